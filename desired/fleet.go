@@ -1,0 +1,114 @@
+package desired
+
+// Fleet is the resolved declaration: what every key of every target should
+// hold. It is a plain value, sorted, and the same input gives the same Fleet.
+type Fleet struct {
+	Targets          []TargetFleet // sorted by Target; no two alike
+	Guard            Guard
+	Undeclared       UndeclaredPolicy
+	MissingFunctions MissingPolicy
+	Warnings         Problems // nothing in here stops a run
+}
+
+// Keys is the number of declared keys in all targets.
+func (f Fleet) Keys() int {
+	n := 0
+	for i := range f.Targets {
+		n += len(f.Targets[i].Entries)
+	}
+	return n
+}
+
+// TargetFleet is the part of a Fleet that lives in one account and region.
+type TargetFleet struct {
+	Target
+	Label      string    // the name under targets:, or "" for the current credentials
+	RoleARN    string    // "" means: use the base credentials
+	ExternalID string    // only with RoleARN
+	Entries    []Entry   // sorted by Name; no two alike
+	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name
+}
+
+// Entry is what one key should hold.
+type Entry struct {
+	Name
+	// Want is shared between entries that want the same; it is never nil, and
+	// zero when Remove is set. Treat it as read-only.
+	Want *Config
+	// Origins says where each field of Want was written. Shared, read-only, never nil.
+	Origins *Origins
+	// Remove asks for no record at all.
+	Remove bool
+	// Optional marks a key that a rule chose by qualifier: a function without
+	// that alias or version is skipped and counted. A key that an exact entry
+	// declares is never optional.
+	Optional bool
+}
+
+// Ignored is a key that is left out of everything, and the rule that says so.
+type Ignored struct {
+	Name
+	By Origin
+}
+
+// Origins is the provenance of one entry.
+type Origins struct {
+	Entry  Origin            // the functions entry, or the last rule that named the key
+	Fields [numFields]Origin // zero for a field nobody set
+}
+
+// Of is the place that decided a field; the zero Origin when nobody set it.
+func (o *Origins) Of(f Field) Origin { return o.Fields[f] }
+
+// UndeclaredPolicy says what to do with records on a declared function under a
+// qualifier that nobody declared.
+type UndeclaredPolicy uint8
+
+// The policies; the zero value is the default.
+const (
+	UndeclaredReport UndeclaredPolicy = iota
+	UndeclaredDelete
+)
+
+// MissingPolicy says how a declared function that does not exist is taken.
+type MissingPolicy uint8
+
+// The policies; the zero value is the default.
+const (
+	MissingError MissingPolicy = iota
+	MissingWarn
+)
+
+// Guard is what one run may do. A plan beyond it is refused whole.
+type Guard struct {
+	MaxChanges Limit // writes of any kind, share of the declared keys
+	MaxDeletes Limit // deletes, share of the declared keys
+	MaxErrors  Limit // failed calls, share of the work; beyond it no new work is taken
+}
+
+// Limit is an absolute number or a share. A share never allows fewer than
+// Floor, so that a small fleet is not blocked by its own size.
+type Limit struct {
+	Percent float64 // used when Share is true; 0 to 100
+	Number  int     // used when Share is false
+	Share   bool
+	Floor   int
+}
+
+// Allowed is how many of total the limit lets pass.
+func (l Limit) Allowed(total int) int {
+	if !l.Share {
+		return l.Number
+	}
+	return max(l.Floor, int(l.Percent/100*float64(total)))
+}
+
+// DefaultGuard stops the classic accidents, a truncated file and a wrong
+// default, while letting a daily run correct what usually drifts.
+func DefaultGuard() Guard {
+	return Guard{
+		MaxChanges: Limit{Percent: 30, Share: true, Floor: 10},
+		MaxDeletes: Limit{Number: 0},
+		MaxErrors:  Limit{Percent: 10, Share: true, Floor: 10},
+	}
+}

@@ -1,0 +1,48 @@
+package desired
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Pos is a place in a fleet file. Line and Column count from 1.
+type Pos struct {
+	File   string
+	Line   int
+	Column int
+}
+
+// String is "fleet.yaml:14:7".
+func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// Problem is one thing wrong with the input: where, what, and how to mend it.
+type Problem struct {
+	Pos     Pos
+	Code    string // such as EI007; Explain(Code) has the long text
+	Message string
+	Cure    string
+	Also    []Pos // the other places that take part, such as the first of two duplicates
+}
+
+// Error is one line: place, code, message and cure.
+func (p Problem) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s %s", p.Pos, p.Code, p.Message)
+	if p.Cure != "" {
+		b.WriteString("; ")
+		b.WriteString(p.Cure)
+	}
+	return b.String()
+}
+
+// Problems is every problem of a load, sorted by place.
+type Problems []Problem
+
+// Error lists all of them, a line each.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// WriteLane is the way to change one target.
+type WriteLane struct {
+	Writer  Writer
+	Limiter *ratelimit.Limiter
+}
+
+// Apply makes the writes of an approved plan and verifies each from its own
+// response, without reading back.
+//
+// Writes to one function go one after the other, because AWS answers two at
+// once with a conflict; functions and targets go side by side. A failure is a
+// row of the outcome and stops nothing, until a target's failures pass the
+// guard's error limit. When ctx ends, writes in flight are finished and the
+// rest is NotAttempted.
+func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]WriteLane, observe Observer) Outcome {
+	plan := &approved.plan
+	out := Outcome{Targets: make([]TargetOutcome, len(plan.Targets))}
+	progress := newProgress(PhaseApply, observe)
+	for i := range plan.Targets {
+		progress.expect(len(plan.Targets[i].Changes))
+	}
+	var wg sync.WaitGroup
+	for i := range plan.Targets {
+		wg.Go(func() {
+			p := &plan.Targets[i]
+			out.Targets[i] = applyTarget(ctx, p, lanes[p.Target], approved.guard.MaxErrors, progress)
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desired.Limit, progress *progress) TargetOutcome {
+	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
+	for i := range p.Changes {
+		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
+	}
+	if len(p.Changes) == 0 {
+		return out
+	}
+	if lane.Writer == nil {
+		out.Stopped = fmt.Errorf("target %s: no way to write to it was given", p.Target)
+		for i := range out.Results {
+			progress.done(p.Target, &out.Results[i])
+		}
+		return out
+	}
+	budget := newErrorBudget(ctx, limit.Allowed(len(p.Changes)), len(p.Changes))
+	defer budget.release()
+	jobs := func(yield func(ratelimit.Job) bool) {
+		for results := range chunksBy(out.Results, func(r *Result) string { return r.Function }) {
+			if !yield(&applyJob{writer: lane.Writer, budget: budget, progress: progress, target: p.Target, results: results}) {
+				return
+			}
+		}
+	}
+	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.DefaultPolicy(), jobs)
+	out.Stopped = budget.cause()
+	return out
+}
+
+// applyJob makes the writes of one function, in order.
+type applyJob struct {
+	writer   Writer
+	budget   *errorBudget
+	progress *progress
+	target   desired.Target
+	results  []Result // those still to do; the first is the current one
+	got      Record   // the answer of the last Put or Update
+}
+
+// Next implements ratelimit.Job.
+func (j *applyJob) Next() (ratelimit.Priority, bool) {
+	return ratelimit.Write, len(j.results) > 0
+}
+
+// Call implements ratelimit.Job.
+func (j *applyJob) Call(ctx context.Context) (err error) {
+	c := &j.results[0].Change
+	switch c.Action {
+	case Create:
+		j.got, err = j.writer.Put(ctx, c.Name, c.Request())
+	case Modify:
+		j.got, err = j.writer.Update(ctx, c.Name, c.Request())
+	case Delete:
+		err = j.writer.Delete(ctx, c.Name)
+	default:
+		err = fmt.Errorf("change of %s has no action", desired.Key{Target: j.target, Name: c.Name})
+	}
+	return err
+}
+
+// Settle implements ratelimit.Job.
+func (j *applyJob) Settle(err error, effort ratelimit.Effort) {
+	r := &j.results[0]
+	j.results = j.results[1:]
+	r.Effort = effort
+	switch {
+	case err == nil:
+		j.verify(r)
+	case isCancelled(err):
+		r.Status, r.Err = NotAttempted, lastAnswer(err)
+	default:
+		r.Status, r.Err = Failed, err
+	}
+	if r.Status == Failed || r.Status == Mismatched {
+		j.budget.spend()
+	}
+	j.progress.done(j.target, r)
+}
+
+// verify holds the stored record against what was asked.
+func (j *applyJob) verify(r *Result) {
+	r.Status = Applied
+	if r.Action == Delete {
+		return
+	}
+	stored := j.got.Settings
+	r.After = &stored
+	if !j.got.LastModified.IsZero() {
+		r.Modified = j.got.LastModified.UnixMilli()
+	}
+	wrong := Differing(*r.Want, stored)
+	if wrong.IsZero() {
+		return
+	}
+	r.Status = Mismatched
+	r.Err = &CallError{
+		Op: operation(r.Action), Subject: desired.Key{Target: j.target, Name: r.Name}.String(), Kind: KindBadAnswer,
+		Message: "AWS accepted the write, but the record it stored does not hold what was asked: " + describe(wrong, stored),
+		Hint:    "somebody else may be changing the same record; run plan to see what is there now",
+	}
+}
+
+func operation(a Action) string {
+	switch a {
+	case Create:
+		return "PutFunctionEventInvokeConfig"
+	case Modify:
+		return "UpdateFunctionEventInvokeConfig"
+	}
+	return "DeleteFunctionEventInvokeConfig"
+}

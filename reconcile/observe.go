@@ -1,0 +1,61 @@
+package reconcile
+
+import (
+	"sync"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Phase is the part of a run that makes calls.
+type Phase uint8
+
+// The phases.
+const (
+	PhaseSurvey Phase = iota
+	PhaseApply
+)
+
+// String names the phase as output does.
+func (p Phase) String() string {
+	if p == PhaseApply {
+		return "apply"
+	}
+	return "survey"
+}
+
+// Event is one step of a run: a function read, or a change settled.
+type Event struct {
+	Phase  Phase
+	Target desired.Target
+	Result *Result // PhaseApply only; valid during the call
+	Done   int     // of Total, over all targets
+	Total  int     // functions to read, or changes to apply
+}
+
+// Observer is told of every step, one at a time and from changing goroutines.
+// It must not block: the run waits for it. A nil Observer is allowed.
+type Observer func(Event)
+
+// progress counts steps and calls an Observer one at a time.
+type progress struct {
+	phase   Phase
+	observe Observer
+
+	mu          sync.Mutex
+	count, goal int
+}
+
+func newProgress(phase Phase, observe Observer) *progress {
+	return &progress{phase: phase, observe: observe}
+}
+
+func (p *progress) expect(n int) { p.goal += n }
+
+func (p *progress) done(target desired.Target, result *Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count++
+	if p.observe != nil {
+		p.observe(Event{Phase: p.phase, Target: target, Result: result, Done: p.count, Total: p.goal})
+	}
+}

@@ -1,0 +1,139 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// Status is how a change ended.
+type Status uint8
+
+// The statuses. NotAttempted is never counted as failed.
+const (
+	NotAttempted Status = iota // the run ended before its turn, or while it waited to be tried again
+	Applied                    // AWS stored what was asked
+	Mismatched                 // AWS accepted the write and stored something else
+	Failed
+)
+
+// String is the status as JSON output spells it.
+func (s Status) String() string {
+	switch s {
+	case Applied:
+		return "applied"
+	case Mismatched:
+		return "mismatch"
+	case Failed:
+		return "failed"
+	}
+	return "not_attempted"
+}
+
+// Result is one change and how it ended.
+type Result struct {
+	Change
+	Status   Status
+	After    *Settings // what AWS stored; nil for a delete and where nothing was stored
+	Modified int64     // LastModified of what AWS stored, Unix milliseconds; 0 when not known
+	Effort   ratelimit.Effort
+	Err      error // why, for every status but Applied; may be nil for NotAttempted
+}
+
+// Outcome is how the application of a plan ended, in the plan's order.
+type Outcome struct {
+	Targets []TargetOutcome
+}
+
+// TargetOutcome is the outcome of one target.
+type TargetOutcome struct {
+	desired.Target
+	Label   string
+	Results []Result
+	Stopped error // why it ended early, or nil
+}
+
+// Totals are the numbers of an outcome.
+type Totals struct {
+	Created, Changed, Deleted int
+	Failed                    int // failed or mismatched
+	NotAttempted              int
+}
+
+// Applied is the number of changes that AWS stored.
+func (t Totals) Applied() int { return t.Created + t.Changed + t.Deleted }
+
+// Totals adds up the outcome.
+func (o *Outcome) Totals() Totals {
+	var t Totals
+	for i := range o.Targets {
+		for j := range o.Targets[i].Results {
+			r := &o.Targets[i].Results[j]
+			switch {
+			case r.Status == NotAttempted:
+				t.NotAttempted++
+			case r.Status != Applied:
+				t.Failed++
+			case r.Action == Create:
+				t.Created++
+			case r.Action == Modify:
+				t.Changed++
+			case r.Action == Delete:
+				t.Deleted++
+			}
+		}
+	}
+	return t
+}
+
+// Err joins the failures in key order, or is nil when there are none. Changes
+// that were not attempted are not failures.
+func (o *Outcome) Err() error {
+	var all *multierror.Error
+	for i := range o.Targets {
+		for j := range o.Targets[i].Results {
+			if r := &o.Targets[i].Results[j]; r.Status == Failed || r.Status == Mismatched {
+				all = multierror.Append(all, r.Err)
+			}
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// lastAnswer is the last thing AWS said about a change that was then not tried
+// again, or nil when it was never tried.
+func lastAnswer(err error) error {
+	var answer *CallError
+	if errors.As(err, &answer) {
+		return answer
+	}
+	return nil
+}
+
+// describe lists the fields of want that are not in stored.
+func describe(want desired.Config, stored Settings) string {
+	asked := Settings{}.with(want)
+	var parts []string
+	for _, f := range desired.Fields() {
+		if !isSet(want, f) {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s is %s, not %s", f, spell(stored.Value(f)), spell(asked.Value(f))))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func spell(v Value) string {
+	switch {
+	case !v.Absent():
+		return v.Text
+	case v.Number:
+		return "unset"
+	}
+	return "none"
+}

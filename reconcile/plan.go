@@ -1,0 +1,283 @@
+package reconcile
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Plan is every difference between a fleet and what AWS holds, sorted: the same
+// inputs give the same plan.
+type Plan struct {
+	Targets []TargetPlan // in the order of the fleet's targets
+}
+
+// TargetPlan is the part of a plan in one account and region.
+type TargetPlan struct {
+	desired.Target
+	Label    string
+	Declared int // keys that the fleet declares here
+	InSync   int // of them, those that AWS holds as declared
+	Skipped  int // of them, those a rule chose whose function lacks the alias or version
+	Changes  []Change
+	Findings []Finding
+	Ignored  []desired.Ignored
+	Err      error // why the target as a whole counts as unreadable: it could not be opened, or too many of its reads failed
+	Stopped  error // why its survey ended early
+}
+
+// FindingKind is a reason to look at a key that a plan does not change.
+type FindingKind uint8
+
+// The kinds, most pressing first.
+const (
+	FindingUnreadable       FindingKind = iota // the live record is not known
+	FindingNotExamined                         // the run ended before its turn
+	FindingFunctionMissing                     // declared, but no such function
+	FindingQualifierMissing                    // declared, but no such alias or version
+	FindingUndeclared                          // a record under a qualifier that nobody declared
+)
+
+// String is the kind as JSON output spells it.
+func (k FindingKind) String() string {
+	switch k {
+	case FindingUnreadable:
+		return "unreadable"
+	case FindingNotExamined:
+		return "not_examined"
+	case FindingFunctionMissing:
+		return "function_missing"
+	case FindingQualifierMissing:
+		return "qualifier_missing"
+	case FindingUndeclared:
+		return "undeclared"
+	}
+	return "unknown"
+}
+
+// Finding is one key that needs a person's attention.
+type Finding struct {
+	desired.Name
+	Kind    FindingKind
+	Origins *desired.Origins // nil when the record is undeclared
+	Record  *Settings        // the record, where Kind is FindingUndeclared
+	Err     error            // why, where Kind is FindingUnreadable
+}
+
+// NewPlan compares want and have. It is pure, and never takes what was not read
+// for what is not there:
+//
+//	declared             live                          in the plan
+//	fields               no record, equal in effect    in sync
+//	fields               no record, differs            create (Put of all managed fields)
+//	fields               record, equal in effect       in sync
+//	fields               record, differs               change (Update of the differing fields)
+//	remove               no record                     in sync
+//	remove               record                        delete
+//	create under alias   alias or version absent       finding, or skipped where a rule chose it
+//	anything             function absent               finding
+//	anything             unreadable, not examined      finding
+//	nothing              record under the qualifier    finding, or delete where the fleet says so
+func NewPlan(fleet desired.Fleet, live Live) Plan {
+	plan := Plan{Targets: make([]TargetPlan, len(fleet.Targets))}
+	for i := range fleet.Targets {
+		var have TargetLive
+		if j := slices.IndexFunc(live.Targets, func(t TargetLive) bool { return t.Target == fleet.Targets[i].Target }); j >= 0 {
+			have = live.Targets[j]
+		}
+		plan.Targets[i] = planTarget(&fleet.Targets[i], &have, fleet.Undeclared)
+	}
+	return plan
+}
+
+func planTarget(want *desired.TargetFleet, have *TargetLive, undeclared desired.UndeclaredPolicy) TargetPlan {
+	p := TargetPlan{
+		Target: want.Target, Label: want.Label, Declared: len(want.Entries),
+		Ignored: want.Ignored, Err: have.Err, Stopped: have.Stopped,
+	}
+	if p.Err == nil && errors.Is(have.Stopped, ErrErrorBudget) {
+		// What was read before the stop is a part of the target at best, and
+		// nothing is written on the strength of a part.
+		p.Err = have.Stopped
+	}
+	for entries := range byFunction(want.Entries) {
+		function := have.function(entries[0].Function)
+		for i := range entries {
+			p.place(&entries[i], function)
+		}
+		if p.Err == nil && function != nil && function.State == Present {
+			p.placeUndeclared(function, entries, undeclared)
+		}
+	}
+	return p
+}
+
+// place puts one declared key where it belongs.
+func (p *TargetPlan) place(e *desired.Entry, function *FunctionLive) {
+	find := func(kind FindingKind, err error) {
+		p.Findings = append(p.Findings, Finding{Name: e.Name, Kind: kind, Origins: e.Origins, Err: err})
+	}
+	switch {
+	case function != nil && function.State == Unreadable:
+		find(FindingUnreadable, function.Err)
+		return
+	case p.Err != nil:
+		find(FindingUnreadable, p.Err)
+		return
+	case function == nil || function.State == NotExamined:
+		find(FindingNotExamined, nil)
+		return
+	case function.State == FunctionAbsent:
+		find(FindingFunctionMissing, nil)
+		return
+	}
+	record := function.record(e.Qualifier)
+	action := decide(e, record)
+	if action == Create && e.Qualifier != desired.Latest {
+		switch {
+		case function.QualifierErr != nil:
+			find(FindingUnreadable, function.QualifierErr)
+			return
+		case slices.Contains(function.NoQualifier, e.Qualifier) && e.Optional:
+			p.Skipped++
+			return
+		case slices.Contains(function.NoQualifier, e.Qualifier):
+			find(FindingQualifierMissing, nil)
+			return
+		}
+	}
+	if action == Nothing {
+		p.InSync++
+		return
+	}
+	c := Change{Name: e.Name, Action: action, Want: e.Want, Origins: e.Origins}
+	if record != nil {
+		c.Before, c.Modified = record.Settings, record.Modified
+	}
+	p.Changes = append(p.Changes, c)
+}
+
+// placeUndeclared handles the records of a declared function under qualifiers
+// that nobody declared.
+func (p *TargetPlan) placeUndeclared(function *FunctionLive, entries []desired.Entry, policy desired.UndeclaredPolicy) {
+	first := len(p.Changes)
+	for i := range function.Records {
+		r := &function.Records[i]
+		if slices.ContainsFunc(entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier }) {
+			continue
+		}
+		name := desired.Name{Function: function.Function, Qualifier: r.Qualifier}
+		if _, ignored := slices.BinarySearchFunc(p.Ignored, name, func(g desired.Ignored, n desired.Name) int {
+			return g.Name.Compare(n)
+		}); ignored {
+			continue
+		}
+		if policy == desired.UndeclaredDelete {
+			p.Changes = append(p.Changes, Change{Name: name, Action: Delete, Before: r.Settings, Modified: r.Modified})
+			continue
+		}
+		p.Findings = append(p.Findings, Finding{Name: name, Kind: FindingUndeclared, Record: r.Settings})
+	}
+	if len(p.Changes) > first {
+		// Changes of the one function, declared and undeclared, in one order.
+		for first > 0 && p.Changes[first-1].Function == function.Function {
+			first--
+		}
+		slices.SortFunc(p.Changes[first:], func(a, b Change) int { return a.Name.Compare(b.Name) })
+	}
+}
+
+// decide is the whole comparison of one key.
+func decide(e *desired.Entry, record *LiveRecord) Action {
+	switch {
+	case e.Remove && record == nil:
+		return Nothing
+	case e.Remove:
+		return Delete
+	case record == nil && Matches(*e.Want, Settings{}):
+		return Nothing
+	case record == nil:
+		return Create
+	case Matches(*e.Want, *record.Settings):
+		return Nothing
+	}
+	return Modify
+}
+
+// createsRecord reports whether a key needs a record that is not there yet.
+func createsRecord(e desired.Entry, record *LiveRecord) bool {
+	return decide(&e, record) == Create
+}
+
+// Counts are the totals of a plan.
+type Counts struct {
+	Declared, InSync, Skipped, Ignored    int
+	Creates, Modifies, Deletes            int
+	Unreadable, NotExamined               int
+	MissingFunctions, MissingQualifiers   int
+	Undeclared                            int
+	UnreadableTargets, TargetsWithChanges int
+}
+
+// Changes is the number of writes.
+func (c Counts) Changes() int { return c.Creates + c.Modifies + c.Deletes }
+
+// Counts adds up one target.
+func (p *TargetPlan) Counts() Counts {
+	c := Counts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored)}
+	for i := range p.Changes {
+		switch p.Changes[i].Action {
+		case Create:
+			c.Creates++
+		case Modify:
+			c.Modifies++
+		case Delete:
+			c.Deletes++
+		}
+	}
+	for i := range p.Findings {
+		switch p.Findings[i].Kind {
+		case FindingUnreadable:
+			c.Unreadable++
+		case FindingNotExamined:
+			c.NotExamined++
+		case FindingFunctionMissing:
+			c.MissingFunctions++
+		case FindingQualifierMissing:
+			c.MissingQualifiers++
+		case FindingUndeclared:
+			c.Undeclared++
+		}
+	}
+	if p.Err != nil {
+		c.UnreadableTargets = 1
+	}
+	if len(p.Changes) > 0 {
+		c.TargetsWithChanges = 1
+	}
+	return c
+}
+
+// Counts adds up the whole plan.
+func (p *Plan) Counts() Counts {
+	var sum Counts
+	for i := range p.Targets {
+		c := p.Targets[i].Counts()
+		sum.Declared += c.Declared
+		sum.InSync += c.InSync
+		sum.Skipped += c.Skipped
+		sum.Ignored += c.Ignored
+		sum.Creates += c.Creates
+		sum.Modifies += c.Modifies
+		sum.Deletes += c.Deletes
+		sum.Unreadable += c.Unreadable
+		sum.NotExamined += c.NotExamined
+		sum.MissingFunctions += c.MissingFunctions
+		sum.MissingQualifiers += c.MissingQualifiers
+		sum.Undeclared += c.Undeclared
+		sum.UnreadableTargets += c.UnreadableTargets
+		sum.TargetsWithChanges += c.TargetsWithChanges
+	}
+	return sum
+}

@@ -1,0 +1,329 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// ReadLane is the way to read one target.
+type ReadLane struct {
+	Reader  Reader
+	Limiter *ratelimit.Limiter
+	// Err closes the lane: the target could not be opened, and nothing of it is read.
+	Err error
+}
+
+// Survey reads the records that the fleet talks about: one ListConfigs per
+// declared function, and its aliases or versions only where a record would have
+// to be created under one that no record proves to exist.
+//
+// Targets are read at the same time, each at the pace of its own limiter, and a
+// failure stays within its function. A target whose failures pass the guard's
+// error limit stops taking work. When ctx ends, calls in flight are finished
+// and the rest is NotExamined.
+func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]ReadLane, observe Observer) Live {
+	live := Live{Targets: make([]TargetLive, len(fleet.Targets))}
+	progress := newProgress(PhaseSurvey, observe)
+	var wg sync.WaitGroup
+	for i := range fleet.Targets {
+		progress.expect(countFunctions(fleet.Targets[i].Entries))
+	}
+	for i := range fleet.Targets {
+		wg.Go(func() {
+			live.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], lanes[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress)
+		})
+	}
+	wg.Wait()
+	return live
+}
+
+func surveyTarget(ctx context.Context, target *desired.TargetFleet, lane ReadLane, limit desired.Limit, progress *progress) TargetLive {
+	out := TargetLive{Target: target.Target, Err: lane.Err}
+	if lane.Err == nil && lane.Reader == nil {
+		out.Err = fmt.Errorf("target %s: no way to read it was given", target.Target)
+	}
+	if out.Err != nil {
+		return out
+	}
+	out.Functions = make([]FunctionLive, 0, countFunctions(target.Entries))
+	for group := range byFunction(target.Entries) {
+		out.Functions = append(out.Functions, FunctionLive{Function: group[0].Function})
+	}
+	budget := newErrorBudget(ctx, limit.Allowed(len(out.Functions)), len(out.Functions))
+	defer budget.release()
+
+	shared := &interner{known: map[Settings]*Settings{}}
+	jobs := func(yield func(ratelimit.Job) bool) {
+		i := 0
+		for group := range byFunction(target.Entries) {
+			job := &surveyJob{
+				reader: lane.Reader, shared: shared, budget: budget, progress: progress,
+				target: target.Target, entries: group, live: &out.Functions[i],
+			}
+			if !yield(job) {
+				return
+			}
+			i++
+		}
+	}
+	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.DefaultPolicy(), jobs)
+	out.Stopped = budget.cause()
+	return out
+}
+
+// byFunction cuts sorted entries into runs of one function.
+func byFunction(entries []desired.Entry) iter.Seq[[]desired.Entry] {
+	return chunksBy(entries, func(e *desired.Entry) string { return e.Function })
+}
+
+// chunksBy cuts a sorted slice into runs whose elements have one key.
+func chunksBy[E any](all []E, key func(*E) string) iter.Seq[[]E] {
+	return func(yield func([]E) bool) {
+		for len(all) > 0 {
+			n := 1
+			for n < len(all) && key(&all[n]) == key(&all[0]) {
+				n++
+			}
+			if !yield(all[:n:n]) {
+				return
+			}
+			all = all[n:]
+		}
+	}
+}
+
+func countFunctions(entries []desired.Entry) int {
+	n := 0
+	for range byFunction(entries) {
+		n++
+	}
+	return n
+}
+
+// interner keeps one copy of each distinct Settings of a target.
+type interner struct {
+	mu    sync.Mutex
+	known map[Settings]*Settings
+}
+
+func (in *interner) intern(s Settings) *Settings {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if p, ok := in.known[s]; ok {
+		return p
+	}
+	p := &s
+	in.known[s] = p
+	return p
+}
+
+// surveyStep is the listing that a surveyJob makes next.
+type surveyStep uint8
+
+const (
+	stepConfigs surveyStep = iota
+	stepAliases
+	stepVersions
+	stepDone
+)
+
+// surveyJob reads one function, one page a call.
+type surveyJob struct {
+	reader   Reader
+	shared   *interner
+	budget   *errorBudget
+	progress *progress
+	target   desired.Target
+	entries  []desired.Entry // of this function
+	live     *FunctionLive
+
+	step    surveyStep
+	marker  string
+	markers map[string]bool // seen in the listing of this step
+	configs Page[Record]    // the answers of the last call
+	names   Page[string]
+	exists  map[string]bool // aliases and versions seen
+}
+
+// Next implements ratelimit.Job.
+func (j *surveyJob) Next() (ratelimit.Priority, bool) {
+	switch j.step {
+	case stepConfigs:
+		return ratelimit.Scan, true
+	case stepAliases, stepVersions:
+		return ratelimit.Lookup, true
+	}
+	return 0, false
+}
+
+// Call implements ratelimit.Job.
+func (j *surveyJob) Call(ctx context.Context) (err error) {
+	switch j.step {
+	case stepConfigs:
+		j.configs, err = j.reader.ListConfigs(ctx, j.live.Function, j.marker)
+	case stepAliases:
+		j.names, err = j.reader.ListAliases(ctx, j.live.Function, j.marker)
+	case stepVersions:
+		j.names, err = j.reader.ListVersions(ctx, j.live.Function, j.marker)
+	}
+	return err
+}
+
+// Settle implements ratelimit.Job.
+func (j *surveyJob) Settle(err error, _ ratelimit.Effort) {
+	if err == nil {
+		err = j.take()
+	}
+	switch {
+	case err == nil:
+		return
+	case isCancelled(err):
+		j.live.State, j.live.Records = NotExamined, nil
+	case j.step == stepConfigs && KindOf(err) == KindFunctionMissing:
+		j.live.State, j.live.Records = FunctionAbsent, nil
+	case j.step == stepConfigs:
+		j.live.State, j.live.Records, j.live.Err = Unreadable, nil, err
+		j.budget.spend()
+	default:
+		// The records are known; only the existence of a qualifier is not.
+		j.live.State, j.live.QualifierErr = Present, err
+		j.budget.spend()
+	}
+	j.finish()
+}
+
+// take adds a page to what is known and chooses the next call.
+func (j *surveyJob) take() error {
+	next := j.configs.Next
+	if j.step == stepConfigs {
+		for _, r := range j.configs.Items {
+			j.add(r)
+		}
+	} else {
+		next = j.names.Next
+		for _, name := range j.names.Items {
+			j.exists[name] = true
+		}
+	}
+	if next != "" {
+		return j.turnPage(next)
+	}
+	j.marker, j.markers = "", nil
+	switch j.step {
+	case stepConfigs:
+		slices.SortFunc(j.live.Records, func(a, b LiveRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
+		j.live.State = Present
+	default:
+		j.noteAbsent()
+	}
+	j.step = j.following()
+	if j.step == stepDone {
+		j.finish()
+	}
+	return nil
+}
+
+// add keeps a record. A listing that shifts between two pages may repeat one:
+// the later answer is the truer.
+func (j *surveyJob) add(r Record) {
+	lr := LiveRecord{Qualifier: r.Qualifier, Settings: j.shared.intern(r.Settings)}
+	if !r.LastModified.IsZero() {
+		lr.Modified = r.LastModified.UnixMilli()
+	}
+	if old := j.live.record(r.Qualifier); old != nil {
+		*old = lr
+		return
+	}
+	j.live.Records = append(j.live.Records, lr)
+}
+
+// turnPage follows a marker, unless the listing goes in circles.
+func (j *surveyJob) turnPage(next string) error {
+	if j.markers == nil {
+		j.markers = map[string]bool{}
+	}
+	if j.markers[next] {
+		return &CallError{
+			Op: "paging", Subject: desired.Key{Target: j.target, Name: desired.Name{Function: j.live.Function, Qualifier: desired.Latest}}.String(),
+			Kind:    KindBadAnswer,
+			Message: fmt.Sprintf("AWS gave the page marker %q twice, so the listing would never end", next),
+			Hint:    "run again; if it persists, report the function to AWS support",
+		}
+	}
+	j.markers[next] = true
+	j.marker = next
+	return nil
+}
+
+// following is the step after the current one.
+func (j *surveyJob) following() surveyStep {
+	if j.step == stepConfigs && j.pending(isAlias) {
+		j.exists = map[string]bool{}
+		return stepAliases
+	}
+	if j.step <= stepAliases && j.pending(isVersion) {
+		if j.exists == nil {
+			j.exists = map[string]bool{}
+		}
+		return stepVersions
+	}
+	return stepDone
+}
+
+// pending reports whether a record would be created under a qualifier of a kind.
+func (j *surveyJob) pending(kind func(string) bool) bool {
+	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
+		return kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier))
+	})
+}
+
+// noteAbsent records which of the looked-up qualifiers do not exist.
+func (j *surveyJob) noteAbsent() {
+	kind := isAlias
+	if j.step == stepVersions {
+		kind = isVersion
+	}
+	for _, e := range j.entries {
+		if kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
+			j.live.NoQualifier = append(j.live.NoQualifier, e.Qualifier)
+		}
+	}
+}
+
+func (j *surveyJob) finish() {
+	j.step = stepDone
+	j.progress.done(j.target, nil)
+}
+
+// isVersion reports whether a qualifier is a published version's number; AWS
+// does not allow an alias of digits only.
+func isVersion(qualifier string) bool {
+	for _, r := range qualifier {
+		if r < '0' || r > '9' {
+			return false
+		}
+	}
+	return qualifier != ""
+}
+
+func isAlias(qualifier string) bool {
+	return qualifier != desired.Latest && !isVersion(qualifier)
+}
+
+// isCancelled reports whether a call did not happen or was cut short because
+// the run ended, which says nothing about the function.
+func isCancelled(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return true
+	}
+	outcome, _ := ratelimit.OutcomeOf(err)
+	return outcome == ratelimit.Cancelled
+}

@@ -1,0 +1,140 @@
+package awssim
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answer is a response before it is written to a socket or handed back.
+type answer struct {
+	status      int
+	code        string // of the error, "" for success
+	contentType string
+	errorType   string // x-amzn-ErrorType
+	requestID   string
+	retryAfter  string
+	body        []byte
+	mishap      mishap
+}
+
+func (a *answer) header() http.Header {
+	h := http.Header{}
+	for name, value := range map[string]string{
+		"Content-Type": a.contentType, "X-Amzn-Requestid": a.requestID,
+		"X-Amzn-Errortype": a.errorType, "Retry-After": a.retryAfter,
+	} {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	return h
+}
+
+const (
+	typeJSON    = "application/json"
+	typeTagging = "application/x-amz-json-1.1"
+	typeXML     = "text/xml"
+)
+
+// succeed is the answer of a call that went well. A nil result has no body.
+func (q *request) succeed(result any) *answer {
+	a := &answer{status: q.op.status, requestID: q.requestID, contentType: typeJSON}
+	switch {
+	case q.service == "sts":
+		a.contentType, a.body = typeXML, encodeXML(result)
+		return a
+	case q.service == "tagging":
+		a.contentType = typeTagging
+	}
+	if result != nil {
+		a.body = encode(result)
+	}
+	return a
+}
+
+// refuse is the answer of a call that was refused, in the style of its service.
+func (q *request) refuse(r *refusal) *answer {
+	a := &answer{status: r.status, code: r.code, requestID: q.requestID}
+	switch q.service {
+	case "sts":
+		a.contentType, a.body = typeXML, encodeXML(stsError(r, q.requestID))
+	case "tagging":
+		// JSON 1.1 answers 400 to every fault of the caller, and names it in the body.
+		if a.status < 500 {
+			a.status = 400
+		}
+		a.contentType = typeTagging
+		a.body = encode(struct {
+			Type    string `json:"__type"`
+			Message string `json:"message"`
+		}{r.code, r.message})
+	default:
+		a.contentType, a.errorType, a.body = typeJSON, r.code, r.lambdaBody()
+	}
+	return a
+}
+
+// lambdaBody spells an error the way Lambda does for its shape.
+func (r *refusal) lambdaBody() []byte {
+	type user struct {
+		Reason  string `json:",omitempty"`
+		Type    string
+		Message string `json:"message"`
+	}
+	type upperUser struct{ Type, Message string }
+	switch r.style {
+	case lower:
+		return encode(user{Type: "User", Message: r.message})
+	case reason:
+		return encode(user{"CallerRateLimitExceeded", "User", r.message})
+	case upper:
+		return encode(upperUser{"User", r.message})
+	case service:
+		return encode(upperUser{"Service", r.message})
+	case bareUp:
+		return encode(struct{ Message string }{r.message})
+	case null:
+		return []byte(`{"Message":null}`)
+	}
+	return encode(struct {
+		Message string `json:"message"`
+	}{r.message})
+}
+
+// encode writes JSON as AWS does: < > & as they are, no newline at the end.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("awssim: cannot encode its own answer: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func encodeXML(v any) []byte {
+	b, err := xml.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic("awssim: cannot encode its own answer: " + err.Error())
+	}
+	return append(b, '\n')
+}
+
+// epoch is a time as Lambda writes it in a config record: Unix seconds with
+// milliseconds, in E-notation, as 1.789313524486E9.
+type epoch time.Time
+
+func (e epoch) MarshalJSON() ([]byte, error) {
+	seconds := float64(time.Time(e).UnixMilli()) / 1000
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(seconds, 'e', -1, 64), "e")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	n, err := strconv.Atoi(exponent)
+	return []byte(mantissa + "E" + strconv.Itoa(n)), err
+}

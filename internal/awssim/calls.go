@@ -1,0 +1,154 @@
+package awssim
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Call is one request that reached the API.
+type Call struct {
+	Time      time.Time
+	Account   string
+	Region    string
+	Operation string // "" when it is not modelled
+	Function  string // as it was spelt
+	Qualifier string
+	// Status is 0 when no answer was sent.
+	Status int
+	// Code is the code of the error, "" for success.
+	Code string
+	// Fault names the injected fault: "throttle", "500", "502", "503", "504",
+	// "reset", "reset after", "lost", "truncate", or "".
+	Fault string
+	// Write is a Put, Update or Delete of an event invoke config, whatever became of it.
+	Write bool
+	// Applied is a write that was carried out, whatever its caller got to see.
+	Applied bool
+	// RequestID is what the x-amzn-RequestId header said.
+	RequestID string
+}
+
+// Counts are totals over all calls since the start or the last ResetCounts.
+type Counts struct {
+	Total       int
+	ByOperation map[string]int
+	// ByOutcome counts by what the caller got: "200", "204", "409
+	// ResourceConflictException", "reset", "lost", "truncate" and so on.
+	ByOutcome map[string]int
+	// Throttled are the calls refused by quota or by an injected throttle.
+	Throttled int
+	// Writes are the Put, Update and Delete calls that reached the API, accepted or not.
+	Writes int
+	// Applied are the writes that were carried out.
+	Applied int
+}
+
+// callLog is how many calls are remembered when the scenario does not say.
+const callLog = 100_000
+
+// ledger remembers what was asked.
+type ledger struct {
+	limit int // as Scenario.CallLog
+
+	mu     sync.Mutex
+	calls  []Call
+	counts Counts
+}
+
+func (l *ledger) add(q *request, a *answer) {
+	c := Call{
+		Time: q.now, Account: q.account.id, Region: q.region, Function: q.function, Qualifier: q.qualifier,
+		Status: a.status, Code: a.code, Fault: a.mishap.String(), Applied: q.applied, RequestID: q.requestID,
+	}
+	if q.op != nil {
+		c.Operation, c.Write = q.op.name, q.op.write
+	}
+	outcome := strconv.Itoa(a.status)
+	if a.code != "" {
+		outcome += " " + a.code
+	}
+	switch a.mishap {
+	case mishapReset, mishapResetAfter:
+		c.Status, outcome = 0, "reset"
+	case mishapLost:
+		c.Status, outcome = 0, "lost"
+	case mishapTruncate:
+		outcome = "truncate"
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remember(c)
+	n := &l.counts
+	if n.ByOperation == nil {
+		n.ByOperation, n.ByOutcome = map[string]int{}, map[string]int{}
+	}
+	n.Total++
+	n.ByOperation[c.Operation]++
+	n.ByOutcome[outcome]++
+	switch a.code {
+	case "TooManyRequestsException", "ThrottlingException", "ThrottledException":
+		n.Throttled++
+	}
+	if c.Write {
+		n.Writes++
+	}
+	if c.Applied {
+		n.Applied++
+	}
+}
+
+// remember keeps the latest calls, and lets the older half go when twice the
+// limit is reached, so that forgetting costs little per call.
+func (l *ledger) remember(c Call) {
+	limit := l.keep()
+	if limit == 0 {
+		return
+	}
+	if len(l.calls) >= 2*limit {
+		l.calls = append(l.calls[:0], l.calls[len(l.calls)-limit:]...)
+	}
+	l.calls = append(l.calls, c)
+}
+
+func (l *ledger) keep() int {
+	if l.limit == 0 {
+		return callLog
+	}
+	return max(l.limit, 0)
+}
+
+// Calls returns the latest calls in the order in which they reached the API, as
+// many as Scenario.CallLog allows.
+func (w *World) Calls() []Call {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	all := w.ledger.calls
+	return slices.Clone(all[max(0, len(all)-w.ledger.keep()):])
+}
+
+// Counts returns the totals.
+func (w *World) Counts() Counts {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	c := w.ledger.counts
+	c.ByOperation, c.ByOutcome = maps.Clone(c.ByOperation), maps.Clone(c.ByOutcome)
+	return c
+}
+
+// Writes is Counts().Writes: nil writes is what a read-only run must leave behind.
+func (w *World) Writes() int {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	return w.ledger.counts.Writes
+}
+
+// ResetCounts forgets calls and totals. It does not touch what the calls did, nor
+// the sequence of the faults.
+func (w *World) ResetCounts() {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	w.ledger.calls, w.ledger.counts = nil, Counts{}
+}

@@ -1,0 +1,200 @@
+package awssim
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// settings is the body of Put and Update.
+type settings struct {
+	MaximumRetryAttempts     *int
+	MaximumEventAgeInSeconds *int
+	DestinationConfig        *destinations
+}
+
+type destinations struct{ OnSuccess, OnFailure *destination }
+
+type destination struct{ Destination *string }
+
+// configRecord is a record on the wire: every key is there, null when not set.
+type configRecord struct {
+	LastModified             epoch
+	FunctionArn              string
+	MaximumRetryAttempts     *int
+	MaximumEventAgeInSeconds *int
+	DestinationConfig        struct{ OnSuccess, OnFailure destination }
+}
+
+func wireRecord(arn string, r Record) configRecord {
+	c := configRecord{
+		LastModified: epoch(r.LastModified), FunctionArn: arn,
+		MaximumRetryAttempts: r.MaximumRetryAttempts, MaximumEventAgeInSeconds: r.MaximumEventAgeInSeconds,
+	}
+	if r.OnSuccess != "" {
+		c.DestinationConfig.OnSuccess.Destination = &r.OnSuccess
+	}
+	if r.OnFailure != "" {
+		c.DestinationConfig.OnFailure.Destination = &r.OnFailure
+	}
+	return c
+}
+
+// success and failure are the destinations as sent: nil when left out.
+func (s *settings) success() *string {
+	if s.DestinationConfig == nil || s.DestinationConfig.OnSuccess == nil {
+		return nil
+	}
+	return s.DestinationConfig.OnSuccess.Destination
+}
+
+func (s *settings) failure() *string {
+	if s.DestinationConfig == nil || s.DestinationConfig.OnFailure == nil {
+		return nil
+	}
+	return s.DestinationConfig.OnFailure.Destination
+}
+
+// empty says whether nothing at all was sent. A side with nothing in it counts as
+// something: a Put of it makes an empty record.
+func (s *settings) empty() bool {
+	d := s.DestinationConfig
+	return s.MaximumRetryAttempts == nil && s.MaximumEventAgeInSeconds == nil &&
+		(d == nil || d.OnSuccess == nil && d.OnFailure == nil)
+}
+
+// readSettings takes the body of Put and Update through all checks that come
+// before the function is looked for.
+func (q *request) readSettings() (*settings, name, *refusal) {
+	s := &settings{}
+	if len(q.body) > 0 {
+		if err := json.Unmarshal(q.body, s); err != nil {
+			return nil, name{}, unparsable("The request body is not what this operation takes: " + err.Error())
+		}
+	}
+	var c constraints
+	c.configName(q)
+	c.number(s.MaximumRetryAttempts, "maximumRetryAttempts", minRetries, maxRetries)
+	c.number(s.MaximumEventAgeInSeconds, "maximumEventAgeInSeconds", minAge, maxAge)
+	c.destination(s.success(), "destinationConfig.onSuccess.destination")
+	c.destination(s.failure(), "destinationConfig.onFailure.destination")
+	if no := c.refusal(); no != nil {
+		return nil, name{}, no
+	}
+	n, no := q.resolveConfig()
+	if no != nil {
+		return nil, n, no
+	}
+	if s.empty() {
+		return nil, n, invalidParameter("You must specify at least one of error handling or destination setting.")
+	}
+	return s, n, nil
+}
+
+// resolveConfig is resolve for records, of which every one has a qualifier.
+func (q *request) resolveConfig() (name, *refusal) {
+	n, no := q.resolve()
+	if n.qualifier == "" {
+		n.qualifier = latest
+	}
+	return n, no
+}
+
+func noFunction() *refusal { return notFound("The function doesn't exist.") }
+
+func (q *request) noConfig(n name) *refusal {
+	return notFound("The function " + q.arn(n.name) + ":" + n.qualifier + " doesn't have an EventInvokeConfig")
+}
+
+// putConfig replaces the whole record: what the body leaves out becomes unset.
+func (w *World) putConfig(q *request) (any, *refusal) {
+	set, n, no := q.readSettings()
+	if no != nil {
+		return nil, no
+	}
+	s := w.shelf(q.place())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[n.name]
+	if f == nil || !f.knows(n.qualifier) {
+		return nil, noFunction()
+	}
+	return w.write(q, s, f, n, set, Record{})
+}
+
+// updateConfig changes what the body names, each destination side on its own. It
+// never creates a record.
+func (w *World) updateConfig(q *request) (any, *refusal) {
+	set, n, no := q.readSettings()
+	if no != nil {
+		return nil, no
+	}
+	s := w.shelf(q.place())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[n.name]
+	if f == nil {
+		return nil, noFunction()
+	}
+	i := f.find(n.qualifier)
+	if i < 0 {
+		return nil, q.noConfig(n)
+	}
+	return w.write(q, s, f, n, set, f.records[i].Record)
+}
+
+// write lays the settings over the base record and stores it, if nothing stands
+// against it. The shelf is locked.
+func (w *World) write(q *request, s *shelf, f *function, n name, set *settings, base Record) (any, *refusal) {
+	if no := w.checkDestinations(q, s, n, set); no != nil {
+		return nil, no
+	}
+	if f.refuse != "" {
+		return nil, invalidParameter(f.refuse)
+	}
+	if no := w.occupy(q, s, f, n); no != nil {
+		return nil, no
+	}
+	r := base
+	r.LastModified = time.Time{}
+	if set.MaximumRetryAttempts != nil {
+		r.MaximumRetryAttempts = set.MaximumRetryAttempts
+	}
+	if set.MaximumEventAgeInSeconds != nil {
+		r.MaximumEventAgeInSeconds = set.MaximumEventAgeInSeconds
+	}
+	if d := set.success(); d != nil {
+		r.OnSuccess = *d
+	}
+	if d := set.failure(); d != nil {
+		r.OnFailure = *d
+	}
+	q.applied = true
+	return wireRecord(q.arn(f.name)+":"+n.qualifier, s.put(f, n.qualifier, r, q.now)), nil
+}
+
+// occupy takes the function for one write, or answers 409: an update of the
+// function is in progress, or another write to one of its records is.
+func (w *World) occupy(q *request, s *shelf, f *function, n name) *refusal {
+	inProgress := "The operation cannot be performed at this time. An update is in progress for resource: " + q.arn(f.name)
+	concurrent := "The EventInvokeConfig for function " + q.arn(f.name) + ":" + n.qualifier + " could not be updated due to a concurrent update operation."
+	switch {
+	case q.now.Before(f.busy):
+		return conflict(inProgress)
+	case f.writing:
+		return conflict(concurrent)
+	case q.dice.falls("conflict", w.currentFaults().Conflict):
+		if q.dice.falls("concurrent", 0.5) {
+			return conflict(concurrent)
+		}
+		return conflict(inProgress)
+	}
+	if w.latency > 0 {
+		f.writing = true
+		q.release = func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			f.writing = false
+		}
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package awssim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"time"
+)
+
+// maxFunctionsPage is how many functions or versions AWS returns at most,
+// whatever MaxItems asks for.
+const maxFunctionsPage = 50
+
+// functionConfig is a function as the listings show it: without state.
+type functionConfig struct {
+	FunctionName, FunctionArn, Runtime, Role, Handler string
+	CodeSize                                          int
+	Description                                       string
+	Timeout, MemorySize                               int
+	LastModified, CodeSha256, Version                 string
+	TracingConfig                                     struct{ Mode string }
+	RevisionId, PackageType                           string
+	Architectures                                     []string
+	EphemeralStorage                                  struct{ Size int }
+}
+
+// functionDetails is a function as the single reads show it.
+type functionDetails struct {
+	functionConfig
+	State, LastUpdateStatus string
+}
+
+// config describes one version of f. An arn without a qualifier is the function
+// itself. All but names and versions is the same for every function.
+func (w *World) config(q *request, f *function, version, arn string) functionConfig {
+	role := "arn:" + partition(q.region) + ":iam::" + q.account.id + ":role/" + f.name
+	code := sha256.Sum256([]byte(f.name + version))
+	c := functionConfig{
+		FunctionName: f.name, FunctionArn: arn, Runtime: "provided.al2023", Role: role, Handler: "bootstrap",
+		CodeSize: 1 << 20, Timeout: 3, MemorySize: 128,
+		LastModified: w.started.UTC().Format("2006-01-02T15:04:05.000-0700"),
+		CodeSha256:   base64.StdEncoding.EncodeToString(code[:]), Version: version,
+		RevisionId: f.revision(version), PackageType: "Zip", Architectures: []string{"x86_64"},
+	}
+	c.TracingConfig.Mode = "PassThrough"
+	c.EphemeralStorage.Size = 512
+	return c
+}
+
+// revision does not change: nothing here updates a function.
+func (f *function) revision(of string) string {
+	return uuid(roll(0, "revision", f.rank, of))
+}
+
+func (w *World) listFunctions(q *request) (any, *refusal) {
+	var c constraints
+	size := min(maxFunctionsPage, c.items(q, maxListItems, maxFunctionsPage))
+	all := q.query.Get("FunctionVersion")
+	if all != "" && all != "ALL" {
+		c.fail(all, "functionVersion", "satisfy enum value set: [ALL]")
+	}
+	if no := c.refusal(); no != nil {
+		return nil, no
+	}
+	s := w.shelf(q.place())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if all == "ALL" {
+		return w.listEveryVersion(q, s, size)
+	}
+	list := s.listed()
+	p, no := w.page(q, len(list), size, func(i int) string { return list[i].rank })
+	if no != nil {
+		return nil, no
+	}
+	shown := make([]functionConfig, 0, p.end-p.start)
+	for _, f := range list[p.start:p.end] {
+		shown = append(shown, w.config(q, f, latest, q.arn(f.name)))
+	}
+	return functionPage{shown, p.next}, nil
+}
+
+type functionPage struct {
+	Functions  []functionConfig
+	NextMarker *string
+}
+
+// listEveryVersion lists functions with their versions, qualified.
+func (w *World) listEveryVersion(q *request, s *shelf, size int) (any, *refusal) {
+	type entry struct {
+		f       *function
+		version string
+	}
+	var list []entry
+	for _, f := range s.listed() {
+		for _, v := range f.everyVersion() {
+			list = append(list, entry{f, v})
+		}
+	}
+	p, no := w.page(q, len(list), size, func(i int) string { return list[i].f.rank + ":" + versionRank(list[i].version) })
+	if no != nil {
+		return nil, no
+	}
+	shown := make([]functionConfig, 0, p.end-p.start)
+	for _, e := range list[p.start:p.end] {
+		shown = append(shown, w.config(q, e.f, e.version, q.arn(e.f.name)+":"+e.version))
+	}
+	return functionPage{shown, p.next}, nil
+}
+
+// everyVersion is $LATEST and then the published versions by number.
+func (f *function) everyVersion() []string {
+	return slices.Concat([]string{latest}, f.versions)
+}
+
+// versionRank sorts as everyVersion does, as text.
+func versionRank(version string) string {
+	if version == latest {
+		return ""
+	}
+	return string(rune('0'+len(version))) + version
+}
+
+// noSuchFunction is how the operations on functions miss one; the event invoke
+// operations have texts of their own.
+func noSuchFunction(arn string) *refusal { return notFound("Function not found: " + arn) }
+
+// named finds the function of a request, for the operations outside event invoke.
+// The shelf is locked.
+func (q *request) named(s *shelf, n name) (*function, *refusal) {
+	f := s.functions[n.name]
+	if f != nil && (n.qualifier == "" || f.knows(n.qualifier)) {
+		return f, nil
+	}
+	arn := q.arn(n.name)
+	if n.qualifier != "" {
+		arn += ":" + n.qualifier
+	}
+	return nil, noSuchFunction(arn)
+}
+
+func (w *World) getFunction(q *request) (any, *refusal) {
+	details, tags, no := w.details(q)
+	if no != nil {
+		return nil, no
+	}
+	type code struct{ RepositoryType, Location string }
+	return struct {
+		Configuration functionDetails
+		Code          code
+		Tags          map[string]string `json:",omitempty"`
+	}{details, code{"S3", "https://code.invalid/" + details.FunctionName}, tags}, nil
+}
+
+func (w *World) getFunctionConfiguration(q *request) (any, *refusal) {
+	details, _, no := w.details(q)
+	if no != nil {
+		return nil, no
+	}
+	return details, nil
+}
+
+func (w *World) details(q *request) (functionDetails, map[string]string, *refusal) {
+	var c constraints
+	c.configName(q)
+	if no := c.refusal(); no != nil {
+		return functionDetails{}, nil, no
+	}
+	n, no := q.resolve()
+	if no != nil {
+		return functionDetails{}, nil, no
+	}
+	s := w.shelf(q.place())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, no := q.named(s, n)
+	if no != nil {
+		return functionDetails{}, nil, no
+	}
+	arn, version := q.arn(f.name), latest
+	if n.qualifier != "" {
+		arn, version = arn+":"+n.qualifier, f.points(n.qualifier)
+	}
+	return functionDetails{w.config(q, f, version, arn), "Active", f.updateStatus(q.now)}, f.tags, nil
+}
+
+// points is the version behind a qualifier.
+func (f *function) points(qualifier string) string {
+	for _, a := range f.aliases {
+		if a.name == qualifier {
+			return a.version
+		}
+	}
+	return qualifier
+}
+
+func (f *function) updateStatus(now time.Time) string {
+	if now.Before(f.busy) {
+		return "InProgress"
+	}
+	return "Successful"
+}
+
+func (w *World) getAccountSettings(q *request) (any, *refusal) {
+	s := w.shelf(q.place())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.functions)
+	type limits struct{ TotalCodeSize, CodeSizeUnzipped, CodeSizeZipped, ConcurrentExecutions, UnreservedConcurrentExecutions int }
+	type usage struct{ TotalCodeSize, FunctionCount int }
+	return struct {
+		AccountLimit limits
+		AccountUsage usage
+	}{limits{75 << 30, 250 << 20, 50 << 20, 1000, 1000}, usage{n << 20, n}}, nil
+}

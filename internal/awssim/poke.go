@@ -1,0 +1,183 @@
+package awssim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Record looks at a record without spending quota. "" is $LATEST.
+func (w *World) Record(account, region, functionName, qualifier string) (Record, bool) {
+	s := w.shelf(place{account, region})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, i := s.lookup(name{name: functionName, qualifier: orLatest(qualifier)})
+	if i < 0 {
+		return Record{}, false
+	}
+	return f.records[i].Record, true
+}
+
+// Qualifiers lists the qualifiers of a function's records, sorted.
+func (w *World) Qualifiers(account, region, functionName string) []string {
+	s := w.shelf(place{account, region})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	if f := s.functions[functionName]; f != nil {
+		for _, r := range f.records {
+			list = append(list, r.qualifier)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func orLatest(qualifier string) string {
+	if qualifier == "" {
+		return latest
+	}
+	return qualifier
+}
+
+// touch changes a function behind the API's back.
+func (w *World) touch(account, region, functionName string, change func(*shelf, *function)) error {
+	s := w.shelf(place{account, region})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[functionName]
+	if f == nil {
+		return fmt.Errorf("awssim: no function %s in %s %s; add it to the scenario or with AddFunction", functionName, account, region)
+	}
+	change(s, f)
+	return nil
+}
+
+// SetRecord stores a record as somebody else might have. It does not ask whether
+// the qualifier exists, so that it can make the orphan that a deleted alias leaves.
+func (w *World) SetRecord(account, region, functionName, qualifier string, r Record) error {
+	return w.touch(account, region, functionName, func(s *shelf, f *function) {
+		s.put(f, orLatest(qualifier), r, time.Now())
+	})
+}
+
+// DeleteRecord takes a record away; one that is not there is no error.
+func (w *World) DeleteRecord(account, region, functionName, qualifier string) error {
+	return w.touch(account, region, functionName, func(_ *shelf, f *function) {
+		if i := f.find(orLatest(qualifier)); i >= 0 {
+			f.records = slices.Delete(f.records, i, i+1)
+		}
+	})
+}
+
+// AddFunction adds a function or a series, in place of any of the same name.
+// Times such as BusyFor count from now.
+func (w *World) AddFunction(account, region string, f Function) error {
+	c := checker{}
+	c.that(w.account(account) != nil, "account", "account %s is not in the scenario; add it there", account)
+	c.that(regionPattern.MatchString(region), "region", "%q is not a region; write one such as us-east-1", region)
+	c.function("function", f)
+	if len(c.flaws) > 0 {
+		return fmt.Errorf("awssim: add function %s: %s: %s", f.Name, c.flaws[0].path, c.flaws[0].text)
+	}
+	w.shelf(place{account, region}).stock(f, time.Now())
+	return nil
+}
+
+// RemoveFunction takes a function away with all its records.
+func (w *World) RemoveFunction(account, region, functionName string) error {
+	return w.touch(account, region, functionName, func(s *shelf, f *function) {
+		delete(s.functions, f.name)
+		s.sorted = false
+	})
+}
+
+// AddAlias adds an alias, or points it at the newest version again.
+func (w *World) AddAlias(account, region, functionName, name string) error {
+	return w.touch(account, region, functionName, func(_ *shelf, f *function) {
+		f.dropAlias(name)
+		f.aliases = append(f.aliases, alias{name, newest(f.versions)})
+	})
+}
+
+// RemoveAlias takes an alias away. Its record stays behind, as AWS was seen to leave it.
+func (w *World) RemoveAlias(account, region, functionName, name string) error {
+	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.dropAlias(name) })
+}
+
+// dropAlias makes a new list, since a series shares one.
+func (f *function) dropAlias(name string) {
+	f.aliases = slices.DeleteFunc(slices.Clone(f.aliases), func(a alias) bool { return a.name == name })
+}
+
+// SetTags replaces the tags of a function; nil makes it one that was never tagged.
+func (w *World) SetTags(account, region, functionName string, tags map[string]string) error {
+	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.tags = maps.Clone(tags) })
+}
+
+// SetBusy makes writes to a function answer 409 from now on for d; 0 ends it.
+func (w *World) SetBusy(account, region, functionName string, d time.Duration) error {
+	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.busy = time.Now().Add(d) })
+}
+
+// Refuse makes Put and Update of a function answer 400 with the text; "" ends it.
+func (w *World) Refuse(account, region, functionName, text string) error {
+	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.refuse = text })
+}
+
+// Deny replaces the IAM actions that everybody in an account is refused.
+func (w *World) Deny(account string, actions ...string) error {
+	c := checker{}
+	c.actions("actions", actions)
+	a := w.account(account)
+	c.that(a != nil, "account", "account %s is not in the scenario; add it there", account)
+	if len(c.flaws) > 0 {
+		return fmt.Errorf("awssim: deny: %s: %s", c.flaws[0].path, c.flaws[0].text)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a.deny = slices.Clone(actions)
+	return nil
+}
+
+// SetFaults changes the chances of all calls to come.
+func (w *World) SetFaults(f Faults) error {
+	c := checker{}
+	c.faults(f)
+	if len(c.flaws) > 0 {
+		return fmt.Errorf("awssim: %s: %s", c.flaws[0].path, c.flaws[0].text)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = f
+	return nil
+}
+
+// SetQuota changes the quota everywhere and starts it afresh.
+func (w *World) SetQuota(q Quota) error {
+	c := checker{}
+	c.quota(q)
+	if len(c.flaws) > 0 {
+		return fmt.Errorf("awssim: %s: %s", c.flaws[0].path, c.flaws[0].text)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.quota = q
+	for _, s := range w.places {
+		s.meter.set(q, time.Now())
+	}
+	return nil
+}
+
+// ExpireSessions ends every session of assumed roles in an account before its time.
+func (w *World) ExpireSessions(account string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for token, s := range w.sessions.byToken {
+		if s.account.id == account {
+			s.expired = true
+			w.sessions.byToken[token] = s
+		}
+	}
+}

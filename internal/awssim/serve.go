@@ -1,0 +1,107 @@
+package awssim
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// Do answers a request without a socket, as an aws.HTTPClient would. A broken
+// connection is an error of the kind that net/http gives.
+func (w *World) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
+	a, err := w.exchange(r.Context(), r)
+	if err != nil {
+		return nil, err
+	}
+	if a.mishap == mishapReset || a.mishap == mishapResetAfter {
+		return nil, connectionReset()
+	}
+	return a.respond(r), nil
+}
+
+// Transport is the world as the transport of an http.Client. It starts no
+// goroutine and keeps no connection, so it may be used in a testing/synctest bubble.
+func (w *World) Transport() http.RoundTripper { return transport{w} }
+
+type transport struct{ world *World }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t.world.Do(r) }
+
+// ServeHTTP answers on a socket. Resets, lost and truncated answers are real there.
+func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	a, err := w.exchange(r.Context(), r)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the caller is gone, or sent half a request
+	}
+	switch a.mishap {
+	case mishapReset, mishapResetAfter:
+		reset(rw)
+		return
+	case mishapTruncate:
+		a.writeHead(rw)
+		rw.Write(a.body[:len(a.body)/2])
+		http.NewResponseController(rw).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	a.writeHead(rw)
+	rw.Write(a.body)
+}
+
+func (a *answer) writeHead(rw http.ResponseWriter) {
+	for name, values := range a.header() {
+		rw.Header()[name] = values
+	}
+	if a.status != http.StatusNoContent {
+		rw.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	rw.WriteHeader(a.status)
+}
+
+// reset closes the connection so that the other side sees a reset, not an end.
+func reset(rw http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2 resets the stream instead
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
+}
+
+// connectionReset is the error of a connection that the other side reset.
+func connectionReset() error {
+	here, there := net.IPv4(127, 0, 0, 1), net.IPv4(192, 0, 2, 1)
+	return &net.OpError{
+		Op: "read", Net: "tcp",
+		Source: &net.TCPAddr{IP: here, Port: 49152}, Addr: &net.TCPAddr{IP: there, Port: 443},
+		Err: os.NewSyscallError("read", syscall.ECONNRESET),
+	}
+}
+
+// respond turns an answer into the response of a RoundTripper.
+func (a *answer) respond(r *http.Request) *http.Response {
+	res := &http.Response{
+		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.header(), Request: r,
+		ContentLength: int64(len(a.body)), Body: io.NopCloser(bytes.NewReader(a.body)),
+	}
+	if a.mishap == mishapTruncate {
+		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), broken{}))
+	}
+	return res
+}
+
+// broken is a body whose rest does not come.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

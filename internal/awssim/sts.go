@@ -1,0 +1,224 @@
+package awssim
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+type sessions struct {
+	byToken map[string]session
+	issued  int
+}
+
+// session is what AssumeRole hands out.
+type session struct {
+	account     *account
+	role        Role
+	arn, userID string
+	policy      *policy
+	ends        time.Time
+	expired     bool
+}
+
+type metadata struct {
+	RequestID string `xml:"RequestId"`
+}
+
+type callerIdentity struct {
+	XMLName  xml.Name `xml:"GetCallerIdentityResponse"`
+	XMLNS    string   `xml:"xmlns,attr"`
+	Arn      string   `xml:"GetCallerIdentityResult>Arn"`
+	UserID   string   `xml:"GetCallerIdentityResult>UserId"`
+	Account  string   `xml:"GetCallerIdentityResult>Account"`
+	Metadata metadata `xml:"ResponseMetadata"`
+}
+
+// getCallerIdentity needs no permission, and cannot be denied.
+func (w *World) getCallerIdentity(q *request) (any, *refusal) {
+	return callerIdentity{XMLNS: stsNamespace, Arn: q.identity.arn, UserID: q.userID, Account: q.account.id, Metadata: metadata{q.requestID}}, nil
+}
+
+type assumedRole struct {
+	XMLName         xml.Name `xml:"AssumeRoleResponse"`
+	XMLNS           string   `xml:"xmlns,attr"`
+	AccessKeyID     string   `xml:"AssumeRoleResult>Credentials>AccessKeyId"`
+	SecretAccessKey string   `xml:"AssumeRoleResult>Credentials>SecretAccessKey"`
+	SessionToken    string   `xml:"AssumeRoleResult>Credentials>SessionToken"`
+	Expiration      string   `xml:"AssumeRoleResult>Credentials>Expiration"`
+	Arn             string   `xml:"AssumeRoleResult>AssumedRoleUser>Arn"`
+	AssumedRoleID   string   `xml:"AssumeRoleResult>AssumedRoleUser>AssumedRoleId"`
+	Metadata        metadata `xml:"ResponseMetadata"`
+}
+
+var (
+	roleARN         = regexp.MustCompile(`^arn:[a-z-]+:iam::(\d{12}):role/([\w+=,.@/-]+)$`)
+	roleSessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+)
+
+func badSTS(message string) *refusal { return &refusal{400, "ValidationError", message, bare} }
+
+// assumeRole hands out a session of a role in an account of the scenario.
+func (w *World) assumeRole(q *request) (any, *refusal) {
+	arn, name := q.query.Get("RoleArn"), q.query.Get("RoleSessionName")
+	m := roleARN.FindStringSubmatch(arn)
+	lifetime, no := q.lifetime()
+	switch {
+	case m == nil:
+		return nil, badSTS(arn + " is invalid")
+	case !roleSessionName.MatchString(name):
+		return nil, badSTS("1 validation error detected: Value '" + name + `' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*`)
+	case no != nil:
+		return nil, no
+	case q.query.Has("PolicyArns.member.1.arn"):
+		return nil, badSTS("PolicyArns are not modelled by the simulator; send Policy")
+	}
+	account := w.account(m[1])
+	role, ok := account.role(path.Base(m[2]))
+	if !ok || role.Refuse || role.ExternalID != "" && role.ExternalID != q.query.Get("ExternalId") {
+		return nil, accessDenied("User: " + q.identity.arn + " is not authorized to perform: sts:AssumeRole on resource: " + arn)
+	}
+	allowed, no := readPolicy(q.query.Get("Policy"))
+	if no != nil {
+		return nil, no
+	}
+	s := session{
+		account: account, role: role, policy: allowed,
+		arn:    "arn:" + partition(q.region) + ":sts::" + account.id + ":assumed-role/" + role.Name + "/" + name,
+		userID: "AROA" + account.id + ":" + name,
+		ends:   q.now.Add(lifetime),
+	}
+	expiration := s.ends
+	if role.ExpiresAfter > 0 && role.ExpiresAfter < lifetime {
+		s.ends = q.now.Add(role.ExpiresAfter)
+	}
+	return assumedRole{
+		XMLNS: stsNamespace, AccessKeyID: "ASIA" + account.id, SecretAccessKey: "simulated-secret",
+		SessionToken: w.issue(s), Expiration: expiration.UTC().Format(time.RFC3339),
+		Arn: s.arn, AssumedRoleID: s.userID, Metadata: metadata{q.requestID},
+	}, nil
+}
+
+// lifetime reads DurationSeconds: 900 to 43200, an hour when left out, and no
+// more than an hour from one role to the next.
+func (q *request) lifetime() (time.Duration, *refusal) {
+	text := q.query.Get("DurationSeconds")
+	if text == "" {
+		return time.Hour, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 900 || n > 43200 {
+		return 0, badSTS("1 validation error detected: Value '" + text + "' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200")
+	}
+	if strings.Contains(q.identity.arn, ":assumed-role/") && n > 3600 {
+		return 0, badSTS("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+func (w *World) issue(s session) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sessions.byToken == nil {
+		w.sessions.byToken = map[string]session{}
+	}
+	w.sessions.issued++
+	token := fmt.Sprintf("simulated-session-%d", w.sessions.issued)
+	w.sessions.byToken[token] = s
+	return token
+}
+
+// role finds a role by name. An account that declares none has them all; an
+// account that is not there has none.
+func (a *account) role(name string) (Role, bool) {
+	if a == nil {
+		return Role{}, false
+	}
+	for _, r := range a.roles {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Role{Name: name}, len(a.roles) == 0
+}
+
+// policy is an inline session policy: what it does not allow is refused.
+type policy struct{ allow, deny []string }
+
+func (p *policy) allows(action string) bool {
+	return matches(p.allow, action) && !matches(p.deny, action)
+}
+
+// oneOrMany is a JSON value that may be a text or a list of them.
+type oneOrMany []string
+
+func (o *oneOrMany) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*o = oneOrMany{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(o))
+}
+
+type statement struct {
+	Effect string
+	Action oneOrMany
+}
+
+// readPolicy reads a session policy; nil is none.
+func readPolicy(text string) (*policy, *refusal) {
+	if text == "" {
+		return nil, nil
+	}
+	var document struct{ Statement []statement }
+	malformed := &refusal{400, "MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.", bare}
+	if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Statement) == 0 {
+		return nil, malformed
+	}
+	p := &policy{}
+	for _, s := range document.Statement {
+		switch {
+		case len(s.Action) == 0:
+			return nil, malformed
+		case s.Effect == "Allow":
+			p.allow = append(p.allow, s.Action...)
+		case s.Effect == "Deny":
+			p.deny = append(p.deny, s.Action...)
+		default:
+			return nil, malformed
+		}
+	}
+	return p, nil
+}
+
+type stsFault struct {
+	XMLName   xml.Name `xml:"ErrorResponse"`
+	XMLNS     string   `xml:"xmlns,attr"`
+	Type      string   `xml:"Error>Type"`
+	Code      string   `xml:"Error>Code"`
+	Message   string   `xml:"Error>Message"`
+	RequestID string   `xml:"RequestId"`
+}
+
+// stsCodes are the codes that the query protocol spells in its own way.
+var stsCodes = map[string]string{
+	"AccessDeniedException": "AccessDenied", "ExpiredTokenException": "ExpiredToken",
+	"UnrecognizedClientException": "InvalidClientTokenId", "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+	"IncompleteSignatureException": "IncompleteSignature", "UnknownOperationException": "InvalidAction",
+}
+
+func stsError(r *refusal, requestID string) stsFault {
+	f := stsFault{XMLNS: stsNamespace, Type: "Sender", Code: r.code, Message: r.message, RequestID: requestID}
+	if code, own := stsCodes[r.code]; own {
+		f.Code = code
+	}
+	return f
+}

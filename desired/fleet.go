@@ -25,6 +25,8 @@ type TargetFleet struct {
 	Label      string    // the name under targets:, or "" for the current credentials
 	RoleARN    string    // "" means: use the base credentials
 	ExternalID string    // only with RoleARN
+	Quota      float64   // requests a second; 0 where the file does not say
+	RateShare  float64   // share of the quota a run may use; 0 where the file does not say
 	Entries    []Entry   // sorted by Name; no two alike
 	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name
 }

@@ -11,6 +11,7 @@ const (
 	LayerDefaults
 	LayerRule
 	LayerFunction
+	LayerIgnore // sets nothing: it takes keys out
 )
 
 // Origin is where one value was written. It is small on purpose: a fleet of
@@ -49,6 +50,8 @@ func (o Origin) LayerName() string {
 		return fmt.Sprintf("rules[%d]", o.index)
 	case LayerFunction:
 		return fmt.Sprintf("functions[%d]", o.index)
+	case LayerIgnore:
+		return fmt.Sprintf("ignore[%d]", o.index)
 	}
 	return ""
 }

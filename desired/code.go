@@ -1,0 +1,122 @@
+package desired
+
+// The problem codes. A code never changes its meaning and is never used again:
+// people search for it. Tens group them: files and YAML, targets, names,
+// destinations, rules, guard.
+const (
+	codeUnknownKey      = "EI001"
+	codeDuplicateKey    = "EI002"
+	codeWrongType       = "EI003"
+	codeMissingKey      = "EI004"
+	codeEmptyValue      = "EI005"
+	codeUnknownValue    = "EI006"
+	codeOutOfRange      = "EI007"
+	codeNotInteger      = "EI008"
+	codeSyntax          = "EI009"
+	codeVersion         = "EI010"
+	codeNoSuchPath      = "EI011"
+	codeUnreadable      = "EI012"
+	codeTooLarge        = "EI013"
+	codeTooManyProblems = "EI014"
+	codeMergeKey        = "EI015"
+	codeTooManyAliases  = "EI016"
+	codeSecondSection   = "EI017"
+	codeNoEntries       = "EI018"
+	codeManagesNothing  = "EI019"
+
+	codeBadAccount      = "EI020"
+	codeBadRegion       = "EI021"
+	codeBadRole         = "EI022"
+	codeBadExternalID   = "EI023"
+	codeDuplicateTarget = "EI024"
+	codeUnknownLabel    = "EI025"
+	codeStrayExternalID = "EI026"
+	codeMixedPartitions = "EI027"
+	codeBadLabel        = "EI028"
+	codeDuplicateItem   = "EI029"
+
+	codeBadFunctionName    = "EI030"
+	codeBadQualifier       = "EI031"
+	codeQualifiersDisagree = "EI032"
+	codeNotATarget         = "EI033"
+	codeDuplicateEntry     = "EI034"
+	codeRemoveWithSettings = "EI035"
+	codeLongFunctionName   = "EI036"
+
+	codeBadARN             = "EI040"
+	codeDestinationTooLong = "EI041"
+	codeUnknownPlaceholder = "EI042"
+	codeQueueURL           = "EI043"
+	codeKafka              = "EI044"
+	codeFIFOQueue          = "EI045"
+	codeFIFOTopic          = "EI046"
+	codeS3OnSuccess        = "EI047"
+	codeUnsupportedService = "EI048"
+	codeOwnDestination     = "EI049"
+	codeDestinationLoop    = "EI050"
+	codeOtherRegion        = "EI051"
+	codeOtherAccountBus    = "EI052"
+	codeOtherPartition     = "EI053"
+	codeSameFunction       = "EI054"
+
+	codeBadGlob        = "EI060"
+	codeEmptyMatch     = "EI061"
+	codeRuleConflict   = "EI062"
+	codeIdleRule       = "EI063"
+	codeIgnoreDeclared = "EI064"
+	codeBadTag         = "EI065"
+
+	codeBadLimit = "EI070"
+)
+
+// Severity says whether a problem stops a run.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Explanation is the long text of a problem code.
+type Explanation struct {
+	Code     string
+	Title    string
+	Severity Severity
+	Text     string // what it means, why it is refused, how to mend it
+	Wrong    string // the smallest YAML that has the problem
+	Right    string // the same, mended
+}
+
+// Explain returns the long text of a code.
+func Explain(code string) (Explanation, bool) {
+	for _, table := range explanations {
+		for _, e := range table {
+			if e.Code == code {
+				return e, true
+			}
+		}
+	}
+	return Explanation{}, false
+}
+
+// Codes lists every problem code in order.
+func Codes() []string {
+	var codes []string
+	for _, table := range explanations {
+		for _, e := range table {
+			codes = append(codes, e.Code)
+		}
+	}
+	return codes
+}
+
+func severityOf(code string) Severity {
+	switch code {
+	case codeLongFunctionName, codeDestinationLoop, codeOtherRegion, codeSameFunction, codeIdleRule:
+		return Warning
+	}
+	return Error
+}
+
+var explanations [][]Explanation

@@ -1,0 +1,116 @@
+package desired
+
+// place is a position inside one file.
+type place struct{ line, column int32 }
+
+// text is a string of a file together with its place.
+type text struct {
+	value string
+	place
+}
+
+// setting is one of the four fields as somebody wrote it: a number, or a
+// destination with its placeholders still in it.
+type setting struct {
+	destination string
+	number      int32
+	place
+	set bool
+}
+
+type settings [numFields]setting
+
+// isZero reports whether no field was written.
+func (s *settings) isZero() bool {
+	for i := range s {
+		if s[i].set {
+			return false
+		}
+	}
+	return true
+}
+
+// source is one place that speaks about fields: the defaults of a file, a rule
+// or an exact entry.
+type source struct {
+	file *fileDecl
+	place
+	index int32
+	layer Layer
+	set   settings
+}
+
+func (s *source) pos() Pos { return s.file.pos(s.place) }
+
+func (s *source) origin() Origin {
+	return Origin{file: &s.file.info.Path, line: s.line, index: s.index, layer: s.layer}
+}
+
+// fieldOrigin is the place of one field rather than of the whole source.
+func (s *source) fieldOrigin(f Field) Origin {
+	o := s.origin()
+	o.line = s.set[f].line
+	return o
+}
+
+// fileDecl is one file. Several YAML documents in it count as one file.
+type fileDecl struct {
+	info       FileInfo
+	defaults   source
+	defaultsAt once
+	rules      int32 // how many it has so far, over all its YAML documents
+	entries    int32
+	ignores    int32
+}
+
+func (f *fileDecl) pos(p place) Pos {
+	return Pos{File: f.info.Path, Line: int(p.line), Column: int(p.column)}
+}
+
+// targetDecl is one item of targets: an account in one or more regions.
+type targetDecl struct {
+	file *fileDecl
+	place
+	name, account, role, externalID text
+	regions                         []text
+	quota, rateShare                float64
+}
+
+// functionDecl is one item of functions.
+type functionDecl struct {
+	source
+	writtenName, writtenQualifier text
+	name                          nameParts
+	targets                       []text
+	remove                        bool
+}
+
+// selector chooses functions by name and tags in some of the targets.
+type selector struct {
+	functions, exclude []glob
+	tags               []Tag
+	targets            []text
+}
+
+// ruleDecl is one item of rules.
+type ruleDecl struct {
+	source
+	name       text
+	selector   selector
+	qualifiers []text
+}
+
+// ignoreDecl is one item of ignore. It always takes out whole functions: a
+// qualifier that nobody declares needs no ignoring.
+type ignoreDecl struct {
+	source
+	selector selector
+}
+
+// once is a section that only one file may have, and where it was found.
+type once struct {
+	file *fileDecl
+	place
+}
+
+func (o once) found() bool { return o.file != nil }

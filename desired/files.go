@@ -1,0 +1,113 @@
+package desired
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// stdinPath is how a path argument names standard input.
+const stdinPath = "-"
+
+// findFiles turns path arguments into files, sorted, each once: a file stands
+// for itself, a directory for every YAML file below it, a pattern for every
+// file that matches. Whatever finds nothing is a problem, because a fleet file
+// that is silently not read looks like a smaller fleet.
+func findFiles(fsys fs.FS, paths []string, out *collector) []string {
+	var found []string
+	for _, p := range paths {
+		if p == stdinPath {
+			found = append(found, p)
+			continue
+		}
+		files, err := expandPath(fsys, p)
+		switch {
+		case err != nil:
+			out.add(Problem{Pos: fileStart(p), Code: codeUnreadable,
+				Message: "cannot be read: " + plainError(err), Cure: "check the path and its permissions"})
+		case len(files) == 0:
+			out.add(Problem{Pos: fileStart(p), Code: codeNoSuchPath,
+				Message: "there is no fleet file here", Cure: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
+		}
+		found = append(found, files...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func expandPath(fsys fs.FS, p string) ([]string, error) {
+	p = path.Clean(strings.ReplaceAll(p, `\`, `/`))
+	info, err := fs.Stat(fsys, p)
+	switch {
+	case err == nil && info.IsDir():
+		return walkFiles(fsys, p, isYAML)
+	case err == nil:
+		return []string{p}, nil
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid):
+		return nil, err
+	case !strings.ContainsAny(p, "*?[{"):
+		return nil, nil
+	}
+	if !doublestar.ValidatePattern(p) {
+		return nil, fmt.Errorf("the pattern %q is not closed", p)
+	}
+	base, _ := doublestar.SplitPattern(p)
+	if _, err := fs.Stat(fsys, base); err != nil {
+		return nil, nil
+	}
+	return walkFiles(fsys, base, func(name string) bool { return doublestar.MatchUnvalidated(p, name) })
+}
+
+func isYAML(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".yaml" || ext == ".yml"
+}
+
+// walkFiles lists the files below root that keep wants. Hidden ones are
+// skipped. A link to a file counts as a file, since a mounted ConfigMap is made
+// of links into a hidden folder; a link to a directory is not followed.
+func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error) {
+	var files []string
+	err := fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := name != root && strings.HasPrefix(entry.Name(), ".")
+		if entry.IsDir() {
+			if hidden {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if hidden || !keep(name) {
+			return nil
+		}
+		if entry.Type()&fs.ModeSymlink != 0 {
+			info, err := fs.Stat(fsys, name)
+			if err != nil {
+				return err
+			}
+			if info.IsDir() {
+				return nil
+			}
+		}
+		files = append(files, name)
+		return nil
+	})
+	return files, err
+}
+
+func fileStart(p string) Pos { return Pos{File: p, Line: 1, Column: 1} }
+
+// plainError leaves out the operation and path that the problem already has.
+func plainError(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err.Error()
+	}
+	return err.Error()
+}

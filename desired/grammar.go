@@ -1,0 +1,161 @@
+package desired
+
+import (
+	"fmt"
+	"regexp"
+
+	"gopkg.in/yaml.v3"
+)
+
+// The rules that plain strings follow. Limits of roles and external ids are
+// those of STS AssumeRole.
+var (
+	anyName   = textRule{low: 1, high: 128, code: codeOutOfRange, what: "of 1 to 128 characters", cure: "use 1 to 128 characters"}
+	labelRule = textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`), code: codeBadLabel,
+		what: "a label", cure: "use 1 to 64 letters, digits, hyphens, underscores and dots"}
+	labelUse    = textRule{low: 1, code: codeUnknownLabel, what: "a label", cure: "name a target of the targets section"}
+	accountRule = textRule{pattern: accountWord, code: codeBadAccount,
+		what: "an account id", cure: `write its twelve digits in quotes, such as "111111111111"`}
+	regionRule = textRule{pattern: regionWord, code: codeBadRegion,
+		what: "a region", cure: "write it as AWS does, such as eu-west-1"}
+	roleRule = textRule{pattern: regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`), low: 20, high: 2048,
+		code: codeBadRole, what: "the ARN of a role", cure: "write arn:PARTITION:iam::ACCOUNT:role/NAME"}
+	externalIDRule = textRule{pattern: regexp.MustCompile(`^[\w+=,.@:/-]*$`), low: 2, high: 1224,
+		code: codeBadExternalID, what: "an external id", cure: "use 2 to 1224 letters, digits and +=,.@:/_-"}
+	functionRule  = textRule{low: 1, code: codeBadFunctionName}
+	qualifierRule = textRule{pattern: qualifierWord, high: maxQualifier, code: codeBadQualifier,
+		what: "a qualifier", cure: "use an alias, a version number or $LATEST, which is case-sensitive"}
+	globRule = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", cure: "use at most 512 characters"}
+	// Tag keys have at most 128 and values 256 characters in every AWS service.
+	tagRules = tagsShape{
+		key:   textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", cure: "use 1 to 128 characters"},
+		value: textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", cure: `use 1 to 256 characters, or "*" for any value`},
+	}
+	destinationRule = textRule{low: 1, pattern: regexp.MustCompile(`^(none|arn:.+)$`)}
+)
+
+// settingFields are the four settings, as they stand in defaults, in set and in
+// an entry of functions.
+func settingFields[T any](to func(*T) *settings) []field[T] {
+	return []field[T]{
+		numberSetting(FieldRetryAttempts, "How often Lambda tries again when the function returns an error. AWS does 2 when nothing is set.",
+			integerShape{MinRetryAttempts, MaxRetryAttempts}, to),
+		numberSetting(FieldEventAge, "How long, in seconds, Lambda keeps an event that it cannot deliver. AWS keeps it 21600 when nothing is set.",
+			integerShape{MinEventAgeInSeconds, MaxEventAgeInSeconds}, to),
+		destinationSetting(FieldOnSuccess, "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region} and ${partition} are the target's.", to),
+		destinationSetting(FieldOnFailure, "Where events go that failed for good: as on_success, or an S3 bucket; or none.", to),
+	}
+}
+
+func numberSetting[T any](f Field, doc string, s integerShape, to func(*T) *settings) field[T] {
+	return field[T]{
+		key: f.String(), doc: doc, shape: s,
+		read: func(w *walker, n *yaml.Node, into *T) {
+			if v, ok := w.integer(n, f.String(), s); ok {
+				to(into)[f] = setting{number: int32(v), place: at(n), set: true}
+			}
+		},
+	}
+}
+
+func destinationSetting[T any](f Field, doc string, to func(*T) *settings) field[T] {
+	return field[T]{
+		key: f.String(), doc: doc, shape: destinationRule,
+		read: func(w *walker, n *yaml.Node, into *T) {
+			if s, ok := w.destination(n, f); ok {
+				to(into)[f] = setting{destination: s, place: at(n), set: true}
+			}
+		},
+	}
+}
+
+// destination reads and checks a destination. Equal ones of a file are checked
+// once and share one string.
+func (w *walker) destination(n *yaml.Node, f Field) (string, bool) {
+	t, ok := w.text(n, f.String(), textRule{})
+	if !ok {
+		return "", false
+	}
+	use := destinationUse{f, t.value}
+	wrong, known := w.checks[use]
+	if !known {
+		wrong = checkDestination(use)
+		w.checks[use] = wrong
+		if _, shared := w.shared[t.value]; !shared {
+			w.shared[t.value] = t.value
+		}
+	}
+	if wrong != nil {
+		w.out.add(wrong.at(w.pos(n)))
+		return "", false
+	}
+	return w.shared[t.value], true
+}
+
+// selectorFields are the keys that choose functions.
+func selectorFields[T any](to func(*T) *selector) []field[T] {
+	return []field[T]{
+		globs("functions", "Patterns for function names: *, ?, [a-z] and {one,other}.", func(t *T) *[]glob { return &to(t).functions }),
+		globs("exclude", "Patterns for function names that are left out again.", func(t *T) *[]glob { return &to(t).exclude }),
+		{key: "tags", doc: `Tags that must all be there, key: value; "*" is any value.`, shape: tagRules,
+			read: func(w *walker, n *yaml.Node, into *T) { w.tags(n, to(into)) }},
+		words("targets", "Labels of the targets this is limited to. Left out: all of them.", labelUse,
+			func(t *T) *[]text { return &to(t).targets }),
+	}
+}
+
+func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
+	inner := words(key, doc, globRule, func(t *[]text) *[]text { return t })
+	return field[T]{
+		key: key, doc: doc, shape: inner.shape,
+		read: func(w *walker, n *yaml.Node, into *T) {
+			var written []text
+			inner.read(w, n, &written)
+			for _, t := range written {
+				g, wrong := compileGlob(t)
+				if wrong != nil {
+					w.out.add(wrong.at(w.file.pos(t.place)))
+					continue
+				}
+				*to(into) = append(*to(into), g)
+			}
+		},
+	}
+}
+
+func (w *walker) tags(n *yaml.Node, into *selector) {
+	n, ok := w.collection(n, yaml.MappingNode, "tags", "a mapping of tag keys to values")
+	if !ok {
+		return
+	}
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content) && !w.exhausted(); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		k, ok := w.text(key, "a tag key", tagRules.key)
+		if !ok {
+			continue
+		}
+		if first[k.value] != nil {
+			w.duplicateKey(key, first[k.value])
+			continue
+		}
+		first[k.value] = key
+		if w.empty(key, value) {
+			continue
+		}
+		if v, ok := w.text(value, fmt.Sprintf("the tag %q", k.value), tagRules.value); ok {
+			into.tags = append(into.tags, Tag{Key: k.value, Value: v.value})
+		}
+	}
+	sortTags(into.tags)
+}
+
+// chooses refuses a selector that would choose nothing.
+func (s *selector) chooses(w *walker, n *yaml.Node, what string) bool {
+	if len(s.functions) == 0 && len(s.tags) == 0 {
+		w.report(codeEmptyMatch, n, what+" has neither functions nor tags",
+			`add functions or tags; for every function write functions: ["*"]`)
+		return false
+	}
+	return true
+}

@@ -1,0 +1,254 @@
+package desired
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// layered is what the layers make of one key.
+type layered struct {
+	want    *Config
+	origins *Origins
+	calls   []call
+}
+
+// call is a destination of an entry that is itself a function.
+type call struct {
+	to Key
+	by *source
+	f  Field
+}
+
+// resolveFunction makes the entries of one function: its exact ones, and, when
+// it was discovered, those that rules choose.
+func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, present bool) {
+	tags := s.inventory.Tags[name]
+	rules := s.rules.find(name, tags)
+	if ignored := s.ignores.find(name, tags); len(ignored) > 0 {
+		r.ignore(s, name, exact, rules, &r.doc.ignores[s.ignoreIDs[ignored[0]]], present)
+		return
+	}
+	for _, q := range r.qualifiers(s, exact, rules, present) {
+		var decl *functionDecl
+		if i := slices.IndexFunc(exact, func(e exactEntry) bool { return e.Qualifier == q }); i >= 0 {
+			decl = exact[i].decl
+		}
+		r.ids = r.ids[:0]
+		for _, id := range rules {
+			if ruleID := s.ruleIDs[id]; r.doc.rules[ruleID].covers(q) {
+				r.ids = append(r.ids, ruleID)
+				r.chosen[ruleID] = true
+			}
+		}
+		r.addEntry(s, Name{name, q}, decl)
+	}
+}
+
+func (r *ruleDecl) covers(qualifier string) bool {
+	if len(r.qualifiers) == 0 {
+		return qualifier == Latest
+	}
+	return covers(r.qualifiers, qualifier)
+}
+
+// qualifiers lists, sorted, under which qualifiers a function has entries.
+// Rules add some only to functions that exist.
+func (r *resolver) qualifiers(s *scope, exact []exactEntry, rules []int, present bool) []string {
+	var all []string
+	for _, e := range exact {
+		all = append(all, e.Qualifier)
+	}
+	for _, id := range rules {
+		if !present {
+			break
+		}
+		rule := &r.doc.rules[s.ruleIDs[id]]
+		if len(rule.qualifiers) == 0 {
+			all = append(all, Latest)
+		}
+		for _, q := range rule.qualifiers {
+			all = append(all, q.value)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []int, by *ignoreDecl, present bool) {
+	for _, e := range exact {
+		pos := by.pos()
+		r.say(e.decl.file, e.decl.place, Problem{
+			Code: codeIgnoreDeclared, Also: []Pos{pos},
+			Message: fmt.Sprintf("%s is declared here and ignored at %s", e.Name, pos),
+			Cure:    "say one or the other",
+		})
+	}
+	for _, id := range rules {
+		r.chosen[s.ruleIDs[id]] = true
+	}
+	for _, q := range r.qualifiers(s, nil, rules, present) {
+		s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin()})
+	}
+}
+
+// addEntry makes one entry from decl, which may be nil, and the rules in r.ids.
+func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
+	entry := Entry{Name: name, Optional: decl == nil && name.Qualifier != Latest}
+	if decl != nil && decl.remove {
+		entry.Remove, entry.Want = true, r.internConfig(Config{})
+		entry.Origins = &Origins{Entry: decl.origin()}
+		s.fleet.Entries = append(s.fleet.Entries, entry)
+		return
+	}
+	l := r.layer(s, decl)
+	if l.want.IsZero() {
+		if decl != nil && !s.undecided {
+			r.say(decl.file, decl.place, Problem{Code: codeManagesNothing,
+				Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
+				Cure:    "set a field, or write remove: true, or delete the entry"})
+		}
+		if decl == nil {
+			return
+		}
+	}
+	entry.Want, entry.Origins = l.want, l.origins
+	s.fleet.Entries = append(s.fleet.Entries, entry)
+	r.checkCalls(Key{s.fleet.Target, name}, l.calls)
+}
+
+// layer merges the layers for one key. Functions that the same rules choose
+// share one result.
+func (r *resolver) layer(s *scope, decl *functionDecl) *layered {
+	if decl != nil {
+		return r.merge(s, decl)
+	}
+	r.cacheKey = r.cacheKey[:0]
+	for _, id := range r.ids {
+		r.cacheKey = binary.AppendUvarint(r.cacheKey, uint64(id))
+	}
+	l, known := s.layers[string(r.cacheKey)]
+	if !known {
+		l = r.merge(s, nil)
+		s.layers[string(r.cacheKey)] = l
+	}
+	return l
+}
+
+func (r *resolver) merge(s *scope, decl *functionDecl) *layered {
+	sources := r.speakers(decl)
+	l := &layered{}
+	var want Config
+	var origins Origins
+	for f := range numFields {
+		winner, v := r.decide(s, sources, f)
+		if winner == nil {
+			continue
+		}
+		want.put(f, v)
+		origins.Fields[f] = winner.fieldOrigin(f)
+		if v.reach != nil {
+			r.checkReach(s, winner, f, v.reach)
+			if v.reach.function != nil {
+				l.calls = append(l.calls, call{*v.reach.function, winner, f})
+			}
+		}
+	}
+	if len(sources) > 0 {
+		origins.Entry = sources[len(sources)-1].origin()
+	}
+	l.want = r.internConfig(want)
+	l.origins = r.internOrigins(origins, decl != nil)
+	return l
+}
+
+// speakers lists who may speak about a key, weakest first: the defaults of the
+// rules' files, the defaults of the entry's own file, the rules, the entry.
+func (r *resolver) speakers(decl *functionDecl) []*source {
+	sources := r.sources[:0]
+	for _, id := range r.ids {
+		file := r.doc.rules[id].file
+		if (decl == nil || decl.file != file) && !slices.Contains(sources, &file.defaults) {
+			sources = append(sources, &file.defaults)
+		}
+	}
+	if decl != nil {
+		sources = append(sources, &decl.file.defaults)
+	}
+	for _, id := range r.ids {
+		sources = append(sources, &r.doc.rules[id].source)
+	}
+	if decl != nil {
+		sources = append(sources, &decl.source)
+	}
+	r.sources = sources
+	return sources
+}
+
+// decide finds who wins a field. Two files may not differ about it within the
+// layer of rules, nor within that of defaults where nobody overrules them and
+// neither is the entry's own.
+func (r *resolver) decide(s *scope, sources []*source, f Field) (*source, value) {
+	var winner, rival *source
+	var won value
+	own := ownDefaults(sources)
+	for _, src := range sources {
+		if !src.set[f].set {
+			continue
+		}
+		v := s.value(&src.set[f])
+		if winner != nil && winner.layer == src.layer && winner.file != src.file && !v.equal(won) {
+			switch src.layer {
+			case LayerRule:
+				r.conflict(winner, src, f, won, v)
+			case LayerDefaults:
+				rival = winner
+			}
+		}
+		winner, won = src, v
+	}
+	if winner != nil && rival != nil && winner.layer == LayerDefaults && winner != own {
+		r.conflict(rival, winner, f, s.value(&rival.set[f]), won)
+	}
+	return winner, won
+}
+
+// ownDefaults are the defaults of the file that holds the exact entry.
+func ownDefaults(sources []*source) *source {
+	if n := len(sources); n > 0 && sources[n-1].layer == LayerFunction {
+		return &sources[n-1].file.defaults
+	}
+	return nil
+}
+
+func (r *resolver) conflict(a, b *source, f Field, va, vb value) {
+	first := a.file.pos(a.set[f].place)
+	r.say(b.file, b.set[f].place, Problem{
+		Code: codeRuleConflict, Also: []Pos{first},
+		Message: fmt.Sprintf("%s is %s here and %s at %s, for the same function", f, vb, va, first),
+		Cure:    "make them agree, or narrow one rule with exclude, tags or targets",
+	})
+}
+
+func (r *resolver) internConfig(c Config) *Config {
+	shared, known := r.configs[c]
+	if !known {
+		shared = &c
+		r.configs[c] = shared
+	}
+	return shared
+}
+
+// internOrigins shares origins, except those of an exact entry: its own line
+// makes them unlike all others.
+func (r *resolver) internOrigins(o Origins, unique bool) *Origins {
+	if unique {
+		return &o
+	}
+	shared, known := r.origins[o]
+	if !known {
+		shared = &o
+		r.origins[o] = shared
+	}
+	return shared
+}

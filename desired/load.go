@@ -1,0 +1,150 @@
+package desired
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Loader reads fleet files. Its zero value reads files only.
+type Loader struct {
+	// Stdin is what the path - reads.
+	Stdin io.Reader
+
+	maxBytes int // of one file; zero means maxFileBytes
+	maxNodes int // looked at in one file, beyond its own; zero means aliasAllowance
+}
+
+const (
+	// maxFileBytes bounds the memory of one file: YAML nodes take about fifty
+	// times their text. It is enough for 100,000 entries.
+	maxFileBytes = 16 << 20
+	// aliasAllowance is how many nodes aliases may add to what a file holds.
+	aliasAllowance = 1_000_000
+)
+
+// Load reads fleet files: a file, a directory (every .yaml and .yml file below
+// it, hidden ones skipped) or a pattern in which ** stands for any folders. The
+// error is Problems: every one of them, sorted by place.
+func Load(fsys fs.FS, paths ...string) (*Document, error) {
+	return Loader{}.Load(fsys, paths...)
+}
+
+// Load is the function Load with the loader's standard input.
+func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
+	if l.maxBytes == 0 {
+		l.maxBytes = maxFileBytes
+	}
+	if l.maxNodes == 0 {
+		l.maxNodes = aliasAllowance
+	}
+	d := &Document{guard: DefaultGuard()}
+	out := &collector{}
+	for _, name := range findFiles(fsys, paths, out) {
+		l.loadFile(fsys, name, d, out)
+	}
+	if len(paths) == 0 {
+		out.add(Problem{Pos: fileStart("."), Code: codeNoSuchPath,
+			Message: "no fleet file was named", Cure: "name a file, a directory or a pattern"})
+	}
+	d.checkTargets(out)
+	d.checkLabels(out)
+	d.checkOffline(out)
+	if ps := out.errors.problems(); ps != nil {
+		return nil, ps
+	}
+	return d, nil
+}
+
+func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
+	shown := name
+	if name == stdinPath {
+		shown = "<stdin>"
+	}
+	report := func(code, message, cure string) {
+		out.add(Problem{Pos: fileStart(shown), Code: code, Message: message, Cure: cure})
+	}
+	data, err := l.read(fsys, name, l.maxBytes)
+	switch {
+	case err != nil:
+		report(codeUnreadable, "cannot be read: "+plainError(err), "check the path and its permissions")
+		return
+	case len(data) > l.maxBytes:
+		report(codeTooLarge, fmt.Sprintf("the file has more than %d bytes", l.maxBytes), "split it into several files")
+		return
+	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
+		report(codeUnreadable, "the file is not UTF-8 text", "save it as UTF-8")
+		return
+	}
+	digest := sha256.Sum256(data)
+	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}}
+	d.files = append(d.files, file)
+	w := &walker{
+		doc: d, file: file, out: out,
+		budget: len(data) + l.maxNodes,
+		shared: map[string]string{}, checks: map[destinationUse]*flaw{},
+	}
+	documents := 0
+	err = parse(data, func(root *yaml.Node) {
+		if len(root.Content) == 1 && !isNull(root.Content[0]) {
+			documents++
+			fleetFile.read(w, root.Content[0], &document{w})
+		}
+	})
+	switch {
+	case err != nil:
+		out.add(syntaxProblem(file, err))
+	case documents == 0:
+		report(codeMissingKey, "the file is empty", "begin it with version: 1, or leave it out")
+	}
+	file.defaults.file, file.defaults.layer = file, LayerDefaults
+	file.defaults.place = file.defaultsAt.place
+}
+
+// parse calls visit for every YAML document. The parser is known to panic on
+// some malformed input; that is bad input like any other.
+func parse(data []byte, visit func(*yaml.Node)) (err error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var root yaml.Node
+		if err := decodeNode(decoder, &root); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		visit(&root)
+	}
+}
+
+func decodeNode(decoder *yaml.Decoder, into *yaml.Node) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: the parser failed: %v", r)
+		}
+	}()
+	return decoder.Decode(into)
+}
+
+var yamlError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
+
+func syntaxProblem(file *fileDecl, err error) Problem {
+	p := Problem{Pos: file.pos(place{1, 1}), Code: codeSyntax, Message: err.Error(),
+		Cure: "mend the YAML here or just above; nothing after it was read"}
+	if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
+		if line, convErr := strconv.Atoi(m[1]); convErr == nil {
+			p.Pos.Line = line
+		}
+		p.Message = "the file is not YAML: " + m[2]
+	}
+	return p
+}

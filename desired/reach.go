@@ -1,0 +1,132 @@
+package desired
+
+import (
+	"fmt"
+	"strings"
+)
+
+// value is a setting as one target has it, placeholders filled in.
+type value struct {
+	number int
+	text   string
+	reach  *reach // of a destination that is not none
+}
+
+func (v value) equal(w value) bool { return v.number == w.number && v.text == w.text }
+
+func (v value) String() string {
+	switch {
+	case v.reach != nil:
+		return v.text
+	case v.text == noneWord:
+		return noneWord
+	}
+	return fmt.Sprint(v.number)
+}
+
+func (c *Config) put(f Field, v value) {
+	destination := NoDestination
+	if v.reach != nil {
+		destination = v.text
+	}
+	switch f {
+	case FieldRetryAttempts:
+		c.MaximumRetryAttempts = Some(v.number)
+	case FieldEventAge:
+		c.MaximumEventAgeInSeconds = Some(v.number)
+	case FieldOnSuccess:
+		c.OnSuccess = Some(destination)
+	case FieldOnFailure:
+		c.OnFailure = Some(destination)
+	}
+}
+
+// reach is a destination seen from one target.
+type reach struct {
+	text     string
+	function *Key // when it is a Lambda function
+	wrong    []*flaw
+}
+
+func (s *scope) value(set *setting) value {
+	switch set.destination {
+	case "":
+		return value{number: int(set.number)}
+	case noneWord:
+		return value{text: noneWord}
+	}
+	to, known := s.reaches[set.destination]
+	if !known {
+		to = newReach(set.destination, s.fleet.Target)
+		s.reaches[set.destination] = to
+	}
+	return value{text: to.text, reach: to}
+}
+
+// newReach fills in a destination and compares it with the target. What the
+// target does not know is not compared.
+func newReach(written string, from Target) *reach {
+	to := &reach{text: expand(written, from)}
+	arn, ok := splitARN(to.text)
+	if !ok {
+		return to
+	}
+	wrong := func(code, message, cure string) { to.wrong = append(to.wrong, &flaw{code, message, cure}) }
+	differs := func(is, want string) bool { return is != "" && want != "" && is != want && !strings.Contains(is, "$") }
+	if len(to.text) > maxDestination {
+		wrong(codeDestinationTooLong, fmt.Sprintf("the destination has %d characters in %s", len(to.text), from),
+			fmt.Sprintf("use at most %d: Lambda takes no longer one", maxDestination))
+	}
+	switch {
+	case from.Region != "" && differs(arn.partition, from.Partition()):
+		wrong(codeOtherPartition, fmt.Sprintf("%q is in the partition %s, the target %s in %s", shorten(to.text), arn.partition, from, from.Partition()),
+			"use a destination of the target's own partition; ${partition} stands for it")
+	case differs(arn.region, from.Region):
+		wrong(codeOtherRegion, fmt.Sprintf("%q is in %s, the target %s is not", shorten(to.text), arn.region, from),
+			"check it: delivery to another region may be refused; ${region} stands for the target's own")
+	case arn.service == "events" && differs(arn.account, from.Account):
+		wrong(codeOtherAccountBus, fmt.Sprintf("%q is a bus of account %s, the target is %s", shorten(to.text), arn.account, from),
+			"use a bus of the target's own account, and forward from there")
+	}
+	if arn.service == "lambda" && !strings.Contains(to.text, "$") {
+		if n, bad := parseName(to.text); bad == nil {
+			to.function = n.key()
+		}
+	}
+	return to
+}
+
+// key is the record that a full function ARN names.
+func (n nameParts) key() *Key {
+	if n.qualifier == "" {
+		n.qualifier = Latest
+	}
+	return &Key{Target{n.account, n.region}, Name{n.function, n.qualifier}}
+}
+
+func (r *resolver) checkReach(s *scope, by *source, f Field, to *reach) {
+	for _, wrong := range to.wrong {
+		p := wrong.at(Pos{})
+		p.Message = f.String() + " " + p.Message
+		r.say(by.file, by.set[f].place, p)
+	}
+}
+
+// checkCalls holds the functions that an entry calls against the entry itself,
+// and remembers them for the search for loops.
+func (r *resolver) checkCalls(from Key, calls []call) {
+	for _, c := range calls {
+		at := c.by.set[c.f].place
+		switch {
+		case c.to == from:
+			r.say(c.by.file, at, Problem{Code: codeOwnDestination,
+				Message: fmt.Sprintf("%s of %s is the function itself", c.f, from.Name),
+				Cure:    "name another destination, or leave the function out with exclude: Lambda refuses this"})
+		case c.to.Target == from.Target && c.to.Function == from.Function:
+			r.say(c.by.file, at, Problem{Code: codeSameFunction,
+				Message: fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
+				Cure:    "check it: an event that fails in both may never end"})
+		}
+		r.edges[from] = append(r.edges[from], edge{to: c.to, by: c.by, f: c.f})
+	}
+}

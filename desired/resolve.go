@@ -1,0 +1,309 @@
+package desired
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Resolve lays defaults under rules under exact entries, for every target, and
+// narrows the result to sel. It reads nothing but its arguments. ambient is the
+// target of the current credentials, used where the files declare none; while
+// it is unknown (the zero Target) entries are checked as far as that goes, with
+// their placeholders left in. The error is Problems, or names what sel missed.
+func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet, error) {
+	out := &collector{}
+	r := newResolver(d, ambient, inv, out)
+	r.run()
+	if ps := out.errors.problems(); ps != nil {
+		return Fleet{}, ps
+	}
+	for _, w := range d.warnings {
+		out.add(w)
+	}
+	fleet := Fleet{
+		Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing,
+		Warnings: out.warnings.problems(),
+	}
+	for _, s := range r.scopes {
+		fleet.Targets = append(fleet.Targets, s.fleet)
+	}
+	return sel.narrow(fleet)
+}
+
+// checkOffline resolves without an inventory, so that Load finds what entries
+// say about each other along with everything else. Warnings of the resolution
+// are left to Resolve, which knows more.
+func (d *Document) checkOffline(out *collector) {
+	d.warnings = out.warnings.problems()
+	if d.damagedTargets {
+		return
+	}
+	check := &collector{}
+	r := newResolver(d, Target{}, nil, check)
+	r.partial = out.errors.total > 0
+	r.run()
+	for _, p := range check.errors.list {
+		out.add(p)
+	}
+}
+
+// resolver is one resolution in progress.
+type resolver struct {
+	doc    *Document
+	inv    Inventory
+	out    *collector
+	open   bool // no target is known: entries that name one get it
+	scopes []*scope
+
+	partial bool   // some entries are missing because they have problems
+	chosen  []bool // by rule: whether it chose anything
+
+	configs map[Config]*Config
+	origins map[Origins]*Origins
+	said    map[saying]bool
+	edges   map[Key][]edge
+
+	sources  []*source // scratch of layer
+	ids      []int
+	cacheKey []byte
+}
+
+// saying is a problem that was reported; many keys can share the line at fault.
+type saying struct {
+	file *fileDecl
+	place
+	code string
+}
+
+// scope is the resolution of one target.
+type scope struct {
+	fleet      TargetFleet
+	inventory  TargetInventory
+	discovered bool
+	undecided  bool // some rule chooses by tags, and they are not known
+	exact      []exactEntry
+
+	rules, ignores *selectorIndex
+	ruleIDs        []int // by number in rules: which of the document's rules
+	ignoreIDs      []int
+
+	reaches map[string]*reach
+	layers  map[string]*layered
+}
+
+type exactEntry struct {
+	Name
+	decl *functionDecl
+}
+
+func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *resolver {
+	r := &resolver{
+		doc: d, inv: inv, out: out,
+		open:    len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
+		chosen:  make([]bool, len(d.rules)),
+		configs: map[Config]*Config{}, origins: map[Origins]*Origins{},
+		said: map[saying]bool{}, edges: map[Key][]edge{},
+	}
+	for _, t := range d.places(ambient) {
+		r.addScope(t)
+	}
+	return r
+}
+
+func (r *resolver) addScope(t TargetFleet) *scope {
+	s := &scope{
+		fleet: t, rules: newSelectorIndex(), ignores: newSelectorIndex(),
+		reaches: map[string]*reach{}, layers: map[string]*layered{},
+	}
+	s.inventory, s.discovered = r.inv[t.Target]
+	for i := range r.doc.rules {
+		if rule := &r.doc.rules[i]; covers(rule.selector.targets, t.Label) {
+			s.rules.add(&rule.selector)
+			s.ruleIDs = append(s.ruleIDs, i)
+			s.undecided = s.undecided || (!s.discovered && len(rule.selector.tags) > 0)
+		}
+	}
+	for i := range r.doc.ignores {
+		if ignore := &r.doc.ignores[i]; covers(ignore.selector.targets, t.Label) {
+			s.ignores.add(&ignore.selector)
+			s.ignoreIDs = append(s.ignoreIDs, i)
+		}
+	}
+	r.scopes = append(r.scopes, s)
+	return s
+}
+
+func (r *resolver) run() {
+	for i := range r.doc.functions {
+		r.place(&r.doc.functions[i])
+	}
+	if r.open {
+		r.dropUnused()
+	}
+	for _, s := range r.scopes {
+		r.resolveScope(s)
+	}
+	r.checkLoops()
+	r.checkIdleRules()
+	r.checkEntries()
+}
+
+// place puts an exact entry into the targets it lives in.
+func (r *resolver) place(f *functionDecl) {
+	name := Name{f.name.function, f.name.qualifier}
+	placed := false
+	for _, s := range r.scopes {
+		if covers(f.targets, s.fleet.Label) && f.name.in(s.fleet.Target) {
+			s.exact = append(s.exact, exactEntry{name, f})
+			placed = true
+		}
+	}
+	switch {
+	case placed:
+	case r.open:
+		s := r.addScope(TargetFleet{Target: Target{f.name.account, f.name.region}})
+		s.exact = append(s.exact, exactEntry{name, f})
+	case f.name.pinned():
+		r.out.add(Problem{
+			Pos: f.file.pos(f.writtenName.place), Code: codeNotATarget,
+			Message: fmt.Sprintf("%s is not in a declared target%s", shorten(f.writtenName.value), r.among(f)),
+			Cure:    "declare its account and region under targets, or write the plain name",
+		})
+	}
+}
+
+// among lists the targets that an entry could have been in.
+func (r *resolver) among(f *functionDecl) string {
+	var names []string
+	for _, s := range r.scopes {
+		if covers(f.targets, s.fleet.Label) {
+			names = append(names, s.fleet.Target.String())
+		}
+	}
+	if len(names) == 0 || len(names) > 5 {
+		return ""
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+// dropUnused sorts the targets that entries brought with them, and leaves out
+// the unknown one when nothing lives there.
+func (r *resolver) dropUnused() {
+	r.scopes = slices.DeleteFunc(r.scopes, func(s *scope) bool {
+		return s.fleet.Target == Target{} && len(s.exact) == 0 && len(r.scopes) > 1
+	})
+	slices.SortFunc(r.scopes, func(a, b *scope) int { return a.fleet.Target.Compare(b.fleet.Target) })
+}
+
+// resolveScope walks the discovered and the declared functions of a target
+// together, in order.
+func (r *resolver) resolveScope(s *scope) {
+	slices.SortStableFunc(s.exact, func(a, b exactEntry) int { return a.Name.Compare(b.Name) })
+	r.checkDuplicates(s)
+	found := s.inventory.Functions
+	if !slices.IsSorted(found) {
+		found = slices.Sorted(slices.Values(found))
+	}
+	s.fleet.Entries = make([]Entry, 0, len(s.exact))
+	for exact := s.exact; len(exact) > 0 || len(found) > 0; {
+		order := -1
+		switch {
+		case len(exact) == 0:
+			order = 1
+		case len(found) > 0:
+			order = cmp.Compare(exact[0].Function, found[0])
+		}
+		var name string
+		n := 0
+		if order <= 0 {
+			name = exact[0].Function
+			for n < len(exact) && exact[n].Function == name {
+				n++
+			}
+		} else {
+			name = found[0]
+		}
+		present := order >= 0
+		for present && len(found) > 0 && found[0] == name {
+			found = found[1:]
+		}
+		r.resolveFunction(s, name, exact[:n], present)
+		exact = exact[n:]
+	}
+}
+
+// checkDuplicates finds keys that two entries declare, however they spell them,
+// and keeps the first. Entries of one key stand in file order: the sort is
+// stable and files were read in order.
+func (r *resolver) checkDuplicates(s *scope) {
+	kept := s.exact[:0]
+	for _, e := range s.exact {
+		if len(kept) == 0 || kept[len(kept)-1].Name != e.Name {
+			kept = append(kept, e)
+			continue
+		}
+		first := kept[len(kept)-1].decl.pos()
+		r.say(e.decl.file, e.decl.place, Problem{
+			Code: codeDuplicateEntry, Also: []Pos{first},
+			Message: fmt.Sprintf("%s is declared at %s already", e.Name, first),
+			Cure:    "keep one entry",
+		})
+	}
+	s.exact = kept
+}
+
+// say reports a problem at a place once, however many keys and targets meet it.
+func (r *resolver) say(file *fileDecl, at place, p Problem) {
+	key := saying{file, at, p.Code}
+	if r.said[key] {
+		return
+	}
+	r.said[key] = true
+	p.Pos = file.pos(at)
+	r.out.add(p)
+}
+
+func (r *resolver) checkIdleRules() {
+	for i := range r.doc.rules {
+		rule := &r.doc.rules[i]
+		looked := false
+		for _, s := range r.scopes {
+			if !covers(rule.selector.targets, s.fleet.Label) {
+				continue
+			}
+			if looked = s.discovered; !looked {
+				break
+			}
+		}
+		if looked && !r.chosen[i] {
+			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule,
+				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
+				Cure:    "check its patterns, tags and targets, or delete it"})
+		}
+	}
+}
+
+// checkEntries refuses a fleet of nothing, which is what a truncated file looks
+// like. While rules wait for discovery nothing can be said yet.
+func (r *resolver) checkEntries() {
+	if r.partial || r.out.errors.total > 0 || len(r.doc.files) == 0 {
+		return
+	}
+	for _, s := range r.scopes {
+		if len(s.fleet.Entries) > 0 || (!s.discovered && len(s.ruleIDs) > 0) {
+			return
+		}
+	}
+	r.out.add(Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
+		Message: "the fleet has no entries",
+		Cure:    "add functions, or rules that choose some; check that the file is whole"})
+}
+
+func (r *ruleDecl) describe() string {
+	if r.name.value != "" {
+		return fmt.Sprintf("%q", r.name.value)
+	}
+	return r.origin().LayerName()
+}

@@ -1,0 +1,120 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Selection narrows a run to a part of the fleet. An empty list narrows
+// nothing. A label or pattern that matches nothing is an error: a run over
+// nothing must not look like success.
+type Selection struct {
+	Targets   []string // labels, or ACCOUNT/REGION
+	Functions []string // patterns for function names
+}
+
+func (s Selection) narrow(f Fleet) (Fleet, error) {
+	if err := s.narrowTargets(&f); err != nil {
+		return Fleet{}, err
+	}
+	if err := s.narrowFunctions(&f); err != nil {
+		return Fleet{}, err
+	}
+	return f, nil
+}
+
+func (s Selection) narrowTargets(f *Fleet) error {
+	if len(s.Targets) == 0 {
+		return nil
+	}
+	names := func(t TargetFleet, asked string) bool { return asked == t.Label || asked == t.Target.String() }
+	for _, asked := range s.Targets {
+		if !slices.ContainsFunc(f.Targets, func(t TargetFleet) bool { return asked != "" && names(t, asked) }) {
+			return fmt.Errorf("no target is called %q; %s", asked, s.known(f, asked))
+		}
+	}
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetFleet) bool {
+		return !slices.ContainsFunc(s.Targets, func(asked string) bool { return names(t, asked) })
+	})
+	return nil
+}
+
+// known says what could have been asked for.
+func (s Selection) known(f *Fleet, asked string) string {
+	var all []string
+	for _, t := range f.Targets {
+		if t.Label != "" {
+			all = append(all, t.Label)
+		}
+	}
+	for _, t := range f.Targets {
+		all = append(all, t.Target.String())
+	}
+	all = slices.Compact(all)
+	if near := nearest(asked, all); near != "" {
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	return "there are " + listSome(all)
+}
+
+func (s Selection) narrowFunctions(f *Fleet) error {
+	if len(s.Functions) == 0 {
+		return nil
+	}
+	globs := make([]glob, len(s.Functions))
+	for i, written := range s.Functions {
+		g, wrong := compileGlob(text{value: written})
+		if wrong != nil {
+			return fmt.Errorf("%s; %s", wrong.message, wrong.cure)
+		}
+		globs[i] = g
+	}
+	used := make([]bool, len(globs))
+	keep := func(name string) bool {
+		matched := false
+		for i := range globs {
+			if globs[i].match(name) {
+				used[i], matched = true, true
+			}
+		}
+		return matched
+	}
+	var names []string
+	targets := slices.Clone(f.Targets)
+	for i := range targets {
+		t := &targets[i]
+		for _, e := range t.Entries {
+			if len(names) == 0 || names[len(names)-1] != e.Function {
+				names = append(names, e.Function)
+			}
+		}
+		t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e Entry) bool { return !keep(e.Function) })
+		t.Ignored = slices.DeleteFunc(slices.Clone(t.Ignored), func(e Ignored) bool { return !keep(e.Function) })
+	}
+	for i, ok := range used {
+		if ok {
+			continue
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		if near := nearest(s.Functions[i], names); near != "" {
+			return fmt.Errorf("no declared function matches %q; did you mean %s?", s.Functions[i], near)
+		}
+		return fmt.Errorf("no declared function matches %q; there are %s", s.Functions[i], listSome(names))
+	}
+	f.Targets = targets
+	return nil
+}
+
+// listSome lists a few of many.
+func listSome(all []string) string {
+	const some = 10
+	if len(all) == 0 {
+		return "none"
+	}
+	if len(all) <= some {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:some], ", "), len(all)-some)
+}

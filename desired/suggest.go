@@ -1,0 +1,43 @@
+package desired
+
+import "strings"
+
+// nearest is the candidate that a misspelt word most likely means, or "" when
+// none is near: at most a third of the letters may differ.
+func nearest(word string, candidates []string) string {
+	const longest = 64 // no key is longer; a long junk word is not worth a matrix
+	if len(word) > longest {
+		return ""
+	}
+	best, bestDistance := "", max(1, len(word)/3)+1
+	for _, c := range candidates {
+		if d := editDistance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance counts inserted, deleted, changed and swapped neighbouring
+// bytes (optimal string alignment): a swap is the commonest slip of all.
+func editDistance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := last[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(change, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,163 @@
+package desired
+
+import (
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// walker decodes the nodes of one file. It never descends below what the
+// tables know, so the depth of the input does not matter to it; what could
+// still explode is a list of aliases of lists, and the budget bounds that.
+type walker struct {
+	doc  *Document
+	file *fileDecl
+	out  *collector
+
+	budget int               // nodes that may still be looked at
+	shared map[string]string // equal destinations of the file share one string
+	checks map[destinationUse]*flaw
+}
+
+// exhausted reports that the budget is spent; loops end then.
+func (w *walker) exhausted() bool { return w.budget <= 0 }
+
+// follow counts a node and resolves an alias to what it stands for.
+func (w *walker) follow(n *yaml.Node) *yaml.Node {
+	if w.budget--; w.budget == 0 {
+		w.report(codeTooManyAliases, n, "the aliases of this file expand to too many values",
+			"write the values out, or move them to defaults or a rule")
+	}
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		return n.Alias
+	}
+	return n
+}
+
+func at(n *yaml.Node) place { return place{int32(n.Line), int32(n.Column)} }
+
+func (w *walker) pos(n *yaml.Node) Pos { return w.file.pos(at(n)) }
+
+func (w *walker) report(code string, n *yaml.Node, message, cure string) {
+	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Cure: cure})
+}
+
+// collection checks that a node is a list or a mapping with something in it.
+func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what, expected string) (*yaml.Node, bool) {
+	n = w.follow(n)
+	switch {
+	case n.Kind != kind || n.Style&yaml.TaggedStyle != 0:
+		w.wrongType(n, what, expected)
+		return n, false
+	case len(n.Content) == 0:
+		w.report(codeEmptyValue, n, what+" is empty", "fill it, or delete the key")
+		return n, false
+	}
+	return n, true
+}
+
+func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
+	n, ok := w.collection(n, yaml.SequenceNode, what, "a list")
+	if !ok {
+		return
+	}
+	for _, item := range n.Content {
+		if w.exhausted() {
+			return
+		}
+		if isNull(item) {
+			w.report(codeEmptyValue, item, "an item of "+what+" is empty", "fill it, or delete the line")
+			continue
+		}
+		visit(item)
+	}
+}
+
+// empty reports a key that has no value. It is an error everywhere: nobody can
+// tell "nothing" from "forgotten".
+func (w *walker) empty(key, value *yaml.Node) bool {
+	if !isNull(value) {
+		return false
+	}
+	cure := "give it a value, or delete the key"
+	if key.Value == FieldOnSuccess.String() || key.Value == FieldOnFailure.String() {
+		cure = "write none for no destination, or delete the key to leave the field alone"
+	}
+	w.report(codeEmptyValue, key, key.Value+" has no value", cure)
+	return true
+}
+
+func isNull(n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		n = n.Alias
+	}
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
+}
+
+func (w *walker) unknownKey(key *yaml.Node, what string, known []string) {
+	if key.Kind == yaml.ScalarNode && key.Tag == "!!merge" {
+		w.report(codeMergeKey, key, "merge keys (<<) are not read",
+			"use defaults or a rule for what entries share, or alias whole values")
+		return
+	}
+	name := "a key that is not a plain word"
+	cure := "use " + strings.Join(known, ", ")
+	if key.Kind == yaml.ScalarNode {
+		name = fmt.Sprintf("%.60q", key.Value)
+		if near := nearest(key.Value, known); near != "" {
+			cure = fmt.Sprintf("did you mean %s?", near)
+		}
+	}
+	w.report(codeUnknownKey, key, fmt.Sprintf("%s is not a key of %s", name, what), cure)
+}
+
+func (w *walker) duplicateKey(key, first *yaml.Node) {
+	w.out.add(Problem{
+		Pos: w.pos(key), Code: codeDuplicateKey, Also: []Pos{w.pos(first)},
+		Message: fmt.Sprintf("%s is here twice, first at line %d", key.Value, first.Line),
+		Cure:    "keep one of them",
+	})
+}
+
+func (w *walker) duplicateItem(n *yaml.Node, what string, first text) {
+	w.out.add(Problem{
+		Pos: w.pos(n), Code: codeDuplicateItem, Also: []Pos{w.file.pos(first.place)},
+		Message: fmt.Sprintf("%s lists %q twice, first at line %d", what, first.value, first.line),
+		Cure:    "keep one of them",
+	})
+}
+
+func (w *walker) missingKey(n *yaml.Node, what, key string) {
+	w.report(codeMissingKey, n, what+" has no "+key, "add "+key)
+}
+
+func (w *walker) wrongType(n *yaml.Node, what, expected string) {
+	cure := "write " + expected
+	if n.Style&yaml.TaggedStyle != 0 {
+		cure = fmt.Sprintf("remove the tag %.40s", n.Tag)
+	}
+	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), expected), cure)
+}
+
+// describe names what a node holds, in words for a message.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.ScalarNode:
+		switch n.Tag {
+		case "!!str":
+			return fmt.Sprintf("the text %.40q", n.Value)
+		case "!!int", "!!float":
+			return fmt.Sprintf("the number %.40s", n.Value)
+		case "!!bool":
+			return "the truth value " + n.Value
+		case "!!timestamp":
+			return fmt.Sprintf("the date %.40s", n.Value)
+		}
+	}
+	return "a value with the tag " + n.Tag
+}

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// summaryJSON holds the numbers of the last line of text, and those behind them.
+type summaryJSON struct {
+	Declared          int `json:"declared"`
+	InSync            int `json:"in_sync"`
+	ToCreate          int `json:"to_create"`
+	ToChange          int `json:"to_change"`
+	ToDelete          int `json:"to_delete"`
+	Ignored           int `json:"ignored"`
+	Skipped           int `json:"skipped"`
+	Unreadable        int `json:"unreadable"`
+	NotExamined       int `json:"not_examined"`
+	MissingFunctions  int `json:"missing_functions"`
+	MissingQualifiers int `json:"missing_qualifiers"`
+	Undeclared        int `json:"undeclared"`
+	Created           int `json:"created"`
+	Changed           int `json:"changed"`
+	Deleted           int `json:"deleted"`
+	Failed            int `json:"failed"`
+	Stale             int `json:"stale"`
+	NotAttempted      int `json:"not_attempted"`
+}
+
+func newSummary(c reconcile.Counts, t reconcile.Totals) summaryJSON {
+	return summaryJSON{
+		Declared: c.Declared, InSync: c.InSync,
+		ToCreate: c.Creates, ToChange: c.Modifies, ToDelete: c.Deletes,
+		Ignored: c.Ignored, Skipped: c.Skipped,
+		Unreadable: c.Unreadable, NotExamined: c.NotExamined,
+		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
+		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, NotAttempted: t.NotAttempted,
+	}
+}
+
+// summary adds up a run; without a plan it is all zero.
+func (r *Run) summary() summaryJSON {
+	var c reconcile.Counts
+	var t reconcile.Totals
+	if r.Plan != nil {
+		c = r.Plan.Counts()
+	}
+	if r.Outcome != nil {
+		t = r.Outcome.Totals()
+	}
+	return newSummary(c, t)
+}
+
+type targetSummaryJSON struct {
+	targetJSON
+	Summary summaryJSON `json:"summary"`
+	Error   *cause      `json:"error"`   // why nothing of it could be read
+	Stopped *cause      `json:"stopped"` // why its reading or its writing ended early
+}
+
+func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
+	var totals reconcile.Totals
+	stopped := p.Stopped
+	if o := r.outcomeOf(p.Target); o != nil {
+		one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*o}}
+		totals = one.Totals()
+		if stopped == nil {
+			stopped = o.Stopped
+		}
+	}
+	return targetSummaryJSON{
+		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(p.Counts(), totals),
+		Error: causeOf(p.Err), Stopped: causeOf(stopped),
+	}
+}
+
+// outcomeOf is a target's part of the outcome; nil when nothing was tried.
+func (r *Run) outcomeOf(t desired.Target) *reconcile.TargetOutcome {
+	if r.Outcome == nil {
+		return nil
+	}
+	i := slices.IndexFunc(r.Outcome.Targets, func(o reconcile.TargetOutcome) bool { return o.Target == t })
+	if i < 0 {
+		return nil
+	}
+	return &r.Outcome.Targets[i]
+}

@@ -1,0 +1,183 @@
+package report
+
+import (
+	"encoding/json"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// FormatVersion is the version of the JSON document and of the JSON lines. It
+// grows only when a field goes away or changes its meaning; new fields may come
+// at any time.
+const FormatVersion = 1
+
+// The types below are the contract of docs/output.md: the order of their fields
+// is the order of the output.
+
+type targetJSON struct {
+	Target  string `json:"target"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+}
+
+type keyJSON struct {
+	targetJSON
+	Function  string `json:"function"`
+	Qualifier string `json:"qualifier"`
+}
+
+type originJSON struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Layer string `json:"layer"`
+}
+
+type fieldJSON struct {
+	Name   string          `json:"name"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+	Origin *originJSON     `json:"origin"`
+}
+
+type itemJSON struct {
+	keyJSON
+	Action   string      `json:"action"`
+	Status   string      `json:"status"`
+	Fields   []fieldJSON `json:"fields"`
+	Attempts int         `json:"attempts"`
+	WaitedMS int64       `json:"waited_ms"`
+	Error    *cause      `json:"error"`
+}
+
+type findingJSON struct {
+	keyJSON
+	Reason string      `json:"reason"`
+	Origin *originJSON `json:"origin"`
+	Error  *cause      `json:"error"`
+}
+
+type undeclaredJSON struct {
+	keyJSON
+	MaximumRetryAttempts     json.RawMessage `json:"maximum_retry_attempts"`
+	MaximumEventAgeInSeconds json.RawMessage `json:"maximum_event_age_in_seconds"`
+	OnSuccess                json.RawMessage `json:"on_success"`
+	OnFailure                json.RawMessage `json:"on_failure"`
+}
+
+type ignoredJSON struct {
+	keyJSON
+	Origin *originJSON `json:"origin"`
+}
+
+type guardJSON struct {
+	Rule     string `json:"rule"`
+	Current  int    `json:"current"`
+	Limit    int    `json:"limit"`
+	Of       int    `json:"of"`
+	Exceeded bool   `json:"exceeded"`
+}
+
+type placeJSON struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+type warningJSON struct {
+	placeJSON
+	Code    string      `json:"code"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint"`
+	Also    []placeJSON `json:"also"`
+}
+
+func newTarget(t desired.Target, label string) targetJSON {
+	return targetJSON{Target: label, Account: t.Account, Region: t.Region}
+}
+
+func newKey(t targetJSON, n desired.Name) keyJSON {
+	return keyJSON{targetJSON: t, Function: n.Function, Qualifier: n.Qualifier}
+}
+
+func newOrigin(o desired.Origin) *originJSON {
+	if o.IsZero() {
+		return nil
+	}
+	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName()}
+}
+
+func newPlace(p desired.Pos) placeJSON {
+	return placeJSON{File: p.File, Line: p.Line, Column: p.Column}
+}
+
+func newWarning(p desired.Problem) warningJSON {
+	w := warningJSON{placeJSON: newPlace(p.Pos), Code: p.Code, Message: p.Message, Hint: p.Cure, Also: []placeJSON{}}
+	for _, also := range p.Also {
+		w.Also = append(w.Also, newPlace(also))
+	}
+	return w
+}
+
+func newGuard(l reconcile.GuardLine) guardJSON {
+	return guardJSON{Rule: l.Rule, Current: l.Current, Limit: l.Limit, Of: l.Of, Exceeded: l.Exceeded()}
+}
+
+// value is a number, a string, or null for what AWS does not hold.
+func value(v reconcile.Value) json.RawMessage {
+	switch {
+	case v.Absent():
+		return json.RawMessage("null")
+	case v.Number:
+		return json.RawMessage(v.Text)
+	}
+	text, _ := json.Marshal(v.Text) // a string always has a JSON form
+	return text
+}
+
+func newFields(c *reconcile.Change) []fieldJSON {
+	rows := c.Fields()
+	fields := make([]fieldJSON, len(rows))
+	for i, f := range rows {
+		fields[i] = fieldJSON{Name: f.Field.String(), Before: value(f.Before), After: value(f.After), Origin: newOrigin(f.Origin)}
+	}
+	return fields
+}
+
+// planned is the status of a change that no run has tried to make.
+const planned = "planned"
+
+func newPlanned(t targetJSON, c *reconcile.Change) itemJSON {
+	return itemJSON{keyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c)}
+}
+
+func newResult(t targetJSON, r *reconcile.Result) itemJSON {
+	item := newPlanned(t, &r.Change)
+	item.Status = r.Status.String()
+	item.Attempts = r.Effort.Attempts
+	item.WaitedMS = r.Effort.Waited.Milliseconds()
+	item.Error = causeOf(r.Err)
+	return item
+}
+
+func newFinding(t targetJSON, f *reconcile.Finding) findingJSON {
+	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: causeOf(f.Err)}
+	if f.Origins != nil {
+		out.Origin = newOrigin(f.Origins.Entry)
+	}
+	return out
+}
+
+func newUndeclared(t targetJSON, f *reconcile.Finding) undeclaredJSON {
+	var s reconcile.Settings
+	if f.Record != nil {
+		s = *f.Record
+	}
+	return undeclaredJSON{
+		keyJSON:                  newKey(t, f.Name),
+		MaximumRetryAttempts:     value(s.Value(desired.FieldRetryAttempts)),
+		MaximumEventAgeInSeconds: value(s.Value(desired.FieldEventAge)),
+		OnSuccess:                value(s.Value(desired.FieldOnSuccess)),
+		OnFailure:                value(s.Value(desired.FieldOnFailure)),
+	}
+}

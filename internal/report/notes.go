@@ -1,0 +1,139 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// note is one key and where it was written.
+type note struct {
+	name   string
+	origin string
+}
+
+// found lists the findings of one kind over all targets.
+func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
+	var notes []note
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		for j := range t.Findings {
+			f := &t.Findings[j]
+			if f.Kind != kind {
+				continue
+			}
+			n := note{name: p.named(t.Target, f.Name)}
+			if f.Origins != nil {
+				n.origin = strings.TrimSpace(f.Origins.Entry.String())
+			}
+			notes = append(notes, n)
+		}
+	}
+	return notes
+}
+
+// notes lists keys with their origins in a column.
+func (p *page) notes(mark span, notes []note) {
+	shown := notes
+	if !p.full && len(shown) > someRows {
+		shown = shown[:someRows]
+	}
+	column := 0
+	for _, n := range shown {
+		column = max(column, width(n.name))
+	}
+	for _, n := range shown {
+		if n.origin == "" {
+			p.line(2, mark, say(n.name))
+			continue
+		}
+		p.line(2, mark, say(pad(n.name, column)), in(dim, "  # "+n.origin))
+	}
+	p.more(2+width(mark.text), len(notes)-len(shown))
+}
+
+// absences lists what is declared and does not exist.
+func (p *page) absences(r *Run) {
+	if missing := p.found(r, reconcile.FindingFunctionMissing); len(missing) > 0 {
+		p.titled(red, "Missing", fmt.Sprintf("%s of functions that do not exist.", count(len(missing), "declared key")))
+		p.notes(in(red, "! "), missing)
+	}
+	if missing := p.found(r, reconcile.FindingQualifierMissing); len(missing) > 0 {
+		p.titled(red, "Missing", fmt.Sprintf("%s under an alias or version that does not exist.", count(len(missing), "declared key")))
+		p.notes(in(red, "! "), missing)
+	}
+}
+
+// leftAlone lists what the run saw or was told of, and does not touch.
+func (p *page) leftAlone(r *Run) {
+	if undeclared := p.found(r, reconcile.FindingUndeclared); len(undeclared) > 0 {
+		p.titled(yellow, "Undeclared", fmt.Sprintf("%s on declared functions, under qualifiers that nobody declared; left alone.", count(len(undeclared), "record")))
+		p.notes(in(yellow, "! "), undeclared)
+	}
+	p.ignored(r)
+	if c := r.Plan.Counts(); c.Skipped > 0 {
+		p.titled(plain, "Skipped", fmt.Sprintf("%s that a rule chose, on functions without that alias or version.", count(c.Skipped, "key")))
+	}
+}
+
+// ignored counts the ignored keys by the rule that takes them out.
+func (p *page) ignored(r *Run) {
+	var all []desired.Ignored
+	for i := range r.Plan.Targets {
+		all = append(all, r.Plan.Targets[i].Ignored...)
+	}
+	if len(all) == 0 {
+		return
+	}
+	p.titled(plain, "Ignored", count(len(all), "key")+", left alone.")
+	rules := gather(all,
+		func(g desired.Ignored) desired.Origin { return g.By },
+		func(by desired.Origin, keys []desired.Ignored) note {
+			names := make([]desired.Name, len(keys))
+			for i, k := range keys {
+				names[i] = k.Name
+			}
+			origin := strings.TrimSpace(by.String())
+			return note{name: few(names, max(20, columns-width("  # "+origin)-2)), origin: origin}
+		})
+	p.notes(say(""), rules)
+}
+
+func (p *page) warnings(warnings desired.Problems) {
+	if len(warnings) == 0 {
+		return
+	}
+	p.gap()
+	p.line(0, in(yellow, count(len(warnings), "warning")+":"))
+	shown := warnings
+	if !p.full && len(shown) > 2*someRows {
+		shown = shown[:2*someRows]
+	}
+	for _, w := range shown {
+		p.wrapped(2, in(yellow, "! "), plain, w.Error())
+	}
+	p.more(4, len(warnings)-len(shown))
+}
+
+func (p *page) guard(lines []reconcile.GuardLine) {
+	if len(lines) == 0 {
+		return
+	}
+	p.gap()
+	for _, l := range lines {
+		tone, verdict := plain, ""
+		if l.Exceeded() {
+			tone, verdict = red, "  ! exceeded"
+		}
+		p.line(0, sayf("Guard: %s ", pad(l.Rule, len("max_deletes"))), in(tone, sayf("%d of at most %d%s", l.Current, l.Limit, verdict).text))
+	}
+}
+
+func (p *page) refused(err error) {
+	if err != nil {
+		p.gap()
+		p.wrapped(0, in(red, "! refused: "), red, causeOf(err).line())
+	}
+}

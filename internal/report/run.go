@@ -1,0 +1,104 @@
+package report
+
+import (
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Run is everything there is to say about one run.
+type Run struct {
+	ID          string
+	ToolVersion string
+	Verb        string // plan, audit, apply
+	Started     time.Time
+	Surveyed    time.Time // when reading ended; zero when the run made no plan
+	Finished    time.Time
+
+	Fleet    FleetInfo
+	Warnings desired.Problems
+
+	Plan    *reconcile.Plan       // nil when the run ended before there was one: Err says why
+	Guard   []reconcile.GuardLine // every rule against the plan; empty where nothing is guarded
+	Refused error                 // why the plan may not be applied, from Guard.Approve
+	Outcome *reconcile.Outcome    // nil when nothing was tried
+
+	Stopped string // why the run ended early, such as "interrupted" or "deadline"; "" when it did not
+	Err     error  // why there is no plan
+
+	API []TargetAPI // in the order of the plan's targets
+}
+
+// FleetInfo is what the declaration was.
+type FleetInfo struct {
+	Files   []string // as they were given
+	Keys    int
+	Targets int
+}
+
+// TargetAPI is what the run asked of one target.
+type TargetAPI struct {
+	desired.Target
+	Label      string
+	Operations []OperationCount // sorted by name
+	Pace       Pace
+}
+
+// OperationCount counts the requests of one API operation by how they were
+// answered. Calls counts every request, those sent again included.
+type OperationCount struct {
+	Name      string
+	Calls     int64
+	Throttled int64 // the account's quota was spent
+	Conflicts int64 // the function was busy with another update
+	Faults    int64 // AWS failed, a connection broke or a time ran out
+	Refused   int64 // every other error: it was final
+}
+
+// writes reports whether the operation changes a record.
+func (o OperationCount) writes() bool {
+	switch o.Name {
+	case "PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig":
+		return true
+	}
+	return false
+}
+
+// Pace is how fast a target's limiter let requests go.
+type Pace struct {
+	Rate    float64       // requests a second at the end of the run
+	Ceiling float64       // the most that the settings allow
+	Cuts    int           // how often throttling lowered the rate
+	Paused  time.Duration // how long nothing was sent because AWS said to wait
+}
+
+// tally adds up operations.
+type tally struct {
+	Calls, Throttled, Conflicts, Faults, Refused int64
+}
+
+func (t *tally) add(o OperationCount) {
+	t.Calls += o.Calls
+	t.Throttled += o.Throttled
+	t.Conflicts += o.Conflicts
+	t.Faults += o.Faults
+	t.Refused += o.Refused
+}
+
+// retries is the number of answers that ask for the same request again.
+func (t tally) retries() int64 { return t.Throttled + t.Conflicts + t.Faults }
+
+// traffic splits the run's requests into those that read and those that write.
+func (r *Run) traffic() (reads, writes tally) {
+	for i := range r.API {
+		for _, o := range r.API[i].Operations {
+			if o.writes() {
+				writes.add(o)
+			} else {
+				reads.add(o)
+			}
+		}
+	}
+	return reads, writes
+}

@@ -1,0 +1,98 @@
+package ratelimit
+
+import (
+	"math"
+	"time"
+)
+
+// The figures of the rate controller. Slopes are in parts of the ceiling per
+// second, so that a controller of 13.5 requests per second and one of 1,350
+// take the same time to recover.
+const (
+	startShare = 0.5        // of the ceiling: many processes may start at once
+	startSlope = 1 / 6.75   // costs 0.84 s of full rate once, at any ceiling
+	cutTo      = 0.5        // milder cuts give more refusals and no more speed
+	climbSlope = 1.0 / 67.5 // 0.2 requests per second each second at 13.5
+	quietSlope = 1.0 / 13.5 // 1 request per second each second at 13.5
+
+	// holdFor keeps the rate after a refusal: a server's bucket hides an
+	// overload until it is empty, and a climb at once would overshoot.
+	holdFor = 2 * time.Second
+	// quietAfter without a refusal the neighbour is taken to have gone.
+	quietAfter = 10 * time.Second
+
+	// floorRate is low so that many processes at their floor stay far below
+	// the quota: at 3 per second, five of them had 6.7 % of refusals.
+	floorRate = 0.5
+)
+
+// controller is the adaptive rate: it climbs while calls wait and are served,
+// and is cut when the quota refuses. It is a value: time comes in as arguments.
+//
+//	before the first refusal   slow start: from half the ceiling, fast
+//	0 to 2 s after a refusal   hold
+//	2 to 10 s after            climb slowly
+//	from 10 s after            climb fast: whoever took the quota has gone
+type controller struct {
+	ceiling float64
+	rate    float64
+	grown   time.Time // growth is accounted for up to here
+	refused time.Time // the last refusal; zero: never
+	epoch   uint64    // counts the cuts
+}
+
+func newController(ceiling float64, now time.Time) controller {
+	return controller{ceiling: ceiling, rate: ceiling * startShare, grown: now}
+}
+
+// grow raises the rate for the time up to now, during which calls waited.
+func (c *controller) grow(now time.Time) {
+	if c.rate < c.ceiling && now.After(c.grown) {
+		c.rate = min(c.ceiling, c.rate+c.ceiling*c.gain(c.grown, now))
+	}
+	c.skip(now)
+}
+
+// skip lets the time up to now pass without growth: nothing was learnt in it.
+func (c *controller) skip(now time.Time) {
+	if now.After(c.grown) {
+		c.grown = now
+	}
+}
+
+// gain is the growth between two instants, in parts of the ceiling.
+func (c *controller) gain(from, to time.Time) float64 {
+	if c.refused.IsZero() {
+		return startSlope * to.Sub(from).Seconds()
+	}
+	hold, quiet := c.refused.Add(holdFor), c.refused.Add(quietAfter)
+	return climbSlope*overlap(from, to, hold, quiet) + quietSlope*overlap(from, to, quiet, to)
+}
+
+// overlap is the part of [from,to] within [start,end], in seconds.
+func overlap(from, to, start, end time.Time) float64 {
+	if start.After(from) {
+		from = start
+	}
+	if end.Before(to) {
+		to = end
+	}
+	return max(0, to.Sub(from).Seconds())
+}
+
+// refuse notes a refusal of an attempt that was granted in the given epoch, and
+// reports whether it cut the rate. Attempts in flight at a cut were sent at the
+// old rate, so that their refusals say nothing about the new one.
+func (c *controller) refuse(now time.Time, epoch uint64) bool {
+	c.refused = now
+	if epoch != c.epoch {
+		return false
+	}
+	c.rate = max(c.rate*cutTo, min(floorRate, c.ceiling))
+	c.epoch++
+	return true
+}
+
+// burstFor is how many tokens the bucket may hold: a bucket of b forgives b/r
+// seconds of late timers, and timers were seen to be 25 ms late.
+func burstFor(rate float64) int { return max(2, int(math.Ceil(rate/50))) }

@@ -1,0 +1,110 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Outcome says what one attempt of a call came to, in the only terms that
+// matter to pacing. Whoever makes the call classifies it.
+type Outcome uint8
+
+const (
+	// OK: the call was executed.
+	OK Outcome = iota
+	// Throttled: the quota refused the call, which was not executed. All
+	// callers of the quota slow down, and the call may be repeated freely.
+	Throttled
+	// Conflict: one subject is busy. Only the calls about it have to wait.
+	Conflict
+	// Fault: the server failed, did not answer, or the connection broke. The
+	// call may have been executed.
+	Fault
+	// Skew: the server's clock and ours disagree. The client has learnt the
+	// difference from the answer, so that one more attempt heals it.
+	Skew
+	// Final: any other refusal. Repeating the call would not change it.
+	Final
+	// Cancelled: the attempt was not made.
+	Cancelled
+)
+
+var outcomeNames = [...]string{"ok", "throttled", "conflict", "fault", "skew", "final", "cancelled"}
+
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
+
+// ErrClosed is why a closed limiter gives no token.
+var ErrClosed = errors.New("the limiter is closed")
+
+// marked is an error whose outcome is known.
+type marked struct {
+	error
+	outcome    Outcome
+	retryAfter time.Duration
+}
+
+func (m *marked) Unwrap() error { return m.error }
+
+// Mark returns err with its outcome attached, and with the time that the
+// server asked to wait (0: it did not ask). The text of err does not change. A
+// nil err stays nil. When marks are nested the outermost holds.
+func Mark(err error, o Outcome, retryAfter time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &marked{error: err, outcome: o, retryAfter: retryAfter}
+}
+
+// OutcomeOf returns the outcome and the wait that err was marked with.
+//
+// Without a mark: nil is OK, context.Canceled and ErrClosed are Cancelled, a
+// deadline that passed is a Fault (an attempt that was given up may have been
+// executed), and anything else is Final, because repeating a call is only
+// right for whoever knows that it is.
+func OutcomeOf(err error) (Outcome, time.Duration) {
+	if err == nil {
+		return OK, 0
+	}
+	if m, ok := errors.AsType[*marked](err); ok {
+		return m.outcome, m.retryAfter
+	}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
+		return Cancelled, 0
+	case errors.Is(err, context.DeadlineExceeded):
+		return Fault, 0
+	}
+	return Final, 0
+}
+
+// MayHaveRun tells whether err, as given to [Job.Settle], includes an attempt
+// that ended in a [Fault]: the call was not confirmed, and may have been done.
+func MayHaveRun(err error) bool {
+	switch e := err.(type) {
+	case nil:
+		return false
+	case *marked:
+		return e.outcome == Fault || MayHaveRun(e.error)
+	case interface{ Unwrap() error }:
+		return MayHaveRun(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if MayHaveRun(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cancelled is the error of an attempt that was not made.
+func cancelled(cause error) error {
+	return Mark(fmt.Errorf("not attempted: %w", cause), Cancelled, 0)
+}

@@ -112,11 +112,16 @@ func Codes() []string {
 }
 
 func severityOf(code string) Severity {
-	switch code {
-	case codeLongFunctionName, codeDestinationLoop, codeOtherRegion, codeSameFunction, codeIdleRule:
-		return Warning
-	}
-	return Error
+	e, _ := Explain(code)
+	return e.Severity
 }
 
-var explanations [][]Explanation
+// explanations is the one table of the codes, in order. Messages at their
+// place are short; this is where the reasons are.
+var explanations = [...][]Explanation{
+	fileExplanations,
+	targetExplanations,
+	nameExplanations,
+	destinationExplanations,
+	ruleExplanations,
+}

@@ -76,15 +76,11 @@ func checkForm(s string, use destinationUse) *flaw {
 			cure = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", PartitionOf(region), region, m[3], m[4])
 		}
 		return &flaw{codeQueueURL, fmt.Sprintf("%s %q is a URL, not an ARN", use.field, shorten(use.text)), cure}
-	case len(s) > maxDestination && s == use.text:
-		return tooLong(use.field, s)
+	case len(s) > maxDestination:
+		return &flaw{codeDestinationTooLong, fmt.Sprintf("%s has %d characters", use.field, len(s)),
+			fmt.Sprintf("use at most %d: Lambda takes no longer one", maxDestination)}
 	}
 	return nil
-}
-
-func tooLong(f Field, expanded string) *flaw {
-	return &flaw{codeDestinationTooLong, fmt.Sprintf("%s has %d characters", f, len(expanded)),
-		fmt.Sprintf("use at most %d: Lambda takes no longer one", maxDestination)}
 }
 
 func checkService(arn destinationARN, use destinationUse) *flaw {

@@ -99,6 +99,14 @@ func (f *functionDecl) identify(w *walker) bool {
 		w.out.add(wrong.at(pos))
 		return false
 	}
+	if name.region != "" && name.partition != PartitionOf(name.region) {
+		w.out.add(Problem{
+			Pos: pos, Code: codeBadFunctionName,
+			Message: fmt.Sprintf("the region %s is in the partition %s, not %s", name.region, PartitionOf(name.region), shorten(name.partition)),
+			Cure:    "write the ARN with its own partition",
+		})
+		return false
+	}
 	if q := f.writtenQualifier.value; q != "" {
 		if name.qualifier != "" && name.qualifier != q {
 			w.out.add(Problem{

@@ -101,16 +101,12 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 		s.fleet.Entries = append(s.fleet.Entries, entry)
 		return
 	}
+	r.current = name
 	l := r.layer(s, decl)
-	if l.want.IsZero() {
-		if decl != nil && !s.undecided {
-			r.say(decl.file, decl.place, Problem{Code: codeManagesNothing,
-				Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
-				Cure:    "set a field, or write remove: true, or delete the entry"})
-		}
-		if decl == nil {
-			return
-		}
+	if l.want.IsZero() && decl != nil && !s.undecided {
+		r.say(decl.file, decl.place, Problem{Code: codeManagesNothing,
+			Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
+			Cure:    "set a field, or write remove: true, or delete the entry"})
 	}
 	entry.Want, entry.Origins = l.want, l.origins
 	s.fleet.Entries = append(s.fleet.Entries, entry)
@@ -225,7 +221,7 @@ func (r *resolver) conflict(a, b *source, f Field, va, vb value) {
 	first := a.file.pos(a.set[f].place)
 	r.say(b.file, b.set[f].place, Problem{
 		Code: codeRuleConflict, Also: []Pos{first},
-		Message: fmt.Sprintf("%s is %s here and %s at %s, for the same function", f, vb, va, first),
+		Message: fmt.Sprintf("%s of %s is %s here and %s at %s", f, r.current, vb, va, first),
 		Cure:    "make them agree, or narrow one rule with exclude, tags or targets",
 	})
 }

@@ -58,6 +58,7 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	}
 	d.checkTargets(out)
 	d.checkLabels(out)
+	d.checkRules(out)
 	d.checkOffline(out)
 	if ps := out.errors.problems(); ps != nil {
 		return nil, ps
@@ -139,7 +140,7 @@ var yamlError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
 
 func syntaxProblem(file *fileDecl, err error) Problem {
 	p := Problem{Pos: file.pos(place{1, 1}), Code: codeSyntax, Message: err.Error(),
-		Cure: "mend the YAML here or just above; nothing after it was read"}
+		Cure: "check indentation, quotes and brackets around this line; nothing below was read"}
 	if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
 		if line, convErr := strconv.Atoi(m[1]); convErr == nil {
 			p.Pos.Line = line

@@ -73,10 +73,6 @@ func newReach(written string, from Target) *reach {
 	}
 	wrong := func(code, message, cure string) { to.wrong = append(to.wrong, &flaw{code, message, cure}) }
 	differs := func(is, want string) bool { return is != "" && want != "" && is != want && !strings.Contains(is, "$") }
-	if len(to.text) > maxDestination {
-		wrong(codeDestinationTooLong, fmt.Sprintf("the destination has %d characters in %s", len(to.text), from),
-			fmt.Sprintf("use at most %d: Lambda takes no longer one", maxDestination))
-	}
 	switch {
 	case from.Region != "" && differs(arn.partition, from.Partition()):
 		wrong(codeOtherPartition, fmt.Sprintf("%q is in the partition %s, the target %s in %s", shorten(to.text), arn.partition, from, from.Partition()),

@@ -65,6 +65,7 @@ type resolver struct {
 	said    map[saying]bool
 	edges   map[Key][]edge
 
+	current  Name      // whose layers are being merged; for messages
 	sources  []*source // scratch of layer
 	ids      []int
 	cacheKey []byte

@@ -111,6 +111,17 @@ func (d *Document) checkLabels(out *collector) {
 	}
 }
 
+// checkRules finds rules that would set nothing.
+func (d *Document) checkRules(out *collector) {
+	for i := range d.rules {
+		if r := &d.rules[i]; r.set.isZero() && r.file.defaults.set.isZero() {
+			out.add(Problem{Pos: r.pos(), Code: codeManagesNothing,
+				Message: fmt.Sprintf("the rule %s sets nothing", r.describe()),
+				Cure:    "add set with a field, or delete the rule"})
+		}
+	}
+}
+
 // labels lists the labels of the targets, sorted, each once.
 func (d *Document) labels() []string {
 	var labels []string

@@ -1,0 +1,82 @@
+package awslambda
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// keyring is one set of credentials, cached until shortly before it expires.
+type keyring struct {
+	cache *aws.CredentialsCache
+	role  string // the role that is assumed; "" for the base credentials
+}
+
+func newKeyring(p aws.CredentialsProvider, role string) *keyring {
+	cache, ok := p.(*aws.CredentialsCache)
+	if !ok {
+		cache = aws.NewCredentialsCache(orAnonymous(p))
+	}
+	return &keyring{cache: cache, role: role}
+}
+
+// orAnonymous stands in for a configuration without credentials.
+func orAnonymous(p aws.CredentialsProvider) aws.CredentialsProvider {
+	if p == nil {
+		return aws.AnonymousCredentials{}
+	}
+	return p
+}
+
+// Retrieve implements aws.CredentialsProvider. Its errors are told apart from
+// those of the call that needed the credentials.
+func (k *keyring) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := k.cache.Retrieve(ctx)
+	if err != nil {
+		return c, &credentialsError{role: k.role, err: err}
+	}
+	return c, nil
+}
+
+// renew drops credentials that AWS calls expired, and reports whether others
+// can be had in their place.
+func (k *keyring) renew(ctx context.Context) bool {
+	c, err := k.cache.Retrieve(ctx)
+	if err != nil || !c.CanExpire {
+		return false
+	}
+	k.cache.Invalidate()
+	return true
+}
+
+// credentialsError is a failure to get credentials, before a request existed.
+type credentialsError struct {
+	role string
+	err  error
+}
+
+func (e *credentialsError) Error() string {
+	if e.role == "" {
+		return "no AWS credentials: " + e.err.Error()
+	}
+	return "the role " + e.role + " cannot be assumed: " + e.err.Error()
+}
+
+func (e *credentialsError) Unwrap() error { return e.err }
+
+// failure keeps what STS said. Its own retries are over; when it was out of
+// reach or busy, the call that needed the credentials may be tried again.
+func (e *credentialsError) failure() *failure {
+	f := sdkFailure(e.err)
+	f.sent, f.cause = false, e
+	if f.outcome != ratelimit.Fault && f.outcome != ratelimit.Throttled {
+		f.kind, f.outcome = reconcile.KindCredentials, ratelimit.Final
+		return f
+	}
+	// STS has a quota of its own: its throttling says nothing about Lambda's.
+	f.outcome, f.retryAfter = ratelimit.Fault, 0
+	return f
+}

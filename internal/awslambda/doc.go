@@ -1,0 +1,27 @@
+// Package awslambda is the border to AWS: the only importer of the Lambda, STS
+// and tagging SDKs.
+//
+// In come function names and desired.Config values; out go reconcile.Record
+// values, and errors as *reconcile.CallError marked with their
+// ratelimit.Outcome. Above this package nobody meets an SDK type, a status code
+// or the text of an AWS message.
+//
+// What holds:
+//   - One call is one request. It takes one token from the limiter of its
+//     account, region and quota class after the SDK's "Retry" step and before
+//     signing, so that a request is never signed before its wait, and credentials
+//     are never fetched before it. The SDK's own retries are off, whatever the
+//     environment says.
+//   - Once a token is granted, the request is sent and its answer awaited, for ten
+//     seconds at most, even when the run is interrupted meanwhile.
+//   - A Reader cannot write. Its client refuses every operation outside a list,
+//     once in the SDK's stack and once more in front of the HTTP client. A
+//     Writer's client knows the three writes and nothing else.
+//   - Answers are decoded here and not by the SDK, which takes a list that breaks
+//     off for a short one, and a missing or null list for an empty one: both
+//     would read as "this function has no records".
+//   - An answer about another account, region, function or qualifier, or with
+//     numbers that cannot be, is an error of that one call.
+//
+// The package never prints, logs, retries a Lambda call or keeps global state.
+package awslambda

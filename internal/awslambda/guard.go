@@ -1,0 +1,60 @@
+package awslambda
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// forbiddenError is an operation that a client tried and may not send.
+type forbiddenError struct {
+	op, method string
+	allowed    operations
+}
+
+func (e *forbiddenError) Error() string {
+	what := e.op
+	if what == "" {
+		what = "a request without an operation"
+	}
+	if e.method != "" {
+		what += " by " + e.method
+	}
+	return fmt.Sprintf("%s was not sent: this client is only allowed %s; writes need a Writer",
+		what, strings.Join(e.allowed.names(), ", "))
+}
+
+// addGuard makes the stack refuse every operation outside allowed, before
+// anything is serialised, paced or signed.
+func addGuard(allowed operations) func(*middleware.Stack) error {
+	guard := middleware.InitializeMiddlewareFunc("OperationGuard",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+			out middleware.InitializeOutput, md middleware.Metadata, err error,
+		) {
+			op := middleware.GetOperationName(ctx)
+			if _, ok := allowed[op]; !ok {
+				return out, md, &forbiddenError{op: op, allowed: allowed}
+			}
+			return next.HandleInitialize(ctx, in)
+		})
+	return func(s *middleware.Stack) error { return s.Initialize.Add(guard, middleware.Before) }
+}
+
+// guardedClient is the second lock: whatever stack built a request, it leaves
+// only under an allowed operation and by that operation's own method.
+type guardedClient struct {
+	allowed operations
+	next    aws.HTTPClient
+}
+
+func (g guardedClient) Do(r *http.Request) (*http.Response, error) {
+	op := middleware.GetOperationName(r.Context())
+	if method, ok := g.allowed[op]; !ok || method != r.Method {
+		return nil, &forbiddenError{op: op, method: r.Method, allowed: g.allowed}
+	}
+	return g.next.Do(r)
+}

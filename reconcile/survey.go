@@ -135,6 +135,17 @@ const (
 	stepDone
 )
 
+// operation is the API's name of the listing.
+func (s surveyStep) operation() string {
+	switch s {
+	case stepAliases:
+		return "ListAliases"
+	case stepVersions:
+		return "ListVersionsByFunction"
+	}
+	return "ListFunctionEventInvokeConfigs"
+}
+
 // surveyJob reads one function, one page a call.
 type surveyJob struct {
 	reader   Reader
@@ -146,9 +157,8 @@ type surveyJob struct {
 	live     *FunctionLive
 
 	step    surveyStep
-	marker  string
-	markers map[string]bool // seen in the listing of this step
-	configs Page[Record]    // the answers of the last call
+	marks   markers      // of this step's listing
+	configs Page[Record] // the answers of the last call
 	names   Page[string]
 	exists  map[string]bool // aliases and versions seen
 }
@@ -168,11 +178,11 @@ func (j *surveyJob) Next() (ratelimit.Priority, bool) {
 func (j *surveyJob) Call(ctx context.Context) (err error) {
 	switch j.step {
 	case stepConfigs:
-		j.configs, err = j.reader.ListConfigs(ctx, j.live.Function, j.marker)
+		j.configs, err = j.reader.ListConfigs(ctx, j.live.Function, j.marks.current)
 	case stepAliases:
-		j.names, err = j.reader.ListAliases(ctx, j.live.Function, j.marker)
+		j.names, err = j.reader.ListAliases(ctx, j.live.Function, j.marks.current)
 	case stepVersions:
-		j.names, err = j.reader.ListVersions(ctx, j.live.Function, j.marker)
+		j.names, err = j.reader.ListVersions(ctx, j.live.Function, j.marks.current)
 	}
 	return err
 }
@@ -213,15 +223,15 @@ func (j *surveyJob) take() error {
 			j.exists[name] = true
 		}
 	}
-	if next != "" {
-		return j.turnPage(next)
+	subject := desired.Key{Target: j.target, Name: desired.Name{Function: j.live.Function, Qualifier: desired.Latest}}
+	if err := j.marks.turn(j.step.operation(), subject.String(), next); err != nil || next != "" {
+		return err
 	}
-	j.marker, j.markers = "", nil
-	switch j.step {
-	case stepConfigs:
+	j.marks = markers{}
+	if j.step == stepConfigs {
 		slices.SortFunc(j.live.Records, func(a, b LiveRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
 		j.live.State = Present
-	default:
+	} else {
 		j.noteAbsent()
 	}
 	j.step = j.following()
@@ -243,24 +253,6 @@ func (j *surveyJob) add(r Record) {
 		return
 	}
 	j.live.Records = append(j.live.Records, lr)
-}
-
-// turnPage follows a marker, unless the listing goes in circles.
-func (j *surveyJob) turnPage(next string) error {
-	if j.markers == nil {
-		j.markers = map[string]bool{}
-	}
-	if j.markers[next] {
-		return &CallError{
-			Op: "paging", Subject: desired.Key{Target: j.target, Name: desired.Name{Function: j.live.Function, Qualifier: desired.Latest}}.String(),
-			Kind:    KindBadAnswer,
-			Message: fmt.Sprintf("AWS gave the page marker %q twice, so the listing would never end", next),
-			Hint:    "run again; if it persists, report the function to AWS support",
-		}
-	}
-	j.markers[next] = true
-	j.marker = next
-	return nil
 }
 
 // following is the step after the current one.

@@ -1,0 +1,249 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func TestApplySendsTheRightWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("new", "drifted", "old")
+		f.records[name("drifted", desired.Latest)] = Settings{MaximumRetryAttempts: desired.Some(1), OnSuccess: queueB}
+		f.records[name("old", desired.Latest)] = Settings{}
+		out := f.apply(t, t.Context(), wants(
+			entry("drifted", desired.Latest, retries(0)),
+			entry("new", desired.Latest, retries(0)),
+			removed("old", desired.Latest),
+		), nil)
+		if got := out.Totals(); got != (Totals{Created: 1, Changed: 1, Deleted: 1}) {
+			t.Errorf("totals are %+v: %v", got, out.Err())
+		}
+		if !sameCalls(f.calls, []string{"list drifted", "list new", "list old", "update drifted", "put new", "delete old"}) {
+			t.Errorf("calls were %q", f.calls)
+		}
+		if got := f.records[name("drifted", desired.Latest)]; got.OnSuccess != queueB {
+			t.Errorf("an unmanaged field was touched: %+v", got)
+		}
+	})
+}
+
+func TestWritesOfOneFunctionAreSerialised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("f", "g")
+		f.latency = 100e6
+		f.aliases["f"] = []string{"a", "b", "c"}
+		f.aliases["g"] = []string{"a"}
+		out := f.apply(t, t.Context(), wants(entry("f", "a", retries(0)), entry("f", "b", retries(0)), entry("f", "c", retries(0)), entry("g", "a", retries(0))), nil)
+		if f.overlaps > 0 {
+			t.Errorf("%d writes overlapped another of the same function", f.overlaps)
+		}
+		if got := out.Totals().Created; got != 4 {
+			t.Errorf("created %d of 4", got)
+		}
+	})
+}
+
+func TestABusyFunctionIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("f")
+		f.fail = func(op string, _ desired.Name, attempt int) error {
+			if op == "put" && attempt < 4 {
+				return busy()
+			}
+			return nil
+		}
+		out := f.apply(t, t.Context(), wants(entry("f", desired.Latest, retries(0))), nil)
+		r := out.Targets[0].Results[0]
+		if r.Status != Applied || r.Effort.Attempts != 4 || r.Effort.Conflicts != 3 {
+			t.Errorf("after three conflicts: %v, %+v", r.Status, r.Effort)
+		}
+		if r.Effort.Waited < 25e9 {
+			t.Errorf("waited %v for a busy function, want about 35 s", r.Effort.Waited)
+		}
+	})
+}
+
+func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &forgetful{newFake("f")}
+		fleet := wants(entry("f", desired.Latest, desired.Config{MaximumRetryAttempts: desired.Some(0), OnFailure: desired.Some(queueA)}))
+		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, surveyWith(t, f, fleet)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter := fastLimiter()
+		defer limiter.Close()
+		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, nil)
+		r := out.Targets[0].Results[0]
+		if r.Status != Mismatched || !strings.Contains(r.Err.Error(), "on_failure is none, not "+queueA) {
+			t.Errorf("status %v, error %v", r.Status, r.Err)
+		}
+		if out.Totals().Failed != 1 {
+			t.Errorf("a mismatch is not counted: %+v", out.Totals())
+		}
+	})
+}
+
+// forgetful loses the destination of every Put, and answers as if all was well.
+type forgetful struct{ *fakeAWS }
+
+func (f *forgetful) Put(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
+	c.OnFailure = desired.Opt[string]{}
+	return f.fakeAWS.Put(ctx, n, c)
+}
+
+func TestFailuresStayInTheirRowAndComeBackInKeyOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "b", "c", "d")
+		f.fail = func(op string, n desired.Name, _ int) error {
+			if op == "put" && (n.Function == "d" || n.Function == "b") {
+				return refusal(KindRefused, "no right to send for "+n.Function)
+			}
+			return nil
+		}
+		var entries []desired.Entry
+		for _, fn := range []string{"a", "b", "c", "d"} {
+			entries = append(entries, entry(fn, desired.Latest, retries(0)))
+		}
+		out := f.apply(t, t.Context(), wants(entries...), nil)
+		if got := out.Totals(); got.Created != 2 || got.Failed != 2 {
+			t.Errorf("totals are %+v", got)
+		}
+		text := out.Err().Error()
+		if b, d := strings.Index(text, "for b"), strings.Index(text, "for d"); b < 0 || d < b {
+			t.Errorf("the joined error is not in key order:\n%s", text)
+		}
+	})
+}
+
+func TestAnInterruptedApplyFinishesWhatIsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var entries []desired.Entry
+		f := newFake()
+		f.latency = 50e6
+		for i := range 100 {
+			n := fmt.Sprintf("f%03d", i)
+			f.aliases[n] = nil
+			entries = append(entries, entry(n, desired.Latest, retries(0)))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		out := f.apply(t, ctx, wants(entries...), func(e Event) {
+			if e.Done == 20 {
+				cancel()
+			}
+		})
+		totals := out.Totals()
+		if totals.Failed != 0 {
+			t.Errorf("cancelled is not failed: %+v: %v", totals, out.Err())
+		}
+		if totals.Created != len(f.records) {
+			t.Errorf("%d reported created, %d are there", totals.Created, len(f.records))
+		}
+		if totals.Created < 20 || totals.NotAttempted < 60 {
+			t.Errorf("totals are %+v, want about 20 created and the rest not attempted", totals)
+		}
+		if !errors.Is(out.Targets[0].Stopped, context.Canceled) {
+			t.Errorf("stopped by %v", out.Targets[0].Stopped)
+		}
+	})
+}
+
+func TestAnApplyThatFailsEverywhereStopsEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var entries []desired.Entry
+		f := newFake()
+		for i := range 300 {
+			n := fmt.Sprintf("f%03d", i)
+			f.aliases[n] = nil
+			entries = append(entries, entry(n, desired.Latest, retries(0)))
+		}
+		f.fail = func(op string, _ desired.Name, _ int) error {
+			if op == "put" {
+				return refusal(KindRefused, "no")
+			}
+			return nil
+		}
+		out := f.apply(t, t.Context(), wants(entries...), nil)
+		if n := f.count("put"); n < 31 || n > 45 {
+			t.Errorf("%d writes were tried of 300, want 31 and those in flight", n)
+		}
+		if !errors.Is(out.Targets[0].Stopped, ErrErrorBudget) {
+			t.Errorf("stopped by %v", out.Targets[0].Stopped)
+		}
+	})
+}
+
+// Whatever AWS holds and whatever is declared: one apply makes the next plan
+// empty, and no unmanaged field has moved.
+func TestOneApplyConverges(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		fleet, f := anyFleet(rt)
+		before := map[desired.Name]Settings{}
+		for n, s := range f.records {
+			before[n] = s
+		}
+		synctest.Test(t, func(t *testing.T) {
+			out := f.apply(t, t.Context(), fleet, nil)
+			if err := out.Err(); err != nil {
+				rt.Fatalf("apply: %v", err)
+			}
+			plan := NewPlan(fleet, f.survey(t, t.Context(), fleet))
+			if plan.Counts().Changes() != 0 {
+				rt.Fatalf("a second plan still has %q", lines(&plan))
+			}
+		})
+		for _, e := range fleet.Targets[0].Entries {
+			old, had := before[e.Name]
+			if e.Remove || !had {
+				continue
+			}
+			for _, field := range desired.Fields() {
+				if now := f.records[e.Name].Value(field); !isSet(*e.Want, field) && now != old.Value(field) {
+					rt.Fatalf("%s: nobody manages %s, and it moved from %v to %v", e.Name, field, old.Value(field), now)
+				}
+			}
+		}
+	})
+}
+
+func anyFleet(rt *rapid.T) (desired.Fleet, *fakeAWS) {
+	f := newFake("a", "b", "c")
+	var entries []desired.Entry
+	for _, fn := range []string{"a", "b", "c"} {
+		f.aliases[fn] = []string{"live"}
+		for _, q := range []string{desired.Latest, "live"} {
+			n := name(fn, q)
+			if rapid.Bool().Draw(rt, "has record") {
+				f.records[n] = anySettings(rt)
+			}
+			switch rapid.IntRange(0, 3).Draw(rt, "wish") {
+			case 0:
+				entries = append(entries, removed(fn, q))
+			case 1, 2:
+				entries = append(entries, entry(fn, q, anySettings(rt).asConfig()))
+			}
+		}
+	}
+	return wants(entries...), f
+}
+
+func anySettings(rt *rapid.T) Settings {
+	var s Settings
+	if n := rapid.IntRange(-1, 2).Draw(rt, "retries"); n >= 0 {
+		s.MaximumRetryAttempts = desired.Some(n)
+	}
+	if n := rapid.SampledFrom([]int{0, 60, 3600, 21600}).Draw(rt, "age"); n > 0 {
+		s.MaximumEventAgeInSeconds = desired.Some(n)
+	}
+	s.OnSuccess = rapid.SampledFrom([]string{"", queueA}).Draw(rt, "on success")
+	s.OnFailure = rapid.SampledFrom([]string{"", queueA, queueB}).Draw(rt, "on failure")
+	return s
+}

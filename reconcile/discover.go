@@ -1,0 +1,111 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// Finder says what exists in one target, for rules that choose among it.
+type Finder interface {
+	// ListFunctions reads one page of function names. It is one request.
+	ListFunctions(ctx context.Context, marker string) (Page[string], error)
+	// Tagged reads the tags of every function that has all the given tags, by
+	// function. It has a quota of its own and repeats its own requests.
+	Tagged(ctx context.Context, tags []desired.Tag) (map[string]map[string]string, error)
+}
+
+// FindLane is the way to discover one target.
+type FindLane struct {
+	Finder  Finder
+	Limiter *ratelimit.Limiter
+	Err     error // closes the lane: the target could not be opened
+}
+
+// Discover finds what the rules choose among, in the targets where a rule needs
+// it and nowhere else. A target that could not be discovered is in failed: what
+// its rules would say there is not known, so nothing of it may be compared.
+func Discover(ctx context.Context, needs []desired.Need, lanes map[desired.Target]FindLane) (found desired.Inventory, failed map[desired.Target]error) {
+	found, failed = desired.Inventory{}, map[desired.Target]error{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, need := range needs {
+		lane := lanes[need.Target]
+		if need.IsZero() || lane.Err != nil {
+			continue
+		}
+		wg.Go(func() {
+			inventory, err := discoverTarget(ctx, need, lane)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed[need.Target] = err
+				return
+			}
+			found[need.Target] = inventory
+		})
+	}
+	wg.Wait()
+	return found, failed
+}
+
+func discoverTarget(ctx context.Context, need desired.Need, lane FindLane) (desired.TargetInventory, error) {
+	if lane.Finder == nil {
+		return desired.TargetInventory{}, fmt.Errorf("target %s: no way to discover it was given", need.Target)
+	}
+	inventory := desired.TargetInventory{Tags: map[string]map[string]string{}}
+	for _, tags := range need.Tags {
+		tagged, err := lane.Finder.Tagged(ctx, tags)
+		if err != nil {
+			return desired.TargetInventory{}, err
+		}
+		maps.Copy(inventory.Tags, tagged)
+	}
+	if !need.ListFunctions {
+		return inventory, nil
+	}
+	job := &discoverJob{finder: lane.Finder, target: need.Target, names: map[string]bool{}}
+	ratelimit.Run(ctx, lane.Limiter, ratelimit.DefaultPolicy(), func(yield func(ratelimit.Job) bool) { yield(job) })
+	if job.err != nil {
+		return desired.TargetInventory{}, job.err
+	}
+	inventory.Functions = slices.Sorted(maps.Keys(job.names))
+	return inventory, nil
+}
+
+// discoverJob walks the pages of one listing, each the answer to the one before.
+type discoverJob struct {
+	finder Finder
+	target desired.Target
+	marks  markers
+	page   Page[string]
+	names  map[string]bool // a listing that shifts between pages may repeat a name
+	ended  bool
+	err    error
+}
+
+// Next implements ratelimit.Job.
+func (j *discoverJob) Next() (ratelimit.Priority, bool) { return ratelimit.Scan, !j.ended }
+
+// Call implements ratelimit.Job.
+func (j *discoverJob) Call(ctx context.Context) (err error) {
+	j.page, err = j.finder.ListFunctions(ctx, j.marks.current)
+	return err
+}
+
+// Settle implements ratelimit.Job.
+func (j *discoverJob) Settle(err error, _ ratelimit.Effort) {
+	if err == nil {
+		for _, name := range j.page.Items {
+			j.names[name] = true
+		}
+		err = j.marks.turn("ListFunctions", j.target.String(), j.page.Next)
+	}
+	j.err = err
+	j.ended = err != nil || j.marks.current == ""
+}

@@ -1,0 +1,165 @@
+package reconcile
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+var (
+	home     = desired.Target{Account: "111111111111", Region: "eu-west-1"}
+	nowhere  = &desired.Origins{}
+	errAsked = errors.New("access denied")
+)
+
+func name(function, qualifier string) desired.Name {
+	return desired.Name{Function: function, Qualifier: qualifier}
+}
+
+// wants is a fleet of one target.
+func wants(entries ...desired.Entry) desired.Fleet {
+	return desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetFleet{{Target: home, Entries: entries}}}
+}
+
+func entry(function, qualifier string, want desired.Config) desired.Entry {
+	return desired.Entry{Name: name(function, qualifier), Want: &want, Origins: nowhere}
+}
+
+func removed(function, qualifier string) desired.Entry {
+	e := entry(function, qualifier, desired.Config{})
+	e.Remove = true
+	return e
+}
+
+func chosenByRule(e desired.Entry) desired.Entry {
+	e.Optional = true
+	return e
+}
+
+// holds is a survey of one target.
+func holds(functions ...FunctionLive) Live {
+	return Live{Targets: []TargetLive{{Target: home, Functions: functions}}}
+}
+
+func present(function string, records ...LiveRecord) FunctionLive {
+	return FunctionLive{Function: function, State: Present, Records: records}
+}
+
+func rec(qualifier string, s Settings) LiveRecord {
+	return LiveRecord{Qualifier: qualifier, Settings: &s, Modified: 1000}
+}
+
+func TestNewPlan(t *testing.T) {
+	const latest = desired.Latest
+	lacking := func(f FunctionLive, qualifier string) FunctionLive {
+		f.NoQualifier = []string{qualifier}
+		return f
+	}
+	for _, row := range []struct {
+		why   string
+		fleet desired.Fleet
+		live  Live
+		plan  []string // changes, then findings, as line() prints them
+		sync  int
+		skip  int
+	}{
+		{why: "no record, wants what Lambda does anyway", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f")), sync: 1},
+		{why: "no record, wants no destination", fleet: wants(entry("f", latest, onFailure(""))), live: holds(present("f")), sync: 1},
+		{why: "no record, wants another value", fleet: wants(entry("f", latest, retries(0))), live: holds(present("f")), plan: []string{"create f retries=0"}},
+		{why: "an empty record counts as one: Update it", fleet: wants(entry("f", latest, retries(0))), live: holds(present("f", rec(latest, Settings{}))), plan: []string{"change f retries=0"}},
+		{why: "record differs in one field of two: only that is sent", fleet: wants(entry("f", latest, desired.Config{MaximumRetryAttempts: desired.Some(1), OnFailure: desired.Some(queueA)})),
+			live: holds(present("f", rec(latest, Settings{MaximumRetryAttempts: desired.Some(1)}))), plan: []string{"change f on_failure=" + queueA}},
+		{why: "remove, nothing there", fleet: wants(removed("f", latest)), live: holds(present("f")), sync: 1},
+		{why: "remove, a record there", fleet: wants(removed("f", latest)), live: holds(present("f", rec(latest, Settings{}))), plan: []string{"delete f"}},
+		{why: "remove takes an empty record too: it was asked for by name", fleet: wants(removed("f", "live")), live: holds(present("f", rec("live", Settings{}))), plan: []string{"delete f:live"}},
+		{why: "the record of $LATEST says nothing about an alias: there is no inheritance", fleet: wants(entry("f", "live", retries(0))),
+			live: holds(present("f", rec(latest, Settings{MaximumRetryAttempts: desired.Some(0)}))), plan: []string{"create f:live retries=0", "undeclared f"}},
+		{why: "a declared alias does not exist", fleet: wants(entry("f", "live", retries(0))), live: holds(lacking(present("f"), "live")), plan: []string{"qualifier_missing f:live"}},
+		{why: "a rule's alias does not exist: skipped and counted", fleet: wants(chosenByRule(entry("f", "live", retries(0)))), live: holds(lacking(present("f"), "live")), skip: 1},
+		{why: "aliases could not be listed: unreadable, not missing", fleet: wants(entry("f", "live", retries(0))),
+			live: holds(FunctionLive{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"unreadable f:live: access denied"}},
+		{why: "aliases could not be listed, but $LATEST needs none", fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0))),
+			live: holds(FunctionLive{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"create f retries=0", "unreadable f:live: access denied"}},
+		{why: "no such function", fleet: wants(entry("f", latest, retries(0))), live: holds(FunctionLive{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
+		{why: "no such function, even where a record should go: the file is out of date", fleet: wants(removed("f", latest)), live: holds(FunctionLive{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
+		{why: "unreadable is not absent", fleet: wants(entry("f", latest, retries(2))), live: holds(FunctionLive{Function: "f", State: Unreadable, Err: errAsked}), plan: []string{"unreadable f: access denied"}},
+		{why: "not examined is not absent", fleet: wants(removed("f", latest)), live: holds(FunctionLive{Function: "f"}), plan: []string{"not_examined f"}},
+		{why: "a function the survey forgot is not in sync", fleet: wants(entry("f", latest, retries(2))), live: holds(), plan: []string{"not_examined f"}},
+		{why: "a target that could not be opened", fleet: wants(entry("f", latest, retries(2))), live: Live{Targets: []TargetLive{{Target: home, Err: errAsked}}}, plan: []string{"unreadable f: access denied"}},
+		{why: "a target without a survey", fleet: wants(entry("f", latest, retries(2))), live: Live{}, plan: []string{"not_examined f"}},
+		{why: "a target stopped by its error budget is unreadable as a whole: a part of it is no ground to write on",
+			fleet: wants(entry("f", latest, retries(0)), entry("g", latest, retries(0)), entry("h", latest, retries(0))),
+			live: Live{Targets: []TargetLive{{Target: home, Stopped: ErrErrorBudget, Functions: []FunctionLive{
+				present("f"), {Function: "g", State: Unreadable, Err: errAsked}, {Function: "h"}}}}},
+			plan: []string{"unreadable f: too many calls failed", "unreadable g: access denied", "unreadable h: too many calls failed"}},
+		{why: "a record under a qualifier that nobody declared is shown", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f", rec("old", Settings{}))), plan: []string{"undeclared f:old"}, sync: 1},
+		{why: "unless an ignore rule took it out", live: holds(present("f", rec("old", Settings{}))), sync: 1,
+			fleet: desired.Fleet{Targets: []desired.TargetFleet{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "old")}}}}}},
+	} {
+		plan := NewPlan(row.fleet, row.live)
+		if got := lines(&plan); !cmp.Equal(got, row.plan) {
+			t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.plan)
+		}
+		c := plan.Counts()
+		if c.InSync != row.sync || c.Skipped != row.skip {
+			t.Errorf("%s: %d in sync and %d skipped, want %d and %d", row.why, c.InSync, c.Skipped, row.sync, row.skip)
+		}
+		if covered := c.InSync + c.Skipped + c.Changes() + c.Unreadable + c.NotExamined + c.MissingFunctions + c.MissingQualifiers; covered != c.Declared {
+			t.Errorf("%s: %d of %d declared keys are accounted for", row.why, covered, c.Declared)
+		}
+	}
+}
+
+func TestUndeclaredRecordsAreDeletedOnlyWhereTheFleetSaysSo(t *testing.T) {
+	fleet := wants(entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)))
+	fleet.Undeclared = desired.UndeclaredDelete
+	plan := NewPlan(fleet, holds(
+		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{OnFailure: queueA})),
+		present("g"),
+	))
+	want := []string{"delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
+	if got := lines(&plan); !cmp.Equal(got, want) {
+		t.Errorf("changes stay in key order, declared and undeclared together:\n got %q\nwant %q", got, want)
+	}
+}
+
+// lines prints a plan of one target, changes first.
+func lines(p *Plan) []string {
+	var out []string
+	for i := range p.Targets[0].Changes {
+		c := &p.Targets[0].Changes[i]
+		line := c.Action.String() + " " + c.Name.String()
+		if request := c.Request(); !request.IsZero() {
+			line += " " + short(request)
+		}
+		out = append(out, line)
+	}
+	for _, f := range p.Targets[0].Findings {
+		line := f.Kind.String() + " " + f.Name.String()
+		if f.Err != nil {
+			line += ": " + f.Err.Error()
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func short(c desired.Config) string {
+	out := ""
+	if v, ok := c.MaximumRetryAttempts.Get(); ok {
+		out += " retries=" + desired.Some(v).String()
+	}
+	if v, ok := c.MaximumEventAgeInSeconds.Get(); ok {
+		out += " age=" + desired.Some(v).String()
+	}
+	if v, ok := c.OnSuccess.Get(); ok {
+		out += " on_success=" + v
+	}
+	if v, ok := c.OnFailure.Get(); ok {
+		out += " on_failure=" + v
+	}
+	return out[1:]
+}

@@ -1,0 +1,228 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func TestSurveyMakesTheFewestCalls(t *testing.T) {
+	const latest = desired.Latest
+	for _, row := range []struct {
+		why   string
+		fleet desired.Fleet
+		aws   func() *fakeAWS
+		calls []string
+	}{
+		{
+			why:   "one List reads every qualifier of a function",
+			fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0)), entry("f", "7", retries(0))),
+			aws: func() *fakeAWS {
+				f := newFake("f")
+				f.records[name("f", "live")], f.records[name("f", "7")] = Settings{}, Settings{}
+				return f
+			},
+			calls: []string{"list f"},
+		},
+		{
+			why:   "aliases are listed only where a record would be created under one",
+			fleet: wants(entry("f", "live", retries(0)), entry("g", "live", retries(0))),
+			aws: func() *fakeAWS {
+				f := newFake("f", "g")
+				f.records[name("f", "live")] = Settings{}
+				return f
+			},
+			calls: []string{"list f", "list g", "aliases g"},
+		},
+		{
+			why:   "versions are listed only for a version",
+			fleet: wants(entry("f", "7", retries(0))),
+			aws:   func() *fakeAWS { return newFake("f") },
+			calls: []string{"list f", "versions f"},
+		},
+		{
+			why:   "both, where both are pending",
+			fleet: wants(entry("f", "7", retries(0)), entry("f", "live", retries(0))),
+			aws:   func() *fakeAWS { return newFake("f") },
+			calls: []string{"list f", "aliases f", "versions f"},
+		},
+		{
+			why:   "an alias whose wish is what Lambda does anyway needs no look",
+			fleet: wants(entry("f", "live", retries(2))),
+			aws:   func() *fakeAWS { return newFake("f") },
+			calls: []string{"list f"},
+		},
+		{
+			why:   "a missing function is known from its List",
+			fleet: wants(entry("gone", "live", retries(0))),
+			aws:   func() *fakeAWS { return newFake() },
+			calls: []string{"list gone"},
+		},
+		{
+			why:   "pages are followed",
+			fleet: wants(entry("f", latest, retries(0))),
+			aws: func() *fakeAWS {
+				f := newFake("f")
+				f.pageSize = 2
+				for i := range 5 {
+					f.records[name("f", fmt.Sprint(i))] = Settings{}
+				}
+				return f
+			},
+			calls: []string{"list f", "list f", "list f"},
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := row.aws()
+			f.survey(t, t.Context(), row.fleet)
+			if !sameCalls(f.calls, row.calls) {
+				t.Errorf("%s:\n got %q\nwant %q", row.why, f.calls, row.calls)
+			}
+		})
+	}
+}
+
+// sameCalls compares as multisets: functions are read side by side.
+func sameCalls(got, want []string) bool {
+	count := func(lines []string) map[string]int {
+		m := map[string]int{}
+		for _, l := range lines {
+			m[l]++
+		}
+		return m
+	}
+	return cmp.Equal(count(got), count(want))
+}
+
+func TestSurveySeesAllPagesAndQualifiers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("f")
+		f.pageSize = 2
+		for i := range 5 {
+			f.records[name("f", fmt.Sprint(i))] = Settings{MaximumRetryAttempts: desired.Some(1)}
+		}
+		live := f.survey(t, t.Context(), wants(entry("f", desired.Latest, retries(2))))
+		got := live.Targets[0].Functions[0]
+		if got.State != Present || len(got.Records) != 5 || got.record("4") == nil {
+			t.Errorf("five records on three pages came out as %+v", got)
+		}
+	})
+}
+
+func TestAMarkerThatRepeatsIsUnreadableAndEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("f")
+		live := surveyWith(t, circling{f}, wants(entry("f", desired.Latest, retries(2))))
+		got := live.Targets[0].Functions[0]
+		if got.State != Unreadable || KindOf(got.Err) != KindBadAnswer {
+			t.Errorf("a listing that goes in circles came out as %+v", got)
+		}
+	})
+}
+
+// circling answers every List with the same next page.
+type circling struct{ *fakeAWS }
+
+func (c circling) ListConfigs(ctx context.Context, function, marker string) (Page[Record], error) {
+	p, err := c.fakeAWS.ListConfigs(ctx, function, "")
+	p.Next = "again"
+	return p, err
+}
+
+func surveyWith(t *testing.T, r Reader, fleet desired.Fleet) Live {
+	t.Helper()
+	limiter := fastLimiter()
+	defer limiter.Close()
+	return Survey(t.Context(), fleet, map[desired.Target]ReadLane{home: {Reader: r, Limiter: limiter}}, nil)
+}
+
+func TestOneFunctionsFailureIsOneRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "b", "c")
+		f.fail = func(op string, n desired.Name, _ int) error {
+			if n.Function == "b" {
+				return refusal(KindDenied, "no")
+			}
+			return nil
+		}
+		live := f.survey(t, t.Context(), wants(entry("a", desired.Latest, retries(2)), entry("b", desired.Latest, retries(2)), entry("c", desired.Latest, retries(2))))
+		var states []FunctionState
+		for _, fn := range live.Targets[0].Functions {
+			states = append(states, fn.State)
+		}
+		if want := []FunctionState{Present, Unreadable, Present}; !cmp.Equal(states, want) {
+			t.Errorf("states are %v, want %v", states, want)
+		}
+	})
+}
+
+func TestFaultsAreReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a")
+		f.fail = func(_ string, _ desired.Name, attempt int) error {
+			if attempt < 3 {
+				return broken()
+			}
+			return nil
+		}
+		live := f.survey(t, t.Context(), wants(entry("a", desired.Latest, retries(2))))
+		if got := live.Targets[0].Functions[0]; got.State != Present {
+			t.Errorf("after two 500s the function is %+v", got)
+		}
+		if f.count("list") != 3 {
+			t.Errorf("%d calls, want 3", f.count("list"))
+		}
+	})
+}
+
+func TestASurveyThatFailsEverywhereStopsEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var entries []desired.Entry
+		f := newFake()
+		for i := range 500 {
+			entries = append(entries, entry(fmt.Sprintf("f%03d", i), desired.Latest, retries(2)))
+		}
+		f.fail = func(string, desired.Name, int) error { return refusal(KindDenied, "no") }
+		live := f.survey(t, t.Context(), wants(entries...))
+		if live.Targets[0].Stopped == nil {
+			t.Error("the target does not say why it stopped")
+		}
+		// The limit is 10 %; a few more calls were under way.
+		if n := f.count("list"); n < 51 || n > 65 {
+			t.Errorf("%d calls were made of 500, want 51 and those in flight", n)
+		}
+	})
+}
+
+func TestAnInterruptedSurveyTakesNothingForAbsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		var entries []desired.Entry
+		for i := range 100 {
+			n := fmt.Sprintf("f%03d", i)
+			f.aliases[n] = nil
+			entries = append(entries, removed(n, desired.Latest))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		f.fail = func(string, desired.Name, int) error {
+			if len(f.calls) == 40 {
+				cancel()
+			}
+			return nil
+		}
+		fleet := wants(entries...)
+		plan := NewPlan(fleet, f.survey(t, ctx, fleet))
+		c := plan.Counts()
+		if c.NotExamined < 50 || c.InSync < 30 || c.InSync+c.NotExamined != 100 {
+			t.Errorf("after 40 of 100 reads: %+v", c)
+		}
+		if _, err := (Guard{fleet.Guard}).Approve(plan); err == nil {
+			t.Error("a plan that is not whole was approved")
+		}
+	})
+}

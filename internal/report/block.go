@@ -34,16 +34,12 @@ type block struct {
 	origin  string // of the whole change, where its fields have none of their own
 }
 
-// blocks groups a target's changes by what they do: by action, by every field's
+// blocks groups changes of one target by what they do: by action, by every field's
 // value before and after, and by the file and layer that ask for it.
 //
 // What is lost comes first, and what concerns most functions before the rest.
-func blocks(changes []reconcile.Change) []block {
-	all := make([]*reconcile.Change, len(changes))
-	for i := range changes {
-		all[i] = &changes[i]
-	}
-	groups := gather(all, keyOf, func(_ blockKey, members []*reconcile.Change) block { return newBlock(members) })
+func blocks(changes []*reconcile.Change) []block {
+	groups := gather(changes, keyOf, func(_ blockKey, members []*reconcile.Change) block { return newBlock(members) })
 	slices.SortStableFunc(groups, func(a, b block) int {
 		return cmp.Or(cmp.Compare(urgency(a.action), urgency(b.action)), cmp.Compare(len(b.changes), len(a.changes)))
 	})
@@ -132,7 +128,7 @@ func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desire
 		same = same && o == first
 	}
 	if same {
-		return strings.TrimSpace(first.String())
+		return first.String()
 	}
 	layer, _, _ := strings.Cut(first.LayerName(), "[")
 	return fmt.Sprintf("%s:%d-%d %s", first.File(), low, high, layer)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -72,39 +71,4 @@ func (c *cause) line() string {
 		return head
 	}
 	return head + ": " + c.Message
-}
-
-// row is one key with an error: a failed change, or a key that was not read.
-type row struct {
-	target desired.Target
-	name   desired.Name
-	cause  *cause
-	result *reconcile.Result // nil where nothing was tried
-}
-
-// trouble is the rows that one cause explains.
-type trouble struct {
-	cause *cause // of the first row; its message may stand for all of them
-	rows  []row
-}
-
-// troubles puts together the rows whose errors say the same but for the name of
-// the function and the request id, in order of first appearance.
-func troubles(rows []row) []trouble {
-	type key struct{ kind, code, op, message, hint string }
-	return gather(rows,
-		func(r row) key {
-			c := r.cause
-			return key{c.Kind, c.Code, c.op, generalise(c.Message, r.name.Function), generalise(c.Hint, r.name.Function)}
-		},
-		func(k key, rows []row) trouble {
-			shown := *rows[0].cause
-			if !alike(rows, func(r row) string { return r.cause.Message }) {
-				shown.Message = k.message
-			}
-			if !alike(rows, func(r row) string { return r.cause.Hint }) {
-				shown.Hint = k.hint
-			}
-			return trouble{cause: &shown, rows: rows}
-		})
 }

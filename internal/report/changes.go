@@ -2,9 +2,7 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -17,60 +15,79 @@ const maxBlocks = 40
 func (p *page) changes(r *Run) {
 	c := r.Plan.Counts()
 	if c.Changes() == 0 {
-		p.gap()
-		p.line(0, in(green, nothingDiffers(c)))
+		p.nothingDiffers(c)
 		return
 	}
-	same := 0
+	same, keys := 0, 0
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
-		if len(t.Changes) == 0 {
+		tc := t.Counts()
+		switch {
+		case tc.Changes() > 0:
+			p.gap()
+			p.line(0, in(bold, where(t.Label, t.Target)),
+				sayf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Modifies, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
+			p.blocks(t.Changes, planVerbs)
+		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined == 0:
 			same++
-			continue
+			keys += tc.InSync
 		}
-		p.targetChanges(t)
 	}
 	if same > 0 {
 		p.gap()
-		p.line(0, sayf("%s more: nothing differs there.", count(same, "target")))
+		p.line(0, sayf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "key")))
 	}
 }
 
 // nothingDiffers never claims more than what was looked at.
-func nothingDiffers(c reconcile.Counts) string {
-	checked := c.InSync
-	line := fmt.Sprintf("Nothing differs: %s checked, all as declared", count(checked, "key"))
+func (p *page) nothingDiffers(c reconcile.Counts) {
+	p.gap()
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
 		some(c.NotExamined, "not examined"),
 		some(c.MissingFunctions+c.MissingQualifiers, "missing in AWS"))
-	if rest != "" {
-		line = fmt.Sprintf("Nothing differs in the %s that could be checked; %s", count(checked, "key"), rest)
+	if rest == "" {
+		p.line(0, in(green, fmt.Sprintf("Nothing differs: %s checked, all as declared.", count(c.InSync, "key"))))
+		return
 	}
-	return line + "."
+	p.line(0, in(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "key"), rest)))
 }
 
-func (p *page) targetChanges(t *reconcile.TargetPlan) {
-	c := t.Counts()
-	p.gap()
-	p.line(0,
-		in(bold, where(t.Label, t.Target)),
-		sayf(": %s; %d in sync", listed(some(c.Creates, "to create"), some(c.Modifies, "to change"), some(c.Deletes, "to delete")), c.InSync))
-	all := blocks(t.Changes)
-	shown := all
-	if !p.full && len(all) > maxBlocks {
-		shown = all[:max(maxBlocks, deletes(all))]
+// verbs say what a change does to one key, and to many.
+type verbs map[reconcile.Action]struct{ one, many span }
+
+var (
+	planVerbs = verbs{
+		reconcile.Create: {in(green, "+ create"), in(green, "+ same create")},
+		reconcile.Modify: {in(yellow, "~ change"), in(yellow, "~ same change")},
+		reconcile.Delete: {in(red, "- delete"), in(red, "- same delete")},
+	}
+	outcomeVerbs = verbs{
+		reconcile.Create: {in(green, "+ created"), in(green, "+ same create made")},
+		reconcile.Modify: {in(yellow, "~ changed"), in(yellow, "~ same change made")},
+		reconcile.Delete: {in(red, "- deleted"), in(red, "- same delete made")},
+	}
+)
+
+// blocks writes changes, each kind of change once.
+func (p *page) blocks(changes []reconcile.Change, v verbs) {
+	all := make([]*reconcile.Change, len(changes))
+	for i := range changes {
+		all[i] = &changes[i]
+	}
+	groups := blocks(all)
+	shown := groups
+	if !p.full && len(groups) > maxBlocks {
+		shown = groups[:max(maxBlocks, deletes(groups))]
 	}
 	for _, b := range shown {
-		p.block(b)
+		p.block(b, v)
 	}
-	if hidden := all[len(shown):]; len(hidden) > 0 {
-		keys := 0
-		for _, b := range hidden {
-			keys += len(b.changes)
-		}
-		p.line(2, in(yellow, sayf("… and %s more, on %s: --full lists them", count(len(hidden), "different change"), count(keys, "key")).text))
+	keys := 0
+	for _, b := range groups[len(shown):] {
+		keys += len(b.changes)
 	}
+	p.more(2, len(groups)-len(shown), " kinds of change, on "+count(keys, "key"))
 }
 
 // deletes is the number of blocks that delete; they come first.
@@ -82,68 +99,17 @@ func deletes(all []block) int {
 	return n
 }
 
-var marks = map[reconcile.Action]struct {
-	mark, verb string
-	ink        ink
-}{
-	reconcile.Create: {"+", "create", green},
-	reconcile.Modify: {"~", "change", yellow},
-	reconcile.Delete: {"-", "delete", red},
-}
-
-func (p *page) block(b block) {
-	m := marks[b.action]
-	names := make([]desired.Name, len(b.changes))
-	for i, c := range b.changes {
-		names[i] = c.Name
-	}
-	mark := in(m.ink, m.mark+" "+m.verb)
+func (p *page) block(b block, v verbs) {
 	origin := ""
 	if b.origin != "" {
 		origin = "  # " + b.origin
 	}
-	switch {
-	case len(names) == 1:
-		p.line(2, mark, say(" "), in(bold, names[0].String()), in(dim, origin))
-	case p.full:
-		p.line(2, mark, sayf(", the same on %s:", howMany(names)), in(dim, origin))
-		for _, n := range names {
-			p.line(4, say(n.String()))
-		}
-	default:
-		p.line(2, mark, sayf(", the same on %s:", howMany(names)), in(dim, origin))
-		p.line(4, say(few(names, columns-4)))
+	if len(b.changes) == 1 {
+		p.line(2, v[b.action].one, say(" "), in(bold, b.changes[0].Name.String()), in(dim, origin))
+	} else {
+		names := namesOf(b.changes, func(c *reconcile.Change) name { return c.Name })
+		p.line(2, v[b.action].many, say(" on "), in(bold, howMany(names)), say(":"), in(dim, origin))
+		p.names(4, names)
 	}
 	p.fieldRows(b.rows)
-}
-
-// howMany counts functions where every key is another function, else keys.
-func howMany(names []desired.Name) string {
-	for i := 1; i < len(names); i++ {
-		if names[i].Function == names[i-1].Function {
-			return count(len(names), "key")
-		}
-	}
-	return count(len(names), "function")
-}
-
-// few names as many as a line has room for, and counts the rest.
-func few(names []desired.Name, room int) string {
-	var b strings.Builder
-	for i, n := range names {
-		more := ""
-		if left := len(names) - i - 1; left > 0 {
-			more = fmt.Sprintf(" … and %d more", left)
-		}
-		next := clean(n.String())
-		if i > 0 && width(b.String())+2+width(next)+width(more) > room {
-			fmt.Fprintf(&b, " … and %d more", len(names)-i)
-			return b.String()
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(next)
-	}
-	return b.String()
 }

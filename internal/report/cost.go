@@ -21,7 +21,7 @@ type cost struct {
 func costs(r *Run) []cost {
 	rates := map[desired.Target]float64{}
 	for i := range r.API {
-		rates[r.API[i].Target] = r.API[i].Pace.Rate
+		rates[r.API[i].Target] = r.API[i].Limiter.Rate
 	}
 	var all []cost
 	for i := range r.Plan.Targets {

@@ -1,5 +1,11 @@
 package report
 
+import (
+	"math"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
 type apiJSON struct {
 	countsJSON
 	Targets []targetAPIJSON `json:"targets"`
@@ -17,11 +23,23 @@ type countsJSON struct {
 type targetAPIJSON struct {
 	targetJSON
 	countsJSON
-	Rate       float64         `json:"rate"`
-	Ceiling    float64         `json:"ceiling"`
-	Cuts       int             `json:"cuts"`
-	PausedMS   int64           `json:"paused_ms"`
-	Operations []operationJSON `json:"operations"`
+	Rate          float64         `json:"rate"`
+	Ceiling       float64         `json:"ceiling"`
+	Cuts          int64           `json:"cuts"`
+	PausedMS      int64           `json:"paused_ms"`
+	Breaker       string          `json:"breaker"`
+	ThrottleRatio float64         `json:"throttle_ratio"`
+	Efficiency    float64         `json:"efficiency"`
+	Tokens        tokensJSON      `json:"tokens"`
+	Operations    []operationJSON `json:"operations"`
+}
+
+// tokensJSON counts the requests that were let go, by what they were for.
+type tokensJSON struct {
+	Scan   int64 `json:"scan"`
+	Lookup int64 `json:"lookup"`
+	Write  int64 `json:"write"`
+	Probe  int64 `json:"probe"`
 }
 
 type operationJSON struct {
@@ -49,12 +67,21 @@ func newAPI(targets []TargetAPI) apiJSON {
 			all.add(o)
 			operations[j] = operationJSON{Name: o.Name, countsJSON: newCounts(one)}
 		}
+		l := &t.Limiter
 		out.Targets[i] = targetAPIJSON{
 			targetJSON: newTarget(t.Target, t.Label), countsJSON: newCounts(sum),
-			Rate: t.Pace.Rate, Ceiling: t.Pace.Ceiling, Cuts: t.Pace.Cuts, PausedMS: t.Pace.Paused.Milliseconds(),
+			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Cuts, PausedMS: l.Paused.Milliseconds(),
+			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
+			Tokens: tokensJSON{
+				Scan: l.Tokens[ratelimit.Scan], Lookup: l.Tokens[ratelimit.Lookup],
+				Write: l.Tokens[ratelimit.Write], Probe: l.Tokens[ratelimit.Probe],
+			},
 			Operations: operations,
 		}
 	}
 	out.countsJSON = newCounts(all)
 	return out
 }
+
+// rounded is a figure to four decimals, which is all that it is good for.
+func rounded(f float64) float64 { return math.Round(f*1e4) / 1e4 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -26,7 +25,7 @@ func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
 			}
 			n := note{name: p.named(t.Target, f.Name)}
 			if f.Origins != nil {
-				n.origin = strings.TrimSpace(f.Origins.Entry.String())
+				n.origin = f.Origins.Entry.String()
 			}
 			notes = append(notes, n)
 		}
@@ -51,17 +50,17 @@ func (p *page) notes(mark span, notes []note) {
 		}
 		p.line(2, mark, say(pad(n.name, column)), in(dim, "  # "+n.origin))
 	}
-	p.more(2+width(mark.text), len(notes)-len(shown))
+	p.more(2+width(mark.text), len(notes)-len(shown), "")
 }
 
 // absences lists what is declared and does not exist.
 func (p *page) absences(r *Run) {
 	if missing := p.found(r, reconcile.FindingFunctionMissing); len(missing) > 0 {
-		p.titled(red, "Missing", fmt.Sprintf("%s of functions that do not exist.", count(len(missing), "declared key")))
+		p.titled(red, "Missing functions", count(len(missing), "declared key")+".")
 		p.notes(in(red, "! "), missing)
 	}
 	if missing := p.found(r, reconcile.FindingQualifierMissing); len(missing) > 0 {
-		p.titled(red, "Missing", fmt.Sprintf("%s under an alias or version that does not exist.", count(len(missing), "declared key")))
+		p.titled(red, "Missing aliases or versions", count(len(missing), "declared key")+".")
 		p.notes(in(red, "! "), missing)
 	}
 }
@@ -91,12 +90,9 @@ func (p *page) ignored(r *Run) {
 	rules := gather(all,
 		func(g desired.Ignored) desired.Origin { return g.By },
 		func(by desired.Origin, keys []desired.Ignored) note {
-			names := make([]desired.Name, len(keys))
-			for i, k := range keys {
-				names[i] = k.Name
-			}
-			origin := strings.TrimSpace(by.String())
-			return note{name: few(names, max(20, columns-width("  # "+origin)-2)), origin: origin}
+			names := namesOf(keys, func(g desired.Ignored) name { return g.Name })
+			origin := by.String()
+			return note{name: p.few(names, max(20, columns-width("  # "+origin)-2)), origin: origin}
 		})
 	p.notes(say(""), rules)
 }
@@ -114,7 +110,7 @@ func (p *page) warnings(warnings desired.Problems) {
 	for _, w := range shown {
 		p.wrapped(2, in(yellow, "! "), plain, w.Error())
 	}
-	p.more(4, len(warnings)-len(shown))
+	p.more(4, len(warnings)-len(shown), "")
 }
 
 func (p *page) guard(lines []reconcile.GuardLine) {
@@ -123,17 +119,22 @@ func (p *page) guard(lines []reconcile.GuardLine) {
 	}
 	p.gap()
 	for _, l := range lines {
-		tone, verdict := plain, ""
+		rest := span{}
 		if l.Exceeded() {
-			tone, verdict = red, "  ! exceeded"
+			rest = in(red, "  ! exceeded")
 		}
-		p.line(0, sayf("Guard: %s ", pad(l.Rule, len("max_deletes"))), in(tone, sayf("%d of at most %d%s", l.Current, l.Limit, verdict).text))
+		p.line(0, sayf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "key")), rest)
 	}
 }
 
 func (p *page) refused(err error) {
 	if err != nil {
-		p.gap()
-		p.wrapped(0, in(red, "! refused: "), red, causeOf(err).line())
+		p.alert(red, causeOf(err).line())
 	}
+}
+
+// titled starts a part of the page.
+func (p *page) titled(ink ink, title, rest string) {
+	p.gap()
+	p.wrapped(0, in(ink, title+": "), plain, rest)
 }

@@ -6,60 +6,68 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// outcome is the body of an application: what ended otherwise than planned.
+// outcome is the body of an application: what was written, then, at the end
+// where it is seen, what was not.
 func (p *page) outcome(r *Run) {
 	for i := range r.Outcome.Targets {
-		p.targetOutcome(&r.Outcome.Targets[i])
+		p.written(&r.Outcome.Targets[i])
 	}
 	p.absences(r)
+	for i := range r.Outcome.Targets {
+		p.unwritten(&r.Outcome.Targets[i])
+	}
+	p.shortened()
 	p.gap()
 	p.line(0, in(bold, outcomeLine(r.Outcome.Totals())))
 	p.line(0, sayf("Run %s", r.ID))
 }
 
-func (p *page) targetOutcome(t *reconcile.TargetOutcome) {
-	var failed, last, never []row
-	applied := 0
+// written shows the changes that AWS stored.
+func (p *page) written(t *reconcile.TargetOutcome) {
+	var done []reconcile.Change
 	for i := range t.Results {
-		result := &t.Results[i]
-		r := row{target: t.Target, name: result.Name, cause: causeOf(result.Err), result: result}
-		switch {
-		case result.Status == reconcile.Applied:
-			applied++
-		case result.Status == reconcile.NotAttempted && result.Err == nil:
-			never = append(never, r)
-		case result.Status == reconcile.NotAttempted:
-			last = append(last, r)
-		default:
-			failed = append(failed, r)
+		if t.Results[i].Status == reconcile.Applied {
+			done = append(done, t.Results[i].Change)
 		}
 	}
-	if len(failed)+len(last)+len(never) == 0 {
+	if len(done) == 0 {
 		return
 	}
-	name := where(t.Label, t.Target)
-	if len(failed) > 0 {
-		p.gap()
-		p.line(0, in(red, fmt.Sprintf("! %s: %d of %s failed", name, len(failed), count(len(t.Results), "change"))))
-		for _, tr := range troubles(failed) {
-			p.trouble(tr)
+	one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*t}}
+	c := one.Totals()
+	p.gap()
+	p.line(0, in(bold, where(t.Label, t.Target)), sayf(": %s", listed(some(c.Created, "created"), some(c.Changed, "changed"), some(c.Deleted, "deleted"))))
+	p.blocks(done, outcomeVerbs)
+}
+
+// unwritten shows the changes that failed, and those that the run did not come to.
+func (p *page) unwritten(t *reconcile.TargetOutcome) {
+	var failed, open, never []row
+	for i := range t.Results {
+		result := &t.Results[i]
+		r := newRow(result.Name, result.Err, result)
+		switch {
+		case result.Status == reconcile.Applied:
+		case result.Status != reconcile.NotAttempted:
+			failed = append(failed, r)
+		case result.Err != nil:
+			open = append(open, r)
+		default:
+			never = append(never, r)
 		}
 	}
-	if len(last) > 0 {
-		p.gap()
-		p.line(0, in(yellow, fmt.Sprintf("! %s: %s waiting to be tried again when the run ended; the last answers:", name, count(len(last), "change"))))
-		for _, tr := range troubles(last) {
-			p.trouble(tr)
-		}
+	at := where(t.Label, t.Target)
+	if len(failed) > 0 {
+		p.alert(red, fmt.Sprintf("%s: %d of %s failed", at, len(failed), count(len(t.Results), "change")))
+		p.troubles(failed)
+	}
+	if len(open) > 0 {
+		p.alert(yellow, fmt.Sprintf("%s: the run ended while %s waited to be tried again", at, count(len(open), "change")))
+		p.troubles(open)
 	}
 	if len(never) > 0 {
-		p.gap()
-		p.line(0, in(yellow, fmt.Sprintf("! %s: %s not attempted, the run ended before their turn", name, count(len(never), "change"))))
-		notes := make([]note, len(never))
-		for i, r := range never {
-			notes[i] = note{name: p.named(r.target, r.name)}
-		}
-		p.notes(say(""), notes)
+		p.alert(yellow, fmt.Sprintf("%s: %s not attempted, the run ended before their turn", at, count(len(never), "change")))
+		p.names(2, namesOf(never, func(r row) name { return r.name }))
 	}
 }
 

@@ -42,6 +42,7 @@ type page struct {
 	full  bool
 	multi bool // more than one target: names are shown with theirs
 	blank bool // the last line was empty
+	short bool // something was counted rather than listed
 }
 
 func newPage(w io.Writer, o TextOptions, targets int) *page {
@@ -61,6 +62,28 @@ func (p *page) line(indent int, spans ...span) {
 	}
 	p.w.WriteByte('\n')
 	p.blank = false
+}
+
+// more counts what is not shown.
+func (p *page) more(indent, hidden int, what string) {
+	if hidden > 0 {
+		p.short = true
+		p.line(indent, in(dim, fmt.Sprintf("… and %d more%s", hidden, what)))
+	}
+}
+
+// shortened says, once, how to see all of it.
+func (p *page) shortened() {
+	if p.short {
+		p.gap()
+		p.line(0, in(dim, "Lists are cut short: --full shows all of them."))
+	}
+}
+
+// alert is a line that wants attention.
+func (p *page) alert(ink ink, text string) {
+	p.gap()
+	p.wrapped(0, in(ink, "! "), ink, text)
 }
 
 // gap leaves one empty line, never two.

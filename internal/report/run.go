@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -42,7 +43,7 @@ type TargetAPI struct {
 	desired.Target
 	Label      string
 	Operations []OperationCount // sorted by name
-	Pace       Pace
+	Limiter    ratelimit.Snapshot
 }
 
 // OperationCount counts the requests of one API operation by how they were
@@ -63,14 +64,6 @@ func (o OperationCount) writes() bool {
 		return true
 	}
 	return false
-}
-
-// Pace is how fast a target's limiter let requests go.
-type Pace struct {
-	Rate    float64       // requests a second at the end of the run
-	Ceiling float64       // the most that the settings allow
-	Cuts    int           // how often throttling lowered the rate
-	Paused  time.Duration // how long nothing was sent because AWS said to wait
 }
 
 // tally adds up operations.

@@ -1,10 +1,9 @@
 package report
 
 import (
+	"fmt"
 	"io"
-	"time"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -69,55 +68,29 @@ func (p *page) opening(r *Run) {
 	if examined < c.Declared {
 		tone = red
 	}
+	pace := paced(r.API)
+	if r.Outcome != nil {
+		pace = "" // the rate by now is that of writing
+	}
 	p.line(0,
-		say("Read "), in(tone, sayf("%d of %s", examined, count(c.Declared, "key")).text),
+		say("Read "), in(tone, fmt.Sprintf("%d of %s", examined, count(c.Declared, "key"))),
 		sayf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), lasting(surveyed.Sub(r.Started))),
-		say(calls(reads, paced(r))+"."))
+		say(reads.spell(pace)))
 	if r.Outcome == nil {
 		return
 	}
 	t := r.Outcome.Totals()
 	p.line(0,
 		sayf("Wrote %d of %s, %s: ", t.Applied(), count(c.Changes(), "change"), lasting(r.Finished.Sub(surveyed))),
-		say(calls(writes, "")+"."))
+		say(writes.spell(paced(r.API))))
 }
 
-func calls(t tally, pace string) string {
-	return listed(count(t.Calls, "call"), pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), some(t.Faults, "failed and sent again"))
-}
-
-// files names the fleet files where they are few.
+// files names the fleet file where there is one.
 func files(paths []string) string {
 	if len(paths) == 1 {
 		return paths[0]
 	}
 	return count(len(paths), "file")
-}
-
-// paced is the rate that the limiters let pass at the end of the run.
-func paced(r *Run) string {
-	var low, high float64
-	for i := range r.API {
-		rate := r.API[i].Pace.Rate
-		if rate <= 0 {
-			continue
-		}
-		if low == 0 || rate < low {
-			low = rate
-		}
-		high = max(high, rate)
-	}
-	each := ""
-	if len(r.API) > 1 {
-		each = " a target"
-	}
-	switch {
-	case high == 0:
-		return ""
-	case perSecond(low) == perSecond(high):
-		return "paced at " + perSecond(high) + each
-	}
-	return "paced at " + perSecond(low) + " to " + perSecond(high) + each
 }
 
 // plan is the body of a plan: every change, then what it leaves alone, what
@@ -130,29 +103,14 @@ func (p *page) plan(r *Run) {
 	p.guard(r.Guard)
 	p.cost(r)
 	p.refused(r.Refused)
+	p.shortened()
 	p.gap()
 	p.line(0, in(bold, planLine(r.Plan.Counts())))
 }
 
-// where is "prod 111111111111/eu-west-1", or the target alone without a label.
-func where(label string, t desired.Target) string {
-	if label == "" {
-		return t.String()
-	}
-	return label + " " + t.String()
-}
-
-// named is a key as the reader can tell it from all others of the run.
-func (p *page) named(t desired.Target, n desired.Name) string {
-	if p.multi {
-		return desired.Key{Target: t, Name: n}.String()
-	}
-	return n.String()
-}
-
 func (p *page) hint(indent int, hint string) {
 	if hint != "" {
-		p.wrapped(indent, in(green, "do: "), plain, hint)
+		p.wrapped(indent, in(green, "next: "), plain, hint)
 	}
 }
 
@@ -160,17 +118,9 @@ func (p *page) hint(indent int, hint string) {
 // this order; others follow only where they are not zero.
 func planLine(c reconcile.Counts) string {
 	line := listed(
-		sayf("Plan: %d to create, %d to change, %d to delete, %d ignored, %d unreadable",
-			c.Creates, c.Modifies, c.Deletes, c.Ignored, c.Unreadable).text,
+		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %d unreadable",
+			c.Creates, c.Modifies, c.Deletes, c.Ignored, c.Unreadable),
 		some(c.NotExamined, "not examined"),
 		some(c.MissingFunctions+c.MissingQualifiers, "missing"))
 	return line + "."
-}
-
-// waited leaves out waits too short to matter.
-func waited(d time.Duration) string {
-	if d < time.Second {
-		return ""
-	}
-	return "waited " + lasting(d)
 }

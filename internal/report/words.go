@@ -54,3 +54,11 @@ func some[N int | int64](n N, what string) string {
 	}
 	return fmt.Sprintf("%d %s", n, what)
 }
+
+// times is "once" or "3 times".
+func times(n int64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"fmt"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var (
+	prod    = desired.Target{Account: "111111111111", Region: "eu-west-1"}
+	staging = desired.Target{Account: "222222222222", Region: "eu-west-1"}
+	started = time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+)
+
+// resolve makes a fleet of one file, with real origins.
+func resolve(t testing.TB, yaml string, inventory desired.Inventory) desired.Fleet {
+	t.Helper()
+	d, err := desired.Load(fstest.MapFS{"fleet.yaml": {Data: []byte(yaml)}}, "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := d.Resolve(prod, inventory, desired.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fleet
+}
+
+// series is "orders-000", "orders-001", …
+func series(stem string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%03d", stem, i)
+	}
+	return names
+}
+
+// inAWS is a live state that holds what the fleet declares. change, where given,
+// may turn each function into something else.
+func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.FunctionLive)) reconcile.Live {
+	var live reconcile.Live
+	for _, t := range fleet.Targets {
+		seen := reconcile.TargetLive{Target: t.Target}
+		for _, e := range t.Entries {
+			last := len(seen.Functions) - 1
+			if last < 0 || seen.Functions[last].Function != e.Function {
+				seen.Functions = append(seen.Functions, reconcile.FunctionLive{Function: e.Function, State: reconcile.Present})
+				last++
+			}
+			if !e.Remove {
+				record := reconcile.LiveRecord{Qualifier: e.Qualifier, Settings: &reconcile.Settings{
+					MaximumRetryAttempts: e.Want.MaximumRetryAttempts, MaximumEventAgeInSeconds: e.Want.MaximumEventAgeInSeconds,
+					OnSuccess: e.Want.OnSuccess.Or(""), OnFailure: e.Want.OnFailure.Or(""),
+				}}
+				seen.Functions[last].Records = append(seen.Functions[last].Records, record)
+			}
+		}
+		for i := range seen.Functions {
+			if change != nil {
+				change(t.Target, &seen.Functions[i])
+			}
+		}
+		live.Targets = append(live.Targets, seen)
+	}
+	return live
+}
+
+// holding gives a function one record under $LATEST.
+func holding(f *reconcile.FunctionLive, s reconcile.Settings) {
+	f.Records = []reconcile.LiveRecord{{Qualifier: desired.Latest, Settings: &s}}
+}
+
+// newRun is a run of a verb over a fleet and what AWS holds.
+func newRun(verb string, fleet desired.Fleet, live reconcile.Live) *Run {
+	plan := reconcile.NewPlan(fleet, live)
+	r := &Run{
+		ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: verb,
+		Started: started, Surveyed: started.Add(88 * time.Second), Finished: started.Add(88 * time.Second),
+		Fleet:    FleetInfo{Files: []string{"fleet.yaml"}, Keys: fleet.Keys(), Targets: len(fleet.Targets)},
+		Warnings: fleet.Warnings,
+		Plan:     &plan,
+		Guard:    reconcile.Guard{Guard: fleet.Guard}.Lines(&plan),
+	}
+	for i, t := range fleet.Targets {
+		reads := int64(len(live.Targets[i].Functions))
+		r.API = append(r.API, TargetAPI{
+			Target: t.Target, Label: t.Label,
+			Operations: []OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: reads + 2, Throttled: 2}},
+			Limiter:    ratelimit.Snapshot{Rate: 13.5, Ceiling: 13.5, Busy: 88 * time.Second, Throttled: 2, Tokens: [4]int64{reads + 2}},
+		})
+	}
+	return r
+}
+
+// applied adds an outcome in which every change was applied, save for what end
+// makes of it.
+func applied(r *Run, end func(*reconcile.Result)) *Run {
+	r.Verb = "apply"
+	r.Finished = r.Surveyed.Add(31 * time.Second)
+	r.Outcome = &reconcile.Outcome{}
+	for i, t := range r.Plan.Targets {
+		out := reconcile.TargetOutcome{Target: t.Target, Label: t.Label}
+		for _, c := range t.Changes {
+			result := reconcile.Result{Change: c, Status: reconcile.Applied}
+			result.Effort.Attempts = 1
+			if end != nil {
+				end(&result)
+			}
+			out.Results = append(out.Results, result)
+		}
+		r.Outcome.Targets = append(r.Outcome.Targets, out)
+		r.API[i].Operations = append(r.API[i].Operations,
+			OperationCount{Name: "UpdateFunctionEventInvokeConfig", Calls: int64(len(t.Changes)) + 3, Conflicts: 3})
+		l := &r.API[i].Limiter
+		l.Rate, l.Cuts, l.Paused, l.Conflicts = 6.8, 1, 2*time.Second, 3
+		l.Tokens[ratelimit.Write], l.Busy = int64(len(t.Changes))+3, 119*time.Second
+	}
+	return r
+}
+
+func denied(name desired.Name, id int) error {
+	return &reconcile.CallError{
+		Op: "ListFunctionEventInvokeConfigs", Subject: name.String(), Kind: reconcile.KindDenied,
+		Status: 403, Code: "AccessDeniedException",
+		Message: "User: arn:aws:sts::111111111111:assumed-role/eventinvoke/run is not authorized to perform: lambda:ListFunctionEventInvokeConfigs on resource: " +
+			"arn:aws:lambda:eu-west-1:111111111111:function:" + name.Function + " because no identity-based policy allows it",
+		RequestID: fmt.Sprintf("8f1c2a44-0000-4000-8000-%012d", id),
+		Hint:      "allow lambda:ListFunctionEventInvokeConfigs on function:" + name.Function + " and function:" + name.Function + ":*",
+	}
+}
+
+func refusedDestination(name desired.Name, id int) error {
+	return &reconcile.CallError{
+		Op: "UpdateFunctionEventInvokeConfig", Subject: name.String(), Kind: reconcile.KindRefused,
+		Status: 400, Code: "InvalidParameterValueException",
+		Message:   "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:async-dlq",
+		RequestID: fmt.Sprintf("b7e0d1f2-0000-4000-8000-%012d", id),
+		Hint:      "allow sqs:SendMessage on the queue in the role of " + name.Function + "; a new permission takes about 30 s to count",
+	}
+}

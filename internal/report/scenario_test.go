@@ -1,0 +1,283 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const fleetYAML = `version: 1
+targets:
+  - name: prod
+    account: "111111111111"
+    regions: [eu-west-1]
+defaults:
+  maximum_event_age_in_seconds: 3600
+  on_failure: arn:${partition}:sqs:${region}:${account}:async-dlq
+rules:
+  - name: orders never retry
+    match:
+      functions: ["orders-*"]
+    set:
+      maximum_retry_attempts: 0
+functions:
+  - name: checkout
+    qualifier: live
+    maximum_retry_attempts: 2
+    on_success: arn:aws:events:eu-west-1:111111111111:event-bus/orders
+    on_failure: none
+  - name: legacy-report
+    remove: true
+  - name: mailer
+    maximum_retry_attempts: 1
+    maximum_event_age_in_seconds: 600
+ignore:
+  - functions: ["*-canary"]
+guard:
+  max_changes: 100%
+  max_deletes: 1
+`
+
+// twoTargets declares the same functions in two accounts.
+const twoTargets = `version: 1
+targets:
+  - name: prod
+    account: "111111111111"
+    regions: [eu-west-1]
+  - name: staging
+    account: "222222222222"
+    regions: [eu-west-1]
+functions:
+  - {name: billing, maximum_retry_attempts: 0}
+  - {name: checkout, maximum_retry_attempts: 0}
+  - {name: mailer, maximum_retry_attempts: 0}
+`
+
+const dlq = "arn:aws:sqs:eu-west-1:111111111111:async-dlq"
+
+func orders(t testing.TB) desired.Fleet {
+	names := append(series("orders", 412), "orders-canary", "mailer-canary", "checkout", "legacy-report", "mailer")
+	slices.Sort(names)
+	return resolve(t, fleetYAML, desired.Inventory{prod: {Functions: names}})
+}
+
+// drifted has lost the settings of the orders functions, cleared mailer's
+// record, and kept what should be gone.
+func drifted(_ desired.Target, f *reconcile.FunctionLive) {
+	switch {
+	case f.Function == "orders-007":
+		holding(f, reconcile.Settings{MaximumRetryAttempts: desired.Some(0), MaximumEventAgeInSeconds: desired.Some(3600),
+			OnFailure: "arn:aws:sqs:eu-west-1:111111111111:a-queue-that-somebody-made"})
+	case strings.HasPrefix(f.Function, "orders-"):
+		holding(f, reconcile.Settings{MaximumEventAgeInSeconds: desired.Some(3600)})
+	case f.Function == "checkout":
+		f.Records[0].Settings = &reconcile.Settings{MaximumEventAgeInSeconds: desired.Some(3600), OnFailure: dlq}
+	case f.Function == "legacy-report":
+		holding(f, reconcile.Settings{MaximumRetryAttempts: desired.Some(0), OnFailure: dlq})
+	case f.Function == "mailer":
+		f.Records = nil
+	}
+}
+
+// scenarios are the runs that the goldens show.
+var scenarios = []struct {
+	name string
+	why  string
+	full bool
+	run  func(t testing.TB) *Run
+}{
+	{
+		name: "drift", why: "hundreds of functions with one change are one block; a delete comes first",
+		run: func(t testing.TB) *Run { f := orders(t); return newRun("plan", f, inAWS(f, drifted)) },
+	},
+	{
+		name: "full", why: "--full lists what is otherwise counted", full: true,
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			return newRun("plan", f, inAWS(f, func(at desired.Target, l *reconcile.FunctionLive) {
+				if l.Function < "orders-01" && strings.HasPrefix(l.Function, "orders-") {
+					drifted(at, l)
+				}
+			}))
+		},
+	},
+	{
+		name: "in-sync", why: "nothing to do is one line, with the number of keys behind it",
+		run: func(t testing.TB) *Run { f := orders(t); return newRun("audit", f, inAWS(f, nil)) },
+	},
+	{
+		name: "unreadable", why: "what could not be read comes first, grouped by cause, and is not called in sync",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			n := 0
+			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+				name := desired.Name{Function: l.Function, Qualifier: desired.Latest}
+				switch {
+				case strings.HasPrefix(l.Function, "orders-0"):
+					n++
+					l.State, l.Records, l.Err = reconcile.Unreadable, nil, denied(name, n)
+				case l.Function == "mailer":
+					l.State, l.Records = reconcile.Unreadable, nil
+					l.Err = &reconcile.CallError{Op: "ListFunctionEventInvokeConfigs", Kind: reconcile.KindTransport,
+						Err: errors.New("read tcp 10.0.0.7:51234->52.95.1.2:443: connection reset by peer"), Hint: "run again"}
+				}
+			}))
+		},
+	},
+	{
+		name: "target-unreadable", why: "a target that cannot be opened says so once, and does not hide the other",
+		run: func(t testing.TB) *Run {
+			f := resolve(t, twoTargets, nil)
+			live := inAWS(f, nil)
+			live.Targets[0].Functions[0].Records[0].Settings = &reconcile.Settings{}
+			live.Targets[1].Functions = nil
+			live.Targets[1].Err = &reconcile.CallError{Op: "AssumeRole", Subject: staging.String(), Kind: reconcile.KindCredentials, Status: 403,
+				Code: "AccessDenied", Message: "User is not authorized to perform: sts:AssumeRole", RequestID: "c0ffee00-0000-4000-8000-000000000001",
+				Hint: "let the caller assume the role, or set role_arn of target staging"}
+			return newRun("plan", f, live)
+		},
+	},
+	{
+		name: "missing", why: "functions and aliases that are gone, and records that nobody declared",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+				switch l.Function {
+				case "mailer":
+					l.State, l.Records = reconcile.FunctionAbsent, nil
+				case "checkout":
+					l.Records, l.NoQualifier = nil, []string{"live"}
+				case "orders-003":
+					l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: "old", Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
+				}
+			}))
+		},
+	},
+	{
+		name: "interrupted-survey", why: "a plan of a part says that it is a part",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			live := inAWS(f, func(at desired.Target, l *reconcile.FunctionLive) {
+				if l.Function > "orders-10" {
+					l.State, l.Records = reconcile.NotExamined, nil
+				} else {
+					drifted(at, l)
+				}
+			})
+			live.Targets[0].Stopped = context.Canceled
+			r := newRun("plan", f, live)
+			r.Stopped = "interrupted"
+			return r
+		},
+	},
+	{
+		name: "guard", why: "a refused plan shows which rule and by how much",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			f.Guard = desired.DefaultGuard()
+			r := newRun("apply", f, inAWS(f, drifted))
+			_, r.Refused = reconcile.Guard{Guard: f.Guard}.Approve(*r.Plan)
+			return r
+		},
+	},
+	{
+		name: "own-queues", why: "changes that differ by nothing but the function's own name are one block",
+		run: func(t testing.TB) *Run {
+			yaml := "version: 1\nfunctions:\n"
+			for _, name := range series("worker", 30) {
+				yaml += "  - name: " + name + "\n    on_failure: arn:aws:sqs:eu-west-1:111111111111:" + name + "-dlq\n"
+			}
+			f := resolve(t, yaml, nil)
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) { l.Records = nil }))
+		},
+	},
+	{
+		name: "many-blocks", why: "different changes without end are cut, and counted",
+		run: func(t testing.TB) *Run {
+			yaml := "version: 1\nfunctions:\n"
+			for i, name := range series("job", 45) {
+				yaml += fmt.Sprintf("  - {name: %s, maximum_event_age_in_seconds: %d}\n", name, 100+i)
+			}
+			f := resolve(t, yaml, nil)
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) { l.Records = nil }))
+		},
+	},
+	{
+		name: "applied", why: "when all went well there is nothing to read but numbers",
+		run: func(t testing.TB) *Run { f := orders(t); return applied(newRun("apply", f, inAWS(f, drifted)), nil) },
+	},
+	{
+		name: "partial", why: "failures stand at the end, with cause, request id, cure, attempts and waiting",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			n := 0
+			return applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
+				switch {
+				case strings.HasPrefix(r.Function, "orders-00"):
+					n++
+					r.Status, r.Err = reconcile.Failed, refusedDestination(r.Name, n)
+				case r.Function == "mailer":
+					r.Status, r.Effort.Attempts, r.Effort.Waited = reconcile.Failed, 12, 10*time.Minute
+					r.Err = &reconcile.CallError{Op: "PutFunctionEventInvokeConfig", Kind: reconcile.KindConflict, Status: 409, Code: "ResourceConflictException",
+						Message:   "The function could not be updated due to a concurrent update operation.",
+						RequestID: "d00dfeed-0000-4000-8000-000000000009", Hint: "see what is updating the function, then run again"}
+				case r.Function == "checkout":
+					r.Status = reconcile.Mismatched
+					r.Err = &reconcile.CallError{Op: "UpdateFunctionEventInvokeConfig", Kind: reconcile.KindBadAnswer,
+						Message: "AWS accepted the write, but the record it stored does not hold what was asked: on_failure is " + dlq + ", not none",
+						Hint:    "somebody else may be changing the same record; run plan to see what is there now"}
+				}
+			})
+		},
+	},
+	{
+		name: "interrupted-apply", why: "what was not attempted is not failed, and a write that may have been done says so",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
+				if r.Function > "orders-20" {
+					r.Status, r.Effort.Attempts = reconcile.NotAttempted, 0
+				}
+				if r.Function == "orders-199" {
+					r.Status, r.Effort.Attempts, r.Effort.Waited = reconcile.NotAttempted, 2, 4*time.Second
+					r.Err = &reconcile.CallError{Op: "UpdateFunctionEventInvokeConfig", Kind: reconcile.KindTransport,
+						Message: "the answer did not come within 10s; the write may have been done", Hint: "run plan to see what is there now"}
+				}
+			})
+			r.Stopped = "interrupted"
+			r.Outcome.Targets[0].Stopped = context.Canceled
+			return r
+		},
+	},
+	{
+		name: "error-budget", why: "a target that failed too often says why it ended, and what was left",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			n := 0
+			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
+				n++
+				r.Status, r.Err = reconcile.Failed, refusedDestination(r.Name, n)
+				if n > 42 {
+					r.Status, r.Err, r.Effort.Attempts = reconcile.NotAttempted, nil, 0
+				}
+			})
+			r.Outcome.Targets[0].Stopped = fmt.Errorf("%w: 42 of 415, limit 41 (guard.max_errors)", reconcile.ErrErrorBudget)
+			return r
+		},
+	},
+	{
+		name: "no-plan", why: "a run that could not begin says what to mend",
+		run: func(testing.TB) *Run {
+			return &Run{ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: "plan", Started: started, Finished: started.Add(time.Second),
+				Fleet: FleetInfo{Files: []string{"fleet.yaml"}, Keys: 12, Targets: 1},
+				Err:   errors.New("no AWS credentials were found; set AWS_PROFILE, or log in with aws sso login")}
+		},
+	},
+}

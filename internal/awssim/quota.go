@@ -73,9 +73,9 @@ func (l *limit) admit(now time.Time) bool {
 		return true
 	}
 	l.refill(now)
-	// A billionth of grace: adding up fractions of a token rounds, and a caller
-	// at exactly the rate must not pay for it.
-	if l.tokens+1e-9 >= 1 {
+	// A millionth of grace: fractions of a token and of a nanosecond round, and a
+	// caller at exactly the rate must not pay for it.
+	if l.tokens+1e-6 >= 1 {
 		l.tokens--
 		return true
 	}

@@ -13,6 +13,7 @@ type Opened struct {
 	CallerARN string  // who acts there
 	Lane      *Lane   // limiter and counters; nil with Err
 	Reader    *Reader // nil with Err
+	Tagger    *Tagger // nil with Err
 	Writer    *Writer // nil with Err, and without ReadWrite access
 	Err       error   // a *reconcile.CallError; of this target only
 }
@@ -76,7 +77,7 @@ func (s *Session) open(t desired.TargetFleet, keys *keyring, who identity, err e
 		o.Err = credentialsMismatch(t, who)
 	default:
 		o.Lane = newLane(s.config, keys, t.Target, s.opts.Limiters)
-		o.Reader = NewReader(o.Lane)
+		o.Reader, o.Tagger = NewReader(o.Lane), NewTagger(o.Lane)
 		if s.opts.Access == ReadWrite {
 			o.Writer = NewWriter(o.Lane)
 		}

@@ -93,24 +93,27 @@ func toNames(t desired.Target, function string, list []wireName) ([]string, erro
 	return names, nil
 }
 
-// qualifierIn takes the qualifier off a function ARN; one without a qualifier
-// means $LATEST.
+// qualifierIn takes the qualifier off the ARN of a function that must be this one.
 func qualifierIn(t desired.Target, function, arn string) (string, error) {
+	name, qualifier, err := functionIn(t, arn)
+	if err == nil && name != function {
+		err = fmt.Errorf("%s is about function %q, and %q was asked for", arn, name, function)
+	}
+	return qualifier, err
+}
+
+// functionIn takes function and qualifier off a function ARN, which must be of
+// this target. One without a qualifier means $LATEST.
+func functionIn(t desired.Target, arn string) (function, qualifier string, err error) {
 	p := strings.Split(arn, ":")
-	if (len(p) != 7 && len(p) != 8) || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" {
-		return "", fmt.Errorf("%q is not the ARN of a function", arn)
+	if (len(p) != 7 && len(p) != 8) || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" || p[6] == "" || p[len(p)-1] == "" {
+		return "", "", fmt.Errorf("%q is not the ARN of a function", arn)
 	}
 	if p[4] != t.Account || p[3] != t.Region {
-		return "", fmt.Errorf("%s is about %s/%s, and %s was asked", arn, p[4], p[3], t)
+		return "", "", fmt.Errorf("%s is about %s/%s, and %s was asked", arn, p[4], p[3], t)
 	}
-	if p[6] != function {
-		return "", fmt.Errorf("%s is about function %q, and %q was asked for", arn, p[6], function)
+	if len(p) == 7 {
+		return p[6], desired.Latest, nil
 	}
-	switch {
-	case len(p) == 7:
-		return desired.Latest, nil
-	case p[7] == "":
-		return "", fmt.Errorf("%s has an empty qualifier", arn)
-	}
-	return p[7], nil
+	return p[6], p[7], nil
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// The wire types mirror the JSON of the Lambda API. Everything may be null, so
+// The wire types mirror the JSON of the Lambda and tagging APIs. Everything may be null, so
 // everything is a pointer; numbers are floats, since Lambda writes some in
 // E-notation. Unknown fields are ignored.
 type (
@@ -35,6 +35,13 @@ type (
 	wireFunctions struct {
 		Functions  []*struct{ FunctionName, FunctionArn *string }
 		NextMarker *string
+	}
+	wireTagged struct {
+		ResourceTagMappingList []*struct {
+			ResourceARN *string
+			Tags        []*struct{ Key, Value *string }
+		}
+		PaginationToken *string
 	}
 )
 
@@ -94,6 +101,9 @@ func decode(op string, body []byte) (any, error) {
 	case opListFunctions:
 		v, err := decodeJSON[wireFunctions](body)
 		return v, listed(err, "Functions", v.Functions == nil)
+	case opGetResources:
+		v, err := decodeJSON[wireTagged](body)
+		return v, listed(err, "ResourceTagMappingList", v.ResourceTagMappingList == nil)
 	case opPut, opUpdate:
 		v, err := decodeJSON[*wireRecord](body)
 		if err == nil && v == nil {

@@ -6,7 +6,7 @@ type Document struct {
 	files     []*fileDecl
 	targets   []targetDecl
 	rules     []ruleDecl
-	functions []functionDecl
+	functions []*functionDecl
 	ignores   []ignoreDecl
 
 	guard      Guard

@@ -28,6 +28,7 @@ type pattern struct {
 	prefix, suffix string
 	wild           bool    // false: prefix is the whole name
 	middle         []token // between prefix and suffix; nil stands for a single *
+	inside         string  // the longest text in middle: without it there is no match
 }
 
 type token struct {
@@ -52,7 +53,8 @@ func (p *pattern) match(name string) bool {
 	if len(name) < len(p.prefix)+len(p.suffix) || !strings.HasPrefix(name, p.prefix) || !strings.HasSuffix(name, p.suffix) {
 		return false
 	}
-	return p.middle == nil || matchTokens(p.middle, name[len(p.prefix):len(name)-len(p.suffix)])
+	rest := name[len(p.prefix) : len(name)-len(p.suffix)]
+	return p.middle == nil || (strings.Contains(rest, p.inside) && matchTokens(p.middle, rest))
 }
 
 // matchTokens needs only the last star to backtrack to, so its cost is at most
@@ -232,6 +234,15 @@ func splitTokens(tokens []token) pattern {
 	p.suffix, p.middle = literal(tokens[end:]), tokens[start:end]
 	if len(p.middle) == 1 && p.middle[0].kind == tokenStar {
 		p.middle = nil
+	}
+	for i := 0; i < len(p.middle); i++ {
+		first := i
+		for i < len(p.middle) && p.middle[i].kind == tokenChar {
+			i++
+		}
+		if i-first > len(p.inside) {
+			p.inside = literal(p.middle[first:i])
+		}
 	}
 	return p
 }

@@ -124,7 +124,7 @@ func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
 }
 
 func (w *walker) tags(n *yaml.Node, into *selector) {
-	n, ok := w.collection(n, yaml.MappingNode, "tags", "a mapping of tag keys to values")
+	n, ok := w.collection(n, yaml.MappingNode, "tags", func() string { return "a mapping of tag keys to values" })
 	if !ok {
 		return
 	}

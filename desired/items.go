@@ -84,9 +84,9 @@ var functionItem = object[functionDecl]{
 }
 
 func readFunction(w *walker, n *yaml.Node, _ *document) {
-	f := functionDecl{source: source{file: w.file, place: at(n), layer: LayerFunction, index: w.file.entries}}
+	f := &functionDecl{source: source{file: w.file, place: at(n), layer: LayerFunction, index: w.file.entries}}
 	w.file.entries++
-	if functionItem.read(w, n, &f) && f.identify(w) {
+	if functionItem.read(w, n, f) && f.identify(w) {
 		w.doc.functions = append(w.doc.functions, f)
 	}
 }

@@ -137,8 +137,8 @@ func (r *resolver) addScope(t TargetFleet) *scope {
 }
 
 func (r *resolver) run() {
-	for i := range r.doc.functions {
-		r.place(&r.doc.functions[i])
+	for _, f := range r.doc.functions {
+		r.place(f)
 	}
 	if r.open {
 		r.dropUnused()

@@ -41,7 +41,7 @@ func (o *object[T]) keys() []string {
 // It goes on after a problem, so that one load shows them all.
 func (o *object[T]) read(w *walker, n *yaml.Node, into *T) bool {
 	before := w.out.errors.total
-	n, ok := w.collection(n, yaml.MappingNode, o.what, "a mapping with "+strings.Join(o.keys(), ", "))
+	n, ok := w.collection(n, yaml.MappingNode, o.what, o.expected)
 	if !ok {
 		return false
 	}
@@ -68,6 +68,8 @@ func (o *object[T]) read(w *walker, n *yaml.Node, into *T) bool {
 	}
 	return w.out.errors.total == before
 }
+
+func (o *object[T]) expected() string { return "a mapping with " + strings.Join(o.keys(), ", ") }
 
 func (o *object[T]) row(key *yaml.Node) int {
 	if key.Kind != yaml.ScalarNode {

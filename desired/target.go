@@ -106,8 +106,8 @@ func (d *Document) checkLabels(out *collector) {
 	for i := range d.ignores {
 		check(d.ignores[i].file, d.ignores[i].selector.targets)
 	}
-	for i := range d.functions {
-		check(d.functions[i].file, d.functions[i].targets)
+	for _, f := range d.functions {
+		check(f.file, f.targets)
 	}
 }
 

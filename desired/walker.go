@@ -44,11 +44,11 @@ func (w *walker) report(code string, n *yaml.Node, message, cure string) {
 }
 
 // collection checks that a node is a list or a mapping with something in it.
-func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what, expected string) (*yaml.Node, bool) {
+func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what string, expected func() string) (*yaml.Node, bool) {
 	n = w.follow(n)
 	switch {
 	case n.Kind != kind || n.Style&yaml.TaggedStyle != 0:
-		w.wrongType(n, what, expected)
+		w.wrongType(n, what, expected())
 		return n, false
 	case len(n.Content) == 0:
 		w.report(codeEmptyValue, n, what+" is empty", "fill it, or delete the key")
@@ -58,7 +58,7 @@ func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what, expected string)
 }
 
 func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
-	n, ok := w.collection(n, yaml.SequenceNode, what, "a list")
+	n, ok := w.collection(n, yaml.SequenceNode, what, func() string { return "a list" })
 	if !ok {
 		return
 	}

@@ -1,0 +1,93 @@
+package desired
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestNameForms(t *testing.T) {
+	const arn = "arn:aws:lambda:us-east-1:111111111111:function:orders"
+	for _, row := range []struct {
+		why, name string
+		want      nameParts
+	}{
+		{"a plain name", "orders", nameParts{function: "orders"}},
+		{"with an alias", "orders:live", nameParts{function: "orders", qualifier: "live"}},
+		{"with a version", "orders:7", nameParts{function: "orders", qualifier: "7"}},
+		{"with $LATEST", "orders:$LATEST", nameParts{function: "orders", qualifier: Latest}},
+		{"an alias called latest is not $LATEST", "orders:latest", nameParts{function: "orders", qualifier: "latest"}},
+		{"a partial ARN", "111111111111:function:orders", nameParts{account: "111111111111", function: "orders"}},
+		{"a partial ARN with an alias", "111111111111:function:orders:live", nameParts{account: "111111111111", function: "orders", qualifier: "live"}},
+		{"a shorter partial form", "function:orders:live", nameParts{function: "orders", qualifier: "live"}},
+		{"a function called function", "function", nameParts{function: "function"}},
+		{"a full ARN", arn, nameParts{"aws", "us-east-1", "111111111111", "orders", ""}},
+		{"a qualified ARN", arn + ":live", nameParts{"aws", "us-east-1", "111111111111", "orders", "live"}},
+		{"a region of the sovereign cloud", "arn:aws-eusc:lambda:eusc-de-east-1:111111111111:function:f", nameParts{"aws-eusc", "eusc-de-east-1", "111111111111", "f", ""}},
+		{"an isolated region", "arn:aws-iso-b:lambda:us-isob-east-1:111111111111:function:f", nameParts{"aws-iso-b", "us-isob-east-1", "111111111111", "f", ""}},
+		{"dots and underscores", "a.b_c-d", nameParts{function: "a.b_c-d"}},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			if got, wrong := parseName(row.name); wrong != nil || got != row.want {
+				t.Errorf("parseName(%q) = %+v, %+v", row.name, got, wrong)
+			}
+		})
+	}
+	for _, row := range []struct{ why, name, code string }{
+		{"nothing", "", codeBadFunctionName},
+		{"too many colons", "a:b:c", codeBadFunctionName},
+		{"the ARN of something else", "arn:aws:sqs:us-east-1:111111111111:orders", codeBadFunctionName},
+		{"an ARN without a name: Lambda would read a function called function", "arn:aws:lambda:us-east-1:111111111111:function", codeBadFunctionName},
+		{"an ARN without region and account", "arn:aws:lambda:::function:orders", codeBadFunctionName},
+		{"a layer", "arn:aws:lambda:us-east-1:111111111111:layer:orders", codeBadFunctionName},
+		{"a space", "my function", codeBadFunctionName},
+		{"a qualifier that is left empty", "orders:", codeBadQualifier},
+		{"$latest", "orders:$latest", codeBadQualifier},
+		{"longer than any name", strings.Repeat("a", 141), codeBadFunctionName},
+		{"longer than any qualifier", "a:" + strings.Repeat("b", 129), codeBadQualifier},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			if got, wrong := parseName(row.name); wrong == nil || wrong.code != row.code {
+				t.Errorf("parseName(%q) = %+v, %+v, want %s", row.name, got, wrong, row.code)
+			}
+		})
+	}
+}
+
+func drawTarget(t *rapid.T) Target {
+	return Target{
+		Account: rapid.SampledFrom([]string{"111111111111", "012345678901"}).Draw(t, "account"),
+		Region:  rapid.SampledFrom([]string{"us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"}).Draw(t, "region"),
+	}
+}
+
+func drawKey(t *rapid.T) Key {
+	return Key{drawTarget(t), Name{
+		Function:  rapid.StringMatching(`[a-zA-Z0-9_.-]{1,40}`).Draw(t, "function"),
+		Qualifier: rapid.SampledFrom([]string{Latest, "live", "7", "latest", "$LATEST.PUBLISHED"}).Draw(t, "qualifier"),
+	}}
+}
+
+// Every spelling of a key is that key, and the canonical spelling is its own.
+func TestSpellingsAreOneKey(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k := drawKey(t)
+		spellings := []string{k.ARN(), k.Account + ":function:" + k.Function + ":" + k.Qualifier, k.Function + ":" + k.Qualifier}
+		if k.Qualifier == Latest {
+			spellings = append(spellings, k.Function, "function:"+k.Function, strings.TrimSuffix(k.ARN(), ":"+Latest))
+		}
+		for _, s := range spellings {
+			n, wrong := parseName(s)
+			if wrong != nil {
+				t.Fatalf("%q: %s", s, wrong.message)
+			}
+			if n.qualifier == "" {
+				n.qualifier = Latest
+			}
+			if got := (Name{n.function, n.qualifier}); got != k.Name || !n.in(k.Target) {
+				t.Fatalf("%q is %v in %v, want %v", s, got, n, k)
+			}
+		}
+	})
+}

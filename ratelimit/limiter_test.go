@@ -1,0 +1,342 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// contextFor is cancelled after a time. Unlike a deadline, nobody sees it coming.
+func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	timer := time.AfterFunc(d, cancel)
+	return ctx, func() { timer.Stop(); cancel() }
+}
+
+// crowd is many callers that wait for a token, and when each got its one.
+type crowd struct {
+	all    sync.WaitGroup
+	mu     sync.Mutex
+	grants []time.Duration
+}
+
+func (c *crowd) join(ctx context.Context, l *Limiter, p Priority, start time.Time) {
+	c.all.Go(func() {
+		g, err := l.Acquire(ctx, p)
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.grants = append(c.grants, time.Since(start))
+		c.mu.Unlock()
+		g.Done(OK, 0)
+	})
+}
+
+// within counts the grants in a span of time.
+func (c *crowd) within(from, to time.Duration) int {
+	n := 0
+	for _, at := range c.grants {
+		if from <= at && at < to {
+			n++
+		}
+	}
+	return n
+}
+
+func TestCancelledWaitersLeaveNoHole(t *testing.T) {
+	for _, every := range []int{2, 4, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 13.5)
+			start := time.Now()
+			leaving, leave := context.WithCancel(t.Context())
+			var c crowd
+			stay := 0
+			for i := range 1000 {
+				ctx := leaving
+				if i%every != 0 {
+					ctx, stay = t.Context(), stay+1
+				}
+				c.join(ctx, l, Scan, start)
+			}
+			synctest.Wait()
+			before := len(c.grants)
+			time.Sleep(time.Second)
+			leave()
+			c.all.Wait()
+			ideal := float64(len(c.grants)-before) / 13.5
+			if efficiency := ideal / time.Since(start).Seconds(); efficiency < 0.999 {
+				t.Errorf("one of %d waiters left: efficiency %.4f, want 0.999", every, efficiency)
+			}
+			if len(c.grants) < stay {
+				t.Errorf("%d of %d waiters that stayed got a token", len(c.grants), stay)
+			}
+		})
+	}
+}
+
+// steadyLimiter is at its ceiling already, and its bucket is empty.
+func steadyLimiter(t *testing.T, ceiling float64) *Limiter {
+	l := New(Settings{Quota: ceiling, Share: 1})
+	t.Cleanup(l.Close)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.pace.rate = ceiling
+	l.retune(now)
+	l.bucket.AllowN(now, 1)
+	return l
+}
+
+func TestRateChangesReachEveryWaiter(t *testing.T) {
+	for _, waiters := range []int{1, 10, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 15)
+			ctx, cancel := contextFor(t, 60*time.Second)
+			defer cancel()
+			start := time.Now()
+			var c crowd
+			for range waiters {
+				c.all.Go(func() {
+					for ctx.Err() == nil {
+						g, err := l.Acquire(ctx, Scan)
+						if err != nil {
+							return
+						}
+						c.mu.Lock()
+						c.grants = append(c.grants, time.Since(start))
+						c.mu.Unlock()
+						g.Done(OK, 0)
+					}
+				})
+			}
+			setRate := func(rate float64) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				now := time.Now()
+				l.release(now)
+				l.pace.ceiling, l.pace.rate = rate, rate
+				l.retune(now)
+				l.rouse()
+			}
+			time.Sleep(20 * time.Second)
+			setRate(1.5)
+			time.Sleep(20 * time.Second)
+			setRate(15)
+			c.all.Wait()
+			for _, span := range []struct {
+				from, to time.Duration
+				want     int
+			}{{0, 20 * time.Second, 300}, {20 * time.Second, 40 * time.Second, 30}, {40 * time.Second, 60 * time.Second, 300}} {
+				if got := c.within(span.from, span.to); got < span.want-2 || got > span.want+2 {
+					t.Errorf("%d waiters: %d grants between %v and %v, want %d", waiters, got, span.from, span.to, span.want)
+				}
+			}
+		})
+	}
+}
+
+func TestWriteGoesBeforeQueuedReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		var reads crowd
+		for range 1000 {
+			reads.join(t.Context(), l, Scan, time.Now())
+		}
+		var worst time.Duration
+		for range 50 {
+			time.Sleep(237 * time.Millisecond)
+			start := time.Now()
+			g, err := l.Acquire(t.Context(), Write)
+			if err != nil {
+				t.Fatal(err)
+			}
+			worst = max(worst, time.Since(start))
+			g.Done(OK, 0)
+		}
+		if limit := time.Second/15 + 5*time.Millisecond; worst > limit {
+			t.Errorf("a write waited %v behind 1000 reads, want at most %v", worst, limit)
+		}
+		reads.all.Wait()
+	})
+}
+
+func TestWaitersAreServedByPriorityThenInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		var mu sync.Mutex
+		var order []string
+		var all sync.WaitGroup
+		for _, who := range []struct {
+			name string
+			p    Priority
+		}{{"scan1", Scan}, {"write1", Write}, {"lookup1", Lookup}, {"scan2", Scan}, {"probe", Probe}, {"write2", Write}} {
+			all.Go(func() {
+				g, err := l.Acquire(t.Context(), who.p)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				order = append(order, who.name)
+				mu.Unlock()
+				g.Done(OK, 0)
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		if got, want := strings.Join(order, " "), "probe write1 write2 lookup1 scan1 scan2"; got != want {
+			t.Errorf("order %q, want %q", got, want)
+		}
+	})
+}
+
+func TestRetryAfterPausesEverybody(t *testing.T) {
+	for _, tt := range []struct {
+		asked, min, max time.Duration
+		why             string
+	}{
+		{0, 250 * time.Millisecond, 900 * time.Millisecond, "a moment, so that processes do not come back together"},
+		{7 * time.Second, 7 * time.Second, 7*time.Second + 300*time.Millisecond, "the server said so"},
+		{time.Hour, time.Minute, time.Minute + 300*time.Millisecond, "an hour is an outage, and is looked at again"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 15)
+			g, err := l.Acquire(t.Context(), Scan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c crowd
+			for range 3 {
+				c.join(t.Context(), l, Write, time.Now())
+			}
+			synctest.Wait()
+			g.Done(Throttled, tt.asked)
+			s := l.Snapshot()
+			c.all.Wait()
+			first := c.grants[0]
+			if first < tt.min || first > tt.max {
+				t.Errorf("Retry-After %v: the next grant came after %v, want %v to %v: %s", tt.asked, first, tt.min, tt.max, tt.why)
+			}
+			if s.Cuts != 1 || s.Rate != 7.5 || s.Throttled != 1 || s.Paused < tt.min || s.Queue[Write] != 3 {
+				t.Errorf("snapshot %+v", s)
+			}
+		})
+	}
+}
+
+func TestAcquireFailsAtOnceWhenTheDeadlineCannotBeMet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 10)
+		waiting, leave := context.WithCancel(t.Context())
+		var c crowd
+		for range 50 {
+			c.join(waiting, l, Lookup, time.Now())
+		}
+		synctest.Wait()
+		try := func(p Priority, deadline time.Duration) (time.Duration, error) {
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			g, err := l.Acquire(ctx, p)
+			g.Done(OK, 0)
+			return time.Since(start), err
+		}
+		took, err := try(Scan, 3*time.Second)
+		if o, _ := OutcomeOf(err); o != Cancelled || took != 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("50 wait, 10 a second are served, 3 s are left: got %v after %v, want a cancelled error at once", err, took)
+		}
+		if took, err = try(Write, 3*time.Second); err != nil || took > 110*time.Millisecond {
+			t.Errorf("a write goes first, and can be served in time: got %v after %v", err, took)
+		}
+		leave()
+		c.all.Wait()
+	})
+}
+
+func TestCloseFreesWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Settings{})
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				for {
+					g, err := l.Acquire(t.Context(), Scan)
+					if err == nil {
+						defer g.Done(OK, 0)
+						continue
+					}
+					if o, _ := OutcomeOf(err); o != Cancelled || !errors.Is(err, ErrClosed) {
+						t.Errorf("got %v, want a cancelled error that says the limiter is closed", err)
+					}
+					return
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		l.Close()
+		l.Close()
+		all.Wait()
+		if n := l.Snapshot().InFlight; n != 0 {
+			t.Errorf("%d in flight after all were done", n)
+		}
+	})
+}
+
+func TestGrowthNeedsWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Settings{})
+		defer l.Close()
+		start := l.Snapshot().Rate
+		for range 100 {
+			time.Sleep(time.Second)
+			g, err := l.Acquire(t.Context(), Scan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Done(OK, 0)
+		}
+		s := l.Snapshot()
+		if s.Rate != start {
+			t.Errorf("the rate went from %v to %v with one call a second: nothing was learnt", start, s.Rate)
+		}
+		if want := 100 * (start - 1); s.Unused < 0.9*want || s.Unused > want {
+			t.Errorf("unused tokens %.0f, want about %.0f", s.Unused, want)
+		}
+	})
+}
+
+func TestNoOpeningBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Settings{Quota: 1500, Share: 1})
+		defer l.Close()
+		start := time.Now()
+		var c crowd
+		for range 100 {
+			c.join(t.Context(), l, Scan, start)
+		}
+		synctest.Wait()
+		if n := c.within(0, 1); n > 1 {
+			t.Errorf("%d grants in the first instant, want 1: the server has to see us coming", n)
+		}
+		c.all.Wait()
+	})
+}
+
+func TestOneGoroutinePerLimiter(t *testing.T) {
+	before := runtime.NumGoroutine()
+	r := NewRegistry(nil)
+	for _, region := range []string{"eu-west-1", "eu-central-1", "us-east-1"} {
+		r.For(Scope{Account: "1", Region: region})
+		r.For(Scope{Account: "1", Region: region})
+	}
+	if n := runtime.NumGoroutine() - before; n != 3 {
+		t.Errorf("%d goroutines for 3 limiters", n)
+	}
+	r.Close()
+}

@@ -65,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithAppID("eventinvoke/" + o.Version),
 		config.WithLogger(logging.Nop{}), // the SDK would write to standard error
-		config.WithHTTPClient(orDefaultClient(o.HTTPClient)),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(keepIdle)),
 	}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
@@ -77,6 +77,11 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration cannot be used: %w; check AWS_PROFILE and ~/.aws/config", err)
 	}
+	if o.HTTPClient != nil {
+		// Not while loading: AWS_CA_BUNDLE is an error for a client that has no
+		// transport to trust it.
+		cfg.HTTPClient = o.HTTPClient
+	}
 	return &Session{
 		opts: o, config: cfg, base: newKeyring(cfg.Credentials, ""),
 		roles: map[roleKey]*keyring{}, known: map[*keyring]identity{},
@@ -86,15 +91,6 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 // maxIdlePerHost is above the calls in flight to one region (rate times
 // latency), so that none of them has to dial anew; the SDK keeps 10.
 const maxIdlePerHost = 64
-
-// orDefaultClient is the SDK's own client, which speaks TLS 1.2 or newer and
-// takes its proxy from the environment.
-func orDefaultClient(c aws.HTTPClient) aws.HTTPClient {
-	if c != nil {
-		return c
-	}
-	return awshttp.NewBuildableClient().WithTransportOptions(keepIdle)
-}
 
 // Ambient is the target that the environment points at: the account of the base
 // credentials, in the configured region. It also tells who the caller is.

@@ -1,0 +1,41 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: ## everything that CI runs, on this tree
+	@.ci/run
+
+.PHONY: build
+build: ## a static binary in dist/
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o dist/eventinvoke ./cmd/eventinvoke
+
+.PHONY: test
+test: ## the tests, without the race detector
+	go test ./...
+
+.PHONY: demo
+demo: ## audit, apply, audit a pretend fleet; needs no account
+	go run ./cmd/eventinvoke demo
+
+.PHONY: bench
+bench: ## benchmarks: ratios measured in one run
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz the fleet-file loader for a minute
+	go test -run '^$$' -fuzz FuzzLoad -fuzztime 60s ./desired
+
+.PHONY: golden
+golden: ## rewrite the golden files; read the diff before you commit it
+	go test ./desired ./internal/report ./cmd/eventinvoke -update
+
+.PHONY: image
+image: ## the container image (needs a container engine)
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+func newAudit(a *app) *cobra.Command {
+	var o readOptions
+	cmd := &cobra.Command{
+		Use:   "audit [PATH...]",
+		Short: "Exit 2 when anything has drifted; never writes",
+		Long: `The same road as plan, for schedules and compliance: exit 0 when everything that
+was declared is in sync, 2 when something differs, 3 when something could not be
+read. audit has no way to write.`,
+		Example: `  eventinvoke audit fleet.yaml
+  eventinvoke audit fleet.yaml -o json --output-file report.json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.readOnly(cmd.Context(), "audit", args, &o, true)
+		},
+	}
+	o.bind(cmd)
+	return cmd
+}
+
+// readOnly is the road of plan and audit: it ends at the plan.
+func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readOptions, tellDifferences bool) error {
+	p, err := a.begin(ctx, verb, args, o, readersOnly)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	p.survey()
+	if err := p.report(); err != nil {
+		return err
+	}
+	return verdictError(readVerdict(p.ctx, &p.plan, p.fleet.MissingFunctions, tellDifferences))
+}
+
+// verdictError is nil for a clean end, so that cobra sees success.
+func verdictError(code exitCode) error {
+	if code == exitOK {
+		return nil
+	}
+	return code
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newDemo(a *app) *cobra.Command {
+	var color string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Audit, apply, audit a pretend fleet; needs no account",
+		Long: `Walk the whole road on an example fleet in the built-in simulator: audit it, apply
+the corrections, audit it again. Nothing outside the process is read or written,
+and nothing is left behind.`,
+		Example: `  eventinvoke demo
+  eventinvoke demo --color never`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.demo(cmd.Context(), color)
+		},
+	}
+	cmd.Flags().StringVar(&color, "color", "auto", "colour the text: auto, always or never; NO_COLOR is honoured")
+	return cmd
+}
+
+// demoQuota is the quota of the demo's scenario, in requests per second.
+const demoQuota = 100
+
+const demoIntroduction = `A shop runs some 220 Lambda functions in one account, here a simulated one. Its
+fleet file, examples/demo/fleet.yaml, says: failed events go to a queue, within an
+hour; payments are never run twice. Then came a console click, a new alias, and a
+few functions that nobody ever configured.
+
+`
+
+func (a *app) demo(ctx context.Context, color string) error {
+	w, err := openWorld("")
+	if err != nil {
+		return err
+	}
+	o := readOptions{
+		simulate:      builtInScenario,
+		paceOptions:   paceOptions{quota: demoQuota, share: 0.9},
+		outputOptions: outputOptions{format: "text", color: color},
+		world:         w,
+	}
+	fmt.Fprint(a.out, demoIntroduction)
+	steps := []struct {
+		say, command string
+		run          func() error
+		want         exitCode
+	}{
+		{"What has drifted?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, true) }, exitDifferences},
+		{"Correct it, around functions that are busy and calls that fail:", "eventinvoke apply --yes", func() error { return a.apply(ctx, nil, &o, true) }, exitOK},
+		{"And now?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, true) }, exitOK},
+	}
+	for _, s := range steps {
+		fmt.Fprintf(a.out, "%s\n\n$ %s\n", s.say, s.command)
+		err := s.run()
+		code, show := codeOf(err)
+		if show {
+			return err
+		}
+		fmt.Fprintf(a.out, "(exit code %d)\n\n", code)
+		if exitCode(code) != s.want {
+			return exitCode(code)
+		}
+	}
+	fmt.Fprintf(a.out, "All of it was simulated; nothing is left behind. Next: write a fleet.yaml of your own, and `eventinvoke plan`.\n")
+	return nil
+}

@@ -1,0 +1,37 @@
+// Command eventinvoke keeps the asynchronous-invocation settings of a fleet of
+// AWS Lambda functions as declared in YAML: it reads the declaration and what
+// AWS holds, shows the difference, and closes it at a pace that the account can
+// bear. Run it without arguments for its verbs.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// streams are the three ends of the process.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(run(signalContext(), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}
+
+// signalContext is cancelled by the first SIGINT or SIGTERM, with the signal as
+// its cause. A second signal has its default effect: the process ends at once.
+func signalContext() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals)
+		cancel(interrupt{s})
+	}()
+	return ctx
+}

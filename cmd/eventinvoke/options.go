@@ -1,0 +1,155 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// fleetOptions say which part of which fleet file a verb is about.
+type fleetOptions struct {
+	targets   []string
+	functions []string
+}
+
+func (o *fleetOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target with this `LABEL` or ACCOUNT/REGION; repeat for more")
+	cmd.Flags().StringArrayVar(&o.functions, "function", nil, "only functions whose name matches this `GLOB`; repeat for more")
+	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
+}
+
+func (o *fleetOptions) selection() desired.Selection {
+	return desired.Selection{Targets: o.targets, Functions: o.functions}
+}
+
+// defaultPath is the fleet file of a verb that was given no path.
+const defaultPath = "fleet.yaml"
+
+// pathsOr is the paths given, or the default one.
+func pathsOr(args []string) []string {
+	if len(args) == 0 {
+		return []string{defaultPath}
+	}
+	return args
+}
+
+// load reads the fleet files; "-" is standard input.
+func (a *app) load(args []string) (*desired.Document, error) {
+	if len(args) == 0 {
+		if _, err := os.Stat(defaultPath); err != nil {
+			return nil, fmt.Errorf("no path was given and there is no %s here; name a file, a directory or a glob", defaultPath)
+		}
+	}
+	return desired.Loader{Stdin: a.in}.LoadFiles(pathsOr(args)...)
+}
+
+// paceOptions bound the calls.
+type paceOptions struct {
+	quota   float64
+	share   float64
+	timeout time.Duration
+}
+
+func (o *paceOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().Float64Var(&o.quota, "quota", 0, "control-plane `REQUESTS` per second that AWS allows each account and region (default: the target's in the fleet file, or 15)")
+	cmd.Flags().Float64Var(&o.share, "rate-share", 0, "`SHARE` of the quota to use at most, 0.1 to 1 (default: the target's in the fleet file, or 0.9)")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "take no new work after this `DURATION`, such as 10m; what is left is reported (default none)")
+}
+
+func (o *paceOptions) check() error {
+	if o.timeout < 0 {
+		return fmt.Errorf("--timeout %v is negative; leave it out for none", o.timeout)
+	}
+	if err := (ratelimit.Settings{Quota: o.quota, Share: o.share}).Validate(); err != nil {
+		return fmt.Errorf("--quota and --rate-share: %w", err)
+	}
+	return nil
+}
+
+// settingsOf is the pace of one target: a flag beats the fleet file, which
+// beats the default.
+func (o *paceOptions) settingsOf(t desired.TargetFleet) ratelimit.Settings {
+	return ratelimit.Settings{Quota: cmp.Or(o.quota, t.Quota), Share: cmp.Or(o.share, t.RateShare)}
+}
+
+// outputOptions say what a report looks like and where it goes.
+type outputOptions struct {
+	format string
+	file   string
+	color  string
+	full   bool
+	quiet  bool
+}
+
+func (o *outputOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: text, json or ndjson")
+	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to this `FILE` instead of standard output")
+	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: auto, always or never; NO_COLOR is honoured")
+	cmd.Flags().BoolVar(&o.full, "full", false, "list every function of a block, not a few")
+	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "ndjson"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (o *outputOptions) check() error {
+	switch o.format {
+	case "text", "json", "ndjson":
+	default:
+		return fmt.Errorf("--output %q is not known; use text, json or ndjson", o.format)
+	}
+	switch o.color {
+	case "auto", "always", "never":
+	default:
+		return fmt.Errorf("--color %q is not known; use auto, always or never", o.color)
+	}
+	return nil
+}
+
+// colored decides about colour: never into a file, and in auto only for a
+// terminal that can show it.
+func (o *outputOptions) colored(out io.Writer) bool {
+	switch {
+	case o.color == "always":
+		return true
+	case o.color == "never" || o.file != "" || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb":
+		return false
+	}
+	return isTerminal(out)
+}
+
+// sink is where a result goes. A file appears whole or not at all: it is
+// written beside its place and renamed when the result is complete.
+type sink struct {
+	io.Writer
+	commit func() error
+	drop   func()
+}
+
+func (o *outputOptions) open(out io.Writer) (*sink, error) {
+	if o.file == "" {
+		return &sink{Writer: out, commit: func() error { return nil }, drop: func() {}}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(o.file), ".eventinvoke-*")
+	if err != nil {
+		return nil, fmt.Errorf("--output-file %s cannot be written: %w", o.file, err)
+	}
+	drop := func() { f.Close(); os.Remove(f.Name()) }
+	commit := func() error {
+		if err := f.Chmod(0o644); err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+		return os.Rename(f.Name(), o.file)
+	}
+	return &sink{Writer: f, commit: commit, drop: drop}, nil
+}

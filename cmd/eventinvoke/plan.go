@@ -1,0 +1,51 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+// readOptions are the options of the verbs that read AWS and compare.
+type readOptions struct {
+	fleetOptions
+	paceOptions
+	outputOptions
+	simulate string
+	world    *awssim.World // the world to simulate, when it is not made from a file
+}
+
+func (o *readOptions) bind(cmd *cobra.Command) {
+	o.fleetOptions.bind(cmd)
+	o.paceOptions.bind(cmd)
+	o.outputOptions.bind(cmd)
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`; alone, the demo's world and fleet")
+	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
+}
+
+func (o *readOptions) check() error {
+	if err := o.paceOptions.check(); err != nil {
+		return err
+	}
+	return o.outputOptions.check()
+}
+
+func newPlan(a *app) *cobra.Command {
+	var o readOptions
+	var detailed bool
+	cmd := &cobra.Command{
+		Use:   "plan [PATH...]",
+		Short: "Show what apply would do; never writes",
+		Long: `Read the fleet files and what AWS holds, and show the difference, what closing
+it would cost, and which file and line asked for it. plan has no way to write:
+its AWS client refuses every operation that is not a read.`,
+		Example: `  eventinvoke plan fleet.yaml
+  eventinvoke plan fleet.yaml --target prod --function 'payments-*' -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.readOnly(cmd.Context(), "plan", args, &o, detailed)
+		},
+	}
+	o.bind(cmd)
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
+	return cmd
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// app is what every verb shares.
+type app struct {
+	streams
+	log *slog.Logger
+
+	logLevel, logFormat string
+}
+
+// verbs is the whole command line, in the order in which help lists it.
+var verbs = []func(*app) *cobra.Command{
+	newValidate,
+	newPlan,
+	newAudit,
+	newApply,
+	newExplain,
+	newSimulate,
+	newDemo,
+	newVersion,
+}
+
+// run is the program: everything but the process's own ends.
+func run(ctx context.Context, args []string, s streams) int {
+	a := &app{streams: s, log: slog.New(slog.DiscardHandler)}
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	code, show := codeOf(err)
+	if show {
+		fmt.Fprintf(a.err, "eventinvoke: %v\n", err)
+	}
+	return code
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "eventinvoke",
+		Short: "Keep the asynchronous-invocation settings of AWS Lambda fleets as declared",
+		Long: `eventinvoke keeps the asynchronous-invocation settings of a fleet of AWS Lambda
+functions as declared in YAML. It reads the declaration, reads what AWS holds,
+shows the difference, and closes it at a pace that the account can bear.
+
+Results go to standard output, logs and progress to standard error. Every flag
+can be set by an environment variable: EVENTINVOKE_ and the flag's name in
+capitals, with _ for -. A flag beats the variable. AWS settings are the SDK's
+own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
+		Example: `  eventinvoke demo
+  eventinvoke audit fleet.yaml`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			return a.setUpLog()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: debug, info, warn or error")
+	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())
+	})
+	for _, v := range verbs {
+		root.AddCommand(v(a))
+	}
+	return root
+}
+
+// fromEnvironment sets every flag that was not given from its variable. A list
+// is separated by white space: labels and globs have none.
+func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var problems []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		variable := "EVENTINVOKE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := lookup(variable)
+		if !ok {
+			return
+		}
+		values := []string{value}
+		if f.Value.Type() == "stringArray" {
+			values = strings.Fields(value)
+		}
+		for _, v := range values {
+			if err := flags.Set(f.Name, v); err != nil {
+				problems = append(problems, fmt.Errorf("%s=%q: %w", variable, value, errors.Unwrap(err)))
+			}
+		}
+	})
+	return errors.Join(problems...)
+}
+
+func (a *app) setUpLog() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %q is not known; use debug, info, warn or error", a.logLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch a.logFormat {
+	case "text":
+		a.log = slog.New(slog.NewTextHandler(a.err, options))
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.err, options))
+	default:
+		return fmt.Errorf("--log-format %q is not known; use text or json", a.logFormat)
+	}
+	return nil
+}
+
+// isTerminal reports whether a stream is a terminal that a person looks at.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

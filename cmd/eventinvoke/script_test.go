@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"eventinvoke": main})
+}
+
+// TestScripts runs what users type. Beside the usual commands of testscript:
+//
+//	world SCENARIO       starts a simulated AWS and points the environment at it
+//	writes N             the world has seen N requests that write, refused ones included
+//	calls OPERATION N    the world has seen N requests of an operation
+//	record KEY WANT...   the world's record of FUNCTION:QUALIFIER is retries=N age=N on_success=ARN on_failure=ARN, empty, or none
+//	click KEY WANT...    puts such a record behind everybody's back, as a console click does
+func TestScripts(t *testing.T) {
+	worlds := &worldTable{}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			// Nothing of the machine's own AWS settings may reach a script.
+			for _, v := range []string{"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"} {
+				env.Setenv(v, "")
+			}
+			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			env.Setenv("AWS_CONFIG_FILE", env.WorkDir+"/no-config")
+			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", env.WorkDir+"/no-credentials")
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"world":  worlds.start,
+			"writes": worlds.writes,
+			"calls":  worlds.calls,
+			"record": worlds.record,
+			"click":  worlds.click,
+		},
+	})
+}
+
+// worldTable knows the world of each running script.
+type worldTable struct {
+	mu sync.Mutex
+	of map[*testscript.TestScript]*awssim.World
+}
+
+func (w *worldTable) get(ts *testscript.TestScript) *awssim.World {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	world := w.of[ts]
+	if world == nil {
+		ts.Fatalf("no world: start one with `world SCENARIO`")
+	}
+	return world
+}
+
+func (w *worldTable) start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: world SCENARIO")
+	}
+	scenario, err := awssim.ParseScenario(args[0], strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	world, err := awssim.New(scenario)
+	ts.Check(err)
+	server := httptest.NewServer(world)
+	ts.Defer(server.Close)
+	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
+	ts.Setenv("AWS_ACCESS_KEY_ID", world.DefaultAccessKeyID())
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", "simulated")
+	ts.Setenv("AWS_REGION", world.DefaultRegion())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.of == nil {
+		w.of = map[*testscript.TestScript]*awssim.World{}
+	}
+	w.of[ts] = world
+}
+
+func (w *worldTable) writes(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := w.get(ts).Counts().Writes; got != want {
+		ts.Fatalf("the world saw %d writes, want %d", got, want)
+	}
+}
+
+func (w *worldTable) calls(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if got := w.get(ts).Counts().ByOperation[args[0]]; got != want {
+		ts.Fatalf("the world saw %d calls of %s, want %d", got, args[0], want)
+	}
+}
+
+func (w *worldTable) record(ts *testscript.TestScript, _ bool, args []string) {
+	world := w.get(ts)
+	account, region, function, qualifier := place(world, args[0])
+	got := "none"
+	if r, ok := world.Record(account, region, function, qualifier); ok {
+		got = printRecord(r)
+	}
+	if want := strings.Join(args[1:], " "); got != want {
+		ts.Fatalf("the record of %s is %q, want %q", args[0], got, want)
+	}
+}
+
+func (w *worldTable) click(ts *testscript.TestScript, _ bool, args []string) {
+	world := w.get(ts)
+	account, region, function, qualifier := place(world, args[0])
+	var r awssim.Record
+	for _, setting := range args[1:] {
+		key, value, _ := strings.Cut(setting, "=")
+		n, _ := strconv.Atoi(value)
+		switch key {
+		case "retries":
+			r.MaximumRetryAttempts = &n
+		case "age":
+			r.MaximumEventAgeInSeconds = &n
+		case "on_failure":
+			r.OnFailure = value
+		default:
+			ts.Fatalf("click knows retries, age and on_failure, not %s", key)
+		}
+	}
+	ts.Check(world.SetRecord(account, region, function, qualifier, r))
+}
+
+// place splits FUNCTION or FUNCTION:QUALIFIER in the world's first region.
+func place(world *awssim.World, key string) (account, region, function, qualifier string) {
+	function, qualifier, _ = strings.Cut(key, ":")
+	return world.Accounts()[0].Account, world.DefaultRegion(), function, qualifier
+}
+
+func printRecord(r awssim.Record) string {
+	var parts []string
+	if r.MaximumRetryAttempts != nil {
+		parts = append(parts, fmt.Sprintf("retries=%d", *r.MaximumRetryAttempts))
+	}
+	if r.MaximumEventAgeInSeconds != nil {
+		parts = append(parts, fmt.Sprintf("age=%d", *r.MaximumEventAgeInSeconds))
+	}
+	if r.OnSuccess != "" {
+		parts = append(parts, "on_success="+r.OnSuccess)
+	}
+	if r.OnFailure != "" {
+		parts = append(parts, "on_failure="+r.OnFailure)
+	}
+	if parts == nil {
+		return "empty"
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/examples"
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+func newSimulate(a *app) *cobra.Command {
+	var addr, scenario string
+	var printEnv bool
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Serve a local Lambda API, with quotas and faults, to try things out",
+		Long: `Serve a pretend AWS on a local address until interrupted: the part of the Lambda
+API that event invoke configs need, with accounts, quotas and faults as a
+scenario file describes them. The aws command, Terraform and eventinvoke itself
+can talk to it. Nothing is stored: it forgets everything when it ends.`,
+		Example: `  eventinvoke simulate --print-env
+  eventinvoke simulate --addr 127.0.0.1:4566 --scenario scenario.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			world, err := openWorld(scenario)
+			if err != nil {
+				return err
+			}
+			return a.serveWorld(cmd.Context(), world, addr, printEnv)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
+	cmd.Flags().StringVar(&scenario, "scenario", "", "`FILE` that describes the world (default: the demo's)")
+	cmd.Flags().BoolVar(&printEnv, "print-env", false, "print the exports that a shell needs to talk to it")
+	return cmd
+}
+
+// openWorld makes the world of a scenario file; "" is the demo's.
+func openWorld(path string) (*awssim.World, error) {
+	text, err := os.ReadFile(path)
+	if path == "" {
+		path = examples.DemoScenario
+		text, err = examples.FS.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("scenario: %w", err)
+	}
+	s, err := awssim.ParseScenario(path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return awssim.New(s)
+}
+
+func (a *app) serveWorld(ctx context.Context, world *awssim.World, addr string, printEnv bool) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:0, takes a free port", addr, err)
+	}
+	if printEnv {
+		printWorldEnv(a, world, listener.Addr().String())
+	}
+	a.log.Info("simulating AWS", "address", "http://"+listener.Addr().String())
+	server := &http.Server{Handler: world, ReadHeaderTimeout: 10 * time.Second}
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close()
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	<-closed
+	// Being told to stop is how this verb ends: that is no failure.
+	return nil
+}
+
+func printWorldEnv(a *app, world *awssim.World, addr string) {
+	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", addr)
+	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", world.DefaultAccessKeyID())
+	fmt.Fprintf(a.out, "export AWS_SECRET_ACCESS_KEY=simulated\n")
+	fmt.Fprintf(a.out, "export AWS_REGION=%s\n", world.DefaultRegion())
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func newValidate(a *app) *cobra.Command {
+	var o fleetOptions
+	var format string
+	cmd := &cobra.Command{
+		Use:   "validate [PATH...]",
+		Short: "Check fleet files offline: every problem at once",
+		Long: `Load and resolve fleet files without any network, and show every problem with
+its place, its code and its cure. What only AWS knows, such as the functions
+that a rule chooses, is left out.`,
+		Example: `  eventinvoke validate fleet.yaml
+  eventinvoke validate 'fleet/**/*.yaml' -o json`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--output %q is not known; use text or json", format)
+			}
+			checked, err := a.validate(args, o.selection())
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				err = checked.json(a)
+			} else {
+				checked.text(a)
+			}
+			if err == nil && checked.problems != nil {
+				return exitCode(exitError)
+			}
+			return err
+		},
+	}
+	o.bind(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	return cmd
+}
+
+// checked is what validate found.
+type checked struct {
+	files    []desired.FileInfo
+	fleet    desired.Fleet
+	rules    bool             // some keys are only known to AWS
+	problems desired.Problems // errors: the files cannot be used
+}
+
+// validate separates what is wrong with the files, which is its result, from
+// what is wrong with the call, which is an error.
+func (a *app) validate(args []string, selection desired.Selection) (checked, error) {
+	var c checked
+	doc, err := a.load(args)
+	if err == nil {
+		c.files = doc.Files()
+		for _, n := range doc.Needs(desired.Target{}) {
+			c.rules = c.rules || n.ListFunctions
+		}
+		c.fleet, err = doc.Resolve(desired.Target{}, nil, selection)
+	}
+	if err != nil && !errors.As(err, &c.problems) {
+		return checked{}, err
+	}
+	return c, nil
+}
+
+func (c checked) text(a *app) {
+	for _, p := range c.problems {
+		fmt.Fprintln(a.out, p.Error())
+	}
+	for _, w := range c.fleet.Warnings {
+		fmt.Fprintf(a.out, "warning: %s\n", w.Error())
+	}
+	if c.problems != nil {
+		fmt.Fprintf(a.out, "%s; `eventinvoke explain CODE` has the long text of each.\n", count(len(c.problems), "problem", "problems"))
+		return
+	}
+	fmt.Fprintf(a.out, "Valid: %s in %s, %s",
+		count(c.fleet.Keys(), "exact key", "exact keys"), count(len(c.files), "file", "files"), count(len(c.fleet.Targets), "target", "targets"))
+	if c.rules {
+		fmt.Fprint(a.out, ", and rules choose more from what exists")
+	}
+	fmt.Fprintln(a.out, ".")
+}
+
+func (c checked) json(a *app) error {
+	type place struct {
+		File   string `json:"file"`
+		Line   int    `json:"line"`
+		Column int    `json:"column"`
+	}
+	type problem struct {
+		place
+		Severity string  `json:"severity"`
+		Code     string  `json:"code"`
+		Message  string  `json:"message"`
+		Cure     string  `json:"cure"`
+		Also     []place `json:"also"`
+	}
+	document := struct {
+		FormatVersion int       `json:"format_version"`
+		Valid         bool      `json:"valid"`
+		Files         []string  `json:"files"`
+		Keys          int       `json:"keys"`
+		Targets       int       `json:"targets"`
+		Rules         bool      `json:"rules"`
+		Problems      []problem `json:"problems"`
+	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Keys(), Targets: len(c.fleet.Targets), Rules: c.rules, Problems: []problem{}}
+	for _, f := range c.files {
+		document.Files = append(document.Files, f.Path)
+	}
+	add := func(severity string, list desired.Problems) {
+		for _, p := range list {
+			out := problem{place: place(p.Pos), Severity: severity, Code: p.Code, Message: p.Message, Cure: p.Cure, Also: []place{}}
+			for _, also := range p.Also {
+				out.Also = append(out.Also, place(also))
+			}
+			document.Problems = append(document.Problems, out)
+		}
+	}
+	add("error", c.problems)
+	add("warning", c.fleet.Warnings)
+	encoder := json.NewEncoder(a.out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
+}
+
+// count is "1 file" or "3 files".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// readVerdict is the exit code of a run that only read. Differences are a code
+// of their own only where the verb was asked to tell them.
+//
+// What could not be read outranks what differs: a schedule that branches on 2
+// must be able to trust that everything was compared.
+func readVerdict(ctx context.Context, p *reconcile.Plan, missing desired.MissingPolicy, tellDifferences bool) exitCode {
+	c := p.Counts()
+	var stopped interrupt
+	switch {
+	case errors.As(context.Cause(ctx), &stopped):
+		return stopped.code()
+	case nothingRead(p, c):
+		return exitError
+	case incomplete(c, missing):
+		return exitPartial
+	case tellDifferences && c.Changes() > 0:
+		return exitDifferences
+	}
+	return exitOK
+}
+
+// nothingRead reports whether not one key could be compared because reading failed.
+func nothingRead(p *reconcile.Plan, c reconcile.Counts) bool {
+	if c.Unreadable != c.Declared {
+		return false
+	}
+	// A target whose discovery failed may have no key at all.
+	return c.Declared > 0 || c.UnreadableTargets == len(p.Targets)
+}
+
+// incomplete reports whether a plan leaves declared keys unsettled.
+func incomplete(c reconcile.Counts, missing desired.MissingPolicy) bool {
+	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.MissingQualifiers > 0 {
+		return true
+	}
+	return missing == desired.MissingError && c.MissingFunctions > 0
+}
+
+// applyVerdict is the exit code of a run that was approved to write.
+func applyVerdict(ctx context.Context, p *reconcile.Plan, o *reconcile.Outcome, missing desired.MissingPolicy) exitCode {
+	t := o.Totals()
+	var stopped interrupt
+	switch {
+	case errors.As(context.Cause(ctx), &stopped):
+		return stopped.code()
+	case t.Failed > 0 || t.NotAttempted > 0:
+		return exitPartial
+	}
+	return readVerdict(ctx, p, missing, false)
+}
+
+// refusedVerdict is the exit code of a plan that was not let through.
+func refusedVerdict(ctx context.Context, p *reconcile.Plan, missing desired.MissingPolicy, refusal error) exitCode {
+	var guard *reconcile.GuardError
+	if errors.As(refusal, &guard) {
+		return exitGuard
+	}
+	if code := readVerdict(ctx, p, missing, false); code != exitOK {
+		return code
+	}
+	return exitPartial
+}

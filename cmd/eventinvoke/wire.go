@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/examples"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// access is what a verb may do. It is a type of its own, and not a boolean, so
+// that a call says which it asks for.
+type access uint8
+
+const (
+	readersOnly access = iota
+	readersAndWriters
+)
+
+// builtInScenario is the value of --simulate without a file.
+const builtInScenario = "demo"
+
+// site is the opened world of a pass: one lane to each target, on AWS or on the
+// simulator. This file is the only place that chooses between them.
+type site struct {
+	ambient  desired.Target // of the current credentials, where the files declare no target
+	registry *ratelimit.Registry
+	lanes    map[desired.Target]awslambda.Opened
+}
+
+// openSite opens every target that the files declare, or the one that the
+// current credentials point at.
+func openSite(ctx context.Context, doc *desired.Document, o *readOptions, run string, access access) (*site, error) {
+	declared, err := doc.Targets(desired.Target{})
+	if err != nil {
+		return nil, err
+	}
+	s := &site{lanes: map[desired.Target]awslambda.Opened{}}
+	s.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
+		for _, t := range declared {
+			if t.Account == scope.Account && t.Region == scope.Region {
+				return o.settingsOf(t)
+			}
+		}
+		return o.settingsOf(desired.TargetFleet{})
+	})
+	if err := s.open(ctx, declared, o, run, access); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *site) open(ctx context.Context, targets []desired.TargetFleet, o *readOptions, run string, access access) error {
+	options := awslambda.Options{Run: run, Version: version, Limiters: s.registry}
+	if access == readersAndWriters {
+		options.Access = awslambda.ReadWrite
+	}
+	if err := o.simulated(&options); err != nil {
+		return err
+	}
+	session, err := awslambda.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	if len(targets) == 0 {
+		if s.ambient, _, err = session.Ambient(ctx); err != nil {
+			return err
+		}
+		targets = []desired.TargetFleet{{Target: s.ambient}}
+	}
+	targets = slices.DeleteFunc(targets, func(t desired.TargetFleet) bool { return !o.selects(t) })
+	for _, opened := range session.Lanes(ctx, targets) {
+		s.lanes[opened.Target] = opened
+	}
+	return nil
+}
+
+// selects reports whether a target is to be opened at all: what --target leaves
+// out costs no call. A label that names nothing is found out by Resolve.
+func (o *fleetOptions) selects(t desired.TargetFleet) bool {
+	return len(o.targets) == 0 || slices.Contains(o.targets, t.Label) || slices.Contains(o.targets, t.Target.String())
+}
+
+// simulated points the options at a world inside the process, when asked to.
+func (o *readOptions) simulated(options *awslambda.Options) error {
+	if o.simulate == "" {
+		return nil
+	}
+	world := o.world
+	if world == nil {
+		var err error
+		if world, err = openWorld(o.scenario()); err != nil {
+			return err
+		}
+	}
+	options.Region = world.DefaultRegion()
+	options.HTTPClient = world
+	options.Credentials = awslambda.StaticCredentials(world.DefaultAccessKeyID())
+	return nil
+}
+
+// scenario is the scenario file; "" is the demo's.
+func (o *readOptions) scenario() string {
+	if o.simulate == builtInScenario {
+		return ""
+	}
+	return o.simulate
+}
+
+// loadFor reads the fleet files. Simulating the demo's world without naming any
+// means the demo's fleet.
+func (a *app) loadFor(args []string, simulate string) (*desired.Document, error) {
+	if simulate == builtInScenario && len(args) == 0 {
+		return desired.Load(examples.FS, examples.DemoFleet)
+	}
+	return a.load(args)
+}
+
+// needs is what must be discovered in the targets that are open.
+func (s *site) needs(doc *desired.Document) []desired.Need {
+	return slices.DeleteFunc(doc.Needs(s.ambient), func(n desired.Need) bool {
+		_, open := s.lanes[n.Target]
+		return !open
+	})
+}
+
+func (s *site) findLanes() map[desired.Target]reconcile.FindLane {
+	lanes := map[desired.Target]reconcile.FindLane{}
+	for target, o := range s.lanes {
+		lane := reconcile.FindLane{Err: o.Err}
+		if o.Err == nil {
+			lane.Finder, lane.Limiter = finder{o.Reader, o.Tagger}, o.Lane.Limiter()
+		}
+		lanes[target] = lane
+	}
+	return lanes
+}
+
+func (s *site) readLanes() map[desired.Target]reconcile.ReadLane {
+	lanes := map[desired.Target]reconcile.ReadLane{}
+	for target, o := range s.lanes {
+		lane := reconcile.ReadLane{Err: o.Err}
+		if o.Err == nil {
+			lane.Reader, lane.Limiter = o.Reader, o.Lane.Limiter()
+		}
+		lanes[target] = lane
+	}
+	return lanes
+}
+
+// writeLanes holds nothing for a site that was opened to read.
+func (s *site) writeLanes() map[desired.Target]reconcile.WriteLane {
+	lanes := map[desired.Target]reconcile.WriteLane{}
+	for target, o := range s.lanes {
+		if o.Writer != nil {
+			lanes[target] = reconcile.WriteLane{Writer: o.Writer, Limiter: o.Lane.Limiter()}
+		}
+	}
+	return lanes
+}
+
+// closeLanes takes targets out of the run, each for its reason.
+func (s *site) closeLanes(failed map[desired.Target]error) {
+	for target, err := range failed {
+		o := s.lanes[target]
+		o.Err = err
+		s.lanes[target] = o
+	}
+}
+
+// firstError is the reason of the first target that cannot be used, or nil.
+func (s *site) firstError() error {
+	targets := make([]desired.Target, 0, len(s.lanes))
+	for t := range s.lanes {
+		targets = append(targets, t)
+	}
+	slices.SortFunc(targets, desired.Target.Compare)
+	for _, t := range targets {
+		if err := s.lanes[t].Err; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// limiters is what the limiters are doing now.
+func (s *site) limiters() []ratelimit.Snapshot { return s.registry.Snapshots() }
+
+// api is what was asked of each target so far.
+func (s *site) api(targets []desired.TargetFleet) []report.TargetAPI {
+	var all []report.TargetAPI
+	for _, t := range targets {
+		o := s.lanes[t.Target]
+		api := report.TargetAPI{Target: t.Target, Label: t.Label}
+		if o.Lane != nil {
+			for _, op := range o.Lane.Stats() {
+				api.Operations = append(api.Operations, report.OperationCount{
+					Name: op.Op, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts,
+					Faults: op.Faults, Refused: op.Refused + op.Skewed,
+				})
+			}
+			api.Limiter = o.Lane.Limiter().Snapshot()
+		}
+		all = append(all, api)
+	}
+	return all
+}
+
+func (s *site) close() { s.registry.Close() }

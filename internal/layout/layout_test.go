@@ -1,0 +1,178 @@
+package layout
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/eventinvoke/eventinvoke"
+
+// allowed is the import table: for each package of ours, the packages of ours
+// it may import outside its tests. ARCHITECTURE.md explains the picture.
+var allowed = map[string][]string{
+	"desired":            {},
+	"ratelimit":          {},
+	"reconcile":          {"desired", "ratelimit"},
+	"internal/awslambda": {"desired", "ratelimit", "reconcile"},
+	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
+	"internal/report":    {"desired", "ratelimit", "reconcile"},
+	"internal/layout":    {},
+	"cmd/eventinvoke":    {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/report", "examples"},
+	"examples":           {},
+}
+
+// guarded lists modules that only some packages may import, and why.
+var guarded = []struct {
+	prefix  string
+	holders []string
+	why     string
+}{
+	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/awslambda"}, "one border to AWS: SDK types stay out of the spine"},
+	{"github.com/aws/", []string{"internal/awslambda"}, "one border to AWS: SDK types stay out of the spine"},
+	{"gopkg.in/yaml.v3", []string{"desired", "internal/awssim"}, "archived upstream: few importers, so that it can be swapped"},
+	{"golang.org/x/time/rate", []string{"ratelimit", "internal/awssim"}, "one place decides when to call"},
+	{"github.com/spf13/", []string{"cmd/eventinvoke"}, "flags end where the verbs end"},
+	{"github.com/google/go-cmp", nil, "for tests only: it may panic"},
+	{"pgregory.net/rapid", nil, "for tests only"},
+	{"github.com/rogpeppe/go-internal", nil, "for tests only"},
+	{"unsafe", nil, "nothing here is worth it"},
+}
+
+func TestImportsFollowTheTable(t *testing.T) {
+	for dir, files := range packages(t) {
+		ours, known := allowed[dir]
+		if !known {
+			t.Errorf("package %s is not in the import table: add it there and to ARCHITECTURE.md, with what it promises", dir)
+			continue
+		}
+		for _, f := range files {
+			for _, spec := range f.syntax.Imports {
+				imported := strings.Trim(spec.Path.Value, `"`)
+				if inner, ok := strings.CutPrefix(imported, module+"/"); ok && !slices.Contains(ours, inner) {
+					t.Errorf("%s imports %s: the table lets %s import only %v, so that decisions stay apart from the outside world", f.path, inner, dir, ours)
+				}
+				checkGuarded(t, dir, f.path, imported)
+			}
+		}
+	}
+}
+
+func checkGuarded(t *testing.T, dir, file, imported string) {
+	t.Helper()
+	for _, g := range guarded {
+		if strings.HasPrefix(imported, g.prefix) {
+			if !slices.Contains(g.holders, dir) {
+				t.Errorf("%s imports %s, which is kept to %v: %s", file, imported, g.holders, g.why)
+			}
+			return
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for dir, files := range packages(t) {
+		if !slices.ContainsFunc(files, func(f file) bool {
+			return f.syntax.Doc != nil && len(f.syntax.Doc.Text()) > 80
+		}) {
+			t.Errorf("package %s has no package comment: say what comes in, what goes out and what it never does", dir)
+		}
+	}
+}
+
+// loud are calls that only cmd may make.
+var loud = map[string]string{
+	"fmt.Print": "prints", "fmt.Printf": "prints", "fmt.Println": "prints",
+	"log.Fatal": "exits", "log.Fatalf": "exits", "log.Print": "prints", "log.Printf": "prints", "log.Println": "prints",
+	"os.Exit": "exits",
+}
+
+func TestNothingBelowCmdPrintsOrExits(t *testing.T) {
+	exits := map[string]int{}
+	for dir, files := range packages(t) {
+		for _, f := range files {
+			ast.Inspect(f.syntax, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				pkg, ok := sel.X.(*ast.Ident)
+				if !ok {
+					return true
+				}
+				call := pkg.Name + "." + sel.Sel.Name
+				if call == "os.Exit" {
+					exits[f.path]++
+				}
+				if does, is := loud[call]; is && dir != "cmd/eventinvoke" {
+					t.Errorf("%s calls %s, which %s: below cmd, results are returned and errors are values", f.path, call, does)
+				}
+				return true
+			})
+		}
+	}
+	want := map[string]int{"cmd/eventinvoke/main.go": 1}
+	if !maps.Equal(exits, want) {
+		t.Errorf("os.Exit is called in %v, want only once, in main: deferred work is lost anywhere else", exits)
+	}
+}
+
+func TestNoFileIsTooLongToBeOneIdea(t *testing.T) {
+	for _, files := range packages(t) {
+		for _, f := range files {
+			if f.lines > 400 {
+				t.Errorf("%s has %d lines: past 400, ask whether it is still one idea", f.path, f.lines)
+			}
+		}
+	}
+}
+
+type file struct {
+	path   string
+	lines  int
+	syntax *ast.File
+}
+
+// packages parses every non-test Go file of the module, by directory.
+func packages(t *testing.T) map[string][]file {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	found := map[string][]file{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "dist") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return err
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		dir := path.Dir(name)
+		found[dir] = append(found[dir], file{path: name, lines: strings.Count(string(source), "\n"), syntax: syntax})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 5 {
+		t.Fatalf("found only %d packages below %s: the test looks in the wrong place", len(found), root)
+	}
+	return found
+}

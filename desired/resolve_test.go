@@ -1,0 +1,327 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// lines writes a fleet as one line a key: what a table can hold and a person
+// can read.
+func lines(f Fleet) []string {
+	var out []string
+	for _, t := range f.Targets {
+		for _, e := range t.Entries {
+			line := t.Region + " " + e.Name.String()
+			if e.Remove {
+				line += " remove"
+			}
+			if e.Optional {
+				line += " optional"
+			}
+			add := func(f Field, set bool, v any) {
+				if set {
+					line += fmt.Sprintf(" %s=%v@%s", short[f], v, e.Origins.Of(f).LayerName())
+				}
+			}
+			add(FieldRetryAttempts, e.Want.MaximumRetryAttempts.IsSet(), e.Want.MaximumRetryAttempts)
+			add(FieldEventAge, e.Want.MaximumEventAgeInSeconds.IsSet(), e.Want.MaximumEventAgeInSeconds)
+			add(FieldOnSuccess, e.Want.OnSuccess.IsSet(), e.Want.OnSuccess)
+			add(FieldOnFailure, e.Want.OnFailure.IsSet(), e.Want.OnFailure)
+			out = append(out, line)
+		}
+		for _, i := range t.Ignored {
+			out = append(out, t.Region+" "+i.Name.String()+" ignored by "+i.By.LayerName())
+		}
+	}
+	return out
+}
+
+var short = [numFields]string{"retries", "age", "success", "failure"}
+
+func found(names ...string) TargetInventory {
+	slices.Sort(names)
+	return TargetInventory{Functions: names}
+}
+
+func TestLayers(t *testing.T) {
+	for _, row := range []struct {
+		why, yaml string
+		inv       Inventory
+		want      []string
+	}{
+		{
+			why: "defaults under rules under functions, field by field",
+			yaml: `
+defaults: { maximum_retry_attempts: 2, maximum_event_age_in_seconds: 100, on_failure: none }
+rules:
+  - match: { functions: ["*"] }
+    set: { maximum_event_age_in_seconds: 200, maximum_retry_attempts: 1 }
+functions:
+  - { name: a, maximum_retry_attempts: 0 }`,
+			inv: Inventory{east: found("a", "b")},
+			want: []string{
+				"us-east-1 a retries=0@functions[0] age=200@rules[0] failure=@defaults",
+				"us-east-1 b retries=1@rules[0] age=200@rules[0] failure=@defaults",
+			},
+		},
+		{
+			why: "within a file the later rule wins",
+			yaml: `
+rules:
+  - match: { functions: ["*"] }
+    set: { maximum_retry_attempts: 1, on_failure: none }
+  - match: { functions: ["a*"] }
+    set: { maximum_retry_attempts: 0 }`,
+			inv: Inventory{east: found("ab", "b")},
+			want: []string{
+				"us-east-1 ab retries=0@rules[1] failure=@rules[0]",
+				"us-east-1 b retries=1@rules[0] failure=@rules[0]",
+			},
+		},
+		{
+			why: "a rule's alias makes an optional key, an exact entry never is one",
+			yaml: `
+rules:
+  - match: { functions: ["*"], qualifiers: [live, $LATEST] }
+    set: { maximum_retry_attempts: 1 }
+functions:
+  - { name: a, qualifier: live, on_failure: none }`,
+			inv: Inventory{east: found("a", "b")},
+			want: []string{
+				"us-east-1 a retries=1@rules[0]",
+				"us-east-1 a:live retries=1@rules[0] failure=@functions[0]",
+				"us-east-1 b retries=1@rules[0]",
+				"us-east-1 b:live optional retries=1@rules[0]",
+			},
+		},
+		{
+			why: "a rule adds no key to a declared function that does not exist, but sets its fields",
+			yaml: `
+rules:
+  - match: { functions: ["*"], qualifiers: [live, $LATEST] }
+    set: { maximum_retry_attempts: 1 }
+functions:
+  - { name: gone, on_failure: none }`,
+			inv:  Inventory{east: found("a")},
+			want: []string{"us-east-1 a retries=1@rules[0]", "us-east-1 a:live optional retries=1@rules[0]", "us-east-1 gone retries=1@rules[0] failure=@functions[0]"},
+		},
+		{
+			why: "exclude and tags narrow, and * is any value of a tag that is there",
+			yaml: `
+rules:
+  - match: { functions: ["p-*"], exclude: ["p-sandbox*"], tags: { tier: critical, team: "*" } }
+    set: { maximum_retry_attempts: 0 }
+  - match: { tags: { team: x } }
+    set: { on_failure: none }`,
+			inv: Inventory{east: {
+				Functions: []string{"other", "p-1", "p-2", "p-3", "p-sandbox"},
+				Tags: map[string]map[string]string{
+					"other": {"team": "x"},
+					"p-1":   {"tier": "critical", "team": "x"}, "p-2": {"tier": "critical"}, "p-3": {"tier": "low", "team": "y"},
+					"p-sandbox": {"tier": "critical", "team": "z"},
+				},
+			}},
+			want: []string{"us-east-1 other failure=@rules[1]", "us-east-1 p-1 retries=0@rules[0] failure=@rules[1]"},
+		},
+		{
+			why: "remove beats every rule, and no value comes with it",
+			yaml: `
+defaults: { on_failure: none }
+rules:
+  - match: { functions: ["*"] }
+    set: { maximum_retry_attempts: 1 }
+functions:
+  - { name: a, remove: true }`,
+			inv:  Inventory{east: found("a")},
+			want: []string{"us-east-1 a remove"},
+		},
+		{
+			why: "ignore takes out what rules choose",
+			yaml: `
+rules:
+  - match: { functions: ["*"], qualifiers: [$LATEST, live] }
+    set: { maximum_retry_attempts: 1 }
+ignore:
+  - functions: ["*-canary"]
+  - tags: { "aws:cloudformation:stack-name": "*" }`,
+			inv: Inventory{east: {Functions: []string{"a", "b-canary", "c"}, Tags: map[string]map[string]string{"c": {"aws:cloudformation:stack-name": "s"}}}},
+			want: []string{
+				"us-east-1 a retries=1@rules[0]", "us-east-1 a:live optional retries=1@rules[0]",
+				"us-east-1 b-canary ignored by ignore[0]", "us-east-1 b-canary:live ignored by ignore[0]",
+				"us-east-1 c ignored by ignore[1]", "us-east-1 c:live ignored by ignore[1]",
+			},
+		},
+		{
+			why: "placeholders are the target's, in every layer",
+			yaml: `
+defaults: { on_failure: "arn:${partition}:sqs:${region}:${account}:dlq" }
+functions:
+  - { name: a, on_success: "arn:aws:lambda:${region}:${account}:function:done" }`,
+			want: []string{"us-east-1 a success=arn:aws:lambda:us-east-1:111111111111:function:done@functions[0] failure=arn:aws:sqs:us-east-1:111111111111:dlq@defaults"},
+		},
+		{
+			why: "entries of all targets, of one label, and of an ARN",
+			yaml: `
+targets:
+  - { name: prod, account: "111111111111", regions: [us-east-1] }
+  - { name: eu, account: "111111111111", regions: [eu-west-1] }
+defaults: { on_failure: none }
+functions:
+  - name: all
+  - { name: some, targets: [eu] }
+  - name: arn:aws:lambda:us-east-1:111111111111:function:one
+  - name: 111111111111:function:account`,
+			want: []string{
+				"eu-west-1 account failure=@defaults", "eu-west-1 all failure=@defaults", "eu-west-1 some failure=@defaults",
+				"us-east-1 account failure=@defaults", "us-east-1 all failure=@defaults", "us-east-1 one failure=@defaults",
+			},
+		},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			f := mustResolve(t, mustLoad(t, oneFile("version: 1"+row.yaml+"\n")), east, row.inv)
+			if diff := cmp.Diff(row.want, lines(f)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDefaultsStayInTheirFile(t *testing.T) {
+	fsys := files(
+		"a.yaml", "version: 1\ndefaults: { maximum_retry_attempts: 0 }\nfunctions:\n  - { name: a, on_failure: none }\n",
+		"b.yaml", "version: 1\nrules:\n  - match: { functions: [\"*\"] }\n    set: { maximum_event_age_in_seconds: 60 }\nfunctions:\n  - { name: b, on_failure: none }\n",
+	)
+	f := mustResolve(t, mustLoad(t, fsys), east, Inventory{east: found("a", "b", "c")})
+	want := []string{
+		"us-east-1 a retries=0@defaults age=60@rules[0] failure=@functions[0]",
+		"us-east-1 b age=60@rules[0] failure=@functions[0]",
+		"us-east-1 c age=60@rules[0]",
+	}
+	if diff := cmp.Diff(want, lines(f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFilesThatDisagree(t *testing.T) {
+	rule := func(set string) string {
+		return "version: 1\nrules:\n  - match: { functions: [\"*\"] }\n    set: { " + set + " }\n"
+	}
+	for _, row := range []struct {
+		why, a, b string
+		conflict  bool
+	}{
+		{"two rules, one field, two values", rule("maximum_retry_attempts: 0"), rule("maximum_retry_attempts: 1"), true},
+		{"the same value is no conflict", rule("maximum_retry_attempts: 1"), rule("maximum_retry_attempts: 1"), false},
+		{"different fields are none", rule("maximum_retry_attempts: 1"), rule("on_failure: none"), false},
+		{"values are compared with placeholders filled in", rule(`on_failure: "arn:aws:sqs:us-east-1:111111111111:q"`), rule(`on_failure: "arn:${partition}:sqs:${region}:111111111111:q"`), false},
+		{"defaults of two files meet in one key", rule("on_failure: none") + "defaults: { maximum_retry_attempts: 0 }\n", rule("on_failure: none") + "defaults: { maximum_retry_attempts: 1 }\n", true},
+		{"a rule overrules both defaults", rule("maximum_retry_attempts: 2") + "defaults: { maximum_retry_attempts: 0 }\n", rule("on_failure: none") + "defaults: { maximum_retry_attempts: 1 }\n", false},
+		{"only the last rule of a file counts", rule("maximum_retry_attempts: 0") + "  - match: { functions: [\"*\"] }\n    set: { maximum_retry_attempts: 1 }\n", rule("maximum_retry_attempts: 1"), false},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			d := mustLoad(t, files("a.yaml", row.a, "b.yaml", row.b))
+			_, err := d.Resolve(east, Inventory{east: found("f", "g")}, Selection{})
+			if (err != nil) != row.conflict {
+				t.Fatalf("conflict %v, want %v: %v", err != nil, row.conflict, err)
+			}
+			if err != nil && (strings.Count(err.Error(), codeRuleConflict) != 1 || !strings.Contains(err.Error(), "a.yaml:")) {
+				t.Errorf("the conflict is to be told once, with both places: %v", err)
+			}
+		})
+	}
+}
+
+func TestNothingLeftIsAnError(t *testing.T) {
+	rules := "version: 1\nrules:\n  - match: { functions: [\"x-*\"] }\n    set: { maximum_retry_attempts: 0 }\n"
+	for _, row := range []struct {
+		why, yaml string
+		inv       Inventory
+		fails     bool
+	}{
+		{"a rule that stopped matching", rules, Inventory{east: found("a")}, true},
+		{"an empty account", rules, Inventory{east: {}}, true},
+		{"everything is ignored", rules + "ignore: [ { functions: [\"*\"] } ]\n", Inventory{east: found("x-1")}, true},
+		{"not discovered yet: validate has no inventory", rules, nil, false},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			_, err := mustLoad(t, oneFile(row.yaml)).Resolve(east, row.inv, Selection{})
+			if (err != nil) != row.fails || (err != nil && !strings.Contains(err.Error(), codeNoEntries)) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Offline nothing is known of the account: placeholders stay, and ARNs are
+// taken at their word.
+func TestOffline(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+defaults: { on_failure: "arn:${partition}:sqs:${region}:${account}:dlq" }
+rules:
+  - match: { tags: { a: b } }
+    set: { maximum_retry_attempts: 0 }
+functions:
+  - name: plain
+  - name: arn:aws-cn:lambda:cn-north-1:222222222222:function:there
+`))
+	f := mustResolve(t, d, Target{}, nil)
+	want := []string{" plain failure=arn:${partition}:sqs:${region}:${account}:dlq@defaults", "cn-north-1 there failure=arn:aws-cn:sqs:cn-north-1:222222222222:dlq@defaults"}
+	if diff := cmp.Diff(want, lines(f)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := d.Resolve(east, nil, Selection{}); err == nil || !strings.Contains(err.Error(), codeNotATarget) {
+		t.Errorf("with known credentials the other account is an error: %v", err)
+	}
+	if _, err := d.Targets(Target{}); err == nil {
+		t.Error("no targets at all were accepted")
+	}
+}
+
+func TestSharedValues(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\nrules:\n  - match: { functions: [\"*\"] }\n    set: { maximum_retry_attempts: 0 }\nfunctions:\n  - { name: c, maximum_retry_attempts: 0 }\n"))
+	e := mustResolve(t, d, east, Inventory{east: found("a", "b", "c")}).Targets[0].Entries
+	if e[0].Want != e[1].Want || e[0].Want != e[2].Want || e[0].Origins != e[1].Origins || e[0].Origins == e[2].Origins {
+		t.Error("entries that want the same must share it")
+	}
+}
+
+func TestLongLoops(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("version: 1\nfunctions:\n")
+	const n = 20_000
+	for i := range n {
+		fmt.Fprintf(&b, "  - { name: f%05d, on_failure: \"arn:aws:lambda:us-east-1:111111111111:function:f%05d\" }\n", i, (i+1)%n)
+	}
+	f := mustResolve(t, mustLoad(t, oneFile(b.String())), east, nil)
+	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].Message, "f00000 → f00001 → f00002 → f00003 → f00004 → f00005 → 19994 more → f00000") {
+		t.Errorf("%v", f.Warnings)
+	}
+}
+
+// The same input gives the same fleet, whatever order maps and lists come in.
+func TestResolveIsDeterministic(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawDocument(t)
+		names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", "x-1", "x-2"}), 1, 5).Draw(t, "found")
+		forward, backward := TargetInventory{Functions: names}, TargetInventory{Functions: slices.Clone(names)}
+		slices.Reverse(backward.Functions)
+		f, errF := d.Resolve(Target{}, Inventory{east: forward, west: forward}, Selection{})
+		g, errG := d.Resolve(Target{}, Inventory{east: backward, west: backward}, Selection{})
+		if fmt.Sprint(errF) != fmt.Sprint(errG) {
+			t.Fatalf("%v\n%v", errF, errG)
+		}
+		if diff := cmp.Diff(lines(f), lines(g)); diff != "" {
+			t.Fatal(diff)
+		}
+		for _, target := range f.Targets {
+			if !slices.IsSortedFunc(target.Entries, func(a, b Entry) int { return a.Name.Compare(b.Name) }) {
+				t.Fatalf("not sorted: %v", lines(f))
+			}
+		}
+	})
+}

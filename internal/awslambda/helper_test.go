@@ -1,0 +1,119 @@
+package awslambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var (
+	here   = desired.Target{Account: "111111111111", Region: "us-east-1"}
+	orders = desired.Name{Function: "orders", Qualifier: desired.Latest}
+	live   = desired.Name{Function: "orders", Qualifier: "live"}
+)
+
+const queue = "arn:aws:sqs:us-east-1:111111111111:dlq"
+
+// canned is an HTTP client made of a function.
+type canned func(*http.Request) (*http.Response, error)
+
+func (c canned) Do(r *http.Request) (*http.Response, error) { return c(r) }
+
+// saying answers every request alike. Headers are pairs.
+func saying(status int, body string, headers ...string) canned {
+	return func(r *http.Request) (*http.Response, error) { return answer(r, status, body, headers...), nil }
+}
+
+func answer(r *http.Request, status int, body string, headers ...string) *http.Response {
+	h := http.Header{"X-Amzn-Requestid": {"req-1"}}
+	for i := 0; i+1 < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	return &http.Response{
+		StatusCode: status, Header: h, Request: r,
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+// recordOf is a record as Lambda writes it.
+func recordOf(name desired.Name) string {
+	return fmt.Sprintf(`{"LastModified":1.789313524486E9,"FunctionArn":%q,"MaximumRetryAttempts":1,`+
+		`"MaximumEventAgeInSeconds":null,"DestinationConfig":{"OnSuccess":{"Destination":null},"OnFailure":{"Destination":null}}}`,
+		desired.Key{Target: here, Name: name}.ARN())
+}
+
+func keysOf(account string) aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider("AKIA"+account, "secret", "")
+}
+
+// registry has limiters that never make a test wait.
+func registry(t testing.TB) *ratelimit.Registry {
+	return registryAt(t, ratelimit.Settings{Quota: 1e6, Share: 1})
+}
+
+func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry {
+	reg := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return s })
+	t.Cleanup(reg.Close)
+	return reg
+}
+
+func laneTo(t testing.TB, client aws.HTTPClient) *Lane {
+	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registry(t))
+}
+
+func worldOf(t testing.TB, s *awssim.Scenario) *awssim.World {
+	t.Helper()
+	w, err := awssim.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func callErrorOf(t testing.TB, err error) *reconcile.CallError {
+	t.Helper()
+	var ce *reconcile.CallError
+	if !errors.As(err, &ce) {
+		t.Fatalf("the error is %T, not a CallError: %v", err, err)
+	}
+	return ce
+}
+
+// operate makes a call by its operation's name.
+func operate(ctx context.Context, l *Lane, op string, name desired.Name) error {
+	var err error
+	config := desired.Config{MaximumRetryAttempts: desired.Some(1)}
+	switch op {
+	case opListConfigs:
+		_, err = NewReader(l).ListConfigs(ctx, name.Function, "")
+	case opListAliases:
+		_, err = NewReader(l).ListAliases(ctx, name.Function, "")
+	case opListVersions:
+		_, err = NewReader(l).ListVersions(ctx, name.Function, "")
+	case opListFunctions:
+		_, err = NewReader(l).ListFunctions(ctx, "")
+	case opPut:
+		_, err = NewWriter(l).Put(ctx, name, config)
+	case opUpdate:
+		_, err = NewWriter(l).Update(ctx, name, config)
+	case opDelete:
+		err = NewWriter(l).Delete(ctx, name)
+	case opGetResources:
+		_, err = NewTagger(l).Functions(ctx, nil)
+	default:
+		panic("no such operation: " + op)
+	}
+	return err
+}

@@ -88,17 +88,17 @@ func (r *refusal) lambdaBody() []byte {
 	}
 	type upperUser struct{ Type, Message string }
 	switch r.style {
-	case lower:
+	case styleLower:
 		return encode(user{Type: "User", Message: r.message})
-	case reason:
+	case styleReason:
 		return encode(user{"CallerRateLimitExceeded", "User", r.message})
-	case upper:
+	case styleUpper:
 		return encode(upperUser{"User", r.message})
-	case service:
+	case styleService:
 		return encode(upperUser{"Service", r.message})
-	case bareUp:
+	case styleBareUp:
 		return encode(struct{ Message string }{r.message})
-	case null:
+	case styleNull:
 		return []byte(`{"Message":null}`)
 	}
 	return encode(struct {

@@ -17,7 +17,7 @@ var (
 	namePattern     = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
 	aliasPattern    = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
 	versionPattern  = regexp.MustCompile(`^[0-9]+$`)
-	seriesPattern   = regexp.MustCompile(`%0?\d*d`)
+	seriesPattern   = regexp.MustCompile(`%(0?[1-9])?d`)
 	actionPattern   = regexp.MustCompile(`^(\*|[a-z-]+:[A-Za-z*?]+)$`)
 	roleNamePattern = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
 )
@@ -102,7 +102,10 @@ func (c *checker) functions(path string, functions []Function) {
 	at := map[string]string{}
 	for i, f := range functions {
 		p := fmt.Sprintf("%s.functions[%d]", path, i)
-		c.function(p, f)
+		before := len(c.flaws)
+		if c.function(p, f); len(c.flaws) > before {
+			continue
+		}
 		for _, name := range f.names() {
 			first, twice := at[name]
 			if twice {
@@ -159,10 +162,9 @@ func (c *checker) record(path, qualifier string, r Record) {
 // maxCount keeps a slip of the finger in a count from filling the memory.
 const maxCount = 1_000_000
 
-// names lists the functions that f stands for. A count that check refuses stands
-// for one, so that check can go on.
+// names lists the functions that f, which check found no fault in, stands for.
 func (f Function) names() []string {
-	if f.Count <= 0 || f.Count > maxCount {
+	if f.Count == 0 {
 		return []string{f.Name}
 	}
 	names := make([]string, f.Count)

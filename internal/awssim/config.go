@@ -64,11 +64,11 @@ func (s *settings) empty() bool {
 
 // readSettings takes the body of Put and Update through all checks that come
 // before the function is looked for.
-func (q *request) readSettings() (*settings, name, *refusal) {
+func (q *request) readSettings() (*settings, ref, *refusal) {
 	s := &settings{}
 	if len(q.body) > 0 {
 		if err := json.Unmarshal(q.body, s); err != nil {
-			return nil, name{}, unparsable("The request body is not what this operation takes: " + err.Error())
+			return nil, ref{}, unparsable("The request body is not what this operation takes: " + err.Error())
 		}
 	}
 	var c constraints
@@ -78,7 +78,7 @@ func (q *request) readSettings() (*settings, name, *refusal) {
 	c.destination(s.success(), "destinationConfig.onSuccess.destination")
 	c.destination(s.failure(), "destinationConfig.onFailure.destination")
 	if no := c.refusal(); no != nil {
-		return nil, name{}, no
+		return nil, ref{}, no
 	}
 	n, no := q.resolveConfig()
 	if no != nil {
@@ -91,7 +91,7 @@ func (q *request) readSettings() (*settings, name, *refusal) {
 }
 
 // resolveConfig is resolve for records, of which every one has a qualifier.
-func (q *request) resolveConfig() (name, *refusal) {
+func (q *request) resolveConfig() (ref, *refusal) {
 	n, no := q.resolve()
 	if n.qualifier == "" {
 		n.qualifier = latest
@@ -101,7 +101,7 @@ func (q *request) resolveConfig() (name, *refusal) {
 
 func noFunction() *refusal { return notFound("The function doesn't exist.") }
 
-func (q *request) noConfig(n name) *refusal {
+func (q *request) noConfig(n ref) *refusal {
 	return notFound("The function " + q.arn(n.name) + ":" + n.qualifier + " doesn't have an EventInvokeConfig")
 }
 
@@ -144,7 +144,7 @@ func (w *World) updateConfig(q *request) (any, *refusal) {
 
 // write lays the settings over the base record and stores it, if nothing stands
 // against it. The shelf is locked.
-func (w *World) write(q *request, s *shelf, f *function, n name, set *settings, base Record) (any, *refusal) {
+func (w *World) write(q *request, s *shelf, f *function, n ref, set *settings, base Record) (any, *refusal) {
 	if no := w.checkDestinations(q, s, n, set); no != nil {
 		return nil, no
 	}
@@ -174,7 +174,7 @@ func (w *World) write(q *request, s *shelf, f *function, n name, set *settings, 
 
 // occupy takes the function for one write, or answers 409: an update of the
 // function is in progress, or another write to one of its records is.
-func (w *World) occupy(q *request, s *shelf, f *function, n name) *refusal {
+func (w *World) occupy(q *request, s *shelf, f *function, n ref) *refusal {
 	inProgress := "The operation cannot be performed at this time. An update is in progress for resource: " + q.arn(f.name)
 	concurrent := "The EventInvokeConfig for function " + q.arn(f.name) + ":" + n.qualifier + " could not be updated due to a concurrent update operation."
 	switch {

@@ -38,17 +38,17 @@ func (w *World) deleteConfig(q *request) (any, *refusal) {
 	return nil, nil
 }
 
-func (q *request) oneConfig() (name, *refusal) {
+func (q *request) oneConfig() (ref, *refusal) {
 	var c constraints
 	c.configName(q)
 	if no := c.refusal(); no != nil {
-		return name{}, no
+		return ref{}, no
 	}
 	return q.resolveConfig()
 }
 
 // lookup finds a record; the index is -1 when there is none.
-func (s *shelf) lookup(n name) (*function, int) {
+func (s *shelf) lookup(n ref) (*function, int) {
 	f := s.functions[n.name]
 	if f == nil {
 		return nil, -1

@@ -4,7 +4,7 @@ import "strings"
 
 // checkDestinations is what AWS looks at when destinations are written. The shelf
 // of the request is locked.
-func (w *World) checkDestinations(q *request, s *shelf, n name, set *settings) *refusal {
+func (w *World) checkDestinations(q *request, s *shelf, n ref, set *settings) *refusal {
 	onSuccess, onFailure := deref(set.success()), deref(set.failure())
 	if !supported(onSuccess, false) || !supported(onFailure, true) {
 		return invalidParameter("The provided destination config DestinationConfig(onSuccess=" + side("OnSuccess", onSuccess) +
@@ -61,7 +61,7 @@ func supported(arn string, failure bool) bool {
 	return false
 }
 
-func (w *World) checkDestination(q *request, s *shelf, n name, arn string) *refusal {
+func (w *World) checkDestination(q *request, s *shelf, n ref, arn string) *refusal {
 	p := splitARN(arn)
 	switch p.service {
 	case "lambda":
@@ -86,7 +86,7 @@ func badDestination(arn string) *refusal {
 	return invalidParameter("The destination ARN " + arn + " is invalid.")
 }
 
-func checkFunctionDestination(q *request, s *shelf, n name, arn string) *refusal {
+func checkFunctionDestination(q *request, s *shelf, n ref, arn string) *refusal {
 	d, ok := parseName(arn)
 	if !ok {
 		return badDestination(arn)

@@ -127,7 +127,7 @@ func noSuchFunction(arn string) *refusal { return notFound("Function not found: 
 
 // named finds the function of a request, for the operations outside event invoke.
 // The shelf is locked.
-func (q *request) named(s *shelf, n name) (*function, *refusal) {
+func (q *request) named(s *shelf, n ref) (*function, *refusal) {
 	f := s.functions[n.name]
 	if f != nil && (n.qualifier == "" || f.knows(n.qualifier)) {
 		return f, nil

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"regexp"
@@ -32,48 +33,35 @@ var accountKey = regexp.MustCompile(`^(?:AKIA|ASIA)(\d{12})$`)
 // still holds the service, whose way of telling errors applies.
 func (w *World) identify(r *http.Request, now time.Time) (identity, *refusal) {
 	service, region := hostScope(r)
-	id := identity{account: w.accounts[0], region: region, service: service}
+	id := identity{account: w.accounts[0], region: cmp.Or(region, w.DefaultRegion()), service: service}
 	authorization := r.Header.Get("Authorization")
 	if authorization == "" {
-		return id.anywhere(w), missingToken()
+		return id, missingToken()
 	}
 	m := credentialScope.FindStringSubmatch(authorization)
 	if m == nil {
-		return id.anywhere(w), incompleteSignature()
+		return id, incompleteSignature()
 	}
-	id.region, id.service = m[2], m[3]
-	id = id.anywhere(w)
-	if token := r.Header.Get("X-Amz-Security-Token"); token != "" {
-		w.mu.RLock()
-		s, known := w.sessions.byToken[token]
-		w.mu.RUnlock()
-		if known {
-			id.account, id.arn, id.userID = s.account, s.arn, s.userID
-			id.deny, id.policy = s.role.Deny, s.policy
-			if s.expired || !now.Before(s.ends) {
-				return id, expiredToken()
-			}
-			return id, nil
+	key := m[1]
+	id.region, id.service = cmp.Or(m[2], id.region), m[3]
+	if s, known := w.session(r.Header.Get("X-Amz-Security-Token")); known {
+		id.account, id.arn, id.userID = s.account, s.arn, s.userID
+		id.deny, id.policy = s.role.Deny, s.policy
+		if s.expired || !now.Before(s.ends) {
+			return id, expiredToken()
 		}
+		return id, nil
 	}
-	if k := accountKey.FindStringSubmatch(m[1]); k != nil {
-		id.account = w.account(k[1])
-		if id.account == nil {
-			id.account = w.accounts[0]
+	if k := accountKey.FindStringSubmatch(key); k != nil {
+		a := w.account(k[1])
+		if a == nil {
 			return id, unrecognizedClient()
 		}
+		id.account = a
 	}
 	id.arn = "arn:" + partition(id.region) + ":iam::" + id.account.id + ":user/simulated"
 	id.userID = "AIDA" + id.account.id
 	return id, nil
-}
-
-// anywhere fills in a region when the request names none.
-func (id identity) anywhere(w *World) identity {
-	if id.region == "" {
-		id.region = w.DefaultRegion()
-	}
-	return id
 }
 
 // hostScope guesses service and region from a host name such as

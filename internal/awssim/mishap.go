@@ -82,7 +82,7 @@ func gateway(q *request, status int, text string) *answer {
 			body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"),
 		}
 	}
-	return q.refuse(&refusal{status, "", text, bare})
+	return q.refuse(&refusal{status, "", text, styleBare})
 }
 
 // throttle is the answer to a call beyond the quota.
@@ -91,7 +91,7 @@ func (w *World) throttle(q *request) *answer {
 	var a *answer
 	switch {
 	case q.service == "tagging":
-		a = q.refuse(&refusal{400, "ThrottledException", "Rate exceeded", bare})
+		a = q.refuse(&refusal{400, "ThrottledException", "Rate exceeded", styleBare})
 	case q.dice.falls("throttle form", quota.ThrottlingException):
 		a = q.refuse(throttling())
 	default:

@@ -19,21 +19,21 @@ var nameParts = regexp.MustCompile(`^(?P<arn>arn:(?:aws[a-zA-Z-]*)?:lambda:)?` +
 	`(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?` +
 	`(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?$`)
 
-// name is a function's name in any of its forms, taken apart. What the form
+// ref is a function's name in any of its forms, taken apart. What the form
 // leaves out is "".
-type name struct{ region, account, name, qualifier string }
+type ref struct{ region, account, name, qualifier string }
 
 // parseName takes apart f, f:q, 123456789012:function:f, and full ARNs. An ARN
 // without region or account matches the pattern, and is refused all the same.
-func parseName(s string) (name, bool) {
+func parseName(s string) (ref, bool) {
 	if !strings.ContainsAny(s, ":") {
-		return name{name: s}, s != "" && strings.IndexFunc(s, notNameByte) < 0
+		return ref{name: s}, s != "" && strings.IndexFunc(s, notNameByte) < 0
 	}
 	m := nameParts.FindStringSubmatch(s)
 	if m == nil || m[1] != "" && (m[2] == "" || m[3] == "") {
-		return name{}, false
+		return ref{}, false
 	}
-	return name{region: m[2], account: m[3], name: m[4], qualifier: m[5]}, true
+	return ref{region: m[2], account: m[3], name: m[4], qualifier: m[5]}, true
 }
 
 func notNameByte(r rune) bool {
@@ -43,7 +43,7 @@ func notNameByte(r rune) bool {
 // resolve takes the name and qualifier of a request to one function and one
 // effective qualifier, as all operations on a function do before they look for it.
 // The qualifier is "" when none was given.
-func (q *request) resolve() (name, *refusal) {
+func (q *request) resolve() (ref, *refusal) {
 	n, _ := parseName(q.function)
 	if n.qualifier != "" && q.qualifier != "" && n.qualifier != q.qualifier {
 		return n, invalidParameter("The derived qualifier from the function name does not match the specified qualifier.")
@@ -55,7 +55,7 @@ func (q *request) resolve() (name, *refusal) {
 }
 
 // reach refuses a name of another region or account than the caller's.
-func (q *request) reach(n name) *refusal {
+func (q *request) reach(n ref) *refusal {
 	if n.account != "" && n.account != q.account.id {
 		return otherAccount()
 	}

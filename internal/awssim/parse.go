@@ -45,6 +45,9 @@ func ParseScenario(name string, r io.Reader) (*Scenario, error) {
 	p := parser{name: name, lines: map[string]int{}}
 	s := &Scenario{Quota: Quota{Rate: 15, Burst: 15}}
 	top := root.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d: a scenario is a mapping of keys; start with version: 1 and accounts", name, top.Line)
+	}
 	p.walk(top, reflect.TypeFor[Scenario](), "")
 	if _, own := p.lines["quota"]; own {
 		s.Quota = Quota{}

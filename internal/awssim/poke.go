@@ -12,7 +12,7 @@ func (w *World) Record(account, region, functionName, qualifier string) (Record,
 	s := w.shelf(place{account, region})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, i := s.lookup(name{name: functionName, qualifier: orLatest(qualifier)})
+	f, i := s.lookup(ref{name: functionName, qualifier: orLatest(qualifier)})
 	if i < 0 {
 		return Record{}, false
 	}

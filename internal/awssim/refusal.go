@@ -12,76 +12,76 @@ type refusal struct {
 type style int
 
 const (
-	lower   style = iota // {"Type":"User","message":...}
-	upper                // {"Type":"User","Message":...}
-	service              // {"Type":"Service","Message":...}
-	bare                 // {"message":...}
-	bareUp               // {"Message":...}
-	reason               // {"Reason":"CallerRateLimitExceeded","Type":"User","message":...}
-	null                 // {"Message":null}
+	styleLower   style = iota // {"Type":"User","message":...}
+	styleUpper                // {"Type":"User","Message":...}
+	styleService              // {"Type":"Service","Message":...}
+	styleBare                 // {"message":...}
+	styleBareUp               // {"Message":...}
+	styleReason               // {"Reason":"CallerRateLimitExceeded","Type":"User","message":...}
+	styleNull                 // {"Message":null}
 )
 
 func (r *refusal) Error() string { return r.code + ": " + r.message }
 
 func invalidParameter(message string) *refusal {
-	return &refusal{400, "InvalidParameterValueException", message, lower}
+	return &refusal{400, "InvalidParameterValueException", message, styleLower}
 }
 
 func notFound(message string) *refusal {
-	return &refusal{404, "ResourceNotFoundException", message, upper}
+	return &refusal{404, "ResourceNotFoundException", message, styleUpper}
 }
 
 func conflict(message string) *refusal {
-	return &refusal{409, "ResourceConflictException", message, lower}
+	return &refusal{409, "ResourceConflictException", message, styleLower}
 }
 
 func tooManyRequests() *refusal {
-	return &refusal{429, "TooManyRequestsException", "Rate exceeded", reason}
+	return &refusal{429, "TooManyRequestsException", "Rate exceeded", styleReason}
 }
 
 func throttling() *refusal {
-	return &refusal{400, "ThrottlingException", "Rate exceeded", bare}
+	return &refusal{400, "ThrottlingException", "Rate exceeded", styleBare}
 }
 
 func serviceFault() *refusal {
-	return &refusal{500, "ServiceException", "An error occurred and the request cannot be processed.", service}
+	return &refusal{500, "ServiceException", "An error occurred and the request cannot be processed.", styleService}
 }
 
 func invalid(message string) *refusal {
-	return &refusal{400, "ValidationException", message, bare}
+	return &refusal{400, "ValidationException", message, styleBare}
 }
 
 func unparsable(message string) *refusal {
-	return &refusal{400, "SerializationException", message, bareUp}
+	return &refusal{400, "SerializationException", message, styleBareUp}
 }
 
 func accessDenied(message string) *refusal {
-	return &refusal{403, "AccessDeniedException", message, bareUp}
+	return &refusal{403, "AccessDeniedException", message, styleBareUp}
 }
 
 // otherAccount is the refusal of an ARN of an account that is not the caller's:
 // AWS says nothing more.
 func otherAccount() *refusal {
-	return &refusal{403, "AccessDeniedException", "", null}
+	return &refusal{403, "AccessDeniedException", "", styleNull}
 }
 
 func missingToken() *refusal {
-	return &refusal{403, "MissingAuthenticationTokenException", "Missing Authentication Token", bare}
+	return &refusal{403, "MissingAuthenticationTokenException", "Missing Authentication Token", styleBare}
 }
 
 func incompleteSignature() *refusal {
-	return &refusal{403, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter.", bare}
+	return &refusal{403, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter.", styleBare}
 }
 
 func unrecognizedClient() *refusal {
-	return &refusal{403, "UnrecognizedClientException", "The security token included in the request is invalid.", bare}
+	return &refusal{403, "UnrecognizedClientException", "The security token included in the request is invalid.", styleBare}
 }
 
 func expiredToken() *refusal {
-	return &refusal{403, "ExpiredTokenException", "The security token included in the request is expired", bare}
+	return &refusal{403, "ExpiredTokenException", "The security token included in the request is expired", styleBare}
 }
 
 // notModelled is the simulator speaking for itself.
 func notModelled(what string) *refusal {
-	return &refusal{404, "UnknownOperationException", "The simulator does not model " + what + ".", bare}
+	return &refusal{404, "UnknownOperationException", "The simulator does not model " + what + ".", styleBare}
 }

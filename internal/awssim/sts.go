@@ -1,7 +1,6 @@
 package awssim
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"path"
@@ -63,7 +62,7 @@ var (
 	roleSessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-func badSTS(message string) *refusal { return &refusal{400, "ValidationError", message, bare} }
+func badSTS(message string) *refusal { return &refusal{400, "ValidationError", message, styleBare} }
 
 // assumeRole hands out a session of a role in an account of the scenario.
 func (w *World) assumeRole(q *request) (any, *refusal) {
@@ -135,6 +134,14 @@ func (w *World) issue(s session) string {
 	return token
 }
 
+// session is the one of a token that AssumeRole handed out.
+func (w *World) session(token string) (session, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	s, known := w.sessions.byToken[token]
+	return s, known
+}
+
 // role finds a role by name. An account that declares none has them all; an
 // account that is not there has none.
 func (a *account) role(name string) (Role, bool) {
@@ -147,56 +154,6 @@ func (a *account) role(name string) (Role, bool) {
 		}
 	}
 	return Role{Name: name}, len(a.roles) == 0
-}
-
-// policy is an inline session policy: what it does not allow is refused.
-type policy struct{ allow, deny []string }
-
-func (p *policy) allows(action string) bool {
-	return matches(p.allow, action) && !matches(p.deny, action)
-}
-
-// oneOrMany is a JSON value that may be a text or a list of them.
-type oneOrMany []string
-
-func (o *oneOrMany) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*o = oneOrMany{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(o))
-}
-
-type statement struct {
-	Effect string
-	Action oneOrMany
-}
-
-// readPolicy reads a session policy; nil is none.
-func readPolicy(text string) (*policy, *refusal) {
-	if text == "" {
-		return nil, nil
-	}
-	var document struct{ Statement []statement }
-	malformed := &refusal{400, "MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.", bare}
-	if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Statement) == 0 {
-		return nil, malformed
-	}
-	p := &policy{}
-	for _, s := range document.Statement {
-		switch {
-		case len(s.Action) == 0:
-			return nil, malformed
-		case s.Effect == "Allow":
-			p.allow = append(p.allow, s.Action...)
-		case s.Effect == "Deny":
-			p.deny = append(p.deny, s.Action...)
-		default:
-			return nil, malformed
-		}
-	}
-	return p, nil
 }
 
 type stsFault struct {

@@ -72,7 +72,7 @@ type taggedPage struct {
 }
 
 func badTagQuery(message string) *refusal {
-	return &refusal{400, "InvalidParameterException", message, bare}
+	return &refusal{400, "InvalidParameterException", message, styleBare}
 }
 
 func (t *tagQuery) check() *refusal {
@@ -133,7 +133,7 @@ func (w *World) getResources(q *request) (any, *refusal) {
 		after, ok = q.openMarker(t.PaginationToken)
 	}
 	if !ok {
-		return nil, &refusal{400, "PaginationTokenExpiredException", "The pagination token is invalid or expired.", bare}
+		return nil, &refusal{400, "PaginationTokenExpiredException", "The pagination token is invalid or expired.", styleBare}
 	}
 	s := w.shelf(q.place())
 	s.mu.Lock()

@@ -78,7 +78,7 @@ func (w *World) listed(q *request, c constraints) (*shelf, *function, func(), *r
 	}
 	s := w.shelf(q.place())
 	s.mu.Lock()
-	f, no := q.named(s, name{name: n.name})
+	f, no := q.named(s, ref{name: n.name})
 	if no != nil {
 		s.mu.Unlock()
 		return nil, nil, nil, no

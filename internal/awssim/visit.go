@@ -108,6 +108,9 @@ func (w *World) admit(q *request) *answer {
 	if m == mishap504 {
 		return w.mishapAnswer(q, m)
 	}
+	if m == mishapTruncate && len(a.body) == 0 {
+		return a // nothing to cut
+	}
 	a.mishap = m
 	return a
 }
@@ -138,11 +141,11 @@ func (q *request) resource() string {
 	if q.function == "" {
 		return "*"
 	}
-	ref, ok := parseName(q.function)
+	n, ok := parseName(q.function)
 	if !ok {
 		return q.function
 	}
-	return q.arn(ref.name)
+	return q.arn(n.name)
 }
 
 // arn is the unqualified ARN of a function of the caller's account and region.

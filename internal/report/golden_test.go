@@ -31,7 +31,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func text(t testing.TB, r *Run, o TextOptions) []byte {
+func textBytes(t testing.TB, r *Run, o TextOptions) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Text(&b, r, o); err != nil {
@@ -53,7 +53,7 @@ func TestText(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Log(s.why)
-			golden(t, s.name+".txt", text(t, s.run(t), TextOptions{Full: s.full}))
+			golden(t, s.name+".txt", textBytes(t, s.run(t), TextOptions{Full: s.full}))
 		})
 	}
 }
@@ -62,7 +62,7 @@ func TestTextInColour(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			r := s.run(t)
-			coloured := text(t, r, TextOptions{Color: true, Full: s.full})
+			coloured := textBytes(t, r, TextOptions{Color: true, Full: s.full})
 			if s.name == "drift" || s.name == "partial" {
 				golden(t, s.name+".colour.txt", coloured)
 			}
@@ -71,7 +71,7 @@ func TestTextInColour(t *testing.T) {
 				bare = strings.ReplaceAll(bare, "\x1b["+string(code)+"m", "")
 			}
 			bare = strings.ReplaceAll(bare, "\x1b[0m", "")
-			if diff := cmp.Diff(string(text(t, r, TextOptions{Full: s.full})), bare); diff != "" {
+			if diff := cmp.Diff(string(textBytes(t, r, TextOptions{Full: s.full})), bare); diff != "" {
 				t.Errorf("colour changes more than the colour (-plain +coloured without codes):\n%s", diff)
 			}
 		})
@@ -89,7 +89,7 @@ func TestJSON(t *testing.T) {
 func TestTextFitsThePage(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
-			for line := range strings.Lines(string(text(t, s.run(t), TextOptions{Full: s.full}))) {
+			for line := range strings.Lines(string(textBytes(t, s.run(t), TextOptions{Full: s.full}))) {
 				line = strings.TrimSuffix(line, "\n")
 				if width(line) > columns {
 					t.Errorf("%d columns: %q", width(line), line)
@@ -105,7 +105,7 @@ func TestTextFitsThePage(t *testing.T) {
 func TestTheSameRunGivesTheSameBytes(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
-			if a, b := text(t, s.run(t), TextOptions{}), text(t, s.run(t), TextOptions{}); !bytes.Equal(a, b) {
+			if a, b := textBytes(t, s.run(t), TextOptions{}), textBytes(t, s.run(t), TextOptions{}); !bytes.Equal(a, b) {
 				t.Errorf("text differs between two renderings:\n%s", cmp.Diff(string(a), string(b)))
 			}
 			if a, b := asJSON(t, s.run(t)), asJSON(t, s.run(t)); !bytes.Equal(a, b) {

@@ -10,10 +10,16 @@ type fieldRow struct {
 const (
 	rowIndent = 6
 	arrow     = " → "
-	// A longer value is set on two lines rather than pushing the arrows of its
-	// neighbours to the right. Numbers and "(unset, so 21600)" are shorter, ARNs longer.
+	// Longer values do not push the arrows of their neighbours to the right.
+	// Numbers and "(unset, so 21600)" are shorter than this, ARNs are longer.
 	longValue = 24
 )
+
+// rowLayout is where the columns of a block's rows are.
+type rowLayout struct {
+	label, before int // widths
+	origin        int // where origins start, as far as values leave room
+}
 
 // fieldRows writes the fields of a block in columns:
 //
@@ -24,60 +30,74 @@ const (
 // A row that is too wide breaks at its arrow, and an origin that does not fit
 // beside its value goes below it.
 func (p *page) fieldRows(rows []fieldRow) {
-	label, before := 0, 0
+	var l rowLayout
 	for _, r := range rows {
-		label = max(label, width(r.field)+1)
+		l.label = max(l.label, width(r.field)+1)
 		if w := width(r.before); w <= longValue {
-			before = max(before, w)
+			l.before = max(l.before, w)
 		}
 	}
-	start := rowIndent + label + 1
-	ends := make([]int, len(rows)) // the column behind each row's last value
-	column := 0
-	for i, r := range rows {
-		ends[i] = start + max(before, width(r.before)) + width(arrow) + width(r.after)
-		if broken(r, ends[i]) {
-			ends[i] = start + 2 + width(r.after)
-		}
-		if r.origin != "" && ends[i]+2+width("# "+r.origin) <= columns {
-			column = max(column, ends[i]+2)
+	for _, r := range rows {
+		if end := l.end(r) + 2; end+width(r.note()) <= columns {
+			l.origin = max(l.origin, end)
 		}
 	}
-	for i, r := range rows {
-		p.fieldRow(r, label, before, ends[i], p.originColumn(r, column))
+	for _, r := range rows {
+		p.fieldRow(r, l)
 	}
 }
 
-func broken(r fieldRow, end int) bool { return end > columns && width(r.before) > longValue }
+// note is the origin as it is written.
+func (r fieldRow) note() string { return "# " + r.origin }
 
-// originColumn is where a row's origin starts: at the column of its block, or as
-// far left of that as it needs to end within the page.
-func (p *page) originColumn(r fieldRow, column int) int {
-	last := max(rowIndent, columns-width("# "+r.origin))
-	if column == 0 {
+// oneLine is the column behind a row that does not break.
+func (l rowLayout) oneLine(r fieldRow) int {
+	return rowIndent + l.label + 1 + max(l.before, width(r.before)) + width(arrow) + width(r.after)
+}
+
+// breaks reports whether a row is set on two lines.
+func (l rowLayout) breaks(r fieldRow) bool {
+	return l.oneLine(r) > columns && width(r.before) > longValue
+}
+
+// end is the column behind the last value of a row.
+func (l rowLayout) end(r fieldRow) int {
+	if l.breaks(r) {
+		return rowIndent + l.label + 1 + len("> ") + width(r.after)
+	}
+	return l.oneLine(r)
+}
+
+// start is where a row's origin starts: in the column of the block, or further
+// left where it would not end within the page. A block without such a column
+// has its origins at the right edge.
+func (l rowLayout) start(r fieldRow) int {
+	last := max(rowIndent, columns-width(r.note()))
+	if l.origin == 0 {
 		return last
 	}
-	return min(column, last)
+	return min(l.origin, last)
 }
 
-func (p *page) fieldRow(r fieldRow, label, before, end, column int) {
-	spans := []span{say(pad(r.field+":", label+1))}
-	start := rowIndent + label + 1
-	if broken(r, start+max(before, width(r.before))+width(arrow)+width(r.after)) {
+func (p *page) fieldRow(r fieldRow, l rowLayout) {
+	spans := []span{say(pad(r.field+":", l.label+1))}
+	if l.breaks(r) {
 		p.line(rowIndent, append(spans, in(dim, r.before))...)
-		spans = []span{say(strings.Repeat(" ", label+1)), say("→ "), say(r.after)}
+		spans = []span{say(strings.Repeat(" ", l.label+1)), say("→ "), say(r.after)}
 	} else {
-		spans = append(spans, in(dim, pad(r.before, before)), say(arrow), say(r.after))
+		spans = append(spans, in(dim, pad(r.before, l.before)), say(arrow), say(r.after))
 	}
-	switch {
-	case r.origin == "":
+	if r.origin == "" {
 		p.line(rowIndent, spans...)
-	case end+2 <= column:
-		p.line(rowIndent, append(spans, say(strings.Repeat(" ", column-end)), in(dim, "# "+r.origin))...)
-	default:
-		p.line(rowIndent, spans...)
-		p.line(column, in(dim, "# "+r.origin))
+		return
 	}
+	end, start := l.end(r), l.start(r)
+	if end+2 <= start {
+		p.line(rowIndent, append(spans, say(strings.Repeat(" ", start-end)), in(dim, r.note()))...)
+		return
+	}
+	p.line(rowIndent, spans...)
+	p.line(start, in(dim, r.note()))
 }
 
 // pad fills s with spaces to a width.

@@ -273,6 +273,34 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "undeclared-delete", why: "records that nobody declared go where the fleet says so, and the page says why",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			f.Undeclared = desired.UndeclaredDelete
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+				if l.Function < "orders-003" && l.Function > "orders" {
+					for _, qualifier := range []string{"blue", "green"} {
+						l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: qualifier, Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
+					}
+				}
+			}))
+		},
+	},
+	{
+		name: "warnings", why: "warnings, skipped keys and targets in sync are told, below what differs",
+		run: func(t testing.TB) *Run {
+			f := resolve(t, twoTargets, nil)
+			f.Warnings = desired.Problems{{Pos: desired.Pos{File: "fleet.yaml", Line: 10, Column: 5}, Code: "EI031",
+				Message: "function names longer than 64 characters are not documented, and AWS answers them as if the function did not exist",
+				Cure:    "shorten the name"}}
+			live := inAWS(f, nil)
+			live.Targets[0].Functions[0].Records[0].Settings = &reconcile.Settings{}
+			r := newRun("audit", f, live)
+			r.Plan.Targets[1].Skipped = 12
+			return r
+		},
+	},
+	{
 		name: "no-plan", why: "a run that could not begin says what to mend",
 		run: func(testing.TB) *Run {
 			return &Run{ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: "plan", Started: started, Finished: started.Add(time.Second),

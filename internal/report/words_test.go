@@ -1,0 +1,88 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func TestLasting(t *testing.T) {
+	for _, row := range []struct {
+		d         time.Duration
+		want, why string
+	}{
+		{0, "0s", "nothing"},
+		{420 * time.Millisecond, "0.4s", "one command on one function"},
+		{9960 * time.Millisecond, "10s", "rounds up without a decimal"},
+		{31400 * time.Millisecond, "31s", "seconds are fine enough"},
+		{59600 * time.Millisecond, "1m00s", "never 60s"},
+		{88 * time.Second, "1m28s", "minutes"},
+		{time.Hour - time.Millisecond, "1h00m", "never 60m"},
+		{125 * time.Minute, "2h05m", "hours"},
+	} {
+		if got := lasting(row.d); got != row.want {
+			t.Errorf("lasting(%v) = %q, want %q: %s", row.d, got, row.want, row.why)
+		}
+	}
+}
+
+func TestEstimatedIsNeverFinerThanASecond(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		74 * time.Millisecond:   "1s",
+		1001 * time.Millisecond: "2s",
+		31 * time.Second:        "31s",
+		100 * time.Second:       "1m40s",
+	} {
+		if got := estimated(d); got != want {
+			t.Errorf("estimated(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestGeneralise(t *testing.T) {
+	for _, row := range []struct{ text, function, want, why string }{
+		{"arn:aws:sqs:eu-west-1:1:orders-dlq", "orders", "arn:aws:sqs:eu-west-1:1:{function}-dlq", "a part of a name between marks is a word"},
+		{"reorders-dlq, orders2", "orders", "reorders-dlq, orders2", "a part of a word is not"},
+		{"orders:live orders", "orders", "{function}:live {function}", "every occurrence"},
+		{"ordersorders", "orders", "ordersorders", "twice in one word is still one word"},
+		{"no name here", "orders", "no name here", "nothing to do"},
+		{"text", "", "text", "no function"},
+	} {
+		if got := generalise(row.text, row.function); got != row.want {
+			t.Errorf("generalise(%q, %q) = %q, want %q: %s", row.text, row.function, got, row.want, row.why)
+		}
+	}
+}
+
+func TestWrapKeepsWordsWhole(t *testing.T) {
+	long := strings.Repeat("x", 30)
+	got := wrap("one two "+long+" three", 10)
+	if diff := cmp.Diff([]string{"one two", long, "three"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFew(t *testing.T) {
+	key := func(function string) desired.Name { return desired.Name{Function: function, Qualifier: desired.Latest} }
+	for _, row := range []struct {
+		names []name
+		room  int
+		want  string
+		short bool
+		why   string
+	}{
+		{[]name{key("a"), key("b")}, 80, "a, b", false, "all fit"},
+		{[]name{key("aaaa"), key("bbbb"), key("cccc")}, 21, "aaaa … and 2 more", true, "the count of the rest must fit too"},
+		{[]name{key(strings.Repeat("x", 40)), key("b")}, 10, strings.Repeat("x", 40) + " … and 1 more", true, "a name is never cut"},
+		{[]name{key("aaaa"), key("bbbb")}, 10, "aaaa, bbbb", false, "the last one needs no room for a count"},
+	} {
+		p := newPage(nil, TextOptions{}, 1)
+		if got := p.few(row.names, row.room); got != row.want || p.short != row.short {
+			t.Errorf("few(%v, %d) = %q, cut short %v, want %q, %v: %s", row.names, row.room, got, p.short, row.want, row.short, row.why)
+		}
+	}
+}

@@ -111,5 +111,5 @@ func (f Fleet) Find(typed string) ([]Key, error) {
 	if guess := nearest(name.String(), near); guess != "" {
 		return nil, fmt.Errorf("no declared key is called %q; did you mean %s?", typed, guess)
 	}
-	return nil, fmt.Errorf("no declared key is called %q; there are %s", typed, listSome(near))
+	return nil, fmt.Errorf("no declared key is called %q; there are %s", typed, listSome(slices.Compact(slices.Sorted(slices.Values(near)))))
 }

@@ -1,0 +1,156 @@
+package awslambda
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// slow answers after d, or fails with the request's context.
+func slow(d time.Duration, body string) canned {
+	return func(r *http.Request) (*http.Response, error) {
+		select {
+		case <-time.After(d):
+			return answer(r, 200, body), nil
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+// TestAttemptTimeout: the ten seconds begin at the grant, so that a long queue
+// does not eat them, and end in an ambiguous failure.
+func TestAttemptTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(time.Hour, ""))
+		for range 60 {
+			go func() {
+				if grant, err := lane.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
+					grant.Done(ratelimit.OK, 0)
+				}
+			}()
+		}
+		synctest.Wait()
+		start := time.Now()
+		_, err := NewWriter(lane).Put(t.Context(), live, desired.Config{MaximumRetryAttempts: desired.Some(1)})
+		took := time.Since(start)
+		ce := callErrorOf(t, err)
+		outcome, _ := ratelimit.OutcomeOf(err)
+		if ce.Kind != reconcile.KindTransport || outcome != ratelimit.Fault || ce.Message != "no answer within 10s" {
+			t.Errorf("got %v, %v, %q", ce.Kind, outcome, ce.Message)
+		}
+		if took < 40*time.Second {
+			t.Errorf("took %v: the call did not queue, the test proves nothing", took)
+		}
+	})
+}
+
+// TestTimeoutStartsAfterTheGrant: an answer that takes nine seconds is in time,
+// however long the queue was.
+func TestTimeoutStartsAfterTheGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(9*time.Second, `{"FunctionEventInvokeConfigs":[]}`))
+		for range 30 {
+			go func() {
+				if grant, err := lane.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
+					grant.Done(ratelimit.OK, 0)
+				}
+			}()
+		}
+		synctest.Wait()
+		start := time.Now()
+		if _, err := NewReader(lane).ListConfigs(t.Context(), "orders", ""); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took < 25*time.Second {
+			t.Errorf("took %v: the call did not queue, the test proves nothing", took)
+		}
+	})
+}
+
+// TestInterrupt: a call in flight is finished when the run is told to stop; one
+// that waits for its token is not sent.
+func TestInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		answerLate := slow(5*time.Second, recordOf(live))
+		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+			requests++
+			return answerLate(r)
+		}))
+		ctx, interrupt := context.WithCancel(t.Context())
+		writer := NewWriter(lane)
+		results := make([]error, 2)
+		var wg sync.WaitGroup
+		for i := range results {
+			wg.Go(func() {
+				_, results[i] = writer.Put(ctx, live, desired.Config{MaximumRetryAttempts: desired.Some(1)})
+			})
+			time.Sleep(time.Second / 4) // virtual: the second one queues behind the first
+		}
+		interrupt()
+		wg.Wait()
+		if results[0] != nil {
+			t.Errorf("the call in flight was cut short: %v", results[0])
+		}
+		outcome, _ := ratelimit.OutcomeOf(results[1])
+		if outcome != ratelimit.Cancelled || requests != 1 {
+			t.Errorf("the waiting call came to %v with %d requests sent: %v", outcome, requests, results[1])
+		}
+		for _, s := range lane.Stats() {
+			if s.Calls != 1 {
+				t.Errorf("counted %d calls for one request", s.Calls)
+			}
+		}
+	})
+}
+
+// TestCancelledBeforeTheCall: the SDK gives up before our gate and hands out a
+// bare context error, which must not pass for a failure.
+func TestCancelledBeforeTheCall(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	past, stop := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer stop()
+	for why, ctx := range map[string]context.Context{"cancelled": ctx, "too late": past} {
+		err := operate(ctx, laneTo(t, slow(0, `{"Functions":[]}`)), opListFunctions, orders)
+		if outcome, _ := ratelimit.OutcomeOf(err); outcome != ratelimit.Cancelled {
+			t.Errorf("%s: %v: %v", why, outcome, err)
+		}
+		callErrorOf(t, err)
+	}
+}
+
+// TestPriorityTravels: the limiter learns the priority from the context, through
+// the whole SDK.
+func TestPriorityTravels(t *testing.T) {
+	lane := laneTo(t, saying(200, `{"Functions":[]}`))
+	for p, ctx := range map[ratelimit.Priority]context.Context{
+		ratelimit.Scan:  t.Context(),
+		ratelimit.Write: ratelimit.WithPriority(t.Context(), ratelimit.Write),
+	} {
+		if err := operate(ctx, lane, opListFunctions, orders); err != nil {
+			t.Fatal(err)
+		}
+		if n := lane.Limiter().Snapshot().Tokens[p]; n != 1 {
+			t.Errorf("%v: %d tokens", p, n)
+		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	for op, want := range map[string]string{
+		"GetFunction": ClassGetFunction, opListConfigs: ClassControl, opPut: ClassControl, "GetFunctionConfiguration": ClassControl,
+	} {
+		if got := classOf(op); got != want {
+			t.Errorf("%s: %s, want %s", op, got, want)
+		}
+	}
+}

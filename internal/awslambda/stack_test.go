@@ -1,0 +1,151 @@
+package awslambda
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// TestStackOrder holds the SDK to the order that pacing rests on. If a bump
+// breaks it, read the SDK's change before changing this test.
+func TestStackOrder(t *testing.T) {
+	var initialize, finalize, deserialize []string
+	client := NewReader(laneTo(t, saying(200, `{"Functions":[]}`))).client
+	_, err := client.ListFunctions(t.Context(), &lambda.ListFunctionsInput{}, func(o *lambda.Options) {
+		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
+			initialize, finalize, deserialize = s.Initialize.List(), s.Finalize.List(), s.Deserialize.List()
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if initialize[0] != "OperationGuard" {
+		t.Errorf("the guard is not the first of all: %v", initialize)
+	}
+	gate := slices.Index(finalize, "RateLimit")
+	if gate < 1 || finalize[gate-1] != "Retry" {
+		t.Errorf("the token is not taken right after Retry, once per attempt: %v", finalize)
+	}
+	for _, later := range []string{"ResolveAuthScheme", "GetIdentity", "ResolveEndpointV2", "Signing"} {
+		if slices.Index(finalize, later) < gate {
+			t.Errorf("%s is missing or comes before the token, and would be stale after a wait: %v", later, finalize)
+		}
+	}
+	if i := slices.Index(deserialize, "AnswerReader"); i < 1 || deserialize[i-1] != "OperationDeserializer" {
+		t.Errorf("the answer is not read right below the SDK's deserializer: %v", deserialize)
+	}
+}
+
+// TestOneTokenPerRequest: whatever the answer is, and whatever the environment
+// says about retries, one call is one request and one token.
+func TestOneTokenPerRequest(t *testing.T) {
+	hostile := map[string]string{
+		"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "10", "AWS_NEW_RETRIES_2026": "true",
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIA" + here.Account, "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+	}
+	for k, v := range hostile {
+		t.Setenv(k, v)
+	}
+	for _, tt := range []struct {
+		status int
+		code   string
+	}{{429, "TooManyRequestsException"}, {400, "ThrottlingException"}, {500, "ServiceException"}, {503, ""}, {409, "ResourceConflictException"}, {403, "RequestTimeTooSkewed"}} {
+		synctest.Test(t, func(t *testing.T) {
+			requests := 0
+			limiters := ratelimit.NewRegistry(nil)
+			defer limiters.Close()
+			session, err := Open(t.Context(), Options{Limiters: limiters, HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
+				requests++
+				return answer(r, tt.status, `{}`, "x-amzn-ErrorType", tt.code, "X-Amz-Retry-After", "1"), nil
+			})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lane := newLane(session.config, session.base, here, limiters)
+			if mode := session.config.RetryMode; mode != aws.RetryModeAdaptive {
+				t.Errorf("the environment did not arrive, the test proves nothing: %q", mode)
+			}
+			const calls = 3
+			for range calls {
+				if _, err := NewReader(lane).ListConfigs(t.Context(), "orders", ""); err == nil {
+					t.Error("no error")
+				}
+			}
+			if tokens := lane.Limiter().Snapshot().Granted(); requests != calls || tokens != calls {
+				t.Errorf("%d %s: %d calls made %d requests and took %d tokens", tt.status, tt.code, calls, requests, tokens)
+			}
+		})
+	}
+}
+
+// TestSignatureIsFresh: SigV4 tolerates 5 minutes. A call that queues for longer
+// is signed when its turn comes.
+func TestSignatureIsFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var signed string
+		var sent time.Time
+		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+			signed, sent = r.Header.Get("X-Amz-Date"), time.Now().UTC()
+			return answer(r, 200, `{"FunctionEventInvokeConfigs":[]}`), nil
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for range 400 { // ahead of us in the queue
+			go func() {
+				if grant, err := lane.Limiter().Acquire(ctx, ratelimit.Probe); err == nil {
+					grant.Done(ratelimit.OK, 0)
+				}
+			}()
+		}
+		synctest.Wait()
+		start := time.Now()
+		if _, err := NewReader(lane).ListConfigs(t.Context(), "orders", ""); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(start); waited < 6*time.Minute {
+			t.Fatalf("waited %v only", waited)
+		}
+		if want := sent.Format("20060102T150405Z"); signed != want {
+			t.Errorf("signed at %s, sent at %s", signed, want)
+		}
+	})
+}
+
+// TestUserAgent: CloudTrail shows who called.
+func TestUserAgent(t *testing.T) {
+	var agent string
+	session, err := Open(t.Context(), Options{
+		Version: "1.2.3", Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account),
+		HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
+			agent = r.Header.Get("User-Agent")
+			return answer(r, 200, `{"Functions":[]}`), nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := operate(t.Context(), newLane(session.config, session.base, here, session.opts.Limiters), opListFunctions, orders); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(agent, "app/eventinvoke-1.2.3") { // the SDK allows no slash within a value
+		t.Errorf("the User-Agent is %q", agent)
+	}
+}
+
+// laneAt is a lane whose limiter has real settings. Within a synctest bubble it
+// is closed with the bubble.
+func laneAt(t *testing.T, s ratelimit.Settings, client aws.HTTPClient) *Lane {
+	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registryAt(t, s))
+}

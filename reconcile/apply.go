@@ -23,7 +23,12 @@ type WriteLane struct {
 // row of the outcome and stops nothing, until a target's failures pass the
 // guard's error limit. When ctx ends, writes in flight are finished and the
 // rest is NotAttempted.
-func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]WriteLane, observe Observer) Outcome {
+//
+// No write is sent before journal has stored its before-image. A journal that
+// fails ends the whole run in the same way as ctx.
+func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]WriteLane, journal Journal, observe Observer) Outcome {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	plan := &approved.plan
 	out := Outcome{Targets: make([]TargetOutcome, len(plan.Targets))}
 	progress := newProgress(PhaseApply, observe)
@@ -34,14 +39,15 @@ func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]Writ
 	for i := range plan.Targets {
 		wg.Go(func() {
 			p := &plan.Targets[i]
-			out.Targets[i] = applyTarget(ctx, p, lanes[p.Target], approved.guard.MaxErrors, progress)
+			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: lanes[p.Target].Writer}
+			out.Targets[i] = applyTarget(ctx, p, lanes[p.Target], approved.guard.MaxErrors, shared)
 		})
 	}
 	wg.Wait()
 	return out
 }
 
-func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desired.Limit, progress *progress) TargetOutcome {
+func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desired.Limit, shared applyJob) TargetOutcome {
 	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
 	for i := range p.Changes {
 		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
@@ -52,7 +58,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 	if lane.Writer == nil {
 		out.Stopped = fmt.Errorf("target %s: no way to write to it was given", p.Target)
 		for i := range out.Results {
-			progress.done(p.Target, &out.Results[i])
+			shared.progress.done(p.Target, &out.Results[i])
 		}
 		return out
 	}
@@ -60,7 +66,9 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 	defer budget.release()
 	jobs := func(yield func(ratelimit.Job) bool) {
 		for results := range chunksBy(out.Results, func(r *Result) string { return r.Function }) {
-			if !yield(&applyJob{writer: lane.Writer, budget: budget, progress: progress, target: p.Target, results: results}) {
+			job := shared
+			job.budget, job.results = budget, results
+			if !yield(&job) {
 				return
 			}
 		}
@@ -73,10 +81,14 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 // applyJob makes the writes of one function, in order.
 type applyJob struct {
 	writer   Writer
+	journal  Journal
+	fail     context.CancelCauseFunc // ends the run
 	budget   *errorBudget
 	progress *progress
 	target   desired.Target
+
 	results  []Result // those still to do; the first is the current one
+	intended bool     // the current write is in the journal
 	got      Record   // the answer of the last Put or Update
 }
 
@@ -88,6 +100,14 @@ func (j *applyJob) Next() (ratelimit.Priority, bool) {
 // Call implements ratelimit.Job.
 func (j *applyJob) Call(ctx context.Context) (err error) {
 	c := &j.results[0].Change
+	if !j.intended {
+		if err := j.journal.Intend(ctx, j.key(c), c); err != nil {
+			err = &journalError{err}
+			j.fail(err)
+			return ratelimit.Mark(err, ratelimit.Cancelled, 0)
+		}
+		j.intended = true
+	}
 	switch c.Action {
 	case Create:
 		j.got, err = j.writer.Put(ctx, c.Name, c.Request())
@@ -96,9 +116,13 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 	case Delete:
 		err = j.writer.Delete(ctx, c.Name)
 	default:
-		err = fmt.Errorf("change of %s has no action", desired.Key{Target: j.target, Name: c.Name})
+		err = fmt.Errorf("change of %s has no action", j.key(c))
 	}
 	return err
+}
+
+func (j *applyJob) key(c *Change) desired.Key {
+	return desired.Key{Target: j.target, Name: c.Name}
 }
 
 // Settle implements ratelimit.Job.
@@ -116,6 +140,10 @@ func (j *applyJob) Settle(err error, effort ratelimit.Effort) {
 	}
 	if r.Status == Failed || r.Status == Mismatched {
 		j.budget.spend()
+	}
+	if j.intended {
+		j.journal.Settle(j.key(&r.Change), r)
+		j.intended = false
 	}
 	j.progress.done(j.target, r)
 }
@@ -137,7 +165,7 @@ func (j *applyJob) verify(r *Result) {
 	}
 	r.Status = Mismatched
 	r.Err = &CallError{
-		Op: operation(r.Action), Subject: desired.Key{Target: j.target, Name: r.Name}.String(), Kind: KindBadAnswer,
+		Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: KindBadAnswer,
 		Message: "AWS accepted the write, but the record it stored does not hold what was asked: " + describe(wrong, stored),
 		Hint:    "somebody else may be changing the same record; run plan to see what is there now",
 	}

@@ -81,7 +81,7 @@ func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 		}
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, nil)
+		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
 		r := out.Targets[0].Results[0]
 		if r.Status != Mismatched || !strings.Contains(r.Err.Error(), "on_failure is none, not "+queueA) {
 			t.Errorf("status %v, error %v", r.Status, r.Err)

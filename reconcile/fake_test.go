@@ -174,7 +174,7 @@ func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, 
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Apply(ctx, approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, observe)
+	return Apply(ctx, approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, observe)
 }
 
 func fastLimiter() *ratelimit.Limiter {

@@ -100,7 +100,7 @@ func (p *pass) survey() {
 
 // apply makes the writes of an approved plan.
 func (p *pass) apply(approved reconcile.Approved) *reconcile.Outcome {
-	outcome := reconcile.Apply(p.ctx, approved, p.site.writeLanes(), p.observe)
+	outcome := reconcile.Apply(p.ctx, approved, p.site.writeLanes(), reconcile.NoJournal{}, p.observe)
 	p.outcome = &outcome
 	return p.outcome
 }

@@ -12,9 +12,9 @@
 //     of them can move the cursor, change a colour, forge a line or reverse the
 //     reading direction: see clean. JSON is escaped as JSON.
 //   - JSON and JSON lines are a versioned contract, docs/output.md. Text is for
-//     reading, save its last line, which may be searched for.
+//     reading, save for the line of totals at its end, which may be searched for.
 //   - JSON is written item by item, so its memory does not grow with the fleet.
 //
-// The package makes no calls, reads no clock except to space out the progress
-// lines of a Stream, and writes nowhere but to the writer it is given.
+// The package makes no calls and writes nowhere but to the writer it is given.
+// Only a Stream reads the clock, to date its lines and space out its progress.
 package report

@@ -192,8 +192,9 @@ func TestNoListIsEverNull(t *testing.T) {
 	for _, s := range scenarios {
 		r := s.run(t)
 		r.Fleet.Files, r.API, r.Guard = nil, nil, nil
+		out := asJSON(t, r)
 		for _, name := range []string{"files", "targets", "items", "fields", "unreadable", "missing", "undeclared", "ignored", "guard", "warnings", "operations", "also"} {
-			if bytes.Contains(asJSON(t, r), []byte(`"`+name+`":null`)) || bytes.Contains(asJSON(t, r), []byte(`"`+name+`": null`)) {
+			if bytes.Contains(out, []byte(`"`+name+`":null`)) || bytes.Contains(out, []byte(`"`+name+`": null`)) {
 				t.Errorf("%s: %s is null", s.name, name)
 			}
 		}

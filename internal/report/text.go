@@ -13,10 +13,8 @@ type TextOptions struct {
 	Full  bool // list every key, however many are alike
 }
 
-// Text writes a run for people: how an application ended where there is an
-// Outcome, what a plan would do where there is none. The text of an Outcome
-// does not repeat the plan: write that before it, from the same Run without its
-// Outcome.
+// Text writes a run for people: what was written and what failed where there is
+// an Outcome, what a plan would do where there is none.
 //
 // What could not be read comes first, since it says how far the rest can be
 // trusted. The last line of a plan, and the last but one of an outcome, is

@@ -139,6 +139,7 @@ func (r *runner) assign(t *task) {
 		go r.labour()
 	}
 	r.inFlight++
+	r.budget.attempt(r.now(), t.repeats)
 	r.report()
 	r.work <- t
 }
@@ -187,8 +188,6 @@ func (r *runner) take(t *task, err error) {
 	}
 	at := r.now()
 	r.stats.Attempts++
-	r.budget.attempt(at, t.repeats)
-	t.repeats = false
 	switch outcome {
 	case Throttled:
 		r.stats.Throttled++

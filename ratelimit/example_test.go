@@ -1,0 +1,86 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// One attempt: take a token, call, say what came of it.
+func ExampleLimiter_Acquire() {
+	limiter := ratelimit.New(ratelimit.Settings{Quota: 15, Share: 0.9})
+	defer limiter.Close()
+
+	attempt := func(ctx context.Context, call func() error) error {
+		grant, err := limiter.Acquire(ctx, ratelimit.PriorityFrom(ctx))
+		if err != nil {
+			return err // marked Cancelled: nothing was sent
+		}
+		err = call()
+		grant.Done(ratelimit.OutcomeOf(err))
+		return err
+	}
+
+	ctx := ratelimit.WithPriority(context.Background(), ratelimit.Write)
+	err := attempt(ctx, func() error {
+		return ratelimit.Mark(errors.New("Rate exceeded"), ratelimit.Throttled, 3*time.Second)
+	})
+	s := limiter.Snapshot()
+	fmt.Println(err)
+	fmt.Printf("%.3f of %.1f per second, paused for %v\n", s.Rate, s.Ceiling, s.Paused.Round(time.Second))
+	// Output:
+	// Rate exceeded
+	// 3.375 of 13.5 per second, paused for 3s
+}
+
+// rename is one write.
+type rename struct {
+	limiter *ratelimit.Limiter
+	name    string
+	tries   int
+	settled bool
+}
+
+func (r *rename) Next() (ratelimit.Priority, bool) { return ratelimit.Write, !r.settled }
+
+func (r *rename) Call(ctx context.Context) error {
+	grant, err := r.limiter.Acquire(ctx, ratelimit.PriorityFrom(ctx))
+	if err != nil {
+		return err
+	}
+	if r.tries++; r.name == "orders" && r.tries == 1 {
+		err = ratelimit.Mark(errors.New("update in progress"), ratelimit.Conflict, 0)
+	}
+	grant.Done(ratelimit.OutcomeOf(err))
+	return err
+}
+
+func (r *rename) Settle(err error, e ratelimit.Effort) {
+	r.settled = true
+	fmt.Printf("%s: %v after %d attempts\n", r.name, err, e.Attempts)
+}
+
+// A run repeats what deserves it. Here one subject is busy at first; the other
+// does not wait for it.
+func ExampleRun() {
+	limiter := ratelimit.New(ratelimit.Settings{Quota: 1000})
+	defer limiter.Close()
+	jobs := func(yield func(ratelimit.Job) bool) {
+		for _, name := range []string{"orders", "billing"} {
+			if !yield(&rename{limiter: limiter, name: name}) {
+				return
+			}
+		}
+	}
+	policy := ratelimit.DefaultPolicy()
+	policy.ConflictSteps = []time.Duration{20 * time.Millisecond} // 5 s and more, as a rule
+	stats := ratelimit.Run(context.Background(), limiter, policy, jobs)
+	fmt.Printf("%d calls, %d attempts, %d conflict\n", stats.Calls, stats.Attempts, stats.Conflicts)
+	// Output:
+	// billing: <nil> after 1 attempts
+	// orders: <nil> after 2 attempts
+	// 2 calls, 3 attempts, 1 conflict
+}

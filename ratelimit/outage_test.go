@@ -1,0 +1,88 @@
+package ratelimit
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestOutageWastesFewCalls(t *testing.T) {
+	for seed := range uint64(5) {
+		synctest.Test(t, func(t *testing.T) {
+			const calls = 2000
+			server := newModel(newBucket(15, 15))
+			server.down = func(at time.Duration) bool { return at >= time.Minute && at < 2*time.Minute }
+			l := newLimiter(Settings{}, chanceOf(seed))
+			defer l.Close()
+			stats := run(t.Context(), l, Policy{}, errands(calls, errand{limiter: l, server: server, who: "us"}), chanceOf(seed))
+			wasted := server.traffic("us").faults
+			ideal := seconds(calls/13.5+0.85) + time.Minute
+			efficiency := ideal.Seconds() / stats.Elapsed.Seconds()
+			t.Logf("%d calls wasted, efficiency %.3f", wasted, efficiency)
+			if stats.Done != calls || wasted > 25 || efficiency < 0.96 {
+				t.Errorf("an outage of a minute: %d of %d done, %d calls wasted (want 25), efficiency %.3f (want 0.96)", stats.Done, calls, wasted, efficiency)
+			}
+		})
+	}
+}
+
+func TestBusySubjectCostsFewTokens(t *testing.T) {
+	for _, busy := range []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second, 90 * time.Second} {
+		var attempts, late float64
+		for seed := range uint64(20) {
+			synctest.Test(t, func(t *testing.T) {
+				l := steadyLimiter(t, 15)
+				server := newModel(newBucket(15, 15))
+				server.busyUntil = map[string]time.Duration{"fn": busy}
+				bystanders := 0
+				jobs := func(yield func(Job) bool) {
+					if !yield(&errand{limiter: l, server: server, who: "us", subject: "fn", calls: 1}) {
+						return
+					}
+					for range 100 {
+						if !yield(&errand{limiter: l, server: server, who: "others", calls: 1, settled: func(_ error, e Effort) { bystanders += e.Attempts }}) {
+							return
+						}
+					}
+				}
+				stats := run(t.Context(), l, Policy{}, jobs, chanceOf(seed))
+				if stats.Done != 101 || bystanders != 100 {
+					t.Errorf("%+v, others took %d attempts for 100 calls: one busy subject must not hold back others", stats, bystanders)
+				}
+				n := server.traffic("us").requests
+				if n > 6 {
+					t.Errorf("busy for %v: %d tokens, want at most 6", busy, n)
+				}
+				attempts += float64(n) / 20
+				late += (stats.Elapsed - busy).Seconds() / 20
+			})
+		}
+		t.Logf("busy for %v: %.1f tokens, done %.1f s after it was free", busy, attempts, late)
+	}
+}
+
+// With a server that fails often, attempts that follow a fault stay within the
+// budget, and nothing waits for ever.
+func TestFaultsStayWithinTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		var jobs []*scripted
+		for range 300 {
+			jobs = append(jobs, &scripted{calls: []Priority{Scan}, answers: times(20, Fault)})
+		}
+		p := DefaultPolicy()
+		stats := run(t.Context(), l, p, sequence(jobs...), half)
+		if stats.Failed != 300 {
+			t.Errorf("%+v: want all failed", stats)
+		}
+		// 10, and a tenth of all attempts, in each window.
+		windows := int(stats.Elapsed/p.BudgetWindow) + 1
+		if repeats, most := stats.Attempts-300, 10*windows+2*stats.Attempts/10; repeats > most {
+			t.Errorf("%d attempts followed a fault in %d windows, want at most %d: %+v", repeats, windows, most, stats)
+		}
+		if limit := time.Duration(p.FaultAttempts-1) * (p.FaultCap + p.BudgetWindow); stats.Elapsed > limit {
+			t.Errorf("took %v, want less than %v: each attempt waits for the budget for one window at most", stats.Elapsed, limit)
+		}
+		t.Logf("%+v", stats)
+	})
+}

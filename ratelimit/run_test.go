@@ -1,0 +1,292 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// scripted is a job whose attempts end as told, and which needs no limiter.
+type scripted struct {
+	name     string
+	calls    []Priority // still to make; the first is the current one
+	answers  []error    // of the attempts, in order; then nil
+	attempts []time.Duration
+	seen     []Priority // of the attempts
+	start    time.Time
+	took     time.Duration // of each attempt
+	ignores  bool          // ctx, as an attempt with its token does
+	settled  []error
+	efforts  []Effort
+}
+
+func (s *scripted) Next() (Priority, bool) {
+	if len(s.calls) == 0 {
+		return 0, false
+	}
+	return s.calls[0], true
+}
+
+func (s *scripted) Call(ctx context.Context) error {
+	if ctx.Err() != nil && !s.ignores {
+		return cancelled(ctx.Err())
+	}
+	s.attempts = append(s.attempts, time.Since(s.start))
+	s.seen = append(s.seen, PriorityFrom(ctx))
+	time.Sleep(s.took)
+	if len(s.answers) == 0 {
+		return nil
+	}
+	err := s.answers[0]
+	s.answers = s.answers[1:]
+	return err
+}
+
+func (s *scripted) Settle(err error, e Effort) {
+	s.calls = s.calls[1:]
+	s.settled = append(s.settled, err)
+	s.efforts = append(s.efforts, e)
+}
+
+func sequence(jobs ...*scripted) func(func(Job) bool) {
+	return func(yield func(Job) bool) {
+		for _, j := range jobs {
+			j.start = time.Now()
+			if !yield(j) {
+				return
+			}
+		}
+	}
+}
+
+func times(n int, o Outcome) []error {
+	answers := make([]error, n)
+	for i := range answers {
+		answers[i] = Mark(fmt.Errorf("%v %d", o, i+1), o, 0)
+	}
+	return answers
+}
+
+func half() float64 { return 0.5 } // no jitter
+
+func TestRunRepeatsByOutcome(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		answers []error
+		at      []time.Duration // of the attempts
+		want    string          // of the error in the end
+		effort  Effort
+		why     string
+	}{
+		{
+			"ok", nil, []time.Duration{0}, "", Effort{Attempts: 1}, "nothing to repeat",
+		}, {
+			"throttled", times(20, Throttled), make([]time.Duration, 21), "", Effort{Attempts: 21, Throttled: 20},
+			"not executed: no limit, and the limiter sets the pace",
+		}, {
+			"fault", times(2, Fault), []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond}, "",
+			Effort{Attempts: 3, Faults: 2, Waited: 1500 * time.Millisecond}, "half of 1 s, then half of 2 s",
+		}, {
+			"faults", times(9, Fault), halves(0, 1, 3, 7, 15, 31), "fault 6",
+			Effort{Attempts: 6, Faults: 6, Waited: 15500 * time.Millisecond}, "six attempts are enough",
+		}, {
+			"conflict", times(3, Conflict), halves(0, 10, 30, 70), "",
+			Effort{Attempts: 4, Conflicts: 3, Waited: 35 * time.Second}, "5, 10, 20 s",
+		}, {
+			"busy for ever", times(99, Conflict),
+			halves(0, 10, 30, 70, 150, 270, 390, 510, 630, 750, 870, 990, 1110, 1230), "conflict 14",
+			Effort{Attempts: 14, Conflicts: 14, Waited: 615 * time.Second}, "ten minutes, and the attempt that ends them",
+		}, {
+			"skew", times(1, Skew), []time.Duration{0, 0}, "", Effort{Attempts: 2}, "the client has learnt the time",
+		}, {
+			"skew twice", times(2, Skew), []time.Duration{0, 0}, "skew 2", Effort{Attempts: 2}, "it has not",
+		}, {
+			"final", times(1, Final), []time.Duration{0}, "final 1", Effort{Attempts: 1}, "repeating would not change it",
+		}, {
+			"unmarked", []error{errors.New("plain")}, []time.Duration{0}, "plain", Effort{Attempts: 1}, "nobody said that it may be repeated",
+		}, {
+			"mixed", []error{Mark(errors.New("a"), Throttled, 0), Mark(errors.New("b"), Fault, 0), Mark(errors.New("c"), Conflict, 0)},
+			halves(0, 0, 1, 11), "", Effort{Attempts: 4, Throttled: 1, Faults: 1, Conflicts: 1, Waited: 5500 * time.Millisecond},
+			"each outcome has its own count",
+		}, {
+			"fault with Retry-After", []error{Mark(errors.New("a"), Fault, 7*time.Second)}, halves(0, 14), "",
+			Effort{Attempts: 2, Faults: 1, Waited: 7 * time.Second}, "the server said so",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := steadyLimiter(t, 15)
+				j := &scripted{calls: []Priority{Scan}, answers: tt.answers}
+				stats := run(t.Context(), l, Policy{}, sequence(j), half)
+				if fmt.Sprint(j.attempts) != fmt.Sprint(tt.at) {
+					t.Errorf("attempts at %v, want %v: %s", j.attempts, tt.at, tt.why)
+				}
+				if got := fmt.Sprint(j.settled[0]); got != tt.want && (got != "<nil>" || tt.want != "") {
+					t.Errorf("settled with %q, want %q: %s", got, tt.want, tt.why)
+				}
+				if len(j.settled) != 1 || j.efforts[0] != tt.effort || stats.Attempts != tt.effort.Attempts {
+					t.Errorf("effort %+v, want %+v: %s", j.efforts, tt.effort, tt.why)
+				}
+			})
+		})
+	}
+}
+
+// halves makes instants of half seconds.
+func halves(n ...int) []time.Duration {
+	at := make([]time.Duration, len(n))
+	for i, h := range n {
+		at[i] = time.Duration(h) * time.Second / 2
+	}
+	return at
+}
+
+func TestRunRaisesThePriorityOfWhatWasThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		j := &scripted{calls: []Priority{Lookup, Write, Probe}, answers: append(times(2, Throttled), nil, nil, times(1, Throttled)[0])}
+		run(t.Context(), l, Policy{}, sequence(j), half)
+		if got, want := fmt.Sprint(j.seen), "[lookup write write write probe probe]"; got != want {
+			t.Errorf("attempts had priorities %s, want %s: one higher, once, for that call", got, want)
+		}
+	})
+}
+
+func TestRunTakesWaitingCallsBeforeNewJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		var order []string
+		job := func(name string, p ...Priority) Job { return &ordered{scripted{name: name, calls: p}, &order} }
+		run(t.Context(), l, Policy{Workers: 1}, func(yield func(Job) bool) {
+			for i := range 2 {
+				if !yield(job(fmt.Sprint("j", i), Scan, Write)) {
+					return
+				}
+			}
+		}, half)
+		if got, want := strings.Join(order, " "), "j0:scan j0:write j1:scan j1:write"; got != want {
+			t.Errorf("order %q, want %q", got, want)
+		}
+	})
+}
+
+type ordered struct {
+	scripted
+	order *[]string
+}
+
+func (o *ordered) Call(ctx context.Context) error {
+	*o.order = append(*o.order, o.name+":"+PriorityFrom(ctx).String())
+	return nil
+}
+
+func TestRunNeedsFewGoroutinesAndLittleMemory(t *testing.T) {
+	const jobs = 100_000
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		before := heapInUse()
+		busy := Mark(errors.New("busy"), Conflict, 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		goroutines := runtime.NumGoroutine()
+		most, perJob, called, settled := 0, 0.0, 0, 0
+		var mu sync.Mutex
+		one := &parker{call: func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			if called++; called%1000 == 0 {
+				most = max(most, runtime.NumGoroutine()-goroutines)
+			}
+			if called == jobs {
+				perJob = float64(heapInUse()-before) / jobs
+				cancel()
+			}
+			return busy
+		}, settle: func() { settled++ }}
+		// The jobs are one value: what is measured is what Run adds to each.
+		stats := run(ctx, l, Policy{ConflictSteps: []time.Duration{time.Hour}}, func(yield func(Job) bool) {
+			for range jobs {
+				if !yield(parkedOnce{one, new(bool)}) {
+					return
+				}
+			}
+		}, half)
+		t.Logf("%.0f bytes per waiting job, %d goroutines", perJob, most)
+		if perJob > 150 {
+			t.Errorf("%.0f bytes per waiting job, want at most 150: 15 MB per 100,000", perJob)
+		}
+		if most > 8+1 { // and the one that iter.Pull is
+			t.Errorf("%d goroutines, want the 8 workers", most)
+		}
+		if settled != jobs || stats.Stopped < jobs-8 || stats.Waiting < jobs-8 {
+			t.Errorf("%d settled: %+v", settled, stats)
+		}
+	})
+}
+
+type parker struct {
+	call   func() error
+	settle func()
+}
+
+type parkedOnce struct {
+	*parker
+	done *bool
+}
+
+func (p parkedOnce) Next() (Priority, bool)     { return Scan, !*p.done }
+func (p parkedOnce) Call(context.Context) error { return p.call() }
+func (p parkedOnce) Settle(error, Effort)       { *p.done = true; p.settle() }
+
+func heapInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestRunPullsJobsOnlyWhenAWorkerIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		pulled, settled, most := 0, 0, 0
+		server := newModel(newBucket(15, 15))
+		stats := run(t.Context(), l, Policy{Workers: 3}, func(yield func(Job) bool) {
+			for range 200 {
+				pulled++
+				most = max(most, pulled-settled)
+				if !yield(&errand{limiter: l, server: server, who: "us", calls: 1, settled: func(error, Effort) { settled++ }}) {
+					return
+				}
+			}
+		}, half)
+		if most > 3 || stats.Done != 200 || stats.Jobs != 200 {
+			t.Errorf("%d jobs were in hand at once, want 3 as there are workers: %+v", most, stats)
+		}
+	})
+}
+
+func TestMeterTellsHowLongIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 10)
+		server := newModel(newBucket(15, 15))
+		meter := &Meter{}
+		if p := meter.Read(5); p != (Progress{}) {
+			t.Errorf("before the run: %+v", p)
+		}
+		go run(t.Context(), l, Policy{Meter: meter}, errands(400, errand{limiter: l, server: server, who: "us"}), half)
+		time.Sleep(20 * time.Second)
+		p := meter.Read(400)
+		if p.Settled < 195 || p.Settled > 201 || p.InFlight != 8 || p.Left < 19*time.Second || p.Left > 21*time.Second {
+			t.Errorf("half-way through 40 s: %+v", p)
+		}
+		time.Sleep(21 * time.Second)
+		if p = meter.Read(400); p != (Progress{Settled: 400}) {
+			t.Errorf("at the end: %+v", p)
+		}
+	})
+}

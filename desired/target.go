@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// DeclaresTargets reports whether the files name targets; where they do not,
+// the current credentials' account and region is the only one.
+func (d *Document) DeclaresTargets() bool { return len(d.targets) > 0 }
+
 // Targets lists the targets without their entries, sorted, so that credentials
 // can be arranged before anything is discovered. Where the files declare none
 // it is ambient, the account and region of the current credentials.

@@ -86,7 +86,8 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
 }
 
 // fromEnvironment sets every flag that was not given from its variable. A list
-// is separated by white space: labels and globs have none.
+// is separated by white space: labels and globs have none. An empty variable is as
+// good as none.
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var problems []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -95,7 +96,7 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 		variable := "EVENTINVOKE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := lookup(variable)
-		if !ok {
+		if !ok || value == "" {
 			return
 		}
 		values := []string{value}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs what users type. Beside the usual commands of testscript:
 //
+//	exits N COMMAND...   runs a command, which must end with exit code N
 //	world SCENARIO       starts a simulated AWS and points the environment at it
 //	writes N             the world has seen N requests that write, refused ones included
 //	calls OPERATION N    the world has seen N requests of an operation
@@ -43,6 +46,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":  exits,
 			"world":  worlds.start,
 			"writes": worlds.writes,
 			"calls":  worlds.calls,
@@ -50,6 +54,23 @@ func TestScripts(t *testing.T) {
 			"click":  worlds.click,
 		},
 	})
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed):
+		got = failed.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
 }
 
 // worldTable knows the world of each running script.

@@ -35,9 +35,12 @@ type site struct {
 // openSite opens every target that the files declare, or the one that the
 // current credentials point at.
 func openSite(ctx context.Context, doc *desired.Document, o *readOptions, run string, access access) (*site, error) {
-	declared, err := doc.Targets(desired.Target{})
-	if err != nil {
-		return nil, err
+	var declared []desired.TargetFleet
+	if doc.DeclaresTargets() {
+		var err error
+		if declared, err = doc.Targets(desired.Target{}); err != nil {
+			return nil, err
+		}
 	}
 	s := &site{lanes: map[desired.Target]awslambda.Opened{}}
 	s.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {

@@ -10,14 +10,7 @@ import (
 type layered struct {
 	want    *Config
 	origins *Origins
-	calls   []call
-}
-
-// call is a destination of an entry that is itself a function.
-type call struct {
-	to Key
-	by *source
-	f  Field
+	calls   []edge
 }
 
 // resolveFunction makes the entries of one function: its exact ones, and, when
@@ -146,7 +139,7 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *layered {
 		if v.reach != nil {
 			r.checkReach(s, winner, f, v.reach)
 			if v.reach.function != nil {
-				l.calls = append(l.calls, call{*v.reach.function, winner, f})
+				l.calls = append(l.calls, edge{*v.reach.function, winner, f})
 			}
 		}
 	}

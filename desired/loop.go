@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// edge is a function that another one sends its events to.
+// edge is a destination of an entry that is itself a function: to gets the
+// events, and the field f of by says so.
 type edge struct {
 	to Key
 	by *source

@@ -110,7 +110,7 @@ func (r *resolver) checkReach(s *scope, by *source, f Field, to *reach) {
 
 // checkCalls holds the functions that an entry calls against the entry itself,
 // and remembers them for the search for loops.
-func (r *resolver) checkCalls(from Key, calls []call) {
+func (r *resolver) checkCalls(from Key, calls []edge) {
 	for _, c := range calls {
 		at := c.by.set[c.f].place
 		switch {
@@ -123,6 +123,6 @@ func (r *resolver) checkCalls(from Key, calls []call) {
 				Message: fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
 				Cure:    "check it: an event that fails in both may never end"})
 		}
-		r.edges[from] = append(r.edges[from], edge{to: c.to, by: c.by, f: c.f})
+		r.edges[from] = append(r.edges[from], c)
 	}
 }

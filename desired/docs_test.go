@@ -1,0 +1,164 @@
+package desired
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestValidFixtures(t *testing.T) {
+	fixtures, err := filepath.Glob("testdata/valid/*.yaml")
+	if err != nil || len(fixtures) == 0 {
+		t.Fatal(err, fixtures)
+	}
+	for _, f := range fixtures {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			d := mustLoad(t, os.DirFS("testdata/valid"), filepath.Base(f))
+			inv := Inventory{}
+			places, err := d.Targets(east)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range places {
+				inv[p.Target] = found("batch-day-1", "batch-night-2-test", "orders", "payments-1", "x-canary")
+			}
+			fleet := mustResolve(t, d, east, inv)
+			got := strings.Join(lines(fleet), "\n") + "\n"
+			for _, w := range fleet.Warnings {
+				got += w.Error() + "\n"
+			}
+			compareGolden(t, strings.TrimSuffix(f, ".yaml")+".golden", got)
+		})
+	}
+}
+
+// docs/problems.md is made from the table of codes: run the test with -update.
+func TestProblemReferenceIsCurrent(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Problem codes\n\n" +
+		"Every problem of a fleet file has a code, a place and a cure. `eventinvoke explain CODE` prints the same text.\n" +
+		"This page is made from the table of codes in the package `desired`.\n")
+	for _, code := range Codes() {
+		e, _ := Explain(code)
+		fmt.Fprintf(&b, "\n## %s: %s\n\n%s. %s\n", e.Code, e.Title, strings.ToUpper(string(e.Severity)[:1])+string(e.Severity)[1:], e.Text)
+		if e.Wrong != "" {
+			fmt.Fprintf(&b, "\nWrong:\n\n```yaml\n%s```\n\nRight:\n\n```yaml\n%s```\n", withVersion(e.Wrong), withVersion(e.Right))
+		}
+	}
+	compareGolden(t, "../docs/problems.md", b.String())
+}
+
+const fleetFilePage = "../docs/fleet-file.md"
+
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+// Every example of the page loads and resolves.
+func TestExamplesOfTheFormatPage(t *testing.T) {
+	page, err := os.ReadFile(fleetFilePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := yamlBlock.FindAllStringSubmatch(string(page), -1)
+	if len(blocks) < 5 {
+		t.Fatalf("only %d examples were found", len(blocks))
+	}
+	for _, m := range blocks {
+		d, err := Load(oneFile(m[1]), "fleet.yaml")
+		if err != nil {
+			t.Errorf("%v in the example:\n%s", err, m[1])
+			continue
+		}
+		if _, err := d.Resolve(Target{}, nil, Selection{}); err != nil {
+			t.Errorf("%v in the example:\n%s", err, m[1])
+		}
+	}
+}
+
+const keysBegin, keysEnd = "<!-- keys: made from the schema -->\n", "<!-- end of keys -->\n"
+
+// The list of keys on the page is made from the schema: run with -update.
+func TestKeysOfTheFormatPage(t *testing.T) {
+	page, err := os.ReadFile(fleetFilePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(page), keysBegin)
+	_, after, ok2 := strings.Cut(rest, keysEnd)
+	if !ok1 || !ok2 {
+		t.Fatal("the page has no marks for the list of keys")
+	}
+	var root map[string]any
+	if err := json.Unmarshal(Schema(), &root); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("\n| key | what it holds | meaning |\n|---|---|---|\n")
+	writeKeys(&b, "", root, fleetFile.keys())
+	compareGolden(t, fleetFilePage, before+keysBegin+b.String()+"\n"+keysEnd+after)
+}
+
+func writeKeys(b *strings.Builder, path string, schema map[string]any, order []string) {
+	properties, _ := schema["properties"].(map[string]any)
+	if order == nil {
+		for key := range properties {
+			order = append(order, key)
+		}
+		slices.Sort(order)
+	}
+	required, _ := schema["required"].([]any)
+	for _, key := range order {
+		p := properties[key].(map[string]any)
+		kind := describeKind(p)
+		if slices.Contains(required, any(key)) {
+			kind += ", required"
+		}
+		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", path, key, kind, p["description"])
+		switch {
+		case p["properties"] != nil:
+			writeKeys(b, path+key+".", p, nil)
+		case p["items"] != nil:
+			writeKeys(b, path+key+"[].", p["items"].(map[string]any), nil)
+		}
+	}
+}
+
+func describeKind(p map[string]any) string {
+	switch {
+	case p["const"] != nil:
+		return fmt.Sprint(p["const"])
+	case p["enum"] != nil:
+		var options []string
+		for _, o := range p["enum"].([]any) {
+			options = append(options, "`"+o.(string)+"`")
+		}
+		return strings.Join(options, " or ")
+	case p["anyOf"] != nil && p["type"] == nil:
+		return "number or share"
+	case p["type"] == "array":
+		item := p["items"].(map[string]any)
+		if item["type"] == "object" {
+			return "list"
+		}
+		return "list of texts"
+	case p["type"] == "object" && p["properties"] == nil:
+		return "mapping of texts"
+	case p["type"] == "object":
+		return "mapping"
+	case p["type"] == "string":
+		return "text"
+	case p["type"] == "boolean":
+		return "true or false"
+	}
+	switch {
+	case p["maximum"] != nil && p["minimum"] != nil:
+		return fmt.Sprintf("%v to %v", p["minimum"], p["maximum"])
+	case p["exclusiveMinimum"] != nil:
+		return fmt.Sprintf("more than %v", p["exclusiveMinimum"])
+	}
+	return "number"
+}

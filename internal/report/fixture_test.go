@@ -115,10 +115,10 @@ func applied(r *Run, end func(*reconcile.Result)) *Run {
 		}
 		r.Outcome.Targets = append(r.Outcome.Targets, out)
 		r.API[i].Operations = append(r.API[i].Operations,
-			OperationCount{Name: "UpdateFunctionEventInvokeConfig", Calls: int64(len(t.Changes)) + 3, Conflicts: 3})
+			OperationCount{Name: "UpdateFunctionEventInvokeConfig", Calls: int64(len(t.Changes)) + 4, Conflicts: 3, Faults: 1})
 		l := &r.API[i].Limiter
-		l.Rate, l.Cuts, l.Paused, l.Conflicts = 6.8, 1, 2*time.Second, 3
-		l.Tokens[ratelimit.Write], l.Busy = int64(len(t.Changes))+3, 119*time.Second
+		l.Rate, l.Cuts, l.Paused, l.Conflicts, l.Faults = 6.8, 1, 2*time.Second, 3, 1
+		l.Tokens[ratelimit.Write], l.Busy = int64(len(t.Changes))+4, 119*time.Second
 	}
 	return r
 }

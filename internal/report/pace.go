@@ -6,7 +6,11 @@ import (
 
 // spell is the requests of a part of the run, and how they were answered.
 func (t tally) spell(pace string) string {
-	return listed(count(t.Calls, "call"), pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), some(t.Faults, "faulty")) + "."
+	faults := ""
+	if t.Faults > 0 {
+		faults = count(t.Faults, "fault")
+	}
+	return listed(count(t.Calls, "call"), pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), faults) + "."
 }
 
 // paced says how fast the limiters let requests go by now, and what held them up.

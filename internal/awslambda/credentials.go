@@ -67,16 +67,18 @@ func (e *credentialsError) Error() string {
 
 func (e *credentialsError) Unwrap() error { return e.err }
 
-// failure keeps what STS said. Its own retries are over; when it was out of
-// reach or busy, the call that needed the credentials may be tried again.
+// failure keeps what STS said. When STS was busy or out of reach, the call that
+// needed the credentials may be tried again; whatever it was, it was not that
+// call's own quota, so it never counts as throttled.
 func (e *credentialsError) failure() *failure {
 	f := sdkFailure(e.err)
-	f.sent, f.cause = false, e
-	if f.outcome != ratelimit.Fault && f.outcome != ratelimit.Throttled {
-		f.kind, f.outcome = reconcile.KindCredentials, ratelimit.Final
-		return f
+	f.kind, f.sent, f.retryAfter, f.cause = reconcile.KindCredentials, false, 0, e
+	switch f.outcome {
+	case ratelimit.Throttled, ratelimit.Fault:
+		f.outcome = ratelimit.Fault
+	case ratelimit.Cancelled:
+	default:
+		f.outcome = ratelimit.Final
 	}
-	// STS has a quota of its own: its throttling says nothing about Lambda's.
-	f.outcome, f.retryAfter = ratelimit.Fault, 0
 	return f
 }

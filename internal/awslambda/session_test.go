@@ -1,0 +1,348 @@
+package awslambda
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const second = "222222222222"
+
+func roleIn(account string) string { return "arn:aws:iam::" + account + ":role/path/fleet" }
+
+// twoAccounts is a world with the function orders in two accounts and regions.
+func twoAccounts() *awssim.Scenario {
+	s := &awssim.Scenario{}
+	for _, account := range []string{here.Account, second} {
+		regions := map[string]awssim.Region{}
+		for _, region := range []string{"us-east-1", "eu-west-1"} {
+			regions[region] = awssim.Region{Functions: []awssim.Function{{Name: "orders"}}}
+		}
+		s.Accounts = append(s.Accounts, awssim.Account{
+			Account: account, Regions: regions,
+			Roles: []awssim.Role{{Name: "fleet", ExternalID: "x-" + account}},
+		})
+	}
+	return s
+}
+
+// openIn is a session whose base credentials are of the world's first account.
+func openIn(t *testing.T, w *awssim.World, access Access) *Session {
+	t.Helper()
+	s, err := Open(t.Context(), Options{
+		Run: "run/7", Access: access, Limiters: registry(t),
+		Region: here.Region, Credentials: keysOf(here.Account), HTTPClient: w,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func target(account, region, role, externalID string) desired.TargetFleet {
+	return desired.TargetFleet{Target: desired.Target{Account: account, Region: region}, RoleARN: role, ExternalID: externalID}
+}
+
+func TestAmbient(t *testing.T) {
+	w := worldOf(t, twoAccounts())
+	s := openIn(t, w, ReadOnly)
+	for range 2 {
+		got, arn, err := s.Ambient(t.Context())
+		if err != nil || got != here || arn != "arn:aws:iam::111111111111:user/simulated" {
+			t.Errorf("got %v, %q, %v", got, arn, err)
+		}
+	}
+	if n := w.Counts().ByOperation[opGetCallerIdentity]; n != 1 {
+		t.Errorf("asked STS %d times for one set of credentials", n)
+	}
+}
+
+// TestLanes: regions share the credentials of their account, each set is checked
+// once, and a target that cannot be opened stays alone with its error.
+func TestLanes(t *testing.T) {
+	w := worldOf(t, twoAccounts())
+	s := openIn(t, w, ReadWrite)
+	const trust = "let the trust policy of %s name the caller and the declared external_id, and allow the caller sts:AssumeRole on it"
+	rows := []struct {
+		why    string
+		target desired.TargetFleet
+		kind   reconcile.Kind
+		hint   string
+	}{
+		{"base credentials", target(here.Account, "us-east-1", "", ""), 0, ""},
+		{"the same in another region", target(here.Account, "eu-west-1", "", ""), 0, ""},
+		{"a role", target(second, "us-east-1", roleIn(second), "x-"+second), 0, ""},
+		{"the same role in another region", target(second, "eu-west-1", roleIn(second), "x-"+second), 0, ""},
+		{"the wrong external id", target(second, "us-east-1", roleIn(second), "wrong"), reconcile.KindCredentials, fmt.Sprintf(trust, roleIn(second))},
+		{"base credentials for another account", target("333333333333", "us-east-1", "", ""), reconcile.KindCredentials,
+			"set role_arn on the target to a role of account 333333333333, or use credentials of that account"},
+		{"a role of another account", target("333333333333", "us-east-1", roleIn(second), "x-"+second), reconcile.KindCredentials,
+			roleIn(second) + " belongs to account 222222222222: correct role_arn or account"},
+	}
+	var targets []desired.TargetFleet
+	for _, r := range rows {
+		targets = append(targets, r.target)
+	}
+	opened := s.Lanes(t.Context(), targets)
+	for i, r := range rows {
+		o := opened[i]
+		if o.Target != r.target.Target {
+			t.Errorf("%s: the row of %v came back as %v", r.why, r.target.Target, o.Target)
+		}
+		if r.kind == 0 {
+			if o.Err != nil || o.Reader == nil || o.Writer == nil || o.Tagger == nil {
+				t.Errorf("%s: %+v", r.why, o)
+			} else if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
+				t.Errorf("%s: %v", r.why, err)
+			}
+			continue
+		}
+		if o.Reader != nil || o.Lane != nil {
+			t.Errorf("%s: has a reader in spite of %v", r.why, o.Err)
+		}
+		ce := callErrorOf(t, o.Err)
+		if ce.Kind != r.kind || ce.Hint != r.hint || ce.Subject != r.target.Target.String() {
+			t.Errorf("%s: got %v %q about %s", r.why, ce.Kind, ce.Hint, ce.Subject)
+		}
+	}
+	if got := opened[2].CallerARN; got != "arn:aws:sts::222222222222:assumed-role/fleet/eventinvoke-run-7" {
+		t.Errorf("the session is %s", got)
+	}
+	want := map[string]int{opAssumeRole: 2, opGetCallerIdentity: 2, opListConfigs: 4}
+	if d := cmp.Diff(want, w.Counts().ByOperation); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestReadOnlySession: AWS itself refuses the writes of a session that was
+// assumed for reading, even those of a Writer.
+func TestReadOnlySession(t *testing.T) {
+	w := worldOf(t, twoAccounts())
+	o := openIn(t, w, ReadOnly).Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+	if o.Err != nil || o.Writer != nil {
+		t.Fatalf("%+v", o)
+	}
+	for _, op := range []string{opListConfigs, opListAliases, opListVersions, opListFunctions, opGetResources} {
+		if err := operate(t.Context(), o.Lane, op, orders); err != nil {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	for _, op := range []string{opPut, opUpdate, opDelete} {
+		if err := operate(t.Context(), o.Lane, op, orders); reconcile.KindOf(err) != reconcile.KindDenied {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	if n := w.Counts().Applied; n != 0 {
+		t.Errorf("%d writes were carried out", n)
+	}
+}
+
+// TestExpiredSession: credentials that end before their time cost one more try.
+func TestExpiredSession(t *testing.T) {
+	w := worldOf(t, twoAccounts())
+	o := openIn(t, w, ReadOnly).Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+	w.ExpireSessions(second)
+	_, err := o.Reader.ListConfigs(t.Context(), "orders", "")
+	if outcome, _ := ratelimit.OutcomeOf(err); outcome != ratelimit.Skew || reconcile.KindOf(err) != reconcile.KindCredentials {
+		t.Errorf("first: %v: %v", outcome, err)
+	}
+	if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
+		t.Errorf("second: %v", err)
+	}
+	if n := w.Counts().ByOperation[opAssumeRole]; n != 2 {
+		t.Errorf("the role was assumed %d times", n)
+	}
+}
+
+// TestRefreshAhead: a session is replaced before it ends, so a long run never
+// meets the end.
+func TestRefreshAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldOf(t, twoAccounts())
+		o := openIn(t, w, ReadOnly).Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+		for range 30 {
+			time.Sleep(4 * time.Minute) // two hours in all, virtual
+			if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.Counts().ByOperation[opAssumeRole]; n != 3 {
+			t.Errorf("the role was assumed %d times in two hours", n)
+		}
+	})
+}
+
+// TestOneLimiterPerAccount: AWS counts by account and region, whoever calls.
+func TestOneLimiterPerAccount(t *testing.T) {
+	w := worldOf(t, twoAccounts())
+	s := openIn(t, w, ReadOnly)
+	role := roleIn(here.Account)
+	o := s.Lanes(t.Context(), []desired.TargetFleet{
+		target(here.Account, "us-east-1", "", ""),
+		target(here.Account, "us-east-1", role, "x-"+here.Account),
+		target(here.Account, "eu-west-1", role, "x-"+here.Account),
+		target(second, "us-east-1", roleIn(second), "x-"+second),
+	})
+	if o[0].Lane.Limiter() != o[1].Lane.Limiter() {
+		t.Error("two profiles of one account have two limiters")
+	}
+	if o[0].Lane.Limiter() == o[2].Lane.Limiter() || o[0].Lane.Limiter() == o[3].Lane.Limiter() {
+		t.Error("two regions or accounts share a limiter")
+	}
+	for _, i := range []int{0, 1} {
+		if _, err := o[i].Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := o[0].Lane.Limiter().Snapshot().Granted(); n != 2 {
+		t.Errorf("two calls by two profiles took %d tokens of the one limiter", n)
+	}
+}
+
+// TestLanesAtOnce: opening many accounts takes the time of a few.
+func TestLanesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scenario := &awssim.Scenario{Latency: time.Second}
+		var targets []desired.TargetFleet
+		for i := range 32 {
+			account := fmt.Sprintf("%012d", 100+i)
+			scenario.Accounts = append(scenario.Accounts, awssim.Account{Account: account})
+			targets = append(targets, target(account, "us-east-1", roleIn(account), ""))
+		}
+		s, err := Open(t.Context(), Options{Run: "r", Limiters: registry(t), Region: "us-east-1", Credentials: keysOf("000000000100"), HTTPClient: worldOf(t, scenario)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for _, o := range s.Lanes(t.Context(), targets) {
+			if o.Err != nil {
+				t.Error(o.Err)
+			}
+		}
+		// Two calls each, 16 at a time.
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("32 accounts took %v", took)
+		}
+	})
+}
+
+// noAmbient takes whatever AWS settings the machine has out of the test.
+func noAmbient(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	for k, v := range map[string]string{
+		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+		"AWS_SESSION_TOKEN": "", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
+	} {
+		t.Setenv(k, v)
+	}
+}
+
+func TestAnEmptyEnvironmentSaysHowToMend(t *testing.T) {
+	noAmbient(t)
+	limiters := registry(t)
+	open := func() *Session {
+		s, err := Open(t.Context(), Options{Limiters: limiters})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if _, _, err := open().Ambient(t.Context()); err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
+		t.Errorf("no region: %v", err)
+	}
+	t.Setenv("AWS_REGION", "us-east-1")
+	_, _, err := open().Ambient(t.Context())
+	ce := callErrorOf(t, err)
+	if ce.Kind != reconcile.KindCredentials || ce.Hint != "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in by aws sso login" {
+		t.Errorf("no credentials: %v %q: %v", ce.Kind, ce.Hint, err)
+	}
+	t.Setenv("AWS_PROFILE", "nobody")
+	if _, err := Open(t.Context(), Options{Limiters: limiters}); err == nil || !strings.Contains(err.Error(), "AWS_PROFILE") {
+		t.Errorf("a profile that is not there: %v", err)
+	}
+	if _, err := Open(t.Context(), Options{}); err == nil || !strings.Contains(err.Error(), "Limiters") {
+		t.Errorf("no limiters: %v", err)
+	}
+}
+
+// TestEndpointURL: AWS_ENDPOINT_URL leads every service to a simulator, over a
+// real socket.
+func TestEndpointURL(t *testing.T) {
+	noAmbient(t)
+	w := worldOf(t, twoAccounts())
+	server := httptest.NewServer(w)
+	defer server.Close()
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA"+second)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
+	s, err := Open(t.Context(), Options{Limiters: registry(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := s.Ambient(t.Context())
+	if err != nil || got.Account != second {
+		t.Fatalf("%v, %v", got, err)
+	}
+	o := s.Lanes(t.Context(), []desired.TargetFleet{{Target: got}})[0]
+	for _, op := range []string{opListConfigs, opGetResources} {
+		if err := operate(t.Context(), o.Lane, op, orders); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSessionName(t *testing.T) {
+	tests := []struct{ why, run, want string }{
+		{"as it is", "20260102T030405Z-ab12", "eventinvoke-20260102T030405Z-ab12"},
+		{"STS takes no slashes, colons or spaces", "a/b:c d", "eventinvoke-a-b-c-d"},
+		{"nor more than 64 characters", strings.Repeat("x", 80), "eventinvoke-" + strings.Repeat("x", 52)},
+	}
+	for _, tt := range tests {
+		if got := sessionName(tt.run); got != tt.want {
+			t.Errorf("%s: %s", tt.why, got)
+		}
+	}
+}
+
+func TestReadOnlyPolicy(t *testing.T) {
+	const want = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["tag:GetResources","lambda:ListAliases",` +
+		`"lambda:ListFunctionEventInvokeConfigs","lambda:ListFunctions","lambda:ListVersionsByFunction"],"Resource":"*"}]}`
+	if got := readOnlyPolicy(); got != want || len(got) > 2048 {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestDefaultClient: without an HTTPClient the session brings its own, which
+// trusts AWS_CA_BUNDLE, keeps its connections and takes the proxy from the
+// environment.
+func TestDefaultClient(t *testing.T) {
+	noAmbient(t)
+	s, err := Open(t.Context(), Options{Limiters: registry(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, ok := s.config.HTTPClient.(interface{ GetTransport() *http.Transport })
+	if !ok {
+		t.Fatalf("a %T has no transport", s.config.HTTPClient)
+	}
+	tr := client.GetTransport()
+	if tr.MaxIdleConnsPerHost != 64 || tr.Proxy == nil || tr.TLSClientConfig == nil || tr.TLSClientConfig.MinVersion < tls.VersionTLS12 {
+		t.Errorf("idle %d, proxy set %v, TLS %+v", tr.MaxIdleConnsPerHost, tr.Proxy != nil, tr.TLSClientConfig)
+	}
+}

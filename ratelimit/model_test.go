@@ -30,7 +30,7 @@ type traffic struct {
 }
 
 var (
-	errThrottled = errors.New("Rate exceeded")
+	errThrottled = errors.New("rate exceeded")
 	errDown      = errors.New("ServiceException")
 	errBusy      = errors.New("ResourceConflictException")
 )

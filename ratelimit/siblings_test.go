@@ -23,7 +23,7 @@ func TestOwnProcessesShare(t *testing.T) {
 		{processes: 3, use: 0.90, refused: 0.03, fairness: 0.90, why: "at the default share"},
 	} {
 		var use, refused, fairness float64
-		const runs = 3
+		const runs = 2
 		for seed := range uint64(runs) {
 			synctest.Test(t, func(t *testing.T) {
 				u, r, f := siblings(t, tt.processes, Settings{Share: tt.share}, seed)
@@ -37,11 +37,11 @@ func TestOwnProcessesShare(t *testing.T) {
 	}
 }
 
-// siblings runs k processes for ten minutes. It returns how much of the quota
+// siblings runs k processes for five minutes. It returns how much of the quota
 // they used, the part of their requests that was refused, and Jain's index of
 // fairness over what each got done.
 func siblings(t *testing.T, k int, s Settings, seed uint64) (use, refused, fairness float64) {
-	const length = 10 * time.Minute
+	const length = 5 * time.Minute
 	server := newModel(newBucket(15, 15))
 	ctx, cancel := contextFor(t, length)
 	defer cancel()
@@ -51,7 +51,7 @@ func siblings(t *testing.T, k int, s Settings, seed uint64) (use, refused, fairn
 			random := chanceOf(seed*100 + uint64(i))
 			l := newLimiter(s, random)
 			defer l.Close()
-			run(ctx, l, Policy{}, errands(20000, errand{limiter: l, server: server, who: string(rune('a' + i))}), random)
+			run(ctx, l, Policy{}, errands(5000, errand{limiter: l, server: server, who: string(rune('a' + i))}), random)
 		})
 	}
 	all.Wait()

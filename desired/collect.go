@@ -29,10 +29,16 @@ type bounded struct {
 	list    Problems
 	total   int // how many were added, repeats included
 	dropped int
+	full    bool // whatever comes after last is not shown
+	last    Problem
 }
 
 func (b *bounded) add(p Problem) {
 	b.total++
+	if b.full && p.compare(b.last) > 0 {
+		b.dropped++
+		return
+	}
 	b.list = append(b.list, p)
 	if len(b.list) >= 4*maxShown {
 		b.compact()
@@ -46,6 +52,7 @@ func (b *bounded) compact() {
 		b.dropped += over
 		clear(b.list[maxShown:])
 		b.list = b.list[:maxShown]
+		b.full, b.last = true, b.list[maxShown-1]
 	}
 }
 

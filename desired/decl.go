@@ -1,5 +1,7 @@
 package desired
 
+import "unique"
+
 // place is a position inside one file.
 type place struct{ line, column int32 }
 
@@ -43,7 +45,7 @@ type source struct {
 func (s *source) pos() Pos { return s.file.pos(s.place) }
 
 func (s *source) origin() Origin {
-	return Origin{file: &s.file.info.Path, line: s.line, index: s.index, layer: s.layer}
+	return Origin{file: s.file.handle, line: s.line, index: s.index, layer: s.layer}
 }
 
 // fieldOrigin is the place of one field rather than of the whole source.
@@ -56,6 +58,7 @@ func (s *source) fieldOrigin(f Field) Origin {
 // fileDecl is one file. Several YAML documents in it count as one file.
 type fileDecl struct {
 	info       FileInfo
+	handle     unique.Handle[string] // of info.Path
 	defaults   source
 	defaultsAt once
 	rules      int32 // how many it has so far, over all its YAML documents

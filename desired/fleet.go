@@ -102,7 +102,7 @@ func (l Limit) Allowed(total int) int {
 	if !l.Share {
 		return l.Number
 	}
-	return max(l.Floor, int(l.Percent/100*float64(total)))
+	return max(l.Floor, int(l.Percent*float64(total)/100))
 }
 
 // DefaultGuard stops the classic accidents, a truncated file and a wrong

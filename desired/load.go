@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"unicode/utf8"
+	"unique"
 
 	"gopkg.in/yaml.v3"
 )
@@ -87,7 +88,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		return
 	}
 	digest := sha256.Sum256(data)
-	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}}
+	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, handle: unique.Make(shown)}
 	d.files = append(d.files, file)
 	w := &walker{
 		doc: d, file: file, out: out,

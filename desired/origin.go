@@ -1,6 +1,9 @@
 package desired
 
-import "fmt"
+import (
+	"fmt"
+	"unique"
+)
 
 // Layer is the kind of place a value came from, weakest first.
 type Layer uint8
@@ -14,10 +17,11 @@ const (
 	LayerIgnore // sets nothing: it takes keys out
 )
 
-// Origin is where one value was written. It is small on purpose: a fleet of
-// 100,000 exact entries holds several for each.
+// Origin is where one value was written. It is comparable: two loads of the
+// same files give equal origins. It is small on purpose: a fleet of 100,000
+// exact entries holds several for each.
 type Origin struct {
-	file  *string
+	file  unique.Handle[string]
 	line  int32
 	index int32 // of the rule or function within its file
 	layer Layer
@@ -28,10 +32,10 @@ func (o Origin) IsZero() bool { return o.layer == LayerNone }
 
 // File is the fleet file's path as it was given.
 func (o Origin) File() string {
-	if o.file == nil {
+	if o.IsZero() {
 		return ""
 	}
-	return *o.file
+	return o.file.Value()
 }
 
 // Line counts from 1.

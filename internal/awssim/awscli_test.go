@@ -4,14 +4,25 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
 
-// The aws command, unchanged, over a socket. Each call costs a second of CPU, so
-// there are only as many as it takes to send and parse each shape.
+func simulateDoc(t *testing.T) string {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/simulate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(doc)
+}
+
+// The aws command, unchanged, over a socket, as the documentation shows it. Each
+// call costs a second of CPU, so there are only as many as there are shapes.
 func TestAWSCommand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("five runs of the aws command take seconds")
@@ -20,37 +31,38 @@ func TestAWSCommand(t *testing.T) {
 	if err != nil {
 		t.Skip("the aws command is not on the PATH")
 	}
-	w := newWorld(t, awssim.Fleet(account, region, awssim.Function{Name: "orders", Versions: []string{"1"}}))
+	w := newWorld(t, awssim.Default())
 	server := httptest.NewServer(w)
 	defer server.Close()
-	run := func(args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), aws, append([]string{"lambda", "--endpoint-url", server.URL, "--output", "json"}, args...)...)
-		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+w.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated",
-			"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true")
+	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+	env := append(own, "AWS_ENDPOINT_URL="+server.URL, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region,
+		"AWS_ACCESS_KEY_ID="+w.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated", "AWS_DEFAULT_OUTPUT=json", "AWS_PAGER=",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
+	wants := [][]string{
+		{`"MaximumRetryAttempts": 1`, `"FunctionArn": "` + arn + `orders-00:1"`},
+		{`"MaximumRetryAttempts": 1`, `"MaximumEventAgeInSeconds": 60`},
+		{`"MaximumEventAgeInSeconds": 60`, `"DestinationConfig"`},
+		{`"FunctionArn": "` + arn + `orders-00:1"`, `"FunctionArn": "` + arn + `orders-00:$LATEST"`},
+		{},
+	}
+	lines := regexp.MustCompile(`(?m)^aws (.*)$`).FindAllStringSubmatch(simulateDoc(t), -1)
+	if len(lines) != len(wants) {
+		t.Fatalf("the documentation shows %d calls, this test knows %d", len(lines), len(wants))
+	}
+	for i, line := range lines {
+		cmd := exec.CommandContext(t.Context(), aws, strings.Fields(line[1])...)
+		cmd.Env = env
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			t.Fatalf("aws lambda %s: %v\n%s", strings.Join(args, " "), err, out)
+			t.Fatalf("%s: %v\n%s", line[0], err, out)
 		}
-		return string(out)
-	}
-	holds := func(out string, parts ...string) {
-		t.Helper()
-		for _, p := range parts {
-			if !strings.Contains(out, p) {
-				t.Errorf("%q is not in:\n%s", p, out)
+		for _, part := range wants[i] {
+			if !strings.Contains(string(out), part) {
+				t.Errorf("%s: %q is not in:\n%s", line[0], part, out)
 			}
 		}
 	}
-	f := []string{"--function-name", arn + "orders:1"}
-	holds(run(append([]string{"put-function-event-invoke-config", "--maximum-retry-attempts", "1"}, f...)...),
-		`"MaximumRetryAttempts": 1`, `"FunctionArn": "`+arn+`orders:1"`)
-	holds(run(append([]string{"update-function-event-invoke-config", "--maximum-event-age-in-seconds", "60"}, f...)...),
-		`"MaximumRetryAttempts": 1`, `"MaximumEventAgeInSeconds": 60`)
-	holds(run(append([]string{"get-function-event-invoke-config"}, f...)...), `"DestinationConfig"`)
-	holds(run("list-function-event-invoke-configs", "--function-name", "orders"), `"MaximumEventAgeInSeconds": 60`)
-	run(append([]string{"delete-function-event-invoke-config"}, f...)...)
-	if _, there := w.Record(account, region, "orders", "1"); there {
+	if _, there := w.Record(account, region, "orders-00", "1"); there {
 		t.Error("delete left the record behind")
 	}
 }

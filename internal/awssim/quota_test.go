@@ -105,6 +105,12 @@ func TestQuotaBelongsToAccountAndRegion(t *testing.T) {
 		if status, _ := here.sts("GetCallerIdentity"); status != 200 {
 			t.Errorf("STS spends Lambda's quota: %d", status)
 		}
+		if err := w.SetQuota(awssim.Quota{Rate: 3}); err != nil {
+			t.Fatal(err)
+		}
+		if in := admitted(here, fList, 20); in != 3 {
+			t.Errorf("a new quota let %d in, want 3", in)
+		}
 	})
 }
 
@@ -134,5 +140,14 @@ func TestThrottleForms(t *testing.T) {
 				t.Errorf("%s: counted %+v", row.why, n)
 			}
 		})
+	}
+}
+
+func TestTaggingThrottles(t *testing.T) {
+	s := factsWorld()
+	s.Faults.Throttle = 1
+	r, _ := by(t, newWorld(t, s)).resources(`{}`)
+	if want := `{"__type":"ThrottledException","message":"Rate exceeded"}`; r.status != 400 || r.body != want {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }

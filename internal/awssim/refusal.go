@@ -21,8 +21,6 @@ const (
 	styleNull                 // {"Message":null}
 )
 
-func (r *refusal) Error() string { return r.code + ": " + r.message }
-
 func invalidParameter(message string) *refusal {
 	return &refusal{400, "InvalidParameterValueException", message, styleLower}
 }

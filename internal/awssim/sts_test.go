@@ -234,3 +234,16 @@ func TestCredentialScope(t *testing.T) {
 		}
 	}
 }
+
+func TestPartitions(t *testing.T) {
+	w := newWorld(t, factsWorld())
+	for region, partition := range map[string]string{
+		"eu-west-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b",
+		"us-isof-south-1": "aws-iso-f", "eu-isoe-west-1": "aws-iso-e", "eusc-de-east-1": "aws-eusc",
+	} {
+		c := by(t, w)
+		c.region = region
+		get(f, "").missing("The function arn:"+partition+":lambda:"+region+":"+account+":function:f:$LATEST"+noneAt).run(t, c)
+		get(path("arn:"+partition+":lambda:"+region+":"+account+":function:f", "")+"/list", "").missing(gone).run(t, c)
+	}
+}

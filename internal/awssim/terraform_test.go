@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ const pluginsVariable = "EVENTINVOKE_TEST_TERRAFORM_PLUGINS"
 
 // The life of an aws_lambda_function_event_invoke_config: create, no drift,
 // change, import, destroy. It needs terraform and a folder with a mirror of the
-// AWS provider, and takes a minute of CPU.
+// AWS provider, and takes a minute of CPU. The provider block is the documented one.
 func TestTerraform(t *testing.T) {
 	plugins := os.Getenv(pluginsVariable)
 	if plugins == "" {
@@ -49,20 +50,14 @@ func TestTerraform(t *testing.T) {
 provider_installation {
   filesystem_mirror { path = "`+plugins+`" }
 }`)
-	write("provider.tf", `
+	provider := regexp.MustCompile("(?s)```hcl\n(.*?)```").FindStringSubmatch(simulateDoc(t))
+	if provider == nil {
+		t.Fatal("docs/simulate.md shows no provider block")
+	}
+	write("provider.tf", strings.ReplaceAll(provider[1], "http://127.0.0.1:4566", server.URL)+`
 terraform {
   required_providers {
     aws = { source = "hashicorp/aws" }
-  }
-}
-provider "aws" {
-  region                  = "`+region+`"
-  access_key              = "`+w.DefaultAccessKeyID()+`"
-  secret_key              = "simulated"
-  skip_metadata_api_check = true
-  endpoints {
-    lambda = "`+server.URL+`"
-    sts    = "`+server.URL+`"
   }
 }`)
 	config := func(retries string) {

@@ -1,11 +1,8 @@
 package awslambda
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -239,74 +236,6 @@ func TestLanesAtOnce(t *testing.T) {
 	})
 }
 
-// noAmbient takes whatever AWS settings the machine has out of the test.
-func noAmbient(t *testing.T) {
-	none := filepath.Join(t.TempDir(), "none")
-	for k, v := range map[string]string{
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
-		"AWS_SESSION_TOKEN": "", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "",
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
-	} {
-		t.Setenv(k, v)
-	}
-}
-
-func TestAnEmptyEnvironmentSaysHowToMend(t *testing.T) {
-	noAmbient(t)
-	limiters := registry(t)
-	open := func() *Session {
-		s, err := Open(t.Context(), Options{Limiters: limiters})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	if _, _, err := open().Ambient(t.Context()); err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
-		t.Errorf("no region: %v", err)
-	}
-	t.Setenv("AWS_REGION", "us-east-1")
-	_, _, err := open().Ambient(t.Context())
-	ce := callErrorOf(t, err)
-	if ce.Kind != reconcile.KindCredentials || ce.Hint != "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in by aws sso login" {
-		t.Errorf("no credentials: %v %q: %v", ce.Kind, ce.Hint, err)
-	}
-	t.Setenv("AWS_PROFILE", "nobody")
-	if _, err := Open(t.Context(), Options{Limiters: limiters}); err == nil || !strings.Contains(err.Error(), "AWS_PROFILE") {
-		t.Errorf("a profile that is not there: %v", err)
-	}
-	if _, err := Open(t.Context(), Options{}); err == nil || !strings.Contains(err.Error(), "Limiters") {
-		t.Errorf("no limiters: %v", err)
-	}
-}
-
-// TestEndpointURL: AWS_ENDPOINT_URL leads every service to a simulator, over a
-// real socket.
-func TestEndpointURL(t *testing.T) {
-	noAmbient(t)
-	w := worldOf(t, twoAccounts())
-	server := httptest.NewServer(w)
-	defer server.Close()
-	t.Setenv("AWS_ENDPOINT_URL", server.URL)
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA"+second)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
-	s, err := Open(t.Context(), Options{Limiters: registry(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, _, err := s.Ambient(t.Context())
-	if err != nil || got.Account != second {
-		t.Fatalf("%v, %v", got, err)
-	}
-	o := s.Lanes(t.Context(), []desired.TargetFleet{{Target: got}})[0]
-	for _, op := range []string{opListConfigs, opGetResources} {
-		if err := operate(t.Context(), o.Lane, op, orders); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestSessionName(t *testing.T) {
 	tests := []struct{ why, run, want string }{
 		{"as it is", "20260102T030405Z-ab12", "eventinvoke-20260102T030405Z-ab12"},
@@ -328,21 +257,23 @@ func TestReadOnlyPolicy(t *testing.T) {
 	}
 }
 
-// TestDefaultClient: without an HTTPClient the session brings its own, which
-// trusts AWS_CA_BUNDLE, keeps its connections and takes the proxy from the
-// environment.
-func TestDefaultClient(t *testing.T) {
-	noAmbient(t)
-	s, err := Open(t.Context(), Options{Limiters: registry(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, ok := s.config.HTTPClient.(interface{ GetTransport() *http.Transport })
-	if !ok {
-		t.Fatalf("a %T has no transport", s.config.HTTPClient)
-	}
-	tr := client.GetTransport()
-	if tr.MaxIdleConnsPerHost != 64 || tr.Proxy == nil || tr.TLSClientConfig == nil || tr.TLSClientConfig.MinVersion < tls.VersionTLS12 {
-		t.Errorf("idle %d, proxy set %v, TLS %+v", tr.MaxIdleConnsPerHost, tr.Proxy != nil, tr.TLSClientConfig)
-	}
+// TestSTSIsTriedThrice, whatever the environment says: its quota is its own.
+func TestSTSIsTriedThrice(t *testing.T) {
+	t.Setenv("AWS_MAX_ATTEMPTS", "9")
+	t.Setenv("AWS_RETRY_MODE", "adaptive")
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account),
+			HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
+				asked++
+				return answer(r, 503, ""), nil
+			})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = s.Ambient(t.Context())
+		if outcome, _ := ratelimit.OutcomeOf(err); asked != 3 || outcome != ratelimit.Fault {
+			t.Errorf("%d attempts, %v: %v", asked, outcome, err)
+		}
+	})
 }

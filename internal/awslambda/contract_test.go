@@ -1,0 +1,145 @@
+package awslambda
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// realFunction names a function of the current AWS account, without a record on
+// $LATEST, that the contract may play with. It ends without a record.
+const realFunction = "EVENTINVOKE_TEST_REAL_FUNCTION"
+
+// TestContractSimulator holds the simulator to the contract below.
+func TestContractSimulator(t *testing.T) {
+	w := worldOf(t, awssim.Fleet(here.Account, here.Region, awssim.Function{Name: "orders", Aliases: []string{"live"}, Versions: []string{"1"}}))
+	contract(t, laneTo(t, w), "orders")
+}
+
+// TestContractAWS holds AWS to the same, so that the simulator cannot drift from
+// it unseen.
+func TestContractAWS(t *testing.T) {
+	function := os.Getenv(realFunction)
+	if function == "" {
+		t.Skip(realFunction + " is not set: name a function of the current account without an event invoke config to run this against AWS")
+	}
+	session, err := Open(t.Context(), Options{Run: "contract", Version: "test", Access: ReadWrite, Limiters: registryAt(t, ratelimit.Settings{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _, err := session.Ambient(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := session.Lanes(t.Context(), []desired.TargetFleet{{Target: at}})[0]
+	if opened.Err != nil {
+		t.Fatal(opened.Err)
+	}
+	contract(t, opened.Lane, function)
+}
+
+// contract is what reconcile relies on, one call a step.
+func contract(t *testing.T, lane *Lane, function string) {
+	ctx := t.Context()
+	reader, writer := NewReader(lane), NewWriter(lane)
+	name := desired.Name{Function: function, Qualifier: desired.Latest}
+	none := desired.Name{Function: function + "-is-not-there", Qualifier: desired.Latest}
+	noAlias := desired.Name{Function: function, Qualifier: "is-not-there"}
+	retries := desired.Config{MaximumRetryAttempts: desired.Some(1)}
+	itself := strings.TrimSuffix(desired.Key{Target: lane.Target(), Name: name}.ARN(), ":"+desired.Latest)
+
+	find := func() (reconcile.Record, bool) {
+		t.Helper()
+		page, err := reader.ListConfigs(ctx, function, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(page.Items, func(r reconcile.Record) bool { return r.Qualifier == desired.Latest })
+		if i < 0 {
+			return reconcile.Record{}, false
+		}
+		return page.Items[i], true
+	}
+	if r, found := find(); found {
+		t.Fatalf("%s has a record that this test would destroy: %+v", function, r)
+	}
+	t.Cleanup(func() { _ = writer.Delete(context.Background(), name) })
+
+	probes := []struct {
+		why  string
+		call func() error
+		want reconcile.Kind
+	}{
+		{"a Delete of nothing is done", func() error { return writer.Delete(ctx, name) }, 0},
+		{"even on a function that is not there", func() error { return writer.Delete(ctx, none) }, 0},
+		{"an Update never creates", func() error { _, err := writer.Update(ctx, name, retries); return err }, reconcile.KindRecordMissing},
+		{"List tells a missing function", func() error { _, err := reader.ListConfigs(ctx, none.Function, ""); return err }, reconcile.KindFunctionMissing},
+		{"so does Put", func() error { _, err := writer.Put(ctx, none, retries); return err }, reconcile.KindFunctionMissing},
+		{"Put says the same of a missing alias", func() error { _, err := writer.Put(ctx, noAlias, retries); return err }, reconcile.KindFunctionMissing},
+		{"a Put of nothing is invalid", func() error { _, err := writer.Put(ctx, name, desired.Config{}); return err }, reconcile.KindInvalid},
+		{"three retries are invalid", func() error {
+			_, err := writer.Put(ctx, name, desired.Config{MaximumRetryAttempts: desired.Some(3)})
+			return err
+		}, reconcile.KindInvalid},
+		{"a function cannot feed itself", func() error {
+			_, err := writer.Put(ctx, name, desired.Config{OnFailure: desired.Some(itself)})
+			return err
+		}, reconcile.KindRefused},
+		{"a marker of one's own making is invalid", func() error { _, err := reader.ListConfigs(ctx, function, "made-up"); return err }, reconcile.KindInvalid},
+		{"aliases can be listed", func() error { _, err := reader.ListAliases(ctx, function, ""); return err }, 0},
+		{"versions can be listed", func() error { _, err := reader.ListVersions(ctx, function, ""); return err }, 0},
+	}
+	for _, f := range probes {
+		if err := f.call(); (err == nil) != (f.want == 0) || reconcile.KindOf(err) != f.want {
+			t.Errorf("%s: %v (%v)", f.why, reconcile.KindOf(err), err)
+		}
+	}
+
+	settings := func(retries, age desired.Opt[int]) reconcile.Settings {
+		return reconcile.Settings{MaximumRetryAttempts: retries, MaximumEventAgeInSeconds: age}
+	}
+	var unset desired.Opt[int]
+	steps := []struct {
+		why  string
+		call func() (reconcile.Record, error)
+		want reconcile.Settings
+	}{
+		{"Put creates", func() (reconcile.Record, error) { return writer.Put(ctx, name, retries) }, settings(desired.Some(1), unset)},
+		{"Update leaves the rest alone", func() (reconcile.Record, error) {
+			return writer.Update(ctx, name, desired.Config{MaximumEventAgeInSeconds: desired.Some(60)})
+		}, settings(desired.Some(1), desired.Some(60))},
+		{"Update clears what is not there", func() (reconcile.Record, error) {
+			return writer.Update(ctx, name, desired.Config{OnSuccess: desired.Some(desired.NoDestination)})
+		}, settings(desired.Some(1), desired.Some(60))},
+		{"Put replaces the whole", func() (reconcile.Record, error) {
+			return writer.Put(ctx, name, desired.Config{MaximumEventAgeInSeconds: desired.Some(120)})
+		}, settings(unset, desired.Some(120))},
+	}
+	sameTime := cmpopts.IgnoreFields(reconcile.Record{}, "LastModified")
+	for _, s := range steps {
+		wrote, err := s.call()
+		want := reconcile.Record{Qualifier: desired.Latest, Settings: s.want}
+		if d := cmp.Diff(want, wrote, compareRecords, sameTime); err != nil || d != "" || wrote.LastModified.IsZero() {
+			t.Errorf("%s: %v\n%s", s.why, err, d)
+		}
+		if read, _ := find(); read != wrote {
+			t.Errorf("%s: wrote %+v, read %+v", s.why, wrote, read)
+		}
+	}
+	if err := writer.Delete(ctx, name); err != nil {
+		t.Error(err)
+	}
+	if r, found := find(); found {
+		t.Errorf("still there after Delete: %+v", r)
+	}
+}

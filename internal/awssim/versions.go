@@ -1,6 +1,9 @@
 package awssim
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // defaultListItems is the page of ListAliases when MaxItems is not given. AWS does
 // not document it.
@@ -22,12 +25,7 @@ func (w *World) listAliases(q *request) (any, *refusal) {
 		list = slices.DeleteFunc(list, func(a alias) bool { return a.version != v })
 	}
 	rank := func(a alias) string { return s.rank(f.name, "alias", a.name) }
-	slices.SortFunc(list, func(a, b alias) int {
-		if rank(a) < rank(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b alias) int { return strings.Compare(rank(a), rank(b)) })
 	p, no := w.page(q, len(list), size, func(i int) string { return rank(list[i]) })
 	if no != nil {
 		return nil, no

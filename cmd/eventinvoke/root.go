@@ -60,9 +60,10 @@ capitals, with _ for -. A flag beats the variable. AWS settings are the SDK's
 own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
 		Example: `  eventinvoke demo
   eventinvoke audit fleet.yaml`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		SuggestionsMinimumDistance: 2,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Args:                       knownVerb,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
 				return err
@@ -83,6 +84,17 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
 		root.AddCommand(v(a))
 	}
 	return root
+}
+
+// knownVerb refuses a word that is no verb, and says which one it may have been.
+func knownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("there is no verb %q; did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return fmt.Errorf("there is no verb %q; `eventinvoke --help` lists them", args[0])
 }
 
 // fromEnvironment sets every flag that was not given from its variable. A list

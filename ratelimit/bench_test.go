@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -9,10 +10,18 @@ import (
 )
 
 // fast is a limiter whose rate never is the bottleneck.
-func fast(b *testing.B) *Limiter {
+func fast(t testing.TB) *Limiter {
 	l := New(Settings{Quota: 1e9, Share: 1})
-	b.Cleanup(l.Close)
+	t.Cleanup(l.Close)
 	return l
+}
+
+func TestATokenCostsOneAllocation(t *testing.T) {
+	l := fast(t)
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(1000, func() { queued(ctx, l) }); n > 1 {
+		t.Errorf("%v allocations for a token that is waited for, want 1, the reservation", n)
+	}
 }
 
 // A token that is there at once.
@@ -32,8 +41,8 @@ func BenchmarkAcquire(b *testing.B) {
 // A token that has to be waited for, through the queue and the dispatcher.
 func BenchmarkAcquireQueued(b *testing.B) {
 	for _, waiters := range []int{1, 8, 1000} {
-		b.Run(map[int]string{1: "1", 8: "8", 1000: "1000"}[waiters], func(b *testing.B) {
-			l := newQueueing(b)
+		b.Run(strconv.Itoa(waiters), func(b *testing.B) {
+			l := fast(b)
 			ctx := b.Context()
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -45,7 +54,7 @@ func BenchmarkAcquireQueued(b *testing.B) {
 				}
 				all.Go(func() {
 					for range n {
-						l.queued(ctx)
+						queued(ctx, l)
 					}
 				})
 			}
@@ -54,12 +63,8 @@ func BenchmarkAcquireQueued(b *testing.B) {
 	}
 }
 
-// queueing is a limiter that takes every caller through its queue.
-type queueing struct{ *Limiter }
-
-func newQueueing(b *testing.B) queueing { return queueing{fast(b)} }
-
-func (l queueing) queued(ctx context.Context) {
+// queued takes a token as if others were waiting for one.
+func queued(ctx context.Context, l *Limiter) {
 	l.mu.Lock()
 	w := l.queue.push(Scan)
 	if w.index == 0 {
@@ -94,23 +99,18 @@ func BenchmarkSnapshot(b *testing.B) {
 // What Run costs for each job, token included.
 func BenchmarkRun(b *testing.B) {
 	l := fast(b)
+	ctx := b.Context()
+	one := &parker{settle: func() {}, call: func() error {
+		g, err := l.Acquire(ctx, Scan)
+		g.Done(OutcomeOf(err))
+		return err
+	}}
 	b.ReportAllocs()
-	one := &instant{l: l}
-	Run(b.Context(), l, Policy{}, func(yield func(Job) bool) {
+	Run(ctx, l, Policy{}, func(yield func(Job) bool) {
 		for range b.N {
-			if !yield(parkedOnce{one.parker(), new(bool)}) {
+			if !yield(parkedOnce{one, new(bool)}) {
 				return
 			}
 		}
 	})
-}
-
-type instant struct{ l *Limiter }
-
-func (i *instant) parker() *parker {
-	return &parker{call: func() error {
-		g, err := i.l.Acquire(context.Background(), Scan)
-		g.Done(OutcomeOf(err))
-		return err
-	}, settle: func() {}}
 }

@@ -107,19 +107,24 @@ func idealBeside(calls int, length time.Duration) time.Duration {
 }
 
 func TestAlone(t *testing.T) {
-	ideal := seconds(1500/13.5 + 0.85)
 	for _, tt := range []struct {
 		name   string
 		server func() quota
+		share  float64
 		why    string
 	}{
-		{"bucket of 2", bucketOf(2), "a small bucket shows any burst of ours"},
-		{"bucket of 15", bucketOf(15), "one second's worth, the likely shape"},
-		{"bucket of 45", bucketOf(45), "a large bucket"},
-		{"windows of a second", secondsOf15, "another way to enforce"},
+		{"bucket of 2", bucketOf(2), 0.9, "a small bucket shows any burst of ours"},
+		{"bucket of 15", bucketOf(15), 0.9, "one second's worth, the likely shape"},
+		{"bucket of 45", bucketOf(45), 0.9, "a large bucket"},
+		{"windows of a second", secondsOf15, 0.9, "another way to enforce"},
+		{"bucket of 2, share 0.95", bucketOf(2), 0.95, "close to the quota"},
+		{"windows of a second, share 0.95", secondsOf15, 0.95, "close to the quota"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := scenario{calls: 1500, server: tt.server, ideal: ideal, company: alone}.play(t)
+			r := scenario{
+				calls: 1500, server: tt.server, settings: Settings{Share: tt.share},
+				ideal: seconds(1500/(15*tt.share) + 0.85), company: alone,
+			}.play(t)
 			if r.efficiency < 0.999 || r.own != 0 || r.perCall != 1 {
 				t.Errorf("want efficiency 0.999, no refusal: %s", tt.why)
 			}

@@ -43,8 +43,7 @@ func (l *Limiter) serve(now time.Time) time.Duration {
 		} else if wait := l.reserve(now); wait > 0 {
 			return wait
 		}
-		l.pace.skip(earlier(l.paused, now)) // a pause teaches nothing
-		l.pace.grow(now)
+		l.learn(now)
 		w := l.queue.pop()
 		w.answer <- l.grant(w.priority, now)
 		l.retune(now)
@@ -54,6 +53,17 @@ func (l *Limiter) serve(now time.Time) time.Duration {
 		l.tally.idle(now, l.bucket.TokensAt(now))
 	}
 	return 0
+}
+
+// learn lets the rate grow for the time since the last token, since somebody
+// waited for this one. A pause and an outage teach nothing.
+func (l *Limiter) learn(now time.Time) {
+	l.pace.skip(earlier(l.paused, now))
+	if l.breaker.state == Closed {
+		l.pace.grow(now)
+	} else {
+		l.pace.skip(now)
+	}
 }
 
 // blocked tells whether a pause or the breaker holds everybody back, and for

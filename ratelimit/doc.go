@@ -1,8 +1,60 @@
 // Package ratelimit decides when to call, and when to call again, against a
-// quota that is shared with others.
+// quota that is shared with others who do not know of us.
 //
-// Calls come in as attempts that ask for a token ([Limiter.Acquire]), and as
-// jobs whose calls are repeated until they are settled ([Run]). Grants and
-// settled errors go out. The package knows nothing of AWS: whoever makes a call
-// classifies what came of it ([Mark], [Outcome]).
+// In come attempts that ask for a token ([Limiter.Acquire]), what came of them
+// ([Grant.Done]), and jobs whose calls are to be repeated until they are over
+// ([Run]). Out go grants, settled calls and figures ([Limiter.Snapshot],
+// [Meter]). The package knows nothing of AWS: whoever makes a call says what
+// came of it ([Mark], [Outcome]).
+//
+// # Promises
+//
+//   - Every attempt pays one token, repeats included. There is no opening burst.
+//   - The rate never exceeds quota times share. It halves when the quota
+//     refuses, climbs slowly while others are about, and quickly once they have
+//     gone. It grows only while somebody waits.
+//   - The highest priority goes first, within one token. A caller that leaves,
+//     and a change of rate, take effect with the next token.
+//   - A Retry-After holds back everybody on the quota. A server that fails five
+//     times in a row gets one call at a time until it answers one.
+//   - Every call of every job is settled exactly once, also when the run is
+//     stopped. The error then says whether it was attempted, and whether it may
+//     have been executed.
+//   - One goroutine per limiter, and one per worker of a run. What waits for
+//     another attempt holds no goroutine.
+//
+// It never prints, never sleeps where it cannot be cancelled, and never repeats
+// a call whose error nobody marked as worth repeating.
+//
+// # Measured
+//
+// In virtual time, against a modelled quota of 15 per second with a bucket of
+// 15, answers after 45 to 85 ms, and the default share of 0.9; go test -v
+// prints these figures. Efficiency is the ideal wall time over the real one.
+//
+//	alone, 1,500 calls           efficiency 0.9999, no refusal; also with a bucket
+//	                             of 2 or 45 and with one-second windows
+//	beside 6 calls/s, 3,000      efficiency 0.96, own refusals 0.3 %, the
+//	                             neighbour's 2 %, at most one operation of 720 lost
+//	the same, 30,000             efficiency 0.98, own refusals 0.14 %
+//	beside a Terraform-like one  efficiency 0.96; Terraform 43 s, alone 43 s
+//	12 console calls at once     none of them slowed, at 13 every 10 s neither
+//	3 own processes, share 1     0.97 of the quota, 2.3 % refused, Jain index 0.98
+//	5 own processes, share 1     1.00 of the quota, 4.3 % refused, Jain index 0.99
+//	outage of 60 s               14 or 15 calls wasted, efficiency 0.97 to 0.99
+//	subject busy for 90 s        6 tokens
+//
+// Against the wall clock, 12 s of calls each at a quota of 15, 150 and 1,500
+// with share 1, net of the slow start: efficiency 0.998, 0.991, 0.992. A token that is there costs 0.25 µs and no
+// allocation; one that is waited for 1.1 µs and one allocation; a job in Run
+// 1.5 µs; a waiting job 106 bytes.
+//
+// # Tried, and left out
+//
+// Remembering the throughput between two refusals, and climbing quickly up to
+// it, moved no figure beyond the noise. Taking the neighbour for gone after 20 s
+// instead of 10 lowers refusals by a quarter and costs 1.5 % of efficiency.
+//
+// A bucket as small as 2 costs efficiency beside a neighbour (0.78): its random
+// bursts are refused with us or without.
 package ratelimit

@@ -19,9 +19,11 @@ func (l *Limiter) grant(p Priority, now time.Time) Grant {
 
 // giveBack takes a grant whose caller left before it could learn of it.
 func (l *Limiter) giveBack(g Grant) {
+	now := time.Now()
+	l.release(now)
 	l.spare = true
 	l.tally.ungrant(g.priority)
-	l.breaker.report(Cancelled, g.probe, time.Now(), 0)
+	l.breaker.report(Cancelled, g.probe, now, 0)
 }
 
 // Done says what the attempt came to, and how long the server asked to wait (0:

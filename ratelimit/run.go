@@ -1,12 +1,9 @@
 package ratelimit
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"iter"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -239,40 +236,4 @@ func (r *runner) report() {
 	r.policy.Meter.set(r.limiter, Progress{
 		Settled: r.stats.Calls, InFlight: r.inFlight, Waiting: r.backlog.len(),
 	})
-}
-
-var errNoTime = errors.New("there is no time for it before the run's deadline")
-
-// abandon settles all that is left, in the order in which it came.
-func (r *runner) abandon() {
-	cause := context.Cause(r.ctx)
-	if cause == nil {
-		cause = errors.Join(errNoTime, context.DeadlineExceeded)
-	}
-	left := slices.Concat(r.backlog.ready.tasks, r.backlog.parked.tasks)
-	slices.SortFunc(left, func(a, b *task) int { return cmp.Compare(a.sequence, b.sequence) })
-	for _, t := range left {
-		r.drop(t, cause)
-	}
-	for !r.drained {
-		job, ok := r.pull()
-		if !ok {
-			return
-		}
-		r.stats.Jobs++
-		t := &task{job: job}
-		if _, ok = job.Next(); ok {
-			r.drop(t, cause)
-		}
-	}
-}
-
-// drop settles the task's call and all others of its job as not attempted.
-func (r *runner) drop(t *task, cause error) {
-	for more := true; more; _, more = t.job.Next() {
-		err := t.stopped(cause)
-		r.count(t, err)
-		t.job.Settle(err, t.effort())
-		*t = task{job: t.job}
-	}
 }

@@ -1,0 +1,158 @@
+package ratelimit
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// crowd is many callers that wait for a token, and when each got its one.
+type crowd struct {
+	all    sync.WaitGroup
+	mu     sync.Mutex
+	grants []time.Duration
+}
+
+func (c *crowd) join(ctx context.Context, l *Limiter, p Priority, start time.Time) {
+	c.all.Go(func() {
+		g, err := l.Acquire(ctx, p)
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.grants = append(c.grants, time.Since(start))
+		c.mu.Unlock()
+		g.Done(OK, 0)
+	})
+}
+
+// within counts the grants in a span of time.
+func (c *crowd) within(from, to time.Duration) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, at := range c.grants {
+		if from <= at && at < to {
+			n++
+		}
+	}
+	return n
+}
+
+func TestCancelledWaitersLeaveNoHole(t *testing.T) {
+	for _, every := range []int{2, 4, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 13.5)
+			start := time.Now()
+			leaving, leave := context.WithCancel(t.Context())
+			var c crowd
+			stay := 0
+			for i := range 1000 {
+				ctx := leaving
+				if i%every != 0 {
+					ctx, stay = t.Context(), stay+1
+				}
+				c.join(ctx, l, Scan, start)
+			}
+			time.Sleep(time.Second)
+			leave()
+			c.all.Wait()
+			ideal := float64(len(c.grants)) / 13.5
+			if efficiency := ideal / time.Since(start).Seconds(); efficiency < 0.999 {
+				t.Errorf("one of %d waiters left: efficiency %.4f, want 0.999", every, efficiency)
+			}
+			if len(c.grants) < stay {
+				t.Errorf("%d of %d waiters that stayed got a token", len(c.grants), stay)
+			}
+		})
+	}
+}
+
+// steadyLimiter is at its ceiling already, and its bucket is empty.
+func steadyLimiter(t *testing.T, ceiling float64) *Limiter {
+	l := New(Settings{Quota: ceiling, Share: 1})
+	t.Cleanup(l.Close)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.pace.rate = ceiling
+	l.retune(now)
+	l.bucket.AllowN(now, 1)
+	return l
+}
+
+func TestRateChangesReachEveryWaiter(t *testing.T) {
+	for _, waiters := range []int{1, 10, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 15)
+			ctx, cancel := contextFor(t, 60*time.Second)
+			defer cancel()
+			start := time.Now()
+			var c crowd
+			for range waiters {
+				c.all.Go(func() {
+					for ctx.Err() == nil {
+						g, err := l.Acquire(ctx, Scan)
+						if err != nil {
+							return
+						}
+						c.mu.Lock()
+						c.grants = append(c.grants, time.Since(start))
+						c.mu.Unlock()
+						g.Done(OK, 0)
+					}
+				})
+			}
+			setRate := func(rate float64) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				now := time.Now()
+				l.release(now)
+				l.pace.ceiling, l.pace.rate = rate, rate
+				l.retune(now)
+				l.rouse()
+			}
+			time.Sleep(20 * time.Second)
+			setRate(1.5)
+			time.Sleep(20 * time.Second)
+			setRate(15)
+			c.all.Wait()
+			for _, span := range []struct {
+				from, to time.Duration
+				want     int
+			}{{0, 20 * time.Second, 300}, {20 * time.Second, 40 * time.Second, 30}, {40 * time.Second, 60 * time.Second, 300}} {
+				if got := c.within(span.from, span.to); got < span.want-2 || got > span.want+2 {
+					t.Errorf("%d waiters: %d grants between %v and %v, want %d", waiters, got, span.from, span.to, span.want)
+				}
+			}
+		})
+	}
+}
+
+// A waiter may be cancelled at the very instant at which its token comes. The
+// token then goes to the next one, and is not counted twice.
+func TestTokenOfAWaiterThatLeavesIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 10)
+		start := time.Now()
+		var c crowd
+		for i := range 200 {
+			ctx, cancel := contextFor(t, time.Duration(i/2+1)*100*time.Millisecond)
+			defer cancel()
+			if i%2 == 0 {
+				ctx = t.Context()
+			}
+			c.join(ctx, l, Scan, start)
+		}
+		c.all.Wait()
+		s := l.Snapshot()
+		if s.Granted() != int64(len(c.grants)) || s.InFlight != 0 {
+			t.Errorf("%d tokens counted and %d in flight, when %d were used and all are done", s.Granted(), s.InFlight, len(c.grants))
+		}
+		if took, want := time.Since(start), seconds(float64(len(c.grants))/10); took > want+100*time.Millisecond {
+			t.Errorf("%d tokens took %v, want %v", len(c.grants), took, want)
+		}
+	})
+}

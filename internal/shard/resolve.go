@@ -1,0 +1,98 @@
+package shard
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Variables that name a shard. Kubernetes sets the index of an Indexed Job's
+// pod and does not say how many there are.
+const (
+	EnvIndex      = "EVENTINVOKE_SHARD_INDEX"
+	EnvCount      = "EVENTINVOKE_SHARD_COUNT"
+	EnvJobIndex   = "JOB_COMPLETION_INDEX"
+	EnvBatchIndex = "AWS_BATCH_JOB_ARRAY_INDEX"
+	EnvBatchSize  = "AWS_BATCH_JOB_ARRAY_SIZE"
+)
+
+// engines are the pairs of variables, strongest first, each with the way to
+// mend a missing count.
+var engines = []struct{ index, count, cure string }{
+	{EnvIndex, EnvCount, "set " + EnvCount + " to the number of shards"},
+	{EnvJobIndex, EnvCount, "Kubernetes does not provide it: set " + EnvCount + " to the Job's completions"},
+	{EnvBatchIndex, EnvBatchSize, "AWS Batch sets it for array jobs: pass it on, or set " + EnvIndex + " and " + EnvCount},
+}
+
+// Resolve finds the shard of this process: the flag I/N if it is given, else
+// the first pair of variables whose index is set, else Whole. An empty variable
+// counts as unset.
+//
+// An index without a count is an error, and so is a count without an index.
+func Resolve(flag string, getenv func(string) string) (Shard, error) {
+	if flag != "" {
+		return parseFlag(flag)
+	}
+	for _, e := range engines {
+		if getenv(e.index) == "" {
+			continue
+		}
+		if getenv(e.count) == "" {
+			return Shard{}, fmt.Errorf("%s is %q and %s is not set: an index without a count would make every process work on the whole fleet; %s",
+				e.index, getenv(e.index), e.count, e.cure)
+		}
+		index, err := number(e.index, getenv(e.index))
+		if err != nil {
+			return Shard{}, err
+		}
+		count, err := number(e.count, getenv(e.count))
+		if err != nil {
+			return Shard{}, err
+		}
+		return check(Shard{index, count}, e.index+" and "+e.count)
+	}
+	if count := getenv(EnvCount); count != "" {
+		return Shard{}, fmt.Errorf("%s is %q and nothing says which shard this is; set %s, or run as a Kubernetes Indexed Job", EnvCount, count, EnvIndex)
+	}
+	return Whole, nil
+}
+
+func parseFlag(flag string) (Shard, error) {
+	index, count, ok := strings.Cut(flag, "/")
+	if !ok {
+		return Shard{}, fmt.Errorf("--shard %q has no count: write I/N, such as 0/8 for the first of eight", flag)
+	}
+	i, err := number("the index of --shard", index)
+	if err != nil {
+		return Shard{}, err
+	}
+	n, err := number("the count of --shard", count)
+	if err != nil {
+		return Shard{}, err
+	}
+	return check(Shard{i, n}, "--shard")
+}
+
+func number(what, s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%s is %q: use a whole number from 0", what, s)
+	}
+	return int(n), nil
+}
+
+// maxCount keeps a slip of the pen from becoming a long loop. It is the largest
+// array of AWS Batch, and more than there are targets in any fleet.
+const maxCount = 10_000
+
+func check(s Shard, where string) (Shard, error) {
+	switch {
+	case s.Count < 1:
+		return Shard{}, fmt.Errorf("%s: there are 0 shards; use a count of at least 1", where)
+	case s.Count > maxCount:
+		return Shard{}, fmt.Errorf("%s: %d shards are too many; use at most %d, a target is never split", where, s.Count, maxCount)
+	case s.Index >= s.Count:
+		return Shard{}, fmt.Errorf("%s: there is no shard %d of %d; shards count from 0, so the last is %d/%d", where, s.Index, s.Count, s.Count-1, s.Count)
+	}
+	return s, nil
+}

@@ -99,7 +99,7 @@ var fileExplanations = []Explanation{
 	},
 	{
 		Code: codeTooManyAliases, Title: "aliases expand too far", Severity: Error,
-		Text: "The aliases of a file stand for more than a million values more than the file holds. A few lines of aliases of aliases " +
+		Text: "The aliases of a file stand for more than 200,000 values more than the file holds. A few lines of aliases of aliases " +
 			"can stand for billions, so the expansion is bounded.",
 	},
 	{

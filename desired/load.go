@@ -30,7 +30,7 @@ const (
 	// times their text. It is enough for 100,000 entries.
 	maxFileBytes = 16 << 20
 	// aliasAllowance is how many nodes aliases may add to what a file holds.
-	aliasAllowance = 1_000_000
+	aliasAllowance = 200_000
 )
 
 // Load reads fleet files: a file, a directory (every .yaml and .yml file below

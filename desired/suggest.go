@@ -2,15 +2,20 @@ package desired
 
 import "strings"
 
+// longestWord bounds what is compared: a long junk word means no key.
+const longestWord = 64
+
 // nearest is the candidate that a misspelt word most likely means, or "" when
 // none is near: at most a third of the letters may differ.
 func nearest(word string, candidates []string) string {
-	const longest = 64 // no key is longer; a long junk word is not worth a matrix
-	if len(word) > longest {
+	if len(word) > longestWord {
 		return ""
 	}
 	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
+		if len(c) > longestWord {
+			continue
+		}
 		if d := editDistance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
@@ -19,10 +24,12 @@ func nearest(word string, candidates []string) string {
 }
 
 // editDistance counts inserted, deleted, changed and swapped neighbouring
-// bytes (optimal string alignment): a swap is the commonest slip of all.
+// bytes (optimal string alignment): a swap is the commonest slip of all. The
+// words have at most longestWord bytes.
 func editDistance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
+	var rows [3][longestWord + 1]int
+	before, last, row := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
 		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {

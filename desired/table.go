@@ -153,17 +153,17 @@ func words[T any](key, doc string, rule textRule, to func(*T) *[]text) field[T] 
 	return field[T]{
 		key: key, doc: doc, shape: listShape{rule},
 		read: func(w *walker, n *yaml.Node, into *T) {
+			first := map[string]text{}
 			w.eachItem(n, key, func(n *yaml.Node) {
 				t, ok := w.text(n, "an item of "+key, rule)
 				if !ok {
 					return
 				}
-				for _, earlier := range *to(into) {
-					if earlier.value == t.value {
-						w.duplicateItem(n, key, earlier)
-						return
-					}
+				if earlier, twice := first[t.value]; twice {
+					w.duplicateItem(n, key, earlier)
+					return
 				}
+				first[t.value] = t
 				*to(into) = append(*to(into), t)
 			})
 		},

@@ -17,9 +17,9 @@
 //   - A Reader cannot write. Its client refuses every operation outside a list,
 //     once in the SDK's stack and once more in front of the HTTP client. A
 //     Writer's client knows the three writes and nothing else.
-//   - Answers are decoded here and not by the SDK, which takes a list that breaks
-//     off for a short one, and a missing or null list for an empty one: both
-//     would read as "this function has no records".
+//   - Answers are decoded here and not by the SDK, which takes a missing list, a
+//     null one and an empty body for an empty list: each would read as "this
+//     function has no records".
 //   - An answer about another account, region, function or qualifier, or with
 //     numbers that cannot be, is an error of that one call.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +109,48 @@ func TestInterrupt(t *testing.T) {
 			if s.Calls != 1 {
 				t.Errorf("counted %d calls for one request", s.Calls)
 			}
+		}
+	})
+}
+
+// TestCancelledWaiters: callers that give up while they wait cost nothing. The
+// others get every token, at the full pace.
+func TestCancelledWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		lane := laneAt(t, ratelimit.Settings{Quota: 10, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+			requests++
+			return answer(r, 200, `{"FunctionEventInvokeConfigs":[]}`), nil
+		}))
+		time.Sleep(time.Minute)
+		reader := NewReader(lane)
+		leaving, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		var served, cancelled atomic.Int64
+		start := time.Now()
+		for i := range 400 {
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = leaving
+			}
+			wg.Go(func() {
+				_, err := reader.ListConfigs(ctx, "orders", "")
+				if outcome, _ := ratelimit.OutcomeOf(err); outcome == ratelimit.Cancelled {
+					cancelled.Add(1)
+				} else if err == nil {
+					served.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		leave()
+		wg.Wait()
+		// 200 calls at 10 a second, and a slow start from 5.
+		if took := time.Since(start); took > 23*time.Second {
+			t.Errorf("200 calls took %v: those who left took tokens along", took)
+		}
+		if n := int(served.Load()); n != requests || n+int(cancelled.Load()) != 400 || n > 202 {
+			t.Errorf("%d served, %d cancelled, %d requests", n, cancelled.Load(), requests)
 		}
 	})
 }

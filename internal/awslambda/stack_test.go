@@ -3,6 +3,8 @@ package awslambda
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,14 +52,32 @@ func TestStackOrder(t *testing.T) {
 // TestOneTokenPerRequest: whatever the answer is, and whatever the environment
 // says about retries, one call is one request and one token.
 func TestOneTokenPerRequest(t *testing.T) {
-	hostile := map[string]string{
-		"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "10", "AWS_NEW_RETRIES_2026": "true",
-		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIA" + here.Account, "AWS_SECRET_ACCESS_KEY": "s",
-		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+	for why, retries := range map[string]map[string]string{
+		"by variables": {"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "10"},
+		"by a profile": {"AWS_CONFIG_FILE": hostileProfile(t)},
+	} {
+		t.Run(why, func(t *testing.T) {
+			noAmbient(t)
+			t.Setenv("AWS_NEW_RETRIES_2026", "true")
+			t.Setenv("AWS_ACCESS_KEY_ID", "AKIA"+here.Account)
+			t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
+			for k, v := range retries {
+				t.Setenv(k, v)
+			}
+			oneTokenPerRequest(t)
+		})
 	}
-	for k, v := range hostile {
-		t.Setenv(k, v)
+}
+
+func hostileProfile(t *testing.T) string {
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte("[default]\nretry_mode = adaptive\nmax_attempts = 10\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	return file
+}
+
+func oneTokenPerRequest(t *testing.T) {
 	for _, tt := range []struct {
 		status int
 		code   string
@@ -74,8 +94,8 @@ func TestOneTokenPerRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			lane := newLane(session.config, session.base, here, limiters)
-			if mode := session.config.RetryMode; mode != aws.RetryModeAdaptive {
-				t.Errorf("the environment did not arrive, the test proves nothing: %q", mode)
+			if c := session.config; c.RetryMode != aws.RetryModeAdaptive || c.RetryMaxAttempts != 10 {
+				t.Errorf("the environment did not arrive, the test proves nothing: %q, %d", c.RetryMode, c.RetryMaxAttempts)
 			}
 			const calls = 3
 			for range calls {

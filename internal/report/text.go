@@ -112,13 +112,13 @@ func (p *page) hint(indent int, hint string) {
 	}
 }
 
-// planLine is the stable last line of a plan. The five numbers always stand in
-// this order; others follow only where they are not zero.
+// planLine is the stable last line of a plan: the same five numbers in the same
+// order, so that scripts can look for it. Only a run that ended early adds a
+// sixth, since its numbers are not those of the whole fleet.
 func planLine(c reconcile.Counts) string {
 	line := listed(
 		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %d unreadable",
 			c.Creates, c.Modifies, c.Deletes, c.Ignored, c.Unreadable),
-		some(c.NotExamined, "not examined"),
-		some(c.MissingFunctions+c.MissingQualifiers, "missing"))
+		some(c.NotExamined, "not examined"))
 	return line + "."
 }

@@ -64,6 +64,9 @@ targets:
 functions:
   - { name: a, on_failure: none }
 `))
+	if !d.DeclaresTargets() {
+		t.Error("the file declares targets")
+	}
 	got, err := d.Targets(Target{Account: "999999999999", Region: "ap-southeast-1"})
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,33 @@ func TestStrictness(t *testing.T) {
 			`fleet.yaml:1:1: EI003 a fleet file is a list, not a mapping with version, targets, defaults, rules, functions, ignore, guard, undeclared, missing_functions; write a mapping with version, targets, defaults, rules, functions, ignore, guard, undeclared, missing_functions`},
 		{"a rate above the quota", "version: 1\ntargets:\n  - { name: a, account: \"111111111111\", regions: [us-east-1], rate_share: 1.5, quota: 0 }\n" + plainEntry,
 			"fleet.yaml:3:75: EI007 rate_share 1.5 is out of range; use 0.1 to 1\nfleet.yaml:3:87: EI007 quota 0 is out of range; use more than 0"},
+		{"a date, a truth value and a fraction where names are due", "version: 1\nfunctions:\n  - { name: 2024-01-02, on_failure: none }\n  - { name: true, on_failure: none }\n  - { name: 1.5, on_failure: none }\n",
+			"fleet.yaml:3:13: EI003 name 2024-01-02 is not quoted, and YAML reads it as a date; write \"2024-01-02\"\n" +
+				"fleet.yaml:4:13: EI003 name true is not quoted, and YAML reads it as a truth value; write \"true\"\n" +
+				"fleet.yaml:5:13: EI003 name 1.5 is not quoted, and YAML reads it as a number; write \"1.5\""},
+		{"tags that are empty, stand twice, or are numbers", "version: 1\nrules:\n  - match: { tags: { a: , b: \"1\", b: \"2\", 3: x, c: 4 } }\n    set: { on_failure: none }\n",
+			"fleet.yaml:3:22: EI005 a has no value; give it a value, or delete the key\n" +
+				"fleet.yaml:3:35: EI002 b is here twice, first at line 3; keep one of them\n" +
+				"fleet.yaml:3:43: EI003 a tag key 3 is not quoted, and YAML reads it as a number; write \"3\"\n" +
+				"fleet.yaml:3:52: EI003 the tag \"c\" 4 is not quoted, and YAML reads it as a number; write \"4\""},
+		{"a rule that sets nothing, without defaults that would", "version: 1\nrules:\n  - { name: idle, match: { functions: [\"*\"] } }\n  - match: { functions: [a] }\n" + plainEntry,
+			"fleet.yaml:3:5: EI019 the rule \"idle\" sets nothing; add set with a field, or delete the rule\n" +
+				"fleet.yaml:4:5: EI019 the rule rules[1] sets nothing; add set with a field, or delete the rule"},
+		{"settings where lists, mappings and words are due", "version: 1\nundeclared: [report]\nguard: { max_changes: [1], max_errors: -1 }\ntargets:\n  - { name: a, account: \"111111111111\", regions: us-east-1, quota: fast, rate_share: \"0.5\" }\nfunctions:\n  - { name: a, maximum_retry_attempts: [1] }\n  -\n",
+			"fleet.yaml:2:13: EI003 undeclared is a list, not report or delete; write report or delete\n" +
+				"fleet.yaml:3:23: EI003 max_changes is a list, not a number or a share; write a number or a share\n" +
+				"fleet.yaml:3:40: EI070 max_errors \"-1\" is neither a number nor a share; use a whole number such as 25, or a share such as 30%, from 0% to 100%\n" +
+				"fleet.yaml:5:50: EI003 regions is the text \"us-east-1\", not a list; write a list\n" +
+				"fleet.yaml:5:68: EI003 quota is the text \"fast\", not a number; write a number\n" +
+				"fleet.yaml:5:86: EI003 rate_share is the text \"0.5\", not a number; write a number\n" +
+				"fleet.yaml:7:40: EI003 maximum_retry_attempts is a list, not a number; write a number\n" +
+				"fleet.yaml:8:4: EI005 an item of functions is empty; fill it, or delete the line"},
+		{"an ARN whose region is of another partition", "version: 1\nfunctions:\n  - { name: \"arn:aws:lambda:cn-north-1:111111111111:function:f\", on_failure: none }\n",
+			"fleet.yaml:3:13: EI030 the region cn-north-1 is in the partition aws-cn, not aws; write the ARN with its own partition"},
+		{"a target with the label of another", "version: 1\ntargets:\n  - { name: a, account: \"111111111111\", regions: [us-east-1] }\n  - { name: a, account: \"222222222222\", regions: [us-east-1] }\n" + plainEntry,
+			"fleet.yaml:4:13: EI024 the label \"a\" is taken by the target at fleet.yaml:3:13; give each target its own label"},
+		{"a label where no targets are declared", "version: 1\nfunctions:\n  - { name: a, targets: [prod], on_failure: none }\n",
+			"fleet.yaml:3:26: EI025 no target is called \"prod\"; declare it under targets"},
 		{"a reference to nothing", entry("on_failure: *dlq"),
 			`fleet.yaml:1:1: EI009 the file is not YAML: unknown anchor 'dlq' referenced; check indentation, quotes and brackets around this line; nothing below was read`},
 	} {

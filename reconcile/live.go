@@ -55,6 +55,12 @@ type FunctionLive struct {
 	// NoQualifier lists declared qualifiers that exist neither as alias nor as
 	// version. Only those whose record would have to be created are looked up.
 	NoQualifier []string
+	// Orphans lists undeclared qualifiers that hold a record and exist neither
+	// as alias nor as version. Only a survey that looks for them fills it.
+	Orphans []string
+	// Aliased is set when the aliases were listed and there is one. Unset says
+	// nothing: most functions' aliases are never listed.
+	Aliased bool
 	// Err is why the function is Unreadable.
 	Err error
 	// QualifierErr is why aliases or versions could not be listed. Records are

@@ -37,6 +37,8 @@ const (
 	FindingFunctionMissing                     // declared, but no such function
 	FindingQualifierMissing                    // declared, but no such alias or version
 	FindingUndeclared                          // a record under a qualifier that nobody declared
+	FindingOrphan                              // the same, and the qualifier is neither alias nor version any more
+	FindingLatestOnly                          // the function has aliases, and only $LATEST is declared
 )
 
 // String is the kind as JSON output spells it.
@@ -52,6 +54,10 @@ func (k FindingKind) String() string {
 		return "qualifier_missing"
 	case FindingUndeclared:
 		return "undeclared"
+	case FindingOrphan:
+		return "orphan"
+	case FindingLatestOnly:
+		return "latest_only"
 	}
 	return "unknown"
 }
@@ -61,7 +67,7 @@ type Finding struct {
 	desired.Name
 	Kind    FindingKind
 	Origins *desired.Origins // nil when the record is undeclared
-	Record  *Settings        // the record, where Kind is FindingUndeclared
+	Record  *Settings        // the record, where Kind is FindingUndeclared or FindingOrphan
 	Err     error            // why, where Kind is FindingUnreadable
 }
 
@@ -79,6 +85,7 @@ type Finding struct {
 //	anything             function absent               finding
 //	anything             unreadable, not examined      finding
 //	nothing              record under the qualifier    finding, or delete where the fleet says so
+//	only $LATEST         function known to be aliased  finding, beside what the key itself is
 func NewPlan(fleet desired.Fleet, live Live) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(fleet.Targets))}
 	for i := range fleet.Targets {
@@ -108,6 +115,7 @@ func planTarget(want *desired.TargetFleet, have *TargetLive, undeclared desired.
 		}
 		if p.Err == nil && function != nil && function.State == Present {
 			p.placeUndeclared(function, entries, undeclared)
+			p.placeLatestOnly(function, entries)
 		}
 	}
 	return p
@@ -177,7 +185,11 @@ func (p *TargetPlan) placeUndeclared(function *FunctionLive, entries []desired.E
 			p.Changes = append(p.Changes, Change{Name: name, Action: Delete, Before: r.Settings, Modified: r.Modified})
 			continue
 		}
-		p.Findings = append(p.Findings, Finding{Name: name, Kind: FindingUndeclared, Record: r.Settings})
+		kind := FindingUndeclared
+		if slices.Contains(function.Orphans, r.Qualifier) {
+			kind = FindingOrphan
+		}
+		p.Findings = append(p.Findings, Finding{Name: name, Kind: kind, Record: r.Settings})
 	}
 	if len(p.Changes) > first {
 		// Changes of the one function, declared and undeclared, in one order.
@@ -216,7 +228,7 @@ type Counts struct {
 	Creates, Modifies, Deletes            int
 	Unreadable, NotExamined               int
 	MissingFunctions, MissingQualifiers   int
-	Undeclared                            int
+	Undeclared, Orphans, LatestOnly       int
 	UnreadableTargets, TargetsWithChanges int
 }
 
@@ -248,6 +260,10 @@ func (p *TargetPlan) Counts() Counts {
 			c.MissingQualifiers++
 		case FindingUndeclared:
 			c.Undeclared++
+		case FindingOrphan:
+			c.Orphans++
+		case FindingLatestOnly:
+			c.LatestOnly++
 		}
 	}
 	if p.Err != nil {
@@ -276,6 +292,8 @@ func (p *Plan) Counts() Counts {
 		sum.MissingFunctions += c.MissingFunctions
 		sum.MissingQualifiers += c.MissingQualifiers
 		sum.Undeclared += c.Undeclared
+		sum.Orphans += c.Orphans
+		sum.LatestOnly += c.LatestOnly
 		sum.UnreadableTargets += c.UnreadableTargets
 		sum.TargetsWithChanges += c.TargetsWithChanges
 	}

@@ -95,9 +95,9 @@ func TestNewPlan(t *testing.T) {
 			live: Live{Targets: []TargetLive{{Target: home, Stopped: ErrErrorBudget, Functions: []FunctionLive{
 				present("f"), {Function: "g", State: Unreadable, Err: errAsked}, {Function: "h"}}}}},
 			plan: []string{"unreadable f: too many calls failed", "unreadable g: access denied", "unreadable h: too many calls failed"}},
-		{why: "a record under a qualifier that nobody declared is shown", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f", rec("old", Settings{}))), plan: []string{"undeclared f:old"}, sync: 1},
-		{why: "unless an ignore rule took it out", live: holds(present("f", rec("old", Settings{}))), sync: 1,
-			fleet: desired.Fleet{Targets: []desired.TargetFleet{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "old")}}}}}},
+		{why: "a record under a qualifier that nobody declared is shown", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f", rec("7", Settings{}))), plan: []string{"undeclared f:7"}, sync: 1},
+		{why: "unless an ignore rule took it out", live: holds(present("f", rec("7", Settings{}))), sync: 1,
+			fleet: desired.Fleet{Targets: []desired.TargetFleet{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "7")}}}}}},
 	} {
 		plan := NewPlan(row.fleet, row.live)
 		if got := lines(&plan); !cmp.Equal(got, row.plan) {

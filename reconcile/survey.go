@@ -29,7 +29,7 @@ type ReadLane struct {
 // failure stays within its function. A target whose failures pass the guard's
 // error limit stops taking work. When ctx ends, calls in flight are finished
 // and the rest is NotExamined.
-func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]ReadLane, observe Observer) Live {
+func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]ReadLane, observe Observer, options ...SurveyOption) Live {
 	live := Live{Targets: make([]TargetLive, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
 	var wg sync.WaitGroup
@@ -38,14 +38,14 @@ func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]R
 	}
 	for i := range fleet.Targets {
 		wg.Go(func() {
-			live.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], lanes[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress)
+			live.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], lanes[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress, options)
 		})
 	}
 	wg.Wait()
 	return live
 }
 
-func surveyTarget(ctx context.Context, target *desired.TargetFleet, lane ReadLane, limit desired.Limit, progress *progress) TargetLive {
+func surveyTarget(ctx context.Context, target *desired.TargetFleet, lane ReadLane, limit desired.Limit, progress *progress, options []SurveyOption) TargetLive {
 	out := TargetLive{Target: target.Target, Err: lane.Err}
 	if lane.Err == nil && lane.Reader == nil {
 		out.Err = fmt.Errorf("target %s: no way to read it was given", target.Target)
@@ -67,6 +67,7 @@ func surveyTarget(ctx context.Context, target *desired.TargetFleet, lane ReadLan
 			job := &surveyJob{
 				reader: lane.Reader, shared: shared, budget: budget, progress: progress,
 				target: target.Target, entries: group, live: &out.Functions[i],
+				orphans: slices.Contains(options, LookForOrphans),
 			}
 			if !yield(job) {
 				return
@@ -155,6 +156,7 @@ type surveyJob struct {
 	target   desired.Target
 	entries  []desired.Entry // of this function
 	live     *FunctionLive
+	orphans  bool // asked to look for them
 
 	step    surveyStep
 	marks   markers      // of this step's listing
@@ -204,8 +206,11 @@ func (j *surveyJob) Settle(err error, _ ratelimit.Effort) {
 		j.budget.spend()
 	default:
 		// The records are known; only the existence of a qualifier is not.
+		// Nothing waits for the answer where it was asked about orphans alone.
 		j.live.State, j.live.QualifierErr = Present, err
-		j.budget.spend()
+		if j.pending(isAlias) || j.pending(isVersion) {
+			j.budget.spend()
+		}
 	}
 	j.finish()
 }
@@ -233,6 +238,7 @@ func (j *surveyJob) take() error {
 		j.live.State = Present
 	} else {
 		j.noteAbsent()
+		j.noteOrphans()
 	}
 	j.step = j.following()
 	if j.step == stepDone {
@@ -255,59 +261,9 @@ func (j *surveyJob) add(r Record) {
 	j.live.Records = append(j.live.Records, lr)
 }
 
-// following is the step after the current one.
-func (j *surveyJob) following() surveyStep {
-	if j.step == stepConfigs && j.pending(isAlias) {
-		j.exists = map[string]bool{}
-		return stepAliases
-	}
-	if j.step <= stepAliases && j.pending(isVersion) {
-		if j.exists == nil {
-			j.exists = map[string]bool{}
-		}
-		return stepVersions
-	}
-	return stepDone
-}
-
-// pending reports whether a record would be created under a qualifier of a kind.
-func (j *surveyJob) pending(kind func(string) bool) bool {
-	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
-		return kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier))
-	})
-}
-
-// noteAbsent records which of the looked-up qualifiers do not exist.
-func (j *surveyJob) noteAbsent() {
-	kind := isAlias
-	if j.step == stepVersions {
-		kind = isVersion
-	}
-	for _, e := range j.entries {
-		if kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
-			j.live.NoQualifier = append(j.live.NoQualifier, e.Qualifier)
-		}
-	}
-}
-
 func (j *surveyJob) finish() {
 	j.step = stepDone
 	j.progress.done(j.target, nil)
-}
-
-// isVersion reports whether a qualifier is a published version's number; AWS
-// does not allow an alias of digits only.
-func isVersion(qualifier string) bool {
-	for _, r := range qualifier {
-		if r < '0' || r > '9' {
-			return false
-		}
-	}
-	return qualifier != ""
-}
-
-func isAlias(qualifier string) bool {
-	return qualifier != desired.Latest && !isVersion(qualifier)
 }
 
 // isCancelled reports whether a call did not happen or was cut short because

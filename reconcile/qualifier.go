@@ -1,0 +1,117 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// SurveyOption asks a survey for more than the comparison needs.
+type SurveyOption uint8
+
+// LookForOrphans asks whether the qualifiers of undeclared records still exist.
+// A function that has such a record under an alias costs one ListAliases, and
+// one under a version one ListVersionsByFunction; all others cost nothing. A
+// refusal of these calls is no failure of the survey: the record stays undeclared.
+const LookForOrphans SurveyOption = 1
+
+// isVersion reports whether a qualifier is a published version's number; AWS
+// does not allow an alias of digits only.
+func isVersion(qualifier string) bool {
+	for _, r := range qualifier {
+		if r < '0' || r > '9' {
+			return false
+		}
+	}
+	return qualifier != ""
+}
+
+// latestPublished is a version that Lambda keeps by itself. No listing shows it.
+const latestPublished = "$LATEST.PUBLISHED"
+
+func isAlias(qualifier string) bool {
+	return qualifier != desired.Latest && qualifier != latestPublished && !isVersion(qualifier)
+}
+
+// following is the step after the current one.
+func (j *surveyJob) following() surveyStep {
+	if j.step == stepConfigs && j.asksFor(isAlias) {
+		j.exists = map[string]bool{}
+		return stepAliases
+	}
+	if j.step <= stepAliases && j.asksFor(isVersion) {
+		if j.exists == nil {
+			j.exists = map[string]bool{}
+		}
+		return stepVersions
+	}
+	return stepDone
+}
+
+// asksFor reports whether it must be known which qualifiers of a kind exist.
+func (j *surveyJob) asksFor(kind func(string) bool) bool {
+	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.live.Records, func(r LiveRecord) bool {
+		return kind(r.Qualifier) && !j.declared(r.Qualifier)
+	}))
+}
+
+func (j *surveyJob) declared(qualifier string) bool {
+	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == qualifier })
+}
+
+// pending reports whether a record would be created under a qualifier of a kind.
+func (j *surveyJob) pending(kind func(string) bool) bool {
+	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
+		return kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier))
+	})
+}
+
+// kind is what the current step lists.
+func (j *surveyJob) kind() func(string) bool {
+	if j.step == stepVersions {
+		return isVersion
+	}
+	return isAlias
+}
+
+// noteAbsent records which of the looked-up qualifiers do not exist.
+func (j *surveyJob) noteAbsent() {
+	kind := j.kind()
+	for _, e := range j.entries {
+		if kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
+			j.live.NoQualifier = append(j.live.NoQualifier, e.Qualifier)
+		}
+	}
+}
+
+// noteOrphans records which undeclared records have lost their qualifier, and
+// whether the function has aliases.
+func (j *surveyJob) noteOrphans() {
+	if j.step == stepAliases {
+		j.live.Aliased = len(j.exists) > 0
+	}
+	if !j.orphans {
+		return
+	}
+	kind := j.kind()
+	for _, r := range j.live.Records {
+		if kind(r.Qualifier) && !j.declared(r.Qualifier) && !j.exists[r.Qualifier] {
+			j.live.Orphans = append(j.live.Orphans, r.Qualifier)
+		}
+	}
+}
+
+// placeLatestOnly finds the classic mistake: callers use an alias, and settings
+// do not carry over from $LATEST to it. It costs no call of its own, so a
+// function whose aliases hold no record and were not listed is not found out.
+func (p *TargetPlan) placeLatestOnly(function *FunctionLive, entries []desired.Entry) {
+	if len(entries) != 1 || entries[0].Qualifier != desired.Latest || entries[0].Remove {
+		return
+	}
+	aliased := function.Aliased || slices.ContainsFunc(function.Records, func(r LiveRecord) bool {
+		return isAlias(r.Qualifier) && !slices.Contains(function.Orphans, r.Qualifier)
+	})
+	if aliased {
+		p.Findings = append(p.Findings, Finding{Name: entries[0].Name, Kind: FindingLatestOnly, Origins: entries[0].Origins})
+	}
+}

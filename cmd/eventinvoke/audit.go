@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func newAudit(a *app) *cobra.Command {
@@ -31,7 +33,7 @@ func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readO
 		return err
 	}
 	defer p.close()
-	p.survey()
+	p.survey(reconcile.LookForOrphans)
 	if err := p.report(); err != nil {
 		return err
 	}

@@ -88,8 +88,8 @@ func (p *pass) prepare(args []string, access access) (err error) {
 }
 
 // survey reads AWS and makes the plan.
-func (p *pass) survey() {
-	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe)
+func (p *pass) survey(options ...reconcile.SurveyOption) {
+	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe, options...)
 	p.surveyed = time.Now()
 	p.plan = reconcile.NewPlan(p.fleet, live)
 	p.guard = reconcile.Guard{Guard: p.fleet.Guard}.Lines(&p.plan)

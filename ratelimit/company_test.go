@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,7 +76,14 @@ func (s scenario) once(t *testing.T, seed uint64) result {
 		r.theirs = them.ratio()
 		r.failed, r.slow = float64(n.failed), float64(n.slow)/float64(n.ops)
 	}
-	if granted := l.Snapshot().Granted(); granted != int64(us.requests) {
+	snapshot := l.Snapshot()
+	if got, want := snapshot.Efficiency(), float64(us.requests)/(snapshot.Ceiling*stats.Elapsed.Seconds()); math.Abs(got-want) > 0.01 {
+		t.Errorf("the limiter says that its efficiency is %.3f, and it is %.3f", got, want)
+	}
+	if snapshot.Throttled != int64(us.throttled) || snapshot.Unused > 5 {
+		t.Errorf("%d refused, and %+v", us.throttled, snapshot)
+	}
+	if granted := snapshot.Granted(); granted != int64(us.requests) {
 		t.Errorf("%d tokens for %d requests: every attempt pays one", granted, us.requests)
 	}
 	return r
@@ -165,10 +173,10 @@ func TestBesideASteadyNeighbour(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.scenario
-			s.attempts = 3
+			s.attempts, s.seeds = 3, 12
 			s.company = steady(2 * time.Minute)
 			if s.calls > 10000 {
-				s.company = steady(10 * time.Minute)
+				s.company, s.seeds = steady(10*time.Minute), 3
 			}
 			r := s.play(t)
 			if r.efficiency < tt.efficiency || r.own > tt.own || r.theirs > tt.theirs || r.failed > tt.failed {

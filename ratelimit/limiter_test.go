@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -134,6 +135,77 @@ func TestAcquireFailsAtOnceWhenTheDeadlineCannotBeMet(t *testing.T) {
 		leave()
 		c.all.Wait()
 	})
+}
+
+func TestNobodyWaitsForATokenThatCannotComeInTime(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		trouble func(l *Limiter)
+		why     string
+	}{
+		{"pause", func(l *Limiter) { outcomes(t, l, 1, Throttled, 30*time.Second) }, "the server asked for 30 s"},
+		{"breaker", func(l *Limiter) {
+			outcomes(t, l, faultsToBreak, Fault, 0)
+			l.breaker.until = time.Now().Add(30 * time.Second)
+		}, "the breaker is open for 30 s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := steadyLimiter(t, 10)
+				tt.trouble(l)
+				if left := l.forecast(10, time.Now()); left < 31*time.Second || left > 33*time.Second {
+					t.Errorf("ten tokens are said to take %v: %s", left, tt.why)
+				}
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				if _, err := l.Acquire(ctx, Probe); err == nil || time.Since(start) != 0 {
+					t.Errorf("with 20 s left: %v after %v, want an error at once: %s", err, time.Since(start), tt.why)
+				}
+				later, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+				defer cancel()
+				if g, err := l.Acquire(later, Probe); err != nil {
+					t.Errorf("with 40 s left: %v", err)
+				} else {
+					g.Done(OK, 0)
+				}
+			})
+		})
+	}
+}
+
+// outcomes makes n attempts that end alike.
+func outcomes(t *testing.T, l *Limiter, n int, o Outcome, retryAfter time.Duration) {
+	for range n {
+		g, err := l.Acquire(context.Background(), Scan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Done(o, retryAfter)
+	}
+}
+
+func TestAcquireOnACancelledContextTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Settings{})
+		defer l.Close()
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := l.Acquire(ctx, Write)
+		if o, _ := OutcomeOf(err); o != Cancelled || l.Snapshot().Granted() != 0 {
+			t.Errorf("%v, %d tokens: want a cancelled error, and none", err, l.Snapshot().Granted())
+		}
+	})
+}
+
+func TestNewRefusesSettingsThatValidateRefuses(t *testing.T) {
+	defer func() {
+		if text := fmt.Sprint(recover()); !strings.Contains(text, "rate share 90") {
+			t.Errorf("panicked with %q, want what is wrong", text)
+		}
+	}()
+	New(Settings{Share: 90}).Close()
 }
 
 func TestCloseFreesWaiters(t *testing.T) {

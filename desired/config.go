@@ -20,10 +20,10 @@ const NoDestination = ""
 // Config is what one event invoke config should say. An unset field is left as
 // AWS holds it. Config is comparable, so equal configs can be shared.
 type Config struct {
-	MaximumRetryAttempts     Opt[int]
-	MaximumEventAgeInSeconds Opt[int]
-	OnSuccess                Opt[string] // an ARN, or NoDestination
-	OnFailure                Opt[string] // an ARN, or NoDestination
+	MaximumRetryAttempts     Opt[int]    `json:"maximum_retry_attempts"`
+	MaximumEventAgeInSeconds Opt[int]    `json:"maximum_event_age_in_seconds"`
+	OnSuccess                Opt[string] `json:"on_success"` // an ARN, or NoDestination
+	OnFailure                Opt[string] `json:"on_failure"` // an ARN, or NoDestination
 }
 
 // IsZero reports whether no field is managed.

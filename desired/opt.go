@@ -1,6 +1,10 @@
 package desired
 
-import "fmt"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
 
 // Opt is a value that may be unset. Zero retries is a real setting, so the zero
 // value of T cannot stand for "leave this alone". Unlike a pointer, an Opt is
@@ -33,4 +37,22 @@ func (o Opt[T]) String() string {
 		return "unset"
 	}
 	return fmt.Sprint(o.value)
+}
+
+// MarshalJSON is the value, or null when unset.
+func (o Opt[T]) MarshalJSON() ([]byte, error) {
+	if !o.set {
+		return []byte("null"), nil
+	}
+	return json.Marshal(o.value)
+}
+
+// UnmarshalJSON takes null for unset.
+func (o *Opt[T]) UnmarshalJSON(data []byte) error {
+	if bytes.Equal(data, []byte("null")) {
+		*o = Opt[T]{}
+		return nil
+	}
+	o.set = true
+	return json.Unmarshal(data, &o.value)
 }

@@ -109,7 +109,7 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 		j.intended = true
 	}
 	switch c.Action {
-	case Create:
+	case Create, Restore:
 		j.got, err = j.writer.Put(ctx, c.Name, c.Request())
 	case Modify:
 		j.got, err = j.writer.Update(ctx, c.Name, c.Request())
@@ -173,7 +173,7 @@ func (j *applyJob) verify(r *Result) {
 
 func operation(a Action) string {
 	switch a {
-	case Create:
+	case Create, Restore:
 		return "PutFunctionEventInvokeConfig"
 	case Modify:
 		return "UpdateFunctionEventInvokeConfig"

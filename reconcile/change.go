@@ -13,6 +13,7 @@ const (
 	Create         // Put: no record was seen
 	Modify         // Update: with only the fields that differ
 	Delete         // Delete
+	Restore        // Put: the whole record as Want says, fields left unset included
 )
 
 // String is the action as JSON output spells it.
@@ -24,6 +25,8 @@ func (a Action) String() string {
 		return "change"
 	case Delete:
 		return "delete"
+	case Restore:
+		return "restore"
 	}
 	return "none"
 }
@@ -35,13 +38,13 @@ type Change struct {
 	desired.Name
 	Action   Action
 	Want     *desired.Config  // every managed field; nil when the record is undeclared
-	Before   *Settings        // nil exactly when Action is Create
+	Before   *Settings        // nil when there is no record, as for every Create
 	Modified int64            // LastModified of the before-image, Unix milliseconds
 	Origins  *desired.Origins // nil when the record is undeclared
 }
 
 // Request is what the write sends: all managed fields for a Create, only the
-// differing ones for a Modify, nothing for a Delete.
+// differing ones for a Modify, the whole record for a Restore, nothing for a Delete.
 //
 // A Create leaves out the destinations that are to be empty, which is what a
 // new record has anyway.
@@ -58,8 +61,25 @@ func (c *Change) Request() desired.Config {
 		return request
 	case Modify:
 		return Differing(*c.Want, *c.Before)
+	case Restore:
+		return *c.Want
 	}
 	return desired.Config{}
+}
+
+// After is the record that the write leaves when nobody else writes: nil for a
+// Delete. It is what AWS's merge rules make of the request.
+func (c *Change) After() *Settings {
+	var after Settings
+	switch c.Action {
+	case Delete:
+		return nil
+	case Modify:
+		after = c.Before.with(c.Request())
+	default:
+		after = Settings{}.with(c.Request())
+	}
+	return &after
 }
 
 // FieldChange is one field of a change as a person reads it.
@@ -71,22 +91,24 @@ type FieldChange struct {
 }
 
 // Fields lists what the change does to each field that it touches, in output
-// order: for a Create the fields that are sent, for a Delete the fields that are lost.
+// order: for a Create the fields that are sent, for a Delete the fields that are
+// lost, for a Restore those that come out differently.
 func (c *Change) Fields() []FieldChange {
 	var before, after Settings
 	if c.Before != nil {
 		before = *c.Before
 	}
-	touched := c.Request()
-	switch c.Action {
-	case Delete:
-		touched = before.asConfig()
-	default:
-		after = before.with(touched)
+	if a := c.After(); a != nil {
+		after = *a
 	}
+	request := c.Request()
 	var rows []FieldChange
 	for _, field := range desired.Fields() {
-		if !isSet(touched, field) {
+		touched := isSet(request, field)
+		if c.Action == Delete || c.Action == Restore {
+			touched = before.Value(field) != after.Value(field)
+		}
+		if !touched {
 			continue
 		}
 		row := FieldChange{Field: field, Before: before.Value(field), After: after.Value(field)}

@@ -12,10 +12,10 @@ import (
 // Settings is comparable, and it is a different type from desired.Config so
 // that want and have cannot be swapped.
 type Settings struct {
-	MaximumRetryAttempts     desired.Opt[int] // unset: Lambda acts as with 2
-	MaximumEventAgeInSeconds desired.Opt[int] // unset: Lambda acts as with 21600
-	OnSuccess                string           // an ARN; "" is none
-	OnFailure                string           // an ARN; "" is none
+	MaximumRetryAttempts     desired.Opt[int] `json:"maximum_retry_attempts"`       // unset: Lambda acts as with 2
+	MaximumEventAgeInSeconds desired.Opt[int] `json:"maximum_event_age_in_seconds"` // unset: Lambda acts as with 21600
+	OnSuccess                string           `json:"on_success"`                   // an ARN; "" is none
+	OnFailure                string           `json:"on_failure"`                   // an ARN; "" is none
 }
 
 // Record is one event invoke config as AWS holds it.

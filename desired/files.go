@@ -41,7 +41,10 @@ func findFiles(fsys fs.FS, paths []string, out *collector) []string {
 }
 
 func expandPath(fsys fs.FS, p string) ([]string, error) {
-	p = path.Clean(strings.ReplaceAll(p, `\`, `/`))
+	if p == "" {
+		return nil, nil // not the working directory, as path.Clean would have it: a variable was unset
+	}
+	p = path.Clean(p)
 	info, err := fs.Stat(fsys, p)
 	switch {
 	case err == nil && info.IsDir():

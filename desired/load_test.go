@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,6 +85,8 @@ func TestStrictness(t *testing.T) {
 			"fleet.yaml:3:13: EI030 the region cn-north-1 is in the partition aws-cn, not aws; write the ARN with its own partition"},
 		{"a target with the label of another", "version: 1\ntargets:\n  - { name: a, account: \"111111111111\", regions: [us-east-1] }\n  - { name: a, account: \"222222222222\", regions: [us-east-1] }\n" + plainEntry,
 			"fleet.yaml:4:13: EI024 the label \"a\" is taken by the target at fleet.yaml:3:13; give each target its own label"},
+		{"an unknown label is told once, not as an ARN out of place too", "version: 1\ntargets:\n  - { name: a, account: \"111111111111\", regions: [us-east-1] }\nfunctions:\n  - { name: \"222222222222:function:f\", targets: [bb], on_failure: none }\n",
+			"fleet.yaml:5:50: EI025 no target is called \"bb\"; use a"},
 		{"a label where no targets are declared", "version: 1\nfunctions:\n  - { name: a, targets: [prod], on_failure: none }\n",
 			"fleet.yaml:3:26: EI025 no target is called \"prod\"; declare it under targets"},
 		{"a reference to nothing", entry("on_failure: *dlq"),
@@ -156,6 +159,9 @@ func TestWhichFilesAreRead(t *testing.T) {
 	}
 	if _, err := Load(fsys); err == nil {
 		t.Error("no path at all was accepted")
+	}
+	if _, err := Load(fsys, ""); err == nil || !strings.Contains(err.Error(), codeNoSuchPath) {
+		t.Errorf("an empty path, as an unset variable gives: %v", err)
 	}
 }
 
@@ -247,5 +253,25 @@ func TestHostileInput(t *testing.T) {
 				t.Errorf("%d MB are held", used>>20)
 			}
 		})
+	}
+}
+
+// refusing is a file system in which one file may not be read.
+type refusing struct{ fs.FS }
+
+func (r refusing) Open(name string) (fs.File, error) {
+	if name == "secret.yaml" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return r.FS.Open(name)
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	fsys := refusing{files("a.yaml", "version: 1\n"+plainEntry, "secret.yaml", "")}
+	for _, path := range []string{".", "secret.yaml"} {
+		_, err := Load(fsys, path)
+		if want := "secret.yaml:1:1: EI012 cannot be read: permission denied; check the path and its permissions"; err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", path, err, want)
+		}
 	}
 }

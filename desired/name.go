@@ -13,9 +13,6 @@ type nameParts struct {
 	function, qualifier        string
 }
 
-// pinned reports whether the spelling says where the function lives.
-func (n nameParts) pinned() bool { return n.account != "" || n.region != "" }
-
 // in reports whether the parts that were given agree with a target.
 func (n nameParts) in(t Target) bool {
 	return (n.account == "" || n.account == t.Account) &&

@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // LoadFiles is Load for the files of the operating system: absolute paths and
@@ -14,7 +15,11 @@ func LoadFiles(paths ...string) (*Document, error) {
 
 // LoadFiles is Load for the files of the operating system.
 func (l Loader) LoadFiles(paths ...string) (*Document, error) {
-	return l.Load(osFiles{}, paths...)
+	slashed := make([]string, len(paths))
+	for i, p := range paths {
+		slashed[i] = filepath.ToSlash(p)
+	}
+	return l.Load(osFiles{}, slashed...)
 }
 
 // osFiles is the whole file system as one tree. Unlike os.DirFS it takes any

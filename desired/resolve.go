@@ -154,19 +154,24 @@ func (r *resolver) run() {
 // place puts an exact entry into the targets it lives in.
 func (r *resolver) place(f *functionDecl) {
 	name := Name{f.name.function, f.name.qualifier}
-	placed := false
+	placed, labelled := false, false
 	for _, s := range r.scopes {
-		if covers(f.targets, s.fleet.Label) && f.name.in(s.fleet.Target) {
+		if !covers(f.targets, s.fleet.Label) {
+			continue
+		}
+		labelled = true
+		if f.name.in(s.fleet.Target) {
 			s.exact = append(s.exact, exactEntry{name, f})
 			placed = true
 		}
 	}
 	switch {
 	case placed:
+	case !labelled: // no target has the label, which is a problem of its own
 	case r.open:
 		s := r.addScope(TargetFleet{Target: Target{f.name.account, f.name.region}})
 		s.exact = append(s.exact, exactEntry{name, f})
-	case f.name.pinned():
+	default: // only an ARN can fail to be in a target
 		r.out.add(Problem{
 			Pos: f.file.pos(f.writtenName.place), Code: codeNotATarget,
 			Message: fmt.Sprintf("%s is not in a declared target%s", shorten(f.writtenName.value), r.among(f)),

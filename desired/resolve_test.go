@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 // lines writes a fleet as one line a key: what a table can hold and a person
@@ -301,27 +300,4 @@ func TestLongLoops(t *testing.T) {
 	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].Message, "f00000 → f00001 → f00002 → f00003 → f00004 → f00005 → 4994 more → f00000") {
 		t.Errorf("%v", f.Warnings)
 	}
-}
-
-// The same input gives the same fleet, whatever order maps and lists come in.
-func TestResolveIsDeterministic(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		d := drawDocument(t)
-		names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", "x-1", "x-2"}), 1, 5).Draw(t, "found")
-		forward, backward := TargetInventory{Functions: names}, TargetInventory{Functions: slices.Clone(names)}
-		slices.Reverse(backward.Functions)
-		f, errF := d.Resolve(Target{}, Inventory{east: forward, west: forward}, Selection{})
-		g, errG := d.Resolve(Target{}, Inventory{east: backward, west: backward}, Selection{})
-		if fmt.Sprint(errF) != fmt.Sprint(errG) {
-			t.Fatalf("%v\n%v", errF, errG)
-		}
-		if diff := cmp.Diff(lines(f), lines(g)); diff != "" {
-			t.Fatal(diff)
-		}
-		for _, target := range f.Targets {
-			if !slices.IsSortedFunc(target.Entries, func(a, b Entry) int { return a.Name.Compare(b.Name) }) {
-				t.Fatalf("not sorted: %v", lines(f))
-			}
-		}
-	})
 }

@@ -1,0 +1,48 @@
+package events
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+func TestABatchAnswersMessageByMessage(t *testing.T) {
+	data, err := os.ReadFile("testdata/sqs-batch.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, ok := Batch(data)
+	if !ok {
+		t.Fatal("not taken for a batch")
+	}
+	want := []struct {
+		id    string
+		hints int
+		bad   bool
+	}{{"m-1", 1, false}, {"m-2", 1, false}, {"m-3", 0, true}, {"m-4", 0, false}}
+	if len(messages) != len(want) {
+		t.Fatalf("%d messages, want %d", len(messages), len(want))
+	}
+	for i, w := range want {
+		if m := messages[i]; m.ID != w.id || len(m.Hints) != w.hints || (m.Err != nil) != w.bad {
+			t.Errorf("message %d is %q with %d hints and error %v, want %+v", i, m.ID, len(m.Hints), m.Err, w)
+		}
+	}
+}
+
+func TestOtherEventsAreNoBatch(t *testing.T) {
+	for _, file := range []string{"trail-put.json", "s3-native.json", "sns-lambda.json", "stepfunctions-item.json"} {
+		data, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := Batch(data); ok {
+			t.Errorf("%s was taken for an SQS batch", file)
+		}
+	}
+}

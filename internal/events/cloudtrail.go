@@ -1,0 +1,130 @@
+package events
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// shape says which part of a record names what the call was about.
+type shape uint8
+
+const (
+	ofNothing  shape = iota
+	ofRecord         // functionName and qualifier: an event invoke config
+	ofFunction       // functionName
+	ofVersion        // functionName, and the version in the answer
+	ofAlias          // functionName and name
+	ofResource       // resource: an ARN
+)
+
+// calls are the Lambda calls after which a record may differ from what is
+// declared, or a rule may choose another set of functions.
+var calls = map[string]shape{
+	"PutFunctionEventInvokeConfig":    ofRecord,
+	"UpdateFunctionEventInvokeConfig": ofRecord,
+	"DeleteFunctionEventInvokeConfig": ofRecord,
+	"CreateFunction":                  ofFunction,
+	"DeleteFunction":                  ofFunction,
+	"PublishVersion":                  ofVersion,
+	"CreateAlias":                     ofAlias,
+	"UpdateAlias":                     ofAlias,
+	"DeleteAlias":                     ofAlias,
+	"TagResource":                     ofResource,
+	"UntagResource":                   ofResource,
+}
+
+// versioned is how CloudTrail spells Lambda's calls: most carry the date of the
+// API version behind the name (CreateFunction20150331, TagResource20170331v2),
+// the newer ones do not.
+var versioned = regexp.MustCompile(`^([A-Za-z]+?)(\d{8}(v\d+)?)?$`)
+
+// callName is the API call's name without its version, or "".
+func callName(eventName string) string {
+	m := versioned.FindStringSubmatch(eventName)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// ownAgent matches the application id that our SDK clients send.
+var ownAgent = regexp.MustCompile(`(^|[\s\[])app/eventinvoke-`)
+
+// fromCloudTrail reads a CloudTrail record. The envelope names the target where
+// the record does not; a bare record is its own envelope.
+func fromCloudTrail(r, envelope object) ([]Hint, error) {
+	if r == nil {
+		return nil, fmt.Errorf("the CloudTrail event %.40q has no record in detail; send it as AWS delivers it", envelope.text("id"))
+	}
+	if source := r.text("eventSource"); source != "" && source != "lambda.amazonaws.com" {
+		return nil, nil
+	}
+	call := callName(r.text("eventName"))
+	shape := calls[call]
+	if shape == ofNothing {
+		return nil, nil
+	}
+	home := desired.Target{
+		Account: first(r.text("recipientAccountId"), envelope.text("account")),
+		Region:  first(r.text("awsRegion"), envelope.text("region")),
+	}
+	h, ok := subject(shape, r, home)
+	failed := first(r.text("errorCode"), r.text("errorMessage")) != ""
+	if !ok && !failed {
+		if shape == ofResource {
+			return nil, nil // layers, event source mappings and others have tags too
+		}
+		return nil, fmt.Errorf("the record %.40q of %s names no function; the next sweep will find what it changed", r.text("eventID"), call)
+	}
+	if !failed && (!accountWord.MatchString(h.Target.Account) || !regionWord.MatchString(h.Target.Region)) {
+		return nil, fmt.Errorf("the record %.40q of %s has account %.40q and region %.40q, which do not name a target; the next sweep will find what it changed",
+			r.text("eventID"), call, h.Target.Account, h.Target.Region)
+	}
+	h.EventID, h.EventName, h.Principal = first(r.text("eventID"), envelope.text("id")), call, principal(r.object("userIdentity"))
+	if h.EventTime = r.time("eventTime"); h.EventTime.IsZero() {
+		h.EventTime = envelope.time("time")
+	}
+	h.Echo, h.Failed = ownAgent.MatchString(r.text("userAgent")), failed
+	return []Hint{h}, nil
+}
+
+// subject finds what a call was about.
+func subject(shape shape, r object, home desired.Target) (Hint, bool) {
+	parameters := r.object("requestParameters")
+	if shape == ofResource {
+		n, ok := parseName(parameters.text("resource"))
+		n.qualifier = "" // tags belong to the whole function
+		return n.hint(home), ok && n.region != ""
+	}
+	n, ok := parseName(parameters.text("functionName"))
+	if !ok {
+		return Hint{Kind: Target, Target: home}, false
+	}
+	switch shape {
+	case ofRecord:
+		n.qualifier = first(parameters.text("qualifier"), n.qualifier, desired.Latest)
+	case ofVersion:
+		n.qualifier = r.object("responseElements").text("version")
+	case ofAlias:
+		n.qualifier = parameters.text("name")
+	default:
+		n.qualifier = ""
+	}
+	if n.qualifier != "" && !qualifierWord.MatchString(n.qualifier) {
+		n.qualifier = "" // an odd qualifier still names its function
+	}
+	return n.hint(home), true
+}
+
+// principal is the best name CloudTrail has for whoever made the call.
+func principal(identity object) string {
+	return first(
+		identity.text("arn"),
+		identity.object("sessionContext").object("sessionIssuer").text("arn"),
+		identity.text("invokedBy"),
+		identity.text("principalId"),
+		identity.text("accountId"),
+	)
+}

@@ -1,0 +1,61 @@
+package events
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// fromItem reads one unit of work that an engine hands out:
+//
+//	"111111111111/eu-west-1"                                    a target
+//	{"account": "111111111111", "region": "eu-west-1"}          the same
+//	{..., "function": "orders"}                                 one function there
+//	{..., "function": "orders", "qualifier": "live"}            one key there
+//	"arn:aws:lambda:eu-west-1:111111111111:function:orders"     a function by its ARN
+//
+// Other members are left alone, so that items may carry labels for people. An
+// item that names no target is an error and never means everything.
+func fromItem(raw json.RawMessage) (Hint, error) {
+	o := asObject(raw)
+	if o == nil {
+		s := asText(raw)
+		if account, region, ok := strings.Cut(s, "/"); ok {
+			return targetHint(account, region)
+		}
+		if n, ok := parseName(s); ok && n.region != "" {
+			return n.hint(desired.Target{}), nil
+		}
+		return Hint{}, fmt.Errorf("%.80s is no event that is known here and names no target; "+
+			`write "ACCOUNT/REGION", or {"account": "...", "region": "..."}`, raw)
+	}
+	account, region := o.text("account"), o.text("region")
+	if account == "" && region == "" {
+		return Hint{}, errors.New("the event has none of the known forms and names no account and region; " +
+			"check which rule or state machine sends it")
+	}
+	h, err := targetHint(account, region)
+	if err != nil || !o.has("function") {
+		return h, err
+	}
+	n, ok := parseName(o.text("function"))
+	if !ok {
+		return Hint{}, fmt.Errorf("%.80s is not the name of a function; write a name or an ARN", o["function"])
+	}
+	if o.has("qualifier") {
+		if n.qualifier = o.text("qualifier"); !qualifierWord.MatchString(n.qualifier) {
+			return Hint{}, fmt.Errorf("%.80s is not a qualifier; write an alias, a version number or $LATEST", o["qualifier"])
+		}
+	}
+	return n.hint(h.Target), nil
+}
+
+func targetHint(account, region string) (Hint, error) {
+	if !accountWord.MatchString(account) || !regionWord.MatchString(region) {
+		return Hint{}, fmt.Errorf("account %.40q and region %.40q do not name a target; write twelve digits and a region such as eu-west-1", account, region)
+	}
+	return Hint{Kind: Target, Target: desired.Target{Account: account, Region: region}}, nil
+}

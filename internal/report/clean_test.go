@@ -57,6 +57,8 @@ func hostile(text string) *Run {
 				{Name: name, Kind: reconcile.FindingUnreadable, Err: err},
 				{Name: name, Kind: reconcile.FindingFunctionMissing},
 				{Name: name, Kind: reconcile.FindingUndeclared, Record: &reconcile.Settings{OnSuccess: text}},
+				{Name: name, Kind: reconcile.FindingOrphan, Record: &reconcile.Settings{OnSuccess: text}},
+				{Name: name, Kind: reconcile.FindingLatestOnly},
 			},
 			Ignored: []desired.Ignored{{Name: name}},
 		}}},

@@ -193,7 +193,7 @@ func TestNoListIsEverNull(t *testing.T) {
 		r := s.run(t)
 		r.Fleet.Files, r.API, r.Guard = nil, nil, nil
 		out := asJSON(t, r)
-		for _, name := range []string{"files", "targets", "items", "fields", "unreadable", "missing", "undeclared", "ignored", "guard", "warnings", "operations", "also"} {
+		for _, name := range []string{"files", "targets", "items", "fields", "unreadable", "missing", "undeclared", "orphans", "latest_only", "ignored", "guard", "warnings", "operations", "also"} {
 			if bytes.Contains(out, []byte(`"`+name+`":null`)) || bytes.Contains(out, []byte(`"`+name+`": null`)) {
 				t.Errorf("%s: %s is null", s.name, name)
 			}

@@ -83,9 +83,9 @@ func (r *Run) findings(kinds ...reconcile.FindingKind) iter.Seq[findingJSON] {
 	}
 }
 
-func (r *Run) undeclared() iter.Seq[undeclaredJSON] {
+func (r *Run) undeclared(kind reconcile.FindingKind) iter.Seq[undeclaredJSON] {
 	return func(yield func(undeclaredJSON) bool) {
-		for t, f := range r.found(reconcile.FindingUndeclared) {
+		for t, f := range r.found(kind) {
 			if !yield(newUndeclared(t, f)) {
 				return
 			}

@@ -21,6 +21,8 @@ type summaryJSON struct {
 	MissingFunctions  int `json:"missing_functions"`
 	MissingQualifiers int `json:"missing_qualifiers"`
 	Undeclared        int `json:"undeclared"`
+	Orphans           int `json:"orphans"`
+	LatestOnly        int `json:"latest_only"`
 	Created           int `json:"created"`
 	Changed           int `json:"changed"`
 	Deleted           int `json:"deleted"`
@@ -36,6 +38,7 @@ func newSummary(c reconcile.Counts, t reconcile.Totals) summaryJSON {
 		Ignored: c.Ignored, Skipped: c.Skipped,
 		Unreadable: c.Unreadable, NotExamined: c.NotExamined,
 		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
+		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
 		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, NotAttempted: t.NotAttempted,
 	}
 }

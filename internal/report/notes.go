@@ -71,6 +71,14 @@ func (p *page) leftAlone(r *Run) {
 		p.titled(yellow, "Undeclared", fmt.Sprintf("%s on declared functions, under qualifiers that nobody declared; left alone.", count(len(undeclared), "record")))
 		p.notes(in(yellow, "! "), undeclared)
 	}
+	if orphans := p.found(r, reconcile.FindingOrphan); len(orphans) > 0 {
+		p.titled(yellow, "Orphans", fmt.Sprintf("%s on declared functions, under aliases or versions that are gone; left alone. remove: true deletes one, undeclared: delete all of them.", count(len(orphans), "record")))
+		p.notes(in(yellow, "! "), orphans)
+	}
+	if lacking := p.found(r, reconcile.FindingLatestOnly); len(lacking) > 0 {
+		p.titled(yellow, "Only $LATEST", fmt.Sprintf("%s with aliases, which do not take over the settings of $LATEST. Calls through an alias follow the alias's own record: declare it too.", count(len(lacking), "declared function")))
+		p.notes(in(yellow, "! "), lacking)
+	}
 	p.ignored(r)
 	if c := r.Plan.Counts(); c.Skipped > 0 {
 		p.titled(plain, "Skipped", fmt.Sprintf("%s that a rule chose, on functions without that alias or version.", count(c.Skipped, "key")))

@@ -84,6 +84,8 @@ type parsed struct {
 	}
 	Unreadable, Missing []struct{ Reason string }
 	Undeclared, Ignored []struct{ Function string }
+	Orphans             []struct{ Function string }
+	LatestOnly          []struct{ Function string } `json:"latest_only"`
 }
 
 func TestSummaryEqualsWhatTheListsHold(t *testing.T) {
@@ -123,6 +125,7 @@ func TestSummaryEqualsWhatTheListsHold(t *testing.T) {
 			counted[reasons[f.Reason]]++
 		}
 		counted["undeclared"], counted["ignored"] = len(d.Undeclared), len(d.Ignored)
+		counted["orphans"], counted["latest_only"] = len(d.Orphans), len(d.LatestOnly)
 		sums := map[string]int{}
 		for _, target := range d.Targets {
 			for k, n := range target.Summary {

@@ -287,6 +287,23 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "aliases", why: "records that outlived their alias, and settings that no caller of an alias gets",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			old := &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}
+			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+				switch l.Function {
+				case "orders-000":
+					l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: "blue", Settings: old})
+					l.Orphans = []string{"blue"}
+				case "orders-001":
+					l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: "live", Settings: old})
+					l.Aliased = true
+				}
+			}))
+		},
+	},
+	{
 		name: "warnings", why: "warnings, skipped keys and targets in sync are told, below what differs",
 		run: func(t testing.TB) *Run {
 			f := resolve(t, twoTargets, nil)

@@ -118,7 +118,9 @@ func (s *Stream) Plan(r *Run) {
 	events(s, "planned", before.items())
 	events(s, "unreadable", r.findings(reconcile.FindingUnreadable, reconcile.FindingNotExamined))
 	events(s, "missing", r.findings(reconcile.FindingFunctionMissing, reconcile.FindingQualifierMissing))
-	events(s, "undeclared", r.undeclared())
+	events(s, "undeclared", r.undeclared(reconcile.FindingUndeclared))
+	events(s, "orphan", r.undeclared(reconcile.FindingOrphan))
+	events(s, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	events(s, "ignored", r.ignored())
 }
 

@@ -2,12 +2,15 @@ package awslambda
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -168,6 +171,36 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 			t.Errorf("%s: %v: %v", why, outcome, err)
 		}
 		callErrorOf(t, err)
+	}
+}
+
+// TestRetryAfterHoldsTheQueue: one caller's 429 tells all callers of the quota
+// how long to wait.
+func TestRetryAfterHoldsTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := laneAt(t, ratelimit.Settings{Quota: 1000, Share: 1}, saying(429, `{}`, "X-Amz-Retry-After", "7000"))
+		_ = operate(t.Context(), lane, opListFunctions, orders)
+		start := time.Now()
+		_ = operate(t.Context(), lane, opListConfigs, orders)
+		if waited := time.Since(start); waited < 7*time.Second || waited > 8*time.Second {
+			t.Errorf("the next call waited %v", waited)
+		}
+	})
+}
+
+// TestNothingSentIsNotCounted: without credentials there is no request.
+func TestNothingSentIsNotCounted(t *testing.T) {
+	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("the vault is sealed")
+	})
+	lane := NewLane(aws.Config{Credentials: none, HTTPClient: saying(200, `{"Functions":[]}`)}, here, registry(t))
+	err := operate(t.Context(), lane, opListFunctions, orders)
+	outcome, _ := ratelimit.OutcomeOf(err)
+	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Final {
+		t.Errorf("%v, %v: %v", ce.Kind, outcome, err)
+	}
+	if s := lane.Stats(); len(s) != 0 {
+		t.Errorf("counted %+v", s)
 	}
 }
 

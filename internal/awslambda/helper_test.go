@@ -69,8 +69,10 @@ func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry {
 	return reg
 }
 
+// laneTo is a lane made from a configuration that asks for retries, as the
+// environment may: none of our clients listens.
 func laneTo(t testing.TB, client aws.HTTPClient) *Lane {
-	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registry(t))
+	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client, RetryMaxAttempts: 20}, here, registry(t))
 }
 
 func worldOf(t testing.TB, s *awssim.Scenario) *awssim.World {

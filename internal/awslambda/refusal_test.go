@@ -281,6 +281,7 @@ func TestRetryAfter(t *testing.T) {
 		{"fractions", " 1.5 ", "", 1500 * time.Millisecond},
 		{"a date", now.Add(7 * time.Second).Format(http.TimeFormat), "", 7 * time.Second},
 		{"a date that is over", now.Add(-time.Hour).Format(http.TimeFormat), "", 0},
+		{"a date far off", now.AddDate(10, 0, 0).Format(http.TimeFormat), "", longestWait},
 		{"AWS's own, in milliseconds", "", "1234", 1234 * time.Millisecond},
 		{"the longer of both", "1", "1500", 1500 * time.Millisecond},
 		{"the longer of both, the other way", "2", "1500", 2 * time.Second},

@@ -25,7 +25,7 @@ func retryAfterStandard(s string, now time.Time) time.Duration {
 		return wait(n, time.Second)
 	}
 	if at, err := http.ParseTime(s); err == nil {
-		return max(0, min(at.Sub(now), longestWait))
+		return min(at.Sub(now), longestWait) // below 0 when it is over: the other header is not
 	}
 	return 0
 }

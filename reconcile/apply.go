@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -53,6 +54,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
 	}
 	if len(p.Changes) == 0 {
+		out.addStale(p.Stale)
 		return out
 	}
 	if lane.Writer == nil {
@@ -75,7 +77,17 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 	}
 	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.DefaultPolicy(), jobs)
 	out.Stopped = budget.cause()
+	out.addStale(p.Stale)
 	return out
+}
+
+// addStale gives the changes that were not made, because their records moved
+// before, their rows among the others.
+func (o *TargetOutcome) addStale(stale []Stale) {
+	for i := range stale {
+		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Outdated, After: stale[i].Now})
+	}
+	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
 }
 
 // applyJob makes the writes of one function, in order.
@@ -133,8 +145,12 @@ func (j *applyJob) Settle(err error, effort ratelimit.Effort) {
 	switch {
 	case err == nil:
 		j.verify(r)
-	case isCancelled(err):
+	case isCancelled(err) && !ratelimit.MayHaveRun(err):
 		r.Status, r.Err = NotAttempted, lastAnswer(err)
+	case isCancelled(err):
+		// The last attempt broke off and nobody looked again: to call that not
+		// attempted could be a lie.
+		r.Status, r.Err = Failed, lastAnswer(err)
 	default:
 		r.Status, r.Err = Failed, err
 	}
@@ -160,7 +176,7 @@ func (j *applyJob) verify(r *Result) {
 		r.Modified = j.got.LastModified.UnixMilli()
 	}
 	wrong := Differing(*r.Want, stored)
-	if wrong.IsZero() {
+	if wrong.IsZero() && (r.Action != Restore || stored == *r.Change.After()) {
 		return
 	}
 	r.Status = Mismatched

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 func TestApplySendsTheRightWrite(t *testing.T) {
@@ -152,6 +153,26 @@ func TestAnInterruptedApplyFinishesWhatIsInFlight(t *testing.T) {
 		}
 		if !errors.Is(out.Targets[0].Stopped, context.Canceled) {
 			t.Errorf("stopped by %v", out.Targets[0].Stopped)
+		}
+	})
+}
+
+// A write whose connection broke may have been done. When the run ends before it
+// could be repeated, it is not reported as never attempted.
+func TestAnInterruptedWriteThatMayHaveBeenDoneIsNotCalledUnattempted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		f := newFake("f")
+		f.fail = func(op string, _ desired.Name, _ int) error {
+			if op == "put" {
+				cancel()
+				return ratelimit.Mark(&CallError{Kind: KindTransport, Message: "connection reset"}, ratelimit.Fault, 0)
+			}
+			return nil
+		}
+		out := f.apply(t, ctx, wants(entry("f", desired.Latest, retries(0))), nil)
+		if r := out.Targets[0].Results[0]; r.Status != Failed || KindOf(r.Err) != KindTransport {
+			t.Errorf("status %v, error %v", r.Status, r.Err)
 		}
 	})
 }

@@ -20,6 +20,7 @@ const (
 	Applied                    // AWS stored what was asked
 	Mismatched                 // AWS accepted the write and stored something else
 	Failed
+	Outdated // not made: the record is no longer what the plan saw
 )
 
 // String is the status as JSON output spells it.
@@ -31,6 +32,8 @@ func (s Status) String() string {
 		return "mismatch"
 	case Failed:
 		return "failed"
+	case Outdated:
+		return "stale"
 	}
 	return "not_attempted"
 }
@@ -39,7 +42,7 @@ func (s Status) String() string {
 type Result struct {
 	Change
 	Status   Status
-	After    *Settings // what AWS stored; nil for a delete and where nothing was stored
+	After    *Settings // what AWS stored, or for Outdated what is there now; nil: no record, or not known
 	Modified int64     // LastModified of what AWS stored, Unix milliseconds; 0 when not known
 	Effort   ratelimit.Effort
 	Err      error // why, for every status but Applied; may be nil for NotAttempted
@@ -62,6 +65,7 @@ type TargetOutcome struct {
 type Totals struct {
 	Created, Changed, Deleted int
 	Failed                    int // failed or mismatched
+	Stale                     int
 	NotAttempted              int
 }
 
@@ -77,11 +81,13 @@ func (o *Outcome) Totals() Totals {
 			switch {
 			case r.Status == NotAttempted:
 				t.NotAttempted++
+			case r.Status == Outdated:
+				t.Stale++
 			case r.Status != Applied:
 				t.Failed++
 			case r.Action == Create:
 				t.Created++
-			case r.Action == Modify:
+			case r.Action == Modify || r.Action == Restore:
 				t.Changed++
 			case r.Action == Delete:
 				t.Deleted++

@@ -21,6 +21,7 @@ type TargetPlan struct {
 	InSync   int // of them, those that AWS holds as declared
 	Skipped  int // of them, those a rule chose whose function lacks the alias or version
 	Changes  []Change
+	Stale    []Stale // changes of an earlier plan that no longer fit; sorted by name
 	Findings []Finding
 	Ignored  []desired.Ignored
 	Err      error // why the target as a whole counts as unreadable: it could not be opened, or too many of its reads failed
@@ -225,7 +226,8 @@ func createsRecord(e desired.Entry, record *LiveRecord) bool {
 // Counts are the totals of a plan.
 type Counts struct {
 	Declared, InSync, Skipped, Ignored    int
-	Creates, Modifies, Deletes            int
+	Creates, Modifies, Deletes            int // a Restore counts as Modify
+	Stale                                 int
 	Unreadable, NotExamined               int
 	MissingFunctions, MissingQualifiers   int
 	Undeclared, Orphans, LatestOnly       int
@@ -237,12 +239,12 @@ func (c Counts) Changes() int { return c.Creates + c.Modifies + c.Deletes }
 
 // Counts adds up one target.
 func (p *TargetPlan) Counts() Counts {
-	c := Counts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored)}
+	c := Counts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale)}
 	for i := range p.Changes {
 		switch p.Changes[i].Action {
 		case Create:
 			c.Creates++
-		case Modify:
+		case Modify, Restore:
 			c.Modifies++
 		case Delete:
 			c.Deletes++
@@ -287,6 +289,7 @@ func (p *Plan) Counts() Counts {
 		sum.Creates += c.Creates
 		sum.Modifies += c.Modifies
 		sum.Deletes += c.Deletes
+		sum.Stale += c.Stale
 		sum.Unreadable += c.Unreadable
 		sum.NotExamined += c.NotExamined
 		sum.MissingFunctions += c.MissingFunctions

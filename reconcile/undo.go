@@ -1,0 +1,167 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Undo is one write that a run made, or may have made, and what it would take
+// to undo it.
+type Undo struct {
+	desired.Name
+	Before *Settings // the record before the run; nil: there was none
+	After  *Settings // the record that the run left, or meant to leave; nil: none
+}
+
+// Stale is a change that was not made because its record is no longer what the
+// plan or the run saw.
+type Stale struct {
+	Change
+	Now *Settings // the record as it is; nil: there is none
+}
+
+// NewRollback plans the way back to the before-images of a run. Undos are of
+// one target each, sorted by name and no two alike; live is a survey of their
+// functions, and declared is what the run's guard counted by.
+//
+//	live record          in the plan
+//	as before the run    in sync: there is nothing to undo
+//	as the run left it   delete, change or restore
+//	anything else        stale, and left alone; with includeStale as the row above
+//	not read             finding
+//
+// Rolling back twice therefore does nothing the second time.
+func NewRollback(undos map[desired.Target][]Undo, live Live, declared map[desired.Target]int, includeStale bool) Plan {
+	plan := Plan{Targets: make([]TargetPlan, len(live.Targets))}
+	for i := range live.Targets {
+		have := &live.Targets[i]
+		p := &plan.Targets[i]
+		*p = TargetPlan{Target: have.Target, Err: have.Err, Stopped: have.Stopped}
+		for _, u := range undos[have.Target] {
+			p.placeUndo(u, have.function(u.Function), includeStale)
+		}
+		p.Declared = max(declared[have.Target], len(undos[have.Target]))
+	}
+	return plan
+}
+
+func (p *TargetPlan) placeUndo(u Undo, function *FunctionLive, includeStale bool) {
+	switch {
+	case p.Err != nil:
+		p.find(u.Name, FindingUnreadable, p.Err)
+		return
+	case function == nil || function.State == NotExamined:
+		p.find(u.Name, FindingNotExamined, nil)
+		return
+	case function.State == Unreadable:
+		p.find(u.Name, FindingUnreadable, function.Err)
+		return
+	case function.State == FunctionAbsent:
+		p.find(u.Name, FindingFunctionMissing, nil)
+		return
+	}
+	record := function.record(u.Qualifier)
+	now := settingsOf(record)
+	if sameRecord(now, u.Before) {
+		p.InSync++
+		return
+	}
+	c := undoing(u, record)
+	if !includeStale && !sameRecord(now, u.After) {
+		p.Stale = append(p.Stale, Stale{Change: c, Now: now})
+		return
+	}
+	p.Changes = append(p.Changes, c)
+}
+
+// undoing is the write that turns a record back into its before-image. Update
+// cannot make a number absent again; where that is needed, and where the record
+// is gone, the whole record is put back.
+func undoing(u Undo, record *LiveRecord) Change {
+	c := Change{Name: u.Name, Action: Delete}
+	if record != nil {
+		c.Before, c.Modified = record.Settings, record.Modified
+	}
+	if u.Before == nil {
+		return c
+	}
+	want := u.Before.whole()
+	c.Want, c.Action = &want, Restore
+	if record != nil {
+		if update := record.Settings.with(Differing(want, *record.Settings)); update == *u.Before {
+			c.Action = Modify
+		}
+	}
+	return c
+}
+
+// whole has every field of the record set, destinations that are none included,
+// and leaves unset only the numbers that the record leaves unset.
+func (s Settings) whole() desired.Config {
+	return desired.Config{
+		MaximumRetryAttempts: s.MaximumRetryAttempts, MaximumEventAgeInSeconds: s.MaximumEventAgeInSeconds,
+		OnSuccess: desired.Some(s.OnSuccess), OnFailure: desired.Some(s.OnFailure),
+	}
+}
+
+// Recheck holds an approved plan against what AWS holds now: a change whose
+// record is no longer its before-image is moved to the stale ones, alone.
+func Recheck(approved Plan, live Live) Plan {
+	out := Plan{Targets: slices.Clone(approved.Targets)}
+	for i := range out.Targets {
+		p := &out.Targets[i]
+		changes := p.Changes
+		p.Changes, p.Findings, p.Stale = nil, nil, nil
+		j := slices.IndexFunc(live.Targets, func(t TargetLive) bool { return t.Target == p.Target })
+		var have TargetLive
+		if j >= 0 {
+			have = live.Targets[j]
+		}
+		p.Err, p.Stopped = have.Err, have.Stopped
+		for _, c := range changes {
+			p.recheck(c, have.function(c.Function))
+		}
+	}
+	return out
+}
+
+func (p *TargetPlan) recheck(c Change, function *FunctionLive) {
+	switch {
+	case p.Err != nil:
+		p.find(c.Name, FindingUnreadable, p.Err)
+	case function == nil || function.State == NotExamined:
+		p.find(c.Name, FindingNotExamined, nil)
+	case function.State == Unreadable:
+		p.find(c.Name, FindingUnreadable, function.Err)
+	case function.State == FunctionAbsent:
+		p.Stale = append(p.Stale, Stale{Change: c})
+	default:
+		record := function.record(c.Qualifier)
+		if now := settingsOf(record); !sameRecord(now, c.Before) {
+			p.Stale = append(p.Stale, Stale{Change: c, Now: now})
+			return
+		}
+		p.Changes = append(p.Changes, c)
+	}
+}
+
+func (p *TargetPlan) find(name desired.Name, kind FindingKind, err error) {
+	p.Findings = append(p.Findings, Finding{Name: name, Kind: kind, Err: err})
+}
+
+func settingsOf(r *LiveRecord) *Settings {
+	if r == nil {
+		return nil
+	}
+	return r.Settings
+}
+
+// sameRecord compares exactly, absent and explicit defaults apart: undoing means
+// the very record, not one of equal effect.
+func sameRecord(a, b *Settings) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

@@ -1,0 +1,142 @@
+package reconcile
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func TestNewRollback(t *testing.T) {
+	const latest = desired.Latest
+	one, zero := &Settings{MaximumRetryAttempts: desired.Some(1)}, &Settings{MaximumRetryAttempts: desired.Some(0)}
+	unset, other := &Settings{}, &Settings{OnFailure: queueB}
+	for _, row := range []struct {
+		why          string
+		undo         Undo
+		now          *Settings
+		includeStale bool
+		plan         []string
+		stale        int
+	}{
+		{why: "the run changed a number, and it is still as the run left it", undo: Undo{Before: one, After: zero}, now: zero, plan: []string{"change f retries=1"}},
+		{why: "the write never arrived, or was undone before", undo: Undo{Before: one, After: zero}, now: one},
+		{why: "the run created the record", undo: Undo{After: zero}, now: zero, plan: []string{"delete f"}},
+		{why: "and it is gone already", undo: Undo{After: zero}},
+		{why: "the run deleted the record: put back whole", undo: Undo{Before: one}, plan: []string{"restore f retries=1 on_success= on_failure="}},
+		{why: "an empty record is put back as one", undo: Undo{Before: unset}, plan: []string{"restore f on_success= on_failure="}},
+		{why: "a number cannot be made absent by Update", undo: Undo{Before: unset, After: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
+		{why: "explicit 2 and absent are different records", undo: Undo{Before: unset, After: &Settings{MaximumRetryAttempts: desired.Some(2)}}, now: &Settings{MaximumRetryAttempts: desired.Some(2)},
+			plan: []string{"restore f on_success= on_failure="}},
+		{why: "a destination can be cleared by Update", undo: Undo{Before: unset, After: &Settings{OnFailure: queueA}}, now: &Settings{OnFailure: queueA}, plan: []string{"change f on_failure="}},
+		{why: "somebody changed it since: left alone", undo: Undo{Before: one, After: zero}, now: other, stale: 1},
+		{why: "somebody deleted it since: left alone", undo: Undo{Before: one, After: zero}, stale: 1},
+		{why: "unless that is asked for", undo: Undo{Before: one, After: zero}, now: other, includeStale: true, plan: []string{"change f retries=1 on_failure="}},
+	} {
+		row.undo.Name = name("f", latest)
+		function := present("f")
+		if row.now != nil {
+			function = present("f", rec(latest, *row.now))
+		}
+		plan := NewRollback(map[desired.Target][]Undo{home: {row.undo}}, holds(function), nil, row.includeStale)
+		if got := lines(&plan); !cmp.Equal(got, row.plan) {
+			t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.plan)
+		}
+		if got := plan.Counts().Stale; got != row.stale {
+			t.Errorf("%s: %d stale, want %d", row.why, got, row.stale)
+		}
+	}
+}
+
+// Whatever a run did, its rollback restores exactly what was there, and a
+// second one does nothing.
+func TestARollbackRestoresExactly(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		fleet, f := anyFleet(rt)
+		before := map[desired.Name]Settings{}
+		for n, s := range f.records {
+			before[n] = s
+		}
+		synctest.Test(t, func(t *testing.T) {
+			out := f.apply(t, t.Context(), fleet, nil)
+			undos := map[desired.Target][]Undo{}
+			for _, r := range out.Targets[0].Results {
+				undos[home] = append(undos[home], Undo{Name: r.Name, Before: r.Before, After: r.After})
+			}
+			for round, want := range []int{len(undos[home]), 0} {
+				plan := NewRollback(undos, f.survey(t, t.Context(), fleet), nil, false)
+				if got := plan.Counts().Changes(); got != want {
+					rt.Fatalf("rollback %d plans %d changes, want %d: %q", round, got, want, lines(&plan))
+				}
+				f.applyPlan(t, plan)
+			}
+		})
+		if diff := cmp.Diff(before, f.records, cmp.Comparer(func(a, b Settings) bool { return a == b })); diff != "" {
+			rt.Fatalf("after the rollback:\n%s", diff)
+		}
+	})
+}
+
+func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
+	t.Helper()
+	everything := desired.Guard{MaxChanges: desired.Limit{Number: 1 << 30}, MaxDeletes: desired.Limit{Number: 1 << 30}}
+	approved, err := Guard{everything}.Approve(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limiter := fastLimiter()
+	defer limiter.Close()
+	out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+	if err := out.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRecheckRefusesAloneWhatMoved(t *testing.T) {
+	const latest = desired.Latest
+	fleet := wants(entry("a", latest, retries(0)), entry("b", latest, retries(0)), entry("c", latest, retries(0)), entry("d", latest, retries(0)))
+	one := Settings{MaximumRetryAttempts: desired.Some(1)}
+	plan := NewPlan(fleet, holds(present("a", rec(latest, one)), present("b", rec(latest, one)), present("c"), present("d")))
+	again := Recheck(plan, holds(
+		present("a", rec(latest, one)),
+		present("b", rec(latest, Settings{OnFailure: queueA})), // somebody changed it
+		present("c", rec(latest, Settings{})),                  // somebody created it
+		FunctionLive{Function: "d", State: Unreadable, Err: errAsked},
+	))
+	if want := []string{"change a retries=0", "unreadable d: access denied"}; !cmp.Equal(lines(&again), want) {
+		t.Errorf("got %q, want %q", lines(&again), want)
+	}
+	if got := again.Counts().Stale; got != 2 {
+		t.Errorf("%d stale, want 2", got)
+	}
+	if got := plan.Counts(); got.Stale != 0 || got.Changes() != 4 {
+		t.Errorf("the approved plan was changed: %+v", got)
+	}
+}
+
+func TestStaleChangesHaveTheirRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "b")
+		want := retries(0)
+		plan := Plan{Targets: []TargetPlan{{Target: home, Declared: 2,
+			Changes: []Change{{Name: name("b", desired.Latest), Action: Create, Want: &want}},
+			Stale:   []Stale{{Change: Change{Name: name("a", desired.Latest), Action: Create, Want: &want}}},
+		}}}
+		approved, err := Guard{desired.DefaultGuard()}.Approve(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter := fastLimiter()
+		defer limiter.Close()
+		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+		if got := out.Totals(); got != (Totals{Created: 1, Stale: 1}) {
+			t.Errorf("totals are %+v", got)
+		}
+		if got := out.Targets[0].Results[0]; got.Name.Function != "a" || got.Status != Outdated {
+			t.Errorf("the first row is %v %v, want a, stale", got.Name, got.Status)
+		}
+	})
+}

@@ -31,7 +31,7 @@ func Batch(data []byte) ([]Message, bool) {
 func records(o object, hops int) []Message {
 	list := o.list("Records")
 	if list == nil {
-		return []Message{{Err: errors.New("Records is not a list; send the event as AWS delivers it")}}
+		return []Message{{Err: errors.New("the member Records is not a list; send the event as AWS delivers it")}}
 	}
 	messages := make([]Message, len(list))
 	for i, raw := range list {

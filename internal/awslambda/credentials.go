@@ -2,6 +2,7 @@ package awslambda
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -18,17 +19,20 @@ type keyring struct {
 func newKeyring(p aws.CredentialsProvider, role string) *keyring {
 	cache, ok := p.(*aws.CredentialsCache)
 	if !ok {
-		cache = aws.NewCredentialsCache(orAnonymous(p))
+		cache = aws.NewCredentialsCache(orNone(p))
 	}
 	return &keyring{cache: cache, role: role}
 }
 
-// orAnonymous stands in for a configuration without credentials.
-func orAnonymous(p aws.CredentialsProvider) aws.CredentialsProvider {
-	if p == nil {
-		return aws.AnonymousCredentials{}
+// orNone stands in for a configuration without credentials, which the SDK would
+// take for leave to send unsigned requests.
+func orNone(p aws.CredentialsProvider) aws.CredentialsProvider {
+	if p != nil {
+		return p
 	}
-	return p
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("none are configured")
+	})
 }
 
 // Retrieve implements aws.CredentialsProvider. Its errors are told apart from

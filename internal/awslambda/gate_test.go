@@ -190,17 +190,20 @@ func TestRetryAfterHoldsTheQueue(t *testing.T) {
 
 // TestNothingSentIsNotCounted: without credentials there is no request.
 func TestNothingSentIsNotCounted(t *testing.T) {
-	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	sealed := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, errors.New("the vault is sealed")
 	})
-	lane := NewLane(aws.Config{Credentials: none, HTTPClient: saying(200, `{"Functions":[]}`)}, here, registry(t))
-	err := operate(t.Context(), lane, opListFunctions, orders)
-	outcome, _ := ratelimit.OutcomeOf(err)
-	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Final {
-		t.Errorf("%v, %v: %v", ce.Kind, outcome, err)
-	}
-	if s := lane.Stats(); len(s) != 0 {
-		t.Errorf("counted %+v", s)
+	for why, provider := range map[string]aws.CredentialsProvider{"a provider that fails": sealed, "no provider at all": nil} {
+		sent := false
+		lane := NewLane(aws.Config{Credentials: provider, HTTPClient: noticing(&sent)}, here, registry(t))
+		err := operate(t.Context(), lane, opListFunctions, orders)
+		outcome, _ := ratelimit.OutcomeOf(err)
+		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Final {
+			t.Errorf("%s: %v, %v: %v", why, ce.Kind, outcome, err)
+		}
+		if s := lane.Stats(); len(s) != 0 || sent {
+			t.Errorf("%s: counted %+v, sent %v", why, s, sent)
+		}
 	}
 }
 

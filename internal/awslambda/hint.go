@@ -34,6 +34,9 @@ func (c call) hint(f *failure) string {
 	}
 	switch f.kind {
 	case reconcile.KindThrottled:
+		if c.op == opGetResources || c.op == opGetCallerIdentity || c.op == opAssumeRole {
+			return "other callers spend the same quota; run again later"
+		}
 		return "other callers spend the same quota; run again later, or lower --rate-share"
 	case reconcile.KindConflict:
 		return "the function is being updated; run again when its deployment is done"
@@ -48,10 +51,9 @@ func (c call) hint(f *failure) string {
 	case reconcile.KindTransport:
 		return c.transportHint()
 	case reconcile.KindBadAnswer:
-		return "check that AWS_ENDPOINT_URL and the proxy settings lead to Lambda; run again"
-	}
-	if f.code == codeValidation {
-		return "correct the value that the message names"
+		return "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again"
+	case reconcile.KindInvalid:
+		return "correct what the message names, and run again"
 	}
 	return ""
 }

@@ -1,8 +1,6 @@
 package awslambda
 
 import (
-	"net/http"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -55,18 +53,11 @@ func (l *Lane) client(allowed operations) *lambda.Client {
 		// a new default of the SDK cannot bring in attempts that pay nothing.
 		o.Retryer = aws.NopRetryer{}
 		o.RetryMaxAttempts = 0
-		o.HTTPClient = guardedClient{allowed: allowed, next: httpClient(o.HTTPClient)}
+		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
 		o.APIOptions = append(o.APIOptions,
 			addGuard(allowed),
 			addGate(&gate{limiters: l.limiters, scope: l.scope(""), counters: &l.counters, refresh: l.keys.renew}),
 			addAnswerReader,
 		)
 	})
-}
-
-func httpClient(c lambda.HTTPClient) aws.HTTPClient {
-	if c == nil {
-		return http.DefaultClient
-	}
-	return c
 }

@@ -35,8 +35,9 @@ const (
 	recordHint    = "the record is not there, or not any more; run again to plan from what is"
 	destHint      = "use a standard SQS queue or SNS topic (not FIFO), a function, an event bus, or for on_failure only an S3 bucket as arn:PARTITION:s3:::NAME"
 	readAgain     = "run again; if it stays, check the network, the proxy settings and AWS_ENDPOINT_URL"
-	notLambda     = "check that AWS_ENDPOINT_URL and the proxy settings lead to Lambda; run again"
+	notLambda     = "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again"
 	badKeys       = "check AWS_PROFILE and the access key, and that the region is enabled for the account"
+	invalidHint   = "correct what the message names, and run again"
 	clockHint     = "check this machine's clock, and that secret key and session token belong to the access key"
 )
 
@@ -111,13 +112,13 @@ func TestRefusals(t *testing.T) {
 			body: lambdaError("message", "Invalid pagination key."),
 			kind: reconcile.KindInvalid, outcome: ratelimit.Final, hint: "run again: the listing changed while it was read"},
 		{why: "an IPV with a text nobody knows is invalid, with no made-up cure", status: 400, code: ipv,
-			body: lambdaError("message", "Something new."), kind: reconcile.KindInvalid, outcome: ratelimit.Final},
+			body: lambdaError("message", "Something new."), kind: reconcile.KindInvalid, outcome: ratelimit.Final, hint: invalidHint},
 		{why: "a queue URL for an ARN", status: 400, code: "ValidationException",
 			body: lambdaError("message", "1 validation error detected: Value 'https://sqs' at 'destinationConfig.onFailure.destination' failed to satisfy constraint: Member must satisfy regular expression pattern: ..."),
 			kind: reconcile.KindInvalid, outcome: ratelimit.Final, hint: "write the destination as an ARN of at most 350 characters; a queue URL is not one"},
 		{why: "a number out of range", status: 400, code: "ValidationException",
 			body: lambdaError("message", "1 validation error detected: Value '3' at 'maximumRetryAttempts' failed to satisfy constraint: Member must have value less than or equal to 2"),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Final, hint: "correct the value that the message names"},
+			kind: reconcile.KindInvalid, outcome: ratelimit.Final, hint: invalidHint},
 		{why: "a permission is missing: the statement is spelt out", status: 403, code: "AccessDeniedException",
 			body: lambdaError("Message", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:UpdateFunctionEventInvokeConfig on resource: "+arn),
 			kind: reconcile.KindDenied, outcome: ratelimit.Final, hint: fmt.Sprintf(statementHint, opUpdate)},
@@ -170,6 +171,10 @@ func TestRefusals(t *testing.T) {
 		{why: "gateway timeout", status: 504, body: "", kind: reconcile.KindServer, outcome: ratelimit.Fault, hint: faultHint},
 		{why: "a timeout on AWS's side", op: opListConfigs, status: 400, code: "RequestTimeoutException", body: `{}`,
 			kind: reconcile.KindTransport, outcome: ratelimit.Fault, hint: readAgain},
+		{why: "a timeout by status alone", op: opListConfigs, status: 408, code: "Whatever", body: `{}`,
+			kind: reconcile.KindTransport, outcome: ratelimit.Fault, hint: readAgain},
+		{why: "a 403 under a new name is still a denial", status: 403, code: "SomethingNew", body: `{}`,
+			kind: reconcile.KindDenied, outcome: ratelimit.Final, hint: fmt.Sprintf(statementHint, opUpdate)},
 		{why: "a redirect of a portal is no answer", op: opListConfigs, status: 302, body: "",
 			kind: reconcile.KindBadAnswer, outcome: ratelimit.Final, hint: notLambda},
 	}

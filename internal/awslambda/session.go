@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"sync"
 
@@ -91,6 +92,8 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 // maxIdlePerHost is above the calls in flight to one region (rate times
 // latency), so that none of them has to dial anew; the SDK keeps 10.
 const maxIdlePerHost = 64
+
+func keepIdle(t *http.Transport) { t.MaxIdleConnsPerHost = maxIdlePerHost }
 
 // Ambient is the target that the environment points at: the account of the base
 // credentials, in the configured region. It also tells who the caller is.

@@ -2,7 +2,6 @@ package awslambda
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -255,25 +254,4 @@ func TestReadOnlyPolicy(t *testing.T) {
 	if got := readOnlyPolicy(); got != want || len(got) > 2048 {
 		t.Errorf("got %s", got)
 	}
-}
-
-// TestSTSIsTriedThrice, whatever the environment says: its quota is its own.
-func TestSTSIsTriedThrice(t *testing.T) {
-	t.Setenv("AWS_MAX_ATTEMPTS", "9")
-	t.Setenv("AWS_RETRY_MODE", "adaptive")
-	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account),
-			HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
-				asked++
-				return answer(r, 503, ""), nil
-			})})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _, err = s.Ambient(t.Context())
-		if outcome, _ := ratelimit.OutcomeOf(err); asked != 3 || outcome != ratelimit.Fault {
-			t.Errorf("%d attempts, %v: %v", asked, outcome, err)
-		}
-	})
 }

@@ -25,15 +25,13 @@ func standardRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = stsAttempts })
 }
 
-func keepIdle(t *http.Transport) { t.MaxIdleConnsPerHost = maxIdlePerHost }
-
 func (s *Session) stsClient(keys aws.CredentialsProvider, region string) *sts.Client {
 	return sts.NewFromConfig(s.config, func(o *sts.Options) {
 		o.Region = region
 		o.Credentials = keys
 		o.Retryer = standardRetryer()
 		o.RetryMaxAttempts = 0
-		o.HTTPClient = guardedClient{allowed: stsOperations(), next: httpClient(o.HTTPClient)}
+		o.HTTPClient = guardedClient{allowed: stsOperations(), next: o.HTTPClient}
 		o.APIOptions = append(o.APIOptions, addGuard(stsOperations()))
 	})
 }
@@ -52,7 +50,7 @@ func (s *Session) identify(ctx context.Context, keys *keyring, region string) (i
 	}
 	who = identity{account: aws.ToString(out.Account), arn: aws.ToString(out.Arn)}
 	if who.account == "" {
-		return identity{}, whoamiFailure(errors.New("STS answered without an account"))
+		return identity{}, badAnswer(opGetCallerIdentity, http.StatusOK, http.Header{}, errors.New("STS answered without an account"))
 	}
 	s.mu.Lock()
 	s.known[keys] = who

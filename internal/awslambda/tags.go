@@ -39,7 +39,7 @@ func NewTagger(l *Lane) *Tagger {
 			r.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(worthRetrying)}
 		})
 		o.RetryMaxAttempts = 0
-		o.HTTPClient = guardedClient{allowed: allowed, next: httpClient(o.HTTPClient)}
+		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
 		o.APIOptions = append(o.APIOptions, addGuard(allowed), addCounter(&l.counters), addAnswerReader)
 	})
 	return &Tagger{lane: l, client: client}

@@ -64,6 +64,10 @@ func (a *app) apply(ctx context.Context, args []string, o *readOptions, yes bool
 		}
 		if !a.confirm(ctx, changes) {
 			fmt.Fprintln(a.err, "Nothing was written.")
+			var stopped interrupt
+			if errors.As(context.Cause(ctx), &stopped) {
+				return stopped.code()
+			}
 			return exitCode(exitError)
 		}
 	}

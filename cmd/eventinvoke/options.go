@@ -2,10 +2,11 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ func pathsOr(args []string) []string {
 
 // load reads the fleet files; "-" is standard input.
 func (a *app) load(args []string) (*desired.Document, error) {
+	if slices.Contains(args, "") {
+		return nil, errors.New("a path is empty; is a variable of the shell unset?")
+	}
 	if len(args) == 0 {
 		if _, err := os.Stat(defaultPath); err != nil {
 			return nil, fmt.Errorf("no path was given and there is no %s here; name a file, a directory or a glob", defaultPath)
@@ -113,8 +117,8 @@ func (o *outputOptions) check() error {
 	return nil
 }
 
-// colored decides about colour: never into a file, and in auto only for a
-// terminal that can show it.
+// colored decides about colour: in auto only on a terminal that can show it,
+// and never into a file.
 func (o *outputOptions) colored(out io.Writer) bool {
 	switch {
 	case o.color == "always":
@@ -123,33 +127,4 @@ func (o *outputOptions) colored(out io.Writer) bool {
 		return false
 	}
 	return isTerminal(out)
-}
-
-// sink is where a result goes. A file appears whole or not at all: it is
-// written beside its place and renamed when the result is complete.
-type sink struct {
-	io.Writer
-	commit func() error
-	drop   func()
-}
-
-func (o *outputOptions) open(out io.Writer) (*sink, error) {
-	if o.file == "" {
-		return &sink{Writer: out, commit: func() error { return nil }, drop: func() {}}, nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(o.file), ".eventinvoke-*")
-	if err != nil {
-		return nil, fmt.Errorf("--output-file %s cannot be written: %w", o.file, err)
-	}
-	drop := func() { f.Close(); os.Remove(f.Name()) }
-	commit := func() error {
-		if err := f.Chmod(0o644); err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
-		return os.Rename(f.Name(), o.file)
-	}
-	return &sink{Writer: f, commit: commit, drop: drop}, nil
 }

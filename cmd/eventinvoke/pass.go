@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -30,6 +33,7 @@ type pass struct {
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progressLog   // nil when quiet
 
+	err      error // why there is no plan
 	surveyed time.Time
 	plan     reconcile.Plan
 	guard    []reconcile.GuardLine
@@ -48,7 +52,13 @@ func (a *app) begin(ctx context.Context, verb string, args []string, o *readOpti
 	if o.timeout > 0 {
 		p.ctx, p.cancel = context.WithTimeout(ctx, o.timeout)
 	}
-	if err := p.prepare(args, access); err != nil {
+	var err error
+	if p.sink, err = o.outputOptions.open(a.out); err == nil {
+		if err = p.prepare(args, access); err != nil {
+			err = p.failed(err)
+		}
+	}
+	if err != nil {
 		p.close()
 		return nil, err
 	}
@@ -75,9 +85,6 @@ func (p *pass) prepare(args []string, access access) (err error) {
 		}
 		return err
 	}
-	if p.sink, err = p.o.outputOptions.open(p.app.out); err != nil {
-		return err
-	}
 	if p.o.format == "ndjson" {
 		p.stream = report.NewStream(p.sink, p.run())
 	}
@@ -85,6 +92,23 @@ func (p *pass) prepare(args []string, access access) (err error) {
 		p.progress = startProgress(p.app.log, p.site.limiters)
 	}
 	return nil
+}
+
+// failed makes of an error before the plan a result that programs can read, so
+// that a report in a file is never the one of yesterday. People are told on
+// standard error.
+func (p *pass) failed(err error) error {
+	if p.o.timeout > 0 && errors.Is(context.Cause(p.ctx), context.DeadlineExceeded) {
+		err = fmt.Errorf("%s before anything was compared; give it more time", timeoutPassed)
+	}
+	if p.o.format == "text" {
+		return err
+	}
+	p.err = err
+	if p.o.format == "ndjson" {
+		p.stream = report.NewStream(p.sink, p.run())
+	}
+	return errors.Join(err, p.report())
 }
 
 // survey reads AWS and makes the plan.
@@ -120,31 +144,62 @@ func (p *pass) run() *report.Run {
 	r := &report.Run{
 		ID: p.id, ToolVersion: version, Verb: p.verb, Started: p.started, Surveyed: p.surveyed, Finished: time.Now(),
 		Fleet:    report.FleetInfo{Keys: p.fleet.Keys(), Targets: len(p.fleet.Targets)},
-		Warnings: p.fleet.Warnings, Guard: p.guard, Refused: p.refused, Outcome: p.outcome,
-		API: p.site.api(p.fleet.Targets),
+		Warnings: p.fleet.Warnings, Guard: p.guard, Refused: p.refused, Outcome: p.outcome, Err: p.err,
 	}
-	for _, f := range p.doc.Files() {
-		r.Fleet.Files = append(r.Fleet.Files, f.Path)
+	if p.doc != nil {
+		for _, f := range p.doc.Files() {
+			r.Fleet.Files = append(r.Fleet.Files, f.Path)
+		}
+	}
+	if p.site != nil {
+		r.API = p.site.api(p.fleet.Targets)
 	}
 	if !p.surveyed.IsZero() {
 		r.Plan = &p.plan
 	}
-	if cause := context.Cause(p.ctx); cause != nil {
-		r.Stopped = stopReason(cause)
-	}
+	r.Stopped = p.stopped()
 	return r
 }
 
+// stopped is why the run as a whole ended early, or "". Work for which the
+// --timeout leaves no time is given up before it passes.
+func (p *pass) stopped() string {
+	if cause := context.Cause(p.ctx); cause != nil {
+		return stopReason(cause)
+	}
+	if p.o.timeout > 0 && p.leftUndone() {
+		return timeoutPassed
+	}
+	return ""
+}
+
+// leftUndone reports whether a target has work left without a reason of its own.
+func (p *pass) leftUndone() bool {
+	for i := range p.plan.Targets {
+		if t := &p.plan.Targets[i]; t.Stopped == nil && t.Counts().NotExamined > 0 {
+			return true
+		}
+	}
+	return p.outcome != nil && slices.ContainsFunc(p.outcome.Targets, func(t reconcile.TargetOutcome) bool {
+		return t.Stopped == nil && slices.ContainsFunc(t.Results, func(r reconcile.Result) bool {
+			return r.Status == reconcile.NotAttempted
+		})
+	})
+}
+
+const timeoutPassed = "the --timeout passed"
+
 func stopReason(cause error) string {
 	if cause == context.DeadlineExceeded {
-		return "the --timeout passed"
+		return timeoutPassed
 	}
 	return cause.Error()
 }
 
-// preview shows the plan to a person who is about to be asked.
+// preview shows the plan to a person who is about to be asked. It goes where
+// the question goes: standard output is for the result.
 func (p *pass) preview() error {
-	return report.Text(p.app.out, p.run(), report.TextOptions{Color: p.o.colored(p.app.out), Full: p.o.full})
+	return report.Text(p.app.err, p.run(), report.TextOptions{Color: p.o.colored(p.app.err), Full: p.o.full})
 }
 
 // report writes the result, whole.

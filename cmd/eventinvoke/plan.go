@@ -19,7 +19,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
 	o.outputOptions.bind(cmd)
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`; alone, the demo's world and fleet")
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }
 

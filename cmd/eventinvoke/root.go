@@ -35,13 +35,17 @@ var verbs = []func(*app) *cobra.Command{
 
 // run is the program: everything but the process's own ends.
 func run(ctx context.Context, args []string, s streams) int {
-	a := &app{streams: s, log: slog.New(slog.DiscardHandler)}
+	out := &checkedWriter{Writer: s.out}
+	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler)}
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("the result could not be written: %w", out.err)
+	}
 	code, show := codeOf(err)
 	if show {
-		fmt.Fprintf(a.err, "eventinvoke: %v\n", err)
+		fmt.Fprintf(a.err, "eventinvoke: %s\n", harmless(err.Error()))
 	}
 	return code
 }
@@ -81,9 +85,22 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
 		return fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())
 	})
 	for _, v := range verbs {
-		root.AddCommand(v(a))
+		root.AddCommand(withHint(v(a)))
 	}
 	return root
+}
+
+// withHint lets a verb that refuses its arguments say where they are listed.
+func withHint(cmd *cobra.Command) *cobra.Command {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fmt.Errorf("%w; `%s --help` shows what it takes", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	return cmd
 }
 
 // knownVerb refuses a word that is no verb, and says which one it may have been.
@@ -143,6 +160,9 @@ func (a *app) setUpLog() error {
 
 // isTerminal reports whether a stream is a terminal that a person looks at.
 func isTerminal(stream any) bool {
+	if checked, ok := stream.(*checkedWriter); ok {
+		stream = checked.Writer
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -121,7 +122,11 @@ func (a *app) loadFor(args []string, simulate string) (*desired.Document, error)
 	if simulate == builtInScenario && len(args) == 0 {
 		return desired.Load(examples.FS, examples.DemoFleet)
 	}
-	return a.load(args)
+	doc, err := a.load(args)
+	if err != nil && simulate == builtInScenario && len(args) == 1 {
+		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and %s was read as a fleet file; a scenario is given as --simulate=FILE)", err, args[0])
+	}
+	return doc, err
 }
 
 // needs is what must be discovered in the targets that are open.

@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"internal/awslambda": {"desired", "ratelimit", "reconcile"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/report":    {"desired", "ratelimit", "reconcile"},
+	"internal/export":    {"desired", "reconcile"},
 	"internal/layout":    {},
 	"internal/shard":     {"desired"},
 	"internal/events":    {"desired"},
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/report", "examples"},
 	"examples":        {},
 }
 

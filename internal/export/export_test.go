@@ -1,0 +1,237 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+var (
+	prodUS = site("prod", "111111111111", "us-east-1")
+	prodEU = site("prod", "111111111111", "eu-west-1")
+	devUS  = site("dev", "222222222222", "us-east-1")
+)
+
+func site(label, account, region string, functions ...reconcile.FunctionLive) Site {
+	s := Site{Functions: functions}
+	s.Label, s.Target = label, desired.Target{Account: account, Region: region}
+	return s
+}
+
+func (s Site) with(functions ...reconcile.FunctionLive) Site {
+	s.Functions = functions
+	return s
+}
+
+func function(name string, records ...reconcile.LiveRecord) reconcile.FunctionLive {
+	return reconcile.FunctionLive{Function: name, State: reconcile.Present, Records: records}
+}
+
+func latest(s reconcile.Settings) reconcile.LiveRecord { return under(desired.Latest, s) }
+
+func under(qualifier string, s reconcile.Settings) reconcile.LiveRecord {
+	return reconcile.LiveRecord{Qualifier: qualifier, Settings: &s, Modified: 1}
+}
+
+// holds makes settings; a negative number and "" are unset.
+func holds(retries, age int, onSuccess, onFailure string) reconcile.Settings {
+	s := reconcile.Settings{OnSuccess: onSuccess, OnFailure: onFailure}
+	if retries >= 0 {
+		s.MaximumRetryAttempts = desired.Some(retries)
+	}
+	if age >= 0 {
+		s.MaximumEventAgeInSeconds = desired.Some(age)
+	}
+	return s
+}
+
+func write(t testing.TB, sites []Site) (string, Result) {
+	t.Helper()
+	var b bytes.Buffer
+	result, err := Write(&b, sites, Options{Header: []string{"Exported by a test."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String(), result
+}
+
+// planAgain loads an exported file and compares it with the records it was made of.
+func planAgain(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, text string, sites []Site) reconcile.Plan {
+	t.Helper()
+	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
+	if err != nil {
+		t.Fatalf("the exported file is refused: %v\n%s", err, text)
+	}
+	var ambient desired.Target
+	if sites[0].Label == "" {
+		ambient = sites[0].Target
+	}
+	fleet, err := document.Resolve(ambient, nil, desired.Selection{})
+	if err != nil {
+		t.Fatalf("the exported file does not resolve: %v\n%s", err, text)
+	}
+	var live reconcile.Live
+	for _, s := range sites {
+		live.Targets = append(live.Targets, reconcile.TargetLive{Target: s.Target, Functions: s.Functions})
+	}
+	return reconcile.NewPlan(fleet, live)
+}
+
+const queue = "arn:aws:sqs:us-east-1:111111111111:dlq"
+
+func queueIn(s Site, name string) string {
+	return "arn:aws:sqs:" + s.Region + ":" + s.Account + ":" + name
+}
+
+func TestWriteGolden(t *testing.T) {
+	for _, row := range []struct {
+		name, why string
+		sites     []Site
+		want      Result
+	}{
+		{
+			name: "one-target", why: "the current credentials: no targets section, plain ARNs, common values as defaults",
+			sites: []Site{site("", "111111111111", "us-east-1",
+				function("checkout", latest(holds(0, 3600, "", queue)), under("live", holds(0, 60, "", queue))),
+				function("invoices", latest(holds(0, 3600, "", queue))),
+				function("mailer", latest(holds(2, 3600, "", queue))),
+				function("reports", latest(holds(0, 3600, "", ""))),
+				function("silent", latest(holds(-1, -1, "", ""))),
+				function("without"),
+			)},
+			want: Result{Records: 6},
+		},
+		{
+			name: "many-targets", why: "what is alike everywhere is written once; the rest by label or, within a label, by ARN",
+			sites: []Site{
+				prodUS.with(
+					function("everywhere", latest(holds(1, -1, "", queueIn(prodUS, "dlq")))),
+					function("labelled", latest(holds(0, -1, "", queueIn(prodUS, "dlq")))),
+					function("one-region", latest(holds(1, -1, queueIn(prodUS, "done"), queueIn(prodUS, "dlq"))))),
+				prodEU.with(
+					function("everywhere", latest(holds(1, -1, "", queueIn(prodEU, "dlq")))),
+					function("labelled", latest(holds(0, -1, "", queueIn(prodEU, "dlq"))))),
+				devUS.with(
+					function("everywhere", latest(holds(1, -1, "", queueIn(devUS, "dlq")))),
+					function("labelled", latest(holds(2, -1, "", queueIn(devUS, "dlq"))))),
+			},
+			want: Result{Records: 7},
+		},
+		{
+			name: "central", why: "a queue that several accounts share stays an ARN, with a word where it is foreign",
+			sites: []Site{
+				prodUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
+				devUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
+			},
+			want: Result{Records: 4},
+		},
+		{
+			name: "odd", why: "what cannot be declared, or should be looked at, is a comment",
+			sites: []Site{site("", "111111111111", "us-east-1",
+				function("fifo", latest(holds(1, -1, "", queue+".fifo"))),
+				function("fifo-only", latest(holds(-1, -1, "", queue+".fifo"))),
+				function("elsewhere", latest(holds(-1, -1, "arn:aws:sns:eu-west-1:222222222222:done", ""))),
+				function("itself", latest(holds(-1, -1, "arn:aws:lambda:us-east-1:111111111111:function:itself:live", ""))),
+				function("dollar", latest(holds(0, -1, "arn:aws:lambda:us-east-1:111111111111:function:other:$LATEST", ""))),
+				reconcile.FunctionLive{Function: "orphaned", State: reconcile.Present, Orphans: []string{"gone"}, Records: []reconcile.LiveRecord{under("gone", holds(0, -1, "", ""))}},
+				reconcile.FunctionLive{Function: "unsure", State: reconcile.Present, QualifierErr: errors.New("ListAliases: denied"), Records: []reconcile.LiveRecord{under("7", holds(0, -1, "", ""))}},
+				function("hopeless", latest(holds(7, 1, queue+".fifo", queue+".fifo"))),
+				function("bad name", latest(holds(0, -1, "", ""))),
+				reconcile.FunctionLive{Function: "unread", State: reconcile.Unreadable, Err: errors.New("no\nway\x07 in")},
+				reconcile.FunctionLive{Function: "unseen"},
+				reconcile.FunctionLive{Function: "deleted", State: reconcile.FunctionAbsent},
+			)},
+			want: Result{Records: 7, Unreadable: 2, Inexpressible: 5},
+		},
+		{
+			name: "unread-target", why: "nothing is declared for a target that was not read, not even what is alike in all others",
+			sites: []Site{
+				prodUS.with(function("a", latest(holds(1, -1, "", "")))),
+				{TargetFleet: devUS.TargetFleet, Err: errors.New("the role cannot be assumed")},
+			},
+			want: Result{Records: 1, Unreadable: 1},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for _, s := range row.sites {
+				asSurveyed(s.Functions)
+			}
+			text, result := write(t, row.sites)
+			if result != row.want {
+				t.Errorf("%s: got %+v, want %+v", row.why, result, row.want)
+			}
+			path := "testdata/" + row.name + ".yaml"
+			if *update {
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(golden), text); diff != "" {
+				t.Errorf("%s (-want +got), go test -update writes it:\n%s", row.why, diff)
+			}
+			plan := planAgain(t, text, row.sites)
+			if c := plan.Counts(); c.Changes() > 0 || c.InSync != result.Records {
+				t.Errorf("%s: the plan after is not empty: %+v", row.why, c)
+			}
+		})
+	}
+}
+
+func TestTheOrderOfSitesDoesNotMatter(t *testing.T) {
+	sites := []Site{
+		prodUS.with(function("a", latest(holds(1, -1, "", queue)))),
+		devUS.with(function("b", latest(holds(0, 60, "", queue)))),
+		prodEU.with(function("a", latest(holds(1, -1, "", "")))),
+	}
+	first, _ := write(t, sites)
+	slices.Reverse(sites)
+	second, _ := write(t, sites)
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWriteRefusesSitesThatOneFileCannotTellApart(t *testing.T) {
+	for _, row := range []struct {
+		why   string
+		sites []Site
+		want  string
+	}{
+		{"nothing at all", nil, "no target"},
+		{"one target twice", []Site{prodUS, prodUS}, "twice"},
+		{"two targets, one without a label", []Site{prodUS, site("", "222222222222", "us-east-1")}, "no label"},
+	} {
+		if _, err := Write(&bytes.Buffer{}, row.sites, Options{}); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want an error with %q", row.why, err, row.want)
+		}
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, context.Canceled }
+
+func TestAFailedWriteIsAnError(t *testing.T) {
+	if _, err := Write(brokenPipe{}, []Site{prodUS}, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,160 @@
+package export
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// file is the text being written; bufio keeps the first error for the flush.
+type file struct{ out *bufio.Writer }
+
+func (f file) linef(format string, args ...any) { fmt.Fprintf(f.out, format+"\n", args...) }
+
+func (f file) comment(indent, text string) {
+	f.linef("%s# %s", indent, oneLine(text))
+}
+
+func (f file) header(o Options) {
+	for _, line := range o.Header {
+		f.comment("", line)
+	}
+	f.linef("version: 1")
+}
+
+// unread names what is not in the file because it was not read, and counts it.
+func (f file) unread(sites []Site) int {
+	n := 0
+	say := func(what string, why error) {
+		if n == 0 {
+			f.linef("")
+			f.comment("", "NOT IN THIS FILE, because it could not be read:")
+		}
+		n++
+		f.linef("#   %s", oneLine(fmt.Sprintf("%s: %v", what, why)))
+	}
+	for i := range sites {
+		if sites[i].Err != nil {
+			say("all of "+sites[i].Target.String(), sites[i].Err)
+			continue
+		}
+		for j := range sites[i].Functions {
+			switch g := &sites[i].Functions[j]; g.State {
+			case reconcile.Unreadable:
+				say(sites[i].Target.String()+"/"+g.Function, g.Err)
+			case reconcile.NotExamined:
+				say(sites[i].Target.String()+"/"+g.Function, errNotExamined)
+			}
+		}
+	}
+	return n
+}
+
+// targets writes the targets section; a site without a label is that of the
+// current credentials, which needs none.
+func (f file) targets(sites []Site) {
+	if sites[0].Label == "" {
+		return
+	}
+	f.linef("\ntargets:")
+	written := map[string]bool{}
+	for _, s := range sites {
+		if written[s.Label] {
+			continue
+		}
+		written[s.Label] = true
+		f.linef("  - name: %s", scalar(s.Label))
+		f.linef("    account: %q", s.Account)
+		if s.RoleARN != "" {
+			f.linef("    role_arn: %s", scalar(s.RoleARN))
+		}
+		if s.ExternalID != "" {
+			f.linef("    external_id: %s", scalar(s.ExternalID))
+		}
+		if s.Quota > 0 {
+			f.linef("    quota: %s", strconv.FormatFloat(s.Quota, 'f', -1, 64))
+		}
+		if s.RateShare > 0 {
+			f.linef("    rate_share: %s", strconv.FormatFloat(s.RateShare, 'f', -1, 64))
+		}
+		var regions []string
+		for _, same := range sites {
+			if same.Label == s.Label {
+				regions = append(regions, same.Region)
+			}
+		}
+		f.linef("    regions: %s", list(regions))
+	}
+}
+
+func (f file) defaults(common [numFields]cell) {
+	begun := false
+	for i, field := range desired.Fields() {
+		if common[i].value == "" {
+			continue
+		}
+		if !begun {
+			f.linef("\ndefaults:")
+			begun = true
+		}
+		for _, remark := range common[i].remarks {
+			f.comment("  ", remark)
+		}
+		f.linef("  %s: %s", field, settingText(field, common[i].value))
+	}
+}
+
+func (f file) functions(bunches []bunch) {
+	if len(bunches) == 0 {
+		return
+	}
+	f.linef("\nfunctions:")
+	for i := range bunches {
+		b := &bunches[i]
+		switch {
+		case len(b.entries) > 1:
+			if i > 0 {
+				f.linef("")
+			}
+			f.comment("  ", fmt.Sprintf("%d entries: %s", len(b.entries), b.describe()))
+		case i > 0 && len(bunches[i-1].entries) > 1:
+			f.linef("")
+			f.comment("  ", "Settings of their own")
+		}
+		for _, note := range b.notes {
+			f.comment("  ", note)
+		}
+		for j := range b.entries {
+			f.entry(&b.entries[j], b.lines)
+		}
+	}
+}
+
+func (f file) entry(e *entry, lines [numFields]string) {
+	f.linef("  - name: %s", scalar(cmp.Or(e.arn, e.Function)))
+	if e.Qualifier != desired.Latest {
+		f.linef("    qualifier: %s", scalar(e.Qualifier))
+	}
+	if e.targets != nil {
+		f.linef("    targets: %s", list(e.targets))
+	}
+	for i, field := range desired.Fields() {
+		if lines[i] != "" {
+			f.linef("    %s: %s", field, settingText(field, lines[i]))
+		}
+	}
+}
+
+// list is a YAML list on one line.
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = scalar(t)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

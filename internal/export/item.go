@@ -1,0 +1,156 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// numFields is how many settings a record has.
+const numFields = int(desired.FieldOnFailure) + 1
+
+// none is how the fleet file says that there is no destination.
+const none = "none"
+
+// cell is one setting of a record as the file may declare it.
+type cell struct {
+	value   string   // as it is written; "" leaves the field alone
+	effect  string   // what the field amounts to in AWS: written where a default would else speak
+	refused bool     // AWS holds a value that no fleet file can declare
+	remarks []string // what is odd about the value
+}
+
+// item is one record at one site.
+type item struct {
+	site int
+	desired.Name
+	cells [numFields]cell
+	notes []string // what a reader should know about it
+}
+
+func (it *item) refusals() int {
+	n := 0
+	for _, c := range it.cells {
+		if c.refused {
+			n++
+		}
+	}
+	return n
+}
+
+// collect makes an item of every record that was read. What the loader would
+// not take as a key at all is in lost, a comment each.
+func collect(sites []Site) (items []item, lost []string) {
+	probe := newProbe()
+	for i := range sites {
+		for j := range sites[i].Functions {
+			f := &sites[i].Functions[j]
+			if sites[i].Err != nil || f.State != reconcile.Present {
+				continue
+			}
+			for k := range f.Records {
+				it := item{site: i, Name: desired.Name{Function: f.Function, Qualifier: f.Records[k].Qualifier}}
+				if why := probe.key(&sites[i], it.Name); why != "" {
+					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: sites[i].Target, Name: it.Name}, why))
+					continue
+				}
+				it.read(&sites[i], *f.Records[k].Settings, probe)
+				if it.refusals() == numFields {
+					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: sites[i].Target, Name: it.Name}, strings.Join(it.notes, "; ")))
+					continue
+				}
+				it.remark(f)
+				items = append(items, it)
+			}
+		}
+	}
+	return items, lost
+}
+
+// read fills the cells from what AWS holds.
+func (it *item) read(site *Site, s reconcile.Settings, probe *probe) {
+	held := false
+	for i, field := range desired.Fields() {
+		c := &it.cells[i]
+		v := s.Value(field)
+		c.effect = v.Fallback
+		if c.effect == "" {
+			c.effect = none
+		}
+		if v.Absent() {
+			continue
+		}
+		if refusal := probe.setting(site, it.Name, field, v); refusal != "" {
+			c.refused, c.effect = true, ""
+			it.notes = append(it.notes, fmt.Sprintf("%s %s cannot be declared and is left alone: %s", field, v.Text, refusal))
+			continue
+		}
+		if !number(field) {
+			c.remarks = remarksOn(site, it.Name, field, v.Text)
+		}
+		c.value, c.effect, held = v.Text, v.Text, true
+	}
+	if !held {
+		it.declareDefault()
+	}
+}
+
+// declareDefault gives a record without any value something to manage, since an
+// entry must manage something: a number that it amounts to anyway.
+func (it *item) declareDefault() {
+	if it.refusals() == 0 {
+		it.notes = append(it.notes, "AWS holds an empty record here, which acts like none")
+	}
+	for i := range it.cells {
+		if c := &it.cells[i]; !c.refused {
+			c.value = c.effect
+			return
+		}
+	}
+}
+
+// remark adds what is odd about the record as a whole.
+func (it *item) remark(f *reconcile.FunctionLive) {
+	switch {
+	case slices.Contains(f.Orphans, it.Qualifier):
+		it.notes = append(it.notes, "an orphan: "+it.Qualifier+" is neither an alias nor a version any more; remove: true in place of its settings would delete it")
+	case it.Qualifier != desired.Latest && f.QualifierErr != nil:
+		it.notes = append(it.notes, "whether "+it.Qualifier+" still exists is not known: "+f.QualifierErr.Error())
+	}
+}
+
+// number reports whether a field's value is written as a number.
+func number(f desired.Field) bool {
+	return f == desired.FieldRetryAttempts || f == desired.FieldEventAge
+}
+
+// settingText is a value as the fleet file has it.
+func settingText(f desired.Field, value string) string {
+	if number(f) || value == none {
+		return value
+	}
+	return scalar(value)
+}
+
+// remarksOn says what is odd about a destination, though it can be declared.
+func remarksOn(site *Site, n desired.Name, field desired.Field, arn string) []string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return nil
+	}
+	var remarks []string
+	if region := parts[3]; region != "" && region != site.Region {
+		remarks = append(remarks, fmt.Sprintf("%s goes to another region, %s", field, region))
+	}
+	account := parts[4]
+	if account != "" && account != site.Account {
+		remarks = append(remarks, fmt.Sprintf("%s goes to another account, %s", field, account))
+	}
+	if name, _, _ := strings.Cut(strings.TrimPrefix(parts[5], "function:"), ":"); parts[2] == "lambda" && name == n.Function && account == site.Account {
+		remarks = append(remarks, fmt.Sprintf("%s goes to the same function again", field))
+	}
+	return remarks
+}

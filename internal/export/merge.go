@@ -1,0 +1,138 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// entry is one item of functions: a key at all sites, or at some that it names.
+type entry struct {
+	desired.Name
+	arn     string   // in place of the plain name, where labels cannot name the site
+	targets []string // labels; nil for all sites, or where arn says it
+	cells   [numFields]cell
+	notes   []string
+}
+
+// values are the parts of the cells that entries have to agree in to be one.
+type values [numFields]struct {
+	value, effect string
+	refused       bool
+}
+
+func valuesOf(cells [numFields]cell) values {
+	var v values
+	for i, c := range cells {
+		v[i].value, v[i].effect, v[i].refused = c.value, c.effect, c.refused
+	}
+	return v
+}
+
+// merge makes one entry of what is alike at several sites. A site without the
+// record, or one that was not read, is never covered.
+func merge(sites []Site, items []item) []entry {
+	sorted := make([]*item, len(items))
+	for i := range items {
+		sorted[i] = &items[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *item) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.site, b.site)) })
+
+	var entries []entry
+	for len(sorted) > 0 {
+		n := 1
+		for n < len(sorted) && sorted[n].Name == sorted[0].Name {
+			n++
+		}
+		var order []values
+		alike := map[values][]*item{}
+		for _, it := range sorted[:n] {
+			v := valuesOf(it.cells)
+			if alike[v] == nil {
+				order = append(order, v)
+			}
+			alike[v] = append(alike[v], it)
+		}
+		for _, v := range order {
+			entries = append(entries, locate(sites, alike[v])...)
+		}
+		sorted = sorted[n:]
+	}
+	return entries
+}
+
+// locate says where a key lives that is alike at some sites: everywhere, under
+// some labels, or, where a label has other regions too, at one ARN each.
+func locate(sites []Site, alike []*item) []entry {
+	if len(alike) == len(sites) {
+		return []entry{join(alike)}
+	}
+	regions := map[string]int{}
+	for i := range sites {
+		regions[sites[i].Label]++
+	}
+	byLabel := map[string][]*item{}
+	for _, it := range alike {
+		label := sites[it.site].Label
+		byLabel[label] = append(byLabel[label], it)
+	}
+	var whole []*item
+	var labels []string
+	var single []entry
+	for _, it := range alike {
+		label := sites[it.site].Label
+		if len(byLabel[label]) < regions[label] {
+			e := join([]*item{it})
+			e.arn = functionARN(sites[it.site].Target, it.Function)
+			single = append(single, e)
+			continue
+		}
+		whole = append(whole, it)
+		labels = append(labels, label)
+	}
+	if whole == nil {
+		return single
+	}
+	e := join(whole)
+	slices.Sort(labels)
+	e.targets = slices.Compact(labels)
+	return append([]entry{e}, single...)
+}
+
+func functionARN(t desired.Target, function string) string {
+	return fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", t.Partition(), t.Region, t.Account, function)
+}
+
+// join makes one entry of items that agree, with what is odd about any of them.
+func join(alike []*item) entry {
+	e := entry{Name: alike[0].Name, cells: alike[0].cells}
+	for i := range e.cells {
+		e.cells[i].remarks = nil
+	}
+	for _, it := range alike {
+		e.notes = append(e.notes, it.notes...)
+		for i := range it.cells {
+			e.cells[i].remarks = append(e.cells[i].remarks, it.cells[i].remarks...)
+		}
+	}
+	e.notes = once(e.notes)
+	for i := range e.cells {
+		e.cells[i].remarks = once(e.cells[i].remarks)
+	}
+	return e
+}
+
+// once sorts texts and leaves out repetitions.
+func once(texts []string) []string {
+	texts = slices.Clone(texts)
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// compare orders entries as the file lists them.
+func (e *entry) compare(f *entry) int {
+	return cmp.Or(e.Name.Compare(f.Name), strings.Compare(e.arn, f.arn), slices.Compare(e.targets, f.targets))
+}

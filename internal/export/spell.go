@@ -1,0 +1,102 @@
+package export
+
+import (
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// spelling chooses how a destination is written. Each can be written with or
+// without a placeholder for its partition, region and account, where these are
+// the site's own. The one to choose is the one that most sites share: it makes
+// their entries equal. Among equals it is the one with the fewest placeholders,
+// so that a destination of one site stays the ARN that one can search for.
+type spelling struct {
+	sites map[string]map[int]bool // by text: where it is right
+}
+
+// place is a destination as one site has it.
+type place struct {
+	site int
+	arn  string
+}
+
+// spellDestinations rewrites the destinations of all items.
+func spellDestinations(sites []Site, items []item) {
+	if len(sites) < 2 {
+		return
+	}
+	s := spelling{sites: map[string]map[int]bool{}}
+	chosen := map[place]string{}
+	each := func(visit func(*cell, place)) {
+		for i := range items {
+			for j, field := range desired.Fields() {
+				if c := &items[i].cells[j]; !number(field) && c.value != "" && c.value != none {
+					visit(c, place{items[i].site, c.value})
+				}
+			}
+		}
+	}
+	each(func(_ *cell, p place) {
+		if _, seen := chosen[p]; !seen {
+			chosen[p] = ""
+			s.add(p, sites[p.site].Target)
+		}
+	})
+	each(func(c *cell, p place) {
+		if chosen[p] == "" {
+			chosen[p] = s.best(p, sites[p.site].Target)
+		}
+		c.value, c.effect = chosen[p], chosen[p]
+	})
+}
+
+func (s spelling) add(p place, t desired.Target) {
+	for _, text := range spellings(p.arn, t) {
+		if s.sites[text] == nil {
+			s.sites[text] = map[int]bool{}
+		}
+		s.sites[text][p.site] = true
+	}
+}
+
+func (s spelling) best(p place, t desired.Target) string {
+	best := p.arn
+	for _, text := range spellings(p.arn, t) {
+		more, fewer := len(s.sites[text])-len(s.sites[best]), strings.Count(best, "$")-strings.Count(text, "$")
+		if more > 0 || (more == 0 && fewer > 0) {
+			best = text
+		}
+	}
+	return best
+}
+
+// spellings lists the ways to write an ARN, the ARN itself first.
+func spellings(arn string, t desired.Target) []string {
+	all := [][]string{strings.SplitN(arn, ":", 6)}
+	if len(all[0]) < 6 {
+		return []string{arn}
+	}
+	for _, part := range []struct {
+		index       int
+		own         string
+		placeholder string
+	}{
+		{1, t.Partition(), "${partition}"},
+		{3, t.Region, "${region}"},
+		{4, t.Account, "${account}"},
+	} {
+		for _, parts := range all {
+			if parts[part.index] == part.own {
+				with := append([]string{}, parts...)
+				with[part.index] = part.placeholder
+				all = append(all, with)
+			}
+		}
+	}
+	texts := make([]string, len(all))
+	for i, parts := range all {
+		texts[i] = strings.Join(parts, ":")
+	}
+	return texts
+}

@@ -1,0 +1,59 @@
+package pacetest
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// What the environment says about retries changes no figure: neither in company,
+// where calls are refused, nor of the tokens, of which each request pays one.
+func TestHostileEnvironment(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	for _, tt := range []struct {
+		why       string
+		variables map[string]string
+	}{
+		{"adaptive mode, ten attempts", map[string]string{"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "10"}},
+		{"the retries of 2026", map[string]string{"AWS_NEW_RETRIES_2026": "true", "AWS_MAX_ATTEMPTS": "0", "AWS_RETRY_MODE": "standard"}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			t.Setenv("AWS_CONFIG_FILE", none)
+			t.Setenv("AWS_SHARED_CREDENTIALS_FILE", none)
+			for k, v := range tt.variables {
+				t.Setenv(k, v)
+			}
+			cfg, err := config.LoadDefaultConfig(t.Context(), config.WithCredentialsProvider(keys()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := aws.RetryMode(tt.variables["AWS_RETRY_MODE"]); cfg.RetryMode != want {
+				t.Fatalf("the environment did not arrive: retry mode %q", cfg.RetryMode)
+			}
+			f := besideSteady(1200, time.Minute).play(t, 1, hostile(cfg))
+			if f.efficiency < 0.92 || f.refused > 0.008 || f.refused == 0 {
+				t.Error("want efficiency 0.92, and some but at most 0.8 % refused")
+			}
+		})
+	}
+}
+
+// hostile is eventinvoke on a configuration that asks for retries.
+func hostile(cfg aws.Config) pacer {
+	return func(ctx context.Context, c *caller, calls int) int {
+		cfg := cfg.Copy()
+		cfg.HTTPClient = c
+		p := startProcessWith(c, ratelimit.Settings{}, cfg)
+		stats := p.read(ctx, calls)
+		if granted, requests := p.snapshot().Granted(), c.traffic().requests; granted != int64(requests) {
+			c.site.t.Errorf("%d tokens for %d requests: every attempt pays one", granted, requests)
+		}
+		return stats.Done
+	}
+}

@@ -1,0 +1,160 @@
+package pacetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+var here = desired.Target{Account: "111111111111", Region: "us-east-1"}
+
+// functions is how many there are; calls go round them.
+const functions = 100
+
+func functionName(i int) string { return fmt.Sprintf("f-%03d", i%functions) }
+
+// site is one account in one region, with its quota and all who call there. It
+// lives in a synctest bubble.
+type site struct {
+	t     *testing.T
+	world *awssim.World
+	start time.Time
+	seed  uint64
+}
+
+// The quota's usual shape: 15 per second with a bucket of one second's worth. A
+// third of the refusals take the other form that AWS was seen to use.
+func usualQuota() awssim.Quota {
+	return awssim.Quota{Rate: 15, Burst: 15, ThrottlingException: 1. / 3}
+}
+
+func newSite(t *testing.T, q awssim.Quota, seed uint64) *site {
+	t.Helper()
+	scenario := awssim.Fleet(here.Account, here.Region, awssim.Function{Name: "f-%03d", Count: functions})
+	scenario.Seed, scenario.Quota, scenario.CallLog = seed, q, -1
+	w, err := awssim.New(scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{t: t, world: w, start: time.Now(), seed: seed}
+}
+
+// at is the time since the site was opened.
+func (s *site) at() time.Duration { return time.Since(s.start) }
+
+// caller is one party's way to the site: an HTTP client that takes its time, and
+// notes what it carried.
+type caller struct {
+	site *site
+
+	mu   sync.Mutex
+	dice *rand.Rand
+	sent []attempt
+}
+
+// attempt is one request, and the answer that it got.
+type attempt struct {
+	left   time.Duration // the caller
+	at     time.Duration // the server
+	status int
+	code   string
+	write  bool
+}
+
+func (a attempt) throttled() bool {
+	return a.code == "TooManyRequestsException" || a.code == "ThrottlingException"
+}
+
+func (s *site) caller(number uint64) *caller {
+	return &caller{site: s, dice: rand.New(rand.NewPCG(s.seed, number))}
+}
+
+// fastest is the least time a request and its answer are under way, and slowest
+// the most. It varies, because callers of one fixed latency fall into step: one
+// of them may then find the last token for ever.
+const (
+	fastest = 45 * time.Millisecond
+	slowest = 85 * time.Millisecond
+)
+
+// Do implements aws.HTTPClient.
+func (c *caller) Do(r *http.Request) (*http.Response, error) {
+	a := attempt{left: c.site.at(), write: r.Method != http.MethodGet}
+	time.Sleep(c.way())
+	a.at = c.site.at()
+	res, err := c.site.world.Do(r)
+	if err == nil {
+		a.status, a.code = res.StatusCode, res.Header.Get("X-Amzn-Errortype")
+	}
+	c.mu.Lock()
+	c.sent = append(c.sent, a)
+	c.mu.Unlock()
+	time.Sleep(c.way())
+	return res, err
+}
+
+// way is how long a message takes one way.
+func (c *caller) way() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (fastest + time.Duration(c.dice.Int64N(int64(slowest-fastest)))) / 2
+}
+
+// lastWrite is the latest change that was answered.
+func (c *caller) lastWrite() attempt {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range slices.Backward(c.sent) {
+		if a.write {
+			return a
+		}
+	}
+	c.site.t.Fatal("no write was sent")
+	return attempt{}
+}
+
+func (c *caller) chance() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dice.Float64()
+}
+
+// traffic is the sum of what a caller sent.
+type traffic struct{ requests, served, throttled, faults, conflicts int }
+
+func (c *caller) traffic() traffic {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var t traffic
+	for _, a := range c.sent {
+		t.requests++
+		switch {
+		case a.throttled():
+			t.throttled++
+		case a.status == 0, a.status >= 500:
+			t.faults++
+		case a.status == 409:
+			t.conflicts++
+		default:
+			t.served++
+		}
+	}
+	return t
+}
+
+// refused is the part of the requests that the quota refused.
+func (t traffic) refused() float64 {
+	if t.requests == 0 {
+		return 0
+	}
+	return float64(t.throttled) / float64(t.requests)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -23,7 +23,9 @@ var allowed = map[string][]string{
 	"ratelimit":          {},
 	"reconcile":          {"desired", "ratelimit"},
 	"internal/awslambda": {"desired", "ratelimit", "reconcile"},
+	"internal/history":   {"desired", "ratelimit", "reconcile"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
+	"internal/planfile":  {"desired", "reconcile"},
 	"internal/report":    {"desired", "ratelimit", "reconcile"},
 	"internal/export":    {"desired", "reconcile"},
 	"internal/layout":    {},

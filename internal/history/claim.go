@@ -1,0 +1,115 @@
+package history
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+)
+
+// LeaseVersion is the version of the format of leases.
+const LeaseVersion = 1
+
+// leaseJSON is a lease in a store. Nonce tells apart two holders of one name,
+// and Beat two renewals, so that no two writes have the same bytes.
+type leaseJSON struct {
+	Version int       `json:"format_version"`
+	Subject string    `json:"subject"`
+	Owner   Owner     `json:"owner"`
+	Nonce   string    `json:"nonce"`
+	Beat    int64     `json:"beat"`
+	Since   time.Time `json:"since"`
+	Expires time.Time `json:"expires"`
+}
+
+func (l *leaseJSON) encode() ([]byte, error) {
+	text, err := json.MarshalIndent(l, "", " ")
+	return append(text, '\n'), err
+}
+
+// claimPolls is how often a held lease is looked at within its TTL.
+const claimPolls = 12
+
+// claim takes a lease that is free or has expired.
+func claim(ctx context.Context, store Store, name, subject string, owner Owner, o LeaseOptions) (*hold, error) {
+	h := &hold{
+		store: store, name: name, ttl: o.TTL,
+		lease: leaseJSON{Version: LeaseVersion, Subject: subject, Owner: owner, Nonce: rand.Text(), Since: time.Now().UTC()},
+	}
+	giveUp := time.Now().Add(o.Wait)
+	for {
+		err := h.take(ctx)
+		var held *HeldError
+		switch {
+		case err == nil:
+			h.keep(ctx)
+			return h, nil
+		case errors.Is(err, ErrExists), errors.Is(err, ErrChanged):
+			// Somebody was faster. What they wrote decides.
+			continue
+		case !errors.As(err, &held):
+			return nil, err
+		}
+		left := time.Until(giveUp)
+		if left <= 0 {
+			return nil, err
+		}
+		select {
+		case <-time.After(min(o.TTL/claimPolls, left)):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+// take tries once. ErrExists and ErrChanged say that another one took it just now.
+func (h *hold) take(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	found, tag, err := readLease(ctx, h.store, h.name)
+	if err != nil && !errors.Is(err, ErrAbsent) {
+		return err
+	}
+	absent := err != nil
+	if !absent && !found.expired() {
+		return &HeldError{Subject: found.Subject, Owner: found.Owner, Expires: found.Expires, Where: path.Join(h.store.String(), h.name)}
+	}
+	next, data, sent, err := h.next()
+	if err != nil {
+		return err
+	}
+	if absent {
+		tag, err = h.store.Create(ctx, h.name, data)
+	} else {
+		tag, err = h.store.Replace(ctx, h.name, data, tag)
+	}
+	if err != nil {
+		return err
+	}
+	h.lease, h.tag, h.renewed = next, tag, sent
+	return nil
+}
+
+// readLease reads who holds a lease, or fails with ErrAbsent.
+func readLease(ctx context.Context, store Store, name string) (leaseJSON, Tag, error) {
+	data, tag, err := store.Read(ctx, name)
+	if err != nil {
+		return leaseJSON{}, "", err
+	}
+	var l leaseJSON
+	where := path.Join(store.String(), name)
+	if err := json.Unmarshal(data, &l); err != nil {
+		return leaseJSON{}, "", fmt.Errorf("history: the lease %s is damaged: %w; delete it when no run is at work", where, err)
+	}
+	if l.Version != LeaseVersion {
+		return leaseJSON{}, "", fmt.Errorf("history: the lease %s has format version %d and this program reads %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, l.Version, LeaseVersion, l.Owner.Version)
+	}
+	return l, tag, nil
+}
+
+// expired reports whether the lease may be taken over.
+func (l *leaseJSON) expired() bool { return !time.Now().Before(l.Expires) }

@@ -1,0 +1,92 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// History is what runs leave behind in one store.
+type History struct{ store Store }
+
+// New is a history in a store.
+func New(store Store) *History { return &History{store} }
+
+// Open is a history at a location as --history spells it: see OpenStore. An
+// empty location is the default one.
+func Open(ctx context.Context, location string) (*History, error) {
+	if location == "" {
+		var err error
+		if location, err = DefaultLocation(); err != nil {
+			return nil, err
+		}
+	}
+	store, err := OpenStore(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	return New(store), nil
+}
+
+// String is the location.
+func (h *History) String() string { return h.store.String() }
+
+// Run is a run that is being recorded.
+type Run struct {
+	history *History
+	part    part
+	tag     Tag // of the record
+	alive   *hold
+	journal *Journal
+}
+
+// Begin stores the record of a run that begins, and marks the run as alive.
+// With that it finds out whether the store can be written, before anything
+// else is. The record must have Run, Verb and Started.
+func (h *History) Begin(ctx context.Context, r *Record) (*Run, error) {
+	if err := checkRun(r.Run); err != nil {
+		return nil, err
+	}
+	if r.Shard.Count < 0 || r.Shard.Index < 0 || r.Shard.Count > 0 && r.Shard.Index >= r.Shard.Count {
+		return nil, fmt.Errorf("history: shard %d of %d cannot be: the index counts from 0", r.Shard.Index, r.Shard.Count)
+	}
+	begun := *r
+	begun.Version, begun.State = RecordVersion, Running
+	run := &Run{history: h, part: begun.part()}
+	owner := Owner{Run: r.Run, Host: r.Host, PID: r.PID, Version: r.ToolVersion}
+	alive, err := claim(ctx, h.store, run.part.alive(), "run "+r.Run, owner, LeaseOptions{TTL: DefaultTTL})
+	if err != nil {
+		return nil, fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err)
+	}
+	run.alive = alive
+	data, err := begun.encode()
+	if err == nil {
+		run.tag, err = h.store.Create(ctx, run.part.record(), data)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err), alive.release(context.WithoutCancel(ctx)))
+	}
+	run.journal = newJournal(ctx, h.store, run.part.journal(), beginJSON{Version: JournalVersion, Run: r.Run, ToolVersion: r.ToolVersion})
+	return run, nil
+}
+
+// Journal is the run's journal, to be given to reconcile.Apply.
+func (r *Run) Journal() *Journal { return r.journal }
+
+// Finish closes the journal and replaces the record by the final one, whose
+// State says how the run ended. Run, Shard and Started must be as they began.
+func (r *Run) Finish(ctx context.Context, final *Record) error {
+	ctx = context.WithoutCancel(ctx) // an interrupted run is recorded as well
+	done := *final
+	done.Version, done.Run, done.Shard, done.Started = RecordVersion, r.part.run, r.part.shard, r.part.started
+	errs := []error{r.journal.Close()}
+	data, err := done.encode()
+	if err == nil {
+		_, err = r.history.store.Replace(ctx, r.part.record(), data, r.tag)
+	}
+	errs = append(errs, err, r.alive.release(ctx))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("the history of run %s is not complete: %w", r.part.run, err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const (
+	// linger is how long a result may wait for an intent to share a write of
+	// the store with.
+	linger = 200 * time.Millisecond
+	// appendTimeout bounds one write of the store, so that a store that hangs
+	// ends the run instead of hanging it.
+	appendTimeout = 30 * time.Second
+)
+
+// ErrClosed is why a journal that was closed takes no more intents.
+var ErrClosed = errors.New("history: the journal is closed")
+
+// Journal is the write-ahead journal of one run. It implements
+// reconcile.Journal, and writes nothing before the first intent.
+//
+// All lines that come in while the store is busy go into its next write
+// together. That one write can be shared by hundreds of intents, and none of
+// them returns before it is done. A write that failed is tried again, with the
+// same bytes, before anything else is written: nothing is skipped, so a journal
+// always holds all lines up to some point.
+type Journal struct {
+	store Store
+	name  string
+	begin beginJSON
+
+	mu      sync.Mutex
+	seq     int64
+	intents int64
+	open    map[desired.Key]int64 // the seq of each intent without a result
+	batch   []byte                // lines that are in no write yet
+	waiters []chan<- error        // intents of batch
+	lost    error                 // a line that has no JSON form
+	closed  bool
+
+	wake chan struct{} // capacity 1: an intent waits
+	soon chan struct{} // capacity 1: a result is there
+	end  chan struct{}
+	done chan struct{}
+	last error // of the last write; read after done
+}
+
+func newJournal(ctx context.Context, store Store, name string, begin beginJSON) *Journal {
+	j := &Journal{
+		store: store, name: name, begin: begin, open: map[desired.Key]int64{},
+		wake: make(chan struct{}, 1), soon: make(chan struct{}, 1),
+		end: make(chan struct{}), done: make(chan struct{}),
+	}
+	go j.write(context.WithoutCancel(ctx))
+	return j
+}
+
+// Intend implements reconcile.Journal. When ctx ends first, the intent may or
+// may not be in the journal.
+func (j *Journal) Intend(ctx context.Context, key desired.Key, change *reconcile.Change) error {
+	stored := make(chan error, 1)
+	if err := j.queueIntent(key, change, stored); err != nil {
+		return err
+	}
+	signal(j.wake)
+	select {
+	case err := <-stored:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("history: the intent for %s was not stored in time: %w", key, context.Cause(ctx))
+	}
+}
+
+func (j *Journal) queueIntent(key desired.Key, change *reconcile.Change, stored chan<- error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.closed:
+		return ErrClosed
+	case j.lost != nil:
+		return j.lost
+	}
+	if j.seq == 0 {
+		if err := j.add(lineJSON{Begin: &j.begin}); err != nil {
+			return err
+		}
+	}
+	if err := j.add(lineJSON{Intent: newIntent(key, change)}); err != nil {
+		return err
+	}
+	j.intents++
+	j.open[key] = j.seq
+	j.waiters = append(j.waiters, stored)
+	return nil
+}
+
+// Settle implements reconcile.Journal. It does not wait for the store.
+func (j *Journal) Settle(key desired.Key, result *reconcile.Result) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	of, known := j.open[key]
+	if !known || j.closed {
+		j.lost = errors.Join(j.lost, fmt.Errorf("history: the result of %s belongs to no open intent and is not in the journal", key))
+		return
+	}
+	delete(j.open, key)
+	if err := j.add(lineJSON{Result: newResult(of, result)}); err != nil {
+		j.lost = errors.Join(j.lost, err)
+		return
+	}
+	signal(j.soon)
+}
+
+// Close writes what is left and the closing line. Its error means that results
+// are missing from the journal.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if !j.closed {
+		j.closed = true
+		if j.seq > 0 {
+			j.lost = errors.Join(j.lost, j.add(lineJSON{End: &endJSON{Intents: j.intents}}))
+		}
+		close(j.end)
+	}
+	j.mu.Unlock()
+	<-j.done
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return errors.Join(j.lost, j.last)
+}
+
+// add puts a line into the batch. The lock is held.
+func (j *Journal) add(l lineJSON) error {
+	l.Seq, l.At = j.seq+1, time.Now().UTC()
+	text, err := l.encode()
+	if err != nil {
+		return err
+	}
+	j.seq++
+	j.batch = append(j.batch, text...)
+	return nil
+}
+
+// signal leaves a mark in a channel of capacity 1, unless it has one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

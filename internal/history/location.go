@@ -1,0 +1,69 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// nowhere is the location that switches the history off.
+const nowhere = "none"
+
+// bucketWord is what S3 allows as the name of a bucket.
+var bucketWord = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// OpenStore makes the store of a location as --history spells it: a folder,
+// s3://bucket/prefix, or "none". It writes nothing: whether the store can be
+// written shows with the first Begin.
+//
+// For S3 it reads the environment as every program on the SDK does:
+// AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, SSO, roles.
+func OpenStore(ctx context.Context, location string) (Store, error) {
+	switch {
+	case location == nowhere:
+		return Discard(), nil
+	case strings.HasPrefix(location, "s3://"):
+		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
+		prefix = strings.Trim(prefix, "/")
+		if !bucketWord.MatchString(bucket) {
+			return nil, fmt.Errorf("history %q: %q is not the name of a bucket; write s3://bucket/prefix", location, bucket)
+		}
+		if prefix != "" && checkName(prefix) != nil {
+			return nil, fmt.Errorf("history %q: %q cannot be a prefix; write s3://bucket/prefix, without empty parts and dots in front", location, prefix)
+		}
+		client, err := newS3Client(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("history %q: %w", location, err)
+		}
+		return S3(client, bucket, prefix), nil
+	case strings.Contains(location, "://"):
+		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", location)
+	case location == "":
+		return nil, fmt.Errorf("history: the location is empty; write a folder, s3://bucket/prefix, or none")
+	}
+	folder, err := filepath.Abs(location)
+	if err != nil {
+		return nil, fmt.Errorf("history %q: %w", location, err)
+	}
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("history %q: it is a file; name a folder, s3://bucket/prefix, or none", location)
+	}
+	return Dir(folder), nil
+}
+
+// DefaultLocation is $XDG_STATE_HOME/eventinvoke, or ~/.local/state/eventinvoke
+// where the variable is unset or relative, which the XDG base directory
+// specification says to ignore.
+func DefaultLocation() (string, error) {
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "eventinvoke"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("history: no place for it is known (%w); set HOME or XDG_STATE_HOME, or give --history DIR, s3://bucket/prefix or none", err)
+	}
+	return filepath.Join(home, ".local", "state", "eventinvoke"), nil
+}

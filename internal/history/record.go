@@ -1,0 +1,153 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// RecordVersion is the version of the record's format. It grows when a field
+// goes away or changes its meaning; readers refuse a version they do not know.
+const RecordVersion = 1
+
+// State is how far a run came.
+type State string
+
+// The states. Died is never stored: it is what a reader makes of a record that
+// says running while nobody keeps the run alive.
+const (
+	Running     State = "running"
+	Finished    State = "finished"
+	Interrupted State = "interrupted" // by a signal, a deadline or the error budget
+	Failed      State = "failed"      // before anything was changed
+	Died        State = "died"
+)
+
+// Record is what one process leaves behind of a run. It holds no credentials:
+// no type that could carry any is part of it.
+type Record struct {
+	Version     int       `json:"format_version"`
+	Run         string    `json:"run_id"`
+	Shard       Shard     `json:"shard,omitzero"`
+	ToolVersion string    `json:"tool_version"`
+	Verb        string    `json:"verb"`
+	Host        string    `json:"host"`
+	PID         int       `json:"pid"`
+	State       State     `json:"state"`
+	Started     time.Time `json:"started"`
+	Finished    time.Time `json:"finished,omitzero"`
+	Stopped     string    `json:"stopped,omitempty"` // why it ended early, in the caller's words
+	Failure     *Failure  `json:"failure,omitempty"` // why there is no plan
+
+	Callers   []Caller  `json:"callers"`
+	Files     []File    `json:"files"`
+	Selection Selection `json:"selection"`
+
+	Targets  []Target  `json:"targets"`  // sorted
+	Items    []Item    `json:"items"`    // in key order
+	Findings []Finding `json:"findings"` // in key order
+}
+
+// Caller is who the run was in one target, as STS names it.
+type Caller struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	ARN     string `json:"arn"`
+}
+
+// File is one fleet file that the run followed, to the byte.
+type File struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+}
+
+// Selection is what the run was narrowed to; empty lists narrow nothing.
+type Selection struct {
+	Targets   []string `json:"targets,omitempty"`
+	Functions []string `json:"functions,omitempty"`
+}
+
+// Target is what the run did in one account and region.
+type Target struct {
+	Account string     `json:"account"`
+	Region  string     `json:"region"`
+	Label   string     `json:"label,omitempty"`
+	Plan    PlanCounts `json:"plan"`
+	Failure *Failure   `json:"failure,omitempty"` // why it counts as unreadable
+	Stopped *Failure   `json:"stopped,omitempty"` // why it ended early
+
+	Operations []Operation `json:"operations"` // sorted by name
+	Limiter    *Limiter    `json:"limiter,omitempty"`
+}
+
+// Key is the target's identity.
+func (t *Target) Key() desired.Target { return desired.Target{Account: t.Account, Region: t.Region} }
+
+// PlanCounts are the totals of a target's plan.
+type PlanCounts struct {
+	Declared   int `json:"declared"`
+	InSync     int `json:"in_sync"`
+	Skipped    int `json:"skipped"`
+	Ignored    int `json:"ignored"`
+	Creates    int `json:"creates"`
+	Changes    int `json:"changes"`
+	Deletes    int `json:"deletes"`
+	Unreadable int `json:"unreadable"` // and not examined
+	Missing    int `json:"missing"`    // functions and qualifiers
+	Undeclared int `json:"undeclared"`
+}
+
+// Operation counts the requests of one API operation by how they ended.
+type Operation struct {
+	Name      string `json:"name"`
+	Calls     int64  `json:"calls"`
+	Throttled int64  `json:"throttled"`
+	Conflicts int64  `json:"conflicts"`
+	Faults    int64  `json:"faults"`
+	Refused   int64  `json:"refused"`
+}
+
+// Limiter is what the pacing of a target came to.
+type Limiter struct {
+	Rate       float64 `json:"rate"`
+	Ceiling    float64 `json:"ceiling"`
+	Granted    int64   `json:"granted"`
+	Cuts       int64   `json:"cuts"`
+	PausedMS   int64   `json:"paused_ms"`
+	Throttled  int64   `json:"throttled"`
+	Breaker    string  `json:"breaker"`
+	Efficiency float64 `json:"efficiency"`
+}
+
+// NewLimiter takes the figures of a limiter.
+func NewLimiter(s ratelimit.Snapshot) *Limiter {
+	return &Limiter{
+		Rate: s.Rate, Ceiling: s.Ceiling, Granted: s.Granted(), Cuts: s.Cuts, PausedMS: s.Paused.Milliseconds(),
+		Throttled: s.Throttled, Breaker: s.Breaker.String(), Efficiency: s.Efficiency(),
+	}
+}
+
+func (r *Record) part() part { return part{run: r.Run, started: r.Started, shard: r.Shard} }
+
+func (r *Record) encode() ([]byte, error) {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("history: the record of run %s cannot be written: %w", r.Run, err)
+	}
+	return append(text, '\n'), nil
+}
+
+// parseRecord reads a record. where is for the error.
+func parseRecord(data []byte, where string) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Record{}, fmt.Errorf("history: %s is damaged: %w; bring it back from a backup, or delete it: the journal alone is enough to roll back", where, err)
+	}
+	if r.Version != RecordVersion {
+		return Record{}, fmt.Errorf("history: %s has format version %d and this program reads %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)
+	}
+	return r, nil
+}

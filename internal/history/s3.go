@@ -1,0 +1,196 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// S3 keeps a history under a prefix of a bucket, with the conditional writes
+// that S3 has had since 2024. It needs s3:ListBucket on the bucket, and
+// s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix.
+func S3(client *s3.Client, bucket, prefix string) Store {
+	return &bucketStore{client: client, bucket: bucket, prefix: strings.Trim(prefix, "/")}
+}
+
+type bucketStore struct {
+	client *s3.Client
+	bucket string
+	prefix string // without slashes at its ends; "" for the whole bucket
+}
+
+// newS3Client reads the environment. A custom endpoint is spoken to with the
+// bucket in the path, because few of them own a wildcard host name.
+func newS3Client(ctx context.Context) (*s3.Client, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), nil
+}
+
+func (b *bucketStore) String() string {
+	return "s3://" + path.Join(b.bucket, b.prefix)
+}
+
+func (b *bucketStore) key(name string) *string { return new(path.Join(b.prefix, name)) }
+
+func (b *bucketStore) Create(ctx context.Context, name string, data []byte) (Tag, error) {
+	tag, err := b.put(ctx, name, data, &s3.PutObjectInput{IfNoneMatch: new("*")})
+	if errors.Is(err, errCondition) {
+		err = ErrExists
+	}
+	return tag, b.fail("create", name, err)
+}
+
+func (b *bucketStore) Replace(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
+	tag, err := b.put(ctx, name, data, &s3.PutObjectInput{IfMatch: new(string(tag))})
+	if errors.Is(err, errCondition) || errors.Is(err, ErrAbsent) {
+		err = ErrChanged
+	}
+	return tag, b.fail("replace", name, err)
+}
+
+// put sends a conditional write. When the condition fails it looks whether the
+// object holds data all the same: then an earlier attempt was done although
+// its answer was lost.
+func (b *bucketStore) put(ctx context.Context, name string, data []byte, in *s3.PutObjectInput) (Tag, error) {
+	if err := checkName(name); err != nil {
+		return "", err
+	}
+	in.Bucket, in.Key, in.ContentType = &b.bucket, b.key(name), new("application/json")
+	var stored *s3.PutObjectOutput
+	err := whileBusy(ctx, func() (err error) {
+		in.Body = bytes.NewReader(data)
+		stored, err = b.client.PutObject(ctx, in)
+		return conditionOf(err)
+	})
+	if err == nil {
+		return tagOf(stored.ETag), nil
+	}
+	if errors.Is(err, errCondition) || errors.Is(err, ErrAbsent) {
+		if found, tag, e := b.get(ctx, name); e == nil && bytes.Equal(found, data) {
+			return tag, nil
+		}
+	}
+	return "", err
+}
+
+func (b *bucketStore) Delete(ctx context.Context, name string, tag Tag) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	err := whileBusy(ctx, func() error {
+		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: b.key(name), IfMatch: new(string(tag))})
+		return conditionOf(err)
+	})
+	switch {
+	case errors.Is(err, ErrAbsent):
+		return nil
+	case errors.Is(err, errCondition):
+		err = ErrChanged
+	}
+	return b.fail("delete", name, err)
+}
+
+func (b *bucketStore) Read(ctx context.Context, name string) ([]byte, Tag, error) {
+	if err := checkName(name); err != nil {
+		return nil, "", err
+	}
+	data, tag, err := b.get(ctx, name)
+	return data, tag, b.fail("read", name, err)
+}
+
+func (b *bucketStore) get(ctx context.Context, name string) ([]byte, Tag, error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: b.key(name)})
+	if err != nil {
+		return nil, "", conditionOf(err)
+	}
+	data, err := io.ReadAll(out.Body)
+	return data, tagOf(out.ETag), errors.Join(err, out.Body.Close())
+}
+
+func (b *bucketStore) List(ctx context.Context, folder string) ([]string, error) {
+	keys, err := b.keys(ctx, folder)
+	for i, key := range keys {
+		keys[i], _, _ = cutPart(key)
+	}
+	return slices.Compact(keys), b.fail("list", folder, err)
+}
+
+// keys lists what is below a folder, as names; S3 sorts them by their bytes.
+func (b *bucketStore) keys(ctx context.Context, folder string) ([]string, error) {
+	prefix := path.Join(b.prefix, folder)
+	if prefix != "" {
+		prefix += "/"
+	}
+	var names []string
+	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, conditionOf(err)
+		}
+		for _, object := range page.Contents {
+			name := strings.TrimPrefix(strings.TrimPrefix(*object.Key, b.prefix), "/")
+			if checkName(name) == nil { // a console makes "folders": names that end in a slash
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func tagOf(etag *string) Tag {
+	if etag == nil {
+		return ""
+	}
+	return Tag(*etag)
+}
+
+// busyTries is how often S3 is asked again after 409, which says that another
+// conditional write of the same key is under way: nothing was decided.
+const busyTries = 8
+
+// whileBusy calls again, a little later each time, while S3 answers 409.
+func whileBusy(ctx context.Context, call func() error) error {
+	for try := 1; ; try++ {
+		err := call()
+		if !errors.Is(err, errBusy) || try == busyTries {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(time.Duration(try) * 50 * time.Millisecond)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// conditionOf tells apart the answers that belong to the contract.
+func conditionOf(err error) error {
+	var status interface{ HTTPStatusCode() int }
+	if !errors.As(err, &status) {
+		return err
+	}
+	switch code := codeOf(err); {
+	case status.HTTPStatusCode() == http.StatusPreconditionFailed:
+		return errCondition
+	case status.HTTPStatusCode() == http.StatusConflict && (code == "ConditionalRequestConflict" || code == "OperationAborted"):
+		return errors.Join(errBusy, err)
+	case status.HTTPStatusCode() == http.StatusNotFound && code != "NoSuchBucket":
+		return ErrAbsent
+	}
+	return err
+}

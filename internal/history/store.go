@@ -1,0 +1,88 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// Store keeps small objects under slash-separated names. It is all that the
+// history asks of the outside world, and every implementation passes the same
+// contract suite.
+//
+// When a method returns nil, what it stored or removed survives a crash of the
+// machine it was called on. Writes of one name are atomic: a reader sees the
+// old bytes or the new, never a part.
+//
+// A repeated write is success: Create and Replace find out whether the bytes
+// that are in their way are the very ones they were to store. An answer may get
+// lost after the write was done, and the caller must be able to try again. So
+// writers that race for a name put something of their own into the bytes.
+type Store interface {
+	// Create stores data where nothing is, or fails with ErrExists.
+	Create(ctx context.Context, name string, data []byte) (Tag, error)
+	// Replace stores data while the object is the one that tag names, or fails
+	// with ErrChanged: it is another one now, or gone.
+	Replace(ctx context.Context, name string, data []byte, tag Tag) (Tag, error)
+	// Delete removes the object while it is the one that tag names, or fails
+	// with ErrChanged. An object that is already gone is success.
+	Delete(ctx context.Context, name string, tag Tag) error
+	// Read returns an object, or fails with ErrAbsent.
+	Read(ctx context.Context, name string) ([]byte, Tag, error)
+	// List returns the names of the objects and logs below a folder, sorted by
+	// their bytes. The folder is "" or ends in a slash.
+	List(ctx context.Context, folder string) ([]string, error)
+
+	// Append adds data to a log at an offset in bytes, which is where the log
+	// ends, or fails with ErrChanged: somebody else wrote there. A failed
+	// Append may be repeated with the same arguments. A log is no object: Read
+	// may not find it.
+	Append(ctx context.Context, name string, offset int64, data []byte) error
+	// ReadLog returns all that was appended, and perhaps the beginning of an
+	// Append that failed. It fails with ErrAbsent.
+	ReadLog(ctx context.Context, name string) ([]byte, error)
+
+	// String is where the objects are, as a person would give it to --history.
+	String() string
+}
+
+// Tag names the bytes of an object. It is opaque, and no two writes that
+// differ share one.
+type Tag string
+
+// The conditions of a Store. Its errors wrap them.
+var (
+	ErrExists  = errors.New("it exists already")
+	ErrChanged = errors.New("it was changed by somebody else")
+	ErrAbsent  = errors.New("there is no such object")
+)
+
+// StoreError is a store that did not do what was asked.
+type StoreError struct {
+	Op   string // what was tried: "create"
+	Name string // of what: the full path or URL
+	Err  error
+	Hint string // what to do about it; "" where nothing is wrong with the store
+}
+
+// Error is "create /var/lib/eventinvoke/leases/x.json: permission denied; HINT".
+func (e *StoreError) Error() string {
+	s := fmt.Sprintf("history: %s %s: %v", e.Op, e.Name, e.Err)
+	if e.Hint != "" {
+		s += "; " + e.Hint
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// checkName refuses names that would leave the store, or that it would hide.
+func checkName(name string) error {
+	if !fs.ValidPath(name) || name == "." || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") || strings.ContainsAny(name, "\\\x00") {
+		return fmt.Errorf("history: %q cannot be the name of an object: use parts of letters and digits between slashes", name)
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// UndoStatus is what is known of the state in which a run left a record.
+type UndoStatus uint8
+
+// The statuses.
+const (
+	// Written: After is what AWS stored last.
+	Written UndoStatus = iota
+	// Unwritten: no write of the run was done, or the last one was certainly
+	// not; After is what was there before it.
+	Unwritten
+	// Unknown: the last write may have been done. After is what it asked for,
+	// and Instead is what was there before it.
+	Unknown
+)
+
+// String is the status as output spells it.
+func (s UndoStatus) String() string {
+	switch s {
+	case Written:
+		return "written"
+	case Unwritten:
+		return "unwritten"
+	}
+	return "unknown"
+}
+
+// Undo is what it takes to restore one record to how a run found it.
+type Undo struct {
+	Key     desired.Key
+	Before  *reconcile.Settings // before the run's first write; nil: no record
+	After   *reconcile.Settings // after its last; nil: no record
+	Instead *reconcile.Settings // the other possible state where Status is Unknown; nil: no record
+	Status  UndoStatus
+}
+
+// Left reports whether the run may have left the record as it is now. Where it
+// reports false, somebody else has changed the record since. Equal in effect
+// counts as equal.
+func (u *Undo) Left(live *reconcile.Settings) bool {
+	return sameEffect(live, u.After) || u.Status == Unknown && sameEffect(live, u.Instead)
+}
+
+// Restored reports whether the record is as the run found it, so that there is
+// nothing to undo.
+func (u *Undo) Restored(live *reconcile.Settings) bool { return sameEffect(live, u.Before) }
+
+// sameEffect tells no record from an empty one: restoring it is another call.
+func sameEffect(a, b *reconcile.Settings) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return effect(*a) == effect(*b)
+}
+
+func effect(s reconcile.Settings) reconcile.Settings {
+	s.MaximumRetryAttempts = desired.Some(s.MaximumRetryAttempts.Or(desired.DefaultRetryAttempts))
+	s.MaximumEventAgeInSeconds = desired.Some(s.MaximumEventAgeInSeconds.Or(desired.DefaultEventAgeInSeconds))
+	return s
+}
+
+// Undo reads from the journals of a run what it takes to restore every record
+// that it set out to change, in key order. The run is named as for Load, and a
+// sharded or repeated run is taken as a whole. A run that wrote nothing gives
+// nothing.
+func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
+	run, err := h.find(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	names, err := h.store.List(ctx, journalsFolder+run+"/")
+	if err != nil {
+		return nil, err
+	}
+	// The names begin with the time, so earlier tries come first.
+	slices.Sort(names)
+	var entries []Entry
+	for _, name := range names {
+		if _, is := parsePart(name, journalsFolder, ".jsonl"); !is {
+			continue
+		}
+		file, err := h.readJournal(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, file.Entries...)
+	}
+	return undoOf(entries), nil
+}
+
+func (h *History) readJournal(ctx context.Context, name string) (JournalFile, error) {
+	data, err := h.store.ReadLog(ctx, name)
+	if err != nil {
+		return JournalFile{}, err
+	}
+	file, err := ParseJournal(data)
+	if err != nil {
+		return JournalFile{}, fmt.Errorf("history: the journal %s/%s is damaged: %w", strings.TrimSuffix(h.store.String(), "/"), name, err)
+	}
+	return file, nil
+}
+
+// undoOf folds the entries of a run, oldest first.
+func undoOf(entries []Entry) []Undo {
+	byKey := map[desired.Key]*Undo{}
+	for i := range entries {
+		e := &entries[i]
+		u := byKey[e.Key]
+		if u == nil {
+			u = &Undo{Key: e.Key, Before: e.Before}
+			byKey[e.Key] = u
+		}
+		u.see(e)
+	}
+	undos := make([]Undo, 0, len(byKey))
+	for _, u := range byKey {
+		undos = append(undos, *u)
+	}
+	slices.SortFunc(undos, func(a, b Undo) int { return a.Key.Compare(b.Key) })
+	return undos
+}
+
+// see takes the state after a later entry of the same key.
+func (u *Undo) see(e *Entry) {
+	u.Instead = nil
+	switch {
+	case e.Result == nil, e.Result.Unsure:
+		u.Status, u.After, u.Instead = Unknown, requested(e), e.Before
+	case e.Result.Status == reconcile.Applied, e.Result.Status == reconcile.Mismatched:
+		u.Status, u.After = Written, e.Result.After
+	default:
+		u.Status, u.After = Unwritten, e.Before
+	}
+}
+
+// requested is the record that the entry's write leaves when it is done.
+func requested(e *Entry) *reconcile.Settings {
+	if e.Action == reconcile.Delete {
+		return nil
+	}
+	var s reconcile.Settings
+	if e.Before != nil {
+		s = *e.Before
+	}
+	if e.Request.MaximumRetryAttempts.IsSet() {
+		s.MaximumRetryAttempts = e.Request.MaximumRetryAttempts
+	}
+	if e.Request.MaximumEventAgeInSeconds.IsSet() {
+		s.MaximumEventAgeInSeconds = e.Request.MaximumEventAgeInSeconds
+	}
+	s.OnSuccess = e.Request.OnSuccess.Or(s.OnSuccess)
+	s.OnFailure = e.Request.OnFailure.Or(s.OnFailure)
+	return &s
+}

@@ -1,0 +1,107 @@
+package worker
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Subject is one function, or with an empty Function a whole target. One
+// request reads all qualifiers of a function, so nothing narrower is worth
+// telling apart.
+type Subject struct {
+	desired.Target
+	Function string
+}
+
+// String is "111111111111/eu-west-1/orders".
+func (s Subject) String() string {
+	if s.Function == "" {
+		return s.Target.String()
+	}
+	return s.Target.String() + "/" + s.Function
+}
+
+// Compare orders subjects by target, then function.
+func (s Subject) Compare(o Subject) int {
+	return cmp.Or(s.Target.Compare(o.Target), strings.Compare(s.Function, o.Function))
+}
+
+// Scope is what one pass is to look at.
+type Scope struct {
+	All      bool
+	Subjects []Subject // sorted; empty when All
+	// Leave lists the contested keys, sorted: to be reported and not written.
+	Leave []Contested
+}
+
+// newScope sorts subjects and drops those within a wider one.
+func newScope(subjects []Subject, leave []Contested) Scope {
+	slices.SortFunc(subjects, Subject.Compare)
+	var kept []Subject
+	for _, s := range slices.Compact(subjects) {
+		// A target sorts before its functions, because "" does.
+		if n := len(kept); n > 0 && kept[n-1].Function == "" && kept[n-1].Target == s.Target {
+			continue
+		}
+		kept = append(kept, s)
+	}
+	return Scope{Subjects: kept, Leave: leave}
+}
+
+// covers reports whether the scope includes a function.
+func (s Scope) covers(t desired.Target, function string) bool {
+	if s.All {
+		return true
+	}
+	has := func(want Subject) bool {
+		_, found := slices.BinarySearchFunc(s.Subjects, want, Subject.Compare)
+		return found
+	}
+	return has(Subject{Target: t}) || has(Subject{t, function})
+}
+
+// Narrow is the part of a fleet that the scope covers. It does not change f.
+//
+// A function is kept with all its qualifiers or not at all: a record whose
+// entry had been taken out would look undeclared, which a fleet may answer with
+// deletion. For the same reason a contested key is not dropped but moved to
+// the ignored ones, which nothing touches.
+func (s Scope) Narrow(f desired.Fleet) desired.Fleet {
+	targets := f.Targets
+	f.Targets = nil
+	for _, t := range targets {
+		s.narrow(&t)
+		if s.All || len(t.Entries) > 0 {
+			f.Targets = append(f.Targets, t)
+		}
+	}
+	return f
+}
+
+func (s Scope) narrow(t *desired.TargetFleet) {
+	entries, ignored := t.Entries, t.Ignored
+	t.Entries, t.Ignored = nil, nil
+	for _, g := range ignored {
+		if s.covers(t.Target, g.Function) {
+			t.Ignored = append(t.Ignored, g)
+		}
+	}
+	for _, e := range entries {
+		switch {
+		case !s.covers(t.Target, e.Function):
+		case s.leaves(desired.Key{Target: t.Target, Name: e.Name}):
+			t.Ignored = append(t.Ignored, desired.Ignored{Name: e.Name, By: e.Origins.Entry})
+		default:
+			t.Entries = append(t.Entries, e)
+		}
+	}
+	slices.SortFunc(t.Ignored, func(a, b desired.Ignored) int { return a.Name.Compare(b.Name) })
+}
+
+func (s Scope) leaves(k desired.Key) bool {
+	_, found := slices.BinarySearchFunc(s.Leave, k, func(c Contested, k desired.Key) int { return c.Key.Compare(k) })
+	return found
+}

@@ -69,7 +69,7 @@ func once(r *http.Request) *http.Request {
 	if r.Body != nil && r.Body != http.NoBody {
 		return r
 	}
-	r = r.Clone(r.Context())
+	r = r.WithContext(r.Context()) // a copy; the headers stay shared
 	r.Body, r.GetBody = io.NopCloser(strings.NewReader("")), nil
 	return r
 }

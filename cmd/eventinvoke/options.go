@@ -96,7 +96,7 @@ type outputOptions struct {
 func (o *outputOptions) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: text, json or ndjson")
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to this `FILE` instead of standard output")
-	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: auto, always or never; NO_COLOR is honoured")
+	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: `WHEN` is auto, always or never; NO_COLOR is honoured")
 	cmd.Flags().BoolVar(&o.full, "full", false, "list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "ndjson"}, cobra.ShellCompDirectiveNoFileComp))

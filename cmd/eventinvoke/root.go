@@ -61,7 +61,9 @@ shows the difference, and closes it at a pace that the account can bear.
 Results go to standard output, logs and progress to standard error. Every flag
 can be set by an environment variable: EVENTINVOKE_ and the flag's name in
 capitals, with _ for -. A flag beats the variable. AWS settings are the SDK's
-own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
+own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
+
+` + exitCodesHelp(),
 		Example: `  eventinvoke demo
   eventinvoke audit fleet.yaml`,
 		SuggestionsMinimumDistance: 2,
@@ -81,6 +83,10 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.`,
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: debug, info, warn or error")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpCommand(newHelp(a))
+	cobra.EnableCommandSorting = false // help lists the verbs in the order of their table
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())
 	})
@@ -123,7 +129,7 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		if f.Changed || f.Name == "help" {
 			return
 		}
-		variable := "EVENTINVOKE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		variable := variableOf(f.Name)
 		value, ok := lookup(variable)
 		if !ok || value == "" {
 			return

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+var update = flag.Bool("update", false, "write the generated pages instead of comparing with them")
+
+const cliPage = "../../docs/cli.md"
+
+// TestCommandLinePage holds docs/cli.md to the verbs' own help.
+func TestCommandLinePage(t *testing.T) {
+	want := commandLinePage()
+	if *update {
+		if err := os.WriteFile(cliPage, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(cliPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(have)); diff != "" {
+		t.Errorf("docs/cli.md is not what the verbs say; go test ./cmd/eventinvoke -update writes it (-verbs +page):\n%s", diff)
+	}
+}
+
+// TestEveryVerbHelpsItself: two examples that begin with the verb, a short line
+// and, for every flag, a usage.
+func TestEveryVerbHelpsItself(t *testing.T) {
+	root := newRoot(&app{})
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			continue
+		}
+		examples := strings.Split(cmd.Example, "\n")
+		if len(examples) < 2 {
+			t.Errorf("%s has %d examples, want at least two", cmd.Name(), len(examples))
+		}
+		for _, e := range examples {
+			if !strings.Contains(e, cmd.CommandPath()) && !strings.HasPrefix(strings.TrimSpace(e), "#") {
+				t.Errorf("%s: the example %q does not show it", cmd.Name(), e)
+			}
+		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" {
+				t.Errorf("%s --%s says nothing of itself", cmd.Name(), f.Name)
+			}
+		})
+	}
+}
+
+// TestExitCodesAreExplained: the constants and what help says of them are one list.
+func TestExitCodesAreExplained(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "exit.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared, explained []int
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if ok && strings.HasPrefix(spec.Names[0].Name, "exit") && len(spec.Values) == 1 {
+			if code, err := strconv.Atoi(spec.Values[0].(*ast.BasicLit).Value); err == nil {
+				declared = append(declared, code)
+			}
+		}
+		return true
+	})
+	for _, e := range exitMeanings {
+		explained = append(explained, e.code)
+	}
+	if diff := cmp.Diff(declared, explained); diff != "" {
+		t.Errorf("exit.go and exitMeanings in help.go differ (-declared +explained):\n%s", diff)
+	}
+}
+
+// commandLinePage is docs/cli.md.
+func commandLinePage() string {
+	root := newRoot(&app{})
+	root.InitDefaultCompletionCmd()
+	var b strings.Builder
+	b.WriteString("# The command line\n\n<!-- made from the verbs' own help by: go test ./cmd/eventinvoke -update -->\n\n")
+	about, _, _ := strings.Cut(root.Long, "\nExit codes:")
+	b.WriteString(strings.TrimSpace(about) + "\n\n| verb | |\n|---|---|\n")
+	for _, cmd := range documented(root) {
+		fmt.Fprintf(&b, "| [`%s`](#%s) | %s |\n", cmd.Name(), cmd.Name(), cmd.Short)
+	}
+	b.WriteString("\n## Exit codes\n\n| code | meaning |\n|---|---|\n")
+	for _, e := range exitMeanings {
+		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.meaning)
+	}
+	b.WriteString("\nWhat could not be read outranks what differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
+	flagTable(&b, root.PersistentFlags())
+	for _, cmd := range documented(root) {
+		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n", cmd.Name(), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		if about := strings.TrimSpace(cmd.Long); about != "" {
+			b.WriteString(about + "\n\n")
+		} else {
+			b.WriteString(cmd.Short + ".\n\n")
+		}
+		if cmd.Example != "" {
+			fmt.Fprintf(&b, "```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimPrefix(cmd.Example, "  "), "\n  ", "\n"))
+		}
+		for _, sub := range cmd.Commands() {
+			fmt.Fprintf(&b, "- `%s`\n", sub.CommandPath())
+		}
+		if local := cmd.LocalNonPersistentFlags(); local.HasAvailableFlags() {
+			b.WriteString("\n")
+			flagTable(&b, local)
+		}
+	}
+	return b.String()
+}
+
+func documented(root *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool { return c.Hidden || c.Name() == "help" })
+}
+
+func flagTable(b *strings.Builder, flags *pflag.FlagSet) {
+	b.WriteString("| flag | variable | meaning |\n|---|---|---|\n")
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" {
+			return
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		name := "`--" + f.Name
+		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+			name += "[=" + value + "]"
+		} else if value != "" {
+			name += " " + value
+		}
+		name += "`"
+		if f.Shorthand != "" {
+			name += ", `-" + f.Shorthand + "`"
+		}
+		switch f.DefValue {
+		case "", "0", "0s", "false", "[]":
+		default:
+			usage += " (default `" + f.DefValue + "`)"
+		}
+		fmt.Fprintf(b, "| %s | `%s` | %s |\n", name, variableOf(f.Name), strings.ReplaceAll(usage, "|", `\|`))
+	})
+}

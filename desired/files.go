@@ -14,6 +14,9 @@ import (
 // stdinPath is how a path argument names standard input.
 const stdinPath = "-"
 
+// StdinName is how output calls standard input.
+const StdinName = "<stdin>"
+
 // findFiles turns path arguments into files, sorted, each once: a file stands
 // for itself, a directory for every YAML file below it, a pattern for every
 // file that matches. Whatever finds nothing is a problem, because a fleet file

@@ -70,7 +70,7 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	shown := name
 	if name == stdinPath {
-		shown = "<stdin>"
+		shown = StdinName
 	}
 	report := func(code, message, cure string) {
 		out.add(Problem{Pos: fileStart(shown), Code: code, Message: message, Cure: cure})

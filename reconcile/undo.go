@@ -79,7 +79,7 @@ func (p *TargetPlan) placeUndo(u Undo, function *FunctionLive, includeStale bool
 // cannot make a number absent again; where that is needed, and where the record
 // is gone, the whole record is put back.
 func undoing(u Undo, record *LiveRecord) Change {
-	c := Change{Name: u.Name, Action: Delete}
+	c := Change{Name: u.Name, Action: Delete, Want: &desired.Config{}}
 	if record != nil {
 		c.Before, c.Modified = record.Settings, record.Modified
 	}

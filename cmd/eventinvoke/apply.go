@@ -16,11 +16,15 @@ func newApply(a *app) *cobra.Command {
 	var o readOptions
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "apply [PATH...]",
+		Use:   "apply [PATH... | PLANFILE]",
 		Short: "Plan, guard, apply and verify",
 		Long: `Read the fleet files and what AWS holds, and close the difference. Nothing is
 written before the whole plan is known and within the guard of the fleet file.
-On a terminal apply shows the plan and asks; elsewhere --yes is required.`,
+On a terminal apply shows the plan and asks; elsewhere --yes is required.
+
+With a plan that "plan --out" saved, exactly its changes are made: only the
+functions concerned are read again, and a change whose record has moved since is
+refused alone, as stale.`,
 		Example: `  eventinvoke apply fleet.yaml
   eventinvoke apply fleet.yaml --yes --timeout 10m`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,15 +37,36 @@ On a terminal apply shows the plan and asks; elsewhere --yes is required.`,
 }
 
 func (a *app) apply(ctx context.Context, args []string, o *readOptions, yes bool) error {
-	if !yes && !isTerminal(a.in) {
-		return errors.New("apply writes to AWS and there is no terminal to ask on; add --yes, or use plan to look first")
+	if err := a.mayWrite(yes); err != nil {
+		return err
 	}
-	p, err := a.begin(ctx, "apply", args, o, readersAndWriters)
+	saved, err := savedPlan(args)
+	if err != nil {
+		return err
+	}
+	if saved != nil {
+		return a.applySaved(ctx, saved, o, yes)
+	}
+	p, err := a.begin(ctx, "apply", o, fromFiles(args, readersAndWriters))
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	p.survey()
+	return p.carryOut(yes)
+}
+
+// mayWrite refuses a run that could only end at a question nobody can answer.
+func (a *app) mayWrite(yes bool) error {
+	if !yes && !isTerminal(a.in) {
+		return errors.New("this writes to AWS and there is no terminal to ask on; add --yes, or use plan to look first")
+	}
+	return nil
+}
+
+// carryOut takes a plan through the guard and, unless yes, past a person, and
+// makes its changes. On every way but a no, it ends in a report.
+func (p *pass) carryOut(yes bool) error {
 	missing := p.fleet.MissingFunctions
 	approved, err := reconcile.Guard{Guard: p.fleet.Guard}.Approve(p.plan)
 	if err != nil {
@@ -51,21 +76,21 @@ func (a *app) apply(ctx context.Context, args []string, o *readOptions, yes bool
 		}
 		return verdictError(refusedVerdict(p.ctx, &p.plan, missing, err))
 	}
-	changes := p.plan.Counts().Changes()
-	if changes == 0 {
+	counts := p.plan.Counts()
+	if counts.Changes() == 0 && counts.Stale == 0 {
 		if err := p.report(); err != nil {
 			return err
 		}
 		return verdictError(readVerdict(p.ctx, &p.plan, missing, false))
 	}
-	if !yes {
+	if !yes && counts.Changes() > 0 {
 		if err := p.preview(); err != nil {
 			return err
 		}
-		if !a.confirm(ctx, changes) {
-			fmt.Fprintln(a.err, "Nothing was written.")
+		if !p.app.confirm(p.ctx, counts.Changes()) {
+			fmt.Fprintln(p.app.err, "Nothing was written.")
 			var stopped interrupt
-			if errors.As(context.Cause(ctx), &stopped) {
+			if errors.As(context.Cause(p.ctx), &stopped) {
 				return stopped.code()
 			}
 			return exitCode(exitError)

@@ -19,16 +19,22 @@ read. audit has no way to write.`,
 		Example: `  eventinvoke audit fleet.yaml
   eventinvoke audit fleet.yaml -o json --output-file report.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.readOnly(cmd.Context(), "audit", args, &o, true)
+			return a.readOnly(cmd.Context(), "audit", args, &o, readRun{tellDifferences: true})
 		},
 	}
 	o.bind(cmd)
 	return cmd
 }
 
+// readRun is what plan and audit do differently at the end of their road.
+type readRun struct {
+	tellDifferences bool   // exit 2 where something differs
+	out             string // save the plan to this file; "" for not
+}
+
 // readOnly is the road of plan and audit: it ends at the plan.
-func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readOptions, tellDifferences bool) error {
-	p, err := a.begin(ctx, verb, args, o, readersOnly)
+func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readOptions, run readRun) error {
+	p, err := a.begin(ctx, verb, o, fromFiles(args, readersOnly))
 	if err != nil {
 		return err
 	}
@@ -37,7 +43,12 @@ func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readO
 	if err := p.report(); err != nil {
 		return err
 	}
-	return verdictError(readVerdict(p.ctx, &p.plan, p.fleet.MissingFunctions, tellDifferences))
+	if run.out != "" {
+		if err := p.savePlan(run.out); err != nil {
+			return err
+		}
+	}
+	return verdictError(readVerdict(p.ctx, &p.plan, p.fleet.MissingFunctions, run.tellDifferences))
 }
 
 // verdictError is nil for a clean end, so that cobra sees success.

@@ -53,9 +53,9 @@ func (a *app) demo(ctx context.Context, color string) error {
 		run          func() error
 		want         exitCode
 	}{
-		{"What has drifted?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, true) }, exitDifferences},
+		{"What has drifted?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, readRun{tellDifferences: true}) }, exitDifferences},
 		{"Correct it, around functions that are busy and calls that fail:", "eventinvoke apply --yes", func() error { return a.apply(ctx, nil, &o, true) }, exitOK},
-		{"And now?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, true) }, exitOK},
+		{"And now?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, readRun{tellDifferences: true}) }, exitOK},
 	}
 	for _, s := range steps {
 		fmt.Fprintf(a.out, "%s\n\n$ %s\n", s.say, s.command)

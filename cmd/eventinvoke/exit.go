@@ -14,6 +14,7 @@ const (
 	exitDifferences = 2   // audit, or plan --detailed-exitcode, found differences
 	exitPartial     = 3   // some were applied or read, some were not
 	exitGuard       = 4   // the guard stopped the run; nothing was written
+	exitStale       = 6   // every change of a saved plan is stale
 	exitInterrupted = 130 // SIGINT; calls in flight were finished
 	exitTerminated  = 143 // SIGTERM; the same
 )
@@ -53,6 +54,8 @@ func codeOf(err error) (code int, show bool) {
 		return int(c), false
 	case errors.As(err, &i):
 		return int(i.code()), true
+	case errors.Is(err, errTimeUp):
+		return exitPartial, true
 	}
 	return exitError, true
 }

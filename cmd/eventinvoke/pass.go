@@ -41,20 +41,20 @@ type pass struct {
 	outcome  *reconcile.Outcome
 }
 
-// begin reads the files, opens the accounts, discovers what rules choose among,
-// and resolves the fleet. What it returns must be closed.
-func (a *app) begin(ctx context.Context, verb string, args []string, o *readOptions, access access) (*pass, error) {
+// begin opens where the report goes and lets prepare make the fleet and open the
+// accounts. What it returns must be closed.
+func (a *app) begin(ctx context.Context, verb string, o *readOptions, prepare func(*pass) error) (*pass, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	p := &pass{app: a, o: o, ctx: ctx, cancel: func() {}, id: newRunID(now), verb: verb, started: now}
 	if o.timeout > 0 {
-		p.ctx, p.cancel = context.WithTimeout(ctx, o.timeout)
+		p.ctx, p.cancel = context.WithTimeoutCause(ctx, o.timeout, errTimeUp)
 	}
 	var err error
 	if p.sink, err = o.outputOptions.open(a.out); err == nil {
-		if err = p.prepare(args, access); err != nil {
+		if err = prepare(p); err != nil {
 			err = p.failed(err)
 		}
 	}
@@ -62,7 +62,14 @@ func (a *app) begin(ctx context.Context, verb string, args []string, o *readOpti
 		p.close()
 		return nil, err
 	}
+	p.watch()
 	return p, nil
+}
+
+// fromFiles prepares a pass from fleet files: it reads them, opens the accounts,
+// discovers what rules choose among, and resolves the fleet.
+func fromFiles(args []string, access access) func(*pass) error {
+	return func(p *pass) error { return p.prepare(args, access) }
 }
 
 func (p *pass) prepare(args []string, access access) (err error) {
@@ -85,21 +92,25 @@ func (p *pass) prepare(args []string, access access) (err error) {
 		}
 		return err
 	}
+	return nil
+}
+
+// watch begins to tell how far the run is.
+func (p *pass) watch() {
 	if p.o.format == "ndjson" {
 		p.stream = report.NewStream(p.sink, p.run())
 	}
 	if !p.o.quiet {
 		p.progress = startProgress(p.app.log, p.site.limiters)
 	}
-	return nil
 }
 
 // failed makes of an error before the plan a result that programs can read, so
 // that a report in a file is never the one of yesterday. People are told on
 // standard error.
 func (p *pass) failed(err error) error {
-	if p.o.timeout > 0 && errors.Is(context.Cause(p.ctx), context.DeadlineExceeded) {
-		err = fmt.Errorf("%s before anything was compared; give it more time", timeoutPassed)
+	if errors.Is(context.Cause(p.ctx), errTimeUp) {
+		err = fmt.Errorf("%w before anything was compared; give it more time", errTimeUp)
 	}
 	if p.o.format == "text" {
 		return err
@@ -114,8 +125,13 @@ func (p *pass) failed(err error) error {
 // survey reads AWS and makes the plan.
 func (p *pass) survey(options ...reconcile.SurveyOption) {
 	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe, options...)
+	p.planned(reconcile.NewPlan(p.fleet, live))
+}
+
+// planned takes the plan that a survey led to.
+func (p *pass) planned(plan reconcile.Plan) {
 	p.surveyed = time.Now()
-	p.plan = reconcile.NewPlan(p.fleet, live)
+	p.plan = plan
 	p.guard = reconcile.Guard{Guard: p.fleet.Guard}.Lines(&p.plan)
 	if p.stream != nil {
 		p.stream.Plan(p.run())
@@ -165,10 +181,10 @@ func (p *pass) run() *report.Run {
 // --timeout leaves no time is given up before it passes.
 func (p *pass) stopped() string {
 	if cause := context.Cause(p.ctx); cause != nil {
-		return stopReason(cause)
+		return cause.Error()
 	}
 	if p.o.timeout > 0 && p.leftUndone() {
-		return timeoutPassed
+		return errTimeUp.Error()
 	}
 	return ""
 }
@@ -187,14 +203,8 @@ func (p *pass) leftUndone() bool {
 	})
 }
 
-const timeoutPassed = "the --timeout passed"
-
-func stopReason(cause error) string {
-	if cause == context.DeadlineExceeded {
-		return timeoutPassed
-	}
-	return cause.Error()
-}
+// errTimeUp is why a run with --timeout takes no more work.
+var errTimeUp = errors.New("the --timeout passed")
 
 // preview shows the plan to a person who is about to be asked. It goes where
 // the question goes: standard output is for the result.

@@ -33,19 +33,24 @@ func (o *readOptions) check() error {
 func newPlan(a *app) *cobra.Command {
 	var o readOptions
 	var detailed bool
+	var out string
 	cmd := &cobra.Command{
 		Use:   "plan [PATH...]",
 		Short: "Show what apply would do; never writes",
 		Long: `Read the fleet files and what AWS holds, and show the difference, what closing
 it would cost, and which file and line asked for it. plan has no way to write:
-its AWS client refuses every operation that is not a read.`,
+its AWS client refuses every operation that is not a read.
+
+With --out the plan is saved as well, for "apply PLANFILE": what one person has
+approved is then exactly what is done.`,
 		Example: `  eventinvoke plan fleet.yaml
-  eventinvoke plan fleet.yaml --target prod --function 'payments-*' -o json`,
+  eventinvoke plan fleet.yaml --out plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.readOnly(cmd.Context(), "plan", args, &o, detailed)
+			return a.readOnly(cmd.Context(), "plan", args, &o, readRun{tellDifferences: detailed, out: out})
 		},
 	}
 	o.bind(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
 	return cmd
 }

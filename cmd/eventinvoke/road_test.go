@@ -170,7 +170,7 @@ func within(t *testing.T, world *awssim.World, verb, path string) (code int, std
 	if verb == "apply" {
 		err = a.apply(t.Context(), []string{path}, o, true)
 	} else {
-		err = a.readOnly(t.Context(), verb, []string{path}, o, true)
+		err = a.readOnly(t.Context(), verb, []string{path}, o, readRun{tellDifferences: true})
 	}
 	code, show := codeOf(err)
 	if show {

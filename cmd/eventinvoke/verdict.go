@@ -53,7 +53,9 @@ func applyVerdict(ctx context.Context, p *reconcile.Plan, o *reconcile.Outcome, 
 	switch {
 	case errors.As(context.Cause(ctx), &stopped):
 		return stopped.code()
-	case t.Failed > 0 || t.NotAttempted > 0:
+	case t.Stale > 0 && t.Applied()+t.Failed+t.NotAttempted == 0 && !incomplete(p.Counts(), missing):
+		return exitStale
+	case t.Failed > 0 || t.NotAttempted > 0 || t.Stale > 0:
 		return exitPartial
 	}
 	return readVerdict(ctx, p, missing, false)

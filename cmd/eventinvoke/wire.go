@@ -43,6 +43,11 @@ func openSite(ctx context.Context, doc *desired.Document, o *readOptions, run st
 			return nil, err
 		}
 	}
+	return openTargets(ctx, declared, o, run, access)
+}
+
+// openTargets opens targets, or without any the one of the current credentials.
+func openTargets(ctx context.Context, declared []desired.TargetFleet, o *readOptions, run string, access access) (*site, error) {
 	s := &site{lanes: map[desired.Target]awslambda.Opened{}}
 	s.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
 		for _, t := range declared {
@@ -77,7 +82,7 @@ func (s *site) open(ctx context.Context, targets []desired.TargetFleet, o *readO
 		}
 		targets = []desired.TargetFleet{{Target: s.ambient}}
 	}
-	targets = slices.DeleteFunc(targets, func(t desired.TargetFleet) bool { return !o.selects(t) })
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t desired.TargetFleet) bool { return !o.selects(t) })
 	for _, opened := range session.Lanes(ctx, targets) {
 		s.lanes[opened.Target] = opened
 	}

@@ -50,7 +50,7 @@ func urgency(a reconcile.Action) int {
 	switch a {
 	case reconcile.Delete:
 		return 0
-	case reconcile.Modify:
+	case reconcile.Modify, reconcile.Restore:
 		return 1
 	}
 	return 2
@@ -98,9 +98,9 @@ func newBlock(members []*reconcile.Change) block {
 		b.rows = append(b.rows, row)
 	}
 	switch {
-	case members[0].Origins == nil:
+	case members[0].Want == nil:
 		b.origin = "undeclared: delete"
-	case b.action == reconcile.Delete:
+	case b.action == reconcile.Delete && members[0].Origins != nil:
 		b.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Origins.Entry })
 	}
 	return b

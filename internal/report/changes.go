@@ -58,14 +58,16 @@ type verbs map[reconcile.Action]struct{ one, many span }
 
 var (
 	planVerbs = verbs{
-		reconcile.Create: {in(green, "+ create"), in(green, "+ same create")},
-		reconcile.Modify: {in(yellow, "~ change"), in(yellow, "~ same change")},
-		reconcile.Delete: {in(red, "- delete"), in(red, "- same delete")},
+		reconcile.Create:  {in(green, "+ create"), in(green, "+ same create")},
+		reconcile.Modify:  {in(yellow, "~ change"), in(yellow, "~ same change")},
+		reconcile.Delete:  {in(red, "- delete"), in(red, "- same delete")},
+		reconcile.Restore: {in(yellow, "~ put back"), in(yellow, "~ same put back")},
 	}
 	outcomeVerbs = verbs{
-		reconcile.Create: {in(green, "+ created"), in(green, "+ same create made")},
-		reconcile.Modify: {in(yellow, "~ changed"), in(yellow, "~ same change made")},
-		reconcile.Delete: {in(red, "- deleted"), in(red, "- same delete made")},
+		reconcile.Create:  {in(green, "+ created"), in(green, "+ same create made")},
+		reconcile.Modify:  {in(yellow, "~ changed"), in(yellow, "~ same change made")},
+		reconcile.Delete:  {in(red, "- deleted"), in(red, "- same delete made")},
+		reconcile.Restore: {in(yellow, "~ put back"), in(yellow, "~ same put back")},
 	}
 )
 

@@ -39,7 +39,7 @@ func newSummary(c reconcile.Counts, t reconcile.Totals) summaryJSON {
 		Unreadable: c.Unreadable, NotExamined: c.NotExamined,
 		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
 		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
-		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, NotAttempted: t.NotAttempted,
+		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, Stale: t.Stale, NotAttempted: t.NotAttempted,
 	}
 }
 

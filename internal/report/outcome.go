@@ -42,12 +42,14 @@ func (p *page) written(t *reconcile.TargetOutcome) {
 
 // unwritten shows the changes that failed, and those that the run did not come to.
 func (p *page) unwritten(t *reconcile.TargetOutcome) {
-	var failed, open, never []row
+	var failed, open, never, stale []row
 	for i := range t.Results {
 		result := &t.Results[i]
 		r := newRow(result.Name, result.Err, result)
 		switch {
 		case result.Status == reconcile.Applied:
+		case result.Status == reconcile.Outdated:
+			stale = append(stale, r)
 		case result.Status != reconcile.NotAttempted:
 			failed = append(failed, r)
 		case result.Err != nil:
@@ -61,6 +63,10 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 		p.alert(red, fmt.Sprintf("%s: %d of %s failed", at, len(failed), count(len(t.Results), "change")))
 		p.troubles(failed)
 	}
+	if len(stale) > 0 {
+		p.alert(yellow, fmt.Sprintf("%s: %s left alone as stale, the record is no longer what the plan saw", at, count(len(stale), "change")))
+		p.names(2, namesOf(stale, func(r row) name { return r.name }))
+	}
 	if len(open) > 0 {
 		p.alert(yellow, fmt.Sprintf("%s: the run ended while %s waited to be tried again", at, count(len(open), "change")))
 		p.troubles(open)
@@ -72,9 +78,9 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 }
 
 // outcomeLine is the stable line of an application; its six numbers always
-// stand. "stale" is for changes of a saved plan whose record has moved since: a
-// run that makes its own plan has none.
+// stand. Only saved plans and rollbacks have stale changes: a run that makes its
+// own plan reads before it writes.
 func outcomeLine(t reconcile.Totals) string {
-	return fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, 0 stale, %d not attempted.",
-		t.Created, t.Changed, t.Deleted, t.Failed, t.NotAttempted)
+	return fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, %d stale, %d not attempted.",
+		t.Created, t.Changed, t.Deleted, t.Failed, t.Stale, t.NotAttempted)
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/planfile"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// savePlan writes the plan for a later apply.
+func (p *pass) savePlan(path string) error {
+	if n := p.plan.Counts().NotExamined; n > 0 {
+		return fmt.Errorf("the plan was not saved to %s: %d keys were not examined, so it is not whole", path, n)
+	}
+	files := p.doc.Files()
+	for _, f := range files {
+		if f.Path == desired.StdinName {
+			return fmt.Errorf("the plan was not saved to %s: a fleet read from standard input cannot be checked again by apply; give its path", path)
+		}
+	}
+	out, err := openFile(path)
+	if err != nil {
+		return fmt.Errorf("the plan was not saved to %s: %w", path, err)
+	}
+	defer out.drop()
+	saved := planfile.Saved{RunID: p.id, ToolVersion: version, Created: p.started, Files: files, Plan: p.plan}
+	if err := planfile.Encode(out, saved); err != nil {
+		return err
+	}
+	return out.commit()
+}
+
+// savedPlan is the saved plan that the arguments name, or nil when they name
+// fleet files.
+func savedPlan(args []string) (*planfile.Saved, error) {
+	if len(args) != 1 || args[0] == "-" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(args[0])
+	if err != nil || !planfile.Is(data) {
+		// A path that cannot be read, or is a folder, is for the loader to
+		// explain.
+		return nil, nil
+	}
+	saved, err := planfile.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	return &saved, nil
+}
+
+// applySaved makes exactly the changes of a saved plan, but for those whose
+// records have moved.
+func (a *app) applySaved(ctx context.Context, saved *planfile.Saved, o *readOptions, yes bool) error {
+	if len(o.targets)+len(o.functions) > 0 {
+		return errors.New("a saved plan is applied as it was approved; leave out --target and --function, or plan again with them")
+	}
+	p, err := a.begin(ctx, "apply", o, func(p *pass) error { return p.prepareSaved(saved) })
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	p.recheck(saved.Plan)
+	return p.carryOut(yes)
+}
+
+// prepareSaved opens the targets of a saved plan, once its fleet files have
+// proved to be the ones it was made from: they say which role to assume and what
+// the guard allows.
+func (p *pass) prepareSaved(saved *planfile.Saved) (err error) {
+	var paths []string
+	for _, f := range saved.Files {
+		paths = append(paths, f.Path)
+	}
+	if p.doc, err = p.app.load(paths); err != nil {
+		return err
+	}
+	now := p.doc.Files()
+	for i, f := range saved.Files {
+		if i >= len(now) || now[i] != f {
+			return fmt.Errorf("%s is not the file that the plan was made from; plan again", f.Path)
+		}
+	}
+	if p.site, err = openSite(p.ctx, p.doc, p.o, p.id, readersAndWriters); err != nil {
+		return err
+	}
+	if p.fleet, err = p.doc.Resolve(p.site.ambient, nil, desired.Selection{}); err != nil {
+		return err
+	}
+	return p.narrowTo(&saved.Plan)
+}
+
+// narrowTo makes the fleet the one whose functions a plan is about.
+func (p *pass) narrowTo(plan *reconcile.Plan) error {
+	declared := map[desired.Target]desired.TargetFleet{}
+	for _, t := range p.fleet.Targets {
+		declared[t.Target] = t
+	}
+	p.fleet.Targets = nil
+	for i := range plan.Targets {
+		planned := &plan.Targets[i]
+		t, ok := declared[planned.Target]
+		if !ok {
+			return fmt.Errorf("the plan is about %s, and the fleet file or the current credentials are not; use those it was made with", planned.Target)
+		}
+		t.Entries, t.Ignored = entriesOf(planned.Changes), nil
+		p.fleet.Targets = append(p.fleet.Targets, t)
+	}
+	return nil
+}
+
+// entriesOf declares the keys of changes, so that a survey reads their functions.
+func entriesOf(changes []reconcile.Change) []desired.Entry {
+	entries := make([]desired.Entry, 0, len(changes))
+	for _, c := range changes {
+		e := desired.Entry{Name: c.Name, Want: c.Want, Origins: &desired.Origins{}, Remove: c.Action == reconcile.Delete}
+		if e.Want == nil {
+			e.Want = &desired.Config{}
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// recheck reads the functions of a plan again and sorts out what moved.
+func (p *pass) recheck(plan reconcile.Plan) {
+	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe)
+	p.planned(reconcile.Recheck(plan, live))
+}

@@ -24,8 +24,8 @@ func TestNoWakeIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		takes := time.Duration(rapid.IntRange(0, 40).Draw(rt, "takes")) * time.Second
 		pokes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) poke {
-			return poke{time.Duration(rapid.IntRange(0, 15).Draw(t, "wait")) * time.Second, rapid.IntRange(0, 4).Draw(t, "function")}
-		}), 1, 25).Draw(rt, "pokes")
+			return poke{time.Duration(rapid.IntRange(0, 6).Draw(t, "wait")) * time.Second, rapid.IntRange(0, 4).Draw(t, "function")}
+		}), 1, 60).Draw(rt, "pokes")
 		var problem error
 		synctest.Test(t, func(t *testing.T) { problem = replay(t, takes, pokes) })
 		if problem != nil {

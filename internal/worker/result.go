@@ -124,8 +124,10 @@ func (r *Result) failures() failures {
 		return f
 	}
 	note := func(t desired.Target, function string, err error) {
-		f.by[Subject{t, function}] = errors.Join(f.by[Subject{t, function}], err)
-		f.by[Subject{t, ""}] = errors.Join(f.by[Subject{t, ""}], err)
+		if function != "" {
+			f.by[Subject{t, function}] = errors.Join(f.by[Subject{t, function}], err)
+		}
+		f.by[Subject{Target: t}] = errors.Join(f.by[Subject{Target: t}], err)
 	}
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]

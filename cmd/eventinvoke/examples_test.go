@@ -1,0 +1,159 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+)
+
+const examplesFolder = "../../examples"
+
+// TestExamples plans every fleet of examples/ against the scenario beside it.
+func TestExamples(t *testing.T) {
+	for _, test := range []struct{ folder, why, plan string }{
+		{"one-account", "rules over 1,218 functions", "Plan: 3 to create, 213 to change, 0 to delete, 0 ignored, 0 unreadable."},
+		{"many-accounts", "both roles can be assumed, and each target has its own queue", "Plan: 3 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable."},
+		{"rules", "the sandbox is excluded, the function without the alias is skipped", "Plan: 4 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable."},
+		{"guard", "both ignored functions are left out", "Plan: 0 to create, 40 to change, 1 to delete, 2 ignored, 0 unreadable."},
+		{"strict-payments", "the stray record is deleted", "Plan: 2 to create, 4 to change, 1 to delete, 0 ignored, 0 unreadable."},
+	} {
+		t.Run(test.folder, func(t *testing.T) {
+			fleet := filepath.Join(examplesFolder, test.folder, "fleet.yaml")
+			if code, out, errs := eventinvoke(t.Context(), "validate", fleet); code != exitOK {
+				t.Fatalf("validate ended with %d: %s%s", code, out, errs)
+			}
+			out := planned(t, test.folder, exitOK, "plan", fleet)
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			if diff := cmp.Diff(test.plan, lines[len(lines)-1]); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.why, diff)
+			}
+		})
+	}
+}
+
+// planned runs a verb in virtual time against the scenario of an example, and
+// gives what it printed.
+func planned(t *testing.T, folder string, want int, args ...string) (stdout string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		scenario := filepath.Join(examplesFolder, folder, "scenario.yaml")
+		code, out, errs := eventinvoke(t.Context(), append(args, "--quiet", "--simulate="+scenario)...)
+		if code != want {
+			t.Fatalf("%v ended with %d, want %d: %s%s", args, code, want, out, errs)
+		}
+		stdout = out
+	})
+	return stdout
+}
+
+// TestEveryExampleIsTested: no folder without a test, and every file in the index.
+func TestEveryExampleIsTested(t *testing.T) {
+	source, err := os.ReadFile("examples_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile(filepath.Join(examplesFolder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := os.ReadDir(examplesFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		if !f.IsDir() {
+			continue
+		}
+		if !strings.Contains(string(source), `"`+f.Name()+`"`) {
+			t.Errorf("examples/%s is in no test", f.Name())
+		}
+		if !strings.Contains(string(index), "]("+f.Name()+"/") {
+			t.Errorf("examples/README.md does not list %s", f.Name())
+		}
+	}
+}
+
+// TestDemoIsValid: its plan is what the demo itself shows.
+func TestDemoIsValid(t *testing.T) {
+	if code, out, errs := eventinvoke(t.Context(), "validate", filepath.Join(examplesFolder, "demo", "fleet.yaml")); code != exitOK {
+		t.Errorf("validate ended with %d: %s%s", code, out, errs)
+	}
+}
+
+// TestCommandsInExamples: each eventinvoke command of the workflow and of the
+// crontab is one that this program understands.
+func TestCommandsInExamples(t *testing.T) {
+	var workflow struct {
+		Jobs map[string]struct {
+			Steps []struct{ Run string }
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(examplesFolder, "github-actions", "audit.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &workflow); err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, job := range workflow.Jobs {
+		for _, step := range job.Steps {
+			if strings.HasPrefix(step.Run, "eventinvoke ") {
+				commands++
+				understood(t, strings.Fields(step.Run)[1:])
+			}
+		}
+	}
+	if commands != 3 {
+		t.Errorf("the workflow has %d eventinvoke commands, want 3", commands)
+	}
+
+	crontab, err := os.ReadFile(filepath.Join(examplesFolder, "cron", "crontab"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := variables()
+	for line := range strings.Lines(string(crontab)) {
+		if name, _, ok := strings.Cut(line, "="); ok && strings.HasPrefix(name, "EVENTINVOKE_") && !known[name] {
+			t.Errorf("crontab: no flag has the variable %s", name)
+		}
+		scheduled := line[0] >= '0' && line[0] <= '9'
+		if _, rest, ok := strings.Cut(line, "eventinvoke "); ok && scheduled {
+			command, _, _ := strings.Cut(rest, " 2>&1")
+			understood(t, strings.Fields(command))
+		}
+	}
+}
+
+// understood parses a command line as the program would, without running it.
+func understood(t *testing.T, args []string) {
+	t.Helper()
+	root := newRoot(&app{})
+	verb, rest, err := root.Find(args)
+	if err != nil || verb == root {
+		t.Errorf("eventinvoke %s: no such verb", strings.Join(args, " "))
+		return
+	}
+	if err := verb.ParseFlags(rest); err != nil {
+		t.Errorf("eventinvoke %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// variables is every environment variable that sets a flag.
+func variables() map[string]bool {
+	known := map[string]bool{}
+	root := newRoot(&app{})
+	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
+		for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+			flags.VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })
+		}
+	}
+	return known
+}

@@ -3,7 +3,6 @@ package desired
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // FieldHistory is everything that was said about one field of one key.
@@ -74,42 +73,4 @@ func (r *resolver) histories(s *scope, decl *functionDecl) []FieldHistory {
 		all = append(all, h)
 	}
 	return all
-}
-
-// Find turns what a person types into the keys of the fleet that it means:
-// NAME or NAME:QUALIFIER in every target, either with LABEL/ or ACCOUNT/REGION/
-// before it, or any form of function ARN.
-func (f Fleet) Find(typed string) ([]Key, error) {
-	where, written := "", typed
-	if i := strings.LastIndexByte(typed, '/'); i >= 0 {
-		where, written = typed[:i], typed[i+1:]
-	}
-	n, wrong := parseName(written)
-	if wrong != nil {
-		return nil, fmt.Errorf("%s; %s", wrong.message, wrong.cure)
-	}
-	if n.qualifier == "" {
-		n.qualifier = Latest
-	}
-	name := Name{n.function, n.qualifier}
-	var keys []Key
-	var near []string
-	for _, t := range f.Targets {
-		if (where != "" && where != t.Label && where != t.Target.String()) || !n.in(t.Target) {
-			continue
-		}
-		for _, e := range t.Entries {
-			near = append(near, e.Name.String())
-		}
-		if _, found := slices.BinarySearchFunc(t.Entries, name, func(e Entry, n Name) int { return e.Name.Compare(n) }); found {
-			keys = append(keys, Key{t.Target, name})
-		}
-	}
-	if len(keys) > 0 {
-		return keys, nil
-	}
-	if guess := nearest(name.String(), near); guess != "" {
-		return nil, fmt.Errorf("no declared key is called %q; did you mean %s?", typed, guess)
-	}
-	return nil, fmt.Errorf("no declared key is called %q; there are %s", typed, listSome(slices.Compact(slices.Sorted(slices.Values(near)))))
 }

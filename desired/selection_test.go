@@ -88,7 +88,9 @@ func TestFind(t *testing.T) {
 	}
 	for typed, want := range map[string]string{
 		"order":       `no declared key is called "order"; did you mean orders?`,
-		"orders:live": `no declared key is called "orders:live"; there are orders, orders-eu, payments`,
+		"orders:live": `no declared key is called "orders:live"; did you mean orders?`,
+		"zebra":       `no declared key is called "zebra"; there are orders, orders-eu, payments`,
+		"chna/orders": `no target is called "chna"; did you mean china?`,
 		"a b":         `"a b" is not a function name; use letters, digits, hyphens, underscores and dots`,
 	} {
 		if _, err := f.Find(typed); err == nil || err.Error() != want {

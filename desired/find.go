@@ -1,0 +1,153 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// KeyQuery is a key as a person types it: NAME or NAME:QUALIFIER, which is meant
+// in every target, either with LABEL/ or ACCOUNT/REGION/ before it, or any form
+// of function ARN.
+type KeyQuery struct {
+	typed, where string
+	name         nameParts
+}
+
+// ParseKey takes apart what a person typed.
+func ParseKey(typed string) (KeyQuery, error) {
+	q := KeyQuery{typed: typed}
+	written := typed
+	if i := strings.LastIndexByte(typed, '/'); i >= 0 {
+		q.where, written = typed[:i], typed[i+1:]
+	}
+	n, wrong := parseName(written)
+	if wrong != nil {
+		return KeyQuery{}, fmt.Errorf("%s; %s", wrong.message, wrong.cure)
+	}
+	if n.qualifier == "" {
+		n.qualifier = Latest
+	}
+	q.name = n
+	return q, nil
+}
+
+// Where is the target that the query names, as a Selection takes it: a label or
+// ACCOUNT/REGION. It is "" when several may be meant.
+func (q KeyQuery) Where() string {
+	if q.where == "" && q.name.account != "" && q.name.region != "" {
+		return Target{q.name.account, q.name.region}.String()
+	}
+	return q.where
+}
+
+// Target is the account and region that the query names; zero when it names a
+// label or none.
+func (q KeyQuery) Target() Target {
+	account, region, _ := strings.Cut(q.Where(), "/")
+	if !accountWord.MatchString(account) || !regionWord.MatchString(region) {
+		return Target{}
+	}
+	return Target{account, region}
+}
+
+func (q KeyQuery) means(t *TargetFleet) bool {
+	return (q.where == "" || q.where == t.Label || q.where == t.Target.String()) && q.name.in(t.Target)
+}
+
+// Find turns what a person types into the keys of the fleet that it means. A key
+// that is ignored is an error, which says by which line; one that nobody declares
+// is an error as well, which names the nearest.
+func (f Fleet) Find(typed string) ([]Key, error) {
+	q, err := ParseKey(typed)
+	if err != nil {
+		return nil, err
+	}
+	return f.find(q)
+}
+
+func (f Fleet) find(q KeyQuery) ([]Key, error) {
+	if where := q.Where(); where != "" {
+		if err := (Selection{Targets: []string{where}}).narrowTargets(&f); err != nil {
+			return nil, err
+		}
+	}
+	name := Name{q.name.function, q.name.qualifier}
+	var keys []Key
+	var ignored error
+	for i := range f.Targets {
+		t := &f.Targets[i]
+		if !q.means(t) {
+			continue
+		}
+		if _, found := slices.BinarySearchFunc(t.Entries, name, func(e Entry, n Name) int { return e.Name.Compare(n) }); found {
+			keys = append(keys, Key{t.Target, name})
+		}
+		if j := slices.IndexFunc(t.Ignored, func(g Ignored) bool { return g.Name == name }); j >= 0 && ignored == nil {
+			ignored = fmt.Errorf("%s is ignored by %s", Key{t.Target, name}, t.Ignored[j].By)
+		}
+	}
+	switch {
+	case len(keys) > 0:
+		return keys, nil
+	case ignored != nil:
+		return nil, ignored
+	}
+	return nil, f.noSuchKey(q)
+}
+
+// noSuchKey says which declared keys are near. The commonest slip is the right
+// function without its alias.
+func (f Fleet) noSuchKey(q KeyQuery) error {
+	var all, siblings []string
+	for i := range f.Targets {
+		t := &f.Targets[i]
+		if !q.means(t) {
+			continue
+		}
+		for _, e := range t.Entries {
+			all = append(all, e.Name.String())
+			if e.Function == q.name.function {
+				siblings = append(siblings, e.Name.String())
+			}
+		}
+	}
+	if siblings = slices.Compact(slices.Sorted(slices.Values(siblings))); len(siblings) > 0 {
+		return fmt.Errorf("no declared key is called %q; did you mean %s?", q.typed, listSome(siblings))
+	}
+	if guess := nearest(Name{q.name.function, q.name.qualifier}.String(), all); guess != "" {
+		return fmt.Errorf("no declared key is called %q; did you mean %s?", q.typed, guess)
+	}
+	return fmt.Errorf("no declared key is called %q; there are %s", q.typed, listSome(slices.Compact(slices.Sorted(slices.Values(all)))))
+}
+
+// Suppose resolves the fleet for a world in which the function of the query
+// exists wherever it may be meant, and no other does: what the files would say
+// about it, found without a listing of all functions. Tags are taken from known,
+// and rules that choose by tags are left out where it has none. The inventory is
+// the supposed one, for Explain.
+func (d *Document) Suppose(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
+	supposed := Inventory{}
+	for _, t := range d.places(ambient) {
+		if q.means(&t) {
+			supposed[t.Target] = TargetInventory{Functions: []string{q.name.function}, Tags: known[t.Target].Tags}
+		}
+	}
+	out := &collector{}
+	r := newResolver(d, ambient, supposed, out)
+	r.partial = true
+	for _, s := range r.scopes {
+		if _, tagged := known[s.fleet.Target]; !tagged {
+			s.undecided = slices.ContainsFunc(s.ruleIDs, func(id int) bool { return len(d.rules[id].selector.tags) > 0 })
+		}
+	}
+	r.run()
+	if ps := out.errors.problems(); ps != nil {
+		return Fleet{}, nil, ps
+	}
+	fleet := Fleet{Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing}
+	for _, s := range r.scopes {
+		fleet.Targets = append(fleet.Targets, s.fleet)
+	}
+	return fleet, supposed, nil
+}

@@ -1,10 +1,17 @@
 package main
 
 import (
-	"github.com/spf13/cobra"
+	"net/http"
 
-	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/spf13/cobra"
 )
+
+// pretendAWS answers in place of AWS.
+type pretendAWS interface {
+	Do(*http.Request) (*http.Response, error)
+	DefaultRegion() string
+	DefaultAccessKeyID() string
+}
 
 // readOptions are the options of the verbs that read AWS and compare.
 type readOptions struct {
@@ -12,7 +19,7 @@ type readOptions struct {
 	paceOptions
 	outputOptions
 	simulate string
-	world    *awssim.World // the world to simulate, when it is not made from a file
+	world    pretendAWS // what to simulate, when it is not made from a file
 }
 
 func (o *readOptions) bind(cmd *cobra.Command) {

@@ -102,10 +102,11 @@ func (o *readOptions) simulated(options *awslambda.Options) error {
 	}
 	world := o.world
 	if world == nil {
-		var err error
-		if world, err = openWorld(o.scenario()); err != nil {
+		simulated, err := openWorld(o.scenario())
+		if err != nil {
 			return err
 		}
+		world = simulated
 	}
 	options.Region = world.DefaultRegion()
 	options.HTTPClient = world
@@ -166,12 +167,13 @@ func (s *site) readLanes() map[desired.Target]reconcile.ReadLane {
 	return lanes
 }
 
-// writeLanes holds nothing for a site that was opened to read.
-func (s *site) writeLanes() map[desired.Target]reconcile.WriteLane {
+// writeLanes holds nothing for a site that was opened to read. held tells when
+// the right to write to a target is lost.
+func (s *site) writeLanes(held func(desired.Target) context.Context) map[desired.Target]reconcile.WriteLane {
 	lanes := map[desired.Target]reconcile.WriteLane{}
 	for target, o := range s.lanes {
 		if o.Writer != nil {
-			lanes[target] = reconcile.WriteLane{Writer: o.Writer, Limiter: o.Lane.Limiter()}
+			lanes[target] = reconcile.WriteLane{Writer: o.Writer, Limiter: o.Lane.Limiter(), Held: held(target)}
 		}
 	}
 	return lanes

@@ -31,9 +31,9 @@
 //     setting and its effect on deliveries.
 //   - Creating, updating and deleting functions, versions and aliases over the
 //     wire. Tests do that with the methods of World.
-//   - IAM, but for refusals that the scenario declares and the actions of a session
-//     policy. Resources and conditions of a session policy are not evaluated, and
-//     managed session policies (PolicyArns) are refused.
+//   - IAM, but for refusals that the scenario declares and the actions and resources
+//     of a session policy. A function is always its unqualified ARN. Conditions are
+//     not evaluated, and managed session policies (PolicyArns) are refused.
 //   - Whether an execution role may call a destination, unless the scenario
 //     says so with refuse. Queues, topics and buses are taken to exist, buckets
 //     too unless listed as missing. Only Lambda destinations of the same account

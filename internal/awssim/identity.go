@@ -102,7 +102,7 @@ func (id identity) authorize(action, resource string, deny []string) *refusal {
 	switch {
 	case matches(deny, action), matches(id.deny, action):
 		because = "no identity-based policy allows the " + action + " action"
-	case id.policy != nil && !id.policy.allows(action):
+	case id.policy != nil && !id.policy.allows(action, resource):
 		because = "no session policy allows the " + action + " action"
 	default:
 		return nil

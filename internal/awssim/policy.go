@@ -1,13 +1,37 @@
 package awssim
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+)
 
 // policy is an inline session policy: what it does not allow is refused.
-type policy struct{ allow, deny []string }
+type policy struct{ allow, deny []statement }
 
-func (p *policy) allows(action string) bool {
-	return matches(p.allow, action) && !matches(p.deny, action)
+func (p *policy) allows(action, resource string) bool {
+	return covered(p.allow, action, resource) && !covered(p.deny, action, resource)
 }
+
+// covered says whether one of the statements speaks of an action on a resource.
+func covered(statements []statement, action, resource string) bool {
+	return slices.ContainsFunc(statements, func(s statement) bool {
+		return matches(s.Action, action) && (len(s.Resource) == 0 || includes(s.Resource, resource))
+	})
+}
+
+// includes says whether one of the patterns covers a resource. Unlike actions,
+// resources are case-sensitive. A request about no resource in particular is
+// about "*", which only "*" covers.
+func includes(patterns []string, resource string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, _ := path.Match(flat(p), flat(resource)) // IAM's * also stands for slashes
+		return ok
+	})
+}
+
+func flat(s string) string { return strings.ReplaceAll(s, "/", ":") }
 
 // oneOrMany is a JSON value that may be a text or a list of them.
 type oneOrMany []string
@@ -22,8 +46,9 @@ func (o *oneOrMany) UnmarshalJSON(b []byte) error {
 }
 
 type statement struct {
-	Effect string
-	Action oneOrMany
+	Effect   string
+	Action   oneOrMany
+	Resource oneOrMany // left out: every resource
 }
 
 // readPolicy reads a session policy; nil is none.
@@ -42,9 +67,9 @@ func readPolicy(text string) (*policy, *refusal) {
 		case len(s.Action) == 0:
 			return nil, malformed
 		case s.Effect == "Allow":
-			p.allow = append(p.allow, s.Action...)
+			p.allow = append(p.allow, s)
 		case s.Effect == "Deny":
-			p.deny = append(p.deny, s.Action...)
+			p.deny = append(p.deny, s)
 		default:
 			return nil, malformed
 		}

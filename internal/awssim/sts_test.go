@@ -134,6 +134,8 @@ func TestSessionPolicy(t *testing.T) {
 		{"a single action", `{"Statement":[{"Effect":"Allow","Action":"lambda:ListFunctions","Resource":"*"}]}`, false, true},
 		{"a wildcard, in any case", `{"Statement":[{"Effect":"Allow","Action":["lambda:get*","LAMBDA:LIST*"],"Resource":"*"}]}`, true, true},
 		{"several statements", `{"Statement":[{"Effect":"Allow","Action":"lambda:Get*"},{"Effect":"Allow","Action":"lambda:List*"}]}`, true, true},
+		{"a resource by name and by pattern", `{"Statement":[{"Effect":"Allow","Action":"lambda:Get*","Resource":["arn:aws:lambda:*:111111111111:function:*"]},{"Effect":"Allow","Action":"lambda:List*","Resource":"*"}]}`, true, true},
+		{"other resources are not meant", `{"Statement":[{"Effect":"Allow","Action":"lambda:*","Resource":"arn:aws:lambda:*:111111111111:function:nobody"}]}`, false, false},
 		{"a denial beats an allowance", `{"Statement":[{"Effect":"Allow","Action":"lambda:*"},{"Effect":"Deny","Action":["lambda:Put*","lambda:Get*"]}]}`, false, true},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -153,8 +155,8 @@ func TestSessionPolicy(t *testing.T) {
 	if n := w.Counts().Applied; n != 0 {
 		t.Errorf("%d writes were carried out", n)
 	}
-	if n := w.Writes(); n != 5 {
-		t.Errorf("%d writes were seen, want 5: the refused ones count", n)
+	if n := w.Writes(); n != 7 {
+		t.Errorf("%d writes were seen, want 7: the refused ones count", n)
 	}
 }
 

@@ -136,8 +136,11 @@ func (w *World) denied(a *account) []string {
 	return a.deny
 }
 
-// resource is what a refusal of permission names.
+// resource is what a permission has to be for, and what a refusal names.
 func (q *request) resource() string {
+	if q.op == assumeRole {
+		return q.query.Get("RoleArn")
+	}
 	if q.function == "" {
 		return "*"
 	}

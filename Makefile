@@ -25,8 +25,9 @@ demo: ## audit, apply, audit a pretend fleet; needs no account
 	go run ./cmd/eventinvoke demo
 
 .PHONY: bench
-bench: ## benchmarks: ratios measured in one run
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## benchmarks as ratios, then the comparison in docs/pace.md
+	go test -p 1 -run '^$$' -bench . -benchmem ./...
+	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
 
 .PHONY: fuzz
 fuzz: ## fuzz the fleet-file loader for a minute

@@ -26,9 +26,10 @@ var allowed = map[string][]string{
 	"internal/history":   {"desired", "ratelimit", "reconcile"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
-	"internal/report":    {"desired", "ratelimit", "reconcile"},
+	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
 	"internal/export":    {"desired", "reconcile"},
 	"internal/layout":    {},
+	"internal/pacetest":  {}, // tests only
 	"internal/shard":     {"desired"},
 	"internal/events":    {"desired"},
 	"internal/worker":    {"desired", "reconcile", "internal/events"},
@@ -38,7 +39,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/planfile", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/history", "internal/planfile", "internal/report", "examples"},
 	"examples":        {},
 }
 

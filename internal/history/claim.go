@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"time"
 )
 
@@ -33,6 +32,9 @@ func (l *leaseJSON) encode() ([]byte, error) {
 // claimPolls is how often a held lease is looked at within its TTL.
 const claimPolls = 12
 
+// collisionPause lets the one who was faster finish.
+const collisionPause = 10 * time.Millisecond
+
 // claim takes a lease that is free or has expired.
 func claim(ctx context.Context, store Store, name, subject string, owner Owner, o LeaseOptions) (*hold, error) {
 	h := &hold{
@@ -49,16 +51,17 @@ func claim(ctx context.Context, store Store, name, subject string, owner Owner, 
 			return h, nil
 		case errors.Is(err, ErrExists), errors.Is(err, ErrChanged):
 			// Somebody was faster. What they wrote decides.
-			continue
 		case !errors.As(err, &held):
 			return nil, err
 		}
-		left := time.Until(giveUp)
-		if left <= 0 {
-			return nil, err
+		pause := collisionPause
+		if held != nil {
+			if pause = min(o.TTL/claimPolls, time.Until(giveUp)); pause <= 0 {
+				return nil, err
+			}
 		}
 		select {
-		case <-time.After(min(o.TTL/claimPolls, left)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
@@ -76,7 +79,7 @@ func (h *hold) take(ctx context.Context) error {
 	}
 	absent := err != nil
 	if !absent && !found.expired() {
-		return &HeldError{Subject: found.Subject, Owner: found.Owner, Expires: found.Expires, Where: path.Join(h.store.String(), h.name)}
+		return &HeldError{Subject: found.Subject, Owner: found.Owner, Expires: found.Expires, Where: locate(h.store, h.name)}
 	}
 	next, data, sent, err := h.next()
 	if err != nil {
@@ -101,7 +104,7 @@ func readLease(ctx context.Context, store Store, name string) (leaseJSON, Tag, e
 		return leaseJSON{}, "", err
 	}
 	var l leaseJSON
-	where := path.Join(store.String(), name)
+	where := locate(store, name)
 	if err := json.Unmarshal(data, &l); err != nil {
 		return leaseJSON{}, "", fmt.Errorf("history: the lease %s is damaged: %w; delete it when no run is at work", where, err)
 	}

@@ -198,7 +198,8 @@ func (d *dir) fail(op, name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		e.Hint = "make the folder writable for this user, or choose another with --history"
-	case errors.Is(err, ErrExists), errors.Is(err, ErrChanged), errors.Is(err, ErrAbsent), errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrExists), errors.Is(err, ErrChanged), errors.Is(err, ErrAbsent),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	default:
 		e.Hint = "free or mend the disk, or choose another folder with --history"
 	}

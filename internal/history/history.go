@@ -84,7 +84,10 @@ func (r *Run) Finish(ctx context.Context, final *Record) error {
 	if err == nil {
 		_, err = r.history.store.Replace(ctx, r.part.record(), data, r.tag)
 	}
-	errs = append(errs, err, r.alive.release(ctx))
+	errs = append(errs, err)
+	if err := r.alive.release(ctx); !errors.As(err, new(*LostError)) {
+		errs = append(errs, err) // one that was lost has only made the run look dead
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("the history of run %s is not complete: %w", r.part.run, err)
 	}

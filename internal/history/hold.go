@@ -157,10 +157,11 @@ func (h *hold) release(ctx context.Context) error {
 	<-h.done
 	h.stop.Stop()
 	h.cancel(ErrReleased)
-	if errors.As(lost, new(*LostError)) {
+	err := h.store.Delete(ctx, h.name, h.tag)
+	switch {
+	case errors.As(lost, new(*LostError)):
 		return lost
-	}
-	if err := h.store.Delete(ctx, h.name, h.tag); err != nil && !errors.Is(err, ErrChanged) {
+	case err != nil && !errors.Is(err, ErrChanged):
 		return fmt.Errorf("the lease on %s was not given back and ends by itself at %s: %w", h.lease.Subject, h.lease.Expires.Format(time.RFC3339), err)
 	}
 	return nil

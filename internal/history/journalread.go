@@ -140,7 +140,7 @@ func (r *resultJSON) settlement() (*Settlement, error) {
 
 // actions and statuses turn spellings back.
 var (
-	actions  = bySpelling(reconcile.Create, reconcile.Modify, reconcile.Delete)
+	actions  = bySpelling(reconcile.Create, reconcile.Modify, reconcile.Delete, reconcile.Restore)
 	statuses = bySpelling(reconcile.NotAttempted, reconcile.Applied, reconcile.Mismatched, reconcile.Failed)
 )
 

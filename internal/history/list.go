@@ -9,25 +9,27 @@ import (
 )
 
 // List returns the runs, newest first, at most limit of them (0: all). It
-// learns their order from names alone, and reads no more records than it
-// returns.
+// learns their order from names alone, and reads only the records that it
+// returns. A record that cannot be read is an error, and hides no other run.
 func (h *History) List(ctx context.Context, limit int) ([]Whole, error) {
 	parts, err := h.parts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var runs []Whole
+	var damaged []error
 	for _, run := range newestFirst(parts) {
 		if limit > 0 && len(runs) == limit {
 			break
 		}
 		whole, err := h.load(ctx, parts[run])
 		if err != nil {
-			return nil, err
+			damaged = append(damaged, err)
+			continue
 		}
 		runs = append(runs, whole)
 	}
-	return runs, nil
+	return runs, errors.Join(damaged...)
 }
 
 // Load returns one run with all its parts: by its id, by the beginning of its
@@ -127,7 +129,7 @@ func (h *History) readRecord(ctx context.Context, p part) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return parseRecord(data, h.String()+"/"+p.record())
+	return parseRecord(data, locate(h.store, p.record()))
 }
 
 // tellDead tells a run at work from one that died. A run that ends replaces its

@@ -133,18 +133,29 @@ func NewLimiter(s ratelimit.Snapshot) *Limiter {
 func (r *Record) part() part { return part{run: r.Run, started: r.Started, shard: r.Shard} }
 
 func (r *Record) encode() ([]byte, error) {
-	text, err := json.MarshalIndent(r, "", " ")
+	full := *r
+	full.Callers, full.Files = present(r.Callers), present(r.Files)
+	full.Targets, full.Items, full.Findings = present(r.Targets), present(r.Items), present(r.Findings)
+	text, err := json.MarshalIndent(&full, "", " ")
 	if err != nil {
 		return nil, fmt.Errorf("history: the record of run %s cannot be written: %w", r.Run, err)
 	}
 	return append(text, '\n'), nil
 }
 
+// present spells an empty list as [], not as null.
+func present[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 // parseRecord reads a record. where is for the error.
 func parseRecord(data []byte, where string) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, fmt.Errorf("history: %s is damaged: %w; bring it back from a backup, or delete it: the journal alone is enough to roll back", where, err)
+		return Record{}, fmt.Errorf("history: %s is damaged: %w; bring it back from a backup; rollback still works, because it reads only the journal", where, err)
 	}
 	if r.Version != RecordVersion {
 		return Record{}, fmt.Errorf("history: %s has format version %d and this program reads %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)

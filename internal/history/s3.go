@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 )
 
 // S3 keeps a history under a prefix of a bucket, with the conditional writes
@@ -32,7 +33,7 @@ type bucketStore struct {
 // newS3Client reads the environment. A custom endpoint is spoken to with the
 // bucket in the path, because few of them own a wildcard host name.
 func newS3Client(ctx context.Context) (*s3.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // it would write to standard error
 	if err != nil {
 		return nil, err
 	}

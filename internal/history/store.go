@@ -79,6 +79,9 @@ func (e *StoreError) Error() string {
 // Unwrap gives the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
 
+// locate is where an object is, for a person.
+func locate(s Store, name string) string { return strings.TrimSuffix(s.String(), "/") + "/" + name }
+
 // checkName refuses names that would leave the store, or that it would hide.
 func checkName(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") || strings.ContainsAny(name, "\\\x00") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -106,7 +105,7 @@ func (h *History) readJournal(ctx context.Context, name string) (JournalFile, er
 	}
 	file, err := ParseJournal(data)
 	if err != nil {
-		return JournalFile{}, fmt.Errorf("history: the journal %s/%s is damaged: %w", strings.TrimSuffix(h.store.String(), "/"), name, err)
+		return JournalFile{}, fmt.Errorf("history: the journal %s is damaged: %w", locate(h.store, name), err)
 	}
 	return file, nil
 }
@@ -146,20 +145,6 @@ func (u *Undo) see(e *Entry) {
 
 // requested is the record that the entry's write leaves when it is done.
 func requested(e *Entry) *reconcile.Settings {
-	if e.Action == reconcile.Delete {
-		return nil
-	}
-	var s reconcile.Settings
-	if e.Before != nil {
-		s = *e.Before
-	}
-	if e.Request.MaximumRetryAttempts.IsSet() {
-		s.MaximumRetryAttempts = e.Request.MaximumRetryAttempts
-	}
-	if e.Request.MaximumEventAgeInSeconds.IsSet() {
-		s.MaximumEventAgeInSeconds = e.Request.MaximumEventAgeInSeconds
-	}
-	s.OnSuccess = e.Request.OnSuccess.Or(s.OnSuccess)
-	s.OnFailure = e.Request.OnFailure.Or(s.OnFailure)
-	return &s
+	c := reconcile.Change{Name: e.Key.Name, Action: e.Action, Before: e.Before, Want: &e.Request}
+	return c.After()
 }

@@ -1,0 +1,117 @@
+package history
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var (
+	testTarget = desired.Target{Account: "111111111111", Region: "eu-west-1"}
+	queueARN   = "arn:aws:sqs:eu-west-1:111111111111:dlq"
+	topicARN   = "arn:aws:sns:eu-west-1:111111111111:done"
+)
+
+// compareOpts let cmp look into an Opt, which is comparable.
+var compareOpts = cmp.Options{
+	cmp.Comparer(func(a, b desired.Opt[int]) bool { return a == b }),
+	cmp.Comparer(func(a, b desired.Opt[string]) bool { return a == b }),
+	cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
+}
+
+func testKey(i int) desired.Key {
+	return desired.Key{Target: testTarget, Name: desired.Name{Function: fmt.Sprintf("orders-%03d", i), Qualifier: desired.Latest}}
+}
+
+func create(key desired.Key, want desired.Config) *reconcile.Change {
+	return &reconcile.Change{Name: key.Name, Action: reconcile.Create, Want: &want}
+}
+
+func modify(key desired.Key, before reconcile.Settings, want desired.Config) *reconcile.Change {
+	return &reconcile.Change{Name: key.Name, Action: reconcile.Modify, Want: &want, Before: &before, Modified: 1_700_000_000_123}
+}
+
+func remove(key desired.Key, before reconcile.Settings) *reconcile.Change {
+	return &reconcile.Change{Name: key.Name, Action: reconcile.Delete, Before: &before, Modified: 1_700_000_000_123}
+}
+
+func retries(n int) desired.Config { return desired.Config{MaximumRetryAttempts: desired.Some(n)} }
+
+func holding(retries int) reconcile.Settings {
+	return reconcile.Settings{MaximumRetryAttempts: desired.Some(retries)}
+}
+
+// applied is the result of a change that AWS stored.
+func applied(c *reconcile.Change, after *reconcile.Settings) *reconcile.Result {
+	return &reconcile.Result{Change: *c, Status: reconcile.Applied, After: after, Modified: 1_700_000_009_000, Effort: ratelimit.Effort{Attempts: 1}}
+}
+
+// failed is the result of a change that AWS refused.
+func failed(c *reconcile.Change, err error) *reconcile.Result {
+	return &reconcile.Result{Change: *c, Status: reconcile.Failed, Err: err, Effort: ratelimit.Effort{Attempts: 1}}
+}
+
+func genSettings() *rapid.Generator[reconcile.Settings] {
+	return rapid.Custom(func(t *rapid.T) reconcile.Settings {
+		return reconcile.Settings{
+			MaximumRetryAttempts:     genOpt(rapid.IntRange(0, 2)).Draw(t, "retries"),
+			MaximumEventAgeInSeconds: genOpt(rapid.SampledFrom([]int{60, 3600, 21600})).Draw(t, "age"),
+			OnSuccess:                rapid.SampledFrom([]string{"", topicARN}).Draw(t, "on_success"),
+			OnFailure:                rapid.SampledFrom([]string{"", queueARN}).Draw(t, "on_failure"),
+		}
+	})
+}
+
+func genConfig() *rapid.Generator[desired.Config] {
+	return rapid.Custom(func(t *rapid.T) desired.Config {
+		return desired.Config{
+			MaximumRetryAttempts:     genOpt(rapid.IntRange(0, 2)).Draw(t, "retries"),
+			MaximumEventAgeInSeconds: genOpt(rapid.SampledFrom([]int{60, 3600, 21600})).Draw(t, "age"),
+			OnSuccess:                genOpt(rapid.SampledFrom([]string{"", topicARN})).Draw(t, "on_success"),
+			OnFailure:                genOpt(rapid.SampledFrom([]string{"", queueARN})).Draw(t, "on_failure"),
+		}
+	})
+}
+
+func genOpt[T comparable](g *rapid.Generator[T]) *rapid.Generator[desired.Opt[T]] {
+	return rapid.Custom(func(t *rapid.T) desired.Opt[T] {
+		if !rapid.Bool().Draw(t, "set") {
+			return desired.Opt[T]{}
+		}
+		return desired.Some(g.Draw(t, "value"))
+	})
+}
+
+// genChange is a change of any kind.
+func genChange(key desired.Key) *rapid.Generator[*reconcile.Change] {
+	return rapid.Custom(func(t *rapid.T) *reconcile.Change {
+		switch rapid.IntRange(0, 2).Draw(t, "action") {
+		case 0:
+			return create(key, genConfig().Draw(t, "want"))
+		case 1:
+			return modify(key, genSettings().Draw(t, "before"), genConfig().Draw(t, "want"))
+		}
+		return remove(key, genSettings().Draw(t, "before"))
+	})
+}
+
+// begin starts a run in a store.
+func begin(t testing.TB, s Store, run string) *Run {
+	t.Helper()
+	r, err := New(s).Begin(t.Context(), testRecord(run))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func testRecord(run string) *Record {
+	return &Record{Run: run, Verb: "apply", ToolVersion: "1.2.3", Host: "host", PID: 7, Started: time.Now()}
+}

@@ -1,0 +1,117 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// memory is a store for tests in virtual time, where real files and sockets
+// would not count as blocked. before is called ahead of every write and may
+// wait, or fail it; after may take back the answer of one that was done.
+type memory struct {
+	before, after func(op, name string) error
+
+	mu      sync.Mutex
+	objects map[string][]byte
+	logs    map[string][]byte
+	appends int
+}
+
+func newMemory() *memory {
+	return &memory{objects: map[string][]byte{}, logs: map[string][]byte{}}
+}
+
+func (m *memory) String() string { return "memory" }
+
+func (m *memory) write(op, name string, do func() error) error {
+	if m.before != nil {
+		if err := m.before(op, name); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	err := do()
+	m.mu.Unlock()
+	if err == nil && m.after != nil {
+		err = m.after(op, name)
+	}
+	return err
+}
+
+func (m *memory) Create(_ context.Context, name string, data []byte) (Tag, error) {
+	return contentTag(data), m.write("create", name, func() error {
+		if found, is := m.objects[name]; is && !bytes.Equal(found, data) {
+			return ErrExists
+		}
+		m.objects[name] = data
+		return nil
+	})
+}
+
+func (m *memory) Replace(_ context.Context, name string, data []byte, tag Tag) (Tag, error) {
+	return contentTag(data), m.write("replace", name, func() error {
+		if found, is := m.objects[name]; !is || contentTag(found) != tag && !bytes.Equal(found, data) {
+			return ErrChanged
+		}
+		m.objects[name] = data
+		return nil
+	})
+}
+
+func (m *memory) Delete(_ context.Context, name string, tag Tag) error {
+	return m.write("delete", name, func() error {
+		if found, is := m.objects[name]; is && contentTag(found) != tag {
+			return ErrChanged
+		}
+		delete(m.objects, name)
+		return nil
+	})
+}
+
+func (m *memory) Read(_ context.Context, name string) ([]byte, Tag, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, is := m.objects[name]
+	if !is {
+		return nil, "", ErrAbsent
+	}
+	return data, contentTag(data), nil
+}
+
+func (m *memory) List(_ context.Context, folder string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := slices.Concat(slices.Collect(maps.Keys(m.objects)), slices.Collect(maps.Keys(m.logs)))
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, folder) })
+	slices.Sort(names)
+	return names, nil
+}
+
+func (m *memory) Append(_ context.Context, name string, offset int64, data []byte) error {
+	return m.write("append", name, func() error {
+		log := m.logs[name]
+		if int64(len(log)) > offset && bytes.HasPrefix(data, log[offset:]) {
+			log = log[:offset]
+		}
+		if int64(len(log)) != offset {
+			return ErrChanged
+		}
+		m.logs[name] = slices.Concat(log, data)
+		m.appends++
+		return nil
+	})
+}
+
+func (m *memory) ReadLog(_ context.Context, name string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	log, is := m.logs[name]
+	if !is {
+		return nil, ErrAbsent
+	}
+	return log, nil
+}

@@ -1,0 +1,186 @@
+package history
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// step is one change of a run. A nil result is a crash before it was stored.
+type step struct {
+	key    desired.Key
+	change *reconcile.Change
+	result *reconcile.Result
+}
+
+func done(key desired.Key, c *reconcile.Change, after *reconcile.Settings) step {
+	return step{key, c, applied(c, after)}
+}
+
+// entriesOf is what a journal says after these steps, one after the other.
+func entriesOf(t *testing.T, steps []step) []Entry {
+	t.Helper()
+	s := newMemory()
+	run := begin(t, s, "r")
+	for _, st := range steps {
+		if err := run.journal.Intend(t.Context(), st.key, st.change); err != nil {
+			t.Fatal(err)
+		}
+		if st.result != nil {
+			run.journal.Settle(st.key, st.result)
+		}
+	}
+	if err := run.Finish(t.Context(), testRecord("r")); err != nil {
+		t.Fatal(err)
+	}
+	return readBack(t, s).Entries
+}
+
+func TestUndo(t *testing.T) {
+	k := testKey(1)
+	two, one, zero := new(holding(2)), new(holding(1)), new(holding(0))
+	refused := &reconcile.CallError{Op: "Put", Kind: reconcile.KindRefused}
+	timeout := &reconcile.CallError{Op: "Put", Kind: reconcile.KindTransport}
+	throttled := &reconcile.CallError{Op: "Put", Kind: reconcile.KindThrottled}
+	change := modify(k, *two, retries(0))
+	faulty := failed(change, throttled)
+	faulty.Effort.Faults = 1
+	given := func(attempts int) *reconcile.Result {
+		return &reconcile.Result{Change: *change, Status: reconcile.NotAttempted, Effort: ratelimit.Effort{Attempts: attempts}}
+	}
+	mismatch := applied(change, one)
+	mismatch.Status = reconcile.Mismatched
+	rows := []struct {
+		why   string
+		steps []step
+		want  Undo
+	}{
+		{"a record that was made is to go", []step{done(k, create(k, retries(0)), zero)}, Undo{Before: nil, After: zero, Status: Written}},
+		{"a record that was changed is to be as it was", []step{done(k, change, zero)}, Undo{Before: two, After: zero, Status: Written}},
+		{"a record that was deleted is to come back", []step{done(k, remove(k, *two), nil)}, Undo{Before: two, After: nil, Status: Written}},
+		{"what AWS stored counts, not what was asked", []step{{k, change, mismatch}}, Undo{Before: two, After: one, Status: Written}},
+		{"twice in one run: the first before-image, the last after-image",
+			[]step{done(k, change, zero), done(k, modify(k, *zero, retries(1)), one)}, Undo{Before: two, After: one, Status: Written}},
+		{"made and deleted again: no record before, none after",
+			[]step{done(k, create(k, retries(0)), zero), done(k, remove(k, *zero), nil)}, Undo{Before: nil, After: nil, Status: Written}},
+		{"a refusal leaves what was there", []step{{k, change, failed(change, refused)}}, Undo{Before: two, After: two, Status: Unwritten}},
+		{"a refusal after a write leaves the write",
+			[]step{done(k, change, zero), {k, modify(k, *zero, retries(1)), failed(change, refused)}}, Undo{Before: two, After: zero, Status: Unwritten}},
+		{"a crash: done or not done", []step{{k, change, nil}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"a crash while a record is made", []step{{k, create(k, retries(0)), nil}}, Undo{Before: nil, After: zero, Instead: nil, Status: Unknown}},
+		{"a crash while a record is deleted", []step{{k, remove(k, *two), nil}}, Undo{Before: two, After: nil, Instead: two, Status: Unknown}},
+		{"a time-out: done or not done", []step{{k, change, failed(change, timeout)}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"a throttle after a fault: the faulty attempt may have been done", []step{{k, change, faulty}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"a mere throttle: not done", []step{{k, change, failed(change, throttled)}}, Undo{Before: two, After: two, Status: Unwritten}},
+		{"an error nobody knows: done or not done", []step{{k, change, failed(change, errors.New("?"))}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"given up before the first attempt", []step{{k, change, given(0)}}, Undo{Before: two, After: two, Status: Unwritten}},
+		{"given up between attempts", []step{{k, change, given(2)}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+	}
+	for _, row := range rows {
+		row.want.Key = k
+		got := undoOf(entriesOf(t, row.steps))
+		if diff := cmp.Diff([]Undo{row.want}, got, compareOpts); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", row.why, diff)
+		}
+	}
+}
+
+func TestUndoTellsOursFromOthers(t *testing.T) {
+	two, zero := new(holding(2)), new(holding(0))
+	written := Undo{Before: nil, After: two, Status: Written}
+	unknown := Undo{Before: two, After: zero, Instead: two, Status: Unknown}
+	gone := Undo{Before: two, After: nil, Instead: two, Status: Unknown}
+	rows := []struct {
+		why            string
+		undo           Undo
+		live           *reconcile.Settings
+		left, restored bool
+	}{
+		{"as the run left it", written, two, true, false},
+		{"an unset field has the effect of its default", written, &reconcile.Settings{}, true, false},
+		{"somebody changed it since", written, zero, false, false},
+		{"somebody deleted it since, which is where the run began", written, nil, false, true},
+		{"after a crash: the write was done", unknown, zero, true, false},
+		{"after a crash: the write was not done, so there is nothing to undo", unknown, two, true, true},
+		{"after a crash: neither", unknown, new(holding(1)), false, false},
+		{"after a crash: no record is neither", unknown, nil, false, false},
+		{"after a crash of a delete: it was done", gone, nil, true, false},
+		{"after a crash of a delete: an empty record is not no record", gone, &reconcile.Settings{OnFailure: queueARN}, false, false},
+	}
+	for _, row := range rows {
+		if left, restored := row.undo.Left(row.live), row.undo.Restored(row.live); left != row.left || restored != row.restored {
+			t.Errorf("%s: Left %v, Restored %v, want %v, %v", row.why, left, restored, row.left, row.restored)
+		}
+	}
+}
+
+// TestUndoTakesARunAsAWhole holds that a shard that was tried again under one
+// run id is undone to before its first try, and that keys come in order.
+func TestUndoTakesARunAsAWhole(t *testing.T) {
+	eachStore(t, func(t *testing.T, s Store) {
+		h := New(s)
+		write := func(index int, began time.Time, steps ...step) {
+			record := testRecord("job-1")
+			record.Started, record.Shard = began, Shard{Index: index, Count: 2}
+			run, err := h.Begin(t.Context(), record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, st := range steps {
+				if err := run.journal.Intend(t.Context(), st.key, st.change); err != nil {
+					t.Fatal(err)
+				}
+				run.journal.Settle(st.key, st.result)
+			}
+			if err := run.Finish(t.Context(), record); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began := time.Now().Truncate(time.Microsecond)
+		first, second, other := testKey(1), testKey(2), testKey(3)
+		write(1, began.Add(time.Hour), // tried again
+			done(second, modify(second, holding(1), retries(0)), new(holding(0))))
+		write(1, began,
+			done(second, modify(second, holding(2), retries(1)), new(holding(1))))
+		write(0, began,
+			done(other, create(other, retries(0)), new(holding(0))), done(first, create(first, retries(0)), new(holding(0))))
+
+		got, err := h.Undo(t.Context(), "job")
+		want := []Undo{
+			{Key: first, After: new(holding(0))},
+			{Key: second, Before: new(holding(2)), After: new(holding(0))},
+			{Key: other, After: new(holding(0))},
+		}
+		if diff := cmp.Diff(want, got, compareOpts); err != nil || diff != "" {
+			t.Errorf("Undo: %v (-want +got)\n%s", err, diff)
+		}
+	})
+}
+
+func TestUndoOfADamagedJournalSaysWhere(t *testing.T) {
+	s := newMemory()
+	run := begin(t, s, "r")
+	for i := range 3 {
+		if err := run.journal.Intend(t.Context(), testKey(i), create(testKey(i), retries(0))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run.Finish(t.Context(), testRecord("r")); err != nil {
+		t.Fatal(err)
+	}
+	name := run.part.journal()
+	lines := strings.SplitAfter(string(s.logs[name]), "\n")
+	s.logs[name] = []byte(strings.Join(slices.Delete(lines, 2, 3), ""))
+	_, err := New(s).Undo(t.Context(), "r")
+	if err == nil || !strings.Contains(err.Error(), "memory/"+name+" is damaged: line 3") {
+		t.Errorf("Undo: %v, want the journal and the line", err)
+	}
+}

@@ -1,0 +1,75 @@
+package desired
+
+import (
+	"slices"
+	"strings"
+)
+
+// Choice is what one rule may choose in one target, whatever exists there.
+type Choice struct {
+	// Functions are patterns for names, sorted, in which * stands for any text
+	// and ? for any character, and nothing else is special. Together they match
+	// at least what the rule matches: a class such as [a-z] has become ?.
+	Functions []string
+	// Qualifiers are those that the rule gives entries to; never empty.
+	Qualifiers []string
+}
+
+// Choices lists what each rule may choose, by target, in the order of the rules.
+// A permission has to be given for that before it is known what exists.
+func (d *Document) Choices(ambient Target) map[Target][]Choice {
+	all := map[Target][]Choice{}
+	for _, t := range d.places(ambient) {
+		for i := range d.rules {
+			if rule := &d.rules[i]; covers(rule.selector.targets, t.Label) {
+				all[t.Target] = append(all[t.Target], rule.choice())
+			}
+		}
+	}
+	return all
+}
+
+func (r *ruleDecl) choice() Choice {
+	c := Choice{Qualifiers: []string{Latest}}
+	if len(r.qualifiers) > 0 {
+		c.Qualifiers = nil
+		for _, q := range r.qualifiers {
+			c.Qualifiers = append(c.Qualifiers, q.value)
+		}
+	}
+	for _, g := range r.selector.functions {
+		for i := range g.alternatives {
+			c.Functions = append(c.Functions, g.alternatives[i].wildcards())
+		}
+	}
+	if len(r.selector.functions) == 0 {
+		c.Functions = []string{"*"} // a rule by tags alone
+	}
+	slices.Sort(c.Functions)
+	c.Functions = slices.Compact(c.Functions)
+	return c
+}
+
+// wildcards is the pattern with * and ? as its only wildcards.
+func (p *pattern) wildcards() string {
+	if !p.wild {
+		return p.prefix
+	}
+	var b strings.Builder
+	b.WriteString(p.prefix)
+	if p.middle == nil {
+		b.WriteByte('*')
+	}
+	for _, t := range p.middle {
+		switch t.kind {
+		case tokenChar:
+			b.WriteByte(t.char)
+		case tokenStar:
+			b.WriteByte('*')
+		default:
+			b.WriteByte('?')
+		}
+	}
+	b.WriteString(p.suffix)
+	return b.String()
+}

@@ -13,8 +13,7 @@ import (
 )
 
 func newApply(a *app) *cobra.Command {
-	var o readOptions
-	var yes bool
+	var o writeOptions
 	cmd := &cobra.Command{
 		Use:   "apply [PATH... | PLANFILE]",
 		Short: "Plan, guard, apply and verify",
@@ -28,16 +27,15 @@ refused alone, as stale.`,
 		Example: `  eventinvoke apply fleet.yaml
   eventinvoke apply fleet.yaml --yes --timeout 10m`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.apply(cmd.Context(), args, &o, yes)
+			return a.apply(cmd.Context(), args, &o)
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "apply without asking; required where there is no terminal to ask on")
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, args []string, o *readOptions, yes bool) error {
-	if err := a.mayWrite(yes); err != nil {
+func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
+	if err := a.mayWrite(o.yes); err != nil {
 		return err
 	}
 	saved, err := savedPlan(args)
@@ -45,15 +43,28 @@ func (a *app) apply(ctx context.Context, args []string, o *readOptions, yes bool
 		return err
 	}
 	if saved != nil {
-		return a.applySaved(ctx, saved, o, yes)
+		return a.applySaved(ctx, saved, o)
 	}
-	p, err := a.begin(ctx, "apply", o, fromFiles(args, readersAndWriters))
+	p, err := a.beginWriting(ctx, "apply", o, fromFiles(args, readersAndWriters))
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	p.survey()
-	return p.carryOut(yes)
+	return p.carryOut(o.yes)
+}
+
+// beginWriting is begin for a run that is remembered and holds its targets.
+func (a *app) beginWriting(ctx context.Context, verb string, o *writeOptions, prepare func(*pass) error) (*pass, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return a.begin(ctx, verb, &o.readOptions, func(p *pass) error {
+		if err := prepare(p); err != nil {
+			return err
+		}
+		return p.keep(o)
+	})
 }
 
 // mayWrite refuses a run that could only end at a question nobody can answer.
@@ -71,14 +82,14 @@ func (p *pass) carryOut(yes bool) error {
 	approved, err := reconcile.Guard{Guard: p.fleet.Guard}.Approve(p.plan)
 	if err != nil {
 		p.refused = err
-		if err := p.report(); err != nil {
+		if err := p.finish(); err != nil {
 			return err
 		}
 		return verdictError(refusedVerdict(p.ctx, &p.plan, missing, err))
 	}
 	counts := p.plan.Counts()
 	if counts.Changes() == 0 && counts.Stale == 0 {
-		if err := p.report(); err != nil {
+		if err := p.finish(); err != nil {
 			return err
 		}
 		return verdictError(readVerdict(p.ctx, &p.plan, missing, false))
@@ -97,7 +108,7 @@ func (p *pass) carryOut(yes bool) error {
 		}
 	}
 	outcome := p.apply(approved)
-	if err := p.report(); err != nil {
+	if err := p.finish(); err != nil {
 		return err
 	}
 	return verdictError(applyVerdict(p.ctx, &p.plan, outcome, missing))

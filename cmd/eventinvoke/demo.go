@@ -54,7 +54,7 @@ func (a *app) demo(ctx context.Context, color string) error {
 		want         exitCode
 	}{
 		{"What has drifted?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, readRun{tellDifferences: true}) }, exitDifferences},
-		{"Correct it, around functions that are busy and calls that fail:", "eventinvoke apply --yes", func() error { return a.apply(ctx, nil, &o, true) }, exitOK},
+		{"Correct it, around functions that are busy and calls that fail:", "eventinvoke apply --yes", func() error { return a.apply(ctx, nil, &writeOptions{readOptions: o, yes: true}) }, exitOK},
 		{"And now?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, readRun{tellDifferences: true}) }, exitOK},
 	}
 	for _, s := range steps {

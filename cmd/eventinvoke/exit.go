@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
 // The exit codes are a contract: scripts and schedulers branch on them.
@@ -14,6 +16,7 @@ const (
 	exitDifferences = 2   // audit, or plan --detailed-exitcode, found differences
 	exitPartial     = 3   // some were applied or read, some were not
 	exitGuard       = 4   // the guard stopped the run; nothing was written
+	exitHeld        = 5   // another run holds the lease
 	exitStale       = 6   // every change of a saved plan is stale
 	exitInterrupted = 130 // SIGINT; calls in flight were finished
 	exitTerminated  = 143 // SIGTERM; the same
@@ -47,6 +50,7 @@ func (i interrupt) code() exitCode {
 func codeOf(err error) (code int, show bool) {
 	var c exitCode
 	var i interrupt
+	var held *history.HeldError
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -54,6 +58,8 @@ func codeOf(err error) (code int, show bool) {
 		return int(c), false
 	case errors.As(err, &i):
 		return int(i.code()), true
+	case errors.As(err, &held):
+		return exitHeld, true
 	case errors.Is(err, errTimeUp):
 		return exitPartial, true
 	}

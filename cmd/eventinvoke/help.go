@@ -39,6 +39,7 @@ var exitMeanings = []struct {
 	{exitDifferences, "differences found (audit; plan --detailed-exitcode)"},
 	{exitPartial, "partial: some were applied or read, some were not; also when the --timeout left work undone"},
 	{exitGuard, "the guard stopped the run; nothing was written"},
+	{exitHeld, "another run holds the lease of a target; nothing was written"},
 	{exitStale, "every change of a saved plan is stale; nothing was written"},
 	{exitInterrupted, "interrupted (SIGINT); calls in flight were finished"},
 	{exitTerminated, "terminated (SIGTERM); the same"},

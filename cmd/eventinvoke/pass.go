@@ -32,6 +32,7 @@ type pass struct {
 	sink     *sink
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progressLog   // nil when quiet
+	kept     *keeper        // nil for a run that only reads
 
 	err      error // why there is no plan
 	surveyed time.Time
@@ -140,7 +141,7 @@ func (p *pass) planned(plan reconcile.Plan) {
 
 // apply makes the writes of an approved plan.
 func (p *pass) apply(approved reconcile.Approved) *reconcile.Outcome {
-	outcome := reconcile.Apply(p.ctx, approved, p.site.writeLanes(), reconcile.NoJournal{}, p.observe)
+	outcome := reconcile.Apply(p.ctx, approved, p.site.writeLanes(p.kept.held), p.kept.journal(), p.observe)
 	p.outcome = &outcome
 	return p.outcome
 }
@@ -166,6 +167,9 @@ func (p *pass) run() *report.Run {
 		for _, f := range p.doc.Files() {
 			r.Fleet.Files = append(r.Fleet.Files, f.Path)
 		}
+	}
+	if p.kept != nil {
+		r.Undo = p.kept.undo(p.id)
 	}
 	if p.site != nil {
 		r.API = p.site.api(p.fleet.Targets)
@@ -237,8 +241,24 @@ func (p *pass) endProgress() {
 	}
 }
 
+// finish completes the run's record and writes the result.
+func (p *pass) finish() error {
+	var recorded error
+	if p.kept != nil {
+		recorded = p.kept.finish(p.ctx, p)
+	}
+	return errors.Join(p.report(), recorded)
+}
+
 func (p *pass) close() {
 	p.endProgress()
+	if p.kept != nil {
+		// A run that failed on its way has not been finished; here is the last
+		// chance to say so where runs are remembered.
+		if err := errors.Join(p.kept.finish(p.ctx, p), p.kept.release(p.ctx)); err != nil {
+			p.app.log.Warn("the history is not in order", "error", err)
+		}
+	}
 	if p.sink != nil {
 		p.sink.drop()
 	}

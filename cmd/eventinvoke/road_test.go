@@ -43,7 +43,7 @@ func serve(t *testing.T, s *awssim.Scenario, before func(*http.Request)) *awssim
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": region, "AWS_PROFILE": "",
 		"AWS_ACCESS_KEY_ID": world.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY": "simulated", "AWS_SESSION_TOKEN": "",
-		"AWS_CONFIG_FILE": filepath.Join(t.TempDir(), "none"), "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(t.TempDir(), "none"),
+		"XDG_STATE_HOME": t.TempDir(), "AWS_CONFIG_FILE": filepath.Join(t.TempDir(), "none"), "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(t.TempDir(), "none"),
 	} {
 		t.Setenv(name, value)
 	}
@@ -168,7 +168,7 @@ func within(t *testing.T, world *awssim.World, verb, path string) (code int, std
 	}
 	var err error
 	if verb == "apply" {
-		err = a.apply(t.Context(), []string{path}, o, true)
+		err = a.apply(t.Context(), []string{path}, &writeOptions{readOptions: *o, yes: true})
 	} else {
 		err = a.readOnly(t.Context(), verb, []string{path}, o, readRun{tellDifferences: true})
 	}

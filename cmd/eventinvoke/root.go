@@ -27,6 +27,8 @@ var verbs = []func(*app) *cobra.Command{
 	newPlan,
 	newAudit,
 	newApply,
+	newRollback,
+	newHistory,
 	newExport,
 	newExplain,
 	newSchema,

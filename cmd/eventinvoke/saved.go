@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/planfile"
@@ -55,17 +57,17 @@ func savedPlan(args []string) (*planfile.Saved, error) {
 
 // applySaved makes exactly the changes of a saved plan, but for those whose
 // records have moved.
-func (a *app) applySaved(ctx context.Context, saved *planfile.Saved, o *readOptions, yes bool) error {
+func (a *app) applySaved(ctx context.Context, saved *planfile.Saved, o *writeOptions) error {
 	if len(o.targets)+len(o.functions) > 0 {
 		return errors.New("a saved plan is applied as it was approved; leave out --target and --function, or plan again with them")
 	}
-	p, err := a.begin(ctx, "apply", o, func(p *pass) error { return p.prepareSaved(saved) })
+	p, err := a.beginWriting(ctx, "apply", o, func(p *pass) error { return p.prepareSaved(saved) })
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	p.recheck(saved.Plan)
-	return p.carryOut(yes)
+	return p.carryOut(o.yes)
 }
 
 // prepareSaved opens the targets of a saved plan, once its fleet files have
@@ -91,26 +93,35 @@ func (p *pass) prepareSaved(saved *planfile.Saved) (err error) {
 	if p.fleet, err = p.doc.Resolve(p.site.ambient, nil, desired.Selection{}); err != nil {
 		return err
 	}
-	return p.narrowTo(&saved.Plan)
+	changes := map[desired.Target][]reconcile.Change{}
+	for i := range saved.Plan.Targets {
+		changes[saved.Plan.Targets[i].Target] = saved.Plan.Targets[i].Changes
+	}
+	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesOf(changes[t]) }, sortedTargets(changes))
 }
 
-// narrowTo makes the fleet the one whose functions a plan is about.
-func (p *pass) narrowTo(plan *reconcile.Plan) error {
+// narrowTo makes the fleet consist of some keys in some targets, which must be
+// among those that the files declare.
+func (p *pass) narrowTo(entries func(desired.Target) []desired.Entry, targets []desired.Target) error {
 	declared := map[desired.Target]desired.TargetFleet{}
 	for _, t := range p.fleet.Targets {
 		declared[t.Target] = t
 	}
 	p.fleet.Targets = nil
-	for i := range plan.Targets {
-		planned := &plan.Targets[i]
-		t, ok := declared[planned.Target]
+	for _, target := range targets {
+		t, ok := declared[target]
 		if !ok {
-			return fmt.Errorf("the plan is about %s, and the fleet file or the current credentials are not; use those it was made with", planned.Target)
+			return fmt.Errorf("%s is in the plan, but neither the fleet file nor the current credentials are about it; use those it was made with", target)
 		}
-		t.Entries, t.Ignored = entriesOf(planned.Changes), nil
+		t.Entries, t.Ignored = entries(target), nil
 		p.fleet.Targets = append(p.fleet.Targets, t)
 	}
 	return nil
+}
+
+// sortedTargets are the targets of a map, in order.
+func sortedTargets[T any](by map[desired.Target]T) []desired.Target {
+	return slices.SortedFunc(maps.Keys(by), desired.Target.Compare)
 }
 
 // entriesOf declares the keys of changes, so that a survey reads their functions.

@@ -20,6 +20,9 @@ func (p *page) outcome(r *Run) {
 	p.gap()
 	p.line(0, in(bold, outcomeLine(r.Outcome.Totals())))
 	p.line(0, sayf("Run %s", r.ID))
+	if r.Undo != "" && r.Outcome.Totals().Applied() > 0 {
+		p.line(0, sayf("Undo it with: %s", r.Undo))
+	}
 }
 
 // written shows the changes that AWS stored.

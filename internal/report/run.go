@@ -25,6 +25,7 @@ type Run struct {
 	Refused error                 // why the plan may not be applied, from Guard.Approve
 	Outcome *reconcile.Outcome    // nil when nothing was tried
 
+	Undo    string // the command that undoes what was written; "" where the run is not remembered
 	Stopped string // why the run ended early, such as "interrupted" or "deadline"; "" when it did not
 	Err     error  // why there is no plan
 

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+)
+
+func newHistory(a *app) *cobra.Command {
+	var place historyOptions
+	var format string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "history [RUN]",
+		Short: "List the runs that wrote, or show one",
+		Long: `List the runs that are remembered, newest first, or show one: who ran it and from
+which files, what it planned, and what became of each change. The shards of a run
+are shown as one, and exit code 3 says that some are missing.
+
+RUN is a run's id, the beginning of one, or latest.`,
+		Example: `  eventinvoke history
+  eventinvoke history latest -o json`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--output %q is not known; use text or json", format)
+			}
+			h, err := history.Open(cmd.Context(), place.location)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return a.listRuns(cmd.Context(), h, limit, format)
+			}
+			return a.showRun(cmd.Context(), h, args[0], format)
+		},
+	}
+	place.bind(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	cmd.Flags().IntVar(&limit, "limit", 20, "list at most `N` runs; 0 lists all")
+	return cmd
+}
+
+func (a *app) listRuns(ctx context.Context, h *history.History, limit int, format string) error {
+	runs, err := h.List(ctx, limit)
+	if err != nil && len(runs) == 0 {
+		return err
+	}
+	// A record that cannot be read hides no other run.
+	render := report.RunsText
+	if format == "json" {
+		render = report.RunsJSON
+	}
+	if shown := render(a.out, runs); shown != nil {
+		return shown
+	}
+	return err
+}
+
+func (a *app) showRun(ctx context.Context, h *history.History, name, format string) error {
+	run, err := h.Load(ctx, name)
+	if err != nil {
+		return err
+	}
+	render := report.RunText
+	if format == "json" {
+		render = report.RunJSON
+	}
+	if err := render(a.out, run); err != nil {
+		return err
+	}
+	if run.Incomplete() != "" {
+		return exitCode(exitPartial)
+	}
+	return nil
+}
+
+// completeRuns offers the ids of the last runs.
+func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	location, err := cmd.Flags().GetString("history")
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	h, err := history.Open(cmd.Context(), location)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	runs, err := h.List(cmd.Context(), 20)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ids := []string{"latest"}
+	for i := range runs {
+		ids = append(ids, cobra.CompletionWithDesc(runs[i].Run, string(runs[i].State())))
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// historyOptions say where runs are remembered.
+type historyOptions struct {
+	location string
+}
+
+func (o *historyOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.location, "history", "", "where runs are remembered: a `PLACE` that is a folder, s3://bucket/prefix, or none (default $XDG_STATE_HOME/eventinvoke)")
+}
+
+// noHistory is the place that keeps nothing.
+const noHistory = "none"
+
+// writeOptions are the options of the verbs that write.
+type writeOptions struct {
+	readOptions
+	historyOptions
+	yes       bool
+	leaseWait time.Duration
+}
+
+func (o *writeOptions) bind(cmd *cobra.Command) {
+	o.readOptions.bind(cmd)
+	o.historyOptions.bind(cmd)
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
+	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target (default: exit 5 at once)")
+}
+
+func (o *writeOptions) check() error {
+	if o.leaseWait < 0 {
+		return fmt.Errorf("--lease-wait %v is negative; leave it out to wait not at all", o.leaseWait)
+	}
+	return o.readOptions.check()
+}
+
+// place is where the run is remembered. A simulated run leaves nothing behind
+// unless it is told where.
+func (o *writeOptions) place() string {
+	if o.location == "" && o.simulate != "" {
+		return noHistory
+	}
+	return o.location
+}
+
+// keeper remembers one run that writes, and holds the right to write to its
+// targets.
+type keeper struct {
+	place   string // as --history was given
+	history *history.History
+	run     *history.Run // nil once it is finished
+	first   history.Record
+	leases  map[desired.Target]*history.Lease
+}
+
+// keep begins the record of the run and takes the lease of every target that is
+// open, or of none. With that a history that cannot be written ends the run
+// before its first call to Lambda.
+func (p *pass) keep(o *writeOptions) error {
+	k := &keeper{place: o.place(), leases: map[desired.Target]*history.Lease{}}
+	p.kept = k
+	var err error
+	if k.history, err = history.Open(p.ctx, k.place); err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	k.first = p.record(host)
+	if k.run, err = k.history.Begin(p.ctx, &k.first); err != nil {
+		return err
+	}
+	owner := history.Owner{Run: p.id, Host: host, PID: os.Getpid(), Version: version}
+	until := time.Now().Add(o.leaseWait)
+	for _, t := range p.writable() {
+		lease, err := k.history.Acquire(p.ctx, t, owner, history.LeaseOptions{Wait: max(0, time.Until(until))})
+		if err != nil {
+			return err
+		}
+		k.leases[t] = lease
+	}
+	return nil
+}
+
+// record is what there is to remember of the run when it begins.
+func (p *pass) record(host string) history.Record {
+	r := history.Record{
+		Run: p.id, ToolVersion: version, Verb: p.verb, Host: host, PID: os.Getpid(),
+		State: history.Running, Started: p.started,
+		Selection: history.Selection{Targets: p.o.targets, Functions: p.o.functions},
+	}
+	for _, f := range p.doc.Files() {
+		r.Files = append(r.Files, history.File(f))
+	}
+	for _, t := range p.writable() {
+		r.Callers = append(r.Callers, history.Caller{Account: t.Account, Region: t.Region, ARN: p.site.lanes[t].CallerARN})
+	}
+	return r
+}
+
+// finish closes the journal and completes the record. It does so also for a run
+// that was interrupted, whose context has ended.
+func (k *keeper) finish(ctx context.Context, p *pass) error {
+	if k.run == nil {
+		return nil
+	}
+	final := k.first
+	final.State, final.Finished = history.Finished, time.Now()
+	if p.surveyed.IsZero() {
+		final.State = history.Failed
+		final.Failure = history.NewFailure(p.err)
+	} else {
+		final.SetPlan(&p.plan)
+		for _, t := range p.fleet.Targets {
+			p.site.recordAPI(&final, t.Target)
+		}
+	}
+	if p.outcome != nil {
+		final.SetOutcome(p.outcome)
+	}
+	if final.Stopped = p.stopped(); final.Stopped != "" {
+		final.State = history.Interrupted
+	}
+	err := k.run.Finish(context.WithoutCancel(ctx), &final)
+	k.run = nil
+	if err != nil {
+		return fmt.Errorf("the record of run %s is not complete: %w", p.id, err)
+	}
+	return nil
+}
+
+// release gives the leases back.
+func (k *keeper) release(ctx context.Context) error {
+	var problems []error
+	for _, lease := range k.leases {
+		var lost *history.LostError
+		if err := lease.Release(context.WithoutCancel(ctx)); err != nil && !errors.As(err, &lost) {
+			problems = append(problems, err)
+		}
+	}
+	k.leases = nil
+	return errors.Join(problems...)
+}
+
+// journal is where the writes of the run are noted before they are sent.
+func (k *keeper) journal() reconcile.Journal {
+	if k == nil {
+		return reconcile.NoJournal{}
+	}
+	return k.run.Journal()
+}
+
+// undo is the command that rolls the run back, or "" where nothing is remembered.
+func (k *keeper) undo(run string) string {
+	switch k.place {
+	case noHistory:
+		return ""
+	case "":
+		return "eventinvoke rollback " + run
+	}
+	return "eventinvoke rollback " + run + " --history " + k.place
+}
+
+// held ends when the lease of a target is lost.
+func (k *keeper) held(t desired.Target) context.Context {
+	if k == nil || k.leases[t] == nil {
+		return nil
+	}
+	return k.leases[t].Context()
+}
+
+// writable lists the targets of the fleet that were opened, in order.
+func (p *pass) writable() []desired.Target {
+	var targets []desired.Target
+	for _, t := range p.fleet.Targets {
+		if p.site.lanes[t.Target].Err == nil {
+			targets = append(targets, t.Target)
+		}
+	}
+	return targets
+}
+
+// recordAPI puts what was asked of a target into a record.
+func (s *site) recordAPI(r *history.Record, t desired.Target) {
+	o := s.lanes[t]
+	if o.Lane == nil {
+		return
+	}
+	var operations []history.Operation
+	for _, op := range o.Lane.Stats() {
+		operations = append(operations, history.Operation{
+			Name: op.Op, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
+		})
+	}
+	r.SetAPI(t, operations, history.NewLimiter(o.Lane.Limiter().Snapshot()))
+}

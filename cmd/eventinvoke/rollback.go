@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+func newRollback(a *app) *cobra.Command {
+	var o writeOptions
+	var includeStale bool
+	cmd := &cobra.Command{
+		Use:   "rollback RUN [PATH...]",
+		Short: "Restore the before-images of a run",
+		Long: `Put every record that a run changed back to what it was before, exactly, as a
+plan through the same guard and limiter. A record that somebody else has changed
+since is stale and left alone. Rolling back twice does nothing the second time,
+and a rollback is itself a run that can be rolled back.
+
+RUN is a run's id, the beginning of one, or latest. The targets and the guard are
+those of the fleet files that the run used, or of the PATHs given. The rollback may
+delete as many records as the run created, whatever guard.max_deletes says.`,
+		Example: `  eventinvoke rollback latest
+  eventinvoke rollback 20261122T141731Z-95ed02a8 --yes`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.rollback(cmd.Context(), args[0], args[1:], &o, includeStale)
+		},
+	}
+	o.bind(cmd)
+	cmd.Flags().BoolVar(&includeStale, "include-stale", false, "restore also what somebody else has changed since")
+	cmd.ValidArgsFunction = completeRuns
+	return cmd
+}
+
+func (a *app) rollback(ctx context.Context, run string, paths []string, o *writeOptions, includeStale bool) error {
+	if err := a.mayWrite(o.yes); err != nil {
+		return err
+	}
+	back, err := readWayBack(ctx, run, o.place())
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		if paths, err = back.paths(); err != nil {
+			return err
+		}
+	}
+	p, err := a.beginWriting(ctx, "rollback", o, func(p *pass) error { return p.prepareRollback(back, paths) })
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe)
+	p.planned(reconcile.NewRollback(back.undos, live, back.declared, includeStale))
+	return p.carryOut(o.yes)
+}
+
+// wayBack is what it takes to undo a run.
+type wayBack struct {
+	run      history.Whole
+	undos    map[desired.Target][]reconcile.Undo
+	declared map[desired.Target]int
+	created  int // records that the run may have created
+}
+
+func readWayBack(ctx context.Context, run, place string) (*wayBack, error) {
+	h, err := history.Open(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	back := &wayBack{undos: map[desired.Target][]reconcile.Undo{}, declared: map[desired.Target]int{}}
+	if back.run, err = h.Load(ctx, run); err != nil {
+		return nil, err
+	}
+	undos, err := h.Undo(ctx, back.run.Run)
+	if err != nil {
+		return nil, err
+	}
+	if len(undos) == 0 {
+		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back", back.run.Run)
+	}
+	for _, u := range undos {
+		back.undos[u.Key.Target] = append(back.undos[u.Key.Target], reconcile.Undo{
+			Name: u.Key.Name, Before: u.Before, After: u.After,
+			Unsure: u.Status == history.Unknown, Instead: u.Instead,
+		})
+		if u.Before == nil {
+			back.created++
+		}
+	}
+	for _, part := range back.run.Latest() {
+		for _, t := range part.Targets {
+			back.declared[t.Key()] = t.Plan.Declared
+		}
+	}
+	return back, nil
+}
+
+// paths are the fleet files that the run used.
+func (b *wayBack) paths() ([]string, error) {
+	var paths []string
+	for _, part := range b.run.Parts {
+		for _, f := range part.Files {
+			if f.Path == desired.StdinName {
+				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", b.run.Run, b.run.Run)
+			}
+			paths = append(paths, f.Path)
+		}
+	}
+	if paths == nil {
+		return nil, errors.New("the run's record names no fleet file; name one with its targets")
+	}
+	return unique(paths), nil
+}
+
+// unique drops repeats and keeps the order.
+func unique(all []string) []string {
+	seen := map[string]bool{}
+	var once []string
+	for _, s := range all {
+		if !seen[s] {
+			seen[s] = true
+			once = append(once, s)
+		}
+	}
+	return once
+}
+
+// prepareRollback opens the targets that the run wrote to.
+func (p *pass) prepareRollback(back *wayBack, paths []string) (err error) {
+	if p.doc, err = p.app.load(paths); err != nil {
+		return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
+	}
+	if p.site, err = openSite(p.ctx, p.doc, p.o, p.id, readersAndWriters); err != nil {
+		return err
+	}
+	if p.fleet, err = p.doc.Resolve(p.site.ambient, nil, desired.Selection{}); err != nil {
+		return err
+	}
+	p.fleet.Guard.MaxDeletes = desired.Limit{Number: back.created}
+	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesToUndo(back.undos[t]) }, back.targets())
+}
+
+// targets lists where the run wrote.
+func (b *wayBack) targets() []desired.Target {
+	return sortedTargets(b.undos)
+}
+
+// entriesToUndo declares the keys to be restored, so that a survey reads their
+// functions.
+func entriesToUndo(undos []reconcile.Undo) []desired.Entry {
+	entries := make([]desired.Entry, 0, len(undos))
+	for _, u := range undos {
+		entries = append(entries, desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true})
+	}
+	return entries
+}

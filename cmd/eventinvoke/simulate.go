@@ -93,4 +93,6 @@ func printWorldEnv(a *app, world *awssim.World, addr string) {
 	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", world.DefaultAccessKeyID())
 	fmt.Fprintf(a.out, "export AWS_SECRET_ACCESS_KEY=simulated\n")
 	fmt.Fprintf(a.out, "export AWS_REGION=%s\n", world.DefaultRegion())
+	// Version 1 of the aws command reads only this one.
+	fmt.Fprintf(a.out, "export AWS_DEFAULT_REGION=%s\n", world.DefaultRegion())
 }

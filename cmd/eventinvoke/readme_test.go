@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const readmePage = "../../README.md"
+
+// The README's own words for what a block holds, above the block.
+var (
+	outputBlock = regexp.MustCompile("(?s)(<!-- output(?: of|, (\\d+) lines of its head and (\\d+) of its tail): eventinvoke ([^\n]*) \\(in examples/([a-z-]+)\\) -->\n```text\n)(.*?)(```\n)")
+	fileBlock   = regexp.MustCompile("(?s)(<!-- file: (\\S+) -->\n```yaml\n)(.*?)(```\n)")
+	exitBlock   = regexp.MustCompile("(?s)(<!-- exit codes -->\n\n\\| code \\| meaning \\|\n\\|---\\|---\\|\n)(.*?)(\n)(What could)")
+)
+
+// TestReadme regenerates what the README shows: files, exit codes, and the
+// output of the program, whose run ids and times may differ.
+func TestReadme(t *testing.T) {
+	have, err := os.ReadFile(readmePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fileBlock.ReplaceAllStringFunc(string(have), func(block string) string {
+		m := fileBlock.FindStringSubmatch(block)
+		text, err := os.ReadFile(filepath.Join("../..", m[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m[1] + string(text) + m[4]
+	})
+	want = exitBlock.ReplaceAllStringFunc(want, func(block string) string {
+		m := exitBlock.FindStringSubmatch(block)
+		var rows strings.Builder
+		for _, e := range exitMeanings {
+			fmt.Fprintf(&rows, "| %d | %s |\n", e.code, e.meaning)
+		}
+		return m[1] + rows.String() + m[3] + m[4]
+	})
+	blocks := 0
+	want = outputBlock.ReplaceAllStringFunc(want, func(block string) string {
+		blocks++
+		m := outputBlock.FindStringSubmatch(block)
+		return m[1] + "$ eventinvoke " + m[4] + "\n" + cut(shown(t, m[5], strings.Fields(m[4])), m[2], m[3]) + m[7]
+	})
+	if blocks != 2 {
+		t.Errorf("%d blocks of output were found in the README, want 2: is a marker misspelt?", blocks)
+	}
+	if *update {
+		want = runID.ReplaceAllString(want, "20260301T053702Z-5e0c9a17")
+		if err := os.WriteFile(readmePage, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(normal(want), normal(string(have))); diff != "" {
+		t.Errorf("the README shows what the program does not say; go test ./cmd/eventinvoke -update mends it (-program +README):\n%s", diff)
+	}
+}
+
+// shown is the output of a command in the folder of an example.
+func shown(t *testing.T, folder string, args []string) string {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(examplesFolder, folder))
+	defer t.Chdir(here)
+	var out string
+	synctest.Test(t, func(t *testing.T) {
+		var errs string
+		_, out, errs = eventinvoke(t.Context(), append(args, "--quiet")...)
+		if errs != "" {
+			t.Errorf("eventinvoke %v: %s", args, errs)
+		}
+	})
+	return out
+}
+
+// cut keeps so many lines of the head and of the tail; all, when they are "".
+func cut(text, head, tail string) string {
+	if head == "" {
+		return text
+	}
+	h, _ := strconv.Atoi(head)
+	n, _ := strconv.Atoi(tail)
+	lines := strings.SplitAfter(text, "\n")
+	lines = lines[:len(lines)-1]
+	return strings.Join(lines[:h], "") + "...\n" + strings.Join(lines[len(lines)-n:], "")
+}
+
+var (
+	runID    = regexp.MustCompile(`\d{8}T\d{6}Z-[0-9a-f]{8}`)
+	duration = regexp.MustCompile(`\b(\d+m)?\d+(\.\d+)?s\b`)
+)
+
+func normal(text string) string {
+	return duration.ReplaceAllString(runID.ReplaceAllString(text, "RUN"), "TIME")
+}
+
+// TestLinks: each relative link of the pages leads somewhere, and each page of
+// docs/ is in its index.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile("../../docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, readmePage, "../../examples/README.md", "../../ARCHITECTURE.md", "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", filepath.Base(page), m[1])
+			}
+		}
+	}
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" && !strings.Contains(string(index), "]("+name+")") {
+			t.Errorf("docs/README.md does not list %s: add a row that says when one needs it", name)
+		}
+	}
+}

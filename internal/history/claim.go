@@ -46,6 +46,9 @@ func claim(ctx context.Context, store Store, name, subject string, owner Owner, 
 		err := h.take(ctx)
 		var held *HeldError
 		switch {
+		case err == nil && h.left() <= 0:
+			late := &LostError{subject, fmt.Errorf("the store took %s to grant it", time.Since(h.renewed).Round(time.Second))}
+			return nil, errors.Join(late, store.Delete(ctx, name, h.tag))
 		case err == nil:
 			h.keep(ctx)
 			return h, nil

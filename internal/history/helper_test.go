@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -114,4 +115,12 @@ func begin(t testing.TB, s Store, run string) *Run {
 
 func testRecord(run string) *Record {
 	return &Record{Run: run, Verb: "apply", ToolVersion: "1.2.3", Host: "host", PID: 7, Started: time.Now()}
+}
+
+// readObject is Read without its tag.
+func readObject(s Store) func(context.Context, string) ([]byte, error) {
+	return func(ctx context.Context, name string) ([]byte, error) {
+		data, _, err := s.Read(ctx, name)
+		return data, err
+	}
 }

@@ -1,0 +1,73 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// TestNoSecretIsKept plants secrets wherever an error can carry one, and looks
+// for them in every byte that a run leaves behind.
+func TestNoSecretIsKept(t *testing.T) {
+	const secret = "IQoJb3JpZ2luX2VjPLANTED"
+	plain := errors.New("X-Amz-Security-Token: " + secret)
+	errs := []error{
+		plain,
+		fmt.Errorf("put: %w", &reconcile.CallError{Op: "Put", Kind: reconcile.KindTransport, Message: secret, Err: plain}),
+		&reconcile.CallError{Op: "Put", Kind: reconcile.KindCredentials, Status: 403, Code: "InvalidSignatureException",
+			Message: "The Canonical String for this request should have been\nx-amz-security-token:" + secret},
+		&reconcile.CallError{Op: "Put", Kind: reconcile.KindUnknown, Message: secret},
+		&reconcile.CallError{Op: "Put", Kind: reconcile.KindRefused, Status: 400, Code: "InvalidParameterValueException",
+			Message: "the role may not send to the queue", RequestID: "req-1", Err: plain},
+	}
+	eachStore(t, func(t *testing.T, s Store) {
+		run := begin(t, s, "secret")
+		record := testRecord("secret")
+		target := reconcile.TargetPlan{Target: testTarget, Err: plain, Stopped: plain}
+		outcome := reconcile.TargetOutcome{Target: testTarget, Stopped: plain}
+		for i, err := range errs {
+			change := modify(testKey(i), holding(2), retries(0))
+			target.Changes = append(target.Changes, *change)
+			target.Findings = append(target.Findings, reconcile.Finding{Name: desired.Name{Function: "f", Qualifier: "q"}, Err: err})
+			outcome.Results = append(outcome.Results, *failed(change, err))
+			if err := run.Journal().Intend(t.Context(), testKey(i), change); err != nil {
+				t.Fatal(err)
+			}
+			run.Journal().Settle(testKey(i), failed(change, err))
+		}
+		record.SetPlan(&reconcile.Plan{Targets: []reconcile.TargetPlan{target}})
+		record.SetOutcome(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{outcome}})
+		record.Failure = NewFailure(plain)
+		if err := run.Finish(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		var all strings.Builder
+		names, err := s.List(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			read := s.ReadLog
+			if strings.HasSuffix(name, ".json") {
+				read = readObject(s)
+			}
+			data, err := read(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(data)
+		}
+		if strings.Contains(all.String(), secret) {
+			t.Errorf("the secret is in\n%s", all.String())
+		}
+		for _, want := range []string{"the role may not send to the queue", "InvalidSignatureException", `"request_id":"req-1"`} {
+			if !strings.Contains(all.String(), want) {
+				t.Errorf("%q, which helps and is no secret, is not kept", want)
+			}
+		}
+	})
+}

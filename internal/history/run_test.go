@@ -1,0 +1,249 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+func TestRunIsRecorded(t *testing.T) {
+	k := testKey(1)
+	change := *modify(k, reconcile.Settings{}, retries(0))
+	plan := reconcile.Plan{Targets: []reconcile.TargetPlan{{
+		Target: testTarget, Label: "prod", Declared: 3, InSync: 1, Changes: []reconcile.Change{change},
+		Findings: []reconcile.Finding{{Name: desired.Name{Function: "gone", Qualifier: "live"}, Kind: reconcile.FindingFunctionMissing}},
+	}}}
+	outcome := reconcile.Outcome{Targets: []reconcile.TargetOutcome{{
+		Target: testTarget, Results: []reconcile.Result{{
+			Change: change, Status: reconcile.Applied, After: new(holding(0)), Modified: 5,
+			Effort: ratelimit.Effort{Attempts: 2, Waited: 1500 * time.Millisecond},
+		}},
+	}}}
+	eachStore(t, func(t *testing.T, s Store) {
+		h := New(s)
+		r := testRecord("20261122T142058Z-abc")
+		r.Callers = []Caller{{Account: testTarget.Account, Region: testTarget.Region, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}}
+		r.Files = []File{{Path: "fleet.yaml", SHA256: "00ff"}}
+		r.Selection = Selection{Targets: []string{"prod"}}
+		run, err := h.Begin(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole, err := h.Load(t.Context(), "latest"); err != nil || whole.State() != Running {
+			t.Errorf("at work: %q, %v, want running", whole.State(), err)
+		}
+		r.SetPlan(&plan)
+		r.SetOutcome(&outcome)
+		r.SetAPI(testTarget, []Operation{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}}, NewLimiter(ratelimit.Snapshot{Rate: 13.5}))
+		r.State, r.Finished = Finished, time.Now()
+		if err := run.Finish(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := h.Load(t.Context(), "20261122")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := *r
+		want.Version, want.Started = RecordVersion, r.Started
+		want.Targets = []Target{{
+			Account: testTarget.Account, Region: testTarget.Region, Label: "prod",
+			Plan:       PlanCounts{Declared: 3, InSync: 1, Changes: 1, Missing: 1},
+			Operations: []Operation{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}},
+			Limiter:    NewLimiter(ratelimit.Snapshot{Rate: 13.5}),
+		}}
+		want.Items = []Item{{
+			Key: k, Action: reconcile.Modify, Status: "applied", Before: &reconcile.Settings{}, Modified: change.Modified,
+			Request: retries(0), After: new(holding(0)), AfterModified: 5, Attempts: 2, WaitedMS: 1500,
+		}}
+		want.Findings = []Finding{{Account: testTarget.Account, Region: testTarget.Region, Function: "gone", Qualifier: "live", Reason: "function_missing"}}
+		if diff := cmp.Diff([]Record{want}, whole.Parts, compareOpts); diff != "" {
+			t.Errorf("the record (-want +got)\n%s", diff)
+		}
+		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 1 {
+			t.Errorf("an ended run without writes leaves %v, %v, want its record alone", names, err)
+		}
+	})
+}
+
+// TestDeadRunIsToldFromOneAtWork also holds that a run which ends while it is
+// looked at is not taken for dead.
+func TestDeadRunIsToldFromOneAtWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		alive, dead := begin(t, s, "alive"), begin(t, s, "dead")
+		close(dead.alive.quit) // as a SIGKILL
+		dead.alive.stop.Stop()
+		if err := dead.journal.Close(); err != nil {
+			t.Fatal(err)
+		}
+		state := func(run string) State {
+			whole, err := New(s).Load(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return whole.State()
+		}
+		if got := state("dead"); got != Running {
+			t.Errorf("right after the crash: %s, want running: nobody can know yet", got)
+		}
+		time.Sleep(10 * DefaultTTL)
+		if got := state("alive"); got != Running {
+			t.Errorf("a run at work for %s: %s", 10*DefaultTTL, got)
+		}
+		if got := state("dead"); got != Died {
+			t.Errorf("a run without a sign of life: %s, want died", got)
+		}
+		if err := alive.Finish(t.Context(), &Record{State: Interrupted}); err != nil {
+			t.Error(err)
+		}
+		if got := state("alive"); got != Interrupted {
+			t.Errorf("after Finish: %s", got)
+		}
+	})
+}
+
+func TestFinishOfARunThatLookedDeadIsNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		run := begin(t, s, "outage")
+		s.before = func(string, string) error { return errors.New("503") }
+		time.Sleep(DefaultTTL)
+		s.before = nil
+		if err := run.Finish(t.Context(), &Record{State: Finished}); err != nil {
+			t.Errorf("Finish: %v", err)
+		}
+	})
+}
+
+func TestBeginFindsAStoreThatCannotBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows := []struct {
+		why   string
+		store func(t *testing.T) Store
+		want  []string
+	}{
+		{"a folder that cannot be made", func(*testing.T) Store { return Dir(filepath.Join(file, "x")) }, []string{file, "choose another folder with --history"}},
+		{"a bucket that is not there", func(t *testing.T) Store {
+			client, _ := newBucket(t)
+			return S3(client, "no-such-bucket", "p")
+		}, []string{"s3://no-such-bucket/p/", "NoSuchBucket", "make the bucket, or correct --history"}},
+	}
+	for _, row := range rows {
+		t.Run(row.why, func(t *testing.T) {
+			_, err := New(row.store(t)).Begin(t.Context(), testRecord("r"))
+			if err == nil {
+				t.Fatal("Begin succeeded")
+			}
+			for _, want := range append(row.want, "cannot begin") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestBeginRefusesWhatCannotBeNamed(t *testing.T) {
+	rows := []struct {
+		why string
+		set func(r *Record)
+	}{
+		{"a way out of the store", func(r *Record) { r.Run = "../x" }},
+		{"a folder of its own", func(r *Record) { r.Run = "a/b" }},
+		{"no id", func(r *Record) { r.Run = "" }},
+		{"the word for the newest run", func(r *Record) { r.Run = "latest" }},
+		{"a shard past the last", func(r *Record) { r.Shard = Shard{Index: 4, Count: 4} }},
+		{"a shard before the first", func(r *Record) { r.Shard = Shard{Index: -1, Count: 4} }},
+	}
+	for _, row := range rows {
+		s := newMemory()
+		r := testRecord("r")
+		row.set(r)
+		if _, err := New(s).Begin(t.Context(), r); err == nil || len(s.objects) != 0 {
+			t.Errorf("%s: %v with %d objects written, want an error and none", row.why, err, len(s.objects))
+		}
+	}
+}
+
+func TestRunsAreFound(t *testing.T) {
+	s := newMemory()
+	h := New(s)
+	if _, err := h.Load(t.Context(), "latest"); err == nil || !strings.Contains(err.Error(), "no run is recorded there") {
+		t.Errorf("Load from nothing: %v", err)
+	}
+	began := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+	for i, run := range []string{"job-7", "zeta", "job-71", "alpha"} {
+		r := testRecord(run)
+		r.Started = began.Add(time.Duration(i) * time.Minute)
+		recorded, err := h.Begin(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.State = Finished
+		if err := recorded.Finish(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs, err := h.List(t.Context(), 3)
+	var got []string
+	for _, w := range runs {
+		got = append(got, w.Run)
+	}
+	if diff := cmp.Diff([]string{"alpha", "job-71", "zeta"}, got); err != nil || diff != "" {
+		t.Errorf("List(3): %v (-want +got)\n%s", err, diff)
+	}
+	rows := []struct{ why, typed, run, err string }{
+		{"the newest", "latest", "alpha", ""},
+		{"a whole id", "zeta", "zeta", ""},
+		{"the beginning of one", "z", "zeta", ""},
+		{"a whole id that is also the beginning of another", "job-7", "job-7", ""},
+		{"the beginning of two", "job", "", "job-71 and job-7 among them"},
+		{"of none", "beta", "", `no run's id begins with "beta"`},
+		{"nothing typed is no beginning", "", "", "no run's id begins"},
+	}
+	for _, row := range rows {
+		whole, err := h.Load(t.Context(), row.typed)
+		if whole.Run != row.run || row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
+			t.Errorf("%s: %q, %v, want %q, %q", row.why, whole.Run, err, row.run, row.err)
+		}
+	}
+}
+
+func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
+	s := newMemory()
+	for i, run := range []string{"good", "bad", "newer"} {
+		recorded := begin(t, s, run)
+		if err := recorded.Finish(t.Context(), &Record{State: Finished}); err != nil {
+			t.Fatal(err)
+		}
+		switch i {
+		case 1:
+			s.objects[recorded.part.record()] = []byte("{")
+		case 2:
+			s.objects[recorded.part.record()] = fmt.Appendf(nil, `{"format_version":9,"tool_version":"9.0"}`)
+		}
+	}
+	runs, err := New(s).List(t.Context(), 0)
+	if len(runs) != 1 || runs[0].Run != "good" {
+		t.Errorf("List gave %d runs, want the good one", len(runs))
+	}
+	for _, want := range []string{"memory/runs/bad/", "is damaged", "rollback still works", "format version 9", "(9.0)"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("List: %v, want %q in it", err, want)
+		}
+	}
+}

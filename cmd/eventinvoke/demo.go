@@ -22,7 +22,7 @@ and nothing is left behind.`,
 			return a.demo(cmd.Context(), color)
 		},
 	}
-	cmd.Flags().StringVar(&color, "color", "auto", "colour the text: auto, always or never; NO_COLOR is honoured")
+	cmd.Flags().StringVar(&color, "color", "auto", "colour the text: `WHEN` is auto, always or never; NO_COLOR is honoured")
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func (a *app) beginWriting(ctx context.Context, verb string, o *writeOptions, pr
 		return nil, err
 	}
 	return a.begin(ctx, verb, &o.readOptions, func(p *pass) error {
+		p.id = cmp.Or(o.runID, p.id)
 		if err := prepare(p); err != nil {
 			return err
 		}

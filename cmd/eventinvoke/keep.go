@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,12 +33,14 @@ type writeOptions struct {
 	historyOptions
 	yes       bool
 	leaseWait time.Duration
+	runID     string
 }
 
 func (o *writeOptions) bind(cmd *cobra.Command) {
 	o.readOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
+	cmd.Flags().StringVar(&o.runID, "run-id", "", "remember the run under this `ID`, which the shards of one run share (default: a new one)")
 	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target (default: exit 5 at once)")
 }
 
@@ -45,8 +48,14 @@ func (o *writeOptions) check() error {
 	if o.leaseWait < 0 {
 		return fmt.Errorf("--lease-wait %v is negative; leave it out to wait not at all", o.leaseWait)
 	}
+	if o.runID != "" && !runIDForm.MatchString(o.runID) {
+		return fmt.Errorf("--run-id %q must be 1 to 100 letters, digits, dots, dashes or underscores", o.runID)
+	}
 	return o.readOptions.check()
 }
+
+// runIDForm is what is a file name, an S3 key and a session name alike.
+var runIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
 // place is where the run is remembered. A simulated run leaves nothing behind
 // unless it is told where.
@@ -100,7 +109,7 @@ func (p *pass) keep(o *writeOptions) error {
 // record is what there is to remember of the run when it begins.
 func (p *pass) record(host string) history.Record {
 	r := history.Record{
-		Run: p.id, ToolVersion: version, Verb: p.verb, Host: host, PID: os.Getpid(),
+		Run: p.id, Shard: p.o.recorded(), ToolVersion: version, Verb: p.verb, Host: host, PID: os.Getpid(),
 		State: history.Running, Started: p.started,
 		Selection: history.Selection{Targets: p.o.targets, Functions: p.o.functions},
 	}

@@ -93,6 +93,7 @@ func (p *pass) prepare(args []string, access access) (err error) {
 		}
 		return err
 	}
+	p.fleet = p.o.part(p.fleet)
 	return nil
 }
 

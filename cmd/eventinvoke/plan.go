@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type readOptions struct {
 	fleetOptions
 	paceOptions
 	outputOptions
+	shardOptions
 	simulate string
 	world    pretendAWS // what to simulate, when it is not made from a file
 }
@@ -26,15 +28,13 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
 	o.outputOptions.bind(cmd)
+	o.shardOptions.bind(cmd)
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }
 
 func (o *readOptions) check() error {
-	if err := o.paceOptions.check(); err != nil {
-		return err
-	}
-	return o.outputOptions.check()
+	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check())
 }
 
 func newPlan(a *app) *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -145,7 +146,7 @@ func (p *pass) prepareRollback(back *wayBack, paths []string) (err error) {
 		return err
 	}
 	p.fleet.Guard.MaxDeletes = desired.Limit{Number: back.created}
-	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesToUndo(back.undos[t]) }, back.targets())
+	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesToUndo(back.undos[t]) }, slices.DeleteFunc(back.targets(), func(t desired.Target) bool { return !p.o.owns(t) }))
 }
 
 // targets lists where the run wrote.

@@ -95,6 +95,9 @@ func (p *pass) prepareSaved(saved *planfile.Saved) (err error) {
 	}
 	changes := map[desired.Target][]reconcile.Change{}
 	for i := range saved.Plan.Targets {
+		if !p.o.owns(saved.Plan.Targets[i].Target) {
+			continue
+		}
 		changes[saved.Plan.Targets[i].Target] = saved.Plan.Targets[i].Changes
 	}
 	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesOf(changes[t]) }, sortedTargets(changes))
@@ -139,6 +142,7 @@ func entriesOf(changes []reconcile.Change) []desired.Entry {
 
 // recheck reads the functions of a plan again and sorts out what moved.
 func (p *pass) recheck(plan reconcile.Plan) {
+	plan.Targets = slices.DeleteFunc(slices.Clone(plan.Targets), func(t reconcile.TargetPlan) bool { return !p.o.owns(t.Target) })
 	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe)
 	p.planned(reconcile.Recheck(plan, live))
 }

@@ -82,7 +82,7 @@ func (s *site) open(ctx context.Context, targets []desired.TargetFleet, o *readO
 		}
 		targets = []desired.TargetFleet{{Target: s.ambient}}
 	}
-	targets = slices.DeleteFunc(slices.Clone(targets), func(t desired.TargetFleet) bool { return !o.selects(t) })
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t desired.TargetFleet) bool { return !o.selects(t) || !o.owns(t.Target) })
 	for _, opened := range session.Lanes(ctx, targets) {
 		s.lanes[opened.Target] = opened
 	}

@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/planfile":  {"desired", "reconcile"},
 	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
 	"internal/export":    {"desired", "reconcile"},
+	"internal/iampolicy": {"desired"},
 	"internal/layout":    {},
 	"internal/pacetest":  {}, // tests only
 	"internal/shard":     {"desired"},
@@ -39,7 +40,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/history", "internal/planfile", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/iampolicy", "internal/history", "internal/planfile", "internal/shard", "internal/report", "examples"},
 	"examples":        {},
 }
 

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
+)
+
+// shardOptions say which part of the targets this process works on.
+type shardOptions struct {
+	flag string
+	mine shard.Shard // set by check
+}
+
+func (o *shardOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.flag, "shard", "", "work on part `I/N` of the targets only, I from 0 (default: "+shard.EnvIndex+" and "+shard.EnvCount+", a Kubernetes or AWS Batch index, or all)")
+}
+
+func (o *shardOptions) check() (err error) {
+	o.mine, err = shard.Resolve(o.flag, os.Getenv)
+	return err
+}
+
+// owns reports whether a target belongs to this process.
+func (o *shardOptions) owns(t desired.Target) bool {
+	return o.mine.Count == 0 || o.mine.Owns(t)
+}
+
+// part is the part of a fleet that belongs to this process.
+func (o *shardOptions) part(f desired.Fleet) desired.Fleet {
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t desired.TargetFleet) bool { return !o.owns(t.Target) })
+	return f
+}
+
+// recorded is the shard as a record names it: the zero value for a run that is
+// not divided.
+func (o *shardOptions) recorded() history.Shard {
+	if o.mine.Count == 0 || o.mine.IsWhole() {
+		return history.Shard{}
+	}
+	return history.Shard{Index: o.mine.Index, Count: o.mine.Count}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func newTargets(a *app) *cobra.Command {
+	var shards shardOptions
+	var format string
+	cmd := &cobra.Command{
+		Use:   "targets [PATH...]",
+		Short: "List the targets of a fleet: the work that shards divide",
+		Long: `List the targets that the fleet files declare, offline. As JSON it is the input of
+a Step Functions Distributed Map: one item for each target, and "--target
+ACCOUNT/REGION" makes a run of one item. With --shard, only the targets of that
+shard.`,
+		Example: `  eventinvoke targets fleet.yaml
+  eventinvoke targets fleet.yaml -o json --shard 0/4`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--output %q is not known; use text or json", format)
+			}
+			if err := shards.check(); err != nil {
+				return err
+			}
+			doc, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			targets, err := doc.Targets(desired.Target{})
+			if err != nil {
+				return err
+			}
+			fleet := shards.part(desired.Fleet{Targets: targets})
+			if format == "json" {
+				return a.targetsJSON(fleet.Targets)
+			}
+			return a.targetsText(fleet.Targets)
+		},
+	}
+	shards.bind(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	return cmd
+}
+
+func (a *app) targetsJSON(targets []desired.TargetFleet) error {
+	type item struct {
+		Target  string `json:"target"` // what --target takes
+		Label   string `json:"label"`
+		Account string `json:"account"`
+		Region  string `json:"region"`
+	}
+	items := make([]item, 0, len(targets))
+	for _, t := range targets {
+		items = append(items, item{Target: t.Target.String(), Label: t.Label, Account: t.Account, Region: t.Region})
+	}
+	encoder := json.NewEncoder(a.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(items)
+}
+
+func (a *app) targetsText(targets []desired.TargetFleet) error {
+	table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	for _, t := range targets {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", t.Target, harmless(t.Label), harmless(t.RoleARN))
+	}
+	return table.Flush()
+}

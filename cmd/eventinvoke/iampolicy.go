@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/iampolicy"
+)
+
+// policyOptions are the options of iam-policy.
+type policyOptions struct {
+	targets   []string
+	mode      string
+	orphans   bool
+	directory string
+}
+
+func newIAMPolicy(a *app) *cobra.Command {
+	var o policyOptions
+	cmd := &cobra.Command{
+		Use:   "iam-policy [PATH...]",
+		Short: "Print the least IAM policy for a fleet file",
+		Long: `Print the least IAM policy that the fleet files need, a JSON document for each
+target, and before them one for the base credentials where roles are assumed.
+Functions are named one by one; a wildcard stands only where a rule has one. What
+each document is for is said on standard error, in the same order.
+
+AWS is not asked, unless the files declare no targets: then STS is, for the
+account of the current credentials.`,
+		Example: `  eventinvoke iam-policy fleet.yaml --target prod
+  eventinvoke iam-policy fleet.yaml --mode apply --output-dir policies`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.iamPolicy(cmd.Context(), args, &o)
+		},
+	}
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target with this `LABEL` or ACCOUNT/REGION; repeat for more")
+	cmd.Flags().StringVar(&o.mode, "mode", "audit", "what is to be allowed: `MODE` audit, which is good for plan too, or apply")
+	cmd.Flags().BoolVar(&o.orphans, "orphans", false, "allow to look up, on every function, whether the alias or version of an undeclared record still exists")
+	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write each document to a file of its own in this `DIRECTORY` instead of standard output")
+	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
+	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"audit", "apply"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions) error {
+	options := iampolicy.Options{Orphans: o.orphans}
+	switch o.mode {
+	case "audit":
+	case "apply":
+		options.Mode = iampolicy.Apply
+	default:
+		return fmt.Errorf("--mode %q is not known; use audit or apply", o.mode)
+	}
+	doc, err := a.load(args)
+	if err != nil {
+		return err
+	}
+	var ambient desired.Target
+	if !doc.DeclaresTargets() {
+		if ambient, err = currentTarget(ctx); err != nil {
+			return fmt.Errorf("the fleet file declares no targets, so the policy is for the current credentials' account: %w", err)
+		}
+	}
+	fleet, err := doc.Resolve(ambient, nil, desired.Selection{Targets: o.targets})
+	if err != nil {
+		return err
+	}
+	documents := iampolicy.Build(doc, fleet, ambient, options)
+	if len(documents) == 0 {
+		return errors.New("the fleet file asks nothing of the targets that were chosen, so they need no policy")
+	}
+	for i := range documents {
+		if err := a.putPolicy(&documents[i], o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putPolicy writes one document, and says what it is for.
+func (a *app) putPolicy(d *iampolicy.Document, o *policyOptions) error {
+	where := ""
+	if o.directory == "" {
+		if _, err := a.out.Write(d.JSON()); err != nil {
+			return err
+		}
+	} else {
+		path := filepath.Join(o.directory, policyFile(d, o.mode))
+		if err := os.MkdirAll(o.directory, 0o755); err != nil {
+			return fmt.Errorf("--output-dir: %w; name a directory that can be made or written to", err)
+		}
+		if err := os.WriteFile(path, d.JSON(), 0o644); err != nil {
+			return fmt.Errorf("--output-dir: %w; name a directory that can be written to", err)
+		}
+		where = " in " + path
+	}
+	fmt.Fprintf(a.err, "Policy of %s%s.\n", policyOwner(d), where)
+	if d.Part == d.Parts && d.Parts > iampolicy.MaxPoliciesPerRole {
+		fmt.Fprintf(a.err, "These are %d policies, and a role has room for %d unless its quota was raised: "+
+			"rules with patterns in place of single functions make them fewer.\n", d.Parts, iampolicy.MaxPoliciesPerRole)
+	}
+	return nil
+}
+
+func policyOwner(d *iampolicy.Document) string {
+	owner := "the base credentials, which assume the roles of the targets"
+	if d.Target != (desired.Target{}) {
+		owner = "the credentials for " + d.Target.String()
+		if d.Label != "" {
+			owner += ", " + d.Label
+		}
+	}
+	if d.Parts > 1 {
+		owner += fmt.Sprintf(", part %d of %d, because one policy holds %d characters", d.Part, d.Parts, iampolicy.MaxCharacters)
+	}
+	return owner
+}
+
+func policyFile(d *iampolicy.Document, mode string) string {
+	name := "base"
+	if d.Target != (desired.Target{}) {
+		name = d.Target.Account + "-" + d.Target.Region + "-" + mode
+	}
+	if d.Parts > 1 {
+		name += fmt.Sprintf("-%d", d.Part)
+	}
+	return name + ".json"
+}
+
+// currentTarget is the account and region of the current credentials.
+func currentTarget(ctx context.Context) (desired.Target, error) {
+	s, err := openTargets(ctx, nil, &readOptions{}, newRunID(time.Now()), readersOnly)
+	if err != nil {
+		return desired.Target{}, err
+	}
+	defer s.close()
+	return s.ambient, nil
+}

@@ -1,0 +1,191 @@
+package iampolicy
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Mode is what the policy is to allow.
+type Mode uint8
+
+// The modes.
+const (
+	Audit Mode = iota // plan, audit, export of declared functions: no write
+	Apply             // what Audit allows, and the writes
+)
+
+// Options choose what is allowed.
+type Options struct {
+	Mode Mode
+	// Orphans allows to look up, on every function, whether the qualifier of an
+	// undeclared record still exists. Without it such a record is only undeclared.
+	Orphans bool
+}
+
+// Document is one policy document.
+type Document struct {
+	Label       string         // of the target; "" for the current credentials
+	Target      desired.Target // zero for the base credentials, which assume the roles
+	Part, Parts int            // a policy that is too long for one document has several
+	Statements  []Statement
+}
+
+// Statement allows some actions on some resources.
+type Statement struct {
+	Sid      string
+	Effect   string
+	Action   []string
+	Resource []string
+}
+
+// JSON is the document as IAM takes it.
+func (d *Document) JSON() []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(policy(d.Statements)); err != nil {
+		panic("iampolicy: a document holds texts alone: " + err.Error())
+	}
+	return b.Bytes()
+}
+
+func policy(statements []Statement) any {
+	return struct {
+		Version   string
+		Statement []Statement
+	}{"2012-10-17", statements}
+}
+
+// Build works out the documents for a fleet file and the fleet that it resolves
+// to without any inventory: the exact entries are in the fleet, and what rules
+// may choose in the file.
+func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, o Options) []Document {
+	var all []Document
+	if roles := rolesOf(fleet); len(roles) > 0 {
+		assume := Statement{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}
+		all = append(all, split(Document{Statements: []Statement{assume}})...)
+	}
+	needs, choices := file.Needs(ambient), file.Choices(ambient)
+	for i := range fleet.Targets {
+		t := &fleet.Targets[i]
+		var need desired.Need
+		if at := slices.IndexFunc(needs, func(n desired.Need) bool { return n.Target == t.Target }); at >= 0 {
+			need = needs[at]
+		}
+		w := wantsOf(t, choices[t.Target], fleet.Undeclared, o)
+		d := Document{Label: t.Label, Target: t.Target, Statements: w.statements(t.Target)}
+		if s := discovery(need); len(s.Action) > 0 {
+			d.Statements = append(d.Statements, s)
+		}
+		if len(d.Statements) > 0 {
+			all = append(all, split(d)...)
+		}
+	}
+	return all
+}
+
+func rolesOf(fleet desired.Fleet) []string {
+	var roles []string
+	for _, t := range fleet.Targets {
+		if t.RoleARN != "" {
+			roles = append(roles, t.RoleARN)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+// discovery allows what finds functions. These two actions know no resource.
+func discovery(need desired.Need) Statement {
+	s := Statement{Effect: "Allow", Resource: []string{"*"}}
+	if need.ListFunctions {
+		s.Sid += "Functions"
+		s.Action = append(s.Action, "lambda:ListFunctions")
+	}
+	if len(need.Tags) > 0 {
+		s.Sid += "Tags"
+		s.Action = append(s.Action, "tag:GetResources")
+	}
+	return s
+}
+
+// wants are the functions, as patterns, that each kind of call may be about.
+type wants struct{ read, write, remove, aliases, versions []string }
+
+func wantsOf(t *desired.TargetFleet, choices []desired.Choice, undeclared desired.UndeclaredPolicy, o Options) wants {
+	var w wants
+	for _, e := range t.Entries {
+		w.read = append(w.read, e.Function)
+		if e.Remove {
+			w.remove = append(w.remove, e.Function)
+			continue
+		}
+		w.write = append(w.write, e.Function)
+		w.lookUp(e.Qualifier, e.Function)
+	}
+	for _, c := range choices {
+		w.read = append(w.read, c.Functions...)
+		w.write = append(w.write, c.Functions...)
+		for _, q := range c.Qualifiers {
+			w.lookUp(q, c.Functions...)
+		}
+	}
+	if undeclared == desired.UndeclaredDelete {
+		w.remove = w.read
+	}
+	if o.Orphans {
+		w.aliases, w.versions = w.read, w.read
+	}
+	if o.Mode == Audit {
+		w.write, w.remove = nil, nil
+	}
+	return w
+}
+
+// lookUp notes functions on which it may have to be known whether a qualifier
+// exists, because a record is to be created under it. Versions are all digits,
+// which no alias is; $LATEST and what begins like it always exist.
+func (w *wants) lookUp(qualifier string, functions ...string) {
+	switch {
+	case strings.HasPrefix(qualifier, desired.Latest):
+	case strings.Trim(qualifier, "0123456789") == "":
+		w.versions = append(w.versions, functions...)
+	default:
+		w.aliases = append(w.aliases, functions...)
+	}
+}
+
+// statements puts kinds of calls that are about the same functions together,
+// since the names take most of the room.
+func (w *wants) statements(t desired.Target) []Statement {
+	var all []Statement
+	for _, kind := range []struct {
+		word      string
+		functions []string
+		actions   []string
+	}{
+		{"Read", w.read, []string{"lambda:ListFunctionEventInvokeConfigs"}},
+		{"Write", w.write, []string{"lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig"}},
+		{"Delete", w.remove, []string{"lambda:DeleteFunctionEventInvokeConfig"}},
+		{"Aliases", w.aliases, []string{"lambda:ListAliases"}},
+		{"Versions", w.versions, []string{"lambda:ListVersionsByFunction"}},
+	} {
+		resources := resourcesOf(t, kind.functions)
+		if len(resources) == 0 {
+			continue
+		}
+		same := slices.IndexFunc(all, func(s Statement) bool { return slices.Equal(s.Resource, resources) })
+		if same < 0 {
+			all = append(all, Statement{Effect: "Allow", Resource: resources})
+			same = len(all) - 1
+		}
+		all[same].Sid += kind.word
+		all[same].Action = append(all[same].Action, kind.actions...)
+	}
+	return all
+}

@@ -1,0 +1,170 @@
+package iampolicy
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+var ambient = desired.Target{Account: "111111111111", Region: "us-east-1"}
+
+func build(t testing.TB, yaml string, o Options) []Document {
+	t.Helper()
+	file, err := desired.Loader{Stdin: strings.NewReader(yaml)}.LoadFiles("-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := file.Resolve(ambient, nil, desired.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Build(file, fleet, ambient, o)
+}
+
+const everything = `version: 1
+targets:
+  - { name: prod, account: "111111111111", regions: [us-east-1, eu-west-1], role_arn: "arn:aws:iam::111111111111:role/eventinvoke" }
+  - { name: china, account: "222222222222", regions: [cn-north-1] }
+rules:
+  - match: { functions: ["payments-*", "*-worker", "payments-eu-[0-9]"], qualifiers: [live], targets: [prod] }
+    set: { maximum_retry_attempts: 0 }
+  - match: { tags: { tier: critical }, targets: [china] }
+    set: { maximum_retry_attempts: 1 }
+functions:
+  - { name: checkout, targets: [prod], maximum_retry_attempts: 2 }
+  - { name: "payments-admin:7", targets: [prod], maximum_retry_attempts: 2 }
+  - { name: legacy, targets: [prod], remove: true }
+`
+
+const plain = "version: 1\nfunctions:\n  - { name: a, maximum_retry_attempts: 0 }\n  - { name: \"b:live\", maximum_retry_attempts: 0 }\n"
+
+func TestBuildGolden(t *testing.T) {
+	for _, row := range []struct {
+		name, why, yaml string
+		options         Options
+	}{
+		{"audit", "reads alone: rules as patterns, tags alone as every function, roles for the base credentials", everything, Options{}},
+		{"apply", "writes too, and deletes only where something is to be removed", everything, Options{Mode: Apply}},
+		{"plain-audit", "exact entries need no discovery, and only the alias needs a look", plain, Options{}},
+		{"plain-apply", "what is about the same functions is one statement", plain, Options{Mode: Apply}},
+		{"plain-orphans", "telling orphans takes two look-ups on every function", plain, Options{Orphans: true}},
+		{"undeclared-delete", "where undeclared records go, every function may lose one", plain + "undeclared: delete\n", Options{Mode: Apply}},
+		{"ignored-tags", "tags are needed to ignore by them, functions need not be listed", plain + "ignore:\n  - tags: { team: x }\n", Options{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var b bytes.Buffer
+			for _, d := range build(t, row.yaml, row.options) {
+				fmt.Fprintf(&b, "for %q %s\n%s", d.Label, d.Target, d.JSON())
+			}
+			path := "testdata/" + row.name + ".golden"
+			if *update {
+				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("%s (-want +got), go test -update writes it:\n%s", row.why, diff)
+			}
+		})
+	}
+}
+
+// TestALongPolicyIsSplit: every part fits, and together they allow what the
+// whole would.
+func TestALongPolicyIsSplit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s []Statement
+		want := map[string]bool{}
+		for i := range rapid.IntRange(1, 4).Draw(t, "statements") {
+			action := fmt.Sprintf("lambda:Action%d", i)
+			var names []string
+			for j := range rapid.IntRange(1, 200).Draw(t, "functions") {
+				names = append(names, fmt.Sprintf("%s%d", strings.Repeat("x", rapid.IntRange(0, 60).Draw(t, "length")), j))
+			}
+			resources := resourcesOf(ambient, names)
+			s = append(s, Statement{Sid: fmt.Sprintf("S%d", i), Effect: "Allow", Action: []string{action}, Resource: resources})
+			for _, r := range resources {
+				want[action+" "+r] = true
+			}
+		}
+		parts := split(Document{Label: "prod", Target: ambient, Statements: s})
+		got := map[string]bool{}
+		for i, p := range parts {
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, p.JSON()); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(strings.TrimSpace(compact.String())); n > MaxCharacters {
+				t.Fatalf("part %d has %d characters", i, n)
+			}
+			if p.Part != i+1 || p.Parts != len(parts) || p.Label != "prod" || len(p.Statements) == 0 {
+				t.Fatalf("part %d calls itself %d of %d", i, p.Part, p.Parts)
+			}
+			for _, s := range p.Statements {
+				for _, r := range s.Resource {
+					if got[s.Action[0]+" "+r] {
+						t.Fatalf("%s is allowed twice", r)
+					}
+					got[s.Action[0]+" "+r] = true
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+		if whole := length(policy(s)); len(parts) > 2*(whole/MaxCharacters+1) {
+			t.Fatalf("%d characters became %d parts", whole, len(parts))
+		}
+	})
+}
+
+func TestCovers(t *testing.T) {
+	for _, row := range []struct {
+		why, wide, narrow string
+		want              bool
+	}{
+		{"a name under a pattern", "pay-*", "pay-eu", true},
+		{"a pattern under a wider one", "pay-*", "pay-eu-*", true},
+		{"not the other way round", "pay-eu-*", "pay-*", false},
+		{"a star is more than any character", "a?c", "a*c", false},
+		{"any character is less than a star", "a*c", "a?c", true},
+		{"a character is not any", "abc", "a?c", false},
+		{"stars in the middle", "*-mid-*", "x-mid-mid-y", true},
+		{"two stars are as good as one", "a**", "a*", true},
+		{"an end is an end", "*-worker", "x-worker-2", false},
+	} {
+		if got := covers(row.wide, row.narrow); got != row.want {
+			t.Errorf("%s: covers(%q, %q) is %v", row.why, row.wide, row.narrow, got)
+		}
+	}
+}
+
+// TestNothingIsLostByLeavingOutWhatIsCovered: each pattern that was left out is
+// under one that stayed, and none that stayed is under another.
+func TestNothingIsLostByLeavingOutWhatIsCovered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		patterns := rapid.SliceOf(rapid.StringMatching(`[ab*?]{1,4}`)).Draw(t, "patterns")
+		kept := withoutCovered(patterns)
+		for _, p := range patterns {
+			if !slices.ContainsFunc(kept, func(k string) bool { return covers(k, p) }) {
+				t.Fatalf("%q is lost from %q: %q", p, patterns, kept)
+			}
+		}
+	})
+}

@@ -1,0 +1,249 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+)
+
+// record is a synthetic CloudTrail record as EventBridge delivers it.
+func record(id, function, agent, errorCode string) string {
+	return fmt.Sprintf(`{"detail-type": "AWS API Call via CloudTrail", "source": "aws.lambda", "account": "111111111111", "region": "eu-west-1",
+		"detail": {"eventSource": "lambda.amazonaws.com", "eventName": "PutFunctionEventInvokeConfig", "eventID": %q, "eventTime": "2026-11-20T10:00:00Z",
+		"userAgent": %q, "errorCode": %q, "requestParameters": {"functionName": %q}}}`, id, agent, errorCode, function)
+}
+
+// desk is the test's side of a running queue: it gets the wakes and the fates.
+type desk struct {
+	wakes chan worker.Wake
+	fates chan string
+	fails chan string
+	stop  func() // ends Run and waits for it
+}
+
+func (d *desk) Message(fate string)   { d.fates <- fate }
+func (d *desk) QueueFailed(op string) { d.fails <- op }
+func (d *desk) wake(wake worker.Wake) { d.wakes <- wake }
+
+func open(t *testing.T, url string, visibility time.Duration) *desk {
+	t.Helper()
+	d := &desk{wakes: make(chan worker.Wake, 100), fates: make(chan string, 100), fails: make(chan string, 100)}
+	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Recorder: d, Wait: time.Second, Visibility: visibility})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		q.Run(ctx)
+		close(over)
+	}()
+	d.stop = func() {
+		cancel()
+		get(t, over, "the end of Run")
+	}
+	t.Cleanup(cancel)
+	return d
+}
+
+func get[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	panic("unreachable")
+}
+
+func TestMessagesAndTheirFates(t *testing.T) {
+	client := startMoto(t)
+	for i, tt := range []struct {
+		why, body string
+		answer    error // of the pass, where one is asked for
+		passes    bool
+		fate      Fate
+		left      bool // still in the queue afterwards
+	}{
+		{why: "a write by somebody", body: record("e1", "orders", "aws-cli", ""), passes: true, fate: Handled},
+		{why: "the same event once more", body: record("e1", "orders", "aws-cli", ""), fate: Duplicate},
+		{why: "our own write", body: record("e2", "orders", "aws-sdk app/eventinvoke-1.0 m/E", ""), fate: Echo},
+		{why: "a refused call", body: record("e3", "orders", "aws-cli", "AccessDenied"), fate: Unneeded},
+		{why: "another service's event", body: `{"detail-type": "x", "source": "aws.ec2"}`, fate: Unneeded},
+		{why: "a schedule", body: `{"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}`, passes: true, fate: Handled},
+		{why: "not an event", body: "hello", fate: Unreadable, left: true},
+		{why: "a pass that failed", body: record("e4", "orders", "aws-cli", ""), passes: true, answer: errors.New("denied"), fate: Failed, left: true},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			queue, _ := makeQueue(t, client, fmt.Sprint("fates", i))
+			d := open(t, queue, time.Minute)
+			if tt.fate == Duplicate {
+				send(t, client, queue, tt.body)
+				get(t, d.wakes, "the first delivery").Done(nil)
+				get(t, d.fates, "its fate")
+			}
+			send(t, client, queue, tt.body)
+			if tt.passes {
+				get(t, d.wakes, "a wake").Done(tt.answer)
+			}
+			if fate := get(t, d.fates, "a fate"); fate != tt.fate.String() {
+				t.Errorf("%s: the fate is %s, want %s", tt.why, fate, tt.fate)
+			}
+			d.stop()
+			if len(d.wakes) > 0 || len(d.fails) > 0 {
+				t.Errorf("%d wakes and %d failed requests too many", len(d.wakes), len(d.fails))
+			}
+			if _, inFlight := depth(t, client, queue); (inFlight == "1") != tt.left {
+				t.Errorf("%s: %s messages are left, want left %v", tt.why, inFlight, tt.left)
+			}
+		})
+	}
+}
+
+func TestManyMessagesAreDeletedInBatches(t *testing.T) {
+	client := startMoto(t)
+	queue, _ := makeQueue(t, client, "many")
+	const messages = 25
+	for i := range messages {
+		send(t, client, queue, record(fmt.Sprint("e", i), fmt.Sprint("f", i), "aws-cli", ""))
+	}
+	d := open(t, queue, time.Minute)
+	functions := map[string]bool{}
+	var wakes []worker.Wake
+	for range messages {
+		w := get(t, d.wakes, "a wake")
+		functions[w.Touches[0].Function] = true
+		wakes = append(wakes, w)
+	}
+	if len(functions) != messages {
+		t.Errorf("%d functions were touched, want %d", len(functions), messages)
+	}
+	for _, w := range wakes {
+		w.Done(nil)
+	}
+	d.stop()
+	wantEmpty(t, client, queue)
+}
+
+func TestAWaitingMessageStaysInvisible(t *testing.T) {
+	client := startMoto(t)
+	queue, _ := makeQueue(t, client, "renewed")
+	send(t, client, queue, record("e1", "orders", "aws-cli", ""))
+	d := open(t, queue, time.Second)
+	wake := get(t, d.wakes, "a wake")
+
+	// Another reader waits three times as long as the message would stay invisible.
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Messages) > 0 {
+		t.Error("another reader got the message while it waited for its pass")
+	}
+	wake.Done(nil)
+	d.stop()
+	wantEmpty(t, client, queue)
+}
+
+func TestWhatCannotBeReadEndsInTheDeadLetterQueue(t *testing.T) {
+	client := startMoto(t)
+	queue, dead := makeQueue(t, client, "redriven")
+	send(t, client, queue, "hello")
+	d := open(t, queue, time.Second)
+	get(t, d.fates, "the first delivery")
+	get(t, d.fates, "the second delivery")
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &dead, WaitTimeSeconds: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Messages) != 1 || *out.Messages[0].Body != "hello" {
+		t.Errorf("the dead-letter queue gave %d messages, want the unreadable one", len(out.Messages))
+	}
+	d.stop()
+}
+
+func TestWhatWasNotLookedAtIsGivenBack(t *testing.T) {
+	client := startMoto(t)
+	queue, _ := makeQueue(t, client, "returned")
+	send(t, client, queue, record("e1", "orders", "aws-cli", ""))
+	send(t, client, queue, record("e2", "bills", "aws-cli", ""))
+	d := open(t, queue, time.Hour)
+	first, second := get(t, d.wakes, "a wake"), get(t, d.wakes, "another")
+	go func() {
+		// As the worker does when it stops: what it did, and what it did not.
+		first.Done(nil)
+		second.Done(worker.ErrStopped)
+	}()
+	d.stop()
+	if visible, inFlight := depth(t, client, queue); visible != "1" || inFlight != "0" {
+		t.Errorf("%s messages are visible and %s in flight, want the one that was not looked at to be visible", visible, inFlight)
+	}
+}
+
+func TestAQueueThatIsNotThereIsReported(t *testing.T) {
+	client := startMoto(t)
+	queue, _ := makeQueue(t, client, "gone")
+	d := open(t, strings.Replace(queue, "gone", "never-made", 1), time.Minute)
+	if op := get(t, d.fails, "a failure"); op != "ReceiveMessage" {
+		t.Errorf("%s failed, want ReceiveMessage", op)
+	}
+	d.stop()
+}
+
+func TestOpenWantsAQueueURL(t *testing.T) {
+	wake := func(worker.Wake) {}
+	for _, tt := range []struct{ why, url, region, err string }{
+		{"AWS's own, its region wins", "https://sqs.eu-central-1.amazonaws.com/111111111111/changes", "", ""},
+		{"another partition", "https://sqs.cn-north-1.amazonaws.com.cn/111111111111/changes", "", ""},
+		{"a private endpoint", "http://localhost:4566/111111111111/changes", "eu-west-1", ""},
+		{"a private endpoint without a region", "http://localhost:4566/111111111111/changes", "", "set AWS_REGION"},
+		{"a name", "changes", "eu-west-1", "not the URL of a queue"},
+		{"an ARN", "arn:aws:sqs:eu-west-1:111111111111:changes", "eu-west-1", "not the URL of a queue"},
+		{"no queue", "https://sqs.eu-west-1.amazonaws.com/", "", "not the URL of a queue"},
+	} {
+		t.Setenv("AWS_REGION", tt.region)
+		t.Setenv("AWS_CONFIG_FILE", "/dev/null")
+		_, err := Open(t.Context(), Options{URL: tt.url, Wake: wake})
+		if (tt.err == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%s: error %v, want %q", tt.why, err, tt.err)
+		}
+	}
+	regions := map[string]string{}
+	for _, u := range []string{"https://sqs.eu-central-1.amazonaws.com/1/a", "https://sqs.cn-north-1.amazonaws.com.cn/1/a", "https://sqs-fips.us-east-1.amazonaws.com/1/a", "http://localhost/1/a"} {
+		regions[u], _ = regionOf(u)
+	}
+	want := map[string]string{"https://sqs.eu-central-1.amazonaws.com/1/a": "eu-central-1", "https://sqs.cn-north-1.amazonaws.com.cn/1/a": "cn-north-1",
+		"https://sqs-fips.us-east-1.amazonaws.com/1/a": "us-east-1", "http://localhost/1/a": ""}
+	if diff := cmp.Diff(want, regions); diff != "" {
+		t.Errorf("regions (-want +got):\n%s", diff)
+	}
+}
+
+func TestSeenIsBounded(t *testing.T) {
+	s := newSeen(2)
+	hint := func(id string) []events.Hint { return []events.Hint{{EventID: id}} }
+	for _, id := range []string{"a", "b", "b", "c", ""} {
+		s.add(hint(id))
+	}
+	for id, want := range map[string]bool{"a": false, "b": true, "c": true, "": false} {
+		if got := s.all(hint(id)); got != want {
+			t.Errorf("event %q seen: %v, want %v", id, got, want)
+		}
+	}
+	if s.all(append(hint("b"), hint("new")...)) {
+		t.Error("a message with a new event counts as seen")
+	}
+	if s.all(nil) || len(s.ids) != 2 {
+		t.Errorf("nothing counts as seen, or %d ids are kept", len(s.ids))
+	}
+}

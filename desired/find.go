@@ -55,6 +55,16 @@ func (q KeyQuery) means(t *TargetFleet) bool {
 	return (q.where == "" || q.where == t.Label || q.where == t.Target.String()) && q.name.in(t.Target)
 }
 
+// NotDeclaredError is about a key that no entry and no rule declares.
+type NotDeclaredError struct {
+	Typed string
+	Cure  string // names the nearest declared keys
+}
+
+func (e *NotDeclaredError) Error() string {
+	return fmt.Sprintf("no declared key is called %q; %s", e.Typed, e.Cure)
+}
+
 // Find turns what a person types into the keys of the fleet that it means. A key
 // that is ignored is an error, which says by which line; one that nobody declares
 // is an error as well, which names the nearest.
@@ -113,12 +123,12 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 		}
 	}
 	if siblings = slices.Compact(slices.Sorted(slices.Values(siblings))); len(siblings) > 0 {
-		return fmt.Errorf("no declared key is called %q; did you mean %s?", q.typed, listSome(siblings))
+		return &NotDeclaredError{q.typed, "did you mean " + listSome(siblings) + "?"}
 	}
 	if guess := nearest(Name{q.name.function, q.name.qualifier}.String(), all); guess != "" {
-		return fmt.Errorf("no declared key is called %q; did you mean %s?", q.typed, guess)
+		return &NotDeclaredError{q.typed, "did you mean " + guess + "?"}
 	}
-	return fmt.Errorf("no declared key is called %q; there are %s", q.typed, listSome(slices.Compact(slices.Sorted(slices.Values(all)))))
+	return &NotDeclaredError{q.typed, "there are " + listSome(slices.Compact(slices.Sorted(slices.Values(all))))}
 }
 
 // Suppose resolves the fleet for a world in which the function of the query

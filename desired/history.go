@@ -11,6 +11,14 @@ type FieldHistory struct {
 	Said  []Statement // weakest layer first; empty when the field is unmanaged
 }
 
+// Won is the statement that decides the field; nil when none does.
+func (h FieldHistory) Won() *Statement {
+	if i := slices.IndexFunc(h.Said, func(s Statement) bool { return s.Won }); i >= 0 {
+		return &h.Said[i]
+	}
+	return nil
+}
+
 // Statement is what one place says about a field.
 type Statement struct {
 	Origin Origin

@@ -123,7 +123,7 @@ func (o *outputOptions) colored(out io.Writer) bool {
 	switch {
 	case o.color == "always":
 		return true
-	case o.color == "never" || o.file != "" || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb":
+	case o.color == "never" || o.file != "" && o.file != "-" || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb":
 		return false
 	}
 	return isTerminal(out)

@@ -22,7 +22,7 @@ type sink struct {
 func nothing() error { return nil }
 
 func (o *outputOptions) open(out io.Writer) (*sink, error) {
-	if o.file == "" {
+	if o.file == "" || o.file == "-" {
 		return &sink{Writer: out, commit: nothing, drop: func() {}}, nil
 	}
 	s, err := openFile(o.file)

@@ -34,8 +34,9 @@ func nothingRead(p *reconcile.Plan, c reconcile.Counts) bool {
 	if c.Unreadable != c.Declared {
 		return false
 	}
-	// A target whose discovery failed may have no key at all.
-	return c.Declared > 0 || c.UnreadableTargets == len(p.Targets)
+	// A target whose discovery failed may have no key at all; a shard may have no
+	// target, and then nothing has failed.
+	return c.Declared > 0 || c.UnreadableTargets > 0 && c.UnreadableTargets == len(p.Targets)
 }
 
 // incomplete reports whether a plan leaves declared keys unsettled.

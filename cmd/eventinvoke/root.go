@@ -27,6 +27,7 @@ var verbs = []func(*app) *cobra.Command{
 	newPlan,
 	newAudit,
 	newApply,
+	newServe,
 	newRollback,
 	newHistory,
 	newTargets,

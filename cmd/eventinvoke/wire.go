@@ -30,41 +30,53 @@ const builtInScenario = "demo"
 type site struct {
 	ambient  desired.Target // of the current credentials, where the files declare no target
 	registry *ratelimit.Registry
+	borrowed bool // the registry outlives the site
 	lanes    map[desired.Target]awslambda.Opened
 }
 
 // openSite opens every target that the files declare, or the one that the
 // current credentials point at.
 func openSite(ctx context.Context, doc *desired.Document, o *readOptions, run string, access access) (*site, error) {
-	var declared []desired.TargetFleet
-	if doc.DeclaresTargets() {
-		var err error
-		if declared, err = doc.Targets(desired.Target{}); err != nil {
-			return nil, err
-		}
-	}
-	return openTargets(ctx, declared, o, run, access)
+	return openTargets(ctx, declaredTargets(doc), o, run, access)
 }
 
-// openTargets opens targets, or without any the one of the current credentials.
-func openTargets(ctx context.Context, declared []desired.TargetFleet, o *readOptions, run string, access access) (*site, error) {
-	s := &site{lanes: map[desired.Target]awslambda.Opened{}}
-	s.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
-		for _, t := range declared {
+// declaredTargets lists the targets that the files declare; none means that of
+// the current credentials.
+func declaredTargets(doc *desired.Document) []desired.TargetFleet {
+	if !doc.DeclaresTargets() {
+		return nil
+	}
+	targets, err := doc.Targets(desired.Target{})
+	if err != nil {
+		return nil // only without declared targets
+	}
+	return targets
+}
+
+// newRegistry makes limiters at the pace that flags and fleet files ask for.
+func newRegistry(declared func() []desired.TargetFleet, o *paceOptions) *ratelimit.Registry {
+	return ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
+		for _, t := range declared() {
 			if t.Account == scope.Account && t.Region == scope.Region {
 				return o.settingsOf(t)
 			}
 		}
 		return o.settingsOf(desired.TargetFleet{})
 	})
-	if err := s.open(ctx, declared, o, run, access); err != nil {
+}
+
+// openTargets opens targets, or without any the one of the current credentials.
+func openTargets(ctx context.Context, declared []desired.TargetFleet, o *readOptions, run string, access access) (*site, error) {
+	s := &site{registry: newRegistry(func() []desired.TargetFleet { return declared }, &o.paceOptions)}
+	if err := s.openAll(ctx, declared, o, run, access); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *site) open(ctx context.Context, targets []desired.TargetFleet, o *readOptions, run string, access access) error {
+// openAll opens targets over the registry's limiters.
+func (s *site) openAll(ctx context.Context, targets []desired.TargetFleet, o *readOptions, run string, access access) error {
 	options := awslambda.Options{Run: run, Version: version, Limiters: s.registry}
 	if access == readersAndWriters {
 		options.Access = awslambda.ReadWrite
@@ -83,6 +95,7 @@ func (s *site) open(ctx context.Context, targets []desired.TargetFleet, o *readO
 		targets = []desired.TargetFleet{{Target: s.ambient}}
 	}
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t desired.TargetFleet) bool { return !o.selects(t) || !o.owns(t.Target) })
+	s.lanes = map[desired.Target]awslambda.Opened{}
 	for _, opened := range session.Lanes(ctx, targets) {
 		s.lanes[opened.Target] = opened
 	}
@@ -226,4 +239,8 @@ func (s *site) api(targets []desired.TargetFleet) []report.TargetAPI {
 	return all
 }
 
-func (s *site) close() { s.registry.Close() }
+func (s *site) close() {
+	if !s.borrowed {
+		s.registry.Close()
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
+	"github.com/eventinvoke/eventinvoke/internal/worker/watch"
+)
+
+// serveOptions are the options of the scheduled worker.
+type serveOptions struct {
+	writeOptions
+	every  time.Duration
+	cron   string
+	apply  bool
+	queue  string
+	settle time.Duration
+}
+
+func (o *serveOptions) bind(cmd *cobra.Command) {
+	o.fleetOptions.bind(cmd)
+	o.paceOptions.bind(cmd)
+	o.shardOptions.bind(cmd)
+	o.historyOptions.bind(cmd)
+	flags := cmd.Flags()
+	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
+	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")
+	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it serve only observes")
+	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue whose events say where to look")
+	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "wait this `DURATION` after an event before looking")
+	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target")
+	flags.StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
+	flags.Lookup("simulate").NoOptDefVal = builtInScenario
+}
+
+func (o *serveOptions) check() error {
+	o.format, o.color, o.quiet = "text", "never", true
+	if o.settle <= 0 {
+		return fmt.Errorf("--settle %v must be above 0; events come in bursts, 10s is a good start", o.settle)
+	}
+	return o.writeOptions.check()
+}
+
+func (o *serveOptions) timetable() (worker.Timetable, error) {
+	if o.cron != "" {
+		t, err := worker.Cron(o.cron)
+		if err != nil {
+			return t, fmt.Errorf("--cron: %w", err)
+		}
+		return t, nil
+	}
+	t, err := worker.Every(o.every)
+	if err != nil {
+		return t, fmt.Errorf("--every: %w", err)
+	}
+	return t, nil
+}
+
+func newServe(a *app) *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve [PATH...]",
+		Short: "Run as the scheduled worker; only observes unless --apply",
+		Long: `Look at the fleet again and again: on a schedule, when a fleet file changes, on
+SIGHUP, and when a queue delivers an event about a function. An event only says
+where to look; what AWS holds decides. One pass runs at a time.
+
+A fleet file that does not load does not stop the worker: it goes on with the
+last good one, and says so in its log.
+
+SIGTERM ends it: no new work is taken, calls in flight finish.`,
+		Example: `  eventinvoke serve fleet.yaml --every 15m
+  eventinvoke serve fleet.yaml --apply --cron '*/15 * * * *' --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.serve(cmd.Context(), args, &o)
+		},
+	}
+	o.bind(cmd)
+	cmd.MarkFlagsMutuallyExclusive("every", "cron")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	timetable, err := o.timetable()
+	if err != nil {
+		return err
+	}
+	s, err := a.newServer(args, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle})
+
+	sources := &sourceGroup{}
+	defer sources.Wait()
+	// The sources end before the worker does: it answers every wake when it
+	// stops, and nobody may wake it after that.
+	if err := a.startSources(ctx, sources, w, args, o); err != nil {
+		return err
+	}
+	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)
+	w.Run(ctx)
+	var stopped interrupt
+	if errors.As(context.Cause(ctx), &stopped) {
+		a.log.Info("stopped", "signal", stopped.String())
+		return stopped.code()
+	}
+	return nil
+}
+
+// sourceGroup waits for the goroutines that wake the worker.
+type sourceGroup struct{ sync.WaitGroup }
+
+// startSources begins everything that wakes the worker beside its timetable.
+func (a *app) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker, args []string, o *serveOptions) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	group.Go(func() {
+		defer signal.Stop(hangups)
+		for {
+			select {
+			case <-hangups:
+				w.Wake(worker.Wake{Cause: worker.Signal})
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	if o.simulate != builtInScenario {
+		files, err := watch.New(watch.Options{Paths: pathsOr(args), Changed: func() { w.Wake(worker.Wake{Cause: worker.Files}) }})
+		if err != nil {
+			return err
+		}
+		group.Go(func() { files.Run(ctx) })
+	}
+	if o.queue != "" {
+		q, err := queue.Open(ctx, queue.Options{URL: o.queue, Version: version, Wake: w.Wake, Log: a.log})
+		if err != nil {
+			return fmt.Errorf("--queue-url: %w", err)
+		}
+		group.Go(func() { q.Run(ctx) })
+	}
+	return nil
+}

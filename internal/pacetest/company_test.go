@@ -74,7 +74,7 @@ func TestShapesBesideANeighbour(t *testing.T) {
 
 // Row 6: Terraform hardly notices, and we lose little to it.
 func TestRow06BesideTerraform(t *testing.T) {
-	undisturbed := terraformAlone(t, 12)
+	undisturbed := terraformAlone(t, max(4, seeds(12)))
 	f := besideTerraform(3000).play(t, seeds(8), ours(defaults))
 	slowdown := f.terraform.Seconds() / undisturbed.Seconds()
 	t.Logf("terraform alone %.1f s, slowdown %.2f", undisturbed.Seconds(), slowdown)
@@ -85,9 +85,9 @@ func TestRow06BesideTerraform(t *testing.T) {
 
 // terraformAlone is how long Terraform takes with nobody else about. Its last
 // call may sit in a backoff of 20 s, so that only a mean says something.
-func terraformAlone(t *testing.T, runs int) time.Duration {
+func terraformAlone(t *testing.T, runs uint64) time.Duration {
 	var mean time.Duration
-	for seed := range uint64(runs) {
+	for seed := range runs {
 		synctest.Test(t, func(t *testing.T) {
 			n := &neighbour{caller: newSite(t, usualQuota(), seed).caller(2), attempts: 25}
 			mean += n.terraform(terraformCalls) / time.Duration(runs)

@@ -65,8 +65,12 @@ func siblingsMean(t *testing.T, k int, length time.Duration, seeds uint64, pace 
 
 // Row 15: three of our processes, each of which may use all of the quota.
 func TestRow15ThreeProcesses(t *testing.T) {
-	c := siblingsMean(t, 3, 5*time.Minute, seeds(4), ours(ratelimit.Settings{Share: 1}))
-	if c.use < 0.93 || c.refused > 0.03 || c.fairness < 0.90-slack(0.1) {
+	length := 5 * time.Minute
+	if raceDetector {
+		length = 2 * time.Minute
+	}
+	c := siblingsMean(t, 3, length, seeds(4), ours(ratelimit.Settings{Share: 1}))
+	if c.use < 0.93-slack(0.05) || c.refused > 0.03+slack(0.01) || c.fairness < 0.90-slack(0.1) {
 		t.Error("want 0.93 of the quota used, at most 3 % refused, fairness 0.90")
 	}
 }

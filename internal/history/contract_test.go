@@ -26,10 +26,6 @@ var stores = []struct {
 		client, bucket := newBucket(t)
 		return S3(client, bucket, "team/history")
 	}},
-	{"s3 without a prefix", func(t *testing.T) Store {
-		client, bucket := newBucket(t)
-		return S3(client, bucket, "")
-	}},
 }
 
 // eachStore runs a test against every implementation.

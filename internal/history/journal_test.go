@@ -129,8 +129,8 @@ func TestJournalSharesWrites(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if took := time.Since(began); s.appends > 3 || took > 90*time.Millisecond {
-			t.Errorf("%d intents took %d writes and %s, want at most three writes", writers, s.appends, took)
+		if took := time.Since(began); s.count() > 3 || took > 90*time.Millisecond {
+			t.Errorf("%d intents took %d writes and %s, want at most three writes", writers, s.count(), took)
 		}
 		if got := len(readBack(t, s).Entries); got != writers {
 			t.Errorf("%d intents are in the journal, want %d", got, writers)
@@ -151,13 +151,13 @@ func TestJournalStoresResultsSoonAndTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		intents := s.appends
+		intents := s.count()
 		for i := range 10 {
 			j.Settle(testKey(i), applied(create(testKey(i), retries(0)), new(holding(0))))
 		}
 		time.Sleep(linger + time.Millisecond)
-		if s.appends != intents+1 {
-			t.Errorf("ten results took %d writes, want one", s.appends-intents)
+		if s.count() != intents+1 {
+			t.Errorf("ten results took %d writes, want one", s.count()-intents)
 		}
 		for _, e := range readBack(t, s).Entries {
 			if e.Result == nil {
@@ -256,7 +256,7 @@ func TestJournalRepeatsAWriteWhoseAnswerWasLost(t *testing.T) {
 				stored++
 			}
 		}
-		s.after = nil
+		s.do(func() { s.after = nil })
 		if err := run.Journal().Close(); err != nil {
 			t.Errorf("Close, with a store that works again: %v", err)
 		}

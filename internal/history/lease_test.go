@@ -205,7 +205,7 @@ func TestLeaseIsLost(t *testing.T) {
 			s := newMemory()
 			l := acquire(t, s, "slow")
 			began := time.Now()
-			row.harm(s)
+			s.do(func() { row.harm(s) })
 			<-l.Context().Done()
 			if took := time.Since(began); took > row.within {
 				t.Errorf("%s: the holder stopped after %s, want within %s", row.why, took, row.within)
@@ -227,22 +227,24 @@ func TestLeaseSurvivesAnAnswerThatWasLost(t *testing.T) {
 		s := newMemory()
 		l := acquire(t, s, "lucky")
 		n := 0
-		s.after = func(op, _ string) error {
-			if n++; op == "replace" && n%2 == 1 {
-				return errors.New("connection reset by peer")
+		s.do(func() {
+			s.after = func(op, _ string) error {
+				if n++; op == "replace" && n%2 == 1 {
+					return errors.New("connection reset by peer")
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		time.Sleep(20 * DefaultTTL)
 		if err := context.Cause(l.Context()); err != nil {
 			t.Errorf("the lease ended: %v", err)
 		}
-		s.after = nil
+		s.do(func() { s.after = nil })
 		if err := l.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if len(s.objects) != 0 {
-			t.Errorf("after Release there are %d objects", len(s.objects))
+		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 0 {
+			t.Errorf("after Release there are %v, %v", names, err)
 		}
 	})
 }

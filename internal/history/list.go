@@ -35,24 +35,24 @@ func (h *History) List(ctx context.Context, limit int) ([]Whole, error) {
 // Load returns one run with all its parts: by its id, by the beginning of its
 // id where only one run has it, or the newest for "latest".
 func (h *History) Load(ctx context.Context, run string) (Whole, error) {
-	run, err := h.find(ctx, run)
+	_, parts, err := h.find(ctx, run)
 	if err != nil {
 		return Whole{}, err
 	}
-	parts, err := h.parts(ctx)
-	if err != nil {
-		return Whole{}, err
-	}
-	return h.load(ctx, parts[run])
+	return h.load(ctx, parts)
 }
 
 // find completes what a person typed to the id of a run.
-func (h *History) find(ctx context.Context, typed string) (string, error) {
+func (h *History) find(ctx context.Context, typed string) (run string, itsParts []part, err error) {
 	parts, err := h.parts(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	runs := newestFirst(parts)
+	run, err = h.choose(newestFirst(parts), typed)
+	return run, parts[run], err
+}
+
+func (h *History) choose(runs []string, typed string) (string, error) {
 	if len(runs) == 0 {
 		return "", fmt.Errorf("history %s: no run is recorded there; check --history", h)
 	}

@@ -11,11 +11,12 @@ import (
 
 // memory is a store for tests in virtual time, where real files and sockets
 // would not count as blocked. before is called ahead of every write and may
-// wait, or fail it; after may take back the answer of one that was done.
+// wait, or fail it; after may take back the answer of one that was done. Tests
+// touch the fields within do.
 type memory struct {
+	mu            sync.Mutex
 	before, after func(op, name string) error
 
-	mu      sync.Mutex
 	objects map[string][]byte
 	logs    map[string][]byte
 	appends int
@@ -27,17 +28,24 @@ func newMemory() *memory {
 
 func (m *memory) String() string { return "memory" }
 
-func (m *memory) write(op, name string, do func() error) error {
-	if m.before != nil {
-		if err := m.before(op, name); err != nil {
-			return err
-		}
-	}
+// do touches the store from a test while a run is at work.
+func (m *memory) do(f func()) {
 	m.mu.Lock()
-	err := do()
-	m.mu.Unlock()
-	if err == nil && m.after != nil {
-		err = m.after(op, name)
+	defer m.mu.Unlock()
+	f()
+}
+
+func (m *memory) write(op, name string, write func() error) (err error) {
+	var before, after func(op, name string) error
+	m.do(func() { before, after = m.before, m.after })
+	if before != nil {
+		err = before(op, name)
+	}
+	if err == nil {
+		m.do(func() { err = write() })
+	}
+	if err == nil && after != nil {
+		err = after(op, name)
 	}
 	return err
 }
@@ -114,4 +122,10 @@ func (m *memory) ReadLog(_ context.Context, name string) ([]byte, error) {
 		return nil, ErrAbsent
 	}
 	return log, nil
+}
+
+// count is how many writes of logs there were.
+func (m *memory) count() (n int) {
+	m.do(func() { n = m.appends })
+	return n
 }

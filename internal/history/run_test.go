@@ -117,9 +117,9 @@ func TestFinishOfARunThatLookedDeadIsNoError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
 		run := begin(t, s, "outage")
-		s.before = func(string, string) error { return errors.New("503") }
+		s.do(func() { s.before = func(string, string) error { return errors.New("503") } })
 		time.Sleep(DefaultTTL)
-		s.before = nil
+		s.do(func() { s.before = nil })
 		if err := run.Finish(t.Context(), &Record{State: Finished}); err != nil {
 			t.Errorf("Finish: %v", err)
 		}

@@ -74,7 +74,7 @@ func effect(s reconcile.Settings) reconcile.Settings {
 // sharded or repeated run is taken as a whole. A run that wrote nothing gives
 // nothing.
 func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
-	run, err := h.find(ctx, run)
+	run, _, err := h.find(ctx, run)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,91 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDirRepeatsATornAppend(t *testing.T) {
+	rows := []struct {
+		why, found string
+		err        error
+	}{
+		{"nothing of it was written", "one\n", nil},
+		{"a part of it was written", "one\ntw", nil},
+		{"all of it was written", "one\ntwo\n", nil},
+		{"somebody else wrote there", "one\nTW", ErrChanged},
+		{"somebody else wrote more", "one\ntwo\nthree\n", ErrChanged},
+		{"the file was cut", "on", ErrChanged},
+	}
+	for _, row := range rows {
+		root := t.TempDir()
+		if err := os.WriteFile(filepath.Join(root, "log.jsonl"), []byte(row.found), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := Dir(root)
+		if err := s.Append(t.Context(), "log.jsonl", 4, []byte("two\n")); !errors.Is(err, row.err) {
+			t.Errorf("%s: %v, want %v", row.why, err, row.err)
+		}
+		want := "one\ntwo\n"
+		if row.err != nil {
+			want = row.found
+		}
+		if got, err := s.ReadLog(t.Context(), "log.jsonl"); err != nil || string(got) != want {
+			t.Errorf("%s: the log is %q, %v, want %q", row.why, got, err, want)
+		}
+	}
+}
+
+func TestDirWaitsForItsLockAsLongAsItMay(t *testing.T) {
+	root := t.TempDir()
+	s := Dir(root)
+	held, err := os.OpenFile(filepath.Join(root, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken, err := tryLock(held); err != nil || !taken {
+		t.Fatalf("tryLock: %v, %v", taken, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Create(ctx, "a.json", []byte("x")); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), ".lock: another process holds it") {
+		t.Errorf("Create under another's lock: %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), "a.json", []byte("x")); err != nil {
+		t.Errorf("Create after the holder is gone: %v", err)
+	}
+}
+
+func TestDirHidesWhatACrashLeft(t *testing.T) {
+	root := t.TempDir()
+	s := Dir(root)
+	if _, err := s.Create(t.Context(), "runs/a.json", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "runs", tempPrefix+"123"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.List(t.Context(), ""); err != nil || fmt.Sprint(names) != "[runs/a.json]" {
+		t.Errorf("List: %v, %v", names, err)
+	}
+}
+
+func TestDirOnAFileInItsWay(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "leases"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Dir(root).Create(t.Context(), "leases/1/r.json", []byte("x"))
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(root, "leases")) || !strings.Contains(err.Error(), "choose another folder with --history") {
+		t.Errorf("Create: %v, want what is in the way and what to do", err)
+	}
+}

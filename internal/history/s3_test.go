@@ -1,0 +1,157 @@
+package history
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
+)
+
+// wire is the way to the S3 server, with one fault on it: only the nth request
+// of a method meets it.
+type wire struct {
+	method string
+	nth    int
+	fault  func(r *http.Request) (*http.Response, error)
+
+	mu   sync.Mutex
+	seen int
+}
+
+func (w *wire) Do(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	hit := false
+	if r.Method == w.method {
+		w.seen++
+		hit = w.seen == w.nth
+	}
+	w.mu.Unlock()
+	if hit {
+		return w.fault(r)
+	}
+	return http.DefaultClient.Do(r)
+}
+
+// lostAnswer lets the server do its work and drops what it says.
+func lostAnswer(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.Body.Close(); err != nil {
+		return nil, err
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+func answering(status int, code, message string) func(r *http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		body := `<?xml version="1.0"?><Error><Code>` + code + `</Code><Message>` + message + `</Message></Error>`
+		return &http.Response{
+			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+			Header: http.Header{"Content-Type": {"application/xml"}, "X-Amz-Request-Id": {"REQ1"}},
+			Body:   io.NopCloser(strings.NewReader(body)),
+		}, nil
+	}
+}
+
+// onWire is a store behind a wire.
+func onWire(t *testing.T, w *wire) Store {
+	t.Helper()
+	client, bucket := newBucket(t)
+	options := client.Options()
+	options.HTTPClient = w
+	return S3(s3.New(options), bucket, "p")
+}
+
+func TestS3WriteWhoseAnswerWasLostIsDoneOnce(t *testing.T) {
+	rows := []struct {
+		why   string
+		write func(t *testing.T, s Store) error
+	}{
+		{"Create", func(t *testing.T, s Store) error {
+			_, err := s.Create(t.Context(), "a.json", []byte("x"))
+			return err
+		}},
+		{"Append", func(t *testing.T, s Store) error { return s.Append(t.Context(), "a.json", 0, []byte("x")) }},
+	}
+	for _, row := range rows {
+		s := onWire(t, &wire{method: http.MethodPut, nth: 1, fault: lostAnswer})
+		if err := row.write(t, s); err != nil {
+			t.Errorf("%s: %v", row.why, err)
+		}
+	}
+	s := onWire(t, &wire{method: http.MethodPut, nth: 2, fault: lostAnswer})
+	tag, err := s.Create(t.Context(), "a.json", []byte("x"))
+	if err == nil {
+		tag, err = s.Replace(t.Context(), "a.json", []byte("y"), tag)
+	}
+	if err != nil {
+		t.Fatalf("Replace: %v", err)
+	}
+	if err := s.Delete(t.Context(), "a.json", tag); err != nil {
+		t.Errorf("Delete with the tag of that Replace: %v", err)
+	}
+}
+
+func TestS3AsksAgainWhileAKeyIsBusy(t *testing.T) {
+	s := onWire(t, &wire{method: http.MethodPut, nth: 1, fault: answering(http.StatusConflict, "ConditionalRequestConflict", "busy")})
+	if _, err := s.Create(t.Context(), "a.json", []byte("x")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestS3RefusalSaysWhatToDo(t *testing.T) {
+	s := onWire(t, &wire{method: http.MethodPut, nth: 1, fault: answering(http.StatusForbidden, "AccessDenied", "Access Denied")})
+	_, err := s.Create(t.Context(), "a.json", []byte("x"))
+	var failed *StoreError
+	if !errors.As(err, &failed) {
+		t.Fatalf("Create: %v, want a StoreError", err)
+	}
+	for _, want := range []string{"create s3://bucket-", "/p/a.json: S3 answered 403 AccessDenied: Access Denied [request REQ1]", "allow s3:ListBucket", "s3:DeleteObject"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+func TestS3LogWithAHoleIsNoLog(t *testing.T) {
+	client, bucket := newBucket(t)
+	s := S3(client, bucket, "")
+	for _, offset := range []int64{0, 4, 8} {
+		if err := s.Append(t.Context(), "j/log.jsonl", offset, []byte("abc\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: new(partName("j/log.jsonl", 4))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ReadLog(t.Context(), "j/log.jsonl"); err == nil || !strings.Contains(err.Error(), "the part that begins at byte 4 is missing") {
+		t.Errorf("ReadLog: %v, want where the hole is", err)
+	}
+}
+
+func TestS3WithoutAPrefix(t *testing.T) {
+	client, bucket := newBucket(t)
+	s := S3(client, bucket, "")
+	var want []string
+	for _, name := range []string{"runs/a/1.json", "runs/b/1.json"} {
+		if _, err := s.Create(t.Context(), name, []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, name)
+	}
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: new("runs/made-by-a-console/"), Body: bytes.NewReader(nil)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.List(t.Context(), "runs/")
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("List: %v (-want +got)\n%s", err, diff)
+	}
+}

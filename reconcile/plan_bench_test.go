@@ -67,7 +67,7 @@ func heap() float64 {
 }
 
 func TestPlanOfALargeFleetIsSmall(t *testing.T) {
-	plan, _ := planMemory(t, 100_000)
+	plan, _ := planMemory(t, 20_000)
 	if plan > 120 {
 		t.Errorf("%.0f bytes for each change, want at most 120: 12 MB for 100,000", plan)
 	}

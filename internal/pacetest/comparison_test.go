@@ -1,8 +1,10 @@
 package pacetest
 
 import (
+	"encoding/xml"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -132,6 +134,41 @@ func TestComparison(t *testing.T) {
 	between(t, page, "comparison", out.String())
 	if err := os.WriteFile(plot, []byte(drawNeighbourScenario(t)), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The page must not show the comparison of other scenarios or rivals than these.
+func TestPageShowsTheComparison(t *testing.T) {
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, c := range contests() {
+		want = append(want, "### "+c.title, c.intro, "| | "+strings.Join(c.columns, " | ")+" |")
+	}
+	text := string(content)
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("docs/pace.md does not show %q: run go test ./internal/pacetest -run '^TestComparison$' -update", w)
+		}
+	}
+	for _, r := range rivals() {
+		if got := strings.Count(text, "| "+r.name+" | "); got != len(contests()) {
+			t.Errorf("docs/pace.md has %d rows of %q, want %d: run go test ./internal/pacetest -run '^TestComparison$' -update", got, r.name, len(contests()))
+		}
+	}
+	file, err := os.Open(plot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for d := xml.NewDecoder(file); ; {
+		if _, err := d.Token(); err == io.EOF {
+			return
+		} else if err != nil {
+			t.Fatalf("docs/pace.svg is no whole picture: %v", err)
+		}
 	}
 }
 

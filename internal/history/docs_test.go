@@ -1,0 +1,54 @@
+package history
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDocsShowWhatIsReadAndWritten holds docs/history.md against the code.
+func TestDocsShowWhatIsReadAndWritten(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "docs", "history.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	_, rest, _ := strings.Cut(text, "```jsonl\n")
+	lines, _, _ := strings.Cut(rest, "```")
+	file, err := ParseJournal([]byte(lines))
+	if err != nil || !file.Closed || len(file.Entries) != 1 || file.Entries[0].Result == nil {
+		t.Errorf("the journal of the page: %+v, %v, want one entry with its result", file, err)
+	}
+	_, rest, _ = strings.Cut(text, "```json\n")
+	record, _, _ := strings.Cut(rest, "```")
+	parsed, err := parseRecord([]byte(record), "docs/history.md")
+	if err != nil || len(parsed.Items) != 1 {
+		t.Fatalf("the record of the page: %d items, %v", len(parsed.Items), err)
+	}
+	again, err := parsed.encode()
+	if err != nil || squeeze(string(again)) != squeeze(record) {
+		t.Errorf("the record of the page is written otherwise, %v:\n%s", err, again)
+	}
+	p := part{run: "RUN", started: time.Date(2026, 11, 22, 14, 20, 58, 123456000, time.UTC), shard: Shard{0, 4}}
+	for _, want := range []string{
+		"20261122T142058.123456Z", p.shard.String(), "`whole`", runsFolder + "RUN/", journalsFolder + "RUN/", aliveFolder + "RUN/",
+		leasesFolder + "ACCOUNT/REGION.json", partMark[1:] + "OFFSET", lockName, tempPrefix,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not mention %q", want)
+		}
+	}
+	for state := range progress {
+		if !strings.Contains(text, "| `"+string(state)+"` |") {
+			t.Errorf("the page does not explain the state %q", state)
+		}
+	}
+	if DefaultTTL != time.Minute || DefaultTTL/renewEvery != 20*time.Second || DefaultTTL-DefaultTTL/safetyShare != 45*time.Second {
+		t.Error("the page says 60 s, 20 s and 45 s of a lease")
+	}
+}
+
+// squeeze is text without white space.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }

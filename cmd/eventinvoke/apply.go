@@ -119,7 +119,7 @@ func (p *pass) carryOut(yes bool) error {
 // confirm asks for the word yes. Anything else, the end of input and an
 // interrupt are a no.
 func (a *app) confirm(ctx context.Context, changes int) bool {
-	fmt.Fprintf(a.err, "\nMake these %d changes? Only \"yes\" does: ", changes)
+	fmt.Fprintf(a.err, "\nMake %s? Only \"yes\" does: ", count(changes, "change", "changes"))
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.in).ReadString('\n')

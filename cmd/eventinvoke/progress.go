@@ -62,8 +62,9 @@ func logProgress(log *slog.Logger, e reconcile.Event, limiters []ratelimit.Snaps
 		throttled += s.Throttled
 	}
 	args := []any{"done", e.Done, "of", e.Total, "rate", rate}
-	if rate > 0 {
-		left := float64(e.Total - e.Done)
+	// The last few wait for busy functions, not for the rate: no eta is better
+	// than one of 0s.
+	if left := float64(e.Total - e.Done); rate > 0 && left > rate {
 		args = append(args, "eta", (time.Duration(left/rate) * time.Second).String())
 	}
 	if throttled > 0 {

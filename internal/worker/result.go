@@ -29,9 +29,9 @@ type Result struct {
 // say more.
 var errUnread = errors.New("the pass ended before its turn")
 
-// completed reports why a pass did not come to its end, or nil. A function
+// Completed reports why a pass did not come to its end, or nil. A function
 // that failed is a row of a complete pass; one that was not attempted is not.
-func (r *Result) completed() error {
+func (r *Result) Completed() error {
 	switch {
 	case r.Err != nil:
 		return r.Err
@@ -110,6 +110,9 @@ func notAttempted(t desired.Target, r *reconcile.Result) error {
 	return fmt.Errorf("%s/%s: %w", t, r.Name, errUnread)
 }
 
+// SubjectErr is why a subject of the pass was not dealt with, or nil.
+func (r *Result) SubjectErr(s Subject) error { return r.failures().of(s) }
+
 // failures tells, for each subject of a pass, why it was not dealt with. A
 // subject without an entry was.
 type failures struct {
@@ -120,7 +123,7 @@ type failures struct {
 func (r *Result) failures() failures {
 	f := failures{by: map[Subject]error{}}
 	if r.Err != nil || r.Plan == nil {
-		f.whole = r.completed()
+		f.whole = r.Completed()
 		return f
 	}
 	note := func(t desired.Target, function string, err error) {

@@ -45,7 +45,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 			what      string
 			got, want error
 		}{
-			{"the pass", tt.result.completed(), tt.whole},
+			{"the pass", tt.result.Completed(), tt.whole},
 			{"the target", tt.result.TargetErr(ireland), tt.whole},
 			{"orders", f.of(fn("orders")), tt.orders},
 			{"bills", f.of(fn("bills")), tt.bills},
@@ -56,7 +56,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 			}
 		}
 	}
-	if (&Result{}).completed() == nil {
+	if (&Result{}).Completed() == nil {
 		t.Error("a pass without a plan counts as complete")
 	}
 }

@@ -149,7 +149,7 @@ func (w *Worker) pass(ctx context.Context, j *job, leave []Contested) {
 	report := Report{Scope: j.scope(leave), Causes: j.causes.list(), Started: time.Now(), Events: j.times()}
 	report.Result = w.o.Pass(ctx, report.Scope)
 	report.Finished = time.Now()
-	completed := report.Result.completed()
+	completed := report.Result.Completed()
 
 	w.conclude(&report, j, completed)
 	w.log(&report, completed)

@@ -1,0 +1,250 @@
+package metrics
+
+import (
+	"errors"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var (
+	ireland  = desired.Target{Account: "111111111111", Region: "eu-west-1"}
+	virginia = desired.Target{Account: "111111111111", Region: "us-east-1"}
+	ten      = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+)
+
+func named(s string) desired.Name { return desired.Name{Function: s, Qualifier: desired.Latest} }
+
+// aPass is a pass over two targets: in the first, one of two changes was
+// written; the second could not be read.
+func aPass() worker.Report {
+	change := func(name string) reconcile.Change {
+		return reconcile.Change{Name: named(name), Action: reconcile.Modify}
+	}
+	return worker.Report{
+		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Schedule},
+		Started: ten, Finished: ten.Add(30 * time.Second), Events: []time.Time{ten.Add(10 * time.Second), ten.Add(time.Hour)},
+		Contested: []worker.Contested{{Key: desired.Key{Target: ireland, Name: named("a")}}},
+		Result: worker.Result{
+			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
+				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Changes: []reconcile.Change{change("a"), change("b")}},
+				{Target: virginia, Label: "prod", Err: errors.New("denied"), Findings: []reconcile.Finding{{Name: named("c"), Kind: reconcile.FindingUnreadable}}},
+			}},
+			Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Label: "prod", Results: []reconcile.Result{
+				{Change: change("a"), Status: reconcile.Applied}, {Change: change("b"), Status: reconcile.Failed, Err: errors.New("refused")},
+			}}}},
+		},
+	}
+}
+
+func filled() *Metrics {
+	m := New("1.2.3", func() []ratelimit.Snapshot {
+		return []ratelimit.Snapshot{{
+			Scope: ratelimit.Scope{Account: "111111111111", Region: "eu-west-1", Class: "lambda"},
+			Rate:  6.8, Ceiling: 13.5, Throttled: 3, Paused: 1500 * time.Millisecond, Breaker: ratelimit.Open,
+		}}
+	})
+	m.Woken(worker.Request)
+	m.Message("echo")
+	m.QueueFailed("ReceiveMessage")
+	m.Calls(ireland, "prod", "ListFunctionEventInvokeConfigs", ratelimit.OK, 10)
+	m.Calls(ireland, "prod", "ListFunctionEventInvokeConfigs", ratelimit.OK, 5)
+	m.Calls(ireland, "prod", "UpdateFunctionEventInvokeConfig", ratelimit.Throttled, 1)
+	m.Passed(aPass())
+	return m
+}
+
+func TestNumbersOfAPass(t *testing.T) {
+	const want = `
+# HELP eventinvoke_api_calls_total Requests to AWS, by operation and outcome. Each retry counts.
+# TYPE eventinvoke_api_calls_total counter
+eventinvoke_api_calls_total{account="111111111111",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1",target="prod"} 15
+eventinvoke_api_calls_total{account="111111111111",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1",target="prod"} 1
+# HELP eventinvoke_contested_keys Keys that somebody keeps changing back, left alone until the next scheduled pass.
+# TYPE eventinvoke_contested_keys gauge
+eventinvoke_contested_keys{account="111111111111",region="eu-west-1",target="prod"} 1
+eventinvoke_contested_keys{account="111111111111",region="us-east-1",target="prod"} 0
+# HELP eventinvoke_corrections_total Changes that were to be written, by how that ended.
+# TYPE eventinvoke_corrections_total counter
+eventinvoke_corrections_total{account="111111111111",region="eu-west-1",status="applied",target="prod"} 1
+eventinvoke_corrections_total{account="111111111111",region="eu-west-1",status="failed",target="prod"} 1
+# HELP eventinvoke_drift_found_total Changes that plans asked for, by action.
+# TYPE eventinvoke_drift_found_total counter
+eventinvoke_drift_found_total{account="111111111111",action="change",region="eu-west-1",target="prod"} 2
+# HELP eventinvoke_last_attempt_timestamp_seconds When the last pass over the whole target began.
+# TYPE eventinvoke_last_attempt_timestamp_seconds gauge
+eventinvoke_last_attempt_timestamp_seconds{account="111111111111",region="eu-west-1",target="prod"} 1.7951688e+09
+eventinvoke_last_attempt_timestamp_seconds{account="111111111111",region="us-east-1",target="prod"} 1.7951688e+09
+# HELP eventinvoke_last_success_timestamp_seconds When the last pass over the whole target that came to its end did so.
+# TYPE eventinvoke_last_success_timestamp_seconds gauge
+eventinvoke_last_success_timestamp_seconds{account="111111111111",region="eu-west-1",target="prod"} 1.79516883e+09
+# HELP eventinvoke_passes_total Passes by what they covered and whether they came to their end.
+# TYPE eventinvoke_passes_total counter
+eventinvoke_passes_total{outcome="incomplete",scope="all"} 1
+# HELP eventinvoke_wakes_total Requests for a pass, before they are merged.
+# TYPE eventinvoke_wakes_total counter
+eventinvoke_wakes_total{cause="event"} 0
+eventinvoke_wakes_total{cause="files"} 0
+eventinvoke_wakes_total{cause="request"} 1
+eventinvoke_wakes_total{cause="schedule"} 0
+eventinvoke_wakes_total{cause="signal"} 0
+eventinvoke_wakes_total{cause="start"} 0
+`
+	err := testutil.GatherAndCompare(filled().registry, strings.NewReader(want),
+		"eventinvoke_api_calls_total", "eventinvoke_contested_keys", "eventinvoke_corrections_total", "eventinvoke_drift_found_total",
+		"eventinvoke_last_attempt_timestamp_seconds", "eventinvoke_last_success_timestamp_seconds", "eventinvoke_passes_total", "eventinvoke_wakes_total")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// values are the samples of one family, by the value of one label; a
+// histogram's is its sum.
+func values(t *testing.T, g prometheus.Gatherer, family, label, region string) map[string]float64 {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != family {
+			continue
+		}
+		for _, m := range f.Metric {
+			labels := map[string]string{}
+			for _, l := range m.Label {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if region == "" || labels["region"] == region {
+				got[labels[label]] = m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	return got
+}
+
+func TestStatesOfKeysAreThoseAfterThePass(t *testing.T) {
+	want := map[string]float64{"in_sync": 9, "drifted": 1, "unreadable": 0, "not_examined": 0, "function_missing": 0,
+		"qualifier_missing": 0, "undeclared": 0, "ignored": 0, "skipped": 0}
+	if diff := cmp.Diff(want, values(t, filled().registry, "eventinvoke_keys", "state", "eu-west-1")); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
+func TestLagIsNeverNegative(t *testing.T) {
+	// One event happened 20 s before the end of the pass, another's clock is ahead.
+	if got := values(t, filled().registry, "eventinvoke_event_lag_seconds", "", ""); got[""] != 20 {
+		t.Errorf("the sum of lags is %v, want 20", got[""])
+	}
+}
+
+func TestAPassOverAPartSaysNothingOfTheWhole(t *testing.T) {
+	m := filled()
+	part := aPass()
+	part.Scope = worker.Scope{Subjects: []worker.Subject{{Target: ireland, Function: "a"}}}
+	part.Started, part.Finished = ten.Add(time.Hour), ten.Add(2*time.Hour)
+	part.Result.Plan.Targets = part.Result.Plan.Targets[:1]
+	part.Result.Plan.Targets[0].InSync = 0
+	m.Passed(part)
+	if got := values(t, m.registry, "eventinvoke_keys", "state", "eu-west-1"); got["in_sync"] != 9 {
+		t.Errorf("in sync are %v keys, want those of the whole", got["in_sync"])
+	}
+	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); got["eu-west-1"] != unix(ten) || len(got) != 2 {
+		t.Errorf("attempts are %v, want two of the first pass", got)
+	}
+	if got := values(t, m.registry, "eventinvoke_drift_found_total", "action", "eu-west-1"); got["change"] != 4 {
+		t.Errorf("drift found is %v, want that of both passes", got)
+	}
+}
+
+func TestATargetThatLeftTheFleetIsForgotten(t *testing.T) {
+	m := filled()
+	next := aPass()
+	next.Result.Plan.Targets = next.Result.Plan.Targets[:1]
+	m.Passed(next)
+	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); len(got) != 1 {
+		t.Errorf("targets are %v, want one", got)
+	}
+	m.Passed(worker.Report{Scope: worker.Scope{All: true}, Result: worker.Result{Err: errors.New("no credentials"), FleetProblem: errors.New("EI001")}})
+	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); len(got) != 1 {
+		t.Errorf("a pass without a plan left targets %v, want what was known", got)
+	}
+	if got := values(t, m.registry, "eventinvoke_fleet_files_broken", "", ""); got[""] != 1 {
+		t.Error("the broken fleet files are not shown")
+	}
+}
+
+func TestMetricsAreValidOpenMetrics(t *testing.T) {
+	r := httptest.NewRequest("GET", "/metrics", nil)
+	r.Header.Set("Accept", "application/openmetrics-text; version=1.0.0; charset=utf-8")
+	w := httptest.NewRecorder()
+	filled().Handler().ServeHTTP(w, r)
+	format := expfmt.ResponseFormat(w.Header())
+	if format.FormatType() != expfmt.TypeOpenMetrics {
+		t.Fatalf("the format is %q, not OpenMetrics", format)
+	}
+	body := w.Body.String()
+	families := map[string]bool{}
+	decoder := expfmt.NewDecoder(strings.NewReader(body), format)
+	for {
+		var f dto.MetricFamily
+		if err := decoder.Decode(&f); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("not OpenMetrics: %v\n%s", err, body)
+		}
+		families[f.GetName()] = true
+	}
+	if !strings.HasSuffix(body, "# EOF\n") {
+		t.Error("the end is not marked")
+	}
+	for _, want := range []string{"eventinvoke_wakes", "eventinvoke_limiter_rate", "eventinvoke_keys", "go_goroutines"} {
+		if !families[want] && !families[want+"_total"] {
+			t.Errorf("%s is not among %v", want, families)
+		}
+	}
+}
+
+func TestMetricsFollowTheConventions(t *testing.T) {
+	problems, err := testutil.GatherAndLint(filled().registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestTheTextFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventinvoke.prom")
+	if err := filled().WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(data); !strings.Contains(text, `eventinvoke_build_info{version="1.2.3"} 1`) || strings.Contains(text, "go_goroutines") {
+		t.Errorf("the file lacks the version, or has numbers of the process:\n%s", text)
+	}
+	err = New("", nil).WriteFile(filepath.Join(t.TempDir(), "no", "such.prom"))
+	if err == nil || !strings.Contains(err.Error(), "a directory that exists") {
+		t.Errorf("error %v does not say what to do", err)
+	}
+}

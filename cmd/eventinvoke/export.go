@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,17 +158,21 @@ func (a *app) writeExport(site *site, sites []export.Site, o *readOptions) error
 	}
 	defer sink.drop()
 	functions, records := 0, 0
+	unread := site.firstError()
 	for i := range sites {
 		functions += len(sites[i].Functions)
 		for j := range sites[i].Functions {
-			records += len(sites[i].Functions[j].Records)
+			f := &sites[i].Functions[j]
+			records += len(f.Records)
+			unread = cmp.Or(unread, f.Err)
 		}
 	}
-	if records == 0 {
-		if err := site.firstError(); err != nil {
-			return err
-		}
-		return fmt.Errorf("there is nothing to export: none of %s that were looked at has a record that could be read", count(functions, "function", "functions"))
+	switch {
+	case records > 0:
+	case unread != nil:
+		return fmt.Errorf("there is nothing to export, because what was looked at could not be read: %w", unread)
+	default:
+		return fmt.Errorf("there is nothing to export: no record on %s", count(functions, "function", "functions"))
 	}
 	result, err := export.Write(sink, sites, export.Options{Header: []string{
 		"The event invoke configs that AWS held, written by eventinvoke export.",

@@ -159,13 +159,12 @@ func (r *runner) labour() {
 // await blocks until something has changed.
 func (r *runner) await() {
 	var due <-chan time.Time
-	if wakes, ok := r.backlog.wakes(); ok && r.inFlight < r.policy.Workers {
-		r.timer.Reset(max(0, wakes-r.now()))
-		due = r.timer.C
-	}
 	ended := r.ctx.Done()
 	if r.ctx.Err() != nil {
 		ended = nil // known: only the answers are of interest now
+	} else if wakes, ok := r.backlog.wakes(); ok && r.inFlight < r.policy.Workers {
+		r.timer.Reset(max(0, wakes-r.now()))
+		due = r.timer.C
 	}
 	select {
 	case a := <-r.answers:

@@ -63,6 +63,22 @@ func TestStoppedRunSettlesEverything(t *testing.T) {
 	})
 }
 
+// What comes due after the end must not wake the run again and again while it
+// waits for the calls in flight: virtual time would stand still, and real time
+// would be spent at full load.
+func TestAStoppedRunSleepsUntilTheLastAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 15)
+		ctx, cancel := contextFor(t, time.Second)
+		defer cancel()
+		inFlight := &scripted{calls: []Priority{Write}, took: 9 * time.Second, ignores: true}
+		comesDue := &scripted{calls: []Priority{Write}, answers: times(9, Conflict)}
+		if stats := run(ctx, l, Policy{}, sequence(inFlight, comesDue), half); stats.Elapsed != 9*time.Second || stats.Done != 1 || stats.Stopped != 1 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
 func TestRunCancelledBeforeItBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := steadyLimiter(t, 15)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,14 +14,14 @@ import (
 
 // fight lets somebody write a key back two minutes after each time it was
 // corrected, and counts the corrections.
-func fight(r *rig, key desired.Key, rounds int) (writes *int) {
-	writes = new(int)
+func fight(r *rig, key desired.Key, rounds int) *atomic.Int32 {
+	writes := new(atomic.Int32)
 	r.end = func(s Scope) Result {
 		left := slices.ContainsFunc(s.Leave, func(c Contested) bool { return c.Key == key })
 		if left || !s.covers(key.Target, key.Function) {
 			return inSync
 		}
-		*writes++
+		writes.Add(1)
 		return corrects(key)
 	}
 	for range rounds {
@@ -35,8 +36,8 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 		r := newRig(t, nil)
 		key := keyOf("orders", "live")
 		writes := fight(r, key, 10)
-		if *writes != DefaultContest.Times {
-			t.Errorf("corrected %d times, want %d", *writes, DefaultContest.Times)
+		if n := writes.Load(); int(n) != DefaultContest.Times {
+			t.Errorf("corrected %d times, want %d", n, DefaultContest.Times)
 		}
 		want := []Contested{{Key: key, Principal: "arn:aws:iam::111111111111:role/other", Times: 3, Since: r.began.Add(4*time.Minute + DefaultSettle)}}
 		if diff := cmp.Diff(want, r.State().Contested); diff != "" {
@@ -50,12 +51,12 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 		t.Log("a pass that somebody asked for leaves it alone, the next scheduled one tries again")
 		r.Wake(Wake{Cause: Request})
 		r.sleep(time.Minute)
-		if *writes != 3 {
-			t.Errorf("a request corrected it: %d writes", *writes)
+		if n := writes.Load(); n != 3 {
+			t.Errorf("a request corrected it: %d writes", n)
 		}
 		r.sleep(27 * time.Hour)
-		if *writes != 4 || len(r.State().Contested) != 0 {
-			t.Errorf("after a scheduled pass: %d writes, contested %v; want 4 and none", *writes, r.State().Contested)
+		if n := writes.Load(); n != 4 || len(r.State().Contested) != 0 {
+			t.Errorf("after a scheduled pass: %d writes, contested %v; want 4 and none", n, r.State().Contested)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +62,7 @@ func logProgress(log *slog.Logger, e reconcile.Event, limiters []ratelimit.Snaps
 		rate += s.Rate
 		throttled += s.Throttled
 	}
-	args := []any{"done", e.Done, "of", e.Total, "rate", rate}
+	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
 	// The last few wait for busy functions, not for the rate: no eta is better
 	// than one of 0s.
 	if left := float64(e.Total - e.Done); rate > 0 && left > rate {

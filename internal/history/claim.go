@@ -35,11 +35,11 @@ const claimPolls = 12
 // collisionPause lets the one who was faster finish.
 const collisionPause = 10 * time.Millisecond
 
-// claim takes a lease that is free or has expired.
+// claim takes a lease that is free, has expired, or is a dead process's.
 func claim(ctx context.Context, store Store, name, subject string, owner Owner, o LeaseOptions) (*hold, error) {
 	h := &hold{
 		store: store, name: name, ttl: o.TTL,
-		lease: leaseJSON{Version: LeaseVersion, Subject: subject, Owner: owner, Nonce: rand.Text(), Since: time.Now().UTC()},
+		lease: leaseJSON{Version: LeaseVersion, Subject: subject, Owner: owner.mark(), Nonce: rand.Text(), Since: time.Now().UTC()},
 	}
 	giveUp := time.Now().Add(o.Wait)
 	for {
@@ -81,7 +81,13 @@ func (h *hold) take(ctx context.Context) error {
 		return err
 	}
 	absent := err != nil
-	if !absent && !found.expired() {
+	switch {
+	case absent, found.expired():
+	case found.Owner.dead():
+		if err := settle(ctx); err != nil {
+			return err
+		}
+	default:
 		return &HeldError{Subject: found.Subject, Owner: found.Owner, Expires: found.Expires, Where: locate(h.store, h.name)}
 	}
 	next, data, sent, err := h.next()
@@ -97,6 +103,9 @@ func (h *hold) take(ctx context.Context) error {
 		return err
 	}
 	h.lease, h.tag, h.renewed = next, tag, sent
+	if !absent {
+		h.former = &found.Owner
+	}
 	return nil
 }
 

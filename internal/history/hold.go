@@ -20,9 +20,10 @@ const (
 
 // hold is a lease that is being kept.
 type hold struct {
-	store Store
-	name  string
-	ttl   time.Duration
+	store  Store
+	name   string
+	ttl    time.Duration
+	former *Owner // who had it before and did not give it back; nil: nobody
 
 	// Of the goroutine that renews, once it runs.
 	lease   leaseJSON
@@ -61,7 +62,9 @@ func (h *hold) keep(ctx context.Context) {
 }
 
 // left is how long the lease may still be used. The readings of time.Now carry
-// the monotonic clock, so setting the machine's clock changes nothing.
+// the monotonic clock, so setting the machine's clock changes nothing. That
+// clock stands still while a laptop sleeps: a run that wakes up after its lease
+// was taken over learns of it with its next renewal.
 func (h *hold) left() time.Duration { return h.ttl - h.ttl/safetyShare - time.Since(h.renewed) }
 
 func (h *hold) renewals(ctx context.Context) {

@@ -10,7 +10,8 @@ import (
 )
 
 // DefaultTTL is how long a lease outlives its last renewal. A run that was
-// killed holds others up for that long.
+// killed holds others up for that long, unless they are on the same machine and
+// can see that its process is gone.
 const DefaultTTL = time.Minute
 
 // Owner is who holds a lease.
@@ -19,6 +20,7 @@ type Owner struct {
 	Host    string `json:"host"`
 	PID     int    `json:"pid"`
 	Version string `json:"tool_version"`
+	Process string `json:"process,omitempty"` // names the process for good; set when the lease is taken
 }
 
 // LeaseOptions say how a lease is taken.
@@ -81,6 +83,10 @@ func (h *History) Acquire(ctx context.Context, target desired.Target, owner Owne
 // Context ends when the lease is lost or released; its cause says why. It also
 // ends with the context that Acquire was given.
 func (l *Lease) Context() context.Context { return l.hold.ctx }
+
+// Former is the run that had the lease before and never gave it back: it was
+// killed, or lost it. Nil is the usual case.
+func (l *Lease) Former() *Owner { return l.hold.former }
 
 // Release gives the lease back. It fails with LostError when it was lost before.
 func (l *Lease) Release(ctx context.Context) error { return l.hold.release(ctx) }

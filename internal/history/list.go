@@ -140,7 +140,7 @@ func (h *History) tellDead(ctx context.Context, p part) (Record, error) {
 	if err != nil && !errors.Is(err, ErrAbsent) {
 		return Record{}, err
 	}
-	dead := err != nil || alive.expired()
+	dead := err != nil || alive.expired() || alive.Owner.dead()
 	r, err := h.readRecord(ctx, p)
 	if err == nil && r.State == Running && dead {
 		r.State = Died

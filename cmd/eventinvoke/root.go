@@ -28,6 +28,7 @@ var verbs = []func(*app) *cobra.Command{
 	newAudit,
 	newApply,
 	newServe,
+	newLambda,
 	newRollback,
 	newHistory,
 	newTargets,
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	out := &checkedWriter{Writer: s.out}
 	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler)}
 	root := newRoot(a)
-	root.SetArgs(args)
+	root.SetArgs(lambdaArgs(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("the result could not be written: %w", out.err)

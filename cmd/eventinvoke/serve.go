@@ -28,16 +28,23 @@ type serveOptions struct {
 }
 
 func (o *serveOptions) bind(cmd *cobra.Command) {
+	o.bindPass(cmd)
+	flags := cmd.Flags()
+	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
+	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")
+	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue whose events say where to look")
+	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "wait this `DURATION` after an event before looking")
+}
+
+// bindPass binds what a single pass needs.
+func (o *serveOptions) bindPass(cmd *cobra.Command) {
+	o.settle = worker.DefaultSettle
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
 	flags := cmd.Flags()
-	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
-	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")
-	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it serve only observes")
-	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue whose events say where to look")
-	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "wait this `DURATION` after an event before looking")
+	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it nothing is written")
 	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target")
 	flags.StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	flags.Lookup("simulate").NoOptDefVal = builtInScenario

@@ -24,6 +24,7 @@ type server struct {
 	registry  *ratelimit.Registry
 	site      *site
 	inventory desired.Inventory
+	lastRun   string // the id of the pass before
 }
 
 // newServer loads the fleet. A worker that starts with files that do not load
@@ -49,8 +50,11 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 		p.ctx, p.cancel = context.WithTimeoutCause(ctx, s.o.timeout, errTimeUp)
 	}
 	defer p.close()
+	s.lastRun = p.id
 	result := worker.Result{FleetProblem: problem}
-	result.Err = s.walk(p, scope)
+	if result.Err = s.walk(p, scope); result.Err != nil && context.Cause(p.ctx) != nil {
+		result.Err = context.Cause(p.ctx) // whatever the end of the run made of a call
+	}
 	if !p.surveyed.IsZero() {
 		result.Plan = &p.plan
 	}
@@ -74,9 +78,20 @@ func (s *server) reload(scope worker.Scope) error {
 	return nil
 }
 
+// targetsOf lists the declared targets that a scope touches; none where the
+// files declare none.
+func (s *server) targetsOf(scope worker.Scope) []desired.TargetFleet {
+	return slices.DeleteFunc(declaredTargets(s.doc), func(t desired.TargetFleet) bool {
+		return !scope.All && !slices.ContainsFunc(scope.Subjects, func(u worker.Subject) bool { return u.Target == t.Target })
+	})
+}
+
 // walk is the road of one pass.
 func (s *server) walk(p *pass, scope worker.Scope) error {
-	p.doc = s.doc
+	if s.doc.DeclaresTargets() && len(s.targetsOf(scope)) == 0 {
+		p.planned(reconcile.Plan{}) // events about accounts that are not ours
+		return nil
+	}
 	if err := s.openFor(p, scope); err != nil {
 		return err
 	}
@@ -115,7 +130,9 @@ func (s *server) correct(p *pass) error {
 
 // openFor opens the accounts for a pass over everything, and discovers what the
 // rules choose among. A pass over a few functions uses what the last sweep
-// opened and found: it must cost no more than those functions.
+// opened and found: it must cost no more than those functions. Where there was
+// no sweep, as in a Lambda function that was woken by an event, only the targets
+// in question are opened, and functions that are named need not be discovered.
 func (s *server) openFor(p *pass, scope worker.Scope) error {
 	if !scope.All && s.site != nil {
 		return nil
@@ -125,17 +142,29 @@ func (s *server) openFor(p *pass, scope worker.Scope) error {
 		access = readersAndWriters
 	}
 	site := &site{registry: s.registry, borrowed: true}
-	if err := site.openAll(p.ctx, declaredTargets(s.doc), p.o, p.id, access); err != nil {
+	if err := site.openAll(p.ctx, s.targetsOf(scope), p.o, p.id, access); err != nil {
 		return err
 	}
 	s.site = site
-	inventory, failed := reconcile.Discover(p.ctx, site.needs(s.doc), site.findLanes())
+	inventory, failed := reconcile.Discover(p.ctx, narrowNeeds(site.needs(s.doc), scope), site.findLanes())
 	if cause := context.Cause(p.ctx); cause != nil {
 		return cause
 	}
 	site.closeLanes(failed)
 	s.inventory = inventory
 	return nil
+}
+
+// narrowNeeds drops the listing of functions where the scope names them.
+func narrowNeeds(needs []desired.Need, scope worker.Scope) []desired.Need {
+	if scope.All {
+		return needs
+	}
+	for i := range needs {
+		whole := slices.Contains(scope.Subjects, worker.Subject{Target: needs[i].Target})
+		needs[i].ListFunctions = needs[i].ListFunctions && whole
+	}
+	return needs
 }
 
 // inventoryFor is what the last sweep discovered, and the touched functions,
@@ -149,10 +178,10 @@ func (s *server) inventoryFor(scope worker.Scope) desired.Inventory {
 		known[target] = found
 	}
 	for _, subject := range scope.Subjects {
-		found, discovered := known[subject.Target]
-		if subject.Function == "" || !discovered {
+		if subject.Function == "" || s.site.lanes[subject.Target].Err != nil {
 			continue
 		}
+		found := known[subject.Target]
 		if at, exists := slices.BinarySearch(found.Functions, subject.Function); !exists {
 			found.Functions = slices.Insert(slices.Clone(found.Functions), at, subject.Function)
 			known[subject.Target] = found

@@ -196,7 +196,7 @@ func (r *runner) take(t *task, err error) {
 	t.note(err, outcome, at)
 	delay, again := r.policy.again(t, outcome, retryAfter, r.chance())
 	if !again {
-		r.settle(t, err)
+		r.settle(t, t.concluded(err, outcome))
 		return
 	}
 	t.notBefore, t.repeats = at+delay, outcome == Fault

@@ -109,6 +109,10 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 		}, {
 			"final", times(1, Final), []time.Duration{0}, "final 1", Effort{Attempts: 1}, "repeating would not change it",
 		}, {
+			"final after a fault", append(times(1, Fault), times(1, Final)...), halves(0, 1),
+			"final 1; an attempt before it may have been executed: fault 1", Effort{Attempts: 2, Faults: 1, Waited: 500 * time.Millisecond},
+			"the refusal is of the second attempt: the first may have been done",
+		}, {
 			"unmarked", []error{errors.New("plain")}, []time.Duration{0}, "plain", Effort{Attempts: 1}, "nobody said that it may be repeated",
 		}, {
 			"mixed", []error{Mark(errors.New("a"), Throttled, 0), Mark(errors.New("b"), Fault, 0), Mark(errors.New("c"), Conflict, 0)},
@@ -129,6 +133,9 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 				}
 				if got := fmt.Sprint(j.settled[0]); got != tt.want && (got != "<nil>" || tt.want != "") {
 					t.Errorf("settled with %q, want %q: %s", got, tt.want, tt.why)
+				}
+				if err := j.settled[0]; MayHaveRun(err) != (err != nil && tt.effort.Faults > 0) {
+					t.Errorf("settled with %v, which may have run: %v; want to know of each fault", err, MayHaveRun(err))
 				}
 				if len(j.settled) != 1 || j.efforts[0] != tt.effort || stats.Attempts != tt.effort.Attempts {
 					t.Errorf("effort %+v, want %+v: %s", j.efforts, tt.effort, tt.why)

@@ -78,6 +78,15 @@ func (p *Policy) again(t *task, o Outcome, retryAfter time.Duration, u float64) 
 	return 0, false
 }
 
+// concluded is the error of a call that gets no other attempt. A refusal does not
+// hide a fault before it, which may have been executed.
+func (t *task) concluded(err error, o Outcome) error {
+	if err == nil || o == Fault || t.faults == 0 {
+		return err
+	}
+	return Mark(fmt.Errorf("%w; an attempt before it may have been executed: %w", err, t.last), o, 0)
+}
+
 // stopped is the error of a call that the run's end kept from its next attempt.
 func (t *task) stopped(cause error) error {
 	if m, ok := errors.AsType[*marked](cause); !ok || m.outcome != Cancelled {

@@ -17,6 +17,9 @@
 //	alive/RUN/STARTED-SHARD.json       renewed while the run is at work, gone when it ended
 //	leases/ACCOUNT/REGION.json         who writes to a target now
 //
+// Leases and signs of life of a process that is known to be dead count as
+// expired: on Linux, to other processes of the same machine and container.
+//
 // STARTED is in UTC to the microsecond, and SHARD is "whole" or
 // "shard-I-of-N", I counting from 0. A shard that is tried again under the same
 // run id adds files and replaces none, so the first before-images are kept.

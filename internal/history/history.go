@@ -75,11 +75,14 @@ func (r *Run) Journal() *Journal { return r.journal }
 
 // Finish closes the journal and replaces the record by the final one, whose
 // State says how the run ended. Run, Shard and Started must be as they began.
+// A run that was interrupted is recorded as well: only a store that hangs ends
+// Finish early.
 func (r *Run) Finish(ctx context.Context, final *Record) error {
-	ctx = context.WithoutCancel(ctx) // an interrupted run is recorded as well
 	done := *final
 	done.Version, done.Run, done.Shard, done.Started = RecordVersion, r.part.run, r.part.shard, r.part.started
 	errs := []error{r.journal.Close()}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	defer cancel()
 	data, err := done.encode()
 	if err == nil {
 		_, err = r.history.store.Replace(ctx, r.part.record(), data, r.tag)

@@ -173,7 +173,7 @@ func TestBesideASteadyNeighbour(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.scenario
-			s.attempts, s.seeds = 3, 12
+			s.attempts, s.seeds = 3, 8
 			s.company = steady(2 * time.Minute)
 			if s.calls > 10000 {
 				s.company, s.seeds = steady(10*time.Minute), 3

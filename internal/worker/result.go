@@ -113,15 +113,16 @@ func notAttempted(t desired.Target, r *reconcile.Result) error {
 // SubjectErr is why a subject of the pass was not dealt with, or nil.
 func (r *Result) SubjectErr(s Subject) error { return r.failures().of(s) }
 
-// failures tells, for each subject of a pass, why it was not dealt with. A
+// Failures tells, for each subject of a pass, why it was not dealt with. A
 // subject without an entry was.
-type failures struct {
+type Failures struct {
 	whole error
 	by    map[Subject]error
 }
 
-func (r *Result) failures() failures {
-	f := failures{by: map[Subject]error{}}
+// Failures sorts the failures of a pass by subject.
+func (r *Result) Failures() Failures {
+	f := Failures{by: map[Subject]error{}}
 	if r.Err != nil || r.Plan == nil {
 		f.whole = r.Completed()
 		return f
@@ -163,8 +164,8 @@ func (r *Result) failures() failures {
 	return f
 }
 
-// of is why a subject was not dealt with, or nil.
-func (f failures) of(s Subject) error {
+// Of is why a subject was not dealt with, or nil.
+func (f Failures) Of(s Subject) error {
 	if f.whole != nil {
 		return f.whole
 	}

@@ -40,16 +40,16 @@ func TestWhatAPassCameTo(t *testing.T) {
 		{why: "one that was stored otherwise", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Mismatched, denied)}, orders: denied},
 		{why: "one that was not attempted", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, nil)}, whole: errUnread, orders: errUnread},
 	} {
-		f := tt.result.failures()
+		f := tt.result.Failures()
 		for _, c := range []struct {
 			what      string
 			got, want error
 		}{
 			{"the pass", tt.result.Completed(), tt.whole},
 			{"the target", tt.result.TargetErr(ireland), tt.whole},
-			{"orders", f.of(fn("orders")), tt.orders},
-			{"bills", f.of(fn("bills")), tt.bills},
-			{"the whole target's touch", f.of(Subject{Target: ireland}), tt.orders},
+			{"orders", f.Of(fn("orders")), tt.orders},
+			{"bills", f.Of(fn("bills")), tt.bills},
+			{"the whole target's touch", f.Of(Subject{Target: ireland}), tt.orders},
 		} {
 			if !errors.Is(c.got, c.want) || (c.want == nil && c.got != nil) {
 				t.Errorf("%s: %s ended with %v, want %v", tt.why, c.what, c.got, c.want)

@@ -37,6 +37,16 @@ type Scope struct {
 	Leave []Contested
 }
 
+// ScopeOf is the scope of some touches, for a program that runs one pass for one
+// batch of events and has no worker. No touches give a scope over nothing.
+func ScopeOf(touches []Touch) Scope {
+	subjects := make([]Subject, len(touches))
+	for i, t := range touches {
+		subjects[i] = t.Subject
+	}
+	return newScope(subjects, nil)
+}
+
 // newScope sorts subjects and drops those within a wider one.
 func newScope(subjects []Subject, leave []Contested) Scope {
 	slices.SortFunc(subjects, Subject.Compare)

@@ -98,3 +98,17 @@ func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
+
+func TestScopeOfTouches(t *testing.T) {
+	virginia := desired.Target{Account: "111111111111", Region: "us-east-1"}
+	got := ScopeOf([]Touch{
+		{Subject: fn("orders"), Qualifier: "live"}, {Subject: Subject{virginia, "orders"}}, {Subject: fn("bills")},
+		{Subject: fn("orders"), Qualifier: "test"}, {Subject: Subject{Target: virginia}},
+	})
+	if diff := cmp.Diff(Scope{Subjects: []Subject{fn("bills"), fn("orders"), {Target: virginia}}}, got); diff != "" {
+		t.Errorf("scope (-want +got):\n%s", diff)
+	}
+	if fleet := ScopeOf(nil).Narrow(someFleet(t)); len(fleet.Targets) != 0 {
+		t.Errorf("no touches cover %d targets", len(fleet.Targets))
+	}
+}

@@ -80,6 +80,9 @@ func (w *Worker) Run(ctx context.Context) {
 	w.setState(func(s *State) { s.Started, s.Next = now, w.next(now) })
 	w.Wake(Wake{Cause: Start})
 	defer w.stop()
+	defer context.AfterFunc(ctx, func() { // probes are to see it while the last pass ends
+		w.setState(func(s *State) { s.Stopping = true })
+	})()
 	for ctx.Err() == nil {
 		w.consultTimetable()
 		if j, leave := w.take(); j != nil {
@@ -154,7 +157,7 @@ func (w *Worker) pass(ctx context.Context, j *job, leave []Contested) {
 	w.conclude(&report, j, completed)
 	w.log(&report, completed)
 	w.o.Recorder.Passed(report)
-	j.settle(completed, report.Result.failures().of)
+	j.settle(completed, report.Result.Failures().Of)
 }
 
 // conclude brings state and contests up to date.

@@ -154,6 +154,30 @@ func TestTheEndOfTheContextDrains(t *testing.T) {
 	})
 }
 
+func TestStoppingShowsWhileTheLastPassEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		w := New(Options{Timetable: mustEvery(t, time.Hour), Pass: func(context.Context, Scope) Result {
+			<-release // calls in flight
+			return inSync
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { w.Run(ctx); close(over) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if s := w.State(); !s.Running || !s.Stopping {
+			t.Errorf("running %v, stopping %v; want both", s.Running, s.Stopping)
+		}
+		close(release)
+		<-over
+		if w.State().Running {
+			t.Error("a pass is said to run after the end")
+		}
+	})
+}
+
 func TestDoneMayAskForTheState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

@@ -2,10 +2,11 @@ package queue
 
 import (
 	"bufio"
-	"context"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,36 +19,38 @@ import (
 // something is broken.
 const patience = 20 * time.Second
 
-// startMoto starts an SQS server that others wrote, and points the SDK at it.
+// moto is an SQS server that others wrote, one for all tests of the package.
+var moto struct {
+	once    sync.Once
+	stop    func()
+	address string
+	reason  string // why there is none
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if moto.stop != nil {
+		moto.stop()
+	}
+	os.Exit(code)
+}
+
+// startMoto makes sure that the server runs, and points the SDK at it.
 func startMoto(t *testing.T) *sqs.Client {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a server; run without -short")
 	}
-	program, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not on the PATH: pip install 'moto[server]'")
+	moto.once.Do(launch)
+	if moto.reason != "" {
+		t.Skip(moto.reason)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	server := exec.CommandContext(ctx, program, "-H", "127.0.0.1", "-p", "0")
-	stderr, err := server.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		stop()
-		t.Skipf("moto_server does not start: %v", err)
-	}
-	t.Cleanup(func() {
-		stop()
-		server.Wait() // killed: its error says no more
-	})
-	t.Setenv("AWS_ENDPOINT_URL", addressOf(t, stderr))
+	t.Setenv("AWS_ENDPOINT_URL", moto.address)
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "example")
 	t.Setenv("AWS_REGION", "eu-west-1")
-	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
 	cfg, err := config.LoadDefaultConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -55,12 +58,33 @@ func startMoto(t *testing.T) *sqs.Client {
 	return sqs.NewFromConfig(cfg)
 }
 
+func launch() {
+	program, err := exec.LookPath("moto_server")
+	if err != nil {
+		moto.reason = "moto_server is not on the PATH: pip install 'moto[server]'"
+		return
+	}
+	server := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
+	stderr, err := server.StderrPipe()
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		moto.reason = "moto_server does not start: " + err.Error()
+		return
+	}
+	moto.stop = func() {
+		server.Process.Kill()
+		server.Wait() // killed: its error says no more
+	}
+	moto.address, moto.reason = addressOf(stderr)
+}
+
 var running = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
 
-// addressOf reads where the server listens, and goes on reading so that it
-// never waits for us.
-func addressOf(t *testing.T, stderr io.Reader) string {
-	t.Helper()
+// addressOf reads where the server listens, or why it does not, and goes on
+// reading so that the server never waits for us.
+func addressOf(stderr io.Reader) (address, reason string) {
 	found := make(chan string, 1)
 	go func() {
 		defer close(found)
@@ -76,13 +100,12 @@ func addressOf(t *testing.T, stderr io.Reader) string {
 	select {
 	case address, ok := <-found:
 		if !ok {
-			t.Skip("moto_server ended before it listened: see pip install 'moto[server]'")
+			return "", "moto_server ended before it listened: pip install 'moto[server]'"
 		}
-		return address
+		return address, ""
 	case <-time.After(patience):
-		t.Skip("moto_server did not say where it listens")
+		return "", "moto_server did not say where it listens"
 	}
-	return ""
 }
 
 // makeQueue makes a queue with a dead-letter queue behind it, and returns both.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -142,8 +143,8 @@ func TestAWaitingMessageStaysInvisible(t *testing.T) {
 	d := open(t, queue, time.Second)
 	wake := get(t, d.wakes, "a wake")
 
-	// Another reader waits three times as long as the message would stay invisible.
-	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 3})
+	// Another reader waits twice as long as the message would stay invisible.
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +213,7 @@ func TestOpenWantsAQueueURL(t *testing.T) {
 		{"no queue", "https://sqs.eu-west-1.amazonaws.com/", "", "not the URL of a queue"},
 	} {
 		t.Setenv("AWS_REGION", tt.region)
-		t.Setenv("AWS_CONFIG_FILE", "/dev/null")
+		t.Setenv("AWS_CONFIG_FILE", os.DevNull)
 		_, err := Open(t.Context(), Options{URL: tt.url, Wake: wake})
 		if (tt.err == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), tt.err)) {
 			t.Errorf("%s: error %v, want %q", tt.why, err, tt.err)

@@ -121,8 +121,10 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 	c := &j.results[0].Change
 	if !j.intended {
 		if err := j.journal.Intend(ctx, j.key(c), c); err != nil {
-			err = &journalError{err}
-			j.fail(err)
+			if ctx.Err() == nil { // else the work ended, and nothing is wrong with the journal
+				err = &journalError{err}
+				j.fail(err)
+			}
 			return ratelimit.Mark(err, ratelimit.Cancelled, 0)
 		}
 		j.intended = true

@@ -180,6 +180,7 @@ func TestAnInterruptedWriteThatMayHaveBeenDoneIsNotCalledUnattempted(t *testing.
 func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
+		f.latency = 10e6
 		var entries []desired.Entry
 		for i := range 100 {
 			n := fmt.Sprintf("f%03d", i)
@@ -199,6 +200,7 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter, Held: held}}, NoJournal{}, func(e Event) {
 			if e.Done == 10 {
 				lose(lost)
+				synctest.Wait() // until all have heard: the word spreads in a goroutine of its own
 			}
 		})
 		if got := out.Totals(); got.Created < 10 || got.Created > 30 || got.Created+got.NotAttempted != 100 {

@@ -1,0 +1,63 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// slowJournal takes a second for each intent, and gives up with its context.
+type slowJournal struct{ NoJournal }
+
+func (slowJournal) Intend(ctx context.Context, _ desired.Key, _ *Change) error {
+	select {
+	case <-time.After(time.Second):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// The end of one target's work ends the intents that it waits for. That is no
+// failure of the journal, and no other target may stop for it.
+func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := desired.Target{Account: "222222222222", Region: home.Region}
+		f, g := newFake("a"), newFake("b")
+		fleet := wants(entry("a", desired.Latest, retries(0)))
+		second := fleet.Targets[0]
+		second.Target = other
+		second.Entries = []desired.Entry{entry("b", desired.Latest, retries(0))}
+		fleet.Targets = append(fleet.Targets, second)
+
+		limiter := fastLimiter()
+		defer limiter.Close()
+		live := Survey(t.Context(), fleet, map[desired.Target]ReadLane{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil)
+		fleet.Guard.MaxChanges = desired.Limit{Number: 2}
+		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, live))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := errors.New("the lease was lost")
+		held, lose := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second/2, func() { lose(lost) })
+		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{
+			home:  {Writer: f, Limiter: limiter, Held: held},
+			other: {Writer: g, Limiter: limiter},
+		}, slowJournal{}, nil)
+
+		if stopped := out.Targets[0].Stopped; !errors.Is(stopped, lost) || errors.Is(stopped, ErrJournal) {
+			t.Errorf("the target without a lease was stopped by %v", stopped)
+		}
+		if r := out.Targets[0].Results[0]; r.Status != NotAttempted || f.count("put") != 0 {
+			t.Errorf("its write is %v, and %d were sent", r.Status, f.count("put"))
+		}
+		if r := out.Targets[1].Results[0]; r.Status != Applied {
+			t.Errorf("the write of the other target is %v, stopped by %v", r.Status, out.Targets[1].Stopped)
+		}
+	})
+}

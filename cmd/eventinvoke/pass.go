@@ -232,7 +232,7 @@ func (p *pass) report() error {
 	if err != nil {
 		return err
 	}
-	return p.sink.commit()
+	return errors.Join(p.sink.commit(), p.writeMetrics())
 }
 
 func (p *pass) endProgress() {

@@ -20,8 +20,9 @@ type readOptions struct {
 	paceOptions
 	outputOptions
 	shardOptions
-	simulate string
-	world    pretendAWS // what to simulate, when it is not made from a file
+	metricsFile string
+	simulate    string
+	world       pretendAWS // what to simulate, when it is not made from a file
 }
 
 func (o *readOptions) bind(cmd *cobra.Command) {
@@ -29,6 +30,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.paceOptions.bind(cmd)
 	o.outputOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
+	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE` for the node exporter's text file collector")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
 	"github.com/eventinvoke/eventinvoke/internal/worker/watch"
 )
@@ -25,6 +26,8 @@ type serveOptions struct {
 	apply  bool
 	queue  string
 	settle time.Duration
+	listen string
+	token  string
 }
 
 func (o *serveOptions) bind(cmd *cobra.Command) {
@@ -33,6 +36,8 @@ func (o *serveOptions) bind(cmd *cobra.Command) {
 	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
 	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")
 	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue whose events say where to look")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the status page, /healthz, /readyz, /metrics and POST /reconcile; empty for none")
+	flags.StringVar(&o.token, "token", "", "bearer `TOKEN` that allows POST /reconcile from other machines; set it by its variable, so that it is in no process list")
 	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "wait this `DURATION` after an event before looking")
 }
 
@@ -83,7 +88,8 @@ SIGHUP, and when a queue delivers an event about a function. An event only says
 where to look; what AWS holds decides. One pass runs at a time.
 
 A fleet file that does not load does not stop the worker: it goes on with the
-last good one, and says so in its log.
+last good one, and says so in its log, in /readyz and in its metrics. /readyz turns
+red when the last complete pass is older than two periods.
 
 SIGTERM ends it: no new work is taken, calls in flight finish.`,
 		Example: `  eventinvoke serve fleet.yaml --every 15m
@@ -110,13 +116,13 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 		return err
 	}
 	defer s.close()
-	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle})
+	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle, Recorder: s.calls.metrics})
 
 	sources := &sourceGroup{}
 	defer sources.Wait()
 	// The sources end before the worker does: it answers every wake when it
 	// stops, and nobody may wake it after that.
-	if err := a.startSources(ctx, sources, w, args, o); err != nil {
+	if err := a.startSources(ctx, sources, w, args, o, s.calls.metrics); err != nil {
 		return err
 	}
 	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)
@@ -133,7 +139,10 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 type sourceGroup struct{ sync.WaitGroup }
 
 // startSources begins everything that wakes the worker beside its timetable.
-func (a *app) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker, args []string, o *serveOptions) error {
+func (a *app) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker, args []string, o *serveOptions, m *metrics.Metrics) error {
+	if err := a.startPages(ctx, group, w, o, m); err != nil {
+		return err
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	group.Go(func() {
@@ -155,7 +164,7 @@ func (a *app) startSources(ctx context.Context, group *sourceGroup, w *worker.Wo
 		group.Go(func() { files.Run(ctx) })
 	}
 	if o.queue != "" {
-		q, err := queue.Open(ctx, queue.Options{URL: o.queue, Version: version, Wake: w.Wake, Log: a.log})
+		q, err := queue.Open(ctx, queue.Options{URL: o.queue, Version: version, Wake: w.Wake, Log: a.log, Recorder: m})
 		if err != nil {
 			return fmt.Errorf("--queue-url: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -25,6 +26,7 @@ type server struct {
 	site      *site
 	inventory desired.Inventory
 	lastRun   string // the id of the pass before
+	calls     callCounter
 }
 
 // newServer loads the fleet. A worker that starts with files that do not load
@@ -36,6 +38,7 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 		return nil, err
 	}
 	s.registry = newRegistry(func() []desired.TargetFleet { return declaredTargets(s.doc) }, &o.paceOptions)
+	s.calls.metrics = metrics.New(version, s.registry.Snapshots)
 	return s, nil
 }
 
@@ -59,6 +62,9 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 		result.Plan = &p.plan
 	}
 	result.Outcome = p.outcome
+	if s.site != nil {
+		s.calls.add(s.site, labelsOf(p.fleet.Targets))
+	}
 	s.logPass(p, scope, &result)
 	return result
 }

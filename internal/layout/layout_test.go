@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/iampolicy", "internal/history", "internal/planfile", "internal/shard", "internal/events", "internal/worker", "internal/worker/queue", "internal/worker/watch", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/iampolicy", "internal/history", "internal/planfile", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
 	"examples":        {},
 }
 

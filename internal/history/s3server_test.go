@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,9 +82,11 @@ func startS3() {
 		_ = cmd.Wait()
 	}
 	found := make(chan string, 1)
+	var said strings.Builder
 	go func() {
 		lines := bufio.NewScanner(log)
 		for lines.Scan() {
+			said.WriteString("\n" + lines.Text())
 			if m := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`).FindString(lines.Text()); m != "" {
 				found <- m
 				break
@@ -93,10 +96,11 @@ func startS3() {
 		_, _ = io.Copy(io.Discard, log)
 	}()
 	select {
-	case s3Server.endpoint = <-found:
+	case endpoint, ok := <-found:
+		if s3Server.endpoint = endpoint; !ok {
+			s3Server.problem = s3Program + " does not say on which port it listens, but:" + said.String()
+		}
 	case <-time.After(time.Minute):
-	}
-	if s3Server.endpoint == "" {
-		s3Server.problem = s3Program + " does not say on which port it listens"
+		s3Server.problem = s3Program + " has not said for a minute on which port it listens"
 	}
 }

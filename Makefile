@@ -33,6 +33,10 @@ bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 fuzz: ## fuzz the fleet-file loader for a minute
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime 60s ./desired
 
+.PHONY: soak
+soak: ## the fault suite for an hour or so, with the race detector
+	go test ./internal/faulttest -race -count=1 -timeout 4h -rapid.checks=10000 -rapid.steps=20
+
 .PHONY: golden
 golden: ## rewrite the golden files; read the diff before you commit it
 	go test ./desired ./internal/report ./cmd/eventinvoke -update

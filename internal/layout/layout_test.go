@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/export":    {"desired", "reconcile"},
 	"internal/iampolicy": {"desired"},
 	"internal/layout":    {},
+	"internal/faulttest": {}, // holds tests only
 	"internal/pacetest":  {}, // tests only
 	"internal/shard":     {"desired"},
 	"internal/events":    {"desired"},

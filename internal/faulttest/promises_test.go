@@ -1,0 +1,355 @@
+package faulttest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// checkIntent holds a write against the journal before it leaves: what is not
+// there with its before-image must not be sent, and what is sent must be what
+// is there.
+func (w *wire) checkIntent(a *attempt) {
+	e := w.journal.open(a.key())
+	if e == nil {
+		w.wrongs = append(w.wrongs, fmt.Sprintf("a write without an intent in the journal: %v", a))
+		return
+	}
+	ops := map[reconcile.Action]string{
+		reconcile.Create: "Put", reconcile.Restore: "Put", reconcile.Modify: "Update", reconcile.Delete: "Delete",
+	}
+	if want := ops[e.change.Action] + "FunctionEventInvokeConfig"; a.op != want {
+		w.wrongs = append(w.wrongs, fmt.Sprintf("the journal says %s: %v", e.change.Action, a))
+	}
+	if got, want := decode(a.body), asSent(e.change.Request()); !cmp.Equal(got, want) {
+		w.wrongs = append(w.wrongs, fmt.Sprintf("the journal says %v: %v", want, a))
+	}
+}
+
+// decode is the body of a write as fields and values.
+func decode(body string) map[string]any {
+	var sent struct {
+		MaximumRetryAttempts, MaximumEventAgeInSeconds *float64
+		DestinationConfig                              struct{ OnSuccess, OnFailure *struct{ Destination string } }
+	}
+	fields := map[string]any{}
+	if body == "" {
+		return fields
+	}
+	if err := json.Unmarshal([]byte(body), &sent); err != nil {
+		return map[string]any{"not JSON": err.Error()}
+	}
+	if v := sent.MaximumRetryAttempts; v != nil {
+		fields["retries"] = int(*v)
+	}
+	if v := sent.MaximumEventAgeInSeconds; v != nil {
+		fields["age"] = int(*v)
+	}
+	if v := sent.DestinationConfig.OnSuccess; v != nil {
+		fields["success"] = v.Destination
+	}
+	if v := sent.DestinationConfig.OnFailure; v != nil {
+		fields["failure"] = v.Destination
+	}
+	return fields
+}
+
+// asSent is a request in the same form.
+func asSent(c desired.Config) map[string]any {
+	fields := map[string]any{}
+	if v, ok := c.MaximumRetryAttempts.Get(); ok {
+		fields["retries"] = v
+	}
+	if v, ok := c.MaximumEventAgeInSeconds.Get(); ok {
+		fields["age"] = v
+	}
+	if v, ok := c.OnSuccess.Get(); ok {
+		fields["success"] = v
+	}
+	if v, ok := c.OnFailure.Get(); ok {
+		fields["failure"] = v
+	}
+	return fields
+}
+
+// asHeld is a record in the same form; a field that is not set is nil.
+func asHeld(i *image) map[string]any {
+	all := map[string]any{"retries": nil, "age": nil, "success": "", "failure": ""}
+	if i == nil {
+		return all
+	}
+	maps.Copy(all, asSent(desired.Config{
+		MaximumRetryAttempts: i.MaximumRetryAttempts, MaximumEventAgeInSeconds: i.MaximumEventAgeInSeconds,
+		OnSuccess: desired.Some(i.OnSuccess), OnFailure: desired.Some(i.OnFailure),
+	}))
+	return all
+}
+
+// hold ends the test when a promise was broken in a run, with all that the wire saw.
+func (r *run) hold() {
+	r.t.Helper()
+	wrongs := slices.Concat(r.wire.wrongs, r.journal.wrongs, r.wrongWrites(), r.wrongResults(), r.wrongRecords(), r.wrongCounts())
+	if len(wrongs) == 0 {
+		return
+	}
+	var b strings.Builder
+	for _, wrong := range wrongs {
+		fmt.Fprintf(&b, "WRONG: %s\n", wrong)
+	}
+	r.t.Fatalf("%s", b.String())
+}
+
+// story is all that happened in a run, line by line.
+func (r *run) story() string {
+	var b strings.Builder
+	for _, d := range r.storm.deeds {
+		fmt.Fprintf(&b, "\ndeed  %v", d)
+	}
+	for _, a := range r.wire.sent {
+		fmt.Fprintf(&b, "\nsent  %v", a)
+	}
+	r.results(func(k desired.Key, res *reconcile.Result) {
+		fmt.Fprintf(&b, "\nsaid  %v %s %s: %v", k, res.Action, res.Status, res.Err)
+	})
+	return b.String()
+}
+
+// wrongWrites holds every write that AWS did against what the run had any
+// business with, whatever the neighbour did meanwhile.
+func (r *run) wrongWrites() (wrongs []string) {
+	for _, a := range r.wire.sent {
+		if !a.writes() {
+			continue
+		}
+		if r.mayWrite == nil || !r.mayWrite(a.key()) {
+			wrongs = append(wrongs, fmt.Sprintf("a write to a key that is none of ours: %v", a))
+			continue
+		}
+		if !a.applied || a.op == "DeleteFunctionEventInvokeConfig" {
+			continue
+		}
+		// A Put replaces a record that appeared after the survey: AWS has no
+		// precondition that could prevent it. An Update leaves it be.
+		if a.op == "PutFunctionEventInvokeConfig" && a.before != nil && !quietOrOurs(r, a) {
+			continue
+		}
+		managed, before := decode(a.body), asHeld(a.before)
+		for field, value := range asHeld(a.after) {
+			if _, ours := managed[field]; !ours && !cmp.Equal(value, before[field]) && !r.restores(a.key()) {
+				wrongs = append(wrongs, fmt.Sprintf("%s is not managed, and went from %v to %v: %v", field, before[field], value, a))
+			}
+		}
+	}
+	return wrongs
+}
+
+// quietOrOurs reports whether nobody but this run wrote the key of an attempt.
+func quietOrOurs(r *run, a *attempt) bool { return quiet(r.from, r.to, a.key()) }
+
+// restores reports whether the run puts a whole record back, which is to touch
+// every field.
+func (r *run) restores(k desired.Key) bool {
+	e := r.journal.byKey[k]
+	return e != nil && e.change.Action == reconcile.Restore
+}
+
+// results visits every result of the run.
+func (r *run) results(visit func(desired.Key, *reconcile.Result)) {
+	if r.outcome == nil {
+		return
+	}
+	for i := range r.outcome.Targets {
+		t := &r.outcome.Targets[i]
+		for j := range t.Results {
+			visit(desired.Key{Target: t.Target, Name: t.Results[j].Name}, &t.Results[j])
+		}
+	}
+}
+
+// wrongResults holds what is reported of each change against its requests.
+func (r *run) wrongResults() (wrongs []string) {
+	wrong := func(k desired.Key, res *reconcile.Result, format string, args ...any) {
+		wrongs = append(wrongs, fmt.Sprintf("%v is reported %s (%v), and %s", k, res.Status, res.Err, fmt.Sprintf(format, args...)))
+	}
+	attempts := map[desired.Key][]*attempt{}
+	for _, a := range r.wire.sent {
+		if a.writes() {
+			attempts[a.key()] = append(attempts[a.key()], a)
+		}
+	}
+	seen := map[desired.Key]bool{}
+	r.results(func(k desired.Key, res *reconcile.Result) {
+		if seen[k] {
+			wrong(k, res, "it is reported twice")
+		}
+		seen[k] = true
+		all := attempts[k]
+		ends, applied := map[end]int{}, false
+		for _, a := range all {
+			ends[a.end]++
+			applied = applied || a.applied
+		}
+		last := &attempt{}
+		if len(all) > 0 {
+			last = all[len(all)-1]
+		}
+		switch res.Status {
+		case reconcile.Applied:
+			gone := res.Action == reconcile.Delete && last.status == 404 && last.end == endRefused
+			if !gone && (last.end != endOK || !last.applied) {
+				wrong(k, res, "its last request ended otherwise")
+			}
+		case reconcile.Mismatched:
+			if quiet(r.from, r.to, k) {
+				wrong(k, res, "nobody else wrote")
+			}
+		case reconcile.NotAttempted:
+			if applied || ends[endFault] > 0 {
+				wrong(k, res, "it was sent, and done or perhaps done")
+			}
+		case reconcile.Failed:
+			if res.Err == nil {
+				wrong(k, res, "nobody says why")
+			}
+		}
+		if res.Status == reconcile.Outdated && len(all) > 0 {
+			wrong(k, res, "it was sent")
+		}
+		effort := res.Effort
+		if effort.Attempts != len(all) || effort.Throttled != ends[endThrottled] || effort.Conflicts != ends[endConflict] || effort.Faults != ends[endFault] {
+			wrong(k, res, "its effort is %+v, while %d requests ended in %v", effort, len(all), ends)
+		}
+		if e := r.journal.byKey[k]; e != nil && (e.result == nil || e.result.Status != res.Status) {
+			wrong(k, res, "the journal has %v", e.result)
+		}
+	})
+	for k := range attempts {
+		if !seen[k] {
+			wrongs = append(wrongs, fmt.Sprintf("%v was written and is not reported", k))
+		}
+	}
+	return wrongs
+}
+
+// wrongRecords holds every record that the neighbour left alone against what is
+// reported of it.
+func (r *run) wrongRecords() (wrongs []string) {
+	results := map[desired.Key]*reconcile.Result{}
+	r.results(func(k desired.Key, res *reconcile.Result) { results[k] = res })
+	for k := range everyKey {
+		before, after, res := r.from.images[k], r.to.images[k], results[k]
+		if !quiet(r.from, r.to, k) {
+			continue
+		}
+		untouched := cmp.Equal(before, after, cmp.AllowUnexported(image{}, desired.Opt[int]{}))
+		wrong := func(what string) {
+			wrongs = append(wrongs, fmt.Sprintf("%v: %s; it was %v and is %v", k, what, before, after))
+		}
+		switch {
+		case res == nil || res.Status == reconcile.NotAttempted || res.Status == reconcile.Outdated:
+			if !untouched {
+				wrong("not reported as written")
+			}
+			continue
+		case !same(res.Before, before.settings()):
+			wrong("the plan saw " + spell(res.Before))
+		}
+		planned := res.Change.After()
+		switch res.Status {
+		case reconcile.Applied:
+			if !same(planned, after.settings()) || !same(res.After, after.settings()) {
+				wrong("reported as " + spell(res.After) + ", planned as " + spell(planned))
+			}
+		case reconcile.Failed:
+			if !untouched && !same(planned, after.settings()) {
+				wrong("failed, and neither as before nor as planned, " + spell(planned))
+			}
+		}
+	}
+	return wrongs
+}
+
+// wrongCounts holds the statistics of the run against the wire, and the wire
+// against the pretend AWS.
+func (r *run) wrongCounts() (wrongs []string) {
+	type row struct {
+		target desired.Target
+		op     string
+	}
+	sent, reached, applied := map[row]map[end]int64{}, map[string]int{}, 0
+	for _, a := range r.wire.sent {
+		at := row{a.target, a.op}
+		if sent[at] == nil {
+			sent[at] = map[end]int64{}
+		}
+		e := a.end
+		if e == endExpired {
+			// The keys of the base never change; those of a role can be renewed.
+			e = endRefused
+			if a.target == other {
+				e = endExpired
+			}
+		}
+		sent[at][e]++
+		sent[at]["all"]++
+		if a.reached {
+			reached[a.op]++
+		}
+		if a.applied {
+			applied++
+		}
+	}
+	told := map[row]map[end]int64{}
+	for target, o := range r.lanes {
+		if o.Lane == nil {
+			continue
+		}
+		for _, s := range o.Lane.Stats() {
+			counted := map[end]int64{}
+			for e, n := range map[end]int64{
+				endOK: s.OK, endThrottled: s.Throttled, endConflict: s.Conflicts, endFault: s.Faults,
+				endExpired: s.Skewed, endRefused: s.Refused, "all": s.Calls,
+			} {
+				if n > 0 {
+					counted[e] = n
+				}
+			}
+			told[row{target, s.Op}] = counted
+		}
+	}
+	if !cmp.Equal(sent, told) {
+		wrongs = append(wrongs, fmt.Sprintf("the statistics are %v, and the wire carried %v", told, sent))
+	}
+	now := r.planet.world.Counts()
+	for op, n := range now.ByOperation {
+		if op != "GetCallerIdentity" && op != "AssumeRole" && n-r.counts.ByOperation[op] != reached[op] {
+			wrongs = append(wrongs, fmt.Sprintf("AWS saw %d calls of %s, and the wire delivered %d", n-r.counts.ByOperation[op], op, reached[op]))
+		}
+	}
+	if n := now.Applied - r.counts.Applied; n != applied {
+		wrongs = append(wrongs, fmt.Sprintf("AWS did %d writes, and the wire saw %d", n, applied))
+	}
+	return append(wrongs, r.wrongTotals()...)
+}
+
+// wrongTotals holds the sums of the outcome against its rows and the plan.
+func (r *run) wrongTotals() (wrongs []string) {
+	if r.outcome == nil {
+		return nil
+	}
+	totals, plan := r.outcome.Totals(), r.plan.Counts()
+	if sum := totals.Applied() + totals.Failed + totals.NotAttempted; sum != plan.Changes() || totals.Stale != plan.Stale {
+		wrongs = append(wrongs, fmt.Sprintf("the plan has %d changes and %d stale, the outcome says %+v", plan.Changes(), plan.Stale, totals))
+	}
+	if (r.outcome.Err() != nil) != (totals.Failed > 0) {
+		wrongs = append(wrongs, fmt.Sprintf("%d failed, and the error is %v", totals.Failed, r.outcome.Err()))
+	}
+	return wrongs
+}

@@ -50,7 +50,7 @@ func TestRow03To05BesideASteadyNeighbour(t *testing.T) {
 
 // The shapes in which a neighbour is harder to see or dearer to disturb. A
 // short run scatters widely; ratelimit's own tests hold these and other shapes to
-// closer bounds, over longer runs and with twelve seeds.
+// closer bounds, over longer runs and with more seeds.
 func TestShapesBesideANeighbour(t *testing.T) {
 	for _, tt := range []struct {
 		why             string

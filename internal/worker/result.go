@@ -110,17 +110,17 @@ func notAttempted(t desired.Target, r *reconcile.Result) error {
 	return fmt.Errorf("%s/%s: %w", t, r.Name, errUnread)
 }
 
-// SubjectErr is why a subject of the pass was not dealt with, or nil.
-func (r *Result) SubjectErr(s Subject) error { return r.failures().of(s) }
+// SubjectErr is why one subject was not dealt with, or nil. Failures is the way
+// to ask for many.
+func (r *Result) SubjectErr(s Subject) error { return r.Failures().Of(s) }
 
-// Failures tells, for each subject of a pass, why it was not dealt with. A
-// subject without an entry was.
+// Failures tells, for each subject of a pass, why it was not dealt with.
 type Failures struct {
 	whole error
 	by    map[Subject]error
 }
 
-// Failures sorts the failures of a pass by subject.
+// Failures sorts what went wrong in a pass by subject.
 func (r *Result) Failures() Failures {
 	f := Failures{by: map[Subject]error{}}
 	if r.Err != nil || r.Plan == nil {

@@ -46,7 +46,12 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 	if saved != nil {
 		return a.applySaved(ctx, saved, o)
 	}
-	p, err := a.beginWriting(ctx, "apply", o, fromFiles(args, readersAndWriters))
+	p, err := a.beginWriting(ctx, "apply", o, func(p *pass) error {
+		if err := p.prepare(args, readersAndWriters); err != nil {
+			return err
+		}
+		return p.keep(o)
+	})
 	if err != nil {
 		return err
 	}
@@ -56,16 +61,14 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 }
 
 // beginWriting is begin for a run that is remembered and holds its targets.
+// Prepare ends in keep: AWS is read under the leases.
 func (a *app) beginWriting(ctx context.Context, verb string, o *writeOptions, prepare func(*pass) error) (*pass, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	return a.begin(ctx, verb, &o.readOptions, func(p *pass) error {
 		p.id = cmp.Or(o.runID, p.id)
-		if err := prepare(p); err != nil {
-			return err
-		}
-		return p.keep(o)
+		return prepare(p)
 	})
 }
 
@@ -110,10 +113,8 @@ func (p *pass) carryOut(yes bool) error {
 		}
 	}
 	outcome := p.apply(approved)
-	if err := p.finish(); err != nil {
-		return err
-	}
-	return verdictError(applyVerdict(p.ctx, &p.plan, outcome, missing))
+	problem := p.finish()
+	return endVerdict(applyVerdict(p.ctx, &p.plan, outcome, missing), problem)
 }
 
 // confirm asks for the word yes. Anything else, the end of input and an

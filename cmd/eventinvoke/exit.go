@@ -28,6 +28,16 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
+// lateError is an error after the writes: what was written is written, so the
+// code cannot be that of an error before anything was changed.
+type lateError struct {
+	code exitCode
+	err  error
+}
+
+func (e *lateError) Error() string { return e.err.Error() }
+func (e *lateError) Unwrap() error { return e.err }
+
 // interrupt is the cancellation cause of a run that was told to stop.
 type interrupt struct{ os.Signal }
 
@@ -51,9 +61,12 @@ func codeOf(err error) (code int, show bool) {
 	var c exitCode
 	var i interrupt
 	var held *history.HeldError
+	var late *lateError
 	switch {
 	case err == nil:
 		return exitOK, false
+	case errors.As(err, &late):
+		return int(late.code), true
 	case errors.As(err, &c):
 		return int(c), false
 	case errors.As(err, &i):

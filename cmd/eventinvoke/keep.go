@@ -76,10 +76,10 @@ type keeper struct {
 	leases  map[desired.Target]*history.Lease
 }
 
-// keep begins the record of the run and takes the lease of every target that is
-// open, or of none. With that a history that cannot be written ends the run
-// before its first call to Lambda.
-func (p *pass) keep(o *writeOptions) error {
+// keep begins the record of the run and takes the leases of every target that
+// is open, and of others, or of none. With that a history that cannot be
+// written ends the run before its first write.
+func (p *pass) keep(o *writeOptions, others ...desired.Target) error {
 	k := &keeper{place: o.place(), leases: map[desired.Target]*history.Lease{}}
 	p.kept = k
 	var err error
@@ -90,24 +90,16 @@ func (p *pass) keep(o *writeOptions) error {
 	if err != nil {
 		host = "unknown"
 	}
-	k.first = p.record(host)
+	targets := append(p.writable(), others...)
+	k.first = p.record(host, targets)
 	if k.run, err = k.history.Begin(p.ctx, &k.first); err != nil {
 		return err
 	}
-	owner := history.Owner{Run: p.id, Host: host, PID: os.Getpid(), Version: version}
-	until := time.Now().Add(o.leaseWait)
-	for _, t := range p.writable() {
-		lease, err := k.history.Acquire(p.ctx, t, owner, history.LeaseOptions{Wait: max(0, time.Until(until))})
-		if err != nil {
-			return err
-		}
-		k.leases[t] = lease
-	}
-	return nil
+	return k.hold(p, targets, o.leaseWait)
 }
 
 // record is what there is to remember of the run when it begins.
-func (p *pass) record(host string) history.Record {
+func (p *pass) record(host string, targets []desired.Target) history.Record {
 	r := history.Record{
 		Run: p.id, Shard: p.o.recorded(), ToolVersion: version, Verb: p.verb, Host: host, PID: os.Getpid(),
 		State: history.Running, Started: p.started,
@@ -116,7 +108,7 @@ func (p *pass) record(host string) history.Record {
 	for _, f := range p.doc.Files() {
 		r.Files = append(r.Files, history.File(f))
 	}
-	for _, t := range p.writable() {
+	for _, t := range targets {
 		r.Callers = append(r.Callers, history.Caller{Account: t.Account, Region: t.Region, ARN: p.site.lanes[t].CallerARN})
 	}
 	return r
@@ -129,9 +121,9 @@ func (k *keeper) finish(ctx context.Context, p *pass) error {
 		return nil
 	}
 	final := k.first
-	final.State, final.Finished = history.Finished, time.Now()
+	final.Finished = time.Now()
+	final.State, final.Stopped = p.ended()
 	if p.surveyed.IsZero() {
-		final.State = history.Failed
 		final.Failure = history.NewFailure(p.err)
 	} else {
 		final.SetPlan(&p.plan)
@@ -142,9 +134,6 @@ func (k *keeper) finish(ctx context.Context, p *pass) error {
 	if p.outcome != nil {
 		final.SetOutcome(p.outcome)
 	}
-	if final.Stopped = p.stopped(); final.Stopped != "" {
-		final.State = history.Interrupted
-	}
 	err := k.run.Finish(context.WithoutCancel(ctx), &final)
 	k.run = nil
 	if err != nil {
@@ -153,17 +142,42 @@ func (k *keeper) finish(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// release gives the leases back.
-func (k *keeper) release(ctx context.Context) error {
-	var problems []error
-	for _, lease := range k.leases {
+// ended says how the run ended, and why it did not come to its end. Only texts
+// of our own go into a record: those of others may hold anything.
+func (p *pass) ended() (history.State, string) {
+	var held *history.HeldError
+	switch stopped := p.stopped(); {
+	case stopped != "":
+		return history.Interrupted, stopped
+	case errors.As(p.err, &held):
+		return history.Failed, held.Error()
+	case p.surveyed.IsZero():
+		return history.Failed, ""
+	case p.refused != nil:
+		return history.Failed, p.refused.Error()
+	case p.outcome == nil && p.plan.Counts().Changes() > 0:
+		return history.Failed, "it was asked whether to write, and the answer was not yes"
+	case p.outcome != nil:
+		return p.outcomeEnded()
+	}
+	return history.Finished, ""
+}
+
+// outcomeEnded is ended for a run that wrote: the first target that stopped by
+// itself gives the reason.
+func (p *pass) outcomeEnded() (history.State, string) {
+	for _, t := range p.outcome.Targets {
 		var lost *history.LostError
-		if err := lease.Release(context.WithoutCancel(ctx)); err != nil && !errors.As(err, &lost) {
-			problems = append(problems, err)
+		switch {
+		case errors.Is(t.Stopped, reconcile.ErrErrorBudget):
+			return history.Interrupted, fmt.Sprintf("%s: %v", t.Target, t.Stopped)
+		case errors.Is(t.Stopped, reconcile.ErrJournal):
+			return history.Interrupted, reconcile.ErrJournal.Error()
+		case errors.As(t.Stopped, &lost):
+			return history.Interrupted, fmt.Sprintf("the lease on %s was lost", lost.Subject)
 		}
 	}
-	k.leases = nil
-	return errors.Join(problems...)
+	return history.Finished, ""
 }
 
 // journal is where the writes of the run are noted before they are sent.
@@ -176,21 +190,20 @@ func (k *keeper) journal() reconcile.Journal {
 
 // undo is the command that rolls the run back, or "" where nothing is remembered.
 func (k *keeper) undo(run string) string {
-	switch k.place {
-	case noHistory:
+	if k.place == noHistory {
 		return ""
-	case "":
-		return "eventinvoke rollback " + run
 	}
-	return "eventinvoke rollback " + run + " --history " + k.place
+	return "eventinvoke rollback " + run + k.flag()
 }
 
-// held ends when the lease of a target is lost.
-func (k *keeper) held(t desired.Target) context.Context {
-	if k == nil || k.leases[t] == nil {
-		return nil
+// flag is --history as it was given, for a command to be copied.
+func (k *keeper) flag() string { return historyFlag(k.place) }
+
+func historyFlag(place string) string {
+	if place == "" {
+		return ""
 	}
-	return k.leases[t].Context()
+	return " --history " + shellWord(place)
 }
 
 // writable lists the targets of the fleet that were opened, in order.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -111,13 +112,13 @@ func (p *pass) watch() {
 // that a report in a file is never the one of yesterday. People are told on
 // standard error.
 func (p *pass) failed(err error) error {
-	if errors.Is(context.Cause(p.ctx), errTimeUp) {
+	if errors.Is(context.Cause(p.ctx), errTimeUp) && !errors.As(err, new(*history.HeldError)) {
 		err = fmt.Errorf("%w before anything was compared; give it more time", errTimeUp)
 	}
+	p.err = err
 	if p.o.format == "text" {
 		return err
 	}
-	p.err = err
 	if p.o.format == "ndjson" {
 		p.stream = report.NewStream(p.sink, p.run())
 	}

@@ -44,16 +44,11 @@ func (a *app) rollback(ctx context.Context, run string, paths []string, o *write
 	if err := a.mayWrite(o.yes); err != nil {
 		return err
 	}
-	back, err := readWayBack(ctx, run, o.place())
-	if err != nil {
-		return err
+	if len(o.targets)+len(o.functions) > 0 {
+		return errors.New("a rollback restores all that its run changed; leave out --target and --function")
 	}
-	if len(paths) == 0 {
-		if paths, err = back.paths(); err != nil {
-			return err
-		}
-	}
-	p, err := a.beginWriting(ctx, "rollback", o, func(p *pass) error { return p.prepareRollback(back, paths) })
+	back := &wayBack{place: o.place()}
+	p, err := a.beginWriting(ctx, "rollback", o, func(p *pass) error { return p.prepareRollback(back, run, paths, o) })
 	if err != nil {
 		return err
 	}
@@ -65,43 +60,62 @@ func (a *app) rollback(ctx context.Context, run string, paths []string, o *write
 
 // wayBack is what it takes to undo a run.
 type wayBack struct {
+	place    string
+	history  *history.History
 	run      history.Whole
 	undos    map[desired.Target][]reconcile.Undo
 	declared map[desired.Target]int
 	created  int // records that the run may have created
 }
 
-func readWayBack(ctx context.Context, run, place string) (*wayBack, error) {
-	h, err := history.Open(ctx, place)
-	if err != nil {
-		return nil, err
+// find looks up the run that a person named.
+func (b *wayBack) find(ctx context.Context, run string) (err error) {
+	if b.history, err = history.Open(ctx, b.place); err != nil {
+		return err
 	}
-	back := &wayBack{undos: map[desired.Target][]reconcile.Undo{}, declared: map[desired.Target]int{}}
-	if back.run, err = h.Load(ctx, run); err != nil {
-		return nil, err
+	if b.run, err = b.history.Load(ctx, run); err != nil {
+		return err
 	}
-	undos, err := h.Undo(ctx, back.run.Run)
+	b.declared = map[desired.Target]int{}
+	for _, part := range b.run.Latest() {
+		for _, t := range part.Targets {
+			b.declared[t.Key()] = t.Plan.Declared
+		}
+	}
+	return nil
+}
+
+// read takes from the journals what the run has done so far.
+func (b *wayBack) read(ctx context.Context) error {
+	undos, err := b.history.Undo(ctx, b.run.Run)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(undos) == 0 {
-		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back", back.run.Run)
+		return fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", b.run.Run, historyFlag(b.place))
 	}
+	b.undos, b.created = map[desired.Target][]reconcile.Undo{}, 0
 	for _, u := range undos {
-		back.undos[u.Key.Target] = append(back.undos[u.Key.Target], reconcile.Undo{
+		b.undos[u.Key.Target] = append(b.undos[u.Key.Target], reconcile.Undo{
 			Name: u.Key.Name, Before: u.Before, After: u.After,
 			Unsure: u.Status == history.Unknown, Instead: u.Instead,
 		})
 		if u.Before == nil {
-			back.created++
+			b.created++
 		}
 	}
-	for _, part := range back.run.Latest() {
-		for _, t := range part.Targets {
-			back.declared[t.Key()] = t.Plan.Declared
+	return nil
+}
+
+// held are the targets that the run had leases of.
+func (b *wayBack) held() []desired.Target {
+	var targets []desired.Target
+	for _, part := range b.run.Parts {
+		for _, c := range part.Callers {
+			targets = append(targets, desired.Target{Account: c.Account, Region: c.Region})
 		}
 	}
-	return back, nil
+	return targets
 }
 
 // paths are the fleet files that the run used.
@@ -134,8 +148,21 @@ func unique(all []string) []string {
 	return once
 }
 
-// prepareRollback opens the targets that the run wrote to.
-func (p *pass) prepareRollback(back *wayBack, paths []string) (err error) {
+// prepareRollback opens the targets that the run wrote to, and takes the leases
+// of all that it held: until they are free the run may be at work, and what its
+// journal says is not the end of it.
+func (p *pass) prepareRollback(back *wayBack, run string, paths []string, o *writeOptions) (err error) {
+	if err := back.find(p.ctx, run); err != nil {
+		return err
+	}
+	if err := back.read(p.ctx); err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		if paths, err = back.paths(); err != nil {
+			return err
+		}
+	}
 	if p.doc, err = p.app.load(paths); err != nil {
 		return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
 	}
@@ -145,13 +172,26 @@ func (p *pass) prepareRollback(back *wayBack, paths []string) (err error) {
 	if p.fleet, err = p.doc.Resolve(p.site.ambient, nil, desired.Selection{}); err != nil {
 		return err
 	}
+	whole := p.fleet
+	if err := p.narrowToUndos(back); err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(back.held(), func(t desired.Target) bool { return !p.o.owns(t) })
+	if err := p.keep(o, others...); err != nil {
+		return err
+	}
+	if err := back.read(p.ctx); err != nil {
+		return err
+	}
+	p.fleet = whole
 	p.fleet.Guard.MaxDeletes = desired.Limit{Number: back.created}
-	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesToUndo(back.undos[t]) }, slices.DeleteFunc(back.targets(), func(t desired.Target) bool { return !p.o.owns(t) }))
+	return p.narrowToUndos(back)
 }
 
-// targets lists where the run wrote.
-func (b *wayBack) targets() []desired.Target {
-	return sortedTargets(b.undos)
+// narrowToUndos makes the fleet consist of the keys to be restored.
+func (p *pass) narrowToUndos(back *wayBack) error {
+	targets := slices.DeleteFunc(sortedTargets(back.undos), func(t desired.Target) bool { return !p.o.owns(t) })
+	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesToUndo(back.undos[t]) }, targets)
 }
 
 // entriesToUndo declares the keys to be restored, so that a survey reads their

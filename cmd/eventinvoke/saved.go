@@ -61,7 +61,12 @@ func (a *app) applySaved(ctx context.Context, saved *planfile.Saved, o *writeOpt
 	if len(o.targets)+len(o.functions) > 0 {
 		return errors.New("a saved plan is applied as it was approved; leave out --target and --function, or plan again with them")
 	}
-	p, err := a.beginWriting(ctx, "apply", o, func(p *pass) error { return p.prepareSaved(saved) })
+	p, err := a.beginWriting(ctx, "apply", o, func(p *pass) error {
+		if err := p.prepareSaved(saved); err != nil {
+			return err
+		}
+		return p.keep(o)
+	})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -56,10 +57,29 @@ func applyVerdict(ctx context.Context, p *reconcile.Plan, o *reconcile.Outcome, 
 		return stopped.code()
 	case t.Stale > 0 && t.Applied()+t.Failed+t.NotAttempted == 0 && !incomplete(p.Counts(), missing):
 		return exitStale
+	case t.Applied()+t.Failed == 0 && journalFailed(o):
+		return exitError // nothing was written, because nothing could be remembered
 	case t.Failed > 0 || t.NotAttempted > 0 || t.Stale > 0:
 		return exitPartial
 	}
 	return readVerdict(ctx, p, missing, false)
+}
+
+// journalFailed reports whether the journal stopped the run.
+func journalFailed(o *reconcile.Outcome) bool {
+	return slices.ContainsFunc(o.Targets, func(t reconcile.TargetOutcome) bool { return errors.Is(t.Stopped, reconcile.ErrJournal) })
+}
+
+// endVerdict is what a run that wrote returns when its record or its report
+// could not be completed.
+func endVerdict(code exitCode, problem error) error {
+	if problem == nil {
+		return verdictError(code)
+	}
+	if code == exitOK {
+		code = exitPartial
+	}
+	return &lateError{code, problem}
 }
 
 // refusedVerdict is the exit code of a plan that was not let through.

@@ -14,6 +14,7 @@
 //	go test ./internal/pacetest -run '^TestComparison$' -update -v
 //
 // ratelimit's own tests hold the limiter to the same bounds on a leaner model of
-// a server, with more seeds. Here one call is one call of the SDK, so that what
-// the SDK does, or begins to do with its next release, is part of the proof.
+// a server, where a seed gives the same figures every time. Here one call is one
+// call of the SDK, so that what the SDK does, or begins to do with its next
+// release, is part of the proof; the price is that figures scatter a little.
 package pacetest

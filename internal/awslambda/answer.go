@@ -21,15 +21,17 @@ const maxAnswer = 32 << 20
 //
 // It stands below the SDK's deserializer, which is then left with nothing to
 // read: on success it sees an empty body, on failure an error.
-type answerReader struct{}
+type answerReader struct{ keys *keyring }
 
-func addAnswerReader(s *middleware.Stack) error {
-	return s.Deserialize.Insert(answerReader{}, "OperationDeserializer", middleware.After)
+func addAnswerReader(keys *keyring) func(*middleware.Stack) error {
+	return func(s *middleware.Stack) error {
+		return s.Deserialize.Insert(answerReader{keys}, "OperationDeserializer", middleware.After)
+	}
 }
 
 func (answerReader) ID() string { return "AnswerReader" }
 
-func (answerReader) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+func (a answerReader) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
 	middleware.DeserializeOutput, middleware.Metadata, error,
 ) {
 	out, md, err := next.HandleDeserialize(ctx, in)
@@ -46,6 +48,8 @@ func (answerReader) HandleDeserialize(ctx context.Context, in middleware.Deseria
 		return out, md, brokenBody(resp.StatusCode, resp.Header, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		// Before a part of it is cut out, which could cut a secret in two.
+		body = []byte(a.keys.secrets().scrub(string(body)))
 		return out, md, refusal(resp.StatusCode, resp.Header, body)
 	}
 	op := middleware.GetOperationName(ctx)

@@ -12,16 +12,17 @@ import (
 
 // asCallError is the failure as the rest of the program knows it.
 func (c call) asCallError(f *failure) error {
+	hide := c.keys.secrets()
 	return ratelimit.Mark(&reconcile.CallError{
 		Op:        c.op,
 		Subject:   c.subject(),
 		Kind:      f.kind,
 		Status:    f.status,
 		Code:      string(f.code),
-		Message:   f.message,
+		Message:   hide.scrub(f.message),
 		RequestID: f.requestID,
 		Hint:      c.hint(f),
-		Err:       f.cause,
+		Err:       hide.scrubError(f.cause),
 	}, f.outcome, f.retryAfter)
 }
 

@@ -3,6 +3,7 @@ package awslambda
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -12,8 +13,11 @@ import (
 
 // keyring is one set of credentials, cached until shortly before it expires.
 type keyring struct {
-	cache *aws.CredentialsCache
-	role  string // the role that is assumed; "" for the base credentials
+	cache      *aws.CredentialsCache
+	role       string   // the role that is assumed; "" for the base credentials
+	externalID string   // what the role asks for
+	base       *keyring // with which the role is assumed; nil for the base credentials
+	last       atomic.Pointer[aws.Credentials]
 }
 
 func newKeyring(p aws.CredentialsProvider, role string) *keyring {
@@ -40,9 +44,22 @@ func orNone(p aws.CredentialsProvider) aws.CredentialsProvider {
 func (k *keyring) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := k.cache.Retrieve(ctx)
 	if err != nil {
-		return c, &credentialsError{role: k.role, err: err}
+		return c, &credentialsError{role: k.role, err: k.secrets().scrubError(err)}
 	}
+	k.last.Store(&c)
 	return c, nil
+}
+
+// secrets are what no error of a call with these credentials may show.
+func (k *keyring) secrets() secrets {
+	if k == nil {
+		return nil
+	}
+	all := k.base.secrets()
+	if c := k.last.Load(); c != nil {
+		all = all.with(c.AccessKeyID, shortestKey).with(c.SecretAccessKey, shortestKey).with(c.SessionToken, shortestKey)
+	}
+	return all.with(k.externalID, shortestExternalID)
 }
 
 // renew drops credentials that AWS calls expired, and reports whether others

@@ -14,6 +14,7 @@ type call struct {
 	op     string
 	target desired.Target
 	name   desired.Name // no Function where the call is about the whole target
+	keys   *keyring     // whose secrets its errors must not show
 }
 
 // subject is the call's key, or its target.

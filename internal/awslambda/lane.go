@@ -57,7 +57,7 @@ func (l *Lane) client(allowed operations) *lambda.Client {
 		o.APIOptions = append(o.APIOptions,
 			addGuard(allowed),
 			addGate(&gate{limiters: l.limiters, scope: l.scope(""), counters: &l.counters, refresh: l.keys.renew}),
-			addAnswerReader,
+			addAnswerReader(l.keys),
 		)
 	})
 }

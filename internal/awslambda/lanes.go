@@ -68,7 +68,7 @@ func (s *Session) open(t desired.TargetFleet, keys *keyring, who identity, err e
 	o := Opened{Target: t.Target, CallerARN: who.arn}
 	switch {
 	case err != nil:
-		c := call{op: opGetCallerIdentity, target: t.Target}
+		c := call{op: opGetCallerIdentity, target: t.Target, keys: keys}
 		if t.RoleARN != "" {
 			c.op = opAssumeRole
 		}

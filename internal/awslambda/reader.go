@@ -33,7 +33,7 @@ var _ reconcile.Reader = (*Reader)(nil)
 func NewReader(l *Lane) *Reader { return &Reader{lane: l, client: l.client(readOperations())} }
 
 func (r *Reader) about(op, function string) call {
-	return call{op: op, target: r.lane.target, name: desired.Name{Function: function, Qualifier: desired.Latest}}
+	return call{op: op, target: r.lane.target, keys: r.lane.keys, name: desired.Name{Function: function, Qualifier: desired.Latest}}
 }
 
 // ListConfigs implements reconcile.Reader.

@@ -103,7 +103,7 @@ func (s *Session) Ambient(ctx context.Context) (desired.Target, string, error) {
 	}
 	who, err := s.identify(ctx, s.base, s.config.Region)
 	if err != nil {
-		c := call{op: opGetCallerIdentity, target: desired.Target{Account: "current credentials", Region: s.config.Region}}
+		c := call{op: opGetCallerIdentity, keys: s.base, target: desired.Target{Account: "current credentials", Region: s.config.Region}}
 		return desired.Target{}, "", c.asCallError(failureOf(err))
 	}
 	return desired.Target{Account: who.account, Region: s.config.Region}, who.arn, nil

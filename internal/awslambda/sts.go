@@ -87,9 +87,11 @@ func (s *Session) assume(role roleKey, region string) *keyring {
 			o.Policy = aws.String(readOnlyPolicy())
 		}
 	})
-	return newKeyring(aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) {
+	k := newKeyring(aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow = refreshAhead
 	}), role.arn)
+	k.base, k.externalID = s.base, role.externalID
+	return k
 }
 
 // readOnlyPolicy is the session policy of an assumed role that must not write:

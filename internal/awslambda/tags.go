@@ -40,7 +40,7 @@ func NewTagger(l *Lane) *Tagger {
 		})
 		o.RetryMaxAttempts = 0
 		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
-		o.APIOptions = append(o.APIOptions, addGuard(allowed), addCounter(&l.counters), addAnswerReader)
+		o.APIOptions = append(o.APIOptions, addGuard(allowed), addCounter(&l.counters), addAnswerReader(l.keys))
 	})
 	return &Tagger{lane: l, client: client}
 }
@@ -72,7 +72,7 @@ func addCounter(c *counters) func(*middleware.Stack) error {
 // with one of its values; a key without values asks only for the key. A
 // function that never had a tag is in no answer.
 func (t *Tagger) Functions(ctx context.Context, with map[string][]string) (map[string]map[string]string, error) {
-	about := call{op: opGetResources, target: t.lane.target}
+	about := call{op: opGetResources, target: t.lane.target, keys: t.lane.keys}
 	in := &tagging.GetResourcesInput{
 		ResourceTypeFilters: []string{"lambda:function"},
 		ResourcesPerPage:    aws.Int32(maxTagged),

@@ -26,7 +26,7 @@ var _ reconcile.Writer = (*Writer)(nil)
 func NewWriter(l *Lane) *Writer { return &Writer{lane: l, client: l.client(writeOperations())} }
 
 func (w *Writer) about(op string, name desired.Name) call {
-	return call{op: op, target: w.lane.target, name: name}
+	return call{op: op, target: w.lane.target, keys: w.lane.keys, name: name}
 }
 
 // Put implements reconcile.Writer.

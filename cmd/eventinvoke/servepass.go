@@ -109,7 +109,14 @@ func (s *server) walk(p *pass, scope worker.Scope) error {
 		}
 		return err
 	}
-	p.fleet = scope.Narrow(s.o.part(fleet))
+	fleet = s.o.part(fleet)
+	p.fleet = scope.Narrow(fleet)
+	if !scope.All {
+		// The shares of the guard are of the whole fleet: fifty functions that
+		// drift at once are all of a part, and little of the fleet.
+		p.fleet.Guard.MaxChanges = fleet.Guard.MaxChanges.Of(fleet.Keys())
+		p.fleet.Guard.MaxDeletes = fleet.Guard.MaxDeletes.Of(fleet.Keys())
+	}
 	p.survey()
 	if !s.o.apply || p.plan.Counts().Changes() == 0 {
 		return context.Cause(p.ctx)

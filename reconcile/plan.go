@@ -119,6 +119,9 @@ func planTarget(want *desired.TargetFleet, have *TargetLive, undeclared desired.
 			p.placeLatestOnly(function, entries)
 		}
 	}
+	// Growing by append leaves up to a quarter of the memory unused, and a plan
+	// is held until its last change is made.
+	p.Changes = slices.Clone(p.Changes)
 	return p
 }
 

@@ -17,7 +17,7 @@ var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 // TestPagesShowCommandsThatExist: each command in a shell block names a verb and
 // flags of it.
 func TestPagesShowCommandsThatExist(t *testing.T) {
-	for _, page := range []string{"export.md", "iam.md"} {
+	for _, page := range []string{"accounts.md", "export.md", "iam.md"} {
 		text, err := os.ReadFile(filepath.Join("../../docs", page))
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ COPY . .
 ARG VERSION=devel
 ARG COMMIT=
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/eventinvoke ./cmd/eventinvoke
+RUN mkdir /out/state
 
 # Stage 2 holds the binary, the CA certificates, a user without rights, and
 # nothing else: no shell, no package manager.
@@ -24,9 +25,18 @@ LABEL org.opencontainers.image.title="eventinvoke" \
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/eventinvoke /eventinvoke
 COPY --from=build /src/LICENSE /src/NOTICE /licenses/
+# Where runs are remembered, unless --history says otherwise. Without a volume
+# here, or s3://, the history ends with the container, and with it the way back.
+ENV XDG_STATE_HOME=/state
+COPY --from=build --chown=65532:65532 /out/state /state
+VOLUME /state
 # 65532 is the "nonroot" user of the distroless images; numeric, so that
 # Kubernetes' runAsNonRoot can check it without a passwd file.
 USER 65532:65532
 WORKDIR /fleet
+# For serve, which has pages to ask. A run that ends by itself is over before
+# the third question, or is started with --no-healthcheck; Kubernetes and ECS
+# take their probes from their own manifests and ignore this one.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/eventinvoke", "healthcheck"]
 ENTRYPOINT ["/eventinvoke"]
 CMD ["--help"]

@@ -131,30 +131,27 @@ func (s *server) invokeBatch(ctx context.Context, messages []events.Message) ans
 		result, got = s.answerTo(ctx, everything, touches)
 	}
 	got.BatchItemFailures = []itemFailure{}
+	failures := result.Failures()
 	for i, m := range messages {
-		if m.Err != nil || triaged[i].Needed() && failed(&result, triaged[i]) {
+		if m.Err != nil || triaged[i].Needed() && failed(&result, failures, triaged[i]) {
 			got.BatchItemFailures = append(got.BatchItemFailures, itemFailure{m.ID})
 		}
 	}
 	return got
 }
 
-func failed(r *worker.Result, t worker.Triage) bool {
+func failed(r *worker.Result, failures worker.Failures, t worker.Triage) bool {
 	if t.Everything {
 		return r.Completed() != nil
 	}
-	return slices.ContainsFunc(t.Touches, func(touch worker.Touch) bool { return r.SubjectErr(touch.Subject) != nil })
+	return slices.ContainsFunc(t.Touches, func(touch worker.Touch) bool { return failures.Of(touch.Subject) != nil })
 }
 
 // answerTo makes one pass, and says how it went.
 func (s *server) answerTo(ctx context.Context, everything bool, touches []worker.Touch) (worker.Result, answer) {
 	scope := worker.Scope{All: everything}
 	if !everything {
-		for _, t := range touches {
-			scope.Subjects = append(scope.Subjects, t.Subject)
-		}
-		slices.SortFunc(scope.Subjects, worker.Subject.Compare)
-		scope.Subjects = slices.Compact(scope.Subjects)
+		scope = worker.ScopeOf(touches)
 	}
 	// An invocation may find a process that slept for hours: nothing that an
 	// earlier one discovered is taken for true.

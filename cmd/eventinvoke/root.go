@@ -29,6 +29,7 @@ var verbs = []func(*app) *cobra.Command{
 	newApply,
 	newServe,
 	newLambda,
+	newHealthcheck,
 	newRollback,
 	newHistory,
 	newTargets,

@@ -30,13 +30,16 @@ type serveOptions struct {
 	token  string
 }
 
+// defaultListen is reached from this machine only: the pages name accounts.
+const defaultListen = "127.0.0.1:8080"
+
 func (o *serveOptions) bind(cmd *cobra.Command) {
 	o.bindPass(cmd)
 	flags := cmd.Flags()
 	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
 	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")
 	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue whose events say where to look")
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the status page, /healthz, /readyz, /metrics and POST /reconcile; empty for none")
+	flags.StringVar(&o.listen, "listen", defaultListen, "`ADDRESS` of the status page, /healthz, /readyz, /metrics and POST /reconcile; empty for none")
 	flags.StringVar(&o.token, "token", "", "bearer `TOKEN` that allows POST /reconcile from other machines; set it by its variable, so that it is in no process list")
 	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "wait this `DURATION` after an event before looking")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,9 @@ func newHistory(a *app) *cobra.Command {
 		Use:   "history [RUN]",
 		Short: "List the runs that wrote, or show one",
 		Long: `List the runs that are remembered, newest first, or show one: who ran it and from
-which files, what it planned, and what became of each change. The shards of a run
-are shown as one, and exit code 3 says that some are missing.
+which files, what it planned, and what became of each change. Of a run that was
+killed, its journal tells what it wrote. The shards of a run are shown as one, and
+exit code 3 says that some are missing, or did not come to their end.
 
 RUN is a run's id, the beginning of one, or latest.`,
 		Example: `  eventinvoke history
@@ -37,7 +39,7 @@ RUN is a run's id, the beginning of one, or latest.`,
 			if len(args) == 0 {
 				return a.listRuns(cmd.Context(), h, limit, format)
 			}
-			return a.showRun(cmd.Context(), h, args[0], format)
+			return a.showRun(cmd.Context(), h, args[0], format, place.location)
 		},
 	}
 	place.bind(cmd)
@@ -62,19 +64,28 @@ func (a *app) listRuns(ctx context.Context, h *history.History, limit int, forma
 	return err
 }
 
-func (a *app) showRun(ctx context.Context, h *history.History, name, format string) error {
-	run, err := h.Load(ctx, name)
+func (a *app) showRun(ctx context.Context, h *history.History, name, format, place string) error {
+	whole, err := h.Load(ctx, name)
 	if err != nil {
 		return err
+	}
+	run := report.PastRun{Whole: whole}
+	// A journal that cannot be read does not hide the record.
+	undos, damaged := h.Undo(ctx, whole.Run)
+	if len(undos) > 0 {
+		run.Undo = "eventinvoke rollback " + whole.Run + historyFlag(place)
+	}
+	if state := whole.State(); state == history.Died || state == history.Running {
+		run.Journal = undos
 	}
 	render := report.RunText
 	if format == "json" {
 		render = report.RunJSON
 	}
-	if err := render(a.out, run); err != nil {
+	if err := errors.Join(render(a.out, run), damaged); err != nil {
 		return err
 	}
-	if run.Incomplete() != "" {
+	if whole.Incomplete() != "" {
 		return exitCode(exitPartial)
 	}
 	return nil

@@ -60,7 +60,7 @@ func tags(t reflect.Type) []string {
 	return names
 }
 
-var fieldCell = regexp.MustCompile("^\\| `([a-z_]+)` \\| [a-z]")
+var fieldCell = regexp.MustCompile("^\\| `([a-z0-9_]+)` \\| [a-z]")
 
 // section is the field names in the table below a heading.
 func section(text, heading string) []string {

@@ -1,0 +1,209 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var pastRuns = []struct {
+	name, why string
+	run       PastRun
+}{
+	{"history-finished", "one applied, one failed with AWS's words and request id, one left", finishedRun()},
+	{"history-died", "the record has only a beginning, so the journal is told", diedRun()},
+	{"history-shards", "one shard is missing: the run is not complete", shardedRun()},
+	{"history-held", "it ended before it read anything, and says who was in its way", heldRun()},
+	{"history-hostile", "a terminal must not act on what a file name or AWS says", hostileRun()},
+}
+
+func part(run string) history.Record {
+	started := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+	return history.Record{
+		Version: history.RecordVersion, Run: run, ToolVersion: "1.0.0", Verb: "apply", Host: "ci-7", PID: 4711,
+		State: history.Finished, Started: started, Finished: started.Add(2100 * time.Millisecond),
+		Callers: []history.Caller{{Account: "111111111111", Region: "eu-west-1", ARN: "arn:aws:sts::111111111111:assumed-role/deploy/eventinvoke"}},
+		Files:   []history.File{{Path: "fleet.yaml", SHA256: strings.Repeat("5f", 32)}},
+		Targets: []history.Target{{
+			Account: "111111111111", Region: "eu-west-1", Label: "shop",
+			Plan:       history.PlanCounts{Declared: 12, InSync: 9, Creates: 1, Changes: 2},
+			Operations: []history.Operation{{Name: "ListFunctionEventInvokeConfigs", Calls: 12}, {Name: "PutFunctionEventInvokeConfig", Calls: 3, Throttled: 1}},
+		}},
+		Items: []history.Item{}, Findings: []history.Finding{},
+	}
+}
+
+func item(function string, action reconcile.Action, status string) history.Item {
+	i := history.Item{
+		Key:    desired.Key{Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Name: desired.Name{Function: function, Qualifier: desired.Latest}},
+		Action: action, Status: status, Attempts: 1,
+		Request: desired.Config{MaximumRetryAttempts: desired.Some(0)},
+	}
+	if action != reconcile.Create {
+		i.Before = &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}
+	}
+	return i
+}
+
+func finishedRun() PastRun {
+	r := part("20260301T030000Z-7f3a90c1")
+	refused := item("checkout", reconcile.Modify, "failed")
+	refused.Attempts = 2
+	refused.Failure = &history.Failure{Kind: "refused", Code: "InvalidParameterValueException", Message: "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:dlq", RequestID: "b7e0d1f2-0000-4000-8000-000000000001"}
+	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Modify, "not_attempted")}
+	return PastRun{Whole: history.NewWhole(r), Undo: "eventinvoke rollback " + r.Run}
+}
+
+func diedRun() PastRun {
+	r := part("20260301T031500Z-00c0ffee")
+	r.State, r.Finished, r.Targets = history.Died, time.Time{}, []history.Target{}
+	undo := func(function string, status history.UndoStatus) history.Undo {
+		key := item(function, reconcile.Create, "").Key
+		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{MaximumRetryAttempts: desired.Some(0)}}
+	}
+	return PastRun{
+		Whole:   history.NewWhole(r),
+		Journal: []history.Undo{undo("billing", history.Written), undo("checkout", history.Unknown), undo("orders", history.Unwritten)},
+		Undo:    "eventinvoke rollback " + r.Run,
+	}
+}
+
+func shardedRun() PastRun {
+	r := part("nightly")
+	r.Shard = history.Shard{Index: 0, Count: 2}
+	r.Items = []history.Item{item("billing", reconcile.Modify, "applied")}
+	return PastRun{Whole: history.NewWhole(r), Undo: "eventinvoke rollback nightly"}
+}
+
+func heldRun() PastRun {
+	r := part("20260301T032000Z-1234abcd")
+	r.State, r.Targets = history.Failed, []history.Target{}
+	r.Stopped = "111111111111/eu-west-1 is held by run 20260301T030000Z-7f3a90c1"
+	r.Failure = &history.Failure{Kind: "unknown"}
+	return PastRun{Whole: history.NewWhole(r)}
+}
+
+func hostileRun() PastRun {
+	r := part("20260301T033000Z-5e0c9a17")
+	r.Files[0].Path = "fleet\x1b[2J.yaml"
+	failed := item("billing", reconcile.Modify, "failed")
+	failed.Failure = &history.Failure{Kind: "refused", Message: "no\x1b]0;title\x07\u202e"}
+	r.Items = []history.Item{failed}
+	return PastRun{Whole: history.NewWhole(r), Undo: "eventinvoke rollback " + r.Run + " --history 'a\x1bb'"}
+}
+
+func TestPastRun(t *testing.T) {
+	for _, row := range pastRuns {
+		t.Run(row.name, func(t *testing.T) {
+			t.Log(row.why)
+			var text, document bytes.Buffer
+			if err := RunText(&text, row.run); err != nil {
+				t.Fatal(err)
+			}
+			if err := RunJSON(&document, row.run); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, row.name+".txt", text.Bytes())
+			golden(t, row.name+".json", document.Bytes())
+			if strings.ContainsAny(text.String(), "\x1b\x07\u202e") {
+				t.Error("the text holds what a terminal acts on")
+			}
+		})
+	}
+}
+
+func allRuns() []history.Whole {
+	var runs []history.Whole
+	for _, row := range pastRuns {
+		runs = append(runs, row.run.Whole)
+	}
+	return runs
+}
+
+func TestPastRuns(t *testing.T) {
+	for _, row := range []struct {
+		name, why string
+		runs      []history.Whole
+	}{
+		{"history-list", "one line a run", allRuns()},
+		{"history-empty", "nothing is no empty table", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Log(row.why)
+			var text, document bytes.Buffer
+			if err := RunsText(&text, row.runs); err != nil {
+				t.Fatal(err)
+			}
+			if err := RunsJSON(&document, row.runs); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, row.name+".txt", text.Bytes())
+			golden(t, row.name+".json", document.Bytes())
+		})
+	}
+}
+
+const historyDocs = "../../docs/history.md"
+
+// TestHistoryDocsListEveryField holds the tables and the example of the page to
+// the code.
+func TestHistoryDocsListEveryField(t *testing.T) {
+	data, err := os.ReadFile(historyDocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	of := func(v any) []string {
+		names := tags(reflect.TypeOf(v))
+		for i := range names {
+			names[i], _, _ = strings.Cut(names[i], ",")
+		}
+		return names
+	}
+	for heading, v := range map[string]any{
+		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": history.File{},
+		"parts.targets": history.Target{}, "parts.targets.plan": history.PlanCounts{}, "failure": history.Failure{},
+	} {
+		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {
+			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
+		}
+	}
+	finished := finishedRun()
+	for heading, v := range map[string]any{"parts.items": finished.Items()[1], "journal": diedRun().Journal[1]} {
+		if diff := cmp.Diff(keysOf(t, v), section(page, heading)); diff != "" {
+			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
+		}
+	}
+	var example bytes.Buffer
+	if err := RunJSON(&example, diedRun()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page, "```json\n"+example.String()+"```") {
+		t.Errorf("%s does not show this document:\n%s", historyDocs, example.String())
+	}
+}
+
+// keysOf are the keys of a value's JSON object, in order.
+func keysOf(t *testing.T, v any) []string {
+	t.Helper()
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, m := range regexp.MustCompile(`(?m)^ "([a-z_]+)":`).FindAllSubmatch(text, -1) {
+		keys = append(keys, string(m[1]))
+	}
+	return keys
+}

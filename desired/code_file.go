@@ -81,8 +81,8 @@ var fileExplanations = []Explanation{
 	},
 	{
 		Code: codeTooLarge, Title: "file too large", Severity: Error,
-		Text: "A file has more than 16 MiB. Parsed YAML takes many times its size in memory, so one file is bounded. Any number of " +
-			"files may be loaded together, and a directory or pattern names them all.",
+		Text: "A file has more than 16 MiB, or more than 4,000,000 values and separators. Parsed YAML takes many times its size in " +
+			"memory, so one file is bounded. Any number of files may be loaded together, and a directory or pattern names them all.",
 	},
 	{
 		Code: codeTooManyProblems, Title: "too many problems", Severity: Error,

@@ -26,8 +26,8 @@ type Loader struct {
 }
 
 const (
-	// maxFileBytes bounds the memory of one file: YAML nodes take about fifty
-	// times their text. It is enough for 100,000 entries.
+	// maxFileBytes bounds, together with maxValues, the memory of one file. It is
+	// enough for 100,000 entries.
 	maxFileBytes = 16 << 20
 	// aliasAllowance is how many nodes aliases may add to what a file holds.
 	aliasAllowance = 200_000
@@ -82,6 +82,9 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		return
 	case len(data) > l.maxBytes:
 		report(codeTooLarge, fmt.Sprintf("the file has more than %d bytes", l.maxBytes), "split it into several files")
+		return
+	case values(data) > maxValues:
+		report(codeTooLarge, fmt.Sprintf("the file has more than %d values", maxValues), "split it into several files")
 		return
 	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
 		report(codeUnreadable, "the file is not UTF-8 text", "save it as UTF-8")

@@ -67,9 +67,9 @@ func (o *explainOptions) check(args []string) error {
 	switch {
 	case o.format != "text" && o.format != "json":
 		return fmt.Errorf("--output %q is not known; use text or json", o.format)
-	case code && (len(args) > 1 || o.live || o.simulate != ""):
-		return fmt.Errorf("%s is a problem code, and the same for every fleet: leave out paths, --live and --simulate; a function of that name is %s:$LATEST", args[0], args[0])
-	case o.simulate != "" && !o.live:
+	case code && (len(args) > 1 || o.live):
+		return fmt.Errorf("%s is a problem code, and the same for every fleet: leave out paths and --live; a function of that name is %s:$LATEST", args[0], args[0])
+	case !code && o.simulate != "" && !o.live:
 		return errors.New("without --live nothing is read that could be simulated: add --live, or leave out --simulate")
 	}
 	return nil

@@ -80,7 +80,11 @@ func (m *machine) rollBack(t *rapid.T) {
 	if m.written == nil {
 		t.Skip("nothing was written")
 	}
-	m.keep(m.planet.rollback(t, m.written, drawStorm(t)))
+	undone := m.planet.rollback(t, m.written, drawStorm(t))
+	if wrongs := undone.wrongUndone(m.written); wrongs != nil {
+		t.Fatalf("%q", wrongs)
+	}
+	m.keep(undone)
 }
 
 // keep remembers a run that wrote.
@@ -99,6 +103,9 @@ func (m *machine) undoInCalm(t *rapid.T) {
 	}
 	earlier := m.written
 	undone := m.planet.rollback(t, earlier, calm())
+	if wrongs := undone.wrongUndone(earlier); wrongs != nil {
+		t.Fatalf("%q", wrongs)
+	}
 	for key := range everyKey {
 		function, qualifier := m.planet.exists(key)
 		e := earlier.journal.byKey[key]

@@ -1,6 +1,7 @@
 package faulttest
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -27,4 +28,22 @@ func (r *run) undos() map[desired.Target][]reconcile.Undo {
 		slices.SortFunc(undos, func(a, b reconcile.Undo) int { return a.Name.Compare(b.Name) })
 	}
 	return all
+}
+
+// wrongUndone holds a rollback against the run that it undid: a record that is
+// neither as before that run nor as it may have left it is somebody else's, and
+// is not touched.
+func (r *run) wrongUndone(earlier *run) (wrongs []string) {
+	for target, undos := range earlier.undos() {
+		for _, u := range undos {
+			key := desired.Key{Target: target, Name: u.Name}
+			before, after := r.from.images[key], r.to.images[key]
+			now := before.settings()
+			ours := same(now, u.Before) || same(now, u.After) || (u.Unsure && same(now, u.Instead))
+			if !ours && quiet(r.from, r.to, key) && before.String() != after.String() {
+				wrongs = append(wrongs, fmt.Sprintf("%v was %v, which the run did not leave, and was made %v", key, before, after))
+			}
+		}
+	}
+	return wrongs
 }

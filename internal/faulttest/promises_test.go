@@ -137,7 +137,7 @@ func (r *run) wrongWrites() (wrongs []string) {
 		}
 		// A Put replaces a record that appeared after the survey: AWS has no
 		// precondition that could prevent it. An Update leaves it be.
-		if a.op == "PutFunctionEventInvokeConfig" && a.before != nil && !quietOrOurs(r, a) {
+		if a.op == "PutFunctionEventInvokeConfig" && a.before != nil && !quiet(r.from, r.to, a.key()) {
 			continue
 		}
 		managed, before := decode(a.body), asHeld(a.before)
@@ -149,9 +149,6 @@ func (r *run) wrongWrites() (wrongs []string) {
 	}
 	return wrongs
 }
-
-// quietOrOurs reports whether nobody but this run wrote the key of an attempt.
-func quietOrOurs(r *run, a *attempt) bool { return quiet(r.from, r.to, a.key()) }
 
 // restores reports whether the run puts a whole record back, which is to touch
 // every field.
@@ -272,84 +269,6 @@ func (r *run) wrongRecords() (wrongs []string) {
 				wrong("failed, and neither as before nor as planned, " + spell(planned))
 			}
 		}
-	}
-	return wrongs
-}
-
-// wrongCounts holds the statistics of the run against the wire, and the wire
-// against the pretend AWS.
-func (r *run) wrongCounts() (wrongs []string) {
-	type row struct {
-		target desired.Target
-		op     string
-	}
-	sent, reached, applied := map[row]map[end]int64{}, map[string]int{}, 0
-	for _, a := range r.wire.sent {
-		at := row{a.target, a.op}
-		if sent[at] == nil {
-			sent[at] = map[end]int64{}
-		}
-		e := a.end
-		if e == endExpired {
-			// The keys of the base never change; those of a role can be renewed.
-			e = endRefused
-			if a.target == other {
-				e = endExpired
-			}
-		}
-		sent[at][e]++
-		sent[at]["all"]++
-		if a.reached {
-			reached[a.op]++
-		}
-		if a.applied {
-			applied++
-		}
-	}
-	told := map[row]map[end]int64{}
-	for target, o := range r.lanes {
-		if o.Lane == nil {
-			continue
-		}
-		for _, s := range o.Lane.Stats() {
-			counted := map[end]int64{}
-			for e, n := range map[end]int64{
-				endOK: s.OK, endThrottled: s.Throttled, endConflict: s.Conflicts, endFault: s.Faults,
-				endExpired: s.Skewed, endRefused: s.Refused, "all": s.Calls,
-			} {
-				if n > 0 {
-					counted[e] = n
-				}
-			}
-			told[row{target, s.Op}] = counted
-		}
-	}
-	if !cmp.Equal(sent, told) {
-		wrongs = append(wrongs, fmt.Sprintf("the statistics are %v, and the wire carried %v", told, sent))
-	}
-	now := r.planet.world.Counts()
-	for op, n := range now.ByOperation {
-		if op != "GetCallerIdentity" && op != "AssumeRole" && n-r.counts.ByOperation[op] != reached[op] {
-			wrongs = append(wrongs, fmt.Sprintf("AWS saw %d calls of %s, and the wire delivered %d", n-r.counts.ByOperation[op], op, reached[op]))
-		}
-	}
-	if n := now.Applied - r.counts.Applied; n != applied {
-		wrongs = append(wrongs, fmt.Sprintf("AWS did %d writes, and the wire saw %d", n, applied))
-	}
-	return append(wrongs, r.wrongTotals()...)
-}
-
-// wrongTotals holds the sums of the outcome against its rows and the plan.
-func (r *run) wrongTotals() (wrongs []string) {
-	if r.outcome == nil {
-		return nil
-	}
-	totals, plan := r.outcome.Totals(), r.plan.Counts()
-	if sum := totals.Applied() + totals.Failed + totals.NotAttempted; sum != plan.Changes() || totals.Stale != plan.Stale {
-		wrongs = append(wrongs, fmt.Sprintf("the plan has %d changes and %d stale, the outcome says %+v", plan.Changes(), plan.Stale, totals))
-	}
-	if (r.outcome.Err() != nil) != (totals.Failed > 0) {
-		wrongs = append(wrongs, fmt.Sprintf("%d failed, and the error is %v", totals.Failed, r.outcome.Err()))
 	}
 	return wrongs
 }

@@ -63,7 +63,7 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 // BenchmarkResolve is a thousand rules over a hundred thousand functions. The
-// shapes are the kinds of pattern people write; "inside" is the worst case,
+// shapes are the kinds of pattern people write; "inside" and "gap" are the worst,
 // where no rule can be ruled out by how a name begins or ends.
 func BenchmarkResolve(b *testing.B) {
 	const functions, rules = 100_000, 1000
@@ -76,6 +76,7 @@ func BenchmarkResolve(b *testing.B) {
 		{"exact", "team%03[1]d-service-%05[1]d"},
 		{"suffix", "*%03d"},
 		{"inside", "*%03d-service*"},
+		{"gap", "*service-?%03d*"},
 	} {
 		b.Run(shape.name, func(b *testing.B) {
 			var y strings.Builder

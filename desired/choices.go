@@ -1,9 +1,6 @@
 package desired
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Choice is what one rule may choose in one target, whatever exists there.
 type Choice struct {
@@ -39,7 +36,7 @@ func (r *ruleDecl) choice() Choice {
 	}
 	for _, g := range r.selector.functions {
 		for i := range g.alternatives {
-			c.Functions = append(c.Functions, g.alternatives[i].wildcards())
+			c.Functions = append(c.Functions, class.ReplaceAllLiteralString(g.alternatives[i].written, "?"))
 		}
 	}
 	if len(r.selector.functions) == 0 {
@@ -48,28 +45,4 @@ func (r *ruleDecl) choice() Choice {
 	slices.Sort(c.Functions)
 	c.Functions = slices.Compact(c.Functions)
 	return c
-}
-
-// wildcards is the pattern with * and ? as its only wildcards.
-func (p *pattern) wildcards() string {
-	if !p.wild {
-		return p.prefix
-	}
-	var b strings.Builder
-	b.WriteString(p.prefix)
-	if p.middle == nil {
-		b.WriteByte('*')
-	}
-	for _, t := range p.middle {
-		switch t.kind {
-		case tokenChar:
-			b.WriteByte(t.char)
-		case tokenStar:
-			b.WriteByte('*')
-		default:
-			b.WriteByte('?')
-		}
-	}
-	b.WriteString(p.suffix)
-	return b.String()
 }

@@ -2,7 +2,10 @@ package desired
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // glob is a compiled pattern for function names. It knows *, ?, [a-z], [!a-z]
@@ -22,76 +25,29 @@ func (g glob) match(name string) bool {
 }
 
 // pattern is a glob without braces. The text before the first and after the
-// last wildcard is kept apart: most patterns are decided by it alone, and the
-// rule index files them under it.
+// last wildcard is kept apart, because the rule index files patterns under it.
 type pattern struct {
+	written        string
+	wild           bool // false: written is the whole name
 	prefix, suffix string
-	wild           bool    // false: prefix is the whole name
-	middle         []token // between prefix and suffix; nil stands for a single *
-	inside         string  // the longest text in middle: without it there is no match
+	inside         []string // what is between wildcards
 }
 
-type token struct {
-	kind  tokenKind
-	char  byte
-	class *[256]bool
-}
-
-type tokenKind uint8
-
-const (
-	tokenChar tokenKind = iota
-	tokenAny
-	tokenStar
-	tokenClass
-)
-
+// match looks for the texts first: they settle most pairs at a tenth of what the
+// matcher takes, and a pattern such as *x* meets every function.
 func (p *pattern) match(name string) bool {
 	if !p.wild {
-		return name == p.prefix
+		return name == p.written
 	}
-	if len(name) < len(p.prefix)+len(p.suffix) || !strings.HasPrefix(name, p.prefix) || !strings.HasSuffix(name, p.suffix) {
+	if !strings.HasPrefix(name, p.prefix) || !strings.HasSuffix(name, p.suffix) {
 		return false
 	}
-	rest := name[len(p.prefix) : len(name)-len(p.suffix)]
-	return p.middle == nil || (strings.Contains(rest, p.inside) && matchTokens(p.middle, rest))
-}
-
-// matchTokens needs only the last star to backtrack to, so its cost is at most
-// the product of the two lengths, whatever the pattern.
-func matchTokens(tokens []token, s string) bool {
-	t, i, star, mark := 0, 0, -1, 0
-	for i < len(s) {
-		switch {
-		case t < len(tokens) && tokens[t].kind == tokenStar:
-			star, mark = t, i
-			t++
-		case t < len(tokens) && tokens[t].accepts(s[i]):
-			t++
-			i++
-		case star >= 0:
-			mark++
-			t, i = star+1, mark
-		default:
+	for _, text := range p.inside {
+		if !strings.Contains(name, text) {
 			return false
 		}
 	}
-	for t < len(tokens) && tokens[t].kind == tokenStar {
-		t++
-	}
-	return t == len(tokens)
-}
-
-func (t token) accepts(c byte) bool {
-	switch t.kind {
-	case tokenChar:
-		return t.char == c
-	case tokenAny:
-		return true
-	case tokenClass:
-		return t.class[c]
-	}
-	return false
+	return doublestar.MatchUnvalidated(p.written, name)
 }
 
 // Bounds of a pattern. Function names have at most 140 characters, and every
@@ -114,22 +70,19 @@ func compileGlob(written text) (glob, *flaw) {
 			"write the function name only; a qualifier goes under qualifiers, an account or region under targets")
 	}
 	chosen, why := expandBraces(s)
+	g := glob{text: written, alternatives: make([]pattern, len(chosen))}
+	for i := 0; i < len(chosen) && why == ""; i++ {
+		g.alternatives[i], why = compilePattern(chosen[i])
+	}
 	if why != "" {
 		return bad(why, `use *, ?, [a-z] and {one,other}, such as "orders-*"`)
-	}
-	g := glob{text: written}
-	for _, c := range chosen {
-		p, why := compilePattern(c)
-		if why != "" {
-			return bad(why, `use *, ?, [a-z] and {one,other}, such as "orders-*"`)
-		}
-		g.alternatives = append(g.alternatives, p)
 	}
 	return g, nil
 }
 
 // expandBraces writes out {a,b} as alternatives, inner braces first; why is
-// empty when that worked.
+// empty when that worked. Each alternative has a beginning and an end of its own
+// for the index, and IAM, which knows no braces, is told them one by one.
 func expandBraces(s string) (chosen []string, why string) {
 	queue := []string{s}
 	for len(queue) > 0 {
@@ -157,100 +110,52 @@ func expandBraces(s string) (chosen []string, why string) {
 	return chosen, ""
 }
 
-func compilePattern(s string) (pattern, string) {
-	var tokens []token
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '*':
-			if len(tokens) == 0 || tokens[len(tokens)-1].kind != tokenStar {
-				tokens = append(tokens, token{kind: tokenStar})
-			}
-		case c == '?':
-			tokens = append(tokens, token{kind: tokenAny})
-		case c == '[':
-			end := strings.IndexByte(s[i:], ']')
-			if end < 0 {
-				return pattern{}, "has [ without ]"
-			}
-			class, why := compileClass(s[i+1 : i+end])
-			if why != "" {
-				return pattern{}, why
-			}
-			tokens = append(tokens, token{kind: tokenClass, class: class})
-			i += end
-		case !functionWord.MatchString(s[i : i+1]):
-			return pattern{}, fmt.Sprintf("has %q, which no function name has", s[i:i+1])
-		default:
-			tokens = append(tokens, token{kind: tokenChar, char: c})
+var (
+	starRun    = regexp.MustCompile(`\*+`)
+	class      = regexp.MustCompile(`\[[!^]?([^\]]*)\]`)
+	wildcard   = regexp.MustCompile(`\*|\?|` + class.String())
+	classRange = regexp.MustCompile(`.-.`)
+	notInName  = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
+)
+
+// compilePattern takes a pattern without braces. What it accepts is valid for
+// the matcher, which reads a longer run of stars as more than one of them, and
+// has escapes that these patterns have not.
+func compilePattern(s string) (p pattern, why string) {
+	s = starRun.ReplaceAllString(s, "*")
+	for _, c := range class.FindAllStringSubmatch(s, -1) {
+		if why := checkClass(c[1]); why != "" {
+			return pattern{}, why
 		}
 	}
-	return splitTokens(tokens), ""
+	texts := wildcard.Split(s, -1)
+	switch stray := notInName.FindString(strings.Join(texts, "")); stray {
+	case "":
+	case "[":
+		return pattern{}, "has [ without ]"
+	default:
+		return pattern{}, fmt.Sprintf("has %q, which no function name has", stray)
+	}
+	last := len(texts) - 1
+	p = pattern{written: s, wild: last > 0, prefix: texts[0], suffix: texts[last]}
+	if p.wild {
+		p.inside = texts[1:last]
+	}
+	return p, ""
 }
 
-func compileClass(s string) (*[256]bool, string) {
-	negate := strings.HasPrefix(s, "!") || strings.HasPrefix(s, "^")
-	if negate {
-		s = s[1:]
+// checkClass looks at what is between [ and ].
+func checkClass(members string) (why string) {
+	if members == "" {
+		return "has an empty [ ]"
 	}
-	if s == "" {
-		return nil, "has an empty [ ]"
+	if stray := notInName.FindString(members); stray != "" {
+		return fmt.Sprintf("has %q, which no function name has", stray)
 	}
-	var class [256]bool
-	for i := 0; i < len(s); i++ {
-		low, high := s[i], s[i]
-		if i+2 < len(s) && s[i+1] == '-' {
-			high = s[i+2]
-			i += 2
-		}
-		if low > high {
-			return nil, fmt.Sprintf("has the range %c-%c, which is empty", low, high)
-		}
-		for c := int(low); c <= int(high); c++ {
-			class[c] = true
+	for _, r := range classRange.FindAllString(members, -1) {
+		if r[0] > r[2] {
+			return fmt.Sprintf("has the range %s, which is empty", r)
 		}
 	}
-	if negate {
-		for c := range class {
-			class[c] = !class[c]
-		}
-	}
-	return &class, ""
-}
-
-// splitTokens cuts the literal text off both ends.
-func splitTokens(tokens []token) pattern {
-	start, end := 0, len(tokens)
-	for start < end && tokens[start].kind == tokenChar {
-		start++
-	}
-	p := pattern{prefix: literal(tokens[:start])}
-	if start == end {
-		return p
-	}
-	p.wild = true
-	for end > start && tokens[end-1].kind == tokenChar {
-		end--
-	}
-	p.suffix, p.middle = literal(tokens[end:]), tokens[start:end]
-	if len(p.middle) == 1 && p.middle[0].kind == tokenStar {
-		p.middle = nil
-	}
-	for i := 0; i < len(p.middle); i++ {
-		first := i
-		for i < len(p.middle) && p.middle[i].kind == tokenChar {
-			i++
-		}
-		if i-first > len(p.inside) {
-			p.inside = literal(p.middle[first:i])
-		}
-	}
-	return p
-}
-
-func literal(tokens []token) string {
-	b := make([]byte, len(tokens))
-	for i, t := range tokens {
-		b[i] = t.char
-	}
-	return string(b)
+	return ""
 }

@@ -35,7 +35,7 @@ fuzz: ## fuzz the fleet-file loader for a minute
 
 .PHONY: soak
 soak: ## the fault suite for an hour or so, with the race detector
-	go test ./internal/faulttest -race -count=1 -timeout 4h -rapid.checks=10000 -rapid.steps=20
+	go test ./internal/faulttest -race -count=1 -timeout 4h -rapid.checks=4000 -rapid.steps=20
 
 .PHONY: golden
 golden: ## rewrite the golden files; read the diff before you commit it

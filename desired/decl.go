@@ -83,7 +83,7 @@ type targetDecl struct {
 type functionDecl struct {
 	source
 	writtenName, writtenQualifier text
-	name                          nameParts
+	name                          ParsedName
 	targets                       []text
 	remove                        bool
 }

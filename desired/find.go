@@ -11,7 +11,7 @@ import (
 // of function ARN.
 type KeyQuery struct {
 	typed, where string
-	name         nameParts
+	name         ParsedName
 }
 
 // ParseKey takes apart what a person typed.
@@ -21,12 +21,12 @@ func ParseKey(typed string) (KeyQuery, error) {
 	if i := strings.LastIndexByte(typed, '/'); i >= 0 {
 		q.where, written = typed[:i], typed[i+1:]
 	}
-	n, wrong := parseName(written)
-	if wrong != nil {
-		return KeyQuery{}, fmt.Errorf("%s; %s", wrong.message, wrong.cure)
+	n, err := ParseName(written)
+	if err != nil {
+		return KeyQuery{}, err
 	}
-	if n.qualifier == "" {
-		n.qualifier = Latest
+	if n.Qualifier == "" {
+		n.Qualifier = Latest
 	}
 	q.name = n
 	return q, nil
@@ -35,8 +35,8 @@ func ParseKey(typed string) (KeyQuery, error) {
 // Where is the target that the query names, as a Selection takes it: a label or
 // ACCOUNT/REGION. It is "" when several may be meant.
 func (q KeyQuery) Where() string {
-	if q.where == "" && q.name.account != "" && q.name.region != "" {
-		return Target{q.name.account, q.name.region}.String()
+	if q.where == "" && q.name.Account != "" && q.name.Region != "" {
+		return Target{q.name.Account, q.name.Region}.String()
 	}
 	return q.where
 }
@@ -45,10 +45,10 @@ func (q KeyQuery) Where() string {
 // label or none.
 func (q KeyQuery) Target() Target {
 	account, region, _ := strings.Cut(q.Where(), "/")
-	if !accountWord.MatchString(account) || !regionWord.MatchString(region) {
-		return Target{}
+	if t := (Target{account, region}); t.Valid() {
+		return t
 	}
-	return Target{account, region}
+	return Target{}
 }
 
 func (q KeyQuery) means(t *TargetFleet) bool {
@@ -82,7 +82,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 			return nil, err
 		}
 	}
-	name := Name{q.name.function, q.name.qualifier}
+	name := Name{q.name.Function, q.name.Qualifier}
 	var keys []Key
 	var ignored error
 	for i := range f.Targets {
@@ -117,7 +117,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 		}
 		for _, e := range t.Entries {
 			all = append(all, e.Name.String())
-			if e.Function == q.name.function {
+			if e.Function == q.name.Function {
 				siblings = append(siblings, e.Name.String())
 			}
 		}
@@ -125,7 +125,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 	if siblings = slices.Compact(slices.Sorted(slices.Values(siblings))); len(siblings) > 0 {
 		return &NotDeclaredError{q.typed, "did you mean " + listSome(siblings) + "?"}
 	}
-	if guess := nearest(Name{q.name.function, q.name.qualifier}.String(), all); guess != "" {
+	if guess := nearest(Name{q.name.Function, q.name.Qualifier}.String(), all); guess != "" {
 		return &NotDeclaredError{q.typed, "did you mean " + guess + "?"}
 	}
 	return &NotDeclaredError{q.typed, "there are " + listSome(slices.Compact(slices.Sorted(slices.Values(all))))}
@@ -140,7 +140,7 @@ func (d *Document) Suppose(ambient Target, known Inventory, q KeyQuery) (Fleet, 
 	supposed := Inventory{}
 	for _, t := range d.places(ambient) {
 		if q.means(&t) {
-			supposed[t.Target] = TargetInventory{Functions: []string{q.name.function}, Tags: known[t.Target].Tags}
+			supposed[t.Target] = TargetInventory{Functions: []string{q.name.Function}, Tags: known[t.Target].Tags}
 		}
 	}
 	out := &collector{}

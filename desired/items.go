@@ -99,27 +99,27 @@ func (f *functionDecl) identify(w *walker) bool {
 		w.out.add(wrong.at(pos))
 		return false
 	}
-	if name.region != "" && name.partition != PartitionOf(name.region) {
+	if name.Region != "" && name.Partition != PartitionOf(name.Region) {
 		w.out.add(Problem{
 			Pos: pos, Code: codeBadFunctionName,
-			Message: fmt.Sprintf("the region %s is in the partition %s, not %s", name.region, PartitionOf(name.region), shorten(name.partition)),
+			Message: fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
 			Cure:    "write the ARN with its own partition",
 		})
 		return false
 	}
 	if q := f.writtenQualifier.value; q != "" {
-		if name.qualifier != "" && name.qualifier != q {
+		if name.Qualifier != "" && name.Qualifier != q {
 			w.out.add(Problem{
 				Pos: w.file.pos(f.writtenQualifier.place), Code: codeQualifiersDisagree, Also: []Pos{pos},
-				Message: fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.qualifier),
+				Message: fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
 				Cure:    "keep one of them",
 			})
 			return false
 		}
-		name.qualifier = q
+		name.Qualifier = q
 	}
-	if name.qualifier == "" {
-		name.qualifier = Latest
+	if name.Qualifier == "" {
+		name.Qualifier = Latest
 	}
 	if f.remove && !f.set.isZero() {
 		w.out.add(Problem{
@@ -129,10 +129,10 @@ func (f *functionDecl) identify(w *walker) bool {
 		})
 		return false
 	}
-	if len(name.function) > documentedFunctionName {
+	if len(name.Function) > documentedFunctionName {
 		w.out.add(Problem{
 			Pos: pos, Code: codeLongFunctionName,
-			Message: fmt.Sprintf("the function name has %d characters", len(name.function)),
+			Message: fmt.Sprintf("the function name has %d characters", len(name.Function)),
 			Cure:    fmt.Sprintf("check it: Lambda documents %d as the longest", documentedFunctionName),
 		})
 	}

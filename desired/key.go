@@ -19,6 +19,11 @@ type Target struct {
 // String is "111111111111/eu-west-1".
 func (t Target) String() string { return t.Account + "/" + t.Region }
 
+// Valid reports whether account and region have the form that AWS gives them.
+func (t Target) Valid() bool {
+	return accountWord.MatchString(t.Account) && regionWord.MatchString(t.Region)
+}
+
 // Compare orders targets by account, then region.
 func (t Target) Compare(u Target) int {
 	return cmp.Or(strings.Compare(t.Account, u.Account), strings.Compare(t.Region, u.Region))

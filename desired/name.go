@@ -6,18 +6,29 @@ import (
 	"strings"
 )
 
-// nameParts is a function name taken apart. The parts that the spelling did
+// ParsedName is a function name taken apart. The parts that the spelling did
 // not give are empty; the function never is.
-type nameParts struct {
-	partition, region, account string
-	function, qualifier        string
+type ParsedName struct {
+	Partition, Region, Account string
+	Function, Qualifier        string
+}
+
+// ParseName takes apart every form in which Lambda accepts a function: NAME,
+// function:NAME, ACCOUNT:function:NAME and arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME,
+// each with or without :QUALIFIER. More colons than that are refused, as AWS does.
+func ParseName(written string) (ParsedName, error) {
+	n, wrong := parseName(written)
+	if wrong != nil {
+		return ParsedName{}, fmt.Errorf("%s; %s", wrong.message, wrong.cure)
+	}
+	return n, nil
 }
 
 // in reports whether the parts that were given agree with a target.
-func (n nameParts) in(t Target) bool {
-	return (n.account == "" || n.account == t.Account) &&
-		(n.region == "" || n.region == t.Region) &&
-		(n.partition == "" || n.partition == t.Partition())
+func (n ParsedName) in(t Target) bool {
+	return (n.Account == "" || n.Account == t.Account) &&
+		(n.Region == "" || n.Region == t.Region) &&
+		(n.Partition == "" || n.Partition == t.Partition())
 }
 
 // Longest names: 140 for the name part and 128 for a qualifier, from the
@@ -36,26 +47,24 @@ var (
 	regionWord    = regexp.MustCompile(`^(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?(-[a-z]+)+-[0-9]$`)
 )
 
-// parseName takes apart every form in which Lambda accepts a function: NAME,
-// function:NAME, ACCOUNT:function:NAME and arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME,
-// each with or without :QUALIFIER. More colons than that are refused, as AWS does.
-func parseName(s string) (nameParts, *flaw) {
+// parseName is ParseName for a problem of a file.
+func parseName(s string) (ParsedName, *flaw) {
 	parts := strings.Split(s, ":")
-	n := nameParts{}
+	n := ParsedName{}
 	switch {
 	case parts[0] == "arn":
 		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
 			return n, &flaw{codeBadFunctionName, fmt.Sprintf("%q is not the ARN of a Lambda function", s),
 				"write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
 		}
-		n.partition, n.region, n.account = parts[1], parts[3], parts[4]
-		if !accountWord.MatchString(n.account) || !regionWord.MatchString(n.region) {
+		n.Partition, n.Region, n.Account = parts[1], parts[3], parts[4]
+		if !(Target{n.Account, n.Region}).Valid() {
 			return n, &flaw{codeBadFunctionName, fmt.Sprintf("%q has no valid region and account", s),
 				"write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
 		}
 		parts = parts[6:]
 	case len(parts) >= 3 && parts[1] == "function" && accountWord.MatchString(parts[0]):
-		n.account, parts = parts[0], parts[2:]
+		n.Account, parts = parts[0], parts[2:]
 	case len(parts) >= 2 && parts[0] == "function":
 		parts = parts[1:]
 	}
@@ -63,13 +72,13 @@ func parseName(s string) (nameParts, *flaw) {
 		return n, &flaw{codeBadFunctionName, fmt.Sprintf("%q has too many colons", s),
 			"write NAME, NAME:QUALIFIER, ACCOUNT:function:NAME or a full function ARN"}
 	}
-	n.function = parts[0]
-	if f := checkFunctionWord(n.function); f != nil {
+	n.Function = parts[0]
+	if f := checkFunctionWord(n.Function); f != nil {
 		return n, f
 	}
 	if len(parts) == 2 {
-		n.qualifier = parts[1]
-		if f := checkQualifier(n.qualifier); f != nil {
+		n.Qualifier = parts[1]
+		if f := checkQualifier(n.Qualifier); f != nil {
 			return n, f
 		}
 	}

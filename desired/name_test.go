@@ -11,22 +11,22 @@ func TestNameForms(t *testing.T) {
 	const arn = "arn:aws:lambda:us-east-1:111111111111:function:orders"
 	for _, row := range []struct {
 		why, name string
-		want      nameParts
+		want      ParsedName
 	}{
-		{"a plain name", "orders", nameParts{function: "orders"}},
-		{"with an alias", "orders:live", nameParts{function: "orders", qualifier: "live"}},
-		{"with a version", "orders:7", nameParts{function: "orders", qualifier: "7"}},
-		{"with $LATEST", "orders:$LATEST", nameParts{function: "orders", qualifier: Latest}},
-		{"an alias called latest is not $LATEST", "orders:latest", nameParts{function: "orders", qualifier: "latest"}},
-		{"a partial ARN", "111111111111:function:orders", nameParts{account: "111111111111", function: "orders"}},
-		{"a partial ARN with an alias", "111111111111:function:orders:live", nameParts{account: "111111111111", function: "orders", qualifier: "live"}},
-		{"a shorter partial form", "function:orders:live", nameParts{function: "orders", qualifier: "live"}},
-		{"a function called function", "function", nameParts{function: "function"}},
-		{"a full ARN", arn, nameParts{"aws", "us-east-1", "111111111111", "orders", ""}},
-		{"a qualified ARN", arn + ":live", nameParts{"aws", "us-east-1", "111111111111", "orders", "live"}},
-		{"a region of the sovereign cloud", "arn:aws-eusc:lambda:eusc-de-east-1:111111111111:function:f", nameParts{"aws-eusc", "eusc-de-east-1", "111111111111", "f", ""}},
-		{"an isolated region", "arn:aws-iso-b:lambda:us-isob-east-1:111111111111:function:f", nameParts{"aws-iso-b", "us-isob-east-1", "111111111111", "f", ""}},
-		{"dots and underscores", "a.b_c-d", nameParts{function: "a.b_c-d"}},
+		{"a plain name", "orders", ParsedName{Function: "orders"}},
+		{"with an alias", "orders:live", ParsedName{Function: "orders", Qualifier: "live"}},
+		{"with a version", "orders:7", ParsedName{Function: "orders", Qualifier: "7"}},
+		{"with $LATEST", "orders:$LATEST", ParsedName{Function: "orders", Qualifier: Latest}},
+		{"an alias called latest is not $LATEST", "orders:latest", ParsedName{Function: "orders", Qualifier: "latest"}},
+		{"a partial ARN", "111111111111:function:orders", ParsedName{Account: "111111111111", Function: "orders"}},
+		{"a partial ARN with an alias", "111111111111:function:orders:live", ParsedName{Account: "111111111111", Function: "orders", Qualifier: "live"}},
+		{"a shorter partial form", "function:orders:live", ParsedName{Function: "orders", Qualifier: "live"}},
+		{"a function called function", "function", ParsedName{Function: "function"}},
+		{"a full ARN", arn, ParsedName{"aws", "us-east-1", "111111111111", "orders", ""}},
+		{"a qualified ARN", arn + ":live", ParsedName{"aws", "us-east-1", "111111111111", "orders", "live"}},
+		{"a region of the sovereign cloud", "arn:aws-eusc:lambda:eusc-de-east-1:111111111111:function:f", ParsedName{"aws-eusc", "eusc-de-east-1", "111111111111", "f", ""}},
+		{"an isolated region", "arn:aws-iso-b:lambda:us-isob-east-1:111111111111:function:f", ParsedName{"aws-iso-b", "us-isob-east-1", "111111111111", "f", ""}},
+		{"dots and underscores", "a.b_c-d", ParsedName{Function: "a.b_c-d"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			if got, wrong := parseName(row.name); wrong != nil || got != row.want {
@@ -49,7 +49,9 @@ func TestNameForms(t *testing.T) {
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			if got, wrong := parseName(row.name); wrong == nil || wrong.code != row.code {
-				t.Errorf("parseName(%q) = %+v, %+v, want %s", row.name, got, wrong, row.code)
+				t.Fatalf("parseName(%q) = %+v, %+v, want %s", row.name, got, wrong, row.code)
+			} else if n, err := ParseName(row.name); err == nil || n != (ParsedName{}) || err.Error() != wrong.message+"; "+wrong.cure {
+				t.Errorf("ParseName(%q) = %+v, %v", row.name, n, err)
 			}
 		})
 	}
@@ -82,10 +84,10 @@ func TestSpellingsAreOneKey(t *testing.T) {
 			if wrong != nil {
 				t.Fatalf("%q: %s", s, wrong.message)
 			}
-			if n.qualifier == "" {
-				n.qualifier = Latest
+			if n.Qualifier == "" {
+				n.Qualifier = Latest
 			}
-			if got := (Name{n.function, n.qualifier}); got != k.Name || !n.in(k.Target) {
+			if got := (Name{n.Function, n.Qualifier}); got != k.Name || !n.in(k.Target) {
 				t.Fatalf("%q is %v in %v, want %v", s, got, n, k)
 			}
 		}

@@ -93,11 +93,11 @@ func newReach(written string, from Target) *reach {
 }
 
 // key is the record that a full function ARN names.
-func (n nameParts) key() *Key {
-	if n.qualifier == "" {
-		n.qualifier = Latest
+func (n ParsedName) key() *Key {
+	if n.Qualifier == "" {
+		n.Qualifier = Latest
 	}
-	return &Key{Target{n.account, n.region}, Name{n.function, n.qualifier}}
+	return &Key{Target{n.Account, n.Region}, Name{n.Function, n.Qualifier}}
 }
 
 func (r *resolver) checkReach(s *scope, by *source, f Field, to *reach) {

@@ -153,7 +153,7 @@ func (r *resolver) run() {
 
 // place puts an exact entry into the targets it lives in.
 func (r *resolver) place(f *functionDecl) {
-	name := Name{f.name.function, f.name.qualifier}
+	name := Name{f.name.Function, f.name.Qualifier}
 	placed, labelled := false, false
 	for _, s := range r.scopes {
 		if !covers(f.targets, s.fleet.Label) {
@@ -169,7 +169,7 @@ func (r *resolver) place(f *functionDecl) {
 	case placed:
 	case !labelled: // no target has the label, which is a problem of its own
 	case r.open:
-		s := r.addScope(TargetFleet{Target: Target{f.name.account, f.name.region}})
+		s := r.addScope(TargetFleet{Target: Target{f.name.Account, f.name.Region}})
 		s.exact = append(s.exact, exactEntry{name, f})
 	default: // only an ARN can fail to be in a target
 		r.out.add(Problem{

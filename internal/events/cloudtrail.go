@@ -78,7 +78,7 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 		}
 		return nil, fmt.Errorf("the record %.40q of %s names no function; the next sweep will find what it changed", r.text("eventID"), call)
 	}
-	if !failed && (!accountWord.MatchString(h.Target.Account) || !regionWord.MatchString(h.Target.Region)) {
+	if !failed && !h.Target.Valid() {
 		return nil, fmt.Errorf("the record %.40q of %s has account %.40q and region %.40q, which do not name a target; the next sweep will find what it changed",
 			r.text("eventID"), call, h.Target.Account, h.Target.Region)
 	}
@@ -94,28 +94,28 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 func subject(shape shape, r object, home desired.Target) (Hint, bool) {
 	parameters := r.object("requestParameters")
 	if shape == ofResource {
-		n, ok := parseName(parameters.text("resource"))
-		n.qualifier = "" // tags belong to the whole function
-		return n.hint(home), ok && n.region != ""
+		n, err := desired.ParseName(parameters.text("resource"))
+		n.Qualifier = "" // tags belong to the whole function
+		return hintOf(n, home), err == nil && n.Region != ""
 	}
-	n, ok := parseName(parameters.text("functionName"))
-	if !ok {
+	n, err := desired.ParseName(parameters.text("functionName"))
+	if err != nil {
 		return Hint{Kind: Target, Target: home}, false
 	}
 	switch shape {
 	case ofRecord:
-		n.qualifier = first(parameters.text("qualifier"), n.qualifier, desired.Latest)
+		n.Qualifier = first(parameters.text("qualifier"), n.Qualifier, desired.Latest)
 	case ofVersion:
-		n.qualifier = r.object("responseElements").text("version")
+		n.Qualifier = r.object("responseElements").text("version")
 	case ofAlias:
-		n.qualifier = parameters.text("name")
+		n.Qualifier = parameters.text("name")
 	default:
-		n.qualifier = ""
+		n.Qualifier = ""
 	}
-	if n.qualifier != "" && !qualifierWord.MatchString(n.qualifier) {
-		n.qualifier = "" // an odd qualifier still names its function
+	if !isQualifier(n.Qualifier) {
+		n.Qualifier = "" // an odd qualifier still names its function
 	}
-	return n.hint(home), true
+	return hintOf(n, home), true
 }
 
 // principal is the best name CloudTrail has for whoever made the call.

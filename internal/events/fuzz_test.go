@@ -3,7 +3,14 @@ package events
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
+)
+
+// What Lambda's API model allows in a name and in a qualifier.
+var (
+	functionWord  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,140}$`)
+	qualifierWord = regexp.MustCompile(`^[$a-zA-Z0-9_.-]{1,128}$`)
 )
 
 // FuzzDecode holds that no input panics, and that whoever acts on a hint can
@@ -23,10 +30,9 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		hints, err := Decode(data)
 		for _, h := range hints {
-			placed := accountWord.MatchString(h.Target.Account) && regionWord.MatchString(h.Target.Region)
 			switch {
 			case h.Failed || h.Kind == All || h.Kind == Files:
-			case !placed:
+			case !h.Target.Valid():
 				t.Errorf("%+v names no target", h)
 			case h.Kind != Target && !functionWord.MatchString(h.Function):
 				t.Errorf("%+v names no function", h)

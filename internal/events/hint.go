@@ -50,6 +50,26 @@ type Hint struct {
 	Failed bool
 }
 
+// hintOf is of kind Key where the name has a qualifier, else Function. Where the
+// name does not say it, the function lives at home.
+func hintOf(n desired.ParsedName, home desired.Target) Hint {
+	h := Hint{
+		Kind: Function, Function: n.Function,
+		Target: desired.Target{Account: first(n.Account, home.Account), Region: first(n.Region, home.Region)},
+	}
+	if n.Qualifier != "" {
+		h.Kind, h.Qualifier = Key, n.Qualifier
+	}
+	return h
+}
+
+// isQualifier holds a qualifier that stands apart from its function against the
+// same rules as one that stands behind it.
+func isQualifier(s string) bool {
+	_, err := desired.ParseName("f:" + s)
+	return err == nil
+}
+
 // Key is the record that a hint of kind Key is about.
 func (h Hint) Key() desired.Key {
 	return desired.Key{Target: h.Target, Name: desired.Name{Function: h.Function, Qualifier: h.Qualifier}}

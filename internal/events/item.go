@@ -26,8 +26,8 @@ func fromItem(raw json.RawMessage) (Hint, error) {
 		if account, region, ok := strings.Cut(s, "/"); ok {
 			return targetHint(account, region)
 		}
-		if n, ok := parseName(s); ok && n.region != "" {
-			return n.hint(desired.Target{}), nil
+		if n, err := desired.ParseName(s); err == nil && n.Region != "" {
+			return hintOf(n, desired.Target{}), nil
 		}
 		return Hint{}, fmt.Errorf("%.80s is no event that is known here and names no target; "+
 			`write "ACCOUNT/REGION", or {"account": "...", "region": "..."}`, raw)
@@ -41,21 +41,22 @@ func fromItem(raw json.RawMessage) (Hint, error) {
 	if err != nil || !o.has("function") {
 		return h, err
 	}
-	n, ok := parseName(o.text("function"))
-	if !ok {
+	n, err := desired.ParseName(o.text("function"))
+	if err != nil {
 		return Hint{}, fmt.Errorf("%.80s is not the name of a function; write a name or an ARN", o["function"])
 	}
 	if o.has("qualifier") {
-		if n.qualifier = o.text("qualifier"); !qualifierWord.MatchString(n.qualifier) {
+		if n.Qualifier = o.text("qualifier"); !isQualifier(n.Qualifier) {
 			return Hint{}, fmt.Errorf("%.80s is not a qualifier; write an alias, a version number or $LATEST", o["qualifier"])
 		}
 	}
-	return n.hint(h.Target), nil
+	return hintOf(n, h.Target), nil
 }
 
 func targetHint(account, region string) (Hint, error) {
-	if !accountWord.MatchString(account) || !regionWord.MatchString(region) {
+	t := desired.Target{Account: account, Region: region}
+	if !t.Valid() {
 		return Hint{}, fmt.Errorf("account %.40q and region %.40q do not name a target; write twelve digits and a region such as eu-west-1", account, region)
 	}
-	return Hint{Kind: Target, Target: desired.Target{Account: account, Region: region}}, nil
+	return Hint{Kind: Target, Target: t}, nil
 }

@@ -1,6 +1,10 @@
 package events
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
 
 func TestNamesOfCalls(t *testing.T) {
 	for _, tt := range []struct{ why, in, want string }{
@@ -18,27 +22,50 @@ func TestNamesOfCalls(t *testing.T) {
 }
 
 func TestFormsOfNames(t *testing.T) {
-	const arn = "arn:aws:lambda:eu-west-1:111111111111:function:"
+	const arn = "arn:aws-us-gov:lambda:us-gov-west-1:222222222222:function:"
 	for _, tt := range []struct {
 		why, in string
-		want    name
-		ok      bool
+		want    Hint
 	}{
-		{"plain", "orders", name{function: "orders"}, true},
-		{"qualified", "orders:live", name{function: "orders", qualifier: "live"}, true},
-		{"$LATEST said aloud", "orders:$LATEST", name{function: "orders", qualifier: "$LATEST"}, true},
-		{"function:", "function:orders", name{function: "orders"}, true},
-		{"partial ARN", "111111111111:function:orders:7", name{account: "111111111111", function: "orders", qualifier: "7"}, true},
-		{"ARN", arn + "orders", name{region: "eu-west-1", account: "111111111111", function: "orders"}, true},
-		{"qualified ARN", arn + "orders:live", name{region: "eu-west-1", account: "111111111111", function: "orders", qualifier: "live"}, true},
-		{"one colon too many", arn + "orders:live:x", name{}, false},
-		{"no function", arn, name{}, false},
-		{"another service", "arn:aws:sqs:eu-west-1:111111111111:function:orders", name{}, false},
-		{"an empty qualifier", "orders:", name{}, false},
-		{"nothing", "", name{}, false},
+		{"plain: at home, every qualifier", "orders", Hint{Kind: Function, Target: ireland, Function: "orders"}},
+		{"qualified", "orders:live", Hint{Kind: Key, Target: ireland, Function: "orders", Qualifier: "live"}},
+		{"$LATEST said aloud is one key", "orders:$LATEST", Hint{Kind: Key, Target: ireland, Function: "orders", Qualifier: "$LATEST"}},
+		{"function:", "function:orders", Hint{Kind: Function, Target: ireland, Function: "orders"}},
+		{"a partial ARN: another account, the region of home", "222222222222:function:orders:7",
+			Hint{Kind: Key, Target: desired.Target{Account: "222222222222", Region: "eu-west-1"}, Function: "orders", Qualifier: "7"}},
+		{"an ARN is of its own place", arn + "orders", Hint{Kind: Function, Target: gov, Function: "orders"}},
+		{"a qualified ARN", arn + "orders:live", Hint{Kind: Key, Target: gov, Function: "orders", Qualifier: "live"}},
 	} {
-		if got, ok := parseName(tt.in); got != tt.want || ok != tt.ok {
-			t.Errorf("%s: %q is %+v %v, want %+v %v", tt.why, tt.in, got, ok, tt.want, tt.ok)
+		event := `{"account": "111111111111", "region": "eu-west-1", "function": ` + quote(tt.in) + `}`
+		check(t, tt.why, []byte(event), []Hint{tt.want}, "")
+	}
+	for _, tt := range []struct{ why, in string }{
+		{"one colon too many", arn + "orders:live:x"},
+		{"no function", arn},
+		{"another service", "arn:aws:sqs:eu-west-1:111111111111:function:orders"},
+		{"an empty qualifier", "orders:"},
+		{"nothing", ""},
+	} {
+		event := `{"account": "111111111111", "region": "eu-west-1", "function": ` + quote(tt.in) + `}`
+		check(t, tt.why, []byte(event), nil, "is not the name of a function")
+	}
+}
+
+func TestQualifiersApart(t *testing.T) {
+	for _, tt := range []struct {
+		why, in string
+		want    bool
+	}{
+		{"an alias", "live", true},
+		{"a version", "7", true},
+		{"$LATEST", "$LATEST", true},
+		{"nothing", "", false},
+		{"two in one", "live:7", false},
+		{"$latest is none", "$latest", false},
+		{"what no alias has", "li ve", false},
+	} {
+		if got := isQualifier(tt.in); got != tt.want {
+			t.Errorf("%s: %q is a qualifier: %v, want %v", tt.why, tt.in, got, tt.want)
 		}
 	}
 }

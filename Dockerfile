@@ -34,9 +34,9 @@ VOLUME /state
 # Kubernetes' runAsNonRoot can check it without a passwd file.
 USER 65532:65532
 WORKDIR /fleet
-# For serve, which has pages to ask. A run that ends by itself is over before
-# the third question, or is started with --no-healthcheck; Kubernetes and ECS
-# take their probes from their own manifests and ignore this one.
+# For serve, which has pages to ask. Start a run that ends by itself with
+# --no-healthcheck: there is nothing to ask. Kubernetes and ECS take their
+# checks from their own manifests and ignore this one.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/eventinvoke", "healthcheck"]
 ENTRYPOINT ["/eventinvoke"]
 CMD ["--help"]

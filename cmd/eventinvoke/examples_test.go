@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 )
 
@@ -87,8 +85,8 @@ func TestDemoIsValid(t *testing.T) {
 	}
 }
 
-// TestCommandsInExamples: each eventinvoke command of the workflow and of the
-// crontab is one that this program understands.
+// TestCommandsInExamples: each eventinvoke command of the workflow is one that
+// this program understands.
 func TestCommandsInExamples(t *testing.T) {
 	var workflow struct {
 		Jobs map[string]struct {
@@ -114,22 +112,6 @@ func TestCommandsInExamples(t *testing.T) {
 	if commands != 3 {
 		t.Errorf("the workflow has %d eventinvoke commands, want 3", commands)
 	}
-
-	crontab, err := os.ReadFile(filepath.Join(examplesFolder, "cron", "crontab"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := variables()
-	for line := range strings.Lines(string(crontab)) {
-		if name, _, ok := strings.Cut(line, "="); ok && strings.HasPrefix(name, "EVENTINVOKE_") && !known[name] {
-			t.Errorf("crontab: no flag has the variable %s", name)
-		}
-		scheduled := line[0] >= '0' && line[0] <= '9'
-		if _, rest, ok := strings.Cut(line, "eventinvoke "); ok && scheduled {
-			command, _, _ := strings.Cut(rest, " 2>&1")
-			understood(t, strings.Fields(command))
-		}
-	}
 }
 
 // understood parses a command line as the program would, without running it.
@@ -144,16 +126,4 @@ func understood(t *testing.T, args []string) {
 	if err := verb.ParseFlags(rest); err != nil {
 		t.Errorf("eventinvoke %s: %v", strings.Join(args, " "), err)
 	}
-}
-
-// variables is every environment variable that sets a flag.
-func variables() map[string]bool {
-	known := map[string]bool{}
-	root := newRoot(&app{})
-	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
-		for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
-			flags.VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })
-		}
-	}
-	return known
 }

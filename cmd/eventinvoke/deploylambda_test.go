@@ -1,0 +1,242 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+)
+
+// The parts of the two templates that the rules are about. An intrinsic function
+// is read as a text: "!GetAtt Queue.Arn".
+type (
+	stack struct {
+		Parameters map[string]struct {
+			Default string `yaml:"Default"`
+		} `yaml:"Parameters"`
+		Resources struct {
+			Function    stackPart[stackFunction] `yaml:"Function"`
+			Rule        stackPart[stackRule]     `yaml:"Rule"`
+			Queue       stackPart[stackQueue]    `yaml:"Queue"`
+			DeadLetters stackPart[stackQueue]    `yaml:"DeadLetters"`
+			QueuePolicy stackPart[stackPolicies] `yaml:"QueuePolicy"`
+			Role        stackPart[stackPolicies] `yaml:"Role"`
+			History     struct {
+				DeletionPolicy string `yaml:"DeletionPolicy"`
+			} `yaml:"History"`
+		} `yaml:"Resources"`
+	}
+	stackPart[T any] struct {
+		Properties T `yaml:"Properties"`
+	}
+	stackFunction struct {
+		Handler       string   `yaml:"Handler"`
+		Runtime       string   `yaml:"Runtime"`
+		Architectures []string `yaml:"Architectures"`
+		Timeout       int      `yaml:"Timeout"`
+		Environment   struct {
+			Variables map[string]string `yaml:"Variables"`
+		} `yaml:"Environment"`
+		EventInvokeConfig struct {
+			Retries     *int `yaml:"MaximumRetryAttempts"`
+			Age         int  `yaml:"MaximumEventAgeInSeconds"`
+			Destination struct {
+				OnFailure map[string]string `yaml:"OnFailure"`
+			} `yaml:"DestinationConfig"`
+		} `yaml:"EventInvokeConfig"`
+		Events struct {
+			Sweep   stackPart[sweep] `yaml:"Sweep"`
+			Changes struct {
+				Properties struct {
+					Queue   string         `yaml:"Queue"`
+					Answers []string       `yaml:"FunctionResponseTypes"`
+					Window  int            `yaml:"MaximumBatchingWindowInSeconds"`
+					Scaling map[string]int `yaml:"ScalingConfig"`
+				} `yaml:"Properties"`
+			} `yaml:"Changes"`
+		} `yaml:"Events"`
+	}
+	// sweep is a schedule, here and in the ECS example.
+	sweep struct {
+		Window      map[string]any    `yaml:"FlexibleTimeWindow" json:"FlexibleTimeWindow"`
+		Retry       map[string]int    `yaml:"RetryPolicy" json:"RetryPolicy"`
+		DeadLetters map[string]string `yaml:"DeadLetterConfig" json:"DeadLetterConfig"`
+	}
+	stackRule struct {
+		Pattern struct {
+			Source     []string `yaml:"source"`
+			DetailType []string `yaml:"detail-type"`
+			Detail     struct {
+				EventSource []string            `yaml:"eventSource"`
+				EventName   []map[string]string `yaml:"eventName"`
+			} `yaml:"detail"`
+		} `yaml:"EventPattern"`
+		Targets []map[string]any `yaml:"Targets"`
+	}
+	stackQueue struct {
+		Delay      int            `yaml:"DelaySeconds"`
+		Visibility int            `yaml:"VisibilityTimeout"`
+		Retention  int            `yaml:"MessageRetentionPeriod"`
+		Encrypted  bool           `yaml:"SqsManagedSseEnabled"`
+		Redrive    map[string]any `yaml:"RedrivePolicy"`
+	}
+	stackPolicies struct {
+		Queues   []string `yaml:"Queues"`
+		Document struct {
+			Statement []struct {
+				Principal any    `yaml:"Principal"`
+				Condition any    `yaml:"Condition"`
+				Action    string `yaml:"Action"`
+			} `yaml:"Statement"`
+		} `yaml:"PolicyDocument"`
+	}
+)
+
+func readTemplate(t *testing.T, name string) stack {
+	t.Helper()
+	var node yaml.Node
+	if err := yaml.Unmarshal(deployFile(t, name), &node); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	spellOut(&node)
+	var got stack
+	if err := node.Decode(&got); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return got
+}
+
+// spellOut makes texts of intrinsic functions.
+func spellOut(n *yaml.Node) {
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.TrimSpace(n.Tag + " " + n.Value)}
+	}
+	for _, child := range n.Content {
+		spellOut(child)
+	}
+}
+
+const toDeadLetters = "!GetAtt DeadLetters.Arn"
+
+func TestLambdaTemplate(t *testing.T) {
+	got := readTemplate(t, "lambda/template.yaml")
+	f, q, dead := got.Resources.Function.Properties, got.Resources.Queue.Properties, got.Resources.DeadLetters.Properties
+	changes := f.Events.Changes.Properties
+	redrive := q.Redrive["deadLetterTargetArn"]
+	target := got.Resources.Rule.Properties.Targets[0]
+	for _, rule := range []struct {
+		why string
+		ok  bool
+	}{
+		{"it runs on provided.al2023, arm64", f.Runtime == "provided.al2023" && slices.Equal(f.Architectures, []string{"arm64"}) && f.Handler == "bootstrap"},
+		{"more than its margin is left to work in", time.Duration(f.Timeout)*time.Second > 10*lambdaMargin},
+		{"Lambda does not repeat a failed run", f.EventInvokeConfig.Retries != nil && *f.EventInvokeConfig.Retries == 0},
+		{"a failed run is not lost either", f.EventInvokeConfig.Destination.OnFailure["Destination"] == toDeadLetters},
+		{"a batch fails by message", slices.Equal(changes.Answers, []string{"ReportBatchItemFailures"}) && changes.Queue == "!GetAtt Queue.Arn"},
+		{"as few invocations at once as there can be", changes.Scaling["MaximumConcurrency"] == 2},
+		{"an event is looked at after the settle time", time.Duration(q.Delay)*time.Second >= worker.DefaultSettle},
+		{"a message stays invisible for six timeouts", q.Visibility >= 6*f.Timeout},
+		{"what cannot be handled ends among the dead letters", redrive == toDeadLetters && q.Redrive["maxReceiveCount"] == 5},
+		{"dead letters wait two weeks, the longest that there is", dead.Retention == int((14 * 24 * time.Hour).Seconds())},
+		{"both queues are encrypted", q.Encrypted && dead.Encrypted},
+		{"the rule feeds the queue", target["Arn"] == "!GetAtt Queue.Arn"},
+		{"the history outlives the stack", got.Resources.History.DeletionPolicy == "Retain"},
+	} {
+		if !rule.ok {
+			t.Errorf("not so: %s", rule.why)
+		}
+	}
+	checkSweep(t, "template.yaml", f.Events.Sweep.Properties)
+	statements := got.Resources.QueuePolicy.Properties.Document.Statement
+	if len(statements) != 1 || !strings.Contains(fmt.Sprint(statements[0].Principal), "events.amazonaws.com") || !strings.Contains(fmt.Sprint(statements[0].Condition), "aws:SourceArn:!GetAtt Rule.Arn") {
+		t.Errorf("not only the rule may send to the queues: %v", statements)
+	}
+	env := f.Environment.Variables
+	if env["EVENTINVOKE_APPLY"] != "!Ref Apply" || got.Parameters["Apply"].Default != "false" {
+		t.Error("as it is given away, it must only observe")
+	}
+	if !strings.HasPrefix(env["EVENTINVOKE_HISTORY"], "!Sub s3://") {
+		t.Errorf("EVENTINVOKE_HISTORY is %q: a function has no disk that lasts", env["EVENTINVOKE_HISTORY"])
+	}
+	env["EVENTINVOKE_APPLY"] = got.Parameters["Apply"].Default
+	started(t, "lambda/template.yaml", []string{"lambda"}, env)
+}
+
+// checkSweep holds a schedule to few attempts, since the next one is the retry.
+func checkSweep(t *testing.T, where string, s sweep) {
+	t.Helper()
+	if attempts, said := s.Retry["MaximumRetryAttempts"]; !said || attempts > 3 || s.Retry["MaximumEventAgeInSeconds"] > 3600 {
+		t.Errorf("%s: the schedule is tried again %v: few and soon, or the attempts pile up", where, s.Retry)
+	}
+	if s.Window["Mode"] != "FLEXIBLE" || s.DeadLetters["Arn"] == "" {
+		t.Errorf("%s: window %v, dead letters %v", where, s.Window, s.DeadLetters)
+	}
+}
+
+// eventNames are names that CloudTrail gives to Lambda's calls, and whether the
+// call may change a record or what a rule chooses.
+var eventNames = map[string]bool{
+	"PutFunctionEventInvokeConfig": true, "UpdateFunctionEventInvokeConfig": true, "DeleteFunctionEventInvokeConfig": true,
+	"CreateFunction20150331": true, "DeleteFunction20150331": true, "PublishVersion20150331": true,
+	"CreateAlias20150331": true, "UpdateAlias20150331": true, "DeleteAlias20150331": true,
+	"TagResource20170331v2": true, "UntagResource20170331v2": true,
+	"CreateFunctionUrlConfig": false, "DeleteFunctionConcurrency20171031": false, "UpdateFunctionCode20150331v2": false,
+	"UpdateFunctionConfiguration20150331v2": false, "AddPermission20150331v2": false, "PublishLayerVersion20181031": false,
+}
+
+// TestRulesDeliverWhatTheDecoderNeeds: the event rules let through the calls
+// that the worker looks at, and no others.
+func TestRulesDeliverWhatTheDecoderNeeds(t *testing.T) {
+	home := readTemplate(t, "lambda/template.yaml").Resources.Rule.Properties.Pattern
+	for _, file := range []string{"lambda/template.yaml", "lambda/region.yaml"} {
+		pattern := readTemplate(t, file).Resources.Rule.Properties.Pattern
+		if diff := cmp.Diff(home, pattern); diff != "" {
+			t.Errorf("%s lets other events through (-template +region):\n%s", file, diff)
+		}
+	}
+	used := map[string]bool{}
+	for name, needed := range eventNames {
+		delivered := false
+		for _, match := range home.Detail.EventName {
+			if strings.HasPrefix(name, match["prefix"]) {
+				delivered, used[match["prefix"]] = true, true
+			}
+		}
+		if delivered != needed {
+			t.Errorf("%s: delivered %v, needed %v", name, delivered, needed)
+		}
+		event, err := json.Marshal(map[string]any{
+			"source": home.Source[0], "detail-type": home.DetailType[0], "account": account, "region": region,
+			"detail": map[string]any{
+				"eventSource": home.Detail.EventSource[0], "eventName": name, "recipientAccountId": account, "awsRegion": region,
+				"requestParameters": map[string]any{"functionName": "orders", "name": "live", "resource": "arn:aws:lambda:eu-west-1:111111111111:function:orders"},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hints, err := events.Decode(event)
+		if err != nil || worker.NewTriage(hints).Needed() != needed {
+			t.Errorf("%s: the decoder makes %v, %v of it; needed %v", name, hints, err, needed)
+		}
+	}
+	if len(used) != len(home.Detail.EventName) {
+		t.Errorf("of %d patterns only %v match a known call", len(home.Detail.EventName), used)
+	}
+}
+
+// TestRegionTemplate: a region's events may go to one bus, and nowhere else.
+func TestRegionTemplate(t *testing.T) {
+	got := readTemplate(t, "lambda/region.yaml").Resources
+	if target := got.Rule.Properties.Targets[0]; target["Arn"] != "!Ref Home" || target["RoleArn"] != "!GetAtt Role.Arn" {
+		t.Errorf("the rule sends to %v", target)
+	}
+}

@@ -34,6 +34,13 @@ type readRun struct {
 
 // readOnly is the road of plan and audit: it ends at the plan.
 func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readOptions, run readRun) error {
+	save, err := openPlanFile(run.out, args)
+	if err != nil {
+		return err
+	}
+	if save != nil {
+		defer save.drop()
+	}
 	p, err := a.begin(ctx, verb, o, fromFiles(args, readersOnly))
 	if err != nil {
 		return err
@@ -43,8 +50,8 @@ func (a *app) readOnly(ctx context.Context, verb string, args []string, o *readO
 	if err := p.report(); err != nil {
 		return err
 	}
-	if run.out != "" {
-		if err := p.savePlan(run.out); err != nil {
+	if save != nil {
+		if err := p.savePlan(save); err != nil {
 			return err
 		}
 	}

@@ -52,6 +52,11 @@ func (a *app) load(args []string) (*desired.Document, error) {
 			return nil, fmt.Errorf("no path was given and there is no %s here; name a file, a directory or a glob", defaultPath)
 		}
 	}
+	for _, path := range args {
+		if isSavedPlan(path) {
+			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; carry it out with: eventinvoke apply %s", path, shellWord(path))
+		}
+	}
 	return desired.Loader{Stdin: a.in}.LoadFiles(pathsOr(args)...)
 }
 

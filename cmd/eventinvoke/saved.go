@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -13,40 +14,62 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
+// openPlanFile opens where a plan is to be saved, so that a place that cannot
+// be written costs no survey. It is nil for no place.
+func openPlanFile(path string, args []string) (*sink, error) {
+	switch {
+	case path == "":
+		return nil, nil
+	case path == "-":
+		return nil, errors.New("--out - is not taken: standard output is for the report; name a file, such as plan.json")
+	case slices.Contains(args, "-"):
+		return nil, errors.New("--out needs fleet files: apply checks that they have not changed, and cannot read standard input again; give their paths")
+	}
+	return openFor("out", path)
+}
+
 // savePlan writes the plan for a later apply.
-func (p *pass) savePlan(path string) error {
+func (p *pass) savePlan(out *sink) error {
 	if n := p.plan.Counts().NotExamined; n > 0 {
-		return fmt.Errorf("the plan was not saved to %s: %d keys were not examined, so it is not whole", path, n)
+		return fmt.Errorf("the plan was not saved: %s not examined, so it is not whole; plan again with more time",
+			count(n, "key was", "keys were"))
 	}
-	files := p.doc.Files()
-	for _, f := range files {
-		if f.Path == desired.StdinName {
-			return fmt.Errorf("the plan was not saved to %s: a fleet read from standard input cannot be checked again by apply; give its path", path)
-		}
-	}
-	out, err := openFile(path)
-	if err != nil {
-		return fmt.Errorf("the plan was not saved to %s: %w", path, err)
-	}
-	defer out.drop()
-	saved := planfile.Saved{RunID: p.id, ToolVersion: version, Created: p.started, Files: files, Plan: p.plan}
+	saved := planfile.Saved{RunID: p.id, ToolVersion: version, Created: p.started, Files: p.doc.Files(), Plan: p.plan}
 	if err := planfile.Encode(out, saved); err != nil {
-		return err
+		return fmt.Errorf("the plan was not saved: %w", err)
 	}
 	return out.commit()
+}
+
+// isSavedPlan reports whether a path holds a saved plan rather than a fleet. A
+// path that cannot be read is for the loader to explain.
+func isSavedPlan(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false // reading a pipe would take its content away
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	return planfile.Is(head[:n])
 }
 
 // savedPlan is the saved plan that the arguments name, or nil when they name
 // fleet files.
 func savedPlan(args []string) (*planfile.Saved, error) {
-	if len(args) != 1 || args[0] == "-" {
+	if len(args) != 1 {
+		return nil, nil
+	}
+	if !isSavedPlan(args[0]) {
 		return nil, nil
 	}
 	data, err := os.ReadFile(args[0])
-	if err != nil || !planfile.Is(data) {
-		// A path that cannot be read, or is a folder, is for the loader to
-		// explain.
-		return nil, nil
+	if err != nil {
+		return nil, err
 	}
 	saved, err := planfile.Decode(data)
 	if err != nil {

@@ -25,27 +25,31 @@ func (o *outputOptions) open(out io.Writer) (*sink, error) {
 	if o.file == "" || o.file == "-" {
 		return &sink{Writer: out, commit: nothing, drop: func() {}}, nil
 	}
-	s, err := openFile(o.file)
+	return openFor("output-file", o.file)
+}
+
+// openFor opens the file that a flag names. Its errors name the flag and the
+// path that the user gave, not the one beside it.
+func openFor(flag, path string) (*sink, error) {
+	cannotWrite := func(err error) error {
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return fmt.Errorf("--%s %s cannot be written: %w; name a file in a directory that exists and can be written to", flag, path, err)
+	}
+	s, err := openFile(path)
 	if err != nil {
-		return nil, o.cannotWrite(err)
+		return nil, cannotWrite(err)
 	}
 	commit := s.commit
 	s.commit = func() error {
 		if err := commit(); err != nil {
-			return o.cannotWrite(err)
+			return cannotWrite(err)
 		}
 		return nil
 	}
 	return s, nil
-}
-
-// cannotWrite names the path that the user gave, not the one beside it.
-func (o *outputOptions) cannotWrite(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return fmt.Errorf("--output-file %s cannot be written: %w; name a file in a directory that exists and can be written to", o.file, err)
 }
 
 func openFile(path string) (*sink, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,13 +49,13 @@ func run(ctx context.Context, args []string, s streams) int {
 	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler)}
 	root := newRoot(a)
 	root.SetArgs(lambdaArgs(args))
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("the result could not be written: %w", out.err)
 	}
 	code, show := codeOf(err)
 	if show {
-		fmt.Fprintf(a.err, "eventinvoke: %s\n", harmless(err.Error()))
+		fmt.Fprintf(a.err, "eventinvoke: %s\n", harmless(withVariables(err.Error(), cmd.Flags())))
 	}
 	return code
 }
@@ -129,9 +130,12 @@ func knownVerb(root *cobra.Command, args []string) error {
 	return fmt.Errorf("there is no verb %q; `eventinvoke --help` lists them", args[0])
 }
 
-// fromEnvironment sets every flag that was not given from its variable. A list
-// is separated by white space: labels and globs have none. An empty variable is as
-// good as none.
+// variableAnnotation marks a flag that a variable of the environment has set.
+const variableAnnotation = "eventinvoke_variable"
+
+// fromEnvironment sets every flag that was not given from its variable, and marks
+// it. A list is separated by white space: labels and globs have none. An empty
+// variable is as good as none.
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var problems []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -143,6 +147,7 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		if !ok || value == "" {
 			return
 		}
+		f.Annotations = map[string][]string{variableAnnotation: {variable}}
 		values := []string{value}
 		if f.Value.Type() == "stringArray" {
 			values = strings.Fields(value)
@@ -154,6 +159,18 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 	})
 	return errors.Join(problems...)
+}
+
+// withVariables adds to a message the variables behind the flags that it
+// mentions: nobody looks for a flag that nobody typed.
+func withVariables(message string, flags *pflag.FlagSet) string {
+	flags.VisitAll(func(f *pflag.Flag) {
+		mention := regexp.MustCompile(`--` + regexp.QuoteMeta(f.Name) + `($|[^a-z-])`)
+		if variable := f.Annotations[variableAnnotation]; variable != nil && mention.MatchString(message) {
+			message += fmt.Sprintf("\n(--%s was set by the environment variable %s)", f.Name, variable[0])
+		}
+	})
+	return message
 }
 
 func (a *app) setUpLog() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -72,7 +73,7 @@ func (a *app) showRun(ctx context.Context, h *history.History, name, format, pla
 	run := report.PastRun{Whole: whole}
 	// A journal that cannot be read does not hide the record.
 	undos, damaged := h.Undo(ctx, whole.Run)
-	if len(undos) > 0 {
+	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
 		run.Undo = "eventinvoke rollback " + whole.Run + historyFlag(place)
 	}
 	if state := whole.State(); state == history.Died || state == history.Running {

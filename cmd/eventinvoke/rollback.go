@@ -91,6 +91,7 @@ func (b *wayBack) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	undos = slices.DeleteFunc(undos, func(u history.Undo) bool { return !u.Wrote() })
 	if len(undos) == 0 {
 		return fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", b.run.Run, historyFlag(b.place))
 	}

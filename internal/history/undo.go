@@ -44,35 +44,19 @@ type Undo struct {
 	Status  UndoStatus
 }
 
-// Left reports whether the run may have left the record as it is now. Where it
-// reports false, somebody else has changed the record since. Equal in effect
-// counts as equal.
-func (u *Undo) Left(live *reconcile.Settings) bool {
-	return sameEffect(live, u.After) || u.Status == Unknown && sameEffect(live, u.Instead)
-}
+// Wrote reports whether the run changed the record, or may have.
+func (u *Undo) Wrote() bool { return u.Status != Unwritten || !same(u.Before, u.After) }
 
-// Restored reports whether the record is as the run found it, so that there is
-// nothing to undo.
-func (u *Undo) Restored(live *reconcile.Settings) bool { return sameEffect(live, u.Before) }
-
-// sameEffect tells no record from an empty one: restoring it is another call.
-func sameEffect(a, b *reconcile.Settings) bool {
+func same(a, b *reconcile.Settings) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return effect(*a) == effect(*b)
-}
-
-func effect(s reconcile.Settings) reconcile.Settings {
-	s.MaximumRetryAttempts = desired.Some(s.MaximumRetryAttempts.Or(desired.DefaultRetryAttempts))
-	s.MaximumEventAgeInSeconds = desired.Some(s.MaximumEventAgeInSeconds.Or(desired.DefaultEventAgeInSeconds))
-	return s
+	return *a == *b
 }
 
 // Undo reads from the journals of a run what it takes to restore every record
 // that it set out to change, in key order. The run is named as for Load, and a
-// sharded or repeated run is taken as a whole. A run that wrote nothing gives
-// nothing.
+// sharded or repeated run is taken as a whole.
 func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 	run, _, err := h.find(ctx, run)
 	if err != nil {

@@ -93,31 +93,23 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-func TestUndoTellsOursFromOthers(t *testing.T) {
+func TestUndoTellsWhatWasWritten(t *testing.T) {
 	two, zero := new(holding(2)), new(holding(0))
-	written := Undo{Before: nil, After: two, Status: Written}
-	unknown := Undo{Before: two, After: zero, Instead: two, Status: Unknown}
-	gone := Undo{Before: two, After: nil, Instead: two, Status: Unknown}
 	rows := []struct {
-		why            string
-		undo           Undo
-		live           *reconcile.Settings
-		left, restored bool
+		why  string
+		undo Undo
+		want bool
 	}{
-		{"as the run left it", written, two, true, false},
-		{"an unset field has the effect of its default", written, &reconcile.Settings{}, true, false},
-		{"somebody changed it since", written, zero, false, false},
-		{"somebody deleted it since, which is where the run began", written, nil, false, true},
-		{"after a crash: the write was done", unknown, zero, true, false},
-		{"after a crash: the write was not done, so there is nothing to undo", unknown, two, true, true},
-		{"after a crash: neither", unknown, new(holding(1)), false, false},
-		{"after a crash: no record is neither", unknown, nil, false, false},
-		{"after a crash of a delete: it was done", gone, nil, true, false},
-		{"after a crash of a delete: an empty record is not no record", gone, &reconcile.Settings{OnFailure: queueARN}, false, false},
+		{"AWS stored it", Undo{After: two, Status: Written}, true},
+		{"made and deleted again is written, too", Undo{Status: Written}, true},
+		{"done or not done", Undo{Before: two, After: zero, Instead: two, Status: Unknown}, true},
+		{"refused", Undo{Before: two, After: new(holding(2)), Status: Unwritten}, false},
+		{"refused, where there was no record", Undo{Status: Unwritten}, false},
+		{"written, and then refused", Undo{Before: two, After: zero, Status: Unwritten}, true},
 	}
 	for _, row := range rows {
-		if left, restored := row.undo.Left(row.live), row.undo.Restored(row.live); left != row.left || restored != row.restored {
-			t.Errorf("%s: Left %v, Restored %v, want %v, %v", row.why, left, restored, row.left, row.restored)
+		if got := row.undo.Wrote(); got != row.want {
+			t.Errorf("%s: Wrote is %v", row.why, got)
 		}
 	}
 }

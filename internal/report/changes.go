@@ -15,7 +15,7 @@ const maxBlocks = 40
 func (p *page) changes(r *Run) {
 	c := r.Plan.Counts()
 	if c.Changes() == 0 {
-		p.nothingDiffers(c)
+		p.nothingDiffers(r, c)
 		return
 	}
 	same, keys := 0, 0
@@ -40,14 +40,22 @@ func (p *page) changes(r *Run) {
 }
 
 // nothingDiffers never claims more than what was looked at.
-func (p *page) nothingDiffers(c reconcile.Counts) {
+func (p *page) nothingDiffers(r *Run, c reconcile.Counts) {
 	p.gap()
+	if len(r.Plan.Targets) == 0 {
+		p.line(0, in(green, "Nothing to do: this shard has no target."))
+		return
+	}
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
 		some(c.NotExamined, "not examined"),
 		some(c.MissingFunctions+c.MissingQualifiers, "missing in AWS"))
 	if rest == "" {
-		p.line(0, in(green, fmt.Sprintf("Nothing differs: %s checked, all as declared.", count(c.InSync, "key"))))
+		as := "as declared"
+		if r.Verb == "rollback" {
+			as = "as before the run"
+		}
+		p.line(0, in(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "key"), as)))
 		return
 	}
 	p.line(0, in(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "key"), rest)))

@@ -101,7 +101,8 @@ func writePart(b *strings.Builder, part *history.Record) {
 		for _, o := range t.Operations {
 			calls += o.Calls
 		}
-		fmt.Fprintf(b, "  %s/%s: %d keys declared, %d in sync, %d unreadable, %d calls\n", t.Account, clean(t.Region), t.Plan.Declared, t.Plan.InSync, t.Plan.Unreadable, calls)
+		fmt.Fprintf(b, "  %s/%s: %s declared, %d in sync, %d unreadable, %s\n",
+			t.Account, clean(t.Region), count(t.Plan.Declared, "key"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call"))
 	}
 }
 

@@ -26,13 +26,9 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 	case location == nowhere:
 		return Discard(), nil
 	case strings.HasPrefix(location, "s3://"):
-		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
-		prefix = strings.Trim(prefix, "/")
-		if !bucketWord.MatchString(bucket) {
-			return nil, fmt.Errorf("history %q: %q is not the name of a bucket; write s3://bucket/prefix", location, bucket)
-		}
-		if prefix != "" && checkName(prefix) != nil {
-			return nil, fmt.Errorf("history %q: %q cannot be a prefix; write s3://bucket/prefix, without empty parts and dots in front", location, prefix)
+		bucket, prefix, err := BucketOf(location)
+		if err != nil {
+			return nil, err
 		}
 		client, err := newS3Client(ctx)
 		if err != nil {
@@ -52,6 +48,20 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 		return nil, fmt.Errorf("history %q: it is a file; name a folder, s3://bucket/prefix, or none", location)
 	}
 	return Dir(folder), nil
+}
+
+// BucketOf takes s3://bucket/prefix apart. The prefix has no slash at its ends,
+// and may be empty.
+func BucketOf(location string) (bucket, prefix string, err error) {
+	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
+	prefix = strings.Trim(prefix, "/")
+	if !bucketWord.MatchString(bucket) {
+		return "", "", fmt.Errorf("history %q: %q is not the name of a bucket; write s3://bucket/prefix", location, bucket)
+	}
+	if prefix != "" && checkName(prefix) != nil {
+		return "", "", fmt.Errorf("history %q: %q cannot be a prefix; write s3://bucket/prefix, without empty parts and dots in front", location, prefix)
+	}
+	return bucket, prefix, nil
 }
 
 // DefaultLocation is $XDG_STATE_HOME/eventinvoke, or ~/.local/state/eventinvoke

@@ -24,7 +24,14 @@ type Options struct {
 	// Orphans allows to look up, on every function, whether the qualifier of an
 	// undeclared record still exists. Without it such a record is only undeclared.
 	Orphans bool
+	// Queue is the ARN of the queue that wakes the worker; "" for none.
+	Queue string
+	// History is where in S3 runs are remembered; zero for nowhere there.
+	History Bucket
 }
+
+// Bucket is a place in S3.
+type Bucket struct{ Name, Prefix string }
 
 // Document is one policy document.
 type Document struct {
@@ -63,12 +70,12 @@ func policy(statements []Statement) any {
 
 // Build works out the documents for a fleet file and the fleet that it resolves
 // to without any inventory: the exact entries are in the fleet, and what rules
-// may choose in the file.
+// may choose in the file. What the base credentials do besides reaching targets
+// is in the document for them, and in that of each target without a role.
 func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, o Options) []Document {
 	var all []Document
 	if roles := rolesOf(fleet); len(roles) > 0 {
-		assume := Statement{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}
-		all = append(all, split(Document{Statements: []Statement{assume}})...)
+		all = append(all, split(Document{Statements: append([]Statement{assume(roles)}, o.baseStatements(partitionOf(roles[0]))...)})...)
 	}
 	needs, choices := file.Needs(ambient), file.Choices(ambient)
 	for i := range fleet.Targets {
@@ -82,22 +89,15 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		if s := discovery(need); len(s.Action) > 0 {
 			d.Statements = append(d.Statements, s)
 		}
-		if len(d.Statements) > 0 {
-			all = append(all, split(d)...)
+		if len(d.Statements) == 0 {
+			continue
 		}
+		if t.RoleARN == "" {
+			d.Statements = append(d.Statements, o.baseStatements(t.Partition())...)
+		}
+		all = append(all, split(d)...)
 	}
 	return all
-}
-
-func rolesOf(fleet desired.Fleet) []string {
-	var roles []string
-	for _, t := range fleet.Targets {
-		if t.RoleARN != "" {
-			roles = append(roles, t.RoleARN)
-		}
-	}
-	slices.Sort(roles)
-	return slices.Compact(roles)
 }
 
 // discovery allows what finds functions. These two actions know no resource.

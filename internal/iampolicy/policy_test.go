@@ -50,6 +50,8 @@ functions:
 
 const plain = "version: 1\nfunctions:\n  - { name: a, maximum_retry_attempts: 0 }\n  - { name: \"b:live\", maximum_retry_attempts: 0 }\n"
 
+var served = Options{Mode: Apply, Queue: "arn:aws:sqs:eu-west-1:111111111111:drift", History: Bucket{"runs", "prod"}}
+
 func TestBuildGolden(t *testing.T) {
 	for _, row := range []struct {
 		name, why, yaml string
@@ -60,6 +62,8 @@ func TestBuildGolden(t *testing.T) {
 		{"plain-audit", "exact entries need no discovery, and only the alias needs a look", plain, Options{}},
 		{"plain-apply", "what is about the same functions is one statement", plain, Options{Mode: Apply}},
 		{"plain-orphans", "telling orphans takes two look-ups on every function", plain, Options{Orphans: true}},
+		{"serve", "the base credentials take events and remember runs, whatever roles there are", everything, served},
+		{"plain-serve", "without roles the target's credentials do that as well", plain, served},
 		{"undeclared-delete", "where undeclared records go, every function may lose one", plain + "undeclared: delete\n", Options{Mode: Apply}},
 		{"ignored-tags", "tags are needed to ignore by them, functions need not be listed", plain + "ignore:\n  - tags: { team: x }\n", Options{}},
 	} {
@@ -82,6 +86,48 @@ func TestBuildGolden(t *testing.T) {
 				t.Errorf("%s (-want +got), go test -update writes it:\n%s", row.why, diff)
 			}
 		})
+	}
+}
+
+func TestHistoryResources(t *testing.T) {
+	for _, row := range []struct {
+		why, partition string
+		bucket         Bucket
+		want           []string
+	}{
+		{"a prefix", "aws", Bucket{"runs", "a/b"}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/a/b/*"}},
+		{"the whole bucket", "aws", Bucket{"runs", ""}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/*"}},
+		{"another partition", "aws-cn", Bucket{"runs", "a"}, []string{"arn:aws-cn:s3:::runs", "arn:aws-cn:s3:::runs/a/*"}},
+		{"a prefix is no pattern and no variable", "aws", Bucket{"runs", "a*?${x}"}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/a${*}${?}${$}{x}/*"}},
+		{"none", "aws", Bucket{}, nil},
+	} {
+		var got []string
+		for _, s := range (Options{History: row.bucket}).baseStatements(row.partition) {
+			got = append(got, s.Resource...)
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.why, diff)
+		}
+	}
+}
+
+// TestEveryTargetRemembersItsRuns: without roles each account is reached with
+// credentials of its own, and its runs are remembered with the same ones. A queue
+// of another partition cannot be theirs.
+func TestEveryTargetRemembersItsRuns(t *testing.T) {
+	const two = "version: 1\ntargets:\n  - { name: a, account: \"111111111111\", regions: [us-east-1] }\n  - { name: b, account: \"222222222222\", regions: [cn-north-1] }\n" +
+		"functions:\n  - { name: f, maximum_retry_attempts: 0 }\n"
+	var got []string
+	for _, d := range build(t, two, served) {
+		for _, s := range d.Statements {
+			if s.Sid == "HistoryObjects" || s.Sid == "Queue" {
+				got = append(got, d.Label+" "+s.Resource[0])
+			}
+		}
+	}
+	want := []string{"a " + served.Queue, "a arn:aws:s3:::runs/prod/*", "b arn:aws-cn:s3:::runs/prod/*"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

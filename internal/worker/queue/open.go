@@ -115,6 +115,26 @@ type deaf struct{}
 func (deaf) Message(string)     {}
 func (deaf) QueueFailed(string) {}
 
+// queuePath is the path of a queue URL in AWS.
+var queuePath = regexp.MustCompile(`^/([0-9]{12})/([a-zA-Z0-9_-]{1,80}(?:\.fifo)?)$`)
+
+// Identify is the region, account and name of the queue that a URL of AWS's own
+// names: the parts of the queue's ARN.
+func Identify(queueURL string) (region, account, name string, err error) {
+	if region, err = regionOf(queueURL); err != nil {
+		return "", "", "", err
+	}
+	u, err := url.Parse(queueURL)
+	if err != nil {
+		return "", "", "", err
+	}
+	path := queuePath.FindStringSubmatch(u.Path)
+	if region == "" || path == nil {
+		return "", "", "", fmt.Errorf("%q does not say which queue it is in AWS; write its own URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", queueURL)
+	}
+	return region, path[1], path[2], nil
+}
+
 // queueHost is the host of a queue URL in AWS: sqs.REGION.amazonaws.com, also
 // with the suffix of another partition.
 var queueHost = regexp.MustCompile(`^sqs(?:-fips)?\.([a-z0-9-]+)\.`)

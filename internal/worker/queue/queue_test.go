@@ -230,6 +230,30 @@ func TestOpenWantsAQueueURL(t *testing.T) {
 	}
 }
 
+func TestIdentify(t *testing.T) {
+	type queue struct{ Region, Account, Name string }
+	for _, tt := range []struct {
+		why, url string
+		want     queue
+		err      string
+	}{
+		{"AWS's own", "https://sqs.eu-central-1.amazonaws.com/111111111111/changes", queue{"eu-central-1", "111111111111", "changes"}, ""},
+		{"another partition", "https://sqs.cn-north-1.amazonaws.com.cn/111111111111/changes", queue{"cn-north-1", "111111111111", "changes"}, ""},
+		{"FIFO", "https://sqs.eu-central-1.amazonaws.com/111111111111/changes.fifo", queue{"eu-central-1", "111111111111", "changes.fifo"}, ""},
+		{"a private endpoint says no region", "http://localhost:4566/111111111111/changes", queue{}, "does not say which queue"},
+		{"a name alone says no account", "https://sqs.eu-central-1.amazonaws.com/changes", queue{}, "does not say which queue"},
+		{"a wildcard is no name", "https://sqs.eu-central-1.amazonaws.com/111111111111/*", queue{}, "does not say which queue"},
+		{"no URL", "changes", queue{}, "not the URL of a queue"},
+	} {
+		var got queue
+		var err error
+		got.Region, got.Account, got.Name, err = Identify(tt.url)
+		if got != tt.want || (tt.err == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%s: %+v, %v, want %+v, %q", tt.why, got, err, tt.want, tt.err)
+		}
+	}
+}
+
 func TestSeenIsBounded(t *testing.T) {
 	s := newSeen(2)
 	hint := func(id string) []events.Hint { return []events.Hint{{EventID: id}} }

@@ -160,6 +160,9 @@ func (r *resolver) place(f *functionDecl) {
 			continue
 		}
 		labelled = true
+		if r.open && s.fleet.Target != (Target{f.name.Account, f.name.Region}) {
+			continue // in truth there is one target, and each entry lives there once
+		}
 		if f.name.in(s.fleet.Target) {
 			s.exact = append(s.exact, exactEntry{name, f})
 			placed = true

@@ -49,6 +49,8 @@ that a rule chooses, is left out.`,
 type checked struct {
 	files    []desired.FileInfo
 	fleet    desired.Fleet
+	targets  int
+	declared bool             // the files name their targets; else it is the one of the credentials
 	rules    bool             // some keys are only known to AWS
 	problems desired.Problems // errors: the files cannot be used
 }
@@ -64,6 +66,10 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 			c.rules = c.rules || n.ListFunctions
 		}
 		c.fleet, err = doc.Resolve(desired.Target{}, nil, selection)
+		c.targets, c.declared = 1, doc.DeclaresTargets()
+		if c.declared {
+			c.targets = len(c.fleet.Targets)
+		}
 	}
 	if err != nil && !errors.As(err, &c.problems) {
 		return checked{}, err
@@ -82,8 +88,11 @@ func (c checked) text(a *app) {
 		fmt.Fprintf(a.out, "%s; `eventinvoke explain CODE` has the long text of each.\n", count(len(c.problems), "problem", "problems"))
 		return
 	}
-	fmt.Fprintf(a.out, "Valid: %s in %s, %s",
-		count(c.fleet.Keys(), "exact key", "exact keys"), count(len(c.files), "file", "files"), count(len(c.fleet.Targets), "target", "targets"))
+	where := "the target of the credentials"
+	if c.declared {
+		where = count(c.targets, "target", "targets")
+	}
+	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Keys(), "exact key", "exact keys"), count(len(c.files), "file", "files"), where)
 	if c.rules {
 		fmt.Fprint(a.out, ", and rules choose more from what exists")
 	}
@@ -112,7 +121,7 @@ func (c checked) json(a *app) error {
 		Targets       int       `json:"targets"`
 		Rules         bool      `json:"rules"`
 		Problems      []problem `json:"problems"`
-	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Keys(), Targets: len(c.fleet.Targets), Rules: c.rules, Problems: []problem{}}
+	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Keys(), Targets: c.targets, Rules: c.rules, Problems: []problem{}}
 	for _, f := range c.files {
 		document.Files = append(document.Files, f.Path)
 	}

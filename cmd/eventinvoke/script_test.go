@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 //	writes N             the world has seen N requests that write, refused ones included
 //	calls OPERATION N    the world has seen N requests of an operation
 //	record KEY WANT...   the world's record of FUNCTION:QUALIFIER is retries=N age=N on_success=ARN on_failure=ARN, empty, or none
+//	stall N              the Nth write from now on waits in front of the world, until resume or the end of its sender
+//	stalled              waits until that write is there
+//	resume               lets it go
 //	click KEY WANT...    puts such a record behind everybody's back, as a console click does
 func TestScripts(t *testing.T) {
 	worlds := &worldTable{}
@@ -52,6 +55,10 @@ func TestScripts(t *testing.T) {
 			"calls":  worlds.calls,
 			"record": worlds.record,
 			"click":  worlds.click,
+
+			"stall":   worlds.stall,
+			"stalled": worlds.stalled,
+			"resume":  worlds.resume,
 		},
 	})
 }
@@ -75,8 +82,9 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // worldTable knows the world of each running script.
 type worldTable struct {
-	mu sync.Mutex
-	of map[*testscript.TestScript]*awssim.World
+	mu     sync.Mutex
+	of     map[*testscript.TestScript]*awssim.World
+	stalls map[*testscript.TestScript]*stall
 }
 
 func (w *worldTable) get(ts *testscript.TestScript) *awssim.World {
@@ -97,7 +105,8 @@ func (w *worldTable) start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	world, err := awssim.New(scenario)
 	ts.Check(err)
-	server := httptest.NewServer(world)
+	front := &stall{world: world}
+	server := httptest.NewServer(front)
 	ts.Defer(server.Close)
 	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
 	ts.Setenv("AWS_ACCESS_KEY_ID", world.DefaultAccessKeyID())
@@ -106,9 +115,9 @@ func (w *worldTable) start(ts *testscript.TestScript, neg bool, args []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.of == nil {
-		w.of = map[*testscript.TestScript]*awssim.World{}
+		w.of, w.stalls = map[*testscript.TestScript]*awssim.World{}, map[*testscript.TestScript]*stall{}
 	}
-	w.of[ts] = world
+	w.of[ts], w.stalls[ts] = world, front
 }
 
 func (w *worldTable) writes(ts *testscript.TestScript, _ bool, args []string) {

@@ -115,8 +115,8 @@ func (l *lineJSON) entry() (Entry, error) {
 	switch {
 	case !known:
 		return Entry{}, fmt.Errorf("action %q is not known", in.Action)
-	case (action == reconcile.Create) != (in.Before == nil):
-		return Entry{}, fmt.Errorf("a %s does not go with its before-image", in.Action)
+	case action == reconcile.Create && in.Before != nil, (action == reconcile.Modify || action == reconcile.Delete) && in.Before == nil:
+		return Entry{}, fmt.Errorf("a %s does not go with its before-image", in.Action) // a restore goes with any
 	case in.Account == "" || in.Region == "" || in.Function == "" || in.Qualifier == "":
 		return Entry{}, errors.New("its key is not complete")
 	}

@@ -29,6 +29,10 @@ bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 	go test -p 1 -run '^$$' -bench . -benchmem ./...
 	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
 
+.PHONY: soak
+soak: ## kill 200 applies, each at another request, and lose nothing
+	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -crashes 200
+
 .PHONY: fuzz
 fuzz: ## fuzz the fleet-file loader for a minute
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime 60s ./desired

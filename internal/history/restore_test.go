@@ -24,8 +24,8 @@ func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
 		{"nothing that is not there is deleted", reconcile.Delete, nil, false},
 	} {
 		key := desired.Key{Target: testTarget, Name: desired.Name{Function: "f", Qualifier: desired.Latest}}
-		change := &reconcile.Change{Name: key.Name, Action: row.action, Before: row.before, Want: &desired.Config{}}
-		_, err := (&lineJSON{Intent: newIntent(key, change)}).entry()
+		line := lineJSON{Intent: &intentJSON{keyJSON: newKey(key), Action: row.action.String(), Before: newImage(row.before), Request: newRequest(desired.Config{})}}
+		_, err := line.entry()
 		if (err == nil) != row.ok {
 			t.Errorf("%s: reading the intent: %v", row.why, err)
 		}

@@ -88,12 +88,26 @@ func (e *credentialsError) Error() string {
 
 func (e *credentialsError) Unwrap() error { return e.err }
 
+// unreachable says that STS could not be asked for the role. Of base credentials
+// it says nothing: the SDK looks for them in many places, and one that does not
+// answer, such as the metadata of an instance, is rarely what is wrong.
+func (e *credentialsError) unreachable() string {
+	why := unreachable(e.err)
+	if e.role == "" || why == "" {
+		return ""
+	}
+	return "the role " + e.role + " cannot be assumed: " + why
+}
+
 // failure keeps what STS said. When STS was busy or out of reach, the call that
 // needed the credentials may be tried again; whatever it was, it was not that
 // call's own quota, so it never counts as throttled.
 func (e *credentialsError) failure() *failure {
 	f := sdkFailure(e.err)
 	f.kind, f.sent, f.retryAfter, f.cause = reconcile.KindCredentials, false, 0, e
+	if f.code == "" {
+		f.message = e.unreachable()
+	}
 	switch f.outcome {
 	case ratelimit.Throttled, ratelimit.Fault:
 		f.outcome = ratelimit.Fault

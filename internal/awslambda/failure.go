@@ -67,7 +67,7 @@ func sendFailure(err error) *failure {
 	if errors.As(err, &forbidden) {
 		return &failure{kind: reconcile.KindInvalid, outcome: ratelimit.Final, cause: err}
 	}
-	f := &failure{kind: reconcile.KindTransport, outcome: ratelimit.Fault, sent: true, cause: err}
+	f := &failure{kind: reconcile.KindTransport, outcome: ratelimit.Fault, sent: true, message: unreachable(err), cause: err}
 	if errors.Is(err, context.DeadlineExceeded) {
 		f.message = fmt.Sprintf("no answer within %v", attemptTimeout)
 	}

@@ -87,8 +87,10 @@ func (c call) transportHint() string {
 	if _, writes := writeOperations()[c.op]; writes {
 		return "the write may or may not have been done; run again, which reads what is there first"
 	}
-	return "run again; if it stays, check the network, the proxy settings and AWS_ENDPOINT_URL"
+	return "run again; if it stays, " + checkNetwork
 }
+
+const checkNetwork = "check the network, the proxy settings, the region and AWS_ENDPOINT_URL"
 
 func credentialsHint(f *failure) string {
 	var missing *credentialsError
@@ -97,7 +99,9 @@ func credentialsHint(f *failure) string {
 		return "renew the credentials, such as by aws sso login, and run again"
 	case f.code.skewed():
 		return "check this machine's clock, and that secret key and session token belong to the access key"
-	case errors.As(f.cause, &missing) && missing.role != "":
+	case errors.As(f.cause, &missing) && missing.unreachable() != "":
+		return checkNetwork
+	case missing != nil && missing.role != "":
 		return "let the trust policy of " + missing.role + " name the caller and the declared external_id, and allow the caller sts:AssumeRole on it"
 	case missing != nil:
 		return "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in by aws sso login"

@@ -34,7 +34,7 @@ const (
 	missingHint   = "create the function, or take its entries out of the fleet file; check account and region"
 	recordHint    = "the record is not there, or not any more; run again to plan from what is"
 	destHint      = "use a standard SQS queue or SNS topic (not FIFO), a function, an event bus, or for on_failure only an S3 bucket as arn:PARTITION:s3:::NAME"
-	readAgain     = "run again; if it stays, check the network, the proxy settings and AWS_ENDPOINT_URL"
+	readAgain     = "run again; if it stays, check the network, the proxy settings, the region and AWS_ENDPOINT_URL"
 	notLambda     = "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again"
 	badKeys       = "check AWS_PROFILE and the access key, and that the region is enabled for the account"
 	invalidHint   = "correct what the message names, and run again"

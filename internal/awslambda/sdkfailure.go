@@ -32,7 +32,7 @@ func sdkFailure(err error) *failure {
 	case f.status >= 500:
 		f.kind, f.outcome = reconcile.KindServer, ratelimit.Fault
 	case errors.As(err, &sending), errors.As(err, &network):
-		f.kind, f.outcome = reconcile.KindTransport, ratelimit.Fault
+		f.kind, f.outcome, f.message = reconcile.KindTransport, ratelimit.Fault, unreachable(err)
 	case isContextError(err):
 		f.outcome = ratelimit.Cancelled
 	case f.sent:

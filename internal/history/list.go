@@ -121,7 +121,7 @@ func (h *History) load(ctx context.Context, parts []part) (Whole, error) {
 			return Whole{}, err
 		}
 	}
-	return whole, nil
+	return whole, h.recall(ctx, &whole)
 }
 
 func (h *History) readRecord(ctx context.Context, p part) (Record, error) {

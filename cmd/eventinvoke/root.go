@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // app is what every verb shares.
@@ -55,7 +57,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	code, show := codeOf(err)
 	if show {
-		fmt.Fprintf(a.err, "eventinvoke: %s\n", harmless(withVariables(err.Error(), cmd.Flags())))
+		fmt.Fprintf(a.err, "eventinvoke: %s\n", harmless(withVariables(withCure(err), cmd.Flags())))
 	}
 	return code
 }
@@ -159,6 +161,15 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 	})
 	return errors.Join(problems...)
+}
+
+// withCure is an error's text, and what to do next where AWS's answer tells.
+func withCure(err error) string {
+	var call *reconcile.CallError
+	if errors.As(err, &call) && call.Hint != "" {
+		return err.Error() + "\nnext: " + call.Hint
+	}
+	return err.Error()
 }
 
 // withVariables adds to a message the variables behind the flags that it

@@ -14,14 +14,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/iampolicy"
 )
 
-// policyOptions are the options of iam-policy.
-type policyOptions struct {
-	targets   []string
-	mode      string
-	orphans   bool
-	directory string
-}
-
 func newIAMPolicy(a *app) *cobra.Command {
 	var o policyOptions
 	cmd := &cobra.Command{
@@ -32,32 +24,34 @@ target, and before them one for the base credentials where roles are assumed.
 Functions are named one by one; a wildcard stands only where a rule has one. What
 each document is for is said on standard error, in the same order.
 
+The queue and the history are used with the base credentials: they are in the
+document for these, and in that of each target without a role.
+
 AWS is not asked, unless the files declare no targets: then STS is, for the
 account of the current credentials.`,
 		Example: `  eventinvoke iam-policy fleet.yaml --target prod
-  eventinvoke iam-policy fleet.yaml --mode apply --output-dir policies`,
+  eventinvoke iam-policy fleet.yaml --mode apply --output-dir policies
+  eventinvoke iam-policy fleet.yaml --mode serve --history s3://runs/prod --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.iamPolicy(cmd.Context(), args, &o)
+			options, err := o.permissions(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return a.iamPolicy(cmd.Context(), args, &o, options)
 		},
 	}
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target with this `LABEL` or ACCOUNT/REGION; repeat for more")
-	cmd.Flags().StringVar(&o.mode, "mode", "audit", "what is to be allowed: `MODE` audit, which is good for plan too, or apply")
+	cmd.Flags().StringVar(&o.mode, "mode", "audit", "what is to be allowed: `MODE` audit, which is good for plan too; apply; or serve, which is for serve --apply and lambda")
 	cmd.Flags().BoolVar(&o.orphans, "orphans", false, "allow to look up, on every function, whether the alias or version of an undeclared record still exists")
+	cmd.Flags().StringVar(&o.queue, "queue-url", "", "with --mode serve: `URL` of the SQS queue that the worker is given")
+	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: the `PLACE` s3://bucket/prefix where runs are remembered")
 	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write each document to a file of its own in this `DIRECTORY` instead of standard output")
 	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
-	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"audit", "apply"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions(policyModes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions) error {
-	options := iampolicy.Options{Orphans: o.orphans}
-	switch o.mode {
-	case "audit":
-	case "apply":
-		options.Mode = iampolicy.Apply
-	default:
-		return fmt.Errorf("--mode %q is not known; use audit or apply", o.mode)
-	}
+func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions, options iampolicy.Options) error {
 	doc, err := a.load(args)
 	if err != nil {
 		return err

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+// s3Bucket starts moto, an S3 server that somebody else wrote, and makes a
+// bucket in it; or it skips the test.
+func s3Bucket(t *testing.T) (endpoint string) {
+	t.Helper()
+	program, err := exec.LookPath("moto_server")
+	if err != nil {
+		t.Skip("no S3 server to test with: install moto (pip install 'moto[s3,server]')")
+	}
+	server := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
+	log, err := server.StderrPipe()
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		t.Skipf("%s does not start: %v", program, err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	stop := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
+	defer stop.Stop()
+	address := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`)
+	for lines := bufio.NewScanner(log); endpoint == ""; endpoint = address.FindString(lines.Text()) {
+		if !lines.Scan() {
+			t.Skipf("%s ended before it said on which port it listens", program)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, endpoint+"/runs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Body.Close()
+	if made.StatusCode != http.StatusOK {
+		t.Fatalf("no bucket was made: %s", made.Status)
+	}
+	return endpoint
+}
+
+// A history in a bucket, by the same commands as one in a folder.
+func TestHistoryInABucket(t *testing.T) {
+	endpoint := s3Bucket(t)
+	retries := 1
+	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f", Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: &retries}}}), nil)
+	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	t.Setenv("EVENTINVOKE_HISTORY", "s3://runs/team")
+	path := write(t, "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	holds := func(want string) {
+		t.Helper()
+		if r, _ := world.Record(account, region, "f", "$LATEST"); printRecord(r) != want {
+			t.Errorf("the record is %s, want %s", printRecord(r), want)
+		}
+	}
+	for _, step := range []struct {
+		why    string
+		args   []string
+		code   int
+		says   string
+		record string
+	}{
+		{"a run is remembered", []string{"apply", "--yes", "--run-id", "one", path}, exitOK, "eventinvoke rollback one --history s3://runs/team", "retries=0"},
+		{"it is listed", []string{"history"}, exitOK, "one", "retries=0"},
+		{"it is shown", []string{"history", "latest"}, exitOK, "Run one: apply, finished", "retries=0"},
+		{"it is undone from its journal", []string{"rollback", "one", "--yes"}, exitOK, "Applied: 0 created, 1 changed", "retries=1"},
+		{"its lease was given back each time", []string{"apply", "--yes", path}, exitOK, "Applied: 0 created, 1 changed", "retries=0"},
+		{"a bucket that is not there stops a run before its first write", []string{"apply", "--yes", "--history", "s3://nowhere/team", path}, exitError, "cannot be written", "retries=0"},
+	} {
+		code, out, errs := eventinvoke(context.Background(), step.args...)
+		if code != step.code || !strings.Contains(out+errs, step.says) {
+			t.Errorf("%s: %v ended with %d, want %d and %q\n%s%s", step.why, step.args, code, step.code, step.says, out, errs)
+		}
+		holds(step.record)
+	}
+}

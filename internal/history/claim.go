@@ -36,9 +36,9 @@ const claimPolls = 12
 const collisionPause = 10 * time.Millisecond
 
 // claim takes a lease that is free, has expired, or is a dead process's.
-func claim(ctx context.Context, store Store, name, subject string, owner Owner, o LeaseOptions) (*hold, error) {
+func (hist *History) claim(ctx context.Context, name, subject string, owner Owner, o LeaseOptions) (*hold, error) {
 	h := &hold{
-		store: store, name: name, ttl: o.TTL,
+		store: hist.store, deaths: hist.deaths, name: name, ttl: o.TTL,
 		lease: leaseJSON{Version: LeaseVersion, Subject: subject, Owner: owner.mark(), Nonce: rand.Text(), Since: time.Now().UTC()},
 	}
 	giveUp := time.Now().Add(o.Wait)
@@ -48,7 +48,7 @@ func claim(ctx context.Context, store Store, name, subject string, owner Owner, 
 		switch {
 		case err == nil && h.left() <= 0:
 			late := &LostError{subject, fmt.Errorf("the store took %s to grant it", time.Since(h.renewed).Round(time.Second))}
-			return nil, errors.Join(late, store.Delete(ctx, name, h.tag))
+			return nil, errors.Join(late, h.store.Delete(ctx, name, h.tag))
 		case err == nil:
 			h.keep(ctx)
 			return h, nil
@@ -84,7 +84,7 @@ func (h *hold) take(ctx context.Context) error {
 	switch {
 	case absent, found.expired():
 	case found.Owner.dead():
-		if err := settle(ctx); err != nil {
+		if err := h.deaths.settle(ctx, &found.Owner); err != nil {
 			return err
 		}
 	default:

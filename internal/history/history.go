@@ -7,10 +7,13 @@ import (
 )
 
 // History is what runs leave behind in one store.
-type History struct{ store Store }
+type History struct {
+	store  Store
+	deaths *deaths
+}
 
 // New is a history in a store.
-func New(store Store) *History { return &History{store} }
+func New(store Store) *History { return &History{store: store, deaths: &deaths{}} }
 
 // Open is a history at a location as --history spells it: see OpenStore. An
 // empty location is the default one.
@@ -54,7 +57,7 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Run, error) {
 	begun.Version, begun.State = RecordVersion, Running
 	run := &Run{history: h, part: begun.part()}
 	owner := Owner{Run: r.Run, Host: r.Host, PID: r.PID, Version: r.ToolVersion}
-	alive, err := claim(ctx, h.store, run.part.alive(), "run "+r.Run, owner, LeaseOptions{TTL: DefaultTTL})
+	alive, err := h.claim(ctx, run.part.alive(), "run "+r.Run, owner, LeaseOptions{TTL: DefaultTTL})
 	if err != nil {
 		return nil, fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err)
 	}

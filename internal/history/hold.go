@@ -21,6 +21,7 @@ const (
 // hold is a lease that is being kept.
 type hold struct {
 	store  Store
+	deaths *deaths
 	name   string
 	ttl    time.Duration
 	former *Owner // who had it before and did not give it back; nil: nobody

@@ -73,7 +73,7 @@ func (h *History) Acquire(ctx context.Context, target desired.Target, owner Owne
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
 	}
-	held, err := claim(ctx, h.store, leaseName(target), target.String(), owner, o)
+	held, err := h.claim(ctx, leaseName(target), target.String(), owner, o)
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func TestLeaseOutlivesTheInterruptOfItsRun(t *testing.T) {
 func TestCrashedOwnersLeaseIsTakenOverAfterItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
-		dead, err := claim(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("dead"), LeaseOptions{TTL: DefaultTTL})
+		dead, err := New(s).claim(t.Context(), leaseName(testTarget), testTarget.String(), owner("dead"), LeaseOptions{TTL: DefaultTTL})
 		if err != nil {
 			t.Fatal(err)
 		}

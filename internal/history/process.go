@@ -29,10 +29,27 @@ func (o Owner) mark() Owner {
 // may be on another machine, or in another container of this one.
 func (o *Owner) dead() bool { return o.Process != "" && processEnded(o.PID, o.Process) }
 
+// deaths knows when dead processes were first seen to be dead, so that one that
+// held a thousand leases is waited for once.
+type deaths struct {
+	mu   sync.Mutex
+	seen map[string]time.Time // by the name of the process
+}
+
 // settle waits until requests of a dead process have arrived.
-func settle(ctx context.Context) error {
+func (d *deaths) settle(ctx context.Context, o *Owner) error {
+	d.mu.Lock()
+	seen, known := d.seen[o.Process]
+	if !known {
+		seen = time.Now()
+		if d.seen == nil {
+			d.seen = map[string]time.Time{}
+		}
+		d.seen[o.Process] = seen
+	}
+	d.mu.Unlock()
 	select {
-	case <-time.After(deathSettles):
+	case <-time.After(time.Until(seen.Add(deathSettles))):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

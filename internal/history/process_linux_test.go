@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // deceased is the owner of a lease whose process lived and has ended.
@@ -97,6 +99,38 @@ func TestALeaseOfADeadProcessIsTakenOnceItsLastRequestHasArrived(t *testing.T) {
 			t.Errorf("a lease that was given back has the former owner %+v", l.Former())
 		} else if err := l.Release(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestADeadProcessIsWaitedForOnce: a run that was killed may have held the leases
+// of a thousand targets.
+func TestADeadProcessIsWaitedForOnce(t *testing.T) {
+	dead := deceased(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		h := New(s)
+		began := time.Now()
+		for _, region := range []string{"eu-west-1", "us-east-1", "us-west-2"} {
+			target := desired.Target{Account: testTarget.Account, Region: region}
+			l := leaseJSON{Version: LeaseVersion, Subject: target.String(), Owner: dead, Nonce: "n", Expires: time.Now().Add(time.Hour)}
+			data, err := l.encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Create(t.Context(), leaseName(target), data); err != nil {
+				t.Fatal(err)
+			}
+			taken, err := h.Acquire(t.Context(), target, owner("next"), LeaseOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := taken.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(began); took != deathSettles {
+			t.Errorf("three leases were taken after %s, want %s", took, deathSettles)
 		}
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -71,7 +70,7 @@ func TestLayersAgreeWithTheModel(t *testing.T) {
 				v = fallback
 			}
 			for i, p := range rules {
-				if ok, _ := doublestar.Match(p, name); ok {
+				if asRegexp(p).MatchString(name) {
 					matched = true
 					if by, sets := set[i]; sets && !declared {
 						v = by

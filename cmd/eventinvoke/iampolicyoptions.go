@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,28 +38,31 @@ var policyModes = []string{auditMode, applyMode, serveMode}
 // that may be meant for the verbs beside this one.
 func (o *policyOptions) permissions(flags *pflag.FlagSet) (iampolicy.Options, error) {
 	options := iampolicy.Options{Orphans: o.orphans}
-	if !slices.Contains(policyModes, o.mode) {
+	switch {
+	case !slices.Contains(policyModes, o.mode):
 		return options, fmt.Errorf("--mode %q is not known; use audit, apply or serve", o.mode)
-	}
-	var err error
-	if o.mode != auditMode {
-		options.Mode = iampolicy.Apply
-		if options.History, err = o.bucket(flags); err != nil {
-			return options, err
-		}
-	} else if typed(flags, "history") {
-		return options, fmt.Errorf("--history does nothing with --mode audit, because plan and audit remember no runs; leave it out, or use --mode apply or serve")
-	}
-	if o.mode == serveMode && o.queue != "" {
-		region, account, name, err := queue.Identify(o.queue)
-		if err != nil {
-			return options, fmt.Errorf("--queue-url: %w", err)
-		}
-		options.Queue = "arn:" + desired.PartitionOf(region) + ":sqs:" + region + ":" + account + ":" + name
-	} else if typed(flags, "queue-url") {
+	case o.mode == auditMode && typed(flags, "history"):
+		return options, errors.New("--history does nothing with --mode audit, because plan and audit remember no runs; leave it out, or use --mode apply or serve")
+	case o.mode != serveMode && typed(flags, "queue-url"):
 		return options, fmt.Errorf("--queue-url does nothing with --mode %s, because only the worker takes events from a queue; leave it out, or use --mode serve", o.mode)
 	}
-	return options, nil
+	var err error
+	if o.mode == applyMode || o.mode == serveMode {
+		options.Mode = iampolicy.Apply
+		options.History, err = o.bucket(flags)
+	}
+	if o.mode == serveMode && o.queue != "" && err == nil {
+		options.Queue, err = queueARN(o.queue)
+	}
+	return options, err
+}
+
+func queueARN(url string) (string, error) {
+	region, account, name, err := queue.Identify(url)
+	if err != nil {
+		return "", fmt.Errorf("--queue-url: %w", err)
+	}
+	return "arn:" + desired.PartitionOf(region) + ":sqs:" + region + ":" + account + ":" + name, nil
 }
 
 // bucket is the place of the history in S3; zero where it is elsewhere.

@@ -28,6 +28,8 @@ type serveOptions struct {
 	settle time.Duration
 	listen string
 	token  string
+
+	gap time.Duration // between two passes over everything; tests shorten it, 0 is worker.DefaultGap
 }
 
 // defaultListen is reached from this machine only: the pages name accounts.
@@ -119,7 +121,7 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 		return err
 	}
 	defer s.close()
-	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle, Recorder: s.calls.metrics})
+	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle, Gap: o.gap, Recorder: s.calls.metrics})
 
 	sources := &sourceGroup{}
 	defer sources.Wait()

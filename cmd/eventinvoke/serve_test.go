@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+// patience is how long a test waits for what must happen. It only passes when
+// something is broken.
+const patience = time.Minute
+
+// logLines is a log that a test can wait on, line by line.
+type logLines chan string
+
+func (l logLines) Write(p []byte) (int, error) {
+	l <- string(p) // slog writes a line at a time
+	return len(p), nil
+}
+
+// until skips lines up to one that contains every part.
+func (l logLines) until(t *testing.T, parts ...string) string {
+	t.Helper()
+	var skipped strings.Builder
+	for {
+		select {
+		case line := <-l:
+			missing := false
+			for _, p := range parts {
+				missing = missing || !strings.Contains(line, p)
+			}
+			if !missing {
+				return line
+			}
+			skipped.WriteString(line)
+		case <-time.After(patience):
+			t.Fatalf("the worker did not say %q but\n%s", parts, skipped.String())
+		}
+	}
+}
+
+// serving is a worker in this process, with everything that wakes it.
+type serving struct {
+	log     logLines
+	address string
+	over    chan error
+}
+
+// startServing runs the verb. Passes over everything may follow one another at
+// once, so that the test waits for none.
+func startServing(t *testing.T, ctx context.Context, fleet string, change func(*serveOptions)) *serving {
+	t.Helper()
+	s := &serving{log: make(logLines, 10_000), over: make(chan error, 1)}
+	a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.NewTextHandler(s.log, nil))}
+	o := &serveOptions{every: time.Hour, listen: "127.0.0.1:0", settle: time.Millisecond, gap: time.Nanosecond}
+	o.quota = 500
+	change(o)
+	go func() { s.over <- a.serve(ctx, []string{fleet}, o) }()
+	listening := s.log.until(t, "msg=listening")
+	s.address = regexp.MustCompile(`http://[0-9.:]+`).FindString(listening)
+	return s
+}
+
+// ask sends a request with headers NAME=VALUE.
+func (s *serving) ask(t *testing.T, method, path string, headers ...string) (status int, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, "=")
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// replace puts a file in the place of another, whole, as editors and
+// deployments do.
+func replace(t *testing.T, path, text string) {
+	t.Helper()
+	beside := filepath.Join(filepath.Dir(path), ".new")
+	if err := os.WriteFile(beside, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(beside, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestServeObserves wakes a worker in every way that needs no queue. It follows
+// the fleet files, keeps the last good ones, says so, and writes nothing.
+func TestServeObserves(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot send itself these signals there")
+	}
+	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f-%d", Count: 5}), nil)
+	const (
+		one    = "version: 1\nfunctions:\n  - { name: f-0, maximum_retry_attempts: 0 }\n"
+		two    = one + "  - { name: f-1, maximum_retry_attempts: 0 }\n"
+		broken = two + "  - { name: f-2, maximum_retry_attempts: 7 }\n"
+	)
+	fleet := write(t, one)
+	ctx := signalContext()
+	s := startServing(t, ctx, fleet, func(o *serveOptions) { o.token = "secret-of-the-test" })
+
+	pass := func(cause string, keys int) {
+		t.Helper()
+		s.log.until(t, `msg=pass `, fmt.Sprintf("keys=%d ", keys), fmt.Sprintf("drifted=%d ", keys))
+		s.log.until(t, `msg="pass is over"`, "causes=["+cause+"]", "everything=true")
+	}
+	ready := func(want int, says string) {
+		t.Helper()
+		if status, body := s.ask(t, "GET", "/readyz"); status != want || !strings.Contains(body, says) {
+			t.Errorf("/readyz answers %d %q, want %d and %q", status, body, want, says)
+		}
+	}
+	pass("start", 1)
+	ready(http.StatusOK, "ready")
+	replace(t, fleet, two)
+	pass("files", 2)
+	ready(http.StatusOK, "ready")
+
+	replace(t, fleet, broken)
+	pass("files", 2) // the last good ones
+	ready(http.StatusServiceUnavailable, "fleet.yaml:5")
+	if status, body := s.ask(t, "GET", "/metrics"); status != http.StatusOK || !strings.Contains(body, "eventinvoke_fleet_files_broken 1") {
+		t.Errorf("/metrics answers %d and does not say that the files are broken", status)
+	}
+	if status, _ := s.ask(t, "GET", "/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz answers %d: a restart mends no file", status)
+	}
+	replace(t, fleet, one)
+	pass("files", 1)
+	ready(http.StatusOK, "ready")
+
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	pass("signal", 1)
+
+	for _, row := range []struct {
+		why     string
+		headers []string
+		status  int
+	}{
+		{"through a proxy without the token", []string{"X-Forwarded-For=10.0.0.1"}, http.StatusUnauthorized},
+		{"a wrong token", []string{"Authorization=Bearer guess"}, http.StatusUnauthorized},
+		{"through a proxy with the token", []string{"X-Forwarded-For=10.0.0.1", "Authorization=Bearer secret-of-the-test"}, http.StatusAccepted},
+		{"a program on this machine", nil, http.StatusAccepted},
+	} {
+		if status, body := s.ask(t, "POST", "/reconcile", row.headers...); status != row.status {
+			t.Errorf("%s: %d %s, want %d", row.why, status, body, row.status)
+		}
+		if row.status == http.StatusAccepted {
+			pass("request", 1)
+		}
+	}
+
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := codeOf(<-s.over); code != exitTerminated {
+		t.Errorf("it ended with %d, want %d", code, exitTerminated)
+	}
+	if n := world.Counts().Writes; n != 0 {
+		t.Errorf("a worker that observes sent %d writes", n)
+	}
+}
+
+// TestServeEndsInOrder: SIGTERM comes in the middle of the writes. Those in
+// flight are finished, no other is begun, the record of the run says so, and no
+// lease is left.
+func TestServeEndsInOrder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot send itself these signals there")
+	}
+	const functions = 60
+	ctx := signalContext()
+	writes := make(chan struct{}, functions)
+	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f-%02d", Count: functions}), func(r *http.Request) {
+		if r.Method != http.MethodPut {
+			return
+		}
+		if writes <- struct{}{}; len(writes) == 5 {
+			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+		}
+	})
+	place := t.TempDir()
+	s := startServing(t, ctx, write(t, "version: 1\nguard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n"), func(o *serveOptions) {
+		o.apply, o.location = true, place
+	})
+	if code, _ := codeOf(<-s.over); code != exitTerminated {
+		t.Errorf("it ended with %d, want %d", code, exitTerminated)
+	}
+	if _, err := http.Get(s.address + "/healthz"); err == nil {
+		t.Error("it still answers")
+	}
+	code, run := historyOf(t, "latest", place)
+	if run.State != "interrupted" || code != exitPartial {
+		t.Errorf("history says %s and exits with %d, want interrupted and %d", run.State, code, exitPartial)
+	}
+	if applied := world.Counts().Applied; run.Applied != applied || applied < 5 || applied == functions || run.Applied+run.Left != functions || run.Failed != 0 {
+		t.Errorf("history says %d applied, %d left, %d failed; the world saw %d of %d", run.Applied, run.Left, run.Failed, applied, functions)
+	}
+	if left, err := filepath.Glob(filepath.Join(place, "leases", "*", "*")); err != nil || len(left) != 0 {
+		t.Errorf("leases are left: %v %v", left, err)
+	}
+}

@@ -36,6 +36,7 @@ func (s *settings) isZero() bool {
 // or an exact entry.
 type source struct {
 	file *fileDecl
+	site unique.Handle[site]
 	place
 	index int32
 	layer Layer
@@ -45,7 +46,7 @@ type source struct {
 func (s *source) pos() Pos { return s.file.pos(s.place) }
 
 func (s *source) origin() Origin {
-	return Origin{file: s.file.handle, line: s.line, index: s.index, layer: s.layer}
+	return Origin{site: s.site, line: s.line, index: s.index, layer: s.layer}
 }
 
 // fieldOrigin is the place of one field rather than of the whole source.
@@ -58,7 +59,7 @@ func (s *source) fieldOrigin(f Field) Origin {
 // fileDecl is one file. Several YAML documents in it count as one file.
 type fileDecl struct {
 	info       FileInfo
-	handle     unique.Handle[string] // of info.Path
+	site       unique.Handle[site] // of what has no name of its own
 	defaults   source
 	defaultsAt once
 	rules      int32 // how many it has so far, over all its YAML documents

@@ -22,7 +22,6 @@ func (h FieldHistory) Won() *Statement {
 // Statement is what one place says about a field.
 type Statement struct {
 	Origin Origin
-	Name   string // of the rule, when it has one
 	Value  string // as this target has it; "none" for no destination
 	Won    bool   // at most one of a field; none when the key is to be removed
 }
@@ -58,10 +57,6 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]FieldHisto
 }
 
 func (r *resolver) histories(s *scope, decl *functionDecl) []FieldHistory {
-	names := map[*source]string{}
-	for _, id := range r.ids {
-		names[&r.doc.rules[id].source] = r.doc.rules[id].name.value
-	}
 	sources := slices.Clone(r.speakers(decl))
 	var all []FieldHistory
 	for _, f := range Fields() {
@@ -73,8 +68,8 @@ func (r *resolver) histories(s *scope, decl *functionDecl) []FieldHistory {
 		for _, src := range sources {
 			if src.set[f].set {
 				h.Said = append(h.Said, Statement{
-					Origin: src.fieldOrigin(f), Name: names[src],
-					Value: s.value(&src.set[f]).String(), Won: src == winner,
+					Origin: src.fieldOrigin(f),
+					Value:  s.value(&src.set[f]).String(), Won: src == winner,
 				})
 			}
 		}

@@ -37,8 +37,8 @@ functions:
 		for _, h := range histories {
 			for _, s := range h.Said {
 				line := fmt.Sprintf("%s %s = %s", h.Field, s.Origin, s.Value)
-				if s.Name != "" {
-					line += " (" + s.Name + ")"
+				if s.Origin.Rule() != "" {
+					line += " (" + s.Origin.Rule() + ")"
 				}
 				if s.Won {
 					line += " won"

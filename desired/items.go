@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"unique"
 
 	"gopkg.in/yaml.v3"
 )
@@ -38,7 +39,7 @@ func readTarget(w *walker, n *yaml.Node, _ *document) {
 var ruleItem = object[ruleDecl]{
 	what: "a rule",
 	fields: []field[ruleDecl]{
-		word("name", "What the rule is for; shown where it decided something.", anyName, func(r *ruleDecl) *text { return &r.name }),
+		word("name", "What the rule is for; shown beside what it decided, where there is room.", anyName, func(r *ruleDecl) *text { return &r.name }),
 		nested("match", "The functions the rule is for.", &matchObject, func(r *ruleDecl) *ruleDecl { return r }).must(),
 		nested("set", "The settings they get.", &setObject, func(r *ruleDecl) *source { return &r.source }),
 	},
@@ -58,9 +59,10 @@ var setObject = object[source]{
 }
 
 func readRule(w *walker, n *yaml.Node, _ *document) {
-	r := ruleDecl{source: source{file: w.file, place: at(n), layer: LayerRule, index: w.file.rules}}
+	r := ruleDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerRule, index: w.file.rules}}
 	w.file.rules++
 	if ruleItem.read(w, n, &r) && r.selector.chooses(w, n, "a rule") {
+		r.site = unique.Make(site{file: w.file.info.Path, rule: r.name.value})
 		w.doc.rules = append(w.doc.rules, r)
 	}
 }
@@ -84,7 +86,7 @@ var functionItem = object[functionDecl]{
 }
 
 func readFunction(w *walker, n *yaml.Node, _ *document) {
-	f := &functionDecl{source: source{file: w.file, place: at(n), layer: LayerFunction, index: w.file.entries}}
+	f := &functionDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerFunction, index: w.file.entries}}
 	w.file.entries++
 	if functionItem.read(w, n, f) && f.identify(w) {
 		w.doc.functions = append(w.doc.functions, f)
@@ -147,7 +149,7 @@ var ignoreItem = object[ignoreDecl]{
 }
 
 func readIgnore(w *walker, n *yaml.Node, _ *document) {
-	i := ignoreDecl{source: source{file: w.file, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
+	i := ignoreDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
 	w.file.ignores++
 	if ignoreItem.read(w, n, &i) && i.selector.chooses(w, n, "an item of ignore") {
 		w.doc.ignores = append(w.doc.ignores, i)

@@ -91,7 +91,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		return
 	}
 	digest := sha256.Sum256(data)
-	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, handle: unique.Make(shown)}
+	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, site: unique.Make(site{file: shown})}
 	d.files = append(d.files, file)
 	w := &walker{
 		doc: d, file: file, out: out,
@@ -111,7 +111,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	case documents == 0:
 		report(codeMissingKey, "the file is empty", "begin it with version: 1, or leave it out")
 	}
-	file.defaults.file, file.defaults.layer = file, LayerDefaults
+	file.defaults.file, file.defaults.site, file.defaults.layer = file, file.site, LayerDefaults
 	file.defaults.place = file.defaultsAt.place
 }
 

@@ -21,11 +21,14 @@ const (
 // same files give equal origins. It is small on purpose: a fleet of 100,000
 // exact entries holds several for each.
 type Origin struct {
-	file  unique.Handle[string]
+	site  unique.Handle[site]
 	line  int32
 	index int32 // of the rule or function within its file
 	layer Layer
 }
+
+// site is what the origins of one rule, or of all unnamed places of a file, share.
+type site struct{ file, rule string }
 
 // IsZero reports whether nobody wrote the value.
 func (o Origin) IsZero() bool { return o.layer == LayerNone }
@@ -35,7 +38,16 @@ func (o Origin) File() string {
 	if o.IsZero() {
 		return ""
 	}
-	return o.file.Value()
+	return o.site.Value().file
+}
+
+// Rule is the name of the rule that the value was written in, or "" where that
+// has none or is no rule.
+func (o Origin) Rule() string {
+	if o.IsZero() {
+		return ""
+	}
+	return o.site.Value().rule
 }
 
 // Line counts from 1.

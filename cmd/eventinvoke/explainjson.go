@@ -47,6 +47,7 @@ type explainOriginJSON struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`
 	Layer string `json:"layer"`
+	Name  string `json:"name"` // of the rule
 }
 
 type explainLiveJSON struct {
@@ -97,13 +98,13 @@ func (e *explained) fieldJSON(h desired.FieldHistory) explainFieldJSON {
 		}
 	}
 	for _, s := range slices.Backward(h.Said) {
-		field.Said = append(field.Said, explainStatementJSON{Value: settingJSON(h.Field, s.Value), Won: s.Won, Rule: s.Name, Origin: originJSON(s.Origin)})
+		field.Said = append(field.Said, explainStatementJSON{Value: settingJSON(h.Field, s.Value), Won: s.Won, Rule: s.Origin.Rule(), Origin: originJSON(s.Origin)})
 	}
 	return field
 }
 
 func originJSON(o desired.Origin) explainOriginJSON {
-	return explainOriginJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName()}
+	return explainOriginJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule()}
 }
 
 // settingJSON is a number where the field is one, a string otherwise.

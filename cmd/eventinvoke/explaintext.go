@@ -51,13 +51,17 @@ func (e *explained) text(out io.Writer) {
 			if s.Won {
 				mark = ">"
 			}
-			place := s.Origin.String()
-			if s.Name != "" {
-				place += fmt.Sprintf(" %q", s.Name)
-			}
-			line(4, "%s %-*s  %s", mark, width, s.Value, place)
+			line(4, "%s %-*s  %s", mark, width, s.Value, named(s.Origin))
 		}
 	}
+}
+
+// named is an origin with the rule's name behind it.
+func named(o desired.Origin) string {
+	if o.Rule() == "" {
+		return o.String()
+	}
+	return fmt.Sprintf("%s %q", o, o.Rule())
 }
 
 // place is where the key lives, as far as that is known without asking.
@@ -77,7 +81,7 @@ func (e *explained) declaration() string {
 	case e.Entry.Remove:
 		return fmt.Sprintf("%s says remove: there must be no record", origin)
 	case origin.Layer() == desired.LayerRule:
-		return fmt.Sprintf("chosen by %s", origin)
+		return fmt.Sprintf("chosen by %s", named(origin))
 	}
 	return fmt.Sprintf("declared at %s", origin)
 }

@@ -31,7 +31,7 @@ type block struct {
 	action  reconcile.Action
 	changes []*reconcile.Change // in the order of the plan
 	rows    []fieldRow
-	origin  string // of the whole change, where its fields have none of their own
+	origin  // of the whole change, where its fields have none of their own
 }
 
 // blocks groups changes of one target by what they do: by action, by every field's
@@ -99,7 +99,7 @@ func newBlock(members []*reconcile.Change) block {
 	}
 	switch {
 	case members[0].Want == nil:
-		b.origin = "undeclared: delete"
+		b.origin = origin{at: "undeclared: delete"}
 	case b.action == reconcile.Delete && members[0].Origins != nil:
 		b.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Origins.Entry })
 	}
@@ -118,7 +118,7 @@ func values(fields []reconcile.FieldChange) [4]reconcile.FieldChange {
 
 // sharedOrigin is the place that all changes of a block name, or the range of
 // lines where each has its own.
-func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desired.Origin) string {
+func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desired.Origin) origin {
 	first := of(members[0])
 	low, high := first.Line(), first.Line()
 	same := true
@@ -128,10 +128,10 @@ func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desire
 		same = same && o == first
 	}
 	if same {
-		return first.String()
+		return newOrigin(first)
 	}
 	layer, _, _ := strings.Cut(first.LayerName(), "[")
-	return fmt.Sprintf("%s:%d-%d %s", first.File(), low, high, layer)
+	return origin{at: fmt.Sprintf("%s:%d-%d %s", first.File(), low, high, layer)}
 }
 
 // spell is a value as text shows it. An absent number shows what Lambda makes

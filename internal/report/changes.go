@@ -111,8 +111,8 @@ func deletes(all []block) int {
 
 func (p *page) block(b block, v verbs) {
 	origin := ""
-	if b.origin != "" {
-		origin = "  # " + b.origin
+	if b.at != "" {
+		origin = "  " + b.note()
 	}
 	if len(b.changes) == 1 {
 		p.line(2, v[b.action].one, say(" "), in(bold, b.changes[0].Name.String()), in(dim, origin))

@@ -98,7 +98,7 @@ func (r *Run) ignored() iter.Seq[ignoredJSON] {
 		for _, p := range r.plans() {
 			t := newTarget(p.Target, p.Label)
 			for _, g := range p.Ignored {
-				if !yield(ignoredJSON{keyJSON: newKey(t, g.Name), Origin: newOrigin(g.By)}) {
+				if !yield(ignoredJSON{keyJSON: newKey(t, g.Name), Origin: newOriginJSON(g.By)}) {
 					return
 				}
 			}

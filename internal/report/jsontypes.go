@@ -31,6 +31,7 @@ type originJSON struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`
 	Layer string `json:"layer"`
+	Name  string `json:"name"` // of the rule
 }
 
 type fieldJSON struct {
@@ -100,11 +101,11 @@ func newKey(t targetJSON, n desired.Name) keyJSON {
 	return keyJSON{targetJSON: t, Function: n.Function, Qualifier: n.Qualifier}
 }
 
-func newOrigin(o desired.Origin) *originJSON {
+func newOriginJSON(o desired.Origin) *originJSON {
 	if o.IsZero() {
 		return nil
 	}
-	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName()}
+	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule()}
 }
 
 func newPlace(p desired.Pos) placeJSON {
@@ -139,7 +140,7 @@ func newFields(c *reconcile.Change) []fieldJSON {
 	rows := c.Fields()
 	fields := make([]fieldJSON, len(rows))
 	for i, f := range rows {
-		fields[i] = fieldJSON{Name: f.Field.String(), Before: value(f.Before), After: value(f.After), Origin: newOrigin(f.Origin)}
+		fields[i] = fieldJSON{Name: f.Field.String(), Before: value(f.Before), After: value(f.After), Origin: newOriginJSON(f.Origin)}
 	}
 	return fields
 }
@@ -163,7 +164,7 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 func newFinding(t targetJSON, f *reconcile.Finding) findingJSON {
 	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: causeOf(f.Err)}
 	if f.Origins != nil {
-		out.Origin = newOrigin(f.Origins.Entry)
+		out.Origin = newOriginJSON(f.Origins.Entry)
 	}
 	return out
 }

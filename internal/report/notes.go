@@ -9,8 +9,8 @@ import (
 
 // note is one key and where it was written.
 type note struct {
-	name   string
-	origin string
+	name string
+	origin
 }
 
 // found lists the findings of one kind over all targets.
@@ -25,7 +25,7 @@ func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
 			}
 			n := note{name: p.named(t.Target, f.Name)}
 			if f.Origins != nil {
-				n.origin = f.Origins.Entry.String()
+				n.origin = newOrigin(f.Origins.Entry)
 			}
 			notes = append(notes, n)
 		}
@@ -44,11 +44,12 @@ func (p *page) notes(mark span, notes []note) {
 		column = max(column, width(n.name))
 	}
 	for _, n := range shown {
-		if n.origin == "" {
+		if n.at == "" {
 			p.line(2, mark, say(n.name))
 			continue
 		}
-		p.line(2, mark, say(pad(n.name, column)), in(dim, "  # "+n.origin))
+		start := 2 + width(mark.text) + column + 2
+		p.line(2, mark, say(pad(n.name, column)), say("  "), in(dim, n.within(columns-start)))
 	}
 	p.more(2+width(mark.text), len(notes)-len(shown), "")
 }
@@ -99,8 +100,8 @@ func (p *page) ignored(r *Run) {
 		func(g desired.Ignored) desired.Origin { return g.By },
 		func(by desired.Origin, keys []desired.Ignored) note {
 			names := namesOf(keys, func(g desired.Ignored) name { return g.Name })
-			origin := by.String()
-			return note{name: p.few(names, max(20, columns-width("  # "+origin)-2)), origin: origin}
+			o := newOrigin(by)
+			return note{name: p.few(names, max(20, columns-width("  "+o.note())-2)), origin: o}
 		})
 	p.notes(say(""), rules)
 }

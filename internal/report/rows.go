@@ -1,10 +1,36 @@
 package report
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
 
 // fieldRow is one field of a change, spelt.
 type fieldRow struct {
-	field, before, after, origin string
+	field, before, after string
+	origin
+}
+
+// origin is where something was declared, as text shows it.
+type origin struct {
+	at   string // "fleet.yaml:14 rules[0]"; "" for nowhere
+	rule string // the rule's name; "" where there is none
+}
+
+func newOrigin(o desired.Origin) origin { return origin{at: o.String(), rule: o.Rule()} }
+
+// note is the origin as it is written.
+func (o origin) note() string { return "# " + o.at }
+
+// within is the note with the rule's name, where that takes no more than so
+// many columns, else without.
+func (o origin) within(room int) string {
+	if named := o.note() + fmt.Sprintf(" %q", o.rule); o.rule != "" && width(named) <= room {
+		return named
+	}
+	return o.note()
 }
 
 const (
@@ -28,7 +54,7 @@ type rowLayout struct {
 //	                                             # fleet.yaml:3 defaults
 //
 // A row that is too wide breaks at its arrow, and an origin that does not fit
-// beside its value goes below it.
+// beside its value goes below it. The name of a rule is told where there is room.
 func (p *page) fieldRows(rows []fieldRow) {
 	var l rowLayout
 	for _, r := range rows {
@@ -46,9 +72,6 @@ func (p *page) fieldRows(rows []fieldRow) {
 		p.fieldRow(r, l)
 	}
 }
-
-// note is the origin as it is written.
-func (r fieldRow) note() string { return "# " + r.origin }
 
 // oneLine is the column behind a row that does not break.
 func (l rowLayout) oneLine(r fieldRow) int {
@@ -87,17 +110,18 @@ func (p *page) fieldRow(r fieldRow, l rowLayout) {
 	} else {
 		spans = append(spans, in(dim, pad(r.before, l.before)), say(arrow), say(r.after))
 	}
-	if r.origin == "" {
+	if r.at == "" {
 		p.line(rowIndent, spans...)
 		return
 	}
 	end, start := l.end(r), l.start(r)
 	if end+2 <= start {
-		p.line(rowIndent, append(spans, say(strings.Repeat(" ", start-end)), in(dim, r.note()))...)
+		p.line(rowIndent, append(spans, say(strings.Repeat(" ", start-end)), in(dim, r.within(columns-start)))...)
 		return
 	}
 	p.line(rowIndent, spans...)
-	p.line(start, in(dim, r.note()))
+	note := r.within(columns - rowIndent)
+	p.line(max(rowIndent, min(start, columns-width(note))), in(dim, note))
 }
 
 // pad fills s with spaces to a width.

@@ -1,43 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"net/http"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
 
-// s3Bucket starts moto, an S3 server that somebody else wrote, and makes a
-// bucket in it; or it skips the test.
+// s3Bucket makes a bucket in an S3 server, or skips the test.
 func s3Bucket(t *testing.T) (endpoint string) {
 	t.Helper()
-	program, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("no S3 server to test with: install moto (pip install 'moto[s3,server]')")
-	}
-	server := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
-	log, err := server.StderrPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Skipf("%s does not start: %v", program, err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	stop := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
-	defer stop.Stop()
-	address := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`)
-	for lines := bufio.NewScanner(log); endpoint == ""; endpoint = address.FindString(lines.Text()) {
-		if !lines.Scan() {
-			t.Skipf("%s ended before it said on which port it listens", program)
-		}
-	}
+	endpoint = startMoto(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, endpoint+"/runs", nil)
 	if err != nil {
 		t.Fatal(err)

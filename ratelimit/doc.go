@@ -3,9 +3,9 @@
 //
 // In come attempts that ask for a token ([Limiter.Acquire]), what came of them
 // ([Grant.Done]), and jobs whose calls are to be repeated until they are over
-// ([Run]). Out go grants, settled calls and figures ([Limiter.Snapshot],
-// [Meter]). The package knows nothing of AWS: whoever makes a call says what
-// came of it ([Mark], [Outcome]).
+// ([Run]). Out go grants, settled calls and figures
+// ([Limiter.Snapshot]). The package knows nothing of AWS: whoever makes a call says
+// what came of it ([Mark], [Outcome]).
 //
 // # Promises
 //

@@ -35,6 +35,7 @@ type Limiter struct {
 	breaker  breaker
 	paused   time.Time // no grant before then
 	tally    tally
+	waiting  Waiting
 }
 
 // New returns a limiter for one quota and starts its dispatcher, which runs

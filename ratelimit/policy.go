@@ -33,9 +33,6 @@ type Policy struct {
 	ConflictSteps  []time.Duration
 	ConflictJitter float64 // give or take this share
 	ConflictLimit  time.Duration
-
-	// Meter shows how far the run is, while it runs. nil: nobody looks.
-	Meter *Meter
 }
 
 var conflictSteps = []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, 60 * time.Second}

@@ -36,6 +36,7 @@ func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], chance f
 		timer: time.NewTimer(time.Hour),
 	}
 	defer r.timer.Stop()
+	defer l.hold(Waiting{})
 	defer close(r.work)
 	r.serve()
 	r.abandon()
@@ -60,6 +61,7 @@ type runner struct {
 
 	workers  int // started
 	inFlight int // tasks that workers have
+	busy     int // tasks that are held back because their subject was
 	work     chan *task
 	answers  chan answer
 	timer    *time.Timer
@@ -95,6 +97,7 @@ func (r *runner) choose() *task {
 	at := r.now()
 	for t := r.backlog.due(at); t != nil; t = r.backlog.due(at) {
 		if !t.repeats || r.budget.allows(at) {
+			r.release(t)
 			return t
 		}
 		if at >= t.ended+r.policy.FaultCap+r.policy.BudgetWindow {
@@ -137,7 +140,7 @@ func (r *runner) assign(t *task) {
 	}
 	r.inFlight++
 	r.budget.attempt(r.now(), t.repeats)
-	r.report()
+	r.tell()
 	r.work <- t
 }
 
@@ -200,9 +203,20 @@ func (r *runner) take(t *task, err error) {
 		return
 	}
 	t.notBefore, t.repeats = at+delay, outcome == Fault
+	if outcome == Conflict {
+		t.busy = true
+		r.busy++
+	}
 	r.backlog.add(t, at)
 	r.stats.Waiting = max(r.stats.Waiting, r.backlog.len())
-	r.report()
+	r.tell()
+}
+
+func (r *runner) release(t *task) {
+	if t.busy {
+		t.busy = false
+		r.busy--
+	}
 }
 
 // settle ends the task's call. If the job has another, it becomes ready.
@@ -214,7 +228,6 @@ func (r *runner) settle(t *task, err error) {
 		*t = task{job: t.job, sequence: t.sequence, priority: priority}
 		r.backlog.add(t, 0)
 	}
-	r.report()
 }
 
 func (r *runner) count(t *task, err error) {
@@ -231,8 +244,11 @@ func (r *runner) count(t *task, err error) {
 	}
 }
 
-func (r *runner) report() {
-	r.policy.Meter.set(r.limiter, Progress{
-		Settled: r.stats.Calls, InFlight: r.inFlight, Waiting: r.backlog.len(),
-	})
+// tell lets the limiter's snapshots show what is held back.
+func (r *runner) tell() {
+	w := Waiting{Calls: r.backlog.parked.Len(), Busy: r.busy}
+	if wakes, ok := r.backlog.wakes(); ok {
+		w.Next = r.start.Add(wakes)
+	}
+	r.limiter.hold(w)
 }

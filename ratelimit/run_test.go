@@ -277,23 +277,31 @@ func TestRunPullsJobsOnlyWhenAWorkerIsFree(t *testing.T) {
 	})
 }
 
-func TestMeterTellsHowLongIsLeft(t *testing.T) {
+func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := steadyLimiter(t, 10)
-		server := newModel(newBucket(15, 15))
-		meter := &Meter{}
-		if p := meter.Read(5); p != (Progress{}) {
-			t.Errorf("before the run: %+v", p)
+		began := time.Now()
+		jobs := sequence(
+			&scripted{name: "busy", calls: []Priority{Write}, answers: times(1, Conflict)},
+			&scripted{name: "faulty", calls: []Priority{Write}, answers: times(1, Fault)},
+			&scripted{name: "fine", calls: []Priority{Write}},
+		)
+		done := make(chan Stats, 1)
+		go func() { done <- run(t.Context(), l, Policy{FaultBase: 20 * time.Second}, jobs, half) }()
+		time.Sleep(time.Second)
+		got := l.Snapshot().Waiting
+		if next := got.Next.Sub(began); got.Calls != 2 || got.Busy != 1 || next < 5*time.Second || next > 6*time.Second {
+			t.Errorf("one busy for 5 s, one faulty for 10 s: %+v, next after %v", got, got.Next.Sub(began))
 		}
-		go run(t.Context(), l, Policy{Meter: meter}, errands(400, errand{limiter: l, server: server, who: "us"}), half)
-		time.Sleep(20 * time.Second)
-		p := meter.Read(400)
-		if p.Settled < 195 || p.Settled > 201 || p.InFlight != 8 || p.Left < 19*time.Second || p.Left > 21*time.Second {
-			t.Errorf("half-way through 40 s: %+v", p)
+		time.Sleep(7 * time.Second)
+		if got = l.Snapshot().Waiting; got.Calls != 1 || got.Busy != 0 {
+			t.Errorf("the busy one is done: %+v", got)
 		}
-		time.Sleep(21 * time.Second)
-		if p = meter.Read(400); p != (Progress{Settled: 400}) {
-			t.Errorf("at the end: %+v", p)
+		if stats := <-done; stats.Done != 3 {
+			t.Errorf("the run: %+v", stats)
+		}
+		if got = l.Snapshot().Waiting; got != (Waiting{}) {
+			t.Errorf("after the run: %+v", got)
 		}
 	})
 }

@@ -16,7 +16,8 @@ type Snapshot struct {
 	Cuts        int64             // how often the rate was cut
 	Paused      time.Duration     // in all, for everybody
 	PausedUntil time.Time         // zero or past: not paused
-	Throttled   int64             // refused by the quota
+	Waiting     Waiting
+	Throttled   int64 // refused by the quota
 	Conflicts   int64
 	Faults      int64
 
@@ -61,7 +62,7 @@ func (l *Limiter) Snapshot() Snapshot {
 	return Snapshot{
 		Rate: l.pace.rate, Ceiling: l.pace.ceiling,
 		Breaker: l.breaker.state, InFlight: t.inFlight, Queue: l.queue.count,
-		Tokens: t.tokens, Cuts: t.cuts, Paused: t.paused, PausedUntil: l.paused,
+		Tokens: t.tokens, Cuts: t.cuts, Paused: t.paused, PausedUntil: l.paused, Waiting: l.waiting,
 		Throttled: t.outcomes[Throttled], Conflicts: t.outcomes[Conflict], Faults: t.outcomes[Fault],
 		Unused: t.unused, Busy: t.busy(),
 	}

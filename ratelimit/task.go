@@ -22,6 +22,7 @@ type task struct {
 	skews     uint8
 	ends      uint8 // attempts that nothing follows
 	priority  Priority
+	busy      bool // it is held back because its subject was busy
 	repeats   bool // the next attempt follows a fault, and is paid from the budget
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -63,13 +65,43 @@ func logProgress(log *slog.Logger, e reconcile.Event, limiters []ratelimit.Snaps
 		throttled += s.Throttled
 	}
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
+	held, next := heldBack(limiters)
 	// The last few wait for busy functions, not for the rate: no eta is better
 	// than one of 0s.
-	if left := float64(e.Total - e.Done); rate > 0 && left > rate {
+	if left := float64(e.Total - e.Done - held); rate > 0 && left > rate {
 		args = append(args, "eta", (time.Duration(left/rate) * time.Second).String())
 	}
 	if throttled > 0 {
 		args = append(args, "throttled", throttled)
 	}
+	if next != "" {
+		args = append(args, "waiting", next)
+	}
 	log.Info(e.Phase.String(), args...)
+}
+
+// heldBack is how many calls wait to be tried again, and what there is to say of
+// them: "2 busy functions, next try in 8s".
+func heldBack(limiters []ratelimit.Snapshot) (int, string) {
+	var all ratelimit.Waiting
+	for _, s := range limiters {
+		w := s.Waiting
+		all.Calls += w.Calls
+		all.Busy += w.Busy
+		if all.Next.IsZero() || !w.Next.IsZero() && w.Next.Before(all.Next) {
+			all.Next = w.Next
+		}
+	}
+	if all.Calls == 0 {
+		return 0, ""
+	}
+	var what []string
+	if all.Busy > 0 {
+		what = append(what, count(all.Busy, "busy function", "busy functions"))
+	}
+	if failed := all.Calls - all.Busy; failed > 0 {
+		what = append(what, count(failed, "call that AWS failed", "calls that AWS failed"))
+	}
+	in := max(0, time.Until(all.Next)).Round(time.Second)
+	return all.Calls, fmt.Sprintf("%s, next try in %v", strings.Join(what, " and "), in)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
@@ -15,19 +16,24 @@ import (
 
 // between stands between the program and a world: it sees each request before
 // the world does, and may put an answer of its own in place of the world's. Both
-// functions may be nil.
+// functions may be nil; they are called one at a time, and must not wait.
 type between struct {
 	*awssim.World
 	before func(*http.Request)
 	answer func(*http.Request, *http.Response)
+	mu     sync.Mutex
 }
 
 func (b *between) Do(r *http.Request) (*http.Response, error) {
 	if b.before != nil {
+		b.mu.Lock()
 		b.before(r)
+		b.mu.Unlock()
 	}
 	response, err := b.World.Do(r)
 	if err == nil && b.answer != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.answer(r, response)
 	}
 	return response, err

@@ -24,7 +24,7 @@ func (a *app) startPages(ctx context.Context, group *sourceGroup, w *worker.Work
 		return fmt.Errorf("--listen %s: %w; another address, such as 127.0.0.1:0, takes a free port", o.listen, err)
 	}
 	server := &http.Server{
-		Handler:           web.NewHandler(web.Options{State: w.State, Wake: w.Wake, Metrics: m.Handler(), Token: o.token, Version: version}),
+		Handler:           web.NewHandler(web.Options{State: w.State, Wake: w.Wake, Metrics: m.Handler(), Token: o.token, Version: version, Applies: o.apply}),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,

@@ -77,7 +77,6 @@ func (s *server) reload(scope worker.Scope) error {
 	}
 	doc, err := s.app.loadFor(s.args, s.o.simulate)
 	if err != nil {
-		s.app.log.Error("the fleet files do not load; going on with the last good ones", "error", harmless(err.Error()))
 		return err
 	}
 	s.doc = doc

@@ -20,7 +20,7 @@ func TestUnready(t *testing.T) {
 		{why: "fresh", state: State{LastSuccess: ago(time.Minute)}},
 		{why: "one missed period", state: State{LastSuccess: ago(119 * time.Minute), LastError: "denied"}},
 		{why: "exactly two periods are not older than two", state: State{LastSuccess: ago(2 * time.Hour)}},
-		{why: "older than two periods", state: State{LastSuccess: ago(121 * time.Minute), LastError: "denied"}, want: []string{"older than two periods (every 1h0m0s); the last attempt failed: denied"}},
+		{why: "older than two periods", state: State{LastSuccess: ago(121 * time.Minute), LastError: "denied"}, want: []string{"older than two periods (every 1h); the last attempt failed: denied"}},
 		{why: "at the start", state: State{}, want: []string{"not over yet"}},
 		{why: "never a success", state: State{LastError: "no credentials"}, want: []string{"no pass over the fleet has succeeded since the start; the last one failed: no credentials"}},
 		{why: "a broken file is told even when passes succeed", state: State{LastSuccess: ago(time.Minute), FleetProblem: "fleet.yaml:3", FleetProblemSince: ago(time.Hour)},

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	cron "github.com/netresearch/go-cron"
@@ -27,7 +28,20 @@ func Every(interval time.Duration) (Timetable, error) {
 	if interval < shortestPeriod {
 		return Timetable{}, fmt.Errorf("an interval of %s is too short; use at least %s, events are for what must be faster", interval, shortestPeriod)
 	}
-	return Timetable{every: interval, text: "every " + interval.String()}, nil
+	return Timetable{every: interval, text: "every " + inWords(interval)}, nil
+}
+
+// inWords is an interval without the zeros that Duration.String puts behind it:
+// 15m, not 15m0s.
+func inWords(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // Cron is a timetable in the five fields of crontab, or a name such as @hourly.

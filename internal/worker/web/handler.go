@@ -16,12 +16,13 @@ type Options struct {
 	Metrics http.Handler // nil: no /metrics
 	Token   string       // for POST /reconcile from elsewhere; "" allows only this machine
 	Version string       // of the program, for the status page
+	Applies bool         // the worker corrects drift, and does not only observe; for the status page
 }
 
 // NewHandler makes the handler.
 func NewHandler(o Options) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { writePage(w, o.State(), o.Version, time.Now()) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { writePage(w, o.State(), &o, time.Now()) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if reasons := o.State().Unready(time.Now()); len(reasons) > 0 {

@@ -59,7 +59,8 @@ func TestWhatEachPathAnswers(t *testing.T) {
 		{"ready", "GET", "/readyz", fresh, 200, "ready"},
 		{"not ready, and why", "GET", "/readyz", worker.State{LastError: "no credentials"}, 503, "no credentials"},
 		{"metrics", "GET", "/metrics", fresh, 200, "metrics"},
-		{"the page", "GET", "/", fresh, 200, "<p>Ready.</p>"},
+		{"the page", "GET", "/", fresh, 200, `<p class="ready">Ready.</p>`},
+		{"the page says that nothing is written", "GET", "/", fresh, 200, "is only observed: nothing is written"},
 		{"the page when not ready", "GET", "/", worker.State{LastError: "no credentials"}, 200, "no credentials"},
 		{"nothing else", "GET", "/other", fresh, 404, ""},
 		{"a link must not start a pass", "GET", "/reconcile", fresh, 405, ""},
@@ -130,6 +131,31 @@ func TestThePageEscapesWhatItShows(t *testing.T) {
 	}
 	if !strings.Contains(got, "orders:live") || !strings.HasPrefix(r.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("the page lacks the contested key, or its policy: %v", r.Header)
+	}
+}
+
+func TestThePageSaysThatDriftIsCorrected(t *testing.T) {
+	h := NewHandler(Options{State: func() worker.State { return worker.State{} }, Applies: true})
+	if got := body(t, ask(h, "GET", "/", nil)); !strings.Contains(got, "is corrected") || strings.Contains(got, "only observed") {
+		t.Errorf("the page says\n%s", got)
+	}
+}
+
+func TestInstant(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		why  string
+		t    time.Time
+		want string
+	}{
+		{"it has not happened", time.Time{}, "none yet"},
+		{"past", now.Add(-90 * time.Second), "2026-11-22 11:58:30 UTC, 1m30s ago"},
+		{"to come, from another zone", now.Add(time.Hour).In(time.FixedZone("", 7200)), "2026-11-22 13:00:00 UTC, in 1h0m0s"},
+		{"this very second", now.Add(-100 * time.Millisecond), "2026-11-22 11:59:59 UTC, now"},
+	} {
+		if got := instant(tt.t, now); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.why, got, tt.want)
+		}
 	}
 }
 

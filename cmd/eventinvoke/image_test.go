@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+)
+
+// TestTheImage: the last stage of the Dockerfile can run each verb as nobody, on
+// a read-only file system, without a shell.
+func TestTheImage(t *testing.T) {
+	text, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stage, ok := strings.Cut(string(text), "\nFROM scratch\n")
+	if !ok {
+		t.Fatal("the last stage is not from scratch")
+	}
+	find := func(pattern string) []string {
+		t.Helper()
+		m := regexp.MustCompile(`(?m)^` + pattern + `$`).FindStringSubmatch(stage)
+		if m == nil {
+			t.Fatalf("the last stage has no line %s", pattern)
+		}
+		return m[1:]
+	}
+	words := func(array string) (words []string) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(array), &words); err != nil {
+			t.Fatalf("%s needs a shell, and there is none: %v", array, err)
+		}
+		return words
+	}
+	user := find(`USER (\d+:\d+)`)[0]
+	home := find(`ENV XDG_STATE_HOME=(/\w+)`)[0]
+	if strings.HasPrefix(user, "0:") {
+		t.Error("it runs as root")
+	}
+	find(`COPY --from=build --chown=` + user + ` \S+ ` + home) // so that a new volume is the user's
+	find(`VOLUME ` + home)
+	binary := find(`COPY --from=build \S+ (/eventinvoke)`)[0]
+	if entry := words(find(`ENTRYPOINT (\[.*\])`)[0]); len(entry) != 1 || entry[0] != binary {
+		t.Errorf("ENTRYPOINT is %v, want %s alone", entry, binary)
+	}
+	check := words(find(`HEALTHCHECK .* CMD (\[.*\])`)[0])
+	if check[0] != binary || started(t, "Dockerfile", check[1:], nil).Name() != "healthcheck" {
+		t.Errorf("HEALTHCHECK is %v", check)
+	}
+}
+
+// TestWithoutAHome: a container that sets neither variable is told what to give.
+func TestWithoutAHome(t *testing.T) {
+	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f"}), nil)
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_STATE_HOME", "")
+	fleet := write(t, "version: 1\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	code, _, stderr := eventinvoke(t.Context(), "apply", "--yes", fleet)
+	if code != exitError || !strings.Contains(stderr, "--history") || !strings.Contains(stderr, "XDG_STATE_HOME") || world.Counts().Writes != 0 {
+		t.Errorf("exit %d after %d writes: %s", code, world.Counts().Writes, stderr)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,10 +243,7 @@ func TestAnApplyThatFailsEverywhereStopsEarly(t *testing.T) {
 func TestOneApplyConverges(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		fleet, f := anyFleet(rt)
-		before := map[desired.Name]Settings{}
-		for n, s := range f.records {
-			before[n] = s
-		}
+		before := maps.Clone(f.records)
 		synctest.Test(t, func(t *testing.T) {
 			out := f.apply(t, t.Context(), fleet, nil)
 			if err := out.Err(); err != nil {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"testing"
 	"testing/synctest"
 
@@ -58,10 +59,7 @@ func TestNewRollback(t *testing.T) {
 func TestARollbackRestoresExactly(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		fleet, f := anyFleet(rt)
-		before := map[desired.Name]Settings{}
-		for n, s := range f.records {
-			before[n] = s
-		}
+		before := maps.Clone(f.records)
 		synctest.Test(t, func(t *testing.T) {
 			out := f.apply(t, t.Context(), fleet, nil)
 			undos := map[desired.Target][]Undo{}

@@ -17,6 +17,18 @@ type Value struct {
 // Absent reports whether AWS holds nothing for the field.
 func (v Value) Absent() bool { return v.Text == "" }
 
+// String is the value as a person reads it. An absent number shows what Lambda
+// makes of it, since that is what the function has been doing.
+func (v Value) String() string {
+	switch {
+	case !v.Absent():
+		return v.Text
+	case v.Fallback != "":
+		return "(unset, so " + v.Fallback + ")"
+	}
+	return "(unset)"
+}
+
 func number(o desired.Opt[int], fallback int) Value {
 	v := Value{Number: true, Fallback: strconv.Itoa(fallback)}
 	if n, ok := o.Get(); ok {

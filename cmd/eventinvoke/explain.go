@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
@@ -17,7 +15,7 @@ import (
 type explainOptions struct {
 	live     bool
 	simulate string
-	format   string
+	format   resultFormat
 	world    pretendAWS // what to simulate, when it is not made from a file
 }
 
@@ -57,16 +55,15 @@ example of it, wrong and right.`,
 	cmd.Flags().BoolVar(&o.live, "live", false, "also read from AWS what each field is now")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: read the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: text or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	o.format.bind(cmd)
 	return cmd
 }
 
 func (o *explainOptions) check(args []string) error {
-	code := codeForm.MatchString(args[0])
-	switch {
-	case o.format != "text" && o.format != "json":
-		return fmt.Errorf("--output %q is not known; use text or json", o.format)
+	if err := o.format.check(); err != nil {
+		return err
+	}
+	switch code := codeForm.MatchString(args[0]); {
 	case code && (len(args) > 1 || o.live):
 		return fmt.Errorf("%s is a problem code, and the same for every fleet: leave out paths and --live; a function of that name is %s:$LATEST", args[0], args[0])
 	case !code && o.simulate != "" && !o.live:
@@ -75,7 +72,7 @@ func (o *explainOptions) check(args []string) error {
 	return nil
 }
 
-func (a *app) explainCode(code, format string) error {
+func (a *app) explainCode(code string, format resultFormat) error {
 	e, ok := desired.Explain(code)
 	if !ok {
 		codes := desired.Codes()
@@ -101,13 +98,6 @@ func (a *app) explainCode(code, format string) error {
 	example("Wrong", e.Wrong)
 	example("Right", e.Right)
 	return nil
-}
-
-func writeJSON(out io.Writer, document any) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
 }
 
 // completeKeysAndCodes offers what the first argument can be: the keys of the

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // explainedText writes keys for people. The winner of a field is marked:
@@ -97,20 +96,9 @@ func (e *explained) verdict(h desired.FieldHistory) string {
 	if e.Live == nil || !e.Live.known() {
 		return text
 	}
-	now := spell(e.Live.Settings.Value(h.Field))
+	now := e.Live.Settings.Value(h.Field)
 	if !e.differs(h) {
 		return fmt.Sprintf("%s; AWS holds %s", text, now)
 	}
 	return fmt.Sprintf("%s, but AWS holds %s", text, now)
-}
-
-// spell is a live value as plans print it.
-func spell(v reconcile.Value) string {
-	switch {
-	case !v.Absent():
-		return v.Text
-	case v.Fallback != "":
-		return fmt.Sprintf("(unset, so %s)", v.Fallback)
-	}
-	return "(unset)"
 }

@@ -1,28 +1,17 @@
 package main
 
 import (
-	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
-// harmless spells out what a terminal would act on: control characters and
-// those that reorder or hide text. Names of files and functions come from
-// elsewhere. Line ends stay.
+// harmless spells out what a terminal would act on, as reports do: names of files
+// and functions come from elsewhere. Line ends stay.
 func harmless(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1, r < ' ' && r != '\n', r == 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n' || unicode.IsPrint(r):
-			b.WriteString(s[i : i+size])
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-		i += size
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = report.Clean(lines[i])
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,7 @@ import (
 
 func newHistory(a *app) *cobra.Command {
 	var place historyOptions
-	var format string
+	var format resultFormat
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "history [RUN]",
@@ -30,8 +29,8 @@ RUN is a run's id, the beginning of one, or latest.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--output %q is not known; use text or json", format)
+			if err := format.check(); err != nil {
+				return err
 			}
 			h, err := history.Open(cmd.Context(), place.location)
 			if err != nil {
@@ -44,12 +43,12 @@ RUN is a run's id, the beginning of one, or latest.`,
 		},
 	}
 	place.bind(cmd)
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	format.bind(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 20, "list at most `N` runs; 0 lists all")
 	return cmd
 }
 
-func (a *app) listRuns(ctx context.Context, h *history.History, limit int, format string) error {
+func (a *app) listRuns(ctx context.Context, h *history.History, limit int, format resultFormat) error {
 	runs, err := h.List(ctx, limit)
 	if err != nil && len(runs) == 0 {
 		return err
@@ -65,7 +64,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, limit int, forma
 	return err
 }
 
-func (a *app) showRun(ctx context.Context, h *history.History, name, format, place string) error {
+func (a *app) showRun(ctx context.Context, h *history.History, name string, format resultFormat, place string) error {
 	whole, err := h.Load(ctx, name)
 	if err != nil {
 		return err

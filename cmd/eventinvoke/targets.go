@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -12,7 +11,7 @@ import (
 
 func newTargets(a *app) *cobra.Command {
 	var shards shardOptions
-	var format string
+	var format resultFormat
 	cmd := &cobra.Command{
 		Use:   "targets [PATH...]",
 		Short: "List the targets of a fleet: the work that shards divide",
@@ -23,8 +22,8 @@ shard.`,
 		Example: `  eventinvoke targets fleet.yaml
   eventinvoke targets fleet.yaml -o json --shard 0/4`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--output %q is not known; use text or json", format)
+			if err := format.check(); err != nil {
+				return err
 			}
 			if err := shards.check(); err != nil {
 				return err
@@ -45,7 +44,7 @@ shard.`,
 		},
 	}
 	shards.bind(cmd)
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	format.bind(cmd)
 	return cmd
 }
 
@@ -60,9 +59,7 @@ func (a *app) targetsJSON(targets []desired.TargetFleet) error {
 	for _, t := range targets {
 		items = append(items, item{Target: t.Target.String(), Label: t.Label, Account: t.Account, Region: t.Region})
 	}
-	encoder := json.NewEncoder(a.out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(items)
+	return writeJSON(a.out, items)
 }
 
 func (a *app) targetsText(targets []desired.TargetFleet) error {

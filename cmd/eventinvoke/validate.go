@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,7 +11,7 @@ import (
 
 func newValidate(a *app) *cobra.Command {
 	var o fleetOptions
-	var format string
+	var format resultFormat
 	cmd := &cobra.Command{
 		Use:   "validate [PATH...]",
 		Short: "Check fleet files offline: every problem at once",
@@ -22,8 +21,8 @@ that a rule chooses, is left out.`,
 		Example: `  eventinvoke validate fleet.yaml
   eventinvoke validate 'fleet/**/*.yaml' -o json`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--output %q is not known; use text or json", format)
+			if err := format.check(); err != nil {
+				return err
 			}
 			checked, err := a.validate(args, o.selection())
 			if err != nil {
@@ -41,7 +40,7 @@ that a rule chooses, is left out.`,
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	format.bind(cmd)
 	return cmd
 }
 
@@ -136,10 +135,7 @@ func (c checked) json(a *app) error {
 	}
 	add("error", c.problems)
 	add("warning", c.fleet.Warnings)
-	encoder := json.NewEncoder(a.out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
+	return writeJSON(a.out, document)
 }
 
 // count is "1 file" or "3 files".

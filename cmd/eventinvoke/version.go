@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -18,7 +17,7 @@ var (
 
 func newVersion(a *app) *cobra.Command {
 	var modules bool
-	var format string
+	var format resultFormat
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this binary",
@@ -26,14 +25,11 @@ func newVersion(a *app) *cobra.Command {
   eventinvoke version --modules`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			switch format {
-			case "json":
-				encoder := json.NewEncoder(a.out)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(map[string]string{"version": version, "commit": buildCommit(), "go": runtime.Version(), "platform": platform()})
-			case "text":
-			default:
-				return fmt.Errorf("--output %q is not known; use text or json", format)
+			if err := format.check(); err != nil {
+				return err
+			}
+			if format == "json" {
+				return writeJSON(a.out, map[string]string{"version": version, "commit": buildCommit(), "go": runtime.Version(), "platform": platform()})
 			}
 			line := "eventinvoke " + version
 			if c := buildCommit(); c != "" {
@@ -47,7 +43,7 @@ func newVersion(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&modules, "modules", false, "also list the modules that this binary was built with")
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT` of the result: text or json")
+	format.bind(cmd)
 	return cmd
 }
 

@@ -48,6 +48,14 @@ func (c *checker) that(ok bool, path, format string, args ...any) {
 	}
 }
 
+// first is the first flaw as an error, or nil.
+func (c *checker) first() error {
+	if len(c.flaws) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", c.flaws[0].path, c.flaws[0].text)
+}
+
 func (c *checker) quota(q Quota) {
 	c.that(q.Rate >= 0, "quota.rate", "a rate cannot be negative; 0 is no quota")
 	c.that(q.Rate > 0 || q.Burst == 0, "quota.burst", "a burst without a rate limits nothing; set rate too")

@@ -78,8 +78,8 @@ func (w *World) AddFunction(account, region string, f Function) error {
 	c.that(w.account(account) != nil, "account", "account %s is not in the scenario; add it there", account)
 	c.that(regionPattern.MatchString(region), "region", "%q is not a region; write one such as us-east-1", region)
 	c.function("function", f)
-	if len(c.flaws) > 0 {
-		return fmt.Errorf("awssim: add function %s: %s: %s", f.Name, c.flaws[0].path, c.flaws[0].text)
+	if err := c.first(); err != nil {
+		return fmt.Errorf("awssim: add function %s: %w", f.Name, err)
 	}
 	w.shelf(place{account, region}).stock(f, time.Now())
 	return nil
@@ -132,8 +132,8 @@ func (w *World) Deny(account string, actions ...string) error {
 	c.actions("actions", actions)
 	a := w.account(account)
 	c.that(a != nil, "account", "account %s is not in the scenario; add it there", account)
-	if len(c.flaws) > 0 {
-		return fmt.Errorf("awssim: deny: %s: %s", c.flaws[0].path, c.flaws[0].text)
+	if err := c.first(); err != nil {
+		return fmt.Errorf("awssim: deny: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -145,8 +145,8 @@ func (w *World) Deny(account string, actions ...string) error {
 func (w *World) SetFaults(f Faults) error {
 	c := checker{}
 	c.faults(f)
-	if len(c.flaws) > 0 {
-		return fmt.Errorf("awssim: %s: %s", c.flaws[0].path, c.flaws[0].text)
+	if err := c.first(); err != nil {
+		return fmt.Errorf("awssim: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,8 +158,8 @@ func (w *World) SetFaults(f Faults) error {
 func (w *World) SetQuota(q Quota) error {
 	c := checker{}
 	c.quota(q)
-	if len(c.flaws) > 0 {
-		return fmt.Errorf("awssim: %s: %s", c.flaws[0].path, c.flaws[0].text)
+	if err := c.first(); err != nil {
+		return fmt.Errorf("awssim: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

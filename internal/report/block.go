@@ -91,7 +91,7 @@ func newBlock(members []*reconcile.Change) block {
 		if !exact {
 			before, after = shape(before, members[0].Function), shape(after, members[0].Function)
 		}
-		row := fieldRow{field: f.Field.String(), before: spell(before), after: spell(after)}
+		row := fieldRow{field: f.Field.String(), before: before.String(), after: after.String()}
 		if b.action != reconcile.Delete {
 			row.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Fields()[i].Origin })
 		}
@@ -132,16 +132,4 @@ func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desire
 	}
 	layer, _, _ := strings.Cut(first.LayerName(), "[")
 	return origin{at: fmt.Sprintf("%s:%d-%d %s", first.File(), low, high, layer)}
-}
-
-// spell is a value as text shows it. An absent number shows what Lambda makes
-// of it, since that is what the function has been doing.
-func spell(v reconcile.Value) string {
-	switch {
-	case !v.Absent():
-		return v.Text
-	case v.Fallback != "":
-		return "(unset, so " + v.Fallback + ")"
-	}
-	return "(unset)"
 }

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes text from outside safe for a terminal. What is not printable is
+// Clean makes text from outside safe for a terminal. What is not printable is
 // spelt out: control characters (\x1b, \n), the ones that reorder or hide text
 // (\u202e, \u200b), and bytes that are not UTF-8 (\xff). The result is one
 // line, and cleaning it again changes nothing.
-func clean(s string) string {
+func Clean(s string) string {
 	if isPlain(s) {
 		return s
 	}
@@ -52,4 +52,4 @@ func isPlain(s string) bool {
 }
 
 // width is the number of columns that s takes once it is clean.
-func width(s string) int { return utf8.RuneCountInString(clean(s)) }
+func width(s string) int { return utf8.RuneCountInString(Clean(s)) }

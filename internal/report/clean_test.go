@@ -31,10 +31,10 @@ func TestClean(t *testing.T) {
 		{"\U000e0041", `\U000e0041`, "tag characters are invisible"},
 		{"\x7f", `\x7f`, "delete is a control character"},
 	} {
-		if got := clean(row.in); got != row.want {
-			t.Errorf("clean(%q) = %q, want %q: %s", row.in, got, row.want, row.why)
+		if got := Clean(row.in); got != row.want {
+			t.Errorf("Clean(%q) = %q, want %q: %s", row.in, got, row.want, row.why)
 		}
-		if again := clean(clean(row.in)); again != clean(row.in) {
+		if again := Clean(Clean(row.in)); again != Clean(row.in) {
 			t.Errorf("cleaning %q twice gives %q", row.in, again)
 		}
 	}

@@ -34,7 +34,7 @@ func (p *page) names(indent int, names []name) {
 func (p *page) few(names []name, room int) string {
 	var b strings.Builder
 	for i, n := range names {
-		next := clean(n.String())
+		next := Clean(n.String())
 		if i > 0 {
 			next = ", " + next
 		}

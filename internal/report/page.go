@@ -53,7 +53,7 @@ func newPage(w io.Writer, o TextOptions, targets int) *page {
 func (p *page) line(indent int, spans ...span) {
 	p.w.WriteString(strings.Repeat(" ", indent))
 	for _, s := range spans {
-		text := clean(s.text)
+		text := Clean(s.text)
 		if p.color && s.ink != plain && text != "" {
 			fmt.Fprintf(p.w, "\x1b[%sm%s\x1b[0m", s.ink, text)
 			continue
@@ -113,7 +113,7 @@ func (p *page) wrapped(indent int, lead span, ink ink, text string) {
 func wrap(text string, limit int) []string {
 	var lines []string
 	current := ""
-	for _, word := range strings.Fields(clean(text)) {
+	for _, word := range strings.Fields(Clean(text)) {
 		switch {
 		case current == "":
 			current = word

@@ -35,10 +35,10 @@ func RunJSON(w io.Writer, run PastRun) error {
 func RunText(w io.Writer, run PastRun) error {
 	var b strings.Builder
 	s := summarise(&run.Whole)
-	fmt.Fprintf(&b, "Run %s: %s, %s, started %s UTC\n", clean(s.Run), clean(s.Verb), clean(s.State), s.Started.Format(time.DateTime))
+	fmt.Fprintf(&b, "Run %s: %s, %s, started %s UTC\n", Clean(s.Run), Clean(s.Verb), Clean(s.State), s.Started.Format(time.DateTime))
 	sharded := len(run.Parts) > 0 && run.Parts[0].Shard != (history.Shard{})
 	if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
-		fmt.Fprintf(&b, "Not complete: %s\n", clean(s.Incomplete))
+		fmt.Fprintf(&b, "Not complete: %s\n", Clean(s.Incomplete))
 	}
 	for _, part := range run.Latest() {
 		writePart(&b, &part)
@@ -56,7 +56,7 @@ func RunText(w io.Writer, run PastRun) error {
 		fmt.Fprintf(&b, "\n%d applied, %d failed, %d left.\n", s.Applied, s.Failed, s.Left)
 	}
 	if run.Undo != "" {
-		fmt.Fprintf(&b, "Undo it with: %s\n", clean(run.Undo))
+		fmt.Fprintf(&b, "Undo it with: %s\n", Clean(run.Undo))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -67,7 +67,7 @@ func writeJournal(b *strings.Builder, undos []history.Undo) {
 	b.WriteString("\nThe record has no end. The journal says:\n")
 	for i := range undos {
 		u := &undos[i]
-		fmt.Fprintf(b, "  %s: %s\n", clean(u.Key.String()), inWords[u.Status])
+		fmt.Fprintf(b, "  %s: %s\n", Clean(u.Key.String()), inWords[u.Status])
 	}
 }
 
@@ -79,22 +79,22 @@ func writePart(b *strings.Builder, part *history.Record) {
 	if part.Shard != (history.Shard{}) {
 		fmt.Fprintf(b, "%s:\n", part.Shard)
 	}
-	fmt.Fprintf(b, "  eventinvoke %s on %s, process %d", clean(part.ToolVersion), clean(part.Host), part.PID)
+	fmt.Fprintf(b, "  eventinvoke %s on %s, process %d", Clean(part.ToolVersion), Clean(part.Host), part.PID)
 	if !part.Finished.IsZero() {
 		fmt.Fprintf(b, ", took %s", part.Finished.Sub(part.Started).Round(time.Millisecond))
 	}
 	b.WriteString("\n")
 	if part.Stopped != "" {
-		fmt.Fprintf(b, "  stopped early: %s\n", clean(part.Stopped))
+		fmt.Fprintf(b, "  stopped early: %s\n", Clean(part.Stopped))
 	}
 	if part.Failure != nil && part.Failure.Message != "" {
-		fmt.Fprintf(b, "  failed: %s %s\n", clean(part.Failure.Kind), clean(part.Failure.Message))
+		fmt.Fprintf(b, "  failed: %s %s\n", Clean(part.Failure.Kind), Clean(part.Failure.Message))
 	}
 	for _, c := range part.Callers {
-		fmt.Fprintf(b, "  %s/%s as %s\n", c.Account, clean(c.Region), clean(c.ARN))
+		fmt.Fprintf(b, "  %s/%s as %s\n", c.Account, Clean(c.Region), Clean(c.ARN))
 	}
 	for _, f := range part.Files {
-		fmt.Fprintf(b, "  from %s (sha256 %.12s)\n", clean(f.Path), f.SHA256)
+		fmt.Fprintf(b, "  from %s (sha256 %.12s)\n", Clean(f.Path), f.SHA256)
 	}
 	for _, t := range part.Targets {
 		calls := int64(0)
@@ -102,20 +102,20 @@ func writePart(b *strings.Builder, part *history.Record) {
 			calls += o.Calls
 		}
 		fmt.Fprintf(b, "  %s/%s: %s declared, %d in sync, %d unreadable, %s\n",
-			t.Account, clean(t.Region), count(t.Plan.Declared, "key"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call"))
+			t.Account, Clean(t.Region), count(t.Plan.Declared, "key"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call"))
 	}
 }
 
 func writeItem(b *strings.Builder, item *history.Item) {
-	fmt.Fprintf(b, "%s %s: %s", clean(item.Action.String()), clean(item.Key.String()), clean(item.Status))
+	fmt.Fprintf(b, "%s %s: %s", Clean(item.Action.String()), Clean(item.Key.String()), Clean(item.Status))
 	if item.Attempts > 1 {
 		fmt.Fprintf(b, ", %d attempts", item.Attempts)
 	}
 	b.WriteString("\n")
 	if f := item.Failure; f != nil {
-		fmt.Fprintf(b, "    %s: %s", clean(f.Kind), clean(f.Message))
+		fmt.Fprintf(b, "    %s: %s", Clean(f.Kind), Clean(f.Message))
 		if f.RequestID != "" {
-			fmt.Fprintf(b, " [request %s]", clean(f.RequestID))
+			fmt.Fprintf(b, " [request %s]", Clean(f.RequestID))
 		}
 		b.WriteString("\n")
 	}
@@ -124,6 +124,6 @@ func writeItem(b *strings.Builder, item *history.Item) {
 		return // a record that somebody wrote by hand
 	}
 	for _, row := range c.Fields() {
-		fmt.Fprintf(b, "    %s: %s → %s\n", row.Field, clean(spell(row.Before)), clean(spell(row.After)))
+		fmt.Fprintf(b, "    %s: %s → %s\n", row.Field, Clean(row.Before.String()), Clean(row.After.String()))
 	}
 }

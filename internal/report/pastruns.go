@@ -22,7 +22,7 @@ func RunsText(w io.Writer, runs []history.Whole) error {
 	for i := range runs {
 		s := summarise(&runs[i])
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n",
-			clean(s.Run), clean(s.Verb), clean(s.State), s.Started.Format(time.DateTime), s.Applied, s.Failed, s.Left, s.Targets)
+			Clean(s.Run), Clean(s.Verb), Clean(s.State), s.Started.Format(time.DateTime), s.Applied, s.Failed, s.Left, s.Targets)
 	}
 	return table.Flush()
 }

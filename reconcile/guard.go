@@ -70,8 +70,8 @@ func (g Guard) Lines(p *Plan) []GuardLine {
 // Approve lets a plan pass, or says why not: a *GuardError when it does more
 // than the guard allows, ErrNotWhole when its survey did not run to the end.
 func (g Guard) Approve(p Plan) (Approved, error) {
-	if n := p.Counts().NotExamined; n > 0 {
-		return Approved{}, fmt.Errorf("%w: %d keys were not examined before the run ended; nothing was written", ErrNotWhole, n)
+	if c := p.Counts(); c.NotExamined > 0 {
+		return Approved{}, fmt.Errorf("%w: %d of %d keys were not examined before the run ended, and nothing was written; run again with more time", ErrNotWhole, c.NotExamined, c.Declared)
 	}
 	var exceeded []GuardLine
 	for _, l := range g.Lines(&p) {

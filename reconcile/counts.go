@@ -1,0 +1,81 @@
+package reconcile
+
+// Counts are the totals of a plan.
+type Counts struct {
+	Declared, InSync, Skipped, Ignored    int
+	Creates, Modifies, Deletes            int // a Restore counts as Modify
+	Stale                                 int
+	Unreadable, NotExamined               int
+	MissingFunctions, MissingQualifiers   int
+	Undeclared, Orphans, LatestOnly       int
+	UnreadableTargets, TargetsWithChanges int
+}
+
+// Changes is the number of writes.
+func (c Counts) Changes() int { return c.Creates + c.Modifies + c.Deletes }
+
+// Counts adds up one target.
+func (p *TargetPlan) Counts() Counts {
+	c := Counts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale)}
+	for i := range p.Changes {
+		switch p.Changes[i].Action {
+		case Create:
+			c.Creates++
+		case Modify, Restore:
+			c.Modifies++
+		case Delete:
+			c.Deletes++
+		}
+	}
+	for i := range p.Findings {
+		switch p.Findings[i].Kind {
+		case FindingUnreadable:
+			c.Unreadable++
+		case FindingNotExamined:
+			c.NotExamined++
+		case FindingFunctionMissing:
+			c.MissingFunctions++
+		case FindingQualifierMissing:
+			c.MissingQualifiers++
+		case FindingUndeclared:
+			c.Undeclared++
+		case FindingOrphan:
+			c.Orphans++
+		case FindingLatestOnly:
+			c.LatestOnly++
+		}
+	}
+	if p.Err != nil {
+		c.UnreadableTargets = 1
+	}
+	if len(p.Changes) > 0 {
+		c.TargetsWithChanges = 1
+	}
+	return c
+}
+
+// Counts adds up the whole plan.
+func (p *Plan) Counts() Counts {
+	var sum Counts
+	for i := range p.Targets {
+		c := p.Targets[i].Counts()
+		sum.Declared += c.Declared
+		sum.InSync += c.InSync
+		sum.Skipped += c.Skipped
+		sum.Ignored += c.Ignored
+		sum.Creates += c.Creates
+		sum.Modifies += c.Modifies
+		sum.Deletes += c.Deletes
+		sum.Stale += c.Stale
+		sum.Unreadable += c.Unreadable
+		sum.NotExamined += c.NotExamined
+		sum.MissingFunctions += c.MissingFunctions
+		sum.MissingQualifiers += c.MissingQualifiers
+		sum.Undeclared += c.Undeclared
+		sum.Orphans += c.Orphans
+		sum.LatestOnly += c.LatestOnly
+		sum.UnreadableTargets += c.UnreadableTargets
+		sum.TargetsWithChanges += c.TargetsWithChanges
+	}
+	return sum
+}

@@ -48,7 +48,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	}
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, errTimeUp)
 		defer cancel()
 	}
 	declared, err := a.loadTargets(args, o.simulate)
@@ -62,6 +62,11 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err != nil {
 		return err
 	}
+	sink, err := o.outputOptions.open(a.out)
+	if err != nil {
+		return err
+	}
+	defer sink.drop()
 	site, err := openTargets(ctx, declared, o, newRunID(time.Now()), readersOnly)
 	if err != nil {
 		return err
@@ -81,7 +86,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if errors.As(context.Cause(ctx), &stopped) {
 		return stopped // a part of a file must not replace a whole one
 	}
-	return a.writeExport(site, sites, o)
+	return a.writeExport(site, sites, sink)
 }
 
 // loadTargets reads the targets of fleet files; without a path there are none,
@@ -124,7 +129,10 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetFleet) error {
 // surveyAll finds all functions of the targets and reads their records.
 func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Document, targets []desired.TargetFleet, o *readOptions) ([]export.Site, error) {
 	found, failed := reconcile.Discover(ctx, site.needs(everything), site.findLanes())
-	if cause := context.Cause(ctx); cause != nil {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errTimeUp):
+		return nil, fmt.Errorf("%w before all functions were found; give it more time", cause)
+	case cause != nil:
 		return nil, cause
 	}
 	site.closeLanes(failed)
@@ -151,12 +159,7 @@ func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Doc
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(site *site, sites []export.Site, o *readOptions) error {
-	sink, err := o.outputOptions.open(a.out)
-	if err != nil {
-		return err
-	}
-	defer sink.drop()
+func (a *app) writeExport(site *site, sites []export.Site, sink *sink) error {
 	functions, records := 0, 0
 	unread := site.firstError()
 	for i := range sites {
@@ -188,8 +191,6 @@ func (a *app) writeExport(site *site, sites []export.Site, o *readOptions) error
 	if !result.Whole() {
 		a.log.Warn("the file does not hold everything; its comments say what is missing and why",
 			"not_read", result.Unreadable, "not_expressible", result.Inexpressible)
-	}
-	if !result.Whole() {
 		return exitCode(exitPartial)
 	}
 	return nil

@@ -45,11 +45,11 @@ can talk to it. Nothing is stored: it forgets everything when it ends.`,
 
 // openWorld makes the world of a scenario file; "" is the demo's.
 func openWorld(path string) (*awssim.World, error) {
-	text, err := os.ReadFile(path)
+	read := os.ReadFile
 	if path == "" {
-		path = examples.DemoScenario
-		text, err = examples.FS.ReadFile(path)
+		path, read = examples.DemoScenario, examples.FS.ReadFile
 	}
+	text, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("scenario: %w", err)
 	}

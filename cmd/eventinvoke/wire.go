@@ -203,12 +203,7 @@ func (s *site) closeLanes(failed map[desired.Target]error) {
 
 // firstError is the reason of the first target that cannot be used, or nil.
 func (s *site) firstError() error {
-	targets := make([]desired.Target, 0, len(s.lanes))
-	for t := range s.lanes {
-		targets = append(targets, t)
-	}
-	slices.SortFunc(targets, desired.Target.Compare)
-	for _, t := range targets {
+	for _, t := range sortedTargets(s.lanes) {
 		if err := s.lanes[t].Err; err != nil {
 			return err
 		}

@@ -18,23 +18,23 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 )
 
-// TestFromAnEventToTheCorrectedRecord is the road of an event through the verb's
-// own pass, at Lambda's quota, in a fleet of 10,000 functions that a rule
-// chooses: one List and one write for each function that was touched, none for
-// others, and less than a second beyond the settle time. A key that is changed
-// back again and again is left alone, until the timetable tries again.
-func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
-	const (
-		functions = 10_000
-		latency   = 50 * time.Millisecond
-		touched   = 3
-	)
+// eventRig is a worker over the verb's own pass and a simulated account of
+// functions f-00000 and on, all in sync, at Lambda's quota. It runs in virtual
+// time, so without the sources that need sockets and files.
+type eventRig struct {
+	*worker.Worker
+	t     *testing.T
+	world *awssim.World
+}
+
+// inBubble starts a rig, lets it make its first pass, and runs a test with it.
+func inBubble(t *testing.T, functions int, test func(*eventRig)) {
 	fleet := write(t, "version: 1\nguard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n")
 	synctest.Test(t, func(t *testing.T) {
 		scenario := awssim.Fleet(account, region, awssim.Function{
 			Name: "f-%05d", Count: functions, Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: new(int)}},
 		}, awssim.Function{Name: "stranger"})
-		scenario.Quota, scenario.Latency = awssim.Quota{Rate: 15, Burst: 15}, latency
+		scenario.Quota, scenario.Latency = awssim.Quota{Rate: 15, Burst: 15}, 50*time.Millisecond
 		world, err := awssim.New(scenario)
 		if err != nil {
 			t.Fatal(err)
@@ -60,82 +60,110 @@ func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 		go func() { w.Run(ctx); close(over) }()
 		defer func() { cancel(); <-over }()
 
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		r := &eventRig{w, t, world}
+		r.sleep(time.Hour)
 		if state := w.State(); state.LastSuccess.IsZero() || world.Counts().ByOperation["ListFunctionEventInvokeConfigs"] != functions {
 			t.Fatalf("the first pass: %+v, %v", state, world.Counts().ByOperation)
 		}
-
-		// change is somebody's write, and the event that tells of it, twice.
-		change := func(function, principal string, done func(error)) {
-			t.Helper()
-			if err := world.SetRecord(account, region, function, "$LATEST", awssim.Record{MaximumRetryAttempts: new(2)}); err != nil {
-				t.Fatal(err)
-			}
-			hints, err := events.Decode([]byte(changedBy(function, principal)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.Wake(worker.NewTriage(append(hints, hints...)).Wake(done))
-		}
 		world.ResetCounts()
+		test(r)
+	})
+}
+
+func (r *eventRig) sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// change is somebody's write, and the event that tells of it, delivered twice.
+func (r *eventRig) change(function, principal string, done func(error)) {
+	r.t.Helper()
+	if err := r.world.SetRecord(account, region, function, "$LATEST", awssim.Record{MaximumRetryAttempts: new(2)}); err != nil {
+		r.t.Fatal(err)
+	}
+	hints, err := events.Decode([]byte(changedBy(function, principal)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.Wake(worker.NewTriage(append(hints, hints...)).Wake(done))
+}
+
+// retries is what AWS holds for a function.
+func (r *eventRig) retries(function string) int {
+	record, _ := r.world.Record(account, region, function, "$LATEST")
+	return *record.MaximumRetryAttempts
+}
+
+const (
+	someone   = "arn:aws:iam::111111111111:user/someone"
+	terraform = "arn:aws:iam::111111111111:role/terraform"
+)
+
+// TestFromAnEventToTheCorrectedRecord is the road of an event through the verb's
+// own pass in a fleet of 10,000 functions: one List and one write for each
+// function that was touched, none for others, and less than a second beyond the
+// settle time.
+func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
+	const touched = 3
+	inBubble(t, 10_000, func(r *eventRig) {
 		asked, answers := time.Now(), make(chan error, touched+1)
 		for i := range touched {
-			change(fmt.Sprintf("f-%05d", i*4711), "arn:aws:iam::111111111111:user/someone", func(err error) { answers <- err })
+			r.change(fmt.Sprintf("f-%05d", i*4711), someone, func(err error) { answers <- err })
 		}
-		change("stranger", "arn:aws:iam::111111111111:user/someone", func(err error) { answers <- err })
+		r.change("stranger", someone, func(err error) { answers <- err })
 		for range touched + 1 {
 			if err := <-answers; err != nil {
-				t.Error(err)
+				r.t.Error(err)
 			}
 		}
-		took := time.Since(asked) - o.settle
-		t.Logf("corrected %s after the settle time", took)
+		took := time.Since(asked) - worker.DefaultSettle
+		r.t.Logf("corrected %s after the settle time", took)
 		if took >= time.Second {
-			t.Errorf("corrected %s after the settle time, want less than a second", took)
+			r.t.Errorf("corrected %s after the settle time, want less than a second", took)
+		}
+		for i := range touched {
+			if got := r.retries(fmt.Sprintf("f-%05d", i*4711)); got != 0 {
+				r.t.Errorf("a touched function has %d retries", got)
+			}
 		}
 		want := map[string]int{"ListFunctionEventInvokeConfigs": touched, "UpdateFunctionEventInvokeConfig": touched}
-		if diff := cmp.Diff(want, callsOf(world)); diff != "" {
-			t.Errorf("calls (-want +got):\n%s", diff)
+		if diff := cmp.Diff(want, callsOf(r.world)); diff != "" {
+			r.t.Errorf("calls (-want +got):\n%s", diff)
 		}
+	})
+}
 
-		// Terraform wants something else, and says so every minute.
-		const contested = "f-00007"
-		retries := func() int {
-			r, _ := world.Record(account, region, contested, "$LATEST")
-			return *r.MaximumRetryAttempts
-		}
+// TestContestedKeysAreLeftAlone: a key that is changed back again and again is
+// neither read for an event nor written by a pass that somebody asks for. The
+// timetable tries again.
+func TestContestedKeysAreLeftAlone(t *testing.T) {
+	const contested = "f-00007"
+	inBubble(t, 10, func(r *eventRig) {
 		for range worker.DefaultContest.Times {
-			change(contested, "arn:aws:iam::111111111111:role/terraform", nil)
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			if retries() != 0 {
-				t.Fatal("a change was not corrected")
+			r.change(contested, terraform, nil)
+			r.sleep(time.Minute)
+			if r.retries(contested) != 0 {
+				r.t.Fatal("a change was not corrected")
 			}
 		}
-		world.ResetCounts()
-		change(contested, "arn:aws:iam::111111111111:role/terraform", nil)
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		r.world.ResetCounts()
+		r.change(contested, terraform, nil)
+		r.sleep(time.Minute)
 		key := desired.Key{Target: desired.Target{Account: account, Region: region}, Name: desired.Name{Function: contested, Qualifier: desired.Latest}}
-		if got := w.State().Contested; len(got) != 1 || got[0].Key != key || got[0].Principal != "arn:aws:iam::111111111111:role/terraform" {
-			t.Errorf("contested: %+v", got)
+		if got := r.State().Contested; len(got) != 1 || got[0].Key != key || got[0].Principal != terraform {
+			r.t.Errorf("contested: %+v", got)
 		}
-		if calls := callsOf(world); retries() != 2 || len(calls) != 0 {
-			t.Errorf("the contested key was not left alone: %d retries, calls %v", retries(), calls)
+		if calls := callsOf(r.world); r.retries(contested) != 2 || len(calls) != 0 {
+			r.t.Errorf("the contested key was not left alone: %d retries, calls %v", r.retries(contested), calls)
 		}
-
-		// Neither may a sweep that somebody asks for touch it; the timetable may.
-		w.Wake(worker.Wake{Cause: worker.Request})
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		if retries() != 2 {
-			t.Error("a pass over everything that was asked for corrected a contested key")
+		r.Wake(worker.Wake{Cause: worker.Request})
+		r.sleep(time.Hour)
+		if r.retries(contested) != 2 || r.world.Counts().Writes != 0 {
+			r.t.Error("a pass that was asked for corrected a contested key")
 		}
-		time.Sleep(24 * time.Hour)
-		synctest.Wait()
-		if retries() != 0 || len(w.State().Contested) != 0 {
-			t.Errorf("the scheduled pass did not try again: %d retries, contested %v", retries(), w.State().Contested)
+		r.sleep(30 * time.Hour)
+		if r.retries(contested) != 0 || len(r.State().Contested) != 0 {
+			r.t.Errorf("the scheduled pass did not try again: %d retries, contested %v", r.retries(contested), r.State().Contested)
 		}
 	})
 }

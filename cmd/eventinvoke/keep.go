@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (o *writeOptions) bind(cmd *cobra.Command) {
 	o.readOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
-	cmd.Flags().StringVar(&o.runID, "run-id", "", "remember the run under this `ID`, which the shards of one run share (default: a new one)")
+	cmd.Flags().StringVar(&o.runID, "run-id", "", "remember the run under this `ID`, which the shards of one run share (default: that of the AWS Batch array job, or a new one)")
 	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target (default: exit 5 at once)")
 }
 
@@ -48,6 +49,7 @@ func (o *writeOptions) check() error {
 	if o.leaseWait < 0 {
 		return fmt.Errorf("--lease-wait %v is negative; leave it out to wait not at all", o.leaseWait)
 	}
+	o.runID = cmp.Or(o.runID, runOfArray(os.Getenv))
 	if o.runID != "" && !runIDForm.MatchString(o.runID) {
 		return fmt.Errorf("--run-id %q must be 1 to 100 letters, digits, dots, dashes or underscores", o.runID)
 	}

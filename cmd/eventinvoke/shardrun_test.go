@@ -202,3 +202,24 @@ func TestEightShardsAreOneRun(t *testing.T) {
 		t.Errorf("an audit afterwards ends with %d:\n%s", code, stdout)
 	}
 }
+
+// TestABatchArrayIsOneRun: the children of an array job are shards of a run that
+// is named after their parent, with no setting of ours.
+func TestABatchArrayIsOneRun(t *testing.T) {
+	scenario, text := fortyTargets()
+	serve(t, scenario, nil)
+	fleet, place := write(t, text), t.TempDir()
+	const parent = "3b0c4429-8fc1-4c14-9afb-f4c8996fb924"
+	t.Setenv("AWS_BATCH_JOB_ARRAY_SIZE", "2")
+	for _, index := range []string{"0", "1"} {
+		t.Setenv("AWS_BATCH_JOB_ARRAY_INDEX", index)
+		t.Setenv("AWS_BATCH_JOB_ID", parent+":"+index)
+		if code, _, stderr := eventinvoke(t.Context(), "apply", "--yes", "--quiet", "--quota", "500", "--history", place, fleet); code != exitOK {
+			t.Fatalf("child %s ended with %d: %s", index, code, stderr)
+		}
+	}
+	code, run := historyOf(t, parent, place)
+	if code != exitOK || run.Targets != fleetTargets || run.Applied != 3*fleetTargets {
+		t.Errorf("exit %d, %d targets, %d applied; want all of %d targets", code, run.Targets, run.Applied, fleetTargets)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,4 +45,15 @@ func (o *shardOptions) recorded() history.Shard {
 		return history.Shard{}
 	}
 	return history.Shard{Index: o.mine.Index, Count: o.mine.Count}
+}
+
+// runOfArray is the name that the children of an AWS Batch array job have in
+// common: each is called PARENT:INDEX. It is "" elsewhere. Kubernetes has no
+// such variable; a manifest sets --run-id's from the name of the Job.
+func runOfArray(getenv func(string) string) string {
+	parent, index, ok := strings.Cut(getenv("AWS_BATCH_JOB_ID"), ":")
+	if !ok || index != getenv("AWS_BATCH_JOB_ARRAY_INDEX") {
+		return ""
+	}
+	return parent
 }

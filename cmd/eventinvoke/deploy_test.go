@@ -88,6 +88,9 @@ func TestEveryDeployFileIsExplained(t *testing.T) {
 	}
 	page := string(text)
 	err = filepath.WalkDir(deployFolder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && entry.Name() == "package" {
+			return fs.SkipDir // what the page says to build there
+		}
 		if link := "](" + strings.TrimPrefix(filepath.ToSlash(path), "../") + ")"; err == nil && !entry.IsDir() && !strings.Contains(page, link) {
 			t.Errorf("docs/deploy.md has no link %s", link)
 		}

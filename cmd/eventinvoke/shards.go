@@ -49,7 +49,7 @@ func (o *shardOptions) recorded() history.Shard {
 
 // runOfArray is the name that the children of an AWS Batch array job have in
 // common: each is called PARENT:INDEX. It is "" elsewhere. Kubernetes has no
-// such variable; a manifest sets --run-id's from the name of the Job.
+// such variable: there a manifest sets EVENTINVOKE_RUN_ID from the Job's name.
 func runOfArray(getenv func(string) string) string {
 	parent, index, ok := strings.Cut(getenv("AWS_BATCH_JOB_ID"), ":")
 	if !ok || index != getenv("AWS_BATCH_JOB_ARRAY_INDEX") {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -209,8 +210,9 @@ func TestAnInterruptedSurveyTakesNothingForAbsent(t *testing.T) {
 			entries = append(entries, removed(n, desired.Latest))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		var reads atomic.Int64
 		f.fail = func(string, desired.Name, int) error {
-			if len(f.calls) == 40 {
+			if reads.Add(1) == 40 {
 				cancel()
 			}
 			return nil

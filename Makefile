@@ -30,16 +30,15 @@ bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
 
 .PHONY: soak
-soak: ## kill 200 applies, each at another request, and lose nothing
+soak: ## 200 killed applies, and the fault suite for an hour or so
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -crashes 200
+	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=4000 -rapid.steps=20
 
 .PHONY: fuzz
-fuzz: ## fuzz the fleet-file loader for a minute
+fuzz: ## fuzz everything that reads what others wrote, a minute each
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime 60s ./desired
-
-.PHONY: soak
-soak: ## the fault suite for an hour or so, with the race detector
-	go test ./internal/faulttest -race -count=1 -timeout 4h -rapid.checks=4000 -rapid.steps=20
+	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/events
+	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/planfile
 
 .PHONY: golden
 golden: ## rewrite the golden files; read the diff before you commit it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -278,15 +279,27 @@ func TestNoOpeningBurst(t *testing.T) {
 }
 
 func TestOneGoroutinePerLimiter(t *testing.T) {
-	before := runtime.NumGoroutine()
-	r := NewRegistry(nil)
-	for _, region := range []string{"eu-west-1", "eu-central-1", "us-east-1"} {
-		r.For(Scope{Account: "1", Region: region})
-		r.For(Scope{Account: "1", Region: region})
-	}
-	// At most: one of an earlier test may still be ending.
-	if n := runtime.NumGoroutine() - before; n > 3 {
-		t.Errorf("%d goroutines for 3 limiters", n)
-	}
-	r.Close()
+	synctest.Test(t, func(t *testing.T) {
+		before := goroutinesHere()
+		r := NewRegistry(nil)
+		for _, region := range []string{"eu-west-1", "eu-central-1", "us-east-1"} {
+			r.For(Scope{Account: "1", Region: region})
+			r.For(Scope{Account: "1", Region: region})
+		}
+		synctest.Wait()
+		if n := goroutinesHere() - before; n != 3 {
+			t.Errorf("%d goroutines for 3 limiters", n)
+		}
+		r.Close()
+	})
+}
+
+// goroutinesHere counts those of the caller's bubble: what other tests left
+// behind may end at any moment.
+func goroutinesHere() int {
+	stacks := make([]byte, 1<<20)
+	own := string(stacks[:runtime.Stack(stacks, false)])
+	bubble := regexp.MustCompile(`synctest bubble [0-9]+`).FindString(own)
+	all := string(stacks[:runtime.Stack(stacks, true)])
+	return len(regexp.MustCompile(`(?m)^goroutine .*`+bubble+`[],]`).FindAllString(all, -1))
 }

@@ -87,6 +87,18 @@ func TestImportsFollowTheTable(t *testing.T) {
 	}
 }
 
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range allowed {
+		if !strings.Contains(string(text), "\n| `"+dir+"` |") {
+			t.Errorf("ARCHITECTURE.md has no row for %s: say there what it promises", dir)
+		}
+	}
+}
+
 func checkGuarded(t *testing.T, dir, file, imported string) {
 	t.Helper()
 	for _, g := range guarded {

@@ -2,13 +2,13 @@ package reconcile
 
 // Counts are the totals of a plan.
 type Counts struct {
-	Declared, InSync, Skipped, Ignored    int
-	Creates, Modifies, Deletes            int // a Restore counts as Modify
-	Stale                                 int
-	Unreadable, NotExamined               int
-	MissingFunctions, MissingQualifiers   int
-	Undeclared, Orphans, LatestOnly       int
-	UnreadableTargets, TargetsWithChanges int
+	Declared, InSync, Skipped, Ignored  int
+	Creates, Modifies, Deletes          int // a Restore counts as Modify
+	Stale                               int
+	Unreadable, NotExamined             int
+	MissingFunctions, MissingQualifiers int
+	Undeclared, Orphans, LatestOnly     int
+	UnreadableTargets                   int
 }
 
 // Changes is the number of writes.
@@ -48,9 +48,6 @@ func (p *TargetPlan) Counts() Counts {
 	if p.Err != nil {
 		c.UnreadableTargets = 1
 	}
-	if len(p.Changes) > 0 {
-		c.TargetsWithChanges = 1
-	}
 	return c
 }
 
@@ -75,7 +72,6 @@ func (p *Plan) Counts() Counts {
 		sum.Orphans += c.Orphans
 		sum.LatestOnly += c.LatestOnly
 		sum.UnreadableTargets += c.UnreadableTargets
-		sum.TargetsWithChanges += c.TargetsWithChanges
 	}
 	return sum
 }

@@ -2,8 +2,8 @@ package desired
 
 import "slices"
 
-// Choice is what one rule may choose in one target, whatever exists there.
-type Choice struct {
+// Matcher is what one rule may choose in one target, whatever exists there.
+type Matcher struct {
 	// Functions are patterns for names, sorted, in which * stands for any text
 	// and ? for any character, and nothing else is special. Together they match
 	// at least what the rule matches: a class such as [a-z] has become ?.
@@ -12,10 +12,10 @@ type Choice struct {
 	Qualifiers []string
 }
 
-// Choices lists what each rule may choose, by target, in the order of the rules.
+// Matchers lists what each rule may choose, by target, in the order of the rules.
 // A permission has to be given for that before it is known what exists.
-func (d *Document) Choices(ambient Target) map[Target][]Choice {
-	all := map[Target][]Choice{}
+func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
+	all := map[Target][]Matcher{}
 	for _, t := range d.places(ambient) {
 		for i := range d.rules {
 			if rule := &d.rules[i]; covers(rule.selector.targets, t.Label) {
@@ -26,8 +26,8 @@ func (d *Document) Choices(ambient Target) map[Target][]Choice {
 	return all
 }
 
-func (r *ruleDecl) choice() Choice {
-	c := Choice{Qualifiers: []string{Latest}}
+func (r *ruleDecl) choice() Matcher {
+	c := Matcher{Qualifiers: []string{Latest}}
 	if len(r.qualifiers) > 0 {
 		c.Qualifiers = nil
 		for _, q := range r.qualifiers {

@@ -10,18 +10,18 @@ import (
 func TestChoices(t *testing.T) {
 	for _, row := range []struct {
 		why, match string
-		want       Choice
+		want       Matcher
 	}{
-		{"a pattern", `functions: ["payments-*"]`, Choice{[]string{"payments-*"}, []string{Latest}}},
-		{"a name", `functions: [checkout]`, Choice{[]string{"checkout"}, []string{Latest}}},
-		{"braces are written out, and a class is any character", `functions: ["{b,a}-[0-9]?x"]`, Choice{[]string{"a-??x", "b-??x"}, []string{Latest}}},
-		{"text between stars is kept", `functions: ["*-mid-*"]`, Choice{[]string{"*-mid-*"}, []string{Latest}}},
-		{"exclude takes nothing away: what is left cannot be said", `functions: ["a*"], exclude: ["ab*"]`, Choice{[]string{"a*"}, []string{Latest}}},
-		{"tags alone may choose any function", `tags: { team: x }, qualifiers: [live, "7"]`, Choice{[]string{"*"}, []string{"live", "7"}}},
+		{"a pattern", `functions: ["payments-*"]`, Matcher{[]string{"payments-*"}, []string{Latest}}},
+		{"a name", `functions: [checkout]`, Matcher{[]string{"checkout"}, []string{Latest}}},
+		{"braces are written out, and a class is any character", `functions: ["{b,a}-[0-9]?x"]`, Matcher{[]string{"a-??x", "b-??x"}, []string{Latest}}},
+		{"text between stars is kept", `functions: ["*-mid-*"]`, Matcher{[]string{"*-mid-*"}, []string{Latest}}},
+		{"exclude takes nothing away: what is left cannot be said", `functions: ["a*"], exclude: ["ab*"]`, Matcher{[]string{"a*"}, []string{Latest}}},
+		{"tags alone may choose any function", `tags: { team: x }, qualifiers: [live, "7"]`, Matcher{[]string{"*"}, []string{"live", "7"}}},
 	} {
 		d := mustLoad(t, oneFile(fmt.Sprintf("version: 1\nrules:\n  - match: { %s }\n    set: { maximum_retry_attempts: 0 }\n", row.match)))
-		got := d.Choices(east)
-		if diff := cmp.Diff(map[Target][]Choice{east: {row.want}}, got); diff != "" {
+		got := d.Matchers(east)
+		if diff := cmp.Diff(map[Target][]Matcher{east: {row.want}}, got); diff != "" {
 			t.Errorf("%s: %s", row.why, diff)
 		}
 	}
@@ -30,8 +30,8 @@ func TestChoices(t *testing.T) {
 func TestChoicesKeepToTheirTargets(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\ntargets:\n  - { name: one, account: \"111111111111\", regions: [us-east-1] }\n  - { name: two, account: \"222222222222\", regions: [us-east-1] }\n"+
 		"rules:\n  - { match: { functions: [a], targets: [two] }, set: { maximum_retry_attempts: 0 } }\n"))
-	want := map[Target][]Choice{{"222222222222", "us-east-1"}: {{[]string{"a"}, []string{Latest}}}}
-	if diff := cmp.Diff(want, d.Choices(Target{})); diff != "" {
+	want := map[Target][]Matcher{{"222222222222", "us-east-1"}: {{[]string{"a"}, []string{Latest}}}}
+	if diff := cmp.Diff(want, d.Matchers(Target{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -69,7 +69,7 @@ func (b *bounded) problems() Problems {
 			Pos:     shown[len(shown)-1].Pos,
 			Code:    codeTooManyProblems,
 			Message: fmt.Sprintf("%d more problems are not shown", b.dropped),
-			Cure:    fmt.Sprintf("mend the first %d and load again", maxShown),
+			Hint:    fmt.Sprintf("mend the first %d and load again", maxShown),
 		})
 	}
 	return shown

@@ -29,33 +29,33 @@ type Config struct {
 // IsZero reports whether no field is managed.
 func (c Config) IsZero() bool { return c == Config{} }
 
-// Field names one managed setting, in the order in which output lists them.
-type Field uint8
+// Setting names one managed setting, in the order in which output lists them.
+type Setting uint8
 
 // The four fields.
 const (
-	FieldRetryAttempts Field = iota
-	FieldEventAge
-	FieldOnSuccess
-	FieldOnFailure
-	numFields
+	MaximumRetryAttempts Setting = iota
+	MaximumEventAgeInSeconds
+	OnSuccess
+	OnFailure
+	NumSettings
 )
 
-// Fields lists every field in output order.
-func Fields() [numFields]Field {
-	return [numFields]Field{FieldRetryAttempts, FieldEventAge, FieldOnSuccess, FieldOnFailure}
+// Settings lists every field in output order.
+func Settings() [NumSettings]Setting {
+	return [NumSettings]Setting{MaximumRetryAttempts, MaximumEventAgeInSeconds, OnSuccess, OnFailure}
 }
 
 // String is the key of the field in the fleet file and in JSON output.
-func (f Field) String() string {
+func (f Setting) String() string {
 	switch f {
-	case FieldRetryAttempts:
+	case MaximumRetryAttempts:
 		return "maximum_retry_attempts"
-	case FieldEventAge:
+	case MaximumEventAgeInSeconds:
 		return "maximum_event_age_in_seconds"
-	case FieldOnSuccess:
+	case OnSuccess:
 		return "on_success"
-	case FieldOnFailure:
+	case OnFailure:
 		return "on_failure"
 	}
 	return "unknown"

@@ -20,7 +20,7 @@ type setting struct {
 	set bool
 }
 
-type settings [numFields]setting
+type settings [NumSettings]setting
 
 // isZero reports whether no field was written.
 func (s *settings) isZero() bool {
@@ -50,7 +50,7 @@ func (s *source) origin() Origin {
 }
 
 // fieldOrigin is the place of one field rather than of the whole source.
-func (s *source) fieldOrigin(f Field) Origin {
+func (s *source) fieldOrigin(f Setting) Origin {
 	o := s.origin()
 	o.line = s.set[f].line
 	return o

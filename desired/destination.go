@@ -26,7 +26,7 @@ func splitARN(s string) (destinationARN, bool) {
 // destinationUse is a destination in one of the two fields: S3 is good for one
 // of them only.
 type destinationUse struct {
-	field Field
+	field Setting
 	text  string
 }
 
@@ -110,7 +110,7 @@ func checkService(arn destinationARN, use destinationUse) *flaw {
 	case "events":
 		return shape(here && busName.MatchString(arn.resource), "an EventBridge bus", "arn:PARTITION:events:REGION:ACCOUNT:event-bus/NAME")
 	case "s3":
-		if use.field == FieldOnSuccess {
+		if use.field == OnSuccess {
 			return &flaw{codeS3OnSuccess, fmt.Sprintf("on_success %q is an S3 bucket", shorten(use.text)),
 				"use SQS, SNS, Lambda or EventBridge: S3 takes failures only"}
 		}

@@ -7,7 +7,7 @@
 // The road has two steps. [Load] reads and checks everything that the files
 // alone can tell. [Document.Resolve] lays defaults under rules under exact
 // entries for the targets at hand; where rules choose functions by name or tag
-// it needs an [Inventory], and [Document.Needs] says for which targets.
+// it needs an [Inventory], and [Document.Discoveries] says for which targets.
 //
 // The package reads files and nothing else: no network, no clock, no
 // environment. It prints nothing. Everything after the reading is a pure

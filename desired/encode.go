@@ -133,17 +133,17 @@ func (e encoder) entry(t Target, entry Entry, everywhere bool) error {
 		return fmt.Errorf("encode %s: it has no settings until its tags are known; resolve with an inventory", Key{t, entry.Name})
 	}
 	if v, set := entry.Want.MaximumRetryAttempts.Get(); set {
-		e.linef("    %s: %d", FieldRetryAttempts, v)
+		e.linef("    %s: %d", MaximumRetryAttempts, v)
 	}
 	if v, set := entry.Want.MaximumEventAgeInSeconds.Get(); set {
-		e.linef("    %s: %d", FieldEventAge, v)
+		e.linef("    %s: %d", MaximumEventAgeInSeconds, v)
 	}
-	e.destination(FieldOnSuccess, entry.Want.OnSuccess)
-	e.destination(FieldOnFailure, entry.Want.OnFailure)
+	e.destination(OnSuccess, entry.Want.OnSuccess)
+	e.destination(OnFailure, entry.Want.OnFailure)
 	return nil
 }
 
-func (e encoder) destination(f Field, d Opt[string]) {
+func (e encoder) destination(f Setting, d Opt[string]) {
 	switch v, set := d.Get(); {
 	case !set:
 	case v == NoDestination:

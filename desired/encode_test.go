@@ -14,7 +14,7 @@ import (
 // encodedOptions leave out what Encode says it does not keep.
 var encodedOptions = cmp.Options{
 	cmpopts.IgnoreFields(Entry{}, "Origins", "Optional"),
-	cmpopts.IgnoreFields(TargetFleet{}, "Ignored"),
+	cmpopts.IgnoreFields(TargetSpec{}, "Ignored"),
 	cmpopts.IgnoreFields(Fleet{}, "Warnings"),
 	cmpopts.EquateComparable(Opt[int]{}, Opt[string]{}),
 	cmpopts.EquateEmpty(),
@@ -93,7 +93,7 @@ func FuzzLoad(f *testing.F) {
 		d, err := Load(oneFile(string(data)), "fleet.yaml")
 		if err != nil {
 			for _, p := range err.(Problems) {
-				if p.Code == "" || p.Message == "" || p.Cure == "" || p.Pos.Line < 1 || p.Pos.Column < 1 {
+				if p.Code == "" || p.Message == "" || p.Hint == "" || p.Pos.Line < 1 || p.Pos.Column < 1 {
 					t.Errorf("a problem that does not say where, what and how to mend it: %+v", p)
 				}
 			}

@@ -32,10 +32,10 @@ func findFiles(fsys fs.FS, paths []string, out *collector) []string {
 		switch {
 		case err != nil:
 			out.add(Problem{Pos: fileStart(p), Code: codeUnreadable,
-				Message: "cannot be read: " + plainError(err), Cure: "check the path and its permissions"})
+				Message: "cannot be read: " + plainError(err), Hint: "check the path and its permissions"})
 		case len(files) == 0:
 			out.add(Problem{Pos: fileStart(p), Code: codeNoSuchPath,
-				Message: "there is no fleet file here", Cure: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
+				Message: "there is no fleet file here", Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
 		}
 		found = append(found, files...)
 	}

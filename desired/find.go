@@ -51,18 +51,18 @@ func (q KeyQuery) Target() Target {
 	return Target{}
 }
 
-func (q KeyQuery) means(t *TargetFleet) bool {
+func (q KeyQuery) means(t *TargetSpec) bool {
 	return (q.where == "" || q.where == t.Label || q.where == t.Target.String()) && q.name.in(t.Target)
 }
 
 // NotDeclaredError is about a key that no entry and no rule declares.
 type NotDeclaredError struct {
 	Typed string
-	Cure  string // names the nearest declared keys
+	Hint  string // names the nearest declared keys
 }
 
 func (e *NotDeclaredError) Error() string {
-	return fmt.Sprintf("no declared key is called %q; %s", e.Typed, e.Cure)
+	return fmt.Sprintf("no declared key is called %q; %s", e.Typed, e.Hint)
 }
 
 // Find turns what a person types into the keys of the fleet that it means. A key
@@ -131,12 +131,12 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 	return &NotDeclaredError{q.typed, "there are " + listSome(slices.Compact(slices.Sorted(slices.Values(all))))}
 }
 
-// Suppose resolves the fleet for a world in which the function of the query
+// ResolveFor resolves the fleet for a world in which the function of the query
 // exists wherever it may be meant, and no other does: what the files would say
 // about it, found without a listing of all functions. Tags are taken from known,
 // and rules that choose by tags are left out where it has none. The inventory is
 // the supposed one, for Explain.
-func (d *Document) Suppose(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
+func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
 	supposed := Inventory{}
 	for _, t := range d.places(ambient) {
 		if q.means(&t) {

@@ -34,7 +34,7 @@ func TestSuppose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fleet, _, err := d.Suppose(Target{}, row.known, q)
+		fleet, _, err := d.ResolveFor(Target{}, row.known, q)
 		if err != nil {
 			t.Fatalf("%s: %v", row.why, err)
 		}
@@ -60,7 +60,7 @@ func TestSupposeTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := Inventory{east: {Tags: map[string]map[string]string{"payments": {"tier": "gold"}}}}
-	fleet, supposed, err := d.Suppose(Target{}, known, q)
+	fleet, supposed, err := d.ResolveFor(Target{}, known, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestSupposeTags(t *testing.T) {
 		}
 	}
 	histories, err := d.Explain(Target{}, supposed, Key{east, Name{"payments", Latest}})
-	if err != nil || len(histories[FieldEventAge].Said) != 1 {
+	if err != nil || len(histories[MaximumEventAgeInSeconds].Sources) != 1 {
 		t.Errorf("%v, %v", histories, err)
 	}
 }
@@ -93,10 +93,10 @@ functions:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.Suppose(east, nil, q); err != nil {
+	if _, _, err := d.ResolveFor(east, nil, q); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := d.Suppose(east, Inventory{east: {}}, q); err == nil {
+	if _, _, err := d.ResolveFor(east, Inventory{east: {}}, q); err == nil {
 		t.Error("without the tag there is nothing to manage, and nobody said so")
 	}
 }

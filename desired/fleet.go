@@ -3,7 +3,7 @@ package desired
 // Fleet is the resolved declaration: what every key of every target should
 // hold. It is a plain value, sorted, and the same input gives the same Fleet.
 type Fleet struct {
-	Targets          []TargetFleet // sorted by Target; no two alike
+	Targets          []TargetSpec // sorted by Target; no two alike
 	Guard            Guard
 	Undeclared       UndeclaredPolicy
 	MissingFunctions MissingPolicy
@@ -19,8 +19,8 @@ func (f Fleet) Keys() int {
 	return n
 }
 
-// TargetFleet is the part of a Fleet that lives in one account and region.
-type TargetFleet struct {
+// TargetSpec is the part of a Fleet that lives in one account and region.
+type TargetSpec struct {
 	Target
 	Label      string    // the name under targets:, or "" for the current credentials
 	RoleARN    string    // "" means: use the base credentials
@@ -55,12 +55,12 @@ type Ignored struct {
 
 // Origins is the provenance of one entry.
 type Origins struct {
-	Entry  Origin            // the functions entry, or the last rule that named the key
-	Fields [numFields]Origin // zero for a field nobody set
+	Entry  Origin              // the functions entry, or the last rule that named the key
+	Fields [NumSettings]Origin // zero for a field nobody set
 }
 
 // Of is the place that decided a field; the zero Origin when nobody set it.
-func (o *Origins) Of(f Field) Origin { return o.Fields[f] }
+func (o *Origins) Of(f Setting) Origin { return o.Fields[f] }
 
 // UndeclaredPolicy says what to do with records on a declared function under a
 // qualifier that nobody declared.

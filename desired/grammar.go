@@ -38,16 +38,16 @@ var (
 // an entry of functions.
 func settingFields[T any](to func(*T) *settings) []field[T] {
 	return []field[T]{
-		numberSetting(FieldRetryAttempts, "How often Lambda tries again when the function returns an error. AWS does 2 when nothing is set.",
+		numberSetting(MaximumRetryAttempts, "How often Lambda tries again when the function returns an error. AWS does 2 when nothing is set.",
 			integerShape{MinRetryAttempts, MaxRetryAttempts}, to),
-		numberSetting(FieldEventAge, "How long, in seconds, Lambda keeps an event that it cannot deliver. AWS keeps it 21600 when nothing is set.",
+		numberSetting(MaximumEventAgeInSeconds, "How long, in seconds, Lambda keeps an event that it cannot deliver. AWS keeps it 21600 when nothing is set.",
 			integerShape{MinEventAgeInSeconds, MaxEventAgeInSeconds}, to),
-		destinationSetting(FieldOnSuccess, "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region} and ${partition} are the target's.", to),
-		destinationSetting(FieldOnFailure, "Where events go that failed for good: as on_success, or an S3 bucket; or none.", to),
+		destinationSetting(OnSuccess, "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region} and ${partition} are the target's.", to),
+		destinationSetting(OnFailure, "Where events go that failed for good: as on_success, or an S3 bucket; or none.", to),
 	}
 }
 
-func numberSetting[T any](f Field, doc string, s integerShape, to func(*T) *settings) field[T] {
+func numberSetting[T any](f Setting, doc string, s integerShape, to func(*T) *settings) field[T] {
 	return field[T]{
 		key: f.String(), doc: doc, shape: s,
 		read: func(w *walker, n *yaml.Node, into *T) {
@@ -58,7 +58,7 @@ func numberSetting[T any](f Field, doc string, s integerShape, to func(*T) *sett
 	}
 }
 
-func destinationSetting[T any](f Field, doc string, to func(*T) *settings) field[T] {
+func destinationSetting[T any](f Setting, doc string, to func(*T) *settings) field[T] {
 	return field[T]{
 		key: f.String(), doc: doc, shape: destinationRule,
 		read: func(w *walker, n *yaml.Node, into *T) {
@@ -71,7 +71,7 @@ func destinationSetting[T any](f Field, doc string, to func(*T) *settings) field
 
 // destination reads and checks a destination. Equal ones of a file are checked
 // once and share one string.
-func (w *walker) destination(n *yaml.Node, f Field) (string, bool) {
+func (w *walker) destination(n *yaml.Node, f Setting) (string, bool) {
 	t, ok := w.text(n, f.String(), textRule{})
 	if !ok {
 		return "", false

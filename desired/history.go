@@ -5,31 +5,31 @@ import (
 	"slices"
 )
 
-// FieldHistory is everything that was said about one field of one key.
-type FieldHistory struct {
-	Field Field
-	Said  []Statement // weakest layer first; empty when the field is unmanaged
+// SettingHistory is everything that was said about one field of one key.
+type SettingHistory struct {
+	Setting Setting
+	Sources []Source // weakest layer first; empty when the field is unmanaged
 }
 
-// Won is the statement that decides the field; nil when none does.
-func (h FieldHistory) Won() *Statement {
-	if i := slices.IndexFunc(h.Said, func(s Statement) bool { return s.Won }); i >= 0 {
-		return &h.Said[i]
+// Applied is the statement that decides the field; nil when none does.
+func (h SettingHistory) Applied() *Source {
+	if i := slices.IndexFunc(h.Sources, func(s Source) bool { return s.Applied }); i >= 0 {
+		return &h.Sources[i]
 	}
 	return nil
 }
 
-// Statement is what one place says about a field.
-type Statement struct {
-	Origin Origin
-	Value  string // as this target has it; "none" for no destination
-	Won    bool   // at most one of a field; none when the key is to be removed
+// Source is what one place says about a field.
+type Source struct {
+	Origin  Origin
+	Value   string // as this target has it; "none" for no destination
+	Applied bool   // at most one of a field; none when the key is to be removed
 }
 
 // Explain tells, for every field of a key, which places spoke about it and
 // which one won. The key must be one of the resolved fleet; Fleet.Find makes
 // keys from what a person types.
-func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]FieldHistory, error) {
+func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHistory, error) {
 	r := newResolver(d, ambient, inv, &collector{})
 	r.run()
 	i := slices.IndexFunc(r.scopes, func(s *scope) bool { return s.fleet.Target == key.Target })
@@ -56,20 +56,20 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]FieldHisto
 	return r.histories(s, decl), nil
 }
 
-func (r *resolver) histories(s *scope, decl *functionDecl) []FieldHistory {
+func (r *resolver) histories(s *scope, decl *functionDecl) []SettingHistory {
 	sources := slices.Clone(r.speakers(decl))
-	var all []FieldHistory
-	for _, f := range Fields() {
-		h := FieldHistory{Field: f}
+	var all []SettingHistory
+	for _, f := range Settings() {
+		h := SettingHistory{Setting: f}
 		winner, _ := r.decide(s, sources, f)
 		if decl != nil && decl.remove {
 			winner = nil
 		}
 		for _, src := range sources {
 			if src.set[f].set {
-				h.Said = append(h.Said, Statement{
+				h.Sources = append(h.Sources, Source{
 					Origin: src.fieldOrigin(f),
-					Value:  s.value(&src.set[f]).String(), Won: src == winner,
+					Value:  s.value(&src.set[f]).String(), Applied: src == winner,
 				})
 			}
 		}

@@ -35,12 +35,12 @@ functions:
 		}
 		var out []string
 		for _, h := range histories {
-			for _, s := range h.Said {
-				line := fmt.Sprintf("%s %s = %s", h.Field, s.Origin, s.Value)
+			for _, s := range h.Sources {
+				line := fmt.Sprintf("%s %s = %s", h.Setting, s.Origin, s.Value)
 				if s.Origin.Rule() != "" {
 					line += " (" + s.Origin.Rule() + ")"
 				}
-				if s.Won {
+				if s.Applied {
 					line += " won"
 				}
 				out = append(out, line)

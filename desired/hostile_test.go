@@ -105,7 +105,7 @@ func TestHostileFilesEndInBoundedMemory(t *testing.T) {
 			found := false
 			for _, p := range ps {
 				found = found || p.Code == tt.code
-				if p.Cure == "" || len(p.Message) > 500 {
+				if p.Hint == "" || len(p.Message) > 500 {
 					t.Errorf("a problem of no use: %.600v", p)
 				}
 			}

@@ -28,10 +28,10 @@ func sortTags(tags []Tag) {
 	})
 }
 
-// Need is what must be discovered in one target before Resolve can decide
+// Discovery is what must be discovered in one target before Resolve can decide
 // everything there. A Need that asks for nothing costs nothing: exact entries
 // are known from the file.
-type Need struct {
+type Discovery struct {
 	Target
 	// ListFunctions asks for the names of all functions: some rule chooses
 	// among them.
@@ -41,17 +41,17 @@ type Need struct {
 	// other functions may be left out.
 	Tags [][]Tag
 	// Because are the rules and ignore items that cause the need.
-	Because []Origin
+	Reason []Origin
 }
 
 // IsZero reports whether nothing needs to be discovered.
-func (n Need) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
+func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
 
-// Needs says, for every target, what has to be discovered.
-func (d *Document) Needs(ambient Target) []Need {
-	var needs []Need
+// Discoveries says, for every target, what has to be discovered.
+func (d *Document) Discoveries(ambient Target) []Discovery {
+	var needs []Discovery
 	for _, t := range d.places(ambient) {
-		n := Need{Target: t.Target}
+		n := Discovery{Target: t.Target}
 		ask := func(s *selector, o Origin, list bool) {
 			if !covers(s.targets, t.Label) || (!list && len(s.tags) == 0) {
 				return
@@ -60,7 +60,7 @@ func (d *Document) Needs(ambient Target) []Need {
 			if len(s.tags) > 0 {
 				n.Tags = append(n.Tags, slices.Clone(s.tags))
 			}
-			n.Because = append(n.Because, o)
+			n.Reason = append(n.Reason, o)
 		}
 		for i := range d.rules {
 			ask(&d.rules[i].selector, d.rules[i].origin(), true)

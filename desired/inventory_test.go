@@ -31,13 +31,13 @@ func TestNeeds(t *testing.T) {
 			need{Tags: [][]Tag{{{"stack", AnyValue}}}, Because: []string{"fleet.yaml:9 ignore[0]"}}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
-			needs := mustLoad(t, oneFile(head+row.yaml)).Needs(Target{})
+			needs := mustLoad(t, oneFile(head+row.yaml)).Discoveries(Target{})
 			if len(needs) != 2 || needs[0].Target != west || needs[1].Target != east {
 				t.Fatalf("%+v", needs)
 			}
 			for i, want := range []need{row.eu, row.us} {
 				got := need{List: needs[i].ListFunctions, Tags: needs[i].Tags}
-				for _, o := range needs[i].Because {
+				for _, o := range needs[i].Reason {
 					got.Because = append(got.Because, o.String())
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
@@ -71,14 +71,14 @@ functions:
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := TargetFleet{Label: "prod", RoleARN: "arn:aws:iam::111111111111:role/path/eventinvoke", ExternalID: "fleet-7", Quota: 30, RateShare: 0.5}
+	base := TargetSpec{Label: "prod", RoleARN: "arn:aws:iam::111111111111:role/path/eventinvoke", ExternalID: "fleet-7", Quota: 30, RateShare: 0.5}
 	first, second := base, base
 	first.Target, second.Target = west, east
-	if diff := cmp.Diff([]TargetFleet{first, second}, got); diff != "" {
+	if diff := cmp.Diff([]TargetSpec{first, second}, got); diff != "" {
 		t.Error(diff)
 	}
 	got, err = mustLoad(t, oneFile("version: 1\n"+plainEntry)).Targets(east)
-	if diff := cmp.Diff([]TargetFleet{{Target: east}}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]TargetSpec{{Target: east}}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 }

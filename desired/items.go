@@ -105,16 +105,16 @@ func (f *functionDecl) identify(w *walker) bool {
 		w.out.add(Problem{
 			Pos: pos, Code: codeBadFunctionName,
 			Message: fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
-			Cure:    "write the ARN with its own partition",
+			Hint:    "write the ARN with its own partition",
 		})
 		return false
 	}
 	if q := f.writtenQualifier.value; q != "" {
 		if name.Qualifier != "" && name.Qualifier != q {
 			w.out.add(Problem{
-				Pos: w.file.pos(f.writtenQualifier.place), Code: codeQualifiersDisagree, Also: []Pos{pos},
+				Pos: w.file.pos(f.writtenQualifier.place), Code: codeQualifiersDisagree, Related: []Pos{pos},
 				Message: fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
-				Cure:    "keep one of them",
+				Hint:    "keep one of them",
 			})
 			return false
 		}
@@ -127,7 +127,7 @@ func (f *functionDecl) identify(w *walker) bool {
 		w.out.add(Problem{
 			Pos: f.pos(), Code: codeRemoveWithSettings,
 			Message: fmt.Sprintf("%s is to be removed and has settings as well", f.writtenName.value),
-			Cure:    "delete remove, or delete the settings",
+			Hint:    "delete remove, or delete the settings",
 		})
 		return false
 	}
@@ -135,7 +135,7 @@ func (f *functionDecl) identify(w *walker) bool {
 		w.out.add(Problem{
 			Pos: pos, Code: codeLongFunctionName,
 			Message: fmt.Sprintf("the function name has %d characters", len(name.Function)),
-			Cure:    fmt.Sprintf("check it: Lambda documents %d as the longest", documentedFunctionName),
+			Hint:    fmt.Sprintf("check it: Lambda documents %d as the longest", documentedFunctionName),
 		})
 	}
 	f.name = name

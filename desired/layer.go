@@ -72,9 +72,9 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []int
 	for _, e := range exact {
 		pos := by.pos()
 		r.say(e.decl.file, e.decl.place, Problem{
-			Code: codeIgnoreDeclared, Also: []Pos{pos},
+			Code: codeIgnoreDeclared, Related: []Pos{pos},
 			Message: fmt.Sprintf("%s is declared here and ignored at %s", e.Name, pos),
-			Cure:    "say one or the other",
+			Hint:    "say one or the other",
 		})
 	}
 	for _, id := range rules {
@@ -99,7 +99,7 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 	if l.want.IsZero() && decl != nil && !s.undecided {
 		r.say(decl.file, decl.place, Problem{Code: codeManagesNothing,
 			Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
-			Cure:    "set a field, or write remove: true, or delete the entry"})
+			Hint:    "set a field, or write remove: true, or delete the entry"})
 	}
 	entry.Want, entry.Origins = l.want, l.origins
 	s.fleet.Entries = append(s.fleet.Entries, entry)
@@ -129,7 +129,7 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *layered {
 	l := &layered{}
 	var want Config
 	var origins Origins
-	for f := range numFields {
+	for f := range NumSettings {
 		winner, v := r.decide(s, sources, f)
 		if winner == nil {
 			continue
@@ -177,7 +177,7 @@ func (r *resolver) speakers(decl *functionDecl) []*source {
 // decide finds who wins a field. Two files may not differ about it within the
 // layer of rules, nor within that of defaults where nobody overrules them and
 // neither is the entry's own.
-func (r *resolver) decide(s *scope, sources []*source, f Field) (*source, value) {
+func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, value) {
 	var winner, rival *source
 	var won value
 	own := ownDefaults(sources)
@@ -210,12 +210,12 @@ func ownDefaults(sources []*source) *source {
 	return nil
 }
 
-func (r *resolver) conflict(a, b *source, f Field, va, vb value) {
+func (r *resolver) conflict(a, b *source, f Setting, va, vb value) {
 	first := a.file.pos(a.set[f].place)
 	r.say(b.file, b.set[f].place, Problem{
-		Code: codeRuleConflict, Also: []Pos{first},
+		Code: codeRuleConflict, Related: []Pos{first},
 		Message: fmt.Sprintf("%s of %s is %s here and %s at %s", f, r.current, vb, va, first),
-		Cure:    "make them agree, or narrow one rule with exclude, tags or targets",
+		Hint:    "make them agree, or narrow one rule with exclude, tags or targets",
 	})
 }
 

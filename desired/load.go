@@ -55,7 +55,7 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	}
 	if len(paths) == 0 {
 		out.add(Problem{Pos: fileStart("."), Code: codeNoSuchPath,
-			Message: "no fleet file was named", Cure: "name a file, a directory or a pattern"})
+			Message: "no fleet file was named", Hint: "name a file, a directory or a pattern"})
 	}
 	d.checkTargets(out)
 	d.checkLabels(out)
@@ -73,7 +73,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		shown = StdinName
 	}
 	report := func(code, message, cure string) {
-		out.add(Problem{Pos: fileStart(shown), Code: code, Message: message, Cure: cure})
+		out.add(Problem{Pos: fileStart(shown), Code: code, Message: message, Hint: cure})
 	}
 	data, err := l.read(fsys, name, l.maxBytes)
 	switch {
@@ -144,7 +144,7 @@ var yamlError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
 
 func syntaxProblem(file *fileDecl, err error) Problem {
 	p := Problem{Pos: file.pos(place{1, 1}), Code: codeSyntax, Message: err.Error(),
-		Cure: "check indentation, quotes and brackets around this line; nothing below was read"}
+		Hint: "check indentation, quotes and brackets around this line; nothing below was read"}
 	if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
 		if line, convErr := strconv.Atoi(m[1]); convErr == nil {
 			p.Pos.Line = line

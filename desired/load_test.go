@@ -122,7 +122,7 @@ c.yaml:4:5: EI034 z is declared at c.yaml:3:5 already; keep one entry`
 		t.Fatalf("the error is a %T", err)
 	}
 	last := problems[len(problems)-1]
-	if diff := cmp.Diff([]Pos{{"c.yaml", 3, 5}}, last.Also); diff != "" {
+	if diff := cmp.Diff([]Pos{{"c.yaml", 3, 5}}, last.Related); diff != "" {
 		t.Errorf("the other place of the duplicate: %s", diff)
 	}
 }
@@ -213,7 +213,7 @@ func TestAliasesAreValues(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nfunctions:\n  - { name: a, on_failure: &dlq \"arn:aws:sqs:us-east-1:111111111111:dlq\" }\n  - { name: b, on_failure: *dlq }\n"))
 	f := mustResolve(t, d, east, nil)
 	a, b := f.Targets[0].Entries[0], f.Targets[0].Entries[1]
-	if a.Want != b.Want || b.Origins.Of(FieldOnFailure).Line() != 4 {
+	if a.Want != b.Want || b.Origins.Of(OnFailure).Line() != 4 {
 		t.Errorf("%+v %+v", a, b)
 	}
 }

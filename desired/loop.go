@@ -11,7 +11,7 @@ import (
 type edge struct {
 	to Key
 	by *source
-	f  Field
+	f  Setting
 }
 
 // maxNamed bounds how many functions of a loop a message lists.
@@ -30,7 +30,7 @@ func (r *resolver) checkLoops() {
 		l.search(k, func(loop []Key, closing edge) {
 			r.say(closing.by.file, closing.by.set[closing.f].place, Problem{
 				Code: codeDestinationLoop, Message: "events go round: " + describeLoop(loop),
-				Cure: "break the circle: each turn is an invocation that is paid for",
+				Hint: "break the circle: each turn is an invocation that is paid for",
 			})
 		})
 	}

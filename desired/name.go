@@ -115,5 +115,5 @@ func checkQualifier(s string) *flaw {
 type flaw struct{ code, message, cure string }
 
 func (f *flaw) at(pos Pos, also ...Pos) Problem {
-	return Problem{Pos: pos, Code: f.code, Message: f.message, Cure: f.cure, Also: also}
+	return Problem{Pos: pos, Code: f.code, Message: f.message, Hint: f.cure, Related: also}
 }

@@ -20,17 +20,17 @@ type Problem struct {
 	Pos     Pos
 	Code    string // such as EI007; Explain(Code) has the long text
 	Message string
-	Cure    string
-	Also    []Pos // the other places that take part, such as the first of two duplicates
+	Hint    string
+	Related []Pos // the other places that take part, such as the first of two duplicates
 }
 
 // Error is one line: place, code, message and cure.
 func (p Problem) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s %s", p.Pos, p.Code, p.Message)
-	if p.Cure != "" {
+	if p.Hint != "" {
 		b.WriteString("; ")
-		b.WriteString(p.Cure)
+		b.WriteString(p.Hint)
 	}
 	return b.String()
 }

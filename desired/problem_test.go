@@ -67,7 +67,7 @@ func TestEveryCodeHasAFixture(t *testing.T) {
 				if p.Code != code && code != codeTooManyProblems {
 					t.Errorf("problem with another code: %s", p)
 				}
-				if p.Cure == "" {
+				if p.Hint == "" {
 					t.Errorf("problem without a cure: %s", p)
 				}
 			}

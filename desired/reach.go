@@ -24,19 +24,19 @@ func (v value) String() string {
 	return fmt.Sprint(v.number)
 }
 
-func (c *Config) put(f Field, v value) {
+func (c *Config) put(f Setting, v value) {
 	destination := NoDestination
 	if v.reach != nil {
 		destination = v.text
 	}
 	switch f {
-	case FieldRetryAttempts:
+	case MaximumRetryAttempts:
 		c.MaximumRetryAttempts = Some(v.number)
-	case FieldEventAge:
+	case MaximumEventAgeInSeconds:
 		c.MaximumEventAgeInSeconds = Some(v.number)
-	case FieldOnSuccess:
+	case OnSuccess:
 		c.OnSuccess = Some(destination)
-	case FieldOnFailure:
+	case OnFailure:
 		c.OnFailure = Some(destination)
 	}
 }
@@ -100,7 +100,7 @@ func (n ParsedName) key() *Key {
 	return &Key{Target{n.Account, n.Region}, Name{n.Function, n.Qualifier}}
 }
 
-func (r *resolver) checkReach(s *scope, by *source, f Field, to *reach) {
+func (r *resolver) checkReach(s *scope, by *source, f Setting, to *reach) {
 	for _, wrong := range to.wrong {
 		p := wrong.at(Pos{})
 		p.Message = f.String() + " " + p.Message
@@ -117,11 +117,11 @@ func (r *resolver) checkCalls(from Key, calls []edge) {
 		case c.to == from:
 			r.say(c.by.file, at, Problem{Code: codeOwnDestination,
 				Message: fmt.Sprintf("%s of %s is the function itself", c.f, from.Name),
-				Cure:    "name another destination, or leave the function out with exclude: Lambda refuses this"})
+				Hint:    "name another destination, or leave the function out with exclude: Lambda refuses this"})
 		case c.to.Target == from.Target && c.to.Function == from.Function:
 			r.say(c.by.file, at, Problem{Code: codeSameFunction,
 				Message: fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
-				Cure:    "check it: an event that fails in both may never end"})
+				Hint:    "check it: an event that fails in both may never end"})
 		}
 		r.edges[from] = append(r.edges[from], c)
 	}

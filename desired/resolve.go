@@ -80,7 +80,7 @@ type saying struct {
 
 // scope is the resolution of one target.
 type scope struct {
-	fleet      TargetFleet
+	fleet      TargetSpec
 	inventory  TargetInventory
 	discovered bool
 	undecided  bool // some rule chooses by tags, and they are not known
@@ -113,7 +113,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 	return r
 }
 
-func (r *resolver) addScope(t TargetFleet) *scope {
+func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
 		fleet: t, rules: newSelectorIndex(), ignores: newSelectorIndex(),
 		reaches: map[string]*reach{}, layers: map[string]*layered{},
@@ -172,13 +172,13 @@ func (r *resolver) place(f *functionDecl) {
 	case placed:
 	case !labelled: // no target has the label, which is a problem of its own
 	case r.open:
-		s := r.addScope(TargetFleet{Target: Target{f.name.Account, f.name.Region}})
+		s := r.addScope(TargetSpec{Target: Target{f.name.Account, f.name.Region}})
 		s.exact = append(s.exact, exactEntry{name, f})
 	default: // only an ARN can fail to be in a target
 		r.out.add(Problem{
 			Pos: f.file.pos(f.writtenName.place), Code: codeNotATarget,
 			Message: fmt.Sprintf("%s is not in a declared target%s", shorten(f.writtenName.value), r.among(f)),
-			Cure:    "declare its account and region under targets, or write the plain name",
+			Hint:    "declare its account and region under targets, or write the plain name",
 		})
 	}
 }
@@ -255,9 +255,9 @@ func (r *resolver) checkDuplicates(s *scope) {
 		}
 		first := kept[len(kept)-1].decl.pos()
 		r.say(e.decl.file, e.decl.place, Problem{
-			Code: codeDuplicateEntry, Also: []Pos{first},
+			Code: codeDuplicateEntry, Related: []Pos{first},
 			Message: fmt.Sprintf("%s is declared at %s already", e.Name, first),
-			Cure:    "keep one entry",
+			Hint:    "keep one entry",
 		})
 	}
 	s.exact = kept
@@ -289,7 +289,7 @@ func (r *resolver) checkIdleRules() {
 		if looked && !r.chosen[i] {
 			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule,
 				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
-				Cure:    "check its patterns, tags and targets, or delete it"})
+				Hint:    "check its patterns, tags and targets, or delete it"})
 		}
 	}
 }
@@ -307,7 +307,7 @@ func (r *resolver) checkEntries() {
 	}
 	r.out.add(Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
 		Message: "the fleet has no entries",
-		Cure:    "add functions, or rules that choose some; check that the file is whole"})
+		Hint:    "add functions, or rules that choose some; check that the file is whole"})
 }
 
 func (r *ruleDecl) describe() string {

@@ -22,15 +22,15 @@ func lines(f Fleet) []string {
 			if e.Optional {
 				line += " optional"
 			}
-			add := func(f Field, set bool, v any) {
+			add := func(f Setting, set bool, v any) {
 				if set {
 					line += fmt.Sprintf(" %s=%v@%s", short[f], v, e.Origins.Of(f).LayerName())
 				}
 			}
-			add(FieldRetryAttempts, e.Want.MaximumRetryAttempts.IsSet(), e.Want.MaximumRetryAttempts)
-			add(FieldEventAge, e.Want.MaximumEventAgeInSeconds.IsSet(), e.Want.MaximumEventAgeInSeconds)
-			add(FieldOnSuccess, e.Want.OnSuccess.IsSet(), e.Want.OnSuccess)
-			add(FieldOnFailure, e.Want.OnFailure.IsSet(), e.Want.OnFailure)
+			add(MaximumRetryAttempts, e.Want.MaximumRetryAttempts.IsSet(), e.Want.MaximumRetryAttempts)
+			add(MaximumEventAgeInSeconds, e.Want.MaximumEventAgeInSeconds.IsSet(), e.Want.MaximumEventAgeInSeconds)
+			add(OnSuccess, e.Want.OnSuccess.IsSet(), e.Want.OnSuccess)
+			add(OnFailure, e.Want.OnFailure.IsSet(), e.Want.OnFailure)
 			out = append(out, line)
 		}
 		for _, i := range t.Ignored {
@@ -40,7 +40,7 @@ func lines(f Fleet) []string {
 	return out
 }
 
-var short = [numFields]string{"retries", "age", "success", "failure"}
+var short = [NumSettings]string{"retries", "age", "success", "failure"}
 
 func found(names ...string) TargetInventory {
 	slices.Sort(names)

@@ -51,9 +51,9 @@ func single(f field[document], where func(*walker) *once) field[document] {
 		if first.found() {
 			pos := first.file.pos(first.place)
 			w.out.add(Problem{
-				Pos: w.pos(n), Code: codeSecondSection, Also: []Pos{pos},
+				Pos: w.pos(n), Code: codeSecondSection, Related: []Pos{pos},
 				Message: fmt.Sprintf("a second %s, the first is at %s", f.key, pos),
-				Cure:    "keep one of them",
+				Hint:    "keep one of them",
 			})
 			return
 		}

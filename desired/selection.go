@@ -28,13 +28,13 @@ func (s Selection) narrowTargets(f *Fleet) error {
 	if len(s.Targets) == 0 {
 		return nil
 	}
-	names := func(t TargetFleet, asked string) bool { return asked == t.Label || asked == t.Target.String() }
+	names := func(t TargetSpec, asked string) bool { return asked == t.Label || asked == t.Target.String() }
 	for _, asked := range s.Targets {
-		if !slices.ContainsFunc(f.Targets, func(t TargetFleet) bool { return asked != "" && names(t, asked) }) {
+		if !slices.ContainsFunc(f.Targets, func(t TargetSpec) bool { return asked != "" && names(t, asked) }) {
 			return fmt.Errorf("no target is called %q; %s", asked, s.known(f, asked))
 		}
 	}
-	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetFleet) bool {
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetSpec) bool {
 		return !slices.ContainsFunc(s.Targets, func(asked string) bool { return names(t, asked) })
 	})
 	return nil

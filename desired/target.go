@@ -14,7 +14,7 @@ func (d *Document) DeclaresTargets() bool { return len(d.targets) > 0 }
 // Targets lists the targets without their entries, sorted, so that credentials
 // can be arranged before anything is discovered. Where the files declare none
 // it is ambient, the account and region of the current credentials.
-func (d *Document) Targets(ambient Target) ([]TargetFleet, error) {
+func (d *Document) Targets(ambient Target) ([]TargetSpec, error) {
 	if len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == "") {
 		return nil, errors.New("the fleet file declares no targets, and the current credentials name no account and region: " +
 			"add targets to the file, or set AWS_REGION and credentials")
@@ -23,21 +23,21 @@ func (d *Document) Targets(ambient Target) ([]TargetFleet, error) {
 }
 
 // places is Targets without the demand that the ambient target be known.
-func (d *Document) places(ambient Target) []TargetFleet {
+func (d *Document) places(ambient Target) []TargetSpec {
 	if len(d.targets) == 0 {
-		return []TargetFleet{{Target: ambient}}
+		return []TargetSpec{{Target: ambient}}
 	}
-	var all []TargetFleet
+	var all []TargetSpec
 	for _, t := range d.targets {
 		for _, region := range t.regions {
-			all = append(all, TargetFleet{
+			all = append(all, TargetSpec{
 				Target: Target{Account: t.account.value, Region: region.value},
 				Label:  t.name.value, RoleARN: t.role.value, ExternalID: t.externalID.value,
 				Quota: t.quota, RateShare: t.rateShare,
 			})
 		}
 	}
-	slices.SortFunc(all, func(a, b TargetFleet) int { return a.Target.Compare(b.Target) })
+	slices.SortFunc(all, func(a, b TargetSpec) int { return a.Target.Compare(b.Target) })
 	return all
 }
 
@@ -47,7 +47,7 @@ func (d *Document) checkTargets(out *collector) {
 	for i := range d.targets {
 		t := &d.targets[i]
 		report := func(at place, code, message, cure string, also ...Pos) {
-			out.add(Problem{Pos: t.file.pos(at), Code: code, Message: message, Cure: cure, Also: also})
+			out.add(Problem{Pos: t.file.pos(at), Code: code, Message: message, Hint: cure, Related: also})
 		}
 		if first := labels[t.name.value]; first != nil {
 			pos := first.file.pos(first.name.place)
@@ -101,7 +101,7 @@ func (d *Document) checkLabels(out *collector) {
 				cure = "use " + strings.Join(labels, ", ")
 			}
 			out.add(Problem{Pos: file.pos(u.place), Code: codeUnknownLabel,
-				Message: fmt.Sprintf("no target is called %q", shorten(u.value)), Cure: cure})
+				Message: fmt.Sprintf("no target is called %q", shorten(u.value)), Hint: cure})
 		}
 	}
 	for i := range d.rules {
@@ -121,7 +121,7 @@ func (d *Document) checkRules(out *collector) {
 		if r := &d.rules[i]; r.set.isZero() && r.file.defaults.set.isZero() {
 			out.add(Problem{Pos: r.pos(), Code: codeManagesNothing,
 				Message: fmt.Sprintf("the rule %s sets nothing", r.describe()),
-				Cure:    "add set with a field, or delete the rule"})
+				Hint:    "add set with a field, or delete the rule"})
 		}
 	}
 }

@@ -4,7 +4,7 @@ import "path/filepath"
 
 // LoadTargets reads fleet files for the sake of their targets alone: they may
 // have no entries yet. None are in the result when the files declare none.
-func (l Loader) LoadTargets(paths ...string) ([]TargetFleet, error) {
+func (l Loader) LoadTargets(paths ...string) ([]TargetSpec, error) {
 	l.maxBytes, l.maxNodes = maxFileBytes, aliasAllowance
 	slashed := make([]string, len(paths))
 	for i, p := range paths {

@@ -9,10 +9,10 @@ import (
 
 func TestLoadTargets(t *testing.T) {
 	const targets = "version: 1\ntargets:\n  - { name: prod, account: \"111111111111\", regions: [us-east-1] }\n"
-	prod := []TargetFleet{{Target: Target{"111111111111", "us-east-1"}, Label: "prod"}}
+	prod := []TargetSpec{{Target: Target{"111111111111", "us-east-1"}, Label: "prod"}}
 	for _, row := range []struct {
 		why, yaml string
-		want      []TargetFleet
+		want      []TargetSpec
 		code      string
 	}{
 		{why: "a file of nothing but targets", yaml: targets, want: prod},

@@ -40,7 +40,7 @@ func at(n *yaml.Node) place { return place{int32(n.Line), int32(n.Column)} }
 func (w *walker) pos(n *yaml.Node) Pos { return w.file.pos(at(n)) }
 
 func (w *walker) report(code string, n *yaml.Node, message, cure string) {
-	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Cure: cure})
+	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Hint: cure})
 }
 
 // collection checks that a node is a list or a mapping with something in it.
@@ -81,7 +81,7 @@ func (w *walker) empty(key, value *yaml.Node) bool {
 		return false
 	}
 	cure := "give it a value, or delete the key"
-	if key.Value == FieldOnSuccess.String() || key.Value == FieldOnFailure.String() {
+	if key.Value == OnSuccess.String() || key.Value == OnFailure.String() {
 		cure = "write none for no destination, or delete the key to leave the field alone"
 	}
 	w.report(codeEmptyValue, key, key.Value+" has no value", cure)
@@ -114,17 +114,17 @@ func (w *walker) unknownKey(key *yaml.Node, what string, known []string) {
 
 func (w *walker) duplicateKey(key, first *yaml.Node) {
 	w.out.add(Problem{
-		Pos: w.pos(key), Code: codeDuplicateKey, Also: []Pos{w.pos(first)},
+		Pos: w.pos(key), Code: codeDuplicateKey, Related: []Pos{w.pos(first)},
 		Message: fmt.Sprintf("%s is here twice, first at line %d", key.Value, first.Line),
-		Cure:    "keep one of them",
+		Hint:    "keep one of them",
 	})
 }
 
 func (w *walker) duplicateItem(n *yaml.Node, what string, first text) {
 	w.out.add(Problem{
-		Pos: w.pos(n), Code: codeDuplicateItem, Also: []Pos{w.file.pos(first.place)},
+		Pos: w.pos(n), Code: codeDuplicateItem, Related: []Pos{w.file.pos(first.place)},
 		Message: fmt.Sprintf("%s lists %q twice, first at line %d", what, first.value, first.line),
-		Cure:    "keep one of them",
+		Hint:    "keep one of them",
 	})
 }
 

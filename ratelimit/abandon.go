@@ -38,7 +38,7 @@ func (r *runner) drop(t *task, cause error) {
 	for more := true; more; _, more = t.job.Next() {
 		err := t.stopped(cause)
 		r.count(t, err)
-		t.job.Settle(err, t.effort())
+		t.job.Done(err, t.effort())
 		*t = task{job: t.job}
 	}
 }

@@ -102,7 +102,7 @@ func BenchmarkRun(b *testing.B) {
 	ctx := b.Context()
 	one := &parker{settle: func() {}, call: func() error {
 		g, err := l.Acquire(ctx, Scan)
-		g.Done(OutcomeOf(err))
+		g.Done(ResultOf(err))
 		return err
 	}}
 	b.ReportAllocs()

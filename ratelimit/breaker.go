@@ -65,7 +65,7 @@ func (b *breaker) grant() bool {
 
 // report takes the outcome of a call. While the breaker is not closed only the
 // probe counts: the others were sent before it opened.
-func (b *breaker) report(o Outcome, probe bool, now time.Time, u float64) {
+func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
 	if probe != (b.state == Probing) || b.state == Open {
 		return
 	}
@@ -74,7 +74,7 @@ func (b *breaker) report(o Outcome, probe bool, now time.Time, u float64) {
 		if probe { // not sent: the next call is the probe
 			b.state = Open
 		}
-	case o != Fault:
+	case o != ServerError:
 		*b = breaker{}
 	case probe:
 		b.open(now, u)

@@ -8,17 +8,17 @@ import (
 
 func TestBreakerOpensAfterFaultsInARow(t *testing.T) {
 	for _, tt := range []struct {
-		outcomes []Outcome
+		outcomes []Result
 		want     BreakerState
 		why      string
 	}{
-		{[]Outcome{Fault, Fault, Fault, Fault}, Closed, "four may be bad luck"},
-		{[]Outcome{Fault, Fault, Fault, Fault, Fault}, Open, "five are not"},
-		{[]Outcome{Fault, Fault, Fault, Fault, OK, Fault}, Closed, "not in a row"},
-		{[]Outcome{Fault, Fault, Fault, Fault, Throttled, Fault}, Closed, "a refusal is an answer"},
-		{[]Outcome{Fault, Fault, Fault, Fault, Conflict, Fault}, Closed, "so is a conflict"},
-		{[]Outcome{Fault, Fault, Cancelled, Fault, Fault, Fault}, Open, "an attempt that was not made says nothing"},
-		{[]Outcome{Fault, Fault, Fault, Fault, Fault, OK, OK}, Open, "those were sent before it opened"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError}, Closed, "four may be bad luck"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, ServerError}, Open, "five are not"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, OK, ServerError}, Closed, "not in a row"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, Throttled, ServerError}, Closed, "a refusal is an answer"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, Conflict, ServerError}, Closed, "so is a conflict"},
+		{[]Result{ServerError, ServerError, Cancelled, ServerError, ServerError, ServerError}, Open, "an attempt that was not made says nothing"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, ServerError, OK, OK}, Open, "those were sent before it opened"},
 	} {
 		var b breaker
 		for _, o := range tt.outcomes {
@@ -33,7 +33,7 @@ func TestBreakerOpensAfterFaultsInARow(t *testing.T) {
 func TestBreakerLetsOneProbeThrough(t *testing.T) {
 	var b breaker
 	for range faultsToBreak {
-		b.report(Fault, false, epoch, 0.5)
+		b.report(ServerError, false, epoch, 0.5)
 	}
 	now := epoch
 	for n, want := range []time.Duration{1, 2, 4, 8, 8} {
@@ -48,12 +48,12 @@ func TestBreakerLetsOneProbeThrough(t *testing.T) {
 		if admitted, until = b.admits(now.Add(time.Hour)); admitted || !until.IsZero() {
 			t.Fatal("a second call was let through beside the probe")
 		}
-		b.report(Fault, false, now, 0.5)
+		b.report(ServerError, false, now, 0.5)
 		b.report(OK, false, now, 0.5)
 		if b.state != Probing {
 			t.Fatal("an older call decided for the probe")
 		}
-		b.report(Fault, true, now, 0.5)
+		b.report(ServerError, true, now, 0.5)
 	}
 	now = b.until
 	b.grant()
@@ -76,7 +76,7 @@ func TestLimiterHoldsEverybodyBackButTheProbe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g.Done(Fault, 0)
+			g.Done(ServerError, 0)
 		}
 		start := time.Now()
 		var others crowd

@@ -20,13 +20,13 @@ func ExampleLimiter_Acquire() {
 			return err // marked Cancelled: nothing was sent
 		}
 		err = call()
-		grant.Done(ratelimit.OutcomeOf(err))
+		grant.Done(ratelimit.ResultOf(err))
 		return err
 	}
 
 	ctx := ratelimit.WithPriority(context.Background(), ratelimit.Write)
 	err := attempt(ctx, func() error {
-		return ratelimit.Mark(errors.New("Rate exceeded"), ratelimit.Throttled, 3*time.Second)
+		return ratelimit.WithResult(errors.New("Rate exceeded"), ratelimit.Throttled, 3*time.Second)
 	})
 	s := limiter.Snapshot()
 	fmt.Println(err)
@@ -52,13 +52,13 @@ func (r *rename) Call(ctx context.Context) error {
 		return err
 	}
 	if r.tries++; r.name == "orders" && r.tries == 1 {
-		err = ratelimit.Mark(errors.New("update in progress"), ratelimit.Conflict, 0)
+		err = ratelimit.WithResult(errors.New("update in progress"), ratelimit.Conflict, 0)
 	}
-	grant.Done(ratelimit.OutcomeOf(err))
+	grant.Done(ratelimit.ResultOf(err))
 	return err
 }
 
-func (r *rename) Settle(err error, e ratelimit.Effort) {
+func (r *rename) Done(err error, e ratelimit.CallStats) {
 	r.settled = true
 	fmt.Printf("%s: %v after %d attempts\n", r.name, err, e.Attempts)
 }

@@ -32,7 +32,7 @@ func (l *Limiter) giveBack(g Grant) {
 // Throttled cuts the rate and pauses every caller of this quota. Five faults in
 // a row open the breaker. The other outcomes do not change the pace: a conflict
 // is one subject's matter.
-func (g Grant) Done(o Outcome, retryAfter time.Duration) {
+func (g Grant) Done(o Result, retryAfter time.Duration) {
 	l := g.limiter
 	if l == nil {
 		return

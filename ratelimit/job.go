@@ -7,7 +7,7 @@ import (
 
 // Job is a series of calls that are made one after the other, such as the
 // writes to one function. Run never calls two methods of one job at once, and
-// it calls Next and Settle of all jobs from its own goroutine, so that they
+// it calls Next and Done of all jobs from its own goroutine, so that they
 // may share state without a lock but should not take long.
 type Job interface {
 	// Next returns the priority of the call to make now, or false when the job
@@ -15,19 +15,19 @@ type Job interface {
 	Next() (Priority, bool)
 
 	// Call makes one attempt of that call, and passes through Acquire and Done
-	// on the way; ctx carries the priority. Its error is read by OutcomeOf. Once it
+	// on the way; ctx carries the priority. Its error is read by ResultOf. Once it
 	// has a grant it must not be stopped by ctx: half a write helps nobody.
 	Call(ctx context.Context) error
 
-	// Settle says that the current call is over for good, with the last error
+	// Done says that the current call is over for good, with the last error
 	// (nil: it was done), and moves the job on: Next is asked again. An error
-	// marked Cancelled means that the run stopped first; see [Effort.Attempts]
-	// and [MayHaveRun] for whether it may have been done.
-	Settle(err error, e Effort)
+	// marked Cancelled means that the run stopped first; see [CallStats.Attempts]
+	// and [Ambiguous] for whether it may have been done.
+	Done(err error, e CallStats)
 }
 
-// Effort is what one call cost.
-type Effort struct {
+// CallStats is what one call cost.
+type CallStats struct {
 	Attempts  int // that were sent; 0: never attempted
 	Throttled int
 	Conflicts int

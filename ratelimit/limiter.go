@@ -35,7 +35,7 @@ type Limiter struct {
 	breaker  breaker
 	paused   time.Time // no grant before then
 	tally    tally
-	waiting  Waiting
+	waiting  Backlog
 }
 
 // New returns a limiter for one quota and starts its dispatcher, which runs

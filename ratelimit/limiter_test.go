@@ -127,7 +127,7 @@ func TestAcquireFailsAtOnceWhenTheDeadlineCannotBeMet(t *testing.T) {
 			return time.Since(start), err
 		}
 		took, err := try(Scan, 3*time.Second)
-		if o, _ := OutcomeOf(err); o != Cancelled || took != 0 || !errors.Is(err, context.DeadlineExceeded) {
+		if o, _ := ResultOf(err); o != Cancelled || took != 0 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("50 wait, 10 a second are served, 3 s are left: got %v after %v, want a cancelled error at once", err, took)
 		}
 		if took, err = try(Write, 3*time.Second); err != nil || took > 110*time.Millisecond {
@@ -146,7 +146,7 @@ func TestNobodyWaitsForATokenThatCannotComeInTime(t *testing.T) {
 	}{
 		{"pause", func(l *Limiter) { outcomes(t, l, 1, Throttled, 30*time.Second) }, "the server asked for 30 s"},
 		{"breaker", func(l *Limiter) {
-			outcomes(t, l, faultsToBreak, Fault, 0)
+			outcomes(t, l, faultsToBreak, ServerError, 0)
 			l.breaker.until = time.Now().Add(30 * time.Second)
 		}, "the breaker is open for 30 s"},
 	} {
@@ -176,7 +176,7 @@ func TestNobodyWaitsForATokenThatCannotComeInTime(t *testing.T) {
 }
 
 // outcomes makes n attempts that end alike.
-func outcomes(t *testing.T, l *Limiter, n int, o Outcome, retryAfter time.Duration) {
+func outcomes(t *testing.T, l *Limiter, n int, o Result, retryAfter time.Duration) {
 	for range n {
 		g, err := l.Acquire(context.Background(), Scan)
 		if err != nil {
@@ -194,7 +194,7 @@ func TestAcquireOnACancelledContextTakesNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := l.Acquire(ctx, Write)
-		if o, _ := OutcomeOf(err); o != Cancelled || l.Snapshot().Granted() != 0 {
+		if o, _ := ResultOf(err); o != Cancelled || l.Snapshot().Granted() != 0 {
 			t.Errorf("%v, %d tokens: want a cancelled error, and none", err, l.Snapshot().Granted())
 		}
 	})
@@ -221,7 +221,7 @@ func TestCloseFreesWaiters(t *testing.T) {
 						defer g.Done(OK, 0)
 						continue
 					}
-					if o, _ := OutcomeOf(err); o != Cancelled || !errors.Is(err, ErrClosed) {
+					if o, _ := ResultOf(err); o != Cancelled || !errors.Is(err, ErrClosed) {
 						t.Errorf("got %v, want a cancelled error that says the limiter is closed", err)
 					}
 					return

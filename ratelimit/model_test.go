@@ -72,13 +72,13 @@ func (m *model) answer(who, subject string) error {
 	switch {
 	case m.down != nil && m.down(at):
 		seen.faults++
-		return Mark(errDown, Fault, 0)
+		return WithResult(errDown, ServerError, 0)
 	case !m.quota.take(at, m.charged):
 		seen.throttled++
-		return Mark(errThrottled, Throttled, m.retryAfter)
+		return WithResult(errThrottled, Throttled, m.retryAfter)
 	case at < m.busyUntil[subject]:
 		seen.conflicts++
-		return Mark(errBusy, Conflict, 0)
+		return WithResult(errBusy, Conflict, 0)
 	}
 	seen.served++
 	return nil
@@ -150,7 +150,7 @@ type errand struct {
 	subject  string
 	priority Priority
 	calls    int
-	settled  func(err error, e Effort) // may be nil
+	settled  func(err error, e CallStats) // may be nil
 }
 
 func (e *errand) Next() (Priority, bool) { return e.priority, e.calls > 0 }
@@ -161,11 +161,11 @@ func (e *errand) Call(ctx context.Context) error {
 		return err
 	}
 	err = e.server.call(e.who, e.subject)
-	g.Done(OutcomeOf(err))
+	g.Done(ResultOf(err))
 	return err
 }
 
-func (e *errand) Settle(err error, effort Effort) {
+func (e *errand) Done(err error, effort CallStats) {
 	e.calls--
 	if e.settled != nil {
 		e.settled(err, effort)

@@ -40,7 +40,7 @@ func TestBusySubjectCostsFewTokens(t *testing.T) {
 						return
 					}
 					for range 100 {
-						if !yield(&errand{limiter: l, server: server, who: "others", calls: 1, settled: func(_ error, e Effort) { bystanders += e.Attempts }}) {
+						if !yield(&errand{limiter: l, server: server, who: "others", calls: 1, settled: func(_ error, e CallStats) { bystanders += e.Attempts }}) {
 							return
 						}
 					}
@@ -68,7 +68,7 @@ func TestFaultsStayWithinTheBudget(t *testing.T) {
 		l := steadyLimiter(t, 15)
 		var jobs []*scripted
 		for range 300 {
-			jobs = append(jobs, &scripted{calls: []Priority{Scan}, answers: times(20, Fault)})
+			jobs = append(jobs, &scripted{calls: []Priority{Scan}, answers: times(20, ServerError)})
 		}
 		p := DefaultPolicy()
 		stats := run(t.Context(), l, p, sequence(jobs...), half)

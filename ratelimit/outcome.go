@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Outcome says what one attempt of a call came to, in the only terms that
+// Result says what one attempt of a call came to, in the only terms that
 // matter to pacing. Whoever makes the call classifies it.
-type Outcome uint8
+type Result uint8
 
 const (
 	// OK: the call was executed.
-	OK Outcome = iota
+	OK Result = iota
 	// Throttled: the quota refused the call, which was not executed. All
 	// callers of the quota slow down, and the call may be repeated freely.
 	Throttled
@@ -21,19 +21,19 @@ const (
 	Conflict
 	// Fault: the server failed, did not answer, or the connection broke. The
 	// call may have been executed.
-	Fault
+	ServerError
 	// Skew: the server's clock and ours disagree. The client has learnt the
 	// difference from the answer, so that one more attempt heals it.
-	Skew
+	ClockSkew
 	// Final: any other refusal. Repeating the call would not change it.
-	Final
+	Permanent
 	// Cancelled: the attempt was not made.
 	Cancelled
 )
 
 var outcomeNames = [...]string{"ok", "throttled", "conflict", "fault", "skew", "final", "cancelled"}
 
-func (o Outcome) String() string {
+func (o Result) String() string {
 	if int(o) < len(outcomeNames) {
 		return outcomeNames[o]
 	}
@@ -46,29 +46,29 @@ var ErrClosed = errors.New("the limiter is closed")
 // marked is an error whose outcome is known.
 type marked struct {
 	error
-	outcome    Outcome
+	outcome    Result
 	retryAfter time.Duration
 }
 
 func (m *marked) Unwrap() error { return m.error }
 
-// Mark returns err with its outcome attached, and with the time that the
+// WithResult returns err with its outcome attached, and with the time that the
 // server asked to wait (0: it did not ask). The text of err does not change. A
 // nil err stays nil. When marks are nested the outermost holds.
-func Mark(err error, o Outcome, retryAfter time.Duration) error {
+func WithResult(err error, o Result, retryAfter time.Duration) error {
 	if err == nil {
 		return nil
 	}
 	return &marked{error: err, outcome: o, retryAfter: retryAfter}
 }
 
-// OutcomeOf returns the outcome and the wait that err was marked with.
+// ResultOf returns the outcome and the wait that err was marked with.
 //
 // Without a mark: nil is OK, context.Canceled and ErrClosed are Cancelled, a
 // deadline that passed is a Fault (an attempt that was given up may have been
 // executed), and anything else is Final, because repeating a call is only
 // right for whoever knows that it is.
-func OutcomeOf(err error) (Outcome, time.Duration) {
+func ResultOf(err error) (Result, time.Duration) {
 	if err == nil {
 		return OK, 0
 	}
@@ -79,24 +79,24 @@ func OutcomeOf(err error) (Outcome, time.Duration) {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
 		return Cancelled, 0
 	case errors.Is(err, context.DeadlineExceeded):
-		return Fault, 0
+		return ServerError, 0
 	}
-	return Final, 0
+	return Permanent, 0
 }
 
-// MayHaveRun tells whether err, as given to [Job.Settle], includes an attempt
-// that ended in a [Fault]: the call was not confirmed, and may have been done.
-func MayHaveRun(err error) bool {
+// Ambiguous tells whether err, as given to [Job.Done], includes an attempt
+// that ended in a [ServerError]: the call was not confirmed, and may have been done.
+func Ambiguous(err error) bool {
 	switch e := err.(type) {
 	case nil:
 		return false
 	case *marked:
-		return e.outcome == Fault || MayHaveRun(e.error)
+		return e.outcome == ServerError || Ambiguous(e.error)
 	case interface{ Unwrap() error }:
-		return MayHaveRun(e.Unwrap())
+		return Ambiguous(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
-			if MayHaveRun(inner) {
+			if Ambiguous(inner) {
 				return true
 			}
 		}
@@ -106,5 +106,5 @@ func MayHaveRun(err error) bool {
 
 // cancelled is the error of an attempt that was not made.
 func cancelled(cause error) error {
-	return Mark(fmt.Errorf("not attempted: %w", cause), Cancelled, 0)
+	return WithResult(fmt.Errorf("not attempted: %w", cause), Cancelled, 0)
 }

@@ -36,7 +36,7 @@ func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], chance f
 		timer: time.NewTimer(time.Hour),
 	}
 	defer r.timer.Stop()
-	defer l.hold(Waiting{})
+	defer l.hold(Backlog{})
 	defer close(r.work)
 	r.serve()
 	r.abandon()
@@ -180,7 +180,7 @@ func (r *runner) await() {
 
 // take settles a call, or puts it back for another attempt.
 func (r *runner) take(t *task, err error) {
-	outcome, retryAfter := OutcomeOf(err)
+	outcome, retryAfter := ResultOf(err)
 	if outcome == Cancelled {
 		r.settle(t, t.stopped(err))
 		return
@@ -192,7 +192,7 @@ func (r *runner) take(t *task, err error) {
 		r.stats.Throttled++
 	case Conflict:
 		r.stats.Conflicts++
-	case Fault:
+	case ServerError:
 		r.stats.Faults++
 	default:
 	}
@@ -202,7 +202,7 @@ func (r *runner) take(t *task, err error) {
 		r.settle(t, t.concluded(err, outcome))
 		return
 	}
-	t.notBefore, t.repeats = at+delay, outcome == Fault
+	t.notBefore, t.repeats = at+delay, outcome == ServerError
 	if outcome == Conflict {
 		t.busy = true
 		r.busy++
@@ -222,7 +222,7 @@ func (r *runner) release(t *task) {
 // settle ends the task's call. If the job has another, it becomes ready.
 func (r *runner) settle(t *task, err error) {
 	r.count(t, err)
-	t.job.Settle(err, t.effort())
+	t.job.Done(err, t.effort())
 	priority, more := t.job.Next()
 	if more {
 		*t = task{job: t.job, sequence: t.sequence, priority: priority}
@@ -232,7 +232,7 @@ func (r *runner) settle(t *task, err error) {
 
 func (r *runner) count(t *task, err error) {
 	r.stats.Calls++
-	switch o, _ := OutcomeOf(err); {
+	switch o, _ := ResultOf(err); {
 	case err == nil:
 		r.stats.Done++
 	case o != Cancelled:
@@ -246,7 +246,7 @@ func (r *runner) count(t *task, err error) {
 
 // tell lets the limiter's snapshots show what is held back.
 func (r *runner) tell() {
-	w := Waiting{Calls: r.backlog.parked.Len(), Busy: r.busy}
+	w := Backlog{Calls: r.backlog.parked.Len(), Busy: r.busy}
 	if wakes, ok := r.backlog.wakes(); ok {
 		w.Next = r.start.Add(wakes)
 	}

@@ -23,7 +23,7 @@ type scripted struct {
 	took     time.Duration // of each attempt
 	ignores  bool          // ctx, as an attempt with its token does
 	settled  []error
-	efforts  []Effort
+	efforts  []CallStats
 }
 
 func (s *scripted) Next() (Priority, bool) {
@@ -48,7 +48,7 @@ func (s *scripted) Call(ctx context.Context) error {
 	return err
 }
 
-func (s *scripted) Settle(err error, e Effort) {
+func (s *scripted) Done(err error, e CallStats) {
 	s.calls = s.calls[1:]
 	s.settled = append(s.settled, err)
 	s.efforts = append(s.efforts, e)
@@ -65,10 +65,10 @@ func sequence(jobs ...*scripted) func(func(Job) bool) {
 	}
 }
 
-func times(n int, o Outcome) []error {
+func times(n int, o Result) []error {
 	answers := make([]error, n)
 	for i := range answers {
-		answers[i] = Mark(fmt.Errorf("%v %d", o, i+1), o, 0)
+		answers[i] = WithResult(fmt.Errorf("%v %d", o, i+1), o, 0)
 	}
 	return answers
 }
@@ -81,46 +81,46 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 		answers []error
 		at      []time.Duration // of the attempts
 		want    string          // of the error in the end
-		effort  Effort
+		effort  CallStats
 		why     string
 	}{
 		{
-			"ok", nil, []time.Duration{0}, "", Effort{Attempts: 1}, "nothing to repeat",
+			"ok", nil, []time.Duration{0}, "", CallStats{Attempts: 1}, "nothing to repeat",
 		}, {
-			"throttled", times(20, Throttled), make([]time.Duration, 21), "", Effort{Attempts: 21, Throttled: 20},
+			"throttled", times(20, Throttled), make([]time.Duration, 21), "", CallStats{Attempts: 21, Throttled: 20},
 			"not executed: no limit, and the limiter sets the pace",
 		}, {
-			"fault", times(2, Fault), []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond}, "",
-			Effort{Attempts: 3, Faults: 2, Waited: 1500 * time.Millisecond}, "half of 1 s, then half of 2 s",
+			"fault", times(2, ServerError), []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond}, "",
+			CallStats{Attempts: 3, Faults: 2, Waited: 1500 * time.Millisecond}, "half of 1 s, then half of 2 s",
 		}, {
-			"faults", times(9, Fault), halves(0, 1, 3, 7, 15, 31), "fault 6",
-			Effort{Attempts: 6, Faults: 6, Waited: 15500 * time.Millisecond}, "six attempts are enough",
+			"faults", times(9, ServerError), halves(0, 1, 3, 7, 15, 31), "fault 6",
+			CallStats{Attempts: 6, Faults: 6, Waited: 15500 * time.Millisecond}, "six attempts are enough",
 		}, {
 			"conflict", times(3, Conflict), halves(0, 10, 30, 70), "",
-			Effort{Attempts: 4, Conflicts: 3, Waited: 35 * time.Second}, "5, 10, 20 s",
+			CallStats{Attempts: 4, Conflicts: 3, Waited: 35 * time.Second}, "5, 10, 20 s",
 		}, {
 			"busy for ever", times(99, Conflict),
 			halves(0, 10, 30, 70, 150, 270, 390, 510, 630, 750, 870, 990, 1110, 1230), "conflict 14",
-			Effort{Attempts: 14, Conflicts: 14, Waited: 615 * time.Second}, "ten minutes, and the attempt that ends them",
+			CallStats{Attempts: 14, Conflicts: 14, Waited: 615 * time.Second}, "ten minutes, and the attempt that ends them",
 		}, {
-			"skew", times(1, Skew), []time.Duration{0, 0}, "", Effort{Attempts: 2}, "the client has learnt the time",
+			"skew", times(1, ClockSkew), []time.Duration{0, 0}, "", CallStats{Attempts: 2}, "the client has learnt the time",
 		}, {
-			"skew twice", times(2, Skew), []time.Duration{0, 0}, "skew 2", Effort{Attempts: 2}, "it has not",
+			"skew twice", times(2, ClockSkew), []time.Duration{0, 0}, "skew 2", CallStats{Attempts: 2}, "it has not",
 		}, {
-			"final", times(1, Final), []time.Duration{0}, "final 1", Effort{Attempts: 1}, "repeating would not change it",
+			"final", times(1, Permanent), []time.Duration{0}, "final 1", CallStats{Attempts: 1}, "repeating would not change it",
 		}, {
-			"final after a fault", append(times(1, Fault), times(1, Final)...), halves(0, 1),
-			"final 1; an attempt before it may have been executed: fault 1", Effort{Attempts: 2, Faults: 1, Waited: 500 * time.Millisecond},
+			"final after a fault", append(times(1, ServerError), times(1, Permanent)...), halves(0, 1),
+			"final 1; an attempt before it may have been executed: fault 1", CallStats{Attempts: 2, Faults: 1, Waited: 500 * time.Millisecond},
 			"the refusal is of the second attempt: the first may have been done",
 		}, {
-			"unmarked", []error{errors.New("plain")}, []time.Duration{0}, "plain", Effort{Attempts: 1}, "nobody said that it may be repeated",
+			"unmarked", []error{errors.New("plain")}, []time.Duration{0}, "plain", CallStats{Attempts: 1}, "nobody said that it may be repeated",
 		}, {
-			"mixed", []error{Mark(errors.New("a"), Throttled, 0), Mark(errors.New("b"), Fault, 0), Mark(errors.New("c"), Conflict, 0)},
-			halves(0, 0, 1, 11), "", Effort{Attempts: 4, Throttled: 1, Faults: 1, Conflicts: 1, Waited: 5500 * time.Millisecond},
+			"mixed", []error{WithResult(errors.New("a"), Throttled, 0), WithResult(errors.New("b"), ServerError, 0), WithResult(errors.New("c"), Conflict, 0)},
+			halves(0, 0, 1, 11), "", CallStats{Attempts: 4, Throttled: 1, Faults: 1, Conflicts: 1, Waited: 5500 * time.Millisecond},
 			"each outcome has its own count",
 		}, {
-			"fault with Retry-After", []error{Mark(errors.New("a"), Fault, 7*time.Second)}, halves(0, 14), "",
-			Effort{Attempts: 2, Faults: 1, Waited: 7 * time.Second}, "the server said so",
+			"fault with Retry-After", []error{WithResult(errors.New("a"), ServerError, 7*time.Second)}, halves(0, 14), "",
+			CallStats{Attempts: 2, Faults: 1, Waited: 7 * time.Second}, "the server said so",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,8 +134,8 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 				if got := fmt.Sprint(j.settled[0]); got != tt.want && (got != "<nil>" || tt.want != "") {
 					t.Errorf("settled with %q, want %q: %s", got, tt.want, tt.why)
 				}
-				if err := j.settled[0]; MayHaveRun(err) != (err != nil && tt.effort.Faults > 0) {
-					t.Errorf("settled with %v, which may have run: %v; want to know of each fault", err, MayHaveRun(err))
+				if err := j.settled[0]; Ambiguous(err) != (err != nil && tt.effort.Faults > 0) {
+					t.Errorf("settled with %v, which may have run: %v; want to know of each fault", err, Ambiguous(err))
 				}
 				if len(j.settled) != 1 || j.efforts[0] != tt.effort || stats.Attempts != tt.effort.Attempts {
 					t.Errorf("effort %+v, want %+v: %s", j.efforts, tt.effort, tt.why)
@@ -198,7 +198,7 @@ func TestRunNeedsFewGoroutinesAndLittleMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := steadyLimiter(t, 15)
 		before := heapInUse()
-		busy := Mark(errors.New("busy"), Conflict, 0)
+		busy := WithResult(errors.New("busy"), Conflict, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		goroutines := runtime.NumGoroutine()
 		most, perJob, called, settled := 0, 0.0, 0, 0
@@ -248,7 +248,7 @@ type parkedOnce struct {
 
 func (p parkedOnce) Next() (Priority, bool)     { return Scan, !*p.done }
 func (p parkedOnce) Call(context.Context) error { return p.call() }
-func (p parkedOnce) Settle(error, Effort)       { *p.done = true; p.settle() }
+func (p parkedOnce) Done(error, CallStats)      { *p.done = true; p.settle() }
 
 func heapInUse() uint64 {
 	runtime.GC()
@@ -266,7 +266,7 @@ func TestRunPullsJobsOnlyWhenAWorkerIsFree(t *testing.T) {
 			for range 200 {
 				pulled++
 				most = max(most, pulled-settled)
-				if !yield(&errand{limiter: l, server: server, who: "us", calls: 1, settled: func(error, Effort) { settled++ }}) {
+				if !yield(&errand{limiter: l, server: server, who: "us", calls: 1, settled: func(error, CallStats) { settled++ }}) {
 					return
 				}
 			}
@@ -283,24 +283,24 @@ func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 		began := time.Now()
 		jobs := sequence(
 			&scripted{name: "busy", calls: []Priority{Write}, answers: times(1, Conflict)},
-			&scripted{name: "faulty", calls: []Priority{Write}, answers: times(1, Fault)},
+			&scripted{name: "faulty", calls: []Priority{Write}, answers: times(1, ServerError)},
 			&scripted{name: "fine", calls: []Priority{Write}},
 		)
 		done := make(chan Stats, 1)
 		go func() { done <- run(t.Context(), l, Policy{FaultBase: 20 * time.Second}, jobs, half) }()
 		time.Sleep(time.Second)
-		got := l.Snapshot().Waiting
+		got := l.Snapshot().Backlog
 		if next := got.Next.Sub(began); got.Calls != 2 || got.Busy != 1 || next < 5*time.Second || next > 6*time.Second {
 			t.Errorf("one busy for 5 s, one faulty for 10 s: %+v, next after %v", got, got.Next.Sub(began))
 		}
 		time.Sleep(7 * time.Second)
-		if got = l.Snapshot().Waiting; got.Calls != 1 || got.Busy != 0 {
+		if got = l.Snapshot().Backlog; got.Calls != 1 || got.Busy != 0 {
 			t.Errorf("the busy one is done: %+v", got)
 		}
 		if stats := <-done; stats.Done != 3 {
 			t.Errorf("the run: %+v", stats)
 		}
-		if got = l.Snapshot().Waiting; got != (Waiting{}) {
+		if got = l.Snapshot().Backlog; got != (Backlog{}) {
 			t.Errorf("after the run: %+v", got)
 		}
 	})

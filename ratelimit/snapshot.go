@@ -16,7 +16,7 @@ type Snapshot struct {
 	Cuts        int64             // how often the rate was cut
 	Paused      time.Duration     // in all, for everybody
 	PausedUntil time.Time         // zero or past: not paused
-	Waiting     Waiting
+	Backlog     Backlog
 	Throttled   int64 // refused by the quota
 	Conflicts   int64
 	Faults      int64
@@ -62,8 +62,8 @@ func (l *Limiter) Snapshot() Snapshot {
 	return Snapshot{
 		Rate: l.pace.rate, Ceiling: l.pace.ceiling,
 		Breaker: l.breaker.state, InFlight: t.inFlight, Queue: l.queue.count,
-		Tokens: t.tokens, Cuts: t.cuts, Paused: t.paused, PausedUntil: l.paused, Waiting: l.waiting,
-		Throttled: t.outcomes[Throttled], Conflicts: t.outcomes[Conflict], Faults: t.outcomes[Fault],
+		Tokens: t.tokens, Cuts: t.cuts, Paused: t.paused, PausedUntil: l.paused, Backlog: l.waiting,
+		Throttled: t.outcomes[Throttled], Conflicts: t.outcomes[Conflict], Faults: t.outcomes[ServerError],
 		Unused: t.unused, Busy: t.busy(),
 	}
 }

@@ -17,7 +17,7 @@ func TestStoppedRunSettlesEverything(t *testing.T) {
 		defer cancel()
 		inFlight := &scripted{calls: []Priority{Write, Write}, took: 3 * time.Second, ignores: true}
 		parked := &scripted{calls: []Priority{Write}, answers: times(9, Conflict)}
-		ambiguous := &scripted{calls: []Priority{Write}, answers: append(times(1, Fault), Mark(errors.New("busy"), Conflict, 0))}
+		ambiguous := &scripted{calls: []Priority{Write}, answers: append(times(1, ServerError), WithResult(errors.New("busy"), Conflict, 0))}
 		done := &scripted{calls: []Priority{Write}}
 		var later []*scripted
 		for range 1000 {
@@ -40,16 +40,16 @@ func TestStoppedRunSettlesEverything(t *testing.T) {
 			{later[999], 0, true, false, "not attempted: context canceled", "it was not even pulled"},
 		} {
 			err := tt.job.settled[0]
-			o, _ := OutcomeOf(err)
-			if fmt.Sprint(err) != tt.text || (o == Cancelled) != tt.cancelled || MayHaveRun(err) != tt.mayRun || tt.job.efforts[0].Attempts != tt.attempts {
+			o, _ := ResultOf(err)
+			if fmt.Sprint(err) != tt.text || (o == Cancelled) != tt.cancelled || Ambiguous(err) != tt.mayRun || tt.job.efforts[0].Attempts != tt.attempts {
 				t.Errorf("settled with %q (%v, may have run: %v) after %d attempts, want %q after %d: %s",
-					err, o, MayHaveRun(err), tt.job.efforts[0].Attempts, tt.text, tt.attempts, tt.why)
+					err, o, Ambiguous(err), tt.job.efforts[0].Attempts, tt.text, tt.attempts, tt.why)
 			}
 			if tt.cancelled && !errors.Is(err, context.Canceled) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
 		}
-		if o, _ := OutcomeOf(inFlight.settled[1]); o != Cancelled || inFlight.efforts[1] != (Effort{}) {
+		if o, _ := ResultOf(inFlight.settled[1]); o != Cancelled || inFlight.efforts[1] != (CallStats{}) {
 			t.Errorf("the second write of a job began after the end: %v, %+v", inFlight.settled[1], inFlight.efforts[1])
 		}
 		for i, j := range later {
@@ -86,7 +86,7 @@ func TestRunCancelledBeforeItBegins(t *testing.T) {
 		cancel(errors.New("too many errors"))
 		j := &scripted{calls: []Priority{Write}}
 		stats := Run(ctx, l, Policy{}, sequence(j))
-		o, _ := OutcomeOf(j.settled[0])
+		o, _ := ResultOf(j.settled[0])
 		if len(j.attempts) != 0 || o != Cancelled || !strings.Contains(j.settled[0].Error(), "too many errors") || stats.NotAttempted != 1 {
 			t.Errorf("%v, %+v: want no attempt, and the cause", j.settled[0], stats)
 		}
@@ -114,8 +114,8 @@ func TestRunTakesOnWhatTheDeadlineAllows(t *testing.T) {
 		var wrong error
 		stats := Run(ctx, l, Policy{}, errands(1000, errand{
 			limiter: l, server: server, who: "us",
-			settled: func(err error, e Effort) {
-				if o, _ := OutcomeOf(err); err != nil && (o != Cancelled || e.Attempts != 0 || !errors.Is(err, context.DeadlineExceeded)) {
+			settled: func(err error, e CallStats) {
+				if o, _ := ResultOf(err); err != nil && (o != Cancelled || e.Attempts != 0 || !errors.Is(err, context.DeadlineExceeded)) {
 					wrong = err
 				}
 			},

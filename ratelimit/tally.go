@@ -53,7 +53,7 @@ func (t *tally) ungrant(p Priority) {
 	t.inFlight--
 }
 
-func (t *tally) done(o Outcome) {
+func (t *tally) done(o Result) {
 	t.outcomes[min(o, Cancelled)]++
 	t.inFlight--
 }

@@ -30,8 +30,8 @@ func (t *task) attempts() int {
 	return int(t.throttled) + int(t.conflicts) + int(t.faults) + int(t.skews) + int(t.ends)
 }
 
-func (t *task) effort() Effort {
-	return Effort{
+func (t *task) effort() CallStats {
+	return CallStats{
 		Attempts:  t.attempts(),
 		Throttled: int(t.throttled), Conflicts: int(t.conflicts), Faults: int(t.faults),
 		Waited: t.ended - t.tried,
@@ -39,7 +39,7 @@ func (t *task) effort() Effort {
 }
 
 // note counts an attempt that was made.
-func (t *task) note(err error, o Outcome, at time.Duration) {
+func (t *task) note(err error, o Result, at time.Duration) {
 	if t.attempts() == 0 {
 		t.tried = at
 	}
@@ -47,33 +47,33 @@ func (t *task) note(err error, o Outcome, at time.Duration) {
 	switch o {
 	case Throttled:
 		t.throttled++
-	case Fault:
+	case ServerError:
 		t.faults++
 	case Conflict:
 		if t.conflicts++; t.conflicts == 1 {
 			t.conflict = at
 		}
-	case Skew:
+	case ClockSkew:
 		t.skews++
 	default:
 		t.ends++
 	}
-	if o == Fault || t.faults == 0 {
+	if o == ServerError || t.faults == 0 {
 		t.last = err
 	}
 }
 
 // again decides whether the call gets another attempt after one with this
 // outcome, and after how long. It is the table above Policy.
-func (p *Policy) again(t *task, o Outcome, retryAfter time.Duration, u float64) (time.Duration, bool) {
+func (p *Policy) again(t *task, o Result, retryAfter time.Duration, u float64) (time.Duration, bool) {
 	switch o {
 	case Throttled: // the limiter makes everybody wait
 		return 0, true
-	case Fault:
+	case ServerError:
 		return max(p.FaultDelay(int(t.faults), u), min(retryAfter, maxRetryAfter)), int(t.faults) < p.FaultAttempts
 	case Conflict:
 		return p.ConflictDelay(int(t.conflicts), u), t.ended-t.conflict < p.ConflictLimit
-	case Skew:
+	case ClockSkew:
 		return 0, t.skews == 1
 	}
 	return 0, false
@@ -81,11 +81,11 @@ func (p *Policy) again(t *task, o Outcome, retryAfter time.Duration, u float64) 
 
 // concluded is the error of a call that gets no other attempt. A refusal does not
 // hide a fault before it, which may have been executed.
-func (t *task) concluded(err error, o Outcome) error {
-	if err == nil || o == Fault || t.faults == 0 {
+func (t *task) concluded(err error, o Result) error {
+	if err == nil || o == ServerError || t.faults == 0 {
 		return err
 	}
-	return Mark(fmt.Errorf("%w; an attempt before it may have been executed: %w", err, t.last), o, 0)
+	return WithResult(fmt.Errorf("%w; an attempt before it may have been executed: %w", err, t.last), o, 0)
 }
 
 // stopped is the error of a call that the run's end kept from its next attempt.
@@ -96,8 +96,8 @@ func (t *task) stopped(cause error) error {
 	switch {
 	case t.last == nil:
 		return cause
-	case MayHaveRun(t.last):
-		return Mark(fmt.Errorf("attempt %d %w; an attempt before it may have been executed: %w", t.attempts()+1, cause, t.last), Cancelled, 0)
+	case Ambiguous(t.last):
+		return WithResult(fmt.Errorf("attempt %d %w; an attempt before it may have been executed: %w", t.attempts()+1, cause, t.last), Cancelled, 0)
 	}
-	return Mark(fmt.Errorf("attempt %d %w; the answer to the last was: %w", t.attempts()+1, cause, t.last), Cancelled, 0)
+	return WithResult(fmt.Errorf("attempt %d %w; the answer to the last was: %w", t.attempts()+1, cause, t.last), Cancelled, 0)
 }

@@ -2,9 +2,9 @@ package ratelimit
 
 import "time"
 
-// Waiting is what the run on a limiter holds back until another attempt. It
+// Backlog is what the run on a limiter holds back until another attempt. It
 // explains a run that stands still though the quota has room.
-type Waiting struct {
+type Backlog struct {
 	Calls int       // all of them
 	Busy  int       // those whose subject was busy: their last outcome is Conflict
 	Next  time.Time // when the first of them is tried again; zero when there is none
@@ -12,7 +12,7 @@ type Waiting struct {
 
 // hold takes what a run holds back. Of several runs on one limiter, the last to
 // tell is shown.
-func (l *Limiter) hold(w Waiting) {
+func (l *Limiter) hold(w Backlog) {
 	l.mu.Lock()
 	l.waiting = w
 	l.mu.Unlock()

@@ -14,7 +14,7 @@ type Page[T any] struct {
 
 // Reader reads one target. Each call is one request: it spends one token and is
 // not repeated inside, so that retries are decided, paced and counted in one
-// place. An error is a *CallError marked with its ratelimit.Outcome.
+// place. An error is a *CallError marked with its ratelimit.Result.
 type Reader interface {
 	// ListConfigs reads the records of all qualifiers of a function. It is the
 	// only read that tells a missing function (KindFunctionMissing) from one

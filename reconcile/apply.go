@@ -10,13 +10,13 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// WriteLane is the way to change one target.
-type WriteLane struct {
+// WriteTarget is the way to change one target.
+type WriteTarget struct {
 	Writer  Writer
 	Limiter *ratelimit.Limiter
 	// Held ends when the right to write to the target is lost: no further write
 	// is sent there, and its cause is why. Nil is a right that cannot be lost.
-	Held context.Context
+	LeaseContext context.Context
 }
 
 // Apply makes the writes of an approved plan and verifies each from its own
@@ -30,7 +30,7 @@ type WriteLane struct {
 //
 // No write is sent before journal has stored its before-image. A journal that
 // fails ends the whole run in the same way as ctx.
-func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]WriteLane, journal Journal, observe Observer) Outcome {
+func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]WriteTarget, journal Journal, observe Observer) Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	plan := &approved.plan
@@ -51,7 +51,7 @@ func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]Writ
 	return out
 }
 
-func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desired.Limit, shared applyJob) TargetOutcome {
+func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit desired.Limit, shared applyJob) TargetOutcome {
 	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
 	for i := range p.Changes {
 		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
@@ -69,8 +69,8 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 	}
 	budget := newErrorBudget(ctx, limit.Allowed(len(p.Changes)), len(p.Changes))
 	defer budget.release()
-	if lane.Held != nil {
-		stop := context.AfterFunc(lane.Held, func() { budget.cancel(context.Cause(lane.Held)) })
+	if lane.LeaseContext != nil {
+		stop := context.AfterFunc(lane.LeaseContext, func() { budget.cancel(context.Cause(lane.LeaseContext)) })
 		defer stop()
 	}
 	jobs := func(yield func(ratelimit.Job) bool) {
@@ -90,9 +90,9 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteLane, limit desir
 
 // addStale gives the changes that were not made, because their records moved
 // before, their rows among the others.
-func (o *TargetOutcome) addStale(stale []Stale) {
+func (o *TargetOutcome) addStale(stale []StaleChange) {
 	for i := range stale {
-		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Outdated, After: stale[i].Now})
+		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
 	}
 	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
 }
@@ -125,14 +125,14 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 				err = &journalError{err}
 				j.fail(err)
 			}
-			return ratelimit.Mark(err, ratelimit.Cancelled, 0)
+			return ratelimit.WithResult(err, ratelimit.Cancelled, 0)
 		}
 		j.intended = true
 	}
 	switch c.Action {
 	case Create, Restore:
 		j.got, err = j.writer.Put(ctx, c.Name, c.Request())
-	case Modify:
+	case Update:
 		j.got, err = j.writer.Update(ctx, c.Name, c.Request())
 	case Delete:
 		err = j.writer.Delete(ctx, c.Name)
@@ -146,15 +146,15 @@ func (j *applyJob) key(c *Change) desired.Key {
 	return desired.Key{Target: j.target, Name: c.Name}
 }
 
-// Settle implements ratelimit.Job.
-func (j *applyJob) Settle(err error, effort ratelimit.Effort) {
+// Done implements ratelimit.Job.
+func (j *applyJob) Done(err error, effort ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]
-	r.Effort = effort
+	r.Stats = effort
 	switch {
 	case err == nil:
 		j.verify(r)
-	case isCancelled(err) && !ratelimit.MayHaveRun(err):
+	case isCancelled(err) && !ratelimit.Ambiguous(err):
 		r.Status, r.Err = NotAttempted, lastAnswer(err)
 	case isCancelled(err):
 		// The last attempt broke off and nobody looked again: to call that not
@@ -200,7 +200,7 @@ func operation(a Action) string {
 	switch a {
 	case Create, Restore:
 		return "PutFunctionEventInvokeConfig"
-	case Modify:
+	case Update:
 		return "UpdateFunctionEventInvokeConfig"
 	}
 	return "DeleteFunctionEventInvokeConfig"

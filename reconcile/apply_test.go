@@ -25,7 +25,7 @@ func TestApplySendsTheRightWrite(t *testing.T) {
 			entry("new", desired.Latest, retries(0)),
 			removed("old", desired.Latest),
 		), nil)
-		if got := out.Totals(); got != (Totals{Created: 1, Changed: 1, Deleted: 1}) {
+		if got := out.Counts(); got != (OutcomeCounts{Created: 1, Changed: 1, Deleted: 1}) {
 			t.Errorf("totals are %+v: %v", got, out.Err())
 		}
 		if !sameCalls(f.calls, []string{"list drifted", "list new", "list old", "update drifted", "put new", "delete old"}) {
@@ -47,7 +47,7 @@ func TestWritesOfOneFunctionAreSerialised(t *testing.T) {
 		if f.overlaps > 0 {
 			t.Errorf("%d writes overlapped another of the same function", f.overlaps)
 		}
-		if got := out.Totals().Created; got != 4 {
+		if got := out.Counts().Created; got != 4 {
 			t.Errorf("created %d of 4", got)
 		}
 	})
@@ -64,11 +64,11 @@ func TestABusyFunctionIsWaitedFor(t *testing.T) {
 		}
 		out := f.apply(t, t.Context(), wants(entry("f", desired.Latest, retries(0))), nil)
 		r := out.Targets[0].Results[0]
-		if r.Status != Applied || r.Effort.Attempts != 4 || r.Effort.Conflicts != 3 {
-			t.Errorf("after three conflicts: %v, %+v", r.Status, r.Effort)
+		if r.Status != Applied || r.Stats.Attempts != 4 || r.Stats.Conflicts != 3 {
+			t.Errorf("after three conflicts: %v, %+v", r.Status, r.Stats)
 		}
-		if r.Effort.Waited < 25e9 {
-			t.Errorf("waited %v for a busy function, want about 35 s", r.Effort.Waited)
+		if r.Stats.Waited < 25e9 {
+			t.Errorf("waited %v for a busy function, want about 35 s", r.Stats.Waited)
 		}
 	})
 }
@@ -83,13 +83,13 @@ func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 		}
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
 		r := out.Targets[0].Results[0]
 		if r.Status != Mismatched || !strings.Contains(r.Err.Error(), "on_failure is none, not "+queueA) {
 			t.Errorf("status %v, error %v", r.Status, r.Err)
 		}
-		if out.Totals().Failed != 1 {
-			t.Errorf("a mismatch is not counted: %+v", out.Totals())
+		if out.Counts().Failed != 1 {
+			t.Errorf("a mismatch is not counted: %+v", out.Counts())
 		}
 	})
 }
@@ -116,7 +116,7 @@ func TestFailuresStayInTheirRowAndComeBackInKeyOrder(t *testing.T) {
 			entries = append(entries, entry(fn, desired.Latest, retries(0)))
 		}
 		out := f.apply(t, t.Context(), wants(entries...), nil)
-		if got := out.Totals(); got.Created != 2 || got.Failed != 2 {
+		if got := out.Counts(); got.Created != 2 || got.Failed != 2 {
 			t.Errorf("totals are %+v", got)
 		}
 		text := out.Err().Error()
@@ -142,7 +142,7 @@ func TestAnInterruptedApplyFinishesWhatIsInFlight(t *testing.T) {
 				cancel()
 			}
 		})
-		totals := out.Totals()
+		totals := out.Counts()
 		if totals.Failed != 0 {
 			t.Errorf("cancelled is not failed: %+v: %v", totals, out.Err())
 		}
@@ -167,7 +167,7 @@ func TestAnInterruptedWriteThatMayHaveBeenDoneIsNotCalledUnattempted(t *testing.
 		f.fail = func(op string, _ desired.Name, _ int) error {
 			if op == "put" {
 				cancel()
-				return ratelimit.Mark(&CallError{Kind: KindTransport, Message: "connection reset"}, ratelimit.Fault, 0)
+				return ratelimit.WithResult(&CallError{Kind: KindTransport, Message: "connection reset"}, ratelimit.ServerError, 0)
 			}
 			return nil
 		}
@@ -198,13 +198,13 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 		held, lose := context.WithCancelCause(t.Context())
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter, Held: held}}, NoJournal{}, func(e Event) {
+		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, NoJournal{}, func(e Event) {
 			if e.Done == 10 {
 				lose(lost)
 				synctest.Wait() // until all have heard: the word spreads in a goroutine of its own
 			}
 		})
-		if got := out.Totals(); got.Created < 10 || got.Created > 30 || got.Created+got.NotAttempted != 100 {
+		if got := out.Counts(); got.Created < 10 || got.Created > 30 || got.Created+got.NotAttempted != 100 {
 			t.Errorf("totals are %+v", got)
 		}
 		if !errors.Is(out.Targets[0].Stopped, lost) {
@@ -259,7 +259,7 @@ func TestOneApplyConverges(t *testing.T) {
 			if e.Remove || !had {
 				continue
 			}
-			for _, field := range desired.Fields() {
+			for _, field := range desired.Settings() {
 				if now := f.records[e.Name].Value(field); !isSet(*e.Want, field) && now != old.Value(field) {
 					rt.Fatalf("%s: nobody manages %s, and it moved from %v to %v", e.Name, field, old.Value(field), now)
 				}

@@ -10,28 +10,28 @@ import (
 
 // million is a fleet of a million keys in forty targets, and what AWS holds of
 // it. Every differ-th key differs.
-func million(differ int) (desired.Fleet, Live) {
+func million(differ int) (desired.Fleet, Observed) {
 	const targets, perTarget = 40, 25_000
 	want := &desired.Config{MaximumRetryAttempts: desired.Some(0), OnFailure: desired.Some("arn:aws:sqs:eu-west-1:111111111111:dlq")}
 	origins := &desired.Origins{}
 	same := &Settings{MaximumRetryAttempts: desired.Some(0), OnFailure: "arn:aws:sqs:eu-west-1:111111111111:dlq"}
 	other := &Settings{MaximumRetryAttempts: desired.Some(1)}
-	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: make([]desired.TargetFleet, targets)}
-	live := Live{Targets: make([]TargetLive, targets)}
+	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: make([]desired.TargetSpec, targets)}
+	live := Observed{Targets: make([]ObservedTarget, targets)}
 	for i := range targets {
 		target := desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"}
-		entries, functions := make([]desired.Entry, perTarget), make([]FunctionLive, perTarget)
+		entries, functions := make([]desired.Entry, perTarget), make([]ObservedFunction, perTarget)
 		for j := range perTarget {
 			name := fmt.Sprintf("team-%03d-service-%05d", i, j)
 			entries[j] = desired.Entry{Name: desired.Name{Function: name, Qualifier: desired.Latest}, Want: want, Origins: origins}
-			record := LiveRecord{Qualifier: desired.Latest, Settings: same, Modified: 1}
+			record := ObservedRecord{Qualifier: desired.Latest, Settings: same, Modified: 1}
 			if j%differ == 0 {
 				record.Settings = other
 			}
-			functions[j] = FunctionLive{Function: name, State: Present, Records: []LiveRecord{record}}
+			functions[j] = ObservedFunction{Function: name, State: Present, Records: []ObservedRecord{record}}
 		}
-		fleet.Targets[i] = desired.TargetFleet{Target: target, Entries: entries}
-		live.Targets[i] = TargetLive{Target: target, Functions: functions}
+		fleet.Targets[i] = desired.TargetSpec{Target: target, Entries: entries}
+		live.Targets[i] = ObservedTarget{Target: target, Functions: functions}
 	}
 	return fleet, live
 }
@@ -59,7 +59,7 @@ func BenchmarkPlanMillion(b *testing.B) {
 			for b.Loop() {
 				plan = NewPlan(fleet, live)
 			}
-			if c := plan.Counts(); c.Declared != 1_000_000 || c.Modifies != 1_000_000/row.differ {
+			if c := plan.Counts(); c.Declared != 1_000_000 || c.Updates != 1_000_000/row.differ {
 				b.Fatalf("the plan is %+v", c)
 			}
 			b.ReportMetric(float64(liveHeap()-before)/1e6, "live-MB")

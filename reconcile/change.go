@@ -9,11 +9,11 @@ type Action uint8
 
 // The actions.
 const (
-	Nothing Action = iota
-	Create         // Put: no record was seen
-	Modify         // Update: with only the fields that differ
-	Delete         // Delete
-	Restore        // Put: the whole record as Want says, fields left unset included
+	NoChange Action = iota
+	Create          // Put: no record was seen
+	Update          // Update: with only the fields that differ
+	Delete          // Delete
+	Restore         // Put: the whole record as Want says, fields left unset included
 )
 
 // String is the action as JSON output spells it.
@@ -21,7 +21,7 @@ func (a Action) String() string {
 	switch a {
 	case Create:
 		return "create"
-	case Modify:
+	case Update:
 		return "change"
 	case Delete:
 		return "delete"
@@ -59,7 +59,7 @@ func (c *Change) Request() desired.Config {
 			request.OnFailure = desired.Opt[string]{}
 		}
 		return request
-	case Modify:
+	case Update:
 		return Differing(*c.Want, *c.Before)
 	case Restore:
 		return *c.Want
@@ -74,7 +74,7 @@ func (c *Change) After() *Settings {
 	switch c.Action {
 	case Delete:
 		return nil
-	case Modify:
+	case Update:
 		after = c.Before.with(c.Request())
 	default:
 		after = Settings{}.with(c.Request())
@@ -82,18 +82,18 @@ func (c *Change) After() *Settings {
 	return &after
 }
 
-// FieldChange is one field of a change as a person reads it.
-type FieldChange struct {
-	Field  desired.Field
-	Before Value
-	After  Value
-	Origin desired.Origin // zero when the record is undeclared
+// SettingChange is one field of a change as a person reads it.
+type SettingChange struct {
+	Setting desired.Setting
+	Before  Value
+	After   Value
+	Origin  desired.Origin // zero when the record is undeclared
 }
 
-// Fields lists what the change does to each field that it touches, in output
+// Settings lists what the change does to each field that it touches, in output
 // order: for a Create the fields that are sent, for a Delete the fields that are
 // lost, for a Restore those that come out differently.
-func (c *Change) Fields() []FieldChange {
+func (c *Change) Settings() []SettingChange {
 	var before, after Settings
 	if c.Before != nil {
 		before = *c.Before
@@ -102,8 +102,8 @@ func (c *Change) Fields() []FieldChange {
 		after = *a
 	}
 	request := c.Request()
-	var rows []FieldChange
-	for _, field := range desired.Fields() {
+	var rows []SettingChange
+	for _, field := range desired.Settings() {
 		touched := isSet(request, field)
 		if c.Action == Delete || c.Action == Restore {
 			touched = before.Value(field) != after.Value(field)
@@ -111,7 +111,7 @@ func (c *Change) Fields() []FieldChange {
 		if !touched {
 			continue
 		}
-		row := FieldChange{Field: field, Before: before.Value(field), After: after.Value(field)}
+		row := SettingChange{Setting: field, Before: before.Value(field), After: after.Value(field)}
 		if c.Origins != nil {
 			row.Origin = c.Origins.Of(field)
 			if row.Origin.IsZero() {

@@ -1,9 +1,9 @@
 package reconcile
 
-// Counts are the totals of a plan.
-type Counts struct {
+// PlanCounts are the totals of a plan.
+type PlanCounts struct {
 	Declared, InSync, Skipped, Ignored  int
-	Creates, Modifies, Deletes          int // a Restore counts as Modify
+	Creates, Updates, Deletes           int // a Restore counts as Modify
 	Stale                               int
 	Unreadable, NotExamined             int
 	MissingFunctions, MissingQualifiers int
@@ -12,17 +12,17 @@ type Counts struct {
 }
 
 // Changes is the number of writes.
-func (c Counts) Changes() int { return c.Creates + c.Modifies + c.Deletes }
+func (c PlanCounts) Changes() int { return c.Creates + c.Updates + c.Deletes }
 
 // Counts adds up one target.
-func (p *TargetPlan) Counts() Counts {
-	c := Counts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale)}
+func (p *TargetPlan) Counts() PlanCounts {
+	c := PlanCounts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale)}
 	for i := range p.Changes {
 		switch p.Changes[i].Action {
 		case Create:
 			c.Creates++
-		case Modify, Restore:
-			c.Modifies++
+		case Update, Restore:
+			c.Updates++
 		case Delete:
 			c.Deletes++
 		}
@@ -52,8 +52,8 @@ func (p *TargetPlan) Counts() Counts {
 }
 
 // Counts adds up the whole plan.
-func (p *Plan) Counts() Counts {
-	var sum Counts
+func (p *Plan) Counts() PlanCounts {
+	var sum PlanCounts
 	for i := range p.Targets {
 		c := p.Targets[i].Counts()
 		sum.Declared += c.Declared
@@ -61,7 +61,7 @@ func (p *Plan) Counts() Counts {
 		sum.Skipped += c.Skipped
 		sum.Ignored += c.Ignored
 		sum.Creates += c.Creates
-		sum.Modifies += c.Modifies
+		sum.Updates += c.Updates
 		sum.Deletes += c.Deletes
 		sum.Stale += c.Stale
 		sum.Unreadable += c.Unreadable

@@ -20,8 +20,8 @@ type Finder interface {
 	Tagged(ctx context.Context, tags []desired.Tag) (map[string]map[string]string, error)
 }
 
-// FindLane is the way to discover one target.
-type FindLane struct {
+// DiscoverTarget is the way to discover one target.
+type DiscoverTarget struct {
 	Finder  Finder
 	Limiter *ratelimit.Limiter
 	Err     error // closes the lane: the target could not be opened
@@ -30,7 +30,7 @@ type FindLane struct {
 // Discover finds what the rules choose among, in the targets where a rule needs
 // it and nowhere else. A target that could not be discovered is in failed: what
 // its rules would say there is not known, so nothing of it may be compared.
-func Discover(ctx context.Context, needs []desired.Need, lanes map[desired.Target]FindLane) (found desired.Inventory, failed map[desired.Target]error) {
+func Discover(ctx context.Context, needs []desired.Discovery, lanes map[desired.Target]DiscoverTarget) (found desired.Inventory, failed map[desired.Target]error) {
 	found, failed = desired.Inventory{}, map[desired.Target]error{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -54,7 +54,7 @@ func Discover(ctx context.Context, needs []desired.Need, lanes map[desired.Targe
 	return found, failed
 }
 
-func discoverTarget(ctx context.Context, need desired.Need, lane FindLane) (desired.TargetInventory, error) {
+func discoverTarget(ctx context.Context, need desired.Discovery, lane DiscoverTarget) (desired.TargetInventory, error) {
 	if lane.Finder == nil {
 		return desired.TargetInventory{}, fmt.Errorf("target %s: no way to discover it was given", need.Target)
 	}
@@ -98,8 +98,8 @@ func (j *discoverJob) Call(ctx context.Context) (err error) {
 	return err
 }
 
-// Settle implements ratelimit.Job.
-func (j *discoverJob) Settle(err error, _ ratelimit.Effort) {
+// Done implements ratelimit.Job.
+func (j *discoverJob) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
 		for _, name := range j.page.Items {
 			j.names[name] = true

@@ -61,15 +61,15 @@ func (f *fakeAWS) call(ctx context.Context, op string, n desired.Name) error {
 }
 
 func refusal(kind Kind, text string) error {
-	return ratelimit.Mark(&CallError{Kind: kind, Code: "X", Message: text}, ratelimit.Final, 0)
+	return ratelimit.WithResult(&CallError{Kind: kind, Code: "X", Message: text}, ratelimit.Permanent, 0)
 }
 
 func busy() error {
-	return ratelimit.Mark(&CallError{Kind: KindConflict, Code: "ResourceConflictException", Status: 409}, ratelimit.Conflict, 0)
+	return ratelimit.WithResult(&CallError{Kind: KindConflict, Code: "ResourceConflictException", Status: 409}, ratelimit.Conflict, 0)
 }
 
 func broken() error {
-	return ratelimit.Mark(&CallError{Kind: KindServer, Code: "ServiceException", Status: 500}, ratelimit.Fault, 0)
+	return ratelimit.WithResult(&CallError{Kind: KindServer, Code: "ServiceException", Status: 500}, ratelimit.ServerError, 0)
 }
 
 func (f *fakeAWS) ListConfigs(ctx context.Context, function, marker string) (Page[Record], error) {
@@ -158,11 +158,11 @@ func (f *fakeAWS) count(op string) int {
 }
 
 // survey and apply run against the fake at 1,000 calls a second.
-func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet) Live {
+func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet) Observed {
 	t.Helper()
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Survey(ctx, fleet, map[desired.Target]ReadLane{home: {Reader: f, Limiter: limiter}}, nil)
+	return Survey(ctx, fleet, map[desired.Target]ReadTarget{home: {Reader: f, Limiter: limiter}}, nil)
 }
 
 func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe Observer) Outcome {
@@ -174,7 +174,7 @@ func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, 
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Apply(ctx, approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, observe)
+	return Apply(ctx, approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, observe)
 }
 
 func fastLimiter() *ratelimit.Limiter {

@@ -23,9 +23,9 @@ type Approved struct {
 // Plan is the plan that was approved. Treat it as read-only.
 func (a Approved) Plan() *Plan { return &a.plan }
 
-// ErrNotWhole refuses a plan of an interrupted survey: what was not examined
+// ErrIncomplete refuses a plan of an interrupted survey: what was not examined
 // could have been more than the guard allows.
-var ErrNotWhole = errors.New("the plan is not whole")
+var ErrIncomplete = errors.New("the plan is not whole")
 
 // GuardLine is one rule of the guard against one plan.
 type GuardLine struct {
@@ -68,10 +68,10 @@ func (g Guard) Lines(p *Plan) []GuardLine {
 }
 
 // Approve lets a plan pass, or says why not: a *GuardError when it does more
-// than the guard allows, ErrNotWhole when its survey did not run to the end.
+// than the guard allows, ErrIncomplete when its survey did not run to the end.
 func (g Guard) Approve(p Plan) (Approved, error) {
 	if c := p.Counts(); c.NotExamined > 0 {
-		return Approved{}, fmt.Errorf("%w: %d of %d keys were not examined before the run ended, and nothing was written; run again with more time", ErrNotWhole, c.NotExamined, c.Declared)
+		return Approved{}, fmt.Errorf("%w: %d of %d keys were not examined before the run ended, and nothing was written; run again with more time", ErrIncomplete, c.NotExamined, c.Declared)
 	}
 	var exceeded []GuardLine
 	for _, l := range g.Lines(&p) {

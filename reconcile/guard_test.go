@@ -52,7 +52,7 @@ func TestGuard(t *testing.T) {
 
 func TestAPlanThatIsNotWholeIsNeverApproved(t *testing.T) {
 	p := Plan{Targets: []TargetPlan{{Target: home, Declared: 1, Findings: []Finding{{Kind: FindingNotExamined}}}}}
-	if _, err := (Guard{desired.DefaultGuard()}).Approve(p); !errors.Is(err, ErrNotWhole) {
+	if _, err := (Guard{desired.DefaultGuard()}).Approve(p); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("got %v", err)
 	}
 }

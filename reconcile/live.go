@@ -7,13 +7,13 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Live is what a survey saw.
-type Live struct {
-	Targets []TargetLive // in the order of the fleet's targets
+// Observed is what a survey saw.
+type Observed struct {
+	Targets []ObservedTarget // in the order of the fleet's targets
 }
 
-// TargetLive is what a survey saw of one target.
-type TargetLive struct {
+// ObservedTarget is what a survey saw of one target.
+type ObservedTarget struct {
 	desired.Target
 	// Err is set when the target could not be read at all: its credentials
 	// failed, or it is another account than declared.
@@ -21,12 +21,12 @@ type TargetLive struct {
 	// Stopped says why the survey took no further work, such as an error
 	// budget that was spent; nil when it ran to its end.
 	Stopped   error
-	Functions []FunctionLive // sorted by name
+	Functions []ObservedFunction // sorted by name
 }
 
 // function finds one function; nil when it was not part of the survey.
-func (t *TargetLive) function(name string) *FunctionLive {
-	i, ok := slices.BinarySearchFunc(t.Functions, name, func(f FunctionLive, name string) int {
+func (t *ObservedTarget) function(name string) *ObservedFunction {
+	i, ok := slices.BinarySearchFunc(t.Functions, name, func(f ObservedFunction, name string) int {
 		return strings.Compare(f.Function, name)
 	})
 	if !ok {
@@ -47,11 +47,11 @@ const (
 	Unreadable
 )
 
-// FunctionLive is what a survey saw of one function.
-type FunctionLive struct {
+// ObservedFunction is what a survey saw of one function.
+type ObservedFunction struct {
 	Function string
 	State    FunctionState
-	Records  []LiveRecord // sorted by qualifier
+	Records  []ObservedRecord // sorted by qualifier
 	// NoQualifier lists declared qualifiers that exist neither as alias nor as
 	// version. Only those whose record would have to be created are looked up.
 	NoQualifier []string
@@ -68,16 +68,16 @@ type FunctionLive struct {
 	QualifierErr error
 }
 
-// LiveRecord is a record in the compact form that a survey of a large fleet
+// ObservedRecord is a record in the compact form that a survey of a large fleet
 // keeps: most functions of a fleet share a handful of settings.
-type LiveRecord struct {
+type ObservedRecord struct {
 	Qualifier string
 	Settings  *Settings // shared, read-only, never nil
 	Modified  int64     // LastModified in Unix milliseconds; 0 when unknown
 }
 
 // record finds the record under a qualifier; nil when there is none.
-func (f *FunctionLive) record(qualifier string) *LiveRecord {
+func (f *ObservedFunction) record(qualifier string) *ObservedRecord {
 	for i := range f.Records {
 		if f.Records[i].Qualifier == qualifier {
 			return &f.Records[i]

@@ -32,18 +32,18 @@ func TestMemoryOfASurvey(t *testing.T) {
 	const functions, most = 100_000, 100 << 20
 	synctest.Test(t, func(t *testing.T) {
 		before := liveHeap()
-		target := desired.TargetFleet{Target: home}
+		target := desired.TargetSpec{Target: home}
 		want := &desired.Config{MaximumRetryAttempts: desired.Some(0)}
 		for i := range functions {
 			target.Entries = append(target.Entries, desired.Entry{
 				Name: desired.Name{Function: fmt.Sprintf("service-%05d", i), Qualifier: desired.Latest}, Want: want, Origins: &desired.Origins{},
 			})
 		}
-		fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetFleet{target}}
+		fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{target}}
 		limiter := ratelimit.New(ratelimit.Settings{})
 		defer limiter.Close()
 		var peak uint64
-		live := Survey(t.Context(), fleet, map[desired.Target]ReadLane{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {
+		live := Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {
 			if e.Done%(functions/5) == 0 {
 				peak = max(peak, liveHeap())
 			}

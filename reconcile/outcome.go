@@ -20,7 +20,7 @@ const (
 	Applied                    // AWS stored what was asked
 	Mismatched                 // AWS accepted the write and stored something else
 	Failed
-	Outdated // not made: the record is no longer what the plan saw
+	Stale // not made: the record is no longer what the plan saw
 )
 
 // String is the status as JSON output spells it.
@@ -32,7 +32,7 @@ func (s Status) String() string {
 		return "mismatch"
 	case Failed:
 		return "failed"
-	case Outdated:
+	case Stale:
 		return "stale"
 	}
 	return "not_attempted"
@@ -44,7 +44,7 @@ type Result struct {
 	Status   Status
 	After    *Settings // what AWS stored, or for Outdated what is there now; nil: no record, or not known
 	Modified int64     // LastModified of what AWS stored, Unix milliseconds; 0 when not known
-	Effort   ratelimit.Effort
+	Stats    ratelimit.CallStats
 	Err      error // why, for every status but Applied; may be nil for NotAttempted
 }
 
@@ -61,8 +61,8 @@ type TargetOutcome struct {
 	Stopped error // why it ended early, or nil
 }
 
-// Totals are the numbers of an outcome.
-type Totals struct {
+// OutcomeCounts are the numbers of an outcome.
+type OutcomeCounts struct {
 	Created, Changed, Deleted int
 	Failed                    int // failed or mismatched
 	Stale                     int
@@ -70,24 +70,24 @@ type Totals struct {
 }
 
 // Applied is the number of changes that AWS stored.
-func (t Totals) Applied() int { return t.Created + t.Changed + t.Deleted }
+func (t OutcomeCounts) Applied() int { return t.Created + t.Changed + t.Deleted }
 
-// Totals adds up the outcome.
-func (o *Outcome) Totals() Totals {
-	var t Totals
+// Counts adds up the outcome.
+func (o *Outcome) Counts() OutcomeCounts {
+	var t OutcomeCounts
 	for i := range o.Targets {
 		for j := range o.Targets[i].Results {
 			r := &o.Targets[i].Results[j]
 			switch {
 			case r.Status == NotAttempted:
 				t.NotAttempted++
-			case r.Status == Outdated:
+			case r.Status == Stale:
 				t.Stale++
 			case r.Status != Applied:
 				t.Failed++
 			case r.Action == Create:
 				t.Created++
-			case r.Action == Modify || r.Action == Restore:
+			case r.Action == Update || r.Action == Restore:
 				t.Changed++
 			case r.Action == Delete:
 				t.Deleted++
@@ -125,7 +125,7 @@ func lastAnswer(err error) error {
 func describe(want desired.Config, stored Settings) string {
 	asked := Settings{}.with(want)
 	var parts []string
-	for _, f := range desired.Fields() {
+	for _, f := range desired.Settings() {
 		if !isSet(want, f) {
 			continue
 		}

@@ -21,7 +21,7 @@ type TargetPlan struct {
 	InSync   int // of them, those that AWS holds as declared
 	Skipped  int // of them, those a rule chose whose function lacks the alias or version
 	Changes  []Change
-	Stale    []Stale // changes of an earlier plan that no longer fit; sorted by name
+	Stale    []StaleChange // changes of an earlier plan that no longer fit; sorted by name
 	Findings []Finding
 	Ignored  []desired.Ignored
 	Err      error // why the target as a whole counts as unreadable: it could not be opened, or too many of its reads failed
@@ -87,11 +87,11 @@ type Finding struct {
 //	anything             unreadable, not examined      finding
 //	nothing              record under the qualifier    finding, or delete where the fleet says so
 //	only $LATEST         function known to be aliased  finding, beside what the key itself is
-func NewPlan(fleet desired.Fleet, live Live) Plan {
+func NewPlan(fleet desired.Fleet, live Observed) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(fleet.Targets))}
 	for i := range fleet.Targets {
-		var have TargetLive
-		if j := slices.IndexFunc(live.Targets, func(t TargetLive) bool { return t.Target == fleet.Targets[i].Target }); j >= 0 {
+		var have ObservedTarget
+		if j := slices.IndexFunc(live.Targets, func(t ObservedTarget) bool { return t.Target == fleet.Targets[i].Target }); j >= 0 {
 			have = live.Targets[j]
 		}
 		plan.Targets[i] = planTarget(&fleet.Targets[i], &have, fleet.Undeclared)
@@ -99,7 +99,7 @@ func NewPlan(fleet desired.Fleet, live Live) Plan {
 	return plan
 }
 
-func planTarget(want *desired.TargetFleet, have *TargetLive, undeclared desired.UndeclaredPolicy) TargetPlan {
+func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desired.UndeclaredPolicy) TargetPlan {
 	p := TargetPlan{
 		Target: want.Target, Label: want.Label, Declared: len(want.Entries),
 		Ignored: want.Ignored, Err: have.Err, Stopped: have.Stopped,
@@ -112,11 +112,11 @@ func planTarget(want *desired.TargetFleet, have *TargetLive, undeclared desired.
 	for entries := range byFunction(want.Entries) {
 		function := have.function(entries[0].Function)
 		for i := range entries {
-			p.place(&entries[i], function)
+			p.classify(&entries[i], function)
 		}
 		if p.Err == nil && function != nil && function.State == Present {
-			p.placeUndeclared(function, entries, undeclared)
-			p.placeLatestOnly(function, entries)
+			p.classifyUndeclared(function, entries, undeclared)
+			p.findLatestOnly(function, entries)
 		}
 	}
 	// Growing by append leaves up to a quarter of the memory unused, and a plan
@@ -125,8 +125,8 @@ func planTarget(want *desired.TargetFleet, have *TargetLive, undeclared desired.
 	return p
 }
 
-// place puts one declared key where it belongs.
-func (p *TargetPlan) place(e *desired.Entry, function *FunctionLive) {
+// classify puts one declared key where it belongs.
+func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	find := func(kind FindingKind, err error) {
 		p.Findings = append(p.Findings, Finding{Name: e.Name, Kind: kind, Origins: e.Origins, Err: err})
 	}
@@ -159,7 +159,7 @@ func (p *TargetPlan) place(e *desired.Entry, function *FunctionLive) {
 			return
 		}
 	}
-	if action == Nothing {
+	if action == NoChange {
 		p.InSync++
 		return
 	}
@@ -170,9 +170,9 @@ func (p *TargetPlan) place(e *desired.Entry, function *FunctionLive) {
 	p.Changes = append(p.Changes, c)
 }
 
-// placeUndeclared handles the records of a declared function under qualifiers
+// classifyUndeclared handles the records of a declared function under qualifiers
 // that nobody declared.
-func (p *TargetPlan) placeUndeclared(function *FunctionLive, entries []desired.Entry, policy desired.UndeclaredPolicy) {
+func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []desired.Entry, policy desired.UndeclaredPolicy) {
 	first := len(p.Changes)
 	for i := range function.Records {
 		r := &function.Records[i]
@@ -205,23 +205,23 @@ func (p *TargetPlan) placeUndeclared(function *FunctionLive, entries []desired.E
 }
 
 // decide is the whole comparison of one key.
-func decide(e *desired.Entry, record *LiveRecord) Action {
+func decide(e *desired.Entry, record *ObservedRecord) Action {
 	switch {
 	case e.Remove && record == nil:
-		return Nothing
+		return NoChange
 	case e.Remove:
 		return Delete
 	case record == nil && Matches(*e.Want, Settings{}):
-		return Nothing
+		return NoChange
 	case record == nil:
 		return Create
 	case Matches(*e.Want, *record.Settings):
-		return Nothing
+		return NoChange
 	}
-	return Modify
+	return Update
 }
 
 // createsRecord reports whether a key needs a record that is not there yet.
-func createsRecord(e desired.Entry, record *LiveRecord) bool {
+func createsRecord(e desired.Entry, record *ObservedRecord) bool {
 	return decide(&e, record) == Create
 }

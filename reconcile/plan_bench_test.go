@@ -11,7 +11,7 @@ import (
 // largePlan is the inputs of a plan in which every key of a large target
 // changes. As in real fleets a few teams' wishes and a handful of settings are
 // shared by all of its functions.
-func largePlan(keys int) (desired.Fleet, Live) {
+func largePlan(keys int) (desired.Fleet, Observed) {
 	wishes := make([]*desired.Config, 40)
 	origins := make([]*desired.Origins, 400)
 	for i := range wishes {
@@ -28,17 +28,17 @@ func largePlan(keys int) (desired.Fleet, Live) {
 		stored[i] = &Settings{MaximumEventAgeInSeconds: desired.Some(60 + i)}
 	}
 	here := desired.Target{Account: "111111111111", Region: "us-east-1"}
-	want := desired.TargetFleet{Target: here, Entries: make([]desired.Entry, keys)}
-	have := TargetLive{Target: here, Functions: make([]FunctionLive, keys)}
+	want := desired.TargetSpec{Target: here, Entries: make([]desired.Entry, keys)}
+	have := ObservedTarget{Target: here, Functions: make([]ObservedFunction, keys)}
 	for i := range keys {
 		function := fmt.Sprintf("service-%06d-handler", i)
 		want.Entries[i] = desired.Entry{
 			Name: desired.Name{Function: function, Qualifier: "live"},
 			Want: wishes[i%len(wishes)], Origins: origins[i%len(origins)],
 		}
-		have.Functions[i] = FunctionLive{Function: function, State: Present, Records: []LiveRecord{{Qualifier: "live", Settings: stored[i%len(stored)], Modified: 1}}}
+		have.Functions[i] = ObservedFunction{Function: function, State: Present, Records: []ObservedRecord{{Qualifier: "live", Settings: stored[i%len(stored)], Modified: 1}}}
 	}
-	return desired.Fleet{Targets: []desired.TargetFleet{want}}, Live{Targets: []TargetLive{have}}
+	return desired.Fleet{Targets: []desired.TargetSpec{want}}, Observed{Targets: []ObservedTarget{have}}
 }
 
 // planMemory plans a large target, and returns what the plan holds on the heap,

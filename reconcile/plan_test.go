@@ -21,7 +21,7 @@ func name(function, qualifier string) desired.Name {
 
 // wants is a fleet of one target.
 func wants(entries ...desired.Entry) desired.Fleet {
-	return desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetFleet{{Target: home, Entries: entries}}}
+	return desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{{Target: home, Entries: entries}}}
 }
 
 func entry(function, qualifier string, want desired.Config) desired.Entry {
@@ -40,28 +40,28 @@ func chosenByRule(e desired.Entry) desired.Entry {
 }
 
 // holds is a survey of one target.
-func holds(functions ...FunctionLive) Live {
-	return Live{Targets: []TargetLive{{Target: home, Functions: functions}}}
+func holds(functions ...ObservedFunction) Observed {
+	return Observed{Targets: []ObservedTarget{{Target: home, Functions: functions}}}
 }
 
-func present(function string, records ...LiveRecord) FunctionLive {
-	return FunctionLive{Function: function, State: Present, Records: records}
+func present(function string, records ...ObservedRecord) ObservedFunction {
+	return ObservedFunction{Function: function, State: Present, Records: records}
 }
 
-func rec(qualifier string, s Settings) LiveRecord {
-	return LiveRecord{Qualifier: qualifier, Settings: &s, Modified: 1000}
+func rec(qualifier string, s Settings) ObservedRecord {
+	return ObservedRecord{Qualifier: qualifier, Settings: &s, Modified: 1000}
 }
 
 func TestNewPlan(t *testing.T) {
 	const latest = desired.Latest
-	lacking := func(f FunctionLive, qualifier string) FunctionLive {
+	lacking := func(f ObservedFunction, qualifier string) ObservedFunction {
 		f.NoQualifier = []string{qualifier}
 		return f
 	}
 	for _, row := range []struct {
 		why   string
 		fleet desired.Fleet
-		live  Live
+		live  Observed
 		plan  []string // changes, then findings, as line() prints them
 		sync  int
 		skip  int
@@ -80,24 +80,24 @@ func TestNewPlan(t *testing.T) {
 		{why: "a declared alias does not exist", fleet: wants(entry("f", "live", retries(0))), live: holds(lacking(present("f"), "live")), plan: []string{"qualifier_missing f:live"}},
 		{why: "a rule's alias does not exist: skipped and counted", fleet: wants(chosenByRule(entry("f", "live", retries(0)))), live: holds(lacking(present("f"), "live")), skip: 1},
 		{why: "aliases could not be listed: unreadable, not missing", fleet: wants(entry("f", "live", retries(0))),
-			live: holds(FunctionLive{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"unreadable f:live: access denied"}},
+			live: holds(ObservedFunction{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"unreadable f:live: access denied"}},
 		{why: "aliases could not be listed, but $LATEST needs none", fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0))),
-			live: holds(FunctionLive{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"create f retries=0", "unreadable f:live: access denied"}},
-		{why: "no such function", fleet: wants(entry("f", latest, retries(0))), live: holds(FunctionLive{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
-		{why: "no such function, even where a record should go: the file is out of date", fleet: wants(removed("f", latest)), live: holds(FunctionLive{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
-		{why: "unreadable is not absent", fleet: wants(entry("f", latest, retries(2))), live: holds(FunctionLive{Function: "f", State: Unreadable, Err: errAsked}), plan: []string{"unreadable f: access denied"}},
-		{why: "not examined is not absent", fleet: wants(removed("f", latest)), live: holds(FunctionLive{Function: "f"}), plan: []string{"not_examined f"}},
+			live: holds(ObservedFunction{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"create f retries=0", "unreadable f:live: access denied"}},
+		{why: "no such function", fleet: wants(entry("f", latest, retries(0))), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
+		{why: "no such function, even where a record should go: the file is out of date", fleet: wants(removed("f", latest)), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
+		{why: "unreadable is not absent", fleet: wants(entry("f", latest, retries(2))), live: holds(ObservedFunction{Function: "f", State: Unreadable, Err: errAsked}), plan: []string{"unreadable f: access denied"}},
+		{why: "not examined is not absent", fleet: wants(removed("f", latest)), live: holds(ObservedFunction{Function: "f"}), plan: []string{"not_examined f"}},
 		{why: "a function the survey forgot is not in sync", fleet: wants(entry("f", latest, retries(2))), live: holds(), plan: []string{"not_examined f"}},
-		{why: "a target that could not be opened", fleet: wants(entry("f", latest, retries(2))), live: Live{Targets: []TargetLive{{Target: home, Err: errAsked}}}, plan: []string{"unreadable f: access denied"}},
-		{why: "a target without a survey", fleet: wants(entry("f", latest, retries(2))), live: Live{}, plan: []string{"not_examined f"}},
+		{why: "a target that could not be opened", fleet: wants(entry("f", latest, retries(2))), live: Observed{Targets: []ObservedTarget{{Target: home, Err: errAsked}}}, plan: []string{"unreadable f: access denied"}},
+		{why: "a target without a survey", fleet: wants(entry("f", latest, retries(2))), live: Observed{}, plan: []string{"not_examined f"}},
 		{why: "a target stopped by its error budget is unreadable as a whole: a part of it is no ground to write on",
 			fleet: wants(entry("f", latest, retries(0)), entry("g", latest, retries(0)), entry("h", latest, retries(0))),
-			live: Live{Targets: []TargetLive{{Target: home, Stopped: ErrErrorBudget, Functions: []FunctionLive{
+			live: Observed{Targets: []ObservedTarget{{Target: home, Stopped: ErrErrorBudget, Functions: []ObservedFunction{
 				present("f"), {Function: "g", State: Unreadable, Err: errAsked}, {Function: "h"}}}}},
 			plan: []string{"unreadable f: too many calls failed", "unreadable g: access denied", "unreadable h: too many calls failed"}},
 		{why: "a record under a qualifier that nobody declared is shown", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f", rec("7", Settings{}))), plan: []string{"undeclared f:7"}, sync: 1},
 		{why: "unless an ignore rule took it out", live: holds(present("f", rec("7", Settings{}))), sync: 1,
-			fleet: desired.Fleet{Targets: []desired.TargetFleet{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "7")}}}}}},
+			fleet: desired.Fleet{Targets: []desired.TargetSpec{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "7")}}}}}},
 	} {
 		plan := NewPlan(row.fleet, row.live)
 		if got := lines(&plan); !cmp.Equal(got, row.plan) {

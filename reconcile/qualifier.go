@@ -50,7 +50,7 @@ func (j *surveyJob) following() surveyStep {
 
 // asksFor reports whether it must be known which qualifiers of a kind exist.
 func (j *surveyJob) asksFor(kind func(string) bool) bool {
-	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.live.Records, func(r LiveRecord) bool {
+	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.live.Records, func(r ObservedRecord) bool {
 		return kind(r.Qualifier) && !j.declared(r.Qualifier)
 	}))
 }
@@ -101,14 +101,14 @@ func (j *surveyJob) noteOrphans() {
 	}
 }
 
-// placeLatestOnly finds the classic mistake: callers use an alias, and settings
+// findLatestOnly finds the classic mistake: callers use an alias, and settings
 // do not carry over from $LATEST to it. It costs no call of its own, so a
 // function whose aliases hold no record and were not listed is not found out.
-func (p *TargetPlan) placeLatestOnly(function *FunctionLive, entries []desired.Entry) {
+func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desired.Entry) {
 	if len(entries) != 1 || entries[0].Qualifier != desired.Latest || entries[0].Remove {
 		return
 	}
-	aliased := function.Aliased || slices.ContainsFunc(function.Records, func(r LiveRecord) bool {
+	aliased := function.Aliased || slices.ContainsFunc(function.Records, func(r ObservedRecord) bool {
 		return isAlias(r.Qualifier) && !slices.Contains(function.Orphans, r.Qualifier)
 	})
 	if aliased {

@@ -101,7 +101,7 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 				if !row.blind {
 					options = append(options, LookForOrphans)
 				}
-				live := Survey(context.Background(), row.fleet, map[desired.Target]ReadLane{home: {Reader: aws, Limiter: limiter}}, nil, options...)
+				live := Survey(context.Background(), row.fleet, map[desired.Target]ReadTarget{home: {Reader: aws, Limiter: limiter}}, nil, options...)
 				plan := NewPlan(row.fleet, live)
 				if plan.Targets[0].Err != nil || plan.Targets[0].Stopped != nil {
 					t.Errorf("the target ended with %v, %v", plan.Targets[0].Err, plan.Targets[0].Stopped)
@@ -124,9 +124,9 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 func TestOrphansAreDeletedWhereUndeclaredIs(t *testing.T) {
 	fleet := wants(entry("f", desired.Latest, retries(2)))
 	fleet.Undeclared = desired.UndeclaredDelete
-	live := Live{Targets: []TargetLive{{Target: home, Functions: []FunctionLive{{
+	live := Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{
 		Function: "f", State: Present, Orphans: []string{"gone"},
-		Records: []LiveRecord{{Qualifier: "gone", Settings: &Settings{}}},
+		Records: []ObservedRecord{{Qualifier: "gone", Settings: &Settings{}}},
 	}}}}}
 	plan := NewPlan(fleet, live)
 	if c := plan.Counts(); c.Deletes != 1 || c.Orphans != 0 || c.LatestOnly != 0 {

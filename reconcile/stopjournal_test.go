@@ -36,7 +36,7 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 
 		limiter := fastLimiter()
 		defer limiter.Close()
-		live := Survey(t.Context(), fleet, map[desired.Target]ReadLane{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil)
+		live := Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil)
 		fleet.Guard.MaxChanges = desired.Limit{Number: 2}
 		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, live))
 		if err != nil {
@@ -45,8 +45,8 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 		lost := errors.New("the lease was lost")
 		held, lose := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second/2, func() { lose(lost) })
-		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{
-			home:  {Writer: f, Limiter: limiter, Held: held},
+		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{
+			home:  {Writer: f, Limiter: limiter, LeaseContext: held},
 			other: {Writer: g, Limiter: limiter},
 		}, slowJournal{}, nil)
 

@@ -13,8 +13,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// ReadLane is the way to read one target.
-type ReadLane struct {
+// ReadTarget is the way to read one target.
+type ReadTarget struct {
 	Reader  Reader
 	Limiter *ratelimit.Limiter
 	// Err closes the lane: the target could not be opened, and nothing of it is read.
@@ -29,8 +29,8 @@ type ReadLane struct {
 // failure stays within its function. A target whose failures pass the guard's
 // error limit stops taking work. When ctx ends, calls in flight are finished
 // and the rest is NotExamined.
-func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]ReadLane, observe Observer, options ...SurveyOption) Live {
-	live := Live{Targets: make([]TargetLive, len(fleet.Targets))}
+func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]ReadTarget, observe Observer, options ...SurveyOption) Observed {
+	live := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
 	var wg sync.WaitGroup
 	for i := range fleet.Targets {
@@ -45,17 +45,17 @@ func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]R
 	return live
 }
 
-func surveyTarget(ctx context.Context, target *desired.TargetFleet, lane ReadLane, limit desired.Limit, progress *progress, options []SurveyOption) TargetLive {
-	out := TargetLive{Target: target.Target, Err: lane.Err}
+func surveyTarget(ctx context.Context, target *desired.TargetSpec, lane ReadTarget, limit desired.Limit, progress *progress, options []SurveyOption) ObservedTarget {
+	out := ObservedTarget{Target: target.Target, Err: lane.Err}
 	if lane.Err == nil && lane.Reader == nil {
 		out.Err = fmt.Errorf("target %s: no way to read it was given", target.Target)
 	}
 	if out.Err != nil {
 		return out
 	}
-	out.Functions = make([]FunctionLive, 0, countFunctions(target.Entries))
+	out.Functions = make([]ObservedFunction, 0, countFunctions(target.Entries))
 	for group := range byFunction(target.Entries) {
-		out.Functions = append(out.Functions, FunctionLive{Function: group[0].Function})
+		out.Functions = append(out.Functions, ObservedFunction{Function: group[0].Function})
 	}
 	budget := newErrorBudget(ctx, limit.Allowed(len(out.Functions)), len(out.Functions))
 	defer budget.release()
@@ -155,7 +155,7 @@ type surveyJob struct {
 	progress *progress
 	target   desired.Target
 	entries  []desired.Entry // of this function
-	live     *FunctionLive
+	live     *ObservedFunction
 	orphans  bool // asked to look for them
 
 	step    surveyStep
@@ -189,8 +189,8 @@ func (j *surveyJob) Call(ctx context.Context) (err error) {
 	return err
 }
 
-// Settle implements ratelimit.Job.
-func (j *surveyJob) Settle(err error, _ ratelimit.Effort) {
+// Done implements ratelimit.Job.
+func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
 		err = j.take()
 	}
@@ -234,7 +234,7 @@ func (j *surveyJob) take() error {
 	}
 	j.marks = markers{}
 	if j.step == stepConfigs {
-		slices.SortFunc(j.live.Records, func(a, b LiveRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
+		slices.SortFunc(j.live.Records, func(a, b ObservedRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
 		j.live.State = Present
 	} else {
 		j.noteAbsent()
@@ -250,7 +250,7 @@ func (j *surveyJob) take() error {
 // add keeps a record. A listing that shifts between two pages may repeat one:
 // the later answer is the truer.
 func (j *surveyJob) add(r Record) {
-	lr := LiveRecord{Qualifier: r.Qualifier, Settings: j.shared.intern(r.Settings)}
+	lr := ObservedRecord{Qualifier: r.Qualifier, Settings: j.shared.intern(r.Settings)}
 	if !r.LastModified.IsZero() {
 		lr.Modified = r.LastModified.UnixMilli()
 	}
@@ -272,6 +272,6 @@ func isCancelled(err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return true
 	}
-	outcome, _ := ratelimit.OutcomeOf(err)
+	outcome, _ := ratelimit.ResultOf(err)
 	return outcome == ratelimit.Cancelled
 }

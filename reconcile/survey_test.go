@@ -135,11 +135,11 @@ func (c circling) ListConfigs(ctx context.Context, function, marker string) (Pag
 	return p, err
 }
 
-func surveyWith(t *testing.T, r Reader, fleet desired.Fleet) Live {
+func surveyWith(t *testing.T, r Reader, fleet desired.Fleet) Observed {
 	t.Helper()
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Survey(t.Context(), fleet, map[desired.Target]ReadLane{home: {Reader: r, Limiter: limiter}}, nil)
+	return Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: r, Limiter: limiter}}, nil)
 }
 
 func TestOneFunctionsFailureIsOneRow(t *testing.T) {

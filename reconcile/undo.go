@@ -10,22 +10,22 @@ import (
 // to undo it.
 type Undo struct {
 	desired.Name
-	Before *Settings // the record before the run; nil: there was none
-	After  *Settings // the record that the run left, or meant to leave; nil: none
+	Before   *Settings // the record before the run; nil: there was none
+	Expected *Settings // the record that the run left, or meant to leave; nil: none
 	// Unsure is a last write that may or may not have been done: then the run
 	// may have left Instead as well as After.
-	Unsure  bool
-	Instead *Settings
+	Ambiguous   bool
+	Alternative *Settings
 }
 
-// left reports whether the run may have left a record as it is now.
-func (u *Undo) left(now *Settings) bool {
-	return sameRecord(now, u.After) || u.Unsure && sameRecord(now, u.Instead)
+// matches reports whether the run may have matches a record as it is now.
+func (u *Undo) matches(now *Settings) bool {
+	return sameRecord(now, u.Expected) || u.Ambiguous && sameRecord(now, u.Alternative)
 }
 
-// Stale is a change that was not made because its record is no longer what the
+// StaleChange is a change that was not made because its record is no longer what the
 // plan or the run saw.
-type Stale struct {
+type StaleChange struct {
 	Change
 	Now *Settings // the record as it is; nil: there is none
 }
@@ -41,33 +41,33 @@ type Stale struct {
 //	not read             finding
 //
 // Rolling back twice therefore does nothing the second time.
-func NewRollback(undos map[desired.Target][]Undo, live Live, declared map[desired.Target]int, includeStale bool) Plan {
+func NewRollback(undos map[desired.Target][]Undo, live Observed, declared map[desired.Target]int, includeStale bool) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(live.Targets))}
 	for i := range live.Targets {
 		have := &live.Targets[i]
 		p := &plan.Targets[i]
 		*p = TargetPlan{Target: have.Target, Err: have.Err, Stopped: have.Stopped}
 		for _, u := range undos[have.Target] {
-			p.placeUndo(u, have.function(u.Function), includeStale)
+			p.classifyUndo(u, have.function(u.Function), includeStale)
 		}
 		p.Declared = max(declared[have.Target], len(undos[have.Target]))
 	}
 	return plan
 }
 
-func (p *TargetPlan) placeUndo(u Undo, function *FunctionLive, includeStale bool) {
+func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeStale bool) {
 	switch {
 	case p.Err != nil:
-		p.find(u.Name, FindingUnreadable, p.Err)
+		p.addFinding(u.Name, FindingUnreadable, p.Err)
 		return
 	case function == nil || function.State == NotExamined:
-		p.find(u.Name, FindingNotExamined, nil)
+		p.addFinding(u.Name, FindingNotExamined, nil)
 		return
 	case function.State == Unreadable:
-		p.find(u.Name, FindingUnreadable, function.Err)
+		p.addFinding(u.Name, FindingUnreadable, function.Err)
 		return
 	case function.State == FunctionAbsent:
-		p.find(u.Name, FindingFunctionMissing, nil)
+		p.addFinding(u.Name, FindingFunctionMissing, nil)
 		return
 	}
 	record := function.record(u.Qualifier)
@@ -77,8 +77,8 @@ func (p *TargetPlan) placeUndo(u Undo, function *FunctionLive, includeStale bool
 		return
 	}
 	c := undoing(u, record)
-	if !includeStale && !u.left(now) {
-		p.Stale = append(p.Stale, Stale{Change: c, Now: now})
+	if !includeStale && !u.matches(now) {
+		p.Stale = append(p.Stale, StaleChange{Change: c, Now: now})
 		return
 	}
 	p.Changes = append(p.Changes, c)
@@ -87,7 +87,7 @@ func (p *TargetPlan) placeUndo(u Undo, function *FunctionLive, includeStale bool
 // undoing is the write that turns a record back into its before-image. Update
 // cannot make a number absent again; where that is needed, and where the record
 // is gone, the whole record is put back.
-func undoing(u Undo, record *LiveRecord) Change {
+func undoing(u Undo, record *ObservedRecord) Change {
 	c := Change{Name: u.Name, Action: Delete, Want: &desired.Config{}}
 	if record != nil {
 		c.Before, c.Modified = record.Settings, record.Modified
@@ -99,7 +99,7 @@ func undoing(u Undo, record *LiveRecord) Change {
 	c.Want, c.Action = &want, Restore
 	if record != nil {
 		if update := record.Settings.with(Differing(want, *record.Settings)); update == *u.Before {
-			c.Action = Modify
+			c.Action = Update
 		}
 	}
 	return c
@@ -116,14 +116,14 @@ func (s Settings) whole() desired.Config {
 
 // Recheck holds an approved plan against what AWS holds now: a change whose
 // record is no longer its before-image is moved to the stale ones, alone.
-func Recheck(approved Plan, live Live) Plan {
+func Recheck(approved Plan, live Observed) Plan {
 	out := Plan{Targets: slices.Clone(approved.Targets)}
 	for i := range out.Targets {
 		p := &out.Targets[i]
 		changes := p.Changes
 		p.Changes, p.Findings, p.Stale = nil, nil, nil
-		j := slices.IndexFunc(live.Targets, func(t TargetLive) bool { return t.Target == p.Target })
-		var have TargetLive
+		j := slices.IndexFunc(live.Targets, func(t ObservedTarget) bool { return t.Target == p.Target })
+		var have ObservedTarget
 		if j >= 0 {
 			have = live.Targets[j]
 		}
@@ -135,31 +135,31 @@ func Recheck(approved Plan, live Live) Plan {
 	return out
 }
 
-func (p *TargetPlan) recheck(c Change, function *FunctionLive) {
+func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
 	switch {
 	case p.Err != nil:
-		p.find(c.Name, FindingUnreadable, p.Err)
+		p.addFinding(c.Name, FindingUnreadable, p.Err)
 	case function == nil || function.State == NotExamined:
-		p.find(c.Name, FindingNotExamined, nil)
+		p.addFinding(c.Name, FindingNotExamined, nil)
 	case function.State == Unreadable:
-		p.find(c.Name, FindingUnreadable, function.Err)
+		p.addFinding(c.Name, FindingUnreadable, function.Err)
 	case function.State == FunctionAbsent:
-		p.Stale = append(p.Stale, Stale{Change: c})
+		p.Stale = append(p.Stale, StaleChange{Change: c})
 	default:
 		record := function.record(c.Qualifier)
 		if now := settingsOf(record); !sameRecord(now, c.Before) {
-			p.Stale = append(p.Stale, Stale{Change: c, Now: now})
+			p.Stale = append(p.Stale, StaleChange{Change: c, Now: now})
 			return
 		}
 		p.Changes = append(p.Changes, c)
 	}
 }
 
-func (p *TargetPlan) find(name desired.Name, kind FindingKind, err error) {
+func (p *TargetPlan) addFinding(name desired.Name, kind FindingKind, err error) {
 	p.Findings = append(p.Findings, Finding{Name: name, Kind: kind, Err: err})
 }
 
-func settingsOf(r *LiveRecord) *Settings {
+func settingsOf(r *ObservedRecord) *Settings {
 	if r == nil {
 		return nil
 	}

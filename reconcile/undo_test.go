@@ -23,21 +23,21 @@ func TestNewRollback(t *testing.T) {
 		plan         []string
 		stale        int
 	}{
-		{why: "the run changed a number, and it is still as the run left it", undo: Undo{Before: one, After: zero}, now: zero, plan: []string{"change f retries=1"}},
-		{why: "the write never arrived, or was undone before", undo: Undo{Before: one, After: zero}, now: one},
-		{why: "the run created the record", undo: Undo{After: zero}, now: zero, plan: []string{"delete f"}},
-		{why: "and it is gone already", undo: Undo{After: zero}},
+		{why: "the run changed a number, and it is still as the run left it", undo: Undo{Before: one, Expected: zero}, now: zero, plan: []string{"change f retries=1"}},
+		{why: "the write never arrived, or was undone before", undo: Undo{Before: one, Expected: zero}, now: one},
+		{why: "the run created the record", undo: Undo{Expected: zero}, now: zero, plan: []string{"delete f"}},
+		{why: "and it is gone already", undo: Undo{Expected: zero}},
 		{why: "the run deleted the record: put back whole", undo: Undo{Before: one}, plan: []string{"restore f retries=1 on_success= on_failure="}},
 		{why: "an empty record is put back as one", undo: Undo{Before: unset}, plan: []string{"restore f on_success= on_failure="}},
-		{why: "a number cannot be made absent by Update", undo: Undo{Before: unset, After: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
-		{why: "explicit 2 and absent are different records", undo: Undo{Before: unset, After: &Settings{MaximumRetryAttempts: desired.Some(2)}}, now: &Settings{MaximumRetryAttempts: desired.Some(2)},
+		{why: "a number cannot be made absent by Update", undo: Undo{Before: unset, Expected: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
+		{why: "explicit 2 and absent are different records", undo: Undo{Before: unset, Expected: &Settings{MaximumRetryAttempts: desired.Some(2)}}, now: &Settings{MaximumRetryAttempts: desired.Some(2)},
 			plan: []string{"restore f on_success= on_failure="}},
-		{why: "a destination can be cleared by Update", undo: Undo{Before: unset, After: &Settings{OnFailure: queueA}}, now: &Settings{OnFailure: queueA}, plan: []string{"change f on_failure="}},
-		{why: "the last write may have been done: it was", undo: Undo{Before: unset, After: one, Unsure: true, Instead: zero}, now: one, plan: []string{"restore f on_success= on_failure="}},
-		{why: "or it was not, and an earlier write of the run was", undo: Undo{Before: unset, After: one, Unsure: true, Instead: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
-		{why: "somebody changed it since: left alone", undo: Undo{Before: one, After: zero}, now: other, stale: 1},
-		{why: "somebody deleted it since: left alone", undo: Undo{Before: one, After: zero}, stale: 1},
-		{why: "unless that is asked for", undo: Undo{Before: one, After: zero}, now: other, includeStale: true, plan: []string{"change f retries=1 on_failure="}},
+		{why: "a destination can be cleared by Update", undo: Undo{Before: unset, Expected: &Settings{OnFailure: queueA}}, now: &Settings{OnFailure: queueA}, plan: []string{"change f on_failure="}},
+		{why: "the last write may have been done: it was", undo: Undo{Before: unset, Expected: one, Ambiguous: true, Alternative: zero}, now: one, plan: []string{"restore f on_success= on_failure="}},
+		{why: "or it was not, and an earlier write of the run was", undo: Undo{Before: unset, Expected: one, Ambiguous: true, Alternative: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
+		{why: "somebody changed it since: left alone", undo: Undo{Before: one, Expected: zero}, now: other, stale: 1},
+		{why: "somebody deleted it since: left alone", undo: Undo{Before: one, Expected: zero}, stale: 1},
+		{why: "unless that is asked for", undo: Undo{Before: one, Expected: zero}, now: other, includeStale: true, plan: []string{"change f retries=1 on_failure="}},
 	} {
 		row.undo.Name = name("f", latest)
 		function := present("f")
@@ -64,7 +64,7 @@ func TestARollbackRestoresExactly(t *testing.T) {
 			out := f.apply(t, t.Context(), fleet, nil)
 			undos := map[desired.Target][]Undo{}
 			for _, r := range out.Targets[0].Results {
-				undos[home] = append(undos[home], Undo{Name: r.Name, Before: r.Before, After: r.After})
+				undos[home] = append(undos[home], Undo{Name: r.Name, Before: r.Before, Expected: r.After})
 			}
 			for round, want := range []int{len(undos[home]), 0} {
 				plan := NewRollback(undos, f.survey(t, t.Context(), fleet), nil, false)
@@ -89,7 +89,7 @@ func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+	out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
 	if err := out.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestRecheckRefusesAloneWhatMoved(t *testing.T) {
 		present("a", rec(latest, one)),
 		present("b", rec(latest, Settings{OnFailure: queueA})), // somebody changed it
 		present("c", rec(latest, Settings{})),                  // somebody created it
-		FunctionLive{Function: "d", State: Unreadable, Err: errAsked},
+		ObservedFunction{Function: "d", State: Unreadable, Err: errAsked},
 	))
 	if want := []string{"change a retries=0", "unreadable d: access denied"}; !cmp.Equal(lines(&again), want) {
 		t.Errorf("got %q, want %q", lines(&again), want)
@@ -123,7 +123,7 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 		want := retries(0)
 		plan := Plan{Targets: []TargetPlan{{Target: home, Declared: 2,
 			Changes: []Change{{Name: name("b", desired.Latest), Action: Create, Want: &want}},
-			Stale:   []Stale{{Change: Change{Name: name("a", desired.Latest), Action: Create, Want: &want}}},
+			Stale:   []StaleChange{{Change: Change{Name: name("a", desired.Latest), Action: Create, Want: &want}}},
 		}}}
 		approved, err := Guard{desired.DefaultGuard()}.Approve(plan)
 		if err != nil {
@@ -131,11 +131,11 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 		}
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteLane{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
-		if got := out.Totals(); got != (Totals{Created: 1, Stale: 1}) {
+		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+		if got := out.Counts(); got != (OutcomeCounts{Created: 1, Stale: 1}) {
 			t.Errorf("totals are %+v", got)
 		}
-		if got := out.Targets[0].Results[0]; got.Name.Function != "a" || got.Status != Outdated {
+		if got := out.Targets[0].Results[0]; got.Name.Function != "a" || got.Status != Stale {
 			t.Errorf("the first row is %v %v, want a, stale", got.Name, got.Status)
 		}
 	})

@@ -38,13 +38,13 @@ func number(o desired.Opt[int], fallback int) Value {
 }
 
 // Value is one field as a person reads it.
-func (s Settings) Value(f desired.Field) Value {
+func (s Settings) Value(f desired.Setting) Value {
 	switch f {
-	case desired.FieldRetryAttempts:
+	case desired.MaximumRetryAttempts:
 		return number(s.MaximumRetryAttempts, desired.DefaultRetryAttempts)
-	case desired.FieldEventAge:
+	case desired.MaximumEventAgeInSeconds:
 		return number(s.MaximumEventAgeInSeconds, desired.DefaultEventAgeInSeconds)
-	case desired.FieldOnSuccess:
+	case desired.OnSuccess:
 		return Value{Text: s.OnSuccess}
 	default:
 		return Value{Text: s.OnFailure}
@@ -76,13 +76,13 @@ func (s Settings) asConfig() desired.Config {
 	return c
 }
 
-func isSet(c desired.Config, f desired.Field) bool {
+func isSet(c desired.Config, f desired.Setting) bool {
 	switch f {
-	case desired.FieldRetryAttempts:
+	case desired.MaximumRetryAttempts:
 		return c.MaximumRetryAttempts.IsSet()
-	case desired.FieldEventAge:
+	case desired.MaximumEventAgeInSeconds:
 		return c.MaximumEventAgeInSeconds.IsSet()
-	case desired.FieldOnSuccess:
+	case desired.OnSuccess:
 		return c.OnSuccess.IsSet()
 	default:
 		return c.OnFailure.IsSet()

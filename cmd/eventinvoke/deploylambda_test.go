@@ -224,7 +224,7 @@ func TestRulesDeliverWhatTheDecoderNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 		hints, err := events.Decode(event)
-		if err != nil || worker.NewTriage(hints).Needed() != needed {
+		if err != nil || worker.Classify(hints).Needed() != needed {
 			t.Errorf("%s: the decoder makes %v, %v of it; needed %v", name, hints, err, needed)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // everyFunction is a fleet file of one rule, which chooses all functions of the
 // targets that --function lets through. With it an export discovers and narrows
 // by the same code, and the same patterns, as every other verb.
-func (o *fleetOptions) everyFunction(targets []desired.TargetFleet) (*desired.Document, error) {
+func (o *fleetOptions) everyFunction(targets []desired.TargetSpec) (*desired.Document, error) {
 	var b strings.Builder
 	b.WriteString("version: 1\n")
 	for i, t := range targets {
@@ -33,7 +33,7 @@ func (o *fleetOptions) everyFunction(targets []desired.TargetFleet) (*desired.Do
 	document, err := desired.Loader{Stdin: strings.NewReader(b.String())}.LoadFiles("-")
 	var problems desired.Problems
 	if errors.As(err, &problems) {
-		return nil, fmt.Errorf("--function: %s; %s", problems[0].Message, problems[0].Cure)
+		return nil, fmt.Errorf("--function: %s; %s", problems[0].Message, problems[0].Hint)
 	}
 	return document, err
 }
@@ -42,7 +42,7 @@ func standIn(i int) string { return fmt.Sprintf("target-%d", i) }
 
 // chosen is the fleet of every function that was found and let through: the
 // targets as they were declared, each with an entry for each function.
-func (o *fleetOptions) chosen(document *desired.Document, targets []desired.TargetFleet, ambient desired.Target, found desired.Inventory) (desired.Fleet, error) {
+func (o *fleetOptions) chosen(document *desired.Document, targets []desired.TargetSpec, ambient desired.Target, found desired.Inventory) (desired.Fleet, error) {
 	fleet, err := document.Resolve(ambient, found, desired.Selection{})
 	var problems desired.Problems
 	if errors.As(err, &problems) {
@@ -52,12 +52,12 @@ func (o *fleetOptions) chosen(document *desired.Document, targets []desired.Targ
 	if err != nil {
 		return fleet, err
 	}
-	fleet.Targets = slices.DeleteFunc(fleet.Targets, func(t desired.TargetFleet) bool {
-		return !slices.ContainsFunc(targets, func(d desired.TargetFleet) bool { return d.Target == t.Target && o.selects(d) })
+	fleet.Targets = slices.DeleteFunc(fleet.Targets, func(t desired.TargetSpec) bool {
+		return !slices.ContainsFunc(targets, func(d desired.TargetSpec) bool { return d.Target == t.Target && o.selects(d) })
 	})
 	for i := range fleet.Targets {
 		entries := fleet.Targets[i].Entries
-		at := slices.IndexFunc(targets, func(d desired.TargetFleet) bool { return d.Target == fleet.Targets[i].Target })
+		at := slices.IndexFunc(targets, func(d desired.TargetSpec) bool { return d.Target == fleet.Targets[i].Target })
 		fleet.Targets[i] = targets[at]
 		fleet.Targets[i].Entries = entries
 	}

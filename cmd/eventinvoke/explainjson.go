@@ -86,19 +86,19 @@ func (e *explained) json() explainKeyJSON {
 	return out
 }
 
-func (e *explained) fieldJSON(h desired.FieldHistory) explainFieldJSON {
+func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
 	null := json.RawMessage("null")
-	field := explainFieldJSON{Name: h.Field.String(), Want: null, Live: null, Differs: e.differs(h), Said: []explainStatementJSON{}}
-	if won := h.Won(); won != nil {
-		field.Want = settingJSON(h.Field, won.Value)
+	field := explainFieldJSON{Name: h.Setting.String(), Want: null, Live: null, Differs: e.differs(h), Said: []explainStatementJSON{}}
+	if won := h.Applied(); won != nil {
+		field.Want = settingJSON(h.Setting, won.Value)
 	}
 	if e.Live != nil && e.Live.known() {
-		if v := e.Live.Settings.Value(h.Field); !v.Absent() {
-			field.Live = settingJSON(h.Field, v.Text)
+		if v := e.Live.Settings.Value(h.Setting); !v.Absent() {
+			field.Live = settingJSON(h.Setting, v.Text)
 		}
 	}
-	for _, s := range slices.Backward(h.Said) {
-		field.Said = append(field.Said, explainStatementJSON{Value: settingJSON(h.Field, s.Value), Won: s.Won, Rule: s.Origin.Rule(), Origin: originJSON(s.Origin)})
+	for _, s := range slices.Backward(h.Sources) {
+		field.Said = append(field.Said, explainStatementJSON{Value: settingJSON(h.Setting, s.Value), Won: s.Applied, Rule: s.Origin.Rule(), Origin: originJSON(s.Origin)})
 	}
 	return field
 }
@@ -108,8 +108,8 @@ func originJSON(o desired.Origin) explainOriginJSON {
 }
 
 // settingJSON is a number where the field is one, a string otherwise.
-func settingJSON(f desired.Field, text string) json.RawMessage {
-	if f == desired.FieldRetryAttempts || f == desired.FieldEventAge {
+func settingJSON(f desired.Setting, text string) json.RawMessage {
+	if f == desired.MaximumRetryAttempts || f == desired.MaximumEventAgeInSeconds {
 		return json.RawMessage(text)
 	}
 	quoted, _ := json.Marshal(text) // a string always has a JSON form

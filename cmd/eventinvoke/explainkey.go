@@ -16,9 +16,9 @@ type explained struct {
 	Key         desired.Key
 	Label       string
 	Entry       desired.Entry
-	Fields      []desired.FieldHistory // Said weakest first
-	Live        *liveValue             // nil when AWS was not asked
-	TagsUnknown bool                   // rules that choose by tags were left out
+	Fields      []desired.SettingHistory // Said weakest first
+	Live        *liveValue               // nil when AWS was not asked
+	TagsUnknown bool                     // rules that choose by tags were left out
 }
 
 func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *explainOptions) error {
@@ -52,7 +52,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 
 // declared tells what the files say about a key, given the tags that are known.
 func declared(doc *desired.Document, ambient desired.Target, tags desired.Inventory, typed string, query desired.KeyQuery) ([]explained, error) {
-	fleet, supposed, err := doc.Suppose(ambient, tags, query)
+	fleet, supposed, err := doc.ResolveFor(ambient, tags, query)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +61,13 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 		return nil, err
 	}
 	untagged := map[desired.Target]bool{}
-	for _, need := range doc.Needs(ambient) {
+	for _, need := range doc.Discoveries(ambient) {
 		_, known := tags[need.Target]
 		untagged[need.Target] = !known && len(need.Tags) > 0
 	}
 	var all []explained
 	for _, key := range found {
-		target := fleet.Targets[slices.IndexFunc(fleet.Targets, func(t desired.TargetFleet) bool { return t.Target == key.Target })]
+		target := fleet.Targets[slices.IndexFunc(fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == key.Target })]
 		entry := target.Entries[slices.IndexFunc(target.Entries, func(e desired.Entry) bool { return e.Name == key.Name })]
 		histories, err := doc.Explain(ambient, supposed, key)
 		if err != nil {
@@ -114,7 +114,7 @@ func liveKeys(ctx context.Context, doc *desired.Document, typed string, query de
 		return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer() == desired.LayerRule
 	})
 	if err == nil && len(keys) == 0 {
-		err = &desired.NotDeclaredError{Typed: typed, Cure: "AWS has no such function for a rule to choose"}
+		err = &desired.NotDeclaredError{Typed: typed, Hint: "AWS has no such function for a rule to choose"}
 	}
 	var unknown *desired.NotDeclaredError
 	if errors.As(err, &unknown) {
@@ -125,7 +125,7 @@ func liveKeys(ctx context.Context, doc *desired.Document, typed string, query de
 
 // nearer says again that a key is not declared, with the keys that rules choose
 // among those it may have meant.
-func nearer(ctx context.Context, doc *desired.Document, site *site, needs []desired.Need, typed string, wrong error) error {
+func nearer(ctx context.Context, doc *desired.Document, site *site, needs []desired.Discovery, typed string, wrong error) error {
 	inventory, _ := reconcile.Discover(ctx, needs, site.findLanes())
 	fleet, err := doc.Resolve(site.ambient, inventory, desired.Selection{})
 	if err != nil {
@@ -138,9 +138,9 @@ func nearer(ctx context.Context, doc *desired.Document, site *site, needs []desi
 }
 
 // differs reports whether AWS holds something else than the files say of a field.
-func (e *explained) differs(h desired.FieldHistory) bool {
-	won := h.Won()
-	return e.Live != nil && e.Live.known() && won != nil && won.Value != effect(e.Live.Settings.Value(h.Field))
+func (e *explained) differs(h desired.SettingHistory) bool {
+	won := h.Applied()
+	return e.Live != nil && e.Live.known() && won != nil && won.Value != effect(e.Live.Settings.Value(h.Setting))
 }
 
 // effect is what Lambda does, spelt as the fleet file would.

@@ -55,7 +55,7 @@ func (l *liveValue) String() string {
 func readLive(ctx context.Context, site *site, keys []explained) {
 	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
 	for _, k := range keys {
-		fleet.Targets = append(fleet.Targets, desired.TargetFleet{Target: k.Key.Target, Label: k.Label, Entries: []desired.Entry{k.Entry}})
+		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: k.Key.Target, Label: k.Label, Entries: []desired.Entry{k.Entry}})
 	}
 	live := reconcile.Survey(ctx, fleet, site.readLanes(), nil)
 	for i := range keys {
@@ -63,7 +63,7 @@ func readLive(ctx context.Context, site *site, keys []explained) {
 	}
 }
 
-func liveOf(key desired.Key, target *reconcile.TargetLive) *liveValue {
+func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 	if target.Err != nil {
 		return &liveValue{State: stateUnreadable, Err: target.Err}
 	}

@@ -40,14 +40,14 @@ func (e *explained) text(out io.Writer) {
 	}
 	fmt.Fprintln(out)
 	for _, h := range e.Fields {
-		line(2, "%s: %s", h.Field, e.verdict(h))
+		line(2, "%s: %s", h.Setting, e.verdict(h))
 		width := 0
-		for _, s := range h.Said {
+		for _, s := range h.Sources {
 			width = max(width, len(s.Value))
 		}
-		for _, s := range slices.Backward(h.Said) {
+		for _, s := range slices.Backward(h.Sources) {
 			mark := " "
-			if s.Won {
+			if s.Applied {
 				mark = ">"
 			}
 			line(4, "%s %-*s  %s", mark, width, s.Value, named(s.Origin))
@@ -86,17 +86,17 @@ func (e *explained) declaration() string {
 }
 
 // verdict is what becomes of a field.
-func (e *explained) verdict(h desired.FieldHistory) string {
+func (e *explained) verdict(h desired.SettingHistory) string {
 	text := "left as it is"
 	if e.Entry.Remove {
 		text = "goes with the record"
-	} else if won := h.Won(); won != nil {
+	} else if won := h.Applied(); won != nil {
 		text = won.Value
 	}
 	if e.Live == nil || !e.Live.known() {
 		return text
 	}
-	now := e.Live.Settings.Value(h.Field)
+	now := e.Live.Settings.Value(h.Setting)
 	if !e.differs(h) {
 		return fmt.Sprintf("%s; AWS holds %s", text, now)
 	}

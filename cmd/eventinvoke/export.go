@@ -73,7 +73,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	}
 	defer site.close()
 	if len(declared) == 0 {
-		declared = []desired.TargetFleet{{Target: site.ambient}}
+		declared = []desired.TargetSpec{{Target: site.ambient}}
 		if err := o.knowsTargets(declared); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 
 // loadTargets reads the targets of fleet files; without a path there are none,
 // save for the demo's world, which has its own.
-func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetFleet, error) {
+func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec, error) {
 	if len(args) == 0 {
 		if simulate != builtInScenario {
 			return nil, nil
@@ -111,7 +111,7 @@ func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetFleet
 
 // knowsTargets refuses a --target that names none of the targets: an export of
 // nothing must not look like success.
-func (o *fleetOptions) knowsTargets(targets []desired.TargetFleet) error {
+func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 	for _, asked := range o.targets {
 		known := len(targets) == 0 // the current credentials', which are not known yet
 		var names []string
@@ -127,7 +127,7 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetFleet) error {
 }
 
 // surveyAll finds all functions of the targets and reads their records.
-func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Document, targets []desired.TargetFleet, o *readOptions) ([]export.Site, error) {
+func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Document, targets []desired.TargetSpec, o *readOptions) ([]export.Site, error) {
 	found, failed := reconcile.Discover(ctx, site.needs(everything), site.findLanes())
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errTimeUp):
@@ -152,7 +152,7 @@ func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Doc
 	live := reconcile.Survey(ctx, fleet, site.readLanes(), observe, reconcile.LookForOrphans)
 	sites := make([]export.Site, len(fleet.Targets))
 	for i, t := range fleet.Targets {
-		sites[i] = export.Site{TargetFleet: t, Functions: live.Targets[i].Functions, Err: live.Targets[i].Err}
+		sites[i] = export.Site{TargetSpec: t, Functions: live.Targets[i].Functions, Err: live.Targets[i].Err}
 	}
 	return sites, nil
 }

@@ -69,7 +69,7 @@ func (a *app) showRun(ctx context.Context, h *history.History, name string, form
 	if err != nil {
 		return err
 	}
-	run := report.PastRun{Whole: whole}
+	run := report.PastRun{Run: whole}
 	// A journal that cannot be read does not hide the record.
 	undos, damaged := h.Undo(ctx, whole.Run)
 	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {

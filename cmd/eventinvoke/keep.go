@@ -73,7 +73,7 @@ func (o *writeOptions) place() string {
 type keeper struct {
 	place   string // as --history was given
 	history *history.History
-	run     *history.Run // nil once it is finished
+	run     *history.Recorder // nil once it is finished
 	first   history.Record
 	leases  map[desired.Target]*history.Lease
 }
@@ -222,14 +222,14 @@ func (p *pass) writable() []desired.Target {
 // recordAPI puts what was asked of a target into a record.
 func (s *site) recordAPI(r *history.Record, t desired.Target) {
 	o := s.lanes[t]
-	if o.Lane == nil {
+	if o.Conn == nil {
 		return
 	}
 	var operations []history.Operation
-	for _, op := range o.Lane.Stats() {
+	for _, op := range o.Conn.Stats() {
 		operations = append(operations, history.Operation{
 			Name: op.Op, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
 		})
 	}
-	r.SetAPI(t, operations, history.NewLimiter(o.Lane.Limiter().Snapshot()))
+	r.SetAPI(t, operations, history.NewLimiter(o.Conn.Limiter().Snapshot()))
 }

@@ -102,11 +102,11 @@ func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, err
 	if err != nil {
 		return answer{}, fmt.Errorf("the event is not understood: %w", err)
 	}
-	triage := worker.NewTriage(hints)
+	triage := worker.Classify(hints)
 	if !triage.Needed() {
 		return answer{}, nil
 	}
-	result, got := s.answerTo(ctx, triage.Everything, triage.Touches)
+	result, got := s.answerTo(ctx, triage.Everything, triage.Triggers)
 	if err := result.Completed(); err != nil && !errors.Is(err, errTimeUp) {
 		return got, err
 	}
@@ -116,14 +116,14 @@ func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, err
 // invokeBatch answers for each message of a batch: one pass for all of them,
 // and only those whose functions were not dealt with come again.
 func (s *server) invokeBatch(ctx context.Context, messages []events.Message) answer {
-	var touches []worker.Touch
+	var touches []worker.Trigger
 	everything, needed := false, false
-	triaged := make([]worker.Triage, len(messages))
+	triaged := make([]worker.Classified, len(messages))
 	for i, m := range messages {
-		triaged[i] = worker.NewTriage(m.Hints)
+		triaged[i] = worker.Classify(m.Hints)
 		everything = everything || triaged[i].Everything
 		needed = needed || triaged[i].Needed()
-		touches = append(touches, triaged[i].Touches...)
+		touches = append(touches, triaged[i].Triggers...)
 	}
 	var result worker.Result
 	var got answer
@@ -140,15 +140,15 @@ func (s *server) invokeBatch(ctx context.Context, messages []events.Message) ans
 	return got
 }
 
-func failed(r *worker.Result, failures worker.Failures, t worker.Triage) bool {
+func failed(r *worker.Result, failures worker.Failures, t worker.Classified) bool {
 	if t.Everything {
 		return r.Completed() != nil
 	}
-	return slices.ContainsFunc(t.Touches, func(touch worker.Touch) bool { return failures.Of(touch.Subject) != nil })
+	return slices.ContainsFunc(t.Triggers, func(touch worker.Trigger) bool { return failures.Of(touch.Object) != nil })
 }
 
 // answerTo makes one pass, and says how it went.
-func (s *server) answerTo(ctx context.Context, everything bool, touches []worker.Touch) (worker.Result, answer) {
+func (s *server) answerTo(ctx context.Context, everything bool, touches []worker.Trigger) (worker.Result, answer) {
 	scope := worker.Scope{All: everything}
 	if !everything {
 		scope = worker.ScopeOf(touches)
@@ -163,7 +163,7 @@ func (s *server) answerTo(ctx context.Context, everything bool, touches []worker
 		got.Keys, got.InSync, got.Drifted, got.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined
 	}
 	if result.Outcome != nil {
-		t := result.Outcome.Totals()
+		t := result.Outcome.Counts()
 		got.Applied, got.Failed, got.NotAttempted = t.Applied(), t.Failed, t.NotAttempted
 	}
 	if cause := context.Cause(ctx); cause != nil {

@@ -23,7 +23,7 @@ func (k *keeper) hold(p *pass, targets []desired.Target, wait time.Duration) err
 			return err
 		}
 		k.leases[t] = lease
-		if former := lease.Former(); former != nil {
+		if former := lease.PreviousOwner(); former != nil {
 			p.app.log.Warn("a run that did not end held this target; its journal tells what it did",
 				"target", t.String(), "run", former.Run, "host", former.Host, "pid", former.PID, "see", "eventinvoke history "+former.Run+k.flag())
 		}

@@ -15,40 +15,40 @@ import (
 // from its making, and a worker uses one for several passes.
 type callCounter struct {
 	metrics *metrics.Metrics
-	counted map[*awslambda.Lane]map[string]awslambda.OpStats // what the metrics know; of the lanes in use
+	counted map[*awslambda.Conn]map[string]awslambda.OpStats // what the metrics know; of the lanes in use
 }
 
 // add takes what the lanes of a site have sent since the last call.
 func (c *callCounter) add(s *site, labels map[desired.Target]string) {
-	now := map[*awslambda.Lane]map[string]awslambda.OpStats{}
+	now := map[*awslambda.Conn]map[string]awslambda.OpStats{}
 	for target, opened := range s.lanes {
-		if opened.Lane == nil {
+		if opened.Conn == nil {
 			continue
 		}
 		by := map[string]awslambda.OpStats{}
-		for _, op := range opened.Lane.Stats() {
+		for _, op := range opened.Conn.Stats() {
 			by[op.Op] = op
-			before := c.counted[opened.Lane][op.Op]
-			for outcome, n := range map[ratelimit.Outcome]int64{
-				ratelimit.OK:        op.OK - before.OK,
-				ratelimit.Throttled: op.Throttled - before.Throttled,
-				ratelimit.Conflict:  op.Conflicts - before.Conflicts,
-				ratelimit.Fault:     op.Faults - before.Faults,
-				ratelimit.Skew:      op.Skewed - before.Skewed,
-				ratelimit.Final:     op.Refused - before.Refused,
+			before := c.counted[opened.Conn][op.Op]
+			for outcome, n := range map[ratelimit.Result]int64{
+				ratelimit.OK:          op.OK - before.OK,
+				ratelimit.Throttled:   op.Throttled - before.Throttled,
+				ratelimit.Conflict:    op.Conflicts - before.Conflicts,
+				ratelimit.ServerError: op.Faults - before.Faults,
+				ratelimit.ClockSkew:   op.Skewed - before.Skewed,
+				ratelimit.Permanent:   op.Refused - before.Refused,
 			} {
 				if n > 0 {
 					c.metrics.Calls(target, labels[target], op.Op, outcome, n)
 				}
 			}
 		}
-		now[opened.Lane] = by
+		now[opened.Conn] = by
 	}
 	c.counted = now
 }
 
 // labelsOf names the targets of a fleet as its files do.
-func labelsOf(targets []desired.TargetFleet) map[desired.Target]string {
+func labelsOf(targets []desired.TargetSpec) map[desired.Target]string {
 	labels := map[desired.Target]string{}
 	for _, t := range targets {
 		labels[t.Target] = t.Label

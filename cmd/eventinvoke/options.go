@@ -85,7 +85,7 @@ func (o *paceOptions) check() error {
 
 // settingsOf is the pace of one target: a flag beats the fleet file, which
 // beats the default.
-func (o *paceOptions) settingsOf(t desired.TargetFleet) ratelimit.Settings {
+func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
 	return ratelimit.Settings{Quota: cmp.Or(o.quota, t.Quota), Share: cmp.Or(o.share, t.RateShare)}
 }
 

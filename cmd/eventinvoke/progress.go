@@ -83,9 +83,9 @@ func logProgress(log *slog.Logger, e reconcile.Event, limiters []ratelimit.Snaps
 // heldBack is how many calls wait to be tried again, and what there is to say of
 // them: "2 busy functions, next try in 8s".
 func heldBack(limiters []ratelimit.Snapshot) (int, string) {
-	var all ratelimit.Waiting
+	var all ratelimit.Backlog
 	for _, s := range limiters {
-		w := s.Waiting
+		w := s.Backlog
 		all.Calls += w.Calls
 		all.Busy += w.Busy
 		if all.Next.IsZero() || !w.Next.IsZero() && w.Next.Before(all.Next) {

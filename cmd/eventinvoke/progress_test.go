@@ -14,7 +14,7 @@ import (
 
 func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 	waiting := func(calls, busy int, next time.Duration) ratelimit.Snapshot {
-		return ratelimit.Snapshot{Rate: 5, Waiting: ratelimit.Waiting{Calls: calls, Busy: busy, Next: time.Now().Add(next)}}
+		return ratelimit.Snapshot{Rate: 5, Backlog: ratelimit.Backlog{Calls: calls, Busy: busy, Next: time.Now().Add(next)}}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		rows := []struct {

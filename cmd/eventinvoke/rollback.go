@@ -62,7 +62,7 @@ func (a *app) rollback(ctx context.Context, run string, paths []string, o *write
 type wayBack struct {
 	place    string
 	history  *history.History
-	run      history.Whole
+	run      history.Run
 	undos    map[desired.Target][]reconcile.Undo
 	declared map[desired.Target]int
 	created  int // records that the run may have created
@@ -98,8 +98,8 @@ func (b *wayBack) read(ctx context.Context) error {
 	b.undos, b.created = map[desired.Target][]reconcile.Undo{}, 0
 	for _, u := range undos {
 		b.undos[u.Key.Target] = append(b.undos[u.Key.Target], reconcile.Undo{
-			Name: u.Key.Name, Before: u.Before, After: u.After,
-			Unsure: u.Status == history.Unknown, Instead: u.Instead,
+			Name: u.Key.Name, Before: u.Before, Expected: u.After,
+			Ambiguous: u.Status == history.Unknown, Alternative: u.Alternative,
 		})
 		if u.Before == nil {
 			b.created++

@@ -134,7 +134,7 @@ func (p *pass) prepareSaved(saved *planfile.Saved) (err error) {
 // narrowTo makes the fleet consist of some keys in some targets, which must be
 // among those that the files declare.
 func (p *pass) narrowTo(entries func(desired.Target) []desired.Entry, targets []desired.Target) error {
-	declared := map[desired.Target]desired.TargetFleet{}
+	declared := map[desired.Target]desired.TargetSpec{}
 	for _, t := range p.fleet.Targets {
 		declared[t.Target] = t
 	}

@@ -85,7 +85,7 @@ func (r *eventRig) change(function, principal string, done func(error)) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.Wake(worker.NewTriage(append(hints, hints...)).Wake(done))
+	r.Wake(worker.Classify(append(hints, hints...)).Wake(done))
 }
 
 // retries is what AWS holds for a function.

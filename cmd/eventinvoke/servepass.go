@@ -37,7 +37,7 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	if s.doc, err = a.loadFor(args, o.simulate); err != nil {
 		return nil, err
 	}
-	s.registry = newRegistry(func() []desired.TargetFleet { return declaredTargets(s.doc) }, &o.paceOptions)
+	s.registry = newRegistry(func() []desired.TargetSpec { return declaredTargets(s.doc) }, &o.paceOptions)
 	s.calls.metrics = metrics.New(version, s.registry.Snapshots)
 	return s, nil
 }
@@ -85,9 +85,9 @@ func (s *server) reload(scope worker.Scope) error {
 
 // targetsOf lists the declared targets that a scope touches; none where the
 // files declare none.
-func (s *server) targetsOf(scope worker.Scope) []desired.TargetFleet {
-	return slices.DeleteFunc(declaredTargets(s.doc), func(t desired.TargetFleet) bool {
-		return !scope.All && !slices.ContainsFunc(scope.Subjects, func(u worker.Subject) bool { return u.Target == t.Target })
+func (s *server) targetsOf(scope worker.Scope) []desired.TargetSpec {
+	return slices.DeleteFunc(declaredTargets(s.doc), func(t desired.TargetSpec) bool {
+		return !scope.All && !slices.ContainsFunc(scope.Objects, func(u worker.Object) bool { return u.Target == t.Target })
 	})
 }
 
@@ -168,12 +168,12 @@ func (s *server) openFor(p *pass, scope worker.Scope) error {
 }
 
 // narrowNeeds drops the listing of functions where the scope names them.
-func narrowNeeds(needs []desired.Need, scope worker.Scope) []desired.Need {
+func narrowNeeds(needs []desired.Discovery, scope worker.Scope) []desired.Discovery {
 	if scope.All {
 		return needs
 	}
 	for i := range needs {
-		whole := slices.Contains(scope.Subjects, worker.Subject{Target: needs[i].Target})
+		whole := slices.Contains(scope.Objects, worker.Object{Target: needs[i].Target})
 		needs[i].ListFunctions = needs[i].ListFunctions && whole
 	}
 	return needs
@@ -189,7 +189,7 @@ func (s *server) inventoryFor(scope worker.Scope) desired.Inventory {
 	for target, found := range s.inventory {
 		known[target] = found
 	}
-	for _, subject := range scope.Subjects {
+	for _, subject := range scope.Objects {
 		if subject.Function == "" || s.site.lanes[subject.Target].Err != nil {
 			continue
 		}
@@ -215,7 +215,7 @@ func (s *server) logPass(p *pass, scope worker.Scope, result *worker.Result) {
 	args := []any{"keys", c.Declared, "in_sync", c.InSync, "drifted", c.Changes(), "unreadable", c.Unreadable + c.NotExamined,
 		"missing", c.MissingFunctions + c.MissingQualifiers, "took", time.Since(p.started).Round(time.Millisecond).String()}
 	if result.Outcome != nil {
-		t := result.Outcome.Totals()
+		t := result.Outcome.Counts()
 		args = append(args, "applied", t.Applied(), "failed", t.Failed, "not_attempted", t.NotAttempted)
 		logFailures(log.Error, result.Outcome)
 	}
@@ -241,7 +241,7 @@ func logFailures(say func(string, ...any), o *reconcile.Outcome) {
 				continue
 			}
 			key := desired.Key{Target: o.Targets[i].Target, Name: r.Name}
-			say("not applied", "key", harmless(key.String()), "attempts", r.Effort.Attempts, "error", harmless(fmt.Sprint(r.Err)))
+			say("not applied", "key", harmless(key.String()), "attempts", r.Stats.Attempts, "error", harmless(fmt.Sprint(r.Err)))
 		}
 	}
 	if said > maxLogged {

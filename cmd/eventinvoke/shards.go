@@ -34,7 +34,7 @@ func (o *shardOptions) owns(t desired.Target) bool {
 
 // part is the part of a fleet that belongs to this process.
 func (o *shardOptions) part(f desired.Fleet) desired.Fleet {
-	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t desired.TargetFleet) bool { return !o.owns(t.Target) })
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t desired.TargetSpec) bool { return !o.owns(t.Target) })
 	return f
 }
 

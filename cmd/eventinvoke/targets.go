@@ -48,7 +48,7 @@ shard.`,
 	return cmd
 }
 
-func (a *app) targetsJSON(targets []desired.TargetFleet) error {
+func (a *app) targetsJSON(targets []desired.TargetSpec) error {
 	type item struct {
 		Target  string `json:"target"` // what --target takes
 		Label   string `json:"label"`
@@ -62,7 +62,7 @@ func (a *app) targetsJSON(targets []desired.TargetFleet) error {
 	return writeJSON(a.out, items)
 }
 
-func (a *app) targetsText(targets []desired.TargetFleet) error {
+func (a *app) targetsText(targets []desired.TargetSpec) error {
 	table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	for _, t := range targets {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", t.Target, harmless(t.Label), harmless(t.RoleARN))

@@ -61,7 +61,7 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 	doc, err := a.load(args)
 	if err == nil {
 		c.files = doc.Files()
-		for _, n := range doc.Needs(desired.Target{}) {
+		for _, n := range doc.Discoveries(desired.Target{}) {
 			c.rules = c.rules || n.ListFunctions
 		}
 		c.fleet, err = doc.Resolve(desired.Target{}, nil, selection)
@@ -126,8 +126,8 @@ func (c checked) json(a *app) error {
 	}
 	add := func(severity string, list desired.Problems) {
 		for _, p := range list {
-			out := problem{place: place(p.Pos), Severity: severity, Code: p.Code, Message: p.Message, Cure: p.Cure, Also: []place{}}
-			for _, also := range p.Also {
+			out := problem{place: place(p.Pos), Severity: severity, Code: p.Code, Message: p.Message, Cure: p.Hint, Also: []place{}}
+			for _, also := range p.Related {
 				out.Also = append(out.Also, place(also))
 			}
 			document.Problems = append(document.Problems, out)

@@ -31,7 +31,7 @@ func readVerdict(ctx context.Context, p *reconcile.Plan, missing desired.Missing
 }
 
 // nothingRead reports whether not one key could be compared because reading failed.
-func nothingRead(p *reconcile.Plan, c reconcile.Counts) bool {
+func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
 	if c.Unreadable != c.Declared {
 		return false
 	}
@@ -41,7 +41,7 @@ func nothingRead(p *reconcile.Plan, c reconcile.Counts) bool {
 }
 
 // incomplete reports whether a plan leaves declared keys unsettled.
-func incomplete(c reconcile.Counts, missing desired.MissingPolicy) bool {
+func incomplete(c reconcile.PlanCounts, missing desired.MissingPolicy) bool {
 	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.MissingQualifiers > 0 {
 		return true
 	}
@@ -50,7 +50,7 @@ func incomplete(c reconcile.Counts, missing desired.MissingPolicy) bool {
 
 // applyVerdict is the exit code of a run that was approved to write.
 func applyVerdict(ctx context.Context, p *reconcile.Plan, o *reconcile.Outcome, missing desired.MissingPolicy) exitCode {
-	t := o.Totals()
+	t := o.Counts()
 	var stopped interrupt
 	switch {
 	case errors.As(context.Cause(ctx), &stopped):

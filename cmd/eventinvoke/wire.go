@@ -31,7 +31,7 @@ type site struct {
 	ambient  desired.Target // of the current credentials, where the files declare no target
 	registry *ratelimit.Registry
 	borrowed bool // the registry outlives the site
-	lanes    map[desired.Target]awslambda.Opened
+	lanes    map[desired.Target]awslambda.Target
 }
 
 // openSite opens every target that the files declare, or the one that the
@@ -42,7 +42,7 @@ func openSite(ctx context.Context, doc *desired.Document, o *readOptions, run st
 
 // declaredTargets lists the targets that the files declare; none means that of
 // the current credentials.
-func declaredTargets(doc *desired.Document) []desired.TargetFleet {
+func declaredTargets(doc *desired.Document) []desired.TargetSpec {
 	if !doc.DeclaresTargets() {
 		return nil
 	}
@@ -54,20 +54,20 @@ func declaredTargets(doc *desired.Document) []desired.TargetFleet {
 }
 
 // newRegistry makes limiters at the pace that flags and fleet files ask for.
-func newRegistry(declared func() []desired.TargetFleet, o *paceOptions) *ratelimit.Registry {
+func newRegistry(declared func() []desired.TargetSpec, o *paceOptions) *ratelimit.Registry {
 	return ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
 		for _, t := range declared() {
 			if t.Account == scope.Account && t.Region == scope.Region {
 				return o.settingsOf(t)
 			}
 		}
-		return o.settingsOf(desired.TargetFleet{})
+		return o.settingsOf(desired.TargetSpec{})
 	})
 }
 
 // openTargets opens targets, or without any the one of the current credentials.
-func openTargets(ctx context.Context, declared []desired.TargetFleet, o *readOptions, run string, access access) (*site, error) {
-	s := &site{registry: newRegistry(func() []desired.TargetFleet { return declared }, &o.paceOptions)}
+func openTargets(ctx context.Context, declared []desired.TargetSpec, o *readOptions, run string, access access) (*site, error) {
+	s := &site{registry: newRegistry(func() []desired.TargetSpec { return declared }, &o.paceOptions)}
 	if err := s.openAll(ctx, declared, o, run, access); err != nil {
 		s.close()
 		return nil, err
@@ -76,7 +76,7 @@ func openTargets(ctx context.Context, declared []desired.TargetFleet, o *readOpt
 }
 
 // openAll opens targets over the registry's limiters.
-func (s *site) openAll(ctx context.Context, targets []desired.TargetFleet, o *readOptions, run string, access access) error {
+func (s *site) openAll(ctx context.Context, targets []desired.TargetSpec, o *readOptions, run string, access access) error {
 	options := awslambda.Options{Run: run, Version: version, Limiters: s.registry}
 	if access == readersAndWriters {
 		options.Access = awslambda.ReadWrite
@@ -92,11 +92,11 @@ func (s *site) openAll(ctx context.Context, targets []desired.TargetFleet, o *re
 		if s.ambient, _, err = session.Ambient(ctx); err != nil {
 			return err
 		}
-		targets = []desired.TargetFleet{{Target: s.ambient}}
+		targets = []desired.TargetSpec{{Target: s.ambient}}
 	}
-	targets = slices.DeleteFunc(slices.Clone(targets), func(t desired.TargetFleet) bool { return !o.selects(t) || !o.owns(t.Target) })
-	s.lanes = map[desired.Target]awslambda.Opened{}
-	for _, opened := range session.Lanes(ctx, targets) {
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t desired.TargetSpec) bool { return !o.selects(t) || !o.owns(t.Target) })
+	s.lanes = map[desired.Target]awslambda.Target{}
+	for _, opened := range session.Open(ctx, targets) {
 		s.lanes[opened.Target] = opened
 	}
 	return nil
@@ -104,7 +104,7 @@ func (s *site) openAll(ctx context.Context, targets []desired.TargetFleet, o *re
 
 // selects reports whether a target is to be opened at all: what --target leaves
 // out costs no call. A label that names nothing is found out by Resolve.
-func (o *fleetOptions) selects(t desired.TargetFleet) bool {
+func (o *fleetOptions) selects(t desired.TargetSpec) bool {
 	return len(o.targets) == 0 || slices.Contains(o.targets, t.Label) || slices.Contains(o.targets, t.Target.String())
 }
 
@@ -149,31 +149,31 @@ func (a *app) loadFor(args []string, simulate string) (*desired.Document, error)
 }
 
 // needs is what must be discovered in the targets that are open.
-func (s *site) needs(doc *desired.Document) []desired.Need {
-	return slices.DeleteFunc(doc.Needs(s.ambient), func(n desired.Need) bool {
+func (s *site) needs(doc *desired.Document) []desired.Discovery {
+	return slices.DeleteFunc(doc.Discoveries(s.ambient), func(n desired.Discovery) bool {
 		_, open := s.lanes[n.Target]
 		return !open
 	})
 }
 
-func (s *site) findLanes() map[desired.Target]reconcile.FindLane {
-	lanes := map[desired.Target]reconcile.FindLane{}
+func (s *site) findLanes() map[desired.Target]reconcile.DiscoverTarget {
+	lanes := map[desired.Target]reconcile.DiscoverTarget{}
 	for target, o := range s.lanes {
-		lane := reconcile.FindLane{Err: o.Err}
+		lane := reconcile.DiscoverTarget{Err: o.Err}
 		if o.Err == nil {
-			lane.Finder, lane.Limiter = finder{o.Reader, o.Tagger}, o.Lane.Limiter()
+			lane.Finder, lane.Limiter = finder{o.Reader, o.Tagger}, o.Conn.Limiter()
 		}
 		lanes[target] = lane
 	}
 	return lanes
 }
 
-func (s *site) readLanes() map[desired.Target]reconcile.ReadLane {
-	lanes := map[desired.Target]reconcile.ReadLane{}
+func (s *site) readLanes() map[desired.Target]reconcile.ReadTarget {
+	lanes := map[desired.Target]reconcile.ReadTarget{}
 	for target, o := range s.lanes {
-		lane := reconcile.ReadLane{Err: o.Err}
+		lane := reconcile.ReadTarget{Err: o.Err}
 		if o.Err == nil {
-			lane.Reader, lane.Limiter = o.Reader, o.Lane.Limiter()
+			lane.Reader, lane.Limiter = o.Reader, o.Conn.Limiter()
 		}
 		lanes[target] = lane
 	}
@@ -182,11 +182,11 @@ func (s *site) readLanes() map[desired.Target]reconcile.ReadLane {
 
 // writeLanes holds nothing for a site that was opened to read. held tells when
 // the right to write to a target is lost.
-func (s *site) writeLanes(held func(desired.Target) context.Context) map[desired.Target]reconcile.WriteLane {
-	lanes := map[desired.Target]reconcile.WriteLane{}
+func (s *site) writeLanes(held func(desired.Target) context.Context) map[desired.Target]reconcile.WriteTarget {
+	lanes := map[desired.Target]reconcile.WriteTarget{}
 	for target, o := range s.lanes {
 		if o.Writer != nil {
-			lanes[target] = reconcile.WriteLane{Writer: o.Writer, Limiter: o.Lane.Limiter(), Held: held(target)}
+			lanes[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter(), LeaseContext: held(target)}
 		}
 	}
 	return lanes
@@ -215,19 +215,19 @@ func (s *site) firstError() error {
 func (s *site) limiters() []ratelimit.Snapshot { return s.registry.Snapshots() }
 
 // api is what was asked of each target so far.
-func (s *site) api(targets []desired.TargetFleet) []report.TargetAPI {
+func (s *site) api(targets []desired.TargetSpec) []report.TargetAPI {
 	var all []report.TargetAPI
 	for _, t := range targets {
 		o := s.lanes[t.Target]
 		api := report.TargetAPI{Target: t.Target, Label: t.Label}
-		if o.Lane != nil {
-			for _, op := range o.Lane.Stats() {
+		if o.Conn != nil {
+			for _, op := range o.Conn.Stats() {
 				api.Operations = append(api.Operations, report.OperationCount{
 					Name: op.Op, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts,
 					Faults: op.Faults, Refused: op.Refused + op.Skewed,
 				})
 			}
-			api.Limiter = o.Lane.Limiter().Snapshot()
+			api.Limiter = o.Conn.Limiter().Snapshot()
 		}
 		all = append(all, api)
 	}

@@ -13,7 +13,7 @@ import (
 // asCallError is the failure as the rest of the program knows it.
 func (c call) asCallError(f *failure) error {
 	hide := c.keys.secrets()
-	return ratelimit.Mark(&reconcile.CallError{
+	return ratelimit.WithResult(&reconcile.CallError{
 		Op:        c.op,
 		Subject:   c.subject(),
 		Kind:      f.kind,

@@ -41,15 +41,15 @@ func TestContractAWS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened := session.Lanes(t.Context(), []desired.TargetFleet{{Target: at}})[0]
+	opened := session.Open(t.Context(), []desired.TargetSpec{{Target: at}})[0]
 	if opened.Err != nil {
 		t.Fatal(opened.Err)
 	}
-	contract(t, opened.Lane, function)
+	contract(t, opened.Conn, function)
 }
 
 // contract is what reconcile relies on, one call a step.
-func contract(t *testing.T, lane *Lane, function string) {
+func contract(t *testing.T, lane *Conn, function string) {
 	ctx := t.Context()
 	reader, writer := NewReader(lane), NewWriter(lane)
 	name := desired.Name{Function: function, Qualifier: desired.Latest}

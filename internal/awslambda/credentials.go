@@ -109,11 +109,11 @@ func (e *credentialsError) failure() *failure {
 		f.message = e.unreachable()
 	}
 	switch f.outcome {
-	case ratelimit.Throttled, ratelimit.Fault:
-		f.outcome = ratelimit.Fault
+	case ratelimit.Throttled, ratelimit.ServerError:
+		f.outcome = ratelimit.ServerError
 	case ratelimit.Cancelled:
 	default:
-		f.outcome = ratelimit.Final
+		f.outcome = ratelimit.Permanent
 	}
 	return f
 }

@@ -3,7 +3,7 @@
 //
 // In come function names and desired.Config values; out go reconcile.Record
 // values, and errors as *reconcile.CallError marked with their
-// ratelimit.Outcome. Above this package nobody meets an SDK type, a status code
+// ratelimit.Result. Above this package nobody meets an SDK type, a status code
 // or the text of an AWS message.
 //
 // What holds:

@@ -93,9 +93,9 @@ func TestEndpointURL(t *testing.T) {
 			if err != nil || got.Account != second {
 				t.Fatalf("%v, %v", got, err)
 			}
-			o := s.Lanes(t.Context(), []desired.TargetFleet{{Target: got}})[0]
+			o := s.Open(t.Context(), []desired.TargetSpec{{Target: got}})[0]
 			for _, op := range []string{opListConfigs, opGetResources} {
-				if err := operate(t.Context(), o.Lane, op, orders); err != nil {
+				if err := operate(t.Context(), o.Conn, op, orders); err != nil {
 					t.Error(err)
 				}
 			}

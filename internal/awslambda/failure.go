@@ -15,7 +15,7 @@ import (
 // the place where the raw answer is at hand.
 type failure struct {
 	kind       reconcile.Kind
-	outcome    ratelimit.Outcome
+	outcome    ratelimit.Result
 	retryAfter time.Duration
 	sent       bool // the request reached the HTTP client
 	status     int
@@ -51,10 +51,10 @@ func failureOf(err error) *failure {
 	if errors.As(err, &creds) {
 		return creds.failure()
 	}
-	if outcome, _ := ratelimit.OutcomeOf(err); outcome == ratelimit.Cancelled || isContextError(err) {
+	if outcome, _ := ratelimit.ResultOf(err); outcome == ratelimit.Cancelled || isContextError(err) {
 		return &failure{outcome: ratelimit.Cancelled, cause: err}
 	}
-	return &failure{kind: reconcile.KindInvalid, outcome: ratelimit.Final, cause: err}
+	return &failure{kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, cause: err}
 }
 
 func isContextError(err error) bool {
@@ -65,9 +65,9 @@ func isContextError(err error) bool {
 func sendFailure(err error) *failure {
 	var forbidden *forbiddenError
 	if errors.As(err, &forbidden) {
-		return &failure{kind: reconcile.KindInvalid, outcome: ratelimit.Final, cause: err}
+		return &failure{kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, cause: err}
 	}
-	f := &failure{kind: reconcile.KindTransport, outcome: ratelimit.Fault, sent: true, message: unreachable(err), cause: err}
+	f := &failure{kind: reconcile.KindTransport, outcome: ratelimit.ServerError, sent: true, message: unreachable(err), cause: err}
 	if errors.Is(err, context.DeadlineExceeded) {
 		f.message = fmt.Sprintf("no answer within %v", attemptTimeout)
 	}
@@ -77,7 +77,7 @@ func sendFailure(err error) *failure {
 // brokenBody is an answer that broke off.
 func brokenBody(status int, h http.Header, err error) *failure {
 	f := answered(status, h)
-	f.kind, f.outcome = reconcile.KindTransport, ratelimit.Fault
+	f.kind, f.outcome = reconcile.KindTransport, ratelimit.ServerError
 	f.message, f.cause = "the answer broke off: "+err.Error(), err
 	return f
 }
@@ -88,11 +88,11 @@ func brokenBody(status int, h http.Header, err error) *failure {
 // counts as a fault: repeating a write of this API does no harm.
 func badAnswer(op string, status int, h http.Header, err error) *failure {
 	f := answered(status, h)
-	f.kind, f.outcome = reconcile.KindBadAnswer, ratelimit.Final
+	f.kind, f.outcome = reconcile.KindBadAnswer, ratelimit.Permanent
 	f.message, f.cause = err.Error(), err
 	var spoilt *notJSONError
 	if _, writes := writeOperations()[op]; writes || errors.As(err, &spoilt) {
-		f.outcome = ratelimit.Fault
+		f.outcome = ratelimit.ServerError
 	}
 	return f
 }

@@ -42,7 +42,7 @@ func FuzzAnswer(f *testing.F) {
 				names, _ := v.list()
 				_, _ = toNames(here, "", names)
 			case wireTagged:
-				_ = (&Tagger{lane: &Lane{target: here}}).collect(map[string]map[string]string{}, v)
+				_ = (&Tagger{lane: &Conn{target: here}}).collect(map[string]map[string]string{}, v)
 			}
 		}
 	})

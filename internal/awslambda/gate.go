@@ -58,7 +58,7 @@ func (g *gate) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, 
 	}
 	f := failureOf(err)
 	if f.code.expired() && g.refresh(attempt) {
-		f.outcome = ratelimit.Skew // once more, with fresh credentials
+		f.outcome = ratelimit.ClockSkew // once more, with fresh credentials
 	}
 	grant.Done(f.outcome, f.retryAfter)
 	if f.sent {

@@ -46,8 +46,8 @@ func TestAttemptTimeout(t *testing.T) {
 		_, err := NewWriter(lane).Put(t.Context(), live, desired.Config{MaximumRetryAttempts: desired.Some(1)})
 		took := time.Since(start)
 		ce := callErrorOf(t, err)
-		outcome, _ := ratelimit.OutcomeOf(err)
-		if ce.Kind != reconcile.KindTransport || outcome != ratelimit.Fault || ce.Message != "no answer within 10s" {
+		outcome, _ := ratelimit.ResultOf(err)
+		if ce.Kind != reconcile.KindTransport || outcome != ratelimit.ServerError || ce.Message != "no answer within 10s" {
 			t.Errorf("got %v, %v, %q", ce.Kind, outcome, ce.Message)
 		}
 		if took < 40*time.Second {
@@ -104,7 +104,7 @@ func TestInterrupt(t *testing.T) {
 		if results[0] != nil {
 			t.Errorf("the call in flight was cut short: %v", results[0])
 		}
-		outcome, _ := ratelimit.OutcomeOf(results[1])
+		outcome, _ := ratelimit.ResultOf(results[1])
 		if outcome != ratelimit.Cancelled || requests != 1 {
 			t.Errorf("the waiting call came to %v with %d requests sent: %v", outcome, requests, results[1])
 		}
@@ -138,7 +138,7 @@ func TestCancelledWaiters(t *testing.T) {
 			}
 			wg.Go(func() {
 				_, err := reader.ListConfigs(ctx, "orders", "")
-				if outcome, _ := ratelimit.OutcomeOf(err); outcome == ratelimit.Cancelled {
+				if outcome, _ := ratelimit.ResultOf(err); outcome == ratelimit.Cancelled {
 					cancelled.Add(1)
 				} else if err == nil {
 					served.Add(1)
@@ -167,7 +167,7 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 	defer stop()
 	for why, ctx := range map[string]context.Context{"cancelled": ctx, "too late": past} {
 		err := operate(ctx, laneTo(t, slow(0, `{"Functions":[]}`)), opListFunctions, orders)
-		if outcome, _ := ratelimit.OutcomeOf(err); outcome != ratelimit.Cancelled {
+		if outcome, _ := ratelimit.ResultOf(err); outcome != ratelimit.Cancelled {
 			t.Errorf("%s: %v: %v", why, outcome, err)
 		}
 		callErrorOf(t, err)
@@ -197,8 +197,8 @@ func TestNothingSentIsNotCounted(t *testing.T) {
 		sent := false
 		lane := NewLane(aws.Config{Credentials: provider, HTTPClient: noticing(&sent)}, here, registry(t))
 		err := operate(t.Context(), lane, opListFunctions, orders)
-		outcome, _ := ratelimit.OutcomeOf(err)
-		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Final {
+		outcome, _ := ratelimit.ResultOf(err)
+		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Permanent {
 			t.Errorf("%s: %v, %v: %v", why, ce.Kind, outcome, err)
 		}
 		if s := lane.Stats(); len(s) != 0 || sent {

@@ -17,7 +17,7 @@ import (
 // has through a Reader's client. Only the four reads may reach the wire, and
 // only by GET.
 func TestReaderSendsOnlyReads(t *testing.T) {
-	sent := sweep(t, func(l *Lane) *lambda.Client { return NewReader(l).client })
+	sent := sweep(t, func(l *Conn) *lambda.Client { return NewReader(l).client })
 	want := []string{"GET ListAliases", "GET ListFunctionEventInvokeConfigs", "GET ListFunctions", "GET ListVersionsByFunction"}
 	if !slices.Equal(sent, want) {
 		t.Errorf("the Reader's client sent %v, want %v", sent, want)
@@ -26,7 +26,7 @@ func TestReaderSendsOnlyReads(t *testing.T) {
 
 // TestWriterSendsOnlyWrites is the same of a Writer.
 func TestWriterSendsOnlyWrites(t *testing.T) {
-	sent := sweep(t, func(l *Lane) *lambda.Client { return NewWriter(l).client })
+	sent := sweep(t, func(l *Conn) *lambda.Client { return NewWriter(l).client })
 	want := []string{"DELETE DeleteFunctionEventInvokeConfig", "POST UpdateFunctionEventInvokeConfig", "PUT PutFunctionEventInvokeConfig"}
 	if !slices.Equal(sent, want) {
 		t.Errorf("the Writer's client sent %v, want %v", sent, want)
@@ -35,7 +35,7 @@ func TestWriterSendsOnlyWrites(t *testing.T) {
 
 // sweep calls all operations of a client, with every required string filled in,
 // and lists what reached the wire.
-func sweep(t *testing.T, of func(*Lane) *lambda.Client) []string {
+func sweep(t *testing.T, of func(*Conn) *lambda.Client) []string {
 	var sent []string
 	client := of(laneTo(t, canned(func(r *http.Request) (*http.Response, error) {
 		sent = append(sent, r.Method+" "+middleware.GetOperationName(r.Context()))

@@ -71,7 +71,7 @@ func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry {
 
 // laneTo is a lane made from a configuration that asks for retries, as the
 // environment may: none of our clients listens.
-func laneTo(t testing.TB, client aws.HTTPClient) *Lane {
+func laneTo(t testing.TB, client aws.HTTPClient) *Conn {
 	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client, RetryMaxAttempts: 20}, here, registry(t))
 }
 
@@ -94,7 +94,7 @@ func callErrorOf(t testing.TB, err error) *reconcile.CallError {
 }
 
 // operate makes a call by its operation's name.
-func operate(ctx context.Context, l *Lane, op string, name desired.Name) error {
+func operate(ctx context.Context, l *Conn, op string, name desired.Name) error {
 	var err error
 	config := desired.Config{MaximumRetryAttempts: desired.Some(1)}
 	switch op {

@@ -7,11 +7,11 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Opened is one target made ready, or the reason why it is not.
-type Opened struct {
+// Target is one target made ready, or the reason why it is not.
+type Target struct {
 	desired.Target
 	CallerARN string  // who acts there
-	Lane      *Lane   // limiter and counters; nil with Err
+	Conn      *Conn   // limiter and counters; nil with Err
 	Reader    *Reader // nil with Err
 	Tagger    *Tagger // nil with Err
 	Writer    *Writer // nil with Err, and without ReadWrite access
@@ -21,11 +21,11 @@ type Opened struct {
 // openAtOnce bounds the sets of credentials that are fetched at the same time.
 const openAtOnce = 16
 
-// Lanes opens targets, all at once: it assumes their roles and checks that each
+// Open opens targets, all at once: it assumes their roles and checks that each
 // set of credentials belongs to the account that the target declares, before
 // any other call is made with it. The result has the order of targets.
-func (s *Session) Lanes(ctx context.Context, targets []desired.TargetFleet) []Opened {
-	opened := make([]Opened, len(targets))
+func (s *Session) Open(ctx context.Context, targets []desired.TargetSpec) []Target {
+	opened := make([]Target, len(targets))
 	slots := make(chan struct{}, openAtOnce)
 	var wg sync.WaitGroup
 	for _, shared := range s.bySharedKeys(targets) {
@@ -48,7 +48,7 @@ type sharedKeys struct {
 	members []int
 }
 
-func (s *Session) bySharedKeys(targets []desired.TargetFleet) []sharedKeys {
+func (s *Session) bySharedKeys(targets []desired.TargetSpec) []sharedKeys {
 	var groups []sharedKeys
 	at := map[*keyring]int{}
 	for i, t := range targets {
@@ -64,8 +64,8 @@ func (s *Session) bySharedKeys(targets []desired.TargetFleet) []sharedKeys {
 	return groups
 }
 
-func (s *Session) open(t desired.TargetFleet, keys *keyring, who identity, err error) Opened {
-	o := Opened{Target: t.Target, CallerARN: who.arn}
+func (s *Session) open(t desired.TargetSpec, keys *keyring, who identity, err error) Target {
+	o := Target{Target: t.Target, CallerARN: who.arn}
 	switch {
 	case err != nil:
 		c := call{op: opGetCallerIdentity, target: t.Target, keys: keys}
@@ -76,10 +76,10 @@ func (s *Session) open(t desired.TargetFleet, keys *keyring, who identity, err e
 	case who.account != t.Account:
 		o.Err = credentialsMismatch(t, who)
 	default:
-		o.Lane = newLane(s.config, keys, t.Target, s.opts.Limiters)
-		o.Reader, o.Tagger = NewReader(o.Lane), NewTagger(o.Lane)
+		o.Conn = newLane(s.config, keys, t.Target, s.opts.Limiters)
+		o.Reader, o.Tagger = NewReader(o.Conn), NewTagger(o.Conn)
 		if s.opts.Access == ReadWrite {
-			o.Writer = NewWriter(o.Lane)
+			o.Writer = NewWriter(o.Conn)
 		}
 	}
 	return o

@@ -23,14 +23,14 @@ const (
 
 // Reader reads one target. Its client cannot send anything but reads.
 type Reader struct {
-	lane   *Lane
+	lane   *Conn
 	client *lambda.Client
 }
 
 var _ reconcile.Reader = (*Reader)(nil)
 
 // NewReader makes a Reader over a lane.
-func NewReader(l *Lane) *Reader { return &Reader{lane: l, client: l.client(readOperations())} }
+func NewReader(l *Conn) *Reader { return &Reader{lane: l, client: l.client(readOperations())} }
 
 func (r *Reader) about(op, function string) call {
 	return call{op: op, target: r.lane.target, keys: r.lane.keys, name: desired.Name{Function: function, Qualifier: desired.Latest}}

@@ -75,35 +75,35 @@ func excerpt(body []byte) string {
 
 // verdict is what code and status say. Throttling comes at any status: 429, but
 // also 400 ThrottlingException on listings.
-func verdict(status int, code errorCode) (reconcile.Kind, ratelimit.Outcome) {
+func verdict(status int, code errorCode) (reconcile.Kind, ratelimit.Result) {
 	switch {
 	case code.throttles():
 		return reconcile.KindThrottled, ratelimit.Throttled
 	case code == "ResourceConflictException":
 		return reconcile.KindConflict, ratelimit.Conflict
 	case code.skewed():
-		return reconcile.KindCredentials, ratelimit.Skew
+		return reconcile.KindCredentials, ratelimit.ClockSkew
 	case code.expired(), code.badCredentials():
-		return reconcile.KindCredentials, ratelimit.Final
+		return reconcile.KindCredentials, ratelimit.Permanent
 	case code.denied():
-		return reconcile.KindDenied, ratelimit.Final
+		return reconcile.KindDenied, ratelimit.Permanent
 	case code == "ResourceNotFoundException":
 		// Every Lambda 404 is about the function unless its text says otherwise.
-		return reconcile.KindFunctionMissing, ratelimit.Final
+		return reconcile.KindFunctionMissing, ratelimit.Permanent
 	case code == "RequestTimeout" || code == "RequestTimeoutException":
-		return reconcile.KindTransport, ratelimit.Fault
+		return reconcile.KindTransport, ratelimit.ServerError
 	case status == http.StatusTooManyRequests:
 		return reconcile.KindThrottled, ratelimit.Throttled
 	case status >= 500:
-		return reconcile.KindServer, ratelimit.Fault
+		return reconcile.KindServer, ratelimit.ServerError
 	case status == http.StatusRequestTimeout:
-		return reconcile.KindTransport, ratelimit.Fault
+		return reconcile.KindTransport, ratelimit.ServerError
 	case code == "":
-		return reconcile.KindBadAnswer, ratelimit.Final // a proxy, or an endpoint that is not Lambda
+		return reconcile.KindBadAnswer, ratelimit.Permanent // a proxy, or an endpoint that is not Lambda
 	case status == http.StatusForbidden:
-		return reconcile.KindDenied, ratelimit.Final
+		return reconcile.KindDenied, ratelimit.Permanent
 	}
-	return reconcile.KindInvalid, ratelimit.Final
+	return reconcile.KindInvalid, ratelimit.Permanent
 }
 
 // throttles holds for the codes that AWS's SDKs count as throttling.

@@ -40,7 +40,7 @@ func TestNetHTTPSendsNothingTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := reader.ListConfigs(t.Context(), "f", "")
-	if outcome, _ := ratelimit.OutcomeOf(err); outcome != ratelimit.Fault {
+	if outcome, _ := ratelimit.ResultOf(err); outcome != ratelimit.ServerError {
 		t.Errorf("a broken connection came out as %v: %v", outcome, err)
 	}
 	if seen.Load() != 2 {

@@ -13,15 +13,15 @@ import (
 // TestRequests is what goes over the wire, call by call.
 func TestRequests(t *testing.T) {
 	const path = "/2019-09-25/functions/orders/event-invoke-config"
-	reader := func(f func(*Reader) error) func(*Lane) error {
-		return func(l *Lane) error { return f(NewReader(l)) }
+	reader := func(f func(*Reader) error) func(*Conn) error {
+		return func(l *Conn) error { return f(NewReader(l)) }
 	}
-	writer := func(f func(*Writer) error) func(*Lane) error {
-		return func(l *Lane) error { return f(NewWriter(l)) }
+	writer := func(f func(*Writer) error) func(*Conn) error {
+		return func(l *Conn) error { return f(NewWriter(l)) }
 	}
 	tests := []struct {
 		why    string
-		send   func(*Lane) error
+		send   func(*Conn) error
 		answer string
 		want   [3]string // method, path and query, body
 	}{

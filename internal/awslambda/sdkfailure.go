@@ -15,7 +15,7 @@ import (
 // sdkFailure understands an error of STS or of the tagging API, whose answers
 // the SDK reads itself.
 func sdkFailure(err error) *failure {
-	f := &failure{kind: reconcile.KindUnknown, outcome: ratelimit.Final, cause: err}
+	f := &failure{kind: reconcile.KindUnknown, outcome: ratelimit.Permanent, cause: err}
 	var resp *awshttp.ResponseError
 	if errors.As(err, &resp) {
 		f.sent, f.status, f.requestID = true, resp.HTTPStatusCode(), resp.ServiceRequestID()
@@ -30,9 +30,9 @@ func sdkFailure(err error) *failure {
 	var network net.Error
 	switch {
 	case f.status >= 500:
-		f.kind, f.outcome = reconcile.KindServer, ratelimit.Fault
+		f.kind, f.outcome = reconcile.KindServer, ratelimit.ServerError
 	case errors.As(err, &sending), errors.As(err, &network):
-		f.kind, f.outcome, f.message = reconcile.KindTransport, ratelimit.Fault, unreachable(err)
+		f.kind, f.outcome, f.message = reconcile.KindTransport, ratelimit.ServerError, unreachable(err)
 	case isContextError(err):
 		f.outcome = ratelimit.Cancelled
 	case f.sent:

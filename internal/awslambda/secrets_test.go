@@ -66,8 +66,8 @@ func TestErrorsOfRolesShowNoSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := []desired.TargetFleet{{Target: here, RoleARN: "arn:aws:iam::111111111111:role/eventinvoke", ExternalID: externalID}}
-	err = s.Lanes(t.Context(), target)[0].Err
+	target := []desired.TargetSpec{{Target: here, RoleARN: "arn:aws:iam::111111111111:role/eventinvoke", ExternalID: externalID}}
+	err = s.Open(t.Context(), target)[0].Err
 	if said := fmt.Sprintf("%v %v", err, callErrorOf(t, err).Err); strings.Contains(said, "planted") || reconcile.KindOf(err) != reconcile.KindCredentials {
 		t.Errorf("the error is %s", said)
 	}

@@ -110,7 +110,7 @@ func (s *Session) Ambient(ctx context.Context) (desired.Target, string, error) {
 }
 
 // keyringFor is the set of credentials of a target.
-func (s *Session) keyringFor(t desired.TargetFleet) *keyring {
+func (s *Session) keyringFor(t desired.TargetSpec) *keyring {
 	if t.RoleARN == "" {
 		return s.base
 	}
@@ -143,14 +143,14 @@ func sessionName(run string) string {
 var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
 
 // credentialsMismatch is the error of credentials that belong to another account.
-func credentialsMismatch(t desired.TargetFleet, who identity) error {
+func credentialsMismatch(t desired.TargetSpec, who identity) error {
 	hint := fmt.Sprintf("set role_arn on the target to a role of account %s, or use credentials of that account", t.Account)
 	if t.RoleARN != "" {
 		hint = fmt.Sprintf("%s belongs to account %s: correct role_arn or account", t.RoleARN, who.account)
 	}
-	return ratelimit.Mark(&reconcile.CallError{
+	return ratelimit.WithResult(&reconcile.CallError{
 		Op: opGetCallerIdentity, Subject: t.Target.String(), Kind: reconcile.KindCredentials,
 		Message: fmt.Sprintf("the credentials are of account %s (%s), and the target is account %s", who.account, who.arn, t.Account),
 		Hint:    hint,
-	}, ratelimit.Final, 0)
+	}, ratelimit.Permanent, 0)
 }

@@ -48,8 +48,8 @@ func openIn(t *testing.T, w *awssim.World, access Access) *Session {
 	return s
 }
 
-func target(account, region, role, externalID string) desired.TargetFleet {
-	return desired.TargetFleet{Target: desired.Target{Account: account, Region: region}, RoleARN: role, ExternalID: externalID}
+func target(account, region, role, externalID string) desired.TargetSpec {
+	return desired.TargetSpec{Target: desired.Target{Account: account, Region: region}, RoleARN: role, ExternalID: externalID}
 }
 
 func TestAmbient(t *testing.T) {
@@ -74,7 +74,7 @@ func TestLanes(t *testing.T) {
 	const trust = "let the trust policy of %s name the caller and the declared external_id, and allow the caller sts:AssumeRole on it"
 	rows := []struct {
 		why    string
-		target desired.TargetFleet
+		target desired.TargetSpec
 		kind   reconcile.Kind
 		hint   string
 	}{
@@ -88,11 +88,11 @@ func TestLanes(t *testing.T) {
 		{"a role of another account", target("333333333333", "us-east-1", roleIn(second), "x-"+second), reconcile.KindCredentials,
 			roleIn(second) + " belongs to account 222222222222: correct role_arn or account"},
 	}
-	var targets []desired.TargetFleet
+	var targets []desired.TargetSpec
 	for _, r := range rows {
 		targets = append(targets, r.target)
 	}
-	opened := s.Lanes(t.Context(), targets)
+	opened := s.Open(t.Context(), targets)
 	for i, r := range rows {
 		o := opened[i]
 		if o.Target != r.target.Target {
@@ -106,7 +106,7 @@ func TestLanes(t *testing.T) {
 			}
 			continue
 		}
-		if o.Reader != nil || o.Lane != nil {
+		if o.Reader != nil || o.Conn != nil {
 			t.Errorf("%s: has a reader in spite of %v", r.why, o.Err)
 		}
 		ce := callErrorOf(t, o.Err)
@@ -127,17 +127,17 @@ func TestLanes(t *testing.T) {
 // assumed for reading, even those of a Writer.
 func TestReadOnlySession(t *testing.T) {
 	w := worldOf(t, twoAccounts())
-	o := openIn(t, w, ReadOnly).Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+	o := openIn(t, w, ReadOnly).Open(t.Context(), []desired.TargetSpec{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
 	if o.Err != nil || o.Writer != nil {
 		t.Fatalf("%+v", o)
 	}
 	for _, op := range []string{opListConfigs, opListAliases, opListVersions, opListFunctions, opGetResources} {
-		if err := operate(t.Context(), o.Lane, op, orders); err != nil {
+		if err := operate(t.Context(), o.Conn, op, orders); err != nil {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
 	for _, op := range []string{opPut, opUpdate, opDelete} {
-		if err := operate(t.Context(), o.Lane, op, orders); reconcile.KindOf(err) != reconcile.KindDenied {
+		if err := operate(t.Context(), o.Conn, op, orders); reconcile.KindOf(err) != reconcile.KindDenied {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
@@ -149,10 +149,10 @@ func TestReadOnlySession(t *testing.T) {
 // TestExpiredSession: credentials that end before their time cost one more try.
 func TestExpiredSession(t *testing.T) {
 	w := worldOf(t, twoAccounts())
-	o := openIn(t, w, ReadOnly).Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+	o := openIn(t, w, ReadOnly).Open(t.Context(), []desired.TargetSpec{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
 	w.ExpireSessions(second)
 	_, err := o.Reader.ListConfigs(t.Context(), "orders", "")
-	if outcome, _ := ratelimit.OutcomeOf(err); outcome != ratelimit.Skew || reconcile.KindOf(err) != reconcile.KindCredentials {
+	if outcome, _ := ratelimit.ResultOf(err); outcome != ratelimit.ClockSkew || reconcile.KindOf(err) != reconcile.KindCredentials {
 		t.Errorf("first: %v: %v", outcome, err)
 	}
 	if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
@@ -168,7 +168,7 @@ func TestExpiredSession(t *testing.T) {
 func TestRefreshAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := worldOf(t, twoAccounts())
-		o := openIn(t, w, ReadOnly).Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+		o := openIn(t, w, ReadOnly).Open(t.Context(), []desired.TargetSpec{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
 		for range 29 {
 			time.Sleep(4 * time.Minute) // close to two hours in all, virtual
 			if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
@@ -186,16 +186,16 @@ func TestOneLimiterPerAccount(t *testing.T) {
 	w := worldOf(t, twoAccounts())
 	s := openIn(t, w, ReadOnly)
 	role := roleIn(here.Account)
-	o := s.Lanes(t.Context(), []desired.TargetFleet{
+	o := s.Open(t.Context(), []desired.TargetSpec{
 		target(here.Account, "us-east-1", "", ""),
 		target(here.Account, "us-east-1", role, "x-"+here.Account),
 		target(here.Account, "eu-west-1", role, "x-"+here.Account),
 		target(second, "us-east-1", roleIn(second), "x-"+second),
 	})
-	if o[0].Lane.Limiter() != o[1].Lane.Limiter() {
+	if o[0].Conn.Limiter() != o[1].Conn.Limiter() {
 		t.Error("two profiles of one account have two limiters")
 	}
-	if o[0].Lane.Limiter() == o[2].Lane.Limiter() || o[0].Lane.Limiter() == o[3].Lane.Limiter() {
+	if o[0].Conn.Limiter() == o[2].Conn.Limiter() || o[0].Conn.Limiter() == o[3].Conn.Limiter() {
 		t.Error("two regions or accounts share a limiter")
 	}
 	for _, i := range []int{0, 1} {
@@ -203,7 +203,7 @@ func TestOneLimiterPerAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := o[0].Lane.Limiter().Snapshot().Granted(); n != 2 {
+	if n := o[0].Conn.Limiter().Snapshot().Granted(); n != 2 {
 		t.Errorf("two calls by two profiles took %d tokens of the one limiter", n)
 	}
 }
@@ -212,7 +212,7 @@ func TestOneLimiterPerAccount(t *testing.T) {
 func TestLanesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scenario := &awssim.Scenario{Latency: time.Second}
-		var targets []desired.TargetFleet
+		var targets []desired.TargetSpec
 		for i := range 32 {
 			account := fmt.Sprintf("%012d", 100+i)
 			scenario.Accounts = append(scenario.Accounts, awssim.Account{Account: account})
@@ -223,7 +223,7 @@ func TestLanesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		for _, o := range s.Lanes(t.Context(), targets) {
+		for _, o := range s.Open(t.Context(), targets) {
 			if o.Err != nil {
 				t.Error(o.Err)
 			}

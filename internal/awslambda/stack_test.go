@@ -166,6 +166,6 @@ func TestUserAgent(t *testing.T) {
 
 // laneAt is a lane whose limiter has real settings. Within a synctest bubble it
 // is closed with the bubble.
-func laneAt(t *testing.T, s ratelimit.Settings, client aws.HTTPClient) *Lane {
+func laneAt(t *testing.T, s ratelimit.Settings, client aws.HTTPClient) *Conn {
 	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registryAt(t, s))
 }

@@ -27,7 +27,7 @@ type counters struct {
 	by map[string]*OpStats
 }
 
-func (c *counters) add(op string, o ratelimit.Outcome) {
+func (c *counters) add(op string, o ratelimit.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.by[op]
@@ -46,9 +46,9 @@ func (c *counters) add(op string, o ratelimit.Outcome) {
 		s.Throttled++
 	case ratelimit.Conflict:
 		s.Conflicts++
-	case ratelimit.Fault:
+	case ratelimit.ServerError:
 		s.Faults++
-	case ratelimit.Skew:
+	case ratelimit.ClockSkew:
 		s.Skewed++
 	default:
 		s.Refused++

@@ -29,19 +29,19 @@ func TestWhoAmIFails(t *testing.T) {
 		why     string
 		client  canned
 		kind    reconcile.Kind
-		outcome ratelimit.Outcome
+		outcome ratelimit.Result
 		hint    string
 	}{
-		{"a key nobody knows", stsError(403, "InvalidClientTokenId", "invalid"), reconcile.KindCredentials, ratelimit.Final, badKeys},
-		{"a session that is over", stsError(403, "ExpiredToken", "expired"), reconcile.KindCredentials, ratelimit.Final,
+		{"a key nobody knows", stsError(403, "InvalidClientTokenId", "invalid"), reconcile.KindCredentials, ratelimit.Permanent, badKeys},
+		{"a session that is over", stsError(403, "ExpiredToken", "expired"), reconcile.KindCredentials, ratelimit.Permanent,
 			"renew the credentials, such as by aws sso login, and run again"},
-		{"a clock that is off", stsError(403, "SignatureDoesNotMatch", "skew"), reconcile.KindCredentials, ratelimit.Skew, clockHint},
-		{"an explicit deny", stsError(403, "AccessDenied", "no"), reconcile.KindDenied, ratelimit.Final, "allow sts:GetCallerIdentity for the caller"},
+		{"a clock that is off", stsError(403, "SignatureDoesNotMatch", "skew"), reconcile.KindCredentials, ratelimit.ClockSkew, clockHint},
+		{"an explicit deny", stsError(403, "AccessDenied", "no"), reconcile.KindDenied, ratelimit.Permanent, "allow sts:GetCallerIdentity for the caller"},
 		{"throttled", stsError(400, "Throttling", "Rate exceeded"), reconcile.KindThrottled, ratelimit.Throttled, "other callers spend the same quota; run again later"},
 		{"a reset", func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-		}, reconcile.KindTransport, ratelimit.Fault, readAgain},
-		{"an answer without an account", saying(200, empty), reconcile.KindBadAnswer, ratelimit.Final, notLambda},
+		}, reconcile.KindTransport, ratelimit.ServerError, readAgain},
+		{"an answer without an account", saying(200, empty), reconcile.KindBadAnswer, ratelimit.Permanent, notLambda},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestWhoAmIFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, err = s.Ambient(t.Context())
-			outcome, _ := ratelimit.OutcomeOf(err)
+			outcome, _ := ratelimit.ResultOf(err)
 			if ce := callErrorOf(t, err); ce.Kind != tt.kind || outcome != tt.outcome || ce.Hint != tt.hint {
 				t.Errorf("%s: %v, %v, %q: %v", tt.why, ce.Kind, outcome, ce.Hint, err)
 			}
@@ -65,11 +65,11 @@ func TestRoleOutOfReach(t *testing.T) {
 	tests := []struct {
 		why     string
 		sts     canned
-		outcome ratelimit.Outcome
+		outcome ratelimit.Result
 	}{
-		{"busy", stsError(400, "Throttling", "Rate exceeded"), ratelimit.Fault},
-		{"away", func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }, ratelimit.Fault},
-		{"refused", stsError(403, "AccessDenied", "not any more"), ratelimit.Final},
+		{"busy", stsError(400, "Throttling", "Rate exceeded"), ratelimit.ServerError},
+		{"away", func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }, ratelimit.ServerError},
+		{"refused", stsError(403, "AccessDenied", "not any more"), ratelimit.Permanent},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestRoleOutOfReach(t *testing.T) {
 				}
 				return w.Do(r)
 			})
-			o := s.Lanes(t.Context(), []desired.TargetFleet{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
+			o := s.Open(t.Context(), []desired.TargetSpec{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
 			if o.Err != nil {
 				t.Fatal(o.Err)
 			}
@@ -90,7 +90,7 @@ func TestRoleOutOfReach(t *testing.T) {
 			w.ExpireSessions(second)
 			_, _ = o.Reader.ListConfigs(t.Context(), "orders", "") // drops the expired session
 			_, err := o.Reader.ListConfigs(t.Context(), "orders", "")
-			outcome, _ := ratelimit.OutcomeOf(err)
+			outcome, _ := ratelimit.ResultOf(err)
 			if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != tt.outcome || !strings.Contains(ce.Hint, roleIn(second)) {
 				t.Errorf("%s: %v, %v, %q: %v", tt.why, ce.Kind, outcome, ce.Hint, err)
 			}
@@ -112,7 +112,7 @@ func TestWhereSTSIsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := s.Lanes(t.Context(), []desired.TargetFleet{target(second, "eu-west-1", roleIn(second), "x-"+second)})[0]
+		o := s.Open(t.Context(), []desired.TargetSpec{target(second, "eu-west-1", roleIn(second), "x-"+second)})[0]
 		if o.Err != nil || hosts[opAssumeRole] != want || hosts[opGetCallerIdentity] != want {
 			t.Errorf("with region %q STS was asked at %v: %v", region, hosts, o.Err)
 		}
@@ -142,7 +142,7 @@ func TestSTSIsTriedThrice(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err = s.Ambient(t.Context())
-		if outcome, _ := ratelimit.OutcomeOf(err); asked != 3 || outcome != ratelimit.Fault {
+		if outcome, _ := ratelimit.ResultOf(err); asked != 3 || outcome != ratelimit.ServerError {
 			t.Errorf("%d attempts, %v: %v", asked, outcome, err)
 		}
 	})

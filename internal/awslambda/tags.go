@@ -18,7 +18,7 @@ import (
 // Tagger reads the tags of functions. The tagging API is a service of its own:
 // its calls spend none of Lambda's quota, and the SDK's backoff paces them.
 type Tagger struct {
-	lane   *Lane
+	lane   *Conn
 	client *tagging.Client
 }
 
@@ -30,7 +30,7 @@ const maxTagged = 100
 const taggingAttempts = 8
 
 // NewTagger makes a Tagger over a lane.
-func NewTagger(l *Lane) *Tagger {
+func NewTagger(l *Conn) *Tagger {
 	allowed := taggingOperations()
 	client := tagging.NewFromConfig(l.config, func(o *tagging.Options) {
 		o.Credentials = l.keys
@@ -48,7 +48,7 @@ func NewTagger(l *Lane) *Tagger {
 // worthRetrying decides by the same outcomes as for Lambda's calls.
 func worthRetrying(err error) aws.Ternary {
 	outcome := failureOf(err).outcome
-	return aws.BoolTernary(outcome == ratelimit.Throttled || outcome == ratelimit.Fault || outcome == ratelimit.Skew)
+	return aws.BoolTernary(outcome == ratelimit.Throttled || outcome == ratelimit.ServerError || outcome == ratelimit.ClockSkew)
 }
 
 // addCounter counts each attempt of a client that the gate does not see.

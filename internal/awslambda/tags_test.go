@@ -63,13 +63,13 @@ func TestTagsRetry(t *testing.T) {
 		why      string
 		answers  []canned
 		requests int64
-		outcome  ratelimit.Outcome
+		outcome  ratelimit.Result
 	}{
 		{"throttled twice", []canned{throttled, throttled, saying(200, page)}, 3, ratelimit.OK},
 		{"a server error and a cut-off answer", []canned{saying(500, ""), saying(200, page[:30]), saying(200, page)}, 3, ratelimit.OK},
 		{"always throttled", []canned{throttled}, taggingAttempts, ratelimit.Throttled},
-		{"denied", []canned{saying(400, `{"__type":"AccessDeniedException","Message":"no"}`)}, 1, ratelimit.Final},
-		{"another account", []canned{saying(200, `{"ResourceTagMappingList":[{"ResourceARN":"arn:aws:lambda:us-east-1:222222222222:function:f"}]}`)}, 1, ratelimit.Final},
+		{"denied", []canned{saying(400, `{"__type":"AccessDeniedException","Message":"no"}`)}, 1, ratelimit.Permanent},
+		{"another account", []canned{saying(200, `{"ResourceTagMappingList":[{"ResourceARN":"arn:aws:lambda:us-east-1:222222222222:function:f"}]}`)}, 1, ratelimit.Permanent},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestTagsRetry(t *testing.T) {
 				return a(r)
 			}))
 			_, err := NewTagger(lane).Functions(t.Context(), nil)
-			outcome, _ := ratelimit.OutcomeOf(err)
+			outcome, _ := ratelimit.ResultOf(err)
 			if outcome != tt.outcome || callsByOp(lane)[opGetResources] != int(tt.requests) || i != int(tt.requests) {
 				t.Errorf("%s: %v, %d requests, %d counted: %v", tt.why, outcome, i, callsByOp(lane)[opGetResources], err)
 			}
@@ -110,7 +110,7 @@ func TestTagsGoingInCircles(t *testing.T) {
 	}
 }
 
-func callsByOp(l *Lane) map[string]int {
+func callsByOp(l *Conn) map[string]int {
 	var calls map[string]int
 	for _, s := range l.Stats() {
 		if calls == nil {

@@ -49,10 +49,10 @@ func TestADeadEndpoint(t *testing.T) {
 	})
 	rows := []struct {
 		why    string
-		target desired.TargetFleet
+		target desired.TargetSpec
 		want   string
 	}{
-		{"STS, asked who the caller is", desired.TargetFleet{Target: here}, "https://sts.us-east-1.amazonaws.com cannot be reached: connect: connection refused"},
+		{"STS, asked who the caller is", desired.TargetSpec{Target: here}, "https://sts.us-east-1.amazonaws.com cannot be reached: connect: connection refused"},
 		{"STS, asked for a role", target(second, "us-east-1", roleIn(second), "x-"+second),
 			"the role " + roleIn(second) + " cannot be assumed: https://sts.us-east-1.amazonaws.com cannot be reached: connect: connection refused"},
 	}
@@ -61,7 +61,7 @@ func TestADeadEndpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ce := callErrorOf(t, s.Lanes(t.Context(), []desired.TargetFleet{row.target})[0].Err)
+		ce := callErrorOf(t, s.Open(t.Context(), []desired.TargetSpec{row.target})[0].Err)
 		if ce.Message != row.want || !strings.Contains(ce.Hint, "the region and AWS_ENDPOINT_URL") {
 			t.Errorf("%s:\n got %q\nwant %q\nhint %q", row.why, ce.Message, row.want, ce.Hint)
 		}

@@ -16,14 +16,14 @@ import (
 // Writer changes one target. Its client cannot send anything but the three
 // writes.
 type Writer struct {
-	lane   *Lane
+	lane   *Conn
 	client *lambda.Client
 }
 
 var _ reconcile.Writer = (*Writer)(nil)
 
 // NewWriter makes a Writer over a lane.
-func NewWriter(l *Lane) *Writer { return &Writer{lane: l, client: l.client(writeOperations())} }
+func NewWriter(l *Conn) *Writer { return &Writer{lane: l, client: l.client(writeOperations())} }
 
 func (w *Writer) about(op string, name desired.Name) call {
 	return call{op: op, target: w.lane.target, keys: w.lane.keys, name: name}

@@ -24,25 +24,25 @@ var (
 	devUS  = site("dev", "222222222222", "us-east-1")
 )
 
-func site(label, account, region string, functions ...reconcile.FunctionLive) Site {
+func site(label, account, region string, functions ...reconcile.ObservedFunction) Site {
 	s := Site{Functions: functions}
 	s.Label, s.Target = label, desired.Target{Account: account, Region: region}
 	return s
 }
 
-func (s Site) with(functions ...reconcile.FunctionLive) Site {
+func (s Site) with(functions ...reconcile.ObservedFunction) Site {
 	s.Functions = functions
 	return s
 }
 
-func function(name string, records ...reconcile.LiveRecord) reconcile.FunctionLive {
-	return reconcile.FunctionLive{Function: name, State: reconcile.Present, Records: records}
+func function(name string, records ...reconcile.ObservedRecord) reconcile.ObservedFunction {
+	return reconcile.ObservedFunction{Function: name, State: reconcile.Present, Records: records}
 }
 
-func latest(s reconcile.Settings) reconcile.LiveRecord { return under(desired.Latest, s) }
+func latest(s reconcile.Settings) reconcile.ObservedRecord { return under(desired.Latest, s) }
 
-func under(qualifier string, s reconcile.Settings) reconcile.LiveRecord {
-	return reconcile.LiveRecord{Qualifier: qualifier, Settings: &s, Modified: 1}
+func under(qualifier string, s reconcile.Settings) reconcile.ObservedRecord {
+	return reconcile.ObservedRecord{Qualifier: qualifier, Settings: &s, Modified: 1}
 }
 
 // holds makes settings; a negative number and "" are unset.
@@ -85,9 +85,9 @@ func planAgain(t interface {
 	if err != nil {
 		t.Fatalf("the exported file does not resolve: %v\n%s", err, text)
 	}
-	var live reconcile.Live
+	var live reconcile.Observed
 	for _, s := range sites {
-		live.Targets = append(live.Targets, reconcile.TargetLive{Target: s.Target, Functions: s.Functions})
+		live.Targets = append(live.Targets, reconcile.ObservedTarget{Target: s.Target, Functions: s.Functions})
 	}
 	return reconcile.NewPlan(fleet, live)
 }
@@ -148,13 +148,13 @@ func TestWriteGolden(t *testing.T) {
 				function("elsewhere", latest(holds(-1, -1, "arn:aws:sns:eu-west-1:222222222222:done", ""))),
 				function("itself", latest(holds(-1, -1, "arn:aws:lambda:us-east-1:111111111111:function:itself:live", ""))),
 				function("dollar", latest(holds(0, -1, "arn:aws:lambda:us-east-1:111111111111:function:other:$LATEST", ""))),
-				reconcile.FunctionLive{Function: "orphaned", State: reconcile.Present, Orphans: []string{"gone"}, Records: []reconcile.LiveRecord{under("gone", holds(0, -1, "", ""))}},
-				reconcile.FunctionLive{Function: "unsure", State: reconcile.Present, QualifierErr: errors.New("ListAliases: denied"), Records: []reconcile.LiveRecord{under("7", holds(0, -1, "", ""))}},
+				reconcile.ObservedFunction{Function: "orphaned", State: reconcile.Present, Orphans: []string{"gone"}, Records: []reconcile.ObservedRecord{under("gone", holds(0, -1, "", ""))}},
+				reconcile.ObservedFunction{Function: "unsure", State: reconcile.Present, QualifierErr: errors.New("ListAliases: denied"), Records: []reconcile.ObservedRecord{under("7", holds(0, -1, "", ""))}},
 				function("hopeless", latest(holds(7, 1, queue+".fifo", queue+".fifo"))),
 				function("bad name", latest(holds(0, -1, "", ""))),
-				reconcile.FunctionLive{Function: "unread", State: reconcile.Unreadable, Err: errors.New("no\nway\x07 in")},
-				reconcile.FunctionLive{Function: "unseen"},
-				reconcile.FunctionLive{Function: "deleted", State: reconcile.FunctionAbsent},
+				reconcile.ObservedFunction{Function: "unread", State: reconcile.Unreadable, Err: errors.New("no\nway\x07 in")},
+				reconcile.ObservedFunction{Function: "unseen"},
+				reconcile.ObservedFunction{Function: "deleted", State: reconcile.FunctionAbsent},
 			)},
 			want: Result{Records: 7, Unreadable: 2, Inexpressible: 5},
 		},
@@ -162,7 +162,7 @@ func TestWriteGolden(t *testing.T) {
 			name: "unread-target", why: "nothing is declared for a target that was not read, not even what is alike in all others",
 			sites: []Site{
 				prodUS.with(function("a", latest(holds(1, -1, "", "")))),
-				{TargetFleet: devUS.TargetFleet, Err: errors.New("the role cannot be assumed")},
+				{TargetSpec: devUS.TargetSpec, Err: errors.New("the role cannot be assumed")},
 			},
 			want: Result{Records: 1, Unreadable: 1},
 		},

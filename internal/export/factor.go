@@ -103,7 +103,7 @@ func group(entries []entry) []bunch {
 // describe is the settings of a bunch in a few words.
 func (b *bunch) describe() string {
 	var parts []string
-	for i, field := range desired.Fields() {
+	for i, field := range desired.Settings() {
 		if v := b.lines[i]; v != "" {
 			parts = append(parts, field.String()+" "+v[strings.LastIndexAny(v, ":/")+1:])
 		}

@@ -94,7 +94,7 @@ func (f file) targets(sites []Site) {
 
 func (f file) defaults(common [numFields]cell) {
 	begun := false
-	for i, field := range desired.Fields() {
+	for i, field := range desired.Settings() {
 		if common[i].value == "" {
 			continue
 		}
@@ -143,7 +143,7 @@ func (f file) entry(e *entry, lines [numFields]string) {
 	if e.targets != nil {
 		f.linef("    targets: %s", list(e.targets))
 	}
-	for i, field := range desired.Fields() {
+	for i, field := range desired.Settings() {
 		if lines[i] != "" {
 			f.linef("    %s: %s", field, settingText(field, lines[i]))
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// numFields is how many settings a record has.
-const numFields = int(desired.FieldOnFailure) + 1
+// NumSettings is how many settings a record has.
+const numFields = int(desired.OnFailure) + 1
 
 // none is how the fleet file says that there is no destination.
 const none = "none"
@@ -73,7 +73,7 @@ func collect(sites []Site) (items []item, lost []string) {
 // read fills the cells from what AWS holds.
 func (it *item) read(site *Site, s reconcile.Settings, probe *probe) {
 	held := false
-	for i, field := range desired.Fields() {
+	for i, field := range desired.Settings() {
 		c := &it.cells[i]
 		v := s.Value(field)
 		c.effect = v.Fallback
@@ -113,7 +113,7 @@ func (it *item) declareDefault() {
 }
 
 // remark adds what is odd about the record as a whole.
-func (it *item) remark(f *reconcile.FunctionLive) {
+func (it *item) remark(f *reconcile.ObservedFunction) {
 	switch {
 	case slices.Contains(f.Orphans, it.Qualifier):
 		it.notes = append(it.notes, "an orphan: "+it.Qualifier+" is neither an alias nor a version any more; remove: true in place of its settings would delete it")
@@ -123,12 +123,12 @@ func (it *item) remark(f *reconcile.FunctionLive) {
 }
 
 // number reports whether a field's value is written as a number.
-func number(f desired.Field) bool {
-	return f == desired.FieldRetryAttempts || f == desired.FieldEventAge
+func number(f desired.Setting) bool {
+	return f == desired.MaximumRetryAttempts || f == desired.MaximumEventAgeInSeconds
 }
 
 // settingText is a value as the fleet file has it.
-func settingText(f desired.Field, value string) string {
+func settingText(f desired.Setting, value string) string {
 	if number(f) || value == none {
 		return value
 	}
@@ -136,7 +136,7 @@ func settingText(f desired.Field, value string) string {
 }
 
 // remarksOn says what is odd about a destination, though it can be declared.
-func remarksOn(site *Site, n desired.Name, field desired.Field, arn string) []string {
+func remarksOn(site *Site, n desired.Name, field desired.Setting, arn string) []string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
 		return nil

@@ -18,7 +18,7 @@ type probe struct {
 
 type question struct {
 	desired.Key // Name is set only where the answer may depend on it
-	field       desired.Field
+	field       desired.Setting
 	text        string
 }
 
@@ -29,11 +29,11 @@ var anyFunction = desired.Name{Function: "any", Qualifier: desired.Latest}
 
 // key says why a name cannot be declared at a site; "" when it can.
 func (p *probe) key(site *Site, n desired.Name) string {
-	return p.ask(question{desired.Key{Target: site.Target, Name: n}, desired.FieldRetryAttempts, fmt.Sprint(desired.DefaultRetryAttempts)})
+	return p.ask(question{desired.Key{Target: site.Target, Name: n}, desired.MaximumRetryAttempts, fmt.Sprint(desired.DefaultRetryAttempts)})
 }
 
 // setting says why a value cannot be declared for a field at a site; "" when it can.
-func (p *probe) setting(site *Site, n desired.Name, f desired.Field, v reconcile.Value) string {
+func (p *probe) setting(site *Site, n desired.Name, f desired.Setting, v reconcile.Value) string {
 	// Only a function can be the wrong destination for one function and right for another.
 	if !strings.Contains(v.Text, ":lambda:") {
 		n = anyFunction
@@ -68,11 +68,11 @@ func judge(q question) string {
 	return ""
 }
 
-func destinationOf(c *desired.Config, f desired.Field) desired.Opt[string] {
+func destinationOf(c *desired.Config, f desired.Setting) desired.Opt[string] {
 	switch f {
-	case desired.FieldOnSuccess:
+	case desired.OnSuccess:
 		return c.OnSuccess
-	case desired.FieldOnFailure:
+	case desired.OnFailure:
 		return c.OnFailure
 	}
 	return desired.Opt[string]{}

@@ -108,10 +108,10 @@ func writeAny(t *rapid.T, sites []Site) (string, Result) {
 }
 
 // asSurveyed sorts as a survey does.
-func asSurveyed(functions []reconcile.FunctionLive) {
-	slices.SortFunc(functions, func(a, b reconcile.FunctionLive) int { return strings.Compare(a.Function, b.Function) })
+func asSurveyed(functions []reconcile.ObservedFunction) {
+	slices.SortFunc(functions, func(a, b reconcile.ObservedFunction) int { return strings.Compare(a.Function, b.Function) })
 	for i := range functions {
-		slices.SortFunc(functions[i].Records, func(a, b reconcile.LiveRecord) int { return strings.Compare(a.Qualifier, b.Qualifier) })
+		slices.SortFunc(functions[i].Records, func(a, b reconcile.ObservedRecord) int { return strings.Compare(a.Qualifier, b.Qualifier) })
 	}
 }
 
@@ -134,7 +134,7 @@ func TestTargetsSurviveTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]desired.TargetFleet{s.TargetFleet}, got); diff != "" {
+		if diff := cmp.Diff([]desired.TargetSpec{s.TargetSpec}, got); diff != "" {
 			t.Fatalf("%s\n%s", diff, text)
 		}
 	})

@@ -12,10 +12,10 @@ import (
 )
 
 // Site is one target and what AWS holds there. Entries of the embedded
-// TargetFleet play no part.
+// TargetSpec play no part.
 type Site struct {
-	desired.TargetFleet
-	Functions []reconcile.FunctionLive
+	desired.TargetSpec
+	Functions []reconcile.ObservedFunction
 	Err       error // the target could not be read: nothing is declared for it
 }
 

@@ -30,7 +30,7 @@ func spellDestinations(sites []Site, items []item) {
 	chosen := map[place]string{}
 	each := func(visit func(*cell, place)) {
 		for i := range items {
-			for j, field := range desired.Fields() {
+			for j, field := range desired.Settings() {
 				if c := &items[i].cells[j]; !number(field) && c.value != "" && c.value != none {
 					visit(c, place{items[i].site, c.value})
 				}

@@ -40,10 +40,10 @@ func (r *run) wrongCounts() (wrongs []string) {
 	}
 	told := map[row]map[end]int64{}
 	for target, o := range r.lanes {
-		if o.Lane == nil {
+		if o.Conn == nil {
 			continue
 		}
-		for _, s := range o.Lane.Stats() {
+		for _, s := range o.Conn.Stats() {
 			counted := map[end]int64{}
 			for e, n := range map[end]int64{
 				endOK: s.OK, endThrottled: s.Throttled, endConflict: s.Conflicts, endFault: s.Faults,
@@ -76,7 +76,7 @@ func (r *run) wrongTotals() (wrongs []string) {
 	if r.outcome == nil {
 		return nil
 	}
-	totals, plan := r.outcome.Totals(), r.plan.Counts()
+	totals, plan := r.outcome.Counts(), r.plan.Counts()
 	if sum := totals.Applied() + totals.Failed + totals.NotAttempted; sum != plan.Changes() || totals.Stale != plan.Stale {
 		wrongs = append(wrongs, fmt.Sprintf("the plan has %d changes and %d stale, the outcome says %+v", plan.Changes(), plan.Stale, totals))
 	}

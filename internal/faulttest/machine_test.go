@@ -139,7 +139,7 @@ func (m *machine) converge(t *rapid.T) {
 		// A fleet of rules alone may have nothing to choose among.
 		return
 	}
-	if totals := r.outcome.Totals(); totals.Failed+totals.NotAttempted+totals.Stale > 0 {
+	if totals := r.outcome.Counts(); totals.Failed+totals.NotAttempted+totals.Stale > 0 {
 		t.Fatalf("nothing went wrong, and not all was done: %+v: %v", totals, r.outcome.Err())
 	}
 	m.keep(r)

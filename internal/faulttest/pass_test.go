@@ -82,7 +82,7 @@ type run struct {
 	from    moment
 	to      moment
 
-	lanes    map[desired.Target]awslambda.Opened
+	lanes    map[desired.Target]awslambda.Target
 	fleet    desired.Fleet
 	mayWrite func(desired.Key) bool // what it has any business with
 	plan     reconcile.Plan
@@ -115,7 +115,7 @@ func (p *planet) begin(t *rapid.T, s storm, do func(context.Context, *run) error
 }
 
 // open opens the targets as a verb would.
-func (r *run) open(ctx context.Context, declared []desired.TargetFleet) (func(), error) {
+func (r *run) open(ctx context.Context, declared []desired.TargetSpec) (func(), error) {
 	registry := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return ratelimit.Settings{} })
 	session, err := awslambda.Open(ctx, awslambda.Options{
 		Run: "run", Version: "test", Access: awslambda.ReadWrite, Limiters: registry, Region: east.Region,
@@ -125,30 +125,30 @@ func (r *run) open(ctx context.Context, declared []desired.TargetFleet) (func(),
 		registry.Close()
 		return nil, err
 	}
-	r.lanes = map[desired.Target]awslambda.Opened{}
-	for _, o := range session.Lanes(ctx, declared) {
+	r.lanes = map[desired.Target]awslambda.Target{}
+	for _, o := range session.Open(ctx, declared) {
 		r.lanes[o.Target] = o
 	}
 	return registry.Close, nil
 }
 
-func (r *run) readLanes() map[desired.Target]reconcile.ReadLane {
-	lanes := map[desired.Target]reconcile.ReadLane{}
+func (r *run) readLanes() map[desired.Target]reconcile.ReadTarget {
+	lanes := map[desired.Target]reconcile.ReadTarget{}
 	for target, o := range r.lanes {
-		lane := reconcile.ReadLane{Err: o.Err}
+		lane := reconcile.ReadTarget{Err: o.Err}
 		if o.Err == nil {
-			lane.Reader, lane.Limiter = o.Reader, o.Lane.Limiter()
+			lane.Reader, lane.Limiter = o.Reader, o.Conn.Limiter()
 		}
 		lanes[target] = lane
 	}
 	return lanes
 }
 
-func (r *run) writeLanes() map[desired.Target]reconcile.WriteLane {
-	lanes := map[desired.Target]reconcile.WriteLane{}
+func (r *run) writeLanes() map[desired.Target]reconcile.WriteTarget {
+	lanes := map[desired.Target]reconcile.WriteTarget{}
 	for target, o := range r.lanes {
 		if o.Writer != nil {
-			lanes[target] = reconcile.WriteLane{Writer: o.Writer, Limiter: o.Lane.Limiter()}
+			lanes[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter()}
 		}
 	}
 	return lanes
@@ -174,15 +174,15 @@ func (r *run) read(ctx context.Context, d *declaration, options ...reconcile.Sur
 	if err != nil {
 		return nil, err
 	}
-	findLanes := map[desired.Target]reconcile.FindLane{}
+	findLanes := map[desired.Target]reconcile.DiscoverTarget{}
 	for target, o := range r.lanes {
-		lane := reconcile.FindLane{Err: o.Err}
+		lane := reconcile.DiscoverTarget{Err: o.Err}
 		if o.Err == nil {
-			lane.Finder, lane.Limiter = finder{o.Reader}, o.Lane.Limiter()
+			lane.Finder, lane.Limiter = finder{o.Reader}, o.Conn.Limiter()
 		}
 		findLanes[target] = lane
 	}
-	inventory, failed := reconcile.Discover(ctx, d.doc.Needs(desired.Target{}), findLanes)
+	inventory, failed := reconcile.Discover(ctx, d.doc.Discoveries(desired.Target{}), findLanes)
 	for target, err := range failed {
 		o := r.lanes[target]
 		o.Err = err
@@ -300,7 +300,7 @@ func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
 	})
 }
 
-func (r *run) lookAgain(ctx context.Context, f desired.Fleet) reconcile.Live {
+func (r *run) lookAgain(ctx context.Context, f desired.Fleet) reconcile.Observed {
 	ctx, cancel := r.storm.reading.context(ctx)
 	defer cancel()
 	return reconcile.Survey(ctx, f, r.readLanes(), nil)

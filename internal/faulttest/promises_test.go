@@ -23,7 +23,7 @@ func (w *wire) checkIntent(a *attempt) {
 		return
 	}
 	ops := map[reconcile.Action]string{
-		reconcile.Create: "Put", reconcile.Restore: "Put", reconcile.Modify: "Update", reconcile.Delete: "Delete",
+		reconcile.Create: "Put", reconcile.Restore: "Put", reconcile.Update: "Update", reconcile.Delete: "Delete",
 	}
 	if want := ops[e.change.Action] + "FunctionEventInvokeConfig"; a.op != want {
 		w.wrongs = append(w.wrongs, fmt.Sprintf("the journal says %s: %v", e.change.Action, a))
@@ -216,10 +216,10 @@ func (r *run) wrongResults() (wrongs []string) {
 				wrong(k, res, "nobody says why")
 			}
 		}
-		if res.Status == reconcile.Outdated && len(all) > 0 {
+		if res.Status == reconcile.Stale && len(all) > 0 {
 			wrong(k, res, "it was sent")
 		}
-		effort := res.Effort
+		effort := res.Stats
 		if effort.Attempts != len(all) || effort.Throttled != ends[endThrottled] || effort.Conflicts != ends[endConflict] || effort.Faults != ends[endFault] {
 			wrong(k, res, "its effort is %+v, while %d requests ended in %v", effort, len(all), ends)
 		}
@@ -250,7 +250,7 @@ func (r *run) wrongRecords() (wrongs []string) {
 			wrongs = append(wrongs, fmt.Sprintf("%v: %s; it was %v and is %v", k, what, before, after))
 		}
 		switch {
-		case res == nil || res.Status == reconcile.NotAttempted || res.Status == reconcile.Outdated:
+		case res == nil || res.Status == reconcile.NotAttempted || res.Status == reconcile.Stale:
 			if !untouched {
 				wrong("not reported as written")
 			}

@@ -13,14 +13,14 @@ import (
 func (r *run) undos() map[desired.Target][]reconcile.Undo {
 	all := map[desired.Target][]reconcile.Undo{}
 	for _, e := range r.journal.entries {
-		u := reconcile.Undo{Name: e.key.Name, Before: e.change.Before, After: e.change.Before}
+		u := reconcile.Undo{Name: e.key.Name, Before: e.change.Before, Expected: e.change.Before}
 		switch {
 		case e.result == nil:
-			u.After, u.Unsure, u.Instead = e.change.After(), true, e.change.Before
+			u.Expected, u.Ambiguous, u.Alternative = e.change.After(), true, e.change.Before
 		case e.result.Status == reconcile.Applied || e.result.Status == reconcile.Mismatched:
-			u.After = e.result.After
-		case e.result.Effort.Faults > 0:
-			u.After, u.Unsure, u.Instead = e.change.After(), true, e.change.Before
+			u.Expected = e.result.After
+		case e.result.Stats.Faults > 0:
+			u.Expected, u.Ambiguous, u.Alternative = e.change.After(), true, e.change.Before
 		}
 		all[e.key.Target] = append(all[e.key.Target], u)
 	}
@@ -39,7 +39,7 @@ func (r *run) wrongUndone(earlier *run) (wrongs []string) {
 			key := desired.Key{Target: target, Name: u.Name}
 			before, after := r.from.images[key], r.to.images[key]
 			now := before.settings()
-			ours := same(now, u.Before) || same(now, u.After) || (u.Unsure && same(now, u.Instead))
+			ours := same(now, u.Before) || same(now, u.Expected) || (u.Ambiguous && same(now, u.Alternative))
 			if !ours && quiet(r.from, r.to, key) && before.String() != after.String() {
 				wrongs = append(wrongs, fmt.Sprintf("%v was %v, which the run did not leave, and was made %v", key, before, after))
 			}

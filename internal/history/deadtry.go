@@ -14,7 +14,7 @@ const Unconfirmed = "unconfirmed"
 // recall completes the tries that died and were made again. Their records never
 // got to say what they did, and the next try finds it done and says nothing of it
 // either: without their journals it would be in no report of the run.
-func (h *History) recall(ctx context.Context, w *Whole) error {
+func (h *History) recall(ctx context.Context, w *Run) error {
 	for i := range w.Parts {
 		dead := &w.Parts[i]
 		next := w.nextTry(i)
@@ -37,7 +37,7 @@ func (h *History) recall(ctx context.Context, w *Whole) error {
 }
 
 // nextTry is the last try of the same shard after part i, or nil.
-func (w *Whole) nextTry(i int) *Record {
+func (w *Run) nextTry(i int) *Record {
 	for j := len(w.Parts) - 1; j > i; j-- {
 		if w.Parts[j].Shard == w.Parts[i].Shard {
 			return &w.Parts[j]

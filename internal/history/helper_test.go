@@ -36,7 +36,7 @@ func create(key desired.Key, want desired.Config) *reconcile.Change {
 }
 
 func modify(key desired.Key, before reconcile.Settings, want desired.Config) *reconcile.Change {
-	return &reconcile.Change{Name: key.Name, Action: reconcile.Modify, Want: &want, Before: &before, Modified: 1_700_000_000_123}
+	return &reconcile.Change{Name: key.Name, Action: reconcile.Update, Want: &want, Before: &before, Modified: 1_700_000_000_123}
 }
 
 func remove(key desired.Key, before reconcile.Settings) *reconcile.Change {
@@ -51,12 +51,12 @@ func holding(retries int) reconcile.Settings {
 
 // applied is the result of a change that AWS stored.
 func applied(c *reconcile.Change, after *reconcile.Settings) *reconcile.Result {
-	return &reconcile.Result{Change: *c, Status: reconcile.Applied, After: after, Modified: 1_700_000_009_000, Effort: ratelimit.Effort{Attempts: 1}}
+	return &reconcile.Result{Change: *c, Status: reconcile.Applied, After: after, Modified: 1_700_000_009_000, Stats: ratelimit.CallStats{Attempts: 1}}
 }
 
 // failed is the result of a change that AWS refused.
 func failed(c *reconcile.Change, err error) *reconcile.Result {
-	return &reconcile.Result{Change: *c, Status: reconcile.Failed, Err: err, Effort: ratelimit.Effort{Attempts: 1}}
+	return &reconcile.Result{Change: *c, Status: reconcile.Failed, Err: err, Stats: ratelimit.CallStats{Attempts: 1}}
 }
 
 func genSettings() *rapid.Generator[reconcile.Settings] {
@@ -104,7 +104,7 @@ func genChange(key desired.Key) *rapid.Generator[*reconcile.Change] {
 }
 
 // begin starts a run in a store.
-func begin(t testing.TB, s Store, run string) *Run {
+func begin(t testing.TB, s Store, run string) *Recorder {
 	t.Helper()
 	r, err := New(s).Begin(t.Context(), testRecord(run))
 	if err != nil {

@@ -34,8 +34,8 @@ func Open(ctx context.Context, location string) (*History, error) {
 // String is the location.
 func (h *History) String() string { return h.store.String() }
 
-// Run is a run that is being recorded.
-type Run struct {
+// Recorder is a run that is being recorded.
+type Recorder struct {
 	history *History
 	part    part
 	tag     Tag // of the record
@@ -46,7 +46,7 @@ type Run struct {
 // Begin stores the record of a run that begins, and marks the run as alive.
 // With that it finds out whether the store can be written, before anything
 // else is. The record must have Run, Verb and Started.
-func (h *History) Begin(ctx context.Context, r *Record) (*Run, error) {
+func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	if err := checkRun(r.Run); err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Run, error) {
 	}
 	begun := *r
 	begun.Version, begun.State = RecordVersion, Running
-	run := &Run{history: h, part: begun.part()}
+	run := &Recorder{history: h, part: begun.part()}
 	owner := Owner{Run: r.Run, Host: r.Host, PID: r.PID, Version: r.ToolVersion}
 	alive, err := h.claim(ctx, run.part.alive(), "run "+r.Run, owner, LeaseOptions{TTL: DefaultTTL})
 	if err != nil {
@@ -74,13 +74,13 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Run, error) {
 }
 
 // Journal is the run's journal, to be given to reconcile.Apply.
-func (r *Run) Journal() *Journal { return r.journal }
+func (r *Recorder) Journal() *Journal { return r.journal }
 
 // Finish closes the journal and replaces the record by the final one, whose
 // State says how the run ended. Run, Shard and Started must be as they began.
 // A run that was interrupted is recorded as well: only a store that hangs ends
 // Finish early.
-func (r *Run) Finish(ctx context.Context, final *Record) error {
+func (r *Recorder) Finish(ctx context.Context, final *Record) error {
 	done := *final
 	done.Version, done.Run, done.Shard, done.Started = RecordVersion, r.part.run, r.part.shard, r.part.started
 	errs := []error{r.journal.Close()}

@@ -109,7 +109,7 @@ func newTarget(p *reconcile.TargetPlan) Target {
 		Failure: NewFailure(p.Err), Stopped: NewFailure(p.Stopped), Operations: []Operation{},
 		Plan: PlanCounts{
 			Declared: c.Declared, InSync: c.InSync, Skipped: c.Skipped, Ignored: c.Ignored,
-			Creates: c.Creates, Changes: c.Modifies, Deletes: c.Deletes,
+			Creates: c.Creates, Changes: c.Updates, Deletes: c.Deletes,
 			Unreadable: c.Unreadable + c.NotExamined, Missing: c.MissingFunctions + c.MissingQualifiers,
 			Undeclared: c.Undeclared,
 		},
@@ -135,7 +135,7 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 			if result.After != nil {
 				item.AfterModified = result.Modified
 			}
-			item.Attempts, item.WaitedMS = result.Effort.Attempts, result.Effort.Waited.Milliseconds()
+			item.Attempts, item.WaitedMS = result.Stats.Attempts, result.Stats.Waited.Milliseconds()
 			item.Failure = NewFailure(result.Err)
 			r.Items = append(r.Items, item)
 		}

@@ -115,7 +115,7 @@ func (l *lineJSON) entry() (Entry, error) {
 	switch {
 	case !known:
 		return Entry{}, fmt.Errorf("action %q is not known", in.Action)
-	case action == reconcile.Create && in.Before != nil, (action == reconcile.Modify || action == reconcile.Delete) && in.Before == nil:
+	case action == reconcile.Create && in.Before != nil, (action == reconcile.Update || action == reconcile.Delete) && in.Before == nil:
 		return Entry{}, fmt.Errorf("a %s does not go with its before-image", in.Action) // a restore goes with any
 	case in.Account == "" || in.Region == "" || in.Function == "" || in.Qualifier == "":
 		return Entry{}, errors.New("its key is not complete")
@@ -140,7 +140,7 @@ func (r *resultJSON) settlement() (*Settlement, error) {
 
 // actions and statuses turn spellings back.
 var (
-	actions  = bySpelling(reconcile.Create, reconcile.Modify, reconcile.Delete, reconcile.Restore)
+	actions  = bySpelling(reconcile.Create, reconcile.Update, reconcile.Delete, reconcile.Restore)
 	statuses = bySpelling(reconcile.NotAttempted, reconcile.Applied, reconcile.Mismatched, reconcile.Failed)
 )
 

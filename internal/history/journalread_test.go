@@ -160,7 +160,7 @@ func FuzzParseJournal(f *testing.F) {
 			return
 		}
 		for _, e := range file.Entries {
-			if e.Key == (desired.Key{}) || e.Action == reconcile.Nothing {
+			if e.Key == (desired.Key{}) || e.Action == reconcile.NoChange {
 				t.Errorf("accepted an entry without a key or an action: %+v", e)
 			}
 			if (e.Action == reconcile.Create) != (e.Before == nil) {

@@ -84,9 +84,9 @@ func (h *History) Acquire(ctx context.Context, target desired.Target, owner Owne
 // ends with the context that Acquire was given.
 func (l *Lease) Context() context.Context { return l.hold.ctx }
 
-// Former is the run that had the lease before and never gave it back: it was
+// PreviousOwner is the run that had the lease before and never gave it back: it was
 // killed, or lost it. Nil is the usual case.
-func (l *Lease) Former() *Owner { return l.hold.former }
+func (l *Lease) PreviousOwner() *Owner { return l.hold.former }
 
 // Release gives the lease back. It fails with LostError when it was lost before.
 func (l *Lease) Release(ctx context.Context) error { return l.hold.release(ctx) }

@@ -74,7 +74,7 @@ func newIntent(key desired.Key, c *reconcile.Change) *intentJSON {
 func newResult(of int64, r *reconcile.Result) *resultJSON {
 	out := &resultJSON{
 		Of: of, Status: r.Status.String(), After: newImage(r.After),
-		Unsure: unsure(r), Attempts: r.Effort.Attempts,
+		Unsure: unsure(r), Attempts: r.Stats.Attempts,
 	}
 	if r.After != nil {
 		out.Modified = r.Modified
@@ -93,13 +93,13 @@ func newResult(of int64, r *reconcile.Result) *resultJSON {
 func unsure(r *reconcile.Result) bool {
 	switch r.Status {
 	case reconcile.NotAttempted:
-		return r.Effort.Attempts > 0
+		return r.Stats.Attempts > 0
 	case reconcile.Failed:
 		switch reconcile.KindOf(r.Err) {
 		case reconcile.KindServer, reconcile.KindTransport, reconcile.KindBadAnswer, reconcile.KindUnknown:
 			return true
 		}
-		return r.Effort.Faults > 0 || ratelimit.MayHaveRun(r.Err)
+		return r.Stats.Faults > 0 || ratelimit.Ambiguous(r.Err)
 	}
 	return false
 }

@@ -11,12 +11,12 @@ import (
 // List returns the runs, newest first, at most limit of them (0: all). It
 // learns their order from names alone, and reads only the records that it
 // returns. A record that cannot be read is an error, and hides no other run.
-func (h *History) List(ctx context.Context, limit int) ([]Whole, error) {
+func (h *History) List(ctx context.Context, limit int) ([]Run, error) {
 	parts, err := h.parts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var runs []Whole
+	var runs []Run
 	var damaged []error
 	for _, run := range newestFirst(parts) {
 		if limit > 0 && len(runs) == limit {
@@ -34,10 +34,10 @@ func (h *History) List(ctx context.Context, limit int) ([]Whole, error) {
 
 // Load returns one run with all its parts: by its id, by the beginning of its
 // id where only one run has it, or the newest for "latest".
-func (h *History) Load(ctx context.Context, run string) (Whole, error) {
+func (h *History) Load(ctx context.Context, run string) (Run, error) {
 	_, parts, err := h.find(ctx, run)
 	if err != nil {
-		return Whole{}, err
+		return Run{}, err
 	}
 	return h.load(ctx, parts)
 }
@@ -105,20 +105,20 @@ func newestFirst(parts map[string][]part) []string {
 	return runs
 }
 
-func (h *History) load(ctx context.Context, parts []part) (Whole, error) {
-	var whole Whole
+func (h *History) load(ctx context.Context, parts []part) (Run, error) {
+	var whole Run
 	for _, p := range parts {
 		r, err := h.readRecord(ctx, p)
 		if err != nil {
-			return Whole{}, err
+			return Run{}, err
 		}
 		if r.State == Running {
 			if r, err = h.tellDead(ctx, p); err != nil {
-				return Whole{}, err
+				return Run{}, err
 			}
 		}
-		if whole, err = Merge(whole, NewWhole(r)); err != nil {
-			return Whole{}, err
+		if whole, err = Merge(whole, NewRun(r)); err != nil {
+			return Run{}, err
 		}
 	}
 	return whole, h.recall(ctx, &whole)

@@ -89,14 +89,14 @@ func TestALeaseOfADeadProcessIsTakenOnceItsLastRequestHasArrived(t *testing.T) {
 		if took := time.Since(began); took != deathSettles {
 			t.Errorf("it was taken after %s, want %s", took, deathSettles)
 		}
-		if former := l.Former(); former == nil || *former != dead {
+		if former := l.PreviousOwner(); former == nil || *former != dead {
 			t.Errorf("the former owner is %+v, want %+v", former, dead)
 		}
 		if err := l.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if l := acquire(t, s, "third"); l.Former() != nil {
-			t.Errorf("a lease that was given back has the former owner %+v", l.Former())
+		if l := acquire(t, s, "third"); l.PreviousOwner() != nil {
+			t.Errorf("a lease that was given back has the former owner %+v", l.PreviousOwner())
 		} else if err := l.Release(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -20,7 +20,7 @@ func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
 		{"the record was deleted since", reconcile.Restore, nil, true},
 		{"the record has a number that Update cannot unset", reconcile.Restore, there, true},
 		{"nothing is created over a record", reconcile.Create, there, false},
-		{"nothing that is not there is changed", reconcile.Modify, nil, false},
+		{"nothing that is not there is changed", reconcile.Update, nil, false},
 		{"nothing that is not there is deleted", reconcile.Delete, nil, false},
 	} {
 		key := desired.Key{Target: testTarget, Name: desired.Name{Function: "f", Qualifier: desired.Latest}}

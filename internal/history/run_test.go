@@ -27,7 +27,7 @@ func TestRunIsRecorded(t *testing.T) {
 	outcome := reconcile.Outcome{Targets: []reconcile.TargetOutcome{{
 		Target: testTarget, Results: []reconcile.Result{{
 			Change: change, Status: reconcile.Applied, After: new(holding(0)), Modified: 5,
-			Effort: ratelimit.Effort{Attempts: 2, Waited: 1500 * time.Millisecond},
+			Stats: ratelimit.CallStats{Attempts: 2, Waited: 1500 * time.Millisecond},
 		}},
 	}}}
 	eachStore(t, func(t *testing.T, s Store) {
@@ -63,7 +63,7 @@ func TestRunIsRecorded(t *testing.T) {
 			Limiter:    NewLimiter(ratelimit.Snapshot{Rate: 13.5}),
 		}}
 		want.Items = []Item{{
-			Key: k, Action: reconcile.Modify, Status: "applied", Before: &reconcile.Settings{}, Modified: change.Modified,
+			Key: k, Action: reconcile.Update, Status: "applied", Before: &reconcile.Settings{}, Modified: change.Modified,
 			Request: retries(0), After: new(holding(0)), AfterModified: 5, Attempts: 2, WaitedMS: 1500,
 		}}
 		want.Findings = []Finding{{Account: testTarget.Account, Region: testTarget.Region, Function: "gone", Qualifier: "live", Reason: "function_missing"}}

@@ -37,11 +37,11 @@ func (s UndoStatus) String() string {
 
 // Undo is what it takes to restore one record to how a run found it.
 type Undo struct {
-	Key     desired.Key
-	Before  *reconcile.Settings // before the run's first write; nil: no record
-	After   *reconcile.Settings // after its last; nil: no record
-	Instead *reconcile.Settings // the other possible state where Status is Unknown; nil: no record
-	Status  UndoStatus
+	Key         desired.Key
+	Before      *reconcile.Settings // before the run's first write; nil: no record
+	After       *reconcile.Settings // after its last; nil: no record
+	Alternative *reconcile.Settings // the other possible state where Status is Unknown; nil: no record
+	Status      UndoStatus
 }
 
 // Wrote reports whether the run changed the record, or may have.
@@ -116,10 +116,10 @@ func undoOf(entries []Entry) []Undo {
 
 // see takes the state after a later entry of the same key.
 func (u *Undo) see(e *Entry) {
-	u.Instead = nil
+	u.Alternative = nil
 	switch {
 	case e.Result == nil, e.Result.Unsure:
-		u.Status, u.After, u.Instead = Unknown, requested(e), e.Before
+		u.Status, u.After, u.Alternative = Unknown, requested(e), e.Before
 	case e.Result.Status == reconcile.Applied, e.Result.Status == reconcile.Mismatched:
 		u.Status, u.After = Written, e.Result.After
 	default:

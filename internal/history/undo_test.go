@@ -52,9 +52,9 @@ func TestUndo(t *testing.T) {
 	throttled := &reconcile.CallError{Op: "Put", Kind: reconcile.KindThrottled}
 	change := modify(k, *two, retries(0))
 	faulty := failed(change, throttled)
-	faulty.Effort.Faults = 1
+	faulty.Stats.Faults = 1
 	given := func(attempts int) *reconcile.Result {
-		return &reconcile.Result{Change: *change, Status: reconcile.NotAttempted, Effort: ratelimit.Effort{Attempts: attempts}}
+		return &reconcile.Result{Change: *change, Status: reconcile.NotAttempted, Stats: ratelimit.CallStats{Attempts: attempts}}
 	}
 	mismatch := applied(change, one)
 	mismatch.Status = reconcile.Mismatched
@@ -74,15 +74,15 @@ func TestUndo(t *testing.T) {
 		{"a refusal leaves what was there", []step{{k, change, failed(change, refused)}}, Undo{Before: two, After: two, Status: Unwritten}},
 		{"a refusal after a write leaves the write",
 			[]step{done(k, change, zero), {k, modify(k, *zero, retries(1)), failed(change, refused)}}, Undo{Before: two, After: zero, Status: Unwritten}},
-		{"a crash: done or not done", []step{{k, change, nil}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
-		{"a crash while a record is made", []step{{k, create(k, retries(0)), nil}}, Undo{Before: nil, After: zero, Instead: nil, Status: Unknown}},
-		{"a crash while a record is deleted", []step{{k, remove(k, *two), nil}}, Undo{Before: two, After: nil, Instead: two, Status: Unknown}},
-		{"a time-out: done or not done", []step{{k, change, failed(change, timeout)}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
-		{"a throttle after a fault: the faulty attempt may have been done", []step{{k, change, faulty}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"a crash: done or not done", []step{{k, change, nil}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
+		{"a crash while a record is made", []step{{k, create(k, retries(0)), nil}}, Undo{Before: nil, After: zero, Alternative: nil, Status: Unknown}},
+		{"a crash while a record is deleted", []step{{k, remove(k, *two), nil}}, Undo{Before: two, After: nil, Alternative: two, Status: Unknown}},
+		{"a time-out: done or not done", []step{{k, change, failed(change, timeout)}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
+		{"a throttle after a fault: the faulty attempt may have been done", []step{{k, change, faulty}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
 		{"a mere throttle: not done", []step{{k, change, failed(change, throttled)}}, Undo{Before: two, After: two, Status: Unwritten}},
-		{"an error nobody knows: done or not done", []step{{k, change, failed(change, errors.New("?"))}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"an error nobody knows: done or not done", []step{{k, change, failed(change, errors.New("?"))}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
 		{"given up before the first attempt", []step{{k, change, given(0)}}, Undo{Before: two, After: two, Status: Unwritten}},
-		{"given up between attempts", []step{{k, change, given(2)}}, Undo{Before: two, After: zero, Instead: two, Status: Unknown}},
+		{"given up between attempts", []step{{k, change, given(2)}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
 	}
 	for _, row := range rows {
 		row.want.Key = k
@@ -102,7 +102,7 @@ func TestUndoTellsWhatWasWritten(t *testing.T) {
 	}{
 		{"AWS stored it", Undo{After: two, Status: Written}, true},
 		{"made and deleted again is written, too", Undo{Status: Written}, true},
-		{"done or not done", Undo{Before: two, After: zero, Instead: two, Status: Unknown}, true},
+		{"done or not done", Undo{Before: two, After: zero, Alternative: two, Status: Unknown}, true},
 		{"refused", Undo{Before: two, After: new(holding(2)), Status: Unwritten}, false},
 		{"refused, where there was no record", Undo{Status: Unwritten}, false},
 		{"written, and then refused", Undo{Before: two, After: zero, Status: Unwritten}, true},

@@ -15,6 +15,6 @@ type undoJSON struct {
 func (u Undo) MarshalJSON() ([]byte, error) {
 	return json.Marshal(undoJSON{
 		keyJSON: newKey(u.Key), Status: u.Status.String(),
-		Before: newImage(u.Before), After: newImage(u.After), Instead: newImage(u.Instead),
+		Before: newImage(u.Before), After: newImage(u.After), Instead: newImage(u.Alternative),
 	})
 }

@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// Whole is a run with all of its parts that are known: one record for a run
+// Run is a run with all of its parts that are known: one record for a run
 // that is not sharded, else one a shard, and another one for each time that a
 // shard was tried again.
-type Whole struct {
+type Run struct {
 	Run   string
 	Parts []Record // by when they began, then by shard; no two alike
 }
 
-// NewWhole is a run of which one record is known.
-func NewWhole(r Record) Whole { return Whole{Run: r.Run, Parts: []Record{r}} }
+// NewRun is a run of which one record is known.
+func NewRun(r Record) Run { return Run{Run: r.Run, Parts: []Record{r}} }
 
 // Merge puts together what is known of one run. It is commutative, associative
 // and idempotent, and the zero Whole adds nothing. Where both know a part, the
 // record that came further counts.
-func Merge(a, b Whole) (Whole, error) {
+func Merge(a, b Run) (Run, error) {
 	switch {
 	case len(a.Parts) == 0:
 		return b, nil
 	case len(b.Parts) == 0:
 		return a, nil
 	case a.Run != b.Run:
-		return Whole{}, fmt.Errorf("history: records of run %s and of run %s cannot be merged: give one run", a.Run, b.Run)
+		return Run{}, fmt.Errorf("history: records of run %s and of run %s cannot be merged: give one run", a.Run, b.Run)
 	}
 	parts := slices.Concat(a.Parts, b.Parts)
 	slices.SortFunc(parts, func(r, s Record) int {
 		return cmp.Or(compareParts(&r, &s), compareProgress(&s, &r))
 	})
-	return Whole{Run: a.Run, Parts: slices.CompactFunc(parts, func(r, s Record) bool { return compareParts(&r, &s) == 0 })}, nil
+	return Run{Run: a.Run, Parts: slices.CompactFunc(parts, func(r, s Record) bool { return compareParts(&r, &s) == 0 })}, nil
 }
 
 // compareParts orders parts, and is 0 for two records of the same part.
@@ -63,7 +63,7 @@ var progress = map[State]int{Running: 0, Died: 1, Failed: 2, Interrupted: 3, Fin
 // Latest are the parts that stand for the run: of each shard the last try.
 // They are in the order of the shards. Where the number of shards changed from
 // one try to the next, the last number counts.
-func (w *Whole) Latest() []Record {
+func (w *Run) Latest() []Record {
 	if len(w.Parts) == 0 {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (w *Whole) Latest() []Record {
 }
 
 // Missing are the shards of which there is no record.
-func (w *Whole) Missing() []int {
+func (w *Run) Missing() []int {
 	latest := w.Latest()
 	if len(latest) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func (w *Whole) Missing() []int {
 
 // Incomplete says what is not there yet, or is "" when every shard is there and
 // came to its end.
-func (w *Whole) Incomplete() string {
+func (w *Run) Incomplete() string {
 	var why []string
 	latest := w.Latest()
 	if missing := w.Missing(); len(missing) > 0 {
@@ -121,7 +121,7 @@ func shards(indexes []int) string {
 }
 
 // State is the state of the run as a whole: the least far of its shards.
-func (w *Whole) State() State {
+func (w *Run) State() State {
 	latest := w.Latest()
 	if len(latest) == 0 {
 		return ""
@@ -131,7 +131,7 @@ func (w *Whole) State() State {
 
 // Items are the changes of all parts in key order; a later try of the same
 // change counts.
-func (w *Whole) Items() []Item {
+func (w *Run) Items() []Item {
 	var items []Item
 	for i := range slices.Backward(w.Parts) {
 		items = append(items, w.Parts[i].Items...)
@@ -141,7 +141,7 @@ func (w *Whole) Items() []Item {
 }
 
 // Started is when the first part began.
-func (w *Whole) Started() time.Time {
+func (w *Run) Started() time.Time {
 	if len(w.Parts) == 0 {
 		return time.Time{}
 	}

@@ -22,22 +22,22 @@ func shardRecord(index, count, minute int, state State) Record {
 	}
 }
 
-func genWhole() *rapid.Generator[Whole] {
-	return rapid.Custom(func(t *rapid.T) Whole {
-		var whole Whole
+func genWhole() *rapid.Generator[Run] {
+	return rapid.Custom(func(t *rapid.T) Run {
+		var whole Run
 		for range rapid.IntRange(0, 6).Draw(t, "parts") {
 			count := rapid.SampledFrom([]int{0, 2, 3}).Draw(t, "count")
 			index := rapid.IntRange(0, max(count-1, 0)).Draw(t, "index")
 			state := rapid.SampledFrom([]State{Running, Died, Failed, Interrupted, Finished}).Draw(t, "state")
 			r := shardRecord(index, count, rapid.IntRange(0, 1).Draw(t, "minute"), state)
 			r.Verb = rapid.SampledFrom([]string{"apply", "audit"}).Draw(t, "verb") // nothing but bytes to tell them apart
-			whole = mustMerge(t, whole, NewWhole(r))
+			whole = mustMerge(t, whole, NewRun(r))
 		}
 		return whole
 	})
 }
 
-func mustMerge(t rapid.TB, a, b Whole) Whole {
+func mustMerge(t rapid.TB, a, b Run) Run {
 	t.Helper()
 	merged, err := Merge(a, b)
 	if err != nil {
@@ -49,7 +49,7 @@ func mustMerge(t rapid.TB, a, b Whole) Whole {
 func TestMergeLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := genWhole().Draw(t, "a"), genWhole().Draw(t, "b"), genWhole().Draw(t, "c")
-		same := func(law string, x, y Whole) {
+		same := func(law string, x, y Run) {
 			if diff := cmp.Diff(x, y, compareOpts); diff != "" {
 				t.Fatalf("Merge is not %s:\n%s", law, diff)
 			}
@@ -57,7 +57,7 @@ func TestMergeLaws(t *testing.T) {
 		same("commutative", mustMerge(t, a, b), mustMerge(t, b, a))
 		same("associative", mustMerge(t, a, mustMerge(t, b, c)), mustMerge(t, mustMerge(t, a, b), c))
 		same("idempotent", mustMerge(t, a, a), a)
-		same("neutral to nothing", mustMerge(t, a, Whole{}), a)
+		same("neutral to nothing", mustMerge(t, a, Run{}), a)
 		ab := mustMerge(t, a, b)
 		same("absorbing", mustMerge(t, ab, b), ab)
 	})
@@ -66,7 +66,7 @@ func TestMergeLaws(t *testing.T) {
 func TestMergeOfTwoRunsIsRefused(t *testing.T) {
 	other := shardRecord(0, 2, 0, Finished)
 	other.Run = "other"
-	if _, err := Merge(NewWhole(shardRecord(0, 2, 0, Finished)), NewWhole(other)); err == nil {
+	if _, err := Merge(NewRun(shardRecord(0, 2, 0, Finished)), NewRun(other)); err == nil {
 		t.Error("Merge of two runs succeeded")
 	}
 }
@@ -91,9 +91,9 @@ func TestWholeTellsWhatIsMissing(t *testing.T) {
 		{"nothing is known", nil, "", nil, ""},
 	}
 	for _, row := range rows {
-		var whole Whole
+		var whole Run
 		for _, r := range row.parts {
-			whole = mustMerge(t, whole, NewWhole(r))
+			whole = mustMerge(t, whole, NewRun(r))
 		}
 		if diff := cmp.Diff(row.missing, whole.Missing()); diff != "" {
 			t.Errorf("%s: missing (-want +got)\n%s", row.why, diff)
@@ -105,8 +105,8 @@ func TestWholeTellsWhatIsMissing(t *testing.T) {
 }
 
 func TestWholeItemsAreThoseOfTheLastTry(t *testing.T) {
-	whole := mustMerge(t, NewWhole(shardRecord(1, 2, 0, Died)), NewWhole(shardRecord(0, 2, 0, Finished)))
-	whole = mustMerge(t, whole, NewWhole(shardRecord(1, 2, 5, Finished)))
+	whole := mustMerge(t, NewRun(shardRecord(1, 2, 0, Died)), NewRun(shardRecord(0, 2, 0, Finished)))
+	whole = mustMerge(t, whole, NewRun(shardRecord(1, 2, 5, Finished)))
 	var got []string
 	for _, item := range whole.Items() {
 		got = append(got, item.Key.Function+" "+item.Status)

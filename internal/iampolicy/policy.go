@@ -77,11 +77,11 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 	if roles := rolesOf(fleet); len(roles) > 0 {
 		all = append(all, split(Document{Statements: append([]Statement{assume(roles)}, o.baseStatements(partitionOf(roles[0]))...)})...)
 	}
-	needs, choices := file.Needs(ambient), file.Choices(ambient)
+	needs, choices := file.Discoveries(ambient), file.Matchers(ambient)
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
-		var need desired.Need
-		if at := slices.IndexFunc(needs, func(n desired.Need) bool { return n.Target == t.Target }); at >= 0 {
+		var need desired.Discovery
+		if at := slices.IndexFunc(needs, func(n desired.Discovery) bool { return n.Target == t.Target }); at >= 0 {
 			need = needs[at]
 		}
 		w := wantsOf(t, choices[t.Target], fleet.Undeclared, o)
@@ -101,7 +101,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 }
 
 // discovery allows what finds functions. These two actions know no resource.
-func discovery(need desired.Need) Statement {
+func discovery(need desired.Discovery) Statement {
 	s := Statement{Effect: "Allow", Resource: []string{"*"}}
 	if need.ListFunctions {
 		s.Sid += "Functions"
@@ -117,7 +117,7 @@ func discovery(need desired.Need) Statement {
 // wants are the functions, as patterns, that each kind of call may be about.
 type wants struct{ read, write, remove, aliases, versions []string }
 
-func wantsOf(t *desired.TargetFleet, choices []desired.Choice, undeclared desired.UndeclaredPolicy, o Options) wants {
+func wantsOf(t *desired.TargetSpec, choices []desired.Matcher, undeclared desired.UndeclaredPolicy, o Options) wants {
 	var w wants
 	for _, e := range t.Entries {
 		w.read = append(w.read, e.Function)

@@ -16,7 +16,7 @@ import (
 type process struct {
 	*caller
 	limiters *ratelimit.Registry
-	lane     *awslambda.Lane
+	lane     *awslambda.Conn
 	reader   *awslambda.Reader
 }
 
@@ -67,6 +67,6 @@ type job struct {
 	settled  bool
 }
 
-func (j *job) Next() (ratelimit.Priority, bool)   { return j.priority, !j.settled }
-func (j *job) Call(ctx context.Context) error     { return j.call(ctx) }
-func (j *job) Settle(_ error, _ ratelimit.Effort) { j.settled = true }
+func (j *job) Next() (ratelimit.Priority, bool)    { return j.priority, !j.settled }
+func (j *job) Call(ctx context.Context) error      { return j.call(ctx) }
+func (j *job) Done(_ error, _ ratelimit.CallStats) { j.settled = true }

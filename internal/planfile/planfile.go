@@ -167,14 +167,14 @@ func (c changeDocument) change() (reconcile.Change, error) {
 		Name: desired.Name{Function: c.Function, Qualifier: c.Qualifier},
 		Want: c.Want, Before: c.Before, Modified: c.Modified,
 	}
-	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Modify, reconcile.Delete} {
+	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Delete} {
 		if a.String() == c.Action {
 			change.Action = a
 		}
 	}
 	fits := map[reconcile.Action]bool{
 		reconcile.Create: c.Want != nil && c.Before == nil,
-		reconcile.Modify: c.Want != nil && c.Before != nil,
+		reconcile.Update: c.Want != nil && c.Before != nil,
 		reconcile.Delete: c.Before != nil,
 	}
 	if !fits[change.Action] {

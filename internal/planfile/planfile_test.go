@@ -23,7 +23,7 @@ func sample() Saved {
 			Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Label: "prod", Declared: 4,
 			Changes: []reconcile.Change{
 				{Name: desired.Name{Function: "a", Qualifier: "$LATEST"}, Action: reconcile.Create, Want: &want},
-				{Name: desired.Name{Function: "a", Qualifier: "live"}, Action: reconcile.Modify, Want: &want, Before: &before, Modified: 12},
+				{Name: desired.Name{Function: "a", Qualifier: "live"}, Action: reconcile.Update, Want: &want, Before: &before, Modified: 12},
 				{Name: desired.Name{Function: "b", Qualifier: "$LATEST"}, Action: reconcile.Delete, Before: &reconcile.Settings{}},
 			},
 		}}},

@@ -13,7 +13,7 @@ import (
 // fieldKey is one field of a change with everything that two changes must share
 // to be called the same.
 type fieldKey struct {
-	field         desired.Field
+	field         desired.Setting
 	before, after reconcile.Value
 	file          string
 	layer         desired.Layer
@@ -50,7 +50,7 @@ func urgency(a reconcile.Action) int {
 	switch a {
 	case reconcile.Delete:
 		return 0
-	case reconcile.Modify, reconcile.Restore:
+	case reconcile.Update, reconcile.Restore:
 		return 1
 	}
 	return 2
@@ -61,9 +61,9 @@ func keyOf(c *reconcile.Change) blockKey {
 	if c.Origins != nil {
 		k.file = c.Origins.Entry.File()
 	}
-	for i, f := range c.Fields() {
+	for i, f := range c.Settings() {
 		k.fields[i] = fieldKey{
-			field: f.Field, before: shape(f.Before, c.Function), after: shape(f.After, c.Function),
+			field: f.Setting, before: shape(f.Before, c.Function), after: shape(f.After, c.Function),
 			file: f.Origin.File(), layer: f.Origin.Layer(),
 		}
 	}
@@ -84,16 +84,16 @@ func shape(v reconcile.Value, function string) reconcile.Value {
 
 func newBlock(members []*reconcile.Change) block {
 	b := block{action: members[0].Action, changes: members}
-	first := members[0].Fields()
-	exact := alike(members, func(c *reconcile.Change) [4]reconcile.FieldChange { return values(c.Fields()) })
+	first := members[0].Settings()
+	exact := alike(members, func(c *reconcile.Change) [4]reconcile.SettingChange { return values(c.Settings()) })
 	for i, f := range first {
 		before, after := f.Before, f.After
 		if !exact {
 			before, after = shape(before, members[0].Function), shape(after, members[0].Function)
 		}
-		row := fieldRow{field: f.Field.String(), before: before.String(), after: after.String()}
+		row := fieldRow{field: f.Setting.String(), before: before.String(), after: after.String()}
 		if b.action != reconcile.Delete {
-			row.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Fields()[i].Origin })
+			row.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Settings()[i].Origin })
 		}
 		b.rows = append(b.rows, row)
 	}
@@ -107,8 +107,8 @@ func newBlock(members []*reconcile.Change) block {
 }
 
 // values is the fields of a change without where they were written.
-func values(fields []reconcile.FieldChange) [4]reconcile.FieldChange {
-	var v [4]reconcile.FieldChange
+func values(fields []reconcile.SettingChange) [4]reconcile.SettingChange {
+	var v [4]reconcile.SettingChange
 	for i, f := range fields {
 		f.Origin = desired.Origin{}
 		v[i] = f

@@ -48,7 +48,7 @@ func kindOf(err error) string {
 	switch {
 	case errors.As(err, &guard):
 		return "guard"
-	case errors.Is(err, reconcile.ErrNotWhole):
+	case errors.Is(err, reconcile.ErrIncomplete):
 		return "not_whole"
 	case errors.Is(err, reconcile.ErrErrorBudget):
 		return "error_budget"

@@ -26,7 +26,7 @@ func (p *page) changes(r *Run) {
 		case tc.Changes() > 0:
 			p.gap()
 			p.line(0, in(bold, where(t.Label, t.Target)),
-				sayf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Modifies, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
+				sayf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
 			p.blocks(t.Changes, planVerbs)
 		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined == 0:
 			same++
@@ -40,7 +40,7 @@ func (p *page) changes(r *Run) {
 }
 
 // nothingDiffers never claims more than what was looked at.
-func (p *page) nothingDiffers(r *Run, c reconcile.Counts) {
+func (p *page) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 	p.gap()
 	if len(r.Plan.Targets) == 0 {
 		p.line(0, in(green, "Nothing to do: this shard has no target."))
@@ -67,13 +67,13 @@ type verbs map[reconcile.Action]struct{ one, many span }
 var (
 	planVerbs = verbs{
 		reconcile.Create:  {in(green, "+ create"), in(green, "+ same create")},
-		reconcile.Modify:  {in(yellow, "~ change"), in(yellow, "~ same change")},
+		reconcile.Update:  {in(yellow, "~ change"), in(yellow, "~ same change")},
 		reconcile.Delete:  {in(red, "- delete"), in(red, "- same delete")},
 		reconcile.Restore: {in(yellow, "~ put back"), in(yellow, "~ same put back")},
 	}
 	outcomeVerbs = verbs{
 		reconcile.Create:  {in(green, "+ created"), in(green, "+ same create made")},
-		reconcile.Modify:  {in(yellow, "~ changed"), in(yellow, "~ same change made")},
+		reconcile.Update:  {in(yellow, "~ changed"), in(yellow, "~ same change made")},
 		reconcile.Delete:  {in(red, "- deleted"), in(red, "- same delete made")},
 		reconcile.Restore: {in(yellow, "~ put back"), in(yellow, "~ same put back")},
 	}

@@ -49,7 +49,7 @@ func hostile(text string) *Run {
 	return &Run{
 		ID: text, ToolVersion: text, Verb: text, Started: started, Finished: started, Stopped: text,
 		Fleet:    FleetInfo{Files: []string{text}, Keys: 4, Targets: 1},
-		Warnings: desired.Problems{{Pos: desired.Pos{File: text}, Code: text, Message: text, Cure: text}},
+		Warnings: desired.Problems{{Pos: desired.Pos{File: text}, Code: text, Message: text, Hint: text}},
 		Refused:  err,
 		Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{{
 			Target: target, Label: text, Declared: 4, Stopped: err, Changes: []reconcile.Change{change},

@@ -109,7 +109,7 @@ rules:
 ignore:
   - functions: ["*-canary"]
 `, desired.Inventory{prod: {Functions: []string{"billing", "checkout", "mailer", "orders-canary"}}})
-	r := newRun("apply", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+	r := newRun("apply", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 		switch l.Function {
 		case "billing":
 			l.Records = nil
@@ -166,14 +166,14 @@ func TestDocsShowWhatIsPrinted(t *testing.T) {
 func TestDocsShowTheStableLines(t *testing.T) {
 	text := readDocs(t)
 	for _, line := range []string{
-		planLine(reconcile.Counts{Creates: 3, Modifies: 412, Ignored: 9}),
-		outcomeLine(reconcile.Totals{Created: 3, Changed: 412}),
+		planLine(reconcile.PlanCounts{Creates: 3, Updates: 412, Ignored: 9}),
+		outcomeLine(reconcile.OutcomeCounts{Created: 3, Changed: 412}),
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("%s does not show %q", docs, line)
 		}
 	}
-	long := planLine(reconcile.Counts{NotExamined: 2, MissingFunctions: 1})
+	long := planLine(reconcile.PlanCounts{NotExamined: 2, MissingFunctions: 1})
 	if !strings.HasSuffix(long, ", 2 not examined.") {
 		t.Errorf("%q does not end as %s says", long, docs)
 	}

@@ -42,18 +42,18 @@ func series(stem string, n int) []string {
 
 // inAWS is a live state that holds what the fleet declares. change, where given,
 // may turn each function into something else.
-func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.FunctionLive)) reconcile.Live {
-	var live reconcile.Live
+func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.ObservedFunction)) reconcile.Observed {
+	var live reconcile.Observed
 	for _, t := range fleet.Targets {
-		seen := reconcile.TargetLive{Target: t.Target}
+		seen := reconcile.ObservedTarget{Target: t.Target}
 		for _, e := range t.Entries {
 			last := len(seen.Functions) - 1
 			if last < 0 || seen.Functions[last].Function != e.Function {
-				seen.Functions = append(seen.Functions, reconcile.FunctionLive{Function: e.Function, State: reconcile.Present})
+				seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.Present})
 				last++
 			}
 			if !e.Remove {
-				record := reconcile.LiveRecord{Qualifier: e.Qualifier, Settings: &reconcile.Settings{
+				record := reconcile.ObservedRecord{Qualifier: e.Qualifier, Settings: &reconcile.Settings{
 					MaximumRetryAttempts: e.Want.MaximumRetryAttempts, MaximumEventAgeInSeconds: e.Want.MaximumEventAgeInSeconds,
 					OnSuccess: e.Want.OnSuccess.Or(""), OnFailure: e.Want.OnFailure.Or(""),
 				}}
@@ -71,12 +71,12 @@ func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.FunctionL
 }
 
 // holding gives a function one record under $LATEST.
-func holding(f *reconcile.FunctionLive, s reconcile.Settings) {
-	f.Records = []reconcile.LiveRecord{{Qualifier: desired.Latest, Settings: &s}}
+func holding(f *reconcile.ObservedFunction, s reconcile.Settings) {
+	f.Records = []reconcile.ObservedRecord{{Qualifier: desired.Latest, Settings: &s}}
 }
 
 // newRun is a run of a verb over a fleet and what AWS holds.
-func newRun(verb string, fleet desired.Fleet, live reconcile.Live) *Run {
+func newRun(verb string, fleet desired.Fleet, live reconcile.Observed) *Run {
 	plan := reconcile.NewPlan(fleet, live)
 	r := &Run{
 		ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: verb,
@@ -107,7 +107,7 @@ func applied(r *Run, end func(*reconcile.Result)) *Run {
 		out := reconcile.TargetOutcome{Target: t.Target, Label: t.Label}
 		for _, c := range t.Changes {
 			result := reconcile.Result{Change: c, Status: reconcile.Applied}
-			result.Effort.Attempts = 1
+			result.Stats.Attempts = 1
 			if end != nil {
 				end(&result)
 			}

@@ -31,10 +31,10 @@ type summaryJSON struct {
 	NotAttempted      int `json:"not_attempted"`
 }
 
-func newSummary(c reconcile.Counts, t reconcile.Totals) summaryJSON {
+func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
 	return summaryJSON{
 		Declared: c.Declared, InSync: c.InSync,
-		ToCreate: c.Creates, ToChange: c.Modifies, ToDelete: c.Deletes,
+		ToCreate: c.Creates, ToChange: c.Updates, ToDelete: c.Deletes,
 		Ignored: c.Ignored, Skipped: c.Skipped,
 		Unreadable: c.Unreadable, NotExamined: c.NotExamined,
 		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
@@ -45,13 +45,13 @@ func newSummary(c reconcile.Counts, t reconcile.Totals) summaryJSON {
 
 // summary adds up a run; without a plan it is all zero.
 func (r *Run) summary() summaryJSON {
-	var c reconcile.Counts
-	var t reconcile.Totals
+	var c reconcile.PlanCounts
+	var t reconcile.OutcomeCounts
 	if r.Plan != nil {
 		c = r.Plan.Counts()
 	}
 	if r.Outcome != nil {
-		t = r.Outcome.Totals()
+		t = r.Outcome.Counts()
 	}
 	return newSummary(c, t)
 }
@@ -64,11 +64,11 @@ type targetSummaryJSON struct {
 }
 
 func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
-	var totals reconcile.Totals
+	var totals reconcile.OutcomeCounts
 	stopped := p.Stopped
 	if o := r.outcomeOf(p.Target); o != nil {
 		one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*o}}
-		totals = one.Totals()
+		totals = one.Counts()
 		if stopped == nil {
 			stopped = o.Stopped
 		}

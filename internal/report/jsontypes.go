@@ -113,8 +113,8 @@ func newPlace(p desired.Pos) placeJSON {
 }
 
 func newWarning(p desired.Problem) warningJSON {
-	w := warningJSON{placeJSON: newPlace(p.Pos), Code: p.Code, Message: p.Message, Hint: p.Cure, Also: []placeJSON{}}
-	for _, also := range p.Also {
+	w := warningJSON{placeJSON: newPlace(p.Pos), Code: p.Code, Message: p.Message, Hint: p.Hint, Also: []placeJSON{}}
+	for _, also := range p.Related {
 		w.Also = append(w.Also, newPlace(also))
 	}
 	return w
@@ -137,10 +137,10 @@ func value(v reconcile.Value) json.RawMessage {
 }
 
 func newFields(c *reconcile.Change) []fieldJSON {
-	rows := c.Fields()
+	rows := c.Settings()
 	fields := make([]fieldJSON, len(rows))
 	for i, f := range rows {
-		fields[i] = fieldJSON{Name: f.Field.String(), Before: value(f.Before), After: value(f.After), Origin: newOriginJSON(f.Origin)}
+		fields[i] = fieldJSON{Name: f.Setting.String(), Before: value(f.Before), After: value(f.After), Origin: newOriginJSON(f.Origin)}
 	}
 	return fields
 }
@@ -155,8 +155,8 @@ func newPlanned(t targetJSON, c *reconcile.Change) itemJSON {
 func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 	item := newPlanned(t, &r.Change)
 	item.Status = r.Status.String()
-	item.Attempts = r.Effort.Attempts
-	item.WaitedMS = r.Effort.Waited.Milliseconds()
+	item.Attempts = r.Stats.Attempts
+	item.WaitedMS = r.Stats.Waited.Milliseconds()
 	item.Error = causeOf(r.Err)
 	return item
 }
@@ -176,9 +176,9 @@ func newUndeclared(t targetJSON, f *reconcile.Finding) undeclaredJSON {
 	}
 	return undeclaredJSON{
 		keyJSON:                  newKey(t, f.Name),
-		MaximumRetryAttempts:     value(s.Value(desired.FieldRetryAttempts)),
-		MaximumEventAgeInSeconds: value(s.Value(desired.FieldEventAge)),
-		OnSuccess:                value(s.Value(desired.FieldOnSuccess)),
-		OnFailure:                value(s.Value(desired.FieldOnFailure)),
+		MaximumRetryAttempts:     value(s.Value(desired.MaximumRetryAttempts)),
+		MaximumEventAgeInSeconds: value(s.Value(desired.MaximumEventAgeInSeconds)),
+		OnSuccess:                value(s.Value(desired.OnSuccess)),
+		OnFailure:                value(s.Value(desired.OnFailure)),
 	}
 }

@@ -18,9 +18,9 @@ func (p *page) outcome(r *Run) {
 	}
 	p.shortened()
 	p.gap()
-	p.line(0, in(bold, outcomeLine(r.Outcome.Totals())))
+	p.line(0, in(bold, outcomeLine(r.Outcome.Counts())))
 	p.line(0, sayf("Run %s", r.ID))
-	if r.Undo != "" && r.Outcome.Totals().Applied() > 0 {
+	if r.Undo != "" && r.Outcome.Counts().Applied() > 0 {
 		p.line(0, sayf("Undo it with: %s", r.Undo))
 	}
 }
@@ -37,7 +37,7 @@ func (p *page) written(t *reconcile.TargetOutcome) {
 		return
 	}
 	one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*t}}
-	c := one.Totals()
+	c := one.Counts()
 	p.gap()
 	p.line(0, in(bold, where(t.Label, t.Target)), sayf(": %s", listed(some(c.Created, "created"), some(c.Changed, "changed"), some(c.Deleted, "deleted"))))
 	p.blocks(done, outcomeVerbs)
@@ -51,7 +51,7 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 		r := newRow(result.Name, result.Err, result)
 		switch {
 		case result.Status == reconcile.Applied:
-		case result.Status == reconcile.Outdated:
+		case result.Status == reconcile.Stale:
 			stale = append(stale, r)
 		case result.Status != reconcile.NotAttempted:
 			failed = append(failed, r)
@@ -83,7 +83,7 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 // outcomeLine is the stable line of an application; its six numbers always
 // stand. Only saved plans and rollbacks have stale changes: a run that makes its
 // own plan reads before it writes.
-func outcomeLine(t reconcile.Totals) string {
+func outcomeLine(t reconcile.OutcomeCounts) string {
 	return fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, %d stale, %d not attempted.",
 		t.Created, t.Changed, t.Deleted, t.Failed, t.Stale, t.NotAttempted)
 }

@@ -12,7 +12,7 @@ import (
 
 // PastRun is one run, with what its record alone does not tell.
 type PastRun struct {
-	history.Whole
+	history.Run
 	// Journal is what the run did to each record, as far as its journal says. It
 	// is told where the record cannot: of a run that died, or is at work.
 	Journal []history.Undo
@@ -28,13 +28,13 @@ func RunJSON(w io.Writer, run PastRun) error {
 		Undo    string           `json:"undo"`
 		Parts   []history.Record `json:"parts"`
 		Journal []history.Undo   `json:"journal"`
-	}{FormatVersion, summarise(&run.Whole), run.Undo, run.Parts, append([]history.Undo{}, run.Journal...)})
+	}{FormatVersion, summarise(&run.Run), run.Undo, run.Parts, append([]history.Undo{}, run.Journal...)})
 }
 
 // RunText shows one run to a person: who, when, from what, and each change.
 func RunText(w io.Writer, run PastRun) error {
 	var b strings.Builder
-	s := summarise(&run.Whole)
+	s := summarise(&run.Run)
 	fmt.Fprintf(&b, "Run %s: %s, %s, started %s UTC\n", Clean(s.Run), Clean(s.Verb), Clean(s.State), s.Started.Format(time.DateTime))
 	sharded := len(run.Parts) > 0 && run.Parts[0].Shard != (history.Shard{})
 	if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
@@ -120,10 +120,10 @@ func writeItem(b *strings.Builder, item *history.Item) {
 		b.WriteString("\n")
 	}
 	c := reconcile.Change{Name: item.Key.Name, Action: item.Action, Before: item.Before, Want: &item.Request}
-	if c.Action == reconcile.Modify && c.Before == nil {
+	if c.Action == reconcile.Update && c.Before == nil {
 		return // a record that somebody wrote by hand
 	}
-	for _, row := range c.Fields() {
-		fmt.Fprintf(b, "    %s: %s → %s\n", row.Field, Clean(row.Before.String()), Clean(row.After.String()))
+	for _, row := range c.Settings() {
+		fmt.Fprintf(b, "    %s: %s → %s\n", row.Setting, Clean(row.Before.String()), Clean(row.After.String()))
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // RunsText lists runs as a table, in their order.
-func RunsText(w io.Writer, runs []history.Whole) error {
+func RunsText(w io.Writer, runs []history.Run) error {
 	if len(runs) == 0 {
 		_, err := fmt.Fprintln(w, "No run is remembered here.")
 		return err
@@ -28,7 +28,7 @@ func RunsText(w io.Writer, runs []history.Whole) error {
 }
 
 // RunsJSON lists runs as one document.
-func RunsJSON(w io.Writer, runs []history.Whole) error {
+func RunsJSON(w io.Writer, runs []history.Run) error {
 	list := make([]runLine, len(runs))
 	for i := range runs {
 		list[i] = summarise(&runs[i])
@@ -52,7 +52,7 @@ type runLine struct {
 	Incomplete string    `json:"incomplete"` // what is missing; "" when nothing is
 }
 
-func summarise(run *history.Whole) runLine {
+func summarise(run *history.Run) runLine {
 	s := runLine{Run: run.Run, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
 	for _, part := range run.Latest() {
 		s.Verb = part.Verb

@@ -58,11 +58,11 @@ func item(function string, action reconcile.Action, status string) history.Item 
 
 func finishedRun() PastRun {
 	r := part("20260301T030000Z-7f3a90c1")
-	refused := item("checkout", reconcile.Modify, "failed")
+	refused := item("checkout", reconcile.Update, "failed")
 	refused.Attempts = 2
 	refused.Failure = &history.Failure{Kind: "refused", Code: "InvalidParameterValueException", Message: "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:dlq", RequestID: "b7e0d1f2-0000-4000-8000-000000000001"}
-	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Modify, "not_attempted")}
-	return PastRun{Whole: history.NewWhole(r), Undo: "eventinvoke rollback " + r.Run}
+	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Update, "not_attempted")}
+	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.Run}
 }
 
 func diedRun() PastRun {
@@ -73,7 +73,7 @@ func diedRun() PastRun {
 		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{MaximumRetryAttempts: desired.Some(0)}}
 	}
 	return PastRun{
-		Whole:   history.NewWhole(r),
+		Run:     history.NewRun(r),
 		Journal: []history.Undo{undo("billing", history.Written), undo("checkout", history.Unknown), undo("orders", history.Unwritten)},
 		Undo:    "eventinvoke rollback " + r.Run,
 	}
@@ -82,8 +82,8 @@ func diedRun() PastRun {
 func shardedRun() PastRun {
 	r := part("nightly")
 	r.Shard = history.Shard{Index: 0, Count: 2}
-	r.Items = []history.Item{item("billing", reconcile.Modify, "applied")}
-	return PastRun{Whole: history.NewWhole(r), Undo: "eventinvoke rollback nightly"}
+	r.Items = []history.Item{item("billing", reconcile.Update, "applied")}
+	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback nightly"}
 }
 
 func heldRun() PastRun {
@@ -91,16 +91,16 @@ func heldRun() PastRun {
 	r.State, r.Targets = history.Failed, []history.Target{}
 	r.Stopped = "111111111111/eu-west-1 is held by run 20260301T030000Z-7f3a90c1"
 	r.Failure = &history.Failure{Kind: "unknown"}
-	return PastRun{Whole: history.NewWhole(r)}
+	return PastRun{Run: history.NewRun(r)}
 }
 
 func hostileRun() PastRun {
 	r := part("20260301T033000Z-5e0c9a17")
 	r.Files[0].Path = "fleet\x1b[2J.yaml"
-	failed := item("billing", reconcile.Modify, "failed")
+	failed := item("billing", reconcile.Update, "failed")
 	failed.Failure = &history.Failure{Kind: "refused", Message: "no\x1b]0;title\x07\u202e"}
 	r.Items = []history.Item{failed}
-	return PastRun{Whole: history.NewWhole(r), Undo: "eventinvoke rollback " + r.Run + " --history 'a\x1bb'"}
+	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.Run + " --history 'a\x1bb'"}
 }
 
 func TestPastRun(t *testing.T) {
@@ -123,10 +123,10 @@ func TestPastRun(t *testing.T) {
 	}
 }
 
-func allRuns() []history.Whole {
-	var runs []history.Whole
+func allRuns() []history.Run {
+	var runs []history.Run
 	for _, row := range pastRuns {
-		runs = append(runs, row.run.Whole)
+		runs = append(runs, row.run.Run)
 	}
 	return runs
 }
@@ -134,7 +134,7 @@ func allRuns() []history.Whole {
 func TestPastRuns(t *testing.T) {
 	for _, row := range []struct {
 		name, why string
-		runs      []history.Whole
+		runs      []history.Run
 	}{
 		{"history-list", "one line a run", allRuns()},
 		{"history-empty", "nothing is no empty table", nil},

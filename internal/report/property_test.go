@@ -30,7 +30,7 @@ func drawSettings(t *rapid.T) *reconcile.Settings {
 
 func drawError(t *rapid.T) error {
 	return rapid.SampledFrom([]error{
-		nil, errors.New("some \"text\"\n"), denied(desired.Name{Function: "f"}, 1), reconcile.ErrNotWhole,
+		nil, errors.New("some \"text\"\n"), denied(desired.Name{Function: "f"}, 1), reconcile.ErrIncomplete,
 		fmt.Errorf("in a target: %w", reconcile.ErrErrorBudget),
 	}).Draw(t, "error")
 }
@@ -150,13 +150,13 @@ func TestLastLineEqualsTheCounts(t *testing.T) {
 		if r.Outcome == nil {
 			c := r.Plan.Counts()
 			want := fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %d unreadable",
-				c.Creates, c.Modifies, c.Deletes, c.Ignored, c.Unreadable)
+				c.Creates, c.Updates, c.Deletes, c.Ignored, c.Unreadable)
 			if last := out[len(out)-1]; !strings.HasPrefix(last, want) {
 				t.Fatalf("last line %q, want %q", last, want)
 			}
 			return
 		}
-		n := r.Outcome.Totals()
+		n := r.Outcome.Counts()
 		want := fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, 0 stale, %d not attempted.",
 			n.Created, n.Changed, n.Deleted, n.Failed, n.NotAttempted)
 		if last := out[len(out)-2]; last != want {

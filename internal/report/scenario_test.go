@@ -70,7 +70,7 @@ func orders(t testing.TB) desired.Fleet {
 
 // drifted has lost the settings of the orders functions, cleared mailer's
 // record, and kept what should be gone.
-func drifted(_ desired.Target, f *reconcile.FunctionLive) {
+func drifted(_ desired.Target, f *reconcile.ObservedFunction) {
 	switch {
 	case f.Function == "orders-007":
 		holding(f, reconcile.Settings{MaximumRetryAttempts: desired.Some(0), MaximumEventAgeInSeconds: desired.Some(3600),
@@ -101,7 +101,7 @@ var scenarios = []struct {
 		name: "full", why: "--full lists what is otherwise counted", full: true,
 		run: func(t testing.TB) *Run {
 			f := orders(t)
-			return newRun("plan", f, inAWS(f, func(at desired.Target, l *reconcile.FunctionLive) {
+			return newRun("plan", f, inAWS(f, func(at desired.Target, l *reconcile.ObservedFunction) {
 				if l.Function < "orders-01" && strings.HasPrefix(l.Function, "orders-") {
 					drifted(at, l)
 				}
@@ -117,7 +117,7 @@ var scenarios = []struct {
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			n := 0
-			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 				name := desired.Name{Function: l.Function, Qualifier: desired.Latest}
 				switch {
 				case strings.HasPrefix(l.Function, "orders-0"):
@@ -148,14 +148,14 @@ var scenarios = []struct {
 		name: "missing", why: "functions and aliases that are gone, and records that nobody declared",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
-			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 				switch l.Function {
 				case "mailer":
 					l.State, l.Records = reconcile.FunctionAbsent, nil
 				case "checkout":
 					l.Records, l.NoQualifier = nil, []string{"live"}
 				case "orders-003":
-					l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: "old", Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
+					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "old", Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
 				}
 			}))
 		},
@@ -164,7 +164,7 @@ var scenarios = []struct {
 		name: "interrupted-survey", why: "a plan of a part says that it is a part",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
-			live := inAWS(f, func(at desired.Target, l *reconcile.FunctionLive) {
+			live := inAWS(f, func(at desired.Target, l *reconcile.ObservedFunction) {
 				if l.Function > "orders-10" {
 					l.State, l.Records = reconcile.NotExamined, nil
 				} else {
@@ -195,7 +195,7 @@ var scenarios = []struct {
 				yaml += "  - name: " + name + "\n    on_failure: arn:aws:sqs:eu-west-1:111111111111:" + name + "-dlq\n"
 			}
 			f := resolve(t, yaml, nil)
-			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) { l.Records = nil }))
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) { l.Records = nil }))
 		},
 	},
 	{
@@ -206,7 +206,7 @@ var scenarios = []struct {
 				yaml += fmt.Sprintf("  - {name: %s, maximum_event_age_in_seconds: %d}\n", name, 100+i)
 			}
 			f := resolve(t, yaml, nil)
-			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) { l.Records = nil }))
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) { l.Records = nil }))
 		},
 	},
 	{
@@ -224,7 +224,7 @@ var scenarios = []struct {
 					n++
 					r.Status, r.Err = reconcile.Failed, refusedDestination(r.Name, n)
 				case r.Function == "mailer":
-					r.Status, r.Effort.Attempts, r.Effort.Waited = reconcile.Failed, 12, 10*time.Minute
+					r.Status, r.Stats.Attempts, r.Stats.Waited = reconcile.Failed, 12, 10*time.Minute
 					r.Err = &reconcile.CallError{Op: "PutFunctionEventInvokeConfig", Kind: reconcile.KindConflict, Status: 409, Code: "ResourceConflictException",
 						Message:   "The function could not be updated due to a concurrent update operation.",
 						RequestID: "d00dfeed-0000-4000-8000-000000000009", Hint: "see what is updating the function, then run again"}
@@ -243,10 +243,10 @@ var scenarios = []struct {
 			f := orders(t)
 			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
 				if r.Function > "orders-20" {
-					r.Status, r.Effort.Attempts = reconcile.NotAttempted, 0
+					r.Status, r.Stats.Attempts = reconcile.NotAttempted, 0
 				}
 				if r.Function == "orders-199" {
-					r.Status, r.Effort.Attempts, r.Effort.Waited = reconcile.NotAttempted, 2, 4*time.Second
+					r.Status, r.Stats.Attempts, r.Stats.Waited = reconcile.NotAttempted, 2, 4*time.Second
 					r.Err = &reconcile.CallError{Op: "UpdateFunctionEventInvokeConfig", Kind: reconcile.KindTransport,
 						Message: "the answer did not come within 10s; the write may have been done", Hint: "run plan to see what is there now"}
 				}
@@ -265,7 +265,7 @@ var scenarios = []struct {
 				n++
 				r.Status, r.Err = reconcile.Failed, refusedDestination(r.Name, n)
 				if n > 42 {
-					r.Status, r.Err, r.Effort.Attempts = reconcile.NotAttempted, nil, 0
+					r.Status, r.Err, r.Stats.Attempts = reconcile.NotAttempted, nil, 0
 				}
 			})
 			r.Outcome.Targets[0].Stopped = fmt.Errorf("%w: 42 of 415, limit 41 (guard.max_errors)", reconcile.ErrErrorBudget)
@@ -277,10 +277,10 @@ var scenarios = []struct {
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			f.Undeclared = desired.UndeclaredDelete
-			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 				if l.Function < "orders-003" && l.Function > "orders" {
 					for _, qualifier := range []string{"blue", "green"} {
-						l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: qualifier, Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
+						l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: qualifier, Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
 					}
 				}
 			}))
@@ -291,13 +291,13 @@ var scenarios = []struct {
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			old := &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}
-			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) {
+			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 				switch l.Function {
 				case "orders-000":
-					l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: "blue", Settings: old})
+					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "blue", Settings: old})
 					l.Orphans = []string{"blue"}
 				case "orders-001":
-					l.Records = append(l.Records, reconcile.LiveRecord{Qualifier: "live", Settings: old})
+					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "live", Settings: old})
 					l.Aliased = true
 				}
 			}))
@@ -309,7 +309,7 @@ var scenarios = []struct {
 			f := resolve(t, twoTargets, nil)
 			f.Warnings = desired.Problems{{Pos: desired.Pos{File: "fleet.yaml", Line: 10, Column: 5}, Code: "EI031",
 				Message: "function names longer than 64 characters are not documented, and AWS answers them as if the function did not exist",
-				Cure:    "shorten the name"}}
+				Hint:    "shorten the name"}}
 			live := inAWS(f, nil)
 			live.Targets[0].Functions[0].Records[0].Settings = &reconcile.Settings{}
 			r := newRun("audit", f, live)

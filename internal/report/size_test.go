@@ -20,7 +20,7 @@ func large(t testing.TB, n int) *Run {
 			}
 			return names
 		}()}})
-	r := newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.FunctionLive) { l.Records = nil }))
+	r := newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) { l.Records = nil }))
 	if got := r.Plan.Counts().Creates; got != n {
 		t.Fatalf("the plan has %d changes, want %d", got, n)
 	}

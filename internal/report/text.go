@@ -77,7 +77,7 @@ func (p *page) opening(r *Run) {
 	if r.Outcome == nil {
 		return
 	}
-	t := r.Outcome.Totals()
+	t := r.Outcome.Counts()
 	p.line(0,
 		sayf("Wrote %d of %s, %s: ", t.Applied(), count(c.Changes(), "change"), lasting(r.Finished.Sub(surveyed))),
 		say(writes.spell(paced(r.API))))
@@ -115,10 +115,10 @@ func (p *page) hint(indent int, hint string) {
 // planLine is the stable last line of a plan: the same five numbers in the same
 // order, so that scripts can look for it. Only a run that ended early adds a
 // sixth, since its numbers are not those of the whole fleet.
-func planLine(c reconcile.Counts) string {
+func planLine(c reconcile.PlanCounts) string {
 	line := listed(
 		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %d unreadable",
-			c.Creates, c.Modifies, c.Deletes, c.Ignored, c.Unreadable),
+			c.Creates, c.Updates, c.Deletes, c.Ignored, c.Unreadable),
 		some(c.NotExamined, "not examined"))
 	return line + "."
 }

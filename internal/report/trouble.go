@@ -35,8 +35,8 @@ func newRow(n name, err error, result *reconcile.Result) row {
 func (r row) facts() string {
 	var parts []string
 	if r.result != nil {
-		parts = append(parts, count(r.result.Effort.Attempts, "attempt"))
-		if w := r.result.Effort.Waited; w >= time.Second {
+		parts = append(parts, count(r.result.Stats.Attempts, "attempt"))
+		if w := r.result.Stats.Waited; w >= time.Second {
 			parts = append(parts, "waited "+lasting(w))
 		}
 	}

@@ -16,7 +16,7 @@ type agenda struct {
 
 	sweep    *job // nil when nobody asked for everything
 	sweepAt  time.Time
-	subjects map[Subject]*item
+	subjects map[Object]*item
 	swept    time.Time // when the last pass over everything ended; zero before the first
 }
 
@@ -33,17 +33,17 @@ type item struct {
 type job struct {
 	all    bool
 	causes causeSet
-	items  map[Subject]*item
+	items  map[Object]*item
 	sweeps []*ticket // of wakes that asked for everything
 }
 
 func newAgenda(settle, gap time.Duration) *agenda {
-	return &agenda{settle: settle, gap: gap, subjects: map[Subject]*item{}}
+	return &agenda{settle: settle, gap: gap, subjects: map[Object]*item{}}
 }
 
 // add notes a wake.
 func (a *agenda) add(w Wake, now time.Time) {
-	if len(w.Touches) == 0 {
+	if len(w.Triggers) == 0 {
 		if a.sweep == nil {
 			a.sweep, a.sweepAt = &job{all: true}, now
 		}
@@ -51,9 +51,9 @@ func (a *agenda) add(w Wake, now time.Time) {
 		a.sweep.sweeps = append(a.sweep.sweeps, newTicket(w, 1))
 		return
 	}
-	bySubject := map[Subject][]Touch{}
-	for _, t := range w.Touches {
-		bySubject[t.Subject] = append(bySubject[t.Subject], t)
+	bySubject := map[Object][]Trigger{}
+	for _, t := range w.Triggers {
+		bySubject[t.Object] = append(bySubject[t.Object], t)
 	}
 	ticket := newTicket(w, len(bySubject))
 	for subject, touches := range bySubject {
@@ -112,7 +112,7 @@ func (a *agenda) take(now time.Time) *job {
 	} else {
 		j = &job{}
 	}
-	j.items = map[Subject]*item{}
+	j.items = map[Object]*item{}
 	for subject, it := range a.subjects {
 		if it.due.After(now) {
 			continue
@@ -133,7 +133,7 @@ func (a *agenda) rest() *job {
 	if a.sweep != nil {
 		j.sweeps = a.sweep.sweeps
 	}
-	a.sweep, a.subjects = nil, map[Subject]*item{}
+	a.sweep, a.subjects = nil, map[Object]*item{}
 	return j
 }
 
@@ -146,11 +146,11 @@ func (j *job) scope(leave []Contested) Scope {
 }
 
 // settle tells everybody who waits for the job how their part ended.
-func (j *job) settle(whole error, of func(Subject) error) {
+func (j *job) settle(whole error, of func(Object) error) {
 	for _, t := range j.sweeps {
 		t.settle(whole)
 	}
-	for _, subject := range slices.SortedFunc(maps.Keys(j.items), Subject.Compare) {
+	for _, subject := range slices.SortedFunc(maps.Keys(j.items), Object.Compare) {
 		err := of(subject)
 		for _, t := range j.items[subject].tickets {
 			t.settle(err)
@@ -170,7 +170,7 @@ func (j *job) times() []time.Time {
 
 // writer is who wrote a record, if the job knows.
 func (j *job) writer(key desired.Key) (principal string, known bool) {
-	it := j.items[Subject{key.Target, key.Function}]
+	it := j.items[Object{key.Target, key.Function}]
 	if it == nil {
 		return "", false
 	}

@@ -27,11 +27,11 @@
 //	w.Run(ctx)      // returns when ctx has ended and the pass is over
 //
 // A program that is woken for one batch of events, such as a Lambda function, needs
-// no worker: NewTriage, ScopeOf and Result.Failures are what it shares with one.
+// no worker: Classify, ScopeOf and Result.Failures are what it shares with one.
 //
 // The pass narrows the resolved fleet by [Scope.Narrow] and returns a [Result]. A
 // share in the fleet's guard should be taken of the whole fleet, whatever the scope.
-// NewTriage turns hints of the events package into touches. State and its Unready
+// Classify turns hints of the events package into touches. State and its Unready
 // tell how things are; internal/worker/web shows them, internal/worker/queue and
 // internal/worker/watch are sources, internal/worker/metrics is the Recorder.
 //

@@ -15,7 +15,7 @@ import (
 
 var ireland = desired.Target{Account: "111111111111", Region: "eu-west-1"}
 
-func fn(name string) Subject { return Subject{ireland, name} }
+func fn(name string) Object { return Object{ireland, name} }
 
 func keyOf(function, qualifier string) desired.Key {
 	return desired.Key{Target: ireland, Name: desired.Name{Function: function, Qualifier: qualifier}}
@@ -115,19 +115,19 @@ func (r *rig) seen() []passed {
 // touch wakes the worker for some functions and keeps the answer.
 func (r *rig) touch(functions ...string) *answer {
 	a := &answer{}
-	var touches []Touch
+	var touches []Trigger
 	for _, f := range functions {
-		touches = append(touches, Touch{Subject: fn(f)})
+		touches = append(touches, Trigger{Object: fn(f)})
 	}
-	r.Wake(Wake{Cause: Event, Touches: touches, Done: a.done})
+	r.Wake(Wake{Cause: Event, Triggers: touches, Done: a.done})
 	return a
 }
 
 // write wakes the worker because somebody wrote a record.
 func (r *rig) write(key desired.Key, principal string) *answer {
 	a := &answer{}
-	r.Wake(Wake{Cause: Event, Done: a.done, Touches: []Touch{
-		{Subject: Subject{key.Target, key.Function}, Qualifier: key.Qualifier, Principal: principal},
+	r.Wake(Wake{Cause: Event, Done: a.done, Triggers: []Trigger{
+		{Object: Object{key.Target, key.Function}, Qualifier: key.Qualifier, Principal: principal},
 	}})
 	return a
 }
@@ -161,7 +161,7 @@ var inSync = Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{{Targe
 func corrects(keys ...desired.Key) Result {
 	outcome := reconcile.TargetOutcome{Target: ireland}
 	for _, k := range keys {
-		outcome.Results = append(outcome.Results, reconcile.Result{Change: reconcile.Change{Name: k.Name, Action: reconcile.Modify}, Status: reconcile.Applied})
+		outcome.Results = append(outcome.Results, reconcile.Result{Change: reconcile.Change{Name: k.Name, Action: reconcile.Update}, Status: reconcile.Applied})
 	}
 	r := inSync
 	r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{outcome}}

@@ -65,9 +65,9 @@ func replay(t *testing.T, takes time.Duration, pokes []poke) error {
 		switch p.function {
 		case 0:
 		case 1:
-			wake.Touches = []Touch{{Subject: Subject{Target: ireland}}}
+			wake.Triggers = []Trigger{{Object: Object{Target: ireland}}}
 		default:
-			wake.Touches = []Touch{{Subject: fn(fmt.Sprint(p.function))}}
+			wake.Triggers = []Trigger{{Object: fn(fmt.Sprint(p.function))}}
 		}
 		wake.Done = func(err error) {
 			answered[i]++

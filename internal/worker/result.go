@@ -110,28 +110,28 @@ func notAttempted(t desired.Target, r *reconcile.Result) error {
 	return fmt.Errorf("%s/%s: %w", t, r.Name, errUnread)
 }
 
-// SubjectErr is why one subject was not dealt with, or nil. Failures is the way
+// ObjectErr is why one subject was not dealt with, or nil. Failures is the way
 // to ask for many.
-func (r *Result) SubjectErr(s Subject) error { return r.Failures().Of(s) }
+func (r *Result) ObjectErr(s Object) error { return r.Failures().Of(s) }
 
 // Failures tells, for each subject of a pass, why it was not dealt with.
 type Failures struct {
 	whole error
-	by    map[Subject]error
+	by    map[Object]error
 }
 
 // Failures sorts what went wrong in a pass by subject.
 func (r *Result) Failures() Failures {
-	f := Failures{by: map[Subject]error{}}
+	f := Failures{by: map[Object]error{}}
 	if r.Err != nil || r.Plan == nil {
 		f.whole = r.Completed()
 		return f
 	}
 	note := func(t desired.Target, function string, err error) {
 		if function != "" {
-			f.by[Subject{t, function}] = errors.Join(f.by[Subject{t, function}], err)
+			f.by[Object{t, function}] = errors.Join(f.by[Object{t, function}], err)
 		}
-		f.by[Subject{Target: t}] = errors.Join(f.by[Subject{Target: t}], err)
+		f.by[Object{Target: t}] = errors.Join(f.by[Object{Target: t}], err)
 	}
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
@@ -165,7 +165,7 @@ func (r *Result) Failures() Failures {
 }
 
 // Of is why a subject was not dealt with, or nil.
-func (f Failures) Of(s Subject) error {
+func (f Failures) Of(s Object) error {
 	if f.whole != nil {
 		return f.whole
 	}

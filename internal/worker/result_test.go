@@ -49,7 +49,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 			{"the target", tt.result.TargetErr(ireland), tt.whole},
 			{"orders", f.Of(fn("orders")), tt.orders},
 			{"bills", f.Of(fn("bills")), tt.bills},
-			{"the whole target's touch", f.Of(Subject{Target: ireland}), tt.orders},
+			{"the whole target's touch", f.Of(Object{Target: ireland}), tt.orders},
 		} {
 			if !errors.Is(c.got, c.want) || (c.want == nil && c.got != nil) {
 				t.Errorf("%s: %s ended with %v, want %v", tt.why, c.what, c.got, c.want)

@@ -64,7 +64,7 @@ func (a *account) since(n int) []string {
 func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 	want := desired.Config{MaximumRetryAttempts: desired.Some(0)}
 	aws := &account{records: map[string]reconcile.Settings{}}
-	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetFleet{{Target: ireland}}}
+	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{{Target: ireland}}}
 	for i := range 10_000 {
 		name := desired.Name{Function: fmt.Sprintf("f%05d", i), Qualifier: desired.Latest}
 		fleet.Targets[0].Entries = append(fleet.Targets[0].Entries, desired.Entry{Name: name, Want: &want, Origins: &desired.Origins{}})
@@ -75,12 +75,12 @@ func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 		defer limiter.Close()
 		w := New(Options{Timetable: mustEvery(t, 24*time.Hour), Pass: func(ctx context.Context, scope Scope) Result {
 			part := scope.Narrow(fleet)
-			plan := reconcile.NewPlan(part, reconcile.Survey(ctx, part, map[desired.Target]reconcile.ReadLane{ireland: {Reader: aws, Limiter: limiter}}, nil))
+			plan := reconcile.NewPlan(part, reconcile.Survey(ctx, part, map[desired.Target]reconcile.ReadTarget{ireland: {Reader: aws, Limiter: limiter}}, nil))
 			approved, err := reconcile.Guard{Guard: part.Guard}.Approve(plan)
 			if err != nil {
 				return Result{Plan: &plan, Err: err}
 			}
-			outcome := reconcile.Apply(ctx, approved, map[desired.Target]reconcile.WriteLane{ireland: {Writer: aws, Limiter: limiter}}, reconcile.NoJournal{}, nil)
+			outcome := reconcile.Apply(ctx, approved, map[desired.Target]reconcile.WriteTarget{ireland: {Writer: aws, Limiter: limiter}}, reconcile.NoJournal{}, nil)
 			return Result{Plan: &plan, Outcome: &outcome}
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 				hints = append(hints, events.Hint{Kind: events.Key, Target: ireland, Function: function, Qualifier: desired.Latest, EventName: "PutFunctionEventInvokeConfig"})
 			}
 		}
-		w.Wake(NewTriage(hints).Wake(answer.done))
+		w.Wake(Classify(hints).Wake(answer.done))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		answer.want(t, 1, nil)

@@ -8,16 +8,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Subject is one function, or with an empty Function a whole target. One
+// Object is one function, or with an empty Function a whole target. One
 // request reads all qualifiers of a function, so nothing narrower is worth
 // telling apart.
-type Subject struct {
+type Object struct {
 	desired.Target
 	Function string
 }
 
 // String is "111111111111/eu-west-1/orders".
-func (s Subject) String() string {
+func (s Object) String() string {
 	if s.Function == "" {
 		return s.Target.String()
 	}
@@ -25,32 +25,32 @@ func (s Subject) String() string {
 }
 
 // Compare orders subjects by target, then function.
-func (s Subject) Compare(o Subject) int {
+func (s Object) Compare(o Object) int {
 	return cmp.Or(s.Target.Compare(o.Target), strings.Compare(s.Function, o.Function))
 }
 
 // Scope is what one pass is to look at.
 type Scope struct {
-	All      bool
-	Subjects []Subject // sorted; empty when All
+	All     bool
+	Objects []Object // sorted; empty when All
 	// Leave lists the contested keys, sorted: to be reported and not written.
 	Leave []Contested
 }
 
 // ScopeOf is the scope of some touches, for a program that runs one pass for one
 // batch of events and has no worker. No touches give a scope over nothing.
-func ScopeOf(touches []Touch) Scope {
-	subjects := make([]Subject, len(touches))
+func ScopeOf(touches []Trigger) Scope {
+	subjects := make([]Object, len(touches))
 	for i, t := range touches {
-		subjects[i] = t.Subject
+		subjects[i] = t.Object
 	}
 	return newScope(subjects, nil)
 }
 
 // newScope sorts subjects and drops those within a wider one.
-func newScope(subjects []Subject, leave []Contested) Scope {
-	slices.SortFunc(subjects, Subject.Compare)
-	var kept []Subject
+func newScope(subjects []Object, leave []Contested) Scope {
+	slices.SortFunc(subjects, Object.Compare)
+	var kept []Object
 	for _, s := range slices.Compact(subjects) {
 		// A target sorts before its functions, because "" does.
 		if n := len(kept); n > 0 && kept[n-1].Function == "" && kept[n-1].Target == s.Target {
@@ -58,7 +58,7 @@ func newScope(subjects []Subject, leave []Contested) Scope {
 		}
 		kept = append(kept, s)
 	}
-	return Scope{Subjects: kept, Leave: leave}
+	return Scope{Objects: kept, Leave: leave}
 }
 
 // covers reports whether the scope includes a function.
@@ -66,11 +66,11 @@ func (s Scope) covers(t desired.Target, function string) bool {
 	if s.All {
 		return true
 	}
-	has := func(want Subject) bool {
-		_, found := slices.BinarySearchFunc(s.Subjects, want, Subject.Compare)
+	has := func(want Object) bool {
+		_, found := slices.BinarySearchFunc(s.Objects, want, Object.Compare)
 		return found
 	}
-	return has(Subject{Target: t}) || has(Subject{t, function})
+	return has(Object{Target: t}) || has(Object{t, function})
 }
 
 // Narrow is the part of a fleet that the scope covers. It does not change f.
@@ -91,7 +91,7 @@ func (s Scope) Narrow(f desired.Fleet) desired.Fleet {
 	return f
 }
 
-func (s Scope) narrow(t *desired.TargetFleet) {
+func (s Scope) narrow(t *desired.TargetSpec) {
 	entries, ignored := t.Entries, t.Ignored
 	t.Entries, t.Ignored = nil, nil
 	for _, g := range ignored {

@@ -57,12 +57,12 @@ func TestNarrow(t *testing.T) {
 	}{
 		{why: "everything", scope: Scope{All: true}, kept: []string{
 			"eu-west-1 bills", "eu-west-1 orders:live", "eu-west-1 orders:test", "us-east-1 bills", "us-east-1 orders:live", "us-east-1 orders:test"}},
-		{why: "a function with all its qualifiers", scope: Scope{Subjects: []Subject{fn("orders")}},
+		{why: "a function with all its qualifiers", scope: Scope{Objects: []Object{fn("orders")}},
 			kept: []string{"eu-west-1 orders:live", "eu-west-1 orders:test"}},
-		{why: "a target", scope: Scope{Subjects: []Subject{{Target: virginia}}},
+		{why: "a target", scope: Scope{Objects: []Object{{Target: virginia}}},
 			kept: []string{"us-east-1 bills", "us-east-1 orders:live", "us-east-1 orders:test"}},
-		{why: "a function that is not declared", scope: Scope{Subjects: []Subject{fn("other")}}},
-		{why: "a contested key is ignored, not dropped", scope: Scope{Subjects: []Subject{fn("orders")}, Leave: live},
+		{why: "a function that is not declared", scope: Scope{Objects: []Object{fn("other")}}},
+		{why: "a contested key is ignored, not dropped", scope: Scope{Objects: []Object{fn("orders")}, Leave: live},
 			kept: []string{"eu-west-1 orders:test"}, ignored: []string{"eu-west-1 orders:live"}},
 	} {
 		fleet := someFleet(t)
@@ -82,12 +82,12 @@ func TestNarrow(t *testing.T) {
 // A contested record, and the records beside it, must not look undeclared: the
 // fleet asks for the deletion of such.
 func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
-	scope := Scope{Subjects: []Subject{fn("orders")}, Leave: []Contested{{Key: keyOf("orders", "live")}}}
+	scope := Scope{Objects: []Object{fn("orders")}, Leave: []Contested{{Key: keyOf("orders", "live")}}}
 	fleet := scope.Narrow(someFleet(t))
 	held := reconcile.Settings{}
-	live := reconcile.Live{Targets: []reconcile.TargetLive{{Target: ireland, Functions: []reconcile.FunctionLive{{
+	live := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: ireland, Functions: []reconcile.ObservedFunction{{
 		Function: "orders", State: reconcile.Present,
-		Records: []reconcile.LiveRecord{{Qualifier: "live", Settings: &held}, {Qualifier: "other", Settings: &held}, {Qualifier: "test", Settings: &held}},
+		Records: []reconcile.ObservedRecord{{Qualifier: "live", Settings: &held}, {Qualifier: "other", Settings: &held}, {Qualifier: "test", Settings: &held}},
 	}}}}}
 	plan := reconcile.NewPlan(fleet, live)
 	var got []string
@@ -101,11 +101,11 @@ func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
 
 func TestScopeOfTouches(t *testing.T) {
 	virginia := desired.Target{Account: "111111111111", Region: "us-east-1"}
-	got := ScopeOf([]Touch{
-		{Subject: fn("orders"), Qualifier: "live"}, {Subject: Subject{virginia, "orders"}}, {Subject: fn("bills")},
-		{Subject: fn("orders"), Qualifier: "test"}, {Subject: Subject{Target: virginia}},
+	got := ScopeOf([]Trigger{
+		{Object: fn("orders"), Qualifier: "live"}, {Object: Object{virginia, "orders"}}, {Object: fn("bills")},
+		{Object: fn("orders"), Qualifier: "test"}, {Object: Object{Target: virginia}},
 	})
-	if diff := cmp.Diff(Scope{Subjects: []Subject{fn("bills"), fn("orders"), {Target: virginia}}}, got); diff != "" {
+	if diff := cmp.Diff(Scope{Objects: []Object{fn("bills"), fn("orders"), {Target: virginia}}}, got); diff != "" {
 		t.Errorf("scope (-want +got):\n%s", diff)
 	}
 	if fleet := ScopeOf(nil).Narrow(someFleet(t)); len(fleet.Targets) != 0 {

@@ -4,18 +4,18 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/events"
 )
 
-// Triage is what remains of the hints of one event.
-type Triage struct {
-	Everything bool    // a schedule or a fleet file: a pass over everything
-	Files      bool    // a stored object changed: read the fleet again
-	Touches    []Touch // empty when Everything
-	Echoes     int     // our own writes, dropped
-	Failed     int     // calls that AWS refused, dropped
+// Classified is what remains of the hints of one event.
+type Classified struct {
+	Everything bool      // a schedule or a fleet file: a pass over everything
+	Files      bool      // a stored object changed: read the fleet again
+	Triggers   []Trigger // empty when Everything
+	Echoes     int       // our own writes, dropped
+	Failed     int       // calls that AWS refused, dropped
 }
 
-// NewTriage turns hints into what the worker is to look at.
-func NewTriage(hints []events.Hint) Triage {
-	var t Triage
+// Classify turns hints into what the worker is to look at.
+func Classify(hints []events.Hint) Classified {
+	var t Classified
 	for _, h := range hints {
 		switch {
 		case h.Failed:
@@ -27,24 +27,24 @@ func NewTriage(hints []events.Hint) Triage {
 		case h.Kind == events.All:
 			t.Everything = true
 		default:
-			touch := Touch{Subject: Subject{h.Target, h.Function}, EventTime: h.EventTime}
+			touch := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
 			if h.Kind == events.Key && h.WritesRecord() {
 				touch.Qualifier, touch.Principal = h.Qualifier, h.Principal
 			}
-			t.Touches = append(t.Touches, touch)
+			t.Triggers = append(t.Triggers, touch)
 		}
 	}
 	if t.Everything {
-		t.Touches = nil
+		t.Triggers = nil
 	}
 	return t
 }
 
 // Needed reports whether anything is to be looked at.
-func (t Triage) Needed() bool { return t.Everything || len(t.Touches) > 0 }
+func (t Classified) Needed() bool { return t.Everything || len(t.Triggers) > 0 }
 
 // Wake is the wake for what remains. A triage that needs nothing has none.
-func (t Triage) Wake(done func(error)) Wake {
+func (t Classified) Wake(done func(error)) Wake {
 	cause := Event
 	switch {
 	case t.Files:
@@ -52,5 +52,5 @@ func (t Triage) Wake(done func(error)) Wake {
 	case t.Everything:
 		cause = Schedule // somebody else's clock is a clock
 	}
-	return Wake{Cause: cause, Touches: t.Touches, Done: done}
+	return Wake{Cause: cause, Triggers: t.Triggers, Done: done}
 }

@@ -15,23 +15,23 @@ func TestTriage(t *testing.T) {
 	alias.EventName = "UpdateAlias"
 	echo, failed := write, write
 	echo.Echo, failed.Failed = true, true
-	written := Touch{Subject: fn("orders"), Qualifier: "live", Principal: "alice"}
+	written := Trigger{Object: fn("orders"), Qualifier: "live", Principal: "alice"}
 	for _, tt := range []struct {
 		why   string
 		hints []events.Hint
-		want  Triage
+		want  Classified
 		cause Cause // of the wake, when anything is needed
 	}{
 		{why: "nothing"},
-		{why: "a write names its writer", hints: []events.Hint{write}, want: Triage{Touches: []Touch{written}}, cause: Event},
-		{why: "a change of an alias is nobody's write of a record", hints: []events.Hint{alias}, want: Triage{Touches: []Touch{{Subject: fn("orders")}}}, cause: Event},
-		{why: "our own writes", hints: []events.Hint{echo, echo}, want: Triage{Echoes: 2}},
-		{why: "a refused call that was ours is refused first", hints: []events.Hint{failed, {Failed: true, Echo: true}}, want: Triage{Failed: 2}},
-		{why: "a schedule covers the rest", hints: []events.Hint{write, {Kind: events.All}}, want: Triage{Everything: true}, cause: Schedule},
-		{why: "a stored file", hints: []events.Hint{{Kind: events.Files}}, want: Triage{Everything: true, Files: true}, cause: Files},
-		{why: "a target", hints: []events.Hint{{Kind: events.Target, Target: ireland}}, want: Triage{Touches: []Touch{{Subject: Subject{Target: ireland}}}}, cause: Event},
+		{why: "a write names its writer", hints: []events.Hint{write}, want: Classified{Triggers: []Trigger{written}}, cause: Event},
+		{why: "a change of an alias is nobody's write of a record", hints: []events.Hint{alias}, want: Classified{Triggers: []Trigger{{Object: fn("orders")}}}, cause: Event},
+		{why: "our own writes", hints: []events.Hint{echo, echo}, want: Classified{Echoes: 2}},
+		{why: "a refused call that was ours is refused first", hints: []events.Hint{failed, {Failed: true, Echo: true}}, want: Classified{Failed: 2}},
+		{why: "a schedule covers the rest", hints: []events.Hint{write, {Kind: events.All}}, want: Classified{Everything: true}, cause: Schedule},
+		{why: "a stored file", hints: []events.Hint{{Kind: events.Files}}, want: Classified{Everything: true, Files: true}, cause: Files},
+		{why: "a target", hints: []events.Hint{{Kind: events.Target, Target: ireland}}, want: Classified{Triggers: []Trigger{{Object: Object{Target: ireland}}}}, cause: Event},
 	} {
-		got := NewTriage(tt.hints)
+		got := Classify(tt.hints)
 		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.why, diff)
 		}

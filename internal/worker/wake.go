@@ -13,16 +13,16 @@ var ErrStopped = errors.New("the worker stopped before this was looked at")
 
 // Wake asks for a pass.
 type Wake struct {
-	Cause   Cause
-	Touches []Touch // what to look at; empty means everything
+	Cause    Cause
+	Triggers []Trigger // what to look at; empty means everything
 	// Done, when not nil, is called once, with nil when everything that the wake
 	// touched was dealt with. It is called between passes and must not block.
 	Done func(error)
 }
 
-// Touch is one place to look at.
-type Touch struct {
-	Subject
+// Trigger is one place to look at.
+type Trigger struct {
+	Object
 	// Qualifier and Principal tell whose write of which record it was, for a
 	// touch that is such a write; otherwise both are empty.
 	Qualifier string
@@ -31,7 +31,7 @@ type Touch struct {
 }
 
 // key is the record that somebody wrote, if the touch tells.
-func (t Touch) key() (desired.Key, bool) {
+func (t Trigger) key() (desired.Key, bool) {
 	return desired.Key{Target: t.Target, Name: desired.Name{Function: t.Function, Qualifier: t.Qualifier}},
 		t.Function != "" && t.Qualifier != ""
 }

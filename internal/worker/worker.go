@@ -51,12 +51,12 @@ func (w *Worker) accept(wake Wake) (answered bool, err error) {
 	if w.stopped {
 		return true, ErrStopped
 	}
-	if len(wake.Touches) > 0 {
-		wake.Touches = slices.DeleteFunc(slices.Clone(wake.Touches), func(t Touch) bool {
+	if len(wake.Triggers) > 0 {
+		wake.Triggers = slices.DeleteFunc(slices.Clone(wake.Triggers), func(t Trigger) bool {
 			key, ok := t.key()
 			return ok && w.contests.written(key, t.Principal)
 		})
-		if len(wake.Touches) == 0 {
+		if len(wake.Triggers) == 0 {
 			return true, nil // nothing but contested keys
 		}
 	}
@@ -195,7 +195,7 @@ func (w *Worker) log(report *Report, completed error) {
 	for i, c := range report.Causes {
 		causes[i] = c.String()
 	}
-	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "subjects", len(report.Scope.Subjects),
+	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "subjects", len(report.Scope.Objects),
 		"took", report.Finished.Sub(report.Started).Round(time.Millisecond).String())
 	if problem := report.Result.FleetProblem; problem != nil {
 		log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", problem)
@@ -213,5 +213,5 @@ func (w *Worker) stop() {
 	w.stopped, w.state.Stopping = true, true
 	rest := w.agenda.rest()
 	w.mu.Unlock()
-	rest.settle(ErrStopped, func(Subject) error { return ErrStopped })
+	rest.settle(ErrStopped, func(Object) error { return ErrStopped })
 }

@@ -25,11 +25,11 @@ func everything(after time.Duration, causes ...Cause) passed {
 }
 
 func only(after time.Duration, functions ...string) passed {
-	var subjects []Subject
+	var subjects []Object
 	for _, f := range functions {
 		subjects = append(subjects, fn(f))
 	}
-	return passed{after: after, scope: Scope{Subjects: subjects}, causes: []Cause{Event}}
+	return passed{after: after, scope: Scope{Objects: subjects}, causes: []Cause{Event}}
 }
 
 func TestTheFirstPassBeginsAtOnceOverEverything(t *testing.T) {
@@ -118,7 +118,7 @@ func TestWhatFailsIsToldToThoseWhoWait(t *testing.T) {
 		r.end = func(s Scope) Result { return unreadable("orders", failed) }
 		bad, good, mixed := r.touch("orders"), r.touch("bills"), r.touch("bills", "orders")
 		whole := &answer{}
-		r.Wake(Wake{Cause: Event, Touches: []Touch{{Subject: Subject{Target: ireland}}}, Done: whole.done})
+		r.Wake(Wake{Cause: Event, Triggers: []Trigger{{Object: Object{Target: ireland}}}, Done: whole.done})
 		r.sleep(time.Minute)
 		bad.want(t, 1, failed)
 		good.want(t, 1, nil)

@@ -63,7 +63,7 @@ func (f *fleet) at(t desired.Target, label string) *target {
 }
 
 // Calls counts requests of one API operation to a target.
-func (m *Metrics) Calls(t desired.Target, label, operation string, o ratelimit.Outcome, n int64) {
+func (m *Metrics) Calls(t desired.Target, label, operation string, o ratelimit.Result, n int64) {
 	m.fleet.mu.Lock()
 	defer m.fleet.mu.Unlock()
 	m.fleet.at(t, label).calls[call{operation, o.String()}] += n

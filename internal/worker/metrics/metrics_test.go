@@ -34,7 +34,7 @@ func named(s string) desired.Name { return desired.Name{Function: s, Qualifier: 
 // written; the second could not be read.
 func aPass() worker.Report {
 	change := func(name string) reconcile.Change {
-		return reconcile.Change{Name: named(name), Action: reconcile.Modify}
+		return reconcile.Change{Name: named(name), Action: reconcile.Update}
 	}
 	return worker.Report{
 		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Schedule},
@@ -157,7 +157,7 @@ func TestLagIsNeverNegative(t *testing.T) {
 func TestAPassOverAPartSaysNothingOfTheWhole(t *testing.T) {
 	m := filled()
 	part := aPass()
-	part.Scope = worker.Scope{Subjects: []worker.Subject{{Target: ireland, Function: "a"}}}
+	part.Scope = worker.Scope{Objects: []worker.Object{{Target: ireland, Function: "a"}}}
 	part.Started, part.Finished = ten.Add(time.Hour), ten.Add(2*time.Hour)
 	part.Result.Plan.Targets = part.Result.Plan.Targets[:1]
 	part.Result.Plan.Targets[0].InSync = 0

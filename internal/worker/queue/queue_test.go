@@ -123,7 +123,7 @@ func TestManyMessagesAreDeletedInBatches(t *testing.T) {
 	var wakes []worker.Wake
 	for range messages {
 		w := get(t, d.wakes, "a wake")
-		functions[w.Touches[0].Function] = true
+		functions[w.Triggers[0].Function] = true
 		wakes = append(wakes, w)
 	}
 	if len(functions) != messages {

@@ -75,7 +75,7 @@ func (q *Queue) handle(m types.Message) {
 		q.o.Recorder.Message(Unreadable.String())
 		return
 	}
-	triage := worker.NewTriage(hints)
+	triage := worker.Classify(hints)
 	switch {
 	case !triage.Needed() && triage.Echoes > 0:
 		q.held.add(receipt)

@@ -198,7 +198,7 @@ func TestASignalEndsAnApplyInOrder(t *testing.T) {
 			world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f-%02d", Count: 60}), func(r *http.Request) {
 				if r.Method == http.MethodPut {
 					if writes++; writes == 5 {
-						syscall.Kill(os.Getpid(), row.signal)
+						signalSelf(t, row.signal)
 						<-ctx.Done()
 					}
 				}

@@ -155,9 +155,7 @@ func TestServeObserves(t *testing.T) {
 	pass("files", 1)
 	ready(http.StatusOK, "ready")
 
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	signalSelf(t, syscall.SIGHUP)
 	pass("signal", 1)
 
 	for _, row := range []struct {
@@ -178,9 +176,7 @@ func TestServeObserves(t *testing.T) {
 		}
 	}
 
-	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	signalSelf(t, syscall.SIGTERM)
 	if code, _ := codeOf(<-s.over); code != exitTerminated {
 		t.Errorf("it ended with %d, want %d", code, exitTerminated)
 	}
@@ -204,9 +200,7 @@ func TestServeEndsInOrder(t *testing.T) {
 			return
 		}
 		if writes <- struct{}{}; len(writes) == 5 {
-			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
-				t.Error(err)
-			}
+			signalSelf(t, syscall.SIGTERM)
 			<-ctx.Done()
 		}
 	})

@@ -9,7 +9,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=devel
 ARG COMMIT=
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/eventinvoke ./cmd/eventinvoke
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.linkedVersion=${VERSION} -X main.linkedCommit=${COMMIT}" -o /out/eventinvoke ./cmd/eventinvoke
 RUN mkdir /out/state
 
 # Stage 2 holds the binary, the CA certificates, a user without rights, and

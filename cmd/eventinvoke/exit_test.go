@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/internal/history"
@@ -31,6 +32,26 @@ func TestCodeOf(t *testing.T) {
 	} {
 		if code, show := codeOf(row.err); code != row.code || show != row.show {
 			t.Errorf("%s: %d, shown %v; want %d, %v", row.why, code, show, row.code, row.show)
+		}
+	}
+}
+
+func TestBinaryTellsItsVersion(t *testing.T) {
+	const revision = "5be6e5f0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6"
+	for _, row := range []struct{ why, version, commit, info, want string }{
+		{"a release: what the linker was told", "v1.2.3", "0123456789ab", "mod\tm\tv9.9.9\nbuild\tvcs.revision=" + revision, "v1.2.3 0123456789ab"},
+		{"go install m@v1.2.3: no linker, no repository", "", "", "mod\tm\tv1.2.3\th1:sum=", "v1.2.3 "},
+		{"go build in a clone", "", "", "mod\tm\tv0.0.0-20261125190000-5be6e5f0c1d2+dirty\nbuild\tvcs.revision=" + revision, "v0.0.0-20261125190000-5be6e5f0c1d2+dirty 5be6e5f0c1d2"},
+		{"an older go command in a clone", "", "", "mod\tm\t(devel)\nbuild\tvcs.revision=" + revision, "devel 5be6e5f0c1d2"},
+		{"a test", "", "", "", "devel "},
+		{"no record at all", "", "", "none", "devel "},
+	} {
+		version, commit := identify(row.version, row.commit, func() (*debug.BuildInfo, bool) {
+			info, err := debug.ParseBuildInfo(row.info + "\n")
+			return info, err == nil
+		})
+		if got := version + " " + commit; got != row.want {
+			t.Errorf("%s: %q, want %q", row.why, got, row.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -9,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version and commit are set by the linker in released builds.
-var (
-	version = "devel"
-	commit  = ""
-)
+// The linker sets these in released builds. In any other build the go command
+// has recorded what it knew: see identify.
+var linkedVersion, linkedCommit string
+
+// version and commit are what this binary calls itself everywhere: in version,
+// in records of runs, in metrics and to AWS.
+var version, commit = identify(linkedVersion, linkedCommit, debug.ReadBuildInfo)
 
 func newVersion(a *app) *cobra.Command {
 	var modules bool
@@ -29,11 +32,11 @@ func newVersion(a *app) *cobra.Command {
 				return err
 			}
 			if format == "json" {
-				return writeJSON(a.out, map[string]string{"version": version, "commit": buildCommit(), "go": runtime.Version(), "platform": platform()})
+				return writeJSON(a.out, map[string]string{"version": version, "commit": commit, "go": runtime.Version(), "platform": platform()})
 			}
 			line := "eventinvoke " + version
-			if c := buildCommit(); c != "" {
-				line += " (" + c + ")"
+			if commit != "" {
+				line += " (" + commit + ")"
 			}
 			fmt.Fprintf(a.out, "%s, %s, %s\n", line, runtime.Version(), platform())
 			if modules {
@@ -49,21 +52,23 @@ func newVersion(a *app) *cobra.Command {
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
-// buildCommit is the linker's commit, or the one that the go command recorded.
-func buildCommit() string {
-	if commit != "" {
-		return commit
-	}
-	info, ok := debug.ReadBuildInfo()
+// identify prefers what the linker was told. `go install …@v1.2.3` records the
+// version of the module, a build in a clone its commit and a version made from
+// it; only a build without either, such as a test, is "devel".
+func identify(version, commit string, read func() (*debug.BuildInfo, bool)) (string, string) {
+	info, ok := read()
 	if !ok {
-		return ""
+		info = &debug.BuildInfo{}
+	}
+	if v := info.Main.Version; version == "" && v != "(devel)" {
+		version = v
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
+		if s.Key == "vcs.revision" && commit == "" {
+			commit = s.Value[:min(12, len(s.Value))]
 		}
 	}
-	return ""
+	return cmp.Or(version, "devel"), commit
 }
 
 func printModules(a *app) {

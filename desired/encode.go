@@ -132,23 +132,14 @@ func (e encoder) entry(t Target, entry Entry, everywhere bool) error {
 	if entry.Want.IsZero() {
 		return fmt.Errorf("encode %s: it has no settings until its tags are known; resolve with an inventory", Key{t, entry.Name})
 	}
-	if v, set := entry.Want.MaximumRetryAttempts.Get(); set {
-		e.linef("    %s: %d", MaximumRetryAttempts, v)
+	for setting, v := range entry.Want {
+		switch {
+		case !v.IsSet():
+		case v.Text() != "":
+			e.linef("    %s: %q", Setting(setting), v)
+		default:
+			e.linef("    %s: %s", Setting(setting), v)
+		}
 	}
-	if v, set := entry.Want.MaximumEventAgeInSeconds.Get(); set {
-		e.linef("    %s: %d", MaximumEventAgeInSeconds, v)
-	}
-	e.destination(OnSuccess, entry.Want.OnSuccess)
-	e.destination(OnFailure, entry.Want.OnFailure)
 	return nil
-}
-
-func (e encoder) destination(f Setting, d Opt[string]) {
-	switch v, set := d.Get(); {
-	case !set:
-	case v == NoDestination:
-		e.linef("    %s: %s", f, noneWord)
-	default:
-		e.linef("    %s: %q", f, v)
-	}
 }

@@ -16,7 +16,7 @@ var encodedOptions = cmp.Options{
 	cmpopts.IgnoreFields(Entry{}, "Origins", "Optional"),
 	cmpopts.IgnoreFields(TargetSpec{}, "Ignored"),
 	cmpopts.IgnoreFields(Fleet{}, "Warnings"),
-	cmpopts.EquateComparable(Opt[int]{}, Opt[string]{}),
+	cmpopts.EquateComparable(Value{}),
 	cmpopts.EquateEmpty(),
 }
 

@@ -69,7 +69,7 @@ func TestSupposeTags(t *testing.T) {
 		if target.Target == east {
 			want = 60
 		}
-		if got := target.Entries[0].Want.MaximumEventAgeInSeconds.Or(0); got != want {
+		if got := target.Entries[0].Want[MaximumEventAgeInSeconds].Int(); got != want {
 			t.Errorf("%s: the age is %d, want %d", target.Target, got, want)
 		}
 	}

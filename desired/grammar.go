@@ -34,39 +34,32 @@ var (
 	destinationRule = textRule{low: 1, pattern: regexp.MustCompile(`^(none|arn:.+)$`)}
 )
 
-// settingFields are the four settings, as they stand in defaults, in set and in
-// an entry of functions.
+// settingFields are the settings, as they stand in defaults, in set and in an
+// entry of functions.
 func settingFields[T any](to func(*T) *settings) []field[T] {
-	return []field[T]{
-		numberSetting(MaximumRetryAttempts, "How often Lambda tries again when the function returns an error. AWS does 2 when nothing is set.",
-			integerShape{MinRetryAttempts, MaxRetryAttempts}, to),
-		numberSetting(MaximumEventAgeInSeconds, "How long, in seconds, Lambda keeps an event that it cannot deliver. AWS keeps it 21600 when nothing is set.",
-			integerShape{MinEventAgeInSeconds, MaxEventAgeInSeconds}, to),
-		destinationSetting(OnSuccess, "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region} and ${partition} are the target's.", to),
-		destinationSetting(OnFailure, "Where events go that failed for good: as on_success, or an S3 bucket; or none.", to),
-	}
-}
-
-func numberSetting[T any](f Setting, doc string, s integerShape, to func(*T) *settings) field[T] {
-	return field[T]{
-		key: f.String(), doc: doc, shape: s,
-		read: func(w *walker, n *yaml.Node, into *T) {
-			if v, ok := w.integer(n, f.String(), s); ok {
-				to(into)[f] = setting{number: int32(v), place: at(n), set: true}
+	var fields []field[T]
+	for _, f := range Settings() {
+		row := field[T]{key: f.String(), doc: settingTable[f].doc}
+		if f.IsNumber() {
+			low, high := f.Bounds()
+			bounds := integerShape{low, high}
+			row.shape = bounds
+			row.read = func(w *walker, n *yaml.Node, into *T) {
+				if v, ok := w.integer(n, f.String(), bounds); ok {
+					to(into)[f] = setting{number: int32(v), place: at(n), set: true}
+				}
 			}
-		},
-	}
-}
-
-func destinationSetting[T any](f Setting, doc string, to func(*T) *settings) field[T] {
-	return field[T]{
-		key: f.String(), doc: doc, shape: destinationRule,
-		read: func(w *walker, n *yaml.Node, into *T) {
-			if s, ok := w.destination(n, f); ok {
-				to(into)[f] = setting{destination: s, place: at(n), set: true}
+		} else {
+			row.shape = destinationRule
+			row.read = func(w *walker, n *yaml.Node, into *T) {
+				if s, ok := w.destination(n, f); ok {
+					to(into)[f] = setting{destination: s, place: at(n), set: true}
+				}
 			}
-		},
+		}
+		fields = append(fields, row)
 	}
+	return fields
 }
 
 // destination reads and checks a destination. Equal ones of a file are checked

@@ -22,8 +22,8 @@ func (h SettingHistory) Applied() *Source {
 // Source is what one place says about a field.
 type Source struct {
 	Origin  Origin
-	Value   string // as this target has it; "none" for no destination
-	Applied bool   // at most one of a field; none when the key is to be removed
+	Value   Value // as this target has it
+	Applied bool  // at most one of a field; none when the key is to be removed
 }
 
 // Explain tells, for every field of a key, which places spoke about it and
@@ -69,7 +69,7 @@ func (r *resolver) histories(s *scope, decl *functionDecl) []SettingHistory {
 			if src.set[f].set {
 				h.Sources = append(h.Sources, Source{
 					Origin: src.fieldOrigin(f),
-					Value:  s.value(&src.set[f]).String(), Applied: src == winner,
+					Value:  s.value(&src.set[f]).config(), Applied: src == winner,
 				})
 			}
 		}

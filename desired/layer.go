@@ -129,12 +129,12 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *layered {
 	l := &layered{}
 	var want Config
 	var origins Origins
-	for f := range NumSettings {
+	for _, f := range Settings() {
 		winner, v := r.decide(s, sources, f)
 		if winner == nil {
 			continue
 		}
-		want.put(f, v)
+		want[f] = v.config()
 		origins.Fields[f] = winner.fieldOrigin(f)
 		if v.reach != nil {
 			r.checkReach(s, winner, f, v.reach)

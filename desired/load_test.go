@@ -204,7 +204,7 @@ func TestOperatingSystemFiles(t *testing.T) {
 func TestDocumentsOfOneFile(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\ndefaults: { maximum_retry_attempts: 1 }\nfunctions:\n  - name: a\n---\nversion: 1\nfunctions:\n  - name: b\n---\n"))
 	f := mustResolve(t, d, east, nil)
-	if got := f.Targets[0].Entries[1]; got.Function != "b" || got.Want.MaximumRetryAttempts != Some(1) || got.Origins.Entry.LayerName() != "functions[1]" {
+	if got := f.Targets[0].Entries[1]; got.Function != "b" || got.Want[MaximumRetryAttempts] != Number(1) || got.Origins.Entry.LayerName() != "functions[1]" {
 		t.Errorf("the second document is not part of the same file: %+v", got)
 	}
 }

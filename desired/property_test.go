@@ -90,7 +90,7 @@ func TestLayersAgreeWithTheModel(t *testing.T) {
 		}
 		got := map[string]int{}
 		for _, e := range f.Targets[0].Entries {
-			got[e.Function] = e.Want.MaximumRetryAttempts.Or(-1)
+			got[e.Function] = e.Want[MaximumRetryAttempts].Or(Number(-1)).Int()
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%s\n%s", diff, yaml)

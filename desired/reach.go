@@ -24,21 +24,15 @@ func (v value) String() string {
 	return fmt.Sprint(v.number)
 }
 
-func (c *Config) put(f Setting, v value) {
-	destination := NoDestination
-	if v.reach != nil {
-		destination = v.text
+// config is the value as a Config has it.
+func (v value) config() Value {
+	switch {
+	case v.reach != nil:
+		return Text(v.text)
+	case v.text == noneWord:
+		return NoDestination
 	}
-	switch f {
-	case MaximumRetryAttempts:
-		c.MaximumRetryAttempts = Some(v.number)
-	case MaximumEventAgeInSeconds:
-		c.MaximumEventAgeInSeconds = Some(v.number)
-	case OnSuccess:
-		c.OnSuccess = Some(destination)
-	case OnFailure:
-		c.OnFailure = Some(destination)
-	}
+	return Number(v.number)
 }
 
 // reach is a destination seen from one target.

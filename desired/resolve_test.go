@@ -22,15 +22,11 @@ func lines(f Fleet) []string {
 			if e.Optional {
 				line += " optional"
 			}
-			add := func(f Setting, set bool, v any) {
-				if set {
-					line += fmt.Sprintf(" %s=%v@%s", short[f], v, e.Origins.Of(f).LayerName())
+			for i, v := range e.Want {
+				if v.IsSet() {
+					line += fmt.Sprintf(" %s=%v@%s", short[i], v, e.Origins.Of(Setting(i)).LayerName())
 				}
 			}
-			add(MaximumRetryAttempts, e.Want.MaximumRetryAttempts.IsSet(), e.Want.MaximumRetryAttempts)
-			add(MaximumEventAgeInSeconds, e.Want.MaximumEventAgeInSeconds.IsSet(), e.Want.MaximumEventAgeInSeconds)
-			add(OnSuccess, e.Want.OnSuccess.IsSet(), e.Want.OnSuccess)
-			add(OnFailure, e.Want.OnFailure.IsSet(), e.Want.OnFailure)
 			out = append(out, line)
 		}
 		for _, i := range t.Ignored {
@@ -64,8 +60,8 @@ functions:
   - { name: a, maximum_retry_attempts: 0 }`,
 			inv: Inventory{east: found("a", "b")},
 			want: []string{
-				"us-east-1 a retries=0@functions[0] age=200@rules[0] failure=@defaults",
-				"us-east-1 b retries=1@rules[0] age=200@rules[0] failure=@defaults",
+				"us-east-1 a retries=0@functions[0] age=200@rules[0] failure=none@defaults",
+				"us-east-1 b retries=1@rules[0] age=200@rules[0] failure=none@defaults",
 			},
 		},
 		{
@@ -78,8 +74,8 @@ rules:
     set: { maximum_retry_attempts: 0 }`,
 			inv: Inventory{east: found("ab", "b")},
 			want: []string{
-				"us-east-1 ab retries=0@rules[1] failure=@rules[0]",
-				"us-east-1 b retries=1@rules[0] failure=@rules[0]",
+				"us-east-1 ab retries=0@rules[1] failure=none@rules[0]",
+				"us-east-1 b retries=1@rules[0] failure=none@rules[0]",
 			},
 		},
 		{
@@ -93,7 +89,7 @@ functions:
 			inv: Inventory{east: found("a", "b")},
 			want: []string{
 				"us-east-1 a retries=1@rules[0]",
-				"us-east-1 a:live retries=1@rules[0] failure=@functions[0]",
+				"us-east-1 a:live retries=1@rules[0] failure=none@functions[0]",
 				"us-east-1 b retries=1@rules[0]",
 				"us-east-1 b:live optional retries=1@rules[0]",
 			},
@@ -107,7 +103,7 @@ rules:
 functions:
   - { name: gone, on_failure: none }`,
 			inv:  Inventory{east: found("a")},
-			want: []string{"us-east-1 a retries=1@rules[0]", "us-east-1 a:live optional retries=1@rules[0]", "us-east-1 gone retries=1@rules[0] failure=@functions[0]"},
+			want: []string{"us-east-1 a retries=1@rules[0]", "us-east-1 a:live optional retries=1@rules[0]", "us-east-1 gone retries=1@rules[0] failure=none@functions[0]"},
 		},
 		{
 			why: "exclude and tags narrow, and * is any value of a tag that is there",
@@ -125,7 +121,7 @@ rules:
 					"p-sandbox": {"tier": "critical", "team": "z"},
 				},
 			}},
-			want: []string{"us-east-1 other failure=@rules[1]", "us-east-1 p-1 retries=0@rules[0] failure=@rules[1]"},
+			want: []string{"us-east-1 other failure=none@rules[1]", "us-east-1 p-1 retries=0@rules[0] failure=none@rules[1]"},
 		},
 		{
 			why: "remove beats every rule, and no value comes with it",
@@ -176,8 +172,8 @@ functions:
   - name: arn:aws:lambda:us-east-1:111111111111:function:one
   - name: 111111111111:function:account`,
 			want: []string{
-				"eu-west-1 account failure=@defaults", "eu-west-1 all failure=@defaults", "eu-west-1 some failure=@defaults",
-				"us-east-1 account failure=@defaults", "us-east-1 all failure=@defaults", "us-east-1 one failure=@defaults",
+				"eu-west-1 account failure=none@defaults", "eu-west-1 all failure=none@defaults", "eu-west-1 some failure=none@defaults",
+				"us-east-1 account failure=none@defaults", "us-east-1 all failure=none@defaults", "us-east-1 one failure=none@defaults",
 			},
 		},
 	} {
@@ -197,8 +193,8 @@ func TestDefaultsStayInTheirFile(t *testing.T) {
 	)
 	f := mustResolve(t, mustLoad(t, fsys), east, Inventory{east: found("a", "b", "c")})
 	want := []string{
-		"us-east-1 a retries=0@defaults age=60@rules[0] failure=@functions[0]",
-		"us-east-1 b age=60@rules[0] failure=@functions[0]",
+		"us-east-1 a retries=0@defaults age=60@rules[0] failure=none@functions[0]",
+		"us-east-1 b age=60@rules[0] failure=none@functions[0]",
 		"us-east-1 c age=60@rules[0]",
 	}
 	if diff := cmp.Diff(want, lines(f)); diff != "" {

@@ -25,13 +25,13 @@ func TestSelection(t *testing.T) {
 		want []string
 	}{
 		{"a label is all of its regions", Selection{Targets: []string{"prod"}}, []string{
-			"eu-west-1 orders failure=@functions[0]", "eu-west-1 orders-eu failure=@functions[1]",
-			"us-east-1 orders failure=@functions[0]", "us-east-1 orders-eu failure=@functions[1]"}},
+			"eu-west-1 orders failure=none@functions[0]", "eu-west-1 orders-eu failure=none@functions[1]",
+			"us-east-1 orders failure=none@functions[0]", "us-east-1 orders-eu failure=none@functions[1]"}},
 		{"one region by account and region", Selection{Targets: []string{"111111111111/eu-west-1"}}, []string{
-			"eu-west-1 orders failure=@functions[0]", "eu-west-1 orders-eu failure=@functions[1]"}},
+			"eu-west-1 orders failure=none@functions[0]", "eu-west-1 orders-eu failure=none@functions[1]"}},
 		{"patterns of functions", Selection{Functions: []string{"pay*", "*-eu"}}, []string{
-			"eu-west-1 orders-eu failure=@functions[1]", "us-east-1 orders-eu failure=@functions[1]", "cn-north-1 payments retries=0@functions[2]"}},
-		{"both narrow", Selection{Targets: []string{"china"}, Functions: []string{"orders"}}, []string{"cn-north-1 orders failure=@functions[0]"}},
+			"eu-west-1 orders-eu failure=none@functions[1]", "us-east-1 orders-eu failure=none@functions[1]", "cn-north-1 payments retries=0@functions[2]"}},
+		{"both narrow", Selection{Targets: []string{"china"}, Functions: []string{"orders"}}, []string{"cn-north-1 orders failure=none@functions[0]"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			f, err := d.Resolve(Target{}, nil, row.sel)

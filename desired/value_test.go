@@ -53,10 +53,10 @@ func TestGuardOfAFile(t *testing.T) {
 	}
 }
 
-func TestOpt(t *testing.T) {
-	var unset Opt[int]
-	zero := Some(0)
-	if unset == zero || unset.IsSet() || unset.Or(2) != 2 || zero.Or(2) != 0 || unset.String() != "unset" || zero.String() != "0" {
+func TestUnsetIsNotZero(t *testing.T) {
+	var unset Value
+	zero := Number(0)
+	if unset == zero || unset.IsSet() || unset.Or(Number(2)) != Number(2) || zero.Or(Number(2)) != zero || unset.String() != "unset" || zero.String() != "0" {
 		t.Error("an unset value and a zero are to be told apart")
 	}
 }

@@ -18,7 +18,7 @@ import (
 func TestApplySendsTheRightWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("new", "drifted", "old")
-		f.records[name("drifted", desired.Latest)] = Settings{MaximumRetryAttempts: desired.Some(1), OnSuccess: queueB}
+		f.records[name("drifted", desired.Latest)] = Settings{desired.MaximumRetryAttempts: desired.Number(1), desired.OnSuccess: desired.Text(queueB)}
 		f.records[name("old", desired.Latest)] = Settings{}
 		out := f.apply(t, t.Context(), wants(
 			entry("drifted", desired.Latest, retries(0)),
@@ -31,7 +31,7 @@ func TestApplySendsTheRightWrite(t *testing.T) {
 		if !sameCalls(f.calls, []string{"list drifted", "list new", "list old", "update drifted", "put new", "delete old"}) {
 			t.Errorf("calls were %q", f.calls)
 		}
-		if got := f.records[name("drifted", desired.Latest)]; got.OnSuccess != queueB {
+		if got := f.records[name("drifted", desired.Latest)]; got[desired.OnSuccess].Text() != queueB {
 			t.Errorf("an unmanaged field was touched: %+v", got)
 		}
 	})
@@ -76,7 +76,7 @@ func TestABusyFunctionIsWaitedFor(t *testing.T) {
 func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &forgetful{newFake("f")}
-		fleet := wants(entry("f", desired.Latest, desired.Config{MaximumRetryAttempts: desired.Some(0), OnFailure: desired.Some(queueA)}))
+		fleet := wants(entry("f", desired.Latest, desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(queueA)}))
 		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, surveyWith(t, f, fleet)))
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 type forgetful struct{ *fakeAWS }
 
 func (f *forgetful) Put(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
-	c.OnFailure = desired.Opt[string]{}
+	c[desired.OnFailure] = desired.Value{}
 	return f.fakeAWS.Put(ctx, n, c)
 }
 
@@ -260,8 +260,8 @@ func TestOneApplyConverges(t *testing.T) {
 				continue
 			}
 			for _, field := range desired.Settings() {
-				if now := f.records[e.Name].Value(field); !isSet(*e.Want, field) && now != old.Value(field) {
-					rt.Fatalf("%s: nobody manages %s, and it moved from %v to %v", e.Name, field, old.Value(field), now)
+				if now := f.records[e.Name][field]; !e.Want[field].IsSet() && now != old[field] {
+					rt.Fatalf("%s: nobody manages %s, and it moved from %v to %v", e.Name, field, old[field], now)
 				}
 			}
 		}
@@ -282,7 +282,7 @@ func anyFleet(rt *rapid.T) (desired.Fleet, *fakeAWS) {
 			case 0:
 				entries = append(entries, removed(fn, q))
 			case 1, 2:
-				entries = append(entries, entry(fn, q, anySettings(rt).asConfig()))
+				entries = append(entries, entry(fn, q, desired.Config(anySettings(rt))))
 			}
 		}
 	}
@@ -291,13 +291,13 @@ func anyFleet(rt *rapid.T) (desired.Fleet, *fakeAWS) {
 
 func anySettings(rt *rapid.T) Settings {
 	var s Settings
-	if n := rapid.IntRange(-1, 2).Draw(rt, "retries"); n >= 0 {
-		s.MaximumRetryAttempts = desired.Some(n)
+	for i, values := range [desired.NumSettings][]desired.Value{
+		desired.MaximumRetryAttempts:     {desired.Number(0), desired.Number(1), desired.Number(2)},
+		desired.MaximumEventAgeInSeconds: {desired.Number(60), desired.Number(3600), desired.Number(21600)},
+		desired.OnSuccess:                {desired.Text(queueA)},
+		desired.OnFailure:                {desired.Text(queueA), desired.Text(queueB)},
+	} {
+		s[i] = rapid.SampledFrom(append(values, desired.Value{})).Draw(rt, desired.Setting(i).String())
 	}
-	if n := rapid.SampledFrom([]int{0, 60, 3600, 21600}).Draw(rt, "age"); n > 0 {
-		s.MaximumEventAgeInSeconds = desired.Some(n)
-	}
-	s.OnSuccess = rapid.SampledFrom([]string{"", queueA}).Draw(rt, "on success")
-	s.OnFailure = rapid.SampledFrom([]string{"", queueA, queueB}).Draw(rt, "on failure")
 	return s
 }

@@ -12,10 +12,10 @@ import (
 // it. Every differ-th key differs.
 func million(differ int) (desired.Fleet, Observed) {
 	const targets, perTarget = 40, 25_000
-	want := &desired.Config{MaximumRetryAttempts: desired.Some(0), OnFailure: desired.Some("arn:aws:sqs:eu-west-1:111111111111:dlq")}
+	want := &desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text("arn:aws:sqs:eu-west-1:111111111111:dlq")}
 	origins := &desired.Origins{}
-	same := &Settings{MaximumRetryAttempts: desired.Some(0), OnFailure: "arn:aws:sqs:eu-west-1:111111111111:dlq"}
-	other := &Settings{MaximumRetryAttempts: desired.Some(1)}
+	same := &Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text("arn:aws:sqs:eu-west-1:111111111111:dlq")}
+	other := &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: make([]desired.TargetSpec, targets)}
 	live := Observed{Targets: make([]ObservedTarget, targets)}
 	for i := range targets {

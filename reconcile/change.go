@@ -52,11 +52,10 @@ func (c *Change) Request() desired.Config {
 	switch c.Action {
 	case Create:
 		request := *c.Want
-		if request.OnSuccess == desired.Some(desired.NoDestination) {
-			request.OnSuccess = desired.Opt[string]{}
-		}
-		if request.OnFailure == desired.Some(desired.NoDestination) {
-			request.OnFailure = desired.Opt[string]{}
+		for i, v := range request {
+			if v == desired.NoDestination {
+				request[i] = desired.Value{}
+			}
 		}
 		return request
 	case Update:
@@ -75,9 +74,9 @@ func (c *Change) After() *Settings {
 	case Delete:
 		return nil
 	case Update:
-		after = c.Before.with(c.Request())
+		after = c.Before.With(c.Request())
 	default:
-		after = Settings{}.with(c.Request())
+		after = Settings{}.With(c.Request())
 	}
 	return &after
 }
@@ -85,8 +84,8 @@ func (c *Change) After() *Settings {
 // SettingChange is one field of a change as a person reads it.
 type SettingChange struct {
 	Setting desired.Setting
-	Before  Value
-	After   Value
+	Before  desired.Value
+	After   desired.Value
 	Origin  desired.Origin // zero when the record is undeclared
 }
 
@@ -104,14 +103,14 @@ func (c *Change) Settings() []SettingChange {
 	request := c.Request()
 	var rows []SettingChange
 	for _, field := range desired.Settings() {
-		touched := isSet(request, field)
+		touched := request[field].IsSet()
 		if c.Action == Delete || c.Action == Restore {
-			touched = before.Value(field) != after.Value(field)
+			touched = before[field] != after[field]
 		}
 		if !touched {
 			continue
 		}
-		row := SettingChange{Setting: field, Before: before.Value(field), After: after.Value(field)}
+		row := SettingChange{Setting: field, Before: before[field], After: after[field]}
 		if c.Origins != nil {
 			row.Origin = c.Origins.Of(field)
 			if row.Origin.IsZero() {

@@ -127,12 +127,12 @@ func (f *fakeAWS) write(ctx context.Context, op string, n desired.Name, change f
 }
 
 func (f *fakeAWS) Put(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
-	err := f.write(ctx, "put", n, func() { f.records[n] = Settings{}.with(c) })
+	err := f.write(ctx, "put", n, func() { f.records[n] = Settings{}.With(c) })
 	return f.stored(n), err
 }
 
 func (f *fakeAWS) Update(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
-	err := f.write(ctx, "update", n, func() { f.records[n] = f.records[n].with(c) })
+	err := f.write(ctx, "update", n, func() { f.records[n] = f.records[n].With(c) })
 	return f.stored(n), err
 }
 

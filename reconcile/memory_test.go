@@ -20,8 +20,8 @@ func (manyAlike) ListConfigs(_ context.Context, function, _ string) (Page[Record
 	time.Sleep(60 * time.Millisecond)
 	arn := fmt.Sprintf("arn:aws:sqs:eu-west-1:111111111111:dlq-%d", len(function)%3)
 	return Page[Record]{Items: []Record{
-		{Qualifier: desired.Latest, Settings: Settings{MaximumRetryAttempts: desired.Some(0), OnFailure: arn}, LastModified: time.Now()},
-		{Qualifier: "live", Settings: Settings{MaximumRetryAttempts: desired.Some(1), OnFailure: arn}, LastModified: time.Now()},
+		{Qualifier: desired.Latest, Settings: Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(arn)}, LastModified: time.Now()},
+		{Qualifier: "live", Settings: Settings{desired.MaximumRetryAttempts: desired.Number(1), desired.OnFailure: desired.Text(arn)}, LastModified: time.Now()},
 	}}, nil
 }
 
@@ -33,7 +33,7 @@ func TestMemoryOfASurvey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := liveHeap()
 		target := desired.TargetSpec{Target: home}
-		want := &desired.Config{MaximumRetryAttempts: desired.Some(0)}
+		want := &desired.Config{desired.MaximumRetryAttempts: desired.Number(0)}
 		for i := range functions {
 			target.Entries = append(target.Entries, desired.Entry{
 				Name: desired.Name{Function: fmt.Sprintf("service-%05d", i), Qualifier: desired.Latest}, Want: want, Origins: &desired.Origins{},

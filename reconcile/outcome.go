@@ -121,25 +121,21 @@ func lastAnswer(err error) error {
 	return nil
 }
 
-// describe lists the fields of want that are not in stored.
+// describe lists the settings of want that are not in stored.
 func describe(want desired.Config, stored Settings) string {
-	asked := Settings{}.with(want)
+	asked := Settings{}.With(want)
 	var parts []string
-	for _, f := range desired.Settings() {
-		if !isSet(want, f) {
-			continue
+	for _, s := range desired.Settings() {
+		if want[s].IsSet() {
+			parts = append(parts, fmt.Sprintf("%s is %s, not %s", s, spell(s, stored[s]), spell(s, asked[s])))
 		}
-		parts = append(parts, fmt.Sprintf("%s is %s, not %s", f, spell(stored.Value(f)), spell(asked.Value(f))))
 	}
 	return strings.Join(parts, "; ")
 }
 
-func spell(v Value) string {
-	switch {
-	case !v.Absent():
-		return v.Text
-	case v.Number:
-		return "unset"
+func spell(s desired.Setting, v desired.Value) string {
+	if s.IsNumber() {
+		return v.String()
 	}
-	return "none"
+	return v.Or(desired.NoDestination).String()
 }

@@ -16,8 +16,8 @@ func largePlan(keys int) (desired.Fleet, Observed) {
 	origins := make([]*desired.Origins, 400)
 	for i := range wishes {
 		wishes[i] = &desired.Config{
-			MaximumRetryAttempts: desired.Some(i % 3),
-			OnFailure:            desired.Some(fmt.Sprintf("arn:aws:sqs:us-east-1:111111111111:team-%d-dlq", i)),
+			desired.MaximumRetryAttempts: desired.Number(i % 3),
+			desired.OnFailure:            desired.Text(fmt.Sprintf("arn:aws:sqs:us-east-1:111111111111:team-%d-dlq", i)),
 		}
 	}
 	for i := range origins {
@@ -25,7 +25,7 @@ func largePlan(keys int) (desired.Fleet, Observed) {
 	}
 	stored := make([]*Settings, 6)
 	for i := range stored {
-		stored[i] = &Settings{MaximumEventAgeInSeconds: desired.Some(60 + i)}
+		stored[i] = &Settings{desired.MaximumEventAgeInSeconds: desired.Number(60 + i)}
 	}
 	here := desired.Target{Account: "111111111111", Region: "us-east-1"}
 	want := desired.TargetSpec{Target: here, Entries: make([]desired.Entry, keys)}

@@ -70,13 +70,13 @@ func TestNewPlan(t *testing.T) {
 		{why: "no record, wants no destination", fleet: wants(entry("f", latest, onFailure(""))), live: holds(present("f")), sync: 1},
 		{why: "no record, wants another value", fleet: wants(entry("f", latest, retries(0))), live: holds(present("f")), plan: []string{"create f retries=0"}},
 		{why: "an empty record counts as one: Update it", fleet: wants(entry("f", latest, retries(0))), live: holds(present("f", rec(latest, Settings{}))), plan: []string{"change f retries=0"}},
-		{why: "record differs in one field of two: only that is sent", fleet: wants(entry("f", latest, desired.Config{MaximumRetryAttempts: desired.Some(1), OnFailure: desired.Some(queueA)})),
-			live: holds(present("f", rec(latest, Settings{MaximumRetryAttempts: desired.Some(1)}))), plan: []string{"change f on_failure=" + queueA}},
+		{why: "record differs in one field of two: only that is sent", fleet: wants(entry("f", latest, desired.Config{desired.MaximumRetryAttempts: desired.Number(1), desired.OnFailure: desired.Text(queueA)})),
+			live: holds(present("f", rec(latest, Settings{desired.MaximumRetryAttempts: desired.Number(1)}))), plan: []string{"change f on_failure=" + queueA}},
 		{why: "remove, nothing there", fleet: wants(removed("f", latest)), live: holds(present("f")), sync: 1},
 		{why: "remove, a record there", fleet: wants(removed("f", latest)), live: holds(present("f", rec(latest, Settings{}))), plan: []string{"delete f"}},
 		{why: "remove takes an empty record too: it was asked for by name", fleet: wants(removed("f", "live")), live: holds(present("f", rec("live", Settings{}))), plan: []string{"delete f:live"}},
 		{why: "the record of $LATEST says nothing about an alias: there is no inheritance", fleet: wants(entry("f", "live", retries(0))),
-			live: holds(present("f", rec(latest, Settings{MaximumRetryAttempts: desired.Some(0)}))), plan: []string{"create f:live retries=0", "undeclared f"}},
+			live: holds(present("f", rec(latest, Settings{desired.MaximumRetryAttempts: desired.Number(0)}))), plan: []string{"create f:live retries=0", "undeclared f"}},
 		{why: "a declared alias does not exist", fleet: wants(entry("f", "live", retries(0))), live: holds(lacking(present("f"), "live")), plan: []string{"qualifier_missing f:live"}},
 		{why: "a rule's alias does not exist: skipped and counted", fleet: wants(chosenByRule(entry("f", "live", retries(0)))), live: holds(lacking(present("f"), "live")), skip: 1},
 		{why: "aliases could not be listed: unreadable, not missing", fleet: wants(entry("f", "live", retries(0))),
@@ -117,7 +117,7 @@ func TestUndeclaredRecordsAreDeletedOnlyWhereTheFleetSaysSo(t *testing.T) {
 	fleet := wants(entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)))
 	fleet.Undeclared = desired.UndeclaredDelete
 	plan := NewPlan(fleet, holds(
-		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{OnFailure: queueA})),
+		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{desired.OnFailure: desired.Text(queueA)})),
 		present("g"),
 	))
 	want := []string{"delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
@@ -149,17 +149,10 @@ func lines(p *Plan) []string {
 
 func short(c desired.Config) string {
 	out := ""
-	if v, ok := c.MaximumRetryAttempts.Get(); ok {
-		out += " retries=" + desired.Some(v).String()
-	}
-	if v, ok := c.MaximumEventAgeInSeconds.Get(); ok {
-		out += " age=" + desired.Some(v).String()
-	}
-	if v, ok := c.OnSuccess.Get(); ok {
-		out += " on_success=" + v
-	}
-	if v, ok := c.OnFailure.Get(); ok {
-		out += " on_failure=" + v
+	for i, name := range [desired.NumSettings]string{"retries", "age", "on_success", "on_failure"} {
+		if v := c[i]; v.IsSet() {
+			out += " " + name + "=" + v.String()
+		}
 	}
 	return out[1:]
 }

@@ -6,16 +6,44 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Settings are the four settings of one record as AWS holds them, in canonical
-// form: absent, null, {} and "" destinations are all "".
+// Settings are the settings of one record as AWS holds them, in canonical form:
+// a destination that is absent, null, {} or "" is unset, like a number that is
+// absent. What is unset acts as Setting.Default says.
 //
 // Settings is comparable, and it is a different type from desired.Config so
 // that want and have cannot be swapped.
-type Settings struct {
-	MaximumRetryAttempts     desired.Opt[int] `json:"maximum_retry_attempts"`       // unset: Lambda acts as with 2
-	MaximumEventAgeInSeconds desired.Opt[int] `json:"maximum_event_age_in_seconds"` // unset: Lambda acts as with 21600
-	OnSuccess                string           `json:"on_success"`                   // an ARN; "" is none
-	OnFailure                string           `json:"on_failure"`                   // an ARN; "" is none
+type Settings [desired.NumSettings]desired.Value
+
+// NewSettings is the canonical form of what AWS said.
+func NewSettings(values [desired.NumSettings]desired.Value) Settings {
+	for s, v := range values {
+		if v == desired.NoDestination {
+			values[s] = desired.Value{}
+		}
+	}
+	return values
+}
+
+// Effect is what Lambda does about a setting: its value, or the default.
+func (s Settings) Effect(of desired.Setting) desired.Value { return s[of].Or(of.Default()) }
+
+// With is what an Update with the settings that c has makes of s.
+func (s Settings) With(c desired.Config) Settings {
+	for i, v := range c {
+		s[i] = v.Or(s[i])
+	}
+	return NewSettings(s)
+}
+
+// MarshalJSON is an object of the settings that are set, in output order.
+func (s Settings) MarshalJSON() ([]byte, error) { return desired.MarshalSettings(s) }
+
+// UnmarshalJSON takes what MarshalJSON gives, and refuses what desired.Config
+// refuses.
+func (s *Settings) UnmarshalJSON(data []byte) error {
+	values, err := desired.UnmarshalSettings(data)
+	*s = NewSettings(values)
+	return err
 }
 
 // Record is one event invoke config as AWS holds it.
@@ -25,29 +53,20 @@ type Record struct {
 	LastModified time.Time // millisecond precision; zero when the answer had none
 }
 
-// Matches reports whether every managed field of want has the same effect in
+// Matches reports whether every managed setting of want has the same effect in
 // have. Equal in effect needs no write: a write that changes nothing still
 // spends quota and moves LastModified.
 func Matches(want desired.Config, have Settings) bool {
 	return Differing(want, have).IsZero()
 }
 
-// Differing is want reduced to the fields whose effect differs from have: the
-// body of the Update that closes the difference. Absent retries count as 2 and
-// an absent age as 21600, which is what Lambda makes of them.
-func Differing(want desired.Config, have Settings) desired.Config {
-	var d desired.Config
-	if v, ok := want.MaximumRetryAttempts.Get(); ok && v != have.MaximumRetryAttempts.Or(desired.DefaultRetryAttempts) {
-		d.MaximumRetryAttempts = want.MaximumRetryAttempts
-	}
-	if v, ok := want.MaximumEventAgeInSeconds.Get(); ok && v != have.MaximumEventAgeInSeconds.Or(desired.DefaultEventAgeInSeconds) {
-		d.MaximumEventAgeInSeconds = want.MaximumEventAgeInSeconds
-	}
-	if v, ok := want.OnSuccess.Get(); ok && v != have.OnSuccess {
-		d.OnSuccess = want.OnSuccess
-	}
-	if v, ok := want.OnFailure.Get(); ok && v != have.OnFailure {
-		d.OnFailure = want.OnFailure
+// Differing is want reduced to the settings whose effect differs from have: the
+// body of the Update that closes the difference.
+func Differing(want desired.Config, have Settings) (d desired.Config) {
+	for _, s := range desired.Settings() {
+		if want[s].IsSet() && want[s] != have.Effect(s) {
+			d[s] = want[s]
+		}
 	}
 	return d
 }

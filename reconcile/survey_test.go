@@ -105,7 +105,7 @@ func TestSurveySeesAllPagesAndQualifiers(t *testing.T) {
 		f := newFake("f")
 		f.pageSize = 2
 		for i := range 5 {
-			f.records[name("f", fmt.Sprint(i))] = Settings{MaximumRetryAttempts: desired.Some(1)}
+			f.records[name("f", fmt.Sprint(i))] = Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 		}
 		live := f.survey(t, t.Context(), wants(entry("f", desired.Latest, retries(2))))
 		got := live.Targets[0].Functions[0]

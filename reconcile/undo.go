@@ -98,20 +98,23 @@ func undoing(u Undo, record *ObservedRecord) Change {
 	want := u.Before.whole()
 	c.Want, c.Action = &want, Restore
 	if record != nil {
-		if update := record.Settings.with(Differing(want, *record.Settings)); update == *u.Before {
+		if update := record.Settings.With(Differing(want, *record.Settings)); update == *u.Before {
 			c.Action = Update
 		}
 	}
 	return c
 }
 
-// whole has every field of the record set, destinations that are none included,
+// whole has every setting of the record, destinations that are none included,
 // and leaves unset only the numbers that the record leaves unset.
 func (s Settings) whole() desired.Config {
-	return desired.Config{
-		MaximumRetryAttempts: s.MaximumRetryAttempts, MaximumEventAgeInSeconds: s.MaximumEventAgeInSeconds,
-		OnSuccess: desired.Some(s.OnSuccess), OnFailure: desired.Some(s.OnFailure),
+	c := desired.Config(s)
+	for _, f := range desired.Settings() {
+		if !f.IsNumber() {
+			c[f] = c[f].Or(desired.NoDestination)
+		}
 	}
+	return c
 }
 
 // Recheck holds an approved plan against what AWS holds now: a change whose

@@ -13,8 +13,8 @@ import (
 
 func TestNewRollback(t *testing.T) {
 	const latest = desired.Latest
-	one, zero := &Settings{MaximumRetryAttempts: desired.Some(1)}, &Settings{MaximumRetryAttempts: desired.Some(0)}
-	unset, other := &Settings{}, &Settings{OnFailure: queueB}
+	one, zero := &Settings{desired.MaximumRetryAttempts: desired.Number(1)}, &Settings{desired.MaximumRetryAttempts: desired.Number(0)}
+	unset, other := &Settings{}, &Settings{desired.OnFailure: desired.Text(queueB)}
 	for _, row := range []struct {
 		why          string
 		undo         Undo
@@ -27,17 +27,17 @@ func TestNewRollback(t *testing.T) {
 		{why: "the write never arrived, or was undone before", undo: Undo{Before: one, Expected: zero}, now: one},
 		{why: "the run created the record", undo: Undo{Expected: zero}, now: zero, plan: []string{"delete f"}},
 		{why: "and it is gone already", undo: Undo{Expected: zero}},
-		{why: "the run deleted the record: put back whole", undo: Undo{Before: one}, plan: []string{"restore f retries=1 on_success= on_failure="}},
-		{why: "an empty record is put back as one", undo: Undo{Before: unset}, plan: []string{"restore f on_success= on_failure="}},
-		{why: "a number cannot be made absent by Update", undo: Undo{Before: unset, Expected: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
-		{why: "explicit 2 and absent are different records", undo: Undo{Before: unset, Expected: &Settings{MaximumRetryAttempts: desired.Some(2)}}, now: &Settings{MaximumRetryAttempts: desired.Some(2)},
-			plan: []string{"restore f on_success= on_failure="}},
-		{why: "a destination can be cleared by Update", undo: Undo{Before: unset, Expected: &Settings{OnFailure: queueA}}, now: &Settings{OnFailure: queueA}, plan: []string{"change f on_failure="}},
-		{why: "the last write may have been done: it was", undo: Undo{Before: unset, Expected: one, Ambiguous: true, Alternative: zero}, now: one, plan: []string{"restore f on_success= on_failure="}},
-		{why: "or it was not, and an earlier write of the run was", undo: Undo{Before: unset, Expected: one, Ambiguous: true, Alternative: zero}, now: zero, plan: []string{"restore f on_success= on_failure="}},
+		{why: "the run deleted the record: put back whole", undo: Undo{Before: one}, plan: []string{"restore f retries=1 on_success=none on_failure=none"}},
+		{why: "an empty record is put back as one", undo: Undo{Before: unset}, plan: []string{"restore f on_success=none on_failure=none"}},
+		{why: "a number cannot be made absent by Update", undo: Undo{Before: unset, Expected: zero}, now: zero, plan: []string{"restore f on_success=none on_failure=none"}},
+		{why: "explicit 2 and absent are different records", undo: Undo{Before: unset, Expected: &Settings{desired.MaximumRetryAttempts: desired.Number(2)}}, now: &Settings{desired.MaximumRetryAttempts: desired.Number(2)},
+			plan: []string{"restore f on_success=none on_failure=none"}},
+		{why: "a destination can be cleared by Update", undo: Undo{Before: unset, Expected: &Settings{desired.OnFailure: desired.Text(queueA)}}, now: &Settings{desired.OnFailure: desired.Text(queueA)}, plan: []string{"change f on_failure=none"}},
+		{why: "the last write may have been done: it was", undo: Undo{Before: unset, Expected: one, Ambiguous: true, Alternative: zero}, now: one, plan: []string{"restore f on_success=none on_failure=none"}},
+		{why: "or it was not, and an earlier write of the run was", undo: Undo{Before: unset, Expected: one, Ambiguous: true, Alternative: zero}, now: zero, plan: []string{"restore f on_success=none on_failure=none"}},
 		{why: "somebody changed it since: left alone", undo: Undo{Before: one, Expected: zero}, now: other, stale: 1},
 		{why: "somebody deleted it since: left alone", undo: Undo{Before: one, Expected: zero}, stale: 1},
-		{why: "unless that is asked for", undo: Undo{Before: one, Expected: zero}, now: other, includeStale: true, plan: []string{"change f retries=1 on_failure="}},
+		{why: "unless that is asked for", undo: Undo{Before: one, Expected: zero}, now: other, includeStale: true, plan: []string{"change f retries=1 on_failure=none"}},
 	} {
 		row.undo.Name = name("f", latest)
 		function := present("f")
@@ -98,12 +98,12 @@ func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
 func TestRecheckRefusesAloneWhatMoved(t *testing.T) {
 	const latest = desired.Latest
 	fleet := wants(entry("a", latest, retries(0)), entry("b", latest, retries(0)), entry("c", latest, retries(0)), entry("d", latest, retries(0)))
-	one := Settings{MaximumRetryAttempts: desired.Some(1)}
+	one := Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	plan := NewPlan(fleet, holds(present("a", rec(latest, one)), present("b", rec(latest, one)), present("c"), present("d")))
 	again := Recheck(plan, holds(
 		present("a", rec(latest, one)),
-		present("b", rec(latest, Settings{OnFailure: queueA})), // somebody changed it
-		present("c", rec(latest, Settings{})),                  // somebody created it
+		present("b", rec(latest, Settings{desired.OnFailure: desired.Text(queueA)})), // somebody changed it
+		present("c", rec(latest, Settings{})),                                        // somebody created it
 		ObservedFunction{Function: "d", State: Unreadable, Err: errAsked},
 	))
 	if want := []string{"change a retries=0", "unreadable d: access denied"}; !cmp.Equal(lines(&again), want) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -30,14 +29,14 @@ type explainKeyJSON struct {
 
 type explainFieldJSON struct {
 	Name    string                 `json:"name"`
-	Want    json.RawMessage        `json:"want"`    // null when the field is left as it is
-	Live    json.RawMessage        `json:"live"`    // null when AWS holds nothing, or was not asked
+	Want    desired.Value          `json:"want"`    // null when the field is left as it is
+	Live    desired.Value          `json:"live"`    // null when AWS holds nothing, or was not asked
 	Differs bool                   `json:"differs"` // in effect; false when AWS was not asked
 	Said    []explainStatementJSON `json:"said"`    // strongest first
 }
 
 type explainStatementJSON struct {
-	Value  json.RawMessage   `json:"value"`
+	Value  desired.Value     `json:"value"`
 	Won    bool              `json:"won"`
 	Rule   string            `json:"rule"` // its name; "" when it has none
 	Origin explainOriginJSON `json:"origin"`
@@ -87,31 +86,19 @@ func (e *explained) json() explainKeyJSON {
 }
 
 func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
-	null := json.RawMessage("null")
-	field := explainFieldJSON{Name: h.Setting.String(), Want: null, Live: null, Differs: e.differs(h), Said: []explainStatementJSON{}}
+	field := explainFieldJSON{Name: h.Setting.String(), Differs: e.differs(h), Said: []explainStatementJSON{}}
 	if won := h.Applied(); won != nil {
-		field.Want = settingJSON(h.Setting, won.Value)
+		field.Want = won.Value
 	}
 	if e.Live != nil && e.Live.known() {
-		if v := e.Live.Settings.Value(h.Setting); !v.Absent() {
-			field.Live = settingJSON(h.Setting, v.Text)
-		}
+		field.Live = e.Live.Settings[h.Setting]
 	}
 	for _, s := range slices.Backward(h.Sources) {
-		field.Said = append(field.Said, explainStatementJSON{Value: settingJSON(h.Setting, s.Value), Won: s.Applied, Rule: s.Origin.Rule(), Origin: originJSON(s.Origin)})
+		field.Said = append(field.Said, explainStatementJSON{Value: s.Value, Won: s.Applied, Rule: s.Origin.Rule(), Origin: originJSON(s.Origin)})
 	}
 	return field
 }
 
 func originJSON(o desired.Origin) explainOriginJSON {
 	return explainOriginJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule()}
-}
-
-// settingJSON is a number where the field is one, a string otherwise.
-func settingJSON(f desired.Setting, text string) json.RawMessage {
-	if f == desired.MaximumRetryAttempts || f == desired.MaximumEventAgeInSeconds {
-		return json.RawMessage(text)
-	}
-	quoted, _ := json.Marshal(text) // a string always has a JSON form
-	return quoted
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -140,11 +139,8 @@ func nearer(ctx context.Context, doc *desired.Document, site *site, needs []desi
 // differs reports whether AWS holds something else than the files say of a field.
 func (e *explained) differs(h desired.SettingHistory) bool {
 	won := h.Applied()
-	return e.Live != nil && e.Live.known() && won != nil && won.Value != effect(e.Live.Settings.Value(h.Setting))
+	return e.Live != nil && e.Live.known() && won != nil && won.Value != e.Live.Settings.Effect(h.Setting)
 }
-
-// effect is what Lambda does, spelt as the fleet file would.
-func effect(v reconcile.Value) string { return cmp.Or(v.Text, v.Fallback, "none") }
 
 // explainVerdict is the exit code: what could not be read is never a success.
 func explainVerdict(keys []explained) exitCode {

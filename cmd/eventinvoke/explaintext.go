@@ -43,7 +43,7 @@ func (e *explained) text(out io.Writer) {
 		line(2, "%s: %s", h.Setting, e.verdict(h))
 		width := 0
 		for _, s := range h.Sources {
-			width = max(width, len(s.Value))
+			width = max(width, len(s.Value.String()))
 		}
 		for _, s := range slices.Backward(h.Sources) {
 			mark := " "
@@ -91,12 +91,12 @@ func (e *explained) verdict(h desired.SettingHistory) string {
 	if e.Entry.Remove {
 		text = "goes with the record"
 	} else if won := h.Applied(); won != nil {
-		text = won.Value
+		text = won.Value.String()
 	}
 	if e.Live == nil || !e.Live.known() {
 		return text
 	}
-	now := e.Live.Settings.Value(h.Setting)
+	now := h.Setting.Format(e.Live.Settings[h.Setting])
 	if !e.differs(h) {
 		return fmt.Sprintf("%s; AWS holds %s", text, now)
 	}

@@ -55,7 +55,7 @@ func contract(t *testing.T, lane *Conn, function string) {
 	name := desired.Name{Function: function, Qualifier: desired.Latest}
 	none := desired.Name{Function: function + "-is-not-there", Qualifier: desired.Latest}
 	noAlias := desired.Name{Function: function, Qualifier: "is-not-there"}
-	retries := desired.Config{MaximumRetryAttempts: desired.Some(1)}
+	retries := desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}
 	itself := strings.TrimSuffix(desired.Key{Target: lane.Target(), Name: name}.ARN(), ":"+desired.Latest)
 
 	find := func() (reconcile.Record, bool) {
@@ -88,11 +88,11 @@ func contract(t *testing.T, lane *Conn, function string) {
 		{"Put says the same of a missing alias", func() error { _, err := writer.Put(ctx, noAlias, retries); return err }, reconcile.KindFunctionMissing},
 		{"a Put of nothing is invalid", func() error { _, err := writer.Put(ctx, name, desired.Config{}); return err }, reconcile.KindInvalid},
 		{"three retries are invalid", func() error {
-			_, err := writer.Put(ctx, name, desired.Config{MaximumRetryAttempts: desired.Some(3)})
+			_, err := writer.Put(ctx, name, desired.Config{desired.MaximumRetryAttempts: desired.Number(3)})
 			return err
 		}, reconcile.KindInvalid},
 		{"a function cannot feed itself", func() error {
-			_, err := writer.Put(ctx, name, desired.Config{OnFailure: desired.Some(itself)})
+			_, err := writer.Put(ctx, name, desired.Config{desired.OnFailure: desired.Text(itself)})
 			return err
 		}, reconcile.KindRefused},
 		{"a marker of one's own making is invalid", func() error { _, err := reader.ListConfigs(ctx, function, "made-up"); return err }, reconcile.KindInvalid},
@@ -105,25 +105,25 @@ func contract(t *testing.T, lane *Conn, function string) {
 		}
 	}
 
-	settings := func(retries, age desired.Opt[int]) reconcile.Settings {
-		return reconcile.Settings{MaximumRetryAttempts: retries, MaximumEventAgeInSeconds: age}
+	settings := func(retries, age desired.Value) reconcile.Settings {
+		return reconcile.Settings{desired.MaximumRetryAttempts: retries, desired.MaximumEventAgeInSeconds: age}
 	}
-	var unset desired.Opt[int]
+	var unset desired.Value
 	steps := []struct {
 		why  string
 		call func() (reconcile.Record, error)
 		want reconcile.Settings
 	}{
-		{"Put creates", func() (reconcile.Record, error) { return writer.Put(ctx, name, retries) }, settings(desired.Some(1), unset)},
+		{"Put creates", func() (reconcile.Record, error) { return writer.Put(ctx, name, retries) }, settings(desired.Number(1), unset)},
 		{"Update leaves the rest alone", func() (reconcile.Record, error) {
-			return writer.Update(ctx, name, desired.Config{MaximumEventAgeInSeconds: desired.Some(60)})
-		}, settings(desired.Some(1), desired.Some(60))},
+			return writer.Update(ctx, name, desired.Config{desired.MaximumEventAgeInSeconds: desired.Number(60)})
+		}, settings(desired.Number(1), desired.Number(60))},
 		{"Update clears what is not there", func() (reconcile.Record, error) {
-			return writer.Update(ctx, name, desired.Config{OnSuccess: desired.Some(desired.NoDestination)})
-		}, settings(desired.Some(1), desired.Some(60))},
+			return writer.Update(ctx, name, desired.Config{desired.OnSuccess: desired.NoDestination})
+		}, settings(desired.Number(1), desired.Number(60))},
 		{"Put replaces the whole", func() (reconcile.Record, error) {
-			return writer.Put(ctx, name, desired.Config{MaximumEventAgeInSeconds: desired.Some(120)})
-		}, settings(unset, desired.Some(120))},
+			return writer.Put(ctx, name, desired.Config{desired.MaximumEventAgeInSeconds: desired.Number(120)})
+		}, settings(unset, desired.Number(120))},
 	}
 	sameTime := cmpopts.IgnoreFields(reconcile.Record{}, "LastModified")
 	for _, s := range steps {

@@ -53,7 +53,7 @@ func checkAccepted(t *testing.T, w *wireRecord) {
 	if err != nil {
 		return
 	}
-	retries, age := r.MaximumRetryAttempts.Or(desired.DefaultRetryAttempts), r.MaximumEventAgeInSeconds.Or(desired.DefaultEventAgeInSeconds)
+	retries, age := r.Effect(desired.MaximumRetryAttempts).Int(), r.Effect(desired.MaximumEventAgeInSeconds).Int()
 	if r.Qualifier == "" || retries < 0 || retries > 2 || age < 60 || age > 21600 {
 		t.Errorf("accepted %+v", r)
 	}

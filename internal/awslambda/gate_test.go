@@ -43,7 +43,7 @@ func TestAttemptTimeout(t *testing.T) {
 		}
 		synctest.Wait()
 		start := time.Now()
-		_, err := NewWriter(lane).Put(t.Context(), live, desired.Config{MaximumRetryAttempts: desired.Some(1)})
+		_, err := NewWriter(lane).Put(t.Context(), live, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
 		took := time.Since(start)
 		ce := callErrorOf(t, err)
 		outcome, _ := ratelimit.ResultOf(err)
@@ -95,7 +95,7 @@ func TestInterrupt(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range results {
 			wg.Go(func() {
-				_, results[i] = writer.Put(ctx, live, desired.Config{MaximumRetryAttempts: desired.Some(1)})
+				_, results[i] = writer.Put(ctx, live, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
 			})
 			time.Sleep(time.Second / 4) // virtual: the second one queues behind the first
 		}

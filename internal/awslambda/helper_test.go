@@ -96,7 +96,7 @@ func callErrorOf(t testing.TB, err error) *reconcile.CallError {
 // operate makes a call by its operation's name.
 func operate(ctx context.Context, l *Conn, op string, name desired.Name) error {
 	var err error
-	config := desired.Config{MaximumRetryAttempts: desired.Some(1)}
+	config := desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}
 	switch op {
 	case opListConfigs:
 		_, err = NewReader(l).ListConfigs(ctx, name.Function, "")

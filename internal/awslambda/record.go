@@ -26,38 +26,36 @@ func toRecord(t desired.Target, function string, w *wireRecord) (reconcile.Recor
 		return reconcile.Record{}, err
 	}
 	r := reconcile.Record{Qualifier: qualifier}
-	if r.MaximumRetryAttempts, err = integer("MaximumRetryAttempts", w.MaximumRetryAttempts,
-		desired.MinRetryAttempts, desired.MaxRetryAttempts); err != nil {
+	var values [desired.NumSettings]desired.Value
+	if values[desired.MaximumRetryAttempts], err = integer("MaximumRetryAttempts", w.MaximumRetryAttempts, desired.MaximumRetryAttempts); err != nil {
 		return reconcile.Record{}, err
 	}
-	if r.MaximumEventAgeInSeconds, err = integer("MaximumEventAgeInSeconds", w.MaximumEventAgeInSeconds,
-		desired.MinEventAgeInSeconds, desired.MaxEventAgeInSeconds); err != nil {
+	if values[desired.MaximumEventAgeInSeconds], err = integer("MaximumEventAgeInSeconds", w.MaximumEventAgeInSeconds, desired.MaximumEventAgeInSeconds); err != nil {
 		return reconcile.Record{}, err
 	}
 	if d := w.DestinationConfig; d != nil {
-		r.OnSuccess, r.OnFailure = d.OnSuccess.text(), d.OnFailure.text()
+		values[desired.OnSuccess], values[desired.OnFailure] = d.OnSuccess.value(), d.OnFailure.value()
 	}
+	r.Settings = reconcile.NewSettings(values)
 	r.LastModified, err = instant(w.LastModified)
 	return r, err
 }
 
-// text is the destination in canonical form: absent, null, {} and "" are all
-// no destination.
-func (d *wireDestination) text() string {
+func (d *wireDestination) value() desired.Value {
 	if d == nil || d.Destination == nil {
-		return desired.NoDestination
+		return desired.Value{}
 	}
-	return *d.Destination
+	return desired.Text(*d.Destination)
 }
 
-func integer(field string, v *float64, least, most int) (desired.Opt[int], error) {
+func integer(field string, v *float64, s desired.Setting) (desired.Value, error) {
 	if v == nil {
-		return desired.Opt[int]{}, nil
+		return desired.Value{}, nil
 	}
-	if *v != math.Trunc(*v) || *v < float64(least) || *v > float64(most) {
-		return desired.Opt[int]{}, fmt.Errorf("%s is %v, which is not a whole number from %d to %d", field, *v, least, most)
+	if low, high := s.Bounds(); *v != math.Trunc(*v) || *v < float64(low) || *v > float64(high) {
+		return desired.Value{}, fmt.Errorf("%s is %v, which is not a whole number from %d to %d", field, *v, low, high)
 	}
-	return desired.Some(int(*v)), nil
+	return desired.Number(int(*v)), nil
 }
 
 // lastSecond is the end of the year 9999.

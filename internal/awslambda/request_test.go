@@ -37,17 +37,17 @@ func TestRequests(t *testing.T) {
 			`{"Functions":[]}`, [3]string{"GET", "/2015-03-31/functions?Marker=m&MaxItems=50", ""}},
 		{"Put sends what is managed, and clears by an empty string", writer(func(w *Writer) error {
 			_, err := w.Put(t.Context(), live, desired.Config{
-				MaximumRetryAttempts: desired.Some(0), MaximumEventAgeInSeconds: desired.Some(60),
-				OnSuccess: desired.Some(desired.NoDestination), OnFailure: desired.Some(queue)})
+				desired.MaximumRetryAttempts: desired.Number(0), desired.MaximumEventAgeInSeconds: desired.Number(60),
+				desired.OnSuccess: desired.NoDestination, desired.OnFailure: desired.Text(queue)})
 			return err
 		}), recordOf(live), [3]string{"PUT", path + "?Qualifier=live",
 			`{"DestinationConfig":{"OnFailure":{"Destination":"` + queue + `"},"OnSuccess":{"Destination":""}},"MaximumEventAgeInSeconds":60,"MaximumRetryAttempts":0}`}},
 		{"Update leaves out the side that is not managed", writer(func(w *Writer) error {
-			_, err := w.Update(t.Context(), live, desired.Config{OnFailure: desired.Some(desired.NoDestination)})
+			_, err := w.Update(t.Context(), live, desired.Config{desired.OnFailure: desired.NoDestination})
 			return err
 		}), recordOf(live), [3]string{"POST", path + "?Qualifier=live", `{"DestinationConfig":{"OnFailure":{"Destination":""}}}`}},
 		{"Update without destinations has no DestinationConfig; $LATEST needs no qualifier", writer(func(w *Writer) error {
-			_, err := w.Update(t.Context(), orders, desired.Config{MaximumRetryAttempts: desired.Some(2)})
+			_, err := w.Update(t.Context(), orders, desired.Config{desired.MaximumRetryAttempts: desired.Number(2)})
 			return err
 		}), recordOf(orders), [3]string{"POST", path, `{"MaximumRetryAttempts":2}`}},
 		{"Delete", writer(func(w *Writer) error { return w.Delete(t.Context(), live) }),

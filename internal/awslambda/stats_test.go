@@ -33,7 +33,7 @@ func TestStatsEqualRequests(t *testing.T) {
 					name := desired.Name{Function: fmt.Sprintf("f-%03d", i), Qualifier: "live"}
 					_, _ = reader.ListConfigs(t.Context(), name.Function, "")
 					_, _ = reader.ListAliases(t.Context(), name.Function, "")
-					_, _ = writer.Put(t.Context(), name, desired.Config{MaximumRetryAttempts: desired.Some(1)})
+					_, _ = writer.Put(t.Context(), name, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
 					_ = writer.Delete(context.Background(), name)
 				}
 			})

@@ -13,7 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-var compareRecords = cmp.AllowUnexported(desired.Opt[int]{})
+var compareRecords = cmp.AllowUnexported(desired.Value{})
 
 const arnOfOrders = "arn:aws:lambda:us-east-1:111111111111:function:orders"
 
@@ -27,11 +27,11 @@ func TestConfigsOnTheWire(t *testing.T) {
 	}{
 		{"as recorded: E-notation, explicit nulls",
 			`{"LastModified":1.789313524486E9,"FunctionArn":"` + arnOfOrders + `:$LATEST","MaximumRetryAttempts":1,"MaximumEventAgeInSeconds":null,"DestinationConfig":{"OnSuccess":{"Destination":null},"OnFailure":{"Destination":null}}}`,
-			reconcile.Record{Qualifier: "$LATEST", Settings: reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}, LastModified: time.UnixMilli(1789313524486).UTC()}},
+			reconcile.Record{Qualifier: "$LATEST", Settings: reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}, LastModified: time.UnixMilli(1789313524486).UTC()}},
 		{"everything set",
 			`{"FunctionArn":"` + arnOfOrders + `:live","MaximumRetryAttempts":0,"MaximumEventAgeInSeconds":2.16E4,"DestinationConfig":{"OnSuccess":{"Destination":"arn:a"},"OnFailure":{"Destination":"arn:b"}}}`,
 			reconcile.Record{Qualifier: "live", Settings: reconcile.Settings{
-				MaximumRetryAttempts: desired.Some(0), MaximumEventAgeInSeconds: desired.Some(21600), OnSuccess: "arn:a", OnFailure: "arn:b"}}},
+				desired.MaximumRetryAttempts: desired.Number(0), desired.MaximumEventAgeInSeconds: desired.Number(21600), desired.OnSuccess: desired.Text("arn:a"), desired.OnFailure: desired.Text("arn:b")}}},
 		{"absent is null", `{"FunctionArn":"` + arnOfOrders + `:7"}`, reconcile.Record{Qualifier: "7"}},
 		{"an empty side is none", `{"FunctionArn":"` + arnOfOrders + `:7","DestinationConfig":{"OnSuccess":{},"OnFailure":null}}`, reconcile.Record{Qualifier: "7"}},
 		{"an empty string is none", `{"FunctionArn":"` + arnOfOrders + `:7","DestinationConfig":{"OnFailure":{"Destination":""}}}`, reconcile.Record{Qualifier: "7"}},
@@ -39,7 +39,7 @@ func TestConfigsOnTheWire(t *testing.T) {
 		{"an unqualified ARN is $LATEST", `{"FunctionArn":"` + arnOfOrders + `"}`, reconcile.Record{Qualifier: "$LATEST"}},
 		{"fields of tomorrow are ignored", `{"FunctionArn":"` + arnOfOrders + `:7","Flavour":{"a":[1,null]}}`, reconcile.Record{Qualifier: "7"}},
 		{"whole floats are whole", `{"FunctionArn":"` + arnOfOrders + `:7","MaximumRetryAttempts":2.0}`,
-			reconcile.Record{Qualifier: "7", Settings: reconcile.Settings{MaximumRetryAttempts: desired.Some(2)}}},
+			reconcile.Record{Qualifier: "7", Settings: reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(2)}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {

@@ -34,8 +34,8 @@ func (w *Writer) Put(ctx context.Context, name desired.Name, c desired.Config) (
 	about := w.about(opPut, name)
 	out, err := w.client.PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{
 		FunctionName: &name.Function, Qualifier: qualifier(name),
-		MaximumRetryAttempts:     number(c.MaximumRetryAttempts),
-		MaximumEventAgeInSeconds: number(c.MaximumEventAgeInSeconds),
+		MaximumRetryAttempts:     number(c[desired.MaximumRetryAttempts]),
+		MaximumEventAgeInSeconds: number(c[desired.MaximumEventAgeInSeconds]),
 		DestinationConfig:        destinations(c),
 	})
 	if err != nil {
@@ -49,8 +49,8 @@ func (w *Writer) Update(ctx context.Context, name desired.Name, c desired.Config
 	about := w.about(opUpdate, name)
 	out, err := w.client.UpdateFunctionEventInvokeConfig(ctx, &lambda.UpdateFunctionEventInvokeConfigInput{
 		FunctionName: &name.Function, Qualifier: qualifier(name),
-		MaximumRetryAttempts:     number(c.MaximumRetryAttempts),
-		MaximumEventAgeInSeconds: number(c.MaximumEventAgeInSeconds),
+		MaximumRetryAttempts:     number(c[desired.MaximumRetryAttempts]),
+		MaximumEventAgeInSeconds: number(c[desired.MaximumEventAgeInSeconds]),
 		DestinationConfig:        destinations(c),
 	})
 	if err != nil {
@@ -99,26 +99,25 @@ func qualifier(n desired.Name) *string {
 	return &n.Qualifier
 }
 
-func number(v desired.Opt[int]) *int32 {
-	n, ok := v.Get()
-	if !ok {
+func number(v desired.Value) *int32 {
+	if !v.IsSet() {
 		return nil
 	}
-	return aws.Int32(int32(n))
+	return aws.Int32(int32(v.Int()))
 }
 
 // destinations sends the sides that c sets, an empty one as "", which clears
 // it; Lambda leaves a side alone that is not sent.
 func destinations(c desired.Config) *types.DestinationConfig {
-	if !c.OnSuccess.IsSet() && !c.OnFailure.IsSet() {
+	if !c[desired.OnSuccess].IsSet() && !c[desired.OnFailure].IsSet() {
 		return nil
 	}
 	var d types.DestinationConfig
-	if arn, ok := c.OnSuccess.Get(); ok {
-		d.OnSuccess = &types.OnSuccess{Destination: &arn}
+	if v := c[desired.OnSuccess]; v.IsSet() {
+		d.OnSuccess = &types.OnSuccess{Destination: aws.String(v.Text())}
 	}
-	if arn, ok := c.OnFailure.Get(); ok {
-		d.OnFailure = &types.OnFailure{Destination: &arn}
+	if v := c[desired.OnFailure]; v.IsSet() {
+		d.OnFailure = &types.OnFailure{Destination: aws.String(v.Text())}
 	}
 	return &d
 }

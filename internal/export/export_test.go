@@ -47,14 +47,14 @@ func under(qualifier string, s reconcile.Settings) reconcile.ObservedRecord {
 
 // holds makes settings; a negative number and "" are unset.
 func holds(retries, age int, onSuccess, onFailure string) reconcile.Settings {
-	s := reconcile.Settings{OnSuccess: onSuccess, OnFailure: onFailure}
+	s := reconcile.Settings{desired.OnSuccess: desired.Text(onSuccess), desired.OnFailure: desired.Text(onFailure)}
 	if retries >= 0 {
-		s.MaximumRetryAttempts = desired.Some(retries)
+		s[desired.MaximumRetryAttempts] = desired.Number(retries)
 	}
 	if age >= 0 {
-		s.MaximumEventAgeInSeconds = desired.Some(age)
+		s[desired.MaximumEventAgeInSeconds] = desired.Number(age)
 	}
-	return s
+	return reconcile.NewSettings(s)
 }
 
 func write(t testing.TB, sites []Site) (string, Result) {

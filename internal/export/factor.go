@@ -14,7 +14,7 @@ import (
 // such a field then says what that amounts to, because defaults would speak for
 // it. A field that AWS holds undeclarable values for gets no default: entries
 // must be able to leave it alone.
-func factor(entries []entry) (common [numFields]cell) {
+func factor(entries []entry) (common [desired.NumSettings]cell) {
 	for i := range common {
 		value, ok := majority(entries, i)
 		if !ok {
@@ -56,7 +56,7 @@ func majority(entries []entry, field int) (string, bool) {
 // bunch is entries that say the same.
 type bunch struct {
 	entries []entry
-	lines   [numFields]string // the settings; "" where the entry is silent
+	lines   [desired.NumSettings]string // the settings; "" where the entry is silent
 	notes   []string
 }
 
@@ -64,7 +64,7 @@ type bunch struct {
 // defaults first; what stands alone comes last, by name.
 func group(entries []entry) []bunch {
 	type sameness struct {
-		lines [numFields]string
+		lines [desired.NumSettings]string
 		notes string
 	}
 	bunches := map[sameness]*bunch{}

@@ -92,7 +92,7 @@ func (f file) targets(sites []Site) {
 	}
 }
 
-func (f file) defaults(common [numFields]cell) {
+func (f file) defaults(common [desired.NumSettings]cell) {
 	begun := false
 	for i, field := range desired.Settings() {
 		if common[i].value == "" {
@@ -135,7 +135,7 @@ func (f file) functions(bunches []bunch) {
 	}
 }
 
-func (f file) entry(e *entry, lines [numFields]string) {
+func (f file) entry(e *entry, lines [desired.NumSettings]string) {
 	f.linef("  - name: %s", scalar(cmp.Or(e.arn, e.Function)))
 	if e.Qualifier != desired.Latest {
 		f.linef("    qualifier: %s", scalar(e.Qualifier))

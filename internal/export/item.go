@@ -9,9 +9,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// NumSettings is how many settings a record has.
-const numFields = int(desired.OnFailure) + 1
-
 // none is how the fleet file says that there is no destination.
 const none = "none"
 
@@ -27,7 +24,7 @@ type cell struct {
 type item struct {
 	site int
 	desired.Name
-	cells [numFields]cell
+	cells [desired.NumSettings]cell
 	notes []string // what a reader should know about it
 }
 
@@ -58,7 +55,7 @@ func collect(sites []Site) (items []item, lost []string) {
 					continue
 				}
 				it.read(&sites[i], *f.Records[k].Settings, probe)
-				if it.refusals() == numFields {
+				if it.refusals() == int(desired.NumSettings) {
 					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: sites[i].Target, Name: it.Name}, strings.Join(it.notes, "; ")))
 					continue
 				}
@@ -75,23 +72,20 @@ func (it *item) read(site *Site, s reconcile.Settings, probe *probe) {
 	held := false
 	for i, field := range desired.Settings() {
 		c := &it.cells[i]
-		v := s.Value(field)
-		c.effect = v.Fallback
-		if c.effect == "" {
-			c.effect = none
-		}
-		if v.Absent() {
+		v := s[field]
+		c.effect = field.Default().String()
+		if !v.IsSet() {
 			continue
 		}
 		if refusal := probe.setting(site, it.Name, field, v); refusal != "" {
 			c.refused, c.effect = true, ""
-			it.notes = append(it.notes, fmt.Sprintf("%s %s cannot be declared and is left alone: %s", field, v.Text, refusal))
+			it.notes = append(it.notes, fmt.Sprintf("%s %s cannot be declared and is left alone: %s", field, v.String(), refusal))
 			continue
 		}
-		if !number(field) {
-			c.remarks = remarksOn(site, it.Name, field, v.Text)
+		if !field.IsNumber() {
+			c.remarks = remarksOn(site, it.Name, field, v.String())
 		}
-		c.value, c.effect, held = v.Text, v.Text, true
+		c.value, c.effect, held = v.String(), v.String(), true
 	}
 	if !held {
 		it.declareDefault()
@@ -122,14 +116,9 @@ func (it *item) remark(f *reconcile.ObservedFunction) {
 	}
 }
 
-// number reports whether a field's value is written as a number.
-func number(f desired.Setting) bool {
-	return f == desired.MaximumRetryAttempts || f == desired.MaximumEventAgeInSeconds
-}
-
 // settingText is a value as the fleet file has it.
 func settingText(f desired.Setting, value string) string {
-	if number(f) || value == none {
+	if f.IsNumber() || value == none {
 		return value
 	}
 	return scalar(value)

@@ -14,17 +14,17 @@ type entry struct {
 	desired.Name
 	arn     string   // in place of the plain name, where labels cannot name the site
 	targets []string // labels; nil for all sites, or where arn says it
-	cells   [numFields]cell
+	cells   [desired.NumSettings]cell
 	notes   []string
 }
 
 // values are the parts of the cells that entries have to agree in to be one.
-type values [numFields]struct {
+type values [desired.NumSettings]struct {
 	value, effect string
 	refused       bool
 }
 
-func valuesOf(cells [numFields]cell) values {
+func valuesOf(cells [desired.NumSettings]cell) values {
 	var v values
 	for i, c := range cells {
 		v[i].value, v[i].effect, v[i].refused = c.value, c.effect, c.refused

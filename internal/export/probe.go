@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // probe asks the loader itself what it would say about a line of the file to be
@@ -19,7 +18,7 @@ type probe struct {
 type question struct {
 	desired.Key // Name is set only where the answer may depend on it
 	field       desired.Setting
-	text        string
+	value       desired.Value
 }
 
 func newProbe() *probe { return &probe{known: map[question]string{}} }
@@ -29,16 +28,16 @@ var anyFunction = desired.Name{Function: "any", Qualifier: desired.Latest}
 
 // key says why a name cannot be declared at a site; "" when it can.
 func (p *probe) key(site *Site, n desired.Name) string {
-	return p.ask(question{desired.Key{Target: site.Target, Name: n}, desired.MaximumRetryAttempts, fmt.Sprint(desired.DefaultRetryAttempts)})
+	return p.ask(question{desired.Key{Target: site.Target, Name: n}, desired.MaximumRetryAttempts, desired.MaximumRetryAttempts.Default()})
 }
 
 // setting says why a value cannot be declared for a field at a site; "" when it can.
-func (p *probe) setting(site *Site, n desired.Name, f desired.Setting, v reconcile.Value) string {
+func (p *probe) setting(site *Site, n desired.Name, f desired.Setting, v desired.Value) string {
 	// Only a function can be the wrong destination for one function and right for another.
-	if !strings.Contains(v.Text, ":lambda:") {
+	if !strings.Contains(v.Text(), ":lambda:") {
 		n = anyFunction
 	}
-	return p.ask(question{desired.Key{Target: site.Target, Name: n}, f, v.Text})
+	return p.ask(question{desired.Key{Target: site.Target, Name: n}, f, v})
 }
 
 func (p *probe) ask(q question) string {
@@ -53,7 +52,7 @@ func (p *probe) ask(q question) string {
 // judge loads a file of one entry.
 func judge(q question) string {
 	text := fmt.Sprintf("version: 1\ntargets:\n  - name: here\n    account: %q\n    regions: [%q]\nfunctions:\n  - name: %q\n    qualifier: %q\n    %s: %s\n",
-		q.Account, q.Region, q.Function, q.Qualifier, q.field, settingText(q.field, q.text))
+		q.Account, q.Region, q.Function, q.Qualifier, q.field, settingText(q.field, q.value.String()))
 	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
 	if err != nil {
 		return inOneLine(err)
@@ -62,20 +61,10 @@ func judge(q question) string {
 	if err != nil {
 		return inOneLine(err)
 	}
-	if d, set := destinationOf(fleet.Targets[0].Entries[0].Want, q.field).Get(); set && d != q.text {
-		return "the fleet file would read it as " + d
+	if d := fleet.Targets[0].Entries[0].Want[q.field]; d != q.value {
+		return "the fleet file would read it as " + d.String()
 	}
 	return ""
-}
-
-func destinationOf(c *desired.Config, f desired.Setting) desired.Opt[string] {
-	switch f {
-	case desired.OnSuccess:
-		return c.OnSuccess
-	case desired.OnFailure:
-		return c.OnFailure
-	}
-	return desired.Opt[string]{}
 }
 
 // inOneLine is what the loader refused, in the words that explain has for it: its

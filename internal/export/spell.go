@@ -31,7 +31,7 @@ func spellDestinations(sites []Site, items []item) {
 	each := func(visit func(*cell, place)) {
 		for i := range items {
 			for j, field := range desired.Settings() {
-				if c := &items[i].cells[j]; !number(field) && c.value != "" && c.value != none {
+				if c := &items[i].cells[j]; !field.IsNumber() && c.value != "" && c.value != none {
 					visit(c, place{items[i].site, c.value})
 				}
 			}

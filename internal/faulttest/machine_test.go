@@ -174,9 +174,7 @@ func (m *machine) checkEntry(t *rapid.T, target desired.Target, e *desired.Entry
 		have = now.Settings
 	}
 	w := e.Want
-	if w.MaximumRetryAttempts.Or(have.MaximumRetryAttempts.Or(2)) != have.MaximumRetryAttempts.Or(2) ||
-		w.MaximumEventAgeInSeconds.Or(have.MaximumEventAgeInSeconds.Or(21600)) != have.MaximumEventAgeInSeconds.Or(21600) ||
-		w.OnSuccess.Or(have.OnSuccess) != have.OnSuccess || w.OnFailure.Or(have.OnFailure) != have.OnFailure {
+	if !reconcile.Matches(*w, have) {
 		t.Fatalf("%v is declared as %+v, and is %v", key, *w, now)
 	}
 }

@@ -122,13 +122,14 @@ func (p *planet) look(k desired.Key) *image {
 		return nil
 	}
 	i := &image{modified: r.LastModified}
-	i.OnSuccess, i.OnFailure = r.OnSuccess, r.OnFailure
+	values := [desired.NumSettings]desired.Value{desired.OnSuccess: desired.Text(r.OnSuccess), desired.OnFailure: desired.Text(r.OnFailure)}
 	if r.MaximumRetryAttempts != nil {
-		i.MaximumRetryAttempts = desired.Some(*r.MaximumRetryAttempts)
+		values[desired.MaximumRetryAttempts] = desired.Number(*r.MaximumRetryAttempts)
 	}
 	if r.MaximumEventAgeInSeconds != nil {
-		i.MaximumEventAgeInSeconds = desired.Some(*r.MaximumEventAgeInSeconds)
+		values[desired.MaximumEventAgeInSeconds] = desired.Number(*r.MaximumEventAgeInSeconds)
 	}
+	i.Settings = reconcile.NewSettings(values)
 	return i
 }
 
@@ -151,7 +152,7 @@ func spell(s *reconcile.Settings) string {
 	if s == nil {
 		return "no record"
 	}
-	return fmt.Sprintf("{retries %v, age %v, success %q, failure %q}", s.MaximumRetryAttempts, s.MaximumEventAgeInSeconds, s.OnSuccess, s.OnFailure)
+	return fmt.Sprintf("{retries %v, age %v, success %v, failure %v}", s[desired.MaximumRetryAttempts], s[desired.MaximumEventAgeInSeconds], s[desired.OnSuccess], s[desired.OnFailure])
 }
 
 func same(a, b *reconcile.Settings) bool {

@@ -64,17 +64,17 @@ func decode(body string) map[string]any {
 // asSent is a request in the same form.
 func asSent(c desired.Config) map[string]any {
 	fields := map[string]any{}
-	if v, ok := c.MaximumRetryAttempts.Get(); ok {
-		fields["retries"] = v
+	if v := c[desired.MaximumRetryAttempts]; v.IsSet() {
+		fields["retries"] = v.Int()
 	}
-	if v, ok := c.MaximumEventAgeInSeconds.Get(); ok {
-		fields["age"] = v
+	if v := c[desired.MaximumEventAgeInSeconds]; v.IsSet() {
+		fields["age"] = v.Int()
 	}
-	if v, ok := c.OnSuccess.Get(); ok {
-		fields["success"] = v
+	if v := c[desired.OnSuccess]; v.IsSet() {
+		fields["success"] = v.Text()
 	}
-	if v, ok := c.OnFailure.Get(); ok {
-		fields["failure"] = v
+	if v := c[desired.OnFailure]; v.IsSet() {
+		fields["failure"] = v.Text()
 	}
 	return fields
 }
@@ -85,10 +85,7 @@ func asHeld(i *image) map[string]any {
 	if i == nil {
 		return all
 	}
-	maps.Copy(all, asSent(desired.Config{
-		MaximumRetryAttempts: i.MaximumRetryAttempts, MaximumEventAgeInSeconds: i.MaximumEventAgeInSeconds,
-		OnSuccess: desired.Some(i.OnSuccess), OnFailure: desired.Some(i.OnFailure),
-	}))
+	maps.Copy(all, asSent(desired.Config(i.Settings)))
 	return all
 }
 
@@ -245,7 +242,7 @@ func (r *run) wrongRecords() (wrongs []string) {
 		if !quiet(r.from, r.to, k) {
 			continue
 		}
-		untouched := cmp.Equal(before, after, cmp.AllowUnexported(image{}, desired.Opt[int]{}))
+		untouched := cmp.Equal(before, after, cmp.AllowUnexported(image{}, desired.Value{}))
 		wrong := func(what string) {
 			wrongs = append(wrongs, fmt.Sprintf("%v: %s; it was %v and is %v", k, what, before, after))
 		}

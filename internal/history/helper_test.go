@@ -20,10 +20,9 @@ var (
 	topicARN   = "arn:aws:sns:eu-west-1:111111111111:done"
 )
 
-// compareOpts let cmp look into an Opt, which is comparable.
+// compareOpts let cmp look into a Value, which is comparable.
 var compareOpts = cmp.Options{
-	cmp.Comparer(func(a, b desired.Opt[int]) bool { return a == b }),
-	cmp.Comparer(func(a, b desired.Opt[string]) bool { return a == b }),
+	cmp.Comparer(func(a, b desired.Value) bool { return a == b }),
 	cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
 }
 
@@ -43,10 +42,12 @@ func remove(key desired.Key, before reconcile.Settings) *reconcile.Change {
 	return &reconcile.Change{Name: key.Name, Action: reconcile.Delete, Before: &before, Modified: 1_700_000_000_123}
 }
 
-func retries(n int) desired.Config { return desired.Config{MaximumRetryAttempts: desired.Some(n)} }
+func retries(n int) desired.Config {
+	return desired.Config{desired.MaximumRetryAttempts: desired.Number(n)}
+}
 
 func holding(retries int) reconcile.Settings {
-	return reconcile.Settings{MaximumRetryAttempts: desired.Some(retries)}
+	return reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(retries)}
 }
 
 // applied is the result of a change that AWS stored.
@@ -60,33 +61,20 @@ func failed(c *reconcile.Change, err error) *reconcile.Result {
 }
 
 func genSettings() *rapid.Generator[reconcile.Settings] {
-	return rapid.Custom(func(t *rapid.T) reconcile.Settings {
-		return reconcile.Settings{
-			MaximumRetryAttempts:     genOpt(rapid.IntRange(0, 2)).Draw(t, "retries"),
-			MaximumEventAgeInSeconds: genOpt(rapid.SampledFrom([]int{60, 3600, 21600})).Draw(t, "age"),
-			OnSuccess:                rapid.SampledFrom([]string{"", topicARN}).Draw(t, "on_success"),
-			OnFailure:                rapid.SampledFrom([]string{"", queueARN}).Draw(t, "on_failure"),
-		}
-	})
+	return rapid.Custom(func(t *rapid.T) reconcile.Settings { return reconcile.NewSettings(genConfig().Draw(t, "settings")) })
 }
 
 func genConfig() *rapid.Generator[desired.Config] {
-	return rapid.Custom(func(t *rapid.T) desired.Config {
-		return desired.Config{
-			MaximumRetryAttempts:     genOpt(rapid.IntRange(0, 2)).Draw(t, "retries"),
-			MaximumEventAgeInSeconds: genOpt(rapid.SampledFrom([]int{60, 3600, 21600})).Draw(t, "age"),
-			OnSuccess:                genOpt(rapid.SampledFrom([]string{"", topicARN})).Draw(t, "on_success"),
-			OnFailure:                genOpt(rapid.SampledFrom([]string{"", queueARN})).Draw(t, "on_failure"),
+	return rapid.Custom(func(t *rapid.T) (c desired.Config) {
+		for i, values := range [desired.NumSettings][]desired.Value{
+			desired.MaximumRetryAttempts:     {desired.Number(0), desired.Number(1), desired.Number(2)},
+			desired.MaximumEventAgeInSeconds: {desired.Number(60), desired.Number(3600), desired.Number(21600)},
+			desired.OnSuccess:                {desired.NoDestination, desired.Text(topicARN)},
+			desired.OnFailure:                {desired.NoDestination, desired.Text(queueARN)},
+		} {
+			c[i] = rapid.SampledFrom(append(values, desired.Value{})).Draw(t, desired.Setting(i).String())
 		}
-	})
-}
-
-func genOpt[T comparable](g *rapid.Generator[T]) *rapid.Generator[desired.Opt[T]] {
-	return rapid.Custom(func(t *rapid.T) desired.Opt[T] {
-		if !rapid.Bool().Draw(t, "set") {
-			return desired.Opt[T]{}
-		}
-		return desired.Some(g.Draw(t, "value"))
+		return c
 	})
 }
 

@@ -31,24 +31,24 @@ type Item struct {
 // itemJSON is an item as files spell it.
 type itemJSON struct {
 	keyJSON
-	Action        string      `json:"action"`
-	Status        string      `json:"status"`
-	Before        *fieldsJSON `json:"before"`
-	Modified      int64       `json:"modified,omitempty"`
-	Request       *fieldsJSON `json:"request"`
-	After         *fieldsJSON `json:"after"`
-	AfterModified int64       `json:"after_modified,omitempty"`
-	Attempts      int         `json:"attempts"`
-	WaitedMS      int64       `json:"waited_ms"`
-	Failure       *Failure    `json:"failure,omitempty"`
+	Action        string              `json:"action"`
+	Status        string              `json:"status"`
+	Before        *reconcile.Settings `json:"before"`
+	Modified      int64               `json:"modified,omitempty"`
+	Request       *desired.Config     `json:"request"`
+	After         *reconcile.Settings `json:"after"`
+	AfterModified int64               `json:"after_modified,omitempty"`
+	Attempts      int                 `json:"attempts"`
+	WaitedMS      int64               `json:"waited_ms"`
+	Failure       *Failure            `json:"failure,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (i Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(itemJSON{
 		keyJSON: newKey(i.Key), Action: i.Action.String(), Status: i.Status,
-		Before: newImage(i.Before), Modified: i.Modified, Request: newRequest(i.Request),
-		After: newImage(i.After), AfterModified: i.AfterModified,
+		Before: i.Before, Modified: i.Modified, Request: &i.Request,
+		After: i.After, AfterModified: i.AfterModified,
 		Attempts: i.Attempts, WaitedMS: i.WaitedMS, Failure: i.Failure,
 	})
 }
@@ -65,8 +65,8 @@ func (i *Item) UnmarshalJSON(text []byte) error {
 	}
 	*i = Item{
 		Key: in.key(), Action: action, Status: in.Status,
-		Before: in.Before.settings(), Modified: in.Modified, Request: in.Request.config(),
-		After: in.After.settings(), AfterModified: in.AfterModified,
+		Before: in.Before, Modified: in.Modified, Request: requestOf(in.Request),
+		After: in.After, AfterModified: in.AfterModified,
 		Attempts: in.Attempts, WaitedMS: in.WaitedMS, Failure: in.Failure,
 	}
 	return nil

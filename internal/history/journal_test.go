@@ -34,11 +34,11 @@ func readBack(t testing.TB, s Store) JournalFile {
 
 func TestJournalKeepsImagesExactly(t *testing.T) {
 	unset, explicit := reconcile.Settings{}, reconcile.Settings{
-		MaximumRetryAttempts:     desired.Some(desired.DefaultRetryAttempts),
-		MaximumEventAgeInSeconds: desired.Some(desired.DefaultEventAgeInSeconds),
+		desired.MaximumRetryAttempts:     desired.MaximumRetryAttempts.Default(),
+		desired.MaximumEventAgeInSeconds: desired.MaximumEventAgeInSeconds.Default(),
 	}
-	full := reconcile.Settings{MaximumRetryAttempts: desired.Some(0), MaximumEventAgeInSeconds: desired.Some(60), OnSuccess: topicARN, OnFailure: queueARN}
-	clear := desired.Config{OnFailure: desired.Some(desired.NoDestination)}
+	full := reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.MaximumEventAgeInSeconds: desired.Number(60), desired.OnSuccess: desired.Text(topicARN), desired.OnFailure: desired.Text(queueARN)}
+	clear := desired.Config{desired.OnFailure: desired.NoDestination}
 	rows := []struct {
 		why    string
 		change *reconcile.Change

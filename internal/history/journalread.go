@@ -122,7 +122,7 @@ func (l *lineJSON) entry() (Entry, error) {
 	}
 	return Entry{
 		Seq: l.Seq, At: l.At, Key: in.key(), Action: action,
-		Before: in.Before.settings(), Modified: in.Modified, Request: in.Request.config(),
+		Before: in.Before, Modified: in.Modified, Request: requestOf(in.Request),
 	}, nil
 }
 
@@ -131,7 +131,7 @@ func (r *resultJSON) settlement() (*Settlement, error) {
 	if !known {
 		return nil, fmt.Errorf("status %q is not known", r.Status)
 	}
-	s := &Settlement{Status: status, After: r.After.settings(), Modified: r.Modified, Unsure: r.Unsure, Attempts: r.Attempts}
+	s := &Settlement{Status: status, After: r.After, Modified: r.Modified, Unsure: r.Unsure, Attempts: r.Attempts}
 	if r.Error != nil {
 		s.Kind, s.Code, s.RequestID = r.Error.Kind, r.Error.Code, r.Error.RequestID
 	}

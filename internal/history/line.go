@@ -34,18 +34,18 @@ type beginJSON struct {
 // intentJSON is written before its write is sent.
 type intentJSON struct {
 	keyJSON
-	Action   string      `json:"action"`
-	Before   *fieldsJSON `json:"before"`             // null: no record
-	Modified int64       `json:"modified,omitempty"` // LastModified of the before-image, Unix milliseconds
-	Request  *fieldsJSON `json:"request"`            // what the write sends
+	Action   string              `json:"action"`
+	Before   *reconcile.Settings `json:"before"`             // null: no record
+	Modified int64               `json:"modified,omitempty"` // LastModified of the before-image, Unix milliseconds
+	Request  *desired.Config     `json:"request"`            // what the write sends
 }
 
 // resultJSON is how an intent ended.
 type resultJSON struct {
-	Of       int64       `json:"of"` // the seq of the intent
-	Status   string      `json:"status"`
-	After    *fieldsJSON `json:"after"`              // what AWS stored; null after a delete, and where nothing was stored
-	Modified int64       `json:"modified,omitempty"` // LastModified of it
+	Of       int64               `json:"of"` // the seq of the intent
+	Status   string              `json:"status"`
+	After    *reconcile.Settings `json:"after"`              // what AWS stored; null after a delete, and where nothing was stored
+	Modified int64               `json:"modified,omitempty"` // LastModified of it
 	// Unsure says that the write was not confirmed and may have been done.
 	Unsure   bool       `json:"unsure,omitempty"`
 	Attempts int        `json:"attempts"`
@@ -67,13 +67,13 @@ type errorJSON struct {
 func newIntent(key desired.Key, c *reconcile.Change) *intentJSON {
 	return &intentJSON{
 		keyJSON: newKey(key), Action: c.Action.String(),
-		Before: newImage(c.Before), Modified: c.Modified, Request: newRequest(c.Request()),
+		Before: c.Before, Modified: c.Modified, Request: new(c.Request()),
 	}
 }
 
 func newResult(of int64, r *reconcile.Result) *resultJSON {
 	out := &resultJSON{
-		Of: of, Status: r.Status.String(), After: newImage(r.After),
+		Of: of, Status: r.Status.String(), After: r.After,
 		Unsure: unsure(r), Attempts: r.Stats.Attempts,
 	}
 	if r.After != nil {

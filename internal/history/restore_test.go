@@ -10,7 +10,7 @@ import (
 // A rollback restores a record that was deleted, so there is none before it.
 // The journal of a rollback must be read like any other: it is a run.
 func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
-	there := &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}
+	there := &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	for _, row := range []struct {
 		why    string
 		action reconcile.Action
@@ -24,7 +24,7 @@ func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
 		{"nothing that is not there is deleted", reconcile.Delete, nil, false},
 	} {
 		key := desired.Key{Target: testTarget, Name: desired.Name{Function: "f", Qualifier: desired.Latest}}
-		line := lineJSON{Intent: &intentJSON{keyJSON: newKey(key), Action: row.action.String(), Before: newImage(row.before), Request: newRequest(desired.Config{})}}
+		line := lineJSON{Intent: &intentJSON{keyJSON: newKey(key), Action: row.action.String(), Before: row.before, Request: &desired.Config{}}}
 		_, err := line.entry()
 		if (err == nil) != row.ok {
 			t.Errorf("%s: reading the intent: %v", row.why, err)

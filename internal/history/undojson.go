@@ -1,20 +1,24 @@
 package history
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
 
 // undoJSON is an Undo as output spells it.
 type undoJSON struct {
 	keyJSON
-	Status  string      `json:"status"`
-	Before  *fieldsJSON `json:"before"`
-	After   *fieldsJSON `json:"after"`
-	Instead *fieldsJSON `json:"instead,omitempty"`
+	Status  string              `json:"status"`
+	Before  *reconcile.Settings `json:"before"`
+	After   *reconcile.Settings `json:"after"`
+	Instead *reconcile.Settings `json:"instead,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (u Undo) MarshalJSON() ([]byte, error) {
 	return json.Marshal(undoJSON{
 		keyJSON: newKey(u.Key), Status: u.Status.String(),
-		Before: newImage(u.Before), After: newImage(u.After), Instead: newImage(u.Alternative),
+		Before: u.Before, After: u.After, Instead: u.Alternative,
 	})
 }

@@ -64,7 +64,7 @@ func TestRow14BusyFunction(t *testing.T) {
 					for i := range 1 + others {
 						name := desired.Name{Function: functionName(i), Qualifier: desired.Latest}
 						if !yield(&job{priority: ratelimit.Write, call: func(ctx context.Context) error {
-							_, err := writer.Put(ctx, name, desired.Config{MaximumRetryAttempts: desired.Some(1)})
+							_, err := writer.Put(ctx, name, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
 							return err
 						}}) {
 							return

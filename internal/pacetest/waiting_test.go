@@ -118,7 +118,7 @@ func TestRow12WriteBehindAThousandReads(t *testing.T) {
 			time.Sleep(237 * time.Millisecond)
 			start := p.site.at()
 			name := desired.Name{Function: functionName(i), Qualifier: desired.Latest}
-			if _, err := writer.Put(ctx, name, desired.Config{MaximumRetryAttempts: desired.Some(1)}); err != nil {
+			if _, err := writer.Put(ctx, name, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}); err != nil {
 				t.Fatal(err)
 			}
 			worst = max(worst, p.lastWrite().left-start)

@@ -14,8 +14,8 @@ import (
 )
 
 func sample() Saved {
-	want := desired.Config{MaximumRetryAttempts: desired.Some(0), OnSuccess: desired.Some("")}
-	before := reconcile.Settings{OnSuccess: "arn:aws:sns:eu-west-1:111111111111:t"}
+	want := desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnSuccess: desired.Text("")}
+	before := reconcile.Settings{desired.OnSuccess: desired.Text("arn:aws:sns:eu-west-1:111111111111:t")}
 	return Saved{
 		RunID: "r", ToolVersion: "v", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: "ab"}},

@@ -14,7 +14,7 @@ import (
 // to be called the same.
 type fieldKey struct {
 	field         desired.Setting
-	before, after reconcile.Value
+	before, after desired.Value
 	file          string
 	layer         desired.Layer
 }
@@ -23,7 +23,7 @@ type fieldKey struct {
 type blockKey struct {
 	action reconcile.Action
 	file   string // of the entry, where there are no fields to tell
-	fields [4]fieldKey
+	fields [desired.NumSettings]fieldKey
 }
 
 // block is one change and all the keys that it is made to.
@@ -72,26 +72,25 @@ func keyOf(c *reconcile.Change) blockKey {
 
 // shape generalises the resource of an ARN; its other parts never hold the name
 // of a function, though a function may be called "sqs".
-func shape(v reconcile.Value, function string) reconcile.Value {
-	parts := strings.SplitN(v.Text, ":", 6)
-	if v.Number || len(parts) < 6 || !strings.Contains(parts[5], function) {
+func shape(v desired.Value, function string) desired.Value {
+	parts := strings.SplitN(v.Text(), ":", 6)
+	if len(parts) < 6 || !strings.Contains(parts[5], function) {
 		return v
 	}
 	parts[5] = generalise(parts[5], function)
-	v.Text = strings.Join(parts, ":")
-	return v
+	return desired.Text(strings.Join(parts, ":"))
 }
 
 func newBlock(members []*reconcile.Change) block {
 	b := block{action: members[0].Action, changes: members}
 	first := members[0].Settings()
-	exact := alike(members, func(c *reconcile.Change) [4]reconcile.SettingChange { return values(c.Settings()) })
+	exact := alike(members, func(c *reconcile.Change) [desired.NumSettings]reconcile.SettingChange { return values(c.Settings()) })
 	for i, f := range first {
 		before, after := f.Before, f.After
 		if !exact {
 			before, after = shape(before, members[0].Function), shape(after, members[0].Function)
 		}
-		row := fieldRow{field: f.Setting.String(), before: before.String(), after: after.String()}
+		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
 		if b.action != reconcile.Delete {
 			row.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Settings()[i].Origin })
 		}
@@ -107,8 +106,8 @@ func newBlock(members []*reconcile.Change) block {
 }
 
 // values is the fields of a change without where they were written.
-func values(fields []reconcile.SettingChange) [4]reconcile.SettingChange {
-	var v [4]reconcile.SettingChange
+func values(fields []reconcile.SettingChange) [desired.NumSettings]reconcile.SettingChange {
+	var v [desired.NumSettings]reconcile.SettingChange
 	for i, f := range fields {
 		f.Origin = desired.Origin{}
 		v[i] = f

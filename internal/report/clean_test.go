@@ -45,7 +45,7 @@ func hostile(text string) *Run {
 	err := &reconcile.CallError{Op: text, Subject: text, Kind: reconcile.KindDenied, Status: 403, Code: text, Message: text, RequestID: text, Hint: text}
 	name := desired.Name{Function: text, Qualifier: text}
 	target := desired.Target{Account: text, Region: text}
-	change := reconcile.Change{Name: name, Action: reconcile.Create, Want: &desired.Config{OnFailure: desired.Some("x" + text)}}
+	change := reconcile.Change{Name: name, Action: reconcile.Create, Want: &desired.Config{desired.OnFailure: desired.Text("x" + text)}}
 	return &Run{
 		ID: text, ToolVersion: text, Verb: text, Started: started, Finished: started, Stopped: text,
 		Fleet:    FleetInfo{Files: []string{text}, Keys: 4, Targets: 1},
@@ -56,8 +56,8 @@ func hostile(text string) *Run {
 			Findings: []reconcile.Finding{
 				{Name: name, Kind: reconcile.FindingUnreadable, Err: err},
 				{Name: name, Kind: reconcile.FindingFunctionMissing},
-				{Name: name, Kind: reconcile.FindingUndeclared, Record: &reconcile.Settings{OnSuccess: text}},
-				{Name: name, Kind: reconcile.FindingOrphan, Record: &reconcile.Settings{OnSuccess: text}},
+				{Name: name, Kind: reconcile.FindingUndeclared, Record: &reconcile.Settings{desired.OnSuccess: desired.Text(text)}},
+				{Name: name, Kind: reconcile.FindingOrphan, Record: &reconcile.Settings{desired.OnSuccess: desired.Text(text)}},
 				{Name: name, Kind: reconcile.FindingLatestOnly},
 			},
 			Ignored: []desired.Ignored{{Name: name}},

@@ -27,7 +27,7 @@ func TestCostOfApplying(t *testing.T) {
 			for _, function := range series("f", row.writes[i]) {
 				plan.Changes = append(plan.Changes, reconcile.Change{
 					Name: desired.Name{Function: function, Qualifier: desired.Latest}, Action: reconcile.Create,
-					Want: &desired.Config{MaximumRetryAttempts: desired.Some(0)},
+					Want: &desired.Config{desired.MaximumRetryAttempts: desired.Number(0)},
 				})
 			}
 			r.Plan.Targets = append(r.Plan.Targets, plan)

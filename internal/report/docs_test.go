@@ -114,7 +114,7 @@ ignore:
 		case "billing":
 			l.Records = nil
 		case "checkout":
-			holding(l, reconcile.Settings{MaximumRetryAttempts: desired.Some(0)})
+			holding(l, reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)})
 		}
 	}))
 	r = applied(r, func(result *reconcile.Result) {

@@ -53,10 +53,8 @@ func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.ObservedF
 				last++
 			}
 			if !e.Remove {
-				record := reconcile.ObservedRecord{Qualifier: e.Qualifier, Settings: &reconcile.Settings{
-					MaximumRetryAttempts: e.Want.MaximumRetryAttempts, MaximumEventAgeInSeconds: e.Want.MaximumEventAgeInSeconds,
-					OnSuccess: e.Want.OnSuccess.Or(""), OnFailure: e.Want.OnFailure.Or(""),
-				}}
+				settings := reconcile.NewSettings(*e.Want)
+				record := reconcile.ObservedRecord{Qualifier: e.Qualifier, Settings: &settings}
 				seen.Functions[last].Records = append(seen.Functions[last].Records, record)
 			}
 		}

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"encoding/json"
-
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -35,10 +33,10 @@ type originJSON struct {
 }
 
 type fieldJSON struct {
-	Name   string          `json:"name"`
-	Before json.RawMessage `json:"before"`
-	After  json.RawMessage `json:"after"`
-	Origin *originJSON     `json:"origin"`
+	Name   string        `json:"name"`
+	Before desired.Value `json:"before"`
+	After  desired.Value `json:"after"`
+	Origin *originJSON   `json:"origin"`
 }
 
 type itemJSON struct {
@@ -60,10 +58,7 @@ type findingJSON struct {
 
 type undeclaredJSON struct {
 	keyJSON
-	MaximumRetryAttempts     json.RawMessage `json:"maximum_retry_attempts"`
-	MaximumEventAgeInSeconds json.RawMessage `json:"maximum_event_age_in_seconds"`
-	OnSuccess                json.RawMessage `json:"on_success"`
-	OnFailure                json.RawMessage `json:"on_failure"`
+	Settings reconcile.Settings `json:"settings"`
 }
 
 type ignoredJSON struct {
@@ -124,23 +119,11 @@ func newGuard(l reconcile.GuardLine) guardJSON {
 	return guardJSON{Rule: l.Rule, Current: l.Current, Limit: l.Limit, Of: l.Of, Exceeded: l.Exceeded()}
 }
 
-// value is a number, a string, or null for what AWS does not hold.
-func value(v reconcile.Value) json.RawMessage {
-	switch {
-	case v.Absent():
-		return json.RawMessage("null")
-	case v.Number:
-		return json.RawMessage(v.Text)
-	}
-	text, _ := json.Marshal(v.Text) // a string always has a JSON form
-	return text
-}
-
 func newFields(c *reconcile.Change) []fieldJSON {
 	rows := c.Settings()
 	fields := make([]fieldJSON, len(rows))
 	for i, f := range rows {
-		fields[i] = fieldJSON{Name: f.Setting.String(), Before: value(f.Before), After: value(f.After), Origin: newOriginJSON(f.Origin)}
+		fields[i] = fieldJSON{Name: f.Setting.String(), Before: f.Before, After: f.After, Origin: newOriginJSON(f.Origin)}
 	}
 	return fields
 }
@@ -174,11 +157,5 @@ func newUndeclared(t targetJSON, f *reconcile.Finding) undeclaredJSON {
 	if f.Record != nil {
 		s = *f.Record
 	}
-	return undeclaredJSON{
-		keyJSON:                  newKey(t, f.Name),
-		MaximumRetryAttempts:     value(s.Value(desired.MaximumRetryAttempts)),
-		MaximumEventAgeInSeconds: value(s.Value(desired.MaximumEventAgeInSeconds)),
-		OnSuccess:                value(s.Value(desired.OnSuccess)),
-		OnFailure:                value(s.Value(desired.OnFailure)),
-	}
+	return undeclaredJSON{keyJSON: newKey(t, f.Name), Settings: s}
 }

@@ -124,6 +124,6 @@ func writeItem(b *strings.Builder, item *history.Item) {
 		return // a record that somebody wrote by hand
 	}
 	for _, row := range c.Settings() {
-		fmt.Fprintf(b, "    %s: %s → %s\n", row.Setting, Clean(row.Before.String()), Clean(row.After.String()))
+		fmt.Fprintf(b, "    %s: %s → %s\n", row.Setting, Clean(row.Setting.Format(row.Before)), Clean(row.Setting.Format(row.After)))
 	}
 }

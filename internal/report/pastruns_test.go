@@ -48,10 +48,10 @@ func item(function string, action reconcile.Action, status string) history.Item 
 	i := history.Item{
 		Key:    desired.Key{Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Name: desired.Name{Function: function, Qualifier: desired.Latest}},
 		Action: action, Status: status, Attempts: 1,
-		Request: desired.Config{MaximumRetryAttempts: desired.Some(0)},
+		Request: desired.Config{desired.MaximumRetryAttempts: desired.Number(0)},
 	}
 	if action != reconcile.Create {
-		i.Before = &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}
+		i.Before = &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	}
 	return i
 }
@@ -70,7 +70,7 @@ func diedRun() PastRun {
 	r.State, r.Finished, r.Targets = history.Died, time.Time{}, []history.Target{}
 	undo := func(function string, status history.UndoStatus) history.Undo {
 		key := item(function, reconcile.Create, "").Key
-		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{MaximumRetryAttempts: desired.Some(0)}}
+		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
 	}
 	return PastRun{
 		Run:     history.NewRun(r),

@@ -18,14 +18,14 @@ import (
 
 // drawSettings is any record, the empty one included.
 func drawSettings(t *rapid.T) *reconcile.Settings {
-	s := &reconcile.Settings{
-		OnSuccess: rapid.SampledFrom([]string{"", dlq, "<&>\"\\ \u2028"}).Draw(t, "on_success"),
-		OnFailure: rapid.SampledFrom([]string{"", dlq}).Draw(t, "on_failure"),
-	}
+	s := reconcile.NewSettings(reconcile.Settings{
+		desired.OnSuccess: desired.Text(rapid.SampledFrom([]string{"", dlq, "<&>\"\\ \u2028"}).Draw(t, "on_success")),
+		desired.OnFailure: desired.Text(rapid.SampledFrom([]string{"", dlq}).Draw(t, "on_failure")),
+	})
 	if rapid.Bool().Draw(t, "has retries") {
-		s.MaximumRetryAttempts = desired.Some(rapid.IntRange(0, 2).Draw(t, "retries"))
+		s[desired.MaximumRetryAttempts] = desired.Number(rapid.IntRange(0, 2).Draw(t, "retries"))
 	}
-	return s
+	return &s
 }
 
 func drawError(t *rapid.T) error {
@@ -59,8 +59,8 @@ func drawRun(t *rapid.T) *Run {
 				if c.Action != reconcile.Create {
 					c.Before = drawSettings(t)
 				}
-				c.Want.OnFailure = desired.Some(dlq)
-				c.Want.MaximumRetryAttempts = desired.Some(rapid.IntRange(0, 2).Draw(t, "wanted retries"))
+				c.Want[desired.OnFailure] = desired.Text(dlq)
+				c.Want[desired.MaximumRetryAttempts] = desired.Number(rapid.IntRange(0, 2).Draw(t, "wanted retries"))
 				plan.Changes = append(plan.Changes, c)
 				out.Results = append(out.Results, reconcile.Result{Change: c, Status: reconcile.Status(rapid.IntRange(0, 3).Draw(t, "status")), Err: drawError(t)})
 			}

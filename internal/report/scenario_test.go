@@ -73,14 +73,14 @@ func orders(t testing.TB) desired.Fleet {
 func drifted(_ desired.Target, f *reconcile.ObservedFunction) {
 	switch {
 	case f.Function == "orders-007":
-		holding(f, reconcile.Settings{MaximumRetryAttempts: desired.Some(0), MaximumEventAgeInSeconds: desired.Some(3600),
-			OnFailure: "arn:aws:sqs:eu-west-1:111111111111:a-queue-that-somebody-made"})
+		holding(f, reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.MaximumEventAgeInSeconds: desired.Number(3600),
+			desired.OnFailure: desired.Text("arn:aws:sqs:eu-west-1:111111111111:a-queue-that-somebody-made")})
 	case strings.HasPrefix(f.Function, "orders-"):
-		holding(f, reconcile.Settings{MaximumEventAgeInSeconds: desired.Some(3600)})
+		holding(f, reconcile.Settings{desired.MaximumEventAgeInSeconds: desired.Number(3600)})
 	case f.Function == "checkout":
-		f.Records[0].Settings = &reconcile.Settings{MaximumEventAgeInSeconds: desired.Some(3600), OnFailure: dlq}
+		f.Records[0].Settings = &reconcile.Settings{desired.MaximumEventAgeInSeconds: desired.Number(3600), desired.OnFailure: desired.Text(dlq)}
 	case f.Function == "legacy-report":
-		holding(f, reconcile.Settings{MaximumRetryAttempts: desired.Some(0), OnFailure: dlq})
+		holding(f, reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(dlq)})
 	case f.Function == "mailer":
 		f.Records = nil
 	}
@@ -155,7 +155,7 @@ var scenarios = []struct {
 				case "checkout":
 					l.Records, l.NoQualifier = nil, []string{"live"}
 				case "orders-003":
-					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "old", Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
+					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "old", Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}})
 				}
 			}))
 		},
@@ -280,7 +280,7 @@ var scenarios = []struct {
 			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 				if l.Function < "orders-003" && l.Function > "orders" {
 					for _, qualifier := range []string{"blue", "green"} {
-						l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: qualifier, Settings: &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}})
+						l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: qualifier, Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}})
 					}
 				}
 			}))
@@ -290,7 +290,7 @@ var scenarios = []struct {
 		name: "aliases", why: "records that outlived their alias, and settings that no caller of an alias gets",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
-			old := &reconcile.Settings{MaximumRetryAttempts: desired.Some(1)}
+			old := &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 			return newRun("audit", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
 				switch l.Function {
 				case "orders-000":

@@ -45,7 +45,7 @@ func (a *account) Put(context.Context, desired.Name, desired.Config) (reconcile.
 func (a *account) Update(_ context.Context, n desired.Name, c desired.Config) (reconcile.Record, error) {
 	defer a.call("update", n.Function)()
 	a.corrected = time.Now()
-	a.records[n.Function] = reconcile.Settings{MaximumRetryAttempts: c.MaximumRetryAttempts}
+	a.records[n.Function] = reconcile.Settings{desired.MaximumRetryAttempts: c[desired.MaximumRetryAttempts]}
 	return reconcile.Record{Qualifier: n.Qualifier, Settings: a.records[n.Function]}, nil
 }
 
@@ -62,13 +62,13 @@ func (a *account) since(n int) []string {
 // functions at Lambda's quota: a read and a write for each function that an
 // event told of, none for any other, within a second of the settle time.
 func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
-	want := desired.Config{MaximumRetryAttempts: desired.Some(0)}
+	want := desired.Config{desired.MaximumRetryAttempts: desired.Number(0)}
 	aws := &account{records: map[string]reconcile.Settings{}}
 	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{{Target: ireland}}}
 	for i := range 10_000 {
 		name := desired.Name{Function: fmt.Sprintf("f%05d", i), Qualifier: desired.Latest}
 		fleet.Targets[0].Entries = append(fleet.Targets[0].Entries, desired.Entry{Name: name, Want: &want, Origins: &desired.Origins{}})
-		aws.records[name.Function] = reconcile.Settings{MaximumRetryAttempts: desired.Some(0)}
+		aws.records[name.Function] = reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		limiter := ratelimit.New(ratelimit.Settings{})

@@ -1,0 +1,253 @@
+package desired
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Setting names one of the settings of an event invoke config, in the order in
+// which output lists them. Everything that handles settings loops over them:
+// a new one is a constant here, a row of settingTable, and the lines in
+// internal/awslambda that read it from the SDK and give it to the SDK.
+type Setting uint8
+
+// The settings.
+const (
+	MaximumRetryAttempts     Setting = iota // how often Lambda tries again: 0 to 2
+	MaximumEventAgeInSeconds                // how long an event may wait, in seconds: 60 to 21600
+	OnSuccess                               // where a record of each success goes, an ARN
+	OnFailure                               // where events go that failed for good, an ARN
+	NumSettings
+)
+
+// settingTable is what there is to know of each setting. Limits and defaults
+// are those of the Lambda API reference, PutFunctionEventInvokeConfig, and of the
+// developer guide. A default is what Lambda does when a record does not have the
+// setting, or when there is no record.
+var settingTable = [NumSettings]struct {
+	name      string // in the fleet file and in JSON
+	doc       string // in the schema of the fleet file
+	low, high int    // bounds of a number, both allowed; 0, 0 for a destination
+	fallback  Value
+}{
+	MaximumRetryAttempts: {
+		name: "maximum_retry_attempts", low: 0, high: 2, fallback: Number(2),
+		doc: "How often Lambda tries again when the function returns an error. AWS does 2 when nothing is set.",
+	},
+	MaximumEventAgeInSeconds: {
+		name: "maximum_event_age_in_seconds", low: 60, high: 21600, fallback: Number(21600),
+		doc: "How long, in seconds, Lambda keeps an event that it cannot deliver. AWS keeps it 21600 when nothing is set.",
+	},
+	OnSuccess: {
+		name: "on_success", fallback: NoDestination,
+		doc: "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region} and ${partition} are the target's.",
+	},
+	OnFailure: {
+		name: "on_failure", fallback: NoDestination,
+		doc: "Where events go that failed for good: as on_success, or an S3 bucket; or none.",
+	},
+}
+
+// Settings lists every setting in output order.
+func Settings() (all [NumSettings]Setting) {
+	for i := range all {
+		all[i] = Setting(i)
+	}
+	return all
+}
+
+// String is the key of the setting in the fleet file and in JSON output.
+func (s Setting) String() string {
+	if s < NumSettings {
+		return settingTable[s].name
+	}
+	return "unknown"
+}
+
+// IsNumber tells a number from a destination.
+func (s Setting) IsNumber() bool { return settingTable[s].fallback.kind == numberValue }
+
+// Bounds are the least and the greatest number that Lambda takes; 0, 0 for a
+// destination.
+func (s Setting) Bounds() (low, high int) { return settingTable[s].low, settingTable[s].high }
+
+// Default is what Lambda does when the setting is absent: 2, 21600, or
+// NoDestination.
+func (s Setting) Default() Value { return settingTable[s].fallback }
+
+// Format is a live value as a person reads it. One that is not set shows what
+// Lambda makes of it, since that is what the function has been doing: "(unset, so 2)".
+func (s Setting) Format(v Value) string {
+	switch {
+	case v.IsSet():
+		return v.String()
+	case s.IsNumber():
+		return fmt.Sprintf("(unset, so %s)", s.Default())
+	}
+	return "(unset)"
+}
+
+// Check says why a value cannot be one of the setting: the wrong type, or out of
+// bounds. An unset value is right everywhere.
+func (s Setting) Check(v Value) error {
+	low, high := s.Bounds()
+	switch {
+	case v.kind == unsetValue:
+		return nil
+	case v.kind != s.Default().kind:
+		return fmt.Errorf("%s cannot be %s", s, v)
+	case s.IsNumber() && (v.Int() < low || v.Int() > high):
+		return fmt.Errorf("%s is %d, which is not a whole number from %d to %d", s, v.Int(), low, high)
+	}
+	return nil
+}
+
+// Value is the value of one setting, or unset. Zero retries is a real value, so
+// zero cannot stand for "leave this alone". Values are comparable with ==.
+type Value struct {
+	kind   valueKind
+	number int32
+	text   string
+}
+
+type valueKind uint8
+
+const (
+	unsetValue valueKind = iota
+	numberValue
+	textValue
+)
+
+// Number is the value of a setting that is a number.
+func Number(n int) Value { return Value{kind: numberValue, number: int32(n)} }
+
+// Text is the value of a setting that is a destination: an ARN, or "" for none.
+func Text(s string) Value { return Value{kind: textValue, text: s} }
+
+// NoDestination is a destination that must be empty. The fleet file spells it
+// "none".
+var NoDestination = Text("")
+
+// IsSet reports whether there is a value.
+func (v Value) IsSet() bool { return v.kind != unsetValue }
+
+// Int is the number; 0 for anything else.
+func (v Value) Int() int { return int(v.number) }
+
+// Text is the destination; "" for anything else.
+func (v Value) Text() string { return v.text }
+
+// Or is the value, or fallback when it is unset.
+func (v Value) Or(fallback Value) Value {
+	if v.IsSet() {
+		return v
+	}
+	return fallback
+}
+
+// String is the value as the fleet file spells it, or "unset".
+func (v Value) String() string {
+	switch {
+	case v.kind == numberValue:
+		return strconv.Itoa(int(v.number))
+	case v == NoDestination:
+		return noneWord
+	case v.kind == textValue:
+		return v.text
+	}
+	return "unset"
+}
+
+// MarshalJSON is a number, a string ("none" for no destination), or null when
+// unset.
+func (v Value) MarshalJSON() ([]byte, error) {
+	switch v.kind {
+	case numberValue:
+		return strconv.AppendInt(nil, int64(v.number), 10), nil
+	case textValue:
+		return json.Marshal(v.String())
+	}
+	return []byte("null"), nil
+}
+
+// UnmarshalJSON takes what MarshalJSON gives, and "" for no destination.
+func (v *Value) UnmarshalJSON(data []byte) error {
+	*v = Value{}
+	switch {
+	case bytes.Equal(data, []byte("null")):
+		return nil
+	case data[0] == '"':
+		v.kind = textValue
+		err := json.Unmarshal(data, &v.text)
+		if v.text == noneWord {
+			*v = NoDestination
+		}
+		return err
+	}
+	v.kind = numberValue
+	return json.Unmarshal(data, &v.number)
+}
+
+// Config is what one event invoke config should say. An unset setting is left as
+// AWS holds it. Configs are comparable, so equal ones can be shared.
+type Config [NumSettings]Value
+
+// IsZero reports whether no setting is managed.
+func (c Config) IsZero() bool { return c == Config{} }
+
+// MarshalJSON is an object of the settings that are set, in output order.
+func (c Config) MarshalJSON() ([]byte, error) { return MarshalSettings(c) }
+
+// UnmarshalJSON takes what MarshalJSON gives. A setting that is null or not there
+// is unset; one that does not exist, or a value of the wrong type, is an error.
+func (c *Config) UnmarshalJSON(data []byte) (err error) {
+	*c, err = UnmarshalSettings(data)
+	return err
+}
+
+// MarshalSettings is the one JSON form of a config, desired or live.
+func MarshalSettings(values [NumSettings]Value) ([]byte, error) {
+	out := []byte{'{'}
+	for s, v := range values {
+		if !v.IsSet() {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		text, err := v.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(strconv.AppendQuote(out, Setting(s).String()), ':'), text...)
+	}
+	return append(out, '}'), nil
+}
+
+// UnmarshalSettings reads the one JSON form of a config.
+func UnmarshalSettings(data []byte) (values [NumSettings]Value, err error) {
+	var named map[string]Value
+	if err := json.Unmarshal(data, &named); err != nil {
+		return values, err
+	}
+	if named == nil {
+		return values, errors.New("a config is null")
+	}
+	for _, s := range Settings() {
+		v := named[s.String()]
+		if v.IsSet() && v.kind != s.Default().kind {
+			return values, fmt.Errorf("%s cannot be %s", s, v)
+		}
+		values[s] = v
+		delete(named, s.String())
+	}
+	if len(named) > 0 {
+		return values, fmt.Errorf("there is no setting %q", slices.Min(slices.Collect(maps.Keys(named))))
+	}
+	return values, nil
+}

@@ -1,8 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +26,11 @@ const (
 	KindServer               // AWS failed, 5xx
 	KindTransport            // timeout or broken connection: a write may or may not have been done
 	KindBadAnswer            // an answer that cannot be understood or trusted
+
+	// What ends a run, or the work on a target, without a failed request.
+	KindGuard       // more changes than the guard allows
+	KindIncomplete  // not all was examined
+	KindErrorBudget // too many failures
 )
 
 var kindNames = [...]string{
@@ -38,6 +46,9 @@ var kindNames = [...]string{
 	KindServer:          "server",
 	KindTransport:       "transport",
 	KindBadAnswer:       "bad_answer",
+	KindGuard:           "guard",
+	KindIncomplete:      "incomplete",
+	KindErrorBudget:     "error_budget",
 }
 
 // String is the kind as JSON output spells it.
@@ -48,42 +59,172 @@ func (k Kind) String() string {
 	return kindNames[KindUnknown]
 }
 
+// MarshalText implements encoding.TextMarshaler, so that JSON has the name.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a name back. One of another version is KindUnknown.
+func (k *Kind) UnmarshalText(name []byte) error {
+	*k = Kind(max(0, slices.Index(kindNames[:], string(name))))
+	return nil
+}
+
 // CallError is one failed request: what was asked of what, what came back, and
 // what a person can do about it.
+//
+// Its JSON is the one form of an error in everything that this program writes or
+// reads back; see ErrorOf. All fields are always present.
 type CallError struct {
-	Op        string // the API's operation name, such as UpdateFunctionEventInvokeConfig
-	Subject   string // what it was about: 111111111111/eu-west-1/orders:live
-	Kind      Kind
-	Status    int    // HTTP status; 0 when no answer came
-	Code      string // AWS error code; "" when no answer came
-	Message   string // AWS's own text
-	RequestID string // for AWS support; "" when no answer came
-	Hint      string // what to do next
-	Err       error  // the cause below, when there is one
+	Service   string `json:"service"`    // of AWS, as its SDK calls it: lambda, sts, s3; "" where nobody was asked
+	Op        string `json:"operation"`  // the API's operation name, such as UpdateFunctionEventInvokeConfig
+	Subject   string `json:"subject"`    // what it was about: 111111111111/eu-west-1/orders:live
+	Kind      Kind   `json:"kind"`       // what it means to a run
+	Code      string `json:"code"`       // AWS error code; "" when no answer came
+	Status    int    `json:"status"`     // HTTP status; 0 when no answer came
+	Message   string `json:"message"`    // AWS's own text, or ours
+	RequestID string `json:"request_id"` // for AWS support; "" when no answer came
+	Hint      string `json:"hint"`       // what to do next; "" where nothing is known to help
+
+	// Destination is the one that AWS refused to send to, where the text does not
+	// name it. It is part of the Cause.
+	Destination string `json:"-"`
+	Err         error  `json:"-"` // the cause below, when there is one
+}
+
+// ErrorOf is any error in the one form that reports, histories and journals
+// write: the CallError within it, or one that says what ended a run. It is nil for
+// nil. The result is a copy, and its Message is never empty where there was a text.
+func ErrorOf(err error) *CallError {
+	if err == nil {
+		return nil
+	}
+	var call *CallError
+	var guard *GuardError
+	switch {
+	case errors.As(err, &call):
+		out := *call
+		if out.Message == "" && out.Err != nil {
+			out.Message = out.Err.Error()
+		}
+		return &out
+	case errors.As(err, &guard):
+		return &CallError{Kind: KindGuard, Message: err.Error()}
+	case errors.Is(err, ErrIncomplete):
+		return &CallError{Kind: KindIncomplete, Message: err.Error()}
+	case errors.Is(err, ErrErrorBudget):
+		return &CallError{Kind: KindErrorBudget, Message: err.Error()}
+	}
+	return &CallError{Message: err.Error()}
+}
+
+// WithoutText leaves out the text where it is not AWS's answer to a request that
+// AWS took for genuine. What is said about credentials may repeat parts of a signed
+// request, session token included, and an error that is no answer may hold
+// anything: such texts are for the terminal, not for records that are kept.
+func (e *CallError) WithoutText() *CallError {
+	out := *e
+	switch e.Kind {
+	case KindCredentials, KindUnknown, KindTransport:
+		out.Message = ""
+	}
+	out.Err = nil
+	return &out
 }
 
 // Error is "UpdateFunctionEventInvokeConfig 111111111111/eu-west-1/orders:live: ResourceConflictException (409): text [request id]".
 func (e *CallError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: ", e.Op, e.Subject)
-	switch {
-	case e.Code != "":
-		fmt.Fprintf(&b, "%s (%d): %s", e.Code, e.Status, e.Message)
-	case e.Message != "":
-		b.WriteString(e.Message)
-	case e.Err != nil:
-		b.WriteString(e.Err.Error())
-	default:
-		b.WriteString(e.Kind.String())
+	text := e.Reason()
+	if what := strings.TrimSpace(e.Op + " " + e.Subject); what != "" {
+		text = what + ": " + text
 	}
 	if e.RequestID != "" {
-		fmt.Fprintf(&b, " [request %s]", e.RequestID)
+		text += " [request " + e.RequestID + "]"
 	}
-	return b.String()
+	return text
+}
+
+// Reason is "ResourceConflictException (409): text", as much of it as is known.
+func (e *CallError) Reason() string {
+	text := e.Message
+	if text == "" && e.Err != nil {
+		text = e.Err.Error()
+	}
+	head := e.Code
+	if head != "" && e.Status != 0 {
+		head = fmt.Sprintf("%s (%d)", head, e.Status)
+	}
+	if head != "" && text != "" {
+		return head + ": " + text
+	}
+	return cmp.Or(head+text, e.Kind.String())
 }
 
 // Unwrap gives the cause.
 func (e *CallError) Unwrap() error { return e.Err }
+
+// TargetWide reports whether the error speaks about the whole target rather than
+// about one function: nothing else will succeed there before it is mended. A
+// permission that is missing for one function may be there for the next, so a
+// denial counts only where the call was about the target, or where a policy of the
+// organisation denies.
+func (e *CallError) TargetWide() bool {
+	switch e.Kind {
+	case KindCredentials:
+		return true
+	case KindDenied:
+		return strings.Count(e.Subject, "/") < 2 || strings.Contains(e.Message, "service control policy")
+	}
+	return false
+}
+
+// Cause is the same for failures that have one cause, and will be mended together:
+// the code, the message without what is particular to this function or request, and
+// the destination that was refused. Which functions meet it is not part of it.
+//
+//	InvalidParameterValueException: The function execution role does not have permissions to call SendMessage on ARN | arn:aws:sqs:eu-west-1:111111111111:q
+func (e *CallError) Cause() string {
+	message := cmp.Or(e.Message, e.Hint)
+	destination := e.Destination
+	if e.Kind == KindRefused && destination == "" {
+		destination = strings.Join(arnsIn(message), " ")
+	}
+	message = someID.ReplaceAllString(someARN.ReplaceAllString(strings.TrimSuffix(message, "."), "ARN"), "ID")
+	if parts := strings.SplitN(e.Subject, "/", 3); len(parts) == 3 {
+		function, qualifier, _ := strings.Cut(parts[2], ":")
+		message = withoutName(withoutName(message, qualifier, "QUALIFIER"), function, "FUNCTION")
+	}
+	cause := cmp.Or(e.Code, e.Kind.String()) + ": " + message
+	if destination != "" {
+		cause += " | " + destination
+	}
+	return cause
+}
+
+var (
+	someARN = regexp.MustCompile(`arn:[a-z-]+:[a-z0-9-]+:[^\s,'"()]*[^\s,'"().]`)
+	// someID is a request id, as some services repeat it in their texts.
+	someID = regexp.MustCompile(`\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`)
+)
+
+// arnsIn lists the ARNs of a text, each once and sorted.
+func arnsIn(text string) []string {
+	arns := someARN.FindAllString(text, -1)
+	slices.Sort(arns)
+	return slices.Compact(arns)
+}
+
+// withoutName replaces a name where it stands as a word of its own, as AWS quotes
+// it. A word of plain letters may be part of the sentence, and is left alone unless
+// it stands in quotes or after a colon.
+func withoutName(text, name, with string) string {
+	if name == "" {
+		return text
+	}
+	before, after := `(^|[^\w$-])`, `($|[^\w-])`
+	if strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) < 0 {
+		before, after = `(['":])`, `($|['": ])`
+	}
+	return regexp.MustCompile(before+regexp.QuoteMeta(name)+after).ReplaceAllString(text, "${1}"+with+"${2}")
+}
 
 // KindOf is the kind of the CallError within err, or KindUnknown.
 func KindOf(err error) Kind {

@@ -1,0 +1,153 @@
+package reconcile_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// refusal is a refused write of one function.
+func refusal(function, code, message string) *reconcile.CallError {
+	return &reconcile.CallError{
+		Op: "UpdateFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/" + function, Kind: reconcile.KindRefused,
+		Code: code, Status: 400, Message: message, RequestID: "r-" + function,
+	}
+}
+
+// TestCause: what two functions are told of one cause is one cause, and what
+// must be mended elsewhere is another.
+func TestCause(t *testing.T) {
+	const (
+		ipv   = "InvalidParameterValueException"
+		role  = "The function execution role does not have permissions to call SendMessage on "
+		queue = "arn:aws:sqs:eu-west-1:111111111111:q"
+	)
+	about := func(kind reconcile.Kind, e *reconcile.CallError) *reconcile.CallError { e.Kind = kind; return e }
+	to := func(destination string, e *reconcile.CallError) *reconcile.CallError {
+		e.Destination = destination
+		return e
+	}
+	tests := []struct {
+		why  string
+		a, b *reconcile.CallError
+		same bool
+	}{
+		{"one queue, two functions", refusal("a:live", ipv, role+queue), refusal("b", ipv, role+queue), true},
+		{"two queues", refusal("a", ipv, role+queue), refusal("a", ipv, role+queue+"2"), false},
+		{"two verbs", refusal("a", ipv, role+queue), refusal("a", ipv, strings.Replace(role, "SendMessage", "Publish", 1)+queue), false},
+		{"a full stop after the ARN is no part of it", refusal("a", ipv, role+queue), refusal("b", ipv, role+queue+"."), true},
+		{"a text without its queue has the queue that was sent",
+			to(queue, refusal("a", ipv, "The provided execution role does not have permissions to call SendMessage on SQS")),
+			to(queue+"2", refusal("b", ipv, "The provided execution role does not have permissions to call SendMessage on SQS")), false},
+		{"one bucket that is not there",
+			to("arn:aws:s3:::b", refusal("a", ipv, "Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found")),
+			to("arn:aws:s3:::b", refusal("b", ipv, "Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found")), true},
+		{"one destination that does not exist", refusal("a", ipv, "The destination ARN "+queue+" is invalid."), refusal("b", ipv, "The destination ARN "+queue+" is invalid."), true},
+		{"one FIFO queue",
+			refusal("a", ipv, "The provided destination config DestinationConfig(onSuccess=null, onFailure=OnFailure(destination="+queue+".fifo)) is invalid."),
+			refusal("b", ipv, "The provided destination config DestinationConfig(onSuccess=null, onFailure=OnFailure(destination="+queue+".fifo)) is invalid."), true},
+		{"a permission that is missing for two functions, each named by its ARN",
+			about(reconcile.KindDenied, refusal("a", "AccessDeniedException", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:X on resource: arn:aws:lambda:eu-west-1:111111111111:function:a")),
+			about(reconcile.KindDenied, refusal("b:1", "AccessDeniedException", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:X on resource: arn:aws:lambda:eu-west-1:111111111111:function:b:1")), true},
+		{"two permissions",
+			about(reconcile.KindDenied, refusal("a", "AccessDeniedException", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:X")),
+			about(reconcile.KindDenied, refusal("a", "AccessDeniedException", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:Y")), false},
+		{"names that AWS quotes", refusal("pay-1:live", ipv, "The function 'pay-1' has no 'live'"), refusal("pay-2:beta", ipv, "The function 'pay-2' has no 'beta'"), true},
+		{"a function called like a word of the sentence", refusal("function", ipv, role+queue), refusal("role", ipv, role+queue), true},
+		{"a request id in the text", refusal("a", ipv, "Failed, request 6fcf2b3e-0000-4000-8000-000000000001"), refusal("a", ipv, "Failed, request 6fcf2b3e-0000-4000-8000-000000000002"), true},
+		{"one text under two codes", refusal("a", ipv, "no"), refusal("a", "ValidationException", "no"), false},
+		{"no code, and two kinds", about(reconcile.KindTransport, refusal("a", "", "no")), about(reconcile.KindServer, refusal("a", "", "no")), false},
+	}
+	for _, tt := range tests {
+		if got := tt.a.Cause() == tt.b.Cause(); got != tt.same {
+			t.Errorf("%s: the same is %v:\n%s\n%s", tt.why, got, tt.a.Cause(), tt.b.Cause())
+		}
+	}
+	const want = ipv + ": " + role + "ARN | " + queue
+	if got := refusal("a", ipv, role+queue).Cause(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestTargetWide(t *testing.T) {
+	const target, function = "111111111111/eu-west-1", "111111111111/eu-west-1/orders:live"
+	tests := []struct {
+		why           string
+		kind          reconcile.Kind
+		subject, text string
+		want          bool
+	}{
+		{"an expired token ends it for all", reconcile.KindCredentials, function, "", true},
+		{"discovery is denied", reconcile.KindDenied, target, "no", true},
+		{"one function is denied", reconcile.KindDenied, function, "not authorized to perform: lambda:X on resource: f", false},
+		{"the organisation denies", reconcile.KindDenied, function, "not authorized to perform: lambda:X with an explicit deny in a service control policy", true},
+		{"a queue is refused", reconcile.KindRefused, function, "", false},
+		{"a function is gone", reconcile.KindFunctionMissing, function, "", false},
+		{"throttled", reconcile.KindThrottled, target, "", false},
+		{"an outage ends by itself", reconcile.KindServer, target, "", false},
+	}
+	for _, tt := range tests {
+		e := &reconcile.CallError{Kind: tt.kind, Subject: tt.subject, Message: tt.text}
+		if got := e.TargetWide(); got != tt.want {
+			t.Errorf("%s: %v", tt.why, got)
+		}
+	}
+}
+
+// TestErrorForm: every error of a run has the one form, and it reads back.
+func TestErrorForm(t *testing.T) {
+	full := &reconcile.CallError{
+		Service: "lambda", Op: "ListAliases", Subject: "111111111111/eu-west-1/f", Kind: reconcile.KindDenied, Code: "AccessDeniedException",
+		Status: 403, Message: "no", RequestID: "r", Hint: "allow it", Destination: "d", Err: errors.New("below"),
+	}
+	tests := []struct {
+		why  string
+		err  error
+		want *reconcile.CallError
+	}{
+		{"none", nil, nil},
+		{"a failed call, wrapped", fmt.Errorf("survey: %w", full), full},
+		{"its text is in the cause", &reconcile.CallError{Kind: reconcile.KindTransport, Err: errors.New("reset")}, &reconcile.CallError{Kind: reconcile.KindTransport, Message: "reset"}},
+		{"the guard", &reconcile.GuardError{}, &reconcile.CallError{Kind: reconcile.KindGuard, Message: (&reconcile.GuardError{}).Error()}},
+		{"not all was read", reconcile.ErrIncomplete, &reconcile.CallError{Kind: reconcile.KindIncomplete, Message: reconcile.ErrIncomplete.Error()}},
+		{"too many failures", reconcile.ErrErrorBudget, &reconcile.CallError{Kind: reconcile.KindErrorBudget, Message: reconcile.ErrErrorBudget.Error()}},
+		{"anything else", errors.New("disk full"), &reconcile.CallError{Message: "disk full"}},
+	}
+	inJSON := cmpopts.IgnoreFields(reconcile.CallError{}, "Err", "Destination")
+	for _, tt := range tests {
+		got := reconcile.ErrorOf(tt.err)
+		if d := cmp.Diff(tt.want, got, inJSON); d != "" {
+			t.Errorf("%s: %s", tt.why, d)
+		}
+		data, err := json.Marshal(got)
+		var back *reconcile.CallError
+		if err == nil {
+			err = json.Unmarshal(data, &back)
+		}
+		if d := cmp.Diff(tt.want, back, inJSON); err != nil || d != "" {
+			t.Errorf("%s: read back: %v\n%s", tt.why, err, d)
+		}
+	}
+	const want = `{"service":"lambda","operation":"ListAliases","subject":"111111111111/eu-west-1/f","kind":"denied","code":"AccessDeniedException","status":403,"message":"no","request_id":"r","hint":"allow it"}`
+	if data, _ := json.Marshal(full); string(data) != want {
+		t.Errorf("got %s", data)
+	}
+	var later reconcile.CallError
+	if err := json.Unmarshal([]byte(`{"kind":"of_tomorrow"}`), &later); err != nil || later.Kind != reconcile.KindUnknown {
+		t.Errorf("a kind of a later version: %v, %v", later.Kind, err)
+	}
+	if kept := full.WithoutText(); kept.Message != "no" || kept.Err != nil {
+		t.Errorf("AWS's answer is kept: %+v", kept)
+	}
+	secret := &reconcile.CallError{Kind: reconcile.KindCredentials, Message: "token", Hint: "log in"}
+	if kept := secret.WithoutText(); kept.Message != "" || kept.Hint != "log in" || secret.Message != "token" {
+		t.Errorf("a text about credentials is not: %+v", kept)
+	}
+}

@@ -77,7 +77,7 @@ func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &forgetful{newFake("f")}
 		fleet := wants(entry("f", desired.Latest, desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(queueA)}))
-		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, surveyWith(t, f, fleet)))
+		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, surveyWith(t, f, fleet)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 		}
 		fleet := wants(entries...)
 		fleet.Guard.MaxChanges = desired.Limit{Number: 100}
-		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
 		if err != nil {
 			t.Fatal(err)
 		}

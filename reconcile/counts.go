@@ -14,6 +14,12 @@ type PlanCounts struct {
 // Changes is the number of writes.
 func (c PlanCounts) Changes() int { return c.Creates + c.Updates + c.Deletes }
 
+// Configs is how many of the declared configs can exist: it leaves out those
+// whose function, alias or version is not there.
+func (c PlanCounts) Configs() int {
+	return c.Declared - c.Skipped - c.MissingFunctions - c.MissingQualifiers
+}
+
 // Counts adds up one target.
 func (p *TargetPlan) Counts() PlanCounts {
 	c := PlanCounts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale)}

@@ -168,7 +168,7 @@ func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet)
 func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe Observer) Outcome {
 	t.Helper()
 	fleet.Guard.MaxChanges, fleet.Guard.MaxDeletes = desired.Limit{Number: 1 << 30}, desired.Limit{Number: 1 << 30}
-	approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))
+	approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,72 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Guard stands between a plan and its application.
+// Guard stands between a plan and its application. It counts in configs, as a
+// person would: those that are declared and can exist, whatever they hold. A
+// config whose function, alias or version is not there is none.
+//
+// A limit is a number or a share (desired.Limit):
+//
+//	a number            is for the run. Each of N shards may use its part of it:
+//	                    100 over 3 shards is 34, 33 and 33
+//	a share             is of the configs of this run, rounded down, exactly
+//	its floor           is for the run as well. A run that was narrowed to a part of
+//	                    its fleet has that part of the floor, rounded up; a shard
+//	                    has its part of it
+//	a pass over events  has the shares of the whole fleet, of which it is a part
 type Guard struct {
 	desired.Guard
+	Base Base
+	// Off lets any number of changes pass; it is the reason that somebody gave.
+	Off string
+}
+
+// Base is what the limits of a guard refer to beyond the plan itself.
+type Base struct {
+	// Fleet is how many configs the fleet has that the plan is a part of; 0 when
+	// the plan is the whole.
+	Fleet int
+	// Whole counts shares of the fleet and not of the part.
+	Whole bool
+	// Shard and Shards are the part of the targets that this process works on,
+	// counted from 0; 0 of 0 is all.
+	Shard, Shards int
+}
+
+// allowed is how many of n configs a limit lets pass.
+func (g Guard) allowed(l desired.Limit, n int) int {
+	if !l.Share {
+		return g.Base.part(l.Number)
+	}
+	floor := g.Base.part(l.Floor)
+	switch {
+	case g.Base.Whole:
+		n = g.of(n)
+	case n < g.Base.Fleet:
+		floor = (floor*n + g.Base.Fleet - 1) / g.Base.Fleet
+	}
+	l.Floor = 0
+	return max(floor, l.Allowed(n))
+}
+
+// of is what a share is of.
+func (g Guard) of(n int) int {
+	if g.Base.Whole {
+		return max(n, g.Base.Fleet)
+	}
+	return n
+}
+
+// part is a shard's part of a number. The parts of all shards add up to it.
+func (b Base) part(number int) int {
+	if b.Shards <= 1 {
+		return number
+	}
+	part := number / b.Shards
+	if b.Shard < number%b.Shards {
+		part++
+	}
+	return part
 }
 
 // Approved is a plan that a Guard has let pass. Only Guard.Approve makes one
@@ -25,22 +88,22 @@ func (a Approved) Plan() *Plan { return &a.plan }
 
 // ErrIncomplete refuses a plan of an interrupted survey: what was not examined
 // could have been more than the guard allows.
-var ErrIncomplete = errors.New("the plan is not whole")
+var ErrIncomplete = errors.New("the plan is incomplete")
 
 // GuardLine is one rule of the guard against one plan.
 type GuardLine struct {
 	Rule    string // max_changes or max_deletes
 	Current int
 	Limit   int
-	Of      int // declared keys
+	Of      int // configs
 }
 
 // Exceeded reports whether the plan does more than the rule allows.
 func (l GuardLine) Exceeded() bool { return l.Current > l.Limit }
 
-// String is "max_changes 412 of 500 keys, limit 150".
+// String is "max_changes: 412 of 500 configs, limit 150".
 func (l GuardLine) String() string {
-	return fmt.Sprintf("%s: %d of %d keys, limit %d", l.Rule, l.Current, l.Of, l.Limit)
+	return fmt.Sprintf("%s: %d of %d configs, limit %d", l.Rule, l.Current, l.Of, l.Limit)
 }
 
 // GuardError refuses a plan that does more than the fleet file allows one run.
@@ -55,15 +118,16 @@ func (e *GuardError) Error() string {
 		lines[i] = l.String()
 	}
 	return "the guard stopped the run, nothing was written: " + strings.Join(lines, "; ") +
-		"; if this is intended, raise the limit under guard: in the fleet file for this run"
+		"; if this is intended, let this one run pass with --guard off --reason TEXT, or raise the limit under guard: in the fleet file"
 }
 
 // Lines holds every rule against the plan, exceeded or not.
 func (g Guard) Lines(p *Plan) []GuardLine {
 	c := p.Counts()
+	n := c.Configs()
 	return []GuardLine{
-		{Rule: "max_changes", Current: c.Changes(), Limit: g.MaxChanges.Allowed(c.Declared), Of: c.Declared},
-		{Rule: "max_deletes", Current: c.Deletes, Limit: g.MaxDeletes.Allowed(c.Declared), Of: c.Declared},
+		{Rule: "max_changes", Current: c.Changes(), Limit: g.allowed(g.MaxChanges, n), Of: g.of(n)},
+		{Rule: "max_deletes", Current: c.Deletes, Limit: g.allowed(g.MaxDeletes, n), Of: g.of(n)},
 	}
 }
 
@@ -71,7 +135,7 @@ func (g Guard) Lines(p *Plan) []GuardLine {
 // than the guard allows, ErrIncomplete when its survey did not run to the end.
 func (g Guard) Approve(p Plan) (Approved, error) {
 	if c := p.Counts(); c.NotExamined > 0 {
-		return Approved{}, fmt.Errorf("%w: %d of %d keys were not examined before the run ended, and nothing was written; run again with more time", ErrIncomplete, c.NotExamined, c.Declared)
+		return Approved{}, fmt.Errorf("%w: %d of %d configs were not examined before the run ended, and nothing was written; run again with more time", ErrIncomplete, c.NotExamined, c.Declared)
 	}
 	var exceeded []GuardLine
 	for _, l := range g.Lines(&p) {
@@ -79,7 +143,7 @@ func (g Guard) Approve(p Plan) (Approved, error) {
 			exceeded = append(exceeded, l)
 		}
 	}
-	if exceeded != nil {
+	if exceeded != nil && g.Off == "" {
 		return Approved{}, &GuardError{Lines: exceeded}
 	}
 	return Approved{plan: p, guard: g.Guard}, nil

@@ -36,7 +36,7 @@ func TestGuard(t *testing.T) {
 		{why: "an allowed number of deletes", guard: some, plan: planned(100, 0, 2)},
 		{why: "deletes count as changes too, and both rules are named", guard: some, plan: planned(20, 0, 11), rules: []string{"max_changes", "max_deletes"}},
 	} {
-		_, err := Guard{row.guard}.Approve(row.plan)
+		_, err := Guard{Guard: row.guard}.Approve(row.plan)
 		var refused *GuardError
 		var rules []string
 		if errors.As(err, &refused) {
@@ -52,7 +52,7 @@ func TestGuard(t *testing.T) {
 
 func TestAPlanThatIsNotWholeIsNeverApproved(t *testing.T) {
 	p := Plan{Targets: []TargetPlan{{Target: home, Declared: 1, Findings: []Finding{{Kind: FindingNotExamined}}}}}
-	if _, err := (Guard{desired.DefaultGuard()}).Approve(p); !errors.Is(err, ErrIncomplete) {
+	if _, err := (Guard{Guard: desired.DefaultGuard()}).Approve(p); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("got %v", err)
 	}
 }

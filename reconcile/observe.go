@@ -11,25 +11,25 @@ type Phase uint8
 
 // The phases.
 const (
-	PhaseSurvey Phase = iota
+	PhaseResolve Phase = iota // it is known what is to be read
+	PhaseSurvey
+	PhasePlan // the plan is known
 	PhaseApply
 )
 
 // String names the phase as output does.
 func (p Phase) String() string {
-	if p == PhaseApply {
-		return "apply"
-	}
-	return "survey"
+	return [...]string{"resolve", "survey", "plan", "apply"}[p]
 }
 
 // Event is one step of a run: a function read, or a change settled.
 type Event struct {
 	Phase  Phase
 	Target desired.Target
-	Result *Result // PhaseApply only; valid during the call
-	Done   int     // of Total, over all targets
-	Total  int     // functions to read, or changes to apply
+	Run    *RunResult // PhaseResolve and PhasePlan only; valid during the call
+	Result *Result    // PhaseApply only; valid during the call
+	Done   int        // of Total, over all targets
+	Total  int        // functions to read, or changes to apply
 }
 
 // Observer is told of every step, one at a time and from changing goroutines.

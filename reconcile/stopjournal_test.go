@@ -38,7 +38,7 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 		defer limiter.Close()
 		live := Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil)
 		fleet.Guard.MaxChanges = desired.Limit{Number: 2}
-		approved, err := Guard{fleet.Guard}.Approve(NewPlan(fleet, live))
+		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, live))
 		if err != nil {
 			t.Fatal(err)
 		}

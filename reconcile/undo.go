@@ -32,7 +32,7 @@ type StaleChange struct {
 
 // NewRollback plans the way back to the before-images of a run. Undos are of
 // one target each, sorted by name and no two alike; live is a survey of their
-// functions, and declared is what the run's guard counted by.
+// functions.
 //
 //	live record          in the plan
 //	as before the run    in sync: there is nothing to undo
@@ -41,7 +41,7 @@ type StaleChange struct {
 //	not read             finding
 //
 // Rolling back twice therefore does nothing the second time.
-func NewRollback(undos map[desired.Target][]Undo, live Observed, declared map[desired.Target]int, includeStale bool) Plan {
+func NewRollback(undos map[desired.Target][]Undo, live Observed, includeStale bool) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(live.Targets))}
 	for i := range live.Targets {
 		have := &live.Targets[i]
@@ -50,7 +50,7 @@ func NewRollback(undos map[desired.Target][]Undo, live Observed, declared map[de
 		for _, u := range undos[have.Target] {
 			p.classifyUndo(u, have.function(u.Function), includeStale)
 		}
-		p.Declared = max(declared[have.Target], len(undos[have.Target]))
+		p.Declared = len(undos[have.Target])
 	}
 	return plan
 }

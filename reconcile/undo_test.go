@@ -44,7 +44,7 @@ func TestNewRollback(t *testing.T) {
 		if row.now != nil {
 			function = present("f", rec(latest, *row.now))
 		}
-		plan := NewRollback(map[desired.Target][]Undo{home: {row.undo}}, holds(function), nil, row.includeStale)
+		plan := NewRollback(map[desired.Target][]Undo{home: {row.undo}}, holds(function), row.includeStale)
 		if got := lines(&plan); !cmp.Equal(got, row.plan) {
 			t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.plan)
 		}
@@ -67,7 +67,7 @@ func TestARollbackRestoresExactly(t *testing.T) {
 				undos[home] = append(undos[home], Undo{Name: r.Name, Before: r.Before, Expected: r.After})
 			}
 			for round, want := range []int{len(undos[home]), 0} {
-				plan := NewRollback(undos, f.survey(t, t.Context(), fleet), nil, false)
+				plan := NewRollback(undos, f.survey(t, t.Context(), fleet), false)
 				if got := plan.Counts().Changes(); got != want {
 					rt.Fatalf("rollback %d plans %d changes, want %d: %q", round, got, want, lines(&plan))
 				}
@@ -83,7 +83,7 @@ func TestARollbackRestoresExactly(t *testing.T) {
 func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
 	t.Helper()
 	everything := desired.Guard{MaxChanges: desired.Limit{Number: 1 << 30}, MaxDeletes: desired.Limit{Number: 1 << 30}}
-	approved, err := Guard{everything}.Approve(plan)
+	approved, err := Guard{Guard: everything}.Approve(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 			Changes: []Change{{Name: name("b", desired.Latest), Action: Create, Want: &want}},
 			Stale:   []StaleChange{{Change: Change{Name: name("a", desired.Latest), Action: Create, Want: &want}}},
 		}}}
-		approved, err := Guard{desired.DefaultGuard()}.Approve(plan)
+		approved, err := Guard{Guard: desired.DefaultGuard()}.Approve(plan)
 		if err != nil {
 			t.Fatal(err)
 		}

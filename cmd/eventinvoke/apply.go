@@ -2,14 +2,16 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/internal/planfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -36,91 +38,66 @@ refused alone, as stale.`,
 }
 
 func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
-	if err := a.mayWrite(o.yes); err != nil {
+	if err := a.mayWrite(o); err != nil {
 		return err
 	}
 	saved, err := savedPlan(args)
 	if err != nil {
 		return err
 	}
-	if saved != nil {
-		return a.applySaved(ctx, saved, o)
+	if saved != nil && len(o.targets)+len(o.functions) > 0 {
+		return errors.New("a saved plan is applied as it was approved; leave out --target and --function, or plan again with them")
 	}
-	p, err := a.beginWriting(ctx, "apply", o, func(p *pass) error {
-		if err := p.prepare(args, readersAndWriters); err != nil {
+	return a.execute(ctx, "apply", &o.readOptions, func(x *execution) error {
+		prepare := func() error { return x.fromFleet(args) }
+		if saved != nil {
+			prepare = func() error { return x.fromSavedPlan(saved) }
+		}
+		if err := prepare(); err != nil {
 			return err
 		}
-		return p.keep(o)
-	})
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	p.survey()
-	return p.carryOut(o.yes)
-}
-
-// beginWriting is begin for a run that is remembered and holds its targets.
-// Prepare ends in keep: AWS is read under the leases.
-func (a *app) beginWriting(ctx context.Context, verb string, o *writeOptions, prepare func(*pass) error) (*pass, error) {
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	return a.begin(ctx, verb, &o.readOptions, func(p *pass) error {
-		p.id = cmp.Or(o.runID, p.id)
-		return prepare(p)
+		return x.remember(ctx, o)
 	})
 }
 
-// mayWrite refuses a run that could only end at a question nobody can answer.
-func (a *app) mayWrite(yes bool) error {
-	if !yes && !isTerminal(a.in) {
+// mayWrite checks the options of a run that writes. It refuses one that could
+// only end at a question nobody can answer.
+func (a *app) mayWrite(o *writeOptions) error {
+	if !o.yes && !isTerminal(a.in) {
 		return errors.New("this writes to AWS and there is no terminal to ask on; add --yes, or use plan to look first")
 	}
-	return nil
+	return o.check()
 }
 
-// carryOut takes a plan through the guard and, unless yes, past a person, and
-// makes its changes. On every way but a no, it ends in a report.
-func (p *pass) carryOut(yes bool) error {
-	missing := p.fleet.MissingFunctions
-	approved, err := reconcile.Guard{Guard: p.fleet.Guard}.Approve(p.plan)
-	if err != nil {
-		p.refused = err
-		if err := p.finish(); err != nil {
-			return err
+// question is what a person is asked before a run writes: how much, and where.
+func question(r *reconcile.RunResult) string {
+	var targets []string
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		if len(t.Changes) == 0 {
+			continue
 		}
-		return verdictError(refusedVerdict(p.ctx, &p.plan, missing, err))
+		name := t.Target.String()
+		if t.Label != "" {
+			name = t.Label + " (" + name + ")"
+		}
+		targets = append(targets, name)
 	}
-	counts := p.plan.Counts()
-	if counts.Changes() == 0 && counts.Stale == 0 {
-		if err := p.finish(); err != nil {
-			return err
-		}
-		return verdictError(readVerdict(p.ctx, &p.plan, missing, false))
+	const shown = 3
+	if more := len(targets) - shown; more > 0 {
+		targets = append(targets[:shown], count(more, "more target", "more targets"))
 	}
-	if !yes && counts.Changes() > 0 {
-		if err := p.preview(); err != nil {
-			return err
-		}
-		if !p.app.confirm(p.ctx, counts.Changes()) {
-			fmt.Fprintln(p.app.err, "Nothing was written.")
-			var stopped interrupt
-			if errors.As(context.Cause(p.ctx), &stopped) {
-				return stopped.code()
-			}
-			return exitCode(exitError)
-		}
+	c := r.Plan.Counts()
+	what := count(c.Changes(), "change", "changes")
+	if c.Deletes > 0 {
+		what += fmt.Sprintf(" (%s)", count(c.Deletes, "delete", "deletes"))
 	}
-	outcome := p.apply(approved)
-	problem := p.finish()
-	return endVerdict(applyVerdict(p.ctx, &p.plan, outcome, missing), problem)
+	return fmt.Sprintf("Apply %s to %s? Type \"yes\" to continue: ", what, sanitize(strings.Join(targets, ", ")))
 }
 
-// confirm asks for the word yes. Anything else, the end of input and an
-// interrupt are a no.
-func (a *app) confirm(ctx context.Context, changes int) bool {
-	fmt.Fprintf(a.err, "\nMake %s? Only \"yes\" does: ", count(changes, "change", "changes"))
+// ask puts a question to the person at the terminal.
+func (a *app) ask(ctx context.Context, question string) bool {
+	fmt.Fprint(a.err, "\n"+question)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.in).ReadString('\n')
@@ -133,4 +110,63 @@ func (a *app) confirm(ctx context.Context, changes int) bool {
 		fmt.Fprintln(a.err)
 		return false
 	}
+}
+
+// isSavedPlan reports whether a path holds a saved plan rather than a fleet. A
+// path that cannot be read is for the loader to explain.
+func isSavedPlan(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false // reading a pipe would take its content away
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	return planfile.Is(head[:n])
+}
+
+// savedPlan is the saved plan that the arguments name, or nil when they name
+// fleet files.
+func savedPlan(args []string) (*planfile.Saved, error) {
+	if len(args) != 1 || !isSavedPlan(args[0]) {
+		return nil, nil
+	}
+	data, err := os.ReadFile(args[0])
+	if err != nil {
+		return nil, err
+	}
+	saved, err := planfile.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	return &saved, nil
+}
+
+// fromSavedPlan prepares a run of exactly the changes of a saved plan, once its
+// fleet files have proved to be the ones it was made from: they say which role to
+// assume, what the guard allows, and what may be asked for at all.
+func (x *execution) fromSavedPlan(saved *planfile.Saved) error {
+	var paths []string
+	for _, f := range saved.Files {
+		paths = append(paths, f.Path)
+	}
+	if len(paths) == 0 {
+		return errors.New("the saved plan names no fleet file, so nothing says what it may change; plan again")
+	}
+	document, err := x.app.load(paths)
+	if err != nil {
+		return err
+	}
+	now := document.Files()
+	for i, f := range saved.Files {
+		if i >= len(now) || now[i] != f {
+			return fmt.Errorf("%s is not the file that the plan was made from; plan again", f.Path)
+		}
+	}
+	x.Wishes = reconcile.PlanWishes{FleetWishes: x.wishes(document), Saved: saved.Plan}
+	return x.open(document)
 }

@@ -110,7 +110,7 @@ type readingOf struct {
 }
 
 // through runs plan, audit or apply against a pretend AWS in this process.
-func through(t *testing.T, aws pretendAWS, verb, path string, targets ...string) (int, readingOf) {
+func through(t *testing.T, aws simulator, verb, path string, targets ...string) (int, readingOf) {
 	t.Helper()
 	var out bytes.Buffer
 	a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
@@ -123,7 +123,7 @@ func through(t *testing.T, aws pretendAWS, verb, path string, targets ...string)
 	if verb == "apply" {
 		err = a.apply(t.Context(), []string{path}, &writeOptions{readOptions: o, yes: true})
 	} else {
-		err = a.readOnly(t.Context(), verb, []string{path}, &o, readRun{tellDifferences: verb == "audit"})
+		err = a.audit(t.Context(), []string{path}, &o)
 	}
 	code, show := codeOf(err)
 	if show {

@@ -53,9 +53,9 @@ func (a *app) demo(ctx context.Context, color string) error {
 		run          func() error
 		want         exitCode
 	}{
-		{"What has drifted?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, readRun{tellDifferences: true}) }, exitDifferences},
+		{"What has drifted?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &o) }, exitDifferences},
 		{"Correct it, around functions that are busy and calls that fail:", "eventinvoke apply --yes", func() error { return a.apply(ctx, nil, &writeOptions{readOptions: o, yes: true}) }, exitOK},
-		{"And now?", "eventinvoke audit", func() error { return a.readOnly(ctx, "audit", nil, &o, readRun{tellDifferences: true}) }, exitOK},
+		{"And now?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &o) }, exitOK},
 	}
 	for _, s := range steps {
 		fmt.Fprintf(a.out, "%s\n\n$ %s\n", s.say, s.command)

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // The exit codes are a contract: scripts and schedulers branch on them.
@@ -37,6 +40,15 @@ type lateError struct {
 
 func (e *lateError) Error() string { return e.err.Error() }
 func (e *lateError) Unwrap() error { return e.err }
+
+// withLate is the end of a run that wrote and whose record or report could not be
+// completed.
+func withLate(code exitCode, problem error) error {
+	if code == exitOK {
+		code = exitPartial
+	}
+	return &lateError{code, problem}
+}
 
 // interrupt is the cancellation cause of a run that was told to stop.
 type interrupt struct{ os.Signal }
@@ -73,8 +85,77 @@ func codeOf(err error) (code int, show bool) {
 		return int(i.code()), true
 	case errors.As(err, &held):
 		return exitHeld, true
-	case errors.Is(err, errTimeUp):
+	case errors.Is(err, reconcile.ErrTimeUp):
 		return exitPartial, true
 	}
 	return exitError, true
+}
+
+// exitOf is the end of a verb that ran the engine: nil for exit code 0, so that
+// cobra sees success.
+func exitOf(r *reconcile.RunResult, tellDifferences bool) error {
+	if code := codeOfResult(r, tellDifferences); code != exitOK {
+		return code
+	}
+	return nil
+}
+
+// codeOfResult is the one place that turns a result with a plan into an exit code.
+// Differences are a code of their own only where the verb was asked to tell them.
+//
+// If anything could not be read the code is 3 (or 1), even when something differs:
+// a schedule that branches on 2 must be able to trust that everything was compared.
+func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
+	counts := r.Plan.Counts()
+	var stopped interrupt
+	var guard *reconcile.GuardError
+	var done reconcile.OutcomeCounts
+	if r.Outcome != nil {
+		done = r.Outcome.Counts()
+	}
+	lacking := incomplete(counts, r.Fleet.MissingFunctions)
+	switch {
+	case errors.As(r.Stopped, &stopped):
+		return stopped.code()
+	case errors.As(r.Refused, &guard):
+		return exitGuard
+	case r.Declined:
+		return exitError
+	case done.Stale > 0 && done.Applied()+done.Failed+done.NotAttempted == 0 && !lacking:
+		return exitStale
+	case r.Outcome != nil && done.Applied()+done.Failed == 0 && journalFailed(r.Outcome):
+		return exitError // nothing was written, because nothing could be remembered
+	case done.Failed > 0 || done.NotAttempted > 0 || done.Stale > 0:
+		return exitPartial
+	case nothingRead(&r.Plan, counts):
+		return exitError
+	case lacking || r.Refused != nil:
+		return exitPartial
+	case tellDifferences && counts.Changes() > 0:
+		return exitDifferences
+	}
+	return exitOK
+}
+
+// nothingRead reports whether not one config could be compared because reading failed.
+func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
+	if c.Unreadable != c.Declared {
+		return false
+	}
+	// A target whose discovery failed may have no config at all; a shard may have no
+	// target, and then nothing has failed.
+	return c.Declared > 0 || c.UnreadableTargets > 0 && c.UnreadableTargets == len(p.Targets)
+}
+
+// incomplete reports whether a plan leaves declared configs unsettled.
+func incomplete(c reconcile.PlanCounts, missing desired.MissingPolicy) bool {
+	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.MissingQualifiers > 0 {
+		return true
+	}
+	return missing == desired.MissingError && c.MissingFunctions > 0
+}
+
+// journalFailed reports whether the journal stopped the run.
+func journalFailed(o *reconcile.Outcome) bool {
+	return slices.ContainsFunc(o.Targets, func(t reconcile.TargetOutcome) bool { return errors.Is(t.Stopped, reconcile.ErrJournal) })
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func TestCodeOf(t *testing.T) {
@@ -22,13 +23,12 @@ func TestCodeOf(t *testing.T) {
 		{"all is well", nil, exitOK, false},
 		{"a verdict has been told", exitCode(exitDifferences), exitDifferences, false},
 		{"an error before anything was changed", disk, exitError, true},
-		{"all was written and the record was not: not the code of nothing changed", endVerdict(exitOK, disk), exitPartial, true},
-		{"what a run ended with outlives a report that was lost", endVerdict(exitInterrupted, disk), exitInterrupted, true},
-		{"nothing went wrong at the end", endVerdict(exitStale, nil), exitStale, false},
+		{"all was written and the record was not: not the code of nothing changed", withLate(exitOK, disk), exitPartial, true},
+		{"what a run ended with outlives a report that was lost", withLate(exitInterrupted, disk), exitInterrupted, true},
 		{"another run holds the lease", fmt.Errorf("apply: %w", held), exitHeld, true},
-		{"the --timeout passed while it waited for a lease: the lease is the reason", fmt.Errorf("%w: %w", errTimeUp, held), exitHeld, true},
+		{"the --timeout passed while it waited for a lease: the lease is the reason", fmt.Errorf("%w: %w", reconcile.ErrTimeUp, held), exitHeld, true},
 		{"an interrupt while it waited for a lease: who stopped it knows why", fmt.Errorf("%w: %w", interrupt{os.Interrupt}, held), exitInterrupted, true},
-		{"the --timeout passed before there was a plan", errTimeUp, exitPartial, true},
+		{"the --timeout passed before there was a plan", reconcile.ErrTimeUp, exitPartial, true},
 	} {
 		if code, show := codeOf(row.err); code != row.code || show != row.show {
 			t.Errorf("%s: %d, shown %v; want %d, %v", row.why, code, show, row.code, row.show)

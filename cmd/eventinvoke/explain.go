@@ -16,7 +16,7 @@ type explainOptions struct {
 	live     bool
 	simulate string
 	format   resultFormat
-	world    pretendAWS // what to simulate, when it is not made from a file
+	world    simulator // what to simulate, when it is not made from a file
 }
 
 // codeForm is how a problem code looks. A function of such a name is told apart

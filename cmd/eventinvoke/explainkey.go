@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // explained is one key with its whole story.
@@ -31,7 +28,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	}
 	var keys []explained
 	if o.live {
-		keys, err = liveKeys(ctx, doc, typed, query, o)
+		keys, err = a.liveKeys(ctx, doc, typed, query, o)
 	} else {
 		keys, err = declared(doc, query.Target(), nil, typed, query)
 	}
@@ -46,7 +43,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
-	return verdictError(explainVerdict(keys))
+	return explainVerdict(keys)
 }
 
 // declared tells what the files say about a key, given the tags that are known.
@@ -77,65 +74,6 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 	return all, nil
 }
 
-// liveKeys tells what the files say and what AWS holds. It opens only the target
-// that was named, where one was; and it reads the key's function there, beside
-// tags where a rule asks for them. All functions are listed only to say which
-// keys are near one that nobody declares.
-func liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) ([]explained, error) {
-	options := &readOptions{simulate: o.simulate, world: o.world}
-	if where := query.Where(); where != "" && doc.DeclaresTargets() {
-		options.targets = []string{where}
-	}
-	site, err := openSite(ctx, doc, options, newRunID(time.Now()), readersOnly)
-	if err != nil {
-		return nil, err
-	}
-	defer site.close()
-	needs := site.needs(doc)
-	tagged := slices.Clone(needs)
-	for i := range tagged {
-		tagged[i].ListFunctions = false
-	}
-	tags, failed := reconcile.Discover(ctx, tagged, site.findLanes())
-	site.closeLanes(failed)
-	for target, lane := range site.lanes {
-		if _, looked := tags[target]; !looked && lane.Err == nil {
-			tags[target] = desired.TargetInventory{} // no rule there asks for tags
-		}
-	}
-	keys, err := declared(doc, site.ambient, tags, typed, query)
-	readLive(ctx, site, keys)
-	if cause := context.Cause(ctx); cause != nil {
-		return nil, cause
-	}
-	keys = slices.DeleteFunc(keys, func(e explained) bool {
-		// Rules choose among what exists: of nothing there is no key.
-		return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer() == desired.LayerRule
-	})
-	if err == nil && len(keys) == 0 {
-		err = &desired.NotDeclaredError{Typed: typed, Hint: "AWS has no such function for a rule to choose"}
-	}
-	var unknown *desired.NotDeclaredError
-	if errors.As(err, &unknown) {
-		err = nearer(ctx, doc, site, needs, typed, err)
-	}
-	return keys, err
-}
-
-// nearer says again that a key is not declared, with the keys that rules choose
-// among those it may have meant.
-func nearer(ctx context.Context, doc *desired.Document, site *site, needs []desired.Discovery, typed string, wrong error) error {
-	inventory, _ := reconcile.Discover(ctx, needs, site.findLanes())
-	fleet, err := doc.Resolve(site.ambient, inventory, desired.Selection{})
-	if err != nil {
-		return wrong
-	}
-	if _, err = fleet.Find(typed); err != nil {
-		return err
-	}
-	return wrong
-}
-
 // differs reports whether AWS holds something else than the files say of a field.
 func (e *explained) differs(h desired.SettingHistory) bool {
 	won := h.Applied()
@@ -143,7 +81,7 @@ func (e *explained) differs(h desired.SettingHistory) bool {
 }
 
 // explainVerdict is the exit code: what could not be read is never a success.
-func explainVerdict(keys []explained) exitCode {
+func explainVerdict(keys []explained) error {
 	unread := 0
 	for _, k := range keys {
 		if k.Live != nil && k.Live.State == stateUnreadable {
@@ -152,9 +90,9 @@ func explainVerdict(keys []explained) exitCode {
 	}
 	switch unread {
 	case 0:
-		return exitOK
+		return nil
 	case len(keys):
-		return exitError
+		return exitCode(exitError)
 	}
-	return exitPartial
+	return exitCode(exitPartial)
 }

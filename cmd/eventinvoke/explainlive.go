@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,16 +53,100 @@ func (l *liveValue) String() string {
 	return fmt.Sprintf("what AWS holds could not be read: %v", l.Err)
 }
 
-// readLive surveys the keys, of which no target has more than one.
-func readLive(ctx context.Context, site *site, keys []explained) {
+// keyWishes are those of one key: a reconcile.Wishes that reads the key's function
+// in each target where it is declared, and tags where a rule asks for them. All
+// functions are listed only to say which keys are near one that nobody declares.
+type keyWishes struct {
+	reconcile.FleetWishes
+	typed string
+	query desired.KeyQuery
+	keys  []explained // set by Resolve; of no target more than one
+}
+
+// Discoveries implements reconcile.Wishes.
+func (w *keyWishes) Discoveries(ambient desired.Target) []desired.Discovery {
+	all := w.FleetWishes.Discoveries(ambient)
+	for i := range all {
+		all[i].ListFunctions = false
+	}
+	return all
+}
+
+// Resolve implements reconcile.Wishes.
+func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	for _, d := range w.Discoveries(ambient) {
+		if d.IsZero() {
+			tags[d.Target] = desired.TargetInventory{} // no rule there asks for tags
+		}
+	}
+	var err error
 	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
-	for _, k := range keys {
+	if w.keys, err = declared(w.Document, ambient, tags, w.typed, w.query); err != nil {
+		return fleet, reconcile.Base{}, err
+	}
+	for _, k := range w.keys {
 		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: k.Key.Target, Label: k.Label, Entries: []desired.Entry{k.Entry}})
 	}
-	live := reconcile.Survey(ctx, fleet, site.readLanes(), nil)
-	for i := range keys {
-		keys[i].Live = liveOf(keys[i].Key, &live.Targets[i])
+	return fleet, reconcile.Base{}, nil
+}
+
+// nearWishes look for what a key that is not declared may have meant, among all
+// that rules choose. They only ever come to an error.
+type nearWishes struct {
+	reconcile.FleetWishes
+	typed string
+	wrong error // that the key is not declared
+}
+
+// Resolve implements reconcile.Wishes.
+func (w nearWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	fleet, err := w.Document.Resolve(ambient, found, desired.Selection{})
+	if err == nil {
+		_, err = fleet.Find(w.typed)
 	}
+	return desired.Fleet{}, reconcile.Base{}, cmp.Or(err, w.wrong)
+}
+
+// liveKeys tells what the files say and what AWS holds. It opens only the target
+// that was named, where one was.
+func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) ([]explained, error) {
+	options := &readOptions{simulate: o.simulate, world: o.world}
+	options.quiet = true
+	if where := query.Where(); where != "" && doc.DeclaresTargets() {
+		options.targets = []string{where}
+	}
+	base := reconcile.FleetWishes{Document: doc, Selection: options.selection()}
+	wishes := &keyWishes{FleetWishes: base, typed: typed, query: query}
+	r, err := a.look(ctx, wishes, options)
+	if err != nil {
+		return nil, err
+	}
+	keys := wishes.keys
+	if r.Err == nil {
+		for i := range keys {
+			keys[i].Live = liveOf(keys[i].Key, &r.Observed.Targets[i])
+		}
+		keys = slices.DeleteFunc(keys, func(e explained) bool {
+			// Rules choose among what exists: of nothing there is no key.
+			return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer() == desired.LayerRule
+		})
+		if len(keys) == 0 {
+			r.Err = &desired.NotDeclaredError{Typed: typed, Hint: "AWS has no such function for a rule to choose"}
+		}
+	}
+	if r.Stopped != nil {
+		return nil, r.Stopped
+	}
+	if unknown := (*desired.NotDeclaredError)(nil); errors.As(r.Err, &unknown) {
+		near, err := a.look(ctx, nearWishes{base, typed, r.Err}, options)
+		if err != nil {
+			return nil, err
+		}
+		if errors.As(near.Err, &unknown) {
+			return nil, near.Err
+		}
+	}
+	return keys, r.Err
 }
 
 func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {

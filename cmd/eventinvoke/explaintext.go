@@ -28,7 +28,7 @@ func explainedText(out io.Writer, keys []explained) {
 
 func (e *explained) text(out io.Writer) {
 	line := func(indent int, format string, args ...any) {
-		fmt.Fprintln(out, strings.Repeat(" ", indent)+harmless(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(out, strings.Repeat(" ", indent)+sanitize(fmt.Sprintf(format, args...)))
 	}
 	line(0, "%s in %s", e.Key.Name, e.place())
 	line(2, "%s", e.declaration())

@@ -5,7 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,11 +47,6 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err := o.paceOptions.check(); err != nil {
 		return err
 	}
-	if o.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, errTimeUp)
-		defer cancel()
-	}
 	declared, err := a.loadTargets(args, o.simulate)
 	if err != nil {
 		return err
@@ -67,27 +63,51 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 		return err
 	}
 	defer sink.drop()
-	site, err := openTargets(ctx, declared, o, newRunID(time.Now()), readersOnly)
+	r, err := a.look(ctx, exportWishes{FleetWishes: reconcile.FleetWishes{Document: everything}, targets: declared, o: o}, o, reconcile.LookForOrphans)
 	if err != nil {
 		return err
 	}
-	defer site.close()
-	if len(declared) == 0 {
-		declared = []desired.TargetSpec{{Target: site.ambient}}
-		if err := o.knowsTargets(declared); err != nil {
-			return err
+	switch stopped := (interrupt{}); {
+	case errors.As(r.Stopped, &stopped):
+		return stopped // a part of a file must not replace a whole one
+	case errors.Is(r.Err, reconcile.ErrTimeUp):
+		return fmt.Errorf("%w before all functions were found; give it more time", r.Err)
+	case r.Err != nil:
+		return r.Err
+	}
+	return a.writeExport(r, sink)
+}
+
+// exportWishes are every function of some targets that --function lets through. The
+// document that chooses them discovers and narrows by the same code, and the same
+// patterns, as every other verb.
+type exportWishes struct {
+	reconcile.FleetWishes
+	targets []desired.TargetSpec
+	o       *readOptions
+}
+
+// Targets implements reconcile.Wishes.
+func (w exportWishes) Targets() ([]desired.TargetSpec, bool) {
+	selected := reconcile.FleetWishes{Document: w.Document, Selection: w.o.selection()}
+	return slices.DeleteFunc(slices.Clone(w.targets), func(t desired.TargetSpec) bool { return !selected.Selects(t) }), len(w.targets) > 0
+}
+
+// Resolve implements reconcile.Wishes.
+func (w exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	targets := w.targets
+	if len(targets) == 0 {
+		targets = []desired.TargetSpec{{Target: ambient}}
+		if err := w.o.knowsTargets(targets); err != nil {
+			return desired.Fleet{}, reconcile.Base{}, err
 		}
 	}
-	sites, err := a.surveyAll(ctx, site, everything, declared, o)
-	if err != nil {
-		return err
-	}
-	var stopped interrupt
-	if errors.As(context.Cause(ctx), &stopped) {
-		return stopped // a part of a file must not replace a whole one
-	}
-	return a.writeExport(site, sites, sink)
+	fleet, err := w.o.chosen(w.Document, targets, ambient, found)
+	return fleet, reconcile.Base{}, err
 }
+
+// Plan implements reconcile.Wishes: there is nothing to compare with.
+func (exportWishes) Plan(desired.Fleet, reconcile.Observed) reconcile.Plan { return reconcile.Plan{} }
 
 // loadTargets reads the targets of fleet files; without a path there are none,
 // save for the demo's world, which has its own.
@@ -126,42 +146,16 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 	return nil
 }
 
-// surveyAll finds all functions of the targets and reads their records.
-func (a *app) surveyAll(ctx context.Context, site *site, everything *desired.Document, targets []desired.TargetSpec, o *readOptions) ([]export.Site, error) {
-	found, failed := reconcile.Discover(ctx, site.needs(everything), site.findLanes())
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errTimeUp):
-		return nil, fmt.Errorf("%w before all functions were found; give it more time", cause)
-	case cause != nil:
-		return nil, cause
-	}
-	site.closeLanes(failed)
-	fleet, err := o.chosen(everything, targets, site.ambient, found)
-	if err != nil {
-		if first := site.firstError(); first != nil {
-			return nil, first
-		}
-		return nil, err
-	}
-	var observe reconcile.Observer
-	if !o.quiet {
-		progress := startProgress(a.log, site.limiters)
-		defer progress.close()
-		observe = progress.observe
-	}
-	live := reconcile.Survey(ctx, fleet, site.readLanes(), observe, reconcile.LookForOrphans)
-	sites := make([]export.Site, len(fleet.Targets))
-	for i, t := range fleet.Targets {
-		sites[i] = export.Site{TargetSpec: t, Functions: live.Targets[i].Functions, Err: live.Targets[i].Err}
-	}
-	return sites, nil
-}
-
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(site *site, sites []export.Site, sink *sink) error {
+func (a *app) writeExport(r *reconcile.RunResult, sink *sink) error {
+	sites := make([]export.Site, len(r.Fleet.Targets))
+	var unread error
+	for i, t := range r.Fleet.Targets {
+		sites[i] = export.Site{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Err: r.Observed.Targets[i].Err}
+		unread = cmp.Or(unread, sites[i].Err)
+	}
 	functions, records := 0, 0
-	unread := site.firstError()
 	for i := range sites {
 		functions += len(sites[i].Functions)
 		for j := range sites[i].Functions {
@@ -194,4 +188,61 @@ func (a *app) writeExport(site *site, sites []export.Site, sink *sink) error {
 		return exitCode(exitPartial)
 	}
 	return nil
+}
+
+// everyFunction is a fleet file of one rule, which chooses all functions of the
+// targets that --function lets through. With it an export discovers and narrows
+// by the same code, and the same patterns, as every other verb.
+func (o *fleetOptions) everyFunction(targets []desired.TargetSpec) (*desired.Document, error) {
+	var b strings.Builder
+	b.WriteString("version: 1\n")
+	for i, t := range targets {
+		if i == 0 {
+			b.WriteString("targets:\n")
+		}
+		// Labels only have to differ here: the regions of one are several items.
+		fmt.Fprintf(&b, "  - { name: %q, account: %q, regions: [%q] }\n", standIn(i), t.Account, t.Region)
+	}
+	patterns := []string{`"*"`}
+	if len(o.functions) > 0 {
+		patterns = nil
+		for _, f := range o.functions {
+			patterns = append(patterns, fmt.Sprintf("%q", f))
+		}
+	}
+	fmt.Fprintf(&b, "rules:\n  - match: { functions: [%s] }\n    set: { maximum_retry_attempts: 2 }\n", strings.Join(patterns, ", "))
+	document, err := desired.Loader{Stdin: strings.NewReader(b.String())}.LoadFiles("-")
+	var problems desired.Problems
+	if errors.As(err, &problems) {
+		return nil, fmt.Errorf("--function: %s; %s", problems[0].Message, problems[0].Hint)
+	}
+	return document, err
+}
+
+func standIn(i int) string { return fmt.Sprintf("target-%d", i) }
+
+// chosen is the fleet of every function that was found and let through: the
+// targets as they were declared, each with an entry for each function.
+func (o *fleetOptions) chosen(document *desired.Document, targets []desired.TargetSpec, ambient desired.Target, found desired.Inventory) (desired.Fleet, error) {
+	fleet, err := document.Resolve(ambient, found, desired.Selection{})
+	var problems desired.Problems
+	if errors.As(err, &problems) {
+		// The file is whole, so all that can be wrong is that it comes to nothing.
+		return fleet, errors.New("there is nothing to export: no function was found that --function lets through")
+	}
+	if err != nil {
+		return fleet, err
+	}
+	fleet.Targets = slices.DeleteFunc(fleet.Targets, func(t desired.TargetSpec) bool {
+		return !slices.ContainsFunc(targets, func(d desired.TargetSpec) bool {
+			return d.Target == t.Target && reconcile.FleetWishes{Selection: o.selection()}.Selects(d)
+		})
+	})
+	for i := range fleet.Targets {
+		entries := fleet.Targets[i].Entries
+		at := slices.IndexFunc(targets, func(d desired.TargetSpec) bool { return d.Target == fleet.Targets[i].Target })
+		fleet.Targets[i] = targets[at]
+		fleet.Targets[i].Entries = entries
+	}
+	return fleet, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/iampolicy"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func newIAMPolicy(a *app) *cobra.Command {
@@ -130,10 +131,11 @@ func policyFile(d *iampolicy.Document, mode string) string {
 
 // currentTarget is the account and region of the current credentials.
 func currentTarget(ctx context.Context) (desired.Target, error) {
-	s, err := openTargets(ctx, nil, &readOptions{}, newRunID(time.Now()), readersOnly)
+	c, err := newClientsFor(func() []desired.TargetSpec { return nil }, &readOptions{})
 	if err != nil {
 		return desired.Target{}, err
 	}
-	defer s.close()
-	return s.ambient, nil
+	defer c.close()
+	opened, err := c.Open(ctx, reconcile.OpenRequest{Run: reconcile.NewRunID(time.Now()), Ambient: true})
+	return opened.Ambient, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // runtimeAPI is the variable by which a process knows that it runs in Lambda.
@@ -92,7 +93,7 @@ type itemFailure struct {
 func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-lambdaMargin), errTimeUp)
+		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-lambdaMargin), reconcile.ErrTimeUp)
 		defer cancel()
 	}
 	if messages, ok := events.Batch(event); ok {
@@ -107,7 +108,7 @@ func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, err
 		return answer{}, nil
 	}
 	result, got := s.answerTo(ctx, triage.Everything, triage.Triggers)
-	if err := result.Completed(); err != nil && !errors.Is(err, errTimeUp) {
+	if err := result.Completed(); err != nil && !errors.Is(err, reconcile.ErrTimeUp) {
 		return got, err
 	}
 	return got, nil
@@ -155,7 +156,7 @@ func (s *server) answerTo(ctx context.Context, everything bool, touches []worker
 	}
 	// An invocation may find a process that slept for hours: nothing that an
 	// earlier one discovered is taken for true.
-	s.site, s.inventory = nil, nil
+	s.opened, s.inventory = nil, nil
 	result := s.pass(ctx, scope)
 	got := answer{RunID: s.lastRun, BatchItemFailures: []itemFailure{}}
 	if result.Plan != nil {

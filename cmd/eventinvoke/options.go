@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -132,4 +134,88 @@ func (o *outputOptions) colored(out io.Writer) bool {
 		return false
 	}
 	return isTerminal(out)
+}
+
+// simulator answers in place of AWS.
+type simulator interface {
+	Do(*http.Request) (*http.Response, error)
+	DefaultRegion() string
+	DefaultAccessKeyID() string
+}
+
+// readOptions are the options of the verbs that read AWS and compare.
+type readOptions struct {
+	fleetOptions
+	paceOptions
+	outputOptions
+	shardOptions
+	metricsFile string
+	simulate    string
+	world       simulator // what to simulate, when it is not made from a file
+}
+
+func (o *readOptions) bind(cmd *cobra.Command) {
+	o.fleetOptions.bind(cmd)
+	o.paceOptions.bind(cmd)
+	o.outputOptions.bind(cmd)
+	o.shardOptions.bind(cmd)
+	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE` for the node exporter's text file collector")
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
+	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
+}
+
+func (o *readOptions) check() error {
+	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check())
+}
+
+// historyOptions say where runs are remembered.
+type historyOptions struct {
+	location string
+}
+
+func (o *historyOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.location, "history", "", "where runs are remembered: a `PLACE` that is a folder, s3://bucket/prefix, or none (default $XDG_STATE_HOME/eventinvoke)")
+}
+
+// noHistory is the place that keeps nothing.
+const noHistory = "none"
+
+// writeOptions are the options of the verbs that write.
+type writeOptions struct {
+	readOptions
+	historyOptions
+	yes       bool
+	leaseWait time.Duration
+	runID     string
+}
+
+func (o *writeOptions) bind(cmd *cobra.Command) {
+	o.readOptions.bind(cmd)
+	o.historyOptions.bind(cmd)
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
+	cmd.Flags().StringVar(&o.runID, "run-id", "", "remember the run under this `ID`, which the shards of one run share (default: that of the AWS Batch array job, or a new one)")
+	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target (default: exit 5 at once)")
+}
+
+func (o *writeOptions) check() error {
+	if o.leaseWait < 0 {
+		return fmt.Errorf("--lease-wait %v is negative; leave it out to wait not at all", o.leaseWait)
+	}
+	o.runID = cmp.Or(o.runID, runOfArray(os.Getenv))
+	if o.runID != "" && !runIDForm.MatchString(o.runID) {
+		return fmt.Errorf("--run-id %q must be 1 to 100 letters, digits, dots, dashes or underscores", o.runID)
+	}
+	return o.readOptions.check()
+}
+
+// runIDForm is what is a file name, an S3 key and a session name alike.
+var runIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// place is where the run is remembered. A simulated run leaves nothing behind
+// unless it is told where.
+func (o *writeOptions) place() string {
+	if o.location == "" && o.simulate != "" {
+		return noHistory
+	}
+	return o.location
 }

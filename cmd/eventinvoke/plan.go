@@ -1,43 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"net/http"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/planfile"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
-
-// pretendAWS answers in place of AWS.
-type pretendAWS interface {
-	Do(*http.Request) (*http.Response, error)
-	DefaultRegion() string
-	DefaultAccessKeyID() string
-}
-
-// readOptions are the options of the verbs that read AWS and compare.
-type readOptions struct {
-	fleetOptions
-	paceOptions
-	outputOptions
-	shardOptions
-	metricsFile string
-	simulate    string
-	world       pretendAWS // what to simulate, when it is not made from a file
-}
-
-func (o *readOptions) bind(cmd *cobra.Command) {
-	o.fleetOptions.bind(cmd)
-	o.paceOptions.bind(cmd)
-	o.outputOptions.bind(cmd)
-	o.shardOptions.bind(cmd)
-	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE` for the node exporter's text file collector")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
-	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
-}
-
-func (o *readOptions) check() error {
-	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check())
-}
 
 func newPlan(a *app) *cobra.Command {
 	var o readOptions
@@ -55,11 +29,61 @@ approved is then exactly what is done.`,
 		Example: `  eventinvoke plan fleet.yaml
   eventinvoke plan fleet.yaml --out plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.readOnly(cmd.Context(), "plan", args, &o, readRun{tellDifferences: detailed, out: out})
+			return a.plan(cmd.Context(), args, &o, detailed, out)
 		},
 	}
 	o.bind(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
 	return cmd
+}
+
+func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed bool, out string) error {
+	save, err := openPlanFile(out, args)
+	if err != nil {
+		return err
+	}
+	if save != nil {
+		defer save.drop()
+	}
+	return a.execute(ctx, "plan", o, func(x *execution) error {
+		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
+		x.tellDifferences = detailed
+		if save != nil {
+			x.then = func(r *reconcile.RunResult) error { return savePlan(save, r, x.files) }
+		}
+		return x.fromFleet(args)
+	})
+}
+
+// openPlanFile opens where a plan is to be saved, so that a place that cannot
+// be written costs no survey. It is nil for no place.
+func openPlanFile(path string, args []string) (*sink, error) {
+	switch {
+	case path == "":
+		return nil, nil
+	case path == "-":
+		return nil, errors.New("--out - is not taken: standard output is for the report; name a file, such as plan.json")
+	case slices.Contains(args, "-"):
+		return nil, errors.New("--out needs fleet files: apply checks that they have not changed, and cannot read standard input again; give their paths")
+	}
+	return openFor("out", path)
+}
+
+// savePlan writes the plan for a later apply. A plan of a part would be applied as
+// if it were the whole.
+func savePlan(out *sink, r *reconcile.RunResult, files []desired.FileInfo) error {
+	switch c := r.Plan.Counts(); {
+	case c.NotExamined > 0:
+		return fmt.Errorf("the plan was not saved: %s not examined, so it is incomplete; plan again with more time",
+			count(c.NotExamined, "config was", "configs were"))
+	case c.UnreadableTargets > 0:
+		return fmt.Errorf("the plan was not saved: %s could not be read, so it is incomplete; mend that, or leave the target out with --target",
+			count(c.UnreadableTargets, "target", "targets"))
+	}
+	saved := planfile.Saved{RunID: r.ID, ToolVersion: version, Created: r.Started, Files: files, Plan: r.Plan}
+	if err := planfile.Encode(out, saved); err != nil {
+		return fmt.Errorf("the plan was not saved: %w", err)
+	}
+	return out.commit()
 }

@@ -170,7 +170,7 @@ func within(t *testing.T, world *awssim.World, verb, path string) (code int, std
 	if verb == "apply" {
 		err = a.apply(t.Context(), []string{path}, &writeOptions{readOptions: *o, yes: true})
 	} else {
-		err = a.readOnly(t.Context(), verb, []string{path}, o, readRun{tellDifferences: true})
+		err = a.audit(t.Context(), []string{path}, o)
 	}
 	code, show := codeOf(err)
 	if show {

@@ -40,78 +40,97 @@ delete as many records as the run created, whatever guard.max_deletes says.`,
 	return cmd
 }
 
-func (a *app) rollback(ctx context.Context, run string, paths []string, o *writeOptions, includeStale bool) error {
-	if err := a.mayWrite(o.yes); err != nil {
+func (a *app) rollback(ctx context.Context, name string, paths []string, o *writeOptions, includeStale bool) error {
+	if err := a.mayWrite(o); err != nil {
 		return err
 	}
 	if len(o.targets)+len(o.functions) > 0 {
 		return errors.New("a rollback restores all that its run changed; leave out --target and --function")
 	}
-	back := &wayBack{place: o.place()}
-	p, err := a.beginWriting(ctx, "rollback", o, func(p *pass) error { return p.prepareRollback(back, run, paths, o) })
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	live := reconcile.Survey(p.ctx, p.fleet, p.site.readLanes(), p.observe)
-	p.planned(reconcile.NewRollback(back.undos, live, back.declared, includeStale))
-	return p.carryOut(o.yes)
+	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {
+		source := &rollbackSource{place: o.place()}
+		if err := source.find(ctx, name); err != nil {
+			return err
+		}
+		if _, err := source.read(ctx); err != nil {
+			return err
+		}
+		if len(paths) == 0 {
+			var err error
+			if paths, err = source.paths(); err != nil {
+				return err
+			}
+		}
+		document, err := a.load(paths)
+		if err != nil {
+			return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
+		}
+		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.configs(), IncludeStale: includeStale}
+		if err := x.open(document); err != nil {
+			return err
+		}
+		if err := x.remember(ctx, o); err != nil {
+			return err
+		}
+		// Until the targets that the run held are free it may be at work, and what
+		// its journal says is not the end of it.
+		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !o.owns(t) })
+		return nil
+	})
 }
 
-// wayBack is what it takes to undo a run.
-type wayBack struct {
-	place    string
-	history  *history.History
-	run      history.Run
-	undos    map[desired.Target][]reconcile.Undo
-	declared map[desired.Target]int
-	created  int // records that the run may have created
+// rollbackSource is a run that is to be undone.
+type rollbackSource struct {
+	place   string
+	history *history.History
+	run     history.Run
 }
 
 // find looks up the run that a person named.
-func (b *wayBack) find(ctx context.Context, run string) (err error) {
-	if b.history, err = history.Open(ctx, b.place); err != nil {
+func (s *rollbackSource) find(ctx context.Context, name string) (err error) {
+	if s.history, err = history.Open(ctx, s.place); err != nil {
 		return err
 	}
-	if b.run, err = b.history.Load(ctx, run); err != nil {
-		return err
-	}
-	b.declared = map[desired.Target]int{}
-	for _, part := range b.run.Latest() {
+	s.run, err = s.history.Load(ctx, name)
+	return err
+}
+
+// configs is how many configs the run's own guard counted.
+func (s *rollbackSource) configs() int {
+	n := 0
+	for _, part := range s.run.Latest() {
 		for _, t := range part.Targets {
-			b.declared[t.Key()] = t.Plan.Declared
+			n += t.Plan.Declared
 		}
 	}
-	return nil
+	return n
 }
 
 // read takes from the journals what the run has done so far.
-func (b *wayBack) read(ctx context.Context) error {
-	undos, err := b.history.Undo(ctx, b.run.Run)
+func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconcile.Undo, error) {
+	undos, err := s.history.Undo(ctx, s.run.Run)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	undos = slices.DeleteFunc(undos, func(u history.Undo) bool { return !u.Wrote() })
-	if len(undos) == 0 {
-		return fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", b.run.Run, historyFlag(b.place))
-	}
-	b.undos, b.created = map[desired.Target][]reconcile.Undo{}, 0
+	by := map[desired.Target][]reconcile.Undo{}
 	for _, u := range undos {
-		b.undos[u.Key.Target] = append(b.undos[u.Key.Target], reconcile.Undo{
-			Name: u.Key.Name, Before: u.Before, Expected: u.After,
-			Ambiguous: u.Status == history.Unknown, Alternative: u.Alternative,
-		})
-		if u.Before == nil {
-			b.created++
+		if u.Wrote() {
+			by[u.Key.Target] = append(by[u.Key.Target], reconcile.Undo{
+				Name: u.Key.Name, Before: u.Before, Expected: u.After,
+				Ambiguous: u.Status == history.Unknown, Alternative: u.Alternative,
+			})
 		}
 	}
-	return nil
+	if len(by) == 0 {
+		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", s.run.Run, historyFlag(s.place))
+	}
+	return by, nil
 }
 
 // held are the targets that the run had leases of.
-func (b *wayBack) held() []desired.Target {
+func (s *rollbackSource) held() []desired.Target {
 	var targets []desired.Target
-	for _, part := range b.run.Parts {
+	for _, part := range s.run.Parts {
 		for _, c := range part.Callers {
 			targets = append(targets, desired.Target{Account: c.Account, Region: c.Region})
 		}
@@ -119,88 +138,21 @@ func (b *wayBack) held() []desired.Target {
 	return targets
 }
 
-// paths are the fleet files that the run used.
-func (b *wayBack) paths() ([]string, error) {
+// paths are the fleet files that the run used, each once.
+func (s *rollbackSource) paths() ([]string, error) {
 	var paths []string
-	for _, part := range b.run.Parts {
+	for _, part := range s.run.Parts {
 		for _, f := range part.Files {
 			if f.Path == desired.StdinName {
-				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", b.run.Run, b.run.Run)
+				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", s.run.Run, s.run.Run)
 			}
-			paths = append(paths, f.Path)
+			if !slices.Contains(paths, f.Path) {
+				paths = append(paths, f.Path)
+			}
 		}
 	}
 	if paths == nil {
 		return nil, errors.New("the run's record names no fleet file; name one with its targets")
 	}
-	return unique(paths), nil
-}
-
-// unique drops repeats and keeps the order.
-func unique(all []string) []string {
-	seen := map[string]bool{}
-	var once []string
-	for _, s := range all {
-		if !seen[s] {
-			seen[s] = true
-			once = append(once, s)
-		}
-	}
-	return once
-}
-
-// prepareRollback opens the targets that the run wrote to, and takes the leases
-// of all that it held: until they are free the run may be at work, and what its
-// journal says is not the end of it.
-func (p *pass) prepareRollback(back *wayBack, run string, paths []string, o *writeOptions) (err error) {
-	if err := back.find(p.ctx, run); err != nil {
-		return err
-	}
-	if err := back.read(p.ctx); err != nil {
-		return err
-	}
-	if len(paths) == 0 {
-		if paths, err = back.paths(); err != nil {
-			return err
-		}
-	}
-	if p.doc, err = p.app.load(paths); err != nil {
-		return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
-	}
-	if p.site, err = openSite(p.ctx, p.doc, p.o, p.id, readersAndWriters); err != nil {
-		return err
-	}
-	if p.fleet, err = p.doc.Resolve(p.site.ambient, nil, desired.Selection{}); err != nil {
-		return err
-	}
-	whole := p.fleet
-	if err := p.narrowToUndos(back); err != nil {
-		return err
-	}
-	others := slices.DeleteFunc(back.held(), func(t desired.Target) bool { return !p.o.owns(t) })
-	if err := p.keep(o, others...); err != nil {
-		return err
-	}
-	if err := back.read(p.ctx); err != nil {
-		return err
-	}
-	p.fleet = whole
-	p.fleet.Guard.MaxDeletes = desired.Limit{Number: back.created}
-	return p.narrowToUndos(back)
-}
-
-// narrowToUndos makes the fleet consist of the keys to be restored.
-func (p *pass) narrowToUndos(back *wayBack) error {
-	targets := slices.DeleteFunc(sortedTargets(back.undos), func(t desired.Target) bool { return !p.o.owns(t) })
-	return p.narrowTo(func(t desired.Target) []desired.Entry { return entriesToUndo(back.undos[t]) }, targets)
-}
-
-// entriesToUndo declares the keys to be restored, so that a survey reads their
-// functions.
-func entriesToUndo(undos []reconcile.Undo) []desired.Entry {
-	entries := make([]desired.Entry, 0, len(undos))
-	for _, u := range undos {
-		entries = append(entries, desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true})
-	}
-	return entries
+	return paths, nil
 }

@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	code, show := codeOf(err)
 	if show {
-		fmt.Fprintf(a.err, "eventinvoke: %s\n", harmless(withVariables(withCure(err), cmd.Flags())))
+		fmt.Fprintf(a.err, "eventinvoke: %s\n", sanitize(withVariables(withCure(err), cmd.Flags())))
 	}
 	return code
 }

@@ -108,7 +108,7 @@ func BenchmarkHundredThousandFunctions(b *testing.B) {
 					paceOptions:   paceOptions{quota: 100_000, share: 1},
 					outputOptions: outputOptions{format: "json", color: "never", quiet: true},
 				}
-				if err := a.readOnly(b.Context(), "plan", []string{path}, o, readRun{}); err != nil {
+				if err := a.plan(b.Context(), []string{path}, o, false, ""); err != nil {
 					b.Fatal(err)
 				}
 				if n := g.calls.Load(); n < targets*functions {

@@ -121,13 +121,13 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 		return err
 	}
 	defer s.close()
-	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle, Gap: o.gap, Recorder: s.calls.metrics})
+	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle, Gap: o.gap, Recorder: s.metrics})
 
 	sources := &sourceGroup{}
 	defer sources.Wait()
 	// The sources end before the worker does: it answers every wake when it
 	// stops, and nobody may wake it after that.
-	if err := a.startSources(ctx, sources, w, args, o, s.calls.metrics); err != nil {
+	if err := a.startSources(ctx, sources, w, args, o, s.metrics); err != nil {
 		return err
 	}
 	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)

@@ -54,7 +54,7 @@ func inBubble(t *testing.T, functions int, test func(*eventRig)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Settle: o.settle, Recorder: s.calls.metrics})
+		w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Settle: o.settle, Recorder: s.metrics})
 		ctx, cancel := context.WithCancel(t.Context())
 		over := make(chan struct{})
 		go func() { w.Run(ctx); close(over) }()

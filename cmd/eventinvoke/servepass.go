@@ -2,31 +2,33 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"maps"
 	"slices"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // server is what a worker keeps from one pass to the next: the last good fleet
-// files, the opened accounts, the limiters, and what the last sweep discovered.
-// Passes run one at a time, so it needs no lock.
+// files, the limiters, and what the last sweep opened and discovered. Passes run
+// one at a time, so it needs no lock.
 type server struct {
 	app  *app
 	args []string
 	o    *serveOptions
 
-	doc       *desired.Document
-	registry  *ratelimit.Registry
-	site      *site
+	document  *desired.Document
+	clients   *clients
+	opened    *reconcile.Opened // by the last sweep; nil before it
 	inventory desired.Inventory
 	lastRun   string // the id of the pass before
-	calls     callCounter
+	metrics   *metrics.Metrics
 }
 
 // newServer loads the fleet. A worker that starts with files that do not load
@@ -34,38 +36,49 @@ type server struct {
 func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	s := &server{app: a, args: args, o: o}
 	var err error
-	if s.doc, err = a.loadFor(args, o.simulate); err != nil {
+	if s.document, err = a.loadFor(args, o.simulate); err != nil {
 		return nil, err
 	}
-	s.registry = newRegistry(func() []desired.TargetSpec { return declaredTargets(s.doc) }, &o.paceOptions)
-	s.calls.metrics = metrics.New(version, s.registry.Snapshots)
+	if s.clients, err = newClientsFor(s.declared, &o.readOptions); err != nil {
+		return nil, err
+	}
+	s.metrics = metrics.New(version, s.clients.snapshots)
 	return s, nil
 }
 
-func (s *server) close() { s.registry.Close() }
+func (s *server) declared() []desired.TargetSpec {
+	if !s.document.DeclaresTargets() {
+		return nil
+	}
+	all, _ := s.document.Targets(desired.Target{}) // fails only where none is declared
+	return all
+}
+
+func (s *server) close() { s.clients.close() }
 
 // pass is a worker.Pass.
 func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	problem := s.reload(scope)
-	now := time.Now()
-	p := &pass{app: s.app, o: &s.o.readOptions, ctx: ctx, cancel: func() {}, id: newRunID(now), verb: "serve", started: now, doc: s.doc}
-	if s.o.timeout > 0 {
-		p.ctx, p.cancel = context.WithTimeoutCause(ctx, s.o.timeout, errTimeUp)
+	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout}
+	request.ID = reconcile.NewRunID(request.Started)
+	request.Wishes = scopedWishes{s.o.wishes(s.document), s, scope}
+	s.lastRun = request.ID
+	engine := reconcile.Engine{Opener: scopedOpener{s, scope}}
+	if s.o.apply {
+		memory, err := s.app.memory(ctx, &s.o.writeOptions, s.document.Files())
+		if err != nil {
+			return worker.Result{Err: err, FleetProblem: problem}
+		}
+		// A target that another run holds is left to it, and keeps no other from
+		// being corrected.
+		memory.SkipHeld, memory.WritesOnly = true, true
+		engine.Memory = memory
 	}
-	defer p.close()
-	s.lastRun = p.id
-	result := worker.Result{FleetProblem: problem}
-	if result.Err = s.walk(p, scope); result.Err != nil && context.Cause(p.ctx) != nil {
-		result.Err = context.Cause(p.ctx) // whatever the end of the run made of a call
-	}
-	if !p.surveyed.IsZero() {
-		result.Plan = &p.plan
-	}
-	result.Outcome = p.outcome
-	if s.site != nil {
-		s.calls.add(s.site, labelsOf(p.fleet.Targets))
-	}
-	s.logPass(p, scope, &result)
+	r, failures := engine.Run(ctx, request)
+	countCalls(s.metrics, r)
+	result := passResult(r)
+	result.FleetProblem = problem
+	s.logPass(r, failures, scope, &result)
 	return result
 }
 
@@ -75,176 +88,169 @@ func (s *server) reload(scope worker.Scope) error {
 	if !scope.All {
 		return nil
 	}
-	doc, err := s.app.loadFor(s.args, s.o.simulate)
+	document, err := s.app.loadFor(s.args, s.o.simulate)
 	if err != nil {
 		return err
 	}
-	s.doc = doc
+	s.document = document
 	return nil
 }
 
-// targetsOf lists the declared targets that a scope touches; none where the
-// files declare none.
-func (s *server) targetsOf(scope worker.Scope) []desired.TargetSpec {
-	return slices.DeleteFunc(declaredTargets(s.doc), func(t desired.TargetSpec) bool {
-		return !scope.All && !slices.ContainsFunc(scope.Objects, func(u worker.Object) bool { return u.Target == t.Target })
-	})
+// scopedOpener opens the targets of a pass. A pass over a few functions uses what
+// the last sweep opened: it must cost no more than those functions.
+type scopedOpener struct {
+	s     *server
+	scope worker.Scope
 }
 
-// walk is the road of one pass.
-func (s *server) walk(p *pass, scope worker.Scope) error {
-	if s.doc.DeclaresTargets() && len(s.targetsOf(scope)) == 0 {
-		p.planned(reconcile.Plan{}) // events about accounts that are not ours
-		return nil
-	}
-	if err := s.openFor(p, scope); err != nil {
-		return err
-	}
-	p.site = s.site
-	fleet, err := s.doc.Resolve(s.site.ambient, s.inventoryFor(scope), s.o.selection())
-	if err != nil {
-		if first := s.site.firstError(); first != nil {
-			return first
+// Open implements reconcile.Opener.
+func (o scopedOpener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
+	if o.scope.All || o.s.opened == nil {
+		if !req.Ambient && len(req.Targets) == 0 {
+			return reconcile.Opened{}, nil // events about accounts that are not ours
 		}
-		return err
+		opened, err := o.s.clients.Open(ctx, req)
+		if err == nil && o.scope.All {
+			o.s.opened = &opened
+		}
+		return opened, err
 	}
-	fleet = s.o.part(fleet)
-	p.fleet = scope.Narrow(fleet)
-	if !scope.All {
-		// The shares of the guard are of the whole fleet: fifty functions that
-		// drift at once are all of a part, and little of the fleet.
-		p.fleet.Guard.MaxChanges = fleet.Guard.MaxChanges.Of(fleet.Keys())
-		p.fleet.Guard.MaxDeletes = fleet.Guard.MaxDeletes.Of(fleet.Keys())
+	again := reconcile.Opened{Ambient: o.s.opened.Ambient}
+	for _, t := range o.s.opened.Targets {
+		if req.Ambient || slices.ContainsFunc(req.Targets, func(spec desired.TargetSpec) bool { return spec.Target == t.Target }) {
+			again.Targets = append(again.Targets, countAnew(t))
+		}
 	}
-	p.survey()
-	if !s.o.apply || p.plan.Counts().Changes() == 0 {
-		return context.Cause(p.ctx)
-	}
-	return s.correct(p)
+	return again, nil
 }
 
-// correct makes the changes of a pass: remembered, leased and guarded like an
-// apply.
-func (s *server) correct(p *pass) error {
-	approved, err := reconcile.Guard{Guard: p.fleet.Guard}.Approve(p.plan)
-	if err != nil {
-		return err
+// countAnew makes the counters of a target begin at zero.
+func countAnew(t reconcile.OpenTarget) reconcile.OpenTarget {
+	calls := t.Calls
+	if calls == nil {
+		return t
 	}
-	if err := p.keep(&s.o.writeOptions); err != nil {
-		return err
+	before := map[string]reconcile.OperationCount{}
+	for _, op := range calls() {
+		before[op.Name] = op
 	}
-	p.apply(approved)
-	if err := p.kept.finish(p.ctx, p); err != nil {
-		return err
+	t.Calls = func() []reconcile.OperationCount {
+		now := calls()
+		for i, op := range now {
+			now[i] = op.Minus(before[op.Name])
+		}
+		return now
 	}
-	return context.Cause(p.ctx)
+	return t
 }
 
-// openFor opens the accounts for a pass over everything, and discovers what the
-// rules choose among. A pass over a few functions uses what the last sweep
-// opened and found: it must cost no more than those functions. Where there was
-// no sweep, as in a Lambda function that was woken by an event, only the targets
-// in question are opened, and functions that are named need not be discovered.
-func (s *server) openFor(p *pass, scope worker.Scope) error {
-	if !scope.All && s.site != nil {
+// scopedWishes are the wishes of the fleet files in the scope of a pass.
+type scopedWishes struct {
+	reconcile.FleetWishes
+	s     *server
+	scope worker.Scope
+}
+
+// Targets implements reconcile.Wishes.
+func (w scopedWishes) Targets() ([]desired.TargetSpec, bool) {
+	all, declared := w.FleetWishes.Targets()
+	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool {
+		return !w.scope.All && !slices.ContainsFunc(w.scope.Objects, func(o worker.Object) bool { return o.Target == t.Target })
+	}), declared
+}
+
+// Discoveries implements reconcile.Wishes. What the last sweep found is known; where
+// there was none, as in a Lambda function that was woken by an event, functions
+// that the scope names need not be listed.
+func (w scopedWishes) Discoveries(ambient desired.Target) []desired.Discovery {
+	all := w.FleetWishes.Discoveries(ambient)
+	switch {
+	case w.scope.All:
+	case w.s.opened != nil:
 		return nil
+	default:
+		for i := range all {
+			whole := slices.Contains(w.scope.Objects, worker.Object{Target: all[i].Target})
+			all[i].ListFunctions = all[i].ListFunctions && whole
+		}
 	}
-	access := readersOnly
-	if s.o.apply {
-		access = readersAndWriters
-	}
-	site := &site{registry: s.registry, borrowed: true}
-	if err := site.openAll(p.ctx, s.targetsOf(scope), p.o, p.id, access); err != nil {
-		return err
-	}
-	s.site = site
-	inventory, failed := reconcile.Discover(p.ctx, narrowNeeds(site.needs(s.doc), scope), site.findLanes())
-	if cause := context.Cause(p.ctx); cause != nil {
-		return cause
-	}
-	site.closeLanes(failed)
-	s.inventory = inventory
-	return nil
+	return all
 }
 
-// narrowNeeds drops the listing of functions where the scope names them.
-func narrowNeeds(needs []desired.Discovery, scope worker.Scope) []desired.Discovery {
-	if scope.All {
-		return needs
+// Resolve implements reconcile.Wishes. The shares of the guard are of the whole
+// fleet: fifty functions that drift at once are all of a part, and little of the
+// fleet.
+func (w scopedWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	if w.scope.All {
+		w.s.inventory = found
+	} else {
+		found = w.known(found)
 	}
-	for i := range needs {
-		whole := slices.Contains(scope.Objects, worker.Object{Target: needs[i].Target})
-		needs[i].ListFunctions = needs[i].ListFunctions && whole
+	fleet, base, err := w.FleetWishes.Resolve(ctx, ambient, found)
+	if err != nil {
+		return fleet, base, err
 	}
-	return needs
+	if !w.scope.All {
+		base.Fleet, base.Whole = fleet.Keys(), true
+	}
+	return w.scope.Narrow(fleet), base, nil
 }
 
-// inventoryFor is what the last sweep discovered, and the touched functions,
-// which may be new.
-func (s *server) inventoryFor(scope worker.Scope) desired.Inventory {
-	if scope.All {
-		return s.inventory
-	}
+// known is what the last sweep discovered, what this pass did, and the touched
+// functions, which may be new.
+func (w scopedWishes) known(found desired.Inventory) desired.Inventory {
 	known := desired.Inventory{}
-	for target, found := range s.inventory {
-		known[target] = found
+	if w.s.opened != nil {
+		maps.Copy(known, w.s.inventory)
 	}
-	for _, subject := range scope.Objects {
-		if subject.Function == "" || s.site.lanes[subject.Target].Err != nil {
+	maps.Copy(known, found)
+	for _, o := range w.scope.Objects {
+		if o.Function == "" {
 			continue
 		}
-		found := known[subject.Target]
-		if at, exists := slices.BinarySearch(found.Functions, subject.Function); !exists {
-			found.Functions = slices.Insert(slices.Clone(found.Functions), at, subject.Function)
-			known[subject.Target] = found
+		of := known[o.Target]
+		if at, exists := slices.BinarySearch(of.Functions, o.Function); !exists {
+			of.Functions = slices.Insert(slices.Clone(of.Functions), at, o.Function)
+			known[o.Target] = of
 		}
 	}
 	return known
 }
 
+// maxLogged bounds what one pass says about single configs: the record of the
+// run has them all.
+const maxLogged = 20
+
 // logPass says in one line how a pass ended, and in one line each what failed.
-func (s *server) logPass(p *pass, scope worker.Scope, result *worker.Result) {
-	log := s.app.log.With("run", p.id)
+func (s *server) logPass(r *reconcile.RunResult, failures error, scope worker.Scope, result *worker.Result) {
+	log := s.app.log.With("run", r.ID)
 	if result.Err != nil {
-		log.Error("pass failed", "error", harmless(result.Err.Error()))
+		log.Error("pass failed", "error", sanitize(result.Err.Error()))
 	}
 	if result.Plan == nil {
 		return
 	}
+	var all *multierror.Error
+	if errors.As(failures, &all) {
+		for i, err := range all.Errors {
+			if i == maxLogged {
+				log.Error("and more failures", "count", len(all.Errors)-i)
+				break
+			}
+			if !errors.Is(err, result.Err) {
+				log.Error("failed", "error", sanitize(err.Error()))
+			}
+		}
+	}
 	c := result.Plan.Counts()
 	args := []any{"keys", c.Declared, "in_sync", c.InSync, "drifted", c.Changes(), "unreadable", c.Unreadable + c.NotExamined,
-		"missing", c.MissingFunctions + c.MissingQualifiers, "took", time.Since(p.started).Round(time.Millisecond).String()}
+		"missing", c.MissingFunctions + c.MissingQualifiers, "took", r.Finished.Sub(r.Started).Round(time.Millisecond).String()}
 	if result.Outcome != nil {
 		t := result.Outcome.Counts()
 		args = append(args, "applied", t.Applied(), "failed", t.Failed, "not_attempted", t.NotAttempted)
-		logFailures(log.Error, result.Outcome)
 	}
 	for _, left := range scope.Leave {
-		log.Warn("contested, left alone", "key", harmless(left.Key.String()), "principal", harmless(left.Principal), "times", left.Times)
+		log.Warn("contested, left alone", "key", sanitize(left.Key.String()), "principal", sanitize(left.Principal), "times", left.Times)
 	}
 	log.Info("pass", args...)
-}
-
-// maxLogged bounds what one pass says about single functions: the record of the
-// run has them all.
-const maxLogged = 20
-
-func logFailures(say func(string, ...any), o *reconcile.Outcome) {
-	said := 0
-	for i := range o.Targets {
-		for j := range o.Targets[i].Results {
-			r := &o.Targets[i].Results[j]
-			if r.Status != reconcile.Failed && r.Status != reconcile.Mismatched {
-				continue
-			}
-			if said++; said > maxLogged {
-				continue
-			}
-			key := desired.Key{Target: o.Targets[i].Target, Name: r.Name}
-			say("not applied", "key", harmless(key.String()), "attempts", r.Stats.Attempts, "error", harmless(fmt.Sprint(r.Err)))
-		}
-	}
-	if said > maxLogged {
-		say("more were not applied", "count", said-maxLogged)
-	}
 }

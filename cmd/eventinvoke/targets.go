@@ -65,7 +65,7 @@ func (a *app) targetsJSON(targets []desired.TargetSpec) error {
 func (a *app) targetsText(targets []desired.TargetSpec) error {
 	table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	for _, t := range targets {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", t.Target, harmless(t.Label), harmless(t.RoleARN))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", t.Target, sanitize(t.Label), sanitize(t.RoleARN))
 	}
 	return table.Flush()
 }

@@ -78,10 +78,10 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 
 func (c checked) text(a *app) {
 	for _, p := range c.problems {
-		fmt.Fprintln(a.out, harmless(p.Error()))
+		fmt.Fprintln(a.out, sanitize(p.Error()))
 	}
 	for _, w := range c.fleet.Warnings {
-		fmt.Fprintf(a.out, "warning: %s\n", harmless(w.Error()))
+		fmt.Fprintf(a.out, "warning: %s\n", sanitize(w.Error()))
 	}
 	if c.problems != nil {
 		fmt.Fprintf(a.out, "%s; `eventinvoke explain CODE` has the long text of each.\n", count(len(c.problems), "problem", "problems"))

@@ -275,7 +275,6 @@ func (p *planet) applySaved(t *rapid.T, earlier *run, s storm) *run {
 func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
 	return p.begin(t, s, func(ctx context.Context, r *run) error {
 		undos := earlier.undos()
-		declared := map[desired.Target]int{}
 		r.fleet = desired.Fleet{Guard: desired.Guard{
 			MaxChanges: desired.Limit{Number: math.MaxInt}, MaxDeletes: desired.Limit{Number: math.MaxInt}, MaxErrors: desired.Limit{Number: math.MaxInt},
 		}}
@@ -283,7 +282,6 @@ func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
 			if len(undos[target.Target]) == 0 {
 				continue
 			}
-			declared[target.Target] = len(target.Entries)
 			target.Entries = nil
 			for _, u := range undos[target.Target] {
 				target.Entries = append(target.Entries, desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true})
@@ -296,7 +294,7 @@ func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
 			return err
 		}
 		defer closeLanes()
-		return r.write(ctx, reconcile.NewRollback(undos, r.lookAgain(ctx, r.fleet), declared, false), r.fleet.Guard)
+		return r.write(ctx, reconcile.NewRollback(undos, r.lookAgain(ctx, r.fleet), false), r.fleet.Guard)
 	})
 }
 

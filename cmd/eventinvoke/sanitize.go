@@ -6,9 +6,9 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
-// harmless spells out what a terminal would act on, as reports do: names of files
+// sanitize spells out what a terminal would act on, as reports do: names of files
 // and functions come from elsewhere. Line ends stay.
-func harmless(s string) string {
+func sanitize(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
 		lines[i] = report.Clean(lines[i])

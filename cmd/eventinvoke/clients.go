@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/examples"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// builtInScenario is the value of --simulate without a file.
+const builtInScenario = "demo"
+
+// clients open the targets of runs, on AWS or on the simulator: nothing else
+// chooses between them. They are a reconcile.Opener. The limiters outlive a run.
+type clients struct {
+	options  awslambda.Options
+	registry *ratelimit.Registry
+}
+
+// newClients makes clients at the pace that flags and fleet files ask for.
+func newClients(document *desired.Document, o *readOptions) (*clients, error) {
+	var declared []desired.TargetSpec
+	if document.DeclaresTargets() {
+		declared, _ = document.Targets(desired.Target{}) // fails only where none is declared
+	}
+	return newClientsFor(func() []desired.TargetSpec { return declared }, o)
+}
+
+func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
+	c := &clients{options: awslambda.Options{Version: version}}
+	c.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
+		for _, t := range declared() {
+			if t.Account == scope.Account && t.Region == scope.Region {
+				return o.settingsOf(t)
+			}
+		}
+		return o.settingsOf(desired.TargetSpec{})
+	})
+	c.options.Limiters = c.registry
+	if err := o.simulated(&c.options); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Open implements reconcile.Opener.
+func (c *clients) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
+	return awslambda.Opener{Options: c.options}.Open(ctx, req)
+}
+
+// snapshots is what the limiters are doing now.
+func (c *clients) snapshots() []ratelimit.Snapshot { return c.registry.Snapshots() }
+
+func (c *clients) close() { c.registry.Close() }
+
+// simulated points the options at a world inside the process, when asked to.
+func (o *readOptions) simulated(options *awslambda.Options) error {
+	if o.simulate == "" {
+		return nil
+	}
+	world := o.world
+	if world == nil {
+		scenario := o.simulate
+		if scenario == builtInScenario {
+			scenario = "" // the demo's
+		}
+		simulated, err := openWorld(scenario)
+		if err != nil {
+			return err
+		}
+		world = simulated
+	}
+	options.Region = world.DefaultRegion()
+	options.HTTPClient = world
+	options.Credentials = awslambda.StaticCredentials(world.DefaultAccessKeyID())
+	return nil
+}
+
+// loadFor reads the fleet files. Simulating the demo's world without naming any
+// means the demo's fleet.
+func (a *app) loadFor(args []string, simulate string) (*desired.Document, error) {
+	if simulate == builtInScenario && len(args) == 0 {
+		return desired.Load(examples.FS, examples.DemoFleet)
+	}
+	doc, err := a.load(args)
+	if err != nil && simulate == builtInScenario && len(args) == 1 {
+		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and %s was read as a fleet file; a scenario is given as --simulate=FILE)", err, args[0])
+	}
+	return doc, err
+}

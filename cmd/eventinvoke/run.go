@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// execution is a run of the engine on behalf of a verb: it makes the request and
+// turns the result into a report, metrics and an exit code.
+type execution struct {
+	app *app
+	o   *readOptions
+	reconcile.Request
+	clients *clients
+	memory  *history.Memory    // nil for a run that only reads
+	files   []desired.FileInfo // the fleet files
+	undo    string             // the command that rolls the run back; "" where it is not remembered
+
+	tellDifferences bool // exit 2 where something differs
+	// then is done with the result once it was reported; nil is nothing.
+	then func(*reconcile.RunResult) error
+
+	sink     *sink
+	stream   *report.Stream // nil unless the output is a stream
+	progress *progressLog   // nil when quiet
+}
+
+// execute runs a verb. Prepare fills in the request: what to compare with, and
+// how to remember it. Whatever happens, it ends in one report, so that a report in
+// a file is never the one of yesterday.
+func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare func(*execution) error) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	x := &execution{app: a, o: o}
+	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Observe: x.observe}
+	x.ID = reconcile.NewRunID(x.Started)
+	var err error
+	if x.sink, err = o.outputOptions.open(a.out); err != nil {
+		return err
+	}
+	defer x.sink.drop()
+	if err := prepare(x); err != nil {
+		return x.conclude(&reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err})
+	}
+	defer x.clients.close()
+	if !o.quiet {
+		x.progress = startProgress(a.log, x.clients.snapshots)
+	}
+	engine := reconcile.Engine{Opener: x.clients}
+	if x.memory != nil {
+		engine.Memory = x.memory
+	}
+	result, failures := engine.Run(ctx, x.Request)
+	a.log.Debug("the run is over", "failures", failures)
+	return x.conclude(result)
+}
+
+// observe is told of every step of the run.
+func (x *execution) observe(e reconcile.Event) {
+	switch {
+	case x.o.format != "ndjson":
+	case e.Phase == reconcile.PhaseResolve:
+		x.stream = report.NewStream(x.sink, x.report(e.Run))
+	case e.Phase == reconcile.PhasePlan:
+		x.stream.Plan(x.report(e.Run))
+	default:
+		x.stream.Observe(e)
+	}
+	if x.progress != nil && e.Run == nil {
+		x.progress.observe(e)
+	}
+}
+
+// conclude writes the report and the metrics of a result, and gives the exit code.
+func (x *execution) conclude(r *reconcile.RunResult) error {
+	x.endProgress()
+	if errors.Is(r.Err, reconcile.ErrTimeUp) && !errors.As(r.Err, new(*history.HeldError)) {
+		r.Err = fmt.Errorf("%w before anything was compared; give it more time", reconcile.ErrTimeUp)
+	}
+	if r.Declined {
+		fmt.Fprintln(x.app.err, "Nothing was written.")
+		return exitOf(r, x.tellDifferences)
+	}
+	if r.Err != nil && x.o.format == "text" {
+		return errors.Join(r.Err, x.writeMetrics(r)) // people are told on standard error
+	}
+	late := errors.Join(x.write(r), x.writeMetrics(r), r.Late)
+	switch {
+	case r.Err != nil:
+		return errors.Join(r.Err, late)
+	case late != nil && r.Outcome == nil:
+		return late
+	case late != nil:
+		return withLate(codeOfResult(r, false), late)
+	}
+	if x.then != nil {
+		if err := x.then(r); err != nil {
+			return err
+		}
+	}
+	return exitOf(r, x.tellDifferences)
+}
+
+// write writes the result, whole.
+func (x *execution) write(r *reconcile.RunResult) (err error) {
+	switch run := x.report(r); x.o.format {
+	case "json":
+		err = report.JSON(x.sink, run)
+	case "ndjson":
+		if x.stream == nil {
+			x.stream = report.NewStream(x.sink, run)
+		}
+		err = x.stream.Finish(run)
+	default:
+		err = report.Text(x.sink, run, report.TextOptions{Color: x.o.colored(x.app.out), Full: x.o.full})
+	}
+	if err != nil {
+		return err
+	}
+	return x.sink.commit()
+}
+
+func (x *execution) endProgress() {
+	if x.progress != nil {
+		x.progress.close()
+		x.progress = nil
+	}
+}
+
+// report is a result as it is rendered.
+func (x *execution) report(r *reconcile.RunResult) *report.Run {
+	run := &report.Run{
+		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
+		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets)},
+		Warnings: r.Fleet.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo,
+	}
+	if run.Finished.IsZero() {
+		run.Finished = time.Now()
+	}
+	if r.Stopped != nil {
+		run.Stopped = r.Stopped.Error()
+	}
+	for _, f := range x.files {
+		run.Fleet.Files = append(run.Fleet.Files, f.Path)
+	}
+	if r.Planned() {
+		run.Plan = &r.Plan
+	}
+	run.API = apiOf(r)
+	return run
+}
+
+// apiOf is what was asked of each target so far.
+func apiOf(r *reconcile.RunResult) []report.TargetAPI {
+	labels := labelsOf(r.Fleet.Targets)
+	var all []report.TargetAPI
+	for _, t := range r.Opened.Targets {
+		api := report.TargetAPI{Target: t.Target, Label: labels[t.Target]}
+		if t.Calls != nil {
+			for _, op := range t.Calls() {
+				api.Operations = append(api.Operations, report.OperationCount{
+					Name: op.Name, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
+				})
+			}
+			api.Limiter = t.Limiter.Snapshot()
+		}
+		all = append(all, api)
+	}
+	return all
+}
+
+// labelsOf names the targets of a fleet as its files do.
+func labelsOf(targets []desired.TargetSpec) map[desired.Target]string {
+	labels := map[desired.Target]string{}
+	for _, t := range targets {
+		labels[t.Target] = t.Label
+	}
+	return labels
+}
+
+// look runs the engine over what makes no report of a run, to read.
+func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, survey ...reconcile.SurveyOption) (*reconcile.RunResult, error) {
+	var declared []desired.TargetSpec
+	if targets, ok := wishes.Targets(); ok {
+		declared = targets
+	}
+	c, err := newClientsFor(func() []desired.TargetSpec { return declared }, o)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	request := reconcile.Request{Verb: "look", Started: time.Now(), Wishes: wishes, Timeout: o.timeout, Survey: survey}
+	request.ID = reconcile.NewRunID(request.Started)
+	if !o.quiet {
+		progress := startProgress(a.log, c.snapshots)
+		defer progress.close()
+		request.Observe = func(e reconcile.Event) {
+			if e.Run == nil {
+				progress.observe(e)
+			}
+		}
+	}
+	result, failures := reconcile.Engine{Opener: c}.Run(ctx, request)
+	a.log.Debug("the run is over", "failures", failures)
+	return result, nil
+}
+
+// fromFleet prepares a run over fleet files.
+func (x *execution) fromFleet(args []string) error {
+	document, err := x.app.loadFor(args, x.o.simulate)
+	if err != nil {
+		return err
+	}
+	x.Wishes = x.wishes(document)
+	return x.open(document)
+}
+
+// wishes are those of a document, in the part that the options name.
+func (x *execution) wishes(document *desired.Document) reconcile.FleetWishes {
+	x.files = document.Files()
+	return x.o.wishes(document)
+}
+
+func (o *readOptions) wishes(document *desired.Document) reconcile.FleetWishes {
+	return reconcile.FleetWishes{Document: document, Selection: o.selection(), Owns: o.owns, Shard: o.mine.Index, Shards: o.mine.Count}
+}
+
+// open chooses between AWS and the simulator.
+func (x *execution) open(document *desired.Document) (err error) {
+	x.clients, err = newClients(document, x.o)
+	return err
+}
+
+// remember lets the run write: it is recorded, holds its targets and can be
+// rolled back.
+func (x *execution) remember(ctx context.Context, o *writeOptions) error {
+	var err error
+	if x.memory, err = x.app.memory(ctx, o, x.files); err != nil {
+		return err
+	}
+	x.Write = true
+	if o.runID != "" {
+		x.ID = o.runID
+	}
+	if o.place() != noHistory {
+		x.undo = "eventinvoke rollback " + x.ID + historyFlag(o.place())
+	}
+	if !o.yes {
+		x.Confirm = x.confirm
+	}
+	return nil
+}
+
+// memory is where runs are remembered and targets are held.
+func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileInfo) (*history.Memory, error) {
+	place, err := history.Open(ctx, o.place())
+	if err != nil {
+		return nil, err
+	}
+	return &history.Memory{
+		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, LeaseWait: o.leaseWait,
+		Selection: history.Selection{Targets: o.targets, Functions: o.functions},
+		Log:       a.log, Command: func(run string) string { return "eventinvoke history " + run + historyFlag(o.place()) },
+	}, nil
+}
+
+// confirm shows the plan to a person and asks for the word yes. It goes where the
+// question goes: standard output is for the result. Anything else than yes, the
+// end of input and an interrupt are a no.
+func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
+	x.endProgress()
+	if err := report.Text(x.app.err, x.report(r), report.TextOptions{Color: x.o.colored(x.app.err), Full: x.o.full}); err != nil {
+		return false
+	}
+	return x.app.ask(ctx, question(r))
+}
+
+// historyFlag is --history as it was given, for a command to be copied.
+func historyFlag(place string) string {
+	if place == "" {
+		return ""
+	}
+	return " --history " + shellWord(place)
+}

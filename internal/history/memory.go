@@ -1,0 +1,222 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Memory is a history as the engine uses it: a reconcile.Memory. It holds the
+// targets of a run that may write, keeps the journal, and completes the record.
+type Memory struct {
+	History     *History
+	ToolVersion string
+	Shard       Shard
+	Selection   Selection
+	Files       []desired.FileInfo // the fleet files that the run follows
+	LeaseWait   time.Duration      // how long to wait for another run that holds a target
+	// Others are targets to hold beside those that are open.
+	Others []desired.Target
+	// SkipHeld leaves out a target that another run holds, where otherwise the
+	// run fails with a *HeldError.
+	SkipHeld bool
+	// WritesOnly remembers no run that came to no write: a worker passes often.
+	WritesOnly bool
+	Log        *slog.Logger
+	// Command is what a person types to look at a run, for the log.
+	Command func(run string) string
+}
+
+// Begin implements reconcile.Memory: it takes the leases of every open target,
+// all runs in the same order, so that no two can wait for each other; and, unless
+// WritesOnly, stores the record of a run that begins. With that a history that
+// cannot be written ends the run before its first call to Lambda.
+func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.Recorder, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	k := &keptRun{memory: m, leases: map[desired.Target]*Lease{}}
+	targets := slices.Clone(m.Others)
+	for _, t := range r.Opened.Targets {
+		if t.Err == nil {
+			targets = append(targets, t.Target)
+		}
+	}
+	slices.SortFunc(targets, desired.Target.Compare)
+	targets = slices.Compact(targets)
+	k.first = Record{
+		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
+		State: Running, Started: r.Started, Selection: m.Selection,
+	}
+	for _, f := range m.Files {
+		k.first.Files = append(k.first.Files, File(f))
+	}
+	for _, t := range targets {
+		c := Caller{Account: t.Account, Region: t.Region}
+		if i := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t }); i >= 0 {
+			c.ARN = r.Opened.Targets[i].CallerARN
+		}
+		k.first.Callers = append(k.first.Callers, c)
+	}
+	if !m.WritesOnly {
+		if err := k.begin(ctx); err != nil {
+			return nil, err // a nil interface: there is nothing to finish
+		}
+	}
+	// What was begun and taken so far is the engine's to finish and release, also
+	// where a lease cannot be had.
+	return k, k.hold(ctx, r, targets)
+}
+
+// keptRun is one run that is remembered: a reconcile.Recorder.
+type keptRun struct {
+	memory *Memory
+	first  Record
+	run    *Recorder // nil until the run is begun
+	leases map[desired.Target]*Lease
+}
+
+func (k *keptRun) begin(ctx context.Context) (err error) {
+	k.run, err = k.memory.History.Begin(ctx, &k.first)
+	return err
+}
+
+func (k *keptRun) hold(ctx context.Context, r *reconcile.RunResult, targets []desired.Target) error {
+	owner := Owner{Run: k.first.Run, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
+	until := time.Now().Add(k.memory.LeaseWait)
+	for _, t := range targets {
+		lease, err := k.memory.History.Acquire(ctx, t, owner, LeaseOptions{Wait: max(0, time.Until(until))})
+		switch {
+		case err == nil:
+		case k.memory.SkipHeld && errors.As(err, new(*HeldError)):
+			r.Opened.Exclude(map[desired.Target]error{t: err})
+			continue
+		default:
+			return err
+		}
+		k.leases[t] = lease
+		if former := lease.PreviousOwner(); former != nil && k.memory.Log != nil {
+			k.memory.Log.Warn("a run that did not end held this target; its journal tells what it did",
+				"target", t.String(), "run", former.Run, "host", former.Host, "pid", former.PID, "see", k.memory.Command(former.Run))
+		}
+	}
+	return nil
+}
+
+// Intend implements reconcile.Journal.
+func (k *keptRun) Intend(ctx context.Context, key desired.Key, change *reconcile.Change) error {
+	return k.run.Journal().Intend(ctx, key, change)
+}
+
+// Settle implements reconcile.Journal.
+func (k *keptRun) Settle(key desired.Key, result *reconcile.Result) {
+	k.run.Journal().Settle(key, result)
+}
+
+// Ready implements reconcile.Recorder.
+func (k *keptRun) Ready(ctx context.Context) error {
+	if k.run != nil {
+		return nil
+	}
+	return k.begin(ctx)
+}
+
+// Lease implements reconcile.Recorder.
+func (k *keptRun) Lease(t desired.Target) context.Context {
+	if k.leases[t] == nil {
+		return nil
+	}
+	return k.leases[t].Context()
+}
+
+// Finish implements reconcile.Recorder.
+func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
+	if k.run == nil {
+		return nil
+	}
+	final := k.first
+	final.Finished = r.Finished
+	final.State, final.Stopped = ended(r)
+	if !r.Planned() {
+		final.Failure = NewFailure(r.Err)
+	} else {
+		final.SetPlan(&r.Plan)
+		for _, t := range r.Opened.Targets {
+			if t.Calls == nil {
+				continue
+			}
+			var operations []Operation
+			for _, op := range t.Calls() {
+				operations = append(operations, Operation{
+					Name: op.Name, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
+				})
+			}
+			final.SetAPI(t.Target, operations, NewLimiter(t.Limiter.Snapshot()))
+		}
+	}
+	if r.Outcome != nil {
+		final.SetOutcome(r.Outcome)
+	}
+	if err := k.run.Finish(ctx, &final); err != nil {
+		return fmt.Errorf("the record of run %s is not complete: %w", r.ID, err)
+	}
+	return nil
+}
+
+// releaseTimeout bounds what a store that hangs can cost at the end. A lease that
+// is not given back ends by itself.
+const releaseTimeout = 30 * time.Second
+
+// Release implements reconcile.Recorder.
+func (k *keptRun) Release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	defer cancel()
+	var problems []error
+	for _, lease := range k.leases {
+		var lost *LostError // which the outcome has told already
+		if err := lease.Release(ctx); err != nil && !errors.As(err, &lost) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// ended says how a run ended, and why it did not come to its end. Only texts of
+// our own go into a record: those of others may hold anything.
+func ended(r *reconcile.RunResult) (State, string) {
+	var held *HeldError
+	switch {
+	case r.Stopped != nil:
+		return Interrupted, r.Stopped.Error()
+	case errors.As(r.Err, &held):
+		return Failed, held.Error()
+	case !r.Planned():
+		return Failed, ""
+	case r.Refused != nil:
+		return Failed, r.Refused.Error()
+	case r.Declined:
+		return Failed, "it was asked whether to write, and the answer was not yes"
+	case r.Outcome == nil:
+		return Finished, ""
+	}
+	for _, t := range r.Outcome.Targets {
+		var lost *LostError
+		switch {
+		case errors.Is(t.Stopped, reconcile.ErrErrorBudget):
+			return Interrupted, fmt.Sprintf("%s: %v", t.Target, t.Stopped)
+		case errors.Is(t.Stopped, reconcile.ErrJournal):
+			return Interrupted, reconcile.ErrJournal.Error()
+		case errors.As(t.Stopped, &lost):
+			return Interrupted, fmt.Sprintf("the lease on %s was lost", lost.Subject)
+		}
+	}
+	return Finished, ""
+}

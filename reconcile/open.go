@@ -1,0 +1,152 @@
+package reconcile
+
+import (
+	"context"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+// Opener opens the targets of a run.
+type Opener interface {
+	// Open makes targets ready, side by side. What is wrong with one target is
+	// in that target; an error is about all of them.
+	Open(ctx context.Context, req OpenRequest) (Opened, error)
+}
+
+// OpenRequest is what an Opener is to open.
+type OpenRequest struct {
+	Run     string
+	Targets []desired.TargetSpec
+	Ambient bool // the files declare no target: open the one of the current credentials
+	Write   bool
+}
+
+// Opened are the targets of a run.
+type Opened struct {
+	Ambient desired.Target // of the current credentials, where the files declare no target
+	Targets []OpenTarget
+}
+
+// OpenTarget is the way to one target. A field that the run may not use is nil.
+type OpenTarget struct {
+	desired.Target
+	CallerARN string // who the run is there
+	Reader    Reader
+	Finder    Finder
+	Writer    Writer // nil in a run that only reads
+	Limiter   *ratelimit.Limiter
+	Calls     func() []OperationCount // what was asked so far; nil when nobody counts
+	Err       error                   // why the target cannot be used
+}
+
+// OperationCount counts the requests of one API operation by how they were
+// answered. Calls counts every request, those sent again included: it is the sum
+// of the others.
+type OperationCount struct {
+	Name      string `json:"name"`
+	Calls     int64  `json:"calls"`
+	OK        int64  `json:"ok"`
+	Throttled int64  `json:"throttled"` // the account's quota was spent
+	Conflicts int64  `json:"conflicts"` // the function was busy with another update
+	Faults    int64  `json:"faults"`    // AWS failed, a connection broke or a time ran out
+	Skewed    int64  `json:"skewed"`    // refused for a clock or an expired token, and worth one more try
+	Refused   int64  `json:"refused"`   // every other error: it was permanent
+}
+
+// Minus is what was added since an earlier count.
+func (c OperationCount) Minus(before OperationCount) OperationCount {
+	c.Calls -= before.Calls
+	c.OK -= before.OK
+	c.Throttled -= before.Throttled
+	c.Conflicts -= before.Conflicts
+	c.Faults -= before.Faults
+	c.Skewed -= before.Skewed
+	c.Refused -= before.Refused
+	return c
+}
+
+// Memory remembers runs and keeps others away while one writes.
+type Memory interface {
+	// Begin holds the open targets of a run that may write. A target that cannot
+	// be held fails the run, or is excluded from it (Opened.Exclude), as the
+	// implementation was told. What it returns beside an error is finished and
+	// released as well; it may be nil.
+	Begin(ctx context.Context, r *RunResult) (Recorder, error)
+}
+
+// Recorder is one run that is remembered. Finish and Release are called once
+// each, in this order, also for a run that was interrupted.
+type Recorder interface {
+	Journal
+	// Ready is called once, before the first write. What it cannot store ends
+	// the run.
+	Ready(ctx context.Context) error
+	// Lease ends when the right to write to a target is lost. Nil is a right
+	// that cannot be lost.
+	Lease(desired.Target) context.Context
+	// Finish completes the record of the run.
+	Finish(ctx context.Context, r *RunResult) error
+	// Release lets other runs write.
+	Release(ctx context.Context) error
+}
+
+func (o *Opened) target(t desired.Target) *OpenTarget {
+	for i := range o.Targets {
+		if o.Targets[i].Target == t {
+			return &o.Targets[i]
+		}
+	}
+	return nil
+}
+
+// Exclude takes targets out of the run, each for its reason.
+func (o *Opened) Exclude(failed map[desired.Target]error) {
+	for i := range o.Targets {
+		if err := failed[o.Targets[i].Target]; err != nil {
+			o.Targets[i].Err = err
+		}
+	}
+}
+
+// failures are the reasons of the targets that cannot be used, or nil.
+func (o *Opened) failures() error {
+	var errs []error
+	for i := range o.Targets {
+		if o.Targets[i].Err != nil {
+			errs = append(errs, o.Targets[i].Err)
+		}
+	}
+	return join(errs...)
+}
+
+func (o *Opened) discoverTargets() map[desired.Target]DiscoverTarget {
+	targets := map[desired.Target]DiscoverTarget{}
+	for _, t := range o.Targets {
+		targets[t.Target] = DiscoverTarget{Finder: t.Finder, Limiter: t.Limiter, Err: t.Err}
+	}
+	return targets
+}
+
+func (o *Opened) readTargets() map[desired.Target]ReadTarget {
+	targets := map[desired.Target]ReadTarget{}
+	for _, t := range o.Targets {
+		targets[t.Target] = ReadTarget{Reader: t.Reader, Limiter: t.Limiter, Err: t.Err}
+	}
+	return targets
+}
+
+func (o *Opened) writeTargets(lease func(desired.Target) context.Context) map[desired.Target]WriteTarget {
+	targets := map[desired.Target]WriteTarget{}
+	for _, t := range o.Targets {
+		if t.Writer == nil || t.Err != nil {
+			continue
+		}
+		w := WriteTarget{Writer: t.Writer, Limiter: t.Limiter}
+		if lease != nil {
+			w.LeaseContext = lease(t.Target)
+		}
+		targets[t.Target] = w
+	}
+	return targets
+}

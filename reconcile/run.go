@@ -1,0 +1,273 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Engine walks the one road that every verb, the worker and the Lambda function
+// take. It knows no SDK type, no file and no terminal: what it needs of the world
+// is behind the two small interfaces of its fields.
+type Engine struct {
+	// Opener opens targets: on AWS, on a simulator, on a map.
+	Opener Opener
+	// Memory holds targets against other runs and keeps the journal. A run that
+	// only reads does without; a run that writes without one leaves no trace and
+	// may meet another.
+	Memory Memory
+}
+
+// Request is what one run is asked to do.
+type Request struct {
+	ID      string // names the run; see NewRunID
+	Verb    string // what a record and a report call it: plan, apply, rollback
+	Started time.Time
+	// Wishes is what AWS is compared with: a fleet, a saved plan, the undoing of
+	// a run.
+	Wishes Wishes
+	// Write asks for the changes to be made. Without it targets are opened to
+	// read, and there is no Writer anywhere in the run.
+	Write   bool
+	Timeout time.Duration // 0: none. No work is begun after it; ErrTimeUp is why
+	// GuardOff, when not empty, lets any number of changes pass, for the reason
+	// that it gives.
+	GuardOff string
+	Survey   []SurveyOption
+	// Confirm is shown the plan before its first write, and may refuse it. Nil
+	// refuses nothing.
+	Confirm func(context.Context, *RunResult) bool
+	Observe Observer // told of every step; may be nil
+}
+
+// RunResult is all there is to say about a run, from whatever point it ended at.
+type RunResult struct {
+	Request
+	Opened   Opened
+	Fleet    desired.Fleet // what was compared, narrowed as the request asked
+	Base     Base
+	Observed Observed
+	Surveyed time.Time // when reading ended; zero where there is no plan
+	Finished time.Time
+
+	Plan     Plan
+	Guard    []GuardLine // every rule of the guard against the plan
+	Refused  error       // why the plan may not be applied: *GuardError or ErrIncomplete
+	Declined bool        // Confirm said no
+	Outcome  *Outcome    // nil when nothing was tried
+
+	Stopped error // why the run as a whole ended early, or nil
+	Err     error // why there is no plan, or nil
+	// Late is what failed after the last write: the record, the leases.
+	Late error
+}
+
+// Planned reports whether the run came as far as a plan.
+func (r *RunResult) Planned() bool { return !r.Surveyed.IsZero() }
+
+// NewRunID is a name that sorts by time and that two runs never share.
+func NewRunID(now time.Time) string {
+	var tail [4]byte
+	rand.Read(tail[:]) // never fails: see crypto/rand
+	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(tail[:])
+}
+
+// ErrTimeUp is why a run with a Timeout takes no more work.
+var ErrTimeUp = errors.New("the --timeout passed")
+
+// Run is a run, from its first call to its last:
+//
+//	open ─► hold (if it writes) ─► discover ─► resolve ─► survey ─► plan ─► guard ─► confirm ─► apply ─► record ─► release
+//
+// The result is never nil and says how far the run came. The error carries every
+// failure of it in order, as a *multierror.Error: what ended it before a plan, the
+// targets and configs that could not be read, the refusal of the guard, the
+// changes that failed, and what could not be recorded or given back.
+//
+// What holds:
+//   - Targets are held before they are read, so that no write rests on what was
+//     seen while another run may have been writing.
+//   - Nothing is written before the whole plan is known and the guard has let it pass.
+//   - When ctx ends, calls in flight are finished; the run is recorded and its
+//     targets are released all the same.
+func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
+	r := &RunResult{Request: req}
+	if req.Timeout > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, req.Timeout, ErrTimeUp)
+		defer cancel()
+		ctx = limited
+	}
+	recorder := e.walk(ctx, r)
+	r.Finished = time.Now()
+	r.Stopped = r.stopped(ctx)
+	if recorder != nil {
+		r.Late = join(recorder.Finish(context.WithoutCancel(ctx), r), recorder.Release(context.WithoutCancel(ctx)))
+	}
+	return r, r.failures()
+}
+
+// walk goes as far as the run comes. What it returns is to be finished and released.
+func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
+	fail := func(err error) Recorder {
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			err = cause // whatever the end of the run made of a call
+		}
+		r.Err = err
+		return recorder
+	}
+	targets, declared := r.Wishes.Targets()
+	opened, err := e.Opener.Open(ctx, OpenRequest{Run: r.ID, Targets: targets, Ambient: !declared, Write: r.Write})
+	if err != nil {
+		return fail(err)
+	}
+	r.Opened = opened
+
+	journal := Journal(NoJournal{})
+	if r.Write && e.Memory != nil {
+		begun, err := e.Memory.Begin(ctx, r)
+		recorder = begun
+		if err != nil {
+			return fail(err)
+		}
+		journal = recorder
+	}
+
+	inventory, failed := Discover(ctx, openOnly(r.Wishes.Discoveries(r.Opened.Ambient), r.Opened), r.Opened.discoverTargets())
+	if context.Cause(ctx) != nil {
+		return fail(nil)
+	}
+	r.Opened.Exclude(failed)
+	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, inventory); err != nil {
+		// Where nothing could be discovered nothing is left of a fleet of rules,
+		// and its files are not to blame.
+		if lost := r.Opened.failures(); lost != nil {
+			err = lost
+		}
+		return fail(err)
+	}
+
+	r.tell(PhaseResolve)
+
+	r.Observed = Survey(ctx, r.Fleet, r.Opened.readTargets(), r.Observe, r.Survey...)
+	r.Plan = r.Wishes.Plan(r.Fleet, r.Observed)
+	r.Surveyed = time.Now()
+	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
+	r.Guard = guard.Lines(&r.Plan)
+	r.tell(PhasePlan)
+	if !r.Write {
+		return recorder
+	}
+
+	approved, err := guard.Approve(r.Plan)
+	if err != nil {
+		r.Refused = err
+		return recorder
+	}
+	counts := r.Plan.Counts()
+	if counts.Changes() == 0 && counts.Stale == 0 {
+		return recorder
+	}
+	if counts.Changes() > 0 && r.Confirm != nil && !r.Confirm(ctx, r) {
+		r.Declined = true
+		return recorder
+	}
+	var lease func(desired.Target) context.Context
+	if recorder != nil {
+		if err := recorder.Ready(ctx); err != nil {
+			return fail(err)
+		}
+		lease = recorder.Lease
+	}
+	outcome := Apply(ctx, approved, r.Opened.writeTargets(lease), journal, r.Observe)
+	r.Outcome = &outcome
+	return recorder
+}
+
+func (r *RunResult) tell(phase Phase) {
+	if r.Observe != nil {
+		r.Observe(Event{Phase: phase, Run: r})
+	}
+}
+
+// openOnly drops the targets that are not open from what is to be discovered.
+func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
+	var kept []desired.Discovery
+	for _, d := range asked {
+		if t := opened.target(d.Target); t != nil && t.Err == nil {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+// stopped is why the run as a whole ended early, or nil. Work for which the
+// Timeout leaves no time is given up before it passes.
+func (r *RunResult) stopped(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if r.Timeout > 0 && r.leftUndone() {
+		return ErrTimeUp
+	}
+	return nil
+}
+
+// leftUndone reports whether a target has work left without a reason of its own.
+func (r *RunResult) leftUndone() bool {
+	for i := range r.Plan.Targets {
+		if t := &r.Plan.Targets[i]; t.Stopped == nil && t.Counts().NotExamined > 0 {
+			return true
+		}
+	}
+	if r.Outcome == nil {
+		return false
+	}
+	for i := range r.Outcome.Targets {
+		t := &r.Outcome.Targets[i]
+		for j := range t.Results {
+			if t.Stopped == nil && t.Results[j].Status == NotAttempted && t.Results[j].Err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// failures is every failure of the run in order, or nil.
+func (r *RunResult) failures() error {
+	var all *multierror.Error
+	add := func(err error) {
+		if err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	add(r.Err)
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		if t.Err != nil {
+			add(fmt.Errorf("%s: %w", t.Target, t.Err))
+			continue
+		}
+		for j := range t.Findings {
+			if f := &t.Findings[j]; f.Kind == FindingUnreadable {
+				add(f.Err)
+			}
+		}
+	}
+	add(r.Refused)
+	if r.Outcome != nil {
+		add(r.Outcome.Err())
+	}
+	add(r.Late)
+	return all.ErrorOrNil()
+}
+
+// join is errors in order as one, nil where there are none.
+func join(errs ...error) error { return multierror.Append(nil, errs...).ErrorOrNil() }

@@ -43,6 +43,15 @@ fuzz: ## fuzz everything that reads what others wrote, a minute each
 	go test -run '^$$' -fuzz FuzzParseJournal -fuzztime 60s ./internal/history
 	go test -run '^$$' -fuzz FuzzParseScenario -fuzztime 60s -fuzzminimizetime 10x ./internal/awssim
 
+# A mutation that LIVED is a line that no test of its package holds. It takes
+# about ten minutes a package; SPINE=./ratelimit looks at one.
+SPINE ?= ./desired ./reconcile ./ratelimit
+
+.PHONY: mutation
+mutation: ## break the spine in one place after the other; list what no test noticed
+	@for p in $(SPINE); do echo "== $$p"; go tool -modfile=tools/go.mod gremlins unleash --timeout-coefficient 10 \
+		--invert-logical --invert-loopctrl --remove-self-assignments --output-statuses lt "$$p" || exit; done
+
 .PHONY: golden
 golden: ## rewrite the golden files; read the diff before you commit it
 	go test ./desired ./internal/report ./cmd/eventinvoke -update

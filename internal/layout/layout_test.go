@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -88,12 +89,9 @@ func TestImportsFollowTheTable(t *testing.T) {
 }
 
 func TestArchitectureNamesEveryPackage(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "ARCHITECTURE.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := read(t, "../../ARCHITECTURE.md")
 	for dir := range allowed {
-		if !strings.Contains(string(text), "\n| `"+dir+"` |") {
+		if !strings.Contains(text, "\n| `"+dir+"` |") {
 			t.Errorf("ARCHITECTURE.md has no row for %s: say there what it promises", dir)
 		}
 	}
@@ -166,6 +164,36 @@ func TestNoFileIsTooLongToBeOneIdea(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What builds a release is fixed by content, not by a name that can be moved,
+// and what only tests the program is not in the graph of who imports it.
+func TestBuildIsPinned(t *testing.T) {
+	workflows, err := filepath.Glob("../../.github/workflows/*")
+	if err != nil || len(workflows) == 0 {
+		t.Fatalf("no workflow is found: %v", err)
+	}
+	uses := regexp.MustCompile(`uses: *(\S+)(.*)`)
+	pinned := regexp.MustCompile(`@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	for _, name := range workflows {
+		for _, m := range uses.FindAllStringSubmatch(read(t, name), -1) {
+			if !pinned.MatchString(m[0]) {
+				t.Errorf("%s uses %s: name the full commit, and its version behind it, because a tag can be moved", filepath.Base(name), m[1])
+			}
+		}
+	}
+	if strings.Contains(read(t, "../../go.mod"), "\ntool ") {
+		t.Error("go.mod has a tool line: tools go into tools/go.mod, so that their dependencies are nobody else's")
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 type file struct {

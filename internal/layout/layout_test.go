@@ -202,7 +202,8 @@ type file struct {
 	syntax *ast.File
 }
 
-// packages parses every non-test Go file of the module, by directory.
+// packages parses every non-test Go file of the module, by directory; tools is
+// a module of its own.
 func packages(t *testing.T) map[string][]file {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -211,7 +212,7 @@ func packages(t *testing.T) map[string][]file {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "dist") {
+		if d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || name == "dist" || name == "tools") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {

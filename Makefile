@@ -14,7 +14,7 @@ check: ## everything that CI runs, on this tree
 
 .PHONY: build
 build: ## a static binary in dist/
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.linkedVersion=$(VERSION) -X main.linkedCommit=$(COMMIT)" -o dist/eventinvoke ./cmd/eventinvoke
+	CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags "-s -w -X main.linkedVersion=$(VERSION) -X main.linkedCommit=$(COMMIT)" -o dist/eventinvoke ./cmd/eventinvoke
 
 .PHONY: test
 test: ## the tests, without the race detector
@@ -57,5 +57,5 @@ golden: ## rewrite the golden files; read the diff before you commit it
 	go test ./desired ./internal/report ./cmd/eventinvoke -update
 
 .PHONY: image
-image: ## the container image (needs a container engine)
-	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .
+image: ## the container image; PLATFORM=linux/amd64,linux/arm64 for both
+	docker build $(if $(PLATFORM),--platform $(PLATFORM) )--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,7 +43,9 @@ func TestTheImage(t *testing.T) {
 		t.Error("it runs as root")
 	}
 	find(`COPY --from=build --chown=` + user + ` \S+ ` + home) // so that a new volume is the user's
-	find(`VOLUME ` + home)
+	if strings.Contains(stage, "\nVOLUME") {
+		t.Error("a VOLUME leaves a nameless volume behind after each run")
+	}
 	binary := find(`COPY --from=build \S+ (/eventinvoke)`)[0]
 	if entry := words(find(`ENTRYPOINT (\[.*\])`)[0]); len(entry) != 1 || entry[0] != binary {
 		t.Errorf("ENTRYPOINT is %v, want %s alone", entry, binary)
@@ -51,6 +54,43 @@ func TestTheImage(t *testing.T) {
 	if check[0] != binary || started(t, "Dockerfile", check[1:], nil).Name() != "healthcheck" {
 		t.Errorf("HEALTHCHECK is %v", check)
 	}
+}
+
+// TestImageIsCrossBuilt: the compiler runs on the builder's architecture and
+// builds for the one asked for; and the binary knows time zones, for CRON_TZ,
+// in an image that has no list of them.
+func TestImageIsCrossBuilt(t *testing.T) {
+	dockerfile, makefile := file(t, "../../Dockerfile"), file(t, "../../Makefile")
+	for _, line := range []string{
+		`FROM --platform=\$BUILDPLATFORM golang:\S+ AS build`,
+		`ARG TARGETOS TARGETARCH`,
+		`RUN CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH go build .*`,
+	} {
+		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(dockerfile) {
+			t.Errorf("the Dockerfile has no line %s", line)
+		}
+	}
+	flags := regexp.MustCompile(`go build -trimpath -tags (\S+) `)
+	for name, text := range map[string]string{"Dockerfile": dockerfile, "Makefile": makefile} {
+		m := flags.FindStringSubmatch(text)
+		if m == nil {
+			t.Errorf("%s has no line that matches %s", name, flags)
+			continue
+		}
+		linked, err := exec.Command("go", "list", "-deps", "-tags", m[1], ".").CombinedOutput()
+		if err != nil || !strings.Contains(string(linked), "\ntime/tzdata\n") {
+			t.Errorf("%s: with -tags %s no time zones are in the binary: %v", name, m[1], err)
+		}
+	}
+}
+
+func file(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // TestWithoutAHome: a container that sets neither variable is told what to give.

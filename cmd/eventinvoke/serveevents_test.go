@@ -133,37 +133,37 @@ func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 	})
 }
 
-// TestContestedKeysAreLeftAlone: a key that is changed back again and again is
+// TestFoughtOverConfigsAreLeftAlone: a key that is changed back again and again is
 // neither read for an event nor written by a pass that somebody asks for. The
 // timetable tries again.
-func TestContestedKeysAreLeftAlone(t *testing.T) {
-	const contested = "f-00007"
+func TestFoughtOverConfigsAreLeftAlone(t *testing.T) {
+	const fought = "f-00007"
 	inBubble(t, 10, func(r *eventRig) {
-		for range worker.DefaultContest.Times {
-			r.change(contested, terraform, nil)
+		for range worker.DefaultFight.Times {
+			r.change(fought, terraform, nil)
 			r.sleep(time.Minute)
-			if r.retries(contested) != 0 {
+			if r.retries(fought) != 0 {
 				r.t.Fatal("a change was not corrected")
 			}
 		}
 		r.world.ResetCounts()
-		r.change(contested, terraform, nil)
+		r.change(fought, terraform, nil)
 		r.sleep(time.Minute)
-		key := desired.Key{Target: desired.Target{Account: account, Region: region}, Name: desired.Name{Function: contested, Qualifier: desired.Latest}}
-		if got := r.State().Contested; len(got) != 1 || got[0].Key != key || got[0].Principal != terraform {
-			r.t.Errorf("contested: %+v", got)
+		key := desired.Key{Target: desired.Target{Account: account, Region: region}, Name: desired.Name{Function: fought, Qualifier: desired.Latest}}
+		if got := r.State().Fought; len(got) != 1 || got[0].Key != key || got[0].Principal != terraform {
+			r.t.Errorf("fought over: %+v", got)
 		}
-		if calls := callsOf(r.world); r.retries(contested) != 2 || len(calls) != 0 {
-			r.t.Errorf("the contested key was not left alone: %d retries, calls %v", r.retries(contested), calls)
+		if calls := callsOf(r.world); r.retries(fought) != 2 || len(calls) != 0 {
+			r.t.Errorf("the fought-over config was not left alone: %d retries, calls %v", r.retries(fought), calls)
 		}
 		r.Wake(worker.Wake{Cause: worker.Request})
 		r.sleep(time.Hour)
-		if r.retries(contested) != 2 || r.world.Counts().Writes != 0 {
-			r.t.Error("a pass that was asked for corrected a contested key")
+		if r.retries(fought) != 2 || r.world.Counts().Writes != 0 {
+			r.t.Error("a pass that was asked for corrected a fought-over config")
 		}
 		r.sleep(30 * time.Hour)
-		if r.retries(contested) != 0 || len(r.State().Contested) != 0 {
-			r.t.Errorf("the scheduled pass did not try again: %d retries, contested %v", r.retries(contested), r.State().Contested)
+		if r.retries(fought) != 0 || len(r.State().Fought) != 0 {
+			r.t.Errorf("the scheduled pass did not try again: %d retries, fought over %v", r.retries(fought), r.State().Fought)
 		}
 	})
 }

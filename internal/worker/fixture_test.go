@@ -115,11 +115,11 @@ func (r *rig) seen() []passed {
 // touch wakes the worker for some functions and keeps the answer.
 func (r *rig) touch(functions ...string) *answer {
 	a := &answer{}
-	var touches []Trigger
+	var triggers []Trigger
 	for _, f := range functions {
-		touches = append(touches, Trigger{Object: fn(f)})
+		triggers = append(triggers, Trigger{Object: fn(f)})
 	}
-	r.Wake(Wake{Cause: Event, Triggers: touches, Done: a.done})
+	r.Wake(Wake{Cause: Event, Triggers: triggers, Done: a.done})
 	return a
 }
 

@@ -14,12 +14,12 @@ import (
 // poke is one wake of a random history.
 type poke struct {
 	wait     time.Duration // since the one before
-	function int           // 0 touches everything, 1 the whole target
+	function int           // 0 triggers everything, 1 the whole target
 }
 
 // TestNoWakeIsLost lets random wakes meet passes of random length. Each must be
 // answered once, after a pass that began no earlier than the wake and covered
-// it; passes must not overlap; and touches must have settled.
+// it; passes must not overlap; and triggers must have settled.
 func TestNoWakeIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		takes := time.Duration(rapid.IntRange(0, 40).Draw(rt, "takes")) * time.Second

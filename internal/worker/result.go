@@ -25,7 +25,7 @@ type Result struct {
 	FleetProblem error
 }
 
-// errUnread is why a subject counts as not dealt with when the plan does not
+// errUnread is why a object counts as not dealt with when the plan does not
 // say more.
 var errUnread = errors.New("the pass ended before its turn")
 
@@ -110,17 +110,17 @@ func notAttempted(t desired.Target, r *reconcile.Result) error {
 	return fmt.Errorf("%s/%s: %w", t, r.Name, errUnread)
 }
 
-// ObjectErr is why one subject was not dealt with, or nil. Failures is the way
+// ObjectErr is why one object was not dealt with, or nil. Failures is the way
 // to ask for many.
 func (r *Result) ObjectErr(s Object) error { return r.Failures().Of(s) }
 
-// Failures tells, for each subject of a pass, why it was not dealt with.
+// Failures tells, for each object of a pass, why it was not dealt with.
 type Failures struct {
 	whole error
 	by    map[Object]error
 }
 
-// Failures sorts what went wrong in a pass by subject.
+// Failures sorts what went wrong in a pass by object.
 func (r *Result) Failures() Failures {
 	f := Failures{by: map[Object]error{}}
 	if r.Err != nil || r.Plan == nil {
@@ -164,7 +164,7 @@ func (r *Result) Failures() Failures {
 	return f
 }
 
-// Of is why a subject was not dealt with, or nil.
+// Of is why a object was not dealt with, or nil.
 func (f Failures) Of(s Object) error {
 	if f.whole != nil {
 		return f.whole

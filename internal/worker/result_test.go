@@ -26,7 +26,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 		why           string
 		result        Result
 		whole         error // of the pass
-		orders, bills error // of the subjects
+		orders, bills error // of the objects
 	}{
 		{why: "in sync", result: Result{Plan: plan(reconcile.TargetPlan{})}},
 		{why: "corrected", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Applied, nil)}},

@@ -24,7 +24,7 @@ func (s Object) String() string {
 	return s.Target.String() + "/" + s.Function
 }
 
-// Compare orders subjects by target, then function.
+// Compare orders objects by target, then function.
 func (s Object) Compare(o Object) int {
 	return cmp.Or(s.Target.Compare(o.Target), strings.Compare(s.Function, o.Function))
 }
@@ -33,25 +33,25 @@ func (s Object) Compare(o Object) int {
 type Scope struct {
 	All     bool
 	Objects []Object // sorted; empty when All
-	// Leave lists the contested keys, sorted: to be reported and not written.
-	Leave []Contested
+	// Leave lists the fought-over configs, sorted: to be reported and not written.
+	Leave []Fought
 }
 
-// ScopeOf is the scope of some touches, for a program that runs one pass for one
-// batch of events and has no worker. No touches give a scope over nothing.
-func ScopeOf(touches []Trigger) Scope {
-	subjects := make([]Object, len(touches))
-	for i, t := range touches {
-		subjects[i] = t.Object
+// ScopeOf is the scope of some triggers, for a program that runs one pass for one
+// batch of events and has no worker. No triggers give a scope over nothing.
+func ScopeOf(triggers []Trigger) Scope {
+	objects := make([]Object, len(triggers))
+	for i, t := range triggers {
+		objects[i] = t.Object
 	}
-	return newScope(subjects, nil)
+	return newScope(objects, nil)
 }
 
-// newScope sorts subjects and drops those within a wider one.
-func newScope(subjects []Object, leave []Contested) Scope {
-	slices.SortFunc(subjects, Object.Compare)
+// newScope sorts objects and drops those within a wider one.
+func newScope(objects []Object, leave []Fought) Scope {
+	slices.SortFunc(objects, Object.Compare)
 	var kept []Object
-	for _, s := range slices.Compact(subjects) {
+	for _, s := range slices.Compact(objects) {
 		// A target sorts before its functions, because "" does.
 		if n := len(kept); n > 0 && kept[n-1].Function == "" && kept[n-1].Target == s.Target {
 			continue
@@ -77,8 +77,8 @@ func (s Scope) covers(t desired.Target, function string) bool {
 //
 // A function is kept with all its qualifiers or not at all: a record whose
 // entry had been taken out would look undeclared, which a fleet may answer with
-// deletion. For the same reason a contested key is not dropped but moved to
-// the ignored ones, which nothing touches.
+// deletion. For the same reason a fought-over config is not dropped but moved to
+// the ignored ones, which nothing triggers.
 func (s Scope) Narrow(f desired.Fleet) desired.Fleet {
 	targets := f.Targets
 	f.Targets = nil
@@ -112,6 +112,6 @@ func (s Scope) narrow(t *desired.TargetSpec) {
 }
 
 func (s Scope) leaves(k desired.Key) bool {
-	_, found := slices.BinarySearchFunc(s.Leave, k, func(c Contested, k desired.Key) int { return c.Key.Compare(k) })
+	_, found := slices.BinarySearchFunc(s.Leave, k, func(c Fought, k desired.Key) int { return c.Key.Compare(k) })
 	return found
 }

@@ -49,7 +49,7 @@ func names(f desired.Fleet) (kept, ignored []string) {
 
 func TestNarrow(t *testing.T) {
 	virginia := desired.Target{Account: "111111111111", Region: "us-east-1"}
-	live := []Contested{{Key: keyOf("orders", "live")}}
+	live := []Fought{{Key: keyOf("orders", "live")}}
 	for _, tt := range []struct {
 		why           string
 		scope         Scope
@@ -62,7 +62,7 @@ func TestNarrow(t *testing.T) {
 		{why: "a target", scope: Scope{Objects: []Object{{Target: virginia}}},
 			kept: []string{"us-east-1 bills", "us-east-1 orders:live", "us-east-1 orders:test"}},
 		{why: "a function that is not declared", scope: Scope{Objects: []Object{fn("other")}}},
-		{why: "a contested key is ignored, not dropped", scope: Scope{Objects: []Object{fn("orders")}, Leave: live},
+		{why: "a fought-over config is ignored, not dropped", scope: Scope{Objects: []Object{fn("orders")}, Leave: live},
 			kept: []string{"eu-west-1 orders:test"}, ignored: []string{"eu-west-1 orders:live"}},
 	} {
 		fleet := someFleet(t)
@@ -79,10 +79,10 @@ func TestNarrow(t *testing.T) {
 	}
 }
 
-// A contested record, and the records beside it, must not look undeclared: the
+// A fought-over record, and the records beside it, must not look undeclared: the
 // fleet asks for the deletion of such.
 func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
-	scope := Scope{Objects: []Object{fn("orders")}, Leave: []Contested{{Key: keyOf("orders", "live")}}}
+	scope := Scope{Objects: []Object{fn("orders")}, Leave: []Fought{{Key: keyOf("orders", "live")}}}
 	fleet := scope.Narrow(someFleet(t))
 	held := reconcile.Settings{}
 	live := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: ireland, Functions: []reconcile.ObservedFunction{{
@@ -109,6 +109,6 @@ func TestScopeOfTouches(t *testing.T) {
 		t.Errorf("scope (-want +got):\n%s", diff)
 	}
 	if fleet := ScopeOf(nil).Narrow(someFleet(t)); len(fleet.Targets) != 0 {
-		t.Errorf("no touches cover %d targets", len(fleet.Targets))
+		t.Errorf("no triggers cover %d targets", len(fleet.Targets))
 	}
 }

@@ -5,7 +5,38 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/events"
 )
+
+// Cause is why the worker was woken. There are few, so that they can be the
+// label of a metric.
+type Cause uint8
+
+// The causes.
+const (
+	Start    Cause = iota // the process has begun
+	Schedule              // an interval has passed or a cron time has come
+	Files                 // the content of a fleet file has changed
+	Signal                // SIGHUP
+	Request               // POST /reconcile
+	Event                 // a queue or a bus delivered an event
+)
+
+var causeNames = [...]string{"start", "schedule", "files", "signal", "request", "event"}
+
+// Causes lists all causes.
+func Causes() []Cause { return []Cause{Start, Schedule, Files, Signal, Request, Event} }
+
+// String is the cause as logs and metrics spell it.
+func (c Cause) String() string {
+	if int(c) < len(causeNames) {
+		return causeNames[c]
+	}
+	return "unknown"
+}
+
+// scheduled reports whether the cause is time alone, and nobody's change.
+func (c Cause) scheduled() bool { return c == Start || c == Schedule }
 
 // ErrStopped is what Done gets for a wake that no pass dealt with because the
 // worker ended. Whoever holds the event keeps it for the next process.
@@ -36,22 +67,22 @@ func (t Trigger) key() (desired.Key, bool) {
 		t.Function != "" && t.Qualifier != ""
 }
 
-// ticket counts down the subjects that a wake still waits for.
-type ticket struct {
+// ack counts down the objects that a wake still waits for.
+type ack struct {
 	open int
 	errs []error
 	done func(error)
 }
 
-func newTicket(w Wake, open int) *ticket {
+func newAck(w Wake, open int) *ack {
 	done := w.Done
 	if done == nil {
 		done = func(error) {}
 	}
-	return &ticket{open: open, done: done}
+	return &ack{open: open, done: done}
 }
 
-func (t *ticket) settle(err error) {
+func (t *ack) settle(err error) {
 	t.open--
 	if err != nil {
 		t.errs = append(t.errs, err)
@@ -59,4 +90,55 @@ func (t *ticket) settle(err error) {
 	if t.open == 0 {
 		t.done(errors.Join(t.errs...))
 	}
+}
+
+// Classified is what remains of the hints of one event.
+type Classified struct {
+	Everything bool      // a schedule or a fleet file: a pass over everything
+	Files      bool      // a stored object changed: read the fleet again
+	Triggers   []Trigger // empty when Everything
+	Echoes     int       // our own writes, dropped
+	Failed     int       // calls that AWS refused, dropped
+}
+
+// Classify turns hints into what the worker is to look at.
+func Classify(hints []events.Hint) Classified {
+	var t Classified
+	for _, h := range hints {
+		switch {
+		case h.Failed:
+			t.Failed++
+		case h.Echo:
+			t.Echoes++
+		case h.Kind == events.Files:
+			t.Everything, t.Files = true, true
+		case h.Kind == events.All:
+			t.Everything = true
+		default:
+			touch := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
+			if h.Kind == events.Key && h.WritesRecord() {
+				touch.Qualifier, touch.Principal = h.Qualifier, h.Principal
+			}
+			t.Triggers = append(t.Triggers, touch)
+		}
+	}
+	if t.Everything {
+		t.Triggers = nil
+	}
+	return t
+}
+
+// Needed reports whether anything is to be looked at.
+func (t Classified) Needed() bool { return t.Everything || len(t.Triggers) > 0 }
+
+// Wake is the wake for what remains. A classified that needs nothing has none.
+func (t Classified) Wake(done func(error)) Wake {
+	cause := Event
+	switch {
+	case t.Files:
+		cause = Files
+	case t.Everything:
+		cause = Schedule // somebody else's clock is a clock
+	}
+	return Wake{Cause: cause, Triggers: t.Triggers, Done: done}
 }

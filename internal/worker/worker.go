@@ -1,3 +1,41 @@
+// Package worker decides when a pass runs, and over which part of the fleet.
+//
+// In come wakes: from the schedule, and from whoever calls [Worker.Wake] (a
+// changed file, a signal, a request, an event). Out go calls of one [Pass]
+// function, which the program provides: this package does not know what a pass
+// reads or writes. It looks at the plan and outcome that come back only to tell
+// which functions were dealt with, and whose changes come back again and again.
+//
+// What holds:
+//   - At most one pass runs at a time.
+//   - No wake is lost: a wake's Done is called once, after a pass that began
+//     after the wake and covered what it touched, or with ErrStopped.
+//   - Wakes merge. However many arrive during a pass, one pass follows.
+//   - A touched function waits a settle time from its first touch, so that the
+//     end of somebody's deployment is looked at and not its middle. It does not
+//     wait longer when it is touched again.
+//   - A pass over everything takes along the touched functions that have settled,
+//     and keeps a minimum gap to the one before it.
+//   - A key that others keep changing back is left alone until the next
+//     scheduled pass over everything.
+//   - When the context ends, the running pass is told by its context and awaited.
+//
+// How a program uses it:
+//
+//	w := worker.New(worker.Options{Timetable: every, Pass: pass, Log: log, Recorder: metrics})
+//	go source(w)    // calls w.Wake
+//	w.Run(ctx)      // returns when ctx has ended and the pass is over
+//
+// A program that is woken for one batch of events, such as a Lambda function, needs
+// no worker: Classify, ScopeOf and Result.Failures are what it shares with one.
+//
+// The pass narrows the resolved fleet by [Scope.Narrow] and returns a [Result]. A
+// share in the fleet's guard should be taken of the whole fleet, whatever the scope.
+// Classify turns hints of the events package into triggers. State and its Unready
+// tell how things are; internal/worker/web shows them, internal/worker/queue and
+// internal/worker/watch are sources, internal/worker/metrics is the Recorder.
+//
+// The package calls no network, reads no file and prints nothing.
 package worker
 
 import (
@@ -13,11 +51,11 @@ type Worker struct {
 	o     Options
 	poked chan struct{} // holds one element when there is news for Run
 
-	mu       sync.Mutex
-	agenda   *agenda
-	contests *contests
-	state    State
-	stopped  bool
+	mu      sync.Mutex
+	queue   *queue
+	fights  *fightDetector
+	state   State
+	stopped bool
 }
 
 // New makes a worker. Wakes are taken at once and wait for Run.
@@ -25,7 +63,7 @@ func New(o Options) *Worker {
 	o = o.filled()
 	return &Worker{
 		o: o, poked: make(chan struct{}, 1),
-		agenda: newAgenda(o.Settle, o.Gap), contests: newContests(o.Contest),
+		queue: newQueue(o.Settle, o.Gap), fights: newFightDetector(o.Fight),
 		state: State{Timetable: o.Timetable},
 	}
 }
@@ -35,7 +73,7 @@ func New(o Options) *Worker {
 func (w *Worker) Wake(wake Wake) {
 	w.o.Recorder.Woken(wake.Cause)
 	if answered, err := w.accept(wake); answered {
-		newTicket(wake, 1).settle(err) // outside the lock: Done may ask for the State
+		newAck(wake, 1).settle(err) // outside the lock: Done may ask for the State
 		return
 	}
 	select {
@@ -54,13 +92,13 @@ func (w *Worker) accept(wake Wake) (answered bool, err error) {
 	if len(wake.Triggers) > 0 {
 		wake.Triggers = slices.DeleteFunc(slices.Clone(wake.Triggers), func(t Trigger) bool {
 			key, ok := t.key()
-			return ok && w.contests.written(key, t.Principal)
+			return ok && w.fights.written(key, t.Principal)
 		})
 		if len(wake.Triggers) == 0 {
-			return true, nil // nothing but contested keys
+			return true, nil // nothing but fought-over configs
 		}
 	}
-	w.agenda.add(wake, time.Now())
+	w.queue.add(wake, time.Now())
 	return false, nil
 }
 
@@ -69,7 +107,7 @@ func (w *Worker) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	s.Contested = w.contests.list()
+	s.Fought = w.fights.list()
 	return s
 }
 
@@ -119,36 +157,36 @@ func (w *Worker) setState(change func(*State)) {
 }
 
 // take gives the job that begins now and the keys it has to leave alone.
-func (w *Worker) take() (*job, []Contested) {
+func (w *Worker) take() (*job, []Fought) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	j := w.agenda.take(now)
+	j := w.queue.take(now)
 	if j == nil {
 		return nil, nil
 	}
 	if j.all && j.causes.scheduled() {
-		w.contests.lift(now)
+		w.fights.reset(now)
 	}
 	w.state.Running = true
 	if j.all {
 		w.state.LastAttempt = now
 	}
-	return j, w.contests.list()
+	return j, w.fights.list()
 }
 
 func (w *Worker) sleepUntil() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at := w.state.Next
-	if due, any := w.agenda.due(); any && due.Before(at) {
+	if due, any := w.queue.due(); any && due.Before(at) {
 		at = due
 	}
 	return at
 }
 
 // pass runs one job to its end.
-func (w *Worker) pass(ctx context.Context, j *job, leave []Contested) {
+func (w *Worker) pass(ctx context.Context, j *job, leave []Fought) {
 	report := Report{Scope: j.scope(leave), Causes: j.causes.list(), Started: time.Now(), Events: j.times()}
 	report.Result = w.o.Pass(ctx, report.Scope)
 	report.Finished = time.Now()
@@ -160,20 +198,20 @@ func (w *Worker) pass(ctx context.Context, j *job, leave []Contested) {
 	j.settle(completed, report.Result.Failures().Of)
 }
 
-// conclude brings state and contests up to date.
+// conclude brings state and fights up to date.
 func (w *Worker) conclude(report *Report, j *job, completed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := report.Finished
 	w.state.Running = false
 	for _, key := range report.Result.corrected() {
-		if principal, known := j.writer(key); known && w.contests.corrected(key, principal, now) {
-			w.o.Log.Warn("key is contested and left alone until the next scheduled pass", "key", key.String(), "principal", principal)
+		if principal, known := j.writer(key); known && w.fights.corrected(key, principal, now) {
+			w.o.Log.Warn("config is fought over and left alone until the next scheduled pass", "key", key.String(), "principal", principal)
 		}
 	}
-	report.Contested = w.contests.list()
+	report.Fought = w.fights.list()
 	if report.Scope.All {
-		w.agenda.swept, w.state.LastError = now, ""
+		w.queue.swept, w.state.LastError = now, ""
 		if completed != nil {
 			w.state.LastError = completed.Error()
 		} else {
@@ -195,7 +233,7 @@ func (w *Worker) log(report *Report, completed error) {
 	for i, c := range report.Causes {
 		causes[i] = c.String()
 	}
-	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "subjects", len(report.Scope.Objects),
+	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "objects", len(report.Scope.Objects),
 		"took", report.Finished.Sub(report.Started).Round(time.Millisecond).String())
 	if problem := report.Result.FleetProblem; problem != nil {
 		log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", problem)
@@ -211,7 +249,7 @@ func (w *Worker) log(report *Report, completed error) {
 func (w *Worker) stop() {
 	w.mu.Lock()
 	w.stopped, w.state.Stopping = true, true
-	rest := w.agenda.rest()
+	rest := w.queue.rest()
 	w.mu.Unlock()
 	rest.settle(ErrStopped, func(Object) error { return ErrStopped })
 }

@@ -25,11 +25,11 @@ func everything(after time.Duration, causes ...Cause) passed {
 }
 
 func only(after time.Duration, functions ...string) passed {
-	var subjects []Object
+	var objects []Object
 	for _, f := range functions {
-		subjects = append(subjects, fn(f))
+		objects = append(objects, fn(f))
 	}
-	return passed{after: after, scope: Scope{Objects: subjects}, causes: []Cause{Event}}
+	return passed{after: after, scope: Scope{Objects: objects}, causes: []Cause{Event}}
 }
 
 func TestTheFirstPassBeginsAtOnceOverEverything(t *testing.T) {

@@ -28,7 +28,7 @@ var (
 	found       = describe("eventinvoke_drift_found_total", "Changes that plans asked for, by action.", "action")
 	corrections = describe("eventinvoke_corrections_total", "Changes that were to be written, by how that ended.", "status")
 	calls       = describe("eventinvoke_api_calls_total", "Requests to AWS, by operation and outcome. Each retry counts.", "operation", "outcome")
-	contested   = describe("eventinvoke_contested_keys", "Keys that somebody keeps changing back, left alone until the next scheduled pass.")
+	fought      = describe("eventinvoke_fought_configs", "Keys that somebody keeps changing back, left alone until the next scheduled pass.")
 )
 
 // fleet are the numbers by target. It is a collector, so that a scrape sees
@@ -45,7 +45,7 @@ type target struct {
 	found            map[string]int
 	corrections      map[string]int
 	calls            map[call]int64
-	contested        int
+	fought           int
 }
 
 type call struct{ operation, outcome string }
@@ -72,7 +72,7 @@ func (m *Metrics) Calls(t desired.Target, label, operation string, o ratelimit.R
 func (f *fleet) passed(r worker.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	defer f.contest(r.Contested)
+	defer f.foughtOver(r.Fought)
 	if r.Result.Plan == nil {
 		return // nothing is known of any target, so what was known stays
 	}
@@ -106,13 +106,13 @@ func (f *fleet) passed(r worker.Report) {
 	}
 }
 
-func (f *fleet) contest(all []worker.Contested) {
+func (f *fleet) foughtOver(all []worker.Fought) {
 	for _, n := range f.targets {
-		n.contested = 0
+		n.fought = 0
 	}
 	for _, c := range all {
 		if n := f.targets[c.Target]; n != nil {
-			n.contested++
+			n.fought++
 		}
 	}
 }
@@ -156,7 +156,7 @@ func states(p *reconcile.TargetPlan, o *reconcile.TargetOutcome) map[string]int 
 
 // Describe tells the registry what there will be.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, keys, found, corrections, calls, contested} {
+	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, keys, found, corrections, calls, fought} {
 		out <- d
 	}
 }
@@ -190,6 +190,55 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 		for c, v := range n.calls {
 			counter(calls, float64(v), c.operation, c.outcome)
 		}
-		gauge(contested, float64(n.contested))
+		gauge(fought, float64(n.fought))
+	}
+}
+
+var quota = []string{"account", "region", "class"}
+
+func describeLimiter(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, append(append([]string{}, quota...), labels...), nil)
+}
+
+var (
+	limiterRate      = describeLimiter("eventinvoke_limiter_rate", "Requests per second that are let through now.")
+	limiterCeiling   = describeLimiter("eventinvoke_limiter_ceiling", "The most that the rate may become: quota times share.")
+	limiterWaiting   = describeLimiter("eventinvoke_limiter_waiting", "Requests that wait for a token.")
+	limiterBroken    = describeLimiter("eventinvoke_limiter_breaker_open", "1 while no request is let through because the server failed too often in a row.")
+	limiterTokens    = describeLimiter("eventinvoke_limiter_tokens_total", "Tokens that were given, by priority.", "priority")
+	limiterThrottled = describeLimiter("eventinvoke_limiter_throttled_total", "Requests that the quota refused.")
+	limiterPaused    = describeLimiter("eventinvoke_limiter_paused_seconds_total", "How long everybody was held back after a refusal.")
+)
+
+// limiterCollector asks the limiters when it is asked.
+type limiterCollector struct{ snapshots func() []ratelimit.Snapshot }
+
+// Describe tells the registry what there will be.
+func (limiterCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{limiterRate, limiterCeiling, limiterWaiting, limiterBroken, limiterTokens, limiterThrottled, limiterPaused} {
+		out <- d
+	}
+}
+
+// Collect gives the numbers of now.
+func (c limiterCollector) Collect(out chan<- prometheus.Metric) {
+	for _, s := range c.snapshots() {
+		metric := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{s.Scope.Account, s.Scope.Region, s.Scope.Class}, labels...)...)
+		}
+		waiting, broken := 0, 0.0
+		for priority, n := range s.Queue {
+			waiting += n
+			metric(limiterTokens, prometheus.CounterValue, float64(s.Tokens[priority]), ratelimit.Priority(priority).String())
+		}
+		if s.Breaker == ratelimit.Open {
+			broken = 1
+		}
+		metric(limiterRate, prometheus.GaugeValue, s.Rate)
+		metric(limiterCeiling, prometheus.GaugeValue, s.Ceiling)
+		metric(limiterWaiting, prometheus.GaugeValue, float64(waiting))
+		metric(limiterBroken, prometheus.GaugeValue, broken)
+		metric(limiterThrottled, prometheus.CounterValue, float64(s.Throttled))
+		metric(limiterPaused, prometheus.CounterValue, s.Paused.Seconds())
 	}
 }

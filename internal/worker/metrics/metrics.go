@@ -1,3 +1,16 @@
+// Package metrics keeps the numbers that an operator alarms on, for Prometheus.
+//
+// In come reports of passes, wakes, messages, API calls, and the limiters'
+// snapshots. Out go metrics by an HTTP handler, or as a text file after a run
+// of a program that does not stay.
+//
+// The labels are bounded: target (its label in the fleet file), account and
+// region by the fleet, and state, action, status, operation, outcome, cause and
+// disposition by the code. No function's name is ever a label, since a fleet has tens
+// of thousands. Numbers about a target that has left the fleet go with it.
+//
+// The registry is the package's own. Nothing is registered globally, and nothing
+// here influences a pass.
 package metrics
 
 import (
@@ -51,7 +64,7 @@ func New(version string, limiters func() []ratelimit.Snapshot) *Metrics {
 		broken: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "eventinvoke_fleet_files_broken", Help: "1 while the fleet files cannot be loaded and the last good ones stay in force."}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventinvoke_queue_messages_total", Help: "Messages of the queue by what became of them."}, []string{"fate"}),
+			Name: "eventinvoke_queue_messages_total", Help: "Messages of the queue by what became of them."}, []string{"disposition"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventinvoke_queue_request_failures_total", Help: "Requests to the queue that failed after their retries."}, []string{"operation"}),
 	}
@@ -111,7 +124,7 @@ func (m *Metrics) Passed(r worker.Report) {
 }
 
 // Message counts a message of the queue.
-func (m *Metrics) Message(fate string) { m.messages.WithLabelValues(fate).Inc() }
+func (m *Metrics) Message(disposition string) { m.messages.WithLabelValues(disposition).Inc() }
 
 // QueueFailed counts a request to the queue that failed.
 func (m *Metrics) QueueFailed(operation string) { m.failures.WithLabelValues(operation).Inc() }

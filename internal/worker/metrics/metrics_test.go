@@ -39,7 +39,7 @@ func aPass() worker.Report {
 	return worker.Report{
 		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Schedule},
 		Started: ten, Finished: ten.Add(30 * time.Second), Events: []time.Time{ten.Add(10 * time.Second), ten.Add(time.Hour)},
-		Contested: []worker.Contested{{Key: desired.Key{Target: ireland, Name: named("a")}}},
+		Fought: []worker.Fought{{Key: desired.Key{Target: ireland, Name: named("a")}}},
 		Result: worker.Result{
 			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
 				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Changes: []reconcile.Change{change("a"), change("b")}},
@@ -75,10 +75,10 @@ func TestNumbersOfAPass(t *testing.T) {
 # TYPE eventinvoke_api_calls_total counter
 eventinvoke_api_calls_total{account="111111111111",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1",target="prod"} 15
 eventinvoke_api_calls_total{account="111111111111",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1",target="prod"} 1
-# HELP eventinvoke_contested_keys Keys that somebody keeps changing back, left alone until the next scheduled pass.
-# TYPE eventinvoke_contested_keys gauge
-eventinvoke_contested_keys{account="111111111111",region="eu-west-1",target="prod"} 1
-eventinvoke_contested_keys{account="111111111111",region="us-east-1",target="prod"} 0
+# HELP eventinvoke_fought_configs Keys that somebody keeps changing back, left alone until the next scheduled pass.
+# TYPE eventinvoke_fought_configs gauge
+eventinvoke_fought_configs{account="111111111111",region="eu-west-1",target="prod"} 1
+eventinvoke_fought_configs{account="111111111111",region="us-east-1",target="prod"} 0
 # HELP eventinvoke_corrections_total Changes that were to be written, by how that ended.
 # TYPE eventinvoke_corrections_total counter
 eventinvoke_corrections_total{account="111111111111",region="eu-west-1",status="applied",target="prod"} 1
@@ -106,7 +106,7 @@ eventinvoke_wakes_total{cause="signal"} 0
 eventinvoke_wakes_total{cause="start"} 0
 `
 	err := testutil.GatherAndCompare(filled().registry, strings.NewReader(want),
-		"eventinvoke_api_calls_total", "eventinvoke_contested_keys", "eventinvoke_corrections_total", "eventinvoke_drift_found_total",
+		"eventinvoke_api_calls_total", "eventinvoke_fought_configs", "eventinvoke_corrections_total", "eventinvoke_drift_found_total",
 		"eventinvoke_last_attempt_timestamp_seconds", "eventinvoke_last_success_timestamp_seconds", "eventinvoke_passes_total", "eventinvoke_wakes_total")
 	if err != nil {
 		t.Error(err)

@@ -23,21 +23,21 @@ func record(id, function, agent, errorCode string) string {
 		"userAgent": %q, "errorCode": %q, "requestParameters": {"functionName": %q}}}`, id, agent, errorCode, function)
 }
 
-// desk is the test's side of a running queue: it gets the wakes and the fates.
+// desk is the test's side of a running queue: it gets the wakes and the dispositions.
 type desk struct {
-	wakes chan worker.Wake
-	fates chan string
-	fails chan string
-	stop  func() // ends Run and waits for it
+	wakes        chan worker.Wake
+	dispositions chan string
+	fails        chan string
+	stop         func() // ends Run and waits for it
 }
 
-func (d *desk) Message(fate string)   { d.fates <- fate }
-func (d *desk) QueueFailed(op string) { d.fails <- op }
-func (d *desk) wake(wake worker.Wake) { d.wakes <- wake }
+func (d *desk) Message(disposition string) { d.dispositions <- disposition }
+func (d *desk) QueueFailed(op string)      { d.fails <- op }
+func (d *desk) wake(wake worker.Wake)      { d.wakes <- wake }
 
 func open(t *testing.T, url string, visibility time.Duration) *desk {
 	t.Helper()
-	d := &desk{wakes: make(chan worker.Wake, 100), fates: make(chan string, 100), fails: make(chan string, 100)}
+	d := &desk{wakes: make(chan worker.Wake, 100), dispositions: make(chan string, 100), fails: make(chan string, 100)}
 	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Recorder: d, Wait: time.Second, Visibility: visibility})
 	if err != nil {
 		t.Fatal(err)
@@ -70,35 +70,35 @@ func get[T any](t *testing.T, from <-chan T, what string) T {
 func TestMessagesAndTheirFates(t *testing.T) {
 	client := startMoto(t)
 	for i, tt := range []struct {
-		why, body string
-		answer    error // of the pass, where one is asked for
-		passes    bool
-		fate      Fate
-		left      bool // still in the queue afterwards
+		why, body   string
+		answer      error // of the pass, where one is asked for
+		passes      bool
+		disposition Disposition
+		left        bool // still in the queue afterwards
 	}{
-		{why: "a write by somebody", body: record("e1", "orders", "aws-cli", ""), passes: true, fate: Handled},
-		{why: "the same event once more", body: record("e1", "orders", "aws-cli", ""), fate: Duplicate},
-		{why: "our own write", body: record("e2", "orders", "aws-sdk app/eventinvoke-1.0 m/E", ""), fate: Echo},
-		{why: "a refused call", body: record("e3", "orders", "aws-cli", "AccessDenied"), fate: Unneeded},
-		{why: "another service's event", body: `{"detail-type": "x", "source": "aws.ec2"}`, fate: Unneeded},
-		{why: "a schedule", body: `{"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}`, passes: true, fate: Handled},
-		{why: "not an event", body: "hello", fate: Unreadable, left: true},
-		{why: "a pass that failed", body: record("e4", "orders", "aws-cli", ""), passes: true, answer: errors.New("denied"), fate: Failed, left: true},
+		{why: "a write by somebody", body: record("e1", "orders", "aws-cli", ""), passes: true, disposition: Handled},
+		{why: "the same event once more", body: record("e1", "orders", "aws-cli", ""), disposition: Duplicate},
+		{why: "our own write", body: record("e2", "orders", "aws-sdk app/eventinvoke-1.0 m/E", ""), disposition: Echo},
+		{why: "a refused call", body: record("e3", "orders", "aws-cli", "AccessDenied"), disposition: Unneeded},
+		{why: "another service's event", body: `{"detail-type": "x", "source": "aws.ec2"}`, disposition: Unneeded},
+		{why: "a schedule", body: `{"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}`, passes: true, disposition: Handled},
+		{why: "not an event", body: "hello", disposition: Unreadable, left: true},
+		{why: "a pass that failed", body: record("e4", "orders", "aws-cli", ""), passes: true, answer: errors.New("denied"), disposition: Failed, left: true},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			queue, _ := makeQueue(t, client, fmt.Sprint("fates", i))
+			queue, _ := makeQueue(t, client, fmt.Sprint("dispositions", i))
 			d := open(t, queue, time.Minute)
-			if tt.fate == Duplicate {
+			if tt.disposition == Duplicate {
 				send(t, client, queue, tt.body)
 				get(t, d.wakes, "the first delivery").Done(nil)
-				get(t, d.fates, "its fate")
+				get(t, d.dispositions, "its disposition")
 			}
 			send(t, client, queue, tt.body)
 			if tt.passes {
 				get(t, d.wakes, "a wake").Done(tt.answer)
 			}
-			if fate := get(t, d.fates, "a fate"); fate != tt.fate.String() {
-				t.Errorf("%s: the fate is %s, want %s", tt.why, fate, tt.fate)
+			if disposition := get(t, d.dispositions, "a disposition"); disposition != tt.disposition.String() {
+				t.Errorf("%s: the disposition is %s, want %s", tt.why, disposition, tt.disposition)
 			}
 			d.stop()
 			if len(d.wakes) > 0 || len(d.fails) > 0 {
@@ -161,8 +161,8 @@ func TestWhatCannotBeReadEndsInTheDeadLetterQueue(t *testing.T) {
 	queue, dead := makeQueue(t, client, "redriven")
 	send(t, client, queue, "hello")
 	d := open(t, queue, time.Second)
-	get(t, d.fates, "the first delivery")
-	get(t, d.fates, "the second delivery")
+	get(t, d.dispositions, "the first delivery")
+	get(t, d.dispositions, "the second delivery")
 	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &dead, WaitTimeSeconds: 10})
 	if err != nil {
 		t.Fatal(err)
@@ -255,20 +255,20 @@ func TestIdentify(t *testing.T) {
 }
 
 func TestSeenIsBounded(t *testing.T) {
-	s := newSeen(2)
+	s := newDedup(2)
 	hint := func(id string) []events.Hint { return []events.Hint{{EventID: id}} }
 	for _, id := range []string{"a", "b", "b", "c", ""} {
 		s.add(hint(id))
 	}
 	for id, want := range map[string]bool{"a": false, "b": true, "c": true, "": false} {
 		if got := s.all(hint(id)); got != want {
-			t.Errorf("event %q seen: %v, want %v", id, got, want)
+			t.Errorf("event %q dedup: %v, want %v", id, got, want)
 		}
 	}
 	if s.all(append(hint("b"), hint("new")...)) {
-		t.Error("a message with a new event counts as seen")
+		t.Error("a message with a new event counts as dedup")
 	}
 	if s.all(nil) || len(s.ids) != 2 {
-		t.Errorf("nothing counts as seen, or %d ids are kept", len(s.ids))
+		t.Errorf("nothing counts as dedup, or %d ids are kept", len(s.ids))
 	}
 }

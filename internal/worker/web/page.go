@@ -47,10 +47,10 @@ td { width: 100%; } .list td { width: auto; }
 <tr><th>next</th><td>{{.Next}}</td></tr>
 <tr><th>running since</th><td>{{.Started}}</td></tr>
 </table>
-{{if .State.Contested}}<h2>Contested keys</h2>
+{{if .State.Fought}}<h2>Fought keys</h2>
 <p>Somebody keeps changing these back. They are left alone until the next scheduled pass.</p>
 <table class="list">
-<tr><th>key</th><th>written by</th><th>corrected</th></tr>{{range .State.Contested}}
+<tr><th>key</th><th>written by</th><th>corrected</th></tr>{{range .State.Fought}}
 <tr><td>{{.Key}}</td><td>{{or .Principal "unknown"}}</td><td>{{.Times}} times</td></tr>{{end}}
 </table>
 {{end}}</body>

@@ -121,7 +121,7 @@ func TestWhoMayAskForAPass(t *testing.T) {
 
 func TestThePageEscapesWhatItShows(t *testing.T) {
 	const attack = `<script>alert("x")</script>`
-	h, _ := handler(t, worker.State{LastError: attack, FleetProblem: attack, Contested: []worker.Contested{
+	h, _ := handler(t, worker.State{LastError: attack, FleetProblem: attack, Fought: []worker.Fought{
 		{Key: desired.Key{Name: desired.Name{Function: "orders", Qualifier: "live"}}, Principal: attack, Times: 3},
 	}}, "")
 	r := ask(h, "GET", "/", nil)
@@ -130,7 +130,7 @@ func TestThePageEscapesWhatItShows(t *testing.T) {
 		t.Errorf("the page does not escape:\n%s", got)
 	}
 	if !strings.Contains(got, "orders:live") || !strings.HasPrefix(r.Header.Get("Content-Security-Policy"), "default-src 'none'") {
-		t.Errorf("the page lacks the contested key, or its policy: %v", r.Header)
+		t.Errorf("the page lacks the fought-over config, or its policy: %v", r.Header)
 	}
 }
 

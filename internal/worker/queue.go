@@ -8,23 +8,23 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// agenda is what has been asked for and not begun. It holds no clock and no
+// queue is what has been asked for and not begun. It holds no clock and no
 // lock: its methods are functions of instants, and the worker guards it.
-type agenda struct {
-	settle time.Duration // a touched subject waits so long
+type queue struct {
+	settle time.Duration // a touched object waits so long
 	gap    time.Duration // between the end of a pass over everything and the start of the next
 
-	sweep    *job // nil when nobody asked for everything
-	sweepAt  time.Time
-	subjects map[Object]*item
-	swept    time.Time // when the last pass over everything ended; zero before the first
+	sweep   *job // nil when nobody asked for everything
+	sweepAt time.Time
+	objects map[Object]*item
+	swept   time.Time // when the last pass over everything ended; zero before the first
 }
 
-// item is one touched subject.
+// item is one touched object.
 type item struct {
 	due     time.Time
 	causes  causeSet
-	tickets []*ticket
+	acks    []*ack
 	writers map[desired.Key]string // who wrote which record; the last writer counts
 	times   []time.Time            // of the events
 }
@@ -34,39 +34,39 @@ type job struct {
 	all    bool
 	causes causeSet
 	items  map[Object]*item
-	sweeps []*ticket // of wakes that asked for everything
+	sweeps []*ack // of wakes that asked for everything
 }
 
-func newAgenda(settle, gap time.Duration) *agenda {
-	return &agenda{settle: settle, gap: gap, subjects: map[Object]*item{}}
+func newQueue(settle, gap time.Duration) *queue {
+	return &queue{settle: settle, gap: gap, objects: map[Object]*item{}}
 }
 
 // add notes a wake.
-func (a *agenda) add(w Wake, now time.Time) {
+func (q *queue) add(w Wake, now time.Time) {
 	if len(w.Triggers) == 0 {
-		if a.sweep == nil {
-			a.sweep, a.sweepAt = &job{all: true}, now
+		if q.sweep == nil {
+			q.sweep, q.sweepAt = &job{all: true}, now
 		}
-		a.sweep.causes.add(w.Cause)
-		a.sweep.sweeps = append(a.sweep.sweeps, newTicket(w, 1))
+		q.sweep.causes.add(w.Cause)
+		q.sweep.sweeps = append(q.sweep.sweeps, newAck(w, 1))
 		return
 	}
 	bySubject := map[Object][]Trigger{}
 	for _, t := range w.Triggers {
 		bySubject[t.Object] = append(bySubject[t.Object], t)
 	}
-	ticket := newTicket(w, len(bySubject))
-	for subject, touches := range bySubject {
-		it := a.subjects[subject]
+	a := newAck(w, len(bySubject))
+	for object, triggers := range bySubject {
+		it := q.objects[object]
 		if it == nil {
 			// Counted from the first touch, so that a function which is touched
 			// without end is looked at all the same.
-			it = &item{due: now.Add(a.settle), writers: map[desired.Key]string{}}
-			a.subjects[subject] = it
+			it = &item{due: now.Add(q.settle), writers: map[desired.Key]string{}}
+			q.objects[object] = it
 		}
 		it.causes.add(w.Cause)
-		it.tickets = append(it.tickets, ticket)
-		for _, t := range touches {
+		it.acks = append(it.acks, a)
+		for _, t := range triggers {
 			if key, ok := t.key(); ok {
 				it.writers[key] = t.Principal
 			}
@@ -78,12 +78,12 @@ func (a *agenda) add(w Wake, now time.Time) {
 }
 
 // due is when the next pass may begin; false when nothing is asked for.
-func (a *agenda) due() (time.Time, bool) {
+func (q *queue) due() (time.Time, bool) {
 	at, any := time.Time{}, false
-	if a.sweep != nil {
-		at, any = a.sweepDue(), true
+	if q.sweep != nil {
+		at, any = q.sweepDue(), true
 	}
-	for _, it := range a.subjects {
+	for _, it := range q.objects {
 		if !any || it.due.Before(at) {
 			at, any = it.due, true
 		}
@@ -95,31 +95,31 @@ func (a *agenda) due() (time.Time, bool) {
 // need no gap and cause none: the settle time keeps those over one function
 // apart, they cost one request a function, and a stream of them must not hold
 // back the pass over everything.
-func (a *agenda) sweepDue() time.Time {
-	if earliest := a.swept.Add(a.gap); !a.swept.IsZero() && earliest.After(a.sweepAt) {
+func (q *queue) sweepDue() time.Time {
+	if earliest := q.swept.Add(q.gap); !q.swept.IsZero() && earliest.After(q.sweepAt) {
 		return earliest
 	}
-	return a.sweepAt
+	return q.sweepAt
 }
 
 // take gives the job that begins now, or nil. Everything outranks a part, and
-// takes along the subjects that have settled; the others keep waiting, since
+// takes along the objects that have settled; the others keep waiting, since
 // what they wait for may happen after their turn in the pass.
-func (a *agenda) take(now time.Time) *job {
+func (q *queue) take(now time.Time) *job {
 	var j *job
-	if a.sweep != nil && !a.sweepDue().After(now) {
-		j, a.sweep = a.sweep, nil
+	if q.sweep != nil && !q.sweepDue().After(now) {
+		j, q.sweep = q.sweep, nil
 	} else {
 		j = &job{}
 	}
 	j.items = map[Object]*item{}
-	for subject, it := range a.subjects {
+	for object, it := range q.objects {
 		if it.due.After(now) {
 			continue
 		}
-		j.items[subject] = it
+		j.items[object] = it
 		j.causes |= it.causes
-		delete(a.subjects, subject)
+		delete(q.objects, object)
 	}
 	if !j.all && len(j.items) == 0 {
 		return nil
@@ -128,17 +128,17 @@ func (a *agenda) take(now time.Time) *job {
 }
 
 // rest takes everything, due or not.
-func (a *agenda) rest() *job {
-	j := &job{items: a.subjects}
-	if a.sweep != nil {
-		j.sweeps = a.sweep.sweeps
+func (q *queue) rest() *job {
+	j := &job{items: q.objects}
+	if q.sweep != nil {
+		j.sweeps = q.sweep.sweeps
 	}
-	a.sweep, a.subjects = nil, map[Object]*item{}
+	q.sweep, q.objects = nil, map[Object]*item{}
 	return j
 }
 
 // scope is what the job's pass looks at.
-func (j *job) scope(leave []Contested) Scope {
+func (j *job) scope(leave []Fought) Scope {
 	if j.all {
 		return Scope{All: true, Leave: leave}
 	}
@@ -150,9 +150,9 @@ func (j *job) settle(whole error, of func(Object) error) {
 	for _, t := range j.sweeps {
 		t.settle(whole)
 	}
-	for _, subject := range slices.SortedFunc(maps.Keys(j.items), Object.Compare) {
-		err := of(subject)
-		for _, t := range j.items[subject].tickets {
+	for _, object := range slices.SortedFunc(maps.Keys(j.items), Object.Compare) {
+		err := of(object)
+		for _, t := range j.items[object].acks {
 			t.settle(err)
 		}
 	}

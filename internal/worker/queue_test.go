@@ -14,9 +14,9 @@ func TestWhatBeginsNow(t *testing.T) {
 		wake  Wake
 	}
 	sweep := Wake{Cause: Request}
-	touch := func(subjects ...Object) Wake {
+	touch := func(objects ...Object) Wake {
 		w := Wake{Cause: Event}
-		for _, s := range subjects {
+		for _, s := range objects {
 			w.Triggers = append(w.Triggers, Trigger{Object: s})
 		}
 		return w
@@ -48,7 +48,7 @@ func TestWhatBeginsNow(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			zero := at("2026-11-20 10:00:00")
 			second := func(n int) time.Time { return zero.Add(time.Duration(n) * time.Second) }
-			a := newAgenda(10*time.Second, 10*time.Second)
+			a := newQueue(10*time.Second, 10*time.Second)
 			if tt.swept != 0 {
 				a.swept = second(tt.swept)
 			}
@@ -68,7 +68,7 @@ func TestWhatBeginsNow(t *testing.T) {
 				t.Errorf("due says %s (%v), which take at %s does not follow", due, any, second(tt.now))
 			}
 			var kept []Object
-			for s := range a.subjects {
+			for s := range a.objects {
 				kept = append(kept, s)
 			}
 			if diff := cmp.Diff(tt.kept, kept, cmpopts.SortSlices(func(a, b Object) bool { return a.Compare(b) < 0 })); diff != "" {

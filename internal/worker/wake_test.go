@@ -9,7 +9,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/events"
 )
 
-func TestTriage(t *testing.T) {
+func TestClassify(t *testing.T) {
 	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Principal: "alice"}
 	alias := write
 	alias.EventName = "UpdateAlias"

@@ -12,12 +12,12 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// fight lets somebody write a key back two minutes after each time it was
+// fightOver lets somebody write a key back two minutes after each time it was
 // corrected, and counts the corrections.
-func fight(r *rig, key desired.Key, rounds int) *atomic.Int32 {
+func fightOver(r *rig, key desired.Key, rounds int) *atomic.Int32 {
 	writes := new(atomic.Int32)
 	r.end = func(s Scope) Result {
-		left := slices.ContainsFunc(s.Leave, func(c Contested) bool { return c.Key == key })
+		left := slices.ContainsFunc(s.Leave, func(c Fought) bool { return c.Key == key })
 		if left || !s.covers(key.Target, key.Function) {
 			return inSync
 		}
@@ -35,16 +35,16 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		key := keyOf("orders", "live")
-		writes := fight(r, key, 10)
-		if n := writes.Load(); int(n) != DefaultContest.Times {
-			t.Errorf("corrected %d times, want %d", n, DefaultContest.Times)
+		writes := fightOver(r, key, 10)
+		if n := writes.Load(); int(n) != DefaultFight.Times {
+			t.Errorf("corrected %d times, want %d", n, DefaultFight.Times)
 		}
-		want := []Contested{{Key: key, Principal: "arn:aws:iam::111111111111:role/other", Times: 3, Since: r.began.Add(4*time.Minute + DefaultSettle)}}
-		if diff := cmp.Diff(want, r.State().Contested); diff != "" {
-			t.Errorf("contested (-want +got):\n%s", diff)
+		want := []Fought{{Key: key, Principal: "arn:aws:iam::111111111111:role/other", Times: 3, Since: r.began.Add(4*time.Minute + DefaultSettle)}}
+		if diff := cmp.Diff(want, r.State().Fought); diff != "" {
+			t.Errorf("fought (-want +got):\n%s", diff)
 		}
 		if n := len(r.seen()); n != 3 {
-			t.Errorf("%d passes began, want 3: a contested key is not even read", n)
+			t.Errorf("%d passes began, want 3: a fought-over config is not even read", n)
 		}
 		r.write(key, "").want(t, 1, nil)
 
@@ -55,22 +55,22 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 			t.Errorf("a request corrected it: %d writes", n)
 		}
 		r.sleep(27 * time.Hour)
-		if n := writes.Load(); n != 4 || len(r.State().Contested) != 0 {
-			t.Errorf("after a scheduled pass: %d writes, contested %v; want 4 and none", n, r.State().Contested)
+		if n := writes.Load(); n != 4 || len(r.State().Fought) != 0 {
+			t.Errorf("after a scheduled pass: %d writes, fought over %v; want 4 and none", n, r.State().Fought)
 		}
 	})
 }
 
-func TestOthersOfAContestedFunctionAreStillCorrected(t *testing.T) {
+func TestOthersOfAFoughtOverFunctionAreStillCorrected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		fight(r, keyOf("orders", "live"), 4)
+		fightOver(r, keyOf("orders", "live"), 4)
 		before := len(r.seen())
 		r.write(keyOf("orders", "test"), "someone")
 		r.sleep(time.Minute)
 		seen := r.seen()
 		if len(seen) != before+1 || len(seen[before].scope.Leave) != 1 {
-			t.Errorf("passes are %+v, want one more that leaves the contested key", seen)
+			t.Errorf("passes are %+v, want one more that leaves the fought-over config", seen)
 		}
 	})
 }
@@ -87,7 +87,7 @@ func TestWhatIsNoFight(t *testing.T) {
 				r.sleep(time.Minute)
 			}
 		}},
-		{"touches that are no writes, such as tags", func(r *rig) {
+		{"triggers that are no writes, such as tags", func(r *rig) {
 			for range 10 {
 				r.touch("orders")
 				r.sleep(time.Minute)
@@ -111,8 +111,8 @@ func TestWhatIsNoFight(t *testing.T) {
 				r := newRig(t, nil)
 				r.end = func(Scope) Result { return corrects(key) }
 				tt.do(r)
-				if got := r.State().Contested; len(got) != 0 {
-					t.Errorf("contested: %+v", got)
+				if got := r.State().Fought; len(got) != 0 {
+					t.Errorf("fought over: %+v", got)
 				}
 				if n := len(r.seen()); n != 10 {
 					t.Errorf("%d passes, want 10", n)
@@ -123,11 +123,11 @@ func TestWhatIsNoFight(t *testing.T) {
 }
 
 func TestWhatIsPastTheWindowIsForgotten(t *testing.T) {
-	c := newContests(ContestRule{Times: 2, Window: time.Hour})
+	c := newFightDetector(FightRule{Times: 2, Window: time.Hour})
 	now := at("2026-11-20 10:00:00")
 	c.corrected(keyOf("orders", "live"), "a", now)
 	c.corrected(keyOf("bills", "live"), "a", now.Add(50*time.Minute))
-	c.lift(now.Add(time.Hour))
+	c.reset(now.Add(time.Hour))
 	if len(c.keys) != 1 {
 		t.Errorf("%d keys are remembered, want only the one within the window", len(c.keys))
 	}

@@ -1,0 +1,366 @@
+// Package queue makes an SQS queue a source of wakes.
+//
+// In come messages that hold events in any envelope that internal/events reads.
+// Out go wakes of internal/worker, and the messages' ends in SQS:
+//
+//   - A message whose touched functions were dealt with is deleted, in batches.
+//   - A message that needs nothing is deleted: our own echoes, calls that AWS
+//     refused, events about something else, events that were handled before.
+//   - A message that cannot be read is left alone, so that the queue's redrive
+//     policy moves it to where a person looks at it.
+//   - A message whose pass failed is left alone too, and comes again.
+//   - While a message waits for its pass, its invisibility is renewed.
+//   - When the worker stops, what was not looked at is given back at once.
+//
+// A message is never deleted before its pass has succeeded. The package makes
+// calls to SQS only, prints nothing, and never decides what a pass does.
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+)
+
+// Options are what a queue is opened with.
+type Options struct {
+	URL      string
+	Version  string // of the program, for the user agent
+	Wake     func(worker.Wake)
+	Log      *slog.Logger // nil logs nothing
+	Recorder Recorder     // nil records nothing
+
+	// Wait is how long one request waits for messages: DefaultWait when 0.
+	Wait time.Duration
+	// Visibility is how long a message stays invisible unless it is renewed:
+	// DefaultVisibility when 0. It is also the pause before a failed message
+	// comes again.
+	Visibility time.Duration
+}
+
+// Twenty seconds is the longest that ReceiveMessage waits. A minute of
+// invisibility is renewed three times before it would end.
+const (
+	DefaultWait       = 20 * time.Second
+	DefaultVisibility = time.Minute
+)
+
+// Disposition is what became of a message.
+type Disposition uint8
+
+// The dispositions.
+const (
+	Handled    Disposition = iota // its pass succeeded; deleted
+	Failed                        // its pass failed; it comes again
+	Echo                          // nothing but our own writes; deleted
+	Duplicate                     // handled before; deleted
+	Unneeded                      // nothing to look at; deleted
+	Unreadable                    // left to the queue's redrive policy
+	Returned                      // the worker stopped; given back
+)
+
+var dispositionNames = [...]string{"handled", "failed", "echo", "duplicate", "unneeded", "unreadable", "returned"}
+
+// Dispositions lists all dispositions.
+func Dispositions() []Disposition {
+	return []Disposition{Handled, Failed, Echo, Duplicate, Unneeded, Unreadable, Returned}
+}
+
+// String is the disposition as metrics spell it.
+func (f Disposition) String() string {
+	if int(f) < len(dispositionNames) {
+		return dispositionNames[f]
+	}
+	return "unknown"
+}
+
+// Recorder is told what becomes of messages. Its methods must not block.
+type Recorder interface {
+	Message(disposition string)
+	QueueFailed(operation string) // a request to SQS failed after its retries
+}
+
+// Queue is an open queue. Make one with Open and call Run once.
+type Queue struct {
+	o        Options
+	client   *sqs.Client
+	inflight inflight
+	dedup    *dedup
+}
+
+// Open reads the AWS settings of the environment. It makes no call.
+func Open(ctx context.Context, o Options) (*Queue, error) {
+	region, err := regionOf(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Wake == nil {
+		return nil, errors.New("queue.Open: Options.Wake is required")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithAppID("eventinvoke/"+o.Version),
+		config.WithLogger(logging.Nop{}), // the SDK would write to standard error
+	)
+	if err != nil {
+		return nil, fmt.Errorf("the AWS configuration cannot be used for the queue: %w; check AWS_PROFILE and ~/.aws/config", err)
+	}
+	if cfg.Region = cmp.Or(region, cfg.Region); cfg.Region == "" {
+		return nil, fmt.Errorf("the queue URL %q names no region: set AWS_REGION", o.URL)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Recorder == nil {
+		o.Recorder = noop{}
+	}
+	o.Wait, o.Visibility = cmp.Or(o.Wait, DefaultWait), cmp.Or(o.Visibility, DefaultVisibility)
+	return &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}, nil
+}
+
+type noop struct{}
+
+func (noop) Message(string)     {}
+func (noop) QueueFailed(string) {}
+
+// queuePath is the path of a queue URL in AWS.
+var queuePath = regexp.MustCompile(`^/([0-9]{12})/([a-zA-Z0-9_-]{1,80}(?:\.fifo)?)$`)
+
+// Identify is the region, account and name of the queue that a URL of AWS's own
+// names: the parts of the queue's ARN.
+func Identify(queueURL string) (region, account, name string, err error) {
+	if region, err = regionOf(queueURL); err != nil {
+		return "", "", "", err
+	}
+	u, err := url.Parse(queueURL)
+	if err != nil {
+		return "", "", "", err
+	}
+	path := queuePath.FindStringSubmatch(u.Path)
+	if region == "" || path == nil {
+		return "", "", "", fmt.Errorf("%q does not say which queue it is in AWS; write its own URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", queueURL)
+	}
+	return region, path[1], path[2], nil
+}
+
+// queueHost is the host of a queue URL in AWS: sqs.REGION.amazonaws.com, also
+// with the suffix of another partition.
+var queueHost = regexp.MustCompile(`^sqs(?:-fips)?\.([a-z0-9-]+)\.`)
+
+// regionOf is the region that a queue URL names; "" for a host that is not
+// AWS's own, such as a private endpoint.
+func regionOf(queueURL string) (string, error) {
+	u, err := url.Parse(queueURL)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || len(u.Path) < 2 {
+		return "", fmt.Errorf("%q is not the URL of a queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", queueURL)
+	}
+	if m := queueHost.FindStringSubmatch(u.Hostname()); m != nil {
+		return m[1], nil
+	}
+	return "", nil
+}
+
+// batchSize is the most messages that one SQS request can carry.
+const batchSize = 10
+
+// lastCalls is how long the deletions after the end may take.
+const lastCalls = 10 * time.Second
+
+// Run receives until ctx ends. It returns when every wake it made has been
+// answered, which the worker does when it stops, and the messages were deleted
+// or given back.
+func (q *Queue) Run(ctx context.Context) {
+	// Messages whose pass succeeded are deleted after the end as well.
+	after, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	context.AfterFunc(ctx, q.inflight.wake)
+	var wg sync.WaitGroup
+	wg.Go(func() { q.renew(after) })
+	wg.Go(func() {
+		q.finish(after)
+		cancel()
+	})
+	q.receive(ctx)
+	q.inflight.close()
+	wg.Wait()
+}
+
+// receive asks for messages as long as there is room for them.
+func (q *Queue) receive(ctx context.Context) {
+	failures := 0
+	for q.inflight.room(ctx) {
+		out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl:            &q.o.URL,
+			MaxNumberOfMessages: batchSize,
+			WaitTimeSeconds:     seconds(q.o.Wait),
+			VisibilityTimeout:   seconds(q.o.Visibility),
+		})
+		if ctx.Err() != nil {
+			return // what was perhaps received becomes visible again
+		}
+		if err != nil {
+			failures++
+			q.failed("ReceiveMessage", err)
+			pause(ctx, failures)
+			continue
+		}
+		failures = 0
+		for _, m := range out.Messages {
+			q.handle(m)
+		}
+	}
+}
+
+// handle decides what a message needs.
+func (q *Queue) handle(m types.Message) {
+	receipt := receipt{id: aws.ToString(m.MessageId), handle: aws.ToString(m.ReceiptHandle)}
+	hints, err := events.Decode([]byte(aws.ToString(m.Body)))
+	if err != nil {
+		q.o.Log.Warn("message cannot be read and is left to the queue's redrive policy", "message", receipt.id, "error", err)
+		q.o.Recorder.Message(Unreadable.String())
+		return
+	}
+	classified := worker.Classify(hints)
+	switch {
+	case !classified.Needed() && classified.Echoes > 0:
+		q.inflight.add(receipt)
+		q.inflight.end(receipt, Echo)
+	case !classified.Needed():
+		q.inflight.add(receipt)
+		q.inflight.end(receipt, Unneeded)
+	case q.dedup.all(hints):
+		q.inflight.add(receipt)
+		q.inflight.end(receipt, Duplicate)
+	default:
+		q.inflight.add(receipt)
+		q.o.Wake(classified.Wake(func(err error) {
+			switch {
+			case err == nil:
+				q.dedup.add(hints)
+				q.inflight.end(receipt, Handled)
+			case errors.Is(err, worker.ErrStopped):
+				q.inflight.end(receipt, Returned)
+			default:
+				q.o.Log.Warn("message was not dealt with and comes again", "message", receipt.id, "error", err)
+				q.inflight.end(receipt, Failed)
+			}
+		}))
+	}
+}
+
+func (q *Queue) failed(operation string, err error) {
+	q.o.Log.Warn("request to the queue failed", "operation", operation, "queue", q.o.URL, "error", err)
+	q.o.Recorder.QueueFailed(operation)
+}
+
+// pause waits after the nth failure in a row: 1 s, doubled up to 32 s, less up
+// to a half so that workers do not come back together.
+func pause(ctx context.Context, n int) {
+	longest := time.Second << min(n-1, 5)
+	timer := time.NewTimer(longest/2 + rand.N(longest/2))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func seconds(d time.Duration) int32 { return int32(d / time.Second) }
+
+// finish deletes messages or gives them back as their dispositions become known. It
+// returns when there will be no more.
+func (q *Queue) finish(ctx context.Context) {
+	for {
+		batch := q.inflight.next()
+		if batch == nil {
+			return
+		}
+		var drop, back []receipt
+		for _, m := range batch {
+			q.o.Recorder.Message(m.disposition.String())
+			switch m.disposition {
+			case Handled, Echo, Duplicate, Unneeded:
+				drop = append(drop, m.receipt)
+			case Returned:
+				back = append(back, m.receipt)
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, lastCalls)
+		q.delete(ctx, drop)
+		q.setVisibility(ctx, back, 0)
+		cancel()
+	}
+}
+
+// renew keeps waiting messages invisible.
+func (q *Queue) renew(ctx context.Context) {
+	ticker := time.NewTicker(q.o.Visibility / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			q.setVisibility(ctx, q.inflight.list(), q.o.Visibility)
+		}
+	}
+}
+
+// delete removes messages. One that stays comes again, and is then known.
+func (q *Queue) delete(ctx context.Context, receipts []receipt) {
+	for batch := range slices.Chunk(receipts, batchSize) {
+		in := &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL}
+		for i, r := range batch {
+			in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle})
+		}
+		out, err := q.client.DeleteMessageBatch(ctx, in)
+		if err == nil && len(out.Failed) > 0 {
+			err = refused(out.Failed)
+		}
+		if err != nil {
+			q.failed("DeleteMessageBatch", err)
+		}
+	}
+}
+
+// setVisibility says how long messages stay invisible from now on.
+func (q *Queue) setVisibility(ctx context.Context, receipts []receipt, d time.Duration) {
+	for batch := range slices.Chunk(receipts, batchSize) {
+		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.o.URL}
+		for i, r := range batch {
+			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle, VisibilityTimeout: seconds(d),
+			})
+		}
+		out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
+		if err == nil && len(out.Failed) > 0 {
+			err = refused(out.Failed)
+		}
+		if err != nil && ctx.Err() == nil {
+			q.failed("ChangeMessageVisibilityBatch", err)
+		}
+	}
+}
+
+// refused is an error for the entries of a batch that SQS did not take.
+func refused(entries []types.BatchResultErrorEntry) error {
+	first := entries[0]
+	return fmt.Errorf("%d of a batch were refused, the first with %s: %s", len(entries), aws.ToString(first.Code), aws.ToString(first.Message))
+}

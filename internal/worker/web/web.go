@@ -1,0 +1,141 @@
+// Package web lets people and probes look at a worker over HTTP, and ask it for
+// a pass.
+//
+// In come requests and the worker's State. Out go:
+//
+//	GET  /          a status page for people
+//	GET  /healthz   200 while the process answers
+//	GET  /readyz    200, or 503 with the reasons
+//	GET  /metrics   what the given handler serves
+//	POST /reconcile a pass over everything: from this machine, or with the bearer token
+//
+// The handler is a value of its own: nothing is registered in a global mux, and
+// whoever serves it chooses the address. It never starts a pass itself; it wakes
+// the worker, which merges wakes, so a flood of requests costs one pass at a time.
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+)
+
+// Options are what a handler is made of.
+type Options struct {
+	State   func() worker.State
+	Wake    func(worker.Wake)
+	Metrics http.Handler // nil: no /metrics
+	Token   string       // for POST /reconcile from elsewhere; "" allows only this machine
+	Version string       // of the program, for the status page
+	Applies bool         // the worker corrects drift, and does not only observe; for the status page
+}
+
+// NewHandler makes the handler.
+func NewHandler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { writePage(w, o.State(), &o, time.Now()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if reasons := o.State().Unready(time.Now()); len(reasons) > 0 {
+			say(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
+			return
+		}
+		say(w, http.StatusOK, "ready")
+	})
+	mux.Handle("POST /reconcile", gate{o.Token, func(w http.ResponseWriter, _ *http.Request) {
+		o.Wake(worker.Wake{Cause: worker.Request})
+		say(w, http.StatusAccepted, "a pass over everything is asked for")
+	}})
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
+	return plain{mux}
+}
+
+// plain keeps browsers from guessing types, framing the page, and storing what
+// is out of date a second later.
+type plain struct{ next http.Handler }
+
+func (p plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	p.next.ServeHTTP(w, r)
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, text)
+}
+
+// gate lets requests through that come from this machine or bear the token.
+type gate struct {
+	token string
+	next  http.HandlerFunc
+}
+
+func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch offered, ok := bearer(r); {
+	case ok && g.token != "" && same(offered, g.token):
+		g.next(w, r)
+	case ok:
+		// A wrong token is refused from this machine as well, so that a mistake
+		// shows before the caller moves elsewhere.
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		say(w, http.StatusUnauthorized, "the token is not the worker's")
+	case local(r):
+		g.next(w, r)
+	default:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		say(w, http.StatusUnauthorized, "send the worker's token as Authorization: Bearer TOKEN, or ask from the same machine")
+	}
+}
+
+func bearer(r *http.Request) (string, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// same takes the same time wherever two tokens differ, and whatever their lengths.
+func same(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// local reports whether a request was made on this machine by a program. A
+// request that a proxy passed on comes from a local address without being
+// local, and a page in a browser on this machine may be anybody's: its requests
+// carry an origin, or a host name that was made to point here.
+func local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !from.Addr().Unmap().IsLoopback() || !loopbackHost(r.Host) {
+		return false
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via", "Origin", "Sec-Fetch-Site"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func loopbackHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.Unmap().IsLoopback()
+}

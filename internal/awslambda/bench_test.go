@@ -31,7 +31,7 @@ func BenchmarkCall(b *testing.B) {
 	limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return ratelimit.Settings{Quota: 1e8, Share: 1} })
 	b.Cleanup(limiters.Close)
 	cfg := aws.Config{Region: here.Region, Credentials: aws.NewCredentialsCache(keysOf(here.Account)), HTTPClient: client}
-	ours := NewReader(NewLane(cfg, here, limiters))
+	ours := NewReader(NewConn(cfg, here, limiters))
 	bare := lambda.NewFromConfig(cfg)
 	ctx := context.Background()
 

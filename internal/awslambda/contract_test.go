@@ -23,7 +23,7 @@ const realFunction = "EVENTINVOKE_TEST_REAL_FUNCTION"
 // TestContractSimulator holds the simulator to the contract below.
 func TestContractSimulator(t *testing.T) {
 	w := worldOf(t, awssim.Fleet(here.Account, here.Region, awssim.Function{Name: "orders", Aliases: []string{"live"}, Versions: []string{"1"}}))
-	contract(t, laneTo(t, w), "orders")
+	contract(t, connTo(t, w), "orders")
 }
 
 // TestContractAWS holds AWS to the same, so that the simulator cannot drift from
@@ -49,14 +49,14 @@ func TestContractAWS(t *testing.T) {
 }
 
 // contract is what reconcile relies on, one call a step.
-func contract(t *testing.T, lane *Conn, function string) {
+func contract(t *testing.T, conn *Conn, function string) {
 	ctx := t.Context()
-	reader, writer := NewReader(lane), NewWriter(lane)
+	reader, writer := NewReader(conn), NewWriter(conn)
 	name := desired.Name{Function: function, Qualifier: desired.Latest}
 	none := desired.Name{Function: function + "-is-not-there", Qualifier: desired.Latest}
 	noAlias := desired.Name{Function: function, Qualifier: "is-not-there"}
 	retries := desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}
-	itself := strings.TrimSuffix(desired.Key{Target: lane.Target(), Name: name}.ARN(), ":"+desired.Latest)
+	itself := strings.TrimSuffix(desired.Key{Target: conn.Target(), Name: name}.ARN(), ":"+desired.Latest)
 
 	find := func() (reconcile.Record, bool) {
 		t.Helper()

@@ -1,5 +1,5 @@
 // Package awslambda is the border to AWS: the only importer of the Lambda, STS
-// and tagging SDKs.
+// and tagging SDKs, and where every client of AWS gets its configuration.
 //
 // In come function names and desired.Config values; out go reconcile.Record
 // values, and errors as *reconcile.CallError marked with their
@@ -14,12 +14,15 @@
 //     environment says.
 //   - Once a token is granted, the request is sent and its answer awaited, for ten
 //     seconds at most, even when the run is interrupted meanwhile.
+//   - Every other request, to STS, SSO or the tagging API, and those that history
+//     and queue make with LoadConfig, has a limit for an attempt and a last attempt.
+//   - No error shows a password, a key or a token, whoever wrote its text.
 //   - A Reader cannot write. Its client refuses every operation outside a list,
 //     once in the SDK's stack and once more in front of the HTTP client. A
 //     Writer's client knows the three writes and nothing else.
-//   - Answers are decoded here and not by the SDK, which takes a missing list, a
-//     null one and an empty body for an empty list: each would read as "this
-//     function has no records".
+//   - A missing or null list is never taken for an empty one: it would read as
+//     "this function has no records". An answer is read whole, within a bound, and
+//     must be whole JSON before the SDK decodes it.
 //   - An answer about another account, region, function or qualifier, or with
 //     numbers that cannot be, is an error of that one call.
 //

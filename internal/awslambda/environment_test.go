@@ -39,7 +39,7 @@ func TestAnEmptyEnvironmentSaysHowToMend(t *testing.T) {
 		}
 		return s
 	}
-	if _, _, err := open().Ambient(t.Context()); err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
+	if _, _, err := open().Ambient(t.Context()); !strings.Contains(callErrorOf(t, err).Hint, "set AWS_REGION") {
 		t.Errorf("no region: %v", err)
 	}
 	t.Setenv("AWS_REGION", "us-east-1")
@@ -49,7 +49,7 @@ func TestAnEmptyEnvironmentSaysHowToMend(t *testing.T) {
 		t.Errorf("no credentials: %v %q: %v", ce.Kind, ce.Hint, err)
 	}
 	t.Setenv("AWS_PROFILE", "nobody")
-	if _, err := Open(t.Context(), Options{Limiters: limiters}); err == nil || !strings.Contains(err.Error(), "AWS_PROFILE") {
+	if _, err := Open(t.Context(), Options{Limiters: limiters}); !strings.Contains(callErrorOf(t, err).Hint, "AWS_PROFILE") {
 		t.Errorf("a profile that is not there: %v", err)
 	}
 	if _, err := Open(t.Context(), Options{}); err == nil || !strings.Contains(err.Error(), "Limiters") {

@@ -37,7 +37,7 @@ func TestWriterSendsOnlyWrites(t *testing.T) {
 // and lists what reached the wire.
 func sweep(t *testing.T, of func(*Conn) *lambda.Client) []string {
 	var sent []string
-	client := of(laneTo(t, canned(func(r *http.Request) (*http.Response, error) {
+	client := of(connTo(t, canned(func(r *http.Request) (*http.Response, error) {
 		sent = append(sent, r.Method+" "+middleware.GetOperationName(r.Context()))
 		return answer(r, 200, `{}`), nil
 	})))
@@ -126,7 +126,7 @@ func TestBothLocksHold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		sent := false
-		client := NewReader(laneTo(t, noticing(&sent))).client
+		client := NewReader(connTo(t, noticing(&sent))).client
 		_, err := client.PutFunctionEventInvokeConfig(t.Context(), put, func(o *lambda.Options) { tt.lift(o, &sent) })
 		if sent || err == nil || !strings.Contains(err.Error(), "PutFunctionEventInvokeConfig") || !strings.Contains(err.Error(), "was not sent") {
 			t.Errorf("%s: sent %v, error %v", tt.why, sent, err)

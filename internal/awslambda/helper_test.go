@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdkcredentials "github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
@@ -55,7 +57,7 @@ func recordOf(name desired.Name) string {
 }
 
 func keysOf(account string) aws.CredentialsProvider {
-	return credentials.NewStaticCredentialsProvider("AKIA"+account, "secret", "")
+	return sdkcredentials.NewStaticCredentialsProvider("AKIA"+account, "secret", "")
 }
 
 // registry has limiters that never make a test wait.
@@ -69,10 +71,10 @@ func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry {
 	return reg
 }
 
-// laneTo is a lane made from a configuration that asks for retries, as the
+// laneTo is a conn made from a configuration that asks for retries, as the
 // environment may: none of our clients listens.
-func laneTo(t testing.TB, client aws.HTTPClient) *Conn {
-	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client, RetryMaxAttempts: 20}, here, registry(t))
+func connTo(t testing.TB, client aws.HTTPClient) *Conn {
+	return NewConn(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client, RetryMaxAttempts: 20}, here, registry(t))
 }
 
 func worldOf(t testing.TB, s *awssim.Scenario) *awssim.World {
@@ -91,6 +93,13 @@ func callErrorOf(t testing.TB, err error) *reconcile.CallError {
 		t.Fatalf("the error is %T, not a CallError: %v", err, err)
 	}
 	return ce
+}
+
+// operateRaw is the SDK's error of a listing, before this package looks at it.
+func operateRaw(t *testing.T, client aws.HTTPClient) error {
+	_, err := lambda.New(lambda.Options{Region: here.Region, Credentials: keysOf(here.Account), HTTPClient: client, Retryer: aws.NopRetryer{}}).
+		ListFunctions(t.Context(), &lambda.ListFunctionsInput{})
+	return err
 }
 
 // operate makes a call by its operation's name.
@@ -113,7 +122,7 @@ func operate(ctx context.Context, l *Conn, op string, name desired.Name) error {
 	case opDelete:
 		err = NewWriter(l).Delete(ctx, name)
 	case opGetResources:
-		_, err = NewTagger(l).Functions(ctx, nil)
+		_, err = NewFinder(l).Tagged(ctx, nil)
 	default:
 		panic("no such operation: " + op)
 	}

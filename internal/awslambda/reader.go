@@ -2,10 +2,12 @@ package awslambda
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -23,94 +25,98 @@ const (
 
 // Reader reads one target. Its client cannot send anything but reads.
 type Reader struct {
-	lane   *Conn
+	conn   *Conn
 	client *lambda.Client
 }
 
 var _ reconcile.Reader = (*Reader)(nil)
 
-// NewReader makes a Reader over a lane.
-func NewReader(l *Conn) *Reader { return &Reader{lane: l, client: l.client(readOperations())} }
-
-func (r *Reader) about(op, function string) call {
-	return call{op: op, target: r.lane.target, keys: r.lane.keys, name: desired.Name{Function: function, Qualifier: desired.Latest}}
-}
+// NewReader makes a Reader over a connection.
+func NewReader(c *Conn) *Reader { return &Reader{conn: c, client: c.client(readOperations())} }
 
 // ListConfigs implements reconcile.Reader.
-func (r *Reader) ListConfigs(ctx context.Context, function, marker string) (reconcile.Page[reconcile.Record], error) {
-	var page reconcile.Page[reconcile.Record]
-	about := r.about(opListConfigs, function)
+func (r *Reader) ListConfigs(ctx context.Context, function, marker string) (page reconcile.Page[reconcile.Record], err error) {
+	about := r.conn.about(opListConfigs, function, desired.Latest)
 	out, err := r.client.ListFunctionEventInvokeConfigs(ctx, &lambda.ListFunctionEventInvokeConfigsInput{
 		FunctionName: &function, Marker: optional(marker), MaxItems: aws.Int32(maxConfigs),
 	})
 	if err != nil {
-		return page, about.asCallError(failureOf(err))
+		return page, about.failed(err)
 	}
-	list, err := answerIn[wireConfigs](out.ResultMetadata)
-	if err != nil {
-		return page, about.distrust(out.ResultMetadata, err)
+	if err := listed(out.FunctionEventInvokeConfigs, "FunctionEventInvokeConfigs"); err != nil {
+		return page, about.badAnswer(out.ResultMetadata, err)
 	}
-	page.Items = make([]reconcile.Record, len(list.FunctionEventInvokeConfigs))
-	for i, w := range list.FunctionEventInvokeConfigs {
-		if page.Items[i], err = toRecord(r.lane.target, function, w); err != nil {
-			return reconcile.Page[reconcile.Record]{}, about.distrust(out.ResultMetadata, err)
+	items := make([]reconcile.Record, len(out.FunctionEventInvokeConfigs))
+	for i := range items {
+		if items[i], err = toRecord(r.conn.target, function, &out.FunctionEventInvokeConfigs[i]); err != nil {
+			return page, about.badAnswer(out.ResultMetadata, err)
 		}
 	}
-	page.Next = aws.ToString(list.NextMarker)
-	return page, nil
+	return reconcile.Page[reconcile.Record]{Items: items, Next: aws.ToString(out.NextMarker)}, nil
 }
 
 // ListAliases implements reconcile.Reader.
 func (r *Reader) ListAliases(ctx context.Context, function, marker string) (reconcile.Page[string], error) {
-	about := r.about(opListAliases, function)
+	about := r.conn.about(opListAliases, function, desired.Latest)
 	out, err := r.client.ListAliases(ctx, &lambda.ListAliasesInput{
 		FunctionName: &function, Marker: optional(marker), MaxItems: aws.Int32(maxAliases),
 	})
 	if err != nil {
-		return reconcile.Page[string]{}, about.asCallError(failureOf(err))
+		return reconcile.Page[string]{}, about.failed(err)
 	}
-	return namePage(about, out.ResultMetadata, wireAliases.list)
+	return namePage(about, out.ResultMetadata, out.Aliases, "Aliases", out.NextMarker,
+		func(a types.AliasConfiguration) (name, arn *string) { return a.Name, a.AliasArn })
 }
 
 // ListVersions implements reconcile.Reader. $LATEST, which every listing of
 // versions begins with, is no published version and is left out.
 func (r *Reader) ListVersions(ctx context.Context, function, marker string) (reconcile.Page[string], error) {
-	about := r.about(opListVersions, function)
+	about := r.conn.about(opListVersions, function, desired.Latest)
 	out, err := r.client.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionInput{
 		FunctionName: &function, Marker: optional(marker), MaxItems: aws.Int32(maxVersions),
 	})
 	if err != nil {
-		return reconcile.Page[string]{}, about.asCallError(failureOf(err))
+		return reconcile.Page[string]{}, about.failed(err)
 	}
-	page, err := namePage(about, out.ResultMetadata, wireVersions.list)
+	page, err := namePage(about, out.ResultMetadata, out.Versions, "Versions", out.NextMarker,
+		func(f types.FunctionConfiguration) (name, arn *string) { return f.Version, f.FunctionArn })
 	page.Items = slices.DeleteFunc(page.Items, func(v string) bool { return v == desired.Latest })
 	return page, err
 }
 
 // ListFunctions reads the names of the target's functions.
 func (r *Reader) ListFunctions(ctx context.Context, marker string) (reconcile.Page[string], error) {
-	about := r.about(opListFunctions, "")
+	about := r.conn.about(opListFunctions, "", desired.Latest)
 	out, err := r.client.ListFunctions(ctx, &lambda.ListFunctionsInput{
 		Marker: optional(marker), MaxItems: aws.Int32(maxFunctions),
 	})
 	if err != nil {
-		return reconcile.Page[string]{}, about.asCallError(failureOf(err))
+		return reconcile.Page[string]{}, about.failed(err)
 	}
-	return namePage(about, out.ResultMetadata, wireFunctions.list)
+	return namePage(about, out.ResultMetadata, out.Functions, "Functions", out.NextMarker,
+		func(f types.FunctionConfiguration) (name, arn *string) { return f.FunctionName, f.FunctionArn })
 }
 
 // namePage takes a page of names out of an answer.
-func namePage[L any](about call, md middleware.Metadata, list func(L) ([]wireName, *string)) (reconcile.Page[string], error) {
-	answer, err := answerIn[L](md)
-	if err != nil {
-		return reconcile.Page[string]{}, about.distrust(md, err)
+func namePage[T any](about call, md middleware.Metadata, list []T, key string, next *string, of func(T) (name, arn *string)) (reconcile.Page[string], error) {
+	err := listed(list, key)
+	var names []string
+	if err == nil {
+		names, err = toNames(about.target, about.name.Function, list, of)
 	}
-	items, next := list(answer)
-	names, err := toNames(about.target, about.name.Function, items)
 	if err != nil {
-		return reconcile.Page[string]{}, about.distrust(md, err)
+		return reconcile.Page[string]{}, about.badAnswer(md, err)
 	}
 	return reconcile.Page[string]{Items: names, Next: aws.ToString(next)}, nil
+}
+
+// listed refuses an answer without its list, which the SDK tells from an empty one
+// by nil: to take it for an empty one would be to say that nothing is there.
+func listed[T any](list []T, key string) error {
+	if list == nil {
+		return fmt.Errorf("%s is missing or null where a list is due", key)
+	}
+	return nil
 }
 
 // optional is nil for an empty string: AWS refuses an empty marker.

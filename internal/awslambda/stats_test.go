@@ -14,6 +14,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // TestStatsEqualRequests: with everything going wrong that the simulator knows,
@@ -24,8 +25,8 @@ func TestStatsEqualRequests(t *testing.T) {
 		scenario.Seed, scenario.Latency = 7, 40*time.Millisecond
 		scenario.Faults = awssim.Faults{Throttle: .1, Conflict: .1, ServerError: .1, Reset: .05, Lost: .02, Truncate: .05}
 		w := worldOf(t, scenario)
-		lane := laneAt(t, ratelimit.Settings{Quota: 500, Share: 1}, w)
-		reader, writer := NewReader(lane), NewWriter(lane)
+		conn := connAt(t, ratelimit.Settings{Quota: 500, Share: 1}, w)
+		reader, writer := NewReader(conn), NewWriter(conn)
 		var wg sync.WaitGroup
 		for worker := range 8 {
 			wg.Go(func() {
@@ -40,14 +41,14 @@ func TestStatsEqualRequests(t *testing.T) {
 		}
 		wg.Wait()
 		counts := w.Counts()
-		if d := cmp.Diff(counts.ByOperation, callsByOp(lane)); d != "" {
+		if d := cmp.Diff(counts.ByOperation, callsByOp(conn)); d != "" {
 			t.Error(d)
 		}
-		if tokens := lane.Limiter().Snapshot().Granted(); int(tokens) != counts.Total {
+		if tokens := conn.Limiter().Snapshot().Granted(); int(tokens) != counts.Total {
 			t.Errorf("%d tokens for %d requests", tokens, counts.Total)
 		}
-		var sum OpStats
-		for _, s := range lane.Stats() {
+		var sum reconcile.OperationCount
+		for _, s := range conn.Stats() {
 			if s.Calls != s.OK+s.Throttled+s.Conflicts+s.Faults+s.Skewed+s.Refused {
 				t.Errorf("the outcomes do not add up to the calls: %+v", s)
 			}
@@ -64,7 +65,7 @@ func TestStatsEqualRequests(t *testing.T) {
 				faults += int64(n)
 			}
 		}
-		want := OpStats{Throttled: int64(counts.Throttled), Conflicts: conflicts, Faults: faults}
+		want := reconcile.OperationCount{Throttled: int64(counts.Throttled), Conflicts: conflicts, Faults: faults}
 		if d := cmp.Diff(want, sum); d != "" || conflicts == 0 || faults == 0 || want.Throttled == 0 {
 			t.Errorf("(-simulator +counters)\n%s\n%v", d, counts.ByOutcome)
 		}

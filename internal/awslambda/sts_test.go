@@ -91,7 +91,7 @@ func TestRoleOutOfReach(t *testing.T) {
 			_, _ = o.Reader.ListConfigs(t.Context(), "orders", "") // drops the expired session
 			_, err := o.Reader.ListConfigs(t.Context(), "orders", "")
 			outcome, _ := ratelimit.ResultOf(err)
-			if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != tt.outcome || !strings.Contains(ce.Hint, roleIn(second)) {
+			if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != tt.outcome || !strings.Contains(ce.Message+ce.Hint, roleIn(second)) {
 				t.Errorf("%s: %v, %v, %q: %v", tt.why, ce.Kind, outcome, ce.Hint, err)
 			}
 		})

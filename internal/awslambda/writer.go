@@ -2,11 +2,11 @@ package awslambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -16,47 +16,34 @@ import (
 // Writer changes one target. Its client cannot send anything but the three
 // writes.
 type Writer struct {
-	lane   *Conn
+	conn   *Conn
 	client *lambda.Client
 }
 
 var _ reconcile.Writer = (*Writer)(nil)
 
-// NewWriter makes a Writer over a lane.
-func NewWriter(l *Conn) *Writer { return &Writer{lane: l, client: l.client(writeOperations())} }
-
-func (w *Writer) about(op string, name desired.Name) call {
-	return call{op: op, target: w.lane.target, keys: w.lane.keys, name: name}
-}
+// NewWriter makes a Writer over a connection.
+func NewWriter(c *Conn) *Writer { return &Writer{conn: c, client: c.client(writeOperations())} }
 
 // Put implements reconcile.Writer.
 func (w *Writer) Put(ctx context.Context, name desired.Name, c desired.Config) (reconcile.Record, error) {
-	about := w.about(opPut, name)
-	out, err := w.client.PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{
-		FunctionName: &name.Function, Qualifier: qualifier(name),
-		MaximumRetryAttempts:     number(c[desired.MaximumRetryAttempts]),
-		MaximumEventAgeInSeconds: number(c[desired.MaximumEventAgeInSeconds]),
-		DestinationConfig:        destinations(c),
-	})
+	about := w.conn.about(opPut, name.Function, name.Qualifier)
+	out, err := w.client.PutFunctionEventInvokeConfig(ctx, toWrite(name, c))
 	if err != nil {
-		return reconcile.Record{}, about.asCallError(failureOf(err))
+		return reconcile.Record{}, naming(c, about.failed(err))
 	}
-	return stored(about, out.ResultMetadata)
+	return stored(about, out, out.ResultMetadata)
 }
 
 // Update implements reconcile.Writer.
 func (w *Writer) Update(ctx context.Context, name desired.Name, c desired.Config) (reconcile.Record, error) {
-	about := w.about(opUpdate, name)
-	out, err := w.client.UpdateFunctionEventInvokeConfig(ctx, &lambda.UpdateFunctionEventInvokeConfigInput{
-		FunctionName: &name.Function, Qualifier: qualifier(name),
-		MaximumRetryAttempts:     number(c[desired.MaximumRetryAttempts]),
-		MaximumEventAgeInSeconds: number(c[desired.MaximumEventAgeInSeconds]),
-		DestinationConfig:        destinations(c),
-	})
+	about := w.conn.about(opUpdate, name.Function, name.Qualifier)
+	in := lambda.UpdateFunctionEventInvokeConfigInput(*toWrite(name, c))
+	out, err := w.client.UpdateFunctionEventInvokeConfig(ctx, &in)
 	if err != nil {
-		return reconcile.Record{}, about.asCallError(failureOf(err))
+		return reconcile.Record{}, naming(c, about.failed(err))
 	}
-	return stored(about, out.ResultMetadata)
+	return stored(about, out, out.ResultMetadata)
 }
 
 // Delete implements reconcile.Writer. Lambda gives one 404 for a missing
@@ -68,56 +55,38 @@ func (w *Writer) Delete(ctx context.Context, name desired.Name) error {
 	if err == nil {
 		return nil
 	}
-	f := failureOf(err)
-	if f.kind == reconcile.KindRecordMissing || f.kind == reconcile.KindFunctionMissing {
+	err = w.conn.about(opDelete, name.Function, name.Qualifier).failed(err)
+	if kind := reconcile.KindOf(err); kind == reconcile.KindRecordMissing || kind == reconcile.KindFunctionMissing {
 		return nil
 	}
-	return w.about(opDelete, name).asCallError(f)
+	return err
 }
 
 // stored is the record that a write answered with, if it is the one asked for.
-func stored(about call, md middleware.Metadata) (reconcile.Record, error) {
-	answer, err := answerIn[*wireRecord](md)
-	if err != nil {
-		return reconcile.Record{}, about.distrust(md, err)
-	}
-	r, err := toRecord(about.target, about.name.Function, answer)
+func stored(about call, out any, md middleware.Metadata) (reconcile.Record, error) {
+	r, err := toRecord(about.target, about.name.Function, written(out))
 	if err == nil && r.Qualifier != about.name.Qualifier {
 		err = fmt.Errorf("the answer is about the qualifier %s, and %s was written", r.Qualifier, about.name.Qualifier)
 	}
 	if err != nil {
-		return reconcile.Record{}, about.distrust(md, err)
+		return reconcile.Record{}, about.badAnswer(md, err)
 	}
 	return r, nil
 }
 
-// qualifier is nil for $LATEST: without one, Lambda means the same record.
-func qualifier(n desired.Name) *string {
-	if n.Qualifier == desired.Latest {
-		return nil
+// naming adds to a refusal the destination that it is about, where AWS's text names
+// none: the only one that was sent, or for a text about S3 the bucket.
+func naming(c desired.Config, err error) error {
+	var e *reconcile.CallError
+	if !errors.As(err, &e) || e.Kind != reconcile.KindRefused || strings.Contains(e.Message, "arn:") {
+		return err
 	}
-	return &n.Qualifier
-}
-
-func number(v desired.Value) *int32 {
-	if !v.IsSet() {
-		return nil
+	var sent []string
+	for _, v := range c {
+		if strings.HasPrefix(v.Text(), "arn:") && (!strings.Contains(e.Message, "S3") || strings.Contains(v.Text(), ":s3:")) {
+			sent = append(sent, v.Text())
+		}
 	}
-	return aws.Int32(int32(v.Int()))
-}
-
-// destinations sends the sides that c sets, an empty one as "", which clears
-// it; Lambda leaves a side alone that is not sent.
-func destinations(c desired.Config) *types.DestinationConfig {
-	if !c[desired.OnSuccess].IsSet() && !c[desired.OnFailure].IsSet() {
-		return nil
-	}
-	var d types.DestinationConfig
-	if v := c[desired.OnSuccess]; v.IsSet() {
-		d.OnSuccess = &types.OnSuccess{Destination: aws.String(v.Text())}
-	}
-	if v := c[desired.OnFailure]; v.IsSet() {
-		d.OnFailure = &types.OnFailure{Destination: aws.String(v.Text())}
-	}
-	return &d
+	e.Destination = strings.Join(sent, " ")
+	return err
 }

@@ -53,7 +53,7 @@ func (r *run) wrongCounts() (wrongs []string) {
 					counted[e] = n
 				}
 			}
-			told[row{target, s.Op}] = counted
+			told[row{target, s.Name}] = counted
 		}
 	}
 	if !cmp.Equal(sent, told) {

@@ -35,7 +35,7 @@ func BenchmarkCallOverSocket(b *testing.B) {
 		Region: here.Region, Credentials: aws.NewCredentialsCache(keys()),
 		HTTPClient: server.Client(), BaseEndpoint: &server.URL,
 	}
-	reader := awslambda.NewReader(awslambda.NewLane(cfg, here, limiters))
+	reader := awslambda.NewReader(awslambda.NewConn(cfg, here, limiters))
 	client := lambda.NewFromConfig(cfg)
 	function := functionName(0)
 	bare := func() error {

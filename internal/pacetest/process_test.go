@@ -27,7 +27,7 @@ func startProcess(c *caller, s ratelimit.Settings) *process {
 func startProcessWith(c *caller, s ratelimit.Settings, cfg aws.Config) *process {
 	limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return s })
 	c.site.t.Cleanup(limiters.Close)
-	lane := awslambda.NewLane(cfg, here, limiters)
+	lane := awslambda.NewConn(cfg, here, limiters)
 	return &process{caller: c, limiters: limiters, lane: lane, reader: awslambda.NewReader(lane)}
 }
 

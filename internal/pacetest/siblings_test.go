@@ -81,7 +81,7 @@ func TestTwoProfilesOfOneAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newSite(t, usualQuota(), 1).caller(1)
 		p := startProcess(c, defaults)
-		second := awslambda.NewReader(awslambda.NewLane(aws.Config{Credentials: keys(), HTTPClient: c}, here, p.limiters))
+		second := awslambda.NewReader(awslambda.NewConn(aws.Config{Credentials: keys(), HTTPClient: c}, here, p.limiters))
 		const each = 300
 		start := time.Now()
 		var both sync.WaitGroup

@@ -35,7 +35,7 @@ func BenchmarkWallClock(b *testing.B) {
 					return ratelimit.Settings{Quota: quota, Share: 1}
 				})
 				cfg := aws.Config{Credentials: keys(), HTTPClient: server.Client(), BaseEndpoint: &server.URL}
-				lane := awslambda.NewLane(cfg, here, limiters)
+				lane := awslambda.NewConn(cfg, here, limiters)
 				start := time.Now()
 				stats := ratelimit.Run(b.Context(), lane.Limiter(), ratelimit.DefaultPolicy(), reads(awslambda.NewReader(lane), calls))
 				efficiency = (float64(calls-1)/quota + slowStart) / time.Since(start).Seconds()

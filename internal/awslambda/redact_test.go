@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdkcredentials "github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -34,8 +34,8 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			for _, body := range []string{fmt.Sprintf(`{"message":%q}`, tt.echo), "<html>" + tt.echo + "</html>"} {
 				cfg := aws.Config{HTTPClient: saying(http.StatusForbidden, body, "X-Amzn-Errortype", "")}
-				cfg.Credentials = credentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken)
-				_, err := NewReader(NewLane(cfg, here, registry(t))).ListConfigs(t.Context(), "orders", "")
+				cfg.Credentials = sdkcredentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken)
+				_, err := NewReader(NewConn(cfg, here, registry(t))).ListConfigs(t.Context(), "orders", "")
 				ce := callErrorOf(t, err)
 				said := fmt.Sprintf("%v %s %s %v", err, ce.Message, ce.Hint, ce.Err)
 				for _, secret := range []string{"PLANTEDKEY", "planted/secret", "planted/session", "planted%2F", "feedface"} {
@@ -61,7 +61,7 @@ func TestErrorsOfRolesShowNoSecrets(t *testing.T) {
 	})
 	s, err := Open(t.Context(), Options{
 		Run: "r", Limiters: registry(t), Region: here.Region, HTTPClient: echo,
-		Credentials: credentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken),
+		Credentials: sdkcredentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -33,21 +33,21 @@ func slow(d time.Duration, body string) canned {
 // does not eat them, and end in an ambiguous failure.
 func TestAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(time.Hour, ""))
+		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(time.Hour, ""))
 		for range 60 {
 			go func() {
-				if grant, err := lane.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
+				if grant, err := conn.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
 					grant.Done(ratelimit.OK, 0)
 				}
 			}()
 		}
 		synctest.Wait()
 		start := time.Now()
-		_, err := NewWriter(lane).Put(t.Context(), live, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
+		_, err := NewWriter(conn).Put(t.Context(), live, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
 		took := time.Since(start)
 		ce := callErrorOf(t, err)
 		outcome, _ := ratelimit.ResultOf(err)
-		if ce.Kind != reconcile.KindTransport || outcome != ratelimit.ServerError || ce.Message != "no answer within 10s" {
+		if ce.Kind != reconcile.KindTransport || outcome != ratelimit.ServerError || ce.Message != "no answer from https://lambda.us-east-1.amazonaws.com within the time for one request" {
 			t.Errorf("got %v, %v, %q", ce.Kind, outcome, ce.Message)
 		}
 		if took < 40*time.Second {
@@ -60,17 +60,17 @@ func TestAttemptTimeout(t *testing.T) {
 // however long the queue was.
 func TestTimeoutStartsAfterTheGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(9*time.Second, `{"FunctionEventInvokeConfigs":[]}`))
+		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(9*time.Second, `{"FunctionEventInvokeConfigs":[]}`))
 		for range 30 {
 			go func() {
-				if grant, err := lane.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
+				if grant, err := conn.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
 					grant.Done(ratelimit.OK, 0)
 				}
 			}()
 		}
 		synctest.Wait()
 		start := time.Now()
-		if _, err := NewReader(lane).ListConfigs(t.Context(), "orders", ""); err != nil {
+		if _, err := NewReader(conn).ListConfigs(t.Context(), "orders", ""); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(start); took < 25*time.Second {
@@ -85,12 +85,12 @@ func TestInterrupt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		requests := 0
 		answerLate := slow(5*time.Second, recordOf(live))
-		lane := laneAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			requests++
 			return answerLate(r)
 		}))
 		ctx, interrupt := context.WithCancel(t.Context())
-		writer := NewWriter(lane)
+		writer := NewWriter(conn)
 		results := make([]error, 2)
 		var wg sync.WaitGroup
 		for i := range results {
@@ -108,7 +108,7 @@ func TestInterrupt(t *testing.T) {
 		if outcome != ratelimit.Cancelled || requests != 1 {
 			t.Errorf("the waiting call came to %v with %d requests sent: %v", outcome, requests, results[1])
 		}
-		for _, s := range lane.Stats() {
+		for _, s := range conn.Stats() {
 			if s.Calls != 1 {
 				t.Errorf("counted %d calls for one request", s.Calls)
 			}
@@ -121,12 +121,12 @@ func TestInterrupt(t *testing.T) {
 func TestCancelledWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		requests := 0
-		lane := laneAt(t, ratelimit.Settings{Quota: 10, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Settings{Quota: 10, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			requests++
 			return answer(r, 200, `{"FunctionEventInvokeConfigs":[]}`), nil
 		}))
 		time.Sleep(time.Minute)
-		reader := NewReader(lane)
+		reader := NewReader(conn)
 		leaving, leave := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		var served, cancelled atomic.Int64
@@ -166,7 +166,7 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 	past, stop := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer stop()
 	for why, ctx := range map[string]context.Context{"cancelled": ctx, "too late": past} {
-		err := operate(ctx, laneTo(t, slow(0, `{"Functions":[]}`)), opListFunctions, orders)
+		err := operate(ctx, connTo(t, slow(0, `{"Functions":[]}`)), opListFunctions, orders)
 		if outcome, _ := ratelimit.ResultOf(err); outcome != ratelimit.Cancelled {
 			t.Errorf("%s: %v: %v", why, outcome, err)
 		}
@@ -178,10 +178,10 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 // how long to wait.
 func TestRetryAfterHoldsTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lane := laneAt(t, ratelimit.Settings{Quota: 1000, Share: 1}, saying(429, `{}`, "X-Amz-Retry-After", "7000"))
-		_ = operate(t.Context(), lane, opListFunctions, orders)
+		conn := connAt(t, ratelimit.Settings{Quota: 1000, Share: 1}, saying(429, `{}`, "X-Amz-Retry-After", "7000"))
+		_ = operate(t.Context(), conn, opListFunctions, orders)
 		start := time.Now()
-		_ = operate(t.Context(), lane, opListConfigs, orders)
+		_ = operate(t.Context(), conn, opListConfigs, orders)
 		if waited := time.Since(start); waited < 7*time.Second || waited > 8*time.Second {
 			t.Errorf("the next call waited %v", waited)
 		}
@@ -195,13 +195,13 @@ func TestNothingSentIsNotCounted(t *testing.T) {
 	})
 	for why, provider := range map[string]aws.CredentialsProvider{"a provider that fails": sealed, "no provider at all": nil} {
 		sent := false
-		lane := NewLane(aws.Config{Credentials: provider, HTTPClient: noticing(&sent)}, here, registry(t))
-		err := operate(t.Context(), lane, opListFunctions, orders)
+		conn := NewConn(aws.Config{Credentials: provider, HTTPClient: noticing(&sent)}, here, registry(t))
+		err := operate(t.Context(), conn, opListFunctions, orders)
 		outcome, _ := ratelimit.ResultOf(err)
 		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Permanent {
 			t.Errorf("%s: %v, %v: %v", why, ce.Kind, outcome, err)
 		}
-		if s := lane.Stats(); len(s) != 0 || sent {
+		if s := conn.Stats(); len(s) != 0 || sent {
 			t.Errorf("%s: counted %+v, sent %v", why, s, sent)
 		}
 	}
@@ -210,15 +210,15 @@ func TestNothingSentIsNotCounted(t *testing.T) {
 // TestPriorityTravels: the limiter learns the priority from the context, through
 // the whole SDK.
 func TestPriorityTravels(t *testing.T) {
-	lane := laneTo(t, saying(200, `{"Functions":[]}`))
+	conn := connTo(t, saying(200, `{"Functions":[]}`))
 	for p, ctx := range map[ratelimit.Priority]context.Context{
 		ratelimit.Scan:  t.Context(),
 		ratelimit.Write: ratelimit.WithPriority(t.Context(), ratelimit.Write),
 	} {
-		if err := operate(ctx, lane, opListFunctions, orders); err != nil {
+		if err := operate(ctx, conn, opListFunctions, orders); err != nil {
 			t.Fatal(err)
 		}
-		if n := lane.Limiter().Snapshot().Tokens[p]; n != 1 {
+		if n := conn.Limiter().Snapshot().Tokens[p]; n != 1 {
 			t.Errorf("%v: %d tokens", p, n)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -26,30 +27,29 @@ func TestTags(t *testing.T) {
 	}
 	tests := []struct {
 		why  string
-		with map[string][]string
+		with []desired.Tag
 		want int
 		one  map[string]string // the tags of "pay", where it is found
 	}{
-		{"one value, many pages", map[string][]string{"team": {"orders"}}, 230, nil},
-		{"either value", map[string][]string{"team": {"pay", "none"}}, 2, map[string]string{"team": "pay", "env": "prod"}},
-		{"both keys", map[string][]string{"team": {"pay"}, "env": {"prod"}}, 1, map[string]string{"team": "pay", "env": "prod"}},
-		{"a key with any value", map[string][]string{"env": nil}, 2, map[string]string{"team": "pay", "env": "prod"}},
-		{"nothing", map[string][]string{"team": {"none"}}, 0, nil},
+		{"one value, many pages", []desired.Tag{{Key: "team", Value: "orders"}}, 230, nil},
+		{"both keys", []desired.Tag{{Key: "team", Value: "pay"}, {Key: "env", Value: "prod"}}, 1, map[string]string{"team": "pay", "env": "prod"}},
+		{"a key with any value", []desired.Tag{{Key: "env", Value: desired.AnyValue}}, 2, map[string]string{"team": "pay", "env": "prod"}},
+		{"nothing", []desired.Tag{{Key: "team", Value: "none"}}, 0, nil},
 	}
 	for _, tt := range tests {
 		w := worldOf(t, awssim.Fleet(here.Account, here.Region, fleet...))
-		lane := laneTo(t, w)
-		got, err := NewTagger(lane).Functions(t.Context(), tt.with)
+		conn := connTo(t, w)
+		got, err := NewFinder(conn).Tagged(t.Context(), tt.with)
 		if err != nil || len(got) != tt.want {
 			t.Errorf("%s: %d functions, want %d: %v", tt.why, len(got), tt.want, err)
 		}
 		if d := cmp.Diff(tt.one, got["pay"]); d != "" {
 			t.Errorf("%s: %s", tt.why, d)
 		}
-		if n := lane.Limiter().Snapshot().Granted(); n != 0 {
+		if n := conn.Limiter().Snapshot().Granted(); n != 0 {
 			t.Errorf("%s: took %d tokens of Lambda's quota", tt.why, n)
 		}
-		if d := cmp.Diff(w.Counts().ByOperation, callsByOp(lane)); d != "" {
+		if d := cmp.Diff(w.Counts().ByOperation, callsByOp(conn)); d != "" {
 			t.Errorf("%s: %s", tt.why, d)
 		}
 	}
@@ -74,15 +74,15 @@ func TestTagsRetry(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			i := 0
-			lane := laneTo(t, canned(func(r *http.Request) (*http.Response, error) {
+			conn := connTo(t, canned(func(r *http.Request) (*http.Response, error) {
 				a := tt.answers[min(i, len(tt.answers)-1)]
 				i++
 				return a(r)
 			}))
-			_, err := NewTagger(lane).Functions(t.Context(), nil)
+			_, err := NewFinder(conn).Tagged(t.Context(), nil)
 			outcome, _ := ratelimit.ResultOf(err)
-			if outcome != tt.outcome || callsByOp(lane)[opGetResources] != int(tt.requests) || i != int(tt.requests) {
-				t.Errorf("%s: %v, %d requests, %d counted: %v", tt.why, outcome, i, callsByOp(lane)[opGetResources], err)
+			if outcome != tt.outcome || callsByOp(conn)[opGetResources] != int(tt.requests) || i != int(tt.requests) {
+				t.Errorf("%s: %v, %d requests, %d counted: %v", tt.why, outcome, i, callsByOp(conn)[opGetResources], err)
 			}
 		})
 	}
@@ -91,7 +91,7 @@ func TestTagsRetry(t *testing.T) {
 var throttled = saying(400, `{"__type":"ThrottledException","Message":"Rate exceeded"}`)
 
 func TestTagsDeniedNamesTheStatement(t *testing.T) {
-	_, err := NewTagger(laneTo(t, saying(400, `{"__type":"AccessDeniedException","Message":"no"}`))).Functions(t.Context(), nil)
+	_, err := NewFinder(connTo(t, saying(400, `{"__type":"AccessDeniedException","Message":"no"}`))).Tagged(t.Context(), nil)
 	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindDenied || ce.Hint != "allow tag:GetResources on * for the caller" {
 		t.Errorf("%v %q", ce.Kind, ce.Hint)
 	}
@@ -100,11 +100,11 @@ func TestTagsDeniedNamesTheStatement(t *testing.T) {
 // TestTagsGoingInCircles: a token that comes back would page for ever.
 func TestTagsGoingInCircles(t *testing.T) {
 	asked := 0
-	_, err := NewTagger(laneTo(t, canned(func(r *http.Request) (*http.Response, error) {
+	_, err := NewFinder(connTo(t, canned(func(r *http.Request) (*http.Response, error) {
 		asked++
 		_, _ = io.Copy(io.Discard, r.Body)
 		return answer(r, 200, fmt.Sprintf(`{"PaginationToken":"t%d","ResourceTagMappingList":[]}`, asked%2)), nil
-	}))).Functions(t.Context(), nil)
+	}))).Tagged(t.Context(), nil)
 	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindBadAnswer || asked != 3 {
 		t.Errorf("after %d pages: %v", asked, err)
 	}
@@ -116,7 +116,7 @@ func callsByOp(l *Conn) map[string]int {
 		if calls == nil {
 			calls = map[string]int{}
 		}
-		calls[s.Op] = int(s.Calls)
+		calls[s.Name] = int(s.Calls)
 	}
 	return calls
 }

@@ -1,0 +1,72 @@
+package awslambda
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Conn is the way to one target: its credentials, its limiter, and the count of
+// what went over it. Readers and Writers of a target share one.
+type Conn struct {
+	target   desired.Target
+	config   aws.Config
+	creds    *credentials
+	limiters *ratelimit.Registry
+	counters counters
+}
+
+// NewConn makes a connection from an SDK configuration. Its region is overruled by
+// the target's, and its retry settings are not used.
+func NewConn(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry) *Conn {
+	return newConn(cfg, newCredentials(cfg.Credentials, ""), target, limiters)
+}
+
+func newConn(cfg aws.Config, creds *credentials, target desired.Target, limiters *ratelimit.Registry) *Conn {
+	cfg.Region = target.Region
+	return &Conn{target: target, config: cfg, creds: creds, limiters: limiters}
+}
+
+// Target is where the connection leads.
+func (c *Conn) Target() desired.Target { return c.target }
+
+// Limiter paces all calls of the connection. Those to one account and region have
+// the same one, whichever profile or role they use: AWS counts by account.
+func (c *Conn) Limiter() *ratelimit.Limiter { return c.limiters.For(c.scope(ClassControl)) }
+
+// Stats counts the requests sent so far, sorted by operation.
+func (c *Conn) Stats() []reconcile.OperationCount { return c.counters.stats() }
+
+func (c *Conn) scope(class string) ratelimit.Scope {
+	return ratelimit.Scope{
+		Partition: c.target.Partition(), Account: c.target.Account, Region: c.target.Region, Class: class,
+	}
+}
+
+// client makes a Lambda client that sends only the allowed operations.
+func (c *Conn) client(allowed operations) *lambda.Client {
+	return lambda.NewFromConfig(c.config, func(o *lambda.Options) {
+		o.Credentials = c.creds
+		// Said outright, so that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, a profile or
+		// a new default of the SDK cannot bring in attempts that pay nothing.
+		o.Retryer = aws.NopRetryer{}
+		o.RetryMaxAttempts = 0
+		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
+		o.APIOptions = append(o.APIOptions,
+			addGuard(allowed),
+			addRateLimit(&rateLimitMiddleware{limiters: c.limiters, scope: c.scope(""), counters: &c.counters, refresh: c.creds.renew}),
+			addAnswerBody(answerBody{secrets: c.creds.secrets, isJSON: true}),
+		)
+	})
+}
+
+// about is a call over the connection.
+func (c *Conn) about(op, function, qualifier string) call {
+	return call{
+		service: serviceLambda, op: op, target: c.target, creds: c.creds,
+		name: desired.Name{Function: function, Qualifier: qualifier},
+	}
+}

@@ -1,0 +1,129 @@
+package awslambda
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Finder discovers one target: names of functions from Lambda, their tags from
+// the tagging API. That is a service of its own: its calls spend none of Lambda's
+// quota, and the SDK's backoff paces them.
+type Finder struct {
+	*Reader
+	tags *tagging.Client
+}
+
+var _ reconcile.Finder = (*Finder)(nil)
+
+const (
+	// maxTagged is the most resources that one page of GetResources holds.
+	maxTagged = 100
+	// maxTagPages bounds a listing that never ends: a million functions.
+	maxTagPages = 10000
+	// taggingAttempts is how often one page is tried. The service's rate limit is
+	// not documented, and its throttling is met in practice.
+	taggingAttempts = 8
+)
+
+// NewFinder makes a Finder over a connection.
+func NewFinder(c *Conn) *Finder {
+	allowed := taggingOperations()
+	client := tagging.NewFromConfig(c.config, func(o *tagging.Options) {
+		o.Credentials = c.creds
+		o.Retryer = boundedRetryer(taggingAttempts)
+		o.RetryMaxAttempts = 0
+		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
+		o.APIOptions = append(o.APIOptions, addGuard(allowed), addCounter(&c.counters),
+			addAnswerBody(answerBody{secrets: c.creds.secrets, isJSON: true}))
+	})
+	return &Finder{Reader: NewReader(c), tags: client}
+}
+
+// addCounter counts each attempt of a client that the limiter does not see.
+func addCounter(c *counters) func(*middleware.Stack) error {
+	count := middleware.FinalizeMiddlewareFunc("CountAttempts",
+		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+			middleware.FinalizeOutput, middleware.Metadata, error,
+		) {
+			out, md, err := next.HandleFinalize(ctx, in)
+			if err == nil {
+				c.add(middleware.GetOperationName(ctx), ratelimit.OK)
+			} else if f := failureOf(err); f.sent {
+				c.add(middleware.GetOperationName(ctx), f.result)
+			}
+			return out, md, err
+		})
+	return func(s *middleware.Stack) error { return s.Finalize.Insert(count, "Retry", middleware.After) }
+}
+
+// Tagged implements reconcile.Finder: the tags of the functions that carry all of
+// the given ones. A function that never had a tag is in no answer.
+func (f *Finder) Tagged(ctx context.Context, tags []desired.Tag) (map[string]map[string]string, error) {
+	about := f.conn.about(opGetResources, "", desired.Latest)
+	about.service = serviceTagging
+	in := &tagging.GetResourcesInput{
+		ResourceTypeFilters: []string{"lambda:function"},
+		ResourcesPerPage:    aws.Int32(maxTagged),
+	}
+	for _, tag := range tags {
+		filter := types.TagFilter{Key: aws.String(tag.Key)}
+		if tag.Value != desired.AnyValue {
+			filter.Values = []string{tag.Value}
+		}
+		in.TagFilters = append(in.TagFilters, filter)
+	}
+	found := map[string]map[string]string{}
+	seen := map[string]bool{}
+	for range maxTagPages {
+		out, err := f.tags.GetResources(ctx, in)
+		if err != nil {
+			return nil, about.failed(err)
+		}
+		next := aws.ToString(out.PaginationToken)
+		if err = f.collect(found, out.ResourceTagMappingList); err == nil && seen[next] {
+			err = fmt.Errorf("AWS gave the page token %q twice, so the listing would never end", next)
+		}
+		if err != nil {
+			return nil, about.badAnswer(out.ResultMetadata, err)
+		}
+		if next == "" {
+			return found, nil
+		}
+		seen[next] = true
+		in.PaginationToken = &next
+	}
+	return nil, about.badAnswer(middleware.Metadata{}, fmt.Errorf("the listing did not end after %d pages", maxTagPages))
+}
+
+func (f *Finder) collect(found map[string]map[string]string, page []types.ResourceTagMapping) error {
+	if err := listed(page, "ResourceTagMappingList"); err != nil {
+		return err
+	}
+	for i, r := range page {
+		if r.ResourceARN == nil {
+			return fmt.Errorf("entry %d of the list has no ResourceARN", i+1)
+		}
+		function, _, err := functionIn(f.conn.target, *r.ResourceARN)
+		if err != nil {
+			return err
+		}
+		tags := make(map[string]string, len(r.Tags))
+		for _, tag := range r.Tags {
+			if tag.Key == nil {
+				return fmt.Errorf("function %s has a tag without a key", function)
+			}
+			tags[*tag.Key] = aws.ToString(tag.Value)
+		}
+		found[function] = tags
+	}
+	return nil
+}

@@ -184,15 +184,19 @@ func (j *applyJob) verify(r *Result) {
 	if !j.got.LastModified.IsZero() {
 		r.Modified = j.got.LastModified.UnixMilli()
 	}
-	wrong := Differing(*r.Want, stored)
-	if wrong.IsZero() && (r.Action != Restore || stored == *r.Change.After()) {
+	due := *r.Change.After()
+	wrong := r.Action == Restore && stored != due
+	for _, s := range desired.Settings() {
+		wrong = wrong || stored.Effect(s) != due.Effect(s)
+	}
+	if !wrong {
 		return
 	}
 	r.Status = Mismatched
 	r.Err = &CallError{
-		Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: KindBadAnswer,
-		Message: "AWS accepted the write, but the record it stored does not hold what was asked: " + describe(wrong, stored),
-		Hint:    "somebody else may be changing the same record; run plan to see what is there now",
+		Service: "lambda", Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: KindBadAnswer,
+		Message: "AWS accepted the write, but the record it stored is not what the write should leave: " + describe(r.Change.Request(), due, stored),
+		Hint:    "somebody else may be changing the same record, or what answers is not AWS; run plan to see what is there now, or roll this run back",
 	}
 }
 

@@ -53,7 +53,8 @@ type ObservedFunction struct {
 	State    FunctionState
 	Records  []ObservedRecord // sorted by qualifier
 	// NoQualifier lists declared qualifiers that exist neither as alias nor as
-	// version. Only those whose record would have to be created are looked up.
+	// version. Only those are looked up that have no record, or one that would be
+	// changed.
 	NoQualifier []string
 	// Orphans lists undeclared qualifiers that hold a record and exist neither
 	// as alias nor as version. Only a survey that looks for them fills it.

@@ -121,14 +121,19 @@ func lastAnswer(err error) error {
 	return nil
 }
 
-// describe lists the settings of want that are not in stored.
-func describe(want desired.Config, stored Settings) string {
-	asked := Settings{}.With(want)
+// describe lists the settings in which stored is not what is due, and says which of
+// them the write did not even touch.
+func describe(request desired.Config, due, stored Settings) string {
 	var parts []string
 	for _, s := range desired.Settings() {
-		if want[s].IsSet() {
-			parts = append(parts, fmt.Sprintf("%s is %s, not %s", s, spell(s, stored[s]), spell(s, asked[s])))
+		if stored[s] == due[s] {
+			continue
 		}
+		part := fmt.Sprintf("%s is %s, not %s", s, spell(s, stored[s]), spell(s, due[s]))
+		if !request[s].IsSet() {
+			part += " (the write did not touch it)"
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, "; ")
 }

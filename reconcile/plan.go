@@ -68,7 +68,7 @@ type Finding struct {
 	desired.Name
 	Kind    FindingKind
 	Origins *desired.Origins // nil when the record is undeclared
-	Record  *Settings        // the record, where Kind is FindingUndeclared or FindingOrphan
+	Record  *Settings        // the record that is there, where the kind is about a qualifier
 	Err     error            // why, where Kind is FindingUnreadable
 }
 
@@ -82,7 +82,7 @@ type Finding struct {
 //	fields               record, differs               change (Update of the differing fields)
 //	remove               no record                     in sync
 //	remove               record                        delete
-//	create under alias   alias or version absent       finding, or skipped where a rule chose it
+//	fields, an alias     no such alias or version      finding, or skipped where a rule chose it
 //	anything             function absent               finding
 //	anything             unreadable, not examined      finding
 //	nothing              record under the qualifier    finding, or delete where the fleet says so
@@ -146,16 +146,13 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	}
 	record := function.record(e.Qualifier)
 	action := decide(e, record)
-	if action == Create && e.Qualifier != desired.Latest {
+	if e.Qualifier != desired.Latest && mustExist(e, record) {
 		switch {
 		case function.QualifierErr != nil:
 			find(FindingUnreadable, function.QualifierErr)
 			return
-		case slices.Contains(function.NoQualifier, e.Qualifier) && e.Optional:
-			p.Skipped++
-			return
 		case slices.Contains(function.NoQualifier, e.Qualifier):
-			find(FindingQualifierMissing, nil)
+			p.withoutQualifier(e, record)
 			return
 		}
 	}
@@ -170,9 +167,31 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	p.Changes = append(p.Changes, c)
 }
 
+// withoutQualifier handles a config whose alias or version is not there. A record
+// that was left under it is an orphan: Lambda refuses to change it, and no event
+// can reach it.
+func (p *TargetPlan) withoutQualifier(e *desired.Entry, record *ObservedRecord) {
+	finding := Finding{Name: e.Name, Kind: FindingQualifierMissing, Origins: e.Origins, Record: settingsOf(record)}
+	if e.Optional {
+		p.Skipped++
+		if record == nil {
+			return
+		}
+		finding.Kind = FindingOrphan
+	}
+	p.Findings = append(p.Findings, finding)
+}
+
 // classifyUndeclared handles the records of a declared function under qualifiers
 // that nobody declared.
 func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []desired.Entry, policy desired.UndeclaredPolicy) {
+	// A function of which every declared alias is missing was not chosen after
+	// all: what it holds is nobody's to delete.
+	if policy == desired.UndeclaredDelete && !slices.ContainsFunc(entries, func(e desired.Entry) bool {
+		return !e.Optional || !slices.Contains(function.NoQualifier, e.Qualifier)
+	}) {
+		policy = desired.UndeclaredReport
+	}
 	first := len(p.Changes)
 	for i := range function.Records {
 		r := &function.Records[i]
@@ -221,7 +240,3 @@ func decide(e *desired.Entry, record *ObservedRecord) Action {
 	return Update
 }
 
-// createsRecord reports whether a key needs a record that is not there yet.
-func createsRecord(e desired.Entry, record *ObservedRecord) bool {
-	return decide(&e, record) == Create
-}

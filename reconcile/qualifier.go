@@ -59,11 +59,22 @@ func (j *surveyJob) declared(qualifier string) bool {
 	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == qualifier })
 }
 
-// pending reports whether a record would be created under a qualifier of a kind.
+// pending reports whether it matters that a declared qualifier of a kind exists: it
+// has no record, which may be as declared only if there is something to have one;
+// or its record would be changed, which AWS refuses once the qualifier is gone.
 func (j *surveyJob) pending(kind func(string) bool) bool {
 	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
-		return kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier))
+		return kind(e.Qualifier) && mustExist(&e, j.live.record(e.Qualifier))
 	})
+}
+
+// mustExist reports whether a config depends on its qualifier: what is in sync
+// with its record, or to be removed, does not.
+func mustExist(e *desired.Entry, record *ObservedRecord) bool {
+	if e.Remove {
+		return false
+	}
+	return record == nil || decide(e, record) == Update
 }
 
 // kind is what the current step lists.
@@ -78,7 +89,7 @@ func (j *surveyJob) kind() func(string) bool {
 func (j *surveyJob) noteAbsent() {
 	kind := j.kind()
 	for _, e := range j.entries {
-		if kind(e.Qualifier) && createsRecord(e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
+		if kind(e.Qualifier) && mustExist(&e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
 			j.live.NoQualifier = append(j.live.NoQualifier, e.Qualifier)
 		}
 	}
@@ -108,10 +119,7 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 	if len(entries) != 1 || entries[0].Qualifier != desired.Latest || entries[0].Remove {
 		return
 	}
-	aliased := function.Aliased || slices.ContainsFunc(function.Records, func(r ObservedRecord) bool {
-		return isAlias(r.Qualifier) && !slices.Contains(function.Orphans, r.Qualifier)
-	})
-	if aliased {
+	if function.Aliased {
 		p.Findings = append(p.Findings, Finding{Name: entries[0].Name, Kind: FindingLatestOnly, Origins: entries[0].Origins})
 	}
 }

@@ -25,20 +25,22 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 			fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0)), entry("f", "7", retries(0))),
 			aws: func() *fakeAWS {
 				f := newFake("f")
-				f.records[name("f", "live")], f.records[name("f", "7")] = Settings{}, Settings{}
+				none := Settings{desired.MaximumRetryAttempts: desired.Number(0)}
+				f.records[name("f", "live")], f.records[name("f", "7")] = none, none
 				return f
 			},
 			calls: []string{"list f"},
 		},
 		{
-			why:   "aliases are listed only where a record would be created under one",
-			fleet: wants(entry("f", "live", retries(0)), entry("g", "live", retries(0))),
+			why:   "aliases are listed where a record under one is missing or would be changed: an orphan cannot be",
+			fleet: wants(entry("f", "live", retries(0)), entry("g", "live", retries(0)), entry("h", "live", retries(0))),
 			aws: func() *fakeAWS {
-				f := newFake("f", "g")
-				f.records[name("f", "live")] = Settings{}
+				f := newFake("f", "g", "h")
+				f.records[name("f", "live")] = Settings{desired.MaximumRetryAttempts: desired.Number(0)}
+				f.records[name("h", "live")] = Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 				return f
 			},
-			calls: []string{"list f", "list g", "aliases g"},
+			calls: []string{"list f", "list g", "aliases g", "list h", "aliases h"},
 		},
 		{
 			why:   "versions are listed only for a version",
@@ -53,10 +55,10 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 			calls: []string{"list f", "aliases f", "versions f"},
 		},
 		{
-			why:   "an alias whose wish is what Lambda does anyway needs no look",
+			why:   "an alias that is not there is not as declared, also where the wish is what Lambda does anyway",
 			fleet: wants(entry("f", "live", retries(2))),
 			aws:   func() *fakeAWS { return newFake("f") },
-			calls: []string{"list f"},
+			calls: []string{"list f", "aliases f"},
 		},
 		{
 			why:   "a missing function is known from its List",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -12,8 +13,13 @@ import (
 
 // WriteTarget is the way to change one target.
 type WriteTarget struct {
-	Writer  Writer
+	Writer Writer
+	// Reader looks at a function again whose before-image has grown old.
+	Reader  Reader
 	Limiter *ratelimit.Limiter
+	// Last reports which configs to come to last, such as those that failed the
+	// time before; nil is none.
+	Last func(desired.Name) bool
 	// Held ends when the right to write to the target is lost: no further write
 	// is sent there, and its cause is why. Nil is a right that cannot be lost.
 	LeaseContext context.Context
@@ -24,9 +30,16 @@ type WriteTarget struct {
 //
 // Writes to one function go one after the other, because AWS answers two at
 // once with a conflict; functions and targets go side by side. A failure is a
-// row of the outcome and stops nothing, until a target's failures pass the
-// guard's error limit. When ctx ends, writes in flight are finished and the
-// rest is NotAttempted.
+// row of the outcome and stops nothing, save what would fail for the same cause,
+// until a target's outages pass the guard's error limit or AWS refuses the target
+// as a whole. When ctx ends, writes in flight are finished and the rest is
+// NotAttempted.
+//
+// The API has no precondition: a Put or a Delete made of an old before-image would
+// erase what somebody made since. So the function is read again before one, when
+// that was longer ago than Fresh or the write is a repeat, and the change is
+// planned again if the record has moved. What remains is the time between that
+// read and the write.
 //
 // No write is sent before journal has stored its before-image. A journal that
 // fails ends the whole run in the same way as ctx.
@@ -43,7 +56,7 @@ func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]Writ
 	for i := range plan.Targets {
 		wg.Go(func() {
 			p := &plan.Targets[i]
-			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: lanes[p.Target].Writer}
+			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: lanes[p.Target].Writer, exact: plan.Exact}
 			out.Targets[i] = applyTarget(ctx, p, lanes[p.Target], approved.guard.MaxErrors, shared)
 		})
 	}
@@ -73,10 +86,18 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit des
 		stop := context.AfterFunc(lane.LeaseContext, func() { budget.cancel(context.Cause(lane.LeaseContext)) })
 		defer stop()
 	}
+	causes := &causes{}
+	shared.budget, shared.causes, shared.reader = budget, causes, lane.Reader
+	skip := func(results []Result, err error) {
+		for i := range results {
+			results[i].Err = err
+			shared.progress.done(p.Target, &results[i])
+		}
+	}
 	jobs := func(yield func(ratelimit.Job) bool) {
-		for results := range chunksBy(out.Results, func(r *Result) string { return r.Function }) {
+		for results := range causes.inTurn(out.Results, lane.Last, skip) {
 			job := shared
-			job.budget, job.results = budget, results
+			job.results = results
 			if !yield(&job) {
 				return
 			}
@@ -97,17 +118,25 @@ func (o *TargetOutcome) addStale(stale []StaleChange) {
 	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
 }
 
+// Fresh is how old a before-image may be for a Put or a Delete to rest on it.
+const Fresh = time.Minute
+
 // applyJob makes the writes of one function, in order.
 type applyJob struct {
 	writer   Writer
+	reader   Reader
 	journal  Journal
 	fail     context.CancelCauseFunc // ends the run
 	budget   *errorBudget
+	causes   *causes
 	progress *progress
 	target   desired.Target
+	exact    bool // a change whose record has moved is stale
 
 	results  []Result // those still to do; the first is the current one
 	intended bool     // the current write is in the journal
+	tried    bool     // the current write was sent before
+	moot     Status   // how the current change ends without a write; NotAttempted: it does not
 	got      Record   // the answer of the last Put or Update
 }
 
@@ -118,7 +147,13 @@ func (j *applyJob) Next() (ratelimit.Priority, bool) {
 
 // Call implements ratelimit.Job.
 func (j *applyJob) Call(ctx context.Context) (err error) {
-	c := &j.results[0].Change
+	r := &j.results[0]
+	if j.stale(&r.Change) {
+		if err := j.lookAgain(ctx, r); err != nil || j.moot != NotAttempted {
+			return err
+		}
+	}
+	c := &r.Change
 	if !j.intended {
 		if err := j.journal.Intend(ctx, j.key(c), c); err != nil {
 			if ctx.Err() == nil { // else the work ended, and nothing is wrong with the journal
@@ -129,6 +164,7 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 		}
 		j.intended = true
 	}
+	j.tried = true
 	switch c.Action {
 	case Create, Restore:
 		j.got, err = j.writer.Put(ctx, c.Name, c.Request())
@@ -142,16 +178,101 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 	return err
 }
 
+// stale reports whether the before-image of a write that replaces or removes a
+// record is not to be relied on.
+func (j *applyJob) stale(c *Change) bool {
+	if j.reader == nil || c.Action == Update {
+		return false
+	}
+	return j.tried || c.Seen != 0 && time.Since(time.UnixMilli(c.Seen)) > Fresh
+}
+
+// lookAgain reads the record that a change is about, and plans the change again if
+// it has moved.
+func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
+	seen := time.Now().UnixMilli()
+	record, err := j.recordOf(ctx, r.Name)
+	if err != nil {
+		return err
+	}
+	c, now := &r.Change, settingsOf(record)
+	c.Seen = seen
+	if sameRecord(now, c.Before) {
+		return nil
+	}
+	if j.tried && sameRecord(now, c.After()) {
+		// The write was done, and its answer got lost.
+		if now != nil {
+			j.got = Record{Qualifier: c.Qualifier, Settings: *now, LastModified: time.UnixMilli(record.Modified)}
+		}
+		j.moot = Applied
+		return nil
+	}
+	if j.exact {
+		r.After, j.moot = now, Stale
+		return nil
+	}
+	if j.intended { // of a before-image that is not true any more
+		j.journal.Settle(j.key(c), &Result{Change: *c, Status: NotAttempted})
+		j.intended = false
+	}
+	e := desired.Entry{Name: c.Name, Want: c.Want, Remove: c.Action == Delete}
+	c.Action = decide(&e, record)
+	c.Before, c.Modified = now, 0
+	if record != nil {
+		c.Modified = record.Modified
+	}
+	if c.Action == NoChange {
+		r.After, j.moot = now, AlreadySo
+	}
+	return nil
+}
+
+// maxPages bounds a listing of one function's records: AWS allows it a few
+// thousand versions and aliases, and gives fifty a page.
+const maxPages = 1000
+
+// recordOf reads the record of one config; nil when there is none.
+func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRecord, error) {
+	var found *ObservedRecord
+	var marks markers
+	for range maxPages {
+		page, err := j.reader.ListConfigs(ctx, name.Function, marks.current)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Items {
+			if r.Qualifier == name.Qualifier {
+				found = &ObservedRecord{Qualifier: r.Qualifier, Settings: &r.Settings}
+				if !r.LastModified.IsZero() {
+					found.Modified = r.LastModified.UnixMilli()
+				}
+			}
+		}
+		if err := marks.turn("ListFunctionEventInvokeConfigs", desired.Key{Target: j.target, Name: name}.String(), page.Next); err != nil {
+			return nil, err
+		}
+		if marks.current == "" {
+			break
+		}
+	}
+	return found, nil
+}
+
 func (j *applyJob) key(c *Change) desired.Key {
 	return desired.Key{Target: j.target, Name: c.Name}
 }
 
 // Done implements ratelimit.Job.
-func (j *applyJob) Done(err error, effort ratelimit.CallStats) {
+func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]
-	r.Stats = effort
+	r.Stats = stats
+	moot := j.moot
+	j.moot, j.tried = NotAttempted, false
 	switch {
+	case err == nil && moot != NotAttempted && moot != Applied:
+		r.Status = moot
 	case err == nil:
 		j.verify(r)
 	case isCancelled(err) && !ratelimit.Ambiguous(err):
@@ -163,9 +284,13 @@ func (j *applyJob) Done(err error, effort ratelimit.CallStats) {
 	default:
 		r.Status, r.Err = Failed, err
 	}
-	if r.Status == Failed || r.Status == Mismatched {
-		j.budget.spend()
+	switch r.Status {
+	case Failed, Mismatched:
+		j.budget.failure(r.Err)
+	case Applied:
+		j.budget.success()
 	}
+	j.causes.settled(r)
 	if j.intended {
 		j.journal.Settle(j.key(&r.Change), r)
 		j.intended = false

@@ -213,31 +213,6 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 	})
 }
 
-func TestAnApplyThatFailsEverywhereStopsEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var entries []desired.Entry
-		f := newFake()
-		for i := range 300 {
-			n := fmt.Sprintf("f%03d", i)
-			f.aliases[n] = nil
-			entries = append(entries, entry(n, desired.Latest, retries(0)))
-		}
-		f.fail = func(op string, _ desired.Name, _ int) error {
-			if op == "put" {
-				return refusal(KindRefused, "no")
-			}
-			return nil
-		}
-		out := f.apply(t, t.Context(), wants(entries...), nil)
-		if n := f.count("put"); n < 31 || n > 45 {
-			t.Errorf("%d writes were tried of 300, want 31 and those in flight", n)
-		}
-		if !errors.Is(out.Targets[0].Stopped, ErrErrorBudget) {
-			t.Errorf("stopped by %v", out.Targets[0].Stopped)
-		}
-	})
-}
-
 // Whatever AWS holds and whatever is declared: one apply makes the next plan
 // empty, and no unmanaged field has moved.
 func TestOneApplyConverges(t *testing.T) {

@@ -4,21 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 )
 
 // ErrErrorBudget is the reason of a target that stopped because too many of its
 // calls failed.
 var ErrErrorBudget = errors.New("too many calls failed")
 
-// errorBudget ends a target's work when more than allowed of it has failed:
-// what fails everywhere is a mistake of the run, and going on only spends quota.
+// ErrTargetRefused is the reason of a target that stopped because AWS refuses the
+// target itself, whatever is asked.
+var ErrTargetRefused = errors.New("AWS refuses the whole target")
+
+// sameAnswers is how many answers about the whole target, with no success between
+// them, end its work: the first may be the slip of one server.
+const sameAnswers = 3
+
+// deniedReads is how many reads that are denied, with no success among them, are
+// taken for a permission that nobody has. They are spread over the target.
+const deniedReads = 30
+
+// errorBudget ends a target's work when going on would only spend quota: when more
+// than allowed of it has failed, as in an outage; or when AWS refuses the target as
+// a whole. A refusal about one function spends nothing.
 type errorBudget struct {
-	ctx     context.Context // what the work runs under
-	cancel  context.CancelCauseFunc
-	allowed int
-	work    int
-	spent   atomic.Int64
+	ctx    context.Context // what the work runs under
+	cancel context.CancelCauseFunc
+
+	mu        sync.Mutex
+	allowed   int // failures
+	work      int
+	spent     int
+	refused   int // answers about the whole target since the last success
+	denied    int
+	succeeded bool
 }
 
 func newErrorBudget(parent context.Context, allowed, work int) *errorBudget {
@@ -26,9 +44,44 @@ func newErrorBudget(parent context.Context, allowed, work int) *errorBudget {
 	return &errorBudget{ctx: ctx, cancel: cancel, allowed: allowed, work: work}
 }
 
-func (b *errorBudget) spend() {
-	if n := b.spent.Add(1); n == int64(b.allowed)+1 {
-		b.cancel(fmt.Errorf("%w: %d of %d, limit %d (guard.max_errors)", ErrErrorBudget, n, b.work, b.allowed))
+// success takes a call that was answered well.
+func (b *errorBudget) success() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused, b.succeeded = 0, true
+}
+
+// failure takes a call that failed for good.
+func (b *errorBudget) failure(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var call *CallError
+	switch {
+	case errors.As(err, &call) && call.TargetWide():
+		if b.refused++; b.refused == sameAnswers {
+			b.cancel(fmt.Errorf("%w: %w", ErrTargetRefused, err))
+		}
+	case refusesOne(err):
+	default:
+		if b.spent++; b.spent == b.allowed+1 {
+			b.cancel(fmt.Errorf("%w: %d of %d, limit %d (guard.max_errors)", ErrErrorBudget, b.spent, b.work, b.allowed))
+		}
+	}
+}
+
+// anyDenied reports whether a read was denied so far.
+func (b *errorBudget) anyDenied() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.denied > 0
+}
+
+// readDenied takes a read of one function that was denied.
+func (b *errorBudget) readDenied(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.denied++; b.denied == deniedReads && !b.succeeded {
+		b.cancel(fmt.Errorf("%w: %d of %d functions were asked about and none may be read: %w", ErrTargetRefused, b.denied, b.work, err))
 	}
 }
 

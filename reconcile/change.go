@@ -40,6 +40,7 @@ type Change struct {
 	Want     *desired.Config  // every managed field; nil when the record is undeclared
 	Before   *Settings        // nil when there is no record, as for every Create
 	Modified int64            // LastModified of the before-image, Unix milliseconds
+	Seen     int64            // when the before-image was read, Unix milliseconds; 0 when not known
 	Origins  *desired.Origins // nil when the record is undeclared
 }
 

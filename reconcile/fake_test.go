@@ -61,7 +61,7 @@ func (f *fakeAWS) call(ctx context.Context, op string, n desired.Name) error {
 }
 
 func refusal(kind Kind, text string) error {
-	return ratelimit.WithResult(&CallError{Kind: kind, Code: "X", Message: text}, ratelimit.Permanent, 0)
+	return ratelimit.WithResult(&CallError{Kind: kind, Subject: home.String() + "/f", Code: "X", Message: text}, ratelimit.Permanent, 0)
 }
 
 func busy() error {
@@ -174,7 +174,7 @@ func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, 
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Apply(ctx, approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, observe)
+	return Apply(ctx, approved, map[desired.Target]WriteTarget{home: {Writer: f, Reader: f, Limiter: limiter}}, NoJournal{}, observe)
 }
 
 func fastLimiter() *ratelimit.Limiter {

@@ -51,6 +51,7 @@ const (
 type ObservedFunction struct {
 	Function string
 	State    FunctionState
+	Seen     int64            // when its records were read, Unix milliseconds
 	Records  []ObservedRecord // sorted by qualifier
 	// NoQualifier lists declared qualifiers that exist neither as alias nor as
 	// version. Only those are looked up that have no record, or one that would be

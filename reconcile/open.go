@@ -142,7 +142,7 @@ func (o *Opened) writeTargets(lease func(desired.Target) context.Context) map[de
 		if t.Writer == nil || t.Err != nil {
 			continue
 		}
-		w := WriteTarget{Writer: t.Writer, Limiter: t.Limiter}
+		w := WriteTarget{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter}
 		if lease != nil {
 			w.LeaseContext = lease(t.Target)
 		}

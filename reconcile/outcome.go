@@ -20,7 +20,8 @@ const (
 	Applied                    // AWS stored what was asked
 	Mismatched                 // AWS accepted the write and stored something else
 	Failed
-	Stale // not made: the record is no longer what the plan saw
+	Stale     // not made: the record is no longer what the plan saw
+	AlreadySo // not made: somebody else has made the record as it should be
 )
 
 // String is the status as JSON output spells it.
@@ -34,6 +35,8 @@ func (s Status) String() string {
 		return "failed"
 	case Stale:
 		return "stale"
+	case AlreadySo:
+		return "in_sync"
 	}
 	return "not_attempted"
 }
@@ -67,6 +70,7 @@ type OutcomeCounts struct {
 	Failed                    int // failed or mismatched
 	Stale                     int
 	NotAttempted              int
+	AlreadySo                 int // somebody else was faster: nothing was left to do
 }
 
 // Applied is the number of changes that AWS stored.
@@ -83,6 +87,8 @@ func (o *Outcome) Counts() OutcomeCounts {
 				t.NotAttempted++
 			case r.Status == Stale:
 				t.Stale++
+			case r.Status == AlreadySo:
+				t.AlreadySo++
 			case r.Status != Applied:
 				t.Failed++
 			case r.Action == Create:

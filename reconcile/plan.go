@@ -11,6 +11,9 @@ import (
 // inputs give the same plan.
 type Plan struct {
 	Targets []TargetPlan // in the order of the fleet's targets
+	// Exact is a plan that somebody approved, or that undoes a run: a change whose
+	// record moves while it is carried out is stale, and not planned again.
+	Exact bool
 }
 
 // TargetPlan is the part of a plan in one account and region.
@@ -104,7 +107,7 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 		Target: want.Target, Label: want.Label, Declared: len(want.Entries),
 		Ignored: want.Ignored, Err: have.Err, Stopped: have.Stopped,
 	}
-	if p.Err == nil && errors.Is(have.Stopped, ErrErrorBudget) {
+	if p.Err == nil && (errors.Is(have.Stopped, ErrErrorBudget) || errors.Is(have.Stopped, ErrTargetRefused)) {
 		// What was read before the stop is a part of the target at best, and
 		// nothing is written on the strength of a part.
 		p.Err = have.Stopped
@@ -160,7 +163,7 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 		p.InSync++
 		return
 	}
-	c := Change{Name: e.Name, Action: action, Want: e.Want, Origins: e.Origins}
+	c := Change{Name: e.Name, Action: action, Want: e.Want, Origins: e.Origins, Seen: function.Seen}
 	if record != nil {
 		c.Before, c.Modified = record.Settings, record.Modified
 	}
@@ -205,7 +208,7 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 			continue
 		}
 		if policy == desired.UndeclaredDelete {
-			p.Changes = append(p.Changes, Change{Name: name, Action: Delete, Before: r.Settings, Modified: r.Modified})
+			p.Changes = append(p.Changes, Change{Name: name, Action: Delete, Before: r.Settings, Modified: r.Modified, Seen: function.Seen})
 			continue
 		}
 		kind := FindingUndeclared
@@ -239,4 +242,3 @@ func decide(e *desired.Entry, record *ObservedRecord) Action {
 	}
 	return Update
 }
-

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -62,17 +63,26 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, lane ReadTarg
 
 	shared := &interner{known: map[Settings]*Settings{}}
 	jobs := func(yield func(ratelimit.Job) bool) {
-		i := 0
-		for group := range byFunction(target.Entries) {
-			job := &surveyJob{
+		groups := slices.Collect(byFunction(target.Entries))
+		next := func(i int) bool {
+			return yield(&surveyJob{
 				reader: lane.Reader, shared: shared, budget: budget, progress: progress,
-				target: target.Target, entries: group, live: &out.Functions[i],
+				target: target.Target, entries: groups[i], live: &out.Functions[i],
 				orphans: slices.Contains(options, LookForOrphans),
-			}
-			if !yield(job) {
+			})
+		}
+		// In order, until a function may not be read: then the rest in an order that
+		// soon shows whether any may.
+		i := 0
+		for ; i < len(groups) && !budget.anyDenied(); i++ {
+			if !next(i) {
 				return
 			}
-			i++
+		}
+		for j := range spread(len(groups) - i) {
+			if !next(i + j) {
+				return
+			}
 		}
 	}
 	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.DefaultPolicy(), jobs)
@@ -203,13 +213,16 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 		j.live.State, j.live.Records = FunctionAbsent, nil
 	case j.step == stepConfigs:
 		j.live.State, j.live.Records, j.live.Err = Unreadable, nil, err
-		j.budget.spend()
+		j.budget.failure(err)
+		if KindOf(err) == KindDenied {
+			j.budget.readDenied(err)
+		}
 	default:
 		// The records are known; only the existence of a qualifier is not.
 		// Nothing waits for the answer where it was asked about orphans alone.
 		j.live.State, j.live.QualifierErr = Present, err
 		if j.pending(isAlias) || j.pending(isVersion) {
-			j.budget.spend()
+			j.budget.failure(err)
 		}
 	}
 	j.finish()
@@ -218,7 +231,11 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 // take adds a page to what is known and chooses the next call.
 func (j *surveyJob) take() error {
 	next := j.configs.Next
+	j.budget.success()
 	if j.step == stepConfigs {
+		if j.live.Seen == 0 {
+			j.live.Seen = time.Now().UnixMilli() // of the first page
+		}
 		for _, r := range j.configs.Items {
 			j.add(r)
 		}

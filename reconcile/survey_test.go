@@ -183,25 +183,6 @@ func TestFaultsAreReadAgain(t *testing.T) {
 	})
 }
 
-func TestASurveyThatFailsEverywhereStopsEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var entries []desired.Entry
-		f := newFake()
-		for i := range 500 {
-			entries = append(entries, entry(fmt.Sprintf("f%03d", i), desired.Latest, retries(2)))
-		}
-		f.fail = func(string, desired.Name, int) error { return refusal(KindDenied, "no") }
-		live := f.survey(t, t.Context(), wants(entries...))
-		if live.Targets[0].Stopped == nil {
-			t.Error("the target does not say why it stopped")
-		}
-		// The limit is 10 %; a few more calls were under way.
-		if n := f.count("list"); n < 51 || n > 65 {
-			t.Errorf("%d calls were made of 500, want 51 and those in flight", n)
-		}
-	})
-}
-
 func TestAnInterruptedSurveyTakesNothingForAbsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

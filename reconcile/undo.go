@@ -42,7 +42,7 @@ type StaleChange struct {
 //
 // Rolling back twice therefore does nothing the second time.
 func NewRollback(undos map[desired.Target][]Undo, live Observed, includeStale bool) Plan {
-	plan := Plan{Targets: make([]TargetPlan, len(live.Targets))}
+	plan := Plan{Targets: make([]TargetPlan, len(live.Targets)), Exact: true}
 	for i := range live.Targets {
 		have := &live.Targets[i]
 		p := &plan.Targets[i]
@@ -76,7 +76,7 @@ func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeSta
 		p.InSync++
 		return
 	}
-	c := undoing(u, record)
+	c := undoing(u, record, function.Seen)
 	if !includeStale && !u.matches(now) {
 		p.Stale = append(p.Stale, StaleChange{Change: c, Now: now})
 		return
@@ -87,8 +87,8 @@ func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeSta
 // undoing is the write that turns a record back into its before-image. Update
 // cannot make a number absent again; where that is needed, and where the record
 // is gone, the whole record is put back.
-func undoing(u Undo, record *ObservedRecord) Change {
-	c := Change{Name: u.Name, Action: Delete, Want: &desired.Config{}}
+func undoing(u Undo, record *ObservedRecord, seen int64) Change {
+	c := Change{Name: u.Name, Action: Delete, Want: &desired.Config{}, Seen: seen}
 	if record != nil {
 		c.Before, c.Modified = record.Settings, record.Modified
 	}
@@ -120,7 +120,7 @@ func (s Settings) whole() desired.Config {
 // Recheck holds an approved plan against what AWS holds now: a change whose
 // record is no longer its before-image is moved to the stale ones, alone.
 func Recheck(approved Plan, live Observed) Plan {
-	out := Plan{Targets: slices.Clone(approved.Targets)}
+	out := Plan{Targets: slices.Clone(approved.Targets), Exact: true}
 	for i := range out.Targets {
 		p := &out.Targets[i]
 		changes := p.Changes
@@ -154,6 +154,7 @@ func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
 			p.Stale = append(p.Stale, StaleChange{Change: c, Now: now})
 			return
 		}
+		c.Seen = function.Seen
 		p.Changes = append(p.Changes, c)
 	}
 }

@@ -1,0 +1,203 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// fleetOf declares a destination for each function, in a fake that has them all.
+func fleetOf(functions ...string) (desired.Fleet, *fakeAWS) {
+	slices.Sort(functions)
+	f := newFake(functions...)
+	var entries []desired.Entry
+	for _, fn := range functions {
+		entries = append(entries, entry(fn, desired.Latest, desired.Config{desired.OnFailure: desired.Text(queueA)}))
+	}
+	return wants(entries...), f
+}
+
+func numbered(format string, n int) []string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf(format, i))
+	}
+	return names
+}
+
+// refusing lets one operation be refused for some functions.
+func refusing(op string, kind Kind, refused func(string) bool) func(string, desired.Name, int) error {
+	return func(o string, n desired.Name, _ int) error {
+		if o == op && refused(n.Function) {
+			return refusal(kind, "The function execution role does not have permissions to call SendMessage on "+queueA)
+		}
+		return nil
+	}
+}
+
+// One broken group holds nobody hostage, whatever its place in the order, and
+// costs ten calls however large it is.
+func TestABrokenGroupHoldsNobodyHostage(t *testing.T) {
+	for _, row := range []struct {
+		why             string
+		functions       []string
+		refused         func(string) bool
+		created         int
+		tries, overTime int // refused writes: at least and at most, for those in flight
+	}{
+		{"40 that come first in order, of one queue with 60 healthy ones", append(numbered("api-%02d", 40), numbered("z-%02d", 60)...),
+			func(f string) bool { return f[0] == 'a' }, 60, 10, 20},
+		{"40 that come last", append(numbered("api-%02d", 60), numbered("z-%02d", 40)...), func(f string) bool { return f[0] == 'z' }, 60, 10, 20},
+		{"a queue that does not exist: ten calls and not a thousand", numbered("f-%04d", 1000), func(string) bool { return true }, 0, 10, 20},
+		{"nor ten for each of fifty teams", slices.Concat(numbered("a-%02d", 20), numbered("b-%02d", 20), numbered("c-%02d", 20), numbered("d-%02d", 20)),
+			func(string) bool { return true }, 0, 16, 40},
+		{"every third of one family", numbered("f-%03d", 300), func(f string) bool { return f[len(f)-1]%3 == 0 }, 180, 120, 120},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fleet, f := fleetOf(row.functions...)
+			f.fail = refusing("put", KindRefused, row.refused)
+			out := f.apply(t, t.Context(), fleet, nil)
+			got := out.Counts()
+			if got.Created != row.created || got.Failed < row.tries || got.Failed > row.overTime || got.Created+got.Failed+got.NotAttempted != len(row.functions) {
+				t.Errorf("%s: %+v, want %d created and %d to %d failed", row.why, got, row.created, row.tries, row.overTime)
+			}
+			for _, r := range out.Targets[0].Results {
+				if r.Status == NotAttempted && !errors.Is(r.Err, ErrSameCause) {
+					t.Fatalf("%s: %s was not attempted for %v", row.why, r.Name, r.Err)
+				}
+			}
+			if out.Targets[0].Stopped != nil {
+				t.Errorf("%s: stopped by %v", row.why, out.Targets[0].Stopped)
+			}
+		})
+	}
+}
+
+// For every set of functions that may not be read, and of families whose writes
+// are refused, all others are read and corrected in the first run.
+func TestEveryOtherFunctionIsCorrectedInTheFirstRun(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var functions []string
+			broken := map[byte]bool{}
+			for _, family := range "abcdef" {
+				functions = append(functions, numbered(string(family)+"-%02d", rapid.IntRange(0, 30).Draw(rt, "size"))...)
+				broken[byte(family)] = rapid.Bool().Draw(rt, "broken")
+			}
+			hidden := map[string]bool{}
+			for _, fn := range functions {
+				hidden[fn] = rapid.IntRange(0, 4).Draw(rt, "hidden") == 0
+			}
+			fleet, f := fleetOf(functions...)
+			f.fail = func(op string, n desired.Name, attempt int) error {
+				if err := refusing("list", KindDenied, func(fn string) bool { return hidden[fn] })(op, n, attempt); err != nil {
+					return err
+				}
+				return refusing("put", KindRefused, func(fn string) bool { return broken[fn[0]] })(op, n, attempt)
+			}
+			f.apply(t, t.Context(), fleet, nil)
+			for _, fn := range functions {
+				_, corrected := f.records[name(fn, desired.Latest)]
+				if want := !hidden[fn] && !broken[fn[0]]; corrected != want {
+					rt.Fatalf("%s: corrected is %v, want %v", fn, corrected, want)
+				}
+			}
+		})
+	})
+}
+
+// What is wrong with the target itself ends it after a few answers; so does a
+// permission that nobody has. An outage has the guard's limit.
+func TestWhatEndsATarget(t *testing.T) {
+	all := func(string) bool { return true }
+	for _, row := range []struct {
+		why        string
+		kind       Kind
+		only       func(string) bool
+		low, high  int
+		stopped    error
+		unreadable int // 0: all
+	}{
+		{"credentials that have expired", KindCredentials, all, sameAnswers, sameAnswers + 10, ErrTargetRefused, 0},
+		{"nobody may read: the first thirty say so", KindDenied, all, deniedReads, deniedReads + 10, ErrTargetRefused, 0},
+		{"299 of 300 may not be read, and the one is found", KindDenied, func(f string) bool { return f != "f-000" }, 300, 300, nil, 299},
+		{"an outage: 10 %, and those in flight", KindServer, all, 31, 45, ErrErrorBudget, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fleet, f := fleetOf(numbered("f-%03d", 300)...)
+			f.fail = refusing("list", row.kind, row.only)
+			live := f.survey(t, t.Context(), fleet)
+			if n := f.count("list"); n < row.low || n > row.high {
+				t.Errorf("%s: %d calls of 300, want %d to %d", row.why, n, row.low, row.high)
+			}
+			if stopped := live.Targets[0].Stopped; (stopped == nil) != (row.stopped == nil) || !errors.Is(stopped, row.stopped) {
+				t.Errorf("%s: stopped by %v", row.why, stopped)
+			}
+			plan := NewPlan(fleet, live)
+			if got, want := plan.Counts().Unreadable, 300-(300-row.unreadable)*min(1, row.unreadable); got != want {
+				t.Errorf("%s: %d unreadable, want %d", row.why, got, want)
+			}
+		})
+	}
+}
+
+// The limit of max_errors is exact: as many failures as it allows stop nothing.
+func TestTheErrorLimitIsExact(t *testing.T) {
+	for allowed := range 4 {
+		for failures := range 6 {
+			b := newErrorBudget(t.Context(), allowed, 10)
+			for range failures {
+				b.failure(broken())
+			}
+			if stopped := b.cause() != nil; stopped != (failures > allowed) {
+				t.Errorf("%d failures of %d allowed: stopped is %v", failures, allowed, stopped)
+			}
+			b.release()
+		}
+	}
+}
+
+// What failed the last time comes behind the rest, and what shares the cause of a
+// refusal behind everything.
+func TestTheOrderOfWrites(t *testing.T) {
+	fleet, _ := fleetOf(numbered("f-%d", 4)...)
+	var results []Result
+	for _, e := range fleet.Targets[0].Entries {
+		results = append(results, Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
+	}
+	other := desired.Config{desired.OnFailure: desired.Text(queueB)}
+	results[3].Want = &other
+	c := &causes{}
+	var order []string
+	last := func(n desired.Name) bool { return n.Function == "f-0" }
+	for group := range c.inTurn(results, last, nil) {
+		order = append(order, group[0].Function)
+		if group[0].Function == "f-1" {
+			group[0].Status, group[0].Err = Failed, refusal(KindRefused, "no")
+			c.settled(&group[0])
+		}
+	}
+	if want := []string{"f-1", "f-3", "f-2", "f-0"}; !slices.Equal(order, want) {
+		t.Errorf("the order is %v, want %v", order, want)
+	}
+}
+
+func TestSpreadVisitsEachOnce(t *testing.T) {
+	for n := range 200 {
+		got := slices.Sorted(spread(n))
+		for i, v := range got {
+			if i != v {
+				t.Fatalf("spread(%d) gives %v", n, got)
+			}
+		}
+		if len(got) != n {
+			t.Fatalf("spread(%d) gives %d numbers", n, len(got))
+		}
+	}
+}

@@ -34,8 +34,10 @@ func TestMain(m *testing.M) {
 //	stalled              waits until that write is there
 //	resume               lets it go
 //	click KEY WANT...    puts such a record behind everybody's back, as a console click does
+//	block PAGE CODE...   runs the next block of commands of a page; each has its exit code, or stopped:CODE if it runs until it is stopped
+//	swap OLD NEW         replaces words of the blocks after it: an address that must be free, the name of a run
 func TestScripts(t *testing.T) {
-	worlds := &worldTable{}
+	worlds, pages := &worldTable{}, &pageRuns{}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -49,6 +51,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AWS_CONFIG_FILE", env.WorkDir+"/no-config")
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", env.WorkDir+"/no-credentials")
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("REPOSITORY", repository())
 			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
@@ -59,6 +62,8 @@ func TestScripts(t *testing.T) {
 			"calls":  worlds.calls,
 			"record": worlds.record,
 			"click":  worlds.click,
+			"block":  pages.block,
+			"swap":   pages.swap,
 
 			"stall":   worlds.stall,
 			"stalled": worlds.stalled,

@@ -12,8 +12,8 @@ const Latest = "$LATEST"
 // Target is one AWS account in one region: the unit of quota, of credentials,
 // of locking and of sharding.
 type Target struct {
-	Account string // twelve digits
-	Region  string // such as eu-west-1
+	Account string `json:"account"` // twelve digits
+	Region  string `json:"region"`  // such as eu-west-1
 }
 
 // String is "111111111111/eu-west-1".
@@ -57,8 +57,8 @@ func PartitionOf(region string) string {
 // Name is a function and qualifier within a target. Both are case-sensitive,
 // and the qualifier is never empty: it is Latest where nothing was said.
 type Name struct {
-	Function  string
-	Qualifier string
+	Function  string `json:"function"`
+	Qualifier string `json:"qualifier"`
 }
 
 // String is "orders:live", or plain "orders" for $LATEST.

@@ -56,7 +56,7 @@ func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]Writ
 	for i := range plan.Targets {
 		wg.Go(func() {
 			p := &plan.Targets[i]
-			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: lanes[p.Target].Writer, exact: plan.Exact}
+			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: lanes[p.Target].Writer, exact: plan.Exact, lease: lanes[p.Target].LeaseContext}
 			out.Targets[i] = applyTarget(ctx, p, lanes[p.Target], approved.guard.MaxErrors, shared)
 		})
 	}
@@ -127,6 +127,7 @@ type applyJob struct {
 	reader   Reader
 	journal  Journal
 	fail     context.CancelCauseFunc // ends the run
+	lease    context.Context         // ends with the right to write to the target; nil: it cannot be lost
 	budget   *errorBudget
 	causes   *causes
 	progress *progress
@@ -156,7 +157,7 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 	c := &r.Change
 	if !j.intended {
 		if err := j.journal.Intend(ctx, j.key(c), c); err != nil {
-			if ctx.Err() == nil { // else the work ended, and nothing is wrong with the journal
+			if ctx.Err() == nil && (j.lease == nil || j.lease.Err() == nil) { // else the work ended, and nothing is wrong with the journal
 				err = &journalError{err}
 				j.fail(err)
 			}

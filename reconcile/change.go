@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"fmt"
+
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
@@ -29,6 +31,19 @@ func (a Action) String() string {
 		return "restore"
 	}
 	return "none"
+}
+
+// MarshalText implements encoding.TextMarshaler, so that JSON has the spelling.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads a spelling back.
+func (a *Action) UnmarshalText(text []byte) error {
+	for *a = Create; *a <= Restore; *a++ {
+		if a.String() == string(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("action %q is not known", text)
 }
 
 // Change is one write that a plan asks for, with its before-image. It holds

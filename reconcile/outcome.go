@@ -41,6 +41,19 @@ func (s Status) String() string {
 	return "not_attempted"
 }
 
+// MarshalText implements encoding.TextMarshaler, so that JSON has the spelling.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a spelling back.
+func (s *Status) UnmarshalText(text []byte) error {
+	for *s = NotAttempted; *s <= Stale; *s++ {
+		if s.String() == string(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("status %q is not known", text)
+}
+
 // Result is one change and how it ended.
 type Result struct {
 	Change

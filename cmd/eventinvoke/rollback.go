@@ -130,9 +130,9 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 // held are the targets that the run had leases of.
 func (s *rollbackSource) held() []desired.Target {
 	var targets []desired.Target
-	for _, part := range s.run.Parts {
+	for _, part := range s.run.Attempts {
 		for _, c := range part.Callers {
-			targets = append(targets, desired.Target{Account: c.Account, Region: c.Region})
+			targets = append(targets, c.Target)
 		}
 	}
 	return targets
@@ -141,7 +141,7 @@ func (s *rollbackSource) held() []desired.Target {
 // paths are the fleet files that the run used, each once.
 func (s *rollbackSource) paths() ([]string, error) {
 	var paths []string
-	for _, part := range s.run.Parts {
+	for _, part := range s.run.Attempts {
 		for _, f := range part.Files {
 			if f.Path == desired.StdinName {
 				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", s.run.Run, s.run.Run)

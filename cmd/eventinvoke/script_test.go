@@ -68,6 +68,9 @@ func TestScripts(t *testing.T) {
 			"stall":   worlds.stall,
 			"stalled": worlds.stalled,
 			"resume":  worlds.resume,
+			"expire": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(expire(ts.MkAbs(args[0])))
+			},
 		},
 	})
 }

@@ -21,7 +21,7 @@ var stores = []struct {
 	open func(t *testing.T) Store
 }{
 	{"memory", func(*testing.T) Store { return newMemory() }},
-	{"dir", func(t *testing.T) Store { return Dir(filepath.Join(t.TempDir(), "not", "made", "yet")) }},
+	{"dir", func(t *testing.T) Store { return openDir(t, filepath.Join(t.TempDir(), "not", "made", "yet")) }},
 	{"s3", func(t *testing.T) Store {
 		client, bucket := newBucket(t)
 		return S3(client, bucket, "team/history")
@@ -203,7 +203,7 @@ func TestStoreRefusesNamesThatLeaveIt(t *testing.T) {
 
 func TestDirIsForItsOwnerOnly(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "state", "eventinvoke")
-	s := Dir(root)
+	s := openDir(t, root)
 	tag, err := s.Create(t.Context(), "leases/111111111111/eu-west-1.json", []byte("one"))
 	if err == nil {
 		_, err = s.Replace(t.Context(), "leases/111111111111/eu-west-1.json", []byte("two"), tag)

@@ -36,7 +36,7 @@ func TestADeadTryIsNotForgotten(t *testing.T) {
 		if err := first.journal.Close(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * DefaultTTL)
+		time.Sleep(10 * LeaseTTL)
 
 		again := begin(t, store, "nightly")
 		final := testRecord("nightly")

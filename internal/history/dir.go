@@ -1,3 +1,5 @@
+//go:build unix
+
 package history
 
 import (
@@ -5,12 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // Dir keeps a history in a folder: one file an object or log, named as the
@@ -20,16 +27,22 @@ import (
 // other, behind an advisory lock on the file .lock that the kernel frees when
 // its holder dies. On a network file system that cannot lock, writes fail with
 // an error that says so.
-func Dir(folder string) Store { return &dir{root: folder} }
+func Dir(folder string) (Store, error) { return &dir{root: folder, sync: fsync}, nil }
 
-type dir struct{ root string }
+type dir struct {
+	root string
+	sync func(*os.File) error // of logs and folders; tests replace it
+}
 
 const (
 	fileMode   = 0o600
 	folderMode = 0o700
 	lockName   = ".lock"
-	tempPrefix = ".new-"
 )
+
+// lockPoll is how often a lock that another process holds is tried again. It
+// is held for about two fsyncs.
+const lockPoll = 2 * time.Millisecond
 
 func (d *dir) String() string { return d.root }
 
@@ -76,28 +89,14 @@ func (d *dir) write(ctx context.Context, op, name string, data []byte, may func(
 }
 
 // put makes data durable under a temporary name before it takes the real one,
-// and then makes the name durable.
-func (d *dir) put(name string, data []byte) (err error) {
+// and then makes the name durable. The temporary file is in the folder of the
+// other, because a rename is atomic only within one file system.
+func (d *dir) put(name string, data []byte) error {
 	final := d.path(name)
-	temp, err := os.CreateTemp(filepath.Dir(final), tempPrefix+"*") // O_EXCL, 0600
-	if err != nil {
+	if err := renameio.WriteFile(final, data, fileMode, renameio.WithTempDir(filepath.Dir(final)), renameio.WithStaticPermissions(fileMode)); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
-		}
-	}()
-	if _, err := temp.Write(data); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), final); err != nil {
-		return err
-	}
-	return errors.Join(temp.Close(), syncFolder(filepath.Dir(final)))
+	return d.syncFolder(filepath.Dir(final))
 }
 
 func (d *dir) Delete(ctx context.Context, name string, tag Tag) error {
@@ -114,7 +113,7 @@ func (d *dir) Delete(ctx context.Context, name string, tag Tag) error {
 		if err := os.Remove(d.path(name)); err != nil {
 			return err
 		}
-		return syncFolder(filepath.Dir(d.path(name)))
+		return d.syncFolder(filepath.Dir(d.path(name)))
 	})
 	return d.fail("delete", name, err)
 }
@@ -157,6 +156,98 @@ func (d *dir) List(_ context.Context, folder string) ([]string, error) {
 	return names, d.fail("list", folder, err)
 }
 
+// Append writes at the end of the log's file and waits for the disk.
+func (d *dir) Append(ctx context.Context, name string, offset int64, data []byte) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return d.fail("append to", name, err)
+	}
+	return d.fail("append to", name, d.appendAt(name, offset, data))
+}
+
+func (d *dir) appendAt(name string, offset int64, data []byte) (err error) {
+	flags := os.O_RDWR
+	if offset == 0 {
+		if err := d.makeFolder(name); err != nil {
+			return err
+		}
+		flags |= os.O_CREATE
+	}
+	file, err := os.OpenFile(d.path(name), flags, fileMode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := isEnd(file, offset, data); err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(data, offset); err != nil {
+		return err
+	}
+	if err := d.sync(file); err != nil {
+		return err
+	}
+	if offset == 0 {
+		return d.syncFolder(filepath.Dir(d.path(name)))
+	}
+	return nil
+}
+
+// isEnd reports ErrChanged unless the file ends at offset, or goes on with a
+// part of data, which an Append that failed has left.
+func isEnd(file *os.File, offset int64, data []byte) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	extra := info.Size() - offset
+	if extra < 0 || extra > int64(len(data)) {
+		return ErrChanged
+	}
+	found := make([]byte, extra)
+	if _, err := io.ReadFull(io.NewSectionReader(file, offset, extra), found); err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(data, found) {
+		return ErrChanged
+	}
+	return nil
+}
+
+// ReadLog reads the log's file.
+func (d *dir) ReadLog(_ context.Context, name string) ([]byte, error) { return d.read(name) }
+
+// locked runs a conditional write of name while no other process makes one.
+func (d *dir) locked(ctx context.Context, name string, write func() error) (err error) {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := d.makeFolder(name); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filepath.Join(d.root, lockName), os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return err
+	}
+	// Closing the file is what frees the lock.
+	defer func() { err = errors.Join(err, file.Close()) }()
+	for {
+		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case err == nil:
+			return write()
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
+		}
+		select {
+		case <-time.After(lockPoll):
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("lock %s: another process holds it", file.Name()), context.Cause(ctx))
+		}
+	}
+}
+
 // makeFolder makes the folder of an object and every missing one above it, and
 // makes their names durable.
 func (d *dir) makeFolder(name string) error {
@@ -178,12 +269,23 @@ func (d *dir) makeFolder(name string) error {
 		if err := os.Mkdir(folder, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := syncFolder(filepath.Dir(folder)); err != nil {
+		if err := d.syncFolder(filepath.Dir(folder)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// syncFolder makes the names in a folder durable.
+func (d *dir) syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.sync(f), f.Close())
+}
+
+func fsync(f *os.File) error { return f.Sync() }
 
 // fail says where, and what helps. Conditions of the contract need no help.
 func (d *dir) fail(op, name string, err error) error {

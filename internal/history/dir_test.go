@@ -1,3 +1,5 @@
+//go:build unix
+
 package history
 
 import (
@@ -7,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,7 +31,7 @@ func TestDirRepeatsATornAppend(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(root, "log.jsonl"), []byte(row.found), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := Dir(root)
+		s := openDir(t, root)
 		if err := s.Append(t.Context(), "log.jsonl", 4, []byte("two\n")); !errors.Is(err, row.err) {
 			t.Errorf("%s: %v, want %v", row.why, err, row.err)
 		}
@@ -44,13 +47,13 @@ func TestDirRepeatsATornAppend(t *testing.T) {
 
 func TestDirWaitsForItsLockAsLongAsItMay(t *testing.T) {
 	root := t.TempDir()
-	s := Dir(root)
+	s := openDir(t, root)
 	held, err := os.OpenFile(filepath.Join(root, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if taken, err := tryLock(held); err != nil || !taken {
-		t.Fatalf("tryLock: %v, %v", taken, err)
+	if err := syscall.Flock(int(held.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -67,11 +70,11 @@ func TestDirWaitsForItsLockAsLongAsItMay(t *testing.T) {
 
 func TestDirHidesWhatACrashLeft(t *testing.T) {
 	root := t.TempDir()
-	s := Dir(root)
+	s := openDir(t, root)
 	if _, err := s.Create(t.Context(), "runs/a.json", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "runs", tempPrefix+"123"), []byte("half"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "runs", ".a.json123"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := s.List(t.Context(), ""); err != nil || fmt.Sprint(names) != "[runs/a.json]" {
@@ -84,7 +87,7 @@ func TestDirOnAFileInItsWay(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "leases"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Dir(root).Create(t.Context(), "leases/1/r.json", []byte("x"))
+	_, err := openDir(t, root).Create(t.Context(), "leases/1/r.json", []byte("x"))
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(root, "leases")) || !strings.Contains(err.Error(), "choose another folder with --history") {
 		t.Errorf("Create: %v, want what is in the way and what to do", err)
 	}

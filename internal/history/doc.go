@@ -5,7 +5,7 @@
 // come records, the before-images that undo a run, and the right to write. It
 // all lives in a Store: a folder, or a prefix of an S3 bucket. The package
 // prints nothing, never calls Lambda, and decides nothing: a history is a
-// record, never an input to a plan.
+// record, never an input to a plan. In a folder it needs a Unix.
 //
 // # Layout
 //
@@ -16,9 +16,6 @@
 //	journals/RUN/STARTED-SHARD.jsonl   the journal; in S3 a series of .jsonl/part-OFFSET
 //	alive/RUN/STARTED-SHARD.json       renewed while the run is at work, gone when it ended
 //	leases/ACCOUNT/REGION.json         who writes to a target now
-//
-// Leases and signs of life of a process that is known to be dead count as
-// expired: on Linux, to other processes of the same machine and container.
 //
 // STARTED is in UTC to the microsecond, and SHARD is "whole" or
 // "shard-I-of-N", I counting from 0. A shard that is tried again under the same

@@ -31,10 +31,10 @@ func TestDocsShowWhatIsReadAndWritten(t *testing.T) {
 	if err != nil || squeeze(string(again)) != squeeze(record) {
 		t.Errorf("the record of the page is written otherwise, %v:\n%s", err, again)
 	}
-	p := part{run: "RUN", started: time.Date(2026, 11, 22, 14, 20, 58, 123456000, time.UTC), shard: Shard{0, 4}}
+	p := attempt{run: "RUN", started: time.Date(2026, 11, 22, 14, 20, 58, 123456000, time.UTC), shard: Shard{0, 4}}
 	for _, want := range []string{
 		"20261122T142058.123456Z", p.shard.String(), "`whole`", runsFolder + "RUN/", journalsFolder + "RUN/", aliveFolder + "RUN/",
-		leasesFolder + "ACCOUNT/REGION.json", partMark[1:] + "OFFSET", lockName, tempPrefix,
+		leasesFolder + "ACCOUNT/REGION.json", partMark[1:] + "OFFSET", ".lock", "`.NAME…`",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not mention %q", want)
@@ -45,7 +45,7 @@ func TestDocsShowWhatIsReadAndWritten(t *testing.T) {
 			t.Errorf("the page does not explain the state %q", state)
 		}
 	}
-	if DefaultTTL != time.Minute || DefaultTTL/renewEvery != 20*time.Second || DefaultTTL-DefaultTTL/safetyShare != 45*time.Second {
+	if LeaseTTL != time.Minute || renewEvery != 20*time.Second || useFor != 45*time.Second {
 		t.Error("the page says 60 s, 20 s and 45 s of a lease")
 	}
 }

@@ -91,6 +91,16 @@ func genChange(key desired.Key) *rapid.Generator[*reconcile.Change] {
 	})
 }
 
+// openDir is a store in a folder.
+func openDir(t testing.TB, folder string) Store {
+	t.Helper()
+	s, err := Dir(folder)
+	if err != nil {
+		t.Skip(err) // it says why there is none on this system
+	}
+	return s
+}
+
 // begin starts a run in a store.
 func begin(t testing.TB, s Store, run string) *Recorder {
 	t.Helper()

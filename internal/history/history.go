@@ -8,12 +8,11 @@ import (
 
 // History is what runs leave behind in one store.
 type History struct {
-	store  Store
-	deaths *deaths
+	store Store
 }
 
 // New is a history in a store.
-func New(store Store) *History { return &History{store: store, deaths: &deaths{}} }
+func New(store Store) *History { return &History{store: store} }
 
 // Open is a history at a location as --history spells it: see OpenStore. An
 // empty location is the default one.
@@ -37,9 +36,9 @@ func (h *History) String() string { return h.store.String() }
 // Recorder is a run that is being recorded.
 type Recorder struct {
 	history *History
-	part    part
+	attempt attempt
 	tag     Tag // of the record
-	alive   *hold
+	alive   *Lease
 	journal *Journal
 }
 
@@ -55,21 +54,21 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	}
 	begun := *r
 	begun.Version, begun.State = RecordVersion, Running
-	run := &Recorder{history: h, part: begun.part()}
+	run := &Recorder{history: h, attempt: begun.attempt()}
 	owner := Owner{Run: r.Run, Host: r.Host, PID: r.PID, Version: r.ToolVersion}
-	alive, err := h.claim(ctx, run.part.alive(), "run "+r.Run, owner, LeaseOptions{TTL: DefaultTTL})
+	alive, err := acquire(ctx, h.store, run.attempt.alive(), "run "+r.Run, owner, 0)
 	if err != nil {
 		return nil, fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err)
 	}
 	run.alive = alive
 	data, err := begun.encode()
 	if err == nil {
-		run.tag, err = h.store.Create(ctx, run.part.record(), data)
+		run.tag, err = h.store.Create(ctx, run.attempt.record(), data)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err), alive.release(context.WithoutCancel(ctx)))
+		return nil, errors.Join(fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err), alive.Release(context.WithoutCancel(ctx)))
 	}
-	run.journal = newJournal(ctx, h.store, run.part.journal(), beginJSON{Version: JournalVersion, Run: r.Run, ToolVersion: r.ToolVersion})
+	run.journal = newJournal(ctx, h.store, run.attempt.journal(), beginJSON{Version: JournalVersion, Run: r.Run, Attempt: run.attempt.stem(), ToolVersion: r.ToolVersion})
 	return run, nil
 }
 
@@ -82,20 +81,20 @@ func (r *Recorder) Journal() *Journal { return r.journal }
 // Finish early.
 func (r *Recorder) Finish(ctx context.Context, final *Record) error {
 	done := *final
-	done.Version, done.Run, done.Shard, done.Started = RecordVersion, r.part.run, r.part.shard, r.part.started
+	done.Version, done.Run, done.Shard, done.Started = RecordVersion, r.attempt.run, r.attempt.shard, r.attempt.started
 	errs := []error{r.journal.Close()}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	data, err := done.encode()
 	if err == nil {
-		_, err = r.history.store.Replace(ctx, r.part.record(), data, r.tag)
+		_, err = r.history.store.Replace(ctx, r.attempt.record(), data, r.tag)
 	}
 	errs = append(errs, err)
-	if err := r.alive.release(ctx); !errors.As(err, new(*LostError)) {
+	if err := r.alive.Release(ctx); !errors.As(err, new(*LostError)) {
 		errs = append(errs, err) // one that was lost has only made the run look dead
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("the history of run %s is not complete: %w", r.part.run, err)
+		return fmt.Errorf("the history of run %s is not complete: %w", r.attempt.run, err)
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package history
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -15,71 +13,24 @@ const Planned = "planned"
 
 // Item is one change of a run.
 type Item struct {
-	Key           desired.Key
-	Action        reconcile.Action
-	Status        string
-	Before        *reconcile.Settings // nil: no record
-	Modified      int64               // LastModified of the before-image, Unix milliseconds
-	Request       desired.Config      // what the write sends
-	After         *reconcile.Settings // what AWS stored; nil where it stored nothing
-	AfterModified int64
-	Attempts      int
-	WaitedMS      int64
-	Failure       *Failure
-}
-
-// itemJSON is an item as files spell it.
-type itemJSON struct {
-	keyJSON
-	Action        string              `json:"action"`
-	Status        string              `json:"status"`
-	Before        *reconcile.Settings `json:"before"`
-	Modified      int64               `json:"modified,omitempty"`
-	Request       *desired.Config     `json:"request"`
-	After         *reconcile.Settings `json:"after"`
-	AfterModified int64               `json:"after_modified,omitempty"`
-	Attempts      int                 `json:"attempts"`
-	WaitedMS      int64               `json:"waited_ms"`
-	Failure       *Failure            `json:"failure,omitempty"`
-}
-
-// MarshalJSON implements json.Marshaler.
-func (i Item) MarshalJSON() ([]byte, error) {
-	return json.Marshal(itemJSON{
-		keyJSON: newKey(i.Key), Action: i.Action.String(), Status: i.Status,
-		Before: i.Before, Modified: i.Modified, Request: &i.Request,
-		After: i.After, AfterModified: i.AfterModified,
-		Attempts: i.Attempts, WaitedMS: i.WaitedMS, Failure: i.Failure,
-	})
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (i *Item) UnmarshalJSON(text []byte) error {
-	var in itemJSON
-	if err := json.Unmarshal(text, &in); err != nil {
-		return err
-	}
-	action, known := actions[in.Action]
-	if !known {
-		return fmt.Errorf("action %q is not known", in.Action)
-	}
-	*i = Item{
-		Key: in.key(), Action: action, Status: in.Status,
-		Before: in.Before, Modified: in.Modified, Request: requestOf(in.Request),
-		After: in.After, AfterModified: in.AfterModified,
-		Attempts: in.Attempts, WaitedMS: in.WaitedMS, Failure: in.Failure,
-	}
-	return nil
+	desired.Key
+	Action        reconcile.Action     `json:"action"`
+	Status        string               `json:"status"`
+	Before        *reconcile.Settings  `json:"before"`             // null: no record
+	Modified      int64                `json:"modified,omitempty"` // LastModified of the before-image, Unix milliseconds
+	Request       desired.Config       `json:"request"`            // what the write sends
+	After         *reconcile.Settings  `json:"after"`              // what AWS stored; null where it stored nothing
+	AfterModified int64                `json:"after_modified,omitempty"`
+	Attempts      int                  `json:"attempts"`
+	WaitedMS      int64                `json:"waited_ms"`
+	Failure       *reconcile.CallError `json:"failure,omitempty"`
 }
 
 // Finding is one key that the plan did not change and that needs attention.
 type Finding struct {
-	Account   string   `json:"account"`
-	Region    string   `json:"region"`
-	Function  string   `json:"function"`
-	Qualifier string   `json:"qualifier"`
-	Reason    string   `json:"reason"` // as reconcile.FindingKind spells it
-	Failure   *Failure `json:"failure,omitempty"`
+	desired.Key
+	Reason  string               `json:"reason"` // as reconcile.FindingKind spells it
+	Failure *reconcile.CallError `json:"failure,omitempty"`
 }
 
 // SetPlan puts a plan into the record: totals, changes with their before-images
@@ -95,8 +46,7 @@ func (r *Record) SetPlan(plan *reconcile.Plan) {
 		for j := range p.Findings {
 			f := &p.Findings[j]
 			r.Findings = append(r.Findings, Finding{
-				Account: p.Account, Region: p.Region, Function: f.Function, Qualifier: f.Qualifier,
-				Reason: f.Kind.String(), Failure: NewFailure(f.Err),
+				Key: desired.Key{Target: p.Target, Name: f.Name}, Reason: f.Kind.String(), Failure: NewFailure(f.Err),
 			})
 		}
 	}
@@ -105,7 +55,7 @@ func (r *Record) SetPlan(plan *reconcile.Plan) {
 func newTarget(p *reconcile.TargetPlan) Target {
 	c := p.Counts()
 	return Target{
-		Account: p.Account, Region: p.Region, Label: p.Label,
+		Target: p.Target, Label: p.Label,
 		Failure: NewFailure(p.Err), Stopped: NewFailure(p.Stopped), Operations: []Operation{},
 		Plan: PlanCounts{
 			Declared: c.Declared, InSync: c.InSync, Skipped: c.Skipped, Ignored: c.Ignored,
@@ -154,9 +104,17 @@ func (r *Record) SetAPI(target desired.Target, operations []Operation, limiter *
 }
 
 func (r *Record) target(target desired.Target) *Target {
-	i := slices.IndexFunc(r.Targets, func(t Target) bool { return t.Key() == target })
+	i := slices.IndexFunc(r.Targets, func(t Target) bool { return t.Target == target })
 	if i < 0 {
 		return nil
 	}
 	return &r.Targets[i]
+}
+
+// NewFailure takes from an error what may be kept, or is nil for nil.
+func NewFailure(err error) *reconcile.CallError {
+	if err == nil {
+		return nil
+	}
+	return reconcile.ErrorOf(err).WithoutText()
 }

@@ -38,6 +38,7 @@ type Journal struct {
 
 	mu      sync.Mutex
 	seq     int64
+	sum     string // of the last line
 	intents int64
 	open    map[desired.Key]int64 // the seq of each intent without a result
 	batch   []byte                // lines that are in no write yet
@@ -111,7 +112,7 @@ func (j *Journal) Settle(key desired.Key, result *reconcile.Result) {
 		return
 	}
 	delete(j.open, key)
-	if err := j.add(lineJSON{Result: newResult(of, result)}); err != nil {
+	if err := j.add(lineJSON{Result: newSettlement(of, result)}); err != nil {
 		j.lost = errors.Join(j.lost, err)
 		return
 	}
@@ -139,11 +140,11 @@ func (j *Journal) Close() error {
 // add puts a line into the batch. The lock is held.
 func (j *Journal) add(l lineJSON) error {
 	l.Seq, l.At = j.seq+1, time.Now().UTC()
-	text, err := l.encode()
+	text, sum, err := l.encode(j.sum)
 	if err != nil {
 		return err
 	}
-	j.seq++
+	j.seq, j.sum = l.Seq, sum
 	j.batch = append(j.batch, text...)
 	return nil
 }
@@ -154,4 +155,84 @@ func signal(c chan<- struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// write is the one goroutine that writes to the store.
+func (j *Journal) write(ctx context.Context) {
+	defer close(j.done)
+	w := writer{journal: j}
+	for {
+		var later <-chan time.Time
+		select {
+		case <-j.wake:
+		case <-j.soon:
+			later = time.After(linger)
+		case <-j.end:
+			j.last = w.flush(ctx)
+			return
+		}
+		if later != nil {
+			select {
+			case <-later:
+			case <-j.wake:
+			case <-j.end:
+				j.last = w.flush(ctx)
+				return
+			}
+		}
+		w.flush(ctx) // an error stays with the batch, which is tried again
+	}
+}
+
+// writer knows how far the journal has come.
+type writer struct {
+	journal *Journal
+	offset  int64
+	failed  []byte // a write that failed: the next one repeats it
+}
+
+// flush writes all there is. Those who wait for a part of it learn how it went.
+func (w *writer) flush(ctx context.Context) error {
+	j := w.journal
+	j.mu.Lock()
+	batch, waiters := j.batch, j.waiters
+	j.batch, j.waiters = nil, nil
+	j.mu.Unlock()
+
+	err := w.retry(ctx)
+	switch {
+	case len(batch) == 0:
+	case err == nil:
+		err = w.append(ctx, batch)
+	default:
+		// Nothing of the batch was tried, so it may still grow.
+		j.mu.Lock()
+		j.batch = append(batch, j.batch...)
+		j.mu.Unlock()
+	}
+	for _, waiter := range waiters {
+		waiter <- err
+	}
+	return err
+}
+
+// retry repeats the write that failed, if one did.
+func (w *writer) retry(ctx context.Context) error {
+	if w.failed == nil {
+		return nil
+	}
+	batch := w.failed
+	w.failed = nil
+	return w.append(ctx, batch)
+}
+
+func (w *writer) append(ctx context.Context, batch []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	if err := w.journal.store.Append(ctx, w.journal.name, w.offset, batch); err != nil {
+		w.failed = batch
+		return err
+	}
+	w.offset += int64(len(batch))
+	return nil
 }

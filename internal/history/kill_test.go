@@ -42,7 +42,7 @@ func TestKilledProcessKeepsEveryIntent(t *testing.T) {
 		if err := child.Wait(); err == nil {
 			t.Fatal("the child ended by itself")
 		}
-		undos, err := New(Dir(folder)).Undo(t.Context(), "killed")
+		undos, err := New(openDir(t, folder)).Undo(t.Context(), "killed")
 		if err != nil {
 			t.Fatalf("after %d intents: %v", len(told), err)
 		}
@@ -57,7 +57,7 @@ func TestKilledProcessKeepsEveryIntent(t *testing.T) {
 
 // writeUntilKilled prints every key whose intent is stored.
 func writeUntilKilled(t *testing.T, folder string) {
-	run := begin(t, Dir(folder), "killed")
+	run := begin(t, openDir(t, folder), "killed")
 	keys := make(chan string)
 	for writer := range 8 {
 		go func() {

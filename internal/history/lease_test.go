@@ -12,14 +12,16 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 func owner(run string) Owner { return Owner{Run: run, Host: "host", PID: 7, Version: "1.2.3"} }
 
-// acquire takes the lease of the test target, which must be free.
-func acquire(t *testing.T, s Store, run string) *Lease {
+// take takes the lease of the test target, which must be free.
+func take(t *testing.T, s Store, run string) *Lease {
 	t.Helper()
-	l, err := New(s).Acquire(t.Context(), testTarget, owner(run), LeaseOptions{})
+	l, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner(run), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,14 +30,14 @@ func acquire(t *testing.T, s Store, run string) *Lease {
 
 func TestLeaseIsForOne(t *testing.T) {
 	eachStore(t, func(t *testing.T, s Store) {
-		first := acquire(t, s, "first")
-		_, err := New(s).Acquire(t.Context(), testTarget, owner("second"), LeaseOptions{})
+		first := take(t, s, "first")
+		_, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("second"), 0)
 		var held *HeldError
 		if !errors.As(err, &held) {
 			t.Fatalf("second taker: %v, want HeldError", err)
 		}
-		if held.Owner != owner("first") || time.Until(held.Expires) < DefaultTTL/2 || time.Until(held.Expires) > DefaultTTL {
-			t.Errorf("held by %+v until %s, want the first owner and at most %s", held.Owner, held.Expires, DefaultTTL)
+		if held.Owner != owner("first") || time.Until(held.Expires) < LeaseTTL/2 || time.Until(held.Expires) > LeaseTTL {
+			t.Errorf("held by %+v until %s, want the first owner and at most %s", held.Owner, held.Expires, LeaseTTL)
 		}
 		for _, want := range []string{"111111111111/eu-west-1", "run first", "pid 7 on host", "--lease-wait", "leases/111111111111/eu-west-1.json"} {
 			if !strings.Contains(err.Error(), want) {
@@ -45,10 +47,10 @@ func TestLeaseIsForOne(t *testing.T) {
 		if err := first.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if cause := context.Cause(first.Context()); !errors.Is(cause, ErrReleased) {
+		if cause := context.Cause(first.ctx); !errors.Is(cause, ErrReleased) {
 			t.Errorf("cause after Release: %v", cause)
 		}
-		if err := acquire(t, s, "second").Release(t.Context()); err != nil {
+		if err := take(t, s, "second").Release(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if names, err := s.List(t.Context(), leasesFolder); err != nil || len(names) != 0 {
@@ -72,7 +74,7 @@ func TestExpiredLeaseGoesToOneOfManyTakers(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range takers {
 			wg.Go(func() {
-				l, err := New(s).Acquire(t.Context(), testTarget, owner(fmt.Sprintf("taker-%d", i)), LeaseOptions{})
+				l, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner(fmt.Sprintf("taker-%d", i)), 0)
 				if err != nil && !errors.As(err, new(*HeldError)) {
 					t.Errorf("taker %d: %v", i, err)
 				}
@@ -98,14 +100,14 @@ func TestExpiredLeaseGoesToOneOfManyTakers(t *testing.T) {
 func TestLeaseLivesAsLongAsItIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
-		l := acquire(t, s, "long")
+		l := take(t, s, "long")
 		for range 100 {
-			time.Sleep(DefaultTTL / 2)
-			if _, err := New(s).Acquire(t.Context(), testTarget, owner("other"), LeaseOptions{}); !errors.As(err, new(*HeldError)) {
+			time.Sleep(LeaseTTL / 2)
+			if _, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("other"), 0); !errors.As(err, new(*HeldError)) {
 				t.Fatalf("another run got a lease that is renewed: %v", err)
 			}
 		}
-		if err := context.Cause(l.Context()); err != nil {
+		if err := context.Cause(l.ctx); err != nil {
 			t.Errorf("the lease ended: %v", err)
 		}
 		if err := l.Release(t.Context()); err != nil {
@@ -118,13 +120,13 @@ func TestLeaseOutlivesTheInterruptOfItsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
 		ctx, interrupt := context.WithCancel(t.Context())
-		l, err := New(s).Acquire(ctx, testTarget, owner("interrupted"), LeaseOptions{})
+		l, err := acquire(ctx, s, leaseName(testTarget), testTarget.String(), owner("interrupted"), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		interrupt()
-		time.Sleep(10 * DefaultTTL) // calls in flight are being finished
-		if _, err := New(s).Acquire(t.Context(), testTarget, owner("other"), LeaseOptions{}); !errors.As(err, new(*HeldError)) {
+		time.Sleep(10 * LeaseTTL) // calls in flight are being finished
+		if _, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("other"), 0); !errors.As(err, new(*HeldError)) {
 			t.Errorf("another run got the lease before it was released: %v", err)
 		}
 		if err := l.Release(t.Context()); err != nil {
@@ -136,19 +138,19 @@ func TestLeaseOutlivesTheInterruptOfItsRun(t *testing.T) {
 func TestCrashedOwnersLeaseIsTakenOverAfterItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
-		dead, err := New(s).claim(t.Context(), leaseName(testTarget), testTarget.String(), owner("dead"), LeaseOptions{TTL: DefaultTTL})
+		dead, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("dead"), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		close(dead.quit) // as a SIGKILL: no renewal, no release
 		dead.stop.Stop()
 		began := time.Now()
-		l, err := New(s).Acquire(t.Context(), testTarget, owner("next"), LeaseOptions{Wait: 2 * DefaultTTL})
+		l, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("next"), 2*LeaseTTL)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if waited := time.Since(began); waited < DefaultTTL || waited > DefaultTTL+DefaultTTL/claimPolls {
-			t.Errorf("taken over after %s, want soon after %s", waited, DefaultTTL)
+		if waited := time.Since(began); waited < LeaseTTL || waited > LeaseTTL+retryEvery {
+			t.Errorf("taken over after %s, want soon after %s", waited, LeaseTTL)
 		}
 		if err := l.Release(t.Context()); err != nil {
 			t.Error(err)
@@ -159,19 +161,19 @@ func TestCrashedOwnersLeaseIsTakenOverAfterItsEnd(t *testing.T) {
 func TestAcquireWaitsAsLongAsItMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
-		l := acquire(t, s, "first")
+		l := take(t, s, "first")
 		began := time.Now()
-		_, err := New(s).Acquire(t.Context(), testTarget, owner("second"), LeaseOptions{Wait: 3 * time.Minute})
+		_, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("second"), 3*time.Minute)
 		if !errors.As(err, new(*HeldError)) || time.Since(began) != 3*time.Minute {
 			t.Errorf("after %s: %v, want HeldError after 3m", time.Since(began), err)
 		}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the run's deadline"))
 		defer cancel()
-		if _, err := New(s).Acquire(ctx, testTarget, owner("second"), LeaseOptions{Wait: time.Hour}); err == nil || !strings.Contains(err.Error(), "the run's deadline") || !errors.As(err, new(*HeldError)) {
+		if _, err := acquire(ctx, s, leaseName(testTarget), testTarget.String(), owner("second"), time.Hour); err == nil || !strings.Contains(err.Error(), "the run's deadline") || !errors.As(err, new(*HeldError)) {
 			t.Errorf("Acquire with a deadline: %v, want the deadline and the holder", err)
 		}
 		time.AfterFunc(time.Minute, func() { _ = l.Release(t.Context()) })
-		second, err := New(s).Acquire(t.Context(), testTarget, owner("second"), LeaseOptions{Wait: time.Hour})
+		second, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("second"), time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,30 +190,30 @@ func TestLeaseIsLost(t *testing.T) {
 		within time.Duration
 		says   string
 	}{
-		{"somebody unlocked by hand", func(s *memory) { delete(s.objects, leaseName(testTarget)) }, DefaultTTL / renewEvery, "somebody deleted it"},
+		{"somebody unlocked by hand", func(s *memory) { delete(s.objects, leaseName(testTarget)) }, renewEvery, "somebody deleted it"},
 		{"somebody took it, whose clock is far ahead", func(s *memory) {
 			l := leaseJSON{Version: LeaseVersion, Owner: owner("thief"), Nonce: "other", Expires: time.Now().Add(time.Hour)}
 			s.objects[leaseName(testTarget)], _ = l.encode()
-		}, DefaultTTL / renewEvery, "run thief (pid 7 on host) took it over"},
+		}, renewEvery, "run thief (pid 7 on host) took it over"},
 		{"the store refuses writes", func(s *memory) {
 			s.before = func(string, string) error { return errors.New("read-only file system") }
-		}, DefaultTTL - DefaultTTL/safetyShare, "it could not be renewed for 45s"},
+		}, useFor, "it could not be renewed for 45s"},
 		{"the store hangs", func(s *memory) {
 			s.before = func(string, string) error { time.Sleep(time.Hour); return nil }
-		}, DefaultTTL - DefaultTTL/safetyShare, "it could not be renewed for 45s"},
+		}, useFor, "it could not be renewed for 45s"},
 	}
 	for _, row := range rows {
 		synctest.Test(t, func(t *testing.T) {
 			s := newMemory()
-			l := acquire(t, s, "slow")
+			l := take(t, s, "slow")
 			began := time.Now()
 			s.do(func() { row.harm(s) })
-			<-l.Context().Done()
+			<-l.ctx.Done()
 			if took := time.Since(began); took > row.within {
 				t.Errorf("%s: the holder stopped after %s, want within %s", row.why, took, row.within)
 			}
 			var lost *LostError
-			if cause := context.Cause(l.Context()); !errors.As(cause, &lost) || !strings.Contains(cause.Error(), row.says) || !strings.Contains(cause.Error(), "run again") {
+			if cause := context.Cause(l.ctx); !errors.As(cause, &lost) || !strings.Contains(cause.Error(), row.says) || !strings.Contains(cause.Error(), "run again") {
 				t.Errorf("%s: cause %v, want %q", row.why, cause, row.says)
 			}
 			time.Sleep(2 * time.Hour)
@@ -225,7 +227,7 @@ func TestLeaseIsLost(t *testing.T) {
 func TestLeaseSurvivesAnAnswerThatWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
-		l := acquire(t, s, "lucky")
+		l := take(t, s, "lucky")
 		n := 0
 		s.do(func() {
 			s.after = func(op, _ string) error {
@@ -235,8 +237,8 @@ func TestLeaseSurvivesAnAnswerThatWasLost(t *testing.T) {
 				return nil
 			}
 		})
-		time.Sleep(20 * DefaultTTL)
-		if err := context.Cause(l.Context()); err != nil {
+		time.Sleep(20 * LeaseTTL)
+		if err := context.Cause(l.ctx); err != nil {
 			t.Errorf("the lease ended: %v", err)
 		}
 		s.do(func() { s.after = nil })
@@ -281,7 +283,7 @@ func TestTwoRunsNeverWriteAtOnce(t *testing.T) {
 			for i := range runs {
 				wg.Go(func() {
 					for range 4 {
-						l, err := New(s).Acquire(t.Context(), testTarget, owner(fmt.Sprint(i)), LeaseOptions{Wait: time.Hour})
+						l, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner(fmt.Sprint(i)), time.Hour)
 						if err != nil {
 							time.Sleep(time.Second)
 							continue
@@ -290,7 +292,7 @@ func TestTwoRunsNeverWriteAtOnce(t *testing.T) {
 							t.Error("two runs hold the lease")
 						}
 						select {
-						case <-l.Context().Done():
+						case <-l.ctx.Done():
 						case <-time.After(3 * time.Minute):
 						}
 						holders.Add(-1)
@@ -312,8 +314,72 @@ func TestDamagedLeaseSaysHowToMend(t *testing.T) {
 	for _, row := range rows {
 		s := newMemory()
 		s.objects[leaseName(testTarget)] = []byte(row.text)
-		if _, err := New(s).Acquire(t.Context(), testTarget, owner("r"), LeaseOptions{Wait: time.Hour}); err == nil || !strings.Contains(err.Error(), row.want) {
+		if _, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("r"), time.Hour); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: %v, want %q", row.why, err, row.want)
 		}
+	}
+}
+
+// TestAProcessThatWasStoppedLooksAgain: after SIGSTOP, or on a machine that slept,
+// the time for which a lease may be used is over before anything of the program
+// has run. The next write waits for what the store says.
+func TestAProcessThatWasStoppedLooksAgain(t *testing.T) {
+	thief := func(s *memory) {
+		l := leaseJSON{Version: LeaseVersion, Owner: owner("thief"), Nonce: "other", Expires: time.Now().Add(time.Hour)}
+		s.objects[leaseName(testTarget)], _ = l.encode()
+	}
+	rows := []struct {
+		why  string
+		harm func(s *memory)
+		says string // "": the write may be sent
+	}{
+		{"nobody took it meanwhile", func(*memory) {}, ""},
+		{"another run has it now", thief, "run thief (pid 7 on host) took it over"},
+		{"the store does not say", func(s *memory) {
+			s.before = func(string, string) error { return errors.New("503") }
+		}, "this process did not run for longer than the lease lasts"},
+	}
+	for _, row := range rows {
+		synctest.Test(t, func(t *testing.T) {
+			s := newMemory()
+			run := begin(t, s, "stopped")
+			l, err := acquire(t.Context(), run.history.store, leaseName(testTarget), testTarget.String(), owner(run.attempt.run), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := &keptRun{run: run, leases: map[desired.Target]*Lease{testTarget: l}}
+			change := create(testKey(1), retries(0))
+			if err := kept.Intend(t.Context(), testKey(1), change); err != nil {
+				t.Fatal(err)
+			}
+			kept.Settle(testKey(1), applied(change, new(holding(0))))
+			l.mu.Lock()
+			l.renewed = l.renewed.Add(-LeaseTTL)
+			l.mu.Unlock()
+			s.do(func() { row.harm(s) })
+			err = l.Check(t.Context())
+			s.do(func() { s.before = nil })
+			if row.says == "" {
+				if err != nil {
+					t.Errorf("%s: %v", row.why, err)
+				}
+			} else {
+				if !errors.As(err, new(*LostError)) || !strings.Contains(err.Error(), row.says) || l.ctx.Err() == nil {
+					t.Errorf("%s: %v, want that the lease is lost: %s", row.why, err, row.says)
+				}
+				if err := kept.Intend(t.Context(), testKey(2), create(testKey(2), retries(0))); !errors.As(err, new(*LostError)) {
+					t.Errorf("%s: Intend: %v, want LostError", row.why, err)
+				}
+			}
+			_ = l.Release(t.Context())
+			if err := run.Finish(t.Context(), testRecord("stopped")); err != nil {
+				t.Error(err)
+			}
+			for _, e := range readBack(t, s).Entries {
+				if e.Result == nil {
+					t.Errorf("%s: the journal leaves open whether %s was written", row.why, e.Key)
+				}
+			}
+		})
 	}
 }

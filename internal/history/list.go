@@ -6,50 +6,50 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // List returns the runs, newest first, at most limit of them (0: all). It
 // learns their order from names alone, and reads only the records that it
-// returns. A record that cannot be read is an error, and hides no other run.
+// returns.
 func (h *History) List(ctx context.Context, limit int) ([]Run, error) {
-	parts, err := h.parts(ctx)
+	attempts, err := h.attempts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var runs []Run
-	var damaged []error
-	for _, run := range newestFirst(parts) {
+	for _, run := range newestFirst(attempts) {
 		if limit > 0 && len(runs) == limit {
 			break
 		}
-		whole, err := h.load(ctx, parts[run])
+		loaded, err := h.load(ctx, attempts[run])
 		if err != nil {
-			damaged = append(damaged, err)
-			continue
+			return runs, err
 		}
-		runs = append(runs, whole)
+		runs = append(runs, loaded)
 	}
-	return runs, errors.Join(damaged...)
+	return runs, nil
 }
 
-// Load returns one run with all its parts: by its id, by the beginning of its
+// Load returns one run with all its attempts: by its id, by the beginning of its
 // id where only one run has it, or the newest for "latest".
 func (h *History) Load(ctx context.Context, run string) (Run, error) {
-	_, parts, err := h.find(ctx, run)
+	_, attempts, err := h.find(ctx, run)
 	if err != nil {
 		return Run{}, err
 	}
-	return h.load(ctx, parts)
+	return h.load(ctx, attempts)
 }
 
 // find completes what a person typed to the id of a run.
-func (h *History) find(ctx context.Context, typed string) (run string, itsParts []part, err error) {
-	parts, err := h.parts(ctx)
+func (h *History) find(ctx context.Context, typed string) (run string, itsAttempts []attempt, err error) {
+	attempts, err := h.attempts(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	run, err = h.choose(newestFirst(parts), typed)
-	return run, parts[run], err
+	run, err = h.choose(newestFirst(attempts), typed)
+	return run, attempts[run], err
 }
 
 func (h *History) choose(runs []string, typed string) (string, error) {
@@ -72,28 +72,28 @@ func (h *History) choose(runs []string, typed string) (string, error) {
 	return "", fmt.Errorf("history %s: %q is the beginning of %d runs, %s and %s among them; type more of the id", h, typed, len(match), match[0], match[1])
 }
 
-// parts lists the parts of all runs, by run.
-func (h *History) parts(ctx context.Context) (map[string][]part, error) {
+// attempts lists the attempts at all runs, by run.
+func (h *History) attempts(ctx context.Context) (map[string][]attempt, error) {
 	names, err := h.store.List(ctx, runsFolder)
 	if err != nil {
 		return nil, err
 	}
-	byRun := map[string][]part{}
+	byRun := map[string][]attempt{}
 	for _, name := range names {
-		if p, is := parsePart(name, runsFolder, ".json"); is {
-			byRun[p.run] = append(byRun[p.run], p)
+		if a, is := parseAttempt(name, runsFolder, ".json"); is {
+			byRun[a.run] = append(byRun[a.run], a)
 		}
 	}
 	return byRun, nil
 }
 
-// newestFirst sorts runs by when their last part began.
-func newestFirst(parts map[string][]part) []string {
-	last := func(run string) part {
-		return slices.MaxFunc(parts[run], func(a, b part) int { return a.started.Compare(b.started) })
+// newestFirst sorts runs by when their last attempt began.
+func newestFirst(attempts map[string][]attempt) []string {
+	last := func(run string) attempt {
+		return slices.MaxFunc(attempts[run], func(a, b attempt) int { return a.started.Compare(b.started) })
 	}
-	runs := make([]string, 0, len(parts))
-	for run := range parts {
+	runs := make([]string, 0, len(attempts))
+	for run := range attempts {
 		runs = append(runs, run)
 	}
 	slices.SortFunc(runs, func(a, b string) int {
@@ -105,45 +105,112 @@ func newestFirst(parts map[string][]part) []string {
 	return runs
 }
 
-func (h *History) load(ctx context.Context, parts []part) (Run, error) {
-	var whole Run
-	for _, p := range parts {
-		r, err := h.readRecord(ctx, p)
-		if err != nil {
+// load reads the records of a run. One that is damaged stands for itself: it hides
+// neither the other attempts nor the journal.
+func (h *History) load(ctx context.Context, attempts []attempt) (Run, error) {
+	var records []Record
+	for _, a := range attempts {
+		r, err := h.readRecord(ctx, a)
+		if err == nil && r.State == Running {
+			r, err = h.tellDead(ctx, a)
+		}
+		if damaged := (*damagedError)(nil); errors.As(err, &damaged) {
+			r = Record{Version: RecordVersion, Run: a.run, Shard: a.shard, Started: a.started, State: Damaged, Stopped: damaged.Error()}
+		} else if err != nil {
 			return Run{}, err
 		}
-		if r.State == Running {
-			if r, err = h.tellDead(ctx, p); err != nil {
-				return Run{}, err
-			}
-		}
-		if whole, err = Merge(whole, NewRun(r)); err != nil {
-			return Run{}, err
-		}
+		records = append(records, r)
 	}
-	return whole, h.recall(ctx, &whole)
+	run := NewRun(records...)
+	return run, h.recall(ctx, &run)
 }
 
-func (h *History) readRecord(ctx context.Context, p part) (Record, error) {
-	data, _, err := h.store.Read(ctx, p.record())
+func (h *History) readRecord(ctx context.Context, a attempt) (Record, error) {
+	data, _, err := h.store.Read(ctx, a.record())
 	if err != nil {
 		return Record{}, err
 	}
-	return parseRecord(data, locate(h.store, p.record()))
+	return parseRecord(data, locate(h.store, a.record()))
 }
 
 // tellDead tells a run at work from one that died. A run that ends replaces its
 // record before it stops being alive, so the record is read after the sign of
 // life.
-func (h *History) tellDead(ctx context.Context, p part) (Record, error) {
-	alive, _, err := readLease(ctx, h.store, p.alive())
+func (h *History) tellDead(ctx context.Context, a attempt) (Record, error) {
+	alive, _, err := readLease(ctx, h.store, a.alive())
 	if err != nil && !errors.Is(err, ErrAbsent) {
 		return Record{}, err
 	}
-	dead := err != nil || alive.expired() || alive.Owner.dead()
-	r, err := h.readRecord(ctx, p)
+	dead := err != nil || alive.expired()
+	r, err := h.readRecord(ctx, a)
 	if err == nil && r.State == Running && dead {
 		r.State = Died
 	}
 	return r, err
+}
+
+// Unconfirmed is the status of a change whose process died with the write on its
+// way, and of which no later attempt of the run could tell more.
+const Unconfirmed = "unconfirmed"
+
+// recall completes the attempts that died and were made again. Their records never
+// got to say what they did, and the next attempt finds it done and says nothing of
+// it either: without their journals it would be in no report of the run.
+func (h *History) recall(ctx context.Context, run *Run) error {
+	for i := range run.Attempts {
+		dead := &run.Attempts[i]
+		next := run.nextAttempt(i)
+		if dead.State != Died || next == nil {
+			continue
+		}
+		file, err := h.readJournal(ctx, dead.attempt().journal())
+		if errors.Is(err, ErrAbsent) || errors.As(err, new(*damagedError)) {
+			continue // Undo tells of the damage
+		}
+		if err != nil {
+			return err
+		}
+		dead.Items = nil
+		for j := range file.Entries {
+			dead.Items = append(dead.Items, file.Entries[j].item(next))
+		}
+	}
+	return nil
+}
+
+// nextAttempt is the last attempt at the shard of attempt i after it, or nil.
+func (r *Run) nextAttempt(i int) *Record {
+	for j := len(r.Attempts) - 1; j > i; j-- {
+		if r.Attempts[j].Shard == r.Attempts[i].Shard {
+			return &r.Attempts[j]
+		}
+	}
+	return nil
+}
+
+// item is what the record of the attempt would say of an intent. One without a
+// result was carried out if the next attempt, having read the record, found nothing
+// to change in it.
+func (e *Entry) item(next *Record) Item {
+	item := Item{Key: e.Key, Action: e.Action, Before: e.Before, Modified: e.Modified, Request: e.Request}
+	switch {
+	case e.Result != nil:
+		item.Status, item.Attempts = e.Result.Status.String(), e.Result.Attempts
+		item.After, item.AfterModified = e.Result.After, e.Result.Modified
+		item.Failure = e.Result.Failure
+	case next.foundInOrder(e):
+		item.Status, item.Attempts = reconcile.Applied.String(), 1
+	default:
+		item.Status, item.Attempts = Unconfirmed, 1
+	}
+	return item
+}
+
+// foundInOrder reports whether a run read the record of an intent and planned
+// nothing for it.
+func (r *Record) foundInOrder(e *Entry) bool {
+	t := r.target(e.Key.Target)
+	return r.State == Finished && t != nil && t.Failure == nil && t.Stopped == nil &&
+		!slices.ContainsFunc(r.Items, func(i Item) bool { return i.Key == e.Key }) &&
+		!slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Key == e.Key })
 }

@@ -9,11 +9,15 @@ import (
 	"strings"
 )
 
-// nowhere is the location that switches the history off.
-const nowhere = "none"
+// disabled is the location that switches the history off.
+const disabled = "none"
 
 // bucketWord is what S3 allows as the name of a bucket.
 var bucketWord = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// bucketLike is what was meant to be s3://bucket/prefix. A folder s3: in the
+// working directory would be a history that nobody else finds.
+var bucketLike = regexp.MustCompile(`(?i)^s3(:|//)`)
 
 // OpenStore makes the store of a location as --history spells it: a folder,
 // s3://bucket/prefix, or "none". It writes nothing: whether the store can be
@@ -23,7 +27,7 @@ var bucketWord = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 // AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, SSO, roles.
 func OpenStore(ctx context.Context, location string) (Store, error) {
 	switch {
-	case location == nowhere:
+	case location == disabled:
 		return Discard(), nil
 	case strings.HasPrefix(location, "s3://"):
 		bucket, prefix, err := BucketOf(location)
@@ -35,6 +39,11 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 			return nil, fmt.Errorf("history %q: %w", location, err)
 		}
 		return S3(client, bucket, prefix), nil
+	case bucketLike.MatchString(location):
+		rest := strings.TrimLeft(location[strings.IndexAny(location, ":/"):], ":/")
+		return nil, fmt.Errorf("history %q: a bucket is written s3://%s; a folder of that name is ./%s", location, rest, location)
+	case strings.EqualFold(location, disabled):
+		return nil, fmt.Errorf("history %q: to keep no history write none; a folder of that name is ./%s", location, location)
 	case strings.Contains(location, "://"):
 		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", location)
 	case location == "":
@@ -47,7 +56,7 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("history %q: it is a file; name a folder, s3://bucket/prefix, or none", location)
 	}
-	return Dir(folder), nil
+	return Dir(folder)
 }
 
 // BucketOf takes s3://bucket/prefix apart. The prefix has no slash at its ends,

@@ -63,7 +63,7 @@ func TestDiscardGrantsAndForgets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := h.Acquire(t.Context(), testTarget, owner("r"), LeaseOptions{})
+	l, err := acquire(t.Context(), run.history.store, leaseName(testTarget), testTarget.String(), owner(run.attempt.run), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

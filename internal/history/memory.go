@@ -60,7 +60,7 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 		k.first.Files = append(k.first.Files, File(f))
 	}
 	for _, t := range targets {
-		c := Caller{Account: t.Account, Region: t.Region}
+		c := Caller{Target: t}
 		if i := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t }); i >= 0 {
 			c.ARN = r.Opened.Targets[i].CallerARN
 		}
@@ -93,7 +93,7 @@ func (k *keptRun) hold(ctx context.Context, r *reconcile.RunResult, targets []de
 	owner := Owner{Run: k.first.Run, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {
-		lease, err := k.memory.History.Acquire(ctx, t, owner, LeaseOptions{Wait: max(0, time.Until(until))})
+		lease, err := acquire(ctx, k.memory.History.store, leaseName(t), t.String(), owner, max(0, time.Until(until)))
 		switch {
 		case err == nil:
 		case k.memory.SkipHeld && errors.As(err, new(*HeldError)):
@@ -103,17 +103,27 @@ func (k *keptRun) hold(ctx context.Context, r *reconcile.RunResult, targets []de
 			return err
 		}
 		k.leases[t] = lease
-		if former := lease.PreviousOwner(); former != nil && k.memory.Log != nil {
+		if previous := lease.previous; previous != nil && k.memory.Log != nil {
 			k.memory.Log.Warn("a run that did not end held this target; its journal tells what it did",
-				"target", t.String(), "run", former.Run, "host", former.Host, "pid", former.PID, "see", k.memory.Command(former.Run))
+				"target", t.String(), "run", previous.Run, "host", previous.Host, "pid", previous.PID, "see", k.memory.Command(previous.Run))
 		}
 	}
 	return nil
 }
 
-// Intend implements reconcile.Journal.
+// Intend implements reconcile.Journal. The write may be sent only if the lease of
+// its target is still the run's after the intent has been stored.
 func (k *keptRun) Intend(ctx context.Context, key desired.Key, change *reconcile.Change) error {
-	return k.run.Journal().Intend(ctx, key, change)
+	if err := k.run.Journal().Intend(ctx, key, change); err != nil {
+		return err
+	}
+	if lease := k.leases[key.Target]; lease != nil {
+		if err := lease.Check(ctx); err != nil {
+			k.Settle(key, &reconcile.Result{Change: *change, Status: reconcile.NotAttempted})
+			return err
+		}
+	}
+	return nil
 }
 
 // Settle implements reconcile.Journal.
@@ -134,7 +144,7 @@ func (k *keptRun) Lease(t desired.Target) context.Context {
 	if k.leases[t] == nil {
 		return nil
 	}
-	return k.leases[t].Context()
+	return k.leases[t].ctx
 }
 
 // Finish implements reconcile.Recorder.

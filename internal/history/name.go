@@ -46,48 +46,48 @@ func checkRun(run string) error {
 	return nil
 }
 
-// part is one process's share of a run: the run as a whole, or a shard of it. A
-// shard that was tried again is another part, because it began at another time,
-// and the journal of the first try is kept.
-type part struct {
+// attempt is one process's work on a run: the run as a whole, or a shard of it. A
+// shard that was tried again is another attempt, because it began at another time,
+// and the journal of the first one is kept.
+type attempt struct {
 	run     string
 	started time.Time
 	shard   Shard
 }
 
-// partTime sorts by its bytes. Microseconds tell apart two tries.
-const partTime = "20060102T150405.000000Z"
+// attemptTime sorts by its bytes. Microseconds tell apart two attempts.
+const attemptTime = "20060102T150405.000000Z"
 
-func (p part) stem() string {
-	return p.run + "/" + p.started.UTC().Format(partTime) + "-" + p.shard.String()
+func (a attempt) stem() string {
+	return a.run + "/" + a.started.UTC().Format(attemptTime) + "-" + a.shard.String()
 }
-func (p part) record() string  { return runsFolder + p.stem() + ".json" }
-func (p part) journal() string { return journalsFolder + p.stem() + ".jsonl" }
-func (p part) alive() string   { return aliveFolder + p.stem() + ".json" }
+func (a attempt) record() string  { return runsFolder + a.stem() + ".json" }
+func (a attempt) journal() string { return journalsFolder + a.stem() + ".jsonl" }
+func (a attempt) alive() string   { return aliveFolder + a.stem() + ".json" }
 
 func leaseName(t desired.Target) string { return leasesFolder + t.Account + "/" + t.Region + ".json" }
 
-// parsePart takes apart the name of a record or a journal.
-func parsePart(name, folder, suffix string) (part, bool) {
+// parseAttempt takes apart the name of a record or a journal.
+func parseAttempt(name, folder, suffix string) (attempt, bool) {
 	stem, in := strings.CutPrefix(name, folder)
 	stem, is := strings.CutSuffix(stem, suffix)
 	run, rest, two := strings.Cut(stem, "/")
 	if !in || !is || !two {
-		return part{}, false
+		return attempt{}, false
 	}
 	when, shard, _ := strings.Cut(rest, "-")
-	started, err := time.Parse(partTime, when)
+	started, err := time.Parse(attemptTime, when)
 	if err != nil || checkRun(run) != nil {
-		return part{}, false
+		return attempt{}, false
 	}
-	p := part{run: run, started: started}
+	a := attempt{run: run, started: started}
 	if index, count, sharded := strings.Cut(strings.TrimPrefix(shard, "shard-"), "-of-"); sharded {
 		var wrongIndex, wrongCount error
-		p.shard.Index, wrongIndex = strconv.Atoi(index)
-		p.shard.Count, wrongCount = strconv.Atoi(count)
+		a.shard.Index, wrongIndex = strconv.Atoi(index)
+		a.shard.Count, wrongCount = strconv.Atoi(count)
 		if wrongIndex != nil || wrongCount != nil {
-			return part{}, false
+			return attempt{}, false
 		}
 	}
-	return p, p.shard.String() == shard
+	return a, a.shard.String() == shard
 }

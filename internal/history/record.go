@@ -7,23 +7,27 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // RecordVersion is the version of the record's format. It grows when a field
-// goes away or changes its meaning; readers refuse a version they do not know.
-const RecordVersion = 1
+// goes away or changes its meaning. Readers take this one and version 1, which has
+// no sum, and refuse others.
+const RecordVersion = 2
 
 // State is how far a run came.
 type State string
 
-// The states. Died is never stored: it is what a reader makes of a record that
-// says running while nobody keeps the run alive.
+// The states. Died and Damaged are never stored. A reader makes Died of a record
+// that says running while nobody keeps the run alive, and Damaged of one that it
+// cannot read.
 const (
 	Running     State = "running"
 	Finished    State = "finished"
 	Interrupted State = "interrupted" // by a signal, a deadline or the error budget
 	Failed      State = "failed"      // before anything was changed
 	Died        State = "died"
+	Damaged     State = "damaged"
 )
 
 // Record is what one process leaves behind of a run. It holds no credentials:
@@ -40,7 +44,8 @@ type Record struct {
 	Started     time.Time `json:"started"`
 	Finished    time.Time `json:"finished,omitzero"`
 	Stopped     string    `json:"stopped,omitempty"` // why it ended early, in the caller's words
-	Failure     *Failure  `json:"failure,omitempty"` // why there is no plan
+	// Failure is why there is no plan.
+	Failure *reconcile.CallError `json:"failure,omitempty"`
 
 	Callers   []Caller  `json:"callers"`
 	Files     []File    `json:"files"`
@@ -53,9 +58,8 @@ type Record struct {
 
 // Caller is who the run was in one target, as STS names it.
 type Caller struct {
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	ARN     string `json:"arn"`
+	desired.Target
+	ARN string `json:"arn"`
 }
 
 // File is one fleet file that the run followed, to the byte.
@@ -72,19 +76,15 @@ type Selection struct {
 
 // Target is what the run did in one account and region.
 type Target struct {
-	Account string     `json:"account"`
-	Region  string     `json:"region"`
-	Label   string     `json:"label,omitempty"`
-	Plan    PlanCounts `json:"plan"`
-	Failure *Failure   `json:"failure,omitempty"` // why it counts as unreadable
-	Stopped *Failure   `json:"stopped,omitempty"` // why it ended early
+	desired.Target
+	Label   string               `json:"label,omitempty"`
+	Plan    PlanCounts           `json:"plan"`
+	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
+	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
 
 	Operations []Operation `json:"operations"` // sorted by name
 	Limiter    *Limiter    `json:"limiter,omitempty"`
 }
-
-// Key is the target's identity.
-func (t *Target) Key() desired.Target { return desired.Target{Account: t.Account, Region: t.Region} }
 
 // PlanCounts are the totals of a target's plan.
 type PlanCounts struct {
@@ -130,7 +130,7 @@ func NewLimiter(s ratelimit.Snapshot) *Limiter {
 	}
 }
 
-func (r *Record) part() part { return part{run: r.Run, started: r.Started, shard: r.Shard} }
+func (r *Record) attempt() attempt { return attempt{run: r.Run, started: r.Started, shard: r.Shard} }
 
 func (r *Record) encode() ([]byte, error) {
 	full := *r
@@ -140,7 +140,8 @@ func (r *Record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("history: the record of run %s cannot be written: %w", r.Run, err)
 	}
-	return append(text, '\n'), nil
+	text, _ = appendSum(text, indentedForm, "")
+	return text, nil
 }
 
 // present spells an empty list as [], not as null.
@@ -151,14 +152,19 @@ func present[T any](list []T) []T {
 	return list
 }
 
+// damagedError is a file that is there and cannot be understood.
+type damagedError struct{ text string }
+
+func (e *damagedError) Error() string { return "history: " + e.text }
+
 // parseRecord reads a record. where is for the error.
 func parseRecord(data []byte, where string) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, fmt.Errorf("history: %s is damaged: %w; bring it back from a backup; rollback still works, because it reads only the journal", where, err)
+		return Record{}, &damagedError{fmt.Sprintf("%s is damaged: %v; bring it back from a backup", where, err)}
 	}
-	if r.Version != RecordVersion {
-		return Record{}, fmt.Errorf("history: %s has format version %d and this program reads %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)
+	if r.Version < 1 || r.Version > RecordVersion {
+		return Record{}, &damagedError{fmt.Sprintf("%s has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)}
 	}
 	return r, nil
 }

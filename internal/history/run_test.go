@@ -33,7 +33,7 @@ func TestRunIsRecorded(t *testing.T) {
 	eachStore(t, func(t *testing.T, s Store) {
 		h := New(s)
 		r := testRecord("20261122T142058Z-abc")
-		r.Callers = []Caller{{Account: testTarget.Account, Region: testTarget.Region, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}}
+		r.Callers = []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}}
 		r.Files = []File{{Path: "fleet.yaml", SHA256: "00ff"}}
 		r.Selection = Selection{Targets: []string{"prod"}}
 		run, err := h.Begin(t.Context(), r)
@@ -57,7 +57,7 @@ func TestRunIsRecorded(t *testing.T) {
 		want := *r
 		want.Version, want.Started = RecordVersion, r.Started
 		want.Targets = []Target{{
-			Account: testTarget.Account, Region: testTarget.Region, Label: "prod",
+			Target: testTarget, Label: "prod",
 			Plan:       PlanCounts{Declared: 3, InSync: 1, Changes: 1, Missing: 1},
 			Operations: []Operation{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}},
 			Limiter:    NewLimiter(ratelimit.Snapshot{Rate: 13.5}),
@@ -66,8 +66,8 @@ func TestRunIsRecorded(t *testing.T) {
 			Key: k, Action: reconcile.Update, Status: "applied", Before: &reconcile.Settings{}, Modified: change.Modified,
 			Request: retries(0), After: new(holding(0)), AfterModified: 5, Attempts: 2, WaitedMS: 1500,
 		}}
-		want.Findings = []Finding{{Account: testTarget.Account, Region: testTarget.Region, Function: "gone", Qualifier: "live", Reason: "function_missing"}}
-		if diff := cmp.Diff([]Record{want}, whole.Parts, compareOpts); diff != "" {
+		want.Findings = []Finding{{Key: desired.Key{Target: testTarget, Name: desired.Name{Function: "gone", Qualifier: "live"}}, Reason: "function_missing"}}
+		if diff := cmp.Diff([]Record{want}, whole.Attempts, compareOpts); diff != "" {
 			t.Errorf("the record (-want +got)\n%s", diff)
 		}
 		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 1 {
@@ -97,9 +97,9 @@ func TestDeadRunIsToldFromOneAtWork(t *testing.T) {
 		if got := state("dead"); got != Running {
 			t.Errorf("right after the crash: %s, want running: nobody can know yet", got)
 		}
-		time.Sleep(10 * DefaultTTL)
+		time.Sleep(10 * LeaseTTL)
 		if got := state("alive"); got != Running {
-			t.Errorf("a run at work for %s: %s", 10*DefaultTTL, got)
+			t.Errorf("a run at work for %s: %s", 10*LeaseTTL, got)
 		}
 		if got := state("dead"); got != Died {
 			t.Errorf("a run without a sign of life: %s, want died", got)
@@ -118,7 +118,7 @@ func TestFinishOfARunThatLookedDeadIsNoError(t *testing.T) {
 		s := newMemory()
 		run := begin(t, s, "outage")
 		s.do(func() { s.before = func(string, string) error { return errors.New("503") } })
-		time.Sleep(DefaultTTL)
+		time.Sleep(LeaseTTL)
 		s.do(func() { s.before = nil })
 		if err := run.Finish(t.Context(), &Record{State: Finished}); err != nil {
 			t.Errorf("Finish: %v", err)
@@ -136,7 +136,7 @@ func TestBeginFindsAStoreThatCannotBeWritten(t *testing.T) {
 		store func(t *testing.T) Store
 		want  []string
 	}{
-		{"a folder that cannot be made", func(*testing.T) Store { return Dir(filepath.Join(file, "x")) }, []string{file, "choose another folder with --history"}},
+		{"a folder that cannot be made", func(*testing.T) Store { return openDir(t, filepath.Join(file, "x")) }, []string{file, "choose another folder with --history"}},
 		{"a bucket that is not there", func(t *testing.T) Store {
 			client, _ := newBucket(t)
 			return S3(client, "no-such-bucket", "p")
@@ -232,18 +232,27 @@ func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
 		}
 		switch i {
 		case 1:
-			s.objects[recorded.part.record()] = []byte("{")
+			s.objects[recorded.attempt.record()] = []byte("{")
 		case 2:
-			s.objects[recorded.part.record()] = fmt.Appendf(nil, `{"format_version":9,"tool_version":"9.0"}`)
+			s.objects[recorded.attempt.record()] = fmt.Appendf(nil, `{"format_version":9,"tool_version":"9.0"}`)
 		}
 	}
 	runs, err := New(s).List(t.Context(), 0)
-	if len(runs) != 1 || runs[0].Run != "good" {
-		t.Errorf("List gave %d runs, want the good one", len(runs))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, want := range []string{"memory/runs/bad/", "is damaged", "rollback still works", "format version 9", "(9.0)"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("List: %v, want %q in it", err, want)
+	got := map[string]State{}
+	var said string
+	for i := range runs {
+		got[runs[i].Run] = runs[i].State()
+		said += runs[i].Attempts[0].Stopped
+	}
+	if diff := cmp.Diff(map[string]State{"good": Finished, "bad": Damaged, "newer": Damaged}, got); diff != "" {
+		t.Errorf("List (-want +got)\n%s", diff)
+	}
+	for _, want := range []string{"memory/runs/bad/", "is damaged", "format version 9", "(9.0)"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the damaged runs do not say %q: %s", want, said)
 		}
 	}
 }

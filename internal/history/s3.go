@@ -4,17 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+	"golang.org/x/sync/errgroup"
 )
 
 // S3 keeps a history under a prefix of a bucket, with the conditional writes
@@ -195,3 +198,145 @@ func conditionOf(err error) error {
 	}
 	return err
 }
+
+// partMark stands between the name of a log and the offset of one of its
+// parts. The offsets have a fixed width, so that S3 lists the parts in order.
+const partMark = "/part-"
+
+// partReaders is how many parts of a log are read at once.
+const partReaders = 8
+
+func partName(log string, offset int64) string {
+	return fmt.Sprintf("%s%s%019d", log, partMark, offset)
+}
+
+// cutPart takes apart the name of a part; an object's name is returned whole.
+func cutPart(name string) (log string, offset int64, is bool) {
+	i := strings.LastIndex(name, partMark)
+	if i < 0 {
+		return name, 0, false
+	}
+	offset, err := strconv.ParseInt(name[i+len(partMark):], 10, 64)
+	if err != nil {
+		return name, 0, false
+	}
+	return name[:i], offset, true
+}
+
+// Append stores one object, which holds a batch and is named by its offset. Two
+// writers cannot both have the offset.
+func (b *bucketStore) Append(ctx context.Context, name string, offset int64, data []byte) error {
+	_, err := b.put(ctx, partName(name, offset), data, &s3.PutObjectInput{IfNoneMatch: new("*")})
+	if errors.Is(err, errCondition) {
+		err = ErrChanged
+	}
+	return b.fail("append to", name, err)
+}
+
+// ReadLog puts the parts of a log together.
+func (b *bucketStore) ReadLog(ctx context.Context, name string) ([]byte, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	data, err := b.parts(ctx, name)
+	return data, b.fail("read", name, err)
+}
+
+func (b *bucketStore) parts(ctx context.Context, name string) ([]byte, error) {
+	keys, err := b.keys(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, ErrAbsent
+	}
+	parts := make([][]byte, len(keys))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(partReaders)
+	for i, key := range keys {
+		group.Go(func() (err error) {
+			parts[i], _, err = b.get(ctx, key)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var end int64
+	for i, key := range keys {
+		if _, offset, is := cutPart(key); !is || offset != end {
+			return nil, fmt.Errorf("the part that begins at byte %d is missing: %s is there instead; bring it back from a version of the bucket", end, key)
+		}
+		end += int64(len(parts[i]))
+	}
+	return bytes.Join(parts, nil), nil
+}
+
+var (
+	errCondition = errors.New("the condition of the write does not hold")
+	errBusy      = errors.New("another conditional write is under way")
+)
+
+// codeOf is S3's error code, or "".
+func codeOf(err error) string {
+	var api interface{ ErrorCode() string }
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// fail says where, what S3 answered, and what helps. Of an answer it repeats
+// the code, S3's message and the request's id, and nothing that was sent.
+func (b *bucketStore) fail(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &StoreError{Op: op, Name: "s3://" + b.bucket + "/" + *b.key(name), Err: err}
+	if errors.Is(err, ErrExists) || errors.Is(err, ErrChanged) || errors.Is(err, ErrAbsent) {
+		return e
+	}
+	var status interface{ HTTPStatusCode() int }
+	if !errors.As(err, &status) {
+		if !errors.Is(err, context.Canceled) {
+			e.Hint = "check the network, AWS_REGION and the credentials, or choose another place with --history"
+		}
+		return e
+	}
+	e.Err = answer{err, status.HTTPStatusCode()}
+	switch {
+	case codeOf(err) == "NoSuchBucket":
+		e.Hint = "make the bucket, or correct --history"
+	case status.HTTPStatusCode() == http.StatusForbidden:
+		e.Hint = fmt.Sprintf("allow s3:ListBucket on %s, and s3:GetObject, s3:PutObject and s3:DeleteObject on %s/*", b.bucket, b)
+	case status.HTTPStatusCode() == http.StatusMovedPermanently, status.HTTPStatusCode() == http.StatusBadRequest:
+		e.Hint = "set AWS_REGION to the bucket's region"
+	default:
+		e.Hint = "try again, or choose another place with --history"
+	}
+	return e
+}
+
+// answer is an error that S3 sent, reduced to what a person needs.
+type answer struct {
+	err    error
+	status int
+}
+
+func (a answer) Error() string {
+	text := fmt.Sprintf("S3 answered %d", a.status)
+	if code := codeOf(a.err); code != "" {
+		text += " " + code
+	}
+	var api interface{ ErrorMessage() string }
+	if errors.As(a.err, &api) && api.ErrorMessage() != "" {
+		text += ": " + api.ErrorMessage()
+	}
+	var request interface{ ServiceRequestID() string }
+	if errors.As(a.err, &request) && request.ServiceRequestID() != "" {
+		text += " [request " + request.ServiceRequestID() + "]"
+	}
+	return text
+}
+
+func (a answer) Unwrap() error { return a.err }

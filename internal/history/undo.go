@@ -35,13 +35,16 @@ func (s UndoStatus) String() string {
 	return "unknown"
 }
 
+// MarshalText implements encoding.TextMarshaler.
+func (s UndoStatus) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Undo is what it takes to restore one record to how a run found it.
 type Undo struct {
-	Key         desired.Key
-	Before      *reconcile.Settings // before the run's first write; nil: no record
-	After       *reconcile.Settings // after its last; nil: no record
-	Alternative *reconcile.Settings // the other possible state where Status is Unknown; nil: no record
-	Status      UndoStatus
+	desired.Key
+	Status      UndoStatus          `json:"status"`
+	Before      *reconcile.Settings `json:"before"`            // before the run's first write; null: no record
+	After       *reconcile.Settings `json:"after"`             // after its last; null: no record
+	Alternative *reconcile.Settings `json:"instead,omitempty"` // the other possible state where Status is Unknown; nil: no record
 }
 
 // Wrote reports whether the run changed the record, or may have.
@@ -70,7 +73,7 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 	slices.Sort(names)
 	var entries []Entry
 	for _, name := range names {
-		if _, is := parsePart(name, journalsFolder, ".jsonl"); !is {
+		if _, is := parseAttempt(name, journalsFolder, ".jsonl"); !is {
 			continue
 		}
 		file, err := h.readJournal(ctx, name)
@@ -89,7 +92,7 @@ func (h *History) readJournal(ctx context.Context, name string) (JournalFile, er
 	}
 	file, err := ParseJournal(data)
 	if err != nil {
-		return JournalFile{}, fmt.Errorf("history: the journal %s is damaged: %w", locate(h.store, name), err)
+		return file, &damagedError{fmt.Sprintf("the journal %s is damaged: %v; the lines before it can be trusted: bring the journal back from a backup, or run plan to see what AWS holds", locate(h.store, name), err)}
 	}
 	return file, nil
 }
@@ -104,7 +107,7 @@ func undoOf(entries []Entry) []Undo {
 			u = &Undo{Key: e.Key, Before: e.Before}
 			byKey[e.Key] = u
 		}
-		u.see(e)
+		u.apply(e)
 	}
 	undos := make([]Undo, 0, len(byKey))
 	for _, u := range byKey {
@@ -114,8 +117,8 @@ func undoOf(entries []Entry) []Undo {
 	return undos
 }
 
-// see takes the state after a later entry of the same key.
-func (u *Undo) see(e *Entry) {
+// apply takes the state after a later entry of the same key.
+func (u *Undo) apply(e *Entry) {
 	u.Alternative = nil
 	switch {
 	case e.Result == nil, e.Result.Unsure:

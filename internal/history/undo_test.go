@@ -168,11 +168,35 @@ func TestUndoOfADamagedJournalSaysWhere(t *testing.T) {
 	if err := run.Finish(t.Context(), testRecord("r")); err != nil {
 		t.Fatal(err)
 	}
-	name := run.part.journal()
+	name := run.attempt.journal()
 	lines := strings.SplitAfter(string(s.logs[name]), "\n")
 	s.logs[name] = []byte(strings.Join(slices.Delete(lines, 2, 3), ""))
 	_, err := New(s).Undo(t.Context(), "r")
 	if err == nil || !strings.Contains(err.Error(), "memory/"+name+" is damaged: line 3") {
 		t.Errorf("Undo: %v, want the journal and the line", err)
+	}
+}
+
+// A rollback restores a record that was deleted, so there is none before it.
+// The journal of a rollback must be read like any other: it is a run.
+func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
+	there := &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}
+	for _, row := range []struct {
+		why    string
+		action reconcile.Action
+		before *reconcile.Settings
+		ok     bool
+	}{
+		{"the record was deleted since", reconcile.Restore, nil, true},
+		{"the record has a number that Update cannot unset", reconcile.Restore, there, true},
+		{"nothing is created over a record", reconcile.Create, there, false},
+		{"nothing that is not there is changed", reconcile.Update, nil, false},
+		{"nothing that is not there is deleted", reconcile.Delete, nil, false},
+	} {
+		key := desired.Key{Target: testTarget, Name: desired.Name{Function: "f", Qualifier: desired.Latest}}
+		err := (&Intent{Key: key, Action: row.action, Before: row.before}).check()
+		if (err == nil) != row.ok {
+			t.Errorf("%s: reading the intent: %v", row.why, err)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func RunJSON(w io.Writer, run PastRun) error {
 		Undo    string           `json:"undo"`
 		Parts   []history.Record `json:"parts"`
 		Journal []history.Undo   `json:"journal"`
-	}{FormatVersion, summarise(&run.Run), run.Undo, run.Parts, append([]history.Undo{}, run.Journal...)})
+	}{FormatVersion, summarise(&run.Run), run.Undo, run.Attempts, append([]history.Undo{}, run.Journal...)})
 }
 
 // RunText shows one run to a person: who, when, from what, and each change.
@@ -36,7 +36,7 @@ func RunText(w io.Writer, run PastRun) error {
 	var b strings.Builder
 	s := summarise(&run.Run)
 	fmt.Fprintf(&b, "Run %s: %s, %s, started %s UTC\n", Clean(s.Run), Clean(s.Verb), Clean(s.State), s.Started.Format(time.DateTime))
-	sharded := len(run.Parts) > 0 && run.Parts[0].Shard != (history.Shard{})
+	sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
 	if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
 		fmt.Fprintf(&b, "Not complete: %s\n", Clean(s.Incomplete))
 	}
@@ -88,7 +88,7 @@ func writePart(b *strings.Builder, part *history.Record) {
 		fmt.Fprintf(b, "  stopped early: %s\n", Clean(part.Stopped))
 	}
 	if part.Failure != nil && part.Failure.Message != "" {
-		fmt.Fprintf(b, "  failed: %s %s\n", Clean(part.Failure.Kind), Clean(part.Failure.Message))
+		fmt.Fprintf(b, "  failed: %s %s\n", Clean(part.Failure.Kind.String()), Clean(part.Failure.Message))
 	}
 	for _, c := range part.Callers {
 		fmt.Fprintf(b, "  %s/%s as %s\n", c.Account, Clean(c.Region), Clean(c.ARN))
@@ -113,7 +113,7 @@ func writeItem(b *strings.Builder, item *history.Item) {
 	}
 	b.WriteString("\n")
 	if f := item.Failure; f != nil {
-		fmt.Fprintf(b, "    %s: %s", Clean(f.Kind), Clean(f.Message))
+		fmt.Fprintf(b, "    %s: %s", Clean(f.Kind.String()), Clean(f.Message))
 		if f.RequestID != "" {
 			fmt.Fprintf(b, " [request %s]", Clean(f.RequestID))
 		}

@@ -230,7 +230,7 @@ func (x *execution) wishes(document *desired.Document) reconcile.FleetWishes {
 }
 
 func (o *readOptions) wishes(document *desired.Document) reconcile.FleetWishes {
-	return reconcile.FleetWishes{Document: document, Selection: o.selection(), Owns: o.owns, Shard: o.mine.Index, Shards: o.mine.Count}
+	return reconcile.FleetWishes{Document: document, Selection: o.selection(), Owns: o.owns(document), Shard: o.mine.Index, Shards: o.mine.Count}
 }
 
 // open chooses between AWS and the simulator.

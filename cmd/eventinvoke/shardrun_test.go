@@ -137,8 +137,14 @@ func TestEightShardsAreOneRun(t *testing.T) {
 	writes := 0
 	reached, killed := make(chan struct{}), make(chan struct{})
 	part := shard.Shard{Index: victim, Count: fleetShards}
+	var all []desired.Target
+	for _, a := range scenario.Accounts {
+		for r := range a.Regions {
+			all = append(all, desired.Target{Account: a.Account, Region: r})
+		}
+	}
 	serve(t, scenario, func(r *http.Request) {
-		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/event-invoke-config") || !part.Owns(targetOf(r)) {
+		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/event-invoke-config") || !part.Owns(all, targetOf(r)) {
 			return
 		}
 		mu.Lock()
@@ -174,6 +180,9 @@ func TestEightShardsAreOneRun(t *testing.T) {
 		}
 	}
 
+	if err := expire(shared); err != nil {
+		t.Fatal(err)
+	}
 	code, broken := historyOf(t, "night", shared)
 	if want := fmt.Sprintf("shard-%d-of-%d died", victim, fleetShards); code != exitPartial || !strings.Contains(broken.Incomplete, want) || strings.Contains(broken.Incomplete, ",") {
 		t.Errorf("with one shard killed: exit %d, %q; want %d and %q alone", code, broken.Incomplete, exitPartial, want)

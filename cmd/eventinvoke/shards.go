@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,15 +26,16 @@ func (o *shardOptions) check() (err error) {
 	return err
 }
 
-// owns reports whether a target belongs to this process.
-func (o *shardOptions) owns(t desired.Target) bool {
-	return o.mine.Count == 0 || o.mine.Owns(t)
-}
-
-// part is the part of a fleet that belongs to this process.
-func (o *shardOptions) part(f desired.Fleet) desired.Fleet {
-	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t desired.TargetSpec) bool { return !o.owns(t.Target) })
-	return f
+// owns tells which of the targets that a document declares belong to this process.
+func (o *shardOptions) owns(document *desired.Document) func(desired.Target) bool {
+	var all []desired.Target
+	if document.DeclaresTargets() {
+		specs, _ := document.Targets(desired.Target{}) // fails only where none is declared
+		for _, t := range specs {
+			all = append(all, t.Target)
+		}
+	}
+	return func(t desired.Target) bool { return o.mine.Count == 0 || o.mine.Owns(all, t) }
 }
 
 // recorded is the shard as a record names it: the zero value for a run that is

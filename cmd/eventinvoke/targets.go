@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -36,11 +37,12 @@ shard.`,
 			if err != nil {
 				return err
 			}
-			fleet := shards.part(desired.Fleet{Targets: targets})
+			mine := shards.owns(doc)
+			targets = slices.DeleteFunc(targets, func(t desired.TargetSpec) bool { return !mine(t.Target) })
 			if format == "json" {
-				return a.targetsJSON(fleet.Targets)
+				return a.targetsJSON(targets)
 			}
-			return a.targetsText(fleet.Targets)
+			return a.targetsText(targets)
 		},
 	}
 	shards.bind(cmd)

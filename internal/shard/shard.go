@@ -1,10 +1,23 @@
+// Package shard says which part of a fleet this process works on.
+//
+// In come the --shard flag, a way to look up environment variables, and all the
+// targets that the fleet declares. Out comes a Shard, and the targets that belong to
+// it. The unit is the target: one account in one region is never split, because its
+// quota cannot be.
+//
+// Processes of one fleet agree without talking to each other: the sorted targets are
+// dealt round, so every target belongs to exactly one shard, and no shard has more
+// than one target more than another. Another target or another count moves others:
+// nothing is kept per shard, so that costs nothing. The package reads no environment
+// by itself, and never guesses a missing count: with a guess of one, every process
+// would work on the whole fleet.
 package shard
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -25,34 +38,103 @@ func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Count) }
 // IsWhole reports whether the shard is the whole fleet.
 func (s Shard) IsWhole() bool { return s == Whole }
 
-// Of lists the targets of a shard, sorted, each once.
-func Of(targets []desired.Target, s Shard) []desired.Target {
-	mine := slices.Clone(targets)
-	slices.SortFunc(mine, desired.Target.Compare)
-	mine = slices.Compact(mine)
-	return slices.DeleteFunc(mine, func(t desired.Target) bool { return !s.Owns(t) })
+// Owns reports whether a target belongs to the shard. All are the targets that the
+// fleet declares, in any order, and not those that a run was narrowed to: processes
+// must agree. A target that is none of them belongs to one shard as well.
+func (s Shard) Owns(all []desired.Target, t desired.Target) bool {
+	sorted := slices.Clone(all)
+	slices.SortFunc(sorted, desired.Target.Compare)
+	at, _ := slices.BinarySearchFunc(slices.Compact(sorted), t, desired.Target.Compare)
+	return s.Count > 0 && at%s.Count == s.Index
 }
 
-// Owns reports whether a target belongs to the shard.
+// Variables that name a shard. Kubernetes sets the index of an Indexed Job's
+// pod and does not say how many there are.
+const (
+	EnvIndex      = "EVENTINVOKE_SHARD_INDEX"
+	EnvCount      = "EVENTINVOKE_SHARD_COUNT"
+	EnvJobIndex   = "JOB_COMPLETION_INDEX"
+	EnvBatchIndex = "AWS_BATCH_JOB_ARRAY_INDEX"
+	EnvBatchSize  = "AWS_BATCH_JOB_ARRAY_SIZE"
+)
+
+// engines are the pairs of variables, strongest first, each with the way to
+// mend a missing count.
+var engines = []struct{ index, count, cure string }{
+	{EnvIndex, EnvCount, "set " + EnvCount + " to the number of shards"},
+	{EnvJobIndex, EnvCount, "Kubernetes does not provide it: set " + EnvCount + " to the Job's completions"},
+	{EnvBatchIndex, EnvBatchSize, "AWS Batch sets it for array jobs: pass it on, or set " + EnvIndex + " and " + EnvCount},
+}
+
+// Resolve finds the shard of this process: the flag I/N if it is given, else
+// the first pair of variables whose index is set, else Whole. An empty variable
+// counts as unset.
 //
-// This is rendezvous hashing: every shard bids for the target, and the highest
-// bid wins. A bid depends on the target and the shard's index alone, so a shard
-// that is added can only take targets for itself, and one that is removed only
-// gives its own away.
-func (s Shard) Owns(t desired.Target) bool {
-	mine := bid(t, s.Index)
-	for other := range s.Count {
-		// Of two equal bids the lower index wins, so that one of them does.
-		if theirs := bid(t, other); theirs > mine || (theirs == mine && other < s.Index) {
-			return false
-		}
+// An index without a count is an error, and so is a count without an index.
+func Resolve(flag string, getenv func(string) string) (Shard, error) {
+	if flag != "" {
+		return parseFlag(flag)
 	}
-	return s.Index >= 0 && s.Index < s.Count
+	for _, e := range engines {
+		if getenv(e.index) == "" {
+			continue
+		}
+		if getenv(e.count) == "" {
+			return Shard{}, fmt.Errorf("%s is %q and %s is not set: an index without a count would make every process work on the whole fleet; %s",
+				e.index, getenv(e.index), e.count, e.cure)
+		}
+		index, err := number(e.index, getenv(e.index))
+		if err != nil {
+			return Shard{}, err
+		}
+		count, err := number(e.count, getenv(e.count))
+		if err != nil {
+			return Shard{}, err
+		}
+		return check(Shard{index, count}, e.index+" and "+e.count)
+	}
+	if count := getenv(EnvCount); count != "" {
+		return Shard{}, fmt.Errorf("%s is %q and nothing says which shard this is; set %s, or run as a Kubernetes Indexed Job", EnvCount, count, EnvIndex)
+	}
+	return Whole, nil
 }
 
-// bid is the same in every version and on every machine: processes of
-// different versions may work on one fleet while it is being upgraded.
-func bid(t desired.Target, index int) uint64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s#%d", t, index))
-	return binary.BigEndian.Uint64(sum[:8])
+func parseFlag(flag string) (Shard, error) {
+	index, count, ok := strings.Cut(flag, "/")
+	if !ok {
+		return Shard{}, fmt.Errorf("--shard %q has no count: write I/N, such as 0/8 for the first of eight", flag)
+	}
+	i, err := number("the index of --shard", index)
+	if err != nil {
+		return Shard{}, err
+	}
+	n, err := number("the count of --shard", count)
+	if err != nil {
+		return Shard{}, err
+	}
+	return check(Shard{i, n}, "--shard")
+}
+
+func number(what, s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%s is %q: use a whole number from 0", what, s)
+	}
+	return int(n), nil
+}
+
+// maxCount keeps a slip of the pen from becoming a long loop. It is the largest
+// array of AWS Batch, and more than there are targets in any fleet.
+const maxCount = 10_000
+
+func check(s Shard, where string) (Shard, error) {
+	switch {
+	case s.Count < 1:
+		return Shard{}, fmt.Errorf("%s: there are 0 shards; use a count of at least 1", where)
+	case s.Count > maxCount:
+		return Shard{}, fmt.Errorf("%s: %d shards are too many; use at most %d, a target is never split", where, s.Count, maxCount)
+	case s.Index >= s.Count:
+		return Shard{}, fmt.Errorf("%s: there is no shard %d of %d; shards count from 0, so the last is %d/%d", where, s.Index, s.Count, s.Count-1, s.Count)
+	}
+	return s, nil
 }

@@ -1,0 +1,211 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// road is a world for an engine that writes down its steps in order: one target,
+// a Memory, and a person who is asked.
+type road struct {
+	t     *testing.T
+	aws   *fakeAWS
+	steps []string
+	fail  map[string]error // by step
+	// holding is called while another run could still write: between the opening
+	// and the lease.
+	holding func()
+	denied  bool              // the answer of the person
+	at      map[string]func() // called at a step
+	write   bool
+}
+
+func (w *road) step(name string) error {
+	w.steps = append(w.steps, name)
+	if at := w.at[name]; at != nil {
+		at()
+	}
+	return w.fail[name]
+}
+
+func (w *road) Open(_ context.Context, req OpenRequest) (Opened, error) {
+	limiter := fastLimiter()
+	w.t.Cleanup(limiter.Close)
+	o := Opened{Targets: []OpenTarget{{Target: home, Reader: w, Finder: w, Limiter: limiter}}}
+	if req.Write {
+		o.Targets[0].Writer = w.aws
+	}
+	return o, w.step("open")
+}
+
+func (w *road) Begin(context.Context, *RunResult) (Recorder, error) {
+	if w.holding != nil {
+		w.holding()
+	}
+	return w, w.step("hold")
+}
+func (w *road) Ready(context.Context) error          { return w.step("ready") }
+func (w *road) Lease(desired.Target) context.Context { return nil }
+func (w *road) Release(context.Context) error        { return w.step("release") }
+func (w *road) Settle(desired.Key, *Result)          {}
+func (w *road) Finish(ctx context.Context, r *RunResult) error {
+	if ctx.Err() != nil {
+		w.t.Error("the record of an interrupted run cannot be completed")
+	}
+	return w.step("record")
+}
+func (w *road) Intend(context.Context, desired.Key, *Change) error { return w.step("intend") }
+
+func (w *road) ListFunctions(context.Context, string) (Page[string], error) {
+	return Page[string]{Items: []string{"f"}}, w.step("discover")
+}
+func (w *road) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {
+	return nil, nil
+}
+func (w *road) ListConfigs(ctx context.Context, function, marker string) (Page[Record], error) {
+	if err := w.step("survey"); err != nil {
+		return Page[Record]{}, err
+	}
+	return w.aws.ListConfigs(ctx, function, marker)
+}
+func (w *road) ListAliases(ctx context.Context, function, marker string) (Page[string], error) {
+	return w.aws.ListAliases(ctx, function, marker)
+}
+func (w *road) ListVersions(ctx context.Context, function, marker string) (Page[string], error) {
+	return w.aws.ListVersions(ctx, function, marker)
+}
+
+func (w *road) run(ctx context.Context) (*RunResult, error) {
+	document, err := desired.Loader{Stdin: strings.NewReader(`version: 1
+targets: [{ name: home, account: "111111111111", regions: [eu-west-1] }]
+rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 0 } }]
+`)}.LoadFiles("-")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return Engine{Opener: w, Memory: w}.Run(ctx, Request{
+		ID: "r", Verb: "test", Started: time.Now(), Write: w.write, Wishes: FleetWishes{Document: document},
+		Confirm: func(context.Context, *RunResult) bool { w.step("confirm"); return !w.denied },
+	})
+}
+
+// The road is walked in one order, however a run ends: targets are held before
+// they are read, and a run that was begun is recorded and then released.
+func TestTheStepsOfARun(t *testing.T) {
+	no := errors.New("no")
+	for _, row := range []struct {
+		why    string
+		write  bool
+		denied bool
+		fail   string
+		steps  string
+		failed bool
+	}{
+		{"a run that reads holds and records nothing", false, false, "", "open discover survey", false},
+		{"a run that writes", true, false, "", "open hold discover survey confirm ready intend record release", false},
+		{"a person says no", true, true, "", "open hold discover survey confirm record release", false},
+		{"the targets cannot be opened", true, false, "open", "open", true},
+		{"another run holds a target: what was begun is given back", true, false, "hold", "open hold record release", true},
+		{"discovery fails", true, false, "discover", "open hold discover record release", true},
+		{"the history cannot be written", true, false, "ready", "open hold discover survey confirm ready record release", true},
+		{"nor the journal: nothing is sent", true, false, "intend", "open hold discover survey confirm ready intend record release", false},
+		{"the record cannot be completed: the targets are released all the same", true, false, "record", "open hold discover survey confirm ready intend record release", true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &road{t: t, aws: newFake("f"), write: row.write, denied: row.denied, fail: map[string]error{row.fail: no}}
+			r, err := w.run(t.Context())
+			if got := strings.Join(w.steps, " "); got != row.steps {
+				t.Errorf("%s:\n got %s\nwant %s", row.why, got, row.steps)
+			}
+			if (err != nil) != row.failed || row.failed && !errors.Is(err, no) {
+				t.Errorf("%s: the error is %v", row.why, err)
+			}
+			if r == nil || r.Finished.IsZero() {
+				t.Errorf("%s: the result does not say how it ended", row.why)
+			}
+			if writes, want := w.aws.count("put"), strings.Count(row.steps, "intend")-strings.Count(row.fail, "intend"); writes != want {
+				t.Errorf("%s: %d writes, want %d", row.why, writes, want)
+			}
+		})
+	}
+}
+
+// A worker that surveyed before it held the target made a Put of what it had seen,
+// and erased what another run had written meanwhile.
+func TestNoWriteRestsOnAReadFromBeforeTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		theirs := Settings{desired.MaximumEventAgeInSeconds: desired.Number(900), desired.OnFailure: desired.Text(queueA)}
+		w := &road{t: t, aws: newFake("f"), write: true}
+		w.holding = func() { w.aws.records[name("f", desired.Latest)] = theirs }
+		if _, err := w.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := w.aws.records[name("f", desired.Latest)], theirs.With(retries(0)); got != want {
+			t.Errorf("AWS holds %v, want %v", got, want)
+		}
+	})
+}
+
+// An interrupted run is recorded and released as well.
+func TestAnInterruptedRunIsRecorded(t *testing.T) {
+	for _, at := range []string{"open", "hold", "discover", "survey", "confirm", "intend"} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			stop := errors.New("stopped by SIGTERM")
+			w := &road{t: t, aws: newFake("f"), write: true}
+			w.at = map[string]func(){at: func() { cancel(stop) }}
+			r, _ := w.run(ctx)
+			if !errors.Is(r.Stopped, stop) {
+				t.Errorf("interrupted at %s, the result says %v", at, r.Stopped)
+			}
+			if begun := slices.Contains(w.steps, "hold"); begun && !slices.Equal(w.steps[len(w.steps)-2:], []string{"record", "release"}) {
+				t.Errorf("interrupted at %s, the steps are %v", at, w.steps)
+			}
+		})
+	}
+}
+
+// The error of a run carries every failure of it, in order.
+func TestEveryFailureInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet, f := fleetOf("a-1", "b-1", "c-1", "d-1")
+		f.fail = func(op string, n desired.Name, _ int) error {
+			switch {
+			case op == "list" && n.Function == "c-1":
+				return refusal(KindDenied, "not c")
+			case op == "put" && n.Function == "a-1", op == "put" && n.Function == "d-1":
+				return refusal(KindInvalid, "not "+n.Function)
+			}
+			return nil
+		}
+		out := f.apply(t, t.Context(), fleet, nil)
+		r := &RunResult{Plan: NewPlan(fleet, f.survey(t, t.Context(), fleet)), Outcome: &out, Late: errors.New("not released")}
+		var all *multierror.Error
+		if !errors.As(r.failures(), &all) {
+			t.Fatal("no failures")
+		}
+		var texts []string
+		for _, err := range all.WrappedErrors() {
+			var many *multierror.Error
+			if errors.As(err, &many) {
+				for _, inner := range many.Errors {
+					texts = append(texts, inner.Error()[strings.LastIndex(inner.Error(), "not"):])
+				}
+				continue
+			}
+			texts = append(texts, err.Error()[strings.LastIndex(err.Error(), "not"):])
+		}
+		if got := strings.Join(texts, ", "); got != "not c, not a-1, not d-1, not released" {
+			t.Errorf("the failures are %s", got)
+		}
+	})
+}

@@ -56,3 +56,69 @@ func TestAPlanThatIsNotWholeIsNeverApproved(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The limits are those that a person would count, whatever part of the fleet a run
+// or a shard works on.
+func TestGuardCountsLikeAPerson(t *testing.T) {
+	share := func(percent float64, floor int) desired.Limit {
+		return desired.Limit{Share: true, Percent: percent, Floor: floor}
+	}
+	for _, row := range []struct {
+		why   string
+		limit desired.Limit
+		base  Base
+		n     int
+		want  int
+	}{
+		{"a share of the whole", share(30, 10), Base{}, 100, 30},
+		{"rounded down", share(30, 0), Base{}, 99, 29},
+		{"a small fleet has the floor", share(5, 10), Base{}, 40, 10},
+		{"a quarter of it has a quarter of the floor, rounded up: 5 % do not become 40 of 40", share(5, 10), Base{Fleet: 40}, 10, 3},
+		{"one function of forty may be changed", share(5, 10), Base{Fleet: 40}, 1, 1},
+		{"a pass over events has the share of the fleet", share(30, 10), Base{Fleet: 1000, Whole: true}, 50, 300},
+		{"which is never less than what it is a part of", share(30, 10), Base{Fleet: 10, Whole: true}, 100, 30},
+		{"a number is for the run", desired.Limit{Number: 100}, Base{}, 5000, 100},
+		{"also for one that was narrowed", desired.Limit{Number: 100}, Base{Fleet: 5000}, 200, 100},
+		{"the first of three shards", desired.Limit{Number: 100}, Base{Shard: 0, Shards: 3}, 200, 34},
+		{"the last of three shards", desired.Limit{Number: 100}, Base{Shard: 2, Shards: 3}, 200, 33},
+		{"a shard has its part of the floor", share(5, 10), Base{Shard: 3, Shards: 4}, 10, 2},
+		{"and its own share", share(30, 10), Base{Shard: 3, Shards: 4}, 100, 30},
+	} {
+		if got := (Guard{Base: row.base}).allowed(row.limit, row.n); got != row.want {
+			t.Errorf("%s: %d, want %d", row.why, got, row.want)
+		}
+	}
+	for number := range 50 {
+		for shards := 1; shards < 12; shards++ {
+			sum := 0
+			for i := range shards {
+				sum += Base{Shard: i, Shards: shards}.part(number)
+			}
+			if sum != number {
+				t.Errorf("the parts of %d over %d shards add up to %d", number, shards, sum)
+			}
+		}
+	}
+}
+
+// A config that cannot exist is not counted: a rule that names four aliases does not
+// switch the guard off for a fleet that has one of them.
+func TestTheGuardCountsConfigsThatCanExist(t *testing.T) {
+	p := TargetPlan{Target: home, Declared: 160, Skipped: 110, Findings: []Finding{
+		{Kind: FindingFunctionMissing}, {Kind: FindingQualifierMissing}, {Kind: FindingUnreadable, Err: errAsked}}}
+	for i := range 40 {
+		p.Changes = append(p.Changes, Change{Name: name(fmt.Sprint(i), desired.Latest), Action: Create})
+	}
+	g := Guard{Guard: desired.DefaultGuard()}
+	plan := Plan{Targets: []TargetPlan{p}}
+	if l := g.Lines(&plan)[0]; l.Of != 48 || l.Limit != 14 || !l.Exceeded() {
+		t.Errorf("the guard says %s", l)
+	}
+	if _, err := g.Approve(plan); err == nil {
+		t.Error("40 of 48 were let through")
+	}
+	g.Off = "the first run of this account"
+	if _, err := g.Approve(plan); err != nil {
+		t.Errorf("with the guard off: %v", err)
+	}
+}

@@ -28,6 +28,10 @@ type TargetPlan struct {
 	Findings []Finding
 	Ignored  []desired.Ignored
 	Err      error // why the target as a whole counts as unreadable: it could not be opened, or too many of its reads failed
+	// Unknown is set with Err where rules choose among functions that could not be
+	// listed: then nobody knows how many configs there are, and Declared counts only
+	// exact entries.
+	Unknown bool
 	Stopped  error // why its survey ended early
 }
 
@@ -168,6 +172,16 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 		c.Before, c.Modified = record.Settings, record.Modified
 	}
 	p.Changes = append(p.Changes, c)
+}
+
+// markUnknown marks the targets whose rules had nothing to choose among.
+func (p *Plan) markUnknown(asked []desired.Discovery, opened Opened) {
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		open := opened.target(t.Target)
+		t.Unknown = t.Err != nil && open != nil && open.Err != nil &&
+			slices.ContainsFunc(asked, func(d desired.Discovery) bool { return d.Target == t.Target && !d.IsZero() })
+	}
 }
 
 // withoutQualifier handles a config whose alias or version is not there. A record

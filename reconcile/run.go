@@ -139,7 +139,8 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 		journal = recorder
 	}
 
-	inventory, failed := Discover(ctx, openOnly(r.Wishes.Discoveries(r.Opened.Ambient), r.Opened), r.Opened.discoverTargets())
+	asked := r.Wishes.Discoveries(r.Opened.Ambient)
+	inventory, failed := Discover(ctx, openOnly(asked, r.Opened), r.Opened.discoverTargets())
 	if context.Cause(ctx) != nil {
 		return fail(nil)
 	}
@@ -157,6 +158,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 
 	r.Observed = Survey(ctx, r.Fleet, r.Opened.readTargets(), r.Observe, r.Survey...)
 	r.Plan = r.Wishes.Plan(r.Fleet, r.Observed)
+	r.Plan.markUnknown(asked, r.Opened)
 	r.Surveyed = time.Now()
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -187,12 +188,17 @@ type writeOptions struct {
 	yes       bool
 	leaseWait time.Duration
 	runID     string
+	guard     string
+	reason    string
 }
 
 func (o *writeOptions) bind(cmd *cobra.Command) {
 	o.readOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
+	cmd.Flags().StringVar(&o.guard, "guard", "on", "`off` lets this one run change and delete as much as its plan says; it needs --reason")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why the guard is off, in a `TEXT` that the run's record keeps")
+	_ = cmd.RegisterFlagCompletionFunc("guard", cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar(&o.runID, "run-id", "", "remember the run under this `ID`, which the shards of one run share (default: that of the AWS Batch array job, or a new one)")
 	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target (default: exit 5 at once)")
 }
@@ -200,6 +206,14 @@ func (o *writeOptions) bind(cmd *cobra.Command) {
 func (o *writeOptions) check() error {
 	if o.leaseWait < 0 {
 		return fmt.Errorf("--lease-wait %v is negative; leave it out to wait not at all", o.leaseWait)
+	}
+	switch {
+	case o.guard != "on" && o.guard != "off" && o.guard != "":
+		return fmt.Errorf("--guard %q is not known; use on or off", o.guard)
+	case o.guard == "off" && strings.TrimSpace(o.reason) == "":
+		return errors.New("--guard off needs --reason TEXT: the run's record tells why its guard was off")
+	case o.guard != "off" && o.reason != "":
+		return errors.New("--reason says why the guard is off, and it is on; add --guard off, or leave --reason out")
 	}
 	o.runID = cmp.Or(o.runID, runOfArray(os.Getenv))
 	if o.runID != "" && !runIDForm.MatchString(o.runID) {

@@ -247,6 +247,9 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 		return err
 	}
 	x.Write = true
+	if o.guard == "off" {
+		x.GuardOff = o.reason
+	}
 	if o.runID != "" {
 		x.ID = o.runID
 	}

@@ -54,7 +54,7 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 	targets = slices.Compact(targets)
 	k.first = Record{
 		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
-		State: Running, Started: r.Started, Selection: m.Selection,
+		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff,
 	}
 	for _, f := range m.Files {
 		k.first.Files = append(k.first.Files, File(f))

@@ -43,7 +43,8 @@ type Record struct {
 	State       State     `json:"state"`
 	Started     time.Time `json:"started"`
 	Finished    time.Time `json:"finished,omitzero"`
-	Stopped     string    `json:"stopped,omitempty"` // why it ended early, in the caller's words
+	Stopped     string    `json:"stopped,omitempty"`   // why it ended early, in the caller's words
+	GuardOff    string    `json:"guard_off,omitempty"` // why its guard was off, in the caller's words
 	// Failure is why there is no plan.
 	Failure *reconcile.CallError `json:"failure,omitempty"`
 

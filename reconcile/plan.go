@@ -32,7 +32,7 @@ type TargetPlan struct {
 	// listed: then nobody knows how many configs there are, and Declared counts only
 	// exact entries.
 	Unknown bool
-	Stopped  error // why its survey ended early
+	Stopped error // why its survey ended early
 }
 
 // FindingKind is a reason to look at a key that a plan does not change.

@@ -1,13 +1,27 @@
+// Package planfile saves a plan and reads it back, so that what one person
+// approved is exactly what another applies.
+//
+// In come a reconcile.Plan and the digests of the fleet files it was made from;
+// out comes versioned JSON that ends in its own fingerprint. Decode refuses a file
+// that was cut off or changed by accident: the fingerprint is a checksum, which
+// anybody can compute, and not a signature. So Decode also checks the plan as if it
+// were a stranger's fleet file, and whoever applies it must check that each change is
+// what the fleet files ask for.
+//
+// The package reads and writes no files, and decides nothing: whether a saved
+// change still fits is reconcile.Recheck's answer.
 package planfile
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
 
@@ -47,20 +61,18 @@ type fileDocument struct {
 }
 
 type targetDocument struct {
-	Account  string           `json:"account"`
-	Region   string           `json:"region"`
+	desired.Target
 	Label    string           `json:"label"`
 	Declared int              `json:"declared"`
 	Changes  []changeDocument `json:"changes"`
 }
 
 type changeDocument struct {
-	Function  string              `json:"function"`
-	Qualifier string              `json:"qualifier"`
-	Action    string              `json:"action"`
-	Want      *desired.Config     `json:"want"`
-	Before    *reconcile.Settings `json:"before"`
-	Modified  int64               `json:"before_last_modified_ms"`
+	desired.Name
+	Action   reconcile.Action    `json:"action"`
+	Want     *desired.Config     `json:"want"`
+	Before   *reconcile.Settings `json:"before"`
+	Modified int64               `json:"before_last_modified_ms"`
 }
 
 // Encode writes a plan. The same plan gives the same bytes.
@@ -74,12 +86,9 @@ func Encode(w io.Writer, s Saved) error {
 	}
 	for i := range s.Plan.Targets {
 		p := &s.Plan.Targets[i]
-		t := targetDocument{Account: p.Account, Region: p.Region, Label: p.Label, Declared: p.Declared, Changes: []changeDocument{}}
+		t := targetDocument{Target: p.Target, Label: p.Label, Declared: p.Declared, Changes: []changeDocument{}}
 		for _, c := range p.Changes {
-			t.Changes = append(t.Changes, changeDocument{
-				Function: c.Function, Qualifier: c.Qualifier, Action: c.Action.String(),
-				Want: c.Want, Before: c.Before, Modified: c.Modified,
-			})
+			t.Changes = append(t.Changes, changeDocument{c.Name, c.Action, c.Want, c.Before, c.Modified})
 		}
 		d.Targets = append(d.Targets, t)
 	}
@@ -109,76 +118,142 @@ func Is(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("{")) && bytes.Contains(data[:min(len(data), 200)], []byte(`"`+kind+`"`))
 }
 
-// Decode reads a plan back. Its errors say what is wrong with the file; anything
-// but the very bytes that Encode wrote, white space apart, is refused.
+// Decode reads a plan back. Its errors say where the file is wrong, how, and what to
+// do. Anything but the bytes that Encode wrote, white space apart, is refused, and
+// so is what Encode would never write, whoever computed the fingerprint.
 func Decode(data []byte) (Saved, error) {
+	s, err := decode(data)
+	if err != nil {
+		return Saved{}, fmt.Errorf("the saved plan %w; make it again with plan --out", err)
+	}
+	return s, nil
+}
+
+func decode(data []byte) (Saved, error) {
 	var d document
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	switch err := decoder.Decode(&d); {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return Saved{}, errors.New("the saved plan is cut off; make it again with plan --out")
+		return Saved{}, errors.New("is cut off")
 	case err != nil:
-		return Saved{}, fmt.Errorf("the saved plan is damaged: %w; make it again with plan --out", err)
+		return Saved{}, fmt.Errorf("is damaged: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return Saved{}, errors.New("the saved plan has something after its end; make it again with plan --out")
+		return Saved{}, errors.New("has something after its end")
 	}
 	if d.Kind != kind {
-		return Saved{}, errors.New("this is not a saved plan; make one with plan --out")
+		return Saved{}, errors.New("is none: it is another kind of file")
 	}
 	if d.FormatVersion != version {
-		return Saved{}, fmt.Errorf("the saved plan has format version %d, this eventinvoke reads %d; make it again with this version", d.FormatVersion, version)
+		return Saved{}, fmt.Errorf("has format version %d, and this eventinvoke reads %d", d.FormatVersion, version)
 	}
 	want, err := fingerprint(d)
 	if err != nil {
 		return Saved{}, err
 	}
 	if d.Fingerprint != want {
-		return Saved{}, errors.New("the saved plan was changed after it was made: its fingerprint does not fit; make it again with plan --out")
+		return Saved{}, errors.New("was changed after it was made: its fingerprint does not fit")
 	}
 	return d.saved()
 }
 
+var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
 func (d *document) saved() (Saved, error) {
 	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created}
-	for _, f := range d.Files {
+	for i, f := range d.Files {
+		if f.Path == "" || !digest.MatchString(f.SHA256) || slices.ContainsFunc(d.Files[:i], func(g fileDocument) bool { return g.Path == f.Path }) {
+			return Saved{}, fmt.Errorf("is wrong at fleet_files[%d]: %q needs a path of its own and the SHA-256 of its file", i, f.Path)
+		}
 		s.Files = append(s.Files, desired.FileInfo(f))
 	}
-	for _, t := range d.Targets {
-		p := reconcile.TargetPlan{Target: desired.Target{Account: t.Account, Region: t.Region}, Label: t.Label, Declared: t.Declared}
-		for _, c := range t.Changes {
-			change, err := c.change()
-			if err != nil {
-				return Saved{}, err
-			}
-			p.Changes = append(p.Changes, change)
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		if i > 0 && d.Targets[i-1].Compare(t.Target) >= 0 {
+			return Saved{}, fmt.Errorf("is wrong at targets[%d]: %s is there twice, or out of order", i, t.Target)
 		}
-		if !slices.IsSortedFunc(p.Changes, func(a, b reconcile.Change) int { return a.Name.Compare(b.Name) }) {
-			return Saved{}, errors.New("the saved plan is not in order; make it again with plan --out")
+		if err := t.check(); err != nil {
+			return Saved{}, fmt.Errorf("is wrong at targets[%d], %s: %w", i, t.Target, err)
+		}
+		p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Declared}
+		for j := range t.Changes {
+			c := &t.Changes[j]
+			if j > 0 && t.Changes[j-1].Compare(c.Name) >= 0 {
+				return Saved{}, fmt.Errorf("is wrong at targets[%d].changes[%d]: %s is there twice, or out of order", i, j, c.Name)
+			}
+			if err := c.check(); err != nil {
+				return Saved{}, fmt.Errorf("is wrong at targets[%d].changes[%d], %s: %w", i, j, c.Name, err)
+			}
+			p.Changes = append(p.Changes, reconcile.Change{Name: c.Name, Action: c.Action, Want: c.Want, Before: c.Before, Modified: c.Modified})
 		}
 		s.Plan.Targets = append(s.Plan.Targets, p)
 	}
 	return s, nil
 }
 
-func (c changeDocument) change() (reconcile.Change, error) {
-	change := reconcile.Change{
-		Name: desired.Name{Function: c.Function, Qualifier: c.Qualifier},
-		Want: c.Want, Before: c.Before, Modified: c.Modified,
-	}
-	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Delete} {
-		if a.String() == c.Action {
-			change.Action = a
+// mostDeclared is more configs than a target has room for.
+const mostDeclared = 1_000_000
+
+func (t *targetDocument) check() error {
+	wished := 0
+	for _, c := range t.Changes {
+		if c.Action != reconcile.Delete {
+			wished++
 		}
 	}
-	fits := map[reconcile.Action]bool{
-		reconcile.Create: c.Want != nil && c.Before == nil,
-		reconcile.Update: c.Want != nil && c.Before != nil,
-		reconcile.Delete: c.Before != nil,
+	switch {
+	case !t.Valid():
+		return errors.New("an account has twelve digits, and a region looks like eu-west-1")
+	case t.Declared < wished || t.Declared >= mostDeclared:
+		return fmt.Errorf("declared is %d, and %d changes are of declared configs; it must be from %d to %d", t.Declared, wished, wished, mostDeclared-1)
 	}
-	if !fits[change.Action] {
-		return reconcile.Change{}, fmt.Errorf("the saved plan has a change of %s that makes no sense (%q); make it again with plan --out", change.Name, c.Action)
+	return nil
+}
+
+func (c *changeDocument) check() error {
+	if n, err := desired.ParseName(c.Function + ":" + c.Qualifier); err != nil {
+		return err
+	} else if n != (desired.ParsedName{Function: c.Function, Qualifier: c.Qualifier}) {
+		return errors.New("a function is written by its name alone, with its qualifier beside it")
 	}
-	return change, nil
+	for _, s := range desired.Settings() {
+		for _, values := range [][desired.NumSettings]desired.Value{*cmp.Or(c.Want, &desired.Config{}), *cmp.Or(c.Before, &reconcile.Settings{})} {
+			if err := checkValue(s, values[s]); err != nil {
+				return err
+			}
+		}
+	}
+	var reason string
+	switch {
+	case c.Action == reconcile.Create && (c.Want == nil || c.Before != nil),
+		c.Action == reconcile.Update && (c.Want == nil || c.Before == nil),
+		c.Action == reconcile.Delete && c.Before == nil,
+		c.Action != reconcile.Create && c.Action != reconcile.Update && c.Action != reconcile.Delete:
+		reason = "its want and before do not go with it"
+	case c.Action != reconcile.Delete && reconcile.Matches(*c.Want, *cmp.Or(c.Before, &reconcile.Settings{})):
+		reason = "the record already says what is wanted"
+	case c.Modified < 0, c.Before == nil && c.Modified != 0:
+		reason = "before_last_modified_ms is not the time of its record"
+	default:
+		return nil
+	}
+	return fmt.Errorf("it is not a plan's %s: %s", c.Action, reason)
+}
+
+// destinationForm is what a destination looks like, whichever service it is of: that
+// it is one of the fleet files is for whoever applies the plan to check.
+var destinationForm = regexp.MustCompile(`^arn:aws[a-z-]*:[a-z0-9-]+:[^\s[:cntrl:]]*$`)
+
+// longestDestination is Lambda's limit.
+const longestDestination = 350
+
+func checkValue(s desired.Setting, v desired.Value) error {
+	if err := s.Check(v); err != nil {
+		return err
+	}
+	if to := v.Text(); to != "" && (len(to) > longestDestination || !destinationForm.MatchString(to)) {
+		return fmt.Errorf("%s is %q, which is not an ARN of at most %d characters", s, to, longestDestination)
+	}
+	return nil
 }

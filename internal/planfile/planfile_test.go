@@ -2,6 +2,8 @@ package planfile
 
 import (
 	"bytes"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ func sample() Saved {
 	before := reconcile.Settings{desired.OnSuccess: desired.Text("arn:aws:sns:eu-west-1:111111111111:t")}
 	return Saved{
 		RunID: "r", ToolVersion: "v", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: "ab"}},
+		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("ab", 32)}},
 		Plan: reconcile.Plan{Targets: []reconcile.TargetPlan{{
 			Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Label: "prod", Declared: 4,
 			Changes: []reconcile.Change{
@@ -69,7 +71,7 @@ func TestADamagedPlanIsRefused(t *testing.T) {
 		{"a key was added", strings.Replace(data, `"kind"`, `"yes": true, "kind"`, 1), "damaged"},
 		{"a second document follows", data + data, "after its end"},
 		{"another version", strings.Replace(data, `"format_version": 1`, `"format_version": 2`, 1), "format version 2"},
-		{"another kind of file", `{"kind":"x"}`, "not a saved plan"},
+		{"another kind of file", `{"kind":"x"}`, "another kind of file"},
 		{"nothing", "", "cut off"},
 	} {
 		if row.text == data {
@@ -78,6 +80,65 @@ func TestADamagedPlanIsRefused(t *testing.T) {
 		_, err := Decode([]byte(row.text))
 		if err == nil || !strings.Contains(err.Error(), row.says) {
 			t.Errorf("%s: got %v, want %q", row.why, err, row.says)
+		}
+	}
+}
+
+// A fingerprint is a checksum that anybody can compute: what a stranger wrote and
+// signed with one is refused where a plan would never say it.
+func TestAStrangersPlanIsRefused(t *testing.T) {
+	for _, row := range []struct {
+		why  string
+		harm func(d *document)
+		says string
+	}{
+		{"retries out of bounds", func(d *document) { d.Targets[0].Changes[0].Want[desired.MaximumRetryAttempts] = desired.Number(99) }, "targets[0].changes[0], a: maximum_retry_attempts is 99"},
+		{"a before-image out of bounds", func(d *document) {
+			d.Targets[0].Changes[1].Before[desired.MaximumEventAgeInSeconds] = desired.Number(1)
+		}, "targets[0].changes[1], a:live: maximum_event_age_in_seconds is 1"},
+		{"a destination that is none", func(d *document) { d.Targets[0].Changes[0].Want[desired.OnFailure] = desired.Text("http://evil") }, `on_failure is "http://evil", which is not an ARN`},
+		{"a destination that is too long", func(d *document) {
+			d.Targets[0].Changes[0].Want[desired.OnFailure] = desired.Text("arn:aws:sqs:eu-west-1:111111111111:" + strings.Repeat("q", 350))
+		}, "at most 350 characters"},
+		{"the same change twice", func(d *document) { d.Targets[0].Changes[1] = d.Targets[0].Changes[0] }, "changes[1]: a is there twice, or out of order"},
+		{"changes out of order", func(d *document) { slices.Reverse(d.Targets[0].Changes) }, "out of order"},
+		{"the same target twice", func(d *document) { d.Targets = append(d.Targets, d.Targets[0]) }, "targets[1]: 111111111111/eu-west-1 is there twice"},
+		{"an account that is none", func(d *document) { d.Targets[0].Account = "1" }, "an account has twelve digits"},
+		{"a region that is none", func(d *document) { d.Targets[0].Region = "../.." }, "a region looks like eu-west-1"},
+		{"a function that is an ARN", func(d *document) {
+			d.Targets[0].Changes[2].Function = "arn:aws:lambda:eu-west-1:222222222222:function:x"
+		}, "changes[2]"},
+		{"a function with a slash", func(d *document) { d.Targets[0].Changes[2].Function = "b/../c" }, "changes[2]"},
+		{"no qualifier", func(d *document) { d.Targets[0].Changes[2].Qualifier = "" }, "changes[2]"},
+		{"a guard's base of thin air", func(d *document) { d.Targets[0].Declared = 1_000_000 }, "declared is 1000000"},
+		{"fewer configs than changes", func(d *document) { d.Targets[0].Declared = 1 }, "declared is 1, and 2 changes are of declared configs"},
+		{"less than none", func(d *document) { d.Targets[0].Declared = -5 }, "declared is -5"},
+		{"a create over a record", func(d *document) { d.Targets[0].Changes[0].Before = &reconcile.Settings{} }, "it is not a plan's create"},
+		{"a change of nothing", func(d *document) { d.Targets[0].Changes[1].Before = nil }, "it is not a plan's change"},
+		{"a change without a wish", func(d *document) { d.Targets[0].Changes[1].Want = nil }, "it is not a plan's change"},
+		{"a delete of nothing", func(d *document) { d.Targets[0].Changes[2].Before = nil }, "it is not a plan's delete"},
+		{"a change that changes nothing", func(d *document) { d.Targets[0].Changes[1].Want = &desired.Config{} }, "already says what is wanted"},
+		{"a restore, which a saved plan never has", func(d *document) { d.Targets[0].Changes[1].Action = reconcile.Restore }, "it is not a plan's restore"},
+		{"a time before all times", func(d *document) { d.Targets[0].Changes[1].Modified = -1 }, "before_last_modified_ms"},
+		{"a file without a digest", func(d *document) { d.Files[0].SHA256 = "" }, "fleet_files[0]"},
+		{"the same file twice", func(d *document) { d.Files = append(d.Files, d.Files[0]) }, "fleet_files[1]"},
+	} {
+		var d document
+		if err := json.Unmarshal(encode(t, sample()), &d); err != nil {
+			t.Fatal(err)
+		}
+		row.harm(&d)
+		var err error
+		if d.Fingerprint, err = fingerprint(d); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Decode(text)
+		if err == nil || !strings.Contains(err.Error(), row.says) || !strings.HasSuffix(err.Error(), "; make it again with plan --out") {
+			t.Errorf("%s: got %v, want %q and what to do", row.why, err, row.says)
 		}
 	}
 }

@@ -82,6 +82,9 @@ type Recorder interface {
 	// Ready is called once, before the first write. What it cannot store ends
 	// the run.
 	Ready(ctx context.Context) error
+	// FailedBefore reports whether a config's write failed in the run before: such
+	// come last. It is asked after Ready.
+	FailedBefore(desired.Key) bool
 	// Lease ends when the right to write to a target is lost. Nil is a right
 	// that cannot be lost.
 	Lease(desired.Target) context.Context
@@ -136,15 +139,16 @@ func (o *Opened) readTargets() map[desired.Target]ReadTarget {
 	return targets
 }
 
-func (o *Opened) writeTargets(lease func(desired.Target) context.Context) map[desired.Target]WriteTarget {
+func (o *Opened) writeTargets(recorder Recorder) map[desired.Target]WriteTarget {
 	targets := map[desired.Target]WriteTarget{}
 	for _, t := range o.Targets {
 		if t.Writer == nil || t.Err != nil {
 			continue
 		}
 		w := WriteTarget{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter}
-		if lease != nil {
-			w.LeaseContext = lease(t.Target)
+		if recorder != nil {
+			w.LeaseContext = recorder.Lease(t.Target)
+			w.Last = func(n desired.Name) bool { return recorder.FailedBefore(desired.Key{Target: t.Target, Name: n}) }
 		}
 		targets[t.Target] = w
 	}

@@ -180,14 +180,12 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 		r.Declined = true
 		return recorder
 	}
-	var lease func(desired.Target) context.Context
 	if recorder != nil {
 		if err := recorder.Ready(ctx); err != nil {
 			return fail(err)
 		}
-		lease = recorder.Lease
 	}
-	outcome := Apply(ctx, approved, r.Opened.writeTargets(lease), journal, r.Observe)
+	outcome := Apply(ctx, approved, r.Opened.writeTargets(recorder), journal, r.Observe)
 	r.Outcome = &outcome
 	return recorder
 }

@@ -55,6 +55,7 @@ func (w *road) Begin(context.Context, *RunResult) (Recorder, error) {
 }
 func (w *road) Ready(context.Context) error          { return w.step("ready") }
 func (w *road) Lease(desired.Target) context.Context { return nil }
+func (w *road) FailedBefore(desired.Key) bool        { return false }
 func (w *road) Release(context.Context) error        { return w.step("release") }
 func (w *road) Settle(desired.Key, *Result)          {}
 func (w *road) Finish(ctx context.Context, r *RunResult) error {

@@ -22,6 +22,7 @@ const (
 	exitHeld        = 5   // another run holds the lease
 	exitStale       = 6   // every change of a saved plan is stale
 	exitInterrupted = 130 // SIGINT; calls in flight were finished
+	exitHangup      = 129 // SIGHUP; the same
 	exitTerminated  = 143 // SIGTERM; the same
 )
 
@@ -54,15 +55,21 @@ func withLate(code exitCode, problem error) error {
 type interrupt struct{ os.Signal }
 
 func (i interrupt) Error() string {
-	if i.Signal == syscall.SIGTERM {
+	switch i.Signal {
+	case syscall.SIGTERM:
 		return "stopped by SIGTERM"
+	case syscall.SIGHUP:
+		return "stopped by SIGHUP: the terminal went away"
 	}
 	return "interrupted"
 }
 
 func (i interrupt) code() exitCode {
-	if i.Signal == syscall.SIGTERM {
+	switch i.Signal {
+	case syscall.SIGTERM:
 		return exitTerminated
+	case syscall.SIGHUP:
+		return exitHangup
 	}
 	return exitInterrupted
 }

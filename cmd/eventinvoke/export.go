@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,6 +21,7 @@ import (
 
 func newExport(a *app) *cobra.Command {
 	var o readOptions
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "export [PATH...]",
 		Short: "Write what AWS holds as a fleet file; a plan right after it is empty",
@@ -31,12 +35,16 @@ not be read, or cannot be declared, is named in a comment, and the exit code is 
 		Example: `  eventinvoke export --output-file fleet.yaml
   eventinvoke export targets.yaml --target prod --function 'payments-*'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := mayReplace(o.file, force); err != nil {
+				return err
+			}
 			return a.export(cmd.Context(), args, &o)
 		},
 	}
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to this `FILE` instead of standard output")
+	cmd.Flags().BoolVar(&force, "force", false, "replace the --output-file also when it is not an export, or was edited since")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
@@ -109,6 +117,31 @@ func (w exportWishes) Resolve(_ context.Context, ambient desired.Target, found d
 // Plan implements reconcile.Wishes: there is nothing to compare with.
 func (exportWishes) Plan(desired.Fleet, reconcile.Observed) reconcile.Plan { return reconcile.Plan{} }
 
+// exportMark ends an export, with the digest of all before it: a file that ends so
+// was not edited since.
+const exportMark = "# exported, and unchanged since if this is the SHA-256 of all above: %x\n"
+
+// mayReplace refuses to write over a file that somebody has written or edited.
+func mayReplace(path string, force bool) error {
+	if path == "" || path == "-" || force {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil // nothing would be lost, or opening it will say what is wrong
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("--output-file %s is there and cannot be read: %w; name another file, or replace it with --force", path, err)
+	}
+	const digest = 2 * sha256.Size
+	mark := len(exportMark) - len("%x") + digest
+	if at := len(text) - mark; at >= 0 && string(text[at:]) == fmt.Sprintf(exportMark, sha256.Sum256(text[:at])) {
+		return nil
+	}
+	return fmt.Errorf("--output-file %s is there and is not an unchanged export: it may have been written or edited by hand; name another file, or replace it with --force", path)
+}
+
 // loadTargets reads the targets of fleet files; without a path there are none,
 // save for the demo's world, which has its own.
 func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec, error) {
@@ -171,11 +204,15 @@ func (a *app) writeExport(r *reconcile.RunResult, sink *sink) error {
 	default:
 		return fmt.Errorf("there is nothing to export: no record on %s", count(functions, "function", "functions"))
 	}
-	result, err := export.Write(sink, sites, export.Options{Header: []string{
+	sum := sha256.New()
+	result, err := export.Write(io.MultiWriter(sink, sum), sites, export.Options{Header: []string{
 		"The event invoke configs that AWS held, written by eventinvoke export.",
 		"What AWS holds no value for is left alone, save where defaults would speak for it.",
 	}})
 	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(sink, exportMark, sum.Sum(nil)); err != nil {
 		return err
 	}
 	if err := sink.commit(); err != nil {

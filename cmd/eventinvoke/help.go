@@ -43,6 +43,7 @@ var exitMeanings = []struct {
 	{exitStale, "every change of a saved plan is stale; nothing was written"},
 	{exitInterrupted, "interrupted (SIGINT); calls in flight were finished"},
 	{exitTerminated, "terminated (SIGTERM); the same"},
+	{exitHangup, "the terminal went away (SIGHUP); the same"},
 }
 
 func exitCodesHelp() string {

@@ -29,6 +29,23 @@ func main() {
 	os.Exit(run(signalContext(), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
+// endOnHangup ends a run in order when its terminal goes away. A worker has another
+// use for the signal.
+func endOnHangup(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		select {
+		case s := <-hangups:
+			cancel(interrupt{s})
+		case <-ctx.Done():
+		}
+		signal.Stop(hangups)
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // signalContext is cancelled by the first SIGINT or SIGTERM, with the signal as
 // its cause. A second signal has its default effect: the process ends at once.
 func signalContext() context.Context {

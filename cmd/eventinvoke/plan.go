@@ -52,7 +52,10 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 		if save != nil {
 			x.then = func(r *reconcile.RunResult) error { return savePlan(save, r, x.files) }
 		}
-		return x.fromFleet(args)
+		if err := x.fromFleet(args); err != nil {
+			return err
+		}
+		return notAnInput("out", out, x.files)
 	})
 }
 

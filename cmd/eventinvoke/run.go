@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -39,6 +41,8 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	if err := o.check(); err != nil {
 		return err
 	}
+	ctx, stop := endOnHangup(ctx)
+	defer stop()
 	x := &execution{app: a, o: o}
 	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Observe: x.observe}
 	x.ID = reconcile.NewRunID(x.Started)
@@ -220,6 +224,11 @@ func (x *execution) fromFleet(args []string) error {
 		return err
 	}
 	x.Wishes = x.wishes(document)
+	if err := notAnInput("output-file", x.o.file, x.files); err != nil {
+		x.sink.drop()
+		x.sink = &sink{Writer: io.Discard, commit: nothing, drop: func() {}}
+		return err
+	}
 	return x.open(document)
 }
 
@@ -227,6 +236,20 @@ func (x *execution) fromFleet(args []string) error {
 func (x *execution) wishes(document *desired.Document) reconcile.FleetWishes {
 	x.files = document.Files()
 	return x.o.wishes(document)
+}
+
+// notAnInput refuses to write over one of the files that are read.
+func notAnInput(flag, path string, files []desired.FileInfo) error {
+	out, err := os.Stat(path)
+	if path == "" || err != nil {
+		return nil
+	}
+	for _, f := range files {
+		if in, err := os.Stat(f.Path); err == nil && os.SameFile(in, out) {
+			return fmt.Errorf("--%s %s is one of the fleet files, and would be replaced; name another file", flag, path)
+		}
+	}
+	return nil
 }
 
 func (o *readOptions) wishes(document *desired.Document) reconcile.FleetWishes {

@@ -80,7 +80,8 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 type keptRun struct {
 	memory *Memory
 	first  Record
-	run    *Recorder // nil until the run is begun
+	run    *Recorder            // nil until the run is begun
+	failed map[desired.Key]bool // in the run before
 	leases map[desired.Target]*Lease
 }
 
@@ -133,11 +134,34 @@ func (k *keptRun) Settle(key desired.Key, result *reconcile.Result) {
 
 // Ready implements reconcile.Recorder.
 func (k *keptRun) Ready(ctx context.Context) error {
+	k.failed = k.memory.History.failedBefore(ctx, k.first.Run)
 	if k.run != nil {
 		return nil
 	}
 	return k.begin(ctx)
 }
+
+// failedBefore are the configs whose writes failed in the last run but this one. It
+// only orders writes, so a history that cannot be read says nothing.
+func (h *History) failedBefore(ctx context.Context, this string) map[desired.Key]bool {
+	failed := map[desired.Key]bool{}
+	runs, _ := h.List(ctx, 2)
+	for i := range runs {
+		if runs[i].Run == this {
+			continue
+		}
+		for _, item := range runs[i].Items() {
+			if item.Status == reconcile.Failed.String() {
+				failed[item.Key] = true
+			}
+		}
+		break
+	}
+	return failed
+}
+
+// FailedBefore implements reconcile.Recorder.
+func (k *keptRun) FailedBefore(key desired.Key) bool { return k.failed[key] }
 
 // Lease implements reconcile.Recorder.
 func (k *keptRun) Lease(t desired.Target) context.Context {

@@ -119,7 +119,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(pages, readmePage, "../../examples/README.md", "../../ARCHITECTURE.md", "../../CONTRIBUTING.md") {
+	for _, page := range append(pages, readmePage, "../../examples/README.md", "../../ARCHITECTURE.md", "../../CONTRIBUTING.md", "../../SECURITY.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

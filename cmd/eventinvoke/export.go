@@ -181,7 +181,7 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *reconcile.RunResult, sink *sink) error {
+func (a *app) writeExport(r *reconcile.RunResult, sink *outputFile) error {
 	sites := make([]export.Site, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {

@@ -61,7 +61,7 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 
 // openPlanFile opens where a plan is to be saved, so that a place that cannot
 // be written costs no survey. It is nil for no place.
-func openPlanFile(path string, args []string) (*sink, error) {
+func openPlanFile(path string, args []string) (*outputFile, error) {
 	switch {
 	case path == "":
 		return nil, nil
@@ -75,7 +75,7 @@ func openPlanFile(path string, args []string) (*sink, error) {
 
 // savePlan writes the plan for a later apply. A plan of a part would be applied as
 // if it were the whole.
-func savePlan(out *sink, r *reconcile.RunResult, files []desired.FileInfo) error {
+func savePlan(out *outputFile, r *reconcile.RunResult, files []desired.FileInfo) error {
 	switch c := r.Plan.Counts(); {
 	case c.NotExamined > 0:
 		return fmt.Errorf("the plan was not saved: %s not examined, so it is incomplete; plan again with more time",

@@ -29,7 +29,7 @@ type execution struct {
 	// then is done with the result once it was reported; nil is nothing.
 	then func(*reconcile.RunResult) error
 
-	sink     *sink
+	sink     *outputFile
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progressLog   // nil when quiet
 }
@@ -226,7 +226,7 @@ func (x *execution) fromFleet(args []string) error {
 	x.Wishes = x.wishes(document)
 	if err := notAnInput("output-file", x.o.file, x.files); err != nil {
 		x.sink.drop()
-		x.sink = &sink{Writer: io.Discard, commit: nothing, drop: func() {}}
+		x.sink = &outputFile{Writer: io.Discard, commit: func() error { return nil }, drop: func() {}}
 		return err
 	}
 	return x.open(document)

@@ -12,9 +12,16 @@ import (
 
 // List returns the runs, newest first, at most limit of them (0: all). It
 // learns their order from names alone, and reads only the records that it
-// returns.
+// returns. A place where nothing was ever recorded is an error: it is mostly not the
+// one that was meant.
 func (h *History) List(ctx context.Context, limit int) ([]Run, error) {
 	attempts, err := h.attempts(ctx)
+	if err == nil && len(attempts) == 0 {
+		var names []string
+		if names, err = h.store.List(ctx, ""); err == nil && len(names) == 0 {
+			err = fmt.Errorf("history %s: there is no history, because no run was recorded at this place; check --history", h)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// outputFile is where a result goes. A file appears whole or not at all: it is
+// written beside its place and renamed when the result is complete. A new one has
+// the mode that the umask leaves; one that is there keeps its mode. What is there and
+// is no file, such as a pipe or /dev/stdout, is written to as it is: a rename would
+// put a file in its place.
+type outputFile struct {
+	io.Writer
+	commit func() error // makes the result appear
+	drop   func()       // takes it back, unless it was committed
+}
+
+func (o *outputOptions) open(out io.Writer) (*outputFile, error) {
+	if o.file == "" || o.file == "-" {
+		return &outputFile{Writer: out, commit: func() error { return nil }, drop: func() {}}, nil
+	}
+	return openFor("output-file", o.file)
+}
+
+// openFor opens the file that a flag names. Its errors name the flag and the
+// path that the user gave, not the one beside it.
+func openFor(flag, path string) (*outputFile, error) {
+	cannotWrite := func(err error) error {
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return fmt.Errorf("--%s %s cannot be written: %w; name a file in a directory that exists and can be written to", flag, path, err)
+	}
+	f, err := openOutput(path)
+	if err != nil {
+		return nil, cannotWrite(err)
+	}
+	commit := f.commit
+	f.commit = func() error {
+		if err := commit(); err != nil {
+			return cannotWrite(err)
+		}
+		return nil
+	}
+	return f, nil
+}
+
+func openOutput(path string) (*outputFile, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, errors.New("it is a directory")
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &outputFile{Writer: f, commit: f.Close, drop: func() { f.Close() }}, nil
+	}
+	f, err := newPendingFile(linkedPath(path))
+	if err != nil {
+		return nil, err
+	}
+	return &outputFile{Writer: f, commit: f.CloseAtomicallyReplace, drop: func() { _ = f.Cleanup() }}, nil
+}
+
+// linkedPath is what a link points at, whether it is there or not, and any other
+// path itself: a link stays a link.
+func linkedPath(path string) string {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return path
+}
+
+// checkedWriter remembers the first error of a stream, so that a result which
+// went nowhere is not reported as a success.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}

@@ -26,32 +26,20 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
-	os.Exit(run(signalContext(), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	var more []os.Signal
+	if len(os.Args) < 2 || os.Args[1] != "serve" {
+		more = append(more, syscall.SIGHUP) // the terminal went away; a worker takes it for a wish to look
+	}
+	os.Exit(run(signalContext(more...), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
-// endOnHangup ends a run in order when its terminal goes away. A worker has another
-// use for the signal.
-func endOnHangup(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		select {
-		case s := <-hangups:
-			cancel(interrupt{s})
-		case <-ctx.Done():
-		}
-		signal.Stop(hangups)
-	}()
-	return ctx, func() { cancel(nil) }
-}
-
-// signalContext is cancelled by the first SIGINT or SIGTERM, with the signal as
-// its cause. A second signal has its default effect: the process ends at once.
-func signalContext() context.Context {
+// signalContext is cancelled by the first SIGINT or SIGTERM, or another of the
+// signals given, with the signal as its cause. A second signal has its default
+// effect: the process ends at once.
+func signalContext(more ...os.Signal) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, append(more, os.Interrupt, syscall.SIGTERM)...)
 	go func() {
 		s := <-signals
 		signal.Stop(signals)

@@ -41,8 +41,6 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	if err := o.check(); err != nil {
 		return err
 	}
-	ctx, stop := endOnHangup(ctx)
-	defer stop()
 	x := &execution{app: a, o: o}
 	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Observe: x.observe}
 	x.ID = reconcile.NewRunID(x.Started)

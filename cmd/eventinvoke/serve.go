@@ -126,8 +126,10 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 	sources := &sourceGroup{}
 	defer sources.Wait()
 	// The sources end before the worker does: it answers every wake when it
-	// stops, and nobody may wake it after that.
-	if err := a.startSources(ctx, sources, w, args, o, s.metrics); err != nil {
+	// stops, and nobody may wake it after that. One that cannot start ends the others.
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := a.startSources(running, sources, w, args, o, s.metrics); err != nil {
 		return err
 	}
 	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)

@@ -43,9 +43,9 @@ var exitMeanings = []struct {
 	{exitGuard, "the guard stopped the run; nothing was written"},
 	{exitHeld, "another run holds the lease of a target; nothing was written"},
 	{exitStale, "every change of a saved plan is stale; nothing was written"},
-	{exitInterrupted, "interrupted (SIGINT); calls in flight were finished"},
+	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished"},
+	{exitInterrupted, "interrupted (SIGINT); the same"},
 	{exitTerminated, "terminated (SIGTERM); the same"},
-	{exitHangup, "the terminal went away (SIGHUP); the same"},
 }
 
 func exitCodesHelp() string {

@@ -153,7 +153,7 @@ func FuzzRedact(f *testing.F) {
 		if again := RedactURL(got); strings.Contains(again, password) != strings.Contains(got, password) {
 			t.Errorf("%q became %q", got, again)
 		}
-		if at := strings.LastIndex(rest, "@"); at >= 0 && !strings.ContainsAny(user+rest, " \t\r\n\"'<>") {
+		if at := strings.LastIndex(rest, "@"); at >= 0 && !strings.ContainsAny(user+rest, " \t\r\n\f\"'<>") {
 			if text := RedactText("dial https://" + user + password + rest); strings.Contains(text, password) {
 				t.Errorf("%q is shown in %q", password, text)
 			}

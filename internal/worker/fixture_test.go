@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,7 @@ type rig struct {
 	running int
 	most    int
 	reports []Report
+	stalls  atomic.Int32
 	passes  []passed
 }
 
@@ -51,9 +53,12 @@ func newRig(t *testing.T, change func(*rig, *Options)) *rig {
 	t.Helper()
 	r := &rig{began: time.Now(), over: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(t.Context())
-	o := Options{Timetable: mustEvery(t, 24*time.Hour), Pass: r.pass, Recorder: r}
+	o := Options{Timetable: mustEvery(t, 24*time.Hour), Recorder: r}
 	if change != nil {
 		change(r, &o)
+	}
+	if o.Pass == nil {
+		o.Pass = r.pass
 	}
 	r.Worker = New(o)
 	go func() {
@@ -92,11 +97,18 @@ func (r *rig) pass(ctx context.Context, scope Scope) Result {
 
 func (r *rig) Woken(Cause) {}
 
+func (r *rig) Stalled() { r.stalls.Add(1) }
+
 func (r *rig) Passed(report Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reports = append(r.reports, report)
-	r.passes[len(r.passes)-1].causes = report.Causes
+	for i := range r.passes { // the one that ends now: at most one of its kind runs
+		if p := &r.passes[i]; p.causes == nil && p.scope.All == report.Scope.All {
+			p.causes = report.Causes
+			return
+		}
+	}
 }
 
 // sleep lets virtual time go by, and everything that it causes happen.

@@ -132,3 +132,26 @@ func TestWhatIsPastTheWindowIsForgotten(t *testing.T) {
 		t.Errorf("%d keys are remembered, want only the one within the window", len(c.keys))
 	}
 }
+
+// A sweep may come first to what an event told of: it is a fight all the same.
+func TestAFightIsSeenByASweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := keyOf("orders", "live")
+		r := newRig(t, func(r *rig, o *Options) { o.Settle = time.Minute })
+		r.end = func(s Scope) Result {
+			if !s.All {
+				return inSync
+			}
+			return corrects(key)
+		}
+		for range DefaultFight.Times {
+			r.sleep(2 * time.Minute)
+			r.write(key, "someone")
+			r.Wake(Wake{Cause: Request})
+		}
+		r.sleep(time.Minute)
+		if got := r.State().Fought; len(got) != 1 {
+			t.Errorf("fought over: %+v, want the config that the sweeps corrected", got)
+		}
+	})
+}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -14,26 +16,44 @@ type Options struct {
 	Log       *slog.Logger // nil logs nothing
 	Recorder  Recorder     // nil records nothing
 
+	// Concurrent lets a targeted pass run while a sweep is under way: Pass is then
+	// called for both at a time, never for two sweeps or two targeted passes. Pass
+	// has to use Scope.Open, by which the two keep out of each other's way. Without
+	// it what events ask for waits for the end of a sweep.
+	Concurrent bool
+
 	Settle time.Duration // DefaultSettle when 0
 	Gap    time.Duration // DefaultGap when 0
 	Fight  FightRule     // DefaultFight when zero
+
+	// Silence is how long a pass may go without a sign of life (Scope.Alive,
+	// Scope.Open) before its context ends; 0 means for ever, for a pass that gives
+	// none. Limit is how long a pass may take: DefaultLimit when 0.
+	Silence time.Duration
+	Limit   time.Duration
 }
 
 // The defaults. A deployment tool writes a function, its aliases and its
-// settings within seconds, which is what the settle time outlasts. The rest is
-// judgement.
+// settings within seconds, which is what the settle time outlasts. The longest
+// honest silences are the minutes for which the pace of calls may be held back;
+// the longest honest pass is one over 250,000 functions of one account. The rest
+// is judgement.
 const (
-	DefaultSettle = 10 * time.Second
-	DefaultGap    = 10 * time.Second
+	DefaultSettle  = 10 * time.Second
+	DefaultGap     = 10 * time.Second
+	DefaultSilence = 10 * time.Minute
+	DefaultLimit   = 6 * time.Hour
 )
 
-// DefaultFight gives up on a key that was corrected three times in half an hour.
+// DefaultFight gives up on a config that was corrected three times in half an hour.
 var DefaultFight = FightRule{Times: 3, Window: 30 * time.Minute}
 
-// Recorder is told what happens, for metrics. Its methods must not block.
+// Recorder is told what happens, for metrics. Its methods must not block, and
+// may be called from several goroutines.
 type Recorder interface {
 	Woken(Cause)
 	Passed(Report)
+	Stalled() // a pass gave no sign of life for too long
 }
 
 // Report is one pass that is over.
@@ -44,6 +64,7 @@ type Report struct {
 	Finished time.Time
 	Events   []time.Time // when the events happened that the pass answered, sorted
 	Fought   []Fought    // after the pass
+	Refused  bool        // the last sweep stands refused by the guard
 	Result   Result
 }
 
@@ -52,6 +73,7 @@ func (o Options) filled() Options {
 	o.Settle = cmp.Or(o.Settle, DefaultSettle)
 	o.Gap = cmp.Or(o.Gap, DefaultGap)
 	o.Fight = cmp.Or(o.Fight, DefaultFight)
+	o.Limit = cmp.Or(o.Limit, DefaultLimit)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -65,40 +87,70 @@ type noop struct{}
 
 func (noop) Woken(Cause)   {}
 func (noop) Passed(Report) {}
+func (noop) Stalled()      {}
 
 // State is how the worker is doing. It is a value: a copy that nobody changes.
 type State struct {
 	Timetable Timetable
 	Started   time.Time
-	Next      time.Time // when the timetable next asks for a pass over everything
-	Running   bool      // a pass is under way
+	Next      time.Time // when the timetable next asks for a sweep
+	Sweeping  time.Time // since when a sweep is under way; zero when none is
+	Targeted  time.Time // since when a targeted pass is under way; zero when none is
+	Stalled   time.Time // since when a pass that runs has given no sign of life; zero when all do
 	Stopping  bool
 
-	// Attempts and successes are of passes over everything. Such a pass has
-	// succeeded when it came to its end; the functions that failed in it are rows
-	// of its report, and one of them must not make the whole worker look broken.
+	// Attempts and successes are of sweeps. A sweep has succeeded when at least one
+	// target was dealt with to the end: the functions that failed in it are rows of
+	// its report, and neither one of them nor one account that is closed to us must
+	// make the whole worker look broken.
 	LastAttempt time.Time
 	LastSuccess time.Time
-	LastError   string // of the last attempt; "" when it succeeded
+	LastLength  time.Duration // how long the last sweep took
+	LastError   string        // of the last attempt; "" when it came to its end everywhere
+	Refused     bool          // the last sweep stands refused by the guard
 
 	FleetProblem      string // why the fleet files cannot be loaded; "" when they can
 	FleetProblemSince time.Time
+	Problems          []string // of the sources of wakes, such as a queue that does not answer
 	Fought            []Fought
+}
+
+// Running reports whether a pass is under way.
+func (s State) Running() bool { return !s.Sweeping.IsZero() || !s.Targeted.IsZero() }
+
+// overdue is how late the loop may be before it counts as dead.
+const overdue = time.Minute
+
+// Unhealthy lists the reasons to restart the process; none means that it lives.
+// What a restart does not mend is no reason.
+func (s State) Unhealthy(now time.Time) []string {
+	var reasons []string
+	if !s.Stalled.IsZero() {
+		reasons = append(reasons, "a pass has given no sign of life since "+s.Stalled.UTC().Format(time.RFC3339))
+	}
+	if !s.Next.IsZero() && now.After(s.Next.Add(overdue)) && !s.Stopping {
+		reasons = append(reasons, "the loop does not run: it should have woken at "+s.Next.UTC().Format(time.RFC3339))
+	}
+	return reasons
 }
 
 // Unready lists the reasons not to rely on the worker; none means ready. It
 // is a rule about values, the present instant included.
 func (s State) Unready(now time.Time) []string {
-	var reasons []string
+	reasons := s.Unhealthy(now)
 	if s.Stopping {
 		reasons = append(reasons, "the worker is stopping")
 	}
+	deadline := s.Timetable.Deadline(s.LastSuccess, s.LastLength)
 	switch {
 	case s.LastSuccess.IsZero() && s.LastError != "":
-		reasons = append(reasons, "no pass over the fleet has succeeded since the start; the last one failed: "+s.LastError)
+		reasons = append(reasons, "no sweep over the fleet has succeeded since the start; the last one failed: "+s.LastError)
 	case s.LastSuccess.IsZero():
-		reasons = append(reasons, "the first pass over the fleet is not over yet")
-	case now.After(s.Timetable.Deadline(s.LastSuccess)):
+		reasons = append(reasons, "the first sweep over the fleet is not over yet")
+	case !s.Sweeping.IsZero() && !s.Sweeping.After(deadline):
+		// It may take longer than the one before. If it goes silent it counts as
+		// stalled.
+	case now.After(deadline):
 		reason := fmt.Sprintf("the last success at %s is older than two periods (%s)", s.LastSuccess.UTC().Format(time.RFC3339), s.Timetable)
 		if s.LastError != "" {
 			reason += "; the last attempt failed: " + s.LastError
@@ -110,4 +162,27 @@ func (s State) Unready(now time.Time) []string {
 			s.FleetProblemSince.UTC().Format(time.RFC3339), s.FleetProblem))
 	}
 	return reasons
+}
+
+// Notes lists what is wrong without making the worker unready.
+func (s State) Notes() []string {
+	notes := slices.Clone(s.Problems)
+	if s.Refused {
+		notes = append(notes, "the guard refused the last sweep, and until one is let pass only what has drifted since is corrected")
+	}
+	if !s.LastSuccess.IsZero() && s.LastError != "" {
+		notes = append(notes, "the last sweep did not come to its end everywhere: "+s.LastError)
+	}
+	return notes
+}
+
+// problems are what sources of wakes complain about, by source.
+type problems map[string]error
+
+func (p problems) list() []string {
+	var all []string
+	for _, source := range slices.Sorted(maps.Keys(p)) {
+		all = append(all, source+": "+p[source].Error())
+	}
+	return all
 }

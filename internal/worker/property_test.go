@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,19 +23,20 @@ type poke struct {
 // it; passes must not overlap; and triggers must have settled.
 func TestNoWakeIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		concurrent := rapid.Bool().Draw(rt, "concurrent")
 		takes := time.Duration(rapid.IntRange(0, 40).Draw(rt, "takes")) * time.Second
 		pokes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) poke {
 			return poke{time.Duration(rapid.IntRange(0, 6).Draw(t, "wait")) * time.Second, rapid.IntRange(0, 4).Draw(t, "function")}
 		}), 1, 60).Draw(rt, "pokes")
 		var problem error
-		synctest.Test(t, func(t *testing.T) { problem = replay(t, takes, pokes) })
+		synctest.Test(t, func(t *testing.T) { problem = replay(t, concurrent, takes, pokes) })
 		if problem != nil {
 			rt.Fatal(problem)
 		}
 	})
 }
 
-func replay(t *testing.T, takes time.Duration, pokes []poke) error {
+func replay(t *testing.T, concurrent bool, takes time.Duration, pokes []poke) error {
 	var mu sync.Mutex
 	var problems []string
 	complain := func(format string, args ...any) {
@@ -42,20 +44,26 @@ func replay(t *testing.T, takes time.Duration, pokes []poke) error {
 		defer mu.Unlock()
 		problems = append(problems, fmt.Sprintf(format, args...))
 	}
-	var last passed // the pass that is over, or under way
-	running := false
-	w := New(Options{Timetable: mustEvery(t, 24*time.Hour), Pass: func(ctx context.Context, s Scope) Result {
-		if running {
-			complain("two passes at once")
+	var over []passed
+	running := map[bool]int{} // by whether it is a sweep
+	w := New(Options{Timetable: mustEvery(t, 24*time.Hour), Concurrent: concurrent, Pass: func(ctx context.Context, s Scope) Result {
+		began := time.Duration(time.Now().UnixNano())
+		mu.Lock()
+		running[s.All]++
+		if running[s.All] > 1 || !concurrent && running[!s.All] > 0 {
+			problems = append(problems, "two passes at once")
 		}
-		running, last = true, passed{after: time.Duration(time.Now().UnixNano()), scope: s}
+		mu.Unlock()
 		time.Sleep(takes)
-		running = false
+		mu.Lock()
+		defer mu.Unlock()
+		running[s.All]--
+		over = append(over, passed{after: began, scope: s})
 		return inSync
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	go func() { w.Run(ctx); close(over) }()
+	ended := make(chan struct{})
+	go func() { w.Run(ctx); close(ended) }()
 
 	answered := make([]int, len(pokes))
 	for i, p := range pokes {
@@ -70,10 +78,14 @@ func replay(t *testing.T, takes time.Duration, pokes []poke) error {
 			wake.Triggers = []Trigger{{Object: fn(fmt.Sprint(p.function))}}
 		}
 		wake.Done = func(err error) {
+			mu.Lock()
 			answered[i]++
-			covered := last.scope.All || p.function != 0 && last.scope.covers(ireland, fmt.Sprint(p.function))
-			if err != nil || last.after < asked || !covered {
-				complain("poke %d was answered with %v by %+v", i, err, last)
+			over := slices.Clone(over)
+			mu.Unlock()
+			if err != nil || !slices.ContainsFunc(over, func(pass passed) bool {
+				return pass.after >= asked && (pass.scope.All || p.function != 0 && pass.scope.covers(ireland, fmt.Sprint(p.function)))
+			}) {
+				complain("poke %d was answered with %v after %+v", i, err, over)
 			}
 			if waited := time.Duration(time.Now().UnixNano()) - asked; waited > DefaultSettle+DefaultGap+3*takes {
 				complain("poke %d waited %s", i, waited)
@@ -83,7 +95,7 @@ func replay(t *testing.T, takes time.Duration, pokes []poke) error {
 	}
 	time.Sleep(time.Hour)
 	cancel()
-	<-over
+	<-ended
 	for i, n := range answered {
 		if n != 1 {
 			complain("poke %d was answered %d times", i, n)

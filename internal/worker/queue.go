@@ -11,30 +11,32 @@ import (
 // queue is what has been asked for and not begun. It holds no clock and no
 // lock: its methods are functions of instants, and the worker guards it.
 type queue struct {
-	settle time.Duration // a touched object waits so long
-	gap    time.Duration // between the end of a pass over everything and the start of the next
+	settle time.Duration // a triggered object waits so long
+	gap    time.Duration // between the end of a sweep and the start of the next
 
 	sweep   *job // nil when nobody asked for everything
 	sweepAt time.Time
 	objects map[Object]*item
-	swept   time.Time // when the last pass over everything ended; zero before the first
+	swept   time.Time // when the last sweep ended; zero before the first
 }
 
-// item is one touched object.
+// item is one object that waits.
 type item struct {
 	due     time.Time
 	causes  causeSet
 	acks    []*ack
+	tags    bool
 	writers map[desired.Key]string // who wrote which record; the last writer counts
 	times   []time.Time            // of the events
 }
 
-// job is what one pass is to do, and whom to tell.
+// job is what one pass is to do, and whom to tell: a sweep, or a targeted pass
+// over items.
 type job struct {
-	all    bool
+	sweep  bool
 	causes causeSet
+	acks   []*ack // of wakes that asked for everything
 	items  map[Object]*item
-	sweeps []*ack // of wakes that asked for everything
 }
 
 func newQueue(settle, gap time.Duration) *queue {
@@ -45,28 +47,29 @@ func newQueue(settle, gap time.Duration) *queue {
 func (q *queue) add(w Wake, now time.Time) {
 	if len(w.Triggers) == 0 {
 		if q.sweep == nil {
-			q.sweep, q.sweepAt = &job{all: true}, now
+			q.sweep, q.sweepAt = &job{sweep: true}, now
 		}
 		q.sweep.causes.add(w.Cause)
-		q.sweep.sweeps = append(q.sweep.sweeps, newAck(w, 1))
+		q.sweep.acks = append(q.sweep.acks, newAck(w, 1))
 		return
 	}
-	bySubject := map[Object][]Trigger{}
+	byObject := map[Object][]Trigger{}
 	for _, t := range w.Triggers {
-		bySubject[t.Object] = append(bySubject[t.Object], t)
+		byObject[t.Object] = append(byObject[t.Object], t)
 	}
-	a := newAck(w, len(bySubject))
-	for object, triggers := range bySubject {
+	a := newAck(w, len(byObject))
+	for object, triggers := range byObject {
 		it := q.objects[object]
 		if it == nil {
-			// Counted from the first touch, so that a function which is touched
-			// without end is looked at all the same.
+			// Counted from the first trigger, so that a function which is
+			// triggered without end is looked at all the same.
 			it = &item{due: now.Add(q.settle), writers: map[desired.Key]string{}}
 			q.objects[object] = it
 		}
 		it.causes.add(w.Cause)
 		it.acks = append(it.acks, a)
 		for _, t := range triggers {
+			it.tags = it.tags || t.Tags
 			if key, ok := t.key(); ok {
 				it.writers[key] = t.Principal
 			}
@@ -77,42 +80,37 @@ func (q *queue) add(w Wake, now time.Time) {
 	}
 }
 
-// due is when the next pass may begin; false when nothing is asked for.
-func (q *queue) due() (time.Time, bool) {
-	at, any := time.Time{}, false
+// due is when the next sweep and the next targeted pass may begin; zero for one
+// that nobody asked for. Targeted passes need no gap and cause none: the settle
+// time keeps those over one function apart, and they cost one request a function.
+func (q *queue) due() (sweep, targeted time.Time) {
 	if q.sweep != nil {
-		at, any = q.sweepDue(), true
-	}
-	for _, it := range q.objects {
-		if !any || it.due.Before(at) {
-			at, any = it.due, true
+		sweep = q.sweepAt
+		if !q.swept.IsZero() && q.swept.Add(q.gap).After(sweep) {
+			sweep = q.swept.Add(q.gap)
 		}
 	}
-	return at, any
+	for _, it := range q.objects {
+		if targeted.IsZero() || it.due.Before(targeted) {
+			targeted = it.due
+		}
+	}
+	return sweep, targeted
 }
 
-// sweepDue keeps passes over everything apart. Passes over touched functions
-// need no gap and cause none: the settle time keeps those over one function
-// apart, they cost one request a function, and a stream of them must not hold
-// back the pass over everything.
-func (q *queue) sweepDue() time.Time {
-	if earliest := q.swept.Add(q.gap); !q.swept.IsZero() && earliest.After(q.sweepAt) {
-		return earliest
+// takeSweep gives the sweep if it is due, or nil.
+func (q *queue) takeSweep(now time.Time) *job {
+	if due, _ := q.due(); due.IsZero() || due.After(now) {
+		return nil
 	}
-	return q.sweepAt
+	j := q.sweep
+	q.sweep = nil
+	return j
 }
 
-// take gives the job that begins now, or nil. Everything outranks a part, and
-// takes along the objects that have settled; the others keep waiting, since
-// what they wait for may happen after their turn in the pass.
-func (q *queue) take(now time.Time) *job {
-	var j *job
-	if q.sweep != nil && !q.sweepDue().After(now) {
-		j, q.sweep = q.sweep, nil
-	} else {
-		j = &job{}
-	}
-	j.items = map[Object]*item{}
+// takeTargeted gives a pass over the objects that have settled, or nil.
+func (q *queue) takeTargeted(now time.Time) *job {
+	j := &job{items: map[Object]*item{}}
 	for object, it := range q.objects {
 		if it.due.After(now) {
 			continue
@@ -121,7 +119,7 @@ func (q *queue) take(now time.Time) *job {
 		j.causes |= it.causes
 		delete(q.objects, object)
 	}
-	if !j.all && len(j.items) == 0 {
+	if len(j.items) == 0 {
 		return nil
 	}
 	return j
@@ -131,29 +129,45 @@ func (q *queue) take(now time.Time) *job {
 func (q *queue) rest() *job {
 	j := &job{items: q.objects}
 	if q.sweep != nil {
-		j.sweeps = q.sweep.sweeps
+		j.acks = q.sweep.acks
 	}
 	q.sweep, q.objects = nil, map[Object]*item{}
 	return j
 }
 
-// scope is what the job's pass looks at.
-func (j *job) scope(leave []Fought) Scope {
-	if j.all {
-		return Scope{All: true, Leave: leave}
+// writer is who wrote a record that waits to be looked at, if that is known.
+func (q *queue) writer(key desired.Key) (principal string, known bool) {
+	return writerOf(q.objects, key)
+}
+
+func writerOf(items map[Object]*item, key desired.Key) (principal string, known bool) {
+	if it := items[Object{key.Target, key.Function}]; it != nil {
+		principal, known = it.writers[key]
 	}
-	return newScope(slices.Collect(maps.Keys(j.items)), leave)
+	return principal, known
+}
+
+// scope is what the job's pass looks at.
+func (j *job) scope() Scope {
+	if j.sweep {
+		return Scope{All: true}
+	}
+	var triggers []Trigger
+	for object, it := range j.items {
+		triggers = append(triggers, Trigger{Object: object, Tags: it.tags})
+	}
+	return ScopeOf(triggers)
 }
 
 // settle tells everybody who waits for the job how their part ended.
 func (j *job) settle(whole error, of func(Object) error) {
-	for _, t := range j.sweeps {
-		t.settle(whole)
+	for _, a := range j.acks {
+		a.settle(whole)
 	}
 	for _, object := range slices.SortedFunc(maps.Keys(j.items), Object.Compare) {
 		err := of(object)
-		for _, t := range j.items[object].acks {
-			t.settle(err)
+		for _, a := range j.items[object].acks {
+			a.settle(err)
 		}
 	}
 }
@@ -168,14 +182,13 @@ func (j *job) times() []time.Time {
 	return all
 }
 
-// writer is who wrote a record, if the job knows.
-func (j *job) writer(key desired.Key) (principal string, known bool) {
-	it := j.items[Object{key.Target, key.Function}]
-	if it == nil {
-		return "", false
+// earliest is the first of some instants that is not zero.
+func earliest(times ...time.Time) time.Time {
+	times = slices.DeleteFunc(times, time.Time.IsZero)
+	if len(times) == 0 {
+		return time.Time{}
 	}
-	principal, known = it.writers[key]
-	return principal, known
+	return slices.MinFunc(times, time.Time.Compare)
 }
 
 // causeSet is a set of causes.

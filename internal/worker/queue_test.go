@@ -27,23 +27,23 @@ func TestWhatBeginsNow(t *testing.T) {
 		asked []asked
 		swept int // when the last pass over everything ended; 0 means never
 		now   int
-		want  *Scope
+		want  []Scope  // the sweep, then the targeted pass
 		kept  []Object // still waiting afterwards
 	}{
 		{why: "nothing was asked for", now: 100},
-		{why: "everything, at once", asked: []asked{{5, sweep}}, now: 5, want: &Scope{All: true}},
+		{why: "everything, at once", asked: []asked{{5, sweep}}, now: 5, want: []Scope{{All: true}}},
 		{why: "everything, within the gap", asked: []asked{{5, sweep}}, swept: 1, now: 10},
-		{why: "everything, past the gap", asked: []asked{{5, sweep}}, swept: 1, now: 11, want: &Scope{All: true}},
+		{why: "everything, past the gap", asked: []asked{{5, sweep}}, swept: 1, now: 11, want: []Scope{{All: true}}},
 		{why: "a function that has not settled", asked: []asked{{5, touch(orders)}}, now: 14, kept: []Object{orders}},
-		{why: "a function that has", asked: []asked{{5, touch(orders)}}, now: 15, want: &Scope{Objects: []Object{orders}}},
+		{why: "a function that has", asked: []asked{{5, touch(orders)}}, now: 15, want: []Scope{{Objects: []Object{orders}}}},
 		{why: "each by its own first touch", asked: []asked{{5, touch(orders)}, {9, touch(orders, bills)}}, now: 15,
-			want: &Scope{Objects: []Object{orders}}, kept: []Object{bills}},
-		{why: "sorted", asked: []asked{{5, touch(orders, bills)}}, now: 15, want: &Scope{Objects: []Object{bills, orders}}},
-		{why: "a target includes its functions", asked: []asked{{5, touch(orders)}, {5, touch(here)}}, now: 15, want: &Scope{Objects: []Object{here}}},
-		{why: "everything outranks a part, and leaves what has not settled", asked: []asked{{1, touch(orders)}, {9, touch(bills)}, {11, sweep}}, now: 11,
-			want: &Scope{All: true}, kept: []Object{bills}},
+			want: []Scope{{Objects: []Object{orders}}}, kept: []Object{bills}},
+		{why: "sorted", asked: []asked{{5, touch(orders, bills)}}, now: 15, want: []Scope{{Objects: []Object{bills, orders}}}},
+		{why: "a target includes its functions", asked: []asked{{5, touch(orders)}, {5, touch(here)}}, now: 15, want: []Scope{{Objects: []Object{here}}}},
+		{why: "everything, and a part beside it; what has not settled waits", asked: []asked{{1, touch(orders)}, {9, touch(bills)}, {11, sweep}}, now: 11,
+			want: []Scope{{All: true}, {Objects: []Object{orders}}}, kept: []Object{bills}},
 		{why: "a part does not wait for everything's gap", asked: []asked{{1, touch(orders)}, {9, sweep}}, swept: 8, now: 11,
-			want: &Scope{Objects: []Object{orders}}},
+			want: []Scope{{Objects: []Object{orders}}}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			zero := at("2026-11-20 10:00:00")
@@ -55,17 +55,21 @@ func TestWhatBeginsNow(t *testing.T) {
 			for _, ask := range tt.asked {
 				a.add(ask.wake, second(ask.after))
 			}
-			due, any := a.due()
-			var got *Scope
-			if j := a.take(second(tt.now)); j != nil {
-				scope := j.scope(nil)
-				got = &scope
+			now := second(tt.now)
+			sweepDue, targetedDue := a.due()
+			sweep, targeted := a.takeSweep(now), a.takeTargeted(now)
+			var got []Scope
+			for _, j := range []*job{sweep, targeted} {
+				if j != nil {
+					got = append(got, j.scope())
+				}
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("scope (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.want, got, samePasses); diff != "" {
+				t.Errorf("scopes (-want +got):\n%s", diff)
 			}
-			if begins := any && !due.After(second(tt.now)); begins != (got != nil) {
-				t.Errorf("due says %s (%v), which take at %s does not follow", due, any, second(tt.now))
+			begins := func(due time.Time) bool { return !due.IsZero() && !due.After(now) }
+			if begins(sweepDue) != (sweep != nil) || begins(targetedDue) != (targeted != nil) {
+				t.Errorf("due says %s and %s, which what was taken at %s does not follow", sweepDue, targetedDue, now)
 			}
 			var kept []Object
 			for s := range a.objects {

@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Pass looks at a scope, and corrects it if that is its office. When ctx ends
-// it finishes the calls in flight and returns.
+// it finishes the calls in flight and returns. See Options.Concurrent for how many
+// may run at a time.
 type Pass func(ctx context.Context, scope Scope) Result
 
 // Result is how a pass ended.
 type Result struct {
+	Run     string             // its id, for the log; may be empty
 	Plan    *reconcile.Plan    // of the narrowed fleet; nil when the pass ended before it had one
 	Outcome *reconcile.Outcome // nil when nothing was to be written
 	// Err is why the pass as a whole failed: no credentials, a refusal by the
@@ -23,9 +26,92 @@ type Result struct {
 	// FleetProblem is why the fleet files cannot be loaded, while the pass went
 	// on with the last good ones.
 	FleetProblem error
+	// Explain names a Reason that only the program knows, or "". It may be nil.
+	Explain func(error) Reason
 }
 
-// errUnread is why a object counts as not dealt with when the plan does not
+// Reason is a kind of failure, as metrics spell it.
+type Reason string
+
+// The reasons.
+const (
+	ByGuard       Reason = "guard"       // more changes than the guard lets one run make
+	ByLease       Reason = "lease"       // another run holds a target
+	ByCredentials Reason = "credentials" // none, or expired ones
+	ByHistory     Reason = "history"     // the record or the journal cannot be written
+	Unreadable    Reason = "unreadable"  // a target, or functions, could not be read
+	Unwritable    Reason = "unwritable"  // changes were refused
+	ByFleetFiles  Reason = "fleet_files" // they do not load
+	BySilence     Reason = "stalled"     // the pass gave no sign of life
+	Other         Reason = "other"
+)
+
+// Reasons lists all reasons.
+func Reasons() []Reason {
+	return []Reason{ByGuard, ByLease, ByCredentials, ByHistory, Unreadable, Unwritable, ByFleetFiles, BySilence, Other}
+}
+
+// Reasons lists why a pass failed or was not complete, each once, sorted. What ended
+// with the worker did not fail.
+func (r *Result) Reasons() []Reason {
+	var found []Reason
+	note := func(err error, otherwise Reason) {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			found = append(found, r.reason(err, otherwise))
+		}
+	}
+	if r.FleetProblem != nil {
+		found = append(found, ByFleetFiles)
+	}
+	note(r.Err, Other)
+	if r.Plan != nil {
+		for i := range r.Plan.Targets {
+			t := &r.Plan.Targets[i]
+			note(t.Err, Unreadable)
+			note(t.Stopped, Unreadable)
+			if c := t.Counts(); c.Unreadable > 0 {
+				found = append(found, Unreadable)
+			}
+		}
+	}
+	if r.Outcome != nil {
+		for i := range r.Outcome.Targets {
+			t := &r.Outcome.Targets[i]
+			note(t.Stopped, Unwritable)
+			for j := range t.Results {
+				if t.Results[j].Status == reconcile.Failed || t.Results[j].Status == reconcile.Mismatched {
+					note(t.Results[j].Err, Unwritable)
+				}
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func (r *Result) reason(err error, otherwise Reason) Reason {
+	if r.Explain != nil {
+		if reason := r.Explain(err); reason != "" {
+			return reason
+		}
+	}
+	var guard *reconcile.GuardError
+	switch {
+	case errors.As(err, &guard):
+		return ByGuard
+	case errors.Is(err, reconcile.ErrJournal):
+		return ByHistory
+	case errors.Is(err, ErrStalled):
+		return BySilence
+	case reconcile.KindOf(err) == reconcile.KindCredentials:
+		return ByCredentials
+	case reconcile.KindOf(err) == reconcile.KindDenied && otherwise == Other:
+		return Unreadable
+	}
+	return otherwise
+}
+
+// errUnread is why an object counts as not dealt with when the plan does not
 // say more.
 var errUnread = errors.New("the pass ended before its turn")
 
@@ -66,6 +152,13 @@ func (r *Result) TargetErr(t desired.Target) error {
 			}
 		}
 	}
+	if err := r.outcomeErr(t); err != nil {
+		return err
+	}
+	return r.Err
+}
+
+func (r *Result) outcomeErr(t desired.Target) error {
 	if r.Outcome != nil {
 		for i := range r.Outcome.Targets {
 			if r.Outcome.Targets[i].Target == t {
@@ -73,7 +166,7 @@ func (r *Result) TargetErr(t desired.Target) error {
 			}
 		}
 	}
-	return r.Err
+	return nil
 }
 
 func targetErr(p *reconcile.TargetPlan) error {
@@ -96,7 +189,7 @@ func outcomeErr(o *reconcile.TargetOutcome) error {
 		return fmt.Errorf("%s: %w", o.Target, o.Stopped)
 	}
 	for i := range o.Results {
-		if o.Results[i].Status == reconcile.NotAttempted {
+		if r := &o.Results[i]; r.Status == reconcile.NotAttempted && !errors.Is(r.Err, ErrSuperseded) {
 			return notAttempted(o.Target, &o.Results[i])
 		}
 	}
@@ -110,9 +203,23 @@ func notAttempted(t desired.Target, r *reconcile.Result) error {
 	return fmt.Errorf("%s/%s: %w", t, r.Name, errUnread)
 }
 
-// ObjectErr is why one object was not dealt with, or nil. Failures is the way
-// to ask for many.
-func (r *Result) ObjectErr(s Object) error { return r.Failures().Of(s) }
+// anyTarget reports whether a target was dealt with to the end, or there was none.
+func (r *Result) anyTarget() bool {
+	var guard *reconcile.GuardError
+	switch {
+	case r.Plan == nil, r.Err != nil && !errors.As(r.Err, &guard):
+		return false // a plan that the guard refused was made of targets that could be read
+	case len(r.Plan.Targets) == 0:
+		return true
+	}
+	for i := range r.Plan.Targets {
+		t := r.Plan.Targets[i].Target
+		if targetErr(&r.Plan.Targets[i]) == nil && r.outcomeErr(t) == nil {
+			return true
+		}
+	}
+	return false
+}
 
 // Failures tells, for each object of a pass, why it was not dealt with.
 type Failures struct {
@@ -157,6 +264,9 @@ func (r *Result) Failures() Failures {
 			case reconcile.Failed, reconcile.Mismatched:
 				note(t.Target, result.Function, result.Err)
 			case reconcile.NotAttempted:
+				if errors.Is(result.Err, ErrSuperseded) {
+					continue
+				}
 				note(t.Target, result.Function, notAttempted(t.Target, result))
 			}
 		}
@@ -164,7 +274,7 @@ func (r *Result) Failures() Failures {
 	return f
 }
 
-// Of is why a object was not dealt with, or nil.
+// Of is why an object was not dealt with, or nil.
 func (f Failures) Of(s Object) error {
 	if f.whole != nil {
 		return f.whole

@@ -1,7 +1,9 @@
 package worker
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -39,6 +41,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 		{why: "one write that failed is a row", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Failed, denied)}, orders: denied},
 		{why: "one that was stored otherwise", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Mismatched, denied)}, orders: denied},
 		{why: "one that was not attempted", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, nil)}, whole: errUnread, orders: errUnread},
+		{why: "one that an event's pass dealt with", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, &reconcile.CallError{Err: ErrSuperseded})}},
 	} {
 		f := tt.result.Failures()
 		for _, c := range []struct {
@@ -58,5 +61,40 @@ func TestWhatAPassCameTo(t *testing.T) {
 	}
 	if (&Result{}).Completed() == nil {
 		t.Error("a pass without a plan counts as complete")
+	}
+}
+
+func TestWhyAPassFailed(t *testing.T) {
+	held, denied := errors.New("held"), &reconcile.CallError{Kind: reconcile.KindDenied}
+	target := func(p reconcile.TargetPlan) *reconcile.Plan {
+		return &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}
+	}
+	for _, tt := range []struct {
+		why    string
+		result Result
+		want   []Reason
+	}{
+		{why: "nothing", result: inSync},
+		{why: "the guard", result: Result{Plan: inSync.Plan, Err: &reconcile.GuardError{}}, want: []Reason{ByGuard}},
+		{why: "credentials, whoever met them", result: Result{Err: &reconcile.CallError{Kind: reconcile.KindCredentials}}, want: []Reason{ByCredentials}},
+		{why: "a denied call that ended the pass", result: Result{Err: denied}, want: []Reason{Unreadable}},
+		{why: "a denied target", result: Result{Plan: target(reconcile.TargetPlan{Err: denied})}, want: []Reason{Unreadable}},
+		{why: "credentials of one target", result: Result{Plan: target(reconcile.TargetPlan{Err: &reconcile.CallError{Kind: reconcile.KindCredentials}})}, want: []Reason{ByCredentials}},
+		{why: "what only the program knows", result: Result{Plan: target(reconcile.TargetPlan{Err: held}), Explain: func(err error) Reason {
+			if errors.Is(err, held) {
+				return ByLease
+			}
+			return ""
+		}}, want: []Reason{ByLease}},
+		{why: "the journal", result: Result{Plan: inSync.Plan, Err: reconcile.ErrJournal}, want: []Reason{ByHistory}},
+		{why: "broken files beside good ones", result: Result{Plan: inSync.Plan, FleetProblem: held}, want: []Reason{ByFleetFiles}},
+		{why: "a silent pass", result: Result{Err: ErrStalled}, want: []Reason{BySilence}},
+		{why: "a write that was refused", result: Result{Plan: inSync.Plan, Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Results: []reconcile.Result{
+			{Status: reconcile.Failed, Err: denied}, {Status: reconcile.NotAttempted, Err: denied}}}}}}, want: []Reason{Unwritable}},
+		{why: "the end of the worker is no failure", result: Result{Err: context.Canceled}},
+	} {
+		if got := tt.result.Reasons(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.why, got, tt.want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Object is one function, or with an empty Function a whole target. One
@@ -29,36 +30,52 @@ func (s Object) Compare(o Object) int {
 	return cmp.Or(s.Target.Compare(o.Target), strings.Compare(s.Function, o.Function))
 }
 
-// Scope is what one pass is to look at.
+// Scope is what one pass is to look at, and what it may do there. A pass hands it
+// what it opens ([Scope.Open]) and what it resolved ([Scope.Within]).
 type Scope struct {
 	All     bool
 	Objects []Object // sorted; empty when All
-	// Leave lists the fought-over configs, sorted: to be reported and not written.
+	// Tags lists those of Objects whose tags may have changed, or which may be new:
+	// what an earlier pass discovered of them does not hold. Sorted.
+	Tags []Object
+	// Leave lists the configs that are fought over, sorted: to be reported and not
+	// written.
 	Leave []Fought
+
+	// Spent is how many writes targeted passes made within the last period. They
+	// share one allowance: what the guard lets one run write.
+	Spent int
+	// MayWrite, when not nil, says which configs may be written at all.
+	MayWrite func(desired.Key) bool
+
+	work *work // nil outside a worker
 }
 
-// ScopeOf is the scope of some triggers, for a program that runs one pass for one
-// batch of events and has no worker. No triggers give a scope over nothing.
+// ScopeOf is the scope of some triggers. No triggers give a scope over nothing.
 func ScopeOf(triggers []Trigger) Scope {
-	objects := make([]Object, len(triggers))
-	for i, t := range triggers {
-		objects[i] = t.Object
+	var s Scope
+	for _, t := range triggers {
+		s.Objects = append(s.Objects, t.Object)
+		if t.Tags {
+			s.Tags = append(s.Tags, t.Object)
+		}
 	}
-	return newScope(objects, nil)
+	s.Objects, s.Tags = widest(s.Objects), widest(s.Tags)
+	return s
 }
 
-// newScope sorts objects and drops those within a wider one.
-func newScope(objects []Object, leave []Fought) Scope {
+// widest sorts objects and drops those within a wider one.
+func widest(objects []Object) []Object {
 	slices.SortFunc(objects, Object.Compare)
 	var kept []Object
-	for _, s := range slices.Compact(objects) {
+	for _, o := range slices.Compact(objects) {
 		// A target sorts before its functions, because "" does.
-		if n := len(kept); n > 0 && kept[n-1].Function == "" && kept[n-1].Target == s.Target {
+		if n := len(kept); n > 0 && kept[n-1].Function == "" && kept[n-1].Target == o.Target {
 			continue
 		}
-		kept = append(kept, s)
+		kept = append(kept, o)
 	}
-	return Scope{Objects: kept, Leave: leave}
+	return kept
 }
 
 // covers reports whether the scope includes a function.
@@ -71,6 +88,29 @@ func (s Scope) covers(t desired.Target, function string) bool {
 		return found
 	}
 	return has(Object{Target: t}) || has(Object{t, function})
+}
+
+// Within is the part of a resolved fleet that the scope covers, under the guard that
+// holds for it. The shares of the guard are of the whole fleet: fifty functions that
+// drift at once are all of a part, and little of the fleet. But all targeted passes
+// of one period together may write what the guard lets one run write.
+func (s Scope) Within(f desired.Fleet, base reconcile.Base) (desired.Fleet, reconcile.Base) {
+	if s.work != nil {
+		s.work.sees(f)
+	}
+	if s.All {
+		return s.Narrow(f), base
+	}
+	base.Fleet, base.Whole = f.Keys(), true
+	limits := map[string]int{}
+	for _, line := range (reconcile.Guard{Guard: f.Guard, Base: base}).Lines(&reconcile.Plan{}) {
+		limits[line.Rule] = line.Limit
+	}
+	// The limits are this shard's already.
+	base.Shard, base.Shards = 0, 0
+	f.Guard.MaxChanges = desired.Limit{Number: max(0, limits["max_changes"]-s.Spent)}
+	f.Guard.MaxDeletes = desired.Limit{Number: limits["max_deletes"]}
+	return s.Narrow(f), base
 }
 
 // Narrow is the part of a fleet that the scope covers. It does not change f.
@@ -112,6 +152,9 @@ func (s Scope) narrow(t *desired.TargetSpec) {
 }
 
 func (s Scope) leaves(k desired.Key) bool {
+	if s.MayWrite != nil && !s.MayWrite(k) {
+		return true
+	}
 	_, found := slices.BinarySearchFunc(s.Leave, k, func(c Fought, k desired.Key) int { return c.Key.Compare(k) })
 	return found
 }

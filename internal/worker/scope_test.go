@@ -5,6 +5,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -105,7 +106,7 @@ func TestScopeOfTouches(t *testing.T) {
 		{Object: fn("orders"), Qualifier: "live"}, {Object: Object{virginia, "orders"}}, {Object: fn("bills")},
 		{Object: fn("orders"), Qualifier: "test"}, {Object: Object{Target: virginia}},
 	})
-	if diff := cmp.Diff(Scope{Objects: []Object{fn("bills"), fn("orders"), {Target: virginia}}}, got); diff != "" {
+	if diff := cmp.Diff(Scope{Objects: []Object{fn("bills"), fn("orders"), {Target: virginia}}}, got, cmpopts.IgnoreUnexported(Scope{})); diff != "" {
 		t.Errorf("scope (-want +got):\n%s", diff)
 	}
 	if fleet := ScopeOf(nil).Narrow(someFleet(t)); len(fleet.Targets) != 0 {

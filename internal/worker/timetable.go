@@ -73,12 +73,22 @@ func (t Timetable) Next(after time.Time, u float64) time.Time {
 	return after.Add(time.Duration(float64(t.every) * (1 - jitter + 2*jitter*u)))
 }
 
-// Deadline is when a success grows too old: two periods after it. By a cron
-// expression that is the second time due after it, however far apart they are,
-// so that a weekend without runs alarms nobody.
-func (t Timetable) Deadline(success time.Time) time.Time {
+// Deadline is when a success grows too old: two periods after it, and twice as
+// long as a sweep takes. By a cron expression two periods are the second time due
+// after it, however far apart they are, so that a weekend without runs alarms
+// nobody.
+func (t Timetable) Deadline(success time.Time, sweep time.Duration) time.Time {
 	if t.cron != nil {
-		return t.cron.Next(t.cron.Next(success))
+		return t.cron.Next(t.cron.Next(success)).Add(2 * sweep)
 	}
-	return success.Add(2 * t.every)
+	return success.Add(2 * (t.every + sweep))
+}
+
+// Period is the time from one sweep to the next, as it is after an instant.
+func (t Timetable) Period(after time.Time) time.Duration {
+	if t.cron != nil {
+		next := t.cron.Next(after)
+		return t.cron.Next(next).Sub(next)
+	}
+	return t.every
 }

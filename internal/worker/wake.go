@@ -47,7 +47,7 @@ type Wake struct {
 	Cause    Cause
 	Triggers []Trigger // what to look at; empty means everything
 	// Done, when not nil, is called once, with nil when everything that the wake
-	// touched was dealt with. It is called between passes and must not block.
+	// asked for was dealt with. It is called when the pass is over and must not block.
 	Done func(error)
 }
 
@@ -55,13 +55,15 @@ type Wake struct {
 type Trigger struct {
 	Object
 	// Qualifier and Principal tell whose write of which record it was, for a
-	// touch that is such a write; otherwise both are empty.
+	// trigger that is such a write; otherwise both are empty.
 	Qualifier string
 	Principal string
 	EventTime time.Time // zero when not known
+	// Tags says that the object's tags may have changed, or that it may be new.
+	Tags bool
 }
 
-// key is the record that somebody wrote, if the touch tells.
+// key is the record that somebody wrote, if the trigger tells.
 func (t Trigger) key() (desired.Key, bool) {
 	return desired.Key{Target: t.Target, Name: desired.Name{Function: t.Function, Qualifier: t.Qualifier}},
 		t.Function != "" && t.Qualifier != ""
@@ -115,11 +117,11 @@ func Classify(hints []events.Hint) Classified {
 		case h.Kind == events.All:
 			t.Everything = true
 		default:
-			touch := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
+			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
 			if h.Kind == events.Key && h.WritesRecord() {
-				touch.Qualifier, touch.Principal = h.Qualifier, h.Principal
+				trigger.Qualifier, trigger.Principal = h.Qualifier, h.Principal
 			}
-			t.Triggers = append(t.Triggers, touch)
+			t.Triggers = append(t.Triggers, trigger)
 		}
 	}
 	if t.Everything {

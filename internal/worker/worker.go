@@ -6,31 +6,33 @@
 // reads or writes. It looks at the plan and outcome that come back only to tell
 // which functions were dealt with, and whose changes come back again and again.
 //
-// What holds:
-//   - At most one pass runs at a time.
+// There are two kinds of pass: a sweep over everything, and a targeted pass over
+// the functions that events told of. What holds:
+//   - At most one sweep and one targeted pass run at a time, and no function is
+//     worked on by both ([Scope.Open]). The targeted pass's calls go first.
 //   - No wake is lost: a wake's Done is called once, after a pass that began
-//     after the wake and covered what it touched, or with ErrStopped.
-//   - Wakes merge. However many arrive during a pass, one pass follows.
-//   - A touched function waits a settle time from its first touch, so that the
-//     end of somebody's deployment is looked at and not its middle. It does not
-//     wait longer when it is touched again.
-//   - A pass over everything takes along the touched functions that have settled,
-//     and keeps a minimum gap to the one before it.
-//   - A key that others keep changing back is left alone until the next
-//     scheduled pass over everything.
-//   - When the context ends, the running pass is told by its context and awaited.
+//     after the wake and covered what it asked for, or with ErrStopped.
+//   - Wakes merge. However many arrive during a sweep, one sweep follows.
+//   - A function waits a settle time from its first trigger, so that the end of
+//     somebody's deployment is looked at and not its middle. It does not wait
+//     longer when it is triggered again.
+//   - Sweeps keep a minimum gap to one another.
+//   - A config that others keep changing back is left alone until the next
+//     scheduled sweep.
+//   - Targeted passes of one period together write no more than the guard lets one
+//     run write ([Scope.Within]), and nothing that a refused sweep would have written.
+//   - A pass that gives no sign of life, or takes too long, is ended.
+//   - When the context ends, passes under way are told by their context and awaited.
 //
 // How a program uses it:
 //
 //	w := worker.New(worker.Options{Timetable: every, Pass: pass, Log: log, Recorder: metrics})
 //	go source(w)    // calls w.Wake
-//	w.Run(ctx)      // returns when ctx has ended and the pass is over
+//	w.Run(ctx)      // returns when ctx has ended and the passes are over
 //
 // A program that is woken for one batch of events, such as a Lambda function, needs
 // no worker: Classify, ScopeOf and Result.Failures are what it shares with one.
 //
-// The pass narrows the resolved fleet by [Scope.Narrow] and returns a [Result]. A
-// share in the fleet's guard should be taken of the whole fleet, whatever the scope.
 // Classify turns hints of the events package into triggers. State and its Unready
 // tell how things are; internal/worker/web shows them, internal/worker/queue and
 // internal/worker/watch are sources, internal/worker/metrics is the Recorder.
@@ -44,26 +46,36 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // Worker runs passes. Make one with New and call Run once.
 type Worker struct {
-	o     Options
-	poked chan struct{} // holds one element when there is news for Run
+	o      Options
+	poked  chan struct{} // holds one element when there is news for Run
+	claims *claims
+	passes sync.WaitGroup
 
-	mu      sync.Mutex
-	queue   *queue
-	fights  *fightDetector
-	state   State
-	stopped bool
+	mu        sync.Mutex
+	queue     *queue
+	sweep     *job // under way, or nil
+	targeted  *job
+	fights    *fightDetector
+	allowance allowance
+	fleet     desired.Fleet // of the sweep under way
+	problems  problems
+	state     State
+	stopped   bool
+	told      summary // what the log was last told of a sweep
 }
 
 // New makes a worker. Wakes are taken at once and wait for Run.
 func New(o Options) *Worker {
 	o = o.filled()
 	return &Worker{
-		o: o, poked: make(chan struct{}, 1),
-		queue: newQueue(o.Settle, o.Gap), fights: newFightDetector(o.Fight),
+		o: o, poked: make(chan struct{}, 1), claims: newClaims(),
+		queue: newQueue(o.Settle, o.Gap), fights: newFightDetector(o.Fight), problems: problems{},
 		state: State{Timetable: o.Timetable},
 	}
 }
@@ -76,6 +88,10 @@ func (w *Worker) Wake(wake Wake) {
 		newAck(wake, 1).settle(err) // outside the lock: Done may ask for the State
 		return
 	}
+	w.poke()
+}
+
+func (w *Worker) poke() {
 	select {
 	case w.poked <- struct{}{}:
 	default: // Run has not seen the last poke yet, and will see both
@@ -95,11 +111,23 @@ func (w *Worker) accept(wake Wake) (answered bool, err error) {
 			return ok && w.fights.written(key, t.Principal)
 		})
 		if len(wake.Triggers) == 0 {
-			return true, nil // nothing but fought-over configs
+			return true, nil // nothing but configs that are fought over
 		}
 	}
 	w.queue.add(wake, time.Now())
 	return false, nil
+}
+
+// Problem notes what is wrong with a source of wakes, such as a queue that does not
+// answer, until it is called with nil. It shows in the State.
+func (w *Worker) Problem(source string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		delete(w.problems, source)
+		return
+	}
+	w.problems[source] = err
 }
 
 // State is how things are now.
@@ -107,12 +135,12 @@ func (w *Worker) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	s.Fought = w.fights.list()
+	s.Fought, s.Problems, s.Refused = w.fights.list(), w.problems.list(), w.allowance.refused != nil
 	return s
 }
 
-// Run begins with a pass over everything and goes on until ctx ends. It returns
-// when the pass then under way is over and every waiting Done has been called.
+// Run begins with a sweep and goes on until ctx ends. It returns when the passes
+// then under way are over and every waiting Done has been called.
 func (w *Worker) Run(ctx context.Context) {
 	now := time.Now()
 	w.setState(func(s *State) { s.Started, s.Next = now, w.next(now) })
@@ -123,8 +151,8 @@ func (w *Worker) Run(ctx context.Context) {
 	})()
 	for ctx.Err() == nil {
 		w.consultTimetable()
-		if j, leave := w.take(); j != nil {
-			w.pass(ctx, j, leave)
+		if j, scope := w.take(); j != nil {
+			w.passes.Go(func() { w.pass(ctx, j, scope) })
 			continue
 		}
 		timer := time.NewTimer(time.Until(w.sleepUntil()))
@@ -137,8 +165,8 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// consultTimetable asks for a pass when its time has come. Times that passed
-// during a long pass count once.
+// consultTimetable asks for a sweep when its time has come. Times that passed
+// during a long sweep count once.
 func (w *Worker) consultTimetable() {
 	now := time.Now()
 	if now.Before(w.State().Next) {
@@ -156,97 +184,63 @@ func (w *Worker) setState(change func(*State)) {
 	change(&w.state)
 }
 
-// take gives the job that begins now and the keys it has to leave alone.
-func (w *Worker) take() (*job, []Fought) {
+// free says which kind of pass may begin.
+func (w *Worker) free() (sweep, targeted bool) {
+	sweep, targeted = w.sweep == nil, w.targeted == nil
+	if !w.o.Concurrent {
+		sweep = sweep && targeted
+		targeted = sweep
+	}
+	return sweep, targeted
+}
+
+// take gives a job that begins now and its scope. Where only one pass may run the
+// sweep goes first: a stream of events must not hold it back.
+func (w *Worker) take() (*job, Scope) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	j := w.queue.take(now)
-	if j == nil {
-		return nil, nil
+	sweep, targeted := w.free()
+	if sweep {
+		if j := w.queue.takeSweep(now); j != nil {
+			if j.causes.scheduled() {
+				w.fights.reset(now)
+			}
+			w.sweep, w.state.Sweeping, w.state.LastAttempt, w.fleet = j, now, now, desired.Fleet{}
+			scope := j.scope()
+			scope.Leave = w.fights.list()
+			return j, scope
+		}
 	}
-	if j.all && j.causes.scheduled() {
-		w.fights.reset(now)
+	if targeted {
+		if j := w.queue.takeTargeted(now); j != nil {
+			w.targeted, w.state.Targeted = j, now
+			w.allowance.period = w.o.Timetable.Period(now)
+			scope := j.scope()
+			scope.Leave, scope.Spent, scope.MayWrite = w.fights.list(), w.allowance.within(now), w.allowance.mayWrite()
+			return j, scope
+		}
 	}
-	w.state.Running = true
-	if j.all {
-		w.state.LastAttempt = now
-	}
-	return j, w.fights.list()
+	return nil, Scope{}
 }
 
 func (w *Worker) sleepUntil() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := w.state.Next
-	if due, any := w.queue.due(); any && due.Before(at) {
-		at = due
+	sweepDue, targetedDue := w.queue.due()
+	sweep, targeted := w.free()
+	if !sweep {
+		sweepDue = time.Time{}
 	}
-	return at
+	if !targeted {
+		targetedDue = time.Time{}
+	}
+	return earliest(w.state.Next, sweepDue, targetedDue)
 }
 
-// pass runs one job to its end.
-func (w *Worker) pass(ctx context.Context, j *job, leave []Fought) {
-	report := Report{Scope: j.scope(leave), Causes: j.causes.list(), Started: time.Now(), Events: j.times()}
-	report.Result = w.o.Pass(ctx, report.Scope)
-	report.Finished = time.Now()
-	completed := report.Result.Completed()
-
-	w.conclude(&report, j, completed)
-	w.log(&report, completed)
-	w.o.Recorder.Passed(report)
-	j.settle(completed, report.Result.Failures().Of)
-}
-
-// conclude brings state and fights up to date.
-func (w *Worker) conclude(report *Report, j *job, completed error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := report.Finished
-	w.state.Running = false
-	for _, key := range report.Result.corrected() {
-		if principal, known := j.writer(key); known && w.fights.corrected(key, principal, now) {
-			w.o.Log.Warn("config is fought over and left alone until the next scheduled pass", "key", key.String(), "principal", principal)
-		}
-	}
-	report.Fought = w.fights.list()
-	if report.Scope.All {
-		w.queue.swept, w.state.LastError = now, ""
-		if completed != nil {
-			w.state.LastError = completed.Error()
-		} else {
-			w.state.LastSuccess = now
-		}
-	}
-	if problem := report.Result.FleetProblem; problem == nil {
-		w.state.FleetProblem, w.state.FleetProblemSince = "", time.Time{}
-	} else {
-		if w.state.FleetProblem == "" {
-			w.state.FleetProblemSince = now
-		}
-		w.state.FleetProblem = problem.Error()
-	}
-}
-
-func (w *Worker) log(report *Report, completed error) {
-	causes := make([]string, len(report.Causes))
-	for i, c := range report.Causes {
-		causes[i] = c.String()
-	}
-	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "objects", len(report.Scope.Objects),
-		"took", report.Finished.Sub(report.Started).Round(time.Millisecond).String())
-	if problem := report.Result.FleetProblem; problem != nil {
-		log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", problem)
-	}
-	if completed != nil {
-		log.Error("pass did not come to its end", "error", completed)
-		return
-	}
-	log.Info("pass is over", "corrected", len(report.Result.corrected()))
-}
-
-// stop ends the taking of wakes and releases everybody who waits.
+// stop awaits the passes, ends the taking of wakes and releases everybody who waits.
 func (w *Worker) stop() {
+	w.passes.Wait()
 	w.mu.Lock()
 	w.stopped, w.state.Stopping = true, true
 	rest := w.queue.rest()

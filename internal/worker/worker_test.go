@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var samePasses = cmp.Options{cmp.AllowUnexported(passed{}), cmpopts.EquateEmpty()}
+var samePasses = cmp.Options{cmp.AllowUnexported(passed{}), cmpopts.IgnoreUnexported(Scope{}), cmpopts.EquateEmpty()}
 
 func wantPasses(t *testing.T, r *rig, want ...passed) {
 	t.Helper()
@@ -167,12 +167,12 @@ func TestStoppingShowsWhileTheLastPassEnds(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
-		if s := w.State(); !s.Running || !s.Stopping {
-			t.Errorf("running %v, stopping %v; want both", s.Running, s.Stopping)
+		if s := w.State(); !s.Running() || !s.Stopping {
+			t.Errorf("running %v, stopping %v; want both", s.Running(), s.Stopping)
 		}
 		close(release)
 		<-over
-		if w.State().Running {
+		if w.State().Running() {
 			t.Error("a pass is said to run after the end")
 		}
 	})

@@ -24,11 +24,12 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	lastAttempt = describe("eventinvoke_last_attempt_timestamp_seconds", "When the last pass over the whole target began.")
 	lastSuccess = describe("eventinvoke_last_success_timestamp_seconds", "When the last pass over the whole target that came to its end did so.")
-	keys        = describe("eventinvoke_keys", "Keys after the last pass over the whole target, by state.", "state")
+	up          = describe("eventinvoke_target_up", "1 while the last pass over the whole target came to its end.")
+	keys        = describe("eventinvoke_configs", "Configs after the last pass over the whole target, by state.", "state")
 	found       = describe("eventinvoke_drift_found_total", "Changes that plans asked for, by action.", "action")
 	corrections = describe("eventinvoke_corrections_total", "Changes that were to be written, by how that ended.", "status")
 	calls       = describe("eventinvoke_api_calls_total", "Requests to AWS, by operation and outcome. Each retry counts.", "operation", "outcome")
-	fought      = describe("eventinvoke_fought_configs", "Keys that somebody keeps changing back, left alone until the next scheduled pass.")
+	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back, left alone until the next scheduled pass.")
 )
 
 // fleet are the numbers by target. It is a collector, so that a scrape sees
@@ -40,6 +41,7 @@ type fleet struct {
 
 type target struct {
 	label            string
+	up               bool
 	attempt, success time.Time
 	keys             map[string]int
 	found            map[string]int
@@ -74,7 +76,12 @@ func (f *fleet) passed(r worker.Report) {
 	defer f.mu.Unlock()
 	defer f.foughtOver(r.Fought)
 	if r.Result.Plan == nil {
-		return // nothing is known of any target, so what was known stays
+		if r.Scope.All { // nothing is known of any target, so what was known stays
+			for _, n := range f.targets {
+				n.up, n.attempt = false, r.Started
+			}
+		}
+		return
 	}
 	present := map[desired.Target]bool{}
 	for i := range r.Result.Plan.Targets {
@@ -88,10 +95,17 @@ func (f *fleet) passed(r worker.Report) {
 			continue
 		}
 		n.attempt = r.Started
-		if r.Result.TargetErr(p.Target) == nil {
+		n.up = r.Result.TargetErr(p.Target) == nil
+		if n.up {
 			n.success = r.Finished
 		}
+		before := n.keys
 		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
+		if p.Err != nil && n.keys["unreadable"] == 0 {
+			// What rules would choose in a target that cannot be read is not known:
+			// at least what they chose before, and never nothing.
+			n.keys["unreadable"] = max(1, before["in_sync"]+before["drifted"]+before["unreadable"])
+		}
 	}
 	if r.Result.Outcome != nil {
 		for i := range r.Result.Outcome.Targets {
@@ -156,7 +170,7 @@ func states(p *reconcile.TargetPlan, o *reconcile.TargetOutcome) map[string]int 
 
 // Describe tells the registry what there will be.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, keys, found, corrections, calls, fought} {
+	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, fought} {
 		out <- d
 	}
 }
@@ -175,9 +189,8 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 		if !n.attempt.IsZero() {
 			gauge(lastAttempt, unix(n.attempt))
 		}
-		if !n.success.IsZero() {
-			gauge(lastSuccess, unix(n.success))
-		}
+		gauge(lastSuccess, unix(n.success))
+		gauge(up, number(n.up))
 		for state, v := range n.keys {
 			gauge(keys, float64(v), state)
 		}
@@ -226,18 +239,15 @@ func (c limiterCollector) Collect(out chan<- prometheus.Metric) {
 		metric := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
 			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{s.Scope.Account, s.Scope.Region, s.Scope.Class}, labels...)...)
 		}
-		waiting, broken := 0, 0.0
+		waiting := 0
 		for priority, n := range s.Queue {
 			waiting += n
 			metric(limiterTokens, prometheus.CounterValue, float64(s.Tokens[priority]), ratelimit.Priority(priority).String())
 		}
-		if s.Breaker == ratelimit.Open {
-			broken = 1
-		}
 		metric(limiterRate, prometheus.GaugeValue, s.Rate)
 		metric(limiterCeiling, prometheus.GaugeValue, s.Ceiling)
 		metric(limiterWaiting, prometheus.GaugeValue, float64(waiting))
-		metric(limiterBroken, prometheus.GaugeValue, broken)
+		metric(limiterBroken, prometheus.GaugeValue, number(s.Breaker == ratelimit.Open))
 		metric(limiterThrottled, prometheus.CounterValue, float64(s.Throttled))
 		metric(limiterPaused, prometheus.CounterValue, s.Paused.Seconds())
 	}

@@ -5,8 +5,8 @@
 // of a program that does not stay.
 //
 // The labels are bounded: target (its label in the fleet file), account and
-// region by the fleet, and state, action, status, operation, outcome, cause and
-// disposition by the code. No function's name is ever a label, since a fleet has tens
+// region by the fleet, and state, action, status, operation, outcome, cause,
+// reason and disposition by the code. No function's name is ever a label, since a fleet has tens
 // of thousands. Numbers about a target that has left the fleet go with it.
 //
 // The registry is the package's own. Nothing is registered globally, and nothing
@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
@@ -37,9 +38,13 @@ type Metrics struct {
 	passes   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	lag      prometheus.Histogram
+	reasons  *prometheus.CounterVec
+	stalls   prometheus.Counter
 	broken   prometheus.Gauge
+	refused  prometheus.Gauge
 	messages *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	received prometheus.Gauge
 }
 
 var _ worker.Recorder = (*Metrics)(nil)
@@ -61,6 +66,14 @@ func New(version string, limiters func() []ratelimit.Snapshot) *Metrics {
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventinvoke_event_lag_seconds", Help: "From the time of an event to the end of the pass that answered it.",
 			Buckets: []float64{1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600}}),
+		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "eventinvoke_pass_failures_total", Help: "Passes that failed, or in which something failed, by each reason."}, []string{"reason"}),
+		stalls: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "eventinvoke_stalls_total", Help: "Passes that were told to end because they gave no sign of life."}),
+		refused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "eventinvoke_guard_refused", Help: "1 while the last sweep stands refused by the guard."}),
+		received: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "eventinvoke_queue_last_answer_timestamp_seconds", Help: "When the queue last answered, with messages or without."}),
 		broken: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "eventinvoke_fleet_files_broken", Help: "1 while the fleet files cannot be loaded and the last good ones stay in force."}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -71,7 +84,7 @@ func New(version string, limiters func() []ratelimit.Snapshot) *Metrics {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "eventinvoke_build_info", Help: "Always 1; the version is the label.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
-	m.registry.MustRegister(m.fleet, m.wakes, m.passes, m.duration, m.lag, m.broken, m.messages, m.failures, build)
+	m.registry.MustRegister(m.fleet, m.wakes, m.passes, m.duration, m.lag, m.reasons, m.stalls, m.broken, m.refused, m.messages, m.failures, build)
 	if limiters != nil {
 		m.registry.MustRegister(limiterCollector{limiters})
 	}
@@ -80,6 +93,9 @@ func New(version string, limiters func() []ratelimit.Snapshot) *Metrics {
 	m.process.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, c := range worker.Causes() {
 		m.wakes.WithLabelValues(c.String()) // so that a rate exists before the first wake
+	}
+	for _, r := range worker.Reasons() {
+		m.reasons.WithLabelValues(string(r))
 	}
 	return m
 }
@@ -98,8 +114,40 @@ func (m *Metrics) WriteFile(path string) error {
 	return nil
 }
 
+// Declare shows targets before the first pass over them: as down, and with a last
+// success of long ago, so that an alarm about them can fire when there never is one.
+// Where the files declare no target, one without an account stands for that of the
+// current credentials until it is known.
+func (m *Metrics) Declare(targets []desired.TargetSpec) {
+	m.fleet.mu.Lock()
+	defer m.fleet.mu.Unlock()
+	if len(targets) == 0 {
+		m.fleet.at(desired.Target{}, "")
+	}
+	for _, t := range targets {
+		m.fleet.at(t.Target, t.Label)
+	}
+}
+
+// Queue is a queue that tells how long its oldest message has waited.
+type Queue interface{ Age() time.Duration }
+
+// WatchQueue shows the numbers of a queue.
+func (m *Metrics) WatchQueue(q Queue) {
+	m.received.SetToCurrentTime() // counted from the start, for a queue that never answers
+	m.registry.MustRegister(m.received, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventinvoke_queue_message_age_seconds", Help: "How old the oldest message is that was received and not dealt with; 0 when there is none.",
+	}, func() float64 { return q.Age().Seconds() }))
+}
+
 // Woken counts a wake.
 func (m *Metrics) Woken(c worker.Cause) { m.wakes.WithLabelValues(c.String()).Inc() }
+
+// Stalled counts a pass that gave no sign of life.
+func (m *Metrics) Stalled() { m.stalls.Inc() }
+
+// longestLag is the longest that SQS keeps a message.
+const longestLag = 14 * 24 * time.Hour
 
 // Passed takes in what a pass came to.
 func (m *Metrics) Passed(r worker.Report) {
@@ -113,12 +161,25 @@ func (m *Metrics) Passed(r worker.Report) {
 	}
 	m.passes.WithLabelValues(scope, outcome).Inc()
 	m.duration.WithLabelValues(scope).Observe(r.Finished.Sub(r.Started).Seconds())
-	for _, happened := range r.Events {
-		m.lag.Observe(max(0, r.Finished.Sub(happened)).Seconds())
+	for _, reason := range r.Result.Reasons() {
+		m.reasons.WithLabelValues(string(reason)).Inc()
 	}
-	m.broken.Set(0)
-	if r.Result.FleetProblem != nil {
-		m.broken.Set(1)
+	for _, happened := range r.Events {
+		// No queue keeps an event for longer: its time is wrong, and one event of
+		// 2001 would be all that the sum shows.
+		if lag := r.Finished.Sub(happened); lag <= longestLag {
+			m.lag.Observe(max(0, lag).Seconds())
+		}
+	}
+	m.refused.Set(0)
+	if r.Refused {
+		m.refused.Set(1)
+	}
+	if r.Scope.All { // only a sweep reads the files
+		m.broken.Set(0)
+		if r.Result.FleetProblem != nil {
+			m.broken.Set(1)
+		}
 	}
 	m.fleet.passed(r)
 }
@@ -126,7 +187,23 @@ func (m *Metrics) Passed(r worker.Report) {
 // Message counts a message of the queue.
 func (m *Metrics) Message(disposition string) { m.messages.WithLabelValues(disposition).Inc() }
 
+// QueueAnswered notes an answer of the queue.
+func (m *Metrics) QueueAnswered() { m.received.SetToCurrentTime() }
+
 // QueueFailed counts a request to the queue that failed.
 func (m *Metrics) QueueFailed(operation string) { m.failures.WithLabelValues(operation).Inc() }
 
-func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+// unix is a time as Prometheus has it; 0 for one that has not come.
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

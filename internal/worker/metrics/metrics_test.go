@@ -38,7 +38,7 @@ func aPass() worker.Report {
 	}
 	return worker.Report{
 		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Schedule},
-		Started: ten, Finished: ten.Add(30 * time.Second), Events: []time.Time{ten.Add(10 * time.Second), ten.Add(time.Hour)},
+		Started: ten, Finished: ten.Add(30 * time.Second), Events: []time.Time{time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), ten.Add(10 * time.Second), ten.Add(time.Hour)},
 		Fought: []worker.Fought{{Key: desired.Key{Target: ireland, Name: named("a")}}},
 		Result: worker.Result{
 			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
@@ -52,6 +52,10 @@ func aPass() worker.Report {
 	}
 }
 
+type aQueue struct{}
+
+func (aQueue) Age() time.Duration { return 90 * time.Second }
+
 func filled() *Metrics {
 	m := New("1.2.3", func() []ratelimit.Snapshot {
 		return []ratelimit.Snapshot{{
@@ -59,6 +63,7 @@ func filled() *Metrics {
 			Rate:  6.8, Ceiling: 13.5, Throttled: 3, Paused: 1500 * time.Millisecond, Breaker: ratelimit.Open,
 		}}
 	})
+	m.WatchQueue(aQueue{})
 	m.Woken(worker.Request)
 	m.Message("echo")
 	m.QueueFailed("ReceiveMessage")
@@ -75,7 +80,7 @@ func TestNumbersOfAPass(t *testing.T) {
 # TYPE eventinvoke_api_calls_total counter
 eventinvoke_api_calls_total{account="111111111111",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1",target="prod"} 15
 eventinvoke_api_calls_total{account="111111111111",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1",target="prod"} 1
-# HELP eventinvoke_fought_configs Keys that somebody keeps changing back, left alone until the next scheduled pass.
+# HELP eventinvoke_fought_configs Configs that somebody keeps changing back, left alone until the next scheduled pass.
 # TYPE eventinvoke_fought_configs gauge
 eventinvoke_fought_configs{account="111111111111",region="eu-west-1",target="prod"} 1
 eventinvoke_fought_configs{account="111111111111",region="us-east-1",target="prod"} 0
@@ -93,9 +98,25 @@ eventinvoke_last_attempt_timestamp_seconds{account="111111111111",region="us-eas
 # HELP eventinvoke_last_success_timestamp_seconds When the last pass over the whole target that came to its end did so.
 # TYPE eventinvoke_last_success_timestamp_seconds gauge
 eventinvoke_last_success_timestamp_seconds{account="111111111111",region="eu-west-1",target="prod"} 1.79516883e+09
+eventinvoke_last_success_timestamp_seconds{account="111111111111",region="us-east-1",target="prod"} 0
+# HELP eventinvoke_pass_failures_total Passes that failed, or in which something failed, by each reason.
+# TYPE eventinvoke_pass_failures_total counter
+eventinvoke_pass_failures_total{reason="credentials"} 0
+eventinvoke_pass_failures_total{reason="fleet_files"} 0
+eventinvoke_pass_failures_total{reason="guard"} 0
+eventinvoke_pass_failures_total{reason="history"} 0
+eventinvoke_pass_failures_total{reason="lease"} 0
+eventinvoke_pass_failures_total{reason="other"} 0
+eventinvoke_pass_failures_total{reason="stalled"} 0
+eventinvoke_pass_failures_total{reason="unreadable"} 1
+eventinvoke_pass_failures_total{reason="unwritable"} 1
 # HELP eventinvoke_passes_total Passes by what they covered and whether they came to their end.
 # TYPE eventinvoke_passes_total counter
 eventinvoke_passes_total{outcome="incomplete",scope="all"} 1
+# HELP eventinvoke_target_up 1 while the last pass over the whole target came to its end.
+# TYPE eventinvoke_target_up gauge
+eventinvoke_target_up{account="111111111111",region="eu-west-1",target="prod"} 1
+eventinvoke_target_up{account="111111111111",region="us-east-1",target="prod"} 0
 # HELP eventinvoke_wakes_total Requests for a pass, before they are merged.
 # TYPE eventinvoke_wakes_total counter
 eventinvoke_wakes_total{cause="event"} 0
@@ -107,7 +128,7 @@ eventinvoke_wakes_total{cause="start"} 0
 `
 	err := testutil.GatherAndCompare(filled().registry, strings.NewReader(want),
 		"eventinvoke_api_calls_total", "eventinvoke_fought_configs", "eventinvoke_corrections_total", "eventinvoke_drift_found_total",
-		"eventinvoke_last_attempt_timestamp_seconds", "eventinvoke_last_success_timestamp_seconds", "eventinvoke_passes_total", "eventinvoke_wakes_total")
+		"eventinvoke_last_attempt_timestamp_seconds", "eventinvoke_last_success_timestamp_seconds", "eventinvoke_passes_total", "eventinvoke_pass_failures_total", "eventinvoke_target_up", "eventinvoke_wakes_total")
 	if err != nil {
 		t.Error(err)
 	}
@@ -142,13 +163,14 @@ func values(t *testing.T, g prometheus.Gatherer, family, label, region string) m
 func TestStatesOfKeysAreThoseAfterThePass(t *testing.T) {
 	want := map[string]float64{"in_sync": 9, "drifted": 1, "unreadable": 0, "not_examined": 0, "function_missing": 0,
 		"qualifier_missing": 0, "undeclared": 0, "ignored": 0, "skipped": 0}
-	if diff := cmp.Diff(want, values(t, filled().registry, "eventinvoke_keys", "state", "eu-west-1")); diff != "" {
+	if diff := cmp.Diff(want, values(t, filled().registry, "eventinvoke_configs", "state", "eu-west-1")); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
 }
 
-func TestLagIsNeverNegative(t *testing.T) {
-	// One event happened 20 s before the end of the pass, another's clock is ahead.
+func TestALagThatCannotBeIsNotCounted(t *testing.T) {
+	// One event happened 20 s before the end of the pass, another's clock is ahead,
+	// and one says that it is of 2001.
 	if got := values(t, filled().registry, "eventinvoke_event_lag_seconds", "", ""); got[""] != 20 {
 		t.Errorf("the sum of lags is %v, want 20", got[""])
 	}
@@ -162,7 +184,7 @@ func TestAPassOverAPartSaysNothingOfTheWhole(t *testing.T) {
 	part.Result.Plan.Targets = part.Result.Plan.Targets[:1]
 	part.Result.Plan.Targets[0].InSync = 0
 	m.Passed(part)
-	if got := values(t, m.registry, "eventinvoke_keys", "state", "eu-west-1"); got["in_sync"] != 9 {
+	if got := values(t, m.registry, "eventinvoke_configs", "state", "eu-west-1"); got["in_sync"] != 9 {
 		t.Errorf("in sync are %v keys, want those of the whole", got["in_sync"])
 	}
 	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); got["eu-west-1"] != unix(ten) || len(got) != 2 {
@@ -181,12 +203,70 @@ func TestATargetThatLeftTheFleetIsForgotten(t *testing.T) {
 	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); len(got) != 1 {
 		t.Errorf("targets are %v, want one", got)
 	}
-	m.Passed(worker.Report{Scope: worker.Scope{All: true}, Result: worker.Result{Err: errors.New("no credentials"), FleetProblem: errors.New("EI001")}})
+	m.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: ten, Result: worker.Result{Err: errors.New("no credentials"), FleetProblem: errors.New("EI001")}})
 	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); len(got) != 1 {
 		t.Errorf("a pass without a plan left targets %v, want what was known", got)
 	}
 	if got := values(t, m.registry, "eventinvoke_fleet_files_broken", "", ""); got[""] != 1 {
 		t.Error("the broken fleet files are not shown")
+	}
+	if got := values(t, m.registry, "eventinvoke_target_up", "region", ""); len(got) != 1 || got["eu-west-1"] != 0 {
+		t.Errorf("without credentials the targets up are %v, want one that is down", got)
+	}
+}
+
+func TestADeclaredTargetIsShownBeforeItsFirstSuccess(t *testing.T) {
+	m := New("1.2.3", nil)
+	m.Declare([]desired.TargetSpec{{Target: ireland, Label: "prod"}, {Target: virginia, Label: "prod"}})
+	m.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: ten, Result: worker.Result{Err: errors.New("AWS does not answer")}})
+	for _, family := range []string{"eventinvoke_last_success_timestamp_seconds", "eventinvoke_target_up"} {
+		if diff := cmp.Diff(map[string]float64{"eu-west-1": 0, "us-east-1": 0}, values(t, m.registry, family, "region", "")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", family, diff)
+		}
+	}
+	m.Passed(aPass())
+	if got := values(t, m.registry, "eventinvoke_last_success_timestamp_seconds", "region", ""); got["eu-west-1"] == 0 {
+		t.Errorf("after a success: %v", got)
+	}
+	ambient := New("1.2.3", nil)
+	ambient.Declare(nil)
+	if got := values(t, ambient.registry, "eventinvoke_target_up", "region", ""); len(got) != 1 {
+		t.Errorf("where no target is declared: %v, want one that stands for it", got)
+	}
+	ambient.Passed(aPass())
+	if got := values(t, ambient.registry, "eventinvoke_target_up", "region", ""); len(got) != 2 {
+		t.Errorf("once the targets are known: %v, want only those", got)
+	}
+}
+
+func TestATargetThatIsRefusedAsAWholeIsUnreadable(t *testing.T) {
+	m := New("1.2.3", nil)
+	m.Passed(aPass())
+	refused := aPass()
+	refused.Result.Outcome = nil
+	refused.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: ireland, Label: "prod", Err: errors.New("denied")}
+	refused.Result.Plan.Targets[1] = reconcile.TargetPlan{Target: virginia, Label: "prod", Err: errors.New("denied")}
+	m.Passed(refused)
+	got := values(t, m.registry, "eventinvoke_configs", "state", "eu-west-1")
+	if got["unreadable"] != 10 || got["in_sync"] != 0 {
+		t.Errorf("states are %v, want the 10 configs of before to be unreadable", got)
+	}
+	fresh := New("1.2.3", nil)
+	fresh.Passed(refused)
+	if got := values(t, fresh.registry, "eventinvoke_configs", "state", "us-east-1"); got["unreadable"] == 0 {
+		t.Errorf("states are %v; what is not known must not count as nothing", got)
+	}
+}
+
+func TestARefusalByTheGuardStands(t *testing.T) {
+	m := New("1.2.3", nil)
+	for _, refused := range []bool{true, false} {
+		pass := aPass()
+		pass.Refused = refused
+		m.Passed(pass)
+		if got := values(t, m.registry, "eventinvoke_guard_refused", "", ""); got[""] != number(refused) {
+			t.Errorf("refused %v shows as %v", refused, got[""])
+		}
 	}
 }
 
@@ -214,7 +294,7 @@ func TestMetricsAreValidOpenMetrics(t *testing.T) {
 	if !strings.HasSuffix(body, "# EOF\n") {
 		t.Error("the end is not marked")
 	}
-	for _, want := range []string{"eventinvoke_wakes", "eventinvoke_limiter_rate", "eventinvoke_keys", "go_goroutines"} {
+	for _, want := range []string{"eventinvoke_wakes", "eventinvoke_limiter_rate", "eventinvoke_configs", "go_goroutines"} {
 		if !families[want] && !families[want+"_total"] {
 			t.Errorf("%s is not among %v", want, families)
 		}

@@ -4,8 +4,8 @@
 // In come requests and the worker's State. Out go:
 //
 //	GET  /          a status page for people
-//	GET  /healthz   200 while the process answers
-//	GET  /readyz    200, or 503 with the reasons
+//	GET  /healthz   200 while the worker lives, or 503 with the reasons to restart it
+//	GET  /readyz    200, or 503 with the reasons not to rely on it
 //	GET  /metrics   what the given handler serves
 //	POST /reconcile a pass over everything: from this machine, or with the bearer token
 //
@@ -41,13 +41,12 @@ type Options struct {
 func NewHandler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { writePage(w, o.State(), &o, time.Now()) })
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		tell(w, "ok", o.State().Unhealthy(time.Now()), nil)
+	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if reasons := o.State().Unready(time.Now()); len(reasons) > 0 {
-			say(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
-			return
-		}
-		say(w, http.StatusOK, "ready")
+		state := o.State()
+		tell(w, "ready", state.Unready(time.Now()), state.Notes())
 	})
 	mux.Handle("POST /reconcile", gate{o.Token, func(w http.ResponseWriter, _ *http.Request) {
 		o.Wake(worker.Wake{Cause: worker.Request})
@@ -69,6 +68,16 @@ func (p plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	p.next.ServeHTTP(w, r)
+}
+
+// tell answers a probe: good, or every reason why not in a line of its own, and
+// besides what somebody should know all the same.
+func tell(w http.ResponseWriter, good string, reasons, notes []string) {
+	if len(reasons) == 0 {
+		say(w, http.StatusOK, strings.Join(append([]string{good}, notes...), "\n"))
+		return
+	}
+	say(w, http.StatusServiceUnavailable, strings.Join(append(reasons, notes...), "\n"))
 }
 
 func say(w http.ResponseWriter, status int, text string) {

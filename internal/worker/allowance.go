@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// allowance is what targeted passes may write. Events come from outside, and the
+// guard sees one pass at a time: without it, 200 changes that the guard refuses a
+// sweep would be written by four passes over fifty events each.
+//
+//   - All targeted passes within one period share what the guard lets one run write.
+//   - While the last sweep stands refused by the guard, only configs that were as
+//     declared in that sweep may be written: they have drifted since.
+//
+// It is a value of instants and results; the worker guards it. A process that starts
+// anew has spent nothing.
+type allowance struct {
+	period  time.Duration
+	spent   []spending // in the order of time
+	refused *refusal   // nil unless the last sweep stands refused
+}
+
+type spending struct {
+	at time.Time
+	n  int
+}
+
+// refusal is a sweep that the guard stopped.
+type refusal struct {
+	fleet desired.Fleet        // what the sweep compared with
+	open  map[desired.Key]bool // what it would have changed, or could not read
+}
+
+// spend notes the writes of a targeted pass, those that failed included.
+func (a *allowance) spend(r *Result, now time.Time) {
+	if r.Outcome == nil {
+		return
+	}
+	n := 0
+	for i := range r.Outcome.Targets {
+		for _, result := range r.Outcome.Targets[i].Results {
+			switch result.Status {
+			case reconcile.NotAttempted, reconcile.Stale:
+			default:
+				n++
+			}
+		}
+	}
+	if n > 0 {
+		a.spent = append(a.spent, spending{now, n})
+	}
+}
+
+// within is how many writes were made within the last period.
+func (a *allowance) within(now time.Time) int {
+	a.spent = slices.DeleteFunc(a.spent, func(s spending) bool { return !s.at.After(now.Add(-a.period)) })
+	n := 0
+	for _, s := range a.spent {
+		n += s.n
+	}
+	return n
+}
+
+// swept takes in how a sweep ended. A refusal stands until a sweep has seen the
+// whole fleet and was let pass: one that failed for another reason says nothing.
+func (a *allowance) swept(fleet desired.Fleet, r *Result) {
+	var guard *reconcile.GuardError
+	switch {
+	case r.Plan == nil:
+	case errors.As(r.Err, &guard):
+		a.refused = &refusal{fleet: fleet, open: map[desired.Key]bool{}}
+		for i := range r.Plan.Targets {
+			t := &r.Plan.Targets[i]
+			for j := range t.Changes {
+				a.refused.open[desired.Key{Target: t.Target, Name: t.Changes[j].Name}] = true
+			}
+			for j := range t.Findings {
+				a.refused.open[desired.Key{Target: t.Target, Name: t.Findings[j].Name}] = true
+			}
+		}
+	case r.Err == nil && r.Plan.Counts().NotExamined == 0:
+		a.refused = nil
+	}
+}
+
+// mayWrite says which configs may be written; nil means all.
+func (a *allowance) mayWrite() func(desired.Key) bool {
+	if a.refused == nil {
+		return nil
+	}
+	return a.refused.wasInSync
+}
+
+// wasInSync reports whether a config was as declared in the sweep that was refused.
+// A config that the sweep did not know was not.
+func (r *refusal) wasInSync(k desired.Key) bool {
+	t := slices.IndexFunc(r.fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == k.Target })
+	if t < 0 || r.open[k] {
+		return false
+	}
+	_, known := slices.BinarySearchFunc(r.fleet.Targets[t].Entries, k.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })
+	return known
+}

@@ -1,0 +1,200 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// pass runs one job to its end.
+func (w *Worker) pass(ctx context.Context, j *job, scope Scope) {
+	defer w.poke()
+	report := Report{Scope: scope, Causes: j.causes.list(), Started: time.Now(), Events: j.times()}
+	report.Result = w.call(ctx, scope)
+	report.Scope.work = nil
+	report.Finished = time.Now()
+	completed := report.Result.Completed()
+
+	w.conclude(&report, j, completed)
+	w.log(ctx, &report, completed)
+	w.o.Recorder.Passed(report)
+	j.settle(completed, report.Result.Failures().Of)
+}
+
+// ErrStalled is why the context of a pass ends that gave no sign of life.
+var ErrStalled = errors.New("the pass gave no sign of life and was ended")
+
+// call makes one pass within its bounds.
+func (w *Worker) call(ctx context.Context, scope Scope) Result {
+	ctx, cancel := context.WithTimeoutCause(ctx, w.o.Limit, fmt.Errorf("the pass took longer than %s and was ended", w.o.Limit))
+	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	p := newPulse(w.o.Silence, func() {
+		w.o.Log.Error("a pass gives no sign of life and is told to end", "everything", scope.All, "objects", len(scope.Objects), "silent", w.o.Silence.String())
+		w.o.Recorder.Stalled()
+		w.setState(func(s *State) { s.Stalled = time.Now().Add(-w.o.Silence) })
+		end(ErrStalled)
+	})
+	defer func() {
+		p.stop()
+		w.setState(func(s *State) { s.Stalled = time.Time{} })
+	}()
+	scope.work = &work{claims: w.claims, alive: p.beat, sees: func(f desired.Fleet) {
+		if scope.All {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.fleet = f
+		}
+	}}
+	defer w.claims.begin(scope)()
+	return w.o.Pass(ctx, scope)
+}
+
+// pulse calls stalled once when beat has not been called for a while.
+type pulse struct {
+	mu      sync.Mutex
+	silence time.Duration
+	timer   *time.Timer
+	over    bool
+}
+
+func newPulse(silence time.Duration, stalled func()) *pulse {
+	p := &pulse{silence: silence}
+	if silence == 0 {
+		p.over = true // nobody listens
+		return p
+	}
+	p.timer = time.AfterFunc(silence, func() {
+		p.stop()
+		stalled()
+	})
+	return p
+}
+
+func (p *pulse) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.timer.Reset(p.silence)
+	}
+}
+
+func (p *pulse) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.over = true
+		p.timer.Stop()
+	}
+}
+
+// conclude brings the state up to date.
+func (w *Worker) conclude(report *Report, j *job, completed error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, result := report.Finished, &report.Result
+	for _, key := range result.corrected() {
+		principal, known := writerOf(j.items, key)
+		if !known { // a sweep may come first to what an event told of
+			principal, known = w.queue.writer(key)
+		}
+		if known && w.fights.corrected(key, principal, now) {
+			w.o.Log.Warn("config is fought over and left alone until the next scheduled sweep", "config", key.String(), "principal", principal)
+		}
+	}
+	if j.sweep {
+		w.sweep, w.state.Sweeping, w.queue.swept = nil, time.Time{}, now
+		w.state.LastLength, w.state.LastError = now.Sub(report.Started), ""
+		if completed != nil {
+			w.state.LastError = completed.Error()
+		}
+		if result.anyTarget() {
+			w.state.LastSuccess = now
+		}
+		w.allowance.swept(w.fleet, result)
+		w.fleet = desired.Fleet{}
+		w.noteFleetProblem(result.FleetProblem, now)
+	} else {
+		w.targeted, w.state.Targeted = nil, time.Time{}
+		w.allowance.spend(result, now)
+	}
+	report.Fought, report.Refused = w.fights.list(), w.allowance.refused != nil
+}
+
+// noteFleetProblem keeps since when the files are broken. Only a sweep reads them.
+func (w *Worker) noteFleetProblem(problem error, now time.Time) {
+	switch {
+	case problem == nil:
+		w.state.FleetProblem, w.state.FleetProblemSince = "", time.Time{}
+		return
+	case w.state.FleetProblem == "":
+		w.state.FleetProblemSince = now
+	}
+	w.state.FleetProblem = problem.Error()
+}
+
+// summary is what one line of the log says of a sweep.
+type summary struct {
+	at     time.Time
+	counts reconcile.PlanCounts
+}
+
+// quiet is how long the log may be silent about sweeps that found nothing new.
+const quiet = time.Hour
+
+// log tells of a pass in one line: always when it failed or wrote, of a sweep
+// also when somebody asked for it, when it found something else than the one before,
+// and once an hour.
+func (w *Worker) log(ctx context.Context, report *Report, completed error) {
+	causes := make([]string, len(report.Causes))
+	for i, c := range report.Causes {
+		causes[i] = c.String()
+	}
+	result := &report.Result
+	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "objects", len(report.Scope.Objects), "corrected", len(result.corrected()),
+		"took", report.Finished.Sub(report.Started).Round(time.Millisecond).String())
+	if result.Run != "" {
+		log = log.With("run", result.Run)
+	}
+	if problem := result.FleetProblem; problem != nil && report.Scope.All {
+		log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", problem)
+	}
+	var counts reconcile.PlanCounts
+	if result.Plan != nil {
+		counts = result.Plan.Counts()
+		log = log.With("configs", counts.Declared, "in_sync", counts.InSync, "drifted", counts.Changes(), "unreadable", counts.Unreadable+counts.NotExamined)
+	}
+	if result.Outcome != nil {
+		n := result.Outcome.Counts()
+		log = log.With("failed", n.Failed, "not_attempted", n.NotAttempted)
+	}
+	switch {
+	case completed != nil && ctx.Err() != nil:
+		log.Info("pass ended with the worker", "reason", context.Cause(ctx).Error())
+	case completed != nil:
+		log.Error("pass did not come to its end", "error", completed)
+	case result.Outcome != nil:
+		log.Info("pass is over")
+	case !report.Scope.All:
+		log.Debug("pass is over")
+	default:
+		w.mu.Lock()
+		same := !slices.ContainsFunc(report.Causes, func(c Cause) bool { return !c.scheduled() }) && w.told.counts == counts && report.Finished.Sub(w.told.at) < quiet
+		if !same {
+			w.told = summary{report.Finished, counts}
+		}
+		w.mu.Unlock()
+		if same {
+			log.Debug("pass is over")
+			return
+		}
+		log.Info("pass is over")
+	}
+}

@@ -29,7 +29,7 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 	for _, s := range r.scopes {
 		fleet.Targets = append(fleet.Targets, s.fleet)
 	}
-	return sel.narrow(fleet)
+	return sel.Narrow(fleet)
 }
 
 // checkOffline resolves without an inventory, so that Load finds what entries

@@ -14,7 +14,8 @@ type Selection struct {
 	Functions []string // patterns for function names
 }
 
-func (s Selection) narrow(f Fleet) (Fleet, error) {
+// Narrow is the part of a fleet that the selection names.
+func (s Selection) Narrow(f Fleet) (Fleet, error) {
 	if err := s.narrowTargets(&f); err != nil {
 		return Fleet{}, err
 	}
@@ -99,9 +100,9 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 		slices.Sort(names)
 		names = slices.Compact(names)
 		if near := nearest(s.Functions[i], names); near != "" {
-			return fmt.Errorf("no declared function matches %q; did you mean %s?", s.Functions[i], near)
+			return fmt.Errorf("no function matches %q; did you mean %s?", s.Functions[i], near)
 		}
-		return fmt.Errorf("no declared function matches %q; there are %s", s.Functions[i], listSome(names))
+		return fmt.Errorf("no function matches %q; there are %s", s.Functions[i], listSome(names))
 	}
 	f.Targets = targets
 	return nil

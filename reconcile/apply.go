@@ -229,15 +229,11 @@ func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
 	return nil
 }
 
-// maxPages bounds a listing of one function's records: AWS allows it a few
-// thousand versions and aliases, and gives fifty a page.
-const maxPages = 1000
-
 // recordOf reads the record of one config; nil when there is none.
 func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRecord, error) {
 	var found *ObservedRecord
 	var marks markers
-	for range maxPages {
+	for {
 		page, err := j.reader.ListConfigs(ctx, name.Function, marks.current)
 		if err != nil {
 			return nil, err
@@ -254,10 +250,9 @@ func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRe
 			return nil, err
 		}
 		if marks.current == "" {
-			break
+			return found, nil
 		}
 	}
-	return found, nil
 }
 
 func (j *applyJob) key(c *Change) desired.Key {

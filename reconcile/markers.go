@@ -2,8 +2,12 @@ package reconcile
 
 import "fmt"
 
+// maxPages bounds a listing that gives a new marker for ever: half a million
+// functions, where the largest accounts have tens of thousands.
+const maxPages = 10000
+
 // markers follows the pages of one listing, and refuses one that goes in
-// circles.
+// circles or never ends.
 type markers struct {
 	current string // of the page to fetch; "" is the first, or the end
 	seen    map[string]bool
@@ -11,11 +15,17 @@ type markers struct {
 
 // turn goes on to the page that next marks.
 func (m *markers) turn(op, subject, next string) error {
-	if m.seen[next] {
+	endless := ""
+	switch {
+	case m.seen[next]:
+		endless = fmt.Sprintf("AWS gave the page marker %q twice, so the listing would never end", next)
+	case next != "" && len(m.seen) == maxPages:
+		endless = fmt.Sprintf("the listing did not end after %d pages", maxPages)
+	}
+	if endless != "" {
 		return &CallError{
-			Op: op, Subject: subject, Kind: KindBadAnswer,
-			Message: fmt.Sprintf("AWS gave the page marker %q twice, so the listing would never end", next),
-			Hint:    "run again; if it persists, report it to AWS support",
+			Service: "lambda", Op: op, Subject: subject, Kind: KindBadAnswer, Message: endless,
+			Hint: "run again; if it stays, check that AWS_ENDPOINT_URL leads to AWS, and report it to AWS support",
 		}
 	}
 	if next != "" {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 func TestSurveyMakesTheFewestCalls(t *testing.T) {
@@ -208,6 +210,33 @@ func TestAnInterruptedSurveyTakesNothingForAbsent(t *testing.T) {
 		}
 		if _, err := (Guard{Guard: fleet.Guard}).Approve(plan); err == nil {
 			t.Error("a plan that is not whole was approved")
+		}
+	})
+}
+
+// endless gives a new marker with every page.
+type endless struct{ pages int }
+
+func (e *endless) ListFunctions(context.Context, string) (Page[string], error) {
+	e.pages++
+	return Page[string]{Items: []string{"f"}, Next: fmt.Sprint(e.pages)}, nil
+}
+
+func (e *endless) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {
+	return nil, nil
+}
+
+// TestAListingThatNeverEnds is given up, although no marker comes twice.
+func TestAListingThatNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return ratelimit.Settings{Quota: 1e6, Share: 1} })
+		defer limiters.Close()
+		target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
+		pages := &endless{}
+		_, failed := Discover(t.Context(), []desired.Discovery{{Target: target, ListFunctions: true}},
+			map[desired.Target]DiscoverTarget{target: {Finder: pages, Limiter: limiters.For(ratelimit.Scope{Account: target.Account})}})
+		if err := failed[target]; KindOf(err) != KindBadAnswer || pages.pages > 10001 || !strings.Contains(err.Error(), "did not end") {
+			t.Errorf("after %d pages: %v", pages.pages, err)
 		}
 	})
 }

@@ -21,8 +21,8 @@ const (
 	exitGuard       = 4   // the guard stopped the run; nothing was written
 	exitHeld        = 5   // another run holds the lease
 	exitStale       = 6   // every change of a saved plan is stale
-	exitInterrupted = 130 // SIGINT; calls in flight were finished
-	exitHangup      = 129 // SIGHUP; the same
+	exitHangup      = 129 // SIGHUP; calls in flight were finished
+	exitInterrupted = 130 // SIGINT; the same
 	exitTerminated  = 143 // SIGTERM; the same
 )
 

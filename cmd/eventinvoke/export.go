@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,16 +61,12 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err := o.knowsTargets(declared); err != nil {
 		return err
 	}
-	everything, err := o.everyFunction(declared)
-	if err != nil {
-		return err
-	}
 	sink, err := o.outputOptions.open(a.out)
 	if err != nil {
 		return err
 	}
 	defer sink.drop()
-	r, err := a.look(ctx, exportWishes{FleetWishes: reconcile.FleetWishes{Document: everything}, targets: declared, o: o}, o, reconcile.LookForOrphans)
+	r, err := a.look(ctx, exportWishes{targets: declared, o: o}, o, reconcile.LookForOrphans)
 	if err != nil {
 		return err
 	}
@@ -86,32 +81,54 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	return a.writeExport(r, sink)
 }
 
-// exportWishes are every function of some targets that --function lets through. The
-// document that chooses them discovers and narrows by the same code, and the same
-// patterns, as every other verb.
+// exportWishes are every function of some targets that --function lets through.
 type exportWishes struct {
-	reconcile.FleetWishes
-	targets []desired.TargetSpec
+	targets []desired.TargetSpec // none: that of the current credentials
 	o       *readOptions
 }
 
 // Targets implements reconcile.Wishes.
 func (w exportWishes) Targets() ([]desired.TargetSpec, bool) {
-	selected := reconcile.FleetWishes{Document: w.Document, Selection: w.o.selection()}
-	return slices.DeleteFunc(slices.Clone(w.targets), func(t desired.TargetSpec) bool { return !selected.Selects(t) }), len(w.targets) > 0
+	selection := reconcile.FleetWishes{Selection: w.o.selection()}
+	return slices.DeleteFunc(slices.Clone(w.targets), func(t desired.TargetSpec) bool { return !selection.Selects(t) }), len(w.targets) > 0
+}
+
+// Discoveries implements reconcile.Wishes.
+func (w exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
+	targets, declared := w.Targets()
+	if !declared {
+		targets = []desired.TargetSpec{{Target: ambient}}
+	}
+	var all []desired.Discovery
+	for _, t := range targets {
+		all = append(all, desired.Discovery{Target: t.Target, ListFunctions: true})
+	}
+	return all
 }
 
 // Resolve implements reconcile.Wishes.
 func (w exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
-	targets := w.targets
-	if len(targets) == 0 {
+	targets, declared := w.Targets()
+	if !declared {
 		targets = []desired.TargetSpec{{Target: ambient}}
-		if err := w.o.knowsTargets(targets); err != nil {
-			return desired.Fleet{}, reconcile.Base{}, err
-		}
 	}
-	fleet, err := w.o.chosen(w.Document, targets, ambient, found)
-	return fleet, reconcile.Base{}, err
+	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
+	functions := 0
+	for _, t := range targets {
+		for _, name := range found[t.Target].Functions {
+			t.Entries = append(t.Entries, desired.Entry{Name: desired.Name{Function: name, Qualifier: desired.Latest}, Want: &desired.Config{}, Origins: &desired.Origins{}})
+		}
+		functions += len(t.Entries)
+		fleet.Targets = append(fleet.Targets, t)
+	}
+	narrowed, err := w.o.selection().Narrow(fleet)
+	switch {
+	case err != nil && functions > 0:
+		return fleet, reconcile.Base{}, fmt.Errorf("there is nothing to export: %w", err)
+	case functions == 0:
+		return fleet, reconcile.Base{}, errors.New("there is nothing to export: no function was found")
+	}
+	return narrowed, reconcile.Base{}, nil
 }
 
 // Plan implements reconcile.Wishes: there is nothing to compare with.
@@ -225,61 +242,4 @@ func (a *app) writeExport(r *reconcile.RunResult, sink *outputFile) error {
 		return exitCode(exitPartial)
 	}
 	return nil
-}
-
-// everyFunction is a fleet file of one rule, which chooses all functions of the
-// targets that --function lets through. With it an export discovers and narrows
-// by the same code, and the same patterns, as every other verb.
-func (o *fleetOptions) everyFunction(targets []desired.TargetSpec) (*desired.Document, error) {
-	var b strings.Builder
-	b.WriteString("version: 1\n")
-	for i, t := range targets {
-		if i == 0 {
-			b.WriteString("targets:\n")
-		}
-		// Labels only have to differ here: the regions of one are several items.
-		fmt.Fprintf(&b, "  - { name: %q, account: %q, regions: [%q] }\n", standIn(i), t.Account, t.Region)
-	}
-	patterns := []string{`"*"`}
-	if len(o.functions) > 0 {
-		patterns = nil
-		for _, f := range o.functions {
-			patterns = append(patterns, fmt.Sprintf("%q", f))
-		}
-	}
-	fmt.Fprintf(&b, "rules:\n  - match: { functions: [%s] }\n    set: { maximum_retry_attempts: 2 }\n", strings.Join(patterns, ", "))
-	document, err := desired.Loader{Stdin: strings.NewReader(b.String())}.LoadFiles("-")
-	var problems desired.Problems
-	if errors.As(err, &problems) {
-		return nil, fmt.Errorf("--function: %s; %s", problems[0].Message, problems[0].Hint)
-	}
-	return document, err
-}
-
-func standIn(i int) string { return fmt.Sprintf("target-%d", i) }
-
-// chosen is the fleet of every function that was found and let through: the
-// targets as they were declared, each with an entry for each function.
-func (o *fleetOptions) chosen(document *desired.Document, targets []desired.TargetSpec, ambient desired.Target, found desired.Inventory) (desired.Fleet, error) {
-	fleet, err := document.Resolve(ambient, found, desired.Selection{})
-	var problems desired.Problems
-	if errors.As(err, &problems) {
-		// The file is whole, so all that can be wrong is that it comes to nothing.
-		return fleet, errors.New("there is nothing to export: no function was found that --function lets through")
-	}
-	if err != nil {
-		return fleet, err
-	}
-	fleet.Targets = slices.DeleteFunc(fleet.Targets, func(t desired.TargetSpec) bool {
-		return !slices.ContainsFunc(targets, func(d desired.TargetSpec) bool {
-			return d.Target == t.Target && reconcile.FleetWishes{Selection: o.selection()}.Selects(d)
-		})
-	})
-	for i := range fleet.Targets {
-		entries := fleet.Targets[i].Entries
-		at := slices.IndexFunc(targets, func(d desired.TargetSpec) bool { return d.Target == fleet.Targets[i].Target })
-		fleet.Targets[i] = targets[at]
-		fleet.Targets[i].Entries = entries
-	}
-	return fleet, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // Help begins with what can be typed: an example is read before any text.
@@ -41,9 +43,9 @@ var exitMeanings = []struct {
 	{exitGuard, "the guard stopped the run; nothing was written"},
 	{exitHeld, "another run holds the lease of a target; nothing was written"},
 	{exitStale, "every change of a saved plan is stale; nothing was written"},
-	{exitInterrupted, "interrupted (SIGINT); calls in flight were finished"},
+	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished"},
+	{exitInterrupted, "interrupted (SIGINT); the same"},
 	{exitTerminated, "terminated (SIGTERM); the same"},
-	{exitHangup, "the terminal went away (SIGHUP); the same"},
 }
 
 func exitCodesHelp() string {
@@ -76,4 +78,26 @@ func newHelp(*app) *cobra.Command {
 // variableOf is the environment variable that sets a flag.
 func variableOf(flag string) string {
 	return "EVENTINVOKE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// completeTargets offers the labels and ACCOUNT/REGION names of the fleet files
+// on the command line. Files that do not load offer nothing: a shell is no
+// place for their problems.
+func completeTargets(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	doc, err := desired.LoadFiles(pathsOr(args)...)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	targets, err := doc.Targets(desired.Target{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, t := range targets {
+		if t.Label != "" {
+			names = append(names, cobra.CompletionWithDesc(t.Label, t.Target.String()))
+		}
+		names = append(names, t.Target.String())
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

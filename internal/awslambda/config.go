@@ -132,14 +132,21 @@ func boundedRetryer(attempts int) aws.Retryer {
 	})
 }
 
-// checkEndpoints refuses an endpoint that cannot be one. The SDK would take
-// localhost:4566 for a host in a scheme called localhost, and try for seconds.
+// checkEndpoints refuses an endpoint or a proxy that cannot be one. The SDK would
+// take localhost:4566 for a host in a scheme called localhost, and try for seconds;
+// net/http goes around a proxy that it cannot read.
 func checkEndpoints(environ []string) error {
 	for _, variable := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "AWS_ENDPOINT_URL") && value != "" {
 			if err := checkEndpoint(name, value); err != nil {
 				return err
+			}
+		}
+		if slices.Contains([]string{"HTTPS_PROXY", "HTTP_PROXY"}, strings.ToUpper(name)) {
+			_, whole := url.Parse(value)
+			if _, bare := url.Parse("http://" + value); whole != nil && bare != nil {
+				return say(badProxy, "name", name)
 			}
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -118,7 +120,8 @@ func (e *credentialsError) failure() *failure {
 		f.result = ratelimit.Permanent
 	}
 	switch {
-	case e.role == "" && !answered && e.baseFailure(f):
+	case e.role == "" && e.baseFailure(f):
+		f.status, f.code, f.requestID = 0, "", "" // of somebody who was asked in passing
 	case e.role != "" && answered:
 		f.hint = cmp.Or(f.hint, roleRefused.hint)
 	case e.role != "":
@@ -146,10 +149,11 @@ func (e *credentialsError) baseFailure(f *failure) bool {
 	profile := cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), "default")
 	var operation *smithy.OperationError
 	var sso *ssocreds.InvalidTokenError
+	var file *fs.PathError // the SDK has no error of its own for a session that was never begun
 	switch {
 	case errors.Is(e.err, errNoMFACode):
 		f.saying(noMFACode, "profile", profile)
-	case errors.As(e.err, &sso):
+	case errors.As(e.err, &sso), errors.As(e.err, &file) && filepath.Base(filepath.Dir(file.Path)) == "cache":
 		f.saying(ssoExpired)
 	case errors.Is(e.err, errNoneConfigured), errors.As(e.err, &operation) && operation.Service() == "ec2imds":
 		f.saying(noCredentials, "profile", profile)

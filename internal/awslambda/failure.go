@@ -61,7 +61,7 @@ func failureOf(err error) *failure {
 		forbidden *forbiddenError
 		resp      *smithyhttp.ResponseError
 		sending   *smithyhttp.RequestSendError
-		network   net.Error
+		request   *url.Error
 	)
 	switch {
 	case errors.As(err, &f):
@@ -82,7 +82,7 @@ func failureOf(err error) *failure {
 		if errors.Is(err, context.DeadlineExceeded) {
 			f.saying(outOfTime)
 		}
-	case errors.As(err, &sending), errors.As(err, &network):
+	case errors.As(err, &sending), errors.As(err, &request):
 		f.unanswered()
 	default:
 		f.message = innermost(err).Error()

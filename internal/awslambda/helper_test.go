@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -86,11 +87,26 @@ func worldOf(t testing.TB, s *awssim.Scenario) *awssim.World {
 	return w
 }
 
+// foreignPhrases are what the SDK and Go say about their own layers. No text for
+// people has them: callErrorOf looks, and TestSentences.
+var foreignPhrases = []string{
+	"operation error", "https response error", "http response error", "strconv.", "dial tcp", "IMDS", "ec2imds",
+	"deserialization failed", "exceeded maximum number", "cached credentials", "%!",
+}
+
 func callErrorOf(t testing.TB, err error) *reconcile.CallError {
 	t.Helper()
 	var ce *reconcile.CallError
 	if !errors.As(err, &ce) {
 		t.Fatalf("the error is %T, not a CallError: %v", err, err)
+	}
+	if hole := regexp.MustCompile(`\{[a-z]+\}`).FindString(ce.Error() + ce.Hint); hole != "" {
+		t.Errorf("%s was not filled in: %v, hint %q", hole, ce, ce.Hint)
+	}
+	for _, phrase := range foreignPhrases {
+		if strings.Contains(ce.Error()+" "+ce.Hint, phrase) {
+			t.Errorf("%q of the SDK or of Go is in %q, hint %q", phrase, ce.Error(), ce.Hint)
+		}
 	}
 	return ce
 }

@@ -49,6 +49,8 @@ var (
 	regionOrKey    = sentence{"", "enable the region {region} for account {account} if it is not: a region that is off knows no key; else check AWS_PROFILE and the access key"}
 	keyNotAccepted = sentence{"", "check AWS_PROFILE and the access key, and that the region is enabled for the account"}
 
+	badProxy = sentence{"what {name} is set to is not the URL of a proxy",
+		"write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with % as %25 and @ as %40 in the password"}
 	deadProxy = sentence{"the proxy {proxy} cannot be reached on the way to {host}: {reason}",
 		"correct HTTPS_PROXY or HTTP_PROXY, or list the host in NO_PROXY"}
 	proxyRefused = sentence{"the proxy {proxy} did not connect to {host}: {reason}",

@@ -72,3 +72,91 @@ func TestErrorsOfRolesShowNoSecrets(t *testing.T) {
 		t.Errorf("the error is %s", said)
 	}
 }
+
+// TestRedactURL: no spelling of a URL, right or wrong, shows the password in it.
+func TestRedactURL(t *testing.T) {
+	for _, tt := range []struct{ url, want string }{
+		{"https://jane:geheim@host/path", "https://[redacted]@host/path"},
+		{"HTTPS://jane:geheim@host:8080", "HTTPS://[redacted]@host:8080"},
+		{"http://jane:ge@heim@host", "http://[redacted]@host"},
+		{"http://jane:geheim/x@host", "http://[redacted]@host"},
+		{"http://jane:geheim?x@host", "http://[redacted]@host"},
+		{"http://jane:geheim#x@host", "http://[redacted]@host"},
+		{"http://jane:geheim%zz@host", "http://[redacted]@host"},
+		{"http://jane:geheim x@host", "http://[redacted]@host"},
+		{"http://jane:geheim\n@host", "http://[redacted]@host"},
+		{"http://geheim@host", "http://[redacted]@host"},
+		{"http://:geheim@host", "http://[redacted]@host"},
+		{"http://jane:geheim@", "http://[redacted]@"},
+		{"http://jane:geheim@[::1", "http://[redacted]@[::1"},
+		{"http://jane:geheim@host:port", "http://[redacted]@host:port"},
+		{"http:/jane:geheim@host", "http:/[redacted]@host"},
+		{"http:jane:geheim@host", "http:[redacted]@host"},
+		{"http:\\\\jane:geheim@host", "http:\\\\[redacted]@host"},
+		{"//jane:geheim@host", "//[redacted]@host"},
+		{"jane:geheim@host:3128", "[redacted]@host:3128"},
+		{" http://jane:geheim@host", " http://[redacted]@host"},
+		{"socks5://jane:geheim@host:1080", "socks5://[redacted]@host:1080"},
+		{"s3://jane:geheim@bucket/prefix", "s3://[redacted]@bucket/prefix"},
+		{"://jane:geheim@host", "[redacted]@host"},
+		{"https://sqs.eu-west-1.amazonaws.com/111111111111/q?X-Amz-Signature=geheim&x=1", "https://sqs.eu-west-1.amazonaws.com/111111111111/q?X-Amz-Signature=[redacted]&x=1"},
+		{"https://host/?access_token=geheim", "https://host/?access_token=[redacted]"},
+		{"https://host/path?x=1", "https://host/path?x=1"},
+		{"localhost:4566", "localhost:4566"},
+		{"", ""},
+	} {
+		if got := RedactURL(tt.url); got != tt.want || strings.Contains(got, "geheim") {
+			t.Errorf("%q\n got %q\nwant %q", tt.url, got, tt.want)
+		}
+	}
+}
+
+// TestRedactText: the same within what somebody else says about a URL, and nothing
+// else is touched.
+func TestRedactText(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{`parse "http://jane:geheim x@host": invalid character " " in host name`, `parse "http://[redacted]@host": invalid character " " in host name`},
+		{`Get http://jane:ge@heim@host/x: EOF; then https://u:geheim@other`, `Get http://[redacted]@host/x: EOF; then https://[redacted]@other`},
+		{`invalid proxy address 'socks5://jane:geheim %@host'`, `invalid proxy address 'socks5://[redacted]@host'`},
+		{`User: arn:aws:sts::111111111111:assumed-role/Admin/jane@example.com is not authorized`, `User: arn:aws:sts::111111111111:assumed-role/Admin/jane@example.com is not authorized`},
+		{`https://host/path cannot be reached by jane@example.com`, `https://host/path cannot be reached by jane@example.com`},
+	} {
+		if got := RedactText(tt.text); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+// TestPasswordsOfTheEnvironment are found wherever somebody repeats them.
+func TestPasswordsOfTheEnvironment(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "jane:geheim%21@proxy:3128")
+	t.Setenv("AWS_ENDPOINT_URL_S3", "https://u:anderes@host")
+	for _, text := range []string{"the proxy said geheim%21", "decoded: geheim!", "the bucket is at anderes"} {
+		if got := secrets.scrub((*credentials)(nil).secrets(), text); !strings.Contains(got, redacted) {
+			t.Errorf("%q stayed as it is", got)
+		}
+	}
+}
+
+// FuzzRedact: whatever stands around it, a password before an @ is not shown, and
+// what is redacted once stays so.
+func FuzzRedact(f *testing.F) {
+	for _, seed := range [][3]string{{"https://", "jane:", "@host"}, {"", "", "@"}, {"http:/", "@:", "@h/@"}, {"://", "x", "%zz@["}, {"?token=", "", ""}} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, scheme, user, rest string) {
+		const password = "Zk7-geheim-9Q"
+		got := RedactURL(scheme + user + password + rest)
+		if strings.Contains(rest, "@") && strings.Contains(got, password) {
+			t.Errorf("%q is shown in %q", password, got)
+		}
+		if again := RedactURL(got); strings.Contains(again, password) != strings.Contains(got, password) {
+			t.Errorf("%q became %q", got, again)
+		}
+		if at := strings.LastIndex(rest, "@"); at >= 0 && !strings.ContainsAny(user+rest, " \t\r\n\f\"'<>") {
+			if text := RedactText("dial https://" + user + password + rest); strings.Contains(text, password) {
+				t.Errorf("%q is shown in %q", password, text)
+			}
+		}
+	})
+}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 )
 
 // disabled is the location that switches the history off.
@@ -26,6 +28,7 @@ var bucketLike = regexp.MustCompile(`(?i)^s3(:|//)`)
 // For S3 it reads the environment as every program on the SDK does:
 // AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, SSO, roles.
 func OpenStore(ctx context.Context, location string) (Store, error) {
+	shown := awslambda.RedactURL(location)
 	switch {
 	case location == disabled:
 		return Discard(), nil
@@ -36,25 +39,25 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 		}
 		client, err := newS3Client(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("history %q: %w", location, err)
+			return nil, fmt.Errorf("history %q: %w", shown, err)
 		}
 		return S3(client, bucket, prefix), nil
 	case bucketLike.MatchString(location):
 		rest := strings.TrimLeft(location[strings.IndexAny(location, ":/"):], ":/")
-		return nil, fmt.Errorf("history %q: a bucket is written s3://%s; a folder of that name is ./%s", location, rest, location)
+		return nil, fmt.Errorf("history %q: a bucket is written s3://%s; a folder of that name is ./%s", shown, awslambda.RedactURL(rest), shown)
 	case strings.EqualFold(location, disabled):
 		return nil, fmt.Errorf("history %q: to keep no history write none; a folder of that name is ./%s", location, location)
 	case strings.Contains(location, "://"):
-		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", location)
+		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", shown)
 	case location == "":
 		return nil, fmt.Errorf("history: the location is empty; write a folder, s3://bucket/prefix, or none")
 	}
 	folder, err := filepath.Abs(location)
 	if err != nil {
-		return nil, fmt.Errorf("history %q: %w", location, err)
+		return nil, fmt.Errorf("history %q: %w", shown, err)
 	}
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("history %q: it is a file; name a folder, s3://bucket/prefix, or none", location)
+		return nil, fmt.Errorf("history %q: it is a file; name a folder, s3://bucket/prefix, or none", shown)
 	}
 	return Dir(folder)
 }
@@ -65,10 +68,10 @@ func BucketOf(location string) (bucket, prefix string, err error) {
 	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
 	prefix = strings.Trim(prefix, "/")
 	if !bucketWord.MatchString(bucket) {
-		return "", "", fmt.Errorf("history %q: %q is not the name of a bucket; write s3://bucket/prefix", location, bucket)
+		return "", "", fmt.Errorf("history %q: %q is not the name of a bucket; write s3://bucket/prefix", awslambda.RedactURL(location), awslambda.RedactURL(bucket))
 	}
 	if prefix != "" && checkName(prefix) != nil {
-		return "", "", fmt.Errorf("history %q: %q cannot be a prefix; write s3://bucket/prefix, without empty parts and dots in front", location, prefix)
+		return "", "", fmt.Errorf("history %q: %q cannot be a prefix; write s3://bucket/prefix, without empty parts and dots in front", awslambda.RedactURL(location), awslambda.RedactURL(prefix))
 	}
 	return bucket, prefix, nil
 }

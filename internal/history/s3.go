@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go/logging"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // S3 keeps a history under a prefix of a bucket, with the conditional writes
@@ -36,12 +38,16 @@ type bucketStore struct {
 // newS3Client reads the environment. A custom endpoint is spoken to with the
 // bucket in the path, because few of them own a wildcard host name.
 func newS3Client(ctx context.Context) (*s3.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // it would write to standard error
+	cfg, err := awslambda.LoadConfig(ctx, awslambda.Environment{Limit: requestLimit})
 	if err != nil {
 		return nil, err
 	}
 	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), nil
 }
+
+// requestLimit bounds one attempt of a request to S3: a record of a large run has
+// some megabytes.
+const requestLimit = 30 * time.Second
 
 func (b *bucketStore) String() string {
 	return "s3://" + path.Join(b.bucket, b.prefix)
@@ -297,9 +303,11 @@ func (b *bucketStore) fail(op, name string, err error) error {
 		return e
 	}
 	var status interface{ HTTPStatusCode() int }
-	if !errors.As(err, &status) {
-		if !errors.Is(err, context.Canceled) {
-			e.Hint = "check the network, AWS_REGION and the credentials, or choose another place with --history"
+	if !errors.As(err, &status) || status.HTTPStatusCode() == 0 { // the SDK's 0 is no answer at all
+		var call *reconcile.CallError
+		if !errors.Is(err, context.Canceled) && errors.As(awslambda.AsCallError("", err), &call) {
+			call.Op = "" // the StoreError says what was done to what
+			e.Err, e.Hint = call, cmp.Or(call.Hint, "check the network, AWS_REGION and the credentials")+", or choose another place with --history"
 		}
 		return e
 	}

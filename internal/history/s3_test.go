@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
@@ -153,5 +156,39 @@ func TestS3WithoutAPrefix(t *testing.T) {
 	got, err := s.List(t.Context(), "runs/")
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("List: %v (-want +got)\n%s", err, diff)
+	}
+}
+
+// TestS3IsReachedInWords: a request that brings no answer ends, and says which host
+// or file it was about, in words of this program.
+func TestS3IsReachedInWords(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3": gone.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA111111111111", "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "",
+	} {
+		t.Setenv(name, value)
+	}
+	client, err := newS3Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if limit := client.Options().HTTPClient.(interface{ GetTimeout() time.Duration }).GetTimeout(); limit != requestLimit {
+		t.Errorf("one attempt has the limit %v", limit)
+	}
+	_, _, err = S3(client, "bucket", "p").Read(t.Context(), "a")
+	var e *StoreError
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), gone.URL+" cannot be reached: connection refused") || strings.Contains(err.Error(), "operation error") || !strings.Contains(e.Hint, "AWS_ENDPOINT_URL") {
+		t.Errorf("%v", err)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_S3", "localhost:4566")
+	if _, err := OpenStore(t.Context(), "s3://bucket"); err == nil || !strings.Contains(err.Error(), "does not begin with http:// or https://") {
+		t.Errorf("an endpoint without its scheme: %v", err)
+	}
+	for _, location := range []string{"https://jane:geheim@host/x", "s3://jane:geheim@bucket/x", "s3:/jane:geheim@bucket", "s3:jane:geheim@bucket/x"} {
+		if _, err := OpenStore(t.Context(), location); err == nil || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: %v", location, err)
+		}
 	}
 }

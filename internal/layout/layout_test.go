@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"ratelimit":          {},
 	"reconcile":          {"desired", "ratelimit"},
 	"internal/awslambda": {"desired", "ratelimit", "reconcile"},
-	"internal/history":   {"desired", "ratelimit", "reconcile"},
+	"internal/history":   {"desired", "ratelimit", "reconcile", "internal/awslambda"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
 	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"internal/events":    {"desired"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
-	"internal/worker/queue":   {"internal/events", "internal/worker"},
+	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
 	"internal/worker/watch":   {},
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},

@@ -31,13 +31,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go/logging"
 
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Options are what a queue is opened with.
@@ -115,15 +115,14 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if o.Wake == nil {
 		return nil, errors.New("queue.Open: Options.Wake is required")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithAppID("eventinvoke/"+o.Version),
-		config.WithLogger(logging.Nop{}), // the SDK would write to standard error
-	)
+	o.Wait, o.Visibility = cmp.Or(o.Wait, DefaultWait), cmp.Or(o.Visibility, DefaultVisibility)
+	// A request that waits for messages is answered when the wait is over.
+	cfg, err := awslambda.LoadConfig(ctx, awslambda.Environment{Version: o.Version, Limit: o.Wait + lastCalls})
 	if err != nil {
-		return nil, fmt.Errorf("the AWS configuration cannot be used for the queue: %w; check AWS_PROFILE and ~/.aws/config", err)
+		return nil, fmt.Errorf("the queue: %w", err)
 	}
 	if cfg.Region = cmp.Or(region, cfg.Region); cfg.Region == "" {
-		return nil, fmt.Errorf("the queue URL %q names no region: set AWS_REGION", o.URL)
+		return nil, fmt.Errorf("the queue URL %q names no region: set AWS_REGION", awslambda.RedactURL(o.URL))
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -131,7 +130,6 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if o.Recorder == nil {
 		o.Recorder = noop{}
 	}
-	o.Wait, o.Visibility = cmp.Or(o.Wait, DefaultWait), cmp.Or(o.Visibility, DefaultVisibility)
 	return &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}, nil
 }
 
@@ -155,7 +153,7 @@ func Identify(queueURL string) (region, account, name string, err error) {
 	}
 	path := queuePath.FindStringSubmatch(u.Path)
 	if region == "" || path == nil {
-		return "", "", "", fmt.Errorf("%q does not say which queue it is in AWS; write its own URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", queueURL)
+		return "", "", "", fmt.Errorf("%q does not say which queue it is in AWS; write its own URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", awslambda.RedactURL(queueURL))
 	}
 	return region, path[1], path[2], nil
 }
@@ -169,7 +167,7 @@ var queueHost = regexp.MustCompile(`^sqs(?:-fips)?\.([a-z0-9-]+)\.`)
 func regionOf(queueURL string) (string, error) {
 	u, err := url.Parse(queueURL)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || len(u.Path) < 2 {
-		return "", fmt.Errorf("%q is not the URL of a queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", queueURL)
+		return "", fmt.Errorf("%q is not the URL of a queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", awslambda.RedactURL(queueURL))
 	}
 	if m := queueHost.FindStringSubmatch(u.Hostname()); m != nil {
 		return m[1], nil
@@ -266,7 +264,9 @@ func (q *Queue) handle(m types.Message) {
 }
 
 func (q *Queue) failed(operation string, err error) {
-	q.o.Log.Warn("request to the queue failed", "operation", operation, "queue", q.o.URL, "error", err)
+	queue := awslambda.RedactURL(q.o.URL)
+	call := reconcile.ErrorOf(awslambda.AsCallError(queue, err))
+	q.o.Log.Warn("request to the queue failed", "operation", operation, "queue", queue, "error", call.Reason(), "hint", call.Hint)
 	q.o.Recorder.QueueFailed(operation)
 }
 

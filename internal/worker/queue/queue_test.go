@@ -272,3 +272,31 @@ func TestSeenIsBounded(t *testing.T) {
 		t.Errorf("nothing counts as dedup, or %d ids are kept", len(s.ids))
 	}
 }
+
+// TestRequestsHaveALimit: a queue that takes a request and never answers is given
+// up, and one that is asked to wait for messages is not given up before its time.
+func TestRequestsHaveALimit(t *testing.T) {
+	q, err := Open(t.Context(), Options{URL: "https://sqs.eu-west-1.amazonaws.com/111111111111/q", Wake: func(worker.Wake) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, ok := q.client.Options().HTTPClient.(interface{ GetTimeout() time.Duration })
+	if !ok || client.GetTimeout() <= q.o.Wait || client.GetTimeout() > time.Minute {
+		t.Errorf("a %T, with the limit %v for a wait of %v", q.client.Options().HTTPClient, client.GetTimeout(), q.o.Wait)
+	}
+	if attempts := q.client.Options().Retryer.MaxAttempts(); attempts < 2 || attempts > 5 {
+		t.Errorf("%d attempts", attempts)
+	}
+}
+
+// TestNoPasswordOfTheQueue: the URL is named without what is secret in it, also
+// where it is refused.
+func TestNoPasswordOfTheQueue(t *testing.T) {
+	for _, url := range []string{"https://jane:geheim@sqs.eu-west-1.amazonaws.com", "https://jane:gehe im@host/1/q", "jane:geheim@host", "sqs://jane:geheim@host/q"} {
+		_, err := Open(t.Context(), Options{URL: url, Wake: func(worker.Wake) {}})
+		_, _, _, named := Identify(url)
+		if err == nil || strings.Contains(err.Error(), "gehe") || strings.Contains(named.Error(), "gehe") {
+			t.Errorf("%s: %v; %v", url, err, named)
+		}
+	}
+}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/examples"
@@ -32,6 +36,9 @@ func newClients(document *desired.Document, o *readOptions) (*clients, error) {
 
 func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
 	c := &clients{options: awslambda.Options{Version: version}}
+	if isTerminal(os.Stdin) && isTerminal(os.Stderr) {
+		c.options.MFAToken = func() (string, error) { return askMFA(os.Stdin, os.Stderr) }
+	}
 	c.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
 		for _, t := range declared() {
 			if t.Account == scope.Account && t.Region == scope.Region {
@@ -51,6 +58,16 @@ func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clien
 // Open implements reconcile.Opener.
 func (c *clients) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
 	return awslambda.Opener{Options: c.options}.Open(ctx, req)
+}
+
+// askMFA asks for the code of a profile with mfa_serial, as the aws command does.
+func askMFA(in io.Reader, out io.Writer) (string, error) {
+	fmt.Fprint(out, "MFA code: ")
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if code := strings.TrimSpace(line); code != "" {
+		return code, nil
+	}
+	return "", err
 }
 
 // snapshots is what the limiters are doing now.

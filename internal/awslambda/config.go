@@ -76,10 +76,12 @@ func LoadConfig(ctx context.Context, e Environment) (aws.Config, error) {
 		config.WithRetryer(func() aws.Retryer { return boundedRetryer(attempts) }),
 		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) {
 			o.TokenProvider = func() (string, error) {
-				if e.MFAToken == nil {
-					return "", errNoMFACode
+				if e.MFAToken != nil {
+					if code, err := e.MFAToken(); code != "" {
+						return code, err
+					}
 				}
-				return e.MFAToken()
+				return "", errNoMFACode
 			}
 		}),
 	}

@@ -79,7 +79,7 @@ credential_process = /nonexistent/tool --with secret
 		{"half of the credentials", region + " AWS_ACCESS_KEY_ID=AKIA111111111111", "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not", "set both"},
 		{"the other half", region + " AWS_SECRET_ACCESS_KEY=s", "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not", "set both"},
 		{"a profile that is not there", region + " AWS_PROFILE=nobody", "cannot be used: failed to get shared config profile, nobody", "check AWS_PROFILE"},
-		{"a profile with MFA, and nobody to ask", region + " AWS_PROFILE=mfa", "the profile mfa asks for an MFA code, and there is no terminal", "run in a terminal"},
+		{"a profile with MFA, and nobody to ask", region + " AWS_PROFILE=mfa", "the profile mfa asks for an MFA code, and none was given", "run in a terminal"},
 		{"an SSO session that was never begun", region + " AWS_PROFILE=sso", "the SSO session has ended, or was never begun", "aws sso login"},
 		{"a tool that is not there", region + " AWS_PROFILE=tool", "the AWS credentials cannot be had", "check AWS_PROFILE"},
 		{"an endpoint without its scheme", region + " AWS_ENDPOINT_URL=localhost:4566", "AWS_ENDPOINT_URL=localhost:4566 does not begin with http:// or https://", "write AWS_ENDPOINT_URL=http://localhost:4566"},

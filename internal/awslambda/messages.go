@@ -33,8 +33,8 @@ var (
 		"check AWS_PROFILE and what it refers to in ~/.aws/config"}
 	ssoExpired = sentence{"the SSO session has ended, or was never begun",
 		"log in by aws sso login, with --profile where AWS_PROFILE is not set, and run again"}
-	noMFACode = sentence{"the profile {profile} asks for an MFA code, and there is no terminal to ask for it",
-		"run in a terminal, or give credentials that have the code already, as aws configure export-credentials prints them"}
+	noMFACode = sentence{"the profile {profile} asks for an MFA code, and none was given",
+		"run in a terminal and enter it, or give credentials that have the code already, as aws configure export-credentials prints them"}
 	credentialsUnreachable = sentence{"the AWS credentials cannot be had: {reason}", checkNetwork}
 	roleUnreachable        = sentence{"the role {role} cannot be assumed: {reason}", checkNetwork}
 	roleRefused            = sentence{"",

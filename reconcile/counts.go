@@ -9,6 +9,7 @@ type PlanCounts struct {
 	MissingFunctions, MissingQualifiers int
 	Undeclared, Orphans, LatestOnly     int
 	UnreadableTargets                   int
+	UnknownTargets                      int // of them, those of which nobody knows how many configs they have
 }
 
 // Changes is the number of writes.
@@ -53,6 +54,9 @@ func (p *TargetPlan) Counts() PlanCounts {
 	}
 	if p.Err != nil {
 		c.UnreadableTargets = 1
+		if p.Unknown {
+			c.UnknownTargets = 1
+		}
 	}
 	return c
 }
@@ -78,6 +82,7 @@ func (p *Plan) Counts() PlanCounts {
 		sum.Orphans += c.Orphans
 		sum.LatestOnly += c.LatestOnly
 		sum.UnreadableTargets += c.UnreadableTargets
+		sum.UnknownTargets += c.UnknownTargets
 	}
 	return sum
 }

@@ -117,7 +117,7 @@ func (e *GuardError) Error() string {
 	for i, l := range e.Lines {
 		lines[i] = l.String()
 	}
-	return "the guard stopped the run, nothing was written: " + strings.Join(lines, "; ") +
+	return "the plan is more than the guard allows, so nothing is written: " + strings.Join(lines, "; ") +
 		"; if this is intended, let this one run pass with --guard off --reason TEXT, or raise the limit under guard: in the fleet file"
 }
 

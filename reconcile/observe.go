@@ -11,15 +11,15 @@ type Phase uint8
 
 // The phases.
 const (
-	PhaseResolve Phase = iota // it is known what is to be read
-	PhaseSurvey
-	PhasePlan // the plan is known
+	PhaseSurvey Phase = iota
 	PhaseApply
+	PhaseResolve // it is known what is to be read
+	PhasePlan    // the plan is known
 )
 
 // String names the phase as output does.
 func (p Phase) String() string {
-	return [...]string{"resolve", "survey", "plan", "apply"}[p]
+	return [...]string{"survey", "apply", "resolve", "plan"}[p]
 }
 
 // Event is one step of a run: a function read, or a change settled.

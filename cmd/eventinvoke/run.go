@@ -142,7 +142,7 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 	run := &report.Run{
 		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
 		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets)},
-		Warnings: r.Fleet.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo,
+		Warnings: r.Fleet.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo, GuardOff: r.GuardOff,
 	}
 	if run.Finished.IsZero() {
 		run.Finished = time.Now()

@@ -238,7 +238,10 @@ func ended(r *reconcile.RunResult) (State, string) {
 		return Failed, r.Refused.Error()
 	case r.Declined:
 		return Failed, "it was asked whether to write, and the answer was not yes"
-	case r.Outcome == nil:
+	}
+	if n := r.Plan.Counts().UnreadableTargets; n > 0 && r.Outcome == nil {
+		return Interrupted, fmt.Sprintf("%d of %d targets could not be read", n, len(r.Plan.Targets))
+	} else if r.Outcome == nil {
 		return Finished, ""
 	}
 	for _, t := range r.Outcome.Targets {

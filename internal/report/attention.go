@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -49,11 +50,18 @@ func (p *page) unreadable(t *reconcile.TargetPlan) {
 			waiting++
 		}
 	}
-	if len(unread) > 0 {
-		p.alert(red, fmt.Sprintf("%s: %d of %s could not be read", where(t.Label, t.Target), len(unread), count(t.Declared, "key")))
+	switch {
+	case t.Unknown:
+		p.alert(red, where(t.Label, t.Target)+": could not be read, and it is unknown how many configs its rules choose")
+		p.troubles([]row{newRow(desired.Name{Function: "all of it"}, t.Err, nil)})
+	case len(unread) > 0:
+		p.alert(red, fmt.Sprintf("%s: %d of %s could not be read", where(t.Label, t.Target), len(unread), count(t.Declared, "config")))
 		p.troubles(unread)
+	case t.Err != nil:
+		p.alert(red, where(t.Label, t.Target)+": could not be read")
+		p.troubles([]row{newRow(desired.Name{Function: "all of it"}, t.Err, nil)})
 	}
 	if waiting > 0 {
-		p.alert(red, fmt.Sprintf("%s: %d of %s not examined, the run ended before their turn", where(t.Label, t.Target), waiting, count(t.Declared, "key")))
+		p.alert(red, fmt.Sprintf("%s: %d of %s not examined, the run ended before their turn", where(t.Label, t.Target), waiting, count(t.Declared, "config")))
 	}
 }

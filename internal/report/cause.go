@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -45,11 +46,14 @@ func causeOf(err error) *cause {
 // ends with.
 func kindOf(err error) string {
 	var guard *reconcile.GuardError
+	var problems desired.Problems
 	switch {
+	case errors.As(err, &problems):
+		return "fleet_file"
 	case errors.As(err, &guard):
 		return "guard"
 	case errors.Is(err, reconcile.ErrIncomplete):
-		return "not_whole"
+		return "incomplete"
 	case errors.Is(err, reconcile.ErrErrorBudget):
 		return "error_budget"
 	}

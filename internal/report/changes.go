@@ -28,14 +28,14 @@ func (p *page) changes(r *Run) {
 			p.line(0, in(bold, where(t.Label, t.Target)),
 				sayf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
 			p.blocks(t.Changes, planVerbs)
-		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined == 0:
+		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0:
 			same++
 			keys += tc.InSync
 		}
 	}
 	if same > 0 {
 		p.gap()
-		p.line(0, sayf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "key")))
+		p.line(0, sayf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "config")))
 	}
 }
 
@@ -48,6 +48,7 @@ func (p *page) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 	}
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
+		some(c.UnknownTargets, "of the targets could not be read at all"),
 		some(c.NotExamined, "not examined"),
 		some(c.MissingFunctions+c.MissingQualifiers, "missing in AWS"))
 	if rest == "" {
@@ -55,10 +56,10 @@ func (p *page) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		if r.Verb == "rollback" {
 			as = "as before the run"
 		}
-		p.line(0, in(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "key"), as)))
+		p.line(0, in(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
 		return
 	}
-	p.line(0, in(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "key"), rest)))
+	p.line(0, in(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
 }
 
 // verbs say what a change does to one key, and to many.
@@ -97,7 +98,7 @@ func (p *page) blocks(changes []reconcile.Change, v verbs) {
 	for _, b := range groups[len(shown):] {
 		keys += len(b.changes)
 	}
-	p.more(2, len(groups)-len(shown), " kinds of change, on "+count(keys, "key"))
+	p.more(2, len(groups)-len(shown), " kinds of change, on "+count(keys, "config"))
 }
 
 // deletes is the number of blocks that delete; they come first.

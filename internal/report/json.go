@@ -22,7 +22,7 @@ func JSON(w io.Writer, r *Run) error {
 	d.field("started", stamp(r.Started))
 	d.field("finished", stamp(r.Finished))
 	d.field("stopped", r.Stopped)
-	d.field("refused", causeOf(r.Refused))
+	d.field("refused", causeOf(r.refusal()))
 	d.field("error", causeOf(r.Err))
 	d.field("fleet", newFleet(r.Fleet))
 	d.field("summary", r.summary())

@@ -9,34 +9,41 @@ import (
 
 // summaryJSON holds the numbers of the last line of text, and those behind them.
 type summaryJSON struct {
-	Declared          int `json:"declared"`
-	InSync            int `json:"in_sync"`
-	ToCreate          int `json:"to_create"`
-	ToChange          int `json:"to_change"`
-	ToDelete          int `json:"to_delete"`
-	Ignored           int `json:"ignored"`
-	Skipped           int `json:"skipped"`
-	Unreadable        int `json:"unreadable"`
-	NotExamined       int `json:"not_examined"`
-	MissingFunctions  int `json:"missing_functions"`
-	MissingQualifiers int `json:"missing_qualifiers"`
-	Undeclared        int `json:"undeclared"`
-	Orphans           int `json:"orphans"`
-	LatestOnly        int `json:"latest_only"`
-	Created           int `json:"created"`
-	Changed           int `json:"changed"`
-	Deleted           int `json:"deleted"`
-	Failed            int `json:"failed"`
-	Stale             int `json:"stale"`
-	NotAttempted      int `json:"not_attempted"`
+	Declared          *int `json:"declared"` // null when it is unknown
+	InSync            int  `json:"in_sync"`
+	ToCreate          int  `json:"to_create"`
+	ToChange          int  `json:"to_change"`
+	ToDelete          int  `json:"to_delete"`
+	Ignored           int  `json:"ignored"`
+	Skipped           int  `json:"skipped"`
+	Unreadable        *int `json:"unreadable"` // null when it is unknown
+	UnreadableTargets int  `json:"unreadable_targets"`
+	NotExamined       int  `json:"not_examined"`
+	MissingFunctions  int  `json:"missing_functions"`
+	MissingQualifiers int  `json:"missing_qualifiers"`
+	Undeclared        int  `json:"undeclared"`
+	Orphans           int  `json:"orphans"`
+	LatestOnly        int  `json:"latest_only"`
+	Created           int  `json:"created"`
+	Changed           int  `json:"changed"`
+	Deleted           int  `json:"deleted"`
+	Failed            int  `json:"failed"`
+	Stale             int  `json:"stale"`
+	NotAttempted      int  `json:"not_attempted"`
 }
 
 func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
+	known := func(n int) *int {
+		if c.UnknownTargets > 0 {
+			return nil
+		}
+		return &n
+	}
 	return summaryJSON{
-		Declared: c.Declared, InSync: c.InSync,
+		Declared: known(c.Declared), InSync: c.InSync,
 		ToCreate: c.Creates, ToChange: c.Updates, ToDelete: c.Deletes,
 		Ignored: c.Ignored, Skipped: c.Skipped,
-		Unreadable: c.Unreadable, NotExamined: c.NotExamined,
+		Unreadable: known(c.Unreadable), UnreadableTargets: c.UnreadableTargets, NotExamined: c.NotExamined,
 		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
 		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
 		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, Stale: t.Stale, NotAttempted: t.NotAttempted,

@@ -24,6 +24,9 @@ func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
 				continue
 			}
 			n := note{name: p.named(t.Target, f.Name)}
+			if kind == reconcile.FindingQualifierMissing && f.Record != nil {
+				n.name += " (its record is left over: remove: true deletes it)"
+			}
 			if f.Origins != nil {
 				n.origin = newOrigin(f.Origins.Entry)
 			}
@@ -57,11 +60,11 @@ func (p *page) notes(mark span, notes []note) {
 // absences lists what is declared and does not exist.
 func (p *page) absences(r *Run) {
 	if missing := p.found(r, reconcile.FindingFunctionMissing); len(missing) > 0 {
-		p.titled(red, "Missing functions", count(len(missing), "declared key")+".")
+		p.titled(red, "Missing functions", count(len(missing), "declared config")+". The exit code is 3, unless the fleet file says missing_functions: warn.")
 		p.notes(in(red, "! "), missing)
 	}
 	if missing := p.found(r, reconcile.FindingQualifierMissing); len(missing) > 0 {
-		p.titled(red, "Missing aliases or versions", count(len(missing), "declared key")+".")
+		p.titled(red, "Missing aliases or versions", count(len(missing), "declared config")+". The exit code is 3. Create the alias, or take it out of the fleet file; rules skip functions without it.")
 		p.notes(in(red, "! "), missing)
 	}
 }
@@ -82,7 +85,7 @@ func (p *page) leftAlone(r *Run) {
 	}
 	p.ignored(r)
 	if c := r.Plan.Counts(); c.Skipped > 0 {
-		p.titled(plain, "Skipped", fmt.Sprintf("%s that a rule chose, on functions without that alias or version.", count(c.Skipped, "key")))
+		p.titled(plain, "Skipped", fmt.Sprintf("%s that a rule chose, on functions without that alias or version.", count(c.Skipped, "config")))
 	}
 }
 
@@ -95,7 +98,7 @@ func (p *page) ignored(r *Run) {
 	if len(all) == 0 {
 		return
 	}
-	p.titled(plain, "Ignored", count(len(all), "key")+", left alone.")
+	p.titled(plain, "Ignored", count(len(all), "config")+", left alone.")
 	rules := gather(all,
 		func(g desired.Ignored) desired.Origin { return g.By },
 		func(by desired.Origin, keys []desired.Ignored) note {
@@ -122,7 +125,11 @@ func (p *page) warnings(warnings desired.Problems) {
 	p.more(4, len(warnings)-len(shown), "")
 }
 
-func (p *page) guard(lines []reconcile.GuardLine) {
+func (p *page) guard(lines []reconcile.GuardLine, off string) {
+	if off != "" {
+		p.gap()
+		p.wrapped(0, in(yellow, "Guard: off: "), plain, off)
+	}
 	if len(lines) == 0 {
 		return
 	}
@@ -132,7 +139,7 @@ func (p *page) guard(lines []reconcile.GuardLine) {
 		if l.Exceeded() {
 			rest = in(red, "  ! exceeded")
 		}
-		p.line(0, sayf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "key")), rest)
+		p.line(0, sayf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "config")), rest)
 	}
 }
 

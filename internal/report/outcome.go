@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -45,12 +46,14 @@ func (p *page) written(t *reconcile.TargetOutcome) {
 
 // unwritten shows the changes that failed, and those that the run did not come to.
 func (p *page) unwritten(t *reconcile.TargetOutcome) {
-	var failed, open, never, stale []row
+	var failed, open, never, stale, same []row
 	for i := range t.Results {
 		result := &t.Results[i]
 		r := newRow(result.Name, result.Err, result)
 		switch {
-		case result.Status == reconcile.Applied:
+		case result.Status == reconcile.Applied, result.Status == reconcile.AlreadySo:
+		case errors.Is(result.Err, reconcile.ErrSameCause):
+			same = append(same, r)
 		case result.Status == reconcile.Stale:
 			stale = append(stale, r)
 		case result.Status != reconcile.NotAttempted:
@@ -65,6 +68,10 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 	if len(failed) > 0 {
 		p.alert(red, fmt.Sprintf("%s: %d of %s failed", at, len(failed), count(len(t.Results), "change")))
 		p.troubles(failed)
+	}
+	if len(same) > 0 {
+		p.alert(yellow, fmt.Sprintf("%s: %s not attempted, for the same cause as others that were all refused", at, count(len(same), "change")))
+		p.troubles(same)
 	}
 	if len(stale) > 0 {
 		p.alert(yellow, fmt.Sprintf("%s: %s left alone as stale, the record is no longer what the plan saw", at, count(len(stale), "change")))

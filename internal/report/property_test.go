@@ -77,8 +77,11 @@ func drawRun(t *rapid.T) *Run {
 // parsed is the part of the document that the properties look at.
 type parsed struct {
 	Summary map[string]int
-	Targets []struct{ Summary map[string]int }
-	Items   []struct {
+	Targets []struct {
+		Summary map[string]int
+		Error   *struct{ Kind string }
+	}
+	Items []struct {
 		Account, Function, Action, Status string
 		Fields                            []struct{ Before, After any }
 	}
@@ -128,6 +131,9 @@ func TestSummaryEqualsWhatTheListsHold(t *testing.T) {
 		counted["orphans"], counted["latest_only"] = len(d.Orphans), len(d.LatestOnly)
 		sums := map[string]int{}
 		for _, target := range d.Targets {
+			if target.Error != nil {
+				counted["unreadable_targets"]++
+			}
 			for k, n := range target.Summary {
 				sums[k] += n
 			}

@@ -25,11 +25,31 @@ type Run struct {
 	Refused error                 // why the plan may not be applied, from Guard.Approve
 	Outcome *reconcile.Outcome    // nil when nothing was tried
 
+	GuardOff string // why any number of changes may pass; "" where the guard counts
+
 	Undo    string // the command that undoes what was written; "" where the run is not remembered
 	Stopped string // why the run ended early, such as "interrupted" or "deadline"; "" when it did not
 	Err     error  // why there is no plan
 
 	API []TargetAPI // in the order of the plan's targets
+}
+
+// refusal is why the plan may not be applied: also of a run that only reads, where
+// the guard would refuse.
+func (r *Run) refusal() error {
+	if r.Refused != nil || r.GuardOff != "" {
+		return r.Refused
+	}
+	var exceeded []reconcile.GuardLine
+	for _, l := range r.Guard {
+		if l.Exceeded() {
+			exceeded = append(exceeded, l)
+		}
+	}
+	if exceeded == nil {
+		return nil
+	}
+	return &reconcile.GuardError{Lines: exceeded}
 }
 
 // FleetInfo is what the declaration was.

@@ -161,6 +161,21 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "unknown", why: "a target whose rules could not be resolved is never in sync, and nobody invents its number",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			r := newRun("audit", f, inAWS(f, nil))
+			lost := reconcile.TargetPlan{
+				Target: desired.Target{Account: "222222222222", Region: "eu-west-1"}, Label: "staging", Unknown: true,
+				Err: &reconcile.CallError{Service: "lambda", Op: "ListFunctions", Subject: "222222222222/eu-west-1", Kind: reconcile.KindDenied,
+					Code: "AccessDeniedException", Status: 403, Message: "User: arn:aws:sts::222222222222:assumed-role/audit/x is not authorized to perform: lambda:ListFunctions",
+					Hint: "allow lambda:ListFunctions on * to the role of the target"},
+			}
+			r.Plan.Targets = append(r.Plan.Targets, lost)
+			return r
+		},
+	},
+	{
 		name: "interrupted-survey", why: "a plan of a part says that it is a part",
 		run: func(t testing.TB) *Run {
 			f := orders(t)

@@ -142,7 +142,7 @@ type finishedJSON struct {
 func (s *Stream) Finish(r *Run) error {
 	s.event("run_finished", time.Now(), finishedJSON{
 		RunID: r.ID, Started: stamp(r.Started), Finished: stamp(r.Finished),
-		Stopped: r.Stopped, Refused: causeOf(r.Refused), Error: causeOf(r.Err),
+		Stopped: r.Stopped, Refused: causeOf(r.refusal()), Error: causeOf(r.Err),
 		Summary: r.summary(),
 		Targets: slices.AppendSeq([]targetSummaryJSON{}, r.targets()),
 		Guard:   slices.AppendSeq([]guardJSON{}, each(r.Guard, newGuard)),

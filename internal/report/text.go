@@ -62,16 +62,19 @@ func (p *page) opening(r *Run) {
 		surveyed = r.Finished
 	}
 	examined := c.Declared - c.Unreadable - c.NotExamined
-	tone := plain
+	tone, of := plain, count(c.Declared, "config")
 	if examined < c.Declared {
 		tone = red
+	}
+	if c.UnknownTargets > 0 {
+		tone, of = red, "? configs"
 	}
 	pace := paced(r.API)
 	if r.Outcome != nil {
 		pace = "" // the rate by now is that of writing
 	}
 	p.line(0,
-		say("Read "), in(tone, fmt.Sprintf("%d of %s", examined, count(c.Declared, "key"))),
+		say("Read "), in(tone, fmt.Sprintf("%d of %s", examined, of)),
 		sayf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), lasting(surveyed.Sub(r.Started))),
 		say(reads.spell(pace)))
 	if r.Outcome == nil {
@@ -98,7 +101,7 @@ func (p *page) plan(r *Run) {
 	p.absences(r)
 	p.leftAlone(r)
 	p.warnings(r.Warnings)
-	p.guard(r.Guard)
+	p.guard(r.Guard, r.GuardOff)
 	p.cost(r)
 	p.refused(r.Refused)
 	p.shortened()
@@ -116,9 +119,13 @@ func (p *page) hint(indent int, hint string) {
 // order, so that scripts can look for it. Only a run that ended early adds a
 // sixth, since its numbers are not those of the whole fleet.
 func planLine(c reconcile.PlanCounts) string {
+	unreadable := fmt.Sprint(c.Unreadable)
+	if c.UnknownTargets > 0 {
+		unreadable = "unknown" // never a number that nobody counted
+	}
 	line := listed(
-		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %d unreadable",
-			c.Creates, c.Updates, c.Deletes, c.Ignored, c.Unreadable),
+		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %s unreadable",
+			c.Creates, c.Updates, c.Deletes, c.Ignored, unreadable),
 		some(c.NotExamined, "not examined"))
 	return line + "."
 }

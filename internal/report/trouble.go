@@ -34,7 +34,7 @@ func newRow(n name, err error, result *reconcile.Result) row {
 // facts are what AWS support asks for, and what explains a slow run.
 func (r row) facts() string {
 	var parts []string
-	if r.result != nil {
+	if r.result != nil && r.result.Stats.Attempts > 0 {
 		parts = append(parts, count(r.result.Stats.Attempts, "attempt"))
 		if w := r.result.Stats.Waited; w >= time.Second {
 			parts = append(parts, "waited "+lasting(w))
@@ -103,7 +103,7 @@ func (p *page) troubles(rows []row) {
 	for _, t := range all[len(shown):] {
 		keys += len(t.rows)
 	}
-	p.more(2, len(all)-len(shown), " causes, on "+count(keys, "key"))
+	p.more(2, len(all)-len(shown), " causes, on "+count(keys, "config"))
 }
 
 // trouble writes one cause, what to do about it, and the keys that met it.
@@ -119,7 +119,7 @@ func (p *page) trouble(t trouble) {
 		p.hint(4, t.cause.Hint)
 		return
 	}
-	p.wrapped(2, in(red, "! "), red, count(len(t.rows), "key")+": "+what)
+	p.wrapped(2, in(red, "! "), red, count(len(t.rows), "config")+": "+what)
 	p.hint(4, t.cause.Hint)
 	if alike(t.rows, row.facts) {
 		if facts := first.facts(); facts != "" {

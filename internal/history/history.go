@@ -63,6 +63,10 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	run.alive = alive
 	data, err := begun.encode()
 	if err == nil {
+		err = h.beginChain(ctx)
+	}
+	if err == nil {
+		h.linkDead(ctx)
 		run.tag, err = h.store.Create(ctx, run.attempt.record(), data)
 	}
 	if err != nil {
@@ -89,7 +93,11 @@ func (r *Recorder) Finish(ctx context.Context, final *Record) error {
 	if err == nil {
 		_, err = r.history.store.Replace(ctx, r.attempt.record(), data, r.tag)
 	}
-	errs = append(errs, err)
+	// The record and the journal come before the link that vouches for them, and the
+	// sign of life goes last: whoever finds it expired completes the chain.
+	if errs = append(errs, err); errors.Join(errs...) == nil {
+		errs = append(errs, r.history.append(ctx, link{Attempt: r.attempt.stem(), State: done.State, Record: digestOf(data), Journal: r.journal.file}))
+	}
 	if err := r.alive.Release(ctx); !errors.As(err, new(*LostError)) {
 		errs = append(errs, err) // one that was lost has only made the run look dead
 	}

@@ -2,8 +2,11 @@ package history
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"sync"
 	"time"
 
@@ -50,7 +53,8 @@ type Journal struct {
 	soon chan struct{} // capacity 1: a result is there
 	end  chan struct{}
 	done chan struct{}
-	last error // of the last write; read after done
+	last error   // of the last write; read after done
+	file *digest // of what was written, once done and without an error; nil for nothing
 }
 
 func newJournal(ctx context.Context, store Store, name string, begin beginJSON) *Journal {
@@ -160,7 +164,12 @@ func signal(c chan<- struct{}) {
 // write is the one goroutine that writes to the store.
 func (j *Journal) write(ctx context.Context) {
 	defer close(j.done)
-	w := writer{journal: j}
+	w := writer{journal: j, hash: sha256.New()}
+	defer func() {
+		if w.offset > 0 {
+			j.file = &digest{Bytes: w.offset, SHA256: hex.EncodeToString(w.hash.Sum(nil))}
+		}
+	}()
 	for {
 		var later <-chan time.Time
 		select {
@@ -188,6 +197,7 @@ func (j *Journal) write(ctx context.Context) {
 type writer struct {
 	journal *Journal
 	offset  int64
+	hash    hash.Hash
 	failed  []byte // a write that failed: the next one repeats it
 }
 
@@ -234,5 +244,6 @@ func (w *writer) append(ctx context.Context, batch []byte) error {
 		return err
 	}
 	w.offset += int64(len(batch))
+	w.hash.Write(batch)
 	return nil
 }

@@ -118,7 +118,12 @@ func (k *keptRun) Intend(ctx context.Context, key desired.Key, change *reconcile
 	if err := k.run.Journal().Intend(ctx, key, change); err != nil {
 		return err
 	}
-	if lease := k.leases[key.Target]; lease != nil {
+	// The sign of life counts as well: once it has expired, others take the run for
+	// dead and close its part of the chain.
+	for _, lease := range []*Lease{k.run.alive, k.leases[key.Target]} {
+		if lease == nil {
+			continue
+		}
 		if err := lease.Check(ctx); err != nil {
 			k.Settle(key, &reconcile.Result{Change: *change, Status: reconcile.NotAttempted})
 			return err

@@ -31,6 +31,7 @@ const (
 	journalsFolder = "journals/"
 	aliveFolder    = "alive/"
 	leasesFolder   = "leases/"
+	chainFolder    = "chain/"
 )
 
 // runWord is what a run's id may be: it becomes a part of file names and keys.

@@ -70,8 +70,8 @@ func TestRunIsRecorded(t *testing.T) {
 		if diff := cmp.Diff([]Record{want}, whole.Attempts, compareOpts); diff != "" {
 			t.Errorf("the record (-want +got)\n%s", diff)
 		}
-		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 1 {
-			t.Errorf("an ended run without writes leaves %v, %v, want its record alone", names, err)
+		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 3 {
+			t.Errorf("an ended run without writes leaves %v, %v, want its record, its link and the head", names, err)
 		}
 	})
 }

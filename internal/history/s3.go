@@ -271,7 +271,8 @@ func (b *bucketStore) parts(ctx context.Context, name string) ([]byte, error) {
 	var end int64
 	for i, key := range keys {
 		if _, offset, is := cutPart(key); !is || offset != end {
-			return nil, fmt.Errorf("the part that begins at byte %d is missing: %s is there instead; bring it back from a version of the bucket", end, key)
+			hole := fmt.Sprintf("the part that begins at byte %d is missing: %s is there instead; bring it back from a version of the bucket", end, key)
+			return bytes.Join(parts[:i], nil), &damagedError{hole}
 		}
 		end += int64(len(parts[i]))
 	}

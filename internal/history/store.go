@@ -43,7 +43,8 @@ type Store interface {
 	// may not find it.
 	Append(ctx context.Context, name string, offset int64, data []byte) error
 	// ReadLog returns all that was appended, and perhaps the beginning of an
-	// Append that failed. It fails with ErrAbsent.
+	// Append that failed. It fails with ErrAbsent. Where a part in the middle is
+	// missing it returns what is before it, with an error.
 	ReadLog(ctx context.Context, name string) ([]byte, error)
 
 	// String is where the objects are, as a person would give it to --history.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -60,16 +61,20 @@ func same(a, b *reconcile.Settings) bool {
 // Undo reads from the journals of a run what it takes to restore every record
 // that it set out to change, in key order. The run is named as for Load, and a
 // sharded or repeated run is taken as a whole.
+//
+// A run that does not hold is a BrokenError, and then what is given is only what the
+// lines before the damage say: nothing may be restored from it, unless the error is
+// Lost and a person wants the rest.
 func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
-	run, _, err := h.find(ctx, run)
+	verdict, err := h.Verify(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	names, err := h.store.List(ctx, journalsFolder+run+"/")
+	names, err := h.store.List(ctx, journalsFolder+verdict.Run+"/")
 	if err != nil {
 		return nil, err
 	}
-	// The names begin with the time, so earlier tries come first.
+	// The names begin with the time, so earlier attempts come first.
 	slices.Sort(names)
 	var entries []Entry
 	for _, name := range names {
@@ -77,24 +82,24 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 			continue
 		}
 		file, err := h.readJournal(ctx, name)
-		if err != nil {
+		if err != nil && !errors.As(err, new(*damagedError)) { // which the verdict has
 			return nil, err
 		}
 		entries = append(entries, file.Entries...)
+	}
+	if verdict.Trust == Broken {
+		return undoOf(entries), &BrokenError{verdict}
 	}
 	return undoOf(entries), nil
 }
 
 func (h *History) readJournal(ctx context.Context, name string) (JournalFile, error) {
-	data, err := h.store.ReadLog(ctx, name)
-	if err != nil {
-		return JournalFile{}, err
-	}
+	data, missing := h.store.ReadLog(ctx, name)
 	file, err := ParseJournal(data)
-	if err != nil {
-		return file, &damagedError{fmt.Sprintf("the journal %s is damaged: %v; the lines before it can be trusted: bring the journal back from a backup, or run plan to see what AWS holds", locate(h.store, name), err)}
+	if err != nil && missing == nil {
+		return file, &damagedError{fmt.Sprintf("the journal %s is damaged: %v", locate(h.store, name), err)}
 	}
-	return file, nil
+	return file, missing
 }
 
 // undoOf folds the entries of a run, oldest first.

@@ -172,7 +172,7 @@ func TestUndoOfADamagedJournalSaysWhere(t *testing.T) {
 	lines := strings.SplitAfter(string(s.logs[name]), "\n")
 	s.logs[name] = []byte(strings.Join(slices.Delete(lines, 2, 3), ""))
 	_, err := New(s).Undo(t.Context(), "r")
-	if err == nil || !strings.Contains(err.Error(), "memory/"+name+" is damaged: line 3") {
+	if err == nil || !strings.Contains(err.Error(), "memory/"+name+": line 3") {
 		t.Errorf("Undo: %v, want the journal and the line", err)
 	}
 }

@@ -1,0 +1,358 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Trust is what the chain says of a run.
+type Trust string
+
+// The degrees of trust.
+const (
+	Verified   Trust = "verified"   // nothing was changed since it was linked
+	Pending    Trust = "pending"    // at work, or dead and not linked yet: its sums hold, and its end may be missing
+	Unverified Trust = "unverified" // from before there was a chain
+	Broken     Trust = "broken"
+)
+
+// Breach is one place where a history does not hold.
+type Breach struct {
+	Where string `json:"where"` // a file or object
+	What  string `json:"what"`
+	// Lost says that the end of a journal is missing, and that what is left holds.
+	Lost bool `json:"lost"`
+}
+
+// Verdict is what Verify found of one run.
+type Verdict struct {
+	Run      string   `json:"run_id"`
+	Trust    Trust    `json:"trust"`
+	Breaches []Breach `json:"breaches"`
+}
+
+// BrokenError is a run that does not hold.
+type BrokenError struct{ Verdict }
+
+// Error says where, and what to do.
+func (e *BrokenError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "history: run %s does not hold:", e.Run)
+	for i, breach := range e.Breaches {
+		if i == 3 {
+			fmt.Fprintf(&b, "\n  and %d more", len(e.Breaches)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s: %s", breach.Where, breach.What)
+	}
+	if e.Lost() {
+		return b.String() + "\nbring the journal back from a backup, or restore what is left of it with rollback --partial"
+	}
+	return b.String() + "\nbring the files back from a backup; to go back without them, write what is to be into the fleet file, and apply it"
+}
+
+// Lost reports whether nothing is wrong but that journals lost their ends: what is
+// left of them holds.
+func (e *BrokenError) Lost() bool {
+	return !slices.ContainsFunc(e.Breaches, func(b Breach) bool { return !b.Lost })
+}
+
+// chainReaders is how many links are read at once.
+const chainReaders = 16
+
+// Verify holds a run against the chain: its records and journals, and every link
+// from the oldest that speaks of it to the head. The run is named as for Load.
+//
+// It finds whatever was changed without computing every sum anew from there to the
+// head; it cannot find that somebody did just that. Keep the sum of the head, which
+// VerifyAll gives, where the one who writes here cannot write.
+func (h *History) Verify(ctx context.Context, run string) (Verdict, error) {
+	run, attempts, err := h.find(ctx, run)
+	if err != nil {
+		return Verdict{}, err
+	}
+	c, err := h.readChain(ctx, attempts)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return h.verify(ctx, run, attempts, c)
+}
+
+// VerifyAll holds every run against the chain, newest first. The chain's own breaches
+// belong to no run. End is the sum of the last link.
+func (h *History) VerifyAll(ctx context.Context) (verdicts []Verdict, chain []Breach, end string, err error) {
+	attempts, err := h.attempts(ctx)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	c, err := h.readChain(ctx, nil)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	for _, run := range newestFirst(attempts) {
+		v, err := h.verify(ctx, run, attempts[run], c)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		verdicts = append(verdicts, v)
+		for _, a := range attempts[run] {
+			delete(c.links, a.stem())
+		}
+	}
+	journals, err := h.store.List(ctx, journalsFolder)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	for _, name := range journals {
+		if a, is := parseAttempt(name, journalsFolder, ".jsonl"); is && attempts[a.run] == nil {
+			c.breaches = append(c.breaches, Breach{Where: locate(h.store, name), What: "the journal has no record"})
+		}
+	}
+	for stem, l := range c.links {
+		if !c.pruned[stem] {
+			c.breaches = append(c.breaches, Breach{Where: locate(h.store, runsFolder+stem+".json"), What: fmt.Sprintf("the record is gone, and link %d says that it was there", l.Seq)})
+		}
+	}
+	slices.SortFunc(c.breaches, func(a, b Breach) int { return strings.Compare(a.Where, b.Where) })
+	return verdicts, c.breaches, c.end, nil
+}
+
+// chain is what the links say.
+type chain struct {
+	links    map[string]link // the last of each attempt
+	pruned   map[string]bool
+	breaches []Breach
+	end      string
+}
+
+// skew is how far the clocks of machines that share a history may be apart.
+const skew = time.Hour
+
+// readChain reads the chain from its end, as far back as it can speak of these
+// attempts, or all of it for none.
+func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, error) {
+	c := chain{links: map[string]link{}, pruned: map[string]bool{}}
+	seqs, err := h.linkNames(ctx)
+	if err != nil {
+		return c, err
+	}
+	end, tag, err := h.readHead(ctx)
+	var damaged *damagedError
+	switch {
+	case errors.As(err, &damaged):
+		c.breaches = append(c.breaches, Breach{Where: locate(h.store, headName), What: damaged.text})
+	case err != nil:
+		return c, err
+	case tag == "" && len(seqs) > 0:
+		c.breaches = append(c.breaches, Breach{Where: locate(h.store, headName), What: "the head of the chain is missing"})
+	}
+	last := end.Seq
+	if len(seqs) > 0 {
+		last = max(last, seqs[len(seqs)-1])
+	}
+	previous := "" // what the link after says of this one
+	wanted := map[string]bool{}
+	var began time.Time
+	for _, a := range attempts {
+		wanted[a.stem()] = true
+		if began.IsZero() || a.started.Before(began) {
+			began = a.started
+		}
+	}
+	for last > 0 {
+		first := max(1, last-chainReaders+1)
+		batch := make([]link, last-first+1)
+		missing := make([]*damagedError, len(batch))
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range batch {
+			group.Go(func() error {
+				l, err := h.readLink(ctx, first+int64(i))
+				switch {
+				case errors.Is(err, ErrAbsent):
+					missing[i] = &damagedError{fmt.Sprintf("link %d of the chain is missing", first+int64(i))}
+				case errors.As(err, &missing[i]):
+				case err != nil:
+					return err
+				}
+				batch[i] = l
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return c, err
+		}
+		for i, l := range slices.Backward(batch) {
+			if attempts != nil && (len(wanted) == 0 || missing[i] == nil && l.At.Before(began.Add(-skew))) {
+				return c, nil
+			}
+			seq := first + int64(i)
+			breach := func(what string) {
+				c.breaches = append(c.breaches, Breach{Where: locate(h.store, linkName(seq)), What: what})
+			}
+			switch {
+			case missing[i] != nil:
+				breach(missing[i].text)
+			case previous != "" && l.sum != previous:
+				breach(fmt.Sprintf("link %d is not the one that link %d follows", seq, seq+1))
+			case seq == end.Seq && l.sum != end.Link:
+				breach(fmt.Sprintf("link %d is not the one that the head names", seq))
+			}
+			if l.Broken != "" {
+				breach("before this link, " + l.Broken)
+			}
+			if c.end == "" {
+				c.end = l.sum
+			}
+			previous = l.Previous
+			for _, stem := range l.Pruned {
+				c.pruned[stem] = true
+			}
+			if _, newer := c.links[l.Attempt]; !newer && l.Attempt != "" {
+				c.links[l.Attempt] = l
+			}
+			delete(wanted, l.Attempt)
+		}
+		last = first - 1
+	}
+	return c, nil
+}
+
+func (h *History) verify(ctx context.Context, run string, attempts []attempt, c chain) (Verdict, error) {
+	v := Verdict{Run: run, Trust: Unverified, Breaches: []Breach{}}
+	journals, err := h.store.List(ctx, journalsFolder+run+"/")
+	if err != nil {
+		return v, err
+	}
+	known := map[string]bool{}
+	for _, a := range attempts {
+		known[a.journal()] = true
+		trust, breaches, err := h.verifyAttempt(ctx, a, c)
+		if err != nil {
+			return v, err
+		}
+		v.Breaches = append(v.Breaches, breaches...)
+		if v.Trust == Unverified || trust == Pending {
+			v.Trust = trust
+		}
+	}
+	for _, name := range journals {
+		if !known[name] {
+			v.Breaches = append(v.Breaches, Breach{Where: locate(h.store, name), What: "the journal has no record"})
+		}
+	}
+	// A link that does not hold may have been that of this run.
+	for _, b := range c.breaches {
+		if v.Trust != Unverified {
+			v.Breaches = append(v.Breaches, b)
+		}
+	}
+	if len(v.Breaches) > 0 {
+		v.Trust = Broken
+	}
+	return v, nil
+}
+
+func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust, []Breach, error) {
+	var breaches []Breach
+	breach := func(name string, lost bool, what string, args ...any) {
+		breaches = append(breaches, Breach{Where: locate(h.store, name), What: fmt.Sprintf(what, args...), Lost: lost})
+	}
+	text, _, err := h.store.Read(ctx, a.record())
+	if err != nil {
+		return Broken, nil, err
+	}
+	record, unreadable := parseRecord(text, a.record())
+	log, err := h.store.ReadLog(ctx, a.journal())
+	absent := errors.Is(err, ErrAbsent)
+	hole := errors.As(err, new(*damagedError))
+	if err != nil && !absent && !hole {
+		return Broken, nil, err
+	}
+	file, wrong := ParseJournal(log)
+	l, linked := c.links[a.stem()]
+
+	trust := Verified
+	covered, sum, summed := cutSum(text, indentedForm)
+	holds := summed && sum == sumOf("", covered)
+	switch {
+	case linked && digestOf(text) != l.Record:
+		breach(a.record(), false, "the record was changed after link %d was made", l.Seq)
+	case linked:
+	case unreadable == nil && record.Version == 1 && !summed:
+		trust = Unverified
+	case !holds:
+		breach(a.record(), false, "the sum of the record does not hold: it was changed after it was written")
+	case record.attempt().stem() != a.stem():
+		breach(a.record(), false, "it is the record of another run")
+	default:
+		trust = Pending
+		if alive, err := h.isAlive(ctx, a); err != nil {
+			return Broken, nil, err
+		} else if record.State != Running && !alive {
+			breach(a.record(), false, "no link of the chain speaks of it: it was written by hand, or its link was removed")
+		}
+	}
+
+	switch {
+	case wrong != nil:
+		breach(a.journal(), false, "%v", wrong)
+	case hole:
+		breach(a.journal(), true, "%v", err)
+	case absent && linked && l.Journal != nil:
+		breach(a.journal(), true, "the journal is gone: %d bytes", l.Journal.Bytes)
+	case !absent && linked && l.Journal == nil:
+		breach(a.journal(), false, "link %d says that there was no journal", l.Seq)
+	case !absent && file.Version > 1 && file.Attempt != a.stem():
+		breach(a.journal(), false, "it is the journal of another attempt, %s", file.Attempt)
+	case !absent && linked:
+		size := int64(len(log))
+		switch {
+		case size < l.Journal.Bytes:
+			breach(a.journal(), true, "it lost its end: %d of %d bytes are there", size, l.Journal.Bytes)
+		case digestOf(log[:l.Journal.Bytes]) != l.Journal.SHA256, size > l.Journal.Bytes && l.State != Running:
+			breach(a.journal(), false, "it was changed after link %d was made", l.Seq)
+		}
+	case !absent && record.State != Running && record.State != "" && !file.Closed:
+		breach(a.journal(), true, "it lost its end: the closing line is missing")
+	}
+	if lost := notInJournal(&record, &file); len(lost) > 0 {
+		breach(a.journal(), true, "it does not speak of %d changes that the record says were tried, %s among them", len(lost), lost[0])
+	}
+	return trust, breaches, nil
+}
+
+// notInJournal are the changes that a record says were tried, and of which its journal
+// has no intent: an intent is stored before its write is sent.
+func notInJournal(r *Record, file *JournalFile) []desired.Key {
+	intended := map[desired.Key]bool{}
+	for i := range file.Entries {
+		intended[file.Entries[i].Key] = true
+	}
+	var lost []desired.Key
+	for i := range r.Items {
+		item := &r.Items[i]
+		if tried := item.Attempts > 0 || item.Status == reconcile.Applied.String(); tried && !intended[item.Key] {
+			lost = append(lost, item.Key)
+		}
+	}
+	return lost
+}
+
+// isAlive reports whether an attempt has its sign of life, expired or not: until
+// somebody finds it expired its process may still be about to write its link.
+func (h *History) isAlive(ctx context.Context, a attempt) (bool, error) {
+	_, _, err := h.store.Read(ctx, a.alive())
+	if errors.Is(err, ErrAbsent) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -119,7 +119,7 @@ func commandLinePage() string {
 			fmt.Fprintf(&b, "```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimPrefix(cmd.Example, "  "), "\n  ", "\n"))
 		}
 		for _, sub := range cmd.Commands() {
-			fmt.Fprintf(&b, "- `%s`\n", sub.CommandPath())
+			fmt.Fprintf(&b, "- `%s`: %s\n", strings.TrimSuffix(sub.UseLine(), " [flags]"), sub.Short)
 		}
 		if local := cmd.LocalNonPersistentFlags(); local.HasAvailableFlags() {
 			b.WriteString("\n")

@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,18 +18,19 @@ import (
 func newHistory(a *app) *cobra.Command {
 	var place historyOptions
 	var format resultFormat
-	var limit int
+	var o history.ListOptions
 	cmd := &cobra.Command{
 		Use:   "history [RUN]",
 		Short: "List the runs that wrote, or show one",
-		Long: `List the runs that are remembered, newest first, or show one: who ran it and from
-which files, what it planned, and what became of each change. Of a run that was
-killed, its journal tells what it wrote. The shards of a run are shown as one, and
-exit code 3 says that some are missing, or did not come to their end.
+		Long: `List the runs that wrote, newest first, or show one: who ran it and from which
+files, what it planned, and what became of each change. Of a run that was killed,
+its journal tells what it wrote. The shards of a run are shown as one, and exit
+code 3 says that some are missing, or did not come to their end.
 
-RUN is a run's id, the beginning of one, or latest.`,
+RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 		Example: `  eventinvoke history
-  eventinvoke history latest -o json`,
+  eventinvoke history latest -o json
+  eventinvoke history verify`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,31 +42,156 @@ RUN is a run's id, the beginning of one, or latest.`,
 				return err
 			}
 			if len(args) == 0 {
-				return a.listRuns(cmd.Context(), h, limit, format)
+				return a.listRuns(cmd.Context(), h, o, format)
 			}
 			return a.showRun(cmd.Context(), h, args[0], format, place.location)
 		},
 	}
 	place.bind(cmd)
 	format.bind(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 20, "list at most `N` runs; 0 lists all")
+	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0 lists all")
+	cmd.Flags().BoolVar(&o.All, "all", false, "list also the runs that wrote nothing")
+	cmd.AddCommand(newVerify(a), newPrune(a))
 	return cmd
 }
 
-func (a *app) listRuns(ctx context.Context, h *history.History, limit int, format resultFormat) error {
-	runs, err := h.List(ctx, limit)
-	if err != nil && len(runs) == 0 {
+func newVerify(a *app) *cobra.Command {
+	var place historyOptions
+	var format resultFormat
+	cmd := &cobra.Command{
+		Use:   "verify [RUN]",
+		Short: "Hold records and journals against the chain that vouches for them",
+		Long: `Say of each run, or of one, whether its record and its journal are what they were
+when it ended: verified; pending, for a run at work, or one that died last and that no
+other has vouched for yet; unverified, from before there was a chain; or broken, with
+the file and what is wrong with it. Exit code 3 says that something is broken.
+
+The last line is the sum at the end of the chain. Whoever can write to the history can
+make it anew from there on: keep the sum where they cannot, and compare.`,
+		Example:           "  eventinvoke history verify",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := format.check(); err != nil {
+				return err
+			}
+			h, err := history.Open(cmd.Context(), place.location)
+			if err != nil {
+				return err
+			}
+			var v verification
+			if len(args) == 1 {
+				verdict, err := h.Verify(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				v.Runs = []history.Verdict{verdict}
+			} else if v.Runs, v.Chain, v.End, err = h.VerifyAll(cmd.Context()); err != nil {
+				return err
+			}
+			return a.showVerification(&v, format)
+		},
+	}
+	place.bind(cmd)
+	format.bind(cmd)
+	return cmd
+}
+
+// verification is what history verify tells.
+type verification struct {
+	FormatVersion int               `json:"format_version"`
+	Runs          []history.Verdict `json:"runs"`
+	Chain         []history.Breach  `json:"chain"` // breaches that belong to no run
+	End           string            `json:"end"`   // the sum of the last link; "" for one run
+}
+
+func (a *app) showVerification(v *verification, format resultFormat) error {
+	broken := len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust == history.Broken })
+	if format == "json" {
+		v.FormatVersion = report.FormatVersion
+		v.Chain = append([]history.Breach{}, v.Chain...)
+		if err := writeJSON(a.out, v); err != nil {
+			return err
+		}
+	} else {
+		for _, b := range v.Chain {
+			fmt.Fprintf(a.out, "%s: %s\n", report.Clean(b.Where), report.Clean(b.What))
+		}
+		for _, r := range v.Runs {
+			fmt.Fprintf(a.out, "%s: %s\n", report.Clean(r.Run), r.Trust)
+			for _, b := range r.Breaches {
+				fmt.Fprintf(a.out, "  %s: %s\n", report.Clean(b.Where), report.Clean(b.What))
+			}
+		}
+		if v.End != "" {
+			fmt.Fprintf(a.out, "The chain ends with %s\n", v.End)
+		}
+	}
+	if broken {
+		return exitCode(exitPartial)
+	}
+	return nil
+}
+
+func newPrune(a *app) *cobra.Command {
+	var place historyOptions
+	var keep string
+	cmd := &cobra.Command{
+		Use:   "prune --keep DURATION",
+		Short: "Remove old runs, and note in the chain that they were removed",
+		Long: `Remove the records and journals of runs that began longer ago than --keep. Never
+removed are, of each account and region, the last run that wrote there, and any run
+while a rollback is at work. What was removed cannot be rolled back.`,
+		Example: "  eventinvoke history prune --keep 90d",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			age, err := parseAge(keep)
+			if err != nil {
+				return err
+			}
+			h, err := history.Open(cmd.Context(), place.location)
+			if err != nil {
+				return err
+			}
+			removed, err := h.Prune(cmd.Context(), time.Now().Add(-age))
+			for _, run := range removed {
+				fmt.Fprintf(a.out, "Removed %s\n", report.Clean(run))
+			}
+			if err == nil {
+				fmt.Fprintf(a.out, "%s removed.\n", count(len(removed), "run", "runs"))
+			}
+			return err
+		},
+	}
+	place.bind(cmd)
+	cmd.Flags().StringVar(&keep, "keep", "", "keep what is younger than this `DURATION`, such as 90d or 2160h")
+	_ = cmd.MarkFlagRequired("keep") // fails only for a flag that is not there
+	return cmd
+}
+
+// parseAge is a duration that may be in days, which Go has none of.
+func parseAge(s string) (time.Duration, error) {
+	age, err := time.ParseDuration(s)
+	if days, is := strings.CutSuffix(s, "d"); is {
+		n, failed := strconv.ParseUint(days, 10, 16)
+		age, err = time.Duration(n)*24*time.Hour, failed
+	}
+	if err != nil || age <= 0 {
+		return 0, fmt.Errorf("--keep %q is not a duration; write days or hours, such as 90d or 2160h", s)
+	}
+	return age, nil
+}
+
+func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOptions, format resultFormat) error {
+	runs, err := h.List(ctx, o)
+	if err != nil {
 		return err
 	}
-	// A record that cannot be read hides no other run.
 	render := report.RunsText
 	if format == "json" {
 		render = report.RunsJSON
 	}
-	if shown := render(a.out, runs); shown != nil {
-		return shown
-	}
-	return err
+	return render(a.out, runs)
 }
 
 func (a *app) showRun(ctx context.Context, h *history.History, name string, format resultFormat, place string) error {
@@ -101,7 +231,7 @@ func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	runs, err := h.List(cmd.Context(), 20)
+	runs, err := h.List(cmd.Context(), history.ListOptions{Limit: 20, All: true})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

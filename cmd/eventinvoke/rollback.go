@@ -15,7 +15,7 @@ import (
 
 func newRollback(a *app) *cobra.Command {
 	var o writeOptions
-	var includeStale bool
+	var includeStale, partial bool
 	cmd := &cobra.Command{
 		Use:   "rollback RUN [PATH...]",
 		Short: "Restore the before-images of a run",
@@ -26,21 +26,25 @@ and a rollback is itself a run that can be rolled back.
 
 RUN is a run's id, the beginning of one, or latest. The targets and the guard are
 those of the fleet files that the run used, or of the PATHs given. The rollback may
-delete as many records as the run created, whatever guard.max_deletes says.`,
+delete as many records as the run created, whatever guard.max_deletes says.
+
+A run whose history does not hold is refused before any call: see history verify. Where
+a journal only lost its end, --partial restores the rest and ends with 3.`,
 		Example: `  eventinvoke rollback latest
   eventinvoke rollback 20261122T141731Z-95ed02a8 --yes`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.rollback(cmd.Context(), args[0], args[1:], &o, includeStale)
+			return a.rollback(cmd.Context(), args[0], args[1:], &o, includeStale, partial)
 		},
 	}
 	o.bind(cmd)
 	cmd.Flags().BoolVar(&includeStale, "include-stale", false, "restore also what somebody else has changed since")
+	cmd.Flags().BoolVar(&partial, "partial", false, "restore what is left of a journal that lost its end")
 	cmd.ValidArgsFunction = completeRuns
 	return cmd
 }
 
-func (a *app) rollback(ctx context.Context, name string, paths []string, o *writeOptions, includeStale bool) error {
+func (a *app) rollback(ctx context.Context, name string, paths []string, o *writeOptions, includeStale, partial bool) error {
 	if err := a.mayWrite(o); err != nil {
 		return err
 	}
@@ -48,7 +52,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		return errors.New("a rollback restores all that its run changed; leave out --target and --function")
 	}
 	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {
-		source := &rollbackSource{place: o.place()}
+		source := &rollbackSource{place: o.place(), partial: partial}
 		if err := source.find(ctx, name); err != nil {
 			return err
 		}
@@ -75,6 +79,10 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		mine := o.owns(document)
 		// Until the targets that the run held are free it may be at work, and what
 		// its journal says is not the end of it.
+		if source.lost != nil {
+			a.log.Warn("the history of this run is not whole; restoring what is left", "why", source.lost.Error())
+			x.then = func(*reconcile.RunResult) error { return exitCode(exitPartial) }
+		}
 		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) })
 		return nil
 	})
@@ -83,8 +91,10 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 // rollbackSource is a run that is to be undone.
 type rollbackSource struct {
 	place   string
+	partial bool // take what is left of a journal that lost its end
 	history *history.History
 	run     history.Run
+	lost    *history.BrokenError // what is missing, with partial
 }
 
 // find looks up the run that a person named.
@@ -110,6 +120,9 @@ func (s *rollbackSource) configs() int {
 // read takes from the journals what the run has done so far.
 func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconcile.Undo, error) {
 	undos, err := s.history.Undo(ctx, s.run.Run)
+	if errors.As(err, &s.lost) && s.lost.Lost() && s.partial {
+		err = nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,6 +108,13 @@ func TestStoreListsInOrder(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("List(a/): %v (-want +got)\n%s", err, diff)
 		}
+		folders, err := s.Folders(ctx, "a/")
+		if diff := cmp.Diff([]string{"x", "x-y"}, slices.DeleteFunc(folders, func(name string) bool { return name == "log.jsonl" })); err != nil || diff != "" {
+			t.Errorf("Folders(a/): %v (-want +got)\n%s", err, diff)
+		}
+		if folders, err := s.Folders(ctx, "none/"); err != nil || len(folders) != 0 {
+			t.Errorf("Folders of nothing: %v, %v", folders, err)
+		}
 		got, err = s.List(ctx, "")
 		if err != nil || len(got) != 7 {
 			t.Errorf("List of everything: %v, %v, want 7 names", got, err)
@@ -135,6 +143,14 @@ func TestStoreAppendsToLogs(t *testing.T) {
 		}
 		if got, err := s.ReadLog(ctx, "j/log.jsonl"); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("ReadLog = %q, %v\nwant %q", got, err, want)
+		}
+		for range 2 { // the second time it is already gone
+			if err := s.DeleteLog(ctx, "j/log.jsonl"); err != nil {
+				t.Errorf("DeleteLog: %v", err)
+			}
+		}
+		if _, err := s.ReadLog(ctx, "j/log.jsonl"); !errors.Is(err, ErrAbsent) {
+			t.Errorf("ReadLog after DeleteLog: %v, want ErrAbsent", err)
 		}
 	})
 }

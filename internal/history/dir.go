@@ -156,6 +156,20 @@ func (d *dir) List(_ context.Context, folder string) ([]string, error) {
 	return names, d.fail("list", folder, err)
 }
 
+func (d *dir) Folders(_ context.Context, folder string) ([]string, error) {
+	entries, err := os.ReadDir(d.path(folder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, d.fail("list", folder, err)
+}
+
 // Append writes at the end of the log's file and waits for the disk.
 func (d *dir) Append(ctx context.Context, name string, offset int64, data []byte) error {
 	if err := checkName(name); err != nil {
@@ -219,6 +233,21 @@ func isEnd(file *os.File, offset int64, data []byte) error {
 // ReadLog reads the log's file.
 func (d *dir) ReadLog(_ context.Context, name string) ([]byte, error) { return d.read(name) }
 
+// DeleteLog removes the log's file.
+func (d *dir) DeleteLog(_ context.Context, name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	err := os.Remove(d.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = d.syncFolder(filepath.Dir(d.path(name)))
+	}
+	return d.fail("delete", name, err)
+}
+
 // locked runs a conditional write of name while no other process makes one.
 func (d *dir) locked(ctx context.Context, name string, write func() error) (err error) {
 	if err := checkName(name); err != nil {
@@ -246,6 +275,19 @@ func (d *dir) locked(ctx context.Context, name string, write func() error) (err 
 			return errors.Join(fmt.Errorf("lock %s: another process holds it", file.Name()), context.Cause(ctx))
 		}
 	}
+}
+
+// clean removes what processes that were killed were writing.
+func (d *dir) clean(before time.Time) error {
+	return filepath.WalkDir(d.root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasPrefix(entry.Name(), ".") || entry.Name() == lockName {
+			return err
+		}
+		if info, err := entry.Info(); err != nil || !info.ModTime().Before(before) {
+			return err
+		}
+		return os.Remove(file)
+	})
 }
 
 // makeFolder makes the folder of an object and every missing one above it, and

@@ -80,6 +80,21 @@ func TestDirHidesWhatACrashLeft(t *testing.T) {
 	if names, err := s.List(t.Context(), ""); err != nil || fmt.Sprint(names) != "[runs/a.json]" {
 		t.Errorf("List: %v, %v", names, err)
 	}
+	for _, row := range []struct {
+		age  time.Duration
+		left bool
+	}{{time.Hour, true}, {25 * time.Hour, false}} {
+		left := filepath.Join(root, "runs", ".a.json123")
+		if err := os.Chtimes(left, time.Time{}, time.Now().Add(-row.age)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(s).Prune(t.Context(), time.Now().AddDate(-1, 0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(left); (err == nil) != row.left {
+			t.Errorf("what a process left %s ago, after Prune: %v", row.age, err)
+		}
+	}
 }
 
 func TestDirOnAFileInItsWay(t *testing.T) {

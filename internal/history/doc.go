@@ -16,10 +16,18 @@
 //	journals/RUN/STARTED-SHARD.jsonl   the journal; in S3 a series of .jsonl/part-OFFSET
 //	alive/RUN/STARTED-SHARD.json       renewed while the run is at work, gone when it ended
 //	leases/ACCOUNT/REGION.json         who writes to a target now
+//	chain/NUMBER.json, chain/head.json what vouches for records and journals
 //
 // STARTED is in UTC to the microsecond, and SHARD is "whole" or
 // "shard-I-of-N", I counting from 0. A shard that is tried again under the same
 // run id adds files and replaces none, so the first before-images are kept.
+//
+// # What is found out
+//
+// Every journal line and record has a sum; a link for each attempt has the digests of
+// both and the sum of the link before, and the head names the last link. Undo gives
+// nothing that does not hold without saying so. Sums need no key: they find what was
+// changed, unless whoever changed it computed every sum from there to the head anew.
 //
 // # What is durable, and when
 //

@@ -40,6 +40,11 @@ func TestDocsShowWhatIsReadAndWritten(t *testing.T) {
 			t.Errorf("the page does not mention %q", want)
 		}
 	}
+	for _, want := range []string{"chain/NUMBER.json", headName, string("| `" + Verified + "` |"), string("| `" + Pending + "` |"), string("| `" + Unverified + "` |"), string("| `" + Broken + "` |")} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not mention %q", want)
+		}
+	}
 	for state := range progress {
 		if !strings.Contains(text, "| `"+string(state)+"` |") {
 			t.Errorf("the page does not explain the state %q", state)

@@ -10,11 +10,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// List returns the runs, newest first, at most limit of them (0: all). It
-// learns their order from names alone, and reads only the records that it
-// returns. A place where nothing was ever recorded is an error: it is mostly not the
+// ListOptions say which runs are listed.
+type ListOptions struct {
+	Limit int  // 0: no limit
+	All   bool // also those that wrote nothing
+}
+
+// List returns the runs that wrote, newest first. It learns their order, and that
+// they wrote, from names alone, and reads only the records that it returns. A place where nothing was ever recorded is an error: it is mostly not the
 // one that was meant.
-func (h *History) List(ctx context.Context, limit int) ([]Run, error) {
+func (h *History) List(ctx context.Context, o ListOptions) ([]Run, error) {
 	attempts, err := h.attempts(ctx)
 	if err == nil && len(attempts) == 0 {
 		var names []string
@@ -25,10 +30,17 @@ func (h *History) List(ctx context.Context, limit int) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	wrote, err := h.wrote(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var runs []Run
 	for _, run := range newestFirst(attempts) {
-		if limit > 0 && len(runs) == limit {
+		if o.Limit > 0 && len(runs) == o.Limit {
 			break
+		}
+		if !o.All && !wrote[run] {
+			continue
 		}
 		loaded, err := h.load(ctx, attempts[run])
 		if err != nil {
@@ -40,7 +52,7 @@ func (h *History) List(ctx context.Context, limit int) ([]Run, error) {
 }
 
 // Load returns one run with all its attempts: by its id, by the beginning of its
-// id where only one run has it, or the newest for "latest".
+// id where only one run has it, or the newest that wrote for "latest".
 func (h *History) Load(ctx context.Context, run string) (Run, error) {
 	_, attempts, err := h.find(ctx, run)
 	if err != nil {
@@ -55,16 +67,45 @@ func (h *History) find(ctx context.Context, typed string) (run string, itsAttemp
 	if err != nil {
 		return "", nil, err
 	}
-	run, err = h.choose(newestFirst(attempts), typed)
+	if typed == newest {
+		run, err = h.latest(ctx, newestFirst(attempts))
+	} else {
+		run, err = h.choose(newestFirst(attempts), typed)
+	}
 	return run, attempts[run], err
+}
+
+// wrote are the runs that wrote, or meant to: a journal is begun with the first
+// intent.
+func (h *History) wrote(ctx context.Context) (map[string]bool, error) {
+	names, err := h.store.Folders(ctx, journalsFolder)
+	wrote := map[string]bool{}
+	for _, run := range names {
+		wrote[run] = true
+	}
+	return wrote, err
+}
+
+// latest is the newest run that wrote.
+func (h *History) latest(ctx context.Context, runs []string) (string, error) {
+	wrote, err := h.wrote(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range runs {
+		if wrote[run] {
+			return run, nil
+		}
+	}
+	if len(runs) > 0 {
+		return "", fmt.Errorf("history %s: none of its runs wrote anything; list them with eventinvoke history --all", h)
+	}
+	return h.choose(nil, newest)
 }
 
 func (h *History) choose(runs []string, typed string) (string, error) {
 	if len(runs) == 0 {
 		return "", fmt.Errorf("history %s: no run is recorded there; check --history", h)
-	}
-	if typed == newest {
-		return runs[0], nil
 	}
 	if slices.Contains(runs, typed) {
 		return typed, nil

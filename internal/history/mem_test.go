@@ -124,6 +124,22 @@ func (m *memory) ReadLog(_ context.Context, name string) ([]byte, error) {
 	return log, nil
 }
 
+func (m *memory) Folders(_ context.Context, folder string) ([]string, error) {
+	names, err := m.List(context.Background(), folder)
+	var folders []string
+	for _, name := range names {
+		if below, _, is := strings.Cut(strings.TrimPrefix(name, folder), "/"); is {
+			folders = append(folders, below)
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders), err
+}
+
+func (m *memory) DeleteLog(_ context.Context, name string) error {
+	return m.write("delete", name, func() error { delete(m.logs, name); return nil })
+}
+
 // count is how many writes of logs there were.
 func (m *memory) count() (n int) {
 	m.do(func() { n = m.appends })

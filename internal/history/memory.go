@@ -150,7 +150,7 @@ func (k *keptRun) Ready(ctx context.Context) error {
 // only orders writes, so a history that cannot be read says nothing.
 func (h *History) failedBefore(ctx context.Context, this string) map[desired.Key]bool {
 	failed := map[desired.Key]bool{}
-	runs, _ := h.List(ctx, 2)
+	runs, _ := h.List(ctx, ListOptions{Limit: 2})
 	for i := range runs {
 		if runs[i].Run == this {
 			continue

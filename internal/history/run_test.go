@@ -40,7 +40,7 @@ func TestRunIsRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if whole, err := h.Load(t.Context(), "latest"); err != nil || whole.State() != Running {
+		if whole, err := h.Load(t.Context(), r.Run); err != nil || whole.State() != Running {
 			t.Errorf("at work: %q, %v, want running", whole.State(), err)
 		}
 		r.SetPlan(&plan)
@@ -198,7 +198,7 @@ func TestRunsAreFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runs, err := h.List(t.Context(), 3)
+	runs, err := h.List(t.Context(), ListOptions{Limit: 3, All: true})
 	var got []string
 	for _, w := range runs {
 		got = append(got, w.Run)
@@ -206,8 +206,18 @@ func TestRunsAreFound(t *testing.T) {
 	if diff := cmp.Diff([]string{"alpha", "job-71", "zeta"}, got); err != nil || diff != "" {
 		t.Errorf("List(3): %v (-want +got)\n%s", err, diff)
 	}
+	if _, err := h.Load(t.Context(), "latest"); err == nil || !strings.Contains(err.Error(), "none of its runs wrote anything") {
+		t.Errorf("Load of the latest, where no run wrote: %v", err)
+	}
+	for _, run := range []string{"job-7", "zeta"} {
+		s.logs[journalsFolder+run+"/20261122T140000.000000Z-whole.jsonl"] = []byte(beginLine + "\n")
+	}
+	writers, err := h.List(t.Context(), ListOptions{Limit: 1})
+	if err != nil || len(writers) != 1 || writers[0].Run != "zeta" {
+		t.Errorf("List of the last that wrote: %d runs, %v, want zeta", len(writers), err)
+	}
 	rows := []struct{ why, typed, run, err string }{
-		{"the newest", "latest", "alpha", ""},
+		{"the newest that wrote", "latest", "zeta", ""},
 		{"a whole id", "zeta", "zeta", ""},
 		{"the beginning of one", "z", "zeta", ""},
 		{"a whole id that is also the beginning of another", "job-7", "job-7", ""},
@@ -237,7 +247,7 @@ func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
 			s.objects[recorded.attempt.record()] = fmt.Appendf(nil, `{"format_version":9,"tool_version":"9.0"}`)
 		}
 	}
-	runs, err := New(s).List(t.Context(), 0)
+	runs, err := New(s).List(t.Context(), ListOptions{All: true})
 	if err != nil {
 		t.Fatal(err)
 	}

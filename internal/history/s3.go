@@ -138,12 +138,35 @@ func (b *bucketStore) List(ctx context.Context, folder string) ([]string, error)
 	return slices.Compact(keys), b.fail("list", folder, err)
 }
 
-// keys lists what is below a folder, as names; S3 sorts them by their bytes.
-func (b *bucketStore) keys(ctx context.Context, folder string) ([]string, error) {
+func (b *bucketStore) Folders(ctx context.Context, folder string) ([]string, error) {
+	prefix := b.below(folder)
+	var names []string
+	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.bucket, Prefix: &prefix, Delimiter: new("/")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, b.fail("list", folder, conditionOf(err))
+		}
+		for _, below := range page.CommonPrefixes {
+			names = append(names, path.Base(*below.Prefix))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// below is the beginning of all keys in a folder.
+func (b *bucketStore) below(folder string) string {
 	prefix := path.Join(b.prefix, folder)
 	if prefix != "" {
 		prefix += "/"
 	}
+	return prefix
+}
+
+// keys lists what is below a folder, as names; S3 sorts them by their bytes.
+func (b *bucketStore) keys(ctx context.Context, folder string) ([]string, error) {
+	prefix := b.below(folder)
 	var names []string
 	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
@@ -246,6 +269,20 @@ func (b *bucketStore) ReadLog(ctx context.Context, name string) ([]byte, error) 
 	}
 	data, err := b.parts(ctx, name)
 	return data, b.fail("read", name, err)
+}
+
+// DeleteLog removes the parts of a log from its end: what is left is a log.
+func (b *bucketStore) DeleteLog(ctx context.Context, name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	keys, err := b.keys(ctx, name)
+	for _, key := range slices.Backward(keys) {
+		if _, err = b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: b.key(key)}); err != nil {
+			break
+		}
+	}
+	return b.fail("delete", name, err)
 }
 
 func (b *bucketStore) parts(ctx context.Context, name string) ([]byte, error) {

@@ -37,6 +37,9 @@ type Store interface {
 	// their bytes. The folder is "" or ends in a slash.
 	List(ctx context.Context, folder string) ([]string, error)
 
+	// Folders returns the names of the folders right below a folder, sorted.
+	Folders(ctx context.Context, folder string) ([]string, error)
+
 	// Append adds data to a log at an offset in bytes, which is where the log
 	// ends, or fails with ErrChanged: somebody else wrote there. A failed
 	// Append may be repeated with the same arguments. A log is no object: Read
@@ -46,6 +49,8 @@ type Store interface {
 	// Append that failed. It fails with ErrAbsent. Where a part in the middle is
 	// missing it returns what is before it, with an error.
 	ReadLog(ctx context.Context, name string) ([]byte, error)
+	// DeleteLog removes a log, its end first. One that is already gone is success.
+	DeleteLog(ctx context.Context, name string) error
 
 	// String is where the objects are, as a person would give it to --history.
 	String() string
@@ -114,9 +119,13 @@ func (discard) Read(context.Context, string) ([]byte, Tag, error) { return nil, 
 
 func (discard) List(context.Context, string) ([]string, error) { return nil, nil }
 
+func (discard) Folders(context.Context, string) ([]string, error) { return nil, nil }
+
 func (discard) Append(context.Context, string, int64, []byte) error { return nil }
 
 func (discard) ReadLog(context.Context, string) ([]byte, error) { return nil, ErrAbsent }
+
+func (discard) DeleteLog(context.Context, string) error { return nil }
 
 func (discard) String() string { return disabled }
 

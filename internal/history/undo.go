@@ -62,7 +62,8 @@ func same(a, b *reconcile.Settings) bool {
 // that it set out to change, in key order. The run is named as for Load, and a
 // sharded or repeated run is taken as a whole.
 //
-// A run that does not hold is a BrokenError, and then what is given is only what the
+// Journals are enough: a record that cannot be read is not missed. A run that does not
+// hold otherwise is a BrokenError, and then what is given is only what the
 // lines before the damage say: nothing may be restored from it, unless the error is
 // Lost and a person wants the rest.
 func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
@@ -87,7 +88,7 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 		}
 		entries = append(entries, file.Entries...)
 	}
-	if verdict.Trust == Broken {
+	if slices.ContainsFunc(verdict.Breaches, func(b Breach) bool { return !b.unused }) {
 		return undoOf(entries), &BrokenError{verdict}
 	}
 	return undoOf(entries), nil

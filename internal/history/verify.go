@@ -31,6 +31,8 @@ type Breach struct {
 	What  string `json:"what"`
 	// Lost says that the end of a journal is missing, and that what is left holds.
 	Lost bool `json:"lost"`
+
+	unused bool // a record that cannot be read: a rollback takes nothing from it
 }
 
 // Verdict is what Verify found of one run.
@@ -286,11 +288,13 @@ func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust,
 	switch {
 	case linked && digestOf(text) != l.Record:
 		breach(a.record(), false, "the record was changed after link %d was made", l.Seq)
+		breaches[0].unused = unreadable != nil
 	case linked:
 	case unreadable == nil && record.Version == 1 && !summed:
 		trust = Unverified
 	case !holds:
 		breach(a.record(), false, "the sum of the record does not hold: it was changed after it was written")
+		breaches[0].unused = unreadable != nil
 	case record.attempt().stem() != a.stem():
 		breach(a.record(), false, "it is the record of another run")
 	default:

@@ -246,6 +246,38 @@ func TestRollbackIsNotToldWhatWasForged(t *testing.T) {
 	}
 }
 
+// TestARecordThatCannotBeReadIsNotMissed: the journal is enough to go back. A record
+// that can be read, and was changed, could name other fleet files and other targets.
+func TestARecordThatCannotBeReadIsNotMissed(t *testing.T) {
+	for _, row := range []struct {
+		why    string
+		record func(text []byte) []byte
+		undone bool
+	}{
+		{"it is empty", func([]byte) []byte { return nil }, true},
+		{"it was cut off", func(text []byte) []byte { return text[:len(text)/2] }, true},
+		{"it was edited", func(text []byte) []byte { return bytes.Replace(text, []byte("apply"), []byte("serve"), 1) }, false},
+	} {
+		for _, run := range []string{"wrote", "pending"} {
+			s := aPast(t)
+			for name, text := range s.objects {
+				if strings.HasPrefix(name, runsFolder+run+"/") {
+					s.objects[name] = row.record(text)
+				}
+			}
+			if _, err := New(s).Undo(t.Context(), run); (err == nil) != row.undone {
+				t.Errorf("%s, of %s: Undo: %v", row.why, run, err)
+			}
+			if v, err := New(s).Verify(t.Context(), run); err != nil || v.Trust != Broken {
+				t.Errorf("%s, of %s: Verify: %+v, %v", row.why, run, v, err)
+			}
+			if runs, err := New(s).List(t.Context(), ListOptions{All: true}); err != nil || len(runs) != 6 {
+				t.Errorf("%s, of %s: List: %d runs, %v", row.why, run, len(runs), err)
+			}
+		}
+	}
+}
+
 // TestAJournalThatLostItsEndIsFoundOut: what is left can be had, by who asks for it.
 func TestAJournalThatLostItsEndIsFoundOut(t *testing.T) {
 	for _, row := range []struct {

@@ -1,0 +1,103 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Prune removes the runs whose last attempt began before a time, and returns their
+// ids, oldest first. The last run that wrote to a target stays, and so does a run that
+// is at work or whose record cannot be read; while a rollback is at work nothing is
+// removed, because its run's journal may be what it is undoing.
+//
+// The chain notes the removal first: a Prune that is cut short leaves files that may
+// be missing, and none that must be there.
+func (h *History) Prune(ctx context.Context, before time.Time) (removed []string, err error) {
+	attempts, err := h.attempts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wrote, err := h.wrote(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var old []string
+	last := map[desired.Target]bool{} // targets of which a newer run that wrote was seen
+	for _, id := range newestFirst(attempts) {
+		run, err := h.load(ctx, attempts[id])
+		if err != nil {
+			return nil, err
+		}
+		state := run.State()
+		if state == Running && run.Attempts[0].Verb == "rollback" {
+			return nil, fmt.Errorf("history %s: rollback %s is at work, and may need what would be removed; prune again when it is over", h, id)
+		}
+		keep := state == Running || state == Damaged || !run.Attempts[len(run.Attempts)-1].Started.Before(before)
+		if wrote[id] {
+			for _, target := range run.targets() {
+				keep = keep || !last[target]
+				last[target] = true
+			}
+		}
+		if !keep {
+			old = append(old, id)
+		}
+	}
+	for i := len(old) - 1; i >= 0; i-- {
+		if err := h.remove(ctx, attempts[old[i]]); err != nil {
+			return removed, err
+		}
+		removed = append(removed, old[i])
+	}
+	if folder, is := h.store.(interface{ clean(before time.Time) error }); is {
+		return removed, folder.clean(time.Now().Add(-24 * time.Hour))
+	}
+	return removed, nil
+}
+
+// targets are those that a run wrote to, or may have written to.
+func (r *Run) targets() (all []desired.Target) {
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		for j := range a.Items {
+			if a.Items[j].Attempts > 0 {
+				all = append(all, a.Items[j].Target)
+			}
+		}
+		if a.State == Died {
+			for _, c := range a.Callers {
+				all = append(all, c.Target)
+			}
+		}
+	}
+	return all
+}
+
+func (h *History) remove(ctx context.Context, attempts []attempt) error {
+	var note link
+	for _, a := range attempts {
+		note.Pruned = append(note.Pruned, a.stem())
+	}
+	if err := h.append(ctx, note); err != nil {
+		return err
+	}
+	for _, a := range attempts {
+		if err := h.store.DeleteLog(ctx, a.journal()); err != nil {
+			return err
+		}
+		for _, name := range []string{a.alive(), a.record()} {
+			_, tag, err := h.store.Read(ctx, name)
+			if err == nil {
+				err = h.store.Delete(ctx, name, tag)
+			}
+			if err != nil && !errors.Is(err, ErrAbsent) {
+				return err
+			}
+		}
+	}
+	return nil
+}

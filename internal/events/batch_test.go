@@ -46,3 +46,21 @@ func TestOtherEventsAreNoBatch(t *testing.T) {
 		}
 	}
 }
+
+func TestPipesDeliversABatchAsAnArray(t *testing.T) {
+	messages, ok := Batch([]byte(`[{"messageId": "m-1", "eventSource": "aws:sqs", "body": "\"111111111111/eu-west-1\""}, {"messageId": "m-2", "eventSource": "aws:sqs", "body": "x"}]`))
+	if !ok || len(messages) != 2 || messages[0].ID != "m-1" || len(messages[0].Hints) != 1 || messages[1].Err == nil {
+		t.Errorf("batch %v: %+v", ok, messages)
+	}
+	if _, ok := Batch([]byte(`["111111111111/eu-west-1"]`)); ok {
+		t.Error("an array of items was taken for a batch")
+	}
+}
+
+func TestWhichCallsChangeTags(t *testing.T) {
+	for call, changes := range map[string]bool{"TagResource": true, "UntagResource": true, "CreateFunction": true, "DeleteFunction": false, "PutFunctionEventInvokeConfig": false, "": false} {
+		if got := (Hint{EventName: call}).ChangesTags(); got != changes {
+			t.Errorf("%q changes tags: %v, want %v", call, got, changes)
+		}
+	}
+}

@@ -1,9 +1,26 @@
+// Package events turns whatever woke the program into hints of where to look.
+//
+// In come the bytes of one event: from EventBridge (CloudTrail records,
+// schedules, S3), S3 itself, an SNS hop, an SQS batch, an array of EventBridge
+// Pipes, or an item of a Step Functions map. Out come [Hint] values, or an error for bytes that are none of
+// these. An event that is understood and concerns nobody here gives no hints
+// and no error.
+//
+// A hint never says what to do. Delivery is best effort and unordered, so the
+// live state decides, and an event that is lost, doubled or late costs time at
+// most. For the same reason parsing is lenient: a field that is missing or has
+// an odd type is treated as absent, and only an event that then names nothing
+// is an error.
+//
+// The package reads no network and no clock, and never panics on any input.
 package events
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 )
 
 // maxHops bounds how deep an event may be wrapped. The longest real way is a
@@ -14,8 +31,9 @@ const maxHops = 4
 var errDeep = fmt.Errorf("the event is wrapped more than %d times; send it on without the hops", maxHops)
 
 // Decode reads one event in any of the envelopes that the package comment
-// lists. The hints come in the order of the event. When some messages of a batch
-// cannot be read, the hints of the others come together with the error.
+// lists, or an array of such events. The hints come in the order of the event. When
+// some messages of a batch or an array cannot be read, the hints of the others come
+// together with the error.
 func Decode(data []byte) ([]Hint, error) { return decode(data, maxHops) }
 
 func decode(data []byte, hops int) ([]Hint, error) {
@@ -25,18 +43,21 @@ func decode(data []byte, hops int) ([]Hint, error) {
 	if !json.Valid(data) {
 		return nil, errors.New("the event is not JSON; send the event itself, not a text about it")
 	}
-	var items []json.RawMessage
-	if json.Unmarshal(data, &items) == nil && items != nil {
-		return decodeItems(items)
+	var elements []json.RawMessage
+	if json.Unmarshal(data, &elements) == nil && elements != nil {
+		return decodeAll(elements, "element", hops)
 	}
 	o := asObject(data)
 	switch {
 	case o == nil:
-		return decodeItems([]json.RawMessage{data})
+		return fromItem(data)
 	case o.has("detail-type"):
 		return fromEventBridge(o)
 	case o.has("Records"):
 		return flatten(records(o, hops))
+	case strings.HasPrefix(sourceOf(o), "aws:"):
+		m := record(o, hops)
+		return m.Hints, m.Err
 	case o.text("Event") == "s3:TestEvent":
 		return nil, nil
 	case o.text("Type") == "Notification" && o.has("Message"):
@@ -44,11 +65,31 @@ func decode(data []byte, hops int) ([]Hint, error) {
 	case o.text("Type") == "SubscriptionConfirmation" || o.text("Type") == "UnsubscribeConfirmation":
 		return nil, errors.New("SNS asks for the subscription to be confirmed; confirm it, events follow then")
 	case o.has("Items"):
-		return decodeItems(o.list("Items"))
+		return decodeAll(o.list("Items"), "item", hops)
 	case o.has("eventName"):
 		return fromCloudTrail(o, o)
+	case o.text("action") == "reconcile":
+		return []Hint{{Kind: All}}, nil
 	}
-	return decodeItems([]json.RawMessage{data})
+	return fromItem(data)
+}
+
+// decodeAll reads each element of an array, or item of a Step Functions map, as an
+// event of its own.
+func decodeAll(elements []json.RawMessage, called string, hops int) ([]Hint, error) {
+	if len(elements) == 0 {
+		return nil, errors.New("the event has no " + called + "s; name at least one target")
+	}
+	var hints []Hint
+	var errs []error
+	for i, raw := range elements {
+		h, err := decode(raw, hops-1)
+		hints = append(hints, h...)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %d: %w", called, i, err))
+		}
+	}
+	return hints, errors.Join(errs...)
 }
 
 // fromEventBridge reads what an EventBridge bus, rule or schedule delivers.
@@ -74,4 +115,96 @@ func fromEventBridge(o object) ([]Hint, error) {
 		}}, nil
 	}
 	return nil, nil
+}
+
+// Message is one message of a batch. Whoever handles the batch answers for each
+// message by its ID.
+type Message struct {
+	ID    string // of the SQS message; "" for records that have none
+	Hints []Hint
+	Err   error // why the message could not be read
+}
+
+// Batch reads an SQS batch as Lambda or EventBridge Pipes deliver it. It reports
+// false for any other event: then Decode is the way.
+func Batch(data []byte) ([]Message, bool) {
+	var list []json.RawMessage
+	hops := maxHops - 1
+	if json.Unmarshal(data, &list) != nil {
+		list, hops = asObject(data).list("Records"), maxHops
+	}
+	if len(list) == 0 {
+		return nil, false
+	}
+	messages := make([]Message, len(list))
+	for i, raw := range list {
+		o := asObject(raw)
+		if sourceOf(o) != "aws:sqs" {
+			return nil, false
+		}
+		messages[i] = record(o, hops)
+	}
+	return messages, true
+}
+
+// sourceOf is the service that wrote a record; SNS spells the member otherwise.
+func sourceOf(o object) string { return first(o.text("eventSource"), o.text("EventSource")) }
+
+// records reads the kinds of events that come as a list called Records: SQS, S3
+// and SNS as Lambda delivers them, S3 in a queue, and CloudTrail's own files.
+func records(o object, hops int) []Message {
+	list := o.list("Records")
+	if list == nil {
+		return []Message{{Err: errors.New("the member Records is not a list; send the event as AWS delivers it")}}
+	}
+	messages := make([]Message, len(list))
+	for i, raw := range list {
+		messages[i] = record(asObject(raw), hops)
+	}
+	return messages
+}
+
+func record(r object, hops int) (m Message) {
+	switch sourceOf(r) {
+	case "aws:sqs":
+		m.ID = r.text("messageId")
+		m.Hints, m.Err = decode([]byte(r.text("body")), hops-1)
+	case "aws:sns":
+		m.Hints, m.Err = decode([]byte(r.object("Sns").text("Message")), hops-1)
+	case "aws:s3":
+		m.Hints = fromS3(r)
+	case "":
+		m.Err = errors.New("the record names no eventSource; send the event as AWS delivers it")
+	default:
+		m.Hints, m.Err = fromCloudTrail(r, r)
+	}
+	return m
+}
+
+// fromS3 reads a record of S3's own notifications, whose keys are URL-encoded.
+func fromS3(r object) []Hint {
+	s3 := r.object("s3")
+	key := s3.object("object").text("key")
+	if plain, err := url.QueryUnescape(key); err == nil {
+		key = plain
+	}
+	return []Hint{{
+		Kind: Files, Object: objectURL(s3.object("bucket").text("name"), key),
+		EventTime: r.time("eventTime"), EventName: r.text("eventName"),
+	}}
+}
+
+func objectURL(bucket, key string) string { return "s3://" + bucket + "/" + key }
+
+// flatten gives the hints of all messages in their order, and the errors joined.
+func flatten(messages []Message) ([]Hint, error) {
+	var hints []Hint
+	var errs []error
+	for i, m := range messages {
+		hints = append(hints, m.Hints...)
+		if m.Err != nil {
+			errs = append(errs, fmt.Errorf("record %d: %w", i, m.Err))
+		}
+	}
+	return hints, errors.Join(errs...)
 }

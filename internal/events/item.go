@@ -19,7 +19,15 @@ import (
 //
 // Other members are left alone, so that items may carry labels for people. An
 // item that names no target is an error and never means everything.
-func fromItem(raw json.RawMessage) (Hint, error) {
+func fromItem(raw json.RawMessage) ([]Hint, error) {
+	h, err := itemHint(raw)
+	if err != nil {
+		return nil, err
+	}
+	return []Hint{h}, nil
+}
+
+func itemHint(raw json.RawMessage) (Hint, error) {
 	o := asObject(raw)
 	if o == nil {
 		s := asText(raw)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -96,15 +97,16 @@ func (t *ack) settle(err error) {
 
 // Classified is what remains of the hints of one event.
 type Classified struct {
-	Everything bool      // a schedule or a fleet file: a pass over everything
-	Files      bool      // a stored object changed: read the fleet again
+	Everything bool      // a schedule or a fleet file: a sweep
+	Files      bool      // a fleet file changed
 	Triggers   []Trigger // empty when Everything
 	Echoes     int       // our own writes, dropped
 	Failed     int       // calls that AWS refused, dropped
 }
 
-// Classify turns hints into what the worker is to look at.
-func Classify(hints []events.Hint) Classified {
+// Classify turns hints into what the worker is to look at. A stored object counts
+// when it is one of the fleet's files, which are named like s3://bucket/key.
+func Classify(hints []events.Hint, files ...string) Classified {
 	var t Classified
 	for _, h := range hints {
 		switch {
@@ -113,11 +115,13 @@ func Classify(hints []events.Hint) Classified {
 		case h.Echo:
 			t.Echoes++
 		case h.Kind == events.Files:
-			t.Everything, t.Files = true, true
+			if slices.Contains(files, h.Object) {
+				t.Everything, t.Files = true, true
+			}
 		case h.Kind == events.All:
 			t.Everything = true
 		default:
-			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
+			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime, Tags: h.ChangesTags()}
 			if h.Kind == events.Key && h.WritesRecord() {
 				trigger.Qualifier, trigger.Principal = h.Qualifier, h.Principal
 			}
@@ -133,7 +137,7 @@ func Classify(hints []events.Hint) Classified {
 // Needed reports whether anything is to be looked at.
 func (t Classified) Needed() bool { return t.Everything || len(t.Triggers) > 0 }
 
-// Wake is the wake for what remains. A classified that needs nothing has none.
+// Wake is the wake for what remains, where anything is needed.
 func (t Classified) Wake(done func(error)) Wake {
 	cause := Event
 	switch {

@@ -3,9 +3,16 @@ package queue
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/eventinvoke/eventinvoke/internal/events"
 )
@@ -15,7 +22,10 @@ import (
 const maxInflight = 1000
 
 // receipt is one delivery of a message.
-type receipt struct{ id, handle string }
+type receipt struct {
+	id, handle string
+	receives   int // how often the message was received, this time included
+}
 
 // ended is a message whose disposition is known.
 type ended struct {
@@ -27,20 +37,39 @@ type ended struct {
 type inflight struct {
 	mu      *sync.Mutex
 	changed *sync.Cond
-	waiting map[receipt]bool
+	waiting map[receipt]time.Time // when it was sent
 	ended   []ended
 	closed  bool // no more will be received
 }
 
 func newInflight() inflight {
 	mu := &sync.Mutex{}
-	return inflight{mu: mu, changed: sync.NewCond(mu), waiting: map[receipt]bool{}}
+	return inflight{mu: mu, changed: sync.NewCond(mu), waiting: map[receipt]time.Time{}}
 }
 
-func (h *inflight) add(r receipt) {
+func (h *inflight) add(r receipt, sent time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.waiting[r] = true
+	h.waiting[r] = sent
+}
+
+func (h *inflight) has(r receipt) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.waiting[r]
+	return ok
+}
+
+// oldest is when the oldest message that waits was sent; zero when none waits.
+func (h *inflight) oldest() (oldest time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, sent := range h.waiting {
+		if oldest.IsZero() || sent.Before(oldest) {
+			oldest = sent
+		}
+	}
+	return oldest
 }
 
 // end notes the disposition of a message. It does not block.
@@ -139,4 +168,99 @@ func (s *dedup) all(hints []events.Hint) bool {
 		}
 	}
 	return len(hints) > 0
+}
+
+// finish deletes messages or gives them back as their dispositions become known. It
+// returns when there will be no more.
+func (q *Queue) finish(ctx context.Context) {
+	for {
+		batch := q.inflight.next()
+		if batch == nil {
+			return
+		}
+		var drop, back []receipt
+		for _, m := range batch {
+			q.o.Recorder.Message(m.disposition.String())
+			switch m.disposition {
+			case Handled, Echo, Duplicate, Unneeded:
+				drop = append(drop, m.receipt)
+			case Returned, Foreign:
+				back = append(back, m.receipt)
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, lastCalls)
+		q.delete(ctx, drop)
+		q.setVisibility(ctx, back, afterGivingBack)
+		cancel()
+	}
+}
+
+// renew keeps waiting messages invisible.
+func (q *Queue) renew(ctx context.Context) {
+	ticker := time.NewTicker(q.o.Visibility / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			q.setVisibility(ctx, q.inflight.list(), func(receipt) time.Duration { return q.o.Visibility })
+		}
+	}
+}
+
+// delete removes messages. One that stays comes again, and is then known.
+func (q *Queue) delete(ctx context.Context, receipts []receipt) {
+	for batch := range slices.Chunk(receipts, batchSize) {
+		in := &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL}
+		for i, r := range batch {
+			in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle})
+		}
+		out, err := q.client.DeleteMessageBatch(ctx, in)
+		if err == nil && len(out.Failed) > 0 {
+			err = refused(out.Failed)
+		}
+		if err != nil {
+			q.failed("DeleteMessageBatch", err)
+		}
+	}
+}
+
+// afterGivingBack is how long a message that was given back stays invisible. The
+// first time not at all; one that keeps coming back to those who do not want it
+// must not be passed around without a pause.
+func afterGivingBack(r receipt) time.Duration {
+	return min(time.Duration(max(0, r.receives-1))*10*time.Second, 10*time.Minute)
+}
+
+// setVisibility says how long messages stay invisible from now on.
+func (q *Queue) setVisibility(ctx context.Context, receipts []receipt, how func(receipt) time.Duration) {
+	for batch := range slices.Chunk(receipts, batchSize) {
+		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.o.URL}
+		for i, r := range batch {
+			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle, VisibilityTimeout: seconds(how(r)),
+			})
+		}
+		out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
+		if err == nil {
+			// One that was deleted while its renewal was on the way is no failure.
+			failed := slices.DeleteFunc(out.Failed, func(e types.BatchResultErrorEntry) bool {
+				i, _ := strconv.Atoi(aws.ToString(e.Id))
+				return i < len(batch) && how(batch[i]) > 0 && !q.inflight.has(batch[i])
+			})
+			if len(failed) > 0 {
+				err = refused(failed)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			q.failed("ChangeMessageVisibilityBatch", err)
+		}
+	}
+}
+
+// refused is an error for the entries of a batch that SQS did not take.
+func refused(entries []types.BatchResultErrorEntry) error {
+	first := entries[0]
+	return fmt.Errorf("%d of a batch were refused, the first with %s: %s", len(entries), aws.ToString(first.Code), aws.ToString(first.Message))
 }

@@ -11,6 +11,7 @@
 //   - A message whose pass failed is left alone too, and comes again.
 //   - While a message waits for its pass, its invisibility is renewed.
 //   - When the worker stops, what was not looked at is given back at once.
+//   - A message about a part of the fleet that another process works on is given back.
 //
 // A message is never deleted before its pass has succeeded. The package makes
 // calls to SQS only, prints nothing, and never decides what a pass does.
@@ -48,6 +49,17 @@ type Options struct {
 	Log      *slog.Logger // nil logs nothing
 	Recorder Recorder     // nil records nothing
 
+	// Foreign reports that another process is to look at an object: it is in the
+	// fleet, and not in this process's part of it. Nil means none. Such a message
+	// is given back.
+	Foreign func(worker.Object) bool
+	// FleetFiles are the stored objects that the fleet is read from, as
+	// s3://bucket/key. Events of S3 about others need nothing.
+	FleetFiles []string
+	// Problem is told when the queue has not answered several times in a row, and
+	// with nil when it answers again. It may be nil.
+	Problem func(error)
+
 	// Wait is how long one request waits for messages: DefaultWait when 0.
 	Wait time.Duration
 	// Visibility is how long a message stays invisible unless it is renewed:
@@ -75,13 +87,14 @@ const (
 	Unneeded                      // nothing to look at; deleted
 	Unreadable                    // left to the queue's redrive policy
 	Returned                      // the worker stopped; given back
+	Foreign                       // for another process; given back
 )
 
-var dispositionNames = [...]string{"handled", "failed", "echo", "duplicate", "unneeded", "unreadable", "returned"}
+var dispositionNames = [...]string{"handled", "failed", "echo", "duplicate", "unneeded", "unreadable", "returned", "foreign"}
 
 // Dispositions lists all dispositions.
 func Dispositions() []Disposition {
-	return []Disposition{Handled, Failed, Echo, Duplicate, Unneeded, Unreadable, Returned}
+	return []Disposition{Handled, Failed, Echo, Duplicate, Unneeded, Unreadable, Returned, Foreign}
 }
 
 // String is the disposition as metrics spell it.
@@ -95,6 +108,7 @@ func (f Disposition) String() string {
 // Recorder is told what becomes of messages. Its methods must not block.
 type Recorder interface {
 	Message(disposition string)
+	QueueAnswered()               // with messages or without
 	QueueFailed(operation string) // a request to SQS failed after its retries
 }
 
@@ -130,13 +144,30 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if o.Recorder == nil {
 		o.Recorder = noop{}
 	}
+	if o.Foreign == nil {
+		o.Foreign = func(worker.Object) bool { return false }
+	}
+	if o.Problem == nil {
+		o.Problem = func(error) {}
+	}
 	return &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}, nil
 }
 
 type noop struct{}
 
 func (noop) Message(string)     {}
+func (noop) QueueAnswered()     {}
 func (noop) QueueFailed(string) {}
+
+// Age is how old the oldest message is that was received and not dealt with; 0
+// when there is none.
+func (q *Queue) Age() time.Duration {
+	sent := q.inflight.oldest()
+	if sent.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(sent))
+}
 
 // queuePath is the path of a queue URL in AWS.
 var queuePath = regexp.MustCompile(`^/([0-9]{12})/([a-zA-Z0-9_-]{1,80}(?:\.fifo)?)$`)
@@ -181,6 +212,10 @@ const batchSize = 10
 // lastCalls is how long the deletions after the end may take.
 const lastCalls = 10 * time.Second
 
+// silentFailures are how many requests may fail in a row before that is a problem:
+// some seconds, which a network takes to come back.
+const silentFailures = 4
+
 // Run receives until ctx ends. It returns when every wake it made has been
 // answered, which the worker does when it stops, and the messages were deleted
 // or given back.
@@ -209,6 +244,9 @@ func (q *Queue) receive(ctx context.Context) {
 			MaxNumberOfMessages: batchSize,
 			WaitTimeSeconds:     seconds(q.o.Wait),
 			VisibilityTimeout:   seconds(q.o.Visibility),
+			MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+				types.MessageSystemAttributeNameSentTimestamp, types.MessageSystemAttributeNameApproximateReceiveCount,
+			},
 		})
 		if ctx.Err() != nil {
 			return // what was perhaps received becomes visible again
@@ -216,10 +254,15 @@ func (q *Queue) receive(ctx context.Context) {
 		if err != nil {
 			failures++
 			q.failed("ReceiveMessage", err)
+			if failures >= silentFailures {
+				q.o.Problem(fmt.Errorf("%d requests in a row failed: %w", failures, err))
+			}
 			pause(ctx, failures)
 			continue
 		}
 		failures = 0
+		q.o.Problem(nil)
+		q.o.Recorder.QueueAnswered()
 		for _, m := range out.Messages {
 			q.handle(m)
 		}
@@ -229,27 +272,30 @@ func (q *Queue) receive(ctx context.Context) {
 // handle decides what a message needs.
 func (q *Queue) handle(m types.Message) {
 	receipt := receipt{id: aws.ToString(m.MessageId), handle: aws.ToString(m.ReceiptHandle)}
+	receipt.receives, _ = strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
+	sent, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
+	if err != nil {
+		sent = time.Now().UnixMilli()
+	}
 	hints, err := events.Decode([]byte(aws.ToString(m.Body)))
 	if err != nil {
 		q.o.Log.Warn("message cannot be read and is left to the queue's redrive policy", "message", receipt.id, "error", err)
 		q.o.Recorder.Message(Unreadable.String())
 		return
 	}
-	classified := worker.Classify(hints)
+	q.inflight.add(receipt, time.UnixMilli(sent))
+	classified := worker.Classify(hints, q.o.FleetFiles...)
+	asked := len(classified.Triggers)
+	classified.Triggers = slices.DeleteFunc(classified.Triggers, func(t worker.Trigger) bool { return q.o.Foreign(t.Object) })
+	foreign := len(classified.Triggers) < asked
 	switch {
-	case !classified.Needed() && classified.Echoes > 0:
-		q.inflight.add(receipt)
-		q.inflight.end(receipt, Echo)
-	case !classified.Needed():
-		q.inflight.add(receipt)
-		q.inflight.end(receipt, Unneeded)
 	case q.dedup.all(hints):
-		q.inflight.add(receipt)
 		q.inflight.end(receipt, Duplicate)
-	default:
-		q.inflight.add(receipt)
+	case classified.Needed():
 		q.o.Wake(classified.Wake(func(err error) {
 			switch {
+			case err == nil && foreign:
+				q.inflight.end(receipt, Foreign)
 			case err == nil:
 				q.dedup.add(hints)
 				q.inflight.end(receipt, Handled)
@@ -260,6 +306,12 @@ func (q *Queue) handle(m types.Message) {
 				q.inflight.end(receipt, Failed)
 			}
 		}))
+	case foreign:
+		q.inflight.end(receipt, Foreign)
+	case classified.Echoes > 0:
+		q.inflight.end(receipt, Echo)
+	default:
+		q.inflight.end(receipt, Unneeded)
 	}
 }
 
@@ -283,84 +335,3 @@ func pause(ctx context.Context, n int) {
 }
 
 func seconds(d time.Duration) int32 { return int32(d / time.Second) }
-
-// finish deletes messages or gives them back as their dispositions become known. It
-// returns when there will be no more.
-func (q *Queue) finish(ctx context.Context) {
-	for {
-		batch := q.inflight.next()
-		if batch == nil {
-			return
-		}
-		var drop, back []receipt
-		for _, m := range batch {
-			q.o.Recorder.Message(m.disposition.String())
-			switch m.disposition {
-			case Handled, Echo, Duplicate, Unneeded:
-				drop = append(drop, m.receipt)
-			case Returned:
-				back = append(back, m.receipt)
-			}
-		}
-		ctx, cancel := context.WithTimeout(ctx, lastCalls)
-		q.delete(ctx, drop)
-		q.setVisibility(ctx, back, 0)
-		cancel()
-	}
-}
-
-// renew keeps waiting messages invisible.
-func (q *Queue) renew(ctx context.Context) {
-	ticker := time.NewTicker(q.o.Visibility / 3)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			q.setVisibility(ctx, q.inflight.list(), q.o.Visibility)
-		}
-	}
-}
-
-// delete removes messages. One that stays comes again, and is then known.
-func (q *Queue) delete(ctx context.Context, receipts []receipt) {
-	for batch := range slices.Chunk(receipts, batchSize) {
-		in := &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL}
-		for i, r := range batch {
-			in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle})
-		}
-		out, err := q.client.DeleteMessageBatch(ctx, in)
-		if err == nil && len(out.Failed) > 0 {
-			err = refused(out.Failed)
-		}
-		if err != nil {
-			q.failed("DeleteMessageBatch", err)
-		}
-	}
-}
-
-// setVisibility says how long messages stay invisible from now on.
-func (q *Queue) setVisibility(ctx context.Context, receipts []receipt, d time.Duration) {
-	for batch := range slices.Chunk(receipts, batchSize) {
-		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.o.URL}
-		for i, r := range batch {
-			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle, VisibilityTimeout: seconds(d),
-			})
-		}
-		out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
-		if err == nil && len(out.Failed) > 0 {
-			err = refused(out.Failed)
-		}
-		if err != nil && ctx.Err() == nil {
-			q.failed("ChangeMessageVisibilityBatch", err)
-		}
-	}
-}
-
-// refused is an error for the entries of a batch that SQS did not take.
-func refused(entries []types.BatchResultErrorEntry) error {
-	first := entries[0]
-	return fmt.Errorf("%d of a batch were refused, the first with %s: %s", len(entries), aws.ToString(first.Code), aws.ToString(first.Message))
-}

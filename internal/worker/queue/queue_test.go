@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
@@ -29,19 +34,23 @@ type desk struct {
 	dispositions chan string
 	fails        chan string
 	stop         func() // ends Run and waits for it
+	age          func() time.Duration
 }
 
 func (d *desk) Message(disposition string) { d.dispositions <- disposition }
+func (d *desk) QueueAnswered()             {}
 func (d *desk) QueueFailed(op string)      { d.fails <- op }
 func (d *desk) wake(wake worker.Wake)      { d.wakes <- wake }
 
 func open(t *testing.T, url string, visibility time.Duration) *desk {
 	t.Helper()
 	d := &desk{wakes: make(chan worker.Wake, 100), dispositions: make(chan string, 100), fails: make(chan string, 100)}
-	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Recorder: d, Wait: time.Second, Visibility: visibility})
+	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Recorder: d, Wait: time.Second, Visibility: visibility,
+		Foreign: func(o worker.Object) bool { return o.Function == "theirs" }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.age = q.Age
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan struct{})
 	go func() {
@@ -67,7 +76,7 @@ func get[T any](t *testing.T, from <-chan T, what string) T {
 	panic("unreachable")
 }
 
-func TestMessagesAndTheirFates(t *testing.T) {
+func TestMessagesAndTheirDispositions(t *testing.T) {
 	client := startMoto(t)
 	for i, tt := range []struct {
 		why, body   string
@@ -75,6 +84,7 @@ func TestMessagesAndTheirFates(t *testing.T) {
 		passes      bool
 		disposition Disposition
 		left        bool // still in the queue afterwards
+		visible     bool // and received again at once
 	}{
 		{why: "a write by somebody", body: record("e1", "orders", "aws-cli", ""), passes: true, disposition: Handled},
 		{why: "the same event once more", body: record("e1", "orders", "aws-cli", ""), disposition: Duplicate},
@@ -82,6 +92,9 @@ func TestMessagesAndTheirFates(t *testing.T) {
 		{why: "a refused call", body: record("e3", "orders", "aws-cli", "AccessDenied"), disposition: Unneeded},
 		{why: "another service's event", body: `{"detail-type": "x", "source": "aws.ec2"}`, disposition: Unneeded},
 		{why: "a schedule", body: `{"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}`, passes: true, disposition: Handled},
+		{why: "a function of another process", body: record("e5", "theirs", "aws-cli", ""), disposition: Foreign, visible: true},
+		{why: "some of ours and some of theirs", body: "[" + record("e6", "ours", "aws-cli", "") + "," + record("e7", "theirs", "aws-cli", "") + "]", passes: true, disposition: Foreign, visible: true},
+		{why: "an object that is no fleet file", body: `{"detail-type": "Object Created", "source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}}`, disposition: Unneeded},
 		{why: "not an event", body: "hello", disposition: Unreadable, left: true},
 		{why: "a pass that failed", body: record("e4", "orders", "aws-cli", ""), passes: true, answer: errors.New("denied"), disposition: Failed, left: true},
 	} {
@@ -95,16 +108,31 @@ func TestMessagesAndTheirFates(t *testing.T) {
 			}
 			send(t, client, queue, tt.body)
 			if tt.passes {
-				get(t, d.wakes, "a wake").Done(tt.answer)
+				w := get(t, d.wakes, "a wake")
+				if age := d.age(); age <= 0 || age > time.Hour {
+					t.Errorf("the oldest message is %s old", age)
+				}
+				if slices.ContainsFunc(w.Triggers, func(t worker.Trigger) bool { return t.Function == "theirs" }) {
+					t.Errorf("%s: woken for another's: %+v", tt.why, w.Triggers)
+				}
+				w.Done(tt.answer)
 			}
 			if disposition := get(t, d.dispositions, "a disposition"); disposition != tt.disposition.String() {
 				t.Errorf("%s: the disposition is %s, want %s", tt.why, disposition, tt.disposition)
+			}
+			if tt.visible { // at once, and then after a pause
+				if tt.passes {
+					get(t, d.wakes, "a second wake").Done(nil)
+				}
+				if again := get(t, d.dispositions, "the second delivery"); again != Foreign.String() {
+					t.Errorf("%s: the second time it is %s", tt.why, again)
+				}
 			}
 			d.stop()
 			if len(d.wakes) > 0 || len(d.fails) > 0 {
 				t.Errorf("%d wakes and %d failed requests too many", len(d.wakes), len(d.fails))
 			}
-			if _, inFlight := depth(t, client, queue); (inFlight == "1") != tt.left {
+			if _, inFlight := depth(t, client, queue); (inFlight == "1") != (tt.left || tt.visible) {
 				t.Errorf("%s: %s messages are left, want left %v", tt.why, inFlight, tt.left)
 			}
 		})
@@ -297,6 +325,83 @@ func TestNoPasswordOfTheQueue(t *testing.T) {
 		_, _, _, named := Identify(url)
 		if err == nil || strings.Contains(err.Error(), "gehe") || strings.Contains(named.Error(), "gehe") {
 			t.Errorf("%s: %v; %v", url, err, named)
+		}
+	}
+}
+
+// roundTrip is SQS as a function, for bubbles.
+type roundTrip func(operation string) (status int, body string)
+
+func (f roundTrip) Do(r *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	status, body := f(operation)
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}, nil
+}
+
+func inBubble(o Options, answer roundTrip) *Queue {
+	o.URL, o.Wake = "https://sqs.eu-west-1.amazonaws.com/111111111111/q", func(worker.Wake) {}
+	q, err := Open(context.Background(), o)
+	if err != nil {
+		panic(err)
+	}
+	q.client = sqs.New(sqs.Options{Region: "eu-west-1", HTTPClient: answer, Retryer: aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
+		})})
+	return q
+}
+
+// A queue that does not answer is a problem after some seconds, until it answers.
+func TestADeadQueueIsAProblem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, calls := time.Now(), 0
+		var told []string
+		q := inBubble(Options{Problem: func(err error) { told = append(told, fmt.Sprint(time.Since(began) > 3*time.Second, " ", err != nil)) }}, func(string) (int, string) {
+			if calls++; calls <= 5 {
+				return 400, `{"__type": "com.amazonaws.sqs#QueueDoesNotExist"}`
+			}
+			time.Sleep(20 * time.Second)
+			return 200, `{}`
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+		defer cancel()
+		q.Run(ctx)
+		if want := []string{"true true", "true true", "true false"}; !slices.Equal(told, want) {
+			t.Errorf("told %q (late, a problem), want %q", told, want)
+		}
+	})
+}
+
+type failures struct {
+	noop
+	n int
+}
+
+func (f *failures) QueueFailed(string) { f.n++ }
+
+// A message may be deleted while its renewal is on the way. One that still waits and
+// cannot be renewed is another matter.
+func TestARenewalThatComesTooLateIsNoFailure(t *testing.T) {
+	for waits, want := range map[bool]int{false: 0, true: 1} {
+		f := &failures{}
+		r := receipt{id: "m", handle: "h"}
+		q := inBubble(Options{Recorder: f}, func(string) (int, string) {
+			return 200, `{"Successful": [], "Failed": [{"Id": "0", "Code": "InvalidParameterValue", "SenderFault": true, "Message": "not available"}]}`
+		})
+		if waits {
+			q.inflight.add(r, time.Now())
+		}
+		q.setVisibility(t.Context(), []receipt{r}, func(receipt) time.Duration { return time.Minute })
+		if f.n != want {
+			t.Errorf("a message that waits %v: %d failures, want %d", waits, f.n, want)
+		}
+	}
+}
+
+func TestWhatIsGivenBackIsNotPassedAroundWithoutAPause(t *testing.T) {
+	for receives, want := range map[int]time.Duration{0: 0, 1: 0, 2: 10 * time.Second, 5: 40 * time.Second, 1000: 10 * time.Minute} {
+		if got := afterGivingBack(receipt{receives: receives}); got != want {
+			t.Errorf("received %d times: %s, want %s", receives, got, want)
 		}
 	}
 }

@@ -38,19 +38,22 @@ td { width: 100%; } .list td { width: auto; }
 <li>{{.}}</li>{{end}}
 </ul></div>
 {{else}}<p class="ready">Ready.</p>
+{{end}}{{if .Notes}}<ul>{{range .Notes}}
+<li>{{.}}</li>{{end}}
+</ul>
 {{end}}<table>
 <tr><th>drift</th><td>{{if .Applies}}is corrected{{else}}is only observed: nothing is written{{end}}</td></tr>
 <tr><th>timetable</th><td>{{.State.Timetable}}</td></tr>
-<tr><th>now</th><td>{{if .State.Running}}a pass is under way{{else}}waiting{{end}}</td></tr>
+<tr><th>now</th><td>{{if .State.Running}}{{if not .State.Sweeping.IsZero}}a sweep is under way{{end}}{{if not .State.Targeted.IsZero}} a targeted pass is under way{{end}}{{else}}waiting{{end}}</td></tr>
 <tr><th>last success</th><td>{{.LastSuccess}}</td></tr>
 <tr><th>last attempt</th><td>{{.LastAttempt}}{{with .State.LastError}}: {{.}}{{end}}</td></tr>
 <tr><th>next</th><td>{{.Next}}</td></tr>
 <tr><th>running since</th><td>{{.Started}}</td></tr>
 </table>
-{{if .State.Fought}}<h2>Fought keys</h2>
-<p>Somebody keeps changing these back. They are left alone until the next scheduled pass.</p>
+{{if .State.Fought}}<h2>Fights</h2>
+<p>Somebody keeps changing these back. They are left alone until the next scheduled sweep.</p>
 <table class="list">
-<tr><th>key</th><th>written by</th><th>corrected</th></tr>{{range .State.Fought}}
+<tr><th>config</th><th>written by</th><th>corrected</th></tr>{{range .State.Fought}}
 <tr><td>{{.Key}}</td><td>{{or .Principal "unknown"}}</td><td>{{.Times}} times</td></tr>{{end}}
 </table>
 {{end}}</body>
@@ -60,7 +63,7 @@ td { width: 100%; } .list td { width: auto; }
 func writePage(w http.ResponseWriter, s worker.State, o *Options, now time.Time) {
 	var b bytes.Buffer
 	err := page.Execute(&b, map[string]any{
-		"State": s, "Version": o.Version, "Applies": o.Applies, "Reasons": s.Unready(now),
+		"State": s, "Version": o.Version, "Applies": o.Applies, "Reasons": s.Unready(now), "Notes": s.Notes(),
 		"LastSuccess": instant(s.LastSuccess, now), "LastAttempt": instant(s.LastAttempt, now), "Next": instant(s.Next, now), "Started": instant(s.Started, now),
 	})
 	if err != nil {

@@ -105,7 +105,7 @@ func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.next(w, r)
 	default:
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		say(w, http.StatusUnauthorized, "send the worker's token as Authorization: Bearer TOKEN, or ask from the same machine")
+		say(w, http.StatusUnauthorized, "send the worker's token as Authorization: Bearer TOKEN; or ask from the same machine, by its loopback address")
 	}
 }
 
@@ -120,13 +120,17 @@ func same(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// local reports whether a request was made on this machine by a program. A
-// request that a proxy passed on comes from a local address without being
-// local, and a page in a browser on this machine may be anybody's: its requests
-// carry an origin, or a host name that was made to point here.
+// local reports whether a request was made on this machine by a program: both ends
+// of the connection and the host that was asked for are loopback. A request that a
+// proxy passed on comes from a local address without being local: most proxies keep
+// the host or say that they forward, and those that do neither speak HTTP/1.0. A page
+// in a browser on this machine may be anybody's: its requests carry an origin, or a
+// host name that was made to point here.
 func local(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() || !loopbackHost(r.Host) {
+	if !loopback(r.RemoteAddr) || !loopback(r.Host) || !r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	if here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && !loopback(here.String()) {
 		return false
 	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via", "Origin", "Sec-Fetch-Site"} {
@@ -137,7 +141,7 @@ func local(r *http.Request) bool {
 	return true
 }
 
-func loopbackHost(hostport string) bool {
+func loopback(hostport string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h

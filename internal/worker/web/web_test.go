@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,6 +59,9 @@ func TestWhatEachPathAnswers(t *testing.T) {
 	}{
 		{"alive even when not ready", "GET", "/healthz", worker.State{}, 200, "ok"},
 		{"ready", "GET", "/readyz", fresh, 200, "ready"},
+		{"alive, with a pass that is stuck", "GET", "/healthz", worker.State{Stalled: time.Now().Add(-time.Hour)}, 503, "no sign of life"},
+		{"ready, and what is wrong all the same", "GET", "/readyz", worker.State{LastSuccess: time.Now(), Problems: []string{"queue: no such queue"}}, 200, "ready\nqueue: no such queue"},
+		{"the page tells of it too", "GET", "/", worker.State{LastSuccess: time.Now(), Refused: true}, 200, "the guard refused the last sweep"},
 		{"not ready, and why", "GET", "/readyz", worker.State{LastError: "no credentials"}, 503, "no credentials"},
 		{"metrics", "GET", "/metrics", fresh, 200, "metrics"},
 		{"the page", "GET", "/", fresh, 200, `<p class="ready">Ready.</p>`},
@@ -94,6 +99,7 @@ func TestWhoMayAskForAPass(t *testing.T) {
 	}{
 		{why: "this machine", ok: true},
 		{why: "this machine, though a token is set", token: "secret", ok: true},
+		{why: "this machine with the token", token: "secret", change: header("Authorization", "Bearer secret"), ok: true},
 		{why: "this machine by IPv6", change: from("[::1]:40000"), ok: true},
 		{why: "this machine by its name", change: func(r *http.Request) { r.Host = "localhost:8080" }, ok: true},
 		{why: "another machine", change: from(away)},
@@ -106,6 +112,10 @@ func TestWhoMayAskForAPass(t *testing.T) {
 		{why: "somebody's page in a browser here", change: header("Origin", "https://example.com")},
 		{why: "a browser that sends no origin", change: header("Sec-Fetch-Site", "cross-site")},
 		{why: "a name that was made to point here", change: func(r *http.Request) { r.Host = "evil.example.com:8080" }},
+		{why: "a proxy that says nothing and names the backend, as nginx does unless told otherwise", change: func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0 }},
+		{why: "a connection to another address of this machine", change: func(r *http.Request) {
+			*r = *r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 8080}))
+		}},
 		{why: "no address", change: from("@")},
 	} {
 		h, wakes := handler(t, worker.State{}, tt.token)

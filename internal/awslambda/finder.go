@@ -27,8 +27,8 @@ var _ reconcile.Finder = (*Finder)(nil)
 const (
 	// maxTagged is the most resources that one page of GetResources holds.
 	maxTagged = 100
-	// maxTagPages bounds a listing that never ends: a million functions.
-	maxTagPages = 10000
+	// maxTagPages bounds a listing that never ends: two hundred thousand functions.
+	maxTagPages = 2000
 	// taggingAttempts is how often one page is tried. The service's rate limit is
 	// not documented, and its throttling is met in practice.
 	taggingAttempts = 8

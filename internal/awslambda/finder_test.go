@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -119,4 +120,16 @@ func callsByOp(l *Conn) map[string]int {
 		calls[s.Name] = int(s.Calls)
 	}
 	return calls
+}
+
+// TestTagsThatNeverEnd: a new token with every page ends too.
+func TestTagsThatNeverEnd(t *testing.T) {
+	asked := 0
+	_, err := NewFinder(connTo(t, canned(func(r *http.Request) (*http.Response, error) {
+		asked++
+		return answer(r, 200, fmt.Sprintf(`{"PaginationToken":"t%d","ResourceTagMappingList":[]}`, asked)), nil
+	}))).Tagged(t.Context(), nil)
+	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindBadAnswer || asked != maxTagPages || !strings.Contains(ce.Message, "did not end") {
+		t.Errorf("after %d pages: %v", asked, err)
+	}
 }

@@ -354,3 +354,50 @@ func TestErrorNamesTheSubject(t *testing.T) {
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// TestARefusalNamesItsDestination: refusals that have one cause have one queue or
+// bucket, which Lambda's text does not always name.
+func TestARefusalNamesItsDestination(t *testing.T) {
+	const bucket = "arn:aws:s3:::b"
+	missing := "Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found"
+	for _, tt := range []struct {
+		why, message string
+		sent         desired.Config
+		want         string
+	}{
+		{"the only one", "The provided execution role does not have permissions to call SendMessage on SQS", desired.Config{desired.OnFailure: desired.Text(queue)}, queue},
+		{"the bucket of two", missing, desired.Config{desired.OnSuccess: desired.Text(queue), desired.OnFailure: desired.Text(bucket)}, bucket},
+		{"a text that names it", "The destination ARN " + queue + " is invalid.", desired.Config{desired.OnSuccess: desired.Text(bucket)}, ""},
+		{"no refusal of a destination", "Something new.", desired.Config{desired.OnFailure: desired.Text(queue)}, ""},
+	} {
+		conn := connTo(t, saying(400, lambdaError("message", tt.message), "x-amzn-ErrorType", "InvalidParameterValueException"))
+		_, put := NewWriter(conn).Put(t.Context(), live, tt.sent)
+		_, update := NewWriter(conn).Update(t.Context(), live, tt.sent)
+		for _, err := range []error{put, update} {
+			if ce := callErrorOf(t, err); ce.Destination != tt.want {
+				t.Errorf("%s: %q", tt.why, ce.Destination)
+			}
+		}
+	}
+}
+
+// TestAnAnswerWithoutEnd is given up before it fills the memory.
+func TestAnAnswerWithoutEnd(t *testing.T) {
+	for _, status := range []int{200, 400} {
+		err := operate(t.Context(), connTo(t, canned(func(r *http.Request) (*http.Response, error) {
+			resp := answer(r, status, "")
+			resp.Body, resp.ContentLength = io.NopCloser(blanks{}), -1
+			return resp, nil
+		})), opListFunctions, orders)
+		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindTransport || !strings.Contains(ce.Message, "longer than any") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+type blanks struct{}
+
+func (blanks) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

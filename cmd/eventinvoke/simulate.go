@@ -26,20 +26,23 @@ func newSimulate(a *app) *cobra.Command {
 API that event invoke configs need, with accounts, quotas and faults as a
 scenario file describes them. The aws command, Terraform and eventinvoke itself
 can talk to it. Nothing is stored: it forgets everything when it ends.`,
-		Example: `  eventinvoke simulate --print-env
-  eventinvoke simulate --addr 127.0.0.1:4566 --scenario scenario.yaml`,
+		Example: `  eventinvoke simulate --addr 127.0.0.1:4566 --scenario scenario.yaml
+  eval "$(eventinvoke simulate --print-env)"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			world, err := openWorld(scenario)
 			if err != nil {
 				return err
 			}
-			return a.serveWorld(cmd.Context(), world, addr, printEnv)
+			if printEnv {
+				return printWorldEnv(a, world, addr)
+			}
+			return a.serveWorld(cmd.Context(), world, addr)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
 	cmd.Flags().StringVar(&scenario, "scenario", "", "`FILE` that describes the world (default: the demo's)")
-	cmd.Flags().BoolVar(&printEnv, "print-env", false, "print the exports that a shell needs to talk to it")
+	cmd.Flags().BoolVar(&printEnv, "print-env", false, "print the exports that a shell needs to talk to it, and exit")
 	return cmd
 }
 
@@ -60,13 +63,10 @@ func openWorld(path string) (*awssim.World, error) {
 	return awssim.New(s)
 }
 
-func (a *app) serveWorld(ctx context.Context, world *awssim.World, addr string, printEnv bool) error {
+func (a *app) serveWorld(ctx context.Context, world *awssim.World, addr string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:0, takes a free port", addr, err)
-	}
-	if printEnv {
-		printWorldEnv(a, world, listener.Addr().String())
 	}
 	a.log.Info("simulating AWS", "address", "http://"+listener.Addr().String())
 	server := &http.Server{Handler: world, ReadHeaderTimeout: 10 * time.Second}
@@ -88,11 +88,20 @@ func (a *app) serveWorld(ctx context.Context, world *awssim.World, addr string, 
 	return nil
 }
 
-func printWorldEnv(a *app, world *awssim.World, addr string) {
-	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", addr)
+// printWorldEnv serves nothing, so that a shell can eval what it prints.
+func printWorldEnv(a *app, world *awssim.World, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" || port == "0" {
+		return fmt.Errorf("--print-env cannot name the address %q; give the --addr that the simulator listens on, with its port, such as 127.0.0.1:4566", addr)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // it listens everywhere, and everywhere is no address to call
+	}
+	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", net.JoinHostPort(host, port))
 	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", world.DefaultAccessKeyID())
 	fmt.Fprintf(a.out, "export AWS_SECRET_ACCESS_KEY=simulated\n")
 	fmt.Fprintf(a.out, "export AWS_REGION=%s\n", world.DefaultRegion())
 	// Version 1 of the aws command reads only this one.
 	fmt.Fprintf(a.out, "export AWS_DEFAULT_REGION=%s\n", world.DefaultRegion())
+	return nil
 }

@@ -31,7 +31,18 @@ func TestAWSCommand(t *testing.T) {
 	if err != nil {
 		t.Skip("the aws command is not on the PATH")
 	}
-	w := newWorld(t, awssim.Default())
+	const demo, arn = "../../examples/demo/scenario.yaml", "arn:aws:lambda:eu-west-1:111111111111:function:" // what the page says it talks to
+	file, err := os.Open(demo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	scenario, err := awssim.ParseScenario(demo, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, scenario)
+	region := w.DefaultRegion()
 	server := httptest.NewServer(w)
 	defer server.Close()
 	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
@@ -39,10 +50,10 @@ func TestAWSCommand(t *testing.T) {
 		"AWS_ACCESS_KEY_ID="+w.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated", "AWS_DEFAULT_OUTPUT=json", "AWS_PAGER=",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
 	wants := [][]string{
-		{`"MaximumRetryAttempts": 1`, `"FunctionArn": "` + arn + `orders-00:1"`},
+		{`"MaximumRetryAttempts": 1`, `"FunctionArn": "` + arn + `payments-00:1"`},
 		{`"MaximumRetryAttempts": 1`, `"MaximumEventAgeInSeconds": 60`},
 		{`"MaximumEventAgeInSeconds": 60`, `"DestinationConfig"`},
-		{`"FunctionArn": "` + arn + `orders-00:1"`, `"FunctionArn": "` + arn + `orders-00:$LATEST"`},
+		{`"FunctionArn": "` + arn + `payments-00:1"`, `"FunctionArn": "` + arn + `payments-00:$LATEST"`},
 		{},
 	}
 	lines := regexp.MustCompile(`(?m)^aws (.*)$`).FindAllStringSubmatch(simulateDoc(t), -1)
@@ -62,7 +73,7 @@ func TestAWSCommand(t *testing.T) {
 			}
 		}
 	}
-	if _, there := w.Record(account, region, "orders-00", "1"); there {
+	if _, there := w.Record(account, region, "payments-00", "1"); there {
 		t.Error("delete left the record behind")
 	}
 }

@@ -1,7 +1,6 @@
 package awssim
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -12,19 +11,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 )
-
-//go:embed default.yaml
-var defaultScenario string
-
-// Default is the scenario to offer where the user names none: a small fleet
-// under AWS's own quota.
-func Default() *Scenario {
-	s, err := ParseScenario("default.yaml", strings.NewReader(defaultScenario))
-	if err != nil {
-		panic(err) // the file is part of the binary, and a test parses it
-	}
-	return s
-}
 
 // ParseScenario reads a scenario file. It is strict: an unknown key, a wrong type
 // or a value out of range is an error. The error names every such place as

@@ -117,13 +117,6 @@ func TestParseDefaults(t *testing.T) {
 			t.Errorf("%s (-want +got)\n%s", row.why, d)
 		}
 	}
-	w, err := New(Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff([]AccountInfo{{"111111111111", []string{"us-east-1"}}}, w.Accounts()); d != "" {
-		t.Errorf("the default world (-want +got)\n%s", d)
-	}
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -186,7 +179,6 @@ func TestNewRefuses(t *testing.T) {
 
 func FuzzParseScenario(f *testing.F) {
 	f.Add(fullScenario)
-	f.Add(defaultScenario)
 	f.Add("version: 1\naccounts: &a\n  - account: *a\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := ParseScenario("s.yaml", strings.NewReader(text))

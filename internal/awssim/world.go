@@ -47,7 +47,7 @@ var _ http.Handler = (*World)(nil)
 // not used afterwards.
 func New(s *Scenario) (*World, error) {
 	if s == nil {
-		return nil, errors.New("awssim: no scenario; use Default, Fleet or ParseScenario")
+		return nil, errors.New("awssim: no scenario; use Fleet or ParseScenario")
 	}
 	if found := check(s); len(found) > 0 {
 		errs := make([]error, len(found))

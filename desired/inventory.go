@@ -40,7 +40,10 @@ type Discovery struct {
 	// once. A function is of interest when it has all tags of one set. Tags of
 	// other functions may be left out.
 	Tags [][]Tag
-	// Because are the rules and ignore items that cause the need.
+	// Functions, when not empty, are those whose tags are wanted, in place of a search
+	// by Tags: of all others it is known what an earlier run discovered.
+	Functions []string
+	// Reason are the rules and ignore items that ask for it.
 	Reason []Origin
 }
 

@@ -18,6 +18,9 @@ type Finder interface {
 	// Tagged reads the tags of every function that has all the given tags, by
 	// function. It has a quota of its own and repeats its own requests.
 	Tagged(ctx context.Context, tags []desired.Tag) (map[string]map[string]string, error)
+	// TagsOf reads the tags of some functions, as Tagged does. One that has none, or
+	// does not exist, is not in the answer.
+	TagsOf(ctx context.Context, functions []string) (map[string]map[string]string, error)
 }
 
 // DiscoverTarget is the way to discover one target.
@@ -59,7 +62,15 @@ func discoverTarget(ctx context.Context, need desired.Discovery, lane DiscoverTa
 		return desired.TargetInventory{}, fmt.Errorf("target %s: no way to discover it was given", need.Target)
 	}
 	inventory := desired.TargetInventory{Tags: map[string]map[string]string{}}
-	for _, tags := range need.Tags {
+	searches := need.Tags
+	if len(need.Functions) > 0 && len(need.Tags) > 0 {
+		tags, err := lane.Finder.TagsOf(ctx, need.Functions)
+		if err != nil {
+			return desired.TargetInventory{}, err
+		}
+		inventory.Tags, searches = tags, nil
+	}
+	for _, tags := range searches {
 		tagged, err := lane.Finder.Tagged(ctx, tags)
 		if err != nil {
 			return desired.TargetInventory{}, err

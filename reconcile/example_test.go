@@ -112,3 +112,7 @@ rules:
 	// 0 in sync
 	// 2 in sync
 }
+
+func (a *account) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
+	return nil, nil
+}

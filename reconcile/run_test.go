@@ -210,3 +210,7 @@ func TestEveryFailureInOrder(t *testing.T) {
 		}
 	})
 }
+
+func (w *road) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
+	return nil, nil
+}

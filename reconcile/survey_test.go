@@ -240,3 +240,7 @@ func TestAListingThatNeverEnds(t *testing.T) {
 		}
 	})
 }
+
+func (e *endless) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
+	return nil, nil
+}

@@ -156,7 +156,7 @@ func (s *server) answerTo(ctx context.Context, everything bool, touches []worker
 	}
 	// An invocation may find a process that slept for hours: nothing that an
 	// earlier one discovered is taken for true.
-	s.opened, s.inventory = nil, nil
+	s.set(func(s *server) { s.swept = nil })
 	result := s.pass(ctx, scope)
 	got := answer{RunID: s.lastRun, BatchItemFailures: []itemFailure{}}
 	if result.Plan != nil {

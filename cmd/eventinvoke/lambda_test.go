@@ -153,6 +153,16 @@ func TestLambda(t *testing.T) {
 		t.Errorf("an event about one function cost %v", c.ByOperation)
 	}
 
+	// A function that no rule chooses is nothing to do, and no failure.
+	got, ok = function.call(t, cloudTrail(account, "other"), time.Minute)
+	if !ok || got.Keys != 0 || got.Applied != 0 {
+		t.Errorf("an event about a function that no rule chooses: %+v", got)
+	}
+	got, ok = function.call(t, sqsBatch(cloudTrail(account, "other")), time.Minute)
+	if !ok || len(got.BatchItemFailures) != 0 {
+		t.Errorf("a batch about it: failures %v", got.BatchItemFailures)
+	}
+
 	// A batch answers for each message: unreadable ones and those whose function
 	// failed come again, the others do not.
 	if err := world.SetRecord(account, region, "f-1", "$LATEST", awssim.Record{MaximumRetryAttempts: &two}); err != nil {

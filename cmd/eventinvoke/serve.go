@@ -124,7 +124,7 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 		return err
 	}
 	defer s.close()
-	w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Log: a.log, Settle: o.settle, Gap: o.gap, Recorder: s.metrics})
+	w := s.worker(timetable)
 
 	sources := &sourceGroup{}
 	defer sources.Wait()

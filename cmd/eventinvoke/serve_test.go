@@ -127,8 +127,7 @@ func TestServeObserves(t *testing.T) {
 
 	pass := func(cause string, keys int) {
 		t.Helper()
-		s.log.until(t, `msg=pass `, fmt.Sprintf("keys=%d ", keys), fmt.Sprintf("drifted=%d ", keys))
-		s.log.until(t, `msg="pass is over"`, "causes=["+cause+"]", "everything=true")
+		s.log.until(t, `msg="pass is over"`, "causes=["+cause+"]", "everything=true", fmt.Sprintf("configs=%d ", keys), fmt.Sprintf("drifted=%d ", keys))
 	}
 	ready := func(want int, says string) {
 		t.Helper()

@@ -27,12 +27,20 @@ type eventRig struct {
 	world *awssim.World
 }
 
+// everyF is a fleet of one rule over the rig's functions.
+const everyF = "version: 1\nguard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n"
+
 // inBubble starts a rig, lets it make its first pass, and runs a test with it.
 func inBubble(t *testing.T, functions int, test func(*eventRig)) {
-	fleet := write(t, "version: 1\nguard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n")
+	inBubbleWith(t, everyF, functions, 0, test)
+}
+
+// inBubbleWith has a fleet of its own, and records with so many retries.
+func inBubbleWith(t *testing.T, yaml string, functions, retries int, test func(*eventRig)) {
+	fleet := write(t, yaml)
 	synctest.Test(t, func(t *testing.T) {
 		scenario := awssim.Fleet(account, region, awssim.Function{
-			Name: "f-%05d", Count: functions, Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: new(int)}},
+			Name: "f-%05d", Count: functions, Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: &retries}},
 		}, awssim.Function{Name: "stranger"})
 		scenario.Quota, scenario.Latency = awssim.Quota{Rate: 15, Burst: 15}, 50*time.Millisecond
 		world, err := awssim.New(scenario)
@@ -54,7 +62,7 @@ func inBubble(t *testing.T, functions int, test func(*eventRig)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := worker.New(worker.Options{Timetable: timetable, Pass: s.pass, Settle: o.settle, Recorder: s.metrics})
+		w := s.worker(timetable)
 		ctx, cancel := context.WithCancel(t.Context())
 		over := make(chan struct{})
 		go func() { w.Run(ctx); close(over) }()
@@ -62,7 +70,7 @@ func inBubble(t *testing.T, functions int, test func(*eventRig)) {
 
 		r := &eventRig{w, t, world}
 		r.sleep(time.Hour)
-		if state := w.State(); state.LastSuccess.IsZero() || world.Counts().ByOperation["ListFunctionEventInvokeConfigs"] != functions {
+		if state := w.State(); state.LastAttempt.IsZero() || world.Counts().ByOperation["ListFunctionEventInvokeConfigs"] != functions {
 			t.Fatalf("the first pass: %+v, %v", state, world.Counts().ByOperation)
 		}
 		world.ResetCounts()
@@ -164,6 +172,108 @@ func TestFoughtOverConfigsAreLeftAlone(t *testing.T) {
 		r.sleep(30 * time.Hour)
 		if r.retries(fought) != 0 || len(r.State().Fought) != 0 {
 			r.t.Errorf("the scheduled pass did not try again: %d retries, fought over %v", r.retries(fought), r.State().Fought)
+		}
+	})
+}
+
+// An event is looked at while a sweep is under way, however long that takes: a large
+// fleet is always being swept. No function is worked on twice at a time.
+func TestAnEventDoesNotWaitForASweep(t *testing.T) {
+	inBubble(t, 10_000, func(r *eventRig) {
+		r.Wake(worker.Wake{Cause: worker.Request})
+		r.sleep(time.Minute)
+		if r.State().Sweeping.IsZero() {
+			r.t.Fatal("no sweep is under way, and this test shows nothing")
+		}
+		var worst time.Duration
+		for i := range 20 {
+			function, asked, answer := fmt.Sprintf("f-%05d", 17+i*499), time.Now(), make(chan error, 1)
+			r.change(function, someone, func(err error) { answer <- err })
+			if err := <-answer; err != nil {
+				r.t.Error(err)
+			}
+			worst = max(worst, time.Since(asked)-worker.DefaultSettle)
+			if r.retries(function) != 0 {
+				r.t.Errorf("%s was not corrected", function)
+			}
+		}
+		r.t.Logf("at worst %s after the settle time", worst)
+		if worst > 500*time.Millisecond {
+			r.t.Errorf("an event was corrected %s after the settle time", worst)
+		}
+		if r.State().Sweeping.IsZero() {
+			r.t.Error("the sweep ended meanwhile")
+		}
+	})
+}
+
+// Events are decided as a sweep would decide, by the tags of now: a function that was
+// tagged hands-off since the last sweep is left alone, and one that is new with such
+// a tag as well.
+func TestEventsAreDecidedByTheTagsOfNow(t *testing.T) {
+	const fleet = everyF + "ignore: [{ tags: { hands: \"off\" } }]\n"
+	inBubbleWith(t, fleet, 10, 0, func(r *eventRig) {
+		if err := r.world.SetTags(account, region, "f-00003", map[string]string{"hands": "off"}); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := r.world.AddFunction(account, region, awssim.Function{Name: "f-new", Tags: map[string]string{"hands": "off"}}); err != nil {
+			r.t.Fatal(err)
+		}
+		for _, function := range []string{"f-00003", "f-new", "f-00004"} {
+			r.change(function, someone, nil)
+		}
+		r.sleep(time.Minute)
+		for function, want := range map[string]int{"f-00003": 2, "f-new": 2, "f-00004": 0} {
+			if got := r.retries(function); got != want {
+				r.t.Errorf("%s has %d retries, want %d", function, got, want)
+			}
+		}
+		if calls := callsOf(r.world); calls["ListFunctions"] != 0 || calls["GetResources"] != 1 {
+			r.t.Errorf("calls: %v", calls)
+		}
+		if err := r.world.SetTags(account, region, "f-00003", map[string]string{"team": "pay"}); err != nil {
+			r.t.Fatal(err)
+		}
+		r.change("f-00003", someone, nil)
+		r.sleep(time.Minute)
+		if got := r.retries("f-00003"); got != 0 {
+			r.t.Errorf("once its tag is gone it has %d retries", got)
+		}
+	})
+}
+
+// guarded lets one run write 30 % of the rig's functions.
+const guarded = "version: 1\nguard: { max_changes: 30% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n"
+
+// storm is 200 changes, fifty a minute.
+func (r *eventRig) storm() {
+	for batch := range 4 {
+		for i := range 50 {
+			r.change(fmt.Sprintf("f-%05d", batch*50+i), someone, nil)
+		}
+		r.sleep(time.Minute)
+	}
+}
+
+// What the guard refuses a sweep is not written by events, however many come.
+func TestEventsDoNotWriteWhatTheGuardRefused(t *testing.T) {
+	inBubbleWith(t, guarded, 200, 1, func(r *eventRig) {
+		if n := r.world.Counts().Writes; n != 0 || !r.State().Refused {
+			r.t.Fatalf("the first sweep wrote %d and is refused: %v", n, r.State().Refused)
+		}
+		r.storm()
+		if n := r.world.Counts().Writes; n != 0 {
+			r.t.Errorf("%d configs were written that the guard had refused", n)
+		}
+	})
+}
+
+// All events of one period together get what the guard lets one run write.
+func TestEventsShareOneAllowance(t *testing.T) {
+	inBubbleWith(t, guarded, 200, 0, func(r *eventRig) {
+		r.storm()
+		if n := r.world.Counts().Writes; n == 0 || n > 60 {
+			r.t.Errorf("%d configs were written, the guard lets one run write 60", n)
 		}
 	})
 }

@@ -5,30 +5,40 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // server is what a worker keeps from one pass to the next: the last good fleet
-// files, the limiters, and what the last sweep opened and discovered. Passes run
-// one at a time, so it needs no lock.
+// files, the limiters, and what the last sweep opened and discovered. A sweep and a
+// targeted pass may run at a time.
 type server struct {
-	app  *app
-	args []string
-	o    *serveOptions
+	app     *app
+	args    []string
+	o       *serveOptions
+	clients *clients
+	metrics *metrics.Metrics
+	leases  history.LeasePool
 
-	document  *desired.Document
-	clients   *clients
-	opened    *reconcile.Opened // by the last sweep; nil before it
+	mu       sync.Mutex
+	document *desired.Document
+	swept    *knowledge // of the last sweep; nil before it
+	lastRun  string     // the id of the pass before
+}
+
+// knowledge is what a sweep found out that a pass over a few functions need not ask
+// again.
+type knowledge struct {
+	opened    reconcile.Opened
 	inventory desired.Inventory
-	lastRun   string // the id of the pass before
-	metrics   *metrics.Metrics
 }
 
 // newServer loads the fleet. A worker that starts with files that do not load
@@ -47,11 +57,32 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 }
 
 func (s *server) declared() []desired.TargetSpec {
-	if !s.document.DeclaresTargets() {
+	document, _ := s.known()
+	if !document.DeclaresTargets() {
 		return nil
 	}
-	all, _ := s.document.Targets(desired.Target{}) // fails only where none is declared
+	all, _ := document.Targets(desired.Target{}) // fails only where none is declared
 	return all
+}
+
+func (s *server) known() (*desired.Document, *knowledge) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.document, s.swept
+}
+
+func (s *server) set(change func(*server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// worker says when the server's passes run.
+func (s *server) worker(timetable worker.Timetable) *worker.Worker {
+	return worker.New(worker.Options{
+		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.metrics,
+		Concurrent: true, Silence: worker.DefaultSilence,
+	})
 }
 
 func (s *server) close() { s.clients.close() }
@@ -59,31 +90,48 @@ func (s *server) close() { s.clients.close() }
 // pass is a worker.Pass.
 func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	problem := s.reload(scope)
+	document, swept := s.known()
 	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout}
 	request.ID = reconcile.NewRunID(request.Started)
-	request.Wishes = scopedWishes{s.o.wishes(s.document), s, scope}
-	s.lastRun = request.ID
-	engine := reconcile.Engine{Opener: scopedOpener{s, scope}}
+	request.Observe = func(reconcile.Event) { scope.Alive() }
+	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
+	request.Wishes = p
+	s.set(func(s *server) { s.lastRun = request.ID })
+	engine := reconcile.Engine{Opener: p}
 	if s.o.apply {
-		memory, err := s.app.memory(ctx, &s.o.writeOptions, s.document.Files())
+		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())
 		if err != nil {
-			return worker.Result{Err: err, FleetProblem: problem}
+			return worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 		}
 		// A target that another run holds is left to it, and keeps no other from
 		// being corrected.
-		memory.SkipHeld, memory.WritesOnly = true, true
+		memory.SkipHeld, memory.WritesOnly, memory.Leases = true, true, &s.leases
 		engine.Memory = memory
 	}
 	r, failures := engine.Run(ctx, request)
+	if scope.All && r.Planned() {
+		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
+	}
 	countCalls(s.metrics, r)
 	result := passResult(r)
-	result.FleetProblem = problem
-	s.logPass(r, failures, scope, &result)
+	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
+	s.logFailures(r.ID, failures, &result)
 	return result
 }
 
+func historyFailed(error) worker.Reason { return worker.ByHistory }
+
+// explainFailure names the reasons that only this program knows.
+func explainFailure(err error) worker.Reason {
+	if errors.As(err, new(*history.HeldError)) || errors.As(err, new(*history.LostError)) {
+		return worker.ByLease
+	}
+	return ""
+}
+
 // reload reads the fleet files again before a pass over everything. Files that
-// do not load leave the last good ones in force.
+// do not load leave the last good ones in force. The pace that they ask for takes
+// effect with the pass.
 func (s *server) reload(scope worker.Scope) error {
 	if !scope.All {
 		return nil
@@ -92,36 +140,43 @@ func (s *server) reload(scope worker.Scope) error {
 	if err != nil {
 		return err
 	}
-	s.document = document
+	s.set(func(s *server) { s.document = document })
 	return nil
 }
 
-// scopedOpener opens the targets of a pass. A pass over a few functions uses what
-// the last sweep opened: it must cost no more than those functions.
-type scopedOpener struct {
+// scopedPass is one pass: what it compares with, and how it opens its targets. It
+// is a reconcile.Wishes and a reconcile.Opener.
+type scopedPass struct {
+	reconcile.FleetWishes
 	s     *server
 	scope worker.Scope
+	swept *knowledge // of the sweep before; nil when there was none
+
+	opened    reconcile.Opened // by this pass
+	inventory desired.Inventory
 }
 
-// Open implements reconcile.Opener.
-func (o scopedOpener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
-	if o.scope.All || o.s.opened == nil {
-		if !req.Ambient && len(req.Targets) == 0 {
-			return reconcile.Opened{}, nil // events about accounts that are not ours
+// Open implements reconcile.Opener. A pass over a few functions uses what the last
+// sweep opened: it must cost no more than those functions.
+func (p *scopedPass) Open(ctx context.Context, req reconcile.OpenRequest) (opened reconcile.Opened, err error) {
+	switch {
+	case !req.Ambient && len(req.Targets) == 0: // events about accounts that are not ours
+		return reconcile.Opened{}, nil
+	case p.scope.All || p.swept == nil:
+		if p.opened, err = p.s.clients.Open(ctx, req); err != nil {
+			return reconcile.Opened{}, err
 		}
-		opened, err := o.s.clients.Open(ctx, req)
-		if err == nil && o.scope.All {
-			o.s.opened = &opened
+	default:
+		p.opened.Ambient = p.swept.opened.Ambient
+		for _, t := range p.swept.opened.Targets {
+			if req.Ambient || slices.ContainsFunc(req.Targets, func(spec desired.TargetSpec) bool { return spec.Target == t.Target }) {
+				p.opened.Targets = append(p.opened.Targets, countAnew(t))
+			}
 		}
-		return opened, err
 	}
-	again := reconcile.Opened{Ambient: o.s.opened.Ambient}
-	for _, t := range o.s.opened.Targets {
-		if req.Ambient || slices.ContainsFunc(req.Targets, func(spec desired.TargetSpec) bool { return spec.Target == t.Target }) {
-			again.Targets = append(again.Targets, countAnew(t))
-		}
-	}
-	return again, nil
+	opened = p.opened
+	opened.Targets = p.scope.Open(slices.Clone(p.opened.Targets))
+	return opened, nil
 }
 
 // countAnew makes the counters of a target begin at zero.
@@ -144,67 +199,105 @@ func countAnew(t reconcile.OpenTarget) reconcile.OpenTarget {
 	return t
 }
 
-// scopedWishes are the wishes of the fleet files in the scope of a pass.
-type scopedWishes struct {
-	reconcile.FleetWishes
-	s     *server
-	scope worker.Scope
-}
-
 // Targets implements reconcile.Wishes.
-func (w scopedWishes) Targets() ([]desired.TargetSpec, bool) {
-	all, declared := w.FleetWishes.Targets()
+func (p *scopedPass) Targets() ([]desired.TargetSpec, bool) {
+	all, declared := p.FleetWishes.Targets()
 	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool {
-		return !w.scope.All && !slices.ContainsFunc(w.scope.Objects, func(o worker.Object) bool { return o.Target == t.Target })
+		return !p.scope.All && !slices.ContainsFunc(p.scope.Objects, func(o worker.Object) bool { return o.Target == t.Target })
 	}), declared
 }
 
-// Discoveries implements reconcile.Wishes. What the last sweep found is known; where
-// there was none, as in a Lambda function that was woken by an event, functions
-// that the scope names need not be listed.
-func (w scopedWishes) Discoveries(ambient desired.Target) []desired.Discovery {
-	all := w.FleetWishes.Discoveries(ambient)
-	switch {
-	case w.scope.All:
-	case w.s.opened != nil:
-		return nil
-	default:
-		for i := range all {
-			whole := slices.Contains(w.scope.Objects, worker.Object{Target: all[i].Target})
-			all[i].ListFunctions = all[i].ListFunctions && whole
+// touched are the functions of a target that the scope names, sorted; whole says
+// that it names the target itself.
+func (p *scopedPass) touched(t desired.Target) (functions []string, whole bool) {
+	for _, o := range p.scope.Objects {
+		switch {
+		case o.Target != t:
+		case o.Function == "":
+			whole = true
+		default:
+			functions = append(functions, o.Function)
+		}
+	}
+	return functions, whole
+}
+
+// Discoveries implements reconcile.Wishes. Functions that the scope names need not
+// be listed; but their tags are read, since an event may be about just those: a
+// function that was tagged a minute ago so that an ignore item covers it must not be
+// written.
+//
+// Where there was no sweep, as in a Lambda function that was woken by a batch of
+// events, more functions than the guard's floor need the number of all: its shares
+// are of the fleet.
+func (p *scopedPass) Discoveries(ambient desired.Target) []desired.Discovery {
+	all := p.FleetWishes.Discoveries(ambient)
+	if p.scope.All {
+		return all
+	}
+	for i := range all {
+		d := &all[i]
+		functions, whole := p.touched(d.Target)
+		switch {
+		case whole:
+		case p.swept == nil && len(p.scope.Objects) > desired.DefaultGuard().MaxChanges.Floor:
+		default:
+			d.ListFunctions, d.Functions = false, functions
 		}
 	}
 	return all
 }
 
-// Resolve implements reconcile.Wishes. The shares of the guard are of the whole
-// fleet: fifty functions that drift at once are all of a part, and little of the
-// fleet.
-func (w scopedWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
-	if w.scope.All {
-		w.s.inventory = found
-	} else {
-		found = w.known(found)
+// Resolve implements reconcile.Wishes.
+func (p *scopedPass) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	p.inventory = found
+	if !p.scope.All {
+		found = p.together(found)
 	}
-	fleet, base, err := w.FleetWishes.Resolve(ctx, ambient, found)
+	fleet, base, err := p.FleetWishes.Resolve(ctx, ambient, found)
+	if err != nil && !p.scope.All && nothingChosen(err) {
+		// That no function is chosen is a verdict about the whole fleet. About the
+		// functions of an event it says that there is nothing to do.
+		return desired.Fleet{Guard: desired.DefaultGuard()}, base, nil
+	}
 	if err != nil {
 		return fleet, base, err
 	}
-	if !w.scope.All {
-		base.Fleet, base.Whole = fleet.Keys(), true
-	}
-	return w.scope.Narrow(fleet), base, nil
+	narrowed, base := p.scope.Within(fleet, base)
+	return narrowed, base, nil
 }
 
-// known is what the last sweep discovered, what this pass did, and the touched
-// functions, which may be new.
-func (w scopedWishes) known(found desired.Inventory) desired.Inventory {
+// nothingChosen reports whether a fleet came to nothing and had no other problem.
+func nothingChosen(err error) bool {
+	var problems desired.Problems
+	return errors.As(err, &problems) && !slices.ContainsFunc(problems, func(p desired.Problem) bool { return p.Code != "EI018" })
+}
+
+// together is what the last sweep discovered and what this pass did, which is newer;
+// the touched functions exist until they are read.
+func (p *scopedPass) together(found desired.Inventory) desired.Inventory {
 	known := desired.Inventory{}
-	if w.s.opened != nil {
-		maps.Copy(known, w.s.inventory)
+	if p.swept != nil {
+		maps.Copy(known, p.swept.inventory)
 	}
-	maps.Copy(known, found)
-	for _, o := range w.scope.Objects {
+	for t, now := range found {
+		of, swept := known[t]
+		functions, whole := p.touched(t)
+		if whole || !swept {
+			known[t] = now
+			continue
+		}
+		of.Tags = maps.Clone(of.Tags)
+		for _, f := range functions {
+			delete(of.Tags, f)
+		}
+		if of.Tags == nil {
+			of.Tags = map[string]map[string]string{}
+		}
+		maps.Copy(of.Tags, now.Tags)
+		known[t] = of
+	}
+	for _, o := range p.scope.Objects {
 		if o.Function == "" {
 			continue
 		}
@@ -221,36 +314,21 @@ func (w scopedWishes) known(found desired.Inventory) desired.Inventory {
 // run has them all.
 const maxLogged = 20
 
-// logPass says in one line how a pass ended, and in one line each what failed.
-func (s *server) logPass(r *reconcile.RunResult, failures error, scope worker.Scope, result *worker.Result) {
-	log := s.app.log.With("run", r.ID)
-	if result.Err != nil {
-		log.Error("pass failed", "error", sanitize(result.Err.Error()))
-	}
-	if result.Plan == nil {
+// logFailures says in one line each what failed in a pass that came to a plan. What
+// ended it as a whole is the worker's to log.
+func (s *server) logFailures(run string, failures error, result *worker.Result) {
+	var all *multierror.Error
+	if result.Plan == nil || !errors.As(failures, &all) {
 		return
 	}
-	var all *multierror.Error
-	if errors.As(failures, &all) {
-		for i, err := range all.Errors {
-			if i == maxLogged {
-				log.Error("and more failures", "count", len(all.Errors)-i)
-				break
-			}
-			if !errors.Is(err, result.Err) {
-				log.Error("failed", "error", sanitize(err.Error()))
-			}
+	log := s.app.log.With("run", run)
+	for i, err := range all.Errors {
+		if i == maxLogged {
+			log.Error("and more failures", "count", len(all.Errors)-i)
+			break
+		}
+		if !errors.Is(result.Err, err) {
+			log.Error("failed", "error", sanitize(err.Error()))
 		}
 	}
-	c := result.Plan.Counts()
-	args := []any{"keys", c.Declared, "in_sync", c.InSync, "drifted", c.Changes(), "unreadable", c.Unreadable + c.NotExamined,
-		"missing", c.MissingFunctions + c.MissingQualifiers, "took", r.Finished.Sub(r.Started).Round(time.Millisecond).String()}
-	if result.Outcome != nil {
-		t := result.Outcome.Counts()
-		args = append(args, "applied", t.Applied(), "failed", t.Failed, "not_attempted", t.NotAttempted)
-	}
-	for _, left := range scope.Leave {
-		log.Warn("contested, left alone", "key", sanitize(left.Key.String()), "principal", sanitize(left.Principal), "times", left.Times)
-	}
-	log.Info("pass", args...)
 }

@@ -3,6 +3,7 @@ package awslambda
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
@@ -102,6 +103,28 @@ func (f *Finder) Tagged(ctx context.Context, tags []desired.Tag) (map[string]map
 		in.PaginationToken = &next
 	}
 	return nil, about.badAnswer(middleware.Metadata{}, fmt.Errorf("the listing did not end after %d pages", maxTagPages))
+}
+
+// TagsOf implements reconcile.Finder.
+func (f *Finder) TagsOf(ctx context.Context, functions []string) (map[string]map[string]string, error) {
+	about := f.conn.about(opGetResources, "", desired.Latest)
+	about.service = serviceTagging
+	t := f.conn.target
+	found := map[string]map[string]string{}
+	for some := range slices.Chunk(functions, maxTagged) {
+		var arns []string
+		for _, name := range some {
+			arns = append(arns, fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", t.Partition(), t.Region, t.Account, name))
+		}
+		out, err := f.tags.GetResources(ctx, &tagging.GetResourcesInput{ResourceARNList: arns})
+		if err != nil {
+			return nil, about.failed(err)
+		}
+		if err := f.collect(found, out.ResourceTagMappingList); err != nil {
+			return nil, about.badAnswer(out.ResultMetadata, err)
+		}
+	}
+	return found, nil
 }
 
 func (f *Finder) collect(found map[string]map[string]string, page []types.ResourceTagMapping) error {

@@ -162,6 +162,11 @@ func (finder) Tagged(context.Context, []desired.Tag) (map[string]map[string]stri
 	return nil, errors.New("no rule of this suite chooses by tags")
 }
 
+// TagsOf implements reconcile.Finder.
+func (finder) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
+	return nil, errors.New("no rule of this suite chooses by tags")
+}
+
 // read walks down to the plan.
 func (r *run) read(ctx context.Context, d *declaration, options ...reconcile.SurveyOption) (func(), error) {
 	ctx, cancel := r.storm.reading.context(ctx)

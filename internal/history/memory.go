@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -27,6 +28,9 @@ type Memory struct {
 	// SkipHeld leaves out a target that another run holds, where otherwise the
 	// run fails with a *HeldError.
 	SkipHeld bool
+	// Leases, when not nil, shares the leases of runs that go on side by side in one
+	// process: one of them must not hold up the other.
+	Leases *LeasePool
 	// WritesOnly remembers no run that came to no write: a worker passes often.
 	WritesOnly bool
 	Log        *slog.Logger
@@ -94,7 +98,7 @@ func (k *keptRun) hold(ctx context.Context, r *reconcile.RunResult, targets []de
 	owner := Owner{Run: k.first.Run, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {
-		lease, err := acquire(ctx, k.memory.History.store, leaseName(t), t.String(), owner, max(0, time.Until(until)))
+		lease, err := k.memory.Leases.take(ctx, k.memory.History, t, owner, max(0, time.Until(until)))
 		switch {
 		case err == nil:
 		case k.memory.SkipHeld && errors.As(err, new(*HeldError)):
@@ -221,7 +225,7 @@ func (k *keptRun) Release(ctx context.Context) error {
 	var problems []error
 	for _, lease := range k.leases {
 		var lost *LostError // which the outcome has told already
-		if err := lease.Release(ctx); err != nil && !errors.As(err, &lost) {
+		if err := k.memory.Leases.release(ctx, lease); err != nil && !errors.As(err, &lost) {
 			problems = append(problems, err)
 		}
 	}
@@ -261,4 +265,57 @@ func ended(r *reconcile.RunResult) (State, string) {
 		}
 	}
 	return Finished, ""
+}
+
+// LeasePool are leases that runs of one process share. The zero value is ready to
+// use, and a nil pool shares nothing.
+type LeasePool struct {
+	mu   sync.Mutex
+	held map[desired.Target]*sharedLease
+}
+
+type sharedLease struct {
+	*Lease
+	users int
+}
+
+// take acquires a lease, or shares the one that the process has. A shared lease
+// outlives the run that took it while another uses it.
+func (p *LeasePool) take(ctx context.Context, h *History, t desired.Target, owner Owner, wait time.Duration) (*Lease, error) {
+	if p == nil {
+		return acquire(ctx, h.store, leaseName(t), t.String(), owner, wait)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.held[t]; l != nil && l.ctx.Err() == nil {
+		l.users++
+		return l.Lease, nil
+	}
+	lease, err := acquire(context.WithoutCancel(ctx), h.store, leaseName(t), t.String(), owner, wait)
+	if err != nil {
+		return nil, err
+	}
+	if p.held == nil {
+		p.held = map[desired.Target]*sharedLease{}
+	}
+	p.held[t] = &sharedLease{lease, 1}
+	return lease, nil
+}
+
+// release gives a lease back once nobody uses it any more.
+func (p *LeasePool) release(ctx context.Context, lease *Lease) error {
+	if p == nil {
+		return lease.Release(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for t, l := range p.held {
+		if l.Lease == lease {
+			if l.users--; l.users > 0 {
+				return nil
+			}
+			delete(p.held, t)
+		}
+	}
+	return lease.Release(ctx)
 }

@@ -20,8 +20,9 @@ type WriteTarget struct {
 	// Last reports which configs to come to last, such as those that failed the
 	// time before; nil is none.
 	Last func(desired.Name) bool
-	// Held ends when the right to write to the target is lost: no further write
-	// is sent there, and its cause is why. Nil is a right that cannot be lost.
+	// LeaseContext ends when the right to write to the target is lost: no further
+	// write is sent there, and its cause is why. Its Err is asked before each attempt.
+	// Nil is a right that cannot be lost.
 	LeaseContext context.Context
 }
 
@@ -164,6 +165,11 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 			return ratelimit.WithResult(err, ratelimit.Cancelled, 0)
 		}
 		j.intended = true
+	}
+	// Before each attempt, and by the lease's own clock: a process that was stopped
+	// may be here before the end of its lease has been heard of.
+	if j.lease != nil && j.lease.Err() != nil {
+		return ratelimit.WithResult(context.Cause(j.lease), ratelimit.Cancelled, 0)
 	}
 	j.tried = true
 	switch c.Action {

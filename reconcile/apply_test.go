@@ -213,6 +213,42 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 	})
 }
 
+// clockContext is a lease whose end only its clock knows: the timer that would close
+// Done has not run yet.
+type clockContext struct {
+	context.Context
+	err error
+}
+
+func (c *clockContext) Err() error { return c.err }
+
+func TestNoAttemptIsSentAfterTheEndOfALeaseByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("f")
+		held := &clockContext{Context: context.Background()}
+		lost := errors.New("the process was stopped, and the lease is over")
+		f.fail = func(op string, _ desired.Name, attempt int) error {
+			if op != "put" {
+				return nil
+			}
+			held.err = lost
+			return broken()
+		}
+		fleet := wants(entry("f", desired.Latest, retries(0)))
+		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter := fastLimiter()
+		defer limiter.Close()
+		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, NoJournal{}, nil)
+		r := &out.Targets[0].Results[0]
+		if n := f.attempts["put f"]; n != 1 || r.Status != Failed || r.Stats.Attempts != 1 {
+			t.Errorf("%d attempts, %s after %d: %v; want one, and that it may have been done", n, r.Status, r.Stats.Attempts, r.Err)
+		}
+	})
+}
+
 // Whatever AWS holds and whatever is declared: one apply makes the next plan
 // empty, and no unmanaged field has moved.
 func TestOneApplyConverges(t *testing.T) {

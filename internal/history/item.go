@@ -56,7 +56,7 @@ func newTarget(p *reconcile.TargetPlan) Target {
 	c := p.Counts()
 	return Target{
 		Target: p.Target, Label: p.Label,
-		Failure: NewFailure(p.Err), Stopped: NewFailure(p.Stopped), Operations: []Operation{},
+		Failure: NewFailure(p.Err), Stopped: NewFailure(p.Stopped), Operations: []reconcile.OperationCount{},
 		Plan: PlanCounts{
 			Declared: c.Declared, InSync: c.InSync, Skipped: c.Skipped, Ignored: c.Ignored,
 			Creates: c.Creates, Changes: c.Updates, Deletes: c.Deletes,
@@ -97,9 +97,9 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 
 // SetAPI puts the requests and the pacing of one target into the record. The
 // target must be one of the plan's.
-func (r *Record) SetAPI(target desired.Target, operations []Operation, limiter *Limiter) {
+func (r *Record) SetAPI(target desired.Target, operations []reconcile.OperationCount, limiter *Limiter) {
 	if t := r.target(target); t != nil {
-		t.Operations, t.Limiter = append([]Operation{}, operations...), limiter
+		t.Operations, t.Limiter = append([]reconcile.OperationCount{}, operations...), limiter
 	}
 }
 

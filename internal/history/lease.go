@@ -227,9 +227,27 @@ func (l *Lease) Check(ctx context.Context) error {
 	if err == nil && l.left() > 0 {
 		return nil
 	}
-	l.cancel(&LostError{l.lease.Subject, errors.Join(errors.New("this process did not run for longer than the lease lasts"), err)})
+	l.cancel(&LostError{l.lease.Subject, errors.Join(errStopped, err)})
 	return l.lost()
 }
+
+// leaseContext ends with a lease, and its Err asks the clock: the timer that ends the
+// context of a lease runs only when the process does.
+type leaseContext struct {
+	context.Context
+	lease *Lease
+}
+
+// Err implements context.Context.
+func (c leaseContext) Err() error {
+	if c.Context.Err() == nil && c.lease.left() <= 0 {
+		c.lease.cancel(&LostError{c.lease.lease.Subject, errStopped})
+	}
+	return c.Context.Err()
+}
+
+// errStopped is what SIGSTOP, or a machine that slept, makes of a lease.
+var errStopped = errors.New("this process did not run for longer than the lease lasts")
 
 // lost is why the lease cannot be used any more, or nil. A run that was
 // interrupted still has it, for its calls in flight.

@@ -383,3 +383,22 @@ func TestAProcessThatWasStoppedLooksAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestALeaseEndsByTheClock: whoever asks its context before an attempt need not wait
+// for a timer, which runs only when the process does.
+func TestALeaseEndsByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := take(t, newMemory(), "stopped")
+		ctx := (&keptRun{leases: map[desired.Target]*Lease{testTarget: l}}).Lease(testTarget)
+		if ctx.Err() != nil {
+			t.Fatalf("a lease that was just taken: %v", ctx.Err())
+		}
+		l.mu.Lock()
+		l.renewed = l.renewed.Add(-LeaseTTL)
+		l.mu.Unlock()
+		if ctx.Err() == nil || !errors.As(context.Cause(ctx), new(*LostError)) {
+			t.Errorf("after the time for which it may be used: %v, cause %v; want LostError", ctx.Err(), context.Cause(ctx))
+		}
+		_ = l.Release(t.Context())
+	})
+}

@@ -177,7 +177,7 @@ func (k *keptRun) Lease(t desired.Target) context.Context {
 	if k.leases[t] == nil {
 		return nil
 	}
-	return k.leases[t].ctx
+	return leaseContext{k.leases[t].ctx, k.leases[t]}
 }
 
 // Finish implements reconcile.Recorder.
@@ -196,13 +196,7 @@ func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
 			if t.Calls == nil {
 				continue
 			}
-			var operations []Operation
-			for _, op := range t.Calls() {
-				operations = append(operations, Operation{
-					Name: op.Name, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
-				})
-			}
-			final.SetAPI(t.Target, operations, NewLimiter(t.Limiter.Snapshot()))
+			final.SetAPI(t.Target, t.Calls(), NewLimiter(t.Limiter.Snapshot()))
 		}
 	}
 	if r.Outcome != nil {

@@ -83,8 +83,8 @@ type Target struct {
 	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
 	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
 
-	Operations []Operation `json:"operations"` // sorted by name
-	Limiter    *Limiter    `json:"limiter,omitempty"`
+	Operations []reconcile.OperationCount `json:"operations"` // sorted by name
+	Limiter    *Limiter                   `json:"limiter,omitempty"`
 }
 
 // PlanCounts are the totals of a target's plan.
@@ -99,16 +99,6 @@ type PlanCounts struct {
 	Unreadable int `json:"unreadable"` // and not examined
 	Missing    int `json:"missing"`    // functions and qualifiers
 	Undeclared int `json:"undeclared"`
-}
-
-// Operation counts the requests of one API operation by how they ended.
-type Operation struct {
-	Name      string `json:"name"`
-	Calls     int64  `json:"calls"`
-	Throttled int64  `json:"throttled"`
-	Conflicts int64  `json:"conflicts"`
-	Faults    int64  `json:"faults"`
-	Refused   int64  `json:"refused"`
 }
 
 // Limiter is what the pacing of a target came to.

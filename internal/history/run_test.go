@@ -45,7 +45,7 @@ func TestRunIsRecorded(t *testing.T) {
 		}
 		r.SetPlan(&plan)
 		r.SetOutcome(&outcome)
-		r.SetAPI(testTarget, []Operation{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}}, NewLimiter(ratelimit.Snapshot{Rate: 13.5}))
+		r.SetAPI(testTarget, []reconcile.OperationCount{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}}, NewLimiter(ratelimit.Snapshot{Rate: 13.5}))
 		r.State, r.Finished = Finished, time.Now()
 		if err := run.Finish(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -59,7 +59,7 @@ func TestRunIsRecorded(t *testing.T) {
 		want.Targets = []Target{{
 			Target: testTarget, Label: "prod",
 			Plan:       PlanCounts{Declared: 3, InSync: 1, Changes: 1, Missing: 1},
-			Operations: []Operation{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}},
+			Operations: []reconcile.OperationCount{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}},
 			Limiter:    NewLimiter(ratelimit.Snapshot{Rate: 13.5}),
 		}}
 		want.Items = []Item{{

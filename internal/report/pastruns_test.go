@@ -41,7 +41,7 @@ func part(run string) history.Record {
 		Targets: []history.Target{{
 			Target: somewhere, Label: "shop",
 			Plan:       history.PlanCounts{Declared: 12, InSync: 9, Creates: 1, Changes: 2},
-			Operations: []history.Operation{{Name: "ListFunctionEventInvokeConfigs", Calls: 12}, {Name: "PutFunctionEventInvokeConfig", Calls: 3, Throttled: 1}},
+			Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: 12}, {Name: "PutFunctionEventInvokeConfig", Calls: 3, Throttled: 1}},
 		}},
 		Items: []history.Item{}, Findings: []history.Finding{},
 	}

@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
-	"internal/worker/watch":   {},
+	"internal/worker/watch":   {"desired"},
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 

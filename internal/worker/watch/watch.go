@@ -1,13 +1,30 @@
+// Package watch makes fleet files a source of wakes.
+//
+// In come the paths that a program loads its fleet from: files, directories and
+// patterns. Out goes one call for each real change of what the loader reads there.
+//
+// Which files those are is the loader's business alone. The watcher knows where
+// they may be: it watches directories, because editors, git and Kubernetes replace
+// files instead of writing them, and a mounted ConfigMap is a directory of links
+// into another one. A notification only says that it is time to look, once they
+// have been quiet for a moment. A look that finds any file below the paths touched
+// asks the loader, and only what the loader reads decides. A periodic look makes up
+// for file systems that notify nobody, such as network mounts.
 package watch
 
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // Options are what a watcher is made of.
@@ -20,7 +37,7 @@ type Options struct {
 }
 
 // A checkout or a rollout writes its files within a fraction of a second. Looking
-// every minute costs one read of files that are in the page cache.
+// every minute costs a look into the directories.
 const (
 	DefaultQuiet = 300 * time.Millisecond
 	DefaultEvery = time.Minute
@@ -30,7 +47,9 @@ const (
 type Watcher struct {
 	o      Options
 	notify *fsnotify.Watcher
-	last   string // digest
+	files  []string // that the loader read last
+	seen   string   // names, sizes and times of what is below the paths
+	loaded string   // what the loader read: files and sums, or problems
 }
 
 // New begins to watch: a change after it has returned will be seen.
@@ -41,42 +60,15 @@ func New(o Options) (*Watcher, error) {
 	if o.Every == 0 {
 		o.Every = DefaultEvery
 	}
-	var paths []string
-	for _, p := range o.Paths {
-		if p != "-" {
-			paths = append(paths, filepath.Clean(p))
-		}
-	}
-	o.Paths = paths
+	o.Paths = slices.DeleteFunc(slices.Clone(o.Paths), func(p string) bool { return p == "-" })
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("fleet files cannot be watched: %w; raise fs.inotify.max_user_instances", err)
 	}
 	w := &Watcher{o: o, notify: notify}
-	w.follow()
-	w.last = digest(o.Paths)
+	w.load()
+	w.seen = w.follow()
 	return w, nil
-}
-
-// follow watches the directories that the paths stand for now. One that cannot
-// be watched is left to the periodic look. What is watched is asked anew each
-// time, because a directory that was removed is not watched when it comes back.
-func (w *Watcher) follow() {
-	var wanted []string
-	for _, p := range w.o.Paths {
-		wanted = append(wanted, directoriesOf(p)...)
-	}
-	watched := w.notify.WatchList()
-	for _, dir := range wanted {
-		if !slices.Contains(watched, dir) {
-			w.notify.Add(dir)
-		}
-	}
-	for _, dir := range watched {
-		if !slices.Contains(wanted, dir) {
-			w.notify.Remove(dir)
-		}
-	}
 }
 
 // Run watches until ctx ends.
@@ -108,11 +100,96 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// look compares the content with that of the last look.
+// look asks the loader where something was touched.
 func (w *Watcher) look() {
-	w.follow()
-	if now := digest(w.o.Paths); now != w.last {
-		w.last = now
+	seen := w.follow()
+	if seen == w.seen {
+		return
+	}
+	w.seen = seen
+	before := w.loaded
+	w.load()
+	w.seen = w.follow() // the loader may have read files elsewhere
+	if w.loaded != before {
 		w.o.Changed()
 	}
+}
+
+// load notes what the loader reads. Files that it refuses are known by its problems.
+func (w *Watcher) load() {
+	document, err := desired.LoadFiles(w.o.Paths...)
+	if err != nil {
+		w.loaded = err.Error()
+		return
+	}
+	w.files = nil
+	for _, f := range document.Files() {
+		w.files = append(w.files, f.Path)
+	}
+	w.loaded = fmt.Sprint(document.Files())
+}
+
+// follow watches the directories that matter now, and gives the names, sizes and
+// times of what is in them. One that cannot be watched is left to the periodic look.
+// What is watched is asked anew each time, because a directory that was removed is
+// not watched when it comes back.
+func (w *Watcher) follow() string {
+	var wanted []string
+	for _, p := range w.o.Paths {
+		wanted = append(wanted, directoriesOf(filepath.Clean(p))...)
+	}
+	for _, f := range w.files {
+		wanted = append(wanted, filepath.Dir(f))
+	}
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	watched := w.notify.WatchList()
+	var seen strings.Builder
+	for _, dir := range wanted {
+		if !slices.Contains(watched, dir) {
+			w.notify.Add(dir)
+		}
+		entries, err := os.ReadDir(dir)
+		fmt.Fprintln(&seen, dir, err)
+		for _, e := range entries {
+			if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && !info.IsDir() { // what a link leads to
+				fmt.Fprintln(&seen, e.Name(), info.Size(), info.ModTime().UnixNano(), info.Mode())
+			}
+		}
+	}
+	for _, dir := range watched {
+		if !slices.Contains(wanted, dir) {
+			w.notify.Remove(dir)
+		}
+	}
+	return seen.String()
+}
+
+// directoriesOf lists the directories in which files of a path may be or come: a
+// directory and all below it; that of a file; and those below the part of a pattern
+// that exists.
+func directoriesOf(path string) []string {
+	info, err := os.Stat(path)
+	deep := err == nil && info.IsDir() || err != nil && strings.ContainsAny(path, "*?[{")
+	for err != nil || !info.IsDir() {
+		path = filepath.Dir(path)
+		if info, err = os.Stat(path); path == filepath.Dir(path) {
+			break
+		}
+	}
+	if !deep {
+		return []string{path}
+	}
+	var dirs []string
+	filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || !entry.IsDir():
+			return nil // the rest of the tree still counts
+		case name != path && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		}
+		dirs = append(dirs, name)
+		return nil
+	})
+	return dirs
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,8 +29,12 @@ func (f tree) must(err error) {
 	}
 }
 
+// write makes a file; a digit stands for a fleet with that setting.
 func (f tree) write(name, content string) {
 	f.t.Helper()
+	if len(content) == 1 && !strings.HasSuffix(name, ".md") {
+		content = "version: 1\nfunctions: [{name: orders, maximum_retry_attempts: " + content + "}]\n"
+	}
 	f.must(os.MkdirAll(filepath.Dir(f.path(name)), 0o755))
 	f.must(os.WriteFile(f.path(name), []byte(content), 0o644))
 }
@@ -66,6 +71,8 @@ var changes = []struct {
 	{why: "a file goes away", path: "a.yaml", before: func(f tree) { f.write("a.yaml", "1") }, after: func(f tree) { f.must(os.Remove(f.path("a.yaml"))) }, changed: true},
 	{why: "a file comes", path: "a.yaml", before: func(tree) {}, after: func(f tree) { f.write("a.yaml", "1") }, changed: true},
 	{why: "a file comes into a directory", path: ".", before: func(f tree) { f.write("a.yaml", "1") }, after: func(f tree) { f.write("b.yml", "1") }, changed: true},
+	{why: "a file is broken", path: "a.yaml", before: func(f tree) { f.write("a.yaml", "1") }, after: func(f tree) { f.write("a.yaml", "7") }, changed: true},
+	{why: "a broken file is mended", path: "a.yaml", before: func(f tree) { f.write("a.yaml", "7") }, after: func(f tree) { f.write("a.yaml", "1") }, changed: true},
 	{why: "a file is renamed", path: ".", before: func(f tree) { f.write("a.yaml", "1") }, after: func(f tree) { f.must(os.Rename(f.path("a.yaml"), f.path("b.yaml"))) }, changed: true},
 	{why: "a note comes into a directory", path: ".", before: func(f tree) { f.write("a.yaml", "1") }, after: func(f tree) { f.write("README.md", "1") }},
 	{why: "an editor's hidden file comes", path: ".", before: func(f tree) { f.write("a.yaml", "1") }, after: func(f tree) { f.write(".a.yaml", "1") }},

@@ -83,8 +83,8 @@ const (
 
 // Guard is what one run may do. A plan beyond it is refused whole.
 type Guard struct {
-	MaxChanges Limit // writes of any kind, share of the declared keys
-	MaxDeletes Limit // deletes, share of the declared keys
+	MaxChanges Limit // writes of any kind, share of the configs
+	MaxDeletes Limit // deletes, share of the configs
 	MaxErrors  Limit // failed calls, share of the work; beyond it no new work is taken
 }
 

@@ -78,11 +78,11 @@ var defaultsObject = object[source]{
 var guardObject = object[Guard]{
 	what: "guard",
 	fields: []field[Guard]{
-		limit("max_changes", "Most writes of any kind: a number, or a share of the declared keys (never fewer than 10). Default 30%.",
+		limit("max_changes", "Most writes of any kind: a number, or a share of the configs (never fewer than 10). Default 30%.",
 			shareFloor, func(g *Guard) *Limit { return &g.MaxChanges }),
-		limit("max_deletes", "Most deletes: a number, or a share of the declared keys. Default 0.",
+		limit("max_deletes", "Most deletes: a number, or a share of the configs. Default 0.",
 			0, func(g *Guard) *Limit { return &g.MaxDeletes }),
-		limit("max_errors", "Failed calls beyond which a run takes no new work: a number, or a share (never fewer than 10). Default 10%.",
+		limit("max_errors", "Calls that AWS failed beyond which a target takes no new work: a number, or a share (never fewer than 10). Default 10%.",
 			shareFloor, func(g *Guard) *Limit { return &g.MaxErrors }),
 	},
 }

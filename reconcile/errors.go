@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // Kind is what an error means to a run, whatever AWS called it.
@@ -28,6 +30,7 @@ const (
 	KindBadAnswer            // an answer that cannot be understood or trusted
 
 	// What ends a run, or the work on a target, without a failed request.
+	KindFleetFile   // the fleet file cannot be used
 	KindGuard       // more changes than the guard allows
 	KindIncomplete  // not all was examined
 	KindErrorBudget // too many failures
@@ -46,6 +49,7 @@ var kindNames = [...]string{
 	KindServer:          "server",
 	KindTransport:       "transport",
 	KindBadAnswer:       "bad_answer",
+	KindFleetFile:       "fleet_file",
 	KindGuard:           "guard",
 	KindIncomplete:      "incomplete",
 	KindErrorBudget:     "error_budget",
@@ -99,6 +103,7 @@ func ErrorOf(err error) *CallError {
 	}
 	var call *CallError
 	var guard *GuardError
+	var problems desired.Problems
 	switch {
 	case errors.As(err, &call):
 		out := *call
@@ -106,6 +111,8 @@ func ErrorOf(err error) *CallError {
 			out.Message = out.Err.Error()
 		}
 		return &out
+	case errors.As(err, &problems):
+		return &CallError{Kind: KindFleetFile, Message: err.Error()}
 	case errors.As(err, &guard):
 		return &CallError{Kind: KindGuard, Message: err.Error()}
 	case errors.Is(err, ErrIncomplete):

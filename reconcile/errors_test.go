@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -115,6 +116,7 @@ func TestErrorForm(t *testing.T) {
 		{"none", nil, nil},
 		{"a failed call, wrapped", fmt.Errorf("survey: %w", full), full},
 		{"its text is in the cause", &reconcile.CallError{Kind: reconcile.KindTransport, Err: errors.New("reset")}, &reconcile.CallError{Kind: reconcile.KindTransport, Message: "reset"}},
+		{"the fleet file", desired.Problems{}, &reconcile.CallError{Kind: reconcile.KindFleetFile, Message: desired.Problems{}.Error()}},
 		{"the guard", &reconcile.GuardError{}, &reconcile.CallError{Kind: reconcile.KindGuard, Message: (&reconcile.GuardError{}).Error()}},
 		{"not all was read", reconcile.ErrIncomplete, &reconcile.CallError{Kind: reconcile.KindIncomplete, Message: reconcile.ErrIncomplete.Error()}},
 		{"too many failures", reconcile.ErrErrorBudget, &reconcile.CallError{Kind: reconcile.KindErrorBudget, Message: reconcile.ErrErrorBudget.Error()}},

@@ -24,7 +24,7 @@ func (p *page) stoppedTargets(r *Run) {
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
 		if t.Stopped != nil && t.Err == nil { // with Err, its keys are unreadable and say why
-			p.alert(red, fmt.Sprintf("%s was not read to the end: %s", where(t.Label, t.Target), causeOf(t.Stopped).line()))
+			p.alert(red, fmt.Sprintf("%s was not read to the end: %s", where(t.Label, t.Target), reconcile.ErrorOf(t.Stopped).Reason()))
 		}
 	}
 	if r.Outcome == nil {
@@ -32,7 +32,7 @@ func (p *page) stoppedTargets(r *Run) {
 	}
 	for i := range r.Outcome.Targets {
 		if t := &r.Outcome.Targets[i]; t.Stopped != nil {
-			p.alert(red, fmt.Sprintf("%s ended early: %s", where(t.Label, t.Target), causeOf(t.Stopped).line()))
+			p.alert(red, fmt.Sprintf("%s ended early: %s", where(t.Label, t.Target), reconcile.ErrorOf(t.Stopped).Reason()))
 		}
 	}
 }

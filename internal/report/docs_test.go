@@ -36,7 +36,7 @@ var contract = map[string]any{
 	"items":       itemJSON{},
 	"fields":      fieldJSON{},
 	"origin":      originJSON{},
-	"error":       cause{},
+	"error":       reconcile.CallError{},
 	"unreadable":  findingJSON{},
 	"undeclared":  undeclaredJSON{},
 	"ignored":     ignoredJSON{},
@@ -53,7 +53,7 @@ func tags(t reflect.Type) []string {
 		switch {
 		case f.Anonymous:
 			names = append(names, tags(f.Type)...)
-		case f.IsExported():
+		case f.IsExported() && f.Tag.Get("json") != "-":
 			names = append(names, f.Tag.Get("json"))
 		}
 	}

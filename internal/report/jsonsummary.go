@@ -65,9 +65,9 @@ func (r *Run) summary() summaryJSON {
 
 type targetSummaryJSON struct {
 	targetJSON
-	Summary summaryJSON `json:"summary"`
-	Error   *cause      `json:"error"`   // why nothing of it could be read
-	Stopped *cause      `json:"stopped"` // why its reading or its writing ended early
+	Summary summaryJSON          `json:"summary"`
+	Error   *reconcile.CallError `json:"error"`   // why nothing of it could be read
+	Stopped *reconcile.CallError `json:"stopped"` // why its reading or its writing ended early
 }
 
 func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
@@ -82,7 +82,7 @@ func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
 	}
 	return targetSummaryJSON{
 		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(p.Counts(), totals),
-		Error: causeOf(p.Err), Stopped: causeOf(stopped),
+		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped),
 	}
 }
 

@@ -41,19 +41,19 @@ type fieldJSON struct {
 
 type itemJSON struct {
 	keyJSON
-	Action   string      `json:"action"`
-	Status   string      `json:"status"`
-	Fields   []fieldJSON `json:"fields"`
-	Attempts int         `json:"attempts"`
-	WaitedMS int64       `json:"waited_ms"`
-	Error    *cause      `json:"error"`
+	Action   string               `json:"action"`
+	Status   string               `json:"status"`
+	Fields   []fieldJSON          `json:"fields"`
+	Attempts int                  `json:"attempts"`
+	WaitedMS int64                `json:"waited_ms"`
+	Error    *reconcile.CallError `json:"error"`
 }
 
 type findingJSON struct {
 	keyJSON
-	Reason string      `json:"reason"`
-	Origin *originJSON `json:"origin"`
-	Error  *cause      `json:"error"`
+	Reason string               `json:"reason"`
+	Origin *originJSON          `json:"origin"`
+	Error  *reconcile.CallError `json:"error"`
 }
 
 type undeclaredJSON struct {
@@ -140,12 +140,12 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 	item.Status = r.Status.String()
 	item.Attempts = r.Stats.Attempts
 	item.WaitedMS = r.Stats.Waited.Milliseconds()
-	item.Error = causeOf(r.Err)
+	item.Error = reconcile.ErrorOf(r.Err)
 	return item
 }
 
 func newFinding(t targetJSON, f *reconcile.Finding) findingJSON {
-	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: causeOf(f.Err)}
+	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err)}
 	if f.Origins != nil {
 		out.Origin = newOriginJSON(f.Origins.Entry)
 	}

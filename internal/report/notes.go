@@ -145,7 +145,7 @@ func (p *page) guard(lines []reconcile.GuardLine, off string) {
 
 func (p *page) refused(err error) {
 	if err != nil {
-		p.alert(red, causeOf(err).line())
+		p.alert(red, reconcile.ErrorOf(err).Reason())
 	}
 }
 

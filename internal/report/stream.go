@@ -125,16 +125,16 @@ func (s *Stream) Plan(r *Run) {
 }
 
 type finishedJSON struct {
-	RunID    string              `json:"run_id"`
-	Started  *string             `json:"started"`
-	Finished *string             `json:"finished"`
-	Stopped  string              `json:"stopped"`
-	Refused  *cause              `json:"refused"`
-	Error    *cause              `json:"error"`
-	Summary  summaryJSON         `json:"summary"`
-	Targets  []targetSummaryJSON `json:"targets"`
-	Guard    []guardJSON         `json:"guard"`
-	API      apiJSON             `json:"api"`
+	RunID    string               `json:"run_id"`
+	Started  *string              `json:"started"`
+	Finished *string              `json:"finished"`
+	Stopped  string               `json:"stopped"`
+	Refused  *reconcile.CallError `json:"refused"`
+	Error    *reconcile.CallError `json:"error"`
+	Summary  summaryJSON          `json:"summary"`
+	Targets  []targetSummaryJSON  `json:"targets"`
+	Guard    []guardJSON          `json:"guard"`
+	API      apiJSON              `json:"api"`
 }
 
 // Finish writes the last line, run_finished, and reports the first error that
@@ -142,7 +142,7 @@ type finishedJSON struct {
 func (s *Stream) Finish(r *Run) error {
 	s.event("run_finished", time.Now(), finishedJSON{
 		RunID: r.ID, Started: stamp(r.Started), Finished: stamp(r.Finished),
-		Stopped: r.Stopped, Refused: causeOf(r.refusal()), Error: causeOf(r.Err),
+		Stopped: r.Stopped, Refused: reconcile.ErrorOf(r.refusal()), Error: reconcile.ErrorOf(r.Err),
 		Summary: r.summary(),
 		Targets: slices.AppendSeq([]targetSummaryJSON{}, r.targets()),
 		Guard:   slices.AppendSeq([]guardJSON{}, each(r.Guard, newGuard)),

@@ -47,8 +47,8 @@ func (p *page) noPlan(r *Run) {
 		p.wrapped(0, in(red, "! stopped: "), red, r.Stopped)
 	}
 	if r.Err != nil {
-		p.wrapped(0, in(red, "! "), red, causeOf(r.Err).line())
-		p.hint(2, causeOf(r.Err).Hint)
+		p.wrapped(0, in(red, "! "), red, reconcile.ErrorOf(r.Err).Reason())
+		p.hint(2, reconcile.ErrorOf(r.Err).Hint)
 	}
 	p.line(0, say("No plan: nothing was compared, and nothing was written."))
 }

@@ -19,14 +19,14 @@ const (
 // row is one key with an error: a change that failed, or a key that was not read.
 type row struct {
 	name   name
-	cause  *cause
+	cause  *reconcile.CallError
 	result *reconcile.Result // nil where nothing was tried
 }
 
 func newRow(n name, err error, result *reconcile.Result) row {
-	r := row{name: n, cause: causeOf(err), result: result}
+	r := row{name: n, cause: reconcile.ErrorOf(err), result: result}
 	if r.cause == nil {
-		r.cause = &cause{Kind: reconcile.KindUnknown.String()}
+		r.cause = &reconcile.CallError{}
 	}
 	return r
 }
@@ -48,7 +48,7 @@ func (r row) facts() string {
 
 // trouble is the rows that one cause explains.
 type trouble struct {
-	cause *cause // speaks for all rows
+	cause *reconcile.CallError // speaks for all rows
 	rows  []row
 }
 
@@ -56,15 +56,18 @@ type trouble struct {
 // the function, the request id and, where a connection broke, the ports. What
 // concerns most keys comes first.
 func causes(rows []row) []trouble {
-	type key struct{ kind, code, op, message, hint string }
+	type key struct {
+		kind                    reconcile.Kind
+		code, op, message, hint string
+	}
 	groups := gather(rows,
 		func(r row) key {
 			c := r.cause
 			message := generalise(c.Message, r.name.Function)
-			if c.Kind == reconcile.KindTransport.String() {
+			if c.Kind == reconcile.KindTransport {
 				message = withoutDigits(message)
 			}
-			return key{c.Kind, c.Code, c.op, message, generalise(c.Hint, r.name.Function)}
+			return key{c.Kind, c.Code, c.Op, message, generalise(c.Hint, r.name.Function)}
 		},
 		func(_ key, rows []row) trouble {
 			shown := *rows[0].cause
@@ -108,9 +111,9 @@ func (p *page) troubles(rows []row) {
 
 // trouble writes one cause, what to do about it, and the keys that met it.
 func (p *page) trouble(t trouble) {
-	what := t.cause.line()
-	if t.cause.op != "" {
-		what = t.cause.op + ": " + what
+	what := t.cause.Reason()
+	if t.cause.Op != "" {
+		what = t.cause.Op + ": " + what
 	}
 	first := t.rows[0]
 	if len(t.rows) == 1 {

@@ -30,8 +30,8 @@ bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
 
 .PHONY: soak
-soak: ## 200 killed applies, and the fault suite for an hour or so
-	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -crashes 200
+soak: ## 10,000 killed applies, and the fault suite, for some hours
+	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -timeout 6h -crashes 10000
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=4000 -rapid.steps=20
 
 .PHONY: fuzz

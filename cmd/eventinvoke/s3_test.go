@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
@@ -61,5 +62,53 @@ func TestHistoryInABucket(t *testing.T) {
 			t.Errorf("%s: %v ended with %d, want %d and %q\n%s%s", step.why, step.args, code, step.code, step.says, out, errs)
 		}
 		holds(step.record)
+	}
+}
+
+// TestTenAppliesAtOnceOnABucket: one writes, nine find the lease and have read nothing,
+// and all ten are in one chain that holds.
+func TestTenAppliesAtOnceOnABucket(t *testing.T) {
+	endpoint := s3Bucket(t)
+	retries := 1
+	release := make(chan struct{})
+	var reads atomic.Int64
+	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f", Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: &retries}}}), func(r *http.Request) {
+		switch {
+		case !strings.Contains(r.URL.Path, "/event-invoke-config"):
+		case r.Method == http.MethodGet:
+			reads.Add(1)
+		default:
+			<-release
+		}
+	})
+	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	t.Setenv("EVENTINVOKE_HISTORY", "s3://runs/team")
+	path := write(t, "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	const applies = 10
+	codes := make(chan int, applies)
+	for range applies {
+		go func() {
+			code, _, _ := eventinvoke(context.Background(), "apply", "--yes", "--quiet", path)
+			codes <- code
+		}()
+	}
+	for range applies - 1 {
+		if code := <-codes; code != exitHeld {
+			t.Errorf("an apply that found the lease ended with %d, want %d", code, exitHeld)
+		}
+	}
+	if n := reads.Load(); n != 1 {
+		t.Errorf("%d reads were made, want that of the one who writes", n)
+	}
+	close(release)
+	if code := <-codes; code != exitOK {
+		t.Errorf("the one who had the lease ended with %d", code)
+	}
+	if r, _ := world.Record(account, region, "f", "$LATEST"); printRecord(r) != "retries=0" {
+		t.Errorf("the record is %s", printRecord(r))
+	}
+	code, out, errs := eventinvoke(context.Background(), "history", "verify")
+	if code != exitOK || strings.Count(out, ": verified\n") != applies {
+		t.Errorf("history verify ended with %d:\n%s%s", code, out, errs)
 	}
 }

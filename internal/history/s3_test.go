@@ -135,8 +135,37 @@ func TestS3LogWithAHoleIsNoLog(t *testing.T) {
 	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: new(partName("j/log.jsonl", 4))}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.ReadLog(t.Context(), "j/log.jsonl"); err == nil || !strings.Contains(err.Error(), "the part that begins at byte 4 is missing") {
-		t.Errorf("ReadLog: %v, want where the hole is", err)
+	if left, err := s.ReadLog(t.Context(), "j/log.jsonl"); err == nil || !strings.Contains(err.Error(), "the part that begins at byte 4 is missing") || string(left) != "abc\n" {
+		t.Errorf("ReadLog: %q, %v, want what is before the hole, and where it is", left, err)
+	}
+}
+
+// TestS3JournalWithAHole: what is before the hole can be had by who asks for it, and the
+// later parts are not taken for a part of it.
+func TestS3JournalWithAHole(t *testing.T) {
+	for _, row := range []struct {
+		why  string
+		part func(parts []string) string
+	}{
+		{"a part in the middle", func(parts []string) string { return parts[2] }},
+		{"the last part", func(parts []string) string { return parts[len(parts)-1] }},
+		{"the first part", func(parts []string) string { return parts[0] }},
+	} {
+		client, bucket := newBucket(t)
+		s := S3(client, bucket, "p")
+		run := recorded(t, s, "holed", Shard{}, 0, 4)
+		parts, err := s.(*bucketStore).keys(t.Context(), run.attempt.journal())
+		if err != nil || len(parts) < 4 {
+			t.Fatalf("parts %v, %v, want one for each intent", parts, err)
+		}
+		if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: s.(*bucketStore).key(row.part(parts))}); err != nil {
+			t.Fatal(err)
+		}
+		var broken *BrokenError
+		undos, err := New(s).Undo(t.Context(), "holed")
+		if !errors.As(err, &broken) || !broken.Lost() || len(undos) > 4 {
+			t.Errorf("%s: %d undos, %v, want a BrokenError that is Lost", row.why, len(undos), err)
+		}
 	}
 }
 

@@ -487,3 +487,35 @@ func TestForgeriesThatSumUp(t *testing.T) {
 		}
 	}
 }
+
+// TestARunThatWasTakenForDeadWritesNoMore: it was stopped, and the next run has linked
+// its journal as it was.
+func TestARunThatWasTakenForDeadWritesNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		stopped := begin(t, s, "stopped")
+		kept := &keptRun{run: stopped}
+		change := create(testKey(1), retries(0))
+		if err := kept.Intend(t.Context(), testKey(1), change); err != nil {
+			t.Fatal(err)
+		}
+		// The process does not run: nothing renews its sign of life, and no timer of
+		// its own has gone off.
+		stopped.alive.stop.Stop()
+		s.do(func() { s.before = func(op, _ string) error { return errors.New("stopped") } })
+		time.Sleep(2 * LeaseTTL)
+		s.do(func() { s.before = nil })
+		recorded(t, s, "next", Shard{}, 2, 3)
+
+		if err := kept.Intend(t.Context(), testKey(2), create(testKey(2), retries(0))); !errors.As(err, new(*LostError)) {
+			t.Errorf("Intend: %v, want LostError", err)
+		}
+		kept.Settle(testKey(1), applied(change, new(holding(0))))
+		if err := stopped.Finish(t.Context(), &Record{State: Interrupted}); err != nil {
+			t.Fatal(err)
+		}
+		if trust, breaches := trusts(t, s); trust["stopped"] != Verified || trust["next"] != Verified || len(breaches) > 0 {
+			t.Errorf("after both have ended: %v, %v", trust, breaches)
+		}
+	})
+}

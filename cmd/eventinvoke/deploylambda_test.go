@@ -75,8 +75,8 @@ type (
 			Source     []string `yaml:"source"`
 			DetailType []string `yaml:"detail-type"`
 			Detail     struct {
-				EventSource []string            `yaml:"eventSource"`
-				EventName   []map[string]string `yaml:"eventName"`
+				EventSource []string    `yaml:"eventSource"`
+				EventName   []eventName `yaml:"eventName"`
 			} `yaml:"detail"`
 		} `yaml:"EventPattern"`
 		Targets []map[string]any `yaml:"Targets"`
@@ -99,6 +99,25 @@ type (
 		} `yaml:"PolicyDocument"`
 	}
 )
+
+// eventName is one match of an event pattern: a name as it is, or what it begins with.
+type eventName struct {
+	Exact  string
+	Prefix string `yaml:"prefix"`
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (n *eventName) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		return node.Decode(&n.Exact)
+	}
+	type plain eventName
+	return node.Decode((*plain)(n))
+}
+
+func (n eventName) matches(name string) bool {
+	return name == n.Exact || n.Prefix != "" && strings.HasPrefix(name, n.Prefix)
+}
 
 func readTemplate(t *testing.T, name string) stack {
 	t.Helper()
@@ -185,7 +204,7 @@ func checkSweep(t *testing.T, where string, s sweep) {
 // call may change a record or what a rule chooses.
 var eventNames = map[string]bool{
 	"PutFunctionEventInvokeConfig": true, "UpdateFunctionEventInvokeConfig": true, "DeleteFunctionEventInvokeConfig": true,
-	"CreateFunction20150331": true, "DeleteFunction20150331": true, "PublishVersion20150331": true,
+	"CreateFunction": true, "CreateFunction20150331": true, "DeleteFunction": true, "DeleteFunction20150331": true, "PublishVersion20150331": true,
 	"CreateAlias20150331": true, "UpdateAlias20150331": true, "DeleteAlias20150331": true,
 	"TagResource20170331v2": true, "UntagResource20170331v2": true,
 	"CreateFunctionUrlConfig": false, "DeleteFunctionConcurrency20171031": false, "UpdateFunctionCode20150331v2": false,
@@ -202,12 +221,12 @@ func TestRulesDeliverWhatTheDecoderNeeds(t *testing.T) {
 			t.Errorf("%s lets other events through (-template +region):\n%s", file, diff)
 		}
 	}
-	used := map[string]bool{}
+	used := map[eventName]bool{}
 	for name, needed := range eventNames {
 		delivered := false
 		for _, match := range home.Detail.EventName {
-			if strings.HasPrefix(name, match["prefix"]) {
-				delivered, used[match["prefix"]] = true, true
+			if match.matches(name) {
+				delivered, used[match] = true, true
 			}
 		}
 		if delivered != needed {
@@ -236,7 +255,14 @@ func TestRulesDeliverWhatTheDecoderNeeds(t *testing.T) {
 // TestRegionTemplate: a region's events may go to one bus, and nowhere else.
 func TestRegionTemplate(t *testing.T) {
 	got := readTemplate(t, "lambda/region.yaml").Resources
-	if target := got.Rule.Properties.Targets[0]; target["Arn"] != "!Ref Home" || target["RoleArn"] != "!GetAtt Role.Arn" {
+	target := got.Rule.Properties.Targets[0]
+	if target["Arn"] != "!Ref Home" || target["RoleArn"] != "!GetAtt Role.Arn" {
 		t.Errorf("the rule sends to %v", target)
+	}
+	if fmt.Sprint(target["DeadLetterConfig"]) != fmt.Sprint(map[string]any{"Arn": toDeadLetters}) || got.DeadLetters.Properties.Retention != int((14*24*time.Hour).Seconds()) {
+		t.Errorf("what cannot be forwarded ends in %v, kept for %d s", target["DeadLetterConfig"], got.DeadLetters.Properties.Retention)
+	}
+	if s := got.QueuePolicy.Properties.Document.Statement; len(s) != 1 || !strings.Contains(fmt.Sprint(s[0].Condition), "aws:SourceArn:!GetAtt Rule.Arn") {
+		t.Errorf("not only the rule may send to the dead letters: %v", s)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	cron "github.com/netresearch/go-cron"
 )
 
-// Timetable is when passes over everything are due. It holds no clock: its
+// Timetable is when sweeps are due. It holds no clock: its
 // methods are functions of instants.
 type Timetable struct {
 	every time.Duration
@@ -44,10 +44,14 @@ func inWords(d time.Duration) string {
 	return s
 }
 
+// crontab reads what crontab(5) describes. A day of month and a day of week that are
+// both given are joined by OR there, unlike in the library's own default.
+var crontab = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor | cron.DowOrDom)
+
 // Cron is a timetable in the five fields of crontab, or a name such as @hourly.
 // Times are local; put CRON_TZ=Europe/Berlin in front for another zone.
 func Cron(expression string) (Timetable, error) {
-	schedule, err := cron.ParseStandard(expression)
+	schedule, err := crontab.Parse(expression)
 	if err != nil {
 		return Timetable{}, fmt.Errorf("the cron expression %q: %w; write minute, hour, day of month, month and day of week, such as \"*/15 * * * *\"", expression, err)
 	}

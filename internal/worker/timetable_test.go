@@ -32,6 +32,13 @@ func TestCronTimes(t *testing.T) {
 		{"a weekend without runs alarms nobody", "0 9 * * 1-5", "2026-11-20 09:10:00", "2026-11-23 09:00:00", "2026-11-24 09:00:00"},
 		{"a name", "@daily", "2026-11-20 10:00:00", "2026-11-21 00:00:00", "2026-11-22 00:00:00"},
 		{"a zone", "CRON_TZ=Europe/Berlin 0 9 * * *", "2026-11-20 10:00:00", "2026-11-21 08:00:00", "2026-11-22 08:00:00"},
+		{"the 13th or a Friday, as crontab(5) says, not only a Friday the 13th", "0 0 13 * 5", "2026-11-20 10:00:00", "2026-11-27 00:00:00", "2026-12-04 00:00:00"},
+		{"and the 13th that is no Friday", "0 0 13 * 5", "2026-12-12 10:00:00", "2026-12-13 00:00:00", "2026-12-18 00:00:00"},
+		{"a day of week alone", "0 0 * * 5", "2026-12-12 10:00:00", "2026-12-18 00:00:00", "2026-12-25 00:00:00"},
+		{"an hour that the clock leaves out in spring: an hour later, and the next day again", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-28 10:00:00", "2026-03-29 01:30:00", "2026-03-30 00:30:00"},
+		{"an hour that comes twice in autumn counts twice, which costs a sweep", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-24 10:00:00", "2026-10-25 00:30:00", "2026-10-25 01:30:00"},
+		{"every quarter through an hour that comes twice", "CRON_TZ=Europe/Berlin */15 * * * *", "2026-10-25 00:45:00", "2026-10-25 01:00:00", "2026-10-25 01:15:00"},
+		{"every quarter through an hour that is left out", "CRON_TZ=Europe/Berlin */15 * * * *", "2026-03-29 00:45:00", "2026-03-29 01:00:00", "2026-03-29 01:15:00"},
 		{"a leap day", "0 0 29 2 *", "2026-11-20 10:00:00", "2028-02-29 00:00:00", "2032-02-29 00:00:00"},
 	} {
 		table, err := Cron(tt.expression)

@@ -34,17 +34,16 @@ func newConn(cfg aws.Config, creds *credentials, target desired.Target, limiters
 func (c *Conn) Target() desired.Target { return c.target }
 
 // Limiter paces all calls of the connection. Those to one account and region have
-// the same one, whichever profile or role they use: AWS counts by account.
-func (c *Conn) Limiter() *ratelimit.Limiter { return c.limiters.For(c.scope(ClassControl)) }
+// the same one, whichever profile or role they use: AWS counts by account, and all
+// operations that are used here by one quota.
+func (c *Conn) Limiter() *ratelimit.Limiter {
+	return c.limiters.For(ratelimit.Scope{
+		Partition: c.target.Partition(), Account: c.target.Account, Region: c.target.Region, Class: "control",
+	})
+}
 
 // Stats counts the requests sent so far, sorted by operation.
 func (c *Conn) Stats() []reconcile.OperationCount { return c.counters.stats() }
-
-func (c *Conn) scope(class string) ratelimit.Scope {
-	return ratelimit.Scope{
-		Partition: c.target.Partition(), Account: c.target.Account, Region: c.target.Region, Class: class,
-	}
-}
 
 // client makes a Lambda client that sends only the allowed operations.
 func (c *Conn) client(allowed operations) *lambda.Client {
@@ -57,7 +56,7 @@ func (c *Conn) client(allowed operations) *lambda.Client {
 		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
 		o.APIOptions = append(o.APIOptions,
 			addGuard(allowed),
-			addRateLimit(&rateLimitMiddleware{limiters: c.limiters, scope: c.scope(""), counters: &c.counters, refresh: c.creds.renew}),
+			addRateLimit(&rateLimitMiddleware{limiter: c.Limiter, counters: &c.counters, refresh: c.creds.renew}),
 			addAnswerBody(answerBody{secrets: c.creds.secrets, isJSON: true}),
 		)
 	})

@@ -22,8 +22,7 @@ import (
 // wait. An SDK that renames "Retry" fails each call at once rather than sending
 // unpaced.
 type rateLimitMiddleware struct {
-	limiters *ratelimit.Registry
-	scope    ratelimit.Scope // Class is set per operation
+	limiter  func() *ratelimit.Limiter
 	counters *counters
 	refresh  func(context.Context) bool
 }
@@ -38,9 +37,7 @@ func (m *rateLimitMiddleware) HandleFinalize(ctx context.Context, in middleware.
 	middleware.FinalizeOutput, middleware.Metadata, error,
 ) {
 	op := middleware.GetOperationName(ctx)
-	scope := m.scope
-	scope.Class = classOf(op)
-	grant, err := m.limiters.For(scope).Acquire(ctx, ratelimit.PriorityFrom(ctx))
+	grant, err := m.limiter().Acquire(ctx, ratelimit.PriorityFrom(ctx))
 	if err != nil {
 		// A bare context error implements Timeout() and would pass for retryable.
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, &aws.RequestCanceledError{Err: err}
@@ -70,20 +67,6 @@ func (m *rateLimitMiddleware) HandleFinalize(ctx context.Context, in middleware.
 		m.counters.add(op, f.result)
 	}
 	return out, md, f
-}
-
-// Quota classes: GetFunction has 100 requests a second of its own, and all
-// other control-plane operations share 15 (Lambda quotas page).
-const (
-	ClassControl     = "control"
-	ClassGetFunction = "getfunction"
-)
-
-func classOf(op string) string {
-	if op == "GetFunction" {
-		return ClassGetFunction
-	}
-	return ClassControl
 }
 
 // counters count the requests of one target by operation and how they ended. The zero value is ready to use.

@@ -223,13 +223,3 @@ func TestPriorityTravels(t *testing.T) {
 		}
 	}
 }
-
-func TestClasses(t *testing.T) {
-	for op, want := range map[string]string{
-		"GetFunction": ClassGetFunction, opListConfigs: ClassControl, opPut: ClassControl, "GetFunctionConfiguration": ClassControl,
-	} {
-		if got := classOf(op); got != want {
-			t.Errorf("%s: %s, want %s", op, got, want)
-		}
-	}
-}

@@ -78,6 +78,7 @@ func (c *checker) faults(f Faults) {
 	} {
 		c.chance("faults."+k.name, k.chance)
 	}
+	c.that(f.Merge == "" || f.Merge == "replace", "faults.merge", "merge %q is not known; write replace, or leave it out to merge as AWS does", f.Merge)
 }
 
 func (c *checker) chance(path string, p float64) {
@@ -102,6 +103,7 @@ func (c *checker) account(path string, a Account) {
 	for _, region := range slices.Sorted(maps.Keys(a.Regions)) {
 		p := path + ".regions." + region
 		c.that(regionPattern.MatchString(region), p, "%q is not a region; write one such as us-east-1", region)
+		c.actions(p+".deny", a.Regions[region].Deny)
 		c.functions(p, a.Regions[region].Functions)
 	}
 }
@@ -152,6 +154,8 @@ func (c *checker) function(path string, f Function) {
 			"%q is not an alias; use letters, digits, - and _, not digits alone", a)
 	}
 	c.that(f.BusyFor >= 0, path+".busy_for", "busy_for cannot be negative; leave it out for a function that is free")
+	c.actions(path+".deny", f.Deny)
+	c.actions(path+".throttled", f.Throttled)
 	for _, q := range slices.Sorted(maps.Keys(f.Records)) {
 		c.record(path+".records."+q, q, f.Records[q])
 	}

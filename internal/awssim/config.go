@@ -139,7 +139,11 @@ func (w *World) updateConfig(q *request) (any, *refusal) {
 	if i < 0 {
 		return nil, q.noConfig(n)
 	}
-	return w.write(q, s, f, n, set, f.records[i].Record)
+	base := f.records[i].Record
+	if set.DestinationConfig != nil && w.currentFaults().Merge == "replace" {
+		base.OnSuccess, base.OnFailure = "", ""
+	}
+	return w.write(q, s, f, n, set, base)
 }
 
 // write lays the settings over the base record and stores it, if nothing stands

@@ -227,3 +227,42 @@ func TestWaiting(t *testing.T) {
 		}
 	})
 }
+
+// Faults that stay: a refusal of one region or function, an operation that is
+// throttled for ever, an Update that loses a destination, a listing without end.
+func TestStandingFaults(t *testing.T) {
+	s := awssim.Fleet(account, region,
+		awssim.Function{Name: "denied", Deny: []string{"lambda:ListFunctionEventInvokeConfigs"}},
+		awssim.Function{Name: "slow", Throttled: []string{"lambda:ListFunctionEventInvokeConfigs"}},
+		awssim.Function{Name: "f", Records: map[string]awssim.Record{"$LATEST": {OnSuccess: "arn:aws:sns:us-east-1:111111111111:t"}}})
+	here := s.Accounts[0].Regions[region]
+	here.Deny = []string{"lambda:ListFunctions"}
+	s.Accounts[0].Regions[region] = here
+	s.Faults = awssim.Faults{Merge: "replace", EndlessPages: true}
+	w := newWorld(t, s)
+	c := by(t, w)
+	for _, row := range []struct {
+		path string
+		want int
+	}{
+		{"/2015-03-31/functions", 403}, {path("denied", "") + "/list", 403}, {path("slow", "") + "/list", 429},
+		{path("slow", ""), 404}, {path("f", "") + "/list", 200},
+	} {
+		for range 3 {
+			if r := c.call("GET", row.path, ""); r.status != row.want {
+				t.Errorf("GET %s is answered %d, want %d: %s", row.path, r.status, row.want, r.body)
+			}
+		}
+	}
+	if r := c.call("GET", path("f", "")+"/list", ""); strings.Contains(r.body, `"NextMarker":null`) {
+		t.Errorf("the listing ends: %s", r.body)
+	}
+	c.call("POST", path("f", ""), `{"DestinationConfig":{"OnFailure":{"Destination":"arn:aws:sqs:us-east-1:111111111111:q"}}}`)
+	if r, _ := w.Record(account, region, "f", ""); r.OnSuccess != "" || r.OnFailure == "" {
+		t.Errorf("the update kept the other destination: %+v", r)
+	}
+	s.Faults.Merge = "guess"
+	if _, err := awssim.New(s); err == nil || !strings.Contains(err.Error(), "write replace") {
+		t.Errorf("an unknown merge is taken: %v", err)
+	}
+}

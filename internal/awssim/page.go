@@ -37,6 +37,9 @@ func (w *World) cut(q *request, p *page, n, size int, rank func(int) string) {
 	if p.end < n && p.end > p.start {
 		marker := q.sealMarker(rank(p.end - 1))
 		p.next = &marker
+	} else if n > 0 && w.currentFaults().EndlessPages {
+		again := q.sealMarker("")
+		p.next = &again
 	}
 }
 

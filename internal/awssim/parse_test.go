@@ -22,7 +22,7 @@ quota:
   retry_after: 3s
   throttling_exception: 0.5
 latency: 40ms
-faults: { throttle: 0.01, conflict: 0.05, server_error: 0.03, reset: 0.02, lost: 0.001, truncate: 0.002, short_page: 0.1 }
+faults: { throttle: 0.01, conflict: 0.05, server_error: 0.03, reset: 0.02, lost: 0.001, truncate: 0.002, short_page: 0.1, merge: replace, endless_pages: true }
 missing_buckets: [gone]
 call_log: -1
 accounts:
@@ -36,6 +36,7 @@ accounts:
         expires_after: 5m
     regions:
       us-east-1:
+        deny: ["lambda:ListFunctions"]
         functions:
           - name: "orders-%03d"
             count: 200
@@ -44,6 +45,8 @@ accounts:
             tags: { team: orders }
             busy_for: 12s
             refuse: "does not have permissions to call SendMessage on it"
+            deny: ["lambda:Delete*"]
+            throttled: ["lambda:Get*"]
             records:
               $LATEST: { maximum_retry_attempts: 0, on_failure: "arn:aws:sqs:us-east-1:111111111111:dlq" }
               live: { maximum_event_age_in_seconds: 60, on_success: "arn:aws:sns:us-east-1:111111111111:t", last_modified: 2026-01-31T12:00:00Z }
@@ -57,14 +60,15 @@ func TestParseEveryKey(t *testing.T) {
 	want := &Scenario{
 		Version: 1, Seed: 7, Latency: 40 * time.Millisecond,
 		Quota:          Quota{Rate: 30, Burst: 45, Shape: "bucket", ChargeRejected: true, GetFunctionRate: 50, RetryAfter: 3 * time.Second, ThrottlingException: 0.5},
-		Faults:         Faults{Throttle: 0.01, Conflict: 0.05, ServerError: 0.03, Reset: 0.02, Lost: 0.001, Truncate: 0.002, ShortPage: 0.1},
+		Faults:         Faults{Throttle: 0.01, Conflict: 0.05, ServerError: 0.03, Reset: 0.02, Lost: 0.001, Truncate: 0.002, ShortPage: 0.1, Merge: "replace", EndlessPages: true},
 		MissingBuckets: []string{"gone"}, CallLog: -1,
 		Accounts: []Account{{
 			Account: "111111111111", Deny: []string{"tag:GetResources"},
 			Roles: []Role{{Name: "fleet", ExternalID: "fleet-7", Refuse: true, Deny: []string{"lambda:Put*"}, ExpiresAfter: 5 * time.Minute}},
-			Regions: map[string]Region{"us-east-1": {Functions: []Function{{
+			Regions: map[string]Region{"us-east-1": {Deny: []string{"lambda:ListFunctions"}, Functions: []Function{{
 				Name: "orders-%03d", Count: 200, Versions: []string{"1", "2"}, Aliases: []string{"live"},
 				Tags: map[string]string{"team": "orders"}, BusyFor: 12 * time.Second, Refuse: "does not have permissions to call SendMessage on it",
+				Deny: []string{"lambda:Delete*"}, Throttled: []string{"lambda:Get*"},
 				Records: map[string]Record{
 					"$LATEST": {MaximumRetryAttempts: new(0), OnFailure: "arn:aws:sqs:us-east-1:111111111111:dlq"},
 					"live":    {MaximumEventAgeInSeconds: new(60), OnSuccess: "arn:aws:sns:us-east-1:111111111111:t", LastModified: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)},
@@ -130,7 +134,7 @@ func TestParseRefuses(t *testing.T) {
 		{"another version", "version: 2\n" + strings.TrimPrefix(head, "version: 1\n"), "s.yaml:1: version: version 2 is not known; write version: 1"},
 		{"no account", "version: 1\naccounts: []\n", `s.yaml:2: accounts: no account; list at least one, as "- account: \"111111111111\""`},
 		{"a misspelt key, deep down", functions + "          - name: f\n            buzy_for: 3s\n",
-			`s.yaml:8: key "buzy_for" is not known here; known are name, count, versions, aliases, tags, busy_for, refuse, records`},
+			`s.yaml:8: key "buzy_for" is not known here; known are name, count, versions, aliases, tags, busy_for, refuse, deny, throttled, records`},
 		{"a key twice", head + "seed: 1\nseed: 2\n", "s.yaml: line 5: mapping key \"seed\" already defined at line 4"},
 		{"an empty value", head + "seed:\n", "s.yaml:4: seed has no value; give it one or delete the key"},
 		{"two documents", head + "---\nversion: 1\n", "s.yaml: more than one YAML document; a scenario is one document, so delete the ---"},

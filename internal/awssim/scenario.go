@@ -62,6 +62,12 @@ type Faults struct {
 	Truncate float64 `yaml:"truncate"`
 	// ShortPage halves a page of any listing, so that it ends early with more to come.
 	ShortPage float64 `yaml:"short_page"`
+	// Merge "replace" makes Update replace DestinationConfig as a whole where the
+	// body names it, as a server that merges wrongly would.
+	Merge string `yaml:"merge"`
+	// EndlessPages gives the last page of every listing a marker that leads back to
+	// the first, so that a listing has no end.
+	EndlessPages bool `yaml:"endless_pages"`
 }
 
 // Account is one AWS account. A region that it does not list exists and is empty.
@@ -92,6 +98,8 @@ type Role struct {
 
 // Region holds the functions of one account in one region.
 type Region struct {
+	// Deny lists IAM actions that everybody is refused in this region alone.
+	Deny      []string   `yaml:"deny"`
 	Functions []Function `yaml:"functions"`
 }
 
@@ -111,6 +119,11 @@ type Function struct {
 	BusyFor time.Duration `yaml:"busy_for"`
 	// Refuse, when set, is the text with which Put and Update answer 400.
 	Refuse string `yaml:"refuse"`
+	// Deny lists IAM actions on this function that everybody is refused.
+	Deny []string `yaml:"deny"`
+	// Throttled lists IAM actions on this function that always answer as an
+	// exceeded quota does.
+	Throttled []string `yaml:"throttled"`
 	// Records by qualifier; $LATEST is the unqualified function. A qualifier that
 	// is neither a version nor an alias makes an orphan, as deleting an alias may.
 	Records map[string]Record `yaml:"records"`

@@ -18,6 +18,7 @@ type shelf struct {
 	place
 	meter *meter
 	seed  uint64
+	deny  []string // IAM actions; set before anybody asks
 
 	mu        sync.Mutex
 	functions map[string]*function
@@ -34,6 +35,8 @@ type function struct {
 	aliases  []alias
 	tags     map[string]string // nil: never tagged
 	refuse   string
+	deny     []string  // IAM actions
+	throttle []string  // IAM actions
 	busy     time.Time // until when writes answer 409
 	writing  bool      // a write is under way
 	records  []stored  // in listing order
@@ -69,6 +72,7 @@ func (s *shelf) stock(f Function, now time.Time) {
 		fn := &function{
 			name: name, rank: s.rank(name), versions: versions, aliases: aliases,
 			tags: tags, refuse: f.Refuse, busy: busy,
+			deny: slices.Clone(f.Deny), throttle: slices.Clone(f.Throttled),
 		}
 		for q, r := range f.Records {
 			s.put(fn, q, r, now)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -100,6 +101,9 @@ func (w *World) admit(q *request) *answer {
 	if q.service == "lambda" && !w.shelf(q.place()).meter.admit(q.op.name == "GetFunction", q.now) {
 		return w.throttle(q)
 	}
+	if _, throttled := w.rules(q); q.service == "lambda" && matches(throttled, q.op.action) {
+		return w.throttle(q)
+	}
 	m := draw(q.dice, faults)
 	if m.prevents() {
 		return w.mishapAnswer(q, m)
@@ -118,7 +122,7 @@ func (w *World) admit(q *request) *answer {
 // perform checks the permission and does the operation.
 func (w *World) perform(q *request) *answer {
 	if q.op.action != "" {
-		if no := q.authorize(q.op.action, q.resource(), w.denied(q.account)); no != nil {
+		if no := q.authorize(q.op.action, q.resource(), w.denied(q)); no != nil {
 			return q.refuse(no)
 		}
 	}
@@ -129,11 +133,25 @@ func (w *World) perform(q *request) *answer {
 	return q.succeed(result)
 }
 
-// denied is what everybody in the account is refused.
-func (w *World) denied(a *account) []string {
+// denied is what everybody is refused: in the account, the region, on the function.
+func (w *World) denied(q *request) []string {
+	here, _ := w.rules(q)
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	return a.deny
+	return slices.Concat(q.account.deny, here)
+}
+
+// rules are the actions that a region or a function refuses, and those that a
+// function always throttles.
+func (w *World) rules(q *request) (denied, throttled []string) {
+	s := w.shelf(q.place())
+	n, _ := parseName(q.function)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.functions[n.name]; f != nil {
+		return slices.Concat(s.deny, f.deny), f.throttle
+	}
+	return s.deny, nil
 }
 
 // resource is what a permission has to be for, and what a refusal names.

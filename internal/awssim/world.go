@@ -72,6 +72,7 @@ func New(s *Scenario) (*World, error) {
 		})
 		for region, content := range a.Regions {
 			shelf := w.shelf(place{a.Account, region})
+			shelf.deny = slices.Clone(content.Deny)
 			for _, f := range content.Functions {
 				shelf.stock(f, w.started)
 			}

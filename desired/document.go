@@ -24,8 +24,8 @@ type sections struct{ targets, guard, undeclared, missing once }
 // FileInfo names one file that was read. A run record keeps it, so that a run
 // can be traced to the exact bytes it followed.
 type FileInfo struct {
-	Path   string
-	SHA256 string // lower-case hex
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // lower-case hex
 }
 
 // Files lists what was read, sorted by path.

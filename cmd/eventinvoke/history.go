@@ -187,11 +187,14 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	if err != nil {
 		return err
 	}
-	render := report.RunsText
-	if format == "json" {
-		render = report.RunsJSON
+	switch {
+	case format == "json":
+		return report.RunsJSON(a.out, runs)
+	case len(runs) == 0:
+		fmt.Fprintln(a.out, "No run wrote anything. --all lists the others.")
+		return nil
 	}
-	return render(a.out, runs)
+	return report.RunsText(a.out, runs)
 }
 
 func (a *app) showRun(ctx context.Context, h *history.History, name string, format resultFormat, place string) error {

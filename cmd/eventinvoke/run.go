@@ -290,7 +290,7 @@ func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileI
 		return nil, err
 	}
 	return &history.Memory{
-		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, LeaseWait: o.leaseWait,
+		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, Job: jobOf(os.Getenv), LeaseWait: o.leaseWait,
 		Selection: history.Selection{Targets: o.targets, Functions: o.functions},
 		Log:       a.log, Command: func(run string) string { return "eventinvoke history " + run + historyFlag(o.place()) },
 	}, nil

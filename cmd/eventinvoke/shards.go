@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"strings"
 
@@ -56,4 +57,12 @@ func runOfArray(getenv func(string) string) string {
 		return ""
 	}
 	return parent
+}
+
+// jobOf is the address of the CI job that the environment tells of, or "".
+func jobOf(getenv func(string) string) string {
+	if repository := getenv("GITHUB_REPOSITORY"); repository != "" && getenv("GITHUB_RUN_ID") != "" {
+		return getenv("GITHUB_SERVER_URL") + "/" + repository + "/actions/runs/" + getenv("GITHUB_RUN_ID")
+	}
+	return cmp.Or(getenv("CI_JOB_URL"), getenv("BUILD_URL"), getenv("BUILDKITE_BUILD_URL"), getenv("CIRCLE_BUILD_URL"), getenv("CODEBUILD_BUILD_ID"))
 }

@@ -22,6 +22,7 @@ type Memory struct {
 	Shard       Shard
 	Selection   Selection
 	Files       []desired.FileInfo // the fleet files that the run follows
+	Job         string             // the CI job that started it, or ""
 	LeaseWait   time.Duration      // how long to wait for another run that holds a target
 	// Others are targets to hold beside those that are open.
 	Others []desired.Target
@@ -60,9 +61,7 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
 		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff,
 	}
-	for _, f := range m.Files {
-		k.first.Files = append(k.first.Files, File(f))
-	}
+	k.first.Files, k.first.Job = m.Files, m.Job
 	for _, t := range targets {
 		c := Caller{Target: t}
 		if i := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t }); i >= 0 {

@@ -48,9 +48,12 @@ type Record struct {
 	// Failure is why there is no plan.
 	Failure *reconcile.CallError `json:"failure,omitempty"`
 
-	Callers   []Caller  `json:"callers"`
-	Files     []File    `json:"files"`
-	Selection Selection `json:"selection"`
+	// Job is where it was started: the address of a CI job, or "".
+	Job string `json:"job,omitempty"`
+
+	Callers   []Caller           `json:"callers"`
+	Files     []desired.FileInfo `json:"files"` // that the run followed, to the byte
+	Selection Selection          `json:"selection"`
 
 	Targets  []Target  `json:"targets"`  // sorted
 	Items    []Item    `json:"items"`    // in key order
@@ -61,12 +64,6 @@ type Record struct {
 type Caller struct {
 	desired.Target
 	ARN string `json:"arn"`
-}
-
-// File is one fleet file that the run followed, to the byte.
-type File struct {
-	Path   string `json:"path"`
-	SHA256 string `json:"sha256"`
 }
 
 // Selection is what the run was narrowed to; empty lists narrow nothing.

@@ -34,7 +34,7 @@ func TestRunIsRecorded(t *testing.T) {
 		h := New(s)
 		r := testRecord("20261122T142058Z-abc")
 		r.Callers = []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}}
-		r.Files = []File{{Path: "fleet.yaml", SHA256: "00ff"}}
+		r.Files = []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}}
 		r.Selection = Selection{Targets: []string{"prod"}}
 		run, err := h.Begin(t.Context(), r)
 		if err != nil {

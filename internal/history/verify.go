@@ -137,7 +137,7 @@ type chain struct {
 }
 
 // skew is how far the clocks of machines that share a history may be apart.
-const skew = time.Hour
+const skew = 24 * time.Hour
 
 // readChain reads the chain from its end, as far back as it can speak of these
 // attempts, or all of it for none.

@@ -45,19 +45,14 @@ type Saved struct {
 
 // document is the file. Field order is the order in the file.
 type document struct {
-	Kind          string           `json:"kind"`
-	FormatVersion int              `json:"format_version"`
-	RunID         string           `json:"run_id"`
-	ToolVersion   string           `json:"tool_version"`
-	Created       time.Time        `json:"created"`
-	Files         []fileDocument   `json:"fleet_files"`
-	Targets       []targetDocument `json:"targets"`
-	Fingerprint   string           `json:"fingerprint"` // of the file without this field
-}
-
-type fileDocument struct {
-	Path   string `json:"path"`
-	SHA256 string `json:"sha256"`
+	Kind          string             `json:"kind"`
+	FormatVersion int                `json:"format_version"`
+	RunID         string             `json:"run_id"`
+	ToolVersion   string             `json:"tool_version"`
+	Created       time.Time          `json:"created"`
+	Files         []desired.FileInfo `json:"fleet_files"`
+	Targets       []targetDocument   `json:"targets"`
+	Fingerprint   string             `json:"fingerprint"` // of the file without this field
 }
 
 type targetDocument struct {
@@ -79,11 +74,9 @@ type changeDocument struct {
 func Encode(w io.Writer, s Saved) error {
 	d := document{
 		Kind: kind, FormatVersion: version, RunID: s.RunID, ToolVersion: s.ToolVersion,
-		Created: s.Created.UTC(), Files: []fileDocument{}, Targets: []targetDocument{},
+		Created: s.Created.UTC(), Files: []desired.FileInfo{}, Targets: []targetDocument{},
 	}
-	for _, f := range s.Files {
-		d.Files = append(d.Files, fileDocument(f))
-	}
+	d.Files = append(d.Files, s.Files...)
 	for i := range s.Plan.Targets {
 		p := &s.Plan.Targets[i]
 		t := targetDocument{Target: p.Target, Label: p.Label, Declared: p.Declared, Changes: []changeDocument{}}
@@ -161,12 +154,11 @@ func decode(data []byte) (Saved, error) {
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (d *document) saved() (Saved, error) {
-	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created}
+	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created, Files: d.Files}
 	for i, f := range d.Files {
-		if f.Path == "" || !digest.MatchString(f.SHA256) || slices.ContainsFunc(d.Files[:i], func(g fileDocument) bool { return g.Path == f.Path }) {
+		if f.Path == "" || !digest.MatchString(f.SHA256) || slices.ContainsFunc(d.Files[:i], func(g desired.FileInfo) bool { return g.Path == f.Path }) {
 			return Saved{}, fmt.Errorf("is wrong at fleet_files[%d]: %q needs a path of its own and the SHA-256 of its file", i, f.Path)
 		}
-		s.Files = append(s.Files, desired.FileInfo(f))
 	}
 	for i := range d.Targets {
 		t := &d.Targets[i]

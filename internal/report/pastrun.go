@@ -90,6 +90,9 @@ func writePart(b *strings.Builder, part *history.Record) {
 	if part.Failure != nil && part.Failure.Message != "" {
 		fmt.Fprintf(b, "  failed: %s %s\n", Clean(part.Failure.Kind.String()), Clean(part.Failure.Message))
 	}
+	if part.Job != "" {
+		fmt.Fprintf(b, "  started by %s\n", Clean(part.Job))
+	}
 	for _, c := range part.Callers {
 		fmt.Fprintf(b, "  %s/%s as %s\n", c.Account, Clean(c.Region), Clean(c.ARN))
 	}

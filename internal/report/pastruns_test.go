@@ -37,7 +37,7 @@ func part(run string) history.Record {
 		Version: history.RecordVersion, Run: run, ToolVersion: "1.0.0", Verb: "apply", Host: "ci-7", PID: 4711,
 		State: history.Finished, Started: started, Finished: started.Add(2100 * time.Millisecond),
 		Callers: []history.Caller{{Target: somewhere, ARN: "arn:aws:sts::111111111111:assumed-role/deploy/eventinvoke"}},
-		Files:   []history.File{{Path: "fleet.yaml", SHA256: strings.Repeat("5f", 32)}},
+		Files:   []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("5f", 32)}},
 		Targets: []history.Target{{
 			Target: somewhere, Label: "shop",
 			Plan:       history.PlanCounts{Declared: 12, InSync: 9, Creates: 1, Changes: 2},
@@ -100,6 +100,7 @@ func heldRun() PastRun {
 func hostileRun() PastRun {
 	r := part("20260301T033000Z-5e0c9a17")
 	r.Files[0].Path = "fleet\x1b[2J.yaml"
+	r.Job = "https://ci.example/\x1b[31m"
 	failed := item("billing", reconcile.Update, "failed")
 	failed.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Message: "no\x1b]0;title\x07\u202e"}
 	r.Items = []history.Item{failed}
@@ -175,7 +176,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		return slices.DeleteFunc(names, func(name string) bool { return name == "-" })
 	}
 	for heading, v := range map[string]any{
-		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": history.File{},
+		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{},
 		"parts.targets": history.Target{}, "parts.targets.plan": history.PlanCounts{}, "failure": reconcile.CallError{},
 	} {
 		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {

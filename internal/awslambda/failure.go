@@ -129,6 +129,9 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 	f.kind, f.result = verdict(f.status, f.code)
 	if f.message == "" {
 		f.message = statusText(f.status)
+		if r := resp.Request; f.code == "" && r != nil {
+			f.message += " from " + hostOf(r.URL.String())
+		}
 		if f.code == "" && spoilt != nil {
 			f.message += ", and no error that AWS writes: " + excerpt(spoilt.Snapshot)
 		}

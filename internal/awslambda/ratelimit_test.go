@@ -158,7 +158,7 @@ func TestCancelledWaiters(t *testing.T) {
 	})
 }
 
-// TestCancelledBeforeTheCall: the SDK gives up before our gate and hands out a
+// TestCancelledBeforeTheCall: the SDK gives up before our middleware and hands out a
 // bare context error, which must not pass for a failure.
 func TestCancelledBeforeTheCall(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

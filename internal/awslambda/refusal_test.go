@@ -225,7 +225,7 @@ func TestWhereTheCodeIs(t *testing.T) {
 		{"a code that is a number is none", "", `{"code":17}`, "", "HTTP status 499"},
 		{"a null message", "AccessDeniedException", `{"Message":null}`, "AccessDeniedException", "HTTP status 499"},
 		{"a message that is an object makes the body none of AWS's", "ServiceException", `{"Message":{"a":1}}`, "", "HTTP status 499"},
-		{"HTML", "", `<html>`, "", `HTTP status 499, and no error that AWS writes: "<html>"`},
+		{"HTML", "", `<html>`, "", `HTTP status 499 from https://lambda.us-east-1.amazonaws.com, and no error that AWS writes: "<html>"`},
 	}
 	for _, tt := range tests {
 		f := failureOf(operateRaw(t, saying(499, tt.body, "X-Amzn-Errortype", tt.header)))

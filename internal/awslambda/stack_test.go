@@ -35,12 +35,12 @@ func TestStackOrder(t *testing.T) {
 	if initialize[0] != "OperationGuard" {
 		t.Errorf("the guard is not the first of all: %v", initialize)
 	}
-	gate := slices.Index(finalize, "RateLimit")
-	if gate < 1 || finalize[gate-1] != "Retry" {
+	pays := slices.Index(finalize, "RateLimit")
+	if pays < 1 || finalize[pays-1] != "Retry" {
 		t.Errorf("the token is not taken right after Retry, once per attempt: %v", finalize)
 	}
 	for _, later := range []string{"ResolveAuthScheme", "GetIdentity", "ResolveEndpointV2", "Signing"} {
-		if slices.Index(finalize, later) < gate {
+		if slices.Index(finalize, later) < pays {
 			t.Errorf("%s is missing or comes before the token, and would be stale after a wait: %v", later, finalize)
 		}
 	}

@@ -56,11 +56,3 @@ func TestPipesDeliversABatchAsAnArray(t *testing.T) {
 		t.Error("an array of items was taken for a batch")
 	}
 }
-
-func TestWhichCallsChangeTags(t *testing.T) {
-	for call, changes := range map[string]bool{"TagResource": true, "UntagResource": true, "CreateFunction": true, "DeleteFunction": false, "PutFunctionEventInvokeConfig": false, "": false} {
-		if got := (Hint{EventName: call}).ChangesTags(); got != changes {
-			t.Errorf("%q changes tags: %v, want %v", call, got, changes)
-		}
-	}
-}

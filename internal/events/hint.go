@@ -80,9 +80,3 @@ func (h Hint) Key() desired.Key {
 func (h Hint) WritesRecord() bool {
 	return calls[h.EventName] == ofRecord
 }
-
-// ChangesTags reports whether the call behind the hint may have changed the tags of
-// its function, or made it.
-func (h Hint) ChangesTags() bool {
-	return calls[h.EventName] == ofResource || h.EventName == "CreateFunction"
-}

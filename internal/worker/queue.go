@@ -25,7 +25,6 @@ type item struct {
 	due     time.Time
 	causes  causeSet
 	acks    []*ack
-	tags    bool
 	writers map[desired.Key]string // who wrote which record; the last writer counts
 	times   []time.Time            // of the events
 }
@@ -69,7 +68,6 @@ func (q *queue) add(w Wake, now time.Time) {
 		it.causes.add(w.Cause)
 		it.acks = append(it.acks, a)
 		for _, t := range triggers {
-			it.tags = it.tags || t.Tags
 			if key, ok := t.key(); ok {
 				it.writers[key] = t.Principal
 			}
@@ -153,8 +151,8 @@ func (j *job) scope() Scope {
 		return Scope{All: true}
 	}
 	var triggers []Trigger
-	for object, it := range j.items {
-		triggers = append(triggers, Trigger{Object: object, Tags: it.tags})
+	for object := range j.items {
+		triggers = append(triggers, Trigger{Object: object})
 	}
 	return ScopeOf(triggers)
 }

@@ -35,9 +35,6 @@ func (s Object) Compare(o Object) int {
 type Scope struct {
 	All     bool
 	Objects []Object // sorted; empty when All
-	// Tags lists those of Objects whose tags may have changed, or which may be new:
-	// what an earlier pass discovered of them does not hold. Sorted.
-	Tags []Object
 	// Leave lists the configs that are fought over, sorted: to be reported and not
 	// written.
 	Leave []Fought
@@ -56,11 +53,8 @@ func ScopeOf(triggers []Trigger) Scope {
 	var s Scope
 	for _, t := range triggers {
 		s.Objects = append(s.Objects, t.Object)
-		if t.Tags {
-			s.Tags = append(s.Tags, t.Object)
-		}
 	}
-	s.Objects, s.Tags = widest(s.Objects), widest(s.Tags)
+	s.Objects = widest(s.Objects)
 	return s
 }
 

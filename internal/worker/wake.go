@@ -60,8 +60,6 @@ type Trigger struct {
 	Qualifier string
 	Principal string
 	EventTime time.Time // zero when not known
-	// Tags says that the object's tags may have changed, or that it may be new.
-	Tags bool
 }
 
 // key is the record that somebody wrote, if the trigger tells.
@@ -121,7 +119,7 @@ func Classify(hints []events.Hint, files ...string) Classified {
 		case h.Kind == events.All:
 			t.Everything = true
 		default:
-			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime, Tags: h.ChangesTags()}
+			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
 			if h.Kind == events.Key && h.WritesRecord() {
 				trigger.Qualifier, trigger.Principal = h.Qualifier, h.Principal
 			}

@@ -29,7 +29,7 @@ func TestClassify(t *testing.T) {
 		{why: "a refused call that was ours is refused first", hints: []events.Hint{failed, {Failed: true, Echo: true}}, want: Classified{Failed: 2}},
 		{why: "a schedule covers the rest", hints: []events.Hint{write, {Kind: events.All}}, want: Classified{Everything: true}, cause: Schedule},
 		{why: "any other stored object", hints: []events.Hint{{Kind: events.Files, Object: "s3://fleets/notes.txt"}}},
-		{why: "new tags", hints: []events.Hint{{Kind: events.Function, Target: ireland, Function: "orders", EventName: "TagResource"}}, want: Classified{Triggers: []Trigger{{Object: fn("orders"), Tags: true}}}, cause: Event},
+		{why: "new tags", hints: []events.Hint{{Kind: events.Function, Target: ireland, Function: "orders", EventName: "TagResource"}}, want: Classified{Triggers: []Trigger{{Object: fn("orders")}}}, cause: Event},
 		{why: "the fleet file", hints: []events.Hint{{Kind: events.Files, Object: "s3://fleets/fleet.yaml"}}, want: Classified{Everything: true, Files: true}, cause: Files},
 		{why: "a target", hints: []events.Hint{{Kind: events.Target, Target: ireland}}, want: Classified{Triggers: []Trigger{{Object: Object{Target: ireland}}}}, cause: Event},
 	} {

@@ -92,11 +92,6 @@ const (
 
 var dispositionNames = [...]string{"handled", "failed", "echo", "duplicate", "unneeded", "unreadable", "returned", "foreign"}
 
-// Dispositions lists all dispositions.
-func Dispositions() []Disposition {
-	return []Disposition{Handled, Failed, Echo, Duplicate, Unneeded, Unreadable, Returned, Foreign}
-}
-
 // String is the disposition as metrics spell it.
 func (f Disposition) String() string {
 	if int(f) < len(dispositionNames) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,8 @@ RUN is a run's id, the beginning of one, or latest. The targets and the guard ar
 those of the fleet files that the run used, or of the PATHs given. The rollback may
 delete as many records as the run created, whatever guard.max_deletes says.
 
+With --target and --function only that part of it is undone.
+
 A run whose history does not hold is refused before any call: see history verify. Where
 a journal only lost its end, --partial restores the rest and ends with 3.`,
 		Example: `  eventinvoke rollback latest
@@ -48,9 +51,6 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 	if err := a.mayWrite(o); err != nil {
 		return err
 	}
-	if len(o.targets)+len(o.functions) > 0 {
-		return errors.New("a rollback restores all that its run changed; leave out --target and --function")
-	}
 	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {
 		source := &rollbackSource{place: o.place(), partial: partial}
 		if err := source.find(ctx, name); err != nil {
@@ -69,6 +69,10 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if err != nil {
 			return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
 		}
+		source.narrow(document, o.selection())
+		if _, err := source.read(ctx); err != nil {
+			return err
+		}
 		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.configs(), IncludeStale: includeStale}
 		if err := x.open(document); err != nil {
 			return err
@@ -83,7 +87,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 			a.log.Warn("the history of this run is not whole; restoring what is left", "why", source.lost.Error())
 			x.then = func(*reconcile.RunResult) error { return exitCode(exitPartial) }
 		}
-		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) })
+		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) || !source.names(t) })
 		return nil
 	})
 }
@@ -94,6 +98,8 @@ type rollbackSource struct {
 	partial bool // take what is left of a journal that lost its end
 	history *history.History
 	run     history.Run
+	chosen  desired.Selection // the part that is to be undone
+	labels  map[desired.Target]string
 	lost    *history.BrokenError // what is missing, with partial
 }
 
@@ -138,7 +144,53 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 	if len(by) == 0 {
 		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", s.run.Run, historyFlag(s.place))
 	}
-	return by, nil
+	return s.part(by)
+}
+
+// narrow is told which part of the run is to be undone, in the labels of a document.
+func (s *rollbackSource) narrow(document *desired.Document, chosen desired.Selection) {
+	s.chosen, s.labels = chosen, map[desired.Target]string{}
+	if document.DeclaresTargets() {
+		specs, _ := document.Targets(desired.Target{}) // fails only where none is declared
+		s.labels = labelsOf(specs)
+	}
+}
+
+// names reports whether a target belongs to the part that is to be undone.
+func (s *rollbackSource) names(t desired.Target) bool {
+	w := reconcile.FleetWishes{Selection: s.chosen}
+	return w.Selects(desired.TargetSpec{Target: t, Label: s.labels[t]})
+}
+
+// part is what the selection leaves of the undos.
+func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desired.Target][]reconcile.Undo, error) {
+	if len(s.chosen.Targets)+len(s.chosen.Functions) == 0 {
+		return by, nil
+	}
+	var wrote desired.Fleet
+	for _, target := range slices.SortedFunc(maps.Keys(by), desired.Target.Compare) {
+		spec := desired.TargetSpec{Target: target, Label: s.labels[target]}
+		for _, u := range by[target] {
+			spec.Entries = append(spec.Entries, desired.Entry{Name: u.Name})
+		}
+		wrote.Targets = append(wrote.Targets, spec)
+	}
+	wrote, err := s.chosen.Narrow(wrote)
+	if err != nil {
+		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.Run, err)
+	}
+	part := map[desired.Target][]reconcile.Undo{}
+	for _, spec := range wrote.Targets {
+		left := map[desired.Name]bool{}
+		for _, e := range spec.Entries {
+			left[e.Name] = true
+		}
+		chosen := slices.DeleteFunc(by[spec.Target], func(u reconcile.Undo) bool { return !left[u.Name] })
+		if len(chosen) > 0 {
+			part[spec.Target] = chosen
+		}
+	}
+	return part, nil
 }
 
 // held are the targets that the run had leases of.

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -52,23 +51,12 @@ type trouble struct {
 	rows  []row
 }
 
-// causes puts together the rows whose errors say the same but for the name of
-// the function, the request id and, where a connection broke, the ports. What
-// concerns most keys comes first.
+// causes puts together the rows whose errors have one cause: what differs is the
+// name of the function and the request id. What concerns most keys comes first.
 func causes(rows []row) []trouble {
-	type key struct {
-		kind                    reconcile.Kind
-		code, op, message, hint string
-	}
+	type key struct{ op, cause string }
 	groups := gather(rows,
-		func(r row) key {
-			c := r.cause
-			message := generalise(c.Message, r.name.Function)
-			if c.Kind == reconcile.KindTransport {
-				message = withoutDigits(message)
-			}
-			return key{c.Kind, c.Code, c.Op, message, generalise(c.Hint, r.name.Function)}
-		},
+		func(r row) key { return key{r.cause.Op, r.cause.Cause()} },
 		func(_ key, rows []row) trouble {
 			shown := *rows[0].cause
 			if !alike(rows, func(r row) string { return r.cause.Message }) {
@@ -81,15 +69,6 @@ func causes(rows []row) []trouble {
 		})
 	slices.SortStableFunc(groups, func(a, b trouble) int { return cmp.Compare(len(b.rows), len(a.rows)) })
 	return groups
-}
-
-func withoutDigits(s string) string {
-	return strings.Map(func(r rune) rune {
-		if '0' <= r && r <= '9' {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // troubles writes rows with errors, cause by cause.

@@ -84,12 +84,14 @@ func TestEventsDoNotWriteWhatTheGuardRefused(t *testing.T) {
 			w.Wake(a.event(from, from+50))
 			time.Sleep(20 * time.Second)
 		}
+		synctest.Wait()
 		if len(a.written) != 0 {
 			t.Errorf("events wrote %d of the configs that the guard refused", len(a.written))
 		}
 		a.change(a.fleet.Targets[0].Entries[199].Name, false)
 		w.Wake(a.event(199, 200))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(a.written) != 1 {
 			t.Errorf("%d were written, want the one that was as declared and has drifted since", len(a.written))
 		}
@@ -110,6 +112,7 @@ func TestTargetedPassesShareOneAllowance(t *testing.T) {
 			w.Wake(a.event(from, from+20))
 			time.Sleep(time.Minute)
 		}
+		synctest.Wait()
 		if len(a.written) != 60 {
 			t.Errorf("events wrote %d configs within a period, want 60", len(a.written))
 		}

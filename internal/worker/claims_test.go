@@ -212,10 +212,13 @@ func TestAnEventDoesNotWaitForASweep(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s: %v", n, err)
 				}
+				a.mu.Lock()
+				defer a.mu.Unlock()
 				waited = append(waited, a.written[n.Function].Sub(happened))
 			}})
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		slices.Sort(waited)
 		if p99 := waited[len(waited)*99/100]; len(waited) != 200 || p99 > DefaultSettle+500*time.Millisecond {
 			t.Errorf("%d events were answered, and the 99th percentile waited %s, want 200 and at most %s", len(waited), p99, DefaultSettle+500*time.Millisecond)
@@ -257,6 +260,7 @@ func TestASweepAndATargetedPassKeepApart(t *testing.T) {
 				w.Wake(Wake{Cause: Event, Triggers: []Trigger{{Object: o}}})
 			}
 			time.Sleep(2 * time.Minute)
+			synctest.Wait()
 			for n, s := range a.records {
 				if s.Effect(desired.MaximumRetryAttempts) != desired.Number(0) {
 					a.problems = append(a.problems, n.Function+" is not as declared")

@@ -71,6 +71,8 @@ func newPulse(silence time.Duration, stalled func()) *pulse {
 		p.over = true // nobody listens
 		return p
 	}
+	p.mu.Lock() // the timer may fire before its own assignment is seen
+	defer p.mu.Unlock()
 	p.timer = time.AfterFunc(silence, func() {
 		p.stop()
 		stalled()

@@ -65,6 +65,8 @@ const (
 	codeIdleRule       = "EI063"
 	codeIgnoreDeclared = "EI064"
 	codeBadTag         = "EI065"
+	codeNoEffect       = "EI066"
+	codeEmptyTarget    = "EI067"
 
 	codeBadLimit = "EI070"
 )

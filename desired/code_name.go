@@ -44,9 +44,9 @@ var nameExplanations = []Explanation{
 		Right: "functions:\n  - name: orders\n    remove: true\n",
 	},
 	{
-		Code: codeLongFunctionName, Title: "long function name", Severity: Warning,
-		Text: "Lambda documents 64 characters as the longest function name. Its interface takes up to 140, and then answers that there " +
-			"is no such function, so this is only a warning.",
+		Code: codeLongFunctionName, Title: "long function name", Severity: Error,
+		Text: "A function name has at most 64 characters. Lambda's interface takes up to 140, and then answers that there is no such " +
+			"function: there can be none.",
 		Wrong: "functions:\n  - name: orders-orders-orders-orders-orders-orders-orders-orders-orders-or\n    maximum_retry_attempts: 0\n",
 		Right: "functions:\n  - name: orders\n    maximum_retry_attempts: 0\n",
 	},

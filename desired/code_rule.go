@@ -37,6 +37,18 @@ var ruleExplanations = []Explanation{
 		Text: "Tag keys have at most 128 characters and tag values at most 256. The value \"*\" stands for any value.",
 	},
 	{
+		Code: codeNoEffect, Title: "no effect", Severity: Warning,
+		Text: "Something was written that changes nothing: a rule all of whose settings are set again by later rules or entries, an " +
+			"ignore item or a pattern under exclude that no function matches, defaults that no entry and no rule of their file leaves " +
+			"a setting to. Whoever reads the file believes otherwise. What depends on the functions that exist is told by plan and " +
+			"audit, the rest by validate as well.",
+	},
+	{
+		Code: codeEmptyTarget, Title: "nothing in a target", Severity: Warning,
+		Text: "No rule chose any function in an account and region, while other targets have some. Mostly the region is wrong, or the " +
+			"functions are in another.",
+	},
+	{
 		Code: codeBadLimit, Title: "bad limit", Severity: Error,
 		Text: "A limit of guard is a whole number, or a share from 0% to 100%. A share is of the declared keys; it never allows fewer " +
 			"than 10 changes or errors, so that a small fleet is not blocked by its size, except for 0%, which allows none.",

@@ -35,12 +35,26 @@ func findFiles(fsys fs.FS, paths []string, out *collector) []string {
 				Message: "cannot be read: " + plainError(err), Hint: "check the path and its permissions"})
 		case len(files) == 0:
 			out.add(Problem{Pos: fileStart(p), Code: codeNoSuchPath,
-				Message: "there is no fleet file here", Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
+				Message: absent(fsys, p), Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
 		}
 		found = append(found, files...)
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// absent says what a path without a fleet file is.
+func absent(fsys fs.FS, p string) string {
+	info, err := fs.Stat(fsys, path.Clean(p))
+	switch {
+	case p == "":
+		return "the path is empty"
+	case err == nil && info.IsDir():
+		return "no .yaml or .yml file is in this folder"
+	case strings.ContainsAny(p, "*?[{"):
+		return "no file matches this pattern"
+	}
+	return "no such file"
 }
 
 func expandPath(fsys fs.FS, p string) ([]string, error) {
@@ -93,14 +107,16 @@ func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error
 		if hidden || !keep(name) {
 			return nil
 		}
-		if entry.Type()&fs.ModeSymlink != 0 {
+		mode := entry.Type()
+		if mode&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(fsys, name)
 			if err != nil {
 				return err
 			}
-			if info.IsDir() {
-				return nil
-			}
+			mode = info.Mode()
+		}
+		if !mode.IsRegular() {
+			return nil // a pipe or device could keep its reader waiting for ever
 		}
 		files = append(files, name)
 		return nil

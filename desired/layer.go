@@ -19,6 +19,9 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 	tags := s.inventory.Tags[name]
 	rules := s.rules.find(name, tags)
 	if ignored := s.ignores.find(name, tags); len(ignored) > 0 {
+		for _, id := range ignored {
+			r.applied[&r.doc.ignores[s.ignoreIDs[id]].source] = true
+		}
 		r.ignore(s, name, exact, rules, &r.doc.ignores[s.ignoreIDs[ignored[0]]], present)
 		return
 	}
@@ -135,6 +138,7 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *layered {
 			continue
 		}
 		want[f] = v.config()
+		r.applied[winner] = true
 		origins.Fields[f] = winner.fieldOrigin(f)
 		if v.reach != nil {
 			r.checkReach(s, winner, f, v.reach)
@@ -180,21 +184,27 @@ func (r *resolver) speakers(decl *functionDecl) []*source {
 func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, value) {
 	var winner, rival *source
 	var won value
+	var rules []*source // the last rule of each file that speaks about the setting
 	own := ownDefaults(sources)
 	for _, src := range sources {
 		if !src.set[f].set {
 			continue
 		}
 		v := s.value(&src.set[f])
-		if winner != nil && winner.layer == src.layer && winner.file != src.file && !v.equal(won) {
-			switch src.layer {
-			case LayerRule:
-				r.conflict(winner, src, f, won, v)
-			case LayerDefaults:
-				rival = winner
-			}
+		switch {
+		case src.layer == LayerRule && len(rules) > 0 && rules[len(rules)-1].file == src.file:
+			rules[len(rules)-1] = src // within a file the later rule wins
+		case src.layer == LayerRule:
+			rules = append(rules, src)
+		case src.layer == LayerDefaults && winner != nil && winner.file != src.file && !v.equal(won):
+			rival = winner
 		}
 		winner, won = src, v
+	}
+	for i := 1; i < len(rules); i++ {
+		if a, b := s.value(&rules[0].set[f]), s.value(&rules[i].set[f]); !a.equal(b) {
+			r.conflict(rules[0], rules[i], f, a, b)
+		}
 	}
 	if winner != nil && rival != nil && winner.layer == LayerDefaults && winner != own {
 		r.conflict(rival, winner, f, s.value(&rival.set[f]), won)

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 	"unique"
 
@@ -20,6 +22,8 @@ import (
 type Loader struct {
 	// Stdin is what the path - reads.
 	Stdin io.Reader
+	// Context ends the wait for a pipe; nil waits for a minute at most.
+	Context context.Context
 
 	maxBytes int // of one file; zero means maxFileBytes
 	maxNodes int // looked at in one file, beyond its own; zero means aliasAllowance
@@ -107,7 +111,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	})
 	switch {
 	case err != nil:
-		out.add(syntaxProblem(file, err))
+		out.add(syntaxProblem(file, data, err))
 	case documents == 0:
 		report(codeMissingKey, "the file is empty", "begin it with version: 1, or leave it out")
 	}
@@ -142,7 +146,10 @@ func decodeNode(decoder *yaml.Decoder, into *yaml.Node) (err error) {
 
 var yamlError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
 
-func syntaxProblem(file *fileDecl, err error) Problem {
+// syntaxProblem places what the parser says. It names a tab for what it is, and
+// finds the line of a wrong indentation: the parser names the line where the block
+// around it began.
+func syntaxProblem(file *fileDecl, data []byte, err error) Problem {
 	p := Problem{Pos: file.pos(place{1, 1}), Code: codeSyntax, Message: err.Error(),
 		Hint: "check indentation, quotes and brackets around this line; nothing below was read"}
 	if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
@@ -151,5 +158,53 @@ func syntaxProblem(file *fileDecl, err error) Problem {
 		}
 		p.Message = "the file is not YAML: " + m[2]
 	}
+	lines := bytes.Split(data, []byte("\n"))
+	for i, line := range lines {
+		indent := len(line) - len(bytes.TrimLeft(line, " \t"))
+		if tab := bytes.IndexByte(line[:indent], '\t'); tab >= 0 && indent < len(line) && line[indent] != '#' {
+			p.Pos.Line, p.Pos.Column = i+1, tab+1
+			p.Message = "the file is not YAML: a tab indents this line"
+			p.Hint = "indent with spaces: YAML allows no tabs there"
+			return p
+		}
+	}
+	if line := dedented(lines, p.Pos.Line); strings.Contains(p.Message, "did not find expected") && line > 0 {
+		p.Pos.Line = line
+		p.Message += ": this line is indented unlike the lines of its block"
+	}
+	p.Pos.Column = 1
+	if p.Pos.Line <= len(lines) {
+		line := lines[p.Pos.Line-1]
+		p.Pos.Column = len(line) - len(bytes.TrimLeft(line, " ")) + 1
+	}
 	return p
+}
+
+// dedented is the first line, from one on, whose indentation is that of no block
+// which is open there; 0 when there is none.
+func dedented(lines [][]byte, from int) int {
+	open := []int{0}
+	for i, line := range lines {
+		text := bytes.TrimLeft(line, " ")
+		if len(text) == 0 || text[0] == '#' {
+			continue
+		}
+		indent := len(line) - len(text)
+		for len(open) > 1 && indent < open[len(open)-1] {
+			open = open[:len(open)-1]
+			if indent > open[len(open)-1] && i+1 >= from {
+				return i + 1
+			}
+		}
+		if indent > open[len(open)-1] {
+			open = append(open, indent)
+		}
+		for bytes.HasPrefix(text, []byte("- ")) { // the entries of an item stand behind its dash
+			rest := bytes.TrimLeft(text[2:], " ")
+			indent += len(text) - len(rest)
+			text = rest
+			open = append(open, indent)
+		}
+	}
+	return 0
 }

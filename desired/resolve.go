@@ -57,8 +57,9 @@ type resolver struct {
 	open   bool // no target is known: entries that name one get it
 	scopes []*scope
 
-	partial bool   // some entries are missing because they have problems
-	chosen  []bool // by rule: whether it chose anything
+	partial bool             // some entries are missing because they have problems
+	chosen  []bool           // by rule: whether it chose anything
+	applied map[*source]bool // whether anything that it says counts
 
 	configs map[Config]*Config
 	origins map[Origins]*Origins
@@ -105,7 +106,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 		open:    len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
 		chosen:  make([]bool, len(d.rules)),
 		configs: map[Config]*Config{}, origins: map[Origins]*Origins{},
-		said: map[saying]bool{}, edges: map[Key][]edge{},
+		said: map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{},
 	}
 	for _, t := range d.places(ambient) {
 		r.addScope(t)
@@ -147,8 +148,9 @@ func (r *resolver) run() {
 		r.resolveScope(s)
 	}
 	r.checkLoops()
-	r.checkIdleRules()
+	r.checkIdle()
 	r.checkEntries()
+	r.checkEmptyTargets()
 }
 
 // place puts an exact entry into the targets it lives in.
@@ -274,24 +276,69 @@ func (r *resolver) say(file *fileDecl, at place, p Problem) {
 	r.out.add(p)
 }
 
-func (r *resolver) checkIdleRules() {
+// checkIdle warns of what was written and has no effect: a file in which a rule, a
+// pattern or a default does nothing says something else than its reader believes.
+// What can only be known from the functions that exist is left alone until all of
+// them are.
+func (r *resolver) checkIdle() {
 	for i := range r.doc.rules {
 		rule := &r.doc.rules[i]
-		looked := false
-		for _, s := range r.scopes {
-			if !covers(rule.selector.targets, s.fleet.Label) {
-				continue
-			}
-			if looked = s.discovered; !looked {
-				break
-			}
-		}
-		if looked && !r.chosen[i] {
+		switch {
+		case !r.looked(rule.selector.targets):
+		case !r.chosen[i]:
 			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule,
 				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
 				Hint:    "check its patterns, tags and targets, or delete it"})
+		case !r.applied[&rule.source]:
+			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
+		}
+		r.checkExclude(&rule.selector, rule.file)
+	}
+	for i := range r.doc.ignores {
+		ignore := &r.doc.ignores[i]
+		if r.looked(ignore.selector.targets) && !r.applied[&ignore.source] {
+			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "it takes out no function")
+		}
+		r.checkExclude(&ignore.selector, ignore.file)
+	}
+	for _, file := range r.doc.files {
+		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (file.rules == 0 || r.looked(nil)) {
+			r.idle(file.defaults.pos(), "the defaults of this file", "they are for the entries and rules of their own file, and none of these leaves a setting to them")
 		}
 	}
+}
+
+// checkExclude warns of patterns that leave out nothing.
+func (r *resolver) checkExclude(sel *selector, file *fileDecl) {
+	if !r.looked(sel.targets) {
+		return
+	}
+	for i := range sel.exclude {
+		g := &sel.exclude[i]
+		matches := func(s *scope) bool {
+			return covers(sel.targets, s.fleet.Label) && slices.ContainsFunc(s.inventory.Functions, g.match)
+		}
+		if !slices.ContainsFunc(r.scopes, matches) {
+			r.idle(file.pos(g.place), fmt.Sprintf("the pattern %q under exclude", g.value), "no function has such a name")
+		}
+	}
+}
+
+func (r *resolver) idle(at Pos, what, why string) {
+	r.out.add(Problem{Pos: at, Code: codeNoEffect, Message: "without effect: " + what + ": " + why, Hint: "correct it, or delete it"})
+}
+
+// looked reports whether all functions are known of the targets that labels name.
+func (r *resolver) looked(labels []text) bool {
+	looked := false
+	for _, s := range r.scopes {
+		if covers(labels, s.fleet.Label) {
+			if looked = s.discovered; !looked {
+				return false
+			}
+		}
+	}
+	return looked
 }
 
 // checkEntries refuses a fleet of nothing, which is what a truncated file looks
@@ -305,9 +352,42 @@ func (r *resolver) checkEntries() {
 			return
 		}
 	}
-	r.out.add(Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
-		Message: "the fleet has no entries",
-		Hint:    "add functions, or rules that choose some; check that the file is whole"})
+	p := Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
+		Message: "the fleet has no entries", Hint: "add functions, or rules that choose some; check that the file is whole"}
+	var there, rules []string
+	for _, s := range r.scopes {
+		if s.discovered {
+			there = append(there, fmt.Sprintf("%d in %s", len(s.inventory.Functions), s.fleet.Target))
+		}
+	}
+	if len(there) > 0 && len(r.doc.rules) > 0 {
+		for i := range r.doc.rules {
+			rules = append(rules, r.doc.rules[i].origin().String())
+		}
+		p.Message = fmt.Sprintf("no rule chooses any of the functions that exist (%s): %s", listSome(there), listSome(rules))
+		p.Hint = "check the account and region first, then the patterns and tags of the rules"
+	}
+	r.out.add(p)
+}
+
+// checkEmptyTargets warns of a target in which nothing is chosen while something is
+// in others: mostly a wrong region.
+func (r *resolver) checkEmptyTargets() {
+	some := slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 })
+	for _, s := range r.scopes {
+		if !some || !s.discovered || len(s.ruleIDs) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
+			continue
+		}
+		at := r.doc.files[0].pos(place{1, 1})
+		for i := range r.doc.targets {
+			if t := &r.doc.targets[i]; t.name.value == s.fleet.Label {
+				at = t.file.pos(t.place)
+			}
+		}
+		r.out.add(Problem{Pos: at, Code: codeEmptyTarget,
+			Message: fmt.Sprintf("nothing is declared in %s: no rule chooses any of its %d functions", s.fleet.Target, len(s.inventory.Functions)),
+			Hint:    "check the region, or take it out of the target"})
+	}
 }
 
 func (r *ruleDecl) describe() string {

@@ -54,6 +54,8 @@ var beyondSchema = map[string]string{
 	codeBadGlob:            "patterns are compiled by code",
 	codeRuleConflict:       "files are compared with each other",
 	codeIdleRule:           "it needs to know what exists",
+	codeNoEffect:           "it needs to know what exists",
+	codeEmptyTarget:        "it needs to know what exists",
 	codeIgnoreDeclared:     "sections are compared with each other",
 }
 

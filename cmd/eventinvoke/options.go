@@ -60,7 +60,7 @@ func (a *app) load(args []string) (*desired.Document, error) {
 			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; carry it out with: eventinvoke apply %s", path, shellWord(path))
 		}
 	}
-	return desired.Loader{Stdin: a.in}.LoadFiles(pathsOr(args)...)
+	return desired.Loader{Stdin: a.in, Context: a.ctx}.LoadFiles(pathsOr(args)...)
 }
 
 // paceOptions bound the calls.

@@ -20,6 +20,7 @@ import (
 type app struct {
 	streams
 	log *slog.Logger
+	ctx context.Context // of the process; ends the wait for a fleet file that is a pipe
 
 	logLevel, logFormat string
 }
@@ -48,7 +49,7 @@ var verbs = []func(*app) *cobra.Command{
 // run is the program: everything but the process's own ends.
 func run(ctx context.Context, args []string, s streams) int {
 	out := &checkedWriter{Writer: s.out}
-	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler)}
+	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler), ctx: ctx}
 	root := newRoot(a)
 	root.SetArgs(lambdaArgs(args))
 	cmd, err := root.ExecuteContextC(ctx)

@@ -50,6 +50,9 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	}
 	defer x.sink.drop()
 	if err := prepare(x); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
 		return x.conclude(&reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err})
 	}
 	defer x.clients.close()

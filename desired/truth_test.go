@@ -1,0 +1,144 @@
+package desired
+
+import (
+	"fmt"
+	"io/fs"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Two files disagree when the last rule of each says something else, in whatever
+// order files and rules stand.
+func TestFilesDisagreeWhereTheirWinnersDo(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		files := rapid.IntRange(1, 4).Draw(t, "files")
+		fsys := fstest.MapFS{}
+		winners := map[string]map[int]int{} // by function: what each file says in the end
+		for _, name := range []string{"b-1", "b-2", "a-1"} {
+			winners[name] = map[int]int{}
+		}
+		for i := range files {
+			var b strings.Builder
+			b.WriteString("version: 1\nrules:\n")
+			for range rapid.IntRange(1, 3).Draw(t, "rules") {
+				pattern := rapid.SampledFrom([]string{"*", "b-*", "*-1", "a-*"}).Draw(t, "pattern")
+				retries := rapid.IntRange(0, 2).Draw(t, "retries")
+				fmt.Fprintf(&b, "  - { match: { functions: [%q] }, set: { maximum_retry_attempts: %d } }\n", pattern, retries)
+				for name := range winners {
+					if ok := map[string]bool{"*": true, "b-*": name[0] == 'b', "*-1": name[2] == '1', "a-*": name[0] == 'a'}[pattern]; ok {
+						winners[name][i] = retries
+					}
+				}
+			}
+			fsys[fmt.Sprintf("f%d.yaml", i)] = &fstest.MapFile{Data: []byte(b.String())}
+		}
+		disagree := false
+		for _, by := range winners {
+			seen := map[int]bool{}
+			for _, retries := range by {
+				seen[retries] = true
+			}
+			disagree = disagree || len(seen) > 1
+		}
+		d, err := Load(fsys, ".")
+		if err == nil {
+			_, err = d.Resolve(east, Inventory{east: found("a-1", "b-1", "b-2")}, Selection{})
+		}
+		conflict := err != nil && strings.Contains(err.Error(), codeRuleConflict)
+		if conflict != disagree {
+			t.Fatalf("a conflict is reported: %v, and there is one: %v\n%v\n%v", conflict, disagree, fsys, err)
+		}
+	})
+}
+
+// A share is counted exactly, as with pencil and paper.
+func TestSharesAreExact(t *testing.T) {
+	if got := (Limit{Share: true, Percent: 18.4}).Allowed(375); got != 69 {
+		t.Errorf("18.4 %% of 375 is %d, want 69", got)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		thousandths := rapid.IntRange(0, 100_000).Draw(t, "percent")
+		total := rapid.IntRange(0, 1_000_000).Draw(t, "total")
+		want := new(big.Int).Div(new(big.Int).Mul(big.NewInt(int64(thousandths)), big.NewInt(int64(total))), big.NewInt(100_000))
+		if got := (Limit{Share: true, Percent: float64(thousandths) / 1000}).Allowed(total); int64(got) != want.Int64() {
+			t.Fatalf("%d/1000 %% of %d is %d, want %v", thousandths, total, got, want)
+		}
+	})
+}
+
+// pipes are files of which one is a pipe that nobody ever writes to.
+type pipes struct{ fstest.MapFS }
+
+type pipe struct{ fs.FileInfo }
+
+func (pipe) Mode() fs.FileMode { return fs.ModeNamedPipe }
+
+func (p pipes) Stat(name string) (fs.FileInfo, error) {
+	info, err := p.MapFS.Stat(name)
+	if err == nil && strings.Contains(name, "pipe") {
+		return pipe{info}, nil
+	}
+	return info, err
+}
+
+func (p pipes) Open(name string) (fs.File, error) {
+	if strings.Contains(name, "pipe") {
+		time.Sleep(time.Hour) // as opening a pipe without a writer does, for ever
+	}
+	return p.MapFS.Open(name)
+}
+
+// In folders and patterns only regular files count. A pipe that was named is waited
+// for, and not for ever.
+func TestAPipeAmongTheFleetFiles(t *testing.T) {
+	const fleet = "version: 1\nfunctions: [{ name: orders, maximum_retry_attempts: 0 }]\n"
+	synctest.Test(t, func(t *testing.T) {
+		fsys := pipes{fstest.MapFS{"fleet/a.yaml": {Data: []byte(fleet)}, "fleet/pipe.yaml": {Mode: fs.ModeNamedPipe}}}
+		for _, path := range []string{"fleet", "fleet/*.yaml"} {
+			d, err := Load(fsys, path)
+			if err != nil || !slices.ContainsFunc(d.Files(), func(f FileInfo) bool { return f.Path == "fleet/a.yaml" }) || len(d.Files()) != 1 {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		began := time.Now()
+		_, err := Load(fsys, "fleet/pipe.yaml")
+		if err == nil || !strings.Contains(err.Error(), "it is no regular file") || time.Since(began) > 2*pipeTimeout {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		time.Sleep(2 * time.Hour) // until the reader left behind is gone
+	})
+}
+
+func TestWhatYAMLErrorsSay(t *testing.T) {
+	for _, row := range []struct{ why, yaml, want string }{
+		{"a tab is called a tab", "version: 1\nfunctions:\n\t- name: orders\n", "3:1: EI009 the file is not YAML: a tab indents this line"},
+		{"a wrong indentation is where it is", "version: 1\nfunctions:\n  - name: orders\n     maximum_retry_attempts: 0\n", ":4:"},
+		{"and not where its block began", "version: 1\nfunctions:\n  - name: orders\n    maximum_retry_attempts: 0\n   on_failure: none\n", ":5:"},
+	} {
+		_, err := Loader{Stdin: strings.NewReader(row.yaml)}.LoadFiles("-")
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v", row.why, err)
+		}
+	}
+	if _, err := LoadFiles("nothere.yaml"); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// A wrong region is not blamed on the file.
+func TestNothingChosenNamesWhereAndHowMany(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\nrules: [{ match: { functions: [\"orders-*\"] }, set: { maximum_retry_attempts: 0 } }]\n"))
+	_, err := d.Resolve(east, Inventory{east: found("a", "b")}, Selection{})
+	for _, part := range []string{"2 in " + east.String(), "fleet.yaml:2 rules[0]", "check the account and region first"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not say %q", err, part)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -51,12 +52,156 @@ func Reasons() []Reason {
 	return []Reason{ByGuard, ByLease, ByCredentials, ByHistory, Unreadable, Unwritable, ByFleetFiles, BySilence, Other}
 }
 
+// failure is one thing that went wrong in a pass.
+type failure struct {
+	Object // an empty Function is the whole target
+	err    error
+	ended  bool   // the pass did not come to its end there; else it is a row of a complete pass
+	reason Reason // where the error itself does not say; "" where it is none
+}
+
+// errUnread is why an object counts as not dealt with when the plan does not
+// say more.
+var errUnread = errors.New("the pass ended before its turn")
+
+// failures are those of the targets, in the order of plan and outcome.
+func (r *Result) failures() iter.Seq[failure] {
+	return func(yield func(failure) bool) {
+		if r.Plan == nil {
+			return
+		}
+		for i := range r.Plan.Targets {
+			t := &r.Plan.Targets[i]
+			for _, err := range []error{t.Err, t.Stopped} {
+				if err != nil && !yield(failure{Object{Target: t.Target}, fmt.Errorf("%s: %w", t.Target, err), true, Unreadable}) {
+					return
+				}
+			}
+			for j := range t.Findings {
+				f := failure{Object: Object{t.Target, t.Findings[j].Function}, err: t.Findings[j].Err, reason: Unreadable}
+				switch t.Findings[j].Kind {
+				case reconcile.FindingUnreadable:
+				case reconcile.FindingNotExamined:
+					f.err, f.ended, f.reason = fmt.Errorf("%s/%s: %w", t.Target, t.Findings[j].Name, errUnread), true, ""
+				default:
+					continue
+				}
+				if !yield(f) {
+					return
+				}
+			}
+		}
+		if r.Outcome == nil {
+			return
+		}
+		for i := range r.Outcome.Targets {
+			t := &r.Outcome.Targets[i]
+			if t.Stopped != nil && !yield(failure{Object{Target: t.Target}, fmt.Errorf("%s: %w", t.Target, t.Stopped), true, Unwritable}) {
+				return
+			}
+			for j := range t.Results {
+				f := failure{Object: Object{t.Target, t.Results[j].Function}, err: t.Results[j].Err, reason: Unwritable}
+				switch t.Results[j].Status {
+				case reconcile.Failed, reconcile.Mismatched:
+				case reconcile.NotAttempted:
+					if errors.Is(f.err, ErrSuperseded) {
+						continue
+					}
+					if f.ended, f.reason = true, ""; f.err == nil {
+						f.err = fmt.Errorf("%s/%s: %w", t.Target, t.Results[j].Name, errUnread)
+					}
+				default:
+					continue
+				}
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Completed reports why a pass did not come to its end, or nil: one reason for each
+// target. A function that failed is a row of a complete pass; one that was not
+// attempted is not.
+func (r *Result) Completed() error {
+	switch {
+	case r.Err != nil:
+		return r.Err
+	case r.Plan == nil:
+		return errors.New("the pass made no plan")
+	}
+	var errs []error
+	told := map[desired.Target]bool{}
+	for f := range r.failures() {
+		if f.ended && !told[f.Target] {
+			told[f.Target] = true
+			errs = append(errs, f.err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// TargetErr is why a target was not dealt with to the end, or nil.
+func (r *Result) TargetErr(t desired.Target) error {
+	for f := range r.failures() {
+		if f.ended && f.Target == t {
+			return f.err
+		}
+	}
+	return r.Err
+}
+
+// anyTarget reports whether a target was dealt with to the end, or there was none.
+func (r *Result) anyTarget() bool {
+	var guard *reconcile.GuardError
+	if r.Plan == nil || r.Err != nil && !errors.As(r.Err, &guard) {
+		return false // a plan that the guard refused was made of targets that could be read
+	}
+	ended := map[desired.Target]bool{}
+	for f := range r.failures() {
+		ended[f.Target] = ended[f.Target] || f.ended
+	}
+	return len(r.Plan.Targets) == 0 || slices.ContainsFunc(r.Plan.Targets, func(t reconcile.TargetPlan) bool { return !ended[t.Target] })
+}
+
+// Failures tells, for each object of a pass, why it was not dealt with.
+type Failures struct {
+	whole error
+	by    map[Object]error
+}
+
+// Failures sorts what went wrong in a pass by object.
+func (r *Result) Failures() Failures {
+	f := Failures{by: map[Object]error{}}
+	if r.Err != nil || r.Plan == nil {
+		f.whole = r.Completed()
+		return f
+	}
+	for failed := range r.failures() {
+		whole := Object{Target: failed.Target}
+		if failed.Object != whole {
+			f.by[failed.Object] = errors.Join(f.by[failed.Object], failed.err)
+		}
+		f.by[whole] = errors.Join(f.by[whole], failed.err)
+	}
+	return f
+}
+
+// Of is why an object was not dealt with, or nil.
+func (f Failures) Of(o Object) error {
+	if f.whole != nil {
+		return f.whole
+	}
+	return f.by[o]
+}
+
 // Reasons lists why a pass failed or was not complete, each once, sorted. What ended
 // with the worker did not fail.
 func (r *Result) Reasons() []Reason {
 	var found []Reason
 	note := func(err error, otherwise Reason) {
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if err != nil && otherwise != "" && !errors.Is(err, context.Canceled) {
 			found = append(found, r.reason(err, otherwise))
 		}
 	}
@@ -64,26 +209,8 @@ func (r *Result) Reasons() []Reason {
 		found = append(found, ByFleetFiles)
 	}
 	note(r.Err, Other)
-	if r.Plan != nil {
-		for i := range r.Plan.Targets {
-			t := &r.Plan.Targets[i]
-			note(t.Err, Unreadable)
-			note(t.Stopped, Unreadable)
-			if c := t.Counts(); c.Unreadable > 0 {
-				found = append(found, Unreadable)
-			}
-		}
-	}
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			t := &r.Outcome.Targets[i]
-			note(t.Stopped, Unwritable)
-			for j := range t.Results {
-				if t.Results[j].Status == reconcile.Failed || t.Results[j].Status == reconcile.Mismatched {
-					note(t.Results[j].Err, Unwritable)
-				}
-			}
-		}
+	for f := range r.failures() {
+		note(f.err, f.reason)
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
@@ -109,177 +236,6 @@ func (r *Result) reason(err error, otherwise Reason) Reason {
 		return Unreadable
 	}
 	return otherwise
-}
-
-// errUnread is why an object counts as not dealt with when the plan does not
-// say more.
-var errUnread = errors.New("the pass ended before its turn")
-
-// Completed reports why a pass did not come to its end, or nil. A function
-// that failed is a row of a complete pass; one that was not attempted is not.
-func (r *Result) Completed() error {
-	switch {
-	case r.Err != nil:
-		return r.Err
-	case r.Plan == nil:
-		return errors.New("the pass made no plan")
-	}
-	var errs []error
-	for i := range r.Plan.Targets {
-		if err := targetErr(&r.Plan.Targets[i]); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			if err := outcomeErr(&r.Outcome.Targets[i]); err != nil {
-				errs = append(errs, err)
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// TargetErr is why a target was not dealt with to the end, or nil.
-func (r *Result) TargetErr(t desired.Target) error {
-	if r.Plan == nil {
-		return r.Err
-	}
-	for i := range r.Plan.Targets {
-		if r.Plan.Targets[i].Target == t {
-			if err := targetErr(&r.Plan.Targets[i]); err != nil {
-				return err
-			}
-		}
-	}
-	if err := r.outcomeErr(t); err != nil {
-		return err
-	}
-	return r.Err
-}
-
-func (r *Result) outcomeErr(t desired.Target) error {
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			if r.Outcome.Targets[i].Target == t {
-				return outcomeErr(&r.Outcome.Targets[i])
-			}
-		}
-	}
-	return nil
-}
-
-func targetErr(p *reconcile.TargetPlan) error {
-	switch {
-	case p.Err != nil:
-		return fmt.Errorf("%s: %w", p.Target, p.Err)
-	case p.Stopped != nil:
-		return fmt.Errorf("%s: %w", p.Target, p.Stopped)
-	}
-	for i := range p.Findings {
-		if p.Findings[i].Kind == reconcile.FindingNotExamined {
-			return fmt.Errorf("%s/%s: %w", p.Target, p.Findings[i].Name, errUnread)
-		}
-	}
-	return nil
-}
-
-func outcomeErr(o *reconcile.TargetOutcome) error {
-	if o.Stopped != nil {
-		return fmt.Errorf("%s: %w", o.Target, o.Stopped)
-	}
-	for i := range o.Results {
-		if r := &o.Results[i]; r.Status == reconcile.NotAttempted && !errors.Is(r.Err, ErrSuperseded) {
-			return notAttempted(o.Target, &o.Results[i])
-		}
-	}
-	return nil
-}
-
-func notAttempted(t desired.Target, r *reconcile.Result) error {
-	if r.Err != nil {
-		return r.Err
-	}
-	return fmt.Errorf("%s/%s: %w", t, r.Name, errUnread)
-}
-
-// anyTarget reports whether a target was dealt with to the end, or there was none.
-func (r *Result) anyTarget() bool {
-	var guard *reconcile.GuardError
-	switch {
-	case r.Plan == nil, r.Err != nil && !errors.As(r.Err, &guard):
-		return false // a plan that the guard refused was made of targets that could be read
-	case len(r.Plan.Targets) == 0:
-		return true
-	}
-	for i := range r.Plan.Targets {
-		t := r.Plan.Targets[i].Target
-		if targetErr(&r.Plan.Targets[i]) == nil && r.outcomeErr(t) == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// Failures tells, for each object of a pass, why it was not dealt with.
-type Failures struct {
-	whole error
-	by    map[Object]error
-}
-
-// Failures sorts what went wrong in a pass by object.
-func (r *Result) Failures() Failures {
-	f := Failures{by: map[Object]error{}}
-	if r.Err != nil || r.Plan == nil {
-		f.whole = r.Completed()
-		return f
-	}
-	note := func(t desired.Target, function string, err error) {
-		if function != "" {
-			f.by[Object{t, function}] = errors.Join(f.by[Object{t, function}], err)
-		}
-		f.by[Object{Target: t}] = errors.Join(f.by[Object{Target: t}], err)
-	}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		if t.Err != nil {
-			note(t.Target, "", fmt.Errorf("%s: %w", t.Target, t.Err))
-		}
-		for j := range t.Findings {
-			switch finding := &t.Findings[j]; finding.Kind {
-			case reconcile.FindingUnreadable:
-				note(t.Target, finding.Function, finding.Err)
-			case reconcile.FindingNotExamined:
-				note(t.Target, finding.Function, fmt.Errorf("%s/%s: %w", t.Target, finding.Name, errUnread))
-			}
-		}
-	}
-	if r.Outcome == nil {
-		return f
-	}
-	for i := range r.Outcome.Targets {
-		t := &r.Outcome.Targets[i]
-		for j := range t.Results {
-			switch result := &t.Results[j]; result.Status {
-			case reconcile.Failed, reconcile.Mismatched:
-				note(t.Target, result.Function, result.Err)
-			case reconcile.NotAttempted:
-				if errors.Is(result.Err, ErrSuperseded) {
-					continue
-				}
-				note(t.Target, result.Function, notAttempted(t.Target, result))
-			}
-		}
-	}
-	return f
-}
-
-// Of is why an object was not dealt with, or nil.
-func (f Failures) Of(s Object) error {
-	if f.whole != nil {
-		return f.whole
-	}
-	return f.by[s]
 }
 
 // corrected lists the keys that a pass wrote, in the plan's order.

@@ -40,6 +40,7 @@ fuzz: ## fuzz everything that reads what others wrote, a minute each
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/events
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/planfile
 	go test -run '^$$' -fuzz FuzzAnswer -fuzztime 60s ./internal/awslambda
+	go test -run '^$$' -fuzz FuzzRedact -fuzztime 60s -fuzzminimizetime 10x ./internal/awslambda
 	go test -run '^$$' -fuzz FuzzParseJournal -fuzztime 60s ./internal/history
 	go test -run '^$$' -fuzz FuzzParseScenario -fuzztime 60s -fuzzminimizetime 10x ./internal/awssim
 

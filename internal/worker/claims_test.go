@@ -63,6 +63,13 @@ func (a *lambdas) change(n desired.Name, remove bool) {
 	}
 }
 
+// mend puts a record back as it was declared.
+func (a *lambdas) mend(n desired.Name) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.records[n] = asIs
+}
+
 // event tells of some functions.
 func (a *lambdas) event(from, to int) Wake {
 	w := Wake{Cause: Event}

@@ -70,7 +70,7 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 		Account: first(r.text("recipientAccountId"), envelope.text("account")),
 		Region:  first(r.text("awsRegion"), envelope.text("region")),
 	}
-	h, ok := subject(shape, r, home)
+	h, ok := hintAbout(shape, r, home)
 	failed := first(r.text("errorCode"), r.text("errorMessage")) != ""
 	if !ok && !failed {
 		if shape == ofResource {
@@ -90,8 +90,8 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 	return []Hint{h}, nil
 }
 
-// subject finds what a call was about.
-func subject(shape shape, r object, home desired.Target) (Hint, bool) {
+// hintAbout finds what a call was about.
+func hintAbout(shape shape, r object, home desired.Target) (Hint, bool) {
 	parameters := r.object("requestParameters")
 	if shape == ofResource {
 		n, err := desired.ParseName(parameters.text("resource"))

@@ -3,7 +3,7 @@
 // In come messages that hold events in any envelope that internal/events reads.
 // Out go wakes of internal/worker, and the messages' ends in SQS:
 //
-//   - A message whose touched functions were dealt with is deleted, in batches.
+//   - A message whose functions were dealt with is deleted, in batches.
 //   - A message that needs nothing is deleted: our own echoes, calls that AWS
 //     refused, events about something else, events that were handled before.
 //   - A message that cannot be read is left alone, so that the queue's redrive

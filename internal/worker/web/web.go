@@ -7,7 +7,7 @@
 //	GET  /healthz   200 while the worker lives, or 503 with the reasons to restart it
 //	GET  /readyz    200, or 503 with the reasons not to rely on it
 //	GET  /metrics   what the given handler serves
-//	POST /reconcile a pass over everything: from this machine, or with the bearer token
+//	POST /reconcile a sweep: from this machine, or with the bearer token
 //
 // The handler is a value of its own: nothing is registered in a global mux, and
 // whoever serves it chooses the address. It never starts a pass itself; it wakes
@@ -50,7 +50,7 @@ func NewHandler(o Options) http.Handler {
 	})
 	mux.Handle("POST /reconcile", gate{o.Token, func(w http.ResponseWriter, _ *http.Request) {
 		o.Wake(worker.Wake{Cause: worker.Request})
-		say(w, http.StatusAccepted, "a pass over everything is asked for")
+		say(w, http.StatusAccepted, "a sweep is asked for")
 	}})
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)

@@ -19,7 +19,7 @@ type answer struct {
 	requestID   string
 	retryAfter  string
 	body        []byte
-	mishap      mishap
+	fault       fault
 }
 
 func (a *answer) header() http.Header {
@@ -58,7 +58,7 @@ func (q *request) succeed(result any) *answer {
 }
 
 // refuse is the answer of a call that was refused, in the style of its service.
-func (q *request) refuse(r *refusal) *answer {
+func (q *request) refuse(r *apiError) *answer {
 	a := &answer{status: r.status, code: r.code, requestID: q.requestID}
 	switch q.service {
 	case "sts":
@@ -80,7 +80,7 @@ func (q *request) refuse(r *refusal) *answer {
 }
 
 // lambdaBody spells an error the way Lambda does for its shape.
-func (r *refusal) lambdaBody() []byte {
+func (r *apiError) lambdaBody() []byte {
 	type user struct {
 		Reason  string `json:",omitempty"`
 		Type    string
@@ -137,4 +137,88 @@ func (e epoch) MarshalJSON() ([]byte, error) {
 	}
 	n, err := strconv.Atoi(exponent)
 	return []byte(mantissa + "E" + strconv.Itoa(n)), err
+}
+
+// apiError is an error answer, before it is written in the way of its service.
+type apiError struct {
+	status  int
+	code    string
+	message string
+	style   style
+}
+
+// style is how Lambda spells an error body. It differs by the shape of the error.
+type style int
+
+const (
+	styleLower   style = iota // {"Type":"User","message":...}
+	styleUpper                // {"Type":"User","Message":...}
+	styleService              // {"Type":"Service","Message":...}
+	styleBare                 // {"message":...}
+	styleBareUp               // {"Message":...}
+	styleReason               // {"Reason":"CallerRateLimitExceeded","Type":"User","message":...}
+	styleNull                 // {"Message":null}
+)
+
+func invalidParameter(message string) *apiError {
+	return &apiError{400, "InvalidParameterValueException", message, styleLower}
+}
+
+func notFound(message string) *apiError {
+	return &apiError{404, "ResourceNotFoundException", message, styleUpper}
+}
+
+func conflict(message string) *apiError {
+	return &apiError{409, "ResourceConflictException", message, styleLower}
+}
+
+func tooManyRequests() *apiError {
+	return &apiError{429, "TooManyRequestsException", "Rate exceeded", styleReason}
+}
+
+func throttling() *apiError {
+	return &apiError{400, "ThrottlingException", "Rate exceeded", styleBare}
+}
+
+func serviceFault() *apiError {
+	return &apiError{500, "ServiceException", "An error occurred and the request cannot be processed.", styleService}
+}
+
+func invalid(message string) *apiError {
+	return &apiError{400, "ValidationException", message, styleBare}
+}
+
+func unparsable(message string) *apiError {
+	return &apiError{400, "SerializationException", message, styleBareUp}
+}
+
+func accessDenied(message string) *apiError {
+	return &apiError{403, "AccessDeniedException", message, styleBareUp}
+}
+
+// otherAccount is the refusal of an ARN of an account that is not the caller's:
+// AWS says nothing more.
+func otherAccount() *apiError {
+	return &apiError{403, "AccessDeniedException", "", styleNull}
+}
+
+func missingToken() *apiError {
+	return &apiError{403, "MissingAuthenticationTokenException", "Missing Authentication Token", styleBare}
+}
+
+func incompleteSignature() *apiError {
+	return &apiError{403, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter.", styleBare}
+}
+
+func unrecognizedClient() *apiError {
+	return &apiError{403, "UnrecognizedClientException", "The security token included in the request is invalid.", styleBare}
+}
+
+func expiredToken() *apiError {
+	return &apiError{403, "ExpiredTokenException", "The security token included in the request is expired", styleBare}
+}
+
+// notModelled is the simulator speaking for itself.
+func notModelled(what string) *apiError {
+	return &apiError{404, "UnknownOperationException", "The simulator does not model " + what + ".", styleBare}
 }

@@ -46,11 +46,11 @@ type Counts struct {
 	Applied int
 }
 
-// callLog is how many calls are remembered when the scenario does not say.
-const callLog = 100_000
+// defaultCallLog is how many calls are remembered when the scenario does not say.
+const defaultCallLog = 100_000
 
-// ledger remembers what was asked.
-type ledger struct {
+// callLog remembers what was asked.
+type callLog struct {
 	limit int // as Scenario.CallLog
 
 	mu     sync.Mutex
@@ -58,10 +58,10 @@ type ledger struct {
 	counts Counts
 }
 
-func (l *ledger) add(q *request, a *answer) {
+func (l *callLog) add(q *request, a *answer) {
 	c := Call{
 		Time: q.now, Account: q.account.id, Region: q.region, Function: q.function, Qualifier: q.qualifier,
-		Status: a.status, Code: a.code, Fault: a.mishap.String(), Applied: q.applied, RequestID: q.requestID,
+		Status: a.status, Code: a.code, Fault: a.fault.String(), Applied: q.applied, RequestID: q.requestID,
 	}
 	if q.op != nil {
 		c.Operation, c.Write = q.op.name, q.op.write
@@ -70,12 +70,12 @@ func (l *ledger) add(q *request, a *answer) {
 	if a.code != "" {
 		outcome += " " + a.code
 	}
-	switch a.mishap {
-	case mishapReset, mishapResetAfter:
+	switch a.fault {
+	case faultReset, faultResetAfter:
 		c.Status, outcome = 0, "reset"
-	case mishapLost:
+	case faultLost:
 		c.Status, outcome = 0, "lost"
-	case mishapTruncate:
+	case faultTruncate:
 		outcome = "truncate"
 	}
 	l.mu.Lock()
@@ -102,8 +102,8 @@ func (l *ledger) add(q *request, a *answer) {
 
 // remember keeps the latest calls, and lets the older half go when twice the
 // limit is reached, so that forgetting costs little per call.
-func (l *ledger) remember(c Call) {
-	limit := l.keep()
+func (l *callLog) remember(c Call) {
+	limit := l.capacity()
 	if limit == 0 {
 		return
 	}
@@ -113,9 +113,9 @@ func (l *ledger) remember(c Call) {
 	l.calls = append(l.calls, c)
 }
 
-func (l *ledger) keep() int {
+func (l *callLog) capacity() int {
 	if l.limit == 0 {
-		return callLog
+		return defaultCallLog
 	}
 	return max(l.limit, 0)
 }
@@ -123,32 +123,32 @@ func (l *ledger) keep() int {
 // Calls returns the latest calls in the order in which they reached the API, as
 // many as Scenario.CallLog allows.
 func (w *World) Calls() []Call {
-	w.ledger.mu.Lock()
-	defer w.ledger.mu.Unlock()
-	all := w.ledger.calls
-	return slices.Clone(all[max(0, len(all)-w.ledger.keep()):])
+	w.callLog.mu.Lock()
+	defer w.callLog.mu.Unlock()
+	all := w.callLog.calls
+	return slices.Clone(all[max(0, len(all)-w.callLog.capacity()):])
 }
 
 // Counts returns the totals.
 func (w *World) Counts() Counts {
-	w.ledger.mu.Lock()
-	defer w.ledger.mu.Unlock()
-	c := w.ledger.counts
+	w.callLog.mu.Lock()
+	defer w.callLog.mu.Unlock()
+	c := w.callLog.counts
 	c.ByOperation, c.ByOutcome = maps.Clone(c.ByOperation), maps.Clone(c.ByOutcome)
 	return c
 }
 
 // Writes is Counts().Writes: nil writes is what a read-only run must leave behind.
 func (w *World) Writes() int {
-	w.ledger.mu.Lock()
-	defer w.ledger.mu.Unlock()
-	return w.ledger.counts.Writes
+	w.callLog.mu.Lock()
+	defer w.callLog.mu.Unlock()
+	return w.callLog.counts.Writes
 }
 
 // ResetCounts forgets calls and totals. It does not touch what the calls did, nor
 // the sequence of the faults.
 func (w *World) ResetCounts() {
-	w.ledger.mu.Lock()
-	defer w.ledger.mu.Unlock()
-	w.ledger.calls, w.ledger.counts = nil, Counts{}
+	w.callLog.mu.Lock()
+	defer w.callLog.mu.Unlock()
+	w.callLog.calls, w.callLog.counts = nil, Counts{}
 }

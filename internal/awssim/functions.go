@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,29 +50,29 @@ func (w *World) config(q *request, f *function, version, arn string) functionCon
 
 // revision does not change: nothing here updates a function.
 func (f *function) revision(of string) string {
-	return uuid(roll(0, "revision", f.rank, of))
+	return uuid(newRNG(0, "revision", f.rank, of))
 }
 
-func (w *World) listFunctions(q *request) (any, *refusal) {
+func (w *World) listFunctions(q *request) (any, *apiError) {
 	var c constraints
 	size := min(maxFunctionsPage, c.items(q, maxListItems, maxFunctionsPage))
 	all := q.query.Get("FunctionVersion")
 	if all != "" && all != "ALL" {
 		c.fail(all, "functionVersion", "satisfy enum value set: [ALL]")
 	}
-	if no := c.refusal(); no != nil {
-		return nil, no
+	if apiErr := c.apiError(); apiErr != nil {
+		return nil, apiErr
 	}
-	s := w.shelf(q.place())
+	s := w.state(q.target())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if all == "ALL" {
 		return w.listEveryVersion(q, s, size)
 	}
-	list := s.listed()
-	p, no := w.page(q, len(list), size, func(i int) string { return list[i].rank })
-	if no != nil {
-		return nil, no
+	list := s.inOrder()
+	p, apiErr := w.page(q, len(list), size, func(i int) string { return list[i].rank })
+	if apiErr != nil {
+		return nil, apiErr
 	}
 	shown := make([]functionConfig, 0, p.end-p.start)
 	for _, f := range list[p.start:p.end] {
@@ -86,20 +87,20 @@ type functionPage struct {
 }
 
 // listEveryVersion lists functions with their versions, qualified.
-func (w *World) listEveryVersion(q *request, s *shelf, size int) (any, *refusal) {
+func (w *World) listEveryVersion(q *request, s *regionState, size int) (any, *apiError) {
 	type entry struct {
 		f       *function
 		version string
 	}
 	var list []entry
-	for _, f := range s.listed() {
+	for _, f := range s.inOrder() {
 		for _, v := range f.everyVersion() {
 			list = append(list, entry{f, v})
 		}
 	}
-	p, no := w.page(q, len(list), size, func(i int) string { return list[i].f.rank + ":" + versionRank(list[i].version) })
-	if no != nil {
-		return nil, no
+	p, apiErr := w.page(q, len(list), size, func(i int) string { return list[i].f.rank + ":" + versionRank(list[i].version) })
+	if apiErr != nil {
+		return nil, apiErr
 	}
 	shown := make([]functionConfig, 0, p.end-p.start)
 	for _, e := range list[p.start:p.end] {
@@ -123,13 +124,13 @@ func versionRank(version string) string {
 
 // noSuchFunction is how the operations on functions miss one; the event invoke
 // operations have texts of their own.
-func noSuchFunction(arn string) *refusal { return notFound("Function not found: " + arn) }
+func noSuchFunction(arn string) *apiError { return notFound("Function not found: " + arn) }
 
-// named finds the function of a request, for the operations outside event invoke.
-// The shelf is locked.
-func (q *request) named(s *shelf, n ref) (*function, *refusal) {
+// findFunction finds the function of a request, for the operations outside event invoke.
+// The region is locked.
+func (q *request) findFunction(s *regionState, n ref) (*function, *apiError) {
 	f := s.functions[n.name]
-	if f != nil && (n.qualifier == "" || f.knows(n.qualifier)) {
+	if f != nil && (n.qualifier == "" || f.hasQualifier(n.qualifier)) {
 		return f, nil
 	}
 	arn := q.arn(n.name)
@@ -139,10 +140,10 @@ func (q *request) named(s *shelf, n ref) (*function, *refusal) {
 	return nil, noSuchFunction(arn)
 }
 
-func (w *World) getFunction(q *request) (any, *refusal) {
-	details, tags, no := w.details(q)
-	if no != nil {
-		return nil, no
+func (w *World) getFunction(q *request) (any, *apiError) {
+	details, tags, apiErr := w.details(q)
+	if apiErr != nil {
+		return nil, apiErr
 	}
 	type code struct{ RepositoryType, Location string }
 	return struct {
@@ -152,40 +153,40 @@ func (w *World) getFunction(q *request) (any, *refusal) {
 	}{details, code{"S3", "https://code.invalid/" + details.FunctionName}, tags}, nil
 }
 
-func (w *World) getFunctionConfiguration(q *request) (any, *refusal) {
-	details, _, no := w.details(q)
-	if no != nil {
-		return nil, no
+func (w *World) getFunctionConfiguration(q *request) (any, *apiError) {
+	details, _, apiErr := w.details(q)
+	if apiErr != nil {
+		return nil, apiErr
 	}
 	return details, nil
 }
 
-func (w *World) details(q *request) (functionDetails, map[string]string, *refusal) {
+func (w *World) details(q *request) (functionDetails, map[string]string, *apiError) {
 	var c constraints
 	c.configName(q)
-	if no := c.refusal(); no != nil {
-		return functionDetails{}, nil, no
+	if apiErr := c.apiError(); apiErr != nil {
+		return functionDetails{}, nil, apiErr
 	}
-	n, no := q.resolve()
-	if no != nil {
-		return functionDetails{}, nil, no
+	n, apiErr := q.resolve()
+	if apiErr != nil {
+		return functionDetails{}, nil, apiErr
 	}
-	s := w.shelf(q.place())
+	s := w.state(q.target())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, no := q.named(s, n)
-	if no != nil {
-		return functionDetails{}, nil, no
+	f, apiErr := q.findFunction(s, n)
+	if apiErr != nil {
+		return functionDetails{}, nil, apiErr
 	}
 	arn, version := q.arn(f.name), latest
 	if n.qualifier != "" {
-		arn, version = arn+":"+n.qualifier, f.points(n.qualifier)
+		arn, version = arn+":"+n.qualifier, f.versionOf(n.qualifier)
 	}
 	return functionDetails{w.config(q, f, version, arn), "Active", f.updateStatus(q.now)}, f.tags, nil
 }
 
-// points is the version behind a qualifier.
-func (f *function) points(qualifier string) string {
+// versionOf is the version behind a qualifier.
+func (f *function) versionOf(qualifier string) string {
 	for _, a := range f.aliases {
 		if a.name == qualifier {
 			return a.version
@@ -201,8 +202,8 @@ func (f *function) updateStatus(now time.Time) string {
 	return "Successful"
 }
 
-func (w *World) getAccountSettings(q *request) (any, *refusal) {
-	s := w.shelf(q.place())
+func (w *World) getAccountSettings(q *request) (any, *apiError) {
+	s := w.state(q.target())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(s.functions)
@@ -212,4 +213,83 @@ func (w *World) getAccountSettings(q *request) (any, *refusal) {
 		AccountLimit limits
 		AccountUsage usage
 	}{limits{75 << 30, 250 << 20, 50 << 20, 1000, 1000}, usage{n << 20, n}}, nil
+}
+
+// defaultListItems is the page of ListAliases when MaxItems is not given. AWS does
+// not document it.
+const defaultListItems = 50
+
+type aliasConfig struct{ AliasArn, Name, FunctionVersion, Description, RevisionId string }
+
+func (w *World) listAliases(q *request) (any, *apiError) {
+	var c constraints
+	c.listName(q)
+	size := c.items(q, maxListItems, defaultListItems)
+	s, f, unlock, apiErr := w.functionToList(q, c)
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	defer unlock()
+	list := slices.Clone(f.aliases)
+	if v := q.query.Get("FunctionVersion"); v != "" {
+		list = slices.DeleteFunc(list, func(a alias) bool { return a.version != v })
+	}
+	rank := func(a alias) string { return s.rank(f.name, "alias", a.name) }
+	slices.SortFunc(list, func(a, b alias) int { return strings.Compare(rank(a), rank(b)) })
+	p, apiErr := w.page(q, len(list), size, func(i int) string { return rank(list[i]) })
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	shown := make([]aliasConfig, 0, p.end-p.start)
+	for _, a := range list[p.start:p.end] {
+		shown = append(shown, aliasConfig{q.arn(f.name) + ":" + a.name, a.name, a.version, "", f.revision("alias " + a.name)})
+	}
+	return struct {
+		Aliases    []aliasConfig
+		NextMarker *string
+	}{shown, p.next}, nil
+}
+
+func (w *World) listVersions(q *request) (any, *apiError) {
+	var c constraints
+	c.listName(q)
+	size := min(maxFunctionsPage, c.items(q, maxListItems, maxFunctionsPage))
+	_, f, unlock, apiErr := w.functionToList(q, c)
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	defer unlock()
+	list := f.everyVersion()
+	p, apiErr := w.page(q, len(list), size, func(i int) string { return versionRank(list[i]) })
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	shown := make([]functionConfig, 0, p.end-p.start)
+	for _, v := range list[p.start:p.end] {
+		shown = append(shown, w.config(q, f, v, q.arn(f.name)+":"+v))
+	}
+	return struct {
+		Versions   []functionConfig
+		NextMarker *string
+	}{shown, p.next}, nil
+}
+
+// functionToList finds the function whose parts are to be listed. Without a refusal the
+// region is locked until unlock.
+func (w *World) functionToList(q *request, c constraints) (*regionState, *function, func(), *apiError) {
+	if apiErr := c.apiError(); apiErr != nil {
+		return nil, nil, nil, apiErr
+	}
+	n, apiErr := q.resolve()
+	if apiErr != nil {
+		return nil, nil, nil, apiErr
+	}
+	s := w.state(q.target())
+	s.mu.Lock()
+	f, apiErr := q.findFunction(s, ref{name: n.name})
+	if apiErr != nil {
+		s.mu.Unlock()
+		return nil, nil, nil, apiErr
+	}
+	return s, f, s.mu.Unlock, nil
 }

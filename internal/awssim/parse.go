@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,7 +47,7 @@ func ParseScenario(name string, r io.Reader) (*Scenario, error) {
 		p.decode(top, s)
 	}
 	if len(p.errs) == 0 {
-		p.flaws(check(s))
+		p.problems(check(s))
 	}
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
@@ -160,8 +162,8 @@ func (p *parser) decode(n *yaml.Node, s *Scenario) {
 	}
 }
 
-// flaws reports what check found, at the line of the nearest key that is there.
-func (p *parser) flaws(found []flaw) {
+// problems reports what check found, at the line of the nearest key that is there.
+func (p *parser) problems(found []problem) {
 	for _, f := range found {
 		line, path := 1, f.path
 		for path != "" {
@@ -173,4 +175,182 @@ func (p *parser) flaws(found []flaw) {
 		}
 		p.say(line, "%s: %s", f.path, f.text)
 	}
+}
+
+// problem is one thing wrong with a scenario. Its path is that of the YAML key.
+type problem struct{ path, text string }
+
+var (
+	accountPattern  = regexp.MustCompile(`^\d{12}$`)
+	regionPattern   = regexp.MustCompile(`^(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d$`)
+	namePattern     = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
+	aliasPattern    = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
+	versionPattern  = regexp.MustCompile(`^[0-9]+$`)
+	seriesPattern   = regexp.MustCompile(`%(0?[1-9])?d`)
+	actionPattern   = regexp.MustCompile(`^(\*|[a-z-]+:[A-Za-z*?]+)$`)
+	roleNamePattern = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+)
+
+// check returns everything wrong with s, in the order of the scenario.
+func check(s *Scenario) []problem {
+	c := validator{}
+	c.require(s.Version == 0 || s.Version == 1, "version", "version %d is not known; write version: 1", s.Version)
+	c.require(s.Latency >= 0, "latency", "a latency cannot be negative; write a duration such as 40ms")
+	c.quota(s.Quota)
+	c.faults(s.Faults)
+	c.require(len(s.Accounts) > 0, "accounts", `no account; list at least one, as "- account: \"111111111111\""`)
+	seen := map[string]bool{}
+	for i, a := range s.Accounts {
+		path := fmt.Sprintf("accounts[%d]", i)
+		c.account(path, a)
+		c.require(!seen[a.Account], path+".account", "account %s is listed twice; merge its regions", a.Account)
+		seen[a.Account] = true
+	}
+	return c.problems
+}
+
+type validator struct{ problems []problem }
+
+func (c *validator) require(ok bool, path, format string, args ...any) {
+	if !ok {
+		c.problems = append(c.problems, problem{path, fmt.Sprintf(format, args...)})
+	}
+}
+
+// err is the first problem as an error, or nil.
+func (c *validator) err() error {
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", c.problems[0].path, c.problems[0].text)
+}
+
+func (c *validator) quota(q Quota) {
+	c.require(q.Rate >= 0, "quota.rate", "a rate cannot be negative; 0 is no quota")
+	c.require(q.Rate > 0 || q.Burst == 0, "quota.burst", "a burst without a rate limits nothing; set rate too")
+	c.require(q.Burst == 0 || q.Burst >= 1, "quota.burst", "burst %v is below 1, which would admit no call at all; use 1 or more", q.Burst)
+	c.require(slices.Contains([]string{"", "bucket", "window"}, q.Shape), "quota.shape", "shape %q is not known; use bucket or window", q.Shape)
+	c.require(q.Shape != "window" || q.Burst == 0, "quota.burst", "a window has no burst; delete the key, or use shape: bucket")
+	c.require(q.Shape != "window" || q.Rate == 0 || q.Rate >= 1, "quota.rate", "a window of one second needs a rate of 1 or more")
+	c.require(q.GetFunctionRate >= 0, "quota.get_function_rate", "a rate cannot be negative; leave it out for the documented 100")
+	c.require(q.RetryAfter >= 0, "quota.retry_after", "retry_after cannot be negative; leave it out for no header")
+	c.chance("quota.throttling_exception", q.ThrottlingException)
+}
+
+func (c *validator) faults(f Faults) {
+	for _, k := range []struct {
+		name   string
+		chance float64
+	}{
+		{"throttle", f.Throttle}, {"conflict", f.Conflict}, {"server_error", f.ServerError}, {"reset", f.Reset},
+		{"lost", f.Lost}, {"truncate", f.Truncate}, {"short_page", f.ShortPage},
+	} {
+		c.chance("faults."+k.name, k.chance)
+	}
+	c.require(f.Merge == "" || f.Merge == "replace", "faults.merge", "merge %q is not known; write replace, or leave it out to merge as AWS does", f.Merge)
+}
+
+func (c *validator) chance(path string, p float64) {
+	c.require(p >= 0 && p <= 1, path, "%v is not a chance; use a number from 0 to 1", p)
+}
+
+func (c *validator) actions(path string, actions []string) {
+	for i, a := range actions {
+		c.require(actionPattern.MatchString(a), fmt.Sprintf("%s[%d]", path, i), "%q is not an IAM action; write one such as lambda:ListFunctions or lambda:*", a)
+	}
+}
+
+func (c *validator) account(path string, a Account) {
+	c.require(accountPattern.MatchString(a.Account), path+".account", "account %q is not 12 digits; write them in quotes, as \"111111111111\"", a.Account)
+	c.actions(path+".deny", a.Deny)
+	for i, r := range a.Roles {
+		p := fmt.Sprintf("%s.roles[%d]", path, i)
+		c.require(roleNamePattern.MatchString(r.Name), p+".name", "%q is not a role name; write the name without path or ARN", r.Name)
+		c.require(r.ExpiresAfter >= 0, p+".expires_after", "expires_after cannot be negative; leave it out to keep the promised expiry")
+		c.actions(p+".deny", r.Deny)
+	}
+	for _, region := range slices.Sorted(maps.Keys(a.Regions)) {
+		p := path + ".regions." + region
+		c.require(regionPattern.MatchString(region), p, "%q is not a region; write one such as us-east-1", region)
+		c.actions(p+".deny", a.Regions[region].Deny)
+		c.functions(p, a.Regions[region].Functions)
+	}
+}
+
+func (c *validator) functions(path string, functions []Function) {
+	at := map[string]string{}
+	for i, f := range functions {
+		p := fmt.Sprintf("%s.functions[%d]", path, i)
+		before := len(c.problems)
+		if c.function(p, f); len(c.problems) > before {
+			continue
+		}
+		for _, name := range f.names() {
+			first, twice := at[name]
+			if twice {
+				c.require(false, p+".name", "function %s is there already, from %s; rename one", name, first)
+				break
+			}
+			at[name] = p
+		}
+	}
+}
+
+func (c *validator) function(path string, f Function) {
+	verbs := seriesPattern.FindAllString(f.Name, -1)
+	series := len(verbs) == 1 && strings.Count(f.Name, "%") == 1
+	switch {
+	case f.Count < 0:
+		c.require(false, path+".count", "count cannot be negative; leave it out for one function")
+	case f.Count > maxCount:
+		c.require(false, path+".count", "count %d is more than a world holds; use at most %d", f.Count, maxCount)
+	case f.Count > 0 && !series:
+		c.require(false, path+".name", "name %q needs exactly one number pattern for its count, as in \"orders-%%03d\"", f.Name)
+	case f.Count == 0 && strings.Contains(f.Name, "%"):
+		c.require(false, path+".name", "name %q has a number pattern but no count; add count, or delete the pattern", f.Name)
+	default:
+		last := f.Name
+		if f.Count > 0 {
+			last = fmt.Sprintf(f.Name, f.Count-1)
+		}
+		c.require(namePattern.MatchString(last), path+".name", "%q is not a function name; use 1 to 64 letters, digits, - and _", last)
+	}
+	for i, v := range f.Versions {
+		c.require(versionPattern.MatchString(v), fmt.Sprintf("%s.versions[%d]", path, i), "%q is not a version; write a number in quotes", v)
+	}
+	for i, a := range f.Aliases {
+		c.require(aliasPattern.MatchString(a) && !versionPattern.MatchString(a), fmt.Sprintf("%s.aliases[%d]", path, i),
+			"%q is not an alias; use letters, digits, - and _, not digits alone", a)
+	}
+	c.require(f.BusyFor >= 0, path+".busy_for", "busy_for cannot be negative; leave it out for a function that is free")
+	c.actions(path+".deny", f.Deny)
+	c.actions(path+".throttled", f.Throttled)
+	for _, q := range slices.Sorted(maps.Keys(f.Records)) {
+		c.record(path+".records."+q, q, f.Records[q])
+	}
+}
+
+func (c *validator) record(path, qualifier string, r Record) {
+	c.require(qualifier == latest || aliasPattern.MatchString(qualifier), path, "%q is not a qualifier; use $LATEST, a version or an alias", qualifier)
+	if n := r.MaximumRetryAttempts; n != nil {
+		c.require(*n >= minRetries && *n <= maxRetries, path+".maximum_retry_attempts", "%d is out of range; use 0 to 2", *n)
+	}
+	if n := r.MaximumEventAgeInSeconds; n != nil {
+		c.require(*n >= minAge && *n <= maxAge, path+".maximum_event_age_in_seconds", "%d is out of range; use 60 to 21600", *n)
+	}
+}
+
+// maxCount keeps a slip of the finger in a count from filling the memory.
+const maxCount = 1_000_000
+
+// names lists the functions that f, which check found no fault in, stands for.
+func (f Function) names() []string {
+	if f.Count == 0 {
+		return []string{f.Name}
+	}
+	names := make([]string, f.Count)
+	for i := range names {
+		names[i] = fmt.Sprintf(f.Name, i)
+	}
+	return names
 }

@@ -141,7 +141,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a text for a number", head + "seed: many\n", "s.yaml:4: str many does not fit here; write a whole number of 0 or more"},
 		{"a number for a duration", head + "latency: 40\n", "s.yaml:4: int 40 does not fit here; write a duration such as 40ms or 3s"},
 		{"a chance beyond 1", head + "faults:\n  conflict: 5\n", "s.yaml:5: faults.conflict: 5 is not a chance; use a number from 0 to 1"},
-		{"two flaws are told at once", head + "faults: { reset: -1 }\nlatency: -1s\n",
+		{"two problems are told at once", head + "faults: { reset: -1 }\nlatency: -1s\n",
 			"s.yaml:5: latency: a latency cannot be negative; write a duration such as 40ms\ns.yaml:4: faults.reset: -1 is not a chance; use a number from 0 to 1"},
 		{"a burst alone", head + "quota: { burst: 3 }\n", "s.yaml:4: quota.burst: a burst without a rate limits nothing; set rate too"},
 		{"a shape nobody knows", head + "quota: { rate: 3, shape: cone }\n", `s.yaml:4: quota.shape: shape "cone" is not known; use bucket or window`},

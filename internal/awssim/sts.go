@@ -1,10 +1,12 @@
 package awssim
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +43,7 @@ type callerIdentity struct {
 }
 
 // getCallerIdentity needs no permission, and cannot be denied.
-func (w *World) getCallerIdentity(q *request) (any, *refusal) {
+func (w *World) getCallerIdentity(q *request) (any, *apiError) {
 	return callerIdentity{XMLNS: stsNamespace, Arn: q.identity.arn, UserID: q.userID, Account: q.account.id, Metadata: metadata{q.requestID}}, nil
 }
 
@@ -62,20 +64,20 @@ var (
 	roleSessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-func badSTS(message string) *refusal { return &refusal{400, "ValidationError", message, styleBare} }
+func badSTS(message string) *apiError { return &apiError{400, "ValidationError", message, styleBare} }
 
 // assumeRole hands out a session of a role in an account of the scenario.
-func (w *World) assumeRole(q *request) (any, *refusal) {
+func (w *World) assumeRole(q *request) (any, *apiError) {
 	arn, name := q.query.Get("RoleArn"), q.query.Get("RoleSessionName")
 	m := roleARN.FindStringSubmatch(arn)
-	lifetime, no := q.lifetime()
+	lifetime, apiErr := q.lifetime()
 	switch {
 	case m == nil:
 		return nil, badSTS(arn + " is invalid")
 	case !roleSessionName.MatchString(name):
 		return nil, badSTS("1 validation error detected: Value '" + name + `' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*`)
-	case no != nil:
-		return nil, no
+	case apiErr != nil:
+		return nil, apiErr
 	case q.query.Has("PolicyArns.member.1.arn"):
 		return nil, badSTS("PolicyArns are not modelled by the simulator; send Policy")
 	}
@@ -84,9 +86,9 @@ func (w *World) assumeRole(q *request) (any, *refusal) {
 	if !ok || role.Refuse || role.ExternalID != "" && role.ExternalID != q.query.Get("ExternalId") {
 		return nil, accessDenied("User: " + q.identity.arn + " is not authorized to perform: sts:AssumeRole on resource: " + arn)
 	}
-	allowed, no := readPolicy(q.query.Get("Policy"))
-	if no != nil {
-		return nil, no
+	allowed, apiErr := readPolicy(q.query.Get("Policy"))
+	if apiErr != nil {
+		return nil, apiErr
 	}
 	s := session{
 		account: account, role: role, policy: allowed,
@@ -107,7 +109,7 @@ func (w *World) assumeRole(q *request) (any, *refusal) {
 
 // lifetime reads DurationSeconds: 900 to 43200, an hour when left out, and no
 // more than an hour from one role to the next.
-func (q *request) lifetime() (time.Duration, *refusal) {
+func (q *request) lifetime() (time.Duration, *apiError) {
 	text := q.query.Get("DurationSeconds")
 	if text == "" {
 		return time.Hour, nil
@@ -172,10 +174,80 @@ var stsCodes = map[string]string{
 	"IncompleteSignatureException": "IncompleteSignature", "UnknownOperationException": "InvalidAction",
 }
 
-func stsError(r *refusal, requestID string) stsFault {
+func stsError(r *apiError, requestID string) stsFault {
 	f := stsFault{XMLNS: stsNamespace, Type: "Sender", Code: r.code, Message: r.message, RequestID: requestID}
 	if code, own := stsCodes[r.code]; own {
 		f.Code = code
 	}
 	return f
+}
+
+// policy is an inline session policy: what it does not allow is refused.
+type policy struct{ allow, deny []statement }
+
+func (p *policy) allows(action, resource string) bool {
+	return covered(p.allow, action, resource) && !covered(p.deny, action, resource)
+}
+
+// covered says whether one of the statements speaks of an action on a resource.
+func covered(statements []statement, action, resource string) bool {
+	return slices.ContainsFunc(statements, func(s statement) bool {
+		return matches(s.Action, action) && (len(s.Resource) == 0 || includes(s.Resource, resource))
+	})
+}
+
+// includes says whether one of the patterns covers a resource. Unlike actions,
+// resources are case-sensitive. A request about no resource in particular is
+// about "*", which only "*" covers.
+func includes(patterns []string, resource string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, _ := path.Match(flat(p), flat(resource)) // IAM's * also stands for slashes
+		return ok
+	})
+}
+
+func flat(s string) string { return strings.ReplaceAll(s, "/", ":") }
+
+// oneOrMany is a JSON value that may be a text or a list of them.
+type oneOrMany []string
+
+func (o *oneOrMany) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*o = oneOrMany{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(o))
+}
+
+type statement struct {
+	Effect   string
+	Action   oneOrMany
+	Resource oneOrMany // left out: every resource
+}
+
+// readPolicy reads a session policy; nil is none.
+func readPolicy(text string) (*policy, *apiError) {
+	if text == "" {
+		return nil, nil
+	}
+	var document struct{ Statement []statement }
+	malformed := &apiError{400, "MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.", styleBare}
+	if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Statement) == 0 {
+		return nil, malformed
+	}
+	p := &policy{}
+	for _, s := range document.Statement {
+		switch {
+		case len(s.Action) == 0:
+			return nil, malformed
+		case s.Effect == "Allow":
+			p.allow = append(p.allow, s)
+		case s.Effect == "Deny":
+			p.deny = append(p.deny, s)
+		default:
+			return nil, malformed
+		}
+	}
+	return p, nil
 }

@@ -8,20 +8,20 @@ import (
 )
 
 // listTags is Lambda's own reading of tags. It takes a function ARN only.
-func (w *World) listTags(q *request) (any, *refusal) {
+func (w *World) listTags(q *request) (any, *apiError) {
 	n, ok := parseName(q.function)
 	if !ok || n.account == "" {
 		var c constraints
 		c.pattern(false, q.function, "resource", configNamePattern)
-		return nil, c.refusal()
+		return nil, c.apiError()
 	}
 	if n.qualifier != "" {
 		return nil, invalidParameter("Tags on function aliases and versions are not supported. Please specify a function ARN.")
 	}
-	if no := q.reach(n); no != nil {
-		return nil, no
+	if apiErr := q.checkReach(n); apiErr != nil {
+		return nil, apiErr
 	}
-	s := w.shelf(q.place())
+	s := w.state(q.target())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.functions[n.name]
@@ -71,11 +71,11 @@ type taggedPage struct {
 	ResourceTagMappingList []taggedResource
 }
 
-func badTagQuery(message string) *refusal {
-	return &refusal{400, "InvalidParameterException", message, styleBare}
+func badTagQuery(message string) *apiError {
+	return &apiError{400, "InvalidParameterException", message, styleBare}
 }
 
-func (t *tagQuery) check() *refusal {
+func (t *tagQuery) check() *apiError {
 	if len(t.TagFilters) > maxTagFilters {
 		return badTagQuery("TagFilters: at most 50 keys.")
 	}
@@ -99,9 +99,9 @@ func (t *tagQuery) check() *refusal {
 	return nil
 }
 
-// wants says whether the query is after this function. A function that was
+// selects says whether the query is after this function. A function that was
 // never tagged is not known to the tagging API.
-func (t *tagQuery) wants(f *function, arn string) bool {
+func (t *tagQuery) selects(f *function, arn string) bool {
 	if f.tags == nil {
 		return false
 	}
@@ -120,22 +120,22 @@ func (t *tagQuery) wants(f *function, arn string) bool {
 	return true
 }
 
-func (w *World) getResources(q *request) (any, *refusal) {
+func (w *World) getResources(q *request) (any, *apiError) {
 	var t tagQuery
 	if err := json.Unmarshal(q.body, &t); err != nil {
 		return nil, unparsable("The request body is not what this operation takes: " + err.Error())
 	}
-	if no := t.check(); no != nil {
-		return nil, no
+	if apiErr := t.check(); apiErr != nil {
+		return nil, apiErr
 	}
 	after, ok := "", true
 	if t.PaginationToken != "" {
 		after, ok = q.openMarker(t.PaginationToken)
 	}
 	if !ok {
-		return nil, &refusal{400, "PaginationTokenExpiredException", "The pagination token is invalid or expired.", styleBare}
+		return nil, &apiError{400, "PaginationTokenExpiredException", "The pagination token is invalid or expired.", styleBare}
 	}
-	s := w.shelf(q.place())
+	s := w.state(q.target())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []*function
@@ -148,7 +148,7 @@ func (w *World) getResources(q *request) (any, *refusal) {
 	}
 	// One more than the page tells whether anything remains.
 	for _, f := range s.after(after) {
-		if t.wants(f, q.arn(f.name)) {
+		if t.selects(f, q.arn(f.name)) {
 			found = append(found, f)
 		}
 		if len(found) > size {
@@ -156,7 +156,7 @@ func (w *World) getResources(q *request) (any, *refusal) {
 		}
 	}
 	p := page{}
-	w.cut(q, &p, len(found), size, func(i int) string { return found[i].rank })
+	w.endPage(q, &p, len(found), size, func(i int) string { return found[i].rank })
 	result := taggedPage{ResourceTagMappingList: []taggedResource{}}
 	for _, f := range found[:p.end] {
 		result.ResourceTagMappingList = append(result.ResourceTagMappingList, taggedResource{q.arn(f.name), pairs(f.tags)})
@@ -175,9 +175,9 @@ func pairs(tags map[string]string) []tagPair {
 	return list
 }
 
-// after returns the functions behind a rank in listing order. The shelf is locked.
-func (s *shelf) after(rank string) []*function {
-	list := s.listed()
+// after returns the functions behind a rank in listing order. The region is locked.
+func (s *regionState) after(rank string) []*function {
+	list := s.inOrder()
 	i, found := slices.BinarySearchFunc(list, rank, func(f *function, r string) int { return strings.Compare(f.rank, r) })
 	if found {
 		i++

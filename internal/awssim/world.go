@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,24 +16,24 @@ import (
 // World is a running scenario. It is safe for concurrent use, and never holds a
 // lock while it waits.
 type World struct {
-	seed    uint64
-	latency time.Duration
-	started time.Time
-	ledger  ledger
-	tries   tries
-	ids     atomic.Uint64 // of requests
+	seed     uint64
+	latency  time.Duration
+	started  time.Time
+	callLog  callLog
+	attempts attempts
+	ids      atomic.Uint64 // of requests
 
 	mu       sync.RWMutex // of all below
 	faults   Faults
 	quota    Quota
 	buckets  map[string]bool // the missing ones
 	accounts []*account
-	places   map[place]*shelf
+	states   map[target]*regionState
 	sessions sessions
 }
 
-// place is one account in one region.
-type place struct{ account, region string }
+// target is one account in one region.
+type target struct{ account, region string }
 
 // account is what does not depend on the region.
 type account struct {
@@ -59,9 +61,9 @@ func New(s *Scenario) (*World, error) {
 	w := &World{
 		seed: s.Seed, latency: s.Latency, started: time.Now(),
 		faults: s.Faults, quota: s.Quota,
-		buckets: map[string]bool{}, places: map[place]*shelf{},
+		buckets: map[string]bool{}, states: map[target]*regionState{},
 	}
-	w.ledger.limit = s.CallLog
+	w.callLog.limit = s.CallLog
 	for _, b := range s.MissingBuckets {
 		w.buckets[b] = true
 	}
@@ -71,10 +73,10 @@ func New(s *Scenario) (*World, error) {
 			regions: slices.Sorted(maps.Keys(a.Regions)),
 		})
 		for region, content := range a.Regions {
-			shelf := w.shelf(place{a.Account, region})
-			shelf.deny = slices.Clone(content.Deny)
+			here := w.state(target{a.Account, region})
+			here.deny = slices.Clone(content.Deny)
 			for _, f := range content.Functions {
-				shelf.stock(f, w.started)
+				here.add(f, w.started)
 			}
 		}
 	}
@@ -119,21 +121,21 @@ func (w *World) account(id string) *account {
 	return w.accounts[i]
 }
 
-// shelf returns the functions of a place, and makes room for them when nobody
+// state returns the functions of a target, and makes room for them when nobody
 // asked for it before.
-func (w *World) shelf(at place) *shelf {
+func (w *World) state(at target) *regionState {
 	w.mu.RLock()
-	s := w.places[at]
+	s := w.states[at]
 	w.mu.RUnlock()
 	if s != nil {
 		return s
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.places[at] == nil {
-		w.places[at] = newShelf(w.seed, at, w.quota, time.Now())
+	if w.states[at] == nil {
+		w.states[at] = newRegionState(w.seed, at, w.quota, time.Now())
 	}
-	return w.places[at]
+	return w.states[at]
 }
 
 func (w *World) currentFaults() Faults {
@@ -146,4 +148,145 @@ func (w *World) currentQuota() Quota {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	return w.quota
+}
+
+// latest is the qualifier of the unpublished code, and of a function named
+// without a qualifier.
+const latest = "$LATEST"
+
+// regionState holds the functions of one account in one region.
+type regionState struct {
+	target
+	meter *meter
+	seed  uint64
+	deny  []string // IAM actions; set before anybody asks
+
+	mu        sync.Mutex
+	functions map[string]*function
+	order     []*function // as listings show them: by rank
+	sorted    bool
+}
+
+// function is one function. Its lists and maps are shared between the functions
+// of a series, so they are replaced and never changed in place.
+type function struct {
+	name     string
+	rank     string // place in the listings
+	versions []string
+	aliases  []alias
+	tags     map[string]string // nil: never tagged
+	refuse   string
+	deny     []string  // IAM actions
+	throttle []string  // IAM actions
+	busy     time.Time // until when writes answer 409
+	writing  bool      // a write is under way
+	records  []stored  // in listing order
+}
+
+type alias struct{ name, version string }
+
+type stored struct {
+	qualifier string
+	Record
+}
+
+func newRegionState(seed uint64, at target, q Quota, now time.Time) *regionState {
+	return &regionState{target: at, seed: seed, meter: newMeter(q, now), functions: map[string]*function{}}
+}
+
+// add puts the functions that f stands for into the region, over any of the same name.
+func (s *regionState) add(f Function, now time.Time) {
+	versions := slices.Clone(f.Versions)
+	slices.SortFunc(versions, byNumber)
+	aliases := make([]alias, len(f.Aliases))
+	for i, name := range f.Aliases {
+		aliases[i] = alias{name, newest(versions)}
+	}
+	var busy time.Time
+	if f.BusyFor > 0 {
+		busy = now.Add(f.BusyFor)
+	}
+	tags := maps.Clone(f.Tags)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range f.names() {
+		fn := &function{
+			name: name, rank: s.rank(name), versions: versions, aliases: aliases,
+			tags: tags, refuse: f.Refuse, busy: busy,
+			deny: slices.Clone(f.Deny), throttle: slices.Clone(f.Throttled),
+		}
+		for q, r := range f.Records {
+			s.storeRecord(fn, q, r, now)
+		}
+		s.functions[name] = fn
+	}
+	s.sorted = false
+}
+
+// newest is what an alias points at.
+func newest(versions []string) string {
+	if len(versions) == 0 {
+		return latest
+	}
+	return versions[len(versions)-1]
+}
+
+func byNumber(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
+
+// rank is the sort key of a listing: seeded, so that nobody relies on an order
+// that AWS does not promise, and unique, so that a marker can name a place in it.
+func (s *regionState) rank(words ...string) string {
+	h := newRNG(s.seed, "order", s.account, s.region).with(words...).value()
+	return strconv.FormatUint(h, 36) + "/" + strings.Join(words, ":")
+}
+
+// inOrder returns the functions in listing order. The caller holds the lock.
+func (s *regionState) inOrder() []*function {
+	if !s.sorted {
+		s.order = slices.AppendSeq(s.order[:0], maps.Values(s.functions))
+		slices.SortFunc(s.order, func(a, b *function) int { return strings.Compare(a.rank, b.rank) })
+		s.sorted = true
+	}
+	return s.order
+}
+
+// storeRecord stores a record as it is, in its place of the listing. A zero LastModified
+// becomes now, and later than that of the record it replaces.
+func (s *regionState) storeRecord(f *function, qualifier string, r Record, now time.Time) Record {
+	i := f.recordIndex(qualifier)
+	if r.LastModified.IsZero() {
+		r.LastModified = now.Truncate(time.Millisecond)
+		if i >= 0 && !r.LastModified.After(f.records[i].LastModified) {
+			r.LastModified = f.records[i].LastModified.Add(time.Millisecond)
+		}
+	}
+	if i >= 0 {
+		f.records[i].Record = r
+		return r
+	}
+	rank := s.rank(f.name, qualifier)
+	at := slices.IndexFunc(f.records, func(o stored) bool { return s.rank(f.name, o.qualifier) > rank })
+	if at < 0 {
+		at = len(f.records)
+	}
+	f.records = slices.Insert(f.records, at, stored{qualifier, r})
+	return r
+}
+
+// recordIndex is the index of the record of a qualifier, or -1.
+func (f *function) recordIndex(qualifier string) int {
+	return slices.IndexFunc(f.records, func(r stored) bool { return r.qualifier == qualifier })
+}
+
+// hasQualifier says whether the qualifier is $LATEST, a version or an alias of f.
+func (f *function) hasQualifier(qualifier string) bool {
+	if qualifier == latest || slices.Contains(f.versions, qualifier) {
+		return true
+	}
+	return slices.ContainsFunc(f.aliases, func(a alias) bool { return a.name == qualifier })
 }

@@ -1,18 +1,20 @@
 package awssim
 
-import "strings"
+import (
+	"strings"
+)
 
-// checkDestinations is what AWS looks at when destinations are written. The shelf
+// checkDestinations is what AWS looks at when destinations are written. The region
 // of the request is locked.
-func (w *World) checkDestinations(q *request, s *shelf, n ref, set *settings) *refusal {
+func (w *World) checkDestinations(q *request, s *regionState, n ref, set *settings) *apiError {
 	onSuccess, onFailure := deref(set.success()), deref(set.failure())
 	if !supported(onSuccess, false) || !supported(onFailure, true) {
 		return invalidParameter("The provided destination config DestinationConfig(onSuccess=" + side("OnSuccess", onSuccess) +
 			", onFailure=" + side("OnFailure", onFailure) + ") is invalid.")
 	}
 	for _, d := range []string{onSuccess, onFailure} {
-		if no := w.checkDestination(q, s, n, d); no != nil {
-			return no
+		if apiErr := w.checkDestination(q, s, n, d); apiErr != nil {
+			return apiErr
 		}
 	}
 	return nil
@@ -61,7 +63,7 @@ func supported(arn string, failure bool) bool {
 	return false
 }
 
-func (w *World) checkDestination(q *request, s *shelf, n ref, arn string) *refusal {
+func (w *World) checkDestination(q *request, s *regionState, n ref, arn string) *apiError {
 	p := splitARN(arn)
 	switch p.service {
 	case "lambda":
@@ -82,11 +84,11 @@ func (w *World) checkDestination(q *request, s *shelf, n ref, arn string) *refus
 	return nil
 }
 
-func badDestination(arn string) *refusal {
+func badDestination(arn string) *apiError {
 	return invalidParameter("The destination ARN " + arn + " is invalid.")
 }
 
-func checkFunctionDestination(q *request, s *shelf, n ref, arn string) *refusal {
+func checkFunctionDestination(q *request, s *regionState, n ref, arn string) *apiError {
 	d, ok := parseName(arn)
 	if !ok {
 		return badDestination(arn)
@@ -100,7 +102,7 @@ func checkFunctionDestination(q *request, s *shelf, n ref, arn string) *refusal 
 	if d.name == n.name && d.qualifier == n.qualifier {
 		return invalidParameter("You can't specify the function as a destination for itself.")
 	}
-	if f := s.functions[d.name]; f == nil || !f.knows(d.qualifier) {
+	if f := s.functions[d.name]; f == nil || !f.hasQualifier(d.qualifier) {
 		return badDestination(arn)
 	}
 	return nil

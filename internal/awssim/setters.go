@@ -9,10 +9,10 @@ import (
 
 // Record looks at a record without spending quota. "" is $LATEST.
 func (w *World) Record(account, region, functionName, qualifier string) (Record, bool) {
-	s := w.shelf(place{account, region})
+	s := w.state(target{account, region})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, i := s.lookup(ref{name: functionName, qualifier: orLatest(qualifier)})
+	f, i := s.findRecord(ref{name: functionName, qualifier: orLatest(qualifier)})
 	if i < 0 {
 		return Record{}, false
 	}
@@ -21,7 +21,7 @@ func (w *World) Record(account, region, functionName, qualifier string) (Record,
 
 // Qualifiers lists the qualifiers of a function's records, sorted.
 func (w *World) Qualifiers(account, region, functionName string) []string {
-	s := w.shelf(place{account, region})
+	s := w.state(target{account, region})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []string
@@ -41,9 +41,9 @@ func orLatest(qualifier string) string {
 	return qualifier
 }
 
-// touch changes a function behind the API's back.
-func (w *World) touch(account, region, functionName string, change func(*shelf, *function)) error {
-	s := w.shelf(place{account, region})
+// withFunction changes a function behind the API's back.
+func (w *World) withFunction(account, region, functionName string, change func(*regionState, *function)) error {
+	s := w.state(target{account, region})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.functions[functionName]
@@ -57,15 +57,15 @@ func (w *World) touch(account, region, functionName string, change func(*shelf, 
 // SetRecord stores a record as somebody else might have. It does not ask whether
 // the qualifier exists, so that it can make the orphan that a deleted alias leaves.
 func (w *World) SetRecord(account, region, functionName, qualifier string, r Record) error {
-	return w.touch(account, region, functionName, func(s *shelf, f *function) {
-		s.put(f, orLatest(qualifier), r, time.Now())
+	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
+		s.storeRecord(f, orLatest(qualifier), r, time.Now())
 	})
 }
 
 // DeleteRecord takes a record away; one that is not there is no error.
 func (w *World) DeleteRecord(account, region, functionName, qualifier string) error {
-	return w.touch(account, region, functionName, func(_ *shelf, f *function) {
-		if i := f.find(orLatest(qualifier)); i >= 0 {
+	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) {
+		if i := f.recordIndex(orLatest(qualifier)); i >= 0 {
 			f.records = slices.Delete(f.records, i, i+1)
 		}
 	})
@@ -74,20 +74,20 @@ func (w *World) DeleteRecord(account, region, functionName, qualifier string) er
 // AddFunction adds a function or a series, in place of any of the same name.
 // Times such as BusyFor count from now.
 func (w *World) AddFunction(account, region string, f Function) error {
-	c := checker{}
-	c.that(w.account(account) != nil, "account", "account %s is not in the scenario; add it there", account)
-	c.that(regionPattern.MatchString(region), "region", "%q is not a region; write one such as us-east-1", region)
+	c := validator{}
+	c.require(w.account(account) != nil, "account", "account %s is not in the scenario; add it there", account)
+	c.require(regionPattern.MatchString(region), "region", "%q is not a region; write one such as us-east-1", region)
 	c.function("function", f)
-	if err := c.first(); err != nil {
+	if err := c.err(); err != nil {
 		return fmt.Errorf("awssim: add function %s: %w", f.Name, err)
 	}
-	w.shelf(place{account, region}).stock(f, time.Now())
+	w.state(target{account, region}).add(f, time.Now())
 	return nil
 }
 
 // RemoveFunction takes a function away with all its records.
 func (w *World) RemoveFunction(account, region, functionName string) error {
-	return w.touch(account, region, functionName, func(s *shelf, f *function) {
+	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
 		delete(s.functions, f.name)
 		s.sorted = false
 	})
@@ -95,7 +95,7 @@ func (w *World) RemoveFunction(account, region, functionName string) error {
 
 // AddAlias adds an alias, or points it at the newest version again.
 func (w *World) AddAlias(account, region, functionName, name string) error {
-	return w.touch(account, region, functionName, func(_ *shelf, f *function) {
+	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) {
 		f.dropAlias(name)
 		f.aliases = append(f.aliases, alias{name, newest(f.versions)})
 	})
@@ -103,7 +103,7 @@ func (w *World) AddAlias(account, region, functionName, name string) error {
 
 // RemoveAlias takes an alias away. Its record stays behind, as AWS was seen to leave it.
 func (w *World) RemoveAlias(account, region, functionName, name string) error {
-	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.dropAlias(name) })
+	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.dropAlias(name) })
 }
 
 // dropAlias makes a new list, since a series shares one.
@@ -113,26 +113,26 @@ func (f *function) dropAlias(name string) {
 
 // SetTags replaces the tags of a function; nil makes it one that was never tagged.
 func (w *World) SetTags(account, region, functionName string, tags map[string]string) error {
-	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.tags = maps.Clone(tags) })
+	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.tags = maps.Clone(tags) })
 }
 
 // SetBusy makes writes to a function answer 409 from now on for d; 0 ends it.
 func (w *World) SetBusy(account, region, functionName string, d time.Duration) error {
-	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.busy = time.Now().Add(d) })
+	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.busy = time.Now().Add(d) })
 }
 
 // Refuse makes Put and Update of a function answer 400 with the text; "" ends it.
 func (w *World) Refuse(account, region, functionName, text string) error {
-	return w.touch(account, region, functionName, func(_ *shelf, f *function) { f.refuse = text })
+	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.refuse = text })
 }
 
 // Deny replaces the IAM actions that everybody in an account is refused.
 func (w *World) Deny(account string, actions ...string) error {
-	c := checker{}
+	c := validator{}
 	c.actions("actions", actions)
 	a := w.account(account)
-	c.that(a != nil, "account", "account %s is not in the scenario; add it there", account)
-	if err := c.first(); err != nil {
+	c.require(a != nil, "account", "account %s is not in the scenario; add it there", account)
+	if err := c.err(); err != nil {
 		return fmt.Errorf("awssim: deny: %w", err)
 	}
 	w.mu.Lock()
@@ -143,9 +143,9 @@ func (w *World) Deny(account string, actions ...string) error {
 
 // SetFaults changes the chances of all calls to come.
 func (w *World) SetFaults(f Faults) error {
-	c := checker{}
+	c := validator{}
 	c.faults(f)
-	if err := c.first(); err != nil {
+	if err := c.err(); err != nil {
 		return fmt.Errorf("awssim: %w", err)
 	}
 	w.mu.Lock()
@@ -156,15 +156,15 @@ func (w *World) SetFaults(f Faults) error {
 
 // SetQuota changes the quota everywhere and starts it afresh.
 func (w *World) SetQuota(q Quota) error {
-	c := checker{}
+	c := validator{}
 	c.quota(q)
-	if err := c.first(); err != nil {
+	if err := c.err(); err != nil {
 		return fmt.Errorf("awssim: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.quota = q
-	for _, s := range w.places {
+	for _, s := range w.states {
 		s.meter.set(q, time.Now())
 	}
 	return nil

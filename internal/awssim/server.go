@@ -21,7 +21,7 @@ func (w *World) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.mishap == mishapReset || a.mishap == mishapResetAfter {
+	if a.fault == faultReset || a.fault == faultResetAfter {
 		return nil, connectionReset()
 	}
 	return a.respond(r), nil
@@ -41,11 +41,11 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the caller is gone, or sent half a request
 	}
-	switch a.mishap {
-	case mishapReset, mishapResetAfter:
+	switch a.fault {
+	case faultReset, faultResetAfter:
 		reset(rw)
 		return
-	case mishapTruncate:
+	case faultTruncate:
 		a.writeHead(rw)
 		rw.Write(a.body[:len(a.body)/2])
 		http.NewResponseController(rw).Flush()
@@ -95,7 +95,7 @@ func (a *answer) respond(r *http.Request) *http.Response {
 		Header: a.header(), Request: r,
 		ContentLength: int64(len(a.body)), Body: io.NopCloser(bytes.NewReader(a.body)),
 	}
-	if a.mishap == mishapTruncate {
+	if a.fault == faultTruncate {
 		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), broken{}))
 	}
 	return res

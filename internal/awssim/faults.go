@@ -1,0 +1,278 @@
+package awssim
+
+import (
+	"math"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// fault is what goes wrong with one call, besides what the API itself refuses.
+type fault int
+
+const (
+	faultNone fault = iota
+	faultThrottle
+	fault500
+	fault502
+	fault503
+	faultReset      // before the call was done
+	fault504        // the call was done
+	faultResetAfter // the call was done
+	faultLost       // the call was done
+	faultTruncate   // the call was done
+)
+
+var faultNames = [...]string{"", "throttle", "500", "502", "503", "reset", "504", "reset after", "lost", "truncate"}
+
+func (m fault) String() string { return faultNames[m] }
+
+// prevents says whether the call is not carried out.
+func (m fault) prevents() bool { return m >= faultThrottle && m <= faultReset }
+
+// drawFault decides what goes wrong. A call suffers one fault at most; where several
+// are drawn, the first of the list below.
+func drawFault(d rng, f Faults) fault {
+	switch {
+	case d.hits("throttle", f.Throttle):
+		return faultThrottle
+	case d.hits("server_error", f.ServerError):
+		kinds := [...]fault{fault500, fault502, fault503, fault504}
+		return kinds[int(d.fraction("which server_error")*float64(len(kinds)))]
+	case d.hits("reset", f.Reset):
+		if d.hits("reset after", 0.5) {
+			return faultResetAfter
+		}
+		return faultReset
+	case d.hits("lost", f.Lost):
+		return faultLost
+	case d.hits("truncate", f.Truncate):
+		return faultTruncate
+	}
+	return faultNone
+}
+
+// faultAnswer is what a fault answers in place of the API.
+func (w *World) faultAnswer(q *request, m fault) *answer {
+	var a *answer
+	switch m {
+	case faultThrottle:
+		a = w.throttle(q)
+	case fault500:
+		a = q.refuse(serviceFault())
+	case fault502:
+		a = gateway(q, 502, "Bad Gateway")
+	case fault503:
+		a = gateway(q, 503, "Service Unavailable")
+	case fault504:
+		a = gateway(q, 504, "Gateway Timeout")
+	default:
+		a = &answer{requestID: q.requestID}
+	}
+	a.fault = m
+	return a
+}
+
+// gateway is an error from in front of the API: half of the time a page of HTML,
+// without the headers that the API would set.
+func gateway(q *request, status int, text string) *answer {
+	if q.rng.hits("html", 0.5) {
+		title := strconv.Itoa(status) + " " + text
+		return &answer{
+			status: status, contentType: "text/html",
+			body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"),
+		}
+	}
+	return q.refuse(&apiError{status, "", text, styleBare})
+}
+
+// throttle is the answer to a call beyond the quota.
+func (w *World) throttle(q *request) *answer {
+	quota := w.currentQuota()
+	var a *answer
+	switch {
+	case q.service == "tagging":
+		a = q.refuse(&apiError{400, "ThrottledException", "Rate exceeded", styleBare})
+	case q.rng.hits("throttle form", quota.ThrottlingException):
+		a = q.refuse(throttling())
+	default:
+		a = q.refuse(tooManyRequests())
+	}
+	if quota.RetryAfter > 0 {
+		a.retryAfter = strconv.Itoa(int(math.Ceil(quota.RetryAfter.Seconds())))
+	}
+	return a
+}
+
+// attempts counts how often each call was made, so that a repetition draws anew.
+type attempts struct {
+	mu   sync.Mutex
+	seen map[attemptKey]uint32
+}
+
+type attemptKey struct {
+	target
+	op, subject string
+}
+
+// next makes the generator of a call.
+func (t *attempts) next(seed uint64, q *request) rng {
+	key := attemptKey{q.target(), q.op.name, q.subject()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen == nil {
+		t.seen = map[attemptKey]uint32{}
+	}
+	t.seen[key]++
+	return newRNG(seed, "call", key.account, key.region, key.op, key.subject).nth(t.seen[key])
+}
+
+// subject tells calls of one operation apart.
+func (q *request) subject() string {
+	if q.service == "tagging" {
+		return string(q.body)
+	}
+	return q.function + "\n" + q.qualifier + "\n" + q.query.Get("Marker")
+}
+
+// getFunctionRate is Lambda's documented limit of GetFunction, apart from the 15
+// of the other control calls.
+const getFunctionRate = 100
+
+// meter decides which calls of one account and region are admitted.
+type meter struct {
+	mu      sync.Mutex
+	control limit
+	details limit // GetFunction
+}
+
+func newMeter(q Quota, now time.Time) *meter {
+	m := &meter{}
+	m.set(q, now)
+	return m
+}
+
+func (m *meter) set(q Quota, now time.Time) {
+	details := q.GetFunctionRate
+	if details == 0 {
+		details = getFunctionRate
+	}
+	if q.Rate == 0 {
+		details = 0
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.control = newLimit(q, q.Rate, q.Burst, now)
+	m.details = newLimit(q, details, 0, now)
+}
+
+// admit takes a token for one call.
+func (m *meter) admit(getFunction bool, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if getFunction {
+		return m.details.admit(now)
+	}
+	return m.control.admit(now)
+}
+
+// limit is a token bucket, or a window of one second that starts full.
+type limit struct {
+	rate, burst    float64
+	window         bool
+	chargeRejected bool
+	tokens         float64
+	last           time.Time // of the latest refill
+}
+
+func newLimit(q Quota, rate, burst float64, now time.Time) limit {
+	if burst == 0 {
+		burst = max(1, math.Ceil(rate))
+	}
+	l := limit{rate: rate, burst: burst, window: q.Shape == "window", chargeRejected: q.ChargeRejected, last: now}
+	if l.window {
+		l.burst = math.Floor(rate)
+	}
+	l.tokens = l.burst
+	return l
+}
+
+func (l *limit) admit(now time.Time) bool {
+	if l.rate == 0 {
+		return true
+	}
+	l.refill(now)
+	// A millionth of grace: fractions of a token and of a nanosecond round, and a
+	// caller at exactly the rate must not pay for it.
+	if l.tokens+1e-6 >= 1 {
+		l.tokens--
+		return true
+	}
+	if l.chargeRejected {
+		l.tokens = 0 // what had come back of the next token is spent
+	}
+	return false
+}
+
+func (l *limit) refill(now time.Time) {
+	passed := now.Sub(l.last)
+	if l.window {
+		if whole := passed.Truncate(time.Second); whole > 0 {
+			l.tokens, l.last = l.burst, l.last.Add(whole)
+		}
+		return
+	}
+	if passed > 0 {
+		l.tokens, l.last = min(l.burst, l.tokens+passed.Seconds()*l.rate), now
+	}
+}
+
+// rng draws the chances of one call. It holds no state: the same seed and the
+// same words give the same draw.
+type rng uint64
+
+// The parameters of FNV-1a, 64 bit, as in RFC 9923.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+// newRNG makes the generator of a seed and a list of words. Words are kept apart, so
+// that "ab","c" and "a","bc" differ.
+func newRNG(seed uint64, words ...string) rng {
+	return rng(fnvOffset ^ seed*fnvPrime).with(words...)
+}
+
+func (d rng) with(words ...string) rng {
+	h := uint64(d)
+	for _, w := range words {
+		for i := range len(w) {
+			h = (h ^ uint64(w[i])) * fnvPrime
+		}
+		h = (h ^ 0xff) * fnvPrime
+	}
+	return rng(h)
+}
+
+func (d rng) nth(n uint32) rng {
+	return rng((uint64(d) ^ uint64(n)) * fnvPrime)
+}
+
+// value is the well mixed number: FNV alone leaves neighbours alike in
+// their high bits. The finaliser is that of SplitMix64.
+func (d rng) value() uint64 {
+	z := uint64(d) + 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// fraction is a draw from 0 up to 1 for one question about the call.
+func (d rng) fraction(question string) float64 {
+	return float64(d.with(question).value()>>11) / (1 << 53)
+}
+
+// hits says whether a thing of this chance happens.
+func (d rng) hits(question string, chance float64) bool {
+	return chance > 0 && d.fraction(question) < chance
+}

@@ -1,0 +1,402 @@
+package awssim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// visit is a request that reached the API: who, where, when.
+type visit struct {
+	identity
+	now       time.Time
+	requestID string
+}
+
+// maxBody is more than any operation here reads.
+const maxBody = 1 << 20
+
+// lostFor is how long an answer that never comes is waited for when the caller
+// has no deadline of its own.
+const lostFor = 60 * time.Second
+
+// exchange carries a request out and returns its answer. It waits only on
+// timers and on ctx. Half of the latency passes before the call reaches the API;
+// once it has, it is carried out even if the caller gives up, as AWS would.
+func (w *World) exchange(ctx context.Context, r *http.Request) (*answer, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
+			return nil, fmt.Errorf("awssim: read the request body: %w", err)
+		}
+	}
+	if err := pause(ctx, w.latency/2); err != nil {
+		return nil, err
+	}
+	a, release := w.serve(r, body)
+	err := pause(ctx, w.latency-w.latency/2)
+	if release != nil {
+		release()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.fault == faultLost {
+		if err := pause(ctx, lostFor); err != nil {
+			return nil, err
+		}
+		a.fault = faultReset
+	}
+	return a, nil
+}
+
+// pause waits for d, or less when ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// serve answers a request without waiting. A release that is not nil ends the
+// write window of the function.
+func (w *World) serve(r *http.Request, body []byte) (*answer, func()) {
+	v := &visit{now: time.Now(), requestID: w.requestID()}
+	var apiErr *apiError
+	v.identity, apiErr = w.identify(r, v.now)
+	q, unknown := route(v, r, body)
+	var a *answer
+	switch {
+	case apiErr != nil:
+		a = q.refuse(apiErr)
+	case unknown != nil:
+		a = q.refuse(unknown)
+	default:
+		a = w.admit(q)
+	}
+	w.callLog.add(q, a)
+	return a, q.release
+}
+
+// admit takes a call through quota, faults and permissions to its operation.
+func (w *World) admit(q *request) *answer {
+	if q.service == "sts" {
+		return w.perform(q)
+	}
+	faults := w.currentFaults()
+	if faults != (Faults{}) || w.currentQuota().ThrottlingException > 0 {
+		q.rng = w.attempts.next(w.seed, q)
+	}
+	if q.service == "lambda" && !w.state(q.target()).meter.admit(q.op.name == "GetFunction", q.now) {
+		return w.throttle(q)
+	}
+	if _, throttled := w.restrictions(q); q.service == "lambda" && matches(throttled, q.op.action) {
+		return w.throttle(q)
+	}
+	m := drawFault(q.rng, faults)
+	if m.prevents() {
+		return w.faultAnswer(q, m)
+	}
+	a := w.perform(q)
+	if m == fault504 {
+		return w.faultAnswer(q, m)
+	}
+	if m == faultTruncate && len(a.body) == 0 {
+		return a // nothing to cut
+	}
+	a.fault = m
+	return a
+}
+
+// perform checks the permission and does the operation.
+func (w *World) perform(q *request) *answer {
+	if q.op.action != "" {
+		if apiErr := q.authorize(q.op.action, q.resource(), w.denied(q)); apiErr != nil {
+			return q.refuse(apiErr)
+		}
+	}
+	result, apiErr := q.op.serve(w, q)
+	if apiErr != nil {
+		return q.refuse(apiErr)
+	}
+	return q.succeed(result)
+}
+
+// denied is what everybody is refused: in the account, the region, on the function.
+func (w *World) denied(q *request) []string {
+	here, _ := w.restrictions(q)
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return slices.Concat(q.account.deny, here)
+}
+
+// restrictions are the actions that a region or a function refuses, and those that a
+// function always throttles.
+func (w *World) restrictions(q *request) (denied, throttled []string) {
+	s := w.state(q.target())
+	n, _ := parseName(q.function)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.functions[n.name]; f != nil {
+		return slices.Concat(s.deny, f.deny), f.throttle
+	}
+	return s.deny, nil
+}
+
+// resource is what a permission has to be for, and what a refusal names.
+func (q *request) resource() string {
+	if q.op == assumeRole {
+		return q.query.Get("RoleArn")
+	}
+	if q.function == "" {
+		return "*"
+	}
+	n, ok := parseName(q.function)
+	if !ok {
+		return q.function
+	}
+	return q.arn(n.name)
+}
+
+// arn is the unqualified ARN of a function of the caller's account and region.
+func (q *request) arn(function string) string {
+	return "arn:" + partition(q.region) + ":lambda:" + q.region + ":" + q.account.id + ":function:" + function
+}
+
+func (w *World) requestID() string {
+	return uuid(newRNG(w.seed, "request").nth(uint32(w.ids.Add(1))))
+}
+
+// uuid is a version 4 UUID made of a draw.
+func uuid(d rng) string {
+	a, b := d.value(), d.with("more").value()
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a>>32), uint16(a>>16), a&0xfff, 0x8000|uint16(b>>48)&0x3fff, b&0xffffffffffff)
+}
+
+// operation is one API call that the world answers.
+type operation struct {
+	name   string
+	action string // IAM action; "" needs no permission
+	write  bool   // Put, Update or Delete of an event invoke config
+	status int    // of success
+	serve  func(*World, *request) (any, *apiError)
+}
+
+// request is one call on its way through the world.
+type request struct {
+	*visit
+	op        *operation
+	function  string // as in the path, decoded
+	qualifier string // as in the query
+	query     url.Values
+	body      []byte
+	rng       rng
+	applied   bool   // it changed the world
+	release   func() // ends the write window; nil when there is none
+}
+
+// lambdaRoutes maps method and path shape, with * for the name, to operations.
+var lambdaRoutes = map[string]*operation{
+	"PUT 2019-09-25/functions/*/event-invoke-config":      {"PutFunctionEventInvokeConfig", "lambda:PutFunctionEventInvokeConfig", true, 200, (*World).putConfig},
+	"POST 2019-09-25/functions/*/event-invoke-config":     {"UpdateFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig", true, 200, (*World).updateConfig},
+	"GET 2019-09-25/functions/*/event-invoke-config":      {"GetFunctionEventInvokeConfig", "lambda:GetFunctionEventInvokeConfig", false, 200, (*World).getConfig},
+	"DELETE 2019-09-25/functions/*/event-invoke-config":   {"DeleteFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig", true, 204, (*World).deleteConfig},
+	"GET 2019-09-25/functions/*/event-invoke-config/list": {"ListFunctionEventInvokeConfigs", "lambda:ListFunctionEventInvokeConfigs", false, 200, (*World).listConfigs},
+	"GET 2015-03-31/functions":                            {"ListFunctions", "lambda:ListFunctions", false, 200, (*World).listFunctions},
+	"GET 2015-03-31/functions/*":                          {"GetFunction", "lambda:GetFunction", false, 200, (*World).getFunction},
+	"GET 2015-03-31/functions/*/configuration":            {"GetFunctionConfiguration", "lambda:GetFunctionConfiguration", false, 200, (*World).getFunctionConfiguration},
+	"GET 2015-03-31/functions/*/aliases":                  {"ListAliases", "lambda:ListAliases", false, 200, (*World).listAliases},
+	"GET 2015-03-31/functions/*/versions":                 {"ListVersionsByFunction", "lambda:ListVersionsByFunction", false, 200, (*World).listVersions},
+	"GET 2017-03-31/tags/*":                               {"ListTags", "lambda:ListTags", false, 200, (*World).listTags},
+	"GET 2016-08-19/account-settings":                     {"GetAccountSettings", "lambda:GetAccountSettings", false, 200, (*World).getAccountSettings},
+}
+
+// lambdaRoute finds the operation of a path and the name in it. Both come with
+// the name percent-encoded, as SDKs send it, and plain.
+func lambdaRoute(r *http.Request) (*operation, string) {
+	parts := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
+	name := ""
+	if len(parts) > 2 {
+		unescaped, err := url.PathUnescape(parts[2])
+		if err != nil {
+			return nil, ""
+		}
+		name, parts[2] = unescaped, "*"
+	}
+	return lambdaRoutes[r.Method+" "+strings.Join(parts, "/")], name
+}
+
+var (
+	getResources      = &operation{"GetResources", "tag:GetResources", false, 200, (*World).getResources}
+	getCallerIdentity = &operation{"GetCallerIdentity", "", false, 200, (*World).getCallerIdentity}
+	assumeRole        = &operation{"AssumeRole", "sts:AssumeRole", false, 200, (*World).assumeRole}
+)
+
+// route finds what a request asks for.
+func route(v *visit, r *http.Request, body []byte) (*request, *apiError) {
+	q := &request{visit: v, query: r.URL.Query(), body: body}
+	switch v.service {
+	case "lambda":
+		q.op, q.function = lambdaRoute(r)
+		q.qualifier = q.query.Get("Qualifier")
+	case "tagging":
+		if r.Header.Get("X-Amz-Target") == "ResourceGroupsTaggingAPI_20170126.GetResources" {
+			q.op = getResources
+		}
+	case "sts":
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return q, unparsable("the body is not a form: " + err.Error())
+		}
+		q.query = form
+		switch form.Get("Action") {
+		case "GetCallerIdentity":
+			q.op = getCallerIdentity
+		case "AssumeRole":
+			q.op = assumeRole
+		}
+	}
+	if q.op == nil {
+		return q, notModelled(describe(v.service, r, q.query))
+	}
+	return q, nil
+}
+
+func describe(service string, r *http.Request, form url.Values) string {
+	what := r.Method + " " + r.URL.Path
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		what = target
+	}
+	if action := form.Get("Action"); action != "" {
+		what = action
+	}
+	return what + " of " + service
+}
+
+// identity is who asks, and where.
+type identity struct {
+	account *account
+	region  string
+	service string // "lambda", "sts", "tagging"
+	arn     string
+	userID  string
+	deny    []string // of the role
+	policy  *policy  // of the session; nil allows all
+}
+
+func (id identity) target() target { return target{id.account.id, id.region} }
+
+// credentialScope finds what the caller signed for:
+// "Credential=KEY/date/region/service/aws4_request".
+var credentialScope = regexp.MustCompile(`Credential=([^/,\s]+)/[^/,\s]*/([^/,\s]*)/([^/,\s]*)/aws4_request`)
+
+// accountKey is an access key id that names an account.
+var accountKey = regexp.MustCompile(`^(?:AKIA|ASIA)(\d{12})$`)
+
+// identify reads who asks and where from the headers. On a refusal the identity
+// still holds the service, whose way of telling errors applies.
+func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
+	service, region := hostScope(r)
+	id := identity{account: w.accounts[0], region: cmp.Or(region, w.DefaultRegion()), service: service}
+	authorization := r.Header.Get("Authorization")
+	if authorization == "" {
+		return id, missingToken()
+	}
+	m := credentialScope.FindStringSubmatch(authorization)
+	if m == nil {
+		return id, incompleteSignature()
+	}
+	key := m[1]
+	id.region, id.service = cmp.Or(m[2], id.region), m[3]
+	if s, known := w.session(r.Header.Get("X-Amz-Security-Token")); known {
+		id.account, id.arn, id.userID = s.account, s.arn, s.userID
+		id.deny, id.policy = s.role.Deny, s.policy
+		if s.expired || !now.Before(s.ends) {
+			return id, expiredToken()
+		}
+		return id, nil
+	}
+	if k := accountKey.FindStringSubmatch(key); k != nil {
+		a := w.account(k[1])
+		if a == nil {
+			return id, unrecognizedClient()
+		}
+		id.account = a
+	}
+	id.arn = "arn:" + partition(id.region) + ":iam::" + id.account.id + ":user/simulated"
+	id.userID = "AIDA" + id.account.id
+	return id, nil
+}
+
+// hostScope guesses service and region from a host name such as
+// lambda.us-east-1.amazonaws.com.
+func hostScope(r *http.Request) (service, region string) {
+	host := r.Host
+	if host == "" {
+		host = r.URL.Host
+	}
+	labels := strings.Split(strings.ToLower(host), ".")
+	service = strings.TrimSuffix(labels[0], "-fips")
+	if service != "sts" && service != "tagging" {
+		service = "lambda"
+	}
+	if len(labels) > 1 && regionPattern.MatchString(labels[1]) {
+		region = labels[1]
+	}
+	return service, region
+}
+
+// partition is the part of AWS that a region belongs to, as it stands in ARNs.
+func partition(region string) string {
+	for _, p := range [][2]string{
+		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"},
+		{"us-isof-", "aws-iso-f"}, {"eu-isoe-", "aws-iso-e"}, {"eusc-", "aws-eusc"},
+	} {
+		if strings.HasPrefix(region, p[0]) {
+			return p[1]
+		}
+	}
+	return "aws"
+}
+
+// authorize refuses an action that the account or the role denies, or that the
+// session's policy does not allow.
+func (id identity) authorize(action, resource string, deny []string) *apiError {
+	because := ""
+	switch {
+	case matches(deny, action), matches(id.deny, action):
+		because = "no identity-based policy allows the " + action + " action"
+	case id.policy != nil && !id.policy.allows(action, resource):
+		because = "no session policy allows the " + action + " action"
+	default:
+		return nil
+	}
+	return accessDenied("User: " + id.arn + " is not authorized to perform: " + action + " on resource: " + resource + " because " + because)
+}
+
+// matches says whether one of the IAM action patterns covers the action. IAM
+// does not mind the case of actions.
+func matches(patterns []string, action string) bool {
+	for _, p := range patterns {
+		if ok, _ := path.Match(strings.ToLower(p), strings.ToLower(action)); ok {
+			return true
+		}
+	}
+	return false
+}

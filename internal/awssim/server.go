@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // Do answers a request without a socket, as an aws.HTTPClient would. A broken
@@ -105,3 +107,56 @@ func (a *answer) respond(r *http.Request) *http.Response {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// maxBody is more than any operation here reads.
+const maxBody = 1 << 20
+
+// lostFor is how long an answer that never comes is waited for when the caller
+// has no deadline of its own.
+const lostFor = 60 * time.Second
+
+// exchange carries a request out and returns its answer. It waits only on
+// timers and on ctx. Half of the latency passes before the call reaches the API;
+// once it has, it is carried out even if the caller gives up, as AWS would.
+func (w *World) exchange(ctx context.Context, r *http.Request) (*answer, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
+			return nil, fmt.Errorf("awssim: read the request body: %w", err)
+		}
+	}
+	if err := pause(ctx, w.latency/2); err != nil {
+		return nil, err
+	}
+	a, release := w.serve(r, body)
+	err := pause(ctx, w.latency-w.latency/2)
+	if release != nil {
+		release()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.fault == faultLost {
+		if err := pause(ctx, lostFor); err != nil {
+			return nil, err
+		}
+		a.fault = faultReset
+	}
+	return a, nil
+}
+
+// pause waits for d, or less when ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,15 +1,17 @@
 package desired
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Pos is a place in a fleet file. Line and Column count from 1.
 type Pos struct {
-	File   string
-	Line   int
-	Column int
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 // String is "fleet.yaml:14:7".
@@ -35,6 +37,23 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
+// ProblemJSON is the one form in which output spells a problem.
+type ProblemJSON struct {
+	Pos
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint"`
+	Related  []Pos    `json:"related"` // never null
+}
+
+// MarshalJSON is a ProblemJSON.
+func (p Problem) MarshalJSON() ([]byte, error) {
+	return json.Marshal(ProblemJSON{
+		Pos: p.Pos, Severity: severityOf(p.Code), Code: p.Code, Message: p.Message, Hint: p.Hint, Related: append([]Pos{}, p.Related...),
+	})
+}
+
 // Problems is every problem of a load, sorted by place.
 type Problems []Problem
 
@@ -46,3 +65,6 @@ func (ps Problems) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// Sort puts problems in order of their places.
+func (ps Problems) Sort() { slices.SortFunc(ps, Problem.compare) }

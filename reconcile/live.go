@@ -57,6 +57,9 @@ type ObservedFunction struct {
 	// version. Only those are looked up that have no record, or one that would be
 	// changed.
 	NoQualifier []string
+	// Aliases are those that the function has, sorted, where NoQualifier lists one
+	// that it has not: it may have been misspelt.
+	Aliases []string
 	// Orphans lists undeclared qualifiers that hold a record and exist neither
 	// as alias nor as version. Only a survey that looks for them fills it.
 	Orphans []string

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -91,6 +92,9 @@ func (j *surveyJob) noteAbsent() {
 	for _, e := range j.entries {
 		if kind(e.Qualifier) && mustExist(&e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
 			j.live.NoQualifier = append(j.live.NoQualifier, e.Qualifier)
+			if j.step == stepAliases {
+				j.live.Aliases = slices.Sorted(maps.Keys(j.exists))
+			}
 		}
 	}
 }
@@ -122,4 +126,42 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 	if function.Aliased {
 		p.Findings = append(p.Findings, Finding{Name: entries[0].Name, Kind: FindingLatestOnly, Origins: entries[0].Origins})
 	}
+}
+
+// qualifierWarnings tells of qualifiers of rules that none of the functions has which
+// they choose: such an item has no effect, and is mostly misspelt.
+func qualifierWarnings(fleet desired.Fleet, live Observed) desired.Problems {
+	type item struct {
+		rule      desired.Origin
+		qualifier string
+	}
+	chosen, missing := map[item]int{}, map[item]int{}
+	aliases := map[item][]string{}
+	for i := range fleet.Targets {
+		t := &fleet.Targets[i]
+		var seen ObservedTarget
+		if j := slices.IndexFunc(live.Targets, func(o ObservedTarget) bool { return o.Target == t.Target }); j >= 0 {
+			seen = live.Targets[j]
+		}
+		for j := range t.Entries {
+			e := &t.Entries[j]
+			if !e.Optional {
+				continue
+			}
+			at := item{e.Origins.Entry, e.Qualifier}
+			chosen[at]++
+			if f := seen.function(e.Function); f != nil && slices.Contains(f.NoQualifier, e.Qualifier) {
+				missing[at]++
+				aliases[at] = append(aliases[at], f.Aliases...)
+			}
+		}
+	}
+	var warnings desired.Problems
+	for at, n := range missing {
+		if n == chosen[at] {
+			warnings = append(warnings, desired.WithoutQualifier(at.rule, at.qualifier, n, aliases[at]))
+		}
+	}
+	warnings.Sort()
+	return warnings
 }

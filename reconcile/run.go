@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -41,6 +42,7 @@ type Request struct {
 	// that it gives.
 	GuardOff string
 	Survey   []SurveyOption
+	Strict   bool // warnings refuse the plan
 	// Confirm is shown the plan before its first write, and may refuse it. Nil
 	// refuses nothing.
 	Confirm func(context.Context, *RunResult) bool
@@ -58,10 +60,11 @@ type RunResult struct {
 	Finished time.Time
 
 	Plan     Plan
-	Guard    []GuardLine // every rule of the guard against the plan
-	Refused  error       // why the plan may not be applied: *GuardError or ErrIncomplete
-	Declined bool        // Confirm said no
-	Outcome  *Outcome    // nil when nothing was tried
+	Warnings desired.Problems // of the fleet files, and of what they say of what is there
+	Guard    []GuardLine      // every rule of the guard against the plan
+	Refused  error            // why the plan may not be applied: *GuardError or ErrIncomplete
+	Declined bool             // Confirm said no
+	Outcome  *Outcome         // nil when nothing was tried
 
 	Stopped error // why the run as a whole ended early, or nil
 	Err     error // why there is no plan, or nil
@@ -78,6 +81,9 @@ func NewRunID(now time.Time) string {
 	rand.Read(tail[:]) // never fails: see crypto/rand
 	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(tail[:])
 }
+
+// ErrStrict refuses a plan with warnings, where that was asked for.
+var ErrStrict = errors.New("--strict takes warnings for errors")
 
 // ErrTimeUp is why a run with a Timeout takes no more work.
 var ErrTimeUp = errors.New("the --timeout passed")
@@ -159,11 +165,15 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 	r.Observed = Survey(ctx, r.Fleet, r.Opened.readTargets(), r.Observe, r.Survey...)
 	r.Plan = r.Wishes.Plan(r.Fleet, r.Observed)
 	r.Plan.markUnknown(asked, r.Opened)
+	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Observed))
 	r.Surveyed = time.Now()
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)
 	r.tell(PhasePlan)
-	if !r.Write {
+	if r.Strict && len(r.Warnings) > 0 {
+		r.Refused = fmt.Errorf("%w: %d of them", ErrStrict, len(r.Warnings))
+	}
+	if !r.Write || r.Refused != nil {
 		return recorder
 	}
 

@@ -126,7 +126,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 		return stopped.code()
 	case errors.As(r.Refused, &guard):
 		return exitGuard
-	case r.Declined:
+	case r.Declined, errors.Is(r.Refused, reconcile.ErrStrict):
 		return exitError
 	case done.Stale > 0 && done.Applied()+done.Failed+done.NotAttempted == 0 && !lacking:
 		return exitStale
@@ -134,7 +134,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 		return exitError // nothing was written, because nothing could be remembered
 	case done.Failed > 0 || done.NotAttempted > 0 || done.Stale > 0:
 		return exitPartial
-	case nothingRead(&r.Plan, counts):
+	case nothingRead(&r.Plan, counts), nothingCompared(counts):
 		return exitError
 	case lacking || r.Refused != nil:
 		return exitPartial
@@ -153,6 +153,10 @@ func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
 	// target, and then nothing has failed.
 	return c.Declared > 0 || c.UnreadableTargets > 0 && c.UnreadableTargets == len(p.Targets)
 }
+
+// nothingCompared reports whether every config was one of an alias or version that no
+// function has: then there was nothing to check, and that is no success.
+func nothingCompared(c reconcile.PlanCounts) bool { return c.Declared > 0 && c.Skipped == c.Declared }
 
 // incomplete reports whether a plan leaves declared configs unsettled.
 func incomplete(c reconcile.PlanCounts, missing desired.MissingPolicy) bool {

@@ -152,7 +152,12 @@ type readOptions struct {
 	shardOptions
 	metricsFile string
 	simulate    string
+	strict      bool
 	world       simulator // what to simulate, when it is not made from a file
+}
+
+func bindStrict(cmd *cobra.Command, strict *bool) {
+	cmd.Flags().BoolVar(strict, "strict", false, "take warnings for errors: exit 1, and write nothing")
 }
 
 func (o *readOptions) bind(cmd *cobra.Command) {
@@ -160,6 +165,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.paceOptions.bind(cmd)
 	o.outputOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
+	bindStrict(cmd, &o.strict)
 	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE` for the node exporter's text file collector")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario

@@ -42,7 +42,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return err
 	}
 	x := &execution{app: a, o: o}
-	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Observe: x.observe}
+	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Strict: o.strict, Observe: x.observe}
 	x.ID = reconcile.NewRunID(x.Started)
 	var err error
 	if x.sink, err = o.outputOptions.open(a.out); err != nil {
@@ -145,7 +145,7 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 	run := &report.Run{
 		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
 		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets)},
-		Warnings: r.Fleet.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo, GuardOff: r.GuardOff,
+		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo, GuardOff: r.GuardOff,
 	}
 	if run.Finished.IsZero() {
 		run.Finished = time.Now()

@@ -12,11 +12,12 @@ import (
 func newValidate(a *app) *cobra.Command {
 	var o fleetOptions
 	var format resultFormat
+	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate [PATH...]",
 		Short: "Check fleet files offline: every problem at once",
 		Long: `Load and resolve fleet files without any network, and show every problem with
-its place, its code and its cure. What only AWS knows, such as the functions
+its place, its code and what to do about it. What only AWS knows, such as the functions
 that a rule chooses, is left out.`,
 		Example: `  eventinvoke validate fleet.yaml
   eventinvoke validate 'fleet/**/*.yaml' -o json`,
@@ -33,7 +34,7 @@ that a rule chooses, is left out.`,
 			} else {
 				checked.text(a)
 			}
-			if err == nil && checked.problems != nil {
+			if err == nil && (checked.problems != nil || strict && len(checked.fleet.Warnings) > 0) {
 				return exitCode(exitError)
 			}
 			return err
@@ -41,6 +42,7 @@ that a rule chooses, is left out.`,
 	}
 	o.bind(cmd)
 	format.bind(cmd)
+	bindStrict(cmd, &strict)
 	return cmd
 }
 
@@ -99,42 +101,19 @@ func (c checked) text(a *app) {
 }
 
 func (c checked) json(a *app) error {
-	type place struct {
-		File   string `json:"file"`
-		Line   int    `json:"line"`
-		Column int    `json:"column"`
-	}
-	type problem struct {
-		place
-		Severity string  `json:"severity"`
-		Code     string  `json:"code"`
-		Message  string  `json:"message"`
-		Cure     string  `json:"cure"`
-		Also     []place `json:"also"`
-	}
 	document := struct {
-		FormatVersion int       `json:"format_version"`
-		Valid         bool      `json:"valid"`
-		Files         []string  `json:"files"`
-		Keys          int       `json:"keys"`
-		Targets       int       `json:"targets"`
-		Rules         bool      `json:"rules"`
-		Problems      []problem `json:"problems"`
-	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Keys(), Targets: c.targets, Rules: c.rules, Problems: []problem{}}
+		FormatVersion int               `json:"format_version"`
+		Valid         bool              `json:"valid"`
+		Files         []string          `json:"files"`
+		Keys          int               `json:"keys"`
+		Targets       int               `json:"targets"`
+		Rules         bool              `json:"rules"`
+		Problems      []desired.Problem `json:"problems"`
+	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Keys(), Targets: c.targets, Rules: c.rules, Problems: []desired.Problem{}}
 	for _, f := range c.files {
 		document.Files = append(document.Files, f.Path)
 	}
-	add := func(severity string, list desired.Problems) {
-		for _, p := range list {
-			out := problem{place: place(p.Pos), Severity: severity, Code: p.Code, Message: p.Message, Cure: p.Hint, Also: []place{}}
-			for _, also := range p.Related {
-				out.Also = append(out.Also, place(also))
-			}
-			document.Problems = append(document.Problems, out)
-		}
-	}
-	add("error", c.problems)
-	add("warning", c.fleet.Warnings)
+	document.Problems = append(append(document.Problems, c.problems...), c.fleet.Warnings...)
 	return writeJSON(a.out, document)
 }
 

@@ -46,6 +46,10 @@ func (p *page) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		p.line(0, in(green, "Nothing to do: this shard has no target."))
 		return
 	}
+	if c.Declared > 0 && c.Skipped == c.Declared {
+		p.line(0, in(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
+		return
+	}
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
 		some(c.UnknownTargets, "of the targets could not be read at all"),

@@ -41,7 +41,7 @@ var contract = map[string]any{
 	"undeclared":  undeclaredJSON{},
 	"ignored":     ignoredJSON{},
 	"guard":       guardJSON{},
-	"warnings":    warningJSON{},
+	"warnings":    desired.ProblemJSON{},
 	"api":         apiJSON{},
 	"api.targets": targetAPIJSON{},
 }
@@ -194,7 +194,7 @@ func TestNoListIsEverNull(t *testing.T) {
 		r.Fleet.Files, r.API, r.Guard = nil, nil, nil
 		// The number of unreadable configs may be null, for unknown; their list may not.
 		out := bytes.ReplaceAll(asJSON(t, r), []byte(`"unreadable":null,"unreadable_targets"`), nil)
-		for _, name := range []string{"files", "targets", "items", "fields", "unreadable", "missing", "undeclared", "orphans", "latest_only", "ignored", "guard", "warnings", "operations", "also"} {
+		for _, name := range []string{"files", "targets", "items", "fields", "unreadable", "missing", "undeclared", "orphans", "latest_only", "ignored", "guard", "warnings", "operations", "related"} {
 			if bytes.Contains(out, []byte(`"`+name+`":null`)) || bytes.Contains(out, []byte(`"`+name+`": null`)) {
 				t.Errorf("%s: %s is null", s.name, name)
 			}

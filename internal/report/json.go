@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -35,7 +36,7 @@ func JSON(w io.Writer, r *Run) error {
 	list(d, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	list(d, "ignored", r.ignored())
 	list(d, "guard", each(r.Guard, newGuard))
-	list(d, "warnings", each(r.Warnings, newWarning))
+	list(d, "warnings", slices.Values(r.Warnings))
 	d.field("api", newAPI(r.API))
 	d.put("\n}\n")
 	if d.err == nil {

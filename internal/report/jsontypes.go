@@ -74,20 +74,6 @@ type guardJSON struct {
 	Exceeded bool   `json:"exceeded"`
 }
 
-type placeJSON struct {
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-}
-
-type warningJSON struct {
-	placeJSON
-	Code    string      `json:"code"`
-	Message string      `json:"message"`
-	Hint    string      `json:"hint"`
-	Also    []placeJSON `json:"also"`
-}
-
 func newTarget(t desired.Target, label string) targetJSON {
 	return targetJSON{Target: label, Account: t.Account, Region: t.Region}
 }
@@ -101,18 +87,6 @@ func newOriginJSON(o desired.Origin) *originJSON {
 		return nil
 	}
 	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule()}
-}
-
-func newPlace(p desired.Pos) placeJSON {
-	return placeJSON{File: p.File, Line: p.Line, Column: p.Column}
-}
-
-func newWarning(p desired.Problem) warningJSON {
-	w := warningJSON{placeJSON: newPlace(p.Pos), Code: p.Code, Message: p.Message, Hint: p.Hint, Also: []placeJSON{}}
-	for _, also := range p.Related {
-		w.Also = append(w.Also, newPlace(also))
-	}
-	return w
 }
 
 func newGuard(l reconcile.GuardLine) guardJSON {

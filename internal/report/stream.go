@@ -72,7 +72,7 @@ func NewStream(w io.Writer, r *Run) *Stream {
 	s.event("run_started", time.Now(), startedJSON{
 		FormatVersion: FormatVersion, RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Fleet: newFleet(r.Fleet),
 	})
-	events(s, "warning", each(r.Warnings, newWarning))
+	events(s, "warning", slices.Values(r.Warnings))
 	return s
 }
 

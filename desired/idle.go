@@ -1,0 +1,106 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+)
+
+// checkIdle warns of what was written and has no effect: a file in which a rule, a
+// pattern or a default does nothing says something else than its reader believes.
+// What can only be known from the functions that exist is left alone until all of
+// them are.
+func (r *resolver) checkIdle() {
+	for i := range r.doc.rules {
+		rule := &r.doc.rules[i]
+		switch {
+		case !r.looked(rule.selector.targets):
+		case !r.chosen[i]:
+			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule,
+				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
+				Hint:    "check its patterns, tags and targets, or delete it"})
+		case !r.applied[&rule.source]:
+			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
+		}
+		r.checkExclude(&rule.selector, rule.file)
+	}
+	for i := range r.doc.ignores {
+		ignore := &r.doc.ignores[i]
+		if r.looked(ignore.selector.targets) && !r.applied[&ignore.source] {
+			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "it takes out no function")
+		}
+		r.checkExclude(&ignore.selector, ignore.file)
+	}
+	for _, file := range r.doc.files {
+		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (file.rules == 0 || r.looked(nil)) {
+			r.idle(file.defaults.pos(), "the defaults of this file", "they are for the entries and rules of their own file, and none of these leaves a setting to them")
+		}
+	}
+}
+
+// checkExclude warns of patterns that leave out nothing.
+func (r *resolver) checkExclude(sel *selector, file *fileDecl) {
+	if !r.looked(sel.targets) {
+		return
+	}
+	for i := range sel.exclude {
+		g := &sel.exclude[i]
+		matches := func(s *scope) bool {
+			return covers(sel.targets, s.fleet.Label) && slices.ContainsFunc(s.inventory.Functions, g.match)
+		}
+		if !slices.ContainsFunc(r.scopes, matches) {
+			r.idle(file.pos(g.place), fmt.Sprintf("the pattern %q under exclude", g.value), "no function has such a name")
+		}
+	}
+}
+
+func (r *resolver) idle(at Pos, what, why string) {
+	r.out.add(Problem{Pos: at, Code: codeNoEffect, Message: "without effect: " + what + ": " + why, Hint: "correct it, or delete it"})
+}
+
+// WithoutQualifier warns of a qualifier that a rule names and none of the functions
+// has that it chooses, given the aliases that they have.
+func WithoutQualifier(rule Origin, qualifier string, functions int, aliases []string) Problem {
+	p := Problem{
+		Pos: Pos{File: rule.File(), Line: rule.Line(), Column: 1}, Code: codeNoEffect,
+		Message: fmt.Sprintf("without effect: the qualifier %q of %s: none of the functions has it that the rule chooses (%d)", qualifier, rule.LayerName(), functions),
+		Hint:    "correct it, or delete it; aliases are case-sensitive",
+	}
+	slices.Sort(aliases)
+	if near := nearest(qualifier, slices.Compact(aliases)); near != "" {
+		p.Hint = fmt.Sprintf("did you mean %s? Aliases are case-sensitive", near)
+	}
+	return p
+}
+
+// looked reports whether all functions are known of the targets that labels name.
+func (r *resolver) looked(labels []text) bool {
+	looked := false
+	for _, s := range r.scopes {
+		if covers(labels, s.fleet.Label) {
+			if looked = s.discovered; !looked {
+				return false
+			}
+		}
+	}
+	return looked
+}
+
+// checkEmptyTargets warns of a target in which nothing is chosen while something is
+// in others: mostly a wrong region.
+func (r *resolver) checkEmptyTargets() {
+	some := slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 })
+	for _, s := range r.scopes {
+		if !some || !s.discovered || len(s.ruleIDs) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
+			continue
+		}
+		at := r.doc.files[0].pos(place{1, 1})
+		for i := range r.doc.targets {
+			if t := &r.doc.targets[i]; t.name.value == s.fleet.Label {
+				at = t.file.pos(t.place)
+			}
+		}
+		r.out.add(Problem{Pos: at, Code: codeEmptyTarget,
+			Message: fmt.Sprintf("nothing is declared in %s: no rule chooses any of its %d functions", s.fleet.Target, len(s.inventory.Functions)),
+			Hint:    "check the region, or take it out of the target"})
+	}
+}

@@ -58,6 +58,7 @@ RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 func newVerify(a *app) *cobra.Command {
 	var place historyOptions
 	var format resultFormat
+	var known string
 	cmd := &cobra.Command{
 		Use:   "verify [RUN]",
 		Short: "Hold records and journals against the chain that vouches for them",
@@ -66,8 +67,8 @@ when it ended: verified; pending, for a run at work, or one that died last and t
 other has vouched for yet; unverified, from before there was a chain; or broken, with
 the file and what is wrong with it. Exit code 3 says that something is broken.
 
-The last line is the sum at the end of the chain. Whoever can write to the history can
-make it anew from there on: keep the sum where they cannot, and compare.`,
+The last line is the sum at the end of the chain. Whoever can write to the whole history
+can make the chain anew: keep the sum where they cannot, and give it as --known later.`,
 		Example:           "  eventinvoke history verify",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
@@ -79,38 +80,37 @@ make it anew from there on: keep the sum where they cannot, and compare.`,
 			if err != nil {
 				return err
 			}
-			var v verification
-			if len(args) == 1 {
-				verdict, err := h.Verify(cmd.Context(), args[0])
+			if len(args) == 0 {
+				v, err := h.VerifyAll(cmd.Context(), known)
 				if err != nil {
 					return err
 				}
-				v.Runs = []history.Verdict{verdict}
-			} else if v.Runs, v.Chain, v.End, err = h.VerifyAll(cmd.Context()); err != nil {
+				return a.showVerification(v, format)
+			}
+			if known != "" {
+				return errors.New("--known is about the whole chain; leave out RUN")
+			}
+			verdict, err := h.Verify(cmd.Context(), args[0])
+			if err != nil {
 				return err
 			}
-			return a.showVerification(&v, format)
+			return a.showVerification(history.Verification{Runs: []history.Verdict{verdict}, Chain: []history.Breach{}}, format)
 		},
 	}
 	place.bind(cmd)
 	format.bind(cmd)
+	cmd.Flags().StringVar(&known, "known", "", "a `SUM` that an earlier verify printed last: it must be in the chain")
 	return cmd
 }
 
-// verification is what history verify tells.
-type verification struct {
-	FormatVersion int               `json:"format_version"`
-	Runs          []history.Verdict `json:"runs"`
-	Chain         []history.Breach  `json:"chain"` // breaches that belong to no run
-	End           string            `json:"end"`   // the sum of the last link; "" for one run
-}
-
-func (a *app) showVerification(v *verification, format resultFormat) error {
+func (a *app) showVerification(v history.Verification, format resultFormat) error {
 	broken := len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust == history.Broken })
 	if format == "json" {
-		v.FormatVersion = report.FormatVersion
-		v.Chain = append([]history.Breach{}, v.Chain...)
-		if err := writeJSON(a.out, v); err != nil {
+		document := struct {
+			FormatVersion int `json:"format_version"`
+			history.Verification
+		}{report.FormatVersion, v}
+		if err := writeJSON(a.out, document); err != nil {
 			return err
 		}
 	} else {

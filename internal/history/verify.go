@@ -75,8 +75,8 @@ const chainReaders = 16
 // from the oldest that speaks of it to the head. The run is named as for Load.
 //
 // It finds whatever was changed without computing every sum anew from there to the
-// head; it cannot find that somebody did just that. Keep the sum of the head, which
-// VerifyAll gives, where the one who writes here cannot write.
+// head; it cannot find that somebody did just that. Keep the sum of the last
+// link, which VerifyAll gives, where the one who writes here cannot write.
 func (h *History) Verify(ctx context.Context, run string) (Verdict, error) {
 	run, attempts, err := h.find(ctx, run)
 	if err != nil {
@@ -89,49 +89,62 @@ func (h *History) Verify(ctx context.Context, run string) (Verdict, error) {
 	return h.verify(ctx, run, attempts, c)
 }
 
-// VerifyAll holds every run against the chain, newest first. The chain's own breaches
-// belong to no run. End is the sum of the last link.
-func (h *History) VerifyAll(ctx context.Context) (verdicts []Verdict, chain []Breach, end string, err error) {
+// Verification is what VerifyAll found.
+type Verification struct {
+	Runs  []Verdict `json:"runs"`  // newest first
+	Chain []Breach  `json:"chain"` // of no run that is there
+	End   string    `json:"end"`   // the sum of the last link
+}
+
+// VerifyAll holds every run against the chain. Where a sum is known, that an earlier
+// VerifyAll gave as End, a link must have it: a chain that was made anew has not.
+func (h *History) VerifyAll(ctx context.Context, known string) (v Verification, err error) {
 	attempts, err := h.attempts(ctx)
 	if err != nil {
-		return nil, nil, "", err
+		return v, err
 	}
 	c, err := h.readChain(ctx, nil)
 	if err != nil {
-		return nil, nil, "", err
+		return v, err
 	}
+	v.Runs, v.End = []Verdict{}, c.end
 	for _, run := range newestFirst(attempts) {
-		v, err := h.verify(ctx, run, attempts[run], c)
+		verdict, err := h.verify(ctx, run, attempts[run], c)
 		if err != nil {
-			return nil, nil, "", err
+			return v, err
 		}
-		verdicts = append(verdicts, v)
+		v.Runs = append(v.Runs, verdict)
 		for _, a := range attempts[run] {
 			delete(c.links, a.stem())
 		}
 	}
 	journals, err := h.store.List(ctx, journalsFolder)
 	if err != nil {
-		return nil, nil, "", err
+		return v, err
 	}
+	v.Chain = append([]Breach{}, c.breaches...)
 	for _, name := range journals {
 		if a, is := parseAttempt(name, journalsFolder, ".jsonl"); is && attempts[a.run] == nil {
-			c.breaches = append(c.breaches, Breach{Where: locate(h.store, name), What: "the journal has no record"})
+			v.Chain = append(v.Chain, Breach{Where: locate(h.store, name), What: "the journal has no record"})
 		}
 	}
 	for stem, l := range c.links {
 		if !c.pruned[stem] {
-			c.breaches = append(c.breaches, Breach{Where: locate(h.store, runsFolder+stem+".json"), What: fmt.Sprintf("the record is gone, and link %d says that it was there", l.Seq)})
+			v.Chain = append(v.Chain, Breach{Where: locate(h.store, runsFolder+stem+".json"), What: fmt.Sprintf("the record is gone, and link %d says that it was there", l.Seq)})
 		}
 	}
-	slices.SortFunc(c.breaches, func(a, b Breach) int { return strings.Compare(a.Where, b.Where) })
-	return verdicts, c.breaches, c.end, nil
+	if known != "" && !c.sums[known] {
+		v.Chain = append(v.Chain, Breach{Where: locate(h.store, chainFolder), What: "no link has the sum that was known, " + known + ": the chain was made anew, or is another one"})
+	}
+	slices.SortFunc(v.Chain, func(a, b Breach) int { return strings.Compare(a.Where, b.Where) })
+	return v, nil
 }
 
 // chain is what the links say.
 type chain struct {
 	links    map[string]link // the last of each attempt
 	pruned   map[string]bool
+	sums     map[string]bool
 	breaches []Breach
 	end      string
 }
@@ -142,7 +155,7 @@ const skew = 24 * time.Hour
 // readChain reads the chain from its end, as far back as it can speak of these
 // attempts, or all of it for none.
 func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, error) {
-	c := chain{links: map[string]link{}, pruned: map[string]bool{}}
+	c := chain{links: map[string]link{}, pruned: map[string]bool{}, sums: map[string]bool{}}
 	seqs, err := h.linkNames(ctx)
 	if err != nil {
 		return c, err
@@ -214,7 +227,7 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 			if c.end == "" {
 				c.end = l.sum
 			}
-			previous = l.Previous
+			previous, c.sums[l.sum] = l.Previous, true
 			for _, stem := range l.Pruned {
 				c.pruned[stem] = true
 			}

@@ -94,16 +94,16 @@ func (m *memory) clone() *memory {
 // trusts is what Verify says of every run, and what is wrong with the chain.
 func trusts(t *testing.T, s Store) (map[string]Trust, []Breach) {
 	t.Helper()
-	verdicts, chain, _, err := New(s).VerifyAll(t.Context())
+	found, err := New(s).VerifyAll(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	by := map[string]Trust{}
-	for _, v := range verdicts {
+	for _, v := range found.Runs {
 		by[v.Run] = v.Trust
-		chain = append(chain, v.Breaches...)
+		found.Chain = append(found.Chain, v.Breaches...)
 	}
-	return by, chain
+	return by, found.Chain
 }
 
 func TestVerifyTrustsWhatNobodyTouched(t *testing.T) {
@@ -522,4 +522,22 @@ func TestARunThatWasTakenForDeadWritesNoMore(t *testing.T) {
 			t.Errorf("after both have ended: %v, %v", trust, breaches)
 		}
 	})
+}
+
+// TestAChainThatWasMadeAnew holds in itself, and not against a sum that was kept.
+func TestAChainThatWasMadeAnew(t *testing.T) {
+	s := aPast(t)
+	first, err := New(s).VerifyAll(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded(t, s, "later", Shard{}, 0, 1)
+	if again, err := New(s).VerifyAll(t.Context(), first.End); err != nil || len(again.Chain) > 0 || again.End == first.End {
+		t.Errorf("after another run: %+v, %v", again, err)
+	}
+	anew := newMemory()
+	recorded(t, anew, "wrote", Shard{}, 0, 1)
+	if found, err := New(anew).VerifyAll(t.Context(), first.End); err != nil || !strings.Contains(fmt.Sprint(found.Chain), "the chain was made anew") {
+		t.Errorf("%+v, %v", found, err)
+	}
 }

@@ -1,8 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -12,7 +16,7 @@ import (
 const maxBlocks = 40
 
 // changes writes what differs, target by target.
-func (p *page) changes(r *Run) {
+func (p *printer) changes(r *Run) {
 	c := r.Plan.Counts()
 	if c.Changes() == 0 {
 		p.nothingDiffers(r, c)
@@ -25,8 +29,8 @@ func (p *page) changes(r *Run) {
 		switch {
 		case tc.Changes() > 0:
 			p.gap()
-			p.line(0, in(bold, where(t.Label, t.Target)),
-				sayf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
+			p.line(0, colored(bold, where(t.Label, t.Target)),
+				textf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
 			p.blocks(t.Changes, planVerbs)
 		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0:
 			same++
@@ -35,19 +39,19 @@ func (p *page) changes(r *Run) {
 	}
 	if same > 0 {
 		p.gap()
-		p.line(0, sayf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "config")))
+		p.line(0, textf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "config")))
 	}
 }
 
 // nothingDiffers never claims more than what was looked at.
-func (p *page) nothingDiffers(r *Run, c reconcile.PlanCounts) {
+func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 	p.gap()
 	if len(r.Plan.Targets) == 0 {
-		p.line(0, in(green, "Nothing to do: this shard has no target."))
+		p.line(0, colored(green, "Nothing to do: this shard has no target."))
 		return
 	}
 	if c.Declared > 0 && c.Skipped == c.Declared {
-		p.line(0, in(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
+		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
 		return
 	}
 	rest := listed(
@@ -60,10 +64,10 @@ func (p *page) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		if r.Verb == "rollback" {
 			as = "as before the run"
 		}
-		p.line(0, in(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
+		p.line(0, colored(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
 		return
 	}
-	p.line(0, in(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
+	p.line(0, colored(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
 }
 
 // verbs say what a change does to one key, and to many.
@@ -71,21 +75,21 @@ type verbs map[reconcile.Action]struct{ one, many span }
 
 var (
 	planVerbs = verbs{
-		reconcile.Create:  {in(green, "+ create"), in(green, "+ same create")},
-		reconcile.Update:  {in(yellow, "~ change"), in(yellow, "~ same change")},
-		reconcile.Delete:  {in(red, "- delete"), in(red, "- same delete")},
-		reconcile.Restore: {in(yellow, "~ put back"), in(yellow, "~ same put back")},
+		reconcile.Create:  {colored(green, "+ create"), colored(green, "+ same create")},
+		reconcile.Update:  {colored(yellow, "~ change"), colored(yellow, "~ same change")},
+		reconcile.Delete:  {colored(red, "- delete"), colored(red, "- same delete")},
+		reconcile.Restore: {colored(yellow, "~ put back"), colored(yellow, "~ same put back")},
 	}
 	outcomeVerbs = verbs{
-		reconcile.Create:  {in(green, "+ created"), in(green, "+ same create made")},
-		reconcile.Update:  {in(yellow, "~ changed"), in(yellow, "~ same change made")},
-		reconcile.Delete:  {in(red, "- deleted"), in(red, "- same delete made")},
-		reconcile.Restore: {in(yellow, "~ put back"), in(yellow, "~ same put back")},
+		reconcile.Create:  {colored(green, "+ created"), colored(green, "+ same create made")},
+		reconcile.Update:  {colored(yellow, "~ changed"), colored(yellow, "~ same change made")},
+		reconcile.Delete:  {colored(red, "- deleted"), colored(red, "- same delete made")},
+		reconcile.Restore: {colored(yellow, "~ put back"), colored(yellow, "~ same put back")},
 	}
 )
 
 // blocks writes changes, each kind of change once.
-func (p *page) blocks(changes []reconcile.Change, v verbs) {
+func (p *printer) blocks(changes []reconcile.Change, v verbs) {
 	all := make([]*reconcile.Change, len(changes))
 	for i := range changes {
 		all[i] = &changes[i]
@@ -114,17 +118,262 @@ func deletes(all []block) int {
 	return n
 }
 
-func (p *page) block(b block, v verbs) {
+func (p *printer) block(b block, v verbs) {
 	origin := ""
 	if b.at != "" {
-		origin = "  " + b.note()
+		origin = "  " + b.comment()
 	}
 	if len(b.changes) == 1 {
-		p.line(2, v[b.action].one, say(" "), in(bold, b.changes[0].Name.String()), in(dim, origin))
+		p.line(2, v[b.action].one, text(" "), colored(bold, b.changes[0].Name.String()), colored(dim, origin))
 	} else {
 		names := namesOf(b.changes, func(c *reconcile.Change) name { return c.Name })
-		p.line(2, v[b.action].many, say(" on "), in(bold, howMany(names)), say(":"), in(dim, origin))
+		p.line(2, v[b.action].many, text(" on "), colored(bold, howMany(names)), text(":"), colored(dim, origin))
 		p.names(4, names)
 	}
 	p.fieldRows(b.rows)
+}
+
+// fieldKey is one field of a change with everything that two changes must share
+// to be called the same.
+type fieldKey struct {
+	field         desired.Setting
+	before, after desired.Value
+	file          string
+	layer         desired.Layer
+}
+
+// blockKey is a change without the key it is made to.
+type blockKey struct {
+	action reconcile.Action
+	file   string // of the entry, where there are no fields to tell
+	fields [desired.NumSettings]fieldKey
+}
+
+// block is one change and all the keys that it is made to.
+type block struct {
+	action  reconcile.Action
+	changes []*reconcile.Change // in the order of the plan
+	rows    []fieldRow
+	origin  // of the whole change, where its fields have none of their own
+}
+
+// blocks groups changes of one target by what they do: by action, by every field's
+// value before and after, and by the file and layer that ask for it.
+//
+// What is lost comes first, and what concerns most functions before the rest.
+func blocks(changes []*reconcile.Change) []block {
+	groups := groupBy(changes, keyOf, func(_ blockKey, members []*reconcile.Change) block { return newBlock(members) })
+	slices.SortStableFunc(groups, func(a, b block) int {
+		return cmp.Or(cmp.Compare(urgency(a.action), urgency(b.action)), cmp.Compare(len(b.changes), len(a.changes)))
+	})
+	return groups
+}
+
+func urgency(a reconcile.Action) int {
+	switch a {
+	case reconcile.Delete:
+		return 0
+	case reconcile.Update, reconcile.Restore:
+		return 1
+	}
+	return 2
+}
+
+func keyOf(c *reconcile.Change) blockKey {
+	k := blockKey{action: c.Action}
+	if c.Origins != nil {
+		k.file = c.Origins.Entry.File()
+	}
+	for i, f := range c.Settings() {
+		k.fields[i] = fieldKey{
+			field: f.Setting, before: shape(f.Before, c.Function), after: shape(f.After, c.Function),
+			file: f.Origin.File(), layer: f.Origin.Layer(),
+		}
+	}
+	return k
+}
+
+// shape puts the placeholder into the resource of an ARN; its other parts never hold the name
+// of a function, though a function may be called "sqs".
+func shape(v desired.Value, function string) desired.Value {
+	parts := strings.SplitN(v.Text(), ":", 6)
+	if len(parts) < 6 || !strings.Contains(parts[5], function) {
+		return v
+	}
+	parts[5] = template(parts[5], function)
+	return desired.Text(strings.Join(parts, ":"))
+}
+
+func newBlock(members []*reconcile.Change) block {
+	b := block{action: members[0].Action, changes: members}
+	first := members[0].Settings()
+	exact := allEqual(members, func(c *reconcile.Change) [desired.NumSettings]reconcile.SettingChange { return values(c.Settings()) })
+	for i, f := range first {
+		before, after := f.Before, f.After
+		if !exact {
+			before, after = shape(before, members[0].Function), shape(after, members[0].Function)
+		}
+		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
+		if b.action != reconcile.Delete {
+			row.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Settings()[i].Origin })
+		}
+		b.rows = append(b.rows, row)
+	}
+	switch {
+	case members[0].Want == nil:
+		b.origin = origin{at: "undeclared: delete"}
+	case b.action == reconcile.Delete && members[0].Origins != nil:
+		b.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Origins.Entry })
+	}
+	return b
+}
+
+// values is the fields of a change without where they were written.
+func values(fields []reconcile.SettingChange) [desired.NumSettings]reconcile.SettingChange {
+	var v [desired.NumSettings]reconcile.SettingChange
+	for i, f := range fields {
+		f.Origin = desired.Origin{}
+		v[i] = f
+	}
+	return v
+}
+
+// sharedOrigin is the place that all changes of a block name, or the range of
+// lines where each has its own.
+func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desired.Origin) origin {
+	first := of(members[0])
+	low, high := first.Line(), first.Line()
+	same := true
+	for _, c := range members[1:] {
+		o := of(c)
+		low, high = min(low, o.Line()), max(high, o.Line())
+		same = same && o == first
+	}
+	if same {
+		return newOrigin(first)
+	}
+	layer, _, _ := strings.Cut(first.LayerName(), "[")
+	return origin{at: fmt.Sprintf("%s:%d-%d %s", first.File(), low, high, layer)}
+}
+
+// fieldRow is one field of a change, spelt.
+type fieldRow struct {
+	field, before, after string
+	origin
+}
+
+// origin is where something was declared, as text shows it.
+type origin struct {
+	at   string // "fleet.yaml:14 rules[0]"; "" for nowhere
+	rule string // the rule's name; "" where there is none
+}
+
+func newOrigin(o desired.Origin) origin { return origin{at: o.String(), rule: o.Rule()} }
+
+// comment is the origin as it is written.
+func (o origin) comment() string { return "# " + o.at }
+
+// within is the note with the rule's name, where that takes no more than so
+// many columns, else without.
+func (o origin) within(room int) string {
+	if named := o.comment() + fmt.Sprintf(" %q", o.rule); o.rule != "" && width(named) <= room {
+		return named
+	}
+	return o.comment()
+}
+
+const (
+	rowIndent = 6
+	arrow     = " → "
+	// Longer values do not push the arrows of their neighbours to the right.
+	// Numbers and "(unset, so 21600)" are shorter than this, ARNs are longer.
+	longValue = 24
+)
+
+// rowLayout is where the columns of a block's rows are.
+type rowLayout struct {
+	label, before int // widths
+	origin        int // where origins start, as far as values leave room
+}
+
+// fieldRows writes the fields of a block in columns:
+//
+//	maximum_retry_attempts: (unset, so 2) → 0    # fleet.yaml:14 rules[0]
+//	on_failure:             (unset)       → arn:aws:sqs:eu-west-1:111111111111:dlq
+//	                                             # fleet.yaml:3 defaults
+//
+// A row that is too wide breaks at its arrow, and an origin that does not fit
+// beside its value goes below it. The name of a rule is told where there is room.
+func (p *printer) fieldRows(rows []fieldRow) {
+	var l rowLayout
+	for _, r := range rows {
+		l.label = max(l.label, width(r.field)+1)
+		if w := width(r.before); w <= longValue {
+			l.before = max(l.before, w)
+		}
+	}
+	for _, r := range rows {
+		if end := l.end(r) + 2; end+width(r.comment()) <= columns {
+			l.origin = max(l.origin, end)
+		}
+	}
+	for _, r := range rows {
+		p.fieldRow(r, l)
+	}
+}
+
+// oneLine is the column behind a row that does not break.
+func (l rowLayout) oneLine(r fieldRow) int {
+	return rowIndent + l.label + 1 + max(l.before, width(r.before)) + width(arrow) + width(r.after)
+}
+
+// breaks reports whether a row is set on two lines.
+func (l rowLayout) breaks(r fieldRow) bool {
+	return l.oneLine(r) > columns && width(r.before) > longValue
+}
+
+// end is the column behind the last value of a row.
+func (l rowLayout) end(r fieldRow) int {
+	if l.breaks(r) {
+		return rowIndent + l.label + 1 + len("> ") + width(r.after)
+	}
+	return l.oneLine(r)
+}
+
+// start is where a row's origin starts: in the column of the block, or further
+// left where it would not end within the page. A block without such a column
+// has its origins at the right edge.
+func (l rowLayout) start(r fieldRow) int {
+	last := max(rowIndent, columns-width(r.comment()))
+	if l.origin == 0 {
+		return last
+	}
+	return min(l.origin, last)
+}
+
+func (p *printer) fieldRow(r fieldRow, l rowLayout) {
+	spans := []span{text(pad(r.field+":", l.label+1))}
+	if l.breaks(r) {
+		p.line(rowIndent, append(spans, colored(dim, r.before))...)
+		spans = []span{text(strings.Repeat(" ", l.label+1)), text("→ "), text(r.after)}
+	} else {
+		spans = append(spans, colored(dim, pad(r.before, l.before)), text(arrow), text(r.after))
+	}
+	if r.at == "" {
+		p.line(rowIndent, spans...)
+		return
+	}
+	end, start := l.end(r), l.start(r)
+	if end+2 <= start {
+		p.line(rowIndent, append(spans, text(strings.Repeat(" ", start-end)), colored(dim, r.within(columns-start)))...)
+		return
+	}
+	p.line(rowIndent, spans...)
+	note := r.within(columns - rowIndent)
+	p.line(max(rowIndent, min(start, columns-width(note))), colored(dim, note))
+}
+
+// pad fills s with spaces to a width.
+func pad(s string, to int) string {
+	return s + strings.Repeat(" ", max(0, to-width(s)))
 }

@@ -67,7 +67,7 @@ func TestTextInColour(t *testing.T) {
 				golden(t, s.name+".colour.txt", coloured)
 			}
 			bare := string(coloured)
-			for _, code := range []ink{bold, dim, red, green, yellow} {
+			for _, code := range []color{bold, dim, red, green, yellow} {
 				bare = strings.ReplaceAll(bare, "\x1b["+string(code)+"m", "")
 			}
 			bare = strings.ReplaceAll(bare, "\x1b[0m", "")

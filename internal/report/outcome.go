@@ -1,33 +1,37 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // outcome is the body of an application: what was written, then, at the end
 // where it is seen, what was not.
-func (p *page) outcome(r *Run) {
+func (p *printer) outcome(r *Run) {
 	for i := range r.Outcome.Targets {
 		p.written(&r.Outcome.Targets[i])
 	}
-	p.absences(r)
+	p.missing(r)
 	for i := range r.Outcome.Targets {
 		p.unwritten(&r.Outcome.Targets[i])
 	}
 	p.shortened()
 	p.gap()
-	p.line(0, in(bold, outcomeLine(r.Outcome.Counts())))
-	p.line(0, sayf("Run %s", r.ID))
+	p.line(0, colored(bold, outcomeLine(r.Outcome.Counts())))
+	p.line(0, textf("Run %s", r.ID))
 	if r.Undo != "" && r.Outcome.Counts().Applied() > 0 {
-		p.line(0, sayf("Undo it with: %s", r.Undo))
+		p.line(0, textf("Undo it with: %s", r.Undo))
 	}
 }
 
 // written shows the changes that AWS stored.
-func (p *page) written(t *reconcile.TargetOutcome) {
+func (p *printer) written(t *reconcile.TargetOutcome) {
 	var done []reconcile.Change
 	for i := range t.Results {
 		if t.Results[i].Status == reconcile.Applied {
@@ -40,12 +44,12 @@ func (p *page) written(t *reconcile.TargetOutcome) {
 	one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*t}}
 	c := one.Counts()
 	p.gap()
-	p.line(0, in(bold, where(t.Label, t.Target)), sayf(": %s", listed(some(c.Created, "created"), some(c.Changed, "changed"), some(c.Deleted, "deleted"))))
+	p.line(0, colored(bold, where(t.Label, t.Target)), textf(": %s", listed(some(c.Created, "created"), some(c.Changed, "changed"), some(c.Deleted, "deleted"))))
 	p.blocks(done, outcomeVerbs)
 }
 
 // unwritten shows the changes that failed, and those that the run did not come to.
-func (p *page) unwritten(t *reconcile.TargetOutcome) {
+func (p *printer) unwritten(t *reconcile.TargetOutcome) {
 	var failed, open, never, stale, same []row
 	for i := range t.Results {
 		result := &t.Results[i]
@@ -67,11 +71,11 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 	at := where(t.Label, t.Target)
 	if len(failed) > 0 {
 		p.alert(red, fmt.Sprintf("%s: %d of %s failed", at, len(failed), count(len(t.Results), "change")))
-		p.troubles(failed)
+		p.failures(failed)
 	}
 	if len(same) > 0 {
 		p.alert(yellow, fmt.Sprintf("%s: %s not attempted, for the same cause as others that were all refused", at, count(len(same), "change")))
-		p.troubles(same)
+		p.failures(same)
 	}
 	if len(stale) > 0 {
 		p.alert(yellow, fmt.Sprintf("%s: %s left alone as stale, the record is no longer what the plan saw", at, count(len(stale), "change")))
@@ -79,7 +83,7 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 	}
 	if len(open) > 0 {
 		p.alert(yellow, fmt.Sprintf("%s: the run ended while %s waited to be tried again", at, count(len(open), "change")))
-		p.troubles(open)
+		p.failures(open)
 	}
 	if len(never) > 0 {
 		p.alert(yellow, fmt.Sprintf("%s: %s not attempted, the run ended before their turn", at, count(len(never), "change")))
@@ -93,4 +97,186 @@ func (p *page) unwritten(t *reconcile.TargetOutcome) {
 func outcomeLine(t reconcile.OutcomeCounts) string {
 	return fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, %d stale, %d not attempted.",
 		t.Created, t.Changed, t.Deleted, t.Failed, t.Stale, t.NotAttempted)
+}
+
+// attention says what cut the run short and what it could not see.
+func (p *printer) attention(r *Run) {
+	if r.Stopped != "" {
+		p.alert(red, "stopped: "+r.Stopped)
+	} else {
+		p.stoppedTargets(r)
+	}
+	for i := range r.Plan.Targets {
+		p.unreadable(&r.Plan.Targets[i])
+	}
+}
+
+// stoppedTargets says which targets ended early in a run that did not.
+func (p *printer) stoppedTargets(r *Run) {
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		if t.Stopped != nil && t.Err == nil { // with Err, its keys are unreadable and say why
+			p.alert(red, fmt.Sprintf("%s was not read to the end: %s", where(t.Label, t.Target), reconcile.ErrorOf(t.Stopped).Reason()))
+		}
+	}
+	if r.Outcome == nil {
+		return
+	}
+	for i := range r.Outcome.Targets {
+		if t := &r.Outcome.Targets[i]; t.Stopped != nil {
+			p.alert(red, fmt.Sprintf("%s ended early: %s", where(t.Label, t.Target), reconcile.ErrorOf(t.Stopped).Reason()))
+		}
+	}
+}
+
+// unreadable writes the keys of a target whose state is not known.
+func (p *printer) unreadable(t *reconcile.TargetPlan) {
+	var unread []row
+	waiting := 0
+	for i := range t.Findings {
+		f := &t.Findings[i]
+		switch f.Kind {
+		case reconcile.FindingUnreadable:
+			unread = append(unread, newRow(f.Name, f.Err, nil))
+		case reconcile.FindingNotExamined:
+			waiting++
+		}
+	}
+	switch {
+	case t.Unknown:
+		p.alert(red, where(t.Label, t.Target)+": could not be read, and it is unknown how many configs its rules choose")
+		p.failures([]row{newRow(desired.Name{Function: "all of it"}, t.Err, nil)})
+	case len(unread) > 0:
+		p.alert(red, fmt.Sprintf("%s: %d of %s could not be read", where(t.Label, t.Target), len(unread), count(t.Declared, "config")))
+		p.failures(unread)
+	case t.Err != nil:
+		p.alert(red, where(t.Label, t.Target)+": could not be read")
+		p.failures([]row{newRow(desired.Name{Function: "all of it"}, t.Err, nil)})
+	}
+	if waiting > 0 {
+		p.alert(red, fmt.Sprintf("%s: %d of %s not examined, the run ended before their turn", where(t.Label, t.Target), waiting, count(t.Declared, "config")))
+	}
+}
+
+const (
+	// someRows is how many keys of a list are shown unless the reader asks for all.
+	someRows = 5
+	// maxFailureGroups is the same for causes.
+	maxFailureGroups = 20
+)
+
+// row is one key with an error: a change that failed, or a key that was not read.
+type row struct {
+	name   name
+	cause  *reconcile.CallError
+	result *reconcile.Result // nil where nothing was tried
+}
+
+func newRow(n name, err error, result *reconcile.Result) row {
+	r := row{name: n, cause: reconcile.ErrorOf(err), result: result}
+	if r.cause == nil {
+		r.cause = &reconcile.CallError{}
+	}
+	return r
+}
+
+// facts are what AWS support asks for, and what explains a slow run.
+func (r row) facts() string {
+	var parts []string
+	if r.result != nil && r.result.Stats.Attempts > 0 {
+		parts = append(parts, count(r.result.Stats.Attempts, "attempt"))
+		if w := r.result.Stats.Waited; w >= time.Second {
+			parts = append(parts, "waited "+formatDuration(w))
+		}
+	}
+	if r.cause.RequestID != "" {
+		parts = append(parts, "request "+r.cause.RequestID)
+	}
+	return listed(parts...)
+}
+
+// failureGroup is the rows that one cause explains.
+type failureGroup struct {
+	cause *reconcile.CallError // speaks for all rows
+	rows  []row
+}
+
+// causes puts together the rows whose errors have one cause: what differs is the
+// name of the function and the request id. What concerns most keys comes first.
+func causes(rows []row) []failureGroup {
+	type key struct{ op, cause string }
+	groups := groupBy(rows,
+		func(r row) key { return key{r.cause.Op, r.cause.Cause()} },
+		func(_ key, rows []row) failureGroup {
+			shown := *rows[0].cause
+			if !allEqual(rows, func(r row) string { return r.cause.Message }) {
+				shown.Message = template(shown.Message, rows[0].name.Function)
+			}
+			if !allEqual(rows, func(r row) string { return r.cause.Hint }) {
+				shown.Hint = template(shown.Hint, rows[0].name.Function)
+			}
+			return failureGroup{cause: &shown, rows: rows}
+		})
+	slices.SortStableFunc(groups, func(a, b failureGroup) int { return cmp.Compare(len(b.rows), len(a.rows)) })
+	return groups
+}
+
+// failures writes rows with errors, cause by cause.
+func (p *printer) failures(rows []row) {
+	all := causes(rows)
+	shown := all
+	if !p.full && len(all) > maxFailureGroups {
+		shown = all[:maxFailureGroups]
+	}
+	for _, t := range shown {
+		p.failureGroup(t)
+	}
+	keys := 0
+	for _, t := range all[len(shown):] {
+		keys += len(t.rows)
+	}
+	p.more(2, len(all)-len(shown), " causes, on "+count(keys, "config"))
+}
+
+// failureGroup writes one cause, what to do about it, and the keys that met it.
+func (p *printer) failureGroup(t failureGroup) {
+	what := t.cause.Reason()
+	if t.cause.Op != "" {
+		what = t.cause.Op + ": " + what
+	}
+	first := t.rows[0]
+	if len(t.rows) == 1 {
+		p.line(2, colored(red, "! "), colored(bold, first.name.String()), colored(dim, aside(first.facts())))
+		p.wrapped(4, span{}, red, what)
+		p.hint(4, t.cause.Hint)
+		return
+	}
+	p.wrapped(2, colored(red, "! "), red, count(len(t.rows), "config")+": "+what)
+	p.hint(4, t.cause.Hint)
+	if allEqual(t.rows, row.facts) {
+		if facts := first.facts(); facts != "" {
+			p.line(4, colored(dim, "each: "+facts))
+		}
+		p.names(4, namesOf(t.rows, func(r row) name { return r.name }))
+		return
+	}
+	shown := t.rows
+	if !p.full && len(shown) > someRows {
+		shown = shown[:someRows]
+	}
+	column := 0
+	for _, r := range shown {
+		column = max(column, width(r.name.String()))
+	}
+	for _, r := range shown {
+		p.line(4, text(pad(r.name.String(), column)), colored(dim, aside(r.facts())))
+	}
+	p.more(4, len(t.rows)-len(shown), "")
+}
+
+func aside(facts string) string {
+	if facts == "" {
+		return ""
+	}
+	return "  " + facts
 }

@@ -24,7 +24,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 	if r.Plan != nil {
 		targets = len(r.Plan.Targets)
 	}
-	p := newPage(w, o, targets)
+	p := newPrinter(w, o, targets)
 	switch {
 	case r.Plan == nil:
 		p.noPlan(r)
@@ -41,20 +41,20 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 }
 
 // noPlan is all there is to say about a run that never came to compare.
-func (p *page) noPlan(r *Run) {
+func (p *printer) noPlan(r *Run) {
 	p.warnings(r.Warnings)
 	if r.Stopped != "" {
-		p.wrapped(0, in(red, "! stopped: "), red, r.Stopped)
+		p.wrapped(0, colored(red, "! stopped: "), red, r.Stopped)
 	}
 	if r.Err != nil {
-		p.wrapped(0, in(red, "! "), red, reconcile.ErrorOf(r.Err).Reason())
+		p.wrapped(0, colored(red, "! "), red, reconcile.ErrorOf(r.Err).Reason())
 		p.hint(2, reconcile.ErrorOf(r.Err).Hint)
 	}
-	p.line(0, say("No plan: nothing was compared, and nothing was written."))
+	p.line(0, text("No plan: nothing was compared, and nothing was written."))
 }
 
 // opening says what was read, so that the reader can judge whether it is all.
-func (p *page) opening(r *Run) {
+func (p *printer) opening(r *Run) {
 	c := r.Plan.Counts()
 	reads, writes := r.traffic()
 	surveyed := r.Surveyed
@@ -74,16 +74,16 @@ func (p *page) opening(r *Run) {
 		pace = "" // the rate by now is that of writing
 	}
 	p.line(0,
-		say("Read "), in(tone, fmt.Sprintf("%d of %s", examined, of)),
-		sayf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), lasting(surveyed.Sub(r.Started))),
-		say(reads.spell(pace)))
+		text("Read "), colored(tone, fmt.Sprintf("%d of %s", examined, of)),
+		textf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), formatDuration(surveyed.Sub(r.Started))),
+		text(reads.spell(pace)))
 	if r.Outcome == nil {
 		return
 	}
 	t := r.Outcome.Counts()
 	p.line(0,
-		sayf("Wrote %d of %s, %s: ", t.Applied(), count(c.Changes(), "change"), lasting(r.Finished.Sub(surveyed))),
-		say(writes.spell(paced(r.API))))
+		textf("Wrote %d of %s, %s: ", t.Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed))),
+		text(writes.spell(paced(r.API))))
 }
 
 // files names the fleet file where there is one.
@@ -96,9 +96,9 @@ func files(paths []string) string {
 
 // plan is the body of a plan: every change, then what it leaves alone, what
 // guards it and what it would cost.
-func (p *page) plan(r *Run) {
+func (p *printer) plan(r *Run) {
 	p.changes(r)
-	p.absences(r)
+	p.missing(r)
 	p.leftAlone(r)
 	p.warnings(r.Warnings)
 	p.guard(r.Guard, r.GuardOff)
@@ -106,12 +106,12 @@ func (p *page) plan(r *Run) {
 	p.refused(r.Refused)
 	p.shortened()
 	p.gap()
-	p.line(0, in(bold, planLine(r.Plan.Counts())))
+	p.line(0, colored(bold, planLine(r.Plan.Counts())))
 }
 
-func (p *page) hint(indent int, hint string) {
+func (p *printer) hint(indent int, hint string) {
 	if hint != "" {
-		p.wrapped(indent, in(green, "next: "), plain, hint)
+		p.wrapped(indent, colored(green, "next: "), plain, hint)
 	}
 }
 

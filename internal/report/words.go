@@ -6,9 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// count is "1 key" or "3 keys".
+// count is "1 config" or "3 configs".
 func count[N int | int64](n N, one string) string {
 	if n == 1 {
 		return "1 " + one
@@ -16,8 +20,8 @@ func count[N int | int64](n N, one string) string {
 	return fmt.Sprintf("%d %ss", n, one)
 }
 
-// lasting is a duration as a person says it: "0.4s", "31s", "1m28s", "2h05m".
-func lasting(d time.Duration) string {
+// formatDuration is a duration as a person says it: "0.4s", "31s", "1m28s", "2h05m".
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
 		return trimZero(math.Round(d.Seconds()*10)/10) + "s"
@@ -62,3 +66,194 @@ func times(n int64) string {
 	}
 	return fmt.Sprintf("%d times", n)
 }
+
+// name is short for the name of a key within its target.
+type name = desired.Name
+
+func namesOf[R any](rows []R, of func(R) name) []name {
+	names := make([]name, len(rows))
+	for i, r := range rows {
+		names[i] = of(r)
+	}
+	return names
+}
+
+// names lists keys: one a line where the reader wants all, else as many as a
+// line has room for.
+func (p *printer) names(indent int, names []name) {
+	if !p.full {
+		p.line(indent, text(p.few(names, columns-indent)))
+		return
+	}
+	for _, n := range names {
+		p.line(indent, text(n.String()))
+	}
+}
+
+// few names as many as there is room for, at least one, and counts the rest.
+func (p *printer) few(names []name, room int) string {
+	var b strings.Builder
+	for i, n := range names {
+		next := Clean(n.String())
+		if i > 0 {
+			next = ", " + next
+		}
+		more := ""
+		if left := len(names) - i - 1; left > 0 {
+			more = andMore(left)
+		}
+		if i > 0 && width(b.String())+width(next)+width(more) > room {
+			p.short = true
+			return b.String() + andMore(len(names)-i)
+		}
+		b.WriteString(next)
+	}
+	return b.String()
+}
+
+func andMore(n int) string { return fmt.Sprintf(" … and %d more", n) }
+
+// howMany counts functions where every key is another function, else keys.
+func howMany(names []name) string {
+	for i := 1; i < len(names); i++ {
+		if names[i].Function == names[i-1].Function {
+			return count(len(names), "config")
+		}
+	}
+	return count(len(names), "function")
+}
+
+// named is a key as the reader can tell it from all others of the run.
+func (p *printer) named(t desired.Target, n name) string {
+	if p.multi {
+		return desired.Key{Target: t, Name: n}.String()
+	}
+	return n.String()
+}
+
+// where is "prod 111111111111/eu-west-1", or the target alone without a label.
+func where(label string, t desired.Target) string {
+	if label == "" {
+		return t.String()
+	}
+	return label + " " + t.String()
+}
+
+// functionName stands for the name of each function in a text that many share.
+const functionName = "{function}"
+
+// template puts functionName for a function's name where it stands as a word
+// of its own, so that texts that differ by nothing else become equal.
+func template(text, function string) string {
+	if function == "" || !strings.Contains(text, function) {
+		return text
+	}
+	var b strings.Builder
+	rest := text
+	before := byte(' ')
+	for {
+		i := strings.Index(rest, function)
+		if i < 0 {
+			b.WriteString(rest)
+			return b.String()
+		}
+		if i > 0 {
+			before = rest[i-1]
+		}
+		after := byte(' ')
+		if end := i + len(function); end < len(rest) {
+			after = rest[end]
+		}
+		b.WriteString(rest[:i])
+		if isWord(before) || isWord(after) {
+			b.WriteString(function)
+		} else {
+			b.WriteString(functionName)
+		}
+		rest = rest[i+len(function):]
+		before = function[len(function)-1]
+	}
+}
+
+func isWord(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// groupBy groups rows by a key, in order of first appearance.
+func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, []R) G) []G {
+	index := map[K]int{}
+	var keys []K
+	var members [][]R
+	for _, r := range rows {
+		k := key(r)
+		i, known := index[k]
+		if !known {
+			i = len(keys)
+			index[k] = i
+			keys, members = append(keys, k), append(members, nil)
+		}
+		members[i] = append(members[i], r)
+	}
+	groups := make([]G, len(keys))
+	for i := range keys {
+		groups[i] = group(keys[i], members[i])
+	}
+	return groups
+}
+
+// allEqual reports whether all rows have one text.
+func allEqual[R any, T comparable](rows []R, text func(R) T) bool {
+	for i := 1; i < len(rows); i++ {
+		if text(rows[i]) != text(rows[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Clean makes text from outside safe for a terminal. What is not printable is
+// spelt out: control characters (\x1b, \n), the ones that reorder or hide text
+// (\u202e, \u200b), and bytes that are not UTF-8 (\xff). The result is one
+// line, and cleaning it again changes nothing.
+func Clean(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b.WriteString(s[i : i+size])
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// isPlain reports whether s is printable ASCII, as nearly everything is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// width is the number of columns that s takes once it is clean.
+func width(s string) int { return utf8.RuneCountInString(Clean(s)) }

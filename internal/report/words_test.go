@@ -24,8 +24,8 @@ func TestLasting(t *testing.T) {
 		{time.Hour - time.Millisecond, "1h00m", "never 60m"},
 		{125 * time.Minute, "2h05m", "hours"},
 	} {
-		if got := lasting(row.d); got != row.want {
-			t.Errorf("lasting(%v) = %q, want %q: %s", row.d, got, row.want, row.why)
+		if got := formatDuration(row.d); got != row.want {
+			t.Errorf("formatDuration(%v) = %q, want %q: %s", row.d, got, row.want, row.why)
 		}
 	}
 }
@@ -52,8 +52,8 @@ func TestGeneralise(t *testing.T) {
 		{"no name here", "orders", "no name here", "nothing to do"},
 		{"text", "", "text", "no function"},
 	} {
-		if got := generalise(row.text, row.function); got != row.want {
-			t.Errorf("generalise(%q, %q) = %q, want %q: %s", row.text, row.function, got, row.want, row.why)
+		if got := template(row.text, row.function); got != row.want {
+			t.Errorf("template(%q, %q) = %q, want %q: %s", row.text, row.function, got, row.want, row.why)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestFew(t *testing.T) {
 		{[]name{key(strings.Repeat("x", 40)), key("b")}, 10, strings.Repeat("x", 40) + " … and 1 more", true, "a name is never cut"},
 		{[]name{key("aaaa"), key("bbbb")}, 10, "aaaa, bbbb", false, "the last one needs no room for a count"},
 	} {
-		p := newPage(nil, TextOptions{}, 1)
+		p := newPrinter(nil, TextOptions{}, 1)
 		if got := p.few(row.names, row.room); got != row.want || p.short != row.short {
 			t.Errorf("few(%v, %d) = %q, cut short %v, want %q, %v: %s", row.names, row.room, got, p.short, row.want, row.short, row.why)
 		}

@@ -10,33 +10,33 @@ import (
 // columns is the width that text keeps to where names allow it.
 const columns = 100
 
-// ink is how a span looks where colour is allowed.
-type ink string
+// color is how a span looks where colour is allowed.
+type color string
 
-// The inks are the parameters of ANSI's "select graphic rendition"; the eight
+// The colors are the parameters of ANSI's "select graphic rendition"; the eight
 // basic colours follow the theme of the reader's terminal.
 const (
-	plain  ink = ""
-	bold   ink = "1"
-	dim    ink = "2"
-	red    ink = "31"
-	green  ink = "32"
-	yellow ink = "33"
+	plain  color = ""
+	bold   color = "1"
+	dim    color = "2"
+	red    color = "31"
+	green  color = "32"
+	yellow color = "33"
 )
 
-// span is a piece of a line in one ink.
+// span is a piece of a line in one color.
 type span struct {
-	ink  ink
-	text string
+	color color
+	text  string
 }
 
-func say(text string) span                 { return span{plain, text} }
-func in(i ink, text string) span           { return span{i, text} }
-func sayf(format string, args ...any) span { return span{plain, fmt.Sprintf(format, args...)} }
+func text(text string) span                 { return span{plain, text} }
+func colored(i color, text string) span     { return span{i, text} }
+func textf(format string, args ...any) span { return span{plain, fmt.Sprintf(format, args...)} }
 
-// page is text on its way out. Everything passes through line, which cleans it:
+// printer is text on its way out. Everything passes through line, which cleans it:
 // no other code writes to w, and only line writes colour codes and line ends.
-type page struct {
+type printer struct {
 	w     *bufio.Writer
 	color bool
 	full  bool
@@ -45,17 +45,17 @@ type page struct {
 	short bool // something was counted rather than listed
 }
 
-func newPage(w io.Writer, o TextOptions, targets int) *page {
-	return &page{w: bufio.NewWriter(w), color: o.Color, full: o.Full, multi: targets > 1, blank: true}
+func newPrinter(w io.Writer, o TextOptions, targets int) *printer {
+	return &printer{w: bufio.NewWriter(w), color: o.Color, full: o.Full, multi: targets > 1, blank: true}
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.
-func (p *page) line(indent int, spans ...span) {
+func (p *printer) line(indent int, spans ...span) {
 	p.w.WriteString(strings.Repeat(" ", indent))
 	for _, s := range spans {
 		text := Clean(s.text)
-		if p.color && s.ink != plain && text != "" {
-			fmt.Fprintf(p.w, "\x1b[%sm%s\x1b[0m", s.ink, text)
+		if p.color && s.color != plain && text != "" {
+			fmt.Fprintf(p.w, "\x1b[%sm%s\x1b[0m", s.color, text)
 			continue
 		}
 		p.w.WriteString(text)
@@ -65,29 +65,29 @@ func (p *page) line(indent int, spans ...span) {
 }
 
 // more counts what is not shown.
-func (p *page) more(indent, hidden int, what string) {
+func (p *printer) more(indent, hidden int, what string) {
 	if hidden > 0 {
 		p.short = true
-		p.line(indent, in(dim, fmt.Sprintf("… and %d more%s", hidden, what)))
+		p.line(indent, colored(dim, fmt.Sprintf("… and %d more%s", hidden, what)))
 	}
 }
 
 // shortened says, once, how to see all of it.
-func (p *page) shortened() {
+func (p *printer) shortened() {
 	if p.short {
 		p.gap()
-		p.line(0, in(dim, "Lists are cut short: --full shows all of them."))
+		p.line(0, colored(dim, "Lists are cut short: --full shows all of them."))
 	}
 }
 
 // alert is a line that wants attention.
-func (p *page) alert(ink ink, text string) {
+func (p *printer) alert(color color, text string) {
 	p.gap()
-	p.wrapped(0, in(ink, "! "), ink, text)
+	p.wrapped(0, colored(color, "! "), color, text)
 }
 
 // gap leaves one empty line, never two.
-func (p *page) gap() {
+func (p *printer) gap() {
 	if !p.blank {
 		p.w.WriteByte('\n')
 		p.blank = true
@@ -96,16 +96,16 @@ func (p *page) gap() {
 
 // wrapped writes text over as many lines as it needs, the first one after lead
 // and the others below its start.
-func (p *page) wrapped(indent int, lead span, ink ink, text string) {
+func (p *printer) wrapped(indent int, lead span, color color, text string) {
 	hang := indent + width(lead.text)
 	first := true
 	for _, line := range wrap(text, columns-hang) {
 		if first {
-			p.line(indent, lead, in(ink, line))
+			p.line(indent, lead, colored(color, line))
 			first = false
 			continue
 		}
-		p.line(hang, in(ink, line))
+		p.line(hang, colored(color, line))
 	}
 }
 
@@ -128,7 +128,7 @@ func wrap(text string, limit int) []string {
 }
 
 // flush ends the page; it reports the first error that any line met.
-func (p *page) flush() error {
+func (p *printer) flush() error {
 	if err := p.w.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

@@ -7,15 +7,15 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// note is one key and where it was written.
-type note struct {
+// finding is one config and where it was written.
+type finding struct {
 	name string
 	origin
 }
 
 // found lists the findings of one kind over all targets.
-func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
-	var notes []note
+func (p *printer) found(r *Run, kind reconcile.FindingKind) []finding {
+	var notes []finding
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
 		for j := range t.Findings {
@@ -23,7 +23,7 @@ func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
 			if f.Kind != kind {
 				continue
 			}
-			n := note{name: p.named(t.Target, f.Name)}
+			n := finding{name: p.named(t.Target, f.Name)}
 			if kind == reconcile.FindingQualifierMissing && f.Record != nil {
 				n.name += " (its record is left over: remove: true deletes it)"
 			}
@@ -36,8 +36,8 @@ func (p *page) found(r *Run, kind reconcile.FindingKind) []note {
 	return notes
 }
 
-// notes lists keys with their origins in a column.
-func (p *page) notes(mark span, notes []note) {
+// findings lists configs with their origins in a column.
+func (p *printer) findings(mark span, notes []finding) {
 	shown := notes
 	if !p.full && len(shown) > someRows {
 		shown = shown[:someRows]
@@ -48,40 +48,40 @@ func (p *page) notes(mark span, notes []note) {
 	}
 	for _, n := range shown {
 		if n.at == "" {
-			p.line(2, mark, say(n.name))
+			p.line(2, mark, text(n.name))
 			continue
 		}
 		start := 2 + width(mark.text) + column + 2
-		p.line(2, mark, say(pad(n.name, column)), say("  "), in(dim, n.within(columns-start)))
+		p.line(2, mark, text(pad(n.name, column)), text("  "), colored(dim, n.within(columns-start)))
 	}
 	p.more(2+width(mark.text), len(notes)-len(shown), "")
 }
 
-// absences lists what is declared and does not exist.
-func (p *page) absences(r *Run) {
+// missing lists what is declared and does not exist.
+func (p *printer) missing(r *Run) {
 	if missing := p.found(r, reconcile.FindingFunctionMissing); len(missing) > 0 {
 		p.titled(red, "Missing functions", count(len(missing), "declared config")+". The exit code is 3, unless the fleet file says missing_functions: warn.")
-		p.notes(in(red, "! "), missing)
+		p.findings(colored(red, "! "), missing)
 	}
 	if missing := p.found(r, reconcile.FindingQualifierMissing); len(missing) > 0 {
 		p.titled(red, "Missing aliases or versions", count(len(missing), "declared config")+". The exit code is 3. Create the alias, or take it out of the fleet file; rules skip functions without it.")
-		p.notes(in(red, "! "), missing)
+		p.findings(colored(red, "! "), missing)
 	}
 }
 
 // leftAlone lists what the run saw or was told of, and does not touch.
-func (p *page) leftAlone(r *Run) {
+func (p *printer) leftAlone(r *Run) {
 	if undeclared := p.found(r, reconcile.FindingUndeclared); len(undeclared) > 0 {
 		p.titled(yellow, "Undeclared", fmt.Sprintf("%s on declared functions, under qualifiers that nobody declared; left alone.", count(len(undeclared), "record")))
-		p.notes(in(yellow, "! "), undeclared)
+		p.findings(colored(yellow, "! "), undeclared)
 	}
 	if orphans := p.found(r, reconcile.FindingOrphan); len(orphans) > 0 {
 		p.titled(yellow, "Orphans", fmt.Sprintf("%s on declared functions, under aliases or versions that are gone; left alone. remove: true deletes one, undeclared: delete all of them.", count(len(orphans), "record")))
-		p.notes(in(yellow, "! "), orphans)
+		p.findings(colored(yellow, "! "), orphans)
 	}
 	if lacking := p.found(r, reconcile.FindingLatestOnly); len(lacking) > 0 {
 		p.titled(yellow, "Only $LATEST", fmt.Sprintf("%s with aliases, which do not take over the settings of $LATEST. Calls through an alias follow the alias's own record: declare it too.", count(len(lacking), "declared function")))
-		p.notes(in(yellow, "! "), lacking)
+		p.findings(colored(yellow, "! "), lacking)
 	}
 	p.ignored(r)
 	if c := r.Plan.Counts(); c.Skipped > 0 {
@@ -90,7 +90,7 @@ func (p *page) leftAlone(r *Run) {
 }
 
 // ignored counts the ignored keys by the rule that takes them out.
-func (p *page) ignored(r *Run) {
+func (p *printer) ignored(r *Run) {
 	var all []desired.Ignored
 	for i := range r.Plan.Targets {
 		all = append(all, r.Plan.Targets[i].Ignored...)
@@ -99,36 +99,36 @@ func (p *page) ignored(r *Run) {
 		return
 	}
 	p.titled(plain, "Ignored", count(len(all), "config")+", left alone.")
-	rules := gather(all,
+	rules := groupBy(all,
 		func(g desired.Ignored) desired.Origin { return g.By },
-		func(by desired.Origin, keys []desired.Ignored) note {
+		func(by desired.Origin, keys []desired.Ignored) finding {
 			names := namesOf(keys, func(g desired.Ignored) name { return g.Name })
 			o := newOrigin(by)
-			return note{name: p.few(names, max(20, columns-width("  "+o.note())-2)), origin: o}
+			return finding{name: p.few(names, max(20, columns-width("  "+o.comment())-2)), origin: o}
 		})
-	p.notes(say(""), rules)
+	p.findings(text(""), rules)
 }
 
-func (p *page) warnings(warnings desired.Problems) {
+func (p *printer) warnings(warnings desired.Problems) {
 	if len(warnings) == 0 {
 		return
 	}
 	p.gap()
-	p.line(0, in(yellow, count(len(warnings), "warning")+":"))
+	p.line(0, colored(yellow, count(len(warnings), "warning")+":"))
 	shown := warnings
 	if !p.full && len(shown) > 2*someRows {
 		shown = shown[:2*someRows]
 	}
 	for _, w := range shown {
-		p.wrapped(2, in(yellow, "! "), plain, w.Error())
+		p.wrapped(2, colored(yellow, "! "), plain, w.Error())
 	}
 	p.more(4, len(warnings)-len(shown), "")
 }
 
-func (p *page) guard(lines []reconcile.GuardLine, off string) {
+func (p *printer) guard(lines []reconcile.GuardLine, off string) {
 	if off != "" {
 		p.gap()
-		p.wrapped(0, in(yellow, "Guard: off: "), plain, off)
+		p.wrapped(0, colored(yellow, "Guard: off: "), plain, off)
 	}
 	if len(lines) == 0 {
 		return
@@ -137,20 +137,20 @@ func (p *page) guard(lines []reconcile.GuardLine, off string) {
 	for _, l := range lines {
 		rest := span{}
 		if l.Exceeded() {
-			rest = in(red, "  ! exceeded")
+			rest = colored(red, "  ! exceeded")
 		}
-		p.line(0, sayf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "config")), rest)
+		p.line(0, textf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "config")), rest)
 	}
 }
 
-func (p *page) refused(err error) {
+func (p *printer) refused(err error) {
 	if err != nil {
 		p.alert(red, reconcile.ErrorOf(err).Reason())
 	}
 }
 
 // titled starts a part of the page.
-func (p *page) titled(ink ink, title, rest string) {
+func (p *printer) titled(color color, title, rest string) {
 	p.gap()
-	p.wrapped(0, in(ink, title+": "), plain, rest)
+	p.wrapped(0, colored(color, title+": "), plain, rest)
 }

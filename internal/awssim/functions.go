@@ -63,9 +63,7 @@ func (w *World) listFunctions(q *request) (any, *apiError) {
 	if apiErr := c.apiError(); apiErr != nil {
 		return nil, apiErr
 	}
-	s := w.state(q.target())
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s := q.state
 	if all == "ALL" {
 		return w.listEveryVersion(q, s, size)
 	}
@@ -128,8 +126,8 @@ func noSuchFunction(arn string) *apiError { return notFound("Function not found:
 
 // findFunction finds the function of a request, for the operations outside event invoke.
 // The region is locked.
-func (q *request) findFunction(s *regionState, n ref) (*function, *apiError) {
-	f := s.functions[n.name]
+func (q *request) findFunction(n ref) (*function, *apiError) {
+	f := q.state.functions[n.name]
 	if f != nil && (n.qualifier == "" || f.hasQualifier(n.qualifier)) {
 		return f, nil
 	}
@@ -171,10 +169,7 @@ func (w *World) details(q *request) (functionDetails, map[string]string, *apiErr
 	if apiErr != nil {
 		return functionDetails{}, nil, apiErr
 	}
-	s := w.state(q.target())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, apiErr := q.findFunction(s, n)
+	f, apiErr := q.findFunction(n)
 	if apiErr != nil {
 		return functionDetails{}, nil, apiErr
 	}
@@ -203,9 +198,7 @@ func (f *function) updateStatus(now time.Time) string {
 }
 
 func (w *World) getAccountSettings(q *request) (any, *apiError) {
-	s := w.state(q.target())
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s := q.state
 	n := len(s.functions)
 	type limits struct{ TotalCodeSize, CodeSizeUnzipped, CodeSizeZipped, ConcurrentExecutions, UnreservedConcurrentExecutions int }
 	type usage struct{ TotalCodeSize, FunctionCount int }
@@ -225,16 +218,15 @@ func (w *World) listAliases(q *request) (any, *apiError) {
 	var c constraints
 	c.listName(q)
 	size := c.items(q, maxListItems, defaultListItems)
-	s, f, unlock, apiErr := w.functionToList(q, c)
+	f, apiErr := q.functionToList(c)
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	defer unlock()
 	list := slices.Clone(f.aliases)
 	if v := q.query.Get("FunctionVersion"); v != "" {
 		list = slices.DeleteFunc(list, func(a alias) bool { return a.version != v })
 	}
-	rank := func(a alias) string { return s.rank(f.name, "alias", a.name) }
+	rank := func(a alias) string { return q.state.rank(f.name, "alias", a.name) }
 	slices.SortFunc(list, func(a, b alias) int { return strings.Compare(rank(a), rank(b)) })
 	p, apiErr := w.page(q, len(list), size, func(i int) string { return rank(list[i]) })
 	if apiErr != nil {
@@ -254,11 +246,10 @@ func (w *World) listVersions(q *request) (any, *apiError) {
 	var c constraints
 	c.listName(q)
 	size := min(maxFunctionsPage, c.items(q, maxListItems, maxFunctionsPage))
-	_, f, unlock, apiErr := w.functionToList(q, c)
+	f, apiErr := q.functionToList(c)
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	defer unlock()
 	list := f.everyVersion()
 	p, apiErr := w.page(q, len(list), size, func(i int) string { return versionRank(list[i]) })
 	if apiErr != nil {
@@ -274,22 +265,14 @@ func (w *World) listVersions(q *request) (any, *apiError) {
 	}{shown, p.next}, nil
 }
 
-// functionToList finds the function whose parts are to be listed. Without a refusal the
-// region is locked until unlock.
-func (w *World) functionToList(q *request, c constraints) (*regionState, *function, func(), *apiError) {
+// functionToList finds the function whose parts are to be listed.
+func (q *request) functionToList(c constraints) (*function, *apiError) {
 	if apiErr := c.apiError(); apiErr != nil {
-		return nil, nil, nil, apiErr
+		return nil, apiErr
 	}
 	n, apiErr := q.resolve()
 	if apiErr != nil {
-		return nil, nil, nil, apiErr
+		return nil, apiErr
 	}
-	s := w.state(q.target())
-	s.mu.Lock()
-	f, apiErr := q.findFunction(s, ref{name: n.name})
-	if apiErr != nil {
-		s.mu.Unlock()
-		return nil, nil, nil, apiErr
-	}
-	return s, f, s.mu.Unlock, nil
+	return q.findFunction(ref{name: n.name})
 }

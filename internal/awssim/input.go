@@ -11,14 +11,12 @@ import (
 
 // Limits of the API reference: PutFunctionEventInvokeConfig, ListFunctionEventInvokeConfigs.
 const (
-	minRetries, maxRetries = 0, 2
-	minAge, maxAge         = 60, 21600
-	maxConfigItems         = 50
-	maxListItems           = 10000
-	maxDestination         = 350
-	maxQualifier           = 128
-	maxConfigName          = 256
-	maxListName            = 140
+	maxConfigItems = 50
+	maxListItems   = 10000
+	maxDestination = 350
+	maxQualifier   = 128
+	maxConfigName  = 256
+	maxListName    = 140
 )
 
 const destinationPattern = `$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)`
@@ -83,12 +81,9 @@ func (c *constraints) listName(q *request) {
 	c.pattern(ok && wholeListName.MatchString(q.function), q.function, "functionName", listNamePattern)
 }
 
-func (c *constraints) destination(value *string, path string) {
-	if value == nil || *value == "" {
-		return
-	}
-	c.length(*value, path, 0, maxDestination)
-	c.pattern(wholeDestination.MatchString(*value), *value, path, destinationPattern)
+func (c *constraints) destination(value, path string) {
+	c.length(value, path, 0, maxDestination)
+	c.pattern(wholeDestination.MatchString(value), value, path, destinationPattern)
 }
 
 // items reads MaxItems and holds it to its limits; fallback is for none.

@@ -332,11 +332,10 @@ func (c *validator) function(path string, f Function) {
 
 func (c *validator) record(path, qualifier string, r Record) {
 	c.require(qualifier == latest || aliasPattern.MatchString(qualifier), path, "%q is not a qualifier; use $LATEST, a version or an alias", qualifier)
-	if n := r.MaximumRetryAttempts; n != nil {
-		c.require(*n >= minRetries && *n <= maxRetries, path+".maximum_retry_attempts", "%d is out of range; use 0 to 2", *n)
-	}
-	if n := r.MaximumEventAgeInSeconds; n != nil {
-		c.require(*n >= minAge && *n <= maxAge, path+".maximum_event_age_in_seconds", "%d is out of range; use 60 to 21600", *n)
+	for _, s := range settings {
+		if n, is := s.field(&r).(**int); is && *n != nil {
+			c.require(**n >= s.low && **n <= s.high, path+"."+s.yaml, "%d is out of range; use %d to %d", **n, s.low, s.high)
+		}
 	}
 }
 

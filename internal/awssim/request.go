@@ -41,24 +41,23 @@ func (w *World) serve(r *http.Request, body []byte) (*answer, func()) {
 
 // admit takes a call through quota, faults and permissions to its operation.
 func (w *World) admit(q *request) *answer {
+	q.state = w.state(q.target())
 	if q.service == "sts" {
-		return w.perform(q)
+		return w.perform(q, nil)
 	}
 	faults := w.currentFaults()
 	if faults != (Faults{}) || w.currentQuota().ThrottlingException > 0 {
 		q.rng = w.attempts.next(w.seed, q)
 	}
-	if q.service == "lambda" && !w.state(q.target()).meter.admit(q.op.name == "GetFunction", q.now) {
-		return w.throttle(q)
-	}
-	if _, throttled := w.restrictions(q); q.service == "lambda" && matches(throttled, q.op.action) {
+	denied, throttled := q.state.restrictions(q.function)
+	if q.service == "lambda" && (!q.state.meter.admit(q.op.name == "GetFunction", q.now) || matches(throttled, q.op.action)) {
 		return w.throttle(q)
 	}
 	m := drawFault(q.rng, faults)
 	if m.prevents() {
 		return w.faultAnswer(q, m)
 	}
-	a := w.perform(q)
+	a := w.perform(q, denied)
 	if m == fault504 {
 		return w.faultAnswer(q, m)
 	}
@@ -69,33 +68,29 @@ func (w *World) admit(q *request) *answer {
 	return a
 }
 
-// perform checks the permission and does the operation.
-func (w *World) perform(q *request) *answer {
+// perform checks the permission and does the operation, alone in its region.
+func (w *World) perform(q *request, denied []string) *answer {
 	if q.op.action != "" {
-		if apiErr := q.authorize(q.op.action, q.resource(), w.denied(q)); apiErr != nil {
+		w.mu.RLock()
+		denied = slices.Concat(q.account.deny, denied)
+		w.mu.RUnlock()
+		if apiErr := q.authorize(q.op.action, q.resource(), denied); apiErr != nil {
 			return q.refuse(apiErr)
 		}
 	}
+	q.state.mu.Lock()
 	result, apiErr := q.op.serve(w, q)
+	q.state.mu.Unlock()
 	if apiErr != nil {
 		return q.refuse(apiErr)
 	}
 	return q.succeed(result)
 }
 
-// denied is what everybody is refused: in the account, the region, on the function.
-func (w *World) denied(q *request) []string {
-	here, _ := w.restrictions(q)
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return slices.Concat(q.account.deny, here)
-}
-
-// restrictions are the actions that a region or a function refuses, and those that a
-// function always throttles.
-func (w *World) restrictions(q *request) (denied, throttled []string) {
-	s := w.state(q.target())
-	n, _ := parseName(q.function)
+// restrictions are the actions that the region or the function refuses, and those
+// that the function always throttles.
+func (s *regionState) restrictions(function string) (denied, throttled []string) {
+	n, _ := parseName(function)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.functions[n.name]; f != nil {
@@ -152,8 +147,9 @@ type request struct {
 	query     url.Values
 	body      []byte
 	rng       rng
-	applied   bool   // it changed the world
-	release   func() // ends the write window; nil when there is none
+	state     *regionState // of the account and region that it is about
+	applied   bool         // it changed the world
+	release   func()       // ends the write window; nil when there is none
 }
 
 // lambdaRoutes maps method and path shape, with * for the name, to operations.

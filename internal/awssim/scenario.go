@@ -129,12 +129,16 @@ type Function struct {
 	Records map[string]Record `yaml:"records"`
 }
 
-// Record is one event invoke config. Nil and "" are fields that are not set.
+// Record is one event invoke config. Nil and "" are settings that are not set.
+//
+// Its tags are the table of the settings, in the order of the wire: the key in a
+// scenario, the key on the wire (GROUP.NAME for one inside an object), a number's
+// range, and whether a destination takes S3. A further setting is one field here.
 type Record struct {
-	MaximumRetryAttempts     *int   `yaml:"maximum_retry_attempts"`
-	MaximumEventAgeInSeconds *int   `yaml:"maximum_event_age_in_seconds"`
-	OnSuccess                string `yaml:"on_success"`
-	OnFailure                string `yaml:"on_failure"`
+	MaximumRetryAttempts     *int   `yaml:"maximum_retry_attempts" wire:"MaximumRetryAttempts" range:"0-2"`
+	MaximumEventAgeInSeconds *int   `yaml:"maximum_event_age_in_seconds" wire:"MaximumEventAgeInSeconds" range:"60-21600"`
+	OnSuccess                string `yaml:"on_success" wire:"DestinationConfig.OnSuccess"`
+	OnFailure                string `yaml:"on_failure" wire:"DestinationConfig.OnFailure" takes:"s3"`
 	// LastModified is set by the world when it is zero.
 	LastModified time.Time `yaml:"last_modified"`
 }

@@ -1,73 +1,238 @@
 package awssim
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 )
 
-// checkDestinations is what AWS looks at when destinations are written. The region
-// of the request is locked.
-func (w *World) checkDestinations(q *request, s *regionState, n ref, set *settings) *apiError {
-	onSuccess, onFailure := deref(set.success()), deref(set.failure())
-	if !supported(onSuccess, false) || !supported(onFailure, true) {
-		return invalidParameter("The provided destination config DestinationConfig(onSuccess=" + side("OnSuccess", onSuccess) +
-			", onFailure=" + side("OnFailure", onFailure) + ") is invalid.")
+// setting is one row of the table of settings, which the tags of [Record] are:
+// scenarios, requests, checks and answers loop over it.
+type setting struct {
+	index     int    // of its field in Record
+	yaml      string // its key in a scenario
+	group     string // the object that holds it on the wire, "" for none
+	name      string // its key on the wire
+	low, high int    // of a number
+	s3        bool   // a destination that may be a bucket
+}
+
+var settings = settingsOf(reflect.TypeFor[Record]())
+
+func settingsOf(record reflect.Type) []setting {
+	var table []setting
+	for i := range record.NumField() {
+		tag := record.Field(i).Tag
+		wire, ok := tag.Lookup("wire")
+		if !ok {
+			continue
+		}
+		s := setting{index: i, yaml: tag.Get("yaml"), name: wire, s3: tag.Get("takes") == "s3"}
+		if group, name, nested := strings.Cut(wire, "."); nested {
+			s.group, s.name = group, name
+		}
+		if bounds := tag.Get("range"); bounds != "" {
+			if _, err := fmt.Sscanf(bounds, "%d-%d", &s.low, &s.high); err != nil {
+				panic("awssim: range of " + wire + ": " + err.Error())
+			}
+		}
+		table = append(table, s)
 	}
-	for _, d := range []string{onSuccess, onFailure} {
-		if apiErr := w.checkDestination(q, s, n, d); apiErr != nil {
+	return table
+}
+
+// field points at the setting in a record: a **int or, for a destination, a *string.
+func (s setting) field(r *Record) any {
+	return reflect.ValueOf(r).Elem().Field(s.index).Addr().Interface()
+}
+
+// path is how a refusal names the setting.
+func (s setting) path() string {
+	if s.group == "" {
+		return lowerFirst(s.name)
+	}
+	return lowerFirst(s.group) + "." + lowerFirst(s.name) + ".destination"
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+// change is the body of Put and Update.
+type change struct {
+	values Record
+	given  []bool          // by row of the table: the body has a value
+	groups map[string]bool // the objects that the body names
+	// empty says that nothing at all was sent. A destination side with nothing in
+	// it is something: a Put of it makes an empty record.
+	empty bool
+}
+
+// readChange reads a body. JSON null is "left out".
+func readChange(body []byte) (*change, error) {
+	c := &change{given: make([]bool, len(settings)), groups: map[string]bool{}, empty: true}
+	if len(body) == 0 {
+		return c, nil
+	}
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(body, &top); err != nil {
+		return nil, err
+	}
+	for i, s := range settings {
+		object := top
+		if s.group != "" {
+			object = nil
+			if raw := top[s.group]; raw != nil {
+				if err := json.Unmarshal(raw, &object); err != nil {
+					return nil, err
+				}
+			}
+			c.groups[s.group] = object != nil
+		}
+		raw := object[s.name]
+		if raw == nil || string(raw) == "null" {
+			continue
+		}
+		c.empty = false
+		switch field := s.field(&c.values).(type) {
+		case **int:
+			if err := json.Unmarshal(raw, field); err != nil {
+				return nil, err
+			}
+			c.given[i] = true
+		case *string:
+			var side struct{ Destination *string }
+			if err := json.Unmarshal(raw, &side); err != nil {
+				return nil, err
+			}
+			if c.given[i] = side.Destination != nil; c.given[i] {
+				*field = *side.Destination
+			}
+		}
+	}
+	return c, nil
+}
+
+// over lays what the body gives over a record. With replaceGroups, an object
+// that the body names loses what the body leaves out of it.
+func (c *change) over(r Record, replaceGroups bool) Record {
+	for i, s := range settings {
+		switch to := s.field(&r).(type) {
+		case **int:
+			if c.given[i] {
+				*to = *s.field(&c.values).(**int)
+			}
+		case *string:
+			if c.given[i] || replaceGroups && c.groups[s.group] {
+				*to = *s.field(&c.values).(*string)
+			}
+		}
+	}
+	return r
+}
+
+// check tells which values break the constraints that stand before all else.
+func (c *change) check(broken *constraints) {
+	for _, s := range settings {
+		switch value := s.field(&c.values).(type) {
+		case **int:
+			broken.number(*value, s.path(), s.low, s.high)
+		case *string:
+			broken.destination(*value, s.path())
+		}
+	}
+}
+
+// wireRecord is a record on the wire: every key is there, in the order of the
+// table, and null when not set.
+func wireRecord(arn string, r Record) json.RawMessage {
+	b := append([]byte(`{"LastModified":`), encode(epoch(r.LastModified))...)
+	b = append(append(b, `,"FunctionArn":`...), encode(arn)...)
+	group := ""
+	for _, s := range settings {
+		if s.group != group {
+			if group != "" {
+				b = append(b, '}')
+			}
+			if group = s.group; group != "" {
+				b = append(b, `,"`+group+`":{`...)
+			}
+		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(b, `"`+s.name+`":`...)
+		switch value := s.field(&r).(type) {
+		case **int:
+			b = append(b, encode(*value)...)
+		case *string:
+			b = append(b, `{"Destination":`...)
+			if *value == "" {
+				b = append(b, "null}"...)
+			} else {
+				b = append(append(b, encode(*value)...), '}')
+			}
+		}
+	}
+	if group != "" {
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+// checkDestinations is what AWS looks at when destinations are written.
+func (w *World) checkDestinations(q *request, n ref, c *change) *apiError {
+	var sides, arns []string
+	ok := true
+	for _, s := range settings {
+		if arn, is := s.field(&c.values).(*string); is {
+			side := "null"
+			if *arn != "" {
+				side = s.name + "(destination=" + *arn + ")"
+				arns = append(arns, *arn)
+			}
+			sides = append(sides, lowerFirst(s.name)+"="+side)
+			ok = ok && supported(*arn, s.s3)
+		}
+	}
+	if !ok {
+		return invalidParameter("The provided destination config DestinationConfig(" + strings.Join(sides, ", ") + ") is invalid.")
+	}
+	for _, arn := range arns {
+		if apiErr := w.checkDestination(q, n, arn); apiErr != nil {
 			return apiErr
 		}
 	}
 	return nil
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// side is how the refusal spells one side of the destinations.
-func side(kind, arn string) string {
-	if arn == "" {
-		return "null"
-	}
-	return kind + "(destination=" + arn + ")"
-}
-
 // arnParts takes apart arn:partition:service:region:account:resource.
-type arnParts struct{ service, region, account, resource string }
+type arnParts struct{ service, account, resource string }
 
 func splitARN(arn string) arnParts {
 	p := strings.SplitN(arn, ":", 6)
 	if len(p) < 6 || p[0] != "arn" {
 		return arnParts{}
 	}
-	return arnParts{p[2], p[3], p[4], p[5]}
+	return arnParts{p[2], p[4], p[5]}
 }
 
-// supported says whether a destination is of a kind that the side takes. None is.
-func supported(arn string, failure bool) bool {
-	if arn == "" {
-		return true
-	}
+// supported says whether a destination is of a kind that the setting takes. None is.
+func supported(arn string, s3 bool) bool {
 	p := splitARN(arn)
-	switch p.service {
-	case "sqs":
-		return p.resource != "" && !strings.HasSuffix(p.resource, ".fifo")
-	case "sns", "lambda", "events":
-		return p.resource != ""
-	case "s3":
-		return failure && p.resource != ""
+	kinds := []string{"sqs", "sns", "lambda", "events"}
+	if s3 {
+		kinds = append(kinds, "s3")
 	}
-	return false
+	return arn == "" || slices.Contains(kinds, p.service) && p.resource != "" && !(p.service == "sqs" && strings.HasSuffix(p.resource, ".fifo"))
 }
 
-func (w *World) checkDestination(q *request, s *regionState, n ref, arn string) *apiError {
+func (w *World) checkDestination(q *request, n ref, arn string) *apiError {
 	p := splitARN(arn)
 	switch p.service {
 	case "lambda":
-		return checkFunctionDestination(q, s, n, arn)
+		return checkFunctionDestination(q, n, arn)
 	case "events":
 		bus, isBus := strings.CutPrefix(p.resource, "event-bus/")
 		if !isBus || p.account != q.account.id || strings.HasPrefix(bus, "aws.partner/") {
@@ -75,8 +240,6 @@ func (w *World) checkDestination(q *request, s *regionState, n ref, arn string) 
 		}
 	case "s3":
 		bucket, _, _ := strings.Cut(p.resource, "/")
-		w.mu.RLock()
-		defer w.mu.RUnlock()
 		if w.buckets[bucket] {
 			return invalidParameter("Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found")
 		}
@@ -88,21 +251,19 @@ func badDestination(arn string) *apiError {
 	return invalidParameter("The destination ARN " + arn + " is invalid.")
 }
 
-func checkFunctionDestination(q *request, s *regionState, n ref, arn string) *apiError {
+func checkFunctionDestination(q *request, n ref, arn string) *apiError {
 	d, ok := parseName(arn)
 	if !ok {
 		return badDestination(arn)
 	}
-	if d.qualifier == "" {
-		d.qualifier = latest
-	}
+	d.qualifier = cmp.Or(d.qualifier, latest)
 	if d.account != q.account.id || d.region != q.region {
 		return nil // what AWS makes of a function elsewhere was not recorded
 	}
 	if d.name == n.name && d.qualifier == n.qualifier {
 		return invalidParameter("You can't specify the function as a destination for itself.")
 	}
-	if f := s.functions[d.name]; f == nil || !f.hasQualifier(d.qualifier) {
+	if f := q.state.functions[d.name]; f == nil || !f.hasQualifier(d.qualifier) {
 		return badDestination(arn)
 	}
 	return nil

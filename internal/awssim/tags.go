@@ -21,9 +21,7 @@ func (w *World) listTags(q *request) (any, *apiError) {
 	if apiErr := q.checkReach(n); apiErr != nil {
 		return nil, apiErr
 	}
-	s := w.state(q.target())
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s := q.state
 	f := s.functions[n.name]
 	if f == nil {
 		return nil, noSuchFunction(q.arn(n.name))
@@ -135,9 +133,7 @@ func (w *World) getResources(q *request) (any, *apiError) {
 	if !ok {
 		return nil, &apiError{400, "PaginationTokenExpiredException", "The pagination token is invalid or expired.", styleBare}
 	}
-	s := w.state(q.target())
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s := q.state
 	var found []*function
 	size := defaultResources
 	if t.ResourcesPerPage != nil {

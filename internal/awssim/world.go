@@ -21,12 +21,12 @@ type World struct {
 	started  time.Time
 	callLog  callLog
 	attempts attempts
-	ids      atomic.Uint64 // of requests
+	ids      atomic.Uint64   // of requests
+	buckets  map[string]bool // the missing ones; never changed
 
 	mu       sync.RWMutex // of all below
 	faults   Faults
 	quota    Quota
-	buckets  map[string]bool // the missing ones
 	accounts []*account
 	states   map[target]*regionState
 	sessions sessions

@@ -129,15 +129,13 @@ func (m *Metrics) Declare(targets []desired.TargetSpec) {
 	}
 }
 
-// Queue is a queue that tells how long its oldest message has waited.
-type Queue interface{ Age() time.Duration }
-
-// WatchQueue shows the numbers of a queue.
-func (m *Metrics) WatchQueue(q Queue) {
+// QueueOpened shows the numbers of a queue from now on; age is that of its oldest
+// message.
+func (m *Metrics) QueueOpened(age func() time.Duration) {
 	m.received.SetToCurrentTime() // counted from the start, for a queue that never answers
 	m.registry.MustRegister(m.received, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "eventinvoke_queue_message_age_seconds", Help: "How old the oldest message is that was received and not dealt with; 0 when there is none.",
-	}, func() float64 { return q.Age().Seconds() }))
+	}, func() float64 { return age().Seconds() }))
 }
 
 // Woken counts a wake.

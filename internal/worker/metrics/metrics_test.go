@@ -52,10 +52,6 @@ func aPass() worker.Report {
 	}
 }
 
-type aQueue struct{}
-
-func (aQueue) Age() time.Duration { return 90 * time.Second }
-
 func filled() *Metrics {
 	m := New("1.2.3", func() []ratelimit.Snapshot {
 		return []ratelimit.Snapshot{{
@@ -63,7 +59,7 @@ func filled() *Metrics {
 			Rate:  6.8, Ceiling: 13.5, Throttled: 3, Paused: 1500 * time.Millisecond, Breaker: ratelimit.Open,
 		}}
 	})
-	m.WatchQueue(aQueue{})
+	m.QueueOpened(func() time.Duration { return 90 * time.Second })
 	m.Woken(worker.Request)
 	m.Message("echo")
 	m.QueueFailed("ReceiveMessage")

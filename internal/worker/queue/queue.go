@@ -102,6 +102,9 @@ func (f Disposition) String() string {
 
 // Recorder is told what becomes of messages. Its methods must not block.
 type Recorder interface {
+	// QueueOpened is called once; age tells how old the oldest message is that
+	// was received and not dealt with, 0 when there is none.
+	QueueOpened(age func() time.Duration)
 	Message(disposition string)
 	QueueAnswered()               // with messages or without
 	QueueFailed(operation string) // a request to SQS failed after its retries
@@ -145,18 +148,19 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if o.Problem == nil {
 		o.Problem = func(error) {}
 	}
-	return &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}, nil
+	q := &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}
+	o.Recorder.QueueOpened(q.age)
+	return q, nil
 }
 
 type noop struct{}
 
-func (noop) Message(string)     {}
-func (noop) QueueAnswered()     {}
-func (noop) QueueFailed(string) {}
+func (noop) QueueOpened(func() time.Duration) {}
+func (noop) Message(string)                   {}
+func (noop) QueueAnswered()                   {}
+func (noop) QueueFailed(string)               {}
 
-// Age is how old the oldest message is that was received and not dealt with; 0
-// when there is none.
-func (q *Queue) Age() time.Duration {
+func (q *Queue) age() time.Duration {
 	sent := q.inflight.oldest()
 	if sent.IsZero() {
 		return 0

@@ -113,6 +113,10 @@ func TestVerifyTrustsWhatNobodyTouched(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(breaches) > 0 {
 		t.Errorf("(-want +got)\n%s%v", diff, breaches)
 	}
+	// A run that died is linked once.
+	if left, err := s.List(t.Context(), aliveFolder); err != nil || len(left) != 1 || !strings.HasPrefix(left[0], aliveFolder+"pending/") {
+		t.Errorf("signs of life: %v, %v, want that of the run which is not linked yet", left, err)
+	}
 	for run, trust := range want {
 		if v, err := New(s).Verify(t.Context(), run); err != nil || v.Trust != trust {
 			t.Errorf("Verify(%s): %+v, %v, want %s", run, v, err, trust)
@@ -468,6 +472,10 @@ func TestForgeriesThatSumUp(t *testing.T) {
 			}
 			forge(s, linkName(3), l.Record, strings.Repeat("0", 64), l.Previous)
 		}, "link 3 is not the one that link 4 follows"},
+		{"half a line more than a run that ended wrote", func(s *memory) {
+			name := of(s, journalsFolder, "wrote")
+			s.logs[name] = append(bytes.Clone(s.logs[name]), `{"seq":99,`...)
+		}, "it was changed after link 1 was made"},
 		{"a journal in a place of its own", func(s *memory) {
 			name := of(s, journalsFolder, "wrote")
 			s.logs[strings.Replace(name, "-whole", "-shard-0-of-2", 1)] = s.logs[name]

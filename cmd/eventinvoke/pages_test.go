@@ -277,6 +277,8 @@ func (p *pageRuns) block(ts *testscript.TestScript, _ bool, args []string) {
 // untilStopped lets a program that runs until it is stopped say that it is
 // there, and stops it.
 const untilStopped = `
+rm -f said # of the program before
+touch said
 LINE >said 2>&1 &
 tries=0
 until grep -q address said; do

@@ -104,7 +104,7 @@ var fileExplanations = []Explanation{
 	},
 	{
 		Code: codeSecondSection, Title: "section stands twice", Severity: Error,
-		Text: "targets, guard, undeclared and missing_functions may stand in one file only, and defaults once in each file. The YAML " +
+		Text: "targets, guard, undeclared, missing_functions and missing_qualifiers may stand in one file only, and defaults once in each file. The YAML " +
 			"documents of one file count as one file. With two of them, a reader of one could not trust it.",
 		Wrong: "undeclared: report\nfunctions:\n  - name: orders\n    maximum_retry_attempts: 0\n---\nversion: 1\nundeclared: delete\n",
 		Right: "undeclared: delete\nfunctions:\n  - name: orders\n    maximum_retry_attempts: 0\n",

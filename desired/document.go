@@ -9,17 +9,18 @@ type Document struct {
 	functions []*functionDecl
 	ignores   []ignoreDecl
 
-	guard      Guard
-	undeclared UndeclaredPolicy
-	missing    MissingPolicy
-	warnings   Problems // found by Load; Resolve adds its own
+	guard             Guard
+	undeclared        UndeclaredPolicy
+	missing           MissingPolicy // of functions
+	missingQualifiers MissingPolicy
+	warnings          Problems // found by Load; Resolve adds its own
 
 	sections       sections
 	damagedTargets bool // a target has a problem: nothing can be said about places
 }
 
 // sections remembers where the sections were found that may stand only once.
-type sections struct{ targets, guard, undeclared, missing once }
+type sections struct{ targets, guard, undeclared, missing, missingQualifiers once }
 
 // FileInfo names one file that was read. A run record keeps it, so that a run
 // can be traced to the exact bytes it followed.

@@ -26,6 +26,7 @@ func (f Fleet) Encode(w io.Writer) error {
 	e.linef("  max_errors: %s", f.Guard.MaxErrors)
 	e.linef("undeclared: %s", undeclaredWords[f.Undeclared])
 	e.linef("missing_functions: %s", missingWords[f.MissingFunctions])
+	e.linef("missing_qualifiers: %s", missingWords[f.MissingQualifiers])
 	return out.Flush()
 }
 

@@ -155,7 +155,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	if ps := out.errors.problems(); ps != nil {
 		return Fleet{}, nil, ps
 	}
-	fleet := Fleet{Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing}
+	fleet := Fleet{Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers}
 	for _, s := range r.scopes {
 		fleet.Targets = append(fleet.Targets, s.fleet)
 	}

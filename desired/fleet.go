@@ -8,11 +8,12 @@ import (
 // Fleet is the resolved declaration: what every key of every target should
 // hold. It is a plain value, sorted, and the same input gives the same Fleet.
 type Fleet struct {
-	Targets          []TargetSpec // sorted by Target; no two alike
-	Guard            Guard
-	Undeclared       UndeclaredPolicy
-	MissingFunctions MissingPolicy
-	Warnings         Problems // nothing in here stops a run
+	Targets           []TargetSpec // sorted by Target; no two alike
+	Guard             Guard
+	Undeclared        UndeclaredPolicy
+	MissingFunctions  MissingPolicy
+	MissingQualifiers MissingPolicy
+	Warnings          Problems // nothing in here stops a run
 }
 
 // Keys is the number of declared keys in all targets.
@@ -77,7 +78,8 @@ const (
 	UndeclaredDelete
 )
 
-// MissingPolicy says how a declared function that does not exist is taken.
+// MissingPolicy says how it is taken that a declared function, or its declared
+// alias or version, does not exist.
 type MissingPolicy uint8
 
 // The policies; the zero value is the default.

@@ -23,7 +23,7 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 		out.add(w)
 	}
 	fleet := Fleet{
-		Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing,
+		Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers,
 		Warnings: out.warnings.problems(),
 	}
 	for _, s := range r.scopes {

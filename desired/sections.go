@@ -33,6 +33,9 @@ var fleetFile = object[document]{
 		single(choice("missing_functions", "A declared function that does not exist. In one file only.",
 			missingWords, func(d *document, i int) { d.w.doc.missing = MissingPolicy(i) }),
 			func(w *walker) *once { return &w.doc.sections.missing }),
+		single(choice("missing_qualifiers", "A declared alias or version that its function does not have. In one file only.",
+			missingWords, func(d *document, i int) { d.w.doc.missingQualifiers = MissingPolicy(i) }),
+			func(w *walker) *once { return &w.doc.sections.missingQualifiers }),
 	},
 }
 

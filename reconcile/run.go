@@ -123,7 +123,11 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 	fail := func(err error) Recorder {
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-			err = cause // whatever the end of the run made of a call
+			// Whatever the end of the run made of a call: it tells what was waited for.
+			if err != nil {
+				cause = &endedError{cause, err}
+			}
+			err = cause
 		}
 		r.Err = err
 		return recorder
@@ -205,6 +209,12 @@ func (r *RunResult) tell(phase Phase) {
 		r.Observe(Event{Phase: phase, Run: r})
 	}
 }
+
+// endedError is the end of a run in the middle of a call. Its text is the cause's.
+type endedError struct{ cause, call error }
+
+func (e *endedError) Error() string   { return e.cause.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.cause, e.call} }
 
 // openOnly drops the targets that are not open from what is to be discovered.
 func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {

@@ -120,7 +120,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 	if r.Outcome != nil {
 		done = r.Outcome.Counts()
 	}
-	lacking := incomplete(counts, r.Fleet.MissingFunctions)
+	lacking := incomplete(counts, &r.Fleet)
 	switch {
 	case errors.As(r.Stopped, &stopped):
 		return stopped.code()
@@ -159,11 +159,12 @@ func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
 func nothingCompared(c reconcile.PlanCounts) bool { return c.Declared > 0 && c.Skipped == c.Declared }
 
 // incomplete reports whether a plan leaves declared configs unsettled.
-func incomplete(c reconcile.PlanCounts, missing desired.MissingPolicy) bool {
-	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.MissingQualifiers > 0 {
+func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {
+	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 {
 		return true
 	}
-	return missing == desired.MissingError && c.MissingFunctions > 0
+	return fleet.MissingFunctions == desired.MissingError && c.MissingFunctions > 0 ||
+		fleet.MissingQualifiers == desired.MissingError && c.MissingQualifiers > 0
 }
 
 // journalFailed reports whether the journal stopped the run.

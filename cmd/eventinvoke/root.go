@@ -101,7 +101,7 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
 	root.SetHelpCommand(newHelp(a))
 	cobra.EnableCommandSorting = false // help lists the verbs in the order of their table
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())
+		return fmt.Errorf("%w; `%s --help` lists the flags", flagError(cmd, err), cmd.CommandPath())
 	})
 	for _, v := range verbs {
 		root.AddCommand(withHint(v(a)))
@@ -157,11 +157,47 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 		for _, v := range values {
 			if err := flags.Set(f.Name, v); err != nil {
-				problems = append(problems, fmt.Errorf("%s=%q: %w", variable, value, errors.Unwrap(err)))
+				problems = append(problems, fmt.Errorf("%s %s", variable, wrongValue(f, v)))
 			}
 		}
 	})
 	return errors.Join(problems...)
+}
+
+// flagError says what is wrong with a flag in words of its own: those of the library
+// speak of parsers.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &invalid):
+		return fmt.Errorf("--%s %s", invalid.GetFlag().Name, wrongValue(invalid.GetFlag(), invalid.GetValue()))
+	case errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1:
+		// The library knows near misses of verbs only.
+		flags := &cobra.Command{SuggestionsMinimumDistance: 2}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+		})
+		if near := flags.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+			return fmt.Errorf("there is no flag --%s; did you mean --%s?", unknown.GetSpecifiedName(), strings.Join(near, " or --"))
+		}
+		return fmt.Errorf("there is no flag --%s", unknown.GetSpecifiedName())
+	}
+	return err
+}
+
+// wrongValue says why a value is none of a flag's.
+func wrongValue(f *pflag.Flag, value string) string {
+	want := map[string]string{
+		"duration": "a duration: write a number and its unit, such as 30s or 10m",
+		"float64":  "a number, such as 0.5 or 15",
+		"int":      "a whole number",
+		"bool":     "true or false",
+	}[f.Value.Type()]
+	if want == "" {
+		want = "taken here"
+	}
+	return fmt.Sprintf("%q is not %s", value, want)
 }
 
 // withCure is an error's text, and what to do next where AWS's answer tells.

@@ -88,7 +88,11 @@ func (x *execution) observe(e reconcile.Event) {
 func (x *execution) conclude(r *reconcile.RunResult) error {
 	x.endProgress()
 	if errors.Is(r.Err, reconcile.ErrTimeUp) && !errors.As(r.Err, new(*history.HeldError)) {
-		r.Err = fmt.Errorf("%w before anything was compared; give it more time", reconcile.ErrTimeUp)
+		waited := ""
+		if call := (*reconcile.CallError)(nil); errors.As(r.Err, &call) {
+			waited = fmt.Sprintf(", while %s of %s had no answer", call.Op, call.Subject)
+		}
+		r.Err = fmt.Errorf("%w before anything was compared%s; give it more time", reconcile.ErrTimeUp, waited)
 	}
 	if r.Declined {
 		fmt.Fprintln(x.app.err, "Nothing was written.")

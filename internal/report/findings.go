@@ -64,7 +64,7 @@ func (p *printer) missing(r *Run) {
 		p.findings(colored(red, "! "), missing)
 	}
 	if missing := p.found(r, reconcile.FindingQualifierMissing); len(missing) > 0 {
-		p.titled(red, "Missing aliases or versions", count(len(missing), "declared config")+". The exit code is 3. Create the alias, or take it out of the fleet file; rules skip functions without it.")
+		p.titled(red, "Missing aliases or versions", count(len(missing), "declared config")+". The exit code is 3, unless the fleet file says missing_qualifiers: warn. Rules skip functions without it.")
 		p.findings(colored(red, "! "), missing)
 	}
 }

@@ -78,7 +78,7 @@ func (p *printer) unwritten(t *reconcile.TargetOutcome) {
 		p.failures(same)
 	}
 	if len(stale) > 0 {
-		p.alert(yellow, fmt.Sprintf("%s: %s left alone as stale, the record is no longer what the plan saw", at, count(len(stale), "change")))
+		p.alert(yellow, fmt.Sprintf("%s: %s left alone as stale, the record is no longer what was seen", at, count(len(stale), "change")))
 		p.names(2, namesOf(stale, func(r row) name { return r.name }))
 	}
 	if len(open) > 0 {

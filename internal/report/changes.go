@@ -275,8 +275,8 @@ func (o origin) comment() string { return "# " + o.at }
 
 // within is the note with the rule's name, where that takes no more than so
 // many columns, else without.
-func (o origin) within(room int) string {
-	if named := o.comment() + fmt.Sprintf(" %q", o.rule); o.rule != "" && width(named) <= room {
+func (p *printer) within(o origin, room int) string {
+	if named := o.comment() + fmt.Sprintf(" %q", o.rule); o.rule != "" && p.width(named) <= room {
 		return named
 	}
 	return o.comment()
@@ -292,6 +292,7 @@ const (
 
 // rowLayout is where the columns of a block's rows are.
 type rowLayout struct {
+	*printer
 	label, before int // widths
 	origin        int // where origins start, as far as values leave room
 }
@@ -305,15 +306,15 @@ type rowLayout struct {
 // A row that is too wide breaks at its arrow, and an origin that does not fit
 // beside its value goes below it. The name of a rule is told where there is room.
 func (p *printer) fieldRows(rows []fieldRow) {
-	var l rowLayout
+	l := rowLayout{printer: p}
 	for _, r := range rows {
-		l.label = max(l.label, width(r.field)+1)
-		if w := width(r.before); w <= longValue {
+		l.label = max(l.label, p.width(r.field)+1)
+		if w := p.width(r.before); w <= longValue {
 			l.before = max(l.before, w)
 		}
 	}
 	for _, r := range rows {
-		if end := l.end(r) + 2; end+width(r.comment()) <= columns {
+		if end := l.end(r) + 2; end+p.width(r.comment()) <= p.columns {
 			l.origin = max(l.origin, end)
 		}
 	}
@@ -324,18 +325,18 @@ func (p *printer) fieldRows(rows []fieldRow) {
 
 // oneLine is the column behind a row that does not break.
 func (l rowLayout) oneLine(r fieldRow) int {
-	return rowIndent + l.label + 1 + max(l.before, width(r.before)) + width(arrow) + width(r.after)
+	return rowIndent + l.label + 1 + max(l.before, l.width(r.before)) + l.width(arrow) + l.width(r.after)
 }
 
 // breaks reports whether a row is set on two lines.
 func (l rowLayout) breaks(r fieldRow) bool {
-	return l.oneLine(r) > columns && width(r.before) > longValue
+	return l.oneLine(r) > l.columns && l.width(r.before) > longValue
 }
 
 // end is the column behind the last value of a row.
 func (l rowLayout) end(r fieldRow) int {
 	if l.breaks(r) {
-		return rowIndent + l.label + 1 + len("> ") + width(r.after)
+		return rowIndent + l.label + 1 + len("> ") + l.width(r.after)
 	}
 	return l.oneLine(r)
 }
@@ -344,7 +345,7 @@ func (l rowLayout) end(r fieldRow) int {
 // left where it would not end within the page. A block without such a column
 // has its origins at the right edge.
 func (l rowLayout) start(r fieldRow) int {
-	last := max(rowIndent, columns-width(r.comment()))
+	last := max(rowIndent, l.columns-l.width(r.comment()))
 	if l.origin == 0 {
 		return last
 	}
@@ -352,12 +353,12 @@ func (l rowLayout) start(r fieldRow) int {
 }
 
 func (p *printer) fieldRow(r fieldRow, l rowLayout) {
-	spans := []span{text(pad(r.field+":", l.label+1))}
+	spans := []span{text(p.pad(r.field+":", l.label+1))}
 	if l.breaks(r) {
 		p.line(rowIndent, append(spans, colored(dim, r.before))...)
 		spans = []span{text(strings.Repeat(" ", l.label+1)), text("→ "), text(r.after)}
 	} else {
-		spans = append(spans, colored(dim, pad(r.before, l.before)), text(arrow), text(r.after))
+		spans = append(spans, colored(dim, p.pad(r.before, l.before)), text(arrow), text(r.after))
 	}
 	if r.at == "" {
 		p.line(rowIndent, spans...)
@@ -365,15 +366,15 @@ func (p *printer) fieldRow(r fieldRow, l rowLayout) {
 	}
 	end, start := l.end(r), l.start(r)
 	if end+2 <= start {
-		p.line(rowIndent, append(spans, text(strings.Repeat(" ", start-end)), colored(dim, r.within(columns-start)))...)
+		p.line(rowIndent, append(spans, text(strings.Repeat(" ", start-end)), colored(dim, p.within(r.origin, p.columns-start)))...)
 		return
 	}
 	p.line(rowIndent, spans...)
-	note := r.within(columns - rowIndent)
-	p.line(max(rowIndent, min(start, columns-width(note))), colored(dim, note))
+	note := p.within(r.origin, p.columns-rowIndent)
+	p.line(max(rowIndent, min(start, p.columns-p.width(note))), colored(dim, note))
 }
 
 // pad fills s with spaces to a width.
-func pad(s string, to int) string {
-	return s + strings.Repeat(" ", max(0, to-width(s)))
+func (p *printer) pad(s string, to int) string {
+	return s + strings.Repeat(" ", max(0, to-p.width(s)))
 }

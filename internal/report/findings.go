@@ -44,17 +44,17 @@ func (p *printer) findings(mark span, notes []finding) {
 	}
 	column := 0
 	for _, n := range shown {
-		column = max(column, width(n.name))
+		column = max(column, p.width(n.name))
 	}
 	for _, n := range shown {
 		if n.at == "" {
 			p.line(2, mark, text(n.name))
 			continue
 		}
-		start := 2 + width(mark.text) + column + 2
-		p.line(2, mark, text(pad(n.name, column)), text("  "), colored(dim, n.within(columns-start)))
+		start := 2 + p.width(mark.text) + column + 2
+		p.line(2, mark, text(p.pad(n.name, column)), text("  "), colored(dim, p.within(n.origin, p.columns-start)))
 	}
-	p.more(2+width(mark.text), len(notes)-len(shown), "")
+	p.more(2+p.width(mark.text), len(notes)-len(shown), "")
 }
 
 // missing lists what is declared and does not exist.
@@ -104,7 +104,7 @@ func (p *printer) ignored(r *Run) {
 		func(by desired.Origin, keys []desired.Ignored) finding {
 			names := namesOf(keys, func(g desired.Ignored) name { return g.Name })
 			o := newOrigin(by)
-			return finding{name: p.few(names, max(20, columns-width("  "+o.comment())-2)), origin: o}
+			return finding{name: p.few(names, max(20, p.columns-p.width("  "+o.comment())-2)), origin: o}
 		})
 	p.findings(text(""), rules)
 }

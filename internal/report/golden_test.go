@@ -91,8 +91,8 @@ func TestTextFitsThePage(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			for line := range strings.Lines(string(textBytes(t, s.run(t), TextOptions{Full: s.full}))) {
 				line = strings.TrimSuffix(line, "\n")
-				if width(line) > columns {
-					t.Errorf("%d columns: %q", width(line), line)
+				if cells.StringWidth(line) > defaultColumns {
+					t.Errorf("%d columns: %q", cells.StringWidth(line), line)
 				}
 				if strings.TrimRight(line, " ") != line {
 					t.Errorf("trailing spaces: %q", line)
@@ -112,5 +112,54 @@ func TestTheSameRunGivesTheSameBytes(t *testing.T) {
 				t.Errorf("JSON differs between two renderings:\n%s", cmp.Diff(string(a), string(b)))
 			}
 		})
+	}
+}
+
+func TestTheReadersTerminal(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			r := s.run(t)
+			for _, row := range []struct{ width, same int }{{0, 100}, {1, 60}, {5000, 200}} {
+				if diff := cmp.Diff(string(textBytes(t, r, TextOptions{Width: row.same})), string(textBytes(t, r, TextOptions{Width: row.width}))); diff != "" {
+					t.Errorf("a width of %d is not taken for %d (-want +got):\n%s", row.width, row.same, diff)
+				}
+			}
+			for line := range strings.Lines(string(textBytes(t, r, TextOptions{Width: 200}))) {
+				if w := cells.StringWidth(strings.TrimSuffix(line, "\n")); w > 200 {
+					t.Errorf("%d columns of 200: %q", w, line)
+				}
+			}
+			for _, c := range textBytes(t, r, TextOptions{ASCII: true, Color: true, Full: s.full}) {
+				if c >= 0x80 {
+					t.Fatalf("byte %#x on a terminal that shows ASCII", c)
+				}
+			}
+			if s.name == "drift" {
+				golden(t, "drift.60.txt", textBytes(t, r, TextOptions{Width: 60}))
+				golden(t, "drift.200.txt", textBytes(t, r, TextOptions{Width: 200}))
+				golden(t, "drift.ascii.txt", textBytes(t, r, TextOptions{ASCII: true}))
+			}
+		})
+	}
+}
+
+func TestWidthOfEveryScript(t *testing.T) {
+	for _, row := range []struct {
+		text, ascii string
+		width       int
+	}{
+		{"orders", "orders", 6},
+		{"注文", `\u6ce8\u6587`, 4},
+		{"e\u0301te\u0301", `e\u0301te\u0301`, 3},
+		{"0 → 2 …", "0 -> 2 ...", 7},
+		{`a "b" \x1b`, `a "b" \x1b`, 10},
+	} {
+		p, a := newPrinter(nil, TextOptions{}, 1), newPrinter(nil, TextOptions{ASCII: true}, 1)
+		if got := p.width(row.text); got != row.width {
+			t.Errorf("%q is %d columns wide, want %d", row.text, got, row.width)
+		}
+		if got := a.clean(row.text); got != row.ascii || a.width(row.text) != len(row.ascii) {
+			t.Errorf("%q in ASCII is %q of %d columns, want %q", row.text, got, a.width(row.text), row.ascii)
+		}
 	}
 }

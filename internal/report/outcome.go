@@ -266,10 +266,10 @@ func (p *printer) failureGroup(t failureGroup) {
 	}
 	column := 0
 	for _, r := range shown {
-		column = max(column, width(r.name.String()))
+		column = max(column, p.width(r.name.String()))
 	}
 	for _, r := range shown {
-		p.line(4, text(pad(r.name.String(), column)), colored(dim, aside(r.facts())))
+		p.line(4, text(p.pad(r.name.String(), column)), colored(dim, aside(r.facts())))
 	}
 	p.more(4, len(t.rows)-len(shown), "")
 }

@@ -4,11 +4,20 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+
+	"github.com/mattn/go-runewidth"
 )
 
-// columns is the width that text keeps to where names allow it.
-const columns = 100
+// The width of the page where the reader's is not known, and how far it follows
+// the reader's: narrower than the least nothing stands in columns any more, and
+// longer lines than the most are hard to follow.
+const (
+	defaultColumns = 100
+	minColumns     = 60
+	maxColumns     = 200
+)
 
 // color is how a span looks where colour is allowed.
 type color string
@@ -37,23 +46,29 @@ func textf(format string, args ...any) span { return span{plain, fmt.Sprintf(for
 // printer is text on its way out. Everything passes through line, which cleans it:
 // no other code writes to w, and only line writes colour codes and line ends.
 type printer struct {
-	w     *bufio.Writer
-	color bool
-	full  bool
-	multi bool // more than one target: names are shown with theirs
-	blank bool // the last line was empty
-	short bool // something was counted rather than listed
+	w       *bufio.Writer
+	columns int // that lines keep to where names allow it
+	ascii   bool
+	color   bool
+	full    bool
+	multi   bool // more than one target: names are shown with theirs
+	blank   bool // the last line was empty
+	short   bool // something was counted rather than listed
 }
 
 func newPrinter(w io.Writer, o TextOptions, targets int) *printer {
-	return &printer{w: bufio.NewWriter(w), color: o.Color, full: o.Full, multi: targets > 1, blank: true}
+	columns := defaultColumns
+	if o.Width > 0 {
+		columns = min(max(o.Width, minColumns), maxColumns)
+	}
+	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, multi: targets > 1, blank: true}
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.
 func (p *printer) line(indent int, spans ...span) {
 	p.w.WriteString(strings.Repeat(" ", indent))
 	for _, s := range spans {
-		text := Clean(s.text)
+		text := p.clean(s.text)
 		if p.color && s.color != plain && text != "" {
 			fmt.Fprintf(p.w, "\x1b[%sm%s\x1b[0m", s.color, text)
 			continue
@@ -97,9 +112,9 @@ func (p *printer) gap() {
 // wrapped writes text over as many lines as it needs, the first one after lead
 // and the others below its start.
 func (p *printer) wrapped(indent int, lead span, color color, text string) {
-	hang := indent + width(lead.text)
+	hang := indent + p.width(lead.text)
 	first := true
-	for _, line := range wrap(text, columns-hang) {
+	for _, line := range p.wrap(text, p.columns-hang) {
 		if first {
 			p.line(indent, lead, colored(color, line))
 			first = false
@@ -110,14 +125,14 @@ func (p *printer) wrapped(indent int, lead span, color color, text string) {
 }
 
 // wrap cuts text between words so that lines fit; a longer word stays whole.
-func wrap(text string, limit int) []string {
+func (p *printer) wrap(text string, limit int) []string {
 	var lines []string
 	current := ""
-	for _, word := range strings.Fields(Clean(text)) {
+	for _, word := range strings.Fields(p.clean(text)) {
 		switch {
 		case current == "":
 			current = word
-		case width(current)+1+width(word) <= limit:
+		case p.width(current)+1+p.width(word) <= limit:
 			current += " " + word
 		default:
 			lines = append(lines, current)
@@ -126,6 +141,24 @@ func wrap(text string, limit int) []string {
 	}
 	return append(lines, current)
 }
+
+// clean makes text safe for the terminal, and ASCII where that is all it has.
+func (p *printer) clean(s string) string {
+	s = Clean(s)
+	if !p.ascii || isPlain(s) {
+		return s
+	}
+	s = strings.NewReplacer("→", "->", "…", "...").Replace(s)
+	s = strconv.QuoteToASCII(s)
+	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
+}
+
+// cells counts columns as terminals do that draw characters of ambiguous width
+// narrow, whatever the locale of this process: the same run gives the same bytes.
+var cells = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// width is the number of columns that s takes.
+func (p *printer) width(s string) int { return cells.StringWidth(p.clean(s)) }
 
 // flush ends the page; it reports the first error that any line met.
 func (p *printer) flush() error {

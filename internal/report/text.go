@@ -10,6 +10,8 @@ import (
 // TextOptions are the reader's wishes.
 type TextOptions struct {
 	Color bool // use ANSI colours
+	Width int  // columns of the terminal, 60 to 200; 0 where they are not known, for 100
+	ASCII bool // the terminal shows nothing else
 	Full  bool // list every key, however many are alike
 }
 

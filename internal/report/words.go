@@ -82,7 +82,7 @@ func namesOf[R any](rows []R, of func(R) name) []name {
 // line has room for.
 func (p *printer) names(indent int, names []name) {
 	if !p.full {
-		p.line(indent, text(p.few(names, columns-indent)))
+		p.line(indent, text(p.few(names, p.columns-indent)))
 		return
 	}
 	for _, n := range names {
@@ -94,7 +94,7 @@ func (p *printer) names(indent int, names []name) {
 func (p *printer) few(names []name, room int) string {
 	var b strings.Builder
 	for i, n := range names {
-		next := Clean(n.String())
+		next := p.clean(n.String())
 		if i > 0 {
 			next = ", " + next
 		}
@@ -102,7 +102,7 @@ func (p *printer) few(names []name, room int) string {
 		if left := len(names) - i - 1; left > 0 {
 			more = andMore(left)
 		}
-		if i > 0 && width(b.String())+width(next)+width(more) > room {
+		if i > 0 && p.width(b.String())+p.width(next)+p.width(more) > room {
 			p.short = true
 			return b.String() + andMore(len(names)-i)
 		}
@@ -254,6 +254,3 @@ func isPlain(s string) bool {
 	}
 	return true
 }
-
-// width is the number of columns that s takes once it is clean.
-func width(s string) int { return utf8.RuneCountInString(Clean(s)) }

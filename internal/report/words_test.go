@@ -60,7 +60,7 @@ func TestGeneralise(t *testing.T) {
 
 func TestWrapKeepsWordsWhole(t *testing.T) {
 	long := strings.Repeat("x", 30)
-	got := wrap("one two "+long+" three", 10)
+	got := newPrinter(nil, TextOptions{}, 1).wrap("one two "+long+" three", 10)
 	if diff := cmp.Diff([]string{"one two", long, "three"}, got); diff != "" {
 		t.Error(diff)
 	}

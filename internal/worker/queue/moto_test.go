@@ -2,11 +2,13 @@ package queue
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +110,8 @@ func addressOf(stderr io.Reader) (address, reason string) {
 	}
 }
 
+var queues atomic.Int32 // made so far
+
 // makeQueue makes a queue with a dead-letter queue behind it, and returns both.
 func makeQueue(t *testing.T, client *sqs.Client, name string) (queue, dead string) {
 	t.Helper()
@@ -118,6 +122,8 @@ func makeQueue(t *testing.T, client *sqs.Client, name string) (queue, dead strin
 		}
 		return *out.QueueUrl
 	}
+	// The server outlives a test, which may be run again.
+	name = fmt.Sprint(name, "-", queues.Add(1))
 	dead = make(name+"-dead", nil)
 	queue = make(name, map[string]string{
 		"RedrivePolicy": `{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:123456789012:` + name + `-dead","maxReceiveCount":"2"}`,

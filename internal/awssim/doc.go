@@ -16,6 +16,18 @@
 // subject and how often that was asked before. Requests about other functions,
 // and the order in which they arrive, do not change it.
 //
+// # What goes wrong
+//
+// Faults by chance ([Faults]) come and go: throttles, 409s, server errors, broken
+// connections, lost and truncated answers, short pages. Faults that stay are for
+// what no repetition mends: deny, of an account, a role, a region or a function,
+// refuses IAM actions; throttled, of a function, answers as an exceeded quota
+// does for ever; refuse, of a function or a role, says no to a write or to
+// AssumeRole; merge: replace is a server whose Update loses the destinations
+// that it was not told of; endless_pages is a listing without an end. A request
+// suffers one fault at most, and a call that the quota or throttled turns away
+// is not drawn for.
+//
 // # Where a request belongs
 //
 // The credential scope of the Authorization header names the region and the

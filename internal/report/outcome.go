@@ -223,6 +223,13 @@ func causes(rows []row) []failureGroup {
 
 // failures writes rows with errors, cause by cause.
 func (p *printer) failures(rows []row) {
+	if p.stable {
+		for i := range rows {
+			cause := *rows[i].cause
+			cause.RequestID = ""
+			rows[i].cause, rows[i].result = &cause, nil
+		}
+	}
 	all := causes(rows)
 	shown := all
 	if !p.full && len(all) > maxFailureGroups {

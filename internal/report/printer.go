@@ -53,6 +53,7 @@ type printer struct {
 	full    bool
 	multi   bool // more than one target: names are shown with theirs
 	blank   bool // the last line was empty
+	stable  bool // without what differs from run to run: attempts, waits, request ids
 	short   bool // something was counted rather than listed
 }
 

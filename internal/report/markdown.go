@@ -1,0 +1,177 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const (
+	// maxMarkdown is less than the 65,536 characters that GitHub takes for a comment.
+	maxMarkdown = 60_000
+	// maxAlerts is what of it may be said of what went wrong, so that it never
+	// hides all of what would change.
+	maxAlerts = 20_000
+	// markdownMark is the first line, by which a comment is found to be updated.
+	markdownMark = "<!-- eventinvoke -->"
+)
+
+// Markdown writes a run for a comment on a pull request: numbers, risk and what
+// went wrong on top, then each kind of change, folded. It has less than 60,000
+// bytes for any run; what does not fit is counted. Without ids, times and durations,
+// the same plan gives the same bytes.
+func Markdown(w io.Writer, r *Run) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n### eventinvoke %s\n\n", markdownMark, r.Verb)
+	switch {
+	case r.Plan == nil:
+		b.WriteString("**No plan: nothing was compared, and nothing was written.**\n")
+	case r.Outcome != nil:
+		fmt.Fprintf(&b, "**%s**\n", outcomeLine(r.Outcome.Counts()))
+	default:
+		fmt.Fprintf(&b, "**%s**\n", planLine(r.Plan.Counts()))
+	}
+	if risks := riskLine(r); risks != "" {
+		fmt.Fprintf(&b, "\nRisk: %s.\n", risks)
+	}
+	if alerts := paragraph(func(p *printer) { p.alerts(r) }); alerts != "" {
+		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
+	}
+	hiddenKinds, hiddenConfigs := 0, 0
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		changes, verbs := changesOf(r, t)
+		for _, group := range blocks(changes) {
+			body := paragraph(func(p *printer) { p.block(group, verbs) })
+			part := fmt.Sprintf("\n<details><summary>%s: %s, %s</summary>\n\n%s\n</details>\n",
+				html.EscapeString(Clean(where(t.Label, t.Target))), group.action, count(len(group.changes), "config"), fenced(body))
+			if b.Len()+len(part) > maxMarkdown-200 { // the line below has room
+				hiddenKinds++
+				hiddenConfigs += len(group.changes)
+				continue
+			}
+			b.WriteString(part)
+		}
+	}
+	if hiddenKinds > 0 {
+		fmt.Fprintf(&b, "\n%s more of change, on %s, have no room here.\n", count(hiddenKinds, "kind"), count(hiddenConfigs, "config"))
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the Markdown report: %w", err)
+	}
+	return nil
+}
+
+// alerts is what a reviewer must know before the changes.
+func (p *printer) alerts(r *Run) {
+	if r.Plan == nil {
+		p.noPlan(r)
+		return
+	}
+	p.attention(r)
+	if r.Outcome != nil {
+		for i := range r.Outcome.Targets {
+			p.unwritten(&r.Outcome.Targets[i])
+		}
+	}
+	p.refused(r.refusal())
+	p.missing(r)
+	p.warnings(r.Warnings)
+}
+
+// changesOf is what is planned for a target, or what was applied of it.
+func changesOf(r *Run, t *reconcile.TargetPlan) ([]*reconcile.Change, verbs) {
+	var changes []*reconcile.Change
+	if r.Outcome == nil {
+		for i := range t.Changes {
+			changes = append(changes, &t.Changes[i])
+		}
+		return changes, planVerbs
+	}
+	if o := r.outcomeOf(t.Target); o != nil {
+		for i := range o.Results {
+			if o.Results[i].Status == reconcile.Applied {
+				changes = append(changes, &o.Results[i].Change)
+			}
+		}
+	}
+	return changes, outcomeVerbs
+}
+
+// paragraph is what write puts on a page, without the lines around it.
+func paragraph(write func(*printer)) string {
+	var b bytes.Buffer
+	p := newPrinter(&b, TextOptions{}, 2)
+	p.stable = true
+	write(p)
+	p.w.Flush() // into memory
+	return strings.Trim(b.String(), "\n")
+}
+
+// cut shortens text to at most n bytes, between lines where it has any.
+func cut(text string, n int) string {
+	const rest = "\n… (cut)"
+	if len(text) <= n {
+		return text
+	}
+	text = strings.ToValidUTF8(text[:n-len(rest)], "")
+	if i := strings.LastIndexByte(text, '\n'); i > 0 {
+		text = text[:i]
+	}
+	return text + rest
+}
+
+// fenced is text as a code block that nothing in the text can end.
+func fenced(text string) string {
+	text = strings.ReplaceAll(text, "```", "'''") // a longer fence could grow without end
+	return "```text\n" + text + "\n```\n"
+}
+
+// risk is what a change may do to events.
+type risk int
+
+const (
+	losesEvents risk = iota
+	mayRunTwice
+	noRisk
+	numRisks
+)
+
+// riskOf looks at what Lambda will do, with its defaults where nothing is set. An
+// event that waits a shorter time, is tried less often or has no destination left
+// may be lost; one that is tried more often, or longer, may run twice.
+func riskOf(c *reconcile.Change) risk {
+	worst := noRisk
+	for _, s := range c.Settings() {
+		before, after := s.Before.Or(s.Setting.Default()), s.After.Or(s.Setting.Default())
+		switch {
+		case s.Setting == desired.OnFailure && before != desired.NoDestination && after == desired.NoDestination,
+			s.Setting.IsNumber() && after.Int() < before.Int():
+			worst = losesEvents
+		case s.Setting.IsNumber() && after.Int() > before.Int():
+			worst = min(worst, mayRunTwice)
+		}
+	}
+	return worst
+}
+
+// riskLine counts the changes of a run by their risk.
+func riskLine(r *Run) string {
+	var counts [numRisks]int
+	for i := range r.plans() {
+		changes, _ := changesOf(r, &r.Plan.Targets[i])
+		for _, c := range changes {
+			counts[riskOf(c)]++
+		}
+	}
+	if slices.Max(counts[:]) == 0 {
+		return ""
+	}
+	return listed(some(counts[losesEvents], "may lose events"), some(counts[mayRunTwice], "may run events twice"), some(counts[noRisk], "harmless"))
+}

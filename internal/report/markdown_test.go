@@ -1,0 +1,81 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+func asMarkdown(t interface{ Fatal(...any) }, r *Run) string {
+	var b bytes.Buffer
+	if err := Markdown(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestMarkdown(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			r := s.run(t)
+			got := asMarkdown(t, r)
+			golden(t, s.name+".md", []byte(got))
+			later := s.run(t)
+			later.ID, later.Started, later.Finished, later.API = "20260302T030000Z-0000", r.Started.Add(time.Hour), r.Finished.Add(2*time.Hour), nil
+			if diff := cmp.Diff(got, asMarkdown(t, later)); diff != "" {
+				t.Errorf("the same plan an hour later differs:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMarkdownFitsAComment(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRun(t)
+		stuffing := strings.Repeat(rapid.SampledFrom([]string{"x", "```", "注", "</details>\n"}).Draw(t, "stuffing"), rapid.IntRange(0, 40_000).Draw(t, "times"))
+		r.Stopped = stuffing
+		for i := range r.Plan.Targets {
+			r.Plan.Targets[i].Label += stuffing
+		}
+		if got := asMarkdown(t, r); len(got) >= maxMarkdown {
+			t.Fatalf("%d bytes", len(got))
+		}
+	})
+	got := asMarkdown(t, large(t, 5000))
+	if len(got) >= maxMarkdown || !strings.Contains(got, "on 5000 functions") && !strings.Contains(got, "have no room here") {
+		t.Errorf("%d bytes, and they neither hold nor count what changes", len(got))
+	}
+}
+
+func TestRisk(t *testing.T) {
+	queue := desired.Text(dlq)
+	for _, row := range []struct {
+		setting       desired.Setting
+		before, after desired.Value
+		want          risk
+	}{
+		{desired.MaximumRetryAttempts, desired.Value{}, desired.Number(0), losesEvents},
+		{desired.MaximumRetryAttempts, desired.Number(0), desired.Number(1), mayRunTwice},
+		{desired.MaximumRetryAttempts, desired.Value{}, desired.Number(2), noRisk},
+		{desired.MaximumEventAgeInSeconds, desired.Value{}, desired.Number(60), losesEvents},
+		{desired.OnFailure, queue, desired.NoDestination, losesEvents},
+		{desired.OnFailure, desired.Value{}, queue, noRisk},
+		{desired.OnSuccess, queue, desired.NoDestination, noRisk},
+	} {
+		var had reconcile.Settings
+		had[row.setting] = row.before
+		var want desired.Config
+		want[row.setting] = row.after
+		c := reconcile.Change{Action: reconcile.Update, Before: &had, Want: &want}
+		if got := riskOf(&c); got != row.want {
+			t.Errorf("%v from %v to %v: risk %d, want %d", row.setting, row.before, row.after, got, row.want)
+		}
+	}
+}

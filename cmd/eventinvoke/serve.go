@@ -93,7 +93,7 @@ func newServe(a *app) *cobra.Command {
 		Short: "Run as the scheduled worker; only observes unless --apply",
 		Long: `Look at the fleet again and again: on a schedule, when a fleet file changes, on
 SIGHUP, and when a queue delivers an event about a function. An event only says
-where to look; what AWS holds decides. One pass runs at a time.
+where to look; what AWS holds decides. It does not wait for a sweep.
 
 A fleet file that does not load does not stop the worker: it goes on with the
 last good one, and says so in its log, in /readyz and in its metrics. /readyz turns
@@ -132,7 +132,7 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 	// stops, and nobody may wake it after that. One that cannot start ends the others.
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := a.startSources(running, sources, w, args, o, s.metrics); err != nil {
+	if err := s.startSources(running, sources, w); err != nil {
 		return err
 	}
 	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)
@@ -149,8 +149,9 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 type sourceGroup struct{ sync.WaitGroup }
 
 // startSources begins everything that wakes the worker beside its timetable.
-func (a *app) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker, args []string, o *serveOptions, m *metrics.Metrics) error {
-	if err := a.startPages(ctx, group, w, o, m); err != nil {
+func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker) error {
+	o := s.o
+	if err := s.app.startPages(ctx, group, w, o, s.metrics); err != nil {
 		return err
 	}
 	hangups := make(chan os.Signal, 1)
@@ -167,14 +168,17 @@ func (a *app) startSources(ctx context.Context, group *sourceGroup, w *worker.Wo
 		}
 	})
 	if o.simulate != builtInScenario {
-		files, err := watch.New(watch.Options{Paths: pathsOr(args), Changed: func() { w.Wake(worker.Wake{Cause: worker.Files}) }})
+		files, err := watch.New(watch.Options{Paths: pathsOr(s.args), Changed: func() { w.Wake(worker.Wake{Cause: worker.Files}) }})
 		if err != nil {
 			return err
 		}
 		group.Go(func() { files.Run(ctx) })
 	}
 	if o.queue != "" {
-		q, err := queue.Open(ctx, queue.Options{URL: o.queue, Version: version, Wake: w.Wake, Log: a.log, Recorder: m})
+		q, err := queue.Open(ctx, queue.Options{
+			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.metrics,
+			Foreign: s.foreign, Problem: func(err error) { w.Problem("queue", err) },
+		})
 		if err != nil {
 			return fmt.Errorf("--queue-url: %w", err)
 		}

@@ -293,3 +293,42 @@ func callsOf(world *awssim.World) map[string]int {
 	}
 	return calls
 }
+
+// On one queue that several processes share, a message about another's part is not
+// this one's to delete.
+func TestWhatIsForeign(t *testing.T) {
+	fleet := write(t, `version: 1
+targets: [{ name: prod, account: "111111111111", regions: [eu-west-1, us-east-1] }]
+functions: [{ name: orders, maximum_retry_attempts: 0 }]
+`)
+	europe, america := desired.Target{Account: account, Region: "eu-west-1"}, desired.Target{Account: account, Region: "us-east-1"}
+	for _, row := range []struct {
+		why     string
+		options func(*serveOptions)
+		object  worker.Object
+		want    bool
+	}{
+		{"all of the fleet is this process's", func(*serveOptions) {}, worker.Object{Target: europe, Function: "orders"}, false},
+		{"the other shard's target", func(o *serveOptions) { o.flag = "0/2" }, worker.Object{Target: america, Function: "orders"}, true},
+		{"its own", func(o *serveOptions) { o.flag = "0/2" }, worker.Object{Target: europe, Function: "orders"}, false},
+		{"a target of nobody: nothing to do, and not another's", func(o *serveOptions) { o.flag = "0/2" }, worker.Object{Target: desired.Target{Account: "999999999999", Region: "eu-west-1"}}, false},
+		{"left out by --target", func(o *serveOptions) { o.targets = []string{europe.String()} }, worker.Object{Target: america}, true},
+		{"left out by --function", func(o *serveOptions) { o.functions = []string{"pay*", "orders-*"} }, worker.Object{Target: europe, Function: "orders"}, true},
+		{"chosen by one of its patterns", func(o *serveOptions) { o.functions = []string{"pay*", "ord*"} }, worker.Object{Target: europe, Function: "orders"}, false},
+	} {
+		o := &serveOptions{every: time.Hour, settle: worker.DefaultSettle}
+		row.options(o)
+		if err := o.check(); err != nil {
+			t.Fatal(err)
+		}
+		a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+		s, err := a.newServer([]string{fleet}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.foreign(row.object); got != row.want {
+			t.Errorf("%s: %v", row.why, got)
+		}
+		s.close()
+	}
+}

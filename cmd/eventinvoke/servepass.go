@@ -53,6 +53,8 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 		return nil, err
 	}
 	s.metrics = metrics.New(version, s.clients.snapshots)
+	mine, _ := o.wishes(s.document).Targets()
+	s.metrics.Declare(mine)
 	return s, nil
 }
 
@@ -81,7 +83,7 @@ func (s *server) set(change func(*server)) {
 func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	return worker.New(worker.Options{
 		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.metrics,
-		Concurrent: true, Silence: worker.DefaultSilence,
+		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait,
 	})
 }
 
@@ -115,7 +117,9 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	countCalls(s.metrics, r)
 	result := passResult(r)
 	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
-	s.logFailures(r.ID, failures, &result)
+	if ctx.Err() == nil {
+		s.logFailures(r.ID, failures, &result)
+	}
 	return result
 }
 
@@ -308,6 +312,27 @@ func (p *scopedPass) together(found desired.Inventory) desired.Inventory {
 		}
 	}
 	return known
+}
+
+// foreign reports whether an object is of the fleet, and another process is to look at
+// it: that of another shard, or one without this --target or --function.
+func (s *server) foreign(o worker.Object) bool {
+	document, _ := s.known()
+	all, declared := reconcile.FleetWishes{Document: document}.Targets()
+	of := func(targets []desired.TargetSpec) bool {
+		return slices.ContainsFunc(targets, func(t desired.TargetSpec) bool { return t.Target == o.Target })
+	}
+	if mine, _ := s.o.wishes(document).Targets(); declared && of(all) && !of(mine) {
+		return true
+	}
+	if o.Function == "" || len(s.o.functions) == 0 {
+		return false
+	}
+	one := desired.Fleet{Targets: []desired.TargetSpec{{Target: o.Target, Entries: []desired.Entry{{Name: desired.Name{Function: o.Function}}}}}}
+	return !slices.ContainsFunc(s.o.functions, func(pattern string) bool {
+		_, err := desired.Selection{Functions: []string{pattern}}.Narrow(one)
+		return err == nil
+	})
 }
 
 // maxLogged bounds what one pass says about single configs: the record of the

@@ -18,7 +18,8 @@ const FormatVersion = 1
 // is the order of the output.
 
 type targetJSON struct {
-	Target  string `json:"target"`
+	Label   string `json:"label"`  // of the fleet file; "" without one
+	Target  string `json:"target"` // ACCOUNT/REGION
 	Account string `json:"account"`
 	Region  string `json:"region"`
 }
@@ -79,7 +80,7 @@ type guardJSON struct {
 }
 
 func newTarget(t desired.Target, label string) targetJSON {
-	return targetJSON{Target: label, Account: t.Account, Region: t.Region}
+	return targetJSON{Label: label, Target: t.String(), Account: t.Account, Region: t.Region}
 }
 
 func newKey(t targetJSON, n desired.Name) keyJSON {

@@ -74,36 +74,10 @@ func (q *request) refuse(r *apiError) *answer {
 			Message string `json:"message"`
 		}{r.code, r.message})
 	default:
-		a.contentType, a.errorType, a.body = typeJSON, r.code, r.lambdaBody()
+		a.contentType, a.errorType = typeJSON, r.code
+		a.body = bytes.Replace([]byte(r.lambda), []byte("%"), encode(r.message), 1)
 	}
 	return a
-}
-
-// lambdaBody spells an error the way Lambda does for its shape.
-func (r *apiError) lambdaBody() []byte {
-	type user struct {
-		Reason  string `json:",omitempty"`
-		Type    string
-		Message string `json:"message"`
-	}
-	type upperUser struct{ Type, Message string }
-	switch r.style {
-	case styleLower:
-		return encode(user{Type: "User", Message: r.message})
-	case styleReason:
-		return encode(user{"CallerRateLimitExceeded", "User", r.message})
-	case styleUpper:
-		return encode(upperUser{"User", r.message})
-	case styleService:
-		return encode(upperUser{"Service", r.message})
-	case styleBareUp:
-		return encode(struct{ Message string }{r.message})
-	case styleNull:
-		return []byte(`{"Message":null}`)
-	}
-	return encode(struct {
-		Message string `json:"message"`
-	}{r.message})
 }
 
 // encode writes JSON as AWS does: < > & as they are, no newline at the end.
@@ -144,81 +118,51 @@ type apiError struct {
 	status  int
 	code    string
 	message string
-	style   style
+	lambda  string // Lambda's body, with % for the message
 }
 
-// style is how Lambda spells an error body. It differs by the shape of the error.
-type style int
-
+// Lambda spells the body by the shape of the error.
 const (
-	styleLower   style = iota // {"Type":"User","message":...}
-	styleUpper                // {"Type":"User","Message":...}
-	styleService              // {"Type":"Service","Message":...}
-	styleBare                 // {"message":...}
-	styleBareUp               // {"Message":...}
-	styleReason               // {"Reason":"CallerRateLimitExceeded","Type":"User","message":...}
-	styleNull                 // {"Message":null}
+	bodyLower   = `{"Type":"User","message":%}`
+	bodyUpper   = `{"Type":"User","Message":%}`
+	bodyService = `{"Type":"Service","Message":%}`
+	bodyBare    = `{"message":%}`
+	bodyBareUp  = `{"Message":%}`
+	bodyReason  = `{"Reason":"CallerRateLimitExceeded","Type":"User","message":%}`
+	bodyNull    = `{"Message":null}`
 )
 
+var (
+	tooManyRequests     = &apiError{429, "TooManyRequestsException", "Rate exceeded", bodyReason}
+	throttling          = &apiError{400, "ThrottlingException", "Rate exceeded", bodyBare}
+	throttledTagging    = &apiError{400, "ThrottledException", "Rate exceeded", bodyBare}
+	serviceFault        = &apiError{500, "ServiceException", "An error occurred and the request cannot be processed.", bodyService}
+	otherAccount        = &apiError{403, "AccessDeniedException", "", bodyNull} // AWS says nothing more
+	missingToken        = &apiError{403, "MissingAuthenticationTokenException", "Missing Authentication Token", bodyBare}
+	incompleteSignature = &apiError{403, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter.", bodyBare}
+	unrecognizedClient  = &apiError{403, "UnrecognizedClientException", "The security token included in the request is invalid.", bodyBare}
+	expiredToken        = &apiError{403, "ExpiredTokenException", "The security token included in the request is expired", bodyBare}
+	noFunction          = notFound("The function doesn't exist.")
+)
+
+func badRequest(code, message string) *apiError { return &apiError{400, code, message, bodyBare} }
+
 func invalidParameter(message string) *apiError {
-	return &apiError{400, "InvalidParameterValueException", message, styleLower}
+	return &apiError{400, "InvalidParameterValueException", message, bodyLower}
 }
 
 func notFound(message string) *apiError {
-	return &apiError{404, "ResourceNotFoundException", message, styleUpper}
+	return &apiError{404, "ResourceNotFoundException", message, bodyUpper}
 }
 
 func conflict(message string) *apiError {
-	return &apiError{409, "ResourceConflictException", message, styleLower}
+	return &apiError{409, "ResourceConflictException", message, bodyLower}
 }
 
-func tooManyRequests() *apiError {
-	return &apiError{429, "TooManyRequestsException", "Rate exceeded", styleReason}
-}
-
-func throttling() *apiError {
-	return &apiError{400, "ThrottlingException", "Rate exceeded", styleBare}
-}
-
-func serviceFault() *apiError {
-	return &apiError{500, "ServiceException", "An error occurred and the request cannot be processed.", styleService}
-}
-
-func invalid(message string) *apiError {
-	return &apiError{400, "ValidationException", message, styleBare}
-}
-
-func unparsable(message string) *apiError {
-	return &apiError{400, "SerializationException", message, styleBareUp}
+func unparsable(err error) *apiError {
+	return &apiError{400, "SerializationException", "The request body is not what this operation takes: " + err.Error(), bodyBareUp}
 }
 
 func accessDenied(message string) *apiError {
-	return &apiError{403, "AccessDeniedException", message, styleBareUp}
-}
-
-// otherAccount is the refusal of an ARN of an account that is not the caller's:
-// AWS says nothing more.
-func otherAccount() *apiError {
-	return &apiError{403, "AccessDeniedException", "", styleNull}
-}
-
-func missingToken() *apiError {
-	return &apiError{403, "MissingAuthenticationTokenException", "Missing Authentication Token", styleBare}
-}
-
-func incompleteSignature() *apiError {
-	return &apiError{403, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter.", styleBare}
-}
-
-func unrecognizedClient() *apiError {
-	return &apiError{403, "UnrecognizedClientException", "The security token included in the request is invalid.", styleBare}
-}
-
-func expiredToken() *apiError {
-	return &apiError{403, "ExpiredTokenException", "The security token included in the request is expired", styleBare}
-}
-
-// notModelled is the simulator speaking for itself.
-func notModelled(what string) *apiError {
-	return &apiError{404, "UnknownOperationException", "The simulator does not model " + what + ".", styleBare}
+	return &apiError{403, "AccessDeniedException", message, bodyBareUp}
 }

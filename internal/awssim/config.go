@@ -26,8 +26,6 @@ func (q *request) readConfig(body *change) (ref, *apiError) {
 	return n, apiErr
 }
 
-func noFunction() *apiError { return notFound("The function doesn't exist.") }
-
 func (q *request) noConfig(n ref) *apiError {
 	return notFound("The function " + q.arn(n.name) + ":" + n.qualifier + " doesn't have an EventInvokeConfig")
 }
@@ -42,7 +40,7 @@ func (w *World) updateConfig(q *request) (any, *apiError) { return w.writeConfig
 func (w *World) writeConfig(q *request, update bool) (any, *apiError) {
 	body, err := readChange(q.body)
 	if err != nil {
-		return nil, unparsable("The request body is not what this operation takes: " + err.Error())
+		return nil, unparsable(err)
 	}
 	n, apiErr := q.readConfig(body)
 	if apiErr != nil {
@@ -52,7 +50,7 @@ func (w *World) writeConfig(q *request, update bool) (any, *apiError) {
 	base := Record{}
 	switch {
 	case f == nil || !update && !f.hasQualifier(n.qualifier):
-		return nil, noFunction()
+		return nil, noFunction
 	case update && i < 0:
 		return nil, q.noConfig(n)
 	case update:
@@ -157,7 +155,7 @@ func (w *World) listConfigs(q *request) (any, *apiError) {
 	s := q.state
 	f := s.functions[n.name]
 	if f == nil {
-		return nil, noFunction()
+		return nil, noFunction
 	}
 	p, apiErr := w.page(q, len(f.records), size, func(i int) string { return s.rank(f.name, f.records[i].qualifier) })
 	if apiErr != nil {

@@ -59,7 +59,7 @@ func (w *World) faultAnswer(q *request, m fault) *answer {
 	case faultThrottle:
 		a = w.throttle(q)
 	case fault500:
-		a = q.refuse(serviceFault())
+		a = q.refuse(serviceFault)
 	case fault502:
 		a = gateway(q, 502, "Bad Gateway")
 	case fault503:
@@ -83,7 +83,7 @@ func gateway(q *request, status int, text string) *answer {
 			body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"),
 		}
 	}
-	return q.refuse(&apiError{status, "", text, styleBare})
+	return q.refuse(&apiError{status, "", text, bodyBare})
 }
 
 // throttle is the answer to a call beyond the quota.
@@ -92,11 +92,11 @@ func (w *World) throttle(q *request) *answer {
 	var a *answer
 	switch {
 	case q.service == "tagging":
-		a = q.refuse(&apiError{400, "ThrottledException", "Rate exceeded", styleBare})
+		a = q.refuse(throttledTagging)
 	case q.rng.hits("throttle form", quota.ThrottlingException):
-		a = q.refuse(throttling())
+		a = q.refuse(throttling)
 	default:
-		a = q.refuse(tooManyRequests())
+		a = q.refuse(tooManyRequests)
 	}
 	if quota.RetryAfter > 0 {
 		a.retryAfter = strconv.Itoa(int(math.Ceil(quota.RetryAfter.Seconds())))

@@ -107,9 +107,9 @@ func (c constraints) apiError() *apiError {
 	case 0:
 		return nil
 	case 1:
-		return invalid("1 validation error detected: " + c[0])
+		return badRequest("ValidationException", "1 validation error detected: "+c[0])
 	}
-	return invalid(fmt.Sprintf("%d validation errors detected: %s", len(c), strings.Join(c, "; ")))
+	return badRequest("ValidationException", fmt.Sprintf("%d validation errors detected: %s", len(c), strings.Join(c, "; ")))
 }
 
 const regionPart = `((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?`
@@ -164,7 +164,7 @@ func (q *request) resolve() (ref, *apiError) {
 // checkReach refuses a name of another region or account than the caller's.
 func (q *request) checkReach(n ref) *apiError {
 	if n.account != "" && n.account != q.account.id {
-		return otherAccount()
+		return otherAccount
 	}
 	if n.region != "" && n.region != q.region {
 		return notFound("Functions from '" + n.region + "' are not reachable in this region ('" + q.region + "')")

@@ -12,27 +12,36 @@ import (
 	"time"
 )
 
-// visit is a request that reached the API: who, where, when.
-type visit struct {
+// request is one call on its way through the world: who, where, when, and what.
+type request struct {
 	identity
 	now       time.Time
 	requestID string
+	op        *operation
+	state     *regionState // of the account and region that it is about
+	function  string       // as in the path, decoded
+	qualifier string       // as in the query
+	query     url.Values
+	body      []byte
+	rng       rng
+	applied   bool   // it changed the world
+	release   func() // ends the write window; nil when there is none
 }
 
 // serve answers a request without waiting. A release that is not nil ends the
 // write window of the function.
 func (w *World) serve(r *http.Request, body []byte) (*answer, func()) {
-	v := &visit{now: time.Now(), requestID: w.requestID()}
+	q := &request{now: time.Now(), requestID: w.requestID(), query: r.URL.Query(), body: body}
 	var apiErr *apiError
-	v.identity, apiErr = w.identify(r, v.now)
-	q, unknown := route(v, r, body)
+	if q.identity, apiErr = w.identify(r, q.now); apiErr == nil {
+		apiErr = q.route(r)
+	} else {
+		q.route(r) // for the log
+	}
 	var a *answer
-	switch {
-	case apiErr != nil:
+	if apiErr != nil {
 		a = q.refuse(apiErr)
-	case unknown != nil:
-		a = q.refuse(unknown)
-	default:
+	} else {
 		a = w.admit(q)
 	}
 	w.callLog.add(q, a)
@@ -101,7 +110,7 @@ func (s *regionState) restrictions(function string) (denied, throttled []string)
 
 // resource is what a permission has to be for, and what a refusal names.
 func (q *request) resource() string {
-	if q.op == assumeRole {
+	if q.service == "sts" {
 		return q.query.Get("RoleArn")
 	}
 	if q.function == "" {
@@ -138,20 +147,6 @@ type operation struct {
 	serve  func(*World, *request) (any, *apiError)
 }
 
-// request is one call on its way through the world.
-type request struct {
-	*visit
-	op        *operation
-	function  string // as in the path, decoded
-	qualifier string // as in the query
-	query     url.Values
-	body      []byte
-	rng       rng
-	state     *regionState // of the account and region that it is about
-	applied   bool         // it changed the world
-	release   func()       // ends the write window; nil when there is none
-}
-
 // lambdaRoutes maps method and path shape, with * for the name, to operations.
 var lambdaRoutes = map[string]*operation{
 	"PUT 2019-09-25/functions/*/event-invoke-config":      {"PutFunctionEventInvokeConfig", "lambda:PutFunctionEventInvokeConfig", true, 200, (*World).putConfig},
@@ -184,50 +179,36 @@ func lambdaRoute(r *http.Request) (*operation, string) {
 }
 
 var (
-	getResources      = &operation{"GetResources", "tag:GetResources", false, 200, (*World).getResources}
-	getCallerIdentity = &operation{"GetCallerIdentity", "", false, 200, (*World).getCallerIdentity}
-	assumeRole        = &operation{"AssumeRole", "sts:AssumeRole", false, 200, (*World).assumeRole}
+	getResources  = &operation{"GetResources", "tag:GetResources", false, 200, (*World).getResources}
+	stsOperations = map[string]*operation{
+		"GetCallerIdentity": {"GetCallerIdentity", "", false, 200, (*World).getCallerIdentity},
+		"AssumeRole":        {"AssumeRole", "sts:AssumeRole", false, 200, (*World).assumeRole},
+	}
 )
 
 // route finds what a request asks for.
-func route(v *visit, r *http.Request, body []byte) (*request, *apiError) {
-	q := &request{visit: v, query: r.URL.Query(), body: body}
-	switch v.service {
+func (q *request) route(r *http.Request) *apiError {
+	what := r.Method + " " + r.URL.Path
+	switch q.service {
 	case "lambda":
 		q.op, q.function = lambdaRoute(r)
 		q.qualifier = q.query.Get("Qualifier")
 	case "tagging":
-		if r.Header.Get("X-Amz-Target") == "ResourceGroupsTaggingAPI_20170126.GetResources" {
+		if what = r.Header.Get("X-Amz-Target"); what == "ResourceGroupsTaggingAPI_20170126.GetResources" {
 			q.op = getResources
 		}
 	case "sts":
-		form, err := url.ParseQuery(string(body))
+		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
-			return q, unparsable("the body is not a form: " + err.Error())
+			return unparsable(err)
 		}
-		q.query = form
-		switch form.Get("Action") {
-		case "GetCallerIdentity":
-			q.op = getCallerIdentity
-		case "AssumeRole":
-			q.op = assumeRole
-		}
+		q.query, what = form, form.Get("Action")
+		q.op = stsOperations[what]
 	}
-	if q.op == nil {
-		return q, notModelled(describe(v.service, r, q.query))
+	if q.op == nil { // the simulator speaks for itself
+		return &apiError{404, "UnknownOperationException", "The simulator does not model " + what + " of " + q.service + ".", bodyBare}
 	}
-	return q, nil
-}
-
-func describe(service string, r *http.Request, form url.Values) string {
-	what := r.Method + " " + r.URL.Path
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		what = target
-	}
-	if action := form.Get("Action"); action != "" {
-		what = action
-	}
-	return what + " of " + service
+	return nil
 }
 
 // identity is who asks, and where.
@@ -257,11 +238,11 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 	id := identity{account: w.accounts[0], region: cmp.Or(region, w.DefaultRegion()), service: service}
 	authorization := r.Header.Get("Authorization")
 	if authorization == "" {
-		return id, missingToken()
+		return id, missingToken
 	}
 	m := credentialScope.FindStringSubmatch(authorization)
 	if m == nil {
-		return id, incompleteSignature()
+		return id, incompleteSignature
 	}
 	key := m[1]
 	id.region, id.service = cmp.Or(m[2], id.region), m[3]
@@ -269,14 +250,14 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 		id.account, id.arn, id.userID = s.account, s.arn, s.userID
 		id.deny, id.policy = s.role.Deny, s.policy
 		if s.expired || !now.Before(s.ends) {
-			return id, expiredToken()
+			return id, expiredToken
 		}
 		return id, nil
 	}
 	if k := accountKey.FindStringSubmatch(key); k != nil {
 		a := w.account(k[1])
 		if a == nil {
-			return id, unrecognizedClient()
+			return id, unrecognizedClient
 		}
 		id.account = a
 	}

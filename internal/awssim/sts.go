@@ -64,7 +64,7 @@ var (
 	roleSessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-func badSTS(message string) *apiError { return &apiError{400, "ValidationError", message, styleBare} }
+func badSTS(message string) *apiError { return badRequest("ValidationError", message) }
 
 // assumeRole hands out a session of a role in an account of the scenario.
 func (w *World) assumeRole(q *request) (any, *apiError) {
@@ -232,7 +232,7 @@ func readPolicy(text string) (*policy, *apiError) {
 		return nil, nil
 	}
 	var document struct{ Statement []statement }
-	malformed := &apiError{400, "MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.", styleBare}
+	malformed := badRequest("MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.")
 	if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Statement) == 0 {
 		return nil, malformed
 	}

@@ -70,7 +70,7 @@ type taggedPage struct {
 }
 
 func badTagQuery(message string) *apiError {
-	return &apiError{400, "InvalidParameterException", message, styleBare}
+	return badRequest("InvalidParameterException", message)
 }
 
 func (t *tagQuery) check() *apiError {
@@ -121,7 +121,7 @@ func (t *tagQuery) selects(f *function, arn string) bool {
 func (w *World) getResources(q *request) (any, *apiError) {
 	var t tagQuery
 	if err := json.Unmarshal(q.body, &t); err != nil {
-		return nil, unparsable("The request body is not what this operation takes: " + err.Error())
+		return nil, unparsable(err)
 	}
 	if apiErr := t.check(); apiErr != nil {
 		return nil, apiErr
@@ -131,7 +131,7 @@ func (w *World) getResources(q *request) (any, *apiError) {
 		after, ok = q.openMarker(t.PaginationToken)
 	}
 	if !ok {
-		return nil, &apiError{400, "PaginationTokenExpiredException", "The pagination token is invalid or expired.", styleBare}
+		return nil, badRequest("PaginationTokenExpiredException", "The pagination token is invalid or expired.")
 	}
 	s := q.state
 	var found []*function

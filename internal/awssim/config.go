@@ -15,10 +15,7 @@ func (q *request) readConfig(body *change) (ref, *apiError) {
 	if body != nil {
 		body.check(&c)
 	}
-	if apiErr := c.apiError(); apiErr != nil {
-		return ref{}, apiErr
-	}
-	n, apiErr := q.resolve()
+	n, apiErr := c.resolve(q)
 	n.qualifier = cmp.Or(n.qualifier, latest)
 	if apiErr == nil && body != nil && body.empty {
 		apiErr = invalidParameter("You must specify at least one of error handling or destination setting.")
@@ -142,31 +139,22 @@ func (w *World) listConfigs(q *request) (any, *apiError) {
 	var c constraints
 	c.configName(q)
 	size := c.items(q, maxConfigItems, maxConfigItems)
-	if apiErr := c.apiError(); apiErr != nil {
-		return nil, apiErr
-	}
-	n, apiErr := q.resolve()
+	n, apiErr := c.resolve(q)
 	if apiErr != nil {
 		return nil, apiErr
 	}
 	if n.qualifier != "" {
 		return nil, invalidParameter("The function name must not include a version number or alias.")
 	}
-	s := q.state
-	f := s.functions[n.name]
+	f := q.state.functions[n.name]
 	if f == nil {
 		return nil, noFunction
 	}
-	p, apiErr := w.page(q, len(f.records), size, func(i int) string { return s.rank(f.name, f.records[i].qualifier) })
-	if apiErr != nil {
-		return nil, apiErr
-	}
-	list := make([]json.RawMessage, 0, p.end-p.start)
-	for _, r := range f.records[p.start:p.end] {
-		list = append(list, wireRecord(q.arn(f.name)+":"+r.qualifier, r.Record))
-	}
+	shown, next, apiErr := listPage(w, q, f.records, size,
+		func(r stored) string { return q.state.rank(f.name, r.qualifier) },
+		func(r stored) json.RawMessage { return wireRecord(q.arn(f.name)+":"+r.qualifier, r.Record) })
 	return struct {
 		FunctionEventInvokeConfigs []json.RawMessage
 		NextMarker                 *string
-	}{list, p.next}, nil
+	}{shown, next}, apiErr
 }

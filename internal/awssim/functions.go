@@ -63,20 +63,13 @@ func (w *World) listFunctions(q *request) (any, *apiError) {
 	if apiErr := c.apiError(); apiErr != nil {
 		return nil, apiErr
 	}
-	s := q.state
 	if all == "ALL" {
-		return w.listEveryVersion(q, s, size)
+		return w.listEveryVersion(q, size)
 	}
-	list := s.inOrder()
-	p, apiErr := w.page(q, len(list), size, func(i int) string { return list[i].rank })
-	if apiErr != nil {
-		return nil, apiErr
-	}
-	shown := make([]functionConfig, 0, p.end-p.start)
-	for _, f := range list[p.start:p.end] {
-		shown = append(shown, w.config(q, f, latest, q.arn(f.name)))
-	}
-	return functionPage{shown, p.next}, nil
+	shown, next, apiErr := listPage(w, q, q.state.inOrder(), size,
+		func(f *function) string { return f.rank },
+		func(f *function) functionConfig { return w.config(q, f, latest, q.arn(f.name)) })
+	return functionPage{shown, next}, apiErr
 }
 
 type functionPage struct {
@@ -85,26 +78,21 @@ type functionPage struct {
 }
 
 // listEveryVersion lists functions with their versions, qualified.
-func (w *World) listEveryVersion(q *request, s *regionState, size int) (any, *apiError) {
+func (w *World) listEveryVersion(q *request, size int) (any, *apiError) {
 	type entry struct {
 		f       *function
 		version string
 	}
 	var list []entry
-	for _, f := range s.inOrder() {
+	for _, f := range q.state.inOrder() {
 		for _, v := range f.everyVersion() {
 			list = append(list, entry{f, v})
 		}
 	}
-	p, apiErr := w.page(q, len(list), size, func(i int) string { return list[i].f.rank + ":" + versionRank(list[i].version) })
-	if apiErr != nil {
-		return nil, apiErr
-	}
-	shown := make([]functionConfig, 0, p.end-p.start)
-	for _, e := range list[p.start:p.end] {
-		shown = append(shown, w.config(q, e.f, e.version, q.arn(e.f.name)+":"+e.version))
-	}
-	return functionPage{shown, p.next}, nil
+	shown, next, apiErr := listPage(w, q, list, size,
+		func(e entry) string { return e.f.rank + ":" + versionRank(e.version) },
+		func(e entry) functionConfig { return w.config(q, e.f, e.version, q.arn(e.f.name)+":"+e.version) })
+	return functionPage{shown, next}, apiErr
 }
 
 // everyVersion is $LATEST and then the published versions by number.
@@ -162,10 +150,7 @@ func (w *World) getFunctionConfiguration(q *request) (any, *apiError) {
 func (w *World) details(q *request) (functionDetails, map[string]string, *apiError) {
 	var c constraints
 	c.configName(q)
-	if apiErr := c.apiError(); apiErr != nil {
-		return functionDetails{}, nil, apiErr
-	}
-	n, apiErr := q.resolve()
+	n, apiErr := c.resolve(q)
 	if apiErr != nil {
 		return functionDetails{}, nil, apiErr
 	}
@@ -228,18 +213,13 @@ func (w *World) listAliases(q *request) (any, *apiError) {
 	}
 	rank := func(a alias) string { return q.state.rank(f.name, "alias", a.name) }
 	slices.SortFunc(list, func(a, b alias) int { return strings.Compare(rank(a), rank(b)) })
-	p, apiErr := w.page(q, len(list), size, func(i int) string { return rank(list[i]) })
-	if apiErr != nil {
-		return nil, apiErr
-	}
-	shown := make([]aliasConfig, 0, p.end-p.start)
-	for _, a := range list[p.start:p.end] {
-		shown = append(shown, aliasConfig{q.arn(f.name) + ":" + a.name, a.name, a.version, "", f.revision("alias " + a.name)})
-	}
+	shown, next, apiErr := listPage(w, q, list, size, rank, func(a alias) aliasConfig {
+		return aliasConfig{q.arn(f.name) + ":" + a.name, a.name, a.version, "", f.revision("alias " + a.name)}
+	})
 	return struct {
 		Aliases    []aliasConfig
 		NextMarker *string
-	}{shown, p.next}, nil
+	}{shown, next}, apiErr
 }
 
 func (w *World) listVersions(q *request) (any, *apiError) {
@@ -250,27 +230,17 @@ func (w *World) listVersions(q *request) (any, *apiError) {
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	list := f.everyVersion()
-	p, apiErr := w.page(q, len(list), size, func(i int) string { return versionRank(list[i]) })
-	if apiErr != nil {
-		return nil, apiErr
-	}
-	shown := make([]functionConfig, 0, p.end-p.start)
-	for _, v := range list[p.start:p.end] {
-		shown = append(shown, w.config(q, f, v, q.arn(f.name)+":"+v))
-	}
+	shown, next, apiErr := listPage(w, q, f.everyVersion(), size, versionRank,
+		func(v string) functionConfig { return w.config(q, f, v, q.arn(f.name)+":"+v) })
 	return struct {
 		Versions   []functionConfig
 		NextMarker *string
-	}{shown, p.next}, nil
+	}{shown, next}, apiErr
 }
 
 // functionToList finds the function whose parts are to be listed.
 func (q *request) functionToList(c constraints) (*function, *apiError) {
-	if apiErr := c.apiError(); apiErr != nil {
-		return nil, apiErr
-	}
-	n, apiErr := q.resolve()
+	n, apiErr := c.resolve(q)
 	if apiErr != nil {
 		return nil, apiErr
 	}

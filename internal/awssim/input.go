@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"regexp"
@@ -103,13 +104,29 @@ func (c *constraints) items(q *request, high, fallback int) int {
 
 // apiError is nil when nothing is broken.
 func (c constraints) apiError() *apiError {
-	switch len(c) {
-	case 0:
+	if len(c) == 0 {
 		return nil
-	case 1:
-		return badRequest("ValidationException", "1 validation error detected: "+c[0])
 	}
-	return badRequest("ValidationException", fmt.Sprintf("%d validation errors detected: %s", len(c), strings.Join(c, "; ")))
+	errors := "errors"
+	if len(c) == 1 {
+		errors = "error"
+	}
+	return badRequest("ValidationException", fmt.Sprintf("%d validation %s detected: %s", len(c), errors, strings.Join(c, "; ")))
+}
+
+// resolve takes the name and qualifier of a request that breaks no constraint to
+// one function and one effective qualifier, as all operations on a function do
+// before they look for it. The qualifier is "" when none was given.
+func (c constraints) resolve(q *request) (ref, *apiError) {
+	if apiErr := c.apiError(); apiErr != nil {
+		return ref{}, apiErr
+	}
+	n, _ := parseName(q.function)
+	if n.qualifier != "" && q.qualifier != "" && n.qualifier != q.qualifier {
+		return n, invalidParameter("The derived qualifier from the function name does not match the specified qualifier.")
+	}
+	n.qualifier = cmp.Or(n.qualifier, q.qualifier)
+	return n, q.checkReach(n)
 }
 
 const regionPart = `((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?`
@@ -147,20 +164,6 @@ func notNameByte(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
-// resolve takes the name and qualifier of a request to one function and one
-// effective qualifier, as all operations on a function do before they look for it.
-// The qualifier is "" when none was given.
-func (q *request) resolve() (ref, *apiError) {
-	n, _ := parseName(q.function)
-	if n.qualifier != "" && q.qualifier != "" && n.qualifier != q.qualifier {
-		return n, invalidParameter("The derived qualifier from the function name does not match the specified qualifier.")
-	}
-	if n.qualifier == "" {
-		n.qualifier = q.qualifier
-	}
-	return n, q.checkReach(n)
-}
-
 // checkReach refuses a name of another region or account than the caller's.
 func (q *request) checkReach(n ref) *apiError {
 	if n.account != "" && n.account != q.account.id {
@@ -172,41 +175,39 @@ func (q *request) checkReach(n ref) *apiError {
 	return nil
 }
 
-// page is a stretch of a listing.
-type page struct {
-	start, end int
-	next       *string // marker of the rest; nil at the end
-}
-
-// page cuts one page from a listing of n things in the order of their ranks. A
-// marker holds the rank of the last thing shown, so that a listing that changes
-// between two pages neither skips nor repeats what stayed.
-func (w *World) page(q *request, n, size int, rank func(int) string) (page, *apiError) {
-	p := page{}
+// listPage shows one page of a listing, which is in the order of its ranks, and
+// the marker of the rest, nil at the end. A marker holds the rank of the last
+// thing shown, so that a listing that changes between two pages neither skips nor
+// repeats what stayed.
+func listPage[T, S any](w *World, q *request, all []T, size int, rank func(T) string, show func(T) S) ([]S, *string, *apiError) {
 	if q.query.Has("Marker") {
 		after, ok := q.openMarker(q.query.Get("Marker"))
 		if !ok {
-			return p, invalidParameter("Invalid pagination key.")
+			return nil, nil, invalidParameter("Invalid pagination key.")
 		}
-		p.start = sort.Search(n, func(i int) bool { return rank(i) > after })
+		all = all[sort.Search(len(all), func(i int) bool { return rank(all[i]) > after }):]
 	}
-	w.endPage(q, &p, n, size, rank)
-	return p, nil
+	shown, next := firstPage(w, q, all, size, rank, show)
+	return shown, next, nil
 }
 
-// endPage ends a page that has a start.
-func (w *World) endPage(q *request, p *page, n, size int, rank func(int) string) {
-	p.end = min(n, p.start+size)
-	if p.end-p.start > 1 && q.rng.hits("short_page", w.currentFaults().ShortPage) {
-		p.end -= (p.end - p.start) / 2
+// firstPage is listPage for what is behind the marker already.
+func firstPage[T, S any](w *World, q *request, all []T, size int, rank func(T) string, show func(T) S) ([]S, *string) {
+	n, faults := min(len(all), size), w.currentFaults()
+	if n > 1 && q.rng.hits("short_page", faults.ShortPage) {
+		n -= n / 2
 	}
-	if p.end < n && p.end > p.start {
-		marker := q.sealMarker(rank(p.end - 1))
-		p.next = &marker
-	} else if n > 0 && w.currentFaults().EndlessPages {
-		again := q.sealMarker("")
-		p.next = &again
+	shown := make([]S, n)
+	for i := range shown {
+		shown[i] = show(all[i])
 	}
+	switch {
+	case n < len(all) && n > 0:
+		return shown, new(q.sealMarker(rank(all[n-1])))
+	case faults.EndlessPages && len(all) > 0:
+		return shown, new(q.sealMarker(""))
+	}
+	return shown, nil
 }
 
 // A marker is opaque, and good for one operation on one function only.

@@ -21,8 +21,7 @@ func (w *World) listTags(q *request) (any, *apiError) {
 	if apiErr := q.checkReach(n); apiErr != nil {
 		return nil, apiErr
 	}
-	s := q.state
-	f := s.functions[n.name]
+	f := q.state.functions[n.name]
 	if f == nil {
 		return nil, noSuchFunction(q.arn(n.name))
 	}
@@ -133,7 +132,6 @@ func (w *World) getResources(q *request) (any, *apiError) {
 	if !ok {
 		return nil, badRequest("PaginationTokenExpiredException", "The pagination token is invalid or expired.")
 	}
-	s := q.state
 	var found []*function
 	size := defaultResources
 	if t.ResourcesPerPage != nil {
@@ -143,7 +141,7 @@ func (w *World) getResources(q *request) (any, *apiError) {
 		size = maxARNs
 	}
 	// One more than the page tells whether anything remains.
-	for _, f := range s.after(after) {
+	for _, f := range q.state.after(after) {
 		if t.selects(f, q.arn(f.name)) {
 			found = append(found, f)
 		}
@@ -151,14 +149,12 @@ func (w *World) getResources(q *request) (any, *apiError) {
 			break
 		}
 	}
-	p := page{}
-	w.endPage(q, &p, len(found), size, func(i int) string { return found[i].rank })
-	result := taggedPage{ResourceTagMappingList: []taggedResource{}}
-	for _, f := range found[:p.end] {
-		result.ResourceTagMappingList = append(result.ResourceTagMappingList, taggedResource{q.arn(f.name), pairs(f.tags)})
-	}
-	if p.next != nil {
-		result.PaginationToken = *p.next
+	shown, next := firstPage(w, q, found, size,
+		func(f *function) string { return f.rank },
+		func(f *function) taggedResource { return taggedResource{q.arn(f.name), pairs(f.tags)} })
+	result := taggedPage{ResourceTagMappingList: shown}
+	if next != nil {
+		result.PaginationToken = *next
 	}
 	return result, nil
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -51,7 +52,7 @@ const defaultCallLog = 100_000
 
 // callLog remembers what was asked.
 type callLog struct {
-	limit int // as Scenario.CallLog
+	limit int
 
 	mu     sync.Mutex
 	calls  []Call
@@ -61,26 +62,25 @@ type callLog struct {
 func (l *callLog) add(q *request, a *answer) {
 	c := Call{
 		Time: q.now, Account: q.account.id, Region: q.region, Function: q.function, Qualifier: q.qualifier,
-		Status: a.status, Code: a.code, Fault: a.fault.String(), Applied: q.applied, RequestID: q.requestID,
+		Status: a.status, Code: a.code, Fault: string(a.fault), Applied: q.applied, RequestID: q.requestID,
 	}
 	if q.op != nil {
 		c.Operation, c.Write = q.op.name, q.op.write
 	}
-	outcome := strconv.Itoa(a.status)
-	if a.code != "" {
-		outcome += " " + a.code
-	}
+	outcome := strings.TrimSpace(strconv.Itoa(a.status) + " " + a.code)
 	switch a.fault {
 	case faultReset, faultResetAfter:
 		c.Status, outcome = 0, "reset"
-	case faultLost:
-		c.Status, outcome = 0, "lost"
-	case faultTruncate:
-		outcome = "truncate"
+	case faultLost, faultTruncate:
+		outcome = string(a.fault)
+	}
+	if a.fault == faultLost {
+		c.Status = 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.remember(c)
+	l.calls = append(l.calls, c)
+	l.calls = l.calls[max(0, len(l.calls)-l.limit):] // what goes is freed when the slice next grows
 	n := &l.counts
 	if n.ByOperation == nil {
 		n.ByOperation, n.ByOutcome = map[string]int{}, map[string]int{}
@@ -100,33 +100,12 @@ func (l *callLog) add(q *request, a *answer) {
 	}
 }
 
-// remember keeps the latest calls, and lets the older half go when twice the
-// limit is reached, so that forgetting costs little per call.
-func (l *callLog) remember(c Call) {
-	limit := l.capacity()
-	if limit == 0 {
-		return
-	}
-	if len(l.calls) >= 2*limit {
-		l.calls = append(l.calls[:0], l.calls[len(l.calls)-limit:]...)
-	}
-	l.calls = append(l.calls, c)
-}
-
-func (l *callLog) capacity() int {
-	if l.limit == 0 {
-		return defaultCallLog
-	}
-	return max(l.limit, 0)
-}
-
 // Calls returns the latest calls in the order in which they reached the API, as
 // many as Scenario.CallLog allows.
 func (w *World) Calls() []Call {
 	w.callLog.mu.Lock()
 	defer w.callLog.mu.Unlock()
-	all := w.callLog.calls
-	return slices.Clone(all[max(0, len(all)-w.callLog.capacity()):])
+	return slices.Clone(w.callLog.calls)
 }
 
 // Counts returns the totals.
@@ -136,13 +115,6 @@ func (w *World) Counts() Counts {
 	c := w.callLog.counts
 	c.ByOperation, c.ByOutcome = maps.Clone(c.ByOperation), maps.Clone(c.ByOutcome)
 	return c
-}
-
-// Writes is Counts().Writes: nil writes is what a read-only run must leave behind.
-func (w *World) Writes() int {
-	w.callLog.mu.Lock()
-	defer w.callLog.mu.Unlock()
-	return w.callLog.counts.Writes
 }
 
 // ResetCounts forgets calls and totals. It does not touch what the calls did, nor

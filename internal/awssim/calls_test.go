@@ -53,7 +53,7 @@ func TestCallsAndCounts(t *testing.T) {
 			t.Errorf("counts (-want +got)\n%s", d)
 		}
 		w.ResetCounts()
-		if n := w.Counts().Total + w.Writes() + len(w.Calls()); n != 0 {
+		if n := w.Counts().Total + w.Counts().Writes + len(w.Calls()); n != 0 {
 			t.Errorf("%d things are left after a reset", n)
 		}
 	})

@@ -2,33 +2,34 @@ package awssim
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// fault is what goes wrong with one call, besides what the API itself refuses.
-type fault int
+// fault is what goes wrong with one call, besides what the API itself refuses, as
+// Call.Fault names it.
+type fault string
 
 const (
-	faultNone fault = iota
-	faultThrottle
-	fault500
-	fault502
-	fault503
-	faultReset      // before the call was done
-	fault504        // the call was done
-	faultResetAfter // the call was done
-	faultLost       // the call was done
-	faultTruncate   // the call was done
+	faultNone     fault = ""
+	faultThrottle fault = "throttle"
+	fault500      fault = "500"
+	fault502      fault = "502"
+	fault503      fault = "503"
+	faultReset    fault = "reset" // before the call was done
+	// With these the call was done.
+	fault504        fault = "504"
+	faultResetAfter fault = "reset after"
+	faultLost       fault = "lost"
+	faultTruncate   fault = "truncate"
 )
 
-var faultNames = [...]string{"", "throttle", "500", "502", "503", "reset", "504", "reset after", "lost", "truncate"}
-
-func (m fault) String() string { return faultNames[m] }
-
 // prevents says whether the call is not carried out.
-func (m fault) prevents() bool { return m >= faultThrottle && m <= faultReset }
+func (f fault) prevents() bool {
+	return slices.Contains([]fault{faultThrottle, fault500, fault502, fault503, faultReset}, f)
+}
 
 // drawFault decides what goes wrong. A call suffers one fault at most; where several
 // are drawn, the first of the list below.

@@ -81,12 +81,7 @@ func reset(rw http.ResponseWriter) {
 
 // connectionReset is the error of a connection that the other side reset.
 func connectionReset() error {
-	here, there := net.IPv4(127, 0, 0, 1), net.IPv4(192, 0, 2, 1)
-	return &net.OpError{
-		Op: "read", Net: "tcp",
-		Source: &net.TCPAddr{IP: here, Port: 49152}, Addr: &net.TCPAddr{IP: there, Port: 443},
-		Err: os.NewSyscallError("read", syscall.ECONNRESET),
-	}
+	return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 }
 
 // respond turns an answer into the response of a RoundTripper.

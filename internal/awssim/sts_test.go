@@ -155,7 +155,7 @@ func TestSessionPolicy(t *testing.T) {
 	if n := w.Counts().Applied; n != 0 {
 		t.Errorf("%d writes were carried out", n)
 	}
-	if n := w.Writes(); n != 7 {
+	if n := w.Counts().Writes; n != 7 {
 		t.Errorf("%d writes were seen, want 7: the refused ones count", n)
 	}
 }

@@ -63,7 +63,9 @@ func New(s *Scenario) (*World, error) {
 		faults: s.Faults, quota: s.Quota,
 		buckets: map[string]bool{}, states: map[target]*regionState{},
 	}
-	w.callLog.limit = s.CallLog
+	if w.callLog.limit = max(s.CallLog, 0); s.CallLog == 0 {
+		w.callLog.limit = defaultCallLog
+	}
 	for _, b := range s.MissingBuckets {
 		w.buckets[b] = true
 	}

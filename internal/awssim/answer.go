@@ -12,27 +12,16 @@ import (
 
 // answer is a response before it is written to a socket or handed back.
 type answer struct {
-	status      int
-	code        string // of the error, "" for success
-	contentType string
-	errorType   string // x-amzn-ErrorType
-	requestID   string
-	retryAfter  string
-	body        []byte
-	fault       fault
+	status int
+	code   string // of the error, "" for success
+	header http.Header
+	body   []byte
+	fault  fault
 }
 
-func (a *answer) header() http.Header {
-	h := http.Header{}
-	for name, value := range map[string]string{
-		"Content-Type": a.contentType, "X-Amzn-Requestid": a.requestID,
-		"X-Amzn-Errortype": a.errorType, "Retry-After": a.retryAfter,
-	} {
-		if value != "" {
-			h.Set(name, value)
-		}
-	}
-	return h
+// answer is one of a type of content.
+func (q *request) answer(status int, code, contentType string, body []byte) *answer {
+	return &answer{status: status, code: code, body: body, header: http.Header{"Content-Type": {contentType}, "X-Amzn-Requestid": {q.requestID}}}
 }
 
 const (
@@ -43,39 +32,36 @@ const (
 
 // succeed is the answer of a call that went well. A nil result has no body.
 func (q *request) succeed(result any) *answer {
-	a := &answer{status: q.op.status, requestID: q.requestID, contentType: typeJSON}
 	switch {
 	case q.service == "sts":
-		a.contentType, a.body = typeXML, encodeXML(result)
-		return a
+		return q.answer(q.op.status, "", typeXML, encodeXML(result))
 	case q.service == "tagging":
-		a.contentType = typeTagging
+		return q.answer(q.op.status, "", typeTagging, encode(result))
+	case result == nil:
+		return q.answer(q.op.status, "", typeJSON, nil)
 	}
-	if result != nil {
-		a.body = encode(result)
-	}
-	return a
+	return q.answer(q.op.status, "", typeJSON, encode(result))
 }
 
 // refuse is the answer of a call that was refused, in the style of its service.
-func (q *request) refuse(r *apiError) *answer {
-	a := &answer{status: r.status, code: r.code, requestID: q.requestID}
+func (q *request) refuse(e *apiError) *answer {
 	switch q.service {
 	case "sts":
-		a.contentType, a.body = typeXML, encodeXML(stsError(r, q.requestID))
+		return q.answer(e.status, e.code, typeXML, encodeXML(stsError(e, q.requestID)))
 	case "tagging":
 		// JSON 1.1 answers 400 to every fault of the caller, and names it in the body.
-		if a.status < 500 {
-			a.status = 400
+		status := e.status
+		if status < 500 {
+			status = 400
 		}
-		a.contentType = typeTagging
-		a.body = encode(struct {
+		return q.answer(status, e.code, typeTagging, encode(struct {
 			Type    string `json:"__type"`
 			Message string `json:"message"`
-		}{r.code, r.message})
-	default:
-		a.contentType, a.errorType = typeJSON, r.code
-		a.body = bytes.Replace([]byte(r.lambda), []byte("%"), encode(r.message), 1)
+		}{e.code, e.message}))
+	}
+	a := q.answer(e.status, e.code, typeJSON, bytes.Replace([]byte(e.lambda), []byte("%"), encode(e.message), 1))
+	if e.code != "" {
+		a.header.Set("X-Amzn-Errortype", e.code)
 	}
 	return a
 }

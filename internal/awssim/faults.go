@@ -1,7 +1,9 @@
 package awssim
 
 import (
+	"cmp"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -61,14 +63,10 @@ func (w *World) faultAnswer(q *request, m fault) *answer {
 		a = w.throttle(q)
 	case fault500:
 		a = q.refuse(serviceFault)
-	case fault502:
-		a = gateway(q, 502, "Bad Gateway")
-	case fault503:
-		a = gateway(q, 503, "Service Unavailable")
-	case fault504:
-		a = gateway(q, 504, "Gateway Timeout")
+	case fault502, fault503, fault504:
+		a = q.gateway(m)
 	default:
-		a = &answer{requestID: q.requestID}
+		a = q.answer(0, "", "", nil)
 	}
 	a.fault = m
 	return a
@@ -76,15 +74,16 @@ func (w *World) faultAnswer(q *request, m fault) *answer {
 
 // gateway is an error from in front of the API: half of the time a page of HTML,
 // without the headers that the API would set.
-func gateway(q *request, status int, text string) *answer {
-	if q.rng.hits("html", 0.5) {
-		title := strconv.Itoa(status) + " " + text
-		return &answer{
-			status: status, contentType: "text/html",
-			body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"),
-		}
+func (q *request) gateway(m fault) *answer {
+	status, _ := strconv.Atoi(string(m))
+	if !q.rng.hits("html", 0.5) {
+		return q.refuse(&apiError{status, "", http.StatusText(status), bodyBare})
 	}
-	return q.refuse(&apiError{status, "", text, bodyBare})
+	title := string(m) + " " + http.StatusText(status)
+	return &answer{
+		status: status, header: http.Header{"Content-Type": {"text/html"}},
+		body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"),
+	}
 }
 
 // throttle is the answer to a call beyond the quota.
@@ -100,7 +99,7 @@ func (w *World) throttle(q *request) *answer {
 		a = q.refuse(tooManyRequests)
 	}
 	if quota.RetryAfter > 0 {
-		a.retryAfter = strconv.Itoa(int(math.Ceil(quota.RetryAfter.Seconds())))
+		a.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(quota.RetryAfter.Seconds()))))
 	}
 	return a
 }
@@ -147,19 +146,10 @@ type meter struct {
 	details limit // GetFunction
 }
 
-func newMeter(q Quota, now time.Time) *meter {
-	m := &meter{}
-	m.set(q, now)
-	return m
-}
-
 func (m *meter) set(q Quota, now time.Time) {
-	details := q.GetFunctionRate
-	if details == 0 {
-		details = getFunctionRate
-	}
-	if q.Rate == 0 {
-		details = 0
+	details := 0.0
+	if q.Rate > 0 {
+		details = cmp.Or(q.GetFunctionRate, getFunctionRate)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -179,27 +169,21 @@ func (m *meter) admit(getFunction bool, now time.Time) bool {
 
 // limit is a token bucket, or a window of one second that starts full.
 type limit struct {
-	rate, burst    float64
-	window         bool
-	chargeRejected bool
-	tokens         float64
-	last           time.Time // of the latest refill
+	Quota  // its rate and burst are those of the limit
+	tokens float64
+	last   time.Time // of the latest refill
 }
 
 func newLimit(q Quota, rate, burst float64, now time.Time) limit {
-	if burst == 0 {
-		burst = max(1, math.Ceil(rate))
+	q.Rate, q.Burst = rate, cmp.Or(burst, max(1, math.Ceil(rate)))
+	if q.Shape == "window" {
+		q.Burst = math.Floor(rate)
 	}
-	l := limit{rate: rate, burst: burst, window: q.Shape == "window", chargeRejected: q.ChargeRejected, last: now}
-	if l.window {
-		l.burst = math.Floor(rate)
-	}
-	l.tokens = l.burst
-	return l
+	return limit{q, q.Burst, now}
 }
 
 func (l *limit) admit(now time.Time) bool {
-	if l.rate == 0 {
+	if l.Rate == 0 {
 		return true
 	}
 	l.refill(now)
@@ -209,7 +193,7 @@ func (l *limit) admit(now time.Time) bool {
 		l.tokens--
 		return true
 	}
-	if l.chargeRejected {
+	if l.ChargeRejected {
 		l.tokens = 0 // what had come back of the next token is spent
 	}
 	return false
@@ -217,14 +201,14 @@ func (l *limit) admit(now time.Time) bool {
 
 func (l *limit) refill(now time.Time) {
 	passed := now.Sub(l.last)
-	if l.window {
+	if l.Shape == "window" {
 		if whole := passed.Truncate(time.Second); whole > 0 {
-			l.tokens, l.last = l.burst, l.last.Add(whole)
+			l.tokens, l.last = l.Burst, l.last.Add(whole)
 		}
 		return
 	}
 	if passed > 0 {
-		l.tokens, l.last = min(l.burst, l.tokens+passed.Seconds()*l.rate), now
+		l.tokens, l.last = min(l.Burst, l.tokens+passed.Seconds()*l.Rate), now
 	}
 }
 

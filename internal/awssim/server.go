@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -58,9 +59,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (a *answer) writeHead(rw http.ResponseWriter) {
-	for name, values := range a.header() {
-		rw.Header()[name] = values
-	}
+	maps.Copy(rw.Header(), a.header)
 	if a.status != http.StatusNoContent {
 		rw.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
@@ -89,7 +88,7 @@ func (a *answer) respond(r *http.Request) *http.Response {
 	res := &http.Response{
 		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.header(), Request: r,
+		Header: a.header, Request: r,
 		ContentLength: int64(len(a.body)), Body: io.NopCloser(bytes.NewReader(a.body)),
 	}
 	if a.fault == faultTruncate {

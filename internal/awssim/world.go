@@ -135,7 +135,9 @@ func (w *World) state(at target) *regionState {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.states[at] == nil {
-		w.states[at] = newRegionState(w.seed, at, w.quota, time.Now())
+		s = &regionState{target: at, seed: w.seed, functions: map[string]*function{}}
+		s.meter.set(w.quota, time.Now())
+		w.states[at] = s
 	}
 	return w.states[at]
 }
@@ -159,7 +161,7 @@ const latest = "$LATEST"
 // regionState holds the functions of one account in one region.
 type regionState struct {
 	target
-	meter *meter
+	meter meter
 	seed  uint64
 	deny  []string // IAM actions; set before anybody asks
 
@@ -190,10 +192,6 @@ type alias struct{ name, version string }
 type stored struct {
 	qualifier string
 	Record
-}
-
-func newRegionState(seed uint64, at target, q Quota, now time.Time) *regionState {
-	return &regionState{target: at, seed: seed, meter: newMeter(q, now), functions: map[string]*function{}}
 }
 
 // add puts the functions that f stands for into the region, over any of the same name.

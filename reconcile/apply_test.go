@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/hashicorp/go-multierror"
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -311,4 +312,51 @@ func anySettings(rt *rapid.T) Settings {
 		s[i] = rapid.SampledFrom(append(values, desired.Value{})).Draw(rt, desired.Setting(i).String())
 	}
 	return s
+}
+
+// A report that is read back has every status that one was written with.
+func TestEveryStatusIsReadBack(t *testing.T) {
+	for s := NotAttempted; s <= AlreadySo; s++ {
+		text, _ := s.MarshalText()
+		var back Status
+		if err := back.UnmarshalText(text); err != nil || back != s {
+			t.Errorf("%s is read back as %s, %v", s, back, err)
+		}
+	}
+	if err := new(Status).UnmarshalText([]byte("done")); err == nil {
+		t.Error("a status that there is not was read")
+	}
+}
+
+func TestTheErrorOfAnOutcome(t *testing.T) {
+	var out Outcome
+	for s := NotAttempted; s <= AlreadySo; s++ {
+		out.Targets = append(out.Targets, TargetOutcome{Results: []Result{{Status: s, Err: errors.New(s.String())}}})
+	}
+	var all *multierror.Error
+	if !errors.As(out.Err(), &all) {
+		t.Fatal("no failures")
+	}
+	if got := fmt.Sprint(all.Errors); got != "[mismatch failed]" {
+		t.Errorf("the failures are %s, want the mismatch and the failed one", got)
+	}
+}
+
+// Steps are counted over all targets: the last one is Total of Total.
+func TestStepsAreCountedOverAllTargets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := desired.Target{Account: "222222222222", Region: "eu-west-1"}
+		fleet := wants(entry("a", desired.Latest, retries(2)), entry("b", desired.Latest, retries(2)))
+		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: away, Entries: []desired.Entry{entry("c", desired.Latest, retries(2))}})
+		limiter := fastLimiter()
+		defer limiter.Close()
+		read := ReadTarget{Reader: newFake("a", "b", "c"), Limiter: limiter}
+		var steps []string
+		Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: read, away: read}, func(e Event) {
+			steps = append(steps, fmt.Sprintf("%d/%d", e.Done, e.Total))
+		})
+		if got := fmt.Sprint(steps); got != "[1/3 2/3 3/3]" {
+			t.Errorf("the steps are %s", got)
+		}
+	})
 }

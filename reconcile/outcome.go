@@ -46,7 +46,7 @@ func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads a spelling back.
 func (s *Status) UnmarshalText(text []byte) error {
-	for *s = NotAttempted; *s <= Stale; *s++ {
+	for *s = NotAttempted; *s <= AlreadySo; *s++ {
 		if s.String() == string(text) {
 			return nil
 		}
@@ -58,7 +58,7 @@ func (s *Status) UnmarshalText(text []byte) error {
 type Result struct {
 	Change
 	Status   Status
-	After    *Settings // what AWS stored, or for Outdated what is there now; nil: no record, or not known
+	After    *Settings // what AWS stored, or for Stale what is there now; nil: no record, or not known
 	Modified int64     // LastModified of what AWS stored, Unix milliseconds; 0 when not known
 	Stats    ratelimit.CallStats
 	Err      error // why, for every status but Applied; may be nil for NotAttempted
@@ -116,7 +116,7 @@ func (o *Outcome) Counts() OutcomeCounts {
 	return t
 }
 
-// Err joins the failures in key order, or is nil when there are none. Changes
+// Err joins the failures in the plan's order, or is nil when there are none. Changes
 // that were not attempted are not failures.
 func (o *Outcome) Err() error {
 	var all *multierror.Error

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,6 +99,8 @@ func TestNewPlan(t *testing.T) {
 		{why: "a record under a qualifier that nobody declared is shown", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f", rec("7", Settings{}))), plan: []string{"undeclared f:7"}, sync: 1},
 		{why: "unless an ignore rule took it out", live: holds(present("f", rec("7", Settings{}))), sync: 1,
 			fleet: desired.Fleet{Targets: []desired.TargetSpec{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "7")}}}}}},
+		{why: "and then only that one", live: holds(present("f", rec("7", Settings{}), rec("8", Settings{}))), plan: []string{"undeclared f:8"}, sync: 1,
+			fleet: desired.Fleet{Targets: []desired.TargetSpec{{Target: home, Entries: []desired.Entry{entry("f", latest, retries(2))}, Ignored: []desired.Ignored{{Name: name("f", "7")}}}}}},
 	} {
 		plan := NewPlan(row.fleet, row.live)
 		if got := lines(&plan); !cmp.Equal(got, row.plan) {
@@ -114,15 +117,45 @@ func TestNewPlan(t *testing.T) {
 }
 
 func TestUndeclaredRecordsAreDeletedOnlyWhereTheFleetSaysSo(t *testing.T) {
-	fleet := wants(entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)))
+	fleet := wants(entry("e", "live", retries(0)), entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)))
 	fleet.Undeclared = desired.UndeclaredDelete
 	plan := NewPlan(fleet, holds(
+		present("e", rec("live", Settings{}), rec("old", Settings{})),
 		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{desired.OnFailure: desired.Text(queueA)})),
 		present("g"),
 	))
-	want := []string{"delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
+	want := []string{"change e:live retries=0", "delete e:old", "delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
 	if got := lines(&plan); !cmp.Equal(got, want) {
 		t.Errorf("changes stay in key order, declared and undeclared together:\n got %q\nwant %q", got, want)
+	}
+}
+
+// Every number of a plan is the sum of its targets', and every one is counted.
+func TestTheCountsOfAPlanAreThoseOfAllItsTargets(t *testing.T) {
+	target := TargetPlan{
+		Declared: 1, InSync: 2, Skipped: 3, Ignored: make([]desired.Ignored, 4), Stale: make([]StaleChange, 5),
+		Changes: []Change{{Action: Create}, {Action: Update}, {Action: Restore}, {Action: Delete}},
+		Err:     errAsked, Unknown: true,
+	}
+	for kind := FindingUnreadable; kind <= FindingLatestOnly; kind++ {
+		target.Findings = append(target.Findings, make([]Finding, kind+1)...)
+		for i := range int(kind) + 1 {
+			target.Findings[len(target.Findings)-1-i].Kind = kind
+		}
+	}
+	want := PlanCounts{
+		Declared: 1, InSync: 2, Skipped: 3, Ignored: 4, Stale: 5, Creates: 1, Updates: 2, Deletes: 1,
+		Unreadable: 1, NotExamined: 2, MissingFunctions: 3, MissingQualifiers: 4, Undeclared: 5, Orphans: 6, LatestOnly: 7,
+		UnreadableTargets: 1, UnknownTargets: 1,
+	}
+	if diff := cmp.Diff(want, target.Counts()); diff != "" {
+		t.Errorf("one target: %s", diff)
+	}
+	sum := reflect.ValueOf((&Plan{Targets: []TargetPlan{target, {}, target}}).Counts())
+	for i := range sum.NumField() {
+		if got, want := sum.Field(i).Int(), 2*reflect.ValueOf(want).Field(i).Int(); got != want || want == 0 {
+			t.Errorf("two targets: %s is %d, want %d", sum.Type().Field(i).Name, got, want)
+		}
 	}
 }
 

@@ -133,3 +133,14 @@ func TestOrphansAreDeletedWhereUndeclaredIs(t *testing.T) {
 		t.Errorf("want one delete and no finding, got %+v", c)
 	}
 }
+
+func TestAVersionIsANumber(t *testing.T) {
+	for qualifier, want := range map[string]bool{
+		"0": true, "9": true, "10": true, "109": true,
+		"": false, "/1": false, ":1": false, "1a": false, "a1": false, "live": false, desired.Latest: false,
+	} {
+		if got := isVersion(qualifier); got != want {
+			t.Errorf("isVersion(%q) is %v", qualifier, got)
+		}
+	}
+}

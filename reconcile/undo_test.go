@@ -48,8 +48,12 @@ func TestNewRollback(t *testing.T) {
 		if got := lines(&plan); !cmp.Equal(got, row.plan) {
 			t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.plan)
 		}
-		if got := plan.Counts().Stale; got != row.stale {
-			t.Errorf("%s: %d stale, want %d", row.why, got, row.stale)
+		c := plan.Counts()
+		if c.Stale != row.stale {
+			t.Errorf("%s: %d stale, want %d", row.why, c.Stale, row.stale)
+		}
+		if c.InSync+c.Stale+c.Changes() != 1 {
+			t.Errorf("%s: the one config is %d times in sync, %d times stale, %d times changed", row.why, c.InSync, c.Stale, c.Changes())
 		}
 	}
 }

@@ -2,63 +2,165 @@ package ratelimit
 
 import (
 	"container/heap"
+	"fmt"
 	"time"
 )
 
+// Wait says what calls wait for.
+type Wait uint8
+
+const (
+	// WaitThrottled: the quota refused them.
+	WaitThrottled Wait = iota
+	// WaitBusy: their subject was busy.
+	WaitBusy
+	// WaitFailed: the server failed or did not answer.
+	WaitFailed
+	// WaitBudget: the same, and the budget for repeats is spent for now.
+	WaitBudget
+	// WaitPaused: all calls wait, because the quota refused one.
+	WaitPaused
+	// WaitBreaker: all calls wait, because the server failed five times in a row.
+	WaitBreaker
+
+	waits = WaitBreaker + 1
+)
+
+var waitNames = [waits]string{"throttled", "busy", "failed", "budget", "paused", "breaker"}
+
+func (w Wait) String() string {
+	if w < waits {
+		return waitNames[w]
+	}
+	return fmt.Sprintf("Wait(%d)", uint8(w))
+}
+
+// Backlog is what is held back, by what it waits for. It explains a run that
+// stands still though the quota has room. No wait is missing from it but those for
+// an answer and for the next token.
+type Backlog [waits]Held
+
+// Held is the calls that wait for one thing.
+type Held struct {
+	Calls int
+	// Next is when the first of them goes on, or zero: when the breaker's probe
+	// is answered.
+	Next time.Time
+}
+
+// Calls is how many calls are held back until another attempt.
+func (b *Backlog) Calls() int {
+	n := 0
+	for w := range WaitPaused {
+		n += b[w].Calls
+	}
+	return n
+}
+
+// Add takes in what another run or another limiter holds back.
+func (b *Backlog) Add(o *Backlog) {
+	for w := range b {
+		if o[w].Calls > 0 && (b[w].Calls == 0 || o[w].Next.Before(b[w].Next)) {
+			b[w].Next = o[w].Next
+		}
+		b[w].Calls += o[w].Calls
+	}
+}
+
 // backlog holds the tasks that no worker has: parked ones until their time
-// comes, then ready ones by priority.
+// comes, by what they wait for, then ready ones by priority.
 type backlog struct {
-	ready  taskHeap // highest priority, then longest due, then first come
-	parked taskHeap // soonest first
+	ready  taskHeap             // those that yield last; highest priority; longest due; first come
+	parked [WaitPaused]taskHeap // soonest first
 }
 
 func newBacklog() backlog {
-	return backlog{
-		ready: taskHeap{less: func(a, b *task) bool {
-			switch {
-			case a.priority != b.priority:
-				return a.priority > b.priority
-			case a.notBefore != b.notBefore:
-				return a.notBefore < b.notBefore
-			}
-			return a.sequence < b.sequence
-		}},
-		parked: taskHeap{less: func(a, b *task) bool {
-			if a.notBefore != b.notBefore {
-				return a.notBefore < b.notBefore
-			}
-			return a.sequence < b.sequence
-		}},
+	b := backlog{ready: taskHeap{less: func(a, b *task) bool {
+		switch {
+		case a.yields() != b.yields():
+			return b.yields()
+		case a.priority != b.priority:
+			return a.priority > b.priority
+		}
+		return soonest(a, b)
+	}}}
+	for w := range b.parked {
+		b.parked[w].less = soonest
 	}
+	return b
 }
 
-func (b *backlog) len() int { return b.ready.Len() + b.parked.Len() }
-
-func (b *backlog) add(t *task, at time.Duration) {
-	if t.notBefore > at {
-		heap.Push(&b.parked, t)
-	} else {
-		heap.Push(&b.ready, t)
+func soonest(a, b *task) bool {
+	if a.notBefore != b.notBefore {
+		return a.notBefore < b.notBefore
 	}
+	return a.sequence < b.sequence
 }
 
-// due returns the task to work on now, or nil.
-func (b *backlog) due(at time.Duration) *task {
-	for b.parked.Len() > 0 && b.parked.tasks[0].notBefore <= at {
-		heap.Push(&b.ready, heap.Pop(&b.parked))
+func (b *backlog) len() int { return b.ready.Len() + b.parkedCalls() }
+
+func (b *backlog) parkedCalls() int {
+	n := 0
+	for w := range b.parked {
+		n += b.parked[w].Len()
 	}
-	if b.ready.Len() == 0 {
+	return n
+}
+
+// park keeps t until its time.
+func (b *backlog) park(t *task, w Wait) { heap.Push(&b.parked[w], t) }
+
+// push adds a task that may go at once.
+func (b *backlog) push(t *task) { heap.Push(&b.ready, t) }
+
+// pop takes the best of those that may go at once, or nil. With fresh, there are
+// calls that were not tried yet: what yields to them stays.
+func (b *backlog) pop(fresh bool) *task {
+	if b.ready.Len() == 0 || fresh && b.ready.tasks[0].yields() {
 		return nil
 	}
 	return heap.Pop(&b.ready).(*task)
 }
 
-// wakes is when the first parked task comes due.
-func (b *backlog) wakes() (time.Duration, bool) {
-	if b.parked.Len() == 0 {
+// due lets go what has waited long enough, and returns a task that has waited for
+// the budget in vain, or nil.
+func (b *backlog) due(at time.Duration, budget *budget) *task {
+	for w := range WaitBudget {
+		for b.parked[w].Len() > 0 && b.parked[w].tasks[0].notBefore <= at {
+			b.push(heap.Pop(&b.parked[w]).(*task))
+		}
+	}
+	over := &b.parked[WaitBudget]
+	switch {
+	case over.Len() == 0:
+	case at >= over.tasks[0].notBefore+budgetWait:
+		return heap.Pop(over).(*task)
+	case at >= budget.free():
+		b.push(heap.Pop(over).(*task))
+	}
+	return nil
+}
+
+// next is when something of what waits for w goes on.
+func (b *backlog) next(w Wait, budget *budget) (time.Duration, bool) {
+	if b.parked[w].Len() == 0 {
 		return 0, false
 	}
-	return b.parked.tasks[0].notBefore, true
+	first := b.parked[w].tasks[0].notBefore
+	if w == WaitBudget {
+		return min(budget.free(), first+budgetWait), true
+	}
+	return first, true
+}
+
+// wakes is when the first of all that wait goes on.
+func (b *backlog) wakes(budget *budget) (first time.Duration, ok bool) {
+	for w := range Wait(len(b.parked)) {
+		if at, waits := b.next(w, budget); waits && (!ok || at < first) {
+			first, ok = at, true
+		}
+	}
+	return first, ok
 }
 
 type taskHeap struct {

@@ -66,9 +66,9 @@ func BenchmarkAcquireQueued(b *testing.B) {
 // queued takes a token as if others were waiting for one.
 func queued(ctx context.Context, l *Limiter) {
 	l.mu.Lock()
-	w := l.queue.push(Scan)
+	w := l.queue.push(Scan, false)
 	if w.index == 0 {
-		l.rouse()
+		l.wakeDispatcher()
 	}
 	l.mu.Unlock()
 	if g, err := l.await(ctx, w); err == nil {

@@ -9,6 +9,12 @@ import (
 // call was unlucky.
 const faultsToBreak = 5
 
+const (
+	breakerBase   = time.Second
+	breakerCap    = 8 * time.Second
+	breakerJitter = 0.25
+)
+
 // BreakerState says whether calls are let through.
 type BreakerState uint8
 
@@ -88,4 +94,9 @@ func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
 func (b *breaker) open(now time.Time, u float64) {
 	b.opened++
 	b.state, b.faults, b.until = Open, 0, now.Add(breakFor(b.opened, u))
+}
+
+// breakFor is how long the breaker stays open the nth time in a row, n from 1.
+func breakFor(n int, u float64) time.Duration {
+	return jittered(doubled(breakerBase, breakerCap, n-1), breakerJitter, u)
 }

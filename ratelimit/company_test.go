@@ -57,13 +57,13 @@ func (s scenario) play(t *testing.T) result {
 func (s scenario) once(t *testing.T, seed uint64) result {
 	server := newModel(s.server())
 	server.charged, server.retryAfter = s.charged, s.retry
-	l := newLimiter(s.settings, chanceOf(seed))
+	l := newLimiter(s.settings, randOf(seed))
 	defer l.Close()
 	n := &neighbour{server: server, who: "neighbour", attempts: s.attempts, dice: dice(seed + 100)}
 	took := make(chan time.Duration, 1)
 	go func() { took <- s.company(n) }()
 
-	stats := run(t.Context(), l, Policy{}, errands(s.calls, errand{limiter: l, server: server, who: "us"}), chanceOf(seed+200))
+	stats := run(t.Context(), l, Policy{}, errands(s.calls, errand{limiter: l, server: server, who: "us"}), randOf(seed+200))
 	if stats.Done != s.calls {
 		t.Errorf("%d of %d calls done: %+v", stats.Done, s.calls, stats)
 	}
@@ -105,7 +105,7 @@ func steady(length time.Duration) func(*neighbour) time.Duration {
 	}
 }
 
-func alone(*neighbour) time.Duration { return 0 }
+func nobody(*neighbour) time.Duration { return 0 }
 
 // idealBeside is the wall time of calls at the default ceiling when a neighbour takes
 // 6 per second for a time.
@@ -131,7 +131,7 @@ func TestAlone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := scenario{
 				calls: 1500, server: tt.server, settings: Settings{Share: tt.share},
-				ideal: seconds(1500/(15*tt.share) + 0.85), company: alone,
+				ideal: seconds(1500/(15*tt.share) + 0.85), company: nobody,
 			}.play(t)
 			if r.efficiency < 0.999 || r.own != 0 || r.perCall != 1 {
 				t.Errorf("want efficiency 0.999, no refusal: %s", tt.why)

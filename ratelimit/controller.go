@@ -45,6 +45,11 @@ func newController(ceiling float64, now time.Time) controller {
 	return controller{ceiling: ceiling, rate: ceiling * startShare, grown: now}
 }
 
+// limit changes the ceiling.
+func (c *controller) limit(ceiling float64) {
+	c.ceiling, c.rate = ceiling, min(c.rate, ceiling)
+}
+
 // grow raises the rate for the time up to now, during which calls waited.
 func (c *controller) grow(now time.Time) {
 	if c.rate < c.ceiling && now.After(c.grown) {

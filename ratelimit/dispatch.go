@@ -31,26 +31,26 @@ func (l *Limiter) dispatch() {
 }
 
 // serve answers every waiter whose token is there, and returns when to look
-// again; 0 means not before somebody rouses the dispatcher.
+// again; 0 means not before wakeDispatcher.
 func (l *Limiter) serve(now time.Time) time.Duration {
 	for l.queue.len() > 0 && !l.closed {
 		if wait, blocked := l.blocked(now); blocked {
 			l.release(now)
 			return wait
 		}
-		if l.spare {
-			l.spare = false
+		if l.refunded {
+			l.refunded = false
 		} else if wait := l.reserve(now); wait > 0 {
 			return wait
 		}
 		l.learn(now)
 		w := l.queue.pop()
-		w.answer <- l.grant(w.priority, now)
+		w.answer <- l.grant(w.priority, w.alone, now)
 		l.retune(now)
 	}
 	if l.queue.len() == 0 {
 		l.release(now)
-		l.tally.idle(now, l.bucket.TokensAt(now))
+		l.stats.unwanted(now, l.bucket.TokensAt(now))
 	}
 	return 0
 }
@@ -58,11 +58,11 @@ func (l *Limiter) serve(now time.Time) time.Duration {
 // learn lets the rate grow for the time since the last token, since somebody
 // waited for this one. A pause and an outage teach nothing.
 func (l *Limiter) learn(now time.Time) {
-	l.pace.skip(earlier(l.paused, now))
+	l.control.skip(earlier(l.paused, now))
 	if l.breaker.state == Closed {
-		l.pace.grow(now)
+		l.control.grow(now)
 	} else {
-		l.pace.skip(now)
+		l.control.skip(now)
 	}
 }
 
@@ -84,14 +84,14 @@ func (l *Limiter) take(now time.Time) bool {
 	if _, blocked := l.blocked(now); blocked {
 		return false
 	}
-	if l.spare {
-		l.spare = false
+	if l.refunded {
+		l.refunded = false
 		return true
 	}
 	if !l.bucket.AllowN(now, 1) {
 		return false
 	}
-	l.tally.idle(now, l.bucket.TokensAt(now))
+	l.stats.unwanted(now, l.bucket.TokensAt(now))
 	return true
 }
 
@@ -115,7 +115,7 @@ func (l *Limiter) release(now time.Time) {
 		return
 	}
 	if l.reserved.DelayFrom(now) == 0 {
-		l.spare = true
+		l.refunded = true
 	} else {
 		l.reserved.CancelAt(now)
 	}
@@ -125,8 +125,8 @@ func (l *Limiter) release(now time.Time) {
 // retune gives the bucket the controller's rate. Nothing may be booked, or the
 // booking would keep the old rate.
 func (l *Limiter) retune(now time.Time) {
-	if l.bucket.Limit() != rate.Limit(l.pace.rate) {
-		l.bucket.SetLimitAt(now, rate.Limit(l.pace.rate))
+	if l.bucket.Limit() != rate.Limit(l.control.rate) {
+		l.bucket.SetLimitAt(now, rate.Limit(l.control.rate))
 	}
 }
 

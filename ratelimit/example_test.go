@@ -75,7 +75,7 @@ func ExampleRun() {
 			}
 		}
 	}
-	policy := ratelimit.DefaultPolicy()
+	policy := ratelimit.Policy{}
 	policy.ConflictSteps = []time.Duration{20 * time.Millisecond} // 5 s and more, as a rule
 	stats := ratelimit.Run(context.Background(), limiter, policy, jobs)
 	fmt.Printf("%d calls, %d attempts, %d conflict\n", stats.Calls, stats.Attempts, stats.Conflicts)

@@ -23,7 +23,7 @@ type Job interface {
 	// (nil: it was done), and moves the job on: Next is asked again. An error
 	// marked Cancelled means that the run stopped first; see [CallStats.Attempts]
 	// and [Ambiguous] for whether it may have been done.
-	Done(err error, e CallStats)
+	Done(err error, s CallStats)
 }
 
 // CallStats is what one call cost.

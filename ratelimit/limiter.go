@@ -18,8 +18,7 @@ import (
 // an instant in the future: a change of rate would not reach them, and each
 // that gives up would leave a hole. At most one reservation is outstanding.
 type Limiter struct {
-	settings Settings
-	chance   func() float64 // in [0,1)
+	rand func() float64 // in [0,1)
 
 	wake    chan struct{} // holds one: look at the state again
 	closing chan struct{}
@@ -30,37 +29,51 @@ type Limiter struct {
 	queue    queue
 	bucket   *rate.Limiter
 	reserved *rate.Reservation // of the best waiter; nil: none
-	spare    bool              // a token was paid for, and its waiter left
-	pace     controller
+	refunded bool              // a token was paid for, and its waiter left
+	control  controller
 	breaker  breaker
 	paused   time.Time // no grant before then
-	tally    tally
-	waiting  Backlog
+	stats    stats
+	backlogs []*Backlog // of the runs
 }
 
 // New returns a limiter for one quota and starts its dispatcher, which runs
 // until Close. It panics on settings that Validate refuses.
 func New(s Settings) *Limiter { return newLimiter(s, rand.Float64) }
 
-func newLimiter(s Settings, chance func() float64) *Limiter {
-	if err := s.Validate(); err != nil {
-		panic("ratelimit.New: " + err.Error())
-	}
-	s = s.withDefaults()
-	now := time.Now()
+func newLimiter(s Settings, rand func() float64) *Limiter {
+	ceiling, now := s.ceiling(), time.Now()
 	l := &Limiter{
-		settings: s,
-		chance:   chance,
-		wake:     make(chan struct{}, 1),
-		closing:  make(chan struct{}),
-		ended:    make(chan struct{}),
-		pace:     newController(s.ceiling(), now),
+		rand:    rand,
+		wake:    make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		ended:   make(chan struct{}),
+		control: newController(ceiling, now),
 	}
-	burst := burstFor(s.ceiling())
-	l.bucket = rate.NewLimiter(rate.Limit(l.pace.rate), burst)
+	burst := burstFor(ceiling)
+	l.bucket = rate.NewLimiter(rate.Limit(l.control.rate), burst)
 	l.bucket.AllowN(now, burst-1) // a full bucket would be an opening burst
 	go l.dispatch()
 	return l
+}
+
+// SetSettings changes the quota or the share of it, with effect from the next
+// token. What was learnt of the quota stays: a rate above the new ceiling comes
+// down at once, and one below climbs as it would have. It panics on settings that
+// Validate refuses.
+func (l *Limiter) SetSettings(s Settings) {
+	ceiling := s.ceiling()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ceiling == l.control.ceiling {
+		return
+	}
+	now := time.Now()
+	l.release(now)
+	l.control.limit(ceiling)
+	l.bucket.SetBurstAt(now, burstFor(ceiling))
+	l.retune(now)
+	l.wakeDispatcher()
 }
 
 // Acquire waits for the token of one attempt. Whoever gets a grant must call
@@ -70,6 +83,10 @@ func newLimiter(s Settings, chance func() float64) *Limiter {
 // token to arrive in time (which is known at once, without waiting), or the
 // limiter was closed.
 func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
+	isAlone := p == alone
+	if isAlone {
+		p = Scan
+	}
 	p = min(p, Probe)
 	if ctx.Err() != nil {
 		return Grant{}, cancelled(context.Cause(ctx))
@@ -80,10 +97,10 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 		return Grant{}, cancelled(ErrClosed)
 	}
 	now := time.Now()
-	l.tally.arrive(now, l.pace.rate, float64(l.bucket.Burst()))
+	l.stats.arrive(now, l.control.rate, float64(l.bucket.Burst()))
 	if l.queue.len() == 0 && l.take(now) {
-		l.pace.skip(now)
-		g := l.grant(p, now)
+		l.control.skip(now)
+		g := l.grant(p, isAlone, now)
 		l.mu.Unlock()
 		return g, nil
 	}
@@ -94,9 +111,9 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 				earliest.Sub(now).Round(time.Millisecond), deadline.Sub(now).Round(time.Millisecond), context.DeadlineExceeded))
 		}
 	}
-	w := l.queue.push(p)
+	w := l.queue.push(p, isAlone)
 	if w.index == 0 {
-		l.rouse()
+		l.wakeDispatcher()
 	}
 	l.mu.Unlock()
 	return l.await(ctx, w)
@@ -123,12 +140,12 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Grant, error) {
 		l.giveBack(g)
 	}
 	l.queue.recycle(w)
-	l.rouse()
+	l.wakeDispatcher()
 	return Grant{}, cancelled(context.Cause(ctx))
 }
 
-// rouse makes the dispatcher look at the state again.
-func (l *Limiter) rouse() {
+// wakeDispatcher makes the dispatcher look at the state again.
+func (l *Limiter) wakeDispatcher() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -141,8 +158,8 @@ func (l *Limiter) earliest(p Priority, now time.Time) time.Time {
 	at := now
 	if l.reserved != nil {
 		at = now.Add(l.reserved.DelayFrom(now))
-	} else if missing := 1 - l.bucket.TokensAt(now); missing > 0 && !l.spare {
-		at = now.Add(seconds(missing / l.pace.ceiling))
+	} else if missing := 1 - l.bucket.TokensAt(now); missing > 0 && !l.refunded {
+		at = now.Add(seconds(missing / l.control.ceiling))
 	}
 	if l.paused.After(at) {
 		at = l.paused
@@ -150,7 +167,18 @@ func (l *Limiter) earliest(p Priority, now time.Time) time.Time {
 	if admitted, until := l.breaker.admits(now); !admitted && until.After(at) {
 		at = until
 	}
-	return at.Add(seconds(float64(l.queue.ahead(p)) / l.pace.ceiling))
+	return at.Add(seconds(float64(l.queue.ahead(p)) / l.control.ceiling))
+}
+
+// forecast is how long n tokens take at the rate of now.
+func (l *Limiter) forecast(n int, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait := seconds(float64(n) / l.control.rate)
+	if blocked, is := l.blocked(now); is {
+		wait += blocked
+	}
+	return wait
 }
 
 // Close stops the dispatcher and waits for it. Whoever waits for a token gets
@@ -168,4 +196,88 @@ func (l *Limiter) Close() {
 	<-l.ended
 }
 
+// Grant is the right to make one attempt now.
+type Grant struct {
+	limiter  *Limiter
+	epoch    uint64 // of the controller when it was given
+	priority Priority
+	probe    bool // the breaker waits for its result
+	alone    bool
+}
+
+// grant accounts for a token that goes to a caller of priority p.
+func (l *Limiter) grant(p Priority, alone bool, now time.Time) Grant {
+	g := Grant{limiter: l, epoch: l.control.epoch, priority: p, alone: alone, probe: l.breaker.grant()}
+	l.stats.grant(p, now)
+	return g
+}
+
+// giveBack takes a grant whose caller left before it could learn of it.
+func (l *Limiter) giveBack(g Grant) {
+	now := time.Now()
+	l.release(now)
+	l.refunded = true
+	l.stats.ungrant(g.priority)
+	l.breaker.report(Cancelled, g.probe, now, 0)
+}
+
+// Done says what the attempt came to, and how long the server asked to wait (0:
+// it did not ask). It must be called exactly once.
+//
+// Throttled cuts the rate and pauses every caller of this quota. Five faults in
+// a row open the breaker. The other results do not change the pace: a conflict
+// is one subject's matter.
+func (g Grant) Done(o Result, retryAfter time.Duration) {
+	l := g.limiter
+	if l == nil {
+		return
+	}
+	u := l.rand()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.stats.done(o)
+	was := l.breaker.state
+	l.breaker.report(o, g.probe, now, u)
+	if was != Closed && l.breaker.state == Closed {
+		l.control.skip(now)
+	}
+	if o == Throttled && !g.alone {
+		l.slow(g.epoch, retryAfter, now, u)
+	}
+	if o == Throttled || l.breaker.state != was {
+		l.wakeDispatcher()
+	}
+}
+
+// slow is the answer to a refusal by the quota.
+func (l *Limiter) slow(epoch uint64, retryAfter time.Duration, now time.Time, u float64) {
+	cut := l.control.refuse(now, epoch)
+	if cut {
+		l.stats.decreases++
+		l.release(now)
+		l.retune(now)
+	}
+	if !cut && retryAfter <= 0 {
+		return
+	}
+	if until := now.Add(pauseFor(retryAfter, u)); until.After(l.paused) {
+		l.stats.paused += until.Sub(later(now, l.paused))
+		l.paused = until
+	}
+}
+
+// pauseFor is how long everybody waits after a refusal: what the server asked
+// for, or else a moment that differs between processes.
+func pauseFor(retryAfter time.Duration, u float64) time.Duration {
+	return max(min(retryAfter, maxRetryAfter), jittered(500*time.Millisecond, 0.5, u))
+}
+
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -188,8 +188,8 @@ func errands(n int, of errand) func(yield func(Job) bool) {
 // dice returns chance that is the same in every run of a test.
 func dice(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
-// chanceOf makes dice safe for use by a limiter and a run at once.
-func chanceOf(seed uint64) func() float64 {
+// randOf makes dice safe for use by a limiter and a run at once.
+func randOf(seed uint64) func() float64 {
 	var mu sync.Mutex
 	d := dice(seed)
 	return func() float64 {

@@ -1,10 +1,61 @@
 package ratelimit
 
-import "container/heap"
+import (
+	"container/heap"
+	"context"
+	"fmt"
+)
+
+// Priority orders the calls that wait for a token: the highest goes first, and
+// within one priority the first come. It is strict. That starves nobody here,
+// since writes are made by the reads that come before them.
+type Priority uint8
+
+const (
+	// Scan is a read that nothing waits for yet.
+	Scan Priority = iota
+	// Lookup is a read for a write that is already planned.
+	Lookup
+	// Write is a change.
+	Write
+	// Probe is an attempt on which others wait.
+	Probe
+
+	priorities = int(Probe) + 1
+
+	// alone is, within this package, a Scan of which it is known that the quota
+	// refuses it while it serves others: its refusals do not slow others down.
+	alone = Probe + 1
+)
+
+var priorityNames = [priorities]string{"scan", "lookup", "write", "probe"}
+
+func (p Priority) String() string {
+	if int(p) < priorities {
+		return priorityNames[p]
+	}
+	return fmt.Sprintf("Priority(%d)", uint8(p))
+}
+
+type priorityKey struct{}
+
+// WithPriority returns a context that carries p down to the place where the
+// token is taken. That place is inside the client's request pipeline, where
+// the context is the only thing of ours that arrives.
+func WithPriority(ctx context.Context, p Priority) context.Context {
+	return context.WithValue(ctx, priorityKey{}, p)
+}
+
+// PriorityFrom returns the priority that ctx carries, or Scan.
+func PriorityFrom(ctx context.Context) Priority {
+	p, _ := ctx.Value(priorityKey{}).(Priority)
+	return p
+}
 
 // waiter is one Acquire that has not been answered.
 type waiter struct {
 	priority Priority
+	alone    bool
 	sequence uint64
 	index    int        // in the queue; -1: no longer in it
 	answer   chan Grant // holds one; a grant without limiter says that it is closed
@@ -15,9 +66,9 @@ type queue struct {
 	heap  waiterHeap
 	count [priorities]int
 	next  uint64
-	// spare are answered waiters. They are kept per limiter and not in a
+	// free are answered waiters. They are kept per limiter and not in a
 	// sync.Pool, since a channel must not move between synctest bubbles.
-	spare []*waiter
+	free []*waiter
 }
 
 func (q *queue) len() int { return len(q.heap) }
@@ -31,14 +82,14 @@ func (q *queue) ahead(p Priority) int {
 	return n
 }
 
-func (q *queue) push(p Priority) *waiter {
+func (q *queue) push(p Priority, alone bool) *waiter {
 	var w *waiter
-	if n := len(q.spare); n > 0 {
-		w, q.spare = q.spare[n-1], q.spare[:n-1]
+	if n := len(q.free); n > 0 {
+		w, q.free = q.free[n-1], q.free[:n-1]
 	} else {
 		w = &waiter{answer: make(chan Grant, 1)}
 	}
-	w.priority, w.sequence = p, q.next
+	w.priority, w.alone, w.sequence = p, alone, q.next
 	q.next++
 	q.count[p]++
 	heap.Push(&q.heap, w)
@@ -58,8 +109,8 @@ func (q *queue) remove(w *waiter) {
 
 // recycle takes back a waiter whose answer was received, or that was removed.
 func (q *queue) recycle(w *waiter) {
-	if len(q.spare) < 64 {
-		q.spare = append(q.spare, w)
+	if len(q.free) < 64 {
+		q.free = append(q.free, w)
 	}
 }
 

@@ -1,9 +1,12 @@
 package ratelimit
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -18,6 +21,7 @@ import (
 // waited for. What is left of all jobs, pulled or not, is settled with an
 // error marked Cancelled. If ctx has a deadline, no job is taken on that the
 // limiter could not serve in time, so that those which are taken get done.
+// A run that is not served for p.GiveUpAfter ends the same way, with a [GivenUpError].
 //
 // The limiter is the one through which the jobs' calls go. Run itself takes no
 // token: that is for the attempt to do, next to the wire.
@@ -25,18 +29,21 @@ func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) Stats {
 	return run(ctx, l, p, jobs, rand.Float64)
 }
 
-func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], chance func() float64) Stats {
+func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) Stats {
 	next, stop := iter.Pull(jobs)
 	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	p = p.withDefaults()
 	r := &runner{
-		ctx: ctx, limiter: l, policy: p, pull: next, chance: chance,
-		start: time.Now(), backlog: newBacklog(), budget: newBudget(p),
+		ctx: ctx, cancel: cancel, limiter: l, policy: p, pull: next, rand: rand,
+		start: time.Now(), backlog: newBacklog(), budget: newBudget(),
 		work: make(chan *task), answers: make(chan answer, p.Workers),
 		timer: time.NewTimer(time.Hour),
 	}
 	defer r.timer.Stop()
-	defer l.hold(Backlog{})
+	l.begin(&r.shown)
+	defer l.end(&r.shown)
 	defer close(r.work)
 	r.serve()
 	r.abandon()
@@ -48,20 +55,23 @@ func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], chance f
 // workers see only the task in their hands.
 type runner struct {
 	ctx     context.Context
+	cancel  context.CancelCauseFunc
 	limiter *Limiter
 	policy  Policy
 	pull    func() (Job, bool)
-	chance  func() float64
+	rand    func() float64
 	start   time.Time
 
 	backlog backlog
 	budget  budget
 	stats   Stats
-	drained bool // there are no more jobs to pull
+	served  uint32  // attempts that the server answered, whatever it said
+	failing failing // attempts in a row that it did not
+	drained bool    // there are no more jobs to pull
+	shown   Backlog // as the limiter's snapshots tell it; written under its lock
 
 	workers  int // started
 	inFlight int // tasks that workers have
-	busy     int // tasks that are held back because their subject was
 	work     chan *task
 	answers  chan answer
 	timer    *time.Timer
@@ -70,6 +80,12 @@ type runner struct {
 type answer struct {
 	task *task
 	err  error
+}
+
+// failing is attempts in a row that were throttled or failed.
+type failing struct {
+	attempts int
+	since    time.Duration
 }
 
 func (r *runner) now() time.Duration { return time.Since(r.start) }
@@ -91,21 +107,15 @@ func (r *runner) serve() {
 	}
 }
 
-// choose returns the task to begin now: one that is due for another attempt,
-// or else the first call of the next job.
+// choose returns the task to begin now: one that is due for another attempt, or
+// else the first call of the next job, or else one that lets those go first.
 func (r *runner) choose() *task {
 	at := r.now()
-	for t := r.backlog.due(at); t != nil; t = r.backlog.due(at) {
-		if !t.repeats || r.budget.allows(at) {
-			r.release(t)
-			return t
-		}
-		if at >= t.ended+r.policy.FaultCap+r.policy.BudgetWindow {
-			r.settle(t, t.last)
-			continue
-		}
-		t.notBefore = at + r.budget.slot
-		r.backlog.add(t, at)
+	for t := r.backlog.due(at, &r.budget); t != nil; t = r.backlog.due(at, &r.budget) {
+		r.settle(t, t.last)
+	}
+	if t := r.affordable(at, true); t != nil {
+		return t
 	}
 	for !r.drained && r.timely() {
 		job, ok := r.pull()
@@ -114,10 +124,21 @@ func (r *runner) choose() *task {
 			break
 		}
 		r.stats.Jobs++
-		t := &task{job: job, sequence: uint32(r.stats.Jobs)}
-		if t.priority, ok = job.Next(); ok {
+		if p, ok := job.Next(); ok {
+			return newTask(job, uint32(r.stats.Jobs), p)
+		}
+	}
+	return r.affordable(at, false)
+}
+
+// affordable takes the best ready task whose next attempt is within the budget.
+func (r *runner) affordable(at time.Duration, fresh bool) *task {
+	for t := r.backlog.pop(fresh); t != nil; t = r.backlog.pop(fresh) {
+		if !t.repeats || at >= r.budget.free() {
 			return t
 		}
+		r.backlog.park(t, WaitBudget)
+		r.tell()
 	}
 	return nil
 }
@@ -136,26 +157,23 @@ func (r *runner) timely() bool {
 func (r *runner) assign(t *task) {
 	if r.inFlight == r.workers {
 		r.workers++
-		go r.labour()
+		go r.worker()
 	}
 	r.inFlight++
+	t.look(r.served)
 	r.budget.attempt(r.now(), t.repeats)
 	r.tell()
 	r.work <- t
 }
 
-// labour is one worker.
-func (r *runner) labour() {
-	contexts := [priorities]context.Context{}
+// worker makes the attempts that it is given.
+func (r *runner) worker() {
+	contexts := [alone + 1]context.Context{}
 	for p := range contexts {
 		contexts[p] = WithPriority(r.ctx, Priority(p))
 	}
 	for t := range r.work {
-		p := min(t.priority, Probe)
-		if t.throttled > 0 {
-			p = p.above()
-		}
-		r.answers <- answer{t, t.job.Call(contexts[p])}
+		r.answers <- answer{t, t.job.Call(contexts[t.attemptPriority()])}
 	}
 }
 
@@ -165,7 +183,7 @@ func (r *runner) await() {
 	ended := r.ctx.Done()
 	if r.ctx.Err() != nil {
 		ended = nil // known: only the answers are of interest now
-	} else if wakes, ok := r.backlog.wakes(); ok && r.inFlight < r.policy.Workers {
+	} else if wakes, ok := r.backlog.wakes(&r.budget); ok && r.inFlight < r.policy.Workers {
 		r.timer.Reset(max(0, wakes-r.now()))
 		due = r.timer.C
 	}
@@ -180,53 +198,76 @@ func (r *runner) await() {
 
 // take settles a call, or puts it back for another attempt.
 func (r *runner) take(t *task, err error) {
-	outcome, retryAfter := ResultOf(err)
-	if outcome == Cancelled {
+	result, retryAfter := ResultOf(err)
+	if result == Cancelled {
 		r.settle(t, t.stopped(err))
 		return
 	}
 	at := r.now()
 	r.stats.Attempts++
-	switch outcome {
+	wait := WaitThrottled
+	switch result {
 	case Throttled:
 		r.stats.Throttled++
 	case Conflict:
 		r.stats.Conflicts++
+		wait = WaitBusy
 	case ServerError:
 		r.stats.Faults++
+		wait = WaitFailed
 	default:
 	}
-	t.note(err, outcome, at)
-	delay, again := r.policy.again(t, outcome, retryAfter, r.chance())
+	t.note(err, result, at, r.served)
+	// Alone, or the last: whatever else there was has been served.
+	others := t.alone || r.drained && r.served > 0
+	delay, again := r.policy.again(t, result, retryAfter, others, r.rand())
 	if !again {
-		r.settle(t, t.concluded(err, outcome))
+		err = t.concluded(err, result)
+	}
+	if result == Throttled && others {
+		// It says nothing about the run, and has an end of its own.
+	} else if given := r.health(result, at); given != nil {
+		again, err = false, WithResult(fmt.Errorf("%w: %w", given, err), result, 0)
+	}
+	if !again {
+		r.settle(t, err)
 		return
 	}
-	t.notBefore, t.repeats = at+delay, outcome == ServerError
-	if outcome == Conflict {
-		t.busy = true
-		r.busy++
+	t.notBefore, t.repeats = at+delay, result == ServerError
+	if delay > 0 {
+		r.backlog.park(t, wait)
+	} else {
+		r.backlog.push(t)
 	}
-	r.backlog.add(t, at)
 	r.stats.Waiting = max(r.stats.Waiting, r.backlog.len())
 	r.tell()
 }
 
-func (r *runner) release(t *task) {
-	if t.busy {
-		t.busy = false
-		r.busy--
+// health looks whether the server serves this run at all, and ends it if not.
+func (r *runner) health(result Result, at time.Duration) error {
+	if result != Throttled && result != ServerError {
+		r.served++
+		r.failing = failing{}
+		return nil
 	}
+	if r.failing.attempts++; r.failing.attempts == 1 {
+		r.failing.since = at
+	}
+	if r.failing.attempts < giveUpAttempts || at-r.failing.since < r.policy.GiveUpAfter || r.ctx.Err() != nil {
+		return nil
+	}
+	given := &GivenUpError{Result: result, Attempts: r.failing.attempts, After: at - r.failing.since}
+	r.cancel(given)
+	return given
 }
 
 // settle ends the task's call. If the job has another, it becomes ready.
 func (r *runner) settle(t *task, err error) {
 	r.count(t, err)
-	t.job.Done(err, t.effort())
-	priority, more := t.job.Next()
-	if more {
-		*t = task{job: t.job, sequence: t.sequence, priority: priority}
-		r.backlog.add(t, 0)
+	t.job.Done(err, t.stats())
+	if p, more := t.job.Next(); more {
+		*t = *newTask(t.job, t.sequence, p)
+		r.backlog.push(t)
 	}
 }
 
@@ -246,9 +287,53 @@ func (r *runner) count(t *task, err error) {
 
 // tell lets the limiter's snapshots show what is held back.
 func (r *runner) tell() {
-	w := Backlog{Calls: r.backlog.parked.Len(), Busy: r.busy}
-	if wakes, ok := r.backlog.wakes(); ok {
-		w.Next = r.start.Add(wakes)
+	var held Backlog
+	for w := range WaitPaused {
+		if next, ok := r.backlog.next(w, &r.budget); ok {
+			held[w] = Held{Calls: r.backlog.parked[w].Len(), Next: r.start.Add(next)}
+		}
 	}
-	r.limiter.hold(w)
+	if held != r.shown {
+		r.limiter.mu.Lock()
+		r.shown = held
+		r.limiter.mu.Unlock()
+	}
+}
+
+var errNoTime = fmt.Errorf("there is no time for it before the run's deadline: %w", context.DeadlineExceeded)
+
+// abandon settles all that is left, in the order in which it came.
+func (r *runner) abandon() {
+	cause := context.Cause(r.ctx)
+	if cause == nil {
+		cause = errNoTime
+	}
+	left := r.backlog.ready.tasks
+	for w := range r.backlog.parked {
+		left = append(left, r.backlog.parked[w].tasks...)
+	}
+	slices.SortFunc(left, func(a, b *task) int { return cmp.Compare(a.sequence, b.sequence) })
+	for _, t := range left {
+		r.drop(t, cause)
+	}
+	for !r.drained {
+		job, ok := r.pull()
+		if !ok {
+			return
+		}
+		r.stats.Jobs++
+		if p, ok := job.Next(); ok {
+			r.drop(newTask(job, uint32(r.stats.Jobs), p), cause)
+		}
+	}
+}
+
+// drop settles the task's call and all others of its job as not attempted.
+func (r *runner) drop(t *task, cause error) {
+	for more := true; more; _, more = t.job.Next() {
+		err := t.stopped(cause)
+		r.count(t, err)
+		t.job.Done(err, t.stats())
+		*t = task{job: t.job}
+	}
 }

@@ -87,8 +87,12 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 		{
 			"ok", nil, []time.Duration{0}, "", CallStats{Attempts: 1}, "nothing to repeat",
 		}, {
-			"throttled", times(20, Throttled), make([]time.Duration, 21), "", CallStats{Attempts: 21, Throttled: 20},
-			"not executed: no limit, and the limiter sets the pace",
+			"throttled", times(5, Throttled), halves(0, 0, 2, 6, 14, 30), "", CallStats{Attempts: 6, Throttled: 5, Waited: 15 * time.Second},
+			"at once, for the limiter sets the pace; then after 1, 2, 4, 8 s",
+		}, {
+			"throttled for ever", times(99, Throttled), halves(0, 0, 2, 6, 14, 30, 62, 126, 246, 366, 486, 606),
+			"given up: the quota refused 12 attempts in 5m3s, without one success: throttled 12", CallStats{Attempts: 12, Throttled: 12, Waited: 303 * time.Second},
+			"nothing else was served",
 		}, {
 			"fault", times(2, ServerError), []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond}, "",
 			CallStats{Attempts: 3, Faults: 2, Waited: 1500 * time.Millisecond}, "half of 1 s, then half of 2 s",
@@ -159,8 +163,8 @@ func TestRunRaisesThePriorityOfWhatWasThrottled(t *testing.T) {
 		l := steadyLimiter(t, 15)
 		j := &scripted{calls: []Priority{Lookup, Write, Probe}, answers: append(times(2, Throttled), nil, nil, times(1, Throttled)[0])}
 		run(t.Context(), l, Policy{}, sequence(j), half)
-		if got, want := fmt.Sprint(j.seen), "[lookup write write write probe probe]"; got != want {
-			t.Errorf("attempts had priorities %s, want %s: one higher, once, for that call", got, want)
+		if got, want := fmt.Sprint(j.seen), "[lookup write lookup write probe probe]"; got != want {
+			t.Errorf("attempts had priorities %s, want %s: one higher, once; what is refused again steps back", got, want)
 		}
 	})
 }
@@ -289,18 +293,19 @@ func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 		done := make(chan Stats, 1)
 		go func() { done <- run(t.Context(), l, Policy{FaultBase: 20 * time.Second}, jobs, half) }()
 		time.Sleep(time.Second)
-		got := l.Snapshot().Backlog
-		if next := got.Next.Sub(began); got.Calls != 2 || got.Busy != 1 || next < 5*time.Second || next > 6*time.Second {
-			t.Errorf("one busy for 5 s, one faulty for 10 s: %+v, next after %v", got, got.Next.Sub(began))
+		want := Backlog{WaitBusy: {1, began.Add(5 * time.Second)}, WaitFailed: {1, began.Add(10 * time.Second)}}
+		if got := l.Snapshot().Backlog; got != want {
+			t.Errorf("one busy for 5 s, one faulty for 10 s: %+v", got)
 		}
 		time.Sleep(7 * time.Second)
-		if got = l.Snapshot().Backlog; got.Calls != 1 || got.Busy != 0 {
+		want[WaitBusy] = Held{}
+		if got := l.Snapshot().Backlog; got != want {
 			t.Errorf("the busy one is done: %+v", got)
 		}
 		if stats := <-done; stats.Done != 3 {
 			t.Errorf("the run: %+v", stats)
 		}
-		if got = l.Snapshot().Backlog; got != (Backlog{}) {
+		if got := l.Snapshot().Backlog; got != (Backlog{}) {
 			t.Errorf("after the run: %+v", got)
 		}
 	})

@@ -48,7 +48,7 @@ func siblings(t *testing.T, k int, s Settings, seed uint64) (use, refused, fairn
 	var all sync.WaitGroup
 	for i := range k {
 		all.Go(func() {
-			random := chanceOf(seed*100 + uint64(i))
+			random := randOf(seed*100 + uint64(i))
 			l := newLimiter(s, random)
 			defer l.Close()
 			run(ctx, l, Policy{}, errands(5000, errand{limiter: l, server: server, who: string(rune('a' + i))}), random)

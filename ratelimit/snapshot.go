@@ -1,6 +1,9 @@
 package ratelimit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Snapshot is what a limiter is doing, and what it has done since it was made.
 type Snapshot struct {
@@ -56,14 +59,100 @@ func (s Snapshot) Efficiency() float64 {
 
 // Snapshot returns the state now. It is cheap: no allocation, one short lock.
 func (l *Limiter) Snapshot() Snapshot {
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := &l.tally
+	t := &l.stats
 	return Snapshot{
-		Rate: l.pace.rate, Ceiling: l.pace.ceiling,
+		Rate: l.control.rate, Ceiling: l.control.ceiling,
 		Breaker: l.breaker.state, InFlight: t.inFlight, Queue: l.queue.count,
-		Tokens: t.tokens, Cuts: t.cuts, Paused: t.paused, PausedUntil: l.paused, Backlog: l.waiting,
-		Throttled: t.outcomes[Throttled], Conflicts: t.outcomes[Conflict], Faults: t.outcomes[ServerError],
+		Tokens: t.tokens, Cuts: t.decreases, Paused: t.paused, PausedUntil: l.paused, Backlog: l.backlog(now),
+		Throttled: t.results[Throttled], Conflicts: t.results[Conflict], Faults: t.results[ServerError],
 		Unused: t.unused, Busy: t.busy(),
 	}
 }
+
+// backlog is what all runs hold back, and what holds back everybody.
+func (l *Limiter) backlog(now time.Time) (all Backlog) {
+	for _, b := range l.backlogs {
+		all.Add(b)
+	}
+	if l.paused.After(now) {
+		all[WaitPaused] = Held{Calls: l.queue.len(), Next: l.paused}
+	}
+	if admitted, until := l.breaker.admits(now); !admitted {
+		all[WaitBreaker] = Held{Calls: l.queue.len(), Next: until}
+	}
+	return all
+}
+
+// begin shows what a run holds back; end forgets it.
+func (l *Limiter) begin(b *Backlog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlogs = append(l.backlogs, b)
+}
+
+func (l *Limiter) end(b *Backlog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlogs = slices.DeleteFunc(l.backlogs, func(o *Backlog) bool { return o == b })
+}
+
+// stats counts what a limiter did. It has no clock of its own.
+type stats struct {
+	first     time.Time // call that arrived
+	last      time.Time // token given
+	inFlight  int
+	tokens    [priorities]int64
+	results   [Cancelled + 1]int64
+	decreases int64
+	paused    time.Duration
+	unused    float64
+	idle      idle
+}
+
+// idle is a time in which nobody waits for a token.
+type idle struct {
+	since  time.Time // zero: somebody waits
+	tokens float64   // in the bucket then
+}
+
+// arrive notes a call. If nobody waited, the tokens that did not fit into the
+// bucket are lost.
+func (t *stats) arrive(now time.Time, rate, burst float64) {
+	if t.first.IsZero() {
+		t.first = now
+	}
+	if t.idle.since.IsZero() {
+		return
+	}
+	held := t.idle.tokens + now.Sub(t.idle.since).Seconds()*rate
+	t.unused += max(0, held-burst)
+	t.idle = idle{}
+}
+
+// unwanted notes that nobody waits, with what the bucket holds now.
+func (t *stats) unwanted(now time.Time, tokens float64) {
+	if t.idle.since.IsZero() && !t.first.IsZero() {
+		t.idle = idle{since: now, tokens: tokens}
+	}
+}
+
+func (t *stats) grant(p Priority, now time.Time) {
+	t.tokens[p]++
+	t.inFlight++
+	t.last = now
+}
+
+func (t *stats) ungrant(p Priority) {
+	t.tokens[p]--
+	t.inFlight--
+}
+
+func (t *stats) done(o Result) {
+	t.results[min(o, Cancelled)]++
+	t.inFlight--
+}
+
+func (t *stats) busy() time.Duration { return max(0, t.last.Sub(t.first)) }

@@ -10,27 +10,34 @@ import (
 // parked, so it is kept small. Instants are counted from the run's start.
 type task struct {
 	job       Job
-	last      error // of the last attempt; a fault stays, since it may have been executed
-	notBefore time.Duration
+	last      error         // of the last attempt; a fault stays, since it may have been executed
+	notBefore time.Duration // of the next attempt
 	tried     time.Duration // the end of the first attempt
 	ended     time.Duration // the end of the last attempt
 	conflict  time.Duration // the first conflict
+	refused   time.Duration // the first refusal of those in a row
 	sequence  uint32
 	throttled uint32
+	served    uint32 // calls of the run that were served before the first refusal in a row
 	conflicts uint16
 	faults    uint16
+	refusals  uint16 // in a row, by the quota
 	skews     uint8
 	ends      uint8 // attempts that nothing follows
 	priority  Priority
-	busy      bool // it is held back because its subject was busy
 	repeats   bool // the next attempt follows a fault, and is paid from the budget
+	alone     bool // the quota refuses this call while it serves others
+}
+
+func newTask(job Job, sequence uint32, p Priority) *task {
+	return &task{job: job, sequence: sequence, priority: min(p, Probe)}
 }
 
 func (t *task) attempts() int {
 	return int(t.throttled) + int(t.conflicts) + int(t.faults) + int(t.skews) + int(t.ends)
 }
 
-func (t *task) effort() CallStats {
+func (t *task) stats() CallStats {
 	return CallStats{
 		Attempts:  t.attempts(),
 		Throttled: int(t.throttled), Conflicts: int(t.conflicts), Faults: int(t.faults),
@@ -38,15 +45,45 @@ func (t *task) effort() CallStats {
 	}
 }
 
-// note counts an attempt that was made.
-func (t *task) note(err error, o Result, at time.Duration) {
+// look learns whether the quota refuses this call alone: it was refused twice, and
+// others were served since. One that slipped through says little.
+func (t *task) look(served uint32) {
+	t.alone = t.alone || t.refusals > 1 && served-t.served > 1
+}
+
+// attemptPriority is that of the next attempt: higher after a refusal, for the
+// call has waited for its turn once already; and the least for one that is
+// refused alone.
+func (t *task) attemptPriority() Priority {
+	switch {
+	case t.alone:
+		return alone
+	case t.refusals == 1:
+		return min(t.priority+1, Probe)
+	}
+	return t.priority
+}
+
+// yields reports whether the call lets those go first that were not tried yet:
+// the quota refused it more than once, and may serve them.
+func (t *task) yields() bool { return t.refusals > 1 }
+
+// note counts an attempt that was made. Served is how many calls of the run were
+// served until then.
+func (t *task) note(err error, o Result, at time.Duration, served uint32) {
 	if t.attempts() == 0 {
 		t.tried = at
 	}
 	t.ended = at
+	if o != Throttled {
+		t.refusals, t.alone = 0, false
+	}
 	switch o {
 	case Throttled:
 		t.throttled++
+		if t.refusals++; t.refusals == 1 {
+			t.refused, t.served = at, served
+		}
 	case ServerError:
 		t.faults++
 	case Conflict:
@@ -64,15 +101,21 @@ func (t *task) note(err error, o Result, at time.Duration) {
 }
 
 // again decides whether the call gets another attempt after one with this
-// outcome, and after how long. It is the table above Policy.
-func (p *Policy) again(t *task, o Result, retryAfter time.Duration, u float64) (time.Duration, bool) {
+// result, and after how long. It is the table above Policy. Others tells that the
+// run's other calls were served.
+func (p *Policy) again(t *task, o Result, retryAfter time.Duration, others bool, u float64) (time.Duration, bool) {
+	asked := min(retryAfter, maxRetryAfter)
 	switch o {
-	case Throttled: // the limiter makes everybody wait
-		return 0, true
+	case Throttled:
+		delay := throttleDelay(int(t.refusals), u)
+		if t.alone { // else the limiter makes everybody wait
+			delay = max(delay, asked)
+		}
+		return delay, !others || t.refusals < giveUpRefusals || t.ended-t.refused < p.GiveUpAfter
 	case ServerError:
-		return max(p.FaultDelay(int(t.faults), u), min(retryAfter, maxRetryAfter)), int(t.faults) < p.FaultAttempts
+		return max(p.faultDelay(int(t.faults), u), asked), int(t.faults) < p.FaultAttempts
 	case Conflict:
-		return p.ConflictDelay(int(t.conflicts), u), t.ended-t.conflict < p.ConflictLimit
+		return p.conflictDelay(int(t.conflicts), u), t.ended-t.conflict < p.ConflictLimit
 	case ClockSkew:
 		return 0, t.skews == 1
 	}
@@ -82,6 +125,10 @@ func (p *Policy) again(t *task, o Result, retryAfter time.Duration, u float64) (
 // concluded is the error of a call that gets no other attempt. A refusal does not
 // hide a fault before it, which may have been executed.
 func (t *task) concluded(err error, o Result) error {
+	if o == Throttled {
+		given := &GivenUpError{Result: o, Alone: true, Attempts: int(t.refusals), After: t.ended - t.refused}
+		err = WithResult(fmt.Errorf("%w: %w", given, err), o, 0)
+	}
 	if err == nil || o == ServerError || t.faults == 0 {
 		return err
 	}
@@ -90,7 +137,7 @@ func (t *task) concluded(err error, o Result) error {
 
 // stopped is the error of a call that the run's end kept from its next attempt.
 func (t *task) stopped(cause error) error {
-	if m, ok := errors.AsType[*marked](cause); !ok || m.outcome != Cancelled {
+	if m, ok := errors.AsType[*marked](cause); !ok || m.result != Cancelled {
 		cause = cancelled(cause)
 	}
 	switch {

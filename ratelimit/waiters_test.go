@@ -77,7 +77,7 @@ func steadyLimiter(t *testing.T, ceiling float64) *Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.pace.rate = ceiling
+	l.control.rate = ceiling
 	l.retune(now)
 	l.bucket.AllowN(now, 1)
 	return l
@@ -110,9 +110,9 @@ func TestRateChangesReachEveryWaiter(t *testing.T) {
 				defer l.mu.Unlock()
 				now := time.Now()
 				l.release(now)
-				l.pace.ceiling, l.pace.rate = rate, rate
+				l.control.ceiling, l.control.rate = rate, rate
 				l.retune(now)
-				l.rouse()
+				l.wakeDispatcher()
 			}
 			time.Sleep(20 * time.Second)
 			setRate(1.5)
@@ -140,27 +140,28 @@ func TestTokenOfACallerThatLeftIsNotLost(t *testing.T) {
 		gone, leave := context.WithCancel(t.Context())
 		leave()
 		used, left := 0, 0
-		for range 200 {
+		rounds, lastLeft := 0, false
+		for ; rounds < 200 || !lastLeft; rounds++ {
 			l.mu.Lock()
-			w := l.queue.push(Scan)
-			l.rouse()
+			w := l.queue.push(Scan, false)
+			l.wakeDispatcher()
 			l.mu.Unlock()
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
 			// Both the answer and the end of ctx are there: either may win.
 			if g, err := l.await(gone, w); err == nil {
-				used++
+				used, lastLeft = used+1, false
 				g.Done(OK, 0)
 			} else {
-				left++
+				left, lastLeft = left+1, true
 			}
 		}
 		if s := l.Snapshot(); used == 0 || left == 0 || s.Granted() != int64(used) || s.InFlight != 0 {
 			t.Errorf("%d tokens used, %d left: %+v", used, left, s)
 		}
 		g, err := l.Acquire(t.Context(), Scan)
-		if took := time.Since(start); err != nil || took > 200*100*time.Millisecond+100*time.Millisecond {
-			t.Errorf("the next token came after %v (%v)", took, err)
+		if took := time.Since(start); err != nil || took != time.Duration(rounds)*100*time.Millisecond {
+			t.Errorf("after %d tokens of which the last was given back, the next came after %v (%v), want at once", rounds, took, err)
 		}
 		g.Done(OK, 0)
 	})

@@ -104,7 +104,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit des
 			}
 		}
 	}
-	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.DefaultPolicy(), jobs)
+	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.Policy{}, jobs)
 	out.Stopped = budget.cause()
 	out.addStale(p.Stale)
 	return out

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // ErrErrorBudget is the reason of a target that stopped because too many of its
@@ -56,7 +58,11 @@ func (b *errorBudget) failure(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var call *CallError
+	given, ended := errors.AsType[*ratelimit.GivenUpError](err)
 	switch {
+	case ended && given.Alone: // AWS serves the others
+	case ended:
+		b.cancel(fmt.Errorf("%w: %w", ErrErrorBudget, err))
 	case errors.As(err, &call) && call.TargetWide():
 		if b.refused++; b.refused == sameAnswers {
 			b.cancel(fmt.Errorf("%w: %w", ErrTargetRefused, err))

@@ -81,7 +81,7 @@ func discoverTarget(ctx context.Context, need desired.Discovery, lane DiscoverTa
 		return inventory, nil
 	}
 	job := &discoverJob{finder: lane.Finder, target: need.Target, names: map[string]bool{}}
-	ratelimit.Run(ctx, lane.Limiter, ratelimit.DefaultPolicy(), func(yield func(ratelimit.Job) bool) { yield(job) })
+	ratelimit.Run(ctx, lane.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) { yield(job) })
 	if job.err != nil {
 		return desired.TargetInventory{}, job.err
 	}

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // fleetOf declares a destination for each function, in a fake that has them all.
@@ -198,6 +200,59 @@ func TestSpreadVisitsEachOnce(t *testing.T) {
 		}
 		if len(got) != n {
 			t.Fatalf("spread(%d) gives %d numbers", n, len(got))
+		}
+	}
+}
+
+// A function that is throttled for ever is its own row, in a survey and in an apply.
+// A target that is throttled for ever ends, with its reason.
+func TestThrottledForEver(t *testing.T) {
+	throttled := ratelimit.WithResult(&CallError{Kind: KindThrottled, Code: "TooManyRequestsException", Status: 429}, ratelimit.Throttled, 0)
+	for _, op := range []string{"list", "put"} {
+		for _, row := range []struct {
+			why       string
+			throttled func(string) bool
+			failed    int
+			stops     bool
+		}{
+			{"one of twenty", func(f string) bool { return f == "f-00" }, 1, false},
+			{"a half of twenty, far more than max_errors", func(f string) bool { return f[3]%2 == 0 }, 10, false},
+			{"all", func(string) bool { return true }, 1, true},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				fleet, f := fleetOf(numbered("f-%02d", 20)...)
+				fleet.Guard.MaxErrors = desired.Limit{Number: 3}
+				f.latency = 50 * time.Millisecond
+				f.fail = func(o string, n desired.Name, _ int) error {
+					if o == op && row.throttled(n.Function) {
+						return throttled
+					}
+					return nil
+				}
+				began := time.Now()
+				var stopped error
+				good, failed := 0, 0
+				if op == "list" {
+					have := f.survey(t, t.Context(), fleet).Targets[0]
+					stopped = have.Stopped
+					for _, fn := range have.Functions {
+						if fn.State == Unreadable {
+							failed++
+						} else if fn.State == Present {
+							good++
+						}
+					}
+				} else {
+					out := f.apply(t, t.Context(), fleet, nil)
+					stopped, good, failed = out.Targets[0].Stopped, out.Counts().Created, out.Counts().Failed
+				}
+				if want := 20 - row.failed; row.stops != errors.Is(stopped, ErrErrorBudget) || failed != row.failed || !row.stops && good != want {
+					t.Errorf("%s, %s: %d good, %d failed, stopped: %v", op, row.why, good, failed, stopped)
+				}
+				if took := time.Since(began); took > 10*time.Minute {
+					t.Errorf("%s, %s: took %v", op, row.why, took)
+				}
+			})
 		}
 	}
 }

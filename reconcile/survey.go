@@ -85,7 +85,7 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, lane ReadTarg
 			}
 		}
 	}
-	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.DefaultPolicy(), jobs)
+	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.Policy{}, jobs)
 	out.Stopped = budget.cause()
 	return out
 }

@@ -55,8 +55,10 @@ func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clien
 	return c, nil
 }
 
-// Open implements reconcile.Opener.
+// Open implements reconcile.Opener. A pace that the fleet files have changed since
+// takes effect here.
 func (c *clients) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
+	c.registry.Refresh()
 	return awslambda.Opener{Options: c.options}.Open(ctx, req)
 }
 

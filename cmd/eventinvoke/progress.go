@@ -65,43 +65,52 @@ func logProgress(log *slog.Logger, e reconcile.Event, limiters []ratelimit.Snaps
 		throttled += s.Throttled
 	}
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
-	held, next := heldBack(limiters)
+	var held ratelimit.Backlog
+	for i := range limiters {
+		held.Add(&limiters[i].Backlog)
+	}
 	// The last few wait for busy functions, not for the rate: no eta is better
 	// than one of 0s.
-	if left := float64(e.Total - e.Done - held); rate > 0 && left > rate {
+	if left := float64(e.Total - e.Done - held.Calls()); rate > 0 && left > rate {
 		args = append(args, "eta", (time.Duration(left/rate) * time.Second).String())
 	}
 	if throttled > 0 {
 		args = append(args, "throttled", throttled)
 	}
-	if next != "" {
-		args = append(args, "waiting", next)
+	if waiting := waitText(&held); waiting != "" {
+		args = append(args, "waiting", waiting)
 	}
 	log.Info(e.Phase.String(), args...)
 }
 
-// heldBack is how many calls wait to be tried again, and what there is to say of
-// them: "2 busy functions, next try in 8s".
-func heldBack(limiters []ratelimit.Snapshot) (int, string) {
-	var all ratelimit.Backlog
-	for _, s := range limiters {
-		w := s.Backlog
-		all.Calls += w.Calls
-		all.Busy += w.Busy
-		if all.Next.IsZero() || !w.Next.IsZero() && w.Next.Before(all.Next) {
-			all.Next = w.Next
+// waitTexts says what calls wait for: of one, and of many.
+var waitTexts = [...][2]string{
+	ratelimit.WaitThrottled: {"call that AWS throttled", "calls that AWS throttled"},
+	ratelimit.WaitBusy:      {"busy function", "busy functions"},
+	ratelimit.WaitFailed:    {"call that AWS failed", "calls that AWS failed"},
+	ratelimit.WaitBudget:    {"repeat of a failed call, one a second", "repeats of failed calls, one a second"},
+	ratelimit.WaitPaused:    {"call, as AWS throttled one", "calls, as AWS throttled one"},
+	ratelimit.WaitBreaker:   {"call, as AWS failed five in a row", "calls, as AWS failed five in a row"},
+}
+
+// waitText says what is held back, and until when: "2 busy functions, next try in 8s".
+func waitText(held *ratelimit.Backlog) string {
+	var all []string
+	for w, h := range held {
+		if h.Calls == 0 {
+			continue
 		}
+		text := count(h.Calls, waitTexts[w][0], waitTexts[w][1])
+		if h.Next.IsZero() {
+			text += ", one is tried now"
+		} else {
+			in, unit := max(0, time.Until(h.Next)), time.Second
+			if in < unit {
+				unit /= 10
+			}
+			text += fmt.Sprintf(", next try in %v", in.Round(unit))
+		}
+		all = append(all, text)
 	}
-	if all.Calls == 0 {
-		return 0, ""
-	}
-	var what []string
-	if all.Busy > 0 {
-		what = append(what, count(all.Busy, "busy function", "busy functions"))
-	}
-	if failed := all.Calls - all.Busy; failed > 0 {
-		what = append(what, count(failed, "call that AWS failed", "calls that AWS failed"))
-	}
-	in := max(0, time.Until(all.Next)).Round(time.Second)
-	return all.Calls, fmt.Sprintf("%s, next try in %v", strings.Join(what, " and "), in)
+	return strings.Join(all, "; ")
 }

@@ -13,8 +13,10 @@ import (
 )
 
 func TestProgressNamesWhatItWaitsFor(t *testing.T) {
-	waiting := func(calls, busy int, next time.Duration) ratelimit.Snapshot {
-		return ratelimit.Snapshot{Rate: 5, Backlog: ratelimit.Backlog{Calls: calls, Busy: busy, Next: time.Now().Add(next)}}
+	waiting := func(w ratelimit.Wait, calls int, next time.Duration) ratelimit.Snapshot {
+		s := ratelimit.Snapshot{Rate: 5}
+		s.Backlog[w] = ratelimit.Held{Calls: calls, Next: time.Now().Add(next)}
+		return s
 	}
 	synctest.Test(t, func(t *testing.T) {
 		rows := []struct {
@@ -25,10 +27,20 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 		}{
 			{"nothing is held back", 40, []ratelimit.Snapshot{{Rate: 6}},
 				"msg=apply done=40 of=100 rate=6 eta=10s"},
-			{"the rest is busy: the rate says nothing about its end", 98, []ratelimit.Snapshot{waiting(2, 2, 8*time.Second)},
+			{"the rest is busy: the rate says nothing about its end", 98, []ratelimit.Snapshot{waiting(ratelimit.WaitBusy, 2, 8*time.Second)},
 				`msg=apply done=98 of=100 rate=5 waiting="2 busy functions, next try in 8s"`},
-			{"over all targets: the next try is the soonest", 77, []ratelimit.Snapshot{waiting(1, 1, 20*time.Second), {Rate: 10}, waiting(2, 0, 3*time.Second)},
-				`msg=apply done=77 of=100 rate=20 waiting="1 busy function and 2 calls that AWS failed, next try in 3s"`},
+			{"over all targets: the next try is the soonest", 77, []ratelimit.Snapshot{waiting(ratelimit.WaitFailed, 1, 20*time.Second), {Rate: 10}, waiting(ratelimit.WaitFailed, 1, 3*time.Second), waiting(ratelimit.WaitBusy, 1, 5*time.Second)},
+				`msg=apply done=77 of=100 rate=25 waiting="1 busy function, next try in 5s; 2 calls that AWS failed, next try in 3s"`},
+			{"throttled", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitThrottled, 1, 60*time.Second)},
+				`msg=apply done=99 of=100 rate=5 waiting="1 call that AWS throttled, next try in 1m0s"`},
+			{"the budget for repeats", 97, []ratelimit.Snapshot{waiting(ratelimit.WaitBudget, 3, 400*time.Millisecond)},
+				`msg=apply done=97 of=100 rate=5 waiting="3 repeats of failed calls, one a second, next try in 400ms"`},
+			{"a pause", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitPaused, 8, 30*time.Second)},
+				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS throttled one, next try in 30s"`},
+			{"the breaker is open", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitBreaker, 8, 4*time.Second)},
+				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS failed five in a row, next try in 4s"`},
+			{"its probe is out", 99, []ratelimit.Snapshot{{Rate: 5, Backlog: ratelimit.Backlog{ratelimit.WaitBreaker: {Calls: 8}}}},
+				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS failed five in a row, one is tried now"`},
 		}
 		for _, row := range rows {
 			var out bytes.Buffer

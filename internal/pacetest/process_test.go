@@ -43,7 +43,7 @@ func (p *process) read(ctx context.Context, calls int) ratelimit.Stats {
 }
 
 func (p *process) run(ctx context.Context, jobs iter.Seq[ratelimit.Job]) ratelimit.Stats {
-	return ratelimit.Run(ctx, p.lane.Limiter(), ratelimit.DefaultPolicy(), jobs)
+	return ratelimit.Run(ctx, p.lane.Limiter(), ratelimit.Policy{}, jobs)
 }
 
 // reads is n jobs of one read each.

@@ -37,7 +37,7 @@ func BenchmarkWallClock(b *testing.B) {
 				cfg := aws.Config{Credentials: keys(), HTTPClient: server.Client(), BaseEndpoint: &server.URL}
 				lane := awslambda.NewConn(cfg, here, limiters)
 				start := time.Now()
-				stats := ratelimit.Run(b.Context(), lane.Limiter(), ratelimit.DefaultPolicy(), reads(awslambda.NewReader(lane), calls))
+				stats := ratelimit.Run(b.Context(), lane.Limiter(), ratelimit.Policy{}, reads(awslambda.NewReader(lane), calls))
 				efficiency = (float64(calls-1)/quota + slowStart) / time.Since(start).Seconds()
 				refused = float64(stats.Throttled)
 				limiters.Close()

@@ -19,61 +19,81 @@ const (
 	Throttled
 	// Conflict: one subject is busy. Only the calls about it have to wait.
 	Conflict
-	// Fault: the server failed, did not answer, or the connection broke. The
+	// ServerError: the server failed, did not answer, or the connection broke. The
 	// call may have been executed.
 	ServerError
-	// Skew: the server's clock and ours disagree. The client has learnt the
+	// ClockSkew: the server's clock and ours disagree. The client has learnt the
 	// difference from the answer, so that one more attempt heals it.
 	ClockSkew
-	// Final: any other refusal. Repeating the call would not change it.
+	// Permanent: any other refusal. Repeating the call would not change it.
 	Permanent
 	// Cancelled: the attempt was not made.
 	Cancelled
 )
 
-var outcomeNames = [...]string{"ok", "throttled", "conflict", "fault", "skew", "final", "cancelled"}
+var resultNames = [...]string{"ok", "throttled", "conflict", "fault", "skew", "final", "cancelled"}
 
 func (o Result) String() string {
-	if int(o) < len(outcomeNames) {
-		return outcomeNames[o]
+	if int(o) < len(resultNames) {
+		return resultNames[o]
 	}
-	return fmt.Sprintf("Outcome(%d)", uint8(o))
+	return fmt.Sprintf("Result(%d)", uint8(o))
 }
 
 // ErrClosed is why a closed limiter gives no token.
 var ErrClosed = errors.New("the limiter is closed")
 
-// marked is an error whose outcome is known.
+// GivenUpError is why a run ended, or one call of it, though what it waited for
+// comes back as a rule: it did not for minutes.
+type GivenUpError struct {
+	Result   Result // of the last attempt: Throttled or ServerError
+	Alone    bool   // of one call, while others were served
+	Attempts int    // in a row without success
+	After    time.Duration
+}
+
+func (e *GivenUpError) Error() string {
+	what, when := "the quota refused", "without one success"
+	if e.Result == ServerError {
+		what = "the server failed"
+	}
+	if e.Alone {
+		when = "while it served others"
+	}
+	return fmt.Sprintf("given up: %s %d attempts in %v, %s", what, e.Attempts, e.After.Round(time.Second), when)
+}
+
+// marked is an error whose result is known.
 type marked struct {
 	error
-	outcome    Result
+	result     Result
 	retryAfter time.Duration
 }
 
 func (m *marked) Unwrap() error { return m.error }
 
-// WithResult returns err with its outcome attached, and with the time that the
+// WithResult returns err with its result attached, and with the time that the
 // server asked to wait (0: it did not ask). The text of err does not change. A
 // nil err stays nil. When marks are nested the outermost holds.
 func WithResult(err error, o Result, retryAfter time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	return &marked{error: err, outcome: o, retryAfter: retryAfter}
+	return &marked{error: err, result: o, retryAfter: retryAfter}
 }
 
-// ResultOf returns the outcome and the wait that err was marked with.
+// ResultOf returns the result and the wait that err was marked with.
 //
 // Without a mark: nil is OK, context.Canceled and ErrClosed are Cancelled, a
-// deadline that passed is a Fault (an attempt that was given up may have been
-// executed), and anything else is Final, because repeating a call is only
+// deadline that passed is a ServerError (an attempt that was given up may have been
+// executed), and anything else is Permanent, because repeating a call is only
 // right for whoever knows that it is.
 func ResultOf(err error) (Result, time.Duration) {
 	if err == nil {
 		return OK, 0
 	}
 	if m, ok := errors.AsType[*marked](err); ok {
-		return m.outcome, m.retryAfter
+		return m.result, m.retryAfter
 	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
@@ -91,7 +111,7 @@ func Ambiguous(err error) bool {
 	case nil:
 		return false
 	case *marked:
-		return e.outcome == ServerError || Ambiguous(e.error)
+		return e.result == ServerError || Ambiguous(e.error)
 	case interface{ Unwrap() error }:
 		return Ambiguous(e.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -66,7 +66,7 @@ func TestNamesOfValues(t *testing.T) {
 		value fmt.Stringer
 		want  string
 	}{
-		{Throttled, "throttled"}, {Cancelled, "cancelled"}, {Result(99), "Outcome(99)"},
+		{Throttled, "throttled"}, {Cancelled, "cancelled"}, {Result(99), "Result(99)"},
 		{Probe, "probe"}, {Priority(99), "Priority(99)"},
 		{Probing, "probing"}, {BreakerState(99), "BreakerState(99)"},
 	} {

@@ -80,10 +80,7 @@ func (w *World) admit(q *request) *answer {
 // perform checks the permission and does the operation, alone in its region.
 func (w *World) perform(q *request, denied []string) *answer {
 	if q.op.action != "" {
-		w.mu.RLock()
-		denied = slices.Concat(q.account.deny, denied)
-		w.mu.RUnlock()
-		if apiErr := q.authorize(q.op.action, q.resource(), denied); apiErr != nil {
+		if apiErr := q.authorize(denied); apiErr != nil {
 			return q.refuse(apiErr)
 		}
 	}
@@ -297,19 +294,18 @@ func partition(region string) string {
 	return "aws"
 }
 
-// authorize refuses an action that the account or the role denies, or that the
-// session's policy does not allow.
-func (id identity) authorize(action, resource string, deny []string) *apiError {
-	because := ""
-	switch {
-	case matches(deny, action), matches(id.deny, action):
-		because = "no identity-based policy allows the " + action + " action"
-	case id.policy != nil && !id.policy.allows(action, resource):
-		because = "no session policy allows the " + action + " action"
-	default:
-		return nil
+// authorize refuses an action that the account, the role or one of the patterns
+// denies, or that the session's policy does not allow.
+func (q *request) authorize(denied []string) *apiError {
+	action, resource, by := q.op.action, q.resource(), "identity-based"
+	if !matches(denied, action) && !matches(q.account.deny, action) && !matches(q.deny, action) {
+		if q.policy == nil || q.policy.allows(action, resource) {
+			return nil
+		}
+		by = "session"
 	}
-	return accessDenied("User: " + id.arn + " is not authorized to perform: " + action + " on resource: " + resource + " because " + because)
+	return accessDenied("User: " + q.identity.arn + " is not authorized to perform: " + action + " on resource: " + resource +
+		" because no " + by + " policy allows the " + action + " action")
 }
 
 // matches says whether one of the IAM action patterns covers the action. IAM

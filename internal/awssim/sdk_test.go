@@ -106,7 +106,7 @@ func TestSDKReadsErrors(t *testing.T) {
 		{"a refused function", func() error { return w.Refuse(account, region, "f", "no") }, put, is[*types.InvalidParameterValueException], "InvalidParameterValueException", "no"},
 		{"a throttle", func() error { return w.SetFaults(awssim.Faults{Throttle: 1}) }, get, is[*types.TooManyRequestsException], "TooManyRequestsException", "Rate exceeded"},
 		{"no permission", func() error {
-			return errors.Join(w.SetFaults(awssim.Faults{}), w.Deny(account, "lambda:Get*"))
+			return errors.Join(w.SetFaults(awssim.Faults{}), w.AddFunction(account, region, awssim.Function{Name: "f", Deny: []string{"lambda:Get*"}}))
 		}, get, func(error) bool { return true }, "AccessDeniedException", fmt.Sprintf("User: arn:aws:iam::%s:user/simulated is not authorized to perform: lambda:GetFunctionEventInvokeConfig on resource: %sf because no identity-based policy allows the lambda:GetFunctionEventInvokeConfig action", account, arn)},
 	} {
 		if err := row.set(); err != nil {

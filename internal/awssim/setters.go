@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,33 +13,11 @@ func (w *World) Record(account, region, functionName, qualifier string) (Record,
 	s := w.state(target{account, region})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, i := s.findRecord(ref{name: functionName, qualifier: orLatest(qualifier)})
+	f, i := s.findRecord(ref{name: functionName, qualifier: cmp.Or(qualifier, latest)})
 	if i < 0 {
 		return Record{}, false
 	}
 	return f.records[i].Record, true
-}
-
-// Qualifiers lists the qualifiers of a function's records, sorted.
-func (w *World) Qualifiers(account, region, functionName string) []string {
-	s := w.state(target{account, region})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []string
-	if f := s.functions[functionName]; f != nil {
-		for _, r := range f.records {
-			list = append(list, r.qualifier)
-		}
-	}
-	slices.Sort(list)
-	return list
-}
-
-func orLatest(qualifier string) string {
-	if qualifier == "" {
-		return latest
-	}
-	return qualifier
 }
 
 // withFunction changes a function behind the API's back.
@@ -58,14 +37,14 @@ func (w *World) withFunction(account, region, functionName string, change func(*
 // the qualifier exists, so that it can make the orphan that a deleted alias leaves.
 func (w *World) SetRecord(account, region, functionName, qualifier string, r Record) error {
 	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
-		s.storeRecord(f, orLatest(qualifier), r, time.Now())
+		s.storeRecord(f, cmp.Or(qualifier, latest), r, time.Now())
 	})
 }
 
 // DeleteRecord takes a record away; one that is not there is no error.
 func (w *World) DeleteRecord(account, region, functionName, qualifier string) error {
 	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) {
-		if i := f.recordIndex(orLatest(qualifier)); i >= 0 {
+		if i := f.recordIndex(cmp.Or(qualifier, latest)); i >= 0 {
 			f.records = slices.Delete(f.records, i, i+1)
 		}
 	})
@@ -124,21 +103,6 @@ func (w *World) SetBusy(account, region, functionName string, d time.Duration) e
 // Refuse makes Put and Update of a function answer 400 with the text; "" ends it.
 func (w *World) Refuse(account, region, functionName, text string) error {
 	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.refuse = text })
-}
-
-// Deny replaces the IAM actions that everybody in an account is refused.
-func (w *World) Deny(account string, actions ...string) error {
-	c := validator{}
-	c.actions("actions", actions)
-	a := w.account(account)
-	c.require(a != nil, "account", "account %s is not in the scenario; add it there", account)
-	if err := c.err(); err != nil {
-		return fmt.Errorf("awssim: deny: %w", err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	a.deny = slices.Clone(actions)
-	return nil
 }
 
 // SetFaults changes the chances of all calls to come.

@@ -53,13 +53,14 @@ func (w *World) writeConfig(q *request, update bool) (any, *apiError) {
 	case update:
 		base = f.records[i].Record
 	}
-	if apiErr := w.checkDestinations(q, n, body); apiErr != nil {
-		return nil, apiErr
+	apiErr = w.checkDestinations(q, n, body)
+	if apiErr == nil && f.refuse != "" {
+		apiErr = invalidParameter(f.refuse)
 	}
-	if f.refuse != "" {
-		return nil, invalidParameter(f.refuse)
+	if apiErr == nil {
+		apiErr = w.lockForWrite(q, f, n)
 	}
-	if apiErr := w.lockForWrite(q, f, n); apiErr != nil {
+	if apiErr != nil {
 		return nil, apiErr
 	}
 	r := body.over(base, update && w.currentFaults().Merge == "replace")
@@ -97,32 +98,36 @@ func (w *World) lockForWrite(q *request, f *function, n ref) *apiError {
 
 // getConfig answers the same to a missing function, qualifier and record.
 func (w *World) getConfig(q *request) (any, *apiError) {
-	n, apiErr := q.readConfig(nil)
+	n, f, i, apiErr := q.existingConfig()
 	if apiErr != nil {
 		return nil, apiErr
-	}
-	f, i := q.state.findRecord(n)
-	if i < 0 {
-		return nil, q.noConfig(n)
 	}
 	return wireRecord(q.arn(f.name)+":"+n.qualifier, f.records[i].Record), nil
 }
 
 func (w *World) deleteConfig(q *request) (any, *apiError) {
-	n, apiErr := q.readConfig(nil)
+	n, f, i, apiErr := q.existingConfig()
+	if apiErr == nil {
+		apiErr = w.lockForWrite(q, f, n)
+	}
 	if apiErr != nil {
-		return nil, apiErr
-	}
-	f, i := q.state.findRecord(n)
-	if i < 0 {
-		return nil, q.noConfig(n)
-	}
-	if apiErr := w.lockForWrite(q, f, n); apiErr != nil {
 		return nil, apiErr
 	}
 	f.records = slices.Delete(f.records, i, i+1)
 	q.applied = true
 	return nil, nil
+}
+
+func (q *request) existingConfig() (ref, *function, int, *apiError) {
+	n, apiErr := q.readConfig(nil)
+	if apiErr != nil {
+		return n, nil, -1, apiErr
+	}
+	f, i := q.state.findRecord(n)
+	if i < 0 {
+		return n, nil, -1, q.noConfig(n)
+	}
+	return n, f, i, nil
 }
 
 // findRecord finds a function and its record; the index is -1 when there is none.

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
-	"time"
 )
 
 // maxFunctionsPage is how many functions or versions AWS returns at most,
@@ -128,23 +127,17 @@ func (q *request) findFunction(n ref) (*function, *apiError) {
 
 func (w *World) getFunction(q *request) (any, *apiError) {
 	details, tags, apiErr := w.details(q)
-	if apiErr != nil {
-		return nil, apiErr
-	}
 	type code struct{ RepositoryType, Location string }
 	return struct {
 		Configuration functionDetails
 		Code          code
 		Tags          map[string]string `json:",omitempty"`
-	}{details, code{"S3", "https://code.invalid/" + details.FunctionName}, tags}, nil
+	}{details, code{"S3", "https://code.invalid/" + details.FunctionName}, tags}, apiErr
 }
 
 func (w *World) getFunctionConfiguration(q *request) (any, *apiError) {
 	details, _, apiErr := w.details(q)
-	if apiErr != nil {
-		return nil, apiErr
-	}
-	return details, nil
+	return details, apiErr
 }
 
 func (w *World) details(q *request) (functionDetails, map[string]string, *apiError) {
@@ -160,31 +153,20 @@ func (w *World) details(q *request) (functionDetails, map[string]string, *apiErr
 	}
 	arn, version := q.arn(f.name), latest
 	if n.qualifier != "" {
-		arn, version = arn+":"+n.qualifier, f.versionOf(n.qualifier)
-	}
-	return functionDetails{w.config(q, f, version, arn), "Active", f.updateStatus(q.now)}, f.tags, nil
-}
-
-// versionOf is the version behind a qualifier.
-func (f *function) versionOf(qualifier string) string {
-	for _, a := range f.aliases {
-		if a.name == qualifier {
-			return a.version
+		arn, version = arn+":"+n.qualifier, n.qualifier
+		if i := slices.IndexFunc(f.aliases, func(a alias) bool { return a.name == n.qualifier }); i >= 0 {
+			version = f.aliases[i].version
 		}
 	}
-	return qualifier
-}
-
-func (f *function) updateStatus(now time.Time) string {
-	if now.Before(f.busy) {
-		return "InProgress"
+	status := "Successful"
+	if q.now.Before(f.busy) {
+		status = "InProgress"
 	}
-	return "Successful"
+	return functionDetails{w.config(q, f, version, arn), "Active", status}, f.tags, nil
 }
 
 func (w *World) getAccountSettings(q *request) (any, *apiError) {
-	s := q.state
-	n := len(s.functions)
+	n := len(q.state.functions)
 	type limits struct{ TotalCodeSize, CodeSizeUnzipped, CodeSizeZipped, ConcurrentExecutions, UnreservedConcurrentExecutions int }
 	type usage struct{ TotalCodeSize, FunctionCount int }
 	return struct {

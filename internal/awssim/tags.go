@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
+	"sort"
 )
 
 // listTags is Lambda's own reading of tags. It takes a function ARN only.
@@ -25,10 +25,8 @@ func (w *World) listTags(q *request) (any, *apiError) {
 	if f == nil {
 		return nil, noSuchFunction(q.arn(n.name))
 	}
-	tags := f.tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
+	tags := map[string]string{}
+	maps.Copy(tags, f.tags)
 	return struct{ Tags map[string]string }{tags}, nil
 }
 
@@ -73,24 +71,20 @@ func badTagQuery(message string) *apiError {
 }
 
 func (t *tagQuery) check() *apiError {
-	if len(t.TagFilters) > maxTagFilters {
+	n := t.ResourcesPerPage
+	bad := func(f tagFilter) bool { return f.Key == "" || len(f.Values) > maxTagValues }
+	switch {
+	case len(t.TagFilters) > maxTagFilters:
 		return badTagQuery("TagFilters: at most 50 keys.")
-	}
-	for _, f := range t.TagFilters {
-		if f.Key == "" || len(f.Values) > maxTagValues {
-			return badTagQuery("TagFilters: a filter needs a key and takes at most 20 values.")
-		}
-	}
-	if len(t.ResourceTypeFilters) > maxTypeFilters {
+	case slices.ContainsFunc(t.TagFilters, bad):
+		return badTagQuery("TagFilters: a filter needs a key and takes at most 20 values.")
+	case len(t.ResourceTypeFilters) > maxTypeFilters:
 		return badTagQuery("ResourceTypeFilters: at most 100 types.")
-	}
-	if n := t.ResourcesPerPage; n != nil && (*n < 1 || *n > maxResources) {
+	case n != nil && (*n < 1 || *n > maxResources):
 		return badTagQuery("ResourcesPerPage: 1 to 100.")
-	}
-	if len(t.ResourceARNList) > maxARNs {
+	case len(t.ResourceARNList) > maxARNs:
 		return badTagQuery("ResourceARNList: at most 100 ARNs.")
-	}
-	if len(t.ResourceARNList) > 0 && (len(t.TagFilters) > 0 || len(t.ResourceTypeFilters) > 0 || t.ResourcesPerPage != nil || t.PaginationToken != "") {
+	case len(t.ResourceARNList) > 0 && (len(t.TagFilters) > 0 || len(t.ResourceTypeFilters) > 0 || n != nil || t.PaginationToken != ""):
 		return badTagQuery("ResourceARNList cannot be combined with filters or paging.")
 	}
 	return nil
@@ -99,22 +93,14 @@ func (t *tagQuery) check() *apiError {
 // selects says whether the query is after this function. A function that was
 // never tagged is not known to the tagging API.
 func (t *tagQuery) selects(f *function, arn string) bool {
-	if f.tags == nil {
-		return false
-	}
-	if len(t.ResourceARNList) > 0 && !slices.Contains(t.ResourceARNList, arn) {
-		return false
-	}
-	if len(t.ResourceTypeFilters) > 0 && !slices.Contains(t.ResourceTypeFilters, "lambda:function") && !slices.Contains(t.ResourceTypeFilters, "lambda") {
-		return false
-	}
-	for _, filter := range t.TagFilters {
+	misses := func(filter tagFilter) bool {
 		value, there := f.tags[filter.Key]
-		if !there || len(filter.Values) > 0 && !slices.Contains(filter.Values, value) {
-			return false
-		}
+		return !there || len(filter.Values) > 0 && !slices.Contains(filter.Values, value)
 	}
-	return true
+	isType := func(name string) bool { return name == "lambda" || name == "lambda:function" }
+	return f.tags != nil && !slices.ContainsFunc(t.TagFilters, misses) &&
+		(len(t.ResourceARNList) == 0 || slices.Contains(t.ResourceARNList, arn)) &&
+		(len(t.ResourceTypeFilters) == 0 || slices.ContainsFunc(t.ResourceTypeFilters, isType))
 }
 
 func (w *World) getResources(q *request) (any, *apiError) {
@@ -125,20 +111,17 @@ func (w *World) getResources(q *request) (any, *apiError) {
 	if apiErr := t.check(); apiErr != nil {
 		return nil, apiErr
 	}
-	after, ok := "", true
-	if t.PaginationToken != "" {
-		after, ok = q.openMarker(t.PaginationToken)
-	}
-	if !ok {
+	after, ok := q.openMarker(t.PaginationToken)
+	if !ok && t.PaginationToken != "" {
 		return nil, badRequest("PaginationTokenExpiredException", "The pagination token is invalid or expired.")
 	}
 	var found []*function
 	size := defaultResources
-	if t.ResourcesPerPage != nil {
-		size = *t.ResourcesPerPage
-	}
-	if len(t.ResourceARNList) > 0 {
+	switch {
+	case len(t.ResourceARNList) > 0:
 		size = maxARNs
+	case t.ResourcesPerPage != nil:
+		size = *t.ResourcesPerPage
 	}
 	// One more than the page tells whether anything remains.
 	for _, f := range q.state.after(after) {
@@ -167,12 +150,8 @@ func pairs(tags map[string]string) []tagPair {
 	return list
 }
 
-// after returns the functions behind a rank in listing order. The region is locked.
+// after returns the functions behind a rank in listing order.
 func (s *regionState) after(rank string) []*function {
 	list := s.inOrder()
-	i, found := slices.BinarySearchFunc(list, rank, func(f *function, r string) int { return strings.Compare(f.rank, r) })
-	if found {
-		i++
-	}
-	return list[i:]
+	return list[sort.Search(len(list), func(i int) bool { return list[i].rank > rank }):]
 }

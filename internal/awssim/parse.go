@@ -62,7 +62,7 @@ type parser struct {
 }
 
 func (p *parser) say(line int, format string, args ...any) {
-	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s", p.name, line, fmt.Sprintf(format, args...)))
+	p.errs = append(p.errs, fmt.Errorf("%s:%d: "+format, append([]any{p.name, line}, args...)...))
 }
 
 // walk checks the keys of n against the fields of t, and notes their lines. The
@@ -86,39 +86,30 @@ func (p *parser) walk(n *yaml.Node, t reflect.Type, path string) {
 }
 
 func (p *parser) mapping(n *yaml.Node, t reflect.Type, path string) {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	for pair := range slices.Chunk(n.Content, 2) {
+		key, value := pair[0], pair[1]
 		at := strings.TrimPrefix(path+"."+key.Value, ".")
 		p.lines[at] = key.Line
 		switch t.Kind() {
 		case reflect.Map:
 			p.walk(value, t.Elem(), at)
 		case reflect.Struct:
-			field, known := keys(t)[key.Value]
-			if !known {
-				p.say(key.Line, "key %q is not known here; known are %s", key.Value, strings.Join(names(t), ", "))
+			i := slices.Index(keys(t), key.Value)
+			if i < 0 {
+				p.say(key.Line, "key %q is not known here; known are %s", key.Value, strings.Join(keys(t), ", "))
 				continue
 			}
 			if value.Tag == "!!null" {
 				p.say(key.Line, "%s has no value; give it one or delete the key", key.Value)
 				continue
 			}
-			p.walk(value, field, at)
+			p.walk(value, t.Field(i).Type, at)
 		}
 	}
 }
 
-// keys maps the YAML keys of a struct to the types of their fields.
-func keys(t reflect.Type) map[string]reflect.Type {
-	m := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		m[t.Field(i).Tag.Get("yaml")] = t.Field(i).Type
-	}
-	return m
-}
-
-// names lists the YAML keys of a struct in the order of its fields.
-func names(t reflect.Type) []string {
+// keys lists the YAML keys of a struct in the order of its fields.
+func keys(t reflect.Type) []string {
 	var list []string
 	for i := range t.NumField() {
 		list = append(list, t.Field(i).Tag.Get("yaml"))
@@ -173,12 +164,14 @@ func (p *parser) problems(found []problem) {
 			}
 			path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 		}
-		p.say(line, "%s: %s", f.path, f.text)
+		p.say(line, "%w", f)
 	}
 }
 
 // problem is one thing wrong with a scenario. Its path is that of the YAML key.
 type problem struct{ path, text string }
+
+func (p problem) Error() string { return p.path + ": " + p.text }
 
 var (
 	accountPattern  = regexp.MustCompile(`^\d{12}$`)
@@ -222,7 +215,7 @@ func (c *validator) err() error {
 	if len(c.problems) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %s", c.problems[0].path, c.problems[0].text)
+	return c.problems[0]
 }
 
 func (c *validator) quota(q Quota) {

@@ -96,7 +96,8 @@ func everyKey(t reflect.Type) map[string]bool {
 		if t == reflect.TypeFor[time.Time]() {
 			return all
 		}
-		for key, field := range keys(t) {
+		for i, key := range keys(t) {
+			field := t.Field(i).Type
 			all[key] = true
 			maps.Copy(all, everyKey(field))
 		}

@@ -216,7 +216,7 @@ type identity struct {
 	arn     string
 	userID  string
 	deny    []string // of the role
-	policy  *policy  // of the session; nil allows all
+	policy  policy   // of the session; nil allows all
 }
 
 func (id identity) target() target { return target{id.account.id, id.region} }
@@ -243,13 +243,15 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 	}
 	key := m[1]
 	id.region, id.service = cmp.Or(m[2], id.region), m[3]
-	if s, known := w.session(r.Header.Get("X-Amz-Security-Token")); known {
-		id.account, id.arn, id.userID = s.account, s.arn, s.userID
-		id.deny, id.policy = s.role.Deny, s.policy
-		if s.expired || !now.Before(s.ends) {
-			return id, expiredToken
+	w.mu.RLock()
+	s, known := w.sessions[r.Header.Get("X-Amz-Security-Token")]
+	w.mu.RUnlock()
+	if known {
+		s.region, s.service = id.region, id.service
+		if !now.Before(s.ends) {
+			return s.identity, expiredToken
 		}
-		return id, nil
+		return s.identity, nil
 	}
 	if k := accountKey.FindStringSubmatch(key); k != nil {
 		a := w.account(k[1])
@@ -266,11 +268,7 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 // hostScope guesses service and region from a host name such as
 // lambda.us-east-1.amazonaws.com.
 func hostScope(r *http.Request) (service, region string) {
-	host := r.Host
-	if host == "" {
-		host = r.URL.Host
-	}
-	labels := strings.Split(strings.ToLower(host), ".")
+	labels := strings.Split(strings.ToLower(cmp.Or(r.Host, r.URL.Host)), ".")
 	service = strings.TrimSuffix(labels[0], "-fips")
 	if service != "sts" && service != "tagging" {
 		service = "lambda"

@@ -138,10 +138,10 @@ func (w *World) SetQuota(q Quota) error {
 func (w *World) ExpireSessions(account string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for token, s := range w.sessions.byToken {
+	for token, s := range w.sessions {
 		if s.account.id == account {
-			s.expired = true
-			w.sessions.byToken[token] = s
+			s.ends = time.Time{}
+			w.sessions[token] = s
 		}
 	}
 }

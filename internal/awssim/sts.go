@@ -14,19 +14,10 @@ import (
 
 const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 
-type sessions struct {
-	byToken map[string]session
-	issued  int
-}
-
 // session is what AssumeRole hands out.
 type session struct {
-	account     *account
-	role        Role
-	arn, userID string
-	policy      *policy
-	ends        time.Time
-	expired     bool
+	identity
+	ends time.Time
 }
 
 type metadata struct {
@@ -90,19 +81,22 @@ func (w *World) assumeRole(q *request) (any, *apiError) {
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	s := session{
-		account: account, role: role, policy: allowed,
+	s := session{identity{
+		account: account, deny: role.Deny, policy: allowed,
 		arn:    "arn:" + partition(q.region) + ":sts::" + account.id + ":assumed-role/" + role.Name + "/" + name,
 		userID: "AROA" + account.id + ":" + name,
-		ends:   q.now.Add(lifetime),
-	}
+	}, q.now.Add(lifetime)}
 	expiration := s.ends
 	if role.ExpiresAfter > 0 && role.ExpiresAfter < lifetime {
 		s.ends = q.now.Add(role.ExpiresAfter)
 	}
+	w.mu.Lock()
+	token := fmt.Sprintf("simulated-session-%d", len(w.sessions)+1)
+	w.sessions[token] = s
+	w.mu.Unlock()
 	return assumedRole{
 		XMLNS: stsNamespace, AccessKeyID: "ASIA" + account.id, SecretAccessKey: "simulated-secret",
-		SessionToken: w.issue(s), Expiration: expiration.UTC().Format(time.RFC3339),
+		SessionToken: token, Expiration: expiration.UTC().Format(time.RFC3339),
 		Arn: s.arn, AssumedRoleID: s.userID, Metadata: metadata{q.requestID},
 	}, nil
 }
@@ -122,26 +116,6 @@ func (q *request) lifetime() (time.Duration, *apiError) {
 		return 0, badSTS("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	}
 	return time.Duration(n) * time.Second, nil
-}
-
-func (w *World) issue(s session) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.sessions.byToken == nil {
-		w.sessions.byToken = map[string]session{}
-	}
-	w.sessions.issued++
-	token := fmt.Sprintf("simulated-session-%d", w.sessions.issued)
-	w.sessions.byToken[token] = s
-	return token
-}
-
-// session is the one of a token that AssumeRole handed out.
-func (w *World) session(token string) (session, bool) {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	s, known := w.sessions.byToken[token]
-	return s, known
 }
 
 // role finds a role by name. An account that declares none has them all; an
@@ -183,17 +157,15 @@ func stsError(r *apiError, requestID string) stsFault {
 }
 
 // policy is an inline session policy: what it does not allow is refused.
-type policy struct{ allow, deny []statement }
+type policy []statement
 
-func (p *policy) allows(action, resource string) bool {
-	return covered(p.allow, action, resource) && !covered(p.deny, action, resource)
-}
-
-// covered says whether one of the statements speaks of an action on a resource.
-func covered(statements []statement, action, resource string) bool {
-	return slices.ContainsFunc(statements, func(s statement) bool {
-		return matches(s.Action, action) && (len(s.Resource) == 0 || includes(s.Resource, resource))
-	})
+func (p policy) allows(action, resource string) bool {
+	covers := func(effect string) bool {
+		return slices.ContainsFunc(p, func(s statement) bool {
+			return s.Effect == effect && matches(s.Action, action) && (len(s.Resource) == 0 || includes(s.Resource, resource))
+		})
+	}
+	return covers("Allow") && !covers("Deny")
 }
 
 // includes says whether one of the patterns covers a resource. Unlike actions,
@@ -227,27 +199,14 @@ type statement struct {
 }
 
 // readPolicy reads a session policy; nil is none.
-func readPolicy(text string) (*policy, *apiError) {
+func readPolicy(text string) (policy, *apiError) {
 	if text == "" {
 		return nil, nil
 	}
-	var document struct{ Statement []statement }
-	malformed := badRequest("MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.")
-	if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Statement) == 0 {
-		return nil, malformed
+	var document struct{ Statement policy }
+	bad := func(s statement) bool { return len(s.Action) == 0 || s.Effect != "Allow" && s.Effect != "Deny" }
+	if err := json.Unmarshal([]byte(text), &document); err != nil || len(document.Statement) == 0 || slices.ContainsFunc(document.Statement, bad) {
+		return nil, badRequest("MalformedPolicyDocument", "The session policy must be JSON with a Statement list of Effect and Action.")
 	}
-	p := &policy{}
-	for _, s := range document.Statement {
-		switch {
-		case len(s.Action) == 0:
-			return nil, malformed
-		case s.Effect == "Allow":
-			p.allow = append(p.allow, s)
-		case s.Effect == "Deny":
-			p.deny = append(p.deny, s)
-		default:
-			return nil, malformed
-		}
-	}
-	return p, nil
+	return document.Statement, nil
 }

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +30,7 @@ type World struct {
 	quota    Quota
 	accounts []*account
 	states   map[target]*regionState
-	sessions sessions
+	sessions map[string]session // by token
 }
 
 // target is one account in one region.
@@ -52,16 +53,16 @@ func New(s *Scenario) (*World, error) {
 		return nil, errors.New("awssim: no scenario; use Fleet or ParseScenario")
 	}
 	if found := check(s); len(found) > 0 {
-		errs := make([]error, len(found))
-		for i, f := range found {
-			errs[i] = fmt.Errorf("scenario: %s: %s", f.path, f.text)
+		var err error
+		for _, p := range found {
+			err = errors.Join(err, fmt.Errorf("scenario: %w", p))
 		}
-		return nil, errors.Join(errs...)
+		return nil, err
 	}
 	w := &World{
 		seed: s.Seed, latency: s.Latency, started: time.Now(),
 		faults: s.Faults, quota: s.Quota,
-		buckets: map[string]bool{}, states: map[target]*regionState{},
+		buckets: map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
 	}
 	if w.callLog.limit = max(s.CallLog, 0); s.CallLog == 0 {
 		w.callLog.limit = defaultCallLog
@@ -232,10 +233,7 @@ func newest(versions []string) string {
 }
 
 func byNumber(a, b string) int {
-	if len(a) != len(b) {
-		return len(a) - len(b)
-	}
-	return strings.Compare(a, b)
+	return cmp.Or(len(a)-len(b), strings.Compare(a, b))
 }
 
 // rank is the sort key of a listing: seeded, so that nobody relies on an order
@@ -269,12 +267,10 @@ func (s *regionState) storeRecord(f *function, qualifier string, r Record, now t
 		f.records[i].Record = r
 		return r
 	}
-	rank := s.rank(f.name, qualifier)
-	at := slices.IndexFunc(f.records, func(o stored) bool { return s.rank(f.name, o.qualifier) > rank })
-	if at < 0 {
-		at = len(f.records)
-	}
-	f.records = slices.Insert(f.records, at, stored{qualifier, r})
+	f.records = append(f.records, stored{qualifier, r})
+	slices.SortFunc(f.records, func(a, b stored) int {
+		return strings.Compare(s.rank(f.name, a.qualifier), s.rank(f.name, b.qualifier))
+	})
 	return r
 }
 
@@ -285,8 +281,6 @@ func (f *function) recordIndex(qualifier string) int {
 
 // hasQualifier says whether the qualifier is $LATEST, a version or an alias of f.
 func (f *function) hasQualifier(qualifier string) bool {
-	if qualifier == latest || slices.Contains(f.versions, qualifier) {
-		return true
-	}
-	return slices.ContainsFunc(f.aliases, func(a alias) bool { return a.name == qualifier })
+	return qualifier == latest || slices.Contains(f.versions, qualifier) ||
+		slices.ContainsFunc(f.aliases, func(a alias) bool { return a.name == qualifier })
 }

@@ -67,6 +67,8 @@ const (
 	codeBadTag         = "EI065"
 	codeNoEffect       = "EI066"
 	codeEmptyTarget    = "EI067"
+	codeUnknownRegion  = "EI068"
+	codeMayDisagree    = "EI069"
 
 	codeBadLimit = "EI070"
 )

@@ -30,7 +30,7 @@ var ruleExplanations = []Explanation{
 		Code: codeIgnoreDeclared, Title: "declared and ignored", Severity: Error,
 		Text:  "An entry declares a function that ignore takes out. One of the two is not meant.",
 		Wrong: "functions:\n  - name: orders-canary\n    maximum_retry_attempts: 0\nignore:\n  - functions: [\"*-canary\"]\n",
-		Right: "functions:\n  - name: orders\n    maximum_retry_attempts: 0\nignore:\n  - functions: [\"*-canary\"]\n",
+		Right: "rules:\n  - match: { functions: [\"orders*\"] }\n    set: { maximum_retry_attempts: 0 }\nignore:\n  - functions: [\"*-canary\"]\n",
 	},
 	{
 		Code: codeBadTag, Title: "bad tag", Severity: Error,
@@ -47,6 +47,18 @@ var ruleExplanations = []Explanation{
 		Code: codeEmptyTarget, Title: "nothing in a target", Severity: Warning,
 		Text: "No rule chose any function in an account and region, while other targets have some. Mostly the region is wrong, or the " +
 			"functions are in another.",
+	},
+	{
+		Code: codeUnknownRegion, Title: "unknown region", Severity: Warning,
+		Text: "A region has the form of one, is not among those that this version knows, and is nearly one of them. A new region needs no " +
+			"new version: then leave it as it is.",
+		Wrong: "targets:\n  - name: prod\n    account: \"111111111111\"\n    regions: [us-esat-1]\n" + exampleFunction,
+		Right: exampleTarget + exampleFunction,
+	},
+	{
+		Code: codeMayDisagree, Title: "files may disagree", Severity: Warning,
+		Text: "Rules of two files would give a function of the named kind different values for one setting, which is EI062 as soon as there " +
+			"is one. validate tells of it without knowing which functions exist; plan and audit know.",
 	},
 	{
 		Code: codeBadLimit, Title: "bad limit", Severity: Error,

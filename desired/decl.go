@@ -1,6 +1,10 @@
 package desired
 
-import "unique"
+import (
+	"regexp"
+	"strings"
+	"unique"
+)
 
 // place is a position inside one file.
 type place struct{ line, column int32 }
@@ -92,8 +96,56 @@ type functionDecl struct {
 // selector chooses functions by name and tags in some of the targets.
 type selector struct {
 	functions, exclude []glob
-	tags               []Tag
+	tags               []tagPattern // sorted by key
 	targets            []text
+}
+
+// tagPattern is one demand on a function's tags. * and ? are wildcards in its
+// value: AWS allows neither in a tag.
+type tagPattern struct {
+	Tag
+	wild *regexp.Regexp // nil: Value as it stands
+}
+
+func compileTag(key, value string) tagPattern {
+	t := tagPattern{Tag: Tag{key, value}}
+	if strings.ContainsAny(value, "*?") {
+		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(value))
+		t.wild = regexp.MustCompile("^(?s:" + pattern + ")$")
+	}
+	return t
+}
+
+func (t *tagPattern) match(tags map[string]string) bool {
+	value, has := tags[t.Key]
+	return has && (value == t.Value || t.Value == AnyValue || t.wild != nil && t.wild.MatchString(value))
+}
+
+// chooses reports whether the selector takes in a function.
+func (s *selector) chooses(name string, tags map[string]string) bool {
+	return s.matches(name, tags) && !matchAny(s.exclude, name)
+}
+
+// matches is chooses without regard to exclude.
+func (s *selector) matches(name string, tags map[string]string) bool {
+	if len(s.functions) > 0 && !matchAny(s.functions, name) {
+		return false
+	}
+	for i := range s.tags {
+		if !s.tags[i].match(tags) {
+			return false
+		}
+	}
+	return true
+}
+
+func matchAny(globs []glob, name string) bool {
+	for i := range globs {
+		if globs[i].match(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // ruleDecl is one item of rules.

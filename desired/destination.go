@@ -3,119 +3,174 @@ package desired
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
 // noneWord is how the fleet file says NoDestination.
 const noneWord = "none"
 
-// maxDestination is the longest destination, from the Lambda API reference.
+// maxDestination is the longest destination, from the Lambda API reference. It
+// counts with placeholders filled in.
 const maxDestination = 350
 
-// destinationARN is a destination taken apart.
-type destinationARN struct{ partition, service, region, account, resource string }
+// placeholders are the only words that may follow a $ in a destination. Nothing
+// else is ever filled in: a fleet file means the same wherever it is read.
+var placeholders = []string{"account", "region", "partition"}
 
-func splitARN(s string) (destinationARN, bool) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" {
-		return destinationARN{}, false
-	}
-	return destinationARN{parts[1], parts[2], parts[3], parts[4], parts[5]}, true
+const (
+	placeholderForm = `\$\{(account|region|partition)\}`
+	partitionForm   = `(aws[a-z-]*|\$\{partition\})`
+	placeForm       = `(` + regionForm + `|\$\{region\}):([0-9]{12}|\$\{account\}):`
+)
+
+// destinationService is one service that Lambda sends to, and its ARNs as a pattern
+// in which placeholders may stand. The loader reads by it and the schema prints it,
+// so that an editor refuses what a run would refuse.
+type destinationService struct {
+	name       string
+	what, form string // for messages
+	pattern    string // of what follows arn:PARTITION:SERVICE:
+	whole      *regexp.Regexp
 }
 
-// destinationUse is a destination in one of the two fields: S3 is good for one
-// of them only.
+var destinationServices = services(
+	destinationService{name: "sqs", what: "an SQS queue", form: "REGION:ACCOUNT:QUEUE", pattern: placeForm + letters("A-Za-z0-9_-", 80)},
+	destinationService{name: "sns", what: "an SNS topic", form: "REGION:ACCOUNT:TOPIC", pattern: placeForm + letters("A-Za-z0-9_-", 256)},
+	destinationService{name: "lambda", what: "a Lambda function", form: "REGION:ACCOUNT:function:NAME",
+		pattern: placeForm + "function:" + letters("A-Za-z0-9_.-", documentedFunctionName) + "(:" + letters("A-Za-z0-9_-", maxQualifier) + ")?"},
+	destinationService{name: "events", what: "an EventBridge bus", form: "REGION:ACCOUNT:event-bus/NAME", pattern: placeForm + "event-bus/" + letters("A-Za-z0-9_./-", 256)},
+	destinationService{name: "s3", what: "an S3 bucket", form: "::BUCKET", pattern: "::" + letters("a-z0-9.-", 63)},
+)
+
+// letters are so many characters of a set, each of which may be a placeholder.
+func letters(set string, most int) string {
+	return fmt.Sprintf(`([%s]|%s){1,%d}`, set, placeholderForm, most)
+}
+
+func services(all ...destinationService) []destinationService {
+	for i := range all {
+		all[i].pattern = "arn:" + partitionForm + ":" + all[i].name + ":" + all[i].pattern
+		all[i].whole = regexp.MustCompile("^" + all[i].pattern + "$")
+	}
+	return all
+}
+
+// destinationRule is what a setting takes, for the schema: S3 is good for one of
+// them only.
+func destinationRule(f Setting) textRule {
+	patterns := []string{noneWord}
+	for _, s := range destinationServices {
+		if s.name != "s3" || f != OnSuccess {
+			patterns = append(patterns, s.pattern)
+		}
+	}
+	return textRule{low: 1, pattern: regexp.MustCompile("^(" + strings.Join(patterns, "|") + ")$")}
+}
+
+// destinationUse is a destination as one of the settings has it.
 type destinationUse struct {
 	field Setting
 	text  string
 }
 
 var (
-	partitionWord = regexp.MustCompile(`^aws[a-z-]*$`)
-	queueName     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
-	topicName     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
-	busName       = regexp.MustCompile(`^event-bus/[A-Za-z0-9_./-]{1,256}$`)
-	bucketName    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	queueURL      = regexp.MustCompile(`^https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com[a-z.]*/([0-9]{12})/([A-Za-z0-9_.-]+)$`)
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	queueURL   = regexp.MustCompile(`^https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com[a-z.]*/([0-9]{12})/([A-Za-z0-9_.-]+)$`)
 )
 
-// checkDestination finds what is wrong with a destination whatever the target
-// is. Placeholders are stood in for by a sample, so that shape can be checked.
-func checkDestination(use destinationUse) *flaw {
+// check finds what is wrong with a destination whatever the target is. Lengths
+// are those with a sample in place of the placeholders.
+func (use destinationUse) check() *flaw {
 	if use.text == noneWord {
 		return nil
 	}
 	if f := checkPlaceholders(use.text); f != nil {
 		return f
 	}
-	s := expand(use.text, Target{Account: "123456789012", Region: "us-east-1"})
-	if f := checkForm(s, use); f != nil {
-		return f
+	sample := expand(use.text, Target{Account: "123456789012", Region: "us-east-1"})
+	wrong := func(code, what, cure string) *flaw {
+		return &flaw{code, fmt.Sprintf("%s %q is %s", use.field, shorten(use.text), what), cure}
 	}
-	arn, ok := splitARN(s)
-	if !ok || !partitionWord.MatchString(arn.partition) || arn.resource == "" {
+	switch {
+	case strings.HasPrefix(sample, "kafka://"):
+		return wrong(codeKafka, "a Kafka topic", "use SQS, SNS, Lambda, EventBridge or S3: kafka:// is for event source mappings only")
+	case strings.HasPrefix(sample, "https://"), strings.HasPrefix(sample, "http://"):
+		cure := "write the queue's ARN: arn:aws:sqs:REGION:ACCOUNT:NAME"
+		if m := queueURL.FindStringSubmatch(sample); m != nil {
+			region := m[1] + m[2]
+			cure = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", PartitionOf(region), region, m[3], m[4])
+		}
+		return wrong(codeQueueURL, "a URL, not an ARN", cure)
+	case len(sample) > maxDestination:
+		return &flaw{codeDestinationTooLong, fmt.Sprintf("%s has %d characters", use.field, len(sample)),
+			fmt.Sprintf("use at most %d characters, Lambda's limit", maxDestination)}
+	}
+	a, err := arn.Parse(sample)
+	if err != nil || !strings.HasPrefix(a.Partition, "aws") || a.Resource == "" {
 		cure := "write arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME, or none"
 		if near := nearest(use.text, []string{noneWord}); near != "" {
 			cure = "did you mean none?"
 		}
-		return &flaw{codeBadARN, fmt.Sprintf("%s %q is not an ARN", use.field, shorten(use.text)), cure}
+		return wrong(codeBadARN, "not an ARN", cure)
 	}
-	return checkService(arn, use)
-}
-
-// checkForm recognises what people paste in place of an ARN.
-func checkForm(s string, use destinationUse) *flaw {
+	fifo := strings.HasSuffix(a.Resource, ".fifo")
 	switch {
-	case strings.HasPrefix(s, "kafka://"):
-		return &flaw{codeKafka, fmt.Sprintf("%s %q is a Kafka topic", use.field, shorten(use.text)),
-			"use SQS, SNS, Lambda, EventBridge or S3: kafka:// is for event source mappings only"}
-	case strings.HasPrefix(s, "https://"), strings.HasPrefix(s, "http://"):
-		cure := "write the queue's ARN: arn:aws:sqs:REGION:ACCOUNT:NAME"
-		if m := queueURL.FindStringSubmatch(s); m != nil {
-			region := m[1] + m[2]
-			cure = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", PartitionOf(region), region, m[3], m[4])
-		}
-		return &flaw{codeQueueURL, fmt.Sprintf("%s %q is a URL, not an ARN", use.field, shorten(use.text)), cure}
-	case len(s) > maxDestination:
-		return &flaw{codeDestinationTooLong, fmt.Sprintf("%s has %d characters", use.field, len(s)),
-			fmt.Sprintf("use at most %d: Lambda takes no longer one", maxDestination)}
+	case fifo && a.Service == "sqs":
+		return wrong(codeFIFOQueue, "a FIFO queue", "use a standard queue: Lambda refuses FIFO queues as destinations")
+	case fifo && a.Service == "sns":
+		return wrong(codeFIFOTopic, "a FIFO topic", "use a standard topic: events are not delivered to FIFO topics")
+	case a.Service == "s3" && use.field == OnSuccess:
+		return wrong(codeS3OnSuccess, "an S3 bucket", "use SQS, SNS, Lambda or EventBridge: S3 takes failures only")
+	}
+	i := slices.IndexFunc(destinationServices, func(s destinationService) bool { return s.name == a.Service })
+	if i < 0 {
+		return wrong(codeUnsupportedService, fmt.Sprintf("of the service %q", shorten(a.Service)), "use SQS, SNS, Lambda, EventBridge or, on failure, S3")
+	}
+	s := &destinationServices[i]
+	if !s.whole.MatchString(use.text) || !s.whole.MatchString(sample) || s.name == "s3" && !bucketName.MatchString(a.Resource) {
+		return wrong(codeBadARN, "not the ARN of "+s.what, "write arn:PARTITION:"+s.name+":"+s.form)
 	}
 	return nil
 }
 
-func checkService(arn destinationARN, use destinationUse) *flaw {
-	shape := func(ok bool, what, form string) *flaw {
-		if ok {
+// checkPlaceholders refuses every $ that does not begin a known placeholder.
+func checkPlaceholders(s string) *flaw {
+	const cure = "use ${account}, ${region} or ${partition}"
+	for rest := s; ; {
+		_, after, found := strings.Cut(rest, "$")
+		if !found {
 			return nil
 		}
-		return &flaw{codeBadARN, fmt.Sprintf("%s %q is not the ARN of %s", use.field, shorten(use.text), what), "write " + form}
+		name, tail, closed := strings.Cut(strings.TrimPrefix(after, "{"), "}")
+		if !strings.HasPrefix(after, "{") || !closed {
+			return &flaw{codeUnknownPlaceholder, fmt.Sprintf("%q has a $ that begins no placeholder", shorten(s)), cure}
+		}
+		if !slices.Contains(placeholders, name) {
+			f := &flaw{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a placeholder", shorten(name)), cure}
+			if near := nearest(name, placeholders); near != "" {
+				f.cure = fmt.Sprintf("did you mean ${%s}?", near)
+			}
+			return f
+		}
+		rest = tail
 	}
-	here := regionWord.MatchString(arn.region) && accountWord.MatchString(arn.account)
-	switch arn.service {
-	case "sqs":
-		if strings.HasSuffix(arn.resource, ".fifo") {
-			return &flaw{codeFIFOQueue, fmt.Sprintf("%s %q is a FIFO queue", use.field, shorten(use.text)),
-				"use a standard queue: Lambda refuses FIFO queues as destinations"}
-		}
-		return shape(here && queueName.MatchString(arn.resource), "an SQS queue", "arn:PARTITION:sqs:REGION:ACCOUNT:QUEUE")
-	case "sns":
-		if strings.HasSuffix(arn.resource, ".fifo") {
-			return &flaw{codeFIFOTopic, fmt.Sprintf("%s %q is a FIFO topic", use.field, shorten(use.text)),
-				"use a standard topic: events are not delivered to FIFO topics"}
-		}
-		return shape(here && topicName.MatchString(arn.resource), "an SNS topic", "arn:PARTITION:sns:REGION:ACCOUNT:TOPIC")
-	case "lambda":
-		_, wrong := parseName(strings.Join([]string{"arn", arn.partition, "lambda", arn.region, arn.account, arn.resource}, ":"))
-		return shape(wrong == nil, "a Lambda function", "arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME")
-	case "events":
-		return shape(here && busName.MatchString(arn.resource), "an EventBridge bus", "arn:PARTITION:events:REGION:ACCOUNT:event-bus/NAME")
-	case "s3":
-		if use.field == OnSuccess {
-			return &flaw{codeS3OnSuccess, fmt.Sprintf("on_success %q is an S3 bucket", shorten(use.text)),
-				"use SQS, SNS, Lambda or EventBridge: S3 takes failures only"}
-		}
-		return shape(arn.region == "" && arn.account == "" && bucketName.MatchString(arn.resource), "an S3 bucket", "arn:PARTITION:s3:::BUCKET")
+}
+
+// expand fills the placeholders from a target. What the target does not know,
+// offline without declared targets, stays as it is written.
+func expand(s string, t Target) string {
+	if !strings.Contains(s, "$") {
+		return s
 	}
-	return &flaw{codeUnsupportedService, fmt.Sprintf("%s %q is of the service %q", use.field, shorten(use.text), shorten(arn.service)),
-		"use SQS, SNS, Lambda, EventBridge or, on failure, S3"}
+	if t.Account != "" {
+		s = strings.ReplaceAll(s, "${account}", t.Account)
+	}
+	if t.Region != "" {
+		s = strings.ReplaceAll(s, "${region}", t.Region)
+		s = strings.ReplaceAll(s, "${partition}", t.Partition())
+	}
+	return s
 }

@@ -39,7 +39,7 @@ func TestDestinations(t *testing.T) {
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			got := ""
-			if f := checkDestination(destinationUse{OnFailure, row.destination}); f != nil {
+			if f := (destinationUse{OnFailure, row.destination}).check(); f != nil {
 				got = f.code
 			}
 			if got != row.code {
@@ -47,7 +47,7 @@ func TestDestinations(t *testing.T) {
 			}
 		})
 	}
-	if f := checkDestination(destinationUse{OnSuccess, "arn:aws:s3:::bucket"}); f == nil || f.code != codeS3OnSuccess {
+	if f := (destinationUse{OnSuccess, "arn:aws:s3:::bucket"}).check(); f == nil || f.code != codeS3OnSuccess {
 		t.Errorf("a bucket on success: %+v", f)
 	}
 }
@@ -59,7 +59,7 @@ func TestQueueURLsAreTranslated(t *testing.T) {
 		"https://sqs.cn-north-1.amazonaws.com.cn/111111111111/dlq":  "arn:aws-cn:sqs:cn-north-1:111111111111:dlq",
 		"https://sqs.us-gov-west-1.amazonaws.com/111111111111/dl-q": "arn:aws-us-gov:sqs:us-gov-west-1:111111111111:dl-q",
 	} {
-		if f := checkDestination(destinationUse{OnFailure, url}); f == nil || !strings.HasSuffix(f.cure, arn) {
+		if f := (destinationUse{OnFailure, url}).check(); f == nil || !strings.HasSuffix(f.cure, arn) {
 			t.Errorf("%s: %+v", url, f)
 		}
 	}

@@ -93,7 +93,7 @@ func FuzzLoad(f *testing.F) {
 		d, err := Load(oneFile(string(data)), "fleet.yaml")
 		if err != nil {
 			for _, p := range err.(Problems) {
-				if p.Code == "" || p.Message == "" || p.Hint == "" || p.Pos.Line < 1 || p.Pos.Column < 1 {
+				if p.Code == "" || p.Message == "" || p.Hint == "" || p.Pos.File == "" || (p.Pos.Line < 1) != (p.Pos.Column < 1) {
 					t.Errorf("a problem that does not say where, what and how to mend it: %+v", p)
 				}
 			}

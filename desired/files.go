@@ -31,10 +31,10 @@ func findFiles(fsys fs.FS, paths []string, out *collector) []string {
 		files, err := expandPath(fsys, p)
 		switch {
 		case err != nil:
-			out.add(Problem{Pos: fileStart(p), Code: codeUnreadable,
+			out.add(Problem{Pos: Pos{File: p}, Code: codeUnreadable,
 				Message: "cannot be read: " + plainError(err), Hint: "check the path and its permissions"})
 		case len(files) == 0:
-			out.add(Problem{Pos: fileStart(p), Code: codeNoSuchPath,
+			out.add(Problem{Pos: Pos{File: p}, Code: codeNoSuchPath,
 				Message: absent(fsys, p), Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
 		}
 		found = append(found, files...)
@@ -123,8 +123,6 @@ func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error
 	})
 	return files, err
 }
-
-func fileStart(p string) Pos { return Pos{File: p, Line: 1, Column: 1} }
 
 // plainError leaves out the operation and path that the problem already has.
 func plainError(err error) string {

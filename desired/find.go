@@ -148,7 +148,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	r.partial = true
 	for _, s := range r.scopes {
 		if _, tagged := known[s.fleet.Target]; !tagged {
-			s.undecided = slices.ContainsFunc(s.ruleIDs, func(id int) bool { return len(d.rules[id].selector.tags) > 0 })
+			s.undecided = slices.ContainsFunc(s.rules, func(id int) bool { return len(d.rules[id].selector.tags) > 0 })
 		}
 	}
 	r.run()

@@ -15,7 +15,20 @@ type glob struct {
 	alternatives []pattern // one per way to choose among the braces
 }
 
-func (g glob) match(name string) bool {
+// sample is a name that the glob matches.
+func (g glob) sample() string {
+	return wildcard.ReplaceAllStringFunc(g.alternatives[0].written, func(wild string) string {
+		switch {
+		case wild == "*" && len(g.alternatives[0].written) > 1:
+			return ""
+		case wild[0] != '[' || wild[1] == '!' || wild[1] == '^':
+			return "x"
+		}
+		return wild[1:2]
+	})
+}
+
+func (g *glob) match(name string) bool {
 	for i := range g.alternatives {
 		if g.alternatives[i].match(name) {
 			return true

@@ -3,6 +3,8 @@ package desired
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -17,7 +19,7 @@ var (
 	accountRule = textRule{pattern: accountWord, code: codeBadAccount,
 		what: "an account id", cure: `write its twelve digits in quotes, such as "111111111111"`}
 	regionRule = textRule{pattern: regionWord, code: codeBadRegion,
-		what: "a region", cure: "write it as AWS does, such as eu-west-1"}
+		what: "a region", cure: "write it as AWS does, such as eu-west-1", known: knownRegions}
 	roleRule = textRule{pattern: regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`), low: 20, high: 2048,
 		code: codeBadRole, what: "the ARN of a role", cure: "write arn:PARTITION:iam::ACCOUNT:role/NAME"}
 	externalIDRule = textRule{pattern: regexp.MustCompile(`^[\w+=,.@:/-]*$`), low: 2, high: 1224,
@@ -31,7 +33,6 @@ var (
 		key:   textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", cure: "use 1 to 128 characters"},
 		value: textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", cure: `use 1 to 256 characters, or "*" for any value`},
 	}
-	destinationRule = textRule{low: 1, pattern: regexp.MustCompile(`^(none|arn:.+)$`)}
 )
 
 // settingFields are the settings, as they stand in defaults, in set and in an
@@ -50,7 +51,7 @@ func settingFields[T any](to func(*T) *settings) []field[T] {
 				}
 			}
 		} else {
-			row.shape = destinationRule
+			row.shape = destinationRule(f)
 			row.read = func(w *walker, n *yaml.Node, into *T) {
 				if s, ok := w.destination(n, f); ok {
 					to(into)[f] = setting{destination: s, place: at(n), set: true}
@@ -72,7 +73,7 @@ func (w *walker) destination(n *yaml.Node, f Setting) (string, bool) {
 	use := destinationUse{f, t.value}
 	wrong, known := w.checks[use]
 	if !known {
-		wrong = checkDestination(use)
+		wrong = use.check()
 		w.checks[use] = wrong
 		if _, shared := w.shared[t.value]; !shared {
 			w.shared[t.value] = t.value
@@ -90,7 +91,7 @@ func selectorFields[T any](to func(*T) *selector) []field[T] {
 	return []field[T]{
 		globs("functions", "Patterns for function names: *, ?, [a-z] and {one,other}.", func(t *T) *[]glob { return &to(t).functions }),
 		globs("exclude", "Patterns for function names that are left out again.", func(t *T) *[]glob { return &to(t).exclude }),
-		{key: "tags", doc: `Tags that must all be there, key: value; "*" is any value.`, shape: tagRules,
+		{key: "tags", doc: `Tags that must all be there, key: value. * and ? in a value stand for any text and any character.`, shape: tagRules,
 			read: func(w *walker, n *yaml.Node, into *T) { w.tags(n, to(into)) }},
 		words("targets", "Labels of the targets this is limited to. Left out: all of them.", labelUse,
 			func(t *T) *[]text { return &to(t).targets }),
@@ -137,14 +138,14 @@ func (w *walker) tags(n *yaml.Node, into *selector) {
 			continue
 		}
 		if v, ok := w.text(value, fmt.Sprintf("the tag %q", k.value), tagRules.value); ok {
-			into.tags = append(into.tags, Tag{Key: k.value, Value: v.value})
+			into.tags = append(into.tags, compileTag(k.value, v.value))
 		}
 	}
-	sortTags(into.tags)
+	slices.SortFunc(into.tags, func(a, b tagPattern) int { return strings.Compare(a.Key, b.Key) })
 }
 
-// chooses refuses a selector that would choose nothing.
-func (s *selector) chooses(w *walker, n *yaml.Node, what string) bool {
+// says refuses a selector that names nothing to choose by.
+func (s *selector) says(w *walker, n *yaml.Node, what string) bool {
 	if len(s.functions) == 0 && len(s.tags) == 0 {
 		w.report(codeEmptyMatch, n, what+" has neither functions nor tags",
 			`add functions or tags; for every function write functions: ["*"]`)

@@ -48,9 +48,9 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 		decl = s.exact[j].decl
 	}
 	r.ids = r.ids[:0]
-	for _, id := range s.rules.find(key.Function, s.inventory.Tags[key.Function]) {
-		if ruleID := s.ruleIDs[id]; d.rules[ruleID].covers(key.Qualifier) {
-			r.ids = append(r.ids, ruleID)
+	for _, id := range r.rulesFor(s, key.Function, s.inventory.Tags[key.Function]) {
+		if d.rules[id].covers(key.Qualifier) {
+			r.ids = append(r.ids, id)
 		}
 	}
 	return r.histories(s, decl), nil

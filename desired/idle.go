@@ -12,23 +12,30 @@ import (
 func (r *resolver) checkIdle() {
 	for i := range r.doc.rules {
 		rule := &r.doc.rules[i]
+		if !r.looked(rule.selector.targets) {
+			continue
+		}
 		switch {
-		case !r.looked(rule.selector.targets):
 		case !r.chosen[i]:
 			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule,
 				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
 				Hint:    "check its patterns, tags and targets, or delete it"})
+			continue
 		case !r.applied[&rule.source]:
 			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
 		}
-		r.checkExclude(&rule.selector, rule.file)
+		r.checkPatterns(&rule.selector, rule.file)
 	}
 	for i := range r.doc.ignores {
 		ignore := &r.doc.ignores[i]
-		if r.looked(ignore.selector.targets) && !r.applied[&ignore.source] {
+		switch {
+		case r.applied[&ignore.source]:
+			r.checkPatterns(&ignore.selector, ignore.file)
+		case len(r.doc.rules) == 0 && !r.partial:
+			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "there are no rules, so that nothing is chosen which it could take out")
+		case r.looked(ignore.selector.targets):
 			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "it takes out no function")
 		}
-		r.checkExclude(&ignore.selector, ignore.file)
 	}
 	for _, file := range r.doc.files {
 		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (file.rules == 0 || r.looked(nil)) {
@@ -37,20 +44,31 @@ func (r *resolver) checkIdle() {
 	}
 }
 
-// checkExclude warns of patterns that leave out nothing.
-func (r *resolver) checkExclude(sel *selector, file *fileDecl) {
+// checkPatterns warns of single patterns without effect in a selector that has one:
+// those under functions that are no function's name, and those under exclude that
+// leave out nothing which the selector would choose without them.
+func (r *resolver) checkPatterns(sel *selector, file *fileDecl) {
 	if !r.looked(sel.targets) {
 		return
 	}
-	for i := range sel.exclude {
-		g := &sel.exclude[i]
-		matches := func(s *scope) bool {
-			return covers(sel.targets, s.fleet.Label) && slices.ContainsFunc(s.inventory.Functions, g.match)
-		}
-		if !slices.ContainsFunc(r.scopes, matches) {
-			r.idle(file.pos(g.place), fmt.Sprintf("the pattern %q under exclude", g.value), "no function has such a name")
+	check := func(globs []glob, key, why string, effect func(g *glob, name string, tags map[string]string) bool) {
+		for i := range globs {
+			g := &globs[i]
+			if !slices.ContainsFunc(r.scopes, func(s *scope) bool {
+				return covers(sel.targets, s.fleet.Label) && slices.ContainsFunc(s.inventory.Functions, func(name string) bool {
+					return effect(g, name, s.inventory.Tags[name])
+				})
+			}) {
+				r.idle(file.pos(g.place), fmt.Sprintf("the pattern %q under %s", g.value, key), why)
+			}
 		}
 	}
+	if len(sel.functions) > 1 { // the only one has effect, or all of the selector has none
+		check(sel.functions, "functions", "no function has such a name", func(g *glob, name string, _ map[string]string) bool { return g.match(name) })
+	}
+	check(sel.exclude, "exclude", "it leaves out no function that would be chosen", func(g *glob, name string, tags map[string]string) bool {
+		return g.match(name) && sel.matches(name, tags)
+	})
 }
 
 func (r *resolver) idle(at Pos, what, why string) {
@@ -90,7 +108,7 @@ func (r *resolver) looked(labels []text) bool {
 func (r *resolver) checkEmptyTargets() {
 	some := slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 })
 	for _, s := range r.scopes {
-		if !some || !s.discovered || len(s.ruleIDs) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
+		if !some || !s.discovered || len(s.rules) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
 			continue
 		}
 		at := r.doc.files[0].pos(place{1, 1})

@@ -22,12 +22,6 @@ const AnyValue = "*"
 // Tag is one demand on a function's tags. Value may be AnyValue.
 type Tag struct{ Key, Value string }
 
-func sortTags(tags []Tag) {
-	slices.SortFunc(tags, func(a, b Tag) int {
-		return cmp.Or(strings.Compare(a.Key, b.Key), strings.Compare(a.Value, b.Value))
-	})
-}
-
 // Discovery is what must be discovered in one target before Resolve can decide
 // everything there. A Need that asks for nothing costs nothing: exact entries
 // are known from the file.
@@ -61,7 +55,14 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 			}
 			n.ListFunctions = n.ListFunctions || list
 			if len(s.tags) > 0 {
-				n.Tags = append(n.Tags, slices.Clone(s.tags))
+				var set []Tag
+				for _, t := range s.tags {
+					if t.wild != nil {
+						t.Value = AnyValue // AWS searches for whole values only
+					}
+					set = append(set, t.Tag)
+				}
+				n.Tags = append(n.Tags, set)
 			}
 			n.Reason = append(n.Reason, o)
 		}

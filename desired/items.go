@@ -61,7 +61,7 @@ var setObject = object[source]{
 func readRule(w *walker, n *yaml.Node, _ *document) {
 	r := ruleDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerRule, index: w.file.rules}}
 	w.file.rules++
-	if ruleItem.read(w, n, &r) && r.selector.chooses(w, n, "a rule") {
+	if ruleItem.read(w, n, &r) && r.selector.says(w, n, "a rule") {
 		r.site = unique.Make(site{file: w.file.info.Path, rule: r.name.value})
 		w.doc.rules = append(w.doc.rules, r)
 	}
@@ -135,7 +135,7 @@ func (f *functionDecl) identify(w *walker) bool {
 		w.out.add(Problem{
 			Pos: pos, Code: codeLongFunctionName,
 			Message: fmt.Sprintf("the function name has %d characters", len(name.Function)),
-			Hint:    fmt.Sprintf("check it: Lambda documents %d as the longest", documentedFunctionName),
+			Hint:    fmt.Sprintf("use at most %d, Lambda's limit", documentedFunctionName),
 		})
 	}
 	f.name = name
@@ -151,7 +151,7 @@ var ignoreItem = object[ignoreDecl]{
 func readIgnore(w *walker, n *yaml.Node, _ *document) {
 	i := ignoreDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
 	w.file.ignores++
-	if ignoreItem.read(w, n, &i) && i.selector.chooses(w, n, "an item of ignore") {
+	if ignoreItem.read(w, n, &i) && i.selector.says(w, n, "an item of ignore") {
 		w.doc.ignores = append(w.doc.ignores, i)
 	}
 }

@@ -54,6 +54,25 @@ func PartitionOf(region string) string {
 	return "aws"
 }
 
+// knownRegions are the regions of the SDKs' endpoint tables. They are for finding
+// slips only: a region that is not among them is taken as it is written.
+var knownRegions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
+	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1
+	cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1
+	il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-iso-east-1 us-iso-west-1
+	us-isob-east-1 us-isob-west-1 us-isof-east-1 us-isof-south-1 us-west-1 us-west-2`)
+
+// misspeltRegion is the known region that an unknown one looks like, or "". Another
+// number behind a known name is a new region rather than a slip.
+func misspeltRegion(region string) string {
+	for _, known := range knownRegions {
+		if known[:len(known)-1] == region[:len(region)-1] {
+			return ""
+		}
+	}
+	return nearest(region, knownRegions)
+}
+
 // Name is a function and qualifier within a target. Both are case-sensitive,
 // and the qualifier is never empty: it is Latest where nothing was said.
 type Name struct {

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -17,12 +18,16 @@ type layered struct {
 // it was discovered, those that rules choose.
 func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, present bool) {
 	tags := s.inventory.Tags[name]
-	rules := s.rules.find(name, tags)
-	if ignored := s.ignores.find(name, tags); len(ignored) > 0 {
-		for _, id := range ignored {
-			r.applied[&r.doc.ignores[s.ignoreIDs[id]].source] = true
+	rules := r.rulesFor(s, name, tags)
+	var by *ignoreDecl
+	for _, ignore := range s.ignores {
+		if ignore.selector.chooses(name, tags) {
+			r.applied[&ignore.source] = true
+			by = cmp.Or(by, ignore)
 		}
-		r.ignore(s, name, exact, rules, &r.doc.ignores[s.ignoreIDs[ignored[0]]], present)
+	}
+	if by != nil {
+		r.ignore(s, name, exact, rules, by, present)
 		return
 	}
 	for _, q := range r.qualifiers(s, exact, rules, present) {
@@ -32,13 +37,25 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 		}
 		r.ids = r.ids[:0]
 		for _, id := range rules {
-			if ruleID := s.ruleIDs[id]; r.doc.rules[ruleID].covers(q) {
-				r.ids = append(r.ids, ruleID)
-				r.chosen[ruleID] = true
+			if r.doc.rules[id].covers(q) {
+				r.ids = append(r.ids, id)
+				r.chosen[id] = true
 			}
 		}
 		r.addEntry(s, Name{name, q}, decl)
 	}
+}
+
+// rulesFor lists the rules that choose a function, in the order of the files. The
+// slice is good until the next call.
+func (r *resolver) rulesFor(s *scope, name string, tags map[string]string) []int {
+	r.found = r.found[:0]
+	for _, id := range s.rules {
+		if r.doc.rules[id].selector.chooses(name, tags) {
+			r.found = append(r.found, id)
+		}
+	}
+	return r.found
 }
 
 func (r *ruleDecl) covers(qualifier string) bool {
@@ -59,7 +76,7 @@ func (r *resolver) qualifiers(s *scope, exact []exactEntry, rules []int, present
 		if !present {
 			break
 		}
-		rule := &r.doc.rules[s.ruleIDs[id]]
+		rule := &r.doc.rules[id]
 		if len(rule.qualifiers) == 0 {
 			all = append(all, Latest)
 		}
@@ -81,7 +98,7 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []int
 		})
 	}
 	for _, id := range rules {
-		r.chosen[s.ruleIDs[id]] = true
+		r.chosen[id] = true
 	}
 	for _, q := range r.qualifiers(s, nil, rules, present) {
 		s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin()})
@@ -222,9 +239,13 @@ func ownDefaults(sources []*source) *source {
 
 func (r *resolver) conflict(a, b *source, f Setting, va, vb value) {
 	first := a.file.pos(a.set[f].place)
+	code, name, verb := codeRuleConflict, r.current.String(), "is"
+	if r.supposed {
+		code, name, verb = codeMayDisagree, "a function such as "+name, "would be"
+	}
 	r.say(b.file, b.set[f].place, Problem{
-		Code: codeRuleConflict, Related: []Pos{first},
-		Message: fmt.Sprintf("%s of %s is %s here and %s at %s", f, r.current, vb, va, first),
+		Code: code, Related: []Pos{first},
+		Message: fmt.Sprintf("%s of %s %s %s here and %s at %s", f, name, verb, vb, va, first),
 		Hint:    "make them agree, or narrow one rule with exclude, tags or targets",
 	})
 }

@@ -58,13 +58,14 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 		l.loadFile(fsys, name, d, out)
 	}
 	if len(paths) == 0 {
-		out.add(Problem{Pos: fileStart("."), Code: codeNoSuchPath,
+		out.add(Problem{Pos: Pos{File: "."}, Code: codeNoSuchPath,
 			Message: "no fleet file was named", Hint: "name a file, a directory or a pattern"})
 	}
 	d.checkTargets(out)
 	d.checkLabels(out)
 	d.checkRules(out)
 	d.checkOffline(out)
+	d.warnings = out.warnings.problems()
 	if ps := out.errors.problems(); ps != nil {
 		return nil, ps
 	}
@@ -77,7 +78,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		shown = StdinName
 	}
 	report := func(code, message, cure string) {
-		out.add(Problem{Pos: fileStart(shown), Code: code, Message: message, Hint: cure})
+		out.add(Problem{Pos: Pos{File: shown}, Code: code, Message: message, Hint: cure})
 	}
 	data, err := l.read(fsys, name, l.maxBytes)
 	switch {

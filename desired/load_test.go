@@ -52,7 +52,7 @@ func TestStrictness(t *testing.T) {
 		{"an empty list", "version: 1\nrules: []\n" + plainEntry,
 			`fleet.yaml:2:8: EI005 rules is empty; fill it, or delete the key`},
 		{"an empty file may have been cut short", "# nothing yet\n",
-			`fleet.yaml:1:1: EI004 the file is empty; begin it with version: 1, or leave it out`},
+			`fleet.yaml: EI004 the file is empty; begin it with version: 1, or leave it out`},
 		{"no version", plainEntry, `fleet.yaml:1:1: EI004 a fleet file has no version; add version`},
 		{"an account in quotes that is short", "version: 1\ntargets:\n  - { name: a, account: \"123\", regions: [us-east-1] }\n" + plainEntry,
 			`fleet.yaml:3:25: EI020 account "123" is not an account id; write its twelve digits in quotes, such as "111111111111"`},
@@ -270,7 +270,7 @@ func TestUnreadableFiles(t *testing.T) {
 	fsys := refusing{files("a.yaml", "version: 1\n"+plainEntry, "secret.yaml", "")}
 	for _, path := range []string{".", "secret.yaml"} {
 		_, err := Load(fsys, path)
-		if want := "secret.yaml:1:1: EI012 cannot be read: permission denied; check the path and its permissions"; err == nil || err.Error() != want {
+		if want := "secret.yaml: EI012 cannot be read: permission denied; check the path and its permissions"; err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", path, err, want)
 		}
 	}

@@ -40,11 +40,13 @@ const (
 	documentedFunctionName = 64
 )
 
+const regionForm = `(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?(-[a-z]+)+-[0-9]`
+
 var (
 	functionWord  = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
 	qualifierWord = regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]+)$`)
 	accountWord   = regexp.MustCompile(`^[0-9]{12}$`)
-	regionWord    = regexp.MustCompile(`^(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?(-[a-z]+)+-[0-9]$`)
+	regionWord    = regexp.MustCompile(`^` + regionForm + `$`)
 )
 
 // parseName is ParseName for a problem of a file.

@@ -7,15 +7,21 @@ import (
 	"strings"
 )
 
-// Pos is a place in a fleet file. Line and Column count from 1.
+// Pos is a place in a fleet file. Line and Column count from 1; both are 0 where
+// the file as a whole is meant, or a path at which there is none.
 type Pos struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 }
 
-// String is "fleet.yaml:14:7".
-func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+// String is "fleet.yaml:14:7", or "fleet.yaml" for the file as a whole.
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
 
 // Problem is one thing wrong with the input: where, what, and how to mend it.
 type Problem struct {

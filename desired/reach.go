@@ -3,6 +3,8 @@ package desired
 import (
 	"fmt"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
 // value is a setting as one target has it, placeholders filled in.
@@ -61,24 +63,24 @@ func (s *scope) value(set *setting) value {
 // target does not know is not compared.
 func newReach(written string, from Target) *reach {
 	to := &reach{text: expand(written, from)}
-	arn, ok := splitARN(to.text)
-	if !ok {
+	a, err := arn.Parse(to.text)
+	if err != nil {
 		return to
 	}
 	wrong := func(code, message, cure string) { to.wrong = append(to.wrong, &flaw{code, message, cure}) }
 	differs := func(is, want string) bool { return is != "" && want != "" && is != want && !strings.Contains(is, "$") }
 	switch {
-	case from.Region != "" && differs(arn.partition, from.Partition()):
-		wrong(codeOtherPartition, fmt.Sprintf("%q is in the partition %s, the target %s in %s", shorten(to.text), arn.partition, from, from.Partition()),
+	case from.Region != "" && differs(a.Partition, from.Partition()):
+		wrong(codeOtherPartition, fmt.Sprintf("%q is in the partition %s, the target %s in %s", shorten(to.text), a.Partition, from, from.Partition()),
 			"use a destination of the target's own partition; ${partition} stands for it")
-	case differs(arn.region, from.Region):
-		wrong(codeOtherRegion, fmt.Sprintf("%q is in %s, the target %s is not", shorten(to.text), arn.region, from),
+	case differs(a.Region, from.Region):
+		wrong(codeOtherRegion, fmt.Sprintf("%q is in %s, the target %s is not", shorten(to.text), a.Region, from),
 			"check it: delivery to another region may be refused; ${region} stands for the target's own")
-	case arn.service == "events" && differs(arn.account, from.Account):
-		wrong(codeOtherAccountBus, fmt.Sprintf("%q is a bus of account %s, the target is %s", shorten(to.text), arn.account, from),
+	case a.Service == "events" && differs(a.AccountID, from.Account):
+		wrong(codeOtherAccountBus, fmt.Sprintf("%q is a bus of account %s, the target is %s", shorten(to.text), a.AccountID, from),
 			"use a bus of the target's own account, and forward from there")
 	}
-	if arn.service == "lambda" && !strings.Contains(to.text, "$") {
+	if a.Service == "lambda" && !strings.Contains(to.text, "$") {
 		if n, bad := parseName(to.text); bad == nil {
 			to.function = n.key()
 		}

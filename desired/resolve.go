@@ -20,7 +20,9 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 		return Fleet{}, ps
 	}
 	for _, w := range d.warnings {
-		out.add(w)
+		if w.Code != codeMayDisagree || !r.looked(nil) {
+			out.add(w)
+		}
 	}
 	fleet := Fleet{
 		Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers,
@@ -47,6 +49,43 @@ func (d *Document) checkOffline(out *collector) {
 	for _, p := range check.errors.list {
 		out.add(p)
 	}
+	d.checkDisagreement(out)
+}
+
+// maxSupposed bounds the rules that are tried on each other's patterns.
+const maxSupposed = 2000
+
+// checkDisagreement resolves the rules for made-up functions, one for each of their
+// patterns, so that a file which is only right as long as no such function exists
+// does not pass for valid.
+func (d *Document) checkDisagreement(out *collector) {
+	if len(d.files) < 2 || len(d.rules) > maxSupposed {
+		return
+	}
+	rules := *d
+	rules.functions = nil
+	inv := Inventory{}
+	for _, t := range d.places(Target{}) {
+		var names []string
+		for i := range d.rules {
+			if sel := &d.rules[i].selector; covers(sel.targets, t.Label) && len(sel.tags) == 0 {
+				for _, g := range sel.functions {
+					names = append(names, g.sample())
+				}
+			}
+		}
+		slices.Sort(names)
+		inv[t.Target] = TargetInventory{Functions: slices.Compact(names)}
+	}
+	check := &collector{}
+	r := newResolver(&rules, Target{}, inv, check)
+	r.partial, r.supposed = true, true
+	r.run()
+	for _, p := range check.warnings.list {
+		if p.Code == codeMayDisagree {
+			out.add(p)
+		}
+	}
 }
 
 // resolver is one resolution in progress.
@@ -57,9 +96,10 @@ type resolver struct {
 	open   bool // no target is known: entries that name one get it
 	scopes []*scope
 
-	partial bool             // some entries are missing because they have problems
-	chosen  []bool           // by rule: whether it chose anything
-	applied map[*source]bool // whether anything that it says counts
+	partial  bool             // some entries are missing because they have problems
+	supposed bool             // the functions are made up
+	chosen   []bool           // by rule: whether it chose anything
+	applied  map[*source]bool // whether anything that it says counts
 
 	configs map[Config]*Config
 	origins map[Origins]*Origins
@@ -69,6 +109,7 @@ type resolver struct {
 	current  Name      // whose layers are being merged; for messages
 	sources  []*source // scratch of layer
 	ids      []int
+	found    []int
 	cacheKey []byte
 }
 
@@ -87,9 +128,8 @@ type scope struct {
 	undecided  bool // some rule chooses by tags, and they are not known
 	exact      []exactEntry
 
-	rules, ignores *selectorIndex
-	ruleIDs        []int // by number in rules: which of the document's rules
-	ignoreIDs      []int
+	rules   []int // those of the document's rules that are for this target
+	ignores []*ignoreDecl
 
 	reaches map[string]*reach
 	layers  map[string]*layered
@@ -116,21 +156,18 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 
 func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
-		fleet: t, rules: newSelectorIndex(), ignores: newSelectorIndex(),
-		reaches: map[string]*reach{}, layers: map[string]*layered{},
+		fleet: t, reaches: map[string]*reach{}, layers: map[string]*layered{},
 	}
 	s.inventory, s.discovered = r.inv[t.Target]
 	for i := range r.doc.rules {
 		if rule := &r.doc.rules[i]; covers(rule.selector.targets, t.Label) {
-			s.rules.add(&rule.selector)
-			s.ruleIDs = append(s.ruleIDs, i)
+			s.rules = append(s.rules, i)
 			s.undecided = s.undecided || (!s.discovered && len(rule.selector.tags) > 0)
 		}
 	}
 	for i := range r.doc.ignores {
 		if ignore := &r.doc.ignores[i]; covers(ignore.selector.targets, t.Label) {
-			s.ignores.add(&ignore.selector)
-			s.ignoreIDs = append(s.ignoreIDs, i)
+			s.ignores = append(s.ignores, ignore)
 		}
 	}
 	r.scopes = append(r.scopes, s)
@@ -283,7 +320,7 @@ func (r *resolver) checkEntries() {
 		return
 	}
 	for _, s := range r.scopes {
-		if len(s.fleet.Entries) > 0 || (!s.discovered && len(s.ruleIDs) > 0) {
+		if len(s.fleet.Entries) > 0 || (!s.discovered && len(s.rules) > 0) {
 			return
 		}
 	}

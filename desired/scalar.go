@@ -40,7 +40,11 @@ func (w *walker) text(n *yaml.Node, what string, rule textRule) (text, bool) {
 		return text{}, false
 	}
 	if !rule.allows(n.Value) {
-		w.report(rule.code, n, fmt.Sprintf("%s %q is not %s", what, shorten(n.Value), rule.what), rule.cure)
+		cure := rule.cure
+		if near := nearest(n.Value, rule.known); near != "" {
+			cure = fmt.Sprintf("did you mean %s?", near)
+		}
+		w.report(rule.code, n, fmt.Sprintf("%s %q is not %s", what, shorten(n.Value), rule.what), cure)
 		return text{}, false
 	}
 	return text{n.Value, place}, true

@@ -37,6 +37,7 @@ type textRule struct {
 	low, high  int            // length in characters; a zero high means no bound
 	code       string
 	what, cure string
+	known      []string // what a misspelt one may have been meant to be
 }
 
 func (r textRule) schema() map[string]any {
@@ -91,7 +92,8 @@ func (s tagsShape) schema() map[string]any {
 // limitShape is a number, or a share such as 30%.
 type limitShape struct{}
 
-var percentWord = regexp.MustCompile(`^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$`)
+// percentWord has few enough digits for a float64 to give back what was written.
+var percentWord = regexp.MustCompile(`^(100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?)%$`)
 
 func (limitShape) schema() map[string]any {
 	return map[string]any{"anyOf": []any{

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
 // DeclaresTargets reports whether the files name targets; where they do not,
@@ -62,6 +64,9 @@ func (d *Document) checkTargets(out *collector) {
 				report(region.place, codeDuplicateTarget, fmt.Sprintf("%s is declared at %s already", key, first), "keep one of them", first)
 			}
 			places[key] = pos
+			if near := misspeltRegion(region.value); near != "" {
+				report(region.place, codeUnknownRegion, fmt.Sprintf("no region called %s is known", region.value), fmt.Sprintf("did you mean %s?", near))
+			}
 			if first := t.regions[0].value; PartitionOf(first) != PartitionOf(region.value) {
 				report(region.place, codeMixedPartitions,
 					fmt.Sprintf("%s is in the partition %s, %s in %s", region.value, PartitionOf(region.value), first, PartitionOf(first)),
@@ -74,10 +79,10 @@ func (d *Document) checkTargets(out *collector) {
 			}
 			continue
 		}
-		role, _ := splitARN(t.role.value)
-		if partition := PartitionOf(t.regions[0].value); role.account != t.account.value || role.partition != partition {
+		role, _ := arn.Parse(t.role.value)
+		if partition := PartitionOf(t.regions[0].value); role.AccountID != t.account.value || role.Partition != partition {
 			report(t.role.place, codeBadRole,
-				fmt.Sprintf("the role is of account %s in partition %s, the target of %s in %s", role.account, role.partition, t.account.value, partition),
+				fmt.Sprintf("the role is of account %s in partition %s, the target of %s in %s", role.AccountID, role.Partition, t.account.value, partition),
 				"name a role of the target's own account")
 		}
 	}

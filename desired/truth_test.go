@@ -127,7 +127,7 @@ func TestWhatYAMLErrorsSay(t *testing.T) {
 			t.Errorf("%s: %v", row.why, err)
 		}
 	}
-	if _, err := LoadFiles("nothere.yaml"); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := LoadFiles("nothere.yaml"); err == nil || !strings.HasPrefix(err.Error(), "nothere.yaml: EI011 no such file") {
 		t.Errorf("a missing file: %v", err)
 	}
 }
@@ -139,6 +139,88 @@ func TestNothingChosenNamesWhereAndHowMany(t *testing.T) {
 	for _, part := range []string{"2 in " + east.String(), "fleet.yaml:2 rules[0]", "check the account and region first"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v does not say %q", err, part)
+		}
+	}
+}
+
+// A tag value may be a pattern, for which AWS is asked by key: it searches for whole
+// values only.
+func TestTagValuesArePatterns(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\nrules: [{ match: { tags: { team: \"pay*\", tier: \"?.x\" } }, set: { maximum_retry_attempts: 0 } }]\n"))
+	if got := d.Discoveries(east)[0].Tags; len(got) != 1 || !slices.Equal(got[0], []Tag{{"team", AnyValue}, {"tier", AnyValue}}) {
+		t.Errorf("AWS is asked for %v", got)
+	}
+	inv := found("a", "b", "c", "d", "e")
+	inv.Tags = map[string]map[string]string{
+		"a": {"team": "payments", "tier": "1.x"},
+		"b": {"team": "pay", "tier": "1-x"}, // a dot is a dot
+		"c": {"team": "repay", "tier": "1.x"},
+		"d": {"team": "pay/eu", "tier": "2.x"}, // a star is any text
+		"e": {"team": "payments"},
+	}
+	if got := lines(mustResolve(t, d, east, Inventory{east: inv})); len(got) != 2 || !strings.Contains(got[0], " a ") || !strings.Contains(got[1], " d ") {
+		t.Errorf("chosen are\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// Every single pattern has to do something, not only the whole selector.
+func TestPatternsWithoutEffect(t *testing.T) {
+	const head, tail = "version: 1\nrules:\n  - match: { ", " }\n    set: { maximum_retry_attempts: 0 }\n"
+	for _, row := range []struct{ why, yaml, want string }{
+		{"all of them choose", head + `functions: ["a-*", "b-*"]` + tail, ""},
+		{"one of two patterns is misspelt", head + `functions: ["a-*", "bb-*"]` + tail, `fleet.yaml:3:33: EI066 without effect: the pattern "bb-*" under functions`},
+		{"an exclude that leaves out what nobody chose", head + `functions: ["a-*"], exclude: ["b-*"]` + tail, `the pattern "b-*" under exclude: it leaves out no function that would be chosen`},
+		{"an exclude that leaves out a function", head + `functions: ["a-*"], exclude: ["a-2"]` + tail, ""},
+		{"a pattern of ignore", head + `functions: ["a-*"]` + tail + "ignore: [{ functions: [a-2, a-3] }]\n", `the pattern "a-3" under functions`},
+	} {
+		d := mustLoad(t, oneFile(row.yaml))
+		got := mustResolve(t, d, east, Inventory{east: found("a-1", "a-2", "b-1")}).Warnings.Error()
+		if (row.want == "" && got != "") || !strings.Contains(got, row.want) {
+			t.Errorf("%s: warnings are %q, want %q", row.why, got, row.want)
+		}
+	}
+	d := mustLoad(t, oneFile("version: 1\nfunctions: [{ name: orders, maximum_retry_attempts: 0 }]\nignore: [{ functions: [x] }]\n"))
+	if got := mustResolve(t, d, east, nil).Warnings.Error(); !strings.Contains(got, "there are no rules") {
+		t.Errorf("without rules nothing can be ignored, which needs no functions to be known: %q", got)
+	}
+}
+
+func TestMisspeltRegions(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-wset-1":  "EI068 no region called eu-wset-1 is known; did you mean eu-west-1?",
+		"us-east":    "EI021 an item of regions \"us-east\" is not a region; did you mean us-east-1?",
+		"eu_west_1":  "did you mean eu-west-1?",
+		"eu-west-9":  "", // a number that is new
+		"zz-moon-1":  "", // a name that is new
+		"us-east-1":  "",
+		"eu-north-1": "",
+	} {
+		problems := allProblems(t, Loader{}, oneFile("version: 1\ntargets: [{ name: a, account: \"111111111111\", regions: ["+region+"] }]\n"+plainEntry), nil, ".")
+		if got := problems.Error(); (want == "" && got != "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", region, got, want)
+		}
+	}
+}
+
+// What plan refuses because such functions exist, validate has warned of, and
+// explain refuses as well.
+func TestFilesThatWouldDisagree(t *testing.T) {
+	d := mustLoad(t, files(
+		"f0.yaml", "version: 1\nrules: [{ match: { functions: [\"b-*\"] }, set: { maximum_retry_attempts: 1 } }]\n",
+		"f1.yaml", "version: 1\nrules: [{ match: { functions: [\"*\"] }, set: { maximum_retry_attempts: 1 } }, { match: { functions: [\"*-1\"] }, set: { maximum_retry_attempts: 2 } }, { match: { functions: [\"b-?\"] }, set: { maximum_retry_attempts: 0 } }]\n"))
+	if got := mustResolve(t, d, east, nil).Warnings.Error(); !strings.Contains(got, "EI069 maximum_retry_attempts of a function such as b-x would be 0 here and 1 at f0.yaml:2") {
+		t.Errorf("offline: %q", got)
+	}
+	inv := Inventory{east: found("a-2", "b-22")}
+	if got := mustResolve(t, d, east, inv).Warnings.Error(); strings.Contains(got, "EI069") {
+		t.Errorf("it is known that there is no such function: %q", got)
+	}
+	q, _ := ParseKey("b-1")
+	_, _, explained := d.ResolveFor(east, nil, q)
+	_, planned := d.Resolve(east, Inventory{east: found("b-1")}, Selection{})
+	for _, err := range []error{explained, planned} {
+		if err == nil || !strings.Contains(err.Error(), codeRuleConflict) {
+			t.Errorf("b-1: %v", err)
 		}
 	}
 }

@@ -29,10 +29,10 @@ type Reader interface {
 // Writer changes one target, one request a call. Put and Update answer with the
 // record as AWS stored it.
 type Writer interface {
-	// Put creates a record. Over an existing one it would erase every field
+	// Put creates a record. Over an existing one it would erase every setting
 	// that c leaves unset, so it is only called where none was seen.
 	Put(ctx context.Context, name desired.Name, c desired.Config) (Record, error)
-	// Update changes the fields that c sets and leaves the others alone.
+	// Update changes the settings that c sets and leaves the others alone.
 	Update(ctx context.Context, name desired.Name, c desired.Config) (Record, error)
 	// Delete removes a record. A record that is already gone is no error.
 	Delete(ctx context.Context, name desired.Name) error

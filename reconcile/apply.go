@@ -44,7 +44,7 @@ type WriteTarget struct {
 //
 // No write is sent before journal has stored its before-image. A journal that
 // fails ends the whole run in the same way as ctx.
-func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]WriteTarget, journal Journal, observe Observer) Outcome {
+func Apply(ctx context.Context, approved Approved, conns map[desired.Target]WriteTarget, journal Journal, observe Observer) Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	plan := &approved.plan
@@ -57,15 +57,15 @@ func Apply(ctx context.Context, approved Approved, lanes map[desired.Target]Writ
 	for i := range plan.Targets {
 		wg.Go(func() {
 			p := &plan.Targets[i]
-			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: lanes[p.Target].Writer, exact: plan.Exact, lease: lanes[p.Target].LeaseContext}
-			out.Targets[i] = applyTarget(ctx, p, lanes[p.Target], approved.guard.MaxErrors, shared)
+			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: conns[p.Target].Writer, exact: plan.Exact, lease: conns[p.Target].LeaseContext}
+			out.Targets[i] = applyTarget(ctx, p, conns[p.Target], approved.guard.MaxErrors, shared)
 		})
 	}
 	wg.Wait()
 	return out
 }
 
-func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit desired.Limit, shared applyJob) TargetOutcome {
+func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit desired.Limit, shared applyJob) TargetOutcome {
 	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
 	for i := range p.Changes {
 		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
@@ -74,8 +74,8 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit des
 		out.addStale(p.Stale)
 		return out
 	}
-	if lane.Writer == nil {
-		out.Stopped = fmt.Errorf("target %s: no way to write to it was given", p.Target)
+	if conn.Writer == nil {
+		out.Stopped = fmt.Errorf("target %s: no Writer configured", p.Target)
 		for i := range out.Results {
 			shared.progress.done(p.Target, &out.Results[i])
 		}
@@ -83,12 +83,12 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit des
 	}
 	budget := newErrorBudget(ctx, limit.Allowed(len(p.Changes)), len(p.Changes))
 	defer budget.release()
-	if lane.LeaseContext != nil {
-		stop := context.AfterFunc(lane.LeaseContext, func() { budget.cancel(context.Cause(lane.LeaseContext)) })
+	if conn.LeaseContext != nil {
+		stop := context.AfterFunc(conn.LeaseContext, func() { budget.cancel(context.Cause(conn.LeaseContext)) })
 		defer stop()
 	}
 	causes := &causes{}
-	shared.budget, shared.causes, shared.reader = budget, causes, lane.Reader
+	shared.budget, shared.causes, shared.reader = budget, causes, conn.Reader
 	skip := func(results []Result, err error) {
 		for i := range results {
 			results[i].Err = err
@@ -96,7 +96,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit des
 		}
 	}
 	jobs := func(yield func(ratelimit.Job) bool) {
-		for results := range causes.inTurn(out.Results, lane.Last, skip) {
+		for results := range causes.inTurn(out.Results, conn.Last, skip) {
 			job := shared
 			job.results = results
 			if !yield(&job) {
@@ -104,7 +104,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, lane WriteTarget, limit des
 			}
 		}
 	}
-	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.Policy{}, jobs)
+	ratelimit.Run(budget.ctx, conn.Limiter, ratelimit.Policy{}, jobs)
 	out.Stopped = budget.cause()
 	out.addStale(p.Stale)
 	return out

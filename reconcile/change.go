@@ -13,9 +13,9 @@ type Action uint8
 const (
 	NoChange Action = iota
 	Create          // Put: no record was seen
-	Update          // Update: with only the fields that differ
+	Update          // Update: with only the settings that differ
 	Delete          // Delete
-	Restore         // Put: the whole record as Want says, fields left unset included
+	Restore         // Put: the whole record as Want says, settings left unset included
 )
 
 // String is the action as JSON output spells it.
@@ -52,15 +52,15 @@ func (a *Action) UnmarshalText(text []byte) error {
 type Change struct {
 	desired.Name
 	Action   Action
-	Want     *desired.Config  // every managed field; nil when the record is undeclared
+	Want     *desired.Config  // every managed setting; nil when the record is undeclared
 	Before   *Settings        // nil when there is no record, as for every Create
 	Modified int64            // LastModified of the before-image, Unix milliseconds
 	Seen     int64            // when the before-image was read, Unix milliseconds; 0 when not known
 	Origins  *desired.Origins // nil when the record is undeclared
 }
 
-// Request is what the write sends: all managed fields for a Create, only the
-// differing ones for a Modify, the whole record for a Restore, nothing for a Delete.
+// Request is what the write sends: all managed settings for a Create, only the
+// differing ones for an Update, the whole record for a Restore, nothing for a Delete.
 //
 // A Create leaves out the destinations that are to be empty, which is what a
 // new record has anyway.
@@ -97,7 +97,7 @@ func (c *Change) After() *Settings {
 	return &after
 }
 
-// SettingChange is one field of a change as a person reads it.
+// SettingChange is one setting of a change as a person reads it.
 type SettingChange struct {
 	Setting desired.Setting
 	Before  desired.Value
@@ -105,8 +105,8 @@ type SettingChange struct {
 	Origin  desired.Origin // zero when the record is undeclared
 }
 
-// Settings lists what the change does to each field that it touches, in output
-// order: for a Create the fields that are sent, for a Delete the fields that are
+// Settings lists what the change does to each setting that it touches, in output
+// order: for a Create the settings that are sent, for a Delete the settings that are
 // lost, for a Restore those that come out differently.
 func (c *Change) Settings() []SettingChange {
 	var before, after Settings

@@ -3,7 +3,7 @@ package reconcile
 // PlanCounts are the totals of a plan.
 type PlanCounts struct {
 	Declared, InSync, Skipped, Ignored  int
-	Creates, Updates, Deletes           int // a Restore counts as Modify
+	Creates, Updates, Deletes           int // a Restore counts as an Update
 	Stale                               int
 	Unreadable, NotExamined             int
 	MissingFunctions, MissingQualifiers int

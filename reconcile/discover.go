@@ -27,23 +27,23 @@ type Finder interface {
 type DiscoverTarget struct {
 	Finder  Finder
 	Limiter *ratelimit.Limiter
-	Err     error // closes the lane: the target could not be opened
+	Err     error // is set where the target could not be opened
 }
 
 // Discover finds what the rules choose among, in the targets where a rule needs
 // it and nowhere else. A target that could not be discovered is in failed: what
 // its rules would say there is not known, so nothing of it may be compared.
-func Discover(ctx context.Context, needs []desired.Discovery, lanes map[desired.Target]DiscoverTarget) (found desired.Inventory, failed map[desired.Target]error) {
+func Discover(ctx context.Context, needs []desired.Discovery, conns map[desired.Target]DiscoverTarget) (found desired.Inventory, failed map[desired.Target]error) {
 	found, failed = desired.Inventory{}, map[desired.Target]error{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, need := range needs {
-		lane := lanes[need.Target]
-		if need.IsZero() || lane.Err != nil {
+		conn := conns[need.Target]
+		if need.IsZero() || conn.Err != nil {
 			continue
 		}
 		wg.Go(func() {
-			inventory, err := discoverTarget(ctx, need, lane)
+			inventory, err := discoverTarget(ctx, need, conn)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -57,21 +57,21 @@ func Discover(ctx context.Context, needs []desired.Discovery, lanes map[desired.
 	return found, failed
 }
 
-func discoverTarget(ctx context.Context, need desired.Discovery, lane DiscoverTarget) (desired.TargetInventory, error) {
-	if lane.Finder == nil {
-		return desired.TargetInventory{}, fmt.Errorf("target %s: no way to discover it was given", need.Target)
+func discoverTarget(ctx context.Context, need desired.Discovery, conn DiscoverTarget) (desired.TargetInventory, error) {
+	if conn.Finder == nil {
+		return desired.TargetInventory{}, fmt.Errorf("target %s: no Finder configured", need.Target)
 	}
 	inventory := desired.TargetInventory{Tags: map[string]map[string]string{}}
 	searches := need.Tags
 	if len(need.Functions) > 0 && len(need.Tags) > 0 {
-		tags, err := lane.Finder.TagsOf(ctx, need.Functions)
+		tags, err := conn.Finder.TagsOf(ctx, need.Functions)
 		if err != nil {
 			return desired.TargetInventory{}, err
 		}
 		inventory.Tags, searches = tags, nil
 	}
 	for _, tags := range searches {
-		tagged, err := lane.Finder.Tagged(ctx, tags)
+		tagged, err := conn.Finder.Tagged(ctx, tags)
 		if err != nil {
 			return desired.TargetInventory{}, err
 		}
@@ -80,8 +80,8 @@ func discoverTarget(ctx context.Context, need desired.Discovery, lane DiscoverTa
 	if !need.ListFunctions {
 		return inventory, nil
 	}
-	job := &discoverJob{finder: lane.Finder, target: need.Target, names: map[string]bool{}}
-	ratelimit.Run(ctx, lane.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) { yield(job) })
+	job := &discoverJob{finder: conn.Finder, target: need.Target, names: map[string]bool{}}
+	ratelimit.Run(ctx, conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) { yield(job) })
 	if job.err != nil {
 		return desired.TargetInventory{}, job.err
 	}

@@ -83,9 +83,6 @@ type Approved struct {
 	guard desired.Guard
 }
 
-// Plan is the plan that was approved. Treat it as read-only.
-func (a Approved) Plan() *Plan { return &a.plan }
-
 // ErrIncomplete refuses a plan of an interrupted survey: what was not examined
 // could have been more than the guard allows.
 var ErrIncomplete = errors.New("the plan is incomplete")

@@ -20,7 +20,7 @@ type Plan struct {
 type TargetPlan struct {
 	desired.Target
 	Label    string
-	Declared int // keys that the fleet declares here
+	Declared int // configs that the fleet declares here
 	InSync   int // of them, those that AWS holds as declared
 	Skipped  int // of them, those a rule chose whose function lacks the alias or version
 	Changes  []Change
@@ -35,12 +35,12 @@ type TargetPlan struct {
 	Stopped error // why its survey ended early
 }
 
-// FindingKind is a reason to look at a key that a plan does not change.
+// FindingKind is a reason to look at a config that a plan does not change.
 type FindingKind uint8
 
 // The kinds, most pressing first.
 const (
-	FindingUnreadable       FindingKind = iota // the live record is not known
+	FindingUnreadable       FindingKind = iota // the observed record is not known
 	FindingNotExamined                         // the run ended before its turn
 	FindingFunctionMissing                     // declared, but no such function
 	FindingQualifierMissing                    // declared, but no such alias or version
@@ -70,7 +70,7 @@ func (k FindingKind) String() string {
 	return "unknown"
 }
 
-// Finding is one key that needs a person's attention.
+// Finding is one config that needs a person's attention.
 type Finding struct {
 	desired.Name
 	Kind    FindingKind
@@ -82,24 +82,24 @@ type Finding struct {
 // NewPlan compares want and have. It is pure, and never takes what was not read
 // for what is not there:
 //
-//	declared             live                          in the plan
-//	fields               no record, equal in effect    in sync
-//	fields               no record, differs            create (Put of all managed fields)
-//	fields               record, equal in effect       in sync
-//	fields               record, differs               change (Update of the differing fields)
+//	declared             observed                      in the plan
+//	settings             no record, equal in effect    in sync
+//	settings             no record, differs            create (Put of all managed settings)
+//	settings             record, equal in effect       in sync
+//	settings             record, differs               change (Update of the differing settings)
 //	remove               no record                     in sync
 //	remove               record                        delete
-//	fields, an alias     no such alias or version      finding, or skipped where a rule chose it
+//	settings, an alias   no such alias or version      finding, or skipped where a rule chose it
 //	anything             function absent               finding
 //	anything             unreadable, not examined      finding
 //	nothing              record under the qualifier    finding, or delete where the fleet says so
-//	only $LATEST         function known to be aliased  finding, beside what the key itself is
-func NewPlan(fleet desired.Fleet, live Observed) Plan {
+//	only $LATEST         function known to be aliased  finding, beside what the config itself is
+func NewPlan(fleet desired.Fleet, observed Observed) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(fleet.Targets))}
 	for i := range fleet.Targets {
 		var have ObservedTarget
-		if j := slices.IndexFunc(live.Targets, func(t ObservedTarget) bool { return t.Target == fleet.Targets[i].Target }); j >= 0 {
-			have = live.Targets[j]
+		if j := slices.IndexFunc(observed.Targets, func(t ObservedTarget) bool { return t.Target == fleet.Targets[i].Target }); j >= 0 {
+			have = observed.Targets[j]
 		}
 		plan.Targets[i] = planTarget(&fleet.Targets[i], &have, fleet.Undeclared)
 	}
@@ -132,7 +132,7 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 	return p
 }
 
-// classify puts one declared key where it belongs.
+// classify puts one declared config where it belongs.
 func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	find := func(kind FindingKind, err error) {
 		p.Findings = append(p.Findings, Finding{Name: e.Name, Kind: kind, Origins: e.Origins, Err: err})
@@ -240,7 +240,7 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 	}
 }
 
-// decide is the whole comparison of one key.
+// decide is the whole comparison of one config.
 func decide(e *desired.Entry, record *ObservedRecord) Action {
 	switch {
 	case e.Remove && record == nil:

@@ -51,7 +51,7 @@ func (j *surveyJob) following() surveyStep {
 
 // asksFor reports whether it must be known which qualifiers of a kind exist.
 func (j *surveyJob) asksFor(kind func(string) bool) bool {
-	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.live.Records, func(r ObservedRecord) bool {
+	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
 		return kind(r.Qualifier) && !j.declared(r.Qualifier)
 	}))
 }
@@ -65,7 +65,7 @@ func (j *surveyJob) declared(qualifier string) bool {
 // or its record would be changed, which AWS refuses once the qualifier is gone.
 func (j *surveyJob) pending(kind func(string) bool) bool {
 	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
-		return kind(e.Qualifier) && mustExist(&e, j.live.record(e.Qualifier))
+		return kind(e.Qualifier) && mustExist(&e, j.observed.record(e.Qualifier))
 	})
 }
 
@@ -90,10 +90,10 @@ func (j *surveyJob) kind() func(string) bool {
 func (j *surveyJob) noteAbsent() {
 	kind := j.kind()
 	for _, e := range j.entries {
-		if kind(e.Qualifier) && mustExist(&e, j.live.record(e.Qualifier)) && !j.exists[e.Qualifier] {
-			j.live.NoQualifier = append(j.live.NoQualifier, e.Qualifier)
+		if kind(e.Qualifier) && mustExist(&e, j.observed.record(e.Qualifier)) && !j.exists[e.Qualifier] {
+			j.observed.NoQualifier = append(j.observed.NoQualifier, e.Qualifier)
 			if j.step == stepAliases {
-				j.live.Aliases = slices.Sorted(maps.Keys(j.exists))
+				j.observed.Aliases = slices.Sorted(maps.Keys(j.exists))
 			}
 		}
 	}
@@ -103,15 +103,15 @@ func (j *surveyJob) noteAbsent() {
 // whether the function has aliases.
 func (j *surveyJob) noteOrphans() {
 	if j.step == stepAliases {
-		j.live.Aliased = len(j.exists) > 0
+		j.observed.Aliased = len(j.exists) > 0
 	}
 	if !j.orphans {
 		return
 	}
 	kind := j.kind()
-	for _, r := range j.live.Records {
+	for _, r := range j.observed.Records {
 		if kind(r.Qualifier) && !j.declared(r.Qualifier) && !j.exists[r.Qualifier] {
-			j.live.Orphans = append(j.live.Orphans, r.Qualifier)
+			j.observed.Orphans = append(j.observed.Orphans, r.Qualifier)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 
 // qualifierWarnings tells of qualifiers of rules that none of the functions has which
 // they choose: such an item has no effect, and is mostly misspelt.
-func qualifierWarnings(fleet desired.Fleet, live Observed) desired.Problems {
+func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems {
 	type item struct {
 		rule      desired.Origin
 		qualifier string
@@ -140,8 +140,8 @@ func qualifierWarnings(fleet desired.Fleet, live Observed) desired.Problems {
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
 		var seen ObservedTarget
-		if j := slices.IndexFunc(live.Targets, func(o ObservedTarget) bool { return o.Target == t.Target }); j >= 0 {
-			seen = live.Targets[j]
+		if j := slices.IndexFunc(observed.Targets, func(o ObservedTarget) bool { return o.Target == t.Target }); j >= 0 {
+			seen = observed.Targets[j]
 		}
 		for j := range t.Entries {
 			e := &t.Entries[j]

@@ -18,7 +18,7 @@ import (
 type ReadTarget struct {
 	Reader  Reader
 	Limiter *ratelimit.Limiter
-	// Err closes the lane: the target could not be opened, and nothing of it is read.
+	// Err is set where the target could not be opened, and nothing of it is read.
 	Err error
 }
 
@@ -30,8 +30,8 @@ type ReadTarget struct {
 // failure stays within its function. A target whose failures pass the guard's
 // error limit stops taking work. When ctx ends, calls in flight are finished
 // and the rest is NotExamined.
-func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]ReadTarget, observe Observer, options ...SurveyOption) Observed {
-	live := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
+func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]ReadTarget, observe Observer, options ...SurveyOption) Observed {
+	observed := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
 	var wg sync.WaitGroup
 	for i := range fleet.Targets {
@@ -39,17 +39,17 @@ func Survey(ctx context.Context, fleet desired.Fleet, lanes map[desired.Target]R
 	}
 	for i := range fleet.Targets {
 		wg.Go(func() {
-			live.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], lanes[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress, options)
+			observed.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], conns[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress, options)
 		})
 	}
 	wg.Wait()
-	return live
+	return observed
 }
 
-func surveyTarget(ctx context.Context, target *desired.TargetSpec, lane ReadTarget, limit desired.Limit, progress *progress, options []SurveyOption) ObservedTarget {
-	out := ObservedTarget{Target: target.Target, Err: lane.Err}
-	if lane.Err == nil && lane.Reader == nil {
-		out.Err = fmt.Errorf("target %s: no way to read it was given", target.Target)
+func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarget, limit desired.Limit, progress *progress, options []SurveyOption) ObservedTarget {
+	out := ObservedTarget{Target: target.Target, Err: conn.Err}
+	if conn.Err == nil && conn.Reader == nil {
+		out.Err = fmt.Errorf("target %s: no Reader configured", target.Target)
 	}
 	if out.Err != nil {
 		return out
@@ -66,8 +66,8 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, lane ReadTarg
 		groups := slices.Collect(byFunction(target.Entries))
 		next := func(i int) bool {
 			return yield(&surveyJob{
-				reader: lane.Reader, shared: shared, budget: budget, progress: progress,
-				target: target.Target, entries: groups[i], live: &out.Functions[i],
+				reader: conn.Reader, shared: shared, budget: budget, progress: progress,
+				target: target.Target, entries: groups[i], observed: &out.Functions[i],
 				orphans: slices.Contains(options, LookForOrphans),
 			})
 		}
@@ -85,7 +85,7 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, lane ReadTarg
 			}
 		}
 	}
-	ratelimit.Run(budget.ctx, lane.Limiter, ratelimit.Policy{}, jobs)
+	ratelimit.Run(budget.ctx, conn.Limiter, ratelimit.Policy{}, jobs)
 	out.Stopped = budget.cause()
 	return out
 }
@@ -165,7 +165,7 @@ type surveyJob struct {
 	progress *progress
 	target   desired.Target
 	entries  []desired.Entry // of this function
-	live     *ObservedFunction
+	observed *ObservedFunction
 	orphans  bool // asked to look for them
 
 	step    surveyStep
@@ -190,11 +190,11 @@ func (j *surveyJob) Next() (ratelimit.Priority, bool) {
 func (j *surveyJob) Call(ctx context.Context) (err error) {
 	switch j.step {
 	case stepConfigs:
-		j.configs, err = j.reader.ListConfigs(ctx, j.live.Function, j.marks.current)
+		j.configs, err = j.reader.ListConfigs(ctx, j.observed.Function, j.marks.current)
 	case stepAliases:
-		j.names, err = j.reader.ListAliases(ctx, j.live.Function, j.marks.current)
+		j.names, err = j.reader.ListAliases(ctx, j.observed.Function, j.marks.current)
 	case stepVersions:
-		j.names, err = j.reader.ListVersions(ctx, j.live.Function, j.marks.current)
+		j.names, err = j.reader.ListVersions(ctx, j.observed.Function, j.marks.current)
 	}
 	return err
 }
@@ -208,11 +208,11 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 	case err == nil:
 		return
 	case isCancelled(err):
-		j.live.State, j.live.Records = NotExamined, nil
+		j.observed.State, j.observed.Records = NotExamined, nil
 	case j.step == stepConfigs && KindOf(err) == KindFunctionMissing:
-		j.live.State, j.live.Records = FunctionAbsent, nil
+		j.observed.State, j.observed.Records = FunctionAbsent, nil
 	case j.step == stepConfigs:
-		j.live.State, j.live.Records, j.live.Err = Unreadable, nil, err
+		j.observed.State, j.observed.Records, j.observed.Err = Unreadable, nil, err
 		j.budget.failure(err)
 		if KindOf(err) == KindDenied {
 			j.budget.readDenied(err)
@@ -220,7 +220,7 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 	default:
 		// The records are known; only the existence of a qualifier is not.
 		// Nothing waits for the answer where it was asked about orphans alone.
-		j.live.State, j.live.QualifierErr = Present, err
+		j.observed.State, j.observed.QualifierErr = Present, err
 		if j.pending(isAlias) || j.pending(isVersion) {
 			j.budget.failure(err)
 		}
@@ -233,8 +233,8 @@ func (j *surveyJob) take() error {
 	next := j.configs.Next
 	j.budget.success()
 	if j.step == stepConfigs {
-		if j.live.Seen == 0 {
-			j.live.Seen = time.Now().UnixMilli() // of the first page
+		if j.observed.Seen == 0 {
+			j.observed.Seen = time.Now().UnixMilli() // of the first page
 		}
 		for _, r := range j.configs.Items {
 			j.add(r)
@@ -245,14 +245,14 @@ func (j *surveyJob) take() error {
 			j.exists[name] = true
 		}
 	}
-	subject := desired.Key{Target: j.target, Name: desired.Name{Function: j.live.Function, Qualifier: desired.Latest}}
+	subject := desired.Key{Target: j.target, Name: desired.Name{Function: j.observed.Function, Qualifier: desired.Latest}}
 	if err := j.marks.turn(j.step.operation(), subject.String(), next); err != nil || next != "" {
 		return err
 	}
 	j.marks = markers{}
 	if j.step == stepConfigs {
-		slices.SortFunc(j.live.Records, func(a, b ObservedRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
-		j.live.State = Present
+		slices.SortFunc(j.observed.Records, func(a, b ObservedRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
+		j.observed.State = Present
 	} else {
 		j.noteAbsent()
 		j.noteOrphans()
@@ -271,11 +271,11 @@ func (j *surveyJob) add(r Record) {
 	if !r.LastModified.IsZero() {
 		lr.Modified = r.LastModified.UnixMilli()
 	}
-	if old := j.live.record(r.Qualifier); old != nil {
+	if old := j.observed.record(r.Qualifier); old != nil {
 		*old = lr
 		return
 	}
-	j.live.Records = append(j.live.Records, lr)
+	j.observed.Records = append(j.observed.Records, lr)
 }
 
 func (j *surveyJob) finish() {

@@ -12,13 +12,13 @@ type Undo struct {
 	desired.Name
 	Before   *Settings // the record before the run; nil: there was none
 	Expected *Settings // the record that the run left, or meant to leave; nil: none
-	// Unsure is a last write that may or may not have been done: then the run
-	// may have left Instead as well as After.
+	// Ambiguous is a last write that may or may not have been done: then the run
+	// may have left Alternative as well as Expected.
 	Ambiguous   bool
 	Alternative *Settings
 }
 
-// matches reports whether the run may have matches a record as it is now.
+// matches reports whether the run may have left a record as it is now.
 func (u *Undo) matches(now *Settings) bool {
 	return sameRecord(now, u.Expected) || u.Ambiguous && sameRecord(now, u.Alternative)
 }
@@ -31,20 +31,20 @@ type StaleChange struct {
 }
 
 // NewRollback plans the way back to the before-images of a run. Undos are of
-// one target each, sorted by name and no two alike; live is a survey of their
+// one target each, sorted by name and no two alike; observed is a survey of their
 // functions.
 //
-//	live record          in the plan
+//	record now           in the plan
 //	as before the run    in sync: there is nothing to undo
 //	as the run left it   delete, change or restore
 //	anything else        stale, and left alone; with includeStale as the row above
 //	not read             finding
 //
 // Rolling back twice therefore does nothing the second time.
-func NewRollback(undos map[desired.Target][]Undo, live Observed, includeStale bool) Plan {
-	plan := Plan{Targets: make([]TargetPlan, len(live.Targets)), Exact: true}
-	for i := range live.Targets {
-		have := &live.Targets[i]
+func NewRollback(undos map[desired.Target][]Undo, observed Observed, includeStale bool) Plan {
+	plan := Plan{Targets: make([]TargetPlan, len(observed.Targets)), Exact: true}
+	for i := range observed.Targets {
+		have := &observed.Targets[i]
 		p := &plan.Targets[i]
 		*p = TargetPlan{Target: have.Target, Err: have.Err, Stopped: have.Stopped}
 		for _, u := range undos[have.Target] {
@@ -119,16 +119,16 @@ func (s Settings) whole() desired.Config {
 
 // Recheck holds an approved plan against what AWS holds now: a change whose
 // record is no longer its before-image is moved to the stale ones, alone.
-func Recheck(approved Plan, live Observed) Plan {
+func Recheck(approved Plan, observed Observed) Plan {
 	out := Plan{Targets: slices.Clone(approved.Targets), Exact: true}
 	for i := range out.Targets {
 		p := &out.Targets[i]
 		changes := p.Changes
 		p.Changes, p.Findings, p.Stale = nil, nil, nil
-		j := slices.IndexFunc(live.Targets, func(t ObservedTarget) bool { return t.Target == p.Target })
+		j := slices.IndexFunc(observed.Targets, func(t ObservedTarget) bool { return t.Target == p.Target })
 		var have ObservedTarget
 		if j >= 0 {
-			have = live.Targets[j]
+			have = observed.Targets[j]
 		}
 		p.Err, p.Stopped = have.Err, have.Stopped
 		for _, c := range changes {

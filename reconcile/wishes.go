@@ -20,7 +20,7 @@ type Wishes interface {
 	// It is called once the targets are held and discovered.
 	Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error)
 	// Plan compares. It is pure.
-	Plan(fleet desired.Fleet, live Observed) Plan
+	Plan(fleet desired.Fleet, observed Observed) Plan
 }
 
 // FleetWishes are the wishes of fleet files, or of a part of them.
@@ -78,7 +78,7 @@ func (w FleetWishes) part(f desired.Fleet) desired.Fleet {
 }
 
 // Plan implements Wishes.
-func (FleetWishes) Plan(fleet desired.Fleet, live Observed) Plan { return NewPlan(fleet, live) }
+func (FleetWishes) Plan(fleet desired.Fleet, observed Observed) Plan { return NewPlan(fleet, observed) }
 
 // PlanWishes are exactly the changes of a saved plan. A change whose record has
 // moved since is stale, alone.
@@ -153,7 +153,7 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 }
 
 // Plan implements Wishes.
-func (w PlanWishes) Plan(fleet desired.Fleet, live Observed) Plan {
+func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	saved := Plan{}
 	for _, t := range w.Saved.Targets {
 		if slices.ContainsFunc(fleet.Targets, func(f desired.TargetSpec) bool { return f.Target == t.Target }) {
@@ -161,7 +161,7 @@ func (w PlanWishes) Plan(fleet desired.Fleet, live Observed) Plan {
 			saved.Targets = append(saved.Targets, t)
 		}
 	}
-	return Recheck(saved, live)
+	return Recheck(saved, observed)
 }
 
 // UndoWishes are the before-images of a run.
@@ -216,8 +216,8 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 }
 
 // Plan implements Wishes.
-func (w *UndoWishes) Plan(_ desired.Fleet, live Observed) Plan {
-	return NewRollback(w.undos, live, w.IncludeStale)
+func (w *UndoWishes) Plan(_ desired.Fleet, observed Observed) Plan {
+	return NewRollback(w.undos, observed, w.IncludeStale)
 }
 
 // narrowTo makes a fleet consist of some configs, so that a survey reads their

@@ -71,18 +71,20 @@ func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("awssim: cannot encode its own answer: " + err.Error())
-	}
+	must(e.Encode(v))
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 func encodeXML(v any) []byte {
 	b, err := xml.MarshalIndent(v, "", "  ")
+	must(err)
+	return append(b, '\n')
+}
+
+func must(err error) {
 	if err != nil {
 		panic("awssim: cannot encode its own answer: " + err.Error())
 	}
-	return append(b, '\n')
 }
 
 // epoch is a time as Lambda writes it in a config record: Unix seconds with

@@ -36,30 +36,26 @@ func (c *constraints) fail(value any, path, must string) {
 	*c = append(*c, fmt.Sprintf("Value '%v' at '%s' failed to satisfy constraint: Member must %s", value, path, must))
 }
 
+func (c *constraints) bounds(value any, n int, path, what string, low, high int) {
+	if n < low {
+		c.fail(value, path, fmt.Sprintf("have %s greater than or equal to %d", what, low))
+	}
+	if n > high {
+		c.fail(value, path, fmt.Sprintf("have %s less than or equal to %d", what, high))
+	}
+}
+
 func (c *constraints) length(value, path string, low, high int) {
-	if len(value) < low {
-		c.fail(value, path, "have length greater than or equal to "+strconv.Itoa(low))
-	}
-	if len(value) > high {
-		c.fail(value, path, "have length less than or equal to "+strconv.Itoa(high))
-	}
+	c.bounds(value, len(value), path, "length", low, high)
+}
+
+func (c *constraints) number(value int, path string, low, high int) {
+	c.bounds(value, value, path, "value", low, high)
 }
 
 func (c *constraints) pattern(ok bool, value, path, pattern string) {
 	if !ok {
 		c.fail(value, path, "satisfy regular expression pattern: "+pattern)
-	}
-}
-
-func (c *constraints) number(value *int, path string, low, high int) {
-	if value == nil {
-		return
-	}
-	if *value < low {
-		c.fail(*value, path, "have value greater than or equal to "+strconv.Itoa(low))
-	}
-	if *value > high {
-		c.fail(*value, path, "have value less than or equal to "+strconv.Itoa(high))
 	}
 }
 
@@ -98,7 +94,7 @@ func (c *constraints) items(q *request, high, fallback int) int {
 		c.fail(text, "maxItems", "be a number")
 		return fallback
 	}
-	c.number(&n, "maxItems", 1, high)
+	c.number(n, "maxItems", 1, high)
 	return n
 }
 
@@ -107,11 +103,11 @@ func (c constraints) apiError() *apiError {
 	if len(c) == 0 {
 		return nil
 	}
-	errors := "errors"
+	text := fmt.Sprintf("%d validation errors detected: %s", len(c), strings.Join(c, "; "))
 	if len(c) == 1 {
-		errors = "error"
+		text = "1 validation error detected: " + c[0]
 	}
-	return badRequest("ValidationException", fmt.Sprintf("%d validation %s detected: %s", len(c), errors, strings.Join(c, "; ")))
+	return badRequest("ValidationException", text)
 }
 
 // resolve takes the name and qualifier of a request that breaks no constraint to

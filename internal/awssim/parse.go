@@ -156,13 +156,11 @@ func (p *parser) decode(n *yaml.Node, s *Scenario) {
 // problems reports what check found, at the line of the nearest key that is there.
 func (p *parser) problems(found []problem) {
 	for _, f := range found {
-		line, path := 1, f.path
-		for path != "" {
-			if at, ok := p.lines[path]; ok {
+		path, line := f.path, 1
+		for at, ok := 0, false; path != "" && !ok; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
+			if at, ok = p.lines[path]; ok {
 				line = at
-				break
 			}
-			path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 		}
 		p.say(line, "%w", f)
 	}
@@ -210,12 +208,13 @@ func (c *validator) require(ok bool, path, format string, args ...any) {
 	}
 }
 
-// err is the first problem as an error, or nil.
-func (c *validator) err() error {
-	if len(c.problems) == 0 {
-		return nil
+// valid is the first problem that a check finds, or nil.
+func valid(check func(*validator)) error {
+	c := validator{}
+	if check(&c); len(c.problems) > 0 {
+		return fmt.Errorf("awssim: %w", c.problems[0])
 	}
-	return c.problems[0]
+	return nil
 }
 
 func (c *validator) quota(q Quota) {
@@ -231,14 +230,10 @@ func (c *validator) quota(q Quota) {
 }
 
 func (c *validator) faults(f Faults) {
-	for _, k := range []struct {
-		name   string
-		chance float64
-	}{
-		{"throttle", f.Throttle}, {"conflict", f.Conflict}, {"server_error", f.ServerError}, {"reset", f.Reset},
-		{"lost", f.Lost}, {"truncate", f.Truncate}, {"short_page", f.ShortPage},
-	} {
-		c.chance("faults."+k.name, k.chance)
+	for i, all := 0, reflect.ValueOf(f); i < all.NumField(); i++ {
+		if all.Field(i).CanFloat() {
+			c.chance("faults."+keys(all.Type())[i], all.Field(i).Float())
+		}
 	}
 	c.require(f.Merge == "" || f.Merge == "replace", "faults.merge", "merge %q is not known; write replace, or leave it out to merge as AWS does", f.Merge)
 }

@@ -53,12 +53,12 @@ func (w *World) DeleteRecord(account, region, functionName, qualifier string) er
 // AddFunction adds a function or a series, in place of any of the same name.
 // Times such as BusyFor count from now.
 func (w *World) AddFunction(account, region string, f Function) error {
-	c := validator{}
-	c.require(w.account(account) != nil, "account", "account %s is not in the scenario; add it there", account)
-	c.require(regionPattern.MatchString(region), "region", "%q is not a region; write one such as us-east-1", region)
-	c.function("function", f)
-	if err := c.err(); err != nil {
-		return fmt.Errorf("awssim: add function %s: %w", f.Name, err)
+	if err := valid(func(c *validator) {
+		c.require(w.account(account) != nil, "account", "account %s is not in the scenario; add it there", account)
+		c.require(regionPattern.MatchString(region), "region", "%q is not a region; write one such as us-east-1", region)
+		c.function("function", f)
+	}); err != nil {
+		return err
 	}
 	w.state(target{account, region}).add(f, time.Now())
 	return nil
@@ -107,10 +107,8 @@ func (w *World) Refuse(account, region, functionName, text string) error {
 
 // SetFaults changes the chances of all calls to come.
 func (w *World) SetFaults(f Faults) error {
-	c := validator{}
-	c.faults(f)
-	if err := c.err(); err != nil {
-		return fmt.Errorf("awssim: %w", err)
+	if err := valid(func(c *validator) { c.faults(f) }); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,10 +118,8 @@ func (w *World) SetFaults(f Faults) error {
 
 // SetQuota changes the quota everywhere and starts it afresh.
 func (w *World) SetQuota(q Quota) error {
-	c := validator{}
-	c.quota(q)
-	if err := c.err(); err != nil {
-		return fmt.Errorf("awssim: %w", err)
+	if err := valid(func(c *validator) { c.quota(q) }); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -137,7 +137,9 @@ func (c *change) check(broken *constraints) {
 	for _, s := range settings {
 		switch value := s.field(&c.values).(type) {
 		case **int:
-			broken.number(*value, s.path(), s.low, s.high)
+			if *value != nil {
+				broken.number(**value, s.path(), s.low, s.high)
+			}
 		case *string:
 			broken.destination(*value, s.path())
 		}
@@ -229,42 +231,32 @@ func supported(arn string, s3 bool) bool {
 }
 
 func (w *World) checkDestination(q *request, n ref, arn string) *apiError {
+	bad := invalidParameter("The destination ARN " + arn + " is invalid.")
 	p := splitARN(arn)
 	switch p.service {
 	case "lambda":
-		return checkFunctionDestination(q, n, arn)
+		d, ok := parseName(arn)
+		d.qualifier = cmp.Or(d.qualifier, latest)
+		switch f := q.state.functions[d.name]; {
+		case !ok:
+			return bad
+		case d.account != q.account.id || d.region != q.region:
+			return nil // what AWS makes of a function elsewhere was not recorded
+		case d.name == n.name && d.qualifier == n.qualifier:
+			return invalidParameter("You can't specify the function as a destination for itself.")
+		case f == nil || !f.hasQualifier(d.qualifier):
+			return bad
+		}
 	case "events":
 		bus, isBus := strings.CutPrefix(p.resource, "event-bus/")
 		if !isBus || p.account != q.account.id || strings.HasPrefix(bus, "aws.partner/") {
-			return badDestination(arn)
+			return bad
 		}
 	case "s3":
 		bucket, _, _ := strings.Cut(p.resource, "/")
 		if w.buckets[bucket] {
 			return invalidParameter("Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found")
 		}
-	}
-	return nil
-}
-
-func badDestination(arn string) *apiError {
-	return invalidParameter("The destination ARN " + arn + " is invalid.")
-}
-
-func checkFunctionDestination(q *request, n ref, arn string) *apiError {
-	d, ok := parseName(arn)
-	if !ok {
-		return badDestination(arn)
-	}
-	d.qualifier = cmp.Or(d.qualifier, latest)
-	if d.account != q.account.id || d.region != q.region {
-		return nil // what AWS makes of a function elsewhere was not recorded
-	}
-	if d.name == n.name && d.qualifier == n.qualifier {
-		return invalidParameter("You can't specify the function as a destination for itself.")
-	}
-	if f := q.state.functions[d.name]; f == nil || !f.hasQualifier(d.qualifier) {
-		return badDestination(arn)
 	}
 	return nil
 }

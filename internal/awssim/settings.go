@@ -17,7 +17,8 @@ type setting struct {
 	group     string // the object that holds it on the wire, "" for none
 	name      string // its key on the wire
 	low, high int    // of a number
-	s3        bool   // a destination that may be a bucket
+	// A destination is an object with an ARN on the wire; s3 says that it may be a bucket.
+	destination, s3 bool
 }
 
 var settings = settingsOf(reflect.TypeFor[Record]())
@@ -25,12 +26,13 @@ var settings = settingsOf(reflect.TypeFor[Record]())
 func settingsOf(record reflect.Type) []setting {
 	var table []setting
 	for i := range record.NumField() {
-		tag := record.Field(i).Tag
+		field := record.Field(i)
+		tag := field.Tag
 		wire, ok := tag.Lookup("wire")
 		if !ok {
 			continue
 		}
-		s := setting{index: i, yaml: tag.Get("yaml"), name: wire, s3: tag.Get("takes") == "s3"}
+		s := setting{index: i, yaml: tag.Get("yaml"), name: wire, destination: field.Type.Kind() == reflect.String, s3: tag.Get("takes") == "s3"}
 		if group, name, nested := strings.Cut(wire, "."); nested {
 			s.group, s.name = group, name
 		}
@@ -51,10 +53,14 @@ func (s setting) field(r *Record) any {
 
 // path is how a refusal names the setting.
 func (s setting) path() string {
-	if s.group == "" {
-		return lowerFirst(s.name)
+	path := lowerFirst(s.name)
+	if s.group != "" {
+		path = lowerFirst(s.group) + "." + path
 	}
-	return lowerFirst(s.group) + "." + lowerFirst(s.name) + ".destination"
+	if s.destination {
+		path += ".destination"
+	}
+	return path
 }
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
@@ -117,16 +123,10 @@ func readChange(body []byte) (*change, error) {
 // over lays what the body gives over a record. With replaceGroups, an object
 // that the body names loses what the body leaves out of it.
 func (c *change) over(r Record, replaceGroups bool) Record {
+	to, from := reflect.ValueOf(&r).Elem(), reflect.ValueOf(c.values)
 	for i, s := range settings {
-		switch to := s.field(&r).(type) {
-		case **int:
-			if c.given[i] {
-				*to = *s.field(&c.values).(**int)
-			}
-		case *string:
-			if c.given[i] || replaceGroups && c.groups[s.group] {
-				*to = *s.field(&c.values).(*string)
-			}
+		if c.given[i] || replaceGroups && c.groups[s.group] {
+			to.Field(s.index).Set(from.Field(s.index))
 		}
 	}
 	return r
@@ -149,38 +149,27 @@ func (c *change) check(broken *constraints) {
 // wireRecord is a record on the wire: every key is there, in the order of the
 // table, and null when not set.
 func wireRecord(arn string, r Record) json.RawMessage {
-	b := append([]byte(`{"LastModified":`), encode(epoch(r.LastModified))...)
-	b = append(append(b, `,"FunctionArn":`...), encode(arn)...)
-	group := ""
+	b := fmt.Appendf(nil, `{"LastModified":%s,"FunctionArn":%s`, encode(epoch(r.LastModified)), encode(arn))
+	group, end := "", ""
 	for _, s := range settings {
+		separator := ","
 		if s.group != group {
-			if group != "" {
-				b = append(b, '}')
-			}
-			if group = s.group; group != "" {
-				b = append(b, `,"`+group+`":{`...)
-			}
-		}
-		if b[len(b)-1] != '{' {
-			b = append(b, ',')
-		}
-		b = append(b, `"`+s.name+`":`...)
-		switch value := s.field(&r).(type) {
-		case **int:
-			b = append(b, encode(*value)...)
-		case *string:
-			b = append(b, `{"Destination":`...)
-			if *value == "" {
-				b = append(b, "null}"...)
-			} else {
-				b = append(append(b, encode(*value)...), '}')
+			b = append(b, end...)
+			if group, end = s.group, ""; group != "" {
+				b = fmt.Appendf(b, ",%q:", group)
+				separator, end = "{", "}"
 			}
 		}
+		value := encode(s.field(&r))
+		if s.destination && string(value) == `""` {
+			value = []byte("null")
+		}
+		if s.destination {
+			value = fmt.Appendf(nil, `{"Destination":%s}`, value)
+		}
+		b = fmt.Appendf(b, "%s%q:%s", separator, s.name, value)
 	}
-	if group != "" {
-		b = append(b, '}')
-	}
-	return append(b, '}')
+	return append(append(b, end...), '}')
 }
 
 // checkDestinations is what AWS looks at when destinations are written.

@@ -11,12 +11,11 @@ import (
 
 // Call is one request that reached the API.
 type Call struct {
-	Time      time.Time
-	Account   string
-	Region    string
-	Operation string // "" when it is not modelled
-	Function  string // as it was spelt
-	Qualifier string
+	Time            time.Time
+	Account, Region string
+	Operation       string // "" when it is not modelled
+	Function        string // as it was spelt
+	Qualifier       string
 	// Status is 0 when no answer was sent.
 	Status int
 	// Code is the code of the error, "" for success.

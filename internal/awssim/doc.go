@@ -3,7 +3,7 @@
 // that a fleet tool needs, for several accounts and regions at once.
 //
 // What comes in: a [Scenario], from YAML or built in Go, and HTTP requests, over
-// a socket ([World.ServeHTTP]) or without one ([World.Do], [World.Transport]).
+// a socket ([World.ServeHTTP]) or without one ([World.Do]).
 // What goes out: responses with the statuses, headers, texts and odd number
 // formats that AWS was recorded to send, and a record of what was asked
 // ([World.Calls], [World.Counts]). It never opens a connection, never writes a

@@ -120,9 +120,6 @@ func (t *attempts) next(seed uint64, q *request) rng {
 	key := attemptKey{q.target(), q.op.name, q.subject()}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.seen == nil {
-		t.seen = map[attemptKey]uint32{}
-	}
 	t.seen[key]++
 	return newRNG(seed, "call", key.account, key.region, key.op, key.subject).nth(t.seen[key])
 }

@@ -118,11 +118,7 @@ func (q *request) findFunction(n ref) (*function, *apiError) {
 	if f != nil && (n.qualifier == "" || f.hasQualifier(n.qualifier)) {
 		return f, nil
 	}
-	arn := q.arn(n.name)
-	if n.qualifier != "" {
-		arn += ":" + n.qualifier
-	}
-	return nil, noSuchFunction(arn)
+	return nil, noSuchFunction(strings.TrimSuffix(q.arn(n.name)+":"+n.qualifier, ":"))
 }
 
 func (w *World) getFunction(q *request) (any, *apiError) {

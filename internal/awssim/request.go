@@ -31,7 +31,7 @@ type request struct {
 // serve answers a request without waiting. A release that is not nil ends the
 // write window of the function.
 func (w *World) serve(r *http.Request, body []byte) (*answer, func()) {
-	q := &request{now: time.Now(), requestID: w.requestID(), query: r.URL.Query(), body: body}
+	q := &request{now: time.Now(), requestID: uuid(newRNG(w.seed, "request").nth(uint32(w.ids.Add(1)))), query: r.URL.Query(), body: body}
 	var apiErr *apiError
 	if q.identity, apiErr = w.identify(r, q.now); apiErr == nil {
 		apiErr = q.route(r)
@@ -123,10 +123,6 @@ func (q *request) resource() string {
 // arn is the unqualified ARN of a function of the caller's account and region.
 func (q *request) arn(function string) string {
 	return "arn:" + partition(q.region) + ":lambda:" + q.region + ":" + q.account.id + ":function:" + function
-}
-
-func (w *World) requestID() string {
-	return uuid(newRNG(w.seed, "request").nth(uint32(w.ids.Add(1))))
 }
 
 // uuid is a version 4 UUID made of a draw.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -26,7 +25,7 @@ func sdkConfig(w *awssim.World) aws.Config {
 	return aws.Config{
 		Region:      region,
 		Credentials: credentials.NewStaticCredentialsProvider(w.DefaultAccessKeyID(), "simulated", ""),
-		HTTPClient:  &http.Client{Transport: w.Transport()},
+		HTTPClient:  w,
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // Do answers a request without a socket, as an aws.HTTPClient would. A broken
-// connection is an error of the kind that net/http gives.
+// connection is an error of the kind that net/http gives. It starts no goroutine
+// and keeps no connection, so it may be used in a testing/synctest bubble.
 func (w *World) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
@@ -25,18 +26,10 @@ func (w *World) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if a.fault == faultReset || a.fault == faultResetAfter {
-		return nil, connectionReset()
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	}
 	return a.respond(r), nil
 }
-
-// Transport is the world as the transport of an http.Client. It starts no
-// goroutine and keeps no connection, so it may be used in a testing/synctest bubble.
-func (w *World) Transport() http.RoundTripper { return transport{w} }
-
-type transport struct{ world *World }
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t.world.Do(r) }
 
 // ServeHTTP answers on a socket. Resets, lost and truncated answers are real there.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -76,11 +69,6 @@ func reset(rw http.ResponseWriter) {
 		tcp.SetLinger(0)
 	}
 	conn.Close()
-}
-
-// connectionReset is the error of a connection that the other side reset.
-func connectionReset() error {
-	return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 }
 
 // respond turns an answer into the response of a RoundTripper.

@@ -98,10 +98,9 @@ func BenchmarkList(b *testing.B) {
 	s.CallLog = -1
 	w := newWorld(b, s)
 	c := by(b, w)
-	transport := w.Transport()
 	b.ReportAllocs()
 	for b.Loop() {
-		res, err := transport.RoundTrip(c.request("GET", path("f-012345", "")+"/list", ""))
+		res, err := w.Do(c.request("GET", path("f-012345", "")+"/list", ""))
 		if err != nil || res.StatusCode != 200 {
 			b.Fatal(res, err)
 		}

@@ -198,31 +198,28 @@ func (w *World) checkDestinations(q *request, n ref, c *change) *apiError {
 	return nil
 }
 
-// arnParts takes apart arn:partition:service:region:account:resource.
-type arnParts struct{ service, account, resource string }
-
-func splitARN(arn string) arnParts {
-	p := strings.SplitN(arn, ":", 6)
-	if len(p) < 6 || p[0] != "arn" {
-		return arnParts{}
+// splitARN takes apart arn:partition:service:region:account:resource.
+func splitARN(arn string) (service, account, resource string) {
+	if p := strings.SplitN(arn, ":", 6); len(p) == 6 && p[0] == "arn" {
+		return p[2], p[4], p[5]
 	}
-	return arnParts{p[2], p[4], p[5]}
+	return "", "", ""
 }
 
 // supported says whether a destination is of a kind that the setting takes. None is.
 func supported(arn string, s3 bool) bool {
-	p := splitARN(arn)
+	service, _, resource := splitARN(arn)
 	kinds := []string{"sqs", "sns", "lambda", "events"}
 	if s3 {
 		kinds = append(kinds, "s3")
 	}
-	return arn == "" || slices.Contains(kinds, p.service) && p.resource != "" && !(p.service == "sqs" && strings.HasSuffix(p.resource, ".fifo"))
+	return arn == "" || slices.Contains(kinds, service) && resource != "" && !(service == "sqs" && strings.HasSuffix(resource, ".fifo"))
 }
 
 func (w *World) checkDestination(q *request, n ref, arn string) *apiError {
 	bad := invalidParameter("The destination ARN " + arn + " is invalid.")
-	p := splitARN(arn)
-	switch p.service {
+	service, account, resource := splitARN(arn)
+	switch service {
 	case "lambda":
 		d, ok := parseName(arn)
 		d.qualifier = cmp.Or(d.qualifier, latest)
@@ -237,12 +234,12 @@ func (w *World) checkDestination(q *request, n ref, arn string) *apiError {
 			return bad
 		}
 	case "events":
-		bus, isBus := strings.CutPrefix(p.resource, "event-bus/")
-		if !isBus || p.account != q.account.id || strings.HasPrefix(bus, "aws.partner/") {
+		bus, isBus := strings.CutPrefix(resource, "event-bus/")
+		if !isBus || account != q.account.id || strings.HasPrefix(bus, "aws.partner/") {
 			return bad
 		}
 	case "s3":
-		bucket, _, _ := strings.Cut(p.resource, "/")
+		bucket, _, _ := strings.Cut(resource, "/")
 		if w.buckets[bucket] {
 			return invalidParameter("Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found")
 		}

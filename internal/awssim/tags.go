@@ -66,9 +66,7 @@ type taggedPage struct {
 	ResourceTagMappingList []taggedResource
 }
 
-func badTagQuery(message string) *apiError {
-	return badRequest("InvalidParameterException", message)
-}
+func badTagQuery(message string) *apiError { return badRequest("InvalidParameterException", message) }
 
 func (t *tagQuery) check() *apiError {
 	n := t.ResourcesPerPage

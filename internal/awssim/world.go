@@ -22,13 +22,14 @@ type World struct {
 	started  time.Time
 	callLog  callLog
 	attempts attempts
-	ids      atomic.Uint64   // of requests
-	buckets  map[string]bool // the missing ones; never changed
+	ids      atomic.Uint64 // of requests
+	// Never changed after New:
+	accounts []*account
+	buckets  map[string]bool // the missing ones
 
 	mu       sync.RWMutex // of all below
 	faults   Faults
 	quota    Quota
-	accounts []*account
 	states   map[target]*regionState
 	sessions map[string]session // by token
 }
@@ -63,6 +64,7 @@ func New(s *Scenario) (*World, error) {
 		seed: s.Seed, latency: s.Latency, started: time.Now(),
 		faults: s.Faults, quota: s.Quota,
 		buckets: map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
+		attempts: attempts{seen: map[attemptKey]uint32{}},
 	}
 	if w.callLog.limit = max(s.CallLog, 0); s.CallLog == 0 {
 		w.callLog.limit = defaultCallLog
@@ -94,8 +96,6 @@ type AccountInfo struct {
 
 // Accounts lists the accounts in the scenario's order, their regions sorted.
 func (w *World) Accounts() []AccountInfo {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
 	list := make([]AccountInfo, len(w.accounts))
 	for i, a := range w.accounts {
 		list[i] = AccountInfo{a.id, slices.Clone(a.regions)}
@@ -127,20 +127,15 @@ func (w *World) account(id string) *account {
 // state returns the functions of a target, and makes room for them when nobody
 // asked for it before.
 func (w *World) state(at target) *regionState {
-	w.mu.RLock()
-	s := w.states[at]
-	w.mu.RUnlock()
-	if s != nil {
-		return s
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.states[at] == nil {
+	s := w.states[at]
+	if s == nil {
 		s = &regionState{target: at, seed: w.seed, functions: map[string]*function{}}
 		s.meter.set(w.quota, time.Now())
 		w.states[at] = s
 	}
-	return w.states[at]
+	return s
 }
 
 func (w *World) currentFaults() Faults {

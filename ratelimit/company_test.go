@@ -57,6 +57,7 @@ func (s scenario) play(t *testing.T) result {
 func (s scenario) once(t *testing.T, seed uint64) result {
 	server := newModel(s.server())
 	server.charged, server.retryAfter = s.charged, s.retry
+	s.settings.Quota = 15
 	l := newLimiter(s.settings, randOf(seed))
 	defer l.Close()
 	n := &neighbour{server: server, who: "neighbour", attempts: s.attempts, dice: dice(seed + 100)}
@@ -130,7 +131,7 @@ func TestAlone(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := scenario{
-				calls: 1500, server: tt.server, settings: Settings{Share: tt.share},
+				calls: 1500, server: tt.server, settings: Settings{Quota: 15, Share: tt.share},
 				ideal: seconds(1500/(15*tt.share) + 0.85), company: nobody,
 			}.play(t)
 			if r.efficiency < 0.999 || r.own != 0 || r.perCall != 1 {

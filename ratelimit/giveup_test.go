@@ -74,7 +74,7 @@ func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {
 			refused[i] = true
 		}
 		synctest.Test(t, func(*testing.T) {
-			l := newLimiter(Settings{}, half)
+			l := newLimiter(Settings{Quota: 15}, half)
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return refused[i] }}
 			v.server.retryAfter = asked
@@ -98,7 +98,7 @@ func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {
 func TestOneOfThreeIsThrottledForEver(t *testing.T) {
 	for bad := range 3 {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLimiter(Settings{}, half)
+			l := newLimiter(Settings{Quota: 15}, half)
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return i == bad }}
 			stats := run(t.Context(), l, Policy{Workers: 1}, v.jobs(3), half)
@@ -118,7 +118,7 @@ func TestOneOfThreeIsThrottledForEver(t *testing.T) {
 // A refusal of one that is refused alone is no reason to slow the others down.
 func TestWhatIsThrottledAloneDoesNotSlowOthersDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Settings{}, half)
+		l := newLimiter(Settings{Quota: 15}, half)
 		defer l.Close()
 		v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return i == 0 }}
 		run(t.Context(), l, Policy{}, v.jobs(5000), half)
@@ -148,7 +148,7 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimiter(Settings{}, half)
+				l := newLimiter(Settings{Quota: 15}, half)
 				defer l.Close()
 				began := time.Now()
 				given, cancelledToo, settled := 0, 0, 0
@@ -214,7 +214,7 @@ func (j *troubled) Done(err error, s CallStats) { j.over = true; j.done(err, s) 
 func TestASmallRunDoesNotWaitForItsBudget(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLimiter(Settings{}, randOf(seed))
+			l := newLimiter(Settings{Quota: 15}, randOf(seed))
 			defer l.Close()
 			faults := dice(seed)
 			var last time.Time // of the attempts
@@ -335,9 +335,9 @@ func TestSnapshotAddsUpTheRuns(t *testing.T) {
 func TestSettingsChangeWithTheNextToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		share := 1.0
-		r := NewRegistry(func(Scope) Settings { return Settings{Quota: 20, Share: share} })
+		r := NewRegistry(func(string) Settings { return Settings{Quota: 20, Share: share} })
 		defer r.Close()
-		l := r.For(Scope{})
+		l := r.For("")
 		ctx, cancel := contextFor(t, time.Minute)
 		defer cancel()
 		var c crowd
@@ -369,7 +369,7 @@ func TestSettingsChangeWithTheNextToken(t *testing.T) {
 					t.Errorf("settings that are not valid: %s", text)
 				}
 			}()
-			l.SetSettings(Settings{Share: 2})
+			l.SetSettings(Settings{Quota: 20, Share: 2})
 		}()
 		outcomes(t, l, 1, OK, 0) // it still works
 	})

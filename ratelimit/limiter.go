@@ -273,7 +273,10 @@ func pauseFor(retryAfter time.Duration, u float64) time.Duration {
 	return max(min(retryAfter, maxRetryAfter), jittered(500*time.Millisecond, 0.5, u))
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// seconds is at most a century, which can be added to an instant.
+func seconds(s float64) time.Duration {
+	return time.Duration(min(s, 100*365*24*3600) * float64(time.Second))
+}
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -188,7 +188,7 @@ func outcomes(t *testing.T, l *Limiter, n int, o Result, retryAfter time.Duratio
 
 func TestAcquireOnACancelledContextTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{})
+		l := New(Settings{Quota: 15})
 		defer l.Close()
 		time.Sleep(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -206,12 +206,12 @@ func TestNewRefusesSettingsThatValidateRefuses(t *testing.T) {
 			t.Errorf("panicked with %q, want what is wrong", text)
 		}
 	}()
-	New(Settings{Share: 90}).Close()
+	New(Settings{Quota: 15, Share: 90}).Close()
 }
 
 func TestCloseFreesWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{})
+		l := New(Settings{Quota: 15})
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -240,7 +240,7 @@ func TestCloseFreesWaiters(t *testing.T) {
 
 func TestGrowthNeedsWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{})
+		l := New(Settings{Quota: 15})
 		defer l.Close()
 		start := l.Snapshot().Rate
 		for range 100 {
@@ -281,10 +281,10 @@ func TestNoOpeningBurst(t *testing.T) {
 func TestOneGoroutinePerLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := goroutinesHere()
-		r := NewRegistry(nil)
+		r := NewRegistry(func(string) Settings { return Settings{Quota: 15} })
 		for _, region := range []string{"eu-west-1", "eu-central-1", "us-east-1"} {
-			r.For(Scope{Account: "1", Region: region})
-			r.For(Scope{Account: "1", Region: region})
+			r.For(region)
+			r.For(region)
 		}
 		synctest.Wait()
 		if n := goroutinesHere() - before; n != 3 {

@@ -5,29 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 )
 
 const (
-	// DefaultQuota is Lambda's control-plane quota in requests per second, per
-	// account and region, across all operations (Service Quotas L-B2AA0F47). It
-	// cannot be raised.
-	DefaultQuota = 15
-
-	// DefaultShare is how much of the quota is used at most. Below 1 the
-	// server's own bucket can refill, and people find it full: at 0.9 a bucket
-	// of 15 refills in 10 s. At 1.0 it never does, and half of the calls of a
-	// person in the console are refused.
+	// DefaultShare is how much of a quota is used at most, unless something else is
+	// said. Below 1 the server's own bucket can refill, and people find it full: at
+	// 0.9 a bucket of one second's worth refills in 10 s. At 1.0 it never does, and
+	// half of the calls of a person in a console are refused.
 	DefaultShare = 0.9
 
 	minShare = 0.1
 )
 
-// Settings say what the quota is and how much of it to use. The zero value
-// means the defaults.
+// Settings say what the quota is and how much of it to use.
 type Settings struct {
-	// Quota is the server's limit in requests per second. 0 means DefaultQuota.
+	// Quota is the server's limit in requests per second.
 	Quota float64
 	// Share is the part of Quota to use at most, 0.1 to 1.0. 0 means DefaultShare.
 	Share float64
@@ -36,10 +29,10 @@ type Settings struct {
 // Validate tells what is wrong with s, everything at once.
 func (s Settings) Validate() error {
 	var problems []error
-	if math.IsNaN(s.Quota) || math.IsInf(s.Quota, 0) || s.Quota < 0 || (s.Quota > 0 && s.Quota < 1) {
-		problems = append(problems, fmt.Errorf("quota %v requests per second: use a number of at least 1 (0 means %v)", s.Quota, DefaultQuota))
+	if !(s.Quota > 0) || math.IsInf(s.Quota, 0) { // NaN is not above 0
+		problems = append(problems, fmt.Errorf("quota %v requests per second: use a number above 0", s.Quota))
 	}
-	if math.IsNaN(s.Share) || s.Share > 1 || s.Share < 0 || (s.Share > 0 && s.Share < minShare) {
+	if s.Share != 0 && !(s.Share >= minShare && s.Share <= 1) {
 		problems = append(problems, fmt.Errorf("rate share %v: use %v to 1.0 (0 means %v)", s.Share, minShare, DefaultShare))
 	}
 	return errors.Join(problems...)
@@ -50,58 +43,36 @@ func (s Settings) ceiling() float64 {
 	if err := s.Validate(); err != nil {
 		panic("ratelimit: " + err.Error())
 	}
-	return cmp.Or(s.Quota, DefaultQuota) * cmp.Or(s.Share, DefaultShare)
+	return s.Quota * cmp.Or(s.Share, DefaultShare)
 }
 
-// Scope names one quota. Callers under different names (profiles, roles) who
-// share an account and region share its quota, so the account id is the name.
-type Scope struct {
-	Partition, Account, Region string
-	// Class tells apart the quotas of one account and region, which cover
-	// different operations.
-	Class string
-}
-
-// Compare orders scopes by partition, account, region and class.
-func (s Scope) Compare(o Scope) int {
-	return cmp.Or(
-		cmp.Compare(s.Partition, o.Partition),
-		cmp.Compare(s.Account, o.Account),
-		cmp.Compare(s.Region, o.Region),
-		cmp.Compare(s.Class, o.Class),
-	)
-}
-
-// Registry holds one limiter per scope. Scopes are independent: a slow account
-// never holds back another.
-type Registry struct {
-	settings func(Scope) Settings
+// Registry holds one limiter per quota, of which K is the name: whatever all
+// callers have in common who are counted together, and no others. Quotas are
+// independent: a slow one never holds back another.
+type Registry[K comparable] struct {
+	settings func(K) Settings
 
 	mu       sync.Mutex
-	limiters map[Scope]*Limiter
+	limiters map[K]*Limiter
 	closed   bool
 }
 
-// NewRegistry returns a registry without limiters. Settings is asked for
-// a scope when its limiter is first wanted and at each Refresh, and must return
-// settings that Validate accepts; nil means the defaults for all. It must not use
-// the registry.
-func NewRegistry(settings func(Scope) Settings) *Registry {
-	if settings == nil {
-		settings = func(Scope) Settings { return Settings{} }
-	}
-	return &Registry{settings: settings, limiters: map[Scope]*Limiter{}}
+// NewRegistry returns a registry without limiters. Settings is asked for a quota
+// when its limiter is first wanted and at each Refresh, and must return settings
+// that Validate accepts. It must not use the registry.
+func NewRegistry[K comparable](settings func(K) Settings) *Registry[K] {
+	return &Registry[K]{settings: settings, limiters: map[K]*Limiter{}}
 }
 
-// For returns the limiter of a scope, always the same. After Close it returns
+// For returns the limiter of a quota, always the same. After Close it returns
 // a limiter that is closed.
-func (r *Registry) For(s Scope) *Limiter {
+func (r *Registry[K]) For(quota K) *Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l, ok := r.limiters[s]
+	l, ok := r.limiters[quota]
 	if !ok {
-		l = New(r.settings(s))
-		r.limiters[s] = l
+		l = New(r.settings(quota))
+		r.limiters[quota] = l
 		if r.closed {
 			l.Close()
 		}
@@ -109,31 +80,28 @@ func (r *Registry) For(s Scope) *Limiter {
 	return l
 }
 
-// Refresh asks for the settings of every scope again. See [Limiter.SetSettings].
-func (r *Registry) Refresh() {
+// Refresh asks for the settings of every quota again. See [Limiter.SetSettings].
+func (r *Registry[K]) Refresh() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for scope, l := range r.limiters {
-		l.SetSettings(r.settings(scope))
+	for quota, l := range r.limiters {
+		l.SetSettings(r.settings(quota))
 	}
 }
 
-// Snapshots returns the state of every limiter, in the order of their scopes.
-func (r *Registry) Snapshots() []Snapshot {
+// Snapshots returns the state of every limiter.
+func (r *Registry[K]) Snapshots() map[K]Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]Snapshot, 0, len(r.limiters))
-	for scope, l := range r.limiters {
-		snapshot := l.Snapshot()
-		snapshot.Scope = scope
-		all = append(all, snapshot)
+	all := make(map[K]Snapshot, len(r.limiters))
+	for quota, l := range r.limiters {
+		all[quota] = l.Snapshot()
 	}
-	slices.SortFunc(all, func(a, b Snapshot) int { return a.Scope.Compare(b.Scope) })
 	return all
 }
 
 // Close closes every limiter.
-func (r *Registry) Close() {
+func (r *Registry[K]) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true

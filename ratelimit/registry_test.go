@@ -16,12 +16,14 @@ func TestSettingsValidate(t *testing.T) {
 		want []string // parts of the error; none: valid
 		why  string
 	}{
-		{Settings{}, nil, "the defaults"},
+		{Settings{Quota: 15}, nil, "the default share"},
+		{Settings{Quota: 1e-300, Share: 0.1}, nil, "the least"},
 		{Settings{Quota: 1500, Share: 1}, nil, "all of a large quota"},
-		{Settings{Quota: 0.5}, []string{"quota 0.5", "at least 1"}, "slower than anything AWS has"},
+		{Settings{}, []string{"quota 0", "above 0"}, "nobody else knows the quota"},
+		{Settings{Quota: 0.5}, nil, "a fleet file may say so"},
 		{Settings{Quota: -1, Share: -1}, []string{"quota -1", "rate share -1"}, "every problem at once"},
-		{Settings{Share: 0.05}, []string{"rate share 0.05", "0.1 to 1.0"}, "a slip of the point"},
-		{Settings{Share: 90}, []string{"rate share 90"}, "a percentage"},
+		{Settings{Quota: 15, Share: 0.05}, []string{"rate share 0.05", "0.1 to 1.0"}, "a slip of the point"},
+		{Settings{Quota: 15, Share: 90}, []string{"rate share 90"}, "a percentage"},
 		{Settings{Quota: math.NaN(), Share: math.NaN()}, []string{"quota NaN", "rate share NaN"}, "not numbers"},
 		{Settings{Quota: math.Inf(1)}, []string{"quota +Inf"}, "no limit is not a limit"},
 	} {
@@ -38,53 +40,60 @@ func TestSettingsValidate(t *testing.T) {
 	}
 }
 
-func TestScopesAreIndependentAndAccountsAreShared(t *testing.T) {
+func TestQuotasAreIndependentAndCallersShareThem(t *testing.T) {
+	type account struct{ id, region string }
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(func(s Scope) Settings {
-			if s.Class == "getfunction" {
+		r := NewRegistry(func(a account) Settings {
+			if a.region == "large" {
 				return Settings{Quota: 100}
 			}
-			return Settings{}
+			return Settings{Quota: 15}
 		})
 		defer r.Close()
-		scope := Scope{Partition: "aws", Account: "111122223333", Region: "eu-west-1", Class: "control"}
-		other := scope
-		other.Account = "222233334444"
-		reads := scope
-		reads.Class = "getfunction"
-
-		l := r.For(scope)
-		if r.For(scope) != l {
-			t.Error("one scope has two limiters: two profiles of one account would share nothing")
+		here := account{"1", "small"}
+		l := r.For(here)
+		if r.For(account{"1", "small"}) != l {
+			t.Error("one quota has two limiters: two callers of it would share nothing")
 		}
-		g, err := l.Acquire(t.Context(), Scan)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Done(Throttled, time.Minute)
+		outcomes(t, l, 1, Throttled, time.Minute)
 		start := time.Now()
-		for _, s := range []Scope{other, reads} {
-			if _, err := r.For(s).Acquire(t.Context(), Scan); err != nil || time.Since(start) != 0 {
-				t.Errorf("%v waited %v for another scope's pause: %v", s, time.Since(start), err)
+		others := []account{{"2", "small"}, {"1", "large"}}
+		for _, other := range others {
+			if _, err := r.For(other).Acquire(t.Context(), Scan); err != nil || time.Since(start) != 0 {
+				t.Errorf("%v waited %v for another quota's pause: %v", other, time.Since(start), err)
 			}
 		}
 		snapshots := r.Snapshots()
-		if len(snapshots) != 3 || snapshots[0].Scope != scope || snapshots[1].Scope != reads || snapshots[2].Scope != other {
-			t.Errorf("snapshots are not in order: %+v", snapshots)
+		if c := snapshots[others[1]].Ceiling; len(snapshots) != 3 || c != 90 {
+			t.Errorf("ceiling %v with a quota of 100 and the default share, want 90: %+v", c, snapshots)
 		}
-		if c := snapshots[1].Ceiling; c != 90 {
-			t.Errorf("ceiling %v with a quota of 100 and the default share, want 90", c)
-		}
-		if s := snapshots[0]; s.Throttled != 1 || s.ThrottleRatio() != 1 || s.Granted() != 1 || !s.PausedUntil.After(time.Now()) {
+		if s := snapshots[here]; s.Throttled != 1 || s.ThrottleRatio() != 1 || s.Granted() != 1 || !s.PausedUntil.After(time.Now()) {
 			t.Errorf("%+v", s)
 		}
 	})
 }
 
+// A quota of next to nothing is slow, and no more.
+func TestSlowestQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Settings{Quota: 1e-300, Share: 0.1})
+		defer l.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		if _, err := l.Acquire(ctx, Scan); err != nil { // the bucket holds one
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := l.Acquire(ctx, Scan); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 0 {
+			t.Errorf("the second token: %v after %v, want to be told at once", err, time.Since(start))
+		}
+	})
+}
+
 func TestRegistryAfterClose(t *testing.T) {
-	r := NewRegistry(nil)
+	r := NewRegistry(func(string) Settings { return Settings{Quota: 15} })
 	r.Close()
-	_, err := r.For(Scope{}).Acquire(context.Background(), Scan)
+	_, err := r.For("").Acquire(context.Background(), Scan)
 	if !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}

@@ -26,7 +26,7 @@ func TestOwnProcessesShare(t *testing.T) {
 		const runs = 2
 		for seed := range uint64(runs) {
 			synctest.Test(t, func(t *testing.T) {
-				u, r, f := siblings(t, tt.processes, Settings{Share: tt.share}, seed)
+				u, r, f := siblings(t, tt.processes, Settings{Quota: 15, Share: tt.share}, seed)
 				use, refused, fairness = use+u/runs, refused+r/runs, fairness+f/runs
 			})
 		}

@@ -7,7 +7,6 @@ import (
 
 // Snapshot is what a limiter is doing, and what it has done since it was made.
 type Snapshot struct {
-	Scope   Scope   // of a limiter that a Registry made
 	Rate    float64 // requests per second now
 	Ceiling float64 // the most it may become: quota times share
 

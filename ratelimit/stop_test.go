@@ -95,7 +95,7 @@ func TestRunCancelledBeforeItBegins(t *testing.T) {
 
 func TestRunOnAClosedLimiterSettlesEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{})
+		l := New(Settings{Quota: 15})
 		server := newModel(newBucket(15, 15))
 		time.AfterFunc(3*time.Second, l.Close)
 		stats := Run(t.Context(), l, Policy{}, errands(100, errand{limiter: l, server: server, who: "us"}))

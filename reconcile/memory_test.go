@@ -40,7 +40,7 @@ func TestMemoryOfASurvey(t *testing.T) {
 			})
 		}
 		fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{target}}
-		limiter := ratelimit.New(ratelimit.Settings{})
+		limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
 		defer limiter.Close()
 		var peak uint64
 		live := Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {

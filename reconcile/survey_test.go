@@ -229,12 +229,12 @@ func (e *endless) Tagged(context.Context, []desired.Tag) (map[string]map[string]
 // TestAListingThatNeverEnds is given up, although no marker comes twice.
 func TestAListingThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return ratelimit.Settings{Quota: 1e6, Share: 1} })
+		limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1e6, Share: 1} })
 		defer limiters.Close()
 		target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
 		pages := &endless{}
 		_, failed := Discover(t.Context(), []desired.Discovery{{Target: target, ListFunctions: true}},
-			map[desired.Target]DiscoverTarget{target: {Finder: pages, Limiter: limiters.For(ratelimit.Scope{Account: target.Account})}})
+			map[desired.Target]DiscoverTarget{target: {Finder: pages, Limiter: limiters.For(target)}})
 		if err := failed[target]; KindOf(err) != KindBadAnswer || pages.pages > 10001 || !strings.Contains(err.Error(), "did not end") {
 			t.Errorf("after %d pages: %v", pages.pages, err)
 		}

@@ -22,7 +22,7 @@ const builtInScenario = "demo"
 // chooses between them. They are a reconcile.Opener. The limiters outlive a run.
 type clients struct {
 	options  awslambda.Options
-	registry *ratelimit.Registry
+	registry *ratelimit.Registry[desired.Target]
 }
 
 // newClients makes clients at the pace that flags and fleet files ask for.
@@ -39,9 +39,9 @@ func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clien
 	if isTerminal(os.Stdin) && isTerminal(os.Stderr) {
 		c.options.MFAToken = func() (string, error) { return askMFA(os.Stdin, os.Stderr) }
 	}
-	c.registry = ratelimit.NewRegistry(func(scope ratelimit.Scope) ratelimit.Settings {
+	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
 		for _, t := range declared() {
-			if t.Account == scope.Account && t.Region == scope.Region {
+			if t.Target == target {
 				return o.settingsOf(t)
 			}
 		}
@@ -73,7 +73,7 @@ func askMFA(in io.Reader, out io.Writer) (string, error) {
 }
 
 // snapshots is what the limiters are doing now.
-func (c *clients) snapshots() []ratelimit.Snapshot { return c.registry.Snapshots() }
+func (c *clients) snapshots() map[desired.Target]ratelimit.Snapshot { return c.registry.Snapshots() }
 
 func (c *clients) close() { c.registry.Close() }
 

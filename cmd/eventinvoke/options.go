@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
@@ -80,7 +81,7 @@ func (o *paceOptions) check() error {
 	if o.timeout < 0 {
 		return fmt.Errorf("--timeout %v is negative; leave it out for none", o.timeout)
 	}
-	if err := (ratelimit.Settings{Quota: o.quota, Share: o.share}).Validate(); err != nil {
+	if err := awslambda.Pace(o.quota, o.share).Validate(); err != nil {
 		return fmt.Errorf("--quota and --rate-share: %w", err)
 	}
 	return nil
@@ -89,7 +90,7 @@ func (o *paceOptions) check() error {
 // settingsOf is the pace of one target: a flag beats the fleet file, which
 // beats the default.
 func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
-	return ratelimit.Settings{Quota: cmp.Or(o.quota, t.Quota), Share: cmp.Or(o.share, t.RateShare)}
+	return awslambda.Pace(cmp.Or(o.quota, t.Quota), cmp.Or(o.share, t.RateShare))
 }
 
 // outputOptions say what a report looks like and where it goes.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -23,7 +24,7 @@ type progressLog struct {
 }
 
 // startProgress begins to log. Snapshots tells what the limiters do now.
-func startProgress(log *slog.Logger, snapshots func() []ratelimit.Snapshot) *progressLog {
+func startProgress(log *slog.Logger, snapshots func() map[desired.Target]ratelimit.Snapshot) *progressLog {
 	p := &progressLog{stop: make(chan struct{}), done: make(chan struct{})}
 	go p.loop(log, snapshots)
 	return p
@@ -41,7 +42,7 @@ func (p *progressLog) close() {
 	<-p.done
 }
 
-func (p *progressLog) loop(log *slog.Logger, snapshots func() []ratelimit.Snapshot) {
+func (p *progressLog) loop(log *slog.Logger, snapshots func() map[desired.Target]ratelimit.Snapshot) {
 	defer close(p.done)
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
@@ -57,18 +58,16 @@ func (p *progressLog) loop(log *slog.Logger, snapshots func() []ratelimit.Snapsh
 	}
 }
 
-func logProgress(log *slog.Logger, e reconcile.Event, limiters []ratelimit.Snapshot) {
+func logProgress(log *slog.Logger, e reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
 	var rate float64
 	var throttled int64
+	var held ratelimit.Backlog
 	for _, s := range limiters {
 		rate += s.Rate
 		throttled += s.Throttled
+		held.Add(&s.Backlog)
 	}
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
-	var held ratelimit.Backlog
-	for i := range limiters {
-		held.Add(&limiters[i].Backlog)
-	}
 	// The last few wait for busy functions, not for the rate: no eta is better
 	// than one of 0s.
 	if left := float64(e.Total - e.Done - held.Calls()); rate > 0 && left > rate {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -42,9 +44,16 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 			{"its probe is out", 99, []ratelimit.Snapshot{{Rate: 5, Backlog: ratelimit.Backlog{ratelimit.WaitBreaker: {Calls: 8}}}},
 				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS failed five in a row, one is tried now"`},
 		}
+		targets := func(all []ratelimit.Snapshot) map[desired.Target]ratelimit.Snapshot {
+			by := map[desired.Target]ratelimit.Snapshot{}
+			for i, s := range all {
+				by[desired.Target{Account: fmt.Sprint(i)}] = s
+			}
+			return by
+		}
 		for _, row := range rows {
 			var out bytes.Buffer
-			logProgress(slog.New(slog.NewTextHandler(&out, nil)), reconcile.Event{Phase: reconcile.PhaseApply, Done: row.done, Total: 100}, row.limiters)
+			logProgress(slog.New(slog.NewTextHandler(&out, nil)), reconcile.Event{Phase: reconcile.PhaseApply, Done: row.done, Total: 100}, targets(row.limiters))
 			if _, got, _ := strings.Cut(out.String(), "level=INFO "); strings.TrimSpace(got) != row.want {
 				t.Errorf("%s:\n got %s\nwant %s", row.why, strings.TrimSpace(got), row.want)
 			}

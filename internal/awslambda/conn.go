@@ -1,6 +1,8 @@
 package awslambda
 
 import (
+	"cmp"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -9,23 +11,33 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
+// DefaultQuota is Lambda's control-plane quota in requests per second, per account
+// and region, across all operations (Service Quotas L-B2AA0F47).
+const DefaultQuota = 15
+
+// Pace is how fast to call Lambda at a quota and a share of it, of which 0 means
+// the default.
+func Pace(quota, share float64) ratelimit.Settings {
+	return ratelimit.Settings{Quota: cmp.Or(quota, DefaultQuota), Share: share}
+}
+
 // Conn is the way to one target: its credentials, its limiter, and the count of
 // what went over it. Readers and Writers of a target share one.
 type Conn struct {
 	target   desired.Target
 	config   aws.Config
 	creds    *credentials
-	limiters *ratelimit.Registry
+	limiters *ratelimit.Registry[desired.Target]
 	counters counters
 }
 
 // NewConn makes a connection from an SDK configuration. Its region is overruled by
 // the target's, and its retry settings are not used.
-func NewConn(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry) *Conn {
+func NewConn(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry[desired.Target]) *Conn {
 	return newConn(cfg, newCredentials(cfg.Credentials, ""), target, limiters)
 }
 
-func newConn(cfg aws.Config, creds *credentials, target desired.Target, limiters *ratelimit.Registry) *Conn {
+func newConn(cfg aws.Config, creds *credentials, target desired.Target, limiters *ratelimit.Registry[desired.Target]) *Conn {
 	cfg.Region = target.Region
 	return &Conn{target: target, config: cfg, creds: creds, limiters: limiters}
 }
@@ -37,9 +49,7 @@ func (c *Conn) Target() desired.Target { return c.target }
 // the same one, whichever profile or role they use: AWS counts by account, and all
 // operations that are used here by one quota.
 func (c *Conn) Limiter() *ratelimit.Limiter {
-	return c.limiters.For(ratelimit.Scope{
-		Partition: c.target.Partition(), Account: c.target.Account, Region: c.target.Region, Class: "control",
-	})
+	return c.limiters.For(c.target)
 }
 
 // Stats counts the requests sent so far, sorted by operation.

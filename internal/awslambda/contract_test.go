@@ -12,7 +12,6 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -33,7 +32,7 @@ func TestContractAWS(t *testing.T) {
 	if function == "" {
 		t.Skip(realFunction + " is not set: name a function of the current account without an event invoke config to run this against AWS")
 	}
-	session, err := Open(t.Context(), Options{Run: "contract", Version: "test", Access: ReadWrite, Limiters: registryAt(t, ratelimit.Settings{})})
+	session, err := Open(t.Context(), Options{Run: "contract", Version: "test", Access: ReadWrite, Limiters: registryAt(t, Pace(0, 0))})
 	if err != nil {
 		t.Fatal(err)
 	}

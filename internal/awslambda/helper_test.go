@@ -62,12 +62,12 @@ func keysOf(account string) aws.CredentialsProvider {
 }
 
 // registry has limiters that never make a test wait.
-func registry(t testing.TB) *ratelimit.Registry {
+func registry(t testing.TB) *ratelimit.Registry[desired.Target] {
 	return registryAt(t, ratelimit.Settings{Quota: 1e6, Share: 1})
 }
 
-func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry {
-	reg := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return s })
+func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry[desired.Target] {
+	reg := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return s })
 	t.Cleanup(reg.Close)
 	return reg
 }

@@ -29,7 +29,7 @@ type Options struct {
 	Run      string // the run's id: assumed sessions are named eventinvoke-RUN
 	Version  string // of this program, for the User-Agent that CloudTrail records
 	Access   Access
-	Limiters *ratelimit.Registry // required
+	Limiters *ratelimit.Registry[desired.Target] // required
 
 	Region      string
 	Credentials aws.CredentialsProvider

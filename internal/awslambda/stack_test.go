@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
@@ -84,7 +85,7 @@ func oneTokenPerRequest(t *testing.T) {
 	}{{429, "TooManyRequestsException"}, {400, "ThrottlingException"}, {500, "ServiceException"}, {503, ""}, {409, "ResourceConflictException"}, {403, "RequestTimeTooSkewed"}} {
 		synctest.Test(t, func(t *testing.T) {
 			requests := 0
-			limiters := ratelimit.NewRegistry(nil)
+			limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return Pace(0, 0) })
 			defer limiters.Close()
 			session, err := Open(t.Context(), Options{Limiters: limiters, HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 				requests++

@@ -116,7 +116,7 @@ func (p *planet) begin(t *rapid.T, s storm, do func(context.Context, *run) error
 
 // open opens the targets as a verb would.
 func (r *run) open(ctx context.Context, declared []desired.TargetSpec) (func(), error) {
-	registry := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return ratelimit.Settings{} })
+	registry := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return awslambda.Pace(0, 0) })
 	session, err := awslambda.Open(ctx, awslambda.Options{
 		Run: "run", Version: "test", Access: awslambda.ReadWrite, Limiters: registry, Region: east.Region,
 		Credentials: awslambda.StaticCredentials("AKIA" + east.Account), HTTPClient: r.wire,

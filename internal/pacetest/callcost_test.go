@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
@@ -27,7 +28,7 @@ func BenchmarkCallOverSocket(b *testing.B) {
 		io.WriteString(w, `{"FunctionEventInvokeConfigs":[],"NextMarker":null}`)
 	}))
 	defer server.Close()
-	limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings {
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings {
 		return ratelimit.Settings{Quota: 1e8, Share: 1}
 	})
 	defer limiters.Close()

@@ -6,11 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-var defaults = ratelimit.Settings{}
+var defaults = awslambda.Pace(0, 0)
 
 // Rows 1, 2 and 3 alone: all of the ceiling, and not one refusal, whatever shape
 // the quota has. Lambda's is not documented.
@@ -29,7 +29,7 @@ func TestRow01To03Alone(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			s := alone(tt.calls)
 			s.quota, s.ideal = tt.quota, seconds(float64(tt.calls)/(15*tt.share)+slowStart)
-			f := s.play(t, 1, ours(ratelimit.Settings{Share: tt.share}))
+			f := s.play(t, 1, ours(awslambda.Pace(0, tt.share)))
 			if f.efficiency < 0.99 || f.refused != 0 || f.perCall != 1 {
 				t.Error("want efficiency 0.99, no refusal, one request per call")
 			}

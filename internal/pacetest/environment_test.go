@@ -8,8 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-
-	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 )
 
 // What the environment says about retries changes no figure: neither in company,
@@ -40,7 +39,7 @@ func hostile(cfg aws.Config) pacer {
 	return func(ctx context.Context, c *caller, calls int) int {
 		cfg := cfg.Copy()
 		cfg.HTTPClient = c
-		p := startProcessWith(c, ratelimit.Settings{}, cfg)
+		p := startProcessWith(c, awslambda.Pace(0, 0), cfg)
 		stats := p.read(ctx, calls)
 		if granted, requests := p.snapshot().Granted(), c.traffic().requests; granted != int64(requests) {
 			c.site.t.Errorf("%d tokens for %d requests: every attempt pays one", granted, requests)

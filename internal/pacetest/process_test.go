@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
@@ -15,7 +16,7 @@ import (
 // it, as they are wired for real.
 type process struct {
 	*caller
-	limiters *ratelimit.Registry
+	limiters *ratelimit.Registry[desired.Target]
 	lane     *awslambda.Conn
 	reader   *awslambda.Reader
 }
@@ -25,7 +26,7 @@ func startProcess(c *caller, s ratelimit.Settings) *process {
 }
 
 func startProcessWith(c *caller, s ratelimit.Settings, cfg aws.Config) *process {
-	limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings { return s })
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return s })
 	c.site.t.Cleanup(limiters.Close)
 	lane := awslambda.NewConn(cfg, here, limiters)
 	return &process{caller: c, limiters: limiters, lane: lane, reader: awslambda.NewReader(lane)}

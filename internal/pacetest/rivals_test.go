@@ -9,9 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go/middleware"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"golang.org/x/time/rate"
-
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // rival is a way to pace, and its name in docs/pace.md.
@@ -26,7 +25,7 @@ type rival struct {
 func rivals() []rival {
 	const fixed = ceiling
 	return []rival{
-		{"**eventinvoke**", ours(ratelimit.Settings{})},
+		{"**eventinvoke**", ours(awslambda.Pace(0, 0))},
 		{"SDK, standard retries", sdk(standard)},
 		{"SDK, adaptive retries", sdk(func() (func(*lambda.Options), func(context.Context) error) {
 			return withRetryer(newAdaptive()), nil

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // crew is what several processes on one quota came to together.
@@ -69,7 +68,7 @@ func TestRow15ThreeProcesses(t *testing.T) {
 	if raceDetector {
 		length = 2 * time.Minute
 	}
-	c := siblingsMean(t, 3, length, seeds(4), ours(ratelimit.Settings{Share: 1}))
+	c := siblingsMean(t, 3, length, seeds(4), ours(awslambda.Pace(0, 1)))
 	if c.use < 0.93-slack(0.05) || c.refused > 0.03+slack(0.01) || c.fairness < 0.90-slack(0.1) {
 		t.Error("want 0.93 of the quota used, at most 3 % refused, fairness 0.90")
 	}

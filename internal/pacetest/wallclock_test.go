@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -31,7 +32,7 @@ func BenchmarkWallClock(b *testing.B) {
 			calls := int(10 * quota)
 			var efficiency, refused float64
 			for b.Loop() {
-				limiters := ratelimit.NewRegistry(func(ratelimit.Scope) ratelimit.Settings {
+				limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings {
 					return ratelimit.Settings{Quota: quota, Share: 1}
 				})
 				cfg := aws.Config{Credentials: keys(), HTTPClient: server.Client(), BaseEndpoint: &server.URL}

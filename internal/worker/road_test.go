@@ -71,7 +71,7 @@ func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 		aws.records[name.Function] = reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		limiter := ratelimit.New(ratelimit.Settings{})
+		limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
 		defer limiter.Close()
 		w := New(Options{Timetable: mustEvery(t, 24*time.Hour), Pass: func(ctx context.Context, scope Scope) Result {
 			part := scope.Narrow(fleet)

@@ -207,7 +207,7 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-var quota = []string{"account", "region", "class"}
+var quota = []string{"account", "region"}
 
 func describeLimiter(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, append(append([]string{}, quota...), labels...), nil)
@@ -224,7 +224,9 @@ var (
 )
 
 // limiterCollector asks the limiters when it is asked.
-type limiterCollector struct{ snapshots func() []ratelimit.Snapshot }
+type limiterCollector struct {
+	snapshots func() map[desired.Target]ratelimit.Snapshot
+}
 
 // Describe tells the registry what there will be.
 func (limiterCollector) Describe(out chan<- *prometheus.Desc) {
@@ -235,9 +237,9 @@ func (limiterCollector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect gives the numbers of now.
 func (c limiterCollector) Collect(out chan<- prometheus.Metric) {
-	for _, s := range c.snapshots() {
+	for target, s := range c.snapshots() {
 		metric := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{s.Scope.Account, s.Scope.Region, s.Scope.Class}, labels...)...)
+			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{target.Account, target.Region}, labels...)...)
 		}
 		waiting := 0
 		for priority, n := range s.Queue {

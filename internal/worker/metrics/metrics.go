@@ -51,7 +51,7 @@ var _ worker.Recorder = (*Metrics)(nil)
 
 // New makes metrics with nothing in them. Limiters is asked at every scrape;
 // nil means there are none to show.
-func New(version string, limiters func() []ratelimit.Snapshot) *Metrics {
+func New(version string, limiters func() map[desired.Target]ratelimit.Snapshot) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		process:  prometheus.NewRegistry(),

@@ -19,6 +19,7 @@ func newHistory(a *app) *cobra.Command {
 	var place historyOptions
 	var format resultFormat
 	var o history.ListOptions
+	var full bool
 	cmd := &cobra.Command{
 		Use:   "history [RUN]",
 		Short: "List the runs that wrote, or show one",
@@ -44,12 +45,13 @@ RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 			if len(args) == 0 {
 				return a.listRuns(cmd.Context(), h, o, format)
 			}
-			return a.showRun(cmd.Context(), h, args[0], format, place.location)
+			return a.showRun(cmd.Context(), h, args[0], format, place.location, full)
 		},
 	}
 	place.bind(cmd)
 	format.bind(cmd)
 	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0 lists all")
+	cmd.Flags().BoolVar(&full, "full", false, "of one run, list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.All, "all", false, "list also the runs that wrote nothing")
 	cmd.AddCommand(newVerify(a), newPrune(a))
 	return cmd
@@ -197,7 +199,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	return report.RunsText(a.out, runs)
 }
 
-func (a *app) showRun(ctx context.Context, h *history.History, name string, format resultFormat, place string) error {
+func (a *app) showRun(ctx context.Context, h *history.History, name string, format resultFormat, place string, full bool) error {
 	whole, err := h.Load(ctx, name)
 	if err != nil {
 		return err
@@ -211,11 +213,12 @@ func (a *app) showRun(ctx context.Context, h *history.History, name string, form
 	if state := whole.State(); state == history.Died || state == history.Running {
 		run.Journal = undos
 	}
-	render := report.RunText
 	if format == "json" {
-		render = report.RunJSON
+		err = report.RunJSON(a.out, run)
+	} else {
+		err = report.RunText(a.out, run, report.TextOptions{Full: full})
 	}
-	if err := errors.Join(render(a.out, run), damaged); err != nil {
+	if err := errors.Join(err, damaged); err != nil {
 		return err
 	}
 	if whole.Incomplete() != "" {

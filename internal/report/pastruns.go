@@ -8,7 +8,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -100,102 +102,123 @@ func RunJSON(w io.Writer, run PastRun) error {
 	}{FormatVersion, summarise(&run.Run), run.Undo, run.Attempts, append([]history.Undo{}, run.Journal...)})
 }
 
-// RunText shows one run to a person: who, when, from what, and each change.
-func RunText(w io.Writer, run PastRun) error {
-	var b strings.Builder
+// RunText shows one run to a person: who, when, from what, and what became of its
+// changes, each kind of change once, as in a plan.
+func RunText(w io.Writer, run PastRun, o TextOptions) error {
+	p := newPrinter(w, o, 1)
 	s := summarise(&run.Run)
-	fmt.Fprintf(&b, "Run %s: %s, %s, started %s UTC\n", Clean(s.Run), Clean(s.Verb), Clean(s.State), s.Started.Format(time.DateTime))
+	p.line(0, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
 	sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
 	if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
-		fmt.Fprintf(&b, "Not complete: %s\n", Clean(s.Incomplete))
+		p.line(0, textf("Not complete: %s", s.Incomplete))
 	}
 	for _, part := range run.Latest() {
-		writePart(&b, &part)
+		p.part(&part)
 	}
-	items := run.Items()
-	if len(items) > 0 {
-		b.WriteString("\n")
-	}
-	for i := range items {
-		writeItem(&b, &items[i])
-	}
+	p.items(run.Items())
 	if len(run.Journal) > 0 {
-		writeJournal(&b, run.Journal)
+		p.journal(run.Journal)
 	} else {
-		fmt.Fprintf(&b, "\n%d applied, %d failed, %d left.\n", s.Applied, s.Failed, s.Left)
+		p.gap()
+		p.line(0, textf("%d applied, %d failed, %d left.", s.Applied, s.Failed, s.Left))
 	}
 	if run.Undo != "" {
-		fmt.Fprintf(&b, "Undo it with: %s\n", Clean(run.Undo))
+		p.line(0, textf("Undo it with: %s", run.Undo))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	p.shortened()
+	return p.flush()
 }
 
-// writeJournal tells of a run whose record says only that it began.
-func writeJournal(b *strings.Builder, undos []history.Undo) {
-	b.WriteString("\nThe record has no end. The journal says:\n")
-	for i := range undos {
-		u := &undos[i]
-		fmt.Fprintf(b, "  %s: %s\n", Clean(u.Key.String()), inWords[u.Status])
-	}
-}
-
-var inWords = map[history.UndoStatus]string{
-	history.Written: "written", history.Unwritten: "not written", history.Unknown: "may have been written",
-}
-
-func writePart(b *strings.Builder, part *history.Record) {
+// part tells who ran one part of a run, and from what.
+func (p *printer) part(part *history.Record) {
 	if part.Shard != (history.Shard{}) {
-		fmt.Fprintf(b, "%s:\n", part.Shard)
+		p.line(0, textf("%s:", part.Shard))
 	}
-	fmt.Fprintf(b, "  eventinvoke %s on %s, process %d", Clean(part.ToolVersion), Clean(part.Host), part.PID)
+	took := ""
 	if !part.Finished.IsZero() {
-		fmt.Fprintf(b, ", took %s", part.Finished.Sub(part.Started).Round(time.Millisecond))
+		took = fmt.Sprintf(", took %s", part.Finished.Sub(part.Started).Round(time.Millisecond))
 	}
-	b.WriteString("\n")
+	p.line(2, textf("eventinvoke %s on %s, process %d%s", part.ToolVersion, part.Host, part.PID, took))
 	if part.Stopped != "" {
-		fmt.Fprintf(b, "  stopped early: %s\n", Clean(part.Stopped))
+		p.line(2, textf("stopped early: %s", part.Stopped))
 	}
 	if part.Failure != nil && part.Failure.Message != "" {
-		fmt.Fprintf(b, "  failed: %s %s\n", Clean(part.Failure.Kind.String()), Clean(part.Failure.Message))
+		p.line(2, textf("failed: %s %s", part.Failure.Kind, part.Failure.Message))
 	}
 	if part.Job != "" {
-		fmt.Fprintf(b, "  started by %s\n", Clean(part.Job))
+		p.line(2, textf("started by %s", part.Job))
 	}
 	for _, c := range part.Callers {
-		fmt.Fprintf(b, "  %s/%s as %s\n", c.Account, Clean(c.Region), Clean(c.ARN))
+		p.line(2, textf("%s as %s", c.Target, c.ARN))
 	}
 	for _, f := range part.Files {
-		fmt.Fprintf(b, "  from %s (sha256 %.12s)\n", Clean(f.Path), f.SHA256)
+		p.line(2, textf("from %s (sha256 %.12s)", f.Path, f.SHA256))
 	}
 	for _, t := range part.Targets {
 		calls := int64(0)
 		for _, o := range t.Operations {
 			calls += o.Calls
 		}
-		fmt.Fprintf(b, "  %s/%s: %s declared, %d in sync, %d unreadable, %s\n",
-			t.Account, Clean(t.Region), count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call"))
+		p.line(2, textf("%s: %s declared, %d in sync, %d unreadable, %s",
+			t.Target, count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
 	}
 }
 
-func writeItem(b *strings.Builder, item *history.Item) {
-	fmt.Fprintf(b, "%s %s: %s", Clean(item.Action.String()), Clean(item.Key.String()), Clean(item.Status))
-	if item.Attempts > 1 {
-		fmt.Fprintf(b, ", %d attempts", item.Attempts)
+// items writes what became of the changes: of each target, and of each way to end,
+// the causes of what failed and then the changes, each kind once.
+func (p *printer) items(items []history.Item) {
+	type end struct {
+		target desired.Target
+		status string
 	}
-	b.WriteString("\n")
-	if f := item.Failure; f != nil {
-		fmt.Fprintf(b, "    %s: %s", Clean(f.Kind.String()), Clean(f.Message))
-		if f.RequestID != "" {
-			fmt.Fprintf(b, " [request %s]", Clean(f.RequestID))
+	groupBy(items, func(i history.Item) end { return end{i.Target, i.Status} }, func(e end, items []history.Item) struct{} {
+		p.gap()
+		p.line(0, colored(bold, e.target.String()), textf(": %d %s", len(items), strings.ReplaceAll(e.status, "_", " ")))
+		var failed []row
+		changes := make([]reconcile.Change, len(items))
+		for i := range items {
+			changes[i] = changeOf(&items[i])
+			if f := items[i].Failure; f != nil {
+				failed = append(failed, newRow(items[i].Name, f, &reconcile.Result{Stats: ratelimit.CallStats{
+					Attempts: items[i].Attempts, Waited: time.Duration(items[i].WaitedMS) * time.Millisecond,
+				}}))
+			}
 		}
-		b.WriteString("\n")
+		p.failures(failed)
+		verbs := planVerbs
+		if e.status == reconcile.Applied.String() {
+			verbs = outcomeVerbs
+		}
+		p.blocks(changes, verbs)
+		return struct{}{}
+	})
+}
+
+// changeOf is the change that an item is of. A record that somebody wrote by hand may
+// lack what every change has.
+func changeOf(i *history.Item) reconcile.Change {
+	c := reconcile.Change{Name: i.Name, Action: i.Action, Before: i.Before, Want: &i.Request}
+	if c.Before == nil && c.Action != reconcile.Create {
+		c.Before = &reconcile.Settings{}
 	}
-	c := reconcile.Change{Name: item.Key.Name, Action: item.Action, Before: item.Before, Want: &item.Request}
-	if c.Action == reconcile.Update && c.Before == nil {
-		return // a record that somebody wrote by hand
+	return c
+}
+
+// journal tells of a run whose record says only that it began.
+func (p *printer) journal(undos []history.Undo) {
+	p.gap()
+	p.line(0, text("This run did not finish. From its journal:"))
+	type end struct {
+		target desired.Target
+		status history.UndoStatus
 	}
-	for _, row := range c.Settings() {
-		fmt.Fprintf(b, "    %s: %s → %s\n", row.Setting, Clean(row.Setting.Format(row.Before)), Clean(row.Setting.Format(row.After)))
-	}
+	groupBy(undos, func(u history.Undo) end { return end{u.Target, u.Status} }, func(e end, undos []history.Undo) struct{} {
+		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
+		p.names(4, namesOf(undos, func(u history.Undo) name { return u.Name }))
+		return struct{}{}
+	})
+}
+
+var inWords = map[history.UndoStatus]string{
+	history.Written: "written", history.Unwritten: "not written", history.Unknown: "may have been written",
 }

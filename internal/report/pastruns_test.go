@@ -3,6 +3,8 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
@@ -112,7 +114,7 @@ func TestPastRun(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Log(row.why)
 			var text, document bytes.Buffer
-			if err := RunText(&text, row.run); err != nil {
+			if err := RunText(&text, row.run, TextOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := RunJSON(&document, row.run); err != nil {
@@ -124,6 +126,37 @@ func TestPastRun(t *testing.T) {
 				t.Error("the text holds what a terminal acts on")
 			}
 		})
+	}
+}
+
+// TestPastRunGroups: what is alike is told once, however many functions it was done
+// to, and --full names each. JSON keeps every item.
+func TestPastRunGroups(t *testing.T) {
+	r := part("nightly")
+	for i := range 400 {
+		function := fmt.Sprintf("f%03d", i)
+		done := item(function, reconcile.Update, "applied")
+		done.Request[desired.OnFailure] = desired.Text("arn:aws:sqs:eu-west-1:111111111111:" + function + "-dlq")
+		refused := item("g"+function, reconcile.Update, "failed")
+		refused.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Subject: somewhere.String() + "/g" + function, Code: "InvalidParameterValueException", Message: "no role of g" + function}
+		r.Items = append(r.Items, done, refused)
+	}
+	other := item("other", reconcile.Create, "applied")
+	r.Items = append(r.Items, other)
+	whole := PastRun{Run: history.NewRun(r)}
+	var text, full, document bytes.Buffer
+	if err := errors.Join(RunText(&text, whole, TextOptions{}), RunText(&full, whole, TextOptions{Full: true}), RunJSON(&document, whole)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "history-alike.txt", text.Bytes())
+	for i := range 400 {
+		name := fmt.Sprintf("f%03d", i)
+		if !strings.Contains(full.String(), "\n    "+name+"\n") || !strings.Contains(full.String(), "\n    g"+name+"\n") {
+			t.Fatalf("--full does not name %s, or the one that failed", name)
+		}
+		if !strings.Contains(document.String(), `"function": "`+name+`"`) {
+			t.Fatalf("the JSON does not have %s", name)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
@@ -93,6 +94,15 @@ func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
 	return awslambda.Pace(cmp.Or(o.quota, t.Quota), cmp.Or(o.share, t.RateShare))
 }
 
+// reportFormats are the forms of a report of a run.
+var reportFormats = []string{"text", "markdown", "json", "ndjson"}
+
+// oneOf lists choices as a sentence does.
+func oneOf(choices []string) string {
+	last := len(choices) - 1
+	return strings.Join(choices[:last], ", ") + " or " + choices[last]
+}
+
 // outputOptions say what a report looks like and where it goes.
 type outputOptions struct {
 	format string
@@ -103,20 +113,18 @@ type outputOptions struct {
 }
 
 func (o *outputOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: text, json or ndjson")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: "+oneOf(reportFormats))
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to this `FILE` instead of standard output")
 	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: `WHEN` is auto, always or never; NO_COLOR is honoured")
 	cmd.Flags().BoolVar(&o.full, "full", false, "list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "ndjson"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (o *outputOptions) check() error {
-	switch o.format {
-	case "text", "json", "ndjson":
-	default:
-		return fmt.Errorf("--output %q is not known; use text, json or ndjson", o.format)
+	if !slices.Contains(reportFormats, o.format) {
+		return fmt.Errorf("--output %q is not known; use %s", o.format, oneOf(reportFormats))
 	}
 	switch o.color {
 	case "auto", "always", "never":
@@ -136,6 +144,19 @@ func (o *outputOptions) colored(out io.Writer) bool {
 		return false
 	}
 	return isTerminal(out)
+}
+
+// text is how a report for people is written to out: in the columns and the
+// characters that its terminal has.
+func (o *outputOptions) text(out io.Writer) report.TextOptions {
+	return report.TextOptions{Color: o.colored(out), Full: o.full, Width: columns(out), ASCII: o.file == "" && asciiLocale()}
+}
+
+// asciiLocale reports whether the locale is set to one without UTF-8. An unset
+// locale, as in a container, says nothing about whoever reads its log.
+func asciiLocale() bool {
+	locale := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
+	return locale != "" && !strings.Contains(locale, "utf-8") && !strings.Contains(locale, "utf8")
 }
 
 // simulator answers in place of AWS.

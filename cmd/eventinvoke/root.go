@@ -240,9 +240,27 @@ func (a *app) setUpLog() error {
 
 // isTerminal reports whether a stream is a terminal that a person looks at.
 func isTerminal(stream any) bool {
+	f := fileOf(stream)
+	return f != nil && term.IsTerminal(int(f.Fd()))
+}
+
+// columns is the width of the terminal that a stream is, 0 where it is none.
+func columns(stream any) int {
+	f := fileOf(stream)
+	if f == nil {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+func fileOf(stream any) *os.File {
 	if checked, ok := stream.(*checkedWriter); ok {
 		stream = checked.Writer
 	}
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f, _ := stream.(*os.File)
+	return f
 }

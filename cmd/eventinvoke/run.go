@@ -98,6 +98,7 @@ func (x *execution) conclude(r *reconcile.RunResult) error {
 		fmt.Fprintln(x.app.err, "Nothing was written.")
 		return exitOf(r, x.tellDifferences)
 	}
+	x.summarize(r)
 	if r.Err != nil && x.o.format == "text" {
 		return errors.Join(r.Err, x.writeMetrics(r)) // people are told on standard error
 	}
@@ -128,13 +129,32 @@ func (x *execution) write(r *reconcile.RunResult) (err error) {
 			x.stream = report.NewStream(x.sink, run)
 		}
 		err = x.stream.Finish(run)
+	case "markdown":
+		err = report.Markdown(x.sink, run)
 	default:
-		err = report.Text(x.sink, run, report.TextOptions{Color: x.o.colored(x.app.out), Full: x.o.full})
+		err = report.Text(x.sink, run, x.o.text(x.app.out))
 	}
 	if err != nil {
 		return err
 	}
 	return x.sink.commit()
+}
+
+// summarize adds the result to the summary of a step of GitHub Actions, which
+// names the file for it.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+func (x *execution) summarize(r *reconcile.RunResult) {
+	file := os.Getenv("GITHUB_STEP_SUMMARY")
+	if os.Getenv("GITHUB_ACTIONS") != "true" || file == "" {
+		return
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		err = errors.Join(report.Markdown(f, x.report(r)), f.Close())
+	}
+	if err != nil {
+		x.app.log.Warn("the step has no summary", "error", err)
+	}
 }
 
 func (x *execution) endProgress() {
@@ -308,7 +328,7 @@ func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileI
 // end of input and an interrupt are a no.
 func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 	x.endProgress()
-	if err := report.Text(x.app.err, x.report(r), report.TextOptions{Color: x.o.colored(x.app.err), Full: x.o.full}); err != nil {
+	if err := report.Text(x.app.err, x.report(r), x.o.text(x.app.err)); err != nil {
 		return false
 	}
 	return x.app.ask(ctx, question(r))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,14 @@ func TestMain(m *testing.M) {
 	// Under the race detector a process that ends well sleeps for a second
 	// first. The many small ones of these tests have nothing to wait for.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	// Goldens hold UTF-8 for whichever locale a developer has, and a CI's own
+	// summary is not theirs to fill.
+	// A script's own command has the script's environment.
+	if command := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"); command != "eventinvoke" {
+		for _, v := range []string{"LC_ALL", "LC_CTYPE", "LANG", "GITHUB_STEP_SUMMARY"} {
+			os.Unsetenv(v)
+		}
+	}
 	// The runtime's own goroutine for signals begins with the first Notify, and
 	// must not begin in the bubble of whichever test comes first.
 	first := make(chan os.Signal, 1)

@@ -39,7 +39,7 @@ func (r *run) wrongCounts() (wrongs []string) {
 		}
 	}
 	told := map[row]map[end]int64{}
-	for target, o := range r.lanes {
+	for target, o := range r.opened {
 		if o.Conn == nil {
 			continue
 		}

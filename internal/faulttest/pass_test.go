@@ -82,7 +82,7 @@ type run struct {
 	from    moment
 	to      moment
 
-	lanes    map[desired.Target]awslambda.Target
+	opened   map[desired.Target]awslambda.Target
 	fleet    desired.Fleet
 	mayWrite func(desired.Key) bool // what it has any business with
 	plan     reconcile.Plan
@@ -125,33 +125,33 @@ func (r *run) open(ctx context.Context, declared []desired.TargetSpec) (func(), 
 		registry.Close()
 		return nil, err
 	}
-	r.lanes = map[desired.Target]awslambda.Target{}
+	r.opened = map[desired.Target]awslambda.Target{}
 	for _, o := range session.Open(ctx, declared) {
-		r.lanes[o.Target] = o
+		r.opened[o.Target] = o
 	}
 	return registry.Close, nil
 }
 
-func (r *run) readLanes() map[desired.Target]reconcile.ReadTarget {
-	lanes := map[desired.Target]reconcile.ReadTarget{}
-	for target, o := range r.lanes {
-		lane := reconcile.ReadTarget{Err: o.Err}
+func (r *run) readTargets() map[desired.Target]reconcile.ReadTarget {
+	conns := map[desired.Target]reconcile.ReadTarget{}
+	for target, o := range r.opened {
+		conn := reconcile.ReadTarget{Err: o.Err}
 		if o.Err == nil {
-			lane.Reader, lane.Limiter = o.Reader, o.Conn.Limiter()
+			conn.Reader, conn.Limiter = o.Reader, o.Conn.Limiter()
 		}
-		lanes[target] = lane
+		conns[target] = conn
 	}
-	return lanes
+	return conns
 }
 
-func (r *run) writeLanes() map[desired.Target]reconcile.WriteTarget {
-	lanes := map[desired.Target]reconcile.WriteTarget{}
-	for target, o := range r.lanes {
+func (r *run) writeTargets() map[desired.Target]reconcile.WriteTarget {
+	conns := map[desired.Target]reconcile.WriteTarget{}
+	for target, o := range r.opened {
 		if o.Writer != nil {
-			lanes[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter()}
+			conns[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter()}
 		}
 	}
-	return lanes
+	return conns
 }
 
 // finder discovers function names; no rule of this suite asks for tags.
@@ -180,18 +180,18 @@ func (r *run) read(ctx context.Context, d *declaration, options ...reconcile.Sur
 		return nil, err
 	}
 	findLanes := map[desired.Target]reconcile.DiscoverTarget{}
-	for target, o := range r.lanes {
-		lane := reconcile.DiscoverTarget{Err: o.Err}
+	for target, o := range r.opened {
+		conn := reconcile.DiscoverTarget{Err: o.Err}
 		if o.Err == nil {
-			lane.Finder, lane.Limiter = finder{o.Reader}, o.Conn.Limiter()
+			conn.Finder, conn.Limiter = finder{o.Reader}, o.Conn.Limiter()
 		}
-		findLanes[target] = lane
+		findLanes[target] = conn
 	}
 	inventory, failed := reconcile.Discover(ctx, d.doc.Discoveries(desired.Target{}), findLanes)
 	for target, err := range failed {
-		o := r.lanes[target]
+		o := r.opened[target]
 		o.Err = err
-		r.lanes[target] = o
+		r.opened[target] = o
 	}
 	r.fleet, err = d.doc.Resolve(desired.Target{}, inventory, desired.Selection{})
 	if err != nil {
@@ -199,7 +199,7 @@ func (r *run) read(ctx context.Context, d *declaration, options ...reconcile.Sur
 		return nil, err
 	}
 	r.mayWrite = func(k desired.Key) bool { return !d.ignored[k.Function] && r.declared(k) != nil }
-	live := reconcile.Survey(ctx, r.fleet, r.readLanes(), nil, options...)
+	live := reconcile.Survey(ctx, r.fleet, r.readTargets(), nil, options...)
 	r.plan = reconcile.NewPlan(r.fleet, live)
 	return closeLanes, nil
 }
@@ -235,7 +235,7 @@ func (r *run) write(ctx context.Context, plan reconcile.Plan, guard desired.Guar
 	}
 	ctx, cancel := r.storm.writing.context(ctx)
 	defer cancel()
-	outcome := reconcile.Apply(ctx, approved, r.writeLanes(), r.journal, nil)
+	outcome := reconcile.Apply(ctx, approved, r.writeTargets(), r.journal, nil)
 	r.outcome = &outcome
 	return nil
 }
@@ -306,5 +306,5 @@ func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
 func (r *run) lookAgain(ctx context.Context, f desired.Fleet) reconcile.Observed {
 	ctx, cancel := r.storm.reading.context(ctx)
 	defer cancel()
-	return reconcile.Survey(ctx, f, r.readLanes(), nil)
+	return reconcile.Survey(ctx, f, r.readTargets(), nil)
 }

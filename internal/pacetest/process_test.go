@@ -17,7 +17,7 @@ import (
 type process struct {
 	*caller
 	limiters *ratelimit.Registry[desired.Target]
-	lane     *awslambda.Conn
+	conn     *awslambda.Conn
 	reader   *awslambda.Reader
 }
 
@@ -28,15 +28,15 @@ func startProcess(c *caller, s ratelimit.Settings) *process {
 func startProcessWith(c *caller, s ratelimit.Settings, cfg aws.Config) *process {
 	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return s })
 	c.site.t.Cleanup(limiters.Close)
-	lane := awslambda.NewConn(cfg, here, limiters)
-	return &process{caller: c, limiters: limiters, lane: lane, reader: awslambda.NewReader(lane)}
+	conn := awslambda.NewConn(cfg, here, limiters)
+	return &process{caller: c, limiters: limiters, conn: conn, reader: awslambda.NewReader(conn)}
 }
 
 func keys() aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider("AKIA"+here.Account, "secret", "")
 }
 
-func (p *process) snapshot() ratelimit.Snapshot { return p.lane.Limiter().Snapshot() }
+func (p *process) snapshot() ratelimit.Snapshot { return p.conn.Limiter().Snapshot() }
 
 // read makes calls, as a survey does, and returns what they came to.
 func (p *process) read(ctx context.Context, calls int) ratelimit.Stats {
@@ -44,7 +44,7 @@ func (p *process) read(ctx context.Context, calls int) ratelimit.Stats {
 }
 
 func (p *process) run(ctx context.Context, jobs iter.Seq[ratelimit.Job]) ratelimit.Stats {
-	return ratelimit.Run(ctx, p.lane.Limiter(), ratelimit.Policy{}, jobs)
+	return ratelimit.Run(ctx, p.conn.Limiter(), ratelimit.Policy{}, jobs)
 }
 
 // reads is n jobs of one read each.

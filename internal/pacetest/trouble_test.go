@@ -58,7 +58,7 @@ func TestRow14BusyFunction(t *testing.T) {
 				if err := at.world.SetBusy(here.Account, here.Region, functionName(0), busy); err != nil {
 					t.Fatal(err)
 				}
-				writer := awslambda.NewWriter(p.lane)
+				writer := awslambda.NewWriter(p.conn)
 				const others = 20
 				stats := p.run(t.Context(), func(yield func(ratelimit.Job) bool) {
 					for i := range 1 + others {

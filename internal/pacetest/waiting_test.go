@@ -110,7 +110,7 @@ func TestRow12WriteBehindAThousandReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startProcess(newSite(t, usualQuota(), 1).caller(1), defaults)
 		p.settle()
-		writer := awslambda.NewWriter(p.lane)
+		writer := awslambda.NewWriter(p.conn)
 		c := p.crowd(1000, 1)
 		ctx := ratelimit.WithPriority(t.Context(), ratelimit.Write)
 		var worst time.Duration

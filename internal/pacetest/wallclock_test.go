@@ -36,9 +36,9 @@ func BenchmarkWallClock(b *testing.B) {
 					return ratelimit.Settings{Quota: quota, Share: 1}
 				})
 				cfg := aws.Config{Credentials: keys(), HTTPClient: server.Client(), BaseEndpoint: &server.URL}
-				lane := awslambda.NewConn(cfg, here, limiters)
+				conn := awslambda.NewConn(cfg, here, limiters)
 				start := time.Now()
-				stats := ratelimit.Run(b.Context(), lane.Limiter(), ratelimit.Policy{}, reads(awslambda.NewReader(lane), calls))
+				stats := ratelimit.Run(b.Context(), conn.Limiter(), ratelimit.Policy{}, reads(awslambda.NewReader(conn), calls))
 				efficiency = (float64(calls-1)/quota + slowStart) / time.Since(start).Seconds()
 				refused = float64(stats.Throttled)
 				limiters.Close()

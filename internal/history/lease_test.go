@@ -402,3 +402,84 @@ func TestALeaseEndsByTheClock(t *testing.T) {
 		_ = l.Release(t.Context())
 	})
 }
+
+// While one run of a process waits for a target that somebody else holds, another
+// takes and gives back its own targets, and the one that waits hears of its end.
+func TestALeasePoolHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		h, pool := &History{store: s}, &LeasePool{}
+		busy, free := testTarget, desired.Target{Account: "222222222222", Region: "eu-west-1"}
+		theirs, err := acquire(t.Context(), s, leaseName(busy), busy.String(), owner("theirs"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		waits := make(chan error)
+		wait := func() {
+			_, err := pool.take(ctx, h, busy, owner("sweep"), time.Hour)
+			waits <- err
+		}
+		go wait()
+		synctest.Wait()
+		if !pool.mu.TryLock() { // or all that follows would wait as well
+			t.Fatal("the pool is locked while a run waits")
+		}
+		pool.mu.Unlock()
+		go wait()
+		synctest.Wait()
+		begun := time.Now()
+		for range 2 {
+			lease, err := pool.take(t.Context(), h, free, owner("targeted"), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := pool.release(t.Context(), lease); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if waited := time.Since(begun); waited != 0 {
+			t.Errorf("a free target took %v", waited)
+		}
+		ended := errors.New("stopped by SIGTERM")
+		stop(ended)
+		for range 2 {
+			if err := <-waits; !errors.Is(err, ended) {
+				t.Errorf("the one that waited got %v, want its own end", err)
+			}
+		}
+		if waited := time.Since(begun); waited != 0 {
+			t.Errorf("the end of a run was heard after %v", waited)
+		}
+		// What was given up is free for the next, which shares it with another.
+		if err := theirs.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		first, err := pool.take(t.Context(), h, busy, owner("first"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := pool.take(t.Context(), h, busy, owner("second"), 0)
+		if err != nil || second != first {
+			t.Fatalf("two runs of one process do not share a lease: %v", err)
+		}
+		if err := pool.release(t.Context(), first); err != nil || first.ctx.Err() != nil {
+			t.Errorf("the lease ended with the first of two: %v, %v", err, first.ctx.Err())
+		}
+		// A run of the process that comes while the lease is given back does not take
+		// its own for that of another.
+		s.do(func() { s.before = func(string, string) error { time.Sleep(time.Second); return nil } })
+		go func() { waits <- pool.release(t.Context(), second) }()
+		synctest.Wait()
+		third, err := pool.take(t.Context(), h, busy, owner("third"), 0)
+		if err != nil || third == second {
+			t.Fatalf("while the lease was given back: %v", err)
+		}
+		if err := <-waits; err != nil {
+			t.Error(err)
+		}
+		if err := pool.release(t.Context(), third); err != nil || len(pool.held) > 0 {
+			t.Errorf("the last one left %d in the pool: %v", len(pool.held), err)
+		}
+	})
+}

@@ -263,52 +263,91 @@ func ended(r *reconcile.RunResult) (State, string) {
 // LeasePool are leases that runs of one process share. The zero value is ready to
 // use, and a nil pool shares nothing.
 type LeasePool struct {
-	mu   sync.Mutex
+	mu   sync.Mutex // never held during a call of the store
 	held map[desired.Target]*sharedLease
 }
 
 type sharedLease struct {
-	*Lease
-	users int
+	ready  chan struct{} // closed once the lease was acquired, was not, or was given back
+	*Lease               // nil until it was acquired
+	users  int
 }
 
 // take acquires a lease, or shares the one that the process has. A shared lease
-// outlives the run that took it while another uses it.
+// outlives the run that took it while another uses it. Of several runs that want
+// one target at a time one asks for it, and the others wait for how that ends.
 func (p *LeasePool) take(ctx context.Context, h *History, t desired.Target, owner Owner, wait time.Duration) (*Lease, error) {
 	if p == nil {
 		return acquire(ctx, h.store, leaseName(t), t.String(), owner, wait)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l := p.held[t]; l != nil && l.ctx.Err() == nil {
-		l.users++
-		return l.Lease, nil
+	for {
+		p.mu.Lock()
+		shared := p.held[t]
+		if shared == nil || shared.Lease != nil && shared.ctx.Err() != nil {
+			break
+		}
+		if shared.Lease != nil {
+			shared.users++
+			p.mu.Unlock()
+			return shared.Lease, nil
+		}
+		p.mu.Unlock()
+		select {
+		case <-shared.ready:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	lease, err := acquire(context.WithoutCancel(ctx), h.store, leaseName(t), t.String(), owner, wait)
-	if err != nil {
-		return nil, err
-	}
+	mine := &sharedLease{ready: make(chan struct{}), users: 1}
 	if p.held == nil {
 		p.held = map[desired.Target]*sharedLease{}
 	}
-	p.held[t] = &sharedLease{lease, 1}
+	p.held[t] = mine
+	p.mu.Unlock()
+
+	// The end of this run ends its waiting, but not the lease that it gets.
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+	lease, err := acquire(life, h.store, leaseName(t), t.String(), owner, wait)
+	if !stop() && err == nil {
+		err = errors.Join(context.Cause(ctx), lease.Release(context.WithoutCancel(ctx)))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(mine.ready)
+	if err != nil {
+		end(err)
+		delete(p.held, t)
+		return nil, err
+	}
+	mine.Lease = lease
 	return lease, nil
 }
 
-// release gives a lease back once nobody uses it any more.
+// release gives a lease back once nobody uses it any more. Who wants the target
+// meanwhile waits until it is given back.
 func (p *LeasePool) release(ctx context.Context, lease *Lease) error {
 	if p == nil {
 		return lease.Release(ctx)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for t, l := range p.held {
-		if l.Lease == lease {
-			if l.users--; l.users > 0 {
-				return nil
-			}
-			delete(p.held, t)
+	for t, shared := range p.held {
+		if shared.Lease != lease {
+			continue
 		}
+		if shared.users--; shared.users > 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		leaving := &sharedLease{ready: make(chan struct{})}
+		p.held[t] = leaving
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			delete(p.held, t)
+			close(leaving.ready)
+		}()
 	}
+	p.mu.Unlock()
 	return lease.Release(ctx)
 }

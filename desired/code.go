@@ -1,5 +1,12 @@
 package desired
 
+import (
+	"embed"
+	"io/fs"
+	"strings"
+	"sync"
+)
+
 // The problem codes. A code never changes its meaning and is never used again:
 // people search for it. Tens group them: files and YAML, targets, names,
 // destinations, rules, guard.
@@ -87,18 +94,41 @@ type Explanation struct {
 	Code     string
 	Title    string
 	Severity Severity
-	Text     string // what it means, why it is refused, how to mend it
-	Wrong    string // the smallest YAML that has the problem
-	Right    string // the same, mended
+	Text     string // what it means, why it is refused, how to correct it
+	Wrong    string // the smallest file that has the problem; "" where no file alone shows it
+	Right    string // the same, corrected
 }
+
+// The explanations are a text, codes.txt, and their examples are the fixtures that
+// the tests load: one that stopped being true would fail there.
+//
+//go:embed codes.txt testdata/problems/*.yaml testdata/right/*.yaml
+var explained embed.FS
+
+// explanations are all of them in the order of their codes: paragraphs of codes.txt
+// that begin with "CODE SEVERITY: TITLE".
+var explanations = sync.OnceValue(func() (all []Explanation) {
+	text, _ := explained.ReadFile("codes.txt")
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
+		first, rest, _ := strings.Cut(paragraph, "\n")
+		head, title, _ := strings.Cut(first, ": ")
+		code, severity, _ := strings.Cut(head, " ")
+		e := Explanation{Code: code, Title: title, Severity: Severity(severity), Text: strings.ReplaceAll(rest, "\n", " ")}
+		if right, err := explained.ReadFile("testdata/right/" + code + ".yaml"); err == nil {
+			names, _ := fs.Glob(explained, "testdata/problems/"+code+"-*.yaml")
+			wrong, _ := explained.ReadFile(names[0])
+			e.Wrong, e.Right = string(wrong), string(right)
+		}
+		all = append(all, e)
+	}
+	return all
+})
 
 // Explain returns the long text of a code.
 func Explain(code string) (Explanation, bool) {
-	for _, table := range explanations {
-		for _, e := range table {
-			if e.Code == code {
-				return e, true
-			}
+	for _, e := range explanations() {
+		if e.Code == code {
+			return e, true
 		}
 	}
 	return Explanation{}, false
@@ -107,10 +137,8 @@ func Explain(code string) (Explanation, bool) {
 // Codes lists every problem code in order.
 func Codes() []string {
 	var codes []string
-	for _, table := range explanations {
-		for _, e := range table {
-			codes = append(codes, e.Code)
-		}
+	for _, e := range explanations() {
+		codes = append(codes, e.Code)
 	}
 	return codes
 }
@@ -118,14 +146,4 @@ func Codes() []string {
 func severityOf(code string) Severity {
 	e, _ := Explain(code)
 	return e.Severity
-}
-
-// explanations is the one table of the codes, in order. Messages at their
-// place are short; this is where the reasons are.
-var explanations = [...][]Explanation{
-	fileExplanations,
-	targetExplanations,
-	nameExplanations,
-	destinationExplanations,
-	ruleExplanations,
 }

@@ -15,14 +15,6 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// withVersion completes an example of the code table to a whole file.
-func withVersion(example string) string {
-	if strings.HasPrefix(example, "version:") {
-		return example
-	}
-	return "version: 1\n" + example
-}
-
 // allProblems loads and resolves, and returns what was found: the errors, or
 // else the warnings.
 func allProblems(t *testing.T, l Loader, fsys fs.FS, inv Inventory, paths ...string) Problems {
@@ -152,11 +144,11 @@ func TestExamplesOfCodes(t *testing.T) {
 		if e.Wrong == "" {
 			continue
 		}
-		wrong := allProblems(t, Loader{}, oneFile(withVersion(e.Wrong)), nil, "fleet.yaml")
+		wrong := allProblems(t, Loader{}, oneFile(e.Wrong), nil, "fleet.yaml")
 		if len(wrong) != 1 || wrong[0].Code != code {
 			t.Errorf("%s: the wrong example gives %q", code, wrong)
 		}
-		if right := allProblems(t, Loader{}, oneFile(withVersion(e.Right)), nil, "fleet.yaml"); len(right) != 0 {
+		if right := allProblems(t, Loader{}, oneFile(e.Right), nil, "fleet.yaml"); len(right) != 0 {
 			t.Errorf("%s: the right example gives %q", code, right)
 		}
 	}

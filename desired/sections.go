@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"unique"
 
 	"gopkg.in/yaml.v3"
 )
@@ -102,5 +103,154 @@ func limit(key, doc string, floor int, to func(*Guard) *Limit) field[Guard] {
 				*to(into) = l
 			}
 		},
+	}
+}
+
+// The items of the four lists, and how each is read into the Document. An item
+// with a problem is left out, so that nothing is said about it twice.
+
+var targetItem = object[targetDecl]{
+	what: "a target",
+	fields: []field[targetDecl]{
+		word("name", "A label for output, rules and --target.", labelRule, func(t *targetDecl) *text { return &t.name }).must(),
+		word("account", "The twelve digits of the account, in quotes. Checked against the credentials before anything else.",
+			accountRule, func(t *targetDecl) *text { return &t.account }).must(),
+		words("regions", "The regions, each a target of its own.", regionRule, func(t *targetDecl) *[]text { return &t.regions }).must(),
+		word("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
+			roleRule, func(t *targetDecl) *text { return &t.role }),
+		word("external_id", "The external id that the role asks for.", externalIDRule, func(t *targetDecl) *text { return &t.externalID }),
+		decimal("quota", "The control-plane quota of each region in requests a second, where it is not 15.",
+			decimalShape{low: 0, open: true}, func(t *targetDecl) *float64 { return &t.quota }),
+		decimal("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
+			decimalShape{low: 0.1, high: 1}, func(t *targetDecl) *float64 { return &t.rateShare }),
+	},
+}
+
+func readTarget(w *walker, n *yaml.Node, _ *document) {
+	t := targetDecl{file: w.file, place: at(n)}
+	if targetItem.read(w, n, &t) {
+		w.doc.targets = append(w.doc.targets, t)
+		return
+	}
+	w.doc.damagedTargets = true
+}
+
+var ruleItem = object[ruleDecl]{
+	what: "a rule",
+	fields: []field[ruleDecl]{
+		word("name", "What the rule is for; shown beside what it decided, where there is room.", anyName, func(r *ruleDecl) *text { return &r.name }),
+		nested("match", "The functions the rule is for.", &matchObject, func(r *ruleDecl) *ruleDecl { return r }).must(),
+		nested("set", "The settings they get.", &setObject, func(r *ruleDecl) *source { return &r.source }),
+	},
+}
+
+var matchObject = object[ruleDecl]{
+	what: "match",
+	fields: append(selectorFields(func(r *ruleDecl) *selector { return &r.selector }),
+		words("qualifiers", "Aliases, versions or $LATEST. Left out: $LATEST. A function without one of them is skipped.",
+			qualifierRule, func(r *ruleDecl) *[]text { return &r.qualifiers })),
+	anyOf: []string{"functions", "tags"},
+}
+
+var setObject = object[source]{
+	what:   "set",
+	fields: settingFields(func(s *source) *settings { return &s.set }),
+}
+
+func readRule(w *walker, n *yaml.Node, _ *document) {
+	r := ruleDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerRule, index: w.file.rules}}
+	w.file.rules++
+	if ruleItem.read(w, n, &r) && r.selector.says(w, n, "a rule") {
+		r.site = unique.Make(site{file: w.file.info.Path, rule: r.name.value})
+		w.doc.rules = append(w.doc.rules, r)
+	}
+}
+
+var functionItem = object[functionDecl]{
+	what: "an entry of functions",
+	fields: append([]field[functionDecl]{
+		word("name", "The function: name, name:qualifier, account:function:name or a full ARN.", functionRule,
+			func(f *functionDecl) *text { return &f.writtenName }).must(),
+		word("qualifier", "An alias, a version or $LATEST. Left out: $LATEST.", qualifierRule,
+			func(f *functionDecl) *text { return &f.writtenQualifier }),
+		words("targets", "Labels of the targets it lives in. Left out: all of them, or those that an ARN names.", labelUse,
+			func(f *functionDecl) *[]text { return &f.targets }),
+		{key: "remove", doc: "true: there must be no record at all.", shape: booleanShape{},
+			read: func(w *walker, n *yaml.Node, into *functionDecl) {
+				if v, ok := w.boolean(n, "remove"); ok {
+					into.remove = v
+				}
+			}},
+	}, settingFields(func(f *functionDecl) *settings { return &f.set })...),
+}
+
+func readFunction(w *walker, n *yaml.Node, _ *document) {
+	f := &functionDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerFunction, index: w.file.entries}}
+	w.file.entries++
+	if functionItem.read(w, n, f) && f.identify(w) {
+		w.doc.functions = append(w.doc.functions, f)
+	}
+}
+
+// identify takes the name apart and settles the qualifier.
+func (f *functionDecl) identify(w *walker) bool {
+	pos := w.file.pos(f.writtenName.place)
+	name, wrong := parseName(f.writtenName.value)
+	if wrong != nil {
+		w.out.add(wrong.at(pos))
+		return false
+	}
+	if name.Region != "" && name.Partition != PartitionOf(name.Region) {
+		w.out.add(Problem{
+			Pos: pos, Code: codeBadFunctionName,
+			Message: fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
+			Hint:    "write the ARN with its own partition",
+		})
+		return false
+	}
+	if q := f.writtenQualifier.value; q != "" {
+		if name.Qualifier != "" && name.Qualifier != q {
+			w.out.add(Problem{
+				Pos: w.file.pos(f.writtenQualifier.place), Code: codeQualifiersDisagree, Related: []Pos{pos},
+				Message: fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
+				Hint:    "keep one of them",
+			})
+			return false
+		}
+		name.Qualifier = q
+	}
+	if name.Qualifier == "" {
+		name.Qualifier = Latest
+	}
+	if f.remove && !f.set.isZero() {
+		w.out.add(Problem{
+			Pos: f.pos(), Code: codeRemoveWithSettings,
+			Message: fmt.Sprintf("%s is to be removed and has settings as well", f.writtenName.value),
+			Hint:    "delete remove, or delete the settings",
+		})
+		return false
+	}
+	if len(name.Function) > documentedFunctionName {
+		w.out.add(Problem{
+			Pos: pos, Code: codeLongFunctionName,
+			Message: fmt.Sprintf("the function name has %d characters", len(name.Function)),
+			Hint:    fmt.Sprintf("use at most %d, Lambda's limit", documentedFunctionName),
+		})
+	}
+	f.name = name
+	return true
+}
+
+var ignoreItem = object[ignoreDecl]{
+	what:   "an item of ignore",
+	fields: selectorFields(func(i *ignoreDecl) *selector { return &i.selector }),
+	anyOf:  []string{"functions", "tags"},
+}
+
+func readIgnore(w *walker, n *yaml.Node, _ *document) {
+	i := ignoreDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
+	w.file.ignores++
+	if ignoreItem.read(w, n, &i) && i.selector.says(w, n, "an item of ignore") {
+		w.doc.ignores = append(w.doc.ignores, i)
 	}
 }

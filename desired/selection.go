@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // Selection narrows a run to a part of the fleet. An empty list narrows
@@ -118,4 +120,26 @@ func listSome(all []string) string {
 		return strings.Join(all, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:some], ", "), len(all)-some)
+}
+
+// longestWord bounds what is compared: a long junk word means no key.
+const longestWord = 64
+
+// nearest is the candidate that a misspelt word most likely means, or "" when none
+// is near: about a third of the letters may differ, and two in a word of four, since
+// swapped neighbours count as two.
+func nearest(word string, candidates []string) string {
+	if len(word) > longestWord {
+		return ""
+	}
+	best, bestDistance := "", max(1, (len(word)+2)/3)+1
+	for _, c := range candidates {
+		if len(c) > longestWord {
+			continue
+		}
+		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(c), nil); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
 }

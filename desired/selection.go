@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
+	edlib "github.com/hbollon/go-edlib"
 )
 
 // Selection narrows a run to a part of the fleet. An empty list narrows
@@ -126,18 +126,18 @@ func listSome(all []string) string {
 const longestWord = 64
 
 // nearest is the candidate that a misspelt word most likely means, or "" when none
-// is near: about a third of the letters may differ, and two in a word of four, since
-// swapped neighbours count as two.
+// is near: at most a third of the letters may differ. Swapped neighbours count as
+// one, being the commonest slip of all.
 func nearest(word string, candidates []string) string {
 	if len(word) > longestWord {
 		return ""
 	}
-	best, bestDistance := "", max(1, (len(word)+2)/3)+1
+	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if len(c) > longestWord {
 			continue
 		}
-		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(c), nil); d < bestDistance {
+		if d := edlib.OSADamerauLevenshteinDistance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}

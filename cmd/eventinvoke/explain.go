@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,4 +143,188 @@ func declaredKeys(path string) []string {
 		names[i] = cobra.CompletionWithDesc(name, "declared in "+count(places[name], "target", "targets"))
 	}
 	return names
+}
+
+// explained is one key with its whole story.
+type explained struct {
+	Key         desired.Key
+	Label       string
+	Entry       desired.Entry
+	Fields      []desired.SettingHistory // Said weakest first
+	Live        *liveValue               // nil when AWS was not asked
+	TagsUnknown bool                     // rules that choose by tags were left out
+}
+
+func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *explainOptions) error {
+	query, err := desired.ParseKey(typed)
+	if err != nil {
+		return err
+	}
+	doc, err := a.loadFor(paths, o.simulate)
+	if err != nil {
+		return err
+	}
+	var keys []explained
+	if o.live {
+		keys, err = a.liveKeys(ctx, doc, typed, query, o)
+	} else {
+		keys, err = declared(doc, query.Target(), nil, typed, query)
+	}
+	if err != nil {
+		return err
+	}
+	if o.format == "json" {
+		err = writeJSON(a.out, explainedJSON(keys))
+	} else {
+		explainedText(a.out, keys)
+	}
+	if err != nil {
+		return err
+	}
+	return explainVerdict(keys)
+}
+
+// declared tells what the files say about a key, given the tags that are known.
+func declared(doc *desired.Document, ambient desired.Target, tags desired.Inventory, typed string, query desired.KeyQuery) ([]explained, error) {
+	fleet, supposed, err := doc.ResolveFor(ambient, tags, query)
+	if err != nil {
+		return nil, err
+	}
+	found, err := fleet.Find(typed)
+	if err != nil {
+		return nil, err
+	}
+	untagged := map[desired.Target]bool{}
+	for _, need := range doc.Discoveries(ambient) {
+		_, known := tags[need.Target]
+		untagged[need.Target] = !known && len(need.Tags) > 0
+	}
+	var all []explained
+	for _, key := range found {
+		target := fleet.Targets[slices.IndexFunc(fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == key.Target })]
+		entry := target.Entries[slices.IndexFunc(target.Entries, func(e desired.Entry) bool { return e.Name == key.Name })]
+		histories, err := doc.Explain(ambient, supposed, key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, explained{Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
+	}
+	return all, nil
+}
+
+// differs reports whether AWS holds something else than the files say of a field.
+func (e *explained) differs(h desired.SettingHistory) bool {
+	won := h.Applied()
+	return e.Live != nil && e.Live.known() && won != nil && won.Value != e.Live.Settings.Effect(h.Setting)
+}
+
+// explainVerdict is the exit code: what could not be read is never a success.
+func explainVerdict(keys []explained) error {
+	unread := 0
+	for _, k := range keys {
+		if k.Live != nil && k.Live.State == stateUnreadable {
+			unread++
+		}
+	}
+	switch unread {
+	case 0:
+		return nil
+	case len(keys):
+		return exitCode(exitError)
+	}
+	return exitCode(exitPartial)
+}
+
+// explainedText writes keys for people. The winner of a field is marked:
+//
+//	orders:live in prod (111111111111/eu-west-1)
+//	  declared at fleet.yaml:12 functions[0]
+//
+//	  maximum_retry_attempts: 0, but AWS holds 1
+//	    > 0  fleet.yaml:13 functions[0]
+//	      2  fleet.yaml:9 rules[0] "payments never retry"
+func explainedText(out io.Writer, keys []explained) {
+	for i := range keys {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		keys[i].text(out)
+	}
+}
+
+func (e *explained) text(out io.Writer) {
+	line := func(indent int, format string, args ...any) {
+		fmt.Fprintln(out, strings.Repeat(" ", indent)+sanitize(fmt.Sprintf(format, args...)))
+	}
+	line(0, "%s in %s", e.Key.Name, e.place())
+	line(2, "%s", e.declaration())
+	if e.Live != nil {
+		line(2, "%s", e.Live)
+	}
+	if e.TagsUnknown {
+		line(2, "rules that choose by tags are left out: tags are not known here")
+	}
+	fmt.Fprintln(out)
+	for _, h := range e.Fields {
+		line(2, "%s: %s", h.Setting, e.verdict(h))
+		width := 0
+		for _, s := range h.Sources {
+			width = max(width, len(s.Value.String()))
+		}
+		for _, s := range slices.Backward(h.Sources) {
+			mark := " "
+			if s.Applied {
+				mark = ">"
+			}
+			line(4, "%s %-*s  %s", mark, width, s.Value, named(s.Origin))
+		}
+	}
+}
+
+// named is an origin with the rule's name behind it.
+func named(o desired.Origin) string {
+	if o.Rule() == "" {
+		return o.String()
+	}
+	return fmt.Sprintf("%s %q", o, o.Rule())
+}
+
+// place is where the key lives, as far as that is known without asking.
+func (e *explained) place() string {
+	switch {
+	case e.Key.Target == desired.Target{}:
+		return "the current credentials' account and region"
+	case e.Label == "":
+		return e.Key.Target.String()
+	}
+	return fmt.Sprintf("%s (%s)", e.Label, e.Key.Target)
+}
+
+func (e *explained) declaration() string {
+	origin := e.Entry.Origins.Entry
+	switch {
+	case e.Entry.Remove:
+		return fmt.Sprintf("%s says remove: there must be no record", origin)
+	case origin.Layer() == desired.LayerRule:
+		return fmt.Sprintf("chosen by %s", named(origin))
+	}
+	return fmt.Sprintf("declared at %s", origin)
+}
+
+// verdict is what becomes of a field.
+func (e *explained) verdict(h desired.SettingHistory) string {
+	text := "left as it is"
+	if e.Entry.Remove {
+		text = "goes with the record"
+	} else if won := h.Applied(); won != nil {
+		text = won.Value.String()
+	}
+	if e.Live == nil || !e.Live.known() {
+		return text
+	}
+	now := h.Setting.Format(e.Live.Settings[h.Setting])
+	if !e.differs(h) {
+		return fmt.Sprintf("%s; AWS holds %s", text, now)
+	}
+	return fmt.Sprintf("%s, but AWS holds %s", text, now)
 }

@@ -3,6 +3,8 @@ package export
 import (
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
@@ -72,31 +74,30 @@ func (s spelling) best(p place, t desired.Target) string {
 }
 
 // spellings lists the ways to write an ARN, the ARN itself first.
-func spellings(arn string, t desired.Target) []string {
-	all := [][]string{strings.SplitN(arn, ":", 6)}
-	if len(all[0]) < 6 {
-		return []string{arn}
+func spellings(written string, t desired.Target) []string {
+	a, err := arn.Parse(written)
+	if err != nil {
+		return []string{written}
 	}
+	all := []arn.ARN{a}
 	for _, part := range []struct {
-		index       int
-		own         string
-		placeholder string
+		of               func(*arn.ARN) *string
+		own, placeholder string
 	}{
-		{1, t.Partition(), "${partition}"},
-		{3, t.Region, "${region}"},
-		{4, t.Account, "${account}"},
+		{func(a *arn.ARN) *string { return &a.Partition }, t.Partition(), "${partition}"},
+		{func(a *arn.ARN) *string { return &a.Region }, t.Region, "${region}"},
+		{func(a *arn.ARN) *string { return &a.AccountID }, t.Account, "${account}"},
 	} {
-		for _, parts := range all {
-			if parts[part.index] == part.own {
-				with := append([]string{}, parts...)
-				with[part.index] = part.placeholder
+		for _, with := range all {
+			if *part.of(&with) == part.own {
+				*part.of(&with) = part.placeholder
 				all = append(all, with)
 			}
 		}
 	}
 	texts := make([]string, len(all))
-	for i, parts := range all {
-		texts[i] = strings.Join(parts, ":")
+	for i := range all {
+		texts[i] = all[i].String()
 	}
 	return texts
 }

@@ -1,10 +1,22 @@
+// Package iampolicy works out the least IAM policy for a fleet file.
+//
+// In come a fleet file and what a run is to do with it; out come policy
+// documents, for each target those of the credentials that reach it, and one for
+// the base credentials where roles are to be assumed. Functions are named where
+// the file names them; a wildcard stands only where a rule has one.
+//
+// The package is pure: it asks no AWS and knows of no function that the file
+// does not speak of.
 package iampolicy
 
 import (
 	"bytes"
 	"encoding/json"
+	"path"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -186,6 +198,51 @@ func (w *wants) statements(t desired.Target) []Statement {
 		}
 		all[same].Sid += kind.word
 		all[same].Action = append(all[same].Action, kind.actions...)
+	}
+	return all
+}
+
+func rolesOf(fleet desired.Fleet) []string {
+	var roles []string
+	for _, t := range fleet.Targets {
+		if t.RoleARN != "" {
+			roles = append(roles, t.RoleARN)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+// partitionOf is the partition of an ARN; "" of anything else.
+func partitionOf(s string) string {
+	a, _ := arn.Parse(s)
+	return a.Partition
+}
+
+func assume(roles []string) Statement {
+	return Statement{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}
+}
+
+// literal writes what stands for more in a policy as what stands for itself.
+var literal = strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}")
+
+// baseStatements allow what is asked of SQS and S3, which happens with the base
+// credentials whatever roles the targets have.
+func (o Options) baseStatements(partition string) []Statement {
+	var all []Statement
+	if partitionOf(o.Queue) == partition { // IAM refuses a document that names another one
+		// The permission for a call is also that for its batch.
+		all = append(all, Statement{Sid: "Queue", Effect: "Allow", Resource: []string{o.Queue},
+			Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}})
+	}
+	if o.History.Name != "" {
+		bucket := "arn:" + partition + ":s3:::" + o.History.Name
+		all = append(all,
+			// Not narrowed to the prefix: with a condition on it S3 answers 403 in place
+			// of 404 for an object that is not there, and the history has to tell them apart.
+			Statement{Sid: "History", Effect: "Allow", Resource: []string{bucket}, Action: []string{"s3:ListBucket"}},
+			Statement{Sid: "HistoryObjects", Effect: "Allow", Resource: []string{bucket + "/" + path.Join(literal.Replace(o.History.Prefix), "*")},
+				Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}})
 	}
 	return all
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -196,12 +198,12 @@ func keyOf(c *reconcile.Change) blockKey {
 // shape puts the placeholder into the resource of an ARN; its other parts never hold the name
 // of a function, though a function may be called "sqs".
 func shape(v desired.Value, function string) desired.Value {
-	parts := strings.SplitN(v.Text(), ":", 6)
-	if len(parts) < 6 || !strings.Contains(parts[5], function) {
+	a, err := arn.Parse(v.Text())
+	if err != nil || !strings.Contains(a.Resource, function) {
 		return v
 	}
-	parts[5] = template(parts[5], function)
-	return desired.Text(strings.Join(parts, ":"))
+	a.Resource = template(a.Resource, function)
+	return desired.Text(a.String())
 }
 
 func newBlock(members []*reconcile.Change) block {

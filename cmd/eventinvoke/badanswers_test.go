@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
@@ -93,4 +94,33 @@ rules:
 			})
 		})
 	}
+}
+
+// A function that AWS throttles for ever is given up after minutes, with its own
+// row; the two beside it are corrected in the same run.
+func TestOneFunctionThrottledForEver(t *testing.T) {
+	path := write(t, `version: 1
+rules:
+  - match: { functions: ["api-*"] }
+    set: { maximum_retry_attempts: 0 }
+`)
+	synctest.Test(t, func(t *testing.T) {
+		t.Setenv("AWS_REGION", region)
+		w := newWorld(t, awssim.Fleet(account, region, awssim.Function{Name: "api-0"},
+			awssim.Function{Name: "api-1", Throttled: []string{"lambda:ListFunctionEventInvokeConfigs"}}, awssim.Function{Name: "api-2"}))
+		began := time.Now()
+		code, reading := through(t, w, "apply", path)
+		took := time.Since(began)
+		if code != 3 || reading.Summary.Created != 2 || reading.Summary.Unreadable != 1 || took > 10*time.Minute {
+			t.Errorf("after %v exit code %d, %+v", took, code, reading.Summary)
+		}
+		if u := reading.Unreadable; len(u) != 1 || u[0].Function != "api-1" || u[0].Error.Kind != "throttled" {
+			t.Errorf("unreadable: %+v", u)
+		}
+		for _, name := range []string{"api-0", "api-2"} {
+			if r, _ := w.Record(account, region, name, ""); r.MaximumRetryAttempts == nil || *r.MaximumRetryAttempts != 0 {
+				t.Errorf("%s was not corrected: %+v", name, r)
+			}
+		}
+	})
 }

@@ -191,6 +191,9 @@ func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
 		final.Failure = NewFailure(r.Err)
 	} else {
 		final.SetPlan(&r.Plan)
+		for _, l := range r.Guard {
+			final.Guard = append(final.Guard, GuardLine(l))
+		}
 		for _, t := range r.Opened.Targets {
 			if t.Calls == nil {
 				continue

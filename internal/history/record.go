@@ -43,8 +43,11 @@ type Record struct {
 	State       State     `json:"state"`
 	Started     time.Time `json:"started"`
 	Finished    time.Time `json:"finished,omitzero"`
-	Stopped     string    `json:"stopped,omitempty"`   // why it ended early, in the caller's words
-	GuardOff    string    `json:"guard_off,omitempty"` // why its guard was off, in the caller's words
+	Stopped     string    `json:"stopped,omitempty"` // why it ended early, in the caller's words
+	// Guard is every rule of the guard against the plan; GuardOff is why it was off, in
+	// the caller's words.
+	Guard    []GuardLine `json:"guard,omitempty"`
+	GuardOff string      `json:"guard_off,omitempty"`
 	// Failure is why there is no plan.
 	Failure *reconcile.CallError `json:"failure,omitempty"`
 
@@ -64,6 +67,14 @@ type Record struct {
 type Caller struct {
 	desired.Target
 	ARN string `json:"arn"`
+}
+
+// GuardLine is one rule of the guard, and how far the plan went.
+type GuardLine struct {
+	Rule    string `json:"rule"`    // max_changes or max_deletes
+	Current int    `json:"current"` // how many the plan asked for
+	Limit   int    `json:"limit"`   // how many one run may make
+	Of      int    `json:"of"`      // configs
 }
 
 // Selection is what the run was narrowed to; empty lists narrow nothing.

@@ -162,6 +162,16 @@ func (p *printer) part(part *history.Record) {
 		p.line(2, textf("%s: %s declared, %d in sync, %d unreadable, %s",
 			t.Target, count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
 	}
+	if part.GuardOff != "" {
+		p.line(2, colored(yellow, "guard: off: "), text(part.GuardOff))
+	}
+	for _, g := range part.Guard {
+		exceeded := span{}
+		if reconcile.GuardLine(g).Exceeded() {
+			exceeded = colored(red, ", exceeded")
+		}
+		p.line(2, textf("guard: %s", reconcile.GuardLine(g)), exceeded)
+	}
 }
 
 // items writes what became of the changes: of each target, and of each way to end,

@@ -45,6 +45,7 @@ func part(run string) history.Record {
 			Plan:       history.PlanCounts{Declared: 12, InSync: 9, Creates: 1, Changes: 2},
 			Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: 12}, {Name: "PutFunctionEventInvokeConfig", Calls: 3, Throttled: 1}},
 		}},
+		Guard: []history.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 12}, {Rule: "max_deletes", Current: 0, Limit: 0, Of: 12}},
 		Items: []history.Item{}, Findings: []history.Finding{},
 	}
 }
@@ -72,7 +73,7 @@ func finishedRun() PastRun {
 
 func diedRun() PastRun {
 	r := part("20260301T031500Z-00c0ffee")
-	r.State, r.Finished, r.Targets = history.Died, time.Time{}, []history.Target{}
+	r.State, r.Finished, r.Targets, r.Guard = history.Died, time.Time{}, []history.Target{}, nil
 	undo := func(function string, status history.UndoStatus) history.Undo {
 		key := item(function, reconcile.Create, "").Key
 		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
@@ -93,7 +94,7 @@ func shardedRun() PastRun {
 
 func heldRun() PastRun {
 	r := part("20260301T032000Z-1234abcd")
-	r.State, r.Targets = history.Failed, []history.Target{}
+	r.State, r.Targets, r.Guard = history.Failed, []history.Target{}, nil
 	r.Stopped = "111111111111/eu-west-1 is held by run 20260301T030000Z-7f3a90c1"
 	r.Failure = &reconcile.CallError{}
 	return PastRun{Run: history.NewRun(r)}
@@ -103,6 +104,7 @@ func hostileRun() PastRun {
 	r := part("20260301T033000Z-5e0c9a17")
 	r.Files[0].Path = "fleet\x1b[2J.yaml"
 	r.Job = "https://ci.example/\x1b[31m"
+	r.Guard[0].Current, r.GuardOff = 11, "first run\x1b[8m"
 	failed := item("billing", reconcile.Update, "failed")
 	failed.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Message: "no\x1b]0;title\x07\u202e"}
 	r.Items = []history.Item{failed}
@@ -209,7 +211,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		return slices.DeleteFunc(names, func(name string) bool { return name == "-" })
 	}
 	for heading, v := range map[string]any{
-		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{},
+		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": history.GuardLine{},
 		"parts.targets": history.Target{}, "parts.targets.plan": history.PlanCounts{}, "failure": reconcile.CallError{},
 	} {
 		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {

@@ -143,22 +143,28 @@ const (
 	numRisks
 )
 
-// riskOf looks at what Lambda will do, with its defaults where nothing is set. An
-// event that waits a shorter time, is tried less often or has no destination left
-// may be lost; one that is tried more often, or longer, may run twice.
+// riskOf is the worst risk of a change's settings.
 func riskOf(c *reconcile.Change) risk {
 	worst := noRisk
 	for _, s := range c.Settings() {
-		before, after := s.Before.Or(s.Setting.Default()), s.After.Or(s.Setting.Default())
-		switch {
-		case s.Setting == desired.OnFailure && before != desired.NoDestination && after == desired.NoDestination,
-			s.Setting.IsNumber() && after.Int() < before.Int():
-			worst = losesEvents
-		case s.Setting.IsNumber() && after.Int() > before.Int():
-			worst = min(worst, mayRunTwice)
-		}
+		worst = min(worst, riskOfSetting(s))
 	}
 	return worst
+}
+
+// riskOfSetting looks at what Lambda will do, with its default where nothing is set. An
+// event that waits a shorter time, is tried less often or has no destination left
+// may be lost; one that is tried more often, or longer, may run twice.
+func riskOfSetting(s reconcile.SettingChange) risk {
+	before, after := s.Before.Or(s.Setting.Default()), s.After.Or(s.Setting.Default())
+	switch {
+	case s.Setting == desired.OnFailure && before != desired.NoDestination && after == desired.NoDestination,
+		s.Setting.IsNumber() && after.Int() < before.Int():
+		return losesEvents
+	case s.Setting.IsNumber() && after.Int() > before.Int():
+		return mayRunTwice
+	}
+	return noRisk
 }
 
 // riskLine counts the changes of a run by their risk.

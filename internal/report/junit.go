@@ -1,0 +1,132 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+)
+
+// JUnit writes a run for a test reporter: a suite for each account and region, a
+// test for each config that differs, failed, was changed or was found. What is in sync is
+// one test, since there may be 100,000 of it, and counts in tests= as many
+// times as there are configs. What concerns the run as a whole is a suite of its own, the first.
+//
+// Texts are cleaned, so the document is well-formed whatever anything is called.
+func JUnit(w io.Writer, r *Run) error {
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	err := writeJUnit(w, e, r)
+	if err == nil {
+		_, err = io.WriteString(w, "\n")
+	}
+	if err != nil {
+		return fmt.Errorf("write the JUnit report: %w", err)
+	}
+	return nil
+}
+
+func writeJUnit(w io.Writer, e *xml.Encoder, r *Run) error {
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	root := element("testsuites", "name", Clean("eventinvoke "+r.Verb), "time", fmt.Sprintf("%.3f", r.Finished.Sub(r.Started).Seconds()))
+	if err := e.EncodeToken(root); err != nil {
+		return err
+	}
+	for range r.ofRun() {
+		if err := suite(e, r, "eventinvoke", 0, r.ofRun()); err != nil {
+			return err
+		}
+		break
+	}
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		if err := suite(e, r, Clean(t.Target.String()), t.InSync, r.ofTarget(t)); err != nil {
+			return err
+		}
+	}
+	if err := e.EncodeToken(root.End()); err != nil {
+		return err
+	}
+	return e.Close()
+}
+
+// suite writes one suite. Its numbers stand before its tests, so it looks at the tests twice.
+func suite(e *xml.Encoder, r *Run, name string, inSync int, tests iter.Seq[remark]) error {
+	var n [erred + 1]int
+	n[passed] = inSync
+	for m := range tests {
+		n[m.verdict]++
+	}
+	start := element("testsuite", "name", name, "tests", fmt.Sprint(n[passed]+n[skipped]+n[differs]+n[erred]),
+		"failures", fmt.Sprint(n[differs]), "errors", fmt.Sprint(n[erred]), "skipped", fmt.Sprint(n[skipped]),
+		"timestamp", r.Started.UTC().Format("2006-01-02T15:04:05"))
+	if err := e.EncodeToken(start); err != nil {
+		return err
+	}
+	if inSync > 0 {
+		if err := e.Encode(testCase{Class: name, Name: "(in sync)", Out: &testOutput{Text: count(inSync, "config") + " as declared"}}); err != nil {
+			return err
+		}
+	}
+	for m := range tests {
+		if err := e.Encode(newTestCase(name, &m)); err != nil {
+			return err
+		}
+	}
+	return e.EncodeToken(start.End())
+}
+
+// testCase is one test. It is known to readers by its class and its name, which
+// are the same in every run.
+type testCase struct {
+	XMLName xml.Name     `xml:"testcase"`
+	Class   string       `xml:"classname,attr"`
+	Name    string       `xml:"name,attr"`
+	File    string       `xml:"file,attr,omitempty"`
+	Line    int          `xml:"line,attr,omitempty"`
+	Failure *testMessage `xml:"failure"`
+	Error   *testMessage `xml:"error"`
+	Skipped *testMessage `xml:"skipped"`
+	Out     *testOutput  `xml:"system-out"`
+}
+
+type testMessage struct {
+	Type    string `xml:"type,attr"`
+	Message string `xml:"message,attr"`
+	Text    string `xml:",cdata"`
+}
+
+type testOutput struct {
+	Text string `xml:",cdata"`
+}
+
+func newTestCase(class string, m *remark) testCase {
+	t := testCase{Class: class, Name: m.name, File: Clean(m.file), Line: m.line}
+	text := strings.Join(m.details, "\n")
+	if place := m.place(); !strings.Contains(text, place) {
+		text = strings.TrimPrefix(text+"\n"+place, "\n")
+	}
+	switch message := (&testMessage{Type: m.rule, Message: m.message, Text: text}); m.verdict {
+	case passed:
+		t.Out = &testOutput{Text: text}
+	case skipped:
+		t.Skipped = message
+	case differs:
+		t.Failure = message
+	default:
+		t.Error = message
+	}
+	return t
+}
+
+// element is the start of an element with attributes, given as names and values.
+func element(name string, attributes ...string) xml.StartElement {
+	start := xml.StartElement{Name: xml.Name{Local: name}}
+	for i := 0; i < len(attributes); i += 2 {
+		start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Local: attributes[i]}, Value: attributes[i+1]})
+	}
+	return start
+}

@@ -1,0 +1,276 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// verdict is what a test would say about a remark.
+type verdict int
+
+const (
+	passed  verdict = iota // as it should be
+	skipped                // left alone
+	differs                // not as declared
+	erred                  // not known, or not done
+)
+
+// remark is one thing to say about one config, one target or the run, for the
+// formats that know nothing but such things. All texts are clean.
+type remark struct {
+	target   desired.Target // zero: of the run
+	function string         // "" where it is of no function
+	name     string         // the config, or "(what)" where there is none, which no config is called
+	rule     string         // action, status, kind of finding or problem code, as JSON spells it
+	verdict  verdict
+	risk     risk
+	message  string   // one line
+	details  []string // lines
+	file     string   // "" where nobody knows
+	line     int      // 0: the file as a whole
+}
+
+// remarks are those of the run, then those of each target in the plan's order.
+func (r *Run) remarks() iter.Seq[remark] {
+	return func(yield func(remark) bool) {
+		for m := range r.ofRun() {
+			if !yield(m) {
+				return
+			}
+		}
+		for i := range r.plans() {
+			for m := range r.ofTarget(&r.Plan.Targets[i]) {
+				if !yield(m) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ofRun is what stopped the run or its plan, and what is wrong with the fleet files.
+func (r *Run) ofRun() iter.Seq[remark] {
+	return func(yield func(remark) bool) {
+		problem := func(p desired.Problem, v verdict, risk risk) bool {
+			m := remark{name: Clean(p.Pos.String() + " " + p.Code), rule: p.Code, verdict: v, risk: risk, message: Clean(p.Message), file: p.Pos.File, line: p.Pos.Line}
+			return yield(m.advised(p.Hint))
+		}
+		for _, w := range r.Warnings {
+			if !problem(w, skipped, mayRunTwice) {
+				return
+			}
+		}
+		var problems desired.Problems
+		if errors.As(r.Err, &problems) {
+			for _, p := range problems {
+				if !problem(p, erred, losesEvents) {
+					return
+				}
+			}
+		} else if r.Err != nil && !yield(r.ended("no_plan", r.Err)) {
+			return
+		}
+		if r.Stopped != "" && !yield(r.at(remark{name: "(stopped)", rule: "stopped", verdict: erred, message: Clean("stopped: " + r.Stopped)}, nil)) {
+			return
+		}
+		if err := r.refusal(); err != nil {
+			yield(r.ended("refused", err))
+		}
+	}
+}
+
+// ofTarget is every change of a target as it was planned or as it ended, what could
+// not be read, and what was found.
+func (r *Run) ofTarget(t *reconcile.TargetPlan) iter.Seq[remark] {
+	return func(yield func(remark) bool) {
+		say := func(m remark) bool {
+			m.target = t.Target
+			return yield(m)
+		}
+		o := r.outcomeOf(t.Target)
+		unread := false
+		for i := range t.Findings {
+			unread = unread || t.Findings[i].Kind == reconcile.FindingUnreadable
+		}
+		switch {
+		case t.Err != nil && (t.Unknown || !unread): // else its configs say why
+			if !say(r.ended("unreadable", t.Err)) {
+				return
+			}
+		case t.Err == nil && t.Stopped != nil:
+			if !say(r.ended("stopped", t.Stopped)) {
+				return
+			}
+		}
+		if o != nil && o.Stopped != nil && !say(r.ended("ended_early", o.Stopped)) {
+			return
+		}
+		if o != nil {
+			for i := range o.Results {
+				if !say(r.ofResult(&o.Results[i])) {
+					return
+				}
+			}
+		} else {
+			for i := range t.Changes {
+				if !say(r.ofChange(&t.Changes[i])) {
+					return
+				}
+			}
+			for i := range t.Stale {
+				if !say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale})) {
+					return
+				}
+			}
+		}
+		for i := range t.Findings {
+			if !say(r.ofFinding(&t.Findings[i])) {
+				return
+			}
+		}
+	}
+}
+
+// planVerdicts say what a plan would do, as its last line does.
+var planVerdicts = map[reconcile.Action]string{
+	reconcile.Create: "to create", reconcile.Update: "to change", reconcile.Delete: "to delete", reconcile.Restore: "to put back",
+}
+
+// ofChange is a change that nobody has tried to make. It stands where the setting
+// with the worst risk is declared.
+func (r *Run) ofChange(c *reconcile.Change) remark {
+	m := remark{function: c.Function, name: Clean(c.Name.String()), rule: c.Action.String(), verdict: differs, risk: noRisk}
+	var origin, entry desired.Origin
+	if c.Origins != nil {
+		entry = c.Origins.Entry
+	}
+	var parts []string
+	for _, s := range c.Settings() {
+		if risk := riskOfSetting(s); risk < m.risk || origin.IsZero() {
+			origin = s.Origin
+		}
+		m.risk = min(m.risk, riskOfSetting(s))
+		part := Clean(s.Setting.String() + ": " + s.Setting.Format(s.Before) + arrow + s.Setting.Format(s.After))
+		parts = append(parts, part)
+		if c.Action != reconcile.Delete && !s.Origin.IsZero() {
+			part += "  # " + Clean(s.Origin.String())
+		}
+		m.details = append(m.details, part)
+	}
+	if c.Action == reconcile.Delete || origin.IsZero() {
+		origin = entry
+	}
+	m.message = planVerdicts[c.Action]
+	if len(parts) > 0 {
+		m.message += ": " + strings.Join(parts, "; ")
+	}
+	switch {
+	case c.Want == nil:
+		m.details = append(m.details, "undeclared: delete")
+	case c.Action == reconcile.Delete && !origin.IsZero():
+		m.details = append(m.details, "# "+Clean(origin.String()))
+	}
+	return r.at(m, &origin)
+}
+
+// ofResult is a change and how it ended.
+func (r *Run) ofResult(result *reconcile.Result) remark {
+	m := r.ofChange(&result.Change)
+	if result.Status == reconcile.Applied || result.Status == reconcile.AlreadySo {
+		m.verdict = passed
+		return m
+	}
+	m.rule, m.verdict, m.risk = result.Status.String(), erred, losesEvents
+	row := newRow(result.Name, result.Err, result)
+	switch {
+	case result.Err != nil:
+		m.message = said(row.cause)
+	case result.Status == reconcile.Stale:
+		m.message = "left alone: the record is no longer what was seen"
+	case result.Status == reconcile.NotAttempted:
+		m.message = "not attempted: the run ended before its turn"
+	default:
+		m.message = strings.ReplaceAll(m.rule, "_", " ")
+	}
+	if facts := row.facts(); facts != "" {
+		m.details = append(m.details, Clean(facts))
+	}
+	return m.advised(row.cause.Hint)
+}
+
+// findingTexts say what was found, and how it is told.
+var findingTexts = map[reconcile.FindingKind]struct {
+	verdict verdict
+	risk    risk
+	message string
+}{
+	reconcile.FindingUnreadable:       {erred, losesEvents, "could not be read"},
+	reconcile.FindingNotExamined:      {erred, losesEvents, "not examined: the run ended before its turn"},
+	reconcile.FindingFunctionMissing:  {differs, losesEvents, "declared, but the function does not exist"},
+	reconcile.FindingQualifierMissing: {differs, losesEvents, "declared, but the function has no such alias or version"},
+	reconcile.FindingUndeclared:       {skipped, noRisk, "left alone: a record that nobody declared"},
+	reconcile.FindingOrphan:           {skipped, noRisk, "left alone: a record whose alias or version is gone"},
+	reconcile.FindingLatestOnly:       {skipped, noRisk, "the function has aliases, which do not take over the settings of $LATEST: declare them too"},
+}
+
+func (r *Run) ofFinding(f *reconcile.Finding) remark {
+	t := findingTexts[f.Kind]
+	m := remark{function: f.Function, name: Clean(f.Name.String()), rule: f.Kind.String(), verdict: t.verdict, risk: t.risk, message: t.message}
+	if f.Kind == reconcile.FindingLatestOnly {
+		m.name += " (only $LATEST)" // beside what is said about the config
+	}
+	if call := reconcile.ErrorOf(f.Err); call != nil {
+		m.message = said(call)
+		m = m.advised(call.Hint)
+	}
+	if f.Origins == nil {
+		return r.at(m, nil)
+	}
+	if !f.Origins.Entry.IsZero() {
+		m.details = append(m.details, "# "+Clean(f.Origins.Entry.String()))
+	}
+	return r.at(m, &f.Origins.Entry)
+}
+
+// ended is what went wrong with a target or the run as a whole.
+func (r *Run) ended(rule string, err error) remark {
+	call := reconcile.ErrorOf(err)
+	return r.at(remark{name: "(" + rule + ")", rule: rule, verdict: erred, message: said(call)}.advised(call.Hint), nil)
+}
+
+// at puts a remark where its wish was written, else at the fleet file as a whole.
+func (r *Run) at(m remark, o *desired.Origin) remark {
+	switch {
+	case o != nil && !o.IsZero():
+		m.file, m.line = o.File(), o.Line()
+	case len(r.Fleet.Files) > 0:
+		m.file = r.Fleet.Files[0]
+	}
+	return m
+}
+
+// advised adds what to do next.
+func (m remark) advised(hint string) remark {
+	if hint != "" {
+		m.details = append(m.details, "next: "+Clean(hint))
+	}
+	return m
+}
+
+// said is an error in one line.
+func said(e *reconcile.CallError) string {
+	return Clean(strings.TrimPrefix(e.Op+": "+e.Reason(), ": "))
+}
+
+// place is "fleet.yaml:14", "fleet.yaml" or "".
+func (m remark) place() string {
+	if m.line == 0 {
+		return Clean(m.file)
+	}
+	return Clean(fmt.Sprintf("%s:%d", m.file, m.line))
+}

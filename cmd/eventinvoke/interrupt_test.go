@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,7 +31,7 @@ func TestInterruptedWhereverItIs(t *testing.T) {
 		{"while functions are listed", func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/functions") }, syscall.SIGTERM, exitTerminated},
 		{"while records are read, and the terminal goes away", func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/event-invoke-config/list") }, syscall.SIGHUP, exitHangup},
 	} {
-		for _, format := range []string{"text", "json"} {
+		for _, format := range []string{"text", "json", "plan --out"} {
 			synctest.Test(t, func(t *testing.T) {
 				world, err := awssim.New(awssim.Fleet(account, region, awssim.Function{Name: "f-%02d", Count: 30}))
 				if err != nil {
@@ -46,6 +47,17 @@ func TestInterruptedWhereverItIs(t *testing.T) {
 				}}
 				var out bytes.Buffer
 				a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+				if format == "plan --out" {
+					file := filepath.Join(t.TempDir(), "plan.json")
+					err = a.plan(ctx, []string{path}, &readOptions{simulate: "world", world: aws, outputOptions: outputOptions{format: "text", color: "never", quiet: true}}, false, file)
+					if code, _ := codeOf(err); code != row.code {
+						t.Errorf("plan --out, %s: exit code %d, want %d (%v)", row.why, code, row.code, err)
+					}
+					if _, err := os.Stat(file); err == nil {
+						t.Errorf("plan --out, %s: a part of the plan was saved", row.why)
+					}
+					return
+				}
 				err = a.audit(ctx, []string{path}, &readOptions{simulate: "world", world: aws, outputOptions: outputOptions{format: format, color: "never", quiet: true}})
 				code, shown := codeOf(err)
 				if !met || code != row.code {

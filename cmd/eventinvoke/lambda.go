@@ -103,11 +103,11 @@ func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, err
 	if err != nil {
 		return answer{}, fmt.Errorf("the event is not understood: %w", err)
 	}
-	triage := worker.Classify(hints)
-	if !triage.Needed() {
+	classified := worker.Classify(hints)
+	if !classified.Needed() {
 		return answer{}, nil
 	}
-	result, got := s.answerTo(ctx, triage.Everything, triage.Triggers)
+	result, got := s.answerTo(ctx, classified.Everything, classified.Triggers)
 	if err := result.Completed(); err != nil && !errors.Is(err, reconcile.ErrTimeUp) {
 		return got, err
 	}
@@ -117,24 +117,24 @@ func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, err
 // invokeBatch answers for each message of a batch: one pass for all of them,
 // and only those whose functions were not dealt with come again.
 func (s *server) invokeBatch(ctx context.Context, messages []events.Message) answer {
-	var touches []worker.Trigger
+	var triggers []worker.Trigger
 	everything, needed := false, false
-	triaged := make([]worker.Classified, len(messages))
+	classified := make([]worker.Classified, len(messages))
 	for i, m := range messages {
-		triaged[i] = worker.Classify(m.Hints)
-		everything = everything || triaged[i].Everything
-		needed = needed || triaged[i].Needed()
-		touches = append(touches, triaged[i].Triggers...)
+		classified[i] = worker.Classify(m.Hints)
+		everything = everything || classified[i].Everything
+		needed = needed || classified[i].Needed()
+		triggers = append(triggers, classified[i].Triggers...)
 	}
 	var result worker.Result
 	var got answer
 	if needed {
-		result, got = s.answerTo(ctx, everything, touches)
+		result, got = s.answerTo(ctx, everything, triggers)
 	}
 	got.BatchItemFailures = []itemFailure{}
 	failures := result.Failures()
 	for i, m := range messages {
-		if m.Err != nil || triaged[i].Needed() && failed(&result, failures, triaged[i]) {
+		if m.Err != nil || classified[i].Needed() && failed(&result, failures, classified[i]) {
 			got.BatchItemFailures = append(got.BatchItemFailures, itemFailure{m.ID})
 		}
 	}
@@ -145,20 +145,20 @@ func failed(r *worker.Result, failures worker.Failures, t worker.Classified) boo
 	if t.Everything {
 		return r.Completed() != nil
 	}
-	return slices.ContainsFunc(t.Triggers, func(touch worker.Trigger) bool { return failures.Of(touch.Object) != nil })
+	return slices.ContainsFunc(t.Triggers, func(t worker.Trigger) bool { return failures.Of(t.Object) != nil })
 }
 
 // answerTo makes one pass, and says how it went.
-func (s *server) answerTo(ctx context.Context, everything bool, touches []worker.Trigger) (worker.Result, answer) {
+func (s *server) answerTo(ctx context.Context, everything bool, triggers []worker.Trigger) (worker.Result, answer) {
 	scope := worker.Scope{All: everything}
 	if !everything {
-		scope = worker.ScopeOf(touches)
+		scope = worker.ScopeOf(triggers)
 	}
 	// An invocation may find a process that slept for hours: nothing that an
 	// earlier one discovered is taken for true.
 	s.set(func(s *server) { s.swept = nil })
 	result := s.pass(ctx, scope)
-	got := answer{RunID: s.lastRun, BatchItemFailures: []itemFailure{}}
+	got := answer{RunID: result.Run, BatchItemFailures: []itemFailure{}}
 	if result.Plan != nil {
 		c := result.Plan.Counts()
 		got.Keys, got.InSync, got.Drifted, got.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		// its journal says is not the end of it.
 		if source.lost != nil {
 			a.log.Warn("the history of this run is not whole; restoring what is left", "why", source.lost.Error())
-			x.then = func(*reconcile.RunResult) error { return exitCode(exitPartial) }
+			x.then = func(r *reconcile.RunResult) error { return cmp.Or(exitOf(r, false), error(exitCode(exitPartial))) }
 		}
 		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) || !source.names(t) })
 		return nil

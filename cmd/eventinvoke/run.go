@@ -112,7 +112,11 @@ func (x *execution) conclude(r *reconcile.RunResult) error {
 		return withLate(codeOfResult(r, false), late)
 	}
 	if x.then != nil {
-		if err := x.then(r); err != nil {
+		err := x.then(r)
+		if err != nil && errors.As(r.Stopped, new(interrupt)) {
+			return withLate(codeOfResult(r, false), err) // the signal's code, and what came of it
+		}
+		if err != nil {
 			return err
 		}
 	}

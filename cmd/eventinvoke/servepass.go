@@ -31,7 +31,6 @@ type server struct {
 	mu       sync.Mutex
 	document *desired.Document
 	swept    *knowledge // of the last sweep; nil before it
-	lastRun  string     // the id of the pass before
 }
 
 // knowledge is what a sweep found out that a pass over a few functions need not ask
@@ -98,7 +97,6 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	request.Observe = func(reconcile.Event) { scope.Alive() }
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
-	s.set(func(s *server) { s.lastRun = request.ID })
 	engine := reconcile.Engine{Opener: p}
 	if s.o.apply {
 		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())

@@ -34,6 +34,10 @@ soak: ## 10,000 killed applies, and the fault suite, for some hours
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -timeout 6h -crashes 10000
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=4000 -rapid.steps=20
 
+.PHONY: model
+model: ## 10,000 random fleets: the program against the model, for about an hour
+	go test -count=1 ./internal/modeltest -timeout 6h -rapid.checks=10000
+
 .PHONY: fuzz
 fuzz: ## fuzz everything that reads what others wrote, a minute each
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime 60s ./desired

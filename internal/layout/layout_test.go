@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/layout":    {},
 	"internal/faulttest": {}, // holds tests only
 	"internal/pacetest":  {}, // tests only
+	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
 	"internal/shard":     {"desired"},
 	"internal/events":    {"desired"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},

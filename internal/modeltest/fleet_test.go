@@ -1,0 +1,294 @@
+package modeltest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// match is what rules and ignore have in common.
+type match struct {
+	functions, exclude []string
+	tags               map[string]string
+	targets            []string
+}
+
+type rule struct {
+	match
+	qualifiers []string // none: $LATEST
+	set        settings
+}
+
+type entry struct {
+	name, qualifier string
+	spelt           string // how the file writes it, qualifier and all
+	targets         []string
+	set             settings
+	remove          bool
+}
+
+type file struct {
+	defaults settings
+	rules    []rule
+	entries  []entry
+	ignores  []match
+}
+
+type fleet struct {
+	places                 []place
+	sections               string // targets, as YAML; "" leaves them out
+	files                  []file
+	maxChanges, maxDeletes string // "" leaves them out
+	undeclared             string
+	missingFunctions       string
+	missingQualifiers      string
+}
+
+var (
+	globs = []string{"*", "*-a", "pay-*", "pay-?", "{pay,web}-*", "batch-[ab]", "batch-[!a]", "web-a", "*-canary", "x", "nothing-*"}
+
+	written = [4][]string{
+		{"", "", "60", "3600", "21600"},
+		{"", "0", "1", "2"},
+		{"", "", "", "none", "arn:aws:sqs:${region}:${account}:done"},
+		{"", "", "none", "arn:${partition}:sqs:${region}:${account}:dlq", "arn:aws:s3:::failed"},
+	}
+)
+
+// drawPlaces draws one or two targets, and how the fleet file names them.
+func drawPlaces(t *rapid.T) ([]place, string) {
+	const one, two = "111111111111", "222222222222"
+	switch rapid.IntRange(0, 3).Draw(t, "targets") {
+	case 0:
+		return []place{{one, "eu-west-1", ""}}, ""
+	case 1:
+		return []place{{one, "eu-west-1", "prod"}, {one, "us-east-1", "prod"}},
+			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1, us-east-1] }\n"
+	case 2:
+		return []place{{one, "eu-west-1", "prod"}, {one, "us-east-1", "stage"}},
+			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1] }\n" +
+				"  - { name: stage, account: \"" + one + "\", regions: [us-east-1] }\n"
+	default:
+		return []place{{one, "eu-west-1", "prod"}, {two, "eu-west-1", "stage"}},
+			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1] }\n" +
+				"  - { name: stage, account: \"" + two + "\", regions: [eu-west-1], role_arn: \"arn:aws:iam::" + two + ":role/eventinvoke\" }\n"
+	}
+}
+
+func drawFleet(t *rapid.T, places []place, sections string) fleet {
+	f := fleet{places: places, sections: sections}
+	for range rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "files") {
+		f.files = append(f.files, f.drawFile(t))
+	}
+	limits := []string{"", "", "0", "1", "5", "12", "0%", "10%", "33%", "50%", "75%", "100%"}
+	f.maxChanges = rapid.SampledFrom(limits).Draw(t, "max_changes")
+	f.maxDeletes = rapid.SampledFrom(limits).Draw(t, "max_deletes")
+	f.undeclared = rapid.SampledFrom([]string{"", "report", "delete"}).Draw(t, "undeclared")
+	f.missingFunctions = rapid.SampledFrom([]string{"", "error", "warn"}).Draw(t, "missing_functions")
+	f.missingQualifiers = rapid.SampledFrom([]string{"", "error", "warn"}).Draw(t, "missing_qualifiers")
+	return f
+}
+
+func (f fleet) drawFile(t *rapid.T) file {
+	var x file
+	if rapid.IntRange(0, 2).Draw(t, "defaults") == 0 {
+		x.defaults = drawSet(t)
+	}
+	for range rapid.SampledFrom([]int{0, 1, 1, 2, 3}).Draw(t, "rules") {
+		r := rule{match: f.drawMatch(t), set: drawSet(t)}
+		if rapid.IntRange(0, 2).Draw(t, "qualifiers") == 0 {
+			r.qualifiers = rapid.SliceOfNDistinct(rapid.SampledFrom(qualifiers), 1, 3, rapid.ID).Draw(t, "qualifiers")
+		}
+		x.rules = append(x.rules, r)
+	}
+	for range rapid.SampledFrom([]int{0, 0, 1, 2, 4, 8}).Draw(t, "entries") {
+		x.entries = append(x.entries, f.drawEntry(t))
+	}
+	if rapid.IntRange(0, 3).Draw(t, "ignore") == 0 {
+		m := f.drawMatch(t)
+		if slices.Contains(m.functions, "*") && len(m.tags) == 0 {
+			m.functions = []string{"*-canary"} // or else too many fleets are empty
+		}
+		x.ignores = append(x.ignores, m)
+	}
+	return x
+}
+
+func (f fleet) drawMatch(t *rapid.T) match {
+	var m match
+	kind := rapid.IntRange(0, 5).Draw(t, "match") // functions alone are the rule
+	if kind != 0 {
+		m.functions = rapid.SliceOfNDistinct(rapid.SampledFrom(globs), 1, 2, rapid.ID).Draw(t, "functions")
+	}
+	if kind < 2 {
+		m.tags = map[string]string{"tier": rapid.SampledFrom([]string{"gold", "*", "s*", "?old"}).Draw(t, "tier")}
+		if rapid.IntRange(0, 3).Draw(t, "two tags") == 0 {
+			m.tags["team"] = rapid.SampledFrom([]string{"pay", "*"}).Draw(t, "team")
+		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "exclude") == 0 {
+		m.exclude = []string{rapid.SampledFrom(globs[1:]).Draw(t, "exclude")}
+	}
+	m.targets = f.drawTargets(t)
+	return m
+}
+
+// drawTargets draws labels, where the fleet has any.
+func (f fleet) drawTargets(t *rapid.T) []string {
+	if f.sections == "" || rapid.IntRange(0, 3).Draw(t, "limited") > 0 {
+		return nil
+	}
+	return []string{rapid.SampledFrom(f.places).Draw(t, "to").label}
+}
+
+func (f fleet) drawEntry(t *rapid.T) entry {
+	e := entry{
+		name:      rapid.SampledFrom(names).Draw(t, "name"),
+		qualifier: rapid.SampledFrom(append([]string{"$LATEST", "$LATEST", "$LATEST"}, qualifiers...)).Draw(t, "qualifier"),
+		targets:   f.drawTargets(t),
+	}
+	if rapid.IntRange(0, 4).Draw(t, "remove") == 0 {
+		e.remove = true
+	} else {
+		e.set = drawSet(t)
+	}
+	whole := e.name + ":" + e.qualifier
+	switch rapid.IntRange(0, 4).Draw(t, "spelling") {
+	case 0:
+		e.spelt = fmt.Sprintf("name: %q", whole)
+	case 1:
+		// An ARN says where it lives.
+		p := rapid.SampledFrom(f.places).Draw(t, "of")
+		if p.label == "" {
+			e.spelt = fmt.Sprintf("name: %s, qualifier: %q", e.name, e.qualifier)
+			break
+		}
+		e.spelt = fmt.Sprintf("name: %q", "arn:aws:lambda:"+p.region+":"+p.account+":function:"+whole)
+		e.targets = []string{p.String()}
+	case 2:
+		if e.qualifier == "$LATEST" {
+			e.spelt = "name: " + e.name
+			break
+		}
+		fallthrough
+	default:
+		e.spelt = fmt.Sprintf("name: %s, qualifier: %q", e.name, e.qualifier)
+	}
+	return e
+}
+
+// drawSet draws settings that set something.
+func drawSet(t *rapid.T) settings {
+	var s settings
+	for i := range s {
+		s[i] = rapid.SampledFrom(written[i]).Draw(t, settingNames[i])
+	}
+	if s == (settings{}) {
+		s[1] = "0"
+	}
+	return s
+}
+
+// yaml writes one file of the fleet; the first has the sections that may stand once.
+func (f fleet) yaml(i int) string {
+	var b strings.Builder
+	b.WriteString("version: 1\n")
+	x := f.files[i]
+	if i == 0 {
+		b.WriteString(f.sections)
+		var guard []string
+		if f.maxChanges != "" {
+			guard = append(guard, "max_changes: "+f.maxChanges)
+		}
+		if f.maxDeletes != "" {
+			guard = append(guard, "max_deletes: "+f.maxDeletes)
+		}
+		if guard != nil {
+			fmt.Fprintf(&b, "guard: { %s }\n", strings.Join(guard, ", "))
+		}
+		for _, key := range [][2]string{{"undeclared", f.undeclared}, {"missing_functions", f.missingFunctions}, {"missing_qualifiers", f.missingQualifiers}} {
+			if key[1] != "" {
+				fmt.Fprintf(&b, "%s: %s\n", key[0], key[1])
+			}
+		}
+	}
+	if x.defaults != (settings{}) {
+		fmt.Fprintf(&b, "defaults: { %s }\n", x.defaults.yaml())
+	}
+	if len(x.rules) > 0 {
+		b.WriteString("rules:\n")
+	}
+	for _, r := range x.rules {
+		keys := r.match.yaml()
+		if r.qualifiers != nil {
+			keys += fmt.Sprintf(", qualifiers: [%s]", quoted(r.qualifiers))
+		}
+		fmt.Fprintf(&b, "  - match: { %s }\n    set: { %s }\n", keys, r.set.yaml())
+	}
+	if len(x.entries) > 0 {
+		b.WriteString("functions:\n")
+	}
+	for _, e := range x.entries {
+		what := "remove: true"
+		if !e.remove {
+			what = e.set.yaml()
+		}
+		if e.targets != nil && !strings.Contains(e.spelt, "arn:aws:lambda") {
+			what += fmt.Sprintf(", targets: [%s]", quoted(e.targets))
+		}
+		fmt.Fprintf(&b, "  - { %s, %s }\n", e.spelt, what)
+	}
+	if len(x.ignores) > 0 {
+		b.WriteString("ignore:\n")
+	}
+	for _, m := range x.ignores {
+		fmt.Fprintf(&b, "  - { %s }\n", m.yaml())
+	}
+	return b.String()
+}
+
+func (m match) yaml() string {
+	var keys []string
+	add := func(key string, list []string) {
+		if list != nil {
+			keys = append(keys, fmt.Sprintf("%s: [%s]", key, quoted(list)))
+		}
+	}
+	add("functions", m.functions)
+	add("exclude", m.exclude)
+	add("targets", m.targets)
+	if m.tags != nil {
+		var tags []string
+		for _, key := range []string{"tier", "team"} {
+			if v, there := m.tags[key]; there {
+				tags = append(tags, fmt.Sprintf("%s: %q", key, v))
+			}
+		}
+		keys = append(keys, "tags: { "+strings.Join(tags, ", ")+" }")
+	}
+	return strings.Join(keys, ", ")
+}
+
+func (s settings) yaml() string {
+	var keys []string
+	for i, v := range s {
+		switch {
+		case v == "":
+		case i < 2 || v == "none":
+			keys = append(keys, settingNames[i]+": "+v)
+		default:
+			keys = append(keys, fmt.Sprintf("%s: %q", settingNames[i], v))
+		}
+	}
+	return strings.Join(keys, ", ")
+}
+
+func quoted(list []string) string {
+	var words []string
+	for _, w := range list {
+		words = append(words, fmt.Sprintf("%q", w))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,418 @@
+package modeltest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// prediction is what the pages say a fleet means in a world.
+type prediction struct {
+	errors     []string // codes; with one of them nothing else counts
+	wishes     map[string]wish
+	inSync     []string
+	changes    map[string]change // by config
+	skipped    []string
+	missing    map[string]string // by config: function_missing or qualifier_missing
+	unreadable []string
+	ignored    []string // functions, as target/function
+	undeclared []string // records under an alias or version that is there
+	orphans    []string // records whose alias or version went away
+	base       int      // what a share is taken of
+	limits     map[string]int
+	refused    bool // by the guard
+}
+
+// wish is what one config is to be.
+type wish struct {
+	set    settings
+	remove bool
+}
+
+// change is one write.
+type change struct {
+	action        string // create, change or delete
+	before, after settings
+	at            *function
+	qualifier     string
+}
+
+func (m match) chooses(p place, name string, tags map[string]string) bool {
+	if m.targets != nil && !slices.Contains(m.targets, p.label) && !slices.Contains(m.targets, p.String()) {
+		return false
+	}
+	if m.functions != nil && !anyGlob(m.functions, name) || anyGlob(m.exclude, name) {
+		return false
+	}
+	for key, pattern := range m.tags {
+		if value, there := tags[key]; !there || !glob(pattern, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func anyGlob(patterns []string, text string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return glob(p, text) })
+}
+
+// glob knows *, ?, [ab], [!ab] and {one,other}.
+func glob(pattern, text string) bool {
+	if pattern == "" {
+		return text == ""
+	}
+	rest := pattern[1:]
+	switch pattern[0] {
+	case '*':
+		for i := range len(text) + 1 {
+			if glob(rest, text[i:]) {
+				return true
+			}
+		}
+		return false
+	case '{':
+		choices, after, _ := strings.Cut(rest, "}")
+		for choice := range strings.SplitSeq(choices, ",") {
+			if glob(choice+after, text) {
+				return true
+			}
+		}
+		return false
+	case '[':
+		set, after, _ := strings.Cut(rest, "]")
+		set, not := strings.CutPrefix(set, "!")
+		return text != "" && strings.Contains(set, text[:1]) != not && glob(after, text[1:])
+	}
+	return text != "" && (pattern[0] == '?' || pattern[0] == text[0]) && glob(rest, text[1:])
+}
+
+// predict reads the fleet with a finger on the page.
+func predict(f fleet, w world) prediction {
+	p := prediction{changes: map[string]change{}, missing: map[string]string{}, wishes: map[string]wish{}, limits: map[string]int{}}
+	p.checkEntries(f)
+	if len(p.errors) > 0 {
+		return p
+	}
+	examined := 0
+	for _, at := range f.places {
+		for _, name := range names {
+			examined += p.predictFunction(f, at, name, w.function(at, name))
+		}
+	}
+	if len(p.errors) == 0 && examined == 0 {
+		p.fail("EI018")
+	}
+	slices.Sort(p.errors)
+	p.errors = slices.Compact(p.errors)
+	p.guard(f)
+	return p
+}
+
+func (p *prediction) fail(code string) { p.errors = append(p.errors, code) }
+
+// checkEntries finds what is wrong with the files whatever AWS holds.
+func (p *prediction) checkEntries(f fleet) {
+	declared := map[string]bool{}
+	some := false
+	for _, x := range f.files {
+		some = some || len(x.rules)+len(x.entries) > 0
+		for _, e := range x.entries {
+			for _, at := range f.places {
+				if !e.isAt(at) {
+					continue
+				}
+				key := config(at, e.name, e.qualifier)
+				if declared[key] {
+					p.fail("EI034")
+				}
+				declared[key] = true
+				for _, y := range f.files {
+					for _, ignore := range y.ignores {
+						if ignore.tags == nil && ignore.chooses(at, e.name, nil) {
+							p.fail("EI064")
+						}
+					}
+				}
+			}
+		}
+	}
+	if !some {
+		p.fail("EI018")
+	}
+	slices.Sort(p.errors)
+	p.errors = slices.Compact(p.errors)
+}
+
+func (e entry) isAt(p place) bool {
+	return e.targets == nil || slices.Contains(e.targets, p.label) || slices.Contains(e.targets, p.String())
+}
+
+// predictFunction predicts all configs of one function and returns how many it
+// declares. The function is nil when it does not exist.
+func (p *prediction) predictFunction(f fleet, at place, name string, fn *function) (declared int) {
+	var tags map[string]string
+	if fn != nil {
+		tags = fn.tags
+	}
+	ignored := false
+	for _, x := range f.files {
+		for _, ignore := range x.ignores {
+			ignored = ignored || (fn != nil || ignore.tags == nil) && ignore.chooses(at, name, tags)
+		}
+	}
+	wishes := map[string]wish{}
+	chosen := map[string]bool{} // skipped ones included
+	for _, q := range qualifiers {
+		spoken, found, conflict := f.wish(at, name, q, fn)
+		switch {
+		case !found:
+			continue
+		case ignored && spoken:
+			p.fail("EI064")
+			continue
+		case ignored:
+			p.ignored = append(p.ignored, at.String()+"/"+name)
+			continue
+		case conflict:
+			p.fail("EI062")
+		}
+		key := config(at, name, q)
+		want, _ := f.resolve(at, name, q, fn)
+		chosen[q] = true
+		switch {
+		case fn == nil:
+			p.missing[key] = "function_missing"
+		case fn.denyRead:
+			p.unreadable = append(p.unreadable, key)
+			p.base++
+		case fn.lacks(q, want) && spoken:
+			p.missing[key] = "qualifier_missing"
+		case fn.lacks(q, want):
+			p.skipped = append(p.skipped, key)
+			if _, held := fn.records[q]; held {
+				p.orphans = append(p.orphans, key)
+			}
+			continue
+		default:
+			p.base++
+			p.compare(key, fn, q, want)
+		}
+		wishes[q] = want
+		p.wishes[key] = want
+	}
+	if fn == nil || fn.denyRead || len(chosen) == 0 {
+		return len(chosen)
+	}
+	for q, r := range fn.records {
+		key := config(at, name, q)
+		switch {
+		case chosen[q]:
+		case f.undeclared == "delete" && len(wishes) > 0: // a function that was skipped was not chosen
+			p.changes[key] = change{action: "delete", before: r, at: fn, qualifier: q}
+		case fn.has(q):
+			p.undeclared = append(p.undeclared, key)
+		default:
+			p.orphans = append(p.orphans, key)
+		}
+	}
+	return len(chosen)
+}
+
+// lacks says whether a config cannot be, because its alias or version is not
+// there. What must have no record needs none; and a record that is left under a
+// lost alias, and is as declared, is not looked into: see docs/fleet-file.md.
+func (f *function) lacks(q string, want wish) bool {
+	if f.has(q) || want.remove {
+		return false
+	}
+	have, held := f.records[q]
+	return !held || want.differs(have)
+}
+
+func (w wish) differs(have settings) bool {
+	for i, v := range w.set {
+		if v != "" && effective(i, have[i]) != v {
+			return true
+		}
+	}
+	return false
+}
+
+// compare says what closes the difference between a wish and what AWS holds.
+func (p *prediction) compare(key string, fn *function, q string, want wish) {
+	have, held := fn.records[q]
+	after := have
+	for i, v := range want.set {
+		switch {
+		case v == "none":
+			after[i] = ""
+		case v != "" && (!held || effective(i, have[i]) != v):
+			after[i] = v // a new record says all that is asked, what AWS does by itself included
+		}
+	}
+	switch {
+	case want.remove && held:
+		p.changes[key] = change{action: "delete", before: have, at: fn, qualifier: q}
+	case want.remove, !want.differs(have):
+		p.inSync = append(p.inSync, key)
+	case held:
+		p.changes[key] = change{action: "change", before: have, after: after, at: fn, qualifier: q}
+	default:
+		p.changes[key] = change{action: "create", after: after, at: fn, qualifier: q}
+	}
+}
+
+// wish says whether an entry or a rule speaks of a config at all.
+func (f fleet) wish(at place, name, q string, fn *function) (entry, found, conflict bool) {
+	for _, x := range f.files {
+		for _, e := range x.entries {
+			if e.name == name && e.qualifier == q && e.isAt(at) {
+				entry, found = true, true
+			}
+		}
+		for _, r := range x.rules {
+			found = found || r.isFor(at, name, q, fn)
+		}
+	}
+	_, conflict = f.resolve(at, name, q, fn)
+	return entry, found, conflict
+}
+
+func (r rule) isFor(at place, name, q string, fn *function) bool {
+	chosen := r.qualifiers
+	if chosen == nil {
+		chosen = []string{"$LATEST"}
+	}
+	return fn != nil && slices.Contains(chosen, q) && r.chooses(at, name, fn.tags)
+}
+
+// resolve lays the layers over each other, setting by setting: what an entry
+// says, else the rules of all files, else the defaults of all files that speak.
+func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
+	var out wish
+	conflict := false
+	for i := range settingNames {
+		var byEntry string
+		var byRules, byDefaults []string
+		for _, x := range f.files {
+			speaks := false
+			byRule := ""
+			for _, e := range x.entries {
+				if e.name == name && e.qualifier == q && e.isAt(at) {
+					if e.remove {
+						return wish{remove: true}, false
+					}
+					speaks = true
+					byEntry = e.set[i]
+				}
+			}
+			for _, r := range x.rules {
+				if r.isFor(at, name, q, fn) {
+					speaks = true
+					if r.set[i] != "" {
+						byRule = r.set[i] // the later one wins
+					}
+				}
+			}
+			if byRule != "" {
+				byRules = append(byRules, at.here(byRule))
+			}
+			if speaks && x.defaults[i] != "" {
+				byDefaults = append(byDefaults, at.here(x.defaults[i]))
+			}
+		}
+		switch {
+		case byEntry != "":
+			out.set[i] = at.here(byEntry)
+		case len(byRules) > 0:
+			out.set[i] = byRules[0]
+			conflict = conflict || len(slices.Compact(byRules)) > 1
+		case len(byDefaults) > 0:
+			out.set[i] = byDefaults[0]
+			conflict = conflict || len(slices.Compact(byDefaults)) > 1
+		}
+	}
+	return out, conflict
+}
+
+// guard counts writes against the limits: a number, or a share of the configs
+// that can exist; a share of changes allows ten, unless it is none.
+func (p *prediction) guard(f fleet) {
+	maxChanges, maxDeletes := f.maxChanges, f.maxDeletes
+	if maxChanges == "" {
+		maxChanges = "30%"
+	}
+	if maxDeletes == "" {
+		maxDeletes = "0"
+	}
+	limit := func(text string, floor int) int {
+		share, isShare := strings.CutSuffix(text, "%")
+		n, err := strconv.Atoi(share)
+		if err != nil {
+			panic(err)
+		}
+		switch {
+		case !isShare:
+			return n
+		case n == 0:
+			return 0
+		}
+		return max(floor, p.base*n/100)
+	}
+	p.limits["max_changes"] = limit(maxChanges, 10)
+	p.limits["max_deletes"] = limit(maxDeletes, 0)
+	deletes := 0
+	for _, c := range p.changes {
+		if c.action == "delete" {
+			deletes++
+		}
+	}
+	p.refused = len(p.changes) > p.limits["max_changes"] || deletes > p.limits["max_deletes"]
+}
+
+// fails says whether AWS refuses the change.
+func (c change) fails() bool {
+	if c.action == "delete" {
+		return c.at.denyDelete
+	}
+	return c.at.refuse || c.at.denyWrite
+}
+
+// wayBackFails says whether AWS refuses to undo it. There is no way back to a
+// record whose alias or version is gone: AWS takes no new one there.
+func (c change) wayBackFails() bool {
+	if c.action == "create" {
+		return c.at.denyDelete
+	}
+	return c.at.refuse || c.at.denyWrite || c.action == "delete" && !c.at.has(c.qualifier)
+}
+
+// code of plan and apply, by docs/cli.md and docs/accounts.md: 3 when something
+// was read or done and something was not.
+func (p prediction) code(f fleet, applied bool) int {
+	failed, done := 0, 0
+	for _, c := range p.changes {
+		if c.fails() {
+			failed++
+		} else {
+			done++
+		}
+	}
+	missing := 0
+	for _, reason := range p.missing {
+		if reason == "function_missing" && f.missingFunctions != "warn" || reason == "qualifier_missing" && f.missingQualifiers != "warn" {
+			missing++
+		}
+	}
+	switch {
+	case p.errors != nil:
+		return 1
+	case len(p.wishes) == 0 || len(p.unreadable) > 0 && len(p.unreadable) == len(p.wishes)+len(p.skipped):
+		return 1 // no config that exists, or none that could be read
+	case applied && p.refused:
+		return 4
+	case len(p.unreadable) > 0, missing > 0, applied && failed > 0:
+		return 3
+	}
+	return 0
+}

@@ -102,7 +102,7 @@ func TestRetryAfterPausesEverybody(t *testing.T) {
 			if first < tt.min || first > tt.max {
 				t.Errorf("Retry-After %v: the next grant came after %v, want %v to %v: %s", tt.asked, first, tt.min, tt.max, tt.why)
 			}
-			if s.Cuts != 1 || s.Rate != 7.5 || s.Throttled != 1 || s.Paused < tt.min || s.Queue[Write] != 3 {
+			if s.Decreases != 1 || s.Rate != 7.5 || s.Throttled != 1 || s.Paused < tt.min || s.Queue[Write] != 3 {
 				t.Errorf("snapshot %+v", s)
 			}
 		})

@@ -15,7 +15,7 @@ type Snapshot struct {
 	Queue    [priorities]int // waiting for a token, by Priority
 
 	Tokens      [priorities]int64 // granted, by Priority
-	Cuts        int64             // how often the rate was cut
+	Decreases   int64             // how often the rate was cut
 	Paused      time.Duration     // in all, for everybody
 	PausedUntil time.Time         // zero or past: not paused
 	Backlog     Backlog
@@ -65,7 +65,7 @@ func (l *Limiter) Snapshot() Snapshot {
 	return Snapshot{
 		Rate: l.control.rate, Ceiling: l.control.ceiling,
 		Breaker: l.breaker.state, InFlight: t.inFlight, Queue: l.queue.count,
-		Tokens: t.tokens, Cuts: t.decreases, Paused: t.paused, PausedUntil: l.paused, Backlog: l.backlog(now),
+		Tokens: t.tokens, Decreases: t.decreases, Paused: t.paused, PausedUntil: l.paused, Backlog: l.backlog(now),
 		Throttled: t.results[Throttled], Conflicts: t.results[Conflict], Faults: t.results[ServerError],
 		Unused: t.unused, Busy: t.busy(),
 	}

@@ -124,7 +124,7 @@ type Limiter struct {
 // NewLimiter takes the figures of a limiter.
 func NewLimiter(s ratelimit.Snapshot) *Limiter {
 	return &Limiter{
-		Rate: s.Rate, Ceiling: s.Ceiling, Granted: s.Granted(), Cuts: s.Cuts, PausedMS: s.Paused.Milliseconds(),
+		Rate: s.Rate, Ceiling: s.Ceiling, Granted: s.Granted(), Cuts: s.Decreases, PausedMS: s.Paused.Milliseconds(),
 		Throttled: s.Throttled, Breaker: s.Breaker.String(), Efficiency: s.Efficiency(),
 	}
 }

@@ -70,8 +70,8 @@ func TestRow09RateChangeUnderAThousandWaiters(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		refuseOne(p)
 		s := p.snapshot()
-		if s.Cuts != 1 || s.Rate != ceiling/2 {
-			t.Fatalf("after one refusal: %d cuts, rate %v", s.Cuts, s.Rate)
+		if s.Decreases != 1 || s.Rate != ceiling/2 {
+			t.Fatalf("after one refusal: %d cuts, rate %v", s.Decreases, s.Rate)
 		}
 		time.Sleep(time.Until(s.PausedUntil))
 		// The rate holds for 2 s from the refusal, and the pause took up to

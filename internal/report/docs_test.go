@@ -129,7 +129,7 @@ ignore:
 		{Name: "UpdateFunctionEventInvokeConfig", Calls: 1, Refused: 1},
 	}
 	r.API[0].Limiter = ratelimit.Snapshot{
-		Rate: 10.8, Ceiling: 13.5, Cuts: 1, Throttled: 1, Busy: 500 * time.Millisecond, Tokens: [4]int64{3, 1, 2},
+		Rate: 10.8, Ceiling: 13.5, Decreases: 1, Throttled: 1, Busy: 500 * time.Millisecond, Tokens: [4]int64{3, 1, 2},
 	}
 	return r
 }

@@ -294,7 +294,7 @@ func newAPI(targets []TargetAPI) apiJSON {
 		l := &t.Limiter
 		out.Targets[i] = targetAPIJSON{
 			targetJSON: newTarget(t.Target, t.Label), countsJSON: newCounts(sum),
-			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Cuts, PausedMS: l.Paused.Milliseconds(),
+			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Decreases, PausedMS: l.Paused.Milliseconds(),
 			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
 			Tokens: tokensJSON{
 				Scan: l.Tokens[ratelimit.Scan], Lookup: l.Tokens[ratelimit.Lookup],

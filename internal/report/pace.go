@@ -23,7 +23,7 @@ func paced(targets []TargetAPI) string {
 	var paused time.Duration
 	for i := range targets {
 		l := &targets[i].Limiter
-		cuts += l.Cuts
+		cuts += l.Decreases
 		paused = max(paused, l.Paused)
 		if l.Rate > 0 && (low == 0 || l.Rate < low) {
 			low = l.Rate

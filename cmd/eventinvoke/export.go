@@ -199,17 +199,17 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
 func (a *app) writeExport(r *reconcile.RunResult, sink *outputFile) error {
-	sites := make([]export.Site, len(r.Fleet.Targets))
+	targets := make([]export.Target, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
-		sites[i] = export.Site{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Err: r.Observed.Targets[i].Err}
-		unread = cmp.Or(unread, sites[i].Err)
+		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Err: r.Observed.Targets[i].Err}
+		unread = cmp.Or(unread, targets[i].Err)
 	}
 	functions, records := 0, 0
-	for i := range sites {
-		functions += len(sites[i].Functions)
-		for j := range sites[i].Functions {
-			f := &sites[i].Functions[j]
+	for i := range targets {
+		functions += len(targets[i].Functions)
+		for j := range targets[i].Functions {
+			f := &targets[i].Functions[j]
 			records += len(f.Records)
 			unread = cmp.Or(unread, f.Err)
 		}
@@ -222,7 +222,7 @@ func (a *app) writeExport(r *reconcile.RunResult, sink *outputFile) error {
 		return fmt.Errorf("there is nothing to export: no record on %s", count(functions, "function", "functions"))
 	}
 	sum := sha256.New()
-	result, err := export.Write(io.MultiWriter(sink, sum), sites, export.Options{Header: []string{
+	result, err := export.Write(io.MultiWriter(sink, sum), targets, export.Options{Header: []string{
 		"The event invoke configs that AWS held, written by eventinvoke export.",
 		"What AWS holds no value for is left alone, save where defaults would speak for it.",
 	}})
@@ -235,7 +235,7 @@ func (a *app) writeExport(r *reconcile.RunResult, sink *outputFile) error {
 	if err := sink.commit(); err != nil {
 		return err
 	}
-	a.log.Info("exported", "records", result.Records, "functions", functions, "targets", len(sites))
+	a.log.Info("exported", "records", result.Records, "functions", functions, "targets", len(targets))
 	if !result.Whole() {
 		a.log.Warn("the file does not hold everything; its comments say what is missing and why",
 			"not_read", result.Unreadable, "not_expressible", result.Inexpressible)

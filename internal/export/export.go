@@ -23,9 +23,9 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// Site is one target and what AWS holds there. Entries of the embedded
+// Target is one target and what AWS holds there. Entries of the embedded
 // TargetSpec play no part.
-type Site struct {
+type Target struct {
 	desired.TargetSpec
 	Functions []reconcile.ObservedFunction
 	Err       error // the target could not be read: nothing is declared for it
@@ -36,7 +36,7 @@ type Options struct {
 	Header []string // comment lines at the top
 }
 
-// Result says how much of the sites the file holds.
+// Result says how much of the targets the file holds.
 type Result struct {
 	Records       int // declared
 	Unreadable    int // functions, and targets as a whole, that were not read
@@ -46,23 +46,23 @@ type Result struct {
 // Whole reports whether the file declares everything that there is.
 func (r Result) Whole() bool { return r.Unreadable == 0 && r.Inexpressible == 0 }
 
-// Write writes the fleet file of some sites. The same sites give the same bytes,
+// Write writes the fleet file of some targets. The same targets give the same bytes,
 // in whatever order they come.
-func Write(w io.Writer, sites []Site, o Options) (Result, error) {
-	sites = slices.Clone(sites)
-	slices.SortFunc(sites, func(a, b Site) int { return a.Target.Compare(b.Target) })
-	if err := check(sites); err != nil {
+func Write(w io.Writer, targets []Target, o Options) (Result, error) {
+	targets = slices.Clone(targets)
+	slices.SortFunc(targets, func(a, b Target) int { return a.Target.Compare(b.Target) })
+	if err := check(targets); err != nil {
 		return Result{}, err
 	}
-	items, lost := collect(sites)
-	spellDestinations(sites, items)
-	entries := merge(sites, items)
+	items, lost := collect(targets)
+	spellDestinations(targets, items)
+	entries := merge(targets, items)
 	common := factor(entries)
 
 	f := file{out: bufio.NewWriter(w)}
 	f.header(o)
-	unread := f.unread(sites)
-	f.targets(sites)
+	unread := f.unread(targets)
+	f.targets(targets)
 	f.defaults(common)
 	f.functions(group(entries))
 	for _, note := range lost {
@@ -78,17 +78,17 @@ func Write(w io.Writer, sites []Site, o Options) (Result, error) {
 	return result, nil
 }
 
-// check refuses sites that one file cannot tell apart.
-func check(sites []Site) error {
-	for i := range sites {
-		if i > 0 && sites[i].Target == sites[i-1].Target {
-			return fmt.Errorf("target %s is there twice: give it once", sites[i].Target)
+// check refuses targets that one file cannot tell apart.
+func check(targets []Target) error {
+	for i := range targets {
+		if i > 0 && targets[i].Target == targets[i-1].Target {
+			return fmt.Errorf("target %s is there twice: give it once", targets[i].Target)
 		}
-		if len(sites) > 1 && sites[i].Label == "" {
-			return fmt.Errorf("target %s has no label: several targets need one each", sites[i].Target)
+		if len(targets) > 1 && targets[i].Label == "" {
+			return fmt.Errorf("target %s has no label: several targets need one each", targets[i].Target)
 		}
 	}
-	if len(sites) == 0 {
+	if len(targets) == 0 {
 		return errors.New("there is no target to write a fleet file for")
 	}
 	return nil

@@ -19,18 +19,18 @@ import (
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 var (
-	prodUS = site("prod", "111111111111", "us-east-1")
-	prodEU = site("prod", "111111111111", "eu-west-1")
-	devUS  = site("dev", "222222222222", "us-east-1")
+	prodUS = target("prod", "111111111111", "us-east-1")
+	prodEU = target("prod", "111111111111", "eu-west-1")
+	devUS  = target("dev", "222222222222", "us-east-1")
 )
 
-func site(label, account, region string, functions ...reconcile.ObservedFunction) Site {
-	s := Site{Functions: functions}
+func target(label, account, region string, functions ...reconcile.ObservedFunction) Target {
+	s := Target{Functions: functions}
 	s.Label, s.Target = label, desired.Target{Account: account, Region: region}
 	return s
 }
 
-func (s Site) with(functions ...reconcile.ObservedFunction) Site {
+func (s Target) with(functions ...reconcile.ObservedFunction) Target {
 	s.Functions = functions
 	return s
 }
@@ -57,10 +57,10 @@ func holds(retries, age int, onSuccess, onFailure string) reconcile.Settings {
 	return reconcile.NewSettings(s)
 }
 
-func write(t testing.TB, sites []Site) (string, Result) {
+func write(t testing.TB, targets []Target) (string, Result) {
 	t.Helper()
 	var b bytes.Buffer
-	result, err := Write(&b, sites, Options{Header: []string{"Exported by a test."}})
+	result, err := Write(&b, targets, Options{Header: []string{"Exported by a test."}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,22 +71,22 @@ func write(t testing.TB, sites []Site) (string, Result) {
 func planAgain(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, text string, sites []Site) reconcile.Plan {
+}, text string, targets []Target) reconcile.Plan {
 	t.Helper()
 	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
 	if err != nil {
 		t.Fatalf("the exported file is refused: %v\n%s", err, text)
 	}
 	var ambient desired.Target
-	if sites[0].Label == "" {
-		ambient = sites[0].Target
+	if targets[0].Label == "" {
+		ambient = targets[0].Target
 	}
 	fleet, err := document.Resolve(ambient, nil, desired.Selection{})
 	if err != nil {
 		t.Fatalf("the exported file does not resolve: %v\n%s", err, text)
 	}
 	var live reconcile.Observed
-	for _, s := range sites {
+	for _, s := range targets {
 		live.Targets = append(live.Targets, reconcile.ObservedTarget{Target: s.Target, Functions: s.Functions})
 	}
 	return reconcile.NewPlan(fleet, live)
@@ -94,19 +94,19 @@ func planAgain(t interface {
 
 const queue = "arn:aws:sqs:us-east-1:111111111111:dlq"
 
-func queueIn(s Site, name string) string {
+func queueIn(s Target, name string) string {
 	return "arn:aws:sqs:" + s.Region + ":" + s.Account + ":" + name
 }
 
 func TestWriteGolden(t *testing.T) {
 	for _, row := range []struct {
 		name, why string
-		sites     []Site
+		targets   []Target
 		want      Result
 	}{
 		{
 			name: "one-target", why: "the current credentials: no targets section, plain ARNs, common values as defaults",
-			sites: []Site{site("", "111111111111", "us-east-1",
+			targets: []Target{target("", "111111111111", "us-east-1",
 				function("checkout", latest(holds(0, 3600, "", queue)), under("live", holds(0, 60, "", queue))),
 				function("invoices", latest(holds(0, 3600, "", queue))),
 				function("mailer", latest(holds(2, 3600, "", queue))),
@@ -118,7 +118,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "many-targets", why: "what is alike everywhere is written once; the rest by label or, within a label, by ARN",
-			sites: []Site{
+			targets: []Target{
 				prodUS.with(
 					function("everywhere", latest(holds(1, -1, "", queueIn(prodUS, "dlq")))),
 					function("labelled", latest(holds(0, -1, "", queueIn(prodUS, "dlq")))),
@@ -134,7 +134,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "central", why: "a queue that several accounts share stays an ARN, with a word where it is foreign",
-			sites: []Site{
+			targets: []Target{
 				prodUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
 				devUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
 			},
@@ -142,7 +142,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "odd", why: "what cannot be declared, or should be looked at, is a comment",
-			sites: []Site{site("", "111111111111", "us-east-1",
+			targets: []Target{target("", "111111111111", "us-east-1",
 				function("fifo", latest(holds(1, -1, "", queue+".fifo"))),
 				function("fifo-only", latest(holds(-1, -1, "", queue+".fifo"))),
 				function("elsewhere", latest(holds(-1, -1, "arn:aws:sns:eu-west-1:222222222222:done", ""))),
@@ -160,7 +160,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "unread-target", why: "nothing is declared for a target that was not read, not even what is alike in all others",
-			sites: []Site{
+			targets: []Target{
 				prodUS.with(function("a", latest(holds(1, -1, "", "")))),
 				{TargetSpec: devUS.TargetSpec, Err: errors.New("the role cannot be assumed")},
 			},
@@ -168,10 +168,10 @@ func TestWriteGolden(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			for _, s := range row.sites {
+			for _, s := range row.targets {
 				asSurveyed(s.Functions)
 			}
-			text, result := write(t, row.sites)
+			text, result := write(t, row.targets)
 			if result != row.want {
 				t.Errorf("%s: got %+v, want %+v", row.why, result, row.want)
 			}
@@ -188,7 +188,7 @@ func TestWriteGolden(t *testing.T) {
 			if diff := cmp.Diff(string(golden), text); diff != "" {
 				t.Errorf("%s (-want +got), go test -update writes it:\n%s", row.why, diff)
 			}
-			plan := planAgain(t, text, row.sites)
+			plan := planAgain(t, text, row.targets)
 			if c := plan.Counts(); c.Changes() > 0 || c.InSync != result.Records {
 				t.Errorf("%s: the plan after is not empty: %+v", row.why, c)
 			}
@@ -197,14 +197,14 @@ func TestWriteGolden(t *testing.T) {
 }
 
 func TestTheOrderOfSitesDoesNotMatter(t *testing.T) {
-	sites := []Site{
+	targets := []Target{
 		prodUS.with(function("a", latest(holds(1, -1, "", queue)))),
 		devUS.with(function("b", latest(holds(0, 60, "", queue)))),
 		prodEU.with(function("a", latest(holds(1, -1, "", "")))),
 	}
-	first, _ := write(t, sites)
-	slices.Reverse(sites)
-	second, _ := write(t, sites)
+	first, _ := write(t, targets)
+	slices.Reverse(targets)
+	second, _ := write(t, targets)
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Error(diff)
 	}
@@ -212,15 +212,15 @@ func TestTheOrderOfSitesDoesNotMatter(t *testing.T) {
 
 func TestWriteRefusesSitesThatOneFileCannotTellApart(t *testing.T) {
 	for _, row := range []struct {
-		why   string
-		sites []Site
-		want  string
+		why     string
+		targets []Target
+		want    string
 	}{
 		{"nothing at all", nil, "no target"},
-		{"one target twice", []Site{prodUS, prodUS}, "twice"},
-		{"two targets, one without a label", []Site{prodUS, site("", "222222222222", "us-east-1")}, "no label"},
+		{"one target twice", []Target{prodUS, prodUS}, "twice"},
+		{"two targets, one without a label", []Target{prodUS, target("", "222222222222", "us-east-1")}, "no label"},
 	} {
-		if _, err := Write(&bytes.Buffer{}, row.sites, Options{}); err == nil || !strings.Contains(err.Error(), row.want) {
+		if _, err := Write(&bytes.Buffer{}, row.targets, Options{}); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got %v, want an error with %q", row.why, err, row.want)
 		}
 	}
@@ -231,7 +231,7 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, context.Canceled }
 
 func TestAFailedWriteIsAnError(t *testing.T) {
-	if _, err := Write(brokenPipe{}, []Site{prodUS}, Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := Write(brokenPipe{}, []Target{prodUS}, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

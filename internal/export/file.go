@@ -32,7 +32,7 @@ func (f file) header(o Options) {
 }
 
 // unread names what is not in the file because it was not read, and counts it.
-func (f file) unread(sites []Site) int {
+func (f file) unread(targets []Target) int {
 	n := 0
 	say := func(what string, why error) {
 		if n == 0 {
@@ -42,32 +42,32 @@ func (f file) unread(sites []Site) int {
 		n++
 		f.linef("#   %s", oneLine(fmt.Sprintf("%s: %v", what, why)))
 	}
-	for i := range sites {
-		if sites[i].Err != nil {
-			say("all of "+sites[i].Target.String(), sites[i].Err)
+	for i := range targets {
+		if targets[i].Err != nil {
+			say("all of "+targets[i].Target.String(), targets[i].Err)
 			continue
 		}
-		for j := range sites[i].Functions {
-			switch g := &sites[i].Functions[j]; g.State {
+		for j := range targets[i].Functions {
+			switch g := &targets[i].Functions[j]; g.State {
 			case reconcile.Unreadable:
-				say(sites[i].Target.String()+"/"+g.Function, g.Err)
+				say(targets[i].Target.String()+"/"+g.Function, g.Err)
 			case reconcile.NotExamined:
-				say(sites[i].Target.String()+"/"+g.Function, errNotExamined)
+				say(targets[i].Target.String()+"/"+g.Function, errNotExamined)
 			}
 		}
 	}
 	return n
 }
 
-// targets writes the targets section; a site without a label is that of the
+// targets writes the targets section; a target without a label is that of the
 // current credentials, which needs none.
-func (f file) targets(sites []Site) {
-	if sites[0].Label == "" {
+func (f file) targets(targets []Target) {
+	if targets[0].Label == "" {
 		return
 	}
 	f.linef("\ntargets:")
 	written := map[string]bool{}
-	for _, s := range sites {
+	for _, s := range targets {
 		if written[s.Label] {
 			continue
 		}
@@ -87,7 +87,7 @@ func (f file) targets(sites []Site) {
 			f.linef("    rate_share: %s", strconv.FormatFloat(s.RateShare, 'f', -1, 64))
 		}
 		var regions []string
-		for _, same := range sites {
+		for _, same := range targets {
 			if same.Label == s.Label {
 				regions = append(regions, same.Region)
 			}

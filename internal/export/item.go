@@ -23,9 +23,9 @@ type cell struct {
 	remarks []string // what is odd about the value
 }
 
-// item is one record at one site.
+// item is one record at one target.
 type item struct {
-	site int
+	target int
 	desired.Name
 	cells [desired.NumSettings]cell
 	notes []string // what a reader should know about it
@@ -43,23 +43,23 @@ func (it *item) refusals() int {
 
 // collect makes an item of every record that was read. What the loader would
 // not take as a key at all is in lost, a comment each.
-func collect(sites []Site) (items []item, lost []string) {
+func collect(targets []Target) (items []item, lost []string) {
 	probe := newProbe()
-	for i := range sites {
-		for j := range sites[i].Functions {
-			f := &sites[i].Functions[j]
-			if sites[i].Err != nil || f.State != reconcile.Present {
+	for i := range targets {
+		for j := range targets[i].Functions {
+			f := &targets[i].Functions[j]
+			if targets[i].Err != nil || f.State != reconcile.Present {
 				continue
 			}
 			for k := range f.Records {
-				it := item{site: i, Name: desired.Name{Function: f.Function, Qualifier: f.Records[k].Qualifier}}
-				if why := probe.key(&sites[i], it.Name); why != "" {
-					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: sites[i].Target, Name: it.Name}, why))
+				it := item{target: i, Name: desired.Name{Function: f.Function, Qualifier: f.Records[k].Qualifier}}
+				if why := probe.key(&targets[i], it.Name); why != "" {
+					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: targets[i].Target, Name: it.Name}, why))
 					continue
 				}
-				it.read(&sites[i], *f.Records[k].Settings, probe)
+				it.read(&targets[i], *f.Records[k].Settings, probe)
 				if it.refusals() == int(desired.NumSettings) {
-					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: sites[i].Target, Name: it.Name}, strings.Join(it.notes, "; ")))
+					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: targets[i].Target, Name: it.Name}, strings.Join(it.notes, "; ")))
 					continue
 				}
 				it.remark(f)
@@ -71,7 +71,7 @@ func collect(sites []Site) (items []item, lost []string) {
 }
 
 // read fills the cells from what AWS holds.
-func (it *item) read(site *Site, s reconcile.Settings, probe *probe) {
+func (it *item) read(target *Target, s reconcile.Settings, probe *probe) {
 	held := false
 	for i, field := range desired.Settings() {
 		c := &it.cells[i]
@@ -80,13 +80,13 @@ func (it *item) read(site *Site, s reconcile.Settings, probe *probe) {
 		if !v.IsSet() {
 			continue
 		}
-		if refusal := probe.setting(site, it.Name, field, v); refusal != "" {
+		if refusal := probe.setting(target, it.Name, field, v); refusal != "" {
 			c.refused, c.effect = true, ""
 			it.notes = append(it.notes, fmt.Sprintf("%s %s cannot be declared and is left alone: %s", field, v.String(), refusal))
 			continue
 		}
 		if !field.IsNumber() {
-			c.remarks = remarksOn(site, it.Name, field, v.String())
+			c.remarks = remarksOn(target, it.Name, field, v.String())
 		}
 		c.value, c.effect, held = v.String(), v.String(), true
 	}
@@ -128,19 +128,19 @@ func settingText(f desired.Setting, value string) string {
 }
 
 // remarksOn says what is odd about a destination, though it can be declared.
-func remarksOn(site *Site, n desired.Name, field desired.Setting, destination string) []string {
+func remarksOn(target *Target, n desired.Name, field desired.Setting, destination string) []string {
 	to, err := arn.Parse(destination)
 	if err != nil {
 		return nil
 	}
 	var remarks []string
-	if to.Region != "" && to.Region != site.Region {
+	if to.Region != "" && to.Region != target.Region {
 		remarks = append(remarks, fmt.Sprintf("%s goes to another region, %s", field, to.Region))
 	}
-	if to.AccountID != "" && to.AccountID != site.Account {
+	if to.AccountID != "" && to.AccountID != target.Account {
 		remarks = append(remarks, fmt.Sprintf("%s goes to another account, %s", field, to.AccountID))
 	}
-	if name, _, _ := strings.Cut(strings.TrimPrefix(to.Resource, "function:"), ":"); to.Service == "lambda" && name == n.Function && to.AccountID == site.Account {
+	if name, _, _ := strings.Cut(strings.TrimPrefix(to.Resource, "function:"), ":"); to.Service == "lambda" && name == n.Function && to.AccountID == target.Account {
 		remarks = append(remarks, fmt.Sprintf("%s goes to the same function again", field))
 	}
 	return remarks
@@ -164,18 +164,18 @@ func newProbe() *probe { return &probe{known: map[question]string{}} }
 // anyFunction stands for functions that have nothing to do with the answer.
 var anyFunction = desired.Name{Function: "any", Qualifier: desired.Latest}
 
-// key says why a name cannot be declared at a site; "" when it can.
-func (p *probe) key(site *Site, n desired.Name) string {
-	return p.ask(question{desired.Key{Target: site.Target, Name: n}, desired.MaximumRetryAttempts, desired.MaximumRetryAttempts.Default()})
+// key says why a name cannot be declared at a target; "" when it can.
+func (p *probe) key(target *Target, n desired.Name) string {
+	return p.ask(question{desired.Key{Target: target.Target, Name: n}, desired.MaximumRetryAttempts, desired.MaximumRetryAttempts.Default()})
 }
 
-// setting says why a value cannot be declared for a field at a site; "" when it can.
-func (p *probe) setting(site *Site, n desired.Name, f desired.Setting, v desired.Value) string {
+// setting says why a value cannot be declared for a setting at a target; "" when it can.
+func (p *probe) setting(target *Target, n desired.Name, f desired.Setting, v desired.Value) string {
 	// Only a function can be the wrong destination for one function and right for another.
 	if !strings.Contains(v.Text(), ":lambda:") {
 		n = anyFunction
 	}
-	return p.ask(question{desired.Key{Target: site.Target, Name: n}, f, v})
+	return p.ask(question{desired.Key{Target: target.Target, Name: n}, f, v})
 }
 
 func (p *probe) ask(q question) string {

@@ -10,11 +10,11 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// entry is one item of functions: a key at all sites, or at some that it names.
+// entry is one item of functions: a config at all targets, or at some that it names.
 type entry struct {
 	desired.Name
-	arn     string   // in place of the plain name, where labels cannot name the site
-	targets []string // labels; nil for all sites, or where arn says it
+	arn     string   // in place of the plain name, where labels cannot name the target
+	targets []string // labels; nil for all targets, or where arn says it
 	cells   [desired.NumSettings]cell
 	notes   []string
 }
@@ -33,14 +33,14 @@ func valuesOf(cells [desired.NumSettings]cell) values {
 	return v
 }
 
-// merge makes one entry of what is alike at several sites. A site without the
+// merge makes one entry of what is alike at several targets. A target without the
 // record, or one that was not read, is never covered.
-func merge(sites []Site, items []item) []entry {
+func merge(targets []Target, items []item) []entry {
 	sorted := make([]*item, len(items))
 	for i := range items {
 		sorted[i] = &items[i]
 	}
-	slices.SortStableFunc(sorted, func(a, b *item) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.site, b.site)) })
+	slices.SortStableFunc(sorted, func(a, b *item) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.target, b.target)) })
 
 	var entries []entry
 	for len(sorted) > 0 {
@@ -58,36 +58,36 @@ func merge(sites []Site, items []item) []entry {
 			alike[v] = append(alike[v], it)
 		}
 		for _, v := range order {
-			entries = append(entries, locate(sites, alike[v])...)
+			entries = append(entries, locate(targets, alike[v])...)
 		}
 		sorted = sorted[n:]
 	}
 	return entries
 }
 
-// locate says where a key lives that is alike at some sites: everywhere, under
+// locate says where a config lives that is alike at some targets: everywhere, under
 // some labels, or, where a label has other regions too, at one ARN each.
-func locate(sites []Site, alike []*item) []entry {
-	if len(alike) == len(sites) {
+func locate(targets []Target, alike []*item) []entry {
+	if len(alike) == len(targets) {
 		return []entry{join(alike)}
 	}
 	regions := map[string]int{}
-	for i := range sites {
-		regions[sites[i].Label]++
+	for i := range targets {
+		regions[targets[i].Label]++
 	}
 	byLabel := map[string][]*item{}
 	for _, it := range alike {
-		label := sites[it.site].Label
+		label := targets[it.target].Label
 		byLabel[label] = append(byLabel[label], it)
 	}
 	var whole []*item
 	var labels []string
 	var single []entry
 	for _, it := range alike {
-		label := sites[it.site].Label
+		label := targets[it.target].Label
 		if len(byLabel[label]) < regions[label] {
 			e := join([]*item{it})
-			e.arn = functionARN(sites[it.site].Target, it.Function)
+			e.arn = functionARN(targets[it.target].Target, it.Function)
 			single = append(single, e)
 			continue
 		}

@@ -36,23 +36,23 @@ func drawSettings(t *rapid.T, target desired.Target) reconcile.Settings {
 		rapid.SampledFrom(destinations).Draw(t, "on failure"))
 }
 
-func drawSites(t *rapid.T) []Site {
-	places := []Site{
-		prodUS, prodEU, devUS, site("dev", "222222222222", "eu-west-1"), site("stage", "333333333333", "us-east-1"), site("china", "444444444444", "cn-north-1"),
+func drawSites(t *rapid.T) []Target {
+	places := []Target{
+		prodUS, prodEU, devUS, target("dev", "222222222222", "eu-west-1"), target("stage", "333333333333", "us-east-1"), target("china", "444444444444", "cn-north-1"),
 	}
-	sites := rapid.SliceOfNDistinct(rapid.SampledFrom(places), 1, 5, func(s Site) desired.Target { return s.Target }).Draw(t, "sites")
-	if len(sites) == 1 && rapid.Bool().Draw(t, "current credentials") {
-		sites[0].Label = ""
+	targets := rapid.SliceOfNDistinct(rapid.SampledFrom(places), 1, 5, func(s Target) desired.Target { return s.Target }).Draw(t, "targets")
+	if len(targets) == 1 && rapid.Bool().Draw(t, "current credentials") {
+		targets[0].Label = ""
 	}
 	// Few kinds of settings, so that there is something to put together.
 	alike := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) reconcile.Settings { return drawSettings(t, prodUS.Target) }), 1, 3).Draw(t, "alike")
-	for i := range sites {
+	for i := range targets {
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(functionNames), 0, 8, rapid.ID).Draw(t, "functions") {
 			f := function(name)
 			for _, q := range append([]string{desired.Latest}, rapid.SliceOfNDistinct(rapid.SampledFrom(qualifiers), 0, 2, rapid.ID).Draw(t, "qualifiers")...) {
 				s := rapid.SampledFrom(alike).Draw(t, "settings")
 				if rapid.Bool().Draw(t, "own settings") {
-					s = drawSettings(t, sites[i].Target)
+					s = drawSettings(t, targets[i].Target)
 				}
 				f.Records = append(f.Records, under(q, s))
 			}
@@ -60,20 +60,20 @@ func drawSites(t *rapid.T) []Site {
 			if f.State == reconcile.Unreadable {
 				f.Err = fmt.Errorf("denied: # not a comment\nnor: this")
 			}
-			sites[i].Functions = append(sites[i].Functions, f)
+			targets[i].Functions = append(targets[i].Functions, f)
 		}
-		asSurveyed(sites[i].Functions)
+		asSurveyed(targets[i].Functions)
 	}
-	return sites
+	return targets
 }
 
 // TestThePlanAfterAnExportIsEmpty is what export promises: the file declares
 // every record that was read, changes none, and says nothing about what was not read.
 func TestThePlanAfterAnExportIsEmpty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		sites := drawSites(t)
+		targets := drawSites(t)
 		records := 0
-		for _, s := range sites {
+		for _, s := range targets {
 			for _, f := range s.Functions {
 				if f.State == reconcile.Present {
 					records += len(f.Records)
@@ -83,8 +83,8 @@ func TestThePlanAfterAnExportIsEmpty(t *testing.T) {
 		if records == 0 {
 			t.Skip("a file without entries is refused, rightly")
 		}
-		text, result := writeAny(t, sites)
-		plan := planAgain(t, text, sites)
+		text, result := writeAny(t, targets)
+		plan := planAgain(t, text, targets)
 		c := plan.Counts()
 		if c.Changes() > 0 || c.Undeclared > 0 || c.Orphans > 0 || c.Unreadable > 0 || c.MissingFunctions > 0 || c.NotExamined > 0 {
 			t.Fatalf("the plan after the export is not empty: %+v\n%s", c, text)
@@ -92,15 +92,15 @@ func TestThePlanAfterAnExportIsEmpty(t *testing.T) {
 		if c.InSync != records || result.Records != records {
 			t.Fatalf("%d records were read, %d written, %d are in sync\n%s", records, result.Records, c.InSync, text)
 		}
-		if again, _ := writeAny(t, sites); again != text {
-			t.Fatalf("the same sites gave two files:\n%s\n%s", text, again)
+		if again, _ := writeAny(t, targets); again != text {
+			t.Fatalf("the same targets gave two files:\n%s\n%s", text, again)
 		}
 	})
 }
 
-func writeAny(t *rapid.T, sites []Site) (string, Result) {
+func writeAny(t *rapid.T, targets []Target) (string, Result) {
 	var b bytes.Buffer
-	result, err := Write(&b, sites, Options{})
+	result, err := Write(&b, targets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestTargetsSurviveTheFile(t *testing.T) {
 		s.ExternalID = rapid.StringMatching(`[\w+=,.@:/-]{2,10}`).Draw(t, "external id")
 		s.Quota = rapid.SampledFrom([]float64{0, 7, 12.5, 1000000}).Draw(t, "quota")
 		s.RateShare = rapid.SampledFrom([]float64{0, 0.1, 1}).Draw(t, "share")
-		text, _ := writeAny(t, []Site{s})
+		text, _ := writeAny(t, []Target{s})
 		document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)

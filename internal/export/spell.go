@@ -10,31 +10,31 @@ import (
 
 // spelling chooses how a destination is written. Each can be written with or
 // without a placeholder for its partition, region and account, where these are
-// the site's own. The one to choose is the one that most sites share: it makes
+// the target's own. The one to choose is the one that most targets share: it makes
 // their entries equal. Among equals it is the one with the fewest placeholders,
-// so that a destination of one site stays the ARN that one can search for.
+// so that a destination of one target stays the ARN that one can search for.
 type spelling struct {
-	sites map[string]map[int]bool // by text: where it is right
+	targets map[string]map[int]bool // by text: where it is right
 }
 
-// place is a destination as one site has it.
+// place is a destination as one target has it.
 type place struct {
-	site int
-	arn  string
+	target int
+	arn    string
 }
 
 // spellDestinations rewrites the destinations of all items.
-func spellDestinations(sites []Site, items []item) {
-	if len(sites) < 2 {
+func spellDestinations(targets []Target, items []item) {
+	if len(targets) < 2 {
 		return
 	}
-	s := spelling{sites: map[string]map[int]bool{}}
+	s := spelling{targets: map[string]map[int]bool{}}
 	chosen := map[place]string{}
 	each := func(visit func(*cell, place)) {
 		for i := range items {
 			for j, field := range desired.Settings() {
 				if c := &items[i].cells[j]; !field.IsNumber() && c.value != "" && c.value != none {
-					visit(c, place{items[i].site, c.value})
+					visit(c, place{items[i].target, c.value})
 				}
 			}
 		}
@@ -42,12 +42,12 @@ func spellDestinations(sites []Site, items []item) {
 	each(func(_ *cell, p place) {
 		if _, seen := chosen[p]; !seen {
 			chosen[p] = ""
-			s.add(p, sites[p.site].Target)
+			s.add(p, targets[p.target].Target)
 		}
 	})
 	each(func(c *cell, p place) {
 		if chosen[p] == "" {
-			chosen[p] = s.best(p, sites[p.site].Target)
+			chosen[p] = s.best(p, targets[p.target].Target)
 		}
 		c.value, c.effect = chosen[p], chosen[p]
 	})
@@ -55,17 +55,17 @@ func spellDestinations(sites []Site, items []item) {
 
 func (s spelling) add(p place, t desired.Target) {
 	for _, text := range spellings(p.arn, t) {
-		if s.sites[text] == nil {
-			s.sites[text] = map[int]bool{}
+		if s.targets[text] == nil {
+			s.targets[text] = map[int]bool{}
 		}
-		s.sites[text][p.site] = true
+		s.targets[text][p.target] = true
 	}
 }
 
 func (s spelling) best(p place, t desired.Target) string {
 	best := p.arn
 	for _, text := range spellings(p.arn, t) {
-		more, fewer := len(s.sites[text])-len(s.sites[best]), strings.Count(best, "$")-strings.Count(text, "$")
+		more, fewer := len(s.targets[text])-len(s.targets[best]), strings.Count(best, "$")-strings.Count(text, "$")
 		if more > 0 || (more == 0 && fewer > 0) {
 			best = text
 		}

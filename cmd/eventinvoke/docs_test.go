@@ -103,7 +103,7 @@ func commandLinePage() string {
 	for _, e := range exitMeanings {
 		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.meaning)
 	}
-	b.WriteString("\nWhat could not be read outranks what differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
+	b.WriteString("\nIf anything could not be read the code is 3 (or 1), even when something differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
 	flagTable(&b, root.PersistentFlags())
 	for _, cmd := range documented(root) {
 		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n", cmd.Name(), strings.TrimSuffix(cmd.UseLine(), " [flags]"))

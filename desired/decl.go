@@ -26,7 +26,7 @@ type Document struct {
 }
 
 // sections remembers where the sections were found that may stand only once.
-type sections struct{ targets, guard, undeclared, missing, missingQualifiers once }
+type sections struct{ targets, guard, undeclared, missing, missingQualifiers section }
 
 // FileInfo names one file that was read. A run record keeps it, so that a run
 // can be traced to the exact bytes it followed.
@@ -77,8 +77,8 @@ func (s *settings) isZero() bool {
 // source is one place that speaks about fields: the defaults of a file, a rule
 // or an exact entry.
 type source struct {
-	file *fileDecl
-	site unique.Handle[site]
+	file     *fileDecl
+	location unique.Handle[location]
 	place
 	index int32
 	layer Layer
@@ -88,7 +88,7 @@ type source struct {
 func (s *source) pos() Pos { return s.file.pos(s.place) }
 
 func (s *source) origin() Origin {
-	return Origin{site: s.site, line: s.line, index: s.index, layer: s.layer}
+	return Origin{location: s.location, line: s.line, index: s.index, layer: s.layer}
 }
 
 // fieldOrigin is the place of one field rather than of the whole source.
@@ -101,9 +101,9 @@ func (s *source) fieldOrigin(f Setting) Origin {
 // fileDecl is one file. Several YAML documents in it count as one file.
 type fileDecl struct {
 	info       FileInfo
-	site       unique.Handle[site] // of what has no name of its own
+	location   unique.Handle[location] // of what has no name of its own
 	defaults   source
-	defaultsAt once
+	defaultsAt section
 	rules      int32 // how many it has so far, over all its YAML documents
 	entries    int32
 	ignores    int32
@@ -201,10 +201,10 @@ type ignoreDecl struct {
 	selector selector
 }
 
-// once is a section that only one file may have, and where it was found.
-type once struct {
+// section is a section that only one file may have, and where it was found.
+type section struct {
 	file *fileDecl
 	place
 }
 
-func (o once) found() bool { return o.file != nil }
+func (o section) found() bool { return o.file != nil }

@@ -83,7 +83,7 @@ var (
 
 // check finds what is wrong with a destination whatever the target is. Lengths
 // are those with a sample in place of the placeholders.
-func (use destinationUse) check() *flaw {
+func (use destinationUse) check() *problem {
 	if use.text == noneWord {
 		return nil
 	}
@@ -91,30 +91,30 @@ func (use destinationUse) check() *flaw {
 		return f
 	}
 	sample := expand(use.text, Target{Account: "123456789012", Region: "us-east-1"})
-	wrong := func(code, what, cure string) *flaw {
-		return &flaw{code, fmt.Sprintf("%s %q is %s", use.field, shorten(use.text), what), cure}
+	wrong := func(code, what, hint string) *problem {
+		return &problem{code, fmt.Sprintf("%s %q is %s", use.field, shorten(use.text), what), hint}
 	}
 	switch {
 	case strings.HasPrefix(sample, "kafka://"):
 		return wrong(codeKafka, "a Kafka topic", "use SQS, SNS, Lambda, EventBridge or S3: kafka:// is for event source mappings only")
 	case strings.HasPrefix(sample, "https://"), strings.HasPrefix(sample, "http://"):
-		cure := "write the queue's ARN: arn:aws:sqs:REGION:ACCOUNT:NAME"
+		hint := "write the queue's ARN: arn:aws:sqs:REGION:ACCOUNT:NAME"
 		if m := queueURL.FindStringSubmatch(sample); m != nil {
 			region := m[1] + m[2]
-			cure = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", PartitionOf(region), region, m[3], m[4])
+			hint = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", PartitionOf(region), region, m[3], m[4])
 		}
-		return wrong(codeQueueURL, "a URL, not an ARN", cure)
+		return wrong(codeQueueURL, "a URL, not an ARN", hint)
 	case len(sample) > maxDestination:
-		return &flaw{codeDestinationTooLong, fmt.Sprintf("%s has %d characters", use.field, len(sample)),
+		return &problem{codeDestinationTooLong, fmt.Sprintf("%s has %d characters", use.field, len(sample)),
 			fmt.Sprintf("use at most %d characters, Lambda's limit", maxDestination)}
 	}
 	a, err := arn.Parse(sample)
 	if err != nil || !strings.HasPrefix(a.Partition, "aws") || a.Resource == "" {
-		cure := "write arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME, or none"
+		hint := "write arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME, or none"
 		if near := nearest(use.text, []string{noneWord}); near != "" {
-			cure = "did you mean none?"
+			hint = "did you mean none?"
 		}
-		return wrong(codeBadARN, "not an ARN", cure)
+		return wrong(codeBadARN, "not an ARN", hint)
 	}
 	fifo := strings.HasSuffix(a.Resource, ".fifo")
 	switch {
@@ -137,8 +137,8 @@ func (use destinationUse) check() *flaw {
 }
 
 // checkPlaceholders refuses every $ that does not begin a known placeholder.
-func checkPlaceholders(s string) *flaw {
-	const cure = "use ${account}, ${region} or ${partition}"
+func checkPlaceholders(s string) *problem {
+	const hint = "use ${account}, ${region} or ${partition}"
 	for rest := s; ; {
 		_, after, found := strings.Cut(rest, "$")
 		if !found {
@@ -146,12 +146,12 @@ func checkPlaceholders(s string) *flaw {
 		}
 		name, tail, closed := strings.Cut(strings.TrimPrefix(after, "{"), "}")
 		if !strings.HasPrefix(after, "{") || !closed {
-			return &flaw{codeUnknownPlaceholder, fmt.Sprintf("%q has a $ that begins no placeholder", shorten(s)), cure}
+			return &problem{codeUnknownPlaceholder, fmt.Sprintf("%q has a $ that begins no placeholder", shorten(s)), hint}
 		}
 		if !slices.Contains(placeholders, name) {
-			f := &flaw{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a placeholder", shorten(name)), cure}
+			f := &problem{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a placeholder", shorten(name)), hint}
 			if near := nearest(name, placeholders); near != "" {
-				f.cure = fmt.Sprintf("did you mean ${%s}?", near)
+				f.hint = fmt.Sprintf("did you mean ${%s}?", near)
 			}
 			return f
 		}

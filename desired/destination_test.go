@@ -59,7 +59,7 @@ func TestQueueURLsAreTranslated(t *testing.T) {
 		"https://sqs.cn-north-1.amazonaws.com.cn/111111111111/dlq":  "arn:aws-cn:sqs:cn-north-1:111111111111:dlq",
 		"https://sqs.us-gov-west-1.amazonaws.com/111111111111/dl-q": "arn:aws-us-gov:sqs:us-gov-west-1:111111111111:dl-q",
 	} {
-		if f := (destinationUse{OnFailure, url}).check(); f == nil || !strings.HasSuffix(f.cure, arn) {
+		if f := (destinationUse{OnFailure, url}).check(); f == nil || !strings.HasSuffix(f.hint, arn) {
 			t.Errorf("%s: %+v", url, f)
 		}
 	}

@@ -2,7 +2,7 @@
 //
 // In come YAML files. Out comes a [Fleet]: for every target, sorted, what each
 // event invoke config should say and which line of which file said so; or else
-// [Problems], every one of them, each with its place, code and cure.
+// [Problems], every one of them, each with its place, code and hint.
 //
 // The road has two steps. [Load] reads and checks everything that the files
 // alone can tell. [Document.Resolve] lays defaults under rules under exact

@@ -41,7 +41,7 @@ func TestValidFixtures(t *testing.T) {
 func TestProblemReferenceIsCurrent(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Problem codes\n\n" +
-		"Every problem of a fleet file has a code, a place and a cure. `eventinvoke explain CODE` prints the same text.\n" +
+		"Every problem of a fleet file has a code, a place and a hint. `eventinvoke explain CODE` prints the same text.\n" +
 		"This page is made from `desired/codes.txt`.\n")
 	for _, code := range Codes() {
 		e, _ := Explain(code)
@@ -144,13 +144,13 @@ func describeKind(p map[string]any) string {
 		if item["type"] == "object" {
 			return "list"
 		}
-		return "list of texts"
+		return "list of strings"
 	case p["type"] == "object" && p["properties"] == nil:
-		return "mapping of texts"
+		return "mapping of strings"
 	case p["type"] == "object":
 		return "mapping"
 	case p["type"] == "string":
-		return "text"
+		return "string"
 	case p["type"] == "boolean":
 		return "true or false"
 	}

@@ -51,7 +51,7 @@ func (q KeyQuery) Target() Target {
 	return Target{}
 }
 
-func (q KeyQuery) means(t *TargetSpec) bool {
+func (q KeyQuery) matches(t *TargetSpec) bool {
 	return (q.where == "" || q.where == t.Label || q.where == t.Target.String()) && q.name.in(t.Target)
 }
 
@@ -87,7 +87,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 	var ignored error
 	for i := range f.Targets {
 		t := &f.Targets[i]
-		if !q.means(t) {
+		if !q.matches(t) {
 			continue
 		}
 		if _, found := slices.BinarySearchFunc(t.Entries, name, func(e Entry, n Name) int { return e.Name.Compare(n) }); found {
@@ -112,7 +112,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 	var all, siblings []string
 	for i := range f.Targets {
 		t := &f.Targets[i]
-		if !q.means(t) {
+		if !q.matches(t) {
 			continue
 		}
 		for _, e := range t.Entries {
@@ -139,7 +139,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
 	supposed := Inventory{}
 	for _, t := range d.places(ambient) {
-		if q.means(&t) {
+		if q.matches(&t) {
 			supposed[t.Target] = TargetInventory{Functions: []string{q.name.Function}, Tags: known[t.Target].Tags}
 		}
 	}

@@ -42,8 +42,8 @@ type TargetSpec struct {
 // Entry is what one key should hold.
 type Entry struct {
 	Name
-	// Want is shared between entries that want the same; it is never nil, and
-	// zero when Remove is set. Treat it as read-only.
+	// Want is shared by the functions that the same rules choose; it is never nil,
+	// and zero when Remove is set. Treat it as read-only.
 	Want *Config
 	// Origins says where each field of Want was written. Shared, read-only, never nil.
 	Origins *Origins
@@ -106,6 +106,14 @@ type Limit struct {
 	Floor   int
 }
 
+// String is the limit as the fleet file has it: "25" or "30%".
+func (l Limit) String() string {
+	if l.Share {
+		return strconv.FormatFloat(l.Percent, 'f', -1, 64) + "%"
+	}
+	return strconv.Itoa(l.Number)
+}
+
 // Of is the limit as the number that it allows of total.
 func (l Limit) Of(total int) Limit { return Limit{Number: l.Allowed(total)} }
 
@@ -147,14 +155,14 @@ const (
 // same files give equal origins. It is small on purpose: a fleet of 100,000
 // exact entries holds several for each.
 type Origin struct {
-	site  unique.Handle[site]
-	line  int32
-	index int32 // of the rule or function within its file
-	layer Layer
+	location unique.Handle[location]
+	line     int32
+	index    int32 // of the rule or function within its file
+	layer    Layer
 }
 
-// site is what the origins of one rule, or of all unnamed places of a file, share.
-type site struct{ file, rule string }
+// location is what the origins of one rule, or of all unnamed places of a file, share.
+type location struct{ file, rule string }
 
 // IsZero reports whether nobody wrote the value.
 func (o Origin) IsZero() bool { return o.layer == LayerNone }
@@ -164,7 +172,7 @@ func (o Origin) File() string {
 	if o.IsZero() {
 		return ""
 	}
-	return o.site.Value().file
+	return o.location.Value().file
 }
 
 // Rule is the name of the rule that the value was written in, or "" where that
@@ -173,7 +181,7 @@ func (o Origin) Rule() string {
 	if o.IsZero() {
 		return ""
 	}
-	return o.site.Value().rule
+	return o.location.Value().rule
 }
 
 // Line counts from 1.

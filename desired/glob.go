@@ -71,10 +71,10 @@ const (
 	maxAlternatives = 256
 )
 
-func compileGlob(written text) (glob, *flaw) {
+func compileGlob(written text) (glob, *problem) {
 	s := written.value
-	bad := func(why, cure string) (glob, *flaw) {
-		return glob{}, &flaw{codeBadGlob, fmt.Sprintf("the pattern %q %s", shorten(s), why), cure}
+	bad := func(why, hint string) (glob, *problem) {
+		return glob{}, &problem{codeBadGlob, fmt.Sprintf("the pattern %q %s", shorten(s), why), hint}
 	}
 	if len(s) > maxGlob {
 		return bad("is too long", fmt.Sprintf("use at most %d characters", maxGlob))

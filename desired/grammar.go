@@ -12,26 +12,26 @@ import (
 // The rules that plain strings follow. Limits of roles and external ids are
 // those of STS AssumeRole.
 var (
-	anyName   = textRule{low: 1, high: 128, code: codeOutOfRange, what: "of 1 to 128 characters", cure: "use 1 to 128 characters"}
+	anyName   = textRule{low: 1, high: 128, code: codeOutOfRange, what: "of 1 to 128 characters", hint: "use 1 to 128 characters"}
 	labelRule = textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`), code: codeBadLabel,
-		what: "a label", cure: "use 1 to 64 letters, digits, hyphens, underscores and dots"}
-	labelUse    = textRule{low: 1, code: codeUnknownLabel, what: "a label", cure: "name a target of the targets section"}
+		what: "a label", hint: "use 1 to 64 letters, digits, hyphens, underscores and dots"}
+	labelUse    = textRule{low: 1, code: codeUnknownLabel, what: "a label", hint: "name a target of the targets section"}
 	accountRule = textRule{pattern: accountWord, code: codeBadAccount,
-		what: "an account id", cure: `write its twelve digits in quotes, such as "111111111111"`}
+		what: "an account id", hint: `write its twelve digits in quotes, such as "111111111111"`}
 	regionRule = textRule{pattern: regionWord, code: codeBadRegion,
-		what: "a region", cure: "write it as AWS does, such as eu-west-1", known: knownRegions}
+		what: "a region", hint: "write it as AWS does, such as eu-west-1", known: knownRegions}
 	roleRule = textRule{pattern: regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`), low: 20, high: 2048,
-		code: codeBadRole, what: "the ARN of a role", cure: "write arn:PARTITION:iam::ACCOUNT:role/NAME"}
+		code: codeBadRole, what: "the ARN of a role", hint: "write arn:PARTITION:iam::ACCOUNT:role/NAME"}
 	externalIDRule = textRule{pattern: regexp.MustCompile(`^[\w+=,.@:/-]*$`), low: 2, high: 1224,
-		code: codeBadExternalID, what: "an external id", cure: "use 2 to 1224 letters, digits and +=,.@:/_-"}
+		code: codeBadExternalID, what: "an external id", hint: "use 2 to 1224 letters, digits and +=,.@:/_-"}
 	functionRule  = textRule{low: 1, code: codeBadFunctionName}
 	qualifierRule = textRule{pattern: qualifierWord, high: maxQualifier, code: codeBadQualifier,
-		what: "a qualifier", cure: "use an alias, a version number or $LATEST, which is case-sensitive"}
-	globRule = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", cure: "use at most 512 characters"}
+		what: "a qualifier", hint: "use an alias, a version number or $LATEST, which is case-sensitive"}
+	globRule = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", hint: "use at most 512 characters"}
 	// Tag keys have at most 128 and values 256 characters in every AWS service.
 	tagRules = tagsShape{
-		key:   textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", cure: "use 1 to 128 characters"},
-		value: textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", cure: `use 1 to 256 characters, or "*" for any value`},
+		key:   textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", hint: "use 1 to 128 characters"},
+		value: textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", hint: `use 1 to 256 characters, or "*" for any value`},
 	}
 )
 
@@ -63,8 +63,8 @@ func settingFields[T any](to func(*T) *settings) []field[T] {
 	return fields
 }
 
-// destination reads and checks a destination. Equal ones of a file are checked
-// once and share one string.
+// destination reads and checks a destination. Equal ones of a file are
+// checked once.
 func (w *walker) destination(n *yaml.Node, f Setting) (string, bool) {
 	t, ok := w.text(n, f.String(), textRule{})
 	if !ok {
@@ -75,15 +75,12 @@ func (w *walker) destination(n *yaml.Node, f Setting) (string, bool) {
 	if !known {
 		wrong = use.check()
 		w.checks[use] = wrong
-		if _, shared := w.shared[t.value]; !shared {
-			w.shared[t.value] = t.value
-		}
 	}
 	if wrong != nil {
 		w.out.add(wrong.at(w.pos(n)))
 		return "", false
 	}
-	return w.shared[t.value], true
+	return t.value, true
 }
 
 // selectorFields are the keys that choose functions.

@@ -128,7 +128,7 @@ type ParsedName struct {
 func ParseName(written string) (ParsedName, error) {
 	n, wrong := parseName(written)
 	if wrong != nil {
-		return ParsedName{}, fmt.Errorf("%s; %s", wrong.message, wrong.cure)
+		return ParsedName{}, fmt.Errorf("%s; %s", wrong.message, wrong.hint)
 	}
 	return n, nil
 }
@@ -159,18 +159,18 @@ var (
 )
 
 // parseName is ParseName for a problem of a file.
-func parseName(s string) (ParsedName, *flaw) {
+func parseName(s string) (ParsedName, *problem) {
 	parts := strings.Split(s, ":")
 	n := ParsedName{}
 	switch {
 	case parts[0] == "arn":
 		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
-			return n, &flaw{codeBadFunctionName, fmt.Sprintf("%q is not the ARN of a Lambda function", s),
+			return n, &problem{codeBadFunctionName, fmt.Sprintf("%q is not the ARN of a Lambda function", s),
 				"write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
 		}
 		n.Partition, n.Region, n.Account = parts[1], parts[3], parts[4]
 		if !(Target{n.Account, n.Region}).Valid() {
-			return n, &flaw{codeBadFunctionName, fmt.Sprintf("%q has no valid region and account", s),
+			return n, &problem{codeBadFunctionName, fmt.Sprintf("%q has no valid region and account", s),
 				"write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
 		}
 		parts = parts[6:]
@@ -180,7 +180,7 @@ func parseName(s string) (ParsedName, *flaw) {
 		parts = parts[1:]
 	}
 	if len(parts) > 2 {
-		return n, &flaw{codeBadFunctionName, fmt.Sprintf("%q has too many colons", s),
+		return n, &problem{codeBadFunctionName, fmt.Sprintf("%q has too many colons", s),
 			"write NAME, NAME:QUALIFIER, ACCOUNT:function:NAME or a full function ARN"}
 	}
 	n.Function = parts[0]
@@ -196,35 +196,35 @@ func parseName(s string) (ParsedName, *flaw) {
 	return n, nil
 }
 
-func checkFunctionWord(s string) *flaw {
+func checkFunctionWord(s string) *problem {
 	switch {
 	case !functionWord.MatchString(s):
-		return &flaw{codeBadFunctionName, fmt.Sprintf("%q is not a function name", s),
+		return &problem{codeBadFunctionName, fmt.Sprintf("%q is not a function name", s),
 			"use letters, digits, hyphens, underscores and dots"}
 	case len(s) > maxFunctionName:
-		return &flaw{codeBadFunctionName, fmt.Sprintf("the function name %.20q... has %d characters", s, len(s)),
+		return &problem{codeBadFunctionName, fmt.Sprintf("the function name %.20q... has %d characters", s, len(s)),
 			fmt.Sprintf("use at most %d", maxFunctionName)}
 	}
 	return nil
 }
 
-func checkQualifier(s string) *flaw {
+func checkQualifier(s string) *problem {
 	switch {
 	case qualifierWord.MatchString(s) && len(s) <= maxQualifier:
 		return nil
 	case len(s) > maxQualifier:
-		return &flaw{codeBadQualifier, fmt.Sprintf("the qualifier %.20q... has %d characters", s, len(s)),
+		return &problem{codeBadQualifier, fmt.Sprintf("the qualifier %.20q... has %d characters", s, len(s)),
 			fmt.Sprintf("use at most %d", maxQualifier)}
 	case strings.EqualFold(s, Latest):
-		return &flaw{codeBadQualifier, fmt.Sprintf("%q is not a qualifier", s), "write $LATEST: it is case-sensitive"}
+		return &problem{codeBadQualifier, fmt.Sprintf("%q is not a qualifier", s), "write $LATEST: it is case-sensitive"}
 	}
-	return &flaw{codeBadQualifier, fmt.Sprintf("%q is not a qualifier", s),
+	return &problem{codeBadQualifier, fmt.Sprintf("%q is not a qualifier", s),
 		"use an alias, a version number or $LATEST"}
 }
 
-// flaw is a problem that does not know its place yet.
-type flaw struct{ code, message, cure string }
+// problem is a problem that does not know its place yet.
+type problem struct{ code, message, hint string }
 
-func (f *flaw) at(pos Pos, also ...Pos) Problem {
-	return Problem{Pos: pos, Code: f.code, Message: f.message, Hint: f.cure, Related: also}
+func (f *problem) at(pos Pos, also ...Pos) Problem {
+	return Problem{Pos: pos, Code: f.code, Message: f.message, Hint: f.hint, Related: also}
 }

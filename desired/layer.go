@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// layered is what the layers make of one key.
-type layered struct {
+// merged is what the layers make of one key.
+type merged struct {
 	want    *Config
 	origins *Origins
 	calls   []edge
@@ -109,7 +109,7 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []int
 func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 	entry := Entry{Name: name, Optional: decl == nil && name.Qualifier != Latest}
 	if decl != nil && decl.remove {
-		entry.Remove, entry.Want = true, r.internConfig(Config{})
+		entry.Remove, entry.Want = true, &Config{}
 		entry.Origins = &Origins{Entry: decl.origin()}
 		s.fleet.Entries = append(s.fleet.Entries, entry)
 		return
@@ -128,7 +128,7 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 
 // layer merges the layers for one key. Functions that the same rules choose
 // share one result.
-func (r *resolver) layer(s *scope, decl *functionDecl) *layered {
+func (r *resolver) layer(s *scope, decl *functionDecl) *merged {
 	if decl != nil {
 		return r.merge(s, decl)
 	}
@@ -144,31 +144,27 @@ func (r *resolver) layer(s *scope, decl *functionDecl) *layered {
 	return l
 }
 
-func (r *resolver) merge(s *scope, decl *functionDecl) *layered {
+func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 	sources := r.speakers(decl)
-	l := &layered{}
-	var want Config
-	var origins Origins
+	l := &merged{want: new(Config), origins: new(Origins)}
 	for _, f := range Settings() {
 		winner, v := r.decide(s, sources, f)
 		if winner == nil {
 			continue
 		}
-		want[f] = v.config()
+		l.want[f] = v.config()
 		r.applied[winner] = true
-		origins.Fields[f] = winner.fieldOrigin(f)
-		if v.reach != nil {
-			r.checkReach(s, winner, f, v.reach)
-			if v.reach.function != nil {
-				l.calls = append(l.calls, edge{*v.reach.function, winner, f})
+		l.origins.Fields[f] = winner.fieldOrigin(f)
+		if v.to != nil {
+			r.checkDestination(s, winner, f, v.to)
+			if v.to.function != nil {
+				l.calls = append(l.calls, edge{*v.to.function, winner, f})
 			}
 		}
 	}
 	if len(sources) > 0 {
-		origins.Entry = sources[len(sources)-1].origin()
+		l.origins.Entry = sources[len(sources)-1].origin()
 	}
-	l.want = r.internConfig(want)
-	l.origins = r.internOrigins(origins, decl != nil)
 	return l
 }
 
@@ -248,27 +244,4 @@ func (r *resolver) conflict(a, b *source, f Setting, va, vb value) {
 		Message: fmt.Sprintf("%s of %s %s %s here and %s at %s", f, name, verb, vb, va, first),
 		Hint:    "make them agree, or narrow one rule with exclude, tags or targets",
 	})
-}
-
-func (r *resolver) internConfig(c Config) *Config {
-	shared, known := r.configs[c]
-	if !known {
-		shared = &c
-		r.configs[c] = shared
-	}
-	return shared
-}
-
-// internOrigins shares origins, except those of an exact entry: its own line
-// makes them unlike all others.
-func (r *resolver) internOrigins(o Origins, unique bool) *Origins {
-	if unique {
-		return &o
-	}
-	shared, known := r.origins[o]
-	if !known {
-		shared = &o
-		r.origins[o] = shared
-	}
-	return shared
 }

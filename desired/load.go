@@ -78,8 +78,8 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	if name == stdinPath {
 		shown = StdinName
 	}
-	report := func(code, message, cure string) {
-		out.add(Problem{Pos: Pos{File: shown}, Code: code, Message: message, Hint: cure})
+	report := func(code, message, hint string) {
+		out.add(Problem{Pos: Pos{File: shown}, Code: code, Message: message, Hint: hint})
 	}
 	data, err := l.read(fsys, name, l.maxBytes)
 	switch {
@@ -97,12 +97,12 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		return
 	}
 	digest := sha256.Sum256(data)
-	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, site: unique.Make(site{file: shown})}
+	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, location: unique.Make(location{file: shown})}
 	d.files = append(d.files, file)
 	w := &walker{
 		doc: d, file: file, out: out,
 		budget: len(data) + l.maxNodes,
-		shared: map[string]string{}, checks: map[destinationUse]*flaw{},
+		checks: map[destinationUse]*problem{},
 	}
 	documents := 0
 	err = parse(data, func(root *yaml.Node) {
@@ -117,7 +117,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	case documents == 0:
 		report(codeMissingKey, "the file is empty", "begin it with version: 1, or leave it out")
 	}
-	file.defaults.file, file.defaults.site, file.defaults.layer = file, file.site, LayerDefaults
+	file.defaults.file, file.defaults.location, file.defaults.layer = file, file.location, LayerDefaults
 	file.defaults.place = file.defaultsAt.place
 }
 

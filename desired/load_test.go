@@ -32,19 +32,19 @@ func TestStrictness(t *testing.T) {
 		{"more digits than an int has", entry(`maximum_retry_attempts: 99999999999999999999`),
 			`fleet.yaml:4:29: EI007 maximum_retry_attempts 99999999999999999999 is above 2; use 0 to 2`},
 		{"a word for a number", entry(`maximum_retry_attempts: two`),
-			`fleet.yaml:4:29: EI003 maximum_retry_attempts is the text "two", not a number; write a number`},
+			`fleet.yaml:4:29: EI003 maximum_retry_attempts is the string "two", not a number; write a number`},
 		{"yes is no truth value in YAML 1.2", entry(`remove: yes`),
-			`fleet.yaml:4:13: EI003 remove is the text "yes", not true or false; write true or false`},
+			`fleet.yaml:4:13: EI003 remove is the string "yes", not true or false; write true or false`},
 		{"none in capitals is a slip", entry(`on_failure: None`),
 			`fleet.yaml:4:17: EI040 on_failure "None" is not an ARN; did you mean none?`},
 		{"an empty text is not none", entry(`on_failure: ""`),
-			`fleet.yaml:4:17: EI005 on_failure is an empty text; give it a value, or delete the key`},
+			`fleet.yaml:4:17: EI005 on_failure is an empty string; give it a value, or delete the key`},
 		{"a tilde is an empty value", entry(`on_failure: ~`),
-			`fleet.yaml:4:5: EI005 on_failure has no value; write none for no destination, or delete the key to leave the field alone`},
+			`fleet.yaml:4:5: EI005 on_failure has no value; write none for no destination, or delete the key to leave the setting alone`},
 		{"explicit tags hide what is meant", entry(`maximum_retry_attempts: !!int "2"`),
 			`fleet.yaml:4:29: EI008 maximum_retry_attempts "2" is not a plain integer; write 2 if that is what you mean`},
 		{"a tag on a text", entry(`on_failure: !secret none`),
-			`fleet.yaml:4:17: EI003 on_failure is a value with the tag !secret, not a text; remove the tag !secret`},
+			`fleet.yaml:4:17: EI003 on_failure is a value with the tag !secret, not a string; remove the tag !secret`},
 		{"a key that is a list", "version: 1\n? [a, b]\n: c\n" + plainEntry,
 			`fleet.yaml:2:3: EI001 a key that is not a plain word is not a key of a fleet file; use version, targets, defaults, rules, functions, ignore, guard, undeclared, missing_functions, missing_qualifiers`},
 		{"a mapping for a list", "version: 1\nfunctions:\n  name: orders\n",
@@ -62,7 +62,7 @@ func TestStrictness(t *testing.T) {
 			"fleet.yaml:3:75: EI007 rate_share 1.5 is out of range; use 0.1 to 1\nfleet.yaml:3:87: EI007 quota 0 is out of range; use more than 0"},
 		{"a date, a truth value and a fraction where names are due", "version: 1\nfunctions:\n  - { name: 2024-01-02, on_failure: none }\n  - { name: true, on_failure: none }\n  - { name: 1.5, on_failure: none }\n",
 			"fleet.yaml:3:13: EI003 name 2024-01-02 is not quoted, and YAML reads it as a date; write \"2024-01-02\"\n" +
-				"fleet.yaml:4:13: EI003 name true is not quoted, and YAML reads it as a truth value; write \"true\"\n" +
+				"fleet.yaml:4:13: EI003 name true is not quoted, and YAML reads it as a boolean; write \"true\"\n" +
 				"fleet.yaml:5:13: EI003 name 1.5 is not quoted, and YAML reads it as a number; write \"1.5\""},
 		{"tags that are empty, stand twice, or are numbers", "version: 1\nrules:\n  - match: { tags: { a: , b: \"1\", b: \"2\", 3: x, c: 4 } }\n    set: { on_failure: none }\n",
 			"fleet.yaml:3:22: EI005 a has no value; give it a value, or delete the key\n" +
@@ -76,9 +76,9 @@ func TestStrictness(t *testing.T) {
 			"fleet.yaml:2:13: EI003 undeclared is a list, not report or delete; write report or delete\n" +
 				"fleet.yaml:3:23: EI003 max_changes is a list, not a number or a share; write a number or a share\n" +
 				"fleet.yaml:3:40: EI070 max_errors \"-1\" is neither a number nor a share; use a whole number such as 25, or a share such as 30%, from 0% to 100%\n" +
-				"fleet.yaml:5:50: EI003 regions is the text \"us-east-1\", not a list; write a list\n" +
-				"fleet.yaml:5:68: EI003 quota is the text \"fast\", not a number; write a number\n" +
-				"fleet.yaml:5:86: EI003 rate_share is the text \"0.5\", not a number; write a number\n" +
+				"fleet.yaml:5:50: EI003 regions is the string \"us-east-1\", not a list; write a list\n" +
+				"fleet.yaml:5:68: EI003 quota is the string \"fast\", not a number; write a number\n" +
+				"fleet.yaml:5:86: EI003 rate_share is the string \"0.5\", not a number; write a number\n" +
 				"fleet.yaml:7:40: EI003 maximum_retry_attempts is a list, not a number; write a number\n" +
 				"fleet.yaml:8:4: EI005 an item of functions is empty; fill it, or delete the line"},
 		{"an ARN whose region is of another partition", "version: 1\nfunctions:\n  - { name: \"arn:aws:lambda:cn-north-1:111111111111:function:f\", on_failure: none }\n",
@@ -213,7 +213,7 @@ func TestAliasesAreValues(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nfunctions:\n  - { name: a, on_failure: &dlq \"arn:aws:sqs:us-east-1:111111111111:dlq\" }\n  - { name: b, on_failure: *dlq }\n"))
 	f := mustResolve(t, d, east, nil)
 	a, b := f.Targets[0].Entries[0], f.Targets[0].Entries[1]
-	if a.Want != b.Want || b.Origins.Of(OnFailure).Line() != 4 {
+	if *a.Want != *b.Want || b.Origins.Of(OnFailure).Line() != 4 {
 		t.Errorf("%+v %+v", a, b)
 	}
 }

@@ -50,7 +50,7 @@ func TestNameForms(t *testing.T) {
 		t.Run(row.why, func(t *testing.T) {
 			if got, wrong := parseName(row.name); wrong == nil || wrong.code != row.code {
 				t.Fatalf("parseName(%q) = %+v, %+v, want %s", row.name, got, wrong, row.code)
-			} else if n, err := ParseName(row.name); err == nil || n != (ParsedName{}) || err.Error() != wrong.message+"; "+wrong.cure {
+			} else if n, err := ParseName(row.name); err == nil || n != (ParsedName{}) || err.Error() != wrong.message+"; "+wrong.hint {
 				t.Errorf("ParseName(%q) = %+v, %v", row.name, n, err)
 			}
 		})

@@ -33,7 +33,7 @@ type Problem struct {
 	Related []Pos // the other places that take part, such as the first of two duplicates
 }
 
-// Error is one line: place, code, message and cure.
+// Error is one line: place, code, message and hint.
 func (p Problem) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s %s", p.Pos, p.Code, p.Message)

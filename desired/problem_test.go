@@ -60,7 +60,7 @@ func TestEveryCodeHasAFixture(t *testing.T) {
 					t.Errorf("problem with another code: %s", p)
 				}
 				if p.Hint == "" {
-					t.Errorf("problem without a cure: %s", p)
+					t.Errorf("problem without a hint: %s", p)
 				}
 			}
 		})

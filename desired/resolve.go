@@ -101,10 +101,8 @@ type resolver struct {
 	chosen   []bool           // by rule: whether it chose anything
 	applied  map[*source]bool // whether anything that it says counts
 
-	configs map[Config]*Config
-	origins map[Origins]*Origins
-	said    map[saying]bool
-	edges   map[Key][]edge
+	said  map[saying]bool
+	edges map[Key][]edge
 
 	current  Name      // whose layers are being merged; for messages
 	sources  []*source // scratch of layer
@@ -131,8 +129,8 @@ type scope struct {
 	rules   []int // those of the document's rules that are for this target
 	ignores []*ignoreDecl
 
-	reaches map[string]*reach
-	layers  map[string]*layered
+	destinations map[string]*destination
+	layers       map[string]*merged
 }
 
 type exactEntry struct {
@@ -143,10 +141,9 @@ type exactEntry struct {
 func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *resolver {
 	r := &resolver{
 		doc: d, inv: inv, out: out,
-		open:    len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
-		chosen:  make([]bool, len(d.rules)),
-		configs: map[Config]*Config{}, origins: map[Origins]*Origins{},
-		said: map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{},
+		open:   len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
+		chosen: make([]bool, len(d.rules)),
+		said:   map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{},
 	}
 	for _, t := range d.places(ambient) {
 		r.addScope(t)
@@ -156,7 +153,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 
 func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
-		fleet: t, reaches: map[string]*reach{}, layers: map[string]*layered{},
+		fleet: t, destinations: map[string]*destination{}, layers: map[string]*merged{},
 	}
 	s.inventory, s.discovered = r.inv[t.Target]
 	for i := range r.doc.rules {

@@ -280,8 +280,8 @@ functions:
 func TestSharedValues(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nrules:\n  - match: { functions: [\"*\"] }\n    set: { maximum_retry_attempts: 0 }\nfunctions:\n  - { name: c, maximum_retry_attempts: 0 }\n"))
 	e := mustResolve(t, d, east, Inventory{east: found("a", "b", "c")}).Targets[0].Entries
-	if e[0].Want != e[1].Want || e[0].Want != e[2].Want || e[0].Origins != e[1].Origins || e[0].Origins == e[2].Origins {
-		t.Error("entries that want the same must share it")
+	if e[0].Want != e[1].Want || *e[0].Want != *e[2].Want || e[0].Origins != e[1].Origins || e[0].Origins == e[2].Origins {
+		t.Error("functions that the same rules choose must share what they want")
 	}
 }
 

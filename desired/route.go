@@ -12,14 +12,14 @@ import (
 type value struct {
 	number int
 	text   string
-	reach  *reach // of a destination that is not none
+	to     *destination // of a destination that is not none
 }
 
 func (v value) equal(w value) bool { return v.number == w.number && v.text == w.text }
 
 func (v value) String() string {
 	switch {
-	case v.reach != nil:
+	case v.to != nil:
 		return v.text
 	case v.text == noneWord:
 		return noneWord
@@ -30,7 +30,7 @@ func (v value) String() string {
 // config is the value as a Config has it.
 func (v value) config() Value {
 	switch {
-	case v.reach != nil:
+	case v.to != nil:
 		return Text(v.text)
 	case v.text == noneWord:
 		return NoDestination
@@ -38,11 +38,11 @@ func (v value) config() Value {
 	return Number(v.number)
 }
 
-// reach is a destination seen from one target.
-type reach struct {
+// destination is a destination seen from one target.
+type destination struct {
 	text     string
 	function *Key // when it is a Lambda function
-	wrong    []*flaw
+	wrong    []*problem
 }
 
 func (s *scope) value(set *setting) value {
@@ -52,23 +52,23 @@ func (s *scope) value(set *setting) value {
 	case noneWord:
 		return value{text: noneWord}
 	}
-	to, known := s.reaches[set.destination]
+	to, known := s.destinations[set.destination]
 	if !known {
-		to = newReach(set.destination, s.fleet.Target)
-		s.reaches[set.destination] = to
+		to = newDestination(set.destination, s.fleet.Target)
+		s.destinations[set.destination] = to
 	}
-	return value{text: to.text, reach: to}
+	return value{text: to.text, to: to}
 }
 
-// newReach fills in a destination and compares it with the target. What the
+// newDestination fills in a destination and compares it with the target. What the
 // target does not know is not compared.
-func newReach(written string, from Target) *reach {
-	to := &reach{text: expand(written, from)}
+func newDestination(written string, from Target) *destination {
+	to := &destination{text: expand(written, from)}
 	a, err := arn.Parse(to.text)
 	if err != nil {
 		return to
 	}
-	wrong := func(code, message, cure string) { to.wrong = append(to.wrong, &flaw{code, message, cure}) }
+	wrong := func(code, message, hint string) { to.wrong = append(to.wrong, &problem{code, message, hint}) }
 	differs := func(is, want string) bool { return is != "" && want != "" && is != want && !strings.Contains(is, "$") }
 	switch {
 	case from.Region != "" && differs(a.Partition, from.Partition()):
@@ -97,7 +97,7 @@ func (n ParsedName) key() *Key {
 	return &Key{Target{n.Account, n.Region}, Name{n.Function, n.Qualifier}}
 }
 
-func (r *resolver) checkReach(s *scope, by *source, f Setting, to *reach) {
+func (r *resolver) checkDestination(s *scope, by *source, f Setting, to *destination) {
 	for _, wrong := range to.wrong {
 		p := wrong.at(Pos{})
 		p.Message = f.String() + " " + p.Message

@@ -32,19 +32,19 @@ func (w *walker) text(n *yaml.Node, what string, rule textRule) (text, bool) {
 				fmt.Sprintf("write %q", shorten(n.Value)))
 			return text{}, false
 		}
-		w.wrongType(n, what, "a text")
+		w.wrongType(n, what, "a string")
 		return text{}, false
 	}
 	if n.Value == "" {
-		w.report(codeEmptyValue, n, what+" is an empty text", "give it a value, or delete the key")
+		w.report(codeEmptyValue, n, what+" is an empty string", "give it a value, or delete the key")
 		return text{}, false
 	}
 	if !rule.allows(n.Value) {
-		cure := rule.cure
+		hint := rule.hint
 		if near := nearest(n.Value, rule.known); near != "" {
-			cure = fmt.Sprintf("did you mean %s?", near)
+			hint = fmt.Sprintf("did you mean %s?", near)
 		}
-		w.report(rule.code, n, fmt.Sprintf("%s %q is not %s", what, shorten(n.Value), rule.what), cure)
+		w.report(rule.code, n, fmt.Sprintf("%s %q is not %s", what, shorten(n.Value), rule.what), hint)
 		return text{}, false
 	}
 	return text{n.Value, place}, true
@@ -61,11 +61,11 @@ func readAs(n *yaml.Node) string {
 	case "!!float":
 		return "a number"
 	case "!!bool":
-		return "a truth value"
+		return "a boolean"
 	case "!!timestamp":
 		return "a date"
 	}
-	return "something other than text"
+	return "something other than a string"
 }
 
 func shorten(s string) string {
@@ -79,13 +79,13 @@ func shorten(s string) string {
 // integer reads a number between two bounds.
 func (w *walker) integer(n *yaml.Node, what string, s integerShape) (int, bool) {
 	n = w.follow(n)
-	cure := fmt.Sprintf("use %d to %d", s.low, s.high)
+	hint := fmt.Sprintf("use %d to %d", s.low, s.high)
 	if n.Kind != yaml.ScalarNode {
 		w.wrongType(n, what, "a number")
 		return 0, false
 	}
 	if quoted(n) || n.Style&yaml.TaggedStyle != 0 || !plainInteger.MatchString(n.Value) {
-		w.notInteger(n, what, cure)
+		w.notInteger(n, what, hint)
 		return 0, false
 	}
 	v, err := strconv.Atoi(n.Value)
@@ -97,17 +97,17 @@ func (w *walker) integer(n *yaml.Node, what string, s integerShape) (int, bool) 
 	}
 	switch {
 	case v < s.low:
-		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is below %d", what, shorten(n.Value), s.low), cure)
+		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is below %d", what, shorten(n.Value), s.low), hint)
 		return 0, false
 	case v > s.high:
-		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is above %d", what, shorten(n.Value), s.high), cure)
+		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is above %d", what, shorten(n.Value), s.high), hint)
 		return 0, false
 	}
 	return v, true
 }
 
 // notInteger tells a number in the wrong clothes from what is no number at all.
-func (w *walker) notInteger(n *yaml.Node, what, cure string) {
+func (w *walker) notInteger(n *yaml.Node, what, hint string) {
 	bare := strings.ReplaceAll(n.Value, "_", "")
 	v, err := strconv.ParseFloat(bare, 64)
 	if i, intErr := strconv.ParseInt(bare, 0, 64); intErr == nil {
@@ -118,13 +118,13 @@ func (w *walker) notInteger(n *yaml.Node, what, cure string) {
 		return
 	}
 	if v == math.Trunc(v) && math.Abs(v) < 1e9 {
-		cure = fmt.Sprintf("write %d if that is what you mean", int64(v))
+		hint = fmt.Sprintf("write %d if that is what you mean", int64(v))
 	}
 	written := n.Value
 	if quoted(n) {
 		written = strconv.Quote(n.Value)
 	}
-	w.report(codeNotInteger, n, fmt.Sprintf("%s %s is not a plain integer", what, shorten(written)), cure)
+	w.report(codeNotInteger, n, fmt.Sprintf("%s %s is not a plain integer", what, shorten(written)), hint)
 }
 
 // decimal reads a number that may have a fraction.
@@ -137,11 +137,11 @@ func (w *walker) decimal(n *yaml.Node, what string, s decimalShape) (float64, bo
 		return 0, false
 	}
 	if v < s.low || (s.open && v == s.low) || (s.high > 0 && v > s.high) {
-		cure := fmt.Sprintf("use %g to %g", s.low, s.high)
+		hint := fmt.Sprintf("use %g to %g", s.low, s.high)
 		if s.high == 0 {
-			cure = fmt.Sprintf("use more than %g", s.low)
+			hint = fmt.Sprintf("use more than %g", s.low)
 		}
-		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is out of range", what, shorten(n.Value)), cure)
+		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is out of range", what, shorten(n.Value)), hint)
 		return 0, false
 	}
 	return v, true
@@ -172,11 +172,11 @@ func (w *walker) choice(n *yaml.Node, what string, options []string) (int, bool)
 			return i, true
 		}
 	}
-	cure := "use " + strings.Join(options, " or ")
+	hint := "use " + strings.Join(options, " or ")
 	if near := nearest(n.Value, options); near != "" {
-		cure = fmt.Sprintf("did you mean %s?", near)
+		hint = fmt.Sprintf("did you mean %s?", near)
 	}
-	w.report(codeUnknownValue, n, fmt.Sprintf("%s %q is not known", what, shorten(n.Value)), cure)
+	w.report(codeUnknownValue, n, fmt.Sprintf("%s %q is not known", what, shorten(n.Value)), hint)
 	return 0, false
 }
 

@@ -18,25 +18,25 @@ var fleetFile = object[document]{
 		{key: "version", doc: "The version of this format: 1.", required: true, shape: constantShape(1),
 			read: func(w *walker, n *yaml.Node, _ *document) { w.version(n) }},
 		single(list("targets", "The accounts and regions the fleet lives in. Left out: those of the current credentials. In one file only.", &targetItem, readTarget),
-			func(w *walker) *once { return &w.doc.sections.targets }),
+			func(w *walker) *section { return &w.doc.sections.targets }),
 		single(nested("defaults", "Settings of every rule and entry of this file that does not say otherwise.", &defaultsObject,
 			func(d *document) *source { return &d.w.file.defaults }),
-			func(w *walker) *once { return &w.file.defaultsAt }),
+			func(w *walker) *section { return &w.file.defaultsAt }),
 		list("rules", "Settings for every function that matches. A later rule of a file wins over an earlier one.", &ruleItem, readRule),
 		list("functions", "Settings of functions that are named outright. They win over rules.", &functionItem, readFunction),
 		list("ignore", "Functions that are never read and never written.", &ignoreItem, readIgnore),
 		single(nested("guard", "What one run may do. A plan beyond it writes nothing. In one file only.", &guardObject,
 			func(d *document) *Guard { return &d.w.doc.guard }),
-			func(w *walker) *once { return &w.doc.sections.guard }),
+			func(w *walker) *section { return &w.doc.sections.guard }),
 		single(choice("undeclared", "Records of a declared function under a qualifier that nobody declared. In one file only.",
 			undeclaredWords, func(d *document, i int) { d.w.doc.undeclared = UndeclaredPolicy(i) }),
-			func(w *walker) *once { return &w.doc.sections.undeclared }),
+			func(w *walker) *section { return &w.doc.sections.undeclared }),
 		single(choice("missing_functions", "A declared function that does not exist. In one file only.",
 			missingWords, func(d *document, i int) { d.w.doc.missing = MissingPolicy(i) }),
-			func(w *walker) *once { return &w.doc.sections.missing }),
+			func(w *walker) *section { return &w.doc.sections.missing }),
 		single(choice("missing_qualifiers", "A declared alias or version that its function does not have. In one file only.",
 			missingWords, func(d *document, i int) { d.w.doc.missingQualifiers = MissingPolicy(i) }),
-			func(w *walker) *once { return &w.doc.sections.missingQualifiers }),
+			func(w *walker) *section { return &w.doc.sections.missingQualifiers }),
 	},
 }
 
@@ -48,7 +48,7 @@ var (
 
 // single makes a section one that may be found only once: defaults in a file,
 // the others in all files together.
-func single(f field[document], where func(*walker) *once) field[document] {
+func single(f field[document], where func(*walker) *section) field[document] {
 	read := f.read
 	f.read = func(w *walker, n *yaml.Node, into *document) {
 		first := where(w)
@@ -61,7 +61,7 @@ func single(f field[document], where func(*walker) *once) field[document] {
 			})
 			return
 		}
-		*first = once{w.file, at(n)}
+		*first = section{w.file, at(n)}
 		read(w, n, into)
 	}
 	return f
@@ -158,10 +158,10 @@ var setObject = object[source]{
 }
 
 func readRule(w *walker, n *yaml.Node, _ *document) {
-	r := ruleDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerRule, index: w.file.rules}}
+	r := ruleDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerRule, index: w.file.rules}}
 	w.file.rules++
 	if ruleItem.read(w, n, &r) && r.selector.says(w, n, "a rule") {
-		r.site = unique.Make(site{file: w.file.info.Path, rule: r.name.value})
+		r.location = unique.Make(location{file: w.file.info.Path, rule: r.name.value})
 		w.doc.rules = append(w.doc.rules, r)
 	}
 }
@@ -185,7 +185,7 @@ var functionItem = object[functionDecl]{
 }
 
 func readFunction(w *walker, n *yaml.Node, _ *document) {
-	f := &functionDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerFunction, index: w.file.entries}}
+	f := &functionDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerFunction, index: w.file.entries}}
 	w.file.entries++
 	if functionItem.read(w, n, f) && f.identify(w) {
 		w.doc.functions = append(w.doc.functions, f)
@@ -248,7 +248,7 @@ var ignoreItem = object[ignoreDecl]{
 }
 
 func readIgnore(w *walker, n *yaml.Node, _ *document) {
-	i := ignoreDecl{source: source{file: w.file, site: w.file.site, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
+	i := ignoreDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
 	w.file.ignores++
 	if ignoreItem.read(w, n, &i) && i.selector.says(w, n, "an item of ignore") {
 		w.doc.ignores = append(w.doc.ignores, i)

@@ -69,7 +69,7 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 	for i, written := range s.Functions {
 		g, wrong := compileGlob(text{value: written})
 		if wrong != nil {
-			return fmt.Errorf("%s; %s", wrong.message, wrong.cure)
+			return fmt.Errorf("%s; %s", wrong.message, wrong.hint)
 		}
 		globs[i] = g
 	}

@@ -224,13 +224,13 @@ func (s decimalShape) schema() map[string]any {
 	return m
 }
 
-// textRule is what a string must look like. code, what and cure are for the
+// textRule is what a string must look like. code, what and hint are for the
 // message when it does not.
 type textRule struct {
 	pattern    *regexp.Regexp // nil: anything
 	low, high  int            // length in characters; a zero high means no bound
 	code       string
-	what, cure string
+	what, hint string
 	known      []string // what a misspelt one may have been meant to be
 }
 

@@ -49,8 +49,8 @@ func (d *Document) checkTargets(out *collector) {
 	labels, places := map[string]*targetDecl{}, map[Target]Pos{}
 	for i := range d.targets {
 		t := &d.targets[i]
-		report := func(at place, code, message, cure string, also ...Pos) {
-			out.add(Problem{Pos: t.file.pos(at), Code: code, Message: message, Hint: cure, Related: also})
+		report := func(at place, code, message, hint string, also ...Pos) {
+			out.add(Problem{Pos: t.file.pos(at), Code: code, Message: message, Hint: hint, Related: also})
 		}
 		if first := labels[t.name.value]; first != nil {
 			pos := first.file.pos(first.name.place)
@@ -100,14 +100,14 @@ func (d *Document) checkLabels(out *collector) {
 			if slices.Contains(labels, u.value) {
 				continue
 			}
-			cure := "declare it under targets"
+			hint := "declare it under targets"
 			if near := nearest(u.value, labels); near != "" {
-				cure = fmt.Sprintf("did you mean %s?", near)
+				hint = fmt.Sprintf("did you mean %s?", near)
 			} else if len(labels) > 0 {
-				cure = "use " + strings.Join(labels, ", ")
+				hint = "use " + strings.Join(labels, ", ")
 			}
 			out.add(Problem{Pos: file.pos(u.place), Code: codeUnknownLabel,
-				Message: fmt.Sprintf("no target is called %q", shorten(u.value)), Hint: cure})
+				Message: fmt.Sprintf("no target is called %q", shorten(u.value)), Hint: hint})
 		}
 	}
 	for i := range d.rules {

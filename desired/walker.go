@@ -15,9 +15,8 @@ type walker struct {
 	file *fileDecl
 	out  *collector
 
-	budget int               // nodes that may still be looked at
-	shared map[string]string // equal destinations of the file share one string
-	checks map[destinationUse]*flaw
+	budget int // nodes that may still be looked at
+	checks map[destinationUse]*problem
 }
 
 // exhausted reports that the budget is spent; loops end then.
@@ -39,8 +38,8 @@ func at(n *yaml.Node) place { return place{int32(n.Line), int32(n.Column)} }
 
 func (w *walker) pos(n *yaml.Node) Pos { return w.file.pos(at(n)) }
 
-func (w *walker) report(code string, n *yaml.Node, message, cure string) {
-	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Hint: cure})
+func (w *walker) report(code string, n *yaml.Node, message, hint string) {
+	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Hint: hint})
 }
 
 // collection checks that a node is a list or a mapping with something in it.
@@ -80,11 +79,11 @@ func (w *walker) empty(key, value *yaml.Node) bool {
 	if !isNull(value) {
 		return false
 	}
-	cure := "give it a value, or delete the key"
+	hint := "give it a value, or delete the key"
 	if key.Value == OnSuccess.String() || key.Value == OnFailure.String() {
-		cure = "write none for no destination, or delete the key to leave the field alone"
+		hint = "write none for no destination, or delete the key to leave the setting alone"
 	}
-	w.report(codeEmptyValue, key, key.Value+" has no value", cure)
+	w.report(codeEmptyValue, key, key.Value+" has no value", hint)
 	return true
 }
 
@@ -102,14 +101,14 @@ func (w *walker) unknownKey(key *yaml.Node, what string, known []string) {
 		return
 	}
 	name := "a key that is not a plain word"
-	cure := "use " + strings.Join(known, ", ")
+	hint := "use " + strings.Join(known, ", ")
 	if key.Kind == yaml.ScalarNode {
 		name = fmt.Sprintf("%.60q", key.Value)
 		if near := nearest(key.Value, known); near != "" {
-			cure = fmt.Sprintf("did you mean %s?", near)
+			hint = fmt.Sprintf("did you mean %s?", near)
 		}
 	}
-	w.report(codeUnknownKey, key, fmt.Sprintf("%s is not a key of %s", name, what), cure)
+	w.report(codeUnknownKey, key, fmt.Sprintf("%s is not a key of %s", name, what), hint)
 }
 
 func (w *walker) duplicateKey(key, first *yaml.Node) {
@@ -133,11 +132,11 @@ func (w *walker) missingKey(n *yaml.Node, what, key string) {
 }
 
 func (w *walker) wrongType(n *yaml.Node, what, expected string) {
-	cure := "write " + expected
+	hint := "write " + expected
 	if n.Style&yaml.TaggedStyle != 0 {
-		cure = fmt.Sprintf("remove the tag %.40s", n.Tag)
+		hint = fmt.Sprintf("remove the tag %.40s", n.Tag)
 	}
-	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), expected), cure)
+	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), expected), hint)
 }
 
 // describe names what a node holds, in words for a message.
@@ -150,11 +149,11 @@ func describe(n *yaml.Node) string {
 	case yaml.ScalarNode:
 		switch n.Tag {
 		case "!!str":
-			return fmt.Sprintf("the text %.40q", n.Value)
+			return fmt.Sprintf("the string %.40q", n.Value)
 		case "!!int", "!!float":
 			return fmt.Sprintf("the number %.40s", n.Value)
 		case "!!bool":
-			return "the truth value " + n.Value
+			return "the boolean " + n.Value
 		case "!!timestamp":
 			return fmt.Sprintf("the date %.40s", n.Value)
 		}

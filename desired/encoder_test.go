@@ -30,14 +30,6 @@ func (f Fleet) Encode(w io.Writer) error {
 	return out.Flush()
 }
 
-// String is the limit as the fleet file has it: "25" or "30%".
-func (l Limit) String() string {
-	if l.Share {
-		return strconv.FormatFloat(l.Percent, 'f', -1, 64) + "%"
-	}
-	return strconv.Itoa(l.Number)
-}
-
 // encoder writes lines; bufio keeps the first error for the flush.
 type encoder struct {
 	out   *bufio.Writer

@@ -51,7 +51,7 @@ func Apply(ctx context.Context, approved Approved, conns map[desired.Target]Writ
 	out := Outcome{Targets: make([]TargetOutcome, len(plan.Targets))}
 	progress := newProgress(PhaseApply, observe)
 	for i := range plan.Targets {
-		progress.expect(len(plan.Targets[i].Changes))
+		progress.expect(plan.Targets[i].Target, len(plan.Targets[i].Changes))
 	}
 	var wg sync.WaitGroup
 	for i := range plan.Targets {

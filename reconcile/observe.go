@@ -30,6 +30,8 @@ type Event struct {
 	Result *Result    // PhaseApply only; valid during the call
 	Done   int        // of Total, over all targets
 	Total  int        // functions to read, or changes to apply
+
+	TargetDone, TargetTotal int // the same of Target alone
 }
 
 // Observer is told of every step, one at a time and from changing goroutines.
@@ -41,21 +43,32 @@ type progress struct {
 	phase   Phase
 	observe Observer
 
-	mu          sync.Mutex
-	count, goal int
+	mu      sync.Mutex
+	all     steps
+	targets map[desired.Target]steps
 }
+
+type steps struct{ done, total int }
 
 func newProgress(phase Phase, observe Observer) *progress {
-	return &progress{phase: phase, observe: observe}
+	return &progress{phase: phase, observe: observe, targets: map[desired.Target]steps{}}
 }
 
-func (p *progress) expect(n int) { p.goal += n }
+func (p *progress) expect(target desired.Target, n int) {
+	p.all.total += n
+	t := p.targets[target]
+	t.total += n
+	p.targets[target] = t
+}
 
 func (p *progress) done(target desired.Target, result *Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.count++
+	t := p.targets[target]
+	t.done++
+	p.targets[target] = t
+	p.all.done++
 	if p.observe != nil {
-		p.observe(Event{Phase: p.phase, Target: target, Result: result, Done: p.count, Total: p.goal})
+		p.observe(Event{Phase: p.phase, Target: target, Result: result, Done: p.all.done, Total: p.all.total, TargetDone: t.done, TargetTotal: t.total})
 	}
 }

@@ -35,7 +35,7 @@ func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]R
 	progress := newProgress(PhaseSurvey, observe)
 	var wg sync.WaitGroup
 	for i := range fleet.Targets {
-		progress.expect(countFunctions(fleet.Targets[i].Entries))
+		progress.expect(fleet.Targets[i].Target, countFunctions(fleet.Targets[i].Entries))
 	}
 	for i := range fleet.Targets {
 		wg.Go(func() {

@@ -1,61 +1,257 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"math"
+	"os"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/vbauerster/cupwriter"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// progressEvery is how often a run that is not finished says how far it is.
-const progressEvery = 10 * time.Second
+const (
+	// progressEvery is how often a run that is not finished logs how far it is,
+	// where nobody looks on.
+	progressEvery = 10 * time.Second
+	// redrawEvery is how often it is drawn anew where somebody does.
+	redrawEvery = 200 * time.Millisecond
+	// progressTargets is how many targets are drawn: those with most to do.
+	progressTargets = 6
+)
 
-// progressLog writes a line about a run in progress every progressEvery.
-type progressLog struct {
-	last atomic.Pointer[reconcile.Event]
-	stop chan struct{}
-	done chan struct{}
+// progress tells how far a run is: in a region of the terminal, drawn anew in
+// place and gone at the end, or as a line of the log every progressEvery.
+type progress struct {
+	log       *slog.Logger
+	snapshots func() map[desired.Target]ratelimit.Snapshot
+	drawing   *drawing // nil where lines are logged
+	stop      chan struct{}
+	done      chan struct{}
+
+	mu      sync.Mutex
+	last    reconcile.Event
+	targets map[desired.Target]reconcile.Event // the last of each in this phase
+	labels  map[desired.Target]string
+	failed  int // of the changes so far
 }
 
-// startProgress begins to log. Snapshots tells what the limiters do now.
-func startProgress(log *slog.Logger, snapshots func() map[desired.Target]ratelimit.Snapshot) *progressLog {
-	p := &progressLog{stop: make(chan struct{}), done: make(chan struct{})}
-	go p.loop(log, snapshots)
+// startProgress begins to tell. Snapshots tells what the limiters do now.
+func (a *app) startProgress(o *outputOptions, snapshots func() map[desired.Target]ratelimit.Snapshot) *progress {
+	p := &progress{log: a.log, snapshots: snapshots, stop: make(chan struct{}), done: make(chan struct{})}
+	if a.live(o) {
+		p.drawing = newDrawing(a.logTo)
+	}
+	go p.loop()
 	return p
 }
 
-// observe is a reconcile.Observer.
-func (p *progressLog) observe(e reconcile.Event) {
-	e.Result = nil // valid during the call only
-	p.last.Store(&e)
+// live reports whether somebody looks on, at a terminal that can be drawn on and
+// that nothing else is written to meanwhile.
+func (a *app) live(o *outputOptions) bool {
+	streams := o.format == "ndjson" && isTerminal(a.out)
+	return isTerminal(a.err) && !streams && a.logFormat == "text" && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
 }
 
-// close ends the log; no line is written after it returns.
-func (p *progressLog) close() {
+// observe is a reconcile.Observer.
+func (p *progress) observe(e reconcile.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.Run != nil {
+		p.labels = labelsOf(e.Run.Fleet.Targets)
+		return
+	}
+	if p.targets == nil || p.last.Phase != e.Phase {
+		p.targets, p.failed = map[desired.Target]reconcile.Event{}, 0
+	}
+	if e.Result != nil && e.Result.Err != nil {
+		p.failed++
+	}
+	e.Result = nil // valid during the call only
+	p.last, p.targets[e.Target] = e, e
+}
+
+// close ends it: nothing is written and nothing drawn after it returns.
+func (p *progress) close() {
 	close(p.stop)
 	<-p.done
 }
 
-func (p *progressLog) loop(log *slog.Logger, snapshots func() map[desired.Target]ratelimit.Snapshot) {
+func (p *progress) loop() {
 	defer close(p.done)
-	ticker := time.NewTicker(progressEvery)
+	every := progressEvery
+	if p.drawing != nil {
+		every = redrawEvery
+		defer p.drawing.close()
+		p.drawing.draw(p.lines(p.drawing.width()))
+	}
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-p.stop:
 			return
 		case <-ticker.C:
-			if e := p.last.Load(); e != nil && e.Done < e.Total {
-				logProgress(log, *e, snapshots())
-			}
+		}
+		if p.drawing != nil {
+			p.drawing.draw(p.lines(p.drawing.width()))
+			continue
+		}
+		p.mu.Lock()
+		e := p.last
+		p.mu.Unlock()
+		if e.Done < e.Total {
+			logProgress(p.log, e, p.snapshots())
 		}
 	}
+}
+
+// lines are what is drawn: the whole run in one line, then a line for each target
+// that is not done, none wider than the terminal.
+func (p *progress) lines(width int) []string {
+	limiters := p.snapshots()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.last
+	if e.Total == 0 || e.Done == e.Total {
+		return []string{"Waiting for AWS"}
+	}
+	var rate float64
+	var held ratelimit.Backlog
+	for _, s := range limiters {
+		rate += s.Rate
+		held.Add(&s.Backlog)
+	}
+	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseApply: "Settled"}[e.Phase]
+	first := fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total)
+	if eta := etaOf(e, rate, &held); eta > 0 {
+		first += fmt.Sprintf(", about %v left", eta)
+	}
+	if p.failed > 0 {
+		first += fmt.Sprintf(", %d failed", p.failed)
+	}
+	lines := []string{first}
+	open := slices.SortedFunc(maps.Values(p.targets), func(a, b reconcile.Event) int {
+		return cmp.Or(cmp.Compare(b.TargetTotal-b.TargetDone, a.TargetTotal-a.TargetDone), a.Target.Compare(b.Target))
+	})
+	open = slices.DeleteFunc(open, func(e reconcile.Event) bool { return e.TargetDone == e.TargetTotal })
+	for i, t := range open {
+		if i == progressTargets {
+			lines = append(lines, fmt.Sprintf("  ... and %s", count(len(open)-i, "more target", "more targets")))
+			break
+		}
+		s := limiters[t.Target]
+		line := fmt.Sprintf("  %s: %d of %d, %.3g of %.3g requests/s", cmp.Or(p.labels[t.Target], t.Target.String()), t.TargetDone, t.TargetTotal, s.Rate, s.Ceiling)
+		if s.Throttled > 0 {
+			line += fmt.Sprintf(", throttled %s", count(int(s.Throttled), "time", "times"))
+		}
+		if waiting := waitText(&s.Backlog); waiting != "" {
+			line += "; " + waiting
+		}
+		lines = append(lines, line)
+	}
+	for i := range lines {
+		lines[i] = runewidth.Truncate(sanitize(lines[i]), max(width-1, 1), "")
+	}
+	return lines
+}
+
+// etaOf is how long the rest takes at a rate, in whole seconds; 0 where the rate
+// says nothing: the last few wait for busy functions, and no time is better than
+// a wrong one.
+func etaOf(e reconcile.Event, rate float64, held *ratelimit.Backlog) time.Duration {
+	left := float64(e.Total - e.Done - held.Calls())
+	if rate <= 0 || left <= rate {
+		return 0
+	}
+	return time.Duration(left/rate) * time.Second
+}
+
+// drawing is the last lines of a terminal. What is logged while it is there appears
+// above it.
+type drawing struct {
+	to *divertedWriter
+
+	mu     sync.Mutex
+	screen *cupwriter.Writer
+	lines  []string
+}
+
+func newDrawing(to *divertedWriter) *drawing {
+	r := &drawing{to: to, screen: cupwriter.New(to.terminal(), true)}
+	to.divert(r)
+	return r
+}
+
+func (r *drawing) width() int { return cmp.Or(columns(r.to.terminal()), 80) }
+
+// draw replaces the region.
+func (r *drawing) draw(lines []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = lines
+	r.flush()
+}
+
+// Write puts whole lines above the region.
+func (r *drawing) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.screen.Write(b)
+	r.flush()
+	return len(b), nil
+}
+
+func (r *drawing) flush() {
+	for _, line := range r.lines {
+		r.screen.WriteString(line + "\n")
+	}
+	_ = r.screen.Flush(len(r.lines)) // a terminal that is gone has nobody to tell
+}
+
+// close takes the region away.
+func (r *drawing) close() {
+	r.to.divert(nil)
+	r.draw(nil)
+}
+
+// divertedWriter is a writer whose output may be led elsewhere for a time.
+type divertedWriter struct {
+	to io.Writer
+
+	mu        sync.Mutex
+	elsewhere io.Writer
+}
+
+func (d *divertedWriter) Write(b []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.elsewhere, d.to).Write(b)
+}
+
+func (d *divertedWriter) divert(to io.Writer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.elsewhere = to
+}
+
+// terminal is where it writes in the end.
+func (d *divertedWriter) terminal() io.Writer {
+	if f := fileOf(d.to); f != nil {
+		return f
+	}
+	return d.to
 }
 
 func logProgress(log *slog.Logger, e reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
@@ -68,10 +264,8 @@ func logProgress(log *slog.Logger, e reconcile.Event, limiters map[desired.Targe
 		held.Add(&s.Backlog)
 	}
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
-	// The last few wait for busy functions, not for the rate: no eta is better
-	// than one of 0s.
-	if left := float64(e.Total - e.Done - held.Calls()); rate > 0 && left > rate {
-		args = append(args, "eta", (time.Duration(left/rate) * time.Second).String())
+	if eta := etaOf(e, rate, &held); eta > 0 {
+		args = append(args, "eta", eta.String())
 	}
 	if throttled > 0 {
 		args = append(args, "throttled", throttled)

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,4 +62,95 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestProgressDrawn(t *testing.T) {
+	target := func(n int) desired.Target {
+		return desired.Target{Account: fmt.Sprintf("%012d", n), Region: "eu-west-1"}
+	}
+	step := func(phase reconcile.Phase, n, done, total int) reconcile.Event {
+		return reconcile.Event{Phase: phase, Target: target(n), Done: done, Total: total, TargetDone: done, TargetTotal: total}
+	}
+	failed := step(reconcile.PhaseApply, 1, 2, 9)
+	failed.Result = &reconcile.Result{Err: fmt.Errorf("no")}
+	many := []reconcile.Event{}
+	for n := range 10 {
+		many = append(many, reconcile.Event{Target: target(n), Done: n + 1, Total: 1000, TargetDone: 1, TargetTotal: 100 + n})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		throttled := ratelimit.Snapshot{Rate: 6.8, Ceiling: 13.5, Throttled: 2}
+		throttled.Backlog[ratelimit.WaitBusy] = ratelimit.Held{Calls: 3, Next: time.Now().Add(8 * time.Second)}
+		rows := []struct {
+			why    string
+			events []reconcile.Event
+			width  int
+			want   []string
+		}{
+			{"nothing is known yet", nil, 80, []string{"Waiting for AWS"}},
+			{"one target: rate against the ceiling, and what is waited for", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 120, []string{
+				"Read 20 of 100 (20%), about 11s left",
+				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
+			{"a terminal that is narrow has no second line of a line", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
+				"Read 20 of 100 (20%), about 11s left",
+				"  shop: 20 of 100, 6.8 of 13.5 requests"}},
+			{"failures so far", []reconcile.Event{failed}, 120, []string{
+				"Settled 2 of 9 (22%), 1 failed",
+				"  shop: 2 of 9, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
+			{"a phase begins anew, and failures are its own", []reconcile.Event{failed, step(reconcile.PhaseSurvey, 1, 1, 100)}, 36, []string{
+				"Read 1 of 100 (1%), about 14s left",
+				"  shop: 1 of 100, 6.8 of 13.5 reque"}},
+			{"all is read, and the plan is being made", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
+			{"of many targets, those with most to do", many, 60, []string{
+				"Read 10 of 1000 (1%), about 2m25s left",
+				"  000000000009/eu-west-1: 1 of 109, 0 of 0 requests/s",
+				"  000000000008/eu-west-1: 1 of 108, 0 of 0 requests/s",
+				"  000000000007/eu-west-1: 1 of 107, 0 of 0 requests/s",
+				"  000000000006/eu-west-1: 1 of 106, 0 of 0 requests/s",
+				"  000000000005/eu-west-1: 1 of 105, 0 of 0 requests/s",
+				"  000000000004/eu-west-1: 1 of 104, 0 of 0 requests/s",
+				"  ... and 4 more targets"}},
+		}
+		for _, row := range rows {
+			p := &progress{snapshots: func() map[desired.Target]ratelimit.Snapshot {
+				return map[desired.Target]ratelimit.Snapshot{target(1): throttled}
+			}}
+			fleet := desired.Fleet{Targets: []desired.TargetSpec{{Target: target(1), Label: "shop"}}}
+			p.observe(reconcile.Event{Run: &reconcile.RunResult{Fleet: fleet}})
+			for _, e := range row.events {
+				p.observe(e)
+			}
+			if got := p.lines(row.width); !slices.Equal(got, row.want) {
+				t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.want)
+			}
+		}
+	})
+}
+
+var upAndClear = regexp.MustCompile(`^\x1b\[(\d+)A\x1b\[J`)
+
+// TestDrawing: what is drawn is replaced in place, what is logged stays above it,
+// and nothing is left at the end.
+func TestDrawing(t *testing.T) {
+	var out bytes.Buffer
+	log := &divertedWriter{to: &out}
+	d := newDrawing(log)
+	d.draw([]string{"one", "two"})
+	fmt.Fprintln(log, "logged")
+	d.draw([]string{"three"})
+	d.close()
+	fmt.Fprintln(log, "after")
+	// A terminal that knows one thing: to go up, and clear what is below.
+	var screen []string
+	for text := out.String(); text != ""; {
+		if up := upAndClear.FindStringSubmatch(text); up != nil {
+			n, _ := strconv.Atoi(up[1])
+			screen, text = screen[:len(screen)-n], text[len(up[0]):]
+			continue
+		}
+		line, rest, _ := strings.Cut(text, "\n")
+		screen, text = append(screen, line), rest
+	}
+	if want := []string{"logged", "after"}; !slices.Equal(screen, want) {
+		t.Errorf("left on the screen: %q, want %q\n%q", screen, want, out.String())
+	}
 }

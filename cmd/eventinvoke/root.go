@@ -19,8 +19,9 @@ import (
 // app is what every verb shares.
 type app struct {
 	streams
-	log *slog.Logger
-	ctx context.Context // of the process; ends the wait for a fleet file that is a pipe
+	log   *slog.Logger
+	logTo *divertedWriter // the standard error that log writes to
+	ctx   context.Context // of the process; ends the wait for a fleet file that is a pipe
 
 	logLevel, logFormat string
 }
@@ -49,7 +50,7 @@ var verbs = []func(*app) *cobra.Command{
 // run is the program: everything but the process's own ends.
 func run(ctx context.Context, args []string, s streams) int {
 	out := &checkedWriter{Writer: s.out}
-	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler), ctx: ctx}
+	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler), logTo: &divertedWriter{to: s.err}, ctx: ctx}
 	root := newRoot(a)
 	root.SetArgs(lambdaArgs(args))
 	cmd, err := root.ExecuteContextC(ctx)
@@ -229,9 +230,9 @@ func (a *app) setUpLog() error {
 	options := &slog.HandlerOptions{Level: level}
 	switch a.logFormat {
 	case "text":
-		a.log = slog.New(slog.NewTextHandler(a.err, options))
+		a.log = slog.New(slog.NewTextHandler(a.logTo, options))
 	case "json":
-		a.log = slog.New(slog.NewJSONHandler(a.err, options))
+		a.log = slog.New(slog.NewJSONHandler(a.logTo, options))
 	default:
 		return fmt.Errorf("--log-format %q is not known; use text or json", a.logFormat)
 	}

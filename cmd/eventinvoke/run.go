@@ -31,7 +31,7 @@ type execution struct {
 
 	sink     *outputFile
 	stream   *report.Stream // nil unless the output is a stream
-	progress *progressLog   // nil when quiet
+	progress *progress      // nil when quiet
 }
 
 // execute runs a verb. Prepare fills in the request: what to compare with, and
@@ -56,9 +56,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return x.conclude(&reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err})
 	}
 	defer x.clients.close()
-	if !o.quiet {
-		x.progress = startProgress(a.log, x.clients.snapshots)
-	}
+	x.startProgress()
 	engine := reconcile.Engine{Opener: x.clients}
 	if x.memory != nil {
 		engine.Memory = x.memory
@@ -79,7 +77,7 @@ func (x *execution) observe(e reconcile.Event) {
 	default:
 		x.stream.Observe(e)
 	}
-	if x.progress != nil && e.Run == nil {
+	if x.progress != nil {
 		x.progress.observe(e)
 	}
 }
@@ -161,6 +159,12 @@ func (x *execution) summarize(r *reconcile.RunResult) {
 	}
 }
 
+func (x *execution) startProgress() {
+	if !x.o.quiet {
+		x.progress = x.app.startProgress(&x.o.outputOptions, x.clients.snapshots)
+	}
+}
+
 func (x *execution) endProgress() {
 	if x.progress != nil {
 		x.progress.close()
@@ -233,13 +237,9 @@ func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions,
 	request := reconcile.Request{Verb: "look", Started: time.Now(), Wishes: wishes, Timeout: o.timeout, Survey: survey}
 	request.ID = reconcile.NewRunID(request.Started)
 	if !o.quiet {
-		progress := startProgress(a.log, c.snapshots)
+		progress := a.startProgress(&o.outputOptions, c.snapshots)
 		defer progress.close()
-		request.Observe = func(e reconcile.Event) {
-			if e.Run == nil {
-				progress.observe(e)
-			}
-		}
+		request.Observe = progress.observe
 	}
 	result, failures := reconcile.Engine{Opener: c}.Run(ctx, request)
 	a.log.Debug("the run is over", "failures", failures)
@@ -335,7 +335,12 @@ func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 	if err := report.Text(x.app.err, x.report(r), x.o.text(x.app.err)); err != nil {
 		return false
 	}
-	return x.app.ask(ctx, question(r))
+	yes := x.app.ask(ctx, question(r))
+	if yes && !x.o.quiet {
+		x.startProgress()
+		x.progress.observe(reconcile.Event{Run: r})
+	}
+	return yes
 }
 
 // historyFlag is --history as it was given, for a command to be copied.

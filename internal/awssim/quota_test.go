@@ -38,6 +38,7 @@ func TestQuota(t *testing.T) {
 		{"a bucket larger than its rate", awssim.Quota{Rate: 10, Burst: 45}, []burst{{0, 100, 45}, {time.Second, 100, 10}}},
 		{"no burst is one second's worth", awssim.Quota{Rate: 7}, []burst{{0, 100, 7}, {2 * time.Second, 100, 7}}},
 		{"a window forgets nothing and saves nothing", awssim.Quota{Rate: 5, Shape: "window"}, []burst{{0, 20, 5}, {999 * time.Millisecond, 20, 0}, {time.Millisecond, 20, 5}, {10 * time.Second, 20, 5}}},
+		{"a window admits whole calls only", awssim.Quota{Rate: 2.5, Shape: "window"}, []burst{{0, 20, 2}, {time.Second, 20, 2}}},
 		{"rejected calls may cost as well", awssim.Quota{Rate: 10, Burst: 1, ChargeRejected: true}, []burst{{0, 2, 1}, {60 * time.Millisecond, 1, 0}, {60 * time.Millisecond, 1, 0}, {100 * time.Millisecond, 1, 1}}},
 		{"while usually they do not", awssim.Quota{Rate: 10, Burst: 1}, []burst{{0, 2, 1}, {60 * time.Millisecond, 1, 0}, {60 * time.Millisecond, 1, 1}}},
 	} {
@@ -104,6 +105,12 @@ func TestQuotaBelongsToAccountAndRegion(t *testing.T) {
 		}
 		if status, _ := here.sts("GetCallerIdentity"); status != 200 {
 			t.Errorf("STS spends Lambda's quota: %d", status)
+		}
+		if err := w.SetQuota(awssim.Quota{Rate: 3, GetFunctionRate: 7}); err != nil {
+			t.Fatal(err)
+		}
+		if in := admitted(here, "/2015-03-31/functions/f", 20); in != 7 {
+			t.Errorf("GetFunction let %d in, want the 7 of the new quota", in)
 		}
 		if err := w.SetQuota(awssim.Quota{Rate: 3}); err != nil {
 			t.Fatal(err)

@@ -4,13 +4,15 @@
 // In come attempts that ask for a token ([Limiter.Acquire]), what came of them
 // ([Grant.Done]), and jobs whose calls are to be repeated until they are over
 // ([Run]). Out go grants, settled calls and figures
-// ([Limiter.Snapshot]). The package knows nothing of AWS: whoever makes a call says
-// what came of it ([Mark], [Outcome]).
+// ([Limiter.Snapshot]). The package knows nothing of whom it calls: whoever makes a
+// call says what came of it ([WithResult]), and whose quota it counts against
+// ([Registry]). Tokens come from a bucket of golang.org/x/time/rate.
 //
 // # Promises
 //
 //   - Every attempt pays one token, repeats included. There is no opening burst.
-//   - The rate never exceeds quota times share. It halves when the quota
+//   - The rate never exceeds quota times share, both of which may change at any
+//     time ([Limiter.SetSettings]). It halves when the quota
 //     refuses, climbs slowly while others are about, and quickly once they have
 //     gone. It grows only while somebody waits.
 //   - The highest priority goes first, within one token. A caller that leaves,
@@ -20,10 +22,26 @@
 //   - Every call of every job is settled exactly once, also when the run is
 //     stopped. The error then says whether it was attempted, and whether it may
 //     have been executed.
+//   - What is refused for ever holds nobody else back: every other call of the run
+//     is made. A run that is not served at all ends ([GivenUpError]).
+//   - Every wait has an end, and shows in the snapshot ([Backlog]).
 //   - One goroutine per limiter, and one per worker of a run. What waits for
 //     another attempt holds no goroutine.
 //
-// It never prints, never sleeps where it cannot be cancelled, and never repeats
+// # Waits
+//
+//	a token             its place in the queue, at 0.5 per second or more
+//	a pause             0.25 to 0.75 s after a refusal, or what the server asks, at most 60 s
+//	the breaker         1, 2, 4, 8, 8.. s, give or take a quarter, until a probe is answered
+//	a refused call      none, then 1, 2, 4, .. 60 s, give or take a fifth; given up after
+//	                    5 minutes and 6 refusals while others are served
+//	a busy subject      5, 10, 20, 40, 60, 60.. s, give or take a fifth, for 10 minutes
+//	a failed call       up to 1, 2, 4, 8, 16 s, or what the server asks; 6 attempts
+//	the repeat budget   up to 5 minutes; one repeat a second is always within it
+//	a run               5 minutes, and 10 attempts, without an answer but refusals and faults
+//	a call under way    the caller's: Run waits for Job.Call, which must have an end
+//
+// The package never prints, never sleeps where it cannot be cancelled, and never repeats
 // a call whose error nobody marked as worth repeating.
 //
 // # Measured

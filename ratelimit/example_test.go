@@ -36,6 +36,42 @@ func ExampleLimiter_Acquire() {
 	// 3.375 of 13.5 per second, paused for 3s
 }
 
+// One limiter for all who are counted together, whatever they call themselves.
+func ExampleRegistry() {
+	type account struct{ id, region string }
+	share := 0.9
+	limiters := ratelimit.NewRegistry(func(account) ratelimit.Settings {
+		return ratelimit.Settings{Quota: 15, Share: share}
+	})
+	defer limiters.Close()
+
+	ireland := limiters.For(account{"111111111111", "eu-west-1"})
+	fmt.Println(ireland == limiters.For(account{"111111111111", "eu-west-1"}))
+	fmt.Println(ireland == limiters.For(account{"111111111111", "us-east-1"}))
+	share = 0.5 // say, because a file was edited
+	limiters.Refresh()
+	fmt.Println(ireland.Snapshot().Ceiling)
+	// Output:
+	// true
+	// false
+	// 7.5
+}
+
+// What waits is told by what it waits for.
+func ExampleBacklog() {
+	limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
+	defer limiter.Close()
+	grant, _ := limiter.Acquire(context.Background(), ratelimit.Scan)
+	grant.Done(ratelimit.Throttled, 30*time.Second)
+	for wait, held := range limiter.Snapshot().Backlog {
+		if !held.Next.IsZero() {
+			fmt.Printf("%v: %d calls, for %v\n", ratelimit.Wait(wait), held.Calls, time.Until(held.Next).Round(time.Second))
+		}
+	}
+	// Output:
+	// paused: 0 calls, for 30s
+}
+
 // rename is one write.
 type rename struct {
 	limiter *ratelimit.Limiter

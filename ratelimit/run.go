@@ -69,6 +69,7 @@ type runner struct {
 	failing failing // attempts in a row that it did not
 	drained bool    // there are no more jobs to pull
 	shown   Backlog // as the limiter's snapshots tell it; written under its lock
+	told    bool    // that something is held back
 
 	workers  int // started
 	inFlight int // tasks that workers have
@@ -111,11 +112,13 @@ func (r *runner) serve() {
 // else the first call of the next job, or else one that lets those go first.
 func (r *runner) choose() *task {
 	at := r.now()
-	for t := r.backlog.due(at, &r.budget); t != nil; t = r.backlog.due(at, &r.budget) {
-		r.settle(t, t.last)
-	}
-	if t := r.affordable(at, true); t != nil {
-		return t
+	if r.backlog.len() > 0 {
+		for t := r.backlog.due(at, &r.budget); t != nil; t = r.backlog.due(at, &r.budget) {
+			r.settle(t, t.last)
+		}
+		if t := r.affordable(at, true); t != nil {
+			return t
+		}
 	}
 	for !r.drained && r.timely() {
 		job, ok := r.pull()
@@ -285,19 +288,21 @@ func (r *runner) count(t *task, err error) {
 	}
 }
 
-// tell lets the limiter's snapshots show what is held back.
+// tell lets the limiter's snapshots show what is held back. As a rule there is
+// nothing, and nothing was.
 func (r *runner) tell() {
+	if r.backlog.parkedCalls() == 0 && !r.told {
+		return
+	}
 	var held Backlog
 	for w := range WaitPaused {
 		if next, ok := r.backlog.next(w, &r.budget); ok {
 			held[w] = Held{Calls: r.backlog.parked[w].Len(), Next: r.start.Add(next)}
 		}
 	}
-	if held != r.shown {
-		r.limiter.mu.Lock()
-		r.shown = held
-		r.limiter.mu.Unlock()
-	}
+	r.limiter.mu.Lock()
+	r.shown, r.told = held, r.backlog.parkedCalls() > 0
+	r.limiter.mu.Unlock()
 }
 
 var errNoTime = fmt.Errorf("there is no time for it before the run's deadline: %w", context.DeadlineExceeded)

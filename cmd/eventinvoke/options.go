@@ -59,7 +59,7 @@ func (a *app) load(args []string) (*desired.Document, error) {
 	}
 	for _, path := range args {
 		if isSavedPlan(path) {
-			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; carry it out with: eventinvoke apply %s", path, shellWord(path))
+			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; apply it with: eventinvoke apply %s", path, shellWord(path))
 		}
 	}
 	return desired.Loader{Stdin: a.in, Context: a.ctx}.LoadFiles(pathsOr(args)...)

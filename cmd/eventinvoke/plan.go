@@ -66,7 +66,7 @@ func openPlanFile(path string, args []string) (*outputFile, error) {
 	case path == "":
 		return nil, nil
 	case path == "-":
-		return nil, errors.New("--out - is not taken: standard output is for the report; name a file, such as plan.json")
+		return nil, errors.New("--out - is not supported: standard output is for the report; name a file, such as plan.json")
 	case slices.Contains(args, "-"):
 		return nil, errors.New("--out needs fleet files: apply checks that they have not changed, and cannot read standard input again; give their paths")
 	}
@@ -81,7 +81,7 @@ func savePlan(out *outputFile, r *reconcile.RunResult, files []desired.FileInfo)
 		return fmt.Errorf("the plan was not saved: %s not examined, so it is incomplete; plan again with more time",
 			count(c.NotExamined, "config was", "configs were"))
 	case c.UnreadableTargets > 0:
-		return fmt.Errorf("the plan was not saved: %s could not be read, so it is incomplete; mend that, or leave the target out with --target",
+		return fmt.Errorf("the plan was not saved: %s could not be read, so it is incomplete; fix that, or leave the target out with --target",
 			count(c.UnreadableTargets, "target", "targets"))
 	}
 	saved := planfile.Saved{RunID: r.ID, ToolVersion: version, Created: r.Started, Files: files, Plan: r.Plan}

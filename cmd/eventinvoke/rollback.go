@@ -85,7 +85,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		// Until the targets that the run held are free it may be at work, and what
 		// its journal says is not the end of it.
 		if source.lost != nil {
-			a.log.Warn("the history of this run is not whole; restoring what is left", "why", source.lost.Error())
+			a.log.Warn("the history of this run is incomplete; restoring what is left", "why", source.lost.Error())
 			x.then = func(r *reconcile.RunResult) error { return cmp.Or(exitOf(r, false), error(exitCode(exitPartial))) }
 		}
 		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) || !source.names(t) })

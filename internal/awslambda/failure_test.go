@@ -174,7 +174,7 @@ func TestInterruptedCheck(t *testing.T) {
 		}, []error{context.Canceled, signal}, "GetCallerIdentity " + here.String() + ": it was interrupted before an answer came"},
 		{"the time is up", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Second)
-		}, []error{context.DeadlineExceeded}, "GetCallerIdentity " + here.String() + ": the time that the run was given was over before an answer came"},
+		}, []error{context.DeadlineExceeded}, "GetCallerIdentity " + here.String() + ": the run's time was up before an answer came"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(silent)})

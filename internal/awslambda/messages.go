@@ -26,16 +26,16 @@ var (
 		"write it as https://HOST or http://HOST:PORT"}
 
 	noCredentials = sentence{"no AWS credentials were found in the environment, in the profile {profile}, or from the container or instance",
-		"set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in by aws sso login"}
+		"set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with aws sso login"}
 	halfCredentials = sentence{"{have} is set and {missing} is not, so they were not used, and no other AWS credentials were found",
 		"set both variables, or neither and AWS_PROFILE"}
-	badCredentials = sentence{"the AWS credentials cannot be had: {reason}",
+	badCredentials = sentence{"the AWS credentials cannot be obtained: {reason}",
 		"check AWS_PROFILE and what it refers to in ~/.aws/config"}
 	ssoExpired = sentence{"the SSO session has ended, or was never begun",
-		"log in by aws sso login, with --profile where AWS_PROFILE is not set, and run again"}
-	noMFACode = sentence{"the profile {profile} asks for an MFA code, and none was given",
+		"log in with aws sso login, with --profile where AWS_PROFILE is not set, and run again"}
+	noMFACode = sentence{"the profile {profile} asks for an MFA code, and none was entered",
 		"run in a terminal and enter it, or give credentials that have the code already, as aws configure export-credentials prints them"}
-	credentialsUnreachable = sentence{"the AWS credentials cannot be had: {reason}", checkNetwork}
+	credentialsUnreachable = sentence{"the AWS credentials cannot be obtained: {reason}", checkNetwork}
 	roleUnreachable        = sentence{"the role {role} cannot be assumed: {reason}", checkNetwork}
 	roleRefused            = sentence{"",
 		"let the trust policy of {role} name the caller and the declared external_id, and allow the caller sts:AssumeRole on it"}
@@ -43,7 +43,7 @@ var (
 		"set role_arn on the target to a role of account {account}, or use credentials of that account"}
 	otherAccountRole = sentence{"the credentials are of account {theirs} ({caller}), and the target is account {account}",
 		"{role} belongs to account {theirs}: correct role_arn or account"}
-	sessionOver    = sentence{"", "renew the credentials, such as by aws sso login, and run again"}
+	sessionOver    = sentence{"", "renew the credentials, such as with aws sso login, and run again"}
 	clockOff       = sentence{"", "check this machine's clock, and that secret key and session token belong to the access key"}
 	regionOff      = sentence{"", "enable the region {region} for account {account}, under Account, AWS Regions, or take the target out of the fleet file"}
 	regionOrKey    = sentence{"", "enable the region {region} for account {account} if it is not: a region that is off knows no key; else check AWS_PROFILE and the access key"}
@@ -69,7 +69,7 @@ var (
 	misspeltRegion = sentence{"", "correct the region {region}, which is none of AWS's; did you mean {near}?"}
 
 	interrupted = sentence{"it was interrupted before an answer came", ""}
-	outOfTime   = sentence{"the time that the run was given was over before an answer came", ""}
+	outOfTime   = sentence{"the run's time was up before an answer came", ""}
 )
 
 const checkNetwork = "check the network, the proxy settings, the region and AWS_ENDPOINT_URL"

@@ -128,7 +128,7 @@ func TestRefusals(t *testing.T) {
 		{why: "discovery has no resource", op: opListFunctions, status: 403, code: "AccessDeniedException", body: `{}`,
 			kind: reconcile.KindDenied, outcome: ratelimit.Permanent, hint: "allow lambda:ListFunctions on * for the caller"},
 		{why: "static credentials that expired cannot be refreshed", status: 403, code: "ExpiredTokenException", body: lambdaError("message", "The security token included in the request is expired"),
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: "renew the credentials, such as by aws sso login, and run again"},
+			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: "renew the credentials, such as with aws sso login, and run again"},
 		{why: "an access key nobody knows", status: 403, code: "UnrecognizedClientException", body: lambdaError("message", "The security token included in the request is invalid."),
 			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: regionOrKeyHint},
 		{why: "a bad signature may be a clock: once more", status: 403, code: "InvalidSignatureException", body: lambdaError("message", "Signature expired"),

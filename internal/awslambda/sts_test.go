@@ -34,7 +34,7 @@ func TestWhoAmIFails(t *testing.T) {
 	}{
 		{"a key nobody knows", stsError(403, "InvalidClientTokenId", "invalid"), reconcile.KindCredentials, ratelimit.Permanent, badKeys},
 		{"a session that is over", stsError(403, "ExpiredToken", "expired"), reconcile.KindCredentials, ratelimit.Permanent,
-			"renew the credentials, such as by aws sso login, and run again"},
+			"renew the credentials, such as with aws sso login, and run again"},
 		{"a clock that is off", stsError(403, "SignatureDoesNotMatch", "skew"), reconcile.KindCredentials, ratelimit.ClockSkew, clockHint},
 		{"an explicit deny", stsError(403, "AccessDenied", "no"), reconcile.KindDenied, ratelimit.Permanent, "allow sts:GetCallerIdentity for the caller"},
 		{"throttled", stsError(400, "Throttling", "Rate exceeded"), reconcile.KindThrottled, ratelimit.Throttled, "other callers spend the same quota; run again later"},

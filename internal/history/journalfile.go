@@ -201,7 +201,7 @@ func (in *Intent) check() error {
 	case in.Action == reconcile.Create && in.Before != nil, (in.Action == reconcile.Update || in.Action == reconcile.Delete) && in.Before == nil:
 		return fmt.Errorf("a %s does not go with its before-image", in.Action) // a restore goes with any
 	case in.Account == "" || in.Region == "" || in.Function == "" || in.Qualifier == "":
-		return errors.New("its key is not complete")
+		return errors.New("its config is incomplete")
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func TestDamagedJournalNamesTheLine(t *testing.T) {
 		{"two results", []string{beginLine, intentLine, resultLine, strings.Replace(resultLine, "3", "4", 1)}, "line 4: it is the result of line 2, which is no open intent"},
 		{"an action nobody knows", []string{beginLine, strings.Replace(intentLine, "create", "burn", 1)}, `line 2: it is not a line of a journal: action "burn" is not known`},
 		{"a change without a before-image", []string{beginLine, strings.Replace(intentLine, "create", "change", 1)}, "line 2: a change does not go with its before-image"},
-		{"half a key", []string{beginLine, strings.Replace(intentLine, `"q"`, `""`, 1)}, "line 2: its key is not complete"},
+		{"half a key", []string{beginLine, strings.Replace(intentLine, `"q"`, `""`, 1)}, "line 2: its config is incomplete"},
 		{"a status nobody knows", []string{beginLine, intentLine, strings.Replace(resultLine, "applied", "done", 1)}, `line 3: it is not a line of a journal: status "done" is not known`},
 		{"nothing in it", []string{beginLine, `{"seq":2}`}, "line 2: it is neither an intent nor a result"},
 		{"a closing line that counts more", []string{beginLine, intentLine, resultLine, strings.Replace(endLine, `:1}`, `:2}`, 1)}, "line 4: it counts 2 intents and 1 are there"},

@@ -376,7 +376,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	case errors.As(lost, new(*LostError)):
 		return lost
 	case err != nil && !errors.Is(err, ErrChanged):
-		return fmt.Errorf("the lease on %s was not given back and ends by itself at %s: %w", l.lease.Subject, l.lease.Expires.Format(time.RFC3339), err)
+		return fmt.Errorf("the lease on %s was not released and expires at %s: %w", l.lease.Subject, l.lease.Expires.Format(time.RFC3339), err)
 	}
 	return nil
 }

@@ -120,11 +120,11 @@ func TestUndeclaredRecordsAreDeletedOnlyWhereTheFleetSaysSo(t *testing.T) {
 	fleet := wants(entry("e", "live", retries(0)), entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)))
 	fleet.Undeclared = desired.UndeclaredDelete
 	plan := NewPlan(fleet, holds(
-		present("e", rec("live", Settings{}), rec("old", Settings{})),
+		present("e", rec("$LATEST", Settings{}), rec("live", Settings{})),
 		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{desired.OnFailure: desired.Text(queueA)})),
 		present("g"),
 	))
-	want := []string{"change e:live retries=0", "delete e:old", "delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
+	want := []string{"delete e", "change e:live retries=0", "delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
 	if got := lines(&plan); !cmp.Equal(got, want) {
 		t.Errorf("changes stay in key order, declared and undeclared together:\n got %q\nwant %q", got, want)
 	}

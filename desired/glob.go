@@ -16,7 +16,8 @@ type glob struct {
 	alternatives []pattern // one per way to choose among the braces
 }
 
-// sample is a name that the glob matches.
+// sample is a name that the glob matches, as short as can be: what has the fewest
+// letters is chosen by the most other patterns.
 func (g glob) sample() string {
 	return wildcard.ReplaceAllStringFunc(g.alternatives[0].written, func(wild string) string {
 		switch {

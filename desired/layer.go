@@ -7,7 +7,24 @@ import (
 	"slices"
 )
 
-// merged is what the layers make of one key.
+// The layers of one config, weakest first. Each setting is decided by itself, so that
+// one config can have its age from the defaults and its retries from an entry.
+//
+//	defaults of the rules' files   what a rule's author left to his own file
+//	defaults of the entry's file   an entry's own file is nearer than a rule's
+//	rules, in the order of a file  the later one wins within a file
+//	the entry                      named outright, so that it wins
+//
+// Between two files nobody can see an order: they are read sorted by name today, and
+// a file that is renamed would change what is declared. So two files have to agree,
+// and it is the winner of each that is compared:
+//
+//	f0: b-* → 1              f1: * → 1, *-1 → 2       b-1: 1 and 2, refused (EI062)
+//	f0: b-* → 1              f1: *-1 → 2, * → 1       b-1: 1 and 1, one value
+//	f0: defaults 1, rule b-* f1: defaults 2, rule *   b-1: 1 and 2, refused
+//	f0: defaults 1, rule b-* f1: defaults 2, entry b-1       2, the entry's own file
+
+// merged is what the layers make of one config.
 type merged struct {
 	want    *Config
 	origins *Origins
@@ -19,6 +36,8 @@ type merged struct {
 func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, present bool) {
 	tags := s.inventory.Tags[name]
 	rules := r.rulesFor(s, name, tags)
+	// All of them are tried, though one is enough: an item that never takes out
+	// anything is to be told of.
 	var by *ignoreDecl
 	for _, ignore := range s.ignores {
 		if ignore.selector.chooses(name, tags) {
@@ -146,6 +165,8 @@ func (r *resolver) layer(s *scope, decl *functionDecl) *merged {
 
 func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 	sources := r.speakers(decl)
+	// What a setting sends to is checked where it wins: a destination that a later
+	// layer replaces harms nobody, and is told of as a rule without effect.
 	l := &merged{want: new(Config), origins: new(Origins)}
 	for _, f := range Settings() {
 		winner, v := r.decide(s, sources, f)

@@ -88,7 +88,16 @@ func (d *Document) checkDisagreement(out *collector) {
 	}
 }
 
-// resolver is one resolution in progress.
+// resolver is one resolution in progress. It has four users, so that none of them
+// can say of a file what another one denies:
+//
+//	Resolve             what is declared, given what exists
+//	checkOffline        in Load: what entries alone have wrong, without an inventory
+//	checkDisagreement   in Load: what rules would have wrong, for made-up functions
+//	ResolveFor, Explain one config, as if its function existed
+//
+// It goes on after a problem, to find them all, and says each once per line, however
+// many configs meet it: a wrong default of a large fleet is one problem.
 type resolver struct {
 	doc    *Document
 	inv    Inventory
@@ -118,7 +127,9 @@ type saying struct {
 	code string
 }
 
-// scope is the resolution of one target.
+// scope is the resolution of one target. Targets are resolved apart from each other:
+// nothing that exists in one has a say in another, only problems and the question
+// whether a rule did anything at all are common to them.
 type scope struct {
 	fleet      TargetSpec
 	inventory  TargetInventory
@@ -171,6 +182,8 @@ func (r *resolver) addScope(t TargetSpec) *scope {
 	return s
 }
 
+// run places the entries first, because without known targets they bring theirs
+// along, and asks last what was never used.
 func (r *resolver) run() {
 	for _, f := range r.doc.functions {
 		r.place(f)
@@ -324,6 +337,8 @@ func (r *resolver) checkEntries() {
 	p := Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
 		Message: "the fleet has no entries", Hint: "add functions, or rules that choose some; check that the file is whole"}
 	var there, rules []string
+	// A wrong account or region looks like a wrong pattern. How many functions there
+	// are tells the two apart.
 	for _, s := range r.scopes {
 		if s.discovered {
 			there = append(there, fmt.Sprintf("%d in %s", len(s.inventory.Functions), s.fleet.Target))

@@ -224,3 +224,34 @@ func TestFilesThatWouldDisagree(t *testing.T) {
 		}
 	}
 }
+
+// The table above merged, row by row.
+func TestTheTableOfLayers(t *testing.T) {
+	const rule = "rules: [{ match: { functions: [%q] }, set: { %s } }]\n"
+	retries := func(n int) string { return fmt.Sprintf("maximum_retry_attempts: %d", n) }
+	one := func(pattern, set string) string { return fmt.Sprintf(rule, pattern, set) }
+	two := func(p string, n int, q string, m int) string {
+		return fmt.Sprintf("rules: [{ match: { functions: [%q] }, set: { %s } }, { match: { functions: [%q] }, set: { %s } }]\n", p, retries(n), q, retries(m))
+	}
+	defaults := func(n int) string { return "defaults: { " + retries(n) + " }\n" }
+	for _, row := range []struct {
+		f0, f1 string
+		want   int // -1: refused
+	}{
+		{one("b-*", retries(1)), two("*", 1, "*-1", 2), -1},
+		{one("b-*", retries(1)), two("*-1", 2, "*", 1), 1},
+		{defaults(1) + one("b-*", "on_failure: none"), defaults(2) + one("*", "on_failure: none"), -1},
+		{defaults(1) + one("b-*", "on_failure: none"), defaults(2) + "functions: [{ name: b-1 }]\n", 2},
+	} {
+		for _, names := range [][2]string{{"f0.yaml", "f1.yaml"}, {"f1.yaml", "f0.yaml"}} {
+			d := mustLoad(t, files(names[0], "version: 1\n"+row.f0, names[1], "version: 1\n"+row.f1))
+			fleet, err := d.Resolve(east, Inventory{east: found("b-1")}, Selection{})
+			switch {
+			case row.want < 0 && (err == nil || !strings.Contains(err.Error(), codeRuleConflict)):
+				t.Errorf("%s%sis not refused: %v", row.f0, row.f1, err)
+			case row.want >= 0 && (err != nil || fleet.Targets[0].Entries[0].Want[MaximumRetryAttempts] != Number(row.want)):
+				t.Errorf("%s%sis not %d: %v", row.f0, row.f1, row.want, err)
+			}
+		}
+	}
+}

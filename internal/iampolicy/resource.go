@@ -2,6 +2,7 @@ package iampolicy
 
 import (
 	"encoding/json"
+	"path"
 	"slices"
 	"strings"
 
@@ -37,26 +38,14 @@ func withoutCovered(patterns []string) []string {
 	})
 }
 
-// covers reports whether a pattern matches whatever another one matches. What is
-// a * in the other one only a * can match, what is a ? a ? or a *.
+// covers reports whether a pattern matches whatever another one matches. A ? is not
+// tried on a *, which may stand for more than it: then both stay.
 func covers(wide, narrow string) bool {
-	w, n, star, mark := 0, 0, -1, 0
-	for n < len(narrow) {
-		switch {
-		case w < len(wide) && wide[w] == '*':
-			star, mark = w, n
-			w++
-		case w < len(wide) && narrow[n] != '*' && (wide[w] == '?' || wide[w] == narrow[n]):
-			w++
-			n++
-		case star >= 0:
-			mark++
-			w, n = star+1, mark
-		default:
-			return false
-		}
+	if strings.Contains(wide, "?") && strings.Contains(narrow, "*") {
+		return wide == narrow
 	}
-	return strings.Trim(wide[w:], "*") == ""
+	matched, err := path.Match(wide, narrow)
+	return matched && err == nil
 }
 
 // Limits of IAM: the characters of a managed policy, white space not counted,

@@ -107,8 +107,12 @@ func newTestCase(class string, m *remark) testCase {
 	t := testCase{Class: class, Name: m.name, File: Clean(m.file), Line: m.line}
 	text := strings.Join(m.details, "\n")
 	if place := m.place(); !strings.Contains(text, place) {
-		text = strings.TrimPrefix(text+"\n"+place, "\n")
+		text += "\n" + place
 	}
+	if m.hint != "" {
+		text += "\nnext: " + m.hint
+	}
+	text = strings.TrimPrefix(text, "\n")
 	switch message := (&testMessage{Type: m.rule, Message: m.message, Text: text}); m.verdict {
 	case passed:
 		t.Out = &testOutput{Text: text}

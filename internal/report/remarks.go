@@ -31,6 +31,8 @@ type remark struct {
 	risk     risk
 	message  string   // one line
 	details  []string // lines
+	hint     string   // what to do next; ""
+	identity string   // what stays when the file is edited elsewhere; "": the name
 	file     string   // "" where nobody knows
 	line     int      // 0: the file as a whole
 }
@@ -57,8 +59,8 @@ func (r *Run) remarks() iter.Seq[remark] {
 func (r *Run) ofRun() iter.Seq[remark] {
 	return func(yield func(remark) bool) {
 		problem := func(p desired.Problem, v verdict, risk risk) bool {
-			m := remark{name: Clean(p.Pos.String() + " " + p.Code), rule: p.Code, verdict: v, risk: risk, message: Clean(p.Message), file: p.Pos.File, line: p.Pos.Line}
-			return yield(m.advised(p.Hint))
+			return yield(remark{name: Clean(p.Pos.String() + " " + p.Code), rule: Clean(p.Code), verdict: v, risk: risk, message: Clean(p.Message), hint: Clean(p.Hint),
+				identity: p.Pos.File + "\n" + p.Message, file: p.Pos.File, line: p.Pos.Line})
 		}
 		for _, w := range r.Warnings {
 			if !problem(w, skipped, mayRunTwice) {
@@ -165,7 +167,7 @@ func (r *Run) ofChange(c *reconcile.Change) remark {
 	if c.Action == reconcile.Delete || origin.IsZero() {
 		origin = entry
 	}
-	m.message = planVerdicts[c.Action]
+	m.message = listed(planVerdicts[c.Action], [numRisks]string{"may lose events", "may run events twice", ""}[m.risk])
 	if len(parts) > 0 {
 		m.message += ": " + strings.Join(parts, "; ")
 	}
@@ -200,7 +202,8 @@ func (r *Run) ofResult(result *reconcile.Result) remark {
 	if facts := row.facts(); facts != "" {
 		m.details = append(m.details, Clean(facts))
 	}
-	return m.advised(row.cause.Hint)
+	m.hint = Clean(row.cause.Hint)
+	return m
 }
 
 // findingTexts say what was found, and how it is told.
@@ -225,8 +228,7 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 		m.name += " (only $LATEST)" // beside what is said about the config
 	}
 	if call := reconcile.ErrorOf(f.Err); call != nil {
-		m.message = said(call)
-		m = m.advised(call.Hint)
+		m.message, m.hint = said(call), Clean(call.Hint)
 	}
 	if f.Origins == nil {
 		return r.at(m, nil)
@@ -240,7 +242,7 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 // ended is what went wrong with a target or the run as a whole.
 func (r *Run) ended(rule string, err error) remark {
 	call := reconcile.ErrorOf(err)
-	return r.at(remark{name: "(" + rule + ")", rule: rule, verdict: erred, message: said(call)}.advised(call.Hint), nil)
+	return r.at(remark{name: "(" + rule + ")", rule: rule, verdict: erred, message: said(call), hint: Clean(call.Hint)}, nil)
 }
 
 // at puts a remark where its wish was written, else at the fleet file as a whole.
@@ -250,14 +252,6 @@ func (r *Run) at(m remark, o *desired.Origin) remark {
 		m.file, m.line = o.File(), o.Line()
 	case len(r.Fleet.Files) > 0:
 		m.file = r.Fleet.Files[0]
-	}
-	return m
-}
-
-// advised adds what to do next.
-func (m remark) advised(hint string) remark {
-	if hint != "" {
-		m.details = append(m.details, "next: "+Clean(hint))
 	}
 	return m
 }

@@ -123,7 +123,8 @@ func (b *backlog) pop(fresh bool) *task {
 }
 
 // due lets go what has waited long enough, and returns a task that has waited for
-// the budget in vain, or nil.
+// the budget in vain, or nil. Of those that wait for the budget one is let go at a
+// time: each spends what the next one needs.
 func (b *backlog) due(at time.Duration, budget *budget) *task {
 	for w := range WaitBudget {
 		for b.parked[w].Len() > 0 && b.parked[w].tasks[0].notBefore <= at {

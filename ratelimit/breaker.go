@@ -69,7 +69,7 @@ func (b *breaker) grant() bool {
 	return true
 }
 
-// report takes the outcome of a call. While the breaker is not closed only the
+// report takes the result of a call. While the breaker is not closed only the
 // probe counts: the others were sent before it opened.
 func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
 	if probe != (b.state == Probing) || b.state == Open {

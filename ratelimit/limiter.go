@@ -242,6 +242,8 @@ func (g Grant) Done(o Result, retryAfter time.Duration) {
 	if was != Closed && l.breaker.state == Closed {
 		l.control.skip(now)
 	}
+	// What is refused alone says nothing about the quota: to slow down for it would
+	// make all others pay, for as long as it is tried.
 	if o == Throttled && !g.alone {
 		l.slow(g.epoch, retryAfter, now, u)
 	}

@@ -83,7 +83,8 @@ type answer struct {
 	err  error
 }
 
-// failing is attempts in a row that were throttled or failed.
+// failing is attempts in a row that were throttled or failed. A busy subject and a
+// refusal for good count as served: whoever says no is there.
 type failing struct {
 	attempts int
 	since    time.Duration
@@ -221,7 +222,8 @@ func (r *runner) take(t *task, err error) {
 	default:
 	}
 	t.note(err, result, at, r.served)
-	// Alone, or the last: whatever else there was has been served.
+	// Alone, or the last: whatever else there was has been served. Where nothing was,
+	// nobody can tell one call's matter from the quota's, and the run's end decides.
 	others := t.alone || r.drained && r.served > 0
 	delay, again := r.policy.again(t, result, retryAfter, others, r.rand())
 	if !again {

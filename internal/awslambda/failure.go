@@ -53,7 +53,7 @@ func (f *failure) saying(s sentence, pairs ...string) *failure {
 
 // failureOf understands an error of the SDK, whichever service it came from. An
 // error without an answer and without a broken connection never became a request: a
-// token not granted, credentials that cannot be had, an input that the SDK refuses.
+// token not granted, credentials that cannot be obtained, an input that the SDK refuses.
 func failureOf(err error) *failure {
 	var (
 		f         *failure

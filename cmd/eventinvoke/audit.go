@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -15,14 +19,17 @@ func newAudit(a *app) *cobra.Command {
 		Short: "Exit 2 when anything has drifted; never writes",
 		Long: `Compare like plan, for schedules and compliance: exit 0 when everything that
 was declared is in sync, 2 when something differs, 3 when something could not be
-read. audit has no way to write.`,
+read. audit has no way to write to AWS. With --history it leaves a small record of
+what it found, from which history trend tells what drifts since when.`,
 		Example: `  eventinvoke audit fleet.yaml
-  eventinvoke audit fleet.yaml -o json --output-file report.json`,
+  eventinvoke audit fleet.yaml -o json --output-file report.json
+  eventinvoke audit fleet.yaml --history audits`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.audit(cmd.Context(), args, &o)
 		},
 	}
 	o.bind(cmd)
+	o.remembered.bindOptional(cmd)
 	return cmd
 }
 
@@ -30,6 +37,32 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 	return a.execute(ctx, "audit", o, func(x *execution) error {
 		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
 		x.tellDifferences = true
+		if place := o.remembered.location; place != "" && place != noHistory {
+			x.then = func(r *reconcile.RunResult) error {
+				if err := x.rememberAudit(ctx, r, place); err != nil {
+					a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(place), "why", err.Error())
+				}
+				return nil
+			}
+		}
 		return x.fromFleet(args)
 	})
+}
+
+// auditMemoryTimeout is what a place that hangs can cost an audit.
+const auditMemoryTimeout = 30 * time.Second
+
+// rememberAudit leaves a record of an audit, of an interrupted one too.
+func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult, place string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditMemoryTimeout)
+	defer cancel()
+	h, err := history.Open(ctx, place)
+	if err != nil {
+		return err
+	}
+	memory := history.Memory{
+		History: h, ToolVersion: version, Files: x.files, Job: jobOf(os.Getenv),
+		Selection: history.Selection{Targets: x.o.targets, Functions: x.o.functions},
+	}
+	return memory.Audit(ctx, r)
 }

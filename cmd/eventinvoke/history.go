@@ -53,7 +53,7 @@ RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0 lists all")
 	cmd.Flags().BoolVar(&full, "full", false, "of one run, list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.All, "all", false, "list also the runs that wrote nothing")
-	cmd.AddCommand(newVerify(a), newPrune(a))
+	cmd.AddCommand(newVerify(a), newPrune(a), newTrend(a))
 	return cmd
 }
 
@@ -168,6 +168,48 @@ while a rollback is at work. What was removed cannot be rolled back.`,
 	place.bind(cmd)
 	cmd.Flags().StringVar(&keep, "keep", "", "keep what is younger than this `DURATION`, such as 90d or 2160h")
 	_ = cmd.MarkFlagRequired("keep") // fails only for a flag that is not there
+	return cmd
+}
+
+func newTrend(a *app) *cobra.Command {
+	var place historyOptions
+	var format resultFormat
+	var last int
+	var full bool
+	cmd := &cobra.Command{
+		Use:   "trend",
+		Short: "Show how drift went, from audit to audit",
+		Long: `Show what the last audits found in each target, oldest first, and which configs
+drift since when. An audit is remembered where it was given a place: audit --history
+PLACE, or EVENTINVOKE_HISTORY.`,
+		Example: `  eventinvoke history trend
+  eventinvoke history trend --last 30 -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := format.check(); err != nil {
+				return err
+			}
+			if last < 1 {
+				return fmt.Errorf("--last %d must be at least 1", last)
+			}
+			h, err := history.Open(cmd.Context(), place.location)
+			if err != nil {
+				return err
+			}
+			trends, damaged, err := h.Trends(cmd.Context(), last)
+			switch {
+			case err != nil:
+				return err
+			case format == "json":
+				return report.TrendsJSON(a.out, trends, damaged)
+			}
+			return report.TrendsText(a.out, trends, damaged, report.TextOptions{Full: full})
+		},
+	}
+	place.bind(cmd)
+	format.bind(cmd)
+	cmd.Flags().IntVar(&last, "last", 10, "show at most `N` audits of each target")
+	cmd.Flags().BoolVar(&full, "full", false, "list every config that drifts, not a few")
 	return cmd
 }
 

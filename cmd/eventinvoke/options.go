@@ -175,7 +175,8 @@ type readOptions struct {
 	metricsFile string
 	simulate    string
 	strict      bool
-	world       simulator // what to simulate, when it is not made from a file
+	remembered  historyOptions // of audit alone
+	world       simulator      // what to simulate, when it is not made from a file
 }
 
 func bindStrict(cmd *cobra.Command, strict *bool) {
@@ -204,6 +205,11 @@ type historyOptions struct {
 
 func (o *historyOptions) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.location, "history", "", "where runs are remembered: a `PLACE` that is a folder, s3://bucket/prefix, or none (default $XDG_STATE_HOME/eventinvoke)")
+}
+
+// bindOptional is for a verb that needs no place: without the flag it keeps nothing.
+func (o *historyOptions) bindOptional(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.location, "history", "", "remember what was found in this `PLACE`, a folder or s3://bucket/prefix, for history trend (default: nowhere)")
 }
 
 // noHistory is the place that keeps nothing.

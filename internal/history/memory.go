@@ -44,10 +44,6 @@ type Memory struct {
 // WritesOnly, stores the record of a run that begins. With that a history that
 // cannot be written ends the run before its first call to Lambda.
 func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.Recorder, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
 	k := &keptRun{memory: m, leases: map[desired.Target]*Lease{}}
 	targets := slices.Clone(m.Others)
 	for _, t := range r.Opened.Targets {
@@ -57,18 +53,14 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 	}
 	slices.SortFunc(targets, desired.Target.Compare)
 	targets = slices.Compact(targets)
-	k.first = Record{
-		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
-		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff,
-	}
-	k.first.Files, k.first.Job = m.Files, m.Job
-	for _, t := range targets {
-		c := Caller{Target: t}
-		if i := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t }); i >= 0 {
-			c.ARN = r.Opened.Targets[i].CallerARN
+	held := make([]reconcile.OpenTarget, len(targets))
+	for i, t := range targets {
+		held[i].Target = t
+		if o := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t }); o >= 0 {
+			held[i].CallerARN = r.Opened.Targets[o].CallerARN
 		}
-		k.first.Callers = append(k.first.Callers, c)
 	}
+	k.first = m.newRecord(r, held)
 	if !m.WritesOnly {
 		if err := k.begin(ctx); err != nil {
 			return nil, err // a nil interface: there is nothing to finish
@@ -77,6 +69,23 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 	// What was begun and taken so far is the engine's to finish and release, also
 	// where a lease cannot be had.
 	return k, k.hold(ctx, r, targets)
+}
+
+// newRecord is the record of a run that begins: who runs it in which targets, and
+// from what.
+func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarget) Record {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	record := Record{
+		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
+		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Files: m.Files, Job: m.Job,
+	}
+	for _, t := range targets {
+		record.Callers = append(record.Callers, Caller{Target: t.Target, ARN: t.CallerARN})
+	}
+	return record
 }
 
 // keptRun is one run that is remembered: a reconcile.Recorder.
@@ -185,29 +194,34 @@ func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
 		return nil
 	}
 	final := k.first
-	final.Finished = r.Finished
-	final.State, final.Stopped = ended(r)
-	if !r.Planned() {
-		final.Failure = NewFailure(r.Err)
-	} else {
-		final.SetPlan(&r.Plan)
-		for _, l := range r.Guard {
-			final.Guard = append(final.Guard, GuardLine(l))
-		}
-		for _, t := range r.Opened.Targets {
-			if t.Calls == nil {
-				continue
-			}
-			final.SetAPI(t.Target, t.Calls(), NewLimiter(t.Limiter.Snapshot()))
-		}
-	}
-	if r.Outcome != nil {
-		final.SetOutcome(r.Outcome)
-	}
+	final.complete(r)
 	if err := k.run.Finish(ctx, &final); err != nil {
 		return fmt.Errorf("the record of run %s is not complete: %w", r.ID, err)
 	}
 	return nil
+}
+
+// complete puts how the run ended into its record.
+func (r *Record) complete(run *reconcile.RunResult) {
+	r.Finished = run.Finished
+	r.State, r.Stopped = ended(run)
+	if !run.Planned() {
+		r.Failure = NewFailure(run.Err)
+	} else {
+		r.SetPlan(&run.Plan)
+		for _, l := range run.Guard {
+			r.Guard = append(r.Guard, GuardLine(l))
+		}
+		for _, t := range run.Opened.Targets {
+			if t.Calls == nil {
+				continue
+			}
+			r.SetAPI(t.Target, t.Calls(), NewLimiter(t.Limiter.Snapshot()))
+		}
+	}
+	if run.Outcome != nil {
+		r.SetOutcome(run.Outcome)
+	}
 }
 
 // releaseTimeout bounds what a store that hangs can cost at the end. A lease that

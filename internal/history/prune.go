@@ -10,8 +10,8 @@ import (
 )
 
 // Prune removes the runs whose last attempt began before a time, and returns their
-// ids, oldest first. The last run that wrote to a target stays, and so does a run that
-// is at work or whose record cannot be read; while a rollback is at work nothing is
+// ids, oldest first. The last run that wrote to a target and its last audit stay, and so
+// does a run that is at work or whose record cannot be read; while a rollback is at work nothing is
 // removed, because its run's journal may be what it is undoing.
 //
 // The chain notes the removal first: a Prune that is cut short leaves files that may
@@ -26,7 +26,8 @@ func (h *History) Prune(ctx context.Context, before time.Time) (removed []string
 		return nil, err
 	}
 	var old []string
-	last := map[desired.Target]bool{} // targets of which a newer run that wrote was seen
+	last := map[desired.Target]bool{}    // targets of which a newer run that wrote was seen
+	audited := map[desired.Target]bool{} // and a newer audit
 	for _, id := range newestFirst(attempts) {
 		run, err := h.load(ctx, attempts[id])
 		if err != nil {
@@ -41,6 +42,14 @@ func (h *History) Prune(ctx context.Context, before time.Time) (removed []string
 			for _, target := range run.targets() {
 				keep = keep || !last[target]
 				last[target] = true
+			}
+		}
+		for _, a := range run.Attempts {
+			for _, t := range a.Targets {
+				if a.Verb == auditVerb {
+					keep = keep || !audited[t.Target]
+					audited[t.Target] = true
+				}
 			}
 		}
 		if !keep {

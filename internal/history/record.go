@@ -91,6 +91,10 @@ type Target struct {
 	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
 	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
 
+	// Of an audit, in place of items: its findings by kind, and what has drifted.
+	Findings map[string]int `json:"findings,omitempty"`
+	Drift    []Drift        `json:"drift,omitempty"` // in key order
+
 	Operations []reconcile.OperationCount `json:"operations"` // sorted by name
 	Limiter    *Limiter                   `json:"limiter,omitempty"`
 }

@@ -118,7 +118,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	p.items(run.Items())
 	if len(run.Journal) > 0 {
 		p.journal(run.Journal)
-	} else {
+	} else if s.Verb != "audit" { // which changes nothing
 		p.gap()
 		p.line(0, textf("%d applied, %d failed, %d left.", s.Applied, s.Failed, s.Left))
 	}
@@ -161,6 +161,9 @@ func (p *printer) part(part *history.Record) {
 		}
 		p.line(2, textf("%s: %s declared, %d in sync, %d unreadable, %s",
 			t.Target, count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
+	}
+	for i := range part.Targets {
+		p.audited(&part.Targets[i])
 	}
 	if part.GuardOff != "" {
 		p.line(2, colored(yellow, "guard: off: "), text(part.GuardOff))

@@ -28,6 +28,7 @@ var pastRuns = []struct {
 	{"history-died", "the record has only a beginning, so the journal is told", diedRun()},
 	{"history-shards", "one shard is missing: the run is not complete", shardedRun()},
 	{"history-held", "it ended before it read anything, and says who was in its way", heldRun()},
+	{"history-audit", "what drifted since when, the longest first; no item", auditRun()},
 	{"history-hostile", "a terminal must not act on what a file name or AWS says", hostileRun()},
 }
 
@@ -97,6 +98,18 @@ func heldRun() PastRun {
 	r.State, r.Targets, r.Guard = history.Failed, []history.Target{}, nil
 	r.Stopped = "111111111111/eu-west-1 is held by run 20260301T030000Z-7f3a90c1"
 	r.Failure = &reconcile.CallError{}
+	return PastRun{Run: history.NewRun(r)}
+}
+
+func drift(function string, day int) history.Drift {
+	return history.Drift{Name: desired.Name{Function: function, Qualifier: desired.Latest}, Action: reconcile.Update, Since: time.Date(2026, 2, day, 3, 0, 0, 0, time.UTC)}
+}
+
+func auditRun() PastRun {
+	r := part("20260301T032500Z-aaaa0001")
+	r.Verb, r.Guard = "audit", nil
+	r.Targets[0].Drift = []history.Drift{drift("billing", 28), drift("checkout", 3), drift("orders", 28)}
+	r.Targets[0].Findings = map[string]int{"undeclared": 2, "function_missing": 1}
 	return PastRun{Run: history.NewRun(r)}
 }
 
@@ -193,6 +206,36 @@ func TestPastRuns(t *testing.T) {
 	}
 }
 
+func TestTrends(t *testing.T) {
+	audit := func(day int, drifted, fresh int) history.AuditCount {
+		return history.AuditCount{Run: fmt.Sprintf("202602%02dT030000Z-aaaa0001", day), Started: time.Date(2026, 2, day, 3, 0, 0, 0, time.UTC), Declared: 12, Drifted: drifted, New: fresh, Undeclared: 2}
+	}
+	lost := audit(28, 0, 0)
+	lost.Declared, lost.Failed = 0, true
+	trends := []history.Trend{
+		{Target: somewhere, Label: "shop", Audits: []history.AuditCount{audit(3, 1, 1), audit(27, 1, 0), audit(28, 3, 2)}, Drift: []history.Drift{drift("billing", 28), drift("checkout", 3), drift("orders", 28)}},
+		{Target: desired.Target{Account: "222222222222", Region: "us-east-1"}, Label: "dr\x1b[2Jill", Audits: []history.AuditCount{audit(27, 0, 0), lost}, Drift: []history.Drift{}},
+	}
+	for _, row := range []struct {
+		name, why string
+		trends    []history.Trend
+		damaged   []string
+	}{
+		{"trend", "each target from audit to audit; unknown is not 0; what is damaged is named", trends, []string{"20260226T030000Z-aaaa0001"}},
+		{"trend-empty", "says how an audit comes to be remembered", nil, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Log(row.why)
+			var text, document bytes.Buffer
+			if err := errors.Join(TrendsText(&text, row.trends, row.damaged, TextOptions{}), TrendsJSON(&document, row.trends, row.damaged)); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, row.name+".txt", text.Bytes())
+			golden(t, row.name+".json", document.Bytes())
+		})
+	}
+}
+
 const historyDocs = "../../docs/history.md"
 
 // TestHistoryDocsListEveryField holds the tables and the example of the page to
@@ -211,7 +254,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		return slices.DeleteFunc(names, func(name string) bool { return name == "-" })
 	}
 	for heading, v := range map[string]any{
-		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": history.GuardLine{},
+		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": history.GuardLine{}, "trend.targets.audits": history.AuditCount{},
 		"parts.targets": history.Target{}, "parts.targets.plan": history.PlanCounts{}, "failure": reconcile.CallError{},
 	} {
 		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {
@@ -219,7 +262,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		}
 	}
 	finished := finishedRun()
-	for heading, v := range map[string]any{"parts.items": finished.Items()[1], "journal": diedRun().Journal[1]} {
+	for heading, v := range map[string]any{"parts.targets.drift": drift("billing", 1), "parts.items": finished.Items()[1], "journal": diedRun().Journal[1]} {
 		if diff := cmp.Diff(keysOf(t, v), section(page, heading)); diff != "" {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
 		}

@@ -1,0 +1,205 @@
+package history
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// auditVerb is the verb of the record of an audit.
+const auditVerb = "audit"
+
+// Drift is one config that an audit found to be not as declared.
+type Drift struct {
+	desired.Name
+	Action reconcile.Action `json:"action"` // what would mend it
+	// Since is when the first of the audits began that have found it drifted ever
+	// since. An audit that could not see the config says neither yes nor no.
+	Since time.Time `json:"since"`
+}
+
+// Audit remembers a run that only read: its counts, what it could not see, and what
+// has drifted since when, without the settings. It holds no target, so it is never in
+// the way of a run that writes, and a run that has no plan leaves nothing.
+func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
+	if !r.Planned() {
+		return nil
+	}
+	record := m.newRecord(r, r.Opened.Targets)
+	record.Shard = Shard{} // other shards of an audit are other audits
+	run, err := m.History.Begin(ctx, &record)
+	if err != nil {
+		return err
+	}
+	record.complete(r)
+	record.shorten()
+	failed := m.History.sinceWhen(ctx, &record)
+	if err := run.Finish(ctx, &record); err != nil {
+		return err
+	}
+	return failed
+}
+
+// shorten keeps of a plan what an audit is remembered for.
+func (r *Record) shorten() {
+	for _, item := range r.Items {
+		t := r.target(item.Target)
+		t.Drift = append(t.Drift, Drift{Name: item.Name, Action: item.Action, Since: r.Started.UTC()})
+	}
+	for _, f := range r.Findings {
+		t := r.target(f.Target)
+		if t.Findings == nil {
+			t.Findings = map[string]int{}
+		}
+		t.Findings[f.Reason]++
+	}
+	r.Items = nil
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
+		return f.Reason != reconcile.FindingUnreadable.String() && f.Reason != reconcile.FindingNotExamined.String()
+	})
+}
+
+// lookBack is how many records are read at most to find out since when a config has
+// drifted; mostly the first is enough.
+const lookBack = 100
+
+// sinceWhen takes over from the audits before how long each config has drifted.
+func (h *History) sinceWhen(ctx context.Context, this *Record) error {
+	type open struct {
+		target desired.Target
+		drift  *Drift
+	}
+	var undecided []open
+	for i := range this.Targets {
+		t := &this.Targets[i]
+		for j := range t.Drift {
+			undecided = append(undecided, open{t.Target, &t.Drift[j]})
+		}
+	}
+	if len(undecided) == 0 {
+		return nil
+	}
+	_, err := h.audits(ctx, lookBack, func(past *Record) (more bool) {
+		if past.Run == this.Run {
+			return true
+		}
+		unseen := map[desired.Key]bool{}
+		for _, f := range past.Findings {
+			unseen[f.Key] = true
+		}
+		drifted := map[desired.Key]time.Time{}
+		for _, t := range past.Targets {
+			for _, d := range t.Drift {
+				drifted[desired.Key{Target: t.Target, Name: d.Name}] = d.Since
+			}
+		}
+		undecided = slices.DeleteFunc(undecided, func(o open) bool {
+			key := desired.Key{Target: o.target, Name: o.drift.Name}
+			if since, still := drifted[key]; still {
+				o.drift.Since = since
+				return true
+			}
+			t := past.target(o.target)
+			return t != nil && t.Failure == nil && len(past.Selection.Functions) == 0 && !unseen[key]
+		})
+		return len(undecided) > 0
+	})
+	return err
+}
+
+// audits gives the records of audits, newest first, for as long as more are wanted,
+// and reads no more than so many. Runs that wrote are known by name and not read. It
+// returns the runs that may have been audits and cannot be read.
+func (h *History) audits(ctx context.Context, limit int, each func(*Record) (more bool)) (damaged []string, err error) {
+	attempts, err := h.attempts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wrote, err := h.wrote(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range newestFirst(attempts) {
+		if wrote[id] {
+			continue
+		}
+		if limit--; limit < 0 {
+			return damaged, nil
+		}
+		run, err := h.load(ctx, attempts[id])
+		if err != nil {
+			return damaged, err
+		}
+		for i := range run.Attempts {
+			switch a := &run.Attempts[i]; {
+			case a.State == Damaged:
+				damaged = append(damaged, id)
+			case a.Verb == auditVerb && len(a.Targets) > 0 && !each(a):
+				return damaged, nil
+			}
+		}
+	}
+	return damaged, nil
+}
+
+// Trend is what the last audits said of one target.
+type Trend struct {
+	desired.Target
+	Label  string       `json:"label,omitempty"`
+	Audits []AuditCount `json:"audits"` // oldest first
+	Drift  []Drift      `json:"drift"`  // of the last one
+}
+
+// AuditCount is one audit of one target in numbers.
+type AuditCount struct {
+	Run        string    `json:"run_id"`
+	Started    time.Time `json:"started"`
+	Declared   int       `json:"declared"`
+	Drifted    int       `json:"drifted"`
+	New        int       `json:"new"`        // drifted, and not in the audit before
+	Unreadable int       `json:"unreadable"` // and not examined
+	Missing    int       `json:"missing"`    // functions and qualifiers
+	Undeclared int       `json:"undeclared"`
+	Failed     bool      `json:"failed"` // the target as a whole could not be read
+}
+
+// Trends are what the last audits said, at most so many of each target, sorted by
+// target. It reads up to twenty times as many records: shards and narrowed audits
+// speak of a part. Damaged are the runs that may have been audits and cannot be read.
+func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged []string, err error) {
+	damaged, err = h.audits(ctx, 20*last, func(r *Record) bool {
+		for i := range r.Targets {
+			t := &r.Targets[i]
+			at := slices.IndexFunc(trends, func(x Trend) bool { return x.Target == t.Target })
+			if at < 0 {
+				at = len(trends)
+				trends = append(trends, Trend{Target: t.Target, Label: t.Label, Drift: present(t.Drift)})
+			}
+			if trend := &trends[at]; len(trend.Audits) < last {
+				trend.Audits = append(trend.Audits, newAuditCount(r, t))
+			}
+		}
+		return slices.ContainsFunc(trends, func(x Trend) bool { return len(x.Audits) < last })
+	})
+	for i := range trends {
+		slices.Reverse(trends[i].Audits)
+	}
+	slices.SortFunc(trends, func(a, b Trend) int { return a.Target.Compare(b.Target) })
+	return trends, damaged, err
+}
+
+func newAuditCount(r *Record, t *Target) AuditCount {
+	c := AuditCount{
+		Run: r.Run, Started: r.Started, Declared: t.Plan.Declared, Drifted: len(t.Drift), Unreadable: t.Plan.Unreadable,
+		Missing: t.Plan.Missing, Undeclared: t.Plan.Undeclared, Failed: t.Failure != nil,
+	}
+	for _, d := range t.Drift {
+		if d.Since.Equal(r.Started) {
+			c.New++
+		}
+	}
+	return c
+}

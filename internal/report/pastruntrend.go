@@ -1,0 +1,88 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
+)
+
+// audited tells what an audit found in one target.
+func (p *printer) audited(t *history.Target) {
+	for _, kind := range slices.Sorted(maps.Keys(t.Findings)) {
+		p.line(2, textf("%s: %d %s", t.Target, t.Findings[kind], strings.ReplaceAll(kind, "_", " ")))
+	}
+	if len(t.Drift) > 0 {
+		p.line(2, textf("%s: %s drifted", t.Target, count(len(t.Drift), "config")))
+		p.drift(4, t.Drift)
+	}
+}
+
+// drift names what has drifted, the longest first.
+func (p *printer) drift(indent int, drift []history.Drift) {
+	drift = slices.Clone(drift)
+	slices.SortStableFunc(drift, func(a, b history.Drift) int { return a.Since.Compare(b.Since) })
+	groupBy(drift, func(d history.Drift) time.Time { return d.Since.UTC() }, func(since time.Time, drift []history.Drift) struct{} {
+		p.line(indent, textf("%d since %s UTC:", len(drift), since.Format(time.DateTime)))
+		p.names(indent+2, namesOf(drift, func(d history.Drift) name { return d.Name }))
+		return struct{}{}
+	})
+}
+
+// TrendsText shows how drift went in each target, from audit to audit.
+func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOptions) error {
+	p := newPrinter(w, o, len(trends))
+	if len(trends) == 0 {
+		p.line(0, text("No audit is remembered here. audit --history PLACE leaves a record."))
+	}
+	for _, t := range trends {
+		latest := t.Audits[len(t.Audits)-1]
+		p.gap()
+		found := fmt.Sprintf("%d of %s drifted", latest.Drifted, count(latest.Declared, "config"))
+		switch {
+		case latest.Failed:
+			found = "could not be read by the last audit"
+		case latest.Unreadable > 0:
+			found += fmt.Sprintf(", %d could not be read", latest.Unreadable)
+		}
+		p.line(0, colored(bold, where(t.Label, t.Target)), text(": "+found))
+		var b strings.Builder
+		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tRUN")
+		for _, a := range t.Audits {
+			drifted := fmt.Sprint(a.Drifted)
+			if a.Failed {
+				drifted = "unknown"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n",
+				a.Started.UTC().Format(time.DateTime), drifted, a.New, a.Unreadable, a.Missing, a.Undeclared, Clean(a.Run))
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		for line := range strings.Lines(b.String()) {
+			p.line(2, text(strings.TrimSuffix(line, "\n")))
+		}
+		p.drift(2, t.Drift)
+	}
+	if len(damaged) > 0 {
+		p.gap()
+		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been audits: %s; see: eventinvoke history verify", count(len(damaged), "record"), strings.Join(damaged, ", ")))
+	}
+	p.shortened()
+	return p.flush()
+}
+
+// TrendsJSON is the same as one document.
+func TrendsJSON(w io.Writer, trends []history.Trend, damaged []string) error {
+	return indented(w, struct {
+		FormatVersion int             `json:"format_version"`
+		Targets       []history.Trend `json:"targets"`
+		Damaged       []string        `json:"damaged"`
+	}{FormatVersion, append([]history.Trend{}, trends...), append([]string{}, damaged...)})
+}

@@ -82,7 +82,7 @@ func drawFleet(t *rapid.T, places []place, sections string) fleet {
 	for range rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "files") {
 		f.files = append(f.files, f.drawFile(t))
 	}
-	limits := []string{"", "", "0", "1", "5", "12", "0%", "10%", "33%", "50%", "75%", "100%"}
+	limits := []string{"", "0", "1", "5", "12", "0%", "10%", "33%", "50%", "75%", "100%", "100%", "100%", "300"}
 	f.maxChanges = rapid.SampledFrom(limits).Draw(t, "max_changes")
 	f.maxDeletes = rapid.SampledFrom(limits).Draw(t, "max_deletes")
 	f.undeclared = rapid.SampledFrom([]string{"", "report", "delete"}).Draw(t, "undeclared")
@@ -103,8 +103,12 @@ func (f fleet) drawFile(t *rapid.T) file {
 		}
 		x.rules = append(x.rules, r)
 	}
+	twice := rapid.IntRange(0, 3).Draw(t, "may declare twice") == 0
 	for range rapid.SampledFrom([]int{0, 0, 1, 2, 4, 8}).Draw(t, "entries") {
-		x.entries = append(x.entries, f.drawEntry(t))
+		e := f.drawEntry(t)
+		if twice || !slices.ContainsFunc(x.entries, func(o entry) bool { return o.name == e.name && o.qualifier == e.qualifier }) {
+			x.entries = append(x.entries, e)
+		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "ignore") == 0 {
 		m := f.drawMatch(t)
@@ -149,9 +153,11 @@ func (f fleet) drawEntry(t *rapid.T) entry {
 		qualifier: rapid.SampledFrom(append([]string{"$LATEST", "$LATEST", "$LATEST"}, qualifiers...)).Draw(t, "qualifier"),
 		targets:   f.drawTargets(t),
 	}
-	if rapid.IntRange(0, 4).Draw(t, "remove") == 0 {
+	switch rapid.IntRange(0, 11).Draw(t, "remove") {
+	case 0, 1:
 		e.remove = true
-	} else {
+	case 2: // what it is to be is said by rules and defaults
+	default:
 		e.set = drawSet(t)
 	}
 	whole := e.name + ":" + e.qualifier
@@ -231,14 +237,16 @@ func (f fleet) yaml(i int) string {
 		b.WriteString("functions:\n")
 	}
 	for _, e := range x.entries {
-		what := "remove: true"
-		if !e.remove {
-			what = e.set.yaml()
+		what := ""
+		if e.remove {
+			what = ", remove: true"
+		} else if e.set != (settings{}) {
+			what = ", " + e.set.yaml()
 		}
 		if e.targets != nil && !strings.Contains(e.spelt, "arn:aws:lambda") {
 			what += fmt.Sprintf(", targets: [%s]", quoted(e.targets))
 		}
-		fmt.Fprintf(&b, "  - { %s, %s }\n", e.spelt, what)
+		fmt.Fprintf(&b, "  - { %s%s }\n", e.spelt, what)
 	}
 	if len(x.ignores) > 0 {
 		b.WriteString("ignore:\n")

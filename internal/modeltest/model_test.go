@@ -9,6 +9,7 @@ import (
 // prediction is what the pages say a fleet means in a world.
 type prediction struct {
 	errors     []string // codes; with one of them nothing else counts
+	atOnce     []string // those that need no look at AWS: they are told, and the rest may not be
 	wishes     map[string]wish
 	inSync     []string
 	changes    map[string]change // by config
@@ -90,8 +91,10 @@ func glob(pattern, text string) bool {
 func predict(f fleet, w world) prediction {
 	p := prediction{changes: map[string]change{}, missing: map[string]string{}, wishes: map[string]wish{}, limits: map[string]int{}}
 	p.checkEntries(f)
-	if len(p.errors) > 0 {
-		return p
+	p.atOnce = p.errors
+	p.errors = nil
+	if slices.Contains(p.atOnce, "EI034") && f.hasBareEntry() {
+		p.fail("EI019") // of two entries for one config the empty one may be told as well
 	}
 	examined := 0
 	for _, at := range f.places {
@@ -102,6 +105,7 @@ func predict(f fleet, w world) prediction {
 	if len(p.errors) == 0 && examined == 0 {
 		p.fail("EI018")
 	}
+	p.errors = append(p.errors, p.atOnce...)
 	slices.Sort(p.errors)
 	p.errors = slices.Compact(p.errors)
 	p.guard(f)
@@ -133,6 +137,10 @@ func (p *prediction) checkEntries(f fleet) {
 						}
 					}
 				}
+				// Rules that choose by name alone may be held against each other at once.
+				if _, conflict := f.resolve(at, e.name, e.qualifier, nil); conflict {
+					p.fail("EI062")
+				}
 			}
 		}
 	}
@@ -141,6 +149,12 @@ func (p *prediction) checkEntries(f fleet) {
 	}
 	slices.Sort(p.errors)
 	p.errors = slices.Compact(p.errors)
+}
+
+func (f fleet) hasBareEntry() bool {
+	return slices.ContainsFunc(f.files, func(x file) bool {
+		return slices.ContainsFunc(x.entries, func(e entry) bool { return !e.remove && e.set == (settings{}) })
+	})
 }
 
 func (e entry) isAt(p place) bool {
@@ -179,6 +193,9 @@ func (p *prediction) predictFunction(f fleet, at place, name string, fn *functio
 		key := config(at, name, q)
 		want, _ := f.resolve(at, name, q, fn)
 		chosen[q] = true
+		if want == (wish{}) {
+			p.fail("EI019")
+		}
 		switch {
 		case fn == nil:
 			p.missing[key] = "function_missing"
@@ -271,7 +288,7 @@ func (f fleet) wish(at place, name, q string, fn *function) (entry, found, confl
 			}
 		}
 		for _, r := range x.rules {
-			found = found || r.isFor(at, name, q, fn)
+			found = found || fn != nil && r.isFor(at, name, q, fn)
 		}
 	}
 	_, conflict = f.resolve(at, name, q, fn)
@@ -283,16 +300,23 @@ func (r rule) isFor(at place, name, q string, fn *function) bool {
 	if chosen == nil {
 		chosen = []string{"$LATEST"}
 	}
-	return fn != nil && slices.Contains(chosen, q) && r.chooses(at, name, fn.tags)
+	if !slices.Contains(chosen, q) {
+		return false
+	}
+	if fn == nil { // it may come to be
+		return r.tags == nil && r.chooses(at, name, nil)
+	}
+	return r.chooses(at, name, fn.tags)
 }
 
 // resolve lays the layers over each other, setting by setting: what an entry
-// says, else the rules of all files, else the defaults of all files that speak.
+// says, else the rules of all files, else the defaults of its own file, else
+// those of all files that speak.
 func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 	var out wish
 	conflict := false
 	for i := range settingNames {
-		var byEntry string
+		var byEntry, byOwn string // and the defaults of the entry's own file
 		var byRules, byDefaults []string
 		for _, x := range f.files {
 			speaks := false
@@ -303,7 +327,7 @@ func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 						return wish{remove: true}, false
 					}
 					speaks = true
-					byEntry = e.set[i]
+					byEntry, byOwn = e.set[i], x.defaults[i]
 				}
 			}
 			for _, r := range x.rules {
@@ -321,12 +345,14 @@ func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 				byDefaults = append(byDefaults, at.here(x.defaults[i]))
 			}
 		}
+		conflict = conflict || len(slices.Compact(slices.Clone(byRules))) > 1 // whoever wins over them
 		switch {
 		case byEntry != "":
 			out.set[i] = at.here(byEntry)
 		case len(byRules) > 0:
 			out.set[i] = byRules[0]
-			conflict = conflict || len(slices.Compact(byRules)) > 1
+		case byOwn != "":
+			out.set[i] = at.here(byOwn)
 		case len(byDefaults) > 0:
 			out.set[i] = byDefaults[0]
 			conflict = conflict || len(slices.Compact(byDefaults)) > 1

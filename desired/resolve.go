@@ -52,8 +52,12 @@ func (d *Document) checkOffline(out *collector) {
 	d.checkDisagreement(out)
 }
 
-// maxSupposed bounds the rules that are tried on each other's patterns.
-const maxSupposed = 2000
+// maxSupposed bounds the rules that are tried on each other's patterns, maxCombined
+// the patterns of which two are put together.
+const (
+	maxSupposed = 2000
+	maxCombined = 100
+)
 
 // checkDisagreement resolves the rules for made-up functions, one for each of their
 // patterns, so that a file which is only right as long as no such function exists
@@ -71,6 +75,13 @@ func (d *Document) checkDisagreement(out *collector) {
 			if sel := &d.rules[i].selector; covers(sel.targets, t.Label) && len(sel.tags) == 0 {
 				for _, g := range sel.functions {
 					names = append(names, g.sample())
+				}
+			}
+		}
+		if n := len(names); n <= maxCombined { // b-* and *-1 meet in what begins as one and ends as the other
+			for _, a := range names[:n] {
+				for _, b := range names[:n] {
+					names = append(names, a+b)
 				}
 			}
 		}

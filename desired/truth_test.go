@@ -202,6 +202,16 @@ func TestMisspeltRegions(t *testing.T) {
 	}
 }
 
+// The patterns of two rules may meet in a name that is the sample of neither.
+func TestPatternsThatMeet(t *testing.T) {
+	d := mustLoad(t, files(
+		"f0.yaml", "version: 1\nrules: [{ match: { functions: [\"b-*\"] }, set: { maximum_retry_attempts: 1 } }]\n",
+		"f1.yaml", "version: 1\nrules: [{ match: { functions: [\"*\"] }, set: { maximum_retry_attempts: 1 } }, { match: { functions: [\"*-1\"] }, set: { maximum_retry_attempts: 2 } }]\n"))
+	if got := mustResolve(t, d, east, nil).Warnings.Error(); !strings.Contains(got, "EI069 maximum_retry_attempts of a function such as b--1 would be 2 here and 1 at f0.yaml") {
+		t.Errorf("%q", got)
+	}
+}
+
 // What plan refuses because such functions exist, validate has warned of, and
 // explain refuses as well.
 func TestFilesThatWouldDisagree(t *testing.T) {

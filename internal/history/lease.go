@@ -97,10 +97,10 @@ func readLease(ctx context.Context, store Store, name string) (leaseJSON, Tag, e
 	var l leaseJSON
 	where := locate(store, name)
 	if err := json.Unmarshal(data, &l); err != nil {
-		return leaseJSON{}, "", fmt.Errorf("history: the lease %s is damaged: %w; delete it when no run is at work", where, err)
+		return leaseJSON{}, "", &damagedError{fmt.Sprintf("the lease %s is damaged: %v; delete it when no run is at work", where, err)}
 	}
 	if l.Version != LeaseVersion {
-		return leaseJSON{}, "", fmt.Errorf("history: the lease %s has format version %d and this program reads %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, l.Version, LeaseVersion, l.Owner.Version)
+		return leaseJSON{}, "", &damagedError{fmt.Sprintf("the lease %s has format version %d and this program reads %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, l.Version, LeaseVersion, l.Owner.Version)}
 	}
 	return l, tag, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -46,7 +47,9 @@ func (h *History) List(ctx context.Context, o ListOptions) ([]Run, error) {
 		if err != nil {
 			return runs, err
 		}
-		runs = append(runs, loaded)
+		if len(loaded.Attempts) > 0 {
+			runs = append(runs, loaded)
+		}
 	}
 	return runs, nil
 }
@@ -58,7 +61,11 @@ func (h *History) Load(ctx context.Context, run string) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	return h.load(ctx, attempts)
+	loaded, err := h.load(ctx, attempts)
+	if err == nil && len(loaded.Attempts) == 0 {
+		err = fmt.Errorf("history %s: the run %q was removed just now", h, run)
+	}
+	return loaded, err
 }
 
 // find completes what a person typed to the id of a run.
@@ -162,10 +169,19 @@ func (h *History) load(ctx context.Context, attempts []attempt) (Run, error) {
 		if err == nil && r.State == Running {
 			r, err = h.tellDead(ctx, a)
 		}
-		if damaged := (*damagedError)(nil); errors.As(err, &damaged) {
-			r = Record{Version: RecordVersion, Run: a.run, Shard: a.shard, Started: a.started, State: Damaged, Stopped: damaged.Error()}
-		} else if err != nil {
+		damaged := (*damagedError)(nil)
+		switch {
+		case errors.Is(err, ErrAbsent):
+			continue // it was pruned since it was listed
+		case errors.Is(err, fs.ErrPermission):
+			damaged = &damagedError{err.Error()}
+		case err == nil && r.attempt().stem() != a.stem():
+			damaged = &damagedError{locate(h.store, a.record()) + " is damaged: it is the record of another run; bring it back from a backup"}
+		case err != nil && !errors.As(err, &damaged):
 			return Run{}, err
+		}
+		if damaged != nil {
+			r = Record{Version: RecordVersion, Run: a.run, Shard: a.shard, Started: a.started, State: Damaged, Stopped: damaged.Error()}
 		}
 		records = append(records, r)
 	}
@@ -186,13 +202,18 @@ func (h *History) readRecord(ctx context.Context, a attempt) (Record, error) {
 // life.
 func (h *History) tellDead(ctx context.Context, a attempt) (Record, error) {
 	alive, _, err := readLease(ctx, h.store, a.alive())
-	if err != nil && !errors.Is(err, ErrAbsent) {
+	damaged := (*damagedError)(nil)
+	if err != nil && !errors.Is(err, ErrAbsent) && !errors.As(err, &damaged) {
 		return Record{}, err
 	}
-	dead := err != nil || alive.expired()
+	dead := errors.Is(err, ErrAbsent) || err == nil && alive.expired()
 	r, err := h.readRecord(ctx, a)
-	if err == nil && r.State == Running && dead {
+	switch {
+	case err != nil || r.State != Running:
+	case dead:
 		r.State = Died
+	case damaged != nil:
+		r.Stopped = "whether it is at work is not known: " + damaged.text
 	}
 	return r, err
 }

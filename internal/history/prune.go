@@ -33,6 +33,9 @@ func (h *History) Prune(ctx context.Context, before time.Time) (removed []string
 		if err != nil {
 			return nil, err
 		}
+		if len(run.Attempts) == 0 {
+			continue // somebody else has just pruned it
+		}
 		state := run.State()
 		if state == Running && run.Attempts[0].Verb == "rollback" {
 			return nil, fmt.Errorf("history %s: rollback %s is at work, and may need what would be removed; prune again when it is over", h, id)

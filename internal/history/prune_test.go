@@ -106,3 +106,15 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 		}
 	})
 }
+
+// TestPruneKeepsTheLastAudit: it knows since when what drifts.
+func TestPruneKeepsTheLastAudit(t *testing.T) {
+	s := newMemory()
+	for _, a := range audits[:3] {
+		a.run(t, s)
+	}
+	removed, err := New(s).Prune(t.Context(), time.Now())
+	if diff := cmp.Diff([]string{"audit-01", "audit-02"}, removed); diff != "" || err != nil {
+		t.Errorf("%v, removed (-want +got):\n%s", err, diff)
+	}
+}

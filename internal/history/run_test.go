@@ -1,8 +1,10 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,6 +232,87 @@ func TestRunsAreFound(t *testing.T) {
 		if whole.Run != row.run || row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
 			t.Errorf("%s: %q, %v, want %q, %q", row.why, whole.Run, err, row.run, row.err)
 		}
+	}
+}
+
+// refusing is a store that does not give one object away.
+type refusing struct {
+	Store
+	name string
+	err  error
+}
+
+func (s refusing) Read(ctx context.Context, name string) ([]byte, Tag, error) {
+	if name == s.name {
+		return nil, "", s.err
+	}
+	return s.Store.Read(ctx, name)
+}
+
+// TestOneRunHidesNoOther: whatever is wrong with the files of one run, all others can
+// be listed, shown, undone and pruned, audits remembered, and runs begun.
+func TestOneRunHidesNoOther(t *testing.T) {
+	texts := map[string][]byte{"empty": nil, "half": []byte(`{"format_version":2,"run_id":"ba`), "null": []byte("null"), "no field": []byte(`{"format_version":2}`), "a later version": []byte(`{"format_version":9}`), "no text": {0xff, 0}}
+	type damage struct {
+		name  string
+		apply func(s *memory, bad, good attempt) Store
+	}
+	var damages []damage
+	for of, name := range map[string]func(attempt) string{"record": attempt.record, "journal": attempt.journal, "sign of life": attempt.alive} {
+		for kind, text := range texts {
+			damages = append(damages, damage{of + ": " + kind, func(s *memory, bad, _ attempt) Store {
+				s.objects[name(bad)] = text
+				return s
+			}})
+		}
+	}
+	damages = append(damages,
+		damage{"the record is that of another run", func(s *memory, bad, good attempt) Store { s.objects[bad.record()] = s.objects[good.record()]; return s }},
+		damage{"the record belongs to somebody else", func(s *memory, bad, _ attempt) Store { return refusing{s, bad.record(), fs.ErrPermission} }},
+		damage{"it was pruned meanwhile", func(s *memory, bad, _ attempt) Store { return refusing{s, bad.record(), ErrAbsent} }},
+	)
+	for _, d := range damages {
+		t.Run(d.name, func(t *testing.T) {
+			s := newMemory()
+			old := time.Now().AddDate(-1, 0, 0)
+			write(t, s, "good", old)
+			write(t, s, "newer", old.Add(time.Hour))
+			audits[0].run(t, s)
+			bad := begin(t, s, "bad") // still at work
+			attempts, err := New(s).attempts(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := New(d.apply(s, bad.attempt, attempts["good"][0]))
+			runs, err := h.List(t.Context(), ListOptions{All: true})
+			shown := map[string]bool{}
+			for i := range runs {
+				if shown[runs[i].Run] {
+					t.Errorf("%s is listed twice", runs[i].Run)
+				}
+				shown[runs[i].Run] = true
+			}
+			if err != nil || !shown["good"] || !shown["newer"] || !shown["audit-01"] {
+				t.Errorf("List: %v, %v", shown, err)
+			}
+			if run, err := h.Load(t.Context(), "good"); err != nil || run.State() != Finished || len(run.Items()) != 0 {
+				t.Errorf("Load: %v, %v", run, err)
+			}
+			if undos, err := h.Undo(t.Context(), "good"); err != nil || len(undos) != 1 {
+				t.Errorf("Undo: %v, %v", undos, err)
+			}
+			if trends, _, err := h.Trends(t.Context(), 3); err != nil || len(trends) != 1 {
+				t.Errorf("Trends: %v, %v", trends, err)
+			}
+			if failed := h.failedBefore(t.Context(), "next"); failed == nil {
+				t.Error("failedBefore")
+			}
+			write(t, h.store, "next", time.Now())
+			audits[1].run(t, h.store)
+			if _, err := h.Prune(t.Context(), time.Now().AddDate(0, -1, 0)); err != nil {
+				t.Errorf("Prune: %v", err)
+			}
+		})
 	}
 }
 

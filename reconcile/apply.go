@@ -65,6 +65,9 @@ func Apply(ctx context.Context, approved Approved, conns map[desired.Target]Writ
 	return out
 }
 
+// applyTarget makes the writes of one target. Every change has its row from the
+// start, as NotAttempted: whatever ends the work, no row is missing and none says
+// more than is known.
 func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit desired.Limit, shared applyJob) TargetOutcome {
 	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
 	for i := range p.Changes {
@@ -265,7 +268,9 @@ func (j *applyJob) key(c *Change) desired.Key {
 	return desired.Key{Target: j.target, Name: c.Name}
 }
 
-// Done implements ratelimit.Job.
+// Done implements ratelimit.Job. It is called once for a change, when no further
+// attempt follows: what a change ended as is decided here and nowhere else. A write
+// of which nobody knows whether it was done is a failure, never NotAttempted.
 func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]
@@ -300,7 +305,10 @@ func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	j.progress.done(j.target, r)
 }
 
-// verify holds the stored record against what was asked.
+// verify holds the stored record against what was asked, unmanaged settings
+// included: a write that cleared a setting nobody asked about is a mismatch too. The
+// effect is compared, since AWS may store a default as absent; only a Restore, which
+// means the very record, is compared to the letter.
 func (j *applyJob) verify(r *Result) {
 	r.Status = Applied
 	if r.Action == Delete {
@@ -327,6 +335,7 @@ func (j *applyJob) verify(r *Result) {
 	}
 }
 
+// operation is the API's name of the write that an action makes.
 func operation(a Action) string {
 	switch a {
 	case Create, Restore:

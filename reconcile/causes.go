@@ -76,6 +76,7 @@ func familyOf(function string) string {
 	return function
 }
 
+// at is what is known of a share, and of one family in it; it begins empty.
 func (c *causes) at(share, function string) (*sharedCause, *familyTries) {
 	if c.by == nil {
 		c.by = map[string]*sharedCause{}
@@ -207,6 +208,7 @@ func spread(n int) iter.Seq[int] {
 	}
 }
 
+// gcd is the greatest common divisor.
 func gcd(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b

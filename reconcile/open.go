@@ -94,6 +94,7 @@ type Recorder interface {
 	Release(ctx context.Context) error
 }
 
+// target finds an open target; nil when it is not of this run.
 func (o *Opened) target(t desired.Target) *OpenTarget {
 	for i := range o.Targets {
 		if o.Targets[i].Target == t {
@@ -123,6 +124,8 @@ func (o *Opened) failures() error {
 	return join(errs...)
 }
 
+// discoverTargets, readTargets and writeTargets give each step of a run what it may
+// use and nothing else: a survey has no Writer at hand, whatever was opened.
 func (o *Opened) discoverTargets() map[desired.Target]DiscoverTarget {
 	targets := map[desired.Target]DiscoverTarget{}
 	for _, t := range o.Targets {

@@ -157,6 +157,7 @@ func describe(request desired.Config, due, stored Settings) string {
 	return strings.Join(parts, "; ")
 }
 
+// spell is a value as a fleet file would have it: no destination is none.
 func spell(s desired.Setting, v desired.Value) string {
 	if s.IsNumber() {
 		return v.String()

@@ -106,6 +106,8 @@ func NewPlan(fleet desired.Fleet, observed Observed) Plan {
 	return plan
 }
 
+// planTarget compares one target. A target of which only a part was read, because
+// its survey was stopped, counts as unreadable as a whole.
 func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desired.UndeclaredPolicy) TargetPlan {
 	p := TargetPlan{
 		Target: want.Target, Label: want.Label, Declared: len(want.Entries),

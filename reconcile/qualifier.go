@@ -30,11 +30,14 @@ func isVersion(qualifier string) bool {
 // latestPublished is a version that Lambda keeps by itself. No listing shows it.
 const latestPublished = "$LATEST.PUBLISHED"
 
+// isAlias reports whether a qualifier is an alias's name: whatever is neither
+// $LATEST, its published form, nor a number.
 func isAlias(qualifier string) bool {
 	return qualifier != desired.Latest && qualifier != latestPublished && !isVersion(qualifier)
 }
 
-// following is the step after the current one.
+// following is the step after the current one. Aliases come before versions, and
+// either is skipped unless a qualifier of its kind has to be known.
 func (j *surveyJob) following() surveyStep {
 	if j.step == stepConfigs && j.asksFor(isAlias) {
 		j.exists = map[string]bool{}
@@ -56,6 +59,7 @@ func (j *surveyJob) asksFor(kind func(string) bool) bool {
 	}))
 }
 
+// declared reports whether the fleet says anything of a qualifier of this function.
 func (j *surveyJob) declared(qualifier string) bool {
 	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == qualifier })
 }

@@ -204,6 +204,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 	return recorder
 }
 
+// tell shows the result as it stands to whoever observes the run.
 func (r *RunResult) tell(phase Phase) {
 	if r.Observe != nil {
 		r.Observe(Event{Phase: phase, Run: r})

@@ -46,6 +46,9 @@ func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]R
 	return observed
 }
 
+// surveyTarget reads one target. Functions are yielded as fast as the limiter takes
+// them, so that what is learnt from the first answers still changes the order of the
+// rest; results go to fixed places, so that the order of calls reaches no output.
 func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarget, limit desired.Limit, progress *progress, options []SurveyOption) ObservedTarget {
 	out := ObservedTarget{Target: target.Target, Err: conn.Err}
 	if conn.Err == nil && conn.Reader == nil {
@@ -111,6 +114,7 @@ func chunksBy[E any](all []E, key func(*E) string) iter.Seq[[]E] {
 	}
 }
 
+// countFunctions is how many functions sorted entries are about: one survey each.
 func countFunctions(entries []desired.Entry) int {
 	n := 0
 	for range byFunction(entries) {
@@ -119,7 +123,9 @@ func countFunctions(entries []desired.Entry) int {
 	return n
 }
 
-// interner keeps one copy of each distinct Settings of a target.
+// interner keeps one copy of each distinct Settings of a target. A survey is held in
+// memory whole, since the guard judges all of it, and the functions of a fleet
+// share a handful of settings: docs/scale.md has what that saves.
 type interner struct {
 	mu    sync.Mutex
 	known map[Settings]*Settings
@@ -136,7 +142,8 @@ func (in *interner) intern(s Settings) *Settings {
 	return p
 }
 
-// surveyStep is the listing that a surveyJob makes next.
+// surveyStep is the listing that a surveyJob makes next. Most functions need the
+// first alone: aliases and versions are listed only where an answer depends on them.
 type surveyStep uint8
 
 const (
@@ -278,6 +285,7 @@ func (j *surveyJob) add(r Record) {
 	j.observed.Records = append(j.observed.Records, lr)
 }
 
+// finish ends the job, however it went: progress counts functions, not successes.
 func (j *surveyJob) finish() {
 	j.step = stepDone
 	j.progress.done(j.target, nil)

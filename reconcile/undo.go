@@ -55,6 +55,8 @@ func NewRollback(undos map[desired.Target][]Undo, observed Observed, includeStal
 	return plan
 }
 
+// classifyUndo puts one write that is to be undone where it belongs. What was not
+// read decides nothing: neither that it is stale nor that there is nothing to undo.
 func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeStale bool) {
 	switch {
 	case p.Err != nil:
@@ -138,6 +140,8 @@ func Recheck(approved Plan, observed Observed) Plan {
 	return out
 }
 
+// recheck puts one approved change among those to make, or among the stale ones. A
+// function that is gone makes a change stale: there is nothing left to approve.
 func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
 	switch {
 	case p.Err != nil:

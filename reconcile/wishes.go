@@ -43,6 +43,7 @@ func (w FleetWishes) Targets() ([]desired.TargetSpec, bool) {
 	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool { return !w.owns(t.Target) || !w.Selects(t) }), true
 }
 
+// owns reports whether a target is of this process's shard.
 func (w FleetWishes) owns(t desired.Target) bool { return w.Owns == nil || w.Owns(t) }
 
 // Selects reports whether the selection names a target.
@@ -56,7 +57,9 @@ func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	return w.Document.Discoveries(ambient)
 }
 
-// Resolve implements Wishes.
+// Resolve implements Wishes. Where a selection narrows the fleet, the guard still
+// has to know how large the fleet is: its floor is for a run over all of it. A
+// fleet that resolves only in part is no base, and the limits are then the part's own.
 func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error) {
 	base := Base{Shard: w.Shard, Shards: w.Shards}
 	fleet, err := w.Document.Resolve(ambient, found, w.Selection)
@@ -152,7 +155,8 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 	return nil
 }
 
-// Plan implements Wishes.
+// Plan implements Wishes. Nothing is compared anew: each saved change is made as it
+// was approved, or it is stale.
 func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	saved := Plan{}
 	for _, t := range w.Saved.Targets {

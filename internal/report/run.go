@@ -1,8 +1,9 @@
 // Package report renders a run.
 //
 // In comes a Run: a plan, the outcome of applying it, the figures of the calls
-// that were made. Out goes text for people, one JSON document, or a stream of
-// JSON lines while the run goes on.
+// that were made. Out goes text for people, Markdown for a comment, one JSON
+// document, a stream of JSON lines while the run goes on, or what CI systems read:
+// JUnit, SARIF and GitHub's annotations, which are made of one walk, remarks.
 //
 // What holds:
 //   - A renderer takes values and a writer and decides nothing: what drifted,

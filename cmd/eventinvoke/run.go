@@ -176,7 +176,7 @@ func (x *execution) endProgress() {
 func (x *execution) report(r *reconcile.RunResult) *report.Run {
 	run := &report.Run{
 		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
-		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets)},
+		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets), MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers},
 		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo, GuardOff: r.GuardOff,
 	}
 	if run.Finished.IsZero() {

@@ -57,16 +57,23 @@ func (p *printer) findings(mark span, notes []finding) {
 	p.more(2+p.width(mark.text), len(notes)-len(shown), "")
 }
 
-// missing lists what is declared and does not exist.
+// missing lists what is declared and does not exist, and whether that is an error.
 func (p *printer) missing(r *Run) {
-	if missing := p.found(r, reconcile.FindingFunctionMissing); len(missing) > 0 {
-		p.titled(red, "Missing functions", count(len(missing), "declared config")+". The exit code is 3, unless the fleet file says missing_functions: warn.")
-		p.findings(colored(red, "! "), missing)
+	p.absent(r, reconcile.FindingFunctionMissing, "Missing functions", "missing_functions", r.Fleet.MissingFunctions, "")
+	p.absent(r, reconcile.FindingQualifierMissing, "Missing aliases or versions", "missing_qualifiers", r.Fleet.MissingQualifiers, " Rules skip functions without it.")
+}
+
+func (p *printer) absent(r *Run, kind reconcile.FindingKind, title, key string, policy desired.MissingPolicy, more string) {
+	missing := p.found(r, kind)
+	if len(missing) == 0 {
+		return
 	}
-	if missing := p.found(r, reconcile.FindingQualifierMissing); len(missing) > 0 {
-		p.titled(red, "Missing aliases or versions", count(len(missing), "declared config")+". The exit code is 3, unless the fleet file says missing_qualifiers: warn. Rules skip functions without it.")
-		p.findings(colored(red, "! "), missing)
+	tone, what := red, ". The exit code is 3, unless the fleet file says "+key+": warn."+more
+	if policy == desired.MissingWarn {
+		tone, what = yellow, "; no error, as the fleet file says "+key+": warn."
 	}
+	p.titled(tone, title, count(len(missing), "declared config")+what)
+	p.findings(colored(tone, "! "), missing)
 }
 
 // leftAlone lists what the run saw or was told of, and does not touch.

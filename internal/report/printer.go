@@ -80,6 +80,30 @@ func (p *printer) line(indent int, spans ...span) {
 	p.blank = false
 }
 
+// flow writes spans over as many lines as they need, the later ones indented.
+func (p *printer) flow(spans ...span) {
+	const hang = 2
+	var line []span
+	indent, used := 0, 0
+	for _, s := range spans {
+		for word := range strings.SplitAfterSeq(p.clean(s.text), " ") {
+			if len(line) > 0 && indent+used+p.width(strings.TrimRight(word, " ")) > p.columns {
+				last := &line[len(line)-1]
+				last.text = strings.TrimRight(last.text, " ")
+				p.line(indent, line...)
+				line, indent, used = nil, hang, 0
+			}
+			if last := len(line) - 1; last >= 0 && line[last].color == s.color {
+				line[last].text += word
+			} else {
+				line = append(line, span{s.color, word})
+			}
+			used += p.width(word)
+		}
+	}
+	p.line(indent, line...)
+}
+
 // more counts what is not shown.
 func (p *printer) more(indent, hidden int, what string) {
 	if hidden > 0 {

@@ -77,6 +77,8 @@ type FleetInfo struct {
 	Files   []string // as they were given
 	Keys    int
 	Targets int
+
+	MissingFunctions, MissingQualifiers desired.MissingPolicy
 }
 
 // TargetAPI is what the run asked of one target.

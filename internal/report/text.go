@@ -75,7 +75,7 @@ func (p *printer) opening(r *Run) {
 	if r.Outcome != nil {
 		pace = "" // the rate by now is that of writing
 	}
-	p.line(0,
+	p.flow(
 		text("Read "), colored(tone, fmt.Sprintf("%d of %s", examined, of)),
 		textf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), formatDuration(surveyed.Sub(r.Started))),
 		text(reads.spell(pace)))
@@ -83,7 +83,7 @@ func (p *printer) opening(r *Run) {
 		return
 	}
 	t := r.Outcome.Counts()
-	p.line(0,
+	p.flow(
 		textf("Wrote %d of %s, %s: ", t.Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed))),
 		text(writes.spell(paced(r.API))))
 }

@@ -276,6 +276,15 @@ func (c *comparison) apply(s site, sim *awssim.World, want prediction) {
 			}
 		}
 	}
+	if code == 0 || code == 3 {
+		for _, i := range got.Items {
+			status := "applied"
+			if want.changes[i.config()].fails() {
+				status = "failed"
+			}
+			c.same("apply: status of "+i.config(), i.Status, status)
+		}
+	}
 	c.holds("apply: what AWS holds", sim, after)
 	c.same("apply: writes", sim.Counts().Applied, writes)
 	c.untouched(sim, want)
@@ -287,6 +296,7 @@ func (c *comparison) apply(s site, sim *awssim.World, want prediction) {
 	c.last = text
 	wantCode := 0
 	restored := 0
+	applied := maps.Clone(after)
 	for key, change := range want.changes {
 		switch {
 		case change.fails():
@@ -304,6 +314,16 @@ func (c *comparison) apply(s site, sim *awssim.World, want prediction) {
 	c.holds("rollback: what AWS holds", sim, after)
 	c.same("rollback: writes", sim.Counts().Applied, writes+restored)
 	c.untouched(sim, want)
+	if restored == 0 || !rapid.Bool().Draw(c.t, "and forth") {
+		return
+	}
+
+	// A rollback is a run, and can be rolled back: what was applied is there again.
+	code, _, text = s.run(c.t, "rollback", "latest", "--yes", "--history", history)
+	c.last = text
+	c.same("rollback of the rollback: exit code", code, 0)
+	c.holds("rollback of the rollback: what AWS holds", sim, applied)
+	c.same("rollback of the rollback: writes", sim.Counts().Applied, writes+2*restored)
 }
 
 // untouched holds that nobody asked AWS about the config of an ignored function.

@@ -122,7 +122,7 @@ func TestTheProgramIsOfTheModelsOpinion(t *testing.T) {
 		server := httptest.NewServer(sim)
 		defer server.Close()
 		s := newSite(t, f, sim, server.URL)
-		defer os.RemoveAll(s.dir) //nolint:errcheck // below the directory that TestMain removes
+		defer os.RemoveAll(s.dir) // what stays is below what TestMain removes
 
 		c := comparison{t: t, fleet: f, world: w}
 		want := predict(f, w)

@@ -130,15 +130,18 @@ func (p *prediction) checkEntries(f fleet) {
 					p.fail("EI034")
 				}
 				declared[key] = true
+				ignored := false
 				for _, y := range f.files {
 					for _, ignore := range y.ignores {
 						if ignore.tags == nil && ignore.chooses(at, e.name, nil) {
+							ignored = true
 							p.fail("EI064")
 						}
 					}
 				}
-				// Rules that choose by name alone may be held against each other at once.
-				if _, conflict := f.resolve(at, e.name, e.qualifier, nil); conflict {
+				// Rules that choose by name alone may be held against each other at once,
+				// but nobody asks what an ignored function is to be.
+				if _, conflict := f.resolve(at, e.name, e.qualifier, nil); conflict && !ignored {
 					p.fail("EI062")
 				}
 			}

@@ -359,6 +359,19 @@ func (r *resolver) checkEntries() {
 		for i := range r.doc.rules {
 			rules = append(rules, r.doc.rules[i].origin().String())
 		}
+		ignored := 0
+		var by string
+		for _, s := range r.scopes {
+			if ignored += len(s.fleet.Ignored); by == "" && len(s.fleet.Ignored) > 0 {
+				by = s.fleet.Ignored[0].By.String()
+			}
+		}
+		if ignored > 0 {
+			p.Message = fmt.Sprintf("everything that the rules choose is ignored: %d configs, the first by %s", ignored, by)
+			p.Hint = "take out of ignore what should be kept as declared"
+			r.out.add(p)
+			return
+		}
 		p.Message = fmt.Sprintf("no rule chooses any of the functions that exist (%s): %s", listSome(there), listSome(rules))
 		p.Hint = "check the account and region first, then the patterns and tags of the rules"
 	}

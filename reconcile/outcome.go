@@ -116,6 +116,18 @@ func (o *Outcome) Counts() OutcomeCounts {
 	return t
 }
 
+// Wrote reports whether AWS stored anything, as asked for or otherwise.
+func (o *Outcome) Wrote() bool {
+	for i := range o.Targets {
+		for j := range o.Targets[i].Results {
+			if s := o.Targets[i].Results[j].Status; s == Applied || s == Mismatched {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Err joins the failures in the plan's order, or is nil when there are none. Changes
 // that were not attempted are not failures.
 func (o *Outcome) Err() error {

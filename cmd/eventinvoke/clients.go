@@ -107,8 +107,8 @@ func (a *app) loadFor(args []string, simulate string) (*desired.Document, error)
 		return desired.Load(examples.FS, examples.DemoFleet)
 	}
 	doc, err := a.load(args)
-	if err != nil && simulate == builtInScenario && len(args) == 1 {
-		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and %s was read as a fleet file; a scenario is given as --simulate=FILE)", err, args[0])
+	if err != nil && simulate == builtInScenario && len(args) > 0 {
+		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and what is named beside it is read as fleet files: %s; a scenario is given as --simulate=FILE)", err, strings.Join(args, ", "))
 	}
 	return doc, err
 }

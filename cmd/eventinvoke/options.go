@@ -95,7 +95,7 @@ func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
 }
 
 // reportFormats are the forms of a report of a run.
-var reportFormats = []string{"text", "markdown", "json", "ndjson"}
+var reportFormats = []string{"text", "markdown", "json", "ndjson", "junit", "sarif", "github"}
 
 // oneOf lists choices as a sentence does.
 func oneOf(choices []string) string {
@@ -189,7 +189,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.outputOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
 	bindStrict(cmd, &o.strict)
-	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE` for the node exporter's text file collector")
+	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE`, readable for all, for the node exporter's text file collector")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }

@@ -111,7 +111,10 @@ func (p *progress) loop() {
 		p.mu.Lock()
 		e := p.last
 		p.mu.Unlock()
-		if e.Done < e.Total {
+		switch {
+		case e.Total == 0:
+			p.log.Info("waiting for AWS")
+		case e.Done < e.Total:
 			logProgress(p.log, e, p.snapshots())
 		}
 	}

@@ -133,6 +133,12 @@ func (x *execution) write(r *reconcile.RunResult) (err error) {
 		err = x.stream.Finish(run)
 	case "markdown":
 		err = report.Markdown(x.sink, run)
+	case "junit":
+		err = report.JUnit(x.sink, run)
+	case "sarif":
+		err = report.SARIF(x.sink, run)
+	case "github":
+		err = report.GitHub(x.sink, run)
 	default:
 		err = report.Text(x.sink, run, x.o.text(x.app.out))
 	}

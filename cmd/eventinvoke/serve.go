@@ -148,11 +148,26 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 // sourceGroup waits for the goroutines that wake the worker.
 type sourceGroup struct{ sync.WaitGroup }
 
-// startSources begins everything that wakes the worker beside its timetable.
+// startSources begins everything that wakes the worker beside its timetable. What
+// it is told is checked before anything listens.
 func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker) error {
 	o := s.o
+	var q *queue.Queue
+	if o.queue != "" {
+		opened, err := queue.Open(ctx, queue.Options{
+			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.metrics,
+			Foreign: s.foreign, Problem: func(err error) { w.Problem("queue", err) },
+		})
+		if err != nil {
+			return fmt.Errorf("--queue-url: %w", err)
+		}
+		q = opened
+	}
 	if err := s.app.startPages(ctx, group, w, o, s.metrics); err != nil {
 		return err
+	}
+	if q != nil {
+		group.Go(func() { q.Run(ctx) })
 	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -173,16 +188,6 @@ func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker
 			return err
 		}
 		group.Go(func() { files.Run(ctx) })
-	}
-	if o.queue != "" {
-		q, err := queue.Open(ctx, queue.Options{
-			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.metrics,
-			Foreign: s.foreign, Problem: func(err error) { w.Problem("queue", err) },
-		})
-		if err != nil {
-			return fmt.Errorf("--queue-url: %w", err)
-		}
-		group.Go(func() { q.Run(ctx) })
 	}
 	return nil
 }

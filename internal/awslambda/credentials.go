@@ -122,6 +122,8 @@ func (e *credentialsError) failure() *failure {
 	switch {
 	case e.role == "" && e.baseFailure(f):
 		f.status, f.code, f.requestID = 0, "", "" // of somebody who was asked in passing
+	case e.role != "" && f.code.regionOff():
+		f.hint = stsOff.hint
 	case e.role != "" && answered:
 		f.hint = cmp.Or(f.hint, roleRefused.hint)
 	case e.role != "":

@@ -45,6 +45,7 @@ var (
 		"{role} belongs to account {theirs}: correct role_arn or account"}
 	sessionOver    = sentence{"", "renew the credentials, such as with aws sso login, and run again"}
 	clockOff       = sentence{"", "check this machine's clock, and that secret key and session token belong to the access key"}
+	stsOff         = sentence{"", "activate STS in {region} in the account's IAM settings, or enable the region, under Account, AWS Regions; or take the target out of the fleet file"}
 	regionOff      = sentence{"", "enable the region {region} for account {account}, under Account, AWS Regions, or take the target out of the fleet file"}
 	regionOrKey    = sentence{"", "enable the region {region} for account {account} if it is not: a region that is off knows no key; else check AWS_PROFILE and the access key"}
 	keyNotAccepted = sentence{"", "check AWS_PROFILE and the access key, and that the region is enabled for the account"}
@@ -227,6 +228,8 @@ func (c call) credentialsHint(f *failure) string {
 		return sessionOver.hint
 	case f.code.skewed():
 		return clockOff.hint
+	case f.code.regionOff() && c.service == serviceSTS:
+		return stsOff.hint
 	case f.code.regionOff():
 		return regionOff.hint
 	case f.code.unknownKey() && c.service == serviceLambda && c.target.Account != "":

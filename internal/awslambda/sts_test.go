@@ -36,6 +36,8 @@ func TestWhoAmIFails(t *testing.T) {
 		{"a session that is over", stsError(403, "ExpiredToken", "expired"), reconcile.KindCredentials, ratelimit.Permanent,
 			"renew the credentials, such as with aws sso login, and run again"},
 		{"a clock that is off", stsError(403, "SignatureDoesNotMatch", "skew"), reconcile.KindCredentials, ratelimit.ClockSkew, clockHint},
+		{"a region in which STS is not activated", stsError(403, "RegionDisabledException", "STS is not activated in this region"), reconcile.KindCredentials, ratelimit.Permanent,
+			"activate STS in us-east-1 in the account's IAM settings, or enable the region, under Account, AWS Regions; or take the target out of the fleet file"},
 		{"an explicit deny", stsError(403, "AccessDenied", "no"), reconcile.KindDenied, ratelimit.Permanent, "allow sts:GetCallerIdentity for the caller"},
 		{"throttled", stsError(400, "Throttling", "Rate exceeded"), reconcile.KindThrottled, ratelimit.Throttled, "other callers spend the same quota; run again later"},
 		{"a reset", func(*http.Request) (*http.Response, error) {

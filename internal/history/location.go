@@ -21,6 +21,11 @@ var bucketWord = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 // working directory would be a history that nobody else finds.
 var bucketLike = regexp.MustCompile(`(?i)^s3(:|//)`)
 
+// urlLike is what was meant to be some URL. It may hold a password, and a folder
+// of that name would spell it out in every command that names the history. A
+// drive, such as C:, has one letter.
+var urlLike = regexp.MustCompile(`(?i)^[a-z][a-z0-9+.-]+:[/\\]|^https?//|^[^/]*:[^/]*@`)
+
 // OpenStore makes the store of a location as --history spells it: a folder,
 // s3://bucket/prefix, or "none". It writes nothing: whether the store can be
 // written shows with the first Begin.
@@ -47,7 +52,7 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 		return nil, fmt.Errorf("history %q: a bucket is written s3://%s; a folder of that name is ./%s", shown, awslambda.RedactURL(rest), shown)
 	case strings.EqualFold(location, disabled):
 		return nil, fmt.Errorf("history %q: to keep no history write none; a folder of that name is ./%s", location, location)
-	case strings.Contains(location, "://"):
+	case strings.Contains(location, "://") || urlLike.MatchString(location):
 		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", shown)
 	case location == "":
 		return nil, fmt.Errorf("history: the location is empty; write a folder, s3://bucket/prefix, or none")

@@ -31,6 +31,11 @@ func TestOpen(t *testing.T) {
 		{"a folder whose name begins like a bucket", "./s3:/x", "", ""},
 		{"off, in capitals", "None", "", "to keep no history write none; a folder of that name is ./None"},
 		{"another kind", "gs://my-bucket", "", "this kind of location is not known; write a folder, s3://bucket/prefix, or none"},
+		{"a URL with one slash, which would be a folder http:", "http:/host/x", "", "this kind of location is not known"},
+		{"a URL without a colon", "http//me:hunter2@host", "", "this kind of location is not known"},
+		{"a URL with backslashes", `http:\\me:hunter2@host:1`, "", "this kind of location is not known"},
+		{"a password before a host, which every command that names the folder would spell out", "me:hunter2@127.0.0.1:1", "", "this kind of location is not known"},
+		{"a folder with such a name, meant so", "./me:x@y", "", ""},
 		{"a file", file, "", "it is a file; name a folder"},
 	}
 	for _, row := range rows {

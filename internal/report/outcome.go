@@ -25,7 +25,7 @@ func (p *printer) outcome(r *Run) {
 	p.gap()
 	p.line(0, colored(bold, outcomeLine(r.Outcome.Counts())))
 	p.line(0, textf("Run %s", r.ID))
-	if r.Undo != "" && r.Outcome.Counts().Applied() > 0 {
+	if r.Undo != "" && r.Outcome.Wrote() {
 		p.line(0, textf("Undo it with: %s", r.Undo))
 	}
 }
@@ -145,13 +145,13 @@ func (p *printer) unreadable(t *reconcile.TargetPlan) {
 	switch {
 	case t.Unknown:
 		p.alert(red, where(t.Label, t.Target)+": could not be read, and it is unknown how many configs its rules choose")
-		p.failures([]row{newRow(desired.Name{Function: "all of it"}, t.Err, nil)})
+		p.failures([]row{newRow(desired.Name{Function: "the target"}, t.Err, nil)})
 	case len(unread) > 0:
 		p.alert(red, fmt.Sprintf("%s: %d of %s could not be read", where(t.Label, t.Target), len(unread), count(t.Declared, "config")))
 		p.failures(unread)
 	case t.Err != nil:
 		p.alert(red, where(t.Label, t.Target)+": could not be read")
-		p.failures([]row{newRow(desired.Name{Function: "all of it"}, t.Err, nil)})
+		p.failures([]row{newRow(desired.Name{Function: "the target"}, t.Err, nil)})
 	}
 	if waiting > 0 {
 		p.alert(red, fmt.Sprintf("%s: %d of %s not examined, the run ended before their turn", where(t.Label, t.Target), waiting, count(t.Declared, "config")))

@@ -227,6 +227,10 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 	if f.Kind == reconcile.FindingLatestOnly {
 		m.name += " (only $LATEST)" // beside what is said about the config
 	}
+	if f.Kind == reconcile.FindingFunctionMissing && r.Fleet.MissingFunctions == desired.MissingWarn ||
+		f.Kind == reconcile.FindingQualifierMissing && r.Fleet.MissingQualifiers == desired.MissingWarn {
+		m.verdict, m.risk = skipped, noRisk // the fleet file lets it be
+	}
 	if call := reconcile.ErrorOf(f.Err); call != nil {
 		m.message, m.hint = said(call), Clean(call.Hint)
 	}

@@ -172,7 +172,7 @@ func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec,
 		}
 		return doc.Targets(desired.Target{})
 	}
-	targets, err := desired.Loader{Stdin: a.in}.LoadTargets(args...)
+	targets, err := desired.Loader{Stdin: a.in, Context: a.ctx}.LoadTargets(args...)
 	if err == nil && len(targets) == 0 {
 		err = fmt.Errorf("%s declares no targets; add them, or name no path to export the account and region of the current credentials", args[0])
 	}

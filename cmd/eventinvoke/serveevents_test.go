@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -331,4 +333,56 @@ functions: [{ name: orders, maximum_retry_attempts: 0 }]
 		}
 		s.close()
 	}
+}
+
+// TestAChangedPaceTakesEffect: a share that a fleet file gives a target is that of
+// the next sweep, without a restart, and what the limiter has learnt stays.
+func TestAChangedPaceTakesEffect(t *testing.T) {
+	yaml := func(share string) []byte {
+		return []byte("version: 1\ntargets: [{ name: t, account: \"" + account + "\", regions: [" + region + "], rate_share: " + share + " }]\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n")
+	}
+	fleet := write(t, string(yaml("0.4")))
+	synctest.Test(t, func(t *testing.T) {
+		world, err := awssim.New(awssim.Fleet(account, region, awssim.Function{Name: "f-%02d", Count: 20}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+		o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle}
+		o.simulate, o.world = "world", world
+		if err := o.check(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := a.newServer([]string{fleet}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		timetable, err := o.timetable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := s.worker(timetable)
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { w.Run(ctx); close(over) }()
+		defer func() { cancel(); <-over }()
+		ceiling := func() float64 {
+			return s.clients.snapshots()[desired.Target{Account: account, Region: region}].Ceiling
+		}
+
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := ceiling(); math.Abs(got-6) > 1e-9 {
+			t.Fatalf("the first pass had at most %v requests a second, want 15 * 0.4", got)
+		}
+		if err := os.WriteFile(fleet, yaml("0.8"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(25 * time.Hour)
+		synctest.Wait()
+		if got := ceiling(); math.Abs(got-12) > 1e-9 {
+			t.Errorf("after the file changed at most %v requests a second, want 15 * 0.8", got)
+		}
+	})
 }

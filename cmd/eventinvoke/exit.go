@@ -134,10 +134,12 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 		return exitError // nothing was written, because nothing could be remembered
 	case done.Failed > 0 || done.NotAttempted > 0 || done.Stale > 0:
 		return exitPartial
-	case nothingRead(&r.Plan, counts), nothingCompared(counts):
+	case nothingRead(&r.Plan, counts):
 		return exitError
 	case lacking || r.Refused != nil:
 		return exitPartial
+	case nothingCompared(counts):
+		return exitError
 	case tellDifferences && counts.Changes() > 0:
 		return exitDifferences
 	}
@@ -154,9 +156,13 @@ func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
 	return c.Declared > 0 || c.UnreadableTargets > 0 && c.UnreadableTargets == len(p.Targets)
 }
 
-// nothingCompared reports whether every config was one of an alias or version that no
-// function has: then there was nothing to check, and that is no success.
-func nothingCompared(c reconcile.PlanCounts) bool { return c.Declared > 0 && c.Skipped == c.Declared }
+// nothingCompared reports whether every config was one of a function, alias or version
+// that does not exist: then there was nothing to check, and that is no success, even
+// where the fleet file lets single ones be missing.
+func nothingCompared(c reconcile.PlanCounts) bool {
+	missing := c.MissingFunctions + c.MissingQualifiers
+	return c.Declared > 0 && c.Skipped+missing == c.Declared && (missing == 0 || c.Changes() == 0)
+}
 
 // incomplete reports whether a plan leaves declared configs unsettled.
 func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {

@@ -442,6 +442,8 @@ func (p prediction) code(f fleet, applied bool) int {
 		return 4
 	case len(p.unreadable) > 0, missing > 0, applied && failed > 0:
 		return 3
+	case len(p.missing) == len(p.wishes) && len(p.changes) == 0:
+		return 1 // all may be missing, and still nothing was checked
 	}
 	return 0
 }

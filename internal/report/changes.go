@@ -56,6 +56,10 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
 		return
 	}
+	if c.Declared > 0 && c.Skipped+c.MissingFunctions+c.MissingQualifiers == c.Declared {
+		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))))
+		return
+	}
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
 		some(c.UnknownTargets, "of the targets could not be read at all"),

@@ -64,6 +64,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	return code
 }
 
+// Help lists the verbs in the order of their table.
+func init() { cobra.EnableCommandSorting = false }
+
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "eventinvoke",
@@ -100,7 +103,6 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpCommand(newHelp(a))
-	cobra.EnableCommandSorting = false // help lists the verbs in the order of their table
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; `%s --help` lists the flags", flagError(cmd, err), cmd.CommandPath())
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,11 +24,11 @@ func TestAMonth(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, 11))
 		entries := a.fleet.Targets[0].Entries
 		fought := entries[3].Name
-		outage := false
+		var outage atomic.Bool
 		unready, refused := 0, 0
 		asked, answered := 0, map[int]int{}
 		pass := func(ctx context.Context, scope Scope) Result {
-			if outage {
+			if outage.Load() {
 				select {
 				case <-ctx.Done():
 				case <-time.After(30 * time.Second):
@@ -75,7 +76,7 @@ func TestAMonth(t *testing.T) {
 				}
 				switch {
 				case day%7 == 2 && hour < 3:
-					outage = true
+					outage.Store(true)
 				case day%7 == 5 && hour == 12: // more than the guard lets pass, at once
 					for _, e := range entries[20:100] {
 						a.change(e.Name, false)
@@ -107,7 +108,7 @@ func TestAMonth(t *testing.T) {
 				if len(s.Unhealthy(time.Now())) > 0 {
 					t.Fatalf("day %d, %d o'clock: a restart is asked for: %q", day, hour, s.Unhealthy(time.Now()))
 				}
-				outage = false
+				outage.Store(false)
 			}
 		}
 		time.Sleep(time.Hour)

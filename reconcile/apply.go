@@ -141,6 +141,7 @@ type applyJob struct {
 	results  []Result // those still to do; the first is the current one
 	intended bool     // the current write is in the journal
 	tried    bool     // the current write was sent before
+	perhaps  bool     // and one attempt had no answer that says it was not executed
 	moot     Status   // how the current change ends without a write; NotAttempted: it does not
 	got      Record   // the answer of the last Put or Update
 }
@@ -175,6 +176,10 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 		return ratelimit.WithResult(context.Cause(j.lease), ratelimit.Cancelled, 0)
 	}
 	j.tried = true
+	defer func() {
+		result, _ := ratelimit.ResultOf(err)
+		j.perhaps = j.perhaps || result == ratelimit.ServerError
+	}()
 	switch c.Action {
 	case Create, Restore:
 		j.got, err = j.writer.Put(ctx, c.Name, c.Request())
@@ -210,7 +215,7 @@ func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
 	if sameRecord(now, c.Before) {
 		return nil
 	}
-	if j.tried && sameRecord(now, c.After()) {
+	if j.perhaps && sameRecord(now, c.After()) {
 		// The write was done, and its answer got lost.
 		if now != nil {
 			j.got = Record{Qualifier: c.Qualifier, Settings: *now, LastModified: time.UnixMilli(record.Modified)}
@@ -218,7 +223,17 @@ func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
 		j.moot = Applied
 		return nil
 	}
-	if j.exact {
+	switch {
+	case j.exact && sameRecord(now, c.After()): // somebody else was faster
+		r.After, j.moot = now, AlreadySo
+		return nil
+	case j.exact && j.perhaps:
+		return ratelimit.WithResult(&CallError{
+			Service: "lambda", Op: operation(c.Action), Subject: j.key(c).String(), Kind: KindConflict,
+			Message: "an attempt had no answer, and the record is now neither what it was nor what was asked for",
+			Hint:    "somebody else changes the same record; run plan to see what is there now",
+		}, ratelimit.Permanent, 0)
+	case j.exact:
 		r.After, j.moot = now, Stale
 		return nil
 	}
@@ -276,7 +291,7 @@ func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	j.results = j.results[1:]
 	r.Stats = stats
 	moot := j.moot
-	j.moot, j.tried = NotAttempted, false
+	j.moot, j.tried, j.perhaps = NotAttempted, false, false
 	switch {
 	case err == nil && moot != NotAttempted && moot != Applied:
 		r.Status = moot

@@ -66,6 +66,30 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 				}
 				return nil
 			}, status: Applied, after: &ours, action: Create},
+		{why: "others made it so while the function was busy: it is theirs, and no rollback of ours takes it away", entry: entry("f", desired.Latest, retries(0)),
+			fault: func(op string, attempt int, aws *fakeAWS) error {
+				if op == "put" && attempt == 1 {
+					aws.records[f] = ours
+					return busy()
+				}
+				return nil
+			}, status: AlreadySo, after: &ours, action: NoChange},
+		{why: "the same under a saved plan", entry: entry("f", desired.Latest, retries(0)), exact: true,
+			fault: func(op string, attempt int, aws *fakeAWS) error {
+				if op == "put" && attempt == 1 {
+					aws.records[f] = ours
+					return busy()
+				}
+				return nil
+			}, status: AlreadySo, after: &ours, action: Create},
+		{why: "a saved plan's write was perhaps done, and others changed the record: nobody may call that left alone", entry: entry("f", desired.Latest, retries(0)), exact: true,
+			fault: func(op string, attempt int, aws *fakeAWS) error {
+				if op == "put" && attempt == 1 {
+					aws.records[f] = theirs
+					return broken()
+				}
+				return nil
+			}, status: Failed, action: Create},
 		{why: "others have made it as it should be", entry: entry("f", desired.Latest, desired.Config{desired.OnFailure: desired.Text(queueA)}),
 			wait: 2 * time.Minute, status: AlreadySo, after: &theirs, action: NoChange},
 		{why: "a record to be removed has changed: what is removed is in the journal", entry: removed("f", desired.Latest), before: &ours,
@@ -101,7 +125,7 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 			if r.Status != row.status || r.Action != row.action || !sameRecord(r.After, row.after) {
 				t.Errorf("%s: %v %v, after %v (%v)", row.why, r.Action, r.Status, r.After, r.Err)
 			}
-			if now, has := aws.records[f]; has != (row.after != nil) || has && now != *row.after {
+			if now, has := aws.records[f]; row.status != Failed && (has != (row.after != nil) || has && now != *row.after) {
 				t.Errorf("%s: AWS holds %v", row.why, now)
 			}
 			if len(journal.befores) != len(journal.settled) {

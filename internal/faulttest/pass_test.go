@@ -148,7 +148,7 @@ func (r *run) writeTargets() map[desired.Target]reconcile.WriteTarget {
 	conns := map[desired.Target]reconcile.WriteTarget{}
 	for target, o := range r.opened {
 		if o.Writer != nil {
-			conns[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter()}
+			conns[target] = reconcile.WriteTarget{Reader: o.Reader, Writer: o.Writer, Limiter: o.Conn.Limiter()}
 		}
 	}
 	return conns

@@ -49,27 +49,7 @@ func inBubbleWith(t *testing.T, yaml string, functions, retries int, test func(*
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
-		o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle, apply: true}
-		o.simulate, o.world = "world", world
-		if err := o.check(); err != nil {
-			t.Fatal(err)
-		}
-		s, err := a.newServer([]string{fleet}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.close()
-		timetable, err := o.timetable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := s.worker(timetable)
-		ctx, cancel := context.WithCancel(t.Context())
-		over := make(chan struct{})
-		go func() { w.Run(ctx); close(over) }()
-		defer func() { cancel(); <-over }()
-
+		_, w := startServer(t, fleet, world, true)
 		r := &eventRig{w, t, world}
 		r.sleep(time.Hour)
 		if state := w.State(); state.LastAttempt.IsZero() || world.Counts().ByOperation["ListFunctionEventInvokeConfigs"] != functions {
@@ -78,6 +58,35 @@ func inBubbleWith(t *testing.T, yaml string, functions, retries int, test func(*
 		world.ResetCounts()
 		test(r)
 	})
+}
+
+// startServer runs the worker that the verb makes, with a sweep a day, until the test ends.
+func startServer(t *testing.T, fleet string, world simulator, apply bool) (*server, *worker.Worker) {
+	t.Helper()
+	a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+	o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle, apply: apply}
+	o.simulate, o.world = "world", world
+	if err := o.check(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := a.newServer([]string{fleet}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timetable, err := o.timetable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := s.worker(timetable)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { w.Run(ctx); close(over) }()
+	t.Cleanup(func() {
+		cancel()
+		<-over
+		s.close()
+	})
+	return s, w
 }
 
 func (r *eventRig) sleep(d time.Duration) {
@@ -347,26 +356,7 @@ func TestAChangedPaceTakesEffect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
-		o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle}
-		o.simulate, o.world = "world", world
-		if err := o.check(); err != nil {
-			t.Fatal(err)
-		}
-		s, err := a.newServer([]string{fleet}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.close()
-		timetable, err := o.timetable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := s.worker(timetable)
-		ctx, cancel := context.WithCancel(t.Context())
-		over := make(chan struct{})
-		go func() { w.Run(ctx); close(over) }()
-		defer func() { cancel(); <-over }()
+		s, _ := startServer(t, fleet, world, false)
 		ceiling := func() float64 {
 			return s.clients.snapshots()[desired.Target{Account: account, Region: region}].Ceiling
 		}

@@ -34,8 +34,8 @@ binary starts this verb by itself when it finds the runtime's environment and no
 arguments, with fleet.yaml beside it; flags are then set by their variables, such
 as EVENTINVOKE_APPLY=true.
 
-It takes schedules, EventBridge events, S3 notifications, SQS batches (with partial
-failures) and items of a Step Functions map. It stops 15 seconds before the
+It takes schedules, EventBridge events, SQS batches (with partial failures) and items
+of a Step Functions map. A notification of S3 is answered, and needs no pass. It stops 15 seconds before the
 function's deadline; what is left is in the answer.`,
 		Example: `  eventinvoke lambda
   EVENTINVOKE_APPLY=true eventinvoke lambda fleet.yaml`,

@@ -87,6 +87,7 @@ type run struct {
 	mayWrite func(desired.Key) bool // what it has any business with
 	plan     reconcile.Plan
 	outcome  *reconcile.Outcome
+	surveyed int // how many requests there were before the first change
 }
 
 // begin lets the storm loose and walks down the road with do. What became of
@@ -235,6 +236,7 @@ func (r *run) write(ctx context.Context, plan reconcile.Plan, guard desired.Guar
 	}
 	ctx, cancel := r.storm.writing.context(ctx)
 	defer cancel()
+	r.surveyed = len(r.wire.sent)
 	outcome := reconcile.Apply(ctx, approved, r.writeTargets(), r.journal, nil)
 	r.outcome = &outcome
 	return nil

@@ -77,8 +77,7 @@ func (r *run) wrongTotals() (wrongs []string) {
 		return nil
 	}
 	totals, plan := r.outcome.Counts(), r.plan.Counts()
-	became := totals.Stale - plan.Stale // while the changes were made
-	if sum := totals.Applied() + totals.Failed + totals.NotAttempted + totals.AlreadySo + became; sum != plan.Changes() || became < 0 {
+	if sum := totals.Applied() + totals.Failed + totals.NotAttempted; sum != plan.Changes() || totals.Stale != plan.Stale {
 		wrongs = append(wrongs, fmt.Sprintf("the plan has %d changes and %d stale, the outcome says %+v", plan.Changes(), plan.Stale, totals))
 	}
 	if (r.outcome.Err() != nil) != (totals.Failed > 0) {

@@ -87,7 +87,6 @@ type run struct {
 	mayWrite func(desired.Key) bool // what it has any business with
 	plan     reconcile.Plan
 	outcome  *reconcile.Outcome
-	surveyed int // how many requests there were before the first change
 }
 
 // begin lets the storm loose and walks down the road with do. What became of
@@ -149,7 +148,7 @@ func (r *run) writeTargets() map[desired.Target]reconcile.WriteTarget {
 	conns := map[desired.Target]reconcile.WriteTarget{}
 	for target, o := range r.opened {
 		if o.Writer != nil {
-			conns[target] = reconcile.WriteTarget{Reader: o.Reader, Writer: o.Writer, Limiter: o.Conn.Limiter()}
+			conns[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter()}
 		}
 	}
 	return conns
@@ -236,7 +235,6 @@ func (r *run) write(ctx context.Context, plan reconcile.Plan, guard desired.Guar
 	}
 	ctx, cancel := r.storm.writing.context(ctx)
 	defer cancel()
-	r.surveyed = len(r.wire.sent)
 	outcome := reconcile.Apply(ctx, approved, r.writeTargets(), r.journal, nil)
 	r.outcome = &outcome
 	return nil

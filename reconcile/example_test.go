@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -14,8 +15,10 @@ import (
 // account is one account and region as a map: all that an Engine needs of AWS.
 type account struct {
 	desired.Target
-	records map[desired.Name]reconcile.Settings
 	limiter *ratelimit.Limiter
+
+	mu      sync.Mutex // calls about several functions are made at once
+	records map[desired.Name]reconcile.Settings
 }
 
 // Open implements reconcile.Opener.
@@ -28,6 +31,8 @@ func (a *account) Open(_ context.Context, req reconcile.OpenRequest) (reconcile.
 }
 
 func (a *account) ListConfigs(_ context.Context, function, _ string) (reconcile.Page[reconcile.Record], error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	var page reconcile.Page[reconcile.Record]
 	for name, settings := range a.records {
 		if name.Function == function {
@@ -54,16 +59,22 @@ func (a *account) Tagged(context.Context, []desired.Tag) (map[string]map[string]
 }
 
 func (a *account) Put(_ context.Context, name desired.Name, c desired.Config) (reconcile.Record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.records[name] = reconcile.Settings{}.With(c)
 	return reconcile.Record{Qualifier: name.Qualifier, Settings: a.records[name]}, nil
 }
 
 func (a *account) Update(_ context.Context, name desired.Name, c desired.Config) (reconcile.Record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.records[name] = a.records[name].With(c)
 	return reconcile.Record{Qualifier: name.Qualifier, Settings: a.records[name]}, nil
 }
 
 func (a *account) Delete(_ context.Context, name desired.Name) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	delete(a.records, name)
 	return nil
 }

@@ -42,6 +42,7 @@ model: ## 10,000 random fleets: the program against the model, for about an hour
 fuzz: ## fuzz everything that reads what others wrote, a minute each
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime 60s ./desired
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/events
+	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/trail
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./internal/planfile
 	go test -run '^$$' -fuzz FuzzAnswer -fuzztime 60s ./internal/awslambda
 	go test -run '^$$' -fuzz FuzzRedact -fuzztime 60s -fuzzminimizetime 10x ./internal/awslambda

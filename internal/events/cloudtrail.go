@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 
@@ -82,12 +83,20 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 		return nil, fmt.Errorf("the record %.40q of %s has account %.40q and region %.40q, which do not name a target; the next sweep will find what it changed",
 			r.text("eventID"), call, h.Target.Account, h.Target.Region)
 	}
-	h.EventID, h.EventName, h.Principal = first(r.text("eventID"), envelope.text("id")), call, principal(r.object("userIdentity"))
+	h.EventID, h.EventName, h.Author = first(r.text("eventID"), envelope.text("id")), call, authorOf(r)
 	if h.EventTime = r.time("eventTime"); h.EventTime.IsZero() {
 		h.EventTime = envelope.time("time")
 	}
 	h.Echo, h.Failed = ownAgent.MatchString(r.text("userAgent")), failed
 	return []Hint{h}, nil
+}
+
+// Record reads one CloudTrail record, such as LookupEvents gives it as text. Where
+// the record does not say where it happened, it is the target that was asked.
+func Record(data []byte, home desired.Target) ([]Hint, error) {
+	account, _ := json.Marshal(home.Account) // a string
+	region, _ := json.Marshal(home.Region)
+	return fromCloudTrail(asObject(data), object{"account": account, "region": region})
 }
 
 // hintAbout finds what a call was about.

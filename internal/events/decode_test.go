@@ -23,7 +23,8 @@ var (
 func byAlice(kind Kind, call, function, qualifier string) Hint {
 	return Hint{
 		Kind: kind, Target: ireland, Function: function, Qualifier: qualifier,
-		EventID: "e0000000-0000-4000-8000-000000000001", EventTime: ten, EventName: call, Principal: alice,
+		EventID: "e0000000-0000-4000-8000-000000000001", EventTime: ten, EventName: call,
+		Author: Author{Principal: alice, Kind: "role", Name: "deployer", Client: "aws-cli"},
 	}
 }
 
@@ -52,7 +53,7 @@ var fixtures = []struct {
 	{file: "trail-failed.json", why: "a refused call comes without parameters", want: []Hint{
 		but(byAlice(Target, "PutFunctionEventInvokeConfig", "", ""), func(h *Hint) { h.Failed = true })}},
 	{file: "trail-echo.json", why: "our own user agent", want: []Hint{
-		but(byAlice(Key, "UpdateFunctionEventInvokeConfig", "orders", "live"), func(h *Hint) { h.Echo = true })}},
+		but(byAlice(Key, "UpdateFunctionEventInvokeConfig", "orders", "live"), func(h *Hint) { h.Echo, h.Author.Client = true, "eventinvoke" })}},
 	{file: "trail-nameless.json", why: "a successful call without a function is not understood", err: "names no function"},
 	{file: "trail-unrelated.json", why: "code changes concern nobody here", want: nil},
 
@@ -151,7 +152,7 @@ func TestDecode(t *testing.T) {
 			want: []Hint{{Kind: Function, Target: ireland, Function: "orders", EventName: "CreateFunction"}}},
 		{why: "a name that only ends like ours is not ours", event: `{"eventName": "CreateFunction", "awsRegion": "eu-west-1", "recipientAccountId": "111111111111",
 			"userAgent": "myapp/eventinvoke-9", "requestParameters": {"functionName": "orders"}}`,
-			want: []Hint{{Kind: Function, Target: ireland, Function: "orders", EventName: "CreateFunction"}}},
+			want: []Hint{{Kind: Function, Target: ireland, Function: "orders", EventName: "CreateFunction", Author: Author{Client: "myapp"}}}},
 		{why: "a function of another account, by its ARN", event: `{"eventName": "CreateFunction", "awsRegion": "eu-west-1", "recipientAccountId": "111111111111",
 			"requestParameters": {"functionName": "arn:aws-us-gov:lambda:us-gov-west-1:222222222222:function:orders"}}`,
 			want: []Hint{{Kind: Function, Target: gov, Function: "orders", EventName: "CreateFunction"}}},

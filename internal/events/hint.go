@@ -39,7 +39,7 @@ type Hint struct {
 	EventID   string    // to tell doubled deliveries; "" when the event has none
 	EventTime time.Time // when it happened; zero when the event does not say
 	EventName string    // the API call without its version suffix, such as CreateAlias
-	Principal string    // who made the call, as CloudTrail names them
+	Author    Author    // who made the call, as CloudTrail tells it
 
 	// Echo marks a call that eventinvoke itself made, by its user agent. The
 	// identity alone would not do: people share roles. Somebody who forges the

@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
 	"internal/shard":     {"desired"},
 	"internal/events":    {"desired"},
+	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
@@ -60,8 +61,9 @@ var guarded = []struct {
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/awslambda"}, "one border to AWS: SDK types stay out of the spine"},
 	{"github.com/aws/aws-sdk-go-v2/service/sqs", []string{"internal/worker/queue"}, "the queue is one source of wakes among others: the loop does not know it"},
 	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"internal/history"}, "a bucket is one kind of store among others: runs do not know it"},
+	{"github.com/aws/aws-sdk-go-v2/service/cloudtrail", []string{"internal/trail"}, "the event history is a witness: nothing else may rely on it"},
 	{"github.com/aws/aws-lambda-go/", []string{"cmd/eventinvoke"}, "how the process is started is the program's business"},
-	{"github.com/aws/", []string{"internal/awslambda", "internal/history", "internal/worker/queue"}, "one border to each service of AWS: SDK types stay out of the spine"},
+	{"github.com/aws/", []string{"internal/awslambda", "internal/history", "internal/trail", "internal/worker/queue"}, "one border to each service of AWS: SDK types stay out of the spine"},
 	{"github.com/prometheus/", []string{"internal/worker/metrics"}, "one place names the metrics and bounds their labels"},
 	{"github.com/fsnotify/", []string{"internal/worker/watch"}, "one place knows how file systems tell of changes"},
 	{"github.com/netresearch/go-cron", []string{"internal/worker"}, "one place decides when a pass runs"},

@@ -121,7 +121,7 @@ func Classify(hints []events.Hint, files ...string) Classified {
 		default:
 			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
 			if h.Kind == events.Key && h.WritesRecord() {
-				trigger.Qualifier, trigger.Principal = h.Qualifier, h.Principal
+				trigger.Qualifier, trigger.Principal = h.Qualifier, h.Author.Principal
 			}
 			t.Triggers = append(t.Triggers, trigger)
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestClassify(t *testing.T) {
-	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Principal: "alice"}
+	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Author: events.Author{Principal: "alice"}}
 	alias := write
 	alias.EventName = "UpdateAlias"
 	echo, failed := write, write

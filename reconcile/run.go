@@ -24,6 +24,9 @@ type Engine struct {
 	// only reads does without; a run that writes without one leaves no trace and
 	// may meet another.
 	Memory Memory
+	// Annotators are asked about the plan once it is known, all at once. They never
+	// fail a run; see InsightPolicy.
+	Annotators []Annotator
 }
 
 // Request is what one run is asked to do.
@@ -43,6 +46,8 @@ type Request struct {
 	GuardOff string
 	Survey   []SurveyOption
 	Strict   bool // warnings refuse the plan
+	// InsightPolicy says whether the engine's Annotators are asked.
+	InsightPolicy InsightPolicy
 	// Confirm is shown the plan before its first write, and may refuse it. Nil
 	// refuses nothing.
 	Confirm func(context.Context, *RunResult) bool
@@ -61,6 +66,7 @@ type RunResult struct {
 
 	Plan     Plan
 	Warnings desired.Problems // of the fleet files, and of what they say of what is there
+	Insights Insights         // what the annotators know of the plan
 	Guard    []GuardLine      // every rule of the guard against the plan
 	Refused  error            // why the plan may not be applied: *GuardError or ErrIncomplete
 	Declined bool             // Confirm said no
@@ -90,7 +96,7 @@ var ErrTimeUp = errors.New("the --timeout passed")
 
 // Run is a run, from its first call to its last:
 //
-//	open ─► hold (if it writes) ─► discover ─► resolve ─► survey ─► plan ─► guard ─► confirm ─► apply ─► record ─► release
+//	open ─► hold (if it writes) ─► discover ─► resolve ─► survey ─► plan ─► annotate ─► guard ─► confirm ─► apply ─► record ─► release
 //
 // The result is never nil and says how far the run came. The error carries every
 // failure of it in order, as a *multierror.Error: what ended it before a plan, the
@@ -171,6 +177,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 	r.Plan.markUnknown(asked, r.Opened)
 	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Observed))
 	r.Surveyed = time.Now()
+	e.annotate(ctx, r)
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)
 	r.tell(PhasePlan)

@@ -23,10 +23,12 @@ type road struct {
 	fail  map[string]error // by step
 	// holding is called while another run could still write: between the opening
 	// and the lease.
-	holding func()
-	denied  bool              // the answer of the person
-	at      map[string]func() // called at a step
-	write   bool
+	holding    func()
+	denied     bool // the answer of the person
+	annotators []Annotator
+	policy     InsightPolicy
+	at         map[string]func() // called at a step
+	write      bool
 }
 
 func (w *road) step(name string) error {
@@ -93,7 +95,7 @@ rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 0 } }]
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return Engine{Opener: w, Memory: w}.Run(ctx, Request{
+	return Engine{Opener: w, Memory: w, Annotators: w.annotators}.Run(ctx, Request{InsightPolicy: w.policy,
 		ID: "r", Verb: "test", Started: time.Now(), Write: w.write, Wishes: FleetWishes{Document: document},
 		Confirm: func(context.Context, *RunResult) bool { w.step("confirm"); return !w.denied },
 	})

@@ -120,7 +120,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 	if r.Outcome != nil {
 		done = r.Outcome.Counts()
 	}
-	lacking := incomplete(counts, &r.Fleet)
+	lacking := incomplete(counts, &r.Fleet) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0
 	switch {
 	case errors.As(r.Stopped, &stopped):
 		return stopped.code()

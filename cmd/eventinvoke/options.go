@@ -175,6 +175,7 @@ type readOptions struct {
 	metricsFile string
 	simulate    string
 	strict      bool
+	insights    insightsFlag
 	remembered  historyOptions // of audit alone
 	world       simulator      // what to simulate, when it is not made from a file
 }
@@ -189,13 +190,14 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.outputOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
 	bindStrict(cmd, &o.strict)
+	o.insights.bind(cmd)
 	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE`, readable for all, for the node exporter's text file collector")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }
 
 func (o *readOptions) check() error {
-	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check())
+	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check())
 }
 
 // historyOptions say where runs are remembered.

@@ -42,7 +42,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return err
 	}
 	x := &execution{app: a, o: o}
-	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Strict: o.strict, Observe: x.observe}
+	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Strict: o.strict, InsightPolicy: o.insights.policy(), Observe: x.observe}
 	x.ID = reconcile.NewRunID(x.Started)
 	var err error
 	if x.sink, err = o.outputOptions.open(a.out); err != nil {
@@ -57,7 +57,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	}
 	defer x.clients.close()
 	x.startProgress()
-	engine := reconcile.Engine{Opener: x.clients}
+	engine := reconcile.Engine{Opener: x.clients, Annotators: annotators()}
 	if x.memory != nil {
 		engine.Memory = x.memory
 	}
@@ -184,6 +184,7 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
 		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets), MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers},
 		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo, GuardOff: r.GuardOff,
+		Insights: r.Insights, InsightsRequired: r.InsightPolicy == reconcile.InsightsRequired,
 	}
 	if run.Finished.IsZero() {
 		run.Finished = time.Now()

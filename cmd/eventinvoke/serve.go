@@ -56,6 +56,7 @@ func (o *serveOptions) bindPass(cmd *cobra.Command) {
 	o.paceOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
+	o.insights.bind(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it nothing is written")
 	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target")

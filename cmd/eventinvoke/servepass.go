@@ -92,12 +92,12 @@ func (s *server) close() { s.clients.close() }
 func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	problem := s.reload(scope)
 	document, swept := s.known()
-	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout}
+	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout, InsightPolicy: s.o.insights.policy()}
 	request.ID = reconcile.NewRunID(request.Started)
 	request.Observe = func(reconcile.Event) { scope.Alive() }
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
-	engine := reconcile.Engine{Opener: p}
+	engine := reconcile.Engine{Opener: p, Annotators: annotators()}
 	if s.o.apply {
 		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())
 		if err != nil {

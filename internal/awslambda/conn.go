@@ -72,6 +72,29 @@ func (c *Conn) client(allowed operations) *lambda.Client {
 	})
 }
 
+// InsightConfig is the SDK configuration of an open target for the clients of sibling
+// packages: its region, its credentials, the way to AWS or to a simulator, each attempt
+// limited and none repeated. A client made of it can send what the table of insights
+// names and nothing else, and its attempts are counted among those of the target. What
+// it fails with is for AsCallError.
+//
+// A target that was opened by something else than this package has none.
+func InsightConfig(t reconcile.OpenTarget) (aws.Config, bool) {
+	reader, ok := t.Reader.(*Reader)
+	if !ok {
+		return aws.Config{}, false
+	}
+	c := reader.conn
+	allowed := insightOperations()
+	cfg := c.config.Copy()
+	cfg.Credentials = c.creds
+	cfg.Retryer, cfg.RetryMaxAttempts = func() aws.Retryer { return aws.NopRetryer{} }, 0
+	cfg.HTTPClient = guardedClient{allowed: allowed, next: cfg.HTTPClient}
+	cfg.APIOptions = append(cfg.APIOptions, addGuard(allowed), addCounter(&c.counters),
+		addAnswerBody(answerBody{secrets: c.creds.secrets}))
+	return cfg, true
+}
+
 // about is a call over the connection.
 func (c *Conn) about(op, function, qualifier string) call {
 	return call{

@@ -251,6 +251,9 @@ func readOnlyPolicy() string {
 	for _, op := range readOperations().names() {
 		actions = append(actions, "lambda:"+op)
 	}
+	for _, op := range insightOperations().names() {
+		actions = append(actions, insights[op].permission)
+	}
 	policy, err := json.Marshal(struct {
 		Version   string
 		Statement []statement

@@ -61,6 +61,25 @@ func taggingOperations() operations {
 	return operations{opGetResources: http.MethodPost}
 }
 
+// insights are the operations by which sibling packages learn what Lambda does not
+// tell: their HTTP methods and the permissions that they need.
+var insights = map[string]struct{ method, permission string }{
+	"GetQueueUrl":        {http.MethodPost, "sqs:GetQueueUrl"},
+	"GetQueueAttributes": {http.MethodPost, "sqs:GetQueueAttributes"},
+	"GetTopicAttributes": {http.MethodPost, "sns:GetTopicAttributes"},
+	"DescribeEventBus":   {http.MethodPost, "events:DescribeEventBus"},
+	"HeadBucket":         {http.MethodHead, "s3:ListBucket"},
+	"LookupEvents":       {http.MethodPost, "cloudtrail:LookupEvents"},
+}
+
+func insightOperations() operations {
+	allowed := operations{}
+	for op, of := range insights {
+		allowed[op] = of.method
+	}
+	return allowed
+}
+
 func (o operations) names() []string { return slices.Sorted(maps.Keys(o)) }
 
 // forbiddenError is an operation that a client tried and may not send.

@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -242,6 +243,9 @@ func (c call) credentialsHint(f *failure) string {
 // statement is the IAM statement that a call needs. Lambda checks a call with a
 // qualifier against the qualified ARN, so a policy needs both forms.
 func (c call) statement() string {
+	if of, ok := insights[c.op]; ok && c.service != serviceLambda {
+		return of.permission + " on " + cmp.Or(c.subject, "*")
+	}
 	switch {
 	case c.service == serviceTagging:
 		return "tag:" + c.op + " on *"

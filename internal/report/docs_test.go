@@ -38,6 +38,7 @@ var contract = map[string]any{
 	"origin":      originJSON{},
 	"error":       reconcile.CallError{},
 	"unreadable":  findingJSON{},
+	"unavailable": unavailableJSON{},
 	"undeclared":  undeclaredJSON{},
 	"ignored":     ignoredJSON{},
 	"guard":       guardJSON{},

@@ -82,6 +82,7 @@ func (p *printer) alerts(r *Run) {
 	}
 	p.refused(r.refusal())
 	p.missing(r)
+	p.insights(r)
 	p.warnings(r.Warnings)
 }
 

@@ -80,8 +80,13 @@ func (r *Run) ofRun() iter.Seq[remark] {
 		if r.Stopped != "" && !yield(r.at(remark{name: "(stopped)", rule: "stopped", verdict: erred, message: Clean("stopped: " + r.Stopped)}, nil)) {
 			return
 		}
-		if err := r.refusal(); err != nil {
-			yield(r.ended("refused", err))
+		if err := r.refusal(); err != nil && !yield(r.ended("refused", err)) {
+			return
+		}
+		for i := range r.Insights.Unavailable {
+			if !yield(r.ofUnavailable(&r.Insights.Unavailable[i])) {
+				return
+			}
 		}
 	}
 }

@@ -45,6 +45,9 @@ type Run struct {
 	Refused error                 // why the plan may not be applied, from Guard.Approve
 	Outcome *reconcile.Outcome    // nil when nothing was tried
 
+	Insights         reconcile.Insights
+	InsightsRequired bool // what could not be learnt counts as not read
+
 	GuardOff string // why any number of changes may pass; "" where the guard counts
 
 	Undo    string // the command that undoes what was written; "" where the run is not remembered

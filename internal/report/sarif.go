@@ -143,6 +143,7 @@ var ruleTexts = map[string]string{
 	"refused":       "The plan may not be applied.",
 	"stopped":       "Reading ended early.",
 	"ended_early":   "Writing ended early.",
+	"unavailable":   "Something about the plan could not be learnt; the plan stands without it.",
 }
 
 func newDriver(r *Run, used map[string]bool) sarifDriver {

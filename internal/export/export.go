@@ -13,13 +13,13 @@
 package export
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -59,23 +59,20 @@ func Write(w io.Writer, targets []Target, o Options) (Result, error) {
 	entries := merge(targets, items)
 	common := factor(entries)
 
-	f := file{out: bufio.NewWriter(w)}
+	f := file{fleetfile.NewWriter(w)}
 	f.header(o)
 	unread := f.unread(targets)
-	f.targets(targets)
+	f.Targets(specs(targets))
 	f.defaults(common)
 	f.functions(group(entries))
 	for _, note := range lost {
-		f.comment("", note)
+		f.Comment("", note)
 	}
 	result := Result{Records: len(items), Unreadable: unread, Inexpressible: len(lost)}
 	for i := range items {
 		result.Inexpressible += items[i].refusals()
 	}
-	if err := f.out.Flush(); err != nil {
-		return result, fmt.Errorf("write the fleet file: %w", err)
-	}
-	return result, nil
+	return result, f.Flush()
 }
 
 // check refuses targets that one file cannot tell apart.

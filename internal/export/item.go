@@ -1,7 +1,6 @@
 package export
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,11 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
-
-// none is how the fleet file says that there is no destination.
-const none = "none"
 
 // cell is one setting of a record as the file may declare it.
 type cell struct {
@@ -44,7 +41,7 @@ func (it *item) refusals() int {
 // collect makes an item of every record that was read. What the loader would
 // not take as a key at all is in lost, a comment each.
 func collect(targets []Target) (items []item, lost []string) {
-	probe := newProbe()
+	probe := fleetfile.NewProbe()
 	for i := range targets {
 		for j := range targets[i].Functions {
 			f := &targets[i].Functions[j]
@@ -53,7 +50,7 @@ func collect(targets []Target) (items []item, lost []string) {
 			}
 			for k := range f.Records {
 				it := item{target: i, Name: desired.Name{Function: f.Function, Qualifier: f.Records[k].Qualifier}}
-				if why := probe.key(&targets[i], it.Name); why != "" {
+				if why := probe.Key(desired.Key{Target: targets[i].Target, Name: it.Name}); why != "" {
 					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: targets[i].Target, Name: it.Name}, why))
 					continue
 				}
@@ -71,7 +68,7 @@ func collect(targets []Target) (items []item, lost []string) {
 }
 
 // read fills the cells from what AWS holds.
-func (it *item) read(target *Target, s reconcile.Settings, probe *probe) {
+func (it *item) read(target *Target, s reconcile.Settings, probe *fleetfile.Probe) {
 	held := false
 	for i, field := range desired.Settings() {
 		c := &it.cells[i]
@@ -80,7 +77,7 @@ func (it *item) read(target *Target, s reconcile.Settings, probe *probe) {
 		if !v.IsSet() {
 			continue
 		}
-		if refusal := probe.setting(target, it.Name, field, v); refusal != "" {
+		if refusal := probe.Setting(desired.Key{Target: target.Target, Name: it.Name}, field, v); refusal != "" {
 			c.refused, c.effect = true, ""
 			it.notes = append(it.notes, fmt.Sprintf("%s %s cannot be declared and is left alone: %s", field, v.String(), refusal))
 			continue
@@ -119,14 +116,6 @@ func (it *item) remark(f *reconcile.ObservedFunction) {
 	}
 }
 
-// settingText is a value as the fleet file has it.
-func settingText(f desired.Setting, value string) string {
-	if f.IsNumber() || value == none {
-		return value
-	}
-	return scalar(value)
-}
-
 // remarksOn says what is odd about a destination, though it can be declared.
 func remarksOn(target *Target, n desired.Name, field desired.Setting, destination string) []string {
 	to, err := arn.Parse(destination)
@@ -144,78 +133,4 @@ func remarksOn(target *Target, n desired.Name, field desired.Setting, destinatio
 		remarks = append(remarks, fmt.Sprintf("%s goes to the same function again", field))
 	}
 	return remarks
-}
-
-// probe asks the loader itself what it would say about a line of the file to be
-// written, so that the two can never disagree. Fleets have few distinct
-// destinations, and each is asked about once per target.
-type probe struct {
-	known map[question]string // why the loader does not take it; "" when it does
-}
-
-type question struct {
-	desired.Key // Name is set only where the answer may depend on it
-	field       desired.Setting
-	value       desired.Value
-}
-
-func newProbe() *probe { return &probe{known: map[question]string{}} }
-
-// anyFunction stands for functions that have nothing to do with the answer.
-var anyFunction = desired.Name{Function: "any", Qualifier: desired.Latest}
-
-// key says why a name cannot be declared at a target; "" when it can.
-func (p *probe) key(target *Target, n desired.Name) string {
-	return p.ask(question{desired.Key{Target: target.Target, Name: n}, desired.MaximumRetryAttempts, desired.MaximumRetryAttempts.Default()})
-}
-
-// setting says why a value cannot be declared for a setting at a target; "" when it can.
-func (p *probe) setting(target *Target, n desired.Name, f desired.Setting, v desired.Value) string {
-	// Only a function can be the wrong destination for one function and right for another.
-	if !strings.Contains(v.Text(), ":lambda:") {
-		n = anyFunction
-	}
-	return p.ask(question{desired.Key{Target: target.Target, Name: n}, f, v})
-}
-
-func (p *probe) ask(q question) string {
-	refusal, known := p.known[q]
-	if !known {
-		refusal = judge(q)
-		p.known[q] = refusal
-	}
-	return refusal
-}
-
-// judge loads a file of one entry.
-func judge(q question) string {
-	text := fmt.Sprintf("version: 1\ntargets:\n  - name: here\n    account: %q\n    regions: [%q]\nfunctions:\n  - name: %q\n    qualifier: %q\n    %s: %s\n",
-		q.Account, q.Region, q.Function, q.Qualifier, q.field, settingText(q.field, q.value.String()))
-	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
-	if err != nil {
-		return inOneLine(err)
-	}
-	fleet, err := document.Resolve(desired.Target{}, nil, desired.Selection{})
-	if err != nil {
-		return inOneLine(err)
-	}
-	if d := fleet.Targets[0].Entries[0].Want[q.field]; d != q.value {
-		return "the fleet file would read it as " + d.String()
-	}
-	return ""
-}
-
-// inOneLine is what the loader refused, in the words that explain has for it: its
-// message repeats the value, and its place is one in the probe's own file.
-func inOneLine(err error) string {
-	var problems desired.Problems
-	if !errors.As(err, &problems) {
-		return err.Error()
-	}
-	var all []string
-	for _, p := range problems {
-		explained, _ := desired.Explain(p.Code)
-		all = append(all, fmt.Sprintf("%s (%s)", explained.Title, p.Code))
-	}
-	return strings.Join(all, "; ")
 }

@@ -2,12 +2,12 @@ package export
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 )
 
 // entry is one item of functions: a config at all targets, or at some that it names.
@@ -87,7 +87,7 @@ func locate(targets []Target, alike []*item) []entry {
 		label := targets[it.target].Label
 		if len(byLabel[label]) < regions[label] {
 			e := join([]*item{it})
-			e.arn = functionARN(targets[it.target].Target, it.Function)
+			e.arn = fleetfile.FunctionARN(targets[it.target].Target, it.Function)
 			single = append(single, e)
 			continue
 		}
@@ -101,10 +101,6 @@ func locate(targets []Target, alike []*item) []entry {
 	slices.Sort(labels)
 	e.targets = slices.Compact(labels)
 	return append([]entry{e}, single...)
-}
-
-func functionARN(t desired.Target, function string) string {
-	return fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", t.Partition(), t.Region, t.Account, function)
 }
 
 // join makes one entry of items that agree, with what is odd about any of them.

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 )
 
 // spelling chooses how a destination is written. Each can be written with or
@@ -33,7 +34,7 @@ func spellDestinations(targets []Target, items []item) {
 	each := func(visit func(*cell, place)) {
 		for i := range items {
 			for j, field := range desired.Settings() {
-				if c := &items[i].cells[j]; !field.IsNumber() && c.value != "" && c.value != none {
+				if c := &items[i].cells[j]; !field.IsNumber() && c.value != "" && c.value != fleetfile.None {
 					visit(c, place{items[i].target, c.value})
 				}
 			}

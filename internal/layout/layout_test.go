@@ -28,7 +28,8 @@ var allowed = map[string][]string{
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
 	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
-	"internal/export":    {"desired", "reconcile"},
+	"internal/fleetfile": {"desired"},
+	"internal/export":    {"desired", "reconcile", "internal/fleetfile"},
 	"internal/iampolicy": {"desired"},
 	"internal/layout":    {},
 	"internal/faulttest": {}, // holds tests only

@@ -30,9 +30,10 @@ bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
 
 .PHONY: soak
-soak: ## 10,000 killed applies, and the fault suite, for some hours
+soak: ## 10,000 killed applies, and a million steps of the fault suite, for some hours
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -timeout 6h -crashes 10000
-	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=4000 -rapid.steps=20
+	go test -count=1 ./internal/faulttest -timeout 12h -rapid.checks=50000 -rapid.steps=20
+	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=2000 -rapid.steps=20
 
 .PHONY: model
 model: ## 10,000 random fleets: the program against the model, for about an hour

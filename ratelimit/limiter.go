@@ -39,7 +39,12 @@ type Limiter struct {
 
 // New returns a limiter for one quota and starts its dispatcher, which runs
 // until Close. It panics on settings that Validate refuses.
-func New(s Settings) *Limiter { return newLimiter(s, rand.Float64) }
+func New(s Settings) *Limiter {
+	if s.Rand == nil {
+		s.Rand = rand.Float64
+	}
+	return newLimiter(s, s.Rand)
+}
 
 func newLimiter(s Settings, rand func() float64) *Limiter {
 	ceiling, now := s.ceiling(), time.Now()

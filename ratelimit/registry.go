@@ -24,6 +24,10 @@ type Settings struct {
 	Quota float64
 	// Share is the part of Quota to use at most, 0.1 to 1.0. 0 means DefaultShare.
 	Share float64
+	// Rand gives the jitter of the limiter and its runs, from [0,1), so that a
+	// simulation can be repeated. It must be safe for use by many goroutines. Nil is
+	// chance in earnest.
+	Rand func() float64
 }
 
 // Validate tells what is wrong with s, everything at once.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -26,7 +25,7 @@ import (
 // The limiter is the one through which the jobs' calls go. Run itself takes no
 // token: that is for the attempt to do, next to the wire.
 func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) Stats {
-	return run(ctx, l, p, jobs, rand.Float64)
+	return run(ctx, l, p, jobs, l.rand)
 }
 
 func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) Stats {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -21,14 +22,16 @@ type entry struct {
 	result *reconcile.Result // nil: never settled
 }
 
-// journal is kept in memory, takes its time, and may become full.
+// journal is kept in memory, takes its time, and may become full. What a process
+// that was killed would still write is not in it.
 type journal struct {
 	takes time.Duration
 	room  int // for so many intents
+	dead  *atomic.Bool
 
 	mu      sync.Mutex
 	entries []*entry
-	byKey   map[desired.Key]*entry
+	byKey   map[desired.Key]*entry // the last one
 	wrongs  []string
 }
 
@@ -37,10 +40,12 @@ func (j *journal) Intend(_ context.Context, key desired.Key, change *reconcile.C
 	time.Sleep(j.takes)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.entries) >= j.room {
+	if len(j.entries) >= j.room || j.dead.Load() {
 		return errFull
 	}
-	if j.byKey[key] != nil {
+	// A change that is planned again, because its record has moved, is intended
+	// again: once it is settled that the first was not made.
+	if old := j.byKey[key]; old != nil && (old.result == nil || old.result.Status != reconcile.NotAttempted) {
 		j.wrongs = append(j.wrongs, fmt.Sprintf("%v was intended twice", key))
 	}
 	e := &entry{key: key, change: *change}
@@ -59,6 +64,7 @@ func (j *journal) Settle(key desired.Key, result *reconcile.Result) {
 	defer j.mu.Unlock()
 	e := j.byKey[key]
 	switch {
+	case j.dead.Load():
 	case e == nil:
 		j.wrongs = append(j.wrongs, fmt.Sprintf("%v was settled and never intended", key))
 	case e.result != nil:

@@ -1,8 +1,11 @@
 package faulttest
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -14,10 +17,37 @@ import (
 // the run's to write, each write can be undone, and when the weather clears the
 // fleet converges.
 func TestNothingIsLost(t *testing.T) {
+	for i := range asked.checks {
+		live(t, asked.seed+uint64(i))
+	}
+}
+
+// Of one seed come the fleet, the weather, the neighbour, the interruptions and
+// kills, the jitter and the order of calls: all of it happens again, to the
+// nanosecond, whatever else the machine does.
+func TestOneSeedReplaysAll(t *testing.T) {
+	for i := range max(3, asked.checks/50) {
+		seed := asked.seed + uint64(i)
+		first, again := live(t, seed), live(t, seed)
+		if first != again {
+			t.Fatalf("the seed %d, twice:\n%s", seed, cmp.Diff(strings.Split(first, "\n"), strings.Split(again, "\n")))
+		}
+	}
+}
+
+// live is all that comes of a seed, told at length.
+func live(t *testing.T, seed uint64) (story string) {
+	defer func() {
+		if t.Failed() {
+			t.Logf("again: go test ./internal/faulttest -run '^%s$' -rapid.checks=1 -rapid.steps=%d -rapid.seed=%d", t.Name(), asked.steps, seed)
+		}
+	}()
+	asked.only(seed)
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
+			began := time.Now()
 			m := &machine{planet: drawPlanet(t), declaration: drawDeclaration(t)}
-			t.Repeat(map[string]func(*rapid.T){
+			steps := map[string]func(*rapid.T){
 				"declare":    m.declare,
 				"neighbour":  m.neighbour,
 				"audit":      m.audit,
@@ -26,10 +56,17 @@ func TestNothingIsLost(t *testing.T) {
 				"roll back":  m.rollBack,
 				"undo calm":  m.undoInCalm,
 				"converge":   m.converge,
-			})
+			}
+			for name, step := range steps {
+				steps[name] = func(t *rapid.T) { step(t); asked.done.steps++ }
+			}
+			t.Repeat(steps)
 			m.converge(t)
+			asked.done.time += time.Since(began)
+			story = m.planet.stories.String()
 		})
 	})
+	return story
 }
 
 // machine is the state between the steps.
@@ -68,7 +105,7 @@ func (m *machine) apply(t *rapid.T) {
 }
 
 func (m *machine) savedPlan(t *rapid.T) {
-	if m.saved == nil || m.saved.fleet.Targets == nil {
+	if m.saved == nil || !m.saved.Planned() || m.saved.dead.Load() {
 		t.Skip("no plan was saved")
 	}
 	m.keep(m.planet.applySaved(t, m.saved, drawStorm(t)))
@@ -89,7 +126,7 @@ func (m *machine) rollBack(t *rapid.T) {
 
 // keep remembers a run that wrote.
 func (m *machine) keep(r *run) {
-	if len(r.journal.entries) > 0 {
+	if len(r.entries) > 0 {
 		m.written = r
 	}
 }
@@ -108,7 +145,7 @@ func (m *machine) undoInCalm(t *rapid.T) {
 	}
 	for key := range everyKey {
 		function, qualifier := m.planet.exists(key)
-		e := earlier.journal.byKey[key]
+		e := earlier.byKey[key]
 		before, left, now := undone.from.images[key], earlier.to.images[key], undone.to.images[key]
 		switch {
 		case e == nil || !function:
@@ -135,21 +172,22 @@ func (m *machine) undoInCalm(t *rapid.T) {
 // as declared, and another run finds nothing to do.
 func (m *machine) converge(t *rapid.T) {
 	r := m.planet.apply(t, m.declaration, calm())
-	if r.outcome == nil {
-		// A fleet of rules alone may have nothing to choose among.
-		return
+	if r.Err != nil || r.Refused != nil || r.Late != nil {
+		t.Fatalf("nothing went wrong, and the run ended with %v, %v, %v", r.Err, r.Refused, r.Late)
 	}
-	if totals := r.outcome.Counts(); totals.Failed+totals.NotAttempted+totals.Stale > 0 {
-		t.Fatalf("nothing went wrong, and not all was done: %+v: %v", totals, r.outcome.Err())
+	if r.Outcome != nil {
+		if totals := r.Outcome.Counts(); totals.Failed+totals.NotAttempted+totals.Stale > 0 {
+			t.Fatalf("nothing went wrong, and not all was done: %+v: %v", totals, r.Outcome.Err())
+		}
 	}
 	m.keep(r)
-	for _, target := range r.fleet.Targets {
+	for _, target := range r.Fleet.Targets {
 		for i := range target.Entries {
 			m.checkEntry(t, target.Target, &target.Entries[i])
 		}
 	}
 	again := m.planet.apply(t, m.declaration, calm())
-	if c := again.plan.Counts(); c.Changes() > 0 || c.Unreadable+c.NotExamined > 0 || again.plan.Targets == nil {
+	if c := again.Plan.Counts(); c.Changes() > 0 || c.Unreadable+c.NotExamined > 0 || !again.Planned() {
 		t.Fatalf("a run after a clean one is not content: %+v", c)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pgregory.net/rapid"
@@ -22,194 +23,187 @@ type storm struct {
 	faults  awssim.Faults
 	quota   awssim.Quota
 	deeds   []deed
-	reading cut // of the part that only reads
-	writing cut
+	passes  time.Duration // before the run begins
+	cut     cut
+	writing time.Duration // an interrupt so long after the first write might begin; 0: none
+	kill    time.Duration // the process dies; 0: it lives
+	lost    lostLease
 	takes   time.Duration // each entry of the journal
 	room    int           // of the journal
-	seed    uint64
+	seed    seed
 }
 
-// cut ends a part of a run early.
+// cut ends a run early.
 type cut struct {
 	after    time.Duration // 0: never
 	deadline bool          // known in advance, as by --timeout; else an interrupt
 }
 
-func (c cut) context(parent context.Context) (context.Context, context.CancelFunc) {
-	switch {
-	case c.after == 0:
-		return context.WithCancel(parent)
-	case c.deadline:
-		return context.WithTimeout(parent, c.after)
-	}
-	ctx, cancel := context.WithCancel(parent)
-	stop := time.AfterFunc(c.after, cancel)
-	return ctx, func() { stop.Stop(); cancel() }
+// lostLease is the end of the right to write to a target.
+type lostLease struct {
+	target desired.Target
+	after  time.Duration // 0: never
 }
 
-func drawCut(t *rapid.T, label string) cut {
-	if rapid.IntRange(0, 3).Draw(t, label) > 0 {
-		return cut{}
+// drawInstant is a time after which something happens, 0 for never, which is more
+// likely by so many times. Odd instants, so that few things happen at the same one.
+func drawInstant(t *rapid.T, label string, unlikely, most int) time.Duration {
+	if rapid.IntRange(0, unlikely).Draw(t, label) > 0 {
+		return 0
 	}
-	return cut{
-		after:    time.Duration(rapid.IntRange(1, 5000).Draw(t, label+" after")) * 1000003,
-		deadline: rapid.Bool().Draw(t, label+" by deadline"),
-	}
+	return time.Duration(rapid.IntRange(1, most).Draw(t, label+" after")) * 1000003
 }
 
 func drawStorm(t *rapid.T) storm {
 	s := storm{
-		deeds: drawDeeds(t, 6), reading: drawCut(t, "cut reading"), writing: drawCut(t, "cut writing"),
-		takes: time.Duration(rapid.IntRange(0, 50).Draw(t, "journal takes")) * time.Millisecond,
-		room:  rapid.SampledFrom([]int{math.MaxInt, math.MaxInt, math.MaxInt, 3}).Draw(t, "journal room"),
-		seed:  rapid.Uint64().Draw(t, "wire seed"),
+		deeds:   drawDeeds(t, 6),
+		passes:  time.Duration(rapid.IntRange(0, 7200).Draw(t, "time passes")) * time.Second,
+		cut:     cut{drawInstant(t, "cut", 3, 9000), rapid.Bool().Draw(t, "by deadline")},
+		writing: drawInstant(t, "cut writing", 3, 5000),
+		kill:    drawInstant(t, "kill", 5, 6000),
+		lost:    lostLease{rapid.SampledFrom(targets).Draw(t, "lease of"), drawInstant(t, "lease lost", 5, 6000)},
+		takes:   time.Duration(rapid.IntRange(0, 50).Draw(t, "journal takes")) * time.Millisecond,
+		room:    rapid.SampledFrom([]int{math.MaxInt, math.MaxInt, math.MaxInt, 3}).Draw(t, "journal room"),
+		seed:    seed(rapid.Uint64().Draw(t, "seed")),
 	}
 	s.weather, s.faults, s.quota = drawWeather(t)
 	return s
 }
 
 // calm is a run in which nothing goes wrong.
-func calm() storm { return storm{room: math.MaxInt} }
+func calm() storm { return storm{room: math.MaxInt, passes: time.Hour} }
 
-// run is one walk down the road, with all that was seen of it.
+// run is one walk of the engine, with all that was seen of it. It is the engine's
+// memory as well.
 type run struct {
-	t       *rapid.T
-	planet  *planet
-	storm   storm
-	wire    *wire
-	journal *journal
-	counts  awssim.Counts // when it began
-	from    moment
-	to      moment
+	*journal
+	t      *rapid.T
+	planet *planet
+	storm  storm
+	wire   *wire
+	counts awssim.Counts // when it began
+	from   moment
+	to     moment
+	dead   atomic.Bool // the process was killed: whatever it still does reaches nobody
 
-	opened   map[desired.Target]awslambda.Target
-	fleet    desired.Fleet
-	mayWrite func(desired.Key) bool // what it has any business with
-	plan     reconcile.Plan
-	outcome  *reconcile.Outcome
+	*reconcile.RunResult
+	doc       *desired.Document
+	mayWrite  func(desired.Key) bool // what it has any business with
+	interrupt context.CancelFunc
+	leases    map[desired.Target]context.Context
+	release   []func()
+	failed    map[desired.Key]bool // in the run before
+	surveyed  int                  // how many requests there were before the first change
 }
 
-// begin lets the storm loose and walks down the road with do. What became of
-// it is held against what was seen before anything else happens.
-func (p *planet) begin(t *rapid.T, s storm, do func(context.Context, *run) error) *run {
+// walk lets the storm loose on one run. What became of it is held against what
+// was seen before anything else happens.
+func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.Request, mayWrite func(*run) func(desired.Key) bool) *run {
+	time.Sleep(s.passes)
 	for _, err := range []error{p.settle(), p.world.SetFaults(s.faults), p.world.SetQuota(s.quota)} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	j := &journal{takes: s.takes, room: s.room, byKey: map[desired.Key]*entry{}}
-	r := &run{
-		t: t, planet: p, storm: s, journal: j, counts: p.world.Counts(), from: p.moment(),
-		wire: &wire{planet: p, weather: s.weather, journal: j, seed: s.seed, tries: map[string]uint64{}, writing: map[place]*attempt{}},
-	}
+	r := &run{t: t, planet: p, storm: s, doc: doc, counts: p.world.Counts(), from: p.moment(), leases: map[desired.Target]context.Context{}, failed: p.failed}
+	r.journal = &journal{takes: s.takes, room: s.room, byKey: map[desired.Key]*entry{}, dead: &r.dead}
+	r.wire = &wire{planet: p, weather: s.weather, run: r, tries: map[string]uint64{}, writing: map[place]*attempt{}}
 	ctx, cancel := context.WithCancel(context.Background())
+	r.interrupt = cancel
+	defer cancel()
 	var neighbour sync.WaitGroup
 	neighbour.Go(func() { p.live(ctx, t, s.deeds) })
-	err := do(ctx, r)
+	if s.cut.deadline {
+		req.Timeout = s.cut.after
+	} else {
+		defer r.after(s.cut.after, cancel)()
+	}
+	defer r.after(s.kill, func() { r.dead.Store(true); cancel() })()
+
+	registry := ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
+		pace := awslambda.Pace(0, 0)
+		pace.Rand = s.seed.jitter(target)
+		return pace
+	})
+	defer registry.Close()
+	engine := reconcile.Engine{Memory: r, Opener: opener{awslambda.Opener{Options: awslambda.Options{
+		Version: "test", Limiters: registry, Region: east.Region,
+		Credentials: awslambda.StaticCredentials("AKIA" + east.Account), HTTPClient: r.wire,
+	}}, &schedule{seed: s.seed, calls: map[string]uint64{}}}}
+	req.ID, req.Started = "run", time.Now()
+	var err error
+	r.RunResult, err = engine.Run(ctx, req)
 	cancel()
 	neighbour.Wait()
 	r.to = p.moment()
-	t.Logf("run: %d requests, %d intents, error: %v%s", len(r.wire.sent), len(j.entries), err, r.story())
+	if r.dead.Load() {
+		r.Outcome = nil // nobody heard of it
+	} else {
+		p.failed = map[desired.Key]bool{}
+		r.results(func(k desired.Key, res *reconcile.Result) { p.failed[k] = res.Status == reconcile.Failed })
+	}
+	t.Logf("%s: %d requests, %d intents, killed: %v, error: %v%s", r.Verb, len(r.wire.sent), len(r.entries), r.dead.Load(), err, r.story())
+	p.tell(r)
+	asked.done.runs++
+	r.mayWrite = mayWrite(r)
 	r.hold()
 	return r
 }
 
-// open opens the targets as a verb would.
-func (r *run) open(ctx context.Context, declared []desired.TargetSpec) (func(), error) {
-	registry := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return awslambda.Pace(0, 0) })
-	session, err := awslambda.Open(ctx, awslambda.Options{
-		Run: "run", Version: "test", Access: awslambda.ReadWrite, Limiters: registry, Region: east.Region,
-		Credentials: awslambda.StaticCredentials("AKIA" + east.Account), HTTPClient: r.wire,
-	})
-	if err != nil {
-		registry.Close()
-		return nil, err
+// after does something after a time, if there is one, unless it is stopped before.
+func (r *run) after(d time.Duration, do func()) (stop func()) {
+	if d == 0 {
+		return func() {}
 	}
-	r.opened = map[desired.Target]awslambda.Target{}
-	for _, o := range session.Open(ctx, declared) {
-		r.opened[o.Target] = o
-	}
-	return registry.Close, nil
+	timer := time.AfterFunc(d, do)
+	return func() { timer.Stop() }
 }
 
-func (r *run) readTargets() map[desired.Target]reconcile.ReadTarget {
-	conns := map[desired.Target]reconcile.ReadTarget{}
-	for target, o := range r.opened {
-		conn := reconcile.ReadTarget{Err: o.Err}
-		if o.Err == nil {
-			conn.Reader, conn.Limiter = o.Reader, o.Conn.Limiter()
-		}
-		conns[target] = conn
-	}
-	return conns
-}
-
-func (r *run) writeTargets() map[desired.Target]reconcile.WriteTarget {
-	conns := map[desired.Target]reconcile.WriteTarget{}
-	for target, o := range r.opened {
-		if o.Writer != nil {
-			conns[target] = reconcile.WriteTarget{Writer: o.Writer, Limiter: o.Conn.Limiter()}
+// Begin implements reconcile.Memory.
+func (r *run) Begin(context.Context, *reconcile.RunResult) (reconcile.Recorder, error) {
+	for _, target := range targets {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		r.leases[target] = ctx
+		r.release = append(r.release, func() { cancel(nil) })
+		if target == r.storm.lost.target {
+			r.after(r.storm.lost.after, func() { cancel(errLost) })
 		}
 	}
-	return conns
+	return r, nil
 }
 
-// finder discovers function names; no rule of this suite asks for tags.
-type finder struct{ *awslambda.Reader }
+var errLost = errors.New("the lease was lost")
 
-// Tagged implements reconcile.Finder.
-func (finder) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {
-	return nil, errors.New("no rule of this suite chooses by tags")
+// Ready implements reconcile.Recorder.
+func (r *run) Ready(context.Context) error {
+	r.surveyed = r.wire.count()
+	r.after(r.storm.writing, r.interrupt)
+	return nil
 }
 
-// TagsOf implements reconcile.Finder.
-func (finder) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
-	return nil, errors.New("no rule of this suite chooses by tags")
-}
+// FailedBefore implements reconcile.Recorder.
+func (r *run) FailedBefore(k desired.Key) bool { return r.failed[k] }
 
-// read walks down to the plan.
-func (r *run) read(ctx context.Context, d *declaration, options ...reconcile.SurveyOption) (func(), error) {
-	ctx, cancel := r.storm.reading.context(ctx)
-	defer cancel()
-	declared, err := d.doc.Targets(desired.Target{})
-	if err != nil {
-		return nil, err
+// Lease implements reconcile.Recorder.
+func (r *run) Lease(t desired.Target) context.Context { return r.leases[t] }
+
+// Finish implements reconcile.Recorder.
+func (r *run) Finish(context.Context, *reconcile.RunResult) error { return nil }
+
+// Release implements reconcile.Recorder.
+func (r *run) Release(context.Context) error {
+	for _, release := range r.release {
+		release()
 	}
-	closeLanes, err := r.open(ctx, declared)
-	if err != nil {
-		return nil, err
-	}
-	findLanes := map[desired.Target]reconcile.DiscoverTarget{}
-	for target, o := range r.opened {
-		conn := reconcile.DiscoverTarget{Err: o.Err}
-		if o.Err == nil {
-			conn.Finder, conn.Limiter = finder{o.Reader}, o.Conn.Limiter()
-		}
-		findLanes[target] = conn
-	}
-	inventory, failed := reconcile.Discover(ctx, d.doc.Discoveries(desired.Target{}), findLanes)
-	for target, err := range failed {
-		o := r.opened[target]
-		o.Err = err
-		r.opened[target] = o
-	}
-	r.fleet, err = d.doc.Resolve(desired.Target{}, inventory, desired.Selection{})
-	if err != nil {
-		closeLanes()
-		return nil, err
-	}
-	r.mayWrite = func(k desired.Key) bool { return !d.ignored[k.Function] && r.declared(k) != nil }
-	live := reconcile.Survey(ctx, r.fleet, r.readTargets(), nil, options...)
-	r.plan = reconcile.NewPlan(r.fleet, live)
-	return closeLanes, nil
+	return nil
 }
 
 // declared is the entry that gives a run the right to write a key: its own, or
 // where the undeclared is to be deleted, any of its function.
 func (r *run) declared(k desired.Key) *desired.Entry {
 	var any *desired.Entry
-	for i := range r.fleet.Targets {
-		target := &r.fleet.Targets[i]
+	for i := range r.Fleet.Targets {
+		target := &r.Fleet.Targets[i]
 		if target.Target != k.Target {
 			continue
 		}
@@ -218,7 +212,7 @@ func (r *run) declared(k desired.Key) *desired.Entry {
 			if e.Name == k.Name {
 				return e
 			}
-			if e.Function == k.Function && r.fleet.Undeclared == desired.UndeclaredDelete {
+			if e.Function == k.Function && r.Fleet.Undeclared == desired.UndeclaredDelete {
 				any = &desired.Entry{Name: k.Name, Remove: true, Want: &desired.Config{}}
 			}
 		}
@@ -226,85 +220,38 @@ func (r *run) declared(k desired.Key) *desired.Entry {
 	return any
 }
 
-// write takes a plan through the guard and makes its changes.
-func (r *run) write(ctx context.Context, plan reconcile.Plan, guard desired.Guard) error {
-	r.plan = plan
-	approved, err := reconcile.Guard{Guard: guard}.Approve(plan)
-	if err != nil {
-		return err
+// ofDeclaration is what a run of fleet files has any business with.
+func ofDeclaration(d *declaration) func(*run) func(desired.Key) bool {
+	return func(r *run) func(desired.Key) bool {
+		return func(k desired.Key) bool { return !d.ignored[k.Function] && r.declared(k) != nil }
 	}
-	ctx, cancel := r.storm.writing.context(ctx)
-	defer cancel()
-	outcome := reconcile.Apply(ctx, approved, r.writeTargets(), r.journal, nil)
-	r.outcome = &outcome
-	return nil
 }
 
 // audit only reads.
 func (p *planet) audit(t *rapid.T, d *declaration, s storm) *run {
-	return p.begin(t, s, func(ctx context.Context, r *run) error {
-		closeLanes, err := r.read(ctx, d, reconcile.LookForOrphans)
-		if err == nil {
-			closeLanes()
-		}
-		return err
-	})
+	return p.walk(t, s, d.doc, reconcile.Request{
+		Verb: "audit", Wishes: reconcile.FleetWishes{Document: d.doc}, Survey: []reconcile.SurveyOption{reconcile.LookForOrphans},
+	}, ofDeclaration(d))
 }
 
 // apply walks the whole road.
 func (p *planet) apply(t *rapid.T, d *declaration, s storm) *run {
-	return p.begin(t, s, func(ctx context.Context, r *run) error {
-		closeLanes, err := r.read(ctx, d)
-		if err != nil {
-			return err
-		}
-		defer closeLanes()
-		return r.write(ctx, r.plan, r.fleet.Guard)
-	})
+	return p.walk(t, s, d.doc, reconcile.Request{Verb: "apply", Write: true, Wishes: reconcile.FleetWishes{Document: d.doc}}, ofDeclaration(d))
 }
 
 // applySaved makes the changes of an earlier plan that still fit.
 func (p *planet) applySaved(t *rapid.T, earlier *run, s storm) *run {
-	return p.begin(t, s, func(ctx context.Context, r *run) error {
-		r.fleet, r.mayWrite = earlier.fleet, earlier.mayWrite
-		closeLanes, err := r.open(ctx, r.fleet.Targets)
-		if err != nil {
-			return err
-		}
-		defer closeLanes()
-		return r.write(ctx, reconcile.Recheck(earlier.plan, r.lookAgain(ctx, r.fleet)), r.fleet.Guard)
-	})
+	return p.walk(t, s, earlier.doc, reconcile.Request{
+		Verb: "apply PLAN", Write: true, Wishes: reconcile.PlanWishes{FleetWishes: reconcile.FleetWishes{Document: earlier.doc}, Saved: earlier.Plan},
+	}, func(*run) func(desired.Key) bool { return earlier.mayWrite })
 }
 
 // rollback undoes an earlier run.
 func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
-	return p.begin(t, s, func(ctx context.Context, r *run) error {
-		undos := earlier.undos()
-		r.fleet = desired.Fleet{Guard: desired.Guard{
-			MaxChanges: desired.Limit{Number: math.MaxInt}, MaxDeletes: desired.Limit{Number: math.MaxInt}, MaxErrors: desired.Limit{Number: math.MaxInt},
-		}}
-		for _, target := range earlier.fleet.Targets {
-			if len(undos[target.Target]) == 0 {
-				continue
-			}
-			target.Entries = nil
-			for _, u := range undos[target.Target] {
-				target.Entries = append(target.Entries, desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true})
-			}
-			r.fleet.Targets = append(r.fleet.Targets, target)
-		}
-		r.mayWrite = func(k desired.Key) bool { return earlier.journal.byKey[k] != nil }
-		closeLanes, err := r.open(ctx, r.fleet.Targets)
-		if err != nil {
-			return err
-		}
-		defer closeLanes()
-		return r.write(ctx, reconcile.NewRollback(undos, r.lookAgain(ctx, r.fleet), false), r.fleet.Guard)
-	})
-}
-
-func (r *run) lookAgain(ctx context.Context, f desired.Fleet) reconcile.Observed {
-	ctx, cancel := r.storm.reading.context(ctx)
-	defer cancel()
-	return reconcile.Survey(ctx, f, r.readTargets(), nil)
+	return p.walk(t, s, earlier.doc, reconcile.Request{
+		Verb: "rollback", Write: true, Wishes: &reconcile.UndoWishes{
+			FleetWishes: reconcile.FleetWishes{Document: earlier.doc},
+			Read:        func(context.Context) (map[desired.Target][]reconcile.Undo, error) { return earlier.undos(), nil },
+		},
+	}, func(*run) func(desired.Key) bool { return func(k desired.Key) bool { return earlier.byKey[k] != nil } })
 }

@@ -3,6 +3,7 @@ package faulttest
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ var (
 // and what it did one step, so that the neighbour never acts in between.
 type planet struct {
 	world *awssim.World
+
+	failed  map[desired.Key]bool // in the run before
+	stories strings.Builder      // all that happened, where somebody wants to know
 
 	mu        sync.Mutex
 	changed   map[desired.Key]int // by the neighbour, how often
@@ -192,6 +196,11 @@ func everyKey(yield func(desired.Key) bool) {
 			}
 		}
 	}
+}
+
+// tell adds a run to the stories.
+func (p *planet) tell(r *run) {
+	fmt.Fprintf(&p.stories, "%v %s%s\n", r.Started, r.Verb, r.story())
 }
 
 // exists reports whether a function, and its alias or version, is there. The

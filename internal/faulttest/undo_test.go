@@ -12,7 +12,7 @@ import (
 // of which one attempt was not answered may have been done, whatever came after.
 func (r *run) undos() map[desired.Target][]reconcile.Undo {
 	all := map[desired.Target][]reconcile.Undo{}
-	for _, e := range r.journal.entries {
+	for _, e := range r.byKey { // of a change that was planned again the last: the first was not made
 		u := reconcile.Undo{Name: e.key.Name, Before: e.change.Before, Expected: e.change.Before}
 		switch {
 		case e.result == nil:

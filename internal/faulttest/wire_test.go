@@ -90,8 +90,7 @@ const (
 type wire struct {
 	planet *planet
 	weather
-	journal *journal
-	seed    uint64
+	run *run
 
 	mu      sync.Mutex
 	tries   map[string]uint64
@@ -114,6 +113,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		w.wrong("%v", err)
 		return nil, err
 	}
+	if w.run.dead.Load() {
+		return nil, errReset
+	}
 	dice := w.begin(a)
 	defer w.finish(a)
 	res, err := w.carry(r, a, dice)
@@ -130,7 +132,7 @@ func (w *wire) carry(r *http.Request, a *attempt, dice *rand.Rand) (*http.Respon
 		return nil, err
 	}
 	switch {
-	case dice.Float64() < w.lostBefore:
+	case dice.Float64() < w.lostBefore, w.run.dead.Load():
 		return nil, errReset
 	case dice.Float64() < w.expired:
 		a.end = endExpired
@@ -238,12 +240,18 @@ func (w *wire) begin(a *attempt) *rand.Rand {
 		}
 		w.writing[at] = a
 		w.checkIntent(a)
+		if w.run.leases[a.target].Err() != nil {
+			w.wrongs = append(w.wrongs, fmt.Sprintf("a write without the right to it: %v", a))
+		}
 	}
-	h := w.seed
-	for _, c := range []byte(subject) {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	return rand.New(rand.NewPCG(h, w.tries[subject]))
+	return w.run.storm.seed.dice(subject, w.tries[subject])
+}
+
+// count is how many requests there were.
+func (w *wire) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.sent)
 }
 
 func (w *wire) finish(a *attempt) {

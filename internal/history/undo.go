@@ -109,7 +109,9 @@ func undoOf(entries []Entry) []Undo {
 	for i := range entries {
 		e := &entries[i]
 		u := byKey[e.Key]
-		if u == nil {
+		// What was intended and not written gives no before-image: the change was
+		// planned again because somebody else had made another record meanwhile.
+		if u == nil || !u.Wrote() {
 			u = &Undo{Key: e.Key, Before: e.Before}
 			byKey[e.Key] = u
 		}

@@ -69,6 +69,8 @@ func TestUndo(t *testing.T) {
 		{"what AWS stored counts, not what was asked", []step{{k, change, mismatch}}, Undo{Before: two, After: one, Status: Written}},
 		{"twice in one run: the first before-image, the last after-image",
 			[]step{done(k, change, zero), done(k, modify(k, *zero, retries(1)), one)}, Undo{Before: two, After: one, Status: Written}},
+		{"planned again for what somebody else made meanwhile: that is the before-image",
+			[]step{{k, create(k, retries(0)), given(0)}, done(k, modify(k, *one, retries(0)), zero)}, Undo{Before: one, After: zero, Status: Written}},
 		{"made and deleted again: no record before, none after",
 			[]step{done(k, create(k, retries(0)), zero), done(k, remove(k, *zero), nil)}, Undo{Before: nil, After: nil, Status: Written}},
 		{"a refusal leaves what was there", []step{{k, change, failed(change, refused)}}, Undo{Before: two, After: two, Status: Unwritten}},

@@ -25,9 +25,9 @@ func (q *request) answer(status int, code, contentType string, body []byte) *ans
 }
 
 const (
-	typeJSON    = "application/json"
-	typeTagging = "application/x-amz-json-1.1"
-	typeXML     = "text/xml"
+	typeJSON   = "application/json"
+	typeJSON11 = "application/x-amz-json-1.1"
+	typeXML    = "text/xml"
 )
 
 // succeed is the answer of a call that went well. A nil result has no body.
@@ -35,8 +35,8 @@ func (q *request) succeed(result any) *answer {
 	switch {
 	case q.service == "sts":
 		return q.answer(q.op.status, "", typeXML, encodeXML(result))
-	case q.service == "tagging":
-		return q.answer(q.op.status, "", typeTagging, encode(result))
+	case q.json11():
+		return q.answer(q.op.status, "", typeJSON11, encode(result))
 	case result == nil:
 		return q.answer(q.op.status, "", typeJSON, nil)
 	}
@@ -45,16 +45,16 @@ func (q *request) succeed(result any) *answer {
 
 // refuse is the answer of a call that was refused, in the style of its service.
 func (q *request) refuse(e *apiError) *answer {
-	switch q.service {
-	case "sts":
+	switch {
+	case q.service == "sts":
 		return q.answer(e.status, e.code, typeXML, encodeXML(stsError(e, q.requestID)))
-	case "tagging":
+	case q.json11():
 		// JSON 1.1 answers 400 to every fault of the caller, and names it in the body.
 		status := e.status
 		if status < 500 {
 			status = 400
 		}
-		return q.answer(status, e.code, typeTagging, encode(struct {
+		return q.answer(status, e.code, typeJSON11, encode(struct {
 			Type    string `json:"__type"`
 			Message string `json:"message"`
 		}{e.code, e.message}))

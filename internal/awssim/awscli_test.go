@@ -25,7 +25,7 @@ func simulateDoc(t *testing.T) string {
 // call costs a second of CPU, so there are only as many as there are shapes.
 func TestAWSCommand(t *testing.T) {
 	if testing.Short() {
-		t.Skip("five runs of the aws command take seconds")
+		t.Skip("six runs of the aws command take seconds")
 	}
 	aws, err := exec.LookPath("aws")
 	if err != nil {
@@ -55,6 +55,7 @@ func TestAWSCommand(t *testing.T) {
 		{`"MaximumEventAgeInSeconds": 60`, `"DestinationConfig"`},
 		{`"FunctionArn": "` + arn + `payments-00:1"`, `"FunctionArn": "` + arn + `payments-00:$LATEST"`},
 		{},
+		{`"EventName": "DeleteFunctionEventInvokeConfig"`, `"Username": "simulated"`, `aws-cli/`},
 	}
 	lines := regexp.MustCompile(`(?m)^aws (.*)$`).FindAllStringSubmatch(simulateDoc(t), -1)
 	if len(lines) != len(wants) {

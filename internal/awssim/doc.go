@@ -1,6 +1,6 @@
 // Package awssim is a pretend AWS that answers at the level of the wire: the
-// event invoke part of Lambda, with the little of STS and of the tagging API
-// that a fleet tool needs, for several accounts and regions at once.
+// event invoke part of Lambda, with the little of STS, of the tagging API and of
+// CloudTrail that a fleet tool needs, for several accounts and regions at once.
 //
 // What comes in: a [Scenario], from YAML or built in Go, and HTTP requests, over
 // a socket ([World.ServeHTTP]) or without one ([World.Do]).
@@ -36,6 +36,15 @@
 // scenario's first. A session token handed out by AssumeRole selects that
 // session with its policy and its expiry.
 //
+// # Inferred
+//
+// LookupEvents follows CloudTrail's service model, its documented limits and records of
+// other Lambda calls. No public record of an event invoke call is known, so the names
+// and the request parameters of those are inferred, and that deletes are recorded at
+// all. How late events appear and how many never do is the scenario's to say
+// ([Trail]); AWS promises neither. What the quota or a fault turned away is not
+// recorded; what was refused for another reason is, without parameters.
+//
 // # Not modelled
 //
 //   - Signatures are not verified, nor is the clock of the caller.
@@ -57,6 +66,7 @@
 //   - The order of several messages in one ValidationException, the text of a
 //     SerializationException, and what a bad Marker answers outside the event
 //     invoke listing. MasterRegion of ListFunctions is ignored.
+//   - Events of reads, of other services, and CloudTrail Insights.
 //   - Rate limits of STS and of the tagging API, and the Lambda limit of GetPolicy.
 //   - How AWS counts its rate limit is not documented: a bucket and a fixed
 //     window are offered, and neither is claimed to be the one.

@@ -93,6 +93,8 @@ func (w *World) throttle(q *request) *answer {
 	switch {
 	case q.service == "tagging":
 		a = q.refuse(throttledTagging)
+	case q.service == "cloudtrail":
+		a = q.refuse(throttling)
 	case q.rng.hits("throttle form", quota.ThrottlingException):
 		a = q.refuse(throttling)
 	default:
@@ -126,7 +128,7 @@ func (t *attempts) next(seed uint64, q *request) rng {
 
 // subject tells calls of one operation apart.
 func (q *request) subject() string {
-	if q.service == "tagging" {
+	if q.json11() {
 		return string(q.body)
 	}
 	return q.function + "\n" + q.qualifier + "\n" + q.query.Get("Marker")
@@ -141,6 +143,7 @@ type meter struct {
 	mu      sync.Mutex
 	control limit
 	details limit // GetFunction
+	lookups limit // LookupEvents: whatever the scenario says of Lambda's quota
 }
 
 func (m *meter) set(q Quota, now time.Time) {
@@ -152,16 +155,22 @@ func (m *meter) set(q Quota, now time.Time) {
 	defer m.mu.Unlock()
 	m.control = newLimit(q, q.Rate, q.Burst, now)
 	m.details = newLimit(q, details, 0, now)
+	m.lookups = newLimit(Quota{}, lookupRate, 0, now)
 }
 
-// admit takes a token for one call.
-func (m *meter) admit(getFunction bool, now time.Time) bool {
+// admit takes a token for one call. The tagging API has no limit here.
+func (m *meter) admit(q *request) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if getFunction {
-		return m.details.admit(now)
+	switch {
+	case q.service == "tagging":
+		return true
+	case q.service == "cloudtrail":
+		return m.lookups.admit(q.now)
+	case q.op.name == "GetFunction":
+		return m.details.admit(q.now)
 	}
-	return m.control.admit(now)
+	return m.control.admit(q.now)
 }
 
 // limit is a token bucket, or a window of one second that starts full.

@@ -220,6 +220,9 @@ func (q *request) openMarker(marker string) (string, bool) {
 }
 
 func (q *request) markerScope() string {
+	if q.scope != "" {
+		return q.scope
+	}
 	n, _ := parseName(q.function)
 	return n.name
 }

@@ -179,6 +179,7 @@ var (
 	versionPattern  = regexp.MustCompile(`^[0-9]+$`)
 	seriesPattern   = regexp.MustCompile(`%(0?[1-9])?d`)
 	actionPattern   = regexp.MustCompile(`^(\*|[a-z-]+:[A-Za-z*?]+)$`)
+	authorPattern   = regexp.MustCompile(`^(root|user/[\w+=,.@-]+|role/[\w+=,.@-]+(/[\w+=,.@-]+)?)$`)
 	roleNamePattern = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
 )
 
@@ -189,6 +190,7 @@ func check(s *Scenario) []problem {
 	c.require(s.Latency >= 0, "latency", "a latency cannot be negative; write a duration such as 40ms")
 	c.quota(s.Quota)
 	c.faults(s.Faults)
+	c.trail(s.Trail)
 	c.require(len(s.Accounts) > 0, "accounts", `no account; list at least one, as "- account: \"111111111111\""`)
 	seen := map[string]bool{}
 	for i, a := range s.Accounts {
@@ -320,6 +322,10 @@ func (c *validator) function(path string, f Function) {
 
 func (c *validator) record(path, qualifier string, r Record) {
 	c.require(qualifier == latest || aliasPattern.MatchString(qualifier), path, "%q is not a qualifier; use $LATEST, a version or an alias", qualifier)
+	c.require(r.Age >= 0, path+".age", "an age cannot be negative; write a duration such as 2h")
+	c.require(r.Age == 0 || r.LastModified.IsZero(), path+".age", "age and last_modified say the same; keep one")
+	c.require(r.By == "" || authorPattern.MatchString(r.By), path+".by", "%q is nobody; write user/NAME, role/NAME, role/NAME/SESSION or root", r.By)
+	c.require(r.Agent == "" || r.By != "", path+".agent", "an agent of nobody; say by whom")
 	for _, s := range settings {
 		if n, is := s.field(&r).(**int); is && *n != nil {
 			c.require(**n >= s.low && **n <= s.high, path+"."+s.yaml, "%d is out of range; use %d to %d", **n, s.low, s.high)

@@ -23,6 +23,7 @@ quota:
   throttling_exception: 0.5
 latency: 40ms
 faults: { throttle: 0.01, conflict: 0.05, server_error: 0.03, reset: 0.02, lost: 0.001, truncate: 0.002, short_page: 0.1, merge: replace, endless_pages: true }
+trail: { delay: 5m, lose: 0.01, lose_deletes: true }
 missing_buckets: [gone]
 call_log: -1
 accounts:
@@ -50,6 +51,7 @@ accounts:
             records:
               $LATEST: { maximum_retry_attempts: 0, on_failure: "arn:aws:sqs:us-east-1:111111111111:dlq" }
               live: { maximum_event_age_in_seconds: 60, on_success: "arn:aws:sns:us-east-1:111111111111:t", last_modified: 2026-01-31T12:00:00Z }
+              "1": { maximum_retry_attempts: 1, age: 2h, by: role/deploy/ci, agent: "Terraform/1.9" }
 `
 
 func TestParseEveryKey(t *testing.T) {
@@ -61,6 +63,7 @@ func TestParseEveryKey(t *testing.T) {
 		Version: 1, Seed: 7, Latency: 40 * time.Millisecond,
 		Quota:          Quota{Rate: 30, Burst: 45, Shape: "bucket", ChargeRejected: true, GetFunctionRate: 50, RetryAfter: 3 * time.Second, ThrottlingException: 0.5},
 		Faults:         Faults{Throttle: 0.01, Conflict: 0.05, ServerError: 0.03, Reset: 0.02, Lost: 0.001, Truncate: 0.002, ShortPage: 0.1, Merge: "replace", EndlessPages: true},
+		Trail:          Trail{Delay: 5 * time.Minute, Lose: 0.01, LoseDeletes: true},
 		MissingBuckets: []string{"gone"}, CallLog: -1,
 		Accounts: []Account{{
 			Account: "111111111111", Deny: []string{"tag:GetResources"},
@@ -72,6 +75,7 @@ func TestParseEveryKey(t *testing.T) {
 				Records: map[string]Record{
 					"$LATEST": {MaximumRetryAttempts: new(0), OnFailure: "arn:aws:sqs:us-east-1:111111111111:dlq"},
 					"live":    {MaximumEventAgeInSeconds: new(60), OnSuccess: "arn:aws:sns:us-east-1:111111111111:t", LastModified: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)},
+					"1":       {MaximumRetryAttempts: new(1), Age: 2 * time.Hour, By: "role/deploy/ci", Agent: "Terraform/1.9"},
 				},
 			}}}},
 		}},

@@ -23,6 +23,8 @@ type request struct {
 	qualifier string       // as in the query
 	query     url.Values
 	body      []byte
+	agent     string // of the user
+	scope     string // what a marker is good for, where that is no function
 	rng       rng
 	applied   bool   // it changed the world
 	release   func() // ends the write window; nil when there is none
@@ -31,7 +33,7 @@ type request struct {
 // serve answers a request without waiting. A release that is not nil ends the
 // write window of the function.
 func (w *World) serve(r *http.Request, body []byte) (*answer, func()) {
-	q := &request{now: time.Now(), requestID: uuid(newRNG(w.seed, "request").nth(uint32(w.ids.Add(1)))), query: r.URL.Query(), body: body}
+	q := &request{now: time.Now(), requestID: uuid(newRNG(w.seed, "request").nth(uint32(w.ids.Add(1)))), query: r.URL.Query(), body: body, agent: r.UserAgent()}
 	var apiErr *apiError
 	if q.identity, apiErr = w.identify(r, q.now); apiErr == nil {
 		apiErr = q.route(r)
@@ -59,7 +61,7 @@ func (w *World) admit(q *request) *answer {
 		q.rng = w.attempts.next(w.seed, q)
 	}
 	denied, throttled := q.state.restrictions(q.function)
-	if q.service == "lambda" && (!q.state.meter.admit(q.op.name == "GetFunction", q.now) || matches(throttled, q.op.action)) {
+	if !q.state.meter.admit(q) || matches(throttled, q.op.action) {
 		return w.throttle(q)
 	}
 	m := drawFault(q.rng, faults)
@@ -79,18 +81,23 @@ func (w *World) admit(q *request) *answer {
 
 // perform checks the permission and does the operation, alone in its region.
 func (w *World) perform(q *request, denied []string) *answer {
-	if q.op.action != "" {
-		if apiErr := q.authorize(denied); apiErr != nil {
-			return q.refuse(apiErr)
-		}
-	}
-	q.state.mu.Lock()
-	result, apiErr := q.op.serve(w, q)
-	q.state.mu.Unlock()
+	result, apiErr := w.do(q, denied)
+	q.record(apiErr)
 	if apiErr != nil {
 		return q.refuse(apiErr)
 	}
 	return q.succeed(result)
+}
+
+func (w *World) do(q *request, denied []string) (any, *apiError) {
+	if q.op.action != "" {
+		if apiErr := q.authorize(denied); apiErr != nil {
+			return nil, apiErr
+		}
+	}
+	q.state.mu.Lock()
+	defer q.state.mu.Unlock()
+	return q.op.serve(w, q)
 }
 
 // restrictions are the actions that the region or the function refuses, and those
@@ -172,7 +179,11 @@ func lambdaRoute(r *http.Request) (*operation, string) {
 }
 
 var (
-	getResources  = &operation{"GetResources", "tag:GetResources", false, 200, (*World).getResources}
+	// targetOperations are those of JSON 1.1, by service and X-Amz-Target.
+	targetOperations = map[string]map[string]*operation{
+		"tagging":    {"ResourceGroupsTaggingAPI_20170126.GetResources": {"GetResources", "tag:GetResources", false, 200, (*World).getResources}},
+		"cloudtrail": {"CloudTrail_20131101.LookupEvents": {"LookupEvents", "cloudtrail:LookupEvents", false, 200, (*World).lookupEvents}},
+	}
 	stsOperations = map[string]*operation{
 		"GetCallerIdentity": {"GetCallerIdentity", "", false, 200, (*World).getCallerIdentity},
 		"AssumeRole":        {"AssumeRole", "sts:AssumeRole", false, 200, (*World).assumeRole},
@@ -183,13 +194,14 @@ var (
 func (q *request) route(r *http.Request) *apiError {
 	what := r.Method + " " + r.URL.Path
 	switch q.service {
+	default:
+		// CloudTrail's model has a package in front; what counts are the last two parts.
+		what = r.Header.Get("X-Amz-Target")
+		parts := strings.Split(what, ".")
+		q.op = targetOperations[q.service][strings.Join(parts[max(0, len(parts)-2):], ".")]
 	case "lambda":
 		q.op, q.function = lambdaRoute(r)
 		q.qualifier = q.query.Get("Qualifier")
-	case "tagging":
-		if what = r.Header.Get("X-Amz-Target"); what == "ResourceGroupsTaggingAPI_20170126.GetResources" {
-			q.op = getResources
-		}
 	case "sts":
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
@@ -208,12 +220,16 @@ func (q *request) route(r *http.Request) *apiError {
 type identity struct {
 	account *account
 	region  string
-	service string // "lambda", "sts", "tagging"
+	service string // "lambda", "sts", "tagging", "cloudtrail"
+	key     string // access key id
 	arn     string
 	userID  string
 	deny    []string // of the role
 	policy  policy   // of the session; nil allows all
 }
+
+// json11 reports whether the service speaks JSON 1.1.
+func (id identity) json11() bool { return targetOperations[id.service] != nil }
 
 func (id identity) target() target { return target{id.account.id, id.region} }
 
@@ -238,12 +254,12 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 		return id, incompleteSignature
 	}
 	key := m[1]
-	id.region, id.service = cmp.Or(m[2], id.region), m[3]
+	id.region, id.service, id.key = cmp.Or(m[2], id.region), m[3], key
 	w.mu.RLock()
 	s, known := w.sessions[r.Header.Get("X-Amz-Security-Token")]
 	w.mu.RUnlock()
 	if known {
-		s.region, s.service = id.region, id.service
+		s.region, s.service, s.key = id.region, id.service, id.key
 		if !now.Before(s.ends) {
 			return s.identity, expiredToken
 		}
@@ -266,7 +282,7 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 func hostScope(r *http.Request) (service, region string) {
 	labels := strings.Split(strings.ToLower(cmp.Or(r.Host, r.URL.Host)), ".")
 	service = strings.TrimSuffix(labels[0], "-fips")
-	if service != "sts" && service != "tagging" {
+	if service != "sts" && targetOperations[service] == nil {
 		service = "lambda"
 	}
 	if len(labels) > 1 && regionPattern.MatchString(labels[1]) {

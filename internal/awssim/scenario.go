@@ -16,6 +16,8 @@ type Scenario struct {
 	// it. A write occupies its function for the second half.
 	Latency time.Duration `yaml:"latency"`
 	Faults  Faults        `yaml:"faults"`
+	// Trail is how CloudTrail's event history tells of it all.
+	Trail Trail `yaml:"trail"`
 	// MissingBuckets are S3 buckets that do not exist; every other bucket does.
 	MissingBuckets []string `yaml:"missing_buckets"`
 	// CallLog is how many of the latest calls World.Calls remembers: 0 is
@@ -141,6 +143,14 @@ type Record struct {
 	OnFailure                string `yaml:"on_failure" wire:"DestinationConfig.OnFailure" takes:"s3"`
 	// LastModified is set by the world when it is zero.
 	LastModified time.Time `yaml:"last_modified"`
+	// Age, when LastModified is zero, is how long ago the record was written.
+	Age time.Duration `yaml:"age"`
+	// By and Agent are who wrote the record, for the event history: user/NAME,
+	// role/NAME, role/NAME/SESSION or root, and a user agent. A record of the
+	// scenario's beginning that names nobody was written before the history begins;
+	// later ones are somebody's, with the console.
+	By    string `yaml:"by"`
+	Agent string `yaml:"agent"`
 }
 
 // Fleet is a scenario of one account and region with the given functions and no

@@ -37,15 +37,16 @@ func (w *World) withFunction(account, region, functionName string, change func(*
 // the qualifier exists, so that it can make the orphan that a deleted alias leaves.
 func (w *World) SetRecord(account, region, functionName, qualifier string, r Record) error {
 	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
-		s.storeRecord(f, cmp.Or(qualifier, latest), r, time.Now())
+		s.write(f, cmp.Or(qualifier, latest), r, time.Now(), true)
 	})
 }
 
 // DeleteRecord takes a record away; one that is not there is no error.
 func (w *World) DeleteRecord(account, region, functionName, qualifier string) error {
-	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) {
+	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
 		if i := f.recordIndex(cmp.Or(qualifier, latest)); i >= 0 {
 			f.records = slices.Delete(f.records, i, i+1)
+			s.behind(time.Now(), "DeleteFunctionEventInvokeConfig", f.name, qualifier, "", "", nil)
 		}
 	})
 }
@@ -60,7 +61,7 @@ func (w *World) AddFunction(account, region string, f Function) error {
 	}); err != nil {
 		return err
 	}
-	w.state(target{account, region}).add(f, time.Now())
+	w.state(target{account, region}).add(f, time.Now(), true)
 	return nil
 }
 
@@ -68,31 +69,48 @@ func (w *World) AddFunction(account, region string, f Function) error {
 func (w *World) RemoveFunction(account, region, functionName string) error {
 	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
 		delete(s.functions, f.name)
+		s.behind(time.Now(), "DeleteFunction20150331", f.name, "", "", "", nil)
 		s.sorted = false
 	})
 }
 
 // AddAlias adds an alias, or points it at the newest version again.
 func (w *World) AddAlias(account, region, functionName, name string) error {
-	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) {
-		f.dropAlias(name)
+	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
+		call := "CreateAlias20150331"
+		if f.dropAlias(name) {
+			call = "UpdateAlias20150331"
+		}
 		f.aliases = append(f.aliases, alias{name, newest(f.versions)})
+		s.behind(time.Now(), call, f.name, "", "", "", map[string]any{"name": name})
 	})
 }
 
 // RemoveAlias takes an alias away. Its record stays behind, as AWS was seen to leave it.
 func (w *World) RemoveAlias(account, region, functionName, name string) error {
-	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.dropAlias(name) })
+	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
+		if f.dropAlias(name) {
+			s.behind(time.Now(), "DeleteAlias20150331", f.name, "", "", "", map[string]any{"name": name})
+		}
+	})
 }
 
-// dropAlias makes a new list, since a series shares one.
-func (f *function) dropAlias(name string) {
+// dropAlias makes a new list, since a series shares one, and reports whether there
+// was such an alias.
+func (f *function) dropAlias(name string) bool {
+	before := len(f.aliases)
 	f.aliases = slices.DeleteFunc(slices.Clone(f.aliases), func(a alias) bool { return a.name == name })
+	return len(f.aliases) < before
 }
 
 // SetTags replaces the tags of a function; nil makes it one that was never tagged.
 func (w *World) SetTags(account, region, functionName string, tags map[string]string) error {
-	return w.withFunction(account, region, functionName, func(_ *regionState, f *function) { f.tags = maps.Clone(tags) })
+	return w.withFunction(account, region, functionName, func(s *regionState, f *function) {
+		f.tags = maps.Clone(tags)
+		s.behind(time.Now(), "TagResource20170331v2", f.name, "", "", "", map[string]any{
+			"resource": "arn:" + partition(s.region) + ":lambda:" + s.region + ":" + s.account + ":function:" + f.name,
+		})
+	})
 }
 
 // SetBusy makes writes to a function answer 409 from now on for d; 0 ends it.

@@ -30,6 +30,7 @@ type World struct {
 	mu       sync.RWMutex // of all below
 	faults   Faults
 	quota    Quota
+	trail    Trail
 	states   map[target]*regionState
 	sessions map[string]session // by token
 }
@@ -62,7 +63,7 @@ func New(s *Scenario) (*World, error) {
 	}
 	w := &World{
 		seed: s.Seed, latency: s.Latency, started: time.Now(),
-		faults: s.Faults, quota: s.Quota,
+		faults: s.Faults, quota: s.Quota, trail: s.Trail,
 		buckets: map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
 		attempts: attempts{seen: map[attemptKey]uint32{}},
 	}
@@ -81,7 +82,7 @@ func New(s *Scenario) (*World, error) {
 			here := w.state(target{a.Account, region})
 			here.deny = slices.Clone(content.Deny)
 			for _, f := range content.Functions {
-				here.add(f, w.started)
+				here.add(f, w.started, false)
 			}
 		}
 	}
@@ -165,6 +166,8 @@ type regionState struct {
 	functions map[string]*function
 	order     []*function // as listings show them: by rank
 	sorted    bool
+	history   []trailEvent // by time
+	events    uint32       // that were noted
 }
 
 // function is one function. Its lists and maps are shared between the functions
@@ -191,7 +194,9 @@ type stored struct {
 }
 
 // add puts the functions that f stands for into the region, over any of the same name.
-func (s *regionState) add(f Function, now time.Time) {
+// What is there from the beginning was made before the event history begins, but for
+// records that say who wrote them.
+func (s *regionState) add(f Function, now time.Time, created bool) {
 	versions := slices.Clone(f.Versions)
 	slices.SortFunc(versions, byNumber)
 	aliases := make([]alias, len(f.Aliases))
@@ -211,8 +216,11 @@ func (s *regionState) add(f Function, now time.Time) {
 			tags: tags, refuse: f.Refuse, busy: busy,
 			deny: slices.Clone(f.Deny), throttle: slices.Clone(f.Throttled),
 		}
-		for q, r := range f.Records {
-			s.storeRecord(fn, q, r, now)
+		if created {
+			s.behind(now, "CreateFunction20150331", name, "", "", "", nil)
+		}
+		for _, q := range slices.Sorted(maps.Keys(f.Records)) {
+			s.write(fn, q, f.Records[q], now, created)
 		}
 		s.functions[name] = fn
 	}
@@ -246,6 +254,19 @@ func (s *regionState) inOrder() []*function {
 		s.sorted = true
 	}
 	return s.order
+}
+
+// write stores a record behind the API, and notes it in the event history.
+func (s *regionState) write(f *function, qualifier string, r Record, now time.Time, always bool) {
+	by, agent := r.By, r.Agent
+	if r.By, r.Agent = "", ""; r.Age > 0 && r.LastModified.IsZero() {
+		r.LastModified = now.Add(-r.Age).Truncate(time.Millisecond)
+	}
+	r.Age = 0
+	r = s.storeRecord(f, qualifier, r, now)
+	if always || by != "" {
+		s.behind(r.LastModified, "PutFunctionEventInvokeConfig", f.name, qualifier, by, agent, nil)
+	}
 }
 
 // storeRecord stores a record as it is, in its place of the listing. A zero LastModified

@@ -49,6 +49,8 @@ const (
 	codeDuplicateEntry     = "EI034"
 	codeRemoveWithSettings = "EI035"
 	codeLongFunctionName   = "EI036"
+	codeUnknownVariable    = "EI037"
+	codeBadVariable        = "EI038"
 
 	codeBadARN             = "EI040"
 	codeDestinationTooLong = "EI041"

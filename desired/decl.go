@@ -21,6 +21,7 @@ type Document struct {
 	missingQualifiers MissingPolicy
 	warnings          Problems // found by Load; Resolve adds its own
 
+	locals         map[string]*local // by label; "" where no targets are declared
 	sections       sections
 	damagedTargets bool // a target has a problem: nothing can be said about places
 }
@@ -91,10 +92,16 @@ func (s *source) origin() Origin {
 	return Origin{location: s.location, line: s.line, index: s.index, layer: s.layer}
 }
 
-// fieldOrigin is the place of one field rather than of the whole source.
+// fieldOrigin is the place of one field rather than of the whole source, and the
+// template that stands there. An account or a region speaks for itself.
 func (s *source) fieldOrigin(f Setting) Origin {
 	o := s.origin()
 	o.line = s.set[f].line
+	if written := s.set[f].destination; strings.Contains(written, functionPlaceholder) || hasVariables(written) {
+		l := o.location.Value()
+		l.template = written
+		o.location = unique.Make(l)
+	}
 	return o
 }
 
@@ -119,14 +126,18 @@ type targetDecl struct {
 	place
 	name, account, role, externalID text
 	regions                         []text
+	vars                            []variableDecl
 	quota, rateShare                float64
 }
+
+// variableDecl is one item of a target's vars.
+type variableDecl struct{ name, value text }
 
 // functionDecl is one item of functions.
 type functionDecl struct {
 	source
 	writtenName, writtenQualifier text
-	name                          ParsedName
+	name                          ParsedName // zero where the name has variables; see local.name
 	targets                       []text
 	remove                        bool
 }
@@ -142,13 +153,14 @@ type selector struct {
 // value: AWS allows neither in a tag.
 type tagPattern struct {
 	Tag
+	at   place
 	wild *regexp.Regexp // nil: Value as it stands
 }
 
-func compileTag(key, value string) tagPattern {
-	t := tagPattern{Tag: Tag{key, value}}
-	if strings.ContainsAny(value, "*?") {
-		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(value))
+func compileTag(key string, value text) tagPattern {
+	t := tagPattern{Tag: Tag{key, value.value}, at: value.place}
+	if strings.ContainsAny(value.value, "*?") {
+		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(value.value))
 		t.wild = regexp.MustCompile("^(?s:" + pattern + ")$")
 	}
 	return t
@@ -188,7 +200,8 @@ func matchAny(globs []glob, name string) bool {
 
 // ruleDecl is one item of rules.
 type ruleDecl struct {
-	source
+	*source        // shared by the forms that the rule has in the targets
+	id         int // among the rules of the document
 	name       text
 	selector   selector
 	qualifiers []text
@@ -197,7 +210,7 @@ type ruleDecl struct {
 // ignoreDecl is one item of ignore. It always takes out whole functions: a
 // qualifier that nobody declares needs no ignoring.
 type ignoreDecl struct {
-	source
+	*source
 	selector selector
 }
 

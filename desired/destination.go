@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,14 +17,17 @@ const noneWord = "none"
 // counts with placeholders filled in.
 const maxDestination = 350
 
-// placeholders are the only words that may follow a $ in a destination. Nothing
-// else is ever filled in: a fleet file means the same wherever it is read.
-var placeholders = []string{"account", "region", "partition"}
+// placeholders are, beside variables, the only words that may follow a $ in a
+// destination. Nothing else is ever filled in: a fleet file means the same wherever it
+// is read.
+var placeholders = []string{"account", "region", "partition", "function"}
 
 const (
-	placeholderForm = `\$\{(account|region|partition)\}`
-	partitionForm   = `(aws[a-z-]*|\$\{partition\})`
-	placeForm       = `(` + regionForm + `|\$\{region\}):([0-9]{12}|\$\{account\}):`
+	functionPlaceholder = "${function}"
+
+	placeholderForm = `(\$\{(account|region|partition|function)\}|` + variableForm + `)`
+	partitionForm   = `(aws[a-z-]*|\$\{partition\}|` + variableForm + `)`
+	placeForm       = `(` + regionForm + `|\$\{region\}|` + variableForm + `):([0-9]{12}|\$\{account\}|` + variableForm + `):`
 )
 
 // destinationService is one service that Lambda sends to, and its ARNs as a pattern
@@ -61,7 +65,7 @@ func services(all ...destinationService) []destinationService {
 // destinationRule is what a setting takes, for the schema: S3 is good for one of
 // them only.
 func destinationRule(f Setting) textRule {
-	patterns := []string{noneWord}
+	patterns := []string{noneWord, variableForm + ".*"}
 	for _, s := range destinationServices {
 		if s.name != "s3" || f != OnSuccess {
 			patterns = append(patterns, s.pattern)
@@ -90,7 +94,10 @@ func (use destinationUse) check() *problem {
 	if f := checkPlaceholders(use.text); f != nil {
 		return f
 	}
-	sample := expand(use.text, Target{Account: "123456789012", Region: "us-east-1"})
+	if hasVariables(use.text) && strings.HasPrefix(use.text, variablePrefix) {
+		return nil // any of it may be in the variable
+	}
+	sample := sampleOf(use.text)
 	wrong := func(code, what, hint string) *problem {
 		return &problem{code, fmt.Sprintf("%s %q is %s", use.field, shorten(use.text), what), hint}
 	}
@@ -136,9 +143,25 @@ func (use destinationUse) check() *problem {
 	return nil
 }
 
+// sampleOf is a destination with something in place of every placeholder: in that of a
+// variable what an ARN has there.
+func sampleOf(written string) string {
+	here := Target{Account: "123456789012", Region: "us-east-1"}
+	if hasVariables(written) {
+		parts := strings.SplitN(written, ":", 6)
+		for i, as := range []string{1: here.Partition(), 3: here.Region, 4: here.Account, 5: ""} {
+			if i < len(parts) {
+				parts[i] = variable.ReplaceAllLiteralString(parts[i], cmp.Or(as, "x"))
+			}
+		}
+		written = strings.Join(parts, ":")
+	}
+	return strings.ReplaceAll(expand(written, here), functionPlaceholder, "function")
+}
+
 // checkPlaceholders refuses every $ that does not begin a known placeholder.
 func checkPlaceholders(s string) *problem {
-	const hint = "use ${account}, ${region} or ${partition}"
+	const hint = "use ${account}, ${region}, ${partition}, ${function} or a variable of the target, ${vars.NAME}"
 	for rest := s; ; {
 		_, after, found := strings.Cut(rest, "$")
 		if !found {
@@ -148,10 +171,12 @@ func checkPlaceholders(s string) *problem {
 		if !strings.HasPrefix(after, "{") || !closed {
 			return &problem{codeUnknownPlaceholder, fmt.Sprintf("%q has a $ that begins no placeholder", shorten(s)), hint}
 		}
-		if !slices.Contains(placeholders, name) {
+		if !slices.Contains(placeholders, name) && !variable.MatchString("${"+name+"}") {
 			f := &problem{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a placeholder", shorten(name)), hint}
 			if near := nearest(name, placeholders); near != "" {
 				f.hint = fmt.Sprintf("did you mean ${%s}?", near)
+			} else if varRules.key.allows(name) {
+				f.hint = fmt.Sprintf("write ${vars.%s}, and %s under the vars of the targets", name, name)
 			}
 			return f
 		}

@@ -148,7 +148,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	r.partial = true
 	for _, s := range r.scopes {
 		if _, tagged := known[s.fleet.Target]; !tagged {
-			s.undecided = slices.ContainsFunc(s.rules, func(id int) bool { return len(d.rules[id].selector.tags) > 0 })
+			s.undecided = slices.ContainsFunc(s.local.rules, func(rule *ruleDecl) bool { return len(rule.selector.tags) > 0 })
 		}
 	}
 	r.run()
@@ -205,15 +205,15 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 		decl = s.exact[j].decl
 	}
 	r.ids = r.ids[:0]
-	for _, id := range r.rulesFor(s, key.Function, s.inventory.Tags[key.Function]) {
-		if d.rules[id].covers(key.Qualifier) {
-			r.ids = append(r.ids, id)
+	for _, rule := range r.rulesFor(s, key.Function, s.inventory.Tags[key.Function]) {
+		if rule.covers(key.Qualifier) {
+			r.ids = append(r.ids, rule.id)
 		}
 	}
-	return r.histories(s, decl), nil
+	return r.histories(s, key.Function, decl), nil
 }
 
-func (r *resolver) histories(s *scope, decl *functionDecl) []SettingHistory {
+func (r *resolver) histories(s *scope, function string, decl *functionDecl) []SettingHistory {
 	sources := slices.Clone(r.speakers(decl))
 	var all []SettingHistory
 	for _, f := range Settings() {
@@ -226,7 +226,7 @@ func (r *resolver) histories(s *scope, decl *functionDecl) []SettingHistory {
 			if src.set[f].set {
 				h.Sources = append(h.Sources, Source{
 					Origin: src.fieldOrigin(f),
-					Value:  s.value(&src.set[f]).config(), Applied: src == winner,
+					Value:  s.value(&src.set[f]).config(function), Applied: src == winner,
 				})
 			}
 		}

@@ -162,7 +162,9 @@ type Origin struct {
 }
 
 // location is what the origins of one rule, or of all unnamed places of a file, share.
-type location struct{ file, rule string }
+// The template is that of a destination: interned here, it makes no
+// origin larger.
+type location struct{ file, rule, template string }
 
 // IsZero reports whether nobody wrote the value.
 func (o Origin) IsZero() bool { return o.layer == LayerNone }
@@ -182,6 +184,15 @@ func (o Origin) Rule() string {
 		return ""
 	}
 	return o.location.Value().rule
+}
+
+// Template is what stands in the file where that is not the value itself: a destination
+// with ${function} or variables in it. Otherwise it is "".
+func (o Origin) Template() string {
+	if o.IsZero() {
+		return ""
+	}
+	return o.location.Value().template
 }
 
 // Line counts from 1.

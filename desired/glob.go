@@ -190,10 +190,8 @@ type Matcher struct {
 func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
 	all := map[Target][]Matcher{}
 	for _, t := range d.places(ambient) {
-		for i := range d.rules {
-			if rule := &d.rules[i]; covers(rule.selector.targets, t.Label) {
-				all[t.Target] = append(all[t.Target], rule.choice())
-			}
+		for _, rule := range d.local(t.Label).rules {
+			all[t.Target] = append(all[t.Target], rule.choice())
 		}
 	}
 	return all

@@ -24,14 +24,14 @@ var (
 		code: codeBadRole, what: "the ARN of a role", hint: "write arn:PARTITION:iam::ACCOUNT:role/NAME"}
 	externalIDRule = textRule{pattern: regexp.MustCompile(`^[\w+=,.@:/-]*$`), low: 2, high: 1224,
 		code: codeBadExternalID, what: "an external id", hint: "use 2 to 1224 letters, digits and +=,.@:/_-"}
-	functionRule  = textRule{low: 1, code: codeBadFunctionName}
-	qualifierRule = textRule{pattern: qualifierWord, high: maxQualifier, code: codeBadQualifier,
-		what: "a qualifier", hint: "use an alias, a version number or $LATEST, which is case-sensitive"}
-	globRule = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", hint: "use at most 512 characters"}
+	functionRule  = textRule{low: 1, code: codeBadFunctionName, vars: true}
+	qualifierRule = textRule{pattern: regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|([a-zA-Z0-9_-]|` + variableForm + `)+)$`), high: maxQualifier, code: codeBadQualifier,
+		what: "a qualifier", hint: "use an alias, a version number or $LATEST, which is case-sensitive", vars: true}
+	globRule = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", hint: "use at most 512 characters", vars: true}
 	// Tag keys have at most 128 and values 256 characters in every AWS service.
-	tagRules = tagsShape{
+	tagRules = mappingShape{
 		key:   textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", hint: "use 1 to 128 characters"},
-		value: textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", hint: `use 1 to 256 characters, or "*" for any value`},
+		value: textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", hint: `use 1 to 256 characters, or "*" for any value`, vars: true},
 	}
 )
 
@@ -103,6 +103,10 @@ func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
 			var written []text
 			inner.read(w, n, &written)
 			for _, t := range written {
+				if hasVariables(t.value) { // filled in and compiled for each target
+					*to(into) = append(*to(into), glob{text: t})
+					continue
+				}
 				g, wrong := compileGlob(t)
 				if wrong != nil {
 					w.out.add(wrong.at(w.file.pos(t.place)))
@@ -115,14 +119,22 @@ func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
 }
 
 func (w *walker) tags(n *yaml.Node, into *selector) {
-	n, ok := w.collection(n, yaml.MappingNode, "tags", func() string { return "a mapping of tag keys to values" })
+	w.mapping(n, "tags", "tag", tagRules, func(key, value text) {
+		into.tags = append(into.tags, compileTag(key.value, value))
+	})
+	slices.SortFunc(into.tags, func(a, b tagPattern) int { return strings.Compare(a.Key, b.Key) })
+}
+
+// mapping reads a mapping whose keys the writer chooses.
+func (w *walker) mapping(n *yaml.Node, what, item string, shape mappingShape, add func(key, value text)) {
+	n, ok := w.collection(n, yaml.MappingNode, what, func() string { return "a mapping of " + item + " keys to values" })
 	if !ok {
 		return
 	}
 	first := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content) && !w.exhausted(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		k, ok := w.text(key, "a tag key", tagRules.key)
+		k, ok := w.text(key, "a "+item+" key", shape.key)
 		if !ok {
 			continue
 		}
@@ -134,11 +146,10 @@ func (w *walker) tags(n *yaml.Node, into *selector) {
 		if w.empty(key, value) {
 			continue
 		}
-		if v, ok := w.text(value, fmt.Sprintf("the tag %q", k.value), tagRules.value); ok {
-			into.tags = append(into.tags, compileTag(k.value, v.value))
+		if v, ok := w.text(value, fmt.Sprintf("the %s %q", item, k.value), shape.value); ok {
+			add(k, v)
 		}
 	}
-	slices.SortFunc(into.tags, func(a, b tagPattern) int { return strings.Compare(a.Key, b.Key) })
 }
 
 // says refuses a selector that names nothing to choose by.

@@ -21,16 +21,22 @@ func (r *resolver) checkIdle() {
 				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
 				Hint:    "check its patterns, tags and targets, or delete it"})
 			continue
-		case !r.applied[&rule.source]:
+		case !r.applied[rule.source]:
 			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
 		}
-		r.checkPatterns(&rule.selector, rule.file)
+		r.checkPatterns(&rule.selector, rule.file, func(s *scope) *selector {
+			at, _ := slices.BinarySearchFunc(s.local.rules, rule.id, func(r *ruleDecl, id int) int { return r.id - id })
+			return &s.local.rules[at].selector
+		})
 	}
 	for i := range r.doc.ignores {
 		ignore := &r.doc.ignores[i]
 		switch {
-		case r.applied[&ignore.source]:
-			r.checkPatterns(&ignore.selector, ignore.file)
+		case r.applied[ignore.source]:
+			r.checkPatterns(&ignore.selector, ignore.file, func(s *scope) *selector {
+				at := slices.IndexFunc(s.local.ignores, func(i *ignoreDecl) bool { return i.source == ignore.source })
+				return &s.local.ignores[at].selector
+			})
 		case len(r.doc.rules) == 0 && !r.partial:
 			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "there are no rules, so that nothing is chosen which it could take out")
 		case r.looked(ignore.selector.targets):
@@ -47,27 +53,32 @@ func (r *resolver) checkIdle() {
 // checkPatterns warns of single patterns without effect in a selector that has one:
 // those under functions that are no function's name, and those under exclude that
 // leave out nothing which the selector would choose without them.
-func (r *resolver) checkPatterns(sel *selector, file *fileDecl) {
+//
+// in is the selector as a target has it, whose patterns have the same places in their lists.
+func (r *resolver) checkPatterns(sel *selector, file *fileDecl, in func(*scope) *selector) {
 	if !r.looked(sel.targets) {
 		return
 	}
-	check := func(globs []glob, key, why string, effect func(g *glob, name string, tags map[string]string) bool) {
+	check := func(globs []glob, key, why string, effect func(sel *selector, i int, name string, tags map[string]string) bool) {
 		for i := range globs {
-			g := &globs[i]
 			if !slices.ContainsFunc(r.scopes, func(s *scope) bool {
-				return covers(sel.targets, s.fleet.Label) && slices.ContainsFunc(s.inventory.Functions, func(name string) bool {
-					return effect(g, name, s.inventory.Tags[name])
-				})
+				if !covers(sel.targets, s.fleet.Label) {
+					return false
+				}
+				own := in(s)
+				return slices.ContainsFunc(s.inventory.Functions, func(name string) bool { return effect(own, i, name, s.inventory.Tags[name]) })
 			}) {
-				r.idle(file.pos(g.place), fmt.Sprintf("the pattern %q under %s", g.value, key), why)
+				r.idle(file.pos(globs[i].place), fmt.Sprintf("the pattern %q under %s", globs[i].value, key), why)
 			}
 		}
 	}
 	if len(sel.functions) > 1 { // the only one has effect, or all of the selector has none
-		check(sel.functions, "functions", "no function has such a name", func(g *glob, name string, _ map[string]string) bool { return g.match(name) })
+		check(sel.functions, "functions", "no function has such a name", func(own *selector, i int, name string, _ map[string]string) bool {
+			return own.functions[i].match(name)
+		})
 	}
-	check(sel.exclude, "exclude", "it leaves out no function that would be chosen", func(g *glob, name string, tags map[string]string) bool {
-		return g.match(name) && sel.matches(name, tags)
+	check(sel.exclude, "exclude", "it leaves out no function that would be chosen", func(own *selector, i int, name string, tags map[string]string) bool {
+		return own.exclude[i].match(name) && own.matches(name, tags)
 	})
 }
 
@@ -108,7 +119,7 @@ func (r *resolver) looked(labels []text) bool {
 func (r *resolver) checkEmptyTargets() {
 	some := slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 })
 	for _, s := range r.scopes {
-		if !some || !s.discovered || len(s.rules) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
+		if !some || !s.discovered || len(s.local.rules) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
 			continue
 		}
 		at := r.doc.files[0].pos(place{1, 1})

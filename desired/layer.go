@@ -24,11 +24,22 @@ import (
 //	f0: defaults 1, rule b-* f1: defaults 2, rule *   b-1: 1 and 2, refused
 //	f0: defaults 1, rule b-* f1: defaults 2, entry b-1       2, the entry's own file
 
-// merged is what the layers make of one config.
+// merged is what the layers make of one config. Functions that the same rules choose
+// share it, but for the destinations that have ${function} in them: these stand in want
+// as templates, and each function has a config of its own, shared by its qualifiers.
 type merged struct {
-	want    *Config
-	origins *Origins
-	calls   []edge
+	want      *Config
+	origins   *Origins
+	calls     []edge
+	templates []edge // to is not known yet
+
+	function string // the one that was filled in last
+	own      ownConfig
+}
+
+type ownConfig struct {
+	want  *Config
+	calls []edge
 }
 
 // resolveFunction makes the entries of one function: its exact ones, and, when
@@ -39,9 +50,9 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 	// All of them are tried, though one is enough: an item that never takes out
 	// anything is to be told of.
 	var by *ignoreDecl
-	for _, ignore := range s.ignores {
+	for _, ignore := range s.local.ignores {
 		if ignore.selector.chooses(name, tags) {
-			r.applied[&ignore.source] = true
+			r.applied[ignore.source] = true
 			by = cmp.Or(by, ignore)
 		}
 	}
@@ -55,10 +66,10 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 			decl = exact[i].decl
 		}
 		r.ids = r.ids[:0]
-		for _, id := range rules {
-			if r.doc.rules[id].covers(q) {
-				r.ids = append(r.ids, id)
-				r.chosen[id] = true
+		for _, rule := range rules {
+			if rule.covers(q) {
+				r.ids = append(r.ids, rule.id)
+				r.chosen[rule.id] = true
 			}
 		}
 		r.addEntry(s, Name{name, q}, decl)
@@ -67,11 +78,11 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 
 // rulesFor lists the rules that choose a function, in the order of the files. The
 // slice is good until the next call.
-func (r *resolver) rulesFor(s *scope, name string, tags map[string]string) []int {
+func (r *resolver) rulesFor(s *scope, name string, tags map[string]string) []*ruleDecl {
 	r.found = r.found[:0]
-	for _, id := range s.rules {
-		if r.doc.rules[id].selector.chooses(name, tags) {
-			r.found = append(r.found, id)
+	for _, rule := range s.local.rules {
+		if rule.selector.chooses(name, tags) {
+			r.found = append(r.found, rule)
 		}
 	}
 	return r.found
@@ -86,16 +97,15 @@ func (r *ruleDecl) covers(qualifier string) bool {
 
 // qualifiers lists, sorted, under which qualifiers a function has entries.
 // Rules add some only to functions that exist.
-func (r *resolver) qualifiers(s *scope, exact []exactEntry, rules []int, present bool) []string {
+func (r *resolver) qualifiers(s *scope, exact []exactEntry, rules []*ruleDecl, present bool) []string {
 	var all []string
 	for _, e := range exact {
 		all = append(all, e.Qualifier)
 	}
-	for _, id := range rules {
+	for _, rule := range rules {
 		if !present {
 			break
 		}
-		rule := &r.doc.rules[id]
 		if len(rule.qualifiers) == 0 {
 			all = append(all, Latest)
 		}
@@ -107,7 +117,7 @@ func (r *resolver) qualifiers(s *scope, exact []exactEntry, rules []int, present
 	return slices.Compact(all)
 }
 
-func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []int, by *ignoreDecl, present bool) {
+func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ruleDecl, by *ignoreDecl, present bool) {
 	for _, e := range exact {
 		pos := by.pos()
 		r.say(e.decl.file, e.decl.place, Problem{
@@ -116,8 +126,8 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []int
 			Hint:    "say one or the other",
 		})
 	}
-	for _, id := range rules {
-		r.chosen[id] = true
+	for _, rule := range rules {
+		r.chosen[rule.id] = true
 	}
 	for _, q := range r.qualifiers(s, nil, rules, present) {
 		s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin()})
@@ -140,9 +150,34 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 			Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
 			Hint:    "set a field, or write remove: true, or delete the entry"})
 	}
-	entry.Want, entry.Origins = l.want, l.origins
+	own := ownConfig{l.want, l.calls}
+	if l.templates != nil {
+		own = r.fillFunction(s, l, name.Function)
+	}
+	entry.Want, entry.Origins = own.want, l.origins
 	s.fleet.Entries = append(s.fleet.Entries, entry)
-	r.checkCalls(Key{s.fleet.Target, name}, l.calls)
+	r.checkCalls(Key{s.fleet.Target, name}, own.calls)
+}
+
+// fillFunction puts a function's name into the templates of its config.
+func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig {
+	if l.function == function {
+		return l.own
+	}
+	own := ownConfig{new(*l.want), l.calls}
+	for _, t := range l.templates {
+		to, wrong := s.value(&t.by.set[t.f]).to.of(t.f, function)
+		if wrong != nil {
+			wrong.message = fmt.Sprintf("for %s: %s", function, wrong.message)
+			r.say(t.by.file, t.by.set[t.f].place, wrong.at(Pos{}))
+		}
+		own.want[t.f] = Text(to.text)
+		if to.function != nil {
+			own.calls = append(slices.Clip(own.calls), edge{*to.function, t.by, t.f})
+		}
+	}
+	l.function, l.own = function, own
+	return own
 }
 
 // layer merges the layers for one key. Functions that the same rules choose
@@ -173,11 +208,14 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 		if winner == nil {
 			continue
 		}
-		l.want[f] = v.config()
+		l.want[f] = v.config(functionPlaceholder)
 		r.applied[winner] = true
 		l.origins.Fields[f] = winner.fieldOrigin(f)
 		if v.to != nil {
 			r.checkDestination(s, winner, f, v.to)
+			if v.to.template() {
+				l.templates = append(l.templates, edge{by: winner, f: f})
+			}
 			if v.to.function != nil {
 				l.calls = append(l.calls, edge{*v.to.function, winner, f})
 			}
@@ -203,7 +241,7 @@ func (r *resolver) speakers(decl *functionDecl) []*source {
 		sources = append(sources, &decl.file.defaults)
 	}
 	for _, id := range r.ids {
-		sources = append(sources, &r.doc.rules[id].source)
+		sources = append(sources, r.doc.rules[id].source)
 	}
 	if decl != nil {
 		sources = append(sources, &decl.source)

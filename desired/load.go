@@ -65,7 +65,10 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	d.checkTargets(out)
 	d.checkLabels(out)
 	d.checkRules(out)
-	d.checkOffline(out)
+	if !d.damagedTargets { // else nothing can be said about places
+		d.fillIn(out)
+		d.checkOffline(out)
+	}
 	d.warnings = out.warnings.problems()
 	if ps := out.errors.problems(); ps != nil {
 		return nil, ps

@@ -11,9 +11,9 @@ import (
 // rules and entries that overlap.
 func drawDocument(t *rapid.T) *Document {
 	var b strings.Builder
-	b.WriteString("version: 1\ntargets:\n  - { name: one, account: \"111111111111\", regions: [us-east-1, eu-west-1], quota: 12.5 }\n")
+	b.WriteString("version: 1\ntargets:\n  - { name: one, account: \"111111111111\", regions: [us-east-1, eu-west-1], quota: 12.5, vars: { x: x, letter: a, queues: q } }\n")
 	b.WriteString("defaults: { maximum_retry_attempts: 1 }\n")
-	rules := rapid.SliceOfN(rapid.SampledFrom([]string{"*", "x-*", "a", "?b", "{a,b}"}), 0, 3).Draw(t, "rules")
+	rules := rapid.SliceOfN(rapid.SampledFrom([]string{"*", "x-*", "a", "?b", "{a,b}", "${vars.x}-*", "${vars.letter}*"}), 0, 3).Draw(t, "rules")
 	for i, pattern := range rules {
 		if i == 0 {
 			b.WriteString("rules:\n")
@@ -21,7 +21,7 @@ func drawDocument(t *rapid.T) *Document {
 		fmt.Fprintf(&b, "  - match: { functions: [%q] }\n    set: { %s }\n", pattern, drawSettings(t))
 	}
 	b.WriteString("functions:\n")
-	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b:live", "ab", "c:7", "111111111111:function:d", "arn:aws:lambda:us-east-1:111111111111:function:e"}), 1, 6, rapid.ID).Draw(t, "names") {
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b:live", "ab", "c:7", "${vars.letter}:${vars.x}", "z${vars.letter}", "111111111111:function:d", "arn:aws:lambda:us-east-1:111111111111:function:e"}), 1, 6, rapid.ID).Draw(t, "names") {
 		if rapid.IntRange(0, 5).Draw(t, "remove") == 0 {
 			fmt.Fprintf(&b, "  - { name: %q, remove: true }\n", name)
 			continue
@@ -42,5 +42,6 @@ func drawSettings(t *rapid.T) string {
 	return strings.Join(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
 		"maximum_retry_attempts: 0", "maximum_event_age_in_seconds: 60", "maximum_event_age_in_seconds: 21600",
 		"on_success: none", "on_failure: none", `on_failure: "arn:${partition}:sqs:${region}:${account}:q"`, `on_failure: "arn:aws:s3:::bucket"`,
+		`on_failure: "arn:${partition}:sqs:${region}:${account}:${function}-${vars.queues}"`,
 	}), 1, 4, func(s string) string { return strings.SplitN(s, ":", 2)[0] }).Draw(t, "settings"), ", ")
 }

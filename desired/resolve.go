@@ -39,9 +39,6 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 // are left to Resolve, which knows more.
 func (d *Document) checkOffline(out *collector) {
 	d.warnings = out.warnings.problems()
-	if d.damagedTargets {
-		return
-	}
 	check := &collector{}
 	r := newResolver(d, Target{}, nil, check)
 	r.partial = out.errors.total > 0
@@ -71,9 +68,9 @@ func (d *Document) checkDisagreement(out *collector) {
 	inv := Inventory{}
 	for _, t := range d.places(Target{}) {
 		var names []string
-		for i := range d.rules {
-			if sel := &d.rules[i].selector; covers(sel.targets, t.Label) && len(sel.tags) == 0 {
-				for _, g := range sel.functions {
+		for _, rule := range d.local(t.Label).rules {
+			if len(rule.selector.tags) == 0 {
+				for _, g := range rule.selector.functions {
 					names = append(names, g.sample())
 				}
 			}
@@ -127,7 +124,7 @@ type resolver struct {
 	current  Name      // whose layers are being merged; for messages
 	sources  []*source // scratch of layer
 	ids      []int
-	found    []int
+	found    []*ruleDecl
 	cacheKey []byte
 }
 
@@ -143,13 +140,11 @@ type saying struct {
 // whether a rule did anything at all are common to them.
 type scope struct {
 	fleet      TargetSpec
+	local      *local
 	inventory  TargetInventory
 	discovered bool
 	undecided  bool // some rule chooses by tags, and they are not known
 	exact      []exactEntry
-
-	rules   []int // those of the document's rules that are for this target
-	ignores []*ignoreDecl
 
 	destinations map[string]*destination
 	layers       map[string]*merged
@@ -175,20 +170,10 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 
 func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
-		fleet: t, destinations: map[string]*destination{}, layers: map[string]*merged{},
+		fleet: t, local: r.doc.local(t.Label), destinations: map[string]*destination{}, layers: map[string]*merged{},
 	}
 	s.inventory, s.discovered = r.inv[t.Target]
-	for i := range r.doc.rules {
-		if rule := &r.doc.rules[i]; covers(rule.selector.targets, t.Label) {
-			s.rules = append(s.rules, i)
-			s.undecided = s.undecided || (!s.discovered && len(rule.selector.tags) > 0)
-		}
-	}
-	for i := range r.doc.ignores {
-		if ignore := &r.doc.ignores[i]; covers(ignore.selector.targets, t.Label) {
-			s.ignores = append(s.ignores, ignore)
-		}
-	}
+	s.undecided = !s.discovered && slices.ContainsFunc(s.local.rules, func(rule *ruleDecl) bool { return len(rule.selector.tags) > 0 })
 	r.scopes = append(r.scopes, s)
 	return s
 }
@@ -213,18 +198,21 @@ func (r *resolver) run() {
 
 // place puts an exact entry into the targets it lives in.
 func (r *resolver) place(f *functionDecl) {
-	name := Name{f.name.Function, f.name.Qualifier}
 	placed, labelled := false, false
 	for _, s := range r.scopes {
 		if !covers(f.targets, s.fleet.Label) {
 			continue
 		}
 		labelled = true
-		if r.open && s.fleet.Target != (Target{f.name.Account, f.name.Region}) {
+		name := s.local.name(f)
+		if r.open && s.fleet.Target != (Target{name.Account, name.Region}) {
 			continue // in truth there is one target, and each entry lives there once
 		}
-		if f.name.in(s.fleet.Target) {
-			s.exact = append(s.exact, exactEntry{name, f})
+		switch {
+		case name.Function == "": // a variable is missing, or wrong: a problem of its own
+			placed = true
+		case name.in(s.fleet.Target):
+			s.exact = append(s.exact, exactEntry{Name{name.Function, name.Qualifier}, f})
 			placed = true
 		}
 	}
@@ -233,7 +221,7 @@ func (r *resolver) place(f *functionDecl) {
 	case !labelled: // no target has the label, which is a problem of its own
 	case r.open:
 		s := r.addScope(TargetSpec{Target: Target{f.name.Account, f.name.Region}})
-		s.exact = append(s.exact, exactEntry{name, f})
+		s.exact = append(s.exact, exactEntry{Name{f.name.Function, f.name.Qualifier}, f})
 	default: // only an ARN can fail to be in a target
 		r.out.add(Problem{
 			Pos: f.file.pos(f.writtenName.place), Code: codeNotATarget,
@@ -341,7 +329,7 @@ func (r *resolver) checkEntries() {
 		return
 	}
 	for _, s := range r.scopes {
-		if len(s.fleet.Entries) > 0 || (!s.discovered && len(s.rules) > 0) {
+		if len(s.fleet.Entries) > 0 || (!s.discovered && len(s.local.rules) > 0) {
 			return
 		}
 	}

@@ -27,43 +27,93 @@ func (v value) String() string {
 	return fmt.Sprint(v.number)
 }
 
-// config is the value as a Config has it.
-func (v value) config() Value {
+// config is the value as the Config of a function has it.
+func (v value) config(function string) Value {
 	switch {
 	case v.to != nil:
-		return Text(v.text)
+		return Text(strings.ReplaceAll(v.text, functionPlaceholder, function))
 	case v.text == noneWord:
 		return NoDestination
 	}
 	return Number(v.number)
 }
 
-// destination is a destination seen from one target.
+// destination is a destination seen from one target. Its text may still have
+// ${function} in it.
 type destination struct {
 	text     string
 	function *Key // when it is a Lambda function
 	wrong    []*problem
+	anyName  bool // of a template: it is right for whatever AWS lets a function be called
 }
 
+// value is what a setting comes to in a target. Two values that are equal for one
+// function only, one with ${function} and one spelt out, count as different: whoever
+// reads the two lines sees that they are.
 func (s *scope) value(set *setting) value {
-	switch set.destination {
-	case "":
+	if set.destination == "" {
 		return value{number: int(set.number)}
-	case noneWord:
-		return value{text: noneWord}
 	}
 	to, known := s.destinations[set.destination]
 	if !known {
-		to = newDestination(set.destination, s.fleet.Target)
+		to = newDestination(s.local.fill(set.destination), s.fleet.Target)
 		s.destinations[set.destination] = to
 	}
+	if to.text == noneWord {
+		return value{text: noneWord}
+	}
 	return value{text: to.text, to: to}
+}
+
+// template reports whether each function has a destination of its own.
+func (to *destination) template() bool { return strings.Contains(to.text, functionPlaceholder) }
+
+// ordinaryName is what AWS lets a function be called today.
+func ordinaryName(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return len(s) <= documentedFunctionName
+}
+
+// of is a template's destination for one function. A name can make it wrong: a queue has
+// at most 80 characters, and a bucket no capital letters. Of a fleet with a hundred
+// thousand names most are known to be right without a look.
+func (to *destination) of(f Setting, function string) (destination, *problem) {
+	own := destination{text: strings.ReplaceAll(to.text, functionPlaceholder, function)}
+	if !to.anyName || !ordinaryName(function) {
+		if wrong := (destinationUse{f, own.text}).check(); wrong != nil {
+			return own, wrong
+		}
+	}
+	own.function = calledFunction(own.text)
+	return own, nil
+}
+
+// calledFunction is the config that a destination is, when it is a Lambda function.
+func calledFunction(text string) *Key {
+	if !strings.Contains(text, ":lambda:") || strings.Contains(text, "$") {
+		return nil
+	}
+	n, bad := parseName(text)
+	if bad != nil {
+		return nil
+	}
+	return n.key()
 }
 
 // newDestination fills in a destination and compares it with the target. What the
 // target does not know is not compared.
 func newDestination(written string, from Target) *destination {
 	to := &destination{text: expand(written, from)}
+	if to.template() {
+		longest := strings.Repeat("A", documentedFunctionName-1) + "_"
+		to.anyName = (destinationUse{OnFailure, strings.ReplaceAll(to.text, functionPlaceholder, longest)}).check() == nil
+	}
 	a, err := arn.Parse(to.text)
 	if err != nil {
 		return to
@@ -81,11 +131,7 @@ func newDestination(written string, from Target) *destination {
 		wrong(codeOtherAccountBus, fmt.Sprintf("%q is a bus of account %s, the target is %s", shorten(to.text), a.AccountID, from),
 			"use a bus of the target's own account, and forward from there")
 	}
-	if a.Service == "lambda" && !strings.Contains(to.text, "$") {
-		if n, bad := parseName(to.text); bad == nil {
-			to.function = n.key()
-		}
-	}
+	to.function = calledFunction(to.text)
 	return to
 }
 

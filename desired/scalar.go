@@ -39,6 +39,10 @@ func (w *walker) text(n *yaml.Node, what string, rule textRule) (text, bool) {
 		w.report(codeEmptyValue, n, what+" is an empty string", "give it a value, or delete the key")
 		return text{}, false
 	}
+	if wrong := checkVariables(n.Value); rule.vars && wrong != nil {
+		w.out.add(wrong.at(w.pos(n)))
+		return text{}, false
+	}
 	if !rule.allows(n.Value) {
 		hint := rule.hint
 		if near := nearest(n.Value, rule.known); near != "" {

@@ -119,6 +119,10 @@ var targetItem = object[targetDecl]{
 		word("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
 			roleRule, func(t *targetDecl) *text { return &t.role }),
 		word("external_id", "The external id that the role asks for.", externalIDRule, func(t *targetDecl) *text { return &t.externalID }),
+		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", shape: varRules,
+			read: func(w *walker, n *yaml.Node, into *targetDecl) {
+				w.mapping(n, "vars", "variable", varRules, func(name, value text) { into.vars = append(into.vars, variableDecl{name, value}) })
+			}},
 		decimal("quota", "The control-plane quota of each region in requests a second, where it is not 15.",
 			decimalShape{low: 0, open: true}, func(t *targetDecl) *float64 { return &t.quota }),
 		decimal("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
@@ -140,7 +144,7 @@ var ruleItem = object[ruleDecl]{
 	fields: []field[ruleDecl]{
 		word("name", "What the rule is for; shown beside what it decided, where there is room.", anyName, func(r *ruleDecl) *text { return &r.name }),
 		nested("match", "The functions the rule is for.", &matchObject, func(r *ruleDecl) *ruleDecl { return r }).must(),
-		nested("set", "The settings they get.", &setObject, func(r *ruleDecl) *source { return &r.source }),
+		nested("set", "The settings they get.", &setObject, func(r *ruleDecl) *source { return r.source }),
 	},
 }
 
@@ -158,7 +162,7 @@ var setObject = object[source]{
 }
 
 func readRule(w *walker, n *yaml.Node, _ *document) {
-	r := ruleDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerRule, index: w.file.rules}}
+	r := ruleDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerRule, index: w.file.rules}, id: len(w.doc.rules)}
 	w.file.rules++
 	if ruleItem.read(w, n, &r) && r.selector.says(w, n, "a rule") {
 		r.location = unique.Make(location{file: w.file.info.Path, rule: r.name.value})
@@ -187,40 +191,53 @@ var functionItem = object[functionDecl]{
 func readFunction(w *walker, n *yaml.Node, _ *document) {
 	f := &functionDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerFunction, index: w.file.entries}}
 	w.file.entries++
-	if functionItem.read(w, n, f) && f.identify(w) {
+	if functionItem.read(w, n, f) && f.check(w) {
 		w.doc.functions = append(w.doc.functions, f)
 	}
 }
 
-// identify takes the name apart and settles the qualifier.
-func (f *functionDecl) identify(w *walker) bool {
-	pos := w.file.pos(f.writtenName.place)
-	name, wrong := parseName(f.writtenName.value)
+// identify takes a name apart and settles the qualifier. What is wrong is at a place.
+func identify(written, qualifier text) (ParsedName, *problem, place) {
+	name, wrong := parseName(written.value)
 	if wrong != nil {
-		w.out.add(wrong.at(pos))
-		return false
+		return name, wrong, written.place
 	}
 	if name.Region != "" && name.Partition != PartitionOf(name.Region) {
-		w.out.add(Problem{
-			Pos: pos, Code: codeBadFunctionName,
-			Message: fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
-			Hint:    "write the ARN with its own partition",
-		})
-		return false
+		return name, &problem{codeBadFunctionName,
+			fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
+			"write the ARN with its own partition"}, written.place
 	}
-	if q := f.writtenQualifier.value; q != "" {
+	if q := qualifier.value; q != "" {
 		if name.Qualifier != "" && name.Qualifier != q {
-			w.out.add(Problem{
-				Pos: w.file.pos(f.writtenQualifier.place), Code: codeQualifiersDisagree, Related: []Pos{pos},
-				Message: fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
-				Hint:    "keep one of them",
-			})
-			return false
+			return name, &problem{codeQualifiersDisagree, fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
+				"keep one of them"}, qualifier.place
+		}
+		if wrong := checkQualifier(q); wrong != nil {
+			return name, wrong, qualifier.place
 		}
 		name.Qualifier = q
 	}
 	if name.Qualifier == "" {
 		name.Qualifier = Latest
+	}
+	return name, nil, place{}
+}
+
+// check finds what is wrong with an entry by itself. A name with variables is taken
+// apart once they are filled in.
+func (f *functionDecl) check(w *walker) bool {
+	pos := w.file.pos(f.writtenName.place)
+	if !hasVariables(f.writtenName.value + f.writtenQualifier.value) {
+		name, wrong, at := identify(f.writtenName, f.writtenQualifier)
+		if wrong != nil {
+			p := wrong.at(w.file.pos(at))
+			if wrong.code == codeQualifiersDisagree {
+				p.Related = []Pos{pos}
+			}
+			w.out.add(p)
+			return false
+		}
+		f.name = name
 	}
 	if f.remove && !f.set.isZero() {
 		w.out.add(Problem{
@@ -230,14 +247,13 @@ func (f *functionDecl) identify(w *walker) bool {
 		})
 		return false
 	}
-	if len(name.Function) > documentedFunctionName {
+	if len(f.name.Function) > documentedFunctionName {
 		w.out.add(Problem{
 			Pos: pos, Code: codeLongFunctionName,
-			Message: fmt.Sprintf("the function name has %d characters", len(name.Function)),
+			Message: fmt.Sprintf("the function name has %d characters", len(f.name.Function)),
 			Hint:    fmt.Sprintf("use at most %d, Lambda's limit", documentedFunctionName),
 		})
 	}
-	f.name = name
 	return true
 }
 
@@ -248,7 +264,7 @@ var ignoreItem = object[ignoreDecl]{
 }
 
 func readIgnore(w *walker, n *yaml.Node, _ *document) {
-	i := ignoreDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
+	i := ignoreDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
 	w.file.ignores++
 	if ignoreItem.read(w, n, &i) && i.selector.says(w, n, "an item of ignore") {
 		w.doc.ignores = append(w.doc.ignores, i)

@@ -45,7 +45,7 @@ var settingTable = [NumSettings]struct {
 	},
 	OnSuccess: {
 		name: "on_success", fallback: NoDestination,
-		doc: "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region} and ${partition} are the target's.",
+		doc: "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region}, ${partition} and ${vars.NAME} are the target's, ${function} is the function's name.",
 	},
 	OnFailure: {
 		name: "on_failure", fallback: NoDestination,

@@ -232,6 +232,7 @@ type textRule struct {
 	code       string
 	what, hint string
 	known      []string // what a misspelt one may have been meant to be
+	vars       bool     // variables may stand in it
 }
 
 func (r textRule) schema() map[string]any {
@@ -271,10 +272,10 @@ type constantShape int
 
 func (s constantShape) schema() map[string]any { return map[string]any{"const": int(s)} }
 
-// tagsShape is a mapping from tag key to value.
-type tagsShape struct{ key, value textRule }
+// mappingShape is a mapping whose keys the writer chooses, such as tags.
+type mappingShape struct{ key, value textRule }
 
-func (s tagsShape) schema() map[string]any {
+func (s mappingShape) schema() map[string]any {
 	return map[string]any{
 		"type":                 "object",
 		"minProperties":        1,

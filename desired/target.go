@@ -191,7 +191,7 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 	for _, t := range d.places(ambient) {
 		n := Discovery{Target: t.Target}
 		ask := func(s *selector, o Origin, list bool) {
-			if !covers(s.targets, t.Label) || (!list && len(s.tags) == 0) {
+			if !list && len(s.tags) == 0 {
 				return
 			}
 			n.ListFunctions = n.ListFunctions || list
@@ -207,11 +207,11 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 			}
 			n.Reason = append(n.Reason, o)
 		}
-		for i := range d.rules {
-			ask(&d.rules[i].selector, d.rules[i].origin(), true)
+		for _, rule := range d.local(t.Label).rules {
+			ask(&rule.selector, rule.origin(), true)
 		}
-		for i := range d.ignores {
-			ask(&d.ignores[i].selector, d.ignores[i].origin(), false)
+		for _, ignore := range d.local(t.Label).ignores {
+			ask(&ignore.selector, ignore.origin(), false)
 		}
 		slices.SortFunc(n.Tags, compareTags)
 		n.Tags = slices.CompactFunc(n.Tags, func(a, b []Tag) bool { return compareTags(a, b) == 0 })

@@ -281,12 +281,17 @@ func (e *explained) text(out io.Writer) {
 	}
 }
 
-// named is an origin with the rule's name behind it.
+// named is an origin with the rule's name behind it, and what stands there where the
+// value was made of it.
 func named(o desired.Origin) string {
-	if o.Rule() == "" {
-		return o.String()
+	text := o.String()
+	if o.Rule() != "" {
+		text = fmt.Sprintf("%s %q", o, o.Rule())
 	}
-	return fmt.Sprintf("%s %q", o, o.Rule())
+	if o.Template() != "" {
+		text += " from " + o.Template()
+	}
+	return text
 }
 
 // place is where the key lives, as far as that is known without asking.

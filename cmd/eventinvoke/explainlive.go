@@ -217,6 +217,8 @@ type explainOriginJSON struct {
 	Line  int    `json:"line"`
 	Layer string `json:"layer"`
 	Name  string `json:"name"` // of the rule
+	// Template is what stands there, where that is not the value itself.
+	Template string `json:"template,omitempty"`
 }
 
 type explainLiveJSON struct {
@@ -270,5 +272,5 @@ func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
 }
 
 func originJSON(o desired.Origin) explainOriginJSON {
-	return explainOriginJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule()}
+	return explainOriginJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule(), Template: o.Template()}
 }

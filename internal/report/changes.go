@@ -195,6 +195,9 @@ func keyOf(c *reconcile.Change) blockKey {
 			field: f.Setting, before: shape(f.Before, c.Function), after: shape(f.After, c.Function),
 			file: f.Origin.File(), layer: f.Origin.Layer(),
 		}
+		if t := f.Origin.Template(); strings.Contains(t, functionPlaceholder) {
+			k.fields[i].after = desired.Text(t) // in one target it means one thing
+		}
 	}
 	return k
 }
@@ -212,12 +215,15 @@ func shape(v desired.Value, function string) desired.Value {
 
 func newBlock(members []*reconcile.Change) block {
 	b := block{action: members[0].Action, changes: members}
-	first := members[0].Settings()
+	// Of the values that a template makes, that of the longest name shows best where the
+	// name stands: a function may be called "dlq".
+	sample := slices.MaxFunc(members, func(a, c *reconcile.Change) int { return cmp.Compare(len(a.Function), len(c.Function)) })
+	first := sample.Settings()
 	exact := allEqual(members, func(c *reconcile.Change) [desired.NumSettings]reconcile.SettingChange { return values(c.Settings()) })
 	for i, f := range first {
 		before, after := f.Before, f.After
 		if !exact {
-			before, after = shape(before, members[0].Function), shape(after, members[0].Function)
+			before, after = shape(before, sample.Function), shape(after, sample.Function)
 		}
 		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
 		if b.action != reconcile.Delete {
@@ -274,7 +280,17 @@ type origin struct {
 	rule string // the rule's name; "" where there is none
 }
 
-func newOrigin(o desired.Origin) origin { return origin{at: o.String(), rule: o.Rule()} }
+// newOrigin names the template as well, where one stands in the file.
+func newOrigin(o desired.Origin) origin {
+	at := o.String()
+	if o.Template() != "" {
+		at += " from " + o.Template()
+	}
+	return origin{at: at, rule: o.Rule()}
+}
+
+// functionPlaceholder is what a fleet file has for the function's name.
+const functionPlaceholder = "${function}"
 
 // comment is the origin as it is written.
 func (o origin) comment() string { return "# " + o.at }

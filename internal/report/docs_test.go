@@ -55,7 +55,8 @@ func tags(t reflect.Type) []string {
 		case f.Anonymous:
 			names = append(names, tags(f.Type)...)
 		case f.IsExported() && f.Tag.Get("json") != "-":
-			names = append(names, f.Tag.Get("json"))
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			names = append(names, name)
 		}
 	}
 	return names

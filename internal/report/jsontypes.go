@@ -35,6 +35,8 @@ type originJSON struct {
 	Line  int    `json:"line"`
 	Layer string `json:"layer"`
 	Name  string `json:"name"` // of the rule
+	// Template is what stands there, where that is not the value itself.
+	Template string `json:"template,omitempty"`
 }
 
 type fieldJSON struct {
@@ -91,7 +93,7 @@ func newOriginJSON(o desired.Origin) *originJSON {
 	if o.IsZero() {
 		return nil
 	}
-	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule()}
+	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule(), Template: o.Template()}
 }
 
 func newGuard(l reconcile.GuardLine) guardJSON {

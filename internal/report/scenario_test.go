@@ -214,6 +214,15 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "template", why: "changes of one template are one block, whatever the functions are called",
+		run: func(t testing.TB) *Run {
+			yaml := "version: 1\ntargets:\n  - { name: prod, account: \"111111111111\", regions: [eu-west-1], vars: { queues: \"222222222222\" } }\n" +
+				"rules:\n  - match: { functions: [\"*\"] }\n    set: { on_failure: \"arn:aws:sqs:${region}:${vars.queues}:${function}-dlq\" }\n"
+			f := resolve(t, yaml, desired.Inventory{prod: {Functions: []string{"aws", "dlq", "orders", "sqs"}}})
+			return newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) { l.Records = nil }))
+		},
+	},
+	{
 		name: "many-blocks", why: "different changes without end are cut, and counted",
 		run: func(t testing.TB) *Run {
 			yaml := "version: 1\nfunctions:\n"

@@ -1,0 +1,337 @@
+package desired
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Variables are how a target's own words get into what the file says of all targets:
+// a stage, a prefix, the account of the queues. They stand under their target, so that
+// a file means the same wherever it is read; the environment is never asked.
+//
+// They are filled in when the files are loaded, once for each label: what comes after
+// meets names, patterns and tags that have none. A destination is filled in later, with
+// the account, the region and the function, which are known only then.
+const (
+	variablePrefix = "${vars."
+	variableForm   = `\$\{vars\.[A-Za-z0-9_-]+\}`
+)
+
+var (
+	variable = regexp.MustCompile(variableForm)
+	varRules = mappingShape{
+		key: textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), code: codeBadVariable, what: "the name of a variable",
+			hint: "use 1 to 64 letters, digits, hyphens and underscores"},
+		// No $: what was filled in is not looked through again.
+		value: textRule{pattern: regexp.MustCompile(`^[^$]*$`), low: 1, high: maxDestination, code: codeBadVariable, what: "text that can be filled in",
+			hint: "use 1 to 350 characters without $"},
+	}
+)
+
+// hasVariables reports whether a text has to be filled in.
+func hasVariables(s string) bool { return strings.Contains(s, variablePrefix) }
+
+// checkVariables refuses every ${ in a name, a pattern or a tag that begins no variable.
+func checkVariables(s string) *problem {
+	for rest := s; ; {
+		_, after, found := strings.Cut(rest, "${")
+		if !found {
+			return nil
+		}
+		if at := variable.FindStringIndex("${" + after); at == nil || at[0] != 0 {
+			name, _, _ := strings.Cut(after, "}")
+			wrong := &problem{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a variable", shorten(name)), "use ${vars.NAME}, with NAME from the vars of a target"}
+			if slices.Contains(placeholders, name) {
+				wrong.hint = "use it in destinations; here only ${vars.NAME} is filled in"
+			} else if varRules.key.allows(name) {
+				wrong.hint = fmt.Sprintf("write ${vars.%s}, and %s under the vars of the targets", name, name)
+			}
+			return wrong
+		}
+		rest = after
+	}
+}
+
+// local is the part of a document that is for the targets of one label, as they have it.
+type local struct {
+	label   string
+	vars    map[string]string
+	rules   []*ruleDecl // without variables they are the document's own
+	ignores []*ignoreDecl
+	names   map[*functionDecl]ParsedName // of entries whose names have variables
+}
+
+// name is the function and qualifier that an entry means under this label.
+func (l *local) name(f *functionDecl) ParsedName {
+	if n, filled := l.names[f]; filled {
+		return n
+	}
+	return f.name
+}
+
+// fill is a text with the variables in their places; all of them are known to be there.
+func (l *local) fill(s string) string {
+	if !hasVariables(s) {
+		return s
+	}
+	return variable.ReplaceAllStringFunc(s, func(written string) string { return l.vars[variableName(written)] })
+}
+
+// variableName is what ${vars.NAME} names.
+func variableName(written string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(written, variablePrefix), "}")
+}
+
+// local is never nil once the files are loaded.
+func (d *Document) local(label string) *local { return d.locals[label] }
+
+// missingVariable is a variable that some target does not have, at a place that needs it.
+type missingVariable struct {
+	file *fileDecl
+	place
+	name string
+}
+
+// filler fills in variables for one label after the other, and keeps what is missing
+// until all are done: a variable that no target has is one problem, not one a target.
+type filler struct {
+	doc     *Document
+	out     *collector
+	to      *local
+	used    map[string]bool // by the label at hand
+	missing map[missingVariable][]string
+	said    map[saying]bool
+}
+
+// fillIn makes the locals of a document, and finds variables that are missing, that
+// make something wrong, and that nothing uses.
+func (d *Document) fillIn(out *collector) {
+	f := &filler{doc: d, out: out, missing: map[missingVariable][]string{}, said: map[saying]bool{}}
+	d.locals = map[string]*local{}
+	if len(d.targets) == 0 {
+		f.label("", nil)
+	}
+	for i := range d.targets {
+		f.label(d.targets[i].name.value, &d.targets[i])
+	}
+	for at, labels := range f.missing {
+		f.out.add(f.doc.withoutVariable(at, labels))
+	}
+}
+
+func (f *filler) label(label string, target *targetDecl) {
+	f.to = &local{label: label, vars: map[string]string{}, names: map[*functionDecl]ParsedName{}}
+	f.used = map[string]bool{}
+	f.doc.locals[label] = f.to
+	if target != nil {
+		for _, v := range target.vars {
+			f.to.vars[v.name.value] = v.value.value
+		}
+	}
+	spoken := map[*fileDecl]bool{} // files whose defaults count here
+	for i := range f.doc.rules {
+		if rule := &f.doc.rules[i]; covers(rule.selector.targets, label) {
+			f.rule(rule)
+			spoken[rule.file] = true
+		}
+	}
+	for i := range f.doc.ignores {
+		if ignore := &f.doc.ignores[i]; covers(ignore.selector.targets, label) {
+			f.ignore(ignore)
+		}
+	}
+	for _, entry := range f.doc.functions {
+		if covers(entry.targets, label) {
+			f.entry(entry)
+			spoken[entry.file] = true
+		}
+	}
+	for _, file := range f.doc.files {
+		if spoken[file] {
+			f.settings(&file.defaults)
+		}
+	}
+	if target == nil {
+		return
+	}
+	for _, v := range target.vars {
+		if !f.used[v.name.value] {
+			f.out.add(Problem{Pos: target.file.pos(v.name.place), Code: codeNoEffect,
+				Message: fmt.Sprintf("without effect: the variable %q of the target %s: nothing that is for this target uses it", v.name.value, label),
+				Hint:    "correct it, or delete it"})
+		}
+	}
+}
+
+// text fills in one text. It reports whether every variable is there.
+func (f *filler) text(file *fileDecl, t text) (text, bool) {
+	if !hasVariables(t.value) {
+		return t, true
+	}
+	complete := true
+	t.value = variable.ReplaceAllStringFunc(t.value, func(written string) string {
+		name := variableName(written)
+		value, known := f.to.vars[name]
+		if !known {
+			complete = false
+			at := missingVariable{file, t.place, name}
+			f.missing[at] = append(f.missing[at], f.to.label)
+		}
+		f.used[name] = true
+		return value
+	})
+	return t, complete
+}
+
+// say reports what a variable made wrong, for the first of the targets that have it.
+func (f *filler) say(file *fileDecl, at place, wrong *problem) {
+	key := saying{file, at, wrong.code}
+	if f.said[key] {
+		return
+	}
+	f.said[key] = true
+	p := wrong.at(file.pos(at))
+	if f.to.label != "" {
+		p.Message = fmt.Sprintf("in the target %s: %s", f.to.label, p.Message)
+	}
+	f.out.add(p)
+}
+
+func (f *filler) rule(rule *ruleDecl) {
+	f.settings(rule.source)
+	filled := *rule
+	changed := f.selector(rule.file, &filled.selector)
+	filled.qualifiers = f.texts(rule.file, rule.qualifiers, &changed, checkQualifier)
+	if !changed {
+		f.to.rules = append(f.to.rules, rule)
+		return
+	}
+	f.to.rules = append(f.to.rules, &filled)
+}
+
+func (f *filler) ignore(ignore *ignoreDecl) {
+	filled := *ignore
+	if !f.selector(ignore.file, &filled.selector) {
+		f.to.ignores = append(f.to.ignores, ignore)
+		return
+	}
+	f.to.ignores = append(f.to.ignores, &filled)
+}
+
+// selector fills in a selector and reports whether anything had to be. Lists keep their
+// length and order, so that what is said of an item can be asked of every target.
+func (f *filler) selector(file *fileDecl, s *selector) (changed bool) {
+	s.functions = f.globs(file, s.functions, &changed)
+	s.exclude = f.globs(file, s.exclude, &changed)
+	if slices.ContainsFunc(s.tags, func(t tagPattern) bool { return hasVariables(t.Value) }) {
+		changed = true
+		s.tags = slices.Clone(s.tags)
+		for i, t := range s.tags {
+			if v, ok := f.text(file, text{t.Value, t.at}); ok {
+				s.tags[i] = compileTag(t.Key, v)
+			}
+		}
+	}
+	return changed
+}
+
+func (f *filler) globs(file *fileDecl, globs []glob, changed *bool) []glob {
+	if !slices.ContainsFunc(globs, func(g glob) bool { return hasVariables(g.value) }) {
+		return globs
+	}
+	*changed = true
+	filled := slices.Clone(globs)
+	for i, g := range globs {
+		if !hasVariables(g.value) {
+			continue
+		}
+		if t, ok := f.text(file, g.text); ok {
+			made, wrong := compileGlob(t)
+			if wrong != nil {
+				f.say(file, g.place, wrong)
+			}
+			filled[i] = made
+		}
+	}
+	return filled
+}
+
+func (f *filler) texts(file *fileDecl, all []text, changed *bool, check func(string) *problem) []text {
+	if !slices.ContainsFunc(all, func(t text) bool { return hasVariables(t.value) }) {
+		return all
+	}
+	*changed = true
+	var filled []text
+	for _, t := range all {
+		t, ok := f.text(file, t)
+		if wrong := check(t.value); ok && wrong != nil {
+			f.say(file, t.place, wrong)
+		}
+		filled = append(filled, t)
+	}
+	return filled
+}
+
+func (f *filler) entry(entry *functionDecl) {
+	f.settings(&entry.source)
+	name, named := f.text(entry.file, entry.writtenName)
+	qualifier, qualified := f.text(entry.file, entry.writtenQualifier)
+	if !named || !qualified || name == entry.writtenName && qualifier == entry.writtenQualifier {
+		return
+	}
+	parsed, wrong, at := identify(name, qualifier)
+	if wrong != nil {
+		f.say(entry.file, at, wrong)
+		return
+	}
+	f.to.names[entry] = parsed
+}
+
+// settings checks the destinations of a source as they come to be.
+func (f *filler) settings(s *source) {
+	for i := range s.set {
+		t := text{s.set[i].destination, s.set[i].place}
+		if !hasVariables(t.value) {
+			continue
+		}
+		if filled, ok := f.text(s.file, t); ok {
+			if wrong := (destinationUse{Setting(i), filled.value}).check(); wrong != nil {
+				f.say(s.file, t.place, wrong)
+			}
+		}
+	}
+}
+
+// withoutVariable is the problem of a variable that some targets do not have.
+func (d *Document) withoutVariable(at missingVariable, labels []string) Problem {
+	p := Problem{Pos: at.file.pos(at.place), Code: codeUnknownVariable}
+	others, has := map[string]bool{}, false
+	for _, l := range d.locals {
+		_, here := l.vars[at.name]
+		has = has || here
+		for name := range l.vars {
+			others[name] = true
+		}
+	}
+	known := slices.Sorted(maps.Keys(others))
+	near := nearest(at.name, known)
+	slices.Sort(labels)
+	switch {
+	case len(d.targets) == 0:
+		p.Message = fmt.Sprintf("there is no variable %q: the file has no targets to give it a value", at.name)
+		p.Hint = "add targets, with the variable under vars of each"
+	case has:
+		p.Message = fmt.Sprintf("the variable %q has no value in %s", at.name, listSome(labels))
+		p.Hint = "add it to the vars there, or limit this to other targets with targets"
+	case near != "":
+		p.Message = fmt.Sprintf("no target has a variable %q", at.name)
+		p.Hint = fmt.Sprintf("did you mean ${vars.%s}?", near)
+	default:
+		p.Message = fmt.Sprintf("no target has a variable %q", at.name)
+		p.Hint = fmt.Sprintf("add it to the vars of the targets, which have %s", listSome(known))
+	}
+	return p
+}

@@ -1,0 +1,128 @@
+package desired
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const twoStages = `version: 1
+targets:
+  - { name: prod, account: "111111111111", regions: [us-east-1], vars: { stage: prod, dlq: "222222222222" } }
+  - { name: dev, account: "111111111111", regions: [eu-west-1], vars: { stage: dev, dlq: "333333333333" } }
+`
+
+func TestVariablesAreFilledIn(t *testing.T) {
+	inv := Inventory{
+		east: {Functions: []string{"dev-a", "prod-a", "prod-b"}, Tags: map[string]map[string]string{"prod-b": {"env": "prod"}}},
+		west: {Functions: []string{"dev-a", "dev-b", "prod-a"}, Tags: map[string]map[string]string{"dev-b": {"env": "dev"}, "dev-a": {"env": "prod"}}},
+	}
+	const queue = "defaults: { on_failure: \"arn:aws:sqs:${region}:${vars.dlq}:${function}-dlq\" }\n"
+	for _, row := range []struct {
+		why, yaml string
+		want      []string
+	}{
+		{
+			"in patterns, and what they leave out", `rules: [{ match: { functions: ["${vars.stage}-*"], exclude: ["${vars.stage}-b"] }, set: { maximum_retry_attempts: 0 } }]`,
+			[]string{"eu-west-1 dev-a retries=0@rules[0]", "us-east-1 prod-a retries=0@rules[0]"},
+		},
+		{
+			"in tag values", `rules: [{ match: { tags: { env: "${vars.stage}" } }, set: { maximum_retry_attempts: 0 } }]`,
+			[]string{"eu-west-1 dev-b retries=0@rules[0]", "us-east-1 prod-b retries=0@rules[0]"},
+		},
+		{
+			"in names and qualifiers", `functions: [{ name: "${vars.stage}-x", qualifier: "${vars.stage}", maximum_retry_attempts: 0 }]`,
+			[]string{"eu-west-1 dev-x:dev retries=0@functions[0]", "us-east-1 prod-x:prod retries=0@functions[0]"},
+		},
+		{
+			"in destinations, beside the function's name, which its qualifiers share", queue + `functions: [{ name: x, maximum_retry_attempts: 0 }, { name: "x:live", targets: [prod], maximum_retry_attempts: 0 }]`,
+			[]string{
+				"eu-west-1 x retries=0@functions[0] failure=arn:aws:sqs:eu-west-1:333333333333:x-dlq@defaults",
+				"us-east-1 x retries=0@functions[0] failure=arn:aws:sqs:us-east-1:222222222222:x-dlq@defaults",
+				"us-east-1 x:live retries=0@functions[1] failure=arn:aws:sqs:us-east-1:222222222222:x-dlq@defaults",
+			},
+		},
+		{
+			"each function of a rule has its own", queue + `rules: [{ match: { functions: ["${vars.stage}-*"] } }]`,
+			[]string{
+				"eu-west-1 dev-a failure=arn:aws:sqs:eu-west-1:333333333333:dev-a-dlq@defaults",
+				"eu-west-1 dev-b failure=arn:aws:sqs:eu-west-1:333333333333:dev-b-dlq@defaults",
+				"us-east-1 prod-a failure=arn:aws:sqs:us-east-1:222222222222:prod-a-dlq@defaults",
+				"us-east-1 prod-b failure=arn:aws:sqs:us-east-1:222222222222:prod-b-dlq@defaults",
+			},
+		},
+		{
+			"in ignore", `rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 0 } }]
+ignore: [{ functions: ["${vars.stage}-a", "dev-*"], targets: [prod] }]`,
+			[]string{
+				"eu-west-1 dev-a retries=0@rules[0]", "eu-west-1 dev-b retries=0@rules[0]", "eu-west-1 prod-a retries=0@rules[0]",
+				"us-east-1 prod-b retries=0@rules[0]", "us-east-1 dev-a ignored by ignore[0]", "us-east-1 prod-a ignored by ignore[0]",
+			},
+		},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			f := mustResolve(t, mustLoad(t, oneFile(twoStages+row.yaml)), Target{}, inv)
+			if diff := cmp.Diff(row.want, lines(f)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What a variable or a name makes wrong is told at the line that has it.
+func TestFilledInTextIsChecked(t *testing.T) {
+	for _, row := range []struct{ why, yaml, want string }{
+		{"a name", `functions: [{ name: "a/${vars.stage}", maximum_retry_attempts: 0 }]`, "EI030 in the target prod: \"a/prod\" is not"},
+		{"a pattern", `rules: [{ match: { functions: ["[${vars.stage}"] }, set: { maximum_retry_attempts: 0 } }]`, "EI060 in the target prod: the pattern"},
+		{"a destination", `defaults: { on_failure: "arn:aws:sqs:us-east-1:${vars.stage}:q" }` + "\n" + `functions: [{ name: a, maximum_retry_attempts: 0 }]`, "EI040 in the target prod: on_failure"},
+		{"what no variable can mend", `functions: [{ name: a, on_failure: "arn:aws:sqs:us-east-1:${vars.dlq}:q.fifo" }]`, "EI045 on_failure"},
+		{"a name that is too long for a queue", `functions: [{ name: ` + strings.Repeat("f", 60) + `, on_failure: "arn:aws:sqs:us-east-1:${vars.dlq}:${function}-${function}" }]`, "EI040 for ffff"},
+		{"a name that no bucket can have", `functions: [{ name: Orders, on_failure: "arn:aws:s3:::${function}-failed" }]`, "EI040 for Orders: on_failure"},
+		{"a function that is its own destination", `functions: [{ name: a, on_failure: "arn:aws:lambda:us-east-1:111111111111:function:${function}", targets: [prod] }]`, "EI049 on_failure of a is"},
+		{"no placeholder of destinations in a name", `functions: [{ name: "a-${region}", maximum_retry_attempts: 0 }]`, "EI042 ${region} is not a variable; use it in destinations"},
+		{"a word that may be a variable", `functions: [{ name: "a-${stage}", maximum_retry_attempts: 0 }]`, "EI042 ${stage} is not a variable; write ${vars.stage}"},
+		{"a word in a destination that may be one", `functions: [{ name: a, on_failure: "arn:aws:sqs:us-east-1:${queues}:q" }]`, "EI042 ${queues} is not a placeholder; write ${vars.queues}"},
+		{"a variable that nobody has", `functions: [{ name: "${vars.team}", maximum_retry_attempts: 0 }]`, "EI037 no target has a variable \"team\"; add it to the vars of the targets, which have dlq, only, stage"},
+		{"a variable that one target lacks", `functions: [{ name: "${vars.only}", maximum_retry_attempts: 0 }]`, "EI037 the variable \"only\" has no value in dev; add it"},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			_, err := Load(oneFile(strings.Replace(twoStages, "stage: prod", "stage: prod, only: x", 1)+row.yaml), "fleet.yaml")
+			if err == nil || !strings.Contains(err.Error(), ": "+row.want) {
+				t.Errorf("got %v\nwant %s", err, row.want)
+			}
+		})
+	}
+}
+
+func TestUnusedVariables(t *testing.T) {
+	d := mustLoad(t, oneFile(twoStages+`
+functions: [{ name: "${vars.stage}-a", targets: [prod], maximum_retry_attempts: 0, on_failure: "arn:aws:sqs:us-east-1:${vars.dlq}:q" }, { name: b, maximum_retry_attempts: 0 }]
+rules: [{ match: { tags: { stage: "${vars.stage}" }, targets: [dev] }, set: { maximum_retry_attempts: 0 } }]
+`))
+	f := mustResolve(t, d, Target{}, nil)
+	var got []string
+	for _, w := range f.Warnings {
+		got = append(got, w.Pos.String()+" "+w.Message)
+	}
+	want := []string{`fleet.yaml:4:85 without effect: the variable "dlq" of the target dev: nothing that is for this target uses it`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An origin has the template beside the line, and equal templates make equal origins.
+func TestOriginsShowTheTemplate(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\ndefaults: { on_failure: \"arn:${partition}:sqs:${region}:${account}:${function}-dlq\", on_success: none }\nrules: [{ match: { functions: [\"*\"] } }]"))
+	f := mustResolve(t, d, east, Inventory{east: found("a", "b")})
+	a, b := f.Targets[0].Entries[0], f.Targets[0].Entries[1]
+	if a.Origins != b.Origins || *a.Want == *b.Want {
+		t.Errorf("two functions share what is said, and not what comes of it: %v %v", a, b)
+	}
+	if got := a.Origins.Of(OnFailure).Template(); got != "arn:${partition}:sqs:${region}:${account}:${function}-dlq" {
+		t.Errorf("template %q", got)
+	}
+	if got := a.Origins.Of(OnSuccess).Template(); got != "" {
+		t.Errorf("a value that stands as it is has the template %q", got)
+	}
+}

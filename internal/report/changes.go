@@ -289,9 +289,6 @@ func newOrigin(o desired.Origin) origin {
 	return origin{at: at, rule: o.Rule()}
 }
 
-// functionPlaceholder is what a fleet file has for the function's name.
-const functionPlaceholder = "${function}"
-
 // comment is the origin as it is written.
 func (o origin) comment() string { return "# " + o.at }
 

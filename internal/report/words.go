@@ -142,6 +142,9 @@ func where(label string, t desired.Target) string {
 // functionName stands for the name of each function in a text that many share.
 const functionName = "{function}"
 
+// functionPlaceholder is what a fleet file has for the function's name.
+const functionPlaceholder = "${function}"
+
 // template puts functionName for a function's name where it stands as a word
 // of its own, so that texts that differ by nothing else become equal.
 func template(text, function string) string {

@@ -33,6 +33,8 @@ type TargetPlan struct {
 	// exact entries.
 	Unknown bool
 	Stopped error // why its survey ended early
+	// Evidence is nil where everything was to be read, and was.
+	Evidence *Evidence
 }
 
 // FindingKind is a reason to look at a config that a plan does not change.
@@ -77,6 +79,7 @@ type Finding struct {
 	Origins *desired.Origins // nil when the record is undeclared
 	Record  *Settings        // the record that is there, where the kind is about a qualifier
 	Err     error            // why, where Kind is FindingUnreadable
+	Carried int64            // when an earlier run saw it, Unix milliseconds; 0: this one did
 }
 
 // NewPlan compares want and have. It is pure, and never takes what was not read

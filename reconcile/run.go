@@ -27,6 +27,9 @@ type Engine struct {
 	// Annotators are asked about the plan once it is known, all at once. They never
 	// fail a run; see InsightPolicy.
 	Annotators []Annotator
+	// Observations, when not nil, let a run read only what may have changed since
+	// others read it; see CarriedFunction.
+	Observations Observations
 }
 
 // Request is what one run is asked to do.
@@ -116,17 +119,20 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 		defer cancel()
 		ctx = limited
 	}
-	recorder := e.walk(ctx, r)
+	recollection := Recollection(everything{})
+	recorder := e.walk(ctx, r, &recollection)
 	r.Finished = time.Now()
 	r.Stopped = r.stopped(ctx)
+	recollection.Keep(context.WithoutCancel(ctx), r)
 	if recorder != nil {
 		r.Late = join(recorder.Finish(context.WithoutCancel(ctx), r), recorder.Release(context.WithoutCancel(ctx)))
 	}
 	return r, r.failures()
 }
 
-// walk goes as far as the run comes. What it returns is to be finished and released.
-func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
+// walk goes as far as the run comes. What it returns is to be finished and released,
+// and what it recalled is to be kept.
+func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollection) (recorder Recorder) {
 	fail := func(err error) Recorder {
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 			// Whatever the end of the run made of a call: it tells what was waited for.
@@ -155,13 +161,16 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 		journal = recorder
 	}
 
+	recalled := e.recall(ctx, r)
+	*recollection = recalled
+
 	asked := r.Wishes.Discoveries(r.Opened.Ambient)
-	inventory, failed := Discover(ctx, openOnly(asked, r.Opened), r.Opened.discoverTargets())
+	inventory, failed := Discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.discoverTargets())
 	if context.Cause(ctx) != nil {
 		return fail(nil)
 	}
 	r.Opened.Exclude(failed)
-	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, inventory); err != nil {
+	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, recalled.Complete(inventory)); err != nil {
 		// Where nothing could be discovered nothing is left of a fleet of rules,
 		// and its files are not to blame.
 		if lost := r.Opened.failures(); lost != nil {
@@ -172,11 +181,13 @@ func (e Engine) walk(ctx context.Context, r *RunResult) (recorder Recorder) {
 
 	r.tell(PhaseResolve)
 
-	r.Observed = Survey(ctx, r.Fleet, r.Opened.readTargets(), r.Observe, r.Survey...)
-	r.Plan = r.Wishes.Plan(r.Fleet, r.Observed)
-	r.Plan.markUnknown(asked, r.Opened)
-	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Observed))
+	toRead, unread := split(r.Fleet, recalled.Carry(r.Fleet))
+	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(), r.Observe, r.Survey...)
 	r.Surveyed = time.Now()
+	r.Plan = r.Wishes.Plan(toRead, r.Observed)
+	unread.addTo(r, recalled)
+	r.Plan.markUnknown(asked, r.Opened)
+	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, unread.seen(r.Observed)))
 	e.annotate(ctx, r)
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)

@@ -217,7 +217,7 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 	case isCancelled(err):
 		j.observed.State, j.observed.Records = NotExamined, nil
 	case j.step == stepConfigs && KindOf(err) == KindFunctionMissing:
-		j.observed.State, j.observed.Records = FunctionAbsent, nil
+		j.observed.State, j.observed.Records, j.observed.Seen = FunctionAbsent, nil, time.Now().UnixMilli()
 	case j.step == stepConfigs:
 		j.observed.State, j.observed.Records, j.observed.Err = Unreadable, nil, err
 		j.budget.failure(err)

@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/shard":     {"desired"},
 	"internal/events":    {"desired"},
 	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events"},
+	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
@@ -45,7 +46,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/iampolicy", "internal/history", "internal/planfile", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
 	"examples":        {},
 }
 

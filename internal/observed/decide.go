@@ -1,0 +1,236 @@
+package observed
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// early is the part of the maximum age after which a function is read again. What is
+// left is for the pass that carries it to end in, and for the one after to begin.
+const early = 0.98
+
+// The calls to ask for, by what they can change.
+var (
+	callsOfRecords   = []string{"PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"}
+	callsOfFunctions = []string{"CreateFunction", "DeleteFunction"}
+	callsOfAliases   = []string{"CreateAlias", "UpdateAlias", "DeleteAlias"}
+	callsOfVersions  = []string{"PublishVersion"}
+	callsOfTags      = []string{"TagResource", "UntagResource"}
+)
+
+// calls are those that can matter to what was asked of the target. A function that is
+// asked about an alias for the first time is read for that, whatever the trail says.
+func (s *state) calls(need desired.Discovery) []string {
+	calls := slices.Concat(callsOfRecords, callsOfFunctions)
+	if s.aliases {
+		calls = append(calls, callsOfAliases...)
+	}
+	if s.versions {
+		calls = append(calls, callsOfVersions...)
+	}
+	if len(need.Tags) > 0 {
+		calls = append(calls, callsOfTags...)
+	}
+	return calls
+}
+
+// news is what the trail says that is not answered yet.
+type news struct {
+	read   map[string]bool // functions whose records, qualifiers or existence may have changed
+	tags   map[string]bool // functions whose tags may have changed
+	exists map[string]bool // functions created, or deleted, last
+	events map[string]int64
+	latest time.Duration // how late the latest of them came
+}
+
+// take sorts events that the trail has shown.
+func (s *state) take(hints []events.Hint, now time.Time) news {
+	n := news{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]int64{}, 0}
+	hints = slices.Clone(hints)
+	slices.SortStableFunc(hints, func(a, b events.Hint) int { return a.EventTime.Compare(b.EventTime) })
+	last := map[string]int64{} // when each function was last created or deleted
+	for _, h := range hints {
+		id := h.EventID
+		if id == "" {
+			id = fmt.Sprint(h.EventName, h.Function, h.Qualifier, h.EventTime.Unix())
+		}
+		if _, known := s.events[id]; known {
+			continue
+		}
+		n.events[id] = h.EventTime.Unix()
+		if late := now.Sub(h.EventTime); late > n.latest && (s.followed || !h.EventTime.Before(s.looked)) {
+			n.latest = late
+		}
+		switch h.EventName {
+		case "TagResource", "UntagResource":
+			n.tags[h.Function] = true
+			continue
+		case "CreateFunction", "DeleteFunction":
+			n.tags[h.Function] = true
+			// Of one second, the order is not known: then it is there until it is read.
+			if at := h.EventTime.Unix(); h.EventName == "CreateFunction" || at > last[h.Function] {
+				n.exists[h.Function], last[h.Function] = h.EventName == "CreateFunction", at
+			}
+		}
+		if !explains(s.functions[h.Function], h) {
+			n.read[h.Function] = true
+		}
+	}
+	return n
+}
+
+// explains reports whether an observation holds already what an event tells of. AWS's
+// own times are compared, so that no clock of ours matters: the record was last written
+// after the event, or the event is a write of ours whose answer the observation is.
+func explains(o *observation, h events.Hint) bool {
+	if o == nil || !h.WritesRecord() || o.State != reconcile.Present {
+		return false
+	}
+	i := slices.IndexFunc(o.Records, func(r reconcile.ObservedRecord) bool { return r.Qualifier == h.Qualifier })
+	if h.EventName == "DeleteFunctionEventInvokeConfig" {
+		return h.Echo && i < 0
+	}
+	if i < 0 || o.Records[i].Modified == 0 {
+		return false
+	}
+	after := time.UnixMilli(o.Records[i].Modified).Sub(h.EventTime) // events have whole seconds
+	return after >= time.Second || h.Echo && after > -time.Second
+}
+
+// choice is what one pass does about the functions of a target.
+type choice struct {
+	carry    []reconcile.CarriedFunction
+	asked    map[string]string // what is asked of each declared function
+	scrubbed map[string]bool   // read for nothing but their age
+	changed  int               // of those observed, those that are asked something else
+	observed int               // of those declared
+	aliases  bool
+	versions bool
+}
+
+// choose parts the declared functions of a target. Carried are those that were
+// observed, are asked the same as then, are not in the news, are young enough, and are
+// not among the oldest, whose turn it is.
+func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy, n news, orphans bool, maxAge time.Duration, now time.Time) choice {
+	c := choice{asked: map[string]string{}, scrubbed: map[string]bool{}}
+	asker := newAsker(spec, undeclared)
+	var known []*observation
+	for entries := range byFunction(spec.Entries) {
+		f := entries[0].Function
+		asked := asker.of(entries)
+		c.asked[f] = asked
+		for i := range entries {
+			alias, version := qualifierKind(entries[i].Qualifier)
+			c.aliases, c.versions = c.aliases || alias, c.versions || version
+		}
+		o := s.functions[f]
+		if o == nil {
+			continue
+		}
+		for i := range o.Records {
+			alias, version := qualifierKind(o.Records[i].Qualifier)
+			c.aliases, c.versions = c.aliases || alias, c.versions || version
+		}
+		c.observed++
+		switch {
+		case o.asked != asked || asked == "":
+			c.changed++
+		case n.read[f] || orphans && !o.orphansLooked && undeclaredRecords(o, entries):
+		default:
+			known = append(known, o)
+		}
+	}
+	for _, o := range known[:due(known, maxAge, now)] {
+		c.scrubbed[o.Function] = true
+	}
+	for _, o := range known {
+		if !c.scrubbed[o.Function] {
+			c.carry = append(c.carry, o.CarriedFunction)
+		}
+	}
+	slices.SortFunc(c.carry, func(a, b reconcile.CarriedFunction) int { return strings.Compare(a.Function, b.Function) })
+	return c
+}
+
+// due sorts observations by age and says how many of the oldest are to be read now: as
+// few as let an even pace of them all in one maximum age, from here on, come to each in
+// time. It remembers nothing, so that passes of any rhythm, and none for hours, come
+// out right.
+func due(known []*observation, maxAge time.Duration, now time.Time) int {
+	slices.SortFunc(known, func(a, b *observation) int {
+		if a.Seen != b.Seen {
+			return int(max(-1, min(1, a.Seen-b.Seen)))
+		}
+		return strings.Compare(a.Function, b.Function)
+	})
+	whole := early * float64(maxAge.Milliseconds())
+	step := whole / float64(len(known)) // one function each
+	n := 0
+	for i, o := range known {
+		left := whole - float64(now.UnixMilli()-o.Seen)
+		// With n of the oldest read now, this one's turn comes after i-n steps.
+		n = max(n, i+int(math.Ceil(-left/step)))
+		if left <= 0 {
+			n = max(n, i+1)
+		}
+	}
+	return min(n, len(known))
+}
+
+// byFunction cuts sorted entries into those of one function each.
+func byFunction(entries []desired.Entry) func(func([]desired.Entry) bool) {
+	return func(yield func([]desired.Entry) bool) {
+		for len(entries) > 0 {
+			n := 1
+			for n < len(entries) && entries[n].Function == entries[0].Function {
+				n++
+			}
+			if !yield(entries[:n:n]) {
+				return
+			}
+			entries = entries[n:]
+		}
+	}
+}
+
+// qualifierKind says whether a qualifier is an alias or a version.
+func qualifierKind(q string) (alias, version bool) {
+	if q == desired.Latest || q == "" {
+		return false, false
+	}
+	version = strings.Trim(q, "0123456789") == ""
+	return !version, version
+}
+
+// undeclaredRecords reports whether a function holds a record that nobody declared.
+func undeclaredRecords(o *observation, entries []desired.Entry) bool {
+	return slices.ContainsFunc(o.Records, func(r reconcile.ObservedRecord) bool {
+		return r.Qualifier != desired.Latest && !slices.ContainsFunc(entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier })
+	})
+}
+
+// missed reports whether a function that was read for its age alone had changed, and
+// the trail should have told by now. Of a record that was written within the allowance
+// it may still.
+func missed(before *observation, now *reconcile.ObservedFunction, allowed time.Time) bool {
+	if before.State != now.State {
+		return true
+	}
+	for i := range now.Records {
+		r := &now.Records[i]
+		j := slices.IndexFunc(before.Records, func(b reconcile.ObservedRecord) bool { return b.Qualifier == r.Qualifier })
+		if (j < 0 || *before.Records[j].Settings != *r.Settings) && r.Modified < allowed.UnixMilli() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(before.Records, func(b reconcile.ObservedRecord) bool {
+		return !slices.ContainsFunc(now.Records, func(r reconcile.ObservedRecord) bool { return r.Qualifier == b.Qualifier })
+	})
+}

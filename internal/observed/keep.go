@@ -1,0 +1,143 @@
+package observed
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// needOf digests what a discovery asks.
+func needOf(d desired.Discovery) string {
+	return digest(struct {
+		List bool
+		Tags [][]desired.Tag
+	}{d.ListFunctions, d.Tags})
+}
+
+// inventoryHolds reports whether what was discovered answers what is asked now, and is
+// young enough to be followed by events.
+func (s *state) inventoryHolds(d desired.Discovery, maxAge time.Duration, now time.Time) bool {
+	return s.need == needOf(d) && !s.listed.IsZero() && float64(now.Sub(s.listed)) < early*float64(maxAge)
+}
+
+// toTag are the functions whose tags are to be read, sorted.
+func (n *news) toTag() []string { return slices.Sorted(maps.Keys(n.tags)) }
+
+// follow brings the inventory up to date by the news. Found are the tags that the
+// functions in the news have now.
+func (s *state) follow(n news, found map[string]tags) {
+	names := map[string]bool{}
+	for _, f := range s.names {
+		names[f] = true
+	}
+	for f, exists := range n.exists {
+		if exists {
+			names[f] = true
+		} else {
+			delete(names, f)
+		}
+	}
+	if len(n.exists) > 0 {
+		s.names = slices.Sorted(maps.Keys(names))
+	}
+	if len(n.tags) == 0 {
+		return
+	}
+	now := maps.Clone(s.tags)
+	if now == nil {
+		now = map[string]tags{}
+	}
+	for f := range n.tags {
+		delete(now, f)
+		if t, has := found[f]; has {
+			now[f] = t
+		}
+	}
+	s.tags = now
+}
+
+// advance is what is known after a run. Whatever was to be read and was not read to its
+// end is forgotten, so that the next run reads it.
+func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.TargetOutcome, now time.Time) *state {
+	s := p.state
+	next := newState(s.target)
+	next.written, next.looked = now, p.began
+	next.listed, next.need, next.names, next.tags = s.listed, s.need, s.names, s.tags
+	next.aliases, next.versions = p.choice.aliases, p.choice.versions
+	if !p.asked.IsZero() {
+		next.looked = earlier(p.asked, p.began)
+	}
+	if p.full == "" || !p.asked.IsZero() { // else nobody knows what was done to those not read
+		next.followed = true
+		for id, at := range s.events {
+			next.events[id] = at
+		}
+		maps.Copy(next.events, p.news.events)
+		from := next.looked.Add(-p.of.Delay).Unix()
+		maps.DeleteFunc(next.events, func(_ string, at int64) bool { return at < from })
+		for f, o := range s.functions {
+			if !p.news.read[f] && now.UnixMilli()-o.Seen <= p.of.MaxAge.Milliseconds() && !p.gone(f) {
+				next.functions[f] = o
+			}
+		}
+	}
+	for i := range seen.Functions {
+		f := &seen.Functions[i]
+		delete(next.functions, f.Function)
+		if c, whole := reconcile.Carriable(f); whole {
+			next.functions[f.Function] = &observation{CarriedFunction: c, asked: p.choice.asked[f.Function], orphansLooked: p.orphans}
+		}
+		if at, listed := slices.BinarySearch(next.names, f.Function); listed && f.State == reconcile.FunctionAbsent {
+			next.names = slices.Delete(slices.Clone(next.names), at, at+1)
+		}
+	}
+	if outcome != nil {
+		next.wrote(outcome)
+	}
+	return next
+}
+
+// gone reports whether a function that the rules choose among is not there any more.
+func (p *pass) gone(f string) bool {
+	if exists, told := p.news.exists[f]; told && !exists {
+		return true
+	}
+	if _, declared := p.choice.asked[f]; declared || !p.discovered {
+		return false
+	}
+	_, listed := slices.BinarySearch(p.state.names, f)
+	return !listed
+}
+
+// wrote takes in what AWS answered to the writes of the run.
+func (s *state) wrote(outcome *reconcile.TargetOutcome) {
+	for i := range outcome.Results {
+		r := &outcome.Results[i]
+		o := s.functions[r.Function]
+		switch {
+		case o == nil || r.Status == reconcile.NotAttempted:
+			continue
+		case r.Status != reconcile.Applied:
+			delete(s.functions, r.Function) // nobody knows what it holds
+			continue
+		}
+		changed := *o
+		changed.Records = slices.DeleteFunc(slices.Clone(o.Records), func(rec reconcile.ObservedRecord) bool { return rec.Qualifier == r.Qualifier })
+		if r.After != nil {
+			changed.Records = append(changed.Records, reconcile.ObservedRecord{Qualifier: r.Qualifier, Settings: r.After, Modified: r.Modified})
+			slices.SortFunc(changed.Records, func(a, b reconcile.ObservedRecord) int { return strings.Compare(a.Qualifier, b.Qualifier) })
+		}
+		s.functions[r.Function] = &changed
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,255 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Observations are what runs saw of functions, kept so that a later run need not read
+// all of them again.
+type Observations interface {
+	// Recall says what is known of the open targets of a run. It never fails: what
+	// cannot be recalled is read.
+	Recall(ctx context.Context, r *RunResult) Recollection
+}
+
+// Recollection is what one run has from those before it. Its methods are called in
+// this order, each once, Keep also for a run that ended early.
+type Recollection interface {
+	// Narrow is what is still to be discovered of what the wishes ask.
+	Narrow(asked []desired.Discovery) []desired.Discovery
+	// Complete adds what is known already to what was discovered.
+	Complete(found desired.Inventory) desired.Inventory
+	// Carry gives the functions of each target that may be judged unread, sorted by
+	// name. All others are read.
+	Carry(fleet desired.Fleet) map[desired.Target][]CarriedFunction
+	// Evidence says what a target's verdicts rest on, where that is not this run's
+	// reading alone; else nil.
+	Evidence(t desired.Target, observed *Observed) *Evidence
+	// Keep stores what the run saw and wrote.
+	Keep(ctx context.Context, r *RunResult)
+}
+
+// CarriedFunction is what an earlier run saw of a function that this one did not read.
+// It can spare a read and never justify a write. That is kept by its type: NewPlan
+// makes changes of an ObservedFunction and takes nothing else, Apply takes only what
+// came of NewPlan, and what a carried function comes to is a CarriedVerdict, in which
+// there is no place for a change. A function whose carried records would have to be
+// changed is read in the same run, and its change is made from that.
+type CarriedFunction struct {
+	Function    string
+	State       FunctionState // Present or FunctionAbsent
+	Seen        int64         // when it was read, Unix milliseconds
+	Records     []ObservedRecord
+	NoQualifier []string
+	Aliases     []string
+	Orphans     []string
+	Aliased     bool
+}
+
+// Carriable is what was read of a function as a later run may carry it. What was not
+// read to its end is not carried.
+func Carriable(f *ObservedFunction) (CarriedFunction, bool) {
+	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && (f.State == Present || f.State == FunctionAbsent)
+	return CarriedFunction{
+		Function: f.Function, State: f.State, Seen: f.Seen, Records: f.Records,
+		NoQualifier: f.NoQualifier, Aliases: f.Aliases, Orphans: f.Orphans, Aliased: f.Aliased,
+	}, ok
+}
+
+// view is a carried function as the comparison sees it. Only judge and the warnings
+// about qualifiers may look: neither lets a change out.
+func (c *CarriedFunction) view() ObservedFunction {
+	return ObservedFunction{
+		Function: c.Function, State: c.State, Seen: c.Seen, Records: c.Records,
+		NoQualifier: c.NoQualifier, Aliases: c.Aliases, Orphans: c.Orphans, Aliased: c.Aliased,
+	}
+}
+
+// CarriedVerdict is what the carried functions of a target come to.
+type CarriedVerdict struct {
+	Functions                 int
+	Declared, InSync, Skipped int
+	Oldest                    int64 // when the one read longest ago was read, Unix milliseconds
+	Findings                  []Finding
+}
+
+// Evidence is what the verdicts on a target rest on in a run that was asked to read
+// only what may have changed.
+type Evidence struct {
+	// Full is why everything was read all the same; "" where it was not.
+	Full string
+
+	Functions int // of the fleet in this target
+	Read      int // of them, those that were read, well or not
+	Carried   int
+	Scrubbed  int // of those read, those that nothing but their age made read
+	Missed    int // of those scrubbed, those that had changed and that no event had announced
+
+	Oldest  time.Time     // when the carried function read longest ago was read; zero: none is carried
+	Trail   time.Time     // up to when the trail is taken for complete; zero: it was not asked
+	Lag     time.Duration // how late the latest of the new events appeared; 0: there was none
+	MaxAge  time.Duration // the oldest that anything carried may be
+	TooOld  bool          // something carried was older than that when the plan was made
+	Unasked error         // why the trail could not be asked, or not to its end
+}
+
+// judge holds carried functions against what is declared. Those that are not as
+// declared are not judged: they come back, to be read.
+func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.UndeclaredPolicy) (verdict CarriedVerdict, differ map[string]bool) {
+	differ = map[string]bool{}
+	for {
+		part := *want
+		part.Entries = nil
+		seen := ObservedTarget{Target: want.Target}
+		verdict = CarriedVerdict{}
+		for entries, c := range declaredAndCarried(want.Entries, have) {
+			if c == nil || differ[c.Function] {
+				continue
+			}
+			part.Entries = append(part.Entries, entries...)
+			seen.Functions = append(seen.Functions, c.view())
+			if verdict.Functions++; verdict.Oldest == 0 || c.Seen < verdict.Oldest {
+				verdict.Oldest = c.Seen
+			}
+		}
+		p := planTarget(&part, &seen, undeclared)
+		for i := range p.Changes {
+			differ[p.Changes[i].Function] = true
+		}
+		if len(p.Changes) > 0 {
+			continue // without them, once more: what is left has no changes
+		}
+		verdict.Declared, verdict.InSync, verdict.Skipped, verdict.Findings = p.Declared, p.InSync, p.Skipped, p.Findings
+		for i := range verdict.Findings {
+			verdict.Findings[i].Carried = seen.function(verdict.Findings[i].Function).Seen
+		}
+		return verdict, differ
+	}
+}
+
+// declaredAndCarried walks the declared functions of a target, each with what is
+// carried of it or nil. Both are sorted.
+func declaredAndCarried(entries []desired.Entry, have []CarriedFunction) func(func([]desired.Entry, *CarriedFunction) bool) {
+	return func(yield func([]desired.Entry, *CarriedFunction) bool) {
+		for group := range byFunction(entries) {
+			for len(have) > 0 && have[0].Function < group[0].Function {
+				have = have[1:]
+			}
+			var c *CarriedFunction
+			if len(have) > 0 && have[0].Function == group[0].Function {
+				c = &have[0]
+			}
+			if !yield(group, c) {
+				return
+			}
+		}
+	}
+}
+
+// carried is what a run does not read.
+type carried struct {
+	functions map[desired.Target][]CarriedFunction // those judged unread
+	verdicts  map[desired.Target]CarriedVerdict
+}
+
+// split parts a fleet into what is to be read and what is judged unread. Every target
+// stays in the first, be it without entries.
+func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction) (desired.Fleet, carried) {
+	out := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]CarriedVerdict{}}
+	if len(candidates) == 0 {
+		return fleet, out
+	}
+	fleet.Targets = slices.Clone(fleet.Targets)
+	for i := range fleet.Targets {
+		t := &fleet.Targets[i]
+		verdict, differ := judge(t, candidates[t.Target], fleet.Undeclared)
+		if verdict.Functions == 0 {
+			continue
+		}
+		var toRead []desired.Entry
+		for entries, c := range declaredAndCarried(t.Entries, candidates[t.Target]) {
+			if c == nil || differ[c.Function] {
+				toRead = append(toRead, entries...)
+			} else {
+				out.functions[t.Target] = append(out.functions[t.Target], *c)
+			}
+		}
+		t.Entries = toRead
+		out.verdicts[t.Target] = verdict
+	}
+	return fleet, out
+}
+
+// addTo puts the verdicts on what was not read beside those on what was, and says what
+// each target's rest on.
+func (c *carried) addTo(r *RunResult, from Recollection) {
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		v := c.verdicts[t.Target]
+		t.Evidence = c.evidence(t.Target, r, from)
+		t.Declared += v.Declared
+		t.InSync += v.InSync
+		t.Skipped += v.Skipped
+		if len(v.Findings) > 0 {
+			t.Findings = append(t.Findings, v.Findings...)
+			slices.SortStableFunc(t.Findings, func(a, b Finding) int { return a.Name.Compare(b.Name) })
+		}
+	}
+}
+
+// seen is what is known of all functions, read and carried, for what is only told.
+func (c *carried) seen(observed Observed) Observed {
+	if len(c.functions) == 0 {
+		return observed
+	}
+	all := Observed{Targets: slices.Clone(observed.Targets)}
+	for i := range all.Targets {
+		t := &all.Targets[i]
+		t.Functions = slices.Clone(t.Functions)
+		for j := range c.functions[t.Target] {
+			t.Functions = append(t.Functions, c.functions[t.Target][j].view())
+		}
+		slices.SortFunc(t.Functions, func(a, b ObservedFunction) int { return strings.Compare(a.Function, b.Function) })
+	}
+	return all
+}
+
+// evidence completes what a recollection says of a target.
+func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *Evidence {
+	e := from.Evidence(t, &r.Observed)
+	if e == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(r.Observed.Targets, func(o ObservedTarget) bool { return o.Target == t }); i >= 0 {
+		e.Read = len(r.Observed.Targets[i].Functions)
+	}
+	v := c.verdicts[t]
+	e.Carried, e.Functions = v.Functions, e.Read+v.Functions
+	if v.Functions > 0 {
+		e.Oldest = time.UnixMilli(v.Oldest)
+		e.TooOld = r.Surveyed.Sub(e.Oldest) > e.MaxAge
+	}
+	return e
+}
+
+// everything is the recollection of a run that reads everything.
+type everything struct{}
+
+func (everything) Narrow(asked []desired.Discovery) []desired.Discovery     { return asked }
+func (everything) Complete(found desired.Inventory) desired.Inventory       { return found }
+func (everything) Carry(desired.Fleet) map[desired.Target][]CarriedFunction { return nil }
+func (everything) Evidence(desired.Target, *Observed) *Evidence             { return nil }
+func (everything) Keep(context.Context, *RunResult)                         {}
+
+// recall is what the run has from those before it.
+func (e Engine) recall(ctx context.Context, r *RunResult) Recollection {
+	if e.Observations == nil {
+		return everything{}
+	}
+	return e.Observations.Recall(ctx, r)
+}

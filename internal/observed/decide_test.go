@@ -1,0 +1,186 @@
+package observed
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// fleetOf is a state of n functions that a full read of some time saw, the last one now.
+func fleetOf(n int, now time.Time) *state {
+	s := newState(here)
+	s.written, s.looked = now, now
+	settings := &reconcile.Settings{desired.Number(3600)}
+	for i := range n {
+		f := fmt.Sprintf("function-%05d", i)
+		s.functions[f] = &observation{CarriedFunction: reconcile.CarriedFunction{
+			Function: f, State: reconcile.Present, Seen: now.UnixMilli() - int64(n-i)*74,
+			Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: now.UnixMilli() - int64(i)}},
+		}, asked: "digest-of-what-is"}
+	}
+	return s
+}
+
+// Whatever the rhythm of the passes, nothing grows older than the maximum age allows
+// as long as passes come, and nothing is read more often than an even pace needs.
+func TestTheOldestAreReadInTurn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+		maxAge := time.Duration(rapid.IntRange(1, 48).Draw(t, "hours")) * time.Hour
+		n := rapid.IntRange(1, 400).Draw(t, "functions")
+		rhythm := time.Duration(rapid.IntRange(1, 60).Draw(t, "minutes")) * time.Minute
+		var all []*observation
+		for _, o := range fleetOf(n, now).functions {
+			all = append(all, o)
+		}
+		reads, days := 0, 3
+		most := 0
+		for end := now.Add(time.Duration(days) * maxAge); now.Before(end); now = now.Add(rhythm) {
+			k := due(all, maxAge, now)
+			reads, most = reads+k, max(most, k)
+			for _, o := range all[:k] {
+				o.Seen = now.UnixMilli()
+			}
+			for _, o := range all {
+				if age := now.Sub(time.UnixMilli(o.Seen)); age > time.Duration(early*float64(maxAge)) {
+					t.Fatalf("%s is carried at the age of %s of %s", o.Function, age, maxAge)
+				}
+			}
+		}
+		// A pass can be late by its rhythm, so that it reads ahead by that much.
+		if bound := float64(n)*(float64(days)/early+float64(rhythm)/float64(maxAge)) + 1; float64(reads) > bound {
+			t.Fatalf("%d functions were read %d times in %d maximum ages, more than %.1f", n, reads, days, bound)
+		}
+		if even := float64(n) * float64(rhythm) / (early * float64(maxAge)); float64(most) > even+2 {
+			t.Fatalf("a pass read %d, and an even pace reads %.1f", most, even)
+		}
+	})
+}
+
+func TestWhatTheTrailSays(t *testing.T) {
+	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	s := newState(here)
+	s.looked = noon
+	s.events["known"] = noon.Unix()
+	s.functions["f"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.Present, Records: []reconcile.ObservedRecord{
+		{Qualifier: "live", Settings: &reconcile.Settings{}, Modified: noon.UnixMilli() + 300},
+	}}}
+	put, del := "PutFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"
+	for _, row := range []struct {
+		why  string
+		hint events.Hint
+		read bool
+	}{
+		{"somebody wrote in the second in which the record seen was written: perhaps later in it", events.Hint{EventName: put, Qualifier: "live", EventTime: noon}, true},
+		{"the record seen was written later", events.Hint{EventName: put, Qualifier: "live", EventTime: noon.Add(-time.Second)}, false},
+		{"our own write, whose answer was kept", events.Hint{EventName: put, Qualifier: "live", EventTime: noon, Echo: true}, false},
+		{"our own write, after the answer that was kept", events.Hint{EventName: put, Qualifier: "live", EventTime: noon.Add(2 * time.Second), Echo: true}, true},
+		{"a later write", events.Hint{EventName: put, Qualifier: "live", EventTime: noon.Add(time.Minute)}, true},
+		{"a record that was not seen", events.Hint{EventName: put, Qualifier: "blue", EventTime: noon.Add(-time.Hour)}, true},
+		{"the record that was seen is deleted", events.Hint{EventName: del, Qualifier: "live", EventTime: noon.Add(-time.Hour), Echo: true}, true},
+		{"our own delete, which was kept", events.Hint{EventName: del, Qualifier: "blue", EventTime: noon.Add(time.Hour), Echo: true}, false},
+		{"a stranger's delete, and perhaps a record that came after it", events.Hint{EventName: del, Qualifier: "blue", EventTime: noon.Add(time.Hour)}, true},
+		{"an alias", events.Hint{EventName: "CreateAlias", Qualifier: "live", EventTime: noon.Add(-time.Hour)}, true},
+		{"a tag changes which rules choose, not what is there", events.Hint{EventName: "TagResource", EventTime: noon}, false},
+	} {
+		row.hint.Function, row.hint.EventID = "f", row.why
+		if n := s.take([]events.Hint{row.hint}, noon); n.read["f"] != row.read {
+			t.Errorf("%s: read %v", row.why, n.read["f"])
+		}
+		row.hint.EventID = "known"
+		if n := s.take([]events.Hint{row.hint}, noon); len(n.read)+len(n.events) > 0 {
+			t.Errorf("%s, shown a second time: %v", row.why, n)
+		}
+		row.hint.Function, row.hint.EventID = "unseen", row.why
+		if n := s.take([]events.Hint{row.hint}, noon); !n.read["unseen"] && row.hint.EventName != "TagResource" {
+			t.Errorf("%s, of a function that was not seen: not read", row.why)
+		}
+	}
+}
+
+// Of events in any order the last one of a function says whether it is there; of one
+// second, it is there until it is read.
+func TestFunctionsComeAndGoByEvents(t *testing.T) {
+	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	at := func(name, f string, seconds int) events.Hint {
+		return events.Hint{EventName: name, Function: f, EventTime: noon.Add(time.Duration(seconds) * time.Second), EventID: fmt.Sprint(name, f, seconds)}
+	}
+	create, del := "CreateFunction", "DeleteFunction"
+	s := newState(here)
+	s.names = []string{"a", "b", "z"}
+	s.tags = map[string]tags{"a": {"old": "1"}, "z": {"old": "1"}}
+	n := s.take([]events.Hint{
+		at(del, "a", 1), at(create, "a", 0), // created, then deleted, shown the other way about
+		at(create, "new", 5),
+		at(del, "b", 1), at(create, "b", 2),
+		at(create, "both", 3), at(del, "both", 3),
+	}, noon)
+	s.follow(n, map[string]tags{"new": {"team": "x"}})
+	if want := []string{"b", "both", "new", "z"}; !slices.Equal(s.names, want) {
+		t.Errorf("%v, not %v", s.names, want)
+	}
+	if got := slices.Sorted(maps.Keys(s.tags)); !slices.Equal(got, []string{"new", "z"}) {
+		t.Errorf("tags of %v", got)
+	}
+}
+
+func TestWhatIsCarried(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	want := &desired.Config{desired.Number(3600)}
+	spec := func() *desired.TargetSpec {
+		return &desired.TargetSpec{Target: here, Entries: []desired.Entry{
+			{Name: desired.Name{Function: "f", Qualifier: "$LATEST"}, Want: want, Origins: &desired.Origins{}},
+		}}
+	}
+	for _, row := range []struct {
+		why     string
+		spec    func(*desired.TargetSpec)
+		state   func(*observation)
+		news    string
+		orphans bool
+		policy  desired.UndeclaredPolicy
+		carried bool
+	}{
+		{why: "nothing happened", carried: true},
+		{why: "the trail names it", news: "f"},
+		{why: "the trail names another", news: "g", carried: true},
+		{why: "a value is wanted that was not", spec: func(s *desired.TargetSpec) { s.Entries[0].Want = &desired.Config{desired.Number(60)} }},
+		{why: "another qualifier is declared", spec: func(s *desired.TargetSpec) {
+			s.Entries = append(s.Entries, desired.Entry{Name: desired.Name{Function: "f", Qualifier: "live"}, Want: want})
+		}},
+		{why: "it is optional now", spec: func(s *desired.TargetSpec) { s.Entries[0].Optional = true }},
+		{why: "a record of it is ignored now", spec: func(s *desired.TargetSpec) {
+			s.Ignored = []desired.Ignored{{Name: desired.Name{Function: "f", Qualifier: "x"}}}
+		}},
+		{why: "undeclared records are deleted now", policy: desired.UndeclaredDelete},
+		{why: "it is nearly as old as may be", state: func(o *observation) { o.Seen = now.Add(-23*time.Hour - 40*time.Minute).UnixMilli() }},
+		{why: "orphans are looked for, and it has no other record", orphans: true, carried: true},
+		{why: "orphans are looked for, and were not", orphans: true, state: func(o *observation) {
+			o.Records = append(o.Records, reconcile.ObservedRecord{Qualifier: "old", Settings: &reconcile.Settings{}})
+		}},
+	} {
+		s := newState(here)
+		o := &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.Present, Seen: now.Add(-time.Hour).UnixMilli(), Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: &reconcile.Settings{desired.Number(3600)}}}}}
+		o.asked = newAsker(spec(), desired.UndeclaredReport).of(spec().Entries)
+		s.functions["f"] = o
+		fleet := spec()
+		if row.spec != nil {
+			row.spec(fleet)
+		}
+		if row.state != nil {
+			row.state(o)
+		}
+		n := news{read: map[string]bool{row.news: true}}
+		if c := s.choose(fleet, row.policy, n, row.orphans, 24*time.Hour, now); (len(c.carry) == 1) != row.carried {
+			t.Errorf("%s: carried %v", row.why, c.carry)
+		}
+	}
+}

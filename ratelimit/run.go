@@ -306,13 +306,15 @@ func (r *runner) tell() {
 	r.limiter.mu.Unlock()
 }
 
-var errNoTime = fmt.Errorf("there is no time for it before the run's deadline: %w", context.DeadlineExceeded)
+// ErrNoTime is why work is given up for which the deadline of its context leaves no
+// time, before that passes.
+var ErrNoTime = fmt.Errorf("there is no time for it before the run's deadline: %w", context.DeadlineExceeded)
 
 // abandon settles all that is left, in the order in which it came.
 func (r *runner) abandon() {
 	cause := context.Cause(r.ctx)
 	if cause == nil {
-		cause = errNoTime
+		cause = ErrNoTime
 	}
 	left := r.backlog.ready.tasks
 	for w := range r.backlog.parked {

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // Engine walks the one road that every verb, the worker and the Lambda function
@@ -252,7 +253,7 @@ func (r *RunResult) stopped(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if r.Timeout > 0 && r.leftUndone() {
+	if r.Timeout > 0 && (errors.Is(r.Err, ratelimit.ErrNoTime) || r.leftUndone()) {
 		return ErrTimeUp
 	}
 	return nil
@@ -261,7 +262,7 @@ func (r *RunResult) stopped(ctx context.Context) error {
 // leftUndone reports whether a target has work left without a reason of its own.
 func (r *RunResult) leftUndone() bool {
 	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; t.Stopped == nil && t.Counts().NotExamined > 0 {
+		if t := &r.Plan.Targets[i]; t.Stopped == nil && t.Counts().NotExamined > 0 || errors.Is(t.Err, ratelimit.ErrNoTime) {
 			return true
 		}
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -163,7 +167,7 @@ func TestLambdaTemplate(t *testing.T) {
 		{"as few invocations at once as there can be", changes.Scaling["MaximumConcurrency"] == 2},
 		{"an event is looked at after the settle time", time.Duration(q.Delay)*time.Second >= worker.DefaultSettle},
 		{"a message stays invisible for six timeouts", q.Visibility >= 6*f.Timeout},
-		{"what cannot be handled ends among the dead letters", redrive == toDeadLetters && q.Redrive["maxReceiveCount"] == 5},
+		{"what cannot be handled ends among the dead letters", redrive == toDeadLetters && q.Redrive["maxReceiveCount"] == 10},
 		{"dead letters wait two weeks, the longest that there is", dead.Retention == int((14 * 24 * time.Hour).Seconds())},
 		{"both queues are encrypted", q.Encrypted && dead.Encrypted},
 		{"the rule feeds the queue", target["Arn"] == "!GetAtt Queue.Arn"},
@@ -187,6 +191,39 @@ func TestLambdaTemplate(t *testing.T) {
 	}
 	env["EVENTINVOKE_APPLY"] = got.Parameters["Apply"].Default
 	started(t, "lambda/template.yaml", []string{"lambda"}, env)
+}
+
+// TestAlarmsOfTheStack: each is about a metric that the function writes, under the
+// name by which it knows itself; cfn-lint, which others wrote, finds nothing wrong.
+func TestAlarmsOfTheStack(t *testing.T) {
+	golden, err := os.ReadFile("../../internal/worker/metrics/testdata/emf.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`Namespace: eventinvoke\n +MetricName: (\w+)\n +Dimensions: \[{ Name: (\w+), Value: !Ref Function }\]`).FindAllSubmatch(deployFile(t, "lambda/template.yaml"), -1)
+	if len(names) < 6 {
+		t.Errorf("only %d alarms", len(names))
+	}
+	for _, m := range names {
+		if !bytes.Contains(golden, fmt.Appendf(nil, `"Name":"%s"`, m[1])) || string(m[2]) != "function" {
+			t.Errorf("no such metric: %s by %s", m[1], m[2])
+		}
+	}
+	lint(t, "cfn-lint", "pip install cfn-lint", "lambda/template.yaml", "lambda/region.yaml")
+}
+
+// lint runs somebody else's check over files of deploy, or skips what is left of the test.
+func lint(t *testing.T, program, install string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("%s is not installed: %s", program, install)
+	}
+	command := exec.CommandContext(t.Context(), path, args...)
+	command.Dir = deployFolder
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
 }
 
 // checkSweep holds a schedule to few attempts, since the next one is the retry.

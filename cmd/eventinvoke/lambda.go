@@ -9,11 +9,17 @@ import (
 	"slices"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
+	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -35,8 +41,11 @@ arguments, with fleet.yaml beside it; flags are then set by their variables, suc
 as EVENTINVOKE_APPLY=true.
 
 It takes schedules, EventBridge events, SQS batches (with partial failures) and items
-of a Step Functions map. A notification of S3 is answered, and needs no pass. It stops 15 seconds before the
-function's deadline; what is left is in the answer.`,
+of a Step Functions map; {} and {"action":"reconcile"} mean everything. It stops 15
+seconds before the function's deadline. Of several targets it then hands on those that
+are left, each to an invocation of its own; otherwise what is left is in its error.
+
+Beside the log it writes CloudWatch metrics, one line of JSON for each pass and target.`,
 		Example: `  eventinvoke lambda
   EVENTINVOKE_APPLY=true eventinvoke lambda fleet.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -67,13 +76,35 @@ func (a *app) lambda(ctx context.Context, args []string, o *serveOptions) error 
 		return err
 	}
 	defer s.close()
-	awslambda.StartWithOptions(s.invoke, awslambda.WithContext(ctx))
+	h := &handler{
+		server: s, emf: metrics.EMF{Out: a.out, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")},
+		handOn: func(ctx context.Context, item []byte) error {
+			self := os.Getenv("AWS_LAMBDA_FUNCTION_NAME")
+			if c, ok := lambdacontext.FromContext(ctx); ok {
+				self = c.InvokedFunctionArn // names the alias too
+			}
+			return awslambda.InvokeLater(ctx, awslambda.Environment{Version: version}, self, item)
+		},
+		again: func(ctx context.Context, messages []events.Message) error { return queue.Again(ctx, version, messages) },
+	}
+	lambda.StartWithOptions(h.invoke, lambda.WithContext(ctx))
 	return nil
+}
+
+// handler answers invocations.
+type handler struct {
+	*server
+	emf metrics.EMF
+	// handOn has an item dealt with by an invocation of its own.
+	handOn func(ctx context.Context, item []byte) error
+	// again makes messages of a batch that failed come again soon.
+	again func(context.Context, []events.Message) error
 }
 
 // answer is what an invocation returns. For SQS only BatchItemFailures counts.
 type answer struct {
 	RunID             string        `json:"run_id,omitempty"`
+	Complete          bool          `json:"complete"`
 	Keys              int           `json:"keys"`
 	InSync            int           `json:"in_sync"`
 	Drifted           int           `json:"drifted"`
@@ -82,6 +113,7 @@ type answer struct {
 	Failed            int           `json:"failed"`
 	NotAttempted      int           `json:"not_attempted"`
 	Stopped           string        `json:"stopped,omitempty"`
+	HandedOn          []string      `json:"handed_on,omitempty"` // targets, each to an invocation of its own
 	BatchItemFailures []itemFailure `json:"batchItemFailures"`
 }
 
@@ -89,15 +121,33 @@ type itemFailure struct {
 	ItemIdentifier string `json:"itemIdentifier"`
 }
 
+// undoneError is the end of an invocation that left something undone. Of an error
+// Lambda keeps the text alone, so that the counts are in it.
+type undoneError struct {
+	answer answer
+	err    error
+}
+
+func (e *undoneError) Error() string {
+	counts, _ := json.Marshal(e.answer) // numbers and texts: it cannot fail
+	return e.err.Error() + "; " + string(counts)
+}
+
+func (e *undoneError) Unwrap() error { return e.err }
+
+// deadlineError is why a pass takes no more work: reconcile.ErrTimeUp in the words
+// of a function, which has no --timeout.
+type deadlineError struct{}
+
+func (deadlineError) Error() string {
+	return fmt.Sprintf("less than %s of the function's time were left", lambdaMargin)
+}
+func (deadlineError) Is(target error) bool { return target == reconcile.ErrTimeUp }
+
 // invoke handles one event.
-func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-lambdaMargin), reconcile.ErrTimeUp)
-		defer cancel()
-	}
+func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, error) {
 	if messages, ok := events.Batch(event); ok {
-		return s.invokeBatch(ctx, messages), nil
+		return h.invokeBatch(ctx, messages), nil
 	}
 	hints, err := events.Decode(event)
 	if err != nil {
@@ -105,70 +155,220 @@ func (s *server) invoke(ctx context.Context, event json.RawMessage) (answer, err
 	}
 	classified := worker.Classify(hints)
 	if !classified.Needed() {
-		return answer{}, nil
+		return answer{Complete: true, BatchItemFailures: []itemFailure{}}, nil
 	}
-	result, got := s.answerTo(ctx, classified.Everything, classified.Triggers)
-	if err := result.Completed(); err != nil && !errors.Is(err, reconcile.ErrTimeUp) {
-		return got, err
+	v := h.visit(ctx, classified, h.severalTargets(classified))
+	for _, hint := range hints {
+		// An event may tell of anybody's account. An item is work that was given to us.
+		if hint.Asked() && v.run.Err == nil && !slices.ContainsFunc(v.run.Opened.Targets, func(t reconcile.OpenTarget) bool { return t.Target == hint.Target }) {
+			v.err = fmt.Errorf("%s is no target of this fleet; make the items with: eventinvoke targets -o json", hint.Target)
+		}
 	}
-	return got, nil
+	if v.err != nil {
+		return v.answer, &undoneError{v.answer, v.err}
+	}
+	return v.answer, nil
 }
 
 // invokeBatch answers for each message of a batch: one pass for all of them,
 // and only those whose functions were not dealt with come again.
-func (s *server) invokeBatch(ctx context.Context, messages []events.Message) answer {
-	var triggers []worker.Trigger
-	everything, needed := false, false
+func (h *handler) invokeBatch(ctx context.Context, messages []events.Message) answer {
+	var all worker.Classified
+	needed := false
 	classified := make([]worker.Classified, len(messages))
 	for i, m := range messages {
 		classified[i] = worker.Classify(m.Hints)
-		everything = everything || classified[i].Everything
+		all.Everything = all.Everything || classified[i].Everything
 		needed = needed || classified[i].Needed()
-		triggers = append(triggers, classified[i].Triggers...)
+		all.Triggers = append(all.Triggers, classified[i].Triggers...)
 	}
-	var result worker.Result
-	var got answer
+	v := visit{answer: answer{Complete: true, BatchItemFailures: []itemFailure{}}}
 	if needed {
-		result, got = s.answerTo(ctx, everything, triggers)
+		v = h.visit(ctx, all, all.Everything)
 	}
-	got.BatchItemFailures = []itemFailure{}
-	failures := result.Failures()
+	var failed []events.Message
 	for i, m := range messages {
-		if m.Err != nil || classified[i].Needed() && failed(&result, failures, classified[i]) {
-			got.BatchItemFailures = append(got.BatchItemFailures, itemFailure{m.ID})
+		if m.Err != nil || classified[i].Needed() && v.left(classified[i]) {
+			v.answer.BatchItemFailures = append(v.answer.BatchItemFailures, itemFailure{m.ID})
+			failed = append(failed, m)
 		}
 	}
-	return got
-}
-
-func failed(r *worker.Result, failures worker.Failures, t worker.Classified) bool {
-	if t.Everything {
-		return r.Completed() != nil
+	if failed != nil {
+		if err := h.again(context.WithoutCancel(ctx), failed); err != nil {
+			h.app.log.Warn("failed messages come again only after the queue's visibility timeout", "error", sanitize(err.Error()))
+		}
 	}
-	return slices.ContainsFunc(t.Triggers, func(t worker.Trigger) bool { return failures.Of(t.Object) != nil })
+	return v.answer
 }
 
-// answerTo makes one pass, and says how it went.
-func (s *server) answerTo(ctx context.Context, everything bool, triggers []worker.Trigger) (worker.Result, answer) {
-	scope := worker.Scope{All: everything}
-	if !everything {
-		scope = worker.ScopeOf(triggers)
+// visit is one pass of an invocation.
+type visit struct {
+	run      *reconcile.RunResult
+	answer   answer
+	err      error // why it left something undone that nobody else was given, or nil
+	failures worker.Failures
+	pending  map[worker.Object]bool // changes that were not come to
+}
+
+// left reports whether a message is to come again.
+func (v *visit) left(c worker.Classified) bool {
+	if c.Everything {
+		return v.err != nil
+	}
+	return slices.ContainsFunc(c.Triggers, func(t worker.Trigger) bool { return v.failures.Of(t.Object) != nil || v.pending[t.Object] })
+}
+
+// visit makes one pass, says how it went, and where the time did not suffice may
+// hand on the targets that are left.
+func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn bool) visit {
+	scope := worker.Scope{All: asked.Everything}
+	if !asked.Everything {
+		scope = worker.ScopeOf(asked.Triggers)
+	}
+	limited := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithDeadlineCause(ctx, deadline.Add(-lambdaMargin), deadlineError{})
+		defer cancel()
 	}
 	// An invocation may find a process that slept for hours: nothing that an
 	// earlier one discovered is taken for true.
-	s.set(func(s *server) { s.swept = nil })
-	result := s.pass(ctx, scope)
-	got := answer{RunID: result.Run, BatchItemFailures: []itemFailure{}}
+	h.set(func(s *server) { s.swept = nil })
+	started := time.Now()
+	run, result := h.run(limited, scope)
+	v := visit{run: run, answer: answer{RunID: result.Run, BatchItemFailures: []itemFailure{}}}
 	if result.Plan != nil {
 		c := result.Plan.Counts()
-		got.Keys, got.InSync, got.Drifted, got.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined
+		v.answer.Keys, v.answer.InSync, v.answer.Drifted, v.answer.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined
 	}
 	if result.Outcome != nil {
 		t := result.Outcome.Counts()
-		got.Applied, got.Failed, got.NotAttempted = t.Applied(), t.Failed, t.NotAttempted
+		v.answer.Applied, v.answer.Failed, v.answer.NotAttempted = t.Applied(), t.Failed, t.NotAttempted
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		got.Stopped = cause.Error()
+	out := h.outOfTime(run)
+	if out && result.Plan != nil {
+		// What was dealt with before the time was up is dealt with.
+		result.Err = nil
 	}
-	return result, got
+	v.pending = pendingOf(run)
+	v.failures, v.err = result.Failures(), result.Completed()
+	if v.err == nil && len(v.pending) > 0 && run.Write {
+		v.err = errors.Join(run.Refused, run.Stopped)
+	}
+	v.answer.Complete = v.err == nil
+	if out && v.err != nil {
+		v.answer.Stopped = deadlineError{}.Error()
+		if mayHandOn {
+			v.err = h.handOnTargets(ctx, &v, &result)
+		}
+	}
+	h.tell(asked, scope, started, result)
+	return v
+}
+
+// outOfTime reports whether it was the deadline that ended a run, and nothing else.
+func (h *handler) outOfTime(r *reconcile.RunResult) bool {
+	for _, err := range []error{r.Err, r.Late} {
+		if err != nil && !errors.Is(err, reconcile.ErrTimeUp) && !errors.Is(err, ratelimit.ErrNoTime) {
+			return false
+		}
+	}
+	return errors.Is(r.Stopped, reconcile.ErrTimeUp) && (r.Refused == nil || errors.Is(r.Refused, reconcile.ErrIncomplete))
+}
+
+// pendingOf are the objects with changes that a run which writes never came to.
+func pendingOf(r *reconcile.RunResult) map[worker.Object]bool {
+	pending := map[worker.Object]bool{}
+	if !r.Write || r.Outcome != nil {
+		return pending // an outcome has a row for each of them
+	}
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		for j := range t.Changes {
+			pending[worker.Object{Target: t.Target, Function: t.Changes[j].Function}] = true
+			pending[worker.Object{Target: t.Target}] = true
+		}
+	}
+	return pending
+}
+
+// severalTargets reports whether an event asks for more than one target as a whole.
+func (h *handler) severalTargets(c worker.Classified) bool {
+	wholes := 0
+	for _, t := range c.Triggers {
+		if t.Function == "" {
+			wholes++
+		}
+	}
+	return c.Everything || wholes > 1
+}
+
+// handOnTargets gives each target that the time did not suffice for to an invocation
+// of its own, where a pass was about several. One that is given a single target and
+// does not come to its end hands on nothing: it would not do so the next time either.
+func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Result) error {
+	specs, declared := v.run.Wishes.Targets()
+	if !declared || len(specs) < 2 {
+		return v.err
+	}
+	var errs []error
+	for _, spec := range specs {
+		reached, own := endOf(result, spec.Target)
+		whole := worker.Object{Target: spec.Target}
+		if own != nil {
+			errs = append(errs, own)
+			continue
+		}
+		if reached && result.TargetErr(spec.Target) == nil && !v.pending[whole] {
+			continue
+		}
+		item, _ := json.Marshal(map[string]string{"account": spec.Account, "region": spec.Region, "rest_of": v.run.ID})
+		if err := h.handOn(ctx, item); err != nil {
+			errs = append(errs, fmt.Errorf("%s could not be handed on: %w", spec.Target, err))
+			continue
+		}
+		v.answer.HandedOn = append(v.answer.HandedOn, spec.Target.String())
+	}
+	return errors.Join(errs...)
+}
+
+// endOf tells whether a pass came as far as a target, and why it gave the target up,
+// if the deadline was not why.
+func endOf(r *worker.Result, target desired.Target) (reached bool, own error) {
+	if r.Plan == nil {
+		return false, nil
+	}
+	note := func(err error) {
+		if err != nil && !errors.Is(err, reconcile.ErrTimeUp) && !errors.Is(err, ratelimit.ErrNoTime) {
+			own = fmt.Errorf("%s: %w", target, err)
+		}
+	}
+	for i := range r.Plan.Targets {
+		if t := &r.Plan.Targets[i]; t.Target == target {
+			reached = true
+			note(t.Stopped)
+			note(t.Err)
+		}
+	}
+	if r.Outcome != nil {
+		for i := range r.Outcome.Targets {
+			if t := &r.Outcome.Targets[i]; t.Target == target {
+				note(t.Stopped)
+			}
+		}
+	}
+	return reached, own
+}
+
+// tell writes the metrics of a pass.
+func (h *handler) tell(asked worker.Classified, scope worker.Scope, started time.Time, result worker.Result) {
+	report := worker.Report{Scope: scope, Started: started, Finished: time.Now(), Result: result, Refused: errors.As(result.Err, new(*reconcile.GuardError))}
+	for _, t := range asked.Triggers {
+		if !t.EventTime.IsZero() {
+			report.Events = append(report.Events, t.EventTime)
+		}
+	}
+	if err := h.emf.Passed(report); err != nil {
+		h.app.log.Error("the metrics cannot be written", "error", err)
+	}
 }

@@ -91,7 +91,12 @@ func (l *lambdaRuntime) call(t *testing.T, event string, deadline time.Duration)
 	kind, body, _ := strings.Cut(<-l.answers, " ")
 	if kind != "response" {
 		t.Logf("the function failed: %s", body)
-		return answer{}, false
+		var failure struct{ ErrorMessage string }
+		_ = json.Unmarshal([]byte(body), &failure)
+		if at := strings.Index(failure.ErrorMessage, "; {"); at >= 0 { // the counts
+			_ = json.Unmarshal([]byte(failure.ErrorMessage[at+2:]), &got)
+		}
+		return got, false
 	}
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatalf("%v: %s", err, body)

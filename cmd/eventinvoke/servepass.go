@@ -90,9 +90,20 @@ func (s *server) close() { s.clients.close() }
 
 // pass is a worker.Pass.
 func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
+	_, result := s.run(ctx, scope)
+	return result
+}
+
+// run makes one pass. The run is never nil.
+func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
 	problem := s.reload(scope)
 	document, swept := s.known()
 	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout, InsightPolicy: s.o.insights.policy()}
+	if end, ok := ctx.Deadline(); ok { // so that the run tells what it had no time for
+		if left := time.Until(end); request.Timeout == 0 || left < request.Timeout {
+			request.Timeout = left
+		}
+	}
 	request.ID = reconcile.NewRunID(request.Started)
 	request.Observe = func(reconcile.Event) { scope.Alive() }
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
@@ -101,7 +112,7 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	if s.o.apply {
 		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())
 		if err != nil {
-			return worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
+			return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 		}
 		// A target that another run holds is left to it, and keeps no other from
 		// being corrected.
@@ -118,7 +129,7 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	if ctx.Err() == nil {
 		s.logFailures(r.ID, failures, &result)
 	}
-	return result
+	return r, result
 }
 
 func historyFailed(error) worker.Reason { return worker.ByHistory }

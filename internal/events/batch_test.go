@@ -29,7 +29,7 @@ func TestABatchAnswersMessageByMessage(t *testing.T) {
 		t.Fatalf("%d messages, want %d", len(messages), len(want))
 	}
 	for i, w := range want {
-		if m := messages[i]; m.ID != w.id || len(m.Hints) != w.hints || (m.Err != nil) != w.bad {
+		if m := messages[i]; m.ID != w.id || len(m.Hints) != w.hints || (m.Err != nil) != w.bad || m.Receipt != "h" || m.Receives != 1 || m.Queue != "arn:aws:sqs:eu-west-1:111111111111:changes" {
 			t.Errorf("message %d is %q with %d hints and error %v, want %+v", i, m.ID, len(m.Hints), m.Err, w)
 		}
 	}

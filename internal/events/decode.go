@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -29,6 +30,10 @@ const maxHops = 4
 
 // errDeep is one value, so that it reads the same from every level.
 var errDeep = fmt.Errorf("the event is wrapped more than %d times; send it on without the hops", maxHops)
+
+// errEmptyItem tells an empty object among others from one that is the whole event,
+// which asks for everything.
+var errEmptyItem = errors.New("it is empty; name a target, or leave it out")
 
 // Decode reads one event in any of the envelopes that the package comment
 // lists, or an array of such events. The hints come in the order of the event. When
@@ -68,7 +73,7 @@ func decode(data []byte, hops int) ([]Hint, error) {
 		return decodeAll(o.list("Items"), "item", hops)
 	case o.has("eventName"):
 		return fromCloudTrail(o, o)
-	case o.text("action") == "reconcile":
+	case o.text("action") == "reconcile", len(o) == 0:
 		return []Hint{{Kind: All}}, nil
 	}
 	return fromItem(data)
@@ -83,7 +88,11 @@ func decodeAll(elements []json.RawMessage, called string, hops int) ([]Hint, err
 	var hints []Hint
 	var errs []error
 	for i, raw := range elements {
-		h, err := decode(raw, hops-1)
+		var h []Hint
+		err := errEmptyItem
+		if o := asObject(raw); o == nil || len(o) > 0 {
+			h, err = decode(raw, hops-1)
+		}
 		hints = append(hints, h...)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %d: %w", called, i, err))
@@ -123,6 +132,11 @@ type Message struct {
 	ID    string // of the SQS message; "" for records that have none
 	Hints []Hint
 	Err   error // why the message could not be read
+
+	// What gives the message back to its queue; "" and 0 for records that have none.
+	Queue    string // its ARN
+	Receipt  string
+	Receives int // how often it has been delivered, this time included
 }
 
 // Batch reads an SQS batch as Lambda or EventBridge Pipes deliver it. It reports
@@ -167,7 +181,8 @@ func records(o object, hops int) []Message {
 func record(r object, hops int) (m Message) {
 	switch sourceOf(r) {
 	case "aws:sqs":
-		m.ID = r.text("messageId")
+		m.ID, m.Queue, m.Receipt = r.text("messageId"), r.text("eventSourceARN"), r.text("receiptHandle")
+		m.Receives, _ = strconv.Atoi(r.object("attributes").text("ApproximateReceiveCount"))
 		m.Hints, m.Err = decode([]byte(r.text("body")), hops-1)
 	case "aws:sns":
 		m.Hints, m.Err = decode([]byte(r.object("Sns").text("Message")), hops-1)

@@ -120,7 +120,10 @@ func TestDecode(t *testing.T) {
 	}{
 		{why: "not JSON", event: "hello", err: "not JSON"},
 		{why: "nothing", event: "", err: "not JSON"},
-		{why: "an object that says nothing must not become everything", event: `{}`, err: "names no account and region"},
+		{why: "the console's test, and a function that is invoked by hand", event: `{}`, want: []Hint{{Kind: All}}},
+		{why: "an item that says nothing must not become everything", event: `{"Items": [{}]}`, err: "item 0: it is empty"},
+		{why: "nor an element of an array", event: `[{}]`, err: "element 0: it is empty"},
+		{why: "nor an object that says something else", event: `{"label": "prod"}`, err: "names no account and region"},
 		{why: "null", event: `null`, err: "names no target"},
 		{why: "no items", event: `{"Items": []}`, err: "no items"},
 		{why: "an item in a list", event: `["111111111111/eu-west-1"]`, want: []Hint{{Kind: Target, Target: ireland}}},

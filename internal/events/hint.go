@@ -75,6 +75,10 @@ func (h Hint) Key() desired.Key {
 	return desired.Key{Target: h.Target, Name: desired.Name{Function: h.Function, Qualifier: h.Qualifier}}
 }
 
+// Asked reports whether somebody named this very place, in an item of work, as
+// opposed to a call that happened there.
+func (h Hint) Asked() bool { return h.EventName == "" && h.Kind <= Target }
+
 // WritesRecord reports whether the call behind the hint was one that changes an
 // event invoke config, as opposed to the function around it.
 func (h Hint) WritesRecord() bool {

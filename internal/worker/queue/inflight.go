@@ -236,27 +236,35 @@ func afterGivingBack(r receipt) time.Duration {
 // setVisibility says how long messages stay invisible from now on.
 func (q *Queue) setVisibility(ctx context.Context, receipts []receipt, how func(receipt) time.Duration) {
 	for batch := range slices.Chunk(receipts, batchSize) {
-		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.o.URL}
-		for i, r := range batch {
-			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle, VisibilityTimeout: seconds(how(r)),
-			})
-		}
-		out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
-		if err == nil {
-			// One that was deleted while its renewal was on the way is no failure.
-			failed := slices.DeleteFunc(out.Failed, func(e types.BatchResultErrorEntry) bool {
-				i, _ := strconv.Atoi(aws.ToString(e.Id))
-				return i < len(batch) && how(batch[i]) > 0 && !q.inflight.has(batch[i])
-			})
-			if len(failed) > 0 {
-				err = refused(failed)
-			}
+		failed, err := changeVisibility(ctx, q.client, q.o.URL, batch, how)
+		// One that was deleted while its renewal was on the way is no failure.
+		failed = slices.DeleteFunc(failed, func(e types.BatchResultErrorEntry) bool {
+			i, _ := strconv.Atoi(aws.ToString(e.Id))
+			return i < len(batch) && how(batch[i]) > 0 && !q.inflight.has(batch[i])
+		})
+		if len(failed) > 0 {
+			err = refused(failed)
 		}
 		if err != nil && ctx.Err() == nil {
 			q.failed("ChangeMessageVisibilityBatch", err)
 		}
 	}
+}
+
+// changeVisibility makes one request; failed are the entries that SQS did not take,
+// by their place in the batch.
+func changeVisibility(ctx context.Context, client *sqs.Client, url string, batch []receipt, how func(receipt) time.Duration) (failed []types.BatchResultErrorEntry, err error) {
+	in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &url}
+	for i, r := range batch {
+		in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r.handle, VisibilityTimeout: seconds(how(r)),
+		})
+	}
+	out, err := client.ChangeMessageVisibilityBatch(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return out.Failed, nil
 }
 
 // refused is an error for the entries of a batch that SQS did not take.

@@ -66,3 +66,14 @@ golden: ## rewrite the golden files; read the diff before you commit it
 .PHONY: image
 image: ## the container image; PLATFORM=linux/amd64,linux/arm64 for both
 	docker build $(if $(PLATFORM),--platform $(PLATFORM) )--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .
+
+.PHONY: dist
+dist: ## a release of this commit in dist/: archives, deb, rpm, bills of materials
+	cd tools && go run ./dist -root .. -out ../dist
+
+# The same commit, from two folders, in two runs: every byte must be the same.
+.PHONY: dist-twice
+dist-twice: ## make two releases from two clones, and compare them
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && for n in one two/deeper; do \
+		git clone --quiet --no-hardlinks . "$$work/$$n" && $(MAKE) -C "$$work/$$n" --no-print-directory dist || exit; done && \
+	diff -r "$$work/one/dist" "$$work/two/deeper/dist" && echo "both are the same, byte for byte"

@@ -27,7 +27,7 @@ and nothing is left behind.`,
 }
 
 // demoQuota is the quota of the demo's scenario, in requests per second.
-const demoQuota = 100
+const demoQuota = 400
 
 const demoIntroduction = `A shop runs some 220 Lambda functions in one account, here a simulated one. Its
 fleet file, examples/demo/fleet.yaml, says: failed events go to a queue, within an

@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"regexp"
 	"strings"
 	"unique"
 )
@@ -140,62 +139,6 @@ type functionDecl struct {
 	name                          ParsedName // zero where the name has variables; see local.name
 	targets                       []text
 	remove                        bool
-}
-
-// selector chooses functions by name and tags in some of the targets.
-type selector struct {
-	functions, exclude []glob
-	tags               []tagPattern // sorted by key
-	targets            []text
-}
-
-// tagPattern is one demand on a function's tags. * and ? are wildcards in its
-// value: AWS allows neither in a tag.
-type tagPattern struct {
-	Tag
-	at   place
-	wild *regexp.Regexp // nil: Value as it stands
-}
-
-func compileTag(key string, value text) tagPattern {
-	t := tagPattern{Tag: Tag{key, value.value}, at: value.place}
-	if strings.ContainsAny(value.value, "*?") {
-		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(value.value))
-		t.wild = regexp.MustCompile("^(?s:" + pattern + ")$")
-	}
-	return t
-}
-
-func (t *tagPattern) match(tags map[string]string) bool {
-	value, has := tags[t.Key]
-	return has && (value == t.Value || t.Value == AnyValue || t.wild != nil && t.wild.MatchString(value))
-}
-
-// chooses reports whether the selector takes in a function.
-func (s *selector) chooses(name string, tags map[string]string) bool {
-	return s.matches(name, tags) && !matchAny(s.exclude, name)
-}
-
-// matches is chooses without regard to exclude.
-func (s *selector) matches(name string, tags map[string]string) bool {
-	if len(s.functions) > 0 && !matchAny(s.functions, name) {
-		return false
-	}
-	for i := range s.tags {
-		if !s.tags[i].match(tags) {
-			return false
-		}
-	}
-	return true
-}
-
-func matchAny(globs []glob, name string) bool {
-	for i := range globs {
-		if globs[i].match(name) {
-			return true
-		}
-	}
-	return false
 }
 
 // ruleDecl is one item of rules.

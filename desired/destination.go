@@ -175,7 +175,7 @@ func checkPlaceholders(s string) *problem {
 			f := &problem{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a placeholder", shorten(name)), hint}
 			if near := nearest(name, placeholders); near != "" {
 				f.hint = fmt.Sprintf("did you mean ${%s}?", near)
-			} else if varRules.key.allows(name) {
+			} else if varName.allows(name) {
 				f.hint = fmt.Sprintf("write ${vars.%s}, and %s under the vars of the targets", name, name)
 			}
 			return f

@@ -121,6 +121,12 @@ func writeKeys(b *strings.Builder, path string, schema map[string]any, order []s
 		switch {
 		case p["properties"] != nil:
 			writeKeys(b, path+key+".", p, nil)
+		case p["anyOf"] != nil:
+			for _, k := range p["anyOf"].([]any) {
+				if k.(map[string]any)["properties"] != nil {
+					writeKeys(b, path+key+".", k.(map[string]any), nil)
+				}
+			}
 		case p["items"] != nil:
 			writeKeys(b, path+key+"[].", p["items"].(map[string]any), nil)
 		}
@@ -138,7 +144,11 @@ func describeKind(p map[string]any) string {
 		}
 		return strings.Join(options, " or ")
 	case p["anyOf"] != nil && p["type"] == nil:
-		return "number or share"
+		var kinds []string
+		for _, k := range p["anyOf"].([]any) {
+			kinds = append(kinds, describeKind(k.(map[string]any)))
+		}
+		return strings.Replace(strings.Join(kinds, " or "), fmt.Sprintf("0 to %v or string", maxLimit), "number or share", 1)
 	case p["type"] == "array":
 		item := p["items"].(map[string]any)
 		if item["type"] == "object" {
@@ -146,7 +156,7 @@ func describeKind(p map[string]any) string {
 		}
 		return "list of strings"
 	case p["type"] == "object" && p["properties"] == nil:
-		return "mapping of strings"
+		return "mapping of " + strings.NewReplacer("string", "strings", "list of strings", "lists").Replace(describeKind(p["additionalProperties"].(map[string]any)))
 	case p["type"] == "object":
 		return "mapping"
 	case p["type"] == "string":

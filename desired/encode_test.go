@@ -43,6 +43,7 @@ func reload(t rapid.TB, f Fleet, ambient Target) Fleet {
 func TestEncodeGivesTheSameFleet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inv := found("a", "x-1", "zz")
+		inv.Tags = drawTags(t)
 		f, err := drawDocument(t).Resolve(Target{}, Inventory{east: inv, west: inv}, Selection{})
 		if err != nil {
 			t.Skip("a drawn file may have defects that only the inventory shows")

@@ -148,7 +148,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	r.partial = true
 	for _, s := range r.scopes {
 		if _, tagged := known[s.fleet.Target]; !tagged {
-			s.undecided = slices.ContainsFunc(s.local.rules, func(rule *ruleDecl) bool { return len(rule.selector.tags) > 0 })
+			s.withoutTags()
 		}
 	}
 	r.run()

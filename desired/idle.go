@@ -25,7 +25,10 @@ func (r *resolver) checkIdle() {
 			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
 		}
 		r.checkPatterns(&rule.selector, rule.file, func(s *scope) *selector {
-			at, _ := slices.BinarySearchFunc(s.local.rules, rule.id, func(r *ruleDecl, id int) int { return r.id - id })
+			at, here := slices.BinarySearchFunc(s.local.rules, rule.id, func(r *ruleDecl, id int) int { return r.id - id })
+			if !here {
+				return nil
+			}
 			return &s.local.rules[at].selector
 		})
 	}
@@ -35,6 +38,9 @@ func (r *resolver) checkIdle() {
 		case r.applied[ignore.source]:
 			r.checkPatterns(&ignore.selector, ignore.file, func(s *scope) *selector {
 				at := slices.IndexFunc(s.local.ignores, func(i *ignoreDecl) bool { return i.source == ignore.source })
+				if at < 0 {
+					return nil
+				}
 				return &s.local.ignores[at].selector
 			})
 		case len(r.doc.rules) == 0 && !r.partial:
@@ -50,35 +56,54 @@ func (r *resolver) checkIdle() {
 	}
 }
 
-// checkPatterns warns of single patterns without effect in a selector that has one:
-// those under functions that are no function's name, and those under exclude that
-// leave out nothing which the selector would choose without them.
+// checkPatterns warns of single patterns and values without effect in a selector that
+// has one: those under functions that are no function's name, values of a tag that no
+// chosen function has, and what under exclude leaves out nothing which the selector would
+// choose without it.
 //
-// in is the selector as a target has it, whose patterns have the same places in their lists.
+// in is the selector as a target has it, whose patterns have the same places in their
+// lists; nil where the target has it not.
 func (r *resolver) checkPatterns(sel *selector, file *fileDecl, in func(*scope) *selector) {
 	if !r.looked(sel.targets) {
 		return
 	}
-	check := func(globs []glob, key, why string, effect func(sel *selector, i int, name string, tags map[string]string) bool) {
-		for i := range globs {
-			if !slices.ContainsFunc(r.scopes, func(s *scope) bool {
-				if !covers(sel.targets, s.fleet.Label) {
-					return false
+	check := func(t text, what, why string, effect func(own *selector, name string, tags map[string]string) bool) {
+		if !slices.ContainsFunc(r.scopes, func(s *scope) bool {
+			own := in(s)
+			return own != nil && slices.ContainsFunc(s.inventory.Functions, func(name string) bool { return effect(own, name, s.inventory.Tags[name]) })
+		}) {
+			r.idle(file.pos(t.place), fmt.Sprintf("the %s", what), why)
+		}
+	}
+	// The only one of a list has effect, or all of the selector has none.
+	for i, g := range sel.functions {
+		if len(sel.functions) > 1 {
+			check(g.text, fmt.Sprintf("pattern %q under functions", g.value), "no function has such a name",
+				func(own *selector, name string, _ map[string]string) bool { return own.functions[i].match(name) })
+		}
+	}
+	const nothing = "it leaves out no function that would be chosen"
+	for i, g := range sel.exclude.functions {
+		check(g.text, fmt.Sprintf("pattern %q under exclude", g.value), nothing,
+			func(own *selector, name string, tags map[string]string) bool {
+				return own.exclude.functions[i].match(name) && own.matches(name, tags)
+			})
+	}
+	values := func(all []tagPattern, where, why string, effect func(own *selector, i, j int, name string, tags map[string]string) bool) {
+		for i, t := range all {
+			for j, v := range t.values {
+				if where != "" && len(all) == 1 || len(t.values) > 1 {
+					check(v.text, fmt.Sprintf("value %q of the tag %q%s", v.value, t.key, where), why,
+						func(own *selector, name string, tags map[string]string) bool { return effect(own, i, j, name, tags) })
 				}
-				own := in(s)
-				return slices.ContainsFunc(s.inventory.Functions, func(name string) bool { return effect(own, i, name, s.inventory.Tags[name]) })
-			}) {
-				r.idle(file.pos(globs[i].place), fmt.Sprintf("the pattern %q under %s", globs[i].value, key), why)
 			}
 		}
 	}
-	if len(sel.functions) > 1 { // the only one has effect, or all of the selector has none
-		check(sel.functions, "functions", "no function has such a name", func(own *selector, i int, name string, _ map[string]string) bool {
-			return own.functions[i].match(name)
-		})
-	}
-	check(sel.exclude, "exclude", "it leaves out no function that would be chosen", func(own *selector, i int, name string, tags map[string]string) bool {
-		return own.exclude[i].match(name) && own.matches(name, tags)
+	values(sel.tags, "", "no function that is chosen has it", func(own *selector, i, j int, name string, tags map[string]string) bool {
+		return own.tags[i].values[j].match(tags[own.tags[i].key]) && own.matches(name, tags)
+	})
+	values(sel.exclude.tags, " under exclude", nothing, func(own *selector, i, j int, name string, tags map[string]string) bool {
+		return own.exclude.tags[i].values[j].match(tags[own.exclude.tags[i].key]) && matchAll(own.exclude.tags, tags) && own.matches(name, tags)
 	})
 }
 

@@ -23,12 +23,15 @@ func TestNeeds(t *testing.T) {
 			need{List: true, Because: []string{"fleet.yaml:6 rules[0]"}}, need{}},
 		{"every set of tags is asked for once",
 			"rules:\n  - match: { tags: { b: \"2\", a: \"1\" } }\n    set: { on_failure: none }\n  - match: { functions: [x], tags: { a: \"1\", b: \"2\" }, targets: [eu] }\n    set: { on_failure: none }\n",
-			need{List: true, Tags: [][]Tag{{{"a", "1"}, {"b", "2"}}}, Because: []string{"fleet.yaml:6 rules[0]"}},
-			need{List: true, Tags: [][]Tag{{{"a", "1"}, {"b", "2"}}}, Because: []string{"fleet.yaml:6 rules[0]", "fleet.yaml:8 rules[1]"}}},
+			need{List: true, Tags: [][]Tag{{{"a", []string{"1"}}, {"b", []string{"2"}}}}, Because: []string{"fleet.yaml:6 rules[0]"}},
+			need{List: true, Tags: [][]Tag{{{"a", []string{"1"}}, {"b", []string{"2"}}}}, Because: []string{"fleet.yaml:6 rules[0]", "fleet.yaml:8 rules[1]"}}},
 		{"ignore by tag needs the tags of declared functions, not the names of all",
 			plainEntry + "ignore:\n  - { tags: { stack: \"*\" } }\n  - { functions: [\"x-*\"] }\n",
-			need{Tags: [][]Tag{{{"stack", AnyValue}}}, Because: []string{"fleet.yaml:9 ignore[0]"}},
-			need{Tags: [][]Tag{{{"stack", AnyValue}}}, Because: []string{"fleet.yaml:9 ignore[0]"}}},
+			need{Tags: [][]Tag{{{Key: "stack"}}}, Because: []string{"fleet.yaml:9 ignore[0]"}},
+			need{Tags: [][]Tag{{{Key: "stack"}}}, Because: []string{"fleet.yaml:9 ignore[0]"}}},
+		{"one of several values is one search, a pattern searches for the key, and what exclude asks for is another",
+			"rules:\n  - match: { tags: { tier: [gold, silver], owner: \"team-*\" }, exclude: { tags: { lifecycle: [old, gone] } }, targets: [eu] }\n    set: { on_failure: none }\n",
+			need{}, need{List: true, Tags: [][]Tag{{{"lifecycle", []string{"old", "gone"}}}, {{Key: "owner"}, {"tier", []string{"gold", "silver"}}}}, Because: []string{"fleet.yaml:6 rules[0]"}}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			needs := mustLoad(t, oneFile(head+row.yaml)).Discoveries(Target{})

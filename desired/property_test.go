@@ -14,7 +14,8 @@ func TestResolveIsDeterministic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawDocument(t)
 		names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", "x-1", "x-2"}), 1, 5).Draw(t, "found")
-		forward, backward := TargetInventory{Functions: names}, TargetInventory{Functions: slices.Clone(names)}
+		tags := drawTags(t)
+		forward, backward := TargetInventory{Functions: names, Tags: tags}, TargetInventory{Functions: slices.Clone(names), Tags: tags}
 		slices.Reverse(backward.Functions)
 		f, errF := d.Resolve(Target{}, Inventory{east: forward, west: forward}, Selection{})
 		g, errG := d.Resolve(Target{}, Inventory{east: backward, west: backward}, Selection{})

@@ -18,7 +18,8 @@ func drawDocument(t *rapid.T) *Document {
 		if i == 0 {
 			b.WriteString("rules:\n")
 		}
-		fmt.Fprintf(&b, "  - match: { functions: [%q] }\n    set: { %s }\n", pattern, drawSettings(t))
+		more := rapid.SampledFrom([]string{"", "", ", exclude: [ab]", ", tags: { k: [v, \"w*\"] }", ", exclude: { tags: { k: v } }", ", exclude: { functions: [a], tags: { k: [v, w] } }"}).Draw(t, "more")
+		fmt.Fprintf(&b, "  - match: { functions: [%q]%s }\n    set: { %s }\n", pattern, more, drawSettings(t))
 	}
 	b.WriteString("functions:\n")
 	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b:live", "ab", "c:7", "${vars.letter}:${vars.x}", "z${vars.letter}", "111111111111:function:d", "arn:aws:lambda:us-east-1:111111111111:function:e"}), 1, 6, rapid.ID).Draw(t, "names") {
@@ -36,6 +37,15 @@ func drawDocument(t *rapid.T) *Document {
 		t.Fatalf("%s\n%v", b.String(), err)
 	}
 	return d
+}
+
+// drawTags gives some of the functions the tag that drawn rules ask for.
+func drawTags(t *rapid.T) map[string]map[string]string {
+	tags := map[string]map[string]string{}
+	for name, value := range rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "ab", "x-1"}), rapid.SampledFrom([]string{"v", "w", "wide", "x"})).Draw(t, "tags") {
+		tags[name] = map[string]string{"k": value}
+	}
+	return tags
 }
 
 func drawSettings(t *rapid.T) string {

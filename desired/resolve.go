@@ -69,7 +69,7 @@ func (d *Document) checkDisagreement(out *collector) {
 	for _, t := range d.places(Target{}) {
 		var names []string
 		for _, rule := range d.local(t.Label).rules {
-			if len(rule.selector.tags) == 0 {
+			if !rule.selector.usesTags() {
 				for _, g := range rule.selector.functions {
 					names = append(names, g.sample())
 				}
@@ -144,6 +144,7 @@ type scope struct {
 	inventory  TargetInventory
 	discovered bool
 	undecided  bool // some rule chooses by tags, and they are not known
+	waiting    bool // rules choose among functions that are not known
 	exact      []exactEntry
 
 	destinations map[string]*destination
@@ -173,9 +174,21 @@ func (r *resolver) addScope(t TargetSpec) *scope {
 		fleet: t, local: r.doc.local(t.Label), destinations: map[string]*destination{}, layers: map[string]*merged{},
 	}
 	s.inventory, s.discovered = r.inv[t.Target]
-	s.undecided = !s.discovered && slices.ContainsFunc(s.local.rules, func(rule *ruleDecl) bool { return len(rule.selector.tags) > 0 })
+	if !s.discovered {
+		s.withoutTags()
+	}
 	r.scopes = append(r.scopes, s)
 	return s
+}
+
+// withoutTags leaves out what chooses by tags, where they are not known.
+func (s *scope) withoutTags() {
+	own := *s.local
+	own.rules = slices.DeleteFunc(slices.Clone(own.rules), func(r *ruleDecl) bool { return r.selector.usesTags() })
+	own.ignores = slices.DeleteFunc(slices.Clone(own.ignores), func(i *ignoreDecl) bool { return i.selector.usesTags() })
+	s.undecided = len(own.rules) < len(s.local.rules)
+	s.waiting = len(s.local.rules) > 0
+	s.local = &own
 }
 
 // run places the entries first, because without known targets they bring theirs
@@ -329,7 +342,7 @@ func (r *resolver) checkEntries() {
 		return
 	}
 	for _, s := range r.scopes {
-		if len(s.fleet.Entries) > 0 || (!s.discovered && len(s.local.rules) > 0) {
+		if len(s.fleet.Entries) > 0 || s.waiting {
 			return
 		}
 	}

@@ -124,6 +124,35 @@ rules:
 			want: []string{"us-east-1 other failure=none@rules[1]", "us-east-1 p-1 retries=0@rules[0] failure=none@rules[1]"},
 		},
 		{
+			why: "a list of values is any of them, and exclude takes what has one of its patterns or all of its tags",
+			yaml: `
+rules:
+  - match:
+      tags: { tier: [gold, "s*"], team: "*" }
+      exclude: { functions: ["*-sandbox"], tags: { lifecycle: "*", stage: [old, gone] } }
+    set: { maximum_retry_attempts: 0 }`,
+			inv: Inventory{east: {
+				Functions: []string{"gold", "half", "lead", "old", "silver", "x-sandbox"},
+				Tags: map[string]map[string]string{
+					"gold": {"tier": "gold", "team": "x"}, "silver": {"tier": "silver", "team": "x"}, "lead": {"tier": "lead", "team": "x"},
+					"x-sandbox": {"tier": "gold", "team": "x"},
+					"old":       {"tier": "gold", "team": "x", "lifecycle": "1", "stage": "gone"},
+					"half":      {"tier": "gold", "team": "x", "lifecycle": "1", "stage": "new"},
+				},
+			}},
+			want: []string{"us-east-1 gold retries=0@rules[0]", "us-east-1 half retries=0@rules[0]", "us-east-1 silver retries=0@rules[0]"},
+		},
+		{
+			why: "what exclude asks of tags is not known of a target that nobody looked at: such a rule says nothing there",
+			yaml: `
+rules:
+  - match: { functions: [a], exclude: { tags: { old: "*" } } }
+    set: { maximum_retry_attempts: 0 }
+functions:
+  - { name: a, on_failure: none }`,
+			want: []string{"us-east-1 a failure=none@functions[0]"},
+		},
+		{
 			why: "remove beats every rule, and no value comes with it",
 			yaml: `
 defaults: { on_failure: none }

@@ -119,9 +119,13 @@ var targetItem = object[targetDecl]{
 		word("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
 			roleRule, func(t *targetDecl) *text { return &t.role }),
 		word("external_id", "The external id that the role asks for.", externalIDRule, func(t *targetDecl) *text { return &t.externalID }),
-		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", shape: varRules,
+		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", shape: mappingShape{varName, varValue},
 			read: func(w *walker, n *yaml.Node, into *targetDecl) {
-				w.mapping(n, "vars", "variable", varRules, func(name, value text) { into.vars = append(into.vars, variableDecl{name, value}) })
+				w.mapping(n, "vars", "variable", varName, func(name text, n *yaml.Node) {
+					if value, ok := w.text(n, fmt.Sprintf("the variable %q", name.value), varValue); ok {
+						into.vars = append(into.vars, variableDecl{name, value})
+					}
+				})
 			}},
 		decimal("quota", "The control-plane quota of each region in requests a second, where it is not 15.",
 			decimalShape{low: 0, open: true}, func(t *targetDecl) *float64 { return &t.quota }),

@@ -155,18 +155,12 @@ func words[T any](key, doc string, rule textRule, to func(*T) *[]text) field[T] 
 	return field[T]{
 		key: key, doc: doc, shape: listShape{rule},
 		read: func(w *walker, n *yaml.Node, into *T) {
-			first := map[string]text{}
-			w.eachItem(n, key, func(n *yaml.Node) {
+			w.eachOnce(n, key, func(n *yaml.Node) (text, bool) {
 				t, ok := w.text(n, "an item of "+key, rule)
-				if !ok {
-					return
+				if ok {
+					*to(into) = append(*to(into), t)
 				}
-				if earlier, twice := first[t.value]; twice {
-					w.duplicateItem(n, key, earlier)
-					return
-				}
-				first[t.value] = t
-				*to(into) = append(*to(into), t)
+				return t, ok
 			})
 		},
 	}
@@ -272,8 +266,23 @@ type constantShape int
 
 func (s constantShape) schema() map[string]any { return map[string]any{"const": int(s)} }
 
+// oneOrMore is a value, or a list of values.
+type oneOrMore struct{ item shape }
+
+func (s oneOrMore) schema() map[string]any { return either{s.item, listShape{s.item}}.schema() }
+
+// either is one of two shapes.
+type either [2]shape
+
+func (s either) schema() map[string]any {
+	return map[string]any{"anyOf": []any{s[0].schema(), s[1].schema()}}
+}
+
 // mappingShape is a mapping whose keys the writer chooses, such as tags.
-type mappingShape struct{ key, value textRule }
+type mappingShape struct {
+	key   textRule
+	value shape
+}
 
 func (s mappingShape) schema() map[string]any {
 	return map[string]any{

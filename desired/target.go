@@ -157,11 +157,12 @@ type TargetInventory struct {
 	Tags      map[string]map[string]string // by function; only functions that have tags
 }
 
-// AnyValue is the tag value that stands for every value.
-const AnyValue = "*"
-
-// Tag is one demand on a function's tags. Value may be AnyValue.
-type Tag struct{ Key, Value string }
+// Tag is one demand on a function's tags: the key, with one of the values, or with any
+// where there are none.
+type Tag struct {
+	Key    string
+	Values []string
+}
 
 // Discovery is what must be discovered in one target before Resolve can decide
 // everything there. A Need that asks for nothing costs nothing: exact entries
@@ -191,19 +192,14 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 	for _, t := range d.places(ambient) {
 		n := Discovery{Target: t.Target}
 		ask := func(s *selector, o Origin, list bool) {
-			if !list && len(s.tags) == 0 {
+			if !list && !s.usesTags() {
 				return
 			}
 			n.ListFunctions = n.ListFunctions || list
-			if len(s.tags) > 0 {
-				var set []Tag
-				for _, t := range s.tags {
-					if t.wild != nil {
-						t.Value = AnyValue // AWS searches for whole values only
-					}
-					set = append(set, t.Tag)
+			for _, tags := range [][]tagPattern{s.tags, s.exclude.tags} {
+				if len(tags) > 0 {
+					n.Tags = append(n.Tags, search(tags))
 				}
-				n.Tags = append(n.Tags, set)
 			}
 			n.Reason = append(n.Reason, o)
 		}
@@ -222,6 +218,6 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 
 func compareTags(a, b []Tag) int {
 	return slices.CompareFunc(a, b, func(x, y Tag) int {
-		return cmp.Or(strings.Compare(x.Key, y.Key), strings.Compare(x.Value, y.Value))
+		return cmp.Or(strings.Compare(x.Key, y.Key), slices.Compare(x.Values, y.Values))
 	})
 }

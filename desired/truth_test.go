@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -147,7 +148,7 @@ func TestNothingChosenNamesWhereAndHowMany(t *testing.T) {
 // values only.
 func TestTagValuesArePatterns(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nrules: [{ match: { tags: { team: \"pay*\", tier: \"?.x\" } }, set: { maximum_retry_attempts: 0 } }]\n"))
-	if got := d.Discoveries(east)[0].Tags; len(got) != 1 || !slices.Equal(got[0], []Tag{{"team", AnyValue}, {"tier", AnyValue}}) {
+	if got := d.Discoveries(east)[0].Tags; !reflect.DeepEqual(got, [][]Tag{{{Key: "team"}, {Key: "tier"}}}) {
 		t.Errorf("AWS is asked for %v", got)
 	}
 	inv := found("a", "b", "c", "d", "e")
@@ -171,10 +172,18 @@ func TestPatternsWithoutEffect(t *testing.T) {
 		{"one of two patterns is misspelt", head + `functions: ["a-*", "bb-*"]` + tail, `fleet.yaml:3:33: EI066 without effect: the pattern "bb-*" under functions`},
 		{"an exclude that leaves out what nobody chose", head + `functions: ["a-*"], exclude: ["b-*"]` + tail, `the pattern "b-*" under exclude: it leaves out no function that would be chosen`},
 		{"an exclude that leaves out a function", head + `functions: ["a-*"], exclude: ["a-2"]` + tail, ""},
+		{"values of a tag that functions have", head + `tags: { tier: [gold, silver] }` + tail, ""},
+		{"a value of a tag that no function has", head + `tags: { tier: [gold, glod] }` + tail, `fleet.yaml:3:35: EI066 without effect: the value "glod" of the tag "tier": no function that is chosen has it`},
+		{"a value of a tag that only other functions have", head + `functions: ["a-*"], tags: { tier: [gold, lead] }` + tail, `the value "lead" of the tag "tier"`},
+		{"tags under exclude that leave out a function", head + `functions: ["a-*"], exclude: { tags: { old: "*" } }` + tail, ""},
+		{"tags under exclude that leave out nothing", head + `functions: ["a-*"], exclude: { functions: [a-2], tags: { tier: lead } }` + tail, `the value "lead" of the tag "tier" under exclude: it leaves out no function that would be chosen`},
+		{"one of several values under exclude", head + `functions: ["a-*"], exclude: { tags: { old: "*", tier: [gold, lead] } }` + tail, `the value "lead" of the tag "tier" under exclude`},
 		{"a pattern of ignore", head + `functions: ["a-*"]` + tail + "ignore: [{ functions: [a-2, a-3] }]\n", `the pattern "a-3" under functions`},
 	} {
 		d := mustLoad(t, oneFile(row.yaml))
-		got := mustResolve(t, d, east, Inventory{east: found("a-1", "a-2", "b-1")}).Warnings.Error()
+		inv := found("a-1", "a-2", "b-1")
+		inv.Tags = map[string]map[string]string{"a-1": {"tier": "gold", "old": "yes"}, "a-2": {"tier": "silver"}, "b-1": {"tier": "lead"}}
+		got := mustResolve(t, d, east, Inventory{east: inv}).Warnings.Error()
 		if (row.want == "" && got != "") || !strings.Contains(got, row.want) {
 			t.Errorf("%s: warnings are %q, want %q", row.why, got, row.want)
 		}

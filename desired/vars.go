@@ -22,13 +22,11 @@ const (
 
 var (
 	variable = regexp.MustCompile(variableForm)
-	varRules = mappingShape{
-		key: textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), code: codeBadVariable, what: "the name of a variable",
-			hint: "use 1 to 64 letters, digits, hyphens and underscores"},
-		// No $: what was filled in is not looked through again.
-		value: textRule{pattern: regexp.MustCompile(`^[^$]*$`), low: 1, high: maxDestination, code: codeBadVariable, what: "text that can be filled in",
-			hint: "use 1 to 350 characters without $"},
-	}
+	varName  = textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), code: codeBadVariable, what: "the name of a variable",
+		hint: "use 1 to 64 letters, digits, hyphens and underscores"}
+	// No $: what was filled in is not looked through again.
+	varValue = textRule{pattern: regexp.MustCompile(`^[^$]*$`), low: 1, high: maxDestination, code: codeBadVariable, what: "text that can be filled in",
+		hint: "use 1 to 350 characters without $"}
 )
 
 // hasVariables reports whether a text has to be filled in.
@@ -46,7 +44,7 @@ func checkVariables(s string) *problem {
 			wrong := &problem{codeUnknownPlaceholder, fmt.Sprintf("${%s} is not a variable", shorten(name)), "use ${vars.NAME}, with NAME from the vars of a target"}
 			if slices.Contains(placeholders, name) {
 				wrong.hint = "use it in destinations; here only ${vars.NAME} is filled in"
-			} else if varRules.key.allows(name) {
+			} else if varName.allows(name) {
 				wrong.hint = fmt.Sprintf("write ${vars.%s}, and %s under the vars of the targets", name, name)
 			}
 			return wrong
@@ -224,18 +222,29 @@ func (f *filler) ignore(ignore *ignoreDecl) {
 // selector fills in a selector and reports whether anything had to be. Lists keep their
 // length and order, so that what is said of an item can be asked of every target.
 func (f *filler) selector(file *fileDecl, s *selector) (changed bool) {
-	s.functions = f.globs(file, s.functions, &changed)
-	s.exclude = f.globs(file, s.exclude, &changed)
-	if slices.ContainsFunc(s.tags, func(t tagPattern) bool { return hasVariables(t.Value) }) {
-		changed = true
-		s.tags = slices.Clone(s.tags)
-		for i, t := range s.tags {
-			if v, ok := f.text(file, text{t.Value, t.at}); ok {
-				s.tags[i] = compileTag(t.Key, v)
+	for _, c := range []*criteria{&s.criteria, &s.exclude} {
+		c.functions = f.globs(file, c.functions, &changed)
+		c.tags = f.tags(file, c.tags, &changed)
+	}
+	return changed
+}
+
+func (f *filler) tags(file *fileDecl, tags []tagPattern, changed *bool) []tagPattern {
+	has := func(v tagValue) bool { return hasVariables(v.value) }
+	filled := slices.Clone(tags)
+	for i, t := range tags {
+		if !slices.ContainsFunc(t.values, has) {
+			continue
+		}
+		*changed = true
+		filled[i].values = slices.Clone(t.values)
+		for j, v := range t.values {
+			if own, ok := f.text(file, v.text); ok {
+				filled[i].values[j] = compileTag(own)
 			}
 		}
 	}
-	return changed
+	return filled
 }
 
 func (f *filler) globs(file *fileDecl, globs []glob, changed *bool) []glob {

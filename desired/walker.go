@@ -73,6 +73,47 @@ func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
 	}
 }
 
+// eachOnce is eachItem for texts, none of which may stand there twice.
+func (w *walker) eachOnce(n *yaml.Node, what string, visit func(*yaml.Node) (text, bool)) {
+	first := map[string]text{}
+	w.eachItem(n, what, func(n *yaml.Node) {
+		t, ok := visit(n)
+		if !ok {
+			return
+		}
+		if earlier, twice := first[t.value]; twice {
+			w.duplicateItem(n, what, earlier)
+			return
+		}
+		first[t.value] = t
+	})
+}
+
+// mapping reads a mapping whose keys the writer chooses.
+func (w *walker) mapping(n *yaml.Node, what, item string, rule textRule, visit func(key text, value *yaml.Node)) {
+	n, ok := w.collection(n, yaml.MappingNode, what, func() string { return "a mapping of " + item + " keys to values" })
+	if !ok {
+		return
+	}
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content) && !w.exhausted(); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		k, ok := w.text(key, "a "+item+" key", rule)
+		if !ok {
+			continue
+		}
+		if first[k.value] != nil {
+			w.duplicateKey(key, first[k.value])
+			continue
+		}
+		first[k.value] = key
+		if w.empty(key, value) {
+			continue
+		}
+		visit(k, value)
+	}
+}
+
 // empty reports a key that has no value. It is an error everywhere: nobody can
 // tell "nothing" from "forgotten".
 func (w *walker) empty(key, value *yaml.Node) bool {

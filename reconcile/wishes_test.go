@@ -40,7 +40,7 @@ func (f tagging) ListFunctions(_ context.Context, marker string) (Page[string], 
 func (f tagging) Tagged(_ context.Context, tags []desired.Tag) (map[string]map[string]string, error) {
 	found := map[string]map[string]string{}
 	for fn, of := range f.by {
-		if !slices.ContainsFunc(tags, func(t desired.Tag) bool { return of[t.Key] != t.Value }) {
+		if !slices.ContainsFunc(tags, func(t desired.Tag) bool { return !slices.Contains(t.Values, of[t.Key]) }) {
 			found[fn] = of
 		}
 	}
@@ -57,7 +57,7 @@ func TestDiscoverAddsUp(t *testing.T) {
 			pages: [][]string{{"a", "b"}, {"b", "c"}, {"c"}},
 			by:    map[string]map[string]string{"a": {"tier": "gold"}, "b": {"team": "pay"}, "c": {"tier": "gold", "team": "pay"}, "d": {"tier": "none"}},
 		}
-		asked := desired.Discovery{Target: home, ListFunctions: true, Tags: [][]desired.Tag{{{Key: "team", Value: "pay"}}, {{Key: "tier", Value: "gold"}}}}
+		asked := desired.Discovery{Target: home, ListFunctions: true, Tags: [][]desired.Tag{{{Key: "team", Values: []string{"pay"}}}, {{Key: "tier", Values: []string{"gold"}}}}}
 		found, failed := Discover(t.Context(), []desired.Discovery{asked}, map[desired.Target]DiscoverTarget{home: {Finder: finder, Limiter: limiter}})
 		want := desired.Inventory{home: {Functions: []string{"a", "b", "c"}, Tags: maps.Clone(finder.by)}}
 		delete(want[home].Tags, "d")

@@ -76,11 +76,7 @@ func (f *Finder) Tagged(ctx context.Context, tags []desired.Tag) (map[string]map
 		ResourcesPerPage:    aws.Int32(maxTagged),
 	}
 	for _, tag := range tags {
-		filter := types.TagFilter{Key: aws.String(tag.Key)}
-		if tag.Value != desired.AnyValue {
-			filter.Values = []string{tag.Value}
-		}
-		in.TagFilters = append(in.TagFilters, filter)
+		in.TagFilters = append(in.TagFilters, types.TagFilter{Key: aws.String(tag.Key), Values: tag.Values})
 	}
 	found := map[string]map[string]string{}
 	seen := map[string]bool{}

@@ -32,10 +32,10 @@ func TestTags(t *testing.T) {
 		want int
 		one  map[string]string // the tags of "pay", where it is found
 	}{
-		{"one value, many pages", []desired.Tag{{Key: "team", Value: "orders"}}, 230, nil},
-		{"both keys", []desired.Tag{{Key: "team", Value: "pay"}, {Key: "env", Value: "prod"}}, 1, map[string]string{"team": "pay", "env": "prod"}},
-		{"a key with any value", []desired.Tag{{Key: "env", Value: desired.AnyValue}}, 2, map[string]string{"team": "pay", "env": "prod"}},
-		{"nothing", []desired.Tag{{Key: "team", Value: "none"}}, 0, nil},
+		{"one value, many pages", []desired.Tag{{Key: "team", Values: []string{"orders"}}}, 230, nil},
+		{"both keys", []desired.Tag{{Key: "team", Values: []string{"pay"}}, {Key: "env", Values: []string{"prod"}}}, 1, map[string]string{"team": "pay", "env": "prod"}},
+		{"a key with any value", []desired.Tag{{Key: "env"}}, 2, map[string]string{"team": "pay", "env": "prod"}},
+		{"nothing", []desired.Tag{{Key: "team", Values: []string{"none"}}}, 0, nil},
 	}
 	for _, tt := range tests {
 		w := worldOf(t, awssim.Fleet(here.Account, here.Region, fleet...))

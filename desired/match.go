@@ -1,0 +1,217 @@
+package desired
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// selector chooses functions in some of the targets: those that match, and that exclude
+// does not leave out. Rules and ignore have one; whatever else is about some of the
+// functions is to have one as well, so that a reader learns it once.
+//
+//	functions: [a-*, b]     one of the patterns is the name's
+//	tags: { k: [v, w] }     all of the keys are there, each with one of its values
+//	functions and tags      both
+//	exclude                 either: one of its patterns, or all of its tags
+type selector struct {
+	criteria
+	exclude criteria
+	targets []text
+}
+
+// criteria are patterns for names, and tags.
+type criteria struct {
+	functions []glob
+	tags      []tagPattern // sorted by key
+}
+
+// isZero reports whether there is nothing to choose by.
+func (c *criteria) isZero() bool { return len(c.functions) == 0 && len(c.tags) == 0 }
+
+// tagPattern is one demand on a function's tags: the key, and the values of which it
+// has one.
+type tagPattern struct {
+	key    string
+	values []tagValue
+}
+
+// tagValue is a value, in which * and ? are wildcards: AWS allows neither in a tag.
+type tagValue struct {
+	text
+	wild *regexp.Regexp // nil: the text as it stands
+}
+
+func compileTag(t text) tagValue {
+	v := tagValue{text: t}
+	if strings.ContainsAny(t.value, "*?") {
+		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(t.value))
+		v.wild = regexp.MustCompile("^(?s:" + pattern + ")$")
+	}
+	return v
+}
+
+func (v *tagValue) match(value string) bool {
+	return v.value == value || v.value == "*" || v.wild != nil && v.wild.MatchString(value)
+}
+
+func (t *tagPattern) match(tags map[string]string) bool {
+	value, has := tags[t.key]
+	return has && slices.ContainsFunc(t.values, func(v tagValue) bool { return v.match(value) })
+}
+
+// chooses reports whether the selector takes in a function.
+func (s *selector) chooses(name string, tags map[string]string) bool {
+	return s.matches(name, tags) && !s.excludes(name, tags)
+}
+
+// matches is chooses without regard to exclude.
+func (s *selector) matches(name string, tags map[string]string) bool {
+	return (len(s.functions) == 0 || matchAny(s.functions, name)) && matchAll(s.tags, tags)
+}
+
+func (s *selector) excludes(name string, tags map[string]string) bool {
+	return matchAny(s.exclude.functions, name) || len(s.exclude.tags) > 0 && matchAll(s.exclude.tags, tags)
+}
+
+// usesTags reports whether nothing can be said of a function whose tags are not known.
+func (s *selector) usesTags() bool { return len(s.tags)+len(s.exclude.tags) > 0 }
+
+func matchAny(globs []glob, name string) bool {
+	for i := range globs {
+		if globs[i].match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchAll(patterns []tagPattern, tags map[string]string) bool {
+	for i := range patterns {
+		if !patterns[i].match(tags) {
+			return false
+		}
+	}
+	return true
+}
+
+// search is what to ask AWS for to find all functions that may have the tags. It finds
+// whole values only, and a few of them at a time.
+func search(patterns []tagPattern) []Tag {
+	var all []Tag
+	for _, p := range patterns {
+		t := Tag{Key: p.key}
+		for _, v := range p.values {
+			t.Values = append(t.Values, v.value)
+		}
+		if len(t.Values) > maxSearched || slices.ContainsFunc(p.values, func(v tagValue) bool { return v.wild != nil }) {
+			t.Values = nil
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// maxSearched is how many values of one key a search takes, from the reference of
+// the tagging API, GetResources.
+const maxSearched = 20
+
+// Tag keys have at most 128 and values 256 characters in every AWS service.
+var (
+	tagKeyRule   = textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", hint: "use 1 to 128 characters"}
+	tagValueRule = textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", hint: `use 1 to 256 characters, or "*" for any value`, vars: true}
+	tagsRule     = mappingShape{key: tagKeyRule, value: oneOrMore{tagValueRule}}
+)
+
+// criteriaFields are the keys of criteria.
+func criteriaFields[T any](to func(*T) *criteria) []field[T] {
+	return []field[T]{
+		globs("functions", "Patterns for function names: *, ?, [a-z] and {one,other}.", func(t *T) *[]glob { return &to(t).functions }),
+		{
+			key: "tags", shape: tagsRule,
+			doc:  "Tags that must all be there, key: value, or key: [value, other] for one of several. * and ? in a value stand for any text and any character.",
+			read: func(w *walker, n *yaml.Node, into *T) { w.tags(n, to(into)) },
+		},
+	}
+}
+
+var excludeObject = object[criteria]{
+	what:   "exclude",
+	fields: criteriaFields(func(c *criteria) *criteria { return c }),
+}
+
+// selectorFields are the keys that choose functions.
+func selectorFields[T any](to func(*T) *selector) []field[T] {
+	plain := globs("exclude", "", func(c *criteria) *[]glob { return &c.functions })
+	return append(criteriaFields(func(t *T) *criteria { return &to(t).criteria }),
+		field[T]{
+			key: "exclude", shape: either{plain.shape, &excludeObject},
+			doc: "Functions that are left out again: patterns for names, or functions and tags. One of the patterns, or all of the tags, is enough.",
+			read: func(w *walker, n *yaml.Node, into *T) {
+				if n.Kind == yaml.MappingNode || n.Kind == yaml.AliasNode && n.Alias.Kind == yaml.MappingNode {
+					excludeObject.read(w, n, &to(into).exclude)
+					return
+				}
+				plain.read(w, n, &to(into).exclude)
+			},
+		},
+		words("targets", "Labels of the targets this is limited to. Left out: all of them.", labelUse,
+			func(t *T) *[]text { return &to(t).targets }),
+	)
+}
+
+func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
+	inner := words(key, doc, globRule, func(t *[]text) *[]text { return t })
+	return field[T]{
+		key: key, doc: doc, shape: inner.shape,
+		read: func(w *walker, n *yaml.Node, into *T) {
+			var written []text
+			inner.read(w, n, &written)
+			for _, t := range written {
+				if hasVariables(t.value) { // filled in and compiled for each target
+					*to(into) = append(*to(into), glob{text: t})
+					continue
+				}
+				g, wrong := compileGlob(t)
+				if wrong != nil {
+					w.out.add(wrong.at(w.file.pos(t.place)))
+					continue
+				}
+				*to(into) = append(*to(into), g)
+			}
+		},
+	}
+}
+
+func (w *walker) tags(n *yaml.Node, into *criteria) {
+	w.mapping(n, "tags", "tag", tagKeyRule, func(key text, n *yaml.Node) {
+		p := tagPattern{key: key.value}
+		add := func(n *yaml.Node) (text, bool) {
+			t, ok := w.text(n, fmt.Sprintf("the tag %q", key.value), tagValueRule)
+			if ok {
+				p.values = append(p.values, compileTag(t))
+			}
+			return t, ok
+		}
+		if n.Kind == yaml.SequenceNode {
+			w.eachOnce(n, fmt.Sprintf("the tag %q", key.value), add)
+		} else {
+			add(n)
+		}
+		into.tags = append(into.tags, p)
+	})
+	slices.SortFunc(into.tags, func(a, b tagPattern) int { return strings.Compare(a.key, b.key) })
+}
+
+// says refuses a selector that names nothing to choose by.
+func (s *selector) says(w *walker, n *yaml.Node, what string) bool {
+	if s.criteria.isZero() {
+		w.report(codeEmptyMatch, n, what+" has neither functions nor tags",
+			`add functions or tags; for every function write functions: ["*"]`)
+		return false
+	}
+	return true
+}

@@ -198,6 +198,9 @@ func (o Origin) Template() string {
 // Line counts from 1.
 func (o Origin) Line() int { return int(o.line) }
 
+// Index counts the rule or entry within its file, over all its YAML documents.
+func (o Origin) Index() int { return int(o.index) }
+
 // Layer is the kind of place.
 func (o Origin) Layer() Layer { return o.layer }
 

@@ -184,6 +184,11 @@ func bindStrict(cmd *cobra.Command, strict *bool) {
 	cmd.Flags().BoolVar(strict, "strict", false, "take warnings for errors: exit 1, and write nothing")
 }
 
+func bindSimulate(cmd *cobra.Command, scenario *string) {
+	cmd.Flags().StringVar(scenario, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
+	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
+}
+
 func (o *readOptions) bind(cmd *cobra.Command) {
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
@@ -192,8 +197,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	bindStrict(cmd, &o.strict)
 	o.insights.bind(cmd)
 	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE`, readable for all, for the node exporter's text file collector")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
-	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
+	bindSimulate(cmd, &o.simulate)
 }
 
 func (o *readOptions) check() error {

@@ -39,6 +39,7 @@ var verbs = []func(*app) *cobra.Command{
 	newHistory,
 	newTargets,
 	newExport,
+	newAdopt,
 	newExplain,
 	newIAMPolicy,
 	newSchema,

@@ -3,8 +3,6 @@ package export
 import (
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 )
@@ -55,7 +53,7 @@ func spellDestinations(targets []Target, items []item) {
 }
 
 func (s spelling) add(p place, t desired.Target) {
-	for _, text := range spellings(p.arn, t) {
+	for _, text := range fleetfile.Spellings(p.arn, t) {
 		if s.targets[text] == nil {
 			s.targets[text] = map[int]bool{}
 		}
@@ -65,40 +63,11 @@ func (s spelling) add(p place, t desired.Target) {
 
 func (s spelling) best(p place, t desired.Target) string {
 	best := p.arn
-	for _, text := range spellings(p.arn, t) {
+	for _, text := range fleetfile.Spellings(p.arn, t) {
 		more, fewer := len(s.targets[text])-len(s.targets[best]), strings.Count(best, "$")-strings.Count(text, "$")
 		if more > 0 || (more == 0 && fewer > 0) {
 			best = text
 		}
 	}
 	return best
-}
-
-// spellings lists the ways to write an ARN, the ARN itself first.
-func spellings(written string, t desired.Target) []string {
-	a, err := arn.Parse(written)
-	if err != nil {
-		return []string{written}
-	}
-	all := []arn.ARN{a}
-	for _, part := range []struct {
-		of               func(*arn.ARN) *string
-		own, placeholder string
-	}{
-		{func(a *arn.ARN) *string { return &a.Partition }, t.Partition(), "${partition}"},
-		{func(a *arn.ARN) *string { return &a.Region }, t.Region, "${region}"},
-		{func(a *arn.ARN) *string { return &a.AccountID }, t.Account, "${account}"},
-	} {
-		for _, with := range all {
-			if *part.of(&with) == part.own {
-				*part.of(&with) = part.placeholder
-				all = append(all, with)
-			}
-		}
-	}
-	texts := make([]string, len(all))
-	for i := range all {
-		texts[i] = all[i].String()
-	}
-	return texts
 }

@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
 	"internal/fleetfile": {"desired"},
 	"internal/export":    {"desired", "reconcile", "internal/fleetfile"},
+	"internal/adopt":     {"desired", "reconcile", "internal/fleetfile"},
 	"internal/iampolicy": {"desired"},
 	"internal/layout":    {},
 	"internal/faulttest": {}, // holds tests only
@@ -46,7 +47,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
 	"examples":        {},
 }
 
@@ -69,11 +70,12 @@ var guarded = []struct {
 	{"github.com/prometheus/", []string{"internal/worker/metrics"}, "one place names the metrics and bounds their labels"},
 	{"github.com/fsnotify/", []string{"internal/worker/watch"}, "one place knows how file systems tell of changes"},
 	{"github.com/netresearch/go-cron", []string{"internal/worker"}, "one place decides when a pass runs"},
-	{"gopkg.in/yaml.v3", []string{"desired", "internal/awssim"}, "archived upstream: few importers, so that it can be swapped"},
+	{"gopkg.in/yaml.v3", []string{"desired", "internal/awssim", "internal/adopt"}, "archived upstream: few importers, so that it can be swapped"},
 	{"golang.org/x/time/rate", []string{"ratelimit", "internal/awssim"}, "one place decides when to call"},
 	{"github.com/spf13/", []string{"cmd/eventinvoke"}, "flags end where the verbs end"},
 	{"github.com/google/go-cmp", nil, "for tests only: it may panic"},
 	{"pgregory.net/rapid", nil, "for tests only"},
+	{"github.com/rogpeppe/go-internal/diff", []string{"internal/adopt"}, "Go's own diff; one place shows how a file changes"},
 	{"github.com/rogpeppe/go-internal", nil, "for tests only"},
 	{"unsafe", nil, "nothing here is worth it"},
 }

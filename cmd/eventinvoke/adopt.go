@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/examples"
+	"github.com/eventinvoke/eventinvoke/internal/adopt"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+func newAdopt(a *app) *cobra.Command {
+	var o readOptions
+	var diff bool
+	cmd := &cobra.Command{
+		Use:   "adopt [PATH...]",
+		Short: "Let the fleet files say what AWS holds, at the lines that decided it",
+		Long: `The opposite of apply: where AWS and the fleet files differ, the files are
+changed. AWS is only read. Comments, order and all other bytes of the files stay.
+
+The value changes at the line that decided it. A line of a rule or of defaults
+changes only where every config that it speaks for holds the same; else the
+config gets a line in its own entry, or an entry. After it, the plan of these
+configs is empty, every other config is declared as before, and what nobody
+managed stays unmanaged. All this is checked before a file is touched.
+
+Without --diff the files are written, each at once or not at all, and not when
+one was changed meanwhile. What could not be read or cannot be declared is named,
+left as it is, and the exit code is 3.`,
+		Example: `  eventinvoke adopt fleet.yaml --diff
+  eventinvoke adopt fleet.yaml --function 'payments-*'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.adopt(cmd.Context(), args, &o, diff)
+		},
+	}
+	o.fleetOptions.bind(cmd)
+	o.paceOptions.bind(cmd)
+	cmd.Flags().BoolVar(&diff, "diff", false, "write no file: print what would change as a unified diff")
+	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
+	bindSimulate(cmd, &o.simulate)
+	return cmd
+}
+
+// adoptWishes are those of fleet files, and remember what there was to choose among.
+type adoptWishes struct {
+	reconcile.FleetWishes
+	ambient desired.Target
+	found   desired.Inventory
+}
+
+// Resolve implements reconcile.Wishes.
+func (w *adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	w.ambient, w.found = ambient, found
+	return w.FleetWishes.Resolve(ctx, ambient, found)
+}
+
+func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff bool) error {
+	if err := o.paceOptions.check(); err != nil {
+		return err
+	}
+	document, err := a.loadFor(args, o.simulate)
+	if err != nil {
+		return err
+	}
+	read := os.ReadFile
+	if o.simulate == builtInScenario && len(args) == 0 {
+		if !diff {
+			return errors.New("the demo's fleet is inside the program and cannot be changed; name a fleet file, or add --diff")
+		}
+		read = func(path string) ([]byte, error) { return fs.ReadFile(examples.FS, path) }
+	}
+	wishes := &adoptWishes{FleetWishes: o.wishes(document)}
+	r, err := a.look(ctx, wishes, o)
+	switch {
+	case err != nil:
+		return err
+	case r.Stopped != nil:
+		return r.Stopped // a part of what differs is no state of anything
+	case r.Err != nil:
+		return r.Err
+	}
+	result, err := adopt.Patch(adopt.Input{
+		Document: document, Ambient: wishes.ambient, Inventory: wishes.found, Observed: r.Observed, Read: read,
+	})
+	if err != nil {
+		return err
+	}
+	if diff {
+		for _, f := range result.Files {
+			if _, err := a.out.Write(f.Diff()); err != nil {
+				return err
+			}
+		}
+	} else if err := a.replace(result); err != nil {
+		return err
+	}
+	for _, refused := range result.Refused {
+		a.log.Warn("left as it is declared", "config", refused.Key.String(), "why", sanitize(refused.Err.Error()))
+	}
+	c := r.Plan.Counts()
+	if c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
+		a.log.Warn("what could not be read was left as it is declared", "configs", c.Unreadable, "targets", c.UnreadableTargets, "not_examined", c.NotExamined)
+	}
+	if len(result.Refused)+c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
+		return exitCode(exitPartial)
+	}
+	return nil
+}
+
+// replace writes the files that change, and says which.
+func (a *app) replace(result adopt.Result) error {
+	if len(result.Files) == 0 {
+		fmt.Fprintln(a.out, "Nothing to adopt: what was read is as the fleet files declare it.")
+		return nil
+	}
+	var pending []*outputFile
+	var paths []string
+	for _, f := range result.Files {
+		out, err := openOutput(f.Path)
+		if err != nil {
+			return fmt.Errorf("%s cannot be written: %w; nothing was changed", f.Path, err)
+		}
+		defer out.drop()
+		if _, err := out.Write(f.After); err != nil {
+			return fmt.Errorf("%s cannot be written: %w; nothing was changed", f.Path, err)
+		}
+		pending = append(pending, out)
+		paths = append(paths, f.Path)
+	}
+	for _, f := range result.Files {
+		if now, err := os.ReadFile(f.Path); err != nil || !bytes.Equal(now, f.Before) {
+			return fmt.Errorf("%s was changed while AWS was being read, and was left alone; adopt again", f.Path)
+		}
+	}
+	for i, out := range pending {
+		if err := out.commit(); err != nil {
+			return fmt.Errorf("%s cannot be written: %w; %d of %d files were changed", paths[i], err, i, len(pending))
+		}
+	}
+	fmt.Fprintf(a.out, "Adopted %s: %s changed.\n", count(len(result.Adopted), "config", "configs"), strings.Join(paths, ", "))
+	return nil
+}

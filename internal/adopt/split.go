@@ -1,0 +1,214 @@
+package adopt
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+)
+
+// newEntries are entries for a config that has none, at the targets where it needs
+// one. Settings whose line was changed need no words of their own.
+func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfile.Entry {
+	missing := func(key desired.Key) (c desired.Config) {
+		for f, v := range r.needs[key].settings {
+			if e := r.entries[key]; v.IsSet() && (e == nil || !done[decision{e.Origins.Of(desired.Setting(f)), desired.Setting(f)}]) {
+				c[f] = v
+			}
+		}
+		return c
+	}
+	alike := true
+	for _, key := range keys {
+		alike = alike && managed(ptr(missing(key))) == managed(ptr(missing(keys[0])))
+	}
+	if alike {
+		e := fleetfile.Entry{Name: keys[0].Name}
+		for f, v := range missing(keys[0]) {
+			if v.IsSet() {
+				var same bool
+				e.Settings[f], same = r.common(keys, desired.Setting(f))
+				alike = alike && same
+			}
+		}
+		if alike {
+			return r.located(keys, e)
+		}
+	}
+	var all []fleetfile.Entry
+	for _, group := range groupBy(keys, missing) {
+		e := fleetfile.Entry{Name: keys[0].Name}
+		for f, v := range missing(group[0]) {
+			if v.IsSet() {
+				e.Settings[f] = v.String()
+			}
+		}
+		all = append(all, r.located(group, e)...)
+	}
+	return all
+}
+
+// groupBy puts together what is alike, in the order of first sight.
+func groupBy[K comparable](keys []desired.Key, by func(desired.Key) K) [][]desired.Key {
+	var order []K
+	groups := map[K][]desired.Key{}
+	for _, key := range keys {
+		k := by(key)
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], key)
+	}
+	all := make([][]desired.Key, len(order))
+	for i, k := range order {
+		all[i] = groups[k]
+	}
+	return all
+}
+
+// located are the entries that say the same for one name at some targets: at all, at
+// those of some labels, and where a label has other regions too, at one ARN each.
+func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry {
+	if !r.document.DeclaresTargets() || len(keys) == len(r.fleet.Targets) {
+		return []fleetfile.Entry{e}
+	}
+	at := map[desired.Target]bool{}
+	for _, key := range keys {
+		at[key.Target] = true
+	}
+	partly := map[string]bool{} // labels of which some region is not meant
+	for _, t := range r.fleet.Targets {
+		if !at[t.Target] {
+			partly[t.Label] = true
+		}
+	}
+	var all []fleetfile.Entry
+	whole := e
+	for _, t := range r.fleet.Targets {
+		switch {
+		case !at[t.Target]:
+		case partly[t.Label]:
+			one := e
+			one.ARN = fleetfile.FunctionARN(t.Target, e.Function)
+			all = append(all, one)
+		case !slices.Contains(whole.Targets, t.Label):
+			whole.Targets = append(whole.Targets, t.Label)
+		}
+	}
+	if whole.Targets != nil {
+		slices.Sort(whole.Targets)
+		all = append([]fleetfile.Entry{whole}, all...)
+	}
+	return all
+}
+
+// split makes several entries of one, each for targets that come to say the same.
+// The old one keeps its words, for those that are not adopted where there are some;
+// what it says of others is changed in the next round.
+func (r *round) split(s *source, item cursor, keys []desired.Key) error {
+	type saying struct {
+		settings desired.Config
+		needed   bool
+	}
+	groups := groupBy(keys, func(key desired.Key) (said saying) {
+		for _, f := range desired.Settings() {
+			said.settings[f] = r.will(key, f)
+		}
+		_, said.needed = r.needs[key]
+		return said
+	})
+	slices.SortStableFunc(groups, func(a, b []desired.Key) int {
+		_, x := r.needs[a[0]]
+		_, y := r.needs[b[0]]
+		switch {
+		case x == y:
+			return 0
+		case y:
+			return -1
+		}
+		return 1
+	})
+	old := fleetfile.Entry{Name: keys[0].Name, Remove: r.entries[keys[0]].Remove}
+	for _, f := range desired.Settings() {
+		if _, v := pair(item.node, f.String()); v != nil {
+			if v.Kind == yaml.AliasNode {
+				v = v.Alias
+			}
+			old.Settings[f] = v.Value
+		}
+	}
+	var parts []fleetfile.Entry
+	for _, group := range groups {
+		e := old
+		if n, needed := r.needs[group[0]]; needed {
+			e.Remove = false
+			for f, v := range n.settings {
+				if v.IsSet() {
+					e.Settings[f] = v.String()
+				}
+			}
+		}
+		parts = append(parts, r.located(group, e)...)
+	}
+	if len(parts) < 2 {
+		return s.problemAt(item.node, "this entry cannot be split")
+	}
+	if err := s.restrict(item.node, &parts[0]); err != nil {
+		return err
+	}
+	for i := range parts[1:] {
+		if err := s.addItem(item.node, &parts[1+i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restrict limits an entry to the targets that another one names.
+func (s *source) restrict(item *yaml.Node, to *fleetfile.Entry) error {
+	y := styleOf(item)
+	if to.ARN != "" {
+		_, name := pair(item, "name")
+		from, end, err := s.span(name)
+		if err != nil {
+			return err
+		}
+		written := to.ARN
+		if strings.HasSuffix(name.Value, ":"+to.Qualifier) {
+			written += ":" + to.Qualifier
+		}
+		s.replace(from, end, y.text(written))
+		return nil
+	}
+	_, targets := pair(item, "targets")
+	switch {
+	case targets == nil:
+		return s.addPairs(item, []string{y.key("targets") + ": " + y.list(to.Targets)})
+	case targets.Kind != yaml.SequenceNode || targets.Anchor != "":
+		return s.problemAt(targets, shared)
+	case flow(targets):
+		_, end, err := s.flowEnd(targets)
+		if err != nil {
+			return err
+		}
+		s.replace(s.offset(targets), end, y.list(to.Targets))
+		return nil
+	}
+	for _, label := range targets.Content {
+		if label.Kind != yaml.ScalarNode || label.Anchor != "" {
+			return s.problemAt(label, shared)
+		}
+		if !slices.Contains(to.Targets, label.Value) {
+			next, before := s.lineAfter(s.offset(label))
+			if line := s.data[s.lines[label.Line-1]:s.offset(label)]; before != "" || strings.Trim(string(line), " -") != "" {
+				return fmt.Errorf("%s:%d: this label cannot be taken out; write targets on one line", s.path, label.Line)
+			}
+			s.replace(s.lines[label.Line-1], next, "")
+		}
+	}
+	return nil
+}

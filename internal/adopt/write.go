@@ -1,0 +1,288 @@
+package adopt
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+)
+
+func flow(n *yaml.Node) bool { return n.Style&yaml.FlowStyle != 0 }
+
+// style is how the keys and values around a place are written.
+type style struct {
+	flow, quoted bool // in brackets; as JSON
+}
+
+func styleOf(mapping *yaml.Node) style {
+	return style{flow(mapping), flow(mapping) && len(mapping.Content) > 0 && mapping.Content[0].Style&yaml.DoubleQuotedStyle != 0}
+}
+
+func (y style) key(k string) string {
+	if y.quoted {
+		return strconv.Quote(k)
+	}
+	return k
+}
+
+func (y style) text(s string) string {
+	if y.quoted || y.flow && strings.ContainsAny(s, "{}[],") {
+		return strconv.Quote(s)
+	}
+	return fleetfile.Scalar(s)
+}
+
+func (y style) value(f desired.Setting, text string) string {
+	if f.IsNumber() || text == fleetfile.None && !y.quoted {
+		return text
+	}
+	return y.text(text)
+}
+
+func (y style) list(texts []string) string {
+	all := make([]string, len(texts))
+	for i, t := range texts {
+		all[i] = y.text(t)
+	}
+	return "[" + strings.Join(all, ", ") + "]"
+}
+
+// pairs are the keys of an entry as a place has them.
+func (y style) pairs(e *fleetfile.Entry) []string {
+	all := []string{y.key("name") + ": " + y.text(nameOf(e))}
+	add := func(key, value string) { all = append(all, y.key(key)+": "+value) }
+	if e.Qualifier != desired.Latest {
+		add("qualifier", y.text(e.Qualifier))
+	}
+	if e.Targets != nil {
+		add("targets", y.list(e.Targets))
+	}
+	if e.Remove {
+		add("remove", "true")
+	}
+	for i, s := range desired.Settings() {
+		if e.Settings[i] != "" {
+			add(s.String(), y.value(s, e.Settings[i]))
+		}
+	}
+	return all
+}
+
+func nameOf(e *fleetfile.Entry) string {
+	if e.ARN != "" {
+		return e.ARN
+	}
+	return e.Function
+}
+
+// setValue writes a value in place of another, in the quotes that the other has.
+func (s *source) setValue(mapping, value *yaml.Node, f desired.Setting, text string) error {
+	if s.used[value] {
+		return s.problemAt(value, shared)
+	}
+	from, to, err := s.span(value)
+	if err != nil {
+		return err
+	}
+	written := styleOf(mapping).value(f, text)
+	switch {
+	case f.IsNumber():
+	case value.Style&yaml.DoubleQuotedStyle != 0:
+		written = strconv.Quote(text)
+	case value.Style&yaml.SingleQuotedStyle != 0 && !strings.Contains(text, "'"):
+		written = "'" + text + "'"
+	}
+	s.replace(from, to, written)
+	return nil
+}
+
+// addPairs writes further keys into an entry, behind its last setting or else its
+// name: there a value ends where one can see it.
+func (s *source) addPairs(item *yaml.Node, pairs []string) error {
+	var last *yaml.Node
+	for _, key := range append([]string{"name", "qualifier", "remove"}, settingNames()...) {
+		if _, v := pair(item, key); v != nil && (last == nil || v.Line > last.Line || v.Line == last.Line && v.Column > last.Column) {
+			last = v
+		}
+	}
+	_, to, err := s.span(last)
+	if err != nil {
+		return err
+	}
+	if flow(item) {
+		s.replace(to, to, ", "+strings.Join(pairs, ", "))
+		return nil
+	}
+	indent := strings.Repeat(" ", item.Content[0].Column-1)
+	next, before := s.lineAfter(to)
+	s.insertLines(next, before, indent, pairs)
+	return nil
+}
+
+// insertLines puts lines where one begins; before is the break that the line before
+// them still needs.
+func (s *source) insertLines(at int, before, indent string, lines []string) {
+	var b strings.Builder
+	for _, line := range lines {
+		if before != "" {
+			b.WriteString(before + indent + line)
+			continue
+		}
+		b.WriteString(indent + line + s.eol)
+	}
+	s.replace(at, at, b.String())
+}
+
+func settingNames() []string {
+	var names []string
+	for _, f := range desired.Settings() {
+		names = append(names, f.String())
+	}
+	return names
+}
+
+// addItem writes an entry behind another one of its list.
+func (s *source) addItem(after *yaml.Node, e *fleetfile.Entry) error {
+	if flow(after) && s.inBrackets(after) {
+		_, end, err := s.flowEnd(after)
+		if err != nil {
+			return err
+		}
+		between := " "
+		if s.data[s.lines[after.Line-1]] == ' ' && strings.TrimSpace(string(s.data[s.lines[after.Line-1]:s.offset(after)])) == "" {
+			between = s.eol + strings.Repeat(" ", after.Column-1) // each item has its line
+		}
+		s.replace(end, end, ","+between+"{"+strings.Join(styleOf(after).pairs(e), ", ")+"}")
+		return nil
+	}
+	dash := s.offset(after) - 1
+	for dash >= 0 && (s.data[dash] == ' ' || s.data[dash] == '\t') {
+		dash--
+	}
+	if dash < 0 || s.data[dash] != '-' {
+		return s.problemAt(after, "this item does not stand behind its dash; put both on one line")
+	}
+	begin := s.lines[after.Line-1]
+	indent := dash - begin
+	if strings.Trim(string(s.data[begin:dash]), " ") != "" {
+		return s.problemAt(after, "the list of this item shares its line; begin it on a line of its own")
+	}
+	at, before := s.itemEnd(after, indent)
+	if flow(after) { // its brackets may close further out
+		_, end, err := s.flowEnd(after)
+		if err != nil {
+			return err
+		}
+		at, before = s.lineAfter(end - 1)
+	}
+	first := string(s.data[dash:s.offset(after)])
+	y := styleOf(after)
+	pairs := y.pairs(e)
+	if y.flow {
+		pairs = []string{"{ " + strings.Join(pairs, ", ") + " }"}
+	}
+	lines := make([]string, len(pairs))
+	for i, p := range pairs {
+		lines[i] = first + p
+		first = strings.Repeat(" ", len(first))
+	}
+	s.insertLines(at, before, strings.Repeat(" ", indent), lines)
+	return nil
+}
+
+// inBrackets reports whether an item is one of a list in brackets.
+func (s *source) inBrackets(item *yaml.Node) bool {
+	for _, root := range s.roots {
+		if _, v := pair(root, "functions"); v != nil {
+			if v.Kind == yaml.AliasNode {
+				v = v.Alias
+			}
+			if slices.Contains(v.Content, item) {
+				return flow(v)
+			}
+		}
+	}
+	return false
+}
+
+// itemEnd is where the line after an item of a list with dashes begins: the item has
+// all lines that are further in than its dash, comments among them.
+func (s *source) itemEnd(item *yaml.Node, indent int) (at int, before string) {
+	at, before = s.lineAfter(s.offset(item))
+	for _, begin := range s.lines[min(item.Line, len(s.lines)):] {
+		next, without := s.lineAfter(begin)
+		line := strings.TrimRight(string(s.data[begin:next]), " \t\r\n")
+		switch {
+		case line == "":
+			continue
+		case len(line)-len(strings.TrimLeft(line, " ")) <= indent:
+			return at, before
+		}
+		at, before = next, without
+	}
+	return at, before
+}
+
+// addSection writes the first entry of a file that has none, at the end of its last
+// document.
+func (s *source) addSection(e *fleetfile.Entry) error {
+	if len(s.roots) == 0 {
+		return fmt.Errorf("%s: it has no mapping to add functions to", s.path)
+	}
+	root := s.roots[len(s.roots)-1]
+	y := styleOf(root)
+	if y.flow {
+		last, end, err := s.flowEnd(root)
+		if err != nil {
+			return err
+		}
+		comma := ", "
+		if s.data[last-1] == ',' {
+			comma = " "
+		}
+		s.replace(end-1, end-1, comma+y.key("functions")+": [{"+strings.Join(y.pairs(e), ", ")+"}]")
+		return nil
+	}
+	at, before := len(s.data), s.eol
+	if s.lines[len(s.lines)-1] == len(s.data) {
+		before = ""
+	}
+	for _, begin := range s.lines[root.Line:] {
+		if rest := s.data[begin:]; len(rest) >= 3 && (string(rest[:3]) == "---" || string(rest[:3]) == "...") {
+			at, before = begin, ""
+			break
+		}
+	}
+	lines := []string{"functions:"}
+	for i, p := range (style{}).pairs(e) {
+		lines = append(lines, [2]string{"  - ", "    "}[min(i, 1)]+p)
+	}
+	s.insertLines(at, before, strings.Repeat(" ", root.Content[0].Column-1), lines)
+	return nil
+}
+
+// addEntry writes a new entry behind the last one of the file.
+func (s *source) addEntry(e *fleetfile.Entry) error {
+	var last cursor
+	for _, root := range s.roots {
+		if _, v := pair(root, "functions"); v != nil {
+			list := s.step(cursor{}, v)
+			last = s.step(list, list.node.Content[len(list.node.Content)-1])
+			if list.node.Content[len(list.node.Content)-1].Kind == yaml.AliasNode {
+				return s.problemAt(list.node.Content[len(list.node.Content)-1], shared)
+			}
+			if list.shared != nil {
+				return s.problemAt(list.shared, shared)
+			}
+		}
+	}
+	if last.node == nil {
+		return s.addSection(e)
+	}
+	return s.addItem(last.node, e)
+}

@@ -47,7 +47,7 @@ func (h *hand) value(text string, flow bool) string {
 	switch quotes := rapid.IntRange(0, 2).Draw(h.t, "quotes"); {
 	case quotes == 1:
 		return "'" + text + "'"
-	case quotes == 2 || flow && strings.ContainsAny(text, "{[*"), strings.HasPrefix(text, "*"):
+	case quotes == 2 || flow && strings.ContainsAny(text, "{[*"), strings.HasPrefix(text, "$"), strings.HasPrefix(text, "*"):
 		return fmt.Sprintf("%q", text)
 	}
 	return text
@@ -132,6 +132,7 @@ var someValues = map[desired.Setting][]string{
 	desired.OnSuccess:                {"none", "arn:aws:sns:us-east-1:111111111111:done"},
 	desired.OnFailure: {
 		"none", "arn:aws:sqs:us-east-1:111111111111:dlq", "arn:aws:sqs:us-east-1:111111111111:other", "arn:${partition}:sqs:${region}:${account}:dlq", "arn:aws:s3:::failures",
+		"arn:${partition}:sqs:${region}:${account}:${function}-dlq",
 	},
 }
 
@@ -169,7 +170,7 @@ var places = []struct {
 	{"stage", "333333333333", []string{"eu-west-1", "us-east-1", "ap-south-1"}},
 }
 
-var functionNames = []string{"app-a", "app-b", "b", "checkout"}
+var functionNames = []string{"app-a", "app-b", "b", "checkout", "prod-x", "dev-x", "stage-x"}
 
 func drawCase(t *rapid.T) fleetCase {
 	c := fleetCase{files: map[string][]byte{}, ambient: desired.Target{Account: "111111111111", Region: "us-east-1"}, world: desired.Inventory{}}
@@ -177,7 +178,7 @@ func drawCase(t *rapid.T) fleetCase {
 	var targetItems [][]keyed
 	var labels []string
 	for _, p := range places[:declared] {
-		targetItems = append(targetItems, []keyed{{"name", p.label}, {"account", `"` + p.account + `"`}, {"regions", "[" + strings.Join(p.regions, ", ") + "]"}})
+		targetItems = append(targetItems, []keyed{{"name", p.label}, {"vars", "{ stage: " + p.label + " }"}, {"account", `"` + p.account + `"`}, {"regions", "[" + strings.Join(p.regions, ", ") + "]"}})
 		labels = append(labels, p.label)
 		for _, r := range p.regions {
 			c.targets = append(c.targets, desired.Target{Account: p.account, Region: r})
@@ -186,6 +187,11 @@ func drawCase(t *rapid.T) fleetCase {
 	if declared == 0 {
 		c.targets = []desired.Target{c.ambient}
 	}
+	names := rapid.Permutation([]string{"app-a", "app-b", "b", "checkout", "app-a:live", "checkout:live"}).Draw(t, "names")
+	if declared > 0 {
+		names = append(names, "${vars.stage}-x")
+		names = rapid.Permutation(names).Draw(t, "names with a variable")
+	}
 	someLabels := func() string {
 		if declared == 0 || rapid.Bool().Draw(t, "everywhere") {
 			return ""
@@ -193,7 +199,6 @@ func drawCase(t *rapid.T) fleetCase {
 		some := rapid.SliceOfNDistinct(rapid.SampledFrom(labels), 1, declared, rapid.ID).Draw(t, "labels")
 		return "[" + strings.Join(some, ", ") + "]"
 	}
-	names := rapid.Permutation([]string{"app-a", "app-b", "b", "checkout", "app-a:live", "checkout:live"}).Draw(t, "names")
 	for i := range rapid.IntRange(1, 2).Draw(t, "files") {
 		h := &hand{t: t}
 		if h.chance(6, "mark") {
@@ -204,7 +209,7 @@ func drawCase(t *rapid.T) fleetCase {
 		if i == 0 && declared > 0 {
 			h.b.WriteString("targets:\n")
 			for _, pairs := range targetItems {
-				fmt.Fprintf(&h.b, "  - { name: %s, account: %s, regions: %s }\n", pairs[0].text, pairs[1].text, pairs[2].text)
+				fmt.Fprintf(&h.b, "  - { name: %s, vars: %s, account: %s, regions: %s }\n", pairs[0].text, pairs[1].text, pairs[2].text, pairs[3].text)
 			}
 		}
 		if h.chance(2, "defaults") {
@@ -277,7 +282,7 @@ func (c *fleetCase) drawWorld(t *rapid.T) {
 		if rapid.IntRange(0, 2).Draw(t, "age") == 0 {
 			s[desired.MaximumEventAgeInSeconds] = desired.Number(rapid.SampledFrom([]int{60, 7200}).Draw(t, "seconds"))
 		}
-		s[desired.OnFailure] = desired.Text(rapid.SampledFrom([]string{"", "own", "arn:aws:sqs:us-east-1:111111111111:dlq", "arn:aws:s3:::elsewhere"}).Draw(t, "on failure"))
+		s[desired.OnFailure] = desired.Text(rapid.SampledFrom([]string{"", "own", "one each", "arn:aws:sqs:us-east-1:111111111111:dlq", "arn:aws:s3:::elsewhere"}).Draw(t, "on failure"))
 		return reconcile.NewSettings(s)
 	})
 	usual := settings.Draw(t, "usual")
@@ -302,6 +307,9 @@ func (c *fleetCase) drawWorld(t *rapid.T) {
 				s := usual
 				if rapid.IntRange(0, 2).Draw(t, "own") == 0 {
 					s = settings.Draw(t, "own settings")
+				}
+				if s[desired.OnFailure].Text() == "one each" {
+					s[desired.OnFailure] = desired.Text(fmt.Sprintf("arn:aws:sqs:%s:%s:q-%s", target.Region, target.Account, name))
 				}
 				if s[desired.OnFailure].Text() == "own" {
 					s[desired.OnFailure] = desired.Text(fmt.Sprintf("arn:aws:sqs:%s:%s:own", target.Region, target.Account))

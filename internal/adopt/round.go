@@ -327,7 +327,7 @@ func (r *round) common(keys []desired.Key, f desired.Setting) (string, bool) {
 		}
 		of := []string{v.String()}
 		if v.Text() != "" {
-			of = fleetfile.Spellings(v.Text(), key.Target)
+			of = fleetfile.Spellings(v.Text(), key.Target, key.Function)
 		}
 		if i == 0 {
 			texts = of

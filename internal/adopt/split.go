@@ -76,13 +76,13 @@ func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry
 	if !r.document.DeclaresTargets() || len(keys) == len(r.fleet.Targets) {
 		return []fleetfile.Entry{e}
 	}
-	at := map[desired.Target]bool{}
+	at := map[desired.Target]string{} // the function's name there, which may have variables
 	for _, key := range keys {
-		at[key.Target] = true
+		at[key.Target] = key.Function
 	}
 	partly := map[string]bool{} // labels of which some region is not meant
 	for _, t := range r.fleet.Targets {
-		if !at[t.Target] {
+		if at[t.Target] == "" {
 			partly[t.Label] = true
 		}
 	}
@@ -90,10 +90,10 @@ func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry
 	whole := e
 	for _, t := range r.fleet.Targets {
 		switch {
-		case !at[t.Target]:
+		case at[t.Target] == "":
 		case partly[t.Label]:
 			one := e
-			one.ARN = fleetfile.FunctionARN(t.Target, e.Function)
+			one.ARN = fleetfile.FunctionARN(t.Target, at[t.Target])
 			all = append(all, one)
 		case !slices.Contains(whole.Targets, t.Label):
 			whole.Targets = append(whole.Targets, t.Label)
@@ -111,15 +111,14 @@ func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry
 // what it says of others is changed in the next round.
 func (r *round) split(s *source, item cursor, keys []desired.Key) error {
 	type saying struct {
-		settings desired.Config
-		needed   bool
+		need
+		desired.Name
 	}
 	groups := groupBy(keys, func(key desired.Key) (said saying) {
-		for _, f := range desired.Settings() {
-			said.settings[f] = r.will(key, f)
+		if n, needed := r.needs[key]; needed {
+			said = saying{n, key.Name}
 		}
-		_, said.needed = r.needs[key]
-		return said
+		return said // one group of all others: their words stay
 	})
 	slices.SortStableFunc(groups, func(a, b []desired.Key) int {
 		_, x := r.needs[a[0]]
@@ -145,7 +144,7 @@ func (r *round) split(s *source, item cursor, keys []desired.Key) error {
 	for _, group := range groups {
 		e := old
 		if n, needed := r.needs[group[0]]; needed {
-			e.Remove = false
+			e.Name, e.Remove = group[0].Name, false
 			for f, v := range n.settings {
 				if v.IsSet() {
 					e.Settings[f] = v.String()

@@ -53,7 +53,7 @@ func spellDestinations(targets []Target, items []item) {
 }
 
 func (s spelling) add(p place, t desired.Target) {
-	for _, text := range fleetfile.Spellings(p.arn, t) {
+	for _, text := range fleetfile.Spellings(p.arn, t, "") {
 		if s.targets[text] == nil {
 			s.targets[text] = map[int]bool{}
 		}
@@ -63,7 +63,7 @@ func (s spelling) add(p place, t desired.Target) {
 
 func (s spelling) best(p place, t desired.Target) string {
 	best := p.arn
-	for _, text := range fleetfile.Spellings(p.arn, t) {
+	for _, text := range fleetfile.Spellings(p.arn, t, "") {
 		more, fewer := len(s.targets[text])-len(s.targets[best]), strings.Count(best, "$")-strings.Count(text, "$")
 		if more > 0 || (more == 0 && fewer > 0) {
 			best = text

@@ -69,7 +69,7 @@ func TestPatch(t *testing.T) {
 			live: map[string]int{"a": 0}},
 		{why: "a value over several lines is named",
 			file:    "version: 1\nfunctions:\n- name: a\n  on_failure: >-\n    none\n",
-			refused: "fleet.yaml:4: this value cannot be edited", destinations: map[string]string{"a": "arn:aws:s3:::b"}},
+			refused: "fleet.yaml:4: this value cannot be edited", destinations: map[string]string{"a": "arn:aws:s3:::bucket"}},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			c := fleetCase{files: map[string][]byte{"fleet.yaml": []byte(test.file)}, ambient: desired.Target{Account: "111111111111", Region: "eu-west-1"}, world: desired.Inventory{}}
@@ -105,7 +105,7 @@ func TestPatch(t *testing.T) {
 			}
 			if test.refused != "" {
 				if len(result.Files) > 0 || len(result.Refused) != 1 || !strings.Contains(result.Refused[0].Err.Error(), test.refused) {
-					t.Fatalf("refused %v, want %s", result.Refused, test.refused)
+					t.Fatalf("%d files, refused %q, want %s", len(result.Files), errs(result), test.refused)
 				}
 				return
 			}
@@ -130,4 +130,11 @@ func TestAChangedFileIsLeftAlone(t *testing.T) {
 	if _, err := Patch(in); err == nil || !strings.Contains(err.Error(), "fleet.yaml was changed") {
 		t.Fatal(err)
 	}
+}
+
+func errs(r Result) (texts []string) {
+	for _, refused := range r.Refused {
+		texts = append(texts, refused.Err.Error())
+	}
+	return texts
 }

@@ -33,6 +33,10 @@ func findFiles(fsys fs.FS, paths []string, out *collector) []string {
 			found = append(found, p)
 			continue
 		}
+		if _, err := fs.Stat(fsys, p); err == nil && strings.Contains(p, "://") {
+			found = append(found, p) // not path.Clean's: two slashes are one to it
+			continue
+		}
 		files, err := expandPath(fsys, p)
 		switch {
 		case err != nil:
@@ -149,15 +153,29 @@ func (l Loader) LoadFiles(paths ...string) (*Document, error) {
 	for i, p := range paths {
 		slashed[i] = filepath.ToSlash(p)
 	}
-	return l.Load(osFiles{}, slashed...)
+	return l.Load(osFiles{l.Remote}, slashed...)
 }
 
 // osFiles is the whole file system as one tree. Unlike os.DirFS it takes any
-// path, as a command line does.
-type osFiles struct{}
+// path, as a command line does; those with a scheme are of remote, where there is one.
+type osFiles struct{ remote fs.FS }
 
-func (osFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
-func (osFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
+func (o osFiles) isRemote(name string) bool { return o.remote != nil && strings.Contains(name, "://") }
+
+func (o osFiles) Open(name string) (fs.File, error) {
+	if o.isRemote(name) {
+		return o.remote.Open(name)
+	}
+	return os.Open(name)
+}
+
+func (o osFiles) Stat(name string) (fs.FileInfo, error) {
+	if o.isRemote(name) {
+		return fs.Stat(o.remote, name)
+	}
+	return os.Stat(name)
+}
+
 func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
 var _ interface {

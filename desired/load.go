@@ -25,6 +25,9 @@ type Loader struct {
 	Stdin io.Reader
 	// Context ends the wait for a pipe; nil waits for a minute at most.
 	Context context.Context
+	// Remote holds the files whose names have a scheme, such as s3://bucket/key, for
+	// LoadFiles and LoadTargets. Whoever fetched them names each.
+	Remote fs.FS
 
 	maxBytes int // of one file; zero means maxFileBytes
 	maxNodes int // looked at in one file, beyond its own; zero means aliasAllowance
@@ -223,8 +226,8 @@ func (l Loader) LoadTargets(paths ...string) ([]TargetSpec, error) {
 		slashed[i] = filepath.ToSlash(p)
 	}
 	d, out := &Document{}, &collector{}
-	for _, name := range findFiles(osFiles{}, slashed, out) {
-		l.loadFile(osFiles{}, name, d, out)
+	for _, name := range findFiles(osFiles{l.Remote}, slashed, out) {
+		l.loadFile(osFiles{l.Remote}, name, d, out)
 	}
 	d.checkTargets(out)
 	if ps := out.errors.problems(); ps != nil {

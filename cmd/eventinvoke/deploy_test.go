@@ -63,7 +63,7 @@ func started(t *testing.T, where string, args []string, env map[string]string) *
 	if err != nil || !verb.HasParent() {
 		t.Fatalf("%s: eventinvoke %s: %v", where, strings.Join(args, " "), err)
 	}
-	known := map[string]bool{shard.EnvIndex: true, shard.EnvCount: true}
+	known := map[string]bool{shard.EnvIndex: true, shard.EnvCount: true, fleetVariable: true}
 	verb.Flags().VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })
 	for name := range env {
 		if strings.HasPrefix(name, "EVENTINVOKE_") && !known[name] {
@@ -99,7 +99,7 @@ func TestEveryDeployFileIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{shard.EnvIndex: true, shard.EnvCount: true}
+	known := map[string]bool{shard.EnvIndex: true, shard.EnvCount: true, fleetVariable: true}
 	for _, verb := range newRoot(&app{}).Commands() {
 		verb.Flags().VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })
 		verb.InheritedFlags().VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })

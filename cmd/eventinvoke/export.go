@@ -172,7 +172,11 @@ func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec,
 		}
 		return doc.Targets(desired.Target{})
 	}
-	targets, err := desired.Loader{Stdin: a.in, Context: a.ctx}.LoadTargets(args...)
+	loader, paths, err := a.loader(args)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := loader.LoadTargets(paths...)
 	if err == nil && len(targets) == 0 {
 		err = fmt.Errorf("%s declares no targets; add them, or name no path to export the account and region of the current credentials", args[0])
 	}

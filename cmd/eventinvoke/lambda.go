@@ -16,6 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
@@ -37,8 +38,8 @@ func newLambda(a *app) *cobra.Command {
 		Short: "Answer the invocations of a Lambda function; only observes unless --apply",
 		Long: `Run as the code of a Lambda function on a custom runtime (provided.al2023). The
 binary starts this verb by itself when it finds the runtime's environment and no
-arguments, with fleet.yaml beside it; flags are then set by their variables, such
-as EVENTINVOKE_APPLY=true.
+arguments, with fleet.yaml beside it, or EVENTINVOKE_FLEET=s3://bucket/fleet.yaml,
+whose changes it follows. Flags are set by their variables, as EVENTINVOKE_APPLY=true.
 
 It takes schedules, EventBridge events, SQS batches (with partial failures) and items
 of a Step Functions map; {} and {"action":"reconcile"} mean everything. It stops 15
@@ -76,8 +77,12 @@ func (a *app) lambda(ctx context.Context, args []string, o *serveOptions) error 
 		return err
 	}
 	defer s.close()
+	bucket, err := s.bucket()
+	if err != nil {
+		return err
+	}
 	h := &handler{
-		server: s, emf: metrics.EMF{Out: a.out, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")},
+		server: s, bucket: bucket, emf: metrics.EMF{Out: a.out, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")},
 		handOn: func(ctx context.Context, item []byte) error {
 			self := os.Getenv("AWS_LAMBDA_FUNCTION_NAME")
 			if c, ok := lambdacontext.FromContext(ctx); ok {
@@ -94,7 +99,8 @@ func (a *app) lambda(ctx context.Context, args []string, o *serveOptions) error 
 // handler answers invocations.
 type handler struct {
 	*server
-	emf metrics.EMF
+	bucket *s3files.Source // of the fleet files; nil where they are beside the binary
+	emf    metrics.EMF
 	// handOn has an item dealt with by an invocation of its own.
 	handOn func(ctx context.Context, item []byte) error
 	// again makes messages of a batch that failed come again soon.
@@ -153,7 +159,7 @@ func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, er
 	if err != nil {
 		return answer{}, fmt.Errorf("the event is not understood: %w", err)
 	}
-	classified := worker.Classify(hints)
+	classified := worker.Classify(hints, objectsOf(h.bucket)...)
 	if !classified.Needed() {
 		return answer{Complete: true, BatchItemFailures: []itemFailure{}}, nil
 	}
@@ -177,7 +183,7 @@ func (h *handler) invokeBatch(ctx context.Context, messages []events.Message) an
 	needed := false
 	classified := make([]worker.Classified, len(messages))
 	for i, m := range messages {
-		classified[i] = worker.Classify(m.Hints)
+		classified[i] = worker.Classify(m.Hints, objectsOf(h.bucket)...)
 		all.Everything = all.Everything || classified[i].Everything
 		needed = needed || classified[i].Needed()
 		all.Triggers = append(all.Triggers, classified[i].Triggers...)
@@ -235,6 +241,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn 
 	// earlier one discovered is taken for true.
 	h.set(func(s *server) { s.swept = nil })
 	started := time.Now()
+	h.followBucket(limited)
 	run, result := h.run(limited, scope)
 	v := visit{run: run, answer: answer{RunID: result.Run, BatchItemFailures: []itemFailure{}}}
 	if result.Plan != nil {
@@ -264,6 +271,22 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn 
 	}
 	h.tell(asked, scope, started, result)
 	return v
+}
+
+// followBucket reads fleet files that have changed in S3: the event that told of it
+// went to one process of several, and one that is woken for an event makes no sweep. Where
+// they cannot be read the last good ones stay in force, and a sweep says so.
+func (h *handler) followBucket(ctx context.Context) {
+	if h.bucket == nil {
+		return
+	}
+	changed, err := h.bucket.Changed(ctx)
+	if changed {
+		err = h.reload(worker.Scope{All: true})
+	}
+	if err != nil {
+		h.app.log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", sanitize(err.Error()))
+	}
 }
 
 // outOfTime reports whether it was the deadline that ended a run, and nothing else.

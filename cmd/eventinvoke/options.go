@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
@@ -39,8 +41,15 @@ func (o *fleetOptions) selection() desired.Selection {
 // defaultPath is the fleet file of a verb that was given no path.
 const defaultPath = "fleet.yaml"
 
-// pathsOr is the paths given, or the default one.
+// fleetVariable names the fleet files where no path is given, for processes that are
+// started without arguments. A flag has its own variable; paths are no flag.
+const fleetVariable = "EVENTINVOKE_FLEET"
+
+// pathsOr is the paths given, or those of the environment, or the default one.
 func pathsOr(args []string) []string {
+	if len(args) == 0 {
+		args = strings.Fields(os.Getenv(fleetVariable))
+	}
 	if len(args) == 0 {
 		return []string{defaultPath}
 	}
@@ -52,17 +61,54 @@ func (a *app) load(args []string) (*desired.Document, error) {
 	if slices.Contains(args, "") {
 		return nil, errors.New("a path is empty; is a variable of the shell unset?")
 	}
-	if len(args) == 0 {
+	paths := pathsOr(args)
+	if len(args) == 0 && paths[0] == defaultPath {
 		if _, err := os.Stat(defaultPath); err != nil {
-			return nil, fmt.Errorf("no path was given and there is no %s here; name a file, a directory or a glob", defaultPath)
+			return nil, fmt.Errorf("no path was given and there is no %s here; name a file, a directory, a glob or s3://bucket/key", defaultPath)
 		}
 	}
-	for _, path := range args {
+	for _, path := range paths {
 		if isSavedPlan(path) {
 			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; apply it with: eventinvoke apply %s", path, shellWord(path))
 		}
 	}
-	return desired.Loader{Stdin: a.in, Context: a.ctx}.LoadFiles(pathsOr(args)...)
+	loader, paths, err := a.loader(paths)
+	if err != nil {
+		return nil, err
+	}
+	return loader.LoadFiles(paths...)
+}
+
+// loader fetches the files that are in S3, and gives what the loader is to read.
+func (a *app) loader(paths []string) (desired.Loader, []string, error) {
+	loader := desired.Loader{Stdin: a.in, Context: a.ctx}
+	ctx := cmp.Or(a.ctx, context.Background())
+	source, err := a.bucket(ctx, paths)
+	if source == nil || err != nil {
+		return loader, paths, err
+	}
+	names, files, err := source.Read(ctx)
+	loader.Remote = files
+	return loader, append(slices.DeleteFunc(slices.Clone(paths), s3files.Is), names...), err
+}
+
+// bucket is the source of the paths that are in S3, or nil where none is. What it has
+// read is kept while the paths stay the same, and asked for again only if it changed.
+func (a *app) bucket(ctx context.Context, paths []string) (*s3files.Source, error) {
+	paths = slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !s3files.Is(p) })
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	a.inS3.Lock()
+	defer a.inS3.Unlock()
+	if a.inS3.source != nil && slices.Equal(a.inS3.paths, paths) {
+		return a.inS3.source, nil
+	}
+	source, err := s3files.Of(ctx, awslambda.Environment{Version: version}, paths...)
+	if err == nil {
+		a.inS3.paths, a.inS3.source = paths, source
+	}
+	return source, err
 }
 
 // paceOptions bound the calls.

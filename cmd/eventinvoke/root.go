@@ -8,11 +8,13 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -24,6 +26,12 @@ type app struct {
 	ctx   context.Context // of the process; ends the wait for a fleet file that is a pipe
 
 	logLevel, logFormat string
+
+	inS3 struct { // the fleet files that are there
+		sync.Mutex
+		paths  []string
+		source *s3files.Source
+	}
 }
 
 // verbs is the whole command line, in the order in which help lists it.
@@ -78,7 +86,9 @@ shows the difference, and closes it at a pace that the account can bear.
 
 Results go to standard output, logs and progress to standard error. Every flag
 can be set by an environment variable: EVENTINVOKE_ and the flag's name in
-capitals, with _ for -. A flag beats the variable. AWS settings are the SDK's
+capitals, with _ for -. A flag beats the variable. EVENTINVOKE_FLEET names the fleet
+files where no PATH is given. A PATH is a file, a directory, a pattern, or
+s3://bucket/key, where a key that ends in / means all below it. AWS settings are the SDK's
 own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
 
 ` + exitCodesHelp(),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
@@ -111,4 +112,79 @@ func TestTenAppliesAtOnceOnABucket(t *testing.T) {
 	if code != exitOK || strings.Count(out, ": verified\n") != applies {
 		t.Errorf("history verify ended with %d:\n%s%s", code, out, errs)
 	}
+}
+
+// putObject stores a text in the bucket of s3Bucket.
+func putObject(t *testing.T, endpoint, key, text string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, endpoint+"/runs/"+key, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An object that is there may be replaced by somebody with a name only.
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261125/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s was not stored: %s", key, answer.Status)
+	}
+}
+
+// TestFleetInABucket: a fleet file may be in S3 wherever one can be named.
+func TestFleetInABucket(t *testing.T) {
+	endpoint := s3Bucket(t)
+	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f"}, awssim.Function{Name: "g"}), nil)
+	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	t.Setenv("EVENTINVOKE_HISTORY", "none")
+	putObject(t, endpoint, "one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	putObject(t, endpoint, "typo.yaml", "version: 1\nfunctions: [{ nam: f }]\n")
+	local := write(t, "version: 1\nfunctions: [{ name: g, maximum_retry_attempts: 1 }]\n")
+	for _, step := range []struct {
+		why  string
+		args []string
+		code int
+		says string
+	}{
+		{"it is checked", []string{"validate", "s3://runs/one/fleet.yaml"}, exitOK, ""},
+		{"its problems have their place", []string{"plan", "s3://runs/typo.yaml"}, exitError, "s3://runs/typo.yaml:2:15"},
+		{"a prefix, beside a file", []string{"audit", "s3://runs/one/", local}, exitDifferences, "2 to create"},
+		{"what is not there is told at once", []string{"apply", "--yes", "s3://runs/two/fleet.yaml"}, exitError, "s3://runs/two/fleet.yaml: no such object"},
+		{"the worker does not start without", []string{"serve", "s3://nowhere/fleet.yaml"}, exitError, "there is no such bucket"},
+		{"it is applied", []string{"apply", "--yes", "s3://runs/one/fleet.yaml"}, exitOK, "Applied: 1 created"},
+	} {
+		code, out, errs := eventinvoke(t.Context(), step.args...)
+		if code != step.code || !strings.Contains(out+errs, step.says) {
+			t.Errorf("%s: %v ended with %d, want %d and %q\n%s%s", step.why, step.args, code, step.code, step.says, out, errs)
+		}
+	}
+	t.Setenv("EVENTINVOKE_FLEET", "s3://runs/one/fleet.yaml")
+	if code, out, errs := eventinvoke(t.Context(), "audit"); code != exitOK {
+		t.Errorf("the variable: %d\n%s%s", code, out, errs)
+	}
+	// The function follows the bucket, whether the event reached this process or not.
+	function := startLambda(t, "version: 1\nfunctions: [{ name: nobody, maximum_retry_attempts: 0 }]\n")
+	for _, step := range []struct {
+		why, put, event string
+		retries         int
+		keys            int
+	}{
+		{"another object is nothing to do", "", s3Event("runs", "typo.yaml"), 0, 0},
+		{"the fleet file is everything", "1", s3Event("runs", "one/fleet.yaml"), 1, 1},
+		{"an event after a change that nobody told of", "2", cloudTrail(account, "f"), 2, 1},
+	} {
+		if step.put != "" {
+			putObject(t, endpoint, "one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: "+step.put+" }]\n")
+		}
+		got, ok := function.call(t, step.event, time.Minute)
+		if r, _ := world.Record(account, region, "f", "$LATEST"); !ok || got.Keys != step.keys || *r.MaximumRetryAttempts != step.retries {
+			t.Errorf("%s: %+v, the record is %s", step.why, got, printRecord(r))
+		}
+	}
+}
+
+func s3Event(bucket, key string) string {
+	return `{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"` + bucket + `"},"object":{"key":"` + key + `"}}}`
 }

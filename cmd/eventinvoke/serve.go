@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
@@ -153,11 +156,15 @@ type sourceGroup struct{ sync.WaitGroup }
 // it is told is checked before anything listens.
 func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker) error {
 	o := s.o
+	bucket, err := s.bucket()
+	if err != nil {
+		return err
+	}
 	var q *queue.Queue
 	if o.queue != "" {
 		opened, err := queue.Open(ctx, queue.Options{
 			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.metrics,
-			Foreign: s.foreign, Problem: func(err error) { w.Problem("queue", err) },
+			Foreign: s.foreign, FleetFiles: objectsOf(bucket), Problem: func(err error) { w.Problem("queue", err) },
 		})
 		if err != nil {
 			return fmt.Errorf("--queue-url: %w", err)
@@ -183,14 +190,36 @@ func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker
 			}
 		}
 	})
-	if o.simulate != builtInScenario {
-		files, err := watch.New(watch.Options{Paths: pathsOr(s.args), Changed: func() { w.Wake(worker.Wake{Cause: worker.Files}) }})
+	changed := func() { w.Wake(worker.Wake{Cause: worker.Files}) }
+	if local := slices.DeleteFunc(slices.Clone(pathsOr(s.args)), s3files.Is); o.simulate != builtInScenario && len(local) > 0 {
+		files, err := watch.New(watch.Options{Paths: local, Changed: changed})
 		if err != nil {
 			return err
 		}
 		group.Go(func() { files.Run(ctx) })
 	}
+	if bucket != nil {
+		group.Go(func() {
+			bucket.Watch(ctx, s3files.PollEvery, changed, func(err error) { w.Problem("fleet files", err) })
+		})
+	}
 	return nil
+}
+
+// bucket is where the fleet files in S3 are read from, or nil where none is.
+func (s *server) bucket() (*s3files.Source, error) {
+	if s.o.simulate == builtInScenario && len(s.args) == 0 {
+		return nil, nil // the demo's fleet
+	}
+	return s.app.bucket(cmp.Or(s.app.ctx, context.Background()), pathsOr(s.args))
+}
+
+// objectsOf are the places in S3 whose events concern the fleet.
+func objectsOf(bucket *s3files.Source) []string {
+	if bucket == nil {
+		return nil
+	}
+	return bucket.Objects()
 }
 
 // startPages serves the status page, the probes and the metrics, unless that is

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -103,7 +104,8 @@ type Classified struct {
 }
 
 // Classify turns hints into what the worker is to look at. A stored object counts
-// when it is one of the fleet's files, which are named like s3://bucket/key.
+// when it is one of the fleet's files, which are named like s3://bucket/key, or below a
+// prefix of them, which ends in a slash.
 func Classify(hints []events.Hint, files ...string) Classified {
 	var t Classified
 	for _, h := range hints {
@@ -113,7 +115,9 @@ func Classify(hints []events.Hint, files ...string) Classified {
 		case h.Echo:
 			t.Echoes++
 		case h.Kind == events.Files:
-			if slices.Contains(files, h.Object) {
+			if slices.ContainsFunc(files, func(f string) bool {
+				return f == h.Object || strings.HasSuffix(f, "/") && strings.HasPrefix(h.Object, f)
+			}) {
 				t.Everything, t.Files = true, true
 			}
 		case h.Kind == events.All:

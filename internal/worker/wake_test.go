@@ -31,9 +31,10 @@ func TestClassify(t *testing.T) {
 		{why: "any other stored object", hints: []events.Hint{{Kind: events.Files, Object: "s3://fleets/notes.txt"}}},
 		{why: "new tags", hints: []events.Hint{{Kind: events.Function, Target: ireland, Function: "orders", EventName: "TagResource"}}, want: Classified{Triggers: []Trigger{{Object: fn("orders")}}}, cause: Event},
 		{why: "the fleet file", hints: []events.Hint{{Kind: events.Files, Object: "s3://fleets/fleet.yaml"}}, want: Classified{Everything: true, Files: true}, cause: Files},
+		{why: "below the fleet's prefix", hints: []events.Hint{{Kind: events.Files, Object: "s3://fleets/team/a.yaml"}}, want: Classified{Everything: true, Files: true}, cause: Files},
 		{why: "a target", hints: []events.Hint{{Kind: events.Target, Target: ireland}}, want: Classified{Triggers: []Trigger{{Object: Object{Target: ireland}}}}, cause: Event},
 	} {
-		got := Classify(tt.hints, "s3://fleets/fleet.yaml")
+		got := Classify(tt.hints, "s3://fleets/fleet.yaml", "s3://fleets/team/")
 		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.why, diff)
 		}

@@ -1,0 +1,369 @@
+// Package s3files reads fleet files from S3.
+//
+// In come locations: s3://bucket/key, s3://bucket/prefix/ for every .yaml and .yml
+// object below it, and ?versionId=ID behind an object for one version of it. Out come
+// the files as an [fs.FS] for the loader of the fleet, which knows no network.
+//
+// What holds: a read is bounded in bytes, objects and time; each request has a last
+// attempt; an object whose ETag is known is not sent again. An error names the
+// location, what S3 answered and what helps. Nothing is ever written.
+package s3files
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Scheme is how a location begins.
+const Scheme = "s3://"
+
+// Is reports whether a path names a place in S3.
+func Is(path string) bool { return strings.HasPrefix(path, Scheme) }
+
+// The bounds of a read. An object may be as large as the loader takes a file; all
+// together take what a thousand accounts with a file each may have.
+const (
+	maxObject  = 16 << 20
+	maxBytes   = 128 << 20
+	maxObjects = 2000
+	maxTime    = 2 * time.Minute
+	perAttempt = 30 * time.Second
+	attempts   = 3 // of a body that breaks off; the SDK tries requests again by itself
+)
+
+// Source is some locations, and what was last read there. It is safe for concurrent use.
+type Source struct {
+	client    *s3.Client
+	locations []location
+
+	mu    sync.Mutex
+	known map[string]object // by name
+	seen  string            // what was read last, as state has it
+}
+
+// location is one that was asked for.
+type location struct{ bucket, key, version string }
+
+func (l location) String() string { return Scheme + l.bucket + "/" + l.key }
+
+// object is one that was read.
+type object struct {
+	etag string
+	data []byte
+}
+
+// Of makes a source of the paths that name places in S3. It makes no request.
+func Of(ctx context.Context, e awslambda.Environment, paths ...string) (*Source, error) {
+	s := &Source{known: map[string]object{}}
+	for _, p := range paths {
+		l, err := parse(p)
+		if err != nil {
+			return nil, err
+		}
+		s.locations = append(s.locations, l)
+	}
+	e.Limit = perAttempt
+	cfg, err := awslambda.LoadConfig(ctx, e)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.locations[0], err)
+	}
+	// A custom endpoint is spoken to with the bucket in the path: few own a wildcard name.
+	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	return s, nil
+}
+
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+func parse(text string) (location, error) {
+	rest, query, versioned := strings.Cut(strings.TrimPrefix(text, Scheme), "?")
+	bucket, key, _ := strings.Cut(rest, "/")
+	l := location{bucket: bucket, key: key}
+	shown := awslambda.RedactURL(text)
+	if !bucketName.MatchString(bucket) {
+		return l, fmt.Errorf("%q: %q is not the name of a bucket; write s3://bucket/fleet.yaml", shown, awslambda.RedactURL(bucket))
+	}
+	if strings.ContainsAny(key, "*?[{") || strings.HasPrefix(key, "/") || strings.Contains(key, "//") {
+		return l, fmt.Errorf("%q: patterns and empty parts are not understood in S3; name an object, or a prefix that ends in / for all .yaml objects below it", shown)
+	}
+	if versioned {
+		values, err := url.ParseQuery(query)
+		l.version = values.Get("versionId")
+		if err != nil || l.version == "" || len(values) != 1 || l.whole() {
+			return l, fmt.Errorf("%q: behind an object only ?versionId=ID is understood", shown)
+		}
+	}
+	return l, nil
+}
+
+// whole reports whether a location is a prefix for certain.
+func (l location) whole() bool { return l.key == "" || strings.HasSuffix(l.key, "/") }
+
+// Objects are the places whose events concern the fleet: objects, and prefixes, which
+// end in a slash.
+func (s *Source) Objects() []string {
+	var all []string
+	for _, l := range s.locations {
+		if all = append(all, l.String()); !l.whole() {
+			all = append(all, l.String()+"/")
+		}
+	}
+	return all
+}
+
+// Read gives the names of the files, sorted, and their contents.
+func (s *Source) Read(ctx context.Context) ([]string, fs.FS, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("it took longer than %s", maxTime))
+	defer cancel()
+	found, err := s.find(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	files := Files{}
+	total := 0
+	for _, f := range found {
+		o := s.known[f.String()]
+		if f.etag == "" || f.etag != o.etag {
+			if o, err = s.get(ctx, f.location); err != nil {
+				return nil, nil, err
+			}
+			s.known[f.String()] = o
+		}
+		if total += len(o.data); total > maxBytes {
+			return nil, nil, fmt.Errorf("%s and others: the fleet files have more than %d MiB together; give each process a part of them", f, maxBytes>>20)
+		}
+		files[f.String()] = o.data
+	}
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	s.seen = state(found)
+	return names, files, nil
+}
+
+// Changed reports whether other files are there than were last read.
+func (s *Source) Changed(ctx context.Context) (bool, error) {
+	now, err := s.state(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return err == nil && now != s.seen, err
+}
+
+// PollEvery is a pause between two looks: a request for each location costs nothing to
+// speak of.
+const PollEvery = time.Minute
+
+// Watch looks at S3 again and again until ctx ends. It calls changed once for each
+// state that differs from what was read, and tells problem how each look ended.
+func (s *Source) Watch(ctx context.Context, every time.Duration, changed func(), problem func(error)) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	told := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now, err := s.state(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		problem(err)
+		s.mu.Lock()
+		news := err == nil && now != s.seen && now != told
+		s.mu.Unlock()
+		if news {
+			told = now
+			changed()
+		}
+	}
+}
+
+// state tells which files would be read now: it changes with them.
+func (s *Source) state(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("it took longer than %s", maxTime))
+	defer cancel()
+	found, err := s.find(ctx)
+	return state(found), err
+}
+
+func state(all []found) string {
+	var text strings.Builder
+	for _, f := range all {
+		fmt.Fprintln(&text, f, f.version, f.etag)
+	}
+	return text.String()
+}
+
+// found is an object that is there.
+type found struct {
+	location
+	etag string
+}
+
+// find lists the objects of all locations: one request for each, and for each
+// thousand objects below a prefix.
+func (s *Source) find(ctx context.Context) ([]found, error) {
+	var all []found
+	for _, l := range s.locations {
+		if !l.whole() {
+			in := &s3.HeadObjectInput{Bucket: &l.bucket, Key: &l.key}
+			if l.version != "" {
+				in.VersionId = &l.version
+			}
+			out, err := s.client.HeadObject(ctx, in)
+			if err == nil {
+				all = append(all, found{l, aws.ToString(out.ETag)})
+				continue
+			}
+			if statusOf(err) != http.StatusNotFound || l.version != "" {
+				return nil, failed(ctx, l, "s3:GetObject", err)
+			}
+		}
+		below, err := s.below(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, below...)
+	}
+	if len(all) > maxObjects {
+		return nil, fmt.Errorf("%s and others: more than %d fleet files; name a smaller prefix", all[0], maxObjects)
+	}
+	return all, nil
+}
+
+// below lists the YAML objects of a prefix, hidden ones left out, as the loader does
+// with a folder.
+func (s *Source) below(ctx context.Context, l location) ([]found, error) {
+	prefix := l.key
+	if !l.whole() {
+		prefix += "/"
+	}
+	var all []found
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
+	for pages.HasMorePages() && len(all) <= maxObjects {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, failed(ctx, l, "s3:ListBucket", err)
+		}
+		for _, o := range page.Contents {
+			key := aws.ToString(o.Key)
+			inner := strings.Split(strings.TrimPrefix(key, prefix), "/")
+			hidden := slices.ContainsFunc(inner, func(part string) bool { return part == "" || strings.HasPrefix(part, ".") })
+			if ext := path.Ext(key); !hidden && (ext == ".yaml" || ext == ".yml") {
+				all = append(all, found{location{bucket: l.bucket, key: key}, aws.ToString(o.ETag)})
+			}
+		}
+	}
+	if len(all) == 0 && l.whole() {
+		return nil, fmt.Errorf("%s: no .yaml or .yml object is there; check the prefix", l)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: no such object, and no .yaml or .yml object below %s/; check the name", l, l)
+	}
+	return all, nil
+}
+
+// get reads one object whole. A body that breaks off is asked for again.
+func (s *Source) get(ctx context.Context, l location) (object, error) {
+	in := &s3.GetObjectInput{Bucket: &l.bucket, Key: &l.key}
+	if l.version != "" {
+		in.VersionId = &l.version
+	}
+	for try := 1; ; try++ {
+		out, err := s.client.GetObject(ctx, in)
+		if err != nil {
+			return object{}, failed(ctx, l, "s3:GetObject", err)
+		}
+		data, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
+		err = errors.Join(err, out.Body.Close())
+		switch {
+		case len(data) > maxObject:
+			return object{}, fmt.Errorf("%s: the object has more than %d bytes; split it into several", l, maxObject)
+		case err == nil:
+			return object{aws.ToString(out.ETag), data}, nil
+		case try == attempts || ctx.Err() != nil:
+			return object{}, failed(ctx, l, "s3:GetObject", err)
+		}
+	}
+}
+
+func statusOf(err error) int {
+	var status interface{ HTTPStatusCode() int }
+	if errors.As(err, &status) {
+		return status.HTTPStatusCode()
+	}
+	return 0
+}
+
+// failed says what S3 answered and what helps.
+func failed(ctx context.Context, l location, action string, err error) error {
+	hint := ""
+	var api interface{ ErrorCode() string }
+	switch code := statusOf(err); {
+	case context.Cause(ctx) != nil:
+		return fmt.Errorf("%s cannot be read: %w", l, context.Cause(ctx))
+	case code == http.StatusForbidden:
+		hint = fmt.Sprintf("allow %s on it; without s3:ListBucket on %s, S3 says the same of an object that is not there", action, l.bucket)
+	case code == http.StatusMovedPermanently || code == http.StatusBadRequest:
+		hint = "set AWS_REGION to the bucket's region"
+	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
+		hint = "there is no such bucket; check its name"
+	case code == http.StatusNotFound:
+		hint = "there is no such object or version; check the name"
+	}
+	call := reconcile.ErrorOf(awslambda.AsCallError(l.String(), err))
+	reason, hint := call.Reason(), cmp.Or(hint, call.Hint, "check the network, AWS_REGION and the credentials")
+	return fmt.Errorf("%s cannot be read: %s; %s", l, reason, hint)
+}
+
+// Files are files in memory by their names.
+type Files map[string][]byte
+
+// Open implements fs.FS.
+func (f Files) Open(name string) (fs.File, error) {
+	data, ok := f[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &file{name: name, size: int64(len(data)), Reader: bytes.NewReader(data)}, nil
+}
+
+// file is an open one, and tells about itself.
+type file struct {
+	name string
+	size int64
+	*bytes.Reader
+}
+
+func (f *file) Stat() (fs.FileInfo, error) { return f, nil }
+func (f *file) Close() error               { return nil }
+func (f *file) Name() string               { return path.Base(f.name) }
+func (f *file) Size() int64                { return f.size }
+func (f *file) Mode() fs.FileMode          { return 0o444 }
+func (f *file) ModTime() time.Time         { return time.Time{} }
+func (f *file) IsDir() bool                { return false }
+func (f *file) Sys() any                   { return nil }

@@ -122,6 +122,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	res, err := w.carry(r, a, dice)
 	if err != nil {
 		a.end = endFault
+		if r.Context().Err() != nil { // as with others that were sent at the same instant
+			w.run.wait("end of " + a.op + a.key().String())
+		}
 		return nil, err
 	}
 	return res, nil

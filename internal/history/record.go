@@ -97,6 +97,15 @@ type Target struct {
 
 	Operations []reconcile.OperationCount `json:"operations"` // sorted by name
 	Limiter    *Limiter                   `json:"limiter,omitempty"`
+	Pace       []PacePoint                `json:"pace,omitempty"` // of the run, in time
+}
+
+// PacePoint is how fast calls were let go at one moment of a run.
+type PacePoint struct {
+	AtMS      int64   `json:"at_ms"` // since the run began
+	Rate      float64 `json:"rate"`
+	Ceiling   float64 `json:"ceiling"`
+	Throttled int64   `json:"throttled"` // since the point before
 }
 
 // PlanCounts are the totals of a target's plan.

@@ -91,6 +91,11 @@ type Target struct {
 	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
 	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
 
+	// Functions were read, and in so many of them every declared config has a
+	// destination for failures.
+	Functions int `json:"functions,omitempty"`
+	Covered   int `json:"covered,omitempty"`
+
 	// Of an audit, in place of items: its findings by kind, and what has drifted.
 	Findings map[string]int `json:"findings,omitempty"`
 	Drift    []Drift        `json:"drift,omitempty"` // in key order

@@ -206,8 +206,8 @@ func (d *htmlPage) waits(all []wait) {
 		if w.took > 0 {
 			took = ", changes waited " + formatDuration(w.took)
 		}
-		d.Put("<span>%s</span><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"100\" height=\"10\" rx=\"2\"/><rect class=\"part\" width=\"%.1f\" height=\"10\" rx=\"2\"/></svg><span>%d<span class=\"muted\">%s</span></span>\n",
-			w.what, 100*float64(w.calls)/float64(most), w.calls, took)
+		d.Put("<p><span>%s</span><span><b>%d</b><span class=\"muted\">%s</span></span></p><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"100\" height=\"10\"/><rect class=\"part\" width=\"%.1f\" height=\"10\"/></svg>\n",
+			w.what, w.calls, took, 100*float64(w.calls)/float64(most))
 	}
 	d.Put("</div>\n")
 	var paused time.Duration

@@ -22,7 +22,8 @@ type Annotator interface {
 
 // Insights are what the annotators of a run learnt.
 type Insights struct {
-	Unavailable []Unavailable // by annotator, in the order of Engine.Annotators
+	Destinations []Destination // that configs send to once the plan is carried out; sorted by ARN
+	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators
 }
 
 // Unavailable is something that could not be learnt. The plan stands without it.
@@ -31,6 +32,53 @@ type Unavailable struct {
 	Target desired.Target // zero where it is not of one target
 	// Err says why; its hint is the IAM statement to add where a permission is missing.
 	Err error
+}
+
+// Destination is a destination of configs, and whether it takes what is sent there.
+type Destination struct {
+	ARN   string
+	State DestinationState
+	Uses  []DestinationUse // sorted by config, then by setting; never empty
+}
+
+// DestinationUse is one config that sends to a destination, once the plan is carried
+// out.
+type DestinationUse struct {
+	desired.Key
+	Setting desired.Setting
+	Live    bool           // its record says so now
+	Origin  desired.Origin // where that is declared; zero where it is not
+}
+
+// DestinationState is what is known of a destination.
+type DestinationState uint8
+
+// The states. What could not be learnt is never taken for missing.
+const (
+	DestinationUnknown   DestinationState = iota // see Insights.Unavailable
+	DestinationExists                            //
+	DestinationMissing                           // there is none of that name: each event sent there is lost
+	DestinationWrongKind                         // it is FIFO, which takes nothing from Lambda
+)
+
+// String is the state as JSON output spells it.
+func (s DestinationState) String() string {
+	return [...]string{"unknown", "exists", "missing", "wrong_kind"}[s]
+}
+
+// Loses reports whether what is sent to the destination is lost.
+func (d *Destination) Loses() bool {
+	return d.State == DestinationMissing || d.State == DestinationWrongKind
+}
+
+// LosingDestinations counts those that lose what is sent to them.
+func (i *Insights) LosingDestinations() (n int) {
+	for j := range i.Destinations {
+		if i.Destinations[j].Loses() {
+			n++
+		}
+	}
+	return n
 }
 
 // InsightPolicy says whether a run asks its annotators.
@@ -94,5 +142,6 @@ func unavailable(what string, err error) Insights {
 }
 
 func (i *Insights) add(more Insights) {
+	i.Destinations = append(i.Destinations, more.Destinations...)
 	i.Unavailable = append(i.Unavailable, more.Unavailable...)
 }

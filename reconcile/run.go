@@ -61,12 +61,13 @@ type Request struct {
 // RunResult is all there is to say about a run, from whatever point it ended at.
 type RunResult struct {
 	Request
-	Opened   Opened
-	Fleet    desired.Fleet // what was compared, narrowed as the request asked
-	Base     Base
-	Observed Observed
-	Surveyed time.Time // when reading ended; zero where there is no plan
-	Finished time.Time
+	Opened    Opened
+	Inventory desired.Inventory // what was discovered
+	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
+	Base      Base
+	Observed  Observed
+	Surveyed  time.Time // when reading ended; zero where there is no plan
+	Finished  time.Time
 
 	Plan     Plan
 	Warnings desired.Problems // of the fleet files, and of what they say of what is there
@@ -171,6 +172,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 		return fail(nil)
 	}
 	r.Opened.Exclude(failed)
+	r.Inventory = inventory
 	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, recalled.Complete(inventory)); err != nil {
 		// Where nothing could be discovered nothing is left of a fleet of rules,
 		// and its files are not to blame.

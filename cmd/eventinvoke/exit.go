@@ -140,7 +140,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 		return exitPartial
 	case nothingCompared(counts):
 		return exitError
-	case tellDifferences && counts.Changes() > 0:
+	case tellDifferences && (counts.Changes() > 0 || r.Insights.LosingDestinations() > 0):
 		return exitDifferences
 	}
 	return exitOK

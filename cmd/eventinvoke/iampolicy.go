@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/iampolicy"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
@@ -49,6 +50,8 @@ account of the current credentials.`,
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target with this `LABEL` or ACCOUNT/REGION; repeat for more")
 	cmd.Flags().StringVar(&o.mode, "mode", "audit", "what is to be allowed: `MODE` audit, which is good for plan too; apply; or serve, which is for serve --apply and lambda")
 	cmd.Flags().BoolVar(&o.orphans, "orphans", false, "allow to look up, on every function, whether the alias or version of an undeclared record still exists")
+	cmd.Flags().StringVar((*string)(&o.insights), "insights", "off", "allow what a run asks with its own --insights: `WHEN` is auto, on or off; alone, it is auto")
+	cmd.Flags().Lookup("insights").NoOptDefVal = "auto"
 	cmd.Flags().StringVar(&o.queue, "queue-url", "", "with --mode serve: `URL` of the SQS queue that the worker is given")
 	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: the `PLACE` s3://bucket/prefix where runs are remembered")
 	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write each document to a file of its own in this `DIRECTORY` instead of standard output")
@@ -150,6 +153,7 @@ type policyOptions struct {
 	targets   []string
 	mode      string
 	orphans   bool
+	insights  insightsFlag
 	queue     string
 	location  string
 	directory string
@@ -169,6 +173,12 @@ var policyModes = []string{auditMode, applyMode, serveMode}
 // that may be meant for the verbs beside this one.
 func (o *policyOptions) permissions(flags *pflag.FlagSet) (iampolicy.Options, error) {
 	options := iampolicy.Options{Orphans: o.orphans}
+	if err := o.insights.check(); err != nil {
+		return options, err
+	}
+	if o.insights.policy() != reconcile.InsightsOff {
+		options.Insights = awslambda.InsightPermissions()
+	}
 	switch {
 	case !slices.Contains(policyModes, o.mode):
 		return options, fmt.Errorf("--mode %q is not known; use audit, apply or serve", o.mode)

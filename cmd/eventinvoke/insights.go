@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/internal/destination"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -32,4 +33,4 @@ func (f insightsFlag) check() error {
 func (f insightsFlag) policy() reconcile.InsightPolicy { return insightPolicies[f] }
 
 // annotators are all that know something about a plan.
-func annotators() []reconcile.Annotator { return nil }
+func annotators() []reconcile.Annotator { return []reconcile.Annotator{destination.Annotator{}} }

@@ -49,7 +49,7 @@ func (x *execution) writeMetrics(r *reconcile.RunResult) error {
 
 // passResult is the result of a run as the worker and its metrics know it.
 func passResult(r *reconcile.RunResult) worker.Result {
-	result := worker.Result{Outcome: r.Outcome}
+	result := worker.Result{Outcome: r.Outcome, Insights: r.Insights}
 	for _, err := range []error{r.Late, r.Refused, r.Stopped, r.Err} {
 		if err != nil {
 			result.Err = err

@@ -124,6 +124,9 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
 	}
 	countCalls(s.metrics, r)
+	if n := r.Insights.LosingDestinations(); n > 0 {
+		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
+	}
 	result := passResult(r)
 	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
 	if ctx.Err() == nil {

@@ -251,9 +251,7 @@ func readOnlyPolicy() string {
 	for _, op := range readOperations().names() {
 		actions = append(actions, "lambda:"+op)
 	}
-	for _, op := range insightOperations().names() {
-		actions = append(actions, insights[op].permission)
-	}
+	actions = append(actions, InsightPermissions()...)
 	policy, err := json.Marshal(struct {
 		Version   string
 		Statement []statement

@@ -65,7 +65,7 @@ func taggingOperations() operations {
 // tell: their HTTP methods and the permissions that they need.
 var insights = map[string]struct{ method, permission string }{
 	"GetQueueUrl":        {http.MethodPost, "sqs:GetQueueUrl"},
-	"GetQueueAttributes": {http.MethodPost, "sqs:GetQueueAttributes"},
+	"ListQueues":         {http.MethodPost, "sqs:ListQueues"},
 	"GetTopicAttributes": {http.MethodPost, "sns:GetTopicAttributes"},
 	"DescribeEventBus":   {http.MethodPost, "events:DescribeEventBus"},
 	"HeadBucket":         {http.MethodHead, "s3:ListBucket"},
@@ -78,6 +78,16 @@ func insightOperations() operations {
 		allowed[op] = of.method
 	}
 	return allowed
+}
+
+// InsightPermissions are the IAM actions of all insights, sorted.
+func InsightPermissions() []string {
+	var all []string
+	for _, of := range insights {
+		all = append(all, of.permission)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (o operations) names() []string { return slices.Sorted(maps.Keys(o)) }

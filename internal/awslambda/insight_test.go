@@ -29,15 +29,14 @@ func TestInsightConfig(t *testing.T) {
 		t.Fatal("an open target has no configuration")
 	}
 	queues, buckets := sqs.NewFromConfig(cfg), s3.NewFromConfig(cfg)
-	url := aws.String("https://sqs.eu-west-1.amazonaws.com/111111111111/q")
-	_, err := queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: url})
+	_, err := queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("q")})
 	call := reconcile.ErrorOf(AsCallError("arn:aws:sqs:eu-west-1:111111111111:q", err))
-	if want := "allow sqs:GetQueueAttributes on arn:aws:sqs:eu-west-1:111111111111:q for the caller"; call.Kind != reconcile.KindDenied || call.Hint != want {
+	if want := "allow sqs:GetQueueUrl on arn:aws:sqs:eu-west-1:111111111111:q for the caller"; call.Kind != reconcile.KindDenied || call.Hint != want {
 		t.Errorf("%+v", call)
 	}
 	for _, err := range []error{
 		func() error {
-			_, err := queues.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: url})
+			_, err := queues.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: aws.String("https://sqs/q")})
 			return err
 		}(),
 		func() error {
@@ -49,10 +48,10 @@ func TestInsightConfig(t *testing.T) {
 			t.Errorf("a write was not refused: %v", err)
 		}
 	}
-	if want := []string{"POST GetQueueAttributes sqs." + conn.Target().Region + ".amazonaws.com"}; !slices.Equal(sent, want) {
+	if want := []string{"POST GetQueueUrl sqs." + conn.Target().Region + ".amazonaws.com"}; !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
-	if stats := conn.Stats(); len(stats) != 1 || stats[0].Name != "GetQueueAttributes" || stats[0].Refused != 1 {
+	if stats := conn.Stats(); len(stats) != 1 || stats[0].Name != "GetQueueUrl" || stats[0].Refused != 1 {
 		t.Errorf("counted %+v", stats)
 	}
 	for op, of := range insights {

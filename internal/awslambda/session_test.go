@@ -251,7 +251,7 @@ func TestSessionName(t *testing.T) {
 func TestReadOnlyPolicy(t *testing.T) {
 	const want = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["tag:GetResources","lambda:ListAliases",` +
 		`"lambda:ListFunctionEventInvokeConfigs","lambda:ListFunctions","lambda:ListVersionsByFunction",` +
-		`"events:DescribeEventBus","sqs:GetQueueAttributes","sqs:GetQueueUrl","sns:GetTopicAttributes","s3:ListBucket","cloudtrail:LookupEvents"],"Resource":"*"}]}`
+		`"cloudtrail:LookupEvents","events:DescribeEventBus","s3:ListBucket","sns:GetTopicAttributes","sqs:GetQueueUrl","sqs:ListQueues"],"Resource":"*"}]}`
 	if got := readOnlyPolicy(); got != want || len(got) > 2048 {
 		t.Errorf("got %s", got)
 	}

@@ -33,7 +33,7 @@ const (
 // succeed is the answer of a call that went well. A nil result has no body.
 func (q *request) succeed(result any) *answer {
 	switch {
-	case q.service == "sts":
+	case queryOperations[q.service] != nil:
 		return q.answer(q.op.status, "", typeXML, encodeXML(result))
 	case q.json11():
 		return q.answer(q.op.status, "", typeJSON11, encode(result))
@@ -46,7 +46,9 @@ func (q *request) succeed(result any) *answer {
 // refuse is the answer of a call that was refused, in the style of its service.
 func (q *request) refuse(e *apiError) *answer {
 	switch {
-	case q.service == "sts":
+	case q.service == "s3": // HEAD has no body
+		return q.answer(e.status, e.code, typeXML, nil)
+	case queryOperations[q.service] != nil:
 		return q.answer(e.status, e.code, typeXML, encodeXML(stsError(e, q.requestID)))
 	case q.json11():
 		// JSON 1.1 answers 400 to every fault of the caller, and names it in the body.

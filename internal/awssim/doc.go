@@ -56,8 +56,9 @@
 //     of a session policy. A function is always its unqualified ARN. Conditions are
 //     not evaluated, and managed session policies (PolicyArns) are refused.
 //   - Whether an execution role may call a destination, unless the scenario
-//     says so with refuse. Queues, topics and buses are taken to exist, buckets
-//     too unless listed as missing. Only Lambda destinations of the same account
+//     says so with refuse. Whoever writes finds all queues, topics and buses, and
+//     buckets unless they are listed as missing; whoever looks them up finds what
+//     the scenario has under destinations, or all where it has none. Only Lambda destinations of the same account
 //     and region are looked up.
 //   - FIFO topics are accepted: their refusal at write was never recorded.
 //   - A function as destination of another qualifier of itself is accepted: only

@@ -191,6 +191,10 @@ func check(s *Scenario) []problem {
 	c.quota(s.Quota)
 	c.faults(s.Faults)
 	c.trail(s.Trail)
+	for i, arn := range s.Destinations {
+		_, _, resource := splitARN(arn)
+		c.require(resource != "", fmt.Sprintf("destinations[%d]", i), "%q is not an ARN; write that of a queue, a topic, a bus or a bucket", arn)
+	}
 	c.require(len(s.Accounts) > 0, "accounts", `no account; list at least one, as "- account: \"111111111111\""`)
 	seen := map[string]bool{}
 	for i, a := range s.Accounts {

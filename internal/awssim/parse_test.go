@@ -25,6 +25,7 @@ latency: 40ms
 faults: { throttle: 0.01, conflict: 0.05, server_error: 0.03, reset: 0.02, lost: 0.001, truncate: 0.002, short_page: 0.1, merge: replace, endless_pages: true }
 trail: { delay: 5m, lose: 0.01, lose_deletes: true }
 missing_buckets: [gone]
+destinations: ["arn:aws:sqs:us-east-1:111111111111:async-dlq"]
 call_log: -1
 accounts:
   - account: "111111111111"
@@ -64,7 +65,7 @@ func TestParseEveryKey(t *testing.T) {
 		Quota:          Quota{Rate: 30, Burst: 45, Shape: "bucket", ChargeRejected: true, GetFunctionRate: 50, RetryAfter: 3 * time.Second, ThrottlingException: 0.5},
 		Faults:         Faults{Throttle: 0.01, Conflict: 0.05, ServerError: 0.03, Reset: 0.02, Lost: 0.001, Truncate: 0.002, ShortPage: 0.1, Merge: "replace", EndlessPages: true},
 		Trail:          Trail{Delay: 5 * time.Minute, Lose: 0.01, LoseDeletes: true},
-		MissingBuckets: []string{"gone"}, CallLog: -1,
+		MissingBuckets: []string{"gone"}, Destinations: []string{"arn:aws:sqs:us-east-1:111111111111:async-dlq"}, CallLog: -1,
 		Accounts: []Account{{
 			Account: "111111111111", Deny: []string{"tag:GetResources"},
 			Roles: []Role{{Name: "fleet", ExternalID: "fleet-7", Refuse: true, Deny: []string{"lambda:Put*"}, ExpiresAfter: 5 * time.Minute}},

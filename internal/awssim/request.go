@@ -53,8 +53,11 @@ func (w *World) serve(r *http.Request, body []byte) (*answer, func()) {
 // admit takes a call through quota, faults and permissions to its operation.
 func (w *World) admit(q *request) *answer {
 	q.state = w.state(q.target())
-	if q.service == "sts" {
+	switch q.service {
+	case "sts":
 		return w.perform(q, nil)
+	case "sqs", "sns", "events", "s3":
+		return w.perform(q, q.state.deny)
 	}
 	faults := w.currentFaults()
 	if faults != (Faults{}) || w.currentQuota().ThrottlingException > 0 {
@@ -183,11 +186,21 @@ var (
 	targetOperations = map[string]map[string]*operation{
 		"tagging":    {"ResourceGroupsTaggingAPI_20170126.GetResources": {"GetResources", "tag:GetResources", false, 200, (*World).getResources}},
 		"cloudtrail": {"CloudTrail_20131101.LookupEvents": {"LookupEvents", "cloudtrail:LookupEvents", false, 200, (*World).lookupEvents}},
+		"events":     {"AWSEvents.DescribeEventBus": {"DescribeEventBus", "events:DescribeEventBus", false, 200, (*World).describeEventBus}},
+		"sqs": {
+			"AmazonSQS.GetQueueUrl": {"GetQueueUrl", "sqs:GetQueueUrl", false, 200, (*World).getQueueURL},
+			"AmazonSQS.ListQueues":  {"ListQueues", "sqs:ListQueues", false, 200, (*World).listQueues},
+		},
 	}
-	stsOperations = map[string]*operation{
-		"GetCallerIdentity": {"GetCallerIdentity", "", false, 200, (*World).getCallerIdentity},
-		"AssumeRole":        {"AssumeRole", "sts:AssumeRole", false, 200, (*World).assumeRole},
+	// queryOperations are those of the query protocol, by service and Action.
+	queryOperations = map[string]map[string]*operation{
+		"sts": {
+			"GetCallerIdentity": {"GetCallerIdentity", "", false, 200, (*World).getCallerIdentity},
+			"AssumeRole":        {"AssumeRole", "sts:AssumeRole", false, 200, (*World).assumeRole},
+		},
+		"sns": {"GetTopicAttributes": {"GetTopicAttributes", "sns:GetTopicAttributes", false, 200, (*World).getTopicAttributes}},
 	}
+	headBucket = &operation{"HeadBucket", "s3:ListBucket", false, 200, (*World).headBucket}
 )
 
 // route finds what a request asks for.
@@ -202,13 +215,17 @@ func (q *request) route(r *http.Request) *apiError {
 	case "lambda":
 		q.op, q.function = lambdaRoute(r)
 		q.qualifier = q.query.Get("Qualifier")
-	case "sts":
+	case "s3":
+		if bucket := bucketOf(r); r.Method == http.MethodHead && bucket != "" {
+			q.query, q.op = url.Values{"Bucket": {bucket}}, headBucket
+		}
+	case "sts", "sns":
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
 			return unparsable(err)
 		}
 		q.query, what = form, form.Get("Action")
-		q.op = stsOperations[what]
+		q.op = queryOperations[q.service][what]
 	}
 	if q.op == nil { // the simulator speaks for itself
 		return &apiError{404, "UnknownOperationException", "The simulator does not model " + what + " of " + q.service + ".", bodyBare}
@@ -220,7 +237,7 @@ func (q *request) route(r *http.Request) *apiError {
 type identity struct {
 	account *account
 	region  string
-	service string // "lambda", "sts", "tagging", "cloudtrail"
+	service string // "lambda", "sts", "s3", those of the tables above
 	key     string // access key id
 	arn     string
 	userID  string
@@ -282,7 +299,7 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 func hostScope(r *http.Request) (service, region string) {
 	labels := strings.Split(strings.ToLower(cmp.Or(r.Host, r.URL.Host)), ".")
 	service = strings.TrimSuffix(labels[0], "-fips")
-	if service != "sts" && targetOperations[service] == nil {
+	if queryOperations[service] == nil && targetOperations[service] == nil {
 		service = "lambda"
 	}
 	if len(labels) > 1 && regionPattern.MatchString(labels[1]) {

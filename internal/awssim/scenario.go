@@ -20,6 +20,9 @@ type Scenario struct {
 	Trail Trail `yaml:"trail"`
 	// MissingBuckets are S3 buckets that do not exist; every other bucket does.
 	MissingBuckets []string `yaml:"missing_buckets"`
+	// Destinations are the ARNs of all queues, topics, buses and buckets that exist
+	// for whoever looks them up. Nil, they all do. Writes do not look at it.
+	Destinations []string `yaml:"destinations"`
 	// CallLog is how many of the latest calls World.Calls remembers: 0 is
 	// 100,000, a negative number none. Counters do not depend on it.
 	CallLog  int       `yaml:"call_log"`

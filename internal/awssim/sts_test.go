@@ -219,7 +219,7 @@ func TestCredentialScope(t *testing.T) {
 		{"another region holds nothing", "x", "AWS4-HMAC-SHA256 Credential=test/20260131/eu-west-1/lambda/aws4_request, Signature=0", 404, "ResourceNotFoundException"},
 		{"no signature at all", "lambda.us-east-1.amazonaws.com", "", 403, "MissingAuthenticationTokenException"},
 		{"a scheme of another kind", "x", "Bearer x", 403, "IncompleteSignatureException"},
-		{"a service that is not here", "x", "AWS4-HMAC-SHA256 Credential=test/20260131/us-east-1/sqs/aws4_request, Signature=0", 404, "UnknownOperationException"},
+		{"a service that is not here", "x", "AWS4-HMAC-SHA256 Credential=test/20260131/us-east-1/iam/aws4_request, Signature=0", 404, "UnknownOperationException"},
 	} {
 		r := by(t, w).request("GET", fList, "")
 		r.Host, r.URL.Host = row.host, row.host

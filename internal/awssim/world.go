@@ -26,6 +26,8 @@ type World struct {
 	// Never changed after New:
 	accounts []*account
 	buckets  map[string]bool // the missing ones
+	// destinations are those that exist; nil is all.
+	destinations map[string]bool
 
 	mu       sync.RWMutex // of all below
 	faults   Faults
@@ -72,6 +74,12 @@ func New(s *Scenario) (*World, error) {
 	}
 	for _, b := range s.MissingBuckets {
 		w.buckets[b] = true
+	}
+	if s.Destinations != nil {
+		w.destinations = map[string]bool{}
+	}
+	for _, arn := range s.Destinations {
+		w.destinations[arn] = true
 	}
 	for _, a := range s.Accounts {
 		w.accounts = append(w.accounts, &account{

@@ -36,6 +36,9 @@ type Options struct {
 	// Orphans allows to look up, on every function, whether the qualifier of an
 	// undeclared record still exists. Without it such a record is only undeclared.
 	Orphans bool
+	// Insights are the actions that learn what Lambda does not tell; none where a run
+	// is not to ask. What is asked about is known only when records have been read.
+	Insights []string
 	// Queue is the ARN of the queue that wakes the worker; "" for none.
 	Queue string
 	// History is where in S3 runs are remembered; zero for nowhere there.
@@ -103,6 +106,9 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		}
 		if len(d.Statements) == 0 {
 			continue
+		}
+		if len(o.Insights) > 0 {
+			d.Statements = append(d.Statements, Statement{Sid: "Insights", Effect: "Allow", Action: o.Insights, Resource: []string{"*"}})
 		}
 		if t.RoleARN == "" {
 			d.Statements = append(d.Statements, o.baseStatements(t.Partition())...)

@@ -27,9 +27,8 @@ var allowed = map[string][]string{
 	"internal/history":   {"desired", "ratelimit", "reconcile", "internal/awslambda"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
-	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history", "internal/page"},
+	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
 	"internal/fleetfile": {"desired"},
-	"internal/page":      {},
 	"internal/export":    {"desired", "reconcile", "internal/fleetfile"},
 	"internal/adopt":     {"desired", "reconcile", "internal/fleetfile"},
 	"internal/iampolicy": {"desired"},
@@ -44,12 +43,14 @@ var allowed = map[string][]string{
 	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
+	"internal/destination": {"desired", "reconcile", "internal/awslambda"},
+
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
 	"internal/worker/watch":   {"desired"},
-	"internal/worker/web":     {"internal/page", "internal/worker"},
+	"internal/worker/web":     {"internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
 	"examples":        {},
 }
 
@@ -64,11 +65,13 @@ var guarded = []struct {
 }{
 	{"github.com/aws/aws-sdk-go-v2/aws/arn", everywhere, "it takes strings apart and knows no service"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/awslambda"}, "one border to AWS: SDK types stay out of the spine"},
-	{"github.com/aws/aws-sdk-go-v2/service/sqs", []string{"internal/worker/queue"}, "the queue is one source of wakes among others: the loop does not know it"},
-	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"internal/history", "internal/s3files"}, "a bucket is one kind of store among others: runs do not know it"},
+	{"github.com/aws/aws-sdk-go-v2/service/sqs", []string{"internal/worker/queue", "internal/destination"}, "the queue is one source of wakes among others: the loop does not know it"},
+	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"internal/history", "internal/s3files", "internal/destination"}, "a bucket is one kind of store among others: runs do not know it"},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudtrail", []string{"internal/trail"}, "the event history is a witness: nothing else may rely on it"},
 	{"github.com/aws/aws-lambda-go/", []string{"cmd/eventinvoke"}, "how the process is started is the program's business"},
-	{"github.com/aws/", []string{"internal/awslambda", "internal/history", "internal/trail", "internal/worker/queue", "internal/s3files"}, "one border to each service of AWS: SDK types stay out of the spine"},
+	{"github.com/aws/aws-sdk-go-v2/service/sns", []string{"internal/destination"}, "whether a topic exists is one insight among others: runs do not know it"},
+	{"github.com/aws/aws-sdk-go-v2/service/eventbridge", []string{"internal/destination"}, "whether a bus exists is one insight among others: runs do not know it"},
+	{"github.com/aws/", []string{"internal/awslambda", "internal/destination", "internal/history", "internal/trail", "internal/worker/queue", "internal/s3files"}, "one border to each service of AWS: SDK types stay out of the spine"},
 	{"github.com/prometheus/", []string{"internal/worker/metrics"}, "one place names the metrics and bounds their labels"},
 	{"github.com/fsnotify/", []string{"internal/worker/watch"}, "one place knows how file systems tell of changes"},
 	{"github.com/netresearch/go-cron", []string{"internal/worker"}, "one place decides when a pass runs"},

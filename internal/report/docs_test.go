@@ -30,21 +30,23 @@ func readDocs(t *testing.T) string {
 
 // contract says which type each section of the document describes.
 var contract = map[string]any{
-	"fleet":       fleetJSON{},
-	"summary":     summaryJSON{},
-	"targets":     targetSummaryJSON{},
-	"items":       itemJSON{},
-	"fields":      fieldJSON{},
-	"origin":      originJSON{},
-	"error":       reconcile.CallError{},
-	"unreadable":  findingJSON{},
-	"unavailable": unavailableJSON{},
-	"undeclared":  undeclaredJSON{},
-	"ignored":     ignoredJSON{},
-	"guard":       guardJSON{},
-	"warnings":    desired.ProblemJSON{},
-	"api":         apiJSON{},
-	"api.targets": targetAPIJSON{},
+	"fleet":        fleetJSON{},
+	"summary":      summaryJSON{},
+	"targets":      targetSummaryJSON{},
+	"items":        itemJSON{},
+	"fields":       fieldJSON{},
+	"origin":       originJSON{},
+	"error":        reconcile.CallError{},
+	"unreadable":   findingJSON{},
+	"destinations": destinationJSON{},
+	"uses":         useJSON{},
+	"unavailable":  unavailableJSON{},
+	"undeclared":   undeclaredJSON{},
+	"ignored":      ignoredJSON{},
+	"guard":        guardJSON{},
+	"warnings":     desired.ProblemJSON{},
+	"api":          apiJSON{},
+	"api.targets":  targetAPIJSON{},
 }
 
 // tags are the JSON names of a struct's fields, in order.

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -140,4 +142,27 @@ func refusedDestination(name desired.Name, id int) error {
 		RequestID: fmt.Sprintf("b7e0d1f2-0000-4000-8000-%012d", id),
 		Hint:      "allow sqs:SendMessage on the queue in the role of " + name.Function + "; a new permission takes about 30 s to count",
 	}
+}
+
+// destined are the destinations that a fleet declares, all of them in use: of the given
+// state, else missing.
+func destined(f desired.Fleet, states map[string]reconcile.DestinationState) (in reconcile.Insights) {
+	uses := map[string][]reconcile.DestinationUse{}
+	for _, t := range f.Targets {
+		for _, e := range t.Entries {
+			for _, s := range desired.Settings() {
+				if to := e.Want[s].Text(); to != "" {
+					uses[to] = append(uses[to], reconcile.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Of(s)})
+				}
+			}
+		}
+	}
+	for _, to := range slices.Sorted(maps.Keys(uses)) {
+		state, known := states[to]
+		if !known {
+			state = reconcile.DestinationMissing
+		}
+		in.Destinations = append(in.Destinations, reconcile.Destination{ARN: to, State: state, Uses: uses[to]})
+	}
+	return in
 }

@@ -38,6 +38,7 @@ func JSON(w io.Writer, r *Run) error {
 	list(d, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	list(d, "ignored", r.ignored())
 	list(d, "guard", each(r.Guard, newGuard))
+	list(d, "destinations", r.destinations())
 	list(d, "unavailable", each(r.Insights.Unavailable, newUnavailable))
 	list(d, "warnings", slices.Values(r.Warnings))
 	d.field("api", newAPI(r.API))

@@ -131,19 +131,21 @@ type sarifLogical struct {
 
 // ruleTexts say what a rule is about; problem codes have their own texts.
 var ruleTexts = map[string]string{
-	"create":        "A config is declared, and AWS holds no record for it.",
-	"change":        "AWS holds other settings than the fleet file declares.",
-	"delete":        "AWS holds a record that is to be deleted.",
-	"restore":       "AWS holds other settings than before the run that is undone.",
-	"failed":        "A change was refused, or was given up.",
-	"mismatch":      "AWS accepted a change and stored something else.",
-	"stale":         "A record is no longer what the plan saw, so it was left alone.",
-	"not_attempted": "The run ended before a change was made.",
-	"no_plan":       "The run ended before there was a plan.",
-	"refused":       "The plan may not be applied.",
-	"stopped":       "Reading ended early.",
-	"ended_early":   "Writing ended early.",
-	"unavailable":   "Something about the plan could not be learnt; the plan stands without it.",
+	"create":                 "A config is declared, and AWS holds no record for it.",
+	"change":                 "AWS holds other settings than the fleet file declares.",
+	"delete":                 "AWS holds a record that is to be deleted.",
+	"restore":                "AWS holds other settings than before the run that is undone.",
+	"failed":                 "A change was refused, or was given up.",
+	"mismatch":               "AWS accepted a change and stored something else.",
+	"stale":                  "A record is no longer what the plan saw, so it was left alone.",
+	"not_attempted":          "The run ended before a change was made.",
+	"no_plan":                "The run ended before there was a plan.",
+	"refused":                "The plan may not be applied.",
+	"stopped":                "Reading ended early.",
+	"ended_early":            "Writing ended early.",
+	"destination_missing":    "Configs send events to a destination that does not exist.",
+	"destination_wrong_kind": "Configs send events to a FIFO queue or topic, which takes nothing from Lambda.",
+	"unavailable":            "Something about the plan could not be learnt; the plan stands without it.",
 }
 
 func newDriver(r *Run, used map[string]bool) sarifDriver {

@@ -223,6 +223,29 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "destinations", why: "in sync, and events are lost: a queue for all that is gone, own queues that never were, a FIFO topic, and what could not be learnt",
+		run: func(t testing.TB) *Run {
+			yaml := "version: 1\ndefaults: {on_failure: \"arn:aws:sqs:eu-west-1:111111111111:async-dlq\"}\nfunctions:\n"
+			for _, name := range series("worker", 30) {
+				yaml += "  - {name: " + name + ", on_success: \"arn:aws:sqs:eu-west-1:111111111111:" + name + "-done\"}\n"
+			}
+			f := resolve(t, yaml, nil)
+			r := newRun("audit", f, inAWS(f, nil))
+			r.Insights = destined(f, map[string]reconcile.DestinationState{
+				"arn:aws:sqs:eu-west-1:111111111111:async-dlq": reconcile.DestinationMissing, "arn:aws:sqs:eu-west-1:111111111111:worker-00-done": reconcile.DestinationExists,
+			})
+			r.Insights.Destinations = append(r.Insights.Destinations, reconcile.Destination{
+				ARN: "arn:aws:sns:eu-west-1:111111111111:alarms.fifo", State: reconcile.DestinationWrongKind,
+				Uses: []reconcile.DestinationUse{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "worker-03", Qualifier: "live"}}, Setting: desired.OnFailure}},
+			})
+			r.Insights.Unavailable = []reconcile.Unavailable{{What: "whether 2 destinations exist", Target: prod, Err: &reconcile.CallError{
+				Op: "GetTopicAttributes", Subject: "*", Kind: reconcile.KindDenied, Code: "AuthorizationError", Status: 403,
+				Message: "User: arn:aws:iam::111111111111:user/ci is not authorized to perform: SNS:GetTopicAttributes", Hint: "allow sns:GetTopicAttributes on * for the caller",
+			}}}
+			return r
+		},
+	},
+	{
 		name: "many-blocks", why: "different changes without end are cut, and counted",
 		run: func(t testing.TB) *Run {
 			yaml := "version: 1\nfunctions:\n"

@@ -122,6 +122,7 @@ func (s *Stream) Plan(r *Run) {
 	events(s, "orphan", r.undeclared(reconcile.FindingOrphan))
 	events(s, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	events(s, "ignored", r.ignored())
+	events(s, "destination", r.destinations())
 	events(s, "unavailable", each(r.Insights.Unavailable, newUnavailable))
 }
 

@@ -18,9 +18,10 @@ type Pass func(ctx context.Context, scope Scope) Result
 
 // Result is how a pass ended.
 type Result struct {
-	Run     string             // its id, for the log; may be empty
-	Plan    *reconcile.Plan    // of the narrowed fleet; nil when the pass ended before it had one
-	Outcome *reconcile.Outcome // nil when nothing was to be written
+	Run      string             // its id, for the log; may be empty
+	Plan     *reconcile.Plan    // of the narrowed fleet; nil when the pass ended before it had one
+	Outcome  *reconcile.Outcome // nil when nothing was to be written
+	Insights reconcile.Insights
 	// Err is why the pass as a whole failed: no credentials, a refusal by the
 	// guard, a deadline. One function's failure is in the plan or the outcome.
 	Err error

@@ -29,6 +29,7 @@ var (
 	found       = describe("eventinvoke_drift_found_total", "Changes that plans asked for, by action.", "action")
 	corrections = describe("eventinvoke_corrections_total", "Changes that were to be written, by how that ended.", "status")
 	calls       = describe("eventinvoke_api_calls_total", "Requests to AWS, by operation and outcome. Each retry counts.", "operation", "outcome")
+	destined    = describe("eventinvoke_destination_configs", "Configs after the last pass over the whole target, by what is known of a destination that they send to.", "state")
 	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back, left alone until the next scheduled pass.")
 )
 
@@ -47,6 +48,7 @@ type target struct {
 	found            map[string]int
 	corrections      map[string]int
 	calls            map[call]int64
+	destined         map[string]int
 	fought           int
 }
 
@@ -99,6 +101,7 @@ func (f *fleet) passed(r worker.Report) {
 		if n.up {
 			n.success = r.Finished
 		}
+		n.destined = destinedBy(r.Result.Insights, p.Target)
 		before := n.keys
 		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
 		if p.Err != nil && n.keys["unreadable"] == 0 {
@@ -168,9 +171,26 @@ func states(p *reconcile.TargetPlan, o *reconcile.TargetOutcome) map[string]int 
 	}
 }
 
+// destinedBy counts the configs of a target by the state of the destinations that they
+// send to. Where nobody asked there is nothing to count.
+func destinedBy(in reconcile.Insights, t desired.Target) map[string]int {
+	counts := map[string]int{}
+	for i := range in.Destinations {
+		for state := reconcile.DestinationUnknown; state <= reconcile.DestinationWrongKind; state++ {
+			counts[state.String()] += 0
+		}
+		for _, u := range in.Destinations[i].Uses {
+			if u.Target == t {
+				counts[in.Destinations[i].State.String()]++
+			}
+		}
+	}
+	return counts
+}
+
 // Describe tells the registry what there will be.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, fought} {
+	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, destined, fought} {
 		out <- d
 	}
 }
@@ -202,6 +222,9 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 		}
 		for c, v := range n.calls {
 			counter(calls, float64(v), c.operation, c.outcome)
+		}
+		for state, v := range n.destined {
+			gauge(destined, float64(v), state)
 		}
 		gauge(fought, float64(n.fought))
 	}

@@ -45,6 +45,10 @@ func aPass() worker.Report {
 				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Changes: []reconcile.Change{change("a"), change("b")}},
 				{Target: virginia, Label: "prod", Err: errors.New("denied"), Findings: []reconcile.Finding{{Name: named("c"), Kind: reconcile.FindingUnreadable}}},
 			}},
+			Insights: reconcile.Insights{Destinations: []reconcile.Destination{{
+				ARN: "arn:aws:sqs:eu-west-1:111111111111:gone", State: reconcile.DestinationMissing,
+				Uses: []reconcile.DestinationUse{{Key: desired.Key{Target: ireland, Name: named("a")}}, {Key: desired.Key{Target: ireland, Name: named("b")}}},
+			}}},
 			Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Label: "prod", Results: []reconcile.Result{
 				{Change: change("a"), Status: reconcile.Applied}, {Change: change("b"), Status: reconcile.Failed, Err: errors.New("refused")},
 			}}}},
@@ -75,6 +79,16 @@ func TestNumbersOfAPass(t *testing.T) {
 # TYPE eventinvoke_api_calls_total counter
 eventinvoke_api_calls_total{account="111111111111",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1",target="prod"} 15
 eventinvoke_api_calls_total{account="111111111111",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1",target="prod"} 1
+# HELP eventinvoke_destination_configs Configs after the last pass over the whole target, by what is known of a destination that they send to.
+# TYPE eventinvoke_destination_configs gauge
+eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="exists",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="missing",target="prod"} 2
+eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="unknown",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="wrong_kind",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="exists",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="missing",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="unknown",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="wrong_kind",target="prod"} 0
 # HELP eventinvoke_fought_configs Configs that somebody keeps changing back, left alone until the next scheduled pass.
 # TYPE eventinvoke_fought_configs gauge
 eventinvoke_fought_configs{account="111111111111",region="eu-west-1",target="prod"} 1

@@ -1,0 +1,231 @@
+// Package destination finds out whether the destinations of a fleet exist.
+//
+// In goes a run whose plan is known; out comes each distinct destination that its
+// configs send to once the plan is carried out, with its state and who uses it. A
+// deleted queue leaves every record in sync, and Lambda accepts a bus that was never
+// there: each event sent to one is lost.
+//
+// What holds:
+//   - A destination is looked up once, whatever the number of configs. A target costs
+//     a few dozen calls at most, beside Lambda's quota: more than a handful of queues
+//     are listed instead, a thousand a call, and of others the most used are asked for.
+//   - Functions cost no call: what the run has read or listed says whether they exist.
+//     Their aliases and versions are not looked at.
+//   - Missing is only what cannot be hidden. A service may deny that something of
+//     another account exists, so that is not known; nor is what was denied, what came
+//     too late, and what there were too many of. All that is said, by cause.
+//
+// The package never writes: its clients can send what awslambda.InsightConfig lets
+// them and nothing else.
+package destination
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Annotator is a reconcile.Annotator.
+type Annotator struct{}
+
+// Name implements reconcile.Annotator.
+func (Annotator) Name() string { return "whether destinations exist" }
+
+// Annotate implements reconcile.Annotator.
+func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
+	learnt.Destinations = destinations(r)
+	byTarget := map[int][]*job{} // by the index of the target whose credentials ask
+	for i := range learnt.Destinations {
+		d := &learnt.Destinations[i]
+		a, err := arn.Parse(d.ARN)
+		switch {
+		case err != nil: // such as one that the simulator was told to hold
+		case strings.HasSuffix(a.Resource, ".fifo") && (a.Service == "sqs" || a.Service == "sns"):
+			d.State = reconcile.DestinationWrongKind
+		case a.Service == "lambda":
+			d.State = functionState(r, a)
+		default:
+			if at := asker(r, d, a); at >= 0 {
+				byTarget[at] = append(byTarget[at], &job{Destination: d, arn: a})
+			}
+		}
+	}
+	missed := make([][]reconcile.Unavailable, len(r.Opened.Targets))
+	var wg sync.WaitGroup
+	for at, jobs := range byTarget {
+		wg.Go(func() { missed[at] = lookUp(ctx, r.Opened.Targets[at], jobs) })
+	}
+	wg.Wait()
+	learnt.Unavailable = slices.Concat(missed...)
+	return learnt
+}
+
+// destinations are those of a run, each with its uses: what records hold, as the plan
+// leaves them, and what is declared of configs that have none.
+func destinations(r *reconcile.RunResult) []reconcile.Destination {
+	type use struct {
+		desired.Key
+		desired.Setting
+		arn string
+	}
+	found := map[string]*reconcile.Destination{}
+	known := map[use]bool{}
+	for i := range r.Fleet.Targets {
+		t := &r.Fleet.Targets[i]
+		origins := map[desired.Name]*desired.Origins{}
+		for j := range t.Entries {
+			origins[t.Entries[j].Name] = t.Entries[j].Origins
+		}
+		add := func(n desired.Name, s desired.Setting, v desired.Value, live bool) {
+			u := use{desired.Key{Target: t.Target, Name: n}, s, v.Text()}
+			if u.arn == "" || known[u] {
+				return
+			}
+			known[u] = true
+			d := found[u.arn]
+			if d == nil {
+				d = &reconcile.Destination{ARN: u.arn}
+				found[u.arn] = d
+			}
+			of := reconcile.DestinationUse{Key: u.Key, Setting: s, Live: live}
+			if o := origins[n]; o != nil {
+				of.Origin = o.Of(s)
+			}
+			d.Uses = append(d.Uses, of)
+		}
+		records := recordsOf(r, t)
+		for n, was := range records.before {
+			if is := records.after[n]; is != nil {
+				for _, s := range desired.Settings() {
+					add(n, s, is[s], was != nil && was[s] == is[s])
+				}
+			}
+		}
+		for j := range t.Entries {
+			if e := &t.Entries[j]; e.Want != nil && !e.Remove {
+				for _, s := range desired.Settings() {
+					add(e.Name, s, e.Want[s], false)
+				}
+			}
+		}
+	}
+	var all []reconcile.Destination
+	for _, arn := range slices.Sorted(maps.Keys(found)) {
+		d := found[arn]
+		slices.SortFunc(d.Uses, func(a, b reconcile.DestinationUse) int {
+			return cmp.Or(a.Target.Compare(b.Target), a.Name.Compare(b.Name), cmp.Compare(a.Setting, b.Setting))
+		})
+		all = append(all, *d)
+	}
+	return all
+}
+
+// beforeAfter are the records of a target, nil where there is none, by every name that
+// has one before or after the plan.
+type beforeAfter struct {
+	before, after map[desired.Name]*reconcile.Settings
+}
+
+func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) beforeAfter {
+	records := beforeAfter{map[desired.Name]*reconcile.Settings{}, map[desired.Name]*reconcile.Settings{}}
+	ignored := func(n desired.Name) bool {
+		_, is := slices.BinarySearchFunc(t.Ignored, n, func(g desired.Ignored, n desired.Name) int { return g.Name.Compare(n) })
+		return is
+	}
+	for i := range r.Observed.Targets {
+		o := &r.Observed.Targets[i]
+		if o.Target != t.Target {
+			continue
+		}
+		for j := range o.Functions {
+			for k := range o.Functions[j].Records {
+				record := &o.Functions[j].Records[k]
+				n := desired.Name{Function: o.Functions[j].Function, Qualifier: record.Qualifier}
+				if !ignored(n) {
+					records.before[n], records.after[n] = record.Settings, record.Settings
+				}
+			}
+		}
+	}
+	for i := range r.Plan.Targets {
+		p := &r.Plan.Targets[i]
+		if p.Target != t.Target {
+			continue
+		}
+		for j := range p.Changes {
+			c := &p.Changes[j]
+			records.before[c.Name], records.after[c.Name] = c.Before, c.After()
+		}
+	}
+	return records
+}
+
+// functionState is what the run knows of a function: from its own records, else from
+// the names of all functions, where those were listed.
+func functionState(r *reconcile.RunResult, a arn.ARN) reconcile.DestinationState {
+	name, _, _ := strings.Cut(strings.TrimPrefix(a.Resource, "function:"), ":")
+	at := desired.Target{Account: a.AccountID, Region: a.Region}
+	for i := range r.Observed.Targets {
+		if r.Observed.Targets[i].Target != at {
+			continue
+		}
+		functions := r.Observed.Targets[i].Functions
+		j, read := slices.BinarySearchFunc(functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
+		switch {
+		case read && functions[j].State == reconcile.Present:
+			return reconcile.DestinationExists
+		case read && functions[j].State == reconcile.FunctionAbsent:
+			return reconcile.DestinationMissing
+		}
+	}
+	if all := r.Inventory[at].Functions; all != nil {
+		if _, listed := slices.BinarySearch(all, name); listed {
+			return reconcile.DestinationExists
+		}
+		return reconcile.DestinationMissing
+	}
+	return reconcile.DestinationUnknown
+}
+
+// asker is the index of the open target whose credentials know most of a destination:
+// those of its own account, else of the first target that uses it; -1 where none of
+// them is open.
+func asker(r *reconcile.RunResult, d *reconcile.Destination, a arn.ARN) int {
+	rank := func(t *reconcile.OpenTarget) int {
+		switch at := (desired.Target{Account: a.AccountID, Region: a.Region}); {
+		case t.Err != nil:
+			return 0
+		case t.Target == at:
+			return 3
+		case t.Account == at.Account:
+			return 2
+		case slices.ContainsFunc(d.Uses, func(u reconcile.DestinationUse) bool { return u.Target == t.Target }):
+			return 1
+		}
+		return 0
+	}
+	best, most := -1, 0
+	for i := range r.Opened.Targets {
+		if n := rank(&r.Opened.Targets[i]); n > most {
+			best, most = i, n
+		}
+	}
+	return best
+}
+
+// describe counts destinations in a sentence about what was not learnt.
+func describe(n int) string {
+	if n == 1 {
+		return "whether 1 destination exists"
+	}
+	return fmt.Sprintf("whether %d destinations exist", n)
+}

@@ -87,7 +87,11 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit des
 	budget := newErrorBudget(ctx, limit.Allowed(len(p.Changes)), len(p.Changes))
 	defer budget.release()
 	if conn.LeaseContext != nil {
-		stop := context.AfterFunc(conn.LeaseContext, func() { budget.cancel(context.Cause(conn.LeaseContext)) })
+		lost := func() { budget.cancel(context.Cause(conn.LeaseContext)) }
+		if conn.LeaseContext.Err() != nil {
+			lost() // before anything is intended
+		}
+		stop := context.AfterFunc(conn.LeaseContext, lost)
 		defer stop()
 	}
 	causes := &causes{}

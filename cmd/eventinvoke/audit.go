@@ -38,6 +38,7 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
 		x.tellDifferences = true
 		if place := o.remembered.location; place != "" && place != noHistory {
+			x.past = &place
 			x.then = func(r *reconcile.RunResult) error {
 				if err := x.rememberAudit(ctx, r, place); err != nil {
 					a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(place), "why", err.Error())
@@ -61,7 +62,7 @@ func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult, p
 		return err
 	}
 	memory := history.Memory{
-		History: h, ToolVersion: version, Files: x.files, Job: jobOf(os.Getenv),
+		History: h, ToolVersion: version, Files: x.files, Job: jobOf(os.Getenv), Pace: x.pace.of,
 		Selection: history.Selection{Targets: x.o.targets, Functions: x.o.functions},
 	}
 	return memory.Audit(ctx, r)

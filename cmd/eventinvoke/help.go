@@ -1,35 +1,58 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Help begins with what can be typed: an example is read before any text.
-const helpTemplate = `{{with .Example}}{{. | trimTrailingWhitespaces}}
+// writeHelp begins with what can be typed: an example is read before any text. It
+// is no template: those find methods by name, and then the linker keeps all there are.
+func writeHelp(cmd *cobra.Command, _ []string) {
+	for _, text := range []string{cmd.Example, cmp.Or(cmd.Long, cmd.Short)} {
+		if text != "" {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", strings.TrimRight(text, " \n"))
+		}
+	}
+	fmt.Fprint(cmd.OutOrStdout(), cmd.UsageString())
+}
 
-{{end}}{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{.UsageString}}`
-
-const usageTemplate = `Usage:
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
-{{if .HasAvailableSubCommands}}
-Commands:{{range .Commands}}{{if or .IsAvailableCommand (eq .Name "help")}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}{{if .HasAvailableLocalFlags}}
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}{{if .HasAvailableInheritedFlags}}
-Flags of every verb:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}{{if .HasAvailableSubCommands}}
-"{{.CommandPath}} COMMAND --help" says more about one.
-{{end}}`
+func writeUsage(cmd *cobra.Command) error {
+	var b strings.Builder
+	line := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		line = cmd.CommandPath() + " COMMAND"
+	}
+	fmt.Fprintf(&b, "Usage:\n  %s\n", line)
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:")
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() || c.Name() == "help" {
+				fmt.Fprintf(&b, "\n  %-*s %s", c.NamePadding(), c.Name(), c.Short)
+			}
+		}
+		b.WriteString("\n")
+	}
+	for _, part := range []struct {
+		title string
+		flags *pflag.FlagSet
+	}{{"Flags:", cmd.LocalFlags()}, {"Flags of every verb:", cmd.InheritedFlags()}} {
+		if part.flags.HasAvailableFlags() {
+			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(part.flags.FlagUsages(), " \n"))
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n%q says more about one.\n", cmd.CommandPath()+" COMMAND --help")
+	}
+	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
+	return err
+}
 
 // exitMeanings is the exit codes as users are told of them.
 var exitMeanings = []struct {

@@ -141,7 +141,7 @@ func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
 }
 
 // reportFormats are the forms of a report of a run.
-var reportFormats = []string{"text", "markdown", "json", "ndjson", "junit", "sarif", "github"}
+var reportFormats = []string{"text", "markdown", "json", "ndjson", "junit", "sarif", "github", "html"}
 
 // oneOf lists choices as a sentence does.
 func oneOf(choices []string) string {

@@ -111,8 +111,8 @@ own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: debug, info, warn or error")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
-	root.SetHelpTemplate(helpTemplate)
-	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpFunc(writeHelp)
+	root.SetUsageFunc(writeUsage)
 	root.SetHelpCommand(newHelp(a))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; `%s --help` lists the flags", flagError(cmd, err), cmd.CommandPath())

@@ -23,6 +23,7 @@ type execution struct {
 	clients *clients
 	memory  *history.Memory    // nil for a run that only reads
 	files   []desired.FileInfo // the fleet files
+	past    *string            // the place of the audits before; nil where none are remembered
 	undo    string             // the command that rolls the run back; "" where it is not remembered
 
 	tellDifferences bool // exit 2 where something differs
@@ -32,6 +33,7 @@ type execution struct {
 	sink     *outputFile
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progress      // nil when quiet
+	pace     *paceSampler   // nil before a client is made
 }
 
 // execute runs a verb. Prepare fills in the request: what to compare with, and
@@ -57,8 +59,11 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	}
 	defer x.clients.close()
 	x.startProgress()
+	x.pace = startPace(x.Started, x.clients.snapshots)
+	defer x.pace.close()
 	engine := reconcile.Engine{Opener: x.clients, Annotators: annotators()}
 	if x.memory != nil {
+		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory
 	}
 	result, failures := engine.Run(ctx, x.Request)
@@ -122,30 +127,41 @@ func (x *execution) conclude(r *reconcile.RunResult) error {
 }
 
 // write writes the result, whole.
-func (x *execution) write(r *reconcile.RunResult) (err error) {
-	switch run := x.report(r); x.o.format {
-	case "json":
-		err = report.JSON(x.sink, run)
-	case "ndjson":
-		if x.stream == nil {
-			x.stream = report.NewStream(x.sink, run)
-		}
-		err = x.stream.Finish(run)
-	case "markdown":
-		err = report.Markdown(x.sink, run)
-	case "junit":
-		err = report.JUnit(x.sink, run)
-	case "sarif":
-		err = report.SARIF(x.sink, run)
-	case "github":
-		err = report.GitHub(x.sink, run)
-	default:
-		err = report.Text(x.sink, run, x.o.text(x.app.out))
+func (x *execution) write(r *reconcile.RunResult) error {
+	run := x.report(r)
+	if x.o.format == "html" {
+		run.Functions, run.Covered = r.Covered()
+		run.Trends = x.trends(r)
 	}
-	if err != nil {
+	if err := x.o.render(x.sink, x.app.out, run, x.stream); err != nil {
 		return err
 	}
 	return x.sink.commit()
+}
+
+// render writes a run in the format that was asked for. A stream that has begun is
+// ended; out is the standard output, for what text looks like.
+func (o *outputOptions) render(to, out io.Writer, run *report.Run, stream *report.Stream) error {
+	switch o.format {
+	case "json":
+		return report.JSON(to, run)
+	case "ndjson":
+		if stream == nil {
+			stream = report.NewStream(to, run)
+		}
+		return stream.Finish(run)
+	case "markdown":
+		return report.Markdown(to, run)
+	case "junit":
+		return report.JUnit(to, run)
+	case "sarif":
+		return report.SARIF(to, run)
+	case "github":
+		return report.GitHub(to, run)
+	case "html":
+		return report.HTML(to, run)
+	}
+	return report.Text(to, run, o.text(out))
 }
 
 // summarize adds the result to the summary of a step of GitHub Actions, which
@@ -199,6 +215,9 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 		run.Plan = &r.Plan
 	}
 	run.API = apiOf(r)
+	for i := range run.API {
+		run.API[i].Pace = x.pace.of(run.API[i].Target)
+	}
 	return run
 }
 
@@ -312,7 +331,8 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 	if o.runID != "" {
 		x.ID = o.runID
 	}
-	if o.place() != noHistory {
+	if place := o.place(); place != noHistory {
+		x.past = &place
 		x.undo = "eventinvoke rollback " + x.ID + historyFlag(o.place())
 	}
 	if !o.yes {

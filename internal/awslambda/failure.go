@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -56,6 +57,7 @@ func (f *failure) saying(s sentence, pairs ...string) *failure {
 // token not granted, credentials that cannot be obtained, an input that the SDK refuses.
 func failureOf(err error) *failure {
 	var (
+		unasked   *aws.RequestCanceledError
 		f         *failure
 		creds     *credentialsError
 		forbidden *forbiddenError
@@ -64,6 +66,11 @@ func failureOf(err error) *failure {
 		request   *url.Error
 	)
 	switch {
+	case errors.As(err, &unasked):
+		// First: the run may have ended for what was said to another call, and that is
+		// in there as well.
+		f = &failure{cause: err}
+		return f.end()
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &creds):
@@ -78,14 +85,20 @@ func failureOf(err error) *failure {
 	case errors.As(err, &forbidden):
 		f.message = forbidden.Error()
 	case outcome == ratelimit.Cancelled, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && !isTimeout(err):
-		f.as(reconcile.KindUnknown, ratelimit.Cancelled).saying(interrupted)
-		if errors.Is(err, context.DeadlineExceeded) {
-			f.saying(outOfTime)
-		}
+		f.end()
 	case errors.As(err, &sending), errors.As(err, &request):
 		f.unanswered()
 	default:
 		f.message = innermost(err).Error()
+	}
+	return f
+}
+
+// end is a call that the end of its run cut short or did not let begin.
+func (f *failure) end() *failure {
+	f.as(reconcile.KindUnknown, ratelimit.Cancelled).saying(interrupted)
+	if errors.Is(f.cause, context.DeadlineExceeded) {
+		f.saying(outOfTime)
 	}
 	return f
 }

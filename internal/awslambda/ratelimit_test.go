@@ -174,6 +174,30 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 	}
 }
 
+// TestRefusedForAnother: a call that waits for its token when the run ends, for what
+// AWS said to another call, was not answered: that answer is not its own.
+func TestRefusedForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		conn := connAt(t, ratelimit.Settings{Quota: 0.01, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+			sent++
+			return answer(r, 403, `{"message":"The security token included in the request is expired"}`, "X-Amzn-Errortype", "ExpiredTokenException"), nil
+		}))
+		_, refused := NewReader(conn).ListConfigs(t.Context(), "orders", "")
+		for _, op := range []string{opListConfigs, opListFunctions, opPut, opDelete} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(refused) })
+			err := operate(ctx, conn, op, live)
+			if result, _ := ratelimit.ResultOf(err); result != ratelimit.Cancelled || callErrorOf(t, err).Kind == reconcile.KindCredentials {
+				t.Errorf("%s: %v, %v", op, result, err)
+			}
+		}
+		if sent != 1 {
+			t.Errorf("%d requests", sent)
+		}
+	})
+}
+
 // TestRetryAfterHoldsTheQueue: one caller's 429 tells all callers of the quota
 // how long to wait.
 func TestRetryAfterHoldsTheQueue(t *testing.T) {

@@ -25,6 +25,7 @@ type entry struct {
 // journal is kept in memory, takes its time, and may become full. What a process
 // that was killed would still write is not in it.
 type journal struct {
+	*schedule
 	takes time.Duration
 	room  int // for so many intents
 	dead  *atomic.Bool
@@ -37,6 +38,7 @@ type journal struct {
 
 // Intend implements reconcile.Journal.
 func (j *journal) Intend(_ context.Context, key desired.Key, change *reconcile.Change) error {
+	j.wait("intent of " + key.String())
 	time.Sleep(j.takes)
 	j.mu.Lock()
 	defer j.mu.Unlock()

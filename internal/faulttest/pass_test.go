@@ -106,7 +106,8 @@ func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.
 		}
 	}
 	r := &run{t: t, planet: p, storm: s, doc: doc, counts: p.world.Counts(), from: p.moment(), leases: map[desired.Target]context.Context{}, failed: p.failed}
-	r.journal = &journal{takes: s.takes, room: s.room, byKey: map[desired.Key]*entry{}, dead: &r.dead}
+	order := &schedule{seed: s.seed, calls: map[string]uint64{}}
+	r.journal = &journal{schedule: order, takes: s.takes, room: s.room, byKey: map[desired.Key]*entry{}, dead: &r.dead}
 	r.wire = &wire{planet: p, weather: s.weather, run: r, tries: map[string]uint64{}, writing: map[place]*attempt{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.interrupt = cancel
@@ -129,7 +130,7 @@ func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.
 	engine := reconcile.Engine{Memory: r, Opener: opener{awslambda.Opener{Options: awslambda.Options{
 		Version: "test", Limiters: registry, Region: east.Region,
 		Credentials: awslambda.StaticCredentials("AKIA" + east.Account), HTTPClient: r.wire,
-	}}, &schedule{seed: s.seed, calls: map[string]uint64{}}}}
+	}}, order}}
 	req.ID, req.Started = "run", time.Now()
 	var err error
 	r.RunResult, err = engine.Run(ctx, req)

@@ -23,6 +23,9 @@ func (w *wire) checkIntent(a *attempt) {
 		w.wrongs = append(w.wrongs, fmt.Sprintf("a write without an intent in the journal: %v", a))
 		return
 	}
+	if !strings.HasPrefix(a.op, "Update") && !w.looked(a, e.change.Before) {
+		w.wrongs = append(w.wrongs, fmt.Sprintf("sent again, and nobody has looked whether it is still on %s: %v", spell(e.change.Before), a))
+	}
 	ops := map[reconcile.Action]string{
 		reconcile.Create: "Put", reconcile.Restore: "Put", reconcile.Update: "Update", reconcile.Delete: "Delete",
 	}
@@ -32,6 +35,21 @@ func (w *wire) checkIntent(a *attempt) {
 	if got, want := decode(a.body), asSent(e.change.Request()); !gocmp.Equal(got, want) {
 		w.wrongs = append(w.wrongs, fmt.Sprintf("the journal says %v: %v", want, a))
 	}
+}
+
+// looked reports whether a write is the first of its config, or somebody has seen
+// since the last one that the record is what the write is to replace.
+func (w *wire) looked(a *attempt, before *reconcile.Settings) bool {
+	seen := false
+	for _, earlier := range slices.Backward(w.sent[:len(w.sent)-1]) {
+		switch {
+		case earlier.writes() && earlier.key() == a.key():
+			return seen
+		case earlier.seen != nil && earlier.end == endOK && earlier.target == a.target && earlier.name.Function == a.name.Function:
+			seen = seen || same(earlier.seen[a.name.Qualifier].settings(), before)
+		}
+	}
+	return true
 }
 
 // decode is the body of a write as fields and values.
@@ -250,8 +268,11 @@ func (r *run) wrongResults() (wrongs []string) {
 			!within(effort.Conflicts, ends[endConflict], look[endConflict]) || !within(effort.Faults, ends[endFault], look[endFault]) {
 			wrong(k, res, "its effort is %+v, while %d requests ended in %v", effort, len(all), ends)
 		}
-		if e := r.journal.byKey[k]; e != nil && (e.result == nil || e.result.Status != res.Status) {
-			wrong(k, res, "the journal has %v", e.result)
+		if e := r.journal.byKey[k]; e != nil {
+			again := e.result != nil && e.result.Status == reconcile.NotAttempted && !same(e.change.Before, res.Before) // planned again, and not intended again
+			if !again && (e.result == nil || e.result.Status != res.Status) {
+				wrong(k, res, "the journal has %v", e.result)
+			}
 		}
 	})
 	for k := range attempts {

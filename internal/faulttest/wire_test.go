@@ -55,6 +55,7 @@ type attempt struct {
 	applied bool // and changed a record, or deleted one
 	before  *image
 	after   *image
+	seen    map[string]*image // by a listing of records: what there was, by qualifier
 	status  int
 	end     end
 }
@@ -121,6 +122,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	res, err := w.carry(r, a, dice)
 	if err != nil {
 		a.end = endFault
+		if r.Context().Err() != nil { // as with others that were sent at the same instant
+			w.run.wait("end of " + a.op + a.key().String())
+		}
 		return nil, err
 	}
 	return res, nil
@@ -184,6 +188,11 @@ func (w *wire) deliver(r *http.Request, a *attempt) (*http.Response, error) {
 	applied := p.world.Counts().Applied
 	if a.writes() {
 		a.before = p.look(a.key())
+	} else if a.op == "ListFunctionEventInvokeConfigs" {
+		a.seen = map[string]*image{}
+		for _, q := range qualifiers {
+			a.seen[q] = p.look(desired.Key{Target: a.target, Name: desired.Name{Function: a.name.Function, Qualifier: q}})
+		}
 	}
 	res, err := p.world.Do(r)
 	if a.writes() {

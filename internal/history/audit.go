@@ -34,7 +34,7 @@ func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
 	if err != nil {
 		return err
 	}
-	record.complete(r)
+	m.complete(&record, r)
 	record.shorten()
 	failed := m.History.sinceWhen(ctx, &record)
 	if err := run.Finish(ctx, &record); err != nil {

@@ -32,6 +32,8 @@ type Memory struct {
 	// Leases, when not nil, shares the leases of runs that go on side by side in one
 	// process: one of them must not hold up the other.
 	Leases *LeasePool
+	// Pace, when not nil, is how fast calls to a target were let go.
+	Pace func(desired.Target) []PacePoint
 	// WritesOnly remembers no run that came to no write: a worker passes often.
 	WritesOnly bool
 	Log        *slog.Logger
@@ -194,7 +196,7 @@ func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
 		return nil
 	}
 	final := k.first
-	final.complete(r)
+	k.memory.complete(&final, r)
 	if err := k.run.Finish(ctx, &final); err != nil {
 		return fmt.Errorf("the record of run %s is not complete: %w", r.ID, err)
 	}
@@ -202,7 +204,7 @@ func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
 }
 
 // complete puts how the run ended into its record.
-func (r *Record) complete(run *reconcile.RunResult) {
+func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 	r.Finished = run.Finished
 	r.State, r.Stopped = ended(run)
 	if !run.Planned() {
@@ -217,6 +219,13 @@ func (r *Record) complete(run *reconcile.RunResult) {
 				continue
 			}
 			r.SetAPI(t.Target, t.Calls(), NewLimiter(t.Limiter.Snapshot()))
+		}
+		for i := range r.Targets {
+			t := &r.Targets[i]
+			t.Functions, t.Covered = run.CoveredIn(t.Target)
+			if m.Pace != nil {
+				t.Pace = m.Pace(t.Target)
+			}
 		}
 	}
 	if run.Outcome != nil {

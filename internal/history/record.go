@@ -91,12 +91,26 @@ type Target struct {
 	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
 	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
 
+	// Functions were read, and in so many of them every declared config has a
+	// destination for failures.
+	Functions int `json:"functions,omitempty"`
+	Covered   int `json:"covered,omitempty"`
+
 	// Of an audit, in place of items: its findings by kind, and what has drifted.
 	Findings map[string]int `json:"findings,omitempty"`
 	Drift    []Drift        `json:"drift,omitempty"` // in key order
 
 	Operations []reconcile.OperationCount `json:"operations"` // sorted by name
 	Limiter    *Limiter                   `json:"limiter,omitempty"`
+	Pace       []PacePoint                `json:"pace,omitempty"` // of the run, in time
+}
+
+// PacePoint is how fast calls were let go at one moment of a run.
+type PacePoint struct {
+	AtMS      int64   `json:"at_ms"` // since the run began
+	Rate      float64 `json:"rate"`
+	Ceiling   float64 `json:"ceiling"`
+	Throttled int64   `json:"throttled"` // since the point before
 }
 
 // PlanCounts are the totals of a target's plan.

@@ -27,8 +27,9 @@ var allowed = map[string][]string{
 	"internal/history":   {"desired", "ratelimit", "reconcile", "internal/awslambda"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
-	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history"},
+	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history", "internal/page"},
 	"internal/fleetfile": {"desired"},
+	"internal/page":      {},
 	"internal/export":    {"desired", "reconcile", "internal/fleetfile"},
 	"internal/adopt":     {"desired", "reconcile", "internal/fleetfile"},
 	"internal/iampolicy": {"desired"},
@@ -47,7 +48,7 @@ var allowed = map[string][]string{
 
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
 	"internal/worker/watch":   {"desired"},
-	"internal/worker/web":     {"internal/worker"},
+	"internal/worker/web":     {"internal/page", "internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
 	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},

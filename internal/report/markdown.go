@@ -168,15 +168,20 @@ func riskOfSetting(s reconcile.SettingChange) risk {
 	return noRisk
 }
 
-// riskLine counts the changes of a run by their risk.
-func riskLine(r *Run) string {
-	var counts [numRisks]int
+// risksOf counts the changes of a run by their risk.
+func risksOf(r *Run) (counts [numRisks]int) {
 	for i := range r.plans() {
 		changes, _ := changesOf(r, &r.Plan.Targets[i])
 		for _, c := range changes {
 			counts[riskOf(c)]++
 		}
 	}
+	return counts
+}
+
+// riskLine says how many changes have which risk.
+func riskLine(r *Run) string {
+	counts := risksOf(r)
 	if slices.Max(counts[:]) == 0 {
 		return ""
 	}

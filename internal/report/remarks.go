@@ -27,10 +27,12 @@ type remark struct {
 	function string         // "" where it is of no function
 	name     string         // the config, or "(what)" where there is none, which no config is called
 	rule     string         // action, status, kind of finding or problem code, as JSON spells it
+	state    string         // of a change, what becomes or became of it, in words
 	verdict  verdict
 	risk     risk
 	message  string   // one line
-	details  []string // lines
+	details  []string // lines, the last of them facts
+	facts    string   // of a call: attempts, time, request id; ""
 	hint     string   // what to do next; ""
 	identity string   // what stays when the file is edited elsewhere; "": the name
 	file     string   // "" where nobody knows
@@ -148,10 +150,15 @@ var planVerdicts = map[reconcile.Action]string{
 	reconcile.Create: "to create", reconcile.Update: "to change", reconcile.Delete: "to delete", reconcile.Restore: "to put back",
 }
 
+// pastVerdicts say what was done.
+var pastVerdicts = map[reconcile.Action]string{
+	reconcile.Create: "created", reconcile.Update: "changed", reconcile.Delete: "deleted", reconcile.Restore: "put back",
+}
+
 // ofChange is a change that nobody has tried to make. It stands where the setting
 // with the worst risk is declared.
 func (r *Run) ofChange(c *reconcile.Change) remark {
-	m := remark{function: c.Function, name: Clean(c.Name.String()), rule: c.Action.String(), verdict: differs, risk: noRisk}
+	m := remark{function: c.Function, name: Clean(c.Name.String()), rule: c.Action.String(), state: planVerdicts[c.Action], verdict: differs, risk: noRisk}
 	var origin, entry desired.Origin
 	if c.Origins != nil {
 		entry = c.Origins.Entry
@@ -188,11 +195,15 @@ func (r *Run) ofChange(c *reconcile.Change) remark {
 // ofResult is a change and how it ended.
 func (r *Run) ofResult(result *reconcile.Result) remark {
 	m := r.ofChange(&result.Change)
-	if result.Status == reconcile.Applied || result.Status == reconcile.AlreadySo {
-		m.verdict = passed
+	switch result.Status {
+	case reconcile.Applied:
+		m.verdict, m.state = passed, pastVerdicts[result.Action]
+		return m
+	case reconcile.AlreadySo:
+		m.verdict, m.state = passed, "in sync already"
 		return m
 	}
-	m.rule, m.verdict, m.risk = result.Status.String(), erred, losesEvents
+	m.rule, m.state, m.verdict, m.risk = result.Status.String(), "", erred, losesEvents
 	row := newRow(result.Name, result.Err, result)
 	switch {
 	case result.Err != nil:
@@ -204,8 +215,8 @@ func (r *Run) ofResult(result *reconcile.Result) remark {
 	default:
 		m.message = strings.ReplaceAll(m.rule, "_", " ")
 	}
-	if facts := row.facts(); facts != "" {
-		m.details = append(m.details, Clean(facts))
+	if m.facts = Clean(row.facts()); m.facts != "" {
+		m.details = append(m.details, m.facts)
 	}
 	m.hint = Clean(row.cause.Hint)
 	return m

@@ -3,7 +3,8 @@
 // In comes a Run: a plan, the outcome of applying it, the figures of the calls
 // that were made. Out goes text for people, Markdown for a comment, one JSON
 // document, a stream of JSON lines while the run goes on, or what CI systems read:
-// JUnit, SARIF and GitHub's annotations, which are made of one walk, remarks.
+// JUnit, SARIF and GitHub's annotations, and the rows of an HTML page, which are made
+// of one walk, remarks.
 //
 // What holds:
 //   - A renderer takes values and a writer and decides nothing: what drifted,
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -53,6 +55,11 @@ type Run struct {
 	Undo    string // the command that undoes what was written; "" where the run is not remembered
 	Stopped string // why the run ended early, such as "interrupted" or "deadline"; "" when it did not
 	Err     error  // why there is no plan
+
+	// Functions is how many functions were read, and Covered in how many of them every
+	// declared config has a destination for failures by now.
+	Functions, Covered int
+	Trends             []history.Trend // what the last audits found; nil where nothing is remembered
 
 	API []TargetAPI // in the order of the plan's targets
 }
@@ -90,6 +97,7 @@ type TargetAPI struct {
 	Label      string
 	Operations []OperationCount // sorted by name
 	Limiter    ratelimit.Snapshot
+	Pace       []history.PacePoint // of the run, in time
 }
 
 // OperationCount counts the requests of one API operation by how they were

@@ -1,0 +1,306 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+//go:embed html.js
+var htmlScript string
+
+// maxGroups is how many kinds of change are written out. The table has them all.
+const maxGroups = 60
+
+// HTML writes a run as one page that needs nothing but itself: a score, what went
+// wrong, what differs or was done, each kind once, plots, and a table of everything
+// that is said about one config, which a small script filters. All but that table
+// is there without the script. The same run gives the same bytes.
+func HTML(w io.Writer, r *Run) error {
+	d := &htmlPage{Writer: page.NewWriter(w), run: r}
+	if r.Plan != nil {
+		d.plan = r.Plan.Counts()
+	}
+	if r.Outcome != nil {
+		d.outcome = r.Outcome.Counts()
+	}
+	d.Begin(strings.TrimSpace("eventinvoke "+Clean(r.Verb)+" "+Clean(r.ID)), page.Policy(htmlScript, false))
+	d.head()
+	d.Put("<main id=\"main\">\n")
+	d.tiles()
+	d.alerts()
+	d.groups()
+	d.plots()
+	d.targets()
+	if err := d.rows(); err != nil {
+		return err
+	}
+	d.Put("</main>\n<footer>eventinvoke %s</footer>\n", Clean(r.ToolVersion))
+	if err := d.End(htmlScript); err != nil {
+		return fmt.Errorf("write the HTML report: %w", err)
+	}
+	return nil
+}
+
+type htmlPage struct {
+	*page.Writer
+	run     *Run
+	plan    reconcile.PlanCounts
+	outcome reconcile.OutcomeCounts
+}
+
+func (d *htmlPage) head() {
+	r := d.run
+	d.Put("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>eventinvoke %s</h1>\n", Clean(r.Verb))
+	switch {
+	case r.Plan == nil:
+		d.Put("<p class=\"lead\">No plan: nothing was compared, and nothing was written.</p>\n")
+	case r.Outcome != nil:
+		d.Put("<p class=\"lead\">%s</p>\n", outcomeLine(d.outcome))
+	default:
+		d.Put("<p class=\"lead\">%s</p>\n", planLine(d.plan))
+	}
+	d.Put("<ul class=\"facts\">\n")
+	fact := func(name, value string) {
+		if value != "" {
+			d.Put("<li>%s <span class=\"mono\">%s</span></li>\n", name, Clean(value))
+		}
+	}
+	fact("run", r.ID)
+	if !r.Started.IsZero() {
+		fact("started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 {
+		fact("took", formatDuration(took))
+	}
+	fact("from", strings.Join(r.Fleet.Files, ", "))
+	if r.GuardOff != "" {
+		fact("guard off:", r.GuardOff)
+	}
+	if r.Undo != "" && r.Outcome != nil && r.Outcome.Wrote() {
+		fact("undo:", r.Undo)
+	}
+	d.Put("</ul>\n</header>\n")
+}
+
+// tiles are the score, and the run in numbers.
+func (d *htmlPage) tiles() {
+	r, c := d.run, d.plan
+	if r.Plan == nil {
+		return
+	}
+	d.Put("<div class=\"tiles\">\n")
+	d.Share("Configs in sync", c.InSync+settled(r), c.Declared-c.Skipped, "configs")
+	if r.Functions > 0 {
+		d.Share("With a failure destination", r.Covered, r.Functions, "functions")
+	}
+	number := func(n int, tone, what string) {
+		if n > 0 {
+			d.Put("<li class=\"%s\"><b>%d</b> %s</li>", tone, n, what)
+		}
+	}
+	if r.Outcome != nil {
+		o := d.outcome
+		d.Figure("Written")
+		d.Put("<p class=\"big\">%d</p><ul class=\"counts\">", o.Applied())
+		number(o.Created, "good", "created")
+		number(o.Changed, "good", "changed")
+		number(o.Deleted, "good", "deleted")
+		number(o.Failed, "bad", "failed")
+		number(o.Stale, "warn", "stale")
+		number(o.NotAttempted, "warn", "not attempted")
+	} else {
+		d.Figure("Changes planned")
+		d.Put("<p class=\"big\">%d</p><ul class=\"counts\">", c.Changes())
+		number(c.Creates, "", "to create")
+		number(c.Updates, "", "to change")
+		number(c.Deletes, "bad", "to delete")
+	}
+	number(c.Unreadable+c.NotExamined, "bad", "not read")
+	number(c.MissingFunctions+c.MissingQualifiers, "warn", "missing")
+	d.Put("</ul></div>\n")
+	if risks := risksOf(r); risks != ([numRisks]int{}) {
+		d.Figure("Changes with a risk")
+		d.Put("<p class=\"big\">%d</p><ul class=\"counts\">", risks[losesEvents]+risks[mayRunTwice])
+		number(risks[losesEvents], "bad", "may lose events")
+		number(risks[mayRunTwice], "warn", "may run events twice")
+		number(risks[noRisk], "good", "harmless")
+		d.Put("</ul></div>\n")
+	}
+	if reads, writes := r.traffic(); reads.Calls+writes.Calls > 0 {
+		d.Figure("Calls to Lambda")
+		d.Put("<p class=\"big\">%d</p><p class=\"muted\">%s</p></div>\n", reads.Calls+writes.Calls,
+			listed(count(reads.Calls, "read"), count(writes.Calls, "write"), some(reads.Throttled+writes.Throttled, "throttled")))
+	}
+	d.Put("</div>\n")
+}
+
+// settled is how many declared configs came to be as declared in this run.
+func settled(r *Run) (n int) {
+	if r.Outcome == nil {
+		return 0
+	}
+	for i := range r.Outcome.Targets {
+		for j := range r.Outcome.Targets[i].Results {
+			result := &r.Outcome.Targets[i].Results[j]
+			undeclared := result.Action == reconcile.Delete && result.Origins == nil
+			if (result.Status == reconcile.Applied || result.Status == reconcile.AlreadySo) && !undeclared {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// alerts is what a person must know before the changes.
+func (d *htmlPage) alerts() {
+	r := d.run
+	text := paragraph(func(p *printer) { p.alerts(r) })
+	if text == "" {
+		return
+	}
+	tone := "notice"
+	for m := range r.remarks() {
+		if m.verdict == erred {
+			tone = "alert"
+			break
+		}
+	}
+	d.Put("<section class=\"%s\" aria-labelledby=\"alerts\">\n<h2 id=\"alerts\">Needs attention</h2>\n<pre>%s</pre>\n</section>\n", tone, cut(text, maxAlerts))
+}
+
+// groups are the changes, each kind once.
+func (d *htmlPage) groups() {
+	r := d.run
+	if r.Plan == nil {
+		return
+	}
+	title, past := "What differs", false
+	if r.Outcome != nil {
+		title, past = "What was done", true
+	}
+	d.Put("<section class=\"groups\" aria-labelledby=\"groups\">\n<h2 id=\"groups\">%s</h2>\n", title)
+	shown, kinds, configs := 0, 0, 0
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		changes, _ := changesOf(r, t)
+		groups := blocks(changes)
+		if len(groups) > 0 && shown < maxGroups {
+			d.Put("<h3>%s</h3>\n", Clean(where(t.Label, t.Target)))
+		}
+		for _, g := range groups {
+			if shown++; shown > maxGroups {
+				kinds++
+				configs += len(g.changes)
+				continue
+			}
+			d.group(g, past, shown == 1)
+		}
+	}
+	switch {
+	case shown == 0:
+		d.Put("<p>%s</p>\n", paragraph(func(p *printer) {
+			if past {
+				p.line(0, text("Nothing was written."))
+			} else {
+				p.nothingDiffers(r, d.plan)
+			}
+		}))
+	case kinds > 0:
+		d.Put("<p class=\"muted\">%s more of change, on %s: see the table below.</p>\n", count(kinds, "kind"), count(configs, "config"))
+	}
+	d.Put("</section>\n")
+}
+
+func (d *htmlPage) group(g block, past, open bool) {
+	state, tone := planVerdicts[g.action], "warn"
+	if past {
+		state, tone = pastVerdicts[g.action], "good"
+	}
+	attr := page.Markup("")
+	if open {
+		attr = " open"
+	}
+	names := namesOf(g.changes, func(c *reconcile.Change) name { return c.Name })
+	title := howMany(names)
+	if len(names) == 1 {
+		title = Clean(names[0].String())
+	}
+	d.Put("<details%s><summary><span class=\"badge %s\">%s</span> <b>%s</b>", attr, tone, state, title)
+	if risk := riskOf(g.changes[0]); risk != noRisk {
+		d.Put(" <span class=\"badge %s\">%s</span>", riskTones[risk], riskTexts[risk])
+	}
+	if g.at != "" {
+		d.Put(" <span class=\"muted mono\">%s</span>", Clean(g.at))
+	}
+	d.Put("</summary>\n")
+	if len(g.rows) > 0 {
+		d.Put("<table class=\"cards\"><thead><tr><th>Setting</th><th>Before</th><th>After</th><th>Declared at</th></tr></thead><tbody>\n")
+		for _, row := range g.rows {
+			d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"before\">%s</td><td class=\"mono\" data-label=\"after\">%s</td><td class=\"mono muted\" data-label=\"at\">%s</td></tr>\n",
+				row.field, Clean(row.before), Clean(row.after), Clean(row.at))
+		}
+		d.Put("</tbody></table>\n")
+	}
+	if len(names) > 1 {
+		few := make([]string, 0, 12)
+		for _, n := range names[:min(len(names), cap(few))] {
+			few = append(few, Clean(n.String()))
+		}
+		more := ""
+		if rest := len(names) - len(few); rest > 0 {
+			more = andMore(rest)
+		}
+		d.Put("<p class=\"names\">%s%s</p>\n", strings.Join(few, ", "), more)
+	}
+	d.Put("</details>\n")
+}
+
+// targets are the numbers of each target, and of the guard.
+func (d *htmlPage) targets() {
+	r := d.run
+	if r.Plan == nil || len(r.Plan.Targets) == 0 {
+		return
+	}
+	d.Put("<section aria-labelledby=\"targets\">\n<h2 id=\"targets\">Targets</h2>\n<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Target</th>")
+	columns := []string{"Declared", "In sync", "To write", "Written", "Failed", "Not read"}
+	for _, c := range columns {
+		d.Put("<th class=\"num\">%s</th>", c)
+	}
+	d.Put("</tr></thead><tbody>\n")
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		s := r.newTargetSummary(t).Summary
+		declared := fmt.Sprint(t.Declared)
+		if s.Declared == nil {
+			declared = "unknown"
+		}
+		d.Put("<tr><td>%s</td><td class=\"num\" data-label=\"Declared\">%s</td>", Clean(where(t.Label, t.Target)), declared)
+		c := t.Counts()
+		for j, n := range []int{s.InSync, c.Changes(), s.Created + s.Changed + s.Deleted, s.Failed, c.Unreadable + c.NotExamined} {
+			tone := ""
+			if j > 2 && n > 0 {
+				tone = " bad"
+			}
+			d.Put("<td class=\"num%s\" data-label=\"%s\">%d</td>", tone, columns[j+1], n)
+		}
+		d.Put("</tr>\n")
+	}
+	d.Put("</tbody></table></div>\n")
+	if len(r.Guard) > 0 {
+		d.Put("<h3>Guard</h3>\n<ul class=\"counts\">")
+		for _, l := range r.Guard {
+			tone := ""
+			if l.Exceeded() {
+				tone = "bad"
+			}
+			d.Put("<li class=\"%s\">%s</li>", tone, l.String())
+		}
+		d.Put("</ul>\n")
+	}
+	d.Put("</section>\n")
+}

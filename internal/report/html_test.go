@@ -1,0 +1,202 @@
+package report
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+func asHTML(t interface{ Fatal(...any) }, r *Run) string {
+	var b bytes.Buffer
+	if err := HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// withPast is a run with everything that a page can plot.
+func withPast(r *Run) *Run {
+	r.Functions, r.Covered = 200, 187
+	for i := range int64(12) {
+		point := history.PacePoint{AtMS: i * 10_000, Rate: 13.5, Ceiling: 13.5}
+		if i == 4 {
+			point.Throttled, point.Rate = 2, 6.8
+		}
+		r.API[0].Pace = append(r.API[0].Pace, point)
+	}
+	trend := history.Trend{Target: prod, Label: "prod"}
+	for i, drifted := range []int{9, 4, 0, 6, 12} {
+		trend.Audits = append(trend.Audits, history.AuditCount{Run: fmt.Sprint(i), Started: started.Add(time.Duration(i-5) * 24 * time.Hour), Declared: 200, Drifted: drifted, New: drifted / 2, Failed: i == 2})
+	}
+	r.Trends = []history.Trend{trend}
+	return r
+}
+
+func TestHTML(t *testing.T) {
+	for _, s := range scenarios {
+		switch s.name {
+		case "partial", "drift", "no-plan", "in-sync":
+			t.Run(s.name, func(t *testing.T) {
+				r := s.run(t)
+				if s.name == "partial" {
+					r = withPast(r)
+				}
+				got := asHTML(t, r)
+				if got != asHTML(t, r) {
+					t.Error("the same run gives other bytes")
+				}
+				_, body, _ := strings.Cut(got, "</style>")
+				body = strings.Replace(body, htmlScript, "…", 1)
+				golden(t, s.name+".html", []byte(body))
+			})
+		}
+	}
+}
+
+// readRows takes the rows out of a page as its script does.
+func readRows(t interface{ Fatal(...any) }, document string) (data rowsJSON, names []string) {
+	_, rest, there := strings.Cut(document, `<script type="application/`)
+	if !there {
+		return data, nil
+	}
+	kind, rest, _ := strings.Cut(rest, `" id="data">`)
+	encoded, _, _ := strings.Cut(rest, "</script>")
+	from := io.Reader(strings.NewReader(encoded))
+	if kind == "gzip" {
+		packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		from = packed
+	}
+	if err := json.NewDecoder(from).Decode(&data); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for i, rest := range data.Rest {
+		last = last[:data.Shared[i]] + rest
+		names = append(names, last)
+	}
+	return data, names
+}
+
+func TestHTMLIsOneDocumentWhateverThingsAreCalled(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := drawHostile(t)
+		text = rapid.SampledFrom([]string{text, "</script><script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "<!--<script>"}).Draw(t, "hostile")
+		for _, r := range append(hostileRuns(text), drawRun(t)) {
+			got := asHTML(t, r)
+			data, names := readRows(t, got)
+			scripts := 1
+			if len(names) > 0 {
+				scripts = 2
+			}
+			if n := strings.Count(got, "<script"); n != scripts || strings.Contains(got, "<img") || strings.Contains(got, "<!--") {
+				t.Fatalf("%q is markup: %d scripts, want %d", text, n, scripts)
+			}
+			i := 0
+			for m := range r.remarks() {
+				kind := data.Kinds[int(data.Texts[data.Text[i]][0].(float64))]
+				if names[i] != strings.ToValidUTF8(m.name, "\ufffd") || kind != m.kind() {
+					t.Fatalf("row %d is %q %v, want %q %v", i, names[i], kind, m.name, m.kind())
+				}
+				i++
+			}
+			if i != len(names) {
+				t.Fatalf("%d rows of %d remarks", len(names), i)
+			}
+		}
+	})
+}
+
+func TestHTMLAsksForNothing(t *testing.T) {
+	for _, s := range scenarios {
+		got := asHTML(t, s.run(t))
+		for _, asks := range []string{" src=", "<link", "<iframe", "url(", "@import", "fetch(", "XMLHttp", "innerHTML", " style=", " onclick="} {
+			if strings.Contains(got, asks) {
+				t.Errorf("%s: the page has %q", s.name, asks)
+			}
+		}
+		if !strings.Contains(got, html.EscapeString(page.Policy(htmlScript, false))) {
+			t.Errorf("%s: the page has no policy", s.name)
+		}
+	}
+}
+
+func TestHTMLHasRoomForALargeFleet(t *testing.T) {
+	const most, n = 8 << 20, 100_000
+	unlike := func(long int) *Run { // every change sends events elsewhere
+		r := large(t, n)
+		for i := range r.Plan.Targets[0].Changes {
+			c := &r.Plan.Targets[0].Changes[i]
+			want := *c.Want
+			queue := ""
+			for range long {
+				queue += fmt.Sprintf("%016x", rand.Uint64())
+			}
+			want[desired.OnFailure] = desired.Text("arn:aws:sqs:eu-west-1:111111111111:" + queue)
+			c.Want, c.Name.Function = &want, fmt.Sprintf("%016x-%06d", rand.Uint64(), i)
+		}
+		return r
+	}
+	for _, row := range []struct {
+		why  string
+		run  *Run
+		most int
+		left bool
+	}{
+		{"a fleet of rules", large(t, n), 1 << 20, false},
+		{"every row unlike every other", unlike(1), most, false},
+		{"more than there is room for is counted", unlike(8), most, true},
+	} {
+		got := asHTML(t, row.run)
+		data, names := readRows(t, got)
+		want := 0
+		for range row.run.remarks() {
+			want++
+		}
+		if len(got) > row.most || len(names)+data.Left != want || data.Left > 0 != row.left {
+			t.Errorf("%s: %d bytes with %d rows, and %d left out, of %d", row.why, len(got), len(names), data.Left, want)
+		}
+		if said := strings.Contains(got, fmt.Sprintf("%d rows more have no room", data.Left)); said != row.left {
+			t.Errorf("%s: that is said: %t", row.why, said)
+		}
+		t.Logf("%s: %d bytes", row.why, len(got))
+	}
+}
+
+func TestAFailureStaysInARowOfItsOwn(t *testing.T) {
+	for _, s := range scenarios {
+		if s.name != "partial" {
+			continue
+		}
+		r := s.run(t)
+		data, _ := readRows(t, asHTML(t, r))
+		failed := 0
+		for i := range r.Outcome.Targets {
+			for j := range r.Outcome.Targets[i].Results {
+				if r.Outcome.Targets[i].Results[j].Status == reconcile.Failed {
+					failed++
+				}
+			}
+		}
+		if failed == 0 || len(data.Facts) < failed {
+			t.Errorf("%d rows have the facts of a call, and %d changes failed", len(data.Facts), failed)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type lambdas struct {
 	records  map[desired.Name]reconcile.Settings
 	busy     map[string]int // calls under way by function; a write counts 1000
 	written  map[string]time.Time
+	calls    []string
 	problems []string
 }
 
@@ -88,6 +89,7 @@ func (a *lambdas) call(ctx context.Context, function string, weight int, do func
 	defer grant.Done(ratelimit.OK, 0)
 	a.mu.Lock()
 	a.busy[function] += weight
+	a.calls = append(a.calls, map[bool]string{true: "write ", false: "list "}[weight == 1000]+function)
 	if a.busy[function] >= 2000 {
 		a.problems = append(a.problems, "two passes write to "+function)
 	}

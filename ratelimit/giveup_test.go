@@ -62,6 +62,15 @@ func (j *victim) Done(err error, _ CallStats) {
 	}
 }
 
+// A job may hurry its calls on; one that is refused alone still slows nobody down.
+func TestWhatIsRefusedAloneStaysSo(t *testing.T) {
+	for p := range Probe + 1 {
+		if got := PriorityFrom(WithPriority(WithPriority(t.Context(), alone), p)); got != alone {
+			t.Errorf("%v makes it %v", p, got)
+		}
+	}
+}
+
 // Whatever the quota refuses for ever, all others are served in the first run,
 // which has an end.
 func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {

@@ -41,8 +41,12 @@ type priorityKey struct{}
 
 // WithPriority returns a context that carries p down to the place where the
 // token is taken. That place is inside the client's request pipeline, where
-// the context is the only thing of ours that arrives.
+// the context is the only thing of ours that arrives. What Run knows to be refused
+// alone keeps to that, whatever a job asks for its calls.
 func WithPriority(ctx context.Context, p Priority) context.Context {
+	if PriorityFrom(ctx) == alone {
+		return ctx
+	}
 	return context.WithValue(ctx, priorityKey{}, p)
 }
 

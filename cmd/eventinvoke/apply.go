@@ -34,6 +34,7 @@ refused alone, as stale.`,
 		},
 	}
 	o.bind(cmd)
+	o.reading.bind(cmd, readAll, readChanged)
 	return cmd
 }
 
@@ -48,6 +49,9 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 	if saved != nil && len(o.targets)+len(o.functions) > 0 {
 		return errors.New("a saved plan is applied as it was approved; leave out --target and --function, or plan again with them")
 	}
+	if saved != nil && o.reading.carries() {
+		return errors.New("of a saved plan only the functions concerned are read, and those always; leave out --read")
+	}
 	return a.execute(ctx, "apply", &o.readOptions, func(x *execution) error {
 		prepare := func() error { return x.fromFleet(args) }
 		if saved != nil {
@@ -56,7 +60,10 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		if err := prepare(); err != nil {
 			return err
 		}
-		return x.remember(ctx, o)
+		if err := x.remember(ctx, o); err != nil {
+			return err
+		}
+		return x.recall(ctx, o.place())
 	})
 }
 

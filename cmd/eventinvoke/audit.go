@@ -29,7 +29,8 @@ what it found, from which history trend tells what drifts since when.`,
 		},
 	}
 	o.bind(cmd)
-	o.remembered.bindOptional(cmd)
+	o.reading.bind(cmd, readAll, readChanged)
+	o.remembered.bindOptional(cmd, "remember what was found, for history trend,")
 	return cmd
 }
 
@@ -46,7 +47,10 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 				return nil
 			}
 		}
-		return x.fromFleet(args)
+		if err := x.fromFleet(args); err != nil {
+			return err
+		}
+		return x.recall(ctx, o.placed(o.remembered.location))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/examples"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -23,6 +24,7 @@ const builtInScenario = "demo"
 type clients struct {
 	options  awslambda.Options
 	registry *ratelimit.Registry[desired.Target]
+	trails   *ratelimit.Registry[desired.Target] // of CloudTrail, which has a quota of its own
 }
 
 // newClients makes clients at the pace that flags and fleet files ask for.
@@ -35,7 +37,7 @@ func newClients(document *desired.Document, o *readOptions) (*clients, error) {
 }
 
 func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
-	c := &clients{options: awslambda.Options{Version: version}}
+	c := &clients{options: awslambda.Options{Version: version}, trails: ratelimit.NewRegistry(trail.Pace)}
 	if isTerminal(os.Stdin) && isTerminal(os.Stderr) {
 		c.options.MFAToken = func() (string, error) { return askMFA(os.Stdin, os.Stderr) }
 	}
@@ -75,7 +77,10 @@ func askMFA(in io.Reader, out io.Writer) (string, error) {
 // snapshots is what the limiters are doing now.
 func (c *clients) snapshots() map[desired.Target]ratelimit.Snapshot { return c.registry.Snapshots() }
 
-func (c *clients) close() { c.registry.Close() }
+func (c *clients) close() {
+	c.registry.Close()
+	c.trails.Close()
+}
 
 // simulated points the options at a world inside the process, when asked to.
 func (o *readOptions) simulated(options *awslambda.Options) error {

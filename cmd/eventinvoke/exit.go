@@ -120,7 +120,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 	if r.Outcome != nil {
 		done = r.Outcome.Counts()
 	}
-	lacking := incomplete(counts, &r.Fleet) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0
+	lacking := incomplete(counts, &r.Fleet) || carriedTooLong(&r.Plan) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0
 	switch {
 	case errors.As(r.Stopped, &stopped):
 		return stopped.code()
@@ -171,6 +171,12 @@ func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {
 	}
 	return fleet.MissingFunctions == desired.MissingError && c.MissingFunctions > 0 ||
 		fleet.MissingQualifiers == desired.MissingError && c.MissingQualifiers > 0
+}
+
+// carriedTooLong reports whether a verdict rests on something older than it may, as at the
+// end of a run that took hours.
+func carriedTooLong(p *reconcile.Plan) bool {
+	return slices.ContainsFunc(p.Targets, func(t reconcile.TargetPlan) bool { return t.Evidence != nil && t.Evidence.TooOld })
 }
 
 // journalFailed reports whether the journal stopped the run.

@@ -222,7 +222,8 @@ type readOptions struct {
 	simulate    string
 	strict      bool
 	insights    insightsFlag
-	remembered  historyOptions // of audit alone
+	reading     readChoice
+	remembered  historyOptions // of plan and audit
 	world       simulator      // what to simulate, when it is not made from a file
 }
 
@@ -247,7 +248,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 }
 
 func (o *readOptions) check() error {
-	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check())
+	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check(), o.reading.check(readAll, readChanged, readAuto))
 }
 
 // historyOptions say where runs are remembered.
@@ -259,9 +260,10 @@ func (o *historyOptions) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.location, "history", "", "where runs are remembered: a `PLACE` that is a folder, s3://bucket/prefix, or none (default $XDG_STATE_HOME/eventinvoke)")
 }
 
-// bindOptional is for a verb that needs no place: without the flag it keeps nothing.
-func (o *historyOptions) bindOptional(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.location, "history", "", "remember what was found in this `PLACE`, a folder or s3://bucket/prefix, for history trend (default: nowhere)")
+// bindOptional is for a verb that needs no place: without the flag it keeps nothing
+// but, with --read changed, what it read.
+func (o *historyOptions) bindOptional(cmd *cobra.Command, what string) {
+	cmd.Flags().StringVar(&o.location, "history", "", what+" in this `PLACE`, a folder or s3://bucket/prefix (default: nowhere; with --read changed $XDG_STATE_HOME/eventinvoke)")
 }
 
 // noHistory is the place that keeps nothing.
@@ -311,11 +313,13 @@ func (o *writeOptions) check() error {
 // runIDForm is what is a file name, an S3 key and a session name alike.
 var runIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// place is where the run is remembered. A simulated run leaves nothing behind
-// unless it is told where.
-func (o *writeOptions) place() string {
-	if o.location == "" && o.simulate != "" {
+// place is where the run is remembered.
+func (o *writeOptions) place() string { return o.placed(o.location) }
+
+// placed is a location. A simulated run leaves nothing behind unless it is told where.
+func (o *readOptions) placed(location string) string {
+	if location == "" && o.simulate != "" {
 		return noHistory
 	}
-	return o.location
+	return location
 }

@@ -33,6 +33,8 @@ approved is then exactly what is done.`,
 		},
 	}
 	o.bind(cmd)
+	o.reading.bind(cmd, readAll, readChanged)
+	o.remembered.bindOptional(cmd, "keep what was read, for --read changed,")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
 	return cmd
@@ -55,7 +57,10 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 		if err := x.fromFleet(args); err != nil {
 			return err
 		}
-		return notAnInput("out", out, x.files)
+		if err := notAnInput("out", out, x.files); err != nil {
+			return err
+		}
+		return x.recall(ctx, o.placed(o.remembered.location))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -21,10 +22,11 @@ type execution struct {
 	o   *readOptions
 	reconcile.Request
 	clients *clients
-	memory  *history.Memory    // nil for a run that only reads
-	files   []desired.FileInfo // the fleet files
-	past    *string            // the place of the audits before; nil where none are remembered
-	undo    string             // the command that rolls the run back; "" where it is not remembered
+	memory  *history.Memory        // nil for a run that only reads
+	seen    *observed.Observations // nil for a run that reads everything
+	files   []desired.FileInfo     // the fleet files
+	past    *string                // the place of the audits before; nil where none are remembered
+	undo    string                 // the command that rolls the run back; "" where it is not remembered
 
 	tellDifferences bool // exit 2 where something differs
 	// then is done with the result once it was reported; nil is nothing.
@@ -65,6 +67,9 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	if x.memory != nil {
 		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory
+	}
+	if x.seen != nil {
+		engine.Observations = x.seen
 	}
 	result, failures := engine.Run(ctx, x.Request)
 	a.log.Debug("the run is over", "failures", failures)
@@ -339,6 +344,12 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 		x.Confirm = x.confirm
 	}
 	return nil
+}
+
+// recall lets the run judge functions that others read, where that was asked for.
+func (x *execution) recall(ctx context.Context, place string) (err error) {
+	x.seen, err = x.app.observations(ctx, &x.o.reading, place, x.clients)
+	return err
 }
 
 // memory is where runs are remembered and targets are held.

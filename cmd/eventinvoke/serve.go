@@ -43,6 +43,7 @@ const defaultListen = "127.0.0.1:8080"
 
 func (o *serveOptions) bind(cmd *cobra.Command) {
 	o.bindPass(cmd)
+	o.reading.bind(cmd, readAuto, readAll, readChanged)
 	flags := cmd.Flags()
 	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
 	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -27,6 +28,8 @@ type server struct {
 	clients *clients
 	metrics *metrics.Metrics
 	leases  history.LeasePool
+	// timetable is zero in a process that is woken for each pass.
+	timetable worker.Timetable
 
 	mu       sync.Mutex
 	document *desired.Document
@@ -80,6 +83,7 @@ func (s *server) set(change func(*server)) {
 
 // worker says when the server's passes run.
 func (s *server) worker(timetable worker.Timetable) *worker.Worker {
+	s.timetable = timetable
 	return worker.New(worker.Options{
 		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.metrics,
 		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait,
@@ -119,6 +123,9 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		memory.SkipHeld, memory.WritesOnly, memory.Leases = true, true, &s.leases
 		engine.Memory = memory
 	}
+	if err := s.recall(ctx, scope, &engine); err != nil {
+		return worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
+	}
 	r, failures := engine.Run(ctx, request)
 	if scope.All && r.Planned() {
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
@@ -133,6 +140,35 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		s.logFailures(r.ID, failures, &result)
 	}
 	return r, result
+}
+
+// partOfPeriod is how much of the time between two sweeps a full read may take before
+// only what may have changed is read.
+const partOfPeriod = 0.1
+
+// recall lets a sweep judge functions that an earlier one read. A targeted pass reads
+// the functions that it is about.
+func (s *server) recall(ctx context.Context, scope worker.Scope, engine *reconcile.Engine) error {
+	if !scope.All {
+		return nil
+	}
+	seen, err := s.app.observations(ctx, &s.o.reading, s.o.place(), s.clients)
+	auto := s.o.reading.read == readAuto
+	switch {
+	case err != nil && auto:
+		s.app.log.Debug("everything is read, because there is no place for what was read before", "why", err.Error())
+		return nil
+	case err != nil || seen == nil:
+		return err
+	}
+	if auto {
+		period := s.timetable.Period(time.Now())
+		seen.All = func(t *reconcile.OpenTarget, functions int) bool {
+			return float64(observed.ReadTime(t, functions)) < partOfPeriod*float64(period)
+		}
+	}
+	engine.Observations = seen
+	return nil
 }
 
 func historyFailed(error) worker.Reason { return worker.ByHistory }

@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	"internal/s3files":   {"reconcile", "internal/awslambda"},
 	"internal/events":    {"desired"},
 	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events"},
-	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history"},
+	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history", "internal/trail"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
 	"internal/destination": {"desired", "reconcile", "internal/awslambda"},
@@ -51,7 +51,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"internal/page", "internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/iampolicy", "internal/history", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
 	"examples":        {},
 }
 

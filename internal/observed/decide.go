@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -16,27 +17,18 @@ import (
 // left is for the pass that carries it to end in, and for the one after to begin.
 const early = 0.98
 
-// The calls to ask for, by what they can change.
-var (
-	callsOfRecords   = []string{"PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"}
-	callsOfFunctions = []string{"CreateFunction", "DeleteFunction"}
-	callsOfAliases   = []string{"CreateAlias", "UpdateAlias", "DeleteAlias"}
-	callsOfVersions  = []string{"PublishVersion"}
-	callsOfTags      = []string{"TagResource", "UntagResource"}
-)
-
 // calls are those that can matter to what was asked of the target. A function that is
 // asked about an alias for the first time is read for that, whatever the trail says.
 func (s *state) calls(need desired.Discovery) []string {
-	calls := slices.Concat(callsOfRecords, callsOfFunctions)
+	calls := slices.Concat(trail.Writes, trail.Functions)
 	if s.aliases {
-		calls = append(calls, callsOfAliases...)
+		calls = append(calls, trail.Aliases...)
 	}
 	if s.versions {
-		calls = append(calls, callsOfVersions...)
+		calls = append(calls, trail.Versions...)
 	}
 	if len(need.Tags) > 0 {
-		calls = append(calls, callsOfTags...)
+		calls = append(calls, trail.Tags...)
 	}
 	return calls
 }

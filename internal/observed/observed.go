@@ -31,8 +31,8 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -45,19 +45,8 @@ const (
 	DefaultDelay = 2 * time.Hour
 )
 
-// Trail is asked what was done to a target since a time, by the names of calls without
-// their version.
-type Trail func(ctx context.Context, t *reconcile.OpenTarget, calls []string, since time.Time) Answer
-
-// Answer is what a trail says.
-type Answer struct {
-	Events []events.Hint // what was done, without what failed
-	Asked  time.Time     // up to when
-	// Cut is why less was seen than was asked, or nil.
-	Cut error
-	// Unread counts events that do not say which function they are about.
-	Unread int
-}
+// Trail asks the event history of an open target.
+type Trail func(ctx context.Context, t *reconcile.OpenTarget, q trail.Query) *trail.Answer
 
 // Observations are the observations of one place. They are a reconcile.Observations.
 type Observations struct {
@@ -143,7 +132,9 @@ func (p *pass) recall(ctx context.Context) {
 		p.all = true
 		return
 	}
-	a := p.of.Trail(ctx, &p.open, p.state.calls(p.need), p.state.looked.Add(-p.of.Delay))
+	a := p.of.Trail(ctx, &p.open, trail.Query{
+		Names: p.state.calls(p.need), From: p.state.looked.Add(-p.of.Delay), Budget: budget(&p.open, len(p.state.functions)),
+	})
 	p.cut = a.Cut
 	switch {
 	case a.Cut != nil:
@@ -154,6 +145,27 @@ func (p *pass) recall(ctx context.Context) {
 		p.asked = a.Asked
 		p.news = p.state.take(a.Events, p.began)
 	}
+}
+
+// The least and the most time that the trail may take, and the part of a full read's
+// time that it may: asking for longer than reading takes would be to no purpose.
+const (
+	leastBudget  = 20 * time.Second
+	mostBudget   = 10 * time.Minute
+	budgetOfRead = 0.25
+)
+
+func budget(t *reconcile.OpenTarget, functions int) time.Duration {
+	return min(mostBudget, max(leastBudget, time.Duration(budgetOfRead*float64(ReadTime(t, functions)))))
+}
+
+// ReadTime is how long it takes to read so many functions at the pace that the target
+// allows.
+func ReadTime(t *reconcile.OpenTarget, functions int) time.Duration {
+	if t.Limiter == nil {
+		return 0
+	}
+	return time.Duration(float64(functions) / t.Limiter.Snapshot().Ceiling * float64(time.Second))
 }
 
 // load reads the file of the target, or says why everything is to be read.

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/observed"
+	"github.com/eventinvoke/eventinvoke/internal/trail"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// readChoice says whether a run reads everything, or only what may have changed since
+// others read it. Its zero value is everything.
+type readChoice struct {
+	read   string
+	maxAge time.Duration
+	delay  time.Duration
+}
+
+const (
+	readAll     = "all"
+	readChanged = "changed"
+	readAuto    = "auto"
+)
+
+// bind binds the flags. The first of the choices is the default.
+func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
+	texts := map[string]string{
+		readAll:     "all (every function)",
+		readChanged: "changed (those that CloudTrail names, new ones, and a share of the oldest; the others are carried from what was read before)",
+		readAuto:    "auto (changed, where all would take more than a tenth of the period)",
+	}
+	var spelt []string
+	for _, c := range choices {
+		spelt = append(spelt, texts[c])
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.read, "read", choices[0], "what to read: `WHAT` is "+oneOf(spelt))
+	flags.DurationVar(&o.maxAge, "max-age", observed.DefaultMaxAge, "the oldest `AGE` that anything carried may have; within it everything is read again")
+	flags.DurationVar(&o.delay, "trail-delay", observed.DefaultDelay, "how late CloudTrail may show an event: each look goes back this `DURATION` before the last one")
+	_ = cmd.RegisterFlagCompletionFunc("read", cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (o *readChoice) check(choices ...string) error {
+	switch {
+	case o.read == "": // of a verb without the flag
+		return nil
+	case !slices.Contains(choices, o.read):
+		return fmt.Errorf("--read %q is not known; use %s", o.read, oneOf(choices))
+	case o.maxAge <= 0:
+		return fmt.Errorf("--max-age %v must be above 0; to read everything use --read all", o.maxAge)
+	case o.delay <= 0 || o.delay >= trail.Kept:
+		return fmt.Errorf("--trail-delay %v must be above 0 and below the %v that CloudTrail keeps; 2h is a good start", o.delay, trail.Kept)
+	}
+	return nil
+}
+
+// carries reports whether a run may judge functions that it does not read.
+func (o *readChoice) carries() bool { return o.read == readChanged || o.read == readAuto }
+
+// observations are what runs saw before, kept in a place as --history spells it; nil
+// where everything is to be read.
+func (a *app) observations(ctx context.Context, o *readChoice, place string, c *clients) (*observed.Observations, error) {
+	if !o.carries() || place == noHistory && o.read == readAuto {
+		return nil, nil
+	}
+	if place == noHistory {
+		return nil, errors.New("--read changed needs a place for what was read before; give --history a folder or s3://bucket/prefix")
+	}
+	if place == "" {
+		var err error
+		if place, err = history.DefaultLocation(); err != nil {
+			return nil, err
+		}
+	}
+	store, err := history.OpenStore(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	return &observed.Observations{Store: store, Trail: c.lookup, MaxAge: o.maxAge, Delay: o.delay, Log: a.log}, nil
+}
+
+// lookup is an observed.Trail.
+func (c *clients) lookup(ctx context.Context, t *reconcile.OpenTarget, q trail.Query) *trail.Answer {
+	cfg, ok := awslambda.InsightConfig(*t)
+	if !ok {
+		return &trail.Answer{Cut: errors.New("the target was not opened on AWS")}
+	}
+	return trail.New(cfg, t.Target, c.trails).Lookup(ctx, q)
+}

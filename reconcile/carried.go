@@ -126,7 +126,7 @@ func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.
 		}
 		verdict.Declared, verdict.InSync, verdict.Skipped, verdict.Findings = p.Declared, p.InSync, p.Skipped, p.Findings
 		for i := range verdict.Findings {
-			verdict.Findings[i].Carried = seen.function(verdict.Findings[i].Function).Seen
+			verdict.Findings[i].Carried = true
 		}
 		return verdict, differ
 	}

@@ -79,7 +79,8 @@ type Finding struct {
 	Origins *desired.Origins // nil when the record is undeclared
 	Record  *Settings        // the record that is there, where the kind is about a qualifier
 	Err     error            // why, where Kind is FindingUnreadable
-	Carried int64            // when an earlier run saw it, Unix milliseconds; 0: this one did
+	Seen    int64            // when its function was read, Unix milliseconds; 0: it was not
+	Carried bool             // an earlier run read it, and this one did not
 }
 
 // NewPlan compares want and have. It is pure, and never takes what was not read
@@ -129,6 +130,11 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 		if p.Err == nil && function != nil && function.State == Present {
 			p.classifyUndeclared(function, entries, undeclared)
 			p.findLatestOnly(function, entries)
+		}
+	}
+	for i := range p.Findings {
+		if function := have.function(p.Findings[i].Function); function != nil {
+			p.Findings[i].Seen = function.Seen
 		}
 	}
 	// Growing by append leaves up to a quarter of the memory unused, and a plan

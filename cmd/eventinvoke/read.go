@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -94,4 +95,42 @@ func (c *clients) lookup(ctx context.Context, t *reconcile.OpenTarget, q trail.Q
 		return &trail.Answer{Cut: errors.New("the target was not opened on AWS")}
 	}
 	return trail.New(cfg, t.Target, c.trails).Lookup(ctx, q)
+}
+
+// partOfPeriod is how much of the time between two sweeps a full read may take before
+// only what may have changed is read.
+const partOfPeriod = 0.1
+
+// recall lets a sweep judge functions that an earlier one read. A targeted pass reads
+// the functions that it is about.
+func (s *server) recall(ctx context.Context, scope worker.Scope, engine *reconcile.Engine) error {
+	if !scope.All {
+		return nil
+	}
+	seen, err := s.app.observations(ctx, &s.o.reading, s.o.place(), s.clients)
+	auto := s.o.reading.read == readAuto
+	switch {
+	case err != nil && auto:
+		s.app.log.Debug("everything is read, because there is no place for what was read before", "why", err.Error())
+		return nil
+	case err != nil || seen == nil:
+		return err
+	}
+	if auto {
+		period := s.timetable.Period(time.Now())
+		seen.All = func(t *reconcile.OpenTarget, functions int) bool {
+			return float64(observed.ReadTime(t, functions)) < partOfPeriod*float64(period)
+		}
+	}
+	engine.Observations = seen
+	return nil
+}
+
+// logFullReads says why a sweep read everything where only what changed was to be read.
+func (s *server) logFullReads(r *reconcile.RunResult) {
+	for i := range r.Plan.Targets {
+		if t := &r.Plan.Targets[i]; t.Evidence != nil && t.Evidence.Full != "" {
+			s.app.log.Info("read everything, not only what changed", "run", r.ID, "target", t.Target.String(), "why", sanitize(t.Evidence.Full))
+		}
+	}
 }

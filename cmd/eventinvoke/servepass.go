@@ -12,7 +12,6 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
-	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -124,7 +123,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		engine.Memory = memory
 	}
 	if err := s.recall(ctx, scope, &engine); err != nil {
-		return worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
+		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 	}
 	r, failures := engine.Run(ctx, request)
 	if scope.All && r.Planned() {
@@ -134,41 +133,13 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 	if n := r.Insights.LosingDestinations(); n > 0 {
 		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
 	}
+	s.logFullReads(r)
 	result := passResult(r)
 	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
 	if ctx.Err() == nil {
 		s.logFailures(r.ID, failures, &result)
 	}
 	return r, result
-}
-
-// partOfPeriod is how much of the time between two sweeps a full read may take before
-// only what may have changed is read.
-const partOfPeriod = 0.1
-
-// recall lets a sweep judge functions that an earlier one read. A targeted pass reads
-// the functions that it is about.
-func (s *server) recall(ctx context.Context, scope worker.Scope, engine *reconcile.Engine) error {
-	if !scope.All {
-		return nil
-	}
-	seen, err := s.app.observations(ctx, &s.o.reading, s.o.place(), s.clients)
-	auto := s.o.reading.read == readAuto
-	switch {
-	case err != nil && auto:
-		s.app.log.Debug("everything is read, because there is no place for what was read before", "why", err.Error())
-		return nil
-	case err != nil || seen == nil:
-		return err
-	}
-	if auto {
-		period := s.timetable.Period(time.Now())
-		seen.All = func(t *reconcile.OpenTarget, functions int) bool {
-			return float64(observed.ReadTime(t, functions)) < partOfPeriod*float64(period)
-		}
-	}
-	engine.Observations = seen
-	return nil
 }
 
 func historyFailed(error) worker.Reason { return worker.ByHistory }

@@ -54,6 +54,7 @@ type itemJSON struct {
 	Attempts int                  `json:"attempts"`
 	WaitedMS int64                `json:"waited_ms"`
 	Error    *reconcile.CallError `json:"error"`
+	sourceJSON
 }
 
 type findingJSON struct {
@@ -61,11 +62,13 @@ type findingJSON struct {
 	Reason string               `json:"reason"`
 	Origin *originJSON          `json:"origin"`
 	Error  *reconcile.CallError `json:"error"`
+	sourceJSON
 }
 
 type undeclaredJSON struct {
 	keyJSON
 	Settings reconcile.Settings `json:"settings"`
+	sourceJSON
 }
 
 type ignoredJSON struct {
@@ -113,7 +116,7 @@ func newFields(c *reconcile.Change) []fieldJSON {
 const planned = "planned"
 
 func newPlanned(t targetJSON, c *reconcile.Change) itemJSON {
-	return itemJSON{keyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c)}
+	return itemJSON{keyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c), sourceJSON: newSource(c.Seen, false)}
 }
 
 func newResult(t targetJSON, r *reconcile.Result) itemJSON {
@@ -126,7 +129,7 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 }
 
 func newFinding(t targetJSON, f *reconcile.Finding) findingJSON {
-	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err)}
+	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err), sourceJSON: newSource(f.Seen, f.Carried)}
 	if f.Origins != nil {
 		out.Origin = newOriginJSON(f.Origins.Entry)
 	}
@@ -138,7 +141,7 @@ func newUndeclared(t targetJSON, f *reconcile.Finding) undeclaredJSON {
 	if f.Record != nil {
 		s = *f.Record
 	}
-	return undeclaredJSON{keyJSON: newKey(t, f.Name), Settings: s}
+	return undeclaredJSON{keyJSON: newKey(t, f.Name), Settings: s, sourceJSON: newSource(f.Seen, f.Carried)}
 }
 
 // summaryJSON holds the numbers of the last line of text, and those behind them.
@@ -202,6 +205,8 @@ type targetSummaryJSON struct {
 	Summary summaryJSON          `json:"summary"`
 	Error   *reconcile.CallError `json:"error"`   // why nothing of it could be read
 	Stopped *reconcile.CallError `json:"stopped"` // why its reading or its writing ended early
+	// Evidence is left out where everything was to be read, and was.
+	Evidence *evidenceJSON `json:"evidence,omitempty"`
 }
 
 func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
@@ -216,7 +221,7 @@ func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
 	}
 	return targetSummaryJSON{
 		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(p.Counts(), totals),
-		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped),
+		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped), Evidence: newEvidence(p.Evidence),
 	}
 }
 

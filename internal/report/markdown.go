@@ -40,6 +40,11 @@ func Markdown(w io.Writer, r *Run) error {
 	if risks := riskLine(r); risks != "" {
 		fmt.Fprintf(&b, "\nRisk: %s.\n", risks)
 	}
+	if r.Plan != nil {
+		if rests := paragraph(func(p *printer) { p.evidence(r) }); rests != "" {
+			b.WriteString("\n" + fenced(rests))
+		}
+	}
 	if alerts := paragraph(func(p *printer) { p.alerts(r) }); alerts != "" {
 		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
 	}

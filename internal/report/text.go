@@ -75,10 +75,15 @@ func (p *printer) opening(r *Run) {
 	if r.Outcome != nil {
 		pace = "" // the rate by now is that of writing
 	}
+	verb := "Read "
+	if sum, _ := r.evidence(); sum.Carried > 0 {
+		verb = "Compared "
+	}
 	p.flow(
-		text("Read "), colored(tone, fmt.Sprintf("%d of %s", examined, of)),
+		text(verb), colored(tone, fmt.Sprintf("%d of %s", examined, of)),
 		textf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), formatDuration(surveyed.Sub(r.Started))),
 		text(reads.spell(pace)))
+	p.evidence(r)
 	if r.Outcome == nil {
 		return
 	}

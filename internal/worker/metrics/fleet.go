@@ -30,6 +30,13 @@ var (
 	corrections = describe("eventinvoke_corrections_total", "Changes that were to be written, by how that ended.", "status")
 	calls       = describe("eventinvoke_api_calls_total", "Requests to AWS, by operation and outcome. Each retry counts.", "operation", "outcome")
 	destined    = describe("eventinvoke_destination_configs", "Configs after the last pass over the whole target, by what is known of a destination that they send to.", "state")
+	carried     = describe("eventinvoke_carried_functions", "Functions that the last sweep judged by what was read before, and did not read.")
+	oldest      = describe("eventinvoke_carried_oldest_timestamp_seconds", "When the carried function read longest ago was read; absent where none is carried.")
+	complete    = describe("eventinvoke_trail_complete_timestamp_seconds", "Up to when CloudTrail's history is taken for complete; absent until it was asked.")
+	trailLag    = describe("eventinvoke_trail_lag_seconds", "How late the latest of the events came that the last sweep saw for the first time.")
+	scrubbed    = describe("eventinvoke_scrubbed_total", "Functions that were read for nothing but their age.")
+	missed      = describe("eventinvoke_trail_missed_total", "Of those, functions that had changed and that no event had announced.")
+	readAll     = describe("eventinvoke_full_reads_total", "Sweeps that read everything where only what changed was to be read.")
 	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back, left alone until the next scheduled pass.")
 )
 
@@ -50,6 +57,9 @@ type target struct {
 	calls            map[call]int64
 	destined         map[string]int
 	fought           int
+	evidence         *reconcile.Evidence // of the last sweep; nil where everything was to be read
+	scrubbed, missed int
+	full             int
 }
 
 type call struct{ operation, outcome string }
@@ -102,6 +112,13 @@ func (f *fleet) passed(r worker.Report) {
 			n.success = r.Finished
 		}
 		n.destined = destinedBy(r.Result.Insights, p.Target)
+		if n.evidence = p.Evidence; p.Evidence != nil {
+			n.scrubbed += p.Evidence.Scrubbed
+			n.missed += p.Evidence.Missed
+			if p.Evidence.Full != "" {
+				n.full++
+			}
+		}
 		before := n.keys
 		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
 		if p.Err != nil && n.keys["unreadable"] == 0 {
@@ -190,7 +207,7 @@ func destinedBy(in reconcile.Insights, t desired.Target) map[string]int {
 
 // Describe tells the registry what there will be.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, destined, fought} {
+	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, destined, fought, carried, oldest, complete, trailLag, scrubbed, missed, readAll} {
 		out <- d
 	}
 }
@@ -227,6 +244,19 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 			gauge(destined, float64(v), state)
 		}
 		gauge(fought, float64(n.fought))
+		if e := n.evidence; e != nil {
+			gauge(carried, float64(e.Carried))
+			if !e.Oldest.IsZero() {
+				gauge(oldest, unix(e.Oldest))
+			}
+			if !e.Trail.IsZero() {
+				gauge(complete, unix(e.Trail))
+				gauge(trailLag, e.Lag.Seconds())
+			}
+			counter(scrubbed, float64(n.scrubbed))
+			counter(missed, float64(n.missed))
+			counter(readAll, float64(n.full))
+		}
 	}
 }
 

@@ -147,7 +147,7 @@ type ruleDecl struct {
 	id         int // among the rules of the document
 	name       text
 	selector   selector
-	qualifiers []text
+	qualifiers []qualifier
 }
 
 // ignoreDecl is one item of ignore. It always takes out whole functions: a

@@ -32,6 +32,9 @@ func ParseKey(typed string) (KeyQuery, error) {
 	return q, nil
 }
 
+// Function is the name of the function.
+func (q KeyQuery) Function() string { return q.name.Function }
+
 // Where is the target that the query names, as a Selection takes it: a label or
 // ACCOUNT/REGION. It is "" when several may be meant.
 func (q KeyQuery) Where() string {
@@ -134,13 +137,18 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 // ResolveFor resolves the fleet for a world in which the function of the query
 // exists wherever it may be meant, and no other does: what the files would say
 // about it, found without a listing of all functions. Tags are taken from known,
-// and rules that choose by tags are left out where it has none. The inventory is
-// the supposed one, for Explain.
+// and rules that choose by tags are left out where it has none; so are aliases, and
+// where it has none the function has the one that was typed. The inventory is the
+// supposed one, for Explain.
 func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
 	supposed := Inventory{}
 	for _, t := range d.places(ambient) {
 		if q.matches(&t) {
-			supposed[t.Target] = TargetInventory{Functions: []string{q.name.Function}, Tags: known[t.Target].Tags}
+			aliases := known[t.Target].Aliases
+			if _, listed := aliases[q.name.Function]; !listed {
+				aliases = map[string][]string{q.name.Function: {q.name.Qualifier}}
+			}
+			supposed[t.Target] = TargetInventory{Functions: []string{q.name.Function}, Tags: known[t.Target].Tags, Aliases: aliases}
 		}
 	}
 	out := &collector{}

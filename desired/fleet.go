@@ -53,6 +53,9 @@ type Entry struct {
 	// that alias or version is skipped and counted. A key that an exact entry
 	// declares is never optional.
 	Optional bool
+	// Pattern marks a key whose qualifier is a rule's pattern for aliases, since those of
+	// the function are not known: nothing can be said of what it chooses.
+	Pattern bool
 }
 
 // Ignored is a key that is left out of everything, and the rule that says so.

@@ -181,7 +181,8 @@ type Matcher struct {
 	// and ? for any character, and nothing else is special. Together they match
 	// at least what the rule matches: a class such as [a-z] has become ?.
 	Functions []string
-	// Qualifiers are those that the rule gives entries to; never empty.
+	// Qualifiers are those that the rule gives entries to, patterns for aliases among
+	// them; never empty.
 	Qualifiers []string
 }
 
@@ -202,6 +203,9 @@ func (r *ruleDecl) choice() Matcher {
 	if len(r.qualifiers) > 0 {
 		c.Qualifiers = nil
 		for _, q := range r.qualifiers {
+			if q.value == everyQualifier {
+				c.Qualifiers = append(c.Qualifiers, Latest)
+			}
 			c.Qualifiers = append(c.Qualifiers, q.value)
 		}
 	}

@@ -21,15 +21,15 @@ func (r *resolver) checkIdle() {
 				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
 				Hint:    "check its patterns, tags and targets, or delete it"})
 			continue
+		case !r.checkAliasPatterns(rule):
 		case !r.applied[rule.source]:
 			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
 		}
 		r.checkPatterns(&rule.selector, rule.file, func(s *scope) *selector {
-			at, here := slices.BinarySearchFunc(s.local.rules, rule.id, func(r *ruleDecl, id int) int { return r.id - id })
-			if !here {
-				return nil
+			if own := s.local.rule(rule.id); own != nil {
+				return &own.selector
 			}
-			return &s.local.rules[at].selector
+			return nil
 		})
 	}
 	for i := range r.doc.ignores {

@@ -60,7 +60,10 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 		r.ignore(s, name, exact, rules, by, present)
 		return
 	}
-	for _, q := range r.qualifiers(s, exact, rules, present) {
+	for _, rule := range rules {
+		r.chosen[rule.id] = r.chosen[rule.id] || present
+	}
+	for _, q := range r.qualifiersOf(s, name, exact, rules, present) {
 		var decl *functionDecl
 		if i := slices.IndexFunc(exact, func(e exactEntry) bool { return e.Qualifier == q }); i >= 0 {
 			decl = exact[i].decl
@@ -88,35 +91,6 @@ func (r *resolver) rulesFor(s *scope, name string, tags map[string]string) []*ru
 	return r.found
 }
 
-func (r *ruleDecl) covers(qualifier string) bool {
-	if len(r.qualifiers) == 0 {
-		return qualifier == Latest
-	}
-	return covers(r.qualifiers, qualifier)
-}
-
-// qualifiers lists, sorted, under which qualifiers a function has entries.
-// Rules add some only to functions that exist.
-func (r *resolver) qualifiers(s *scope, exact []exactEntry, rules []*ruleDecl, present bool) []string {
-	var all []string
-	for _, e := range exact {
-		all = append(all, e.Qualifier)
-	}
-	for _, rule := range rules {
-		if !present {
-			break
-		}
-		if len(rule.qualifiers) == 0 {
-			all = append(all, Latest)
-		}
-		for _, q := range rule.qualifiers {
-			all = append(all, q.value)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ruleDecl, by *ignoreDecl, present bool) {
 	for _, e := range exact {
 		pos := by.pos()
@@ -129,14 +103,17 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ru
 	for _, rule := range rules {
 		r.chosen[rule.id] = true
 	}
-	for _, q := range r.qualifiers(s, nil, rules, present) {
-		s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin()})
+	// Nobody lists the aliases of what is ignored.
+	for _, q := range r.qualifiersOf(s, name, nil, rules, present) {
+		if q != everyQualifier {
+			s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin()})
+		}
 	}
 }
 
 // addEntry makes one entry from decl, which may be nil, and the rules in r.ids.
 func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
-	entry := Entry{Name: name, Optional: decl == nil && name.Qualifier != Latest}
+	entry := Entry{Name: name, Optional: decl == nil && name.Qualifier != Latest, Pattern: isPattern(name.Qualifier)}
 	if decl != nil && decl.remove {
 		entry.Remove, entry.Want = true, &Config{}
 		entry.Origins = &Origins{Entry: decl.origin()}

@@ -83,7 +83,7 @@ func (d *Document) checkDisagreement(out *collector) {
 			}
 		}
 		slices.Sort(names)
-		inv[t.Target] = TargetInventory{Functions: slices.Compact(names)}
+		inv[t.Target] = TargetInventory{Functions: slices.Compact(names), Aliases: d.local(t.Label).sampleAliases(names)}
 	}
 	check := &collector{}
 	r := newResolver(&rules, Target{}, inv, check)
@@ -113,10 +113,11 @@ type resolver struct {
 	open   bool // no target is known: entries that name one get it
 	scopes []*scope
 
-	partial  bool             // some entries are missing because they have problems
-	supposed bool             // the functions are made up
-	chosen   []bool           // by rule: whether it chose anything
-	applied  map[*source]bool // whether anything that it says counts
+	partial   bool             // some entries are missing because they have problems
+	supposed  bool             // the functions are made up
+	chosen    []bool           // by rule: whether it chose anything
+	applied   map[*source]bool // whether anything that it says counts
+	effective map[item]bool    // whether a pattern for aliases matches one
 
 	said  map[saying]bool
 	edges map[Key][]edge
@@ -161,7 +162,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 		doc: d, inv: inv, out: out,
 		open:   len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
 		chosen: make([]bool, len(d.rules)),
-		said:   map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{},
+		said:   map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{}, effective: map[item]bool{},
 	}
 	for _, t := range d.places(ambient) {
 		r.addScope(t)
@@ -370,6 +371,12 @@ func (r *resolver) checkEntries() {
 		if ignored > 0 {
 			p.Message = fmt.Sprintf("everything that the rules choose is ignored: %d configs, the first by %s", ignored, by)
 			p.Hint = "take out of ignore what should be kept as declared"
+			r.out.add(p)
+			return
+		}
+		if slices.Contains(r.chosen, true) {
+			p.Message = fmt.Sprintf("none of the functions that the rules choose has an alias that they ask for: %s", listSome(rules))
+			p.Hint = "check the patterns under qualifiers: aliases are case-sensitive"
 			r.out.add(p)
 			return
 		}

@@ -155,8 +155,11 @@ var ruleItem = object[ruleDecl]{
 var matchObject = object[ruleDecl]{
 	what: "match",
 	fields: append(selectorFields(func(r *ruleDecl) *selector { return &r.selector }),
-		words("qualifiers", "Aliases, versions or $LATEST. Left out: $LATEST. A function without one of them is skipped.",
-			qualifierRule, func(r *ruleDecl) *[]text { return &r.qualifiers })),
+		field[ruleDecl]{
+			key: "qualifiers", shape: listShape{ruleQualifierRule},
+			doc:  "Aliases, versions or $LATEST, or patterns for aliases: \"live*\"; \"*\" is $LATEST and every alias. Left out: $LATEST. A function without one that is named is skipped.",
+			read: func(w *walker, n *yaml.Node, r *ruleDecl) { readQualifiers(w, n, &r.qualifiers) },
+		}),
 	anyOf: []string{"functions", "tags"},
 }
 

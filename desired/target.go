@@ -155,6 +155,9 @@ type Inventory map[Target]TargetInventory
 type TargetInventory struct {
 	Functions []string                     // names, sorted
 	Tags      map[string]map[string]string // by function; only functions that have tags
+	// Aliases are those of the functions whose aliases were listed. What patterns for
+	// aliases choose of any other function is not known.
+	Aliases map[string][]string
 }
 
 // Tag is one demand on a function's tags: the key, with one of the values, or with any
@@ -179,18 +182,24 @@ type Discovery struct {
 	// Functions, when not empty, are those whose tags are wanted, in place of a search
 	// by Tags: of all others it is known what an earlier run discovered.
 	Functions []string
+	// Aliases, when not nil, says of which functions, with these tags, the aliases are to
+	// be listed: some rule chooses among them.
+	Aliases func(function string, tags map[string]string) bool
+	// MaxErrors is how many of these calls may fail before the target is given up.
+	MaxErrors Limit
 	// Reason are the rules and ignore items that ask for it.
 	Reason []Origin
 }
 
-// IsZero reports whether nothing needs to be discovered.
+// IsZero reports whether neither names nor tags need to be discovered.
 func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
 
 // Discoveries says, for every target, what has to be discovered.
 func (d *Document) Discoveries(ambient Target) []Discovery {
 	var needs []Discovery
 	for _, t := range d.places(ambient) {
-		n := Discovery{Target: t.Target}
+		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
+		n.askAliases(d.local(t.Label))
 		ask := func(s *selector, o Origin, list bool) {
 			if !list && !s.usesTags() {
 				return

@@ -83,6 +83,15 @@ func variableName(written string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(written, variablePrefix), "}")
 }
 
+// rule is one of the document's rules as it is here; nil where it is for other targets.
+func (l *local) rule(id int) *ruleDecl {
+	at, here := slices.BinarySearchFunc(l.rules, id, func(r *ruleDecl, id int) int { return r.id - id })
+	if !here {
+		return nil
+	}
+	return l.rules[at]
+}
+
 // local is never nil once the files are loaded.
 func (d *Document) local(label string) *local { return d.locals[label] }
 
@@ -202,7 +211,7 @@ func (f *filler) rule(rule *ruleDecl) {
 	f.settings(rule.source)
 	filled := *rule
 	changed := f.selector(rule.file, &filled.selector)
-	filled.qualifiers = f.texts(rule.file, rule.qualifiers, &changed, checkQualifier)
+	filled.qualifiers = f.qualifiers(rule, &changed)
 	if !changed {
 		f.to.rules = append(f.to.rules, rule)
 		return
@@ -268,18 +277,20 @@ func (f *filler) globs(file *fileDecl, globs []glob, changed *bool) []glob {
 	return filled
 }
 
-func (f *filler) texts(file *fileDecl, all []text, changed *bool, check func(string) *problem) []text {
-	if !slices.ContainsFunc(all, func(t text) bool { return hasVariables(t.value) }) {
-		return all
-	}
-	*changed = true
-	var filled []text
-	for _, t := range all {
-		t, ok := f.text(file, t)
-		if wrong := check(t.value); ok && wrong != nil {
-			f.say(file, t.place, wrong)
+func (f *filler) qualifiers(rule *ruleDecl, changed *bool) []qualifier {
+	filled := slices.Clone(rule.qualifiers)
+	for i, q := range filled {
+		if !hasVariables(q.value) {
+			continue
 		}
-		filled = append(filled, t)
+		*changed = true
+		if t, ok := f.text(rule.file, q.text); ok {
+			own, wrong := compileQualifier(t)
+			if wrong != nil {
+				f.say(rule.file, t.place, wrong)
+			}
+			filled[i] = own
+		}
 	}
 	return filled
 }

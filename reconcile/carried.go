@@ -41,23 +41,23 @@ type Recollection interface {
 // there is no place for a change. A function whose carried records would have to be
 // changed is read in the same run, and its change is made from that.
 type CarriedFunction struct {
-	Function    string
-	State       FunctionState // Present or FunctionAbsent
-	Seen        int64         // when it was read, Unix milliseconds
-	Records     []ObservedRecord
-	NoQualifier []string
-	Aliases     []string
-	Orphans     []string
-	Aliased     bool
+	Function      string
+	State         FunctionState // Present or FunctionAbsent
+	Seen          int64         // when it was read, Unix milliseconds
+	Records       []ObservedRecord
+	NoQualifier   []string
+	Aliases       []string
+	Orphans       []string
+	AliasesListed bool
 }
 
 // Carriable is what was read of a function as a later run may carry it. What was not
 // read to its end is not carried.
 func Carriable(f *ObservedFunction) (CarriedFunction, bool) {
-	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && (f.State == Present || f.State == FunctionAbsent)
+	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && f.UnlistedErr == nil && f.Appeared == nil && (f.State == Present || f.State == FunctionAbsent)
 	return CarriedFunction{
 		Function: f.Function, State: f.State, Seen: f.Seen, Records: f.Records,
-		NoQualifier: f.NoQualifier, Aliases: f.Aliases, Orphans: f.Orphans, Aliased: f.Aliased,
+		NoQualifier: f.NoQualifier, Aliases: f.Aliases, Orphans: f.Orphans, AliasesListed: f.AliasesListed,
 	}, ok
 }
 
@@ -66,7 +66,7 @@ func Carriable(f *ObservedFunction) (CarriedFunction, bool) {
 func (c *CarriedFunction) view() ObservedFunction {
 	return ObservedFunction{
 		Function: c.Function, State: c.State, Seen: c.Seen, Records: c.Records,
-		NoQualifier: c.NoQualifier, Aliases: c.Aliases, Orphans: c.Orphans, Aliased: c.Aliased,
+		NoQualifier: c.NoQualifier, Aliases: c.Aliases, Orphans: c.Orphans, AliasesListed: c.AliasesListed,
 	}
 }
 

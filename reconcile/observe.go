@@ -15,11 +15,12 @@ const (
 	PhaseApply
 	PhaseResolve // it is known what is to be read
 	PhasePlan    // the plan is known
+	PhaseAliases // before PhaseResolve: the aliases among which patterns choose
 )
 
 // String names the phase as output does.
 func (p Phase) String() string {
-	return [...]string{"survey", "apply", "resolve", "plan"}[p]
+	return [...]string{"survey", "apply", "resolve", "plan", "aliases"}[p]
 }
 
 // Event is one step of a run: a function read, or a change settled.
@@ -29,7 +30,7 @@ type Event struct {
 	Run    *RunResult // PhaseResolve and PhasePlan only; valid during the call
 	Result *Result    // PhaseApply only; valid during the call
 	Done   int        // of Total, over all targets
-	Total  int        // functions to read, or changes to apply
+	Total  int        // functions to read or to ask for aliases, or changes to apply
 
 	TargetDone, TargetTotal int // the same of Target alone
 }

@@ -57,15 +57,18 @@ type ObservedFunction struct {
 	// version. Only those are looked up that have no record, or one that would be
 	// changed.
 	NoQualifier []string
-	// Aliases are those that the function has, sorted, where NoQualifier lists one
-	// that it has not: it may have been misspelt.
-	Aliases []string
+	// Aliases are those that the function has, sorted, where they were listed. Those of
+	// most functions never are.
+	Aliases       []string
+	AliasesListed bool
+	// Appeared are aliases that came while the run was on its way, after those that
+	// patterns choose among had been listed: of them it is not known what is declared.
+	Appeared []string
 	// Orphans lists undeclared qualifiers that hold a record and exist neither
 	// as alias nor as version. Only a survey that looks for them fills it.
 	Orphans []string
-	// Aliased is set when the aliases were listed and there is one. Unset says
-	// nothing: most functions' aliases are never listed.
-	Aliased bool
+	// UnlistedErr is why it is not known which aliases a pattern chooses.
+	UnlistedErr error
 	// Err is why the function is Unreadable.
 	Err error
 	// QualifierErr is why aliases or versions could not be listed. Records are

@@ -134,10 +134,13 @@ func (o *Opened) discoverTargets() map[desired.Target]DiscoverTarget {
 	return targets
 }
 
-func (o *Opened) readTargets() map[desired.Target]ReadTarget {
+func (o *Opened) readTargets(found desired.Inventory, unlisted map[desired.Target]map[string]error) map[desired.Target]ReadTarget {
 	targets := map[desired.Target]ReadTarget{}
 	for _, t := range o.Targets {
-		targets[t.Target] = ReadTarget{Reader: t.Reader, Limiter: t.Limiter, Err: t.Err}
+		targets[t.Target] = ReadTarget{
+			Reader: t.Reader, Limiter: t.Limiter, Err: t.Err,
+			Aliases: found[t.Target].Aliases, Unlisted: unlisted[t.Target],
+		}
 	}
 	return targets
 }

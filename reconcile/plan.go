@@ -162,6 +162,14 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 		find(FindingFunctionMissing, nil)
 		return
 	}
+	if e.Pattern {
+		if function.UnlistedErr == nil {
+			find(FindingNotExamined, nil)
+		} else {
+			find(FindingUnreadable, function.UnlistedErr)
+		}
+		return
+	}
 	record := function.record(e.Qualifier)
 	action := decide(e, record)
 	if e.Qualifier != desired.Latest && mustExist(e, record) {
@@ -220,9 +228,15 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 	}) {
 		policy = desired.UndeclaredReport
 	}
+	if slices.ContainsFunc(entries, func(e desired.Entry) bool { return e.Pattern }) {
+		return // any of the records may be declared
+	}
 	first := len(p.Changes)
 	for i := range function.Records {
 		r := &function.Records[i]
+		if slices.Contains(function.Appeared, r.Qualifier) {
+			continue // the next run knows what is declared of it
+		}
 		if slices.ContainsFunc(entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier }) {
 			continue
 		}

@@ -37,9 +37,20 @@ func isAlias(qualifier string) bool {
 }
 
 // following is the step after the current one. Aliases come before versions, and
-// either is skipped unless a qualifier of its kind has to be known.
+// either is skipped unless a qualifier of its kind has to be known. Aliases that are
+// known from before are not listed again, unless a record stands under one that came, or
+// went, since then.
 func (j *surveyJob) following() surveyStep {
-	if j.step == stepConfigs && j.asksFor(isAlias) {
+	if j.step == stepConfigs && j.listed {
+		j.noteAliases(j.known)
+		if !j.strayAlias() {
+			j.exists = namesOf(j.known)
+			j.noteQualifiers()
+		} else {
+			j.exists = map[string]bool{}
+			return stepAliases
+		}
+	} else if j.step == stepConfigs && j.asksFor(isAlias) {
 		j.exists = map[string]bool{}
 		return stepAliases
 	}
@@ -50,6 +61,37 @@ func (j *surveyJob) following() surveyStep {
 		return stepVersions
 	}
 	return stepDone
+}
+
+func namesOf(all []string) map[string]bool {
+	names := map[string]bool{}
+	for _, name := range all {
+		names[name] = true
+	}
+	return names
+}
+
+// strayAlias reports whether a record stands under an alias that is not among the known.
+func (j *surveyJob) strayAlias() bool {
+	return slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool { return isAlias(r.Qualifier) && !slices.Contains(j.known, r.Qualifier) })
+}
+
+// noteAliases records the aliases of the function.
+func (j *surveyJob) noteAliases(all []string) {
+	j.observed.Aliases, j.observed.AliasesListed = all, true
+}
+
+// noteQualifiers records what the current step has found out.
+func (j *surveyJob) noteQualifiers() {
+	if j.step == stepAliases {
+		all := slices.Sorted(maps.Keys(j.exists))
+		if j.listed {
+			j.observed.Appeared = slices.DeleteFunc(slices.Clone(all), func(a string) bool { return slices.Contains(j.known, a) })
+		}
+		j.noteAliases(all)
+	}
+	j.noteAbsent()
+	j.noteOrphans()
 }
 
 // asksFor reports whether it must be known which qualifiers of a kind exist.
@@ -76,7 +118,7 @@ func (j *surveyJob) pending(kind func(string) bool) bool {
 // mustExist reports whether a config depends on its qualifier: what is in sync
 // with its record, or to be removed, does not.
 func mustExist(e *desired.Entry, record *ObservedRecord) bool {
-	if e.Remove {
+	if e.Remove || e.Pattern {
 		return false
 	}
 	return record == nil || decide(e, record) == Update
@@ -96,19 +138,12 @@ func (j *surveyJob) noteAbsent() {
 	for _, e := range j.entries {
 		if kind(e.Qualifier) && mustExist(&e, j.observed.record(e.Qualifier)) && !j.exists[e.Qualifier] {
 			j.observed.NoQualifier = append(j.observed.NoQualifier, e.Qualifier)
-			if j.step == stepAliases {
-				j.observed.Aliases = slices.Sorted(maps.Keys(j.exists))
-			}
 		}
 	}
 }
 
-// noteOrphans records which undeclared records have lost their qualifier, and
-// whether the function has aliases.
+// noteOrphans records which undeclared records have lost their qualifier.
 func (j *surveyJob) noteOrphans() {
-	if j.step == stepAliases {
-		j.observed.Aliased = len(j.exists) > 0
-	}
 	if !j.orphans {
 		return
 	}
@@ -127,7 +162,7 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 	if len(entries) != 1 || entries[0].Qualifier != desired.Latest || entries[0].Remove {
 		return
 	}
-	if function.Aliased {
+	if len(function.Aliases) > len(function.Appeared) {
 		p.Findings = append(p.Findings, Finding{Name: entries[0].Name, Kind: FindingLatestOnly, Origins: entries[0].Origins})
 	}
 }

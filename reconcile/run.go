@@ -172,8 +172,17 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 		return fail(nil)
 	}
 	r.Opened.Exclude(failed)
+	inventory = recalled.Complete(inventory)
+	unlisted, failed := listAliases(ctx, openOnly(asked, r.Opened), inventory, r.Opened.readTargets(nil, nil), r.Observe)
+	if context.Cause(ctx) != nil {
+		return fail(nil)
+	}
+	r.Opened.Exclude(failed)
+	for t := range failed {
+		delete(inventory, t) // what was discovered of it is only a part
+	}
 	r.Inventory = inventory
-	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, recalled.Complete(inventory)); err != nil {
+	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, inventory); err != nil {
 		// Where nothing could be discovered nothing is left of a fleet of rules,
 		// and its files are not to blame.
 		if lost := r.Opened.failures(); lost != nil {
@@ -185,7 +194,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	r.tell(PhaseResolve)
 
 	toRead, unread := split(r.Fleet, recalled.Carry(r.Fleet))
-	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(), r.Observe, r.Survey...)
+	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.Survey...)
 	r.Surveyed = time.Now()
 	r.Plan = r.Wishes.Plan(toRead, r.Observed)
 	unread.addTo(r, recalled)

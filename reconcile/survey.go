@@ -20,6 +20,10 @@ type ReadTarget struct {
 	Limiter *ratelimit.Limiter
 	// Err is set where the target could not be opened, and nothing of it is read.
 	Err error
+	// Aliases are those that were listed before, by function; Unlisted says why those
+	// of a function could not be.
+	Aliases  map[string][]string
+	Unlisted map[string]error
 }
 
 // Survey reads the records that the fleet talks about: one ListConfigs per
@@ -68,7 +72,10 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarg
 	jobs := func(yield func(ratelimit.Job) bool) {
 		groups := slices.Collect(byFunction(target.Entries))
 		next := func(i int) bool {
+			known, listed := conn.Aliases[out.Functions[i].Function]
+			out.Functions[i].UnlistedErr = conn.Unlisted[out.Functions[i].Function]
 			return yield(&surveyJob{
+				known: known, listed: listed,
 				reader: conn.Reader, shared: shared, budget: budget, progress: progress,
 				target: target.Target, entries: groups[i], observed: &out.Functions[i],
 				orphans: slices.Contains(options, LookForOrphans),
@@ -174,6 +181,8 @@ type surveyJob struct {
 	entries  []desired.Entry // of this function
 	observed *ObservedFunction
 	orphans  bool // asked to look for them
+	known    []string
+	listed   bool // the aliases are known: these
 
 	step    surveyStep
 	marks   markers      // of this step's listing
@@ -261,8 +270,7 @@ func (j *surveyJob) take() error {
 		slices.SortFunc(j.observed.Records, func(a, b ObservedRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
 		j.observed.State = Present
 	} else {
-		j.noteAbsent()
-		j.noteOrphans()
+		j.noteQualifiers()
 	}
 	j.step = j.following()
 	if j.step == stepDone {

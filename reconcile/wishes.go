@@ -54,7 +54,11 @@ func (w FleetWishes) Selects(t desired.TargetSpec) bool {
 
 // Discoveries implements Wishes.
 func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
-	return w.Document.Discoveries(ambient)
+	all := w.Document.Discoveries(ambient)
+	for i := range all {
+		all[i].Aliases = w.Selection.Only(all[i].Aliases)
+	}
+	return all
 }
 
 // Resolve implements Wishes. Where a selection narrows the fleet, the guard still

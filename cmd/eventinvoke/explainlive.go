@@ -54,7 +54,8 @@ func (l *liveValue) String() string {
 }
 
 // keyWishes are those of one key: a reconcile.Wishes that reads the key's function
-// in each target where it is declared, and tags where a rule asks for them. All
+// in each target where it is declared, and its tags and aliases where a rule asks for
+// them. All
 // functions are listed only to say which keys are near one that nobody declares.
 type keyWishes struct {
 	reconcile.FleetWishes
@@ -67,7 +68,7 @@ type keyWishes struct {
 func (w *keyWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	all := w.FleetWishes.Discoveries(ambient)
 	for i := range all {
-		all[i].ListFunctions = false
+		all[i].ListFunctions, all[i].Functions = false, []string{w.query.Function()}
 	}
 	return all
 }
@@ -75,8 +76,8 @@ func (w *keyWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 // Resolve implements reconcile.Wishes.
 func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desired.Inventory) (desired.Fleet, reconcile.Base, error) {
 	for _, d := range w.Discoveries(ambient) {
-		if d.IsZero() {
-			tags[d.Target] = desired.TargetInventory{} // no rule there asks for tags
+		if d.IsZero() { // no rule there asks for tags
+			tags[d.Target] = desired.TargetInventory{Aliases: tags[d.Target].Aliases}
 		}
 	}
 	var err error

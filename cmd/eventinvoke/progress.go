@@ -136,7 +136,7 @@ func (p *progress) lines(width int) []string {
 		rate += s.Rate
 		held.Add(&s.Backlog)
 	}
-	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseApply: "Settled"}[e.Phase]
+	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseAliases: "Listed the aliases of", reconcile.PhaseApply: "Settled"}[e.Phase]
 	first := fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total)
 	if eta := etaOf(e, rate, &held); eta > 0 {
 		first += fmt.Sprintf(", about %v left", eta)

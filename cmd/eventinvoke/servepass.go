@@ -318,6 +318,14 @@ func (p *scopedPass) together(found desired.Inventory) desired.Inventory {
 			of.Tags = map[string]map[string]string{}
 		}
 		maps.Copy(of.Tags, now.Tags)
+		of.Aliases = maps.Clone(of.Aliases)
+		for _, f := range functions {
+			delete(of.Aliases, f)
+		}
+		if of.Aliases == nil {
+			of.Aliases = map[string][]string{}
+		}
+		maps.Copy(of.Aliases, now.Aliases)
 		known[t] = of
 	}
 	for _, o := range p.scope.Objects {

@@ -21,7 +21,7 @@ const early = 0.98
 // asked about an alias for the first time is read for that, whatever the trail says.
 func (s *state) calls(need desired.Discovery) []string {
 	calls := slices.Concat(trail.Writes, trail.Functions)
-	if s.aliases {
+	if s.aliases || need.Aliases != nil {
 		calls = append(calls, trail.Aliases...)
 	}
 	if s.versions {

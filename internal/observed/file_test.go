@@ -27,9 +27,9 @@ func known(at time.Time) *state {
 		CarriedFunction: reconcile.CarriedFunction{
 			Function: "a", State: reconcile.Present, Seen: at.UnixMilli() - 5,
 			Records:     []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: 7}, {Qualifier: "live", Settings: settings}},
-			NoQualifier: []string{"blue"}, Aliases: []string{"live"}, Orphans: []string{"old"}, Aliased: true,
+			NoQualifier: []string{"blue"}, Aliases: []string{"live"}, Orphans: []string{"old"}, AliasesListed: true,
 		},
-		asked: "asked", orphansLooked: true,
+		asked: "asked", orphansLooked: true, aliasesAt: 8,
 	}
 	s.functions["gone"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "gone", State: reconcile.FunctionAbsent, Seen: 9}, asked: "asked"}
 	return s

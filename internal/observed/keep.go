@@ -1,6 +1,7 @@
 package observed
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -60,6 +61,21 @@ func (s *state) follow(n news, found map[string]tags) {
 	s.tags = now
 }
 
+// recallAliases are the aliases of the functions of which there is no news, and which
+// were listed not too long ago. A new alias is news; one of which no event told is found
+// when its function's turn comes.
+func (p *pass) recallAliases() map[string][]string {
+	known := map[string][]string{}
+	p.aliases = map[string]int64{}
+	for f, o := range p.state.functions {
+		age := p.began.UnixMilli() - o.aliasesAt
+		if o.AliasesListed && !p.news.read[f] && float64(age) < early*float64(p.of.MaxAge.Milliseconds()) {
+			known[f], p.aliases[f] = o.Aliases, o.aliasesAt
+		}
+	}
+	return known
+}
+
 // advance is what is known after a run. Whatever was to be read and was not read to its
 // end is forgotten, so that the next run reads it.
 func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.TargetOutcome, now time.Time) *state {
@@ -89,7 +105,11 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 		f := &seen.Functions[i]
 		delete(next.functions, f.Function)
 		if c, whole := reconcile.Carriable(f); whole {
-			next.functions[f.Function] = &observation{CarriedFunction: c, asked: p.choice.asked[f.Function], orphansLooked: p.orphans}
+			o := &observation{CarriedFunction: c, asked: p.choice.asked[f.Function], orphansLooked: p.orphans}
+			if c.AliasesListed {
+				o.aliasesAt = cmp.Or(p.aliases[f.Function], f.Seen)
+			}
+			next.functions[f.Function] = o
 		}
 		if at, listed := slices.BinarySearch(next.names, f.Function); listed && f.State == reconcile.FunctionAbsent {
 			next.names = slices.Delete(slices.Clone(next.names), at, at+1)

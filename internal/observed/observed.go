@@ -79,6 +79,7 @@ type pass struct {
 	discovered bool // as a whole, by this run
 	choice     choice
 	chosen     bool
+	aliases    map[string]int64 // of the functions whose aliases were known, when they were listed
 }
 
 // recollection is one run's part in all targets.
@@ -228,6 +229,11 @@ func (c *recollection) Complete(found desired.Inventory) desired.Inventory {
 		default:
 			p.state.follow(p.news, now.Tags)
 			found[t] = desired.TargetInventory{Functions: p.state.names, Tags: p.state.tags}
+			if p.need.Aliases != nil {
+				now = found[t]
+				now.Aliases = p.recallAliases()
+				found[t] = now
+			}
 		}
 	}
 	return found

@@ -39,6 +39,7 @@ type observation struct {
 	reconcile.CarriedFunction
 	asked         string // digest of what was asked of it
 	orphansLooked bool   // whether undeclared records' qualifiers were looked for
+	aliasesAt     int64  // when its aliases were listed, Unix milliseconds; 0: they were not
 }
 
 func newState(t desired.Target) *state {

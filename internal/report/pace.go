@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -13,7 +14,11 @@ func (t tally) spell(pace string) string {
 	if t.Faults > 0 {
 		faults = count(t.Faults, "fault")
 	}
-	return listed(count(t.Calls, "call"), pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), faults) + "."
+	calls := count(t.Calls, "call")
+	if t.Aliases > 0 {
+		calls += fmt.Sprintf(" (%d for aliases)", t.Aliases)
+	}
+	return listed(calls, pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), faults) + "."
 }
 
 // paced says how fast the limiters let requests go by now, and what held them up.

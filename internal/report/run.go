@@ -133,6 +133,7 @@ func (o OperationCount) insight() bool {
 // tally adds up operations.
 type tally struct {
 	Calls, Throttled, Conflicts, Faults, Refused int64
+	Aliases                                      int64 // those of the calls that list aliases
 }
 
 func (t *tally) add(o OperationCount) {
@@ -141,6 +142,9 @@ func (t *tally) add(o OperationCount) {
 	t.Conflicts += o.Conflicts
 	t.Faults += o.Faults
 	t.Refused += o.Refused
+	if o.Name == "ListAliases" {
+		t.Aliases += o.Calls
+	}
 }
 
 // retries is the number of answers that ask for the same request again.

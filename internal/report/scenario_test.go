@@ -345,7 +345,7 @@ var scenarios = []struct {
 					l.Orphans = []string{"blue"}
 				case "orders-001":
 					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "live", Settings: old})
-					l.Aliased = true
+					l.Aliases = []string{"live"}
 				}
 			}))
 		},

@@ -201,10 +201,20 @@ func (x *execution) endProgress() {
 
 // report is a result as it is rendered.
 func (x *execution) report(r *reconcile.RunResult) *report.Run {
+	run := newReport(r, x.files)
+	run.Undo = x.undo
+	for i := range run.API {
+		run.API[i].Pace = x.pace.of(run.API[i].Target)
+	}
+	return run
+}
+
+// newReport is a result over fleet files as it is rendered.
+func newReport(r *reconcile.RunResult, files []desired.FileInfo) *report.Run {
 	run := &report.Run{
 		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
 		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets), MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers},
-		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, Undo: x.undo, GuardOff: r.GuardOff,
+		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, GuardOff: r.GuardOff,
 		Insights: r.Insights, InsightsRequired: r.InsightPolicy == reconcile.InsightsRequired,
 	}
 	if run.Finished.IsZero() {
@@ -213,16 +223,13 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 	if r.Stopped != nil {
 		run.Stopped = r.Stopped.Error()
 	}
-	for _, f := range x.files {
+	for _, f := range files {
 		run.Fleet.Files = append(run.Fleet.Files, f.Path)
 	}
 	if r.Planned() {
 		run.Plan = &r.Plan
 	}
 	run.API = apiOf(r)
-	for i := range run.API {
-		run.API[i].Pace = x.pace.of(run.API[i].Target)
-	}
 	return run
 }
 

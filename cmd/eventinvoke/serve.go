@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
-	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
 	"github.com/eventinvoke/eventinvoke/internal/worker/watch"
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
@@ -129,6 +126,11 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 		return err
 	}
 	defer s.close()
+	if o.listen != "" {
+		s.board = web.NewBoard(s.clients.snapshots)
+		mine, _ := o.wishes(s.document).Targets()
+		s.board.Declare(mine)
+	}
 	w := s.worker(timetable)
 
 	sources := &sourceGroup{}
@@ -164,7 +166,7 @@ func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker
 	var q *queue.Queue
 	if o.queue != "" {
 		opened, err := queue.Open(ctx, queue.Options{
-			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.metrics,
+			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.recorder(),
 			Foreign: s.foreign, FleetFiles: objectsOf(bucket), Problem: func(err error) { w.Problem("queue", err) },
 		})
 		if err != nil {
@@ -172,7 +174,7 @@ func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker
 		}
 		q = opened
 	}
-	if err := s.app.startPages(ctx, group, w, o, s.metrics); err != nil {
+	if err := s.startPages(ctx, group, w); err != nil {
 		return err
 	}
 	if q != nil {
@@ -221,37 +223,4 @@ func objectsOf(bucket *s3files.Source) []string {
 		return nil
 	}
 	return bucket.Objects()
-}
-
-// startPages serves the status page, the probes and the metrics, unless that is
-// switched off. They answer until the worker is told to stop.
-func (a *app) startPages(ctx context.Context, group *sourceGroup, w *worker.Worker, o *serveOptions, m *metrics.Metrics) error {
-	if o.listen == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", o.listen)
-	if err != nil {
-		return fmt.Errorf("--listen %s: %w; another address, such as 127.0.0.1:0, takes a free port", o.listen, err)
-	}
-	server := &http.Server{
-		Handler:           web.NewHandler(web.Options{State: w.State, Wake: w.Wake, Metrics: m.Handler(), Token: o.token, Version: version, Applies: o.apply}),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-	}
-	a.log.Info("listening", "address", "http://"+listener.Addr().String())
-	group.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("the pages are not served any more", "error", err)
-		}
-	})
-	group.Go(func() {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			server.Close()
-		}
-	})
-	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
+	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -26,6 +27,7 @@ type server struct {
 	o       *serveOptions
 	clients *clients
 	metrics *metrics.Metrics
+	board   *web.Board // nil where nobody serves a page
 	leases  history.LeasePool
 	// timetable is zero in a process that is woken for each pass.
 	timetable worker.Timetable
@@ -84,7 +86,7 @@ func (s *server) set(change func(*server)) {
 func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	s.timetable = timetable
 	return worker.New(worker.Options{
-		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.metrics,
+		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(),
 		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait,
 	})
 }
@@ -108,7 +110,12 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		}
 	}
 	request.ID = reconcile.NewRunID(request.Started)
-	request.Observe = func(reconcile.Event) { scope.Alive() }
+	request.Observe = func(e reconcile.Event) {
+		scope.Alive()
+		if s.board != nil {
+			s.board.Observe(scope.All, e)
+		}
+	}
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
 	engine := reconcile.Engine{Opener: p, Annotators: annotators()}
@@ -130,6 +137,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
 	}
 	countCalls(s.metrics, r)
+	s.keepReport(r, document.Files())
 	if n := r.Insights.LosingDestinations(); n > 0 {
 		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
 	}

@@ -1,90 +1,325 @@
 package web
 
 import (
-	"bytes"
-	"html/template"
+	_ "embed"
+	"fmt"
+	"hash/fnv"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/page"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// page is the status page. The template escapes whatever is put into it.
-var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="refresh" content="30">
-<title>eventinvoke: {{if .Reasons}}not ready{{else}}ready{{end}}</title>
-<style>
-:root { color-scheme: light dark; --good: #1a7f37; --bad: #cf222e; --line: #8884; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h1 small { font-weight: normal; opacity: .7; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.ready, .not { border-left: .4rem solid var(--good); padding: .4rem 1rem; margin: 1rem 0; }
-.not { border-color: var(--bad); }
-.not p, .not ul { margin: .2rem 0; }
-li, td { white-space: pre-line; overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; white-space: nowrap; }
-td { width: 100%; } .list td { width: auto; }
-</style>
-</head>
-<body>
-<h1>eventinvoke <small>{{.Version}}</small></h1>
-{{if .Reasons}}<div class="not"><p>Not ready:</p>
-<ul>{{range .Reasons}}
-<li>{{.}}</li>{{end}}
-</ul></div>
-{{else}}<p class="ready">Ready.</p>
-{{end}}{{if .Notes}}<ul>{{range .Notes}}
-<li>{{.}}</li>{{end}}
-</ul>
-{{end}}<table>
-<tr><th>drift</th><td>{{if .Applies}}is corrected{{else}}is only observed: nothing is written{{end}}</td></tr>
-<tr><th>timetable</th><td>{{.State.Timetable}}</td></tr>
-<tr><th>now</th><td>{{if .State.Running}}{{if not .State.Sweeping.IsZero}}a sweep is under way{{end}}{{if not .State.Targeted.IsZero}} a targeted pass is under way{{end}}{{else}}waiting{{end}}</td></tr>
-<tr><th>last success</th><td>{{.LastSuccess}}</td></tr>
-<tr><th>last attempt</th><td>{{.LastAttempt}}{{with .State.LastError}}: {{.}}{{end}}</td></tr>
-<tr><th>next</th><td>{{.Next}}</td></tr>
-<tr><th>running since</th><td>{{.Started}}</td></tr>
-</table>
-{{if .State.Fought}}<h2>Fights</h2>
-<p>Somebody keeps changing these back. They are left alone until the next scheduled sweep.</p>
-<table class="list">
-<tr><th>config</th><th>written by</th><th>corrected</th></tr>{{range .State.Fought}}
-<tr><td>{{.Key}}</td><td>{{or .Principal "unknown"}}</td><td>{{.Times}} times</td></tr>{{end}}
-</table>
-{{end}}</body>
-</html>
-`))
+//go:embed status.js
+var statusScript string
 
-func writePage(w http.ResponseWriter, s worker.State, o *Options, now time.Time) {
-	var b bytes.Buffer
-	err := page.Execute(&b, map[string]any{
-		"State": s, "Version": o.Version, "Applies": o.Applies, "Reasons": s.Unready(now), "Notes": s.Notes(),
-		"LastSuccess": instant(s.LastSuccess, now), "LastAttempt": instant(s.LastAttempt, now), "Next": instant(s.Next, now), "Started": instant(s.Started, now),
-	})
-	if err != nil {
-		say(w, http.StatusInternalServerError, "the status page cannot be made: "+err.Error())
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(b.Bytes())
+// filterFrom is how many targets a page has at least that one can search.
+const filterFrom = 12
+
+// status is everything that the page shows at one moment. What changes from one
+// second to the next is in live, by the names that its elements bear: the page
+// and the stream of changes are made of the same texts, so they cannot differ.
+type status struct {
+	worker.State
+	now     time.Time
+	targets []targetStatus
+	passes  []passLine
+	lags    []lag
+	live    map[string]string
+	shape   string // of what is not in live: when it is another, the page is loaded anew
 }
 
-// instant is a time in UTC and how far away it is, which is what people ask.
-func instant(t, now time.Time) string {
-	if t.IsZero() {
+// look puts together what there is to show. o.Board may be nil.
+func (o *Options) look(now time.Time) *status {
+	s := &status{State: o.State(), now: now, live: map[string]string{}}
+	var progress [2]reconcile.Event
+	var limiters map[desired.Target]ratelimit.Snapshot
+	if o.Board != nil {
+		limiters = o.Board.limiters() // not under the lock: it takes others
+		progress = o.Board.copyTo(s)
+	}
+	trouble := func(t targetStatus) int {
+		_, tone := t.state()
+		return slices.Index([]string{"bad", "warn", "plain", "good"}, tone)
+	}
+	slices.SortStableFunc(s.targets, func(a, b targetStatus) int { return trouble(a) - trouble(b) })
+	s.describe(progress)
+	shape := fnv.New64a()
+	fmt.Fprint(shape, s.Unready(now), s.Notes(), s.Fought)
+	for i := range s.targets {
+		t := &s.targets[i]
+		s.target(i, t, limiters[t.Target])
+		fmt.Fprint(shape, t.Target, t.label, t.swept)
+	}
+	for i := range s.passes {
+		fmt.Fprint(shape, s.passes[i].run, s.passes[i].finished)
+	}
+	for i, l := range s.lags {
+		s.live[fmt.Sprint("lag", i)] = orNone(l.text())
+	}
+	s.shape = fmt.Sprintf("%x", shape.Sum64())
+	return s
+}
+
+func (b *Board) copyTo(s *status) [2]reconcile.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range b.targets {
+		s.targets = append(s.targets, *t)
+	}
+	for _, p := range b.passes {
+		if !p.finished.IsZero() {
+			s.passes = append(s.passes, *p)
+		}
+	}
+	s.lags = slices.Clone(b.lags)
+	return b.progress
+}
+
+// describe tells of the passes.
+func (s *status) describe(progress [2]reconcile.Event) {
+	now := "waiting"
+	for i, since := range []time.Time{s.Sweeping, s.Targeted} {
+		what := []string{"a sweep is under way", "a targeted pass is under way"}[i]
+		if since.IsZero() {
+			continue
+		}
+		if i == 0 || s.Sweeping.IsZero() {
+			now = what
+		} else {
+			now += ", and " + what
+		}
+		if e := progress[i]; e.Total > 0 {
+			verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "read", reconcile.PhaseApply: "written"}[e.Phase]
+			now += fmt.Sprintf(": %d of %d %s", e.Done, e.Total, verb)
+			s.live["bar"] = fmt.Sprintf("%.1f", 100*float64(e.Done)/float64(e.Total))
+		}
+	}
+	s.live["now"] = now
+	s.live["last"] = ago(s.LastSuccess, s.now)
+	s.live["attempt"] = ago(s.LastAttempt, s.now)
+	s.live["next"] = ago(s.Next, s.now)
+}
+
+// target puts what changes about one target where the page looks for it.
+func (s *status) target(i int, t *targetStatus, l ratelimit.Snapshot) {
+	put := func(name, text string) { s.live[fmt.Sprint("t", i, name)] = text }
+	put("age", ago(t.swept, s.now))
+	if l.Ceiling == 0 {
+		put("rate", "–")
+		put("throttled", "–")
+		return
+	}
+	rate := fmt.Sprintf("%.3g of %.3g/s", l.Rate, l.Ceiling)
+	if l.PausedUntil.After(s.now) {
+		rate += ", paused"
+	}
+	if l.Breaker != ratelimit.Closed {
+		rate += ", breaker " + l.Breaker.String()
+	}
+	put("rate", rate)
+	put("meter", fmt.Sprintf("%.1f", 100*min(1, l.Rate/l.Ceiling)))
+	put("throttled", fmt.Sprint(l.Throttled))
+}
+
+// icon is what browsers ask for beside every page.
+const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="12" fill="none" stroke="#13692f" stroke-width="6"/></svg>`
+
+// writePage writes the status page.
+func (o *Options) writePage(w http.ResponseWriter) {
+	s := o.look(time.Now())
+	policy := page.Policy(statusScript, true)
+	asPage(w, policy+"; ")
+	d := page.NewWriter(w)
+	reasons := s.Unready(s.now)
+	ready, tone := "ready", "good"
+	if len(reasons) > 0 {
+		ready, tone = "not ready", "bad"
+	}
+	d.Begin("eventinvoke: "+ready, policy)
+	d.Put("<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n<a class=\"skip\" href=\"#main\">Skip to the status</a>\n<header>\n<h1>eventinvoke <span class=\"badge %s\">%s</span></h1>\n", tone, ready)
+	does := "drift is only observed: nothing is written"
+	if o.Applies {
+		does = "drift is corrected"
+	}
+	d.Put("<ul class=\"facts\"><li>%s</li><li>timetable: %s</li><li>running for %s</li><li id=\"connection\" role=\"status\"></li></ul>\n</header>\n<main id=\"main\" data-shape=\"%s\">\n",
+		does, s.Timetable.String(), spell(s.now.Sub(s.Started)), s.shape)
+	s.tiles(d)
+	list := func(class, title string, lines []string) {
+		if len(lines) == 0 {
+			return
+		}
+		d.Put("<section class=\"%s\"><h2>%s</h2>\n<ul>\n", class, title)
+		for _, line := range lines {
+			d.Put("<li>%s</li>\n", line)
+		}
+		d.Put("</ul></section>\n")
+	}
+	list("alert", "Not ready", reasons)
+	list("notice", "To know", s.Notes())
+	s.targetTable(d)
+	s.fights(d)
+	s.passTable(d)
+	d.Put("</main>\n<footer>eventinvoke %s</footer>\n", o.Version)
+	_ = d.End(statusScript) // whoever asked has gone
+}
+
+// live is an element whose text follows the stream.
+func (s *status) element(name string) page.Markup {
+	var b strings.Builder
+	d := page.NewWriter(&b)
+	d.Put("<span data-live=\"%s\">%s</span>", name, s.live[name])
+	_ = d.Flush() // into memory
+	return page.Markup(b.String())
+}
+
+// meter is a bar that follows the stream.
+func (s *status) meter(name string) page.Markup {
+	width := s.live[name]
+	if width == "" {
+		width = "0"
+	}
+	return page.Markup(fmt.Sprintf(`<svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="10"/><rect class="part" data-bar="%s" width="%s" height="10"/></svg>`, name, width))
+}
+
+func (s *status) tiles(d *page.Writer) {
+	d.Put("<div class=\"tiles\">\n")
+	inSync, declared, drift, unread := 0, 0, 0, 0
+	for i := range s.targets {
+		t := &s.targets[i]
+		inSync, declared, drift = inSync+t.inSync(), declared+t.counts.Declared-t.counts.Skipped, drift+t.drift()
+		unread += t.counts.Unreadable + t.counts.NotExamined
+	}
+	d.Share("Configs in sync", inSync, declared, "configs")
+	d.Figure("Drift")
+	d.Put("<p class=\"big\">%d</p><p class=\"muted\">configs, %d not read</p></div>\n", drift, unread)
+	d.Figure("Now")
+	d.Put("<p class=\"lead\">%s</p>%s</div>\n", s.element("now"), s.meter("bar"))
+	d.Figure("Sweeps")
+	d.Put("<ul class=\"counts\"><li>last success %s</li><li>last attempt %s</li><li>next %s</li></ul></div>\n", s.element("last"), s.element("attempt"), s.element("next"))
+	if len(s.lags) > 0 {
+		d.Figure("Behind")
+		d.Put("<ul class=\"counts\">")
+		for i, l := range s.lags {
+			d.Put("<li>%s: %s</li>", l.name, s.element(fmt.Sprint("lag", i)))
+		}
+		d.Put("</ul></div>\n")
+	}
+	d.Put("</div>\n")
+}
+
+func (s *status) targetTable(d *page.Writer) {
+	if len(s.targets) == 0 {
+		return
+	}
+	d.Put("<section aria-labelledby=\"targets\">\n<h2 id=\"targets\">%s</h2>\n", plural(len(s.targets), "target"))
+	if len(s.targets) >= filterFrom {
+		d.Put("<form id=\"filter\" role=\"search\" hidden><div><label for=\"f-text\">Target or state, or part of it</label><input id=\"f-text\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\"></div><div><output id=\"shown\" aria-live=\"polite\"></output></div></form>\n")
+	}
+	d.Put(`<div class="scroll"><table class="cards" id="target-table"><thead><tr><th>Target</th><th>State</th><th class="num">In sync</th><th class="num">Drift</th><th class="num">Not read</th><th>Last sweep</th><th>Rate</th><th class="num">Throttled</th></tr></thead><tbody>` + "\n")
+	for i := range s.targets {
+		t := &s.targets[i]
+		text, tone := t.state()
+		at := fmt.Sprint("t", i)
+		d.Put("<tr><td><b>%s</b>", t.name())
+		if t.label != "" {
+			d.Put("<br><span class=\"muted mono\">%s</span>", t.Target.String())
+		}
+		d.Put("</td><td><span class=\"badge %s\">%s</span>", tone, text)
+		if t.err != nil {
+			d.Put("<br><span class=\"muted\">%s</span>", shortened(t.err.Error()))
+		}
+		d.Put("</td><td class=\"num\" data-label=\"in sync\">%d</td><td class=\"num\" data-label=\"drift\">%d</td><td class=\"num\" data-label=\"not read\">%d</td><td data-label=\"last sweep\">%s</td><td data-label=\"rate\">%s%s</td><td class=\"num\" data-label=\"throttled\">%s</td></tr>\n",
+			t.inSync(), t.drift(), t.counts.Unreadable+t.counts.NotExamined, s.element(at+"age"), s.element(at+"rate"), s.meter(at+"meter"), s.element(at+"throttled"))
+	}
+	d.Put("</tbody></table></div>\n</section>\n")
+}
+
+func (s *status) fights(d *page.Writer) {
+	if len(s.Fought) == 0 {
+		return
+	}
+	d.Put("<section class=\"notice\" aria-labelledby=\"fights\">\n<h2 id=\"fights\">Fights</h2>\n<p>Somebody keeps changing these back. They are left alone until the next scheduled sweep.</p>\n<table class=\"cards\"><thead><tr><th>Config</th><th>Written by</th><th class=\"num\">Corrected</th></tr></thead><tbody>\n")
+	for _, f := range s.Fought {
+		by := f.Principal
+		if by == "" {
+			by = "unknown"
+		}
+		d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"written by\">%s</td><td class=\"num\" data-label=\"corrected\">%d times</td></tr>\n", f.Key.String(), by, f.Times)
+	}
+	d.Put("</tbody></table>\n</section>\n")
+}
+
+func (s *status) passTable(d *page.Writer) {
+	if len(s.passes) == 0 {
+		return
+	}
+	d.Put("<section aria-labelledby=\"passes\">\n<h2 id=\"passes\">The last passes</h2>\n<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Began (UTC)</th><th>Over</th><th>Because of</th><th class=\"num\">Took</th><th class=\"num\">Differed</th><th class=\"num\">Written</th><th>Report</th></tr></thead><tbody>\n")
+	for i := range s.passes {
+		p := &s.passes[i]
+		d.Put("<tr><td>%s</td><td>%s</td><td data-label=\"because of\">%s</td><td class=\"num\" data-label=\"took\">%s</td><td class=\"num\" data-label=\"differed\">%d</td><td class=\"num\" data-label=\"written\">%d</td><td>",
+			p.started.UTC().Format(time.DateTime), p.scope, p.causes, spell(p.finished.Sub(p.started)), p.drifted, p.written)
+		if p.report != nil {
+			d.Put("<a href=\"runs/%s\">%s</a>", p.run, p.run)
+		} else {
+			d.Put("<span class=\"muted mono\">%s</span>", p.run)
+		}
+		if p.err != "" {
+			d.Put("<br><span class=\"bad\">%s</span>", shortened(p.err))
+		}
+		d.Put("</td></tr>\n")
+	}
+	d.Put("</tbody></table></div>\n</section>\n")
+}
+
+// shortened is the beginning of a long text: the log and the report have the rest.
+func shortened(s string) string {
+	const most = 300
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// ago is how far away a time is. It grows coarser, so that the page of a worker that
+// waits hardly changes.
+func ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case t.IsZero():
 		return "none yet"
+	case d >= time.Second:
+		return spell(d) + " ago"
+	case d > -time.Second:
+		return "now"
+	default:
+		return "in " + spell(-d)
 	}
-	far := "now"
-	switch d := now.Sub(t).Round(time.Second); {
-	case d > 0:
-		far = d.String() + " ago"
-	case d < 0:
-		far = "in " + (-d).String()
+}
+
+// spell is a duration to what counts of it.
+func spell(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "less than a second"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + far
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

@@ -3,7 +3,9 @@
 //
 // In come requests and the worker's State. Out go:
 //
-//	GET  /          a status page for people
+//	GET  /          a status page for people, which follows what happens
+//	GET  /events    what changes on it, as server-sent events
+//	GET  /runs/RUN  the report of one of the last passes
 //	GET  /healthz   200 while the worker lives, or 503 with the reasons to restart it
 //	GET  /readyz    200, or 503 with the reasons not to rely on it
 //	GET  /metrics   what the given handler serves
@@ -15,9 +17,12 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -35,12 +40,25 @@ type Options struct {
 	Token   string       // for POST /reconcile from elsewhere; "" allows only this machine
 	Version string       // of the program, for the status page
 	Applies bool         // the worker corrects drift, and does not only observe; for the status page
+	Board   *Board       // what else the status page tells; may be nil
+	// Done ends the streams of the pages that follow, which would hold up a server that
+	// shuts down. Nil never does.
+	Done <-chan struct{}
+
+	followers chan struct{} // holds one element for each
 }
 
 // NewHandler makes the handler.
 func NewHandler(o Options) http.Handler {
+	o.followers = make(chan struct{}, maxFollowers)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { writePage(w, o.State(), &o, time.Now()) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { o.writePage(w) })
+	mux.HandleFunc("GET /events", o.follow)
+	mux.HandleFunc("GET /runs/{run}", o.writeReport)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/svg+xml")
+		io.WriteString(w, icon)
+	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		tell(w, "ok", o.State().Unhealthy(time.Now()), nil)
 	})
@@ -65,9 +83,36 @@ type plain struct{ next http.Handler }
 func (p plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	p.next.ServeHTTP(w, r)
+}
+
+// asPage is for a document; no page may frame it, which a document cannot say itself.
+func asPage(w http.ResponseWriter, policy string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", policy+"frame-ancestors 'none'")
+}
+
+// writeReport sends a report as it is kept. It names its own policy.
+func (o *Options) writeReport(w http.ResponseWriter, r *http.Request) {
+	var packed []byte
+	if o.Board != nil {
+		packed = o.Board.report(r.PathValue("run"))
+	}
+	if packed == nil {
+		say(w, http.StatusNotFound, "there is no report of this run here; a worker keeps those of its last passes")
+		return
+	}
+	asPage(w, "")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(packed)
+		return
+	}
+	if plain, err := gzip.NewReader(bytes.NewReader(packed)); err == nil {
+		io.Copy(w, plain)
+	}
 }
 
 // tell answers a probe: good, or every reason why not in a line of its own, and

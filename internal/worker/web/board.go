@@ -1,0 +1,228 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const (
+	// maxPasses is how many passes the page lists.
+	maxPasses = 20
+	// maxReports is how many bytes of packed reports are kept for it.
+	maxReports = 16 << 20
+)
+
+// Board is what the page tells beside the worker's State: what passes found in each
+// target, how far the ones under way are, and the last of them. It is a part of a
+// worker's Recorder, and bounded.
+type Board struct {
+	limiters func() map[desired.Target]ratelimit.Snapshot
+
+	mu       sync.Mutex
+	targets  []*targetStatus // in the order of the fleet
+	passes   []*passLine     // newest first
+	progress [2]reconcile.Event
+	lags     []lag
+}
+
+// targetStatus is a target after the last sweep over it.
+type targetStatus struct {
+	desired.Target
+	label   string
+	swept   time.Time // zero before the first
+	counts  reconcile.PlanCounts
+	settled int   // changes of the plan that there is no need for any more
+	failed  int   // changes that were not made
+	err     error // why it was not dealt with to the end
+}
+
+// passLine is a pass that is over.
+type passLine struct {
+	run               string
+	started, finished time.Time
+	scope, causes     string
+	drifted, written  int
+	err               string
+	report            []byte // packed, or nil
+}
+
+// lag is how far behind a source is.
+type lag struct {
+	name string
+	text func() string
+}
+
+// NewBoard makes a board with nothing on it. Limiters is asked whenever somebody looks.
+func NewBoard(limiters func() map[desired.Target]ratelimit.Snapshot) *Board {
+	return &Board{limiters: limiters}
+}
+
+// Declare shows targets before the first pass over them.
+func (b *Board) Declare(targets []desired.TargetSpec) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range targets {
+		b.at(t.Target, t.Label)
+	}
+}
+
+// Lag shows how far behind a source is; "" shows nothing.
+func (b *Board) Lag(name string, text func() string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lags = append(b.lags, lag{name, text})
+}
+
+func (b *Board) at(t desired.Target, label string) *targetStatus {
+	i := slices.IndexFunc(b.targets, func(s *targetStatus) bool { return s.Target == t })
+	if i < 0 {
+		i = len(b.targets)
+		b.targets = append(b.targets, &targetStatus{Target: t})
+	}
+	b.targets[i].label = label
+	return b.targets[i]
+}
+
+// index is where the progress of a sweep or of a targeted pass is kept.
+func index(sweep bool) int {
+	if sweep {
+		return 0
+	}
+	return 1
+}
+
+// Observe takes in a step of a pass under way.
+func (b *Board) Observe(sweep bool, e reconcile.Event) {
+	if e.Run != nil {
+		return
+	}
+	e.Result = nil // valid during the call only
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.progress[index(sweep)] = e
+}
+
+// Passed takes in what a pass came to.
+func (b *Board) Passed(r worker.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.progress[index(r.Scope.All)] = reconcile.Event{}
+	line := b.line(r.Result.Run)
+	line.started, line.finished, line.scope = r.Started, r.Finished, "everything"
+	if !r.Scope.All {
+		line.scope = plural(len(r.Scope.Objects), "function")
+	}
+	causes := make([]string, len(r.Causes))
+	for i, c := range r.Causes {
+		causes[i] = c.String()
+	}
+	line.causes = strings.Join(causes, ", ")
+	if err := r.Result.Completed(); err != nil {
+		line.err = err.Error()
+	}
+	if r.Result.Outcome != nil {
+		line.written = r.Result.Outcome.Counts().Applied()
+	}
+	if r.Result.Plan == nil {
+		return
+	}
+	line.drifted = r.Result.Plan.Counts().Changes()
+	if !r.Scope.All {
+		return
+	}
+	var now []*targetStatus
+	for i := range r.Result.Plan.Targets {
+		p := &r.Result.Plan.Targets[i]
+		t := b.at(p.Target, p.Label)
+		t.swept, t.counts, t.err, t.settled, t.failed = r.Finished, p.Counts(), r.Result.TargetErr(p.Target), 0, 0
+		if r.Result.Outcome != nil {
+			for j := range r.Result.Outcome.Targets {
+				o := reconcile.Outcome{Targets: r.Result.Outcome.Targets[j : j+1]}
+				if c := o.Counts(); o.Targets[0].Target == p.Target {
+					t.settled, t.failed = c.Applied()+c.AlreadySo, c.Failed
+				}
+			}
+		}
+		now = append(now, t)
+	}
+	b.targets = now // those that left the fleet go
+}
+
+// line is the one of a run, which is made where there is none.
+func (b *Board) line(run string) *passLine {
+	if i := slices.IndexFunc(b.passes, func(p *passLine) bool { return p.run == run }); run != "" && i >= 0 {
+		return b.passes[i]
+	}
+	p := &passLine{run: run}
+	b.passes = slices.Insert(b.passes, 0, p)
+	b.passes = b.passes[:min(len(b.passes), maxPasses)]
+	return p
+}
+
+// Report keeps the report of a run, packed with gzip, until others take its room.
+func (b *Board) Report(run string, packed []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.line(run).report = packed
+	size := 0
+	for _, p := range b.passes {
+		if size += len(p.report); size > maxReports {
+			p.report = nil
+		}
+	}
+}
+
+// report is that of a run, or nil.
+func (b *Board) report(run string) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.passes {
+		if p.run == run {
+			return p.report
+		}
+	}
+	return nil
+}
+
+// state is how a target is, in words and as a tone.
+func (t *targetStatus) state() (text, tone string) {
+	switch drift := t.drift(); {
+	case t.swept.IsZero():
+		return "not looked at yet", "plain"
+	case t.counts.UnreadableTargets > 0:
+		return "could not be read", "bad"
+	case t.failed > 0:
+		return plural(t.failed, "change") + " failed", "bad"
+	case t.err != nil:
+		return "not to the end", "bad"
+	case drift > 0:
+		return plural(drift, "config") + " drifted", "warn"
+	case t.counts.Unreadable+t.counts.NotExamined > 0:
+		return "partly read", "warn"
+	}
+	return "in sync", "good"
+}
+
+// drift is how many configs differ, as far as is known.
+func (t *targetStatus) drift() int { return max(0, t.counts.Changes()-t.settled) }
+
+// inSync is how many configs are as declared.
+func (t *targetStatus) inSync() int { return t.counts.InSync + t.settled }
+
+func (t *targetStatus) name() string { return cmp.Or(t.label, t.Target.String()) }
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

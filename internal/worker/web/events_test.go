@@ -1,0 +1,226 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var prod = desired.Target{Account: "111111111111", Region: "eu-west-1"}
+
+// listener is a page that follows: a response that keeps each message by its time.
+type listener struct {
+	header http.Header
+	status int
+
+	mu   sync.Mutex
+	said []string
+}
+
+func (l *listener) Header() http.Header { return l.header }
+func (l *listener) WriteHeader(s int)   { l.status = s }
+func (l *listener) Flush()              {}
+func (l *listener) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.said = append(l.said, string(b))
+	return len(b), nil
+}
+
+func (l *listener) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := strings.Join(l.said, "")
+	l.said = nil
+	return all
+}
+
+func drifted(n int) worker.Report {
+	plan := &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: prod, Label: "prod", Declared: 10, InSync: 10 - n}}}
+	for i := range n {
+		plan.Targets[0].Changes = append(plan.Targets[0].Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", i)}, Action: reconcile.Update})
+	}
+	return worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}}
+}
+
+// follow begins to follow a handler and gives what it is told.
+func follow(ctx context.Context, h http.Handler) (*listener, func() bool) {
+	l := &listener{header: http.Header{}, status: http.StatusOK}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		h.ServeHTTP(l, httptest.NewRequest("GET", "http://127.0.0.1:8080/events", nil).WithContext(ctx))
+	}()
+	return l, func() bool {
+		synctest.Wait()
+		select {
+		case <-over:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func TestAPageIsToldWhatChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rate := 13.5
+		board := NewBoard(func() map[desired.Target]ratelimit.Snapshot {
+			return map[desired.Target]ratelimit.Snapshot{prod: {Rate: rate, Ceiling: 13.5}}
+		})
+		board.Declare([]desired.TargetSpec{{Target: prod, Label: "prod"}})
+		board.Lag("queue", func() string { return "12 s" })
+		timetable, _ := worker.Every(time.Hour)
+		state := worker.State{Timetable: timetable, Started: time.Now(), Sweeping: time.Now()}
+		stop := make(chan struct{})
+		h := NewHandler(Options{State: func() worker.State { return state }, Board: board, Done: stop})
+		ctx, leave := context.WithCancel(t.Context())
+		l, over := follow(ctx, h)
+		read := func() map[string]string {
+			synctest.Wait()
+			said := l.take()
+			text, is := strings.CutPrefix(said, "data: ")
+			if !is {
+				t.Fatalf("the page is told %q", said)
+			}
+			news := map[string]string{}
+			if err := json.Unmarshal([]byte(text), &news); err != nil {
+				t.Fatal(err)
+			}
+			return news
+		}
+		first := read()
+		if first["now"] != "a sweep is under way" || first["t0rate"] != "13.5 of 13.5/s" || first["lag0"] != "12 s" || first["shape"] == "" {
+			t.Errorf("at first the page is told %v", first)
+		}
+		board.Observe(true, reconcile.Event{Phase: reconcile.PhaseSurvey, Done: 3, Total: 12})
+		rate = 6.75
+		time.Sleep(time.Second)
+		if news := read(); news["now"] != "a sweep is under way: 3 of 12 read" || news["bar"] != "25.0" || news["t0rate"] != "6.75 of 13.5/s" || news["lag0"] != "" || news["shape"] != first["shape"] {
+			t.Errorf("of a step the page is told %v", news)
+		}
+		time.Sleep(heartbeat - time.Second)
+		synctest.Wait()
+		if said := l.take(); said != "" {
+			t.Errorf("of nothing new the page is told %q", said)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if said := l.take(); said != ":\n\n" {
+			t.Errorf("the heartbeat is %q", said)
+		}
+		state.Sweeping = time.Time{}
+		board.Passed(drifted(3))
+		time.Sleep(time.Second)
+		if news := read(); news["shape"] == first["shape"] || news["now"] != "waiting" || news["bar"] != "" {
+			t.Errorf("of a pass that is over the page is told %v", news)
+		}
+		leave()
+		if !over() {
+			t.Error("a page that has gone is told on")
+		}
+
+		// There is room for so many, and again when one has gone.
+		var all []func() bool
+		for range maxFollowers {
+			_, over := follow(t.Context(), h)
+			all = append(all, over)
+		}
+		synctest.Wait()
+		if l, over := follow(t.Context(), h); !over() || l.status != http.StatusServiceUnavailable || l.header.Get("Retry-After") == "" {
+			t.Errorf("one page too many is answered %d", l.status)
+		}
+		close(stop)
+		for _, over := range all {
+			if !over() {
+				t.Fatal("a stream goes on when the worker ends")
+			}
+		}
+	})
+}
+
+func TestTheBoard(t *testing.T) {
+	board := NewBoard(func() map[desired.Target]ratelimit.Snapshot { return nil })
+	timetable, _ := worker.Every(time.Hour)
+	h := NewHandler(Options{State: func() worker.State { return worker.State{Timetable: timetable, LastSuccess: time.Now()} }, Board: board})
+	page := func() string { return body(t, ask(h, "GET", "/", nil)) }
+	gone := desired.Target{Account: "222222222222", Region: "eu-west-1"}
+	board.Declare([]desired.TargetSpec{{Target: prod, Label: "prod"}, {Target: gone, Label: "<b>gone</b>"}})
+	if got := page(); !strings.Contains(got, "not looked at yet") || !strings.Contains(got, "&lt;b&gt;gone") {
+		t.Errorf("before the first pass:\n%s", got)
+	}
+	for _, row := range []struct {
+		why    string
+		change func(*worker.Report)
+		says   string
+	}{
+		{"drift", func(*worker.Report) {}, "3 configs drifted"},
+		{"corrected", func(r *worker.Report) {
+			o := &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod}}}
+			for _, c := range r.Result.Plan.Targets[0].Changes {
+				o.Targets[0].Results = append(o.Targets[0].Results, reconcile.Result{Change: c, Status: reconcile.Applied})
+			}
+			r.Result.Outcome = o
+		}, ">in sync</span>"},
+		{"failed", func(r *worker.Report) {
+			r.Result.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.Result{{Change: r.Result.Plan.Targets[0].Changes[0], Status: reconcile.Failed, Err: errors.New("denied")}}}}}
+		}, "1 change failed"},
+		{"not read", func(r *worker.Report) { r.Result.Plan.Targets[0].Err = errors.New("denied") }, "could not be read"},
+		{"no plan leaves what was known", func(r *worker.Report) { r.Result.Plan, r.Result.Err = nil, errors.New("<no credentials>") }, "&lt;no credentials&gt;"},
+	} {
+		r := drifted(3)
+		row.change(&r)
+		board.Passed(r)
+		if got := page(); !strings.Contains(got, row.says) || strings.Contains(got, "gone") {
+			t.Errorf("%s: the page does not say %q, or has a target that left the fleet:\n%s", row.why, row.says, got)
+		}
+	}
+
+	var packed bytes.Buffer
+	to := gzip.NewWriter(&packed)
+	io.WriteString(to, "the report")
+	to.Close()
+	board.Report("run-1", packed.Bytes())
+	if got := page(); !strings.Contains(got, `href="runs/run-1"`) {
+		t.Error("the page has no link to the report")
+	}
+	if got := body(t, ask(h, "GET", "/runs/run-1", nil)); got != "the report" {
+		t.Errorf("the report is %q", got)
+	}
+	r := ask(h, "GET", "/runs/run-1", func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") })
+	if r.Header.Get("Content-Encoding") != "gzip" || body(t, r) != packed.String() {
+		t.Error("the report is not sent as it is kept")
+	}
+	for i := range 40 {
+		board.Report(fmt.Sprint("run-", i+2), make([]byte, 1<<20))
+		r := drifted(0)
+		r.Result.Run = fmt.Sprint("run-", i+2)
+		board.Passed(r)
+	}
+	size := 0
+	for _, p := range board.passes {
+		size += len(p.report)
+	}
+	if len(board.passes) > maxPasses || size > maxReports {
+		t.Errorf("the board keeps %d passes and %d bytes of reports", len(board.passes), size)
+	}
+	if r := ask(h, "GET", "/runs/run-1", nil); r.StatusCode != http.StatusNotFound {
+		t.Errorf("an old report is answered %d", r.StatusCode)
+	}
+}

@@ -38,14 +38,14 @@ RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 			if err := format.check(); err != nil {
 				return err
 			}
+			if len(args) > 0 {
+				return a.showRun(cmd.Context(), args[0], format, place.location, full)
+			}
 			h, err := history.Open(cmd.Context(), place.location)
 			if err != nil {
 				return err
 			}
-			if len(args) == 0 {
-				return a.listRuns(cmd.Context(), h, o, format)
-			}
-			return a.showRun(cmd.Context(), h, args[0], format, place.location, full)
+			return a.listRuns(cmd.Context(), h, o, format)
 		},
 	}
 	place.bind(cmd)
@@ -241,19 +241,10 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	return report.RunsText(a.out, runs)
 }
 
-func (a *app) showRun(ctx context.Context, h *history.History, name string, format resultFormat, place string, full bool) error {
-	whole, err := h.Load(ctx, name)
+func (a *app) showRun(ctx context.Context, name string, format resultFormat, place string, full bool) error {
+	run, damaged, err := pastRun(ctx, name, place)
 	if err != nil {
 		return err
-	}
-	run := report.PastRun{Run: whole}
-	// A journal that cannot be read does not hide the record.
-	undos, damaged := h.Undo(ctx, whole.Run)
-	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
-		run.Undo = "eventinvoke rollback " + whole.Run + historyFlag(place)
-	}
-	if state := whole.State(); state == history.Died || state == history.Running {
-		run.Journal = undos
 	}
 	if format == "json" {
 		err = report.RunJSON(a.out, run)
@@ -263,7 +254,7 @@ func (a *app) showRun(ctx context.Context, h *history.History, name string, form
 	if err := errors.Join(err, damaged); err != nil {
 		return err
 	}
-	if whole.Incomplete() != "" {
+	if run.Incomplete() != "" {
 		return exitCode(exitPartial)
 	}
 	return nil

@@ -45,6 +45,7 @@ var verbs = []func(*app) *cobra.Command{
 	newHealthcheck,
 	newRollback,
 	newHistory,
+	newShow,
 	newTargets,
 	newExport,
 	newAdopt,

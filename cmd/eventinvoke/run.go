@@ -241,9 +241,7 @@ func apiOf(r *reconcile.RunResult) []report.TargetAPI {
 		api := report.TargetAPI{Target: t.Target, Label: labels[t.Target]}
 		if t.Calls != nil {
 			for _, op := range t.Calls() {
-				api.Operations = append(api.Operations, report.OperationCount{
-					Name: op.Name, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
-				})
+				api.Operations = append(api.Operations, report.NewOperationCount(op))
 			}
 			api.Limiter = t.Limiter.Snapshot()
 		}

@@ -31,8 +31,12 @@ func (p *printer) changes(r *Run) {
 		switch {
 		case tc.Changes() > 0:
 			p.gap()
+			inSync := fmt.Sprintf("; %d in sync", tc.InSync)
+			if r.Saved {
+				inSync = ""
+			}
 			p.line(0, colored(bold, where(t.Label, t.Target)),
-				textf(": %s; %d in sync", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), tc.InSync))
+				textf(": %s%s", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), inSync))
 			p.blocks(t.Changes, planVerbs)
 		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0:
 			same++
@@ -43,37 +47,6 @@ func (p *printer) changes(r *Run) {
 		p.gap()
 		p.line(0, textf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "config")))
 	}
-}
-
-// nothingDiffers never claims more than what was looked at.
-func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
-	p.gap()
-	if len(r.Plan.Targets) == 0 {
-		p.line(0, colored(green, "Nothing to do: this shard has no target."))
-		return
-	}
-	if c.Declared > 0 && c.Skipped == c.Declared {
-		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
-		return
-	}
-	if c.Declared > 0 && c.Skipped+c.MissingFunctions+c.MissingQualifiers == c.Declared {
-		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))))
-		return
-	}
-	rest := listed(
-		some(c.Unreadable, "could not be read"),
-		some(c.UnknownTargets, "of the targets could not be read at all"),
-		some(c.NotExamined, "not examined"),
-		some(c.MissingFunctions+c.MissingQualifiers, "missing in AWS"))
-	if rest == "" {
-		as := "as declared"
-		if r.Verb == "rollback" {
-			as = "as before the run"
-		}
-		p.line(0, colored(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
-		return
-	}
-	p.line(0, colored(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
 }
 
 // verbs say what a change does to one key, and to many.

@@ -94,7 +94,9 @@ func (d *htmlPage) tiles() {
 		return
 	}
 	d.Put("<div class=\"tiles\">\n")
-	d.Share("Configs in sync", c.InSync+settled(r), c.Declared-c.Skipped, "configs")
+	if of := c.Declared - c.Skipped; !r.Saved {
+		d.Share("Configs in sync", min(of, c.InSync+settled(r)), of, "configs")
+	}
 	if r.Functions > 0 {
 		d.Share("With a failure destination", r.Covered, r.Functions, "functions")
 	}
@@ -147,8 +149,7 @@ func settled(r *Run) (n int) {
 	for i := range r.Outcome.Targets {
 		for j := range r.Outcome.Targets[i].Results {
 			result := &r.Outcome.Targets[i].Results[j]
-			undeclared := result.Action == reconcile.Delete && result.Origins == nil
-			if (result.Status == reconcile.Applied || result.Status == reconcile.AlreadySo) && !undeclared {
+			if (result.Status == reconcile.Applied || result.Status == reconcile.AlreadySo) && result.Want != nil {
 				n++
 			}
 		}

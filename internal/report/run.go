@@ -42,6 +42,8 @@ type Run struct {
 	Fleet    FleetInfo
 	Warnings desired.Problems
 
+	// Saved is a plan that was read from its file: of it, only the changes are known.
+	Saved   bool
 	Plan    *reconcile.Plan       // nil when the run ended before there was one: Err says why
 	Guard   []reconcile.GuardLine // every rule against the plan; empty where nothing is guarded
 	Refused error                 // why the plan may not be applied, from Guard.Approve

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -58,6 +59,11 @@ func (p *printer) noPlan(r *Run) {
 // opening says what was read, so that the reader can judge whether it is all.
 func (p *printer) opening(r *Run) {
 	c := r.Plan.Counts()
+	if r.Saved {
+		p.flow(textf("Saved plan of run %s, made %s UTC by eventinvoke %s from %s: changes of %s in %s.",
+			r.ID, r.Started.UTC().Format(time.DateTime), r.ToolVersion, files(r.Fleet.Files), count(c.Declared, "config"), count(len(r.Plan.Targets), "target")))
+		return
+	}
 	reads, writes := r.traffic()
 	surveyed := r.Surveyed
 	if surveyed.IsZero() {
@@ -115,6 +121,41 @@ func (p *printer) plan(r *Run) {
 	p.shortened()
 	p.gap()
 	p.line(0, colored(bold, planLine(r.Plan.Counts())))
+}
+
+// nothingDiffers never claims more than what was looked at.
+func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
+	p.gap()
+	if r.Saved {
+		p.line(0, text("The plan changes nothing."))
+		return
+	}
+	if len(r.Plan.Targets) == 0 {
+		p.line(0, colored(green, "Nothing to do: this shard has no target."))
+		return
+	}
+	if c.Declared > 0 && c.Skipped == c.Declared {
+		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
+		return
+	}
+	if c.Declared > 0 && c.Skipped+c.MissingFunctions+c.MissingQualifiers == c.Declared {
+		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))))
+		return
+	}
+	rest := listed(
+		some(c.Unreadable, "could not be read"),
+		some(c.UnknownTargets, "of the targets could not be read at all"),
+		some(c.NotExamined, "not examined"),
+		some(c.MissingFunctions+c.MissingQualifiers, "missing in AWS"))
+	if rest == "" {
+		as := "as declared"
+		if r.Verb == "rollback" {
+			as = "as before the run"
+		}
+		p.line(0, colored(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
+		return
+	}
+	p.line(0, colored(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
 }
 
 func (p *printer) hint(indent int, hint string) {

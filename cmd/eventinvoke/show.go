@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/planfile"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+)
+
+func newShow(a *app) *cobra.Command {
+	var o outputOptions
+	var place historyOptions
+	cmd := &cobra.Command{
+		Use:   "show PLANFILE|RUN",
+		Short: "Show a saved plan or a past run, in every format; asks AWS nothing",
+		Long: `Show what a saved plan would do, for whoever approves it, or what a run did: the
+report that plan and apply give, in any of their formats.
+
+RUN is a run's id, the beginning of one, or latest: the latest run that wrote. Where a
+file has the name it is taken for a saved plan. Exit code 3 says that shards of the run are
+missing, or did not come to their end.`,
+		Example: `  eventinvoke show plan.json
+  eventinvoke show latest -o html --output-file run.html`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.show(cmd.Context(), args[0], &o, place.location)
+		},
+	}
+	o.bind(cmd)
+	cmd.Flags().Lookup("quiet").Hidden = true // there is no progress to hide
+	place.bind(cmd)
+	return cmd
+}
+
+func (a *app) show(ctx context.Context, name string, o *outputOptions, place string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	sink, err := o.open(a.out)
+	if err != nil {
+		return err
+	}
+	defer sink.drop()
+	if _, err := os.Stat(name); err == nil {
+		run, err := showPlan(name)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(o.render(sink, a.out, run, begun(o, sink, run)), sink.commit())
+	}
+	past, damaged, err := pastRun(ctx, name, place)
+	if err != nil {
+		return err
+	}
+	if o.format == "text" {
+		err = report.RunText(sink, past, o.text(a.out))
+	} else {
+		run := report.Past(past)
+		if h, failed := history.Open(ctx, place); failed == nil && o.format == "html" {
+			run.Trends, _, _ = h.Trends(ctx, trendAudits) // a plot of what there is
+		}
+		err = o.render(sink, a.out, run, begun(o, sink, run))
+	}
+	if err := errors.Join(err, damaged); err != nil {
+		return err
+	}
+	if err := sink.commit(); err != nil {
+		return err
+	}
+	if past.Incomplete() != "" {
+		return exitCode(exitPartial)
+	}
+	return nil
+}
+
+// begun is a stream that has told of a plan, where a stream was asked for.
+func begun(o *outputOptions, sink *outputFile, run *report.Run) *report.Stream {
+	if o.format != "ndjson" {
+		return nil
+	}
+	s := report.NewStream(sink, run)
+	s.Plan(run)
+	return s
+}
+
+// showPlan is a saved plan as its report.
+func showPlan(path string) (*report.Run, error) {
+	saved, err := savedPlan([]string{path})
+	if err != nil {
+		return nil, err
+	}
+	if saved == nil {
+		return nil, fmt.Errorf("%s is no saved plan; plan --out makes one, and plan shows what a fleet file would change", path)
+	}
+	return planReport(saved), nil
+}
+
+func planReport(saved *planfile.Saved) *report.Run {
+	run := &report.Run{ID: saved.RunID, ToolVersion: saved.ToolVersion, Verb: "plan", Started: saved.Created, Surveyed: saved.Created, Finished: saved.Created, Saved: true, Plan: &saved.Plan}
+	for _, f := range saved.Files {
+		run.Fleet.Files = append(run.Fleet.Files, f.Path)
+	}
+	run.Fleet.Targets = len(saved.Plan.Targets)
+	for i := range saved.Plan.Targets {
+		run.Fleet.Keys += saved.Plan.Targets[i].Declared
+	}
+	return run
+}
+
+// pastRun is a run as its record and its journal tell of it. A journal that cannot be
+// read does not hide the record.
+func pastRun(ctx context.Context, name, place string) (run report.PastRun, damaged, err error) {
+	h, err := history.Open(ctx, place)
+	if err != nil {
+		return run, nil, err
+	}
+	if run.Run, err = h.Load(ctx, name); err != nil {
+		return run, nil, err
+	}
+	undos, damaged := h.Undo(ctx, run.Run.Run)
+	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
+		run.Undo = "eventinvoke rollback " + run.Run.Run + historyFlag(place)
+	}
+	if state := run.State(); state == history.Died || state == history.Running {
+		run.Journal = undos
+	}
+	return run, damaged, nil
+}

@@ -1,0 +1,177 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Past is a run of which a record tells, as far as it does: what a record keeps as a
+// number alone, and where each setting was declared, is not known any more.
+func Past(past PastRun) *Run {
+	parts := past.Latest()
+	r := &Run{ID: past.Run.Run, Started: past.Started(), Undo: past.Undo}
+	if len(parts) == 0 {
+		r.Err = errors.New("the run left no record")
+		return r
+	}
+	plan := &reconcile.Plan{}
+	for i := range parts {
+		part := &parts[i]
+		r.ToolVersion, r.Verb, r.GuardOff = part.ToolVersion, part.Verb, part.GuardOff
+		if part.Finished.After(r.Finished) {
+			r.Finished = part.Finished
+		}
+		r.partEnded(part)
+		for _, f := range part.Files {
+			if !slices.Contains(r.Fleet.Files, f.Path) {
+				r.Fleet.Files = append(r.Fleet.Files, f.Path)
+			}
+		}
+		for _, l := range part.Guard {
+			r.Guard = append(r.Guard, reconcile.GuardLine(l))
+		}
+		for j := range part.Targets {
+			plan.Targets = append(plan.Targets, r.pastTarget(part, &part.Targets[j]))
+		}
+	}
+	if len(plan.Targets) == 0 {
+		if r.Err == nil {
+			r.Err = fmt.Errorf("the run's record ends before its plan; eventinvoke history %s tells what its journal says", r.ID)
+		}
+		return r
+	}
+	slices.SortFunc(plan.Targets, func(a, b reconcile.TargetPlan) int { return a.Target.Compare(b.Target) })
+	r.Plan, r.Fleet.Targets = plan, len(plan.Targets)
+	r.pastItems(past.Items())
+	return r
+}
+
+// partEnded takes in how a part of a run ended.
+func (r *Run) partEnded(part *history.Record) {
+	switch {
+	case part.Failure != nil:
+		r.Err = part.Failure
+	case part.State == history.Failed && part.Stopped != "" && len(part.Targets) > 0:
+		r.Refused = errors.New(part.Stopped)
+	case part.State == history.Failed && part.Stopped != "":
+		r.Err = errors.New(part.Stopped)
+	case part.Stopped != "":
+		r.Stopped = part.Stopped
+	case part.State == history.Died:
+		r.Stopped = "the process died"
+	case part.State == history.Running:
+		r.Stopped = "the run is at work"
+	}
+}
+
+// pastTarget is one target of a record, and notes what it keeps as numbers alone.
+func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.TargetPlan {
+	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped}
+	if t.Failure != nil {
+		p.Err = t.Failure
+	}
+	if t.Stopped != nil {
+		p.Stopped = t.Stopped
+	}
+	kept := map[string]int{}
+	for _, f := range part.Findings {
+		if f.Target != t.Target {
+			continue
+		}
+		kept[f.Reason]++
+		finding := reconcile.Finding{Name: f.Name, Kind: kindOf(f.Reason)}
+		if f.Failure != nil {
+			finding.Err = f.Failure
+		}
+		p.Findings = append(p.Findings, finding)
+	}
+	for _, d := range t.Drift { // of an audit, which keeps no settings
+		change := history.Item{Action: d.Action}
+		change.Name = d.Name
+		p.Changes = append(p.Changes, changeOf(&change))
+	}
+	numbers := maps.Clone(t.Findings)
+	if t.Plan.Ignored > 0 {
+		numbers = maps.Clone(numbers)
+		if numbers == nil {
+			numbers = map[string]int{}
+		}
+		numbers["ignored"] = t.Plan.Ignored
+	}
+	for _, what := range slices.Sorted(maps.Keys(numbers)) {
+		if n := numbers[what] - kept[what]; n > 0 {
+			r.Insights.Unavailable = append(r.Insights.Unavailable, reconcile.Unavailable{
+				What: fmt.Sprintf("which %s (%s)", count(n, "config"), strings.ReplaceAll(what, "_", " ")), Target: t.Target, Err: errors.New("the record keeps their number alone"),
+			})
+		}
+	}
+	r.Fleet.Keys += t.Plan.Declared
+	r.Functions, r.Covered = r.Functions+t.Functions, r.Covered+t.Covered
+	api := TargetAPI{Target: t.Target, Label: t.Label, Pace: t.Pace}
+	for _, op := range t.Operations {
+		api.Operations = append(api.Operations, NewOperationCount(op))
+	}
+	if l := t.Limiter; l != nil {
+		api.Limiter = ratelimit.Snapshot{Rate: l.Rate, Ceiling: l.Ceiling, Decreases: l.Cuts, Paused: time.Duration(l.PausedMS) * time.Millisecond, Throttled: l.Throttled}
+	}
+	r.API = append(r.API, api)
+	return p
+}
+
+// NewOperationCount is the requests of one operation as reports count them.
+func NewOperationCount(op reconcile.OperationCount) OperationCount {
+	return OperationCount{
+		Name: op.Name, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
+	}
+}
+
+// kindOf reads the spelling of a kind of finding back.
+func kindOf(reason string) reconcile.FindingKind {
+	for k := reconcile.FindingUnreadable; k < reconcile.FindingLatestOnly; k++ {
+		if k.String() == reason {
+			return k
+		}
+	}
+	return reconcile.FindingLatestOnly
+}
+
+// pastItems are the changes, and how they ended where something was tried.
+func (r *Run) pastItems(items []history.Item) {
+	tried := slices.ContainsFunc(items, func(i history.Item) bool { return i.Status != history.Planned })
+	if tried {
+		r.Outcome = &reconcile.Outcome{}
+	}
+	for i := range r.Plan.Targets {
+		p := &r.Plan.Targets[i]
+		outcome := reconcile.TargetOutcome{Target: p.Target, Label: p.Label, Stopped: p.Stopped}
+		for j := range items {
+			item := &items[j]
+			if item.Target != p.Target {
+				continue
+			}
+			change := changeOf(item)
+			p.Changes = append(p.Changes, change)
+			result := reconcile.Result{Change: change, After: item.After, Stats: ratelimit.CallStats{Attempts: item.Attempts, Waited: time.Duration(item.WaitedMS) * time.Millisecond}}
+			_ = result.Status.UnmarshalText([]byte(item.Status)) // planned, and not tried: not attempted
+			if item.Status == history.Planned {
+				result.Status = reconcile.NotAttempted
+			}
+			if item.Failure != nil {
+				result.Err = item.Failure
+			}
+			outcome.Results = append(outcome.Results, result)
+		}
+		if tried {
+			r.Outcome.Targets = append(r.Outcome.Targets, outcome)
+			p.Stopped = nil // it was the writing that ended early
+		}
+	}
+}

@@ -64,8 +64,8 @@ golden: ## rewrite the golden files; read the diff before you commit it
 	go test ./desired ./internal/report ./cmd/eventinvoke -update
 
 .PHONY: image
-image: ## the container image; PLATFORM=linux/amd64,linux/arm64 for both
-	docker build $(if $(PLATFORM),--platform $(PLATFORM) )--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .
+image: ## the container image; PLATFORM=linux/amd64,linux/arm64 for both, GOLANG=golang:VERSION@sha256:DIGEST pins its base
+	docker build $(if $(PLATFORM),--platform $(PLATFORM) )$(if $(GOLANG),--build-arg GOLANG=$(GOLANG) )--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .
 
 .PHONY: dist
 dist: ## a release of this commit in dist/: archives, deb, rpm, bills of materials

@@ -47,15 +47,18 @@ type (
 		MaxFailedIndexes int                           `yaml:"maxFailedIndexes"`
 		KeepFor          int                           `yaml:"ttlSecondsAfterFinished"`
 		PodFailurePolicy struct{ Rules []failureRule } `yaml:"podFailurePolicy"`
-		// Deployment
+		// Deployment and StatefulSet
 		Replicas         int
+		ServiceName      string `yaml:"serviceName"`
+		PodManagement    string `yaml:"podManagementPolicy"`
 		Strategy         struct{ Type string }
 		ProgressDeadline int `yaml:"progressDeadlineSeconds"`
-		// Deployment and Service
-		Selector map[string]any
-		Type     string
-		Ports    []map[string]any
-		Template struct {
+		// Deployment, StatefulSet and Service
+		Selector  map[string]any
+		Type      string
+		ClusterIP string `yaml:"clusterIP"`
+		Ports     []map[string]any
+		Template  struct {
 			Metadata metadata
 			Spec     pod
 		}
@@ -92,18 +95,7 @@ type (
 		EnvFrom     []struct {
 			ConfigMap struct{ Name string } `yaml:"configMapRef"`
 		} `yaml:"envFrom"`
-		Env []struct {
-			Name, Value string
-			From        struct {
-				Field struct {
-					Path string `yaml:"fieldPath"`
-				} `yaml:"fieldRef"`
-				Secret struct {
-					Name, Key string
-					Optional  bool
-				} `yaml:"secretKeyRef"`
-			} `yaml:"valueFrom"`
-		}
+		Env   []envVar
 		Ports []struct {
 			Name string
 			Port int `yaml:"containerPort"`
@@ -121,6 +113,18 @@ type (
 			Path     string `yaml:"mountPath"`
 			ReadOnly bool   `yaml:"readOnly"`
 		} `yaml:"volumeMounts"`
+	}
+	envVar struct {
+		Name, Value string
+		From        struct {
+			Field struct {
+				Path string `yaml:"fieldPath"`
+			} `yaml:"fieldRef"`
+			Secret struct {
+				Name, Key string
+				Optional  bool
+			} `yaml:"secretKeyRef"`
+		} `yaml:"valueFrom"`
 	}
 	probe struct {
 		HTTP      struct{ Path, Port string } `yaml:"httpGet"`
@@ -316,6 +320,35 @@ func TestKubernetesShards(t *testing.T) {
 func TestKubernetesServe(t *testing.T) {
 	const file = "kubernetes/serve.yaml"
 	m, c := only(t, file, "Deployment")
+	service := checkServe(t, file, m, c)
+	if m.Spec.Replicas != 1 || m.Spec.Strategy.Type != "Recreate" || m.Spec.ProgressDeadline < 3600 {
+		t.Errorf("replicas %d, strategy %s, progress deadline %d: one worker, given the time of a first sweep", m.Spec.Replicas, m.Spec.Strategy.Type, m.Spec.ProgressDeadline)
+	}
+	if service.Spec.Type != "ClusterIP" {
+		t.Error("want a Service inside the cluster only")
+	}
+}
+
+func TestKubernetesStatefulSet(t *testing.T) {
+	const file = "kubernetes/statefulset.yaml"
+	m, c := only(t, file, "StatefulSet")
+	service := checkServe(t, file, m, c)
+	if env := c.environment(t); env["EVENTINVOKE_SHARD_COUNT"] != strconv.Itoa(m.Spec.Replicas) || m.Spec.Replicas < 2 {
+		t.Errorf("EVENTINVOKE_SHARD_COUNT=%s, replicas %d", env["EVENTINVOKE_SHARD_COUNT"], m.Spec.Replicas)
+	}
+	if !slices.ContainsFunc(c.Env, func(e envVar) bool {
+		return e.Name == "EVENTINVOKE_SHARD_INDEX" && e.From.Field.Path == "metadata.labels['apps.kubernetes.io/pod-index']"
+	}) {
+		t.Error("a pod does not know which it is")
+	}
+	if service.Spec.ClusterIP != "None" || m.Spec.ServiceName != service.Metadata.Name || m.Spec.PodManagement != "Parallel" {
+		t.Errorf("service %q of %q, %s: want the headless Service of the file, and shards that do not wait for each other", service.Spec.ClusterIP, m.Spec.ServiceName, m.Spec.PodManagement)
+	}
+}
+
+// checkServe holds what is true of every worker that stays, and gives its Service.
+func checkServe(t *testing.T, file string, m manifest, c container) manifest {
+	t.Helper()
 	verb := started(t, file, c.Args, c.environment(t))
 	if verb.Name() != "serve" || flagOf(verb, "apply") != "false" {
 		t.Error("as it is given away, it must be a worker that only observes")
@@ -329,12 +362,9 @@ func TestKubernetesServe(t *testing.T) {
 	if c.Readiness == nil || c.Readiness.HTTP.Path != "/readyz" || c.Readiness.HTTP.Port != c.Ports[0].Name {
 		t.Errorf("readiness %+v", c.Readiness)
 	}
-	if m.Spec.Replicas != 1 || m.Spec.Strategy.Type != "Recreate" || m.Spec.ProgressDeadline < 3600 {
-		t.Errorf("replicas %d, strategy %s, progress deadline %d: one worker, given the time of a first sweep", m.Spec.Replicas, m.Spec.Strategy.Type, m.Spec.ProgressDeadline)
-	}
 	all := documents[manifest](t, file)
-	if len(all) != 2 || all[1].Kind != "Service" || all[1].Spec.Type != "ClusterIP" {
-		t.Fatal("want a Service inside the cluster only")
+	if len(all) != 2 || all[1].Kind != "Service" {
+		t.Fatalf("%s: want a workload and its Service", file)
 	}
 	want := map[string]any{}
 	for name, value := range m.Spec.Template.Metadata.Labels {
@@ -344,6 +374,7 @@ func TestKubernetesServe(t *testing.T) {
 		t.Errorf("the Service chooses other pods (-pod +service):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]any{"matchLabels": want}, m.Spec.Selector); diff != "" {
-		t.Errorf("the Deployment chooses other pods (-pod +deployment):\n%s", diff)
+		t.Errorf("the workload chooses other pods (-pod +workload):\n%s", diff)
 	}
+	return all[1]
 }

@@ -33,6 +33,7 @@ type (
 			DeadLetters stackPart[stackQueue]    `yaml:"DeadLetters"`
 			QueuePolicy stackPart[stackPolicies] `yaml:"QueuePolicy"`
 			Role        stackPart[stackPolicies] `yaml:"Role"`
+			Member      stackPart[stackRole]     `yaml:"Member"`
 			History     struct {
 				DeletionPolicy string `yaml:"DeletionPolicy"`
 			} `yaml:"History"`
@@ -91,6 +92,13 @@ type (
 		Retention  int            `yaml:"MessageRetentionPeriod"`
 		Encrypted  bool           `yaml:"SqsManagedSseEnabled"`
 		Redrive    map[string]any `yaml:"RedrivePolicy"`
+	}
+	stackRole struct {
+		Policies []struct {
+			Document struct {
+				Statement []any `yaml:"Statement"`
+			} `yaml:"PolicyDocument"`
+		} `yaml:"Policies"`
 	}
 	stackPolicies struct {
 		Queues   []string `yaml:"Queues"`
@@ -209,7 +217,7 @@ func TestAlarmsOfTheStack(t *testing.T) {
 			t.Errorf("no such metric: %s by %s", m[1], m[2])
 		}
 	}
-	lint(t, "cfn-lint", "pip install cfn-lint", "lambda/template.yaml", "lambda/region.yaml")
+	lint(t, "cfn-lint", "pip install cfn-lint", "lambda/template.yaml", "lambda/map.yaml", "accounts/member.yaml")
 }
 
 // lint runs somebody else's check over files of deploy, or skips what is left of the test.
@@ -252,7 +260,7 @@ var eventNames = map[string]bool{
 // that the worker looks at, and no others.
 func TestRulesDeliverWhatTheDecoderNeeds(t *testing.T) {
 	home := readTemplate(t, "lambda/template.yaml").Resources.Rule.Properties.Pattern
-	for _, file := range []string{"lambda/template.yaml", "lambda/region.yaml"} {
+	for _, file := range []string{"lambda/template.yaml", "accounts/member.yaml"} {
 		pattern := readTemplate(t, file).Resources.Rule.Properties.Pattern
 		if diff := cmp.Diff(home, pattern); diff != "" {
 			t.Errorf("%s lets other events through (-template +region):\n%s", file, diff)
@@ -289,9 +297,9 @@ func TestRulesDeliverWhatTheDecoderNeeds(t *testing.T) {
 	}
 }
 
-// TestRegionTemplate: a region's events may go to one bus, and nowhere else.
-func TestRegionTemplate(t *testing.T) {
-	got := readTemplate(t, "lambda/region.yaml").Resources
+// TestMemberTemplate: a region's events may go to one bus, and nowhere else.
+func TestMemberTemplate(t *testing.T) {
+	got := readTemplate(t, "accounts/member.yaml").Resources
 	target := got.Rule.Properties.Targets[0]
 	if target["Arn"] != "!Ref Home" || target["RoleArn"] != "!GetAtt Role.Arn" {
 		t.Errorf("the rule sends to %v", target)

@@ -62,7 +62,8 @@ func TestTheImage(t *testing.T) {
 func TestImageIsCrossBuilt(t *testing.T) {
 	dockerfile, makefile := file(t, "../../Dockerfile"), file(t, "../../Makefile")
 	for _, line := range []string{
-		`FROM --platform=\$BUILDPLATFORM golang:\S+ AS build`,
+		`ARG GOLANG=golang:\S+`,
+		`FROM --platform=\$BUILDPLATFORM \$\{GOLANG\} AS build`,
 		`ARG TARGETOS TARGETARCH`,
 		`RUN CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH go build .*`,
 	} {

@@ -1,14 +1,15 @@
 package metrics
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	dto "github.com/prometheus/client_model/go"
 )
 
 var metricName = regexp.MustCompile("`(eventinvoke_[a-z_]+)`")
@@ -45,7 +46,7 @@ func TestTheDocumentationNamesTheMetrics(t *testing.T) {
 // TestAlertRules holds the alarms that are given away to the metrics that are
 // served, and rings each in the situation that it is for.
 func TestAlertRules(t *testing.T) {
-	const rules, situations = "../../../deploy/prometheus/alerts.yaml", "../../../deploy/prometheus/alerts_test.yaml"
+	const rules, situations = "../../../deploy/helm/eventinvoke/files/alerts.yaml", "../../../deploy/prometheus/alerts_test.yaml"
 	data, err := os.ReadFile(rules)
 	if err != nil {
 		t.Fatal(err)
@@ -54,15 +55,7 @@ func TestAlertRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	families, err := filled().registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`\beventinvoke_[a-z_]+\b`).FindAllString(string(data), -1) {
-		if !slices.ContainsFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == m }) {
-			t.Errorf("%s is in an alarm and not served", m)
-		}
-	}
+	checkServed(t, rules, data)
 	for _, m := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(data), -1) {
 		if !strings.Contains(string(rung), `alertname="`+m[1]+`"`) {
 			t.Errorf("no situation rings %s", m[1])
@@ -74,5 +67,96 @@ func TestAlertRules(t *testing.T) {
 	}
 	if out, err := exec.Command(promtool, "test", "rules", situations).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTheDashboardShowsWhatIsServed holds each query of the Grafana dashboard to the
+// metrics and labels that there are.
+func TestTheDashboardShowsWhatIsServed(t *testing.T) {
+	const file = "../../../deploy/helm/eventinvoke/files/dashboard.json"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+			GridPos struct{ X, Y, W, H int }
+		}
+	}
+	if err := json.Unmarshal(data, &dashboard); err != nil || len(dashboard.Panels) < 10 {
+		t.Fatalf("%d panels, %v", len(dashboard.Panels), err)
+	}
+	taken := map[[2]int]string{}
+	var queries strings.Builder
+	for _, p := range dashboard.Panels {
+		if len(p.Targets) == 0 || p.GridPos.X+p.GridPos.W > 24 {
+			t.Errorf("%s: %d queries, at %+v", p.Title, len(p.Targets), p.GridPos)
+		}
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other := taken[[2]int{x, y}]; other != "" {
+					t.Fatalf("%s lies on %s", p.Title, other)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+		for _, q := range p.Targets {
+			queries.WriteString(q.Expr + "\n")
+		}
+	}
+	checkServed(t, file, []byte(queries.String()))
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed: apt-get install prometheus")
+	}
+	var rules strings.Builder
+	rules.WriteString("groups: [{ name: dashboard, rules: [\n")
+	for i, q := range strings.Split(strings.TrimSpace(queries.String()), "\n") {
+		fmt.Fprintf(&rules, "{ record: q%d, expr: %q },\n", i, strings.ReplaceAll(q, "$__rate_interval", "5m"))
+	}
+	path := filepath.Join(t.TempDir(), "queries.yaml")
+	if err := os.WriteFile(path, []byte(rules.String()+"]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(promtool, "check", "rules", path).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// checkServed fails for a metric that is not served, and for a label that none has.
+func checkServed(t *testing.T, file string, text []byte) {
+	t.Helper()
+	families, err := filled().registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]bool{"job": true, "instance": true, "le": true}
+	names := map[string]bool{}
+	for _, f := range families {
+		names[f.GetName()] = true
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = true
+			}
+			if m.Histogram != nil {
+				for _, part := range []string{"_bucket", "_sum", "_count"} {
+					names[f.GetName()+part] = true
+				}
+			}
+		}
+	}
+	for _, name := range regexp.MustCompile(`\beventinvoke_[a-z_]+\b`).FindAllString(string(text), -1) {
+		if !names[name] {
+			t.Errorf("%s: %s is not served", file, name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?:by|on) \(([a-z_, ]+)\)|\b([a-z_]+)=~?\"`).FindAllStringSubmatch(string(text), -1) {
+		for _, label := range strings.FieldsFunc(m[1]+","+m[2], func(r rune) bool { return r == ',' || r == ' ' }) {
+			if !labels[label] {
+				t.Errorf("%s: no metric has the label %s", file, label)
+			}
+		}
 	}
 }

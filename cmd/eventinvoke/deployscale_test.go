@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/internal/events"
+)
+
+// memberActions are the Lambda and tagging actions in a text that grants some.
+func memberActions(text []byte) []string {
+	all := regexp.MustCompile(`\b(lambda|tag):[A-Z][A-Za-z]+`).FindAllString(string(text), -1)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// TestMemberRoles: template and module make one role, which may do what any fleet
+// needs, and forward the same events.
+func TestMemberRoles(t *testing.T) {
+	template, module := deployFile(t, "accounts/member.yaml"), deployFile(t, "terraform/member/main.tf")
+	if a, b := memberActions(template), memberActions(module); !slices.Equal(a, b) {
+		t.Errorf("the template grants %q, the module %q", a, b)
+	}
+	fleet := write(t, "version: 1\nundeclared: delete\ntargets: [{ name: a, account: \"111111111111\", regions: [eu-west-1] }]\nrules: [{ match: { functions: [\"*\"], tags: { a: b }, qualifiers: [\"live\"] }, set: { maximum_retry_attempts: 0 } }]\n")
+	code, stdout, stderr := eventinvoke(t.Context(), "iam-policy", fleet, "--mode", "apply")
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	for _, action := range memberActions([]byte(stdout)) {
+		if !slices.Contains(memberActions(template), action) {
+			t.Errorf("a fleet may need %s, which the role does not grant", action)
+		}
+	}
+	matches := regexp.MustCompile(`(?:- |\{ )?(prefix)?[:= ]*"?((?:Put|Update|Delete|Create|Publish|Tag|Untag)[A-Z][A-Za-z]*2?)"? ?\}?,?\n`)
+	var patterns [2][]string
+	for i, text := range [][]byte{template, module} {
+		for _, m := range matches.FindAllSubmatch(text, -1) {
+			patterns[i] = append(patterns[i], string(m[1])+" "+string(m[2]))
+		}
+	}
+	if !slices.Equal(patterns[0], patterns[1]) || len(patterns[0]) < 10 {
+		t.Errorf("events of the template %q, of the module %q", patterns[0], patterns[1])
+	}
+}
+
+// TestTerraformModule is Terraform's own opinion, where it and the provider are at hand.
+func TestTerraformModule(t *testing.T) {
+	program, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Skip("terraform is not installed")
+	}
+	folder := t.TempDir()
+	for _, name := range []string{"main.tf", "variables.tf"} {
+		if err := os.WriteFile(filepath.Join(folder, name), deployFile(t, "terraform/member/"+name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) ([]byte, error) {
+		c := exec.CommandContext(t.Context(), program, append([]string{"-chdir=" + folder}, args...)...)
+		c.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "TF_CLI_CONFIG_FILE=") }), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+		return c.CombinedOutput()
+	}
+	if out, err := run("fmt", "-check", "-diff"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	init := []string{"init", "-backend=false", "-input=false"}
+	plugins := os.Getenv("EVENTINVOKE_TEST_TERRAFORM_PLUGINS")
+	if plugins == "" {
+		t.Skip("EVENTINVOKE_TEST_TERRAFORM_PLUGINS names no folder with the AWS provider (terraform providers mirror)")
+	}
+	if out, err := run(append(init, "-plugin-dir="+plugins)...); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := run("validate"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestDistributedMap: what `targets` prints are items that the function understands.
+// The definition itself is checked by cfn-lint, beside the other templates.
+func TestDistributedMap(t *testing.T) {
+	fleet := write(t, "version: 1\ntargets: [{ name: a, account: \"111111111111\", regions: [eu-west-1, us-east-1] }]\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	code, stdout, stderr := eventinvoke(t.Context(), "targets", fleet, "-o", "json")
+	var items []json.RawMessage
+	if err := json.Unmarshal([]byte(stdout), &items); code != exitOK || err != nil || len(items) != 2 {
+		t.Fatalf("%d items: %v %s", len(items), err, stderr)
+	}
+	for _, item := range items {
+		hints, err := events.Decode(item)
+		if err != nil || len(hints) != 1 || hints[0].Kind != events.Target || !hints[0].Asked() {
+			t.Errorf("%s is understood as %+v, %v", item, hints, err)
+		}
+	}
+}
+
+// TestHelmChart renders the chart and holds it to what the manifests are held to.
+func TestHelmChart(t *testing.T) {
+	program, err := exec.LookPath("helm")
+	if err != nil {
+		t.Skip("helm is not installed: go install helm.sh/helm/v3/cmd/helm@latest")
+	}
+	helm := func(args ...string) (string, error) {
+		// A helm that go install built takes an old Kubernetes for the newest.
+		out, err := exec.CommandContext(t.Context(), program, append(args, "--kube-version", "1.30.0")...).CombinedOutput()
+		return string(out), err
+	}
+	chart := filepath.Join(deployFolder, "helm/eventinvoke")
+	if out, err := helm("lint", "--strict", chart, "--set", "fleet.locations={s3://b/fleet.yaml}"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, refused := range []struct{ why, set string }{
+		{"there is no fleet", "apply=false"},
+		{"what is written could not be rolled back", "fleet.locations={s3://b/f.yaml},apply=true"},
+		{"shards would share a queue", "fleet.locations={s3://b/f.yaml},shards=3,queueUrl=https://q"},
+	} {
+		if out, err := helm("template", "e", chart, "--set", refused.set); err == nil {
+			t.Errorf("%s, and it was rendered:\n%s", refused.why, out)
+		}
+	}
+	fleet := write(t, "version: 1\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	out, err := helm("template", "e", chart, "--set-file", "fleet.file="+fleet, "--set", "shards=3,queueUrl=https://sqs.eu-west-1.amazonaws.com/111111111111/e-$(EVENTINVOKE_SHARD_INDEX)",
+		"--set", "serviceMonitor.enabled=true,alerts.enabled=true,dashboard.enabled=true")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	kinds := map[string]map[string]any{}
+	decoder := yaml.NewDecoder(strings.NewReader(out))
+	for {
+		var object map[string]any
+		if decoder.Decode(&object) != nil {
+			break
+		}
+		kinds[object["kind"].(string)+"/"+object["metadata"].(map[string]any)["name"].(string)] = object
+	}
+	for _, want := range []string{"ServiceAccount/eventinvoke", "ConfigMap/e-fleet", "Service/e", "StatefulSet/e", "ServiceMonitor/e", "PrometheusRule/e", "ConfigMap/e-dashboard"} {
+		if kinds[want] == nil {
+			t.Errorf("there is no %s in\n%s", want, out)
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	var m manifest
+	text, _ := yaml.Marshal(kinds["StatefulSet/e"])
+	strict := yaml.NewDecoder(bytes.NewReader(text))
+	strict.KnownFields(true)
+	if err := strict.Decode(&m); err != nil {
+		t.Fatal(err)
+	}
+	p := m.Spec.Template.Spec
+	p.Volumes[0].ConfigMap.Name = "eventinvoke-fleet" // of this release here
+	checkPod(t, "helm", p)
+	c := p.Containers[0]
+	verb := started(t, "helm", c.Args, c.environment(t))
+	if flagOf(verb, "apply") != "false" || flagOf(verb, "listen") != ":8080" || flagOf(verb, "queue-url") == "" {
+		t.Errorf("started with %q and %v", c.Args, c.environment(t))
+	}
+	var rules struct{ Spec, Groups any }
+	alerts, _ := yaml.Marshal(kinds["PrometheusRule/e"]["spec"])
+	var want any
+	if err := yaml.Unmarshal(deployFile(t, "helm/eventinvoke/files/alerts.yaml"), &want); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(alerts, &rules.Spec); err != nil || fmt.Sprint(rules.Spec) != fmt.Sprint(want) {
+		t.Errorf("the rules are not those of the file: %v", err)
+	}
+	dashboard, _ := kinds["ConfigMap/e-dashboard"]["data"].(map[string]any)["eventinvoke.json"].(string)
+	if !json.Valid([]byte(dashboard)) {
+		t.Errorf("the dashboard is not JSON: %.200s", dashboard)
+	}
+}

@@ -35,6 +35,10 @@ soak: ## 10,000 killed applies, and a million steps of the fault suite, for some
 	go test -count=1 ./internal/faulttest -timeout 12h -rapid.checks=50000 -rapid.steps=20
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=2000 -rapid.steps=20
 
+.PHONY: trail
+trail: ## 10,000 simulated days of reading only what changed, for some minutes
+	go test -count=1 ./internal/observed -run '^TestDays$$' -timeout 2h -days 10000
+
 .PHONY: model
 model: ## 10,000 random fleets: the program against the model, for about an hour
 	go test -count=1 ./internal/modeltest -timeout 6h -rapid.checks=10000

@@ -22,7 +22,7 @@ type TargetPlan struct {
 	Label    string
 	Declared int // configs that the fleet declares here
 	InSync   int // of them, those that AWS holds as declared
-	Skipped  int // of them, those a rule chose whose function lacks the alias or version
+	Skipped  int // of them, those a rule chose whose function lacks the alias or version, or is gone
 	Changes  []Change
 	Stale    []StaleChange // changes of an earlier plan that no longer fit; sorted by name
 	Findings []Finding
@@ -94,7 +94,7 @@ type Finding struct {
 //	remove               no record                     in sync
 //	remove               record                        delete
 //	settings, an alias   no such alias or version      finding, or skipped where a rule chose it
-//	anything             function absent               finding
+//	anything             function absent               finding, or skipped where a rule chose it
 //	anything             unreadable, not examined      finding
 //	nothing              record under the qualifier    finding, or delete where the fleet says so
 //	only $LATEST         function known to be aliased  finding, beside what the config itself is
@@ -157,6 +157,9 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 		return
 	case function == nil || function.State == NotExamined:
 		find(FindingNotExamined, nil)
+		return
+	case function.State == FunctionAbsent && e.Origins.Entry.Layer() == desired.LayerRule:
+		p.Skipped++ // it went after it had been listed: rules choose among what is there
 		return
 	case function.State == FunctionAbsent:
 		find(FindingFunctionMissing, nil)

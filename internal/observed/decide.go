@@ -37,7 +37,7 @@ func (s *state) calls(need desired.Discovery) []string {
 type news struct {
 	read   map[string]bool // functions whose records, qualifiers or existence may have changed
 	tags   map[string]bool // functions whose tags may have changed
-	exists map[string]bool // functions created, or deleted, last
+	came   map[string]bool // functions that were created; one that was deleted is found gone when it is read
 	events map[string]int64
 	latest time.Duration // how late the latest of them came
 }
@@ -45,9 +45,6 @@ type news struct {
 // take sorts events that the trail has shown.
 func (s *state) take(hints []events.Hint, now time.Time) news {
 	n := news{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]int64{}, 0}
-	hints = slices.Clone(hints)
-	slices.SortStableFunc(hints, func(a, b events.Hint) int { return a.EventTime.Compare(b.EventTime) })
-	last := map[string]int64{} // when each function was last created or deleted
 	for _, h := range hints {
 		id := h.EventID
 		if id == "" {
@@ -66,9 +63,8 @@ func (s *state) take(hints []events.Hint, now time.Time) news {
 			continue
 		case "CreateFunction", "DeleteFunction":
 			n.tags[h.Function] = true
-			// Of one second, the order is not known: then it is there until it is read.
-			if at := h.EventTime.Unix(); h.EventName == "CreateFunction" || at > last[h.Function] {
-				n.exists[h.Function], last[h.Function] = h.EventName == "CreateFunction", at
+			if h.EventName == "CreateFunction" {
+				n.came[h.Function] = true
 			}
 		}
 		if !explains(s.functions[h.Function], h) {
@@ -107,13 +103,27 @@ type choice struct {
 	versions bool
 }
 
+// turn are the functions that are to be read for their age: the oldest of those that
+// are not in the news.
+func (s *state) turn(n news, maxAge time.Duration, now time.Time) map[string]bool {
+	var known []*observation
+	for f, o := range s.functions {
+		if !n.read[f] {
+			known = append(known, o)
+		}
+	}
+	turn := map[string]bool{}
+	for _, o := range known[:due(known, maxAge, now)] {
+		turn[o.Function] = true
+	}
+	return turn
+}
+
 // choose parts the declared functions of a target. Carried are those that were
-// observed, are asked the same as then, are not in the news, are young enough, and are
-// not among the oldest, whose turn it is.
-func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy, n news, orphans bool, maxAge time.Duration, now time.Time) choice {
+// observed, are asked the same as then, are not in the news, and whose turn it is not.
+func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy, n news, turn map[string]bool, orphans bool) choice {
 	c := choice{asked: map[string]string{}, scrubbed: map[string]bool{}}
 	asker := newAsker(spec, undeclared)
-	var known []*observation
 	for entries := range byFunction(spec.Entries) {
 		f := entries[0].Function
 		asked := asker.of(entries)
@@ -135,19 +145,12 @@ func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPo
 		case o.asked != asked || asked == "":
 			c.changed++
 		case n.read[f] || orphans && !o.orphansLooked && undeclaredRecords(o, entries):
+		case turn[f]:
+			c.scrubbed[f] = true
 		default:
-			known = append(known, o)
+			c.carry = append(c.carry, o.CarriedFunction) // sorted, as the entries are
 		}
 	}
-	for _, o := range known[:due(known, maxAge, now)] {
-		c.scrubbed[o.Function] = true
-	}
-	for _, o := range known {
-		if !c.scrubbed[o.Function] {
-			c.carry = append(c.carry, o.CarriedFunction)
-		}
-	}
-	slices.SortFunc(c.carry, func(a, b reconcile.CarriedFunction) int { return strings.Compare(a.Function, b.Function) })
 	return c
 }
 

@@ -59,7 +59,7 @@ type row struct {
 	NoQualifier []string    `json:"n,omitempty"`
 	Aliases     []string    `json:"al,omitempty"`
 	Orphans     []string    `json:"o,omitempty"`
-	AliasesAt   int64       `json:"aa,omitempty"`
+	Listed      bool        `json:"h,omitempty"`
 	Looked      bool        `json:"l,omitempty"`
 }
 
@@ -81,7 +81,7 @@ func (s *state) encode() ([]byte, error) {
 		o := s.functions[name]
 		r := row{
 			Function: name, At: o.Seen, Asked: o.asked, Absent: o.State == reconcile.FunctionAbsent,
-			NoQualifier: o.NoQualifier, Aliases: o.Aliases, Orphans: o.Orphans, AliasesAt: o.aliasesAt, Looked: o.orphansLooked,
+			NoQualifier: o.NoQualifier, Aliases: o.Aliases, Orphans: o.Orphans, Listed: o.AliasesListed, Looked: o.orphansLooked,
 		}
 		for _, rec := range o.Records {
 			at, known := index[*rec.Settings]
@@ -152,10 +152,10 @@ func decode(data []byte, t desired.Target) (*state, error) {
 	}
 	for i := range b.Seen {
 		r := &b.Seen[i]
-		o := &observation{asked: r.Asked, orphansLooked: r.Looked, aliasesAt: r.AliasesAt}
+		o := &observation{asked: r.Asked, orphansLooked: r.Looked}
 		o.CarriedFunction = reconcile.CarriedFunction{
 			Function: r.Function, State: reconcile.Present, Seen: r.At,
-			NoQualifier: r.NoQualifier, Aliases: r.Aliases, Orphans: r.Orphans, AliasesListed: r.AliasesAt != 0,
+			NoQualifier: r.NoQualifier, Aliases: r.Aliases, Orphans: r.Orphans, AliasesListed: r.Listed,
 		}
 		if r.Absent {
 			o.State = reconcile.FunctionAbsent

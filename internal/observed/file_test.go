@@ -29,7 +29,7 @@ func known(at time.Time) *state {
 			Records:     []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: 7}, {Qualifier: "live", Settings: settings}},
 			NoQualifier: []string{"blue"}, Aliases: []string{"live"}, Orphans: []string{"old"}, AliasesListed: true,
 		},
-		asked: "asked", orphansLooked: true, aliasesAt: 8,
+		asked: "asked", orphansLooked: true,
 	}
 	s.functions["gone"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "gone", State: reconcile.FunctionAbsent, Seen: 9}, asked: "asked"}
 	return s

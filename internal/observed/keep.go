@@ -1,7 +1,6 @@
 package observed
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -31,19 +30,8 @@ func (n *news) toTag() []string { return slices.Sorted(maps.Keys(n.tags)) }
 // follow brings the inventory up to date by the news. Found are the tags that the
 // functions in the news have now.
 func (s *state) follow(n news, found map[string]tags) {
-	names := map[string]bool{}
-	for _, f := range s.names {
-		names[f] = true
-	}
-	for f, exists := range n.exists {
-		if exists {
-			names[f] = true
-		} else {
-			delete(names, f)
-		}
-	}
-	if len(n.exists) > 0 {
-		s.names = slices.Sorted(maps.Keys(names))
+	if len(n.came) > 0 {
+		s.names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.names, slices.Collect(maps.Keys(n.came))))))
 	}
 	if len(n.tags) == 0 {
 		return
@@ -61,16 +49,13 @@ func (s *state) follow(n news, found map[string]tags) {
 	s.tags = now
 }
 
-// recallAliases are the aliases of the functions of which there is no news, and which
-// were listed not too long ago. A new alias is news; one of which no event told is found
-// when its function's turn comes.
-func (p *pass) recallAliases() map[string][]string {
+// aliasesOf are the aliases that need not be listed again: of the functions that may be
+// carried.
+func (s *state) aliasesOf(n news, turn map[string]bool) map[string][]string {
 	known := map[string][]string{}
-	p.aliases = map[string]int64{}
-	for f, o := range p.state.functions {
-		age := p.began.UnixMilli() - o.aliasesAt
-		if o.AliasesListed && !p.news.read[f] && float64(age) < early*float64(p.of.MaxAge.Milliseconds()) {
-			known[f], p.aliases[f] = o.Aliases, o.aliasesAt
+	for f, o := range s.functions {
+		if o.AliasesListed && !n.read[f] && !turn[f] {
+			known[f] = o.Aliases
 		}
 	}
 	return known
@@ -103,13 +88,13 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 	}
 	for i := range seen.Functions {
 		f := &seen.Functions[i]
+		before := s.functions[f.Function]
 		delete(next.functions, f.Function)
 		if c, whole := reconcile.Carriable(f); whole {
-			o := &observation{CarriedFunction: c, asked: p.choice.asked[f.Function], orphansLooked: p.orphans}
-			if c.AliasesListed {
-				o.aliasesAt = cmp.Or(p.aliases[f.Function], f.Seen)
+			if _, known := p.aliases[f.Function]; known {
+				c.Seen = min(c.Seen, before.Seen) // its aliases are as old as that
 			}
-			next.functions[f.Function] = o
+			next.functions[f.Function] = &observation{CarriedFunction: c, asked: p.choice.asked[f.Function], orphansLooked: p.orphans}
 		}
 		if at, listed := slices.BinarySearch(next.names, f.Function); listed && f.State == reconcile.FunctionAbsent {
 			next.names = slices.Delete(slices.Clone(next.names), at, at+1)
@@ -123,9 +108,6 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 
 // gone reports whether a function that the rules choose among is not there any more.
 func (p *pass) gone(f string) bool {
-	if exists, told := p.news.exists[f]; told && !exists {
-		return true
-	}
 	if _, declared := p.choice.asked[f]; declared || !p.discovered {
 		return false
 	}

@@ -76,10 +76,11 @@ type pass struct {
 	cut   error
 
 	need       desired.Discovery
-	discovered bool // as a whole, by this run
+	discovered bool                // as a whole, by this run
+	turn       map[string]bool     // functions to be read for their age
+	aliases    map[string][]string // of functions of which they need not be listed
 	choice     choice
 	chosen     bool
-	aliases    map[string]int64 // of the functions whose aliases were known, when they were listed
 }
 
 // recollection is one run's part in all targets.
@@ -188,6 +189,11 @@ func (p *pass) load(ctx context.Context) {
 	case err != nil:
 		p.full = "the observations are damaged: " + err.Error()
 	case s.written.After(p.began) || s.looked.After(p.began):
+		// What a wrong clock wrote looks right again once the time is reached, and this
+		// run may die before it replaces it.
+		if p.of.Store.Delete(ctx, fileName(p.open.Target), tag) == nil {
+			p.tag = ""
+		}
 		p.full = fmt.Sprintf("the clock went back: the observations were written at %s", s.written.UTC().Format(time.RFC3339))
 	case p.began.Sub(s.looked) > p.of.MaxAge:
 		p.full = fmt.Sprintf("the last look was at %s, longer ago than the maximum age", s.looked.UTC().Format(time.RFC3339))
@@ -221,20 +227,23 @@ func (c *recollection) Narrow(asked []desired.Discovery) []desired.Discovery {
 func (c *recollection) Complete(found desired.Inventory) desired.Inventory {
 	for t := range c.passes {
 		p, now := c.of(t), found[t]
+		if p == nil {
+			continue
+		}
+		p.turn = p.state.turn(p.news, p.of.MaxAge, p.began)
 		switch {
-		case p == nil || p.need.IsZero():
+		case p.need.IsZero():
+			continue
 		case p.discovered:
 			p.state.listed, p.state.need = p.began, needOf(p.need)
 			p.state.names, p.state.tags = now.Functions, now.Tags
 		default:
 			p.state.follow(p.news, now.Tags)
-			found[t] = desired.TargetInventory{Functions: p.state.names, Tags: p.state.tags}
-			if p.need.Aliases != nil {
-				now = found[t]
-				now.Aliases = p.recallAliases()
-				found[t] = now
-			}
 		}
+		if p.need.Aliases != nil {
+			p.aliases = p.state.aliasesOf(p.news, p.turn)
+		}
+		found[t] = desired.TargetInventory{Functions: p.state.names, Tags: p.state.tags, Aliases: p.aliases}
 	}
 	return found
 }
@@ -254,7 +263,7 @@ func (c *recollection) Carry(fleet desired.Fleet) map[desired.Target][]reconcile
 			p.all = true
 			continue
 		}
-		p.choice, p.chosen = p.state.choose(spec, fleet.Undeclared, p.news, p.orphans, p.of.MaxAge, time.Now()), true
+		p.choice, p.chosen = p.state.choose(spec, fleet.Undeclared, p.news, p.turn, p.orphans), true
 		if p.full == "" && p.choice.observed > 0 && p.choice.changed == p.choice.observed {
 			p.full = "the fleet file asks something else of every function than before"
 		}

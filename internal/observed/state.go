@@ -39,7 +39,6 @@ type observation struct {
 	reconcile.CarriedFunction
 	asked         string // digest of what was asked of it
 	orphansLooked bool   // whether undeclared records' qualifiers were looked for
-	aliasesAt     int64  // when its aliases were listed, Unix milliseconds; 0: they were not
 }
 
 func newState(t desired.Target) *state {
@@ -82,7 +81,7 @@ func (a *asker) of(entries []desired.Entry) string {
 		}
 		key.WriteString("\x00" + e.Qualifier + "\x00")
 		key.Write(want)
-		for _, flag := range []bool{e.Remove, e.Optional} {
+		for _, flag := range []bool{e.Remove, e.Optional, e.Pattern} {
 			if flag {
 				key.WriteByte('+')
 			} else {

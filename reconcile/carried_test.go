@@ -1,0 +1,88 @@
+package reconcile
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// What is carried is judged as if it had been read, as long as there is nothing to do.
+// A function with something to do is read: no change is ever made of a carried one.
+func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
+	target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
+	want, record := &desired.Config{desired.Number(60)}, &Settings{desired.Number(60)}
+	entry := func(function, qualifier string) desired.Entry {
+		return desired.Entry{Name: desired.Name{Function: function, Qualifier: qualifier}, Want: want, Origins: &desired.Origins{}}
+	}
+	seen := func(function string, records ...ObservedRecord) CarriedFunction {
+		return CarriedFunction{Function: function, State: Present, Seen: 1000, Records: records}
+	}
+	latest := ObservedRecord{Qualifier: desired.Latest, Settings: record}
+	other := ObservedRecord{Qualifier: "old", Settings: record}
+	drifted := ObservedRecord{Qualifier: desired.Latest, Settings: &Settings{desired.Number(61)}}
+	optional := entry("optional", "live")
+	optional.Optional = true
+	noAlias := seen("optional")
+	noAlias.NoQualifier = []string{"live"}
+
+	fleet := desired.Fleet{Targets: []desired.TargetSpec{{Target: target, Entries: []desired.Entry{
+		entry("absent", desired.Latest), entry("drifted", desired.Latest), entry("gone", desired.Latest), optional, entry("right", desired.Latest),
+		entry("undeclared", desired.Latest), entry("unseen", desired.Latest),
+	}}}}
+	candidates := []CarriedFunction{
+		seen("absent"), seen("drifted", drifted), {Function: "gone", State: FunctionAbsent, Seen: 900}, noAlias,
+		seen("right", latest), seen("stranger", latest), seen("undeclared", latest, other),
+	}
+	read := func(f desired.Fleet) (names []string) {
+		for _, e := range f.Targets[0].Entries {
+			names = append(names, e.Function)
+		}
+		return names
+	}
+	toRead, unread := split(fleet, map[desired.Target][]CarriedFunction{target: candidates})
+	if got := read(toRead); !slices.Equal(got, []string{"absent", "drifted", "unseen"}) {
+		t.Errorf("%v are read", got)
+	}
+	if len(fleet.Targets[0].Entries) != 7 {
+		t.Error("the fleet itself was changed")
+	}
+	v := unread.verdicts[target]
+	if v.Functions != 4 || v.Declared != 4 || v.InSync != 2 || v.Skipped != 1 || v.Oldest != 900 || len(v.Findings) != 2 {
+		t.Errorf("%+v", v)
+	}
+	for _, f := range v.Findings {
+		if !f.Carried || f.Seen == 0 {
+			t.Errorf("%+v does not say that it was carried, and since when", f)
+		}
+	}
+	// Where undeclared records are deleted, one of them is something to do.
+	fleet.Undeclared = desired.UndeclaredDelete
+	toRead, _ = split(fleet, map[desired.Target][]CarriedFunction{target: candidates})
+	if got := read(toRead); !slices.Contains(got, "undeclared") {
+		t.Errorf("%v are read", got)
+	}
+
+	// The verdicts stand beside those on what was read, and the evidence counts both.
+	r := &RunResult{Surveyed: time.UnixMilli(5000), Observed: Observed{Targets: []ObservedTarget{{Target: target, Functions: make([]ObservedFunction, 3)}}}}
+	r.Plan = Plan{Targets: []TargetPlan{{Target: target, Declared: 3, InSync: 1}}}
+	for age, tooOld := range map[time.Duration]bool{4 * time.Second: true, 5 * time.Second: false} {
+		r.Plan.Targets[0] = TargetPlan{Target: target, Declared: 3, InSync: 1}
+		unread.addTo(r, agedRecollection{age: age})
+		p := r.Plan.Targets[0]
+		if p.Declared != 7 || p.InSync != 3 || p.Evidence.Read != 3 || p.Evidence.Carried != 4 || p.Evidence.Functions != 7 || p.Evidence.TooOld != tooOld {
+			t.Errorf("%+v, %+v", p, p.Evidence)
+		}
+	}
+}
+
+// agedRecollection is a recollection that allows some age.
+type agedRecollection struct {
+	everything
+	age time.Duration
+}
+
+func (a agedRecollection) Evidence(desired.Target, *Observed) *Evidence {
+	return &Evidence{MaxAge: a.age}
+}

@@ -63,6 +63,11 @@ mutation: ## break the spine in one place after the other; list what no test not
 	@for p in $(SPINE); do echo "== $$p"; go tool -modfile=tools/go.mod gremlins unleash --timeout-coefficient 10 \
 		--invert-logical --invert-loopctrl --remove-self-assignments --output-statuses lt "$$p" || exit; done
 
+# PICTURES=DIR leaves a picture of each page there: phone and desktop, light and dark.
+.PHONY: browsertest
+browsertest: ## our pages in a real Chromium; prints sizes and times of 100,000 rows
+	cd browsertest && EVENTINVOKE_SCREENSHOTS=$(if $(PICTURES),$(abspath $(PICTURES))) go test -count=1 -v .
+
 .PHONY: golden
 golden: ## rewrite the golden files; read the diff before you commit it
 	go test ./desired ./internal/report ./cmd/eventinvoke -update

@@ -221,8 +221,8 @@ type file struct {
 	syntax *ast.File
 }
 
-// packages parses every non-test Go file of the module, by directory; tools is
-// a module of its own.
+// packages parses every non-test Go file of the module, by directory; tools and
+// browsertest are modules of their own.
 func packages(t *testing.T) map[string][]file {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -231,7 +231,7 @@ func packages(t *testing.T) map[string][]file {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || name == "dist" || name == "tools") {
+		if d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || name == "dist" || name == "tools" || name == "browsertest") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {

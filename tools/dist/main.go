@@ -163,7 +163,7 @@ func (r *release) add(name, from string) error {
 
 // build is the command that builds the program as it is released.
 func (r *release) build(out, tags string, env ...string) *exec.Cmd {
-	tags = strings.TrimPrefix(tags+",timetzdata", ",")
+	tags = strings.TrimPrefix(tags+",timetzdata,lambda.norpc", ",")
 	// Without -buildvcs=false the binary would tell whether the clone knew its tags.
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", tags,
 		"-ldflags", fmt.Sprintf("-s -w -buildid= -X main.linkedVersion=v%s -X main.linkedCommit=%s", r.version, r.commit),

@@ -219,10 +219,12 @@ func (s *status) targetTable(d *page.Writer) {
 		return
 	}
 	d.Put("<section aria-labelledby=\"targets\">\n<h2 id=\"targets\">%s</h2>\n", plural(len(s.targets), "target"))
+	scroll := page.Markup(`class="scroll"`)
 	if len(s.targets) >= filterFrom {
+		scroll = `class="scroll long" role="region" aria-labelledby="targets" tabindex="0"`
 		d.Put("<form id=\"filter\" role=\"search\" hidden><div><label for=\"f-text\">Target or state, or part of it</label><input id=\"f-text\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\"></div><div><output id=\"shown\" aria-live=\"polite\"></output></div></form>\n")
 	}
-	d.Put(`<div class="scroll"><table class="cards" id="target-table"><thead><tr><th>Target</th><th>State</th><th class="num">In sync</th><th class="num">Drift</th><th class="num">Not read</th><th>Last sweep</th><th>Rate</th><th class="num">Throttled</th></tr></thead><tbody>` + "\n")
+	d.Put(`<div %s><table class="cards" id="target-table"><thead><tr><th>Target</th><th>State</th><th class="num">In sync</th><th class="num">Drift</th><th class="num">Not read</th><th>Last sweep</th><th>Rate</th><th class="num">Throttled</th></tr></thead><tbody>`+"\n", scroll)
 	for i := range s.targets {
 		t := &s.targets[i]
 		text, tone := t.state()

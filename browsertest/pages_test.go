@@ -1,0 +1,319 @@
+package browsertest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/web"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+const dlq = "arn:aws:sqs:eu-west-1:111111111111:async-dlq"
+
+var (
+	prod    = desired.Target{Account: "111111111111", Region: "eu-west-1"}
+	started = time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+)
+
+// applied is a run over n functions in which some changes failed.
+func applied(t testing.TB, n int) *report.Run {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%06d", []string{"checkout", "orders", "payments"}[i%3], i)
+	}
+	d, err := desired.Load(fstest.MapFS{"fleet.yaml": {Data: []byte("version: 1\ndefaults: {on_failure: " + dlq + "}\nrules:\n" +
+		"  - match: {functions: [\"orders-*\"]}\n    set: {maximum_retry_attempts: 0}\n  - match: {functions: [\"*\"]}\n    set: {maximum_event_age_in_seconds: 3600}\n")}}, "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := d.Resolve(prod, desired.Inventory{prod: {Functions: names}}, desired.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet.Targets[0].Label = "prod"
+	observed := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: prod}}}
+	for _, e := range fleet.Targets[0].Entries {
+		observed.Targets[0].Functions = append(observed.Targets[0].Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.Present})
+	}
+	plan := reconcile.NewPlan(fleet, observed)
+	r := &report.Run{
+		ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: "apply", Started: started, Surveyed: started.Add(88 * time.Second), Finished: started.Add(119 * time.Second),
+		Fleet: report.FleetInfo{Files: []string{"fleet.yaml"}, Keys: n, Targets: 1}, Plan: &plan, Undo: "eventinvoke rollback 20260301T030000Z-7f3a",
+		Guard: reconcile.Guard{Guard: fleet.Guard}.Lines(&plan), GuardOff: "the first run", Functions: n, Covered: n - n/10,
+		Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Label: "prod"}}},
+	}
+	for i, c := range plan.Targets[0].Changes {
+		result := reconcile.Result{Change: c, Status: reconcile.Applied}
+		if i%10 == 3 {
+			result.Status = reconcile.Failed
+			result.Stats = ratelimit.CallStats{Attempts: 3, Conflicts: 2, Waited: 7 * time.Second}
+			result.Err = &reconcile.CallError{
+				Op: "PutFunctionEventInvokeConfig", Subject: c.Name.String(), Kind: reconcile.KindRefused, Status: 400, Code: "InvalidParameterValueException",
+				Message:   "The function execution role does not have permissions to call SendMessage on " + dlq + " </script><img src=x>",
+				RequestID: fmt.Sprintf("b7e0d1f2-0000-4000-8000-%012d", i), Hint: "allow sqs:SendMessage on the queue in the role of " + c.Function,
+			}
+		}
+		r.Outcome.Targets[0].Results = append(r.Outcome.Targets[0].Results, result)
+	}
+	api := report.TargetAPI{Target: prod, Label: "prod", Limiter: ratelimit.Snapshot{Rate: 13.5, Ceiling: 13.5, Paused: 4 * time.Second},
+		Operations: []report.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: int64(n), Throttled: 9, Faults: 2}, {Name: "PutFunctionEventInvokeConfig", Calls: int64(n), Conflicts: 31}}}
+	for i := range int64(60) {
+		point := history.PacePoint{AtMS: i * 2000, Rate: min(13.5, 5+float64(i%20)*.6), Ceiling: 13.5}
+		if i%20 == 0 {
+			point.Throttled = 3
+		}
+		api.Pace = append(api.Pace, point)
+	}
+	r.API = []report.TargetAPI{api}
+	trend := history.Trend{Target: prod, Label: "prod"}
+	for i, drifted := range []int{9, 4, 0, 6, 12, 3, 3, 1} {
+		trend.Audits = append(trend.Audits, history.AuditCount{Started: started.Add(time.Duration(i-8) * 24 * time.Hour), Declared: n, Drifted: drifted, Failed: i == 2})
+	}
+	r.Trends = []history.Trend{trend}
+	return r
+}
+
+func document(t testing.TB, r *report.Run) string {
+	var b bytes.Buffer
+	if err := report.HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The rows of the report's table that are in the document.
+const drawn = `document.querySelectorAll("#room .row").length`
+
+func TestReport(t *testing.T) {
+	page := serve(t, document(t, applied(t, 300)))
+	for _, l := range looks {
+		t.Run(l.name, func(t *testing.T) {
+			p := open(t, page, l)
+			p.until(`!document.getElementById("table").hidden`)
+			p.keep("report-" + l.name)
+			p.check(l)
+			if n := ask[int](p, drawn); n == 0 || n > 60 {
+				t.Errorf("%d rows of 300 are drawn", n)
+			}
+			p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#room .row").click()`))
+			p.until(`document.getElementById("details").open`)
+			p.check(l)
+			p.keep("details-" + l.name)
+		})
+	}
+}
+
+func TestReportByKeyboard(t *testing.T) {
+	p := open(t, serve(t, document(t, applied(t, 300))), looks[0])
+	p.until(`!document.getElementById("table").hidden`)
+	shown := func() string { return ask[string](p, `document.getElementById("shown").textContent`) }
+	if got := shown(); got != "300 of 300 rows" {
+		t.Errorf("at first it shows %q", got)
+	}
+	p.search()
+	p.do(chromedp.KeyEvent("orders-*"))
+	if got := shown(); got != "100 of 300 rows" {
+		t.Errorf("filtered by a pattern it shows %q", got)
+	}
+	p.do(chromedp.KeyEvent(kb.Tab)) // to the status
+	if got := ask[string](p, "document.activeElement.id"); got != "f-state" {
+		t.Errorf("tab goes to %q", got)
+	}
+	p.do(chromedp.KeyEvent("f")) // ailed
+	if got := shown(); got != "10 of 300 rows" {
+		t.Errorf("filtered by status too it shows %q", got)
+	}
+	if got := ask[string](p, "location.hash"); got != "#text=orders-*&state=failed" {
+		t.Errorf("the address says %q", got)
+	}
+	for range 10 {
+		p.do(chromedp.KeyEvent(kb.Tab))
+		if ask[bool](p, `document.activeElement.id === "view"`) {
+			break
+		}
+	}
+	p.do(chromedp.KeyEvent(kb.End), chromedp.KeyEvent(kb.ArrowUp))
+	p.press("Enter", "\r", 13)
+	p.until(`document.getElementById("details").open`)
+	text := ask[string](p, `document.getElementById("details").innerText`)
+	for _, want := range []string{"orders-", "failed", "SendMessage", "</script><img", "maximum_retry_attempts", "fleet.yaml:", "3 attempts, waited 7s, request b7e0d1f2", "in the role of orders-"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the details lack %q:\n%s", want, text)
+		}
+	}
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.until(`!document.getElementById("details").open`)
+	if got := ask[string](p, "document.activeElement.id"); got != "view" {
+		t.Errorf("after the details the focus is on %q", got)
+	}
+	p.search()
+	p.do(chromedp.KeyEvent("x"))
+	if !ask[bool](p, `!document.getElementById("none").hidden && document.getElementById("grid").hidden`) {
+		t.Error("nothing tells that there is no such row")
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("clear").click()`))
+	if got := shown(); got != "300 of 300 rows" {
+		t.Errorf("cleared it shows %q", got)
+	}
+}
+
+func TestALinkKeepsItsFilter(t *testing.T) {
+	p := open(t, serve(t, document(t, applied(t, 30)))+"#state=failed&risk=nonsense", looks[0])
+	p.until(`document.getElementById("shown").textContent === "3 of 30 rows"`)
+}
+
+func TestAReportOfManyRows(t *testing.T) {
+	r := applied(t, 100_000)
+	html := document(t, r)
+	p := open(t, serve(t, html), looks[0])
+	p.until(`document.getElementById("shown").textContent !== ""`)
+	p.search()
+	p.do(chromedp.KeyEvent("orders-09"))
+	filtered := ask[string](p, `document.documentElement.dataset.filtered`)
+	if got := ask[string](p, `document.getElementById("shown").textContent`); got != "3,333 of 100,000 rows" {
+		t.Errorf("filtered it shows %q", got)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("clear").click(); document.getElementById("view").scrollTop = 1e9`))
+	p.until(`document.querySelector("#room .row:last-child")?.textContent.includes("payments-099998")`)
+	if n := ask[int](p, drawn); n == 0 || n > 60 {
+		t.Errorf("%d rows are drawn at the end", n)
+	}
+	paint := ask[float64](p, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)
+	if len(html) > 8<<20 {
+		t.Errorf("the page has %d bytes", len(html))
+	}
+	t.Logf("100,000 rows: %d bytes, first paint after %.0f ms, a filter takes %s ms", len(html), paint, filtered)
+}
+
+func TestReportOnPaper(t *testing.T) {
+	p := open(t, serve(t, document(t, applied(t, 200))), looks[1])
+	p.until(`!document.getElementById("table").hidden`)
+	if pdf := run(p, chromedp.PrintToPDF()); len(pdf) < 10_000 || !bytes.HasPrefix(pdf, []byte("%PDF")) {
+		t.Errorf("the print has %d bytes", len(pdf))
+	}
+	if n := ask[int](p, drawn); n == 0 || n > 60 {
+		t.Errorf("after the print %d rows are drawn", n)
+	}
+}
+
+// station is a worker's pages, with a state that a test moves.
+type station struct {
+	mu    sync.Mutex
+	state worker.State
+	rate  float64
+	board *web.Board
+	url   string
+}
+
+func newStation(t *testing.T, targets int) *station {
+	timetable, err := worker.Every(15 * time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &station{rate: 13.5, state: worker.State{Timetable: timetable, Started: time.Now(), Next: time.Now().Add(time.Minute), LastSuccess: time.Now(), LastAttempt: time.Now(),
+		Fought: []worker.Fought{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "orders", Qualifier: "live"}}, Principal: "arn:aws:iam::111111111111:role/terraform", Times: 3}},
+	}}
+	var specs []desired.TargetSpec
+	plan := &reconcile.Plan{}
+	for i := range targets {
+		target := desired.Target{Account: fmt.Sprintf("%012d", 111111111111+i/4), Region: []string{"eu-west-1", "eu-central-1", "us-east-1", "us-west-2"}[i%4]}
+		specs = append(specs, desired.TargetSpec{Target: target, Label: fmt.Sprintf("team-%03d", i)})
+		p := reconcile.TargetPlan{Target: target, Label: specs[i].Label, Declared: 120, InSync: 120 - i%7}
+		for j := range i % 7 {
+			p.Changes = append(p.Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", j)}, Action: reconcile.Update, Want: &desired.Config{}, Before: &reconcile.Settings{}})
+		}
+		if i%50 == 3 {
+			p.Err = fmt.Errorf("AssumeRole: AccessDenied (403): User is not authorized to perform sts:AssumeRole on arn:aws:iam::%s:role/eventinvoke", target.Account)
+		}
+		plan.Targets = append(plan.Targets, p)
+	}
+	s.board = web.NewBoard(func() map[desired.Target]ratelimit.Snapshot {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		all := map[desired.Target]ratelimit.Snapshot{}
+		for _, t := range specs {
+			all[t.Target] = ratelimit.Snapshot{Rate: s.rate, Ceiling: 13.5, Throttled: 2}
+		}
+		return all
+	})
+	s.board.Declare(specs)
+	s.board.Lag("queue", func() string { return "nothing waits" })
+	var packed bytes.Buffer
+	to := gzip.NewWriter(&packed)
+	to.Write([]byte(document(t, applied(t, 20))))
+	to.Close()
+	s.board.Report("run-1", packed.Bytes())
+	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now().Add(-time.Minute), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}})
+	server := httptest.NewServer(web.NewHandler(web.Options{State: func() worker.State {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.state
+	}, Board: s.board, Version: "1.0.0", Done: t.Context().Done()}))
+	t.Cleanup(server.Close)
+	s.url = server.URL + "/"
+	return s
+}
+
+func TestStatusPage(t *testing.T) {
+	for _, targets := range []int{1, 200} {
+		s := newStation(t, targets)
+		for _, l := range looks {
+			t.Run(fmt.Sprintf("%d-%s", targets, l.name), func(t *testing.T) {
+				p := open(t, s.url, l)
+				p.until(`document.getElementById("connection").textContent === "live"`)
+				p.check(l)
+				p.keep(fmt.Sprintf("status-%d-%s", targets, l.name))
+				if targets > 1 {
+					p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("f-text").focus()`), chromedp.KeyEvent("could not be read"))
+					if got := ask[string](p, `document.getElementById("shown").textContent`); got != "4 of 200 targets" {
+						t.Errorf("filtered it shows %q", got)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestThePageFollowsARun(t *testing.T) {
+	s := newStation(t, 1)
+	p := open(t, s.url, looks[0])
+	p.until(`document.getElementById("connection").textContent === "live"`)
+	p.do(chromedp.Evaluate[chromedp.Void]("window.loadedOnce = true"))
+	now := `document.querySelector("[data-live=now]").textContent`
+	s.mu.Lock()
+	s.state.Sweeping, s.rate = time.Now(), 6.5
+	s.mu.Unlock()
+	s.board.Observe(true, reconcile.Event{Phase: reconcile.PhaseSurvey, Done: 40, Total: 120})
+	p.until(now + ` === "a sweep is under way: 40 of 120 read"`)
+	p.until(`document.querySelector("[data-live=t0rate]").textContent === "6.5 of 13.5/s"`)
+	p.until(`document.querySelector("[data-bar=bar]").getAttribute("width") === "33.3"`)
+	if !ask[bool](p, "window.loadedOnce") {
+		t.Error("the page was loaded anew to tell of a step")
+	}
+	plan := &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: prod, Label: "team-000", Declared: 120, InSync: 118, Changes: make([]reconcile.Change, 2)}}}
+	for i := range plan.Targets[0].Changes {
+		plan.Targets[0].Changes[i].Action = reconcile.Create
+	}
+	s.mu.Lock()
+	s.state.Sweeping = time.Time{}
+	s.mu.Unlock()
+	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-2", Plan: plan}})
+	p.until(`document.body.innerText.includes("2 configs drifted")`)
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('a[href="runs/run-1"]').click()`))
+	p.until(`document.getElementById("shown")?.textContent === "20 of 20 rows"`)
+}

@@ -186,6 +186,9 @@ func (p *prediction) predictFunction(f fleet, at place, name string, fn *functio
 			continue
 		case ignored && spoken:
 			p.fail("EI064")
+			if want, _ := f.resolve(at, name, q, fn); want == (wish{}) {
+				p.fail("EI019") // wrong in two ways, of which one may be told
+			}
 			continue
 		case ignored:
 			p.ignored = append(p.ignored, at.String()+"/"+name)

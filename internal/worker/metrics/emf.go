@@ -54,11 +54,7 @@ func (e EMF) Passed(r worker.Report) error {
 		values := map[string]any{}
 		if whole(p.Target) {
 			values["eventinvoke_target_up"] = number(r.Result.TargetErr(p.Target) == nil)
-			now := states(p, o)
-			if p.Err != nil {
-				now["unreadable"] = max(1, now["unreadable"])
-			}
-			for state, n := range now {
+			for state, n := range states(p, o) {
 				values["eventinvoke_configs_"+state] = n
 			}
 		}

@@ -119,13 +119,7 @@ func (f *fleet) passed(r worker.Report) {
 				n.full++
 			}
 		}
-		before := n.keys
 		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
-		if p.Err != nil && n.keys["unreadable"] == 0 {
-			// What rules would choose in a target that cannot be read is not known:
-			// at least what they chose before, and never nothing.
-			n.keys["unreadable"] = max(1, before["in_sync"]+before["drifted"]+before["unreadable"])
-		}
 	}
 	if r.Result.Outcome != nil {
 		for i := range r.Result.Outcome.Targets {
@@ -164,8 +158,12 @@ func outcomeOf(o *reconcile.Outcome, t desired.Target) *reconcile.TargetOutcome 
 }
 
 // states counts the keys of a target as the pass left them: a change that was
-// written is in sync now, any other is drift still.
+// written is in sync now, any other is drift still. Where nobody knows what rules
+// would choose there are no numbers: that the target is not up says why.
 func states(p *reconcile.TargetPlan, o *reconcile.TargetOutcome) map[string]int {
+	if p.Unknown {
+		return nil
+	}
 	c := p.Counts()
 	written := 0
 	if o != nil {

@@ -250,22 +250,28 @@ func TestADeclaredTargetIsShownBeforeItsFirstSuccess(t *testing.T) {
 	}
 }
 
-func TestATargetThatIsRefusedAsAWholeIsUnreadable(t *testing.T) {
-	m := New("1.2.3", nil)
-	m.Passed(aPass())
+// Of a target whose functions could not be listed nobody knows how many configs
+// there are: no number is made up for it, and that it is not up tells.
+func TestWhatIsNotKnownIsNoNumber(t *testing.T) {
 	refused := aPass()
 	refused.Result.Outcome = nil
-	refused.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: ireland, Label: "prod", Err: errors.New("denied")}
-	refused.Result.Plan.Targets[1] = reconcile.TargetPlan{Target: virginia, Label: "prod", Err: errors.New("denied")}
-	m.Passed(refused)
-	got := values(t, m.registry, "eventinvoke_configs", "state", "eu-west-1")
-	if got["unreadable"] != 10 || got["in_sync"] != 0 {
-		t.Errorf("states are %v, want the 10 configs of before to be unreadable", got)
-	}
-	fresh := New("1.2.3", nil)
-	fresh.Passed(refused)
-	if got := values(t, fresh.registry, "eventinvoke_configs", "state", "us-east-1"); got["unreadable"] == 0 {
-		t.Errorf("states are %v; what is not known must not count as nothing", got)
+	refused.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: ireland, Label: "prod", Err: errors.New("denied"), Unknown: true}
+	refused.Result.Plan.Targets[1] = reconcile.TargetPlan{Target: virginia, Label: "prod", Err: errors.New("denied"), Declared: 1,
+		Findings: []reconcile.Finding{{Kind: reconcile.FindingUnreadable}}}
+	for _, before := range [][]worker.Report{nil, {aPass()}} {
+		m := New("1.2.3", nil)
+		for _, r := range append(before, refused) {
+			m.Passed(r)
+		}
+		if got := values(t, m.registry, "eventinvoke_configs", "state", "eu-west-1"); len(got) > 0 {
+			t.Errorf("states are %v, and nobody knows", got)
+		}
+		if got := values(t, m.registry, "eventinvoke_configs", "state", "us-east-1"); got["unreadable"] != 1 {
+			t.Errorf("states are %v, and one entry is declared", got)
+		}
+		if got := values(t, m.registry, "eventinvoke_target_up", "region", ""); got["eu-west-1"] != 0 || got["us-east-1"] != 0 {
+			t.Errorf("up: %v", got)
+		}
 	}
 }
 

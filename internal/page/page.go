@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"strconv"
 )
 
 //go:embed style.css
@@ -111,7 +112,16 @@ func (w *Writer) Share(label string, part, of int, what string) {
 	const around = 100.53 // of a circle with radius 16
 	w.Put(`<svg class="ring %s" viewBox="0 0 40 40" aria-hidden="true"><circle cx="20" cy="20" r="16"/><circle class="part" cx="20" cy="20" r="16" stroke-dasharray="%.2f %.2f" transform="rotate(-90 20 20)"/></svg>`,
 		tone, around*float64(part)/float64(of), around)
-	w.Put(`<p class="big">%s</p><p class="muted">%s</p></div>`, percent, fmt.Sprintf("%d of %d %s", part, of, what))
+	w.Put(`<p class="big">%s</p><p class="muted">%s</p></div>`, percent, fmt.Sprintf("%s of %s %s", Number(part), Number(of), what))
+}
+
+// Number is a number in groups of three digits.
+func Number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // Percent is a share to a tenth. It says 100 % and 0 % of nothing less than all and

@@ -12,7 +12,7 @@ func TestNothingForeignIsMarkup(t *testing.T) {
 	w := NewWriter(&b)
 	hostile := `"><script>alert(1)</script>'&`
 	w.Begin(hostile, Policy("1", false))
-	w.Put(`<p title="%s">%s %d</p>`, hostile, strings.NewReplacer(), 7)
+	w.Put(`<p title="%s">%s %d</p>`, hostile, []string{hostile}, 7)
 	w.Put(`%s`, Markup("<b>ours</b>"))
 	if err := w.End("1"); err != nil {
 		t.Fatal(err)
@@ -32,6 +32,14 @@ func TestAPageAsksForNothing(t *testing.T) {
 	}
 	if p := Policy("x", false); strings.Contains(p, "unsafe") || strings.Contains(p, "connect-src") {
 		t.Errorf("the policy is %s", p)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567"} {
+		if got := Number(n); got != want {
+			t.Errorf("%d is %q", n, got)
+		}
 	}
 }
 

@@ -102,13 +102,13 @@ func (d *htmlPage) tiles() {
 	}
 	number := func(n int, tone, what string) {
 		if n > 0 {
-			d.Put("<li class=\"%s\"><b>%d</b> %s</li>", tone, n, what)
+			d.Put("<li class=\"%s\"><b>%s</b> %s</li>", tone, page.Number(n), what)
 		}
 	}
 	if r.Outcome != nil {
 		o := d.outcome
 		d.Figure("Written")
-		d.Put("<p class=\"big\">%d</p><ul class=\"counts\">", o.Applied())
+		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(o.Applied()))
 		number(o.Created, "good", "created")
 		number(o.Changed, "good", "changed")
 		number(o.Deleted, "good", "deleted")
@@ -117,7 +117,7 @@ func (d *htmlPage) tiles() {
 		number(o.NotAttempted, "warn", "not attempted")
 	} else {
 		d.Figure("Changes planned")
-		d.Put("<p class=\"big\">%d</p><ul class=\"counts\">", c.Changes())
+		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(c.Changes()))
 		number(c.Creates, "", "to create")
 		number(c.Updates, "", "to change")
 		number(c.Deletes, "bad", "to delete")
@@ -127,7 +127,7 @@ func (d *htmlPage) tiles() {
 	d.Put("</ul></div>\n")
 	if risks := risksOf(r); risks != ([numRisks]int{}) {
 		d.Figure("Changes with a risk")
-		d.Put("<p class=\"big\">%d</p><ul class=\"counts\">", risks[losesEvents]+risks[mayRunTwice])
+		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(risks[losesEvents]+risks[mayRunTwice]))
 		number(risks[losesEvents], "bad", "may lose events")
 		number(risks[mayRunTwice], "warn", "may run events twice")
 		number(risks[noRisk], "good", "harmless")
@@ -135,7 +135,7 @@ func (d *htmlPage) tiles() {
 	}
 	if reads, writes := r.traffic(); reads.Calls+writes.Calls > 0 {
 		d.Figure("Calls to Lambda")
-		d.Put("<p class=\"big\">%d</p><p class=\"muted\">%s</p></div>\n", reads.Calls+writes.Calls,
+		d.Put("<p class=\"big\">%s</p><p class=\"muted\">%s</p></div>\n", page.Number(int(reads.Calls+writes.Calls)),
 			listed(count(reads.Calls, "read"), count(writes.Calls, "write"), some(reads.Throttled+writes.Throttled, "throttled")))
 	}
 	d.Put("</div>\n")

@@ -198,7 +198,7 @@ func (s *status) tiles(d *page.Writer) {
 	}
 	d.Share("Configs in sync", inSync, declared, "configs")
 	d.Figure("Drift")
-	d.Put("<p class=\"big\">%d</p><p class=\"muted\">configs, %d not read</p></div>\n", drift, unread)
+	d.Put("<p class=\"big\">%s</p><p class=\"muted\">configs, %d not read</p></div>\n", page.Number(drift), unread)
 	d.Figure("Now")
 	d.Put("<p class=\"lead\">%s</p>%s</div>\n", s.element("now"), s.meter("bar"))
 	d.Figure("Sweeps")
@@ -231,13 +231,13 @@ func (s *status) targetTable(d *page.Writer) {
 		at := fmt.Sprint("t", i)
 		d.Put("<tr><td><b>%s</b>", t.name())
 		if t.label != "" {
-			d.Put("<br><span class=\"muted mono\">%s</span>", t.Target.String())
+			d.Put("<br><span class=\"muted mono nb\">%s</span>", t.Target.String())
 		}
 		d.Put("</td><td><span class=\"badge %s\">%s</span>", tone, text)
 		if t.err != nil {
-			d.Put("<br><span class=\"muted\">%s</span>", shortened(t.err.Error()))
+			d.Put("<br><span class=\"muted\">%s</span>", shortened(strings.TrimPrefix(t.err.Error(), t.Target.String()+": ")))
 		}
-		d.Put("</td><td class=\"num\" data-label=\"in sync\">%d</td><td class=\"num\" data-label=\"drift\">%d</td><td class=\"num\" data-label=\"not read\">%d</td><td data-label=\"last sweep\">%s</td><td data-label=\"rate\">%s%s</td><td class=\"num\" data-label=\"throttled\">%s</td></tr>\n",
+		d.Put("</td><td class=\"num\" data-label=\"in sync\">%d</td><td class=\"num\" data-label=\"drift\">%d</td><td class=\"num\" data-label=\"not read\">%d</td><td class=\"nb\" data-label=\"last sweep\">%s</td><td class=\"nb\" data-label=\"rate\">%s%s</td><td class=\"num\" data-label=\"throttled\">%s</td></tr>\n",
 			t.inSync(), t.drift(), t.counts.Unreadable+t.counts.NotExamined, s.element(at+"age"), s.element(at+"rate"), s.meter(at+"meter"), s.element(at+"throttled"))
 	}
 	d.Put("</tbody></table></div>\n</section>\n")
@@ -265,7 +265,7 @@ func (s *status) passTable(d *page.Writer) {
 	d.Put("<section aria-labelledby=\"passes\">\n<h2 id=\"passes\">The last passes</h2>\n<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Began (UTC)</th><th>Over</th><th>Because of</th><th class=\"num\">Took</th><th class=\"num\">Differed</th><th class=\"num\">Written</th><th>Report</th></tr></thead><tbody>\n")
 	for i := range s.passes {
 		p := &s.passes[i]
-		d.Put("<tr><td>%s</td><td>%s</td><td data-label=\"because of\">%s</td><td class=\"num\" data-label=\"took\">%s</td><td class=\"num\" data-label=\"differed\">%d</td><td class=\"num\" data-label=\"written\">%d</td><td>",
+		d.Put("<tr><td class=\"nb\">%s</td><td class=\"nb\">%s</td><td data-label=\"because of\">%s</td><td class=\"num\" data-label=\"took\">%s</td><td class=\"num\" data-label=\"differed\">%d</td><td class=\"num\" data-label=\"written\">%d</td><td>",
 			p.started.UTC().Format(time.DateTime), p.scope, p.causes, spell(p.finished.Sub(p.started)), p.drifted, p.written)
 		if p.report != nil {
 			d.Put("<a href=\"runs/%s\">%s</a>", p.run, p.run)

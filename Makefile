@@ -28,6 +28,8 @@ demo: ## audit, apply, audit a pretend fleet; needs no account
 bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 	go test -p 1 -run '^$$' -bench . -benchmem ./...
 	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
+	go test ./cmd/eventinvoke -count=1 -run '^TestReadingOnlyWhatChanged$$' -v -changed-of 50000
+	go test ./cmd/eventinvoke -count=1 -run '^TestReadingOnlyWhatChanged$$' -v -changed-of 5000 -changed-day
 
 .PHONY: soak
 soak: ## 10,000 killed applies, and a million steps of the fault suite, for some hours

@@ -248,7 +248,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 }
 
 func (o *readOptions) check() error {
-	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check(), o.reading.check(readAll, readChanged, readAuto))
+	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check(), o.reading.check())
 }
 
 // historyOptions say where runs are remembered.

@@ -20,9 +20,10 @@ import (
 // readChoice says whether a run reads everything, or only what may have changed since
 // others read it. Its zero value is everything.
 type readChoice struct {
-	read   string
-	maxAge time.Duration
-	delay  time.Duration
+	choices []string
+	read    string
+	maxAge  time.Duration
+	delay   time.Duration
 }
 
 const (
@@ -38,6 +39,7 @@ func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 		readChanged: "changed (those that CloudTrail names, new ones, and a share of the oldest; the others are carried from what was read before)",
 		readAuto:    "auto (changed, where all would take more than a tenth of the period)",
 	}
+	o.choices = choices
 	var spelt []string
 	for _, c := range choices {
 		spelt = append(spelt, texts[c])
@@ -49,12 +51,12 @@ func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 	_ = cmd.RegisterFlagCompletionFunc("read", cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (o *readChoice) check(choices ...string) error {
+func (o *readChoice) check() error {
 	switch {
-	case o.read == "": // of a verb without the flag
+	case o.choices == nil: // a verb without the flag
 		return nil
-	case !slices.Contains(choices, o.read):
-		return fmt.Errorf("--read %q is not known; use %s", o.read, oneOf(choices))
+	case !slices.Contains(o.choices, o.read):
+		return fmt.Errorf("--read %q is not known; use %s", o.read, oneOf(o.choices))
 	case o.maxAge <= 0:
 		return fmt.Errorf("--max-age %v must be above 0; to read everything use --read all", o.maxAge)
 	case o.delay <= 0 || o.delay >= trail.Kept:

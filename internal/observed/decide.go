@@ -112,8 +112,13 @@ func (s *state) turn(n news, maxAge time.Duration, now time.Time) map[string]boo
 			known = append(known, o)
 		}
 	}
+	// Where there is something else to read, what has time waits for a pass without.
+	pace := 1.0
+	if len(n.read) > 0 {
+		pace = 2
+	}
 	turn := map[string]bool{}
-	for _, o := range known[:due(known, maxAge, now)] {
+	for _, o := range known[:due(known, maxAge, pace, now)] {
 		turn[o.Function] = true
 	}
 	return turn
@@ -155,10 +160,10 @@ func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPo
 }
 
 // due sorts observations by age and says how many of the oldest are to be read now: as
-// few as let an even pace of them all in one maximum age, from here on, come to each in
-// time. It remembers nothing, so that passes of any rhythm, and none for hours, come
-// out right.
-func due(known []*observation, maxAge time.Duration, now time.Time) int {
+// few as let an even pace of them all in one maximum age, or a multiple of that pace, come
+// to each in time from here on. It remembers nothing, so that passes of any rhythm, and
+// none for hours, come out right.
+func due(known []*observation, maxAge time.Duration, pace float64, now time.Time) int {
 	slices.SortFunc(known, func(a, b *observation) int {
 		if a.Seen != b.Seen {
 			return int(max(-1, min(1, a.Seen-b.Seen)))
@@ -166,7 +171,7 @@ func due(known []*observation, maxAge time.Duration, now time.Time) int {
 		return strings.Compare(a.Function, b.Function)
 	})
 	whole := early * float64(maxAge.Milliseconds())
-	step := whole / float64(len(known)) // one function each
+	step := whole / (pace * float64(len(known))) // one function each
 	n := 0
 	for i, o := range known {
 		left := whole - float64(now.UnixMilli()-o.Seen)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -24,6 +25,8 @@ type Annotator interface {
 type Insights struct {
 	Destinations []Destination // that configs send to once the plan is carried out; sorted by ARN
 	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators
+	Authors      []Authorship  // of what differs, where somebody told; sorted
+	Fights       []Fight       // among what differs; sorted
 }
 
 // Unavailable is something that could not be learnt. The plan stands without it.
@@ -143,5 +146,16 @@ func unavailable(what string, err error) Insights {
 
 func (i *Insights) add(more Insights) {
 	i.Destinations = append(i.Destinations, more.Destinations...)
+	i.Authors = append(i.Authors, more.Authors...)
+	i.Fights = append(i.Fights, more.Fights...)
 	i.Unavailable = append(i.Unavailable, more.Unavailable...)
+}
+
+// AuthorOf is who made a config what it is, or nil where nobody told.
+func (i *Insights) AuthorOf(key desired.Key) *Authorship {
+	at, found := slices.BinarySearchFunc(i.Authors, key, func(a Authorship, key desired.Key) int { return a.Key.Compare(key) })
+	if !found {
+		return nil
+	}
+	return &i.Authors[at]
 }

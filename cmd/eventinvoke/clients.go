@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/examples"
@@ -25,6 +26,9 @@ type clients struct {
 	options  awslambda.Options
 	registry *ratelimit.Registry[desired.Target]
 	trails   *ratelimit.Registry[desired.Target] // of CloudTrail, which has a quota of its own
+
+	fights     reconcile.Fights
+	remembered sync.Once // earlier runs were told to fights
 }
 
 // newClients makes clients at the pace that flags and fleet files ask for.

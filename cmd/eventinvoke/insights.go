@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/internal/destination"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -32,5 +35,30 @@ func (f insightsFlag) check() error {
 // policy is what the flag asks of a run.
 func (f insightsFlag) policy() reconcile.InsightPolicy { return insightPolicies[f] }
 
-// annotators are all that know something about a plan.
-func annotators() []reconcile.Annotator { return []reconcile.Annotator{destination.Annotator{}} }
+// annotators are all that know something about a plan. Earlier runs are remembered in
+// the history, which may be nil.
+func (c *clients) annotators(h *history.History) []reconcile.Annotator {
+	who := trail.Who{Limiters: c.trails, Fights: &c.fights}
+	if h != nil {
+		who.Remember = func(ctx context.Context, f *reconcile.Fights) {
+			// Without it fights are told from the event history alone.
+			c.remembered.Do(func() { _ = h.TellFights(ctx, f) })
+		}
+	}
+	return []reconcile.Annotator{destination.Annotator{}, who}
+}
+
+// history is of the runs before; nil where none are remembered.
+func (x *execution) history(ctx context.Context) *history.History {
+	switch {
+	case x.memory != nil:
+		return x.memory.History
+	case x.past == nil:
+		return nil
+	}
+	h, err := history.Open(ctx, *x.past)
+	if err != nil {
+		return nil // whoever writes there tells what is wrong
+	}
+	return h
+}

@@ -118,7 +118,8 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 	}
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
-	engine := reconcile.Engine{Opener: p, Annotators: annotators()}
+	engine := reconcile.Engine{Opener: p}
+	var past *history.History
 	if s.o.apply {
 		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())
 		if err != nil {
@@ -127,11 +128,12 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 		// A target that another run holds is left to it, and keeps no other from
 		// being corrected.
 		memory.SkipHeld, memory.WritesOnly, memory.Leases = true, true, &s.leases
-		engine.Memory = memory
+		engine.Memory, past = memory, memory.History
 	}
 	if err := s.recall(ctx, scope, &engine); err != nil {
 		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 	}
+	engine.Annotators = s.clients.annotators(past)
 	r, failures := engine.Run(ctx, request)
 	if scope.All && r.Planned() {
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })

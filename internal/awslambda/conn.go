@@ -2,6 +2,8 @@ package awslambda
 
 import (
 	"cmp"
+	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -78,9 +80,18 @@ func (c *Conn) client(allowed operations) *lambda.Client {
 // names and nothing else, and its attempts are counted among those of the target. What
 // it fails with is for AsCallError.
 //
-// A target that was opened by something else than this package has none.
+// A target that was opened by something else than this package has none; one whose
+// Reader was wrapped since has, if the wrapper has a method Unwrap.
 func InsightConfig(t reconcile.OpenTarget) (aws.Config, bool) {
-	reader, ok := t.Reader.(*Reader)
+	wrapped := t.Reader
+	for {
+		inner, ok := wrapped.(interface{ Unwrap() reconcile.Reader })
+		if !ok {
+			break
+		}
+		wrapped = inner.Unwrap()
+	}
+	reader, ok := wrapped.(*Reader)
 	if !ok {
 		return aws.Config{}, false
 	}
@@ -90,9 +101,22 @@ func InsightConfig(t reconcile.OpenTarget) (aws.Config, bool) {
 	cfg.Credentials = c.creds
 	cfg.Retryer, cfg.RetryMaxAttempts = func() aws.Retryer { return aws.NopRetryer{} }, 0
 	cfg.HTTPClient = guardedClient{allowed: allowed, next: cfg.HTTPClient}
-	cfg.APIOptions = append(cfg.APIOptions, addGuard(allowed), addCounter(&c.counters),
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), addGuard(allowed), addCounter(&c.counters),
 		addAnswerBody(answerBody{secrets: c.creds.secrets}))
 	return cfg, true
+}
+
+// Paced makes every attempt of clients with a configuration pay a token of a limiter,
+// as calls of Lambda do, for a service with a quota of its own.
+func Paced(cfg aws.Config, limiter func() *ratelimit.Limiter) aws.Config {
+	cfg = cfg.Copy()
+	cfg.Retryer, cfg.RetryMaxAttempts = func() aws.Retryer { return aws.NopRetryer{} }, 0
+	refresh := func(context.Context) bool { return false }
+	if creds, ok := cfg.Credentials.(*credentials); ok {
+		refresh = creds.renew
+	}
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), addRateLimit(&rateLimitMiddleware{limiter: limiter, counters: &counters{}, refresh: refresh}))
+	return cfg
 }
 
 // about is a call over the connection.

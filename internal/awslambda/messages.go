@@ -1,7 +1,6 @@
 package awslambda
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -244,7 +243,10 @@ func (c call) credentialsHint(f *failure) string {
 // qualifier against the qualified ARN, so a policy needs both forms.
 func (c call) statement() string {
 	if of, ok := insights[c.op]; ok && c.service != serviceLambda {
-		return of.permission + " on " + cmp.Or(c.subject, "*")
+		if !strings.HasPrefix(c.subject, "arn:") {
+			return of.permission + " on *"
+		}
+		return of.permission + " on " + c.subject
 	}
 	switch {
 	case c.service == serviceTagging:

@@ -2,42 +2,10 @@ package events
 
 import (
 	"regexp"
-	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
-
-// Author is who made a call, and with what. All of it is text from outside: whoever
-// may call AWS chooses their own names and user agent.
-type Author struct {
-	Principal string // the ARN, or the best that CloudTrail has in its place
-	Kind      string // user, role, account or service; "" where the record does not say
-	Name      string // of that user, role, account or service
-	Client    string // console, Terraform, CloudFormation, aws-cli and so on; "" if unknown
-	// Run is the run of eventinvoke that made the call, where its session is named
-	// after it.
-	Run string
-}
-
-// String is "role deploy (Terraform)", as much of it as is known, and "" for nothing.
-func (a Author) String() string {
-	s := strings.TrimSpace(a.Kind + " " + a.Name)
-	switch {
-	case s == "":
-		s = a.Principal
-	case a.Run != "":
-		s = "run " + a.Run
-	}
-	if a.Client != "" {
-		s = strings.TrimSpace(s + " (" + a.Client + ")")
-	}
-	return s
-}
-
-// Deploys reports whether the client is one that keeps what it wrote in a template or
-// a state, and will write it again at its next deployment.
-func (a Author) Deploys() bool { return slices.Contains(deploying, a.Client) }
-
-var deploying = []string{"Terraform", "OpenTofu", "CloudFormation", "Pulumi", "Serverless"}
 
 // The names of roles and sessions that say more than they seem to.
 var (
@@ -51,9 +19,9 @@ var (
 const longest = 256
 
 // authorOf reads the parts of a record that say who.
-func authorOf(r object) Author {
+func authorOf(r object) reconcile.Author {
 	identity := r.object("userIdentity")
-	a := Author{Principal: principal(identity), Client: clientOf(r, identity)}
+	a := reconcile.Author{Principal: principal(identity), Client: clientOf(r, identity)}
 	// arn:aws:iam::111111111111:user/path/NAME, arn:aws:sts::111111111111:assumed-role/NAME/SESSION
 	arn := identity.text("arn")
 	parts := strings.Split(arn[strings.LastIndexByte(arn, ':')+1:], "/")

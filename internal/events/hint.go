@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Kind is how far a hint reaches.
@@ -36,10 +37,10 @@ type Hint struct {
 	Qualifier string         // for Key; never empty there
 	Object    string         // for Files: s3://bucket/key
 
-	EventID   string    // to tell doubled deliveries; "" when the event has none
-	EventTime time.Time // when it happened; zero when the event does not say
-	EventName string    // the API call without its version suffix, such as CreateAlias
-	Author    Author    // who made the call, as CloudTrail tells it
+	EventID   string           // to tell doubled deliveries; "" when the event has none
+	EventTime time.Time        // when it happened; zero when the event does not say
+	EventName string           // the API call without its version suffix, such as CreateAlias
+	Author    reconcile.Author // who made the call, as CloudTrail tells it
 
 	// Echo marks a call that eventinvoke itself made, by its user agent. The
 	// identity alone would not do: people share roles. Somebody who forges the

@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
 	"internal/shard":     {"desired"},
 	"internal/s3files":   {"reconcile", "internal/awslambda"},
-	"internal/events":    {"desired"},
+	"internal/events":    {"desired", "reconcile"},
 	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events"},
 	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history", "internal/trail"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},

@@ -37,7 +37,7 @@ func (p *printer) changes(r *Run) {
 			}
 			p.line(0, colored(bold, where(t.Label, t.Target)),
 				textf(": %s%s", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), inSync))
-			p.blocks(t.Changes, planVerbs)
+			p.of(t.Target).blocks(t.Changes, planVerbs)
 		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0:
 			same++
 			keys += tc.InSync
@@ -110,6 +110,7 @@ func (p *printer) block(b block, v verbs) {
 		p.names(4, names)
 	}
 	p.fieldRows(b.rows)
+	p.authors(b.changes)
 }
 
 // fieldKey is one field of a change with everything that two changes must share

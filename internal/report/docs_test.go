@@ -47,6 +47,8 @@ var contract = map[string]any{
 	"warnings":     desired.ProblemJSON{},
 	"api":          apiJSON{},
 	"api.targets":  targetAPIJSON{},
+	"authors":      authorJSON{},
+	"fights":       fightJSON{},
 }
 
 // tags are the JSON names of a struct's fields, in order.

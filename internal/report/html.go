@@ -160,7 +160,7 @@ func settled(r *Run) (n int) {
 // alerts is what a person must know before the changes.
 func (d *htmlPage) alerts() {
 	r := d.run
-	text := paragraph(func(p *printer) { p.alerts(r) })
+	text := paragraph(r, func(p *printer) { p.alerts(r) })
 	if text == "" {
 		return
 	}
@@ -204,7 +204,7 @@ func (d *htmlPage) groups() {
 	}
 	switch {
 	case shown == 0:
-		d.Put("<p>%s</p>\n", paragraph(func(p *printer) {
+		d.Put("<p>%s</p>\n", paragraph(r, func(p *printer) {
 			if past {
 				p.line(0, text("Nothing was written."))
 			} else {

@@ -164,6 +164,7 @@ func (p *printer) insights(r *Run) {
 		p.names(2, namesOf(l.uses, func(u reconcile.DestinationUse) name { return u.Name }))
 		p.hint(2, l.hint())
 	}
+	p.authorship(r)
 	color := yellow
 	if r.InsightsRequired {
 		color = red

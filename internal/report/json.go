@@ -39,6 +39,8 @@ func JSON(w io.Writer, r *Run) error {
 	list(d, "ignored", r.ignored())
 	list(d, "guard", each(r.Guard, newGuard))
 	list(d, "destinations", r.destinations())
+	list(d, "authors", each(r.Insights.Authors, r.newAuthor))
+	list(d, "fights", each(r.Insights.Fights, r.newFight))
 	list(d, "unavailable", each(r.Insights.Unavailable, newUnavailable))
 	list(d, "warnings", slices.Values(r.Warnings))
 	d.field("api", newAPI(r.API))

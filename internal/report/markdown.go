@@ -41,11 +41,11 @@ func Markdown(w io.Writer, r *Run) error {
 		fmt.Fprintf(&b, "\nRisk: %s.\n", risks)
 	}
 	if r.Plan != nil {
-		if rests := paragraph(func(p *printer) { p.evidence(r) }); rests != "" {
+		if rests := paragraph(r, func(p *printer) { p.evidence(r) }); rests != "" {
 			b.WriteString("\n" + fenced(rests))
 		}
 	}
-	if alerts := paragraph(func(p *printer) { p.alerts(r) }); alerts != "" {
+	if alerts := paragraph(r, func(p *printer) { p.alerts(r) }); alerts != "" {
 		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
 	}
 	hiddenKinds, hiddenConfigs := 0, 0
@@ -53,7 +53,7 @@ func Markdown(w io.Writer, r *Run) error {
 		t := &r.Plan.Targets[i]
 		changes, verbs := changesOf(r, t)
 		for _, group := range blocks(changes) {
-			body := paragraph(func(p *printer) { p.block(group, verbs) })
+			body := paragraph(r, func(p *printer) { p.of(t.Target).block(group, verbs) })
 			part := fmt.Sprintf("\n<details><summary>%s: %s, %s</summary>\n\n%s\n</details>\n",
 				html.EscapeString(Clean(where(t.Label, t.Target))), group.action, count(len(group.changes), "config"), fenced(body))
 			if b.Len()+len(part) > maxMarkdown-200 { // the line below has room
@@ -111,10 +111,10 @@ func changesOf(r *Run, t *reconcile.TargetPlan) ([]*reconcile.Change, verbs) {
 }
 
 // paragraph is what write puts on a page, without the lines around it.
-func paragraph(write func(*printer)) string {
+func paragraph(r *Run, write func(*printer)) string {
 	var b bytes.Buffer
 	p := newPrinter(&b, TextOptions{}, 2)
-	p.stable = true
+	p.stable, p.run = true, r
 	write(p)
 	p.w.Flush() // into memory
 	return strings.Trim(b.String(), "\n")

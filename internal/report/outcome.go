@@ -46,7 +46,7 @@ func (p *printer) written(t *reconcile.TargetOutcome) {
 	c := one.Counts()
 	p.gap()
 	p.line(0, colored(bold, where(t.Label, t.Target)), textf(": %s", listed(some(c.Created, "created"), some(c.Changed, "changed"), some(c.Deleted, "deleted"))))
-	p.blocks(done, outcomeVerbs)
+	p.of(t.Target).blocks(done, outcomeVerbs)
 }
 
 // unwritten shows the changes that failed, and those that the run did not come to.

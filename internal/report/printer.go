@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // The width of the page where the reader's is not known, and how far it follows
@@ -51,10 +53,12 @@ type printer struct {
 	ascii   bool
 	color   bool
 	full    bool
-	multi   bool // more than one target: names are shown with theirs
-	blank   bool // the last line was empty
-	stable  bool // without what differs from run to run: attempts, waits, request ids
-	short   bool // something was counted rather than listed
+	multi   bool           // more than one target: names are shown with theirs
+	blank   bool           // the last line was empty
+	stable  bool           // without what differs from run to run: attempts, waits, request ids
+	short   bool           // something was counted rather than listed
+	run     *Run           // whose changes are told with their authors; nil tells none
+	target  desired.Target // of the changes that are being written
 }
 
 func newPrinter(w io.Writer, o TextOptions, targets int) *printer {

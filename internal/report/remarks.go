@@ -121,13 +121,13 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan) iter.Seq[remark] {
 		}
 		if o != nil {
 			for i := range o.Results {
-				if !say(r.ofResult(&o.Results[i])) {
+				if !say(r.byAuthor(r.ofResult(&o.Results[i]), t.Target, o.Results[i].Name)) {
 					return
 				}
 			}
 		} else {
 			for i := range t.Changes {
-				if !say(r.ofChange(&t.Changes[i])) {
+				if !say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target, t.Changes[i].Name)) {
 					return
 				}
 			}

@@ -87,6 +87,28 @@ func drifted(_ desired.Target, f *reconcile.ObservedFunction) {
 }
 
 // scenarios are the runs that the goldens show.
+// authored tells who made the changes of a run necessary: mostly a deployment, some a
+// person, some nobody knows, and one again and again.
+func authored(r *Run) *Run {
+	deploy := reconcile.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "Terraform"}
+	ops := reconcile.Author{Principal: "arn:aws:iam::111111111111:user/ops-admin", Kind: "user", Name: "ops-admin", Client: "console"}
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		for j := range t.Changes {
+			a := reconcile.Authorship{Key: desired.Key{Target: t.Target, Name: t.Changes[j].Name}, Author: deploy, At: started.Add(-30 * time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
+			switch {
+			case a.Function == "orders-007":
+				a.Author, a.At = ops, started.Add(-2*time.Hour)
+				r.Insights.Fights = append(r.Insights.Fights, reconcile.Fight{Key: a.Key, Author: ops, Times: 3, Since: started.Add(-4 * 24 * time.Hour)})
+			case strings.HasPrefix(a.Function, "orders-3"):
+				continue
+			}
+			r.Insights.Authors = append(r.Insights.Authors, a)
+		}
+	}
+	return r
+}
+
 var scenarios = []struct {
 	name string
 	why  string
@@ -106,6 +128,14 @@ var scenarios = []struct {
 					drifted(at, l)
 				}
 			}))
+		},
+	},
+	{
+		name: "authors", why: "who made it so stands below each change and summed up; what is written again, and fought over, is said",
+		run: func(t testing.TB) *Run {
+			f := orders(t)
+			r := newRun("audit", f, inAWS(f, drifted))
+			return authored(r)
 		},
 	},
 	{

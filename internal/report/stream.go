@@ -123,6 +123,8 @@ func (s *Stream) Plan(r *Run) {
 	events(s, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	events(s, "ignored", r.ignored())
 	events(s, "destination", r.destinations())
+	events(s, "author", each(r.Insights.Authors, r.newAuthor))
+	events(s, "fight", each(r.Insights.Fights, r.newFight))
 	events(s, "unavailable", each(r.Insights.Unavailable, newUnavailable))
 }
 

@@ -28,6 +28,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		targets = len(r.Plan.Targets)
 	}
 	p := newPrinter(w, o, targets)
+	p.run = r
 	switch {
 	case r.Plan == nil:
 		p.noPlan(r)

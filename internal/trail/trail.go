@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +72,7 @@ var recordedAs = map[string]string{
 // The calls that can be asked for. Writes are those that change a config; the others
 // change which functions and qualifiers there are, and their tags.
 var (
-	Writes    = []string{"PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"}
+	Writes    = []string{"PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", deleteCall}
 	Functions = []string{"CreateFunction", "DeleteFunction"}
 	Aliases   = []string{"CreateAlias", "UpdateAlias", "DeleteAlias"}
 	Versions  = []string{"PublishVersion"}
@@ -87,12 +86,12 @@ type Source struct {
 	paced  func() *ratelimit.Limiter
 }
 
-// New makes a source with the configuration of an open target, whose credentials are
-// used. The registry holds the limiters of LookupEvents and of nothing else; see Pace.
+// New makes a source with the configuration of an open target, as
+// awslambda.InsightConfig gives it: its clients send reads alone. The registry holds the limiters of LookupEvents and of nothing else; see Pace.
 func New(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry[desired.Target]) *Source {
 	s := &Source{target: target, paced: func() *ratelimit.Limiter { return limiters.For(target) }}
 	cfg.Region = target.Region
-	s.client = cloudtrail.NewFromConfig(awslambda.ReadingConfig(cfg, map[string]string{"LookupEvents": http.MethodPost}, s.paced))
+	s.client = cloudtrail.NewFromConfig(awslambda.Paced(cfg, s.paced))
 	return s
 }
 

@@ -155,6 +155,9 @@ type claimedReader struct {
 	target desired.Target
 }
 
+// Unwrap gives the Reader as it was opened.
+func (r claimedReader) Unwrap() reconcile.Reader { return r.Reader }
+
 func (r claimedReader) ListConfigs(ctx context.Context, function, marker string) (reconcile.Page[reconcile.Record], error) {
 	o := Object{r.target, function}
 	if !r.scope.All {

@@ -7,10 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func TestClassify(t *testing.T) {
-	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Author: events.Author{Principal: "alice"}}
+	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Author: reconcile.Author{Principal: "alice"}}
 	alias := write
 	alias.EventName = "UpdateAlias"
 	echo, failed := write, write

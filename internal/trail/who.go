@@ -1,0 +1,220 @@
+package trail
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// Who is a reconcile.Annotator: it tells who made each config that differs what it is,
+// and which configs are written back and forth.
+//
+// It asks for three calls at most, Put, Update and Delete, for all configs of a
+// target at once, and pages back only as far as the oldest difference that is still
+// unexplained. A run without differences asks nothing.
+type Who struct {
+	// Limiters are those of LookupEvents; see Pace.
+	Limiters *ratelimit.Registry[desired.Target]
+	// Fights hears of every write that the history tells of. It may outlive a run.
+	Fights *reconcile.Fights
+	// Remember, when not nil, tells Fights what earlier runs wrote. It is asked once a
+	// run, and only where something differs.
+	Remember func(context.Context, *reconcile.Fights)
+}
+
+const (
+	// whoPages of one name are read at most: 500 events.
+	whoPages   = 10
+	deleteCall = "DeleteFunctionEventInvokeConfig"
+	// slack is what the time of an event and that of the record that it made may be
+	// apart.
+	slack = 10 * time.Second
+	// whoShare is the part of the time for insights that a lookup may take, so that
+	// what it has found is heard.
+	whoShare = 0.8
+)
+
+var _ reconcile.Annotator = Who{}
+
+// Name implements reconcile.Annotator.
+func (Who) Name() string { return "who changed what differs" }
+
+// Annotate implements reconcile.Annotator.
+func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
+	type told struct {
+		target desired.Target
+		found  []reconcile.Authorship
+		err    error
+	}
+	heard := make(chan told, len(r.Plan.Targets))
+	open := map[desired.Target]bool{}
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		if len(t.Changes) == 0 {
+			continue
+		}
+		at := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t.Target })
+		if at < 0 {
+			continue
+		}
+		cfg, ok := awslambda.InsightConfig(r.Opened.Targets[at])
+		if !ok {
+			continue
+		}
+		open[t.Target] = true
+		source := New(cfg, t.Target, w.Limiters)
+		go func() {
+			found, err := w.ask(ctx, source, t.Changes)
+			heard <- told{t.Target, found, err}
+		}()
+	}
+	if len(open) == 0 {
+		return learnt
+	}
+	if w.Remember != nil {
+		w.Remember(ctx, w.Fights)
+	}
+	unavailable := func(t desired.Target, err error) {
+		learnt.Unavailable = append(learnt.Unavailable, reconcile.Unavailable{What: w.Name(), Target: t, Err: err})
+	}
+	for len(open) > 0 && ctx.Err() == nil {
+		select {
+		case one := <-heard:
+			delete(open, one.target)
+			learnt.Authors = append(learnt.Authors, one.found...)
+			if one.err != nil {
+				unavailable(one.target, one.err)
+			}
+		case <-ctx.Done():
+		}
+	}
+	for t := range open {
+		unavailable(t, ErrBudget)
+	}
+	slices.SortFunc(learnt.Authors, func(a, b reconcile.Authorship) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(learnt.Unavailable, func(a, b reconcile.Unavailable) int { return a.Target.Compare(b.Target) })
+	learnt.Fights = fightsAmong(&r.Plan, w.Fights.List(reconcile.FightTold, time.Now()))
+	return learnt
+}
+
+// fightsAmong are the fights over what a plan is to change.
+func fightsAmong(plan *reconcile.Plan, all []reconcile.Fight) []reconcile.Fight {
+	return slices.DeleteFunc(all, func(f reconcile.Fight) bool {
+		return !slices.ContainsFunc(plan.Targets, func(t reconcile.TargetPlan) bool {
+			return t.Target == f.Target && slices.ContainsFunc(t.Changes, func(c reconcile.Change) bool { return c.Name == f.Name })
+		})
+	})
+}
+
+// ask finds the authors of what differs in one target. The error is why some could
+// not be looked for.
+func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change) ([]reconcile.Authorship, error) {
+	open := unexplained(changes)
+	q := Query{Pages: whoPages, Budget: defaultBudget}
+	if deadline, ok := ctx.Deadline(); ok {
+		q.Budget = time.Duration(float64(time.Until(deadline)) * whoShare)
+	}
+	var stored, deleted bool
+	for _, modified := range open {
+		stored, deleted = stored || modified != 0, deleted || modified == 0
+	}
+	if stored {
+		q.Names = append(q.Names, Writes[:2]...)
+	}
+	if deleted {
+		q.Names = append(q.Names, deleteCall)
+	}
+	q.Enough = func(name string, page []events.Hint, oldest time.Time) bool {
+		for i := range page {
+			if modified, differs := open[page[i].Key().Name]; differs && explains(&page[i], modified) {
+				delete(open, page[i].Key().Name)
+			}
+		}
+		for _, modified := range open {
+			if (modified == 0) == (name == deleteCall) && (modified <= 0 || oldest.After(time.UnixMilli(modified).Add(-slack))) {
+				return false
+			}
+		}
+		return true
+	}
+	a := source.Lookup(ctx, q)
+	for i := range a.Events {
+		switch h := &a.Events[i]; {
+		case h.Kind != events.Key: // an odd qualifier
+		case h.Echo:
+			w.Fights.Echoed(h.Key(), h.EventTime)
+		default:
+			w.Fights.Wrote(h.Key(), h.EventTime, h.Author)
+		}
+	}
+	err := a.Cut
+	if len(open) == 0 || errors.Is(err, ErrPages) && reconcile.KindOf(err) == reconcile.KindUnknown {
+		err = nil // nobody can be looked for further back than that
+	}
+	return authors(source.target, changes, a.Events), err
+}
+
+// unexplained are the configs that differ, with when their records were written, Unix
+// milliseconds: 0 for those that have none.
+func unexplained(changes []reconcile.Change) map[desired.Name]int64 {
+	open := map[desired.Name]int64{}
+	for i := range changes {
+		c := &changes[i]
+		switch {
+		case c.Before == nil:
+			open[c.Name] = 0
+		case c.Modified == 0:
+			open[c.Name] = -1 // written at any time
+		default:
+			open[c.Name] = c.Modified
+		}
+	}
+	return open
+}
+
+// explains reports whether an event is what made a record what it is: the last write
+// of it, or where there is none its deletion. An event that is older than the record
+// is somebody else's, and the one that counts has not appeared, or never will.
+func explains(h *events.Hint, modified int64) bool {
+	if modified == 0 || h.EventName == deleteCall {
+		return modified == 0 && h.EventName == deleteCall
+	}
+	return !h.EventTime.Before(time.UnixMilli(modified).Add(-slack))
+}
+
+// authors are those of the last events, of all that are known, about what differs.
+func authors(target desired.Target, changes []reconcile.Change, all []events.Hint) []reconcile.Authorship {
+	open := unexplained(changes)
+	stores, deletes := map[desired.Name]*events.Hint{}, map[desired.Name]*events.Hint{}
+	for i := range all {
+		switch h := &all[i]; {
+		case !h.WritesRecord() || h.Kind != events.Key:
+		case h.EventName == deleteCall:
+			deletes[h.Key().Name] = h
+		default:
+			stores[h.Key().Name] = h
+		}
+	}
+	var found []reconcile.Authorship
+	for i := range changes {
+		name := changes[i].Name
+		h := stores[name]
+		if open[name] == 0 {
+			stored := h
+			if h = deletes[name]; h != nil && stored != nil && stored.EventTime.After(h.EventTime) {
+				continue // it went with its function or its alias
+			}
+		}
+		if h != nil && explains(h, open[name]) {
+			found = append(found, reconcile.Authorship{Key: desired.Key{Target: target, Name: name}, Author: h.Author, At: h.EventTime, Call: h.EventName})
+		}
+	}
+	return found
+}

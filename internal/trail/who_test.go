@@ -1,0 +1,171 @@
+package trail
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// over makes a http.RoundTripper of a world.
+type over struct{ world *awssim.World }
+
+func (o over) RoundTrip(r *http.Request) (*http.Response, error) { return o.world.Do(r) }
+
+// differing is a run over a world in which every config of the names differs.
+func differing(t *testing.T, w *awssim.World, names ...desired.Name) (*reconcile.RunResult, Who, func()) {
+	t.Helper()
+	paces, lookups := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1000} }), ratelimit.NewRegistry(Pace)
+	cfg := aws.Config{HTTPClient: &http.Client{Transport: over{w}}, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID())}
+	conn := awslambda.NewConn(cfg, ireland, paces)
+	plan := reconcile.TargetPlan{Target: ireland}
+	for _, n := range names {
+		c := reconcile.Change{Name: n, Action: reconcile.Create, Want: &desired.Config{}}
+		if r, there := w.Record(ireland.Account, ireland.Region, n.Function, n.Qualifier); there {
+			c.Action, c.Before, c.Modified = reconcile.Update, &reconcile.Settings{}, r.LastModified.UnixMilli()
+		}
+		plan.Changes = append(plan.Changes, c)
+	}
+	r := &reconcile.RunResult{
+		Opened: reconcile.Opened{Targets: []reconcile.OpenTarget{{Target: ireland, Reader: awslambda.NewReader(conn)}}},
+		Plan:   reconcile.Plan{Targets: []reconcile.TargetPlan{plan}},
+	}
+	return r, Who{Limiters: lookups, Fights: &reconcile.Fights{}}, func() {
+		paces.Close()
+		lookups.Close()
+	}
+}
+
+// TestWhoIsNeverWrong holds over any course of writes, and however late, lost and out of
+// order their events are: an author that is told is the one of the last write, and
+// where all events have come every author is told.
+func TestWhoIsNeverWrong(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := awssim.Fleet(ireland.Account, ireland.Region, awssim.Function{Name: "f-%d", Count: 4, Aliases: []string{"live"}})
+			s.Trail = awssim.Trail{
+				Delay: time.Duration(rapid.IntRange(0, 90).Draw(rt, "delay")) * time.Minute, Lose: rapid.SampledFrom([]float64{0, 0, 0.2}).Draw(rt, "lose"),
+				LoseDeletes: rapid.Bool().Draw(rt, "lose deletes"),
+			}
+			w, err := awssim.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []desired.Name
+			for i := range 4 {
+				for _, q := range []string{desired.Latest, "live"} {
+					names = append(names, desired.Name{Function: fmt.Sprint("f-", i), Qualifier: q})
+				}
+			}
+			last := map[desired.Name]string{}
+			for range rapid.IntRange(0, 150).Draw(rt, "writes") {
+				n := rapid.SampledFrom(names).Draw(rt, "name")
+				// Events that are as near to each other as this are not told apart.
+				time.Sleep(slack + time.Duration(rapid.IntRange(1, 600).Draw(rt, "pause"))*time.Second)
+				who := rapid.SampledFrom([]string{"ops", "deploy", "alice", ""}).Draw(rt, "who")
+				if who == "" {
+					if last[n] == "" || strings.HasPrefix(last[n], "-") {
+						continue
+					}
+					err, last[n] = w.DeleteRecord(ireland.Account, ireland.Region, n.Function, n.Qualifier), "-somebody"
+				} else {
+					err, last[n] = w.SetRecord(ireland.Account, ireland.Region, n.Function, n.Qualifier, awssim.Record{By: "user/" + who, Agent: "Terraform/1.9"}), who
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if rapid.Bool().Draw(rt, "later") {
+				time.Sleep(90 * time.Minute)
+			} else if s.Trail.Delay > 0 {
+				s.Trail.Lose = 1 // for what is expected below: some may not have come
+			}
+			r, who, end := differing(t, w, names...)
+			defer end()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			learnt := who.Annotate(ctx, r)
+			if len(learnt.Unavailable) > 0 {
+				t.Errorf("not known: %+v", learnt.Unavailable)
+			}
+			for _, a := range learnt.Authors {
+				if want := strings.TrimPrefix(last[a.Name], "-"); a.Author.Name != want || a.Author.Kind != "user" {
+					t.Errorf("%v was written by %v, want %q", a.Name, a.Author, want)
+				}
+			}
+			for _, n := range names {
+				told := learnt.AuthorOf(desired.Key{Target: ireland, Name: n}) != nil
+				deleted := strings.HasPrefix(last[n], "-")
+				if all := s.Trail.Lose == 0 && (!deleted || !s.Trail.LoseDeletes); all && told != (last[n] != "") {
+					t.Errorf("%v: told %v, and the last to write it was %q", n, told, last[n])
+				}
+			}
+		})
+	})
+}
+
+func TestWhoCostsLittleAndNoRun(t *testing.T) {
+	record := func(by string) map[string]awssim.Record {
+		return map[string]awssim.Record{"$LATEST": {By: by, Age: 2 * time.Hour}}
+	}
+	name := desired.Name{Function: "f", Qualifier: desired.Latest}
+	for _, row := range []struct {
+		why     string
+		change  func(*awssim.Scenario)
+		names   []desired.Name
+		calls   int
+		atMost  time.Duration
+		hint    string // of what is not known
+		authors int
+	}{
+		{"nothing differs", func(*awssim.Scenario) {}, nil, 0, 0, "", 0},
+		{"a record: two names, and what would explain it ends the search", func(*awssim.Scenario) {}, []desired.Name{name}, 2, 2 * time.Second, "", 1},
+		{"no record: one name", func(s *awssim.Scenario) { s.Accounts[0].Regions[ireland.Region].Functions[0].Records = nil }, []desired.Name{name}, 1, 2 * time.Second, "", 0},
+		{"no permission is one line", func(s *awssim.Scenario) { s.Accounts[0].Deny = []string{"cloudtrail:*"} }, []desired.Name{name}, 2, 2 * time.Second, "cloudtrail:LookupEvents on *", 0},
+		{"slow", func(s *awssim.Scenario) { s.Latency = 15 * time.Second }, []desired.Name{name}, 2, 10 * time.Second, "", 0},
+		{"failing", func(s *awssim.Scenario) { s.Faults.ServerError = 1 }, []desired.Name{name}, 0, 10 * time.Second, "run again", 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := awssim.Fleet(ireland.Account, ireland.Region, awssim.Function{Name: "f", Records: record("user/ops")})
+			row.change(s)
+			w, err := awssim.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, who, end := differing(t, w, row.names...)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			start := time.Now()
+			learnt := who.Annotate(ctx, r)
+			if took := time.Since(start); took > row.atMost {
+				t.Errorf("%s: it took %v", row.why, took)
+			}
+			time.Sleep(time.Minute) // for what was under way
+			end()
+			if n := w.Counts().ByOperation["LookupEvents"]; n != row.calls && row.calls > 0 || len(learnt.Authors) != row.authors {
+				t.Errorf("%s: %d calls, want %d, %d authors, want %d", row.why, n, row.calls, len(learnt.Authors), row.authors)
+			}
+			unknown := row.hint != "" || s.Latency > 0
+			if (len(learnt.Unavailable) == 1) != unknown {
+				t.Errorf("%s: not known: %+v", row.why, learnt.Unavailable)
+			}
+			if unknown && row.hint != "" {
+				if call := reconcile.ErrorOf(learnt.Unavailable[0].Err); !strings.Contains(call.Hint, row.hint) {
+					t.Errorf("%s: %+v", row.why, call)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Fight is a config that somebody else keeps changing back.
+type Fight struct {
+	desired.Key
+	Author Author    // of the last write that was not ours; zero where nobody told
+	Times  int       // how often it was corrected
+	Since  time.Time // of the first of these corrections
+}
+
+// FightRule is what counts as a fight: Times corrections within Window, with a write
+// of somebody else between each two.
+type FightRule struct {
+	Times  int
+	Window time.Duration
+}
+
+var (
+	// FightTold is told of: three corrections within a week, which a nightly run
+	// comes to as well as a worker does.
+	FightTold = FightRule{Times: 3, Window: fightMemory}
+	// FightHot is left alone by whatever events ask for: three corrections within
+	// half an hour, which no schedule comes to by itself.
+	FightHot = FightRule{Times: 3, Window: 30 * time.Minute}
+)
+
+const (
+	fightMemory = 7 * 24 * time.Hour
+	// fightWrites of one config are remembered at most.
+	fightWrites = 100
+)
+
+// Fights remembers who wrote which config, and finds those that are written back and
+// forth. In go our writes, as a run's outcome or a history has them, and what others
+// wrote, as far as anybody tells: that somebody wrote shows also when a record is no
+// longer what we left. The zero value is ready for use, by many goroutines.
+//
+// It says nothing of a config that only we write, so that a fleet file that changes
+// often fights nobody.
+type Fights struct {
+	mu   sync.Mutex
+	keys map[desired.Key]*written
+}
+
+// written are the writes of one config, by time.
+type written struct {
+	writes []oneWrite
+	left   *Settings // what we left last; nil: no record
+	leftAt time.Time // zero before we wrote
+}
+
+type oneWrite struct {
+	at     time.Time
+	ours   bool
+	author Author
+}
+
+// Wrote notes a write of somebody else. A time of zero is now.
+func (f *Fights) Wrote(key desired.Key, at time.Time, author Author) {
+	f.note(key, oneWrite{at: at, author: author})
+}
+
+// Echoed notes a write of ours of which nothing else is known.
+func (f *Fights) Echoed(key desired.Key, at time.Time) {
+	f.note(key, oneWrite{at: at, ours: true})
+}
+
+// Corrected notes a write of ours, with the record before and after it. Writes of one
+// config are to be noted in their order.
+func (f *Fights) Corrected(key desired.Key, at time.Time, before, after *Settings) {
+	f.mu.Lock()
+	k := f.key(key)
+	last, changed := k.leftAt, !sameRecord(k.left, before)
+	if !at.Before(last) {
+		k.left, k.leftAt = after, at
+	}
+	f.mu.Unlock()
+	if !last.IsZero() && at.After(last) && changed {
+		// At some time since. Next to our last write it separates nothing that another
+		// witness tells of our next one.
+		f.note(key, oneWrite{at: last.Add(time.Millisecond)})
+	}
+	f.note(key, oneWrite{at: at, ours: true})
+}
+
+// Ran notes what a run has written.
+func (f *Fights) Ran(o *Outcome, now time.Time) {
+	if o == nil {
+		return
+	}
+	for i := range o.Targets {
+		for j := range o.Targets[i].Results {
+			r := &o.Targets[i].Results[j]
+			if r.Status == Applied || r.Status == Mismatched {
+				at := now
+				if r.Modified != 0 {
+					at = time.UnixMilli(r.Modified)
+				}
+				f.Corrected(desired.Key{Target: o.Targets[i].Target, Name: r.Name}, at, r.Before, r.After)
+			}
+		}
+	}
+}
+
+// key is what is known of a config. The lock is held.
+func (f *Fights) key(key desired.Key) *written {
+	if f.keys == nil {
+		f.keys = map[desired.Key]*written{}
+	}
+	k := f.keys[key]
+	if k == nil {
+		k = &written{}
+		f.keys[key] = k
+	}
+	return k
+}
+
+// note puts a write in its place. One that is noted twice counts once.
+func (f *Fights) note(key desired.Key, w oneWrite) {
+	if w.at.IsZero() {
+		w.at = time.Now()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := f.key(key)
+	// Of one second somebody else's comes first: it is what we answered.
+	i, _ := slices.BinarySearchFunc(k.writes, w, func(a, b oneWrite) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(rank(a.ours), rank(b.ours)))
+	})
+	if i < len(k.writes) && k.writes[i].at.Equal(w.at) && k.writes[i].ours == w.ours {
+		k.writes[i].author = cmp.Or(w.author, k.writes[i].author)
+		return
+	}
+	k.writes = slices.Insert(k.writes, i, w)
+	k.writes = slices.Delete(k.writes, 0, max(0, len(k.writes)-fightWrites))
+}
+
+func rank(ours bool) int {
+	if ours {
+		return 1
+	}
+	return 0
+}
+
+// List are the fights by a rule, sorted. What is too old to matter is forgotten.
+func (f *Fights) List(rule FightRule, now time.Time) []Fight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []Fight
+	for key, k := range f.keys {
+		k.writes = slices.DeleteFunc(k.writes, func(w oneWrite) bool { return w.at.Before(now.Add(-fightMemory)) })
+		if len(k.writes) == 0 && k.leftAt.Before(now.Add(-fightMemory)) {
+			delete(f.keys, key)
+			continue
+		}
+		if fight := k.fight(rule, now); fight.Times >= rule.Times {
+			fight.Key = key
+			all = append(all, fight)
+		}
+	}
+	slices.SortFunc(all, func(a, b Fight) int { return a.Key.Compare(b.Key) })
+	return all
+}
+
+// fight counts the corrections within the window of a rule. Writes of ours that
+// nobody else's separates are one.
+func (k *written) fight(rule FightRule, now time.Time) (fight Fight) {
+	ours := false
+	for _, w := range k.writes {
+		switch {
+		case w.at.Before(now.Add(-rule.Window)):
+			continue
+		case !w.ours:
+			fight.Author = cmp.Or(w.author, fight.Author)
+		case !ours:
+			if fight.Times++; fight.Times == 1 {
+				fight.Since = w.at
+			}
+		}
+		ours = w.ours
+	}
+	return fight
+}

@@ -1,0 +1,143 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+func TestFights(t *testing.T) {
+	key := desired.Key{Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Name: desired.Name{Function: "orders", Qualifier: "live"}}
+	ops := Author{Kind: "user", Name: "ops"}
+	want, theirs := &Settings{}, &Settings{}
+	theirs[0] = desired.Number(1)
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
+	for _, row := range []struct {
+		why   string
+		do    func(*Fights)
+		rule  FightRule
+		times int // 0: no fight
+		by    Author
+	}{
+		{"one after the other, with what others wrote known", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(20-5*i), ops)
+				f.Corrected(key, ago(19-5*i), theirs, want)
+			}
+		}, FightHot, 3, ops},
+		{"the same from a history alone: somebody wrote between two corrections", func(f *Fights) {
+			for i := range 4 {
+				f.Corrected(key, ago(4000-1000*i), theirs, want)
+			}
+		}, FightTold, 4, Author{}},
+		{"and told by a trail alone", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(20-5*i), ops)
+				f.Echoed(key, ago(19-5*i))
+			}
+		}, FightTold, 3, ops},
+		{"a fleet file that changes often fights nobody", func(f *Fights) {
+			f.Corrected(key, ago(20), nil, want)
+			f.Corrected(key, ago(15), want, theirs)
+			f.Corrected(key, ago(10), theirs, want)
+			f.Corrected(key, ago(5), want, theirs)
+		}, FightTold, 0, Author{}},
+		{"what is known from two witnesses counts once", func(f *Fights) {
+			for i := range 2 {
+				for range 3 {
+					f.Wrote(key, ago(20-5*i), ops)
+					f.Echoed(key, ago(19-5*i))
+				}
+				f.Corrected(key, ago(19-5*i).Add(300*time.Millisecond), theirs, want)
+			}
+		}, FightTold, 0, Author{}},
+		{"corrections that are far apart are not hot", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(70-20*i), ops)
+				f.Corrected(key, ago(69-20*i), theirs, want)
+			}
+		}, FightHot, 0, Author{}},
+		{"but told", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(70-20*i), ops)
+				f.Corrected(key, ago(69-20*i), theirs, want)
+			}
+		}, FightTold, 3, ops},
+		{"what was a week ago is forgotten", func(f *Fights) {
+			for i := range 5 {
+				f.Wrote(key, ago(11000-10*i), ops)
+				f.Corrected(key, ago(10999-10*i), theirs, want)
+			}
+		}, FightTold, 0, Author{}},
+		{"an undone delete", func(f *Fights) {
+			for i := range 3 {
+				f.Corrected(key, ago(20-5*i), nil, want)
+			}
+		}, FightHot, 3, Author{}},
+	} {
+		var f Fights
+		row.do(&f)
+		got := f.List(row.rule, now)
+		switch {
+		case row.times == 0 && len(got) > 0, row.times > 0 && len(got) != 1:
+			t.Errorf("%s: %+v", row.why, got)
+		case row.times > 0 && (got[0].Times != row.times || got[0].Author != row.by || got[0].Key != key):
+			t.Errorf("%s: %+v, want %d times by %v", row.why, got[0], row.times, row.by)
+		}
+	}
+}
+
+// TestFightsInAnyOrder holds that what is learnt late, doubled or in another order
+// makes no other fights, and that a config which only we write fights nobody.
+func TestFightsInAnyOrder(t *testing.T) {
+	key := func(n int) desired.Key {
+		return desired.Key{Name: desired.Name{Function: string(rune('a' + n)), Qualifier: "live"}}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+		type write struct {
+			key  desired.Key
+			at   time.Time
+			ours bool
+		}
+		var writes []write
+		for i := range rapid.IntRange(0, 60).Draw(t, "writes") {
+			writes = append(writes, write{key(rapid.IntRange(0, 2).Draw(t, "key")), now.Add(-time.Duration(90-i) * time.Minute), rapid.Bool().Draw(t, "ours")})
+		}
+		note := func(f *Fights, w write) {
+			if w.ours {
+				f.Echoed(w.key, w.at)
+			} else {
+				f.Wrote(w.key, w.at, Author{Name: "ops"})
+			}
+		}
+		var inOrder, mixed Fights
+		want := map[desired.Key]int{}
+		last := map[desired.Key]bool{}
+		for _, w := range writes {
+			note(&inOrder, w)
+			if w.ours && !last[w.key] {
+				want[w.key]++
+			}
+			last[w.key] = w.ours
+		}
+		for _, w := range rapid.Permutation(append(writes, writes...)).Draw(t, "order") {
+			note(&mixed, w)
+		}
+		for _, f := range []*Fights{&inOrder, &mixed} {
+			found := map[desired.Key]int{}
+			for _, fight := range f.List(FightTold, now) {
+				found[fight.Key] = fight.Times
+			}
+			for n := range 3 {
+				if times := found[key(n)]; times != want[key(n)] && (want[key(n)] >= FightTold.Times || times != 0) {
+					t.Errorf("%v was corrected %d times, want %d of %v", key(n), times, want[key(n)], writes)
+				}
+			}
+		}
+	})
+}

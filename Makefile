@@ -41,6 +41,10 @@ soak: ## 10,000 killed applies, and a million steps of the fault suite, for some
 trail: ## 10,000 simulated days of reading only what changed, for some minutes
 	go test -count=1 ./internal/observed -run '^TestDays$$' -timeout 2h -days 10000
 
+.PHONY: soak-worker
+soak-worker: ## twenty months of fleet life in virtual time, and what rings in them, for about two hours
+	go test -count=1 ./cmd/eventinvoke -run '^TestWorkerSoak$$' -timeout 6h -months 20
+
 .PHONY: model
 model: ## 10,000 random fleets: the program against the model, for about an hour
 	go test -count=1 ./internal/modeltest -timeout 6h -rapid.checks=10000

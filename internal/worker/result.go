@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -143,12 +144,16 @@ func (r *Result) Completed() error {
 	return errors.Join(errs...)
 }
 
-// TargetErr is why a target was not dealt with to the end, or nil.
+// TargetErr is why a target was not dealt with to the end, or nil. A plan that the
+// guard refused is no target's failure: all of them could be read.
 func (r *Result) TargetErr(t desired.Target) error {
 	for f := range r.failures() {
 		if f.ended && f.Target == t {
 			return f.err
 		}
+	}
+	if r.Plan != nil && errors.As(r.Err, new(*reconcile.GuardError)) {
+		return nil
 	}
 	return r.Err
 }
@@ -232,6 +237,9 @@ func (r *Result) reason(err error, otherwise Reason) Reason {
 	case errors.Is(err, ErrStalled):
 		return BySilence
 	case reconcile.KindOf(err) == reconcile.KindCredentials:
+		if result, _ := ratelimit.ResultOf(err); result == ratelimit.ServerError {
+			return Unreadable // nobody refused them: there was nobody to give them
+		}
 		return ByCredentials
 	case reconcile.KindOf(err) == reconcile.KindDenied && otherwise == Other:
 		return Unreadable

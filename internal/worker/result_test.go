@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -95,6 +96,37 @@ func TestWhyAPassFailed(t *testing.T) {
 	} {
 		if got := tt.result.Reasons(); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.why, got, tt.want)
+		}
+	}
+}
+
+// TestWhatRings: what an alarm says of a pass must be what is the matter. The guard
+// stands in no target's way of being read, and credentials that nobody answered about
+// were not refused.
+func TestWhatRings(t *testing.T) {
+	onePlan := func(err error) *reconcile.Plan {
+		return &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: ireland, Err: err}}}
+	}
+	credentials := func(result ratelimit.Result) error {
+		return ratelimit.WithResult(&reconcile.CallError{Kind: reconcile.KindCredentials}, result, 0)
+	}
+	whole := func(err error) Result { return Result{Plan: onePlan(err)} }
+	guarded := Result{Plan: onePlan(nil), Err: &reconcile.GuardError{}}
+	for _, tt := range []struct {
+		why    string
+		result Result
+		up     bool
+		reason Reason
+	}{
+		{"the guard refused", guarded, true, ByGuard},
+		{"credentials were refused", whole(credentials(ratelimit.Permanent)), false, ByCredentials},
+		{"they could not be asked for", whole(credentials(ratelimit.ServerError)), false, Unreadable},
+	} {
+		if up := tt.result.TargetErr(ireland) == nil; up != tt.up {
+			t.Errorf("%s: the target is up: %v", tt.why, up)
+		}
+		if got := tt.result.Reasons(); len(got) != 1 || got[0] != tt.reason {
+			t.Errorf("%s: for %q, want %q", tt.why, got, tt.reason)
 		}
 	}
 }

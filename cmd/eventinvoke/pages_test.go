@@ -316,32 +316,34 @@ func TestOperationsPageIsWhole(t *testing.T) {
 	}
 }
 
-var exportedBlock = regexp.MustCompile("(?s)(<!-- exported -->\n```yaml\n)(.*?)(```\n)")
-
-// TestThePageShowsWhatExportWrites: the file on the page is the one that the
-// script export.txtar gets.
+// TestThePageShowsWhatExportWrites: the files on the page are those that the scripts
+// of export and import get.
 func TestThePageShowsWhatExportWrites(t *testing.T) {
 	const path = "../../docs/export.md"
-	script, err := txtar.ParseFile("testdata/script/export.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var exported string
-	for _, f := range script.Files {
-		if f.Name == "want.yaml" {
-			exported = string(f.Data)
-		}
-	}
 	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := exportedBlock.ReplaceAllStringFunc(string(page), func(block string) string {
-		m := exportedBlock.FindStringSubmatch(block)
-		return m[1] + exported + m[3]
-	})
-	if exported == "" || !exportedBlock.Match(page) {
-		t.Fatal("the page or the script has lost its file")
+	want := string(page)
+	for _, verb := range []string{"export", "import"} {
+		script, err := txtar.ParseFile("testdata/script/" + verb + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var written string
+		for _, f := range script.Files {
+			if f.Name == "want.yaml" {
+				written = string(f.Data)
+			}
+		}
+		block := regexp.MustCompile("(?s)(<!-- " + verb + "ed -->\n```yaml\n)(.*?)(```\n)")
+		if written == "" || !block.MatchString(want) {
+			t.Fatal("the page or the script has lost its file of " + verb)
+		}
+		want = block.ReplaceAllStringFunc(want, func(old string) string {
+			m := block.FindStringSubmatch(old)
+			return m[1] + written + m[3]
+		})
 	}
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {

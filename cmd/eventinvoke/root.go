@@ -49,6 +49,7 @@ var verbs = []func(*app) *cobra.Command{
 	newTargets,
 	newExport,
 	newAdopt,
+	newImport,
 	newExplain,
 	newIAMPolicy,
 	newSchema,

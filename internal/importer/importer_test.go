@@ -1,0 +1,272 @@
+package importer
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// fact is what a source declares outright.
+type fact struct {
+	desired.Name
+	settings [desired.NumSettings]string
+}
+
+func drawFacts(t *rapid.T) []fact {
+	names := []string{"orders", "on", "0123", "a_b-c", "Report", "null"}
+	facts := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) (f fact) {
+		f.Function = rapid.SampledFrom(names).Draw(t, "function")
+		f.Qualifier = rapid.SampledFrom([]string{desired.Latest, desired.Latest, "live", "7"}).Draw(t, "qualifier")
+		f.settings[desired.MaximumRetryAttempts] = rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "retries")
+		f.settings[desired.MaximumEventAgeInSeconds] = rapid.SampledFrom([]string{"", "60", "21600"}).Draw(t, "age")
+		f.settings[desired.OnSuccess] = rapid.SampledFrom([]string{"", "arn:aws:events:eu-west-1:111111111111:event-bus/done"}).Draw(t, "on success")
+		f.settings[desired.OnFailure] = rapid.SampledFrom([]string{"", "arn:aws:sqs:eu-west-1:111111111111:dlq", "arn:aws:s3:::failures"}).Draw(t, "on failure")
+		return f
+	}), 1, 6, func(f fact) desired.Name { return f.Name }).Draw(t, "facts")
+	slices.SortFunc(facts, func(a, b fact) int { return a.Name.Compare(b.Name) })
+	return facts
+}
+
+// object leaves out what is empty.
+func object(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		switch v := pairs[i+1].(type) {
+		case string:
+			if v == "" {
+				continue
+			}
+		case map[string]any:
+			if len(v) == 0 {
+				continue
+			}
+		case json.Number:
+			if v == "" {
+				continue
+			}
+		}
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
+func (f *fact) number(s desired.Setting) json.Number { return json.Number(f.settings[s]) }
+
+func (f *fact) terraform() map[string]any {
+	to := []any{}
+	if f.settings[desired.OnSuccess] != "" || f.settings[desired.OnFailure] != "" {
+		one := map[string]any{"on_failure": []any{}, "on_success": []any{}}
+		for s, key := range map[desired.Setting]string{desired.OnSuccess: "on_success", desired.OnFailure: "on_failure"} {
+			if f.settings[s] != "" {
+				one[key] = []any{map[string]any{"destination": f.settings[s]}}
+			}
+		}
+		to = []any{one}
+	}
+	a := object("function_name", f.Function, "qualifier", f.Qualifier, "maximum_event_age_in_seconds", f.number(desired.MaximumEventAgeInSeconds),
+		"maximum_retry_attempts", f.number(desired.MaximumRetryAttempts), "id", f.Name.String())
+	a["destination_config"] = to
+	return a
+}
+
+// the forms in which the same facts can be declared.
+var forms = map[string]func([]fact) any{
+	"state": func(facts []fact) any {
+		var instances []any
+		for i := range facts {
+			instances = append(instances, map[string]any{"index_key": facts[i].Name.String(), "attributes": facts[i].terraform()})
+		}
+		return map[string]any{"version": 4, "terraform_version": "1.11.4", "resources": []any{
+			map[string]any{"mode": "managed", "type": "aws_lambda_function", "name": "f", "instances": []any{map[string]any{"attributes": map[string]any{}}}},
+			map[string]any{"mode": "managed", "module": "module.all", "type": invokeConfig, "name": "this", "instances": instances},
+		}}
+	},
+	"show": func(facts []fact) any {
+		var resources []any
+		for i := range facts {
+			resources = append(resources, map[string]any{"address": fmt.Sprintf("%s.this[%d]", invokeConfig, i), "mode": "managed", "type": invokeConfig, "values": facts[i].terraform()})
+		}
+		return map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": map[string]any{"child_modules": []any{map[string]any{"resources": resources}}}}}
+	},
+	"template": func(facts []fact) any {
+		resources := map[string]any{}
+		for i := range facts {
+			f := &facts[i]
+			resources[fmt.Sprintf("Invoke%d", i)] = map[string]any{"Type": "AWS::Lambda::EventInvokeConfig", "Properties": object(
+				"FunctionName", map[string]any{"Ref": "Fn" + fmt.Sprint(i)}, "Qualifier", f.Qualifier,
+				"MaximumRetryAttempts", f.number(desired.MaximumRetryAttempts), "MaximumEventAgeInSeconds", f.number(desired.MaximumEventAgeInSeconds),
+				"DestinationConfig", object("OnSuccess", object("Destination", f.settings[desired.OnSuccess]), "OnFailure", object("Destination", f.settings[desired.OnFailure])),
+			)}
+			resources[fmt.Sprintf("Fn%d", i)] = map[string]any{"Type": "AWS::Lambda::Function", "Properties": map[string]any{"FunctionName": f.Function}}
+		}
+		return map[string]any{"Resources": resources}
+	},
+	"sam": func(facts []fact) any {
+		resources := map[string]any{}
+		for i := range facts {
+			f := &facts[i]
+			alias := f.Qualifier
+			if alias == desired.Latest {
+				alias = ""
+			}
+			to := func(s desired.Setting) map[string]any {
+				return object("Type", strings.TrimPrefix("SQS", f.settings[s]), "Destination", f.settings[s])
+			}
+			config := object("MaximumRetryAttempts", f.number(desired.MaximumRetryAttempts), "MaximumEventAgeInSeconds", f.number(desired.MaximumEventAgeInSeconds),
+				"DestinationConfig", map[string]any{"OnSuccess": given(f.settings[desired.OnSuccess], to(desired.OnSuccess)), "OnFailure": given(f.settings[desired.OnFailure], to(desired.OnFailure))})
+			resources[fmt.Sprintf("Fn%d", i)] = map[string]any{"Type": "AWS::Serverless::Function", "Properties": object(
+				"FunctionName", map[string]any{"Fn::Join": []any{"", []any{f.Function[:1], f.Function[1:]}}}, "AutoPublishAlias", alias, "EventInvokeConfig", config)}
+		}
+		return map[string]any{"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+	},
+	"serverless": func(facts []fact) any {
+		functions := map[string]any{}
+		for i := range facts {
+			f := &facts[i]
+			functions[fmt.Sprintf("fn%d", i)] = object("name", f.Function,
+				"maximumRetryAttempts", f.number(desired.MaximumRetryAttempts), "maximumEventAge", f.number(desired.MaximumEventAgeInSeconds),
+				"destinations", object("onSuccess", f.settings[desired.OnSuccess], "onFailure", object("type", given(f.settings[desired.OnFailure], "sqs"), "arn", f.settings[desired.OnFailure])))
+		}
+		return map[string]any{"service": "shop", "functions": functions}
+	},
+}
+
+func given[T any](s string, v T) T {
+	if s == "" {
+		var none T
+		return none
+	}
+	return v
+}
+
+// TestTheFleetIsWhatTheSourceDeclares holds what an import declares against the facts,
+// in every form in which they can stand.
+func TestTheFleetIsWhatTheSourceDeclares(t *testing.T) {
+	for form, source := range forms {
+		t.Run(form, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				facts := drawFacts(t)
+				if form == "serverless" { // which knows $LATEST alone
+					facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Qualifier != desired.Latest })
+					if len(facts) == 0 {
+						t.Skip("no fact")
+					}
+				}
+				data, err := json.Marshal(source(facts))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := Run([]Source{{form, data}}, Options{})
+				if err != nil {
+					t.Fatalf("%v\n%s", err, data)
+				}
+				var got []fact
+				for _, e := range loaded(t, r).Targets[0].Entries {
+					f := fact{Name: e.Name}
+					for s, v := range e.Want {
+						if v.IsSet() {
+							f.settings[s] = v.String()
+						}
+					}
+					got = append(got, f)
+				}
+				if diff := cmp.Diff(facts, got, cmp.AllowUnexported(fact{})); diff != "" || r.Open != 0 {
+					t.Fatalf("%d open\n%s\n%s\n%s", r.Open, diff, data, r.Text)
+				}
+			})
+		})
+	}
+}
+
+type failer interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
+func loaded(t failer, r Import) desired.Fleet {
+	t.Helper()
+	document, err := desired.Loader{Stdin: strings.NewReader(string(r.Text))}.LoadFiles("-")
+	if err != nil {
+		t.Fatalf("the file does not load: %v\n%s", err, r.Text)
+	}
+	fleet, err := document.Resolve(desired.Target{Account: "111111111111", Region: "eu-west-1"}, nil, desired.Selection{})
+	if err != nil {
+		t.Fatalf("the file does not resolve: %v\n%s", err, r.Text)
+	}
+	return fleet
+}
+
+// Real files are modelled in testdata, each with what becomes of it.
+func TestExamples(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*")
+	if err != nil || len(paths) < 8 {
+		t.Fatalf("%d examples: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, ".golden") || !strings.Contains(path, ".") {
+			continue
+		}
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			for _, o := range []Options{{}, {
+				Targets: []desired.Target{{Account: "111111111111", Region: "eu-west-1"}}, Stack: "shop",
+				Vars: map[string]string{"stage": "prod", "Stage": "prod", "dlq": "jobs-dlq"},
+			}} {
+				r, err := Run([]Source{{filepath.Base(path), data}}, o)
+				if err != nil {
+					fmt.Fprintf(&got, "%v\n", err)
+					break
+				}
+				if r.Entries > 0 {
+					loaded(t, r)
+				}
+				fmt.Fprintf(&got, "%s# entries %d, open %d\n\n", r.Text, r.Entries, r.Open)
+			}
+			golden := path + ".golden"
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Fatal(diff)
+			}
+		})
+	}
+}
+
+// FuzzRun: whatever a file holds, there is an error or a file that loads.
+func FuzzRun(f *testing.F) {
+	paths, _ := filepath.Glob("testdata/*.*")
+	for _, path := range paths {
+		if data, err := os.ReadFile(path); err == nil && !strings.HasSuffix(path, ".golden") {
+			f.Add(data)
+		}
+	}
+	f.Add([]byte("Resources: &a\n  X: {Type: AWS::Lambda::EventInvokeConfig, Properties: {FunctionName: !Sub '${X}', Qualifier: *a}}\n"))
+	f.Add([]byte("service: ${self:custom.a}\ncustom: {a: '${self:custom.a}-${self:custom.a}'}\nfunctions: {f: {maximumEventAge: 60, destinations: {onFailure: f}}}\n"))
+	f.Add([]byte("functions: &f {<<: [*f, *f], a: *f}\nservice: s\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Run([]Source{{"file", data}}, Options{Stack: "s"})
+		if err == nil && r.Entries > 0 {
+			loaded(t, r)
+		}
+	})
+}

@@ -1,0 +1,316 @@
+package importer
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+)
+
+// item is a declaration on its way into the file.
+type item struct {
+	declaration
+	off    string                      // why all of it is a comment
+	offSet [desired.NumSettings]string // why a setting is one
+	rule   bool                        // chosen by tags rather than by name
+}
+
+var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+
+// write writes the fleet file of some declarations. What stops it from loading becomes
+// a comment: a line that is no line of a fleet file helps nobody.
+func write(all []declaration, sources []Source, o Options) (Import, error) {
+	f := &fleet{sources: sources, o: o, items: make([]item, len(all))}
+	for i := range all {
+		f.items[i] = item{declaration: all[i]}
+		f.items[i].settle(o)
+	}
+	f.findDoubles()
+	for {
+		f.render()
+		_, err := desired.Loader{Stdin: bytes.NewReader(f.text.Bytes())}.LoadFiles("-")
+		var problems desired.Problems
+		switch {
+		case err == nil || f.live() == 0: // a file without entries is refused, rightly
+			return f.result(), nil
+		case !errors.As(err, &problems) || !f.turnOff(problems):
+			return Import{}, fmt.Errorf("the fleet file would not be right: %w", err)
+		}
+	}
+}
+
+// settle decides what of a declaration is known.
+func (it *item) settle(o Options) {
+	missing := func(t text) string {
+		if t.wrong != "" {
+			return t.wrong
+		}
+		for _, name := range t.unknown {
+			if _, given := o.Vars[name]; !given {
+				return t.because + " is not known offline"
+			}
+		}
+		return ""
+	}
+	for i, f := range desired.Settings() {
+		t := it.settings[i]
+		it.offSet[i] = missing(t)
+		if f.IsNumber() && t.written != "" && !wholeNumber.MatchString(t.written) {
+			it.settings[i].written, it.offSet[i] = "", fmt.Sprintf("%q is not a whole number", t.written)
+		}
+	}
+	it.rule = it.tags != nil && missing(it.function) != ""
+	switch {
+	case it.doubt != "":
+		it.off = it.doubt
+	case !it.rule && missing(it.function) != "":
+		it.off = missing(it.function)
+	case !it.rule && it.function.isZero():
+		it.off = "it names no function"
+	case missing(it.qualifier) != "":
+		it.off = missing(it.qualifier)
+	case !it.says():
+		it.off = "no setting of it is known offline"
+	}
+}
+
+// fleet is the file being written.
+type fleet struct {
+	sources []Source
+	o       Options
+	items   []item
+
+	text   bytes.Buffer
+	w      fleetfile.Writer
+	line   int
+	owners map[int]owner // by line
+}
+
+// owner is what a line says.
+type owner struct {
+	item    *item
+	setting int // -1: the item itself
+}
+
+// findDoubles keeps the first declaration of a config.
+func (f *fleet) findDoubles() {
+	first := map[string]*item{}
+	for i := range f.items {
+		it := &f.items[i]
+		if it.off != "" || it.rule {
+			continue
+		}
+		key := it.function.written + "\x00" + it.qualifier.written
+		if before := first[key]; before != nil {
+			it.off = "declared already by " + before.from
+			continue
+		}
+		first[key] = it
+	}
+}
+
+// turnOff makes comments of the lines that have problems.
+func (f *fleet) turnOff(problems desired.Problems) bool {
+	changed := false
+	for _, p := range problems {
+		o, known := f.owners[p.Pos.Line]
+		if !known || o.item.off != "" {
+			continue
+		}
+		why := fmt.Sprintf("%s (%s)", p.Message, p.Code)
+		if o.setting < 0 {
+			o.item.off, changed = why, true
+			continue
+		}
+		o.item.offSet[o.setting], changed = why, true
+		if !o.item.says() {
+			o.item.off = "nothing of it can be declared"
+		}
+	}
+	return changed
+}
+
+// says reports whether some setting is more than a comment.
+func (it *item) says() bool {
+	for i := range it.settings {
+		if it.settings[i].written != "" && it.offSet[i] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fleet) live() int {
+	n := 0
+	for i := range f.items {
+		if f.items[i].off == "" {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fleet) result() Import {
+	r := Import{Entries: f.live(), Text: f.text.Bytes()}
+	for i := range f.items {
+		it := &f.items[i]
+		if it.off != "" {
+			r.Open++
+			continue
+		}
+		for _, why := range it.offSet {
+			if why != "" {
+				r.Open++
+			}
+		}
+	}
+	return r
+}
+
+func (f *fleet) say(format string, args ...any) {
+	f.w.Linef(format, args...)
+	f.line += 1 + strings.Count(format, "\n")
+}
+
+func (f *fleet) comment(indent, text string) {
+	f.w.Comment(indent, text)
+	f.line++
+}
+
+func (f *fleet) render() {
+	f.text.Reset()
+	f.w, f.line, f.owners = fleetfile.NewWriter(&f.text), 0, map[int]owner{}
+	f.comment("", "From "+pathsOf(f.sources)+", written by eventinvoke import. What is left out there is left alone here.")
+	f.variables()
+	f.say("version: 1")
+	f.targets()
+	f.section("rules", true)
+	f.section("functions", false)
+	_ = f.w.Flush() // a buffer takes everything
+}
+
+// variables lists what somebody has to give.
+func (f *fleet) variables() {
+	because := map[string]string{}
+	for i := range f.items {
+		it := &f.items[i]
+		texts := append(it.settings[:], it.qualifier)
+		if !it.rule {
+			texts = append(texts, it.function)
+		}
+		for _, t := range texts {
+			for _, name := range t.unknown {
+				if _, given := f.o.Vars[name]; !given && (because[name] == "" || len(t.because) < len(because[name])) {
+					because[name] = t.because
+				}
+			}
+		}
+	}
+	if len(because) == 0 {
+		return
+	}
+	f.comment("", "Not known offline: give it with --target ACCOUNT/REGION --var NAME=VALUE and import again; or write it under the vars of a target,")
+	f.comment("", "and take the # away from the lines that need it.")
+	for _, name := range sortedKeys(because) {
+		f.comment("", "  "+name+": "+because[name])
+	}
+}
+
+func (f *fleet) targets() {
+	if len(f.o.Targets) == 0 {
+		return
+	}
+	regions := map[string][]string{}
+	for _, t := range f.o.Targets {
+		regions[t.Account] = append(regions[t.Account], t.Region)
+	}
+	f.say("\ntargets:")
+	for _, account := range sortedKeys(regions) {
+		f.say("  - name: %q", account)
+		f.say("    account: %q", account)
+		f.say("    regions: %s", fleetfile.List(regions[account]))
+		if len(f.o.Vars) == 0 {
+			continue
+		}
+		f.say("    vars:")
+		for _, name := range sortedKeys(f.o.Vars) {
+			f.say("      %s: %q", fleetfile.Scalar(name), f.o.Vars[name])
+		}
+	}
+}
+
+// section writes the rules or the functions.
+func (f *fleet) section(key string, rules bool) {
+	any, live := false, false
+	for i := range f.items {
+		if f.items[i].rule == rules {
+			any, live = true, live || f.items[i].off == ""
+		}
+	}
+	switch {
+	case live:
+		f.say("\n%s:", key)
+	case any:
+		f.say("\n# %s:", key)
+	}
+	for i := range f.items {
+		if it := &f.items[i]; it.rule == rules {
+			f.item(it)
+		}
+	}
+}
+
+func (f *fleet) item(it *item) {
+	if it.off != "" {
+		f.comment("  ", it.from+": "+it.off)
+	} else {
+		f.comment("  ", it.from)
+	}
+	own := func(setting int, line string) {
+		off := ""
+		if it.off != "" {
+			off = "# "
+		}
+		f.say("  %s%s", off, line)
+		f.owners[f.line] = owner{it, setting}
+	}
+	indent := "  "
+	if it.rule {
+		own(-1, "- match:")
+		own(-1, "    tags:")
+		for _, t := range it.tags {
+			own(-1, fmt.Sprintf("      %q: %s", t.key, fleetfile.Scalar(t.value)))
+		}
+		if !it.qualifier.isZero() {
+			own(-1, "    qualifiers: "+fleetfile.List([]string{it.qualifier.written}))
+		}
+		own(-1, "  set:")
+		indent = "    "
+	} else {
+		e := fleetfile.Entry{Name: desired.Name{Function: it.function.written, Qualifier: cmp.Or(it.qualifier.written, desired.Latest)}}
+		for i, line := range e.Lines() {
+			own(-1, [2]string{"- ", "  "}[min(i, 1)]+line)
+		}
+	}
+	for i, s := range desired.Settings() {
+		value := it.settings[i].written
+		if value != "" {
+			value = fleetfile.Value(s, value)
+		}
+		switch why := it.offSet[i]; {
+		case why != "" && (it.off == "" || value == "" || it.settings[i].because == ""):
+			before := "  "
+			if it.off != "" {
+				before += "# "
+			}
+			f.comment(before+indent, strings.TrimRight(fmt.Sprintf("%s: %s", s, value), " ")+" # "+why)
+		case value != "":
+			own(i, indent+s.String()+": "+value)
+		}
+	}
+}

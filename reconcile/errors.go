@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // Kind is what an error means to a run, whatever AWS called it.
@@ -109,6 +110,9 @@ func ErrorOf(err error) *CallError {
 		out := *call
 		if out.Message == "" && out.Err != nil {
 			out.Message = out.Err.Error()
+		}
+		if given, ended := errors.AsType[*ratelimit.GivenUpError](err); ended && given.Alone {
+			out.Hint = "AWS served other functions meanwhile, so the quota is not spent: see what else changes this function, and run again"
 		}
 		return &out
 	case errors.As(err, &problems):

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -116,6 +117,10 @@ func TestErrorForm(t *testing.T) {
 		{"none", nil, nil},
 		{"a failed call, wrapped", fmt.Errorf("survey: %w", full), full},
 		{"its text is in the cause", &reconcile.CallError{Kind: reconcile.KindTransport, Err: errors.New("reset")}, &reconcile.CallError{Kind: reconcile.KindTransport, Message: "reset"}},
+		{"one function was throttled, and no other", fmt.Errorf("%w: %w", &ratelimit.GivenUpError{Result: ratelimit.Throttled, Alone: true},
+			&reconcile.CallError{Kind: reconcile.KindThrottled, Message: "Rate exceeded", Hint: "other callers spend the same quota"}),
+			&reconcile.CallError{Kind: reconcile.KindThrottled, Message: "Rate exceeded",
+				Hint: "AWS served other functions meanwhile, so the quota is not spent: see what else changes this function, and run again"}},
 		{"the fleet file", desired.Problems{}, &reconcile.CallError{Kind: reconcile.KindFleetFile, Message: desired.Problems{}.Error()}},
 		{"the guard", &reconcile.GuardError{}, &reconcile.CallError{Kind: reconcile.KindGuard, Message: (&reconcile.GuardError{}).Error()}},
 		{"not all was read", reconcile.ErrIncomplete, &reconcile.CallError{Kind: reconcile.KindIncomplete, Message: reconcile.ErrIncomplete.Error()}},

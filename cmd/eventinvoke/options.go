@@ -128,8 +128,11 @@ func (o *paceOptions) check() error {
 	if o.timeout < 0 {
 		return fmt.Errorf("--timeout %v is negative; leave it out for none", o.timeout)
 	}
-	if err := awslambda.Pace(o.quota, o.share).Validate(); err != nil {
-		return fmt.Errorf("--quota and --rate-share: %w", err)
+	if awslambda.Pace(o.quota, 0).Validate() != nil {
+		return fmt.Errorf("--quota %v: use a number above 0, of requests per second", o.quota)
+	}
+	if awslambda.Pace(0, o.share).Validate() != nil {
+		return fmt.Errorf("--rate-share %v: use a share of the quota, 0.1 to 1", o.share)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -218,6 +219,14 @@ func wrongValue(f *pflag.Flag, value string) string {
 
 // withCure is an error's text, and what to do next where AWS's answer tells.
 func withCure(err error) string {
+	if several, ok := err.(*multierror.Error); ok {
+		// Of a run, each a failure of its own. The library's text is made for a log.
+		var texts []string
+		for _, e := range several.Errors {
+			texts = append(texts, withCure(e))
+		}
+		return strings.Join(texts, "\n")
+	}
 	var call *reconcile.CallError
 	if errors.As(err, &call) && call.Hint != "" {
 		return err.Error() + "\nnext: " + call.Hint

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -189,6 +190,23 @@ func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged
 	}
 	slices.SortFunc(trends, func(a, b Trend) int { return a.Target.Compare(b.Target) })
 	return trends, damaged, err
+}
+
+// MarshalJSON has null in place of what nobody could count.
+func (c AuditCount) MarshalJSON() ([]byte, error) {
+	type counted AuditCount
+	if !c.Failed {
+		return json.Marshal(counted(c))
+	}
+	return json.Marshal(struct {
+		counted
+		Declared   *int `json:"declared"`
+		Drifted    *int `json:"drifted"`
+		New        *int `json:"new"`
+		Unreadable *int `json:"unreadable"`
+		Missing    *int `json:"missing"`
+		Undeclared *int `json:"undeclared"`
+	}{counted: counted(c)})
 }
 
 func newAuditCount(r *Record, t *Target) AuditCount {

@@ -187,17 +187,17 @@ func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
 	}
 }
 
-// summary adds up a run; without a plan it is all zero.
-func (r *Run) summary() summaryJSON {
-	var c reconcile.PlanCounts
-	var t reconcile.OutcomeCounts
-	if r.Plan != nil {
-		c = r.Plan.Counts()
+// summary adds up a run. Without a plan there are no numbers, and 0 would be one.
+func (r *Run) summary() *summaryJSON {
+	if r.Plan == nil {
+		return nil
 	}
+	var t reconcile.OutcomeCounts
 	if r.Outcome != nil {
 		t = r.Outcome.Counts()
 	}
-	return newSummary(c, t)
+	s := newSummary(r.Plan.Counts(), t)
+	return &s
 }
 
 type targetSummaryJSON struct {

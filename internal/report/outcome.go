@@ -146,18 +146,21 @@ func (p *printer) unreadable(t *reconcile.TargetPlan) {
 	switch {
 	case t.Unknown:
 		p.alert(red, where(t.Label, t.Target)+": could not be read, and it is unknown how many configs its rules choose")
-		p.failures([]row{newRow(desired.Name{Function: "the target"}, t.Err, nil)})
+		p.failures([]row{newRow(theTarget, t.Err, nil)})
 	case len(unread) > 0:
 		p.alert(red, fmt.Sprintf("%s: %d of %s could not be read", where(t.Label, t.Target), len(unread), count(t.Declared, "config")))
 		p.failures(unread)
 	case t.Err != nil:
 		p.alert(red, where(t.Label, t.Target)+": could not be read")
-		p.failures([]row{newRow(desired.Name{Function: "the target"}, t.Err, nil)})
+		p.failures([]row{newRow(theTarget, t.Err, nil)})
 	}
 	if waiting > 0 {
 		p.alert(red, fmt.Sprintf("%s: %d of %s not examined, the run ended before their turn", where(t.Label, t.Target), waiting, count(t.Declared, "config")))
 	}
 }
+
+// theTarget stands where a failure is about no function.
+var theTarget = desired.Name{Function: "the target", Qualifier: desired.Latest}
 
 const (
 	// someRows is how many keys of a list are shown unless the reader asks for all.

@@ -159,6 +159,10 @@ func (p *printer) part(part *history.Record) {
 		for _, o := range t.Operations {
 			calls += o.Calls
 		}
+		if t.Failure != nil {
+			p.line(2, textf("%s: could not be read (%s), %s", t.Target, t.Failure.Kind, count(calls, "call")))
+			continue
+		}
 		p.line(2, textf("%s: %s declared, %d in sync, %d unreadable, %s",
 			t.Target, count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
 	}

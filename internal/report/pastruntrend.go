@@ -55,12 +55,14 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tRUN")
 		for _, a := range t.Audits {
-			drifted := fmt.Sprint(a.Drifted)
-			if a.Failed {
-				drifted = "unknown"
+			known := func(n int) string {
+				if a.Failed {
+					return "unknown"
+				}
+				return fmt.Sprint(n)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n",
-				a.Started.UTC().Format(time.DateTime), drifted, a.New, a.Unreadable, a.Missing, a.Undeclared, Clean(a.Run))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Started.UTC().Format(time.DateTime),
+				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), Clean(a.Run))
 		}
 		if err := table.Flush(); err != nil {
 			return err

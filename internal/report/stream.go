@@ -135,7 +135,7 @@ type finishedJSON struct {
 	Stopped  string               `json:"stopped"`
 	Refused  *reconcile.CallError `json:"refused"`
 	Error    *reconcile.CallError `json:"error"`
-	Summary  summaryJSON          `json:"summary"`
+	Summary  *summaryJSON         `json:"summary"`
 	Targets  []targetSummaryJSON  `json:"targets"`
 	Guard    []guardJSON          `json:"guard"`
 	API      apiJSON              `json:"api"`

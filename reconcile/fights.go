@@ -171,6 +171,14 @@ func (f *Fights) List(rule FightRule, now time.Time) []Fight {
 	return all
 }
 
+// Is reports whether a config is fought over by a rule.
+func (f *Fights) Is(key desired.Key, rule FightRule, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := f.keys[key]
+	return k != nil && k.fight(rule, now).Times >= rule.Times
+}
+
 // fight counts the corrections within the window of a rule. Writes of ours that
 // nobody else's separates are one.
 func (k *written) fight(rule FightRule, now time.Time) (fight Fight) {

@@ -35,15 +35,28 @@ func (f insightsFlag) check() error {
 // policy is what the flag asks of a run.
 func (f insightsFlag) policy() reconcile.InsightPolicy { return insightPolicies[f] }
 
+// extent is how much a run looks at.
+type extent bool
+
+// A pass over the few functions that events told of does not wait for an event history
+// that cannot know of those events yet: they name their authors themselves.
+const (
+	everything    extent = false
+	aFewFunctions extent = true
+)
+
 // annotators are all that know something about a plan. Earlier runs are remembered in
 // the history, which may be nil.
-func (c *clients) annotators(h *history.History) []reconcile.Annotator {
+func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotator {
 	who := trail.Who{Limiters: c.trails, Fights: &c.fights}
 	if h != nil {
 		who.Remember = func(ctx context.Context, f *reconcile.Fights) {
 			// Without it fights are told from the event history alone.
 			c.remembered.Do(func() { _ = h.TellFights(ctx, f) })
 		}
+	}
+	if of == aFewFunctions {
+		return []reconcile.Annotator{destination.Annotator{}}
 	}
 	return []reconcile.Annotator{destination.Annotator{}, who}
 }

@@ -86,7 +86,7 @@ func (s *server) set(change func(*server)) {
 func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	s.timetable = timetable
 	return worker.New(worker.Options{
-		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(),
+		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(), Fights: &s.clients.fights,
 		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait,
 	})
 }
@@ -133,7 +133,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 	if err := s.recall(ctx, scope, &engine); err != nil {
 		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 	}
-	engine.Annotators = s.clients.annotators(past)
+	engine.Annotators = s.clients.annotators(past, extent(!scope.All))
 	r, failures := engine.Run(ctx, request)
 	if scope.All && r.Planned() {
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })

@@ -257,7 +257,7 @@ func TestASweepAndATargetedPassKeepApart(t *testing.T) {
 				calls++
 				return time.Duration(latencies[calls%len(latencies)]) * time.Millisecond
 			}
-			w := a.start(t, Options{Timetable: mustEvery(t, 10*time.Second), Concurrent: true, Settle: time.Second, Gap: time.Second, Fight: FightRule{Times: 1000, Window: time.Minute}})
+			w := a.start(t, Options{Timetable: mustEvery(t, 10*time.Second), Concurrent: true, Settle: time.Second, Gap: time.Second})
 			for i, wait := range waits {
 				time.Sleep(time.Duration(wait) * time.Millisecond)
 				o := Object{Target: ireland}

@@ -139,7 +139,7 @@ func (r *rig) touch(functions ...string) *answer {
 func (r *rig) write(key desired.Key, principal string) *answer {
 	a := &answer{}
 	r.Wake(Wake{Cause: Event, Done: a.done, Triggers: []Trigger{
-		{Object: Object{key.Target, key.Function}, Qualifier: key.Qualifier, Principal: principal},
+		{Object: Object{key.Target, key.Function}, Qualifier: key.Qualifier, Author: reconcile.Author{Principal: principal}},
 	}})
 	return a
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // fightOver lets somebody write a key back two minutes after each time it was
@@ -17,7 +18,7 @@ import (
 func fightOver(r *rig, key desired.Key, rounds int) *atomic.Int32 {
 	writes := new(atomic.Int32)
 	r.end = func(s Scope) Result {
-		left := slices.ContainsFunc(s.Leave, func(c Fought) bool { return c.Key == key })
+		left := slices.ContainsFunc(s.Leave, func(c reconcile.Fight) bool { return c.Key == key })
 		if left || !s.covers(key.Target, key.Function) {
 			return inSync
 		}
@@ -36,10 +37,10 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 		r := newRig(t, nil)
 		key := keyOf("orders", "live")
 		writes := fightOver(r, key, 10)
-		if n := writes.Load(); int(n) != DefaultFight.Times {
-			t.Errorf("corrected %d times, want %d", n, DefaultFight.Times)
+		if n := writes.Load(); int(n) != reconcile.FightHot.Times {
+			t.Errorf("corrected %d times, want %d", n, reconcile.FightHot.Times)
 		}
-		want := []Fought{{Key: key, Principal: "arn:aws:iam::111111111111:role/other", Times: 3, Since: r.began.Add(4*time.Minute + DefaultSettle)}}
+		want := []reconcile.Fight{{Key: key, Author: reconcile.Author{Principal: "arn:aws:iam::111111111111:role/other"}, Times: 3, Since: r.began.Add(DefaultSettle)}}
 		if diff := cmp.Diff(want, r.State().Fought); diff != "" {
 			t.Errorf("fought (-want +got):\n%s", diff)
 		}
@@ -55,8 +56,12 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 			t.Errorf("a request corrected it: %d writes", n)
 		}
 		r.sleep(27 * time.Hour)
-		if n := writes.Load(); n != 4 || len(r.State().Fought) != 0 {
-			t.Errorf("after a scheduled pass: %d writes, fought over %v; want 4 and none", n, r.State().Fought)
+		if n := writes.Load(); n != 4 || len(r.State().Fought) != 1 {
+			t.Errorf("after a scheduled pass: %d writes, fought over %v; want 4, and one that is still told", n, r.State().Fought)
+		}
+		r.sleep(8 * 24 * time.Hour)
+		if got := r.State().Fought; len(got) != 0 {
+			t.Errorf("more than a week later: fought over %v", got)
 		}
 	})
 }
@@ -78,58 +83,48 @@ func TestOthersOfAFoughtOverFunctionAreStillCorrected(t *testing.T) {
 func TestWhatIsNoFight(t *testing.T) {
 	key := keyOf("orders", "live")
 	for _, tt := range []struct {
-		why string
-		do  func(*rig)
+		why  string
+		do   func(*rig)
+		told int
 	}{
 		{"corrections that nobody's write preceded, such as a new fleet file", func(r *rig) {
 			for range 10 {
 				r.Wake(Wake{Cause: Files})
 				r.sleep(time.Minute)
 			}
-		}},
+		}, 0},
 		{"triggers that are no writes, such as tags", func(r *rig) {
 			for range 10 {
 				r.touch("orders")
 				r.sleep(time.Minute)
 			}
-		}},
-		{"writes that are far apart", func(r *rig) {
+		}, 0},
+		{"writes that are far apart are told, and corrected all the same", func(r *rig) {
 			for range 10 {
 				r.write(key, "someone")
 				r.sleep(20 * time.Minute)
 			}
-		}},
+		}, 1},
 		{"another key of the function", func(r *rig) {
 			for range 10 {
 				r.write(keyOf("orders", "test"), "someone")
 				r.sleep(time.Minute)
 			}
-		}},
+		}, 0},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
 				r.end = func(Scope) Result { return corrects(key) }
 				tt.do(r)
-				if got := r.State().Fought; len(got) != 0 {
-					t.Errorf("fought over: %+v", got)
+				if got := r.State().Fought; len(got) != tt.told {
+					t.Errorf("fought over: %+v, want %d", got, tt.told)
 				}
 				if n := len(r.seen()); n != 10 {
 					t.Errorf("%d passes, want 10", n)
 				}
 			})
 		})
-	}
-}
-
-func TestWhatIsPastTheWindowIsForgotten(t *testing.T) {
-	c := newFightDetector(FightRule{Times: 2, Window: time.Hour})
-	now := at("2026-11-20 10:00:00")
-	c.corrected(keyOf("orders", "live"), "a", now)
-	c.corrected(keyOf("bills", "live"), "a", now.Add(50*time.Minute))
-	c.reset(now.Add(time.Hour))
-	if len(c.keys) != 1 {
-		t.Errorf("%d keys are remembered, want only the one within the window", len(c.keys))
 	}
 }
 
@@ -144,7 +139,7 @@ func TestAFightIsSeenByASweep(t *testing.T) {
 			}
 			return corrects(key)
 		}
-		for range DefaultFight.Times {
+		for range reconcile.FightHot.Times {
 			r.sleep(2 * time.Minute)
 			r.write(key, "someone")
 			r.Wake(Wake{Cause: Request})

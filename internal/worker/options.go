@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Options are what a worker is made of.
@@ -24,7 +26,9 @@ type Options struct {
 
 	Settle time.Duration // DefaultSettle when 0
 	Gap    time.Duration // DefaultGap when 0
-	Fight  FightRule     // DefaultFight when zero
+	// Fights is what is known of who writes what, where others know of it too; nil is
+	// a ledger of its own.
+	Fights *reconcile.Fights
 
 	// Silence is how long a pass may go without a sign of life (Scope.Alive,
 	// Scope.Open) before its context ends; 0 means for ever, for a pass that gives
@@ -45,9 +49,6 @@ const (
 	DefaultLimit   = 6 * time.Hour
 )
 
-// DefaultFight gives up on a config that was corrected three times in half an hour.
-var DefaultFight = FightRule{Times: 3, Window: 30 * time.Minute}
-
 // Recorder is told what happens, for metrics. Its methods must not block, and
 // may be called from several goroutines.
 type Recorder interface {
@@ -62,9 +63,9 @@ type Report struct {
 	Causes   []Cause // in the order of Causes
 	Started  time.Time
 	Finished time.Time
-	Events   []time.Time // when the events happened that the pass answered, sorted
-	Fought   []Fought    // after the pass
-	Refused  bool        // the last sweep stands refused by the guard
+	Events   []time.Time       // when the events happened that the pass answered, sorted
+	Fought   []reconcile.Fight // after the pass
+	Refused  bool              // the last sweep stands refused by the guard
 	Result   Result
 }
 
@@ -72,7 +73,9 @@ type Report struct {
 func (o Options) filled() Options {
 	o.Settle = cmp.Or(o.Settle, DefaultSettle)
 	o.Gap = cmp.Or(o.Gap, DefaultGap)
-	o.Fight = cmp.Or(o.Fight, DefaultFight)
+	if o.Fights == nil {
+		o.Fights = &reconcile.Fights{}
+	}
 	o.Limit = cmp.Or(o.Limit, DefaultLimit)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -111,8 +114,8 @@ type State struct {
 
 	FleetProblem      string // why the fleet files cannot be loaded; "" when they can
 	FleetProblemSince time.Time
-	Problems          []string // of the sources of wakes, such as a queue that does not answer
-	Fought            []Fought
+	Problems          []string          // of the sources of wakes, such as a queue that does not answer
+	Fought            []reconcile.Fight // configs that others keep changing back; see reconcile.FightTold
 }
 
 // Running reports whether a pass is under way.

@@ -102,15 +102,7 @@ func (w *Worker) conclude(report *Report, j *job, completed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now, result := report.Finished, &report.Result
-	for _, key := range result.corrected() {
-		principal, known := writerOf(j.items, key)
-		if !known { // a sweep may come first to what an event told of
-			principal, known = w.queue.writer(key)
-		}
-		if known && w.fights.corrected(key, principal, now) {
-			w.o.Log.Warn("config is fought over and left alone until the next scheduled sweep", "config", key.String(), "principal", principal)
-		}
-	}
+	w.o.Fights.Ran(result.Outcome, now)
 	if j.sweep {
 		w.sweep, w.state.Sweeping, w.queue.swept = nil, time.Time{}, now
 		w.state.LastLength, w.state.LastError = now.Sub(report.Started), ""
@@ -127,7 +119,23 @@ func (w *Worker) conclude(report *Report, j *job, completed error) {
 		w.targeted, w.state.Targeted = nil, time.Time{}
 		w.allowance.spend(result, now)
 	}
-	report.Fought, report.Refused = w.fights.list(), w.allowance.refused != nil
+	report.Fought = w.o.Fights.List(reconcile.FightTold, now)
+	w.tellFights(report)
+	report.Refused = w.allowance.refused != nil
+}
+
+// tellFights logs those among the fights that the pass has corrected once more.
+func (w *Worker) tellFights(report *Report) {
+	corrected := map[desired.Key]bool{}
+	for _, key := range report.Result.corrected() {
+		corrected[key] = true
+	}
+	for _, f := range report.Fought {
+		if corrected[f.Key] {
+			w.o.Log.Warn("config is fought over", "config", f.Key.String(), "corrected", f.Times, "since", f.Since.UTC().Format(time.RFC3339),
+				"by", f.Author.String(), "principal", f.Author.Principal, "left_alone", w.o.Fights.Is(f.Key, reconcile.FightHot, report.Finished))
+		}
+	}
 }
 
 // noteFleetProblem keeps since when the files are broken. Only a sweep reads them.

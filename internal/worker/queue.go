@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // queue is what has been asked for and not begun. It holds no clock and no
@@ -22,11 +20,10 @@ type queue struct {
 
 // item is one object that waits.
 type item struct {
-	due     time.Time
-	causes  causeSet
-	acks    []*ack
-	writers map[desired.Key]string // who wrote which record; the last writer counts
-	times   []time.Time            // of the events
+	due    time.Time
+	causes causeSet
+	acks   []*ack
+	times  []time.Time // of the events
 }
 
 // job is what one pass is to do, and whom to tell: a sweep, or a targeted pass
@@ -62,15 +59,12 @@ func (q *queue) add(w Wake, now time.Time) {
 		if it == nil {
 			// Counted from the first trigger, so that a function which is
 			// triggered without end is looked at all the same.
-			it = &item{due: now.Add(q.settle), writers: map[desired.Key]string{}}
+			it = &item{due: now.Add(q.settle)}
 			q.objects[object] = it
 		}
 		it.causes.add(w.Cause)
 		it.acks = append(it.acks, a)
 		for _, t := range triggers {
-			if key, ok := t.key(); ok {
-				it.writers[key] = t.Principal
-			}
 			if !t.EventTime.IsZero() {
 				it.times = append(it.times, t.EventTime)
 			}
@@ -131,18 +125,6 @@ func (q *queue) rest() *job {
 	}
 	q.sweep, q.objects = nil, map[Object]*item{}
 	return j
-}
-
-// writer is who wrote a record that waits to be looked at, if that is known.
-func (q *queue) writer(key desired.Key) (principal string, known bool) {
-	return writerOf(q.objects, key)
-}
-
-func writerOf(items map[Object]*item, key desired.Key) (principal string, known bool) {
-	if it := items[Object{key.Target, key.Function}]; it != nil {
-		principal, known = it.writers[key]
-	}
-	return principal, known
 }
 
 // scope is what the job's pass looks at.

@@ -37,7 +37,7 @@ type Scope struct {
 	Objects []Object // sorted; empty when All
 	// Leave lists the configs that are fought over, sorted: to be reported and not
 	// written.
-	Leave []Fought
+	Leave []reconcile.Fight
 
 	// Spent is how many writes targeted passes made within the last period. They
 	// share one allowance: what the guard lets one run write.
@@ -149,6 +149,6 @@ func (s Scope) leaves(k desired.Key) bool {
 	if s.MayWrite != nil && !s.MayWrite(k) {
 		return true
 	}
-	_, found := slices.BinarySearchFunc(s.Leave, k, func(c Fought, k desired.Key) int { return c.Key.Compare(k) })
+	_, found := slices.BinarySearchFunc(s.Leave, k, func(c reconcile.Fight, k desired.Key) int { return c.Key.Compare(k) })
 	return found
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Cause is why the worker was woken. There are few, so that they can be the
@@ -56,10 +57,10 @@ type Wake struct {
 // Trigger is one place to look at.
 type Trigger struct {
 	Object
-	// Qualifier and Principal tell whose write of which record it was, for a
+	// Qualifier and Author tell whose write of which record it was, for a
 	// trigger that is such a write; otherwise both are empty.
 	Qualifier string
-	Principal string
+	Author    reconcile.Author
 	EventTime time.Time // zero when not known
 }
 
@@ -125,7 +126,7 @@ func Classify(hints []events.Hint, files ...string) Classified {
 		default:
 			trigger := Trigger{Object: Object{h.Target, h.Function}, EventTime: h.EventTime}
 			if h.Kind == events.Key && h.WritesRecord() {
-				trigger.Qualifier, trigger.Principal = h.Qualifier, h.Author.Principal
+				trigger.Qualifier, trigger.Author = h.Qualifier, h.Author
 			}
 			t.Triggers = append(t.Triggers, trigger)
 		}

@@ -16,7 +16,7 @@ func TestClassify(t *testing.T) {
 	alias.EventName = "UpdateAlias"
 	echo, failed := write, write
 	echo.Echo, failed.Failed = true, true
-	written := Trigger{Object: fn("orders"), Qualifier: "live", Principal: "alice"}
+	written := Trigger{Object: fn("orders"), Qualifier: "live", Author: reconcile.Author{Principal: "alice"}}
 	for _, tt := range []struct {
 		why   string
 		hints []events.Hint

@@ -17,8 +17,8 @@
 //     somebody's deployment is looked at and not its middle. It does not wait
 //     longer when it is triggered again.
 //   - Sweeps keep a minimum gap to one another.
-//   - A config that others keep changing back is left alone until the next
-//     scheduled sweep.
+//   - A config that others keep changing back within minutes is left alone but for
+//     scheduled sweeps (reconcile.FightHot).
 //   - Targeted passes of one period together write no more than the guard lets one
 //     run write ([Scope.Within]), and nothing that a refused sweep would have written.
 //   - A pass that gives no sign of life, or takes too long, is ended.
@@ -48,6 +48,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Worker runs passes. Make one with New and call Run once.
@@ -61,7 +62,6 @@ type Worker struct {
 	queue     *queue
 	sweep     *job // under way, or nil
 	targeted  *job
-	fights    *fightDetector
 	allowance allowance
 	fleet     desired.Fleet // of the sweep under way
 	problems  problems
@@ -75,7 +75,7 @@ func New(o Options) *Worker {
 	o = o.filled()
 	return &Worker{
 		o: o, poked: make(chan struct{}, 1), claims: newClaims(),
-		queue: newQueue(o.Settle, o.Gap), fights: newFightDetector(o.Fight), problems: problems{},
+		queue: newQueue(o.Settle, o.Gap), problems: problems{},
 		state: State{Timetable: o.Timetable},
 	}
 }
@@ -106,9 +106,13 @@ func (w *Worker) accept(wake Wake) (answered bool, err error) {
 		return true, ErrStopped
 	}
 	if len(wake.Triggers) > 0 {
+		now := time.Now()
 		wake.Triggers = slices.DeleteFunc(slices.Clone(wake.Triggers), func(t Trigger) bool {
 			key, ok := t.key()
-			return ok && w.fights.written(key, t.Principal)
+			if ok {
+				w.o.Fights.Wrote(key, t.EventTime, t.Author)
+			}
+			return ok && w.o.Fights.Is(key, reconcile.FightHot, now)
 		})
 		if len(wake.Triggers) == 0 {
 			return true, nil // nothing but configs that are fought over
@@ -135,7 +139,7 @@ func (w *Worker) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	s.Fought, s.Problems, s.Refused = w.fights.list(), w.problems.list(), w.allowance.refused != nil
+	s.Fought, s.Problems, s.Refused = w.o.Fights.List(reconcile.FightTold, time.Now()), w.problems.list(), w.allowance.refused != nil
 	return s
 }
 
@@ -203,12 +207,11 @@ func (w *Worker) take() (*job, Scope) {
 	sweep, targeted := w.free()
 	if sweep {
 		if j := w.queue.takeSweep(now); j != nil {
-			if j.causes.scheduled() {
-				w.fights.reset(now)
-			}
 			w.sweep, w.state.Sweeping, w.state.LastAttempt, w.fleet = j, now, now, desired.Fleet{}
 			scope := j.scope()
-			scope.Leave = w.fights.list()
+			if !j.causes.scheduled() {
+				scope.Leave = w.o.Fights.List(reconcile.FightHot, now)
+			}
 			return j, scope
 		}
 	}
@@ -217,7 +220,7 @@ func (w *Worker) take() (*job, Scope) {
 			w.targeted, w.state.Targeted = j, now
 			w.allowance.period = w.o.Timetable.Period(now)
 			scope := j.scope()
-			scope.Leave, scope.Spent, scope.MayWrite = w.fights.list(), w.allowance.within(now), w.allowance.mayWrite()
+			scope.Leave, scope.Spent, scope.MayWrite = w.o.Fights.List(reconcile.FightHot, now), w.allowance.within(now), w.allowance.mayWrite()
 			return j, scope
 		}
 	}

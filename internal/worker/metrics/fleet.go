@@ -37,7 +37,7 @@ var (
 	scrubbed    = describe("eventinvoke_scrubbed_total", "Functions that were read for nothing but their age.")
 	missed      = describe("eventinvoke_trail_missed_total", "Of those, functions that had changed and that no event had announced.")
 	readAll     = describe("eventinvoke_full_reads_total", "Sweeps that read everything where only what changed was to be read.")
-	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back, left alone until the next scheduled pass.")
+	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back: corrected three times within a week.")
 )
 
 // fleet are the numbers by target. It is a collector, so that a scrape sees
@@ -134,7 +134,7 @@ func (f *fleet) passed(r worker.Report) {
 	}
 }
 
-func (f *fleet) foughtOver(all []worker.Fought) {
+func (f *fleet) foughtOver(all []reconcile.Fight) {
 	for _, n := range f.targets {
 		n.fought = 0
 	}

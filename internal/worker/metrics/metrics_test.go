@@ -39,7 +39,7 @@ func aPass() worker.Report {
 	return worker.Report{
 		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Schedule},
 		Started: ten, Finished: ten.Add(30 * time.Second), Events: []time.Time{time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), ten.Add(10 * time.Second), ten.Add(time.Hour)},
-		Fought: []worker.Fought{{Key: desired.Key{Target: ireland, Name: named("a")}}},
+		Fought: []reconcile.Fight{{Key: desired.Key{Target: ireland, Name: named("a")}}},
 		Result: worker.Result{
 			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
 				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Changes: []reconcile.Change{change("a"), change("b")}, Evidence: &reconcile.Evidence{
@@ -91,7 +91,7 @@ eventinvoke_destination_configs{account="111111111111",region="us-east-1",state=
 eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="missing",target="prod"} 0
 eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="unknown",target="prod"} 0
 eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="wrong_kind",target="prod"} 0
-# HELP eventinvoke_fought_configs Configs that somebody keeps changing back, left alone until the next scheduled pass.
+# HELP eventinvoke_fought_configs Configs that somebody keeps changing back: corrected three times within a week.
 # TYPE eventinvoke_fought_configs gauge
 eventinvoke_fought_configs{account="111111111111",region="eu-west-1",target="prod"} 1
 eventinvoke_fought_configs{account="111111111111",region="us-east-1",target="prod"} 0

@@ -247,13 +247,13 @@ func (s *status) fights(d *page.Writer) {
 	if len(s.Fought) == 0 {
 		return
 	}
-	d.Put("<section class=\"notice\" aria-labelledby=\"fights\">\n<h2 id=\"fights\">Fights</h2>\n<p>Somebody keeps changing these back. They are left alone until the next scheduled sweep.</p>\n<table class=\"cards\"><thead><tr><th>Config</th><th>Written by</th><th class=\"num\">Corrected</th></tr></thead><tbody>\n")
+	d.Put("<section class=\"notice\" aria-labelledby=\"fights\">\n<h2 id=\"fights\">Fights</h2>\n<p>Somebody keeps changing these back. What was corrected three times within half an hour is left alone but for scheduled sweeps.</p>\n<table class=\"cards\"><thead><tr><th>Config</th><th>Written by</th><th class=\"num\">Corrected</th></tr></thead><tbody>\n")
 	for _, f := range s.Fought {
-		by := f.Principal
+		by := f.Author.String()
 		if by == "" {
 			by = "unknown"
 		}
-		d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"written by\">%s</td><td class=\"num\" data-label=\"corrected\">%d times</td></tr>\n", f.Key.String(), by, f.Times)
+		d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"written by\">%s</td><td class=\"num\" data-label=\"corrected\">%d times since %s</td></tr>\n", f.Key.String(), by, f.Times, f.Since.UTC().Format(time.DateTime))
 	}
 	d.Put("</tbody></table>\n</section>\n")
 }

@@ -43,7 +43,7 @@ trail: ## 10,000 simulated days of reading only what changed, for some minutes
 
 .PHONY: soak-worker
 soak-worker: ## twenty months of fleet life in virtual time, and what rings in them, for about two hours
-	go test -count=1 ./cmd/eventinvoke -run '^TestWorkerSoak$$' -timeout 6h -months 20
+	go test -count=1 ./cmd/eventinvoke -run '^TestWorkerSoak$$' -timeout 6h -days 30 -seeds 20
 
 .PHONY: model
 model: ## 10,000 random fleets: the program against the model, for about an hour

@@ -53,15 +53,16 @@ func TestMemberRoles(t *testing.T) {
 	}
 }
 
-// TestTerraformModule is Terraform's own opinion, where it and the provider are at hand.
-func TestTerraformModule(t *testing.T) {
+// terraformSays is Terraform's own opinion of some files, where it and the provider are at hand.
+func terraformSays(t *testing.T, files map[string][]byte, formatted bool) {
+	t.Helper()
 	program, err := exec.LookPath("terraform")
 	if err != nil {
 		t.Skip("terraform is not installed")
 	}
 	folder := t.TempDir()
-	for _, name := range []string{"main.tf", "variables.tf"} {
-		if err := os.WriteFile(filepath.Join(folder, name), deployFile(t, "terraform/member/"+name), 0o600); err != nil {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,20 +71,73 @@ func TestTerraformModule(t *testing.T) {
 		c.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "TF_CLI_CONFIG_FILE=") }), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
 		return c.CombinedOutput()
 	}
-	if out, err := run("fmt", "-check", "-diff"); err != nil {
+	if out, err := run("fmt", "-check", "-diff"); err != nil && formatted {
 		t.Errorf("%v\n%s", err, out)
 	}
-	init := []string{"init", "-backend=false", "-input=false"}
 	plugins := os.Getenv("EVENTINVOKE_TEST_TERRAFORM_PLUGINS")
 	if plugins == "" {
 		t.Skip("EVENTINVOKE_TEST_TERRAFORM_PLUGINS names no folder with the AWS provider (terraform providers mirror)")
 	}
-	if out, err := run(append(init, "-plugin-dir="+plugins)...); err != nil {
+	if out, err := run("init", "-backend=false", "-input=false", "-plugin-dir="+plugins); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if out, err := run("validate"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+func TestTerraformModule(t *testing.T) {
+	files := map[string][]byte{}
+	for _, name := range []string{"main.tf", "variables.tf"} {
+		files[name] = deployFile(t, "terraform/member/"+name)
+	}
+	terraformSays(t, files, true)
+}
+
+// TestPoliciesForThoseWhoMakeTheirRolesSo: each document is a managed policy with just
+// what JSON has.
+func TestPoliciesForThoseWhoMakeTheirRolesSo(t *testing.T) {
+	fleet := write(t, companyFleet)
+	print := func(form string) string {
+		t.Helper()
+		code, stdout, stderr := eventinvoke(t.Context(), "iam-policy", fleet, "--mode", "apply", "--target", "home", "-o", form)
+		if code != exitOK {
+			t.Fatal(stderr)
+		}
+		return stdout
+	}
+	var plain any
+	var template struct {
+		Resources struct {
+			Policy struct {
+				Type       string
+				Properties struct{ PolicyDocument any }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(print("json")), &plain); err != nil {
+		t.Fatal(err)
+	}
+	text := print("cloudformation")
+	if err := json.Unmarshal([]byte(text), &template); err != nil || template.Resources.Policy.Type != "AWS::IAM::ManagedPolicy" ||
+		fmt.Sprint(template.Resources.Policy.Properties.PolicyDocument) != fmt.Sprint(plain) {
+		t.Errorf("%v: %s", err, text)
+	}
+	module := print("terraform")
+	_, document, _ := strings.Cut(module, "jsonencode(")
+	var inner any
+	if err := json.Unmarshal([]byte(document[:strings.LastIndex(document, ")")]), &inner); err != nil || fmt.Sprint(inner) != fmt.Sprint(plain) {
+		t.Errorf("%v: %s", err, module)
+	}
+	if code, _, stderr := eventinvoke(t.Context(), "iam-policy", fleet, "-o", "pulumi"); code != exitError || !strings.Contains(stderr, "use json, cloudformation or terraform") {
+		t.Errorf("another form: %d, %s", code, stderr)
+	}
+	file := filepath.Join(t.TempDir(), "policy.template.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("terraform", func(t *testing.T) { terraformSays(t, map[string][]byte{"policy.tf": []byte(module)}, false) })
+	lint(t, "cfn-lint", "pip install cfn-lint", file)
 }
 
 // TestDistributedMap: what `targets` prints are items that the function understands.

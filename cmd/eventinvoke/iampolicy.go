@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,8 @@ account of the current credentials.`,
 	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: the `PLACE` s3://bucket/prefix where runs are remembered")
 	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write each document to a file of its own in this `DIRECTORY` instead of standard output")
 	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
+	cmd.Flags().StringVarP(&o.form, "output", "o", "json", "`FORMAT` of each document: json, cloudformation (a template with a managed policy) or terraform (an aws_iam_policy)")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(slices.Sorted(maps.Keys(policyForms)), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions(policyModes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -90,16 +93,18 @@ func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions, op
 // putPolicy writes one document, and says what it is for.
 func (a *app) putPolicy(d *iampolicy.Document, o *policyOptions) error {
 	where := ""
+	form, file := policyForms[o.form], policyFile(d, o.mode)
+	text := form.render(d, file)
 	if o.directory == "" {
-		if _, err := a.out.Write(d.JSON()); err != nil {
+		if _, err := a.out.Write(text); err != nil {
 			return err
 		}
 	} else {
-		path := filepath.Join(o.directory, policyFile(d, o.mode))
+		path := filepath.Join(o.directory, file+form.ending)
 		if err := os.MkdirAll(o.directory, 0o755); err != nil {
 			return fmt.Errorf("--output-dir: %w; name a directory that can be made or written to", err)
 		}
-		if err := os.WriteFile(path, d.JSON(), 0o644); err != nil {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return fmt.Errorf("--output-dir: %w; name a directory that can be written to", err)
 		}
 		where = " in " + path
@@ -134,7 +139,7 @@ func policyFile(d *iampolicy.Document, mode string) string {
 	if d.Parts > 1 {
 		name += fmt.Sprintf("-%d", d.Part)
 	}
-	return name + ".json"
+	return name
 }
 
 // currentTarget is the account and region of the current credentials.
@@ -157,6 +162,7 @@ type policyOptions struct {
 	queue     string
 	location  string
 	directory string
+	form      string
 }
 
 // The modes, of which each allows what those before it do.
@@ -178,6 +184,9 @@ func (o *policyOptions) permissions(flags *pflag.FlagSet) (iampolicy.Options, er
 	}
 	if o.insights.policy() != reconcile.InsightsOff {
 		options.Insights = awslambda.InsightPermissions()
+	}
+	if _, known := policyForms[o.form]; !known {
+		return options, fmt.Errorf("--output %q is not known; use json, cloudformation or terraform", o.form)
 	}
 	switch {
 	case !slices.Contains(policyModes, o.mode):

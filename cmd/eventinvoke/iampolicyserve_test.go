@@ -72,7 +72,7 @@ func clientCalls(t *testing.T, folder string) []string {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no code in", folder, err)
 	}
-	operation := regexp.MustCompile(`\.client\.(\w+)\(ctx|\.New(\w+)Paginator\(`)
+	operation := regexp.MustCompile(`\bclient\.(\w+)\(ctx|\.New(\w+)Paginator\(`)
 	var calls []string
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {

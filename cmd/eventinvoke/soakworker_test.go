@@ -28,7 +28,10 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 )
 
-var soakMonths = flag.Int("months", 0, "how many months TestWorkerSoak makes of fleet life; 0 is three days")
+var (
+	soakDays  = flag.Int("days", 3, "how long a life TestWorkerSoak makes of a fleet")
+	soakSeeds = flag.Int("seeds", 1, "of how many fleets")
+)
 
 // TestWorkerSoak is fleet life in virtual time: deployments, new functions, tags that
 // hand functions over, events that are lost or doubled, a second writer, replicas and
@@ -37,11 +40,8 @@ var soakMonths = flag.Int("months", 0, "how many months TestWorkerSoak makes of 
 // is lost; and promtool, fed with what the workers served, says that each situation
 // rang its alarm and no other did.
 func TestWorkerSoak(t *testing.T) {
-	if *soakMonths == 0 {
-		soakOf(t, 1, len(situations))
-	}
-	for seed := range *soakMonths {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { soakOf(t, uint64(seed), 30*24/int(soakSlot.Hours())) })
+	for seed := range *soakSeeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { soakOf(t, uint64(seed), *soakDays*24/int(soakSlot.Hours())) })
 	}
 }
 

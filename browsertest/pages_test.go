@@ -81,6 +81,10 @@ func applied(t testing.TB, n int) *report.Run {
 		api.Pace = append(api.Pace, point)
 	}
 	r.API = []report.TargetAPI{api}
+	for i, c := range plan.Targets[0].Changes {
+		by := reconcile.Author{Kind: "role", Name: []string{"deploy", "ops"}[i%2], Client: "Terraform"}
+		r.Insights.Authors = append(r.Insights.Authors, reconcile.Authorship{Key: desired.Key{Target: prod, Name: c.Name}, Author: by, At: started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"})
+	}
 	trend := history.Trend{Target: prod, Label: "prod"}
 	for i, drifted := range []int{9, 4, 0, 6, 12, 3, 3, 1} {
 		trend.Audits = append(trend.Audits, history.AuditCount{Started: started.Add(time.Duration(i-8) * 24 * time.Hour), Declared: n, Drifted: drifted, Failed: i == 2})
@@ -166,6 +170,10 @@ func TestReportByKeyboard(t *testing.T) {
 	p.do(chromedp.KeyEvent("x"))
 	if !ask[bool](p, `!document.getElementById("none").hidden && document.getElementById("grid").hidden`) {
 		t.Error("nothing tells that there is no such row")
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("clear").click(); document.getElementById("f-author").focus()`), chromedp.KeyEvent("role o"))
+	if got := shown(); got != "150 of 300 rows" {
+		t.Errorf("filtered by author it shows %q", got)
 	}
 	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("clear").click()`))
 	if got := shown(); got != "300 of 300 rows" {

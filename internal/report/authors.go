@@ -212,6 +212,7 @@ func fightText(f *reconcile.Fight) string {
 func (r *Run) byAuthor(m remark, t desired.Target, n desired.Name) remark {
 	key := desired.Key{Target: t, Name: n}
 	if a := r.Insights.AuthorOf(key); a != nil {
+		m.author = Clean(a.Author.String())
 		d := deeds([]*reconcile.Authorship{a})[0]
 		m.details = append(m.details, Clean(d.verb+" "+(&printer{stable: true}).when(d, r.Surveyed)+" by "+d.author))
 		if d.client != "" {

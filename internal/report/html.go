@@ -199,7 +199,7 @@ func (d *htmlPage) groups() {
 				configs += len(g.changes)
 				continue
 			}
-			d.group(g, past, shown == 1)
+			d.group(t, g, past, shown == 1)
 		}
 	}
 	switch {
@@ -217,7 +217,7 @@ func (d *htmlPage) groups() {
 	d.Put("</section>\n")
 }
 
-func (d *htmlPage) group(g block, past, open bool) {
+func (d *htmlPage) group(t *reconcile.TargetPlan, g block, past, open bool) {
 	state, tone := planVerdicts[g.action], "warn"
 	if past {
 		state, tone = pastVerdicts[g.action], "good"
@@ -257,6 +257,11 @@ func (d *htmlPage) group(g block, past, open bool) {
 			more = andMore(rest)
 		}
 		d.Put("<p class=\"names\">%s%s</p>\n", strings.Join(few, ", "), more)
+	}
+	if authors := paragraph(d.run, func(p *printer) { p.of(t.Target).authors(g.changes) }); authors != "" {
+		for line := range strings.Lines(authors) {
+			d.Put("<p class=\"names\">%s</p>\n", strings.TrimSpace(line))
+		}
 	}
 	d.Put("</details>\n")
 }

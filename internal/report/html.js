@@ -20,10 +20,14 @@
   const kind = i => data.kinds[text(i)[0]];
   const functionOf = i => { const at = names[i].indexOf(":"); return at < 0 ? names[i] : names[i].slice(0, at); };
   const named = (s, i) => s.split("{function}").join(functionOf(i));
-  const summary = i => named(text(i)[2] || text(i)[3].map(d => d.split("  # ")[0]).join("; "), i);
+  const author = i => data.author?.[i] === undefined ? "" : data.authors[data.author[i]];
+  const summary = i => {
+    const [, , message, details] = text(i), values = details.filter(d => d.includes(" → "));
+    return named(message || (values.length ? values : details).map(d => d.split("  # ")[0]).join("; "), i);
+  };
 
   // The choices of the filter are what is there.
-  const filters = { text: $("f-text"), state: $("f-state"), target: $("f-target"), setting: $("f-setting"), risk: $("f-risk") };
+  const filters = { text: $("f-text"), state: $("f-state"), target: $("f-target"), setting: $("f-setting"), risk: $("f-risk"), author: $("f-author") };
   const offer = (select, all) => {
     for (const [value, label] of all) {
       const o = document.createElement("option");
@@ -39,6 +43,9 @@
   const distinct = at => [...new Set(data.kinds.map(k => k[at]).filter(Boolean))].sort().map(s => [s, s]);
   offer(filters.state, distinct(0));
   offer(filters.risk, distinct(2));
+  offer(filters.author, (data.authors ?? []).map(a => [a, a]).sort());
+  $("by").hidden = !data.authors;
+  $("grid").classList.toggle("by", !!data.authors);
   offer(filters.target, data.targets.map((t, i) => [String(i), t]).filter((_, i) => used.has(i)));
   offer(filters.setting, data.settings.map((s, i) => [String(i), s]).filter((_, i) => [...settings].some(bits => bits >> i & 1)));
 
@@ -54,7 +61,7 @@
   const view = $("view"), room = $("room");
   const filter = () => {
     const started = performance.now();
-    const { state, target, setting, risk } = filters;
+    const { state, target, setting, risk, author: by } = filters;
     const like = matcher(filters.text.value);
     const fits = data.texts.map(t => {
       const k = data.kinds[t[0]];
@@ -62,7 +69,7 @@
     });
     rows = [];
     for (let i = 0; i < n; i++) {
-      if (fits[data.text[i]] && (!target.value || data.target[i] === +target.value) && like(lower[i])) rows.push(i);
+      if (fits[data.text[i]] && (!target.value || data.target[i] === +target.value) && (!by.value || author(i) === by.value) && like(lower[i])) rows.push(i);
     }
     on = 0;
     view.scrollTop = 0;
@@ -106,6 +113,7 @@
       cell(row, summary(i), "mono").title = summary(i);
       cell(row, data.targets[data.target[i]], "muted");
       cell(row, text(i)[5], "mono muted");
+      if (data.authors) cell(row, author(i), "muted").title = author(i);
       drawn.append(row);
     }
     room.replaceChildren(drawn);
@@ -138,6 +146,7 @@
     say("what", named(message, i));
     say("settings", named(details.join("\n"), i));
     say("declared at", place);
+    say("changed by", author(i));
     say("next", named(hint, i));
     say("calls", data.facts[i]);
     dialog.showModal();

@@ -50,7 +50,7 @@ func withPast(r *Run) *Run {
 func TestHTML(t *testing.T) {
 	for _, s := range scenarios {
 		switch s.name {
-		case "partial", "drift", "no-plan", "in-sync":
+		case "partial", "authors", "no-plan", "in-sync":
 			t.Run(s.name, func(t *testing.T) {
 				r := s.run(t)
 				if s.name == "partial" {
@@ -112,6 +112,13 @@ func TestHTMLIsOneDocumentWhateverThingsAreCalled(t *testing.T) {
 			i := 0
 			for m := range r.remarks() {
 				kind := data.Kinds[int(data.Texts[data.Text[i]][0].(float64))]
+				author := ""
+				if by, has := data.Author[i]; has {
+					author = data.Authors[by]
+				}
+				if author != strings.ToValidUTF8(m.author, "\ufffd") {
+					t.Fatalf("row %d is by %q, want %q", i, author, m.author)
+				}
 				if names[i] != strings.ToValidUTF8(m.name, "\ufffd") || kind != m.kind() {
 					t.Fatalf("row %d is %q %v, want %q %v", i, names[i], kind, m.name, m.kind())
 				}

@@ -37,7 +37,9 @@ type rowsJSON struct {
 	Shared   []int          `json:"shared"` // characters
 	Rest     []string       `json:"rest"`
 	Facts    map[int]string `json:"facts"` // of few rows
-	Left     int            `json:"left"`  // rows that had no room
+	Authors  []string       `json:"authors,omitempty"`
+	Author   map[int]int    `json:"author,omitempty"` // of the rows that have one
+	Left     int            `json:"left"`             // rows that had no room
 }
 
 // rowText is what is said about a row: kind, settings as bits, message, details, what
@@ -72,10 +74,11 @@ func (d *htmlPage) rows() error {
 <div><label for="f-target">Target</label><select id="f-target"><option value="">all</option></select></div>
 <div><label for="f-setting">Setting</label><select id="f-setting"><option value="">all</option></select></div>
 <div><label for="f-risk">Risk</label><select id="f-risk"><option value="">all</option></select></div>
+<div><label for="f-author">Changed by</label><select id="f-author"><option value="">all</option></select></div>
 </form>
 <div class="bar"><output id="shown" aria-live="polite"></output><span class="muted noprint">↑ ↓ to move, Enter for details, / to search</span><button type="button" id="clear" hidden>Show all</button></div>
 <div class="grid" id="grid" role="grid" aria-label="Configs">
-<div role="rowgroup"><div class="head" role="row"><span role="columnheader">Status</span><span role="columnheader">Config</span><span role="columnheader">What</span><span role="columnheader">Target</span><span role="columnheader">Declared at</span></div></div>
+<div role="rowgroup"><div class="head" role="row"><span role="columnheader">Status</span><span role="columnheader">Config</span><span role="columnheader">What</span><span role="columnheader">Target</span><span role="columnheader">Declared at</span><span role="columnheader" id="by" hidden>Changed by</span></div></div>
 <div class="view" id="view" role="rowgroup" tabindex="0" aria-label="Rows of configs"><div class="room" id="room" role="presentation"></div></div>
 </div>
 <p class="muted none" id="none" hidden>No row is like that.</p>
@@ -110,13 +113,14 @@ func (data *rowsJSON) encode() (kind, encoded string, err error) {
 func (data *rowsJSON) shorten(n int) {
 	data.Left += len(data.Text) - n
 	data.Target, data.Text, data.Shared, data.Rest = data.Target[:n], data.Text[:n], data.Shared[:n], data.Rest[:n]
+	maps.DeleteFunc(data.Author, func(i, _ int) bool { return i >= n })
 	maps.DeleteFunc(data.Facts, func(i int, _ string) bool { return i >= n })
 	data.Texts = data.Texts[:slices.Max(data.Text)+1] // they came in the order of the rows
 }
 
 // rows gathers the rows of the table.
 func (r *Run) rows() *rowsJSON {
-	data := &rowsJSON{Targets: []string{"the run"}, Kinds: [][3]string{}, Texts: []rowText{}, Facts: map[int]string{}}
+	data := &rowsJSON{Targets: []string{"the run"}, Kinds: [][3]string{}, Texts: []rowText{}, Facts: map[int]string{}, Author: map[int]int{}}
 	for _, s := range desired.Settings() {
 		data.Settings = append(data.Settings, s.String())
 	}
@@ -126,6 +130,7 @@ func (r *Run) rows() *rowsJSON {
 		data.Targets = append(data.Targets, Clean(where(t.Label, t.Target)))
 	}
 	kinds, texts := map[[3]string]int{}, map[string]int{}
+	authors := map[string]int{}
 	size, last := 0, ""
 	for m := range r.remarks() {
 		kind, text := m.kind(), m.text()
@@ -149,6 +154,14 @@ func (r *Run) rows() *rowsJSON {
 			at = len(data.Texts)
 			texts[spelt] = at
 			data.Texts = append(data.Texts, rowText{k, text.settings, text.message, text.details, text.hint, text.place})
+		}
+		if m.author != "" {
+			by, known := authors[m.author]
+			if !known {
+				by = len(data.Authors)
+				authors[m.author], data.Authors = by, append(data.Authors, m.author)
+			}
+			data.Author[len(data.Text)] = by
 		}
 		if m.facts != "" {
 			data.Facts[len(data.Text)] = m.facts

@@ -33,6 +33,7 @@ type remark struct {
 	message  string   // one line
 	details  []string // lines, the last of them facts
 	facts    string   // of a call: attempts, time, request id; ""
+	author   string   // who made the config what it is; "" where nobody told
 	hint     string   // what to do next; ""
 	identity string   // what stays when the file is edited elsewhere; "": the name
 	file     string   // "" where nobody knows

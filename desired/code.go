@@ -80,6 +80,8 @@ const (
 	codeMayDisagree    = "EI069"
 
 	codeBadLimit = "EI070"
+	codeBadDate  = "EI071"
+	codeExpired  = "EI072"
 )
 
 // Severity says whether a problem stops a run.

@@ -22,7 +22,8 @@ type Document struct {
 
 	locals         map[string]*local // by label; "" where no targets are declared
 	sections       sections
-	damagedTargets bool // a target has a problem: nothing can be said about places
+	defaults       *source // those of all files; nil where there are none
+	damagedTargets bool    // a target has a problem: nothing can be said about places
 }
 
 // sections remembers where the sections were found that may stand only once.
@@ -82,6 +83,7 @@ type source struct {
 	place
 	index int32
 	layer Layer
+	fleet bool // defaults of all files
 	set   settings
 }
 
@@ -155,6 +157,8 @@ type ruleDecl struct {
 type ignoreDecl struct {
 	*source
 	selector selector
+	why      *Exception
+	until    place
 }
 
 // section is a section that only one file may have, and where it was found.

@@ -61,7 +61,14 @@ type Entry struct {
 // Ignored is a key that is left out of everything, and the rule that says so.
 type Ignored struct {
 	Name
-	By Origin
+	By  Origin
+	Why *Exception // shared, read-only; nil where the rule says neither
+}
+
+// Exception is what an ignore item says of itself.
+type Exception struct {
+	Reason string // "" where it gives none
+	Until  string // the last day on which it holds, such as 2027-03-31; "" where it has no end
 }
 
 // Origins is the provenance of one entry.

@@ -24,7 +24,9 @@ var (
 	functionRule  = textRule{low: 1, code: codeBadFunctionName, vars: true}
 	qualifierRule = textRule{pattern: regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|([a-zA-Z0-9_-]|` + variableForm + `)+)$`), high: maxQualifier, code: codeBadQualifier,
 		what: "a qualifier", hint: "use an alias, a version number or $LATEST, which is case-sensitive", vars: true}
-	globRule = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", hint: "use at most 512 characters", vars: true}
+	reasonRule = textRule{low: 1, high: 256, code: codeOutOfRange, what: "of 1 to 256 characters", hint: "use 1 to 256 characters"}
+	dateRule   = textRule{pattern: regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`), code: codeBadDate}
+	globRule   = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", hint: "use at most 512 characters", vars: true}
 )
 
 // settingFields are the settings, as they stand in defaults, in set and in an

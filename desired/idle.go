@@ -22,7 +22,7 @@ func (r *resolver) checkIdle() {
 				Hint:    "check its patterns, tags and targets, or delete it"})
 			continue
 		case !r.checkAliasPatterns(rule):
-		case !r.applied[rule.source]:
+		case !rule.set.isZero() && !r.applied[rule.source]: // without set it is there for the defaults
 			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
 		}
 		r.checkPatterns(&rule.selector, rule.file, func(s *scope) *selector {
@@ -50,8 +50,12 @@ func (r *resolver) checkIdle() {
 		}
 	}
 	for _, file := range r.doc.files {
-		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (file.rules == 0 || r.looked(nil)) {
-			r.idle(file.defaults.pos(), "the defaults of this file", "they are for the entries and rules of their own file, and none of these leaves a setting to them")
+		rules, whose := file.rules, "the entries and rules of their own file, and"
+		if file.defaults.fleet {
+			rules, whose = int32(len(r.doc.rules)), "all entries and rules, and"
+		}
+		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (rules == 0 || r.looked(nil)) {
+			r.idle(file.defaults.pos(), "the defaults of this file", "they are for "+whose+" none of these leaves a setting to them")
 		}
 	}
 }

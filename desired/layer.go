@@ -10,6 +10,7 @@ import (
 // The layers of one config, weakest first. Each setting is decided by itself, so that
 // one config can have its age from the defaults and its retries from an entry.
 //
+//	defaults of the fleet          what one file says for all, where it says so
 //	defaults of the rules' files   what a rule's author left to his own file
 //	defaults of the entry's file   an entry's own file is nearer than a rule's
 //	rules, in the order of a file  the later one wins within a file
@@ -106,7 +107,7 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ru
 	// Nobody lists the aliases of what is ignored.
 	for _, q := range r.qualifiersOf(s, name, nil, rules, present) {
 		if q != everyQualifier {
-			s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin()})
+			s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin(), Why: by.why})
 		}
 	}
 }
@@ -204,17 +205,20 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 	return l
 }
 
-// speakers lists who may speak about a key, weakest first: the defaults of the
-// rules' files, the defaults of the entry's own file, the rules, the entry.
+// speakers lists who may speak about a key, weakest first: the defaults of the fleet, of
+// the rules' files, the defaults of the entry's own file, the rules, the entry.
 func (r *resolver) speakers(decl *functionDecl) []*source {
 	sources := r.sources[:0]
+	if r.doc.defaults != nil {
+		sources = append(sources, r.doc.defaults)
+	}
 	for _, id := range r.ids {
 		file := r.doc.rules[id].file
 		if (decl == nil || decl.file != file) && !slices.Contains(sources, &file.defaults) {
 			sources = append(sources, &file.defaults)
 		}
 	}
-	if decl != nil {
+	if decl != nil && !decl.file.defaults.fleet {
 		sources = append(sources, &decl.file.defaults)
 	}
 	for _, id := range r.ids {
@@ -245,7 +249,7 @@ func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, valu
 			rules[len(rules)-1] = src // within a file the later rule wins
 		case src.layer == LayerRule:
 			rules = append(rules, src)
-		case src.layer == LayerDefaults && winner != nil && winner.file != src.file && !v.equal(won):
+		case src.layer == LayerDefaults && winner != nil && !winner.fleet && winner.file != src.file && !v.equal(won):
 			rival = winner
 		}
 		winner, won = src, v

@@ -48,7 +48,7 @@ func TestStrictness(t *testing.T) {
 		{"a key that is a list", "version: 1\n? [a, b]\n: c\n" + plainEntry,
 			`fleet.yaml:2:3: EI001 a key that is not a plain word is not a key of a fleet file; use version, targets, defaults, rules, functions, ignore, guard, undeclared, missing_functions, missing_qualifiers`},
 		{"a mapping for a list", "version: 1\nfunctions:\n  name: orders\n",
-			`fleet.yaml:3:3: EI003 functions is a mapping, not a list; write a list`},
+			`fleet.yaml:3:3: EI003 functions is a mapping, not a list; write a list, each item with - name: NAME; in serverless.yml functions is a mapping`},
 		{"an empty list", "version: 1\nrules: []\n" + plainEntry,
 			`fleet.yaml:2:8: EI005 rules is empty; fill it, or delete the key`},
 		{"an empty file may have been cut short", "# nothing yet\n",

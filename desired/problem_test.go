@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,6 +22,9 @@ func allProblems(t *testing.T, l Loader, fsys fs.FS, inv Inventory, paths ...str
 	t.Helper()
 	d, err := l.Load(fsys, paths...)
 	if err != nil {
+		return err.(Problems)
+	}
+	if err := d.Expired(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
 		return err.(Problems)
 	}
 	fleet, err := d.Resolve(Target{}, inv, Selection{})

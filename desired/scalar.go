@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -52,6 +53,19 @@ func (w *walker) text(n *yaml.Node, what string, rule textRule) (text, bool) {
 		return text{}, false
 	}
 	return text{n.Value, place}, true
+}
+
+// date reads a day. YAML takes one without quotes for a time, which is no reason to ask
+// for quotes.
+func (w *walker) date(n *yaml.Node, what string) (string, bool) {
+	n = w.follow(n)
+	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 {
+		if _, err := time.Parse(time.DateOnly, n.Value); err == nil {
+			return n.Value, true
+		}
+	}
+	w.report(codeBadDate, n, fmt.Sprintf("%s is %s, which is no day", what, describe(n)), "write it as YEAR-MONTH-DAY, such as 2027-03-31")
+	return "", false
 }
 
 // readAs names what YAML makes of an unquoted scalar that was meant as text.
@@ -116,6 +130,10 @@ func (w *walker) notInteger(n *yaml.Node, what, hint string) {
 	v, err := strconv.ParseFloat(bare, 64)
 	if i, intErr := strconv.ParseInt(bare, 0, 64); intErr == nil {
 		v, err = float64(i), nil
+	}
+	if seconds, ok := asSeconds(n.Value); ok && what == MaximumEventAgeInSeconds.String() && err != nil {
+		w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not a number", what, describe(n)), fmt.Sprintf("write %d: it is in seconds", seconds))
+		return
 	}
 	if err != nil {
 		w.wrongType(n, what, "a number")

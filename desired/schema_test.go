@@ -37,6 +37,7 @@ var beyondSchema = map[string]string{
 	codeQualifiersDisagree: "the name is taken apart by code",
 	codeNotATarget:         "targets are declared elsewhere",
 	codeDuplicateEntry:     "items are compared with each other",
+	codeExpired:            "it needs to know what day it is",
 	codeUnknownVariable:    "variables are declared elsewhere",
 	codeRemoveWithSettings: "kept to one rule a key",
 	codeLongFunctionName:   "a warning",

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"time"
 	"unique"
 
 	"gopkg.in/yaml.v3"
@@ -75,9 +76,14 @@ func (w *walker) version(n *yaml.Node) {
 }
 
 var defaultsObject = object[source]{
-	what:   "defaults",
-	fields: settingFields(func(s *source) *settings { return &s.set }),
+	what: "defaults",
+	fields: append([]field[source]{
+		choice("scope", "file: for the rules and entries of this file. fleet: for those of all files, below their own; one file only. Default file.",
+			scopeWords, func(s *source, i int) { s.fleet = i == 1 }),
+	}, settingFields(func(s *source) *settings { return &s.set })...),
 }
+
+var scopeWords = []string{"file", "fleet"}
 
 var guardObject = object[Guard]{
 	what: "guard",
@@ -265,9 +271,54 @@ func (f *functionDecl) check(w *walker) bool {
 }
 
 var ignoreItem = object[ignoreDecl]{
-	what:   "an item of ignore",
-	fields: selectorFields(func(i *ignoreDecl) *selector { return &i.selector }),
-	anyOf:  []string{"functions", "tags"},
+	what: "an item of ignore",
+	fields: append(selectorFields(func(i *ignoreDecl) *selector { return &i.selector }),
+		field[ignoreDecl]{
+			key: "reason", doc: "Why they are left alone; shown in reports.", shape: reasonRule,
+			read: func(w *walker, n *yaml.Node, i *ignoreDecl) {
+				if t, ok := w.text(n, "reason", reasonRule); ok {
+					i.except().Reason = t.value
+				}
+			},
+		},
+		field[ignoreDecl]{
+			key: "until", doc: "The last day on which the item holds, in UTC: 2027-03-31. After it the item is an error.", shape: dateRule,
+			read: func(w *walker, n *yaml.Node, i *ignoreDecl) {
+				if v, ok := w.date(n, "until"); ok {
+					i.except().Until, i.until = v, at(n)
+				}
+			},
+		}),
+	anyOf: []string{"functions", "tags"},
+}
+
+func (i *ignoreDecl) except() *Exception {
+	if i.why == nil {
+		i.why = &Exception{}
+	}
+	return i.why
+}
+
+// Expired are the problems of what was to hold until a day that is over. Nothing else
+// depends on the time, and whoever begins a run asks: a worker reads its files once and
+// runs for months.
+func (d *Document) Expired(now time.Time) error {
+	var expired Problems
+	today := now.UTC().Format(time.DateOnly)
+	for i := range d.ignores {
+		if g := &d.ignores[i]; g.why != nil && g.why.Until != "" && g.why.Until < today {
+			message := fmt.Sprintf("the item %s was to hold until %s, which is over", g.origin().LayerName(), g.why.Until)
+			if g.why.Reason != "" {
+				message += fmt.Sprintf(" (%s)", shorten(g.why.Reason))
+			}
+			expired = append(expired, Problem{Pos: g.file.pos(g.until), Code: codeExpired, Message: message, Hint: "delete the item, or set a later day"})
+		}
+	}
+	if expired == nil {
+		return nil
+	}
+	expired.Sort()
+	return expired
 }
 
 func readIgnore(w *walker, n *yaml.Node, _ *document) {

@@ -53,7 +53,7 @@ func (o *object[T]) read(w *walker, n *yaml.Node, into *T) bool {
 		row := o.row(key)
 		switch {
 		case row < 0:
-			w.unknownKey(key, o.what, o.keys())
+			w.unknownKey(key, value, o.what, o.keys())
 		case seen[row] != nil:
 			w.duplicateKey(key, seen[row])
 		default:

@@ -123,8 +123,19 @@ func (d *Document) checkLabels(out *collector) {
 
 // checkRules finds rules that would set nothing.
 func (d *Document) checkRules(out *collector) {
+	for _, file := range d.files {
+		switch def := &file.defaults; {
+		case file.defaultsAt.found() && def.set.isZero() && out.errors.total == 0:
+			out.add(Problem{Pos: def.pos(), Code: codeManagesNothing, Message: "the defaults set nothing", Hint: "add a setting, or delete the section"})
+		case def.fleet && d.defaults != nil:
+			out.add(Problem{Pos: def.pos(), Code: codeSecondSection, Related: []Pos{d.defaults.pos()},
+				Message: fmt.Sprintf("second defaults for the whole fleet, the first are at %s", d.defaults.pos()), Hint: "keep one of them, or delete scope from the other"})
+		case def.fleet:
+			d.defaults = def
+		}
+	}
 	for i := range d.rules {
-		if r := &d.rules[i]; r.set.isZero() && r.file.defaults.set.isZero() {
+		if r := &d.rules[i]; r.set.isZero() && r.file.defaults.set.isZero() && d.defaults == nil {
 			out.add(Problem{Pos: r.pos(), Code: codeManagesNothing,
 				Message: fmt.Sprintf("the rule %s sets nothing", r.describe()),
 				Hint:    "add set with a field, or delete the rule"})

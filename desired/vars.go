@@ -157,7 +157,7 @@ func (f *filler) label(label string, target *targetDecl) {
 		}
 	}
 	for _, file := range f.doc.files {
-		if spoken[file] {
+		if spoken[file] || file.defaults.fleet && len(spoken) > 0 {
 			f.settings(&file.defaults)
 		}
 	}

@@ -3,6 +3,7 @@ package desired
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -67,6 +68,56 @@ ignore: [{ functions: ["${vars.stage}-a", "dev-*"], targets: [prod] }]`,
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Defaults for the whole fleet stand once, and below those of each file.
+func TestDefaultsOfTheFleet(t *testing.T) {
+	common := "version: 1\ndefaults: { scope: fleet, maximum_retry_attempts: 0, on_failure: none }\n"
+	d := mustLoad(t, files("a.yaml", common,
+		"b.yaml", "version: 1\ndefaults: { maximum_retry_attempts: 1 }\nfunctions: [{ name: x, on_success: none }]\nrules: [{ match: { functions: [y] } }]\n",
+		"c.yaml", "version: 1\nrules: [{ match: { functions: [z] } }]\n"))
+	want := []string{
+		"us-east-1 x retries=1@defaults success=none@functions[0] failure=none@defaults",
+		"us-east-1 y retries=1@defaults failure=none@defaults",
+		"us-east-1 z retries=0@defaults failure=none@defaults",
+	}
+	f := mustResolve(t, d, east, Inventory{east: found("y", "z")})
+	if diff := cmp.Diff(want, lines(f)); diff != "" || len(f.Warnings) > 0 {
+		t.Error(diff, f.Warnings)
+	}
+	if o := f.Targets[0].Entries[0].Origins.Of(OnFailure); o.File() != "a.yaml" {
+		t.Errorf("the origin is %s", o)
+	}
+	_, err := Load(files("a.yaml", common, "b.yaml", common+plainEntry), ".")
+	if err == nil || !strings.Contains(err.Error(), "b.yaml:2:11: EI017 second defaults for the whole fleet, the first are at a.yaml:2:11") {
+		t.Errorf("two of them: %v", err)
+	}
+	d = mustLoad(t, files("a.yaml", common, "b.yaml", "version: 1\nfunctions: [{ name: x, maximum_retry_attempts: 1, on_failure: none }]\n"))
+	if got := mustResolve(t, d, east, nil).Warnings.Error(); !strings.Contains(got, "they are for all entries and rules, and none of these leaves a setting to them") {
+		t.Errorf("unused: %q", got)
+	}
+}
+
+// The last day of an exception is one on which it holds.
+func TestExceptionsEnd(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\nrules: [{ match: { functions: [\"*\"] }, set: { on_failure: none } }]\nignore:\n  - { functions: [a], reason: moving house, until: 2027-03-31 }\n  - { functions: [b], reason: ours }\n"))
+	for now, want := range map[string]string{
+		"2027-03-31T23:59:59Z":      "",
+		"2027-03-31T23:59:59-05:00": "fleet.yaml:4:52: EI072 the item ignore[0] was to hold until 2027-03-31, which is over (moving house)",
+		"2027-04-01T00:00:00Z":      "EI072",
+	} {
+		at, err := time.Parse(time.RFC3339, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Expired(at); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", now, err)
+		}
+	}
+	f := mustResolve(t, d, east, Inventory{east: found("a", "b", "c")})
+	if i := f.Targets[0].Ignored; len(i) != 2 || *i[0].Why != (Exception{"moving house", "2027-03-31"}) || *i[1].Why != (Exception{Reason: "ours"}) {
+		t.Errorf("%+v", i)
 	}
 }
 

@@ -135,7 +135,7 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
 }
 
-func (w *walker) unknownKey(key *yaml.Node, what string, known []string) {
+func (w *walker) unknownKey(key, value *yaml.Node, what string, known []string) {
 	if key.Kind == yaml.ScalarNode && key.Tag == "!!merge" {
 		w.report(codeMergeKey, key, "merge keys (<<) are not read",
 			"use defaults or a rule for what entries share, or alias whole values")
@@ -145,7 +145,11 @@ func (w *walker) unknownKey(key *yaml.Node, what string, known []string) {
 	hint := "use " + strings.Join(known, ", ")
 	if key.Kind == yaml.ScalarNode {
 		name = fmt.Sprintf("%.60q", key.Value)
-		if near := nearest(key.Value, known); near != "" {
+		near := nearest(key.Value, known)
+		switch answer := foreignWord(key.Value, value); {
+		case answer != "" && !strings.EqualFold(key.Value, near): // capitals aside it may be ours
+			hint = answer
+		case near != "":
 			hint = fmt.Sprintf("did you mean %s?", near)
 		}
 	}
@@ -174,6 +178,12 @@ func (w *walker) missingKey(n *yaml.Node, what, key string) {
 
 func (w *walker) wrongType(n *yaml.Node, what, expected string) {
 	hint := "write " + expected
+	switch {
+	case n.Kind == yaml.MappingNode && (what == OnSuccess.String() || what == OnFailure.String()):
+		hint = "write the ARN itself, or none, without a mapping around it"
+	case n.Kind == yaml.MappingNode && what == "functions" && expected == "a list":
+		hint = "write a list, each item with - name: NAME; in serverless.yml functions is a mapping"
+	}
 	if n.Style&yaml.TaggedStyle != 0 {
 		hint = fmt.Sprintf("remove the tag %.40s", n.Tag)
 	}

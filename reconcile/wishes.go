@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -66,6 +67,9 @@ func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 // fleet that resolves only in part is no base, and the limits are then the part's own.
 func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error) {
 	base := Base{Shard: w.Shard, Shards: w.Shards}
+	if err := w.Document.Expired(time.Now()); err != nil {
+		return desired.Fleet{}, base, err
+	}
 	fleet, err := w.Document.Resolve(ambient, found, w.Selection)
 	if err != nil {
 		return desired.Fleet{}, base, err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,9 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 		for _, n := range doc.Discoveries(desired.Target{}) {
 			c.rules = c.rules || n.ListFunctions
 		}
-		c.fleet, err = doc.Resolve(desired.Target{}, nil, selection)
+		if c.fleet, err = doc.Resolve(desired.Target{}, nil, selection); err == nil {
+			err = doc.Expired(time.Now())
+		}
 		c.targets, c.declared = 1, doc.DeclaresTargets()
 		if c.declared {
 			c.targets = len(c.fleet.Targets)

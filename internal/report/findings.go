@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -106,14 +108,39 @@ func (p *printer) ignored(r *Run) {
 		return
 	}
 	p.titled(plain, "Ignored", count(len(all), "config")+", left alone.")
+	// What ends soonest comes first, what has no end last.
+	slices.SortStableFunc(all, func(a, b desired.Ignored) int { return strings.Compare(until(a), until(b)) })
 	rules := groupBy(all,
 		func(g desired.Ignored) desired.Origin { return g.By },
 		func(by desired.Origin, keys []desired.Ignored) finding {
 			names := namesOf(keys, func(g desired.Ignored) name { return g.Name })
 			o := newOrigin(by)
+			if why := keys[0].Why; why != nil {
+				o.at += exception(why)
+			}
 			return finding{name: p.few(names, max(20, p.columns-p.width("  "+o.comment())-2)), origin: o}
 		})
 	p.findings(text(""), rules)
+}
+
+// until sorts by the end of an exception.
+func until(g desired.Ignored) string {
+	if g.Why == nil || g.Why.Until == "" {
+		return "~"
+	}
+	return g.Why.Until
+}
+
+// exception is " until 2027-03-31: the canary tool owns these", or what of it is said.
+func exception(why *desired.Exception) string {
+	text := ""
+	if why.Until != "" {
+		text = " until " + why.Until
+	}
+	if why.Reason != "" {
+		text += ": " + why.Reason
+	}
+	return text
 }
 
 func (p *printer) warnings(warnings desired.Problems) {

@@ -221,7 +221,11 @@ func (r *Run) ignored() iter.Seq[ignoredJSON] {
 		for _, p := range r.plans() {
 			t := newTarget(p.Target, p.Label)
 			for _, g := range p.Ignored {
-				if !yield(ignoredJSON{keyJSON: newKey(t, g.Name), Origin: newOriginJSON(g.By)}) {
+				row := ignoredJSON{keyJSON: newKey(t, g.Name), Origin: newOriginJSON(g.By)}
+				if g.Why != nil {
+					row.Reason, row.Until = g.Why.Reason, g.Why.Until
+				}
+				if !yield(row) {
 					return
 				}
 			}

@@ -74,6 +74,8 @@ type undeclaredJSON struct {
 type ignoredJSON struct {
 	keyJSON
 	Origin *originJSON `json:"origin"`
+	Reason string      `json:"reason,omitempty"`
+	Until  string      `json:"until,omitempty"`
 }
 
 type guardJSON struct {

@@ -276,6 +276,15 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "exceptions", why: "what is ignored is listed by the day on which that ends",
+		run: func(t testing.TB) *Run {
+			yaml := "version: 1\nrules:\n  - match: { functions: [\"*\"] }\n    set: { on_failure: none }\nignore:\n  - functions: [\"a*\"]\n    reason: the team has its own tool\n" +
+				"  - functions: [\"b*\"]\n    reason: until the queue has moved\n    until: 2027-06-30\n  - functions: [\"c*\"]\n    until: 2027-03-31\n  - functions: [\"d*\"]\n"
+			f := resolve(t, yaml, desired.Inventory{prod: {Functions: []string{"a1", "a2", "b1", "c1", "d1", "x"}}})
+			return newRun("plan", f, inAWS(f, func(desired.Target, *reconcile.ObservedFunction) {}))
+		},
+	},
+	{
 		name: "many-blocks", why: "different changes without end are cut, and counted",
 		run: func(t testing.TB) *Run {
 			yaml := "version: 1\nfunctions:\n"

@@ -9,8 +9,8 @@ import (
 // second, so that a controller of 13.5 requests per second and one of 1,350
 // take the same time to recover.
 const (
-	startShare = 0.5        // of the ceiling: many processes may start at once
-	startSlope = 1 / 6.75   // costs 0.84 s of full rate once, at any ceiling
+	startShare = 0.65       // of the ceiling: many processes may start at once
+	startSlope = 1 / 6.75   // costs 0.41 s of full rate once, at any ceiling
 	cutTo      = 0.5        // milder cuts give more refusals and no more speed
 	climbSlope = 1.0 / 67.5 // 0.2 requests per second each second at 13.5
 	quietSlope = 1.0 / 13.5 // 1 request per second each second at 13.5
@@ -29,7 +29,7 @@ const (
 // controller is the adaptive rate: it climbs while calls wait and are served,
 // and is cut when the quota refuses. It is a value: time comes in as arguments.
 //
-//	before the first refusal   slow start: from half the ceiling, fast
+//	before the first refusal   slow start: from two thirds of the ceiling, fast
 //	0 to 2 s after a refusal   hold
 //	2 to 10 s after            climb slowly
 //	from 10 s after            climb fast: whoever took the quota has gone

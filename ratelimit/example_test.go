@@ -33,7 +33,7 @@ func ExampleLimiter_Acquire() {
 	fmt.Printf("%.3f of %.1f per second, paused for %v\n", s.Rate, s.Ceiling, s.Paused.Round(time.Second))
 	// Output:
 	// Rate exceeded
-	// 3.375 of 13.5 per second, paused for 3s
+	// 4.388 of 13.5 per second, paused for 3s
 }
 
 // One limiter for all who are counted together, whatever they call themselves.

@@ -31,10 +31,10 @@ func estate(targets, functions int) (*awssim.Scenario, string) {
 }
 
 // ownIdeal is what a target takes when nothing but its quota holds it up: 0.9 of
-// 15 calls a second, the default share, and 0.85 s that the limiter's slow start
+// 15 calls a second, the default share, and 0.43 s that the limiter's slow start
 // costs once.
 func ownIdeal(calls int) time.Duration {
-	return time.Duration(float64(calls)/13.5*float64(time.Second)) + 850*time.Millisecond
+	return time.Duration(float64(calls)/13.5*float64(time.Second)) + 430*time.Millisecond
 }
 
 // Forty targets of 250 functions are surveyed at once, each at its own pace, from

@@ -37,6 +37,18 @@ func TestRow01To03Alone(t *testing.T) {
 	}
 }
 
+// With the whole quota for itself, 400 calls take 1.02 of what the quota alone would, its
+// own burst left aside, and none is refused.
+func TestAllOfTheQuota(t *testing.T) {
+	for _, burst := range []float64{2, 15, 45} {
+		s := alone(400)
+		s.quota, s.ideal = awssim.Quota{Rate: 15, Burst: burst}, seconds(400.0/15)
+		if f := s.play(t, 1, ours(awslambda.Pace(0, 1))); f.efficiency < 1/1.02 || f.refused != 0 {
+			t.Errorf("a bucket of %v: efficiency %.4f, %.4f refused", burst, f.efficiency, f.refused)
+		}
+	}
+}
+
 // Rows 3, 4 and 5: beside a neighbour who takes 40 % of the quota.
 func TestRow03To05BesideASteadyNeighbour(t *testing.T) {
 	f := besideSteady(3000, 2*time.Minute).play(t, seeds(manySeeds), ours(defaults))

@@ -116,10 +116,10 @@ func (s scenario) once(at *site, pace pacer) (figures, *caller, *neighbour) {
 }
 
 // The least times that the scenarios can take at the default ceiling of 13.5 per
-// second; 0.85 s is what the slow start costs.
+// second; 0.43 s is what the slow start costs.
 const (
 	ceiling   = 13.5
-	slowStart = 0.85
+	slowStart = 0.43
 )
 
 func alone(calls int) scenario {

@@ -270,6 +270,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn 
 		}
 	}
 	h.tell(asked, scope, started, result)
+	h.flushNotices(ctx)
 	return v
 }
 

@@ -227,7 +227,8 @@ type readOptions struct {
 	insights    insightsFlag
 	reading     readChoice
 	remembered  historyOptions // of plan and audit
-	world       simulator      // what to simulate, when it is not made from a file
+	notify      notifyOptions
+	world       simulator // what to simulate, when it is not made from a file
 }
 
 func bindStrict(cmd *cobra.Command, strict *bool) {
@@ -246,12 +247,13 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	o.shardOptions.bind(cmd)
 	bindStrict(cmd, &o.strict)
 	o.insights.bind(cmd)
+	o.notify.bind(cmd)
 	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE`, readable for all, for the node exporter's text file collector")
 	bindSimulate(cmd, &o.simulate)
 }
 
 func (o *readOptions) check() error {
-	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check(), o.reading.check())
+	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check(), o.notify.check(), o.reading.check())
 }
 
 // historyOptions say where runs are remembered.

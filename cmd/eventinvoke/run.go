@@ -25,7 +25,7 @@ type execution struct {
 	memory  *history.Memory        // nil for a run that only reads
 	seen    *observed.Observations // nil for a run that reads everything
 	files   []desired.FileInfo     // the fleet files
-	past    *string                // the place of the audits before; nil where none are remembered
+	past    *string                // where runs are remembered, as --history spells it; nil where they are not
 	undo    string                 // the command that rolls the run back; "" where it is not remembered
 
 	tellDifferences bool // exit 2 where something differs
@@ -57,7 +57,10 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return x.conclude(&reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err})
+		result := &reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err}
+		err := x.conclude(result)
+		x.notify(ctx, result)
+		return err
 	}
 	defer x.clients.close()
 	x.startProgress()
@@ -73,7 +76,9 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	}
 	result, failures := engine.Run(ctx, x.Request)
 	a.log.Debug("the run is over", "failures", failures)
-	return x.conclude(result)
+	err = x.conclude(result)
+	x.notify(ctx, result)
+	return err
 }
 
 // observe is told of every step of the run.

@@ -58,6 +58,7 @@ func (o *serveOptions) bindPass(cmd *cobra.Command) {
 	o.shardOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
 	o.insights.bind(cmd)
+	o.notify.bind(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it nothing is written")
 	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target")

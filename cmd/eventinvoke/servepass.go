@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/notify"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
@@ -31,10 +33,13 @@ type server struct {
 	leases  history.LeasePool
 	// timetable is zero in a process that is woken for each pass.
 	timetable worker.Timetable
+	// notifier is nil where nobody is to be told.
+	notifier *notify.Notifier
 
 	mu       sync.Mutex
 	document *desired.Document
 	swept    *knowledge // of the last sweep; nil before it
+	loop     *worker.Worker
 }
 
 // knowledge is what a sweep found out that a pass over a few functions need not ask
@@ -58,6 +63,12 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	s.metrics = metrics.New(version, s.clients.snapshots)
 	mine, _ := o.wishes(s.document).Targets()
 	s.metrics.Declare(mine)
+	// A worker remembers what it told for as long as it lives, and longer where it was
+	// given a place.
+	if s.notifier, err = a.notifier(a.ctx, &o.notify, cmp.Or(o.location, noHistory), o.scope(), s.notified); err != nil {
+		s.clients.close()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -85,13 +96,18 @@ func (s *server) set(change func(*server)) {
 // worker says when the server's passes run.
 func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	s.timetable = timetable
-	return worker.New(worker.Options{
+	w := worker.New(worker.Options{
 		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(), Fights: &s.clients.fights,
 		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait,
 	})
+	s.set(func(s *server) { s.loop = w })
+	return w
 }
 
-func (s *server) close() { s.clients.close() }
+func (s *server) close() {
+	s.closeNotices()
+	s.clients.close()
+}
 
 // pass is a worker.Pass.
 func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
@@ -148,6 +164,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
 	if ctx.Err() == nil {
 		s.logFailures(r.ID, failures, &result)
+		s.notifyPass(r, scope, problem)
 	}
 	return r, result
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// What cron and a webhook see of a fleet that drifts, is corrected, and stays so.
+func TestRunsNotify(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var d struct {
+			Kinds []string
+			Text  string
+		}
+		body, _ := io.ReadAll(r.Body)
+		if err := json.Unmarshal(body, &d); err != nil || d.Text == "" {
+			t.Errorf("%s: %v", body, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, strings.Join(d.Kinds, "+"))
+	}))
+	defer hook.Close()
+	history := t.TempDir()
+	for _, step := range []struct {
+		args []string
+		code exitCode
+		told []string
+		why  string
+	}{
+		{[]string{"audit"}, exitDifferences, []string{"drift"}, "drift is news"},
+		{[]string{"audit"}, exitDifferences, nil, "once"},
+		{[]string{"audit", "--function", "mail-*"}, exitDifferences, []string{"drift"}, "a part of the fleet has told nothing yet"},
+		{[]string{"apply", "--yes"}, exitOK, []string{"corrected"}, "a correction is news each time"},
+	} {
+		got = nil
+		args := append(step.args, "--simulate", "--quota", "400", "--quiet", "--history", history, "--notify", hook.URL+"/secret")
+		if code, _, errs := eventinvoke(t.Context(), args...); exitCode(code) != step.code || strings.Contains(errs, "secret") {
+			t.Fatalf("%v: exit %d\n%s", args, code, errs)
+		}
+		if !slices.Equal(got, step.told) {
+			t.Errorf("%v told %v, want %v: %s", step.args, got, step.told, step.why)
+		}
+	}
+}
+
+func TestAReceiverThatIsNoneIsFoundAtStart(t *testing.T) {
+	for _, verb := range []string{"audit", "serve"} {
+		code, _, errs := eventinvoke(t.Context(), verb, "--simulate", "--notify", "hooks.example.com/secret")
+		if code != 1 || !strings.Contains(errs, "--notify: ") || strings.Contains(errs, "secret") {
+			t.Errorf("%s: exit %d\n%s", verb, code, errs)
+		}
+	}
+}

@@ -121,3 +121,23 @@ func (a *app) loadFor(args []string, simulate string) (*desired.Document, error)
 	}
 	return doc, err
 }
+
+// countAnew makes the counters of a target begin at zero.
+func countAnew(t reconcile.OpenTarget) reconcile.OpenTarget {
+	calls := t.Calls
+	if calls == nil {
+		return t
+	}
+	before := map[string]reconcile.OperationCount{}
+	for _, op := range calls() {
+		before[op.Name] = op
+	}
+	t.Calls = func() []reconcile.OperationCount {
+		now := calls()
+		for i, op := range now {
+			now[i] = op.Minus(before[op.Name])
+		}
+		return now
+	}
+	return t
+}

@@ -229,26 +229,6 @@ func (p *scopedPass) Open(ctx context.Context, req reconcile.OpenRequest) (opene
 	return opened, nil
 }
 
-// countAnew makes the counters of a target begin at zero.
-func countAnew(t reconcile.OpenTarget) reconcile.OpenTarget {
-	calls := t.Calls
-	if calls == nil {
-		return t
-	}
-	before := map[string]reconcile.OperationCount{}
-	for _, op := range calls() {
-		before[op.Name] = op
-	}
-	t.Calls = func() []reconcile.OperationCount {
-		now := calls()
-		for i, op := range now {
-			now[i] = op.Minus(before[op.Name])
-		}
-		return now
-	}
-	return t
-}
-
 // Targets implements reconcile.Wishes.
 func (p *scopedPass) Targets() ([]desired.TargetSpec, bool) {
 	all, declared := p.FleetWishes.Targets()

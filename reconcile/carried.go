@@ -88,7 +88,7 @@ type Evidence struct {
 	Read      int // of them, those that were read, well or not
 	Carried   int
 	Scrubbed  int // of those read, those that nothing but their age made read
-	Missed    int // of those scrubbed, those that had changed and that no event had announced
+	Missed    int // functions that were scrubbed, had changed, and of which no event told in time
 
 	Oldest  time.Time     // when the carried function read longest ago was read; zero: none is carried
 	Trail   time.Time     // up to when the trail is taken for complete; zero: it was not asked

@@ -54,6 +54,7 @@ func (s *state) take(hints []events.Hint, now time.Time) news {
 			continue
 		}
 		n.events[id] = h.EventTime.Unix()
+		delete(s.doubts, h.Function)
 		if late := now.Sub(h.EventTime); late > n.latest && (s.followed || !h.EventTime.Before(s.looked)) {
 			n.latest = late
 		}
@@ -216,21 +217,27 @@ func undeclaredRecords(o *observation, entries []desired.Entry) bool {
 	})
 }
 
-// missed reports whether a function that was read for its age alone had changed, and
-// the trail should have told by now. Of a record that was written within the allowance
-// it may still.
-func missed(before *observation, now *reconcile.ObservedFunction, allowed time.Time) bool {
-	if before.State != now.State {
-		return true
-	}
-	for i := range now.Records {
-		r := &now.Records[i]
-		j := slices.IndexFunc(before.Records, func(b reconcile.ObservedRecord) bool { return b.Qualifier == r.Qualifier })
-		if (j < 0 || *before.Records[j].Settings != *r.Settings) && r.Modified < allowed.UnixMilli() {
-			return true
+// changed reports whether a function is not as it was seen.
+func changed(before *observation, now *reconcile.ObservedFunction) bool {
+	return before.State != now.State || !slices.EqualFunc(before.Records, now.Records, func(a, b reconcile.ObservedRecord) bool {
+		return a.Qualifier == b.Qualifier && *a.Settings == *b.Settings
+	})
+}
+
+// doubt notes the functions that were read for their age alone and had changed, and
+// returns how many of those noted before no event has told of within the allowance.
+func (s *state) doubt(scrubbed map[string]bool, seen []reconcile.ObservedFunction, allowed time.Duration, now time.Time) (missed int) {
+	for f, since := range s.doubts {
+		if now.Unix()-since > int64(allowed.Seconds()) {
+			delete(s.doubts, f)
+			missed++
 		}
 	}
-	return slices.ContainsFunc(before.Records, func(b reconcile.ObservedRecord) bool {
-		return !slices.ContainsFunc(now.Records, func(r reconcile.ObservedRecord) bool { return r.Qualifier == b.Qualifier })
-	})
+	for i := range seen {
+		f := &seen[i]
+		if _, whole := reconcile.Carriable(f); whole && scrubbed[f.Function] && changed(s.functions[f.Function], f) {
+			s.doubts[f.Function] = now.Unix()
+		}
+	}
+	return missed
 }

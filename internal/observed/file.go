@@ -38,6 +38,7 @@ type body struct {
 	Looked   time.Time            `json:"looked"`
 	Events   map[string]int64     `json:"events,omitempty"`
 	Followed bool                 `json:"followed,omitempty"`
+	Doubts   map[string]int64     `json:"doubts,omitempty"`
 	Listed   time.Time            `json:"listed,omitzero"`
 	Need     string               `json:"need,omitempty"`
 	Names    []string             `json:"names,omitempty"`
@@ -72,7 +73,7 @@ type recordRow struct {
 // encode makes a file of a state.
 func (s *state) encode() ([]byte, error) {
 	b := body{
-		Account: s.target.Account, Region: s.target.Region, Written: s.written.UTC(), Looked: s.looked.UTC(), Events: s.events, Followed: s.followed,
+		Account: s.target.Account, Region: s.target.Region, Written: s.written.UTC(), Looked: s.looked.UTC(), Events: s.events, Followed: s.followed, Doubts: s.doubts,
 		Listed: s.listed, Need: s.need, Names: s.names, Tags: s.tags, Aliases: s.aliases, Versions: s.versions,
 		Seen: make([]row, 0, len(s.functions)),
 	}
@@ -144,11 +145,14 @@ func decode(data []byte, t desired.Target) (*state, error) {
 		return nil, fmt.Errorf("it is about %.60s/%.60s", b.Account, b.Region)
 	}
 	s := &state{
-		target: t, written: b.Written, looked: b.Looked, events: b.Events, followed: b.Followed, listed: b.Listed, need: b.Need, names: b.Names,
+		target: t, written: b.Written, looked: b.Looked, events: b.Events, followed: b.Followed, doubts: b.Doubts, listed: b.Listed, need: b.Need, names: b.Names,
 		tags: b.Tags, aliases: b.Aliases, versions: b.Versions, functions: make(map[string]*observation, len(b.Seen)),
 	}
 	if s.events == nil {
 		s.events = map[string]int64{}
+	}
+	if s.doubts == nil {
+		s.doubts = map[string]int64{}
 	}
 	for i := range b.Seen {
 		r := &b.Seen[i]

@@ -20,6 +20,7 @@ func known(at time.Time) *state {
 	s.written, s.looked, s.listed = at, at.Add(-time.Minute), at.Add(-time.Hour)
 	s.followed, s.aliases, s.versions = true, true, true
 	s.events["id"] = at.Unix()
+	s.doubts["a"] = at.Unix()
 	s.need, s.names = "need", []string{"a", "gone"}
 	s.tags = map[string]tags{"a": {"team": "x"}}
 	settings := &reconcile.Settings{desired.Number(60), desired.Value{}, desired.Text("arn:aws:sqs:eu-west-1:111111111111:q")}

@@ -73,7 +73,7 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 		next.looked = earlier(p.asked, p.began)
 	}
 	if p.full == "" || !p.asked.IsZero() { // else nobody knows what was done to those not read
-		next.followed = true
+		next.followed, next.doubts = true, s.doubts
 		for id, at := range s.events {
 			next.events[id] = at
 		}

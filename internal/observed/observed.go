@@ -282,16 +282,8 @@ func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *rec
 	if !p.asked.IsZero() {
 		e.Trail = p.asked.Add(-p.of.Delay)
 	}
-	for i := range seen.Targets {
-		if seen.Targets[i].Target != t {
-			continue
-		}
-		for j := range seen.Targets[i].Functions {
-			f := &seen.Targets[i].Functions[j]
-			if _, whole := reconcile.Carriable(f); whole && p.choice.scrubbed[f.Function] && missed(p.state.functions[f.Function], f, p.began.Add(-p.of.Delay)) {
-				e.Missed++
-			}
-		}
+	if i := slices.IndexFunc(seen.Targets, func(o reconcile.ObservedTarget) bool { return o.Target == t }); i >= 0 {
+		e.Missed = p.state.doubt(p.choice.scrubbed, seen.Targets[i].Functions, p.of.Delay, p.began)
 	}
 	return e
 }

@@ -24,6 +24,10 @@ type state struct {
 	// followed says that the trail was asked before: events has all that it showed.
 	followed bool
 
+	// doubts are functions that were found changed without an event that told of it, and
+	// when, Unix seconds: the event may still come.
+	doubts map[string]int64
+
 	listed time.Time // when all functions were listed; zero: they never were
 	need   string    // what was discovered then, as a digest
 	names  []string  // of the functions, sorted
@@ -42,7 +46,7 @@ type observation struct {
 }
 
 func newState(t desired.Target) *state {
-	return &state{target: t, events: map[string]int64{}, functions: map[string]*observation{}}
+	return &state{target: t, events: map[string]int64{}, doubts: map[string]int64{}, functions: map[string]*observation{}}
 }
 
 func (s *state) order() []string { return slices.Sorted(maps.Keys(s.functions)) }

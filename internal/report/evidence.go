@@ -70,7 +70,7 @@ func (p *printer) evidence(r *Run) {
 		p.wrapped(0, text("Read everything, not only what changed: "), plain, reason)
 	}
 	if sum.Missed > 0 {
-		p.wrapped(0, colored(yellow, "! "), yellow, fmt.Sprintf("%s had changed, and CloudTrail had not told of it: found because everything is read again within %s", count(sum.Missed, "function"), formatDuration(sum.MaxAge)))
+		p.wrapped(0, colored(yellow, "! "), yellow, fmt.Sprintf("%s had changed, and CloudTrail has not told of it in time: found because everything is read again within %s", count(sum.Missed, "function"), formatDuration(sum.MaxAge)))
 	}
 	if sum.TooOld {
 		p.wrapped(0, colored(red, "! "), red, fmt.Sprintf("something carried had grown older than %s by the time the plan was made; run again", formatDuration(sum.MaxAge)))

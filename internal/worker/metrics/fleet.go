@@ -35,7 +35,7 @@ var (
 	complete    = describe("eventinvoke_trail_complete_timestamp_seconds", "Up to when CloudTrail's history is taken for complete; absent until it was asked.")
 	trailLag    = describe("eventinvoke_trail_lag_seconds", "How late the latest of the events came that the last sweep saw for the first time.")
 	scrubbed    = describe("eventinvoke_scrubbed_total", "Functions that were read for nothing but their age.")
-	missed      = describe("eventinvoke_trail_missed_total", "Of those, functions that had changed and that no event had announced.")
+	missed      = describe("eventinvoke_trail_missed_total", "Of those, functions that had changed and of which no event told within the allowance.")
 	readAll     = describe("eventinvoke_full_reads_total", "Sweeps that read everything where only what changed was to be read.")
 	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back: corrected three times within a week.")
 )

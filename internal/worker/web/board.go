@@ -32,6 +32,8 @@ type Board struct {
 	passes   []*passLine     // newest first
 	progress [2]reconcile.Event
 	lags     []lag
+	trail    time.Time     // up to when CloudTrail's history was taken for complete everywhere; zero: it was not asked
+	trailLag time.Duration // how late the latest event appeared in it
 }
 
 // targetStatus is a target after the last sweep over it.
@@ -139,10 +141,17 @@ func (b *Board) Passed(r worker.Report) {
 	if !r.Scope.All {
 		return
 	}
+	b.trail, b.trailLag = time.Time{}, 0
 	var now []*targetStatus
 	for i := range r.Result.Plan.Targets {
 		p := &r.Result.Plan.Targets[i]
 		t := b.at(p.Target, p.Label)
+		if e := p.Evidence; e != nil && !e.Trail.IsZero() {
+			if b.trail.IsZero() || e.Trail.Before(b.trail) {
+				b.trail = e.Trail
+			}
+			b.trailLag = max(b.trailLag, e.Lag)
+		}
 		t.swept, t.counts, t.err, t.settled, t.failed = r.Finished, p.Counts(), r.Result.TargetErr(p.Target), 0, 0
 		if r.Result.Outcome != nil {
 			for j := range r.Result.Outcome.Targets {

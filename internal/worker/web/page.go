@@ -51,7 +51,7 @@ func (o *Options) look(now time.Time) *status {
 	slices.SortStableFunc(s.targets, func(a, b targetStatus) int { return trouble(a) - trouble(b) })
 	s.describe(progress)
 	shape := fnv.New64a()
-	fmt.Fprint(shape, s.Unready(now), s.Notes(), s.Fought)
+	fmt.Fprint(shape, s.Unready(now), s.Notes(), s.Fought, len(s.lags))
 	for i := range s.targets {
 		t := &s.targets[i]
 		s.target(i, t, limiters[t.Target])
@@ -79,6 +79,15 @@ func (b *Board) copyTo(s *status) [2]reconcile.Event {
 		}
 	}
 	s.lags = slices.Clone(b.lags)
+	if trail, late := b.trail, b.trailLag; !trail.IsZero() {
+		s.lags = append(s.lags, lag{"CloudTrail", func() string {
+			text := "complete up to " + ago(trail, s.now)
+			if late > 0 {
+				text += ", its latest event came " + spell(late) + " late"
+			}
+			return text
+		}})
+	}
 	return b.progress
 }
 

@@ -12,12 +12,12 @@ func TestChoices(t *testing.T) {
 		why, match string
 		want       Matcher
 	}{
-		{"a pattern", `functions: ["payments-*"]`, Matcher{[]string{"payments-*"}, []string{Latest}}},
-		{"a name", `functions: [checkout]`, Matcher{[]string{"checkout"}, []string{Latest}}},
-		{"braces are written out, and a class is any character", `functions: ["{b,a}-[0-9]?x"]`, Matcher{[]string{"a-??x", "b-??x"}, []string{Latest}}},
-		{"text between stars is kept", `functions: ["*-mid-*"]`, Matcher{[]string{"*-mid-*"}, []string{Latest}}},
-		{"exclude takes nothing away: what is left cannot be said", `functions: ["a*"], exclude: ["ab*"]`, Matcher{[]string{"a*"}, []string{Latest}}},
-		{"tags alone may choose any function", `tags: { team: x }, qualifiers: [live, "7"]`, Matcher{[]string{"*"}, []string{"live", "7"}}},
+		{"a pattern", `functions: ["payments-*"]`, Matcher{[]string{"payments-*"}, []string{Latest}, false}},
+		{"a name", `functions: [checkout]`, Matcher{[]string{"checkout"}, []string{Latest}, false}},
+		{"braces are written out, and a class is any character", `functions: ["{b,a}-[0-9]?x"]`, Matcher{[]string{"a-??x", "b-??x"}, []string{Latest}, false}},
+		{"text between stars is kept", `functions: ["*-mid-*"]`, Matcher{[]string{"*-mid-*"}, []string{Latest}, false}},
+		{"exclude takes nothing away: what is left cannot be said", `functions: ["a*"], exclude: ["ab*"]`, Matcher{[]string{"a*"}, []string{Latest}, false}},
+		{"tags alone may choose any function", `tags: { team: x }, qualifiers: [live, "7"]`, Matcher{[]string{"*"}, []string{"live", "7"}, false}},
 	} {
 		d := mustLoad(t, oneFile(fmt.Sprintf("version: 1\nrules:\n  - match: { %s }\n    set: { maximum_retry_attempts: 0 }\n", row.match)))
 		got := d.Matchers(east)
@@ -30,7 +30,7 @@ func TestChoices(t *testing.T) {
 func TestChoicesKeepToTheirTargets(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\ntargets:\n  - { name: one, account: \"111111111111\", regions: [us-east-1] }\n  - { name: two, account: \"222222222222\", regions: [us-east-1] }\n"+
 		"rules:\n  - { match: { functions: [a], targets: [two] }, set: { maximum_retry_attempts: 0 } }\n"))
-	want := map[Target][]Matcher{{"222222222222", "us-east-1"}: {{[]string{"a"}, []string{Latest}}}}
+	want := map[Target][]Matcher{{"222222222222", "us-east-1"}: {{[]string{"a"}, []string{Latest}, false}}}
 	if diff := cmp.Diff(want, d.Matchers(Target{})); diff != "" {
 		t.Error(diff)
 	}

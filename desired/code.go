@@ -79,9 +79,10 @@ const (
 	codeUnknownRegion  = "EI068"
 	codeMayDisagree    = "EI069"
 
-	codeBadLimit = "EI070"
-	codeBadDate  = "EI071"
-	codeExpired  = "EI072"
+	codeBadLimit           = "EI070"
+	codeBadDate            = "EI071"
+	codeExpired            = "EI072"
+	codeAgainstRequirement = "EI073"
 )
 
 // Severity says whether a problem stops a run.

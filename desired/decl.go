@@ -13,6 +13,7 @@ type Document struct {
 	rules     []ruleDecl
 	functions []*functionDecl
 	ignores   []ignoreDecl
+	requires  []requireDecl
 
 	guard             Guard
 	undeclared        UndeclaredPolicy
@@ -115,6 +116,7 @@ type fileDecl struct {
 	rules      int32 // how many it has so far, over all its YAML documents
 	entries    int32
 	ignores    int32
+	requires   int32
 }
 
 func (f *fileDecl) pos(p place) Pos {

@@ -36,6 +36,7 @@ type TargetSpec struct {
 	Quota      float64   // requests a second; 0 where the file does not say
 	RateShare  float64   // share of the quota a run may use; 0 where the file does not say
 	Entries    []Entry   // sorted by Name; no two alike
+	Judged     []Judged  // functions that requirements choose, declared or not, sorted by name
 	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name
 }
 
@@ -158,7 +159,8 @@ const (
 	LayerDefaults
 	LayerRule
 	LayerFunction
-	LayerIgnore // sets nothing: it takes keys out
+	LayerIgnore  // sets nothing: it takes keys out
+	LayerRequire // sets nothing: it judges
 )
 
 // Origin is where one value was written. It is comparable: two loads of the
@@ -226,6 +228,8 @@ func (o Origin) LayerName() string {
 		return fmt.Sprintf("functions[%d]", o.index)
 	case LayerIgnore:
 		return fmt.Sprintf("ignore[%d]", o.index)
+	case LayerRequire:
+		return fmt.Sprintf("require[%d]", o.index)
 	}
 	return ""
 }

@@ -184,15 +184,21 @@ type Matcher struct {
 	// Qualifiers are those that the rule gives entries to, patterns for aliases among
 	// them; never empty.
 	Qualifiers []string
+	ReadOnly   bool // of an item of require, which writes nothing
 }
 
-// Matchers lists what each rule may choose, by target, in the order of the rules.
+// Matchers lists what each rule, and then each item of require, may choose, by target.
 // A permission has to be given for that before it is known what exists.
 func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
 	all := map[Target][]Matcher{}
 	for _, t := range d.places(ambient) {
 		for _, rule := range d.local(t.Label).rules {
 			all[t.Target] = append(all[t.Target], rule.choice())
+		}
+		for _, q := range d.local(t.Label).requires {
+			c := (&ruleDecl{selector: q.selector}).choice()
+			c.ReadOnly = true
+			all[t.Target] = append(all[t.Target], c)
 		}
 	}
 	return all

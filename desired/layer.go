@@ -78,6 +78,7 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 		}
 		r.addEntry(s, Name{name, q}, decl)
 	}
+	r.judge(s, name, tags, exact, present)
 }
 
 // rulesFor lists the rules that choose a function, in the order of the files. The

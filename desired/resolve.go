@@ -116,6 +116,7 @@ type resolver struct {
 	partial   bool             // some entries are missing because they have problems
 	supposed  bool             // the functions are made up
 	chosen    []bool           // by rule: whether it chose anything
+	judged    []bool           // by item of require: whether it chose anything
 	applied   map[*source]bool // whether anything that it says counts
 	effective map[item]bool    // whether a pattern for aliases matches one
 
@@ -150,6 +151,7 @@ type scope struct {
 
 	destinations map[string]*destination
 	layers       map[string]*merged
+	required     map[int]*Requirement
 }
 
 type exactEntry struct {
@@ -161,8 +163,8 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 	r := &resolver{
 		doc: d, inv: inv, out: out,
 		open:   len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
-		chosen: make([]bool, len(d.rules)),
-		said:   map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{}, effective: map[item]bool{},
+		chosen: make([]bool, len(d.rules)), judged: make([]bool, len(d.requires)),
+		said: map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{}, effective: map[item]bool{},
 	}
 	for _, t := range d.places(ambient) {
 		r.addScope(t)
@@ -187,8 +189,9 @@ func (s *scope) withoutTags() {
 	own := *s.local
 	own.rules = slices.DeleteFunc(slices.Clone(own.rules), func(r *ruleDecl) bool { return r.selector.usesTags() })
 	own.ignores = slices.DeleteFunc(slices.Clone(own.ignores), func(i *ignoreDecl) bool { return i.selector.usesTags() })
+	own.requires = slices.DeleteFunc(slices.Clone(own.requires), func(q *requireDecl) bool { return q.selector.usesTags() })
 	s.undecided = len(own.rules) < len(s.local.rules)
-	s.waiting = len(s.local.rules) > 0
+	s.waiting = len(s.local.rules)+len(s.local.requires) > 0
 	s.local = &own
 }
 
@@ -206,6 +209,7 @@ func (r *resolver) run() {
 	}
 	r.checkLoops()
 	r.checkIdle()
+	r.checkIdleRequires()
 	r.checkEntries()
 	r.checkEmptyTargets()
 }
@@ -343,7 +347,7 @@ func (r *resolver) checkEntries() {
 		return
 	}
 	for _, s := range r.scopes {
-		if len(s.fleet.Entries) > 0 || s.waiting {
+		if len(s.fleet.Entries)+len(s.fleet.Judged) > 0 || s.waiting {
 			return
 		}
 	}

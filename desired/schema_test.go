@@ -26,6 +26,7 @@ var beyondSchema = map[string]string{
 	codeNotInteger:         "1e3 and 1000 are one number in JSON",
 	codeSecondSection:      "it is about several documents",
 	codeNoEntries:          "rules and functions may be in another file",
+	codeAgainstRequirement: "an entry is compared with a requirement",
 	codeManagesNothing:     "defaults and rules elsewhere may set the fields",
 	codeBadRole:            "the role is compared with the account",
 	codeDuplicateTarget:    "items are compared with each other",

@@ -26,6 +26,7 @@ var fleetFile = object[document]{
 		list("rules", "Settings for every function that matches. A later rule of a file wins over an earlier one.", &ruleItem, readRule),
 		list("functions", "Settings of functions that are named outright. They win over rules.", &functionItem, readFunction),
 		list("ignore", "Functions that are never read and never written.", &ignoreItem, readIgnore),
+		list("require", "What must hold of functions, whatever the exact values. What breaks it is told; nothing is written for it.", &requireItem, readRequire),
 		single(nested("guard", "What one run may do. A plan beyond it writes nothing. In one file only.", &guardObject,
 			func(d *document) *Guard { return &d.w.doc.guard }),
 			func(w *walker) *section { return &w.doc.sections.guard }),

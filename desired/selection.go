@@ -93,6 +93,10 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 			}
 		}
 		t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e Entry) bool { return !keep(e.Function) })
+		for _, j := range t.Judged {
+			names = append(names, j.Function)
+		}
+		t.Judged = slices.DeleteFunc(slices.Clone(t.Judged), func(j Judged) bool { return !keep(j.Function) })
 		t.Ignored = slices.DeleteFunc(slices.Clone(t.Ignored), func(e Ignored) bool { return !keep(e.Function) })
 	}
 	for i, ok := range used {

@@ -116,6 +116,9 @@ func (d *Document) checkLabels(out *collector) {
 	for i := range d.ignores {
 		check(d.ignores[i].file, d.ignores[i].selector.targets)
 	}
+	for i := range d.requires {
+		check(d.requires[i].file, d.requires[i].selector.targets)
+	}
 	for _, f := range d.functions {
 		check(f.file, f.targets)
 	}
@@ -166,9 +169,16 @@ type Inventory map[Target]TargetInventory
 type TargetInventory struct {
 	Functions []string                     // names, sorted
 	Tags      map[string]map[string]string // by function; only functions that have tags
+	Details   map[string]FunctionDetails   // by function, of those that were listed just now
 	// Aliases are those of the functions whose aliases were listed. What patterns for
 	// aliases choose of any other function is not known.
 	Aliases map[string][]string
+}
+
+// FunctionDetails are what a listing of functions tells beside the name.
+type FunctionDetails struct {
+	Role       string // the execution role, an ARN
+	DeadLetter string // the dead-letter queue or topic of the function itself, an ARN; "" for none
 }
 
 // Tag is one demand on a function's tags: the key, with one of the values, or with any
@@ -225,6 +235,9 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 		}
 		for _, rule := range d.local(t.Label).rules {
 			ask(&rule.selector, rule.origin(), true)
+		}
+		for _, q := range d.local(t.Label).requires {
+			ask(&q.selector, q.origin(), true)
 		}
 		for _, ignore := range d.local(t.Label).ignores {
 			ask(&ignore.selector, ignore.origin(), false)

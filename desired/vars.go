@@ -55,11 +55,12 @@ func checkVariables(s string) *problem {
 
 // local is the part of a document that is for the targets of one label, as they have it.
 type local struct {
-	label   string
-	vars    map[string]string
-	rules   []*ruleDecl // without variables they are the document's own
-	ignores []*ignoreDecl
-	names   map[*functionDecl]ParsedName // of entries whose names have variables
+	label    string
+	vars     map[string]string
+	rules    []*ruleDecl // without variables they are the document's own
+	requires []*requireDecl
+	ignores  []*ignoreDecl
+	names    map[*functionDecl]ParsedName // of entries whose names have variables
 }
 
 // name is the function and qualifier that an entry means under this label.
@@ -148,6 +149,11 @@ func (f *filler) label(label string, target *targetDecl) {
 	for i := range f.doc.ignores {
 		if ignore := &f.doc.ignores[i]; covers(ignore.selector.targets, label) {
 			f.ignore(ignore)
+		}
+	}
+	for i := range f.doc.requires {
+		if q := &f.doc.requires[i]; covers(q.selector.targets, label) {
+			f.require(q)
 		}
 	}
 	for _, entry := range f.doc.functions {

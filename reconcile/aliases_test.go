@@ -31,8 +31,8 @@ func (w *listed) Open(_ context.Context, req OpenRequest) (Opened, error) {
 	return o, nil
 }
 
-func (w *listed) ListFunctions(context.Context, string) (Page[string], error) {
-	return Page[string]{Items: slices.Sorted(maps.Keys(w.aliases))}, nil
+func (w *listed) ListFunctions(context.Context, string) (Page[Function], error) {
+	return Page[Function]{Items: named(slices.Sorted(maps.Keys(w.aliases))...)}, nil
 }
 func (w *listed) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {
 	return w.tags, nil

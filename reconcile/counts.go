@@ -8,6 +8,7 @@ type PlanCounts struct {
 	Unreadable, NotExamined             int
 	MissingFunctions, MissingQualifiers int
 	Undeclared, Orphans, LatestOnly     int
+	Judged, Breaches, Unjudged          int // functions, breaches of requirements, functions
 	UnreadableTargets                   int
 	UnknownTargets                      int // of them, those of which nobody knows how many configs they have
 }
@@ -23,7 +24,8 @@ func (c PlanCounts) Configs() int {
 
 // Counts adds up one target.
 func (p *TargetPlan) Counts() PlanCounts {
-	c := PlanCounts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale)}
+	c := PlanCounts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale),
+		Judged: p.Judged, Breaches: len(p.Breaches), Unjudged: len(p.Unjudged)}
 	for i := range p.Changes {
 		switch p.Changes[i].Action {
 		case Create:
@@ -81,6 +83,9 @@ func (p *Plan) Counts() PlanCounts {
 		sum.Undeclared += c.Undeclared
 		sum.Orphans += c.Orphans
 		sum.LatestOnly += c.LatestOnly
+		sum.Judged += c.Judged
+		sum.Breaches += c.Breaches
+		sum.Unjudged += c.Unjudged
 		sum.UnreadableTargets += c.UnreadableTargets
 		sum.UnknownTargets += c.UnknownTargets
 	}

@@ -11,10 +11,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
+// Function is one function as a listing tells of it.
+type Function struct {
+	Name string
+	desired.FunctionDetails
+}
+
 // Finder says what exists in one target, for rules that choose among it.
 type Finder interface {
-	// ListFunctions reads one page of function names. It is one request.
-	ListFunctions(ctx context.Context, marker string) (Page[string], error)
+	// ListFunctions reads one page of functions. It is one request.
+	ListFunctions(ctx context.Context, marker string) (Page[Function], error)
 	// Tagged reads the tags of every function that has all the given tags, by
 	// function. It has a quota of its own and repeats its own requests.
 	Tagged(ctx context.Context, tags []desired.Tag) (map[string]map[string]string, error)
@@ -80,12 +86,12 @@ func discoverTarget(ctx context.Context, need desired.Discovery, conn DiscoverTa
 	if !need.ListFunctions {
 		return inventory, nil
 	}
-	job := &discoverJob{finder: conn.Finder, target: need.Target, names: map[string]bool{}}
+	job := &discoverJob{finder: conn.Finder, target: need.Target, found: map[string]desired.FunctionDetails{}}
 	ratelimit.Run(ctx, conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) { yield(job) })
 	if job.err != nil {
 		return desired.TargetInventory{}, job.err
 	}
-	inventory.Functions = slices.Sorted(maps.Keys(job.names))
+	inventory.Functions, inventory.Details = slices.Sorted(maps.Keys(job.found)), job.found
 	return inventory, nil
 }
 
@@ -94,8 +100,8 @@ type discoverJob struct {
 	finder Finder
 	target desired.Target
 	marks  markers
-	page   Page[string]
-	names  map[string]bool // a listing that shifts between pages may repeat a name
+	page   Page[Function]
+	found  map[string]desired.FunctionDetails // a listing that shifts between pages may repeat a name
 	ended  bool
 	err    error
 }
@@ -112,8 +118,8 @@ func (j *discoverJob) Call(ctx context.Context) (err error) {
 // Done implements ratelimit.Job.
 func (j *discoverJob) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
-		for _, name := range j.page.Items {
-			j.names[name] = true
+		for _, f := range j.page.Items {
+			j.found[f.Name] = f.FunctionDetails
 		}
 		err = j.marks.turn("ListFunctions", j.target.String(), j.page.Next)
 	}

@@ -50,8 +50,8 @@ func (a *account) ListVersions(context.Context, string, string) (reconcile.Page[
 	return reconcile.Page[string]{}, nil
 }
 
-func (a *account) ListFunctions(context.Context, string) (reconcile.Page[string], error) {
-	return reconcile.Page[string]{Items: []string{"orders", "payments-card", "payments-sepa"}}, nil
+func (a *account) ListFunctions(context.Context, string) (reconcile.Page[reconcile.Function], error) {
+	return reconcile.Page[reconcile.Function]{Items: []reconcile.Function{{Name: "orders"}, {Name: "payments-card"}, {Name: "payments-sepa"}}}, nil
 }
 
 func (a *account) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {

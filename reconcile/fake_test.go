@@ -60,6 +60,14 @@ func (f *fakeAWS) call(ctx context.Context, op string, n desired.Name) error {
 	return nil
 }
 
+// named is a page of functions.
+func named(names ...string) (all []Function) {
+	for _, n := range names {
+		all = append(all, Function{Name: n})
+	}
+	return all
+}
+
 func refusal(kind Kind, text string) error {
 	return ratelimit.WithResult(&CallError{Kind: kind, Subject: home.String() + "/f", Code: "X", Message: text}, ratelimit.Permanent, 0)
 }

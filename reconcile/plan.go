@@ -26,6 +26,9 @@ type TargetPlan struct {
 	Changes  []Change
 	Stale    []StaleChange // changes of an earlier plan that no longer fit; sorted by name
 	Findings []Finding
+	Judged   int        // functions that were held against requirements, declared or not
+	Breaches []Breach   // sorted by name; nothing is written for them
+	Unjudged []Unjudged // sorted by function
 	Ignored  []desired.Ignored
 	Err      error // why the target as a whole counts as unreadable: it could not be opened, or too many of its reads failed
 	// Unknown is set with Err where rules choose among functions that could not be

@@ -66,6 +66,7 @@ type RunResult struct {
 	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
 	Base      Base
 	Observed  Observed
+	Known     Observed  // what was read, and what is carried of the functions that were not
 	Surveyed  time.Time // when reading ended; zero where there is no plan
 	Finished  time.Time
 
@@ -195,11 +196,14 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 
 	toRead, unread := split(r.Fleet, recalled.Carry(r.Fleet))
 	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.Survey...)
+	watched := watch(ctx, r.Fleet, r.Opened.readTargets(nil, nil), r.Observe)
 	r.Surveyed = time.Now()
 	r.Plan = r.Wishes.Plan(toRead, r.Observed)
 	unread.addTo(r, recalled)
 	r.Plan.markUnknown(asked, r.Opened)
-	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, unread.seen(r.Observed)))
+	r.Known = unread.seen(r.Observed)
+	r.Plan.Require(r.Fleet, inventory, r.Known, watched)
+	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Known))
 	e.annotate(ctx, r)
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)

@@ -26,6 +26,7 @@ type road struct {
 	holding    func()
 	denied     bool // the answer of the person
 	annotators []Annotator
+	functions  []string // beside f
 	policy     InsightPolicy
 	at         map[string]func() // called at a step
 	write      bool
@@ -68,8 +69,8 @@ func (w *road) Finish(ctx context.Context, r *RunResult) error {
 }
 func (w *road) Intend(context.Context, desired.Key, *Change) error { return w.step("intend") }
 
-func (w *road) ListFunctions(context.Context, string) (Page[string], error) {
-	return Page[string]{Items: []string{"f"}}, w.step("discover")
+func (w *road) ListFunctions(context.Context, string) (Page[Function], error) {
+	return Page[Function]{Items: named(append([]string{"f"}, w.functions...)...)}, w.step("discover")
 }
 func (w *road) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {
 	return nil, nil

@@ -217,9 +217,9 @@ func TestAnInterruptedSurveyTakesNothingForAbsent(t *testing.T) {
 // endless gives a new marker with every page.
 type endless struct{ pages int }
 
-func (e *endless) ListFunctions(context.Context, string) (Page[string], error) {
+func (e *endless) ListFunctions(context.Context, string) (Page[Function], error) {
 	e.pages++
-	return Page[string]{Items: []string{"f"}, Next: fmt.Sprint(e.pages)}, nil
+	return Page[Function]{Items: named("f"), Next: fmt.Sprint(e.pages)}, nil
 }
 
 func (e *endless) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {

@@ -241,7 +241,7 @@ func narrowTo[T any](fleet desired.Fleet, by map[desired.Target][]T, entry func(
 		if !concerned {
 			continue
 		}
-		t.Entries, t.Ignored = nil, nil
+		t.Entries, t.Ignored, t.Judged = nil, nil, nil
 		for i := range of {
 			t.Entries = append(t.Entries, entry(&of[i]))
 		}

@@ -28,9 +28,9 @@ type tagging struct {
 	by    map[string]map[string]string
 }
 
-func (f tagging) ListFunctions(_ context.Context, marker string) (Page[string], error) {
+func (f tagging) ListFunctions(_ context.Context, marker string) (Page[Function], error) {
 	i := len(marker)
-	p := Page[string]{Items: f.pages[i]}
+	p := Page[Function]{Items: named(f.pages[i]...)}
 	if i+1 < len(f.pages) {
 		p.Next = marker + "x"
 	}
@@ -59,7 +59,7 @@ func TestDiscoverAddsUp(t *testing.T) {
 		}
 		asked := desired.Discovery{Target: home, ListFunctions: true, Tags: [][]desired.Tag{{{Key: "team", Values: []string{"pay"}}}, {{Key: "tier", Values: []string{"gold"}}}}}
 		found, failed := Discover(t.Context(), []desired.Discovery{asked}, map[desired.Target]DiscoverTarget{home: {Finder: finder, Limiter: limiter}})
-		want := desired.Inventory{home: {Functions: []string{"a", "b", "c"}, Tags: maps.Clone(finder.by)}}
+		want := desired.Inventory{home: {Functions: []string{"a", "b", "c"}, Tags: maps.Clone(finder.by), Details: map[string]desired.FunctionDetails{"a": {}, "b": {}, "c": {}}}}
 		delete(want[home].Tags, "d")
 		if diff := cmp.Diff(want, found); diff != "" || len(failed) > 0 {
 			t.Errorf("found (-want +got): %s, failed: %v", diff, failed)

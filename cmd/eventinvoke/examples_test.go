@@ -20,6 +20,7 @@ func TestExamples(t *testing.T) {
 		{"many-accounts", "both roles can be assumed, and each target has its own queue", "Plan: 3 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable."},
 		{"rules", "the sandbox is excluded, the function without the alias is skipped", "Plan: 4 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable."},
 		{"guard", "both ignored functions are left out", "Plan: 0 to create, 40 to change, 1 to delete, 2 ignored, 0 unreadable."},
+		{"require", "what must hold of all functions writes none of them", "Plan: 1 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable."},
 		{"strict-payments", "the stray record is deleted", "Plan: 2 to create, 4 to change, 1 to delete, 0 ignored, 0 unreadable."},
 	} {
 		t.Run(test.folder, func(t *testing.T) {

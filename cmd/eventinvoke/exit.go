@@ -140,7 +140,7 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 		return exitPartial
 	case nothingCompared(counts):
 		return exitError
-	case tellDifferences && (counts.Changes() > 0 || r.Insights.LosingDestinations() > 0):
+	case tellDifferences && (counts.Changes() > 0 || counts.Breaches > 0 || r.Insights.LosingDestinations() > 0):
 		return exitDifferences
 	}
 	return exitOK
@@ -166,7 +166,7 @@ func nothingCompared(c reconcile.PlanCounts) bool {
 
 // incomplete reports whether a plan leaves declared configs unsettled.
 func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {
-	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 {
+	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.Unjudged > 0 {
 		return true
 	}
 	return fleet.MissingFunctions == desired.MissingError && c.MissingFunctions > 0 ||

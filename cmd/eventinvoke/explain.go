@@ -152,6 +152,7 @@ type explained struct {
 	Entry       desired.Entry
 	Fields      []desired.SettingHistory // Said weakest first
 	Live        *liveValue               // nil when AWS was not asked
+	Required    []*desired.Requirement   // that are for the function
 	TagsUnknown bool                     // rules that choose by tags were left out
 }
 
@@ -207,7 +208,13 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, explained{Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
+		var required []*desired.Requirement
+		for _, j := range target.Judged {
+			if j.Function == key.Function {
+				required = j.By
+			}
+		}
+		all = append(all, explained{Required: required, Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
 	}
 	return all, nil
 }
@@ -278,6 +285,9 @@ func (e *explained) text(out io.Writer) {
 			}
 			line(4, "%s %-*s  %s", mark, width, s.Value, named(s.Origin))
 		}
+	}
+	for _, q := range e.Required {
+		line(2, "must hold: %s", named(q.Origin))
 	}
 }
 

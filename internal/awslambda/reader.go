@@ -84,17 +84,30 @@ func (r *Reader) ListVersions(ctx context.Context, function, marker string) (rec
 	return page, err
 }
 
-// ListFunctions reads the names of the target's functions.
-func (r *Reader) ListFunctions(ctx context.Context, marker string) (reconcile.Page[string], error) {
+// ListFunctions reads the target's functions.
+func (r *Reader) ListFunctions(ctx context.Context, marker string) (page reconcile.Page[reconcile.Function], err error) {
 	about := r.conn.about(opListFunctions, "", desired.Latest)
 	out, err := r.client.ListFunctions(ctx, &lambda.ListFunctionsInput{
 		Marker: optional(marker), MaxItems: aws.Int32(maxFunctions),
 	})
 	if err != nil {
-		return reconcile.Page[string]{}, about.failed(err)
+		return page, about.failed(err)
 	}
-	return namePage(about, out.ResultMetadata, out.Functions, "Functions", out.NextMarker,
+	names, err := namePage(about, out.ResultMetadata, out.Functions, "Functions", out.NextMarker,
 		func(f types.FunctionConfiguration) (name, arn *string) { return f.FunctionName, f.FunctionArn })
+	if err != nil {
+		return page, err
+	}
+	page.Next = names.Next
+	for i, name := range names.Items {
+		f := reconcile.Function{Name: name}
+		f.Role = aws.ToString(out.Functions[i].Role)
+		if dead := out.Functions[i].DeadLetterConfig; dead != nil {
+			f.DeadLetter = aws.ToString(dead.TargetArn)
+		}
+		page.Items = append(page.Items, f)
+	}
+	return page, nil
 }
 
 // namePage takes a page of names out of an answer.

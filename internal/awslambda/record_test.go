@@ -191,15 +191,20 @@ func TestNamesOnTheWire(t *testing.T) {
 		{"versions, without $LATEST", `{"Versions":[{"Version":"$LATEST","FunctionArn":"` + arnOfOrders + `:$LATEST"},{"Version":"1","FunctionArn":"` + arnOfOrders + `:1"}]}`,
 			func(r *Reader) (reconcile.Page[string], error) { return r.ListVersions(t.Context(), "orders", "") },
 			reconcile.Page[string]{Items: []string{"1"}}},
-		{"functions", `{"Functions":[{"FunctionName":"orders","FunctionArn":"` + arnOfOrders + `"}],"NextMarker":""}`,
-			func(r *Reader) (reconcile.Page[string], error) { return r.ListFunctions(t.Context(), "") },
-			reconcile.Page[string]{Items: []string{"orders"}}},
 	}
 	for _, tt := range tests {
 		got, err := tt.list(NewReader(connTo(t, saying(200, tt.body))))
 		if d := cmp.Diff(tt.want, got); d != "" || err != nil {
 			t.Errorf("%s: %v\n%s", tt.why, err, d)
 		}
+	}
+	got, err := NewReader(connTo(t, saying(200, `{"Functions":[{"FunctionName":"orders","FunctionArn":"`+arnOfOrders+`","Role":"arn:aws:iam::111111111111:role/r",`+
+		`"DeadLetterConfig":{"TargetArn":"arn:aws:sqs:us-east-1:111111111111:old"}},{"FunctionName":"bare"}],"NextMarker":"m"}`))).ListFunctions(t.Context(), "")
+	want := reconcile.Page[reconcile.Function]{Next: "m", Items: []reconcile.Function{
+		{Name: "orders", FunctionDetails: desired.FunctionDetails{Role: "arn:aws:iam::111111111111:role/r", DeadLetter: "arn:aws:sqs:us-east-1:111111111111:old"}}, {Name: "bare"},
+	}}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("functions: %v\n%s", err, d)
 	}
 }
 

@@ -22,7 +22,10 @@ type functionConfig struct {
 	RevisionId, PackageType                           string
 	Architectures                                     []string
 	EphemeralStorage                                  struct{ Size int }
+	DeadLetterConfig                                  *deadLetter `json:",omitempty"`
 }
+
+type deadLetter struct{ TargetArn string }
 
 // functionDetails is a function as the single reads show it.
 type functionDetails struct {
@@ -33,7 +36,7 @@ type functionDetails struct {
 // config describes one version of f. An arn without a qualifier is the function
 // itself. All but names and versions is the same for every function.
 func (w *World) config(q *request, f *function, version, arn string) functionConfig {
-	role := "arn:" + partition(q.region) + ":iam::" + q.account.id + ":role/" + f.name
+	role := "arn:" + partition(q.region) + ":iam::" + q.account.id + ":role/" + f.role
 	code := sha256.Sum256([]byte(f.name + version))
 	c := functionConfig{
 		FunctionName: f.name, FunctionArn: arn, Runtime: "provided.al2023", Role: role, Handler: "bootstrap",
@@ -44,6 +47,9 @@ func (w *World) config(q *request, f *function, version, arn string) functionCon
 	}
 	c.TracingConfig.Mode = "PassThrough"
 	c.EphemeralStorage.Size = 512
+	if f.dead != "" {
+		c.DeadLetterConfig = &deadLetter{f.dead}
+	}
 	return c
 }
 

@@ -45,6 +45,8 @@ accounts:
             versions: ["1", "2"]
             aliases: [live]
             tags: { team: orders }
+            role: shared
+            dead_letter_queue: "arn:aws:sqs:us-east-1:111111111111:old"
             busy_for: 12s
             refuse: "does not have permissions to call SendMessage on it"
             deny: ["lambda:Delete*"]
@@ -71,7 +73,7 @@ func TestParseEveryKey(t *testing.T) {
 			Roles: []Role{{Name: "fleet", ExternalID: "fleet-7", Refuse: true, Deny: []string{"lambda:Put*"}, ExpiresAfter: 5 * time.Minute}},
 			Regions: map[string]Region{"us-east-1": {Deny: []string{"lambda:ListFunctions"}, Functions: []Function{{
 				Name: "orders-%03d", Count: 200, Versions: []string{"1", "2"}, Aliases: []string{"live"},
-				Tags: map[string]string{"team": "orders"}, BusyFor: 12 * time.Second, Refuse: "does not have permissions to call SendMessage on it",
+				Tags: map[string]string{"team": "orders"}, Role: "shared", DeadLetterQueue: "arn:aws:sqs:us-east-1:111111111111:old", BusyFor: 12 * time.Second, Refuse: "does not have permissions to call SendMessage on it",
 				Deny: []string{"lambda:Delete*"}, Throttled: []string{"lambda:Get*"},
 				Records: map[string]Record{
 					"$LATEST": {MaximumRetryAttempts: new(0), OnFailure: "arn:aws:sqs:us-east-1:111111111111:dlq"},
@@ -140,7 +142,7 @@ func TestParseRefuses(t *testing.T) {
 		{"another version", "version: 2\n" + strings.TrimPrefix(head, "version: 1\n"), "s.yaml:1: version: version 2 is not known; write version: 1"},
 		{"no account", "version: 1\naccounts: []\n", `s.yaml:2: accounts: no account; list at least one, as "- account: \"111111111111\""`},
 		{"a misspelt key, deep down", functions + "          - name: f\n            buzy_for: 3s\n",
-			`s.yaml:8: key "buzy_for" is not known here; known are name, count, versions, aliases, tags, busy_for, refuse, deny, throttled, records`},
+			`s.yaml:8: key "buzy_for" is not known here; known are name, count, versions, aliases, tags, role, dead_letter_queue, busy_for, refuse, deny, throttled, records`},
 		{"a key twice", head + "seed: 1\nseed: 2\n", "s.yaml: line 5: mapping key \"seed\" already defined at line 4"},
 		{"an empty value", head + "seed:\n", "s.yaml:4: seed has no value; give it one or delete the key"},
 		{"two documents", head + "---\nversion: 1\n", "s.yaml: more than one YAML document; a scenario is one document, so delete the ---"},

@@ -120,6 +120,10 @@ type Function struct {
 	// Tags: nil is a function that was never tagged, which the tagging API does
 	// not know; an empty map is one whose tags were removed.
 	Tags map[string]string `yaml:"tags"`
+	// Role is the name of the execution role; left out, the function's own name.
+	Role string `yaml:"role"`
+	// DeadLetterQueue is the ARN of the function's own dead-letter queue or topic.
+	DeadLetterQueue string `yaml:"dead_letter_queue"`
 	// BusyFor is how long from the start writes answer 409.
 	BusyFor time.Duration `yaml:"busy_for"`
 	// Refuse, when set, is the text with which Put and Update answer 400.

@@ -186,6 +186,8 @@ type function struct {
 	versions []string
 	aliases  []alias
 	tags     map[string]string // nil: never tagged
+	role     string            // its name
+	dead     string            // the ARN of its dead-letter queue
 	refuse   string
 	deny     []string  // IAM actions
 	throttle []string  // IAM actions
@@ -221,7 +223,7 @@ func (s *regionState) add(f Function, now time.Time, created bool) {
 	for _, name := range f.names() {
 		fn := &function{
 			name: name, rank: s.rank(name), versions: versions, aliases: aliases,
-			tags: tags, refuse: f.Refuse, busy: busy,
+			tags: tags, role: cmp.Or(f.Role, name), dead: f.DeadLetterQueue, refuse: f.Refuse, busy: busy,
 			deny: slices.Clone(f.Deny), throttle: slices.Clone(f.Throttled),
 		}
 		if created {

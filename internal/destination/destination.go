@@ -141,8 +141,8 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) beforeAfter {
 		_, is := slices.BinarySearchFunc(t.Ignored, n, func(g desired.Ignored, n desired.Name) int { return g.Name.Compare(n) })
 		return is
 	}
-	for i := range r.Observed.Targets {
-		o := &r.Observed.Targets[i]
+	for i := range r.Known.Targets {
+		o := &r.Known.Targets[i]
 		if o.Target != t.Target {
 			continue
 		}
@@ -174,11 +174,11 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) beforeAfter {
 func functionState(r *reconcile.RunResult, a arn.ARN) reconcile.DestinationState {
 	name, _, _ := strings.Cut(strings.TrimPrefix(a.Resource, "function:"), ":")
 	at := desired.Target{Account: a.AccountID, Region: a.Region}
-	for i := range r.Observed.Targets {
-		if r.Observed.Targets[i].Target != at {
+	for i := range r.Known.Targets {
+		if r.Known.Targets[i].Target != at {
 			continue
 		}
-		functions := r.Observed.Targets[i].Functions
+		functions := r.Known.Targets[i].Functions
 		j, read := slices.BinarySearchFunc(functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
 		switch {
 		case read && functions[j].State == reconcile.Present:

@@ -148,13 +148,16 @@ func wantsOf(t *desired.TargetSpec, choices []desired.Matcher, undeclared desire
 	}
 	for _, c := range choices {
 		w.read = append(w.read, c.Functions...)
+		if c.ReadOnly {
+			continue
+		}
 		w.write = append(w.write, c.Functions...)
 		for _, q := range c.Qualifiers {
 			w.lookUp(q, c.Functions...)
 		}
 	}
 	if undeclared == desired.UndeclaredDelete {
-		w.remove = w.read
+		w.remove = slices.Concat(w.remove, w.write)
 	}
 	if o.Orphans {
 		w.aliases, w.versions = w.read, w.read

@@ -249,11 +249,14 @@ func (w *world) ListVersions(context.Context, string, string) (reconcile.Page[st
 	return reconcile.Page[string]{}, nil
 }
 
-func (w *world) ListFunctions(context.Context, string) (reconcile.Page[string], error) {
+func (w *world) ListFunctions(context.Context, string) (page reconcile.Page[reconcile.Function], err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls++
-	return reconcile.Page[string]{Items: slices.Sorted(maps.Keys(w.functions))}, nil
+	for _, name := range slices.Sorted(maps.Keys(w.functions)) {
+		page.Items = append(page.Items, reconcile.Function{Name: name})
+	}
+	return page, nil
 }
 
 func (w *world) Tagged(_ context.Context, asked []desired.Tag) (map[string]map[string]string, error) {

@@ -38,6 +38,8 @@ var contract = map[string]any{
 	"origin":       originJSON{},
 	"error":        reconcile.CallError{},
 	"unreadable":   findingJSON{},
+	"breaches":     breachJSON{},
+	"unjudged":     unjudgedJSON{},
 	"destinations": destinationJSON{},
 	"uses":         useJSON{},
 	"unavailable":  unavailableJSON{},

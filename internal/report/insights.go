@@ -180,6 +180,171 @@ func (p *printer) insights(r *Run) {
 	}
 }
 
+// breaches are those of a run: of one that wrote, those that are left.
+func (r *Run) breaches() iter.Seq2[*reconcile.TargetPlan, *reconcile.Breach] {
+	return func(yield func(*reconcile.TargetPlan, *reconcile.Breach) bool) {
+		for i := range r.plans() {
+			t := &r.Plan.Targets[i]
+			for j := range t.Breaches {
+				if b := &t.Breaches[j]; (r.Outcome == nil || b.Planned) && !yield(t, b) {
+					return
+				}
+			}
+		}
+	}
+}
+
+type breachJSON struct {
+	keyJSON
+	Requirement string      `json:"requirement"`
+	Setting     string      `json:"setting"`
+	Message     string      `json:"message"`
+	Now         bool        `json:"now"`
+	Planned     bool        `json:"planned"`
+	Origin      *originJSON `json:"origin"`
+}
+
+func (r *Run) breachList() iter.Seq[breachJSON] {
+	return func(yield func(breachJSON) bool) {
+		for t, b := range r.breaches() {
+			o := b.Requirement.Origin
+			if !yield(breachJSON{
+				keyJSON: newKey(newTarget(t.Target, t.Label), b.Name), Requirement: o.Rule(), Setting: b.Setting.String(),
+				Message: b.Message, Now: b.Now, Planned: b.Planned, Origin: newOriginJSON(o),
+			}) {
+				return
+			}
+		}
+	}
+}
+
+type unjudgedJSON struct {
+	targetJSON
+	Function string               `json:"function"`
+	Error    *reconcile.CallError `json:"error"`
+}
+
+func (r *Run) unjudged() iter.Seq[unjudgedJSON] {
+	return func(yield func(unjudgedJSON) bool) {
+		for i := range r.plans() {
+			t := &r.Plan.Targets[i]
+			for _, u := range t.Unjudged {
+				if !yield(unjudgedJSON{newTarget(t.Target, t.Label), u.Function, reconcile.ErrorOf(u.Err)}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// required names a requirement as its file does.
+func required(q *desired.Requirement) string {
+	if name := q.Origin.Rule(); name != "" {
+		return fmt.Sprintf("the requirement %q", name)
+	}
+	return "the requirement " + q.Origin.LayerName()
+}
+
+// requirements writes who breaks a requirement, and of whom that is not known.
+func (p *printer) requirements(r *Run) {
+	type group struct {
+		origin       desired.Origin
+		message      string
+		now, planned bool
+	}
+	type broken struct {
+		t *reconcile.TargetPlan
+		*reconcile.Breach
+	}
+	var all []broken
+	for t, b := range r.breaches() {
+		all = append(all, broken{t, b})
+	}
+	groupBy(all,
+		func(b broken) group {
+			return group{b.Requirement.Origin, template(b.Message, b.Function), b.Now || r.Outcome != nil, b.Planned}
+		},
+		func(g group, of []broken) struct{} {
+			names := namesOf(of, func(b broken) name { return b.Name })
+			who, verb, tone, until := howMany(names), "break", red, ""
+			if strings.HasPrefix(who, "1 ") {
+				verb = "breaks"
+			}
+			switch {
+			case !g.planned:
+				tone, until = yellow, ", until this plan is applied"
+			case !g.now:
+				verb = "would break"
+			}
+			p.alert(tone, fmt.Sprintf("%s %s %s%s: %s", who, verb, required(of[0].Requirement), until, g.message))
+			p.line(2, colored(dim, newOrigin(g.origin).comment()))
+			if !p.multi {
+				p.names(2, names)
+				return struct{}{}
+			}
+			notes := make([]finding, len(of))
+			for i, b := range of {
+				notes[i].name = p.named(b.t.Target, b.Name)
+			}
+			p.findings(text(""), notes)
+			return struct{}{}
+		})
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		if len(t.Unjudged) == 0 {
+			continue
+		}
+		first := "the run ended before their turn"
+		if err := reconcile.ErrorOf(t.Unjudged[0].Err); err != nil {
+			first = err.Reason()
+		}
+		p.alert(red, fmt.Sprintf("%s: %s could not be held against the requirements: %s", where(t.Label, t.Target), count(len(t.Unjudged), "function"), first))
+		names := make([]name, len(t.Unjudged))
+		for j, u := range t.Unjudged {
+			names[j] = name{Function: u.Function, Qualifier: desired.Latest}
+		}
+		p.names(2, names)
+		if err := reconcile.ErrorOf(t.Unjudged[0].Err); err != nil {
+			p.hint(2, err.Hint)
+		}
+	}
+}
+
+// ofRequirements are the remarks about the requirements of a target.
+func (r *Run) ofRequirements(t *reconcile.TargetPlan) iter.Seq[remark] {
+	return func(yield func(remark) bool) {
+		for of, b := range r.breaches() {
+			if of != t {
+				continue
+			}
+			m := remark{function: b.Function, name: Clean(b.Name.String()) + " (" + Clean(required(b.Requirement)) + ", " + b.Setting.String() + ")", rule: "requirement",
+				verdict: differs, risk: losesEvents, message: Clean("breaks " + required(b.Requirement) + ": " + b.Message)}
+			if b.Setting.IsNumber() {
+				m.risk = mayRunTwice
+			}
+			switch {
+			case !b.Planned:
+				m.hint = "apply this plan, which mends it"
+			case !b.Now && r.Outcome == nil:
+				m.message = Clean("would break " + required(b.Requirement) + ": " + b.Message)
+			}
+			if !yield(r.at(m, &b.Requirement.Origin)) {
+				return
+			}
+		}
+		for _, u := range t.Unjudged {
+			m := remark{function: u.Function, name: Clean(u.Function) + " (requirements)", rule: "unjudged", verdict: erred, risk: losesEvents,
+				message: "could not be held against the requirements"}
+			if err := reconcile.ErrorOf(u.Err); err != nil {
+				m.message, m.hint = m.message+": "+said(err), Clean(err.Hint)
+			}
+			if !yield(r.at(m, nil)) {
+				return
+			}
+		}
+	}
+}
+
 // ofInsights are the remarks about what was learnt, and about what was not.
 func (r *Run) ofInsights() iter.Seq[remark] {
 	return func(yield func(remark) bool) {

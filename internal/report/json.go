@@ -38,6 +38,8 @@ func JSON(w io.Writer, r *Run) error {
 	list(d, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	list(d, "ignored", r.ignored())
 	list(d, "guard", each(r.Guard, newGuard))
+	list(d, "breaches", r.breachList())
+	list(d, "unjudged", r.unjudged())
 	list(d, "destinations", r.destinations())
 	list(d, "authors", each(r.Insights.Authors, r.newAuthor))
 	list(d, "fights", each(r.Insights.Fights, r.newFight))

@@ -87,6 +87,7 @@ func (p *printer) alerts(r *Run) {
 	}
 	p.refused(r.refusal())
 	p.missing(r)
+	p.requirements(r)
 	p.insights(r)
 	p.warnings(r.Warnings)
 }

@@ -18,6 +18,7 @@ func (p *printer) outcome(r *Run) {
 		p.written(&r.Outcome.Targets[i])
 	}
 	p.missing(r)
+	p.requirements(r)
 	p.insights(r)
 	for i := range r.Outcome.Targets {
 		p.unwritten(&r.Outcome.Targets[i])

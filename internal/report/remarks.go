@@ -143,6 +143,11 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan) iter.Seq[remark] {
 				return
 			}
 		}
+		for m := range r.ofRequirements(t) {
+			if !say(m) {
+				return
+			}
+		}
 	}
 }
 

@@ -143,6 +143,8 @@ var ruleTexts = map[string]string{
 	"refused":                "The plan may not be applied.",
 	"stopped":                "Reading ended early.",
 	"ended_early":            "Writing ended early.",
+	"requirement":            "A function breaks what the fleet file requires.",
+	"unjudged":               "A function could not be held against what the fleet file requires.",
 	"destination_missing":    "Configs send events to a destination that does not exist.",
 	"destination_wrong_kind": "Configs send events to a FIFO queue or topic, which takes nothing from Lambda.",
 	"unavailable":            "Something about the plan could not be learnt; the plan stands without it.",

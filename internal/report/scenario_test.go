@@ -253,6 +253,36 @@ var scenarios = []struct {
 		},
 	},
 	{
+		name: "requirements", why: "in sync or not, what must hold is told by requirement and cause: what the plan mends, what it would break, what stays, and of whom that is not known",
+		run: func(t testing.TB) *Run {
+			f := resolve(t, `version: 1
+functions:
+  - { name: mended, maximum_retry_attempts: 1 }
+  - { name: broken, maximum_retry_attempts: 2, on_failure: "arn:aws:sqs:eu-west-1:111111111111:dlq" }
+require:
+  - { name: no event is lost, match: { functions: ["*"] }, failure_destination: required }
+  - { match: { functions: ["*"] }, maximum_retry_attempts: { max: 1 } }
+`, desired.Inventory{prod: {Functions: append(series("legacy", 12), "broken", "closed", "mended")}})
+			f.Warnings = nil
+			live := inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
+				l.Records = nil
+				if l.Function == "broken" {
+					holding(l, reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text("arn:aws:sqs:eu-west-1:111111111111:dlq")})
+				}
+			})
+			watched := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: prod}}}
+			for _, name := range append([]string{"closed"}, series("legacy", 12)...) {
+				watched.Targets[0].Functions = append(watched.Targets[0].Functions, reconcile.ObservedFunction{Function: name, State: reconcile.Present,
+					Records: []reconcile.ObservedRecord{{Qualifier: "live", Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}}}})
+			}
+			closed := &watched.Targets[0].Functions[0]
+			closed.State, closed.Records, closed.Err = reconcile.Unreadable, nil, denied(desired.Name{Function: "closed", Qualifier: desired.Latest}, 1)
+			r := newRun("audit", f, live)
+			r.Plan.Require(f, nil, live, watched)
+			return r
+		},
+	},
+	{
 		name: "destinations", why: "in sync, and events are lost: a queue for all that is gone, own queues that never were, a FIFO topic, and what could not be learnt",
 		run: func(t testing.TB) *Run {
 			yaml := "version: 1\ndefaults: {on_failure: \"arn:aws:sqs:eu-west-1:111111111111:async-dlq\"}\nfunctions:\n"

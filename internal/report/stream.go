@@ -122,6 +122,8 @@ func (s *Stream) Plan(r *Run) {
 	events(s, "orphan", r.undeclared(reconcile.FindingOrphan))
 	events(s, "latest_only", r.findings(reconcile.FindingLatestOnly))
 	events(s, "ignored", r.ignored())
+	events(s, "breach", r.breachList())
+	events(s, "unjudged", r.unjudged())
 	events(s, "destination", r.destinations())
 	events(s, "author", each(r.Insights.Authors, r.newAuthor))
 	events(s, "fight", each(r.Insights.Fights, r.newFight))

@@ -114,6 +114,7 @@ func (p *printer) plan(r *Run) {
 	p.changes(r)
 	p.missing(r)
 	p.leftAlone(r)
+	p.requirements(r)
 	p.insights(r)
 	p.warnings(r.Warnings)
 	p.guard(r.Guard, r.GuardOff)

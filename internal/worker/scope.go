@@ -128,6 +128,7 @@ func (s Scope) Narrow(f desired.Fleet) desired.Fleet {
 func (s Scope) narrow(t *desired.TargetSpec) {
 	entries, ignored := t.Entries, t.Ignored
 	t.Entries, t.Ignored = nil, nil
+	t.Judged = slices.DeleteFunc(slices.Clone(t.Judged), func(j desired.Judged) bool { return !s.covers(t.Target, j.Function) })
 	for _, g := range ignored {
 		if s.covers(t.Target, g.Function) {
 			t.Ignored = append(t.Ignored, g)

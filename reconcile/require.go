@@ -1,0 +1,177 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+)
+
+// Breach is one thing in which a function breaks a requirement. Nothing is written for
+// its sake.
+type Breach struct {
+	desired.Name // of the record; $LATEST of a function without any
+	Requirement  *desired.Requirement
+	desired.Violation
+	Now     bool // as AWS holds it
+	Planned bool // once the plan is carried out
+}
+
+// Unjudged is a function of which it is not known whether it breaks a requirement.
+type Unjudged struct {
+	Function string
+	Err      error // nil where the run ended before its turn
+}
+
+// errDeadLetterUnknown is why a function is Unjudged whose records say that its
+// dead-letter queue decides.
+var errDeadLetterUnknown = errors.New("its dead-letter queue is not known: the functions were not listed in this run")
+
+// watch reads the functions that requirements choose and that nobody declares. They are
+// in no plan, so that nothing of them can be written, and no limit of the guard counts
+// them; what fails of them stops nothing else.
+func watch(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]ReadTarget, observe Observer) Observed {
+	watched := desired.Fleet{Guard: fleet.Guard}
+	for i := range fleet.Targets {
+		t := &fleet.Targets[i]
+		w := desired.TargetSpec{Target: t.Target}
+		entries := t.Entries
+		for _, j := range t.Judged {
+			for len(entries) > 0 && entries[0].Function < j.Function {
+				entries = entries[1:]
+			}
+			if len(entries) == 0 || entries[0].Function != j.Function {
+				w.Entries = append(w.Entries, desired.Entry{
+					Name: desired.Name{Function: j.Function, Qualifier: desired.Latest}, Want: &desired.Config{}, Origins: &desired.Origins{},
+				})
+			}
+		}
+		if len(w.Entries) > 0 {
+			watched.Targets = append(watched.Targets, w)
+		}
+	}
+	if len(watched.Targets) == 0 {
+		return Observed{}
+	}
+	return Survey(ctx, watched, conns, observe)
+}
+
+// target finds what was seen of a target; nil when nothing was.
+func (o *Observed) target(t desired.Target) *ObservedTarget {
+	for i := range o.Targets {
+		if o.Targets[i].Target == t {
+			return &o.Targets[i]
+		}
+	}
+	return nil
+}
+
+// Require holds the functions of a fleet against its requirements, and says in the plan
+// which of them break one: as they are, and as the plan would leave them. It is pure,
+// and changes nothing else of the plan.
+//
+// A function is judged by each of its records; one that has none is what Lambda makes
+// of that: two retries, six hours, no destination.
+func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen ...Observed) {
+	for i := range fleet.Targets {
+		t := &fleet.Targets[i]
+		at := slices.IndexFunc(p.Targets, func(p TargetPlan) bool { return p.Target == t.Target })
+		if at < 0 {
+			continue
+		}
+		plan := &p.Targets[at]
+		changes := plan.Changes
+		for _, j := range t.Judged {
+			for len(changes) > 0 && changes[0].Function < j.Function {
+				changes = changes[1:]
+			}
+			n := 0
+			for n < len(changes) && changes[n].Function == j.Function {
+				n++
+			}
+			var function *ObservedFunction
+			for _, o := range seen {
+				if of := o.target(t.Target); of != nil && function == nil {
+					function = of.function(j.Function)
+				}
+			}
+			details, listed := inventory[t.Target].Details[j.Function]
+			plan.require(j, function, changes[:n], details.DeadLetter, listed)
+		}
+	}
+}
+
+func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, changes []Change, deadLetter string, listed bool) {
+	switch {
+	case function == nil, function.State == NotExamined:
+		p.Unjudged = append(p.Unjudged, Unjudged{Function: j.Function})
+		return
+	case function.State == Unreadable:
+		p.Unjudged = append(p.Unjudged, Unjudged{j.Function, function.Err})
+		return
+	case function.State == FunctionAbsent:
+		return
+	}
+	p.Judged++
+	now := map[string]Settings{}
+	for _, r := range function.Records {
+		now[r.Qualifier] = *r.Settings
+	}
+	planned := map[string]Settings{}
+	for qualifier, s := range now {
+		planned[qualifier] = s
+	}
+	for i := range changes {
+		if after := changes[i].After(); after != nil {
+			planned[changes[i].Qualifier] = *after
+		} else {
+			delete(planned, changes[i].Qualifier)
+		}
+	}
+	first, unknown := len(p.Breaches), false
+	judge := func(records map[string]Settings, mark func(*Breach)) {
+		if len(records) == 0 {
+			records = map[string]Settings{desired.Latest: {}}
+		}
+		for qualifier, s := range records {
+			var effect [desired.NumSettings]desired.Value
+			for _, f := range desired.Settings() {
+				effect[f] = s.Effect(f)
+			}
+			for _, q := range j.By {
+				for _, v := range q.Violations(effect, deadLetter) {
+					if !listed && q.Failure == desired.FailureOrDeadLetter && effect[v.Setting] == desired.NoDestination {
+						unknown = true
+						continue
+					}
+					b := Breach{Name: desired.Name{Function: j.Function, Qualifier: qualifier}, Requirement: q, Violation: v}
+					same := slices.IndexFunc(p.Breaches[first:], func(o Breach) bool {
+						return o.Name == b.Name && o.Requirement == b.Requirement && o.Violation == b.Violation
+					})
+					if same < 0 {
+						p.Breaches = append(p.Breaches, b)
+						same = len(p.Breaches) - 1 - first
+					}
+					mark(&p.Breaches[first+same])
+				}
+			}
+		}
+	}
+	judge(now, func(b *Breach) { b.Now = true })
+	judge(planned, func(b *Breach) { b.Planned = true })
+	if unknown {
+		p.Unjudged = append(p.Unjudged, Unjudged{j.Function, errDeadLetterUnknown})
+	}
+	order := func(b Breach) int { return slices.Index(j.By, b.Requirement) }
+	slices.SortFunc(p.Breaches[first:], func(a, b Breach) int {
+		if n := a.Name.Compare(b.Name); n != 0 {
+			return n
+		}
+		if n := order(a) - order(b); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Message, b.Message)
+	})
+}

@@ -14,7 +14,8 @@ import (
 // not exist refuses five thousand functions, and a role that may not write refuses
 // all of them; each costs a call. So what shares the cause of a refused write goes
 // behind everything else, and once enough of it was refused without one success
-// the rest is not attempted: ten calls, not five thousand.
+// the rest is not attempted: ten calls, not five thousand. Those under way when the
+// tenth is answered are not called back, so that it may be seven more.
 //
 // What may have one cause is known before the call: the destinations that a write
 // sets, or where it sets none its operation. What has one cause for certain is not:

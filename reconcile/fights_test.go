@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -88,6 +89,14 @@ func TestFights(t *testing.T) {
 		case row.times > 0 && (got[0].Times != row.times || got[0].Author != row.by || got[0].Key != key):
 			t.Errorf("%s: %+v, want %d times by %v", row.why, got[0], row.times, row.by)
 		}
+	}
+}
+
+func TestByAuthor(t *testing.T) {
+	ops, deploy := Author{Kind: "user", Name: "ops", Client: "console"}, Author{Kind: "role", Name: "deploy", Client: "Terraform"}
+	i := Insights{Authors: []Authorship{{Author: ops}, {Author: deploy}, {Author: deploy}}}
+	if got := i.ByAuthor(); !slices.Equal(got, []string{"2 by role deploy (Terraform)", "1 by user ops (console)"}) {
+		t.Error(got)
 	}
 }
 

@@ -1,9 +1,12 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -149,6 +152,21 @@ func (i *Insights) add(more Insights) {
 	i.Authors = append(i.Authors, more.Authors...)
 	i.Fights = append(i.Fights, more.Fights...)
 	i.Unavailable = append(i.Unavailable, more.Unavailable...)
+}
+
+// ByAuthor sums up the authors, who made most differ first: "38 by role deploy (Terraform)".
+func (i *Insights) ByAuthor() []string {
+	count := map[string]int{}
+	for j := range i.Authors {
+		count[i.Authors[j].Author.String()]++
+	}
+	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(count[b]-count[a], strings.Compare(a, b))
+	})
+	for j, name := range names {
+		names[j] = fmt.Sprintf("%d by %s", count[name], name)
+	}
+	return names
 }
 
 // AuthorOf is who made a config what it is, or nil where nobody told.

@@ -159,6 +159,9 @@ type summary struct {
 // quiet is how long the log may be silent about sweeps that found nothing new.
 const quiet = time.Hour
 
+// maxAuthors of what drifted are named in one line.
+const maxAuthors = 5
+
 // log tells of a pass in one line: always when it failed or wrote, of a sweep
 // also when somebody asked for it, when it found something else than the one before,
 // and once an hour.
@@ -180,6 +183,9 @@ func (w *Worker) log(ctx context.Context, report *Report, completed error) {
 	if result.Plan != nil {
 		counts = result.Plan.Counts()
 		log = log.With("configs", counts.Declared, "in_sync", counts.InSync, "drifted", counts.Changes(), "unreadable", counts.Unreadable+counts.NotExamined)
+	}
+	if authors := result.Insights.ByAuthor(); len(authors) > 0 {
+		log = log.With("authors", authors[:min(len(authors), maxAuthors)])
 	}
 	if result.Outcome != nil {
 		n := result.Outcome.Counts()

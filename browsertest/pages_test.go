@@ -245,7 +245,7 @@ func newStation(t *testing.T, targets int) *station {
 		t.Fatal(err)
 	}
 	s := &station{rate: 13.5, state: worker.State{Timetable: timetable, Started: time.Now(), Next: time.Now().Add(time.Minute), LastSuccess: time.Now(), LastAttempt: time.Now(),
-		Fought: []worker.Fought{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "orders", Qualifier: "live"}}, Principal: "arn:aws:iam::111111111111:role/terraform", Times: 3}},
+		Fought: []reconcile.Fight{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "orders", Qualifier: "live"}}, Author: reconcile.Author{Kind: "role", Name: "terraform", Client: "Terraform"}, Times: 3, Since: started}},
 	}}
 	var specs []desired.TargetSpec
 	plan := &reconcile.Plan{}

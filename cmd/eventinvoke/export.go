@@ -25,8 +25,9 @@ func newExport(a *app) *cobra.Command {
 		Use:   "export [PATH...]",
 		Short: "Write what AWS holds as a fleet file; a plan right after it is empty",
 		Long: `Read the records of all functions and write the fleet file that declares them:
-common values as defaults, entries with equal settings together, ${account} and
-${region} where targets differ by nothing else. What is odd is a comment.
+common values as defaults, rules for functions whose names and records are alike,
+${function}, ${account} and ${region} where destinations differ by nothing else.
+What is odd is a comment.
 
 The targets are those of the fleet file at PATH, of which only the targets
 section is used, or else the current credentials' account and region. What could
@@ -66,7 +67,8 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 		return err
 	}
 	defer sink.drop()
-	r, err := a.look(ctx, exportWishes{targets: declared, o: o}, o, reconcile.LookForOrphans)
+	wishes := &exportWishes{targets: declared, o: o}
+	r, err := a.look(ctx, wishes, o, reconcile.LookForOrphans)
 	if err != nil {
 		return err
 	}
@@ -78,23 +80,24 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	case r.Err != nil:
 		return r.Err
 	}
-	return a.writeExport(r, sink)
+	return a.writeExport(r, wishes.found, sink)
 }
 
 // exportWishes are every function of some targets that --function lets through.
 type exportWishes struct {
 	targets []desired.TargetSpec // none: that of the current credentials
 	o       *readOptions
+	found   desired.Inventory // set by Resolve: also what --function leaves out
 }
 
 // Targets implements reconcile.Wishes.
-func (w exportWishes) Targets() ([]desired.TargetSpec, bool) {
+func (w *exportWishes) Targets() ([]desired.TargetSpec, bool) {
 	selection := reconcile.FleetWishes{Selection: w.o.selection()}
 	return slices.DeleteFunc(slices.Clone(w.targets), func(t desired.TargetSpec) bool { return !selection.Selects(t) }), len(w.targets) > 0
 }
 
 // Discoveries implements reconcile.Wishes.
-func (w exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
+func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	targets, declared := w.Targets()
 	if !declared {
 		targets = []desired.TargetSpec{{Target: ambient}}
@@ -107,7 +110,8 @@ func (w exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 }
 
 // Resolve implements reconcile.Wishes.
-func (w exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+	w.found = found
 	targets, declared := w.Targets()
 	if !declared {
 		targets = []desired.TargetSpec{{Target: ambient}}
@@ -132,7 +136,7 @@ func (w exportWishes) Resolve(_ context.Context, ambient desired.Target, found d
 }
 
 // Plan implements reconcile.Wishes: there is nothing to compare with.
-func (exportWishes) Plan(desired.Fleet, reconcile.Observed) reconcile.Plan { return reconcile.Plan{} }
+func (*exportWishes) Plan(desired.Fleet, reconcile.Observed) reconcile.Plan { return reconcile.Plan{} }
 
 // exportMark ends an export, with the digest of all before it: a file that ends so
 // was not edited since.
@@ -202,11 +206,11 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *reconcile.RunResult, sink *outputFile) error {
+func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, sink *outputFile) error {
 	targets := make([]export.Target, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
-		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Err: r.Observed.Targets[i].Err}
+		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Err: r.Observed.Targets[i].Err}
 		unread = cmp.Or(unread, targets[i].Err)
 	}
 	functions, records := 0, 0

@@ -2,7 +2,8 @@
 // written for them.
 //
 // In come targets with the functions that a survey saw there; out comes one
-// fleet file: common values as defaults, entries with equal settings together,
+// fleet file: common values as defaults, rules where names have something in common and
+// every function of such a name is alike, entries with equal settings together,
 // what is alike in all targets written once, with placeholders where targets
 // differ only by account or region. A plan of that file against the same records
 // is empty: what it declares is what AWS holds, in effect.
@@ -28,7 +29,8 @@ import (
 type Target struct {
 	desired.TargetSpec
 	Functions []reconcile.ObservedFunction
-	Err       error // the target could not be read: nothing is declared for it
+	Exists    []string // every function there is, also those that were not looked at
+	Err       error    // the target could not be read: nothing is declared for it
 }
 
 // Options say what the file tells about itself.
@@ -56,6 +58,8 @@ func Write(w io.Writer, targets []Target, o Options) (Result, error) {
 	}
 	items, lost := collect(targets)
 	spellDestinations(targets, items)
+	items, aside := setAside(targets, items)
+	lost = append(lost, aside...)
 	entries := merge(targets, items)
 	common := factor(entries)
 
@@ -64,7 +68,9 @@ func Write(w io.Writer, targets []Target, o Options) (Result, error) {
 	unread := f.unread(targets)
 	f.Targets(specs(targets))
 	f.defaults(common)
-	f.functions(group(entries))
+	rules, rest := propose(targets, group(entries))
+	f.rules(rules)
+	f.functions(rest)
 	for _, note := range lost {
 		f.Comment("", note)
 	}

@@ -81,7 +81,21 @@ func planAgain(t interface {
 	if targets[0].Label == "" {
 		ambient = targets[0].Target
 	}
-	fleet, err := document.Resolve(ambient, nil, desired.Selection{})
+	inventory := desired.Inventory{}
+	for _, s := range targets {
+		if s.Err != nil {
+			continue
+		}
+		exist := slices.Clone(s.Exists)
+		for _, f := range s.Functions {
+			if f.State != reconcile.FunctionAbsent {
+				exist = append(exist, f.Function)
+			}
+		}
+		slices.Sort(exist)
+		inventory[s.Target] = desired.TargetInventory{Functions: slices.Compact(exist)}
+	}
+	fleet, err := document.Resolve(ambient, inventory, desired.Selection{})
 	if err != nil {
 		t.Fatalf("the exported file does not resolve: %v\n%s", err, text)
 	}

@@ -1,0 +1,292 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// rule says for all functions whose names have a form what entries would say for each.
+// It holds without exception: every function that exists under its patterns, and is not
+// excluded by name, has a record that says exactly this.
+type rule struct {
+	functions, exclude, targets []string
+	qualifier                   string
+	lines                       [desired.NumSettings]string
+	covers                      int
+}
+
+// A rule takes about five lines. One with more exceptions than one in four is no rule.
+const (
+	leastCovered  = 4
+	mostException = 4
+)
+
+// propose makes rules of entries that say the same, where the names of their functions
+// have something in common, and gives what is left.
+func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
+	indexes := map[string]*names{}
+	for _, b := range bunches {
+		if b.notes != nil { // a remark is about one entry
+			left = append(left, b)
+			continue
+		}
+		type kind struct{ targets, qualifier string }
+		covered := map[desired.Name]map[string]bool{}
+		groups := map[kind][]entry{}
+		var order []kind
+		for _, e := range b.entries {
+			if e.arn != "" {
+				continue
+			}
+			k := kind{strings.Join(e.targets, "\x00"), e.Qualifier}
+			if groups[k] == nil {
+				order = append(order, k)
+			}
+			groups[k] = append(groups[k], e)
+		}
+		for _, k := range order {
+			group := groups[k]
+			if len(group) < leastCovered {
+				continue
+			}
+			if indexes[k.targets] == nil {
+				indexes[k.targets] = existing(targets, group[0].targets)
+			}
+			r := rule{targets: group[0].targets, qualifier: k.qualifier, lines: b.lines}
+			for _, name := range r.choose(indexes[k.targets], group) {
+				key := desired.Name{Function: name, Qualifier: k.qualifier}
+				if covered[key] == nil {
+					covered[key] = map[string]bool{}
+				}
+				covered[key][k.targets] = true
+				r.covers++
+			}
+			if r.covers > 0 {
+				rules = append(rules, r)
+			}
+		}
+		b.entries = slices.DeleteFunc(slices.Clone(b.entries), func(e entry) bool {
+			return e.arn == "" && covered[e.Name][strings.Join(e.targets, "\x00")]
+		})
+		if len(b.entries) > 0 {
+			left = append(left, b)
+		}
+	}
+	slices.SortStableFunc(left, func(a, b bunch) int { return cmp.Compare(min(2, len(b.entries)), min(2, len(a.entries))) })
+	return rules, left
+}
+
+// names are the functions that exist in some targets, by the forms of their names.
+type names struct{ by map[string][]string }
+
+// existing lists every function that a rule for some labels could choose: also those
+// without a record, and those that were not read.
+func existing(targets []Target, labels []string) *names {
+	seen := map[string]bool{}
+	for i := range targets {
+		if labels != nil && !slices.Contains(labels, targets[i].Label) {
+			continue
+		}
+		for _, name := range targets[i].Exists {
+			seen[name] = true
+		}
+		for j := range targets[i].Functions {
+			if f := &targets[i].Functions[j]; f.State != reconcile.FunctionAbsent {
+				seen[f.Function] = true
+			}
+		}
+	}
+	n := &names{by: map[string][]string{}}
+	for _, name := range sorted(seen) {
+		for _, form := range formsOf(name) {
+			n.by[form] = append(n.by[form], name)
+		}
+	}
+	return n
+}
+
+// formsOf are the patterns that a name suggests: how it begins, how it ends, both, and
+// all names. Words end at a hyphen, an underscore or a dot.
+func formsOf(name string) []string {
+	var begins, ends []string
+	for i := range len(name) {
+		if strings.IndexByte("-_.", name[i]) < 0 {
+			continue
+		}
+		if len(begins) < 3 && i+1 < len(name) {
+			begins = append(begins, name[:i+1])
+		}
+		if i > 0 {
+			ends = append(ends, name[i:])
+		}
+	}
+	ends = ends[max(0, len(ends)-3):]
+	forms := []string{"*"}
+	for _, b := range begins {
+		forms = append(forms, b+"*")
+		for _, e := range ends {
+			if len(b)+len(e) <= len(name) {
+				forms = append(forms, b+"*"+e)
+			}
+		}
+	}
+	for _, e := range ends {
+		forms = append(forms, "*"+e)
+	}
+	return forms
+}
+
+// choose finds patterns for some entries, the most telling first, and the functions
+// that they choose. What a pattern chooses beside them is excluded by name.
+func (r *rule) choose(exist *names, group []entry) (chosen []string) {
+	wanted, open := map[string]bool{}, map[string]bool{}
+	for i := range group {
+		wanted[group[i].Function], open[group[i].Function] = true, true
+	}
+	forms := map[string]bool{}
+	for name := range wanted {
+		for _, form := range formsOf(name) {
+			forms[form] = true
+		}
+	}
+	candidates := sorted(forms)
+	exclude := map[string]bool{}
+	for {
+		best, gain, lost := "", 0, 0
+		for _, form := range candidates {
+			more, others := 0, 0
+			for _, name := range exist.by[form] {
+				switch {
+				case open[name]:
+					more++
+				case !wanted[name]:
+					others++
+				}
+			}
+			if more < leastCovered || others*mostException > more {
+				continue
+			}
+			if better := cmp.Or(cmp.Compare(more-others, gain-lost), cmp.Compare(lost, others), cmp.Compare(len(best), len(form))); best == "" || better > 0 {
+				best, gain, lost = form, more, others
+			}
+		}
+		if best == "" {
+			break
+		}
+		r.functions = append(r.functions, best)
+		for _, name := range exist.by[best] {
+			if !wanted[name] {
+				exclude[name] = true
+			} else if open[name] {
+				delete(open, name)
+				chosen = append(chosen, name)
+			}
+		}
+	}
+	r.exclude = sorted(exclude)
+	return chosen
+}
+
+func sorted(set map[string]bool) []string {
+	var all []string
+	for s := range set {
+		all = append(all, s)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (f file) rules(rules []rule) {
+	if len(rules) == 0 {
+		return
+	}
+	f.Linef("\nrules:")
+	for i := range rules {
+		r := &rules[i]
+		b := bunch{lines: r.lines}
+		f.Comment("  ", fmt.Sprintf("%d functions: %s", r.covers, b.describe()))
+		f.Linef("  - match:")
+		f.list("functions", r.functions)
+		f.list("exclude", r.exclude)
+		f.list("targets", r.targets)
+		if r.qualifier != desired.Latest {
+			f.list("qualifiers", []string{r.qualifier})
+		}
+		begun := false
+		for j, field := range desired.Settings() {
+			if r.lines[j] == "" {
+				continue
+			}
+			if !begun {
+				f.Linef("    set:")
+				begun = true
+			}
+			f.Linef("      %s: %s", field, fleetfile.Value(field, r.lines[j]))
+		}
+	}
+}
+
+// list writes a list of match, over several lines where it is long.
+func (f file) list(key string, texts []string) {
+	if len(texts) == 0 {
+		return
+	}
+	line := "      " + key + ": ["
+	for i, t := range texts {
+		word := fleetfile.Scalar(t)
+		if i+1 < len(texts) {
+			word += ","
+		}
+		if len(line)+len(word) > 120 {
+			f.Linef("%s", strings.TrimRight(line, " "))
+			line = "        "
+		}
+		line += word + " "
+	}
+	f.Linef("%s]", strings.TrimRight(line, " "))
+}
+
+// setAside takes functions out of the file whose destination no fleet file can declare,
+// where they are few and most others share one: a default would speak for them too, and
+// to do without it would be a line more for every other entry.
+func setAside(targets []Target, items []item) (kept []item, lost []string) {
+	type function struct {
+		target int
+		name   string
+	}
+	aside := map[function]string{}
+	for f := range desired.Settings() {
+		common, most := map[string]int{}, 0
+		refusing := map[function]string{}
+		for i := range items {
+			c := &items[i].cells[f]
+			if c.refused {
+				refusing[function{items[i].target, items[i].Function}] = strings.Join(items[i].notes, "; ")
+			} else if c.value != "" {
+				common[c.value]++
+				most = max(most, common[c.value])
+			}
+		}
+		if 2*most > len(items) && len(refusing)*10 <= len(items) {
+			for which, why := range refusing {
+				aside[which] = why
+			}
+		}
+	}
+	for i := range items {
+		why, is := aside[function{items[i].target, items[i].Function}]
+		if !is {
+			kept = append(kept, items[i])
+			continue
+		}
+		key := desired.Key{Target: targets[items[i].target].Target, Name: items[i].Name}
+		lost = append(lost, fmt.Sprintf("%s is not declared, because defaults would speak for it: %s", key, why))
+	}
+	return kept, lost
+}

@@ -11,13 +11,13 @@ import (
 // match is what rules and ignore have in common.
 type match struct {
 	functions, exclude []string
-	tags               map[string]string
+	tags, excludeTags  map[string][]string // one of the values each
 	targets            []string
 }
 
 type rule struct {
 	match
-	qualifiers []string // none: $LATEST
+	qualifiers []string // none: $LATEST; some may be patterns for aliases
 	set        settings
 }
 
@@ -53,7 +53,7 @@ var (
 		{"", "", "60", "3600", "21600"},
 		{"", "0", "1", "2"},
 		{"", "", "", "none", "arn:aws:sqs:${region}:${account}:done"},
-		{"", "", "none", "arn:${partition}:sqs:${region}:${account}:dlq", "arn:aws:s3:::failed"},
+		{"", "", "none", "arn:${partition}:sqs:${region}:${account}:dlq", "arn:aws:s3:::failed", "arn:aws:sqs:${region}:${account}:${function}-dlq"},
 	}
 )
 
@@ -65,15 +65,15 @@ func drawPlaces(t *rapid.T) ([]place, string) {
 		return []place{{one, "eu-west-1", ""}}, ""
 	case 1:
 		return []place{{one, "eu-west-1", "prod"}, {one, "us-east-1", "prod"}},
-			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1, us-east-1] }\n"
+			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1, us-east-1], vars: { team: pay } }\n"
 	case 2:
 		return []place{{one, "eu-west-1", "prod"}, {one, "us-east-1", "stage"}},
-			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1] }\n" +
-				"  - { name: stage, account: \"" + one + "\", regions: [us-east-1] }\n"
+			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1], vars: { team: pay } }\n" +
+				"  - { name: stage, account: \"" + one + "\", regions: [us-east-1], vars: { team: web } }\n"
 	default:
 		return []place{{one, "eu-west-1", "prod"}, {two, "eu-west-1", "stage"}},
-			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1] }\n" +
-				"  - { name: stage, account: \"" + two + "\", regions: [eu-west-1], role_arn: \"arn:aws:iam::" + two + ":role/eventinvoke\" }\n"
+			"targets:\n  - { name: prod, account: \"" + one + "\", regions: [eu-west-1], vars: { team: pay } }\n" +
+				"  - { name: stage, account: \"" + two + "\", regions: [eu-west-1], role_arn: \"arn:aws:iam::" + two + ":role/eventinvoke\", vars: { team: web } }\n"
 	}
 }
 
@@ -99,7 +99,7 @@ func (f fleet) drawFile(t *rapid.T) file {
 	for range rapid.SampledFrom([]int{0, 1, 1, 2, 3}).Draw(t, "rules") {
 		r := rule{match: f.drawMatch(t), set: drawSet(t)}
 		if rapid.IntRange(0, 2).Draw(t, "qualifiers") == 0 {
-			r.qualifiers = rapid.SliceOfNDistinct(rapid.SampledFrom(qualifiers), 1, 3, rapid.ID).Draw(t, "qualifiers")
+			r.qualifiers = rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{"*", "l*", "be?a"}, qualifiers...)), 1, 3, rapid.ID).Draw(t, "qualifiers")
 		}
 		x.rules = append(x.rules, r)
 	}
@@ -127,16 +127,34 @@ func (f fleet) drawMatch(t *rapid.T) match {
 		m.functions = rapid.SliceOfNDistinct(rapid.SampledFrom(globs), 1, 2, rapid.ID).Draw(t, "functions")
 	}
 	if kind < 2 {
-		m.tags = map[string]string{"tier": rapid.SampledFrom([]string{"gold", "*", "s*", "?old"}).Draw(t, "tier")}
+		m.tags = map[string][]string{"tier": drawTier(t)}
 		if rapid.IntRange(0, 3).Draw(t, "two tags") == 0 {
-			m.tags["team"] = rapid.SampledFrom([]string{"pay", "*"}).Draw(t, "team")
+			m.tags["team"] = []string{rapid.SampledFrom([]string{"pay", "*"}).Draw(t, "team")}
 		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "exclude") == 0 {
 		m.exclude = []string{rapid.SampledFrom(globs[1:]).Draw(t, "exclude")}
 	}
+	if rapid.IntRange(0, 5).Draw(t, "exclude tags") == 0 {
+		m.excludeTags = map[string][]string{"tier": drawTier(t)}
+	}
+	if f.sections != "" && m.functions != nil && rapid.IntRange(0, 3).Draw(t, "variable") == 0 {
+		m.functions[0] = "${vars.team}-*"
+	}
 	m.targets = f.drawTargets(t)
 	return m
+}
+
+func drawTier(t *rapid.T) []string {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"gold", "*", "s*", "?old", "silver"}), 1, 2, rapid.ID).Draw(t, "tier")
+}
+
+// team is what ${vars.team} stands for in a target.
+func (p place) team() string {
+	if p.label == "stage" {
+		return "web"
+	}
+	return "pay"
 }
 
 // drawTargets draws labels, where the fleet has any.
@@ -265,18 +283,33 @@ func (m match) yaml() string {
 		}
 	}
 	add("functions", m.functions)
-	add("exclude", m.exclude)
 	add("targets", m.targets)
 	if m.tags != nil {
-		var tags []string
-		for _, key := range []string{"tier", "team"} {
-			if v, there := m.tags[key]; there {
-				tags = append(tags, fmt.Sprintf("%s: %q", key, v))
-			}
-		}
-		keys = append(keys, "tags: { "+strings.Join(tags, ", ")+" }")
+		keys = append(keys, tagsYAML(m.tags))
+	}
+	switch {
+	case m.excludeTags == nil:
+		add("exclude", m.exclude)
+	case m.exclude == nil:
+		keys = append(keys, "exclude: { "+tagsYAML(m.excludeTags)+" }")
+	default:
+		keys = append(keys, fmt.Sprintf("exclude: { functions: [%s], %s }", quoted(m.exclude), tagsYAML(m.excludeTags)))
 	}
 	return strings.Join(keys, ", ")
+}
+
+func tagsYAML(tags map[string][]string) string {
+	var all []string
+	for _, key := range []string{"tier", "team"} {
+		switch values := tags[key]; len(values) {
+		case 0:
+		case 1:
+			all = append(all, fmt.Sprintf("%s: %q", key, values[0]))
+		default:
+			all = append(all, fmt.Sprintf("%s: [%s]", key, quoted(values)))
+		}
+	}
+	return "tags: { " + strings.Join(all, ", ") + " }"
 }
 
 func (s settings) yaml() string {

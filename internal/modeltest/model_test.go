@@ -42,15 +42,46 @@ func (m match) chooses(p place, name string, tags map[string]string) bool {
 	if m.targets != nil && !slices.Contains(m.targets, p.label) && !slices.Contains(m.targets, p.String()) {
 		return false
 	}
-	if m.functions != nil && !anyGlob(m.functions, name) || anyGlob(m.exclude, name) {
+	own := make([]string, len(m.functions))
+	for i, pattern := range m.functions {
+		own[i] = strings.ReplaceAll(pattern, "${vars.team}", p.team())
+	}
+	if m.functions != nil && !anyGlob(own, name) || anyGlob(m.exclude, name) || m.excludeTags != nil && hasAll(m.excludeTags, tags) {
 		return false
 	}
-	for key, pattern := range m.tags {
-		if value, there := tags[key]; !there || !glob(pattern, value) {
+	return hasAll(m.tags, tags)
+}
+
+func hasAll(wanted map[string][]string, tags map[string]string) bool {
+	for key, patterns := range wanted {
+		if value, there := tags[key]; !there || !anyGlob(patterns, value) {
 			return false
 		}
 	}
 	return true
+}
+
+// unlooked stands for a function of which nobody knows yet whether it is there: no rule
+// and no item of ignore that needs its tags says anything of it.
+var unlooked = &function{}
+
+func (m match) asksForTags() bool { return m.tags != nil || m.excludeTags != nil }
+
+// covers says whether a rule is for a qualifier: named outright, or an alias that one of
+// its patterns matches, and of "*" also $LATEST.
+func (r rule) covers(q string) bool {
+	alias := q != "$LATEST" && strings.Trim(q, "0123456789") != ""
+	return r.qualifiers == nil && q == "$LATEST" || slices.Contains(r.qualifiers, q) ||
+		slices.Contains(r.qualifiers, "*") && q == "$LATEST" || alias && anyGlob(r.qualifiers, q)
+}
+
+// names says whether a rule gives a function a config under a qualifier: patterns do so
+// for what exists.
+func (r rule) names(q string, fn *function) bool {
+	if r.qualifiers == nil {
+		return q == "$LATEST"
+	}
+	return slices.Contains(r.qualifiers, q) || r.covers(q) && fn.has(q)
 }
 
 func anyGlob(patterns []string, text string) bool {
@@ -133,7 +164,7 @@ func (p *prediction) checkEntries(f fleet) {
 				ignored := false
 				for _, y := range f.files {
 					for _, ignore := range y.ignores {
-						if ignore.tags == nil && ignore.chooses(at, e.name, nil) {
+						if !ignore.asksForTags() && ignore.chooses(at, e.name, nil) {
 							ignored = true
 							p.fail("EI064")
 						}
@@ -141,7 +172,7 @@ func (p *prediction) checkEntries(f fleet) {
 				}
 				// Rules that choose by name alone may be held against each other at once,
 				// but nobody asks what an ignored function is to be.
-				if _, conflict := f.resolve(at, e.name, e.qualifier, nil); conflict && !ignored {
+				if _, conflict := f.resolve(at, e.name, e.qualifier, unlooked); conflict && !ignored {
 					p.fail("EI062")
 				}
 			}
@@ -175,6 +206,14 @@ func (p *prediction) predictFunction(f fleet, at place, name string, fn *functio
 	for _, x := range f.files {
 		for _, ignore := range x.ignores {
 			ignored = ignored || (fn != nil || ignore.tags == nil) && ignore.chooses(at, name, tags)
+		}
+	}
+	for _, x := range f.files {
+		for _, r := range x.rules {
+			// Nobody asks which aliases an ignored function has, so it counts by its pattern.
+			if ignored && fn != nil && r.chooses(at, name, tags) && slices.ContainsFunc(r.qualifiers, func(q string) bool { return strings.ContainsAny(q, "*?") }) {
+				p.ignored = append(p.ignored, at.String()+"/"+name)
+			}
 		}
 	}
 	wishes := map[string]wish{}
@@ -294,7 +333,7 @@ func (f fleet) wish(at place, name, q string, fn *function) (entry, found, confl
 			}
 		}
 		for _, r := range x.rules {
-			found = found || fn != nil && r.isFor(at, name, q, fn)
+			found = found || fn != nil && r.isFor(at, name, q, fn) && r.names(q, fn)
 		}
 	}
 	_, conflict = f.resolve(at, name, q, fn)
@@ -302,18 +341,19 @@ func (f fleet) wish(at place, name, q string, fn *function) (entry, found, confl
 }
 
 func (r rule) isFor(at place, name, q string, fn *function) bool {
-	chosen := r.qualifiers
-	if chosen == nil {
-		chosen = []string{"$LATEST"}
-	}
-	if !slices.Contains(chosen, q) {
+	switch {
+	case !r.covers(q):
 		return false
-	}
-	if fn == nil { // it may come to be
-		return r.tags == nil && r.chooses(at, name, nil)
+	case fn == unlooked:
+		return !r.asksForTags() && r.chooses(at, name, nil)
+	case fn == nil: // it may come to be, and has no tags so far
+		return r.chooses(at, name, nil)
 	}
 	return r.chooses(at, name, fn.tags)
 }
+
+// of puts in the function's name. Two files are compared before that.
+func of(text, function string) string { return strings.ReplaceAll(text, "${function}", function) }
 
 // resolve lays the layers over each other, setting by setting: what an entry
 // says, else the rules of all files, else the defaults of its own file, else
@@ -354,13 +394,13 @@ func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 		conflict = conflict || len(slices.Compact(slices.Clone(byRules))) > 1 // whoever wins over them
 		switch {
 		case byEntry != "":
-			out.set[i] = at.here(byEntry)
+			out.set[i] = of(at.here(byEntry), name)
 		case len(byRules) > 0:
-			out.set[i] = byRules[0]
+			out.set[i] = of(byRules[0], name)
 		case byOwn != "":
-			out.set[i] = at.here(byOwn)
+			out.set[i] = of(at.here(byOwn), name)
 		case len(byDefaults) > 0:
-			out.set[i] = byDefaults[0]
+			out.set[i] = of(byDefaults[0], name)
 			conflict = conflict || len(slices.Compact(byDefaults)) > 1
 		}
 	}

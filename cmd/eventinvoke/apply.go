@@ -26,7 +26,8 @@ On a terminal apply shows the plan and asks; elsewhere --yes is required.
 
 With a plan that "plan --out" saved, exactly its changes are made: only the
 functions concerned are read again, and a change whose record has moved since is
-refused alone, as stale.`,
+refused alone, as stale. --require-signatures takes only a plan that people have
+signed ("plan sign").`,
 		Example: `  eventinvoke apply fleet.yaml
   eventinvoke apply fleet.yaml --yes --timeout 10m`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,6 +36,7 @@ refused alone, as stale.`,
 	}
 	o.bind(cmd)
 	o.reading.bind(cmd, readAll, readChanged)
+	o.approval.bind(cmd)
 	return cmd
 }
 
@@ -43,6 +45,10 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		return err
 	}
 	saved, err := savedPlan(args)
+	if err != nil {
+		return err
+	}
+	approvers, err := o.approval.check(saved)
 	if err != nil {
 		return err
 	}
@@ -63,6 +69,7 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		if err := x.remember(ctx, o); err != nil {
 			return err
 		}
+		x.memory.Approvers = approvers
 		return x.recall(ctx, o.place())
 	})
 }

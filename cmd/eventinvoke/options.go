@@ -283,6 +283,7 @@ type writeOptions struct {
 	runID     string
 	guard     string
 	reason    string
+	approval  approvalOptions // of apply alone
 }
 
 func (o *writeOptions) bind(cmd *cobra.Command) {

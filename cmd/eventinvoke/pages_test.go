@@ -68,6 +68,7 @@ var notRun = map[string]*regexp.Regexp{
 	"needs AWS":               regexp.MustCompile(`^(aws|sam) `),
 	"needs the network":       regexp.MustCompile(`^go install `),
 	"internal/awssim runs it": regexp.MustCompile(`^aws lambda `),
+	"needs people's keys":     regexp.MustCompile(`^eventinvoke plan sign `),
 	"takes minutes":           regexp.MustCompile(`^(make bench|go test .*-(run|bench) )`),
 }
 

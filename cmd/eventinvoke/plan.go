@@ -36,6 +36,7 @@ approved is then exactly what is done.`,
 	o.reading.bind(cmd, readAll, readChanged)
 	o.remembered.bindOptional(cmd, "keep what was read, for --read changed,")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
+	cmd.AddCommand(newPlanSign(a))
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
 	return cmd
 }

@@ -23,6 +23,7 @@ type Memory struct {
 	Selection   Selection
 	Files       []desired.FileInfo // the fleet files that the run follows
 	Job         string             // the CI job that started it, or ""
+	Approvers   []string           // who signed the plan, where that was asked for
 	LeaseWait   time.Duration      // how long to wait for another run that holds a target
 	// Others are targets to hold beside those that are open.
 	Others []desired.Target
@@ -82,7 +83,7 @@ func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarge
 	}
 	record := Record{
 		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
-		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Files: m.Files, Job: m.Job,
+		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Approvers: m.Approvers, Files: m.Files, Job: m.Job,
 	}
 	for _, t := range targets {
 		record.Callers = append(record.Callers, Caller{Target: t.Target, ARN: t.CallerARN})

@@ -48,6 +48,8 @@ type Record struct {
 	// the caller's words.
 	Guard    []GuardLine `json:"guard,omitempty"`
 	GuardOff string      `json:"guard_off,omitempty"`
+	// Approvers are those whose signatures the saved plan carried, where they were asked for.
+	Approvers []string `json:"approved_by,omitempty"`
 	// Failure is why there is no plan.
 	Failure *reconcile.CallError `json:"failure,omitempty"`
 

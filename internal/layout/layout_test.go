@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"internal/importer":  {"desired", "internal/fleetfile"},
 	"internal/iampolicy": {"desired"},
 	"internal/notify":    {"desired", "reconcile", "internal/awslambda"},
+	"internal/signature": {},
 	"internal/layout":    {},
 	"internal/faulttest": {}, // holds tests only
 	"internal/pacetest":  {}, // tests only
@@ -53,7 +54,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"desired", "ratelimit", "reconcile", "internal/page", "internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
 	"examples":        {},
 }
 
@@ -75,6 +76,8 @@ var guarded = []struct {
 	{"github.com/aws/aws-sdk-go-v2/service/sns", []string{"internal/destination", "internal/notify"}, "who is told, and whether a topic exists, is no business of a run"},
 	{"github.com/aws/aws-lambda-go/", []string{"cmd/eventinvoke"}, "how the process is started is the program's business"},
 	{"github.com/aws/", []string{"internal/awslambda", "internal/destination", "internal/history", "internal/notify", "internal/trail", "internal/worker/queue", "internal/s3files"}, "one border to each service of AWS: SDK types stay out of the spine"},
+	{"golang.org/x/crypto/", []string{"internal/signature"}, "one place knows keys"},
+	{"github.com/hiddeco/sshsig", []string{"internal/signature"}, "one place knows signatures"},
 	{"github.com/prometheus/", []string{"internal/worker/metrics"}, "one place names the metrics and bounds their labels"},
 	{"github.com/fsnotify/", []string{"internal/worker/watch"}, "one place knows how file systems tell of changes"},
 	{"github.com/netresearch/go-cron", []string{"internal/worker"}, "one place decides when a pass runs"},

@@ -41,6 +41,10 @@ type Saved struct {
 	Created     time.Time
 	Files       []desired.FileInfo // the fleet files, in the order they were read
 	Plan        reconcile.Plan     // its changes; findings are not saved
+
+	// Fingerprint is of all the above. It is what a signature is of.
+	Fingerprint string
+	Signatures  []string // armored; whether they hold is for whoever asks for them
 }
 
 // document is the file. Field order is the order in the file.
@@ -52,7 +56,8 @@ type document struct {
 	Created       time.Time          `json:"created"`
 	Files         []desired.FileInfo `json:"fleet_files"`
 	Targets       []targetDocument   `json:"targets"`
-	Fingerprint   string             `json:"fingerprint"` // of the file without this field
+	Fingerprint   string             `json:"fingerprint"` // of the file without this field and the next
+	Signatures    []string           `json:"signatures,omitempty"`
 }
 
 type targetDocument struct {
@@ -89,14 +94,33 @@ func Encode(w io.Writer, s Saved) error {
 	if d.Fingerprint, err = fingerprint(d); err != nil {
 		return err
 	}
+	return d.write(w)
+}
+
+func (d *document) write(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", " ")
 	return encoder.Encode(d)
 }
 
+// Sign adds a signature of the fingerprint of a saved plan to it. A plan may be signed
+// by several people, one after the other.
+func Sign(w io.Writer, data []byte, sign func(message []byte) (string, error)) error {
+	d, err := parse(data)
+	if err != nil {
+		return fmt.Errorf("the saved plan %w; make it again with plan --out", err)
+	}
+	signature, err := sign([]byte(d.Fingerprint))
+	if err != nil {
+		return err
+	}
+	d.Signatures = append(d.Signatures, signature)
+	return d.write(w)
+}
+
 func fingerprint(d document) (string, error) {
-	d.Fingerprint = ""
+	d.Fingerprint, d.Signatures = "", nil
 	text, err := json.Marshal(d)
 	if err != nil {
 		return "", err
@@ -123,38 +147,46 @@ func Decode(data []byte) (Saved, error) {
 }
 
 func decode(data []byte) (Saved, error) {
-	var d document
+	d, err := parse(data)
+	if err != nil {
+		return Saved{}, err
+	}
+	return d.saved()
+}
+
+// parse reads the file and checks it against its fingerprint.
+func parse(data []byte) (d document, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	switch err := decoder.Decode(&d); {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return Saved{}, errors.New("is cut off")
+		return d, errors.New("is cut off")
 	case err != nil:
-		return Saved{}, fmt.Errorf("is damaged: %w", err)
+		return d, fmt.Errorf("is damaged: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return Saved{}, errors.New("has something after its end")
+		return d, errors.New("has something after its end")
 	}
 	if d.Kind != kind {
-		return Saved{}, errors.New("is none: it is another kind of file")
+		return d, errors.New("is none: it is another kind of file")
 	}
 	if d.FormatVersion != version {
-		return Saved{}, fmt.Errorf("has format version %d, and this eventinvoke reads %d", d.FormatVersion, version)
+		return d, fmt.Errorf("has format version %d, and this eventinvoke reads %d", d.FormatVersion, version)
 	}
 	want, err := fingerprint(d)
 	if err != nil {
-		return Saved{}, err
+		return d, err
 	}
 	if d.Fingerprint != want {
-		return Saved{}, errors.New("was changed after it was made: its fingerprint does not fit")
+		return d, errors.New("was changed after it was made: its fingerprint does not fit")
 	}
-	return d.saved()
+	return d, nil
 }
 
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (d *document) saved() (Saved, error) {
-	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created, Files: d.Files}
+	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created, Files: d.Files, Fingerprint: d.Fingerprint, Signatures: d.Signatures}
 	for i, f := range d.Files {
 		if f.Path == "" || !digest.MatchString(f.SHA256) || slices.ContainsFunc(d.Files[:i], func(g desired.FileInfo) bool { return g.Path == f.Path }) {
 			return Saved{}, fmt.Errorf("is wrong at fleet_files[%d]: %q needs a path of its own and the SHA-256 of its file", i, f.Path)

@@ -169,6 +169,9 @@ func (p *printer) part(part *history.Record) {
 	for i := range part.Targets {
 		p.audited(&part.Targets[i])
 	}
+	if len(part.Approvers) > 0 {
+		p.line(2, textf("approved by %s", strings.Join(part.Approvers, ", ")))
+	}
 	if part.GuardOff != "" {
 		p.line(2, colored(yellow, "guard: off: "), text(part.GuardOff))
 	}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/eventinvoke/eventinvoke/internal/planfile"
+	"github.com/eventinvoke/eventinvoke/internal/signature"
+)
+
+// newPlanSign is the verb by which a person approves a saved plan.
+func newPlanSign(a *app) *cobra.Command {
+	var key string
+	cmd := &cobra.Command{
+		Use:   "sign PLANFILE",
+		Short: "Approve a saved plan with an SSH key",
+		Long: `Add a signature to a saved plan, for "apply PLANFILE --require-signatures". Look at
+the plan first: eventinvoke show PLANFILE. Several people may sign, one after the
+other. A plan that changes in any way afterwards has lost all its signatures.`,
+		Example: `  eventinvoke plan sign plan.json --key ~/.ssh/id_ed25519
+  eventinvoke plan sign plan.json --key approver`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.signPlan(args[0], key)
+		},
+	}
+	cmd.Flags().StringVar(&key, "key", "", "the private SSH key, a `FILE`; its passphrase is asked for")
+	return cmd
+}
+
+func (a *app) signPlan(path, keyFile string) error {
+	if keyFile == "" {
+		return errors.New("--key FILE is needed: the private SSH key to sign with, such as ~/.ssh/id_ed25519")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	saved, err := planfile.Decode(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var ask func() (string, error)
+	if isTerminal(os.Stdin) && isTerminal(os.Stderr) {
+		ask = func() (string, error) {
+			fmt.Fprintf(os.Stderr, "Passphrase of %s: ", keyFile)
+			passphrase, err := term.ReadPassword(int(os.Stdin.Fd()))
+			fmt.Fprintln(os.Stderr)
+			return string(passphrase), err
+		}
+	}
+	key, err := signature.Key(keyFile, ask)
+	if err != nil {
+		return fmt.Errorf("--key: %w", err)
+	}
+	out, err := openFor("out", path)
+	if err != nil {
+		return err
+	}
+	defer out.drop()
+	if err := planfile.Sign(out, data, func(message []byte) (string, error) { return signature.Sign(key, message) }); err != nil {
+		return err
+	}
+	if err := out.commit(); err != nil {
+		return err
+	}
+	changes := saved.Plan.Counts()
+	fmt.Fprintf(a.out, "Signed %s: %s to create, %d to change, %d to delete. It has %s.\n",
+		path, fmt.Sprint(changes.Creates), changes.Updates, changes.Deletes, count(len(saved.Signatures)+1, "signature", "signatures"))
+	return nil
+}
+
+// approvalOptions say who must have signed what is applied.
+type approvalOptions struct {
+	required int
+	allowed  string
+}
+
+func (o *approvalOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&o.required, "require-signatures", 0, "apply nothing but a saved plan that this `NUMBER` of people have signed")
+	cmd.Flags().StringVar(&o.allowed, "allowed-signers", "", "those whose signature counts, a `FILE` as ssh-keygen -Y reads it")
+}
+
+// check refuses whatever is not approved as was asked, before any call. It returns who
+// signed.
+func (o *approvalOptions) check(saved *planfile.Saved) ([]string, error) {
+	switch {
+	case o.required < 0:
+		return nil, fmt.Errorf("--require-signatures %d is negative", o.required)
+	case o.required == 0 && o.allowed == "":
+		return nil, nil
+	case o.required == 0:
+		return nil, errors.New("--allowed-signers says whose signature counts; say how many must have signed with --require-signatures")
+	case o.allowed == "":
+		return nil, errors.New("--require-signatures needs --allowed-signers FILE: whose signature counts")
+	case saved == nil:
+		return nil, errors.New("--require-signatures: only a saved plan can be signed; make one with plan --out, and have it signed with plan sign")
+	}
+	data, err := os.ReadFile(o.allowed)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-signers: %w", err)
+	}
+	allowed, err := signature.ParseAllowed(data)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-signers %s: %w", o.allowed, err)
+	}
+	who, err := allowed.Require(o.required, []byte(saved.Fingerprint), saved.Signatures, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("the plan is not approved: %w", err)
+	}
+	return who, nil
+}

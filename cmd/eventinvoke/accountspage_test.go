@@ -16,7 +16,8 @@ import (
 var (
 	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	jsonBlock = regexp.MustCompile("(?s)```json\n(.*?)```")
-	bullet    = regexp.MustCompile("(?m)^- `((?:lambda|tag):[A-Za-z]+)`$")
+	bullet    = regexp.MustCompile("(?m)^- .*`[a-z0-9]+:[A-Za-z]+`.*$")
+	action    = regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`")
 )
 
 // The page on accounts shows a fleet file that loads, a trust policy that is
@@ -44,8 +45,10 @@ func TestAccountsPage(t *testing.T) {
 		}
 	}
 	shown := map[string]bool{}
-	for _, m := range bullet.FindAllStringSubmatch(page, -1) {
-		shown[m[1]] = true
+	for _, line := range bullet.FindAllString(page, -1) {
+		for _, m := range action.FindAllStringSubmatch(line, -1) {
+			shown[m[1]] = true
+		}
 	}
 	path := write(t, companyFleet)
 	synctest.Test(t, func(t *testing.T) {

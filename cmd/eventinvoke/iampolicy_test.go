@@ -168,9 +168,13 @@ func TestThePolicyIsEnoughAndNoneOfItTooMuch(t *testing.T) {
 		mode string
 		args []string
 	}{
-		{"audit", []string{"audit", path, "--quota", "1000", "--quiet"}},
-		{"apply", []string{"apply", path, "--yes", "--quota", "1000", "--quiet"}},
+		{"audit", []string{"audit", path, "--quota", "1000", "--quiet", "--insights", "off"}},
+		{"apply", []string{"apply", path, "--yes", "--quota", "1000", "--quiet", "--insights", "off"}},
 	} {
+		informed := printedPolicies(t, path, "--mode", row.mode, "--insights")[0]
+		if n := denials(t, informed.text(t), append(row.args, "--insights", "on")...); n != 0 {
+			t.Errorf("%s with insights under its own policy met %d denials", row.mode, n)
+		}
 		policies := printedPolicies(t, path, "--mode", row.mode)
 		if len(policies) != 1 {
 			t.Fatalf("%d documents for one target", len(policies))

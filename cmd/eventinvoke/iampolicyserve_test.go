@@ -16,7 +16,7 @@ import (
 // TestTheServePolicyIsEnoughForLambda runs a function that applies under exactly
 // the printed policy: a sweep, and an event about one function.
 func TestTheServePolicyIsEnoughForLambda(t *testing.T) {
-	policies := printedPolicies(t, fleetIn(t, policyFleet), "--mode", "serve")
+	policies := printedPolicies(t, fleetIn(t, policyFleet), "--mode", "serve", "--insights")
 	world := limitedWorld(t, policies[0].text(t))
 	function := startLambda(t, policyFleet)
 	for _, row := range []struct{ why, event string }{

@@ -21,6 +21,7 @@ import (
 // block of commands that cannot run here, why.
 var (
 	worldComment = regexp.MustCompile(`(?m)^<!-- world: (\S+) -->$`)
+	continued    = regexp.MustCompile(`\\\n *`)
 	shellBlock   = regexp.MustCompile("(?ms)(?:^<!-- not run: ([^\n]*) -->\n)?^( *)```(?:sh|console)\n(.*?)^ *```$")
 )
 
@@ -51,7 +52,7 @@ func blocksOf(page string) (script string, blocks []shellCommands, err error) {
 	}
 	for _, m := range shellBlock.FindAllStringSubmatch(string(text), -1) {
 		block := shellCommands{notRun: m[1]}
-		for line := range strings.Lines(m[3]) {
+		for line := range strings.Lines(continued.ReplaceAllString(m[3], " ")) {
 			if line, _, _ = strings.Cut(strings.TrimSpace(line), " #"); line != "" {
 				block.lines = append(block.lines, strings.TrimSpace(line))
 			}
@@ -68,8 +69,10 @@ var notRun = map[string]*regexp.Regexp{
 	"needs AWS":               regexp.MustCompile(`^(aws|sam) `),
 	"needs the network":       regexp.MustCompile(`^go install `),
 	"internal/awssim runs it": regexp.MustCompile(`^aws lambda `),
-	"needs people's keys":     regexp.MustCompile(`^eventinvoke plan sign `),
-	"takes minutes":           regexp.MustCompile(`^(make bench|go test .*-(run|bench) )`),
+	"needs a cluster":         regexp.MustCompile(`^(helm install|kubectl) `),
+	"needs a history that others have filled": regexp.MustCompile(` --read changed .* --history s3://`),
+	"needs people's keys":                     regexp.MustCompile(`^eventinvoke plan sign `),
+	"takes minutes":                           regexp.MustCompile(`^(make bench|go test .*-(run|bench) )`),
 }
 
 // TestEveryCommandBlockIsRun: each block of commands of each page is run by the
@@ -158,6 +161,8 @@ func understandable(line string) error {
 			}
 		}
 		return nil
+	case "helm":
+		return exists(words[3]) // helm install NAME CHART
 	case "mkdir", "cp":
 		return nil
 	case "go":

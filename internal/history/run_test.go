@@ -249,6 +249,13 @@ func (s refusing) Read(ctx context.Context, name string) ([]byte, Tag, error) {
 	return s.Store.Read(ctx, name)
 }
 
+func (s refusing) ReadLog(ctx context.Context, name string) ([]byte, error) {
+	if name == s.name {
+		return nil, s.err
+	}
+	return s.Store.ReadLog(ctx, name)
+}
+
 // TestOneRunHidesNoOther: whatever is wrong with the files of one run, all others can
 // be listed, shown, undone and pruned, audits remembered, and runs begun.
 func TestOneRunHidesNoOther(t *testing.T) {

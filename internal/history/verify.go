@@ -110,8 +110,12 @@ func (h *History) VerifyAll(ctx context.Context, known string) (v Verification, 
 	v.Runs, v.End = []Verdict{}, c.end
 	for _, run := range newestFirst(attempts) {
 		verdict, err := h.verify(ctx, run, attempts[run], c)
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
 			return v, err
+		case err != nil: // of this run alone: the others are none the worse for it
+			verdict.Trust = Broken
+			verdict.Breaches = append(verdict.Breaches, Breach{Where: locate(h.store, runsFolder+run+"/"), What: "it cannot be read: " + err.Error()})
 		}
 		v.Runs = append(v.Runs, verdict)
 		for _, a := range attempts[run] {

@@ -2,8 +2,10 @@ package history
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -283,6 +285,33 @@ func TestARecordThatCannotBeReadIsNotMissed(t *testing.T) {
 				t.Errorf("%s, of %s: List: %d runs, %v", row.why, run, len(runs), err)
 			}
 		}
+	}
+}
+
+// TestARunThatCannotBeReadHidesNoOther: nobody may read it, or the disk does not give it.
+func TestARunThatCannotBeReadHidesNoOther(t *testing.T) {
+	whole := aPast(t)
+	names, err := whole.List(t.Context(), runsFolder+"wrote/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, _ := parseAttempt(names[0], runsFolder, ".json")
+	for _, refused := range []refusing{
+		{whole, bad.record(), fs.ErrPermission},
+		{whole, bad.record(), ErrAbsent}, // since it was listed
+		{whole, bad.record(), errors.New("input/output error")},
+		{whole, bad.journal(), errors.New("input/output error")},
+	} {
+		got, breaches := trusts(t, refused)
+		want := map[string]Trust{"wrote": Broken, "idle": Verified, "shards": Verified, "died": Verified, "after": Verified, "pending": Pending}
+		if diff := cmp.Diff(want, got); diff != "" || len(breaches) != 1 || !strings.Contains(breaches[0].What, refused.err.Error()) {
+			t.Errorf("%s, %v: (-want +got)\n%s%v", refused.name, refused.err, diff, breaches)
+		}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := New(refusing{whole, bad.record(), context.Canceled}).VerifyAll(stopped, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever stops it is told of no breach: %v", err)
 	}
 }
 

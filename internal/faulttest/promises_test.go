@@ -45,7 +45,7 @@ func (w *wire) looked(a *attempt, before *reconcile.Settings) bool {
 		switch {
 		case earlier.writes() && earlier.key() == a.key():
 			return seen
-		case earlier.seen != nil && earlier.end == endOK && earlier.target == a.target && earlier.name.Function == a.name.Function:
+		case earlier.over && earlier.seen != nil && earlier.end == endOK && earlier.target == a.target && earlier.name.Function == a.name.Function:
 			seen = seen || same(earlier.seen[a.name.Qualifier].settings(), before)
 		}
 	}

@@ -58,6 +58,7 @@ type attempt struct {
 	seen    map[string]*image // by a listing of records: what there was, by qualifier
 	status  int
 	end     end
+	over    bool // nothing of it changes any more
 }
 
 func (a *attempt) key() desired.Key { return desired.Key{Target: a.target, Name: a.name} }
@@ -266,6 +267,7 @@ func (w *wire) count() int {
 func (w *wire) finish(a *attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	a.over = true
 	if a.writes() {
 		delete(w.writing, place{a.target, a.name.Function})
 	}

@@ -389,7 +389,7 @@ func live(t *testing.T, seed uint64, days int) {
 		t.Fatal(err)
 	}
 	w := &world{
-		rng: rng, functions: map[string]*function{}, doc: doc, wrong: map[desired.Name]time.Time{}, readAt: map[string]time.Time{},
+		rng: rand.New(rand.NewPCG(seed, 8)), functions: map[string]*function{}, doc: doc, wrong: map[desired.Name]time.Time{}, readAt: map[string]time.Time{},
 		lose: []float64{0.01, 0.01, 0, 0.5}[seed%4], loseDeletes: seed%4 == 1, delay: 90 * time.Minute,
 	}
 	limiter = ratelimit.New(ratelimit.Settings{Quota: 1000})

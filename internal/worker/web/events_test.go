@@ -80,8 +80,11 @@ func follow(ctx context.Context, h http.Handler) (*listener, func() bool) {
 
 func TestAPageIsToldWhatChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		rate := 13.5
 		board := NewBoard(func() map[desired.Target]ratelimit.Snapshot {
+			mu.Lock()
+			defer mu.Unlock()
 			return map[desired.Target]ratelimit.Snapshot{prod: {Rate: rate, Ceiling: 13.5}}
 		})
 		board.Declare([]desired.TargetSpec{{Target: prod, Label: "prod"}})
@@ -89,7 +92,11 @@ func TestAPageIsToldWhatChanges(t *testing.T) {
 		timetable, _ := worker.Every(time.Hour)
 		state := worker.State{Timetable: timetable, Started: time.Now(), Sweeping: time.Now()}
 		stop := make(chan struct{})
-		h := NewHandler(Options{State: func() worker.State { return state }, Board: board, Done: stop})
+		h := NewHandler(Options{State: func() worker.State {
+			mu.Lock()
+			defer mu.Unlock()
+			return state
+		}, Board: board, Done: stop})
 		ctx, leave := context.WithCancel(t.Context())
 		l, over := follow(ctx, h)
 		read := func() map[string]string {
@@ -110,7 +117,9 @@ func TestAPageIsToldWhatChanges(t *testing.T) {
 			t.Errorf("at first the page is told %v", first)
 		}
 		board.Observe(true, reconcile.Event{Phase: reconcile.PhaseSurvey, Done: 3, Total: 12})
+		mu.Lock()
 		rate = 6.75
+		mu.Unlock()
 		time.Sleep(time.Second)
 		if news := read(); news["now"] != "a sweep is under way: 3 of 12 read" || news["bar"] != "25.0" || news["t0rate"] != "6.75 of 13.5/s" || news["lag0"] != "" || news["shape"] != first["shape"] {
 			t.Errorf("of a step the page is told %v", news)
@@ -125,7 +134,9 @@ func TestAPageIsToldWhatChanges(t *testing.T) {
 		if said := l.take(); said != ":\n\n" {
 			t.Errorf("the heartbeat is %q", said)
 		}
+		mu.Lock()
 		state.Sweeping = time.Time{}
+		mu.Unlock()
 		board.Passed(drifted(3))
 		time.Sleep(time.Second)
 		if news := read(); news["shape"] == first["shape"] || news["now"] != "waiting" || news["bar"] != "" {

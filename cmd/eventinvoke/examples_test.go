@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -86,32 +87,40 @@ func TestDemoIsValid(t *testing.T) {
 	}
 }
 
-// TestCommandsInExamples: each eventinvoke command of the workflow is one that
-// this program understands.
-func TestCommandsInExamples(t *testing.T) {
-	var workflow struct {
-		Jobs map[string]struct {
-			Steps []struct{ Run string }
-		}
-	}
-	text, err := os.ReadFile(filepath.Join(examplesFolder, "github-actions", "audit.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(text, &workflow); err != nil {
-		t.Fatal(err)
-	}
-	commands := 0
-	for _, job := range workflow.Jobs {
-		for _, step := range job.Steps {
-			if strings.HasPrefix(step.Run, "eventinvoke ") {
-				commands++
-				understood(t, strings.Fields(step.Run)[1:])
+// TestWorkflows: each eventinvoke command of the workflows is one that this
+// program understands, and each action is pinned to a commit.
+func TestWorkflows(t *testing.T) {
+	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40}$`)
+	for file, want := range map[string]int{"plan.yaml": 2, "apply.yaml": 1, "audit.yaml": 1} {
+		var workflow struct {
+			Jobs map[string]struct {
+				Steps []struct{ Run, Uses string }
 			}
 		}
-	}
-	if commands != 3 {
-		t.Errorf("the workflow has %d eventinvoke commands, want 3", commands)
+		text, err := os.ReadFile(filepath.Join(examplesFolder, "github-actions", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, &workflow); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		commands := 0
+		for _, job := range workflow.Jobs {
+			for _, step := range job.Steps {
+				if step.Uses != "" && !pinned.MatchString(step.Uses) {
+					t.Errorf("%s: %s is not pinned to a commit", file, step.Uses)
+				}
+				for line := range strings.Lines(step.Run) {
+					if strings.HasPrefix(line, "eventinvoke ") {
+						commands++
+						understood(t, strings.Fields(line)[1:])
+					}
+				}
+			}
+		}
+		if commands != want {
+			t.Errorf("%s has %d eventinvoke commands, want %d", file, commands, want)
+		}
 	}
 }
 

@@ -16,13 +16,32 @@ const examplesFolder = "../../examples"
 
 // TestExamples plans every fleet of examples/ against the scenario beside it.
 func TestExamples(t *testing.T) {
-	for _, test := range []struct{ folder, why, plan string }{
-		{"one-account", "rules over 1,218 functions", "Plan: 3 to create, 213 to change, 0 to delete, 0 ignored, 0 unreadable."},
-		{"many-accounts", "both roles can be assumed, and each target has its own queue", "Plan: 3 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable."},
-		{"rules", "the sandbox is excluded, the function without the alias is skipped", "Plan: 4 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable."},
-		{"guard", "both ignored functions are left out", "Plan: 0 to create, 40 to change, 1 to delete, 2 ignored, 0 unreadable."},
-		{"require", "what must hold of all functions writes none of them", "Plan: 1 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable."},
-		{"strict-payments", "the stray record is deleted", "Plan: 2 to create, 4 to change, 1 to delete, 0 ignored, 0 unreadable."},
+	for _, test := range []struct {
+		folder, why, plan string
+		says              []string // lines of the plan that are the example's point
+	}{
+		{"one-account", "rules over 1,218 functions", "Plan: 3 to create, 213 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
+		{"many-accounts", "both roles can be assumed, and each target has its own queue", "Plan: 3 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
+		{"rules", "the sandbox is excluded, the function without the alias is skipped", "Plan: 4 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
+		{"guard", "both ignored functions are left out", "Plan: 0 to create, 40 to change, 1 to delete, 2 ignored, 0 unreadable.", nil},
+		{"require", "what must hold of all functions writes none of them", "Plan: 1 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
+		{"strict-payments", "the stray record is deleted", "Plan: 2 to create, 4 to change, 1 to delete, 0 ignored, 0 unreadable.", nil},
+		{"stages", "each stage has its own names, and each function its own queue", "Plan: 2 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
+			"→ arn:aws:sqs:eu-west-1:333333333333:prod-mail-dlq",
+			"+ create dev-checkout",
+			"→ arn:aws:sqs:eu-west-1:222222222222:dev-mail-dlq",
+			"rules[0] from arn:${partition}:sqs:${region}:${vars.queues}:${function}-dlq",
+		}},
+		{"aliases", "the two new aliases have no record", "Plan: 2 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
+			"+ create orders-api:canary",
+			"+ create orders-api:live-eu",
+			"maximum_retry_attempts: (unset, so 2) → 0",
+		}},
+		{"tags", "two have both tags and are no exception", "Plan: 2 to create, 0 to change, 0 to delete, 2 ignored, 0 unreadable.", []string{
+			"cart, search",
+			"coupons      # ../../examples/tags/fleet.yaml:19 ignore[1] until 2098-06-30: moves to the new account",
+			"cart-canary  # ../../examples/tags/fleet.yaml:16 ignore[0] until 2099-12-31: the canary tool owns these",
+		}},
 	} {
 		t.Run(test.folder, func(t *testing.T) {
 			fleet := filepath.Join(examplesFolder, test.folder, "fleet.yaml")
@@ -33,6 +52,11 @@ func TestExamples(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			if diff := cmp.Diff(test.plan, lines[len(lines)-1]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.why, diff)
+			}
+			for _, line := range test.says {
+				if !strings.Contains(out, line) {
+					t.Errorf("%s: the plan does not say %q:\n%s", test.why, line, out)
+				}
 			}
 		})
 	}

@@ -47,13 +47,15 @@ func (a *app) demo(ctx context.Context, color string) error {
 		outputOptions: outputOptions{format: "text", color: color},
 		world:         w,
 	}
+	informed := o // the first look tells who has changed what
+	informed.insights = "auto"
 	fmt.Fprint(a.out, demoIntroduction)
 	steps := []struct {
 		say, command string
 		run          func() error
 		want         exitCode
 	}{
-		{"What has drifted?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &o) }, exitDifferences},
+		{"What has drifted, and who did it?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &informed) }, exitDifferences},
 		{"Correct it, around functions that are busy and calls that fail:", "eventinvoke apply --yes", func() error { return a.apply(ctx, nil, &writeOptions{readOptions: o, yes: true}) }, exitOK},
 		{"And now?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &o) }, exitOK},
 	}

@@ -60,7 +60,7 @@ RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 func newVerify(a *app) *cobra.Command {
 	var place historyOptions
 	var format resultFormat
-	var known string
+	var known, signers string
 	cmd := &cobra.Command{
 		Use:   "verify [RUN]",
 		Short: "Hold records and journals against the chain that vouches for them",
@@ -70,8 +70,14 @@ other has vouched for yet; unverified, from before there was a chain; or broken,
 the file and what is wrong with it. Exit code 3 says that something is broken.
 
 The last line is the sum at the end of the chain. Whoever can write to the whole history
-can make the chain anew: keep the sum where they cannot, and give it as --known later.`,
-		Example:           "  eventinvoke history verify",
+can make the chain anew: keep the sum where they cannot, and give it as --known later.
+
+With --allowed-signers it says of each run who signed it (--sign-key): signed; covered,
+where a later run was signed, which vouches for all before it; unsigned; or broken, where
+the signature is of a stranger, or of something else. Exit code 3 says also that a run
+wrote and no signature covers it.`,
+		Example: `  eventinvoke history verify
+  eventinvoke history verify --allowed-signers signers`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,6 +87,13 @@ can make the chain anew: keep the sum where they cannot, and give it as --known 
 			h, err := history.Open(cmd.Context(), place.location)
 			if err != nil {
 				return err
+			}
+			if signers != "" {
+				allowed, err := readAllowed(signers)
+				if err != nil {
+					return err
+				}
+				h.SignedBy = allowed.Verify
 			}
 			if len(args) == 0 {
 				v, err := h.VerifyAll(cmd.Context(), known)
@@ -102,11 +115,12 @@ can make the chain anew: keep the sum where they cannot, and give it as --known 
 	place.bind(cmd)
 	format.bind(cmd)
 	cmd.Flags().StringVar(&known, "known", "", "a `SUM` that an earlier verify printed last: it must be in the chain")
+	cmd.Flags().StringVar(&signers, "allowed-signers", "", "tell who signed: those who may are in this `FILE`, as ssh-keygen -Y reads it")
 	return cmd
 }
 
 func (a *app) showVerification(v history.Verification, format resultFormat) error {
-	broken := len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust == history.Broken })
+	broken := len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust == history.Broken || r.Unvouched })
 	if format == "json" {
 		document := struct {
 			FormatVersion int `json:"format_version"`
@@ -120,7 +134,7 @@ func (a *app) showVerification(v history.Verification, format resultFormat) erro
 			fmt.Fprintf(a.out, "%s: %s\n", report.Clean(b.Where), report.Clean(b.What))
 		}
 		for _, r := range v.Runs {
-			fmt.Fprintf(a.out, "%s: %s\n", report.Clean(r.Run), r.Trust)
+			fmt.Fprintf(a.out, "%s: %s%s\n", report.Clean(r.Run), r.Trust, signatureText(&r))
 			for _, b := range r.Breaches {
 				fmt.Fprintf(a.out, "  %s: %s\n", report.Clean(b.Where), report.Clean(b.What))
 			}
@@ -133,6 +147,21 @@ func (a *app) showVerification(v history.Verification, format resultFormat) erro
 		return exitCode(exitPartial)
 	}
 	return nil
+}
+
+// signatureText says who signed a run, where that was asked.
+func signatureText(v *history.Verdict) string {
+	switch by := report.Clean(strings.Join(v.SignedBy, ", ")); {
+	case v.Signature == "" || v.Signature == history.Wrong: // which a breach tells
+		return ""
+	case v.Signature == history.Signed:
+		return ", signed by " + by
+	case v.Signature == history.Covered:
+		return ", covered by a later signature"
+	case by != "":
+		return ", signed in part by " + by
+	}
+	return ", unsigned"
 }
 
 func newPrune(a *app) *cobra.Command {
@@ -279,4 +308,12 @@ func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.
 		ids = append(ids, cobra.CompletionWithDesc(runs[i].Run, string(runs[i].State())))
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// historyFlag is --history as it was given, for a command to be copied.
+func historyFlag(place string) string {
+	if place == "" {
+		return ""
+	}
+	return " --history " + shellWord(place)
 }

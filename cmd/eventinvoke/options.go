@@ -284,11 +284,13 @@ type writeOptions struct {
 	guard     string
 	reason    string
 	approval  approvalOptions // of apply alone
+	signing   signingOptions
 }
 
 func (o *writeOptions) bind(cmd *cobra.Command) {
 	o.readOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
+	o.signing.bind(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
 	cmd.Flags().StringVar(&o.guard, "guard", "on", "`off` lets this one run change and delete as much as its plan says; it needs --reason")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why the guard is off, in a `TEXT` that the run's record keeps")
@@ -313,7 +315,10 @@ func (o *writeOptions) check() error {
 	if o.runID != "" && !runIDForm.MatchString(o.runID) {
 		return fmt.Errorf("--run-id %q must be 1 to 100 letters, digits, dots, dashes or underscores", o.runID)
 	}
-	return o.readOptions.check()
+	if err := o.readOptions.check(); err != nil {
+		return err
+	}
+	return o.signing.open(o.place())
 }
 
 // runIDForm is what is a file name, an S3 key and a session name alike.

@@ -368,6 +368,7 @@ func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileI
 	if err != nil {
 		return nil, err
 	}
+	place.Sign = o.signing.sign
 	return &history.Memory{
 		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, Job: jobOf(os.Getenv), LeaseWait: o.leaseWait,
 		Selection: history.Selection{Targets: o.targets, Functions: o.functions},
@@ -389,12 +390,4 @@ func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 		x.progress.observe(reconcile.Event{Run: r})
 	}
 	return yes
-}
-
-// historyFlag is --history as it was given, for a command to be copied.
-func historyFlag(place string) string {
-	if place == "" {
-		return ""
-	}
-	return " --history " + shellWord(place)
 }

@@ -40,6 +40,7 @@ const defaultListen = "127.0.0.1:8080"
 
 func (o *serveOptions) bind(cmd *cobra.Command) {
 	o.bindPass(cmd)
+	o.signing.bind(cmd)
 	o.reading.bind(cmd, readAuto, readAll, readChanged)
 	flags := cmd.Flags()
 	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
@@ -68,6 +69,10 @@ func (o *serveOptions) bindPass(cmd *cobra.Command) {
 
 func (o *serveOptions) check() error {
 	o.format, o.color, o.quiet = "text", "never", true
+	o.signing.unattended = true
+	if o.signing.file != "" && !o.apply {
+		return errors.New("--sign-key signs the history of what is written, and without --apply nothing is")
+	}
 	if o.settle <= 0 {
 		return fmt.Errorf("--settle %v must be above 0; events come in bursts, 10s is a good start", o.settle)
 	}

@@ -45,16 +45,7 @@ func (a *app) signPlan(path, keyFile string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	var ask func() (string, error)
-	if isTerminal(os.Stdin) && isTerminal(os.Stderr) {
-		ask = func() (string, error) {
-			fmt.Fprintf(os.Stderr, "Passphrase of %s: ", keyFile)
-			passphrase, err := term.ReadPassword(int(os.Stdin.Fd()))
-			fmt.Fprintln(os.Stderr)
-			return string(passphrase), err
-		}
-	}
-	key, err := signature.Key(keyFile, ask)
+	key, err := signature.Key(keyFile, asker(keyFile))
 	if err != nil {
 		return fmt.Errorf("--key: %w", err)
 	}
@@ -73,6 +64,63 @@ func (a *app) signPlan(path, keyFile string) error {
 	fmt.Fprintf(a.out, "Signed %s: %s to create, %d to change, %d to delete. It has %s.\n",
 		path, fmt.Sprint(changes.Creates), changes.Updates, changes.Deletes, count(len(saved.Signatures)+1, "signature", "signatures"))
 	return nil
+}
+
+// asker asks a person for the passphrase of a key, or is nil where nobody can be asked.
+func asker(keyFile string) func() (string, error) {
+	if !isTerminal(os.Stdin) || !isTerminal(os.Stderr) {
+		return nil
+	}
+	return func() (string, error) {
+		fmt.Fprintf(os.Stderr, "Passphrase of %s: ", keyFile)
+		passphrase, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(os.Stderr)
+		return string(passphrase), err
+	}
+}
+
+// signingOptions say whose key signs what a run leaves in the history.
+type signingOptions struct {
+	file       string
+	unattended bool // there is nobody to ask for a passphrase, terminal or not
+	sign       func(message []byte) (string, error)
+}
+
+func (o *signingOptions) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.file, "sign-key", "", "sign the run's link of the history's chain with this private SSH key, a `FILE`, for history verify --allowed-signers")
+}
+
+// open reads the key, so that one that cannot be used ends the run before any call.
+func (o *signingOptions) open(place string) error {
+	if o.file == "" {
+		return nil
+	}
+	if place == noHistory {
+		return errors.New("--sign-key signs what is remembered, and this run leaves no history; name a place with --history, or leave --sign-key out")
+	}
+	ask := asker(o.file)
+	if o.unattended {
+		ask = nil
+	}
+	key, err := signature.Key(o.file, ask)
+	if err != nil {
+		return fmt.Errorf("--sign-key: %w", err)
+	}
+	o.sign = func(message []byte) (string, error) { return signature.Sign(key, message) }
+	return nil
+}
+
+// readAllowed reads a list of those whose signature counts.
+func readAllowed(path string) (signature.Allowed, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-signers: %w", err)
+	}
+	allowed, err := signature.ParseAllowed(data)
+	if err != nil {
+		return nil, fmt.Errorf("--allowed-signers %s: %w", path, err)
+	}
+	return allowed, nil
 }
 
 // approvalOptions say who must have signed what is applied.
@@ -101,13 +149,9 @@ func (o *approvalOptions) check(saved *planfile.Saved) ([]string, error) {
 	case saved == nil:
 		return nil, errors.New("--require-signatures: only a saved plan can be signed; make one with plan --out, and have it signed with plan sign")
 	}
-	data, err := os.ReadFile(o.allowed)
+	allowed, err := readAllowed(o.allowed)
 	if err != nil {
-		return nil, fmt.Errorf("--allowed-signers: %w", err)
-	}
-	allowed, err := signature.ParseAllowed(data)
-	if err != nil {
-		return nil, fmt.Errorf("--allowed-signers %s: %w", o.allowed, err)
+		return nil, err
 	}
 	who, err := allowed.Require(o.required, []byte(saved.Fingerprint), saved.Signatures, time.Now())
 	if err != nil {

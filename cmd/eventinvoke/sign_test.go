@@ -124,6 +124,88 @@ func TestAPlanThatTwoMustSign(t *testing.T) {
 	}
 }
 
+// A history that a key signed tells whose it was, offline, and ssh-keygen says the same.
+func TestAHistoryThatIsSigned(t *testing.T) {
+	alice, line := newKey(t, "alice")
+	mallory, _ := newKey(t, "mallory")
+	history, list := t.TempDir(), filepath.Join(t.TempDir(), "signers")
+	if err := os.WriteFile(list, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(want int, args ...string) string {
+		t.Helper()
+		code, out, errs := eventinvoke(t.Context(), args...)
+		if code != want {
+			t.Fatalf("%v: exit %d, want %d\n%s%s", args, code, want, out, errs)
+		}
+		return out + errs
+	}
+	apply := func(want int, args ...string) string {
+		t.Helper()
+		return run(want, append([]string{"apply", "../../examples/demo/fleet.yaml", "--function", "mail-01", "--guard", "off", "--reason", "a test", "--insights", "off", "--yes", "--quiet", "--simulate=../../examples/demo/scenario.yaml", "--quota", "400"}, args...)...)
+	}
+	verify := func(want int, says ...string) {
+		t.Helper()
+		out := run(want, "history", "verify", "--history", history, "--allowed-signers", list)
+		for _, line := range says {
+			if !strings.Contains(out, line+"\n") {
+				t.Errorf("no %q in:\n%s", line, out)
+			}
+		}
+	}
+	apply(0, "--history", history, "--run-id", "one")
+	verify(3, "one: verified, unsigned")
+	apply(0, "--history", history, "--run-id", "two", "--sign-key", alice)
+	verify(0, "one: verified, covered by a later signature", "two: verified, signed by alice")
+	if out := run(0, "history", "verify", "two", "--history", history, "--allowed-signers", list, "-o", "json"); !strings.Contains(out, `"signature": "signed",`) || !strings.Contains(out, `"signed_by": [`) {
+		t.Errorf("JSON:\n%s", out)
+	}
+	if out := run(0, "history", "verify", "--history", history); !strings.Contains(out, "two: verified\n") {
+		t.Errorf("nobody asked who signed:\n%s", out)
+	}
+	if out := run(0, "history", "verify", "two", "--history", history); strings.Contains(out, "sign") {
+		t.Errorf("nobody asked who signed:\n%s", out)
+	}
+	if _, err := exec.LookPath("ssh-keygen"); err == nil {
+		_, sum, _ := strings.Cut(run(0, "history", "verify", "--history", history), "The chain ends with ")
+		check := exec.Command("ssh-keygen", "-Y", "verify", "-f", list, "-I", "alice", "-n", signature.Namespace, "-s", filepath.Join(history, "chain", "000000000002.sig"))
+		check.Stdin = strings.NewReader("history " + strings.TrimSpace(sum))
+		if out, err := check.CombinedOutput(); err != nil {
+			t.Errorf("ssh-keygen: %v\n%s", err, out)
+		}
+	}
+	apply(0, "--history", history, "--run-id", "three", "--sign-key", mallory)
+	verify(3, "two: verified, signed by alice", "three: broken")
+
+	// What cannot sign ends the run before any call.
+	if out := apply(1, "--history", "none", "--sign-key", alice); !strings.Contains(out, "this run leaves no history") {
+		t.Error(out)
+	}
+	if out := apply(1, "--history", history, "--sign-key", list); !strings.Contains(out, "not a private SSH key") {
+		t.Error(out)
+	}
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	protected := filepath.Join(t.TempDir(), "protected")
+	if err := os.WriteFile(protected, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"serve", "--apply"}, {"apply", "--yes"}} {
+		if out := run(1, append(args, "--history", history, "--sign-key", protected, "--simulate")...); !strings.Contains(out, "has a passphrase") {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+	if out := run(1, "serve", "--history", history, "--sign-key", alice, "--simulate"); !strings.Contains(out, "without --apply nothing is") {
+		t.Error(out)
+	}
+}
+
 // Whatever byte of a signed plan or of the list of signers is changed, taken out, put
 // in or swapped: it is refused, or what is approved, and by whose keys, is the same.
 func TestNoApprovalSurvivesAChange(t *testing.T) {

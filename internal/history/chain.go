@@ -174,7 +174,8 @@ func (h *History) append(ctx context.Context, l link) error {
 		}
 		switch _, err = h.store.Create(ctx, linkName(l.Seq), text); {
 		case err == nil:
-			return h.writeHead(ctx, head{Version: ChainVersion, Seq: l.Seq, Link: l.sum})
+			err := h.sign(ctx, &l)
+			return errors.Join(err, h.writeHead(ctx, head{Version: ChainVersion, Seq: l.Seq, Link: l.sum}))
 		case !errors.Is(err, ErrExists):
 			return err
 		}

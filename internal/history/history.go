@@ -4,11 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // History is what runs leave behind in one store.
 type History struct {
 	store Store
+	// Sign, when not nil, signs what is added to the chain.
+	Sign func(message []byte) (armored string, err error)
+	// SignedBy, when not nil, says whose signature of a message this is, made when the
+	// message says. With it Verify and VerifyAll tell who signed.
+	SignedBy func(message []byte, armored string, made time.Time) (name string, err error)
 }
 
 // New is a history in a store.

@@ -40,6 +40,13 @@ type Verdict struct {
 	Run      string   `json:"run_id"`
 	Trust    Trust    `json:"trust"`
 	Breaches []Breach `json:"breaches"`
+	// Signature is "" where nobody asked; of a run in parts it is that of the part for
+	// which the least can be said. SignedBy are all who signed, sorted.
+	Signature Signature `json:"signature,omitempty"`
+	SignedBy  []string  `json:"signed_by,omitempty"`
+	// Unvouched says that the run wrote, is in the chain, and that no signature covers
+	// it: whoever strips signatures and makes the chain anew leaves this.
+	Unvouched bool `json:"unvouched,omitempty"`
 }
 
 // BrokenError is a run that does not hold.
@@ -147,6 +154,7 @@ func (h *History) VerifyAll(ctx context.Context, known string) (v Verification, 
 // chain is what the links say.
 type chain struct {
 	links    map[string]link // the last of each attempt
+	signed   map[int64]signature
 	pruned   map[string]bool
 	sums     map[string]bool
 	breaches []Breach
@@ -159,7 +167,7 @@ const skew = 24 * time.Hour
 // readChain reads the chain from its end, as far back as it can speak of these
 // attempts, or all of it for none.
 func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, error) {
-	c := chain{links: map[string]link{}, pruned: map[string]bool{}, sums: map[string]bool{}}
+	c := chain{links: map[string]link{}, signed: map[int64]signature{}, pruned: map[string]bool{}, sums: map[string]bool{}}
 	seqs, err := h.linkNames(ctx)
 	if err != nil {
 		return c, err
@@ -179,6 +187,7 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 		last = max(last, seqs[len(seqs)-1])
 	}
 	previous := "" // what the link after says of this one
+	covered := false
 	wanted := map[string]bool{}
 	var began time.Time
 	for _, a := range attempts {
@@ -190,6 +199,7 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 	for last > 0 {
 		first := max(1, last-chainReaders+1)
 		batch := make([]link, last-first+1)
+		signatures := make([]signature, len(batch))
 		missing := make([]*damagedError, len(batch))
 		group, ctx := errgroup.WithContext(ctx)
 		for i := range batch {
@@ -203,7 +213,8 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 					return err
 				}
 				batch[i] = l
-				return nil
+				signatures[i], err = h.signatureOf(ctx, &l)
+				return err
 			})
 		}
 		if err := group.Wait(); err != nil {
@@ -232,6 +243,12 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 				c.end = l.sum
 			}
 			previous, c.sums[l.sum] = l.Previous, true
+			// A chain that breaks here is vouched for no further: every run is broken then.
+			s := signatures[i]
+			if covered = covered || s.kind == Signed; covered && s.kind == Unsigned {
+				s.kind = Covered
+			}
+			c.signed[seq] = s
 			for _, stem := range l.Pruned {
 				c.pruned[stem] = true
 			}
@@ -259,6 +276,7 @@ func (h *History) verify(ctx context.Context, run string, attempts []attempt, c 
 			return v, err
 		}
 		v.Breaches = append(v.Breaches, breaches...)
+		v.sign(h, a, c)
 		if v.Trust == Unverified || trust == Pending {
 			v.Trust = trust
 		}
@@ -268,6 +286,8 @@ func (h *History) verify(ctx context.Context, run string, attempts []attempt, c 
 			v.Breaches = append(v.Breaches, Breach{Where: locate(h.store, name), What: "the journal has no record"})
 		}
 	}
+	slices.Sort(v.SignedBy)
+	v.SignedBy = slices.Compact(v.SignedBy)
 	// A link that does not hold may have been that of this run.
 	for _, b := range c.breaches {
 		if v.Trust != Unverified {

@@ -1,6 +1,6 @@
-// Package signature tells who approved something: SSH signatures, as ssh-keygen -Y
-// makes and checks them, of keys that people have already, and the list of those whose
-// signature counts.
+// Package signature tells who approved a plan or signed the history: SSH signatures,
+// as ssh-keygen -Y makes and checks them, of keys that people have already, and the
+// list of those whose signature counts.
 package signature
 
 import (

@@ -24,6 +24,10 @@ test: ## the tests, without the race detector
 demo: ## audit, apply, audit a pretend fleet; needs no account
 	go run ./cmd/eventinvoke demo
 
+.PHONY: recording
+recording: ## the demo as docs/demo.svg, for the README
+	go run ./cmd/eventinvoke demo --color always | (cd tools && go run ./recording) >docs/demo.svg
+
 .PHONY: bench
 bench: ## benchmarks as ratios, then the comparison in docs/pace.md
 	go test -p 1 -run '^$$' -bench . -benchmem ./...

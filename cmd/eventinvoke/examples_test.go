@@ -18,13 +18,18 @@ const examplesFolder = "../../examples"
 func TestExamples(t *testing.T) {
 	for _, test := range []struct {
 		folder, why, plan string
-		says              []string // lines of the plan that are the example's point
+		says              []string // what in the plan is the example's point, however its lines are broken
 	}{
 		{"one-account", "rules over 1,218 functions", "Plan: 3 to create, 213 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
 		{"many-accounts", "both roles can be assumed, and each target has its own queue", "Plan: 3 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
 		{"rules", "the sandbox is excluded, the function without the alias is skipped", "Plan: 4 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
 		{"guard", "both ignored functions are left out", "Plan: 0 to create, 40 to change, 1 to delete, 2 ignored, 0 unreadable.", nil},
-		{"require", "what must hold of all functions writes none of them", "Plan: 1 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
+		{"require", "what must hold of all functions writes none of them", "Plan: 1 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
+			"1 function breaks the requirement \"no event is lost\": failed events go nowhere",
+			"1 function breaks the requirement \"a failed payment is known within the hour\": failed events go nowhere: there is no on_failure # ../../examples/require/fleet.yaml:13 require[1] payments-refund",
+			"is 60, and at least 300 is required",
+			"is 2, and at most 1 is allowed # ../../examples/require/fleet.yaml:13 require[1] payments-sepa:live",
+		}},
 		{"strict-payments", "the stray record is deleted", "Plan: 2 to create, 4 to change, 1 to delete, 0 ignored, 0 unreadable.", nil},
 		{"stages", "each stage has its own names, and each function its own queue", "Plan: 2 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
 			"→ arn:aws:sqs:eu-west-1:333333333333:prod-mail-dlq",
@@ -39,12 +44,26 @@ func TestExamples(t *testing.T) {
 		}},
 		{"tags", "two have both tags and are no exception", "Plan: 2 to create, 0 to change, 0 to delete, 2 ignored, 0 unreadable.", []string{
 			"cart, search",
-			"coupons      # ../../examples/tags/fleet.yaml:19 ignore[1] until 2098-06-30: moves to the new account",
-			"cart-canary  # ../../examples/tags/fleet.yaml:16 ignore[0] until 2099-12-31: the canary tool owns these",
+			"coupons # ../../examples/tags/fleet.yaml:19 ignore[1] until 2098-06-30: moves to the new account",
+			"cart-canary # ../../examples/tags/fleet.yaml:16 ignore[0] until 2099-12-31: the canary tool owns these",
+		}},
+		{"teams", "a team's own defaults win, and the fleet's fill the rest", "Plan: 2 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
+			"→ arn:aws:sqs:eu-west-1:111111111111:payments-dlq",
+			"# ../../examples/teams/fleet/payments.yaml:5 defaults",
+			"→ arn:aws:sqs:eu-west-1:111111111111:async-dlq",
+			"# ../../examples/teams/fleet/defaults.yaml:8 defaults",
+		}},
+		{"destinations", "all is as declared, and the queue is gone", "Plan: 0 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
+			"Nothing differs: 21 configs checked",
+			"! 21 functions send failures to a queue that does not exist",
+			"arn:aws:sqs:eu-west-1:111111111111:async-dlq # ../../examples/destinations/fleet.yaml:7 defaults",
 		}},
 	} {
 		t.Run(test.folder, func(t *testing.T) {
 			fleet := filepath.Join(examplesFolder, test.folder, "fleet.yaml")
+			if _, err := os.Stat(fleet); err != nil {
+				fleet = filepath.Join(examplesFolder, test.folder, "fleet") // of several files
+			}
 			if code, out, errs := eventinvoke(t.Context(), "validate", fleet); code != exitOK {
 				t.Fatalf("validate ended with %d: %s%s", code, out, errs)
 			}
@@ -53,11 +72,13 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(test.plan, lines[len(lines)-1]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.why, diff)
 			}
-			for _, line := range test.says {
-				if !strings.Contains(out, line) {
-					t.Errorf("%s: the plan does not say %q:\n%s", test.why, line, out)
+			text := strings.Join(strings.Fields(out), " ")
+			for _, words := range test.says {
+				if !strings.Contains(text, words) {
+					t.Errorf("%s: the plan does not say %q:\n%s", test.why, words, out)
 				}
 			}
+			planned(t, test.folder, exitDifferences, "audit", fleet) // each has something to find
 		})
 	}
 }

@@ -113,7 +113,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 		if earliest := l.earliest(p, now); earliest.After(deadline) {
 			l.mu.Unlock()
 			return Grant{}, cancelled(fmt.Errorf("no token before %v, and the deadline is in %v: %w",
-				earliest.Sub(now).Round(time.Millisecond), deadline.Sub(now).Round(time.Millisecond), context.DeadlineExceeded))
+				earliest.Sub(now).Round(time.Millisecond), deadline.Sub(now).Round(time.Millisecond), ErrNoTime))
 		}
 	}
 	w := l.queue.push(p, isAlone)

@@ -137,7 +137,11 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 // and what it recalled is to be kept.
 func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollection) (recorder Recorder) {
 	fail := func(err error) Recorder {
-		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		cause := context.Cause(ctx)
+		if cause == nil && r.Timeout > 0 && errors.Is(err, ratelimit.ErrNoTime) {
+			cause = ErrTimeUp // given up for it before it passed
+		}
+		if cause != nil && !errors.Is(err, cause) {
 			// Whatever the end of the run made of a call: it tells what was waited for.
 			if err != nil {
 				cause = &endedError{cause, err}

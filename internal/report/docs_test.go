@@ -68,7 +68,11 @@ func tags(t reflect.Type) []string {
 	return names
 }
 
-var fieldCell = regexp.MustCompile("^\\| `([a-z0-9_]+)` \\| [a-z]")
+// fieldCell is the first cell of a row, which may be about several fields.
+var (
+	fieldCell = regexp.MustCompile("^\\| (`[a-z0-9_]+`(?:, `[a-z0-9_]+`)*) \\| [a-z]")
+	fieldName = regexp.MustCompile("`([a-z0-9_]+)`")
+)
 
 // section is the field names in the table below a heading.
 func section(text, heading string) []string {
@@ -78,7 +82,9 @@ func section(text, heading string) []string {
 	var names []string
 	for line := range strings.Lines(rest) {
 		if m := fieldCell.FindStringSubmatch(line); m != nil {
-			names = append(names, m[1])
+			for _, name := range fieldName.FindAllStringSubmatch(m[1], -1) {
+				names = append(names, name[1])
+			}
 		} else if names != nil {
 			break
 		}

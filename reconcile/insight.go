@@ -30,6 +30,14 @@ type Insights struct {
 	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators
 	Authors      []Authorship  // of what differs, where somebody told; sorted
 	Fights       []Fight       // among what differs; sorted
+	Drifting     []Drifting    // of what differs, where an earlier audit found it so; sorted
+}
+
+// Drifting is a config of which each audit that saw it, since one before this run, has
+// found that it differs.
+type Drifting struct {
+	desired.Key
+	Since time.Time // when the first of them began
 }
 
 // Unavailable is something that could not be learnt. The plan stands without it.
@@ -151,6 +159,7 @@ func (i *Insights) add(more Insights) {
 	i.Destinations = append(i.Destinations, more.Destinations...)
 	i.Authors = append(i.Authors, more.Authors...)
 	i.Fights = append(i.Fights, more.Fights...)
+	i.Drifting = append(i.Drifting, more.Drifting...)
 	i.Unavailable = append(i.Unavailable, more.Unavailable...)
 }
 
@@ -176,4 +185,13 @@ func (i *Insights) AuthorOf(key desired.Key) *Authorship {
 		return nil
 	}
 	return &i.Authors[at]
+}
+
+// DriftingSince is since when audits have found that a config differs, or zero.
+func (i *Insights) DriftingSince(key desired.Key) time.Time {
+	at, found := slices.BinarySearchFunc(i.Drifting, key, func(d Drifting, key desired.Key) int { return d.Key.Compare(key) })
+	if !found {
+		return time.Time{}
+	}
+	return i.Drifting[at].Since
 }

@@ -61,6 +61,17 @@ func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotato
 	return []reconcile.Annotator{destination.Annotator{}, who}
 }
 
+// annotators are those of the run. One that only reads tells also since when something
+// differs; one that writes does not read past audits first.
+func (x *execution) annotators(ctx context.Context) []reconcile.Annotator {
+	h := x.history(ctx)
+	all := x.clients.annotators(h, everything)
+	if h != nil && !x.Write {
+		all = append(all, history.SinceWhen{History: h})
+	}
+	return all
+}
+
 // history is of the runs before; nil where none are remembered.
 func (x *execution) history(ctx context.Context) *history.History {
 	switch {

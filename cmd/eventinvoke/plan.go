@@ -34,7 +34,7 @@ approved is then exactly what is done.`,
 	}
 	o.bind(cmd)
 	o.reading.bind(cmd, readAll, readChanged)
-	o.remembered.bindOptional(cmd, "keep what was read, for --read changed,")
+	o.remembered.bindOptional(cmd, "look up since when audits have found what differs, and keep what was read, for --read changed,")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.AddCommand(newPlanSign(a))
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
@@ -52,6 +52,9 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 	return a.execute(ctx, "plan", o, func(x *execution) error {
 		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
 		x.tellDifferences = detailed
+		if place := o.remembered.location; place != "" && place != noHistory {
+			x.past = &place
+		}
 		if save != nil {
 			x.then = func(r *reconcile.RunResult) error { return savePlan(save, r, x.files) }
 		}

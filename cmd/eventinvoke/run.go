@@ -66,7 +66,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
-	engine := reconcile.Engine{Opener: x.clients, Annotators: x.clients.annotators(x.history(ctx), everything)}
+	engine := reconcile.Engine{Opener: x.clients, Annotators: x.annotators(ctx)}
 	if x.memory != nil {
 		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory

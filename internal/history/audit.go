@@ -111,6 +111,39 @@ func (h *History) sinceWhen(ctx context.Context, this *Record) error {
 	return err
 }
 
+// SinceWhen is a reconcile.Annotator: it knows since when the audits of a history have
+// found what differs.
+type SinceWhen struct{ History *History }
+
+// Name implements reconcile.Annotator.
+func (SinceWhen) Name() string { return "since when configs differ" }
+
+// Annotate implements reconcile.Annotator.
+func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
+	record := Record{Run: r.ID}
+	for i := range r.Plan.Targets {
+		p := &r.Plan.Targets[i]
+		t := Target{Target: p.Target}
+		for j := range p.Changes {
+			t.Drift = append(t.Drift, Drift{Name: p.Changes[j].Name, Since: r.Started})
+		}
+		record.Targets = append(record.Targets, t)
+	}
+	if err := w.History.sinceWhen(ctx, &record); err != nil {
+		learnt.Unavailable = []reconcile.Unavailable{{What: w.Name(), Err: err}}
+	}
+	for i := range record.Targets {
+		t := &record.Targets[i]
+		for _, d := range t.Drift {
+			if d.Since.Before(r.Started) {
+				learnt.Drifting = append(learnt.Drifting, reconcile.Drifting{Key: desired.Key{Target: t.Target, Name: d.Name}, Since: d.Since})
+			}
+		}
+	}
+	slices.SortFunc(learnt.Drifting, func(a, b reconcile.Drifting) int { return a.Key.Compare(b.Key) })
+	return learnt
+}
+
 // audits gives the records of audits, newest first, for as long as more are wanted,
 // and reads no more than so many. Runs that wrote are known by name and not read. It
 // returns the runs that may have been audits and cannot be read.

@@ -202,3 +202,28 @@ func damage(t *testing.T, s Store, h *History, run string) {
 		t.Fatal(err)
 	}
 }
+
+// TestSinceWhenIsToldOfAPlan: of what earlier audits have found, and of nothing else.
+func TestSinceWhenIsToldOfAPlan(t *testing.T) {
+	s := newMemory()
+	for i := range audits[:3] {
+		audits[i].run(t, s)
+	}
+	r := &reconcile.RunResult{Request: reconcile.Request{ID: "plan", Started: auditDay.Add(9 * time.Hour)}}
+	r.Plan.Targets = []reconcile.TargetPlan{{Target: testTarget, Changes: []reconcile.Change{
+		*create(testKey(1), retries(0)), *create(testKey(2), retries(0)), *create(testKey(4), retries(0)),
+	}}}
+	learnt := SinceWhen{New(s)}.Annotate(t.Context(), r)
+	for i, hour := range map[int]int{1: 1, 2: 3, 3: 0, 4: 0} {
+		want := auditDay.Add(time.Duration(hour) * time.Hour)
+		if hour == 0 {
+			want = time.Time{}
+		}
+		if got := learnt.DriftingSince(testKey(i)); !got.Equal(want) {
+			t.Errorf("%d differs since %v, want %v", i, got, want)
+		}
+	}
+	if len(learnt.Unavailable) > 0 {
+		t.Error(learnt.Unavailable)
+	}
+}

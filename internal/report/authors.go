@@ -118,9 +118,37 @@ func (p *printer) of(t desired.Target) *printer {
 	return p
 }
 
-// authors says below a kind of change who made the configs what they are.
+// drifting says below a kind of change since when audits have found it so.
+func (p *printer) drifting(changes []*reconcile.Change) {
+	var known []time.Time
+	for _, c := range changes {
+		if since := p.run.Insights.DriftingSince(desired.Key{Target: p.target, Name: c.Name}); !since.IsZero() {
+			known = append(known, since)
+		}
+	}
+	if len(known) == 0 {
+		return
+	}
+	first, last := slices.MinFunc(known, time.Time.Compare), slices.MaxFunc(known, time.Time.Compare)
+	says := "drifting since the audit of " + first.UTC().Format(time.DateTime) + " UTC"
+	if !first.Equal(last) {
+		says = "drifting since audits from " + first.UTC().Format(time.DateTime) + " to " + last.UTC().Format(time.DateTime) + " UTC"
+	}
+	if len(known) < len(changes) {
+		says = fmt.Sprintf("%d of %d %s", len(known), len(changes), says)
+	}
+	p.wrapped(rowIndent, span{}, dim, says)
+}
+
+// authors says below a kind of change who made the configs what they are, and since when.
 func (p *printer) authors(changes []*reconcile.Change) {
-	if p.run == nil || len(p.run.Insights.Authors) == 0 {
+	if p.run == nil {
+		return
+	}
+	if len(p.run.Insights.Drifting) > 0 {
+		p.drifting(changes)
+	}
+	if len(p.run.Insights.Authors) == 0 {
 		return
 	}
 	var known []*reconcile.Authorship

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -174,7 +175,9 @@ func (r *Run) items() iter.Seq[itemJSON] {
 				continue
 			}
 			for j := range plans[i].Changes {
-				if !yield(newPlanned(t, &plans[i].Changes[j])) {
+				item := newPlanned(t, &plans[i].Changes[j])
+				item.DriftingSince = stamp(r.Insights.DriftingSince(desired.Key{Target: plans[i].Target, Name: plans[i].Changes[j].Name}))
+				if !yield(item) {
 					return
 				}
 			}

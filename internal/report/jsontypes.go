@@ -55,6 +55,7 @@ type itemJSON struct {
 	WaitedMS int64                `json:"waited_ms"`
 	Error    *reconcile.CallError `json:"error"`
 	sourceJSON
+	DriftingSince *string `json:"drifting_since,omitempty"`
 }
 
 type findingJSON struct {

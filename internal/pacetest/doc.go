@@ -4,8 +4,8 @@
 // In goes the real stack, from [ratelimit.Run] through the AWS SDK to the bytes
 // on the wire, in front of a pretend AWS without sockets. Time is virtual
 // (testing/synctest): an hour of calls takes a second or two, and nothing ever
-// sleeps. Out come the figures that docs/pace.md promises, each held to its
-// bound by a test, and that page's comparison with other ways to pace.
+// sleeps. Out come the figures that BOUNDS.md promises, each held to its
+// bound by a test, and the comparison with other ways to pace in docs/pace.md.
 //
 // The comparison is a test as well, because a bubble of virtual time needs a
 // *testing.T. It rewrites its part of docs/pace.md and the plot beside it when

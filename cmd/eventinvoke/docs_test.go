@@ -104,7 +104,14 @@ func commandLinePage() string {
 		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.meaning)
 	}
 	b.WriteString("\nIf anything could not be read the code is 3 (or 1), even when something differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
-	flagTable(&b, root.PersistentFlags())
+	flagTable(&b, root.PersistentFlags(), nil)
+	b.WriteString("\n## Flags of several verbs\n\n")
+	several := sharedFlags(root)
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, f := range several {
+		all.AddFlag(f)
+	}
+	flagTable(&b, all, nil)
 	for _, cmd := range documented(root) {
 		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n", cmd.Name(), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 		if about := strings.TrimSpace(cmd.Long); about != "" {
@@ -123,7 +130,7 @@ func commandLinePage() string {
 		}
 		if local := cmd.LocalNonPersistentFlags(); local.HasAvailableFlags() {
 			b.WriteString("\n")
-			flagTable(&b, local)
+			flagTable(&b, local, several)
 		}
 	}
 	return b.String()
@@ -133,28 +140,61 @@ func documented(root *cobra.Command) []*cobra.Command {
 	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool { return c.Hidden || c.Name() == "help" })
 }
 
-func flagTable(b *strings.Builder, flags *pflag.FlagSet) {
-	b.WriteString("| flag | variable | meaning |\n|---|---|---|\n")
+// sharedFlags are the flags that three verbs or more have, by what the page says of them.
+func sharedFlags(root *cobra.Command) map[string]*pflag.Flag {
+	verbs, shared := map[string]int{}, map[string]*pflag.Flag{}
+	names := map[string]string{}
+	for _, cmd := range documented(root) {
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			row := flagRow(f)
+			if verbs[row]++; f.Name != "help" && verbs[row] == 3 && names[f.Name] == "" {
+				shared[row], names[f.Name] = f, row
+			}
+		})
+	}
+	return shared
+}
+
+// flagTable writes a row for each flag, and only the names of those that are shared.
+func flagTable(b *strings.Builder, flags *pflag.FlagSet, shared map[string]*pflag.Flag) {
+	var own, others []string
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Name == "help" {
-			return
-		}
-		value, usage := pflag.UnquoteUsage(f)
-		name := "`--" + f.Name
-		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
-			name += "[=" + value + "]"
-		} else if value != "" {
-			name += " " + value
-		}
-		name += "`"
-		if f.Shorthand != "" {
-			name += ", `-" + f.Shorthand + "`"
-		}
-		switch f.DefValue {
-		case "", "0", "0s", "false", "[]":
+		row := flagRow(f)
+		switch {
+		case f.Name == "help":
+		case shared[row] != nil:
+			others = append(others, "`--"+f.Name+"`")
 		default:
-			usage += " (default `" + f.DefValue + "`)"
+			own = append(own, row)
 		}
-		fmt.Fprintf(b, "| %s | `%s` | %s |\n", name, variableOf(f.Name), strings.ReplaceAll(usage, "|", `\|`))
 	})
+	if len(own) > 0 {
+		b.WriteString("| flag | variable | meaning |\n|---|---|---|\n" + strings.Join(own, ""))
+	}
+	if len(own) > 0 && len(others) > 0 {
+		b.WriteString("\n")
+	}
+	if len(others) > 0 {
+		b.WriteString("[Also](#flags-of-several-verbs): " + strings.Join(others, ", ") + ".\n")
+	}
+}
+
+func flagRow(f *pflag.Flag) string {
+	value, usage := pflag.UnquoteUsage(f)
+	name := "`--" + f.Name
+	if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+		name += "[=" + value + "]"
+	} else if value != "" {
+		name += " " + value
+	}
+	name += "`"
+	if f.Shorthand != "" {
+		name += ", `-" + f.Shorthand + "`"
+	}
+	switch f.DefValue {
+	case "", "0", "0s", "false", "[]":
+	default:
+		usage += " (default `" + f.DefValue + "`)"
+	}
+	return fmt.Sprintf("| %s | `%s` | %s |\n", name, variableOf(f.Name), strings.ReplaceAll(usage, "|", `\|`))
 }

@@ -144,7 +144,11 @@ func writeKeys(b *strings.Builder, path string, schema map[string]any, order []s
 		if slices.Contains(required, any(key)) {
 			kind += ", required"
 		}
-		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", path, key, kind, p["description"])
+		meaning := fmt.Sprint(p["description"])
+		if as := regexp.MustCompile("\\| `([^`]*)` \\| [^|]* \\| " + regexp.QuoteMeta(meaning) + " \\|").FindStringSubmatch(b.String()); as != nil && len(meaning) > 50 {
+			meaning = "As `" + as[1] + "`."
+		}
+		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", path, key, kind, meaning)
 		switch {
 		case p["properties"] != nil:
 			writeKeys(b, path+key+".", p, nil)

@@ -28,6 +28,7 @@ const (
 
 var waitNames = [waits]string{"throttled", "busy", "failed", "budget", "paused", "breaker"}
 
+// String is the wait in one word, for logs and metrics.
 func (w Wait) String() string {
 	if w < waits {
 		return waitNames[w]
@@ -90,6 +91,8 @@ func newBacklog() backlog {
 	return b
 }
 
+// soonest orders by time, and by the order of the jobs where that is the same, so that one
+// seed gives one order.
 func soonest(a, b *task) bool {
 	if a.notBefore != b.notBefore {
 		return a.notBefore < b.notBefore
@@ -97,6 +100,7 @@ func soonest(a, b *task) bool {
 	return a.sequence < b.sequence
 }
 
+// len is every task that no worker has, ready or parked.
 func (b *backlog) len() int { return b.ready.Len() + b.parkedCalls() }
 
 func (b *backlog) parkedCalls() int {
@@ -164,6 +168,8 @@ func (b *backlog) wakes(budget *budget) (first time.Duration, ok bool) {
 	return first, ok
 }
 
+// taskHeap is a heap.Interface over tasks whose order is given with it: the ready ones and
+// the parked ones are ordered differently.
 type taskHeap struct {
 	tasks []*task
 	less  func(a, b *task) bool

@@ -61,6 +61,8 @@ func (b *breaker) admits(now time.Time) (bool, time.Time) {
 }
 
 // grant notes that a call goes, and reports whether it is the probe.
+//
+// At most one grant is the probe: while it is under way admits lets nobody else go.
 func (b *breaker) grant() bool {
 	if b.state != Open {
 		return false
@@ -91,6 +93,8 @@ func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
 	}
 }
 
+// open begins a wait that is longer each time in a row. A fresh breaker, as any answer
+// makes it, begins with the shortest again.
 func (b *breaker) open(now time.Time, u float64) {
 	b.opened++
 	b.state, b.faults, b.until = Open, 0, now.Add(breakFor(b.opened, u))

@@ -7,6 +7,9 @@ import (
 )
 
 // dispatch hands out tokens to the waiters until the limiter is closed.
+//
+// It is the only goroutine of a limiter, and sleeps while nobody waits. The lock is not
+// held while it sleeps; whatever changes what it waits for calls wakeDispatcher.
 func (l *Limiter) dispatch() {
 	defer close(l.ended)
 	timer := time.NewTimer(time.Hour)
@@ -32,6 +35,9 @@ func (l *Limiter) dispatch() {
 
 // serve answers every waiter whose token is there, and returns when to look
 // again; 0 means not before wakeDispatcher.
+//
+// Nothing stays booked while everybody is held back, nor once the queue is empty: a
+// reservation taken before a pause would be at the rate of before it.
 func (l *Limiter) serve(now time.Time) time.Duration {
 	for l.queue.len() > 0 && !l.closed {
 		if wait, blocked := l.blocked(now); blocked {
@@ -57,6 +63,9 @@ func (l *Limiter) serve(now time.Time) time.Duration {
 
 // learn lets the rate grow for the time since the last token, since somebody
 // waited for this one. A pause and an outage teach nothing.
+//
+// The time is left out by skip, so that ten seconds of standing still are not followed by
+// ten seconds' worth of growth at once.
 func (l *Limiter) learn(now time.Time) {
 	l.control.skip(earlier(l.paused, now))
 	if l.breaker.state == Closed {
@@ -80,6 +89,8 @@ func (l *Limiter) blocked(now time.Time) (time.Duration, bool) {
 }
 
 // take takes a token that is there now, if there is one and nothing blocks.
+//
+// It is called with an empty queue only: nobody who came earlier is passed over.
 func (l *Limiter) take(now time.Time) bool {
 	if _, blocked := l.blocked(now); blocked {
 		return false
@@ -124,6 +135,8 @@ func (l *Limiter) release(now time.Time) {
 
 // retune gives the bucket the controller's rate. Nothing may be booked, or the
 // booking would keep the old rate.
+//
+// SetLimitAt advances the bucket's clock, and so is left out where nothing changes.
 func (l *Limiter) retune(now time.Time) {
 	if l.bucket.Limit() != rate.Limit(l.control.rate) {
 		l.bucket.SetLimitAt(now, rate.Limit(l.control.rate))

@@ -32,6 +32,7 @@ type Limiter struct {
 	refunded bool              // a token was paid for, and its waiter left
 	control  controller
 	breaker  breaker
+	// Pauses and the breaker hold back every waiter; the queue keeps their order meanwhile.
 	paused   time.Time // no grant before then
 	stats    stats
 	backlogs []*Backlog // of the runs
@@ -46,6 +47,7 @@ func New(s Settings) *Limiter {
 	return newLimiter(s, s.Rand)
 }
 
+// newLimiter is New with the source of the jitter apart, so that a test can fix it.
 func newLimiter(s Settings, rand func() float64) *Limiter {
 	ceiling, now := s.ceiling(), time.Now()
 	l := &Limiter{
@@ -70,6 +72,7 @@ func (l *Limiter) SetSettings(s Settings) {
 	ceiling := s.ceiling()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// A worker calls this on every pass, nearly always with what is in force already.
 	if ceiling == l.control.ceiling {
 		return
 	}
@@ -103,6 +106,8 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 	}
 	now := time.Now()
 	l.stats.arrive(now, l.control.rate, float64(l.bucket.Burst()))
+	// The fast path: nobody is before this caller and a token is there. With a waiter in
+	// the queue the dispatcher decides, or a newcomer would pass those who came first.
 	if l.queue.len() == 0 && l.take(now) {
 		l.control.skip(now)
 		g := l.grant(p, isAlone, now)
@@ -116,6 +121,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 				earliest.Sub(now).Round(time.Millisecond), deadline.Sub(now).Round(time.Millisecond), ErrNoTime))
 		}
 	}
+	// Only a new first in line changes what the dispatcher has to wait for.
 	w := l.queue.push(p, isAlone)
 	if w.index == 0 {
 		l.wakeDispatcher()
@@ -125,6 +131,10 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 }
 
 // await blocks until w is answered or ctx ends.
+//
+// When ctx ends at the moment of the grant, the token is paid for and nobody is there to
+// use it: it goes back, for the next waiter. The index tells the two cases apart under
+// the lock: -1 means that the waiter was taken from the queue and its answer is in the channel.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Grant, error) {
 	select {
 	case g := <-w.answer:
@@ -150,6 +160,8 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Grant, error) {
 }
 
 // wakeDispatcher makes the dispatcher look at the state again.
+//
+// It never blocks: one signal is remembered, and a second one would tell nothing new.
 func (l *Limiter) wakeDispatcher() {
 	select {
 	case l.wake <- struct{}{}:
@@ -159,6 +171,9 @@ func (l *Limiter) wakeDispatcher() {
 
 // earliest is the first instant at which a new waiter of priority p could get
 // a token if all went well: nothing is refused, and nobody comes before it.
+//
+// It is a bound from below: what is not booked yet is reckoned with the ceiling and not
+// with the present rate, so that no call is refused at once that would have been served after all.
 func (l *Limiter) earliest(p Priority, now time.Time) time.Time {
 	at := now
 	if l.reserved != nil {
@@ -176,6 +191,8 @@ func (l *Limiter) earliest(p Priority, now time.Time) time.Time {
 }
 
 // forecast is how long n tokens take at the rate of now.
+//
+// Unlike earliest it is an estimate: Run uses it to take on no more than gets done.
 func (l *Limiter) forecast(n int, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -218,6 +235,9 @@ func (l *Limiter) grant(p Priority, alone bool, now time.Time) Grant {
 }
 
 // giveBack takes a grant whose caller left before it could learn of it.
+//
+// The epoch and the rate stay as they are: nothing was sent, so nothing was learnt. If
+// it was to be the breaker's probe, the next grant is.
 func (l *Limiter) giveBack(g Grant) {
 	now := time.Now()
 	l.release(now)
@@ -258,6 +278,10 @@ func (g Grant) Done(o Result, retryAfter time.Duration) {
 }
 
 // slow is the answer to a refusal by the quota.
+//
+// Attempts that were on their way when the rate was cut are refused too, as a rule. Their
+// grants are of an older epoch, and the controller takes all of them for one refusal; a
+// Retry-After is heeded even then, because it is about the time and not about the rate.
 func (l *Limiter) slow(epoch uint64, retryAfter time.Duration, now time.Time, u float64) {
 	cut := l.control.refuse(now, epoch)
 	if cut {
@@ -276,6 +300,9 @@ func (l *Limiter) slow(epoch uint64, retryAfter time.Duration, now time.Time, u 
 
 // pauseFor is how long everybody waits after a refusal: what the server asked
 // for, or else a moment that differs between processes.
+//
+// The moment is 250 to 750 ms, and nothing lasts longer than maxRetryAfter: a server that
+// asks for an hour would otherwise stop a run for good.
 func pauseFor(retryAfter time.Duration, u float64) time.Duration {
 	return max(min(retryAfter, maxRetryAfter), jittered(500*time.Millisecond, 0.5, u))
 }

@@ -78,6 +78,8 @@ type queue struct {
 func (q *queue) len() int { return len(q.heap) }
 
 // ahead counts the waiters that a new one of priority p would come after.
+//
+// Those of its own priority are among them: within one priority the first come goes first.
 func (q *queue) ahead(p Priority) int {
 	n := 0
 	for _, c := range q.count[p:] {
@@ -86,6 +88,8 @@ func (q *queue) ahead(p Priority) int {
 	return n
 }
 
+// push adds a waiter. Its sequence never repeats, so the order of a queue is total and no
+// two runs of a test differ by it.
 func (q *queue) push(p Priority, alone bool) *waiter {
 	var w *waiter
 	if n := len(q.free); n > 0 {
@@ -100,18 +104,23 @@ func (q *queue) push(p Priority, alone bool) *waiter {
 	return w
 }
 
+// pop takes out the best waiter; the queue must not be empty. The caller owes it an answer.
 func (q *queue) pop() *waiter {
 	w := heap.Pop(&q.heap).(*waiter)
 	q.count[w.priority]--
 	return w
 }
 
+// remove takes out a waiter that gave up. It must still be in the queue: index >= 0.
 func (q *queue) remove(w *waiter) {
 	heap.Remove(&q.heap, w.index)
 	q.count[w.priority]--
 }
 
 // recycle takes back a waiter whose answer was received, or that was removed.
+//
+// Its channel is empty by then, which makes it good for another use. 64 are more than the
+// workers of a run need at a time; what a burst brings beyond goes to the collector.
 func (q *queue) recycle(w *waiter) {
 	if len(q.free) < 64 {
 		q.free = append(q.free, w)

@@ -28,6 +28,11 @@ func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) Stats {
 	return run(ctx, l, p, jobs, l.rand)
 }
 
+// run is Run with the source of the jitter as an argument, so that a test can fix it.
+//
+// The order of the deferred calls matters: closing work ends the workers first, which by
+// then have no task, then the limiter forgets this run's backlog, and only then is the
+// sequence of jobs stopped.
 func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) Stats {
 	next, stop := iter.Pull(jobs)
 	defer stop()
@@ -37,6 +42,8 @@ func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand fun
 	r := &runner{
 		ctx: ctx, cancel: cancel, limiter: l, policy: p, pull: next, rand: rand,
 		start: time.Now(), backlog: newBacklog(), budget: newBudget(),
+		// Room for one answer per worker: none of them blocks on an answer that nobody
+		// reads, so that assign can never wait for a worker that waits for Run.
 		work: make(chan *task), answers: make(chan answer, p.Workers),
 		timer: time.NewTimer(time.Hour),
 	}
@@ -77,6 +84,7 @@ type runner struct {
 	timer    *time.Timer
 }
 
+// answer is what a worker brings back: the task and what its attempt returned.
 type answer struct {
 	task *task
 	err  error
@@ -89,6 +97,9 @@ type failing struct {
 	since    time.Duration
 }
 
+// now is the time since the run began, by the monotonic clock. Tasks keep instants in
+// this form: eight bytes instead of the 24 of a time.Time, and no jump of the wall clock
+// reaches them.
 func (r *runner) now() time.Duration { return time.Since(r.start) }
 
 // serve keeps the workers busy until nothing is left, or nothing may begin.
@@ -110,6 +121,10 @@ func (r *runner) serve() {
 
 // choose returns the task to begin now: one that is due for another attempt, or
 // else the first call of the next job, or else one that lets those go first.
+//
+// Repeats come before new jobs, so that the backlog shrinks before it grows and a
+// call that was begun ends soon. The exception are calls that the quota refused more
+// than once: they yield, because the calls that follow may well be served.
 func (r *runner) choose() *task {
 	at := r.now()
 	if r.backlog.len() > 0 {
@@ -135,6 +150,9 @@ func (r *runner) choose() *task {
 }
 
 // affordable takes the best ready task whose next attempt is within the budget.
+//
+// Only a repeat after a server error costs budget. What cannot be paid for is parked
+// under WaitBudget and not dropped: due ends it when it has waited too long.
 func (r *runner) affordable(at time.Duration, fresh bool) *task {
 	for t := r.backlog.pop(fresh); t != nil; t = r.backlog.pop(fresh) {
 		if !t.repeats || at >= r.budget.free() {
@@ -147,6 +165,9 @@ func (r *runner) affordable(at time.Duration, fresh bool) *task {
 }
 
 // timely reports whether one more job could get its token before the deadline.
+//
+// The forecast counts what is in flight and what waits, since all of it takes tokens
+// before the new job does. Without a deadline every job is timely.
 func (r *runner) timely() bool {
 	deadline, ok := r.ctx.Deadline()
 	if !ok {
@@ -157,6 +178,9 @@ func (r *runner) timely() bool {
 }
 
 // assign gives t to a worker. There is one without work, or one may be started.
+//
+// Workers are started when they are needed, and never more than Policy.Workers: a run
+// of three calls does not start a hundred goroutines.
 func (r *runner) assign(t *task) {
 	if r.inFlight == r.workers {
 		r.workers++
@@ -170,6 +194,9 @@ func (r *runner) assign(t *task) {
 }
 
 // worker makes the attempts that it is given.
+//
+// The context of each priority is made once and not once per attempt. It ends with the
+// run, so that an attempt which still waits for its token gives up.
 func (r *runner) worker() {
 	contexts := [alone + 1]context.Context{}
 	for p := range contexts {
@@ -181,6 +208,10 @@ func (r *runner) worker() {
 }
 
 // await blocks until something has changed.
+//
+// That is an answer, the time of a parked task, or the end of the context; each is looked
+// at by serve's next turn. The timer is armed only while a worker is free: with none, a
+// task that is due could not be given to anybody.
 func (r *runner) await() {
 	var due <-chan time.Time
 	ended := r.ctx.Done()
@@ -200,6 +231,10 @@ func (r *runner) await() {
 }
 
 // take settles a call, or puts it back for another attempt.
+//
+// This is the one place that decides on a repeat: the policy says whether the call's own
+// limits allow it, health whether the run goes on at all. A cancelled attempt is not
+// counted, since it was never sent.
 func (r *runner) take(t *task, err error) {
 	result, retryAfter := ResultOf(err)
 	if result == Cancelled {
@@ -248,6 +283,10 @@ func (r *runner) take(t *task, err error) {
 }
 
 // health looks whether the server serves this run at all, and ends it if not.
+//
+// Both a number of attempts and a span of time have to be exceeded: many workers fail
+// many times within a second of a short outage, and a slow run may fail only a few times
+// in minutes. What is returned is also the cause with which the run's context ends.
 func (r *runner) health(result Result, at time.Duration) error {
 	if result != Throttled && result != ServerError {
 		r.served++
@@ -266,6 +305,8 @@ func (r *runner) health(result Result, at time.Duration) error {
 }
 
 // settle ends the task's call. If the job has another, it becomes ready.
+//
+// The task is reused for the job's next call, with its number: the order of jobs is kept.
 func (r *runner) settle(t *task, err error) {
 	r.count(t, err)
 	t.job.Done(err, t.stats())
@@ -275,6 +316,8 @@ func (r *runner) settle(t *task, err error) {
 	}
 }
 
+// count puts a settled call into one of the four totals, which add up to Calls. Cancelled
+// splits in two, because "never sent" and "tried, and then stopped" are different news.
 func (r *runner) count(t *task, err error) {
 	r.stats.Calls++
 	switch o, _ := ResultOf(err); {
@@ -291,6 +334,9 @@ func (r *runner) count(t *task, err error) {
 
 // tell lets the limiter's snapshots show what is held back. As a rule there is
 // nothing, and nothing was.
+//
+// It is called for every task, and so returns early without the limiter's lock in that
+// case.
 func (r *runner) tell() {
 	if r.backlog.parkedCalls() == 0 && !r.told {
 		return
@@ -311,6 +357,9 @@ func (r *runner) tell() {
 var ErrNoTime = fmt.Errorf("there is no time for it before the run's deadline: %w", context.DeadlineExceeded)
 
 // abandon settles all that is left, in the order in which it came.
+//
+// Jobs that were not pulled yet are pulled now for that: each is owed a Done, and a report
+// has a row for each.
 func (r *runner) abandon() {
 	cause := context.Cause(r.ctx)
 	if cause == nil {
@@ -337,6 +386,8 @@ func (r *runner) abandon() {
 }
 
 // drop settles the task's call and all others of its job as not attempted.
+//
+// Only the first keeps the history of its attempts; those after it have none.
 func (r *runner) drop(t *task, cause error) {
 	for more := true; more; _, more = t.job.Next() {
 		err := t.stopped(cause)

@@ -72,6 +72,9 @@ func (l *Limiter) Snapshot() Snapshot {
 }
 
 // backlog is what all runs hold back, and what holds back everybody.
+//
+// A pause or an open breaker counts the queue's waiters, and not the calls that runs have
+// parked: those are in the sum already, under what they wait for.
 func (l *Limiter) backlog(now time.Time) (all Backlog) {
 	for _, b := range l.backlogs {
 		all.Add(b)
@@ -92,6 +95,7 @@ func (l *Limiter) begin(b *Backlog) {
 	l.backlogs = append(l.backlogs, b)
 }
 
+// end forgets a run by its pointer: each has a Backlog of its own.
 func (l *Limiter) end(b *Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,6 +103,8 @@ func (l *Limiter) end(b *Backlog) {
 }
 
 // stats counts what a limiter did. It has no clock of its own.
+//
+// Its methods are called under the limiter's lock, with the instant as an argument.
 type stats struct {
 	first     time.Time // call that arrived
 	last      time.Time // token given
@@ -119,6 +125,9 @@ type idle struct {
 
 // arrive notes a call. If nobody waited, the tokens that did not fit into the
 // bucket are lost.
+//
+// What a full bucket could not take in is what the quota had to give and nobody asked for.
+// It is the run's own slowness, and not the limiter's: the snapshot shows it as Unused.
 func (t *stats) arrive(now time.Time, rate, burst float64) {
 	if t.first.IsZero() {
 		t.first = now
@@ -138,6 +147,8 @@ func (t *stats) unwanted(now time.Time, tokens float64) {
 	}
 }
 
+// grant and ungrant keep the count of attempts under way; done ends what grant began. A
+// token given back was never used, and so is taken out of the tokens again.
 func (t *stats) grant(p Priority, now time.Time) {
 	t.tokens[p]++
 	t.inFlight++

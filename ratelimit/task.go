@@ -29,14 +29,20 @@ type task struct {
 	alone     bool // the quota refuses this call while it serves others
 }
 
+// newTask is the first attempt to come of a job's next call. A job cannot ask for alone,
+// which Run alone may find: priorities above Probe come down to it.
 func newTask(job Job, sequence uint32, p Priority) *task {
 	return &task{job: job, sequence: sequence, priority: min(p, Probe)}
 }
 
+// attempts is how many attempts were sent. Every result is counted in exactly one of the
+// five, so that their sum needs no field of its own.
 func (t *task) attempts() int {
 	return int(t.throttled) + int(t.conflicts) + int(t.faults) + int(t.skews) + int(t.ends)
 }
 
+// stats is what Job.Done learns of the call. Waited runs from the end of the first attempt
+// to that of the last, so a call that needed one attempt waited for nothing.
 func (t *task) stats() CallStats {
 	return CallStats{
 		Attempts:  t.attempts(),
@@ -70,6 +76,9 @@ func (t *task) yields() bool { return t.refusals > 1 }
 
 // note counts an attempt that was made. Served is how many calls of the run were
 // served until then.
+//
+// The error that is kept is the last one, save that nothing replaces a server error but
+// another: whether a write was executed matters more than why its repeat was refused.
 func (t *task) note(err error, o Result, at time.Duration, served uint32) {
 	if t.attempts() == 0 {
 		t.tried = at
@@ -103,6 +112,12 @@ func (t *task) note(err error, o Result, at time.Duration, served uint32) {
 // again decides whether the call gets another attempt after one with this
 // result, and after how long. It is the table above Policy. Others tells that the
 // run's other calls were served.
+//
+// A throttled call has no limit of attempts while the whole run is refused: the limiter
+// slows down for it, and health ends the run if that goes on. Only where others are
+// served is the refusal the call's own matter, with an end of its own.
+//
+// What the server asks to wait is heeded up to maxRetryAfter.
 func (p *Policy) again(t *task, o Result, retryAfter time.Duration, others bool, u float64) (time.Duration, bool) {
 	asked := min(retryAfter, maxRetryAfter)
 	switch o {
@@ -136,6 +151,9 @@ func (t *task) concluded(err error, o Result) error {
 }
 
 // stopped is the error of a call that the run's end kept from its next attempt.
+//
+// It is marked Cancelled in every case. Where an earlier attempt may have been executed
+// that is said, and Ambiguous finds it: the caller must not report "not attempted".
 func (t *task) stopped(cause error) error {
 	if m, ok := errors.AsType[*marked](cause); !ok || m.result != Cancelled {
 		cause = cancelled(cause)

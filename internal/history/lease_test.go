@@ -347,7 +347,7 @@ func TestAProcessThatWasStoppedLooksAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kept := &keptRun{run: run, leases: map[desired.Target]*Lease{testTarget: l}}
+			kept := &memoryRecorder{run: run, leases: map[desired.Target]*Lease{testTarget: l}}
 			change := create(testKey(1), retries(0))
 			if err := kept.Intend(t.Context(), testKey(1), change); err != nil {
 				t.Fatal(err)
@@ -389,7 +389,7 @@ func TestAProcessThatWasStoppedLooksAgain(t *testing.T) {
 func TestALeaseEndsByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := take(t, newMemory(), "stopped")
-		ctx := (&keptRun{leases: map[desired.Target]*Lease{testTarget: l}}).Lease(testTarget)
+		ctx := (&memoryRecorder{leases: map[desired.Target]*Lease{testTarget: l}}).Lease(testTarget)
 		if ctx.Err() != nil {
 			t.Fatalf("a lease that was just taken: %v", ctx.Err())
 		}

@@ -47,7 +47,7 @@ type Memory struct {
 // WritesOnly, stores the record of a run that begins. With that a history that
 // cannot be written ends the run before its first call to Lambda.
 func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.Recorder, error) {
-	k := &keptRun{memory: m, leases: map[desired.Target]*Lease{}}
+	k := &memoryRecorder{memory: m, leases: map[desired.Target]*Lease{}}
 	targets := slices.Clone(m.Others)
 	for _, t := range r.Opened.Targets {
 		if t.Err == nil {
@@ -91,8 +91,8 @@ func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarge
 	return record
 }
 
-// keptRun is one run that is remembered: a reconcile.Recorder.
-type keptRun struct {
+// memoryRecorder is one run that is remembered: a reconcile.Recorder.
+type memoryRecorder struct {
 	memory *Memory
 	first  Record
 	run    *Recorder            // nil until the run is begun
@@ -100,12 +100,12 @@ type keptRun struct {
 	leases map[desired.Target]*Lease
 }
 
-func (k *keptRun) begin(ctx context.Context) (err error) {
+func (k *memoryRecorder) begin(ctx context.Context) (err error) {
 	k.run, err = k.memory.History.Begin(ctx, &k.first)
 	return err
 }
 
-func (k *keptRun) hold(ctx context.Context, r *reconcile.RunResult, targets []desired.Target) error {
+func (k *memoryRecorder) hold(ctx context.Context, r *reconcile.RunResult, targets []desired.Target) error {
 	owner := Owner{Run: k.first.Run, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {
@@ -129,7 +129,7 @@ func (k *keptRun) hold(ctx context.Context, r *reconcile.RunResult, targets []de
 
 // Intend implements reconcile.Journal. The write may be sent only if the lease of
 // its target is still the run's after the intent has been stored.
-func (k *keptRun) Intend(ctx context.Context, key desired.Key, change *reconcile.Change) error {
+func (k *memoryRecorder) Intend(ctx context.Context, key desired.Key, change *reconcile.Change) error {
 	if err := k.run.Journal().Intend(ctx, key, change); err != nil {
 		return err
 	}
@@ -148,12 +148,12 @@ func (k *keptRun) Intend(ctx context.Context, key desired.Key, change *reconcile
 }
 
 // Settle implements reconcile.Journal.
-func (k *keptRun) Settle(key desired.Key, result *reconcile.Result) {
+func (k *memoryRecorder) Settle(key desired.Key, result *reconcile.Result) {
 	k.run.Journal().Settle(key, result)
 }
 
 // Ready implements reconcile.Recorder.
-func (k *keptRun) Ready(ctx context.Context) error {
+func (k *memoryRecorder) Ready(ctx context.Context) error {
 	k.failed = k.memory.History.failedBefore(ctx, k.first.Run)
 	if k.run != nil {
 		return nil
@@ -181,10 +181,10 @@ func (h *History) failedBefore(ctx context.Context, this string) map[desired.Key
 }
 
 // FailedBefore implements reconcile.Recorder.
-func (k *keptRun) FailedBefore(key desired.Key) bool { return k.failed[key] }
+func (k *memoryRecorder) FailedBefore(key desired.Key) bool { return k.failed[key] }
 
 // Lease implements reconcile.Recorder.
-func (k *keptRun) Lease(t desired.Target) context.Context {
+func (k *memoryRecorder) Lease(t desired.Target) context.Context {
 	if k.leases[t] == nil {
 		return nil
 	}
@@ -192,7 +192,7 @@ func (k *keptRun) Lease(t desired.Target) context.Context {
 }
 
 // Finish implements reconcile.Recorder.
-func (k *keptRun) Finish(ctx context.Context, r *reconcile.RunResult) error {
+func (k *memoryRecorder) Finish(ctx context.Context, r *reconcile.RunResult) error {
 	if k.run == nil {
 		return nil
 	}
@@ -239,7 +239,7 @@ func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 const releaseTimeout = 30 * time.Second
 
 // Release implements reconcile.Recorder.
-func (k *keptRun) Release(ctx context.Context) error {
+func (k *memoryRecorder) Release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	var problems []error

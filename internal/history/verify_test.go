@@ -535,7 +535,7 @@ func TestARunThatWasTakenForDeadWritesNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
 		stopped := begin(t, s, "stopped")
-		kept := &keptRun{run: stopped}
+		kept := &memoryRecorder{run: stopped}
 		change := create(testKey(1), retries(0))
 		if err := kept.Intend(t.Context(), testKey(1), change); err != nil {
 			t.Fatal(err)

@@ -41,6 +41,9 @@ type Base struct {
 }
 
 // allowed is how many of n configs a limit lets pass.
+//
+// The numbers of all shards add up to the limit exactly. A floor is rounded up for a
+// part of the fleet, so that a small part is not blocked by having none.
 func (g Guard) allowed(l desired.Limit, n int) int {
 	if !l.Share {
 		return g.Base.part(l.Number)
@@ -115,10 +118,13 @@ func (e *GuardError) Error() string {
 		lines[i] = l.String()
 	}
 	return "the plan is more than the guard allows, so nothing is written: " + strings.Join(lines, "; ") +
-		"; if this is intended, let this one run pass with --guard off --reason TEXT, or raise the limit under guard: in the fleet file"
+		"; if this is intended, raise the limit under guard: in the fleet file"
 }
 
 // Lines holds every rule against the plan, exceeded or not.
+//
+// Reports print them also of a plan that passes: who raises a limit should see how much of
+// it is used.
 func (g Guard) Lines(p *Plan) []GuardLine {
 	c := p.Counts()
 	n := c.Configs()

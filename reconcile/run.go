@@ -18,6 +18,9 @@ import (
 // Engine walks the one road that every verb, the worker and the Lambda function
 // take. It knows no SDK type, no file and no terminal: what it needs of the world
 // is behind the two small interfaces of its fields.
+//
+// The zero value of every field but Opener leaves its part out. An Engine keeps nothing
+// between runs and may be used by several at once, as far as what its fields hold can.
 type Engine struct {
 	// Opener opens targets: on AWS, on a simulator, on a map.
 	Opener Opener
@@ -88,6 +91,9 @@ type RunResult struct {
 func (r *RunResult) Planned() bool { return !r.Surveyed.IsZero() }
 
 // NewRunID is a name that sorts by time and that two runs never share.
+//
+// It is a file name and an object key as well, and so has letters, digits and a hyphen
+// only. Runs of one second are told apart by 32 random bits.
 func NewRunID(now time.Time) string {
 	var tail [4]byte
 	rand.Read(tail[:]) // never fails: see crypto/rand
@@ -95,10 +101,11 @@ func NewRunID(now time.Time) string {
 }
 
 // ErrStrict refuses a plan with warnings, where that was asked for.
-var ErrStrict = errors.New("--strict takes warnings for errors")
+// Its text names no flag: what a person can type is for the caller to say.
+var ErrStrict = errors.New("warnings count as errors")
 
 // ErrTimeUp is why a run with a Timeout takes no more work.
-var ErrTimeUp = errors.New("the --timeout passed")
+var ErrTimeUp = errors.New("the time limit of the run passed")
 
 // Run is a run, from its first call to its last:
 //
@@ -126,6 +133,8 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 	recorder := e.walk(ctx, r, &recollection)
 	r.Finished = time.Now()
 	r.Stopped = r.stopped(ctx)
+	// What was seen and what was done are kept although ctx may have ended: a run that was
+	// interrupted is the one whose record is needed most.
 	recollection.Keep(context.WithoutCancel(ctx), r)
 	if recorder != nil {
 		r.Late = join(recorder.Finish(context.WithoutCancel(ctx), r), recorder.Release(context.WithoutCancel(ctx)))
@@ -135,6 +144,9 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 
 // walk goes as far as the run comes. What it returns is to be finished and released,
 // and what it recalled is to be kept.
+//
+// The steps stand here in the order of the picture above, and nowhere else. What a step
+// needs of the one before is in r, so that r can be reported from wherever it stopped.
 func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollection) (recorder Recorder) {
 	fail := func(err error) Recorder {
 		cause := context.Cause(ctx)
@@ -152,14 +164,19 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 		return recorder
 	}
 	targets, declared := r.Wishes.Targets()
+	// An error here is about all targets, such as no credentials at all. What is wrong with
+	// one of them stands in its Err, and the others go on.
 	opened, err := e.Opener.Open(ctx, OpenRequest{Run: r.ID, Targets: targets, Ambient: !declared, Write: r.Write})
 	if err != nil {
 		return fail(err)
 	}
 	r.Opened = opened
 
+	// Leases come before the first read. A run that surveys first could write what was
+	// true before another run wrote.
 	journal := Journal(NoJournal{})
 	if r.Write && e.Memory != nil {
+		// Also a Begin that failed may have taken some leases, which are to be released.
 		begun, err := e.Memory.Begin(ctx, r)
 		recorder = begun
 		if err != nil {
@@ -168,6 +185,8 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 		journal = recorder
 	}
 
+	// What earlier runs saw narrows what is discovered and read. It is completed again
+	// before anything is resolved: rules choose among all that exists.
 	recalled := e.recall(ctx, r)
 	*recollection = recalled
 
@@ -198,6 +217,8 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 
 	r.tell(PhaseResolve)
 
+	// Only what was read by this run can come to a change; what is carried is judged
+	// apart and can at most be told of.
 	toRead, unread := split(r.Fleet, recalled.Carry(r.Fleet))
 	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.Survey...)
 	watched := watch(ctx, r.Fleet, r.Opened.readTargets(nil, nil), r.Observe)
@@ -209,6 +230,8 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	r.Plan.Require(r.Fleet, inventory, r.Known, watched)
 	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Known))
 	e.annotate(ctx, r)
+	// The guard is asked also where nothing is written, so that a plan shows what an
+	// apply of it would be refused for.
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)
 	r.tell(PhasePlan)
@@ -250,12 +273,16 @@ func (r *RunResult) tell(phase Phase) {
 }
 
 // endedError is the end of a run in the middle of a call. Its text is the cause's.
+//
+// Both are in its tree: errors.Is finds the cause, errors.As the call that was waited for.
 type endedError struct{ cause, call error }
 
 func (e *endedError) Error() string   { return e.cause.Error() }
 func (e *endedError) Unwrap() []error { return []error{e.cause, e.call} }
 
 // openOnly drops the targets that are not open from what is to be discovered.
+//
+// Such a target has its error already; to discover it would only repeat it.
 func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
 	var kept []desired.Discovery
 	for _, d := range asked {
@@ -279,6 +306,9 @@ func (r *RunResult) stopped(ctx context.Context) error {
 }
 
 // leftUndone reports whether a target has work left without a reason of its own.
+//
+// A target that was stopped for a reason of its own, such as its error budget, does not
+// count: more time would not have helped it.
 func (r *RunResult) leftUndone() bool {
 	for i := range r.Plan.Targets {
 		if t := &r.Plan.Targets[i]; t.Stopped == nil && t.Counts().NotExamined > 0 || errors.Is(t.Err, ratelimit.ErrNoTime) {
@@ -300,6 +330,8 @@ func (r *RunResult) leftUndone() bool {
 }
 
 // failures is every failure of the run in order, or nil.
+//
+// A target that could not be read is one failure, whatever its findings say besides.
 func (r *RunResult) failures() error {
 	var all *multierror.Error
 	add := func(err error) {

@@ -83,7 +83,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 	case err != nil:
 		return err
 	case r.Stopped != nil:
-		return r.Stopped // a part of what differs is no state of anything
+		return timeUp(r.Stopped) // a part of what differs is no state of anything
 	case r.Err != nil:
 		return r.Err
 	}

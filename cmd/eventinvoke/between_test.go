@@ -115,7 +115,7 @@ func through(t *testing.T, aws simulator, verb, path string, targets ...string) 
 	var out bytes.Buffer
 	a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 	o := readOptions{
-		simulate: "world", world: aws,
+		simulate: "world", simulator: aws,
 		fleetOptions:  fleetOptions{targets: targets},
 		outputOptions: outputOptions{format: "json", color: "never", quiet: true},
 	}

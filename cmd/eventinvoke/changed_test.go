@@ -43,7 +43,7 @@ func auditChanged(t *testing.T, w *awssim.World, path, place string) (code int, 
 	var out bytes.Buffer
 	a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 	o := readOptions{
-		simulate: "world", world: w, outputOptions: outputOptions{format: "json", color: "never", quiet: true},
+		simulate: "world", simulator: w, outputOptions: outputOptions{format: "json", color: "never", quiet: true},
 		reading:    readChoice{read: readChanged, maxAge: observed.DefaultMaxAge, delay: observed.DefaultDelay},
 		remembered: historyOptions{location: place},
 	}

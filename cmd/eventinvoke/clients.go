@@ -91,8 +91,8 @@ func (o *readOptions) simulated(options *awslambda.Options) error {
 	if o.simulate == "" {
 		return nil
 	}
-	world := o.world
-	if world == nil {
+	sim := o.simulator
+	if sim == nil {
 		scenario := o.simulate
 		if scenario == builtInScenario {
 			scenario = "" // the demo's
@@ -101,11 +101,11 @@ func (o *readOptions) simulated(options *awslambda.Options) error {
 		if err != nil {
 			return err
 		}
-		world = simulated
+		sim = simulated
 	}
-	options.Region = world.DefaultRegion()
-	options.HTTPClient = world
-	options.Credentials = awslambda.StaticCredentials(world.DefaultAccessKeyID())
+	options.Region = sim.DefaultRegion()
+	options.HTTPClient = sim
+	options.Credentials = awslambda.StaticCredentials(sim.DefaultAccessKeyID())
 	return nil
 }
 

@@ -184,7 +184,7 @@ func (c *crash) verb(t *testing.T, run func(context.Context, *app, *writeOptions
 		var out bytes.Buffer
 		a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 		o := &writeOptions{yes: true, historyOptions: historyOptions{location: c.history}, readOptions: readOptions{
-			simulate: "world", world: c.world, paceOptions: paceOptions{quota: 1000}, outputOptions: outputOptions{format: "text", color: "never", quiet: true},
+			simulate: "world", simulator: c.world, paceOptions: paceOptions{quota: 1000}, outputOptions: outputOptions{format: "text", color: "never", quiet: true},
 		}}
 		err := run(t.Context(), a, o)
 		code, _ = codeOf(err)

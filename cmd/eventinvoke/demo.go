@@ -45,7 +45,7 @@ func (a *app) demo(ctx context.Context, color string) error {
 		simulate:      builtInScenario,
 		paceOptions:   paceOptions{quota: demoQuota, share: 0.9},
 		outputOptions: outputOptions{format: "text", color: color},
-		world:         w,
+		simulator:     w,
 	}
 	informed := o // the first look tells who has changed what
 	informed.insights = "auto"

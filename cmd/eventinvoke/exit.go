@@ -107,6 +107,20 @@ func exitOf(r *reconcile.RunResult, tellDifferences bool) error {
 	return nil
 }
 
+// timeUp is reconcile.ErrTimeUp in the words of the command line. Other texts, such as
+// those of a Lambda function's deadline, stay.
+func timeUp(err error) error {
+	if errors.Is(err, reconcile.ErrTimeUp) && err.Error() == reconcile.ErrTimeUp.Error() {
+		return timeUpError{err}
+	}
+	return err
+}
+
+type timeUpError struct{ error }
+
+func (timeUpError) Error() string   { return "the --timeout passed" }
+func (e timeUpError) Unwrap() error { return e.error }
+
 // codeOfResult is the one place that turns a result with a plan into an exit code.
 // Differences are a code of their own only where the verb was asked to tell them.
 //

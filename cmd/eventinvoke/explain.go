@@ -16,10 +16,10 @@ import (
 
 // explainOptions are the options of explain.
 type explainOptions struct {
-	live     bool
-	simulate string
-	format   resultFormat
-	world    simulator // what to simulate, when it is not made from a file
+	live      bool
+	simulate  string
+	format    resultFormat
+	simulator simulator // what to simulate, when it is not made from a file
 }
 
 // codeForm is how a problem code looks. A function of such a name is told apart
@@ -30,8 +30,8 @@ func newExplain(a *app) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use:   "explain KEY|CODE [PATH...]",
-		Short: "Tell where each field of a key comes from, or what a problem code means",
-		Long: `For a key: every place that spoke about each of its fields, with file and line,
+		Short: "Tell where each setting of a config comes from, or what a problem code means",
+		Long: `For a config: every place that spoke about each of its settings, with file and line,
 strongest first, and which one won. KEY is NAME or NAME:QUALIFIER, meant in every
 target, either with LABEL/ or ACCOUNT/REGION/ before it, or any form of function
 ARN. No network is used: what rules say holds if the function exists, and rules
@@ -55,7 +55,7 @@ example of it, wrong and right.`,
 			return a.explainKey(cmd.Context(), args[0], args[1:], &o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.live, "live", false, "also read from AWS what each field is now")
+	cmd.Flags().BoolVar(&o.live, "live", false, "also read from AWS what each setting is now")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: read the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 	o.format.bind(cmd)

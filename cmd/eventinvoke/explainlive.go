@@ -91,16 +91,16 @@ func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desi
 	return fleet, reconcile.Base{}, nil
 }
 
-// nearWishes look for what a key that is not declared may have meant, among all
+// suggestionWishes look for what a key that is not declared may have meant, among all
 // that rules choose. They only ever come to an error.
-type nearWishes struct {
+type suggestionWishes struct {
 	reconcile.FleetWishes
 	typed string
 	wrong error // that the key is not declared
 }
 
 // Resolve implements reconcile.Wishes.
-func (w nearWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
 	fleet, err := w.Document.Resolve(ambient, found, desired.Selection{})
 	if err == nil {
 		_, err = fleet.Find(w.typed)
@@ -111,7 +111,7 @@ func (w nearWishes) Resolve(_ context.Context, ambient desired.Target, found des
 // liveKeys tells what the files say and what AWS holds. It opens only the target
 // that was named, where one was.
 func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) ([]explained, error) {
-	options := &readOptions{simulate: o.simulate, world: o.world}
+	options := &readOptions{simulate: o.simulate, simulator: o.simulator}
 	options.quiet = true
 	if where := query.Where(); where != "" && doc.DeclaresTargets() {
 		options.targets = []string{where}
@@ -136,10 +136,10 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 		}
 	}
 	if r.Stopped != nil {
-		return nil, r.Stopped
+		return nil, timeUp(r.Stopped)
 	}
 	if unknown := (*desired.NotDeclaredError)(nil); errors.As(r.Err, &unknown) {
-		near, err := a.look(ctx, nearWishes{base, typed, r.Err}, options)
+		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, options)
 		if err != nil {
 			return nil, err
 		}

@@ -62,11 +62,11 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err := o.knowsTargets(declared); err != nil {
 		return err
 	}
-	sink, err := o.outputOptions.open(a.out)
+	output, err := o.outputOptions.open(a.out)
 	if err != nil {
 		return err
 	}
-	defer sink.drop()
+	defer output.drop()
 	wishes := &exportWishes{targets: declared, o: o}
 	r, err := a.look(ctx, wishes, o, reconcile.LookForOrphans)
 	if err != nil {
@@ -76,11 +76,11 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	case errors.As(r.Stopped, &stopped):
 		return stopped // a part of a file must not replace a whole one
 	case errors.Is(r.Err, reconcile.ErrTimeUp):
-		return fmt.Errorf("%w before all functions were found; give it more time", r.Err)
+		return fmt.Errorf("%w before all functions were found; give it more time", timeUp(r.Err))
 	case r.Err != nil:
 		return r.Err
 	}
-	return a.writeExport(r, wishes.found, sink)
+	return a.writeExport(r, wishes.found, output)
 }
 
 // exportWishes are every function of some targets that --function lets through.
@@ -206,7 +206,7 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, sink *outputFile) error {
+func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, output *outputFile) error {
 	targets := make([]export.Target, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
@@ -230,17 +230,17 @@ func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, sink 
 		return fmt.Errorf("there is nothing to export: no record on %s", count(functions, "function", "functions"))
 	}
 	sum := sha256.New()
-	result, err := export.Write(io.MultiWriter(sink, sum), targets, export.Options{Header: []string{
+	result, err := export.Write(io.MultiWriter(output, sum), targets, export.Options{Header: []string{
 		"The event invoke configs that AWS held, written by eventinvoke export.",
 		"What AWS holds no value for is left alone, save where defaults would speak for it.",
 	}})
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(sink, exportMark, sum.Sum(nil)); err != nil {
+	if _, err := fmt.Fprintf(output, exportMark, sum.Sum(nil)); err != nil {
 		return err
 	}
-	if err := sink.commit(); err != nil {
+	if err := output.commit(); err != nil {
 		return err
 	}
 	a.log.Info("exported", "records", result.Records, "functions", functions, "targets", len(targets))

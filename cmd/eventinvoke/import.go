@@ -102,15 +102,15 @@ func (a *app) importFiles(_ context.Context, paths []string, o *importOptions) e
 		return err
 	}
 	output := outputOptions{file: o.file}
-	sink, err := output.open(a.out)
+	dest, err := output.open(a.out)
 	if err != nil {
 		return err
 	}
-	defer sink.drop()
-	if _, err := sink.Write(result.Text); err != nil {
+	defer dest.drop()
+	if _, err := dest.Write(result.Text); err != nil {
 		return err
 	}
-	if err := sink.commit(); err != nil {
+	if err := dest.commit(); err != nil {
 		return err
 	}
 	a.log.Info("imported", "entries", result.Entries, "open", result.Open)

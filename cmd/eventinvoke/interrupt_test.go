@@ -49,7 +49,7 @@ func TestInterruptedWhereverItIs(t *testing.T) {
 				a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 				if format == "plan --out" {
 					file := filepath.Join(t.TempDir(), "plan.json")
-					err = a.plan(ctx, []string{path}, &readOptions{simulate: "world", world: aws, outputOptions: outputOptions{format: "text", color: "never", quiet: true}}, false, file)
+					err = a.plan(ctx, []string{path}, &readOptions{simulate: "world", simulator: aws, outputOptions: outputOptions{format: "text", color: "never", quiet: true}}, false, file)
 					if code, _ := codeOf(err); code != row.code {
 						t.Errorf("plan --out, %s: exit code %d, want %d (%v)", row.why, code, row.code, err)
 					}
@@ -58,7 +58,7 @@ func TestInterruptedWhereverItIs(t *testing.T) {
 					}
 					return
 				}
-				err = a.audit(ctx, []string{path}, &readOptions{simulate: "world", world: aws, outputOptions: outputOptions{format: format, color: "never", quiet: true}})
+				err = a.audit(ctx, []string{path}, &readOptions{simulate: "world", simulator: aws, outputOptions: outputOptions{format: format, color: "never", quiet: true}})
 				code, shown := codeOf(err)
 				if !met || code != row.code {
 					t.Errorf("%s: exit code %d, want %d (%v)", row.why, code, row.code, err)

@@ -48,7 +48,7 @@ func inFunction(t *testing.T, functions map[string]int, test func(*invoked)) {
 			Accounts: []awssim.Account{{Account: account, Regions: regions}},
 		})
 		o := &serveOptions{apply: true, settle: worker.DefaultSettle}
-		o.simulate, o.world, o.location = "world", world, noHistory
+		o.simulate, o.simulator, o.location = "world", world, noHistory
 		if err := o.check(); err != nil {
 			t.Fatal(err)
 		}

@@ -228,7 +228,7 @@ type readOptions struct {
 	reading     readChoice
 	remembered  historyOptions // of plan and audit
 	notify      notifyOptions
-	world       simulator // what to simulate, when it is not made from a file
+	simulator   simulator // what to simulate, when it is not made from a file
 }
 
 func bindStrict(cmd *cobra.Command, strict *bool) {

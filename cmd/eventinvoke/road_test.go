@@ -165,7 +165,7 @@ func within(t *testing.T, world *awssim.World, verb, path string) (code int, std
 	var out bytes.Buffer
 	a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 	o := &readOptions{
-		simulate: "world", world: world,
+		simulate: "world", simulator: world,
 		paceOptions:   paceOptions{quota: 500},
 		outputOptions: outputOptions{format: "json", color: "never"},
 	}

@@ -32,7 +32,7 @@ type execution struct {
 	// then is done with the result once it was reported; nil is nothing.
 	then func(*reconcile.RunResult) error
 
-	sink     *outputFile
+	output   *outputFile
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progress      // nil when quiet
 	pace     *paceSampler   // nil before a client is made
@@ -49,10 +49,10 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Strict: o.strict, InsightPolicy: o.insights.policy(), Observe: x.observe}
 	x.ID = reconcile.NewRunID(x.Started)
 	var err error
-	if x.sink, err = o.outputOptions.open(a.out); err != nil {
+	if x.output, err = o.outputOptions.open(a.out); err != nil {
 		return err
 	}
-	defer x.sink.drop()
+	defer x.output.drop()
 	if err := prepare(x); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -86,7 +86,7 @@ func (x *execution) observe(e reconcile.Event) {
 	switch {
 	case x.o.format != "ndjson":
 	case e.Phase == reconcile.PhaseResolve:
-		x.stream = report.NewStream(x.sink, x.report(e.Run))
+		x.stream = report.NewStream(x.output, x.report(e.Run))
 	case e.Phase == reconcile.PhasePlan:
 		x.stream.Plan(x.report(e.Run))
 	default:
@@ -105,7 +105,7 @@ func (x *execution) conclude(r *reconcile.RunResult) error {
 		if call := (*reconcile.CallError)(nil); errors.As(r.Err, &call) {
 			waited = fmt.Sprintf(", while %s of %s had no answer", call.Op, call.Subject)
 		}
-		r.Err = fmt.Errorf("%w before anything was compared%s; give it more time", reconcile.ErrTimeUp, waited)
+		r.Err = fmt.Errorf("%w before anything was compared%s; give it more time", timeUp(reconcile.ErrTimeUp), waited)
 	}
 	if r.Declined {
 		fmt.Fprintln(x.app.err, "Nothing was written.")
@@ -143,10 +143,10 @@ func (x *execution) write(r *reconcile.RunResult) error {
 		run.Functions, run.Covered = r.Covered()
 		run.Trends = x.trends(r)
 	}
-	if err := x.o.render(x.sink, x.app.out, run, x.stream); err != nil {
+	if err := x.o.render(x.output, x.app.out, run, x.stream); err != nil {
 		return err
 	}
-	return x.sink.commit()
+	return x.output.commit()
 }
 
 // render writes a run in the format that was asked for. A stream that has begun is
@@ -226,7 +226,7 @@ func newReport(r *reconcile.RunResult, files []desired.FileInfo) *report.Run {
 		run.Finished = time.Now()
 	}
 	if r.Stopped != nil {
-		run.Stopped = r.Stopped.Error()
+		run.Stopped = timeUp(r.Stopped).Error()
 	}
 	for _, f := range files {
 		run.Fleet.Files = append(run.Fleet.Files, f.Path)
@@ -295,8 +295,8 @@ func (x *execution) fromFleet(args []string) error {
 	}
 	x.Wishes = x.wishes(document)
 	if err := notAnInput("output-file", x.o.file, x.files); err != nil {
-		x.sink.drop()
-		x.sink = &outputFile{Writer: io.Discard, commit: func() error { return nil }, drop: func() {}}
+		x.output.drop()
+		x.output = &outputFile{Writer: io.Discard, commit: func() error { return nil }, drop: func() {}}
 		return err
 	}
 	return x.open(document)

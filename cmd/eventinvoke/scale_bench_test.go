@@ -104,7 +104,7 @@ func BenchmarkHundredThousandFunctions(b *testing.B) {
 				before := liveHeap()
 				a := &app{streams: streams{in: strings.NewReader(""), out: g, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 				o := &readOptions{
-					simulate: "world", world: g,
+					simulate: "world", simulator: g,
 					paceOptions:   paceOptions{quota: 100_000, share: 1},
 					outputOptions: outputOptions{format: "json", color: "never", quiet: true},
 				}

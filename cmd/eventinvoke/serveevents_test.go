@@ -66,7 +66,7 @@ func startServer(t *testing.T, fleet string, world simulator, apply bool) (*serv
 	t.Helper()
 	a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 	o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle, apply: apply}
-	o.simulate, o.world = "world", world
+	o.simulate, o.simulator = "world", world
 	if err := o.check(); err != nil {
 		t.Fatal(err)
 	}

@@ -45,35 +45,35 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 	if err := o.check(); err != nil {
 		return err
 	}
-	sink, err := o.open(a.out)
+	output, err := o.open(a.out)
 	if err != nil {
 		return err
 	}
-	defer sink.drop()
+	defer output.drop()
 	if _, err := os.Stat(name); err == nil {
 		run, err := showPlan(name)
 		if err != nil {
 			return err
 		}
-		return cmp.Or(o.render(sink, a.out, run, begun(o, sink, run)), sink.commit())
+		return cmp.Or(o.render(output, a.out, run, begun(o, output, run)), output.commit())
 	}
 	past, damaged, err := pastRun(ctx, name, place)
 	if err != nil {
 		return err
 	}
 	if o.format == "text" {
-		err = report.RunText(sink, past, o.text(a.out))
+		err = report.RunText(output, past, o.text(a.out))
 	} else {
 		run := report.Past(past)
 		if h, failed := history.Open(ctx, place); failed == nil && o.format == "html" {
 			run.Trends, _, _ = h.Trends(ctx, trendAudits) // a plot of what there is
 		}
-		err = o.render(sink, a.out, run, begun(o, sink, run))
+		err = o.render(output, a.out, run, begun(o, output, run))
 	}
 	if err := errors.Join(err, damaged); err != nil {
 		return err
 	}
-	if err := sink.commit(); err != nil {
+	if err := output.commit(); err != nil {
 		return err
 	}
 	if past.Incomplete() != "" {
@@ -83,11 +83,11 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 }
 
 // begun is a stream that has told of a plan, where a stream was asked for.
-func begun(o *outputOptions, sink *outputFile, run *report.Run) *report.Stream {
+func begun(o *outputOptions, output *outputFile, run *report.Run) *report.Stream {
 	if o.format != "ndjson" {
 		return nil
 	}
-	s := report.NewStream(sink, run)
+	s := report.NewStream(output, run)
 	s.Plan(run)
 	return s
 }

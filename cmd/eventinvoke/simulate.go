@@ -30,14 +30,14 @@ can talk to it. Nothing is stored: it forgets everything when it ends.`,
   eval "$(eventinvoke simulate --print-env)"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			world, err := openWorld(scenario)
+			sim, err := openWorld(scenario)
 			if err != nil {
 				return err
 			}
 			if printEnv {
-				return printWorldEnv(a, world, addr)
+				return printWorldEnv(a, sim, addr)
 			}
-			return a.serveWorld(cmd.Context(), world, addr)
+			return a.serveWorld(cmd.Context(), sim, addr)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
@@ -63,13 +63,13 @@ func openWorld(path string) (*awssim.World, error) {
 	return awssim.New(s)
 }
 
-func (a *app) serveWorld(ctx context.Context, world *awssim.World, addr string) error {
+func (a *app) serveWorld(ctx context.Context, sim *awssim.World, addr string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:0, takes a free port", addr, err)
 	}
 	a.log.Info("simulating AWS", "address", "http://"+listener.Addr().String())
-	server := &http.Server{Handler: world, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
@@ -89,7 +89,7 @@ func (a *app) serveWorld(ctx context.Context, world *awssim.World, addr string) 
 }
 
 // printWorldEnv serves nothing, so that a shell can eval what it prints.
-func printWorldEnv(a *app, world *awssim.World, addr string) error {
+func printWorldEnv(a *app, sim *awssim.World, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" || port == "0" {
 		return fmt.Errorf("--print-env cannot name the address %q; give the --addr that the simulator listens on, with its port, such as 127.0.0.1:4566", addr)
@@ -98,10 +98,10 @@ func printWorldEnv(a *app, world *awssim.World, addr string) error {
 		host = "127.0.0.1" // it listens everywhere, and everywhere is no address to call
 	}
 	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", net.JoinHostPort(host, port))
-	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", world.DefaultAccessKeyID())
+	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", sim.DefaultAccessKeyID())
 	fmt.Fprintf(a.out, "export AWS_SECRET_ACCESS_KEY=simulated\n")
-	fmt.Fprintf(a.out, "export AWS_REGION=%s\n", world.DefaultRegion())
+	fmt.Fprintf(a.out, "export AWS_REGION=%s\n", sim.DefaultRegion())
 	// Version 1 of the aws command reads only this one.
-	fmt.Fprintf(a.out, "export AWS_DEFAULT_REGION=%s\n", world.DefaultRegion())
+	fmt.Fprintf(a.out, "export AWS_DEFAULT_REGION=%s\n", sim.DefaultRegion())
 	return nil
 }

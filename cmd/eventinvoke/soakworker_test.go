@@ -215,7 +215,7 @@ func (s *soak) arrange() {
 
 func (s *soak) options() *serveOptions {
 	o := &serveOptions{every: 15 * time.Minute, settle: worker.DefaultSettle, apply: true}
-	o.simulate, o.world, o.location, o.insights = "world", s, s.history, "off"
+	o.simulate, o.simulator, o.location, o.insights = "world", s, s.history, "off"
 	return o
 }
 

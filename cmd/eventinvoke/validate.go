@@ -96,7 +96,7 @@ func (c checked) text(a *app) {
 	if c.declared {
 		where = count(c.targets, "target", "targets")
 	}
-	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Keys(), "exact key", "exact keys"), count(len(c.files), "file", "files"), where)
+	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Keys(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
 	if c.rules {
 		fmt.Fprint(a.out, ", and rules choose more from what exists")
 	}

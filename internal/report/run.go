@@ -22,6 +22,7 @@
 package report
 
 import (
+	"errors"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -70,7 +71,7 @@ type Run struct {
 // the guard would refuse.
 func (r *Run) refusal() error {
 	if r.Refused != nil || r.GuardOff != "" {
-		return r.Refused
+		return withFlag(r.Refused)
 	}
 	var exceeded []reconcile.GuardLine
 	for _, l := range r.Guard {
@@ -81,7 +82,27 @@ func (r *Run) refusal() error {
 	if exceeded == nil {
 		return nil
 	}
-	return &reconcile.GuardError{Lines: exceeded}
+	return withFlag(&reconcile.GuardError{Lines: exceeded})
+}
+
+// flaggedError is a refusal of the engine, which knows no command line, and the flag
+// that is behind it or overrules it.
+type flaggedError struct {
+	error
+	flag string
+}
+
+func (e flaggedError) Error() string { return e.error.Error() + e.flag }
+func (e flaggedError) Unwrap() error { return e.error }
+
+func withFlag(refused error) error {
+	switch {
+	case errors.As(refused, new(*reconcile.GuardError)):
+		return flaggedError{refused, ", or let this one run pass with --guard off --reason TEXT"}
+	case errors.Is(refused, reconcile.ErrStrict):
+		return flaggedError{refused, " (--strict)"}
+	}
+	return refused
 }
 
 // FleetInfo is what the declaration was.

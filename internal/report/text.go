@@ -119,7 +119,7 @@ func (p *printer) plan(r *Run) {
 	p.warnings(r.Warnings)
 	p.guard(r.Guard, r.GuardOff)
 	p.cost(r)
-	p.refused(r.Refused)
+	p.refused(withFlag(r.Refused))
 	p.shortened()
 	p.gap()
 	p.line(0, colored(bold, planLine(r.Plan.Counts())))

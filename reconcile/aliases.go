@@ -79,6 +79,9 @@ type aliasWork struct {
 	err  error // of the target as a whole
 }
 
+// run lists the aliases of one target's functions, and returns why it ended early, or nil.
+// The error budget is the survey's, so that a target which refuses everything costs a
+// few calls and not one for each function.
 func (w *aliasWork) run(ctx context.Context) error {
 	if w.conn.Reader == nil {
 		return fmt.Errorf("target %s: no Reader configured", w.need.Target)

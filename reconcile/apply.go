@@ -44,6 +44,9 @@ type WriteTarget struct {
 //
 // No write is sent before journal has stored its before-image. A journal that
 // fails ends the whole run in the same way as ctx.
+//
+// A target that has changes and no Writer is Stopped, with all of them NotAttempted. The
+// outcome has the targets of the plan in its order, and a row for each of its changes.
 func Apply(ctx context.Context, approved Approved, conns map[desired.Target]WriteTarget, journal Journal, observe Observer) Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -68,6 +71,9 @@ func Apply(ctx context.Context, approved Approved, conns map[desired.Target]Writ
 // applyTarget makes the writes of one target. Every change has its row from the
 // start, as NotAttempted: whatever ends the work, no row is missing and none says
 // more than is known.
+//
+// The budget's context ends the target's work alone: failures here, or a lost lease, do
+// not end what goes on in other targets.
 func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit desired.Limit, shared applyJob) TargetOutcome {
 	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
 	for i := range p.Changes {
@@ -102,6 +108,8 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit des
 			shared.progress.done(p.Target, &results[i])
 		}
 	}
+	// Jobs are made as Run pulls them, so that what the first refusals taught still
+	// changes the order of the rest.
 	jobs := func(yield func(ratelimit.Job) bool) {
 		for results := range causes.inTurn(out.Results, conn.Last, skip) {
 			job := shared
@@ -119,6 +127,9 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit des
 
 // addStale gives the changes that were not made, because their records moved
 // before, their rows among the others.
+//
+// They come from a saved plan or a rollback that was held against what is there now;
+// without these rows an outcome would pass over them in silence.
 func (o *TargetOutcome) addStale(stale []StaleChange) {
 	for i := range stale {
 		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
@@ -127,9 +138,17 @@ func (o *TargetOutcome) addStale(stale []StaleChange) {
 }
 
 // Fresh is how old a before-image may be for a Put or a Delete to rest on it.
+//
+// A large fleet takes minutes between its survey and its last write. A minute keeps the
+// reads that come on top few in a small one, and the time in which somebody's write could
+// be lost short in a large one.
 const Fresh = time.Minute
 
 // applyJob makes the writes of one function, in order.
+//
+// The fields up to exact are the same for all functions of a target. Those below belong to
+// the change at hand; ratelimit.Run never calls two methods of a job at once, so that none
+// needs a lock.
 type applyJob struct {
 	writer   Writer
 	reader   Reader
@@ -151,11 +170,16 @@ type applyJob struct {
 }
 
 // Next implements ratelimit.Job.
+// A write goes before reads: it rests on a before-image that grows older.
 func (j *applyJob) Next() (ratelimit.Priority, bool) {
 	return ratelimit.Write, len(j.results) > 0
 }
 
 // Call implements ratelimit.Job.
+//
+// It is one attempt at the current change, and may be called again for it. The order is
+// what makes it safe: look again if the before-image is old, store the intent, make sure
+// that the lease is still held, and only then write.
 func (j *applyJob) Call(ctx context.Context) (err error) {
 	r := &j.results[0]
 	if j.stale(&r.Change) {
@@ -179,6 +203,7 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 	if j.lease != nil && j.lease.Err() != nil {
 		return ratelimit.WithResult(context.Cause(j.lease), ratelimit.Cancelled, 0)
 	}
+	// From here on nobody can say that the write was not attempted.
 	j.tried = true
 	defer func() {
 		result, _ := ratelimit.ResultOf(err)
@@ -199,6 +224,10 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 
 // stale reports whether the before-image of a write that replaces or removes a
 // record is not to be relied on.
+//
+// An Update is not asked about: it sets only the settings that differ and leaves the
+// others as they are, so that it cannot erase what somebody else set. A repeat is always
+// looked at again, because the attempt before it may have been executed.
 func (j *applyJob) stale(c *Change) bool {
 	if j.reader == nil || c.Action == Update {
 		return false
@@ -208,6 +237,17 @@ func (j *applyJob) stale(c *Change) bool {
 
 // lookAgain reads the record that a change is about, and plans the change again if
 // it has moved.
+//
+// What it finds, from the harmless to the worst:
+//
+//	as it was                      the write goes ahead
+//	as asked, and we had tried     our own write was done: Applied, verified from this read
+//	as asked, an exact plan        AlreadySo
+//	otherwise, an exact plan       Stale; or a conflict where our attempt may have had a part
+//	otherwise                      planned again from what is there, by the same rule as NewPlan
+//
+// An intent that is in the journal is settled before the change is planned again: its
+// before-image would be the wrong one to roll back to.
 func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
 	seen := time.Now().UnixMilli()
 	record, err := j.recordOf(ctx, r.Name)
@@ -258,6 +298,10 @@ func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
 }
 
 // recordOf reads the record of one config; nil when there is none.
+//
+// It lists all records of the function and not the one alone, since that is the call
+// which the survey makes: one permission and one form of answer. Each page is a call that
+// takes its token, within the attempt of the write.
 func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRecord, error) {
 	var found *ObservedRecord
 	var marks markers
@@ -283,6 +327,7 @@ func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRe
 	}
 }
 
+// key is the change's config with its target, as the journal and errors call it.
 func (j *applyJob) key(c *Change) desired.Key {
 	return desired.Key{Target: j.target, Name: c.Name}
 }
@@ -290,6 +335,9 @@ func (j *applyJob) key(c *Change) desired.Key {
 // Done implements ratelimit.Job. It is called once for a change, when no further
 // attempt follows: what a change ended as is decided here and nowhere else. A write
 // of which nobody knows whether it was done is a failure, never NotAttempted.
+//
+// What is told, and in which order: the error budget, the causes of refusals, the journal,
+// the progress. The journal has an end for exactly those intents that it has.
 func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]

@@ -100,6 +100,9 @@ type Evidence struct {
 
 // judge holds carried functions against what is declared. Those that are not as
 // declared are not judged: they come back, to be read.
+//
+// It compares by planTarget, as everything else is compared, and throws away what would be
+// changes. It ends: each further turn has fewer functions than the one before.
 func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.UndeclaredPolicy) (verdict CarriedVerdict, differ map[string]bool) {
 	differ = map[string]bool{}
 	for {
@@ -134,6 +137,8 @@ func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.
 
 // declaredAndCarried walks the declared functions of a target, each with what is
 // carried of it or nil. Both are sorted.
+//
+// What is carried of a function that nobody declares any more is passed over.
 func declaredAndCarried(entries []desired.Entry, have []CarriedFunction) func(func([]desired.Entry, *CarriedFunction) bool) {
 	return func(yield func([]desired.Entry, *CarriedFunction) bool) {
 		for group := range byFunction(entries) {
@@ -187,6 +192,9 @@ func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction)
 
 // addTo puts the verdicts on what was not read beside those on what was, and says what
 // each target's rest on.
+//
+// The counts of a target are of both together: to a reader of the report it makes no
+// difference how a config came to be known as in sync, and Evidence tells.
 func (c *carried) addTo(r *RunResult, from Recollection) {
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
@@ -203,6 +211,9 @@ func (c *carried) addTo(r *RunResult, from Recollection) {
 }
 
 // seen is what is known of all functions, read and carried, for what is only told.
+//
+// The result is for warnings and requirements. No change may be made of it: the slices
+// are cloned, and NewPlan has had its own by then.
 func (c *carried) seen(observed Observed) Observed {
 	if len(c.functions) == 0 {
 		return observed
@@ -220,6 +231,8 @@ func (c *carried) seen(observed Observed) Observed {
 }
 
 // evidence completes what a recollection says of a target.
+//
+// Ages count from the end of the survey, so that a slow run is not taken for a fresh one.
 func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *Evidence {
 	e := from.Evidence(t, &r.Observed)
 	if e == nil {

@@ -40,6 +40,9 @@ type causes struct {
 }
 
 // sharedCause is what is known of the writes that have one thing in common.
+//
+// A family that succeeded once never ends here, however many refusals follow: the cause
+// is not the share then, but something that differs within the family.
 type sharedCause struct {
 	families map[string]*familyTries
 	ended    int // families that ended without a success
@@ -54,6 +57,9 @@ type familyTries struct {
 }
 
 // sharesOf is what a change has in common with others that may be refused with it.
+//
+// The result is sorted and never empty. Deletes, and updates of numbers alone, have only
+// their operation in common: a role that may not make it is refused every time.
 func sharesOf(c *Change) []string {
 	var shares []string
 	for s, v := range c.Request() {
@@ -70,6 +76,8 @@ func sharesOf(c *Change) []string {
 
 // familyOf is the beginning of a function's name, up to its first digit or
 // separator: orders for orders-17.
+//
+// A name that begins with one of these is a family of its own.
 func familyOf(function string) string {
 	if i := strings.IndexAny(function, "0123456789-_"); i > 0 {
 		return function[:i]
@@ -78,6 +86,8 @@ func familyOf(function string) string {
 }
 
 // at is what is known of a share, and of one family in it; it begins empty.
+//
+// Maps are made here and not before: most targets meet no refusal.
 func (c *causes) at(share, function string) (*sharedCause, *familyTries) {
 	if c.by == nil {
 		c.by = map[string]*sharedCause{}
@@ -96,6 +106,9 @@ func (c *causes) at(share, function string) (*sharedCause, *familyTries) {
 }
 
 // settled takes the end of a write.
+//
+// Only two ends teach anything: a write that was applied, and a refusal about one
+// function. A server error or a throttled call says nothing about what was asked.
 func (c *causes) settled(r *Result) {
 	refused := r.Status == Failed && refusesOne(r.Err)
 	if !refused && r.Status != Applied {
@@ -138,6 +151,9 @@ func (c *causes) suspect(change *Change) bool {
 }
 
 // verdict is why a change is not worth a call any more, or nil.
+//
+// The error wraps the first refusal, so that a report puts both under one cause, and names
+// the config that met it.
 func (c *causes) verdict(change *Change) error {
 	for _, share := range sharesOf(change) {
 		if s := c.by[share]; s != nil {
@@ -151,6 +167,8 @@ func (c *causes) verdict(change *Change) error {
 
 // refusesOne reports whether an error is a refusal about one function, which says
 // nothing about the health of what answered.
+//
+// Throttling, conflicts and server errors are not among them: they may pass by themselves.
 func refusesOne(err error) bool {
 	switch KindOf(err) {
 	case KindFunctionMissing, KindRecordMissing, KindDenied, KindRefused, KindInvalid:

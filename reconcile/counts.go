@@ -1,6 +1,13 @@
 package reconcile
 
 // PlanCounts are the totals of a plan.
+//
+// All are configs, save where a line says functions or targets. Of one target they add up:
+//
+//	Declared = InSync + Skipped + the changes of declared configs + the findings about them
+//
+// Deletes, Undeclared and Orphans may be about records that nobody declared, and Ignored,
+// Stale and LatestOnly stand beside that sum.
 type PlanCounts struct {
 	Declared, InSync, Skipped, Ignored  int
 	Creates, Updates, Deletes           int // a Restore counts as an Update
@@ -14,10 +21,15 @@ type PlanCounts struct {
 }
 
 // Changes is the number of writes.
+//
+// It is what the guard's max_changes is held against. Stale changes are not writes.
 func (c PlanCounts) Changes() int { return c.Creates + c.Updates + c.Deletes }
 
 // Configs is how many of the declared configs can exist: it leaves out those
 // whose function, alias or version is not there.
+//
+// Shares of the guard are of this number: a fleet file that declares a thousand configs of
+// functions that are gone must not allow three hundred changes for it.
 func (c PlanCounts) Configs() int {
 	return c.Declared - c.Skipped - c.MissingFunctions - c.MissingQualifiers
 }
@@ -64,6 +76,9 @@ func (p *TargetPlan) Counts() PlanCounts {
 }
 
 // Counts adds up the whole plan.
+//
+// Field by field and not by reflection, so that a reader can search for who counts what; a
+// test holds that no field is left out.
 func (p *Plan) Counts() PlanCounts {
 	var sum PlanCounts
 	for i := range p.Targets {

@@ -14,6 +14,10 @@ func (r *RunResult) Covered() (functions, covered int) {
 }
 
 // CoveredIn is Covered of one target.
+//
+// Where the run wrote, the answer of the write counts and not what was read before it.
+// Functions that were not read, or are absent, are in neither number; a target that could
+// not be read has 0 of 0.
 func (r *RunResult) CoveredIn(t desired.Target) (functions, covered int) {
 	var have *ObservedTarget
 	for i := range r.Observed.Targets {
@@ -54,6 +58,8 @@ func (r *RunResult) CoveredIn(t desired.Target) (functions, covered int) {
 	return functions, covered
 }
 
+// covered reports whether each of the entries has an on_failure now. One that has none
+// makes the function lose events, whatever the others have.
 func (f *ObservedFunction) covered(entries []desired.Entry, written map[desired.Name]*Settings) bool {
 	for i := range entries {
 		now := settingsOf(f.record(entries[i].Qualifier))

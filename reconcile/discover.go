@@ -63,6 +63,12 @@ func Discover(ctx context.Context, needs []desired.Discovery, conns map[desired.
 	return found, failed
 }
 
+// discoverTarget discovers one target, by the cheapest calls that answer what is asked.
+//
+// Tags are looked up in one of two ways. Where the functions are named, such as in a pass
+// over events, their own tags are read; else AWS is asked for all that carry the tags, since
+// to read those of every function would cost a call for each hundred. The listing of
+// functions comes last, and only where a rule chooses by name.
 func discoverTarget(ctx context.Context, need desired.Discovery, conn DiscoverTarget) (desired.TargetInventory, error) {
 	if conn.Finder == nil {
 		return desired.TargetInventory{}, fmt.Errorf("target %s: no Finder configured", need.Target)
@@ -116,6 +122,9 @@ func (j *discoverJob) Call(ctx context.Context) (err error) {
 }
 
 // Done implements ratelimit.Job.
+//
+// Any error ends the listing, and what was found until then is of no use: a rule would
+// choose among a part of what exists.
 func (j *discoverJob) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
 		for _, f := range j.page.Items {

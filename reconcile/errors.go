@@ -37,6 +37,8 @@ const (
 	KindErrorBudget // too many failures
 )
 
+// kindNames are part of the formats that are written and read back: a name stays as it is,
+// while the order of the constants is free.
 var kindNames = [...]string{
 	KindUnknown:         "unknown",
 	KindFunctionMissing: "function_missing",
@@ -177,6 +179,9 @@ func (e *CallError) Unwrap() error { return e.Err }
 // permission that is missing for one function may be there for the next, so a
 // denial counts only where the call was about the target, or where a policy of the
 // organisation denies.
+//
+// The subject tells what a call was about: ACCOUNT/REGION has one slash, ACCOUNT/REGION/
+// FUNCTION has two.
 func (e *CallError) TargetWide() bool {
 	switch e.Kind {
 	case KindCredentials:
@@ -192,6 +197,9 @@ func (e *CallError) TargetWide() bool {
 // the destination that was refused. Which functions meet it is not part of it.
 //
 //	InvalidParameterValueException: The function execution role does not have permissions to call SendMessage on ARN | arn:aws:sqs:eu-west-1:111111111111:q
+//
+// It groups thousands of failures into a few for a report; it is not for deciding what a
+// run does next.
 func (e *CallError) Cause() string {
 	message := cmp.Or(e.Message, e.Hint)
 	destination := e.Destination
@@ -238,6 +246,9 @@ func withoutName(text, name, with string) string {
 }
 
 // KindOf is the kind of the CallError within err, or KindUnknown.
+//
+// An error that carries none was not AWS's answer, and is unknown rather than guessed at
+// from its text.
 func KindOf(err error) Kind {
 	var ce *CallError
 	if errors.As(err, &ce) {

@@ -15,6 +15,9 @@ import (
 )
 
 // ReadTarget is the way to read one target.
+//
+// Reader and Limiter are needed where anything is to be read; without a Reader the target
+// counts as one that could not be opened.
 type ReadTarget struct {
 	Reader  Reader
 	Limiter *ratelimit.Limiter
@@ -101,11 +104,15 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarg
 }
 
 // byFunction cuts sorted entries into runs of one function.
+//
+// One function is one listing, however many of its qualifiers are declared.
 func byFunction(entries []desired.Entry) iter.Seq[[]desired.Entry] {
 	return chunksBy(entries, func(e *desired.Entry) string { return e.Function })
 }
 
 // chunksBy cuts a sorted slice into runs whose elements have one key.
+//
+// Each run's capacity ends with it, so that an append to one cannot overwrite the next.
 func chunksBy[E any](all []E, key func(*E) string) iter.Seq[[]E] {
 	return func(yield func([]E) bool) {
 		for len(all) > 0 {
@@ -138,6 +145,7 @@ type interner struct {
 	known map[Settings]*Settings
 }
 
+// intern gives the one copy of s. Whoever gets it must not change it.
 func (in *interner) intern(s Settings) *Settings {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -192,6 +200,8 @@ type surveyJob struct {
 }
 
 // Next implements ratelimit.Job.
+// Aliases and versions are a Lookup: the plan waits for them, and the function's records
+// are in memory until they come.
 func (j *surveyJob) Next() (ratelimit.Priority, bool) {
 	switch j.step {
 	case stepConfigs:
@@ -216,6 +226,10 @@ func (j *surveyJob) Call(ctx context.Context) (err error) {
 }
 
 // Done implements ratelimit.Job.
+//
+// An error in the first listing makes the function unreadable: without its records nothing
+// can be said. One in a later listing leaves them known, and only the question open
+// whether a qualifier exists. A function that is missing is an answer and no failure.
 func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
 		err = j.take()
@@ -245,6 +259,9 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 }
 
 // take adds a page to what is known and chooses the next call.
+//
+// An answer whose marker leads in a circle is an error like any other: half a listing
+// would make records look absent that are there.
 func (j *surveyJob) take() error {
 	next := j.configs.Next
 	j.budget.success()

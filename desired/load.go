@@ -20,6 +20,8 @@ import (
 )
 
 // Loader reads fleet files. Its zero value reads files only.
+//
+// A Loader keeps nothing between its calls, save that Stdin can be read only once.
 type Loader struct {
 	// Stdin is what the path - reads.
 	Stdin io.Reader
@@ -44,6 +46,10 @@ const (
 // Load reads fleet files: a file, a directory (every .yaml and .yml file below
 // it, hidden ones skipped) or a pattern in which ** stands for any folders. The
 // error is Problems: every one of them, sorted by place.
+//
+// Nothing of a document is returned where there was any error: a fleet of which a part is
+// missing looks like one from which that part was taken out. What the files say of
+// functions that may exist or not is checked by Resolve.
 func Load(fsys fs.FS, paths ...string) (*Document, error) {
 	return Loader{}.Load(fsys, paths...)
 }
@@ -79,6 +85,12 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	return d, nil
 }
 
+// loadFile reads one file into d. What is wrong with it goes to out, and the other files
+// are read all the same, so that one load shows every problem.
+//
+// The bounds are asked in the order of what they cost: the size before the values are
+// counted, and both before the parser takes memory for them. The digest is of the bytes as
+// they were read; a record of a run has it, to tell later which file that was.
 func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	shown := name
 	if name == stdinPath {
@@ -107,6 +119,8 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	d.files = append(d.files, file)
 	w := &walker{
 		doc: d, file: file, out: out,
+		// A node costs at least a byte of the file, unless an alias repeats it: ten lines
+		// of aliases of aliases can stand for a billion nodes.
 		budget: len(data) + l.maxNodes,
 		checks: map[destinationUse]*problem{},
 	}
@@ -143,6 +157,7 @@ func parse(data []byte, visit func(*yaml.Node)) (err error) {
 	}
 }
 
+// decodeNode is decoder.Decode, with a panic of the parser as an error.
 func decodeNode(decoder *yaml.Decoder, into *yaml.Node) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -152,11 +167,15 @@ func decodeNode(decoder *yaml.Decoder, into *yaml.Node) (err error) {
 	return decoder.Decode(into)
 }
 
+// yamlError takes the line out of the parser's message, which has no other form of it.
 var yamlError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
 
 // syntaxProblem places what the parser says. It names a tab for what it is, and
 // finds the line of a wrong indentation: the parser names the line where the block
 // around it began.
+//
+// For these two the parser's own words help least. Anything else is given in its words,
+// at its line.
 func syntaxProblem(file *fileDecl, data []byte, err error) Problem {
 	p := Problem{Pos: file.pos(place{1, 1}), Code: codeSyntax, Message: err.Error(),
 		Hint: "check indentation, quotes and brackets around this line; nothing below was read"}
@@ -219,6 +238,8 @@ func dedented(lines [][]byte, from int) int {
 
 // LoadTargets reads fleet files for the sake of their targets alone: they may
 // have no entries yet. None are in the result when the files declare none.
+//
+// It is for export, which makes the entries of a file that has none yet.
 func (l Loader) LoadTargets(paths ...string) ([]TargetSpec, error) {
 	l.maxBytes, l.maxNodes = maxFileBytes, aliasAllowance
 	slashed := make([]string, len(paths))
@@ -266,6 +287,7 @@ func values(data []byte) int {
 	return n
 }
 
+// endsIndicator holds for what may follow a colon or a hyphen that means something in YAML.
 func endsIndicator(c byte) bool {
 	switch c {
 	case ' ', '\t', '\n', '\r', ',', '[', ']', '{', '}':

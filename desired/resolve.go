@@ -12,6 +12,10 @@ import (
 // target of the current credentials, used where the files declare none; while
 // it is unknown (the zero Target) entries are checked as far as that goes, with
 // their placeholders left in. The error is Problems, or names what sel missed.
+//
+// The result is the same for the same arguments, whatever the order of maps: targets and
+// entries are sorted. A Document may be resolved any number of times, and is not changed
+// by it; a fleet shares its Configs among entries, so none may be changed either.
 func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet, error) {
 	out := &collector{}
 	r := newResolver(d, ambient, inv, out)
@@ -20,6 +24,8 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 		return Fleet{}, ps
 	}
 	for _, w := range d.warnings {
+		// What rules might say of functions that may not exist is of no interest once it is
+		// known which do.
 		if w.Code != codeMayDisagree || !r.looked(nil) {
 			out.add(w)
 		}
@@ -37,6 +43,9 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 // checkOffline resolves without an inventory, so that Load finds what entries
 // say about each other along with everything else. Warnings of the resolution
 // are left to Resolve, which knows more.
+//
+// Where the files have errors already the document is incomplete, and the resolution is
+// told so by partial: it does not complain of what was left out.
 func (d *Document) checkOffline(out *collector) {
 	d.warnings = out.warnings.problems()
 	check := &collector{}
@@ -51,6 +60,8 @@ func (d *Document) checkOffline(out *collector) {
 
 // maxSupposed bounds the rules that are tried on each other's patterns, maxCombined
 // the patterns of which two are put together.
+// Both are bounds of time. The samples of 100 patterns and their pairs are some 10,000
+// functions, each of which is matched with every rule.
 const (
 	maxSupposed = 2000
 	maxCombined = 100
@@ -59,11 +70,17 @@ const (
 // checkDisagreement resolves the rules for made-up functions, one for each of their
 // patterns, so that a file which is only right as long as no such function exists
 // does not pass for valid.
+//
+// It finds less than it could: patterns are tried by one sample each, and rules by tags
+// are left out. What it says is a warning, and only Resolve, with the functions that
+// there are, refuses a file for it. One file alone cannot disagree with itself, since
+// within a file the later rule wins.
 func (d *Document) checkDisagreement(out *collector) {
 	if len(d.files) < 2 || len(d.rules) > maxSupposed {
 		return
 	}
 	rules := *d
+	// Entries are left out: they are exact, and checkOffline has them.
 	rules.functions = nil
 	inv := Inventory{}
 	for _, t := range d.places(Target{}) {
@@ -106,6 +123,8 @@ func (d *Document) checkDisagreement(out *collector) {
 //
 // It goes on after a problem, to find them all, and says each once per line, however
 // many configs meet it: a wrong default of a large fleet is one problem.
+//
+// A resolver is used once, by one goroutine.
 type resolver struct {
 	doc    *Document
 	inv    Inventory
@@ -154,11 +173,15 @@ type scope struct {
 	required     map[int]*Requirement
 }
 
+// exactEntry is an entry of functions in one target, with its name as it is there.
 type exactEntry struct {
 	Name
 	decl *functionDecl
 }
 
+// newResolver prepares a resolution of d, with a scope for each target that is declared,
+// or one for the ambient target where none is. That may be the zero Target, and is
+// replaced by what entries bring with them: see place.
 func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *resolver {
 	r := &resolver{
 		doc: d, inv: inv, out: out,
@@ -172,6 +195,8 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 	return r
 }
 
+// addScope adds a target. One that the inventory does not have counts as not discovered,
+// which is not the same as a target without functions.
 func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
 		fleet: t, local: r.doc.local(t.Label), destinations: map[string]*destination{}, layers: map[string]*merged{},
@@ -185,6 +210,10 @@ func (r *resolver) addScope(t TargetSpec) *scope {
 }
 
 // withoutTags leaves out what chooses by tags, where they are not known.
+//
+// The scope gets a copy of its part of the document, which other resolutions share. What
+// was left out is remembered, so that nobody says of a rule that it chooses nothing, or of
+// an entry that it manages nothing, while that is not known.
 func (s *scope) withoutTags() {
 	own := *s.local
 	own.rules = slices.DeleteFunc(slices.Clone(own.rules), func(r *ruleDecl) bool { return r.selector.usesTags() })
@@ -215,6 +244,10 @@ func (r *resolver) run() {
 }
 
 // place puts an exact entry into the targets it lives in.
+//
+// An entry without an ARN is in every target that its labels allow; one with an ARN in the
+// target that the ARN names, and it is a problem if none is that. While no target is
+// known an ARN makes the target it names.
 func (r *resolver) place(f *functionDecl) {
 	placed, labelled := false, false
 	for _, s := range r.scopes {
@@ -250,6 +283,8 @@ func (r *resolver) place(f *functionDecl) {
 }
 
 // among lists the targets that an entry could have been in.
+//
+// It is "" where there are none, or more than a message should list.
 func (r *resolver) among(f *functionDecl) string {
 	var names []string
 	for _, s := range r.scopes {
@@ -274,6 +309,9 @@ func (r *resolver) dropUnused() {
 
 // resolveScope walks the discovered and the declared functions of a target
 // together, in order.
+//
+// It is one merge of two sorted lists, so that the entries of the fleet come out sorted,
+// and each function is looked at once, with its exact entries and its rules together.
 func (r *resolver) resolveScope(s *scope) {
 	slices.SortStableFunc(s.exact, func(a, b exactEntry) int { return a.Name.Compare(b.Name) })
 	r.checkDuplicates(s)
@@ -300,6 +338,7 @@ func (r *resolver) resolveScope(s *scope) {
 		} else {
 			name = found[0]
 		}
+		// A name may be in a listing twice, where that shifted between two pages.
 		present := order >= 0
 		for present && len(found) > 0 && found[0] == name {
 			found = found[1:]
@@ -342,6 +381,8 @@ func (r *resolver) say(file *fileDecl, at place, p Problem) {
 
 // checkEntries refuses a fleet of nothing, which is what a truncated file looks
 // like. While rules wait for discovery nothing can be said yet.
+//
+// It is silent where there is another error: the entries may be missing because of it.
 func (r *resolver) checkEntries() {
 	if r.partial || r.out.errors.total > 0 || len(r.doc.files) == 0 {
 		return
@@ -390,6 +431,7 @@ func (r *resolver) checkEntries() {
 	r.out.add(p)
 }
 
+// describe is the rule's name in quotes, or where it stands when it has none.
 func (r *ruleDecl) describe() string {
 	if r.name.value != "" {
 		return fmt.Sprintf("%q", r.name.value)

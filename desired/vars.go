@@ -33,6 +33,9 @@ var (
 func hasVariables(s string) bool { return strings.Contains(s, variablePrefix) }
 
 // checkVariables refuses every ${ in a name, a pattern or a tag that begins no variable.
+//
+// It looks at the form alone. Whether the targets have a variable is for fillIn to say, once
+// all files are read.
 func checkVariables(s string) *problem {
 	for rest := s; ; {
 		_, after, found := strings.Cut(rest, "${")
@@ -72,6 +75,8 @@ func (l *local) name(f *functionDecl) ParsedName {
 }
 
 // fill is a text with the variables in their places; all of them are known to be there.
+//
+// It is for destinations, whose variables fillIn has found to be there, or reported.
 func (l *local) fill(s string) string {
 	if !hasVariables(s) {
 		return s
@@ -85,6 +90,9 @@ func variableName(written string) string {
 }
 
 // rule is one of the document's rules as it is here; nil where it is for other targets.
+//
+// Ids are those of the document, and the rules of a label keep their order, so that the
+// same id names the same rule in every target.
 func (l *local) rule(id int) *ruleDecl {
 	at, here := slices.BinarySearchFunc(l.rules, id, func(r *ruleDecl, id int) int { return r.id - id })
 	if !here {
@@ -116,6 +124,9 @@ type filler struct {
 
 // fillIn makes the locals of a document, and finds variables that are missing, that
 // make something wrong, and that nothing uses.
+//
+// It runs for every label, also where there is no variable: the resolver asks the
+// locals for what a target has, and not the document.
 func (d *Document) fillIn(out *collector) {
 	f := &filler{doc: d, out: out, missing: map[missingVariable][]string{}, said: map[saying]bool{}}
 	d.locals = map[string]*local{}
@@ -130,6 +141,12 @@ func (d *Document) fillIn(out *collector) {
 	}
 }
 
+// label makes the local of one label. Target is nil where the files declare no targets, and
+// then every variable is missing.
+//
+// Only what is for this label is filled in, so that a variable has to be known where it is
+// used and nowhere else. Defaults of a file
+// count where a rule or an entry of it does, and those of the fleet where any does.
 func (f *filler) label(label string, target *targetDecl) {
 	f.to = &local{label: label, vars: map[string]string{}, names: map[*functionDecl]ParsedName{}}
 	f.used = map[string]bool{}
@@ -180,6 +197,9 @@ func (f *filler) label(label string, target *targetDecl) {
 }
 
 // text fills in one text. It reports whether every variable is there.
+//
+// What is missing is noted with the label, and left out of the text; a caller that gets
+// false looks no further at its form, and says nothing more about it.
 func (f *filler) text(file *fileDecl, t text) (text, bool) {
 	if !hasVariables(t.value) {
 		return t, true
@@ -213,6 +233,9 @@ func (f *filler) say(file *fileDecl, at place, wrong *problem) {
 	f.out.add(p)
 }
 
+// rule adds a rule to the label's, as a copy where variables changed its selector
+// or its qualifiers. The
+// source, with its settings, stays shared: destinations are filled in later.
 func (f *filler) rule(rule *ruleDecl) {
 	f.settings(rule.source)
 	filled := *rule
@@ -225,6 +248,7 @@ func (f *filler) rule(rule *ruleDecl) {
 	f.to.rules = append(f.to.rules, &filled)
 }
 
+// ignore is rule for an item of ignore, which has no settings.
 func (f *filler) ignore(ignore *ignoreDecl) {
 	filled := *ignore
 	if !f.selector(ignore.file, &filled.selector) {
@@ -244,6 +268,8 @@ func (f *filler) selector(file *fileDecl, s *selector) (changed bool) {
 	return changed
 }
 
+// tags fills in the values of tags; keys have no variables. It reports by changed whether
+// there were any, and leaves the written patterns as they are.
 func (f *filler) tags(file *fileDecl, tags []tagPattern, changed *bool) []tagPattern {
 	has := func(v tagValue) bool { return hasVariables(v.value) }
 	filled := slices.Clone(tags)
@@ -262,6 +288,8 @@ func (f *filler) tags(file *fileDecl, tags []tagPattern, changed *bool) []tagPat
 	return filled
 }
 
+// globs fills in patterns for function names. What is filled in may hold * and ? as well,
+// and may be wrong only with the value of this target.
 func (f *filler) globs(file *fileDecl, globs []glob, changed *bool) []glob {
 	if !slices.ContainsFunc(globs, func(g glob) bool { return hasVariables(g.value) }) {
 		return globs
@@ -283,6 +311,8 @@ func (f *filler) globs(file *fileDecl, globs []glob, changed *bool) []glob {
 	return filled
 }
 
+// qualifiers fills in those of a rule. A value may make an alias of a pattern or the other
+// way round, and so each is compiled again.
 func (f *filler) qualifiers(rule *ruleDecl, changed *bool) []qualifier {
 	filled := slices.Clone(rule.qualifiers)
 	for i, q := range filled {
@@ -301,6 +331,8 @@ func (f *filler) qualifiers(rule *ruleDecl, changed *bool) []qualifier {
 	return filled
 }
 
+// entry settles what an entry with variables in its name means under this label. One
+// without any has its name from the file already.
 func (f *filler) entry(entry *functionDecl) {
 	f.settings(&entry.source)
 	name, named := f.text(entry.file, entry.writtenName)

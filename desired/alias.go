@@ -25,8 +25,12 @@ type qualifier struct {
 // everyQualifier is the pattern that takes in $LATEST too.
 const everyQualifier = "*"
 
+// isPattern reports whether a qualifier has a character that only patterns have: none of
+// these may stand in an alias.
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[{") }
 
+// compileQualifier takes a text without variables. Patterns for aliases are those for
+// function names, so that there is one kind to learn; messages call them what they are.
 func compileQualifier(t text) (qualifier, *problem) {
 	if !isPattern(t.value) {
 		return qualifier{text: t}, checkQualifier(t.value)
@@ -45,6 +49,8 @@ func isAlias(q string) bool {
 	return !strings.HasPrefix(q, "$") && strings.Trim(q, "0123456789") != ""
 }
 
+// covers reports whether an entry under this qualifier is the item's. A pattern never covers
+// a version, also where its digits would match.
 func (q *qualifier) covers(name string) bool {
 	switch {
 	case q.value == name, q.value == everyQualifier && name == Latest:
@@ -55,6 +61,7 @@ func (q *qualifier) covers(name string) bool {
 	return q.pattern.match(name)
 }
 
+// covers reports whether the rule speaks about a qualifier; without any it is for $LATEST.
 func (r *ruleDecl) covers(name string) bool {
 	if len(r.qualifiers) == 0 {
 		return name == Latest
@@ -74,6 +81,7 @@ var ruleQualifierRule = textRule{
 	hint: `use an alias, a version number, $LATEST, which is case-sensitive, or a pattern for aliases such as "live*"`, vars: true,
 }
 
+// readQualifiers reads a rule's qualifiers, those with variables as they stand.
 func readQualifiers(w *walker, n *yaml.Node, into *[]qualifier) {
 	var written []text
 	words("qualifiers", "", ruleQualifierRule, func(t *[]text) *[]text { return t }).read(w, n, &written)
@@ -188,6 +196,9 @@ func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
 
 // askAliases makes a discovery ask for the aliases of those functions for which a rule
 // needs them. Each costs a call.
+//
+// Functions that are ignored are left out. The demand is a function, because what it needs,
+// names and tags, is known only after the listing.
 func (d *Discovery) askAliases(l *local) {
 	rules := slices.DeleteFunc(slices.Clone(l.rules), func(r *ruleDecl) bool { return !r.usesAliases() })
 	if len(rules) == 0 {

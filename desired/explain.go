@@ -15,6 +15,9 @@ type KeyQuery struct {
 }
 
 // ParseKey takes apart what a person typed.
+//
+// What stands before the last slash names a target, and is not looked at here: only a fleet
+// knows its labels. Without a qualifier $LATEST is meant. The error is ParseName's.
 func ParseKey(typed string) (KeyQuery, error) {
 	q := KeyQuery{typed: typed}
 	written := typed
@@ -54,6 +57,8 @@ func (q KeyQuery) Target() Target {
 	return Target{}
 }
 
+// matches reports whether the query may mean a function of this target: an account and region
+// in the name, as in an ARN, have to be the target's as well as what stands before the slash.
 func (q KeyQuery) matches(t *TargetSpec) bool {
 	return (q.where == "" || q.where == t.Label || q.where == t.Target.String()) && q.name.in(t.Target)
 }
@@ -79,6 +84,8 @@ func (f Fleet) Find(typed string) ([]Key, error) {
 	return f.find(q)
 }
 
+// find looks in every target that the query may mean. A key that is declared in one of them
+// and ignored in another is found; one that is ignored and declared nowhere is an error.
 func (f Fleet) find(q KeyQuery) ([]Key, error) {
 	if where := q.Where(); where != "" {
 		if err := (Selection{Targets: []string{where}}).narrowTargets(&f); err != nil {
@@ -111,6 +118,8 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 
 // noSuchKey says which declared keys are near. The commonest slip is the right
 // function without its alias.
+//
+// Next come misspelt names, by their distance, and then all that there is, cut short.
 func (f Fleet) noSuchKey(q KeyQuery) error {
 	var all, siblings []string
 	for i := range f.Targets {
@@ -153,6 +162,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	}
 	out := &collector{}
 	r := newResolver(d, ambient, supposed, out)
+	// All other functions are left out, which is no fault of the files.
 	r.partial = true
 	for _, s := range r.scopes {
 		if _, tagged := known[s.fleet.Target]; !tagged {
@@ -221,6 +231,9 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 	return r.histories(s, key.Function, decl), nil
 }
 
+// histories lists the sources of each setting as decide had them, so that an explanation
+// cannot name another winner than the fleet has. An entry with remove has no winner: what
+// other layers say of it is shown, and has no effect.
 func (r *resolver) histories(s *scope, function string, decl *functionDecl) []SettingHistory {
 	sources := slices.Clone(r.speakers(decl))
 	var all []SettingHistory

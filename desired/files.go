@@ -53,6 +53,9 @@ func findFiles(fsys fs.FS, paths []string, out *collector) []string {
 }
 
 // absent says what a path without a fleet file is.
+//
+// An empty path comes of a variable that is not set, as a rule, and would be the working
+// directory to the file system.
 func absent(fsys fs.FS, p string) string {
 	info, err := fs.Stat(fsys, path.Clean(p))
 	switch {
@@ -66,6 +69,9 @@ func absent(fsys fs.FS, p string) string {
 	return "no such file"
 }
 
+// expandPath lists the files of one path argument. A file that exists is that file, whatever
+// characters its name has; only what does not exist is tried as a pattern. None and no error
+// means that nothing is there.
 func expandPath(fsys fs.FS, p string) ([]string, error) {
 	if p == "" {
 		return nil, nil // not the working directory, as path.Clean would have it: a variable was unset
@@ -92,6 +98,7 @@ func expandPath(fsys fs.FS, p string) ([]string, error) {
 	return walkFiles(fsys, base, func(name string) bool { return doublestar.MatchUnvalidated(p, name) })
 }
 
+// isYAML decides for folders only: a file that is named outright may be called anything.
 func isYAML(name string) bool {
 	ext := path.Ext(name)
 	return ext == ".yaml" || ext == ".yml"
@@ -160,6 +167,7 @@ func (l Loader) LoadFiles(paths ...string) (*Document, error) {
 // path, as a command line does; those with a scheme are of remote, where there is one.
 type osFiles struct{ remote fs.FS }
 
+// isRemote needs a remote: without one a name with :// is an ordinary path.
 func (o osFiles) isRemote(name string) bool { return o.remote != nil && strings.Contains(name, "://") }
 
 func (o osFiles) Open(name string) (fs.File, error) {
@@ -190,6 +198,10 @@ const pipeTimeout = time.Minute
 // read returns at most limit+1 bytes, so that the caller can tell a file that
 // is too large without having held it. What is no regular file is waited for no
 // longer than pipeTimeout, and than the loader's context lasts.
+//
+// A regular file is read without a time limit, since it has an end. The context's end
+// does not stop the read of a pipe, which no file system here can interrupt: its goroutine is
+// left to end with the pipe or the process.
 func (l Loader) read(fsys fs.FS, name string, limit int) ([]byte, error) {
 	open := func() (io.ReadCloser, error) {
 		if name == stdinPath && l.Stdin != nil {

@@ -30,6 +30,8 @@ func (g glob) sample() string {
 	})
 }
 
+// match reports whether one of the alternatives is the name's. It is case-sensitive, as
+// AWS is.
 func (g *glob) match(name string) bool {
 	for i := range g.alternatives {
 		if g.alternatives[i].match(name) {
@@ -72,6 +74,8 @@ const (
 	maxAlternatives = 256
 )
 
+// compileGlob compiles a pattern, or says what is wrong with it. One that was refused
+// matches nothing.
 func compileGlob(written text) (glob, *problem) {
 	s := written.value
 	bad := func(why, hint string) (glob, *problem) {
@@ -189,6 +193,9 @@ type Matcher struct {
 
 // Matchers lists what each rule, and then each item of require, may choose, by target.
 // A permission has to be given for that before it is known what exists.
+//
+// Exact entries are not among them, nor is what ignore takes out again: a permission may be
+// wider than the use of it, and never narrower.
 func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
 	all := map[Target][]Matcher{}
 	for _, t := range d.places(ambient) {
@@ -204,6 +211,8 @@ func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
 	return all
 }
 
+// choice is the rule as a Matcher. "*" stands for $LATEST and for every alias, which are two
+// patterns to whoever compares qualifiers.
 func (r *ruleDecl) choice() Matcher {
 	c := Matcher{Qualifiers: []string{Latest}}
 	if len(r.qualifiers) > 0 {

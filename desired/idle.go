@@ -111,6 +111,7 @@ func (r *resolver) checkPatterns(sel *selector, file *fileDecl, in func(*scope) 
 	})
 }
 
+// idle warns of something that was written and has no effect, and says why.
 func (r *resolver) idle(at Pos, what, why string) {
 	r.out.add(Problem{Pos: at, Code: codeNoEffect, Message: "without effect: " + what + ": " + why, Hint: "correct it, or delete it"})
 }
@@ -131,6 +132,9 @@ func WithoutQualifier(rule Origin, qualifier string, functions int, aliases []st
 }
 
 // looked reports whether all functions are known of the targets that labels name.
+//
+// One target that was not discovered is enough for no: what a rule does not choose here it
+// may choose there. Labels that no target has are not looked at either.
 func (r *resolver) looked(labels []text) bool {
 	looked := false
 	for _, s := range r.scopes {
@@ -145,6 +149,9 @@ func (r *resolver) looked(labels []text) bool {
 
 // checkEmptyTargets warns of a target in which nothing is chosen while something is
 // in others: mostly a wrong region.
+//
+// Ignored functions count as chosen. Where nothing is chosen anywhere checkEntries has an
+// error for it.
 func (r *resolver) checkEmptyTargets() {
 	some := slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 })
 	for _, s := range r.scopes {

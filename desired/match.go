@@ -45,6 +45,7 @@ type tagValue struct {
 	wild *regexp.Regexp // nil: the text as it stands
 }
 
+// compileTag compiles a value. Everything but * and ? stands for itself, line breaks too.
 func compileTag(t text) tagValue {
 	v := tagValue{text: t}
 	if strings.ContainsAny(t.value, "*?") {
@@ -54,10 +55,14 @@ func compileTag(t text) tagValue {
 	return v
 }
 
+// match reports whether a tag's value is the pattern's, which is the whole of it. The text as
+// it stands is tried first, and is what nearly every value is.
 func (v *tagValue) match(value string) bool {
 	return v.value == value || v.value == "*" || v.wild != nil && v.wild.MatchString(value)
 }
 
+// match holds for functions that have the key, with one of the values. The value "*" asks for
+// the key alone; a function without the key never matches.
 func (t *tagPattern) match(tags map[string]string) bool {
 	value, has := tags[t.key]
 	return has && slices.ContainsFunc(t.values, func(v tagValue) bool { return v.match(value) })
@@ -73,6 +78,8 @@ func (s *selector) matches(name string, tags map[string]string) bool {
 	return (len(s.functions) == 0 || matchAny(s.functions, name)) && matchAll(s.tags, tags)
 }
 
+// excludes reports whether exclude leaves the function out. An exclude without tags must not
+// be taken for one whose tags are all there.
 func (s *selector) excludes(name string, tags map[string]string) bool {
 	return matchAny(s.exclude.functions, name) || len(s.exclude.tags) > 0 && matchAll(s.exclude.tags, tags)
 }
@@ -80,6 +87,7 @@ func (s *selector) excludes(name string, tags map[string]string) bool {
 // usesTags reports whether nothing can be said of a function whose tags are not known.
 func (s *selector) usesTags() bool { return len(s.tags)+len(s.exclude.tags) > 0 }
 
+// matchAny is false for no patterns, and matchAll true for none: see selector.matches.
 func matchAny(globs []glob, name string) bool {
 	for i := range globs {
 		if globs[i].match(name) {
@@ -100,6 +108,9 @@ func matchAll(patterns []tagPattern, tags map[string]string) bool {
 
 // search is what to ask AWS for to find all functions that may have the tags. It finds
 // whole values only, and a few of them at a time.
+//
+// A key whose values cannot be asked for is asked for alone. The answer is then more than the
+// pattern chooses, and chooses looks at it again.
 func search(patterns []tagPattern) []Tag {
 	var all []Tag
 	for _, p := range patterns {
@@ -163,6 +174,8 @@ func selectorFields[T any](to func(*T) *selector) []field[T] {
 	)
 }
 
+// globs is a field that holds a list of patterns. They are compiled while the file is read,
+// so that a wrong one is told of at its own line.
 func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
 	inner := words(key, doc, globRule, func(t *[]text) *[]text { return t })
 	return field[T]{
@@ -186,6 +199,8 @@ func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
 	}
 }
 
+// tags reads demands on tags, sorted by key: two selectors that demand the same are equal
+// whatever the order in which they were written.
 func (w *walker) tags(n *yaml.Node, into *criteria) {
 	w.mapping(n, "tags", "tag", tagKeyRule, func(key text, n *yaml.Node) {
 		p := tagPattern{key: key.value}

@@ -53,6 +53,9 @@ type Violation struct {
 
 // Violations holds a record's effective values, with no destination as NoDestination,
 // against the requirement. deadLetter is that of the function, "" for none.
+//
+// They come in the order of the settings, at most one for each. Destinations are compared as
+// text, with the patterns as this target has them.
 func (q *Requirement) Violations(effect [NumSettings]Value, deadLetter string) (all []Violation) {
 	say := func(s Setting, format string, args ...any) {
 		all = append(all, Violation{s, fmt.Sprintf(format, args...)})
@@ -89,6 +92,7 @@ type requireDecl struct {
 	bounds       [NumSettings]Bounds
 }
 
+// describe is the item's name in quotes, or where it stands when it has none.
 func (q *requireDecl) describe() string {
 	if q.name.value != "" {
 		return fmt.Sprintf("%q", q.name.value)
@@ -122,6 +126,8 @@ var requireMatch = object[selector]{
 // allowedRule is the pattern of an allowed destination.
 var allowedRule = textRule{low: 1, high: maxDestination, code: codeBadARN, what: "a pattern of destinations", hint: "write one such as arn:aws:sqs:*:*:*-dlq"}
 
+// boundsFields are the numbers among the settings, by their table: a new number can be
+// required without another line here. A bound that is left out is that of the API.
 func boundsFields() (all []field[requireDecl]) {
 	for _, s := range Settings() {
 		if !s.IsNumber() {
@@ -150,6 +156,7 @@ func boundsFields() (all []field[requireDecl]) {
 	return all
 }
 
+// bound is one of the two keys of Bounds.
 func bound(key, doc string, shape integerShape, to func(*Bounds) *int) field[Bounds] {
 	return field[Bounds]{
 		key: key, doc: doc, shape: shape,
@@ -161,6 +168,9 @@ func bound(key, doc string, shape integerShape, to func(*Bounds) *int) field[Bou
 	}
 }
 
+// readRequire reads an item of require, and numbers it as readRule does. The placeholders of
+// destinations are tried with a made-up target, so that a misspelt one is found while the
+// file is read; ${function} is not among them, since a pattern says it with *.
 func readRequire(w *walker, n *yaml.Node, _ *document) {
 	q := requireDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerRequire, index: w.file.requires}, id: len(w.doc.requires)}
 	w.file.requires++
@@ -188,6 +198,8 @@ func readRequire(w *walker, n *yaml.Node, _ *document) {
 }
 
 // require fills in the variables of an item.
+//
+// It is always copied: what is missing is in the filler's list, and refuses the files.
 func (f *filler) require(q *requireDecl) {
 	filled := *q
 	f.selector(q.file, &filled.selector)
@@ -199,6 +211,8 @@ func (f *filler) require(q *requireDecl) {
 }
 
 // requirement is an item as a target has it. It is made once for each target.
+//
+// All functions that it chooses share that one, which is not changed after.
 func (s *scope) requirement(q *requireDecl) *Requirement {
 	if made := s.required[q.id]; made != nil {
 		return made
@@ -238,6 +252,9 @@ func (r *resolver) judge(s *scope, name string, tags map[string]string, exact []
 }
 
 // checkDeclared warns of an entry that declares what a requirement forbids.
+//
+// Only what the fleet manages is held against it: what is left to AWS is known when it is
+// read, and a dead-letter queue too, so that its absence is not guessed at.
 func (r *resolver) checkDeclared(s *scope, exact exactEntry, by []*Requirement) {
 	i, found := slices.BinarySearchFunc(s.fleet.Entries, exact.Name, func(e Entry, n Name) int { return e.Name.Compare(n) })
 	if !found || s.fleet.Entries[i].Remove {

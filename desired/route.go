@@ -15,8 +15,11 @@ type value struct {
 	to     *destination // of a destination that is not none
 }
 
+// equal compares what is written to AWS. Of one setting only: a number and a destination
+// never meet here.
 func (v value) equal(w value) bool { return v.number == w.number && v.text == w.text }
 
+// String is the value as a fleet file has it.
 func (v value) String() string {
 	switch {
 	case v.to != nil:
@@ -69,6 +72,8 @@ func (s *scope) value(set *setting) value {
 func (to *destination) template() bool { return strings.Contains(to.text, functionPlaceholder) }
 
 // ordinaryName is what AWS lets a function be called today.
+//
+// The shape of the name is enough: one that AWS would not take is looked at in full.
 func ordinaryName(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -108,9 +113,14 @@ func calledFunction(text string) *Key {
 
 // newDestination fills in a destination and compares it with the target. What the
 // target does not know is not compared.
+//
+// It is made once for each target and text. What is wrong is kept and not reported, because a
+// destination that another layer overrules harms nobody.
 func newDestination(written string, from Target) *destination {
 	to := &destination{text: expand(written, from)}
 	if to.template() {
+		// The hardest ordinary name: as long as any, with capitals and an underscore. A
+		// template that stands this one stands all of them.
 		longest := strings.Repeat("A", documentedFunctionName-1) + "_"
 		to.anyName = (destinationUse{OnFailure, strings.ReplaceAll(to.text, functionPlaceholder, longest)}).check() == nil
 	}
@@ -136,6 +146,9 @@ func newDestination(written string, from Target) *destination {
 }
 
 // key is the record that a full function ARN names.
+//
+// It is for destinations, which have an account and a region; without a qualifier Lambda
+// invokes $LATEST.
 func (n ParsedName) key() *Key {
 	if n.Qualifier == "" {
 		n.Qualifier = Latest
@@ -143,6 +156,8 @@ func (n ParsedName) key() *Key {
 	return &Key{Target{n.Account, n.Region}, Name{n.Function, n.Qualifier}}
 }
 
+// checkDestination reports what is wrong with a destination that won, at the line of its
+// source, with the setting's name before it.
 func (r *resolver) checkDestination(s *scope, by *source, f Setting, to *destination) {
 	for _, wrong := range to.wrong {
 		p := wrong.at(Pos{})
@@ -153,6 +168,9 @@ func (r *resolver) checkDestination(s *scope, by *source, f Setting, to *destina
 
 // checkCalls holds the functions that an entry calls against the entry itself,
 // and remembers them for the search for loops.
+//
+// A function that sends to itself is an error, because Lambda refuses it; one that sends to
+// another of its qualifiers is a warning, because that can be meant.
 func (r *resolver) checkCalls(from Key, calls []edge) {
 	for _, c := range calls {
 		at := c.by.set[c.f].place
@@ -183,6 +201,9 @@ const maxNamed = 6
 
 // checkLoops warns of functions that send events round in a circle. Each
 // circle is told once, at its first function in key order.
+//
+// Only functions of this fleet are followed: what others do with an event is not known.
+// Circles across targets are found, since the keys have account and region.
 func (r *resolver) checkLoops() {
 	keys := make([]Key, 0, len(r.edges))
 	for k := range r.edges {
@@ -200,6 +221,8 @@ func (r *resolver) checkLoops() {
 	}
 }
 
+// visit is how far the search has come with a function: onPath is on the way from the start to
+// where the search stands, and meeting such a one again closes a circle.
 type visit uint8
 
 const (

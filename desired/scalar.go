@@ -15,11 +15,18 @@ import (
 // version can take for another one: 010 is eight to some, and 1e3 a float.
 var plainInteger = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
+// quoted reports whether a scalar is text for certain, as its writer put it in quotes or in
+// a block. What is quoted is never taken for a number or a boolean.
 func quoted(n *yaml.Node) bool {
 	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 }
 
 // text reads a string and holds it against a rule.
+//
+// What YAML reads as something else is refused and not converted: an account of twelve
+// digits that begins with 0 is an octal number to YAML 1.1, and no conversion could tell what
+// was written. The place is that of the alias where one was used, since that is the line a
+// person has to mend.
 func (w *walker) text(n *yaml.Node, what string, rule textRule) (text, bool) {
 	place := at(n)
 	n = w.follow(n)
@@ -86,6 +93,7 @@ func readAs(n *yaml.Node) string {
 	return "something other than a string"
 }
 
+// shorten cuts what somebody wrote to 80 bytes for a message, and not within a character.
 func shorten(s string) string {
 	const longest = 80
 	if len(s) <= longest {
@@ -95,6 +103,8 @@ func shorten(s string) string {
 }
 
 // integer reads a number between two bounds.
+//
+// Both bounds are allowed values. Only the one plain spelling is taken: see plainInteger.
 func (w *walker) integer(n *yaml.Node, what string, s integerShape) (int, bool) {
 	n = w.follow(n)
 	hint := fmt.Sprintf("use %d to %d", s.low, s.high)
@@ -125,6 +135,9 @@ func (w *walker) integer(n *yaml.Node, what string, s integerShape) (int, bool) 
 }
 
 // notInteger tells a number in the wrong clothes from what is no number at all.
+//
+// An age such as 6h is told in seconds, and 0x10 or 1_000 in plain digits: the message says
+// what to write, and the reader decides whether that was meant.
 func (w *walker) notInteger(n *yaml.Node, what, hint string) {
 	bare := strings.ReplaceAll(n.Value, "_", "")
 	v, err := strconv.ParseFloat(bare, 64)
@@ -150,6 +163,9 @@ func (w *walker) notInteger(n *yaml.Node, what, hint string) {
 }
 
 // decimal reads a number that may have a fraction.
+//
+// Not a number and infinity are numbers to YAML and none here: every comparison with them
+// would let them pass or fail by accident.
 func (w *walker) decimal(n *yaml.Node, what string, s decimalShape) (float64, bool) {
 	n = w.follow(n)
 	v, err := strconv.ParseFloat(n.Value, 64)
@@ -169,6 +185,8 @@ func (w *walker) decimal(n *yaml.Node, what string, s decimalShape) (float64, bo
 	return v, true
 }
 
+// boolean takes true and false and no other spelling: yes, on and y are booleans in one
+// version of YAML and strings in the next.
 func (w *walker) boolean(n *yaml.Node, what string) (bool, bool) {
 	n = w.follow(n)
 	if n.Kind == yaml.ScalarNode && !quoted(n) && n.Style&yaml.TaggedStyle == 0 {
@@ -183,6 +201,7 @@ func (w *walker) boolean(n *yaml.Node, what string) (bool, bool) {
 	return false, false
 }
 
+// choice reads one of a few words and returns its index. Quotes make no difference to it.
 func (w *walker) choice(n *yaml.Node, what string, options []string) (int, bool) {
 	n = w.follow(n)
 	if n.Kind != yaml.ScalarNode || n.Style&yaml.TaggedStyle != 0 {
@@ -206,6 +225,8 @@ func (w *walker) choice(n *yaml.Node, what string, options []string) (int, bool)
 const maxLimit = 1_000_000_000
 
 // limit reads a guard limit: a number, or a share such as 30%.
+//
+// The floor is for shares only: who writes a number means it, also in a small fleet.
 func (w *walker) limit(n *yaml.Node, what string, floor int) (Limit, bool) {
 	n = w.follow(n)
 	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 {

@@ -69,6 +69,8 @@ func single(f field[document], where func(*walker) *section) field[document] {
 	return f
 }
 
+// version accepts the plain number 1. A quoted "1" is refused, so that there is one spelling,
+// and every other number, because a later format may mean other things by the same keys.
 func (w *walker) version(n *yaml.Node) {
 	n = w.follow(n)
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Value != "1" || n.Style != 0 {
@@ -102,6 +104,8 @@ var guardObject = object[Guard]{
 // fleet does not block it. Deletes have no such floor.
 const shareFloor = 10
 
+// limit is a field of the guard. One with a problem leaves the default in its place; the file
+// is refused anyway.
 func limit(key, doc string, floor int, to func(*Guard) *Limit) field[Guard] {
 	return field[Guard]{
 		key: key, doc: doc, shape: limitShape{},
@@ -141,6 +145,8 @@ var targetItem = object[targetDecl]{
 	},
 }
 
+// readTarget reads a target. One with a problem is left out and remembered, because what
+// depends on labels and places then cannot be checked.
 func readTarget(w *walker, n *yaml.Node, _ *document) {
 	t := targetDecl{file: w.file, place: at(n)}
 	if targetItem.read(w, n, &t) {
@@ -175,6 +181,8 @@ var setObject = object[source]{
 	fields: settingFields(func(s *source) *settings { return &s.set }),
 }
 
+// readRule reads a rule. Its index counts the rules of the file, wrong ones included, so that
+// messages number them as a reader does; its id counts those of the document.
 func readRule(w *walker, n *yaml.Node, _ *document) {
 	r := ruleDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerRule, index: w.file.rules}, id: len(w.doc.rules)}
 	w.file.rules++
@@ -202,6 +210,8 @@ var functionItem = object[functionDecl]{
 	}, settingFields(func(f *functionDecl) *settings { return &f.set })...),
 }
 
+// readFunction reads an entry of functions. What it says alone is checked here, what it says
+// beside others when all files are read.
 func readFunction(w *walker, n *yaml.Node, _ *document) {
 	f := &functionDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerFunction, index: w.file.entries}}
 	w.file.entries++
@@ -211,6 +221,9 @@ func readFunction(w *walker, n *yaml.Node, _ *document) {
 }
 
 // identify takes a name apart and settles the qualifier. What is wrong is at a place.
+//
+// The qualifier may stand in the name, in a key of its own, or in both if they agree; without
+// any it is $LATEST, which is what AWS means then. So one record has one name from here on.
 func identify(written, qualifier text) (ParsedName, *problem, place) {
 	name, wrong := parseName(written.value)
 	if wrong != nil {
@@ -239,6 +252,8 @@ func identify(written, qualifier text) (ParsedName, *problem, place) {
 
 // check finds what is wrong with an entry by itself. A name with variables is taken
 // apart once they are filled in.
+//
+// It reports whether the entry can be used, which a long name alone does not prevent.
 func (f *functionDecl) check(w *walker) bool {
 	pos := w.file.pos(f.writtenName.place)
 	if !hasVariables(f.writtenName.value + f.writtenQualifier.value) {
@@ -293,6 +308,8 @@ var ignoreItem = object[ignoreDecl]{
 	anyOf: []string{"functions", "tags"},
 }
 
+// except makes the item's exception when the first of its two keys is read: most items have
+// neither, and then there is none.
 func (i *ignoreDecl) except() *Exception {
 	if i.why == nil {
 		i.why = &Exception{}
@@ -322,6 +339,7 @@ func (d *Document) Expired(now time.Time) error {
 	return expired
 }
 
+// readIgnore reads an item of ignore, and numbers it as readRule does.
 func readIgnore(w *walker, n *yaml.Node, _ *document) {
 	i := ignoreDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
 	w.file.ignores++

@@ -29,8 +29,10 @@ type field[T any] struct {
 	read     func(w *walker, n *yaml.Node, into *T)
 }
 
+// must is the field as one that has to be there.
 func (f field[T]) must() field[T] { f.required = true; return f }
 
+// keys lists the keys in the order of the table, which is the order of messages and docs.
 func (o *object[T]) keys() []string {
 	keys := make([]string, len(o.fields))
 	for i := range o.fields {
@@ -73,6 +75,8 @@ func (o *object[T]) read(w *walker, n *yaml.Node, into *T) bool {
 
 func (o *object[T]) expected() string { return "a mapping with " + strings.Join(o.keys(), ", ") }
 
+// row is the field that a key names, or -1. Keys are case-sensitive; a key in quotes is the
+// same key.
 func (o *object[T]) row(key *yaml.Node) int {
 	if key.Kind != yaml.ScalarNode {
 		return -1
@@ -86,6 +90,9 @@ func (o *object[T]) row(key *yaml.Node) int {
 }
 
 // schema is the object as JSON Schema.
+//
+// Unknown keys and empty objects are refused, as read refuses them. Required keys stand in
+// the order of the table.
 func (o *object[T]) schema() map[string]any {
 	properties := map[string]any{}
 	var required []string
@@ -193,6 +200,7 @@ func decimal[T any](key, doc string, shape decimalShape, to func(*T) *float64) f
 // shape is what a value may hold, as far as it can be said of one value alone.
 type shape interface{ schema() map[string]any }
 
+// integerShape is a whole number from low to high, both included.
 type integerShape struct{ low, high int }
 
 func (s integerShape) schema() map[string]any {
@@ -240,21 +248,25 @@ func (r textRule) schema() map[string]any {
 	return m
 }
 
+// allows counts in characters, as JSON Schema and the AWS reference do, and not in bytes.
 func (r textRule) allows(s string) bool {
 	n := len([]rune(s))
 	return n >= r.low && (r.high == 0 || n <= r.high) && (r.pattern == nil || r.pattern.MatchString(s))
 }
 
+// choiceShape is one of the words.
 type choiceShape []string
 
 func (s choiceShape) schema() map[string]any {
 	return map[string]any{"type": "string", "enum": []string(s)}
 }
 
+// booleanShape is true or false.
 type booleanShape struct{}
 
 func (booleanShape) schema() map[string]any { return map[string]any{"type": "boolean"} }
 
+// listShape is a list of at least one item.
 type listShape struct{ item shape }
 
 func (s listShape) schema() map[string]any {

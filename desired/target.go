@@ -45,6 +45,9 @@ func (d *Document) places(ambient Target) []TargetSpec {
 }
 
 // checkTargets finds what the targets section says twice or in contradiction.
+//
+// The same label, or the same account and region, may be declared once in all files. Nothing
+// here needs a network: that the credentials are the account's is checked when it is opened.
 func (d *Document) checkTargets(out *collector) {
 	labels, places := map[string]*targetDecl{}, map[Target]Pos{}
 	for i := range d.targets {
@@ -90,6 +93,9 @@ func (d *Document) checkTargets(out *collector) {
 }
 
 // checkLabels finds labels that no target has.
+//
+// Where a target itself was wrong and left out nothing is said: its label would be missing
+// wherever it is used.
 func (d *Document) checkLabels(out *collector) {
 	if d.damagedTargets {
 		return
@@ -125,6 +131,9 @@ func (d *Document) checkLabels(out *collector) {
 }
 
 // checkRules finds rules that would set nothing.
+//
+// It also finds the defaults of the fleet, which only one file may have. A rule that sets
+// nothing itself is right where there are defaults, since it says which functions get them.
 func (d *Document) checkRules(out *collector) {
 	for _, file := range d.files {
 		switch def := &file.defaults; {

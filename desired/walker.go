@@ -10,12 +10,15 @@ import (
 // walker decodes the nodes of one file. It never descends below what the
 // tables know, so the depth of the input does not matter to it; what could
 // still explode is a list of aliases of lists, and the budget bounds that.
+//
+// A walker reads one file and is used once. It goes on after every problem.
 type walker struct {
 	doc  *Document
 	file *fileDecl
 	out  *collector
 
 	budget int // nodes that may still be looked at
+	// Destinations are checked once each: a file of 100,000 entries names a few.
 	checks map[destinationUse]*problem
 }
 
@@ -23,6 +26,9 @@ type walker struct {
 func (w *walker) exhausted() bool { return w.budget <= 0 }
 
 // follow counts a node and resolves an alias to what it stands for.
+//
+// Every value that is read passes here, so that the budget bounds the time of a load as
+// well. The problem is reported once, where the budget reaches zero.
 func (w *walker) follow(n *yaml.Node) *yaml.Node {
 	if w.budget--; w.budget == 0 {
 		w.report(codeTooManyAliases, n, "the aliases of this file expand to too many values",
@@ -34,15 +40,22 @@ func (w *walker) follow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
+// at is where a node stands, from 1, in half the memory of two ints: a large fleet keeps
+// several places for each entry.
 func at(n *yaml.Node) place { return place{int32(n.Line), int32(n.Column)} }
 
 func (w *walker) pos(n *yaml.Node) Pos { return w.file.pos(at(n)) }
 
+// report adds a problem at a node. Message says what is wrong with what was written, and
+// hint what to write.
 func (w *walker) report(code string, n *yaml.Node, message, hint string) {
 	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Hint: hint})
 }
 
 // collection checks that a node is a list or a mapping with something in it.
+//
+// An empty one is an error, as a key without a value is: nobody can tell whether something
+// was forgotten. Expected is a function, since most nodes are right and need no text.
 func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what string, expected func() string) (*yaml.Node, bool) {
 	n = w.follow(n)
 	switch {
@@ -56,6 +69,7 @@ func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what string, expected 
 	return n, true
 }
 
+// eachItem visits the items of a list that are not empty, in order, up to the budget.
 func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
 	n, ok := w.collection(n, yaml.SequenceNode, what, func() string { return "a list" })
 	if !ok {
@@ -90,6 +104,9 @@ func (w *walker) eachOnce(n *yaml.Node, what string, visit func(*yaml.Node) (tex
 }
 
 // mapping reads a mapping whose keys the writer chooses.
+//
+// Keys come in the order of the file, each once; a second one is a problem, where many
+// readers of YAML take the first or the last.
 func (w *walker) mapping(n *yaml.Node, what, item string, rule textRule, visit func(key text, value *yaml.Node)) {
 	n, ok := w.collection(n, yaml.MappingNode, what, func() string { return "a mapping of " + item + " keys to values" })
 	if !ok {
@@ -128,6 +145,7 @@ func (w *walker) empty(key, value *yaml.Node) bool {
 	return true
 }
 
+// isNull holds for a value that was left out, and for null and ~ as well.
 func isNull(n *yaml.Node) bool {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		n = n.Alias
@@ -135,6 +153,12 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
 }
 
+// unknownKey refuses a key that the table does not have: a misspelt key that is passed over
+// would be a setting that nobody gets.
+//
+// The hint is the first of these that applies: what another tool's word is called here, the
+// nearest key, all keys. Merge keys have an answer of their own. They are not read, since
+// what an entry then holds would depend on an order that few know.
 func (w *walker) unknownKey(key, value *yaml.Node, what string, known []string) {
 	if key.Kind == yaml.ScalarNode && key.Tag == "!!merge" {
 		w.report(codeMergeKey, key, "merge keys (<<) are not read",
@@ -156,6 +180,7 @@ func (w *walker) unknownKey(key, value *yaml.Node, what string, known []string) 
 	w.report(codeUnknownKey, key, fmt.Sprintf("%s is not a key of %s", name, what), hint)
 }
 
+// duplicateKey refuses a key's second value and points to the first.
 func (w *walker) duplicateKey(key, first *yaml.Node) {
 	w.out.add(Problem{
 		Pos: w.pos(key), Code: codeDuplicateKey, Related: []Pos{w.pos(first)},
@@ -176,6 +201,8 @@ func (w *walker) missingKey(n *yaml.Node, what, key string) {
 	w.report(codeMissingKey, n, what+" has no "+key, "add "+key)
 }
 
+// wrongType says what is there and what should be. Two mistakes are known by their form:
+// the mapping that the API has around a destination, and the functions of serverless.yml.
 func (w *walker) wrongType(n *yaml.Node, what, expected string) {
 	hint := "write " + expected
 	switch {

@@ -379,58 +379,6 @@ func (r *resolver) say(file *fileDecl, at place, p Problem) {
 	r.out.add(p)
 }
 
-// checkEntries refuses a fleet of nothing, which is what a truncated file looks
-// like. While rules wait for discovery nothing can be said yet.
-//
-// It is silent where there is another error: the entries may be missing because of it.
-func (r *resolver) checkEntries() {
-	if r.partial || r.out.errors.total > 0 || len(r.doc.files) == 0 {
-		return
-	}
-	for _, s := range r.scopes {
-		if len(s.fleet.Entries)+len(s.fleet.Judged) > 0 || s.waiting {
-			return
-		}
-	}
-	p := Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
-		Message: "the fleet has no entries", Hint: "add functions, or rules that choose some; check that the file is whole"}
-	var there, rules []string
-	// A wrong account or region looks like a wrong pattern. How many functions there
-	// are tells the two apart.
-	for _, s := range r.scopes {
-		if s.discovered {
-			there = append(there, fmt.Sprintf("%d in %s", len(s.inventory.Functions), s.fleet.Target))
-		}
-	}
-	if len(there) > 0 && len(r.doc.rules) > 0 {
-		for i := range r.doc.rules {
-			rules = append(rules, r.doc.rules[i].origin().String())
-		}
-		ignored := 0
-		var by string
-		for _, s := range r.scopes {
-			if ignored += len(s.fleet.Ignored); by == "" && len(s.fleet.Ignored) > 0 {
-				by = s.fleet.Ignored[0].By.String()
-			}
-		}
-		if ignored > 0 {
-			p.Message = fmt.Sprintf("everything that the rules choose is ignored: %d configs, the first by %s", ignored, by)
-			p.Hint = "take out of ignore what should be kept as declared"
-			r.out.add(p)
-			return
-		}
-		if slices.Contains(r.chosen, true) {
-			p.Message = fmt.Sprintf("none of the functions that the rules choose has an alias that they ask for: %s", listSome(rules))
-			p.Hint = "check the patterns under qualifiers: aliases are case-sensitive"
-			r.out.add(p)
-			return
-		}
-		p.Message = fmt.Sprintf("no rule chooses any of the functions that exist (%s): %s", listSome(there), listSome(rules))
-		p.Hint = "check the account and region first, then the patterns and tags of the rules"
-	}
-	r.out.add(p)
-}
-
 // describe is the rule's name in quotes, or where it stands when it has none.
 func (r *ruleDecl) describe() string {
 	if r.name.value != "" {

@@ -176,3 +176,44 @@ func spell(s desired.Setting, v desired.Value) string {
 	}
 	return v.Or(desired.NoDestination).String()
 }
+
+// verify holds the stored record against what was asked, unmanaged settings
+// included: a write that cleared a setting nobody asked about is a mismatch too. The
+// effect is compared, since AWS may store a default as absent; only a Restore, which
+// means the very record, is compared to the letter.
+func (j *applyJob) verify(r *Result) {
+	r.Status = Applied
+	if r.Action == Delete {
+		return
+	}
+	stored := j.got.Settings
+	r.After = &stored
+	if !j.got.LastModified.IsZero() {
+		r.Modified = j.got.LastModified.UnixMilli()
+	}
+	due := *r.Change.After()
+	wrong := r.Action == Restore && stored != due
+	for _, s := range desired.Settings() {
+		wrong = wrong || stored.Effect(s) != due.Effect(s)
+	}
+	if !wrong {
+		return
+	}
+	r.Status = Mismatched
+	r.Err = &CallError{
+		Service: "lambda", Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: KindBadAnswer,
+		Message: "AWS accepted the write, but the record it stored is not what the write should leave: " + describe(r.Change.Request(), due, stored),
+		Hint:    "somebody else may be changing the same record, or what answers is not AWS; run plan to see what is there now, or roll this run back",
+	}
+}
+
+// operation is the API's name of the write that an action makes.
+func operation(a Action) string {
+	switch a {
+	case Create, Restore:
+		return "PutFunctionEventInvokeConfig"
+	case Update:
+		return "UpdateFunctionEventInvokeConfig"
+	}
+	return "DeleteFunctionEventInvokeConfig"
+}

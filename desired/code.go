@@ -148,6 +148,7 @@ func Codes() []string {
 	return codes
 }
 
+// severityOf is the severity that the code's explanation has, so that the two cannot differ.
 func severityOf(code string) Severity {
 	e, _ := Explain(code)
 	return e.Severity

@@ -50,6 +50,8 @@ func (d *Document) Files() []FileInfo {
 type place struct{ line, column int32 }
 
 // text is a string of a file together with its place.
+//
+// Comparing two compares their places as well.
 type text struct {
 	value string
 	place
@@ -78,6 +80,9 @@ func (s *settings) isZero() bool {
 
 // source is one place that speaks about fields: the defaults of a file, a rule
 // or an exact entry.
+//
+// What is embedded says where it stands. Memory counts here: a large fleet has one for each
+// entry, and so file and location are shared and the numbers are small.
 type source struct {
 	file     *fileDecl
 	location unique.Handle[location]
@@ -90,6 +95,7 @@ type source struct {
 
 func (s *source) pos() Pos { return s.file.pos(s.place) }
 
+// origin is where the source stands, in the form that reports keep.
 func (s *source) origin() Origin {
 	return Origin{location: s.location, line: s.line, index: s.index, layer: s.layer}
 }

@@ -54,6 +54,7 @@ func letters(set string, most int) string {
 	return fmt.Sprintf(`([%s]|%s){1,%d}`, set, placeholderForm, most)
 }
 
+// services completes the rows: each pattern becomes that of a whole ARN, compiled once.
 func services(all ...destinationService) []destinationService {
 	for i := range all {
 		all[i].pattern = "arn:" + partitionForm + ":" + all[i].name + ":" + all[i].pattern
@@ -87,6 +88,9 @@ var (
 
 // check finds what is wrong with a destination whatever the target is. Lengths
 // are those with a sample in place of the placeholders.
+//
+// The commonest mistakes, a queue's URL or a FIFO queue, are looked for before the general
+// form, so that the message names the mistake and not the form.
 func (use destinationUse) check() *problem {
 	if use.text == noneWord {
 		return nil
@@ -145,6 +149,8 @@ func (use destinationUse) check() *problem {
 
 // sampleOf is a destination with something in place of every placeholder: in that of a
 // variable what an ARN has there.
+//
+// So lengths and forms can be checked before anybody knows what will be filled in.
 func sampleOf(written string) string {
 	here := Target{Account: "123456789012", Region: "us-east-1"}
 	if hasVariables(written) {
@@ -186,6 +192,8 @@ func checkPlaceholders(s string) *problem {
 
 // expand fills the placeholders from a target. What the target does not know,
 // offline without declared targets, stays as it is written.
+//
+// ${function} and variables are not its business: they stay too.
 func expand(s string, t Target) string {
 	if !strings.Contains(s, "$") {
 		return s

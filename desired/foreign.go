@@ -61,6 +61,8 @@ func foreignWord(key string, value *yaml.Node) string {
 }
 
 // asSeconds reads a duration such as 2h.
+//
+// Fractions of a second, and nothing or less, are refused: an age takes neither.
 func asSeconds(s string) (int, bool) {
 	d, err := time.ParseDuration(s)
 	if seconds := d.Seconds(); err == nil && seconds == math.Trunc(seconds) && seconds > 0 && seconds < 1e9 {

@@ -31,6 +31,9 @@ var (
 
 // settingFields are the settings, as they stand in defaults, in set and in an
 // entry of functions.
+//
+// They are made from settingTable, so that a setting of that table can be written wherever
+// settings can.
 func settingFields[T any](to func(*T) *settings) []field[T] {
 	var fields []field[T]
 	for _, f := range Settings() {

@@ -66,6 +66,8 @@ var knownRegions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1
 
 // misspeltRegion is the known region that an unknown one looks like, or "". Another
 // number behind a known name is a new region rather than a slip.
+//
+// The region has the form of one by now, so that it has a last character.
 func misspeltRegion(region string) string {
 	for _, known := range knownRegions {
 		if known[:len(known)-1] == region[:len(region)-1] {
@@ -111,6 +113,8 @@ func (k Key) Compare(l Key) int {
 }
 
 // ARN is the qualified function ARN, as AWS prints it in responses.
+//
+// It always has a qualifier, $LATEST too.
 func (k Key) ARN() string {
 	return "arn:" + k.Partition() + ":lambda:" + k.Region + ":" + k.Account + ":function:" + k.Function + ":" + k.Qualifier
 }
@@ -125,6 +129,9 @@ type ParsedName struct {
 // ParseName takes apart every form in which Lambda accepts a function: NAME,
 // function:NAME, ACCOUNT:function:NAME and arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME,
 // each with or without :QUALIFIER. More colons than that are refused, as AWS does.
+//
+// The error says what is wrong and what to write. Nothing is looked up: a name that parses
+// may be of a function that does not exist.
 func ParseName(written string) (ParsedName, error) {
 	n, wrong := parseName(written)
 	if wrong != nil {
@@ -134,6 +141,8 @@ func ParseName(written string) (ParsedName, error) {
 }
 
 // in reports whether the parts that were given agree with a target.
+//
+// A plain name agrees with every target.
 func (n ParsedName) in(t Target) bool {
 	return (n.Account == "" || n.Account == t.Account) &&
 		(n.Region == "" || n.Region == t.Region) &&
@@ -149,6 +158,7 @@ const (
 	documentedFunctionName = 64
 )
 
+// regionForm is the form of all regions so far. It lists none: a new region works at once.
 const regionForm = `(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?(-[a-z]+)+-[0-9]`
 
 var (
@@ -196,6 +206,7 @@ func parseName(s string) (ParsedName, *problem) {
 	return n, nil
 }
 
+// checkFunctionWord holds a name without any colon against what the API takes.
 func checkFunctionWord(s string) *problem {
 	switch {
 	case !functionWord.MatchString(s):
@@ -208,6 +219,8 @@ func checkFunctionWord(s string) *problem {
 	return nil
 }
 
+// checkQualifier takes aliases, versions, $LATEST and $LATEST.PUBLISHED. A wrong case of
+// $LATEST has a hint of its own, since nothing else shows the slip.
 func checkQualifier(s string) *problem {
 	switch {
 	case qualifierWord.MatchString(s) && len(s) <= maxQualifier:
@@ -225,6 +238,7 @@ func checkQualifier(s string) *problem {
 // problem is a problem that does not know its place yet.
 type problem struct{ code, message, hint string }
 
+// at gives the problem its place.
 func (f *problem) at(pos Pos, also ...Pos) Problem {
 	return Problem{Pos: pos, Code: f.code, Message: f.message, Hint: f.hint, Related: also}
 }

@@ -62,6 +62,8 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 }
 
 // Problems is every problem of a load, sorted by place.
+//
+// It is an error; a load that fails returns it and nothing else.
 type Problems []Problem
 
 // Error lists all of them, a line each.
@@ -86,6 +88,7 @@ type collector struct {
 	errors, warnings bounded
 }
 
+// add takes a problem to the errors or the warnings, by its code.
 func (c *collector) add(p Problem) {
 	if severityOf(p.Code) == Warning {
 		c.warnings.add(p)
@@ -103,6 +106,8 @@ type bounded struct {
 	last    Problem
 }
 
+// add keeps p unless it comes after all that will be shown. The list grows to four times
+// what is shown before it is sorted, which keeps the cost of each problem small.
 func (b *bounded) add(p Problem) {
 	b.total++
 	if b.full && p.compare(b.last) > 0 {
@@ -115,6 +120,8 @@ func (b *bounded) add(p Problem) {
 	}
 }
 
+// compact sorts the list, drops repeats, and cuts it to what is shown. Once something was cut
+// the last that stayed is the bar for those to come.
 func (b *bounded) compact() {
 	slices.SortStableFunc(b.list, Problem.compare)
 	b.list = slices.CompactFunc(b.list, Problem.same)
@@ -153,6 +160,7 @@ func (p Problem) compare(q Problem) int {
 	return cmp.Or(p.Pos.compare(q.Pos), cmp.Compare(p.Code, q.Code), cmp.Compare(p.Message, q.Message))
 }
 
+// same ignores Related and Hint: the first of two that say the same at one place is enough.
 func (p Problem) same(q Problem) bool {
 	return p.Pos == q.Pos && p.Code == q.Code && p.Message == q.Message
 }

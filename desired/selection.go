@@ -17,6 +17,9 @@ type Selection struct {
 }
 
 // Narrow is the part of a fleet that the selection names.
+//
+// The fleet that was given stays as it is. Targets come first, so that a pattern that matches
+// only in a target that was left out is an error too.
 func (s Selection) Narrow(f Fleet) (Fleet, error) {
 	if err := s.narrowTargets(&f); err != nil {
 		return Fleet{}, err
@@ -27,6 +30,8 @@ func (s Selection) Narrow(f Fleet) (Fleet, error) {
 	return f, nil
 }
 
+// narrowTargets keeps the targets that are asked for, by label or as ACCOUNT/REGION. One
+// label may stand for several regions.
 func (s Selection) narrowTargets(f *Fleet) error {
 	if len(s.Targets) == 0 {
 		return nil
@@ -61,6 +66,9 @@ func (s Selection) known(f *Fleet, asked string) string {
 	return "there are " + listSome(all)
 }
 
+// narrowFunctions keeps the functions that one of the patterns matches, with all their
+// qualifiers, in entries, requirements and ignored ones alike. Every pattern has to match
+// something.
 func (s Selection) narrowFunctions(f *Fleet) error {
 	if len(s.Functions) == 0 {
 		return nil
@@ -115,6 +123,8 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 }
 
 // listSome lists a few of many.
+//
+// It is "none" for none, and ten at most: messages are for one screen.
 func listSome(all []string) string {
 	const some = 10
 	if len(all) == 0 {

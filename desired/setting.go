@@ -82,6 +82,8 @@ func (s Setting) Default() Value { return settingTable[s].fallback }
 
 // Format is a live value as a person reads it. One that is not set shows what
 // Lambda makes of it, since that is what the function has been doing: "(unset, so 2)".
+//
+// A destination that is not set needs no such note: none is what it looks like.
 func (s Setting) Format(v Value) string {
 	switch {
 	case v.IsSet():
@@ -94,6 +96,8 @@ func (s Setting) Format(v Value) string {
 
 // Check says why a value cannot be one of the setting: the wrong type, or out of
 // bounds. An unset value is right everywhere.
+//
+// It is for values that did not come through a fleet file, whose own rules say more.
 func (s Setting) Check(v Value) error {
 	low, high := s.Bounds()
 	switch {
@@ -124,6 +128,8 @@ const (
 )
 
 // Number is the value of a setting that is a number.
+//
+// Every bound of the table fits 32 bits, and a Config stays small.
 func Number(n int) Value { return Value{kind: numberValue, number: int32(n)} }
 
 // Text is the value of a setting that is a destination: an ARN, or "" for none.
@@ -211,6 +217,8 @@ func (c *Config) UnmarshalJSON(data []byte) (err error) {
 }
 
 // MarshalSettings is the one JSON form of a config, desired or live.
+//
+// It is made by hand for the order of the keys: a map would sort them by name.
 func MarshalSettings(values [NumSettings]Value) ([]byte, error) {
 	out := []byte{'{'}
 	for s, v := range values {
@@ -230,6 +238,10 @@ func MarshalSettings(values [NumSettings]Value) ([]byte, error) {
 }
 
 // UnmarshalSettings reads the one JSON form of a config.
+//
+// Unknown names are refused and not passed over: a record of a later version may hold a
+// setting that this one would silently drop. Bounds are not checked, since AWS may allow more
+// than it did; see Setting.Check.
 func UnmarshalSettings(data []byte) (values [NumSettings]Value, err error) {
 	var named map[string]Value
 	if err := json.Unmarshal(data, &named); err != nil {

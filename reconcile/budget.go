@@ -41,12 +41,17 @@ type errorBudget struct {
 	succeeded bool
 }
 
+// newErrorBudget makes the budget of one target in one phase. Work is how much there is in
+// all, for the message; release must be called, or the context leaks.
 func newErrorBudget(parent context.Context, allowed, work int) *errorBudget {
 	ctx, cancel := context.WithCancelCause(parent)
 	return &errorBudget{ctx: ctx, cancel: cancel, allowed: allowed, work: work}
 }
 
 // success takes a call that was answered well.
+//
+// It clears what the target's refusals add up to, but not the failures: an outage in which
+// every tenth call gets through is still one.
 func (b *errorBudget) success() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,6 +59,10 @@ func (b *errorBudget) success() {
 }
 
 // failure takes a call that failed for good.
+//
+// Four things are told apart, from the most telling down: the run's own end of waiting, an
+// answer about the whole target, a refusal of one function, which costs nothing, and all
+// else, of which allowed may happen.
 func (b *errorBudget) failure(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,4 +108,5 @@ func (b *errorBudget) cause() error {
 	return context.Cause(b.ctx)
 }
 
+// release ends the work's context once the work is over.
 func (b *errorBudget) release() { b.cancel(nil) }

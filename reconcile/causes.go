@@ -180,6 +180,9 @@ func refusesOne(err error) bool {
 // inTurn gives the changes of a target, function by function: in order, what failed
 // last time behind the rest, and what shares the cause of a refusal behind
 // everything else. What is not worth a call is given to skip.
+//
+// The order of the plan is kept where there is no reason against it. The verdict is asked
+// when a group's turn comes and not before, since the answers of those before it decide.
 func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip func([]Result, error)) iter.Seq[[]Result] {
 	return func(yield func([]Result) bool) {
 		var later, suspects [][]Result

@@ -64,6 +64,9 @@ type Change struct {
 //
 // A Create leaves out the destinations that are to be empty, which is what a
 // new record has anyway.
+//
+// An Update sends the difference alone, so that a setting which somebody else changed
+// meanwhile stays as that person left it.
 func (c *Change) Request() desired.Config {
 	switch c.Action {
 	case Create:
@@ -84,6 +87,8 @@ func (c *Change) Request() desired.Config {
 
 // After is the record that the write leaves when nobody else writes: nil for a
 // Delete. It is what AWS's merge rules make of the request.
+//
+// A Put replaces the whole record, an Update keeps what it does not name.
 func (c *Change) After() *Settings {
 	var after Settings
 	switch c.Action {

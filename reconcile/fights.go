@@ -58,6 +58,8 @@ type written struct {
 	leftAt time.Time // zero before we wrote
 }
 
+// oneWrite is one write of a config; the author is known only of others' writes, and only
+// where something tells of them.
 type oneWrite struct {
 	at     time.Time
 	ours   bool
@@ -144,6 +146,7 @@ func (f *Fights) note(key desired.Key, w oneWrite) {
 	k.writes = slices.Delete(k.writes, 0, max(0, len(k.writes)-fightWrites))
 }
 
+// rank orders writes of one instant: see note.
 func rank(ours bool) int {
 	if ours {
 		return 1
@@ -152,6 +155,9 @@ func rank(ours bool) int {
 }
 
 // List are the fights by a rule, sorted. What is too old to matter is forgotten.
+//
+// It is the place where memory is given back, and so is to be called now and then by whoever
+// runs for long.
 func (f *Fights) List(rule FightRule, now time.Time) []Fight {
 	f.mu.Lock()
 	defer f.mu.Unlock()

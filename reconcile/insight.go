@@ -111,6 +111,10 @@ const insightTime = 10 * time.Second
 
 // annotate asks all annotators at once. None of them can fail the run, or hold it up
 // much beyond insightTime: one that does not come back is left behind.
+//
+// Answers are taken in the order of Engine.Annotators and not as they come, so that a report
+// is the same every time. Each channel has room for the answer of one that nobody waits for
+// any more.
 func (e Engine) annotate(ctx context.Context, r *RunResult) {
 	if r.InsightPolicy == InsightsOff || len(e.Annotators) == 0 || context.Cause(ctx) != nil {
 		return
@@ -151,10 +155,12 @@ func annotateSafely(ctx context.Context, a Annotator, r *RunResult) (learnt Insi
 	return a.Annotate(ctx, r)
 }
 
+// unavailable is the whole answer of an annotator that learnt nothing.
 func unavailable(what string, err error) Insights {
 	return Insights{Unavailable: []Unavailable{{What: what, Err: err}}}
 }
 
+// add takes in one annotator's answer.
 func (i *Insights) add(more Insights) {
 	i.Destinations = append(i.Destinations, more.Destinations...)
 	i.Authors = append(i.Authors, more.Authors...)

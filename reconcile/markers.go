@@ -14,6 +14,9 @@ type markers struct {
 }
 
 // turn goes on to the page that next marks.
+//
+// At the end of the listing current is "" again. The error is a CallError of op and subject,
+// of the kind that no repeat mends.
 func (m *markers) turn(op, subject, next string) error {
 	endless := ""
 	switch {

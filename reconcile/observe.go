@@ -55,6 +55,8 @@ func newProgress(phase Phase, observe Observer) *progress {
 	return &progress{phase: phase, observe: observe, targets: map[desired.Target]steps{}}
 }
 
+// expect adds to what there is to do. It is called before the first done, so that a total
+// never grows while a bar fills, and takes no lock for that reason.
 func (p *progress) expect(target desired.Target, n int) {
 	p.all.total += n
 	t := p.targets[target]
@@ -62,6 +64,8 @@ func (p *progress) expect(target desired.Target, n int) {
 	p.targets[target] = t
 }
 
+// done counts one step and tells of it. The lock is held meanwhile: observers need none of
+// their own, and see Done rise by one each time.
 func (p *progress) done(target desired.Target, result *Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

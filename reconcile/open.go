@@ -29,6 +29,9 @@ type Opened struct {
 }
 
 // OpenTarget is the way to one target. A field that the run may not use is nil.
+//
+// The Limiter is shared by all calls to the target's quota, whoever makes them, and is set
+// wherever Err is nil.
 type OpenTarget struct {
 	desired.Target
 	CallerARN string // who the run is there
@@ -43,6 +46,8 @@ type OpenTarget struct {
 // OperationCount counts the requests of one API operation by how they were
 // answered. Calls counts every request, those sent again included: it is the sum
 // of the others.
+//
+// The forms of an answer exclude each other: each request is in Calls and in one more.
 type OperationCount struct {
 	Name      string `json:"name"`
 	Calls     int64  `json:"calls"`
@@ -95,6 +100,8 @@ type Recorder interface {
 }
 
 // target finds an open target; nil when it is not of this run.
+//
+// The pointer is into Targets, and good until these change.
 func (o *Opened) target(t desired.Target) *OpenTarget {
 	for i := range o.Targets {
 		if o.Targets[i].Target == t {
@@ -105,6 +112,8 @@ func (o *Opened) target(t desired.Target) *OpenTarget {
 }
 
 // Exclude takes targets out of the run, each for its reason.
+//
+// They stay in the list, so that a report says why nothing is known of them.
 func (o *Opened) Exclude(failed map[desired.Target]error) {
 	for i := range o.Targets {
 		if err := failed[o.Targets[i].Target]; err != nil {

@@ -144,6 +144,8 @@ func (o *Outcome) Err() error {
 
 // lastAnswer is the last thing AWS said about a change that was then not tried
 // again, or nil when it was never tried.
+//
+// It explains why a change was still waiting when the run ended.
 func lastAnswer(err error) error {
 	var answer *CallError
 	if errors.As(err, &answer) {

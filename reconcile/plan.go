@@ -147,6 +147,10 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 }
 
 // classify puts one declared config where it belongs.
+//
+// The cases stand in the order of how little is known, so that nothing that was not read is
+// taken for absent: unreadable, not examined, function gone, qualifier unknown or gone, and
+// only then the comparison.
 func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	find := func(kind FindingKind, err error) {
 		p.Findings = append(p.Findings, Finding{Name: e.Name, Kind: kind, Origins: e.Origins, Err: err})
@@ -200,6 +204,9 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 }
 
 // markUnknown marks the targets whose rules had nothing to choose among.
+//
+// Their Declared is too small by a number that nobody knows, and a report must not call
+// such a target small.
 func (p *Plan) markUnknown(asked []desired.Discovery, opened Opened) {
 	for i := range p.Targets {
 		t := &p.Targets[i]
@@ -272,6 +279,9 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 }
 
 // decide is the whole comparison of one config.
+//
+// It compares effects: no record, and a record with Lambda's defaults spelt out, are as good
+// as each other where that is what is wanted. So a plan never writes for the sake of spelling.
 func decide(e *desired.Entry, record *ObservedRecord) Action {
 	switch {
 	case e.Remove && record == nil:

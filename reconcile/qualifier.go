@@ -40,6 +40,9 @@ func isAlias(qualifier string) bool {
 // either is skipped unless a qualifier of its kind has to be known. Aliases that are
 // known from before are not listed again, unless a record stands under one that came, or
 // went, since then.
+//
+// So most functions cost one call. A record under an alias that nobody has listed shows that
+// the list is older than the record.
 func (j *surveyJob) following() surveyStep {
 	if j.step == stepConfigs && j.listed {
 		j.noteAliases(j.known)
@@ -95,6 +98,9 @@ func (j *surveyJob) noteQualifiers() {
 }
 
 // asksFor reports whether it must be known which qualifiers of a kind exist.
+//
+// Declared qualifiers are asked about for the plan's sake, undeclared ones only where
+// orphans are looked for.
 func (j *surveyJob) asksFor(kind func(string) bool) bool {
 	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
 		return kind(r.Qualifier) && !j.declared(r.Qualifier)
@@ -117,6 +123,8 @@ func (j *surveyJob) pending(kind func(string) bool) bool {
 
 // mustExist reports whether a config depends on its qualifier: what is in sync
 // with its record, or to be removed, does not.
+//
+// A pattern is no qualifier, and is told of as unreadable elsewhere.
 func mustExist(e *desired.Entry, record *ObservedRecord) bool {
 	if e.Remove || e.Pattern {
 		return false
@@ -143,6 +151,8 @@ func (j *surveyJob) noteAbsent() {
 }
 
 // noteOrphans records which undeclared records have lost their qualifier.
+//
+// $LATEST.PUBLISHED is of neither kind, since no listing could show that it is gone.
 func (j *surveyJob) noteOrphans() {
 	if !j.orphans {
 		return
@@ -169,6 +179,9 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 
 // qualifierWarnings tells of qualifiers of rules that none of the functions has which
 // they choose: such an item has no effect, and is mostly misspelt.
+//
+// An item is told of only if every function that it chooses lacks the qualifier: that some
+// do is what rules are for.
 func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems {
 	type item struct {
 		rule      desired.Origin

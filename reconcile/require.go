@@ -32,6 +32,8 @@ var errDeadLetterUnknown = errors.New("its dead-letter queue is not known: the f
 // watch reads the functions that requirements choose and that nobody declares. They are
 // in no plan, so that nothing of them can be written, and no limit of the guard counts
 // them; what fails of them stops nothing else.
+//
+// The entries that it surveys want nothing: they are there for their functions to be read.
 func watch(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]ReadTarget, observe Observer) Observed {
 	watched := desired.Fleet{Guard: fleet.Guard}
 	for i := range fleet.Targets {
@@ -103,6 +105,12 @@ func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen ..
 	}
 }
 
+// require judges one function. It is held against the requirements twice, as it is and as the
+// changes would leave it, and a breach that is found both times is one Breach with both marks.
+//
+// A function that was not read is Unjudged and never taken for good. Where a dead-letter
+// queue would decide, and the functions were not listed, the same holds: a breach that is
+// only guessed at would make people add queues that are there.
 func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, changes []Change, deadLetter string, listed bool) {
 	switch {
 	case function == nil, function.State == NotExamined:

@@ -19,6 +19,8 @@ type Undo struct {
 }
 
 // matches reports whether the run may have left a record as it is now.
+//
+// Where it may have, nobody is known to have written since, and the record may be put back.
 func (u *Undo) matches(now *Settings) bool {
 	return sameRecord(now, u.Expected) || u.Ambiguous && sameRecord(now, u.Alternative)
 }
@@ -89,6 +91,9 @@ func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeSta
 // undoing is the write that turns a record back into its before-image. Update
 // cannot make a number absent again; where that is needed, and where the record
 // is gone, the whole record is put back.
+//
+// An Update is preferred to a Restore, since it leaves alone what already is as it was. It is
+// tried on paper first: With makes of the request what AWS would.
 func undoing(u Undo, record *ObservedRecord, seen int64) Change {
 	c := Change{Name: u.Name, Action: Delete, Want: &desired.Config{}, Seen: seen}
 	if record != nil {
@@ -121,6 +126,9 @@ func (s Settings) whole() desired.Config {
 
 // Recheck holds an approved plan against what AWS holds now: a change whose
 // record is no longer its before-image is moved to the stale ones, alone.
+//
+// Nothing is added to what was approved and nothing is planned anew. A target that was not
+// surveyed counts as not examined.
 func Recheck(approved Plan, observed Observed) Plan {
 	out := Plan{Targets: slices.Clone(approved.Targets), Exact: true}
 	for i := range out.Targets {
@@ -163,10 +171,12 @@ func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
 	}
 }
 
+// addFinding adds a finding of a config of which no entry is at hand.
 func (p *TargetPlan) addFinding(name desired.Name, kind FindingKind, err error) {
 	p.Findings = append(p.Findings, Finding{Name: name, Kind: kind, Err: err})
 }
 
+// settingsOf is a record's settings; nil for no record, which sameRecord tells from an empty one.
 func settingsOf(r *ObservedRecord) *Settings {
 	if r == nil {
 		return nil

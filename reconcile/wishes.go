@@ -45,6 +45,8 @@ func (w FleetWishes) Targets() ([]desired.TargetSpec, bool) {
 }
 
 // owns reports whether a target is of this process's shard.
+//
+// What it does not own it neither opens nor counts.
 func (w FleetWishes) owns(t desired.Target) bool { return w.Owns == nil || w.Owns(t) }
 
 // Selects reports whether the selection names a target.

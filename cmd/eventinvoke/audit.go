@@ -40,11 +40,10 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 		x.tellDifferences = true
 		if place := o.remembered.location; place != "" && place != noHistory {
 			x.past = &place
-			x.then = func(r *reconcile.RunResult) error {
+			x.always = func(r *reconcile.RunResult) {
 				if err := x.rememberAudit(ctx, r, place); err != nil {
 					a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(place), "why", err.Error())
 				}
-				return nil
 			}
 		}
 		if err := x.fromFleet(args); err != nil {

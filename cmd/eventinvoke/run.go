@@ -31,6 +31,8 @@ type execution struct {
 	tellDifferences bool // exit 2 where something differs
 	// then is done with the result once it was reported; nil is nothing.
 	then func(*reconcile.RunResult) error
+	// always is the same, and is done with that of a run that failed too.
+	always func(*reconcile.RunResult)
 
 	output   *outputFile
 	stream   *report.Stream // nil unless the output is a stream
@@ -100,6 +102,9 @@ func (x *execution) observe(e reconcile.Event) {
 // conclude writes the report and the metrics of a result, and gives the exit code.
 func (x *execution) conclude(r *reconcile.RunResult) error {
 	x.endProgress()
+	if x.always != nil {
+		defer x.always(r)
+	}
 	if errors.Is(r.Err, reconcile.ErrTimeUp) && !errors.As(r.Err, new(*history.HeldError)) {
 		waited := ""
 		if call := (*reconcile.CallError)(nil); errors.As(r.Err, &call) {

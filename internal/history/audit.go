@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -23,12 +24,9 @@ type Drift struct {
 }
 
 // Audit remembers a run that only read: its counts, what it could not see, and what
-// has drifted since when, without the settings. It holds no target, so it is never in
-// the way of a run that writes, and a run that has no plan leaves nothing.
+// has drifted since when, without the settings; of one that came to no plan, why. It
+// holds no target, so it is never in the way of a run that writes.
 func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
-	if !r.Planned() {
-		return nil
-	}
 	record := m.newRecord(r, r.Opened.Targets)
 	record.Shard = Shard{} // other shards of an audit are other audits
 	run, err := m.History.Begin(ctx, &record)
@@ -36,12 +34,31 @@ func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
 		return err
 	}
 	m.complete(&record, r)
+	if !r.Planned() {
+		record.Targets = unread(r, record.Failure)
+	}
 	record.shorten()
 	failed := m.History.sinceWhen(ctx, &record)
 	if err := run.Finish(ctx, &record); err != nil {
 		return err
 	}
 	return failed
+}
+
+// unread are the targets of an audit that came to no plan, as far as they are known.
+func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []Target) {
+	if r.Wishes == nil {
+		return nil // no fleet file was understood
+	}
+	if why == nil {
+		why = &reconcile.CallError{} // it was stopped
+	}
+	specs, _ := r.Wishes.Targets()
+	for _, t := range specs {
+		all = append(all, Target{Target: t.Target, Label: t.Label, Failure: why, Operations: []reconcile.OperationCount{}})
+	}
+	slices.SortFunc(all, func(a, b Target) int { return a.Target.Compare(b.Target) })
+	return all
 }
 
 // shorten keeps of a plan what an audit is remembered for.
@@ -171,7 +188,7 @@ func (h *History) audits(ctx context.Context, limit int, each func(*Record) (mor
 			switch a := &run.Attempts[i]; {
 			case a.State == Damaged:
 				damaged = append(damaged, id)
-			case a.Verb == auditVerb && len(a.Targets) > 0 && !each(a):
+			case a.Verb == auditVerb && (len(a.Targets) > 0 || a.State == Failed || a.State == Interrupted) && !each(a):
 				return damaged, nil
 			}
 		}
@@ -198,27 +215,39 @@ type AuditCount struct {
 	Missing    int       `json:"missing"`    // functions and qualifiers
 	Undeclared int       `json:"undeclared"`
 	Failed     bool      `json:"failed"` // the target as a whole could not be read
+	Reason     string    `json:"reason,omitempty"`
 }
 
 // Trends are what the last audits said, at most so many of each target, sorted by
 // target. It reads up to twenty times as many records: shards and narrowed audits
 // speak of a part. Damaged are the runs that may have been audits and cannot be read.
 func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged []string, err error) {
+	var all []AuditCount // those that knew no target: they say of each that nothing is known
 	damaged, err = h.audits(ctx, 20*last, func(r *Record) bool {
+		if len(r.Targets) == 0 {
+			none := newAuditCount(r, &Target{Failure: &reconcile.CallError{}})
+			none.Reason = r.reason(r.Failure)
+			all = append(all, none)
+			for i := range trends {
+				trends[i].Audits = append(trends[i].Audits, none)
+			}
+		}
 		for i := range r.Targets {
 			t := &r.Targets[i]
 			at := slices.IndexFunc(trends, func(x Trend) bool { return x.Target == t.Target })
 			if at < 0 {
 				at = len(trends)
-				trends = append(trends, Trend{Target: t.Target, Label: t.Label, Drift: present(t.Drift)})
+				trends = append(trends, Trend{Target: t.Target, Label: t.Label, Drift: present(t.Drift), Audits: slices.Clone(all)})
 			}
-			if trend := &trends[at]; len(trend.Audits) < last {
-				trend.Audits = append(trend.Audits, newAuditCount(r, t))
-			}
+			trends[at].Audits = append(trends[at].Audits, newAuditCount(r, t))
 		}
-		return slices.ContainsFunc(trends, func(x Trend) bool { return len(x.Audits) < last })
+		return len(trends) == 0 || slices.ContainsFunc(trends, func(x Trend) bool { return len(x.Audits) < last })
 	})
+	if len(trends) == 0 && len(all) > 0 {
+		trends = []Trend{{Audits: all, Drift: []Drift{}}}
+	}
 	for i := range trends {
+		trends[i].Audits = trends[i].Audits[:min(last, len(trends[i].Audits))]
 		slices.Reverse(trends[i].Audits)
 	}
 	slices.SortFunc(trends, func(a, b Trend) int { return a.Target.Compare(b.Target) })
@@ -245,7 +274,7 @@ func (c AuditCount) MarshalJSON() ([]byte, error) {
 func newAuditCount(r *Record, t *Target) AuditCount {
 	c := AuditCount{
 		Run: r.Run, Started: r.Started, Declared: t.Plan.Declared, Drifted: len(t.Drift), Unreadable: t.Plan.Unreadable,
-		Missing: t.Plan.Missing, Undeclared: t.Plan.Undeclared, Failed: t.Failure != nil,
+		Missing: t.Plan.Missing, Undeclared: t.Plan.Undeclared, Failed: t.Failure != nil, Reason: r.reason(t.Failure),
 	}
 	for _, d := range t.Drift {
 		if d.Since.Equal(r.Started) {
@@ -253,4 +282,17 @@ func newAuditCount(r *Record, t *Target) AuditCount {
 		}
 	}
 	return c
+}
+
+// reason says why something of a run failed, as far as a record keeps that, or "" where
+// it did not.
+func (r *Record) reason(f *reconcile.CallError) string {
+	switch {
+	case f == nil:
+		return ""
+	case f.Kind == reconcile.KindUnknown && f.Message == "" && r.Stopped != "":
+		return r.Stopped
+	}
+	first, _, _ := strings.Cut(f.Message, "\n")
+	return strings.TrimSuffix(f.Kind.String()+": "+first, ": ")
 }

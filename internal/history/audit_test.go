@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -143,6 +145,7 @@ func TestTrends(t *testing.T) {
 	count := func(hour, drifted, fresh, unread int, failed bool) AuditCount {
 		return AuditCount{
 			Run: fmt.Sprintf("audit-%02d", hour), Started: auditDay.Add(time.Duration(hour) * time.Hour),
+			Reason:   map[bool]string{true: "1 of 1 targets could not be read"}[failed],
 			Declared: 4, Drifted: drifted, New: fresh, Unreadable: unread, Undeclared: 1, Failed: failed,
 		}
 	}
@@ -225,5 +228,39 @@ func TestSinceWhenIsToldOfAPlan(t *testing.T) {
 	}
 	if len(learnt.Unavailable) > 0 {
 		t.Error(learnt.Unavailable)
+	}
+}
+
+// TestAnAuditWithoutAPlanIsRemembered: it names the targets that were declared, stands in
+// the way of no "since when", and does not take the place of the last audit that read them.
+func TestAnAuditWithoutAPlanIsRemembered(t *testing.T) {
+	s := newMemory()
+	audits[0].run(t, s)
+	document, err := desired.Loader{}.Load(fstest.MapFS{"fleet.yaml": {Data: []byte("version: 1\ntargets:\n  - { name: prod, account: \"111111111111\", regions: [eu-west-1] }\nfunctions:\n  - name: f\n    maximum_retry_attempts: 0\n")}}, "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := auditDay.Add(90 * time.Minute)
+	r := &reconcile.RunResult{
+		Request:  reconcile.Request{ID: "no-plan", Verb: "audit", Started: started, Wishes: reconcile.FleetWishes{Document: document}},
+		Finished: started.Add(time.Second), Err: &reconcile.CallError{Kind: reconcile.KindCredentials, Message: "secret"},
+	}
+	if err := (&Memory{History: New(s)}).Audit(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	trends, _, err := New(s).Trends(t.Context(), 5)
+	if err != nil || len(trends) != 1 || trends[0].Target != testTarget || len(trends[0].Audits) != 2 {
+		t.Fatalf("%+v, %v", trends, err)
+	}
+	if last := trends[0].Audits[1]; !last.Failed || last.Run != "no-plan" || last.Reason != "credentials" {
+		t.Errorf("%+v", last)
+	}
+	removed, err := New(s.clone()).Prune(t.Context(), started.Add(time.Hour))
+	if diff := cmp.Diff([]string{"no-plan"}, removed); diff != "" || err != nil {
+		t.Errorf("pruned (-want +got):\n%s%v", diff, err)
+	}
+	audits[1].run(t, s)
+	if trends, _, _ := New(s).Trends(t.Context(), 1); !trends[0].Drift[0].Since.Equal(auditDay.Add(time.Hour)) {
+		t.Errorf("it is forgotten since when: %+v", trends[0].Drift)
 	}
 }

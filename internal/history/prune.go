@@ -49,7 +49,7 @@ func (h *History) Prune(ctx context.Context, before time.Time) (removed []string
 		}
 		for _, a := range run.Attempts {
 			for _, t := range a.Targets {
-				if a.Verb == auditVerb {
+				if a.Verb == auditVerb && t.Failure == nil { // else it says nothing of the target
 					keep = keep || !audited[t.Target]
 					audited[t.Target] = true
 				}

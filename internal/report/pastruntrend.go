@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
@@ -46,11 +47,15 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 		found := fmt.Sprintf("%d of %s drifted", latest.Drifted, count(latest.Declared, "config"))
 		switch {
 		case latest.Failed:
-			found = "could not be read by the last audit"
+			found = listed("could not be read by the last audit", latest.Reason)
 		case latest.Unreadable > 0:
 			found += fmt.Sprintf(", %d could not be read", latest.Unreadable)
 		}
-		p.line(0, colored(bold, where(t.Label, t.Target)), text(": "+found))
+		at := where(t.Label, t.Target)
+		if t.Target == (desired.Target{}) {
+			at = "No target known"
+		}
+		p.line(0, colored(bold, at), text(": "+Clean(found)))
 		var b strings.Builder
 		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tRUN")

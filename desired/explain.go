@@ -70,7 +70,7 @@ type NotDeclaredError struct {
 }
 
 func (e *NotDeclaredError) Error() string {
-	return fmt.Sprintf("no declared key is called %q; %s", e.Typed, e.Hint)
+	return fmt.Sprintf("no declared config is called %q; %s", e.Typed, e.Hint)
 }
 
 // Find turns what a person types into the keys of the fleet that it means. A key

@@ -27,7 +27,7 @@ func TestSuppose(t *testing.T) {
 	}{
 		{"chosen by a rule, in every target", "payments", nil, "111111111111/eu-west-1/payments 111111111111/us-east-1/payments"},
 		{"only where it is meant", "111111111111/us-east-1/payments", nil, "111111111111/us-east-1/payments"},
-		{"chosen by none", "orders", nil, `no declared key is called "orders"; there are none`},
+		{"chosen by none", "orders", nil, `no declared config is called "orders"; there are none`},
 		{"ignored", "pay-canary", nil, "111111111111/eu-west-1/pay-canary is ignored by fleet.yaml:10 ignore[0]"},
 	} {
 		q, err := ParseKey(row.typed)

@@ -87,9 +87,9 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for typed, want := range map[string]string{
-		"order":       `no declared key is called "order"; did you mean orders?`,
-		"orders:live": `no declared key is called "orders:live"; did you mean orders?`,
-		"zebra":       `no declared key is called "zebra"; there are orders, orders-eu, payments`,
+		"order":       `no declared config is called "order"; did you mean orders?`,
+		"orders:live": `no declared config is called "orders:live"; did you mean orders?`,
+		"zebra":       `no declared config is called "zebra"; there are orders, orders-eu, payments`,
 		"chna/orders": `no target is called "chna"; did you mean china?`,
 		"a b":         `"a b" is not a function name; use letters, digits, hyphens, underscores and dots`,
 	} {

@@ -281,7 +281,7 @@ func (s constantShape) schema() map[string]any { return map[string]any{"const": 
 // oneOrMore is a value, or a list of values.
 type oneOrMore struct{ item shape }
 
-func (s oneOrMore) schema() map[string]any { return either{s.item, listShape{s.item}}.schema() }
+func (s oneOrMore) schema() map[string]any { return either{s.item, listShape(s)}.schema() }
 
 // either is one of two shapes.
 type either [2]shape

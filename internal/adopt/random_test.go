@@ -17,7 +17,6 @@ type hand struct {
 	b        strings.Builder
 	comments int
 	anchor   string // a destination that has one; "" while none has
-	json     bool
 }
 
 func (h *hand) chance(of int, label string) bool { return rapid.IntRange(1, of).Draw(h.t, label) == 1 }

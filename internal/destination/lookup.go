@@ -120,7 +120,7 @@ func (j *job) ask(ctx context.Context, cfg aws.Config, account string) (err erro
 			err = nil // it is there, in another region
 		}
 	default:
-		err = fmt.Errorf("Lambda sends nothing to the service %s", j.arn.Service)
+		err = fmt.Errorf("no event of Lambda goes to the service %s", j.arn.Service)
 	}
 	return err
 }

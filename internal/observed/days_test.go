@@ -54,7 +54,6 @@ type world struct {
 	doc       *desired.Document
 	wrong     map[desired.Name]time.Time // since when a config is not as declared
 	readAt    map[string]time.Time       // when each function's records were last read
-	writes    map[string]time.Time       // when the run of each write began
 	began     time.Time                  // of the run under way
 	calls     int
 	broken    []string // what must not happen and did

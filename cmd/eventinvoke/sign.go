@@ -61,8 +61,8 @@ func (a *app) signPlan(path, keyFile string) error {
 		return err
 	}
 	changes := saved.Plan.Counts()
-	fmt.Fprintf(a.out, "Signed %s: %s to create, %d to change, %d to delete. It has %s.\n",
-		path, fmt.Sprint(changes.Creates), changes.Updates, changes.Deletes, count(len(saved.Signatures)+1, "signature", "signatures"))
+	fmt.Fprintf(a.out, "Signed %s: %d to create, %d to change, %d to delete. It has %s.\n",
+		path, changes.Creates, changes.Updates, changes.Deletes, count(len(saved.Signatures)+1, "signature", "signatures"))
 	return nil
 }
 

@@ -86,7 +86,7 @@ func (x *execution) notify(ctx context.Context, r *reconcile.RunResult) {
 		return
 	}
 	_, fleet := r.Wishes.(reconcile.FleetWishes)
-	n.Tell(notify.Of(r, fleet || r.Wishes == nil))
+	n.Tell(notify.Of(r, fleet, nil))
 	n.Close(ctx)
 }
 
@@ -143,7 +143,7 @@ func (s *server) notifyPass(r *reconcile.RunResult, scope worker.Scope, problem 
 	if s.notifier == nil {
 		return
 	}
-	d := notify.Of(r, scope.All)
+	d := notify.Of(r, scope.All, func(err error) bool { return explainFailure(err) == worker.ByLease })
 	d.FleetFiles(problem)
 	s.notifier.Tell(d)
 }

@@ -115,8 +115,16 @@ func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
 	return result
 }
 
-// run makes one pass. The run is never nil.
+// run makes one pass, and tells who is to be told. The run is never nil.
 func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
+	r, result := s.look(ctx, scope)
+	if ctx.Err() == nil {
+		s.notifyPass(r, scope, result.FleetProblem)
+	}
+	return r, result
+}
+
+func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
 	problem := s.reload(scope)
 	document, swept := s.known()
 	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout, InsightPolicy: s.o.insights.policy()}
@@ -164,7 +172,6 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
 	if ctx.Err() == nil {
 		s.logFailures(r.ID, failures, &result)
-		s.notifyPass(r, scope, problem)
 	}
 	return r, result
 }

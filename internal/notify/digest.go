@@ -31,6 +31,8 @@ const (
 	Unreadable Kind = "unreadable"  // targets or configs that could not be read
 	Fight      Kind = "fight"       // configs that somebody else changes back again and again
 	FleetFiles Kind = "fleet_files" // they do not load
+	Lost       Kind = "lost"        // destinations that are missing or FIFO: what is sent there is lost
+	Breach     Kind = "breach"      // records that break a requirement of the fleet file
 	Recovered  Kind = "recovered"   // nothing of what was told before is left
 )
 
@@ -46,10 +48,22 @@ type Digest struct {
 	Targets []TargetNews `json:"targets"`          // those with news, in the plan's order
 	Errors  []string     `json:"errors,omitempty"` // of the run as a whole
 
-	items map[string]bool // what is told, by a hash of each; those of Corrected are told each time
-	whole bool            // the run looked at everything
+	// items is what is told, each by its part of the run and a hash. What was
+	// corrected is not among them: that is told each time.
+	items map[string]bool
+	// whole says that the run was about everything. Then read names the parts that it
+	// came to know: what was told of these and is told no more is over. Parts that are
+	// neither read nor in it are no longer of the fleet.
+	whole bool
+	read  map[string]bool // false: in the run, and not known
 	news  bool            // something happened, whether or not it was told before
 }
+
+// The parts of a run beside its targets, which are called ACCOUNT/REGION.
+const (
+	ofRun      = "run"
+	ofInsights = "insights"
+)
 
 // TargetNews is what there is to say about one target.
 type TargetNews struct {
@@ -58,6 +72,7 @@ type TargetNews struct {
 	Differ     int      `json:"differ"` // configs that differed when they were read
 	Corrected  int      `json:"corrected"`
 	Failed     int      `json:"failed"`
+	Breaches   int      `json:"breaches"`          // records that break a requirement
 	Unreadable *int     `json:"unreadable"`        // null: nobody knows how many
 	Configs    []string `json:"configs,omitempty"` // the first few that the numbers are about
 	Errors     []string `json:"errors,omitempty"`
@@ -72,28 +87,37 @@ const (
 	maxError   = 500 // bytes of one error
 )
 
-// Of is the digest of a run. Whole says that it looked at everything that the fleet
-// file names, so that what it does not tell is over.
-func Of(r *reconcile.RunResult, whole bool) *Digest {
-	d := &Digest{Version: 1, Verb: r.Verb, Run: r.ID, Time: r.Finished.UTC(), items: map[string]bool{}, whole: whole}
-	guard := (*reconcile.GuardError)(nil)
+// Of is the digest of a run. Whole says that it was about everything that the fleet
+// file names, so that what it does not tell is over, where it came to know it. Passes,
+// which may be nil, reports an error that another run of ours explains, such as a
+// target that it holds: no news.
+func Of(r *reconcile.RunResult, whole bool, passes func(error) bool) *Digest {
+	d := &Digest{Version: 1, Verb: r.Verb, Run: r.ID, Time: r.Finished.UTC(), items: map[string]bool{}, whole: whole, read: map[string]bool{}}
+	if r.Finished.IsZero() {
+		d.Time = time.Now().UTC()
+	}
+	d.read[ofRun] = r.Planned()
 	switch {
 	case errors.As(r.Err, new(desired.Problems)):
 		d.problem(FleetFiles, r.Err)
-	case r.Err != nil:
+	case r.Err != nil && (passes == nil || !passes(r.Err)):
 		d.problem(Failed, r.Err)
-	case errors.As(r.Refused, &guard):
+	case errors.As(r.Refused, new(*reconcile.GuardError)):
 		d.problem(Guard, r.Refused)
 	}
 	if r.Err == nil && r.Stopped != nil {
 		d.problem(Failed, r.Stopped)
 	}
+	d.insights(r)
 	for i := range r.Plan.Targets {
 		var outcome *reconcile.TargetOutcome
 		if r.Outcome != nil && i < len(r.Outcome.Targets) {
 			outcome = &r.Outcome.Targets[i]
 		}
-		d.target(&r.Plan.Targets[i], outcome)
+		d.target(&r.Plan.Targets[i], outcome, passes)
+	}
+	if !r.Planned() {
+		d.whole = false // it says nothing about any target
 	}
 	return d
 }
@@ -105,25 +129,65 @@ func (d *Digest) FleetFiles(err error) {
 	}
 }
 
-// Fights adds configs that somebody else changes back again and again.
-func (d *Digest) Fights(configs []string) {
-	for _, c := range configs {
-		d.add(Fight, c)
+// insights adds what is known beside the survey.
+func (d *Digest) insights(r *reconcile.RunResult) {
+	d.read[ofInsights] = r.InsightPolicy != reconcile.InsightsOff && len(r.Insights.Unavailable) == 0
+	var fought []string
+	for i := range r.Insights.Fights {
+		f := &r.Insights.Fights[i]
+		d.add(ofInsights, Fight, f.Key.String())
+		fought = append(fought, f.Key.String())
 	}
-	if len(configs) > 0 {
-		d.Errors = append(d.Errors, "changed back again and again by somebody else: "+some(configs, maxConfigs))
+	if fought != nil {
+		d.Errors = append(d.Errors, "changed back again and again by somebody else: "+some(fought, maxConfigs))
 	}
+	for i := range r.Insights.Destinations {
+		to := &r.Insights.Destinations[i]
+		if !to.Loses() {
+			continue
+		}
+		d.add(ofInsights, Lost, to.ARN, to.State.String())
+		if len(d.Errors) < maxTargets {
+			d.Errors = append(d.Errors, fmt.Sprintf("events are lost: %d configs send to %s, which %s", len(to.Uses), to.ARN, lostBecause[to.State]))
+		}
+	}
+}
+
+var lostBecause = map[reconcile.DestinationState]string{
+	reconcile.DestinationMissing:   "does not exist",
+	reconcile.DestinationWrongKind: "is FIFO and takes nothing from Lambda",
 }
 
 func (d *Digest) problem(kind Kind, err error) {
-	d.add(kind, err.Error())
+	d.add(ofRun, kind, causeOf(err))
 	d.Errors = append(d.Errors, shorten(err.Error()))
 }
 
-// add notes one thing that is told. Kinds are those of what is noted.
-func (d *Digest) add(kind Kind, what ...string) {
+// causeOf is what stays the same of an error from one run to the next: texts name
+// requests, runs and times.
+func causeOf(err error) string {
+	var call *reconcile.CallError
+	var problems desired.Problems
+	var guard *reconcile.GuardError
+	switch {
+	case errors.As(err, &call):
+		return call.Cause()
+	case errors.As(err, &problems):
+		return problems.Error()
+	case errors.As(err, &guard):
+		return "guard"
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return fmt.Sprintf("%T", err)
+}
+
+// add notes one thing that is told about a part of the run. Kinds are those of what is
+// noted.
+func (d *Digest) add(part string, kind Kind, what ...string) {
 	sum := sha256.Sum256([]byte(string(kind) + "\x00" + strings.Join(what, "\x00")))
-	d.items[hex.EncodeToString(sum[:8])] = true
+	d.items[part+" "+hex.EncodeToString(sum[:8])] = true
 	d.note(kind)
 }
 
@@ -135,12 +199,13 @@ func (d *Digest) note(kind Kind) {
 }
 
 // target adds what there is to say about one target.
-func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcome) {
+func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcome, passes func(error) bool) {
+	counts := t.Counts()
 	n := TargetNews{Target: t.Target.String(), Label: t.Label, Differ: len(t.Changes)}
-	unreadable := t.Counts().Unreadable
 	if !t.Unknown {
-		n.Unreadable = &unreadable
+		n.Unreadable = &counts.Unreadable
 	}
+	d.read[n.Target] = t.Err == nil && counts.Unreadable+counts.NotExamined == 0
 	name := func(config desired.Name) {
 		if len(n.Configs) < maxConfigs {
 			n.Configs = append(n.Configs, config.String())
@@ -154,11 +219,21 @@ func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcom
 	news := false
 	tell := func(kind Kind, what ...string) {
 		news = true
-		d.add(kind, append([]string{n.Target}, what...)...)
+		d.add(n.Target, kind, what...)
 	}
 	if t.Err != nil {
-		tell(Unreadable, t.Err.Error())
+		if passes != nil && passes(t.Err) {
+			return
+		}
+		tell(Unreadable, causeOf(t.Err))
 		fail(t.Err)
+	}
+	for i := range t.Breaches {
+		if b := &t.Breaches[i]; b.Now && (outcome == nil || b.Planned) {
+			n.Breaches++
+			tell(Breach, b.Name.String(), b.Message)
+			name(b.Name)
+		}
 	}
 	for i := range t.Findings {
 		if f := &t.Findings[i]; f.Kind == reconcile.FindingUnreadable && t.Err == nil {
@@ -210,152 +285,27 @@ func differences(c *reconcile.Change) string {
 	return fmt.Sprint(*c.Before)
 }
 
-// shorten bounds an error that may repeat what AWS or a file said.
-func shorten(s string) string {
-	s, _, more := strings.Cut(strings.TrimSpace(s), "\n")
-	if len(s) > maxError {
-		s, more = strings.ToValidUTF8(s[:maxError], ""), true
-	}
-	if more {
-		s += " …"
-	}
-	return s
-}
-
-func some(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
-// finish writes the text, and cuts what would make the digest too long.
-func (d *Digest) finish() {
-	lines := []string{d.headline()}
-	for _, e := range d.Errors {
-		lines = append(lines, "• "+e)
-	}
-	for i, t := range d.Targets {
-		if i == maxConfigs {
-			lines = append(lines, fmt.Sprintf("… and %d more targets", len(d.Targets)-i))
-			break
-		}
-		lines = append(lines, "• "+t.line())
-		for _, e := range t.Errors {
-			lines = append(lines, "    "+e)
-		}
-	}
-	if len(d.Targets) > maxTargets {
-		d.Targets = d.Targets[:maxTargets]
-	}
-	lines = append(lines, "Run "+d.Run)
-	d.Text = escapeMarkup.Replace(strings.Join(lines, "\n"))
-}
-
-// headline is the one line that fits the subject of a mail.
-func (d *Digest) headline() string {
-	var differ, corrected, failed, unreadable int
-	unknown := false
-	for _, t := range d.Targets {
-		differ += t.Differ - t.Corrected - t.Failed
-		corrected += t.Corrected
-		failed += t.Failed
-		if t.Unreadable == nil {
-			unknown = true
-		} else {
-			unreadable += *t.Unreadable
-		}
-	}
-	var said []string
-	say := func(n int, what string) {
-		if n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, what))
-		}
-	}
-	for _, kind := range d.Kinds {
-		switch kind {
-		case FleetFiles:
-			said = append(said, "the fleet file does not load")
-		case Guard:
-			said = append(said, "the guard stopped the run")
-		case Fight:
-			said = append(said, "somebody else changes configs back")
-		case Recovered:
-			said = append(said, "all as declared again")
-		}
-	}
-	say(failed, "failed")
-	say(unreadable, "unreadable")
-	if unknown {
-		said = append(said, "some targets could not be read at all")
-	}
-	say(differ, "differ")
-	say(corrected, "corrected")
-	if len(said) == 0 {
-		said = append(said, "the run failed")
-	}
-	return "eventinvoke " + d.Verb + ": " + strings.Join(said, ", ")
-}
-
-// line is one target in the text.
-func (t *TargetNews) line() string {
-	where := t.Target
-	if t.Label != "" {
-		where = t.Label + " (" + t.Target + ")"
-	}
-	var said []string
-	say := func(n int, what string) {
-		if n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, what))
-		}
-	}
-	say(t.Failed, "failed")
-	if t.Unreadable == nil {
-		said = append(said, "could not be read")
-	} else {
-		say(*t.Unreadable, "unreadable")
-	}
-	say(t.Differ-t.Corrected-t.Failed, "differ")
-	say(t.Corrected, "corrected")
-	total := t.Differ
-	if t.Unreadable != nil {
-		total += *t.Unreadable
-	}
-	if len(t.Configs) > 0 {
-		names := strings.Join(t.Configs, ", ")
-		if more := total - len(t.Configs); more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
-		}
-		return where + ": " + strings.Join(said, ", ") + ": " + names
-	}
-	return where + ": " + strings.Join(said, ", ")
-}
-
-// escapeMarkup takes their meaning from the three characters that mean something to
-// Slack: what AWS or a file says must not call a channel together.
-// https://docs.slack.dev/messaging/formatting-message-text#escaping
-var escapeMarkup = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
 // Told remembers what was told already, from one run to the next.
 type Told map[string]bool
 
-// take reports whether a digest has news, and remembers it. After a run over
-// everything what it does not tell is over, and would be news again.
+// take reports whether a digest has news, and remembers it. What was told of a part
+// that the run came to know, and is told no more, is over: it would be news again.
 func (t *Told) take(d *Digest) bool {
+	if *t == nil {
+		*t = Told{}
+	}
+	before := len(*t) > 0
 	fresh := slices.Contains(d.Kinds, Corrected)
 	for item := range d.items {
 		fresh = fresh || !(*t)[item]
 	}
-	before := len(*t) > 0
-	switch {
-	case d.whole:
-		*t = maps.Clone(d.items)
-	case *t == nil:
-		*t = maps.Clone(d.items)
-	default:
-		maps.Copy(*t, d.items)
-	}
-	if d.whole && before && !d.news {
+	maps.DeleteFunc(*t, func(item string, _ bool) bool {
+		part, _, _ := strings.Cut(item, " ")
+		read, in := d.read[part]
+		return d.whole && (read || !in) && !d.items[item]
+	})
+	maps.Copy(*t, d.items)
+	if before && len(*t) == 0 && !d.news {
 		d.note(Recovered)
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,7 +29,7 @@ func change(function string) reconcile.Change {
 }
 
 func runOf(changes ...reconcile.Change) *reconcile.RunResult {
-	r := &reconcile.RunResult{Request: reconcile.Request{ID: "20261125T220000Z-00000000", Verb: "audit"}}
+	r := &reconcile.RunResult{Surveyed: time.Unix(1, 0), Request: reconcile.Request{ID: "20261125T220000Z-00000000", Verb: "audit"}}
 	r.Plan.Targets = []reconcile.TargetPlan{{Target: prod, Label: "prod", Changes: changes}}
 	return r
 }
@@ -62,7 +63,7 @@ func TestWhatADigestTells(t *testing.T) {
 		}(), []Kind{Corrected, Drift, Failed}, []string{"eventinvoke audit: 1 failed, 2 differ, 1 corrected", "    refused"}, "what somebody else corrected is no news; what was not come to differs"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := Of(c.run, true)
+			d := Of(c.run, true, nil)
 			if !slices.Equal(d.Kinds, c.kinds) {
 				t.Errorf("kinds %v, want %v: %s", d.Kinds, c.kinds, c.why)
 			}
@@ -95,7 +96,7 @@ func TestADigestIsBounded(t *testing.T) {
 		}
 		r.Plan.Targets = append(r.Plan.Targets, p)
 	}
-	d := Of(r, true)
+	d := Of(r, true, nil)
 	d.finish()
 	data, err := json.Marshal(d)
 	if err != nil || len(data) > 200_000 {
@@ -103,38 +104,120 @@ func TestADigestIsBounded(t *testing.T) {
 	}
 }
 
-// For any sequence of sweeps and targeted passes: a digest is sent when something in
-// it was not told since it was last over, or was corrected, and never else; the end of
-// all that was told is told once.
+// For any sequence of sweeps and targeted passes over two targets, each of which may
+// not be readable: a digest is sent when something in it was not told since it was last
+// over, and never else, whatever is new about the texts of its errors. What is told of a
+// target is over only when that target was read. The end of all is told once.
 func TestNothingIsToldTwice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var told Told
-		known := map[string]bool{} // the model: what differs and was told
-		for range rapid.IntRange(1, 30).Draw(t, "runs") {
+		known := map[string]bool{} // the model: what was told and is not over
+		for run := range rapid.IntRange(1, 30).Draw(t, "runs") {
 			whole := rapid.Bool().Draw(t, "whole")
-			differ := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 0, 4, rapid.ID).Draw(t, "differ")
-			var changes []reconcile.Change
-			fresh := false
-			for _, name := range differ {
-				changes = append(changes, change(name))
-				fresh = fresh || !known[name]
+			r := runOf()
+			r.Plan.Targets = nil
+			now := map[string]bool{}
+			unread := map[string]bool{}
+			for _, target := range []desired.Target{prod, {Account: "222222222222", Region: "eu-west-1"}} {
+				p := reconcile.TargetPlan{Target: target}
+				if rapid.IntRange(0, 3).Draw(t, "denied") == 0 {
+					p.Err = &reconcile.CallError{Kind: reconcile.KindDenied, Code: "AccessDeniedException", Message: "no", RequestID: fmt.Sprint("request-", run)}
+					now[target.String()+" unreadable"], unread[target.String()] = true, true
+				} else {
+					for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID).Draw(t, "differ") {
+						p.Changes = append(p.Changes, change(name))
+						now[target.String()+" "+name] = true
+					}
+				}
+				r.Plan.Targets = append(r.Plan.Targets, p)
 			}
-			recovered := whole && len(differ) == 0 && len(known) > 0
-			d := Of(runOf(changes...), whole)
+			fresh := false
+			for item := range now {
+				fresh = fresh || !known[item]
+			}
+			before := len(known)
+			if whole {
+				maps.DeleteFunc(known, func(item string, _ bool) bool {
+					target, _, _ := strings.Cut(item, " ")
+					return !unread[target] && !now[item]
+				})
+			}
+			maps.Copy(known, now)
+			recovered := before > 0 && len(known) == 0
+			d := Of(r, whole, nil)
 			if got := told.take(d); got != (fresh || recovered) {
-				t.Fatalf("sent: %t; differ %v, told before %v, whole %t", got, differ, known, whole)
+				t.Fatalf("sent: %t; now %v, told before %d, whole %t", got, now, before, whole)
 			}
 			if recovered != slices.Contains(d.Kinds, Recovered) {
 				t.Fatalf("kinds %v; recovered is %t", d.Kinds, recovered)
 			}
-			if whole {
-				known = map[string]bool{}
-			}
-			for _, name := range differ {
-				known[name] = true
-			}
 		}
 	})
+}
+
+// A run that came to no plan knows of nothing that it is over, and fails for one cause
+// once, whatever its text says of requests and times.
+func TestARunWithoutAPlanEndsNothing(t *testing.T) {
+	var told Told
+	told.take(Of(runOf(change("a")), true, nil))
+	for i := range 3 {
+		r := &reconcile.RunResult{Request: reconcile.Request{Verb: "audit"}, Err: fmt.Errorf("it is %d o'clock: %w", i, io.ErrUnexpectedEOF)}
+		if sent := told.take(Of(r, true, nil)); sent != (i == 0) {
+			t.Errorf("run %d was told: %t", i, sent)
+		}
+	}
+	if told.take(Of(runOf(change("a")), true, nil)) {
+		t.Error("drift that stands is told again after a run that failed")
+	}
+}
+
+// Events that are lost, broken requirements and fights are told as drift is.
+func TestWhatIsInSyncMayBeNews(t *testing.T) {
+	key := desired.Key{Target: prod, Name: desired.Name{Function: "a", Qualifier: desired.Latest}}
+	for name, c := range map[string]struct {
+		add  func(*reconcile.RunResult)
+		kind Kind
+		text string
+	}{
+		"a queue is gone": {func(r *reconcile.RunResult) {
+			r.Insights.Destinations = []reconcile.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: reconcile.DestinationMissing, Uses: make([]reconcile.DestinationUse, 413)}}
+		}, Lost, "events are lost: 413 configs send to arn:aws:sqs:eu-west-1:111111111111:q, which does not exist"},
+		"a requirement": {func(r *reconcile.RunResult) {
+			r.Plan.Targets[0].Breaches = []reconcile.Breach{{Name: key.Name, Violation: desired.Violation{Message: "no destination"}, Now: true, Planned: true}}
+		}, Breach, "prod (111111111111/eu-west-1): 1 break a requirement: a"},
+		"a fight": {func(r *reconcile.RunResult) {
+			r.Insights.Fights = []reconcile.Fight{{Key: key, Times: 3}}
+		}, Fight, "changed back again and again by somebody else: " + key.String()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told Told
+			for i := range 2 {
+				r := runOf()
+				c.add(r)
+				d := Of(r, true, nil)
+				if sent := told.take(d); sent != (i == 0) || !slices.Equal(d.Kinds, []Kind{c.kind}) {
+					t.Errorf("run %d: told: %t, kinds %v", i, sent, d.Kinds)
+				}
+				if d.finish(); !strings.Contains(d.Text, c.text) {
+					t.Errorf("no %q in\n%s", c.text, d.Text)
+				}
+			}
+			if d := Of(runOf(), true, nil); !told.take(d) || !slices.Equal(d.Kinds, []Kind{Recovered}) {
+				t.Errorf("its end is told as %v", d.Kinds)
+			}
+		})
+	}
+}
+
+// A target that another run of ours holds is dealt with by that run.
+func TestAHeldTargetIsNoNews(t *testing.T) {
+	held := errors.New("held")
+	r := runOf()
+	r.Plan.Targets[0].Err = held
+	var told Told
+	if d := Of(r, true, func(err error) bool { return err == held }); told.take(d) {
+		t.Errorf("told %v", d.Kinds)
+	}
 }
 
 func TestACorrectionIsAlwaysTold(t *testing.T) {
@@ -142,7 +225,7 @@ func TestACorrectionIsAlwaysTold(t *testing.T) {
 	for range 2 {
 		r := runOf(change("a"))
 		r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.Result{{Change: change("a"), Status: reconcile.Applied}}}}}
-		if !told.take(Of(r, true)) {
+		if !told.take(Of(r, true, nil)) {
 			t.Error("a correction was not told")
 		}
 	}
@@ -205,7 +288,7 @@ func TestAWebhookIsTriedAgainWhereThatMayHelp(t *testing.T) {
 					}
 					return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Body: io.NopCloser(strings.NewReader("")), Header: http.Header{"Location": {"https://elsewhere.example/"}}, Request: req}, nil
 				})
-				err = r.send(t.Context(), Of(runOf(change("a")), true))
+				err = r.send(t.Context(), Of(runOf(change("a")), true, nil))
 				if tries != c.tries || (err != nil) != c.fails {
 					t.Errorf("%d tries, %v", tries, err)
 				}
@@ -230,7 +313,7 @@ func TestAHungReceiverDelaysNothing(t *testing.T) {
 		})
 		began := time.Now()
 		for i := range 3 * pending {
-			n.Tell(Of(runOf(change(fmt.Sprint("f", i))), true))
+			n.Tell(Of(runOf(change(fmt.Sprint("f", i))), true, nil))
 		}
 		if waited := time.Since(began); waited != 0 {
 			t.Errorf("telling took %v", waited)
@@ -262,7 +345,7 @@ func TestWhatCouldNotBeSentIsToldAgain(t *testing.T) {
 			return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, nil
 		})
 		for range 3 {
-			n.Tell(Of(runOf(change("a")), true))
+			n.Tell(Of(runOf(change("a")), true, nil))
 		}
 		n.Close(t.Context())
 		if posts.Load() != 2 || !slices.Equal(problems, []bool{true, false}) {
@@ -286,7 +369,7 @@ func TestTopicsAndBuses(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA111111111111")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
-	d := Of(runOf(change("a")), true)
+	d := Of(runOf(change("a")), true, nil)
 	d.finish()
 	for where, want := range map[string]string{
 		"arn:aws:sns:eu-west-1:111111111111:drift":                "",

@@ -40,6 +40,7 @@ soak: ## 10,000 killed applies, and a million steps of the fault suite, for some
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash$$' -timeout 6h -crashes 10000
 	go test -count=1 ./internal/faulttest -timeout 12h -rapid.checks=50000 -rapid.steps=20
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=2000 -rapid.steps=20
+	go test -race -count=1 ./cmd/eventinvoke -run '^TestScripts$$' -timeout 30m
 
 .PHONY: trail
 trail: ## 10,000 simulated days of reading only what changed, for some minutes

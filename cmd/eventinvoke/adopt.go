@@ -22,19 +22,15 @@ func newAdopt(a *app) *cobra.Command {
 	var diff bool
 	cmd := &cobra.Command{
 		Use:   "adopt [PATH...]",
-		Short: "Let the fleet files say what AWS holds, at the lines that decided it",
-		Long: `The opposite of apply: where AWS and the fleet files differ, the files are
-changed. AWS is only read. Comments, order and all other bytes of the files stay.
+		Short: "Write what AWS holds into the fleet files, where they differ",
+		Long: `The opposite of apply: where AWS and the fleet files differ, the files change.
+AWS is only read; comments and all other lines stay as they are.
 
-The value changes at the line that decided it. A line of a rule or of defaults
-changes only where every config that it speaks for holds the same; else the
-config gets a line in its own entry, or an entry. After it, the plan of these
-configs is empty, every other config is declared as before, and what nobody
-managed stays unmanaged. All this is checked before a file is touched.
-
-Without --diff the files are written, each at once or not at all, and not when
-one was changed meanwhile. What could not be read or cannot be declared is named,
-left as it is, and the exit code is 3.`,
+The value changes at the line that decided it. A rule or a default changes only
+where all its configs hold the same value; otherwise the one config gets an
+entry. A plan of the adopted configs is then empty; this is checked before a
+file is touched. Exit code 3: something could not be read or declared, and was
+left.`,
 		Example: `  eventinvoke adopt fleet.yaml --diff
   eventinvoke adopt fleet.yaml --function 'payments-*'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +39,7 @@ left as it is, and the exit code is 3.`,
 	}
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
-	cmd.Flags().BoolVar(&diff, "diff", false, "write no file: print what would change as a unified diff")
+	cmd.Flags().BoolVar(&diff, "diff", false, "print a unified diff and write no file")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	bindSimulate(cmd, &o.simulate)
 	return cmd

@@ -19,15 +19,13 @@ func newApply(a *app) *cobra.Command {
 	var o writeOptions
 	cmd := &cobra.Command{
 		Use:   "apply [PATH... | PLANFILE]",
-		Short: "Plan, guard, apply and verify",
-		Long: `Read the fleet files and what AWS holds, and close the difference. Nothing is
-written before the whole plan is known and within the guard of the fleet file.
-On a terminal apply shows the plan and asks; elsewhere --yes is required.
+		Short: "Correct what differs, within the guard",
+		Long: `Correct what differs. Nothing is written before the whole plan is known and
+within the fleet file's guard. On a terminal apply shows the plan and asks;
+elsewhere it needs --yes.
 
-With a plan that "plan --out" saved, exactly its changes are made: only the
-functions concerned are read again, and a change whose record has moved since is
-refused alone, as stale. --require-signatures takes only a plan that people have
-signed ("plan sign").`,
+Given a plan that "plan --out" saved, it makes exactly those changes. A change
+whose record has moved since is refused alone, as stale.`,
 		Example: `  eventinvoke apply fleet.yaml
   eventinvoke apply fleet.yaml --yes --timeout 10m`,
 		RunE: func(cmd *cobra.Command, args []string) error {

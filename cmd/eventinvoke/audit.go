@@ -16,11 +16,10 @@ func newAudit(a *app) *cobra.Command {
 	var o readOptions
 	cmd := &cobra.Command{
 		Use:   "audit [PATH...]",
-		Short: "Exit 2 when anything has drifted; never writes",
-		Long: `Compare like plan, for schedules and compliance: exit 0 when everything that
-was declared is in sync, 2 when something differs, 3 when something could not be
-read. audit has no way to write to AWS. With --history it leaves a small record of
-what it found, from which history trend tells what drifts since when.`,
+		Short: "Exit with 2 when anything has drifted; never writes",
+		Long: `Compare like plan, for schedules: exit code 0 when all is in sync, 2 when
+something differs, 3 when something could not be read. With --history it
+remembers what it found, for "history trend".`,
 		Example: `  eventinvoke audit fleet.yaml
   eventinvoke audit fleet.yaml -o json --output-file report.json
   eventinvoke audit fleet.yaml --history audits`,
@@ -30,7 +29,7 @@ what it found, from which history trend tells what drifts since when.`,
 	}
 	o.bind(cmd)
 	o.reading.bind(cmd, readAll, readChanged)
-	o.remembered.bindOptional(cmd, "remember what was found, for history trend,")
+	o.remembered.bindOptional(cmd, "remember what was found")
 	return cmd
 }
 

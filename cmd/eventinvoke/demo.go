@@ -12,9 +12,8 @@ func newDemo(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Audit, apply, audit a pretend fleet; needs no account",
-		Long: `Walk the whole road on an example fleet in the built-in simulator: audit it, apply
-the corrections, audit it again. Nothing outside the process is read or written,
-and nothing is left behind.`,
+		Long: `Audit an example fleet in the built-in simulator, correct it, audit it again.
+Needs no account, and leaves nothing behind.`,
 		Example: `  eventinvoke demo
   eventinvoke demo --color never`,
 		Args: cobra.NoArgs,
@@ -22,7 +21,7 @@ and nothing is left behind.`,
 			return a.demo(cmd.Context(), color)
 		},
 	}
-	cmd.Flags().StringVar(&color, "color", "auto", "colour the text: `WHEN` is auto, always or never; NO_COLOR is honoured")
+	cmd.Flags().StringVar(&color, "color", "auto", "colour the text: `WHEN` is auto, always or never")
 	return cmd
 }
 

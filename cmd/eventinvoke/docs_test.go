@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -12,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -34,18 +36,32 @@ func TestCommandLinePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, string(have)); diff != "" {
+	if diff := gocmp.Diff(want, string(have)); diff != "" {
 		t.Errorf("docs/cli.md is not what the verbs say; go test ./cmd/eventinvoke -update writes it (-verbs +page):\n%s", diff)
 	}
 }
 
-// TestEveryVerbHelpsItself: two examples that begin with the verb, a short line
-// and, for every flag, a usage.
+// TestEveryVerbHelpsItself: two examples that begin with the verb and, for every flag,
+// a usage. Help says first what the verb is for, and fits into 80 columns save for
+// examples.
 func TestEveryVerbHelpsItself(t *testing.T) {
 	root := newRoot(&app{})
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "help" {
 			continue
+		}
+		var help bytes.Buffer
+		cmd.SetOut(&help)
+		if err := cmd.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(help.String()) {
+			if len(strings.TrimSpace(line)) > helpColumns && !strings.Contains(cmd.Example, strings.TrimSpace(line)) {
+				t.Errorf("%s: a line of its help is wider than %d columns: %s", cmd.Name(), helpColumns, line)
+			}
+		}
+		if begin, _, _ := strings.Cut(help.String(), "\n"); strings.Contains(cmd.Example, begin) {
+			t.Errorf("%s: its help begins with an example: %s", cmd.Name(), begin)
 		}
 		examples := strings.Split(cmd.Example, "\n")
 		if len(examples) < 2 {
@@ -83,7 +99,7 @@ func TestExitCodesAreExplained(t *testing.T) {
 	for _, e := range exitMeanings {
 		explained = append(explained, e.code)
 	}
-	if diff := cmp.Diff(declared, explained); diff != "" {
+	if diff := gocmp.Diff(declared, explained); diff != "" {
 		t.Errorf("exit.go and exitMeanings in help.go differ (-declared +explained):\n%s", diff)
 	}
 }
@@ -95,42 +111,42 @@ func commandLinePage() string {
 	var b strings.Builder
 	b.WriteString("# The command line\n\n<!-- made from the verbs' own help by: go test ./cmd/eventinvoke -update -->\n<!-- world: cmd/eventinvoke/testdata/script/cli.txtar -->\n\n")
 	about, _, _ := strings.Cut(root.Long, "\nExit codes:")
-	b.WriteString(strings.TrimSpace(about) + "\n\n| verb | |\n|---|---|\n")
+	b.WriteString(strings.TrimSpace(about) + "\n\n")
 	for _, cmd := range documented(root) {
-		fmt.Fprintf(&b, "| [`%s`](#%s) | %s |\n", cmd.Name(), cmd.Name(), cmd.Short)
+		fmt.Fprintf(&b, "- [`%s`](#%s): %s\n", cmd.Name(), cmd.Name(), cmd.Short)
 	}
-	b.WriteString("\n## Exit codes\n\n| code | meaning |\n|---|---|\n")
+	b.WriteString("\n## Exit codes\n\n")
 	for _, e := range exitMeanings {
-		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.meaning)
+		fmt.Fprintf(&b, "- `%d`: %s\n", e.code, e.meaning)
 	}
 	b.WriteString("\nIf anything could not be read the code is 3 (or 1), even when something differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
-	flagTable(&b, root.PersistentFlags(), nil)
+	flagList(&b, root.PersistentFlags(), nil)
 	b.WriteString("\n## Flags of several verbs\n\n")
 	several := sharedFlags(root)
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	for _, f := range several {
 		all.AddFlag(f)
 	}
-	flagTable(&b, all, nil)
+	flagList(&b, all, nil)
 	for _, cmd := range documented(root) {
 		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n", cmd.Name(), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
-		if about := strings.TrimSpace(cmd.Long); about != "" {
-			b.WriteString(about + "\n\n")
-		} else {
-			b.WriteString(cmd.Short + ".\n\n")
-		}
+		b.WriteString(cmp.Or(strings.TrimSpace(cmd.Long), cmd.Short+".") + "\n\n")
 		if cmd.Example != "" {
 			if cmd.Name() == "demo" {
 				b.WriteString("<!-- not run: CI does -->\n")
 			}
 			fmt.Fprintf(&b, "```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimPrefix(cmd.Example, "  "), "\n  ", "\n"))
 		}
-		for _, sub := range cmd.Commands() {
-			fmt.Fprintf(&b, "- `%s`: %s\n", strings.TrimSuffix(sub.UseLine(), " [flags]"), sub.Short)
-		}
 		if local := cmd.LocalNonPersistentFlags(); local.HasAvailableFlags() {
 			b.WriteString("\n")
-			flagTable(&b, local, several)
+			flagList(&b, local, several)
+		}
+		for _, sub := range cmd.Commands() {
+			if cmd.Name() == "completion" {
+				continue // one for each shell, which its use line names
+			}
+			fmt.Fprintf(&b, "\n`%s`: %s.\n\n", strings.TrimSuffix(sub.UseLine(), " [flags]"), sub.Short)
+			flagList(&b, sub.LocalNonPersistentFlags(), several)
 		}
 	}
 	return b.String()
@@ -155,8 +171,8 @@ func sharedFlags(root *cobra.Command) map[string]*pflag.Flag {
 	return shared
 }
 
-// flagTable writes a row for each flag, and only the names of those that are shared.
-func flagTable(b *strings.Builder, flags *pflag.FlagSet, shared map[string]*pflag.Flag) {
+// flagList writes an item for each flag, and only the names of those that are shared.
+func flagList(b *strings.Builder, flags *pflag.FlagSet, shared map[string]*pflag.Flag) {
 	var own, others []string
 	flags.VisitAll(func(f *pflag.Flag) {
 		row := flagRow(f)
@@ -168,15 +184,10 @@ func flagTable(b *strings.Builder, flags *pflag.FlagSet, shared map[string]*pfla
 			own = append(own, row)
 		}
 	})
-	if len(own) > 0 {
-		b.WriteString("| flag | variable | meaning |\n|---|---|---|\n" + strings.Join(own, ""))
-	}
-	if len(own) > 0 && len(others) > 0 {
-		b.WriteString("\n")
-	}
 	if len(others) > 0 {
-		b.WriteString("[Also](#flags-of-several-verbs): " + strings.Join(others, ", ") + ".\n")
+		own = append(own, "- [also](#flags-of-several-verbs): "+strings.Join(others, ", ")+"\n")
 	}
+	b.WriteString(strings.Join(own, ""))
 }
 
 func flagRow(f *pflag.Flag) string {
@@ -192,9 +203,9 @@ func flagRow(f *pflag.Flag) string {
 		name += ", `-" + f.Shorthand + "`"
 	}
 	switch f.DefValue {
-	case "", "0", "0s", "false", "[]":
+	case "", "0", "0s", "false", "[]", "text":
 	default:
 		usage += " (default `" + f.DefValue + "`)"
 	}
-	return fmt.Sprintf("| %s | `%s` | %s |\n", name, variableOf(f.Name), strings.ReplaceAll(usage, "|", `\|`))
+	return fmt.Sprintf("- %s: %s\n", name, usage)
 }

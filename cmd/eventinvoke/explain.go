@@ -30,17 +30,13 @@ func newExplain(a *app) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use:   "explain KEY|CODE [PATH...]",
-		Short: "Tell where each setting of a config comes from, or what a problem code means",
-		Long: `For a config: every place that spoke about each of its settings, with file and line,
-strongest first, and which one won. KEY is NAME or NAME:QUALIFIER, meant in every
-target, either with LABEL/ or ACCOUNT/REGION/ before it, or any form of function
-ARN. No network is used: what rules say holds if the function exists, and rules
-that choose by tags are left out. With --live tags are looked up, and the value
-that AWS holds stands beside the declared one; it costs one read per target, and
-nothing is written.
+		Short: "Show what decided each setting of a config, or what a code means",
+		Long: `For a config: every line that sets something, strongest first. KEY is NAME,
+NAME:QUALIFIER or a function ARN, with LABEL/ or ACCOUNT/REGION/ before it for
+one target. Offline, so rules that choose by tags are left out; --live looks up
+tags and shows what AWS holds.
 
-For a code, such as EI001: what it means, why it is refused, and the smallest
-example of it, wrong and right.`,
+For a code such as EI001: what it means, with a wrong and a right file.`,
 		Example: `  eventinvoke explain orders:live fleet.yaml --live
   eventinvoke explain EI001`,
 		Args:              cobra.MinimumNArgs(1),
@@ -55,8 +51,8 @@ example of it, wrong and right.`,
 			return a.explainKey(cmd.Context(), args[0], args[1:], &o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.live, "live", false, "also read from AWS what each setting is now")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: read the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
+	cmd.Flags().BoolVar(&o.live, "live", false, "also read what AWS holds")
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: use the simulator instead of AWS, with the demo's world or that of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 	o.format.bind(cmd)
 	return cmd

@@ -23,15 +23,13 @@ func newExport(a *app) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "export [PATH...]",
-		Short: "Write what AWS holds as a fleet file; a plan right after it is empty",
-		Long: `Read the records of all functions and write the fleet file that declares them:
-common values as defaults, rules for functions whose names and records are alike,
-${function}, ${account} and ${region} where destinations differ by nothing else.
-What is odd is a comment.
+		Short: "Write what AWS holds as a fleet file",
+		Long: `Write the fleet file that declares what AWS holds: common values as defaults,
+rules where names and records are alike, entries for the rest.
 
-The targets are those of the fleet file at PATH, of which only the targets
-section is used, or else the current credentials' account and region. What could
-not be read, or cannot be declared, is named in a comment, and the exit code is 3.`,
+Only the targets section of the file at PATH is used; without one, the account
+and region of the credentials. Exit code 3: some of it could not be read or
+declared; a comment says what.`,
 		Example: `  eventinvoke export --output-file fleet.yaml
   eventinvoke export targets.yaml --target prod --function 'payments-*'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,10 +41,10 @@ not be read, or cannot be declared, is named in a comment, and the exit code is 
 	}
 	o.fleetOptions.bind(cmd)
 	o.paceOptions.bind(cmd)
-	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to this `FILE` instead of standard output")
-	cmd.Flags().BoolVar(&force, "force", false, "replace the --output-file also when it is not an export, or was edited since")
+	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to `FILE`")
+	cmd.Flags().BoolVar(&force, "force", false, "replace the --output-file even if it is no export, or was edited")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world")
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS, with the demo's world or that of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 	return cmd
 }

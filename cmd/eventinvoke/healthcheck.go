@@ -22,10 +22,8 @@ func newHealthcheck(*app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Ask a worker on this machine whether it is alive",
-		Long: `Ask /healthz of the worker that listens on this machine; exit 0 when it answers and
-1 when it does not. It is for container engines: the image has no shell and no
-curl. --listen takes what serve was given, and by the same variable it follows a
-worker that was configured by its environment.`,
+		Long: `Ask /healthz of the worker on this machine: exit code 0 when it answers, 1 when
+not. For container engines, since the image has no shell.`,
 		Example: `  eventinvoke healthcheck
   eventinvoke healthcheck --listen :9090`,
 		Args: cobra.NoArgs,
@@ -33,7 +31,7 @@ worker that was configured by its environment.`,
 			return askHealth(cmd.Context(), listen)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", defaultListen, "`ADDRESS` that the worker listens on, as it was given to serve")
+	cmd.Flags().StringVar(&listen, "listen", defaultListen, "`ADDRESS` that serve was given")
 	return cmd
 }
 

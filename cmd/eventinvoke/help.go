@@ -12,16 +12,18 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// writeHelp begins with what can be typed: an example is read before any text. It
-// is no template: those find methods by name, and then the linker keeps all there are.
+// writeHelp says what the verb is for, and then what can be typed. It is no template:
+// those find methods by name, and then the linker keeps all there are.
 func writeHelp(cmd *cobra.Command, _ []string) {
-	for _, text := range []string{cmd.Example, cmp.Or(cmd.Long, cmd.Short)} {
-		if text != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", strings.TrimRight(text, " \n"))
-		}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), " \n"))
+	if cmd.Example != "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "Examples:\n%s\n\n", cmd.Example)
 	}
 	fmt.Fprint(cmd.OutOrStdout(), cmd.UsageString())
 }
+
+// helpColumns is how wide help is, whatever the terminal.
+const helpColumns = 80
 
 func writeUsage(cmd *cobra.Command) error {
 	var b strings.Builder
@@ -44,7 +46,7 @@ func writeUsage(cmd *cobra.Command) error {
 		flags *pflag.FlagSet
 	}{{"Flags:", cmd.LocalFlags()}, {"Flags of every verb:", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
-			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(part.flags.FlagUsages(), " \n"))
+			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(part.flags.FlagUsagesWrapped(helpColumns), " \n"))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
@@ -60,9 +62,9 @@ var exitMeanings = []struct {
 	meaning string
 }{
 	{exitOK, "in sync, or all applied"},
-	{exitError, "an error before anything was changed: bad input, no credentials, nothing readable"},
-	{exitDifferences, "differences, or lost events, found (audit; plan --detailed-exitcode)"},
-	{exitPartial, "partial: some were applied or read, some were not; also when the --timeout left work undone"},
+	{exitError, "nothing was changed: bad input, no credentials, nothing readable"},
+	{exitDifferences, "something differs, or events are lost (audit; plan --detailed-exitcode)"},
+	{exitPartial, "partial: some was applied or read, some was not (also after a --timeout)"},
 	{exitGuard, "the guard stopped the run; nothing was written"},
 	{exitHeld, "another run holds the lease of a target; nothing was written"},
 	{exitStale, "every change of a saved plan is stale; nothing was written"},

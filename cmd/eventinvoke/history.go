@@ -23,12 +23,10 @@ func newHistory(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [RUN]",
 		Short: "List the runs that wrote, or show one",
-		Long: `List the runs that wrote, newest first, or show one: who ran it and from which
-files, what it planned, and what became of each change. Of a run that was killed,
-its journal tells what it wrote. The shards of a run are shown as one, and exit
-code 3 says that some are missing, or did not come to their end.
-
-RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
+		Long: `List the runs that wrote, newest first, or show one: who ran it, from which
+files, and what became of each change. RUN is an id, the beginning of one, or
+latest (the latest that wrote). Exit code 3: shards of the run are missing or
+did not finish.`,
 		Example: `  eventinvoke history
   eventinvoke history latest -o json
   eventinvoke history verify`,
@@ -50,8 +48,8 @@ RUN is a run's id, the beginning of one, or latest: the latest run that wrote.`,
 	}
 	place.bind(cmd)
 	format.bind(cmd)
-	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0 lists all")
-	cmd.Flags().BoolVar(&full, "full", false, "of one run, list every function of a block, not a few")
+	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0: all")
+	cmd.Flags().BoolVar(&full, "full", false, "list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.All, "all", false, "list also the runs that wrote nothing")
 	cmd.AddCommand(newVerify(a), newPrune(a), newTrend(a))
 	return cmd
@@ -63,19 +61,14 @@ func newVerify(a *app) *cobra.Command {
 	var known, signers string
 	cmd := &cobra.Command{
 		Use:   "verify [RUN]",
-		Short: "Hold records and journals against the chain that vouches for them",
-		Long: `Say of each run, or of one, whether its record and its journal are what they were
-when it ended: verified; pending, for a run at work, or one that died last and that no
-other has vouched for yet; unverified, from before there was a chain; or broken, with
-the file and what is wrong with it. Exit code 3 says that something is broken.
+		Short: "Find out whether records and journals were changed since",
+		Long: `Say of each run whether its record and journal are what they were when it
+ended: verified, pending (at work, or died last), unverified (older than the
+chain) or broken, with the file. With --allowed-signers, also who signed. Exit
+code 3: something is broken, or a run wrote and no signature covers it.
 
-The last line is the sum at the end of the chain. Whoever can write to the whole history
-can make the chain anew: keep the sum where they cannot, and give it as --known later.
-
-With --allowed-signers it says of each run who signed it (--sign-key): signed; covered,
-where a later run was signed, which vouches for all before it; unsigned; or broken, where
-the signature is of a stranger, or of something else. Exit code 3 says also that a run
-wrote and no signature covers it.`,
+The last line is the sum at the end of the chain. Keep it where whoever writes
+to the history cannot, and give it as --known later.`,
 		Example: `  eventinvoke history verify
   eventinvoke history verify --allowed-signers signers`,
 		Args:              cobra.MaximumNArgs(1),
@@ -114,8 +107,8 @@ wrote and no signature covers it.`,
 	}
 	place.bind(cmd)
 	format.bind(cmd)
-	cmd.Flags().StringVar(&known, "known", "", "a `SUM` that an earlier verify printed last: it must be in the chain")
-	cmd.Flags().StringVar(&signers, "allowed-signers", "", "tell who signed: those who may are in this `FILE`, as ssh-keygen -Y reads it")
+	cmd.Flags().StringVar(&known, "known", "", "the `SUM` of an earlier verify, which must be in the chain")
+	cmd.Flags().StringVar(&signers, "allowed-signers", "", "say who signed; `FILE` lists who may, as for ssh-keygen -Y")
 	return cmd
 }
 
@@ -169,10 +162,9 @@ func newPrune(a *app) *cobra.Command {
 	var keep string
 	cmd := &cobra.Command{
 		Use:   "prune --keep DURATION",
-		Short: "Remove old runs, and note in the chain that they were removed",
-		Long: `Remove the records and journals of runs that began longer ago than --keep. Never
-removed are, of each account and region, the last run that wrote there, and any run
-while a rollback is at work. What was removed cannot be rolled back.`,
+		Short: "Remove old runs",
+		Long: `Remove the records and journals of runs older than --keep, which can then not
+be rolled back. The last run that wrote to each target stays.`,
 		Example: "  eventinvoke history prune --keep 90d",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -207,10 +199,9 @@ func newTrend(a *app) *cobra.Command {
 	var full bool
 	cmd := &cobra.Command{
 		Use:   "trend",
-		Short: "Show how drift went, from audit to audit",
-		Long: `Show what the last audits found in each target, oldest first, and which configs
-drift since when. An audit is remembered where it was given a place: audit --history
-PLACE, or EVENTINVOKE_HISTORY.`,
+		Short: "Show drift over the last audits",
+		Long: `Show what the last audits found in each target, and which configs drift since
+when. An audit is remembered where it was given --history.`,
 		Example: `  eventinvoke history trend
   eventinvoke history trend --last 30 -o json`,
 		Args: cobra.NoArgs,

@@ -27,16 +27,9 @@ func newIAMPolicy(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "iam-policy [PATH...]",
 		Short: "Print the least IAM policy for a fleet file",
-		Long: `Print the least IAM policy that the fleet files need, a JSON document for each
-target, and before them one for the base credentials where roles are assumed.
-Functions are named one by one; a wildcard stands only where a rule has one. What
-each document is for is said on standard error, in the same order.
-
-The queue and the history are used with the base credentials: they are in the
-document for these, and in that of each target without a role.
-
-AWS is not asked, unless the files declare no targets: then STS is, for the
-account of the current credentials.`,
+		Long: `Print a JSON document for each target and, where roles are assumed, first one
+for the base credentials; standard error says which is which. Functions are
+named one by one; a wildcard stands only where a rule has one.`,
 		Example: `  eventinvoke iam-policy fleet.yaml --target prod
   eventinvoke iam-policy fleet.yaml --mode apply --output-dir policies
   eventinvoke iam-policy fleet.yaml --mode serve --history s3://runs/prod --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
@@ -48,16 +41,16 @@ account of the current credentials.`,
 			return a.iamPolicy(cmd.Context(), args, &o, options)
 		},
 	}
-	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target with this `LABEL` or ACCOUNT/REGION; repeat for more")
-	cmd.Flags().StringVar(&o.mode, "mode", "audit", "what is to be allowed: `MODE` audit, which is good for plan too; apply; or serve, which is for serve --apply and lambda")
-	cmd.Flags().BoolVar(&o.orphans, "orphans", false, "allow to look up, on every function, whether the alias or version of an undeclared record still exists")
-	cmd.Flags().StringVar((*string)(&o.insights), "insights", "off", "allow what a run asks with its own --insights: `WHEN` is auto, on or off; alone, it is auto")
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target `LABEL` or ACCOUNT/REGION; repeatable")
+	cmd.Flags().StringVar(&o.mode, "mode", "audit", "allow `MODE`: audit (and plan), apply, or serve (with --apply; and lambda)")
+	cmd.Flags().BoolVar(&o.orphans, "orphans", false, "allow looking up whether undeclared records are orphans")
+	cmd.Flags().StringVar((*string)(&o.insights), "insights", "off", "allow what the run's --insights asks: `WHEN` is auto, on or off")
 	cmd.Flags().Lookup("insights").NoOptDefVal = "auto"
-	cmd.Flags().StringVar(&o.queue, "queue-url", "", "with --mode serve: `URL` of the SQS queue that the worker is given")
-	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: the `PLACE` s3://bucket/prefix where runs are remembered")
-	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write each document to a file of its own in this `DIRECTORY` instead of standard output")
+	cmd.Flags().StringVar(&o.queue, "queue-url", "", "with --mode serve: `URL` of the worker's queue")
+	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: `PLACE` of the history, s3://bucket/prefix")
+	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write a file for each document into `DIRECTORY`")
 	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
-	cmd.Flags().StringVarP(&o.form, "output", "o", "json", "`FORMAT` of each document: json, cloudformation (a template with a managed policy) or terraform (an aws_iam_policy)")
+	cmd.Flags().StringVarP(&o.form, "output", "o", "json", "`FORMAT` of each document: json, cloudformation or terraform")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(slices.Sorted(maps.Keys(policyForms)), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions(policyModes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

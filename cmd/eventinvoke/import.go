@@ -26,16 +26,14 @@ func newImport(a *app) *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Write what Terraform, CloudFormation, SAM or Serverless declare as a fleet file",
-		Long: `Read declarations that were made for other tools and write them as one fleet
-file. FILE is a terraform.tfstate, the output of "terraform show -json", a template
-of CloudFormation or SAM, or a serverless.yml; - is standard input. No network is
-used.
+		Short: "Make a fleet file of Terraform, CloudFormation, SAM or Serverless",
+		Long: `Read a terraform.tfstate, the output of "terraform show -json", a
+CloudFormation or SAM template or a serverless.yml, and write one fleet file.
+FILE may be - for standard input. Offline.
 
-A comment says of each entry where it came from. What a file does not say by
-itself, such as a parameter or a generated name, becomes a variable, and the lines
-that need it stay comments until it is given. Nothing is guessed, and what the
-source leaves out is left alone. The exit code is 3 when some lines are comments.`,
+Nothing is guessed: what a file does not say, such as a parameter, becomes a
+variable, and its lines stay comments until --var gives it. Exit code 3: some
+lines are comments.`,
 		Example: `  eventinvoke import terraform.tfstate --output-file fleet.yaml
   eventinvoke import template.yaml --target 111111111111/eu-west-1 --stack shop --var Stage=prod`,
 		Args: cobra.MinimumNArgs(1),
@@ -43,11 +41,11 @@ source leaves out is left alone. The exit code is 3 when some lines are comments
 			return a.importFiles(cmd.Context(), args, &o)
 		},
 	}
-	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "the functions live in this `ACCOUNT/REGION`; repeat for more (default: where the credentials are)")
-	cmd.Flags().StringArrayVar(&o.vars, "var", nil, "a variable of the targets, as `NAME=VALUE`; repeat for more; needs --target")
-	cmd.Flags().StringVar(&o.stack, "stack", "", "the `NAME` of CloudFormation's stack, whose tags find functions with generated names")
-	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to this `FILE` instead of standard output")
-	cmd.Flags().BoolVar(&o.force, "force", false, "replace the --output-file where there is one")
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "`ACCOUNT/REGION` of the functions; repeatable (default: that of the credentials)")
+	cmd.Flags().StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` of a variable; repeatable; needs --target")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "`NAME` of the CloudFormation stack, to find functions with generated names")
+	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to `FILE`")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace an --output-file that exists")
 	return cmd
 }
 

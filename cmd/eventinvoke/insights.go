@@ -21,7 +21,7 @@ var insightPolicies = map[insightsFlag]reconcile.InsightPolicy{
 }
 
 func (f *insightsFlag) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar((*string)(f), "insights", "auto", "learn also what Lambda does not tell, such as whether destinations exist: `WHEN` is auto (what cannot be learnt is told), on (exit 3 then) or off (no such calls)")
+	cmd.Flags().StringVar((*string)(f), "insights", "auto", "ask other services too, such as whether destinations exist: `WHEN` is auto, on (exit code 3 if that fails) or off")
 	_ = cmd.RegisterFlagCompletionFunc("insights", cobra.FixedCompletions([]string{"auto", "on", "off"}, cobra.ShellCompDirectiveNoFileComp))
 }
 

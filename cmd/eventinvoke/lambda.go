@@ -35,18 +35,14 @@ func newLambda(a *app) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "lambda [PATH...]",
-		Short: "Answer the invocations of a Lambda function; only observes unless --apply",
-		Long: `Run as the code of a Lambda function on a custom runtime (provided.al2023). The
-binary starts this verb by itself when it finds the runtime's environment and no
-arguments, with fleet.yaml beside it, or EVENTINVOKE_FLEET=s3://bucket/fleet.yaml,
-whose changes it follows. Flags are set by their variables, as EVENTINVOKE_APPLY=true.
+		Short: "Run inside a Lambda function; only observes unless --apply",
+		Long: `Run as the code of a Lambda function (provided.al2023). The binary starts this
+verb by itself inside Lambda, with fleet.yaml beside it or EVENTINVOKE_FLEET
+set; set flags by their variables.
 
-It takes schedules, EventBridge events, SQS batches (with partial failures) and items
-of a Step Functions map; {} and {"action":"reconcile"} mean everything. It stops 15
-seconds before the function's deadline. Of several targets it then hands on those that
-are left, each to an invocation of its own; otherwise what is left is in its error.
-
-Beside the log it writes CloudWatch metrics, one line of JSON for each pass and target.`,
+It takes schedules, EventBridge events, SQS batches and items of a Step
+Functions map; {} and {"action":"reconcile"} mean everything. It stops 15 s
+before the deadline and hands the targets that are left to further invocations.`,
 		Example: `  eventinvoke lambda
   EVENTINVOKE_APPLY=true eventinvoke lambda fleet.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ type notifyOptions struct {
 }
 
 func (o *notifyOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&o.receivers, "notify", nil, "tell `RECEIVER`, a webhook or the ARN of an SNS topic or event bus, what is new; repeat for more, or set them by the variable")
+	cmd.Flags().StringArrayVar(&o.receivers, "notify", nil, "tell `RECEIVER`, a webhook URL or the ARN of an SNS topic or event bus, what is new; repeatable")
 }
 
 // check finds a receiver that cannot be one before the run begins.

@@ -29,8 +29,8 @@ type fleetOptions struct {
 }
 
 func (o *fleetOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target with this `LABEL` or ACCOUNT/REGION; repeat for more")
-	cmd.Flags().StringArrayVar(&o.functions, "function", nil, "only functions whose name matches this `GLOB`; repeat for more")
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target `LABEL` or ACCOUNT/REGION; repeatable")
+	cmd.Flags().StringArrayVar(&o.functions, "function", nil, "only functions that match `GLOB`; repeatable")
 	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
 }
 
@@ -119,9 +119,9 @@ type paceOptions struct {
 }
 
 func (o *paceOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().Float64Var(&o.quota, "quota", 0, "control-plane `REQUESTS` per second that AWS allows each account and region (default: the target's in the fleet file, or 15)")
-	cmd.Flags().Float64Var(&o.share, "rate-share", 0, "`SHARE` of the quota to use at most, 0.1 to 1 (default: the target's in the fleet file, or 0.9)")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "take no new work after this `DURATION`, such as 10m; what is left is reported (default none)")
+	cmd.Flags().Float64Var(&o.quota, "quota", 0, "`REQUESTS` a second that AWS allows each account and region (default: the fleet file's, or 15)")
+	cmd.Flags().Float64Var(&o.share, "rate-share", 0, "use at most this `SHARE` of the quota, 0.1 to 1 (default: the fleet file's, or 0.9)")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "begin nothing new after `DURATION`, such as 10m; what is left is reported")
 }
 
 func (o *paceOptions) check() error {
@@ -163,8 +163,8 @@ type outputOptions struct {
 
 func (o *outputOptions) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: "+oneOf(reportFormats))
-	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to this `FILE` instead of standard output")
-	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: `WHEN` is auto, always or never; NO_COLOR is honoured")
+	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to `FILE`")
+	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: `WHEN` is auto, always or never")
 	cmd.Flags().BoolVar(&o.full, "full", false, "list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
@@ -232,11 +232,11 @@ type readOptions struct {
 }
 
 func bindStrict(cmd *cobra.Command, strict *bool) {
-	cmd.Flags().BoolVar(strict, "strict", false, "take warnings for errors: exit 1, and write nothing")
+	cmd.Flags().BoolVar(strict, "strict", false, "take warnings for errors: exit code 1, nothing written")
 }
 
 func bindSimulate(cmd *cobra.Command, scenario *string) {
-	cmd.Flags().StringVar(scenario, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
+	cmd.Flags().StringVar(scenario, "simulate", "", "use the simulator instead of AWS, with the demo's world and fleet or the world of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }
 
@@ -248,7 +248,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 	bindStrict(cmd, &o.strict)
 	o.insights.bind(cmd)
 	o.notify.bind(cmd)
-	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "leave metrics of the run in this `FILE`, readable for all, for the node exporter's text file collector")
+	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "write metrics to `FILE`, for the node exporter's textfile collector")
 	bindSimulate(cmd, &o.simulate)
 }
 
@@ -262,13 +262,13 @@ type historyOptions struct {
 }
 
 func (o *historyOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.location, "history", "", "where runs are remembered: a `PLACE` that is a folder, s3://bucket/prefix, or none (default $XDG_STATE_HOME/eventinvoke)")
+	cmd.Flags().StringVar(&o.location, "history", "", "`PLACE` of the history: a folder, s3://bucket/prefix, or none (default $XDG_STATE_HOME/eventinvoke)")
 }
 
 // bindOptional is for a verb that needs no place: without the flag it keeps nothing
 // but, with --read changed, what it read.
 func (o *historyOptions) bindOptional(cmd *cobra.Command, what string) {
-	cmd.Flags().StringVar(&o.location, "history", "", what+" in this `PLACE`, a folder or s3://bucket/prefix (default: nowhere; with --read changed $XDG_STATE_HOME/eventinvoke)")
+	cmd.Flags().StringVar(&o.location, "history", "", what+" in `PLACE`, a folder or s3://bucket/prefix (default: nowhere; with --read changed $XDG_STATE_HOME/eventinvoke)")
 }
 
 // noHistory is the place that keeps nothing.
@@ -291,12 +291,12 @@ func (o *writeOptions) bind(cmd *cobra.Command) {
 	o.readOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
 	o.signing.bind(cmd)
-	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; required where there is no terminal to ask on")
-	cmd.Flags().StringVar(&o.guard, "guard", "on", "`off` lets this one run change and delete as much as its plan says; it needs --reason")
-	cmd.Flags().StringVar(&o.reason, "reason", "", "why the guard is off, in a `TEXT` that the run's record keeps")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; needed where there is no terminal")
+	cmd.Flags().StringVar(&o.guard, "guard", "on", "`off` lifts the limits for this one run; needs --reason")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "`TEXT` for the run's record: why the guard is off")
 	_ = cmd.RegisterFlagCompletionFunc("guard", cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.Flags().StringVar(&o.runID, "run-id", "", "remember the run under this `ID`, which the shards of one run share (default: that of the AWS Batch array job, or a new one)")
-	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target (default: exit 5 at once)")
+	cmd.Flags().StringVar(&o.runID, "run-id", "", "`ID` of the run, shared by its shards (default: the AWS Batch array job's, or a new one)")
+	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to `DURATION` for another run that holds a target")
 }
 
 func (o *writeOptions) check() error {

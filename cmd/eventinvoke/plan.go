@@ -20,12 +20,9 @@ func newPlan(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [PATH...]",
 		Short: "Show what apply would do; never writes",
-		Long: `Read the fleet files and what AWS holds, and show the difference, what closing
-it would cost, and which file and line asked for it. plan has no way to write:
-its AWS client refuses every operation that is not a read.
-
-With --out the plan is saved as well, for "apply PLANFILE": what one person has
-approved is then exactly what is done.`,
+		Long: `Show what differs, which line asks for it, and what correcting it would cost.
+plan cannot write: its AWS client refuses every operation that is not a read.
+--out saves the plan, for "apply PLANFILE" to make exactly these changes.`,
 		Example: `  eventinvoke plan fleet.yaml
   eventinvoke plan fleet.yaml --out plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,10 +31,10 @@ approved is then exactly what is done.`,
 	}
 	o.bind(cmd)
 	o.reading.bind(cmd, readAll, readChanged)
-	o.remembered.bindOptional(cmd, "look up since when audits have found what differs, and keep what was read, for --read changed,")
-	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
+	o.remembered.bindOptional(cmd, "look up since when something differs, and keep what --read changed needs,")
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for apply")
 	cmd.AddCommand(newPlanSign(a))
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are differences, as audit does")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit code 2 when something differs, as audit does")
 	return cmd
 }
 

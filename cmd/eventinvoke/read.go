@@ -36,8 +36,8 @@ const (
 func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 	texts := map[string]string{
 		readAll:     "all (every function)",
-		readChanged: "changed (those that CloudTrail names, new ones, and a share of the oldest; the others are carried from what was read before)",
-		readAuto:    "auto (changed, where all would take more than a tenth of the period)",
+		readChanged: "changed (what CloudTrail names; the rest is carried from earlier runs)",
+		readAuto:    "auto (changed, where all takes too long for the period)",
 	}
 	o.choices = choices
 	var spelt []string
@@ -46,8 +46,8 @@ func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.read, "read", choices[0], "what to read: `WHAT` is "+oneOf(spelt))
-	flags.DurationVar(&o.maxAge, "max-age", observed.DefaultMaxAge, "the oldest `AGE` that anything carried may have; within it everything is read again")
-	flags.DurationVar(&o.delay, "trail-delay", observed.DefaultDelay, "how late CloudTrail may show an event: each look goes back this `DURATION` before the last one")
+	flags.DurationVar(&o.maxAge, "max-age", observed.DefaultMaxAge, "read everything again within this `AGE`")
+	flags.DurationVar(&o.delay, "trail-delay", observed.DefaultDelay, "how late CloudTrail may show an event: each look overlaps the last by `DURATION`")
 	_ = cmd.RegisterFlagCompletionFunc("read", cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
 }
 

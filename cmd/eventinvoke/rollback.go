@@ -20,20 +20,14 @@ func newRollback(a *app) *cobra.Command {
 	var includeStale, partial bool
 	cmd := &cobra.Command{
 		Use:   "rollback RUN [PATH...]",
-		Short: "Restore the before-images of a run",
-		Long: `Put every record that a run changed back to what it was before, exactly, as a
-plan through the same guard and limiter. A record that somebody else has changed
-since is stale and left alone. Rolling back twice does nothing the second time,
-and a rollback is itself a run that can be rolled back.
+		Short: "Undo a run, or a part of it",
+		Long: `Put every record that a run changed back to what it was, as a plan through the
+same guard. What somebody else has changed since is stale and left alone. A
+rollback can itself be rolled back; doing it twice does nothing.
 
-RUN is a run's id, the beginning of one, or latest. The targets and the guard are
-those of the fleet files that the run used, or of the PATHs given. The rollback may
-delete as many records as the run created, whatever guard.max_deletes says.
-
-With --target and --function only that part of it is undone.
-
-A run whose history does not hold is refused before any call: see history verify. Where
-a journal only lost its end, --partial restores the rest and ends with 3.`,
+RUN is an id, the beginning of one, or latest. Targets and guard come from the
+run's fleet files, or from PATH. --target and --function undo a part of it. A
+run whose journal was tampered with is refused ("history verify").`,
 		Example: `  eventinvoke rollback latest
   eventinvoke rollback 20261122T141731Z-95ed02a8 --yes`,
 		Args: cobra.MinimumNArgs(1),
@@ -42,8 +36,8 @@ a journal only lost its end, --partial restores the rest and ends with 3.`,
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().BoolVar(&includeStale, "include-stale", false, "restore also what somebody else has changed since")
-	cmd.Flags().BoolVar(&partial, "partial", false, "restore what is left of a journal that lost its end")
+	cmd.Flags().BoolVar(&includeStale, "include-stale", false, "also restore what somebody else has changed since")
+	cmd.Flags().BoolVar(&partial, "partial", false, "restore what is left of a journal that lost its end; exit code 3")
 	cmd.ValidArgsFunction = completeRuns
 	return cmd
 }

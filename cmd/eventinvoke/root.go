@@ -83,16 +83,16 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "eventinvoke",
 		Short: "Keep the asynchronous-invocation settings of AWS Lambda fleets as declared",
-		Long: `eventinvoke keeps the asynchronous-invocation settings of a fleet of AWS Lambda
-functions as declared in YAML. It reads the declaration, reads what AWS holds,
-shows the difference, and closes it at a pace that the account can bear.
+		Long: `eventinvoke keeps the asynchronous-invocation settings of AWS Lambda functions
+as declared in YAML: it shows what differs, and corrects it at a pace that the
+account can bear.
 
-Results go to standard output, logs and progress to standard error. Every flag
-can be set by an environment variable: EVENTINVOKE_ and the flag's name in
-capitals, with _ for -. A flag beats the variable. EVENTINVOKE_FLEET names the fleet
-files where no PATH is given. A PATH is a file, a directory, a pattern, or
-s3://bucket/key, where a key that ends in / means all below it. AWS settings are the SDK's
-own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
+Results go to standard output, logs and progress to standard error. Any flag
+can be set by a variable, EVENTINVOKE_ and its name in capitals with _ for -;
+the flag wins. PATH is a file, a folder, a pattern or s3://bucket/key (a key
+that ends in / is all below it); without one, EVENTINVOKE_FLEET, or fleet.yaml.
+AWS settings are the SDK's own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and
+so on.
 
 ` + exitCodesHelp(),
 		Example: `  eventinvoke demo

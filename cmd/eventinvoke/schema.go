@@ -10,9 +10,8 @@ func newSchema(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the fleet file, for editors",
-		Long: `Print the JSON Schema (2020-12) of the fleet file. An editor with YAML support
-completes and checks fleet files by it; validate finds what one value alone
-cannot tell.`,
+		Long: `Print the JSON Schema (2020-12) of the fleet file: editors complete and check
+keys by it.`,
 		Example: `  eventinvoke schema > eventinvoke.schema.json
   eventinvoke schema | jq '.properties | keys'`,
 		Args: cobra.NoArgs,

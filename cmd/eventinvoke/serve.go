@@ -43,12 +43,12 @@ func (o *serveOptions) bind(cmd *cobra.Command) {
 	o.signing.bind(cmd)
 	o.reading.bind(cmd, readAuto, readAll, readChanged)
 	flags := cmd.Flags()
-	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in this `INTERVAL`, with jitter")
-	flags.StringVar(&o.cron, "cron", "", "look at everything by this cron `EXPRESSION` of five fields, instead of --every")
-	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue whose events say where to look")
+	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in each `INTERVAL`")
+	flags.StringVar(&o.cron, "cron", "", "look at everything by a cron `EXPRESSION` of five fields instead")
+	flags.StringVar(&o.queue, "queue-url", "", "`URL` of an SQS queue with events")
 	flags.StringVar(&o.listen, "listen", defaultListen, "`ADDRESS` of the status page, /healthz, /readyz, /metrics and POST /reconcile; empty for none")
-	flags.StringVar(&o.token, "token", "", "bearer `TOKEN` that allows POST /reconcile from other machines; set it by its variable, so that it is in no process list")
-	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "wait this `DURATION` after an event before looking")
+	flags.StringVar(&o.token, "token", "", "bearer `TOKEN` for POST /reconcile from other machines; better set by its variable")
+	flags.DurationVar(&o.settle, "settle", worker.DefaultSettle, "look `DURATION` after an event")
 }
 
 // bindPass binds what a single pass needs.
@@ -62,8 +62,8 @@ func (o *serveOptions) bindPass(cmd *cobra.Command) {
 	o.notify.bind(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it nothing is written")
-	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to this `DURATION` for another run that holds a target")
-	flags.StringVar(&o.simulate, "simulate", "", "use the built-in simulator instead of AWS, with the world of `SCENARIO`, as --simulate=FILE; alone, the demo's world and fleet")
+	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to `DURATION` for another run that holds a target")
+	flags.StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS, with the demo's world and fleet or the world of `SCENARIO`, as --simulate=FILE")
 	flags.Lookup("simulate").NoOptDefVal = builtInScenario
 }
 
@@ -100,14 +100,9 @@ func newServe(a *app) *cobra.Command {
 		Use:   "serve [PATH...]",
 		Short: "Run as the scheduled worker; only observes unless --apply",
 		Long: `Look at the fleet again and again: on a schedule, when a fleet file changes, on
-SIGHUP, and when a queue delivers an event about a function. An event only says
-where to look; what AWS holds decides. It does not wait for a sweep.
-
-A fleet file that does not load does not stop the worker: it goes on with the
-last good one, and says so in its log, in /readyz and in its metrics. /readyz turns
-red when the last complete pass is older than two periods.
-
-SIGTERM ends it: no new work is taken, calls in flight finish.`,
+SIGHUP, and when a queue delivers an event about a function. While a fleet file
+does not load, the last good one holds. SIGTERM finishes the calls in flight
+and ends it.`,
 		Example: `  eventinvoke serve fleet.yaml --every 15m
   eventinvoke serve fleet.yaml --apply --cron '*/15 * * * *' --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -19,7 +19,7 @@ type shardOptions struct {
 }
 
 func (o *shardOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.flag, "shard", "", "work on part `I/N` of the targets only, I from 0 (default: "+shard.EnvIndex+" and "+shard.EnvCount+", a Kubernetes or AWS Batch index, or all)")
+	cmd.Flags().StringVar(&o.flag, "shard", "", "only part `I/N` of the targets, I from 0 (default: "+shard.EnvIndex+" and "+shard.EnvCount+", a Kubernetes or AWS Batch index, or all)")
 }
 
 func (o *shardOptions) check() (err error) {

@@ -20,13 +20,10 @@ func newShow(a *app) *cobra.Command {
 	var place historyOptions
 	cmd := &cobra.Command{
 		Use:   "show PLANFILE|RUN",
-		Short: "Show a saved plan or a past run, in every format; asks AWS nothing",
-		Long: `Show what a saved plan would do, for whoever approves it, or what a run did: the
-report that plan and apply give, in any of their formats.
-
-RUN is a run's id, the beginning of one, or latest: the latest run that wrote. Where a
-file has the name it is taken for a saved plan. Exit code 3 says that shards of the run are
-missing, or did not come to their end.`,
+		Short: "Show a saved plan or a past run, in any format",
+		Long: `The report that plan or apply gave, in any format, without a call to AWS. RUN
+is an id, the beginning of one, or latest; a file of that name is taken for a
+saved plan. Exit code 3: shards of the run are missing or did not finish.`,
 		Example: `  eventinvoke show plan.json
   eventinvoke show latest -o html --output-file run.html`,
 		Args:              cobra.ExactArgs(1),

@@ -19,9 +19,9 @@ func newPlanSign(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sign PLANFILE",
 		Short: "Approve a saved plan with an SSH key",
-		Long: `Add a signature to a saved plan, for "apply PLANFILE --require-signatures". Look at
-the plan first: eventinvoke show PLANFILE. Several people may sign, one after the
-other. A plan that changes in any way afterwards has lost all its signatures.`,
+		Long: `Approve a saved plan, for "apply PLANFILE --require-signatures". Look at it
+first: eventinvoke show PLANFILE. Several people may sign, one after the other;
+any later change of the plan voids all signatures.`,
 		Example: `  eventinvoke plan sign plan.json --key ~/.ssh/id_ed25519
   eventinvoke plan sign plan.json --key approver`,
 		Args: cobra.ExactArgs(1),
@@ -29,7 +29,7 @@ other. A plan that changes in any way afterwards has lost all its signatures.`,
 			return a.signPlan(args[0], key)
 		},
 	}
-	cmd.Flags().StringVar(&key, "key", "", "the private SSH key, a `FILE`; its passphrase is asked for")
+	cmd.Flags().StringVar(&key, "key", "", "`FILE` of the private SSH key; its passphrase is asked for")
 	return cmd
 }
 
@@ -87,7 +87,7 @@ type signingOptions struct {
 }
 
 func (o *signingOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.file, "sign-key", "", "sign the run's link of the history's chain with this private SSH key, a `FILE`, for history verify --allowed-signers")
+	cmd.Flags().StringVar(&o.file, "sign-key", "", "sign the run's history with the private SSH key in `FILE`, for history verify --allowed-signers")
 }
 
 // open reads the key, so that one that cannot be used ends the run before any call.
@@ -130,8 +130,8 @@ type approvalOptions struct {
 }
 
 func (o *approvalOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&o.required, "require-signatures", 0, "apply nothing but a saved plan that this `NUMBER` of people have signed")
-	cmd.Flags().StringVar(&o.allowed, "allowed-signers", "", "those whose signature counts, a `FILE` as ssh-keygen -Y reads it")
+	cmd.Flags().IntVar(&o.required, "require-signatures", 0, "apply only a saved plan that `NUMBER` people have signed")
+	cmd.Flags().StringVar(&o.allowed, "allowed-signers", "", "`FILE` of those whose signature counts, as for ssh-keygen -Y")
 }
 
 // check refuses whatever is not approved as was asked, before any call. It returns who

@@ -21,11 +21,10 @@ func newSimulate(a *app) *cobra.Command {
 	var printEnv bool
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Serve a local Lambda API, with quotas and faults, to try things out",
-		Long: `Serve a pretend AWS on a local address until interrupted: the part of the Lambda
-API that event invoke configs need, with accounts, quotas and faults as a
-scenario file describes them. The aws command, Terraform and eventinvoke itself
-can talk to it. Nothing is stored: it forgets everything when it ends.`,
+		Short: "Serve a pretend AWS, with quotas and faults, to try things out",
+		Long: `Serve, until interrupted, the part of AWS that event invoke configs need, with
+the accounts, quotas and faults of a scenario file. The aws command, Terraform
+and eventinvoke can talk to it. It forgets everything when it ends.`,
 		Example: `  eventinvoke simulate --addr 127.0.0.1:4566 --scenario scenario.yaml
   eval "$(eventinvoke simulate --print-env)"`,
 		Args: cobra.NoArgs,
@@ -41,8 +40,8 @@ can talk to it. Nothing is stored: it forgets everything when it ends.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
-	cmd.Flags().StringVar(&scenario, "scenario", "", "`FILE` that describes the world (default: the demo's)")
-	cmd.Flags().BoolVar(&printEnv, "print-env", false, "print the exports that a shell needs to talk to it, and exit")
+	cmd.Flags().StringVar(&scenario, "scenario", "", "scenario `FILE` (default: the demo's)")
+	cmd.Flags().BoolVar(&printEnv, "print-env", false, "print the exports for a shell that is to talk to it, and exit")
 	return cmd
 }
 

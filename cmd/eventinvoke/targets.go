@@ -15,10 +15,9 @@ func newTargets(a *app) *cobra.Command {
 	var format resultFormat
 	cmd := &cobra.Command{
 		Use:   "targets [PATH...]",
-		Short: "List the targets of a fleet: the work that shards divide",
-		Long: `List the targets that the fleet files declare, offline. As JSON it is the input of
-a Step Functions Distributed Map: one item for each target, and "--target
-ACCOUNT/REGION" makes a run of one item. With --shard, only the targets of that
+		Short: "List the accounts and regions of a fleet",
+		Long: `List the accounts and regions that the fleet files declare, offline. As JSON it
+is the input of a Step Functions Distributed Map. --shard lists those of one
 shard.`,
 		Example: `  eventinvoke targets fleet.yaml
   eventinvoke targets fleet.yaml -o json --shard 0/4`,

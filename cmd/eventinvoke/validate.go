@@ -17,9 +17,8 @@ func newValidate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [PATH...]",
 		Short: "Check fleet files offline: every problem at once",
-		Long: `Load and resolve fleet files without any network, and show every problem with
-its place, its code and what to do about it. What only AWS knows, such as the functions
-that a rule chooses, is left out.`,
+		Long: `Show every problem with its place, its code and how to fix it. What only AWS
+knows, such as which functions a rule chooses, is left to plan.`,
 		Example: `  eventinvoke validate fleet.yaml
   eventinvoke validate 'fleet/**/*.yaml' -o json`,
 		RunE: func(_ *cobra.Command, args []string) error {

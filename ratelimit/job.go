@@ -37,6 +37,15 @@ type CallStats struct {
 	Waited time.Duration
 }
 
+// Add makes s what both calls cost together.
+func (s *CallStats) Add(other CallStats) {
+	s.Attempts += other.Attempts
+	s.Throttled += other.Throttled
+	s.Conflicts += other.Conflicts
+	s.Faults += other.Faults
+	s.Waited += other.Waited
+}
+
 // Stats is what a run came to.
 type Stats struct {
 	Jobs  int

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +19,9 @@ type WriteTarget struct {
 	// Last reports which configs to come to last, such as those that failed the
 	// time before; nil is none.
 	Last func(desired.Name) bool
+	// Details are what was listed of the functions: their roles tell which writes may be
+	// refused for one cause.
+	Details map[string]desired.FunctionDetails
 	// LeaseContext ends when the right to write to the target is lost: no further
 	// write is sent there, and its cause is why. Its Err is asked before each attempt.
 	// Nil is a right that cannot be lost.
@@ -42,6 +44,10 @@ type WriteTarget struct {
 // planned again if the record has moved. What remains is the time between that
 // read and the write.
 //
+// A write that is refused because the function's role may not send to the destination is
+// tried once more at the end, if by then a fresh permission has had the time to count. No
+// run becomes longer for it: a target waits for that moment only while others are at work.
+//
 // No write is sent before journal has stored its before-image. A journal that
 // fails ends the whole run in the same way as ctx.
 //
@@ -57,10 +63,14 @@ func Apply(ctx context.Context, approved Approved, conns map[desired.Target]Writ
 		progress.expect(plan.Targets[i].Target, len(plan.Targets[i].Changes))
 	}
 	var wg sync.WaitGroup
+	lasts := newLasting(len(plan.Targets))
 	for i := range plan.Targets {
 		wg.Go(func() {
+			done := sync.OnceFunc(lasts.atWork.Done)
+			defer done()
 			p := &plan.Targets[i]
 			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: conns[p.Target].Writer, exact: plan.Exact, lease: conns[p.Target].LeaseContext}
+			shared.lastsUntil = func(due time.Time) bool { done(); return lasts.until(due) }
 			out.Targets[i] = applyTarget(ctx, p, conns[p.Target], approved.guard.MaxErrors, shared)
 		})
 	}
@@ -100,8 +110,8 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit des
 		stop := context.AfterFunc(conn.LeaseContext, lost)
 		defer stop()
 	}
-	causes := &causes{}
-	shared.budget, shared.causes, shared.reader = budget, causes, conn.Reader
+	shared.budget, shared.reader = budget, conn.Reader
+	shared.causes = &causes{details: conn.Details, tries: firstTries}
 	skip := func(results []Result, err error) {
 		for i := range results {
 			results[i].Err = err
@@ -110,31 +120,27 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit des
 	}
 	// Jobs are made as Run pulls them, so that what the first refusals taught still
 	// changes the order of the rest.
-	jobs := func(yield func(ratelimit.Job) bool) {
-		for results := range causes.inTurn(out.Results, conn.Last, skip) {
-			job := shared
-			job.results = results
-			if !yield(&job) {
-				return
+	round := func() {
+		ratelimit.Run(budget.ctx, conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) {
+			for results := range shared.causes.inTurn(out.Results, conn.Last, skip) {
+				job := shared
+				job.results = results
+				if !yield(&job) {
+					return
+				}
 			}
-		}
+		})
 	}
-	ratelimit.Run(budget.ctx, conn.Limiter, ratelimit.Policy{}, jobs)
+	round()
+	if denied := shared.causes.denied; !denied.IsZero() && shared.lastsUntil(denied.Add(freshPermission)) && budget.ctx.Err() == nil {
+		// What is refused a second time needs no third opinion, and keeps its first reason.
+		shared.causes, shared.again = &causes{details: conn.Details, tries: 1}, true
+		conn.Last, skip = nil, func([]Result, error) {}
+		round()
+	}
 	out.Stopped = budget.cause()
 	out.addStale(p.Stale)
 	return out
-}
-
-// addStale gives the changes that were not made, because their records moved
-// before, their rows among the others.
-//
-// They come from a saved plan or a rollback that was held against what is there now;
-// without these rows an outcome would pass over them in silence.
-func (o *TargetOutcome) addStale(stale []StaleChange) {
-	for i := range stale {
-		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
-	}
-	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
 }
 
 // Fresh is how old a before-image may be for a Put or a Delete to rest on it.
@@ -146,7 +152,7 @@ const Fresh = time.Minute
 
 // applyJob makes the writes of one function, in order.
 //
-// The fields up to exact are the same for all functions of a target. Those below belong to
+// The fields up to lastsUntil are the same for all functions of a target. Those below belong to
 // the change at hand; ratelimit.Run never calls two methods of a job at once, so that none
 // needs a lock.
 type applyJob struct {
@@ -160,6 +166,9 @@ type applyJob struct {
 	progress *progress
 	target   desired.Target
 	exact    bool // a change whose record has moved is stale
+	again    bool // the changes were refused before, for the functions' roles
+	// lastsUntil waits for a moment, and reports whether the run lasted until then.
+	lastsUntil func(time.Time) bool
 
 	results  []Result // those still to do; the first is the current one
 	intended bool     // the current write is in the journal
@@ -172,6 +181,9 @@ type applyJob struct {
 // Next implements ratelimit.Job.
 // A write goes before reads: it rests on a before-image that grows older.
 func (j *applyJob) Next() (ratelimit.Priority, bool) {
+	for len(j.results) > 0 && !j.results[0].open() {
+		j.results = j.results[1:]
+	}
 	return ratelimit.Write, len(j.results) > 0
 }
 
@@ -341,9 +353,17 @@ func (j *applyJob) key(c *Change) desired.Key {
 func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]
-	r.Stats = stats
 	moot := j.moot
 	j.moot, j.tried, j.perhaps = NotAttempted, false, false
+	if j.again && stats.Attempts == 0 && isCancelled(err) { // what was answered first stands
+		if j.intended {
+			j.journal.Settle(j.key(&r.Change), &Result{Change: r.Change, Status: NotAttempted})
+			j.intended = false
+		}
+		return
+	}
+	r.Err, r.Again = nil, j.again
+	r.Stats.Add(stats)
 	switch {
 	case err == nil && moot != NotAttempted && moot != Applied:
 		r.Status = moot

@@ -1,11 +1,14 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -22,12 +25,44 @@ import (
 // a queue may refuse the functions of one team and take those of another. So the
 // functions are tried family by family, a family being what has the beginning of
 // the name in common, spread over each family and not in order.
+//
+// Where the roles of the functions are known, a role and a destination have one cause for
+// certain: AWS asks whether the one may send to the other. So each such pair that
+// several functions have is tried by one of them before all else, and where that went
+// well, what another role was refused there says nothing about it.
 const (
 	// firstTries is how many refusals without a success end a family.
 	firstTries = 10
 	// nextTries is the same for the families after the first that ended so.
 	nextTries = 2
 )
+
+// freshPermission is how long a permission given to a function's role took to count in
+// what was recorded. What was refused for it longer ago may be allowed by now.
+const freshPermission = 30 * time.Second
+
+// lasting is how long a run lasts by itself: as long as a target is at work.
+type lasting struct {
+	atWork sync.WaitGroup
+	over   chan struct{}
+}
+
+func newLasting(targets int) *lasting {
+	l := &lasting{over: make(chan struct{})}
+	l.atWork.Add(targets)
+	go func() { l.atWork.Wait(); close(l.over) }()
+	return l
+}
+
+// until waits for a moment, and reports whether the run lasted until then. It is for a
+// target that has left atWork.
+func (l *lasting) until(due time.Time) bool {
+	select {
+	case <-l.over:
+	case <-time.After(time.Until(due)):
+	}
+	return !time.Now().Before(due)
+}
 
 // ErrSameCause is why a change was not attempted that shares the cause of others
 // that were all refused.
@@ -36,8 +71,15 @@ var ErrSameCause = errors.New("not attempted: same cause")
 // causes is what the writes of one target have shown so far. It belongs to the
 // goroutine of ratelimit.Run.
 type causes struct {
-	by map[string]*sharedCause
+	details map[string]desired.FunctionDetails // by function, as far as they are known
+	tries   int                                // how many refusals without a success end the first family
+	by      map[share]*sharedCause
+	denied  time.Time // when a function's role was first in the way
 }
+
+// share is what writes have in common: a destination or an operation, for all that have
+// it or for those of one role.
+type share struct{ what, role string }
 
 // sharedCause is what is known of the writes that have one thing in common.
 //
@@ -60,25 +102,35 @@ type familyTries struct {
 //
 // The result is sorted and never empty. Deletes, and updates of numbers alone, have only
 // their operation in common: a role that may not make it is refused every time.
-func sharesOf(c *Change) []string {
-	var shares []string
-	for s, v := range c.Request() {
-		if !desired.Setting(s).IsNumber() && v.Text() != "" {
-			shares = append(shares, v.Text())
+func (c *causes) sharesOf(change *Change) []share {
+	role := c.details[change.Function].Role
+	var shares []share
+	for s, v := range change.Request() {
+		if desired.Setting(s).IsNumber() || v.Text() == "" {
+			continue
+		}
+		shares = append(shares, share{what: v.Text()})
+		if role != "" {
+			shares = append(shares, share{v.Text(), role})
 		}
 	}
 	if shares == nil {
-		shares = []string{operation(c.Action)}
+		shares = []share{{what: operation(change.Action)}}
 	}
-	slices.Sort(shares)
+	slices.SortFunc(shares, func(a, b share) int {
+		return cmp.Or(strings.Compare(a.what, b.what), strings.Compare(a.role, b.role))
+	})
 	return slices.Compact(shares)
 }
 
 // familyOf is the beginning of a function's name, up to its first digit or
-// separator: orders for orders-17.
+// separator: orders for orders-17. The functions of one role are one family.
 //
 // A name that begins with one of these is a family of its own.
-func familyOf(function string) string {
+func (s share) familyOf(function string) string {
+	if s.role != "" {
+		return ""
+	}
 	if i := strings.IndexAny(function, "0123456789-_"); i > 0 {
 		return function[:i]
 	}
@@ -88,19 +140,20 @@ func familyOf(function string) string {
 // at is what is known of a share, and of one family in it; it begins empty.
 //
 // Maps are made here and not before: most targets meet no refusal.
-func (c *causes) at(share, function string) (*sharedCause, *familyTries) {
+func (c *causes) at(of share, function string) (*sharedCause, *familyTries) {
 	if c.by == nil {
-		c.by = map[string]*sharedCause{}
+		c.by = map[share]*sharedCause{}
 	}
-	s := c.by[share]
+	s := c.by[of]
 	if s == nil {
 		s = &sharedCause{families: map[string]*familyTries{}}
-		c.by[share] = s
+		c.by[of] = s
 	}
-	f := s.families[familyOf(function)]
+	family := of.familyOf(function)
+	f := s.families[family]
 	if f == nil {
 		f = &familyTries{}
-		s.families[familyOf(function)] = f
+		s.families[family] = f
 	}
 	return s, f
 }
@@ -114,7 +167,10 @@ func (c *causes) settled(r *Result) {
 	if !refused && r.Status != Applied {
 		return
 	}
-	for _, share := range sharesOf(&r.Change) {
+	if KindOf(r.Err) == KindRole && c.denied.IsZero() {
+		c.denied = time.Now()
+	}
+	for _, share := range c.sharesOf(&r.Change) {
 		s, f := c.at(share, r.Function)
 		if !refused {
 			f.succeeded = true
@@ -123,9 +179,9 @@ func (c *causes) settled(r *Result) {
 		if f.refused++; f.refused == 1 {
 			f.first, f.err = r.Name, r.Err
 		}
-		tries := firstTries
+		tries := c.tries
 		if s.ended > 0 {
-			tries = nextTries
+			tries = min(tries, nextTries)
 		}
 		if !f.succeeded && !f.ended && f.refused >= tries {
 			f.ended = true
@@ -136,12 +192,8 @@ func (c *causes) settled(r *Result) {
 
 // suspect reports whether anything that a change shares was refused before.
 func (c *causes) suspect(change *Change) bool {
-	return slices.ContainsFunc(sharesOf(change), func(share string) bool {
-		s := c.by[share]
-		if s == nil {
-			return false
-		}
-		for _, f := range s.families {
+	return slices.ContainsFunc(c.unproven(change), func(of share) bool {
+		for _, f := range c.by[of].families {
 			if f.refused > 0 {
 				return true
 			}
@@ -155,14 +207,22 @@ func (c *causes) suspect(change *Change) bool {
 // The error wraps the first refusal, so that a report puts both under one cause, and names
 // the config that met it.
 func (c *causes) verdict(change *Change) error {
-	for _, share := range sharesOf(change) {
-		if s := c.by[share]; s != nil {
-			if f := s.families[familyOf(change.Function)]; f != nil && f.ended {
-				return fmt.Errorf("%w as %s: %w", ErrSameCause, f.first, f.err)
-			}
+	for _, of := range c.unproven(change) {
+		if f := c.by[of].families[of.familyOf(change.Function)]; f != nil && f.ended {
+			return fmt.Errorf("%w as %s: %w", ErrSameCause, f.first, f.err)
 		}
 	}
 	return nil
+}
+
+// unproven is what a change shares that was tried before, without the destinations that
+// its role was seen to be allowed.
+func (c *causes) unproven(change *Change) []share {
+	role := c.details[change.Function].Role
+	return slices.DeleteFunc(c.sharesOf(change), func(of share) bool {
+		pair := c.by[share{of.what, role}]
+		return c.by[of] == nil || role != "" && pair != nil && pair.families[""].succeeded
+	})
 }
 
 // refusesOne reports whether an error is a refusal about one function, which says
@@ -171,21 +231,30 @@ func (c *causes) verdict(change *Change) error {
 // Throttling, conflicts and server errors are not among them: they may pass by themselves.
 func refusesOne(err error) bool {
 	switch KindOf(err) {
-	case KindFunctionMissing, KindRecordMissing, KindDenied, KindRefused, KindInvalid:
+	case KindFunctionMissing, KindRecordMissing, KindDenied, KindRefused, KindRole, KindInvalid:
 		return true
 	}
 	return false
 }
 
-// inTurn gives the changes of a target, function by function: in order, what failed
-// last time behind the rest, and what shares the cause of a refusal behind
-// everything else. What is not worth a call is given to skip.
+// inTurn gives what is open of a target's changes, function by function: a probe of each
+// pair of role and destination, then in order, what failed last time behind the rest, and
+// what shares the cause of a refusal behind everything else. What is not worth a call is
+// given to skip.
 //
 // The order of the plan is kept where there is no reason against it. The verdict is asked
 // when a group's turn comes and not before, since the answers of those before it decide.
 func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip func([]Result, error)) iter.Seq[[]Result] {
 	return func(yield func([]Result) bool) {
+		probes, rest := c.probes(results, last)
 		var later, suspects [][]Result
+		for _, group := range probes {
+			if c.verdict(&group[0].Change) != nil {
+				suspects = append(suspects, group)
+			} else if !yield(group) {
+				return
+			}
+		}
 		try := func(group []Result) bool {
 			if c.suspect(&group[0].Change) {
 				suspects = append(suspects, group)
@@ -193,7 +262,7 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 			}
 			return yield(group)
 		}
-		for group := range chunksBy(results, func(r *Result) string { return r.Function }) {
+		for _, group := range rest {
 			if last != nil && last(group[0].Name) {
 				later = append(later, group)
 			} else if !try(group) {
@@ -213,6 +282,44 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 			}
 		}
 	}
+}
+
+// probes takes one function for each pair of role and destination out of what is open,
+// where others have the same pair; rest is all else, in order. One that failed last time
+// is none: of it the answer is known already.
+func (c *causes) probes(results []Result, last func(desired.Name) bool) (probes, rest [][]Result) {
+	functions := map[share]int{} // that have the pair; 0 once it has its probe
+	pairs := func(group []Result) (of []share) {
+		for i := range group {
+			of = append(of, c.sharesOf(&group[i].Change)...)
+		}
+		return slices.DeleteFunc(of, func(s share) bool { return s.role == "" })
+	}
+	for group := range chunksBy(results, func(r *Result) string { return r.Function }) {
+		if first := slices.IndexFunc(group, func(r Result) bool { return r.open() }); first >= 0 {
+			rest = append(rest, group[first:])
+		}
+	}
+	if c.details == nil {
+		return nil, rest
+	}
+	for _, group := range rest {
+		for _, pair := range pairs(group) {
+			functions[pair]++
+		}
+	}
+	rest = slices.DeleteFunc(rest, func(group []Result) bool {
+		of := pairs(group)
+		if last != nil && last(group[0].Name) || !slices.ContainsFunc(of, func(pair share) bool { return functions[pair] > 1 }) {
+			return false
+		}
+		for _, pair := range of {
+			functions[pair] = 0
+		}
+		probes = append(probes, group)
+		return true
+	})
+	return probes, rest
 }
 
 // spread gives the numbers below n, each once, far from its neighbours: steps of

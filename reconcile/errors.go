@@ -22,7 +22,8 @@ const (
 	KindRecordMissing        // the function is there, the record is not
 	KindDenied               // the caller lacks a permission
 	KindCredentials          // no credentials, or expired ones
-	KindRefused              // AWS refused the destination: permission of the function's role, or the target itself
+	KindRefused              // AWS refused the destination itself
+	KindRole                 // AWS refused the destination because the function's role may not send to it
 	KindInvalid              // AWS refused the request for another reason
 	KindThrottled            // the quota was spent
 	KindConflict             // the function was busy with another update
@@ -46,6 +47,7 @@ var kindNames = [...]string{
 	KindDenied:          "denied",
 	KindCredentials:     "credentials",
 	KindRefused:         "refused",
+	KindRole:            "role",
 	KindInvalid:         "invalid",
 	KindThrottled:       "throttled",
 	KindConflict:        "conflict",
@@ -203,7 +205,7 @@ func (e *CallError) TargetWide() bool {
 func (e *CallError) Cause() string {
 	message := cmp.Or(e.Message, e.Hint)
 	destination := e.Destination
-	if e.Kind == KindRefused && destination == "" {
+	if (e.Kind == KindRefused || e.Kind == KindRole) && destination == "" {
 		destination = strings.Join(arnsIn(message), " ")
 	}
 	message = someID.ReplaceAllString(someARN.ReplaceAllString(strings.TrimSuffix(message, "."), "ARN"), "ID")

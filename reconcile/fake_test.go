@@ -22,6 +22,7 @@ type fakeAWS struct {
 	versions map[string][]string
 	pageSize int
 	latency  time.Duration
+	details  map[string]desired.FunctionDetails
 	fail     func(op string, n desired.Name, attempt int) error // nil: no faults
 
 	calls    []string
@@ -182,7 +183,7 @@ func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, 
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Apply(ctx, approved, map[desired.Target]WriteTarget{home: {Writer: f, Reader: f, Limiter: limiter}}, NoJournal{}, observe)
+	return Apply(ctx, approved, map[desired.Target]WriteTarget{home: {Writer: f, Reader: f, Limiter: limiter, Details: f.details}}, NoJournal{}, observe)
 }
 
 func fastLimiter() *ratelimit.Limiter {

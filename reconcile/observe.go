@@ -65,14 +65,16 @@ func (p *progress) expect(target desired.Target, n int) {
 }
 
 // done counts one step and tells of it. The lock is held meanwhile: observers need none of
-// their own, and see Done rise by one each time.
+// their own, and see Done rise by one each time, save for what is tried again.
 func (p *progress) done(target desired.Target, result *Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.targets[target]
-	t.done++
-	p.targets[target] = t
-	p.all.done++
+	if result == nil || !result.Again { // else it was counted before
+		t.done++
+		p.targets[target] = t
+		p.all.done++
+	}
 	if p.observe != nil {
 		p.observe(Event{Phase: p.phase, Target: target, Result: result, Done: p.all.done, Total: p.all.total, TargetDone: t.done, TargetTotal: t.total})
 	}

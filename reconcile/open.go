@@ -154,13 +154,13 @@ func (o *Opened) readTargets(found desired.Inventory, unlisted map[desired.Targe
 	return targets
 }
 
-func (o *Opened) writeTargets(recorder Recorder) map[desired.Target]WriteTarget {
+func (o *Opened) writeTargets(found desired.Inventory, recorder Recorder) map[desired.Target]WriteTarget {
 	targets := map[desired.Target]WriteTarget{}
 	for _, t := range o.Targets {
 		if t.Writer == nil || t.Err != nil {
 			continue
 		}
-		w := WriteTarget{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter}
+		w := WriteTarget{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter, Details: found[t.Target].Details}
 		if recorder != nil {
 			w.LeaseContext = recorder.Lease(t.Target)
 			w.Last = func(n desired.Name) bool { return recorder.FailedBefore(desired.Key{Target: t.Target, Name: n}) }

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -62,6 +63,13 @@ type Result struct {
 	Modified int64     // LastModified of what AWS stored, Unix milliseconds; 0 when not known
 	Stats    ratelimit.CallStats
 	Err      error // why, for every status but Applied; may be nil for NotAttempted
+	Again    bool  // refused for the function's role, and tried once more at the end of the run
+}
+
+// open reports whether a write may still be made: its turn has not come, or the
+// function's role was in the way, which may have been mended since.
+func (r *Result) open() bool {
+	return r.Status == NotAttempted && r.Err == nil || KindOf(r.Err) == KindRole
 }
 
 // Outcome is how the application of a plan ended, in the plan's order.
@@ -75,6 +83,18 @@ type TargetOutcome struct {
 	Label   string
 	Results []Result
 	Stopped error // why it ended early, or nil
+}
+
+// addStale gives the changes that were not made, because their records moved
+// before, their rows among the others.
+//
+// They come from a saved plan or a rollback that was held against what is there now;
+// without these rows an outcome would pass over them in silence.
+func (o *TargetOutcome) addStale(stale []StaleChange) {
+	for i := range stale {
+		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
+	}
+	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
 }
 
 // OutcomeCounts are the numbers of an outcome.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -175,7 +176,7 @@ func TestTheOrderOfWrites(t *testing.T) {
 	}
 	other := desired.Config{desired.OnFailure: desired.Text(queueB)}
 	results[3].Want = &other
-	c := &causes{}
+	c := &causes{tries: firstTries}
 	var order []string
 	last := func(n desired.Name) bool { return n.Function == "f-0" }
 	for group := range c.inTurn(results, last, nil) {
@@ -188,6 +189,139 @@ func TestTheOrderOfWrites(t *testing.T) {
 	if want := []string{"f-1", "f-3", "f-2", "f-0"}; !slices.Equal(order, want) {
 		t.Errorf("the order is %v, want %v", order, want)
 	}
+}
+
+// rolesOf gives functions their roles, by the first letter of the name.
+func rolesOf(fleet desired.Fleet) map[string]desired.FunctionDetails {
+	details := map[string]desired.FunctionDetails{}
+	for _, e := range fleet.Targets[0].Entries {
+		details[e.Function] = desired.FunctionDetails{Role: "arn:aws:iam::111111111111:role/" + e.Function[:1]}
+	}
+	return details
+}
+
+// One function of each pair of role and destination that several have goes first; a pair
+// that went well is not held back by another role's refusal, and one that failed last time
+// is no probe.
+func TestOneProbeForEachPairComesFirst(t *testing.T) {
+	fleet, _ := fleetOf("a-0", "a-1", "a-2", "b-0", "b-1", "c-0", "d-0", "d-1")
+	var results []Result
+	for _, e := range fleet.Targets[0].Entries {
+		results = append(results, Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
+	}
+	other := desired.Config{desired.OnFailure: desired.Text(queueB)}
+	results[1].Want, results[2].Want = &other, &other // a-1 and a-2
+	c := &causes{details: rolesOf(fleet), tries: firstTries}
+	var order []string
+	last := func(n desired.Name) bool { return n.Function == "b-0" || n.Function == "d-0" }
+	for group := range c.inTurn(results, last, nil) {
+		order = append(order, group[0].Function)
+		group[0].Status = Applied
+		if group[0].Function == "d-1" {
+			group[0].Status, group[0].Err = Failed, refusal(KindRole, "no")
+		}
+		c.settled(&group[0])
+	}
+	// d-1 is refused and c-0 has the same destination, with a role that nobody tried: it
+	// goes behind. The role of b-0 was seen to be allowed.
+	if want := []string{"a-1", "b-1", "d-1", "a-2", "b-0", "a-0", "d-0", "c-0"}; !slices.Equal(order[:5], want[:5]) || len(order) != len(want) {
+		t.Errorf("the order is %v, want %v", order, want)
+	}
+}
+
+// A thousand functions of ten roles, of which one may not send: that is known after ten
+// calls and those under way, and costs ten more.
+func TestARoleThatMayNotSendIsKnownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var functions []string
+		for role := range 10 {
+			functions = append(functions, numbered(string(rune('a'+role))+"-%02d", 100)...)
+		}
+		fleet, f := fleetOf(functions...)
+		f.details = rolesOf(fleet)
+		f.latency = 50 * time.Millisecond
+		f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'j' })
+		known := 0
+		out := f.apply(t, t.Context(), fleet, func(e Event) {
+			if e.Result.Status == Failed && known == 0 {
+				known = e.Done
+			}
+		})
+		got := out.Counts()
+		if known == 0 || known > 10+8 || got.Created != 900 || got.Failed > 10+7 {
+			t.Errorf("known at the end of call %d; %+v", known, got)
+		}
+	})
+}
+
+// A fresh permission takes 30 s to count. Who was refused before is tried once more at the
+// end of a run that lasts so long by itself, and no run waits for it.
+func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
+	second := desired.Target{Account: home.Account, Region: "us-east-1"}
+	for _, row := range []struct {
+		why         string
+		busy        int           // functions that have work for half a second each
+		elsewhere   bool          // these are in another target
+		allowed     time.Duration // when the permission counts
+		created     int
+		least, most int // that are tried again
+		longest     time.Duration
+	}{
+		{"a run that is over before is no longer for it", 1, false, 20 * time.Second, 1, 0, 0, 10 * time.Second},
+		{"a long run tries the first again, which is allowed as all others were", 100, false, 30 * time.Second, 120, 1, 1, 61 * time.Second},
+		{"a long run stops at what is refused again", 100, false, time.Hour, 100, 1, 8, 63 * time.Second},
+		{"a target that is done waits while another is at work", 100, true, 30 * time.Second, 120, 20, 20, 50 * time.Second},
+		{"and no longer than that", 50, true, 30 * time.Second, 50, 0, 0, 25 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fleet, f := fleetOf(slices.Concat(numbered("busy-%03d", row.busy), numbered("new-%02d", 20))...)
+			f.details, f.latency = rolesOf(fleet), 500*time.Millisecond
+			plan := Plan{Targets: []TargetPlan{{Target: home}, {Target: second}}}
+			for _, e := range fleet.Targets[0].Entries {
+				at := &plan.Targets[0]
+				if row.elsewhere && e.Function[0] == 'b' {
+					at = &plan.Targets[1]
+				}
+				at.Changes = append(at.Changes, Change{Name: e.Name, Action: Create, Want: e.Want})
+			}
+			began := time.Now()
+			f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'n' && time.Since(began) < row.allowed })
+			conns := map[desired.Target]WriteTarget{}
+			for _, target := range []desired.Target{home, second} {
+				limiter := fastLimiter()
+				defer limiter.Close()
+				conns[target] = WriteTarget{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
+			}
+			told := map[desired.Name]int{}
+			out := Apply(t.Context(), Approved{plan: plan}, conns, NoJournal{}, func(e Event) { told[e.Result.Name]++ })
+			took, again := time.Since(began), 0
+			for _, target := range out.Targets {
+				for _, r := range target.Results {
+					if r.Again {
+						again++
+					}
+					if r.Again != (told[r.Name] == 2) || r.Again && r.Err == nil && r.Status != Applied {
+						t.Errorf("%s: %s is %v, tried again: %v, told %d times, %v", row.why, r.Name, r.Status, r.Again, told[r.Name], r.Err)
+					}
+				}
+			}
+			if created := out.Counts().Created; created != row.created || again < row.least || again > row.most || took > row.longest {
+				t.Errorf("%s: %d created, %d tried again, took %v", row.why, created, again, took)
+			}
+		})
+	}
+}
+
+// oneAtATime puts one after the other, as a narrow quota does.
+type oneAtATime struct {
+	*fakeAWS
+	turn chan struct{}
+}
+
+func (w oneAtATime) Put(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
+	return w.fakeAWS.Put(ctx, n, c)
 }
 
 func TestSpreadVisitsEachOnce(t *testing.T) {

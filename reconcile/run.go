@@ -260,7 +260,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 			return fail(err)
 		}
 	}
-	outcome := Apply(ctx, approved, r.Opened.writeTargets(recorder), journal, r.Observe)
+	outcome := Apply(ctx, approved, r.Opened.writeTargets(inventory, recorder), journal, r.Observe)
 	r.Outcome = &outcome
 	return recorder
 }

@@ -75,8 +75,10 @@ func (p *progress) observe(e reconcile.Event) {
 	if p.targets == nil || p.last.Phase != e.Phase {
 		p.targets, p.failed = map[desired.Target]reconcile.Event{}, 0
 	}
-	if e.Result != nil && e.Result.Err != nil {
+	if r := e.Result; r != nil && r.Err != nil && !r.Again {
 		p.failed++
+	} else if r != nil && r.Err == nil && r.Again {
+		p.failed--
 	}
 	e.Result = nil // valid during the call only
 	p.last, p.targets[e.Target] = e, e

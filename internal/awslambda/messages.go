@@ -127,7 +127,7 @@ type refusalText struct {
 const roleText = "does not have permissions to call"
 
 var refusalTexts = []refusalText{
-	{codeInvalid, roleText, reconcile.KindRefused, ""},
+	{codeInvalid, roleText, reconcile.KindRole, ""},
 	{codeInvalid, "The destination ARN ", reconcile.KindRefused,
 		"check that the destination exists, in this account and partition; if it was created just now, run again"},
 	{codeInvalid, "You can't specify the function as a destination for itself", reconcile.KindRefused,
@@ -138,7 +138,7 @@ var refusalTexts = []refusalText{
 		"use a standard SNS topic: FIFO topics are no destinations"},
 	{codeInvalid, "Error occurred while ListBucket. S3 Error Code: 404", reconcile.KindRefused,
 		"create the bucket, or correct its name"},
-	{codeInvalid, "Error occurred while ", reconcile.KindRefused,
+	{codeInvalid, "Error occurred while ", reconcile.KindRole,
 		"allow s3:PutObject and s3:ListBucket on the bucket for the function's execution role, and check that the bucket exists; a fresh permission took about 30 s to count"},
 	{codeInvalid, "You must specify at least one of error handling or destination setting", reconcile.KindInvalid,
 		"declare at least one setting, or remove: true to have no record"},

@@ -78,7 +78,7 @@ func stored(about call, out any, md middleware.Metadata) (reconcile.Record, erro
 // none: the only one that was sent, or for a text about S3 the bucket.
 func naming(c desired.Config, err error) error {
 	var e *reconcile.CallError
-	if !errors.As(err, &e) || e.Kind != reconcile.KindRefused || strings.Contains(e.Message, "arn:") {
+	if !errors.As(err, &e) || e.Kind != reconcile.KindRefused && e.Kind != reconcile.KindRole || strings.Contains(e.Message, "arn:") {
 		return err
 	}
 	var sent []string

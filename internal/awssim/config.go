@@ -53,7 +53,7 @@ func (w *World) writeConfig(q *request, update bool) (any, *apiError) {
 	case update:
 		base = f.records[i].Record
 	}
-	apiErr = w.checkDestinations(q, n, body)
+	apiErr = w.checkDestinations(q, n, f, body)
 	if apiErr == nil && f.refuse != "" {
 		apiErr = invalidParameter(f.refuse)
 	}

@@ -152,3 +152,19 @@ func TestRefusedAndBusyFunctions(t *testing.T) {
 		put(g, both, rec("g:$LATEST", "2", "60", topic, queue)).run(t, c)
 	})
 }
+
+// A role that is listed may send to what it lists, from its time on.
+func TestSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := awssim.Fleet(account, region, awssim.Function{Name: "f", Role: "late"}, awssim.Function{Name: "g", Role: "narrow"}, awssim.Function{Name: "h"})
+		s.Accounts[0].Senders = []awssim.Sender{{Role: "late", To: []string{"*"}, After: 30 * time.Second}, {Role: "narrow", To: []string{strings.Trim(topic, `"`)}}}
+		c := by(t, newWorld(t, s))
+		const may = "The function execution role does not have permissions to call "
+		put(path("f", ""), both, "").invalid(may+"Publish on "+strings.Trim(topic, `"`)).run(t, c)
+		put(path("g", ""), both, "").invalid(may+"SendMessage on "+strings.Trim(queue, `"`)).run(t, c)
+		put(path("g", ""), `{"DestinationConfig":{"OnFailure":{"Destination":"arn:aws:s3:::b"}}}`, "").invalid("Error occurred while ListBucket. S3 Error Code: 403 Forbidden. S3 Error Message: Forbidden").run(t, c)
+		put(path("h", ""), both, rec("h:$LATEST", "2", "60", topic, queue)).run(t, c)
+		time.Sleep(30 * time.Second)
+		put(path("f", ""), both, rec("f:$LATEST", "2", "60", topic, queue)).run(t, c)
+	})
+}

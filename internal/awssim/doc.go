@@ -56,7 +56,7 @@
 //     of a session policy. A function is always its unqualified ARN. Conditions are
 //     not evaluated, and managed session policies (PolicyArns) are refused.
 //   - Whether an execution role may call a destination, unless the scenario
-//     says so with refuse. Whoever writes finds all queues, topics and buses, and
+//     says so with senders or refuse. Whoever writes finds all queues, topics and buses, and
 //     buckets unless they are listed as missing; whoever looks them up finds what
 //     the scenario has under destinations, or all where it has none. Only Lambda destinations of the same account
 //     and region are looked up.

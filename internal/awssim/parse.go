@@ -263,6 +263,11 @@ func (c *validator) account(path string, a Account) {
 		c.require(r.ExpiresAfter >= 0, p+".expires_after", "expires_after cannot be negative; leave it out to keep the promised expiry")
 		c.actions(p+".deny", r.Deny)
 	}
+	for i, r := range a.Senders {
+		p := fmt.Sprintf("%s.senders[%d]", path, i)
+		c.require(roleNamePattern.MatchString(r.Role), p+".role", "%q is not a role name; write the name without path or ARN", r.Role)
+		c.require(r.After >= 0, p+".after", "after cannot be negative; leave it out for a permission that is there from the start")
+	}
 	for _, region := range slices.Sorted(maps.Keys(a.Regions)) {
 		p := path + ".regions." + region
 		c.require(regionPattern.MatchString(region), p, "%q is not a region; write one such as us-east-1", region)

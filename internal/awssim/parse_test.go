@@ -36,6 +36,8 @@ accounts:
         refuse: true
         deny: ["lambda:Put*"]
         expires_after: 5m
+    senders:
+      - { role: shared, to: ["arn:aws:sqs:*"], after: 30s }
     regions:
       us-east-1:
         deny: ["lambda:ListFunctions"]
@@ -70,7 +72,8 @@ func TestParseEveryKey(t *testing.T) {
 		MissingBuckets: []string{"gone"}, Destinations: []string{"arn:aws:sqs:us-east-1:111111111111:async-dlq"}, CallLog: -1,
 		Accounts: []Account{{
 			Account: "111111111111", Deny: []string{"tag:GetResources"},
-			Roles: []Role{{Name: "fleet", ExternalID: "fleet-7", Refuse: true, Deny: []string{"lambda:Put*"}, ExpiresAfter: 5 * time.Minute}},
+			Roles:   []Role{{Name: "fleet", ExternalID: "fleet-7", Refuse: true, Deny: []string{"lambda:Put*"}, ExpiresAfter: 5 * time.Minute}},
+			Senders: []Sender{{Role: "shared", To: []string{"arn:aws:sqs:*"}, After: 30 * time.Second}},
 			Regions: map[string]Region{"us-east-1": {Deny: []string{"lambda:ListFunctions"}, Functions: []Function{{
 				Name: "orders-%03d", Count: 200, Versions: []string{"1", "2"}, Aliases: []string{"live"},
 				Tags: map[string]string{"team": "orders"}, Role: "shared", DeadLetterQueue: "arn:aws:sqs:us-east-1:111111111111:old", BusyFor: 12 * time.Second, Refuse: "does not have permissions to call SendMessage on it",

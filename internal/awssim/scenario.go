@@ -82,7 +82,10 @@ type Account struct {
 	// "lambda:ListFunctionEventInvokeConfigs" or "lambda:*".
 	Deny []string `yaml:"deny"`
 	// Roles are the roles that can be assumed. With none listed, any role can.
-	Roles   []Role            `yaml:"roles"`
+	Roles []Role `yaml:"roles"`
+	// Senders say which destinations functions may send to, by their execution role.
+	// A role that is not listed may send to all.
+	Senders []Sender          `yaml:"senders"`
 	Regions map[string]Region `yaml:"regions"`
 }
 
@@ -99,6 +102,16 @@ type Role struct {
 	// ExpiresAfter, when set, ends sessions that long after they began, whatever
 	// Expiration they were promised.
 	ExpiresAfter time.Duration `yaml:"expires_after"`
+}
+
+// Sender is an execution role and what it may send to.
+type Sender struct {
+	// Role is the role's name without its path.
+	Role string `yaml:"role"`
+	// To are the ARNs that it may send to; * stands for anything.
+	To []string `yaml:"to"`
+	// After is how long after the start that begins to count; until then it may send to nothing.
+	After time.Duration `yaml:"after"`
 }
 
 // Region holds the functions of one account in one region.

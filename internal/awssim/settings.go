@@ -173,7 +173,7 @@ func wireRecord(arn string, r Record) json.RawMessage {
 }
 
 // checkDestinations is what AWS looks at when destinations are written.
-func (w *World) checkDestinations(q *request, n ref, c *change) *apiError {
+func (w *World) checkDestinations(q *request, n ref, f *function, c *change) *apiError {
 	var sides, arns []string
 	ok := true
 	for _, s := range settings {
@@ -191,11 +191,30 @@ func (w *World) checkDestinations(q *request, n ref, c *change) *apiError {
 		return invalidParameter("The provided destination config DestinationConfig(" + strings.Join(sides, ", ") + ") is invalid.")
 	}
 	for _, arn := range arns {
-		if apiErr := w.checkDestination(q, n, arn); apiErr != nil {
+		if apiErr := cmp.Or(w.checkDestination(q, n, arn), w.checkSender(q, f, arn)); apiErr != nil {
 			return apiErr
 		}
 	}
 	return nil
+}
+
+// roleVerbs are what a refusal says the role may not call, by service.
+var roleVerbs = map[string]string{"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction", "events": "PutEvents"}
+
+// checkSender is whether the function's role may send to a destination.
+func (w *World) checkSender(q *request, f *function, arn string) *apiError {
+	i := slices.IndexFunc(q.account.senders, func(s Sender) bool { return s.Role == f.role })
+	if i < 0 {
+		return nil
+	}
+	if s := q.account.senders[i]; includes(s.To, arn) && !q.now.Before(w.started.Add(s.After)) {
+		return nil
+	}
+	service, _, _ := splitARN(arn)
+	if verb := roleVerbs[service]; verb != "" {
+		return invalidParameter("The function execution role does not have permissions to call " + verb + " on " + arn)
+	}
+	return invalidParameter("Error occurred while ListBucket. S3 Error Code: 403 Forbidden. S3 Error Message: Forbidden")
 }
 
 // splitARN takes apart arn:partition:service:region:account:resource.

@@ -45,6 +45,7 @@ type account struct {
 	id      string
 	deny    []string
 	roles   []Role
+	senders []Sender
 	regions []string // as declared, sorted
 }
 
@@ -83,7 +84,7 @@ func New(s *Scenario) (*World, error) {
 	}
 	for _, a := range s.Accounts {
 		w.accounts = append(w.accounts, &account{
-			id: a.Account, deny: slices.Clone(a.Deny), roles: slices.Clone(a.Roles),
+			id: a.Account, deny: slices.Clone(a.Deny), roles: slices.Clone(a.Roles), senders: slices.Clone(a.Senders),
 			regions: slices.Sorted(maps.Keys(a.Regions)),
 		})
 		for region, content := range a.Regions {

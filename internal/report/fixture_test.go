@@ -136,7 +136,7 @@ func denied(name desired.Name, id int) error {
 
 func refusedDestination(name desired.Name, id int) error {
 	return &reconcile.CallError{
-		Op: "UpdateFunctionEventInvokeConfig", Subject: name.String(), Kind: reconcile.KindRefused,
+		Op: "UpdateFunctionEventInvokeConfig", Subject: name.String(), Kind: reconcile.KindRole,
 		Status: 400, Code: "InvalidParameterValueException",
 		Message:   "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:async-dlq",
 		RequestID: fmt.Sprintf("b7e0d1f2-0000-4000-8000-%012d", id),

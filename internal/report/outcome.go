@@ -53,8 +53,15 @@ func (p *printer) written(t *reconcile.TargetOutcome) {
 // unwritten shows the changes that failed, and those that the run did not come to.
 func (p *printer) unwritten(t *reconcile.TargetOutcome) {
 	var failed, open, never, stale, same []row
+	again, allowed := 0, 0
 	for i := range t.Results {
 		result := &t.Results[i]
+		if result.Again {
+			again++
+		}
+		if result.Again && result.Err == nil {
+			allowed++
+		}
 		r := newRow(result.Name, result.Err, result)
 		switch {
 		case result.Status == reconcile.Applied, result.Status == reconcile.AlreadySo:
@@ -71,6 +78,9 @@ func (p *printer) unwritten(t *reconcile.TargetOutcome) {
 		}
 	}
 	at := where(t.Label, t.Target)
+	if again > 0 {
+		p.alert(yellow, fmt.Sprintf("%s: %s refused for the roles of the functions, and tried once more at the end: %d allowed by then", at, count(again, "change"), allowed))
+	}
 	if len(failed) > 0 {
 		p.alert(red, fmt.Sprintf("%s: %d of %s failed", at, len(failed), count(len(t.Results), "change")))
 		p.failures(failed)

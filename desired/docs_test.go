@@ -3,6 +3,7 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -94,43 +95,50 @@ func TestKeysOfTheFormatPage(t *testing.T) {
 	if err := json.Unmarshal(Schema(), &root); err != nil {
 		t.Fatal(err)
 	}
+	var keys []*keysAlike
+	collectKeys(&keys, "", root, fleetFile.keys())
 	var b strings.Builder
-	b.WriteString("\n| key | what it holds | meaning |\n|---|---|---|\n")
-	writeKeys(&b, "", root, fleetFile.keys())
-	compareGolden(t, fleetFilePage, before+keysBegin+b.String()+"\n"+keysEnd+after)
+	for _, k := range keys {
+		fmt.Fprintf(&b, "- `%s` (%s): %s\n", strings.Join(k.paths, "`, `"), k.kind, k.meaning)
+	}
+	compareGolden(t, fleetFilePage, before+keysBegin+"\n"+b.String()+"\n"+keysEnd+after)
 }
 
-func writeKeys(b *strings.Builder, path string, schema map[string]any, order []string) {
+// keysAlike are keys of which the page says the same once.
+type keysAlike struct {
+	paths         []string
+	kind, meaning string
+}
+
+func collectKeys(keys *[]*keysAlike, path string, schema map[string]any, order []string) {
 	properties, _ := schema["properties"].(map[string]any)
 	if order == nil {
-		for key := range properties {
-			order = append(order, key)
-		}
-		slices.Sort(order)
+		order = slices.Sorted(maps.Keys(properties))
 	}
 	required, _ := schema["required"].([]any)
 	for _, key := range order {
 		p := properties[key].(map[string]any)
-		kind := describeKind(p)
+		kind, meaning := describeKind(p), fmt.Sprint(p["description"])
 		if slices.Contains(required, any(key)) {
 			kind += ", required"
 		}
-		meaning := fmt.Sprint(p["description"])
-		if as := regexp.MustCompile("\\| `([^`]*)` \\| [^|]* \\| " + regexp.QuoteMeta(meaning) + " \\|").FindStringSubmatch(b.String()); as != nil && len(meaning) > 50 {
-			meaning = "As `" + as[1] + "`."
+		alike := func(k *keysAlike) bool { return k.kind == kind && k.meaning == meaning }
+		if i := slices.IndexFunc(*keys, alike); i >= 0 {
+			(*keys)[i].paths = append((*keys)[i].paths, path+key)
+		} else {
+			*keys = append(*keys, &keysAlike{[]string{path + key}, kind, meaning})
 		}
-		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", path, key, kind, meaning)
 		switch {
 		case p["properties"] != nil:
-			writeKeys(b, path+key+".", p, nil)
+			collectKeys(keys, path+key+".", p, nil)
 		case p["anyOf"] != nil:
 			for _, k := range p["anyOf"].([]any) {
 				if k.(map[string]any)["properties"] != nil {
-					writeKeys(b, path+key+".", k.(map[string]any), nil)
+					collectKeys(keys, path+key+".", k.(map[string]any), nil)
 				}
 			}
 		case p["items"] != nil:
-			writeKeys(b, path+key+"[].", p["items"].(map[string]any), nil)
+			collectKeys(keys, path+key+"[].", p["items"].(map[string]any), nil)
 		}
 	}
 }
@@ -150,7 +158,7 @@ func describeKind(p map[string]any) string {
 		for _, k := range p["anyOf"].([]any) {
 			kinds = append(kinds, describeKind(k.(map[string]any)))
 		}
-		return strings.Replace(strings.Join(kinds, " or "), fmt.Sprintf("0 to %v or string", maxLimit), "number or share", 1)
+		return strings.Replace(strings.Join(kinds, " or "), fmt.Sprintf("0 to %v or string", float64(maxLimit)), "number or share", 1)
 	case p["type"] == "array":
 		item := p["items"].(map[string]any)
 		if item["type"] == "object" {

@@ -15,6 +15,12 @@ type match struct {
 	targets            []string
 }
 
+// exception is an item of ignore.
+type exception struct {
+	match
+	reason, until string
+}
+
 type rule struct {
 	match
 	qualifiers []string // none: $LATEST; some may be patterns for aliases
@@ -31,9 +37,10 @@ type entry struct {
 
 type file struct {
 	defaults settings
+	forAll   bool // defaults of the fleet
 	rules    []rule
 	entries  []entry
-	ignores  []match
+	ignores  []exception
 }
 
 type fleet struct {
@@ -53,7 +60,7 @@ var (
 		{"", "", "60", "3600", "21600"},
 		{"", "0", "1", "2"},
 		{"", "", "", "none", "arn:aws:sqs:${region}:${account}:done"},
-		{"", "", "none", "arn:${partition}:sqs:${region}:${account}:dlq", "arn:aws:s3:::failed", "arn:aws:sqs:${region}:${account}:${function}-dlq"},
+		{"", "", "none", "arn:${partition}:sqs:${region}:${account}:dlq", "arn:aws:s3:::failed", "arn:aws:sqs:${region}:${account}:${function}-dlq", "arn:aws:sqs:${region}:${account}:${vars.team}"},
 	}
 )
 
@@ -82,6 +89,9 @@ func drawFleet(t *rapid.T, places []place, sections string) fleet {
 	for range rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "files") {
 		f.files = append(f.files, f.drawFile(t))
 	}
+	if i := slices.IndexFunc(f.files, func(x file) bool { return x.defaults != settings{} }); i >= 0 {
+		f.files[i].forAll = rapid.Bool().Draw(t, "defaults of the fleet")
+	}
 	limits := []string{"", "0", "1", "5", "12", "0%", "10%", "33%", "50%", "75%", "100%", "100%", "100%", "300"}
 	f.maxChanges = rapid.SampledFrom(limits).Draw(t, "max_changes")
 	f.maxDeletes = rapid.SampledFrom(limits).Draw(t, "max_deletes")
@@ -94,10 +104,10 @@ func drawFleet(t *rapid.T, places []place, sections string) fleet {
 func (f fleet) drawFile(t *rapid.T) file {
 	var x file
 	if rapid.IntRange(0, 2).Draw(t, "defaults") == 0 {
-		x.defaults = drawSet(t)
+		x.defaults = f.drawSet(t)
 	}
 	for range rapid.SampledFrom([]int{0, 1, 1, 2, 3}).Draw(t, "rules") {
-		r := rule{match: f.drawMatch(t), set: drawSet(t)}
+		r := rule{match: f.drawMatch(t), set: f.drawSet(t)}
 		if rapid.IntRange(0, 2).Draw(t, "qualifiers") == 0 {
 			r.qualifiers = rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{"*", "l*", "be?a"}, qualifiers...)), 1, 3, rapid.ID).Draw(t, "qualifiers")
 		}
@@ -115,7 +125,9 @@ func (f fleet) drawFile(t *rapid.T) file {
 		if slices.Contains(m.functions, "*") && len(m.tags) == 0 {
 			m.functions = []string{"*-canary"} // or else too many fleets are empty
 		}
-		x.ignores = append(x.ignores, m)
+		e := exception{match: m, reason: rapid.SampledFrom([]string{"", "somebody else's"}).Draw(t, "reason")}
+		e.until = rapid.SampledFrom([]string{"", "", "2099-12-31", "9999-01-01", "2099-12-31", "", "2001-02-28"}).Draw(t, "until")
+		x.ignores = append(x.ignores, e)
 	}
 	return x
 }
@@ -140,6 +152,9 @@ func (f fleet) drawMatch(t *rapid.T) match {
 	}
 	if f.sections != "" && m.functions != nil && rapid.IntRange(0, 3).Draw(t, "variable") == 0 {
 		m.functions[0] = "${vars.team}-*"
+	}
+	if f.sections != "" && m.tags != nil && rapid.IntRange(0, 3).Draw(t, "variable as tag") == 0 {
+		m.tags["team"] = []string{rapid.SampledFrom([]string{"${vars.team}", "${vars.team}*"}).Draw(t, "team")}
 	}
 	m.targets = f.drawTargets(t)
 	return m
@@ -176,7 +191,12 @@ func (f fleet) drawEntry(t *rapid.T) entry {
 		e.remove = true
 	case 2: // what it is to be is said by rules and defaults
 	default:
-		e.set = drawSet(t)
+		e.set = f.drawSet(t)
+	}
+	if f.sections != "" && rapid.IntRange(0, 7).Draw(t, "variable name") == 0 {
+		e.name = rapid.SampledFrom([]string{"${vars.team}-a", "${vars.team}-canary"}).Draw(t, "name")
+		e.spelt = fmt.Sprintf("name: %q, qualifier: %q", e.name, e.qualifier)
+		return e
 	}
 	whole := e.name + ":" + e.qualifier
 	switch rapid.IntRange(0, 4).Draw(t, "spelling") {
@@ -204,10 +224,13 @@ func (f fleet) drawEntry(t *rapid.T) entry {
 }
 
 // drawSet draws settings that set something.
-func drawSet(t *rapid.T) settings {
+func (f fleet) drawSet(t *rapid.T) settings {
 	var s settings
 	for i := range s {
 		s[i] = rapid.SampledFrom(written[i]).Draw(t, settingNames[i])
+		if f.sections == "" && strings.Contains(s[i], "${vars.") {
+			s[i] = "none" // there are no variables
+		}
 	}
 	if s == (settings{}) {
 		s[1] = "0"
@@ -239,7 +262,11 @@ func (f fleet) yaml(i int) string {
 		}
 	}
 	if x.defaults != (settings{}) {
-		fmt.Fprintf(&b, "defaults: { %s }\n", x.defaults.yaml())
+		scope := ""
+		if x.forAll {
+			scope = "scope: fleet, "
+		}
+		fmt.Fprintf(&b, "defaults: { %s%s }\n", scope, x.defaults.yaml())
 	}
 	if len(x.rules) > 0 {
 		b.WriteString("rules:\n")
@@ -269,8 +296,15 @@ func (f fleet) yaml(i int) string {
 	if len(x.ignores) > 0 {
 		b.WriteString("ignore:\n")
 	}
-	for _, m := range x.ignores {
-		fmt.Fprintf(&b, "  - { %s }\n", m.yaml())
+	for _, e := range x.ignores {
+		keys := e.match.yaml()
+		if e.reason != "" {
+			keys += fmt.Sprintf(", reason: %q", e.reason)
+		}
+		if e.until != "" {
+			keys += ", until: " + e.until
+		}
+		fmt.Fprintf(&b, "  - { %s }\n", keys)
 	}
 	return b.String()
 }

@@ -42,19 +42,24 @@ func (m match) chooses(p place, name string, tags map[string]string) bool {
 	if m.targets != nil && !slices.Contains(m.targets, p.label) && !slices.Contains(m.targets, p.String()) {
 		return false
 	}
-	own := make([]string, len(m.functions))
-	for i, pattern := range m.functions {
-		own[i] = strings.ReplaceAll(pattern, "${vars.team}", p.team())
-	}
-	if m.functions != nil && !anyGlob(own, name) || anyGlob(m.exclude, name) || m.excludeTags != nil && hasAll(m.excludeTags, tags) {
+	if m.functions != nil && !anyGlob(p.fill(m.functions), name) || anyGlob(m.exclude, name) || m.excludeTags != nil && p.hasAll(m.excludeTags, tags) {
 		return false
 	}
-	return hasAll(m.tags, tags)
+	return p.hasAll(m.tags, tags)
 }
 
-func hasAll(wanted map[string][]string, tags map[string]string) bool {
+// fill puts in the target's variable.
+func (p place) fill(patterns []string) []string {
+	filled := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		filled[i] = strings.ReplaceAll(pattern, "${vars.team}", p.team())
+	}
+	return filled
+}
+
+func (p place) hasAll(wanted map[string][]string, tags map[string]string) bool {
 	for key, patterns := range wanted {
-		if value, there := tags[key]; !there || !anyGlob(patterns, value) {
+		if value, there := tags[key]; !there || !anyGlob(p.fill(patterns), value) {
 			return false
 		}
 	}
@@ -122,8 +127,15 @@ func glob(pattern, text string) bool {
 func predict(f fleet, w world) prediction {
 	p := prediction{changes: map[string]change{}, missing: map[string]string{}, wishes: map[string]wish{}, limits: map[string]int{}}
 	p.checkEntries(f)
+	if p.errors == nil && f.expired() {
+		p.errors = []string{"EI072"} // files that are right, and that no run begins with
+	}
 	p.atOnce = p.errors
 	p.errors = nil
+	if slices.Contains(p.atOnce, "EI072") {
+		p.errors = p.atOnce
+		return p
+	}
 	if slices.Contains(p.atOnce, "EI034") && f.hasBareEntry() {
 		p.fail("EI019") // of two entries for one config the empty one may be told as well
 	}
@@ -156,7 +168,8 @@ func (p *prediction) checkEntries(f fleet) {
 				if !e.isAt(at) {
 					continue
 				}
-				key := config(at, e.name, e.qualifier)
+				name := e.nameAt(at)
+				key := config(at, name, e.qualifier)
 				if declared[key] {
 					p.fail("EI034")
 				}
@@ -164,7 +177,7 @@ func (p *prediction) checkEntries(f fleet) {
 				ignored := false
 				for _, y := range f.files {
 					for _, ignore := range y.ignores {
-						if !ignore.asksForTags() && ignore.chooses(at, e.name, nil) {
+						if !ignore.asksForTags() && ignore.chooses(at, name, nil) {
 							ignored = true
 							p.fail("EI064")
 						}
@@ -172,7 +185,7 @@ func (p *prediction) checkEntries(f fleet) {
 				}
 				// Rules that choose by name alone may be held against each other at once,
 				// but nobody asks what an ignored function is to be.
-				if _, conflict := f.resolve(at, e.name, e.qualifier, unlooked); conflict && !ignored {
+				if _, conflict := f.resolve(at, name, e.qualifier, unlooked); conflict && !ignored {
 					p.fail("EI062")
 				}
 			}
@@ -185,6 +198,13 @@ func (p *prediction) checkEntries(f fleet) {
 	p.errors = slices.Compact(p.errors)
 }
 
+// expired says whether the last day of an exception is over.
+func (f fleet) expired() bool {
+	return slices.ContainsFunc(f.files, func(x file) bool {
+		return slices.ContainsFunc(x.ignores, func(e exception) bool { return e.until != "" && e.until < "2026" })
+	})
+}
+
 func (f fleet) hasBareEntry() bool {
 	return slices.ContainsFunc(f.files, func(x file) bool {
 		return slices.ContainsFunc(x.entries, func(e entry) bool { return !e.remove && e.set == (settings{}) })
@@ -194,6 +214,8 @@ func (f fleet) hasBareEntry() bool {
 func (e entry) isAt(p place) bool {
 	return e.targets == nil || slices.Contains(e.targets, p.label) || slices.Contains(e.targets, p.String())
 }
+
+func (e entry) nameAt(p place) string { return strings.ReplaceAll(e.name, "${vars.team}", p.team()) }
 
 // predictFunction predicts all configs of one function and returns how many it
 // declares. The function is nil when it does not exist.
@@ -328,7 +350,7 @@ func (p *prediction) compare(key string, fn *function, q string, want wish) {
 func (f fleet) wish(at place, name, q string, fn *function) (entry, found, conflict bool) {
 	for _, x := range f.files {
 		for _, e := range x.entries {
-			if e.name == name && e.qualifier == q && e.isAt(at) {
+			if e.nameAt(at) == name && e.qualifier == q && e.isAt(at) {
 				entry, found = true, true
 			}
 		}
@@ -357,23 +379,27 @@ func of(text, function string) string { return strings.ReplaceAll(text, "${funct
 
 // resolve lays the layers over each other, setting by setting: what an entry
 // says, else the rules of all files, else the defaults of its own file, else
-// those of all files that speak.
+// those of all files that speak, else those of the fleet.
 func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 	var out wish
 	conflict := false
 	for i := range settingNames {
 		var byEntry, byOwn string // and the defaults of the entry's own file
 		var byRules, byDefaults []string
+		forAll, spokenOf := "", false
 		for _, x := range f.files {
 			speaks := false
 			byRule := ""
 			for _, e := range x.entries {
-				if e.name == name && e.qualifier == q && e.isAt(at) {
+				if e.nameAt(at) == name && e.qualifier == q && e.isAt(at) {
 					if e.remove {
 						return wish{remove: true}, false
 					}
 					speaks = true
-					byEntry, byOwn = e.set[i], x.defaults[i]
+					byEntry = e.set[i]
+					if !x.forAll {
+						byOwn = x.defaults[i]
+					}
 				}
 			}
 			for _, r := range x.rules {
@@ -387,7 +413,10 @@ func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 			if byRule != "" {
 				byRules = append(byRules, at.here(byRule))
 			}
-			if speaks && x.defaults[i] != "" {
+			spokenOf = spokenOf || speaks
+			if x.forAll {
+				forAll = x.defaults[i]
+			} else if speaks && x.defaults[i] != "" {
 				byDefaults = append(byDefaults, at.here(x.defaults[i]))
 			}
 		}
@@ -402,6 +431,8 @@ func (f fleet) resolve(at place, name, q string, fn *function) (wish, bool) {
 		case len(byDefaults) > 0:
 			out.set[i] = of(byDefaults[0], name)
 			conflict = conflict || len(slices.Compact(byDefaults)) > 1
+		case spokenOf:
+			out.set[i] = of(at.here(forAll), name)
 		}
 	}
 	return out, conflict

@@ -201,7 +201,7 @@ func (c *comparison) plan(s site, want prediction) {
 	c.same(verb+": exit code", code, wantCode)
 	if want.errors != nil {
 		var told []string
-		for _, code := range []string{"EI018", "EI019", "EI034", "EI062", "EI064"} {
+		for _, code := range []string{"EI018", "EI019", "EI034", "EI062", "EI064", "EI072"} {
 			if strings.Contains(text, code) {
 				told = append(told, code)
 			}

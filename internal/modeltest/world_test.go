@@ -80,7 +80,7 @@ var (
 // here writes the target's own account and region into a destination.
 func (p place) here(text string) string {
 	return strings.NewReplacer("REGION", p.region, "ACCOUNT", p.account,
-		"${region}", p.region, "${account}", p.account, "${partition}", "aws").Replace(text)
+		"${region}", p.region, "${account}", p.account, "${partition}", "aws", "${vars.team}", p.team()).Replace(text)
 }
 
 func drawWorld(t *rapid.T, places []place) world {

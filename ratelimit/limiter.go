@@ -30,6 +30,8 @@ type Limiter struct {
 	bucket   *rate.Limiter
 	reserved *rate.Reservation // of the best waiter; nil: none
 	refunded bool              // a token was paid for, and its waiter left
+	ceiling  float64           // of the settings
+	divided  divided           // with others
 	control  controller
 	breaker  breaker
 	// Pauses and the breaker hold back every waiter; the queue keeps their order meanwhile.
@@ -55,6 +57,7 @@ func newLimiter(s Settings, rand func() float64) *Limiter {
 		wake:    make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		ended:   make(chan struct{}),
+		ceiling: ceiling,
 		control: newController(ceiling, now),
 	}
 	burst := burstFor(ceiling)
@@ -72,11 +75,21 @@ func (l *Limiter) SetSettings(s Settings) {
 	ceiling := s.ceiling()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.ceiling = ceiling
+	l.adjust(time.Now())
+}
+
+// adjust puts the ceiling into force that follows from the settings and from what is
+// divided with others.
+func (l *Limiter) adjust(now time.Time) {
+	ceiling := l.ceiling
+	if l.divided.most > 0 {
+		ceiling = min(ceiling, l.divided.most)
+	}
 	// A worker calls this on every pass, nearly always with what is in force already.
 	if ceiling == l.control.ceiling {
 		return
 	}
-	now := time.Now()
 	l.release(now)
 	l.control.limit(ceiling)
 	l.bucket.SetBurstAt(now, burstFor(ceiling))
@@ -179,7 +192,7 @@ func (l *Limiter) earliest(p Priority, now time.Time) time.Time {
 	if l.reserved != nil {
 		at = now.Add(l.reserved.DelayFrom(now))
 	} else if missing := 1 - l.bucket.TokensAt(now); missing > 0 && !l.refunded {
-		at = now.Add(seconds(missing / l.control.ceiling))
+		at = now.Add(seconds(missing / l.ceiling))
 	}
 	if l.paused.After(at) {
 		at = l.paused
@@ -187,16 +200,21 @@ func (l *Limiter) earliest(p Priority, now time.Time) time.Time {
 	if admitted, until := l.breaker.admits(now); !admitted && until.After(at) {
 		at = until
 	}
-	return at.Add(seconds(float64(l.queue.ahead(p)) / l.control.ceiling))
+	return at.Add(seconds(float64(l.queue.ahead(p)) / l.ceiling))
 }
 
 // forecast is how long n tokens take at the rate of now.
 //
-// Unlike earliest it is an estimate: Run uses it to take on no more than gets done.
+// Unlike earliest it is an estimate: Run uses it to take on no more than gets done. A part
+// of the quota that others are about to leave counts.
 func (l *Limiter) forecast(n int, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait := seconds(float64(n) / l.control.rate)
+	rate := l.control.rate
+	if l.divided.even > l.control.ceiling {
+		rate = l.divided.even
+	}
+	wait := seconds(float64(n) / rate)
 	if blocked, is := l.blocked(now); is {
 		wait += blocked
 	}

@@ -8,7 +8,7 @@ import (
 // Snapshot is what a limiter is doing, and what it has done since it was made.
 type Snapshot struct {
 	Rate    float64 // requests per second now
-	Ceiling float64 // the most it may become: quota times share
+	Ceiling float64 // the most it may become: quota times share, or a part of it; see Divide
 
 	Breaker  BreakerState
 	InFlight int             // granted, not done
@@ -31,9 +31,10 @@ type Snapshot struct {
 }
 
 // Granted is the number of attempts that got a token.
-func (s Snapshot) Granted() int64 {
-	var n int64
-	for _, t := range s.Tokens {
+func (s Snapshot) Granted() int64 { return sum(s.Tokens) }
+
+func sum(tokens [priorities]int64) (n int64) {
+	for _, t := range tokens {
 		n += t
 	}
 	return n

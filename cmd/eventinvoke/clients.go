@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/examples"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -26,6 +29,7 @@ type clients struct {
 	options  awslambda.Options
 	registry *ratelimit.Registry[desired.Target]
 	trails   *ratelimit.Registry[desired.Target] // of CloudTrail, which has a quota of its own
+	peers    history.Peers
 
 	fights     reconcile.Fights
 	remembered sync.Once // earlier runs were told to fights
@@ -66,6 +70,18 @@ func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clien
 func (c *clients) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
 	c.registry.Refresh()
 	return awslambda.Opener{Options: c.options}.Open(ctx, req)
+}
+
+// beside lets a run divide quotas with those that keep their history, or what they saw, in
+// the same place; both may be nil. Leave is to be called after the run.
+func (c *clients) beside(o reconcile.Opener, h *history.History, seen *observed.Observations, log *slog.Logger) (opener reconcile.Opener, leave func()) {
+	switch {
+	case h != nil && h.String() != noHistory:
+		return c.peers.Opener(o, h.Store(), log)
+	case seen != nil:
+		return c.peers.Opener(o, seen.Store, log)
+	}
+	return o, func() {}
 }
 
 // askMFA asks for the code of a profile with mfa_serial, as the aws command does.

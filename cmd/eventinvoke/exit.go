@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -196,4 +197,14 @@ func carriedTooLong(p *reconcile.Plan) bool {
 // journalFailed reports whether the journal stopped the run.
 func journalFailed(o *reconcile.Outcome) bool {
 	return slices.ContainsFunc(o.Targets, func(t reconcile.TargetOutcome) bool { return errors.Is(t.Stopped, reconcile.ErrJournal) })
+}
+
+func historyFailed(error) worker.Reason { return worker.ByHistory }
+
+// explainFailure names the reasons that only this program knows.
+func explainFailure(err error) worker.Reason {
+	if errors.As(err, new(*history.HeldError)) || errors.As(err, new(*history.LostError)) {
+		return worker.ByLease
+	}
+	return ""
 }

@@ -103,20 +103,20 @@ func (c *clients) lookup(ctx context.Context, t *reconcile.OpenTarget, q trail.Q
 // only what may have changed is read.
 const partOfPeriod = 0.1
 
-// recall lets a sweep judge functions that an earlier one read. A targeted pass reads
-// the functions that it is about.
-func (s *server) recall(ctx context.Context, scope worker.Scope, engine *reconcile.Engine) error {
+// recall is what lets a sweep judge functions that an earlier one read, or nil. A targeted
+// pass reads the functions that it is about.
+func (s *server) recall(ctx context.Context, scope worker.Scope) (*observed.Observations, error) {
 	if !scope.All {
-		return nil
+		return nil, nil
 	}
 	seen, err := s.app.observations(ctx, &s.o.reading, s.o.place(), s.clients)
 	auto := s.o.reading.read == readAuto
 	switch {
 	case err != nil && auto:
 		s.app.log.Debug("everything is read, because there is no place for what was read before", "why", err.Error())
-		return nil
+		return nil, nil
 	case err != nil || seen == nil:
-		return err
+		return nil, err
 	}
 	if auto {
 		period := s.timetable.Period(time.Now())
@@ -124,8 +124,7 @@ func (s *server) recall(ctx context.Context, scope worker.Scope, engine *reconci
 			return float64(observed.ReadTime(t, functions)) < partOfPeriod*float64(period)
 		}
 	}
-	engine.Observations = seen
-	return nil
+	return seen, nil
 }
 
 // logFullReads says why a sweep read everything where only what changed was to be read.

@@ -68,7 +68,8 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
-	engine := reconcile.Engine{Opener: x.clients, Annotators: x.annotators(ctx)}
+	opener, leave := x.clients.beside(x.clients, x.history(ctx), x.seen, a.log)
+	engine := reconcile.Engine{Opener: opener, Annotators: x.annotators(ctx)}
 	if x.memory != nil {
 		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory
@@ -77,6 +78,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		engine.Observations = x.seen
 	}
 	result, failures := engine.Run(ctx, x.Request)
+	leave()
 	a.log.Debug("the run is over", "failures", failures)
 	err = x.conclude(result)
 	x.notify(ctx, result)

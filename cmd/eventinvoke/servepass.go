@@ -142,7 +142,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	}
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
-	engine := reconcile.Engine{Opener: p}
+	var engine reconcile.Engine
 	var past *history.History
 	if s.o.apply {
 		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())
@@ -154,11 +154,18 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 		memory.SkipHeld, memory.WritesOnly, memory.Leases = true, true, &s.leases
 		engine.Memory, past = memory, memory.History
 	}
-	if err := s.recall(ctx, scope, &engine); err != nil {
+	seen, err := s.recall(ctx, scope)
+	if err != nil {
 		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 	}
+	if seen != nil {
+		engine.Observations = seen
+	}
+	opener, leave := s.clients.beside(p, past, seen, s.app.log)
+	engine.Opener = opener
 	engine.Annotators = s.clients.annotators(past, extent(!scope.All))
 	r, failures := engine.Run(ctx, request)
+	leave()
 	if scope.All && r.Planned() {
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
 	}
@@ -174,16 +181,6 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 		s.logFailures(r.ID, failures, &result)
 	}
 	return r, result
-}
-
-func historyFailed(error) worker.Reason { return worker.ByHistory }
-
-// explainFailure names the reasons that only this program knows.
-func explainFailure(err error) worker.Reason {
-	if errors.As(err, new(*history.HeldError)) || errors.As(err, new(*history.LostError)) {
-		return worker.ByLease
-	}
-	return ""
 }
 
 // reload reads the fleet files again before a pass over everything. Files that

@@ -16,6 +16,7 @@
 //	journals/RUN/STARTED-SHARD.jsonl   the journal; in S3 a series of .jsonl/part-OFFSET
 //	alive/RUN/STARTED-SHARD.json       renewed while the run is at work, gone when it ended
 //	leases/ACCOUNT/REGION.json         who writes to a target now
+//	pace/ACCOUNT/REGION.json           who calls there now, and at which rate: see Peers
 //	chain/NUMBER.json, chain/head.json what vouches for records and journals
 //
 // STARTED is in UTC to the microsecond, and SHARD is "whole" or

@@ -36,6 +36,9 @@ func Open(ctx context.Context, location string) (*History, error) {
 	return New(store), nil
 }
 
+// Store is where it is kept.
+func (h *History) Store() Store { return h.store }
+
 // String is the location.
 func (h *History) String() string { return h.store.String() }
 

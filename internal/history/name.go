@@ -32,6 +32,7 @@ const (
 	aliveFolder    = "alive/"
 	leasesFolder   = "leases/"
 	chainFolder    = "chain/"
+	paceFolder     = "pace/"
 )
 
 // runWord is what a run's id may be: it becomes a part of file names and keys.
@@ -67,6 +68,7 @@ func (a attempt) journal() string { return journalsFolder + a.stem() + ".jsonl" 
 func (a attempt) alive() string   { return aliveFolder + a.stem() + ".json" }
 
 func leaseName(t desired.Target) string { return leasesFolder + t.Account + "/" + t.Region + ".json" }
+func paceName(t desired.Target) string  { return paceFolder + t.Account + "/" + t.Region + ".json" }
 
 // parseAttempt takes apart the name of a record or a journal.
 func parseAttempt(name, folder, suffix string) (attempt, bool) {

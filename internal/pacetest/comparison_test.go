@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
 var update = flag.Bool("update", false, "play the whole comparison, which takes a minute, and rewrite docs/pace.md and docs/pace.svg")
@@ -63,8 +65,16 @@ func contests() []contest {
 			return []string{secs(f.wall), share(f.refused), share(f.slow)}
 		}),
 	}, {
-		title:   "Five of the same",
-		intro:   "Five processes that know nothing of each other call for five minutes, each as fast as it can. Fairness is Jain's index\nover what each got done: 1 is equal, 0.2 is one has all.",
+		title: "Five of the same",
+		intro: "Five processes that know nothing of each other call for five minutes, each as fast as it can. Fairness is Jain's index\nover what each got done: 1 is equal, 0.2 is one has all.",
+		measure: func(t *testing.T) string {
+			place, err := history.OpenStore(t.Context(), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := siblingsMean(t, 5, 5*time.Minute, 4, knownToEachOther(defaults, place))
+			return fmt.Sprintf("\nFive eventinvoke with one `--history` know of each other: %s of the quota, %s refused, fairness %.2f.", share(c.use), share(c.refused), c.fairness)
+		},
 		columns: []string{"of the quota used", "429s", "fairness"},
 		row: func(t *testing.T, r rival, seeds uint64) []string {
 			c := siblingsMean(t, 5, 5*time.Minute, seeds/2, r.pace)

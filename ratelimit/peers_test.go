@@ -1,0 +1,128 @@
+package ratelimit
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestEvenPart(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		wants []float64
+		want  float64
+		even  float64
+	}{
+		{"all that two could use", []float64{10, 10}, 10, 5},
+		{"the room that a modest one leaves", []float64{2, 10, 10}, 10, 4},
+		{"a modest one gets what it wants", []float64{2, 10, 10}, 2, 2},
+		{"enough for all", []float64{1, 2, 3}, 3, 3},
+		{"two modest ones, of which one is less so", []float64{1, 4, 10}, 10, 5},
+		{"all alike, and none modest", []float64{15, 15, 15, 15, 15}, 15, 2},
+	} {
+		if got := evenPart(tt.wants, 10, tt.want); math.Abs(got-tt.even) > 1e-9 {
+			t.Errorf("%s: %v of %v, want %v", tt.why, got, tt.wants, tt.even)
+		}
+	}
+}
+
+// Whoever comes, goes, is busy or idle, and in whatever order they tell each other: all
+// together never use more than the quota, but for the least part of each. Once nothing
+// changes any more each has its even part after two rounds.
+func TestPeersStayWithinTheQuota(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			type process struct {
+				l    *Limiter
+				told Peer
+				busy context.CancelFunc
+			}
+			const quota = 20
+			var all []*process
+			defer func() {
+				for _, p := range all {
+					p.busy()
+					p.l.Close()
+				}
+			}()
+			divide := func(i int) {
+				var others []Peer
+				for j, o := range all {
+					if j != i {
+						others = append(others, o.told)
+					}
+				}
+				p := all[i]
+				var even float64
+				p.told, even = p.l.Divide(others)
+				if p.told.Rate > even || p.told.Rate != p.l.Snapshot().Ceiling || p.told.Rate <= 0 {
+					rt.Fatalf("told %+v of an even part of %v, with a ceiling of %v", p.told, even, p.l.Snapshot().Ceiling)
+				}
+				sum := 0.0
+				for _, o := range all {
+					sum += o.told.Rate
+				}
+				if most := quota * (1 + leastPart*float64(len(all))); sum > most+1e-9 {
+					rt.Fatalf("%d processes use %v", len(all), sum)
+				}
+			}
+			work := func(p *process) {
+				ctx, cancel := context.WithCancel(t.Context())
+				p.busy = cancel
+				for range 2 {
+					go func() {
+						for {
+							g, err := p.l.Acquire(ctx, Scan)
+							if err != nil {
+								return
+							}
+							g.Done(OK, 0)
+						}
+					}()
+				}
+			}
+			for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+				time.Sleep(time.Duration(rapid.IntRange(0, 20).Draw(rt, "seconds")) * time.Second)
+				synctest.Wait()
+				n := len(all)
+				switch what := rapid.IntRange(0, 9).Draw(rt, "what"); {
+				case n == 0 || what == 0 && n < 8:
+					p := &process{l: New(Settings{Quota: quota, Share: float64(rapid.IntRange(1, 10).Draw(rt, "share")) / 10}), busy: func() {}}
+					all = append(all, p)
+					divide(n)
+				case what == 1 && n > 1:
+					i := rapid.IntRange(0, n-1).Draw(rt, "leaves")
+					all[i].busy()
+					all[i].l.Close()
+					all = append(all[:i], all[i+1:]...)
+				case what == 2:
+					p := all[rapid.IntRange(0, n-1).Draw(rt, "idle")]
+					p.busy()
+					if rapid.Bool().Draw(rt, "busy") {
+						work(p)
+					}
+				default:
+					divide(rapid.IntRange(0, n-1).Draw(rt, "tells"))
+				}
+			}
+			for range 3 {
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				for i := range all {
+					divide(i)
+				}
+			}
+			for i, p := range all {
+				if before := p.told.Rate; before > 0 {
+					if divide(i); p.told.Rate < before-1e-9 {
+						rt.Errorf("still comes down, from %v to %v", before, p.told.Rate)
+					}
+				}
+			}
+		})
+	})
+}

@@ -18,7 +18,9 @@ type Fight struct {
 }
 
 // FightRule is what counts as a fight: Times corrections within Window, with a write
-// of somebody else between each two.
+// of somebody else between each two. It is over once nobody has written for twice as long
+// as the longest pause between two corrections, half an hour at least: what one side
+// does every night has not ended in the morning, and what was mended an hour ago has.
 type FightRule struct {
 	Times  int
 	Window time.Duration
@@ -168,7 +170,7 @@ func (f *Fights) List(rule FightRule, now time.Time) []Fight {
 			delete(f.keys, key)
 			continue
 		}
-		if fight := k.fight(rule, now); fight.Times >= rule.Times {
+		if fight, on := k.fight(rule, now); on {
 			fight.Key = key
 			all = append(all, fight)
 		}
@@ -182,13 +184,19 @@ func (f *Fights) Is(key desired.Key, rule FightRule, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := f.keys[key]
-	return k != nil && k.fight(rule, now).Times >= rule.Times
+	if k == nil {
+		return false
+	}
+	_, on := k.fight(rule, now)
+	return on
 }
 
-// fight counts the corrections within the window of a rule. Writes of ours that
-// nobody else's separates are one.
-func (k *written) fight(rule FightRule, now time.Time) (fight Fight) {
+// fight counts the corrections within the window of a rule, and says whether that is a
+// fight and goes on. Writes of ours that nobody else's separates are one.
+func (k *written) fight(rule FightRule, now time.Time) (fight Fight, on bool) {
 	ours := false
+	pause := FightHot.Window / 2
+	var corrected, last time.Time
 	for _, w := range k.writes {
 		switch {
 		case w.at.Before(now.Add(-rule.Window)):
@@ -198,9 +206,12 @@ func (k *written) fight(rule FightRule, now time.Time) (fight Fight) {
 		case !ours:
 			if fight.Times++; fight.Times == 1 {
 				fight.Since = w.at
+			} else {
+				pause = max(pause, w.at.Sub(corrected))
 			}
+			corrected = w.at
 		}
-		ours = w.ours
+		ours, last = w.ours, w.at
 	}
-	return fight
+	return fight, fight.Times >= rule.Times && !now.After(last.Add(2*pause))
 }

@@ -74,6 +74,26 @@ func TestFights(t *testing.T) {
 				f.Corrected(key, ago(10999-10*i), theirs, want)
 			}
 		}, FightTold, 0, Author{}},
+		{"one that has ended: nobody has written for twice the longest pause", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(220-40*i), ops)
+				f.Corrected(key, ago(219-40*i), theirs, want)
+			}
+			f.Wrote(key, ago(81), ops) // and lost
+		}, FightTold, 0, Author{}},
+		{"one that goes on: the pauses were longer", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(220-40*i), ops)
+				f.Corrected(key, ago(219-40*i), theirs, want)
+			}
+			f.Wrote(key, ago(79), ops)
+		}, FightTold, 3, ops},
+		{"one of some minutes goes on for half an hour", func(f *Fights) {
+			for i := range 3 {
+				f.Wrote(key, ago(35-2*i), ops)
+				f.Corrected(key, ago(34-2*i), theirs, want)
+			}
+		}, FightTold, 3, ops},
 		{"an undone delete", func(f *Fights) {
 			for i := range 3 {
 				f.Corrected(key, ago(20-5*i), nil, want)
@@ -127,7 +147,9 @@ func TestFightsInAnyOrder(t *testing.T) {
 		var inOrder, mixed Fights
 		want := map[desired.Key]int{}
 		last := map[desired.Key]bool{}
+		until := map[desired.Key]time.Time{} // later it may be over
 		for _, w := range writes {
+			until[w.key] = w.at
 			note(&inOrder, w)
 			if w.ours && !last[w.key] {
 				want[w.key]++
@@ -138,12 +160,14 @@ func TestFightsInAnyOrder(t *testing.T) {
 			note(&mixed, w)
 		}
 		for _, f := range []*Fights{&inOrder, &mixed} {
-			found := map[desired.Key]int{}
-			for _, fight := range f.List(FightTold, now) {
-				found[fight.Key] = fight.Times
-			}
 			for n := range 3 {
-				if times := found[key(n)]; times != want[key(n)] && (want[key(n)] >= FightTold.Times || times != 0) {
+				times := 0
+				for _, fight := range f.List(FightTold, until[key(n)]) {
+					if fight.Key == key(n) {
+						times = fight.Times
+					}
+				}
+				if times != want[key(n)] && (want[key(n)] >= FightTold.Times || times != 0) {
 					t.Errorf("%v was corrected %d times, want %d of %v", key(n), times, want[key(n)], writes)
 				}
 			}

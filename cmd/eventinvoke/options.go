@@ -116,6 +116,7 @@ type paceOptions struct {
 	quota   float64
 	share   float64
 	timeout time.Duration
+	random  func() float64 // the source of jitter; nil is chance, and a test fixes it
 }
 
 func (o *paceOptions) bind(cmd *cobra.Command) {
@@ -140,7 +141,9 @@ func (o *paceOptions) check() error {
 // settingsOf is the pace of one target: a flag beats the fleet file, which
 // beats the default.
 func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
-	return awslambda.Pace(cmp.Or(o.quota, t.Quota), cmp.Or(o.share, t.RateShare))
+	pace := awslambda.Pace(cmp.Or(o.quota, t.Quota), cmp.Or(o.share, t.RateShare))
+	pace.Rand = o.random
+	return pace
 }
 
 // reportFormats are the forms of a report of a run.

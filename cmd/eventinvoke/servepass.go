@@ -98,7 +98,7 @@ func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	s.timetable = timetable
 	w := worker.New(worker.Options{
 		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(), Fights: &s.clients.fights,
-		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait,
+		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait, Random: s.o.random,
 	})
 	s.set(func(s *server) { s.loop = w })
 	return w
@@ -390,7 +390,7 @@ func (s *server) logFailures(run string, failures error, result *worker.Result) 
 			log.Error("and more failures", "count", len(all.Errors)-i)
 			break
 		}
-		if !errors.Is(result.Err, err) {
+		if !errors.Is(result.Err, err) && explainFailure(err) != worker.ByLease {
 			log.Error("failed", "error", sanitize(err.Error()))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"maps"
@@ -83,7 +84,9 @@ var situations = []struct {
 // soak is the world of one seed.
 type soak struct {
 	t       *testing.T
+	seed    uint64
 	random  *rand.Rand
+	started int // processes, so far
 	world   *awssim.World
 	fleet   string
 	history string
@@ -99,6 +102,7 @@ type soak struct {
 	sent     int
 	problems []string
 
+	log     *os.File
 	slots   [2]*soakProcess
 	samples int
 	series  map[string][]string
@@ -113,6 +117,7 @@ type ring struct {
 
 type soakMessage struct {
 	hints    []events.Hint
+	luck     int // decides which process gets it
 	sent     time.Time
 	due      time.Time
 	holder   *soakProcess
@@ -128,9 +133,15 @@ type soakProcess struct {
 func soakOf(t *testing.T, seed uint64, slots int) {
 	folder := t.TempDir()
 	s := &soak{
-		t: t, random: rand.New(rand.NewPCG(seed, 11)), fleet: filepath.Join(folder, "fleet.yaml"), history: filepath.Join(folder, "history"),
+		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 11)), fleet: filepath.Join(folder, "fleet.yaml"), history: filepath.Join(folder, "history"),
 		ignored: map[string]time.Time{}, homes: map[string]desired.Target{}, touched: map[string][]time.Time{}, series: map[string][]string{},
 	}
+	log, err := os.Create(filepath.Join(t.ArtifactDir(), "life.log")) // kept with -artifacts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s.log = log
 	var order []int
 	for len(order) < slots {
 		order = append(order, s.random.Perm(len(situations))...)
@@ -158,7 +169,7 @@ targets:
 
 // found makes the world.
 func (s *soak) found() {
-	scenario := &awssim.Scenario{Version: 1, Quota: awssim.Quota{Rate: 15, Burst: 15}, Latency: 50 * time.Millisecond, CallLog: -1}
+	scenario := &awssim.Scenario{Version: 1, Quota: awssim.Quota{Rate: 15, Burst: 15}, CallLog: -1}
 	for a, id := range []string{account, second} {
 		regions := map[string]awssim.Region{}
 		for r, region := range []string{"eu-west-1", "us-east-1"} {
@@ -185,7 +196,8 @@ func (s *soak) found() {
 
 // live is one slot.
 func (s *soak) live(name, alarm string) {
-	began := time.Since(s.began)
+	start := time.Now()
+	began := start.Sub(s.began)
 	s.rings = append(s.rings, ring{began + soakBegins, began + soakRings, alarm})
 	s.arrange()
 	begun, over := false, false
@@ -201,7 +213,7 @@ func (s *soak) live(name, alarm string) {
 		s.happen(at)
 		s.deliver()
 		s.sample()
-		time.Sleep(soakStep)
+		time.Sleep(time.Until(start.Add(at + soakStep)))
 	}
 }
 
@@ -222,12 +234,14 @@ func (s *soak) arrange() {
 
 func (s *soak) options() *serveOptions {
 	o := &serveOptions{every: 15 * time.Minute, settle: worker.DefaultSettle, apply: true}
-	o.simulate, o.simulator, o.location, o.insights = "world", s, s.history, "off"
+	s.started++
+	door := soakDoor{s, s.started}
+	o.simulate, o.simulator, o.location, o.insights, o.random = "world", door, s.history, "off", door.chance
 	return o
 }
 
 func (s *soak) app() *app {
-	return &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+	return &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.NewTextHandler(s.log, nil)).With("w", s.started)}
 }
 
 func (s *soak) start(slot, index, count int) {
@@ -462,7 +476,7 @@ func (s *soak) send(f, call, principal string, lost float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range 1 + s.random.IntN(5)/4 {
-		s.queue = append(s.queue, &soakMessage{hints: hints, sent: time.Now(), due: time.Now()})
+		s.queue = append(s.queue, &soakMessage{hints: hints, luck: s.random.IntN(100), sent: time.Now(), due: time.Now()})
 	}
 }
 
@@ -481,7 +495,9 @@ func (s *soak) deliver() {
 	due := slices.DeleteFunc(slices.Clone(s.queue), func(m *soakMessage) bool { return m.holder != nil || m.due.After(now) })
 	s.mu.Unlock()
 	for _, m := range due {
-		p := processes[s.random.IntN(len(processes))]
+		time.Sleep(time.Duration(1+m.luck) * time.Millisecond) // no two of them at one instant
+		m.luck++                                               // that no shard wants it twice
+		p := processes[m.luck%len(processes)]
 		c := worker.Classify(m.hints)
 		if slices.ContainsFunc(c.Triggers, func(t worker.Trigger) bool { return p.foreign(t.Object) }) {
 			continue // given back
@@ -514,13 +530,40 @@ func (s *soak) oldest(p *soakProcess) time.Duration {
 	return age
 }
 
-// The soak is the simulator, with the troubles in front of it.
-func (s *soak) DefaultRegion() string      { return s.world.DefaultRegion() }
-func (s *soak) DefaultAccessKeyID() string { return s.world.DefaultAccessKeyID() }
+// soakDoor is the simulator as one process sees it. What is chance elsewhere, the time
+// that a request takes and each jitter, is by the seed here, and no two processes do
+// anything at one instant: which of them is first is by the seed too, not by the machine.
+type soakDoor struct {
+	*soak
+	process int
+}
+
+func (d soakDoor) DefaultRegion() string      { return d.world.DefaultRegion() }
+func (d soakDoor) DefaultAccessKeyID() string { return d.world.DefaultAccessKeyID() }
+
+// chance is from 0 up to 1, by the seed, the process and the instant.
+func (d soakDoor) chance() float64 { return d.of("") }
+
+func (d soakDoor) of(subject string) float64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, d.seed, d.process, time.Now().UnixNano(), subject)
+	return rand.New(rand.NewPCG(h.Sum64(), 0)).Float64()
+}
+
+func (d soakDoor) Do(r *http.Request) (*http.Response, error) {
+	took := time.NewTimer(40*time.Millisecond + time.Duration(d.of(r.Method+r.URL.Path)*float64(20*time.Millisecond)))
+	defer took.Stop()
+	select {
+	case <-took.C:
+	case <-r.Context().Done():
+		return nil, context.Cause(r.Context())
+	}
+	return d.answer(r)
+}
 
 var configPath = regexp.MustCompile(`/functions/([^/]+)/event-invoke-config(/list)?$`)
 
-func (s *soak) Do(r *http.Request) (*http.Response, error) {
+func (s *soak) answer(r *http.Request) (*http.Response, error) {
 	function, list := "", false
 	if m := configPath.FindStringSubmatch(r.URL.Path); m != nil {
 		function, list = m[1], m[2] != ""
@@ -654,25 +697,19 @@ func (s *soak) rung(folder string) {
 		s.t.Fatal(err)
 	}
 	var test strings.Builder
-	fmt.Fprintf(&test, "rule_files: [%q]\nevaluation_interval: 1m\ntests:\n  - interval: %s\n    input_series:\n", rules, soakInterval)
+	fmt.Fprintf(&test, "rule_files: [%q]\nevaluation_interval: %s\ntests:\n  - interval: %[2]s\n    input_series:\n", rules, soakInterval)
 	for _, series := range slices.Sorted(maps.Keys(s.series)) {
 		fmt.Fprintf(&test, "      - { series: '%s', values: %q }\n", series, runs(s.series[series]))
 	}
 	fmt.Fprintln(&test, "    promql_expr_test:")
-	fought := time.Duration(-1) // since when; a fight is told of for a week after it has ended
 	within := func(from, to time.Duration, alarm string) {
-		want, but := "", ""
-		if alarm == "EventinvokeFight" {
-			fought = from
-		} else if fought >= 0 && from < fought+8*24*time.Hour {
-			but = `,alertname!="EventinvokeFight"`
-		}
+		want := ""
 		if alarm != "" {
 			want = fmt.Sprintf(`{ labels: '{alertname=%q}', value: 1 }`, alarm)
 		}
 		from, to = from.Truncate(time.Minute)+time.Minute, to.Truncate(time.Minute)
-		fmt.Fprintf(&test, "      - { expr: 'group by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"%s}[%dm]))', eval_time: %dm, exp_samples: [%s] }\n",
-			but, int((to - from).Minutes()), int(to.Minutes()), want)
+		fmt.Fprintf(&test, "      - { expr: 'group by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"}[%dm]))', eval_time: %dm, exp_samples: [%s] }\n",
+			int((to - from).Minutes()), int(to.Minutes()), want)
 	}
 	for _, r := range s.rings {
 		within(r.from-soakBegins, r.from, "")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -26,6 +27,9 @@ type Options struct {
 
 	Settle time.Duration // DefaultSettle when 0
 	Gap    time.Duration // DefaultGap when 0
+	// Random places a sweep within the jitter of its interval, from 0 up to 1; nil is
+	// chance.
+	Random func() float64
 	// Fights is what is known of who writes what, where others know of it too; nil is
 	// a ledger of its own.
 	Fights *reconcile.Fights
@@ -73,6 +77,9 @@ type Report struct {
 func (o Options) filled() Options {
 	o.Settle = cmp.Or(o.Settle, DefaultSettle)
 	o.Gap = cmp.Or(o.Gap, DefaultGap)
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
 	if o.Fights == nil {
 		o.Fights = &reconcile.Fights{}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -97,20 +98,27 @@ func (p *pulse) stop() {
 	}
 }
 
+// heldPause is how long a target is left alone that another run holds, at most. Two
+// workers that were started together meet at once, and need not wait for the next sweep.
+const heldPause = time.Minute
+
 // conclude brings the state up to date.
 func (w *Worker) conclude(report *Report, j *job, completed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now, result := report.Finished, &report.Result
 	w.o.Fights.Ran(result.Outcome, now)
+	for _, o := range result.held(report.Scope) {
+		w.queue.again(o, now.Add(time.Duration((1+w.o.Random())/2*float64(heldPause))))
+	}
+	if result.anyTarget(report.Scope) {
+		w.state.LastSuccess = now
+	}
 	if j.sweep {
 		w.sweep, w.state.Sweeping, w.queue.swept = nil, time.Time{}, now
 		w.state.LastLength, w.state.LastError = now.Sub(report.Started), ""
 		if completed != nil {
 			w.state.LastError = completed.Error()
-		}
-		if result.anyTarget() {
-			w.state.LastSuccess = now
 		}
 		w.allowance.swept(w.fleet, result)
 		w.fleet = desired.Fleet{}
@@ -194,6 +202,12 @@ func (w *Worker) log(ctx context.Context, report *Report, completed error) {
 	switch {
 	case completed != nil && ctx.Err() != nil:
 		log.Info("pass ended with the worker", "reason", context.Cause(ctx).Error())
+	case completed != nil && slices.Equal(result.Reasons(), []Reason{ByLease}):
+		level := slog.LevelInfo
+		if !report.Scope.All {
+			level = slog.LevelDebug // it comes again every minute
+		}
+		log.Log(ctx, level, "another run is at work, and what it holds is looked at again within a minute", "held", completed)
 	case completed != nil:
 		log.Error("pass did not come to its end", "error", completed)
 	case result.Outcome != nil:

@@ -72,6 +72,14 @@ func (q *queue) add(w Wake, now time.Time) {
 	}
 }
 
+// again notes that a target is to be looked at later, as a whole, unless a sweep comes
+// first.
+func (q *queue) again(o Object, due time.Time) {
+	if q.objects[o] == nil {
+		q.objects[o] = &item{due: due, causes: 1 << Schedule}
+	}
+}
+
 // due is when the next sweep and the next targeted pass may begin; zero for one
 // that nobody asked for. Targeted passes need no gap and cause none: the settle
 // time keeps those over one function apart, and they cost one request a function.
@@ -97,6 +105,7 @@ func (q *queue) takeSweep(now time.Time) *job {
 	}
 	j := q.sweep
 	q.sweep = nil
+	maps.DeleteFunc(q.objects, func(_ Object, it *item) bool { return it.acks == nil }) // noted by again
 	return j
 }
 

@@ -158,8 +158,9 @@ func (r *Result) TargetErr(t desired.Target) error {
 	return r.Err
 }
 
-// anyTarget reports whether a target was dealt with to the end, or there was none.
-func (r *Result) anyTarget() bool {
+// anyTarget reports whether one of the targets that a pass was to look at as a whole was
+// dealt with to the end, or a sweep found that there is none.
+func (r *Result) anyTarget(s Scope) bool {
 	var guard *reconcile.GuardError
 	if r.Plan == nil || r.Err != nil && !errors.As(r.Err, &guard) {
 		return false // a plan that the guard refused was made of targets that could be read
@@ -168,7 +169,18 @@ func (r *Result) anyTarget() bool {
 	for f := range r.failures() {
 		ended[f.Target] = ended[f.Target] || f.ended
 	}
-	return len(r.Plan.Targets) == 0 || slices.ContainsFunc(r.Plan.Targets, func(t reconcile.TargetPlan) bool { return !ended[t.Target] })
+	return s.All && len(r.Plan.Targets) == 0 ||
+		slices.ContainsFunc(r.Plan.Targets, func(t reconcile.TargetPlan) bool { return !ended[t.Target] && s.Whole(t.Target) })
+}
+
+// held are the targets that a pass was to look at as a whole and left to another run.
+func (r *Result) held(s Scope) (held []Object) {
+	for f := range r.failures() {
+		if f.ended && s.Whole(f.Target) && r.reason(f.err, f.reason) == ByLease {
+			held = append(held, Object{Target: f.Target})
+		}
+	}
+	return slices.Compact(held)
 }
 
 // Failures tells, for each object of a pass, why it was not dealt with.

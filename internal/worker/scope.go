@@ -74,14 +74,15 @@ func widest(objects []Object) []Object {
 
 // covers reports whether the scope includes a function.
 func (s Scope) covers(t desired.Target, function string) bool {
-	if s.All {
-		return true
-	}
-	has := func(want Object) bool {
-		_, found := slices.BinarySearchFunc(s.Objects, want, Object.Compare)
-		return found
-	}
-	return has(Object{Target: t}) || has(Object{t, function})
+	return s.Whole(t) || s.names(Object{t, function})
+}
+
+// Whole reports whether the scope includes all of a target.
+func (s Scope) Whole(t desired.Target) bool { return s.All || s.names(Object{Target: t}) }
+
+func (s Scope) names(o Object) bool {
+	_, found := slices.BinarySearchFunc(s.Objects, o, Object.Compare)
+	return found
 }
 
 // Within is the part of a resolved fleet that the scope covers, under the guard that

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -133,10 +134,50 @@ func TestOneTargetIsEnough(t *testing.T) {
 		{"no plan", Result{Err: errors.New("no credentials")}, false},
 		{"refused by the guard, which is no fault of the worker", Result{Plan: inSync.Plan, Err: &reconcile.GuardError{}}, true},
 	} {
-		if got := tt.result.anyTarget(); got != tt.success {
+		if got := tt.result.anyTarget(Scope{All: true}); got != tt.success {
 			t.Errorf("%s: a success %v, want %v", tt.why, got, tt.success)
 		}
 	}
+}
+
+// Two workers that were started together meet in their first sweeps. The one that found
+// the targets held looks at them within a minute, and not at its next sweep only; as
+// long as they are held it is not taken for one that succeeds.
+func TestWhatAnotherRunHoldsIsLookedAtSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		errHeld, held := errors.New("held"), true
+		r := newRig(t, func(r *rig, o *Options) {
+			r.end = func(Scope) Result {
+				p := reconcile.TargetPlan{Target: ireland}
+				if held {
+					p.Err = errHeld
+				}
+				return Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}, Explain: func(err error) Reason {
+					if errors.Is(err, errHeld) {
+						return ByLease
+					}
+					return ""
+				}}
+			}
+		})
+		r.sleep(150 * time.Second)
+		if n := len(r.passes); n < 3 || n > 6 || !r.State().LastSuccess.IsZero() {
+			t.Errorf("%d passes in two and a half minutes, the last success at %s", n, r.State().LastSuccess)
+		}
+		held = false
+		r.sleep(time.Minute)
+		if s := r.State(); time.Since(s.LastSuccess) > time.Minute {
+			t.Errorf("the last success is at %s, a minute after the target was given back", s.LastSuccess)
+		}
+		n := len(r.passes)
+		if last := r.passes[n-1]; last.scope.All || !slices.Equal(last.scope.Objects, []Object{{Target: ireland}}) {
+			t.Errorf("it was looked at as %+v", last.scope)
+		}
+		r.sleep(10 * time.Minute)
+		if len(r.passes) != n {
+			t.Errorf("%d passes more, of a target that nobody holds", len(r.passes)-n)
+		}
+	})
 }
 
 func TestAClosedAccountIsANote(t *testing.T) {

@@ -42,7 +42,6 @@ package worker
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -180,7 +179,7 @@ func (w *Worker) consultTimetable() {
 	w.Wake(Wake{Cause: Schedule})
 }
 
-func (w *Worker) next(after time.Time) time.Time { return w.o.Timetable.Next(after, rand.Float64()) }
+func (w *Worker) next(after time.Time) time.Time { return w.o.Timetable.Next(after, w.o.Random()) }
 
 func (w *Worker) setState(change func(*State)) {
 	w.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -39,9 +38,6 @@ const maxValues = 100
 
 // Passed writes the lines of a pass.
 func (e EMF) Passed(r worker.Report) error {
-	whole := func(t desired.Target) bool {
-		return r.Scope.All || slices.Contains(r.Scope.Objects, worker.Object{Target: t})
-	}
 	if err := e.write(r.Finished, r.Result.Run, nil, e.ofPass(&r)); err != nil {
 		return err
 	}
@@ -52,7 +48,7 @@ func (e EMF) Passed(r worker.Report) error {
 		p := &r.Result.Plan.Targets[i]
 		o := outcomeOf(r.Result.Outcome, p.Target)
 		values := map[string]any{}
-		if whole(p.Target) {
+		if r.Scope.Whole(p.Target) {
 			values["eventinvoke_target_up"] = number(r.Result.TargetErr(p.Target) == nil)
 			for state, n := range states(p, o) {
 				values["eventinvoke_configs_"+state] = n

@@ -37,7 +37,7 @@ var (
 	scrubbed    = describe("eventinvoke_scrubbed_total", "Functions that were read for nothing but their age.")
 	missed      = describe("eventinvoke_trail_missed_total", "Of those, functions that had changed and of which no event told within the allowance.")
 	readAll     = describe("eventinvoke_full_reads_total", "Sweeps that read everything where only what changed was to be read.")
-	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back: corrected three times within a week.")
+	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back, until it has ended.")
 )
 
 // fleet are the numbers by target. It is a collector, so that a scrape sees
@@ -103,13 +103,17 @@ func (f *fleet) passed(r worker.Report) {
 		for j := range p.Changes {
 			n.found[p.Changes[j].Action.String()]++
 		}
-		if !r.Scope.All {
+		if !r.Scope.Whole(p.Target) {
 			continue
 		}
 		n.attempt = r.Started
 		n.up = r.Result.TargetErr(p.Target) == nil
 		if n.up {
 			n.success = r.Finished
+		}
+		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
+		if !r.Scope.All {
+			continue
 		}
 		n.destined = destinedBy(r.Result.Insights, p.Target)
 		if n.evidence = p.Evidence; p.Evidence != nil {
@@ -119,7 +123,6 @@ func (f *fleet) passed(r worker.Report) {
 				n.full++
 			}
 		}
-		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
 	}
 	if r.Result.Outcome != nil {
 		for i := range r.Result.Outcome.Targets {

@@ -91,7 +91,7 @@ eventinvoke_destination_configs{account="111111111111",region="us-east-1",state=
 eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="missing",target="prod"} 0
 eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="unknown",target="prod"} 0
 eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="wrong_kind",target="prod"} 0
-# HELP eventinvoke_fought_configs Configs that somebody keeps changing back: corrected three times within a week.
+# HELP eventinvoke_fought_configs Configs that somebody keeps changing back, until it has ended.
 # TYPE eventinvoke_fought_configs gauge
 eventinvoke_fought_configs{account="111111111111",region="eu-west-1",target="prod"} 1
 eventinvoke_fought_configs{account="111111111111",region="us-east-1",target="prod"} 0
@@ -203,6 +203,22 @@ func TestAPassOverAPartSaysNothingOfTheWhole(t *testing.T) {
 	}
 	if got := values(t, m.registry, "eventinvoke_drift_found_total", "action", "eu-west-1"); got["change"] != 4 {
 		t.Errorf("drift found is %v, want that of both passes", got)
+	}
+}
+
+func TestAPassOverATargetSaysAllOfIt(t *testing.T) {
+	m := filled()
+	pass := aPass()
+	pass.Scope = worker.Scope{Objects: []worker.Object{{Target: ireland}}}
+	pass.Started = ten.Add(time.Hour)
+	pass.Result.Plan.Targets = pass.Result.Plan.Targets[:1]
+	pass.Result.Plan.Targets[0].InSync = 4
+	m.Passed(pass)
+	if got := values(t, m.registry, "eventinvoke_configs", "state", "eu-west-1"); got["in_sync"] != 5 {
+		t.Errorf("in sync are %v, want those of the last pass", got["in_sync"])
+	}
+	if got := values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", ""); got["eu-west-1"] != unix(ten.Add(time.Hour)) || got["us-east-1"] != unix(ten) {
+		t.Errorf("attempts are %v, want the later one where the pass was", got)
 	}
 }
 

@@ -68,25 +68,27 @@ func tags(t reflect.Type) []string {
 	return names
 }
 
-// fieldCell is the first cell of a row, which may be about several fields.
+// A section is a list. An item names one or several fields; those of a config are
+// named once for all sections.
 var (
-	fieldCell = regexp.MustCompile("^\\| (`[a-z0-9_]+`(?:, `[a-z0-9_]+`)*) \\| [a-z]")
-	fieldName = regexp.MustCompile("`([a-z0-9_]+)`")
+	fieldItem    = regexp.MustCompile("^- (`[a-z0-9_]+`(?:, `[a-z0-9_]+`)*)(?::|$)")
+	fieldName    = regexp.MustCompile("`([a-z0-9_]+)`")
+	configFields = "- [config](#config)"
 )
 
-// section is the field names in the table below a heading.
+// section is the field names in the list below a heading.
 func section(text, heading string) []string {
 	_, rest, _ := strings.Cut(text, "\n### "+heading+"\n")
 	rest, _, _ = strings.Cut(rest, "\n#")
-	_, rest, _ = strings.Cut(rest, "| field |")
 	var names []string
 	for line := range strings.Lines(rest) {
-		if m := fieldCell.FindStringSubmatch(line); m != nil {
+		line = strings.TrimSuffix(line, "\n")
+		if line == configFields {
+			names = append(names, section(text, "config")...)
+		} else if m := fieldItem.FindStringSubmatch(line); m != nil {
 			for _, name := range fieldName.FindAllStringSubmatch(m[1], -1) {
 				names = append(names, name[1])
 			}
-		} else if names != nil {
-			break
 		}
 	}
 	return names

@@ -40,34 +40,18 @@ type Recollection interface {
 // came of NewPlan, and what a carried function comes to is a CarriedVerdict, in which
 // there is no place for a change. A function whose carried records would have to be
 // changed is read in the same run, and its change is made from that.
-type CarriedFunction struct {
-	Function      string
-	State         FunctionState // Present or FunctionAbsent
-	Seen          int64         // when it was read, Unix milliseconds
-	Records       []ObservedRecord
-	NoQualifier   []string
-	Aliases       []string
-	Orphans       []string
-	AliasesListed bool
-}
+type CarriedFunction ObservedFunction
 
 // Carriable is what was read of a function as a later run may carry it. What was not
 // read to its end is not carried.
 func Carriable(f *ObservedFunction) (CarriedFunction, bool) {
 	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && f.UnlistedErr == nil && f.Appeared == nil && (f.State == Present || f.State == FunctionAbsent)
-	return CarriedFunction{
-		Function: f.Function, State: f.State, Seen: f.Seen, Records: f.Records,
-		NoQualifier: f.NoQualifier, Aliases: f.Aliases, Orphans: f.Orphans, AliasesListed: f.AliasesListed,
-	}, ok
+	return CarriedFunction(*f), ok
 }
 
-// view is a carried function as the comparison sees it. Only judge and the warnings
-// about qualifiers may look: neither lets a change out.
-func (c *CarriedFunction) view() ObservedFunction {
-	return ObservedFunction{
-		Function: c.Function, State: c.State, Seen: c.Seen, Records: c.Records,
-		NoQualifier: c.NoQualifier, Aliases: c.Aliases, Orphans: c.Orphans, AliasesListed: c.AliasesListed,
-	}
+// Knows is ObservedFunction's.
+func (c *CarriedFunction) Knows(qualifier string) bool {
+	return (*ObservedFunction)(c).Knows(qualifier)
 }
 
 // CarriedVerdict is what the carried functions of a target come to.
@@ -115,7 +99,7 @@ func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.
 				continue
 			}
 			part.Entries = append(part.Entries, entries...)
-			seen.Functions = append(seen.Functions, c.view())
+			seen.Functions = append(seen.Functions, ObservedFunction(*c))
 			if verdict.Functions++; verdict.Oldest == 0 || c.Seen < verdict.Oldest {
 				verdict.Oldest = c.Seen
 			}
@@ -223,7 +207,7 @@ func (c *carried) seen(observed Observed) Observed {
 		t := &all.Targets[i]
 		t.Functions = slices.Clone(t.Functions)
 		for j := range c.functions[t.Target] {
-			t.Functions = append(t.Functions, c.functions[t.Target][j].view())
+			t.Functions = append(t.Functions, ObservedFunction(c.functions[t.Target][j]))
 		}
 		slices.SortFunc(t.Functions, func(a, b ObservedFunction) int { return strings.Compare(a.Function, b.Function) })
 	}

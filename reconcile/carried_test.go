@@ -25,7 +25,7 @@ func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
 	optional := entry("optional", "live")
 	optional.Optional = true
 	noAlias := seen("optional")
-	noAlias.NoQualifier = []string{"live"}
+	noAlias.Gone = []string{"live"}
 
 	fleet := desired.Fleet{Targets: []desired.TargetSpec{{Target: target, Entries: []desired.Entry{
 		entry("absent", desired.Latest), entry("drifted", desired.Latest), entry("gone", desired.Latest), optional, entry("right", desired.Latest),

@@ -53,20 +53,17 @@ type ObservedFunction struct {
 	State    FunctionState
 	Seen     int64            // when its records were read, Unix milliseconds
 	Records  []ObservedRecord // sorted by qualifier
-	// NoQualifier lists declared qualifiers that exist neither as alias nor as
-	// version. Only those are looked up that have no record, or one that would be
-	// changed.
-	NoQualifier []string
+	// Gone lists the qualifiers that are declared or hold a record, and exist neither as
+	// alias nor as version, as far as these were listed: see Knows.
+	Gone []string
 	// Aliases are those that the function has, sorted, where they were listed. Those of
 	// most functions never are.
-	Aliases       []string
-	AliasesListed bool
+	Aliases        []string
+	AliasesListed  bool
+	VersionsListed bool
 	// Appeared are aliases that came while the run was on its way, after those that
 	// patterns choose among had been listed: of them it is not known what is declared.
 	Appeared []string
-	// Orphans lists undeclared qualifiers that hold a record and exist neither
-	// as alias nor as version. Only a survey that looks for them fills it.
-	Orphans []string
 	// UnlistedErr is why it is not known which aliases a pattern chooses.
 	UnlistedErr error
 	// Err is why the function is Unreadable.
@@ -74,6 +71,12 @@ type ObservedFunction struct {
 	// QualifierErr is why aliases or versions could not be listed. Records are
 	// known all the same.
 	QualifierErr error
+}
+
+// Knows reports whether it was found out if a qualifier exists: it does, then, unless it
+// is in Gone.
+func (f *ObservedFunction) Knows(qualifier string) bool {
+	return (f.AliasesListed || !isAlias(qualifier)) && (f.VersionsListed || !isVersion(qualifier))
 }
 
 // ObservedRecord is a record in the compact form that a survey of a large fleet

@@ -96,7 +96,9 @@ type Finding struct {
 //	settings             record, differs               change (Update of the differing settings)
 //	remove               no record                     in sync
 //	remove               record                        delete
-//	settings, an alias   no such alias or version      finding, or skipped where a rule chose it
+//	settings, an alias   no such alias or version      finding, or skipped where a rule chose it, whatever
+//	                                                   record was left
+//	settings, an alias   whether it exists not known   finding
 //	anything             function absent               finding, or skipped where a rule chose it
 //	anything             unreadable, not examined      finding
 //	nothing              record under the qualifier    finding, or delete where the fleet says so
@@ -181,17 +183,21 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 		return
 	}
 	record := function.record(e.Qualifier)
-	action := decide(e, record)
-	if e.Qualifier != desired.Latest && mustExist(e, record) {
+	if mustExist(e) {
 		switch {
-		case function.QualifierErr != nil:
-			find(FindingUnreadable, function.QualifierErr)
-			return
-		case slices.Contains(function.NoQualifier, e.Qualifier):
+		case slices.Contains(function.Gone, e.Qualifier):
 			p.withoutQualifier(e, record)
+			return
+		case function.Knows(e.Qualifier):
+		case function.QualifierErr == nil:
+			find(FindingNotExamined, nil)
+			return
+		default:
+			find(FindingUnreadable, function.QualifierErr)
 			return
 		}
 	}
+	action := decide(e, record)
 	if action == NoChange {
 		p.InSync++
 		return
@@ -237,7 +243,7 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 	// A function of which every declared alias is missing was not chosen after
 	// all: what it holds is nobody's to delete.
 	if policy == desired.UndeclaredDelete && !slices.ContainsFunc(entries, func(e desired.Entry) bool {
-		return !e.Optional || !slices.Contains(function.NoQualifier, e.Qualifier)
+		return !e.Optional || !slices.Contains(function.Gone, e.Qualifier)
 	}) {
 		policy = desired.UndeclaredReport
 	}
@@ -264,7 +270,7 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 			continue
 		}
 		kind := FindingUndeclared
-		if slices.Contains(function.Orphans, r.Qualifier) {
+		if slices.Contains(function.Gone, r.Qualifier) {
 			kind = FindingOrphan
 		}
 		p.Findings = append(p.Findings, Finding{Name: name, Kind: kind, Record: r.Settings})

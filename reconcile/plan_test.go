@@ -46,7 +46,7 @@ func holds(functions ...ObservedFunction) Observed {
 }
 
 func present(function string, records ...ObservedRecord) ObservedFunction {
-	return ObservedFunction{Function: function, State: Present, Records: records}
+	return ObservedFunction{Function: function, State: Present, Records: records, AliasesListed: true, VersionsListed: true}
 }
 
 func rec(qualifier string, s Settings) ObservedRecord {
@@ -56,7 +56,7 @@ func rec(qualifier string, s Settings) ObservedRecord {
 func TestNewPlan(t *testing.T) {
 	const latest = desired.Latest
 	lacking := func(f ObservedFunction, qualifier string) ObservedFunction {
-		f.NoQualifier = []string{qualifier}
+		f.Gone = []string{qualifier}
 		return f
 	}
 	for _, row := range []struct {
@@ -80,6 +80,15 @@ func TestNewPlan(t *testing.T) {
 			live: holds(present("f", rec(latest, Settings{desired.MaximumRetryAttempts: desired.Number(0)}))), plan: []string{"create f:live retries=0", "undeclared f"}},
 		{why: "a declared alias does not exist", fleet: wants(entry("f", "live", retries(0))), live: holds(lacking(present("f"), "live")), plan: []string{"qualifier_missing f:live"}},
 		{why: "a rule's alias does not exist: skipped and counted", fleet: wants(chosenByRule(entry("f", "live", retries(0)))), live: holds(lacking(present("f"), "live")), skip: 1},
+		{why: "a record as declared under an alias that is gone: no event reaches it", fleet: wants(entry("f", "live", retries(0))),
+			live: holds(lacking(present("f", rec("live", Settings{desired.MaximumRetryAttempts: desired.Number(0)})), "live")), plan: []string{"qualifier_missing f:live"}},
+		{why: "the same, where a rule chose it", fleet: wants(chosenByRule(entry("f", "7", retries(0)))),
+			live: holds(lacking(present("f", rec("7", Settings{desired.MaximumRetryAttempts: desired.Number(0)})), "7")), plan: []string{"orphan f:7"}, skip: 1},
+		{why: "what is to have no record needs no alias", fleet: wants(removed("f", "live")), live: holds(lacking(present("f"), "live")), sync: 1},
+		{why: "nobody asked whether the alias exists: not in sync", fleet: wants(entry("f", "live", retries(0))),
+			live: holds(ObservedFunction{Function: "f", State: Present, Records: []ObservedRecord{rec("live", Settings{desired.MaximumRetryAttempts: desired.Number(0)})}}), plan: []string{"not_examined f:live"}},
+		{why: "versions could not be listed, but aliases were", fleet: wants(entry("f", "7", retries(2)), entry("f", "live", retries(2))),
+			live: holds(ObservedFunction{Function: "f", State: Present, AliasesListed: true, QualifierErr: errAsked}), plan: []string{"unreadable f:7: access denied"}, sync: 1},
 		{why: "aliases could not be listed: unreadable, not missing", fleet: wants(entry("f", "live", retries(0))),
 			live: holds(ObservedFunction{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"unreadable f:live: access denied"}},
 		{why: "aliases could not be listed, but $LATEST needs none", fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0))),

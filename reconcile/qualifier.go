@@ -39,28 +39,20 @@ func isAlias(qualifier string) bool {
 // following is the step after the current one. Aliases come before versions, and
 // either is skipped unless a qualifier of its kind has to be known. Aliases that are
 // known from before are not listed again, unless a record stands under one that came, or
-// went, since then.
+// went, since then: it shows that the list is older than the record.
 //
-// So most functions cost one call. A record under an alias that nobody has listed shows that
-// the list is older than the record.
+// So a function of which only $LATEST is declared costs one call, and one with an alias two.
 func (j *surveyJob) following() surveyStep {
 	if j.step == stepConfigs && j.listed {
-		j.noteAliases(j.known)
-		if !j.strayAlias() {
-			j.exists = namesOf(j.known)
-			j.noteQualifiers()
-		} else {
-			j.exists = map[string]bool{}
+		if j.strayAlias() {
 			return stepAliases
 		}
+		j.exists = namesOf(j.known)
+		j.noteAliases(j.known)
 	} else if j.step == stepConfigs && j.asksFor(isAlias) {
-		j.exists = map[string]bool{}
 		return stepAliases
 	}
 	if j.step <= stepAliases && j.asksFor(isVersion) {
-		if j.exists == nil {
-			j.exists = map[string]bool{}
-		}
 		return stepVersions
 	}
 	return stepDone
@@ -79,89 +71,67 @@ func (j *surveyJob) strayAlias() bool {
 	return slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool { return isAlias(r.Qualifier) && !slices.Contains(j.known, r.Qualifier) })
 }
 
-// noteAliases records the aliases of the function.
-func (j *surveyJob) noteAliases(all []string) {
-	j.observed.Aliases, j.observed.AliasesListed = all, true
-}
-
-// noteQualifiers records what the current step has found out.
-func (j *surveyJob) noteQualifiers() {
-	if j.step == stepAliases {
-		all := slices.Sorted(maps.Keys(j.exists))
-		if j.listed {
-			j.observed.Appeared = slices.DeleteFunc(slices.Clone(all), func(a string) bool { return slices.Contains(j.known, a) })
-		}
-		j.noteAliases(all)
-	}
-	j.noteAbsent()
-	j.noteOrphans()
-}
-
 // asksFor reports whether it must be known which qualifiers of a kind exist.
 //
 // Declared qualifiers are asked about for the plan's sake, undeclared ones only where
 // orphans are looked for.
 func (j *surveyJob) asksFor(kind func(string) bool) bool {
 	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
-		return kind(r.Qualifier) && !j.declared(r.Qualifier)
+		return kind(r.Qualifier) && !slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier })
 	}))
 }
 
-// declared reports whether the fleet says anything of a qualifier of this function.
-func (j *surveyJob) declared(qualifier string) bool {
-	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == qualifier })
-}
-
-// pending reports whether it matters that a declared qualifier of a kind exists: it
-// has no record, which may be as declared only if there is something to have one;
-// or its record would be changed, which AWS refuses once the qualifier is gone.
+// pending reports whether a declared qualifier of a kind must exist.
 func (j *surveyJob) pending(kind func(string) bool) bool {
-	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
-		return kind(e.Qualifier) && mustExist(&e, j.observed.record(e.Qualifier))
-	})
+	return slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return kind(e.Qualifier) && mustExist(&e) })
 }
 
-// mustExist reports whether a config depends on its qualifier: what is in sync
-// with its record, or to be removed, does not.
+// mustExist reports whether a config depends on its qualifier: all do but those that are
+// to have no record. A record proves nothing, since AWS keeps it when its alias or version
+// is deleted, and no event can reach it then.
 //
 // A pattern is no qualifier, and is told of as unreadable elsewhere.
-func mustExist(e *desired.Entry, record *ObservedRecord) bool {
-	if e.Remove || e.Pattern {
-		return false
-	}
-	return record == nil || decide(e, record) == Update
+func mustExist(e *desired.Entry) bool {
+	return e.Qualifier != desired.Latest && !e.Remove && !e.Pattern
 }
 
-// kind is what the current step lists.
-func (j *surveyJob) kind() func(string) bool {
+// noteAliases records the aliases of the function, which are those that exist.
+func (j *surveyJob) noteAliases(all []string) {
+	j.observed.Aliases, j.observed.AliasesListed = all, true
+	j.noteGone(isAlias)
+}
+
+// noteQualifiers records what the current step has found out.
+func (j *surveyJob) noteQualifiers() {
 	if j.step == stepVersions {
-		return isVersion
-	}
-	return isAlias
-}
-
-// noteAbsent records which of the looked-up qualifiers do not exist.
-func (j *surveyJob) noteAbsent() {
-	kind := j.kind()
-	for _, e := range j.entries {
-		if kind(e.Qualifier) && mustExist(&e, j.observed.record(e.Qualifier)) && !j.exists[e.Qualifier] {
-			j.observed.NoQualifier = append(j.observed.NoQualifier, e.Qualifier)
-		}
-	}
-}
-
-// noteOrphans records which undeclared records have lost their qualifier.
-//
-// $LATEST.PUBLISHED is of neither kind, since no listing could show that it is gone.
-func (j *surveyJob) noteOrphans() {
-	if !j.orphans {
+		j.observed.VersionsListed = true
+		j.noteGone(isVersion)
 		return
 	}
-	kind := j.kind()
-	for _, r := range j.observed.Records {
-		if kind(r.Qualifier) && !j.declared(r.Qualifier) && !j.exists[r.Qualifier] {
-			j.observed.Orphans = append(j.observed.Orphans, r.Qualifier)
+	all := slices.Sorted(maps.Keys(j.exists))
+	if j.listed {
+		j.observed.Appeared = slices.DeleteFunc(slices.Clone(all), func(a string) bool { return slices.Contains(j.known, a) })
+	}
+	j.noteAliases(all)
+}
+
+// noteGone records which qualifiers of a kind do not exist, of those that are declared or
+// hold a record.
+//
+// $LATEST.PUBLISHED is of neither kind, since no listing could show that it is gone.
+func (j *surveyJob) noteGone(kind func(string) bool) {
+	note := func(qualifier string) {
+		if kind(qualifier) && !j.exists[qualifier] && !slices.Contains(j.observed.Gone, qualifier) {
+			j.observed.Gone = append(j.observed.Gone, qualifier)
 		}
+	}
+	for i := range j.entries {
+		if !j.entries[i].Pattern {
+			note(j.entries[i].Qualifier)
+		}
+	}
+	for i := range j.observed.Records {
+		note(j.observed.Records[i].Qualifier)
 	}
 }
 
@@ -202,7 +172,7 @@ func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems 
 			}
 			at := item{e.Origins.Entry, e.Qualifier}
 			chosen[at]++
-			if f := seen.function(e.Function); f != nil && slices.Contains(f.NoQualifier, e.Qualifier) {
+			if f := seen.function(e.Function); f != nil && slices.Contains(f.Gone, e.Qualifier) {
 				missing[at]++
 				aliases[at] = append(aliases[at], f.Aliases...)
 			}

@@ -2,10 +2,13 @@ package reconcile
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -71,7 +74,7 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 		{
 			why:   "the alias is declared as well: no mistake",
 			fleet: wants(entry("f", desired.Latest, retries(2)), entry("f", "live", retries(2))), records: []string{"live"}, aliases: []string{"live"},
-			calls: []string{"list f"},
+			calls: []string{"list f", "aliases f"},
 		},
 		{
 			why:   "a refused look leaves the record undeclared and stops nothing",
@@ -121,11 +124,122 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 	}
 }
 
+// Whether an alias or version is there is one truth, whatever record lies under it, whoever
+// declares it and however it came to be known: present, missing, or a record without it, an
+// orphan. It costs one listing of a kind for a function of which one of that kind is
+// declared, and none where nothing needs it.
+func TestNothingIsAsDeclaredUnderAnAliasThatDoesNotExist(t *testing.T) {
+	all := []string{desired.Latest, "1", "2", "beta", "live"}
+	rapid.Check(t, func(t *rapid.T) {
+		some := func(of []string, label string) []string {
+			return slices.DeleteFunc(slices.Clone(of), func(string) bool { return !rapid.Bool().Draw(t, label) })
+		}
+		aws := newFake("f")
+		aws.versions["f"], aws.aliases["f"] = some(all[1:3], "version"), some(all[3:], "alias")
+		for _, q := range some(all, "record") {
+			aws.records[name("f", q)] = Settings{desired.MaximumRetryAttempts: desired.Number(rapid.IntRange(0, 2).Draw(t, "stored"))}
+		}
+		var entries []desired.Entry
+		asked := map[bool]bool{} // by whether it is a version
+		for _, q := range append(some(all[1:], "declared"), some(all[:1], "declared")...) {
+			e := entry("f", q, retries(rapid.IntRange(0, 2).Draw(t, "wanted")))
+			switch rapid.SampledFrom([]string{"entry", "rule", "remove"}).Draw(t, "by") {
+			case "rule":
+				e.Optional = true
+			case "remove":
+				e = removed("f", q)
+			}
+			entries = append(entries, e)
+			asked[isVersion(q)] = asked[isVersion(q)] || q != desired.Latest && !e.Remove
+		}
+		if entries == nil {
+			t.Skip("nothing is declared")
+		}
+		slices.SortFunc(entries, func(a, b desired.Entry) int { return a.Name.Compare(b.Name) })
+		target := ReadTarget{Reader: aws, Limiter: fastLimiter()}
+		defer target.Limiter.Close()
+		if rapid.Bool().Draw(t, "known") { // a pattern of another rule had them listed
+			target.Aliases = map[string][]string{"f": aws.aliases["f"]}
+		}
+		var options []SurveyOption
+		if rapid.Bool().Draw(t, "orphans") {
+			options = append(options, LookForOrphans)
+		}
+		plan := NewPlan(wants(entries...), Survey(context.Background(), wants(entries...), map[desired.Target]ReadTarget{home: target}, nil, options...))
+
+		exists := func(q string) bool {
+			return q == desired.Latest || slices.Contains(aws.versions["f"], q) || slices.Contains(aws.aliases["f"], q)
+		}
+		told := map[string]FindingKind{}
+		for _, f := range plan.Targets[0].Findings {
+			told[f.Qualifier] = f.Kind
+		}
+		changed := map[string]bool{}
+		for _, c := range plan.Targets[0].Changes {
+			changed[c.Qualifier] = true
+		}
+		skipped, inSync := 0, 0
+		for _, e := range entries {
+			have, held := aws.records[e.Name]
+			kind, found := told[e.Qualifier]
+			switch {
+			case e.Remove || exists(e.Qualifier):
+				differs := e.Remove && held || !e.Remove && !Matches(*e.Want, have)
+				if found && kind != FindingLatestOnly || changed[e.Qualifier] != differs {
+					t.Fatalf("%s is there: told as %v (%v), changed %v", e.Name, kind, found, changed[e.Qualifier])
+				}
+				if !differs {
+					inSync++
+				}
+			case changed[e.Qualifier]:
+				t.Fatalf("%s is not there and would be changed", e.Name)
+			case e.Optional:
+				skipped++
+				if found != held || found && kind != FindingOrphan {
+					t.Fatalf("%s was chosen by a rule and is not there, a record is %v: told as %v (%v)", e.Name, held, kind, found)
+				}
+			case !found || kind != FindingQualifierMissing:
+				t.Fatalf("%s is declared and not there: told as %v (%v)", e.Name, kind, found)
+			}
+		}
+		if got := plan.Targets[0]; got.InSync != inSync || got.Skipped != skipped {
+			t.Fatalf("%d in sync and %d skipped, want %d and %d", got.InSync, got.Skipped, inSync, skipped)
+		}
+		for n := range aws.records {
+			if slices.ContainsFunc(entries, func(e desired.Entry) bool { return e.Name == n }) {
+				continue
+			}
+			kind := told[n.Qualifier]
+			if options != nil && (kind == FindingOrphan) == exists(n.Qualifier) || kind == FindingOrphan && exists(n.Qualifier) {
+				t.Fatalf("%s is declared by nobody and told as %v", n, kind)
+			}
+			asked[isVersion(n.Qualifier)] = asked[isVersion(n.Qualifier)] || options != nil && n.Qualifier != desired.Latest
+		}
+		if target.Aliases != nil && !slices.ContainsFunc(slices.Collect(maps.Keys(aws.records)), func(n desired.Name) bool {
+			return isAlias(n.Qualifier) && !exists(n.Qualifier)
+		}) {
+			asked[false] = false
+		} else if target.Aliases != nil {
+			asked[false] = true // a record under an alias that the list lacks: the list may be old
+		}
+		want := []string{"list f"}
+		if asked[false] {
+			want = append(want, "aliases f")
+		}
+		if asked[true] {
+			want = append(want, "versions f")
+		}
+		if !slices.Equal(aws.calls, want) {
+			t.Fatalf("calls %v, want %v", aws.calls, want)
+		}
+	})
+}
+
 func TestOrphansAreDeletedWhereUndeclaredIs(t *testing.T) {
 	fleet := wants(entry("f", desired.Latest, retries(2)))
 	fleet.Undeclared = desired.UndeclaredDelete
 	live := Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{
-		Function: "f", State: Present, Orphans: []string{"gone"},
+		Function: "f", State: Present, Gone: []string{"gone"},
 		Records: []ObservedRecord{{Qualifier: "gone", Settings: &Settings{}}},
 	}}}}}
 	plan := NewPlan(fleet, live)

@@ -30,8 +30,8 @@ type ReadTarget struct {
 }
 
 // Survey reads the records that the fleet talks about: one ListConfigs per
-// declared function, and its aliases or versions only where a record would have
-// to be created under one that no record proves to exist.
+// declared function, and its aliases or versions where one of them is declared,
+// since a record outlives both.
 //
 // Targets are read at the same time, each at the pace of its own limiter, and a
 // failure stays within its function. A target whose failures pass the guard's
@@ -179,6 +179,14 @@ func (s surveyStep) operation() string {
 	return "ListFunctionEventInvokeConfigs"
 }
 
+// kind is what a step lists.
+func (s surveyStep) kind() func(string) bool {
+	if s == stepVersions {
+		return isVersion
+	}
+	return isAlias
+}
+
 // surveyJob reads one function, one page a call.
 type surveyJob struct {
 	reader   Reader
@@ -196,7 +204,7 @@ type surveyJob struct {
 	marks   markers      // of this step's listing
 	configs Page[Record] // the answers of the last call
 	names   Page[string]
-	exists  map[string]bool // aliases and versions seen
+	exists  map[string]bool // qualifiers that the current step has seen
 }
 
 // Next implements ratelimit.Job.
@@ -248,11 +256,14 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 			j.budget.readDenied(err)
 		}
 	default:
-		// The records are known; only the existence of a qualifier is not.
-		// Nothing waits for the answer where it was asked about orphans alone.
-		j.observed.State, j.observed.QualifierErr = Present, err
-		if j.pending(isAlias) || j.pending(isVersion) {
+		// The records are known; only the existence of some qualifiers is not. Nothing
+		// waits for the answer where it was asked about orphans alone.
+		j.observed.QualifierErr = err
+		if j.pending(j.step.kind()) {
 			j.budget.failure(err)
+		}
+		if j.turn(); j.step != stepDone {
+			return
 		}
 	}
 	j.finish()
@@ -282,18 +293,22 @@ func (j *surveyJob) take() error {
 	if err := j.marks.turn(j.step.operation(), subject.String(), next); err != nil || next != "" {
 		return err
 	}
-	j.marks = markers{}
 	if j.step == stepConfigs {
 		slices.SortFunc(j.observed.Records, func(a, b ObservedRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
 		j.observed.State = Present
 	} else {
 		j.noteQualifiers()
 	}
-	j.step = j.following()
-	if j.step == stepDone {
+	if j.turn(); j.step == stepDone {
 		j.finish()
 	}
 	return nil
+}
+
+// turn goes on to the next listing.
+func (j *surveyJob) turn() {
+	j.step, j.marks = j.following(), markers{}
+	j.exists = map[string]bool{}
 }
 
 // add keeps a record. A listing that shifts between two pages may repeat one:

@@ -23,18 +23,17 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 		calls []string
 	}{
 		{
-			why:   "one List reads every qualifier of a function",
-			fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0)), entry("f", "7", retries(0))),
+			why:   "one List reads every record of a function, and what is to have none needs no alias",
+			fleet: wants(entry("f", latest, retries(0)), removed("f", "live"), removed("f", "7")),
 			aws: func() *fakeAWS {
 				f := newFake("f")
-				none := Settings{desired.MaximumRetryAttempts: desired.Number(0)}
-				f.records[name("f", "live")], f.records[name("f", "7")] = none, none
+				f.records[name("f", "live")] = Settings{desired.MaximumRetryAttempts: desired.Number(0)}
 				return f
 			},
 			calls: []string{"list f"},
 		},
 		{
-			why:   "aliases are listed where a record under one is missing or would be changed: an orphan cannot be",
+			why:   "aliases are listed where one is declared: a record under it may have outlived it",
 			fleet: wants(entry("f", "live", retries(0)), entry("g", "live", retries(0)), entry("h", "live", retries(0))),
 			aws: func() *fakeAWS {
 				f := newFake("f", "g", "h")
@@ -42,7 +41,7 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 				f.records[name("h", "live")] = Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 				return f
 			},
-			calls: []string{"list f", "list g", "aliases g", "list h", "aliases h"},
+			calls: []string{"list f", "aliases f", "list g", "aliases g", "list h", "aliases h"},
 		},
 		{
 			why:   "versions are listed only for a version",
@@ -51,7 +50,7 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 			calls: []string{"list f", "versions f"},
 		},
 		{
-			why:   "both, where both are pending",
+			why:   "both, where both are declared",
 			fleet: wants(entry("f", "7", retries(0)), entry("f", "live", retries(0))),
 			aws:   func() *fakeAWS { return newFake("f") },
 			calls: []string{"list f", "aliases f", "versions f"},

@@ -160,7 +160,7 @@ func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 		return &liveValue{State: stateFunctionMissing}
 	case function.State != reconcile.Present:
 		return &liveValue{State: stateUnreadable, Err: function.Err}
-	case slices.Contains(function.NoQualifier, key.Qualifier):
+	case slices.Contains(function.Gone, key.Qualifier):
 		return &liveValue{State: stateQualifierMissing}
 	}
 	for _, r := range function.Records {

@@ -8,7 +8,8 @@
 // differ only by account or region. A plan of that file against the same records
 // is empty: what it declares is what AWS holds, in effect.
 //
-// What a fleet file cannot say is a comment in it, and counted. A record, or a
+// What a fleet file cannot say is a comment in it, and counted. An orphan is a comment too:
+// AWS takes no settings for it. A record, or a
 // function, that was not read is never taken for absent: nothing is declared for
 // it. The package reads no network and decides nothing about any record.
 package export
@@ -56,7 +57,7 @@ func Write(w io.Writer, targets []Target, o Options) (Result, error) {
 	if err := check(targets); err != nil {
 		return Result{}, err
 	}
-	items, lost := collect(targets)
+	items, lost, orphans := collect(targets)
 	spellDestinations(targets, items)
 	items, aside := setAside(targets, items)
 	lost = append(lost, aside...)
@@ -71,7 +72,7 @@ func Write(w io.Writer, targets []Target, o Options) (Result, error) {
 	rules, rest := propose(targets, group(entries))
 	f.rules(rules)
 	f.functions(rest)
-	for _, note := range lost {
+	for _, note := range slices.Concat(lost, orphans) {
 		f.Comment("", note)
 	}
 	result := Result{Records: len(items), Unreadable: unread, Inexpressible: len(lost)}

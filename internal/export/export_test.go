@@ -36,7 +36,7 @@ func (s Target) with(functions ...reconcile.ObservedFunction) Target {
 }
 
 func function(name string, records ...reconcile.ObservedRecord) reconcile.ObservedFunction {
-	return reconcile.ObservedFunction{Function: name, State: reconcile.Present, Records: records}
+	return reconcile.ObservedFunction{Function: name, State: reconcile.Present, Records: records, AliasesListed: true, VersionsListed: true}
 }
 
 func latest(s reconcile.Settings) reconcile.ObservedRecord { return under(desired.Latest, s) }
@@ -162,7 +162,7 @@ func TestWriteGolden(t *testing.T) {
 				function("elsewhere", latest(holds(-1, -1, "arn:aws:sns:eu-west-1:222222222222:done", ""))),
 				function("itself", latest(holds(-1, -1, "arn:aws:lambda:us-east-1:111111111111:function:itself:live", ""))),
 				function("dollar", latest(holds(0, -1, "arn:aws:lambda:us-east-1:111111111111:function:other:$LATEST", ""))),
-				reconcile.ObservedFunction{Function: "orphaned", State: reconcile.Present, Orphans: []string{"gone"}, Records: []reconcile.ObservedRecord{under("gone", holds(0, -1, "", ""))}},
+				reconcile.ObservedFunction{Function: "orphaned", State: reconcile.Present, Gone: []string{"gone"}, Records: []reconcile.ObservedRecord{under("gone", holds(0, -1, "", ""))}},
 				reconcile.ObservedFunction{Function: "unsure", State: reconcile.Present, QualifierErr: errors.New("ListAliases: denied"), Records: []reconcile.ObservedRecord{under("7", holds(0, -1, "", ""))}},
 				function("hopeless", latest(holds(7, 1, queue+".fifo", queue+".fifo"))),
 				function("bad name", latest(holds(0, -1, "", ""))),
@@ -170,7 +170,7 @@ func TestWriteGolden(t *testing.T) {
 				reconcile.ObservedFunction{Function: "unseen"},
 				reconcile.ObservedFunction{Function: "deleted", State: reconcile.FunctionAbsent},
 			)},
-			want: Result{Records: 7, Unreadable: 2, Inexpressible: 5},
+			want: Result{Records: 6, Unreadable: 2, Inexpressible: 5},
 		},
 		{
 			name: "unread-target", why: "nothing is declared for a target that was not read, not even what is alike in all others",
@@ -203,7 +203,7 @@ func TestWriteGolden(t *testing.T) {
 				t.Errorf("%s (-want +got), go test -update writes it:\n%s", row.why, diff)
 			}
 			plan := planAgain(t, text, row.targets)
-			if c := plan.Counts(); c.Changes() > 0 || c.InSync != result.Records {
+			if c := plan.Counts(); c.Changes() > 0 || c.InSync+c.Unreadable != result.Records {
 				t.Errorf("%s: the plan after is not empty: %+v", row.why, c)
 			}
 		})

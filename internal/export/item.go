@@ -39,8 +39,9 @@ func (it *item) refusals() int {
 }
 
 // collect makes an item of every record that was read. What the loader would
-// not take as a key at all is in lost, a comment each.
-func collect(targets []Target) (items []item, lost []string) {
+// not take as a key at all is in lost, a comment each; so are orphans, which are not as
+// declared whatever is declared of them.
+func collect(targets []Target) (items []item, lost, orphans []string) {
 	probe := fleetfile.NewProbe()
 	for i := range targets {
 		for j := range targets[i].Functions {
@@ -50,21 +51,28 @@ func collect(targets []Target) (items []item, lost []string) {
 			}
 			for k := range f.Records {
 				it := item{target: i, Name: desired.Name{Function: f.Function, Qualifier: f.Records[k].Qualifier}}
-				if why := probe.Key(desired.Key{Target: targets[i].Target, Name: it.Name}); why != "" {
-					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: targets[i].Target, Name: it.Name}, why))
+				key := desired.Key{Target: targets[i].Target, Name: it.Name}
+				if slices.Contains(f.Gone, it.Qualifier) {
+					orphans = append(orphans, fmt.Sprintf("%s is not declared, because it is an orphan: %s is neither an alias nor a version any more; an entry with remove: true would delete its record", key, it.Qualifier))
+					continue
+				}
+				if why := probe.Key(key); why != "" {
+					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", key, why))
 					continue
 				}
 				it.read(&targets[i], *f.Records[k].Settings, probe)
 				if it.refusals() == int(desired.NumSettings) {
-					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", desired.Key{Target: targets[i].Target, Name: it.Name}, strings.Join(it.notes, "; ")))
+					lost = append(lost, fmt.Sprintf("%s cannot be declared: %s", key, strings.Join(it.notes, "; ")))
 					continue
 				}
-				it.remark(f)
+				if !f.Knows(it.Qualifier) && f.QualifierErr != nil {
+					it.notes = append(it.notes, "whether "+it.Qualifier+" still exists is not known: "+f.QualifierErr.Error())
+				}
 				items = append(items, it)
 			}
 		}
 	}
-	return items, lost
+	return items, lost, orphans
 }
 
 // read fills the cells from what AWS holds.
@@ -103,16 +111,6 @@ func (it *item) declareDefault() {
 			c.value = c.effect
 			return
 		}
-	}
-}
-
-// remark adds what is odd about the record as a whole.
-func (it *item) remark(f *reconcile.ObservedFunction) {
-	switch {
-	case slices.Contains(f.Orphans, it.Qualifier):
-		it.notes = append(it.notes, "an orphan: "+it.Qualifier+" is neither an alias nor a version any more; remove: true in place of its settings would delete it")
-	case it.Qualifier != desired.Latest && f.QualifierErr != nil:
-		it.notes = append(it.notes, "whether "+it.Qualifier+" still exists is not known: "+f.QualifierErr.Error())
 	}
 }
 

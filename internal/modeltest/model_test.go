@@ -303,15 +303,8 @@ func (p *prediction) predictFunction(f fleet, at place, name string, fn *functio
 }
 
 // lacks says whether a config cannot be, because its alias or version is not
-// there. What must have no record needs none; and a record that is left under a
-// lost alias, and is as declared, is not looked into: see docs/fleet-file.md.
-func (f *function) lacks(q string, want wish) bool {
-	if f.has(q) || want.remove {
-		return false
-	}
-	have, held := f.records[q]
-	return !held || want.differs(have)
-}
+// there, whatever record was left under it. What must have no record needs none.
+func (f *function) lacks(q string, want wish) bool { return !f.has(q) && !want.remove }
 
 func (w wish) differs(have settings) bool {
 	for i, v := range w.set {

@@ -150,7 +150,7 @@ func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPo
 		switch {
 		case o.asked != asked || asked == "":
 			c.changed++
-		case n.read[f] || orphans && !o.orphansLooked && undeclaredRecords(o, entries):
+		case n.read[f] || orphans && doubtful(o):
 		case turn[f]:
 			c.scrubbed[f] = true
 		default:
@@ -210,11 +210,10 @@ func qualifierKind(q string) (alias, version bool) {
 	return !version, version
 }
 
-// undeclaredRecords reports whether a function holds a record that nobody declared.
-func undeclaredRecords(o *observation, entries []desired.Entry) bool {
-	return slices.ContainsFunc(o.Records, func(r reconcile.ObservedRecord) bool {
-		return r.Qualifier != desired.Latest && !slices.ContainsFunc(entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier })
-	})
+// doubtful reports whether a function holds a record of which nobody knows if its alias or
+// version is still there.
+func doubtful(o *observation) bool {
+	return slices.ContainsFunc(o.Records, func(r reconcile.ObservedRecord) bool { return !o.Knows(r.Qualifier) })
 }
 
 // changed reports whether a function is not as it was seen.

@@ -19,7 +19,7 @@ import (
 
 // FormatVersion is the version of the files. It grows with whatever would make an
 // older file mean something else, such as another way to digest what is asked.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // magic begins every file, before its version, the digest of what follows and a line end.
 const magic = "eventinvoke-observations"
@@ -52,16 +52,15 @@ type body struct {
 type tags = map[string]string
 
 type row struct {
-	Function    string      `json:"f"`
-	At          int64       `json:"t"`
-	Asked       string      `json:"a"`
-	Absent      bool        `json:"x,omitempty"`
-	Records     []recordRow `json:"r,omitempty"`
-	NoQualifier []string    `json:"n,omitempty"`
-	Aliases     []string    `json:"al,omitempty"`
-	Orphans     []string    `json:"o,omitempty"`
-	Listed      bool        `json:"h,omitempty"`
-	Looked      bool        `json:"l,omitempty"`
+	Function string      `json:"f"`
+	At       int64       `json:"t"`
+	Asked    string      `json:"a"`
+	Absent   bool        `json:"x,omitempty"`
+	Records  []recordRow `json:"r,omitempty"`
+	Gone     []string    `json:"n,omitempty"`
+	Aliases  []string    `json:"al,omitempty"`
+	Listed   bool        `json:"h,omitempty"`
+	Versions bool        `json:"v,omitempty"`
 }
 
 type recordRow struct {
@@ -82,7 +81,7 @@ func (s *state) encode() ([]byte, error) {
 		o := s.functions[name]
 		r := row{
 			Function: name, At: o.Seen, Asked: o.asked, Absent: o.State == reconcile.FunctionAbsent,
-			NoQualifier: o.NoQualifier, Aliases: o.Aliases, Orphans: o.Orphans, Listed: o.AliasesListed, Looked: o.orphansLooked,
+			Gone: o.Gone, Aliases: o.Aliases, Listed: o.AliasesListed, Versions: o.VersionsListed,
 		}
 		for _, rec := range o.Records {
 			at, known := index[*rec.Settings]
@@ -156,10 +155,10 @@ func decode(data []byte, t desired.Target) (*state, error) {
 	}
 	for i := range b.Seen {
 		r := &b.Seen[i]
-		o := &observation{asked: r.Asked, orphansLooked: r.Looked}
+		o := &observation{asked: r.Asked}
 		o.CarriedFunction = reconcile.CarriedFunction{
 			Function: r.Function, State: reconcile.Present, Seen: r.At,
-			NoQualifier: r.NoQualifier, Aliases: r.Aliases, Orphans: r.Orphans, AliasesListed: r.Listed,
+			Gone: r.Gone, Aliases: r.Aliases, AliasesListed: r.Listed, VersionsListed: r.Versions,
 		}
 		if r.Absent {
 			o.State = reconcile.FunctionAbsent

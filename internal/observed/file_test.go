@@ -27,10 +27,10 @@ func known(at time.Time) *state {
 	s.functions["a"] = &observation{
 		CarriedFunction: reconcile.CarriedFunction{
 			Function: "a", State: reconcile.Present, Seen: at.UnixMilli() - 5,
-			Records:     []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: 7}, {Qualifier: "live", Settings: settings}},
-			NoQualifier: []string{"blue"}, Aliases: []string{"live"}, Orphans: []string{"old"}, AliasesListed: true,
+			Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: 7}, {Qualifier: "live", Settings: settings}},
+			Gone:    []string{"blue", "old"}, Aliases: []string{"live"}, AliasesListed: true, VersionsListed: true,
 		},
-		asked: "asked", orphansLooked: true,
+		asked: "asked",
 	}
 	s.functions["gone"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "gone", State: reconcile.FunctionAbsent, Seen: 9}, asked: "asked"}
 	return s
@@ -75,7 +75,7 @@ func TestAFileThatIsNotTheOneThatWasStoredIsRefused(t *testing.T) {
 	if _, err := decode(data, desired.Target{Account: "222222222222", Region: "eu-west-1"}); err == nil {
 		t.Error("the file of another target was read")
 	}
-	if _, err := decode([]byte(strings.Replace(string(data), " 1 ", " 2 ", 1)), here); !errors.Is(err, errOtherFormat) {
+	if _, err := decode([]byte(strings.Replace(string(data), " 2 ", " 1 ", 1)), here); !errors.Is(err, errOtherFormat) {
 		t.Errorf("another format: %v", err)
 	}
 }

@@ -29,7 +29,7 @@ func TestWhyEverythingIsRead(t *testing.T) {
 		{why: "nothing is wrong"},
 		{why: "nothing was read before", bytes: func([]byte) []byte { return nil }, says: "no observations yet"},
 		{why: "a damaged file", bytes: func(b []byte) []byte { return b[:len(b)-1] }, says: "damaged"},
-		{why: "another version's file", bytes: func(b []byte) []byte { return []byte(strings.Replace(string(b), " 1 ", " 7 ", 1)) }, says: "format is 7"},
+		{why: "another version's file", bytes: func(b []byte) []byte { return []byte(strings.Replace(string(b), " 2 ", " 7 ", 1)) }, says: "format is 7"},
 		{why: "a clock that went back", spoil: func(s *state) { s.written = time.Now().Add(time.Minute) }, says: "clock went back"},
 		{why: "a last look of long ago", spoil: func(s *state) { s.looked = time.Now().Add(-25 * time.Hour) }, says: "longer ago than the maximum age"},
 		{why: "a trail that refuses", answer: trail.Answer{Cut: errors.New("no permission")}, says: "no permission"},

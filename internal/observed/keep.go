@@ -94,7 +94,7 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 			if _, known := p.aliases[f.Function]; known {
 				c.Seen = min(c.Seen, before.Seen) // its aliases are as old as that
 			}
-			next.functions[f.Function] = &observation{CarriedFunction: c, asked: p.choice.asked[f.Function], orphansLooked: p.orphans}
+			next.functions[f.Function] = &observation{CarriedFunction: c, asked: p.choice.asked[f.Function]}
 		}
 		if at, listed := slices.BinarySearch(next.names, f.Function); listed && f.State == reconcile.FunctionAbsent {
 			next.names = slices.Delete(slices.Clone(next.names), at, at+1)

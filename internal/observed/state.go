@@ -41,8 +41,7 @@ type state struct {
 // observation is one function.
 type observation struct {
 	reconcile.CarriedFunction
-	asked         string // digest of what was asked of it
-	orphansLooked bool   // whether undeclared records' qualifiers were looked for
+	asked string // digest of what was asked of it
 }
 
 func newState(t desired.Target) *state {

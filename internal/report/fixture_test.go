@@ -51,7 +51,7 @@ func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.ObservedF
 		for _, e := range t.Entries {
 			last := len(seen.Functions) - 1
 			if last < 0 || seen.Functions[last].Function != e.Function {
-				seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.Present})
+				seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.Present, AliasesListed: true, VersionsListed: true})
 				last++
 			}
 			if !e.Remove {

@@ -183,7 +183,7 @@ var scenarios = []struct {
 				case "mailer":
 					l.State, l.Records = reconcile.FunctionAbsent, nil
 				case "checkout":
-					l.Records, l.NoQualifier = nil, []string{"live"}
+					l.Records, l.Gone = nil, []string{"live"}
 				case "orders-003":
 					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "old", Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}})
 				}
@@ -272,7 +272,7 @@ require:
 			})
 			watched := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: prod}}}
 			for _, name := range append([]string{"closed"}, series("legacy", 12)...) {
-				watched.Targets[0].Functions = append(watched.Targets[0].Functions, reconcile.ObservedFunction{Function: name, State: reconcile.Present,
+				watched.Targets[0].Functions = append(watched.Targets[0].Functions, reconcile.ObservedFunction{Function: name, State: reconcile.Present, AliasesListed: true,
 					Records: []reconcile.ObservedRecord{{Qualifier: "live", Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}}}})
 			}
 			closed := &watched.Targets[0].Functions[0]
@@ -411,7 +411,7 @@ require:
 				switch l.Function {
 				case "orders-000":
 					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "blue", Settings: old})
-					l.Orphans = []string{"blue"}
+					l.Gone = []string{"blue"}
 				case "orders-001":
 					l.Records = append(l.Records, reconcile.ObservedRecord{Qualifier: "live", Settings: old})
 					l.Aliases = []string{"live"}

@@ -9,7 +9,7 @@ import (
 
 // The problem codes. A code never changes its meaning and is never used again:
 // people search for it. Tens group them: files and YAML, targets, names,
-// destinations, rules, guard.
+// destinations, rules, guard, organizations.
 const (
 	codeUnknownKey      = "EI001"
 	codeDuplicateKey    = "EI002"
@@ -83,6 +83,8 @@ const (
 	codeBadDate            = "EI071"
 	codeExpired            = "EI072"
 	codeAgainstRequirement = "EI073"
+
+	codeBadOrganization = "EI080"
 )
 
 // Severity says whether a problem stops a run.

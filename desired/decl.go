@@ -129,11 +129,14 @@ func (f *fileDecl) pos(p place) Pos {
 	return Pos{File: f.info.Path, Line: int(p.line), Column: int(p.column)}
 }
 
-// targetDecl is one item of targets: an account in one or more regions.
+// targetDecl is one item of targets: an account, or those of an organization, in one or
+// more regions.
 type targetDecl struct {
 	file *fileDecl
 	place
 	name, account, role, externalID text
+	organization                    *organizationDecl // nil where an account is named
+	members                         []Target          // of the organization; nil until they are known
 	regions                         []text
 	vars                            []variableDecl
 	quota, rateShare                float64

@@ -159,10 +159,12 @@ func (r *resolver) checkEmptyTargets() {
 			continue
 		}
 		at := r.doc.files[0].pos(place{1, 1})
-		for i := range r.doc.targets {
-			if t := &r.doc.targets[i]; t.name.value == s.fleet.Label {
-				at = t.file.pos(t.place)
+		i := slices.IndexFunc(r.doc.targets, func(t targetDecl) bool { return t.name.value == s.fleet.Label })
+		if i >= 0 {
+			if r.doc.targets[i].organization != nil {
+				continue // many an account has nothing in many a region
 			}
+			at = r.doc.targets[i].file.pos(r.doc.targets[i].place)
 		}
 		r.out.add(Problem{Pos: at, Code: codeEmptyTarget,
 			Message: fmt.Sprintf("nothing is declared in %s: no rule chooses any of its %d functions", s.fleet.Target, len(s.inventory.Functions)),

@@ -262,7 +262,7 @@ func (r *resolver) place(f *functionDecl) {
 		switch {
 		case name.Function == "": // a variable is missing, or wrong: a problem of its own
 			placed = true
-		case name.in(s.fleet.Target):
+		case name.mayBeIn(s.fleet.Target):
 			s.exact = append(s.exact, exactEntry{Name{name.Function, name.Qualifier}, f})
 			placed = true
 		}

@@ -125,10 +125,15 @@ var targetItem = object[targetDecl]{
 	fields: []field[targetDecl]{
 		word("name", "A label for output, rules and --target.", labelRule, func(t *targetDecl) *text { return &t.name }).must(),
 		word("account", "The twelve digits of the account, in quotes. Checked against the credentials before anything else.",
-			accountRule, func(t *targetDecl) *text { return &t.account }).must(),
-		words("regions", "The regions, each a target of its own.", regionRule, func(t *targetDecl) *[]text { return &t.regions }).must(),
+			accountRule, func(t *targetDecl) *text { return &t.account }),
+		words("regions", "The regions, each a target of its own.", regionRule, func(t *targetDecl) *[]text { return &t.regions }),
 		word("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
 			roleRule, func(t *targetDecl) *text { return &t.role }),
+		{key: "organization", shape: &organizationObject, doc: "In place of account, regions and role_arn: the accounts that AWS Organizations lists, each a target in each region.",
+			read: func(w *walker, n *yaml.Node, t *targetDecl) {
+				t.organization = &organizationDecl{place: at(n)}
+				organizationObject.read(w, n, t)
+			}},
 		word("external_id", "The external id that the role asks for.", externalIDRule, func(t *targetDecl) *text { return &t.externalID }),
 		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", shape: mappingShape{varName, varValue},
 			read: func(w *walker, n *yaml.Node, into *targetDecl) {
@@ -143,13 +148,14 @@ var targetItem = object[targetDecl]{
 		decimal("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
 			decimalShape{low: 0.1, high: 1}, func(t *targetDecl) *float64 { return &t.rateShare }),
 	},
+	oneOf: [][]string{{"account", "regions"}, {"organization"}},
 }
 
 // readTarget reads a target. One with a problem is left out and remembered, because what
 // depends on labels and places then cannot be checked.
 func readTarget(w *walker, n *yaml.Node, _ *document) {
 	t := targetDecl{file: w.file, place: at(n)}
-	if targetItem.read(w, n, &t) {
+	if targetItem.read(w, n, &t) && t.says(w, n) {
 		w.doc.targets = append(w.doc.targets, t)
 		return
 	}

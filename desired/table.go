@@ -3,6 +3,7 @@ package desired
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -17,6 +18,8 @@ type object[T any] struct {
 	fields []field[T]
 	// anyOf names keys of which at least one must be there.
 	anyOf []string
+	// oneOf are sets of keys of which exactly one is there, whole, and nothing of the others.
+	oneOf [][]string
 }
 
 // field is one row: the key, what it means, what it may hold, and how a value
@@ -123,6 +126,17 @@ func (o *object[T]) schema() map[string]any {
 			choices = append(choices, map[string]any{"required": []string{key}})
 		}
 		s["anyOf"] = choices
+	}
+	if o.oneOf != nil {
+		var choices []any
+		for i, set := range o.oneOf {
+			refused := map[string]any{}
+			for _, other := range slices.Concat(slices.Delete(slices.Clone(o.oneOf), i, i+1)...) {
+				refused[other] = false
+			}
+			choices = append(choices, map[string]any{"required": set, "properties": refused})
+		}
+		s["oneOf"] = choices
 	}
 	return s
 }

@@ -32,10 +32,9 @@ func (d *Document) places(ambient Target) []TargetSpec {
 	}
 	var all []TargetSpec
 	for _, t := range d.targets {
-		for _, region := range t.regions {
+		for _, at := range t.places() {
 			all = append(all, TargetSpec{
-				Target: Target{Account: t.account.value, Region: region.value},
-				Label:  t.name.value, RoleARN: t.role.value, ExternalID: t.externalID.value,
+				Target: at, Label: t.name.value, RoleARN: t.roleIn(at), ExternalID: t.externalID.value,
 				Quota: t.quota, RateShare: t.rateShare,
 			})
 		}
@@ -61,21 +60,25 @@ func (d *Document) checkTargets(out *collector) {
 				"give each target its own label", pos)
 		}
 		labels[t.name.value] = t
-		for _, region := range t.regions {
+		regions := t.regionsWritten()
+		for _, region := range regions {
 			key := Target{t.account.value, region.value}
 			pos := t.file.pos(region.place)
-			if first, taken := places[key]; taken {
+			if first, taken := places[key]; taken && t.organization == nil {
 				report(region.place, codeDuplicateTarget, fmt.Sprintf("%s is declared at %s already", key, first), "keep one of them", first)
 			}
 			places[key] = pos
 			if near := misspeltRegion(region.value); near != "" {
 				report(region.place, codeUnknownRegion, fmt.Sprintf("no region called %s is known", region.value), fmt.Sprintf("did you mean %s?", near))
 			}
-			if first := t.regions[0].value; PartitionOf(first) != PartitionOf(region.value) {
+			if first := regions[0].value; PartitionOf(first) != PartitionOf(region.value) {
 				report(region.place, codeMixedPartitions,
 					fmt.Sprintf("%s is in the partition %s, %s in %s", region.value, PartitionOf(region.value), first, PartitionOf(first)),
 					"an account lives in one partition: use a target for each")
 			}
+		}
+		if t.organization != nil {
+			continue
 		}
 		if t.role.value == "" {
 			if t.externalID.value != "" {

@@ -46,9 +46,7 @@ func newClients(document *desired.Document, o *readOptions) (*clients, error) {
 
 func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
 	c := &clients{options: awslambda.Options{Version: version}, trails: ratelimit.NewRegistry(trail.Pace)}
-	if isTerminal(os.Stdin) && isTerminal(os.Stderr) {
-		c.options.MFAToken = func() (string, error) { return askMFA(os.Stdin, os.Stderr) }
-	}
+	c.options.MFAToken = mfaToken()
 	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
 		for _, t := range declared() {
 			if t.Target == target {
@@ -82,6 +80,14 @@ func (c *clients) beside(o reconcile.Opener, h *history.History, seen *observed.
 		return c.peers.Opener(o, seen.Store, log)
 	}
 	return o, func() {}
+}
+
+// mfaToken asks for the code of a profile with mfa_serial; nil where nobody can be asked.
+func mfaToken() func() (string, error) {
+	if !isTerminal(os.Stdin) || !isTerminal(os.Stderr) {
+		return nil
+	}
+	return func() (string, error) { return askMFA(os.Stdin, os.Stderr) }
 }
 
 // askMFA asks for the code of a profile with mfa_serial, as the aws command does.
@@ -125,17 +131,21 @@ func (o *readOptions) simulated(options *awslambda.Options) error {
 	return nil
 }
 
-// loadFor reads the fleet files. Simulating the demo's world without naming any
-// means the demo's fleet.
-func (a *app) loadFor(args []string, simulate string) (*desired.Document, error) {
-	if simulate == builtInScenario && len(args) == 0 {
+// loadFor reads the fleet files, and asks for the accounts that they leave to AWS
+// Organizations. Simulating the demo's world without naming any files means the demo's
+// fleet.
+func (a *app) loadFor(args []string, o *readOptions) (*desired.Document, error) {
+	if o.simulate == builtInScenario && len(args) == 0 {
 		return desired.Load(examples.FS, examples.DemoFleet)
 	}
 	doc, err := a.load(args)
-	if err != nil && simulate == builtInScenario && len(args) > 0 {
+	if err != nil && o.simulate == builtInScenario && len(args) > 0 {
 		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and what is named beside it is read as fleet files: %s; a scenario is given as --simulate=FILE)", err, strings.Join(args, ", "))
 	}
-	return doc, err
+	if err != nil {
+		return nil, err
+	}
+	return a.enlist(doc, o)
 }
 
 // countAnew makes the counters of a target begin at zero.

@@ -157,7 +157,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
-	doc, err := a.loadFor(paths, o.simulate)
+	doc, err := a.loadFor(paths, &readOptions{simulate: o.simulate, simulator: o.simulator})
 	if err != nil {
 		return err
 	}

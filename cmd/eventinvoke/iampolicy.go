@@ -128,6 +128,9 @@ func policyFile(d *iampolicy.Document, mode string) string {
 	name := "base"
 	if d.Target != (desired.Target{}) {
 		name = d.Target.Account + "-" + d.Target.Region + "-" + mode
+		if d.Target.Account == "*" { // of an organization
+			name = strings.ReplaceAll(d.Label+"-"+d.Target.Region, "*", "all") + "-" + mode
+		}
 	}
 	if d.Parts > 1 {
 		name += fmt.Sprintf("-%d", d.Part)

@@ -60,7 +60,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 				return err
 			}
 		}
-		document, err := a.load(paths)
+		document, err := a.loadFor(paths, &o.readOptions)
 		if err != nil {
 			return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
 		}

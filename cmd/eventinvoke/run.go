@@ -21,12 +21,13 @@ type execution struct {
 	app *app
 	o   *readOptions
 	reconcile.Request
-	clients *clients
-	memory  *history.Memory        // nil for a run that only reads
-	seen    *observed.Observations // nil for a run that reads everything
-	files   []desired.FileInfo     // the fleet files
-	past    *string                // where runs are remembered, as --history spells it; nil where they are not
-	undo    string                 // the command that rolls the run back; "" where it is not remembered
+	clients       *clients
+	memory        *history.Memory        // nil for a run that only reads
+	seen          *observed.Observations // nil for a run that reads everything
+	files         []desired.FileInfo     // the fleet files
+	organizations []desired.Organization // that they name
+	past          *string                // where runs are remembered, as --history spells it; nil where they are not
+	undo          string                 // the command that rolls the run back; "" where it is not remembered
 
 	tellDifferences bool // exit 2 where something differs
 	// then is done with the result once it was reported; nil is nothing.
@@ -65,6 +66,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return err
 	}
 	defer x.clients.close()
+	x.tellMembers(ctx)
 	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
@@ -296,7 +298,7 @@ func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions,
 
 // fromFleet prepares a run over fleet files.
 func (x *execution) fromFleet(args []string) error {
-	document, err := x.app.loadFor(args, x.o.simulate)
+	document, err := x.app.loadFor(args, x.o)
 	if err != nil {
 		return err
 	}
@@ -311,7 +313,7 @@ func (x *execution) fromFleet(args []string) error {
 
 // wishes are those of a document, in the part that the options name.
 func (x *execution) wishes(document *desired.Document) reconcile.FleetWishes {
-	x.files = document.Files()
+	x.files, x.organizations = document.Files(), document.Organizations()
 	return x.o.wishes(document)
 }
 

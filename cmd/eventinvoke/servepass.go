@@ -54,7 +54,7 @@ type knowledge struct {
 func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	s := &server{app: a, args: args, o: o}
 	var err error
-	if s.document, err = a.loadFor(args, o.simulate); err != nil {
+	if s.document, err = a.loadFor(args, &o.readOptions); err != nil {
 		return nil, err
 	}
 	if s.clients, err = newClientsFor(s.declared, &o.readOptions); err != nil {
@@ -190,7 +190,7 @@ func (s *server) reload(scope worker.Scope) error {
 	if !scope.All {
 		return nil
 	}
-	document, err := s.app.loadFor(s.args, s.o.simulate)
+	document, err := s.app.loadFor(s.args, &s.o.readOptions)
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,14 @@ import (
 func newTargets(a *app) *cobra.Command {
 	var shards shardOptions
 	var format resultFormat
+	var options readOptions // of the question which accounts an organization has
 	cmd := &cobra.Command{
 		Use:   "targets [PATH...]",
 		Short: "List the accounts and regions of a fleet",
-		Long: `List the accounts and regions that the fleet files declare, offline. As JSON it
-is the input of a Step Functions Distributed Map. --shard lists those of one
-shard.`,
+		Long: `List the accounts and regions that the fleet files declare. It makes no call,
+unless they leave the accounts to AWS Organizations, which is asked then. As
+JSON it is the input of a Step Functions Distributed Map. --shard lists those of
+one shard.`,
 		Example: `  eventinvoke targets fleet.yaml
   eventinvoke targets fleet.yaml -o json --shard 0/4`,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -28,7 +30,7 @@ shard.`,
 			if err := shards.check(); err != nil {
 				return err
 			}
-			doc, err := a.load(args)
+			doc, err := a.loadFor(args, &options)
 			if err != nil {
 				return err
 			}
@@ -46,6 +48,7 @@ shard.`,
 	}
 	shards.bind(cmd)
 	format.bind(cmd)
+	bindSimulate(cmd, &options.simulate)
 	return cmd
 }
 

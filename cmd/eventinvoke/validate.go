@@ -51,9 +51,11 @@ type checked struct {
 	files    []desired.FileInfo
 	fleet    desired.Fleet
 	targets  int
-	declared bool             // the files name their targets; else it is the one of the credentials
-	rules    bool             // some keys are only known to AWS
-	problems desired.Problems // errors: the files cannot be used
+	declared bool // the files name their targets; else it is the one of the credentials
+	// organizations are those whose accounts only a run asks for.
+	organizations int
+	rules         bool             // some keys are only known to AWS
+	problems      desired.Problems // errors: the files cannot be used
 }
 
 // validate separates what is wrong with the files, which is its result, from
@@ -71,8 +73,14 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 		}
 		c.targets, c.declared = 1, doc.DeclaresTargets()
 		if c.declared {
-			c.targets = len(c.fleet.Targets)
+			c.targets = 0
+			for _, t := range c.fleet.Targets {
+				if t.Account != desired.EveryAccount {
+					c.targets++
+				}
+			}
 		}
+		c.organizations = len(doc.Organizations())
 	}
 	if err != nil && !errors.As(err, &c.problems) {
 		return checked{}, err
@@ -94,6 +102,9 @@ func (c checked) text(a *app) {
 	where := "the target of the credentials"
 	if c.declared {
 		where = count(c.targets, "target", "targets")
+	}
+	if c.organizations > 0 {
+		where += " and those of " + count(c.organizations, "organization", "organizations")
 	}
 	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Keys(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
 	if c.rules {

@@ -29,6 +29,7 @@ destinations: ["arn:aws:sqs:us-east-1:111111111111:async-dlq"]
 call_log: -1
 accounts:
   - account: "111111111111"
+    unit: ou-ab12-cdef3456
     deny: ["tag:GetResources"]
     roles:
       - name: fleet
@@ -71,7 +72,7 @@ func TestParseEveryKey(t *testing.T) {
 		Trail:          Trail{Delay: 5 * time.Minute, Lose: 0.01, LoseDeletes: true},
 		MissingBuckets: []string{"gone"}, Destinations: []string{"arn:aws:sqs:us-east-1:111111111111:async-dlq"}, CallLog: -1,
 		Accounts: []Account{{
-			Account: "111111111111", Deny: []string{"tag:GetResources"},
+			Account: "111111111111", Unit: "ou-ab12-cdef3456", Deny: []string{"tag:GetResources"},
 			Roles:   []Role{{Name: "fleet", ExternalID: "fleet-7", Refuse: true, Deny: []string{"lambda:Put*"}, ExpiresAfter: 5 * time.Minute}},
 			Senders: []Sender{{Role: "shared", To: []string{"arn:aws:sqs:*"}, After: 30 * time.Second}},
 			Regions: map[string]Region{"us-east-1": {Deny: []string{"lambda:ListFunctions"}, Functions: []Function{{

@@ -56,7 +56,7 @@ func (w *World) admit(q *request) *answer {
 	switch q.service {
 	case "sts":
 		return w.perform(q, nil)
-	case "sqs", "sns", "events", "s3":
+	case "sqs", "sns", "events", "s3", "organizations", "account":
 		return w.perform(q, q.state.deny)
 	}
 	faults := w.currentFaults()
@@ -187,6 +187,11 @@ var (
 		"tagging":    {"ResourceGroupsTaggingAPI_20170126.GetResources": {"GetResources", "tag:GetResources", false, 200, (*World).getResources}},
 		"cloudtrail": {"CloudTrail_20131101.LookupEvents": {"LookupEvents", "cloudtrail:LookupEvents", false, 200, (*World).lookupEvents}},
 		"events":     {"AWSEvents.DescribeEventBus": {"DescribeEventBus", "events:DescribeEventBus", false, 200, (*World).describeEventBus}},
+		"organizations": {
+			"AWSOrganizationsV20161128.ListAccounts":                     {"ListAccounts", "organizations:ListAccounts", false, 200, (*World).listOrganizationAccounts},
+			"AWSOrganizationsV20161128.ListAccountsForParent":            {"ListAccountsForParent", "organizations:ListAccountsForParent", false, 200, (*World).listAccountsForParent},
+			"AWSOrganizationsV20161128.ListOrganizationalUnitsForParent": {"ListOrganizationalUnitsForParent", "organizations:ListOrganizationalUnitsForParent", false, 200, (*World).listUnitsForParent},
+		},
 		"sqs": {
 			"AmazonSQS.GetQueueUrl": {"GetQueueUrl", "sqs:GetQueueUrl", false, 200, (*World).getQueueURL},
 			"AmazonSQS.ListQueues":  {"ListQueues", "sqs:ListQueues", false, 200, (*World).listQueues},
@@ -200,7 +205,8 @@ var (
 		},
 		"sns": {"GetTopicAttributes": {"GetTopicAttributes", "sns:GetTopicAttributes", false, 200, (*World).getTopicAttributes}},
 	}
-	headBucket = &operation{"HeadBucket", "s3:ListBucket", false, 200, (*World).headBucket}
+	headBucket  = &operation{"HeadBucket", "s3:ListBucket", false, 200, (*World).headBucket}
+	listRegions = &operation{"ListRegions", "account:ListRegions", false, 200, (*World).listRegions}
 )
 
 // route finds what a request asks for.
@@ -215,6 +221,10 @@ func (q *request) route(r *http.Request) *apiError {
 	case "lambda":
 		q.op, q.function = lambdaRoute(r)
 		q.qualifier = q.query.Get("Qualifier")
+	case "account":
+		if what == "POST /listRegions" {
+			q.op = listRegions
+		}
 	case "s3":
 		if bucket := bucketOf(r); r.Method == http.MethodHead && bucket != "" {
 			q.query, q.op = url.Values{"Bucket": {bucket}}, headBucket

@@ -78,6 +78,9 @@ type Faults struct {
 // Account is one AWS account. A region that it does not list exists and is empty.
 type Account struct {
 	Account string `yaml:"account"`
+	// Unit is the organizational unit that the account is right under, such as
+	// ou-ab12-cdef3456. All accounts are of one organization, which the first manages.
+	Unit string `yaml:"unit"`
 	// Deny lists IAM actions that everybody in the account is refused, such as
 	// "lambda:ListFunctionEventInvokeConfigs" or "lambda:*".
 	Deny []string `yaml:"deny"`

@@ -43,6 +43,7 @@ type target struct{ account, region string }
 // account is what does not depend on the region.
 type account struct {
 	id      string
+	unit    string // the organizational unit that it is right under; "" for the root
 	deny    []string
 	roles   []Role
 	senders []Sender
@@ -84,7 +85,7 @@ func New(s *Scenario) (*World, error) {
 	}
 	for _, a := range s.Accounts {
 		w.accounts = append(w.accounts, &account{
-			id: a.Account, deny: slices.Clone(a.Deny), roles: slices.Clone(a.Roles), senders: slices.Clone(a.Senders),
+			id: a.Account, unit: a.Unit, deny: slices.Clone(a.Deny), roles: slices.Clone(a.Roles), senders: slices.Clone(a.Senders),
 			regions: slices.Sorted(maps.Keys(a.Regions)),
 		})
 		for region, content := range a.Regions {

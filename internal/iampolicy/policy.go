@@ -89,8 +89,10 @@ func policy(statements []Statement) any {
 // is in the document for them, and in that of each target without a role.
 func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, o Options) []Document {
 	var all []Document
+	organizations := file.Organizations()
 	if roles := rolesOf(fleet); len(roles) > 0 {
-		all = append(all, split(Document{Statements: append([]Statement{assume(roles)}, o.baseStatements(partitionOf(roles[0]))...)})...)
+		base := append([]Statement{assume(roles)}, o.baseStatements(partitionOf(roles[0]))...)
+		all = append(all, split(Document{Statements: append(base, members(organizations)...)})...)
 	}
 	needs, choices := file.Discoveries(ambient), file.Matchers(ambient)
 	for i := range fleet.Targets {
@@ -100,7 +102,8 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 			need = needs[at]
 		}
 		w := wantsOf(t, choices[t.Target], fleet.Undeclared, o)
-		d := Document{Label: t.Label, Target: t.Target, Statements: w.statements(t.Target)}
+		place := everywhere(t, organizations)
+		d := Document{Label: t.Label, Target: place, Statements: w.statements(place)}
 		if s := discovery(need); len(s.Action) > 0 {
 			d.Statements = append(d.Statements, s)
 		}
@@ -116,6 +119,39 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		all = append(all, split(d)...)
 	}
 	return all
+}
+
+// everywhere is a target, as patterns where it stands for all accounts of an organization.
+func everywhere(t *desired.TargetSpec, organizations []desired.Organization) desired.Target {
+	place := t.Target
+	if place.Account != desired.EveryAccount {
+		return place
+	}
+	place.Account = "*"
+	if slices.ContainsFunc(organizations, func(o desired.Organization) bool { return o.Label == t.Label && o.Enabled }) {
+		place.Region = "*"
+	}
+	return place
+}
+
+// members allows what lists the accounts of organizations. Nothing of it knows a resource.
+func members(of []desired.Organization) []Statement {
+	var actions []string
+	for _, o := range of {
+		if len(o.Units) == 0 {
+			actions = append(actions, "organizations:ListAccounts")
+		} else {
+			actions = append(actions, "organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
+		}
+		if o.Enabled {
+			actions = append(actions, "account:ListRegions")
+		}
+	}
+	if actions == nil {
+		return nil
+	}
+	slices.Sort(actions)
+	return []Statement{{Sid: "Organization", Effect: "Allow", Action: slices.Compact(actions), Resource: []string{"*"}}}
 }
 
 // discovery allows what finds functions. These two actions know no resource.
@@ -215,7 +251,7 @@ func rolesOf(fleet desired.Fleet) []string {
 	var roles []string
 	for _, t := range fleet.Targets {
 		if t.RoleARN != "" {
-			roles = append(roles, t.RoleARN)
+			roles = append(roles, strings.Replace(t.RoleARN, ":"+desired.EveryAccount+":", ":*:", 1))
 		}
 	}
 	slices.Sort(roles)

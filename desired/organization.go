@@ -1,0 +1,206 @@
+package desired
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// organizationDecl is what stands under organization in an item of targets, in place of
+// an account: which accounts of the organization are meant.
+type organizationDecl struct {
+	place
+	role    text
+	units   []text
+	exclude []text
+	regions []text
+	enabled bool // the regions are those that each account has enabled
+}
+
+// The forms of AWS Organizations' API reference for roots and organizational units, and
+// IAM's for a role's name with its path.
+var (
+	unitRule = textRule{pattern: regexp.MustCompile(`^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$`), code: codeBadOrganization,
+		what: "a root or an organizational unit", hint: "write its id, such as ou-ab12-cdef3456 or r-ab12"}
+	roleNameRule = textRule{pattern: regexp.MustCompile(`^([\x21-\x7e]+/)*[\w+=,.@-]{1,64}$`), high: 512, code: codeBadOrganization,
+		what: "the name of a role", hint: "write the name that the role has in every account, without an ARN around it"}
+)
+
+var organizationObject = object[targetDecl]{
+	what: "organization",
+	fields: []field[targetDecl]{
+		word("role", "The name of the role to assume in each account, with its path if it has one.", roleNameRule,
+			func(t *targetDecl) *text { return &t.organization.role }).must(),
+		words("units", "Roots or organizational units, with all accounts below them. Left out: the whole organization.", unitRule,
+			func(t *targetDecl) *[]text { return &t.organization.units }),
+		nested("accounts", "Accounts to leave out.", &object[targetDecl]{what: "accounts", fields: []field[targetDecl]{
+			words("exclude", "The twelve digits of each, in quotes.", accountRule,
+				func(t *targetDecl) *[]text { return &t.organization.exclude }).must(),
+		}}, func(t *targetDecl) *targetDecl { return t }),
+		regionsOrEnabled.must(),
+	},
+}
+
+// regionsOrEnabled is a list of regions, or the word for those of each account.
+var regionsOrEnabled = field[targetDecl]{
+	key: "regions", shape: either{choiceShape{enabledWord}, listShape{regionRule}},
+	doc: "The regions of each account, or enabled: those that the account has switched on.",
+	read: func(w *walker, n *yaml.Node, t *targetDecl) {
+		if v := w.follow(n); v.Kind == yaml.ScalarNode && v.Value == enabledWord {
+			t.organization.enabled = true
+			return
+		}
+		words("regions", "", regionRule, func(t *targetDecl) *[]text { return &t.organization.regions }).read(w, n, t)
+	},
+}
+
+const enabledWord = "enabled"
+
+// Organization is an item of targets whose accounts AWS Organizations lists. Until
+// [Document.Enlisted] has given them, [EveryAccount] stands for all.
+type Organization struct {
+	Label   string
+	Units   []string // roots and organizational units, each with all below it; none is the whole organization
+	Enabled bool     // the regions of each member are wanted too
+}
+
+// Member is an account of an organization.
+type Member struct {
+	Account string
+	Regions []string // those it has enabled; looked at only where Organization.Enabled
+}
+
+// Organizations lists the items of targets whose accounts have to be asked for.
+func (d *Document) Organizations() []Organization {
+	var all []Organization
+	for i := range d.targets {
+		if t := &d.targets[i]; t.organization != nil {
+			all = append(all, Organization{Label: t.name.value, Units: written(t.organization.units), Enabled: t.organization.enabled})
+		}
+	}
+	return all
+}
+
+// Enlisted is the document with the members of its organizations, by label.
+//
+// An account and region is a target once: one that has an item of its own is left to it,
+// and of two organizations the first that has it. An account to leave out that is no
+// member is a warning, since it leaves out nothing.
+func (d *Document) Enlisted(members map[string][]Member) *Document {
+	out := *d
+	out.warnings, out.targets = slices.Clone(d.warnings), nil
+	taken := map[Target]bool{}
+	for i := range d.targets {
+		if t := &d.targets[i]; t.organization == nil {
+			for _, region := range t.regions {
+				taken[Target{t.account.value, region.value}] = true
+			}
+		}
+	}
+	for _, t := range d.targets {
+		if t.organization == nil {
+			out.targets = append(out.targets, t)
+			continue
+		}
+		of := members[t.name.value]
+		for _, no := range t.organization.exclude {
+			if !slices.ContainsFunc(of, func(m Member) bool { return m.Account == no.value }) {
+				out.warnings = append(out.warnings, Problem{Pos: t.file.pos(no.place), Code: codeNoEffect,
+					Message: fmt.Sprintf("without effect: %s is no account of the organization that %s lists", no.value, t.name.value),
+					Hint:    "correct it, or delete it"})
+			}
+		}
+		item := t
+		item.members = []Target{}
+		for _, m := range of {
+			if slices.ContainsFunc(t.organization.exclude, func(no text) bool { return no.value == m.Account }) {
+				continue
+			}
+			regions := m.Regions
+			if !t.organization.enabled {
+				regions = written(t.organization.regions)
+			}
+			for _, at := range inRegions(m.Account, regions) {
+				if !taken[at] {
+					taken[at] = true
+					item.members = append(item.members, at)
+				}
+			}
+		}
+		out.targets = append(out.targets, item)
+	}
+	return &out
+}
+
+// says reports whether an item of targets names an account with its regions, or an
+// organization, and not both.
+func (t *targetDecl) says(w *walker, n *yaml.Node) bool {
+	switch {
+	case t.organization == nil && t.account.value == "":
+		w.missingKey(n, "a target", "account")
+	case t.organization == nil && len(t.regions) == 0:
+		w.missingKey(n, "a target", "regions")
+	case t.organization != nil && (t.account.value+t.role.value != "" || len(t.regions) > 0):
+		w.out.add(Problem{Pos: t.file.pos(t.organization.place), Code: codeBadOrganization, Message: "organization stands beside account, regions or role_arn",
+			Hint: "keep one of them: an organization has its own role and regions"})
+	default:
+		return true
+	}
+	return false
+}
+
+// EveryAccount is the account that stands for those of an organization until they are
+// known. No account has this number.
+const EveryAccount = "000000000000"
+
+// places are the targets of an item.
+func (t *targetDecl) places() []Target {
+	switch {
+	case t.members != nil:
+		return t.members
+	case t.organization == nil:
+		return inRegions(t.account.value, written(t.regions))
+	case t.organization.enabled:
+		return []Target{{EveryAccount, "us-east-1"}}
+	}
+	return inRegions(EveryAccount, written(t.organization.regions))
+}
+
+func inRegions(account string, regions []string) []Target {
+	targets := make([]Target, len(regions))
+	for i, region := range regions {
+		targets[i] = Target{account, region}
+	}
+	return targets
+}
+
+// roleIn is the role to assume in a target of the item; "" for the base credentials.
+func (t *targetDecl) roleIn(at Target) string {
+	if t.organization == nil {
+		return t.role.value
+	}
+	return "arn:" + at.Partition() + ":iam::" + at.Account + ":role/" + t.organization.role.value
+}
+
+// mayBeIn is in, for a target that may stand for every account of an organization.
+func (n ParsedName) mayBeIn(t Target) bool {
+	return n.in(t) || t.Account == EveryAccount && n.Account != ""
+}
+
+// regionsWritten are the regions where they stand.
+func (t *targetDecl) regionsWritten() []text {
+	if t.organization != nil {
+		return t.organization.regions
+	}
+	return t.regions
+}
+
+func written(texts []text) []string {
+	var all []string
+	for _, t := range texts {
+		all = append(all, t.value)
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+package desired
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const organizationFleet = `version: 1
+targets:
+  - name: prod
+    organization: {role: jobs/eventinvoke, units: [ou-ab12-cdef3456], accounts: {exclude: ["999999999999"]}, regions: [eu-west-1, us-east-1]}
+    quota: 30
+  - name: rest
+    organization: {role: eventinvoke, regions: enabled}
+    external_id: fleet-7
+  - name: tools
+    account: "555555555555"
+    regions: [eu-west-1]
+defaults: {maximum_retry_attempts: 1}
+functions:
+  - name: checkout
+  - name: arn:aws:lambda:eu-west-1:111111111111:function:only-here
+`
+
+func loadText(t testing.TB, text string) *Document {
+	t.Helper()
+	doc, err := Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestOrganizationBecomesTargets(t *testing.T) {
+	doc := loadText(t, organizationFleet)
+	doc = doc.Enlisted(map[string][]Member{
+		"prod": {{Account: "111111111111"}, {Account: "999999999999"}},
+		"rest": {{Account: "111111111111", Regions: []string{"eu-west-1", "eu-west-2"}}, {Account: "555555555555", Regions: []string{"eu-west-1"}}},
+	})
+	targets, err := doc.Targets(Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range targets {
+		got = append(got, strings.TrimSpace(s.Label+" "+s.Target.String()+" "+s.RoleARN+" "+s.ExternalID))
+	}
+	want := []string{
+		"prod 111111111111/eu-west-1 arn:aws:iam::111111111111:role/jobs/eventinvoke", // the first organization has it
+		"rest 111111111111/eu-west-2 arn:aws:iam::111111111111:role/eventinvoke fleet-7",
+		"prod 111111111111/us-east-1 arn:aws:iam::111111111111:role/jobs/eventinvoke",
+		"tools 555555555555/eu-west-1", // an item of its own wins
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("targets:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	fleet, err := doc.Resolve(Target{}, nil, Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := fleet.Keys(); n != 5 { // checkout in four targets, and the one with an ARN
+		t.Errorf("%d configs, want 5", n)
+	}
+}
+
+// Until a run has asked, the files alone are checked: for an account that stands for all.
+func TestOrganizationIsCheckedOffline(t *testing.T) {
+	doc := loadText(t, organizationFleet)
+	if _, err := doc.Resolve(Target{}, nil, Selection{}); err != nil {
+		t.Error(err)
+	}
+	fleet, err := loadText(t, strings.Replace(organizationFleet, "maximum_retry_attempts: 1", `on_failure: "arn:aws:sqs:ap-south-1:${account}:q"`, 1)).Resolve(Target{}, nil, Selection{})
+	if err != nil || !slices.ContainsFunc(fleet.Warnings, func(p Problem) bool { return p.Code == codeOtherRegion }) {
+		t.Errorf("a queue of another region: %v, %v", fleet.Warnings, err)
+	}
+}
+
+func TestExcludedAccountThatIsNoMember(t *testing.T) {
+	doc := loadText(t, organizationFleet).Enlisted(map[string][]Member{"prod": {{Account: "111111111111"}}, "rest": {}})
+	fleet, err := doc.Resolve(Target{}, nil, Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(fleet.Warnings, func(p Problem) bool { return p.Code == codeNoEffect && strings.Contains(p.Message, "999999999999") }) {
+		t.Errorf("warnings: %v", fleet.Warnings)
+	}
+}
+
+// Whatever the members: no target twice, none that was left out, and every other member
+// in every region that is its.
+func TestEveryMemberIsATargetOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(label string) (all []Member) {
+			for i := range rapid.IntRange(0, 6).Draw(t, label) {
+				all = append(all, Member{
+					Account: strings.Repeat(string(rune('1'+i)), 12),
+					Regions: rapid.SliceOfDistinct(rapid.SampledFrom([]string{"eu-west-1", "us-east-1", "ap-south-1"}), rapid.ID[string]).Draw(t, "regions"),
+				})
+			}
+			return all
+		}
+		members := map[string][]Member{"prod": draw("prod"), "rest": draw("rest")}
+		doc, err := Loader{Stdin: strings.NewReader(strings.Replace(organizationFleet, `"999999999999"`, `"222222222222"`, 1))}.LoadFiles("-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		targets, _ := doc.Enlisted(members).Targets(Target{})
+		seen := map[Target]string{}
+		for _, s := range targets {
+			if seen[s.Target] != "" {
+				t.Fatalf("%s is a target of %s and of %s", s.Target, seen[s.Target], s.Label)
+			}
+			seen[s.Target] = s.Label
+		}
+		want := map[Target]string{{"555555555555", "eu-west-1"}: "tools"}
+		for _, label := range []string{"prod", "rest"} {
+			for _, m := range members[label] {
+				regions := m.Regions
+				if label == "prod" {
+					if m.Account == "222222222222" {
+						continue
+					}
+					regions = []string{"eu-west-1", "us-east-1"}
+				}
+				for _, r := range regions {
+					if at := (Target{m.Account, r}); want[at] == "" {
+						want[at] = label
+					}
+				}
+			}
+		}
+		for at, label := range want {
+			if seen[at] != label {
+				t.Fatalf("%s is a target of %q, want %q", at, seen[at], label)
+			}
+		}
+		if len(seen) != len(want) {
+			t.Fatalf("%d targets, want %d", len(seen), len(want))
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// newReport is a result over fleet files as it is rendered.
+func newReport(r *reconcile.RunResult, files []desired.FileInfo) *report.Run {
+	run := &report.Run{
+		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished,
+		Fleet:    report.FleetInfo{Keys: r.Fleet.Keys(), Targets: len(r.Fleet.Targets), MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers},
+		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, GuardOff: r.GuardOff,
+		Insights: r.Insights, InsightsRequired: r.InsightPolicy == reconcile.InsightsRequired,
+	}
+	if run.Finished.IsZero() {
+		run.Finished = time.Now()
+	}
+	if r.Stopped != nil {
+		run.Stopped = timeUp(r.Stopped).Error()
+	}
+	for _, f := range files {
+		run.Fleet.Files = append(run.Fleet.Files, f.Path)
+	}
+	if r.Planned() {
+		run.Plan = &r.Plan
+	}
+	run.API = apiOf(r)
+	return run
+}
+
+// apiOf is what was asked of each target so far.
+func apiOf(r *reconcile.RunResult) []report.TargetAPI {
+	labels := labelsOf(r.Fleet.Targets)
+	var all []report.TargetAPI
+	for _, t := range r.Opened.Targets {
+		api := report.TargetAPI{Target: t.Target, Label: labels[t.Target]}
+		if t.Calls != nil {
+			for _, op := range t.Calls() {
+				api.Operations = append(api.Operations, report.NewOperationCount(op))
+			}
+			api.Limiter = t.Limiter.Snapshot()
+		}
+		all = append(all, api)
+	}
+	return all
+}
+
+// labelsOf names the targets of a fleet as its files do.
+func labelsOf(targets []desired.TargetSpec) map[desired.Target]string {
+	labels := map[desired.Target]string{}
+	for _, t := range targets {
+		labels[t.Target] = t.Label
+	}
+	return labels
+}
+
+// render writes a run in the format that was asked for. A stream that has begun is
+// ended; out is the standard output, for what text looks like.
+func (o *outputOptions) render(to, out io.Writer, run *report.Run, stream *report.Stream) error {
+	switch o.format {
+	case "json":
+		return report.JSON(to, run)
+	case "ndjson":
+		if stream == nil {
+			stream = report.NewStream(to, run)
+		}
+		return stream.Finish(run)
+	case "markdown":
+		return report.Markdown(to, run)
+	case "junit":
+		return report.JUnit(to, run)
+	case "sarif":
+		return report.SARIF(to, run)
+	case "github":
+		return report.GitHub(to, run)
+	case "html":
+		return report.HTML(to, run)
+	}
+	return report.Text(to, run, o.text(out))
+}

@@ -42,6 +42,13 @@ soak: ## 10,000 killed applies, and a million steps of the fault suite, for some
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=2000 -rapid.steps=20
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestScripts$$' -timeout 30m
 
+# MinIO is under the AGPL: a program of its own, linked to nothing of ours.
+.PHONY: minio
+minio: ## the history against MinIO as well, an S3 server that others wrote; the first build takes minutes
+	@minio=$$(CGO_ENABLED=0 go tool -modfile=tools/minio/go.mod -n minio) || { echo "skipped: MinIO cannot be built here"; exit 0; } && \
+		export PATH="$$(dirname "$$minio"):$$PATH" && go test -count=1 ./internal/history -run 'Store|S3' && \
+		go test -count=1 ./cmd/eventinvoke -run Bucket -crashes 500 -timeout 30m
+
 .PHONY: trail
 trail: ## 10,000 simulated days of reading only what changed, for some minutes
 	go test -count=1 ./internal/observed -run '^TestDays$$' -timeout 2h -days 10000

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
@@ -86,8 +88,10 @@ const (
 type crash struct {
 	world   *awssim.World
 	server  *httptest.Server
+	fronts  []*httptest.Server // server, and what is before the bucket
 	fleet   string
 	history string
+	env     []string
 
 	at   int // 0: never
 	when moment
@@ -104,13 +108,29 @@ func newCrash(t *testing.T, at int, when moment) *crash {
 		t.Fatal(err)
 	}
 	c := &crash{world: world, fleet: write(t, crashFleet), history: filepath.Join(t.TempDir(), "history"), at: at, when: when}
-	c.server = httptest.NewServer(c)
-	t.Cleanup(c.server.Close)
+	c.server = c.before(t, world)
 	return c
 }
 
-// ServeHTTP is the world, and at the nth request the end of the run.
-func (c *crash) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// onBucket keeps the history in a bucket, whose requests count as well.
+func (c *crash) onBucket(t *testing.T, server awstest.S3) {
+	behind, err := url.Parse(server.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.history = "s3://" + server.Bucket(t) + "/team"
+	c.env = append(c.env, "AWS_ENDPOINT_URL_S3="+c.before(t, httputil.NewSingleHostReverseProxy(behind)).URL)
+}
+
+// before is a server of what is behind it, and at the nth request the end of the run.
+func (c *crash) before(t *testing.T, behind http.Handler) *httptest.Server {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.serve(w, r, behind) }))
+	t.Cleanup(server.Close)
+	c.fronts = append(c.fronts, server)
+	return server
+}
+
+func (c *crash) serve(w http.ResponseWriter, r *http.Request, behind http.Handler) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -129,7 +149,7 @@ func (c *crash) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	answer := httptest.NewRecorder()
-	c.world.ServeHTTP(answer, r)
+	behind.ServeHTTP(answer, r)
 	if kill && c.when == done {
 		_ = c.child.Kill()
 	}
@@ -146,6 +166,7 @@ func (c *crash) apply(t *testing.T) error {
 	child.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+c.server.URL, "AWS_REGION="+region, "AWS_PROFILE=",
 		"AWS_ACCESS_KEY_ID="+c.world.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated", "AWS_SESSION_TOKEN=",
 		"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent")
+	child.Env = append(child.Env, c.env...)
 	var said bytes.Buffer
 	child.Stdout, child.Stderr = &said, &said
 	c.mu.Lock()
@@ -156,7 +177,9 @@ func (c *crash) apply(t *testing.T) error {
 		t.Fatal(err)
 	}
 	err = child.Wait()
-	c.server.Close() // waits for what is being done; what was not read yet never arrives
+	for _, front := range c.fronts {
+		front.Close() // waits for what is being done; what was not read yet never arrives
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, said.Bytes())
 	}
@@ -177,10 +200,14 @@ func (c *crash) records() map[string]string {
 }
 
 // verb runs a verb that writes in this process and in virtual time, in which a
-// dead run's lease would be good for decades.
+// dead run's lease would be good for decades. A bucket wants the real time.
 func (c *crash) verb(t *testing.T, run func(context.Context, *app, *writeOptions) error) (code int, output string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	in := synctest.Test
+	if len(c.env) > 0 {
+		in = func(t *testing.T, f func(*testing.T)) { f(t) }
+	}
+	in(t, func(t *testing.T) {
 		var out bytes.Buffer
 		a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
 		o := &writeOptions{yes: true, historyOptions: historyOptions{location: c.history}, readOptions: readOptions{
@@ -204,19 +231,23 @@ func TestNothingIsLostInACrash(t *testing.T) {
 	if diff := cmp.Diff(crashKeys, whole.records()); diff != "" {
 		t.Fatalf("an apply that nobody kills (-declared +held):\n%s", diff)
 	}
-	requests, wrote := whole.seen, 0
-	for n := range *crashes {
+	crashAll(t, *crashes, whole.seen, newCrash)
+}
+
+// crashAll kills so many runs, each at one of their requests.
+func crashAll(t *testing.T, runs, requests int, new func(t *testing.T, at int, when moment) *crash) {
+	wrote := 0
+	for n := range runs {
 		dice := rand.New(rand.NewPCG(5, uint64(n)))
 		at, when := 1+dice.IntN(requests), moment(dice.IntN(int(moments)))
 		t.Run(fmt.Sprintf("%03d-at-%d-of-%d", n, at, requests), func(t *testing.T) {
-			c := newCrash(t, at, when)
-			if survive(t, c, dice) {
+			if survive(t, new(t, at, when), dice) {
 				wrote++
 			}
 		})
 	}
-	if wrote < *crashes/4 {
-		t.Errorf("only %d of %d runs had written when they died: this shows too little", wrote, *crashes)
+	if wrote < runs/4 {
+		t.Errorf("only %d of %d runs had written when they died: this shows too little", wrote, runs)
 	}
 }
 
@@ -227,12 +258,16 @@ func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
 	if err := c.apply(t); err == nil {
 		t.Fatal("the run ended before it was killed")
 	}
-	tear(t, c.history, dice)
+	store, err := history.OpenStore(t.Context(), c.history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tear(t, store, dice)
 	if err := expire(c.history); err != nil {
 		t.Fatal(err)
 	}
 	left := c.records()
-	undos := readUndos(t, c.history)
+	undos := readUndos(t, store)
 	for key := range crashKeys {
 		if left[key] != before[key] && !slices.Contains(undos, key) {
 			t.Errorf("%s was %s and is %s, and the journal says nothing of it", key, before[key], left[key])
@@ -252,7 +287,7 @@ func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
 			t.Errorf("the rollback ended with %d:\n%s", code, output)
 		}
 	}
-	began := len(listed(t, c.history, "runs/killed/*.json")) > 0
+	began := len(listed(t, store, "runs/killed/")) > 0
 	if !began {
 		rerun()
 		expect(t, "after the rerun of a run that never began", crashKeys, c.records())
@@ -273,8 +308,12 @@ func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
 		}
 		expect(t, "after the rerun and a rollback of the killed run", want, c.records())
 	}
-	if held := listed(t, c.history, "leases/*/*.json"); len(held) > 0 {
+	if held := listed(t, store, "leases/"); len(held) > 0 {
 		t.Errorf("leases were left: %v", held)
+	}
+	v, err := history.New(store).VerifyAll(t.Context(), "")
+	if err != nil || len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust != history.Verified }) {
+		t.Errorf("the history afterwards: %+v, %v", v, err)
 	}
 	return !maps.Equal(before, left)
 }
@@ -288,29 +327,39 @@ func expect(t *testing.T, when string, want, have map[string]string) {
 
 // tear leaves half a line at the end of the journal, as a power cut in the
 // middle of a write does. SIGKILL alone hardly ever hits such an instant.
-func tear(t *testing.T, folder string, dice *rand.Rand) {
+func tear(t *testing.T, store history.Store, dice *rand.Rand) {
 	t.Helper()
-	for _, path := range listed(t, folder, "journals/killed/*.jsonl") {
-		text, err := os.ReadFile(path)
+	for _, name := range listed(t, store, "journals/killed/") {
+		text, err := store.ReadLog(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		lines := bytes.SplitAfter(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
 		last := lines[len(lines)-1]
-		if err := os.WriteFile(path, append(text, last[:dice.IntN(len(last))]...), 0o600); err != nil {
+		if err := store.Append(t.Context(), name, int64(len(text)), last[:dice.IntN(len(last))]); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // expire lets the minute go by after which a dead run's leases are anybody's.
-func expire(folder string) error {
-	for _, kind := range []string{"leases", "alive"} {
-		paths, err := filepath.Glob(filepath.Join(folder, kind, "*", "*.json"))
-		for _, path := range paths {
-			text, failed := os.ReadFile(path)
-			text = regexp.MustCompile(`"expires": "\d+`).ReplaceAll(text, []byte(`"expires": "1999`))
-			err = errors.Join(err, failed, os.WriteFile(path, text, 0o600))
+func expire(location string) error {
+	ctx := context.Background()
+	store, err := history.OpenStore(ctx, location)
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{"leases/", "alive/"} {
+		names, err := store.List(ctx, folder)
+		for _, name := range names {
+			var text []byte
+			var tag history.Tag
+			if text, tag, err = store.Read(ctx, name); err == nil {
+				_, err = store.Replace(ctx, name, regexp.MustCompile(`"expires": "\d+`).ReplaceAll(text, []byte(`"expires": "1999`)), tag)
+			}
+			if err != nil {
+				break
+			}
 		}
 		if err != nil {
 			return err
@@ -320,15 +369,12 @@ func expire(folder string) error {
 }
 
 // readUndos are the keys of which the killed run's journal says something.
-func readUndos(t *testing.T, folder string) []string {
+func readUndos(t *testing.T, store history.Store) []string {
 	t.Helper()
-	if len(listed(t, folder, "runs/killed/*.json")) == 0 {
+	if len(listed(t, store, "runs/killed/")) == 0 {
 		return nil
 	}
-	h, err := history.Open(t.Context(), folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := history.New(store)
 	undos, err := h.Undo(t.Context(), "killed")
 	if err != nil {
 		t.Fatalf("the journal of a killed run: %v", err)
@@ -344,11 +390,11 @@ func readUndos(t *testing.T, folder string) []string {
 	return keys
 }
 
-func listed(t *testing.T, folder, pattern string) []string {
+func listed(t *testing.T, store history.Store, folder string) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(folder, pattern))
+	names, err := store.List(t.Context(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return names
 }

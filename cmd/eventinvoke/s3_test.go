@@ -8,35 +8,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 )
 
-// s3Bucket makes a bucket in an S3 server, or skips the test.
-func s3Bucket(t *testing.T) (endpoint string) {
-	t.Helper()
-	endpoint = startMoto(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, endpoint+"/runs", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer made.Body.Close()
-	if made.StatusCode != http.StatusOK {
-		t.Fatalf("no bucket was made: %s", made.Status)
-	}
-	return endpoint
+// eachBucket runs a test with the history in a bucket, on every S3 server.
+func eachBucket(t *testing.T, test func(t *testing.T, bucket string)) {
+	awstest.EachS3(t, func(t *testing.T, server awstest.S3) {
+		bucket := server.Bucket(t)
+		t.Setenv("AWS_ENDPOINT_URL_S3", server.Endpoint)
+		t.Setenv("EVENTINVOKE_HISTORY", "s3://"+bucket+"/team")
+		test(t, bucket)
+	})
 }
 
 // A history in a bucket, by the same commands as one in a folder.
-func TestHistoryInABucket(t *testing.T) {
-	endpoint := s3Bucket(t)
+func TestHistoryInABucket(t *testing.T) { eachBucket(t, historyInABucket) }
+
+func historyInABucket(t *testing.T, bucket string) {
 	retries := 1
 	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f", Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: &retries}}}), nil)
-	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
-	t.Setenv("EVENTINVOKE_HISTORY", "s3://runs/team")
 	path := write(t, "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
 	holds := func(want string) {
 		t.Helper()
@@ -51,10 +44,11 @@ func TestHistoryInABucket(t *testing.T) {
 		says   string
 		record string
 	}{
-		{"a run is remembered", []string{"apply", "--yes", "--run-id", "one", path}, exitOK, "eventinvoke rollback one --history s3://runs/team", "retries=0"},
+		{"a run is remembered", []string{"apply", "--yes", "--run-id", "one", path}, exitOK, "eventinvoke rollback one --history s3://" + bucket + "/team", "retries=0"},
 		{"it is listed", []string{"history"}, exitOK, "one", "retries=0"},
 		{"it is shown", []string{"history", "latest"}, exitOK, "Run one: apply, finished", "retries=0"},
 		{"it is undone from its journal", []string{"rollback", "one", "--yes"}, exitOK, "Applied: 0 created, 1 changed", "retries=1"},
+		{"its chain holds", []string{"history", "verify"}, exitOK, "one: verified", "retries=1"},
 		{"its lease was given back each time", []string{"apply", "--yes", path}, exitOK, "Applied: 0 created, 1 changed", "retries=0"},
 		{"a bucket that is not there stops a run before its first write", []string{"apply", "--yes", "--history", "s3://nowhere/team", path}, exitError, "cannot be written", "retries=0"},
 	} {
@@ -68,8 +62,9 @@ func TestHistoryInABucket(t *testing.T) {
 
 // TestTenAppliesAtOnceOnABucket: one writes, nine find the lease and have read nothing,
 // and all ten are in one chain that holds.
-func TestTenAppliesAtOnceOnABucket(t *testing.T) {
-	endpoint := s3Bucket(t)
+func TestTenAppliesAtOnceOnABucket(t *testing.T) { eachBucket(t, tenAppliesAtOnce) }
+
+func tenAppliesAtOnce(t *testing.T, _ string) {
 	retries := 1
 	release := make(chan struct{})
 	var reads atomic.Int64
@@ -82,8 +77,6 @@ func TestTenAppliesAtOnceOnABucket(t *testing.T) {
 			<-release
 		}
 	})
-	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
-	t.Setenv("EVENTINVOKE_HISTORY", "s3://runs/team")
 	path := write(t, "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
 	const applies = 10
 	codes := make(chan int, applies)
@@ -114,33 +107,42 @@ func TestTenAppliesAtOnceOnABucket(t *testing.T) {
 	}
 }
 
-// putObject stores a text in the bucket of s3Bucket.
-func putObject(t *testing.T, endpoint, key, text string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, endpoint+"/runs/"+key, strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// An object that is there may be replaced by somebody with a name only.
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261125/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s was not stored: %s", key, answer.Status)
-	}
+// Kill an apply at any of its requests, those to its history among them: nothing is lost,
+// as in TestNothingIsLostInACrash.
+func TestNothingIsLostInACrashOnABucket(t *testing.T) {
+	awstest.EachS3(t, func(t *testing.T, server awstest.S3) {
+		t.Setenv("AWS_ENDPOINT_URL_S3", server.Endpoint)
+		t.Setenv("AWS_REGION", region)
+		t.Setenv("AWS_ACCESS_KEY_ID", awstest.AccessKeyID)
+		t.Setenv("AWS_SECRET_ACCESS_KEY", awstest.SecretAccessKey)
+		on := func(t *testing.T, at int, when moment) *crash {
+			c := newCrash(t, at, when)
+			c.onBucket(t, server)
+			return c
+		}
+		whole := on(t, 0, unheard)
+		if err := whole.apply(t); err != nil {
+			t.Fatalf("an apply that nobody kills: %v", err)
+		}
+		crashAll(t, *crashes/10, whole.seen, on)
+	})
 }
 
 // TestFleetInABucket: a fleet file may be in S3 wherever one can be named.
 func TestFleetInABucket(t *testing.T) {
-	endpoint := s3Bucket(t)
+	server := awstest.AnyS3(t)
+	bucket := server.Bucket(t)
+	put := func(key, text string) {
+		t.Helper()
+		if _, err := server.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f"}, awssim.Function{Name: "g"}), nil)
-	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	t.Setenv("AWS_ENDPOINT_URL_S3", server.Endpoint)
 	t.Setenv("EVENTINVOKE_HISTORY", "none")
-	putObject(t, endpoint, "one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
-	putObject(t, endpoint, "typo.yaml", "version: 1\nfunctions: [{ nam: f }]\n")
+	put("one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
+	put("typo.yaml", "version: 1\nfunctions: [{ nam: f }]\n")
 	local := write(t, "version: 1\nfunctions: [{ name: g, maximum_retry_attempts: 1 }]\n")
 	for _, step := range []struct {
 		why  string
@@ -148,19 +150,19 @@ func TestFleetInABucket(t *testing.T) {
 		code int
 		says string
 	}{
-		{"it is checked", []string{"validate", "s3://runs/one/fleet.yaml"}, exitOK, ""},
-		{"its problems have their place", []string{"plan", "s3://runs/typo.yaml"}, exitError, "s3://runs/typo.yaml:2:15"},
-		{"a prefix, beside a file", []string{"audit", "s3://runs/one/", local}, exitDifferences, "2 to create"},
-		{"what is not there is told at once", []string{"apply", "--yes", "s3://runs/two/fleet.yaml"}, exitError, "s3://runs/two/fleet.yaml: no such object"},
+		{"it is checked", []string{"validate", "s3://" + bucket + "/one/fleet.yaml"}, exitOK, ""},
+		{"its problems have their place", []string{"plan", "s3://" + bucket + "/typo.yaml"}, exitError, "/typo.yaml:2:15"},
+		{"a prefix, beside a file", []string{"audit", "s3://" + bucket + "/one/", local}, exitDifferences, "2 to create"},
+		{"what is not there is told at once", []string{"apply", "--yes", "s3://" + bucket + "/two/fleet.yaml"}, exitError, "s3://" + bucket + "/two/fleet.yaml: no such object"},
 		{"the worker does not start without", []string{"serve", "s3://nowhere/fleet.yaml"}, exitError, "there is no such bucket"},
-		{"it is applied", []string{"apply", "--yes", "s3://runs/one/fleet.yaml"}, exitOK, "Applied: 1 created"},
+		{"it is applied", []string{"apply", "--yes", "s3://" + bucket + "/one/fleet.yaml"}, exitOK, "Applied: 1 created"},
 	} {
 		code, out, errs := eventinvoke(t.Context(), step.args...)
 		if code != step.code || !strings.Contains(out+errs, step.says) {
 			t.Errorf("%s: %v ended with %d, want %d and %q\n%s%s", step.why, step.args, code, step.code, step.says, out, errs)
 		}
 	}
-	t.Setenv("EVENTINVOKE_FLEET", "s3://runs/one/fleet.yaml")
+	t.Setenv("EVENTINVOKE_FLEET", "s3://"+bucket+"/one/fleet.yaml")
 	if code, out, errs := eventinvoke(t.Context(), "audit"); code != exitOK {
 		t.Errorf("the variable: %d\n%s%s", code, out, errs)
 	}
@@ -171,12 +173,12 @@ func TestFleetInABucket(t *testing.T) {
 		retries         int
 		keys            int
 	}{
-		{"another object is nothing to do", "", s3Event("runs", "typo.yaml"), 0, 0},
-		{"the fleet file is everything", "1", s3Event("runs", "one/fleet.yaml"), 1, 1},
+		{"another object is nothing to do", "", s3Event(bucket, "typo.yaml"), 0, 0},
+		{"the fleet file is everything", "1", s3Event(bucket, "one/fleet.yaml"), 1, 1},
 		{"an event after a change that nobody told of", "2", cloudTrail(account, "f"), 2, 1},
 	} {
 		if step.put != "" {
-			putObject(t, endpoint, "one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: "+step.put+" }]\n")
+			put("one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: "+step.put+" }]\n")
 		}
 		got, ok := function.call(t, step.event, time.Minute)
 		if r, _ := world.Record(account, region, "f", "$LATEST"); !ok || got.Keys != step.keys || *r.MaximumRetryAttempts != step.retries {

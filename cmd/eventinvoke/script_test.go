@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -48,6 +49,7 @@ func TestMain(m *testing.M) {
 //	stall N              the Nth write from now on waits in front of the world, until resume or the end of its sender
 //	stalled              waits until that write is there
 //	resume               lets it go
+//	settled N FOLDER     waits until the journals of a history have the results of N writes: a run stores them a little later
 //	click KEY WANT...    puts such a record behind everybody's back, as a console click does
 //	block PAGE CODE...   runs the next block of commands of a page; each has its exit code, or stopped:CODE if it runs until it is stopped
 //	swap OLD NEW         replaces words of the blocks after it: an address that must be free, the name of a run
@@ -89,8 +91,28 @@ func TestScripts(t *testing.T) {
 			"expire": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(expire(ts.MkAbs(args[0])))
 			},
+			"settled": settled,
 		},
 	})
+}
+
+func settled(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		paths, err := filepath.Glob(filepath.Join(ts.MkAbs(args[1]), "journals", "*", "*.jsonl"))
+		ts.Check(err)
+		have := 0
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			ts.Check(err)
+			have += strings.Count(string(text), `"result":`)
+		}
+		if have == want {
+			return
+		}
+	}
+	ts.Fatalf("no %d results within a minute", want)
 }
 
 func exits(ts *testscript.TestScript, _ bool, args []string) {

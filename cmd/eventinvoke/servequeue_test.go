@@ -9,13 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 )
 
 // TestServeAnswersAQueue: a message of a real SQS server tells of a change, the
 // record is corrected, and the message is gone; one that nobody understands is
 // left to the queue.
 func TestServeAnswersAQueue(t *testing.T) {
-	endpoint := startMoto(t)
+	endpoint := awstest.Moto(t)
 	world := serve(t, awssim.Fleet(account, region, awssim.Function{
 		Name: "f-%d", Count: 5, Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: new(int)}},
 	}), nil)

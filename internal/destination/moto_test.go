@@ -1,14 +1,9 @@
 package destination
 
 import (
-	"bufio"
-	"io"
 	"maps"
 	"os"
-	"os/exec"
-	"regexp"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -20,6 +15,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -27,33 +23,8 @@ import (
 // startMoto starts an AWS that somebody else wrote, and points the environment at it.
 func startMoto(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a server; run without -short")
-	}
-	program, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not on the PATH: pip install 'moto[server,sqs,sns,events,s3]'")
-	}
-	server := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
-	log, err := server.StderrPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Skipf("%s does not start: %v", program, err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	stop := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
-	defer stop.Stop()
-	endpoint, address := "", regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`)
-	for lines := bufio.NewScanner(log); endpoint == ""; endpoint = address.FindString(lines.Text()) {
-		if !lines.Scan() {
-			t.Skipf("%s ended before it said on which port it listens", program)
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, log) }() // it writes a line for each request
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "example",
+		"AWS_ENDPOINT_URL": awstest.Moto(t), "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "example",
 		"AWS_REGION": region, "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)

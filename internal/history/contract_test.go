@@ -12,7 +12,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 )
 
 // stores are all implementations of Store that keep anything, the one for tests
@@ -23,10 +26,6 @@ var stores = []struct {
 }{
 	{"memory", func(*testing.T) Store { return newMemory() }},
 	{"dir", func(t *testing.T) Store { return openDir(t, filepath.Join(t.TempDir(), "not", "made", "yet")) }},
-	{"s3", func(t *testing.T) Store {
-		client, bucket := newBucket(t)
-		return S3(client, bucket, "team/history")
-	}},
 }
 
 // eachStore runs a test against every implementation.
@@ -34,6 +33,16 @@ func eachStore(t *testing.T, test func(t *testing.T, s Store)) {
 	for _, s := range stores {
 		t.Run(s.name, func(t *testing.T) { test(t, s.open(t)) })
 	}
+	awstest.EachS3(t, func(t *testing.T, server awstest.S3) {
+		test(t, S3(server.Client(), server.Bucket(t), "team/history"))
+	})
+}
+
+// newBucket is a client and an empty bucket in an S3 server.
+func newBucket(t *testing.T) (*s3.Client, string) {
+	t.Helper()
+	server := awstest.AnyS3(t)
+	return server.Client(), server.Bucket(t)
 }
 
 func TestStoreKeepsObjects(t *testing.T) {

@@ -100,8 +100,17 @@ func (b *bucketStore) Delete(ctx context.Context, name string, tag Tag) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
+	// AWS holds the condition itself, and nothing comes between. Other servers do not know
+	// If-Match here and delete whatever is there, so it is looked at first.
 	err := whileBusy(ctx, func() error {
-		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: b.key(name), IfMatch: new(string(tag))})
+		out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: b.key(name)})
+		switch {
+		case err != nil:
+		case tagOf(out.ETag) != tag:
+			return errCondition
+		default:
+			_, err = b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: b.key(name), IfMatch: new(string(tag))})
+		}
 		return conditionOf(err)
 	})
 	switch {

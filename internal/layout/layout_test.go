@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/signature": {},
 	"internal/layout":    {},
 	"internal/faulttest": {}, // holds tests only
+	"internal/awstest":   {}, // for tests only
 	"internal/pacetest":  {}, // tests only
 	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
 	"internal/shard":     {"desired"},
@@ -71,12 +72,12 @@ var guarded = []struct {
 	{"github.com/aws/aws-sdk-go-v2/aws/arn", everywhere, "it takes strings apart and knows no service"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/awslambda"}, "one border to AWS: SDK types stay out of the spine"},
 	{"github.com/aws/aws-sdk-go-v2/service/sqs", []string{"internal/worker/queue", "internal/destination"}, "the queue is one source of wakes among others: the loop does not know it"},
-	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"internal/history", "internal/s3files", "internal/destination"}, "a bucket is one kind of store among others: runs do not know it"},
+	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"internal/awstest", "internal/history", "internal/s3files", "internal/destination"}, "a bucket is one kind of store among others: runs do not know it"},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudtrail", []string{"internal/trail"}, "the event history is a witness: nothing else may rely on it"},
 	{"github.com/aws/aws-sdk-go-v2/service/eventbridge", []string{"internal/destination", "internal/notify"}, "who is told, and whether a bus exists, is no business of a run"},
 	{"github.com/aws/aws-sdk-go-v2/service/sns", []string{"internal/destination", "internal/notify"}, "who is told, and whether a topic exists, is no business of a run"},
 	{"github.com/aws/aws-lambda-go/", []string{"cmd/eventinvoke"}, "how the process is started is the program's business"},
-	{"github.com/aws/", []string{"internal/awslambda", "internal/destination", "internal/history", "internal/notify", "internal/organization", "internal/trail", "internal/worker/queue", "internal/s3files"}, "one border to each service of AWS: SDK types stay out of the spine"},
+	{"github.com/aws/", []string{"internal/awslambda", "internal/awstest", "internal/destination", "internal/history", "internal/notify", "internal/organization", "internal/trail", "internal/worker/queue", "internal/s3files"}, "one border to each service of AWS: SDK types stay out of the spine"},
 	{"golang.org/x/crypto/", []string{"internal/signature"}, "one place knows keys"},
 	{"github.com/hiddeco/sshsig", []string{"internal/signature"}, "one place knows signatures"},
 	{"github.com/prometheus/", []string{"internal/worker/metrics"}, "one place names the metrics and bounds their labels"},
@@ -85,6 +86,7 @@ var guarded = []struct {
 	{"gopkg.in/yaml.v3", []string{"desired", "internal/awssim", "internal/adopt", "internal/importer"}, "archived upstream: few importers, so that it can be swapped"},
 	{"golang.org/x/time/rate", []string{"ratelimit", "internal/awssim"}, "one place decides when to call"},
 	{"github.com/spf13/", []string{"cmd/eventinvoke"}, "flags end where the verbs end"},
+	{"github.com/johannesboyne/gofakes3", []string{"internal/awstest"}, "an S3 server for tests"},
 	{"github.com/google/go-cmp", nil, "for tests only: it may panic"},
 	{"pgregory.net/rapid", nil, "for tests only"},
 	{"github.com/rogpeppe/go-internal/diff", []string{"internal/adopt"}, "Go's own diff; one place shows how a file changes"},

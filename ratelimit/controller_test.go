@@ -61,9 +61,61 @@ func TestControllerCuts(t *testing.T) {
 		{first + 4, true, 0.5, "down to the floor"},
 		{first + 5, true, 0.5, "and no further"},
 	} {
-		if cut := c.refuse(after(1), tt.epoch); cut != tt.cut || c.rate != tt.rate {
+		if cut := c.refuse(after(1), tt.epoch, 0); cut != tt.cut || c.rate != tt.rate {
 			t.Errorf("cut %v to %v, want %v to %v: %s", cut, c.rate, tt.cut, tt.rate, tt.why)
 		}
+	}
+}
+
+// Beside a neighbour who leaves 9 of 15 requests a second: what was let go between two
+// refusals is remembered, held, and tried again ever more seldom.
+func TestControllerRemembersTheRoom(t *testing.T) {
+	c := newController(13.5, epoch)
+	c.rate = 13.5
+	c.refuse(epoch, c.epoch, 1000)
+	if c.room != 0 || c.rate != 6.75 {
+		t.Fatalf("one refusal tells no more than that it was too much: %+v", c)
+	}
+	now, sent := epoch, int64(1000)
+	pass := func(s float64) {
+		for range int(10 * s) { // growth is accounted for with each token
+			now = now.Add(100 * time.Millisecond)
+			c.grow(now)
+		}
+	}
+	pass(14)
+	sent += 9 * 14
+	c.refuse(now, c.epoch, sent)
+	if math.Abs(c.room-9) > 0.01 || math.Abs(c.rate-4.5) > 0.01 {
+		t.Fatalf("9 a second were let go between two refusals: %+v", c)
+	}
+	for _, wait := range []float64{15, 18.75, 23.4375} {
+		pass(wait)
+		if math.Abs(c.rate-9) > 0.1 {
+			t.Errorf("%v s after a refusal the rate is %.2f, not the room of 9", wait, c.rate)
+		}
+		pass(4)
+		if c.rate < 12.5 {
+			t.Errorf("%v s after a refusal no more than %.2f is tried", wait+4, c.rate)
+		}
+		sent += int64(9 * (wait + 4))
+		c.refuse(now, c.epoch, sent)
+	}
+	pass(29)
+	c.refuse(now, c.epoch, sent+3)
+	if math.Abs(c.room-4.5) > 0.5 {
+		t.Errorf("hardly anything was asked for, and the room became %.2f of 9: want half", c.room)
+	}
+	for range 20 {
+		pass(c.probe.Seconds() + 4)
+		c.refuse(now, c.epoch, 0)
+	}
+	if c.probe != lastProbe {
+		t.Errorf("after many refused probes the next one comes after %v, want %v", c.probe, lastProbe)
+	}
+	pass((lastProbe + forgetAfter).Seconds() + 10)
+	if c.refuse(now, c.epoch, 0); c.room != 0 || c.probe != firstProbe {
+		t.Errorf("a refusal after a long time without is another neighbour's: %+v", c)
 	}
 }
 
@@ -83,7 +135,7 @@ func TestControllerStaysBetweenFloorAndCeiling(t *testing.T) {
 			case 1:
 				c.skip(now)
 			case 2:
-				c.refuse(now, c.epoch)
+				c.refuse(now, c.epoch, 0)
 			}
 			if floor := min(floorRate, c.ceiling/2); c.rate > c.ceiling || c.rate < floor {
 				t.Fatalf("rate %v is not between %v and %v", c.rate, floor, c.ceiling)

@@ -301,7 +301,7 @@ func (g Grant) Done(o Result, retryAfter time.Duration) {
 // grants are of an older epoch, and the controller takes all of them for one refusal; a
 // Retry-After is heeded even then, because it is about the time and not about the rate.
 func (l *Limiter) slow(epoch uint64, retryAfter time.Duration, now time.Time, u float64) {
-	cut := l.control.refuse(now, epoch)
+	cut := l.control.refuse(now, epoch, sum(l.stats.tokens))
 	if cut {
 		l.stats.decreases++
 		l.release(now)

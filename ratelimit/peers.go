@@ -57,11 +57,11 @@ func (l *Limiter) Divide(others []Peer) (mine Peer, even float64) {
 	return mine, even
 }
 
-// divide puts a division into force. A rate that nothing but its part held down begins
+// divide puts a division into force. A rate that nothing but its part ever held down begins
 // below a larger one where every limiter begins.
 func (l *Limiter) divide(most, even float64, now time.Time) {
 	l.divided.most, l.divided.even = most, even
-	free := l.control.rate == l.control.ceiling
+	free := l.control.rate == l.control.ceiling && l.control.refused.IsZero()
 	l.adjust(now)
 	if free {
 		l.control.rate = max(l.control.rate, l.control.ceiling*startShare)

@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 )
 
 // qualifier is an item of a rule's qualifiers: a qualifier, or a pattern for aliases.
@@ -29,10 +27,14 @@ const everyQualifier = "*"
 // these may stand in an alias.
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[{") }
 
-// compileQualifier takes a text without variables. Patterns for aliases are those for
-// function names, so that there is one kind to learn; messages call them what they are.
+// compileQualifier takes a qualifier or a pattern; one with variables stays as it stands, and
+// is compiled for each target. Patterns for aliases are those for function names, so that there
+// is one kind to learn; messages call them what they are.
 func compileQualifier(t text) (qualifier, *problem) {
-	if !isPattern(t.value) {
+	switch {
+	case hasVariables(t.value):
+		return qualifier{text: t}, nil
+	case !isPattern(t.value):
 		return qualifier{text: t}, checkQualifier(t.value)
 	}
 	g, wrong := compileGlob(t)
@@ -81,23 +83,6 @@ var ruleQualifierRule = textRule{
 	hint: `use an alias, a version number, $LATEST, which is case-sensitive, or a pattern for aliases such as "live*"`, vars: true,
 }
 
-// readQualifiers reads a rule's qualifiers, those with variables as they stand.
-func readQualifiers(w *walker, n *yaml.Node, into *[]qualifier) {
-	var written []text
-	words("qualifiers", "", ruleQualifierRule, func(t *[]text) *[]text { return t }).read(w, n, &written)
-	for _, t := range written {
-		q, wrong := qualifier{text: t}, (*problem)(nil)
-		if !hasVariables(t.value) { // else compiled for each target
-			q, wrong = compileQualifier(t)
-		}
-		if wrong != nil {
-			w.out.add(wrong.at(w.file.pos(t.place)))
-			continue
-		}
-		*into = append(*into, q)
-	}
-}
-
 // qualifiersOf lists, sorted, under which qualifiers a function has entries. Rules add
 // some only to functions that exist. A pattern whose function's aliases could not be
 // listed stands for itself: that nobody knows what it chooses is not to pass for nothing.
@@ -143,7 +128,7 @@ func (r *resolver) qualifiersOf(s *scope, name string, exact []exactEntry, rules
 // one for each pattern.
 func (l *local) sampleAliases(functions []string) map[string][]string {
 	var all []string
-	for _, rule := range l.rules {
+	for _, rule := range l.rules { // items of other layers have none
 		for _, q := range rule.qualifiers {
 			if q.pattern != nil {
 				all = append(all, q.pattern.sample())
@@ -181,7 +166,7 @@ func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
 				continue
 			}
 			for _, name := range s.inventory.Functions {
-				if own.selector.chooses(name, s.inventory.Tags[name]) {
+				if own.chooses(name, s.inventory.Tags[name]) {
 					functions++
 					aliases = append(aliases, s.inventory.Aliases[name]...)
 				}
@@ -200,13 +185,14 @@ func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
 // Functions that are ignored are left out. The demand is a function, because what it needs,
 // names and tags, is known only after the listing.
 func (d *Discovery) askAliases(l *local) {
-	rules := slices.DeleteFunc(slices.Clone(l.rules), func(r *ruleDecl) bool { return !r.usesAliases() })
-	if len(rules) == 0 {
+	if !slices.ContainsFunc(l.rules, (*ruleDecl).usesAliases) {
 		return
 	}
 	d.Aliases = func(function string, tags map[string]string) bool {
-		return slices.ContainsFunc(rules, func(r *ruleDecl) bool { return r.selector.chooses(function, tags) }) &&
-			!slices.ContainsFunc(l.ignores, func(i *ignoreDecl) bool { return i.selector.chooses(function, tags) })
+		chosen := func(by func(*ruleDecl) bool) bool {
+			return slices.ContainsFunc(l.rules, func(r *ruleDecl) bool { return by(r) && r.chooses(function, tags) })
+		}
+		return chosen((*ruleDecl).usesAliases) && !chosen(func(r *ruleDecl) bool { return r.layer == LayerIgnore })
 	}
 }
 

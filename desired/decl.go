@@ -1,8 +1,9 @@
 package desired
 
 import (
+	"fmt"
+	"slices"
 	"strings"
-	"unique"
 )
 
 // Document is what the files say, checked as far as they alone allow. It does
@@ -10,10 +11,8 @@ import (
 type Document struct {
 	files     []*fileDecl
 	targets   []targetDecl
-	rules     []ruleDecl
+	rules     []*ruleDecl // by layer, then in the order of the files
 	functions []*functionDecl
-	ignores   []ignoreDecl
-	requires  []requireDecl
 
 	guard             Guard
 	undeclared        UndeclaredPolicy
@@ -22,13 +21,10 @@ type Document struct {
 	warnings          Problems // found by Load; Resolve adds its own
 
 	locals         map[string]*local // by label; "" where no targets are declared
-	sections       sections
-	defaults       *source // those of all files; nil where there are none
-	damagedTargets bool    // a target has a problem: nothing can be said about places
+	sections       map[string]Pos    // where those were found that may stand only once
+	defaults       *source           // those of all files; nil where there are none
+	damagedTargets bool              // a target has a problem: nothing can be said about places
 }
-
-// sections remembers where the sections were found that may stand only once.
-type sections struct{ targets, guard, undeclared, missing, missingQualifiers section }
 
 // FileInfo names one file that was read. A run record keeps it, so that a run
 // can be traced to the exact bytes it followed.
@@ -57,39 +53,38 @@ type text struct {
 	place
 }
 
-// setting is one of the four fields as somebody wrote it: a number, or a
-// destination with its placeholders still in it.
+// written is the text as it stands in the file; what was compiled from one has it too.
+func (t text) written() text { return t }
+
+// setting is a setting as somebody wrote it: a destination still has its placeholders in it.
 type setting struct {
-	destination string
-	number      int32
+	Value
 	place
-	set bool
 }
 
 type settings [NumSettings]setting
 
-// isZero reports whether no field was written.
+// isZero reports whether no setting was written.
 func (s *settings) isZero() bool {
 	for i := range s {
-		if s[i].set {
+		if s[i].IsSet() {
 			return false
 		}
 	}
 	return true
 }
 
-// source is one place that speaks about fields: the defaults of a file, a rule
+// source is one place that speaks about settings: the defaults of a file, a rule
 // or an exact entry.
 //
-// What is embedded says where it stands. Memory counts here: a large fleet has one for each
-// entry, and so file and location are shared and the numbers are small.
+// Memory counts here: a large fleet has one for each entry.
 type source struct {
-	file     *fileDecl
-	location unique.Handle[location]
+	file *fileDecl
 	place
 	index int32
 	layer Layer
-	fleet bool // defaults of all files
+	fleet bool   // defaults of all files
+	rule  string // the name of the rule; "" for what has none
 	set   settings
 }
 
@@ -97,32 +92,26 @@ func (s *source) pos() Pos { return s.file.pos(s.place) }
 
 // origin is where the source stands, in the form that reports keep.
 func (s *source) origin() Origin {
-	return Origin{location: s.location, line: s.line, index: s.index, layer: s.layer}
+	return Origin{File: s.file.info.Path, Line: int(s.line), Layer: s.layer, Index: int(s.index), Rule: s.rule}
 }
 
-// fieldOrigin is the place of one field rather than of the whole source, and the
+// fieldOrigin is the place of one setting rather than of the whole source, and the
 // template that stands there. An account or a region speaks for itself.
 func (s *source) fieldOrigin(f Setting) Origin {
 	o := s.origin()
-	o.line = s.set[f].line
-	if written := s.set[f].destination; strings.Contains(written, functionPlaceholder) || hasVariables(written) {
-		l := o.location.Value()
-		l.template = written
-		o.location = unique.Make(l)
+	o.Line = int(s.set[f].line)
+	if written := s.set[f].Text(); strings.Contains(written, functionPlaceholder) || hasVariables(written) {
+		o.Template = written
 	}
 	return o
 }
 
 // fileDecl is one file. Several YAML documents in it count as one file.
 type fileDecl struct {
-	info       FileInfo
-	location   unique.Handle[location] // of what has no name of its own
-	defaults   source
-	defaultsAt section
-	rules      int32 // how many it has so far, over all its YAML documents
-	entries    int32
-	ignores    int32
-	requires   int32
+	info     FileInfo
+	defaults source
+	sections map[string]Pos
+	counts   [LayerRequire + 1]int32 // how many items it has so far, over all its YAML documents
 }
 
 func (f *fileDecl) pos(p place) Pos {
@@ -154,28 +143,29 @@ type functionDecl struct {
 	remove                        bool
 }
 
-// ruleDecl is one item of rules.
+// ruleDecl is one item of rules, ignore or require, as its layer says: something about the
+// functions that its selector chooses.
 type ruleDecl struct {
-	*source        // shared by the forms that the rule has in the targets
-	id         int // among the rules of the document
-	name       text
-	selector   selector
-	qualifiers []qualifier
+	*source // shared by the forms that the item has in the targets
+	selector
+	id        int  // among the items of the document
+	variables bool // it has some, so that targets have forms of their own
+
+	qualifiers []qualifier // of a rule
+	why        *Exception  // of an item of ignore; nil where it has neither reason nor end
+	until      place
+	require    requirement // of an item of require
 }
 
-// ignoreDecl is one item of ignore. It always takes out whole functions: a
-// qualifier that nobody declares needs no ignoring.
-type ignoreDecl struct {
-	*source
-	selector selector
-	why      *Exception
-	until    place
+// describe is the item's name in quotes, or where it stands when it has none.
+func (r *ruleDecl) describe() string {
+	if r.rule != "" {
+		return fmt.Sprintf("%q", r.rule)
+	}
+	return r.origin().LayerName()
 }
 
-// section is a section that only one file may have, and where it was found.
-type section struct {
-	file *fileDecl
-	place
+// byLayer are the items of one layer.
+func byLayer(items []*ruleDecl, l Layer) []*ruleDecl {
+	return slices.DeleteFunc(slices.Clone(items), func(r *ruleDecl) bool { return r.layer != l })
 }
-
-func (o section) found() bool { return o.file != nil }

@@ -92,7 +92,7 @@ var (
 // The commonest mistakes, a queue's URL or a FIFO queue, are looked for before the general
 // form, so that the message names the mistake and not the form.
 func (use destinationUse) check() *problem {
-	if use.text == noneWord {
+	if use.text == noneWord || use.text == "" {
 		return nil
 	}
 	if f := checkPlaceholders(use.text); f != nil {
@@ -121,11 +121,7 @@ func (use destinationUse) check() *problem {
 	}
 	a, err := arn.Parse(sample)
 	if err != nil || !strings.HasPrefix(a.Partition, "aws") || a.Resource == "" {
-		hint := "write arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME, or none"
-		if near := nearest(use.text, []string{noneWord}); near != "" {
-			hint = "did you mean none?"
-		}
-		return wrong(codeBadARN, "not an ARN", hint)
+		return wrong(codeBadARN, "not an ARN", suggest(use.text, []string{noneWord}, "write arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME, or none"))
 	}
 	fifo := strings.HasSuffix(a.Resource, ".fifo")
 	switch {
@@ -147,22 +143,32 @@ func (use destinationUse) check() *problem {
 	return nil
 }
 
+// destinationValue is a destination that was found right.
+func destinationValue(written string) Value {
+	if written == noneWord {
+		return NoDestination
+	}
+	return Text(written)
+}
+
+// someTarget stands for a target that nobody knows yet.
+var someTarget = Target{Account: "123456789012", Region: "us-east-1"}
+
 // sampleOf is a destination with something in place of every placeholder: in that of a
 // variable what an ARN has there.
 //
 // So lengths and forms can be checked before anybody knows what will be filled in.
 func sampleOf(written string) string {
-	here := Target{Account: "123456789012", Region: "us-east-1"}
 	if hasVariables(written) {
 		parts := strings.SplitN(written, ":", 6)
-		for i, as := range []string{1: here.Partition(), 3: here.Region, 4: here.Account, 5: ""} {
+		for i, as := range []string{1: someTarget.Partition(), 3: someTarget.Region, 4: someTarget.Account, 5: ""} {
 			if i < len(parts) {
 				parts[i] = variable.ReplaceAllLiteralString(parts[i], cmp.Or(as, "x"))
 			}
 		}
 		written = strings.Join(parts, ":")
 	}
-	return strings.ReplaceAll(expand(written, here), functionPlaceholder, "function")
+	return strings.ReplaceAll(expand(written, someTarget), functionPlaceholder, "function")
 }
 
 // checkPlaceholders refuses every $ that does not begin a known placeholder.

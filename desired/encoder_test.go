@@ -24,9 +24,9 @@ func (f Fleet) Encode(w io.Writer) error {
 	e.linef("  max_changes: %s", f.Guard.MaxChanges)
 	e.linef("  max_deletes: %s", f.Guard.MaxDeletes)
 	e.linef("  max_errors: %s", f.Guard.MaxErrors)
-	e.linef("undeclared: %s", undeclaredWords[f.Undeclared])
-	e.linef("missing_functions: %s", missingWords[f.MissingFunctions])
-	e.linef("missing_qualifiers: %s", missingWords[f.MissingQualifiers])
+	e.linef("undeclared: %s", []string{"report", "delete"}[f.Undeclared])
+	e.linef("missing_functions: %s", []string{"error", "warn"}[f.MissingFunctions])
+	e.linef("missing_qualifiers: %s", []string{"error", "warn"}[f.MissingQualifiers])
 	return out.Flush()
 }
 

@@ -173,11 +173,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	if ps := out.errors.problems(); ps != nil {
 		return Fleet{}, nil, ps
 	}
-	fleet := Fleet{Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers}
-	for _, s := range r.scopes {
-		fleet.Targets = append(fleet.Targets, s.fleet)
-	}
-	return fleet, supposed, nil
+	return r.fleet(), supposed, nil
 }
 
 // SettingHistory is everything that was said about one field of one key.
@@ -223,7 +219,8 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 		decl = s.exact[j].decl
 	}
 	r.ids = r.ids[:0]
-	for _, rule := range r.rulesFor(s, key.Function, s.inventory.Tags[key.Function]) {
+	rules, _, _ := r.rulesFor(s, key.Function)
+	for _, rule := range rules {
 		if rule.covers(key.Qualifier) {
 			r.ids = append(r.ids, rule.id)
 		}
@@ -244,10 +241,10 @@ func (r *resolver) histories(s *scope, function string, decl *functionDecl) []Se
 			winner = nil
 		}
 		for _, src := range sources {
-			if src.set[f].set {
+			if src.set[f].IsSet() {
 				h.Sources = append(h.Sources, Source{
 					Origin: src.fieldOrigin(f),
-					Value:  s.value(&src.set[f]).config(function), Applied: src == winner,
+					Value:  s.value(&src.set[f]).of(function), Applied: src == winner,
 				})
 			}
 		}

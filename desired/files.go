@@ -156,11 +156,15 @@ func LoadFiles(paths ...string) (*Document, error) {
 
 // LoadFiles is Load for the files of the operating system.
 func (l Loader) LoadFiles(paths ...string) (*Document, error) {
-	slashed := make([]string, len(paths))
+	return l.Load(osFiles{l.Remote}, slashed(paths)...)
+}
+
+func slashed(paths []string) []string {
+	paths = slices.Clone(paths)
 	for i, p := range paths {
-		slashed[i] = filepath.ToSlash(p)
+		paths[i] = filepath.ToSlash(p)
 	}
-	return l.Load(osFiles{l.Remote}, slashed...)
+	return paths
 }
 
 // osFiles is the whole file system as one tree. Unlike os.DirFS it takes any

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"strconv"
-	"unique"
 )
 
 // Fleet is the resolved declaration: what every key of every target should
@@ -164,74 +163,31 @@ const (
 )
 
 // Origin is where one value was written. It is comparable: two loads of the
-// same files give equal origins. It is small on purpose: a fleet of 100,000
-// exact entries holds several for each.
+// same files give equal origins.
 type Origin struct {
-	location unique.Handle[location]
-	line     int32
-	index    int32 // of the rule or function within its file
-	layer    Layer
+	File     string // the fleet file's path as it was given
+	Line     int    // counts from 1
+	Layer    Layer
+	Index    int    // of the rule or entry within its file, over all its YAML documents
+	Rule     string // the name of the rule; "" where that has none or is no rule
+	Template string // what stands in the file where that is not the value itself: a destination with ${function} or variables in it
 }
-
-// location is what the origins of one rule, or of all unnamed places of a file, share.
-// The template is that of a destination: interned here, it makes no
-// origin larger.
-type location struct{ file, rule, template string }
 
 // IsZero reports whether nobody wrote the value.
-func (o Origin) IsZero() bool { return o.layer == LayerNone }
-
-// File is the fleet file's path as it was given.
-func (o Origin) File() string {
-	if o.IsZero() {
-		return ""
-	}
-	return o.location.Value().file
-}
-
-// Rule is the name of the rule that the value was written in, or "" where that
-// has none or is no rule.
-func (o Origin) Rule() string {
-	if o.IsZero() {
-		return ""
-	}
-	return o.location.Value().rule
-}
-
-// Template is what stands in the file where that is not the value itself: a destination
-// with ${function} or variables in it. Otherwise it is "".
-func (o Origin) Template() string {
-	if o.IsZero() {
-		return ""
-	}
-	return o.location.Value().template
-}
-
-// Line counts from 1.
-func (o Origin) Line() int { return int(o.line) }
-
-// Index counts the rule or entry within its file, over all its YAML documents.
-func (o Origin) Index() int { return int(o.index) }
-
-// Layer is the kind of place.
-func (o Origin) Layer() Layer { return o.layer }
+func (o Origin) IsZero() bool { return o.Layer == LayerNone }
 
 // LayerName is "defaults", "rules[0]" or "functions[12]": the path of the
 // place within its file.
 func (o Origin) LayerName() string {
-	switch o.layer {
-	case LayerDefaults:
-		return "defaults"
-	case LayerRule:
-		return fmt.Sprintf("rules[%d]", o.index)
-	case LayerFunction:
-		return fmt.Sprintf("functions[%d]", o.index)
-	case LayerIgnore:
-		return fmt.Sprintf("ignore[%d]", o.index)
-	case LayerRequire:
-		return fmt.Sprintf("require[%d]", o.index)
+	if o.Layer <= LayerDefaults {
+		return layerNames[o.Layer]
 	}
-	return ""
+	return fmt.Sprintf("%s[%d]", layerNames[o.Layer], o.Index)
+}
+
+// layerNames are the keys of the fleet file.
+var layerNames = [...]string{
+	LayerNone: "", LayerDefaults: "defaults", LayerRule: "rules", LayerFunction: "functions", LayerIgnore: "ignore", LayerRequire: "require",
 }
 
 // String is "fleet.yaml:14 rules[0]", or "" when nobody wrote the value.
@@ -239,5 +195,5 @@ func (o Origin) String() string {
 	if o.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d %s", o.File(), o.line, o.LayerName())
+	return fmt.Sprintf("%s:%d %s", o.File, o.Line, o.LayerName())
 }

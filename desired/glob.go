@@ -41,25 +41,23 @@ func (g *glob) match(name string) bool {
 	return false
 }
 
-// pattern is a glob without braces. The text before the first and after the
-// last wildcard is kept apart, because the rule index files patterns under it.
+// pattern is a glob without braces.
 type pattern struct {
-	written        string
-	wild           bool // false: written is the whole name
-	prefix, suffix string
-	inside         []string // what is between wildcards
+	written string
+	texts   []string // what is before, between and after the wildcards; one where there are none
 }
 
 // match looks for the texts first: they settle most pairs at a tenth of what the
 // matcher takes, and a pattern such as *x* meets every function.
 func (p *pattern) match(name string) bool {
-	if !p.wild {
+	last := len(p.texts) - 1
+	if last <= 0 {
 		return name == p.written
 	}
-	if !strings.HasPrefix(name, p.prefix) || !strings.HasSuffix(name, p.suffix) {
+	if !strings.HasPrefix(name, p.texts[0]) || !strings.HasSuffix(name, p.texts[last]) {
 		return false
 	}
-	for _, text := range p.inside {
+	for _, text := range p.texts[1:last] {
 		if !strings.Contains(name, text) {
 			return false
 		}
@@ -75,9 +73,12 @@ const (
 )
 
 // compileGlob compiles a pattern, or says what is wrong with it. One that was refused
-// matches nothing.
+// matches nothing, and so does one with variables, which is compiled for each target.
 func compileGlob(written text) (glob, *problem) {
 	s := written.value
+	if hasVariables(s) {
+		return glob{text: written}, nil
+	}
 	bad := func(why, hint string) (glob, *problem) {
 		return glob{}, &problem{codeBadGlob, fmt.Sprintf("the pattern %q %s", shorten(s), why), hint}
 	}
@@ -100,8 +101,7 @@ func compileGlob(written text) (glob, *problem) {
 }
 
 // expandBraces writes out {a,b} as alternatives, inner braces first; why is
-// empty when that worked. Each alternative has a beginning and an end of its own
-// for the index, and IAM, which knows no braces, is told them one by one.
+// empty when that worked. IAM, which knows no braces, is told them one by one.
 func expandBraces(s string) (chosen []string, why string) {
 	queue := []string{s}
 	for len(queue) > 0 {
@@ -155,12 +155,7 @@ func compilePattern(s string) (p pattern, why string) {
 	default:
 		return pattern{}, fmt.Sprintf("has %q, which no function name has", stray)
 	}
-	last := len(texts) - 1
-	p = pattern{written: s, wild: last > 0, prefix: texts[0], suffix: texts[last]}
-	if p.wild {
-		p.inside = texts[1:last]
-	}
-	return p, ""
+	return pattern{s, texts}, ""
 }
 
 // checkClass looks at what is between [ and ].
@@ -200,21 +195,18 @@ func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
 	all := map[Target][]Matcher{}
 	for _, t := range d.places(ambient) {
 		for _, rule := range d.local(t.Label).rules {
-			all[t.Target] = append(all[t.Target], rule.choice())
-		}
-		for _, q := range d.local(t.Label).requires {
-			c := (&ruleDecl{selector: q.selector}).choice()
-			c.ReadOnly = true
-			all[t.Target] = append(all[t.Target], c)
+			if rule.layer != LayerIgnore {
+				all[t.Target] = append(all[t.Target], rule.matcher())
+			}
 		}
 	}
 	return all
 }
 
-// choice is the rule as a Matcher. "*" stands for $LATEST and for every alias, which are two
+// matcher is the item as a Matcher. "*" stands for $LATEST and for every alias, which are two
 // patterns to whoever compares qualifiers.
-func (r *ruleDecl) choice() Matcher {
-	c := Matcher{Qualifiers: []string{Latest}}
+func (r *ruleDecl) matcher() Matcher {
+	c := Matcher{Qualifiers: []string{Latest}, ReadOnly: r.layer == LayerRequire}
 	if len(r.qualifiers) > 0 {
 		c.Qualifiers = nil
 		for _, q := range r.qualifiers {
@@ -224,12 +216,12 @@ func (r *ruleDecl) choice() Matcher {
 			c.Qualifiers = append(c.Qualifiers, q.value)
 		}
 	}
-	for _, g := range r.selector.functions {
+	for _, g := range r.functions {
 		for i := range g.alternatives {
 			c.Functions = append(c.Functions, class.ReplaceAllLiteralString(g.alternatives[i].written, "?"))
 		}
 	}
-	if len(r.selector.functions) == 0 {
+	if len(r.functions) == 0 {
 		c.Functions = []string{"*"} // a rule by tags alone
 	}
 	slices.Sort(c.Functions)

@@ -37,8 +37,8 @@ functions:
 		for _, h := range histories {
 			for _, s := range h.Sources {
 				line := fmt.Sprintf("%s %s = %s", h.Setting, s.Origin, s.Value)
-				if s.Origin.Rule() != "" {
-					line += " (" + s.Origin.Rule() + ")"
+				if s.Origin.Rule != "" {
+					line += " (" + s.Origin.Rule + ")"
 				}
 				if s.Applied {
 					line += " won"

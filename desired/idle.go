@@ -10,49 +10,28 @@ import (
 // What can only be known from the functions that exist is left alone until all of
 // them are.
 func (r *resolver) checkIdle() {
-	for i := range r.doc.rules {
-		rule := &r.doc.rules[i]
-		if !r.looked(rule.selector.targets) {
-			continue
-		}
+	for i, rule := range r.doc.rules {
+		looked, ignores := r.looked(rule.targets), rule.layer == LayerIgnore
+		what := map[Layer]string{LayerRule: "the rule ", LayerRequire: "the requirement ", LayerIgnore: "the item "}[rule.layer] + rule.describe()
 		switch {
+		case ignores && !r.chosen[i] && r.doc.rules[0].layer != LayerRule && !r.partial:
+			r.idle(rule.pos(), what, "there are no rules, so that nothing is chosen which it could take out")
+		case !looked:
+		case !r.chosen[i] && ignores:
+			r.idle(rule.pos(), what, "it takes out no function")
 		case !r.chosen[i]:
-			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule,
-				Message: fmt.Sprintf("the rule %s chooses no function", rule.describe()),
-				Hint:    "check its patterns, tags and targets, or delete it"})
-			continue
-		case !r.checkAliasPatterns(rule):
-		case !rule.set.isZero() && !r.applied[rule.source]: // without set it is there for the defaults
-			r.idle(rule.pos(), fmt.Sprintf("the rule %s", rule.describe()), "all that it sets is set again by later rules or entries, or ignored")
-		}
-		r.checkPatterns(&rule.selector, rule.file, func(s *scope) *selector {
-			if own := s.local.rule(rule.id); own != nil {
-				return &own.selector
+			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule, Message: what + " chooses no function", Hint: "check its patterns, tags and targets, or delete it"})
+		default:
+			if r.checkAliasPatterns(rule) && !rule.set.isZero() && !r.applied[rule.source] { // without set it is there for the defaults
+				r.idle(rule.pos(), what, "all that it sets is set again by later rules or entries, or ignored")
 			}
-			return nil
-		})
-	}
-	for i := range r.doc.ignores {
-		ignore := &r.doc.ignores[i]
-		switch {
-		case r.applied[ignore.source]:
-			r.checkPatterns(&ignore.selector, ignore.file, func(s *scope) *selector {
-				at := slices.IndexFunc(s.local.ignores, func(i *ignoreDecl) bool { return i.source == ignore.source })
-				if at < 0 {
-					return nil
-				}
-				return &s.local.ignores[at].selector
-			})
-		case len(r.doc.rules) == 0 && !r.partial:
-			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "there are no rules, so that nothing is chosen which it could take out")
-		case r.looked(ignore.selector.targets):
-			r.idle(ignore.pos(), "the item "+ignore.origin().LayerName(), "it takes out no function")
+			r.checkPatterns(rule)
 		}
 	}
 	for _, file := range r.doc.files {
-		rules, whose := file.rules, "the entries and rules of their own file, and"
+		rules, whose := int(file.counts[LayerRule]), "the entries and rules of their own file, and"
 		if file.defaults.fleet {
-			rules, whose = int32(len(r.doc.rules)), "all entries and rules, and"
+			rules, whose = len(r.doc.rules), "all entries and rules, and"
 		}
 		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (rules == 0 || r.looked(nil)) {
 			r.idle(file.defaults.pos(), "the defaults of this file", "they are for "+whose+" none of these leaves a setting to them")
@@ -60,55 +39,67 @@ func (r *resolver) checkIdle() {
 	}
 }
 
-// checkPatterns warns of single patterns and values without effect in a selector that
+// checkPatterns warns of single patterns and values without effect in an item that
 // has one: those under functions that are no function's name, values of a tag that no
 // chosen function has, and what under exclude leaves out nothing which the selector would
 // choose without it.
 //
-// in is the selector as a target has it, whose patterns have the same places in their
-// lists; nil where the target has it not.
-func (r *resolver) checkPatterns(sel *selector, file *fileDecl, in func(*scope) *selector) {
-	if !r.looked(sel.targets) {
-		return
-	}
-	check := func(t text, what, why string, effect func(own *selector, name string, tags map[string]string) bool) {
-		if !slices.ContainsFunc(r.scopes, func(s *scope) bool {
-			own := in(s)
-			return own != nil && slices.ContainsFunc(s.inventory.Functions, func(name string) bool { return effect(own, name, s.inventory.Tags[name]) })
-		}) {
-			r.idle(file.pos(t.place), fmt.Sprintf("the %s", what), why)
+// Targets have forms of their own of an item with variables, whose patterns and values are as
+// many and in the same order.
+func (r *resolver) checkPatterns(rule *ruleDecl) {
+	effective := map[int]bool{}
+	parts := rule.parts()
+	for _, s := range r.scopes {
+		own := s.local.rule(rule.id)
+		if own == nil {
+			continue
+		}
+		for i, p := range own.parts() {
+			effective[i] = effective[i] || slices.ContainsFunc(s.inventory.Functions, func(name string) bool { return p.effect(name, s.inventory.Tags[name]) })
 		}
 	}
-	// The only one of a list has effect, or all of the selector has none.
-	for i, g := range sel.functions {
-		if len(sel.functions) > 1 {
-			check(g.text, fmt.Sprintf("pattern %q under functions", g.value), "no function has such a name",
-				func(own *selector, name string, _ map[string]string) bool { return own.functions[i].match(name) })
+	for i, p := range parts {
+		if !effective[i] {
+			r.idle(rule.file.pos(p.place), "the "+p.what, p.why)
+		}
+	}
+}
+
+// part is a pattern or value of a selector that may be without effect.
+type part struct {
+	text
+	what, why string // what it is, and why it has no effect when it has none
+	effect    func(name string, tags map[string]string) bool
+}
+
+// parts lists them. The only one of a list has effect, or all of the selector has none.
+func (s *selector) parts() (all []part) {
+	for _, g := range s.functions {
+		if len(s.functions) > 1 {
+			all = append(all, part{g.text, fmt.Sprintf("pattern %q under functions", g.value), "no function has such a name",
+				func(name string, _ map[string]string) bool { return g.match(name) }})
 		}
 	}
 	const nothing = "it leaves out no function that would be chosen"
-	for i, g := range sel.exclude.functions {
-		check(g.text, fmt.Sprintf("pattern %q under exclude", g.value), nothing,
-			func(own *selector, name string, tags map[string]string) bool {
-				return own.exclude.functions[i].match(name) && own.matches(name, tags)
-			})
+	for _, g := range s.exclude.functions {
+		all = append(all, part{g.text, fmt.Sprintf("pattern %q under exclude", g.value), nothing,
+			func(name string, tags map[string]string) bool { return g.match(name) && s.matches(name, tags) }})
 	}
-	values := func(all []tagPattern, where, why string, effect func(own *selector, i, j int, name string, tags map[string]string) bool) {
-		for i, t := range all {
-			for j, v := range t.values {
-				if where != "" && len(all) == 1 || len(t.values) > 1 {
-					check(v.text, fmt.Sprintf("value %q of the tag %q%s", v.value, t.key, where), why,
-						func(own *selector, name string, tags map[string]string) bool { return effect(own, i, j, name, tags) })
+	values := func(tags []tagPattern, where, why string, alone bool) {
+		for _, t := range tags {
+			for _, v := range t.values {
+				if alone || len(t.values) > 1 {
+					all = append(all, part{v.text, fmt.Sprintf("value %q of the tag %q%s", v.value, t.key, where), why,
+						func(name string, has map[string]string) bool {
+							return v.match(has[t.key]) && matchAll(tags, has) && s.matches(name, has)
+						}})
 				}
 			}
 		}
 	}
-	values(sel.tags, "", "no function that is chosen has it", func(own *selector, i, j int, name string, tags map[string]string) bool {
-		return own.tags[i].values[j].match(tags[own.tags[i].key]) && own.matches(name, tags)
-	})
-	values(sel.exclude.tags, " under exclude", nothing, func(own *selector, i, j int, name string, tags map[string]string) bool {
-		return own.exclude.tags[i].values[j].match(tags[own.exclude.tags[i].key]) && matchAll(own.exclude.tags, tags) && own.matches(name, tags)
-	})
+	values(s.tags, "", "no function that is chosen has it", false)
+	values(s.exclude.tags, " under exclude", nothing, len(s.exclude.tags) == 1)
+	return all
 }
 
 // idle warns of something that was written and has no effect, and says why.
@@ -120,7 +111,7 @@ func (r *resolver) idle(at Pos, what, why string) {
 // has that it chooses, given the aliases that they have.
 func WithoutQualifier(rule Origin, qualifier string, functions int, aliases []string) Problem {
 	p := Problem{
-		Pos: Pos{File: rule.File(), Line: rule.Line(), Column: 1}, Code: codeNoEffect,
+		Pos: Pos{File: rule.File, Line: rule.Line, Column: 1}, Code: codeNoEffect,
 		Message: fmt.Sprintf("without effect: the qualifier %q of %s: none of the functions has it that the rule chooses (%d)", qualifier, rule.LayerName(), functions),
 		Hint:    "correct it, or delete it; aliases are case-sensitive",
 	}
@@ -155,7 +146,7 @@ func (r *resolver) looked(labels []text) bool {
 func (r *resolver) checkEmptyTargets() {
 	some := slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 })
 	for _, s := range r.scopes {
-		if !some || !s.discovered || len(s.local.rules) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
+		if !some || !s.discovered || len(byLayer(s.local.rules, LayerRule)) == 0 || len(s.fleet.Entries)+len(s.fleet.Ignored) > 0 {
 			continue
 		}
 		at := r.doc.files[0].pos(place{1, 1})
@@ -195,9 +186,9 @@ func (r *resolver) checkEntries() {
 			there = append(there, fmt.Sprintf("%d in %s", len(s.inventory.Functions), s.fleet.Target))
 		}
 	}
-	if len(there) > 0 && len(r.doc.rules) > 0 {
-		for i := range r.doc.rules {
-			rules = append(rules, r.doc.rules[i].origin().String())
+	if all := byLayer(r.doc.rules, LayerRule); len(there) > 0 && len(all) > 0 {
+		for _, rule := range all {
+			rules = append(rules, rule.origin().String())
 		}
 		ignored := 0
 		var by string
@@ -212,7 +203,7 @@ func (r *resolver) checkEntries() {
 			r.out.add(p)
 			return
 		}
-		if slices.Contains(r.chosen, true) {
+		if slices.Contains(r.chosen[:len(rules)], true) { // rules have the first ids
 			p.Message = fmt.Sprintf("none of the functions that the rules choose has an alias that they ask for: %s", listSome(rules))
 			p.Hint = "check the patterns under qualifiers: aliases are case-sensitive"
 			r.out.add(p)

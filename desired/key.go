@@ -235,6 +235,36 @@ func checkQualifier(s string) *problem {
 		"use an alias, a version number or $LATEST"}
 }
 
+// identify takes a name apart and settles the qualifier. What is wrong is at a place.
+//
+// The qualifier may stand in the name, in a key of its own, or in both if they agree; without
+// any it is $LATEST, which is what AWS means then. So one record has one name from here on.
+func identify(written, qualifier text) (ParsedName, *problem, place) {
+	name, wrong := parseName(written.value)
+	if wrong != nil {
+		return name, wrong, written.place
+	}
+	if name.Region != "" && name.Partition != PartitionOf(name.Region) {
+		return name, &problem{codeBadFunctionName,
+			fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
+			"write the ARN with its own partition"}, written.place
+	}
+	if q := qualifier.value; q != "" {
+		if name.Qualifier != "" && name.Qualifier != q {
+			return name, &problem{codeQualifiersDisagree, fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
+				"keep one of them"}, qualifier.place
+		}
+		if wrong := checkQualifier(q); wrong != nil {
+			return name, wrong, qualifier.place
+		}
+		name.Qualifier = q
+	}
+	if name.Qualifier == "" {
+		name.Qualifier = Latest
+	}
+	return name, nil, place{}
+}
+
 // problem is a problem that does not know its place yet.
 type problem struct{ code, message, hint string }
 

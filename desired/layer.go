@@ -51,17 +51,7 @@ type ownConfig struct {
 // An ignored function has no entries at all, whatever the rules say: ignore is stronger
 // than every layer, and an exact entry beside it is an error.
 func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, present bool) {
-	tags := s.inventory.Tags[name]
-	rules := r.rulesFor(s, name, tags)
-	// All of them are tried, though one is enough: an item that never takes out
-	// anything is to be told of.
-	var by *ignoreDecl
-	for _, ignore := range s.local.ignores {
-		if ignore.selector.chooses(name, tags) {
-			r.applied[ignore.source] = true
-			by = cmp.Or(by, ignore)
-		}
-	}
+	rules, required, by := r.rulesFor(s, name)
 	if by != nil {
 		r.ignore(s, name, exact, rules, by, present)
 		return
@@ -83,28 +73,43 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 		}
 		r.addEntry(s, Name{name, q}, decl)
 	}
-	r.judge(s, name, tags, exact, present)
+	r.judge(s, name, required, exact, present)
 }
 
-// rulesFor lists the rules that choose a function, in the order of the files. The
-// slice is good until the next call.
-func (r *resolver) rulesFor(s *scope, name string, tags map[string]string) []*ruleDecl {
-	r.found = r.found[:0]
-	for _, rule := range s.local.rules {
-		if rule.selector.chooses(name, tags) {
-			r.found = append(r.found, rule)
+// rulesFor lists the rules and the requirements that choose a function, in the order of the
+// files, and the first item that ignores it. The slices are good until the next call.
+//
+// All items of ignore are tried, though one is enough: one that never takes out anything is
+// to be told of.
+func (r *resolver) rulesFor(s *scope, name string) (rules, required []*ruleDecl, by *ruleDecl) {
+	tags := s.inventory.Tags[name]
+	rules, required = r.rules[:0], r.required[:0]
+	for _, item := range s.local.rules {
+		if !item.chooses(name, tags) {
+			continue
+		}
+		switch item.layer {
+		case LayerRule:
+			rules = append(rules, item)
+		case LayerRequire:
+			required = append(required, item)
+			r.chosen[item.id] = r.chosen[item.id] || by == nil
+		case LayerIgnore:
+			r.chosen[item.id] = true
+			by = cmp.Or(by, item)
 		}
 	}
-	return r.found
+	r.rules, r.required = rules, required
+	return rules, required, by
 }
 
 // ignore records a function as ignored, by the first item that takes it out, under each
 // qualifier that rules would have declared.
-func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ruleDecl, by *ignoreDecl, present bool) {
+func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ruleDecl, by *ruleDecl, present bool) {
 	for _, e := range exact {
 		pos := by.pos()
-		r.say(e.decl.file, e.decl.place, Problem{
-			Code: codeIgnoreDeclared, Related: []Pos{pos},
+		r.out.once(Problem{
+			Pos: e.decl.pos(), Code: codeIgnoreDeclared, Related: []Pos{pos},
 			Message: fmt.Sprintf("%s is declared here and ignored at %s", e.Name, pos),
 			Hint:    "say one or the other",
 		})
@@ -136,7 +141,7 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 	r.current = name
 	l := r.layer(s, decl)
 	if l.want.IsZero() && decl != nil && !s.undecided {
-		r.say(decl.file, decl.place, Problem{Code: codeManagesNothing,
+		r.out.once(Problem{Pos: decl.pos(), Code: codeManagesNothing,
 			Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
 			Hint:    "set a field, or write remove: true, or delete the entry"})
 	}
@@ -163,7 +168,7 @@ func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig 
 		to, wrong := s.value(&t.by.set[t.f]).to.of(t.f, function)
 		if wrong != nil {
 			wrong.message = fmt.Sprintf("for %s: %s", function, wrong.message)
-			r.say(t.by.file, t.by.set[t.f].place, wrong.at(Pos{}))
+			r.out.once(wrong.at(t.pos()))
 		}
 		own.want[t.f] = Text(to.text)
 		if to.function != nil {
@@ -207,11 +212,13 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 		if winner == nil {
 			continue
 		}
-		l.want[f] = v.config(functionPlaceholder)
+		l.want[f] = v.Value
 		r.applied[winner] = true
 		l.origins.Fields[f] = winner.fieldOrigin(f)
 		if v.to != nil {
-			r.checkDestination(s, winner, f, v.to)
+			if wrong := v.to.wrong; wrong != nil {
+				r.out.once(Problem{Pos: winner.file.pos(winner.set[f].place), Code: wrong.code, Message: f.String() + " " + wrong.message, Hint: wrong.hint})
+			}
 			if v.to.template() {
 				l.templates = append(l.templates, edge{by: winner, f: f})
 			}
@@ -260,13 +267,13 @@ func (r *resolver) speakers(decl *functionDecl) []*source {
 //
 // Sources come weakest first, so that the last who speaks wins; winner is nil where nobody
 // does, and then AWS keeps what it has. A conflict is reported and does not stop the merge.
-func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, value) {
+func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, setTo) {
 	var winner, rival *source
-	var won value
+	var won setTo
 	var rules []*source // the last rule of each file that speaks about the setting
 	own := ownDefaults(sources)
 	for _, src := range sources {
-		if !src.set[f].set {
+		if !src.set[f].IsSet() {
 			continue
 		}
 		v := s.value(&src.set[f])
@@ -275,7 +282,7 @@ func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, valu
 			rules[len(rules)-1] = src // within a file the later rule wins
 		case src.layer == LayerRule:
 			rules = append(rules, src)
-		case src.layer == LayerDefaults && winner != nil && !winner.fleet && winner.file != src.file && !v.equal(won):
+		case src.layer == LayerDefaults && winner != nil && !winner.fleet && winner.file != src.file && v.Value != won.Value:
 			// Remembered, and a problem only if no stronger layer decides: a conflict between
 			// defaults that rules overrule harms nobody.
 			rival = winner
@@ -283,7 +290,7 @@ func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, valu
 		winner, won = src, v
 	}
 	for i := 1; i < len(rules); i++ {
-		if a, b := s.value(&rules[0].set[f]), s.value(&rules[i].set[f]); !a.equal(b) {
+		if a, b := s.value(&rules[0].set[f]), s.value(&rules[i].set[f]); a.Value != b.Value {
 			r.conflict(rules[0], rules[i], f, a, b)
 		}
 	}
@@ -303,14 +310,14 @@ func ownDefaults(sources []*source) *source {
 
 // conflict reports that two files say different things of the same setting, at the second
 // with a reference to the first. For made-up functions it is a warning.
-func (r *resolver) conflict(a, b *source, f Setting, va, vb value) {
+func (r *resolver) conflict(a, b *source, f Setting, va, vb setTo) {
 	first := a.file.pos(a.set[f].place)
 	code, name, verb := codeRuleConflict, r.current.String(), "is"
 	if r.supposed {
 		code, name, verb = codeMayDisagree, "a function such as "+name, "would be"
 	}
-	r.say(b.file, b.set[f].place, Problem{
-		Code: code, Related: []Pos{first},
+	r.out.once(Problem{
+		Pos: b.file.pos(b.set[f].place), Code: code, Related: []Pos{first},
 		Message: fmt.Sprintf("%s of %s %s %s here and %s at %s", f, name, verb, vb, va, first),
 		Hint:    "make them agree, or narrow one rule with exclude, tags or targets",
 	})

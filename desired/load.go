@@ -2,6 +2,7 @@ package desired
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,12 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-	"unique"
 
 	"gopkg.in/yaml.v3"
 )
@@ -56,22 +56,11 @@ func Load(fsys fs.FS, paths ...string) (*Document, error) {
 
 // Load is the function Load with the loader's standard input.
 func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
-	if l.maxBytes == 0 {
-		l.maxBytes = maxFileBytes
-	}
-	if l.maxNodes == 0 {
-		l.maxNodes = aliasAllowance
-	}
-	d := &Document{guard: DefaultGuard()}
-	out := &collector{}
-	for _, name := range findFiles(fsys, paths, out) {
-		l.loadFile(fsys, name, d, out)
-	}
+	d, out := l.load(fsys, paths)
 	if len(paths) == 0 {
 		out.add(Problem{Pos: Pos{File: "."}, Code: codeNoSuchPath,
 			Message: "no fleet file was named", Hint: "name a file, a directory or a pattern"})
 	}
-	d.checkTargets(out)
 	d.checkLabels(out)
 	d.checkRules(out)
 	if !d.damagedTargets { // else nothing can be said about places
@@ -83,6 +72,36 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 		return nil, ps
 	}
 	return d, nil
+}
+
+// load reads the files and checks their targets.
+func (l Loader) load(fsys fs.FS, paths []string) (*Document, *collector) {
+	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
+	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}
+	for _, name := range findFiles(fsys, paths, out) {
+		l.loadFile(fsys, name, d, out)
+	}
+	slices.SortStableFunc(d.rules, func(a, b *ruleDecl) int { return cmp.Compare(a.layer, b.layer) })
+	for i, r := range d.rules {
+		r.id = i
+	}
+	d.checkTargets(out)
+	return d, out
+}
+
+// LoadTargets reads fleet files of the operating system for the sake of their targets alone:
+// they may have no entries yet. None are in the result when the files declare none.
+//
+// It is for export, which makes the entries of a file that has none yet.
+func (l Loader) LoadTargets(paths ...string) ([]TargetSpec, error) {
+	d, out := l.load(osFiles{l.Remote}, slashed(paths))
+	if ps := out.errors.problems(); ps != nil {
+		return nil, ps
+	}
+	if !d.DeclaresTargets() {
+		return nil, nil
+	}
+	return d.Targets(Target{})
 }
 
 // loadFile reads one file into d. What is wrong with it goes to out, and the other files
@@ -115,7 +134,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		return
 	}
 	digest := sha256.Sum256(data)
-	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, location: unique.Make(location{file: shown})}
+	file := &fileDecl{info: FileInfo{Path: shown, SHA256: hex.EncodeToString(digest[:])}, sections: map[string]Pos{}}
 	d.files = append(d.files, file)
 	w := &walker{
 		doc: d, file: file, out: out,
@@ -137,8 +156,8 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	case documents == 0:
 		report(codeMissingKey, "the file is empty", "begin it with version: 1, or leave it out")
 	}
-	file.defaults.file, file.defaults.location, file.defaults.layer = file, file.location, LayerDefaults
-	file.defaults.place = file.defaultsAt.place
+	at := file.sections["defaults"]
+	file.defaults.file, file.defaults.layer, file.defaults.place = file, LayerDefaults, place{int32(at.Line), int32(at.Column)}
 }
 
 // parse calls visit for every YAML document. The parser is known to panic on
@@ -236,65 +255,19 @@ func dedented(lines [][]byte, from int) int {
 	return 0
 }
 
-// LoadTargets reads fleet files for the sake of their targets alone: they may
-// have no entries yet. None are in the result when the files declare none.
-//
-// It is for export, which makes the entries of a file that has none yet.
-func (l Loader) LoadTargets(paths ...string) ([]TargetSpec, error) {
-	l.maxBytes, l.maxNodes = maxFileBytes, aliasAllowance
-	slashed := make([]string, len(paths))
-	for i, p := range paths {
-		slashed[i] = filepath.ToSlash(p)
-	}
-	d, out := &Document{}, &collector{}
-	for _, name := range findFiles(osFiles{l.Remote}, slashed, out) {
-		l.loadFile(osFiles{l.Remote}, name, d, out)
-	}
-	d.checkTargets(out)
-	if ps := out.errors.problems(); ps != nil {
-		return nil, ps
-	}
-	if !d.DeclaresTargets() {
-		return nil, nil
-	}
-	return d.Targets(Target{})
-}
-
 // maxValues bounds the nodes of one file. Each takes the parser some 170 bytes,
 // however short its text: 16 MB of "a," would come to 1.4 GB. 100,000 entries of
 // six keys each count as 2.7 million.
 const maxValues = 4_000_000
 
 // values is at least the number of nodes that YAML makes of a text, and at most
-// about twice as many. Each node but the first comes with one of a few characters,
-// and none of them brings more than two: "{a,b}" is a mapping, a key without a
-// value, and another.
+// about twice as many. Each node but the first comes with one of a few marks, and none of
+// them brings more than is counted for it here: a line or a comma has a key and its value.
+// A colon needs no counting, since it has one of the others before its key.
 func values(data []byte) int {
-	n := 1
-	for i, c := range data {
-		switch c {
-		case '\n':
-			n++
-		case '[', '{', ',', '?':
-			n += 2
-		case ':', '-':
-			// Within a word they begin nothing, and ARNs are full of them.
-			if i+1 == len(data) || endsIndicator(data[i+1]) || (c == ':' && i > 0 && endsQuoted(data[i-1])) {
-				n += 2
-			}
-		}
+	n := 3
+	for mark, nodes := range map[string]int{"\n": 2, ",": 3, "[": 4, "{": 3, "?": 2, "- ": 1, "-\t": 1} {
+		n += nodes * bytes.Count(data, []byte(mark))
 	}
 	return n
 }
-
-// endsIndicator holds for what may follow a colon or a hyphen that means something in YAML.
-func endsIndicator(c byte) bool {
-	switch c {
-	case ' ', '\t', '\n', '\r', ',', '[', ']', '{', '}':
-		return true
-	}
-	return false
-}
-
-// endsQuoted holds for what a key of JSON may end in: no space need follow it.
-func endsQuoted(c byte) bool { return c == '"' || c == '\'' || c == ']' || c == '}' }

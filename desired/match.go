@@ -20,7 +20,7 @@ import (
 type selector struct {
 	criteria
 	exclude criteria
-	targets []text
+	targets []text // their labels
 }
 
 // criteria are patterns for names, and tags.
@@ -46,13 +46,13 @@ type tagValue struct {
 }
 
 // compileTag compiles a value. Everything but * and ? stands for itself, line breaks too.
-func compileTag(t text) tagValue {
+func compileTag(t text) (tagValue, *problem) {
 	v := tagValue{text: t}
 	if strings.ContainsAny(t.value, "*?") {
 		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(t.value))
 		v.wild = regexp.MustCompile("^(?s:" + pattern + ")$")
 	}
-	return v
+	return v, nil
 }
 
 // match reports whether a tag's value is the pattern's, which is the whole of it. The text as
@@ -134,15 +134,14 @@ const maxSearched = 20
 var (
 	tagKeyRule   = textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", hint: "use 1 to 128 characters"}
 	tagValueRule = textRule{low: 1, high: 256, code: codeBadTag, what: "a tag value", hint: `use 1 to 256 characters, or "*" for any value`, vars: true}
-	tagsRule     = mappingShape{key: tagKeyRule, value: oneOrMore{tagValueRule}}
 )
 
 // criteriaFields are the keys of criteria.
 func criteriaFields[T any](to func(*T) *criteria) []field[T] {
 	return []field[T]{
-		globs("functions", "Patterns for function names: *, ?, [a-z] and {one,other}.", func(t *T) *[]glob { return &to(t).functions }),
+		texts("functions", "Patterns for function names: *, ?, [a-z] and {one,other}.", globRule, compileGlob, func(t *T) *[]glob { return &to(t).functions }),
 		{
-			key: "tags", shape: tagsRule,
+			key: "tags", schema: mapping(tagKeyRule.schema(), eitherOf(tagValueRule.schema(), listOf(tagValueRule.schema()))),
 			doc:  "Tags that must all be there, key: value, or key: [value, other] for one of several. * and ? in a value stand for any text and any character.",
 			read: func(w *walker, n *yaml.Node, into *T) { w.tags(n, to(into)) },
 		},
@@ -156,10 +155,10 @@ var excludeObject = object[criteria]{
 
 // selectorFields are the keys that choose functions.
 func selectorFields[T any](to func(*T) *selector) []field[T] {
-	plain := globs("exclude", "", func(c *criteria) *[]glob { return &c.functions })
+	plain := texts("exclude", "", globRule, compileGlob, func(c *criteria) *[]glob { return &c.functions })
 	return append(criteriaFields(func(t *T) *criteria { return &to(t).criteria }),
 		field[T]{
-			key: "exclude", shape: either{plain.shape, &excludeObject},
+			key: "exclude", schema: eitherOf(plain.schema, excludeObject.schema()),
 			doc: "Functions that are left out again: patterns for names, or functions and tags. One of the patterns, or all of the tags, is enough.",
 			read: func(w *walker, n *yaml.Node, into *T) {
 				if n.Kind == yaml.MappingNode || n.Kind == yaml.AliasNode && n.Alias.Kind == yaml.MappingNode {
@@ -169,64 +168,26 @@ func selectorFields[T any](to func(*T) *selector) []field[T] {
 				plain.read(w, n, &to(into).exclude)
 			},
 		},
-		words("targets", "Labels of the targets this is limited to. Left out: all of them.", labelUse,
+		texts("targets", "Labels of the targets this is limited to. Left out: all of them.", labelUse, asWritten,
 			func(t *T) *[]text { return &to(t).targets }),
 	)
-}
-
-// globs is a field that holds a list of patterns. They are compiled while the file is read,
-// so that a wrong one is told of at its own line.
-func globs[T any](key, doc string, to func(*T) *[]glob) field[T] {
-	inner := words(key, doc, globRule, func(t *[]text) *[]text { return t })
-	return field[T]{
-		key: key, doc: doc, shape: inner.shape,
-		read: func(w *walker, n *yaml.Node, into *T) {
-			var written []text
-			inner.read(w, n, &written)
-			for _, t := range written {
-				if hasVariables(t.value) { // filled in and compiled for each target
-					*to(into) = append(*to(into), glob{text: t})
-					continue
-				}
-				g, wrong := compileGlob(t)
-				if wrong != nil {
-					w.out.add(wrong.at(w.file.pos(t.place)))
-					continue
-				}
-				*to(into) = append(*to(into), g)
-			}
-		},
-	}
 }
 
 // tags reads demands on tags, sorted by key: two selectors that demand the same are equal
 // whatever the order in which they were written.
 func (w *walker) tags(n *yaml.Node, into *criteria) {
 	w.mapping(n, "tags", "tag", tagKeyRule, func(key text, n *yaml.Node) {
-		p := tagPattern{key: key.value}
-		add := func(n *yaml.Node) (text, bool) {
-			t, ok := w.text(n, fmt.Sprintf("the tag %q", key.value), tagValueRule)
-			if ok {
-				p.values = append(p.values, compileTag(t))
-			}
-			return t, ok
+		p, what := tagPattern{key: key.value}, fmt.Sprintf("the tag %q", key.value)
+		add := func(t text) {
+			v, _ := compileTag(t)
+			p.values = append(p.values, v)
 		}
 		if n.Kind == yaml.SequenceNode {
-			w.eachOnce(n, fmt.Sprintf("the tag %q", key.value), add)
-		} else {
-			add(n)
+			w.eachOnce(n, what, what, tagValueRule, add)
+		} else if t, ok := w.text(n, what, tagValueRule); ok {
+			add(t)
 		}
 		into.tags = append(into.tags, p)
 	})
 	slices.SortFunc(into.tags, func(a, b tagPattern) int { return strings.Compare(a.key, b.key) })
-}
-
-// says refuses a selector that names nothing to choose by.
-func (s *selector) says(w *walker, n *yaml.Node, what string) bool {
-	if s.criteria.isZero() {
-		w.report(codeEmptyMatch, n, what+" has neither functions nor tags",
-			`add functions or tags; for every function write functions: ["*"]`)
-		return false
-	}
-	return true
 }

@@ -28,32 +28,41 @@ var (
 		what: "the name of a role", hint: "write the name that the role has in every account, without an ARN around it"}
 )
 
-var organizationObject = object[targetDecl]{
+var organization = kind[*organizationDecl]{organizationObject.schema(), func(w *walker, n *yaml.Node, _ string) (*organizationDecl, bool) {
+	o := &organizationDecl{place: at(n)}
+	organizationObject.read(w, n, o)
+	return o, true
+}}
+
+var organizationObject = object[organizationDecl]{
 	what: "organization",
-	fields: []field[targetDecl]{
-		word("role", "The name of the role to assume in each account, with its path if it has one.", roleNameRule,
-			func(t *targetDecl) *text { return &t.organization.role }).must(),
-		words("units", "Roots or organizational units, with all accounts below them. Left out: the whole organization.", unitRule,
-			func(t *targetDecl) *[]text { return &t.organization.units }),
-		nested("accounts", "Accounts to leave out.", &object[targetDecl]{what: "accounts", fields: []field[targetDecl]{
-			words("exclude", "The twelve digits of each, in quotes.", accountRule,
-				func(t *targetDecl) *[]text { return &t.organization.exclude }).must(),
-		}}, func(t *targetDecl) *targetDecl { return t }),
-		regionsOrEnabled.must(),
+	fields: []field[organizationDecl]{
+		value("role", "The name of the role to assume in each account, with its path if it has one.", word(roleNameRule),
+			func(o *organizationDecl, s text) { o.role = s }).must(),
+		texts("units", "Roots or organizational units, with all accounts below them. Left out: the whole organization.", unitRule, asWritten,
+			func(o *organizationDecl) *[]text { return &o.units }),
+		nested("accounts", "Accounts to leave out.", &object[organizationDecl]{what: "accounts", fields: []field[organizationDecl]{
+			texts("exclude", "The twelve digits of each, in quotes.", accountRule, asWritten,
+				func(o *organizationDecl) *[]text { return &o.exclude }).must(),
+		}}, func(o *organizationDecl) *organizationDecl { return o }),
+		regionsOrEnabled().must(),
 	},
 }
 
 // regionsOrEnabled is a list of regions, or the word for those of each account.
-var regionsOrEnabled = field[targetDecl]{
-	key: "regions", shape: either{choiceShape{enabledWord}, listShape{regionRule}},
-	doc: "The regions of each account, or enabled: those that the account has switched on.",
-	read: func(w *walker, n *yaml.Node, t *targetDecl) {
+func regionsOrEnabled() field[organizationDecl] {
+	f := texts("regions", "The regions of each account, or enabled: those that the account has switched on.", regionRule, asWritten,
+		func(o *organizationDecl) *[]text { return &o.regions })
+	list := f.read
+	f.schema = eitherOf(schema{"type": "string", "enum": []string{enabledWord}}, f.schema)
+	f.read = func(w *walker, n *yaml.Node, o *organizationDecl) {
 		if v := w.follow(n); v.Kind == yaml.ScalarNode && v.Value == enabledWord {
-			t.organization.enabled = true
+			o.enabled = true
 			return
 		}
-		words("regions", "", regionRule, func(t *targetDecl) *[]text { return &t.organization.regions }).read(w, n, t)
-	},
+		list(w, n, o)
+	}
+	return f
 }
 
 const enabledWord = "enabled"
@@ -139,9 +148,9 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 func (t *targetDecl) says(w *walker, n *yaml.Node) bool {
 	switch {
 	case t.organization == nil && t.account.value == "":
-		w.missingKey(n, "a target", "account")
+		w.missing(n, "a target", "account")
 	case t.organization == nil && len(t.regions) == 0:
-		w.missingKey(n, "a target", "regions")
+		w.missing(n, "a target", "regions")
 	case t.organization != nil && (t.account.value+t.role.value != "" || len(t.regions) > 0):
 		w.out.add(Problem{Pos: t.file.pos(t.organization.place), Code: codeBadOrganization, Message: "organization stands beside account, regions or role_arn",
 			Hint: "keep one of them: an organization has its own role and regions"})

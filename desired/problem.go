@@ -35,13 +35,10 @@ type Problem struct {
 
 // Error is one line: place, code, message and hint.
 func (p Problem) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s %s", p.Pos, p.Code, p.Message)
-	if p.Hint != "" {
-		b.WriteString("; ")
-		b.WriteString(p.Hint)
+	if p.Hint == "" {
+		return fmt.Sprintf("%s: %s %s", p.Pos, p.Code, p.Message)
 	}
-	return b.String()
+	return fmt.Sprintf("%s: %s %s; %s", p.Pos, p.Code, p.Message, p.Hint)
 }
 
 // ProblemJSON is the one form in which output spells a problem.
@@ -86,6 +83,13 @@ const maxShown = 1000
 // first maxShown by place, whatever order they were found in.
 type collector struct {
 	errors, warnings bounded
+	said             map[saying]bool
+}
+
+// saying is a problem that was told; many configs can share the line at fault.
+type saying struct {
+	Pos
+	code string
 }
 
 // add takes a problem to the errors or the warnings, by its code.
@@ -97,39 +101,44 @@ func (c *collector) add(p Problem) {
 	c.errors.add(p)
 }
 
-// bounded keeps the smallest limit problems of all that were added.
+// once is add for what is told once for a place, however many configs and targets meet it.
+func (c *collector) once(p Problem) {
+	key := saying{p.Pos, p.Code}
+	if c.said[key] {
+		return
+	}
+	if c.said == nil {
+		c.said = map[saying]bool{}
+	}
+	c.said[key] = true
+	c.add(p)
+}
+
+// bounded keeps the first maxShown problems of all that were added.
 type bounded struct {
 	list    Problems
 	total   int // how many were added, repeats included
 	dropped int
-	full    bool // whatever comes after last is not shown
-	last    Problem
 }
 
-// add keeps p unless it comes after all that will be shown. The list grows to four times
-// what is shown before it is sorted, which keeps the cost of each problem small.
+// add lets the list grow to four times what is shown before it is sorted and cut, which
+// keeps the cost of each problem small.
 func (b *bounded) add(p Problem) {
 	b.total++
-	if b.full && p.compare(b.last) > 0 {
-		b.dropped++
-		return
-	}
-	b.list = append(b.list, p)
-	if len(b.list) >= 4*maxShown {
+	if b.list = append(b.list, p); len(b.list) >= 4*maxShown {
 		b.compact()
 	}
 }
 
-// compact sorts the list, drops repeats, and cuts it to what is shown. Once something was cut
-// the last that stayed is the bar for those to come.
+// compact sorts the list, drops repeats, and cuts it to what is shown. Of two that say the
+// same at one place the first is enough.
 func (b *bounded) compact() {
 	slices.SortStableFunc(b.list, Problem.compare)
-	b.list = slices.CompactFunc(b.list, Problem.same)
+	b.list = slices.CompactFunc(b.list, func(p, q Problem) bool { return p.compare(q) == 0 })
 	if over := len(b.list) - maxShown; over > 0 {
 		b.dropped += over
 		clear(b.list[maxShown:])
 		b.list = b.list[:maxShown]
-		b.full, b.last = true, b.list[maxShown-1]
 	}
 }
 
@@ -137,19 +146,15 @@ func (b *bounded) compact() {
 // how many are not shown.
 func (b *bounded) problems() Problems {
 	b.compact()
-	if len(b.list) == 0 {
-		return nil
+	if b.dropped == 0 {
+		return slices.Clone(b.list)
 	}
-	shown := slices.Clone(b.list)
-	if b.dropped > 0 {
-		shown = append(shown, Problem{
-			Pos:     shown[len(shown)-1].Pos,
-			Code:    codeTooManyProblems,
-			Message: fmt.Sprintf("%d more problems are not shown", b.dropped),
-			Hint:    fmt.Sprintf("mend the first %d and load again", maxShown),
-		})
-	}
-	return shown
+	return append(slices.Clone(b.list), Problem{
+		Pos:     b.list[maxShown-1].Pos,
+		Code:    codeTooManyProblems,
+		Message: fmt.Sprintf("%d more problems are not shown", b.dropped),
+		Hint:    fmt.Sprintf("mend the first %d and load again", maxShown),
+	})
 }
 
 func (p Pos) compare(q Pos) int {
@@ -158,9 +163,4 @@ func (p Pos) compare(q Pos) int {
 
 func (p Problem) compare(q Problem) int {
 	return cmp.Or(p.Pos.compare(q.Pos), cmp.Compare(p.Code, q.Code), cmp.Compare(p.Message, q.Message))
-}
-
-// same ignores Related and Hint: the first of two that say the same at one place is enough.
-func (p Problem) same(q Problem) bool {
-	return p.Pos == q.Pos && p.Code == q.Code && p.Message == q.Message
 }

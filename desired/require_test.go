@@ -83,7 +83,7 @@ require:
 	var got []string
 	for _, j := range f.Targets[0].Judged {
 		for _, q := range j.By {
-			got = append(got, j.Function+" "+q.Origin.LayerName()+" "+q.Origin.Rule())
+			got = append(got, j.Function+" "+q.Origin.LayerName()+" "+q.Origin.Rule)
 		}
 	}
 	if want := "dev-gold require[1] ,prod-a require[0] all,prod-declared require[0] all"; strings.Join(got, ",") != want {

@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,14 +29,19 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 			out.add(w)
 		}
 	}
-	fleet := Fleet{
-		Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers,
-		Warnings: out.warnings.problems(),
-	}
-	for _, s := range r.scopes {
-		fleet.Targets = append(fleet.Targets, s.fleet)
-	}
+	fleet := r.fleet()
+	fleet.Warnings = out.warnings.problems()
 	return sel.Narrow(fleet)
+}
+
+// fleet is what a resolution came to.
+func (r *resolver) fleet() Fleet {
+	d := r.doc
+	f := Fleet{Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers}
+	for _, s := range r.scopes {
+		f.Targets = append(f.Targets, s.fleet)
+	}
+	return f
 }
 
 // checkOffline resolves without an inventory, so that Load finds what entries
@@ -86,8 +90,8 @@ func (d *Document) checkDisagreement(out *collector) {
 	for _, t := range d.places(Target{}) {
 		var names []string
 		for _, rule := range d.local(t.Label).rules {
-			if !rule.selector.usesTags() {
-				for _, g := range rule.selector.functions {
+			if rule.layer == LayerRule && !rule.usesTags() {
+				for _, g := range rule.functions {
 					names = append(names, g.sample())
 				}
 			}
@@ -134,26 +138,18 @@ type resolver struct {
 
 	partial   bool             // some entries are missing because they have problems
 	supposed  bool             // the functions are made up
-	chosen    []bool           // by rule: whether it chose anything
-	judged    []bool           // by item of require: whether it chose anything
+	chosen    []bool           // by id of an item: whether it chose anything
 	applied   map[*source]bool // whether anything that it says counts
 	effective map[item]bool    // whether a pattern for aliases matches one
 
-	said  map[saying]bool
 	edges map[Key][]edge
 
 	current  Name      // whose layers are being merged; for messages
-	sources  []*source // scratch of layer
+	sources  []*source // scratch of layer, as all below
 	ids      []int
-	found    []*ruleDecl
+	rules    []*ruleDecl
+	required []*ruleDecl
 	cacheKey []byte
-}
-
-// saying is a problem that was reported; many keys can share the line at fault.
-type saying struct {
-	file *fileDecl
-	place
-	code string
 }
 
 // scope is the resolution of one target. Targets are resolved apart from each other:
@@ -186,8 +182,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 	r := &resolver{
 		doc: d, inv: inv, out: out,
 		open:   len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
-		chosen: make([]bool, len(d.rules)), judged: make([]bool, len(d.requires)),
-		said: map[saying]bool{}, edges: map[Key][]edge{}, applied: map[*source]bool{}, effective: map[item]bool{},
+		chosen: make([]bool, len(d.rules)), edges: map[Key][]edge{}, applied: map[*source]bool{}, effective: map[item]bool{},
 	}
 	for _, t := range d.places(ambient) {
 		r.addScope(t)
@@ -199,7 +194,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 // which is not the same as a target without functions.
 func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
-		fleet: t, local: r.doc.local(t.Label), destinations: map[string]*destination{}, layers: map[string]*merged{},
+		fleet: t, local: r.doc.local(t.Label), destinations: map[string]*destination{}, layers: map[string]*merged{}, required: map[int]*Requirement{},
 	}
 	s.inventory, s.discovered = r.inv[t.Target]
 	if !s.discovered {
@@ -216,11 +211,11 @@ func (r *resolver) addScope(t TargetSpec) *scope {
 // an entry that it manages nothing, while that is not known.
 func (s *scope) withoutTags() {
 	own := *s.local
-	own.rules = slices.DeleteFunc(slices.Clone(own.rules), func(r *ruleDecl) bool { return r.selector.usesTags() })
-	own.ignores = slices.DeleteFunc(slices.Clone(own.ignores), func(i *ignoreDecl) bool { return i.selector.usesTags() })
-	own.requires = slices.DeleteFunc(slices.Clone(own.requires), func(q *requireDecl) bool { return q.selector.usesTags() })
-	s.undecided = len(own.rules) < len(s.local.rules)
-	s.waiting = len(s.local.rules)+len(s.local.requires) > 0
+	own.rules = slices.DeleteFunc(slices.Clone(own.rules), func(r *ruleDecl) bool {
+		s.waiting = s.waiting || r.layer != LayerIgnore
+		s.undecided = s.undecided || r.layer == LayerRule && r.usesTags()
+		return r.usesTags()
+	})
 	s.local = &own
 }
 
@@ -238,7 +233,6 @@ func (r *resolver) run() {
 	}
 	r.checkLoops()
 	r.checkIdle()
-	r.checkIdleRequires()
 	r.checkEntries()
 	r.checkEmptyTargets()
 }
@@ -308,41 +302,28 @@ func (r *resolver) dropUnused() {
 }
 
 // resolveScope walks the discovered and the declared functions of a target
-// together, in order.
-//
-// It is one merge of two sorted lists, so that the entries of the fleet come out sorted,
-// and each function is looked at once, with its exact entries and its rules together.
+// together, in order, so that the entries of the fleet come out sorted, and each function is
+// looked at once, with its exact entries and its rules together.
 func (r *resolver) resolveScope(s *scope) {
 	slices.SortStableFunc(s.exact, func(a, b exactEntry) int { return a.Name.Compare(b.Name) })
 	r.checkDuplicates(s)
+	names := slices.Clone(s.inventory.Functions)
+	for _, e := range s.exact {
+		names = append(names, e.Function)
+	}
+	slices.Sort(names)
 	found := s.inventory.Functions
 	if !slices.IsSorted(found) {
 		found = slices.Sorted(slices.Values(found))
 	}
 	s.fleet.Entries = make([]Entry, 0, len(s.exact))
-	for exact := s.exact; len(exact) > 0 || len(found) > 0; {
-		order := -1
-		switch {
-		case len(exact) == 0:
-			order = 1
-		case len(found) > 0:
-			order = cmp.Compare(exact[0].Function, found[0])
-		}
-		var name string
+	exact := s.exact
+	for _, name := range slices.Compact(names) { // a listing that shifted between two pages may have a name twice
 		n := 0
-		if order <= 0 {
-			name = exact[0].Function
-			for n < len(exact) && exact[n].Function == name {
-				n++
-			}
-		} else {
-			name = found[0]
+		for n < len(exact) && exact[n].Function == name {
+			n++
 		}
-		// A name may be in a listing twice, where that shifted between two pages.
-		present := order >= 0
-		for present && len(found) > 0 && found[0] == name {
-			found = found[1:]
-		}
+		_, present := slices.BinarySearch(found, name)
 		r.resolveFunction(s, name, exact[:n], present)
 		exact = exact[n:]
 	}
@@ -359,30 +340,11 @@ func (r *resolver) checkDuplicates(s *scope) {
 			continue
 		}
 		first := kept[len(kept)-1].decl.pos()
-		r.say(e.decl.file, e.decl.place, Problem{
-			Code: codeDuplicateEntry, Related: []Pos{first},
+		r.out.once(Problem{
+			Pos: e.decl.pos(), Code: codeDuplicateEntry, Related: []Pos{first},
 			Message: fmt.Sprintf("%s is declared at %s already", e.Name, first),
 			Hint:    "keep one entry",
 		})
 	}
 	s.exact = kept
-}
-
-// say reports a problem at a place once, however many keys and targets meet it.
-func (r *resolver) say(file *fileDecl, at place, p Problem) {
-	key := saying{file, at, p.Code}
-	if r.said[key] {
-		return
-	}
-	r.said[key] = true
-	p.Pos = file.pos(at)
-	r.out.add(p)
-}
-
-// describe is the rule's name in quotes, or where it stands when it has none.
-func (r *ruleDecl) describe() string {
-	if r.name.value != "" {
-		return fmt.Sprintf("%q", r.name.value)
-	}
-	return r.origin().LayerName()
 }

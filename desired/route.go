@@ -2,70 +2,50 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
-// value is a setting as one target has it, placeholders filled in.
-type value struct {
-	number int
-	text   string
-	to     *destination // of a destination that is not none
-}
-
-// equal compares what is written to AWS. Of one setting only: a number and a destination
-// never meet here.
-func (v value) equal(w value) bool { return v.number == w.number && v.text == w.text }
-
-// String is the value as a fleet file has it.
-func (v value) String() string {
-	switch {
-	case v.to != nil:
-		return v.text
-	case v.text == noneWord:
-		return noneWord
-	}
-	return fmt.Sprint(v.number)
-}
-
-// config is the value as the Config of a function has it.
-func (v value) config(function string) Value {
-	switch {
-	case v.to != nil:
-		return Text(strings.ReplaceAll(v.text, functionPlaceholder, function))
-	case v.text == noneWord:
-		return NoDestination
-	}
-	return Number(v.number)
+// setTo is a setting as one target has it, placeholders filled in.
+type setTo struct {
+	Value
+	to *destination // of a destination that is not none
 }
 
 // destination is a destination seen from one target. Its text may still have
 // ${function} in it.
 type destination struct {
 	text     string
-	function *Key // when it is a Lambda function
-	wrong    []*problem
-	anyName  bool // of a template: it is right for whatever AWS lets a function be called
+	function *Key     // when it is a Lambda function
+	wrong    *problem // with the target
+	anyName  bool     // of a template: it is right for whatever AWS lets a function be called
 }
 
 // value is what a setting comes to in a target. Two values that are equal for one
 // function only, one with ${function} and one spelt out, count as different: whoever
 // reads the two lines sees that they are.
-func (s *scope) value(set *setting) value {
-	if set.destination == "" {
-		return value{number: int(set.number)}
+func (s *scope) value(set *setting) setTo {
+	if set.Text() == "" {
+		return setTo{Value: set.Value}
 	}
-	to, known := s.destinations[set.destination]
+	to, known := s.destinations[set.Text()]
 	if !known {
-		to = newDestination(s.local.fill(set.destination), s.fleet.Target)
-		s.destinations[set.destination] = to
+		to = newDestination(s.local.fill(set.Text()), s.fleet.Target)
+		s.destinations[set.Text()] = to
 	}
 	if to.text == noneWord {
-		return value{text: noneWord}
+		return setTo{Value: NoDestination}
 	}
-	return value{text: to.text, to: to}
+	return setTo{Text(to.text), to}
+}
+
+// of is the value as one function has it.
+func (v Value) of(function string) Value {
+	v.text = strings.ReplaceAll(v.text, functionPlaceholder, function)
+	return v
 }
 
 // template reports whether each function has a destination of its own.
@@ -128,7 +108,7 @@ func newDestination(written string, from Target) *destination {
 	if err != nil {
 		return to
 	}
-	wrong := func(code, message, hint string) { to.wrong = append(to.wrong, &problem{code, message, hint}) }
+	wrong := func(code, message, hint string) { to.wrong = &problem{code, message, hint} }
 	differs := func(is, want string) bool { return is != "" && want != "" && is != want && !strings.Contains(is, "$") }
 	switch {
 	case from.Region != "" && differs(a.Partition, from.Partition()):
@@ -156,16 +136,6 @@ func (n ParsedName) key() *Key {
 	return &Key{Target{n.Account, n.Region}, Name{n.Function, n.Qualifier}}
 }
 
-// checkDestination reports what is wrong with a destination that won, at the line of its
-// source, with the setting's name before it.
-func (r *resolver) checkDestination(s *scope, by *source, f Setting, to *destination) {
-	for _, wrong := range to.wrong {
-		p := wrong.at(Pos{})
-		p.Message = f.String() + " " + p.Message
-		r.say(by.file, by.set[f].place, p)
-	}
-}
-
 // checkCalls holds the functions that an entry calls against the entry itself,
 // and remembers them for the search for loops.
 //
@@ -173,14 +143,13 @@ func (r *resolver) checkDestination(s *scope, by *source, f Setting, to *destina
 // another of its qualifiers is a warning, because that can be meant.
 func (r *resolver) checkCalls(from Key, calls []edge) {
 	for _, c := range calls {
-		at := c.by.set[c.f].place
 		switch {
 		case c.to == from:
-			r.say(c.by.file, at, Problem{Code: codeOwnDestination,
+			r.out.once(Problem{Pos: c.pos(), Code: codeOwnDestination,
 				Message: fmt.Sprintf("%s of %s is the function itself", c.f, from.Name),
 				Hint:    "name another destination, or leave the function out with exclude: Lambda refuses this"})
 		case c.to.Target == from.Target && c.to.Function == from.Function:
-			r.say(c.by.file, at, Problem{Code: codeSameFunction,
+			r.out.once(Problem{Pos: c.pos(), Code: codeSameFunction,
 				Message: fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
 				Hint:    "check it: an event that fails in both may never end"})
 		}
@@ -196,6 +165,8 @@ type edge struct {
 	f  Setting
 }
 
+func (e edge) pos() Pos { return e.by.file.pos(e.by.set[e.f].place) }
+
 // maxNamed bounds how many functions of a loop a message lists.
 const maxNamed = 6
 
@@ -203,72 +174,34 @@ const maxNamed = 6
 // circle is told once, at its first function in key order.
 //
 // Only functions of this fleet are followed: what others do with an event is not known.
-// Circles across targets are found, since the keys have account and region.
+// Circles across targets are found, since the keys have account and region. The search goes
+// depth first; chains of destinations can be as long as the fleet, which Go's stacks bear.
 func (r *resolver) checkLoops() {
-	keys := make([]Key, 0, len(r.edges))
-	for k := range r.edges {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, Key.Compare)
-	l := loopSearch{edges: r.edges, state: map[Key]visit{}}
-	for _, k := range keys {
-		l.search(k, func(loop []Key, closing edge) {
-			r.say(closing.by.file, closing.by.set[closing.f].place, Problem{
-				Code: codeDestinationLoop, Message: "events go round: " + describeLoop(loop),
-				Hint: "break the circle: each turn is an invocation that is paid for",
-			})
-		})
-	}
-}
-
-// visit is how far the search has come with a function: onPath is on the way from the start to
-// where the search stands, and meeting such a one again closes a circle.
-type visit uint8
-
-const (
-	unseen visit = iota
-	onPath
-	done
-)
-
-type loopSearch struct {
-	edges map[Key][]edge
-	state map[Key]visit
-}
-
-// search goes depth first with a stack of its own: chains of destinations can
-// be as long as the fleet.
-func (l *loopSearch) search(start Key, report func(loop []Key, closing edge)) {
-	type frame struct {
-		key  Key
-		next int
-	}
-	if l.state[start] != unseen {
-		return
-	}
-	l.state[start] = onPath
-	path := []frame{{key: start}}
-	for len(path) > 0 {
-		top := &path[len(path)-1]
-		if top.next == len(l.edges[top.key]) {
-			l.state[top.key] = done
-			path = path[:len(path)-1]
-			continue
-		}
-		e := l.edges[top.key][top.next]
-		top.next++
-		switch {
-		case e.to == top.key: // an error of its own
-		case l.state[e.to] == onPath:
-			from := slices.IndexFunc(path, func(f frame) bool { return f.key == e.to })
-			var loop []Key
-			for _, f := range path[from:] {
-				loop = append(loop, f.key)
+	var path []Key             // from the start to where the search stands: to meet one of these again closes a circle
+	stands := map[Key]int{}    // where on the path, from 1
+	finished := map[Key]bool{} // with all that they lead to
+	var search func(Key)
+	search = func(k Key) {
+		path = append(path, k)
+		stands[k] = len(path)
+		for _, e := range r.edges[k] {
+			switch at := stands[e.to]; {
+			case e.to == k || finished[e.to] || len(r.edges[e.to]) == 0: // the first is an error of its own
+			case at == 0:
+				search(e.to)
+			default:
+				r.out.once(Problem{
+					Pos: e.pos(), Code: codeDestinationLoop, Message: "events go round: " + describeLoop(path[at-1:]),
+					Hint: "break the circle: each turn is an invocation that is paid for",
+				})
 			}
-			report(loop, e)
-		case l.state[e.to] == unseen && len(l.edges[e.to]) > 0:
-			l.state[e.to] = onPath
-			path = append(path, frame{key: e.to})
+		}
+		path = path[:len(path)-1]
+		finished[k] = true
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(r.edges), Key.Compare) {
+		if !finished[k] {
+			search(k)
 		}
 	}
 }

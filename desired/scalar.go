@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,49 @@ func quoted(n *yaml.Node) bool {
 	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 }
 
+// scalar follows a node to a scalar without a tag of its own, or reports what it is.
+func (w *walker) scalar(n *yaml.Node, what, expected string) (*yaml.Node, bool) {
+	n = w.follow(n)
+	if n.Kind != yaml.ScalarNode || n.Style&yaml.TaggedStyle != 0 {
+		w.wrongType(n, what, expected)
+		return n, false
+	}
+	return n, true
+}
+
+// textRule is what a string must look like. code, what and hint are for the
+// message when it does not.
+type textRule struct {
+	pattern    *regexp.Regexp // nil: anything
+	low, high  int            // length in characters; a zero high means no bound
+	code       string
+	what, hint string
+	known      []string // what a misspelt one may have been meant to be
+	vars       bool     // variables may stand in it
+}
+
+func (r textRule) schema() schema {
+	m := schema{"type": "string", "minLength": max(1, r.low)}
+	if r.high > 0 {
+		m["maxLength"] = r.high
+	}
+	if r.pattern != nil {
+		m["pattern"] = r.pattern.String()
+	}
+	return m
+}
+
+// allows counts in characters, as JSON Schema and the AWS reference do, and not in bytes.
+func (r textRule) allows(s string) bool {
+	n := len([]rune(s))
+	return n >= r.low && (r.high == 0 || n <= r.high) && (r.pattern == nil || r.pattern.MatchString(s))
+}
+
+// word is a string that follows a rule.
+func word(rule textRule) kind[text] {
+	return kind[text]{rule.schema(), func(w *walker, n *yaml.Node, what string) (text, bool) { return w.text(n, what, rule) }}
+}
+
 // text reads a string and holds it against a rule.
 //
 // What YAML reads as something else is refused and not converted: an account of twelve
@@ -29,50 +73,45 @@ func quoted(n *yaml.Node) bool {
 // person has to mend.
 func (w *walker) text(n *yaml.Node, what string, rule textRule) (text, bool) {
 	place := at(n)
-	n = w.follow(n)
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" || n.Style&yaml.TaggedStyle != 0 {
-		if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 {
-			code := codeWrongType
-			if rule.code == codeBadAccount {
-				code = codeBadAccount
-			}
-			w.report(code, n, fmt.Sprintf("%s %.40s is not quoted, and YAML reads it as %s", what, n.Value, readAs(n)),
-				fmt.Sprintf("write %q", shorten(n.Value)))
-			return text{}, false
-		}
-		w.wrongType(n, what, "a string")
+	n, ok := w.scalar(n, what, "a string")
+	if !ok {
 		return text{}, false
 	}
-	if n.Value == "" {
+	wrong := checkVariables(n.Value)
+	switch {
+	case n.Tag != "!!str":
+		code := codeWrongType
+		if rule.code == codeBadAccount {
+			code = codeBadAccount
+		}
+		w.report(code, n, fmt.Sprintf("%s %.40s is not quoted, and YAML reads it as %s", what, n.Value, readAs(n)),
+			fmt.Sprintf("write %q", shorten(n.Value)))
+	case n.Value == "":
 		w.report(codeEmptyValue, n, what+" is an empty string", "give it a value, or delete the key")
-		return text{}, false
-	}
-	if wrong := checkVariables(n.Value); rule.vars && wrong != nil {
+	case rule.vars && wrong != nil:
 		w.out.add(wrong.at(w.pos(n)))
-		return text{}, false
+	case !rule.allows(n.Value):
+		w.report(rule.code, n, fmt.Sprintf("%s %q is not %s", what, shorten(n.Value), rule.what), suggest(n.Value, rule.known, rule.hint))
+	default:
+		w.variables = w.variables || hasVariables(n.Value)
+		return text{n.Value, place}, true
 	}
-	if !rule.allows(n.Value) {
-		hint := rule.hint
-		if near := nearest(n.Value, rule.known); near != "" {
-			hint = fmt.Sprintf("did you mean %s?", near)
-		}
-		w.report(rule.code, n, fmt.Sprintf("%s %q is not %s", what, shorten(n.Value), rule.what), hint)
-		return text{}, false
-	}
-	return text{n.Value, place}, true
+	return text{}, false
 }
 
-// date reads a day. YAML takes one without quotes for a time, which is no reason to ask
+// date is a day. YAML takes one without quotes for a time, which is no reason to ask
 // for quotes.
-func (w *walker) date(n *yaml.Node, what string) (string, bool) {
-	n = w.follow(n)
-	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 {
-		if _, err := time.Parse(time.DateOnly, n.Value); err == nil {
-			return n.Value, true
+var date = kind[text]{
+	textRule{pattern: regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`)}.schema(),
+	func(w *walker, n *yaml.Node, what string) (text, bool) {
+		place := at(n)
+		n = w.follow(n)
+		if _, err := time.Parse(time.DateOnly, n.Value); err != nil || n.Kind != yaml.ScalarNode || n.Style&yaml.TaggedStyle != 0 {
+			w.report(codeBadDate, n, fmt.Sprintf("%s is %s, which is no day", what, describe(n)), "write it as YEAR-MONTH-DAY, such as 2027-03-31")
+			return text{}, false
 		}
-	}
-	w.report(codeBadDate, n, fmt.Sprintf("%s is %s, which is no day", what, describe(n)), "write it as YEAR-MONTH-DAY, such as 2027-03-31")
-	return "", false
+		return text{n.Value, place}, true
+	},
 }
 
 // readAs names what YAML makes of an unquoted scalar that was meant as text.
@@ -102,36 +141,31 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:longest], "") + "..."
 }
 
-// integer reads a number between two bounds.
-//
-// Both bounds are allowed values. Only the one plain spelling is taken: see plainInteger.
-func (w *walker) integer(n *yaml.Node, what string, s integerShape) (int, bool) {
-	n = w.follow(n)
-	hint := fmt.Sprintf("use %d to %d", s.low, s.high)
-	if n.Kind != yaml.ScalarNode {
-		w.wrongType(n, what, "a number")
-		return 0, false
-	}
-	if quoted(n) || n.Style&yaml.TaggedStyle != 0 || !plainInteger.MatchString(n.Value) {
-		w.notInteger(n, what, hint)
-		return 0, false
-	}
-	v, err := strconv.Atoi(n.Value)
-	if err != nil { // more digits than fit: out of range on the side of its sign
-		v = math.MaxInt
-		if n.Value[0] == '-' {
-			v = math.MinInt
+// integer is a whole number from low to high, both included. Only the one plain spelling is
+// taken: see plainInteger.
+func integer(low, high int) kind[int] {
+	return kind[int]{schema{"type": "integer", "minimum": low, "maximum": high}, func(w *walker, n *yaml.Node, what string) (int, bool) {
+		n = w.follow(n)
+		hint := fmt.Sprintf("use %d to %d", low, high)
+		if n.Kind != yaml.ScalarNode || quoted(n) || n.Style&yaml.TaggedStyle != 0 || !plainInteger.MatchString(n.Value) {
+			w.notInteger(n, what, hint)
+			return 0, false
 		}
-	}
-	switch {
-	case v < s.low:
-		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is below %d", what, shorten(n.Value), s.low), hint)
-		return 0, false
-	case v > s.high:
-		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is above %d", what, shorten(n.Value), s.high), hint)
-		return 0, false
-	}
-	return v, true
+		v, err := strconv.Atoi(n.Value)
+		if err != nil { // more digits than fit: out of range on the side of its sign
+			v = math.MaxInt
+			if n.Value[0] == '-' {
+				v = math.MinInt
+			}
+		}
+		switch {
+		case v < low:
+			w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is below %d", what, shorten(n.Value), low), hint)
+		case v > high:
+			w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is above %d", what, shorten(n.Value), high), hint)
+		}
+		return v, low <= v && v <= high
+	}}
 }
 
 // notInteger tells a number in the wrong clothes from what is no number at all.
@@ -144,110 +178,126 @@ func (w *walker) notInteger(n *yaml.Node, what, hint string) {
 	if i, intErr := strconv.ParseInt(bare, 0, 64); intErr == nil {
 		v, err = float64(i), nil
 	}
-	if seconds, ok := asSeconds(n.Value); ok && what == MaximumEventAgeInSeconds.String() && err != nil {
+	seconds, duration := asSeconds(n.Value)
+	switch {
+	case err == nil && n.Kind == yaml.ScalarNode:
+		if v == math.Trunc(v) && math.Abs(v) < 1e9 {
+			hint = fmt.Sprintf("write %d if that is what you mean", int64(v))
+		}
+		written := n.Value
+		if quoted(n) {
+			written = strconv.Quote(n.Value)
+		}
+		w.report(codeNotInteger, n, fmt.Sprintf("%s %s is not a plain integer", what, shorten(written)), hint)
+	case duration && what == MaximumEventAgeInSeconds.String():
 		w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not a number", what, describe(n)), fmt.Sprintf("write %d: it is in seconds", seconds))
-		return
-	}
-	if err != nil {
+	default:
 		w.wrongType(n, what, "a number")
-		return
 	}
-	if v == math.Trunc(v) && math.Abs(v) < 1e9 {
-		hint = fmt.Sprintf("write %d if that is what you mean", int64(v))
-	}
-	written := n.Value
-	if quoted(n) {
-		written = strconv.Quote(n.Value)
-	}
-	w.report(codeNotInteger, n, fmt.Sprintf("%s %s is not a plain integer", what, shorten(written)), hint)
 }
 
-// decimal reads a number that may have a fraction.
+// decimal is a number from low to high that may have a fraction; a zero high means no bound,
+// and then low itself is left out.
 //
 // Not a number and infinity are numbers to YAML and none here: every comparison with them
 // would let them pass or fail by accident.
-func (w *walker) decimal(n *yaml.Node, what string, s decimalShape) (float64, bool) {
-	n = w.follow(n)
-	v, err := strconv.ParseFloat(n.Value, 64)
-	if n.Kind != yaml.ScalarNode || quoted(n) || n.Style&yaml.TaggedStyle != 0 ||
-		(n.Tag != "!!int" && n.Tag != "!!float") || err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		w.wrongType(n, what, "a number")
-		return 0, false
+func decimal(low, high float64) kind[float64] {
+	s, hint := schema{"type": "number", "minimum": low, "maximum": high}, fmt.Sprintf("use %g to %g", low, high)
+	if high == 0 {
+		s, hint = schema{"type": "number", "exclusiveMinimum": low}, fmt.Sprintf("use more than %g", low)
 	}
-	if v < s.low || (s.open && v == s.low) || (s.high > 0 && v > s.high) {
-		hint := fmt.Sprintf("use %g to %g", s.low, s.high)
-		if s.high == 0 {
-			hint = fmt.Sprintf("use more than %g", s.low)
+	return kind[float64]{s, func(w *walker, n *yaml.Node, what string) (float64, bool) {
+		n, ok := w.scalar(n, what, "a number")
+		if !ok {
+			return 0, false
 		}
-		w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is out of range", what, shorten(n.Value)), hint)
-		return 0, false
-	}
-	return v, true
+		v, err := strconv.ParseFloat(n.Value, 64)
+		if quoted(n) || n.Tag != "!!int" && n.Tag != "!!float" || err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			w.wrongType(n, what, "a number")
+			return 0, false
+		}
+		if v < low || high == 0 && v == low || high > 0 && v > high {
+			w.report(codeOutOfRange, n, fmt.Sprintf("%s %s is out of range", what, shorten(n.Value)), hint)
+			return 0, false
+		}
+		return v, true
+	}}
 }
 
 // boolean takes true and false and no other spelling: yes, on and y are booleans in one
 // version of YAML and strings in the next.
-func (w *walker) boolean(n *yaml.Node, what string) (bool, bool) {
-	n = w.follow(n)
-	if n.Kind == yaml.ScalarNode && !quoted(n) && n.Style&yaml.TaggedStyle == 0 {
-		switch n.Value {
-		case "true":
-			return true, true
-		case "false":
-			return false, true
-		}
+var boolean = kind[bool]{schema{"type": "boolean"}, func(w *walker, n *yaml.Node, what string) (bool, bool) {
+	n, ok := w.scalar(n, what, "true or false")
+	if ok && (quoted(n) || n.Value != "true" && n.Value != "false") {
+		w.wrongType(n, what, "true or false")
+		return false, false
 	}
-	w.wrongType(n, what, "true or false")
-	return false, false
-}
+	return n.Value == "true", ok
+}}
 
-// choice reads one of a few words and returns its index. Quotes make no difference to it.
-func (w *walker) choice(n *yaml.Node, what string, options []string) (int, bool) {
-	n = w.follow(n)
-	if n.Kind != yaml.ScalarNode || n.Style&yaml.TaggedStyle != 0 {
-		w.wrongType(n, what, strings.Join(options, " or "))
-		return 0, false
-	}
-	for i, o := range options {
-		if n.Value == o {
-			return i, true
+// oneOf is one of a few words, as its index. Quotes make no difference to it.
+func oneOf[P ~uint8](options ...string) kind[P] {
+	expected := strings.Join(options, " or ")
+	return kind[P]{schema{"type": "string", "enum": options}, func(w *walker, n *yaml.Node, what string) (P, bool) {
+		n, ok := w.scalar(n, what, expected)
+		i := slices.Index(options, n.Value)
+		if ok && i < 0 {
+			w.report(codeUnknownValue, n, fmt.Sprintf("%s %q is not known", what, shorten(n.Value)), suggest(n.Value, options, "use "+expected))
 		}
-	}
-	hint := "use " + strings.Join(options, " or ")
-	if near := nearest(n.Value, options); near != "" {
-		hint = fmt.Sprintf("did you mean %s?", near)
-	}
-	w.report(codeUnknownValue, n, fmt.Sprintf("%s %q is not known", what, shorten(n.Value)), hint)
-	return 0, false
+		return P(max(i, 0)), ok && i >= 0
+	}}
 }
 
 // maxLimit bounds a guard number; it only has to exceed every possible fleet.
 const maxLimit = 1_000_000_000
 
-// limit reads a guard limit: a number, or a share such as 30%.
+// percentWord has few enough digits for a float64 to give back what was written.
+var percentWord = regexp.MustCompile(`^(100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?)%$`)
+
+// limit is a guard limit: a number, or a share such as 30%.
 //
 // The floor is for shares only: who writes a number means it, also in a small fleet.
-func (w *walker) limit(n *yaml.Node, what string, floor int) (Limit, bool) {
-	n = w.follow(n)
-	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 {
+func limit(floor int) kind[Limit] {
+	s := eitherOf(schema{"type": "integer", "minimum": 0, "maximum": maxLimit}, schema{"type": "string", "pattern": percentWord.String()})
+	return kind[Limit]{s, func(w *walker, n *yaml.Node, what string) (Limit, bool) {
+		n, ok := w.scalar(n, what, "a number or a share")
+		if !ok {
+			return Limit{}, false
+		}
 		if percentWord.MatchString(n.Value) {
-			p, err := strconv.ParseFloat(strings.TrimSuffix(n.Value, "%"), 64)
-			if err == nil && p == 0 {
-				floor = 0 // 0% says none at all; a floor would turn it into ten
+			p, _ := strconv.ParseFloat(strings.TrimSuffix(n.Value, "%"), 64)
+			if p == 0 {
+				return Limit{Share: true}, true // 0% says none at all; a floor would turn it into ten
 			}
-			return Limit{Percent: p, Share: true, Floor: floor}, err == nil
+			return Limit{Percent: p, Share: true, Floor: floor}, true
 		}
-		if !quoted(n) && plainInteger.MatchString(n.Value) {
-			if v, err := strconv.Atoi(n.Value); err == nil && v >= 0 && v <= maxLimit {
-				return Limit{Number: v}, true
-			}
+		if v, err := strconv.Atoi(n.Value); err == nil && !quoted(n) && plainInteger.MatchString(n.Value) && v >= 0 && v <= maxLimit {
+			return Limit{Number: v}, true
 		}
-	}
-	if n.Kind != yaml.ScalarNode {
-		w.wrongType(n, what, "a number or a share")
+		w.report(codeBadLimit, n, fmt.Sprintf("%s %q is neither a number nor a share", what, shorten(n.Value)),
+			"use a whole number such as 25, or a share such as 30%, from 0% to 100%")
 		return Limit{}, false
-	}
-	w.report(codeBadLimit, n, fmt.Sprintf("%s %q is neither a number nor a share", what, shorten(n.Value)),
-		"use a whole number such as 25, or a share such as 30%, from 0% to 100%")
-	return Limit{}, false
+	}}
 }
+
+// The rules that plain strings follow. Limits of roles and external ids are
+// those of STS AssumeRole.
+var (
+	anyName   = textRule{low: 1, high: 128, code: codeOutOfRange, what: "of 1 to 128 characters", hint: "use 1 to 128 characters"}
+	labelRule = textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`), code: codeBadLabel,
+		what: "a label", hint: "use 1 to 64 letters, digits, hyphens, underscores and dots"}
+	labelUse    = textRule{low: 1, code: codeUnknownLabel, what: "a label", hint: "name a target of the targets section"}
+	accountRule = textRule{pattern: accountWord, code: codeBadAccount,
+		what: "an account id", hint: `write its twelve digits in quotes, such as "111111111111"`}
+	regionRule = textRule{pattern: regionWord, code: codeBadRegion,
+		what: "a region", hint: "write it as AWS does, such as eu-west-1", known: knownRegions}
+	roleRule = textRule{pattern: regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`), low: 20, high: 2048,
+		code: codeBadRole, what: "the ARN of a role", hint: "write arn:PARTITION:iam::ACCOUNT:role/NAME"}
+	externalIDRule = textRule{pattern: regexp.MustCompile(`^[\w+=,.@:/-]*$`), low: 2, high: 1224,
+		code: codeBadExternalID, what: "an external id", hint: "use 2 to 1224 letters, digits and +=,.@:/_-"}
+	functionRule  = textRule{low: 1, code: codeBadFunctionName, vars: true}
+	qualifierRule = textRule{pattern: regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|([a-zA-Z0-9_-]|` + variableForm + `)+)$`), high: maxQualifier, code: codeBadQualifier,
+		what: "a qualifier", hint: "use an alias, a version number or $LATEST, which is case-sensitive", vars: true}
+	reasonRule = textRule{low: 1, high: 256, code: codeOutOfRange, what: "of 1 to 256 characters", hint: "use 1 to 256 characters"}
+	globRule   = textRule{low: 1, high: maxGlob, code: codeBadGlob, what: "a pattern", hint: "use at most 512 characters", vars: true}
+)

@@ -1,9 +1,9 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
 	"time"
-	"unique"
 
 	"gopkg.in/yaml.v3"
 )
@@ -16,54 +16,44 @@ var fleetFile = object[document]{
 	what: "a fleet file",
 	doc:  "What the asynchronous-invocation settings of a fleet of AWS Lambda functions should be.",
 	fields: []field[document]{
-		{key: "version", doc: "The version of this format: 1.", required: true, shape: constantShape(1),
-			read: func(w *walker, n *yaml.Node, _ *document) { w.version(n) }},
-		single(list("targets", "The accounts and regions the fleet lives in. Left out: those of the current credentials. In one file only.", &targetItem, readTarget),
-			func(w *walker) *section { return &w.doc.sections.targets }),
+		value("version", "The version of this format: 1.", version, func(*document, int) {}).must(),
+		single(list("targets", "The accounts and regions the fleet lives in. Left out: those of the current credentials. In one file only.", &targetItem, readTarget)),
 		single(nested("defaults", "Settings of every rule and entry of this file that does not say otherwise.", &defaultsObject,
-			func(d *document) *source { return &d.w.file.defaults }),
-			func(w *walker) *section { return &w.file.defaultsAt }),
-		list("rules", "Settings for every function that matches. A later rule of a file wins over an earlier one.", &ruleItem, readRule),
+			func(d *document) *source { return &d.w.file.defaults })),
+		rules("rules", "Settings for every function that matches. A later rule of a file wins over an earlier one.", LayerRule, &ruleItem),
 		list("functions", "Settings of functions that are named outright. They win over rules.", &functionItem, readFunction),
-		list("ignore", "Functions that are never read and never written.", &ignoreItem, readIgnore),
-		list("require", "What must hold of functions, whatever the exact values. What breaks it is told; nothing is written for it.", &requireItem, readRequire),
+		rules("ignore", "Functions that are never read and never written.", LayerIgnore, &ignoreItem),
+		rules("require", "What must hold of functions, whatever the exact values. What breaks it is told; nothing is written for it.", LayerRequire, &requireItem),
 		single(nested("guard", "What one run may do. A plan beyond it writes nothing. In one file only.", &guardObject,
-			func(d *document) *Guard { return &d.w.doc.guard }),
-			func(w *walker) *section { return &w.doc.sections.guard }),
-		single(choice("undeclared", "Records of a declared function under a qualifier that nobody declared. Default report. In one file only.",
-			undeclaredWords, func(d *document, i int) { d.w.doc.undeclared = UndeclaredPolicy(i) }),
-			func(w *walker) *section { return &w.doc.sections.undeclared }),
-		single(choice("missing_functions", "A declared function that does not exist. Default error. In one file only.",
-			missingWords, func(d *document, i int) { d.w.doc.missing = MissingPolicy(i) }),
-			func(w *walker) *section { return &w.doc.sections.missing }),
-		single(choice("missing_qualifiers", "A declared alias or version that its function does not have. Default error. In one file only.",
-			missingWords, func(d *document, i int) { d.w.doc.missingQualifiers = MissingPolicy(i) }),
-			func(w *walker) *section { return &w.doc.sections.missingQualifiers }),
+			func(d *document) *Guard { return &d.w.doc.guard })),
+		single(value("undeclared", "Records of a declared function under a qualifier that nobody declared. Default report. In one file only.",
+			oneOf[UndeclaredPolicy]("report", "delete"), func(d *document, p UndeclaredPolicy) { d.w.doc.undeclared = p })),
+		single(value("missing_functions", "A declared function that does not exist. Default error. In one file only.",
+			oneOf[MissingPolicy]("error", "warn"), func(d *document, p MissingPolicy) { d.w.doc.missing = p })),
+		single(value("missing_qualifiers", "A declared alias or version that its function does not have. Default error. In one file only.",
+			oneOf[MissingPolicy]("error", "warn"), func(d *document, p MissingPolicy) { d.w.doc.missingQualifiers = p })),
 	},
 }
 
-// The words of the two policies, in the order of their constants.
-var (
-	undeclaredWords = []string{"report", "delete"}
-	missingWords    = []string{"error", "warn"}
-)
-
 // single makes a section one that may be found only once: defaults in a file,
 // the others in all files together.
-func single(f field[document], where func(*walker) *section) field[document] {
+func single(f field[document]) field[document] {
 	read := f.read
 	f.read = func(w *walker, n *yaml.Node, into *document) {
-		first := where(w)
-		if first.found() {
-			pos := first.file.pos(first.place)
+		at := Pos{w.file.info.Path, n.Line, n.Column}
+		found := w.doc.sections
+		if f.key == "defaults" {
+			found = w.file.sections
+		}
+		if first, twice := found[f.key]; twice {
 			w.out.add(Problem{
-				Pos: w.pos(n), Code: codeSecondSection, Related: []Pos{pos},
-				Message: fmt.Sprintf("a second %s, the first is at %s", f.key, pos),
+				Pos: at, Code: codeSecondSection, Related: []Pos{first},
+				Message: fmt.Sprintf("a second %s, the first is at %s", f.key, first),
 				Hint:    "keep one of them",
 			})
 			return
 		}
-		*first = section{w.file, at(n)}
+		found[f.key] = at
 		read(w, n, into)
 	}
 	return f
@@ -71,32 +61,71 @@ func single(f field[document], where func(*walker) *section) field[document] {
 
 // version accepts the plain number 1. A quoted "1" is refused, so that there is one spelling,
 // and every other number, because a later format may mean other things by the same keys.
-func (w *walker) version(n *yaml.Node) {
+var version = kind[int]{schema{"const": 1}, func(w *walker, n *yaml.Node, what string) (int, bool) {
 	n = w.follow(n)
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Value != "1" || n.Style != 0 {
 		w.report(codeVersion, n, "version is "+describe(n)+", and only 1 is known", "write version: 1")
 	}
+	return 1, true
+}}
+
+// settingFields are the settings, as they stand in defaults, in set and in an
+// entry of functions.
+//
+// They are made from settingTable, so that a setting of that table can be written wherever
+// settings can.
+func settingFields[T any](to func(*T) *settings) []field[T] {
+	var fields []field[T]
+	for _, f := range Settings() {
+		fields = append(fields, value(f.String(), settingTable[f].doc, settingKind(f), func(into *T, s setting) { to(into)[f] = s }))
+	}
+	return fields
+}
+
+// settingKind is the number or the destination that a setting takes.
+func settingKind(f Setting) kind[setting] {
+	if f.IsNumber() {
+		number := integer(f.Bounds())
+		return kind[setting]{number.schema, func(w *walker, n *yaml.Node, what string) (setting, bool) {
+			v, ok := number.read(w, n, what)
+			return setting{Number(v), at(n)}, ok
+		}}
+	}
+	return kind[setting]{destinationRule(f).schema(), func(w *walker, n *yaml.Node, what string) (setting, bool) {
+		t, ok := w.text(n, what, textRule{})
+		if !ok {
+			return setting{}, false
+		}
+		use := destinationUse{f, t.value}
+		wrong, known := w.checks[use] // equal ones of a file are checked once
+		if !known {
+			wrong = use.check()
+			w.checks[use] = wrong
+		}
+		if wrong != nil {
+			w.out.add(wrong.at(w.pos(n)))
+		}
+		return setting{destinationValue(t.value), t.place}, wrong == nil
+	}}
 }
 
 var defaultsObject = object[source]{
 	what: "defaults",
 	fields: append([]field[source]{
-		choice("scope", "file: for the rules and entries of this file. fleet: for those of all files, below their own; one file only. Default file.",
-			scopeWords, func(s *source, i int) { s.fleet = i == 1 }),
+		value("scope", "file: for the rules and entries of this file. fleet: for those of all files, below their own; one file only. Default file.",
+			oneOf[uint8]("file", "fleet"), func(s *source, i uint8) { s.fleet = i == 1 }),
 	}, settingFields(func(s *source) *settings { return &s.set })...),
 }
-
-var scopeWords = []string{"file", "fleet"}
 
 var guardObject = object[Guard]{
 	what: "guard",
 	fields: []field[Guard]{
-		limit("max_changes", "Most writes of any kind: a number, or a share of the configs (never fewer than 10). Default 30%.",
-			shareFloor, func(g *Guard) *Limit { return &g.MaxChanges }),
-		limit("max_deletes", "Most deletes: a number, or a share of the configs. Default 0.",
-			0, func(g *Guard) *Limit { return &g.MaxDeletes }),
-		limit("max_errors", "Calls that AWS failed beyond which a target takes no new work: a number, or a share (never fewer than 10). Default 10%.",
-			shareFloor, func(g *Guard) *Limit { return &g.MaxErrors }),
+		value("max_changes", "Most writes of any kind: a number, or a share of the configs (never fewer than 10). Default 30%.",
+			limit(shareFloor), func(g *Guard, l Limit) { g.MaxChanges = l }),
+		value("max_deletes", "Most deletes: a number, or a share of the configs. Default 0.",
+			limit(0), func(g *Guard, l Limit) { g.MaxDeletes = l }),
+		value("max_errors", "Calls that AWS failed beyond which a target takes no new work: a number, or a share (never fewer than 10). Default 10%.",
+			limit(shareFloor), func(g *Guard, l Limit) { g.MaxErrors = l }),
 	},
 }
 
@@ -104,38 +133,22 @@ var guardObject = object[Guard]{
 // fleet does not block it. Deletes have no such floor.
 const shareFloor = 10
 
-// limit is a field of the guard. One with a problem leaves the default in its place; the file
-// is refused anyway.
-func limit(key, doc string, floor int, to func(*Guard) *Limit) field[Guard] {
-	return field[Guard]{
-		key: key, doc: doc, shape: limitShape{},
-		read: func(w *walker, n *yaml.Node, into *Guard) {
-			if l, ok := w.limit(n, key, floor); ok {
-				*to(into) = l
-			}
-		},
-	}
-}
-
-// The items of the four lists, and how each is read into the Document. An item
+// The items of the lists, and how each is read into the Document. An item
 // with a problem is left out, so that nothing is said about it twice.
 
 var targetItem = object[targetDecl]{
 	what: "a target",
 	fields: []field[targetDecl]{
-		word("name", "A label for output, rules and --target.", labelRule, func(t *targetDecl) *text { return &t.name }).must(),
-		word("account", "The twelve digits of the account, in quotes. Checked against the credentials before anything else.",
-			accountRule, func(t *targetDecl) *text { return &t.account }),
-		words("regions", "The regions, each a target of its own.", regionRule, func(t *targetDecl) *[]text { return &t.regions }),
-		word("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
-			roleRule, func(t *targetDecl) *text { return &t.role }),
-		{key: "organization", shape: &organizationObject, doc: "In place of account, regions and role_arn: the accounts that AWS Organizations lists, each a target in each region.",
-			read: func(w *walker, n *yaml.Node, t *targetDecl) {
-				t.organization = &organizationDecl{place: at(n)}
-				organizationObject.read(w, n, t)
-			}},
-		word("external_id", "The external id that the role asks for.", externalIDRule, func(t *targetDecl) *text { return &t.externalID }),
-		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", shape: mappingShape{varName, varValue},
+		value("name", "A label for output, rules and --target.", word(labelRule), func(t *targetDecl, s text) { t.name = s }).must(),
+		value("account", "The twelve digits of the account, in quotes. Checked against the credentials before anything else.",
+			word(accountRule), func(t *targetDecl, s text) { t.account = s }),
+		texts("regions", "The regions, each a target of its own.", regionRule, asWritten, func(t *targetDecl) *[]text { return &t.regions }),
+		value("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
+			word(roleRule), func(t *targetDecl, s text) { t.role = s }),
+		value("organization", "In place of account, regions and role_arn: the accounts that AWS Organizations lists, each a target in each region.",
+			organization, func(t *targetDecl, o *organizationDecl) { t.organization = o }),
+		value("external_id", "The external id that the role asks for.", word(externalIDRule), func(t *targetDecl, s text) { t.externalID = s }),
+		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", schema: mapping(varName.schema(), varValue.schema()),
 			read: func(w *walker, n *yaml.Node, into *targetDecl) {
 				w.mapping(n, "vars", "variable", varName, func(name text, n *yaml.Node) {
 					if value, ok := w.text(n, fmt.Sprintf("the variable %q", name.value), varValue); ok {
@@ -143,10 +156,10 @@ var targetItem = object[targetDecl]{
 					}
 				})
 			}},
-		decimal("quota", "The control-plane quota of each region in requests a second, where it is not 15.",
-			decimalShape{low: 0, open: true}, func(t *targetDecl) *float64 { return &t.quota }),
-		decimal("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
-			decimalShape{low: 0.1, high: 1}, func(t *targetDecl) *float64 { return &t.rateShare }),
+		value("quota", "The control-plane quota of each region in requests a second, where it is not 15.",
+			decimal(0, 0), func(t *targetDecl, v float64) { t.quota = v }),
+		value("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
+			decimal(0.1, 1), func(t *targetDecl, v float64) { t.rateShare = v }),
 	},
 	oneOf: [][]string{{"account", "regions"}, {"organization"}},
 }
@@ -162,98 +175,113 @@ func readTarget(w *walker, n *yaml.Node, _ *document) {
 	w.doc.damagedTargets = true
 }
 
+// rules is a section of one layer whose items choose functions. An item's index counts those
+// of the file, wrong ones included, so that messages number them as a reader does.
+func rules(key, doc string, layer Layer, item *object[ruleDecl]) field[document] {
+	return list(key, doc, item, func(w *walker, n *yaml.Node, _ *document) {
+		r := &ruleDecl{source: w.source(n, layer)}
+		w.variables = false
+		if item.read(w, n, r) && r.check(w, n, item.what) {
+			r.variables = w.variables
+			w.doc.rules = append(w.doc.rules, r)
+		}
+	})
+}
+
+// check finds what is wrong with an item by itself.
+func (r *ruleDecl) check(w *walker, n *yaml.Node, what string) bool {
+	if r.criteria.isZero() {
+		w.report(codeEmptyMatch, n, what+" has neither functions nor tags",
+			`add functions or tags; for every function write functions: ["*"]`)
+		return false
+	}
+	return r.layer != LayerRequire || r.require.check(w, n)
+}
+
+// The fields that several of the three layers have.
+
+func nameField(doc string) field[ruleDecl] {
+	return value("name", doc, word(anyName), func(r *ruleDecl, t text) { r.rule = t.value })
+}
+
+func matchField(doc string, more ...field[ruleDecl]) field[ruleDecl] {
+	match := &object[ruleDecl]{what: "match", fields: append(selectorFields(selectorOf), more...), anyOf: []string{"functions", "tags"}}
+	return nested("match", doc, match, func(r *ruleDecl) *ruleDecl { return r }).must()
+}
+
+func selectorOf(r *ruleDecl) *selector { return &r.selector }
+
 var ruleItem = object[ruleDecl]{
 	what: "a rule",
 	fields: []field[ruleDecl]{
-		word("name", "What the rule is for; shown beside what it decided, where there is room.", anyName, func(r *ruleDecl) *text { return &r.name }),
-		nested("match", "The functions the rule is for.", &matchObject, func(r *ruleDecl) *ruleDecl { return r }).must(),
-		nested("set", "The settings they get.", &setObject, func(r *ruleDecl) *source { return r.source }),
+		nameField("What the rule is for; shown beside what it decided, where there is room."),
+		matchField("The functions the rule is for.", texts("qualifiers",
+			"Aliases, versions or $LATEST, or patterns for aliases: \"live*\"; \"*\" is $LATEST and every alias. Left out: $LATEST. A function without one that is named is skipped.",
+			ruleQualifierRule, compileQualifier, func(r *ruleDecl) *[]qualifier { return &r.qualifiers })),
+		nested("set", "The settings they get.", &object[source]{
+			what: "set", fields: settingFields(func(s *source) *settings { return &s.set }),
+		}, func(r *ruleDecl) *source { return r.source }),
 	},
 }
 
-var matchObject = object[ruleDecl]{
-	what: "match",
-	fields: append(selectorFields(func(r *ruleDecl) *selector { return &r.selector }),
-		field[ruleDecl]{
-			key: "qualifiers", shape: listShape{ruleQualifierRule},
-			doc:  "Aliases, versions or $LATEST, or patterns for aliases: \"live*\"; \"*\" is $LATEST and every alias. Left out: $LATEST. A function without one that is named is skipped.",
-			read: func(w *walker, n *yaml.Node, r *ruleDecl) { readQualifiers(w, n, &r.qualifiers) },
-		}),
+var ignoreItem = object[ruleDecl]{
+	what: "an item of ignore",
+	fields: append(selectorFields(selectorOf),
+		value("reason", "Why they are left alone; shown in reports.", word(reasonRule), func(r *ruleDecl, t text) { r.except().Reason = t.value }),
+		value("until", "The last day on which the item holds, in UTC: 2027-03-31. After it the item is an error.", date,
+			func(r *ruleDecl, t text) { r.except().Until, r.until = t.value, t.place })),
 	anyOf: []string{"functions", "tags"},
 }
 
-var setObject = object[source]{
-	what:   "set",
-	fields: settingFields(func(s *source) *settings { return &s.set }),
+// except makes the item's exception when the first of its two keys is read: most items have
+// neither, and then there is none.
+func (r *ruleDecl) except() *Exception {
+	r.why = cmp.Or(r.why, &Exception{})
+	return r.why
 }
 
-// readRule reads a rule. Its index counts the rules of the file, wrong ones included, so that
-// messages number them as a reader does; its id counts those of the document.
-func readRule(w *walker, n *yaml.Node, _ *document) {
-	r := ruleDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerRule, index: w.file.rules}, id: len(w.doc.rules)}
-	w.file.rules++
-	if ruleItem.read(w, n, &r) && r.selector.says(w, n, "a rule") {
-		r.location = unique.Make(location{file: w.file.info.Path, rule: r.name.value})
-		w.doc.rules = append(w.doc.rules, r)
+// Expired are the problems of what was to hold until a day that is over. Nothing else
+// depends on the time, and whoever begins a run asks: a worker reads its files once and
+// runs for months.
+func (d *Document) Expired(now time.Time) error {
+	var expired Problems
+	today := now.UTC().Format(time.DateOnly)
+	for _, g := range d.rules {
+		if g.why != nil && g.why.Until != "" && g.why.Until < today {
+			message := fmt.Sprintf("the item %s was to hold until %s, which is over", g.origin().LayerName(), g.why.Until)
+			if g.why.Reason != "" {
+				message += fmt.Sprintf(" (%s)", shorten(g.why.Reason))
+			}
+			expired = append(expired, Problem{Pos: g.file.pos(g.until), Code: codeExpired, Message: message, Hint: "delete the item, or set a later day"})
+		}
 	}
+	if expired == nil {
+		return nil
+	}
+	expired.Sort()
+	return expired
 }
 
 var functionItem = object[functionDecl]{
 	what: "an entry of functions",
 	fields: append([]field[functionDecl]{
-		word("name", "The function: name, name:qualifier, account:function:name or a full ARN.", functionRule,
-			func(f *functionDecl) *text { return &f.writtenName }).must(),
-		word("qualifier", "An alias, a version or $LATEST. Left out: $LATEST.", qualifierRule,
-			func(f *functionDecl) *text { return &f.writtenQualifier }),
-		words("targets", "Labels of the targets it lives in. Left out: all of them, or those that an ARN names.", labelUse,
+		value("name", "The function: name, name:qualifier, account:function:name or a full ARN.", word(functionRule),
+			func(f *functionDecl, t text) { f.writtenName = t }).must(),
+		value("qualifier", "An alias, a version or $LATEST. Left out: $LATEST.", word(qualifierRule),
+			func(f *functionDecl, t text) { f.writtenQualifier = t }),
+		texts("targets", "Labels of the targets it lives in. Left out: all of them, or those that an ARN names.", labelUse, asWritten,
 			func(f *functionDecl) *[]text { return &f.targets }),
-		{key: "remove", doc: "true: there must be no record at all.", shape: booleanShape{},
-			read: func(w *walker, n *yaml.Node, into *functionDecl) {
-				if v, ok := w.boolean(n, "remove"); ok {
-					into.remove = v
-				}
-			}},
+		value("remove", "true: there must be no record at all.", boolean, func(f *functionDecl, v bool) { f.remove = v }),
 	}, settingFields(func(f *functionDecl) *settings { return &f.set })...),
 }
 
 // readFunction reads an entry of functions. What it says alone is checked here, what it says
 // beside others when all files are read.
 func readFunction(w *walker, n *yaml.Node, _ *document) {
-	f := &functionDecl{source: source{file: w.file, location: w.file.location, place: at(n), layer: LayerFunction, index: w.file.entries}}
-	w.file.entries++
+	f := &functionDecl{source: *w.source(n, LayerFunction)}
 	if functionItem.read(w, n, f) && f.check(w) {
 		w.doc.functions = append(w.doc.functions, f)
 	}
-}
-
-// identify takes a name apart and settles the qualifier. What is wrong is at a place.
-//
-// The qualifier may stand in the name, in a key of its own, or in both if they agree; without
-// any it is $LATEST, which is what AWS means then. So one record has one name from here on.
-func identify(written, qualifier text) (ParsedName, *problem, place) {
-	name, wrong := parseName(written.value)
-	if wrong != nil {
-		return name, wrong, written.place
-	}
-	if name.Region != "" && name.Partition != PartitionOf(name.Region) {
-		return name, &problem{codeBadFunctionName,
-			fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
-			"write the ARN with its own partition"}, written.place
-	}
-	if q := qualifier.value; q != "" {
-		if name.Qualifier != "" && name.Qualifier != q {
-			return name, &problem{codeQualifiersDisagree, fmt.Sprintf("qualifier %q does not agree with %q in the name", q, name.Qualifier),
-				"keep one of them"}, qualifier.place
-		}
-		if wrong := checkQualifier(q); wrong != nil {
-			return name, wrong, qualifier.place
-		}
-		name.Qualifier = q
-	}
-	if name.Qualifier == "" {
-		name.Qualifier = Latest
-	}
-	return name, nil, place{}
 }
 
 // check finds what is wrong with an entry by itself. A name with variables is taken
@@ -290,66 +318,4 @@ func (f *functionDecl) check(w *walker) bool {
 		})
 	}
 	return true
-}
-
-var ignoreItem = object[ignoreDecl]{
-	what: "an item of ignore",
-	fields: append(selectorFields(func(i *ignoreDecl) *selector { return &i.selector }),
-		field[ignoreDecl]{
-			key: "reason", doc: "Why they are left alone; shown in reports.", shape: reasonRule,
-			read: func(w *walker, n *yaml.Node, i *ignoreDecl) {
-				if t, ok := w.text(n, "reason", reasonRule); ok {
-					i.except().Reason = t.value
-				}
-			},
-		},
-		field[ignoreDecl]{
-			key: "until", doc: "The last day on which the item holds, in UTC: 2027-03-31. After it the item is an error.", shape: dateRule,
-			read: func(w *walker, n *yaml.Node, i *ignoreDecl) {
-				if v, ok := w.date(n, "until"); ok {
-					i.except().Until, i.until = v, at(n)
-				}
-			},
-		}),
-	anyOf: []string{"functions", "tags"},
-}
-
-// except makes the item's exception when the first of its two keys is read: most items have
-// neither, and then there is none.
-func (i *ignoreDecl) except() *Exception {
-	if i.why == nil {
-		i.why = &Exception{}
-	}
-	return i.why
-}
-
-// Expired are the problems of what was to hold until a day that is over. Nothing else
-// depends on the time, and whoever begins a run asks: a worker reads its files once and
-// runs for months.
-func (d *Document) Expired(now time.Time) error {
-	var expired Problems
-	today := now.UTC().Format(time.DateOnly)
-	for i := range d.ignores {
-		if g := &d.ignores[i]; g.why != nil && g.why.Until != "" && g.why.Until < today {
-			message := fmt.Sprintf("the item %s was to hold until %s, which is over", g.origin().LayerName(), g.why.Until)
-			if g.why.Reason != "" {
-				message += fmt.Sprintf(" (%s)", shorten(g.why.Reason))
-			}
-			expired = append(expired, Problem{Pos: g.file.pos(g.until), Code: codeExpired, Message: message, Hint: "delete the item, or set a later day"})
-		}
-	}
-	if expired == nil {
-		return nil
-	}
-	expired.Sort()
-	return expired
-}
-
-// readIgnore reads an item of ignore, and numbers it as readRule does.
-func readIgnore(w *walker, n *yaml.Node, _ *document) {
-	i := ignoreDecl{source: &source{file: w.file, location: w.file.location, place: at(n), layer: LayerIgnore, index: w.file.ignores}}
-	w.file.ignores++
-	if ignoreItem.read(w, n, &i) && i.selector.says(w, n, "an item of ignore") {
-		w.doc.ignores = append(w.doc.ignores, i)
-	}
 }

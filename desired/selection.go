@@ -60,10 +60,7 @@ func (s Selection) known(f *Fleet, asked string) string {
 		all = append(all, t.Target.String())
 	}
 	all = slices.Compact(all)
-	if near := nearest(asked, all); near != "" {
-		return fmt.Sprintf("did you mean %s?", near)
-	}
-	return "there are " + listSome(all)
+	return suggest(asked, all, "there are "+listSome(all))
 }
 
 // narrowFunctions keeps the functions that one of the patterns matches, with all their
@@ -113,10 +110,7 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
-		if near := nearest(s.Functions[i], names); near != "" {
-			return fmt.Errorf("no function matches %q; did you mean %s?", s.Functions[i], near)
-		}
-		return fmt.Errorf("no function matches %q; there are %s", s.Functions[i], listSome(names))
+		return fmt.Errorf("no function matches %q; %s", s.Functions[i], suggest(s.Functions[i], names, "there are "+listSome(names)))
 	}
 	f.Targets = targets
 	return nil
@@ -156,4 +150,12 @@ func nearest(word string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// suggest is a hint that names what a misspelt word most likely means, or else the other one.
+func suggest(word string, candidates []string, hint string) string {
+	if near := nearest(word, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return hint
 }

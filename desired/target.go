@@ -110,23 +110,15 @@ func (d *Document) checkLabels(out *collector) {
 				continue
 			}
 			hint := "declare it under targets"
-			if near := nearest(u.value, labels); near != "" {
-				hint = fmt.Sprintf("did you mean %s?", near)
-			} else if len(labels) > 0 {
-				hint = "use " + strings.Join(labels, ", ")
+			if len(labels) > 0 {
+				hint = suggest(u.value, labels, "use "+strings.Join(labels, ", "))
 			}
 			out.add(Problem{Pos: file.pos(u.place), Code: codeUnknownLabel,
 				Message: fmt.Sprintf("no target is called %q", shorten(u.value)), Hint: hint})
 		}
 	}
-	for i := range d.rules {
-		check(d.rules[i].file, d.rules[i].selector.targets)
-	}
-	for i := range d.ignores {
-		check(d.ignores[i].file, d.ignores[i].selector.targets)
-	}
-	for i := range d.requires {
-		check(d.requires[i].file, d.requires[i].selector.targets)
+	for _, r := range d.rules {
+		check(r.file, r.targets)
 	}
 	for _, f := range d.functions {
 		check(f.file, f.targets)
@@ -140,7 +132,7 @@ func (d *Document) checkLabels(out *collector) {
 func (d *Document) checkRules(out *collector) {
 	for _, file := range d.files {
 		switch def := &file.defaults; {
-		case file.defaultsAt.found() && def.set.isZero() && out.errors.total == 0:
+		case def.line > 0 && def.set.isZero() && out.errors.total == 0:
 			out.add(Problem{Pos: def.pos(), Code: codeManagesNothing, Message: "the defaults set nothing", Hint: "add a setting, or delete the section"})
 		case def.fleet && d.defaults != nil:
 			out.add(Problem{Pos: def.pos(), Code: codeSecondSection, Related: []Pos{d.defaults.pos()},
@@ -149,8 +141,8 @@ func (d *Document) checkRules(out *collector) {
 			d.defaults = def
 		}
 	}
-	for i := range d.rules {
-		if r := &d.rules[i]; r.set.isZero() && r.file.defaults.set.isZero() && d.defaults == nil {
+	for _, r := range d.rules {
+		if r.layer == LayerRule && r.set.isZero() && r.file.defaults.set.isZero() && d.defaults == nil {
 			out.add(Problem{Pos: r.pos(), Code: codeManagesNothing,
 				Message: fmt.Sprintf("the rule %s sets nothing", r.describe()),
 				Hint:    "add set with a field, or delete the rule"})
@@ -233,26 +225,18 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 	for _, t := range d.places(ambient) {
 		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
 		n.askAliases(d.local(t.Label))
-		ask := func(s *selector, o Origin, list bool) {
-			if !list && !s.usesTags() {
-				return
+		for _, rule := range d.local(t.Label).rules {
+			list := rule.layer != LayerIgnore
+			if !list && !rule.usesTags() {
+				continue
 			}
 			n.ListFunctions = n.ListFunctions || list
-			for _, tags := range [][]tagPattern{s.tags, s.exclude.tags} {
+			for _, tags := range [][]tagPattern{rule.tags, rule.exclude.tags} {
 				if len(tags) > 0 {
 					n.Tags = append(n.Tags, search(tags))
 				}
 			}
-			n.Reason = append(n.Reason, o)
-		}
-		for _, rule := range d.local(t.Label).rules {
-			ask(&rule.selector, rule.origin(), true)
-		}
-		for _, q := range d.local(t.Label).requires {
-			ask(&q.selector, q.origin(), true)
-		}
-		for _, ignore := range d.local(t.Label).ignores {
-			ask(&ignore.selector, ignore.origin(), false)
+			n.Reason = append(n.Reason, rule.origin())
 		}
 		slices.SortFunc(n.Tags, compareTags)
 		n.Tags = slices.CompactFunc(n.Tags, func(a, b []Tag) bool { return compareTags(a, b) == 0 })

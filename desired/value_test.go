@@ -69,7 +69,7 @@ func TestOriginsAreValues(t *testing.T) {
 	if a, b := load(), load(); a != b || a.String() != "fleet.yaml:4 functions[0]" {
 		t.Errorf("%v and %v", a, b)
 	}
-	if zero := (Origin{}); zero.String() != "" || zero.File() != "" || zero.LayerName() != "" {
+	if zero := (Origin{}); zero.String() != "" || zero.File != "" || zero.LayerName() != "" {
 		t.Errorf("the zero origin prints %q", zero)
 	}
 }

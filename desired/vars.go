@@ -58,12 +58,10 @@ func checkVariables(s string) *problem {
 
 // local is the part of a document that is for the targets of one label, as they have it.
 type local struct {
-	label    string
-	vars     map[string]string
-	rules    []*ruleDecl // without variables they are the document's own
-	requires []*requireDecl
-	ignores  []*ignoreDecl
-	names    map[*functionDecl]ParsedName // of entries whose names have variables
+	label string
+	vars  map[string]string
+	rules []*ruleDecl                  // without variables they are the document's own
+	names map[*functionDecl]ParsedName // of entries whose names have variables
 }
 
 // name is the function and qualifier that an entry means under this label.
@@ -78,9 +76,6 @@ func (l *local) name(f *functionDecl) ParsedName {
 //
 // It is for destinations, whose variables fillIn has found to be there, or reported.
 func (l *local) fill(s string) string {
-	if !hasVariables(s) {
-		return s
-	}
 	return variable.ReplaceAllStringFunc(s, func(written string) string { return l.vars[variableName(written)] })
 }
 
@@ -114,12 +109,10 @@ type missingVariable struct {
 // filler fills in variables for one label after the other, and keeps what is missing
 // until all are done: a variable that no target has is one problem, not one a target.
 type filler struct {
-	doc     *Document
 	out     *collector
 	to      *local
 	used    map[string]bool // by the label at hand
 	missing map[missingVariable][]string
-	said    map[saying]bool
 }
 
 // fillIn makes the locals of a document, and finds variables that are missing, that
@@ -128,64 +121,51 @@ type filler struct {
 // It runs for every label, also where there is no variable: the resolver asks the
 // locals for what a target has, and not the document.
 func (d *Document) fillIn(out *collector) {
-	f := &filler{doc: d, out: out, missing: map[missingVariable][]string{}, said: map[saying]bool{}}
+	f := &filler{out: out, missing: map[missingVariable][]string{}}
 	d.locals = map[string]*local{}
 	if len(d.targets) == 0 {
-		f.label("", nil)
+		f.label(d, &targetDecl{}) // every variable is missing there
 	}
 	for i := range d.targets {
-		f.label(d.targets[i].name.value, &d.targets[i])
+		f.label(d, &d.targets[i])
 	}
 	for at, labels := range f.missing {
-		f.out.add(f.doc.withoutVariable(at, labels))
+		f.out.add(d.withoutVariable(at, labels))
 	}
 }
 
-// label makes the local of one label. Target is nil where the files declare no targets, and
-// then every variable is missing.
+// label makes the local of one label.
 //
 // Only what is for this label is filled in, so that a variable has to be known where it is
 // used and nowhere else. Defaults of a file
 // count where a rule or an entry of it does, and those of the fleet where any does.
-func (f *filler) label(label string, target *targetDecl) {
+func (f *filler) label(d *Document, target *targetDecl) {
+	label := target.name.value
 	f.to = &local{label: label, vars: map[string]string{}, names: map[*functionDecl]ParsedName{}}
 	f.used = map[string]bool{}
-	f.doc.locals[label] = f.to
-	if target != nil {
-		for _, v := range target.vars {
-			f.to.vars[v.name.value] = v.value.value
-		}
+	d.locals[label] = f.to
+	for _, v := range target.vars {
+		f.to.vars[v.name.value] = v.value.value
 	}
 	spoken := map[*fileDecl]bool{} // files whose defaults count here
-	for i := range f.doc.rules {
-		if rule := &f.doc.rules[i]; covers(rule.selector.targets, label) {
+	for _, rule := range d.rules {
+		if covers(rule.targets, label) {
 			f.rule(rule)
-			spoken[rule.file] = true
+			if rule.layer == LayerRule {
+				spoken[rule.file] = true
+			}
 		}
 	}
-	for i := range f.doc.ignores {
-		if ignore := &f.doc.ignores[i]; covers(ignore.selector.targets, label) {
-			f.ignore(ignore)
-		}
-	}
-	for i := range f.doc.requires {
-		if q := &f.doc.requires[i]; covers(q.selector.targets, label) {
-			f.require(q)
-		}
-	}
-	for _, entry := range f.doc.functions {
+	for _, entry := range d.functions {
 		if covers(entry.targets, label) {
 			f.entry(entry)
 			spoken[entry.file] = true
 		}
 	}
-	for _, file := range f.doc.files {
+	for _, file := range d.files {
 		if spoken[file] || file.defaults.fleet && len(spoken) > 0 {
 			f.settings(&file.defaults)
 		}
-	}
-	if target == nil {
-		return
 	}
 	for _, v := range target.vars {
 		if !f.used[v.name.value] {
@@ -221,114 +201,50 @@ func (f *filler) text(file *fileDecl, t text) (text, bool) {
 
 // say reports what a variable made wrong, for the first of the targets that have it.
 func (f *filler) say(file *fileDecl, at place, wrong *problem) {
-	key := saying{file, at, wrong.code}
-	if f.said[key] {
-		return
-	}
-	f.said[key] = true
 	p := wrong.at(file.pos(at))
 	if f.to.label != "" {
 		p.Message = fmt.Sprintf("in the target %s: %s", f.to.label, p.Message)
 	}
-	f.out.add(p)
+	f.out.once(p)
 }
 
-// rule adds a rule to the label's, as a copy where variables changed its selector
-// or its qualifiers. The
-// source, with its settings, stays shared: destinations are filled in later.
+// rule adds an item to the label's, as a copy where it has variables. The source, with its
+// settings, stays shared: destinations are filled in later.
 func (f *filler) rule(rule *ruleDecl) {
 	f.settings(rule.source)
-	filled := *rule
-	changed := f.selector(rule.file, &filled.selector)
-	filled.qualifiers = f.qualifiers(rule, &changed)
-	if !changed {
-		f.to.rules = append(f.to.rules, rule)
-		return
+	if rule.variables {
+		own := *rule
+		for _, c := range []*criteria{&own.criteria, &own.exclude} {
+			c.functions = fill(f, rule.file, c.functions, compileGlob)
+			c.tags = slices.Clone(c.tags)
+			for i := range c.tags {
+				c.tags[i].values = fill(f, rule.file, c.tags[i].values, compileTag)
+			}
+		}
+		own.qualifiers = fill(f, rule.file, own.qualifiers, compileQualifier)
+		own.require.destinations = fill(f, rule.file, own.require.destinations, asWritten)
+		rule = &own
 	}
-	f.to.rules = append(f.to.rules, &filled)
+	f.to.rules = append(f.to.rules, rule)
 }
 
-// ignore is rule for an item of ignore, which has no settings.
-func (f *filler) ignore(ignore *ignoreDecl) {
-	filled := *ignore
-	if !f.selector(ignore.file, &filled.selector) {
-		f.to.ignores = append(f.to.ignores, ignore)
-		return
-	}
-	f.to.ignores = append(f.to.ignores, &filled)
-}
-
-// selector fills in a selector and reports whether anything had to be. Lists keep their
+// fill is a list with its variables filled in, and compiled again: what is filled in may hold
+// * and ? as well, and may be wrong only with the value of this target. Lists keep their
 // length and order, so that what is said of an item can be asked of every target.
-func (f *filler) selector(file *fileDecl, s *selector) (changed bool) {
-	for _, c := range []*criteria{&s.criteria, &s.exclude} {
-		c.functions = f.globs(file, c.functions, &changed)
-		c.tags = f.tags(file, c.tags, &changed)
-	}
-	return changed
-}
-
-// tags fills in the values of tags; keys have no variables. It reports by changed whether
-// there were any, and leaves the written patterns as they are.
-func (f *filler) tags(file *fileDecl, tags []tagPattern, changed *bool) []tagPattern {
-	has := func(v tagValue) bool { return hasVariables(v.value) }
-	filled := slices.Clone(tags)
-	for i, t := range tags {
-		if !slices.ContainsFunc(t.values, has) {
+func fill[T interface{ written() text }](f *filler, file *fileDecl, list []T, compile func(text) (T, *problem)) []T {
+	list = slices.Clone(list)
+	for i := range list {
+		t, complete := f.text(file, list[i].written())
+		if !complete || t == list[i].written() {
 			continue
 		}
-		*changed = true
-		filled[i].values = slices.Clone(t.values)
-		for j, v := range t.values {
-			if own, ok := f.text(file, v.text); ok {
-				filled[i].values[j] = compileTag(own)
-			}
+		own, wrong := compile(t)
+		if wrong != nil {
+			f.say(file, t.place, wrong)
 		}
+		list[i] = own
 	}
-	return filled
-}
-
-// globs fills in patterns for function names. What is filled in may hold * and ? as well,
-// and may be wrong only with the value of this target.
-func (f *filler) globs(file *fileDecl, globs []glob, changed *bool) []glob {
-	if !slices.ContainsFunc(globs, func(g glob) bool { return hasVariables(g.value) }) {
-		return globs
-	}
-	*changed = true
-	filled := slices.Clone(globs)
-	for i, g := range globs {
-		if !hasVariables(g.value) {
-			continue
-		}
-		if t, ok := f.text(file, g.text); ok {
-			made, wrong := compileGlob(t)
-			if wrong != nil {
-				f.say(file, g.place, wrong)
-			}
-			filled[i] = made
-		}
-	}
-	return filled
-}
-
-// qualifiers fills in those of a rule. A value may make an alias of a pattern or the other
-// way round, and so each is compiled again.
-func (f *filler) qualifiers(rule *ruleDecl, changed *bool) []qualifier {
-	filled := slices.Clone(rule.qualifiers)
-	for i, q := range filled {
-		if !hasVariables(q.value) {
-			continue
-		}
-		*changed = true
-		if t, ok := f.text(rule.file, q.text); ok {
-			own, wrong := compileQualifier(t)
-			if wrong != nil {
-				f.say(rule.file, t.place, wrong)
-			}
-			filled[i] = own
-		}
-	}
-	return filled
+	return list
 }
 
 // entry settles what an entry with variables in its name means under this label. One
@@ -351,13 +267,10 @@ func (f *filler) entry(entry *functionDecl) {
 // settings checks the destinations of a source as they come to be.
 func (f *filler) settings(s *source) {
 	for i := range s.set {
-		t := text{s.set[i].destination, s.set[i].place}
-		if !hasVariables(t.value) {
-			continue
-		}
-		if filled, ok := f.text(s.file, t); ok {
+		written := text{s.set[i].Text(), s.set[i].place}
+		if filled, ok := f.text(s.file, written); ok && filled != written {
 			if wrong := (destinationUse{Setting(i), filled.value}).check(); wrong != nil {
-				f.say(s.file, t.place, wrong)
+				f.say(s.file, written.place, wrong)
 			}
 		}
 	}

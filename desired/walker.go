@@ -17,7 +17,8 @@ type walker struct {
 	file *fileDecl
 	out  *collector
 
-	budget int // nodes that may still be looked at
+	budget    int  // nodes that may still be looked at
+	variables bool // a text with some was read
 	// Destinations are checked once each: a file of 100,000 entries names a few.
 	checks map[destinationUse]*problem
 }
@@ -45,6 +46,13 @@ func (w *walker) follow(n *yaml.Node) *yaml.Node {
 func at(n *yaml.Node) place { return place{int32(n.Line), int32(n.Column)} }
 
 func (w *walker) pos(n *yaml.Node) Pos { return w.file.pos(at(n)) }
+
+// source begins a source at a node.
+func (w *walker) source(n *yaml.Node, layer Layer) *source {
+	s := &source{file: w.file, place: at(n), layer: layer, index: w.file.counts[layer]}
+	w.file.counts[layer]++
+	return s
+}
 
 // report adds a problem at a node. Message says what is wrong with what was written, and
 // hint what to write.
@@ -76,30 +84,31 @@ func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
 		return
 	}
 	for _, item := range n.Content {
-		if w.exhausted() {
+		switch {
+		case w.exhausted():
 			return
-		}
-		if isNull(item) {
+		case isNull(item):
 			w.report(codeEmptyValue, item, "an item of "+what+" is empty", "fill it, or delete the line")
-			continue
+		default:
+			visit(item)
 		}
-		visit(item)
 	}
 }
 
 // eachOnce is eachItem for texts, none of which may stand there twice.
-func (w *walker) eachOnce(n *yaml.Node, what string, visit func(*yaml.Node) (text, bool)) {
-	first := map[string]text{}
+func (w *walker) eachOnce(n *yaml.Node, what, item string, rule textRule, visit func(text)) {
+	first := map[string]place{}
 	w.eachItem(n, what, func(n *yaml.Node) {
-		t, ok := visit(n)
+		t, ok := w.text(n, item, rule)
 		if !ok {
 			return
 		}
 		if earlier, twice := first[t.value]; twice {
-			w.duplicateItem(n, what, earlier)
+			w.twice(codeDuplicateItem, n, fmt.Sprintf("%s lists %q", what, t.value), earlier)
 			return
 		}
-		first[t.value] = t
+		first[t.value] = t.place
+		visit(t)
 	})
 }
 
@@ -116,19 +125,26 @@ func (w *walker) mapping(n *yaml.Node, what, item string, rule textRule, visit f
 	for i := 0; i+1 < len(n.Content) && !w.exhausted(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		k, ok := w.text(key, "a "+item+" key", rule)
-		if !ok {
-			continue
+		switch {
+		case !ok:
+		case first[k.value] != nil:
+			w.twice(codeDuplicateKey, key, k.value+" is here", at(first[k.value]))
+		default:
+			first[k.value] = key
+			if !w.empty(key, value) {
+				visit(k, value)
+			}
 		}
-		if first[k.value] != nil {
-			w.duplicateKey(key, first[k.value])
-			continue
-		}
-		first[k.value] = key
-		if w.empty(key, value) {
-			continue
-		}
-		visit(k, value)
 	}
+}
+
+// twice refuses the second of two that may stand there once, and points to the first.
+func (w *walker) twice(code string, n *yaml.Node, what string, first place) {
+	w.out.add(Problem{
+		Pos: w.pos(n), Code: code, Related: []Pos{w.file.pos(first)},
+		Message: fmt.Sprintf("%s twice, first at line %d", what, first.line),
+		Hint:    "keep one of them",
+	})
 }
 
 // empty reports a key that has no value. It is an error everywhere: nobody can
@@ -169,35 +185,15 @@ func (w *walker) unknownKey(key, value *yaml.Node, what string, known []string) 
 	hint := "use " + strings.Join(known, ", ")
 	if key.Kind == yaml.ScalarNode {
 		name = fmt.Sprintf("%.60q", key.Value)
-		near := nearest(key.Value, known)
-		switch answer := foreignWord(key.Value, value); {
-		case answer != "" && !strings.EqualFold(key.Value, near): // capitals aside it may be ours
-			hint = answer
-		case near != "":
-			hint = fmt.Sprintf("did you mean %s?", near)
+		hint = suggest(key.Value, known, hint)
+		if answer := foreignWord(key.Value, value); answer != "" && !strings.EqualFold(key.Value, nearest(key.Value, known)) {
+			hint = answer // else, capitals aside, it may be ours
 		}
 	}
 	w.report(codeUnknownKey, key, fmt.Sprintf("%s is not a key of %s", name, what), hint)
 }
 
-// duplicateKey refuses a key's second value and points to the first.
-func (w *walker) duplicateKey(key, first *yaml.Node) {
-	w.out.add(Problem{
-		Pos: w.pos(key), Code: codeDuplicateKey, Related: []Pos{w.pos(first)},
-		Message: fmt.Sprintf("%s is here twice, first at line %d", key.Value, first.Line),
-		Hint:    "keep one of them",
-	})
-}
-
-func (w *walker) duplicateItem(n *yaml.Node, what string, first text) {
-	w.out.add(Problem{
-		Pos: w.pos(n), Code: codeDuplicateItem, Related: []Pos{w.file.pos(first.place)},
-		Message: fmt.Sprintf("%s lists %q twice, first at line %d", what, first.value, first.line),
-		Hint:    "keep one of them",
-	})
-}
-
-func (w *walker) missingKey(n *yaml.Node, what, key string) {
+func (w *walker) missing(n *yaml.Node, what, key string) {
 	w.report(codeMissingKey, n, what+" has no "+key, "add "+key)
 }
 

@@ -167,7 +167,7 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	case function == nil || function.State == NotExamined:
 		find(FindingNotExamined, nil)
 		return
-	case function.State == FunctionAbsent && e.Origins.Entry.Layer() == desired.LayerRule:
+	case function.State == FunctionAbsent && e.Origins.Entry.Layer == desired.LayerRule:
 		p.Skipped++ // it went after it had been listed: rules choose among what is there
 		return
 	case function.State == FunctionAbsent:

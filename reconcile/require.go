@@ -150,7 +150,7 @@ func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, chang
 			}
 			for _, q := range j.By {
 				for _, v := range q.Violations(effect, deadLetter) {
-					if !listed && q.Failure == desired.FailureOrDeadLetter && effect[v.Setting] == desired.NoDestination {
+					if !listed && v.DeadLetter {
 						unknown = true
 						continue
 					}

@@ -291,11 +291,11 @@ func (e *explained) text(out io.Writer) {
 // value was made of it.
 func named(o desired.Origin) string {
 	text := o.String()
-	if o.Rule() != "" {
-		text = fmt.Sprintf("%s %q", o, o.Rule())
+	if o.Rule != "" {
+		text = fmt.Sprintf("%s %q", o, o.Rule)
 	}
-	if o.Template() != "" {
-		text += " from " + o.Template()
+	if o.Template != "" {
+		text += " from " + o.Template
 	}
 	return text
 }
@@ -316,7 +316,7 @@ func (e *explained) declaration() string {
 	switch {
 	case e.Entry.Remove:
 		return fmt.Sprintf("%s says remove: there must be no record", origin)
-	case origin.Layer() == desired.LayerRule:
+	case origin.Layer == desired.LayerRule:
 		return fmt.Sprintf("chosen by %s", named(origin))
 	}
 	return fmt.Sprintf("declared at %s", origin)

@@ -129,7 +129,7 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 		}
 		keys = slices.DeleteFunc(keys, func(e explained) bool {
 			// Rules choose among what exists: of nothing there is no key.
-			return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer() == desired.LayerRule
+			return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer == desired.LayerRule
 		})
 		if len(keys) == 0 {
 			r.Err = &desired.NotDeclaredError{Typed: typed, Hint: "AWS has no such function for a rule to choose"}
@@ -267,11 +267,11 @@ func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
 		field.Live = e.Live.Settings[h.Setting]
 	}
 	for _, s := range slices.Backward(h.Sources) {
-		field.Said = append(field.Said, explainStatementJSON{Value: s.Value, Won: s.Applied, Rule: s.Origin.Rule(), Origin: originJSON(s.Origin)})
+		field.Said = append(field.Said, explainStatementJSON{Value: s.Value, Won: s.Applied, Rule: s.Origin.Rule, Origin: originJSON(s.Origin)})
 	}
 	return field
 }
 
 func originJSON(o desired.Origin) explainOriginJSON {
-	return explainOriginJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule(), Template: o.Template()}
+	return explainOriginJSON{File: o.File, Line: o.Line, Layer: o.LayerName(), Name: o.Rule, Template: o.Template}
 }

@@ -126,7 +126,7 @@ func (r *round) index() {
 				r.decided[decision{e.Origins.Of(f), f}] = nil
 			}
 		}
-		if e.Origins.Entry.Layer() == desired.LayerFunction {
+		if e.Origins.Entry.Layer == desired.LayerFunction {
 			r.owned[e.Origins.Entry] = nil
 		}
 	}
@@ -155,7 +155,7 @@ func (r *round) will(key desired.Key, f desired.Setting) desired.Value {
 		return v
 	}
 	e := r.entries[key]
-	if r.unseen[key.Target] && e.Origins.Of(f).Layer() != desired.LayerFunction {
+	if r.unseen[key.Target] && e.Origins.Of(f).Layer != desired.LayerFunction {
 		return desired.Value{} // a rule may say something else of it
 	}
 	return e.Want[f]
@@ -173,7 +173,7 @@ func (r *round) write() (map[string][]byte, error) {
 			fresh[place] = append(fresh[place], key)
 			continue
 		}
-		own := e.Origins.Entry.Layer() == desired.LayerFunction
+		own := e.Origins.Entry.Layer == desired.LayerFunction
 		if r.needs[key].whole {
 			lines[e.Origins.Entry] = nil
 			continue
@@ -198,7 +198,7 @@ func (r *round) write() (map[string][]byte, error) {
 			alone = alone || !changed && !own
 		}
 		if alone {
-			place := newPlace{e.Origins.Entry.File(), key.Name}
+			place := newPlace{e.Origins.Entry.File, key.Name}
 			fresh[place] = append(fresh[place], key)
 		}
 	}
@@ -239,7 +239,7 @@ func (a newPlace) compare(b newPlace) int {
 }
 
 func compareOrigins(a, b desired.Origin) int {
-	return cmp.Or(strings.Compare(a.File(), b.File()), cmp.Compare(a.Line(), b.Line()), strings.Compare(a.LayerName(), b.LayerName()))
+	return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.LayerName(), b.LayerName()))
 }
 
 // fileOf is the file that declares another config of the function.
@@ -248,7 +248,7 @@ func (r *round) fileOf(key desired.Key) string {
 		if t := &r.fleet.Targets[i]; t.Target == key.Target {
 			for j := range t.Entries {
 				if t.Entries[j].Function == key.Function {
-					return t.Entries[j].Origins.Entry.File()
+					return t.Entries[j].Origins.Entry.File
 				}
 			}
 		}
@@ -259,7 +259,7 @@ func (r *round) fileOf(key desired.Key) string {
 // changeLine changes the line that decides a setting, where all that it decides
 // come to say the same.
 func (r *round) changeLine(d decision) (bool, error) {
-	entry := d.origin.Layer() == desired.LayerFunction
+	entry := d.origin.Layer == desired.LayerFunction
 	if !entry && (!r.lines || !r.complete) {
 		return false, nil
 	}
@@ -267,14 +267,14 @@ func (r *round) changeLine(d decision) (bool, error) {
 	if !same {
 		return false, nil
 	}
-	s := r.sources[d.origin.File()]
+	s := r.sources[d.origin.File]
 	mapping, err := s.settingsOf(d.origin)
 	if err != nil {
 		return false, err
 	}
 	_, value := pair(mapping.node, d.setting.String())
-	if value == nil || value.Line != d.origin.Line() {
-		return false, fmt.Errorf("%s:%d: %s is not there; was the file changed?", s.path, d.origin.Line(), d.setting)
+	if value == nil || value.Line != d.origin.Line {
+		return false, fmt.Errorf("%s:%d: %s is not there; was the file changed?", s.path, d.origin.Line, d.setting)
 	}
 	if mapping.shared != nil {
 		if !entry {
@@ -296,13 +296,13 @@ func (r *round) changeLine(d decision) (bool, error) {
 
 // settingsOf is the mapping of defaults, of a rule's set or of an entry.
 func (s *source) settingsOf(o desired.Origin) (cursor, error) {
-	switch o.Layer() {
+	switch o.Layer {
 	case desired.LayerDefaults:
 		if c, ok := s.section("defaults"); ok {
 			return c, nil
 		}
 	case desired.LayerRule:
-		rule, _, err := s.item("rules", o.Index())
+		rule, _, err := s.item("rules", o.Index)
 		if err != nil {
 			return rule, err
 		}
@@ -310,7 +310,7 @@ func (s *source) settingsOf(o desired.Origin) (cursor, error) {
 			return s.step(rule, set), nil
 		}
 	case desired.LayerFunction:
-		item, _, err := s.item("functions", o.Index())
+		item, _, err := s.item("functions", o.Index)
 		return item, err
 	}
 	return cursor{}, fmt.Errorf("%s: %s has no settings; was the file changed?", s.path, o.LayerName())
@@ -344,8 +344,8 @@ func (r *round) common(keys []desired.Key, f desired.Setting) (string, bool) {
 // changeEntry gives an entry lines for settings that it did not have, or settings in
 // place of remove. Where the configs that it speaks for come to differ it is split.
 func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error {
-	s := r.sources[o.File()]
-	item, _, err := s.item("functions", o.Index())
+	s := r.sources[o.File]
+	item, _, err := s.item("functions", o.Index)
 	switch {
 	case err != nil:
 		return err

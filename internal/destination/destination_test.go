@@ -160,7 +160,7 @@ ignore: [{ functions: [ignored] }]
 	var got []string
 	for _, d := range r.Insights.Destinations {
 		for _, u := range d.Uses {
-			got = append(got, fmt.Sprintf("%s %s live=%v declared=%d", d.ARN[len(sqsARN(home, "")):], u.Name, u.Live, u.Origin.Line()))
+			got = append(got, fmt.Sprintf("%s %s live=%v declared=%d", d.ARN[len(sqsARN(home, "")):], u.Name, u.Live, u.Origin.Line))
 		}
 	}
 	want := []string{

@@ -162,14 +162,14 @@ func urgency(a reconcile.Action) int {
 func keyOf(c *reconcile.Change) blockKey {
 	k := blockKey{action: c.Action}
 	if c.Origins != nil {
-		k.file = c.Origins.Entry.File()
+		k.file = c.Origins.Entry.File
 	}
 	for i, f := range c.Settings() {
 		k.fields[i] = fieldKey{
 			field: f.Setting, before: shape(f.Before, c.Function), after: shape(f.After, c.Function),
-			file: f.Origin.File(), layer: f.Origin.Layer(),
+			file: f.Origin.File, layer: f.Origin.Layer,
 		}
-		if t := f.Origin.Template(); strings.Contains(t, functionPlaceholder) {
+		if t := f.Origin.Template; strings.Contains(t, functionPlaceholder) {
 			k.fields[i].after = desired.Text(t) // in one target it means one thing
 		}
 	}
@@ -228,18 +228,18 @@ func values(fields []reconcile.SettingChange) [desired.NumSettings]reconcile.Set
 // lines where each has its own.
 func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desired.Origin) origin {
 	first := of(members[0])
-	low, high := first.Line(), first.Line()
+	low, high := first.Line, first.Line
 	same := true
 	for _, c := range members[1:] {
 		o := of(c)
-		low, high = min(low, o.Line()), max(high, o.Line())
+		low, high = min(low, o.Line), max(high, o.Line)
 		same = same && o == first
 	}
 	if same {
 		return newOrigin(first)
 	}
 	layer, _, _ := strings.Cut(first.LayerName(), "[")
-	return origin{at: fmt.Sprintf("%s:%d-%d %s", first.File(), low, high, layer)}
+	return origin{at: fmt.Sprintf("%s:%d-%d %s", first.File, low, high, layer)}
 }
 
 // fieldRow is one field of a change, spelt.
@@ -257,10 +257,10 @@ type origin struct {
 // newOrigin names the template as well, where one stands in the file.
 func newOrigin(o desired.Origin) origin {
 	at := o.String()
-	if o.Template() != "" {
-		at += " from " + o.Template()
+	if o.Template != "" {
+		at += " from " + o.Template
 	}
-	return origin{at: at, rule: o.Rule()}
+	return origin{at: at, rule: o.Rule}
 }
 
 // comment is the origin as it is written.

@@ -209,7 +209,7 @@ func (r *Run) breachList() iter.Seq[breachJSON] {
 		for t, b := range r.breaches() {
 			o := b.Requirement.Origin
 			if !yield(breachJSON{
-				keyJSON: newKey(newTarget(t.Target, t.Label), b.Name), Requirement: o.Rule(), Setting: b.Setting.String(),
+				keyJSON: newKey(newTarget(t.Target, t.Label), b.Name), Requirement: o.Rule, Setting: b.Setting.String(),
 				Message: b.Message, Now: b.Now, Planned: b.Planned, Origin: newOriginJSON(o),
 			}) {
 				return
@@ -239,7 +239,7 @@ func (r *Run) unjudged() iter.Seq[unjudgedJSON] {
 
 // required names a requirement as its file does.
 func required(q *desired.Requirement) string {
-	if name := q.Origin.Rule(); name != "" {
+	if name := q.Origin.Rule; name != "" {
 		return fmt.Sprintf("the requirement %q", name)
 	}
 	return "the requirement " + q.Origin.LayerName()

@@ -99,7 +99,7 @@ func newOriginJSON(o desired.Origin) *originJSON {
 	if o.IsZero() {
 		return nil
 	}
-	return &originJSON{File: o.File(), Line: o.Line(), Layer: o.LayerName(), Name: o.Rule(), Template: o.Template()}
+	return &originJSON{File: o.File, Line: o.Line, Layer: o.LayerName(), Name: o.Rule, Template: o.Template}
 }
 
 func newGuard(l reconcile.GuardLine) guardJSON {

@@ -275,7 +275,7 @@ func (r *Run) ended(rule string, err error) remark {
 func (r *Run) at(m remark, o *desired.Origin) remark {
 	switch {
 	case o != nil && !o.IsZero():
-		m.file, m.line = o.File(), o.Line()
+		m.file, m.line = o.File, o.Line
 	case len(r.Fleet.Files) > 0:
 		m.file = r.Fleet.Files[0]
 	}

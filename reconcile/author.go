@@ -16,9 +16,12 @@ type Author struct {
 	Name      string `json:"name"`      // of that user, role, account or service
 	Client    string `json:"client"`    // console, Terraform, CloudFormation, aws-cli and so on; "" if unknown
 	Run       string `json:"run"`       // of eventinvoke, where it was one and named its session so; ""
+	// Stack is the CloudFormation stack that owns the function, where it was the author.
+	Stack string `json:"stack,omitempty"`
 }
 
-// String is "role deploy (Terraform)", as much of it as is known, and "" for nothing.
+// String is "role deploy (Terraform)" or "role deploy (CloudFormation stack orders)", as much
+// of it as is known, and "" for nothing.
 func (a Author) String() string {
 	who := a.Kind + " " + a.Name
 	switch {
@@ -27,7 +30,10 @@ func (a Author) String() string {
 	case a.Name == "":
 		who = a.Principal
 	}
-	if a.Client != "" {
+	switch {
+	case a.Stack != "":
+		who += " (" + a.Client + " stack " + a.Stack + ")"
+	case a.Client != "":
 		who += " (" + a.Client + ")"
 	}
 	return strings.TrimSpace(who)

@@ -21,6 +21,14 @@ func simulateDoc(t *testing.T) string {
 	return string(doc)
 }
 
+// environment is that of a program which is to ask a world and nobody else.
+func environment(url, region string, w *awssim.World) []string {
+	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+	return append(own, "AWS_ENDPOINT_URL="+url, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region,
+		"AWS_ACCESS_KEY_ID="+w.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
+}
+
 // The aws command, unchanged, over a socket, as the documentation shows it. Each
 // call costs a second of CPU, so there are only as many as there are shapes.
 func TestAWSCommand(t *testing.T) {
@@ -45,10 +53,7 @@ func TestAWSCommand(t *testing.T) {
 	region := w.DefaultRegion()
 	server := httptest.NewServer(w)
 	defer server.Close()
-	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	env := append(own, "AWS_ENDPOINT_URL="+server.URL, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region,
-		"AWS_ACCESS_KEY_ID="+w.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated", "AWS_DEFAULT_OUTPUT=json", "AWS_PAGER=",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
+	env := append(environment(server.URL, region, w), "AWS_DEFAULT_OUTPUT=json", "AWS_PAGER=")
 	wants := [][]string{
 		{`"MaximumRetryAttempts": 1`, `"FunctionArn": "` + arn + `payments-00:1"`},
 		{`"MaximumRetryAttempts": 1`, `"MaximumEventAgeInSeconds": 60`},

@@ -69,9 +69,10 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 			continue
 		}
 		open[t.Target] = true
-		source := New(cfg, t.Target, w.Limiters)
+		source, finder := New(cfg, t.Target, w.Limiters), r.Opened.Targets[at].Finder
 		go func() {
 			found, err := w.ask(ctx, source, t.Changes)
+			nameStacks(ctx, finder, found)
 			heard <- told{t.Target, found, err}
 		}()
 	}
@@ -102,6 +103,33 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	slices.SortFunc(learnt.Unavailable, func(a, b reconcile.Unavailable) int { return a.Target.Compare(b.Target) })
 	learnt.Fights = fightsAmong(&r.Plan, w.Fights.List(reconcile.FightTold, time.Now()))
 	return learnt
+}
+
+// stackTag is what CloudFormation puts on what it makes, with the stack's name.
+const stackTag = "aws:cloudformation:stack-name"
+
+// nameStacks adds the stacks to what CloudFormation wrote. Where tags cannot be read, none
+// is named.
+func nameStacks(ctx context.Context, finder reconcile.Finder, found []reconcile.Authorship) {
+	var functions []string
+	for i := range found {
+		if found[i].Author.Client == "CloudFormation" {
+			functions = append(functions, found[i].Function)
+		}
+	}
+	if len(functions) == 0 || finder == nil {
+		return
+	}
+	slices.Sort(functions)
+	tags, err := finder.TagsOf(ctx, slices.Compact(functions))
+	if err != nil {
+		return
+	}
+	for i := range found {
+		if a := &found[i].Author; a.Client == "CloudFormation" {
+			a.Stack = tags[found[i].Function][stackTag]
+		}
+	}
 }
 
 // fightsAmong are the fights over what a plan is to change.

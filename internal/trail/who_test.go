@@ -39,7 +39,7 @@ func differing(t *testing.T, w *awssim.World, names ...desired.Name) (*reconcile
 		plan.Changes = append(plan.Changes, c)
 	}
 	r := &reconcile.RunResult{
-		Opened: reconcile.Opened{Targets: []reconcile.OpenTarget{{Target: ireland, Reader: awslambda.NewReader(conn)}}},
+		Opened: reconcile.Opened{Targets: []reconcile.OpenTarget{{Target: ireland, Reader: awslambda.NewReader(conn), Finder: awslambda.NewFinder(conn)}}},
 		Plan:   reconcile.Plan{Targets: []reconcile.TargetPlan{plan}},
 	}
 	return r, Who{Limiters: lookups, Fights: &reconcile.Fights{}}, func() {
@@ -114,6 +114,37 @@ func TestWhoIsNeverWrong(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Of what CloudFormation wrote the stack is named, if the function's tags may be read.
+func TestWhoNamesStacks(t *testing.T) {
+	for _, row := range []struct {
+		why, agent, deny, want string
+	}{
+		{"written by a stack", "cloudformation.amazonaws.com", "", "role deploy (CloudFormation stack orders)"},
+		{"without permission to read tags", "cloudformation.amazonaws.com", "tag:GetResources", "role deploy (CloudFormation)"},
+		{"of a stack, and written by somebody else", "Terraform/1.9", "", "role deploy (Terraform)"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := awssim.Fleet(ireland.Account, ireland.Region, awssim.Function{
+				Name: "f", Tags: map[string]string{stackTag: "orders"},
+				Records: map[string]awssim.Record{"$LATEST": {By: "role/deploy", Agent: row.agent, Age: 2 * time.Hour}},
+			})
+			if row.deny != "" {
+				s.Accounts[0].Deny = []string{row.deny}
+			}
+			w, err := awssim.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, who, end := differing(t, w, desired.Name{Function: "f", Qualifier: desired.Latest})
+			defer end()
+			learnt := who.Annotate(t.Context(), r)
+			if len(learnt.Authors) != 1 || learnt.Authors[0].Author.String() != row.want {
+				t.Errorf("%s: %+v, want %s", row.why, learnt.Authors, row.want)
+			}
+		})
+	}
 }
 
 func TestWhoCostsLittleAndNoRun(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"time"
@@ -30,10 +31,14 @@ remembers what it found, for "history trend".`,
 	o.bind(cmd)
 	o.reading.bind(cmd, readAll, readChanged)
 	o.remembered.bindOptional(cmd, "remember what was found")
+	o.remembered.signing.bind(cmd)
 	return cmd
 }
 
 func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
+	if err := o.remembered.signing.open(cmp.Or(o.remembered.location, noHistory)); err != nil {
+		return err
+	}
 	return a.execute(ctx, "audit", o, func(x *execution) error {
 		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
 		x.tellDifferences = true
@@ -63,6 +68,7 @@ func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult, p
 	if err != nil {
 		return err
 	}
+	h.Sign = x.o.remembered.signing.sign
 	memory := history.Memory{
 		History: h, ToolVersion: version, Files: x.files, Job: jobOf(os.Getenv), Pace: x.pace.of,
 		Selection: history.Selection{Targets: x.o.targets, Functions: x.o.functions},

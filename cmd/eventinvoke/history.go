@@ -169,6 +169,9 @@ be rolled back. The last run that wrote to each target stays.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age, err := parseAge(keep)
+			if err == nil {
+				err = place.signing.open(place.location)
+			}
 			if err != nil {
 				return err
 			}
@@ -176,6 +179,7 @@ be rolled back. The last run that wrote to each target stays.`,
 			if err != nil {
 				return err
 			}
+			h.Sign = place.signing.sign
 			removed, err := h.Prune(cmd.Context(), time.Now().Add(-age))
 			for _, run := range removed {
 				fmt.Fprintf(a.out, "Removed %s\n", report.Clean(run))
@@ -187,6 +191,7 @@ be rolled back. The last run that wrote to each target stays.`,
 		},
 	}
 	place.bind(cmd)
+	place.signing.bind(cmd)
 	cmd.Flags().StringVar(&keep, "keep", "", "keep what is younger than this `DURATION`, such as 90d or 2160h")
 	_ = cmd.MarkFlagRequired("keep") // fails only for a flag that is not there
 	return cmd

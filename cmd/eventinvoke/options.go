@@ -262,6 +262,7 @@ func (o *readOptions) check() error {
 // historyOptions say where runs are remembered.
 type historyOptions struct {
 	location string
+	signing  signingOptions
 }
 
 func (o *historyOptions) bind(cmd *cobra.Command) {
@@ -287,7 +288,6 @@ type writeOptions struct {
 	guard     string
 	reason    string
 	approval  approvalOptions // of apply alone
-	signing   signingOptions
 }
 
 func (o *writeOptions) bind(cmd *cobra.Command) {

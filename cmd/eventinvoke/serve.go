@@ -40,7 +40,6 @@ const defaultListen = "127.0.0.1:8080"
 
 func (o *serveOptions) bind(cmd *cobra.Command) {
 	o.bindPass(cmd)
-	o.signing.bind(cmd)
 	o.reading.bind(cmd, readAuto, readAll, readChanged)
 	flags := cmd.Flags()
 	flags.DurationVar(&o.every, "every", 15*time.Minute, "look at everything once in each `INTERVAL`")
@@ -58,6 +57,7 @@ func (o *serveOptions) bindPass(cmd *cobra.Command) {
 	o.paceOptions.bind(cmd)
 	o.shardOptions.bind(cmd)
 	o.historyOptions.bind(cmd)
+	o.signing.bind(cmd)
 	o.insights.bind(cmd)
 	o.notify.bind(cmd)
 	flags := cmd.Flags()

@@ -87,7 +87,7 @@ type signingOptions struct {
 }
 
 func (o *signingOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.file, "sign-key", "", "sign the run's history with the private SSH key in `FILE`, for history verify --allowed-signers")
+	cmd.Flags().StringVar(&o.file, "sign-key", "", "sign the history with the private SSH key in `FILE`, for history verify --allowed-signers")
 }
 
 // open reads the key, so that one that cannot be used ends the run before any call.

@@ -174,6 +174,15 @@ func TestAHistoryThatIsSigned(t *testing.T) {
 			t.Errorf("ssh-keygen: %v\n%s", err, out)
 		}
 	}
+	audit := []string{"audit", "../../examples/demo/fleet.yaml", "--insights", "off", "--quiet", "--simulate=../../examples/demo/scenario.yaml", "--quota", "400", "--sign-key", alice}
+	run(2, append(audit, "--history", history)...)
+	run(0, "history", "prune", "--keep", "90d", "--history", history, "--sign-key", alice)
+	if out := run(0, "history", "verify", "--history", history, "--allowed-signers", list); strings.Count(out, "verified, signed by alice\n") != 2 {
+		t.Errorf("the audit is not signed:\n%s", out)
+	}
+	if out := run(1, audit...); !strings.Contains(out, "this run leaves no history") {
+		t.Error(out)
+	}
 	apply(0, "--history", history, "--run-id", "three", "--sign-key", mallory)
 	verify(3, "two: verified, signed by alice", "three: broken")
 

@@ -323,6 +323,24 @@ func TestOneRunHidesNoOther(t *testing.T) {
 	}
 }
 
+// A link or a head that cannot be read is named beside what is known of every run, and
+// nothing is undone on the strength of it.
+func TestAChainThatCannotBeReadInPart(t *testing.T) {
+	for _, name := range []string{headName, linkName(1), linkName(2)} {
+		s := newMemory()
+		write(t, s, "one", time.Now().Add(-time.Hour))
+		write(t, s, "two", time.Now())
+		h := New(refusing{s, name, fs.ErrPermission})
+		v, err := h.VerifyAll(t.Context(), "")
+		if err != nil || len(v.Runs) != 2 || len(v.Chain) != 1 || !strings.HasSuffix(v.Chain[0].Where, name) || !strings.Contains(v.Chain[0].What, "cannot be read: permission denied") {
+			t.Errorf("%s: %+v, %v", name, v, err)
+		}
+		if _, err := h.Undo(t.Context(), "one"); !errors.As(err, new(*BrokenError)) {
+			t.Errorf("%s: Undo: %v", name, err)
+		}
+	}
+}
+
 func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
 	s := newMemory()
 	for i, run := range []string{"good", "bad", "newer"} {

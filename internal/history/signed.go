@@ -48,22 +48,22 @@ func (h *History) sign(ctx context.Context, l *link) error {
 }
 
 // signatureOf reads the signature of a link, and says whose it is.
-func (h *History) signatureOf(ctx context.Context, l *link) (signature, error) {
+func (h *History) signatureOf(ctx context.Context, l *link) signature {
 	if h.SignedBy == nil || l.Seq == 0 {
-		return signature{}, nil
+		return signature{}
 	}
 	text, _, err := h.store.Read(ctx, signatureName(l.Seq))
 	if errors.Is(err, ErrAbsent) {
-		return signature{kind: Unsigned}, nil
+		return signature{kind: Unsigned}
+	}
+	by := ""
+	if err == nil {
+		by, err = h.SignedBy(l.signed(), string(text), l.At)
 	}
 	if err != nil {
-		return signature{}, err
+		return signature{kind: Wrong, wrong: err}
 	}
-	by, err := h.SignedBy(l.signed(), string(text), l.At)
-	if err != nil {
-		return signature{kind: Wrong, wrong: err}, nil
-	}
-	return signature{kind: Signed, by: by}, nil
+	return signature{kind: Signed, by: by}
 }
 
 // sign adds to a verdict what the signatures say of one attempt.

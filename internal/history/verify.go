@@ -1,14 +1,14 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -165,86 +165,72 @@ type chain struct {
 const skew = 24 * time.Hour
 
 // readChain reads the chain from its end, as far back as it can speak of these
-// attempts, or all of it for none.
+// attempts, or all of it for none. What cannot be read is a breach like any other.
 func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, error) {
 	c := chain{links: map[string]link{}, signed: map[int64]signature{}, pruned: map[string]bool{}, sums: map[string]bool{}}
+	breach := func(name, what string) {
+		c.breaches = append(c.breaches, Breach{Where: locate(h.store, name), What: what})
+	}
 	seqs, err := h.linkNames(ctx)
 	if err != nil {
 		return c, err
 	}
 	end, tag, err := h.readHead(ctx)
-	var damaged *damagedError
 	switch {
-	case errors.As(err, &damaged):
-		c.breaches = append(c.breaches, Breach{Where: locate(h.store, headName), What: damaged.text})
 	case err != nil:
-		return c, err
+		breach(headName, unreadable("the head of the chain", err))
 	case tag == "" && len(seqs) > 0:
-		c.breaches = append(c.breaches, Breach{Where: locate(h.store, headName), What: "the head of the chain is missing"})
+		breach(headName, "the head of the chain is missing")
 	}
-	last := end.Seq
-	if len(seqs) > 0 {
-		last = max(last, seqs[len(seqs)-1])
-	}
-	previous := "" // what the link after says of this one
-	covered := false
 	wanted := map[string]bool{}
-	var began time.Time
+	began := time.Now()
 	for _, a := range attempts {
 		wanted[a.stem()] = true
-		if began.IsZero() || a.started.Before(began) {
+		if a.started.Before(began) {
 			began = a.started
 		}
 	}
-	for last > 0 {
+	previous := "" // what the link after says of this one
+	covered := false
+	for last := slices.Max(append(seqs, end.Seq)); last > 0; last -= chainReaders {
 		first := max(1, last-chainReaders+1)
-		batch := make([]link, last-first+1)
-		signatures := make([]signature, len(batch))
-		missing := make([]*damagedError, len(batch))
-		group, ctx := errgroup.WithContext(ctx)
+		batch := make([]struct {
+			link
+			signature
+			err error
+		}, last-first+1)
+		var reads sync.WaitGroup
 		for i := range batch {
-			group.Go(func() error {
-				l, err := h.readLink(ctx, first+int64(i))
-				switch {
-				case errors.Is(err, ErrAbsent):
-					missing[i] = &damagedError{fmt.Sprintf("link %d of the chain is missing", first+int64(i))}
-				case errors.As(err, &missing[i]):
-				case err != nil:
-					return err
-				}
-				batch[i] = l
-				signatures[i], err = h.signatureOf(ctx, &l)
-				return err
+			reads.Go(func() {
+				r := &batch[i]
+				r.link, r.err = h.readLink(ctx, first+int64(i))
+				r.signature = h.signatureOf(ctx, &r.link)
 			})
 		}
-		if err := group.Wait(); err != nil {
-			return c, err
+		if reads.Wait(); ctx.Err() != nil {
+			return c, context.Cause(ctx)
 		}
-		for i, l := range slices.Backward(batch) {
-			if attempts != nil && (len(wanted) == 0 || missing[i] == nil && l.At.Before(began.Add(-skew))) {
+		for i := range slices.Backward(batch) {
+			seq, l, s, err := first+int64(i), batch[i].link, batch[i].signature, batch[i].err
+			if attempts != nil && (len(wanted) == 0 || err == nil && l.At.Before(began.Add(-skew))) {
 				return c, nil
 			}
-			seq := first + int64(i)
-			breach := func(what string) {
-				c.breaches = append(c.breaches, Breach{Where: locate(h.store, linkName(seq)), What: what})
-			}
 			switch {
-			case missing[i] != nil:
-				breach(missing[i].text)
+			case errors.Is(err, ErrAbsent):
+				breach(linkName(seq), fmt.Sprintf("link %d of the chain is missing", seq))
+			case err != nil:
+				breach(linkName(seq), unreadable(fmt.Sprintf("link %d of the chain", seq), err))
 			case previous != "" && l.sum != previous:
-				breach(fmt.Sprintf("link %d is not the one that link %d follows", seq, seq+1))
+				breach(linkName(seq), fmt.Sprintf("link %d is not the one that link %d follows", seq, seq+1))
 			case seq == end.Seq && l.sum != end.Link:
-				breach(fmt.Sprintf("link %d is not the one that the head names", seq))
+				breach(linkName(seq), fmt.Sprintf("link %d is not the one that the head names", seq))
 			}
 			if l.Broken != "" {
-				breach("before this link, " + l.Broken)
+				breach(linkName(seq), "before this link, "+l.Broken)
 			}
-			if c.end == "" {
-				c.end = l.sum
-			}
+			c.end = cmp.Or(c.end, l.sum)
 			previous, c.sums[l.sum] = l.Previous, true
 			// A chain that breaks here is vouched for no further: every run is broken then.
-			s := signatures[i]
 			if covered = covered || s.kind == Signed; covered && s.kind == Unsigned {
 				s.kind = Covered
 			}
@@ -257,9 +243,15 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 			}
 			delete(wanted, l.Attempt)
 		}
-		last = first - 1
 	}
 	return c, nil
+}
+
+func unreadable(what string, err error) string {
+	if damaged := (*damagedError)(nil); errors.As(err, &damaged) {
+		return damaged.text
+	}
+	return what + " cannot be read: " + err.Error()
 }
 
 func (h *History) verify(ctx context.Context, run string, attempts []attempt, c chain) (Verdict, error) {

@@ -21,6 +21,14 @@ type exception struct {
 	reason, until string
 }
 
+// requirement is an item of require: numbers as "min max", either "".
+type requirement struct {
+	match
+	name, failure string
+	numbers       [2][2]string // as the settings: age, attempts
+	destinations  []string
+}
+
 type rule struct {
 	match
 	qualifiers []string // none: $LATEST; some may be patterns for aliases
@@ -41,6 +49,7 @@ type file struct {
 	rules    []rule
 	entries  []entry
 	ignores  []exception
+	requires []requirement
 }
 
 type fleet struct {
@@ -128,6 +137,16 @@ func (f fleet) drawFile(t *rapid.T) file {
 		e := exception{match: m, reason: rapid.SampledFrom([]string{"", "somebody else's"}).Draw(t, "reason")}
 		e.until = rapid.SampledFrom([]string{"", "", "2099-12-31", "9999-01-01", "2099-12-31", "", "2001-02-28"}).Draw(t, "until")
 		x.ignores = append(x.ignores, e)
+	}
+	if rapid.IntRange(0, 2).Draw(t, "require") == 0 {
+		r := requirement{match: f.drawMatch(t), name: fmt.Sprint("of file ", len(f.files))}
+		r.failure = rapid.SampledFrom([]string{"", "required", "or_dead_letter_queue"}).Draw(t, "failure_destination")
+		r.numbers[0] = rapid.SampledFrom([][2]string{{}, {"", "3600"}, {"3600", ""}, {"61", "21599"}}).Draw(t, "age")
+		r.numbers[1] = rapid.SampledFrom([][2]string{{}, {"", "1"}, {"1", "2"}}).Draw(t, "attempts")
+		if r.failure == "" || rapid.Bool().Draw(t, "destinations") {
+			r.destinations = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"arn:aws:sqs:*:*:*-dlq", "arn:${partition}:sqs:*:${account}:d*", "arn:aws:s3:::*", "*:done"}), 1, 2, rapid.ID).Draw(t, "allowed")
+		}
+		x.requires = append(x.requires, r)
 	}
 	return x
 }
@@ -303,6 +322,30 @@ func (f fleet) yaml(i int) string {
 		}
 		if e.until != "" {
 			keys += ", until: " + e.until
+		}
+		fmt.Fprintf(&b, "  - { %s }\n", keys)
+	}
+	if len(x.requires) > 0 {
+		b.WriteString("require:\n")
+	}
+	for _, r := range x.requires {
+		keys := fmt.Sprintf("name: %s, match: { %s }", r.name, r.match.yaml())
+		if r.failure != "" {
+			keys += ", failure_destination: " + r.failure
+		}
+		if r.destinations != nil {
+			keys += fmt.Sprintf(", destinations: [%s]", quoted(r.destinations))
+		}
+		for i, bounds := range r.numbers {
+			var both []string
+			for j, key := range []string{"min: ", "max: "} {
+				if bounds[j] != "" {
+					both = append(both, key+bounds[j])
+				}
+			}
+			if both != nil {
+				keys += fmt.Sprintf(", %s: { %s }", settingNames[i], strings.Join(both, ", "))
+			}
 		}
 		fmt.Fprintf(&b, "  - { %s }\n", keys)
 	}

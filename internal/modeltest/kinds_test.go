@@ -26,7 +26,7 @@ func TestTheDrawnFleetsAreOfEveryKind(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{
-		"EI018", "EI019", "EI034", "EI062", "EI064", "EI072", "defaults of the fleet", "ignored", "skipped", "function_missing", "qualifier_missing", "unreadable", "undeclared", "orphans",
+		"EI018", "EI019", "EI034", "EI062", "EI064", "EI072", "defaults of the fleet", "breaches", "unjudged", "ignored", "skipped", "function_missing", "qualifier_missing", "unreadable", "undeclared", "orphans",
 		"in sync", "create", "change", "delete", "refused by AWS", "no way back", "stopped by the guard", "applied", "several files, applied", "exit 0", "exit 1", "exit 3", "exit 4",
 	} {
 		if seen[kind] < drawn/100 {
@@ -56,6 +56,8 @@ func kinds(f fleet, p prediction) map[string]bool {
 	is["stopped by the guard"] = p.refused
 	is["applied"] = !p.refused && len(p.changes) > 0
 	is["several files, applied"] = is["applied"] && len(f.files) > 1
+	is["breaches"] = len(p.breaches) > 0
+	is["unjudged"] = len(p.unjudged) > 0
 	is["defaults of the fleet"] = slices.ContainsFunc(f.files, func(x file) bool { return x.forAll })
 	for _, reason := range p.missing {
 		is[reason] = true

@@ -1,6 +1,8 @@
 package modeltest
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,9 @@ type prediction struct {
 	undeclared []string // records under an alias or version that is there
 	orphans    []string // records whose alias or version went away
 	base       int      // what a share is taken of
+	judged     int      // functions that requirements choose and that could be read
+	unjudged   []string // and that could not, as target/function
+	breaches   []string
 	limits     map[string]int
 	refused    bool // by the guard
 }
@@ -142,7 +147,8 @@ func predict(f fleet, w world) prediction {
 	examined := 0
 	for _, at := range f.places {
 		for _, name := range names {
-			examined += p.predictFunction(f, at, name, w.function(at, name))
+			fn := w.function(at, name)
+			examined += p.predictFunction(f, at, name, fn) + p.require(f, at, name, fn)
 		}
 	}
 	if len(p.errors) == 0 && examined == 0 {
@@ -162,7 +168,7 @@ func (p *prediction) checkEntries(f fleet) {
 	declared := map[string]bool{}
 	some := false
 	for _, x := range f.files {
-		some = some || len(x.rules)+len(x.entries) > 0
+		some = some || len(x.rules)+len(x.entries)+len(x.requires) > 0
 		for _, e := range x.entries {
 			for _, at := range f.places {
 				if !e.isAt(at) {
@@ -224,12 +230,7 @@ func (p *prediction) predictFunction(f fleet, at place, name string, fn *functio
 	if fn != nil {
 		tags = fn.tags
 	}
-	ignored := false
-	for _, x := range f.files {
-		for _, ignore := range x.ignores {
-			ignored = ignored || (fn != nil || ignore.tags == nil) && ignore.chooses(at, name, tags)
-		}
-	}
+	ignored := f.ignores(at, name, fn)
 	for _, x := range f.files {
 		for _, r := range x.rules {
 			// Nobody asks which aliases an ignored function has, so it counts by its pattern.
@@ -300,6 +301,96 @@ func (p *prediction) predictFunction(f fleet, at place, name string, fn *functio
 		}
 	}
 	return len(chosen)
+}
+
+func (f fleet) ignores(at place, name string, fn *function) (ignored bool) {
+	var tags map[string]string
+	if fn != nil {
+		tags = fn.tags
+	}
+	for _, x := range f.files {
+		for _, ignore := range x.ignores {
+			ignored = ignored || (fn != nil || ignore.tags == nil) && ignore.chooses(at, name, tags)
+		}
+	}
+	return ignored
+}
+
+// require judges a function by what it holds and by what the plan makes of that, and
+// returns how many are judged. A requirement is for functions that exist.
+func (p *prediction) require(f fleet, at place, name string, fn *function) int {
+	var by []requirement
+	for _, x := range f.files {
+		for _, r := range x.requires {
+			if fn != nil && r.chooses(at, name, fn.tags) && !f.ignores(at, name, fn) {
+				by = append(by, r)
+			}
+		}
+	}
+	switch {
+	case by == nil:
+		return 0
+	case fn.denyRead:
+		p.unjudged = append(p.unjudged, at.String()+"/"+name)
+		return 1
+	}
+	p.judged++
+	planned := maps.Clone(fn.records)
+	for _, c := range p.changes {
+		switch {
+		case c.at != fn:
+		case c.action == "delete":
+			delete(planned, c.qualifier)
+		default:
+			planned[c.qualifier] = c.after
+		}
+	}
+	breaches := map[string][2]bool{}
+	for i, records := range []map[string]settings{fn.records, planned} {
+		if len(records) == 0 {
+			records = map[string]settings{"$LATEST": {}}
+		}
+		for q, have := range records {
+			for _, r := range by {
+				for _, setting := range r.brokenBy(at, fn, have) {
+					key := config(at, name, q) + " " + r.name + " " + setting
+					both := breaches[key]
+					both[i] = true
+					breaches[key] = both
+				}
+			}
+		}
+	}
+	for key, both := range breaches {
+		p.breaches = append(p.breaches, fmt.Sprint(key, " now ", both[0], " planned ", both[1]))
+	}
+	return 1
+}
+
+// brokenBy lists the settings in which a record breaks a requirement.
+func (r requirement) brokenBy(at place, fn *function, have settings) (broken []string) {
+	for i, bounds := range r.numbers {
+		value, _ := strconv.Atoi(effective(i, have[i]))
+		least, _ := strconv.Atoi(bounds[0])
+		most, err := strconv.Atoi(bounds[1])
+		if value < least || err == nil && value > most {
+			broken = append(broken, settingNames[i])
+		}
+	}
+	for i := 2; i < 4; i++ {
+		to := effective(i, have[i])
+		allowed := slices.Clone(r.destinations)
+		for j := range allowed {
+			allowed[j] = at.here(allowed[j])
+		}
+		if to != "none" && allowed != nil && !anyGlob(allowed, to) {
+			broken = append(broken, settingNames[i])
+		}
+	}
+	if effective(3, have[3]) == "none" && (r.failure == "required" || r.failure != "" && fn.deadLetter == "") {
+		broken = append(broken, settingNames[3])
+	}
+	return broken
 }
 
 // lacks says whether a config cannot be, because its alias or version is not
@@ -503,12 +594,14 @@ func (p prediction) code(f fleet, applied bool) int {
 	switch {
 	case p.errors != nil:
 		return 1
-	case len(p.wishes) == 0 || len(p.unreadable) > 0 && len(p.unreadable) == len(p.wishes)+len(p.skipped):
-		return 1 // no config that exists, or none that could be read
+	case len(p.unreadable) > 0 && len(p.unreadable) == len(p.wishes)+len(p.skipped):
+		return 1 // none that could be read
 	case applied && p.refused:
 		return 4
-	case len(p.unreadable) > 0, missing > 0, applied && failed > 0:
+	case len(p.unreadable) > 0, missing > 0, len(p.unjudged) > 0, applied && failed > 0:
 		return 3
+	case len(p.wishes)+len(p.skipped) == 0 && p.judged > 0:
+		return 0 // nothing is declared, and what is required was looked at
 	case len(p.missing) == len(p.wishes) && len(p.changes) == 0:
 		return 1 // all may be missing, and still nothing was checked
 	}

@@ -55,7 +55,13 @@ type report struct {
 	Undeclared []item
 	Orphans    []item
 	Ignored    []item
-	Guard      []struct {
+	Unjudged   []item
+	Breaches   []struct {
+		item
+		Requirement, Setting string
+		Now, Planned         bool
+	}
+	Guard []struct {
 		Rule               string
 		Current, Limit, Of int
 		Exceeded           bool
@@ -195,7 +201,7 @@ func (c *comparison) plan(s site, want prediction) {
 	code, got, text := s.run(c.t, append([]string{verb}, s.files...)...)
 	c.last = text
 	wantCode := want.code(c.fleet, false)
-	if verb == "audit" && wantCode == 0 && len(want.changes) > 0 {
+	if verb == "audit" && wantCode == 0 && len(want.changes)+len(want.breaches) > 0 {
 		wantCode = 2
 	}
 	c.same(verb+": exit code", code, wantCode)
@@ -217,6 +223,15 @@ func (c *comparison) plan(s site, want prediction) {
 	c.report(verb, got, want)
 	c.set(verb+": undeclared", got.Undeclared, want.undeclared)
 	c.set(verb+": orphans", got.Orphans, want.orphans)
+	var breaches, unjudged []string
+	for _, b := range got.Breaches {
+		breaches = append(breaches, fmt.Sprint(b.config(), " ", b.Requirement, " ", b.Setting, " now ", b.Now, " planned ", b.Planned))
+	}
+	for _, i := range got.Unjudged {
+		unjudged = append(unjudged, i.Target+"/"+i.Function)
+	}
+	c.same(verb+": breaches", slices.Sorted(slices.Values(breaches)), slices.Sorted(slices.Values(want.breaches)))
+	c.same(verb+": unjudged", slices.Sorted(slices.Values(unjudged)), slices.Sorted(slices.Values(want.unjudged)))
 }
 
 // report compares what plan and apply have in common.

@@ -40,10 +40,11 @@ type function struct {
 	versions, aliases []string
 	tags              map[string]string // nil: never tagged
 	records           map[string]settings
-	refuse            bool // Put and Update answer 400
-	denyRead          bool // List answers 403
-	denyWrite         bool // Put and Update answer 403
-	denyDelete        bool // Delete answers 403
+	deadLetter        string // the function's own, older dead-letter queue
+	refuse            bool   // Put and Update answer 400
+	denyRead          bool   // List answers 403
+	denyWrite         bool   // Put and Update answer 403
+	denyDelete        bool   // Delete answers 403
 }
 
 // has says whether a qualifier exists, whatever records lie under it.
@@ -101,10 +102,10 @@ func drawWorld(t *rapid.T, places []place) world {
 			continue
 		}
 		f := rapid.SampledFrom(w[p]).Draw(t, "troubled")
-		switch rapid.IntRange(0, 3).Draw(t, "trouble") {
+		switch rapid.IntRange(0, 4).Draw(t, "trouble") {
 		case 0:
 			f.refuse = true
-		case 1:
+		case 1, 4:
 			f.denyRead = true
 		case 2:
 			f.denyWrite = true
@@ -133,6 +134,9 @@ func drawFunction(t *rapid.T, p place, name string) *function {
 		if v := rapid.SampledFrom([]string{"", "pay", "web"}).Draw(t, "team"); v != "" {
 			f.tags["team"] = v
 		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "dead-letter queue") == 0 {
+		f.deadLetter = p.here("arn:aws:sqs:REGION:ACCOUNT:older")
 	}
 	for _, q := range append(slices.Clone(qualifiers), "gone") {
 		chance := 2
@@ -171,7 +175,7 @@ func (w world) scenario(places []place, seed uint64) *awssim.Scenario {
 		}
 		var region awssim.Region
 		for _, f := range w[p] {
-			g := awssim.Function{Name: f.name, Versions: f.versions, Aliases: f.aliases, Tags: f.tags, Records: map[string]awssim.Record{}}
+			g := awssim.Function{Name: f.name, Versions: f.versions, Aliases: f.aliases, Tags: f.tags, DeadLetterQueue: f.deadLetter, Records: map[string]awssim.Record{}}
 			if f.refuse {
 				g.Refuse = "The destination does not like the function"
 			}
@@ -251,6 +255,9 @@ func (w world) String() string {
 			fmt.Fprintf(&b, "%s/%s versions %v aliases %v tags %v", p, f.name, f.versions, f.aliases, f.tags)
 			if f.tags == nil {
 				b.WriteString(" (never tagged)")
+			}
+			if f.deadLetter != "" {
+				b.WriteString(" with a dead-letter queue")
 			}
 			for name, on := range map[string]bool{"refuse": f.refuse, "deny read": f.denyRead, "deny write": f.denyWrite, "deny delete": f.denyDelete} {
 				if on {

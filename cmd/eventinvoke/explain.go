@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // explainOptions are the options of explain.
@@ -148,7 +149,9 @@ type explained struct {
 	Entry       desired.Entry
 	Fields      []desired.SettingHistory // Said weakest first
 	Live        *liveValue               // nil when AWS was not asked
-	Required    []*desired.Requirement   // that are for the function
+	Judged      []desired.Judged         // the function, where anything is required of it
+	Breaches    []reconcile.Breach       // in what AWS holds under the key, or would hold after an apply
+	Unjudged    []reconcile.Unjudged     // why nobody knows of breaches
 	TagsUnknown bool                     // rules that choose by tags were left out
 }
 
@@ -204,13 +207,8 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 		if err != nil {
 			return nil, err
 		}
-		var required []*desired.Requirement
-		for _, j := range target.Judged {
-			if j.Function == key.Function {
-				required = j.By
-			}
-		}
-		all = append(all, explained{Required: required, Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
+		judged := slices.DeleteFunc(slices.Clone(target.Judged), func(j desired.Judged) bool { return j.Function != key.Function })
+		all = append(all, explained{Judged: judged, Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
 	}
 	return all, nil
 }
@@ -282,9 +280,27 @@ func (e *explained) text(out io.Writer) {
 			line(4, "%s %-*s  %s", mark, width, s.Value, named(s.Origin))
 		}
 	}
-	for _, q := range e.Required {
+	for _, q := range e.required() {
 		line(2, "must hold: %s", named(q.Origin))
+		for _, b := range e.breachesOf(q) {
+			line(4, "! %s%s", b.Message, map[bool]string{true: "", false: ", until an apply"}[b.Planned])
+		}
 	}
+	for _, u := range e.Unjudged {
+		line(2, "whether it holds is not known: %v", u.Err)
+	}
+}
+
+// required are the requirements that are for the function.
+func (e *explained) required() (all []*desired.Requirement) {
+	for _, j := range e.Judged {
+		all = append(all, j.By...)
+	}
+	return all
+}
+
+func (e *explained) breachesOf(q *desired.Requirement) []reconcile.Breach {
+	return slices.DeleteFunc(slices.Clone(e.Breaches), func(b reconcile.Breach) bool { return b.Requirement != q })
 }
 
 // named is an origin with the rule's name behind it, and what stands there where the

@@ -86,7 +86,7 @@ func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desi
 		return fleet, reconcile.Base{}, err
 	}
 	for _, k := range w.keys {
-		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: k.Key.Target, Label: k.Label, Entries: []desired.Entry{k.Entry}})
+		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: k.Key.Target, Label: k.Label, Entries: []desired.Entry{k.Entry}, Judged: k.Judged})
 	}
 	return fleet, reconcile.Base{}, nil
 }
@@ -126,6 +126,9 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 	if r.Err == nil {
 		for i := range keys {
 			keys[i].Live = liveOf(keys[i].Key, &r.Observed.Targets[i])
+			plan := &r.Plan.Targets[i]
+			keys[i].Unjudged = plan.Unjudged
+			keys[i].Breaches = slices.DeleteFunc(plan.Breaches, func(b reconcile.Breach) bool { return b.Name != keys[i].Key.Name })
 		}
 		keys = slices.DeleteFunc(keys, func(e explained) bool {
 			// Rules choose among what exists: of nothing there is no key.
@@ -186,16 +189,30 @@ type explainDocument struct {
 }
 
 type explainKeyJSON struct {
-	Target      string             `json:"target"`
-	Account     string             `json:"account"`
-	Region      string             `json:"region"`
-	Function    string             `json:"function"`
-	Qualifier   string             `json:"qualifier"`
-	Remove      bool               `json:"remove"`
-	Origin      explainOriginJSON  `json:"origin"`
-	TagsUnknown bool               `json:"tags_unknown"`
-	Fields      []explainFieldJSON `json:"fields"`
-	Live        *explainLiveJSON   `json:"live"` // null without --live
+	Target      string                `json:"target"`
+	Account     string                `json:"account"`
+	Region      string                `json:"region"`
+	Function    string                `json:"function"`
+	Qualifier   string                `json:"qualifier"`
+	Remove      bool                  `json:"remove"`
+	Origin      explainOriginJSON     `json:"origin"`
+	TagsUnknown bool                  `json:"tags_unknown"`
+	Fields      []explainFieldJSON    `json:"fields"`
+	Required    []explainRequiredJSON `json:"required"`
+	Live        *explainLiveJSON      `json:"live"` // null without --live
+}
+
+// explainRequiredJSON is one item of require that is for the function.
+type explainRequiredJSON struct {
+	Origin   explainOriginJSON   `json:"origin"`
+	Breaches []explainBreachJSON `json:"breaches"` // null where nobody knows, as without --live
+}
+
+type explainBreachJSON struct {
+	Setting string `json:"setting"`
+	Message string `json:"message"`
+	Now     bool   `json:"now"`     // as AWS holds it
+	Planned bool   `json:"planned"` // once the files are applied
 }
 
 type explainFieldJSON struct {
@@ -243,6 +260,17 @@ func (e *explained) json() explainKeyJSON {
 	}
 	for _, h := range e.Fields {
 		out.Fields = append(out.Fields, e.fieldJSON(h))
+	}
+	out.Required = []explainRequiredJSON{}
+	for _, q := range e.required() {
+		required := explainRequiredJSON{Origin: originJSON(q.Origin)}
+		if e.Live != nil && e.Unjudged == nil {
+			required.Breaches = []explainBreachJSON{}
+		}
+		for _, b := range e.breachesOf(q) {
+			required.Breaches = append(required.Breaches, explainBreachJSON{b.Setting.String(), b.Message, b.Now, b.Planned})
+		}
+		out.Required = append(out.Required, required)
 	}
 	if l := e.Live; l != nil {
 		out.Live = &explainLiveJSON{State: l.State}

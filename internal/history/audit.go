@@ -214,6 +214,7 @@ type AuditCount struct {
 	Unreadable int       `json:"unreadable"` // and not examined
 	Missing    int       `json:"missing"`    // functions and qualifiers
 	Undeclared int       `json:"undeclared"`
+	Breaches   int       `json:"breaches"` // of requirements
 	Failed     bool      `json:"failed"` // the target as a whole could not be read
 	Reason     string    `json:"reason,omitempty"`
 }
@@ -268,13 +269,14 @@ func (c AuditCount) MarshalJSON() ([]byte, error) {
 		Unreadable *int `json:"unreadable"`
 		Missing    *int `json:"missing"`
 		Undeclared *int `json:"undeclared"`
+		Breaches   *int `json:"breaches"`
 	}{counted: counted(c)})
 }
 
 func newAuditCount(r *Record, t *Target) AuditCount {
 	c := AuditCount{
 		Run: r.Run, Started: r.Started, Declared: t.Plan.Declared, Drifted: len(t.Drift), Unreadable: t.Plan.Unreadable,
-		Missing: t.Plan.Missing, Undeclared: t.Plan.Undeclared, Failed: t.Failure != nil, Reason: r.reason(t.Failure),
+		Missing: t.Plan.Missing, Undeclared: t.Plan.Undeclared, Breaches: t.Plan.Breaches, Failed: t.Failure != nil, Reason: r.reason(t.Failure),
 	}
 	for _, d := range t.Drift {
 		if d.Since.Equal(r.Started) {

@@ -61,7 +61,7 @@ func newTarget(p *reconcile.TargetPlan) Target {
 			Declared: c.Declared, InSync: c.InSync, Skipped: c.Skipped, Ignored: c.Ignored,
 			Creates: c.Creates, Changes: c.Updates, Deletes: c.Deletes,
 			Unreadable: c.Unreadable + c.NotExamined, Missing: c.MissingFunctions + c.MissingQualifiers,
-			Undeclared: c.Undeclared,
+			Undeclared: c.Undeclared, Breaches: c.Breaches,
 		},
 	}
 }

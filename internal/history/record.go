@@ -127,6 +127,7 @@ type PlanCounts struct {
 	Unreadable int `json:"unreadable"` // and not examined
 	Missing    int `json:"missing"`    // functions and qualifiers
 	Undeclared int `json:"undeclared"`
+	Breaches   int `json:"breaches"` // of requirements
 }
 
 // Limiter is what the pacing of a target came to.

@@ -223,9 +223,15 @@ func (c *comparison) plan(s site, want prediction) {
 	c.report(verb, got, want)
 	c.set(verb+": undeclared", got.Undeclared, want.undeclared)
 	c.set(verb+": orphans", got.Orphans, want.orphans)
-	var breaches, unjudged []string
+	// What is too much now and would be too little is told in two lines, and one breach to the model.
+	both := map[string][2]bool{}
 	for _, b := range got.Breaches {
-		breaches = append(breaches, fmt.Sprint(b.config(), " ", b.Requirement, " ", b.Setting, " now ", b.Now, " planned ", b.Planned))
+		key := b.config() + " " + b.Requirement + " " + b.Setting
+		both[key] = [2]bool{both[key][0] || b.Now, both[key][1] || b.Planned}
+	}
+	var breaches, unjudged []string
+	for key, when := range both {
+		breaches = append(breaches, fmt.Sprint(key, " now ", when[0], " planned ", when[1]))
 	}
 	for _, i := range got.Unjudged {
 		unjudged = append(unjudged, i.Target+"/"+i.Function)

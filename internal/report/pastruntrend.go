@@ -18,6 +18,9 @@ func (p *printer) audited(t *history.Target) {
 	for _, kind := range slices.Sorted(maps.Keys(t.Findings)) {
 		p.line(2, textf("%s: %d %s", t.Target, t.Findings[kind], strings.ReplaceAll(kind, "_", " ")))
 	}
+	if t.Plan.Breaches > 0 {
+		p.line(2, textf("%s: %d breaches of what is required", t.Target, t.Plan.Breaches))
+	}
 	if len(t.Drift) > 0 {
 		p.line(2, textf("%s: %s drifted", t.Target, count(len(t.Drift), "config")))
 		p.drift(4, t.Drift)
@@ -58,7 +61,7 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 		p.line(0, colored(bold, at), text(": "+Clean(found)))
 		var b strings.Builder
 		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tRUN")
+		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tBREACHES\tRUN")
 		for _, a := range t.Audits {
 			known := func(n int) string {
 				if a.Failed {
@@ -66,8 +69,8 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 				}
 				return fmt.Sprint(n)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Started.UTC().Format(time.DateTime),
-				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), Clean(a.Run))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Started.UTC().Format(time.DateTime),
+				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), known(a.Breaches), Clean(a.Run))
 		}
 		if err := table.Flush(); err != nil {
 			return err

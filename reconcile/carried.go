@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -68,7 +67,7 @@ type Evidence struct {
 	// Full is why everything was read all the same; "" where it was not.
 	Full string
 
-	Functions int // of the fleet in this target
+	Functions int // of the fleet in this target, and those that requirements choose
 	Read      int // of them, those that were read, well or not
 	Carried   int
 	Scrubbed  int // of those read, those that nothing but their age made read
@@ -174,6 +173,29 @@ func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction)
 	return fleet, out
 }
 
+// spare takes out of what is watched that which is carried, and returns the rest.
+func (c *carried) spare(watched desired.Fleet, candidates map[desired.Target][]CarriedFunction) desired.Fleet {
+	for i := range watched.Targets {
+		t := &watched.Targets[i]
+		var toRead []desired.Entry
+		for entries, have := range declaredAndCarried(t.Entries, candidates[t.Target]) {
+			if have == nil {
+				toRead = append(toRead, entries...)
+				continue
+			}
+			c.functions[t.Target] = append(c.functions[t.Target], *have)
+			v := c.verdicts[t.Target]
+			if v.Functions++; v.Oldest == 0 || have.Seen < v.Oldest {
+				v.Oldest = have.Seen
+			}
+			c.verdicts[t.Target] = v
+		}
+		t.Entries = toRead
+	}
+	watched.Targets = slices.DeleteFunc(watched.Targets, func(t desired.TargetSpec) bool { return len(t.Entries) == 0 })
+	return watched
+}
+
 // addTo puts the verdicts on what was not read beside those on what was, and says what
 // each target's rest on.
 //
@@ -209,7 +231,7 @@ func (c *carried) seen(observed Observed) Observed {
 		for j := range c.functions[t.Target] {
 			t.Functions = append(t.Functions, ObservedFunction(c.functions[t.Target][j]))
 		}
-		slices.SortFunc(t.Functions, func(a, b ObservedFunction) int { return strings.Compare(a.Function, b.Function) })
+		slices.SortFunc(t.Functions, ObservedFunction.compare)
 	}
 	return all
 }
@@ -218,12 +240,13 @@ func (c *carried) seen(observed Observed) Observed {
 //
 // Ages count from the end of the survey, so that a slow run is not taken for a fresh one.
 func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *Evidence {
-	e := from.Evidence(t, &r.Observed)
+	seen := r.Seen()
+	e := from.Evidence(t, &seen)
 	if e == nil {
 		return nil
 	}
-	if i := slices.IndexFunc(r.Observed.Targets, func(o ObservedTarget) bool { return o.Target == t }); i >= 0 {
-		e.Read = len(r.Observed.Targets[i].Functions)
+	if of := seen.target(t); of != nil {
+		e.Read = len(of.Functions)
 	}
 	v := c.verdicts[t]
 	e.Carried, e.Functions = v.Functions, e.Read+v.Functions

@@ -79,6 +79,10 @@ func (f *ObservedFunction) Knows(qualifier string) bool {
 	return (f.AliasesListed || !isAlias(qualifier)) && (f.VersionsListed || !isVersion(qualifier))
 }
 
+func (f ObservedFunction) compare(other ObservedFunction) int {
+	return strings.Compare(f.Function, other.Function)
+}
+
 // ObservedRecord is a record in the compact form that a survey of a large fleet
 // keeps: most functions of a fleet share a handful of settings.
 type ObservedRecord struct {

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -29,12 +28,11 @@ type Unjudged struct {
 // dead-letter queue decides.
 var errDeadLetterUnknown = errors.New("its dead-letter queue is not known: the functions were not listed in this run")
 
-// watch reads the functions that requirements choose and that nobody declares. They are
-// in no plan, so that nothing of them can be written, and no limit of the guard counts
-// them; what fails of them stops nothing else.
-//
-// The entries that it surveys want nothing: they are there for their functions to be read.
-func watch(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]ReadTarget, observe Observer) Observed {
+// watchlist are the functions that requirements choose and that nobody declares, as a
+// fleet that wants nothing. They are read beside the fleet and not with it: they are in no
+// plan, so that nothing of them can be written, and no limit of the guard counts them; what
+// fails of them stops nothing else.
+func watchlist(fleet desired.Fleet) desired.Fleet {
 	watched := desired.Fleet{Guard: fleet.Guard}
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
@@ -50,14 +48,21 @@ func watch(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]Re
 				})
 			}
 		}
-		if len(w.Entries) > 0 {
-			watched.Targets = append(watched.Targets, w)
+		watched.Targets = append(watched.Targets, w)
+	}
+	return watched
+}
+
+// and is a fleet with what is watched beside it, for whoever only has to know what is read.
+func and(fleet, watched desired.Fleet) desired.Fleet {
+	fleet.Targets = slices.Clone(fleet.Targets)
+	for i := range fleet.Targets {
+		t := &fleet.Targets[i]
+		if more := watched.Targets[i].Entries; len(more) > 0 {
+			t.Entries = slices.SortedFunc(slices.Values(slices.Concat(t.Entries, more)), func(a, b desired.Entry) int { return a.Name.Compare(b.Name) })
 		}
 	}
-	if len(watched.Targets) == 0 {
-		return Observed{}
-	}
-	return Survey(ctx, watched, conns, observe)
+	return fleet
 }
 
 // target finds what was seen of a target; nil when nothing was.
@@ -76,7 +81,7 @@ func (o *Observed) target(t desired.Target) *ObservedTarget {
 //
 // A function is judged by each of its records; one that has none is what Lambda makes
 // of that: two retries, six hours, no destination.
-func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen ...Observed) {
+func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen Observed) {
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
 		at := slices.IndexFunc(p.Targets, func(p TargetPlan) bool { return p.Target == t.Target })
@@ -94,10 +99,8 @@ func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen ..
 				n++
 			}
 			var function *ObservedFunction
-			for _, o := range seen {
-				if of := o.target(t.Target); of != nil && function == nil {
-					function = of.function(j.Function)
-				}
+			if of := seen.target(t.Target); of != nil {
+				function = of.function(j.Function)
 			}
 			details, listed := inventory[t.Target].Details[j.Function]
 			plan.require(j, function, changes[:n], details.DeadLetter, listed)

@@ -69,6 +69,7 @@ type RunResult struct {
 	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
 	Base      Base
 	Observed  Observed
+	Watched   Observed  // what was read of functions of which something is required, and nothing declared
 	Known     Observed  // what was read, and what is carried of the functions that were not
 	Surveyed  time.Time // when reading ended; zero where there is no plan
 	Finished  time.Time
@@ -85,6 +86,21 @@ type RunResult struct {
 	Err     error // why there is no plan, or nil
 	// Late is what failed after the last write: the record, the leases.
 	Late error
+}
+
+// Seen is all that this run read: Observed and Watched, by target.
+func (r *RunResult) Seen() Observed {
+	if len(r.Watched.Targets) == 0 {
+		return r.Observed
+	}
+	all := Observed{Targets: slices.Clone(r.Observed.Targets)}
+	for i := range all.Targets {
+		t := &all.Targets[i]
+		if w := r.Watched.target(t.Target); w != nil {
+			t.Functions = slices.SortedFunc(slices.Values(slices.Concat(t.Functions, w.Functions)), ObservedFunction.compare)
+		}
+	}
+	return all
 }
 
 // Planned reports whether the run came as far as a plan.
@@ -219,15 +235,19 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 
 	// Only what was read by this run can come to a change; what is carried is judged
 	// apart and can at most be told of.
-	toRead, unread := split(r.Fleet, recalled.Carry(r.Fleet))
+	watched := watchlist(r.Fleet)
+	candidates := recalled.Carry(and(r.Fleet, watched))
+	toRead, unread := split(r.Fleet, candidates)
 	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.Survey...)
-	watched := watch(ctx, r.Fleet, r.Opened.readTargets(nil, nil), r.Observe)
+	if watched = unread.spare(watched, candidates); watched.Keys() > 0 {
+		r.Watched = Survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe)
+	}
 	r.Surveyed = time.Now()
 	r.Plan = r.Wishes.Plan(toRead, r.Observed)
 	unread.addTo(r, recalled)
 	r.Plan.markUnknown(asked, r.Opened)
-	r.Known = unread.seen(r.Observed)
-	r.Plan.Require(r.Fleet, inventory, r.Known, watched)
+	r.Known = unread.seen(r.Seen())
+	r.Plan.Require(r.Fleet, inventory, r.Known)
 	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Known))
 	e.annotate(ctx, r)
 	// The guard is asked also where nothing is written, so that a plan shows what an

@@ -215,7 +215,7 @@ type AuditCount struct {
 	Missing    int       `json:"missing"`    // functions and qualifiers
 	Undeclared int       `json:"undeclared"`
 	Breaches   int       `json:"breaches"` // of requirements
-	Failed     bool      `json:"failed"` // the target as a whole could not be read
+	Failed     bool      `json:"failed"`   // the target as a whole could not be read
 	Reason     string    `json:"reason,omitempty"`
 }
 

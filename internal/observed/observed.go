@@ -243,7 +243,7 @@ func (c *recollection) Complete(found desired.Inventory) desired.Inventory {
 		if p.need.Aliases != nil {
 			p.aliases = p.state.aliasesOf(p.news, p.turn)
 		}
-		found[t] = desired.TargetInventory{Functions: p.state.names, Tags: p.state.tags, Aliases: p.aliases}
+		found[t] = desired.TargetInventory{Functions: p.state.names, Tags: p.state.tags, Details: now.Details, Aliases: p.aliases}
 	}
 	return found
 }
@@ -297,8 +297,9 @@ func (c *recollection) Keep(ctx context.Context, r *reconcile.RunResult) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i := range r.Observed.Targets {
-		seen := &r.Observed.Targets[i]
+	all := r.Seen()
+	for i := range all.Targets {
+		seen := &all.Targets[i]
 		p := c.of(seen.Target)
 		if p == nil || !p.chosen || seen.Err != nil {
 			continue

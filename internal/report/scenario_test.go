@@ -278,7 +278,8 @@ require:
 			closed := &watched.Targets[0].Functions[0]
 			closed.State, closed.Records, closed.Err = reconcile.Unreadable, nil, denied(desired.Name{Function: "closed", Qualifier: desired.Latest}, 1)
 			r := newRun("audit", f, live)
-			r.Plan.Require(f, nil, live, watched)
+			both := reconcile.RunResult{Observed: live, Watched: watched}
+			r.Plan.Require(f, nil, both.Seen())
 			return r
 		},
 	},

@@ -36,16 +36,10 @@ type Conn struct {
 // NewConn makes a connection from an SDK configuration. Its region is overruled by
 // the target's, and its retry settings are not used.
 func NewConn(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry[desired.Target]) *Conn {
-	return newConn(cfg, newCredentials(cfg.Credentials, ""), target, limiters)
-}
-
-func newConn(cfg aws.Config, creds *credentials, target desired.Target, limiters *ratelimit.Registry[desired.Target]) *Conn {
+	creds := newCredentials(cfg.Credentials)
 	cfg.Region = target.Region
 	return &Conn{target: target, config: cfg, creds: creds, limiters: limiters}
 }
-
-// Target is where the connection leads.
-func (c *Conn) Target() desired.Target { return c.target }
 
 // Limiter paces all calls of the connection. Those to one account and region have
 // the same one, whichever profile or role they use: AWS counts by account, and all

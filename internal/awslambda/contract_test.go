@@ -44,7 +44,7 @@ func TestContractAWS(t *testing.T) {
 	if opened.Err != nil {
 		t.Fatal(opened.Err)
 	}
-	contract(t, opened.Conn, function)
+	contract(t, opened.Reader.(*Reader).conn, function)
 }
 
 // contract is what reconcile relies on, one call a step.
@@ -55,7 +55,7 @@ func contract(t *testing.T, conn *Conn, function string) {
 	none := desired.Name{Function: function + "-is-not-there", Qualifier: desired.Latest}
 	noAlias := desired.Name{Function: function, Qualifier: "is-not-there"}
 	retries := desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}
-	itself := strings.TrimSuffix(desired.Key{Target: conn.Target(), Name: name}.ARN(), ":"+desired.Latest)
+	itself := strings.TrimSuffix(desired.Key{Target: conn.target, Name: name}.ARN(), ":"+desired.Latest)
 
 	find := func() (reconcile.Record, bool) {
 		t.Helper()

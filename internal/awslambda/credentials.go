@@ -38,12 +38,16 @@ type credentials struct {
 	last       atomic.Pointer[aws.Credentials]
 }
 
-func newCredentials(p aws.CredentialsProvider, role string) *credentials {
+// newCredentials are the base credentials, or those of a role as they are.
+func newCredentials(p aws.CredentialsProvider) *credentials {
+	if known, ok := p.(*credentials); ok {
+		return known
+	}
 	cache, ok := p.(*aws.CredentialsCache)
 	if !ok {
 		cache = aws.NewCredentialsCache(orNone(p))
 	}
-	return &credentials{cache: cache, role: role}
+	return &credentials{cache: cache}
 }
 
 var errNoneConfigured = errors.New("none are configured")

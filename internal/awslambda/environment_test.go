@@ -269,7 +269,7 @@ func TestEndpointURL(t *testing.T) {
 			}
 			o := s.Open(t.Context(), []desired.TargetSpec{{Target: got}})[0]
 			for _, op := range []string{opListConfigs, opGetResources} {
-				if err := operate(t.Context(), o.Conn, op, orders); err != nil {
+				if err := operate(t.Context(), o.Reader.(*Reader).conn, op, orders); err != nil {
 					t.Error(err)
 				}
 			}

@@ -144,3 +144,10 @@ func operate(ctx context.Context, l *Conn, op string, name desired.Name) error {
 	}
 	return err
 }
+
+// withCreds is a session's configuration as its targets have it.
+func withCreds(s *Session) aws.Config {
+	cfg := s.config.Copy()
+	cfg.Credentials = s.base
+	return cfg
+}

@@ -48,7 +48,7 @@ func TestInsightConfig(t *testing.T) {
 			t.Errorf("a write was not refused: %v", err)
 		}
 	}
-	if want := []string{"POST GetQueueUrl sqs." + conn.Target().Region + ".amazonaws.com"}; !slices.Equal(sent, want) {
+	if want := []string{"POST GetQueueUrl sqs." + conn.target.Region + ".amazonaws.com"}; !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
 	if stats := conn.Stats(); len(stats) != 1 || stats[0].Name != "GetQueueUrl" || stats[0].Refused != 1 {

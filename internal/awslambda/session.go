@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 		return nil, err
 	}
 	return &Session{
-		opts: o, config: cfg, base: newCredentials(cfg.Credentials, ""),
+		opts: o, config: cfg, base: newCredentials(cfg.Credentials),
 		roles: map[roleKey]*credentials{}, known: map[*credentials]identity{},
 	}, nil
 }
@@ -86,25 +86,14 @@ func (s *Session) Ambient(ctx context.Context) (desired.Target, string, error) {
 	return desired.Target{Account: who.account, Region: s.config.Region}, who.arn, nil
 }
 
-// Target is one target made ready, or the reason why it is not.
-type Target struct {
-	desired.Target
-	CallerARN string  // who acts there
-	Conn      *Conn   // limiter and counters; nil with Err
-	Reader    *Reader // nil with Err
-	Finder    *Finder // nil with Err
-	Writer    *Writer // nil with Err, and without ReadWrite access
-	Err       error   // a *reconcile.CallError; of this target only
-}
-
 // openAtOnce bounds the sets of credentials that are fetched at the same time.
 const openAtOnce = 16
 
 // Open opens targets, all at once: it assumes their roles and checks that each
 // set of credentials belongs to the account that the target declares, before
 // any other call is made with it. The result has the order of targets.
-func (s *Session) Open(ctx context.Context, targets []desired.TargetSpec) []Target {
-	opened := make([]Target, len(targets))
+func (s *Session) Open(ctx context.Context, targets []desired.TargetSpec) []reconcile.OpenTarget {
+	opened := make([]reconcile.OpenTarget, len(targets))
 	members := map[*credentials][]int{} // the targets that use one set of credentials
 	for i, t := range targets {
 		creds := s.credentialsFor(t)
@@ -126,8 +115,8 @@ func (s *Session) Open(ctx context.Context, targets []desired.TargetSpec) []Targ
 	return opened
 }
 
-func (s *Session) open(t desired.TargetSpec, creds *credentials, who identity, err error) Target {
-	o := Target{Target: t.Target, CallerARN: who.arn}
+func (s *Session) open(t desired.TargetSpec, creds *credentials, who identity, err error) reconcile.OpenTarget {
+	o := reconcile.OpenTarget{Target: t.Target, CallerARN: who.arn}
 	switch {
 	case err != nil:
 		c := call{service: serviceSTS, op: opGetCallerIdentity, target: t.Target, creds: creds}
@@ -138,11 +127,12 @@ func (s *Session) open(t desired.TargetSpec, creds *credentials, who identity, e
 	case who.account != t.Account:
 		o.Err = credentialsMismatch(t, who)
 	default:
-		o.Conn = newConn(s.config, creds, t.Target, s.opts.Limiters)
-		o.Reader = NewReader(o.Conn)
-		o.Finder = NewFinder(o.Conn)
+		cfg := s.config.Copy()
+		cfg.Credentials = creds
+		conn := NewConn(cfg, t.Target, s.opts.Limiters)
+		o.Reader, o.Finder, o.Limiter, o.Calls = NewReader(conn), NewFinder(conn), conn.Limiter(), conn.Stats
 		if s.opts.Access == ReadWrite {
-			o.Writer = NewWriter(o.Conn)
+			o.Writer = NewWriter(conn)
 		}
 	}
 	return o
@@ -171,17 +161,7 @@ func (o Opener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.
 		}
 		targets = []desired.TargetSpec{{Target: opened.Ambient}}
 	}
-	for _, t := range session.Open(ctx, targets) {
-		open := reconcile.OpenTarget{Target: t.Target, CallerARN: t.CallerARN, Err: t.Err}
-		if t.Err == nil {
-			open.Reader, open.Finder = t.Reader, t.Finder
-			open.Limiter, open.Calls = t.Conn.Limiter(), t.Conn.Stats
-			if t.Writer != nil {
-				open.Writer = t.Writer
-			}
-		}
-		opened.Targets = append(opened.Targets, open)
-	}
+	opened.Targets = session.Open(ctx, targets)
 	return opened, nil
 }
 

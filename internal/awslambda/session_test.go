@@ -106,7 +106,7 @@ func TestTargets(t *testing.T) {
 			}
 			continue
 		}
-		if o.Reader != nil || o.Conn != nil {
+		if o.Reader != nil || o.Limiter != nil {
 			t.Errorf("%s: has a reader in spite of %v", r.why, o.Err)
 		}
 		ce := callErrorOf(t, o.Err)
@@ -132,12 +132,12 @@ func TestReadOnlySession(t *testing.T) {
 		t.Fatalf("%+v", o)
 	}
 	for _, op := range []string{opListConfigs, opListAliases, opListVersions, opListFunctions, opGetResources} {
-		if err := operate(t.Context(), o.Conn, op, orders); err != nil {
+		if err := operate(t.Context(), o.Reader.(*Reader).conn, op, orders); err != nil {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
 	for _, op := range []string{opPut, opUpdate, opDelete} {
-		if err := operate(t.Context(), o.Conn, op, orders); reconcile.KindOf(err) != reconcile.KindDenied {
+		if err := operate(t.Context(), o.Reader.(*Reader).conn, op, orders); reconcile.KindOf(err) != reconcile.KindDenied {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
@@ -192,10 +192,10 @@ func TestOneLimiterPerAccount(t *testing.T) {
 		target(here.Account, "eu-west-1", role, "x-"+here.Account),
 		target(second, "us-east-1", roleIn(second), "x-"+second),
 	})
-	if o[0].Conn.Limiter() != o[1].Conn.Limiter() {
+	if o[0].Limiter != o[1].Limiter {
 		t.Error("two profiles of one account have two limiters")
 	}
-	if o[0].Conn.Limiter() == o[2].Conn.Limiter() || o[0].Conn.Limiter() == o[3].Conn.Limiter() {
+	if o[0].Limiter == o[2].Limiter || o[0].Limiter == o[3].Limiter {
 		t.Error("two regions or accounts share a limiter")
 	}
 	for _, i := range []int{0, 1} {
@@ -203,7 +203,7 @@ func TestOneLimiterPerAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := o[0].Conn.Limiter().Snapshot().Granted(); n != 2 {
+	if n := o[0].Limiter.Snapshot().Granted(); n != 2 {
 		t.Errorf("two calls by two profiles took %d tokens of the one limiter", n)
 	}
 }

@@ -94,7 +94,7 @@ func oneTokenPerRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn := newConn(session.config, session.base, here, limiters)
+			conn := NewConn(withCreds(session), here, limiters)
 			const calls = 3
 			for range calls {
 				if _, err := NewReader(conn).ListConfigs(t.Context(), "orders", ""); err == nil {
@@ -154,7 +154,7 @@ func TestUserAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := operate(t.Context(), newConn(session.config, session.base, here, session.opts.Limiters), opListFunctions, orders); err != nil {
+	if err := operate(t.Context(), NewConn(withCreds(session), here, session.opts.Limiters), opListFunctions, orders); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(agent, "app/eventinvoke-1.2.3") { // the SDK allows no slash within a value

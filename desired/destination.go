@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
@@ -37,7 +38,7 @@ type destinationService struct {
 	name       string
 	what, form string // for messages
 	pattern    string // of what follows arn:PARTITION:SERVICE:
-	whole      *regexp.Regexp
+	whole      func() *regexp.Regexp
 }
 
 var destinationServices = services(
@@ -54,25 +55,28 @@ func letters(set string, most int) string {
 	return fmt.Sprintf(`([%s]|%s){1,%d}`, set, placeholderForm, most)
 }
 
-// services completes the rows: each pattern becomes that of a whole ARN, compiled once.
+// services completes the rows: each pattern becomes that of a whole ARN. It is compiled
+// where the first such ARN is met: all of them took most of the time that a start takes.
 func services(all ...destinationService) []destinationService {
 	for i := range all {
 		all[i].pattern = "arn:" + partitionForm + ":" + all[i].name + ":" + all[i].pattern
-		all[i].whole = regexp.MustCompile("^" + all[i].pattern + "$")
+		all[i].whole = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^" + all[i].pattern + "$") })
 	}
 	return all
 }
 
-// destinationRule is what a setting takes, for the schema: S3 is good for one of
+// destinationShape is what a setting takes, for the schema: S3 is good for one of
 // them only.
-func destinationRule(f Setting) textRule {
+type destinationShape Setting
+
+func (f destinationShape) schema() map[string]any {
 	patterns := []string{noneWord, variableForm + ".*"}
 	for _, s := range destinationServices {
-		if s.name != "s3" || f != OnSuccess {
+		if s.name != "s3" || Setting(f) != OnSuccess {
 			patterns = append(patterns, s.pattern)
 		}
 	}
-	return textRule{low: 1, pattern: regexp.MustCompile("^(" + strings.Join(patterns, "|") + ")$")}
+	return map[string]any{"type": "string", "minLength": 1, "pattern": "^(" + strings.Join(patterns, "|") + ")$"}
 }
 
 // destinationUse is a destination as one of the settings has it.
@@ -137,7 +141,7 @@ func (use destinationUse) check() *problem {
 		return wrong(codeUnsupportedService, fmt.Sprintf("of the service %q", shorten(a.Service)), "use SQS, SNS, Lambda, EventBridge or, on failure, S3")
 	}
 	s := &destinationServices[i]
-	if !s.whole.MatchString(use.text) || !s.whole.MatchString(sample) || s.name == "s3" && !bucketName.MatchString(a.Resource) {
+	if whole := s.whole(); !whole.MatchString(use.text) || !whole.MatchString(sample) || s.name == "s3" && !bucketName.MatchString(a.Resource) {
 		return wrong(codeBadARN, "not the ARN of "+s.what, "write arn:PARTITION:"+s.name+":"+s.form)
 	}
 	return nil

@@ -91,7 +91,7 @@ func settingKind(f Setting) kind[setting] {
 			return setting{Number(v), at(n)}, ok
 		}}
 	}
-	return kind[setting]{destinationRule(f).schema(), func(w *walker, n *yaml.Node, what string) (setting, bool) {
+	return kind[setting]{destinationShape(f).schema(), func(w *walker, n *yaml.Node, what string) (setting, bool) {
 		t, ok := w.text(n, what, textRule{})
 		if !ok {
 			return setting{}, false

@@ -19,8 +19,8 @@ type Fight struct {
 
 // FightRule is what counts as a fight: Times corrections within Window, with a write
 // of somebody else between each two. It is over once nobody has written for twice as long
-// as the longest pause between two corrections, half an hour at least: what one side
-// does every night has not ended in the morning, and what was mended an hour ago has.
+// as the longest pause between the last Times of them, half an hour at least: what one
+// side does every night has not ended in the morning, and what was mended an hour ago has.
 type FightRule struct {
 	Times  int
 	Window time.Duration
@@ -195,8 +195,8 @@ func (f *Fights) Is(key desired.Key, rule FightRule, now time.Time) bool {
 // fight and goes on. Writes of ours that nobody else's separates are one.
 func (k *written) fight(rule FightRule, now time.Time) (fight Fight, on bool) {
 	ours := false
-	pause := FightHot.Window / 2
-	var corrected, last time.Time
+	var corrected []time.Time
+	var last time.Time
 	for _, w := range k.writes {
 		switch {
 		case w.at.Before(now.Add(-rule.Window)):
@@ -204,14 +204,17 @@ func (k *written) fight(rule FightRule, now time.Time) (fight Fight, on bool) {
 		case !w.ours:
 			fight.Author = cmp.Or(w.author, fight.Author)
 		case !ours:
-			if fight.Times++; fight.Times == 1 {
-				fight.Since = w.at
-			} else {
-				pause = max(pause, w.at.Sub(corrected))
-			}
-			corrected = w.at
+			corrected = append(corrected, w.at)
 		}
 		ours, last = w.ours, w.at
 	}
-	return fight, fight.Times >= rule.Times && !now.After(last.Add(2*pause))
+	if fight.Times = len(corrected); fight.Times < rule.Times {
+		return fight, false
+	}
+	fight.Since = corrected[0]
+	pause := FightHot.Window / 2
+	for i := fight.Times - rule.Times + 1; i < fight.Times; i++ {
+		pause = max(pause, corrected[i].Sub(corrected[i-1]))
+	}
+	return fight, !now.After(last.Add(2 * pause))
 }

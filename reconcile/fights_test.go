@@ -81,6 +81,12 @@ func TestFights(t *testing.T) {
 			}
 			f.Wrote(key, ago(81), ops) // and lost
 		}, FightTold, 0, Author{}},
+		{"one that has ended, of a config that was corrected long before too", func(f *Fights) {
+			for _, minutes := range []int{5000, 50, 47, 44} {
+				f.Wrote(key, ago(minutes), ops)
+				f.Corrected(key, ago(minutes-1), theirs, want)
+			}
+		}, FightTold, 0, Author{}},
 		{"one that goes on: the pauses were longer", func(f *Fights) {
 			for i := range 3 {
 				f.Wrote(key, ago(220-40*i), ops)

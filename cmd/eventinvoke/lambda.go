@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,14 +14,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/spf13/cobra"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -53,6 +52,7 @@ before the deadline and hands the targets that are left to further invocations.`
 		},
 	}
 	o.bindPass(cmd)
+	o.reading.bind(cmd, readAuto, readAll, readChanged)
 	return cmd
 }
 
@@ -159,7 +159,7 @@ func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, er
 	if !classified.Needed() {
 		return answer{Complete: true, BatchItemFailures: []itemFailure{}}, nil
 	}
-	v := h.visit(ctx, classified, h.severalTargets(classified))
+	v := h.visit(ctx, classified, begunBy(hints))
 	for _, hint := range hints {
 		// An event may tell of anybody's account. An item is work that was given to us.
 		if hint.Asked() && v.run.Err == nil && !slices.ContainsFunc(v.run.Opened.Targets, func(t reconcile.OpenTarget) bool { return t.Target == hint.Target }) {
@@ -186,7 +186,7 @@ func (h *handler) invokeBatch(ctx context.Context, messages []events.Message) an
 	}
 	v := visit{answer: answer{Complete: true, BatchItemFailures: []itemFailure{}}}
 	if needed {
-		v = h.visit(ctx, all, all.Everything)
+		v = h.visit(ctx, all, "")
 	}
 	var failed []events.Message
 	for i, m := range messages {
@@ -220,9 +220,9 @@ func (v *visit) left(c worker.Classified) bool {
 	return slices.ContainsFunc(c.Triggers, func(t worker.Trigger) bool { return v.failures.Of(t.Object) != nil || v.pending[t.Object] })
 }
 
-// visit makes one pass, says how it went, and where the time did not suffice may
-// hand on the targets that are left.
-func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn bool) visit {
+// visit makes one pass, says how it went, and hands on the targets that the time did not
+// suffice for, where it was about targets. RestOf is the run whose rest it is, or "".
+func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf string) visit {
 	scope := worker.Scope{All: asked.Everything}
 	if !asked.Everything {
 		scope = worker.ScopeOf(asked.Triggers)
@@ -235,7 +235,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn 
 	}
 	// An invocation may find a process that slept for hours: nothing that an
 	// earlier one discovered is taken for true.
-	h.set(func(s *server) { s.swept = nil })
+	h.set(func(s *server) { s.swept, s.restOf = nil, startOf(restOf) })
 	started := time.Now()
 	h.followBucket(limited)
 	run, result := h.run(limited, scope)
@@ -261,8 +261,8 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, mayHandOn 
 	v.answer.Complete = v.err == nil
 	if out && v.err != nil {
 		v.answer.Stopped = deadlineError{}.Error()
-		if mayHandOn {
-			v.err = h.handOnTargets(ctx, &v, &result)
+		if scope.Targets() {
+			v.err = h.handOnTargets(ctx, &v, &result, cmp.Or(restOf, run.ID))
 		}
 	}
 	h.tell(asked, scope, started, result)
@@ -284,100 +284,6 @@ func (h *handler) followBucket(ctx context.Context) {
 	if err != nil {
 		h.app.log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", sanitize(err.Error()))
 	}
-}
-
-// outOfTime reports whether it was the deadline that ended a run, and nothing else.
-func (h *handler) outOfTime(r *reconcile.RunResult) bool {
-	for _, err := range []error{r.Err, r.Late} {
-		if err != nil && !errors.Is(err, reconcile.ErrTimeUp) && !errors.Is(err, ratelimit.ErrNoTime) {
-			return false
-		}
-	}
-	return errors.Is(r.Stopped, reconcile.ErrTimeUp) && (r.Refused == nil || errors.Is(r.Refused, reconcile.ErrIncomplete))
-}
-
-// pendingOf are the objects with changes that a run which writes never came to.
-func pendingOf(r *reconcile.RunResult) map[worker.Object]bool {
-	pending := map[worker.Object]bool{}
-	if !r.Write || r.Outcome != nil {
-		return pending // an outcome has a row for each of them
-	}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		for j := range t.Changes {
-			pending[worker.Object{Target: t.Target, Function: t.Changes[j].Function}] = true
-			pending[worker.Object{Target: t.Target}] = true
-		}
-	}
-	return pending
-}
-
-// severalTargets reports whether an event asks for more than one target as a whole.
-func (h *handler) severalTargets(c worker.Classified) bool {
-	wholes := 0
-	for _, t := range c.Triggers {
-		if t.Function == "" {
-			wholes++
-		}
-	}
-	return c.Everything || wholes > 1
-}
-
-// handOnTargets gives each target that the time did not suffice for to an invocation
-// of its own, where a pass was about several. One that is given a single target and
-// does not come to its end hands on nothing: it would not do so the next time either.
-func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Result) error {
-	specs, declared := v.run.Wishes.Targets()
-	if !declared || len(specs) < 2 {
-		return v.err
-	}
-	var errs []error
-	for _, spec := range specs {
-		reached, own := endOf(result, spec.Target)
-		whole := worker.Object{Target: spec.Target}
-		if own != nil {
-			errs = append(errs, own)
-			continue
-		}
-		if reached && result.TargetErr(spec.Target) == nil && !v.pending[whole] {
-			continue
-		}
-		item, _ := json.Marshal(map[string]string{"account": spec.Account, "region": spec.Region, "rest_of": v.run.ID})
-		if err := h.handOn(ctx, item); err != nil {
-			errs = append(errs, fmt.Errorf("%s could not be handed on: %w", spec.Target, err))
-			continue
-		}
-		v.answer.HandedOn = append(v.answer.HandedOn, spec.Target.String())
-	}
-	return errors.Join(errs...)
-}
-
-// endOf tells whether a pass came as far as a target, and why it gave the target up,
-// if the deadline was not why.
-func endOf(r *worker.Result, target desired.Target) (reached bool, own error) {
-	if r.Plan == nil {
-		return false, nil
-	}
-	note := func(err error) {
-		if err != nil && !errors.Is(err, reconcile.ErrTimeUp) && !errors.Is(err, ratelimit.ErrNoTime) {
-			own = fmt.Errorf("%s: %w", target, err)
-		}
-	}
-	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; t.Target == target {
-			reached = true
-			note(t.Stopped)
-			note(t.Err)
-		}
-	}
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			if t := &r.Outcome.Targets[i]; t.Target == target {
-				note(t.Stopped)
-			}
-		}
-	}
-	return reached, own
 }
 
 // tell writes the metrics of a pass.

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
@@ -34,6 +36,12 @@ type invoked struct {
 
 func inFunction(t *testing.T, functions map[string]int, test func(*invoked)) {
 	t.Helper()
+	inFunctionWith(t, functions, noHistory, nil, test)
+}
+
+// inFunctionWith has a history, and calls of which the account is denied.
+func inFunctionWith(t *testing.T, functions map[string]int, history string, deny []string, test func(*invoked)) {
+	t.Helper()
 	var fleet strings.Builder
 	fleet.WriteString("version: 1\nguard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\ntargets:\n")
 	regions := map[string]awssim.Region{}
@@ -45,10 +53,11 @@ func inFunction(t *testing.T, functions map[string]int, test func(*invoked)) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newWorld(t, &awssim.Scenario{
 			Version: 1, Quota: awssim.Quota{Rate: 15, Burst: 15}, Latency: 50 * time.Millisecond,
-			Accounts: []awssim.Account{{Account: account, Regions: regions}},
+			Accounts: []awssim.Account{{Account: account, Regions: regions, Deny: deny}},
 		})
 		o := &serveOptions{apply: true, settle: worker.DefaultSettle}
-		o.simulate, o.simulator, o.location = "world", world, noHistory
+		o.simulate, o.simulator, o.location = "world", world, history
+		o.reading.bind(&cobra.Command{}, readAuto, readAll, readChanged)
 		if err := o.check(); err != nil {
 			t.Fatal(err)
 		}
@@ -157,6 +166,40 @@ func TestWhatDoesNotFitIsHandedOn(t *testing.T) {
 			t.Errorf("it may not invoke itself: %+v, %v", got, err)
 		}
 	})
+}
+
+// TestALargeTargetIsCarriedOn: what one invocation read the next one need not, whether or
+// not CloudTrail may be asked what was done meanwhile; and the guard sees all of it.
+func TestALargeTargetIsCarriedOn(t *testing.T) {
+	const functions, drifted = 2000, 7
+	for _, deny := range [][]string{nil, {"cloudtrail:LookupEvents"}} {
+		inFunctionWith(t, map[string]int{"eu-west-1": functions}, t.TempDir(), deny, func(i *invoked) {
+			for n := drifted; n < functions; n++ {
+				if err := i.world.SetRecord(account, "eu-west-1", fmt.Sprintf("f-%04d", n), "$LATEST", awssim.Record{MaximumRetryAttempts: new(0)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(24 * time.Hour) // after what CloudTrail tells of
+			old := `{"account":"` + account + `","region":"eu-west-1","rest_of":"19991231T210000Z-00000000"}`
+			if got, err := i.within(20*time.Second, old); err == nil || len(i.handed) > 0 || !strings.Contains(err.Error(), "it needs a worker") {
+				t.Errorf("a run that is carried on for too long: %+v, %v", got, err)
+			}
+			item, invocations := `{}`, 0
+			for ; item != ""; invocations++ {
+				i.handed = nil
+				got, err := i.within(time.Minute, item)
+				if err != nil || len(i.handed) > 1 || got.Complete != (len(i.handed) == 0) || got.Keys != functions || got.Applied > 0 && !got.Complete {
+					t.Fatalf("invocation %d of %s: %+v, %v, handed on %q", invocations, item, got, err, i.handed)
+				}
+				if item = strings.Join(i.handed, ""); item == "" && got.Applied != drifted {
+					t.Errorf("the last one corrected %d, want %d", got.Applied, drifted)
+				}
+			}
+			if lists := i.world.Counts().ByOperation["ListFunctionEventInvokeConfigs"]; invocations < 3 || lists > functions*11/10 {
+				t.Errorf("%d invocations read %d times", invocations, lists)
+			}
+		})
+	}
 }
 
 // TestWhatABatchHasNoTimeForComesAgain: what was dealt with does not, so that a batch

@@ -37,7 +37,7 @@ func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 	texts := map[string]string{
 		readAll:     "all (every function)",
 		readChanged: "changed (what CloudTrail names; the rest is carried from earlier runs)",
-		readAuto:    "auto (changed, where all takes too long for the period)",
+		readAuto:    "auto (changed, where all takes too long for the period, or for the Lambda function)",
 	}
 	o.choices = choices
 	var spelt []string
@@ -103,10 +103,10 @@ func (c *clients) lookup(ctx context.Context, t *reconcile.OpenTarget, q trail.Q
 // only what may have changed is read.
 const partOfPeriod = 0.1
 
-// recall is what lets a sweep judge functions that an earlier one read, or nil. A targeted
-// pass reads the functions that it is about.
+// recall is what lets a pass over targets judge functions that an earlier one read, or
+// nil. One over functions reads them.
 func (s *server) recall(ctx context.Context, scope worker.Scope) (*observed.Observations, error) {
-	if !scope.All {
+	if !scope.Targets() {
 		return nil, nil
 	}
 	seen, err := s.app.observations(ctx, &s.o.reading, s.o.place(), s.clients)
@@ -119,10 +119,14 @@ func (s *server) recall(ctx context.Context, scope worker.Scope) (*observed.Obse
 		return nil, err
 	}
 	if auto {
-		period := s.timetable.Period(time.Now())
-		seen.All = func(t *reconcile.OpenTarget, functions int) bool {
-			return float64(observed.ReadTime(t, functions)) < partOfPeriod*float64(period)
+		most := time.Duration(partOfPeriod * float64(s.timetable.Period(time.Now())))
+		if deadline, ok := ctx.Deadline(); ok && s.timetable.String() == "" {
+			most = time.Until(deadline) / 2 // of a function's time; the rest is for the writes
 		}
+		seen.All = func(t *reconcile.OpenTarget, functions int) bool { return observed.ReadTime(t, functions) < most }
+	}
+	if !s.restOf.IsZero() {
+		seen.All, seen.Since = nil, s.restOf
 	}
 	return seen, nil
 }

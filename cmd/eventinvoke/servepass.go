@@ -39,6 +39,7 @@ type server struct {
 	mu       sync.Mutex
 	document *desired.Document
 	swept    *knowledge // of the last sweep; nil before it
+	restOf   time.Time  // when the run began that this invocation carries on; zero for none
 	loop     *worker.Worker
 }
 

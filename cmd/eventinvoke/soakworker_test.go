@@ -31,7 +31,7 @@ import (
 
 var (
 	soakDays  = flag.Int("days", 3, "how long a life TestWorkerSoak makes of a fleet")
-	soakSeeds = flag.Int("seeds", 0, "of how many fleets")
+	soakSeeds = flag.Int("seeds", 1, "of how many fleets")
 )
 
 // TestWorkerSoak is fleet life in virtual time: deployments, new functions, tags that
@@ -41,15 +41,15 @@ var (
 // is lost; and promtool, fed with what the workers served, says that each situation
 // rang its alarm and no other did.
 //
-// It is a soak and no test of every run: which of two workers is first depends on the
-// machine, and about one life of three days in twenty ends with a second alarm beside
-// the right one, for reasons that are not known yet.
+// A life goes by its seed alone, so that one that failed can be looked at again:
+//
+//	go test ./cmd/eventinvoke -run '^TestWorkerSoak$/^7$' -days 30 -seeds 8 -artifacts
 func TestWorkerSoak(t *testing.T) {
-	if *soakSeeds == 0 {
-		t.Skip("make soak-worker runs it")
-	}
 	for seed := range *soakSeeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { soakOf(t, uint64(seed), *soakDays*24/int(soakSlot.Hours())) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			soakOf(t, uint64(seed), *soakDays*24/int(soakSlot.Hours()))
+		})
 	}
 }
 
@@ -496,7 +496,7 @@ func (s *soak) deliver() {
 	s.mu.Unlock()
 	for _, m := range due {
 		time.Sleep(time.Duration(1+m.luck) * time.Millisecond) // no two of them at one instant
-		m.luck++                                               // that no shard wants it twice
+		m.luck++                                               // given back, it comes to another one
 		p := processes[m.luck%len(processes)]
 		c := worker.Classify(m.hints)
 		if slices.ContainsFunc(c.Triggers, func(t worker.Trigger) bool { return p.foreign(t.Object) }) {

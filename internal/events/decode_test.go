@@ -127,6 +127,7 @@ func TestDecode(t *testing.T) {
 		{why: "nor an object that says something else", event: `{"label": "prod"}`, err: "names no account and region"},
 		{why: "null", event: `null`, err: "names no target"},
 		{why: "no items", event: `{"Items": []}`, err: "no items"},
+		{why: "what another run had no time for", event: `{"account":"111111111111","region":"eu-west-1","rest_of":"run-1"}`, want: []Hint{{Kind: Target, Target: ireland, RestOf: "run-1"}}},
 		{why: "an item in a list", event: `["111111111111/eu-west-1"]`, want: []Hint{{Kind: Target, Target: ireland}}},
 		{why: "an item that is an ARN", event: `"arn:aws:lambda:eu-west-1:111111111111:function:orders:live"`,
 			want: []Hint{{Kind: Key, Target: ireland, Function: "orders", Qualifier: "live"}}},

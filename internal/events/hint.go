@@ -37,6 +37,8 @@ type Hint struct {
 	Qualifier string         // for Key; never empty there
 	Object    string         // for Files: s3://bucket/key
 
+	RestOf string // of an item: the run that had no time for it; "" for a run of its own
+
 	EventID   string           // to tell doubled deliveries; "" when the event has none
 	EventTime time.Time        // when it happened; zero when the event does not say
 	EventName string           // the API call without its version suffix, such as CreateAlias

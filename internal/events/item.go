@@ -13,6 +13,7 @@ import (
 //
 //	"111111111111/eu-west-1"                                    a target
 //	{"account": "111111111111", "region": "eu-west-1"}          the same
+//	{..., "rest_of": "20261125T120000Z-1f3c9a02"}               what that run had no time for
 //	{..., "function": "orders"}                                 one function there
 //	{..., "function": "orders", "qualifier": "live"}            one key there
 //	"arn:aws:lambda:eu-west-1:111111111111:function:orders"     a function by its ARN
@@ -46,6 +47,7 @@ func itemHint(raw json.RawMessage) (Hint, error) {
 			"check which rule or state machine sends it")
 	}
 	h, err := targetHint(account, region)
+	h.RestOf = o.text("rest_of")
 	if err != nil || !o.has("function") {
 		return h, err
 	}

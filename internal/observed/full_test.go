@@ -24,7 +24,8 @@ func TestWhyEverythingIsRead(t *testing.T) {
 		spoil  func(*state)
 		bytes  func([]byte) []byte
 		answer trail.Answer
-		says   string // "" where what was seen before counts
+		since  time.Duration // ago, that the run began which is carried on
+		says   string        // "" where what was seen before counts
 	}{
 		{why: "nothing is wrong"},
 		{why: "nothing was read before", bytes: func([]byte) []byte { return nil }, says: "no observations yet"},
@@ -34,6 +35,8 @@ func TestWhyEverythingIsRead(t *testing.T) {
 		{why: "a last look of long ago", spoil: func(s *state) { s.looked = time.Now().Add(-25 * time.Hour) }, says: "longer ago than the maximum age"},
 		{why: "a trail that refuses", answer: trail.Answer{Cut: errors.New("no permission")}, says: "no permission"},
 		{why: "a trail that is cut short", answer: trail.Answer{Cut: trail.ErrPages}, says: "CloudTrail could not be asked to its end"},
+		{why: "a trail that refuses, and what was read is of the run that is carried on", answer: trail.Answer{Cut: errors.New("no permission")}, since: time.Minute},
+		{why: "events that name nothing, likewise", answer: trail.Answer{Unread: 3}, since: time.Minute},
 		{why: "events that name nothing", answer: trail.Answer{Unread: 3}, says: "3 events"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -58,6 +61,9 @@ func TestWhyEverythingIsRead(t *testing.T) {
 					}
 					return &row.answer
 				},
+			}
+			if row.since > 0 {
+				o.Since = time.Now().Add(-row.since)
 			}
 			p := &pass{of: o, open: reconcile.OpenTarget{Target: here}, began: time.Now()}
 			p.recall(t.Context())

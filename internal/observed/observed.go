@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -57,7 +58,10 @@ type Observations struct {
 	All    func(t *reconcile.OpenTarget, functions int) bool
 	MaxAge time.Duration
 	Delay  time.Duration
-	Log    *slog.Logger
+	// Since is when the run began that this one carries on; zero for a run of its own.
+	// What was read since is as young as in one long survey, and needs no witness.
+	Since time.Time
+	Log   *slog.Logger
 }
 
 // pass is one run's part in one target.
@@ -130,14 +134,20 @@ func (p *pass) recall(ctx context.Context) {
 	if p.load(ctx); p.full != "" {
 		return
 	}
-	if p.of.All != nil && p.of.All(&p.open, len(p.state.functions)) {
+	// A run that was cut short has read fewer than it had listed.
+	known := max(len(p.state.functions), len(p.state.names))
+	if p.of.All != nil && p.of.All(&p.open, known) {
 		p.all = true
 		return
 	}
 	a := p.of.Trail(ctx, &p.open, trail.Query{
-		Names: p.state.calls(p.need), From: p.state.looked.Add(-p.of.Delay), Budget: budget(&p.open, len(p.state.functions)),
+		Names: p.state.calls(p.need), From: p.state.looked.Add(-p.of.Delay), Budget: budget(&p.open, known),
 	})
 	p.cut = a.Cut
+	if (a.Cut != nil || a.Unread > 0) && !p.of.Since.IsZero() {
+		maps.DeleteFunc(p.state.functions, func(_ string, o *observation) bool { return o.Seen < p.of.Since.UnixMilli() })
+		return
+	}
 	switch {
 	case a.Cut != nil:
 		p.full = fmt.Sprintf("CloudTrail could not be asked to its end: %s", reconcile.ErrorOf(a.Cut).Reason())

@@ -80,6 +80,11 @@ func (s Scope) covers(t desired.Target, function string) bool {
 // Whole reports whether the scope includes all of a target.
 func (s Scope) Whole(t desired.Target) bool { return s.All || s.names(Object{Target: t}) }
 
+// Targets reports whether the scope is of whole targets only.
+func (s Scope) Targets() bool {
+	return s.All || len(s.Objects) > 0 && !slices.ContainsFunc(s.Objects, func(o Object) bool { return o.Function != "" })
+}
+
 func (s Scope) names(o Object) bool {
 	_, found := slices.BinarySearchFunc(s.Objects, o, Object.Compare)
 	return found

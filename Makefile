@@ -29,7 +29,7 @@ recording: ## the demo as docs/demo.svg, for the README
 	go run ./cmd/eventinvoke demo --color always | (cd tools && go run ./recording) >docs/demo.svg
 
 .PHONY: bench
-bench: ## benchmarks as ratios, then the comparison in docs/pace.md
+bench: ## benchmarks as ratios, then the comparison with other ways to pace
 	go test -p 1 -run '^$$' -bench . -benchmem ./...
 	go test ./internal/pacetest -count=1 -run '^TestComparison$$' -update -v
 	go test ./cmd/eventinvoke -count=1 -run '^TestReadingOnlyWhatChanged$$' -v -changed-of 50000

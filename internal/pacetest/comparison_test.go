@@ -13,10 +13,10 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
-var update = flag.Bool("update", false, "play the whole comparison, which takes a minute, and rewrite docs/pace.md and docs/pace.svg")
+var update = flag.Bool("update", false, "play the whole comparison, which takes a minute, and rewrite COMPARISON.md and docs/pace.svg")
 
 const (
-	page = "../../docs/pace.md"
+	page = "COMPARISON.md"
 	plot = "../../docs/pace.svg"
 )
 
@@ -122,10 +122,10 @@ func TestRivals(t *testing.T) {
 }
 
 // TestComparison plays every scenario with every way to pace. It is the program
-// behind the tables and the plot of docs/pace.md.
+// behind the tables of COMPARISON.md and the plot of docs/pace.md.
 func TestComparison(t *testing.T) {
 	if !*update {
-		t.Skip("takes a minute and rewrites docs/pace.md; run it with -update")
+		t.Skip("takes a minute and rewrites COMPARISON.md; run it with -update")
 	}
 	const seeds = 8
 	var out strings.Builder
@@ -160,12 +160,12 @@ func TestPageShowsTheComparison(t *testing.T) {
 	text := string(content)
 	for _, w := range want {
 		if !strings.Contains(text, w) {
-			t.Errorf("docs/pace.md does not show %q: run go test ./internal/pacetest -run '^TestComparison$' -update", w)
+			t.Errorf("COMPARISON.md does not show %q: run go test ./internal/pacetest -run '^TestComparison$' -update", w)
 		}
 	}
 	for _, r := range rivals() {
 		if got := strings.Count(text, "| "+r.name+" | "); got != len(contests()) {
-			t.Errorf("docs/pace.md has %d rows of %q, want %d: run go test ./internal/pacetest -run '^TestComparison$' -update", got, r.name, len(contests()))
+			t.Errorf("COMPARISON.md has %d rows of %q, want %d: run go test ./internal/pacetest -run '^TestComparison$' -update", got, r.name, len(contests()))
 		}
 	}
 	file, err := os.Open(plot)

@@ -5,10 +5,10 @@
 // on the wire, in front of a pretend AWS without sockets. Time is virtual
 // (testing/synctest): an hour of calls takes a second or two, and nothing ever
 // sleeps. Out come the figures that BOUNDS.md promises, each held to its
-// bound by a test, and the comparison with other ways to pace in docs/pace.md.
+// bound by a test, and the comparison with other ways to pace in COMPARISON.md.
 //
 // The comparison is a test as well, because a bubble of virtual time needs a
-// *testing.T. It rewrites its part of docs/pace.md and the plot beside it when
+// *testing.T. It rewrites its part of COMPARISON.md and docs/pace.svg when
 // it is run with -update:
 //
 //	go test ./internal/pacetest -run '^TestComparison$' -update -v

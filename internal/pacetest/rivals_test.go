@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// rival is a way to pace, and its name in docs/pace.md.
+// rival is a way to pace, and its name in COMPARISON.md.
 type rival struct {
 	name string
 	pace pacer

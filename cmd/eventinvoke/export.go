@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func newExport(a *app) *cobra.Command {
 		Use:   "export [PATH...]",
 		Short: "Write what AWS holds as a fleet file",
 		Long: `Write the fleet file that declares what AWS holds: common values as defaults,
-rules where names and records are alike, entries for the rest.
+rules where names or tags and records are alike, entries for the rest.
 
 Only the targets section of the file at PATH is used; without one, the account
 and region of the credentials. Exit code 3: some of it could not be read or
@@ -78,7 +79,30 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	case r.Err != nil:
 		return r.Err
 	}
-	return a.writeExport(r, wishes.found, output)
+	return a.writeExport(r, wishes.found, a.tagsOf(ctx, r), output)
+}
+
+// tagsOf reads the tags of all functions, on which rules may rest. Where they cannot be
+// read there are no such rules, and that is all.
+func (a *app) tagsOf(ctx context.Context, r *reconcile.RunResult) map[desired.Target]map[string]map[string]string {
+	all := map[desired.Target]map[string]map[string]string{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, t := range r.Opened.Targets {
+		if t.Err != nil {
+			continue
+		}
+		wg.Go(func() {
+			tags, err := t.Finder.Tagged(ctx, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			if all[t.Target] = tags; err != nil {
+				a.log.Warn("no rule rests on tags, because they could not be read", "target", t.Target.String(), "why", reconcile.ErrorOf(err).Reason(), "hint", reconcile.ErrorOf(err).Hint)
+			}
+		})
+	}
+	wg.Wait()
+	return all
 }
 
 // exportWishes are every function of some targets that --function lets through.
@@ -204,11 +228,11 @@ func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, output *outputFile) error {
+func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, tags map[desired.Target]map[string]map[string]string, output *outputFile) error {
 	targets := make([]export.Target, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
-		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Err: r.Observed.Targets[i].Err}
+		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: tags[t.Target], Err: r.Observed.Targets[i].Err}
 		unread = cmp.Or(unread, targets[i].Err)
 	}
 	functions, records := 0, 0

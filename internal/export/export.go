@@ -2,8 +2,8 @@
 // written for them.
 //
 // In come targets with the functions that a survey saw there; out comes one
-// fleet file: common values as defaults, rules where names have something in common and
-// every function of such a name is alike, entries with equal settings together,
+// fleet file: common values as defaults, rules where names or tags have something in common and
+// every function of such a name or tag is alike, entries with equal settings together,
 // what is alike in all targets written once, with placeholders where targets
 // differ only by account or region. A plan of that file against the same records
 // is empty: what it declares is what AWS holds, in effect.
@@ -31,7 +31,9 @@ type Target struct {
 	desired.TargetSpec
 	Functions []reconcile.ObservedFunction
 	Exists    []string // every function there is, also those that were not looked at
-	Err       error    // the target could not be read: nothing is declared for it
+	// Tags of the functions that have any; nil: they are not known, and no rule rests on them.
+	Tags map[string]map[string]string
+	Err  error // the target could not be read: nothing is declared for it
 }
 
 // Options say what the file tells about itself.

@@ -93,7 +93,7 @@ func planAgain(t interface {
 			}
 		}
 		slices.Sort(exist)
-		inventory[s.Target] = desired.TargetInventory{Functions: slices.Compact(exist)}
+		inventory[s.Target] = desired.TargetInventory{Functions: slices.Compact(exist), Tags: s.Tags}
 	}
 	fleet, err := document.Resolve(ambient, inventory, desired.Selection{})
 	if err != nil {
@@ -104,6 +104,27 @@ func planAgain(t interface {
 		live.Targets = append(live.Targets, reconcile.ObservedTarget{Target: s.Target, Functions: s.Functions})
 	}
 	return reconcile.NewPlan(fleet, live)
+}
+
+// alike are functions with so many retries.
+func alike(retries int, names ...string) (all []reconcile.ObservedFunction) {
+	for _, name := range names {
+		all = append(all, function(name, latest(holds(retries, -1, "", ""))))
+	}
+	return all
+}
+
+func tagged(s Target, key, value string, names ...string) Target {
+	if s.Tags == nil {
+		s.Tags = map[string]map[string]string{}
+	}
+	for _, name := range names {
+		if s.Tags[name] == nil {
+			s.Tags[name] = map[string]string{}
+		}
+		s.Tags[name][key] = value
+	}
+	return s
 }
 
 const queue = "arn:aws:sqs:us-east-1:111111111111:dlq"
@@ -153,6 +174,17 @@ func TestWriteGolden(t *testing.T) {
 				devUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
 			},
 			want: Result{Records: 4},
+		},
+		{
+			name: "tags", why: "a tag that only functions of one kind have says it where names do not; one that another has too, or lacks in one target, does not",
+			targets: []Target{
+				tagged(tagged(tagged(prodUS.with(alike(1, "checkout", "invoice", "ledger", "refund", "search")...), "team", "pay", "checkout", "invoice", "ledger", "refund"),
+					"area", "north", "checkout", "invoice", "ledger", "refund"), "basis", "go", "checkout", "invoice", "ledger", "refund", "search"),
+				tagged(tagged(prodEU.with(alike(1, "checkout", "invoice", "ledger", "refund")...), "team", "pay", "checkout", "invoice", "ledger", "refund"),
+					"basis", "go", "checkout", "invoice", "ledger", "refund"),
+				tagged(devUS.with(alike(2, "app-a", "app-b", "app-c", "app-d", "tool")...), "kind", "app", "app-a", "app-b", "app-c", "app-d", "tool"),
+			},
+			want: Result{Records: 14},
 		},
 		{
 			name: "odd", why: "what cannot be declared, or should be looked at, is a comment",

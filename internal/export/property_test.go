@@ -67,6 +67,14 @@ func drawSites(t *rapid.T) []Target {
 			targets[i].Functions = append(targets[i].Functions, f)
 		}
 		asSurveyed(targets[i].Functions)
+		if rapid.IntRange(0, 3).Draw(t, "tags are known") > 0 {
+			targets[i].Tags = map[string]map[string]string{}
+			for _, f := range targets[i].Functions {
+				if kind := rapid.SampledFrom([]string{"x", "x", "x", "x", "x", "x", "", "on", "a*", "${b}"}).Draw(t, "tag"); kind != "" {
+					targets[i].Tags[f.Function] = map[string]string{rapid.SampledFrom([]string{"kind", "kind", "kind", "kind", "on", "a: b"}).Draw(t, "key"): kind}
+				}
+			}
+		}
 		targets[i].Exists = rapid.SliceOfN(rapid.SampledFrom([]string{"prod-z", "stage-f-api"}), 0, 2).Draw(t, "not looked at")
 	}
 	return targets

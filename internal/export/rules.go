@@ -3,6 +3,7 @@ package export
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,15 +12,19 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// rule says for all functions whose names have a form what entries would say for each.
-// It holds without exception: every function that exists under its patterns, and is not
-// excluded by name, has a record that says exactly this.
+// rule says for all functions whose names have a form, or that have a tag, what entries
+// would say for each. It holds without exception: every function that exists under its
+// patterns, and is not excluded by name, has a record that says exactly this.
 type rule struct {
 	functions, exclude, targets []string
+	tag                         tag // in place of functions
 	qualifier                   string
 	lines                       [desired.NumSettings]string
-	covers                      int
+	covers                      []string
 }
+
+// tag is a key and its value.
+type tag struct{ key, value string }
 
 // A rule takes about five lines. One with more exceptions than one in four is no rule.
 const (
@@ -58,16 +63,15 @@ func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
 			if indexes[k.targets] == nil {
 				indexes[k.targets] = existing(targets, group[0].targets)
 			}
-			r := rule{targets: group[0].targets, qualifier: k.qualifier, lines: b.lines}
-			for _, name := range r.choose(indexes[k.targets], group) {
-				key := desired.Name{Function: name, Qualifier: k.qualifier}
-				if covered[key] == nil {
-					covered[key] = map[string]bool{}
+			for _, r := range rulesOf(indexes[k.targets], group) {
+				r.targets, r.qualifier, r.lines = group[0].targets, k.qualifier, b.lines
+				for _, name := range r.covers {
+					key := desired.Name{Function: name, Qualifier: k.qualifier}
+					if covered[key] == nil {
+						covered[key] = map[string]bool{}
+					}
+					covered[key][k.targets] = true
 				}
-				covered[key][k.targets] = true
-				r.covers++
-			}
-			if r.covers > 0 {
 				rules = append(rules, r)
 			}
 		}
@@ -82,30 +86,112 @@ func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
 	return rules, left
 }
 
-// names are the functions that exist in some targets, by the forms of their names.
-type names struct{ by map[string][]string }
+// rulesOf are the rules for some entries. Names come first, as they are at hand and cost
+// no call. A tag takes their place where it tells the whole in one word and they need several,
+// and has what they leave.
+func rulesOf(exist *names, group []entry) (rules []rule) {
+	open := map[string]bool{}
+	for i := range group {
+		open[group[i].Function] = true
+	}
+	byName := rule{}
+	byName.choose(exist, open)
+	byTag := exist.tagOf(open, open)
+	if len(byTag.covers) == len(open) && len(byName.functions)+len(byName.exclude) != 1 {
+		return []rule{byTag}
+	}
+	left, next := maps.Clone(open), byName
+	if len(byName.covers) == 0 {
+		next = byTag
+	}
+	for ; len(next.covers) > 0; next = exist.tagOf(open, left) {
+		rules = append(rules, next)
+		for _, name := range next.covers {
+			delete(left, name)
+		}
+	}
+	return rules
+}
+
+// names are the functions that exist in some targets, by the forms of their names, and
+// where the tags of all are known by each tag.
+type names struct {
+	by     map[string][]string
+	tagged map[tag][]string // wherever a function of this name has it
+	lacked map[tag]bool     // by one of these, in a target where there is such a function
+}
+
+// tagOf is the rule of the tag that says most of what is left, of those that only functions
+// have which are wanted.
+func (n *names) tagOf(wanted, left map[string]bool) (best rule) {
+	for _, t := range slices.SortedFunc(maps.Keys(n.tagged), func(a, b tag) int { return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.value, b.value)) }) {
+		var covers []string
+		for _, name := range n.tagged[t] {
+			if left[name] {
+				covers = append(covers, name)
+			}
+		}
+		alien := func(name string) bool { return !wanted[name] }
+		if len(covers) >= max(leastCovered, len(best.covers)+1) && !n.lacked[t] && !slices.ContainsFunc(n.tagged[t], alien) {
+			best = rule{tag: t, covers: covers}
+		}
+	}
+	return best
+}
+
+// tellable reports whether a rule can name a tag, and a person would: AWS's own tell of
+// stacks, and patterns and placeholders mean something else there.
+func tellable(t tag) bool {
+	return t.key != "" && t.value != "" && !strings.HasPrefix(t.key, "aws:") && !strings.ContainsAny(t.value, "*?$")
+}
 
 // existing lists every function that a rule for some labels could choose: also those
 // without a record, and those that were not read.
 func existing(targets []Target, labels []string) *names {
-	seen := map[string]bool{}
+	places := map[string]int{} // in how many targets there is a function of a name
+	tagged, known := map[tag]map[string]int{}, true
 	for i := range targets {
 		if labels != nil && !slices.Contains(labels, targets[i].Label) {
 			continue
 		}
+		here := map[string]bool{}
 		for _, name := range targets[i].Exists {
-			seen[name] = true
+			here[name] = true
 		}
 		for j := range targets[i].Functions {
 			if f := &targets[i].Functions[j]; f.State != reconcile.FunctionAbsent {
-				seen[f.Function] = true
+				here[f.Function] = true
+			}
+		}
+		for name := range here {
+			places[name]++
+		}
+		known = known && targets[i].Tags != nil
+		for name, tags := range targets[i].Tags {
+			for key, value := range tags {
+				t := tag{key, value}
+				if here[name] && tellable(t) {
+					if tagged[t] == nil {
+						tagged[t] = map[string]int{}
+					}
+					tagged[t][name]++
+				}
 			}
 		}
 	}
-	n := &names{by: map[string][]string{}}
-	for _, name := range sorted(seen) {
+	n := &names{by: map[string][]string{}, tagged: map[tag][]string{}, lacked: map[tag]bool{}}
+	for _, name := range slices.Sorted(maps.Keys(places)) {
 		for _, form := range formsOf(name) {
 			n.by[form] = append(n.by[form], name)
+		}
+	}
+	for t, in := range tagged {
+		if !known {
+			break
+		}
+		n.tagged[t] = slices.Sorted(maps.Keys(in))
+		for name, count := range in {
+			n.lacked[t] = n.lacked[t] || count < places[name]
 		}
 	}
 	return n
@@ -142,20 +228,17 @@ func formsOf(name string) []string {
 	return forms
 }
 
-// choose finds patterns for some entries, the most telling first, and the functions
-// that they choose. What a pattern chooses beside them is excluded by name.
-func (r *rule) choose(exist *names, group []entry) (chosen []string) {
-	wanted, open := map[string]bool{}, map[string]bool{}
-	for i := range group {
-		wanted[group[i].Function], open[group[i].Function] = true, true
-	}
+// choose finds patterns for some functions, the most telling first. What a pattern chooses
+// beside them is excluded by name.
+func (r *rule) choose(exist *names, wanted map[string]bool) {
+	open := maps.Clone(wanted)
 	forms := map[string]bool{}
 	for name := range wanted {
 		for _, form := range formsOf(name) {
 			forms[form] = true
 		}
 	}
-	candidates := sorted(forms)
+	candidates := slices.Sorted(maps.Keys(forms))
 	exclude := map[string]bool{}
 	for {
 		best, gain, lost := "", 0, 0
@@ -185,21 +268,11 @@ func (r *rule) choose(exist *names, group []entry) (chosen []string) {
 				exclude[name] = true
 			} else if open[name] {
 				delete(open, name)
-				chosen = append(chosen, name)
+				r.covers = append(r.covers, name)
 			}
 		}
 	}
-	r.exclude = sorted(exclude)
-	return chosen
-}
-
-func sorted(set map[string]bool) []string {
-	var all []string
-	for s := range set {
-		all = append(all, s)
-	}
-	slices.Sort(all)
-	return all
+	r.exclude = slices.Sorted(maps.Keys(exclude))
 }
 
 func (f file) rules(rules []rule) {
@@ -210,9 +283,12 @@ func (f file) rules(rules []rule) {
 	for i := range rules {
 		r := &rules[i]
 		b := bunch{lines: r.lines}
-		f.Comment("  ", fmt.Sprintf("%d functions: %s", r.covers, b.describe()))
+		f.Comment("  ", fmt.Sprintf("%d functions: %s", len(r.covers), b.describe()))
 		f.Linef("  - match:")
 		f.list("functions", r.functions)
+		if r.tag.key != "" {
+			f.Linef("      tags: { %s: %s }", fleetfile.Scalar(r.tag.key), fleetfile.Scalar(r.tag.value))
+		}
 		f.list("exclude", r.exclude)
 		f.list("targets", r.targets)
 		if r.qualifier != desired.Latest {

@@ -102,7 +102,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, ambient := range []Target{{}, east} {
 			fleet, err := d.Resolve(ambient, nil, Selection{})
-			if err != nil || fleet.Keys() == 0 {
+			if err != nil || fleet.Configs() == 0 {
 				continue
 			}
 			if len(d.rules) > 0 && fleet.Encode(&bytes.Buffer{}) != nil {

@@ -76,7 +76,7 @@ func (e encoder) targets() {
 }
 
 func (e encoder) functions() error {
-	if e.fleet.Keys() == 0 {
+	if e.fleet.Configs() == 0 {
 		return nil
 	}
 	e.linef("functions:")

@@ -17,8 +17,8 @@ type Fleet struct {
 	Warnings          Problems // nothing in here stops a run
 }
 
-// Keys is the number of declared keys in all targets.
-func (f Fleet) Keys() int {
+// Configs is the number of declared configs in all targets.
+func (f Fleet) Configs() int {
 	n := 0
 	for i := range f.Targets {
 		n += len(f.Targets[i].Entries)

@@ -61,7 +61,7 @@ func TestOrganizationBecomesTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := fleet.Keys(); n != 5 { // checkout in four targets, and the one with an ARN
+	if n := fleet.Configs(); n != 5 { // checkout in four targets, and the one with an ARN
 		t.Errorf("%d configs, want 5", n)
 	}
 }

@@ -89,8 +89,8 @@ require:
 	if want := "dev-gold require[1] ,prod-a require[0] all,prod-declared require[0] all"; strings.Join(got, ",") != want {
 		t.Errorf("judged %q", got)
 	}
-	if f.Keys() != 2 {
-		t.Errorf("%d configs", f.Keys())
+	if f.Configs() != 2 {
+		t.Errorf("%d configs", f.Configs())
 	}
 	if w := f.Warnings; len(w) != 1 || w[0].Code != codeIdleRule || w[0].Pos.Line != 8 {
 		t.Errorf("warnings %v", w)

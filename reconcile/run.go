@@ -239,7 +239,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	candidates := recalled.Carry(and(r.Fleet, watched))
 	toRead, unread := split(r.Fleet, candidates)
 	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.Survey...)
-	if watched = unread.spare(watched, candidates); watched.Keys() > 0 {
+	if watched = unread.spare(watched, candidates); watched.Configs() > 0 {
 		r.Watched = Survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe)
 	}
 	r.Surveyed = time.Now()

@@ -78,7 +78,7 @@ func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found de
 	}
 	if len(w.Selection.Targets)+len(w.Selection.Functions) > 0 {
 		if whole, err := w.Document.Resolve(ambient, found, desired.Selection{}); err == nil {
-			base.Fleet = w.part(whole).Keys()
+			base.Fleet = w.part(whole).Configs()
 		}
 	}
 	return w.part(fleet), base, nil
@@ -110,7 +110,7 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 	if err != nil {
 		return fleet, base, err
 	}
-	base.Fleet, base.Whole = fleet.Keys(), true
+	base.Fleet, base.Whole = fleet.Configs(), true
 	changes := map[desired.Target][]Change{}
 	for i := range w.Saved.Targets {
 		t := &w.Saved.Targets[i]

@@ -30,9 +30,9 @@ var codeForm = regexp.MustCompile(`^(?i)EI[0-9]{3}$`)
 func newExplain(a *app) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use:   "explain KEY|CODE [PATH...]",
+		Use:   "explain CONFIG|CODE [PATH...]",
 		Short: "Show what decided each setting of a config, or what a code means",
-		Long: `For a config: every line that sets something, strongest first. KEY is NAME,
+		Long: `For a config: every line that sets something, strongest first. CONFIG is NAME,
 NAME:QUALIFIER or a function ARN, with LABEL/ or ACCOUNT/REGION/ before it for
 one target. Offline, so rules that choose by tags are left out; --live looks up
 tags and shows what AWS holds.

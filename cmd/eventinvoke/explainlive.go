@@ -181,11 +181,11 @@ func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 	return &liveValue{State: stateNoRecord}
 }
 
-// The types below are the JSON form of explain KEY, in the order of its output.
+// The types below are the JSON form of explain CONFIG, in the order of its output.
 
 type explainDocument struct {
 	FormatVersion int              `json:"format_version"`
-	Keys          []explainKeyJSON `json:"keys"`
+	Keys          []explainKeyJSON `json:"configs"`
 }
 
 type explainKeyJSON struct {

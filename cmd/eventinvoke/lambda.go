@@ -107,7 +107,7 @@ type handler struct {
 type answer struct {
 	RunID             string        `json:"run_id,omitempty"`
 	Complete          bool          `json:"complete"`
-	Keys              int           `json:"keys"`
+	Keys              int           `json:"configs"`
 	InSync            int           `json:"in_sync"`
 	Drifted           int           `json:"drifted"`
 	Unreadable        int           `json:"unreadable"`

@@ -106,7 +106,7 @@ func (c checked) text(a *app) {
 	if c.organizations > 0 {
 		where += " and those of " + count(c.organizations, "organization", "organizations")
 	}
-	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Keys(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
+	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Configs(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
 	if c.rules {
 		fmt.Fprint(a.out, ", and rules choose more from what exists")
 	}
@@ -118,11 +118,11 @@ func (c checked) json(a *app) error {
 		FormatVersion int               `json:"format_version"`
 		Valid         bool              `json:"valid"`
 		Files         []string          `json:"files"`
-		Keys          int               `json:"keys"`
+		Keys          int               `json:"configs"`
 		Targets       int               `json:"targets"`
 		Rules         bool              `json:"rules"`
 		Problems      []desired.Problem `json:"problems"`
-	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Keys(), Targets: c.targets, Rules: c.rules, Problems: []desired.Problem{}}
+	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Configs(), Targets: c.targets, Rules: c.rules, Problems: []desired.Problem{}}
 	for _, f := range c.files {
 		document.Files = append(document.Files, f.Path)
 	}

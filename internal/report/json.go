@@ -59,7 +59,7 @@ func JSON(w io.Writer, r *Run) error {
 
 type fleetJSON struct {
 	Files   []string `json:"files"`
-	Keys    int      `json:"keys"`
+	Keys    int      `json:"configs"`
 	Targets int      `json:"targets"`
 }
 

@@ -101,7 +101,7 @@ func (s Scope) Within(f desired.Fleet, base reconcile.Base) (desired.Fleet, reco
 	if s.All {
 		return s.Narrow(f), base
 	}
-	base.Fleet, base.Whole = f.Keys(), true
+	base.Fleet, base.Whole = f.Configs(), true
 	limits := map[string]int{}
 	for _, line := range (reconcile.Guard{Guard: f.Guard, Base: base}).Lines(&reconcile.Plan{}) {
 		limits[line.Rule] = line.Limit

@@ -74,7 +74,7 @@ func TestNarrow(t *testing.T) {
 		if diff := cmp.Diff(tt.ignored, ignored); diff != "" {
 			t.Errorf("%s, ignored (-want +got):\n%s", tt.why, diff)
 		}
-		if fleet.Keys() != 6 {
+		if fleet.Configs() != 6 {
 			t.Errorf("%s: the fleet itself was changed", tt.why)
 		}
 	}

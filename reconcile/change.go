@@ -57,6 +57,9 @@ type Change struct {
 	Modified int64            // LastModified of the before-image, Unix milliseconds
 	Seen     int64            // when the before-image was read, Unix milliseconds; 0 when not known
 	Origins  *desired.Origins // nil when the record is undeclared
+	// Final says of a Delete that the alias or version is gone: Lambda takes no record under
+	// it any more, so this one cannot be put back.
+	Final bool
 }
 
 // Request is what the write sends: all managed settings for a Create, only the

@@ -206,6 +206,7 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	if record != nil {
 		c.Before, c.Modified = record.Settings, record.Modified
 	}
+	c.Final = action == Delete && slices.Contains(function.Gone, e.Qualifier)
 	p.Changes = append(p.Changes, c)
 }
 
@@ -266,7 +267,9 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 			continue
 		}
 		if policy == desired.UndeclaredDelete {
-			p.Changes = append(p.Changes, Change{Name: name, Action: Delete, Before: r.Settings, Modified: r.Modified, Seen: function.Seen})
+			p.Changes = append(p.Changes, Change{
+				Name: name, Action: Delete, Before: r.Settings, Modified: r.Modified, Seen: function.Seen, Final: slices.Contains(function.Gone, r.Qualifier),
+			})
 			continue
 		}
 		kind := FindingUndeclared

@@ -71,14 +71,16 @@ func (j *surveyJob) strayAlias() bool {
 	return slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool { return isAlias(r.Qualifier) && !slices.Contains(j.known, r.Qualifier) })
 }
 
-// asksFor reports whether it must be known which qualifiers of a kind exist.
+// asksFor reports whether it is to be known which qualifiers of a kind exist.
 //
-// Declared qualifiers are asked about for the plan's sake, undeclared ones only where
+// Declared qualifiers are asked about for the plan's sake; those of records that are to be
+// deleted, because none comes back under one that is gone; other undeclared ones only where
 // orphans are looked for.
 func (j *surveyJob) asksFor(kind func(string) bool) bool {
-	return j.pending(kind) || (j.orphans && slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
-		return kind(r.Qualifier) && !slices.ContainsFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier })
-	}))
+	return j.pending(kind) || slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
+		at := slices.IndexFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier })
+		return kind(r.Qualifier) && (at < 0 && j.orphans || at >= 0 && j.entries[at].Remove)
+	})
 }
 
 // pending reports whether a declared qualifier of a kind must exist.

@@ -127,7 +127,8 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 // Whether an alias or version is there is one truth, whatever record lies under it, whoever
 // declares it and however it came to be known: present, missing, or a record without it, an
 // orphan. It costs one listing of a kind for a function of which one of that kind is
-// declared, and none where nothing needs it.
+// declared or to lose its record, and none where nothing needs it. A delete under what is
+// not there is final.
 func TestNothingIsAsDeclaredUnderAnAliasThatDoesNotExist(t *testing.T) {
 	all := []string{desired.Latest, "1", "2", "beta", "live"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -150,7 +151,8 @@ func TestNothingIsAsDeclaredUnderAnAliasThatDoesNotExist(t *testing.T) {
 				e = removed("f", q)
 			}
 			entries = append(entries, e)
-			asked[isVersion(q)] = asked[isVersion(q)] || q != desired.Latest && !e.Remove
+			_, held := aws.records[e.Name]
+			asked[isVersion(q)] = asked[isVersion(q)] || q != desired.Latest && (!e.Remove || held)
 		}
 		if entries == nil {
 			t.Skip("nothing is declared")
@@ -177,6 +179,9 @@ func TestNothingIsAsDeclaredUnderAnAliasThatDoesNotExist(t *testing.T) {
 		changed := map[string]bool{}
 		for _, c := range plan.Targets[0].Changes {
 			changed[c.Qualifier] = true
+			if c.Final != (c.Action == Delete && !exists(c.Qualifier)) {
+				t.Fatalf("the %s of %s is final: %v", c.Action, c.Name, c.Final)
+			}
 		}
 		skipped, inSync := 0, 0
 		for _, e := range entries {

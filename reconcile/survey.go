@@ -40,13 +40,14 @@ type ReadTarget struct {
 func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]ReadTarget, observe Observer, options ...SurveyOption) Observed {
 	observed := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
+	orphans := slices.Contains(options, LookForOrphans) || fleet.Undeclared == desired.UndeclaredDelete
 	var wg sync.WaitGroup
 	for i := range fleet.Targets {
 		progress.expect(fleet.Targets[i].Target, countFunctions(fleet.Targets[i].Entries))
 	}
 	for i := range fleet.Targets {
 		wg.Go(func() {
-			observed.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], conns[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress, options)
+			observed.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], conns[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress, orphans)
 		})
 	}
 	wg.Wait()
@@ -56,7 +57,7 @@ func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]R
 // surveyTarget reads one target. Functions are yielded as fast as the limiter takes
 // them, so that what is learnt from the first answers still changes the order of the
 // rest; results go to fixed places, so that the order of calls reaches no output.
-func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarget, limit desired.Limit, progress *progress, options []SurveyOption) ObservedTarget {
+func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarget, limit desired.Limit, progress *progress, orphans bool) ObservedTarget {
 	out := ObservedTarget{Target: target.Target, Err: conn.Err}
 	if conn.Err == nil && conn.Reader == nil {
 		out.Err = fmt.Errorf("target %s: no Reader configured", target.Target)
@@ -81,7 +82,7 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarg
 				known: known, listed: listed,
 				reader: conn.Reader, shared: shared, budget: budget, progress: progress,
 				target: target.Target, entries: groups[i], observed: &out.Functions[i],
-				orphans: slices.Contains(options, LookForOrphans),
+				orphans: orphans,
 			})
 		}
 		// In order, until a function may not be read: then the rest in an order that

@@ -23,14 +23,24 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 		calls []string
 	}{
 		{
-			why:   "one List reads every record of a function, and what is to have none needs no alias",
-			fleet: wants(entry("f", latest, retries(0)), removed("f", "live"), removed("f", "7")),
+			why:   "one List reads every record of a function, and what is to have none and has none needs no alias",
+			fleet: wants(entry("f", latest, retries(0)), removed("f", "other"), removed("f", "7")),
 			aws: func() *fakeAWS {
 				f := newFake("f")
 				f.records[name("f", "live")] = Settings{desired.MaximumRetryAttempts: desired.Number(0)}
 				return f
 			},
 			calls: []string{"list f"},
+		},
+		{
+			why:   "aliases are listed where a record under one is to go: it may be gone, and the record is then not to be had back",
+			fleet: wants(removed("f", "live"), removed("f", "7")),
+			aws: func() *fakeAWS {
+				f := newFake("f")
+				f.records[name("f", "live")] = Settings{}
+				return f
+			},
+			calls: []string{"list f", "aliases f"},
 		},
 		{
 			why:   "aliases are listed where one is declared: a record under it may have outlived it",

@@ -73,6 +73,7 @@ type changeDocument struct {
 	Want     *desired.Config     `json:"want"`
 	Before   *reconcile.Settings `json:"before"`
 	Modified int64               `json:"before_last_modified_ms"`
+	Final    bool                `json:"final,omitempty"` // it cannot be put back
 }
 
 // Encode writes a plan. The same plan gives the same bytes.
@@ -86,7 +87,7 @@ func Encode(w io.Writer, s Saved) error {
 		p := &s.Plan.Targets[i]
 		t := targetDocument{Target: p.Target, Label: p.Label, Declared: p.Declared, Changes: []changeDocument{}}
 		for _, c := range p.Changes {
-			t.Changes = append(t.Changes, changeDocument{c.Name, c.Action, c.Want, c.Before, c.Modified})
+			t.Changes = append(t.Changes, changeDocument{c.Name, c.Action, c.Want, c.Before, c.Modified, c.Final})
 		}
 		d.Targets = append(d.Targets, t)
 	}
@@ -209,7 +210,7 @@ func (d *document) saved() (Saved, error) {
 			if err := c.check(); err != nil {
 				return Saved{}, fmt.Errorf("is wrong at targets[%d].changes[%d], %s: %w", i, j, c.Name, err)
 			}
-			p.Changes = append(p.Changes, reconcile.Change{Name: c.Name, Action: c.Action, Want: c.Want, Before: c.Before, Modified: c.Modified})
+			p.Changes = append(p.Changes, reconcile.Change{Name: c.Name, Action: c.Action, Want: c.Want, Before: c.Before, Modified: c.Modified, Final: c.Final})
 		}
 		s.Plan.Targets = append(s.Plan.Targets, p)
 	}

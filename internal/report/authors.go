@@ -140,8 +140,14 @@ func (p *printer) drifting(changes []*reconcile.Change) {
 	p.wrapped(rowIndent, span{}, dim, says)
 }
 
-// authors says below a kind of change who made the configs what they are, and since when.
+// finalText is said of a delete that nobody can undo.
+const finalText = "cannot be put back: the alias or version is gone"
+
+// authors says below a kind of change that it is final, who made the configs what they are, and since when.
 func (p *printer) authors(changes []*reconcile.Change) {
+	if changes[0].Final {
+		p.line(rowIndent, colored(red, finalText))
+	}
 	if p.run == nil {
 		return
 	}

@@ -125,6 +125,7 @@ type fieldKey struct {
 // blockKey is a change without the key it is made to.
 type blockKey struct {
 	action reconcile.Action
+	final  bool
 	file   string // of the entry, where there are no fields to tell
 	fields [desired.NumSettings]fieldKey
 }
@@ -160,7 +161,7 @@ func urgency(a reconcile.Action) int {
 }
 
 func keyOf(c *reconcile.Change) blockKey {
-	k := blockKey{action: c.Action}
+	k := blockKey{action: c.Action, final: c.Final}
 	if c.Origins != nil {
 		k.file = c.Origins.Entry.File
 	}

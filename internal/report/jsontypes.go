@@ -51,6 +51,7 @@ type itemJSON struct {
 	Action   string               `json:"action"`
 	Status   string               `json:"status"`
 	Fields   []fieldJSON          `json:"fields"`
+	Final    bool                 `json:"final,omitempty"` // a delete that cannot be undone
 	Attempts int                  `json:"attempts"`
 	WaitedMS int64                `json:"waited_ms"`
 	Error    *reconcile.CallError `json:"error"`
@@ -119,7 +120,7 @@ func newFields(c *reconcile.Change) []fieldJSON {
 const planned = "planned"
 
 func newPlanned(t targetJSON, c *reconcile.Change) itemJSON {
-	return itemJSON{keyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c), sourceJSON: newSource(c.Seen, false)}
+	return itemJSON{keyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c), Final: c.Final, sourceJSON: newSource(c.Seen, false)}
 }
 
 func newResult(t targetJSON, r *reconcile.Result) itemJSON {

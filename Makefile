@@ -50,8 +50,9 @@ minio: ## the history against MinIO as well, an S3 server that others wrote; the
 		go test -count=1 ./cmd/eventinvoke -run Bucket -crashes 500 -timeout 30m
 
 .PHONY: trail
-trail: ## 10,000 simulated days of reading only what changed, for some minutes
+trail: ## 10,000 simulated days of reading only what changed, and a year of fights, for half an hour
 	go test -count=1 ./internal/observed -run '^TestDays$$' -timeout 2h -days 10000
+	go test -count=1 ./internal/trail -run '^TestMonthsOfFights$$' -timeout 2h -months 12
 
 .PHONY: soak-worker
 soak-worker: ## twenty months of fleet life in virtual time, and what rings in them, for about two hours

@@ -56,34 +56,46 @@ func TestMemberRoles(t *testing.T) {
 // terraformSays is Terraform's own opinion of some files, where it and the provider are at hand.
 func terraformSays(t *testing.T, files map[string][]byte, formatted bool) {
 	t.Helper()
-	program, err := exec.LookPath("terraform")
-	if err != nil {
-		t.Skip("terraform is not installed")
-	}
 	folder := t.TempDir()
+	run := terraformIn(t, folder)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	run := func(args ...string) ([]byte, error) {
-		c := exec.CommandContext(t.Context(), program, append([]string{"-chdir=" + folder}, args...)...)
-		c.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "TF_CLI_CONFIG_FILE=") }), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
-		return c.CombinedOutput()
-	}
 	if out, err := run("fmt", "-check", "-diff"); err != nil && formatted {
 		t.Errorf("%v\n%s", err, out)
 	}
-	plugins := os.Getenv("EVENTINVOKE_TEST_TERRAFORM_PLUGINS")
-	if plugins == "" {
-		t.Skip("EVENTINVOKE_TEST_TERRAFORM_PLUGINS names no folder with the AWS provider (terraform providers mirror)")
-	}
+	plugins := terraformPlugins(t)
 	if out, err := run("init", "-backend=false", "-input=false", "-plugin-dir="+plugins); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if out, err := run("validate"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// terraformIn runs terraform in a folder, with nothing of this machine's settings.
+func terraformIn(t *testing.T, folder string) func(args ...string) ([]byte, error) {
+	t.Helper()
+	if _, err := exec.LookPath("terraform"); err != nil {
+		t.Skip("terraform is not installed")
+	}
+	return func(args ...string) ([]byte, error) {
+		c := exec.CommandContext(t.Context(), "terraform", append([]string{"-chdir=" + folder}, args...)...)
+		c.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "TF_CLI_CONFIG_FILE=") }), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+		return c.CombinedOutput()
+	}
+}
+
+// terraformPlugins is the folder with the AWS provider, without which a test is skipped.
+func terraformPlugins(t *testing.T) string {
+	t.Helper()
+	plugins := os.Getenv("EVENTINVOKE_TEST_TERRAFORM_PLUGINS")
+	if plugins == "" {
+		t.Skip("EVENTINVOKE_TEST_TERRAFORM_PLUGINS names no folder with the AWS provider (terraform providers mirror)")
+	}
+	return plugins
 }
 
 func TestTerraformModule(t *testing.T) {

@@ -30,6 +30,8 @@ var (
 	corrections = describe("eventinvoke_corrections_total", "Changes that were to be written, by how that ended.", "status")
 	calls       = describe("eventinvoke_api_calls_total", "Requests to AWS, by operation and outcome. Each retry counts.", "operation", "outcome")
 	destined    = describe("eventinvoke_destination_configs", "Configs after the last pass over the whole target, by what is known of a destination that they send to.", "state")
+	breaches    = describe("eventinvoke_breaches", "What breaks a requirement of the fleet file after the last pass over the whole target.")
+	unjudged    = describe("eventinvoke_unjudged_functions", "Functions of which that pass could not tell whether they break a requirement.")
 	carried     = describe("eventinvoke_carried_functions", "Functions that the last sweep judged by what was read before, and did not read.")
 	oldest      = describe("eventinvoke_carried_oldest_timestamp_seconds", "When the carried function read longest ago was read; absent where none is carried.")
 	complete    = describe("eventinvoke_trail_complete_timestamp_seconds", "Up to when CloudTrail's history is taken for complete; absent until it was asked.")
@@ -56,6 +58,7 @@ type target struct {
 	corrections      map[string]int
 	calls            map[call]int64
 	destined         map[string]int
+	breaches         []int // and functions that could not be judged; nil where it is not known
 	fought           int
 	evidence         *reconcile.Evidence // of the last sweep; nil where everything was to be read
 	scrubbed, missed int
@@ -111,7 +114,10 @@ func (f *fleet) passed(r worker.Report) {
 		if n.up {
 			n.success = r.Finished
 		}
-		n.keys = states(p, outcomeOf(r.Result.Outcome, p.Target))
+		outcome := outcomeOf(r.Result.Outcome, p.Target)
+		if n.keys, n.breaches = states(p, outcome), nil; n.keys != nil {
+			n.breaches = []int{p.Broken(outcome != nil), len(p.Unjudged)}
+		}
 		if !r.Scope.All {
 			continue
 		}
@@ -208,7 +214,7 @@ func destinedBy(in reconcile.Insights, t desired.Target) map[string]int {
 
 // Describe tells the registry what there will be.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, destined, fought, carried, oldest, complete, trailLag, scrubbed, missed, readAll} {
+	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, destined, breaches, unjudged, fought, carried, oldest, complete, trailLag, scrubbed, missed, readAll} {
 		out <- d
 	}
 }
@@ -243,6 +249,10 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 		}
 		for state, v := range n.destined {
 			gauge(destined, float64(v), state)
+		}
+		if n.breaches != nil {
+			gauge(breaches, float64(n.breaches[0]))
+			gauge(unjudged, float64(n.breaches[1]))
 		}
 		gauge(fought, float64(n.fought))
 		if e := n.evidence; e != nil {

@@ -42,7 +42,8 @@ func aPass() worker.Report {
 		Fought: []reconcile.Fight{{Key: desired.Key{Target: ireland, Name: named("a")}}},
 		Result: worker.Result{
 			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
-				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Changes: []reconcile.Change{change("a"), change("b")}, Evidence: &reconcile.Evidence{
+				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Breaches: []reconcile.Breach{{Name: named("a"), Now: true}, {Name: named("d"), Now: true, Planned: true}},
+					Unjudged: []reconcile.Unjudged{{Function: "e"}}, Changes: []reconcile.Change{change("a"), change("b")}, Evidence: &reconcile.Evidence{
 					Functions: 10, Read: 4, Carried: 6, Scrubbed: 2, Missed: 1, Oldest: time.Unix(900, 0), Trail: time.Unix(800, 0), Lag: 7 * time.Minute,
 				}},
 				{Target: virginia, Label: "prod", Err: errors.New("denied"), Findings: []reconcile.Finding{{Name: named("c"), Kind: reconcile.FindingUnreadable}}},
@@ -81,6 +82,14 @@ func TestNumbersOfAPass(t *testing.T) {
 # TYPE eventinvoke_api_calls_total counter
 eventinvoke_api_calls_total{account="111111111111",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1",target="prod"} 15
 eventinvoke_api_calls_total{account="111111111111",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1",target="prod"} 1
+# HELP eventinvoke_breaches What breaks a requirement of the fleet file after the last pass over the whole target.
+# TYPE eventinvoke_breaches gauge
+eventinvoke_breaches{account="111111111111",region="eu-west-1",target="prod"} 1
+eventinvoke_breaches{account="111111111111",region="us-east-1",target="prod"} 0
+# HELP eventinvoke_unjudged_functions Functions of which that pass could not tell whether they break a requirement.
+# TYPE eventinvoke_unjudged_functions gauge
+eventinvoke_unjudged_functions{account="111111111111",region="eu-west-1",target="prod"} 1
+eventinvoke_unjudged_functions{account="111111111111",region="us-east-1",target="prod"} 0
 # HELP eventinvoke_destination_configs Configs after the last pass over the whole target, by what is known of a destination that they send to.
 # TYPE eventinvoke_destination_configs gauge
 eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="exists",target="prod"} 0
@@ -138,7 +147,7 @@ eventinvoke_wakes_total{cause="signal"} 0
 eventinvoke_wakes_total{cause="start"} 0
 `
 	err := testutil.GatherAndCompare(filled().registry, strings.NewReader(want),
-		"eventinvoke_api_calls_total", "eventinvoke_fought_configs", "eventinvoke_corrections_total", "eventinvoke_drift_found_total",
+		"eventinvoke_api_calls_total", "eventinvoke_breaches", "eventinvoke_unjudged_functions", "eventinvoke_destination_configs", "eventinvoke_fought_configs", "eventinvoke_corrections_total", "eventinvoke_drift_found_total",
 		"eventinvoke_last_attempt_timestamp_seconds", "eventinvoke_last_success_timestamp_seconds", "eventinvoke_passes_total", "eventinvoke_pass_failures_total", "eventinvoke_target_up", "eventinvoke_wakes_total")
 	if err != nil {
 		t.Error(err)

@@ -116,7 +116,7 @@ func (use destinationUse) check() *problem {
 		hint := "write the queue's ARN: arn:aws:sqs:REGION:ACCOUNT:NAME"
 		if m := queueURL.FindStringSubmatch(sample); m != nil {
 			region := m[1] + m[2]
-			hint = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", PartitionOf(region), region, m[3], m[4])
+			hint = fmt.Sprintf("write the queue's ARN: arn:%s:sqs:%s:%s:%s", partitionOf(region), region, m[3], m[4])
 		}
 		return wrong(codeQueueURL, "a URL, not an ARN", hint)
 	case len(sample) > maxDestination:

@@ -124,9 +124,6 @@ func (l Limit) String() string {
 	return strconv.Itoa(l.Number)
 }
 
-// Of is the limit as the number that it allows of total.
-func (l Limit) Of(total int) Limit { return Limit{Number: l.Allowed(total)} }
-
 // Allowed is how many of total the limit lets pass.
 func (l Limit) Allowed(total int) int {
 	if !l.Share {

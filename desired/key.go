@@ -32,7 +32,7 @@ func (t Target) Compare(u Target) int {
 }
 
 // Partition is the AWS partition that the region belongs to.
-func (t Target) Partition() string { return PartitionOf(t.Region) }
+func (t Target) Partition() string { return partitionOf(t.Region) }
 
 // partitions maps region prefixes to partitions, from the SDKs' partition
 // table. Order matters: us-isob- must be tried before us-iso-.
@@ -46,8 +46,8 @@ var partitions = []struct{ prefix, partition string }{
 	{"eusc-", "aws-eusc"},
 }
 
-// PartitionOf is the partition of a region; a prefix nobody knows is "aws".
-func PartitionOf(region string) string {
+// partitionOf is the partition of a region; a prefix nobody knows is "aws".
+func partitionOf(region string) string {
 	for _, p := range partitions {
 		if strings.HasPrefix(region, p.prefix) {
 			return p.partition
@@ -244,9 +244,9 @@ func identify(written, qualifier text) (ParsedName, *problem, place) {
 	if wrong != nil {
 		return name, wrong, written.place
 	}
-	if name.Region != "" && name.Partition != PartitionOf(name.Region) {
+	if name.Region != "" && name.Partition != partitionOf(name.Region) {
 		return name, &problem{codeBadFunctionName,
-			fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, PartitionOf(name.Region), shorten(name.Partition)),
+			fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, partitionOf(name.Region), shorten(name.Partition)),
 			"write the ARN with its own partition"}, written.place
 	}
 	if q := qualifier.value; q != "" {

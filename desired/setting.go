@@ -206,22 +206,13 @@ type Config [NumSettings]Value
 // IsZero reports whether no setting is managed.
 func (c Config) IsZero() bool { return c == Config{} }
 
-// MarshalJSON is an object of the settings that are set, in output order.
-func (c Config) MarshalJSON() ([]byte, error) { return MarshalSettings(c) }
-
-// UnmarshalJSON takes what MarshalJSON gives. A setting that is null or not there
-// is unset; one that does not exist, or a value of the wrong type, is an error.
-func (c *Config) UnmarshalJSON(data []byte) (err error) {
-	*c, err = UnmarshalSettings(data)
-	return err
-}
-
-// MarshalSettings is the one JSON form of a config, desired or live.
+// MarshalJSON is an object of the settings that are set, in output order. It is the one
+// JSON form of a config, declared or read.
 //
 // It is made by hand for the order of the keys: a map would sort them by name.
-func MarshalSettings(values [NumSettings]Value) ([]byte, error) {
+func (c Config) MarshalJSON() ([]byte, error) {
 	out := []byte{'{'}
-	for s, v := range values {
+	for s, v := range c {
 		if !v.IsSet() {
 			continue
 		}
@@ -237,29 +228,30 @@ func MarshalSettings(values [NumSettings]Value) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// UnmarshalSettings reads the one JSON form of a config.
+// UnmarshalJSON takes what MarshalJSON gives. A setting that is null or not there
+// is unset.
 //
 // Unknown names are refused and not passed over: a record of a later version may hold a
-// setting that this one would silently drop. Bounds are not checked, since AWS may allow more
-// than it did; see Setting.Check.
-func UnmarshalSettings(data []byte) (values [NumSettings]Value, err error) {
+// setting that this one would silently drop. A value of the wrong type is an error as well.
+// Bounds are not checked, since AWS may allow more than it did; see Setting.Check.
+func (c *Config) UnmarshalJSON(data []byte) error {
 	var named map[string]Value
 	if err := json.Unmarshal(data, &named); err != nil {
-		return values, err
+		return err
 	}
 	if named == nil {
-		return values, errors.New("a config is null")
+		return errors.New("a config is null")
 	}
 	for _, s := range Settings() {
 		v := named[s.String()]
 		if v.IsSet() && v.kind != s.Default().kind {
-			return values, fmt.Errorf("%s cannot be %s", s, v)
+			return fmt.Errorf("%s cannot be %s", s, v)
 		}
-		values[s] = v
+		c[s] = v
 		delete(named, s.String())
 	}
 	if len(named) > 0 {
-		return values, fmt.Errorf("there is no setting %q", slices.Min(slices.Collect(maps.Keys(named))))
+		return fmt.Errorf("there is no setting %q", slices.Min(slices.Collect(maps.Keys(named))))
 	}
-	return values, nil
+	return nil
 }

@@ -71,9 +71,9 @@ func (d *Document) checkTargets(out *collector) {
 			if near := misspeltRegion(region.value); near != "" {
 				report(region.place, codeUnknownRegion, fmt.Sprintf("no region called %s is known", region.value), fmt.Sprintf("did you mean %s?", near))
 			}
-			if first := regions[0].value; PartitionOf(first) != PartitionOf(region.value) {
+			if first := regions[0].value; partitionOf(first) != partitionOf(region.value) {
 				report(region.place, codeMixedPartitions,
-					fmt.Sprintf("%s is in the partition %s, %s in %s", region.value, PartitionOf(region.value), first, PartitionOf(first)),
+					fmt.Sprintf("%s is in the partition %s, %s in %s", region.value, partitionOf(region.value), first, partitionOf(first)),
 					"an account lives in one partition: use a target for each")
 			}
 		}
@@ -87,7 +87,7 @@ func (d *Document) checkTargets(out *collector) {
 			continue
 		}
 		role, _ := arn.Parse(t.role.value)
-		if partition := PartitionOf(t.regions[0].value); role.AccountID != t.account.value || role.Partition != partition {
+		if partition := partitionOf(t.regions[0].value); role.AccountID != t.account.value || role.Partition != partition {
 			report(t.role.place, codeBadRole,
 				fmt.Sprintf("the role is of account %s in partition %s, the target of %s in %s", role.AccountID, role.Partition, t.account.value, partition),
 				"name a role of the target's own account")

@@ -36,13 +36,14 @@ func (s Settings) With(c desired.Config) Settings {
 }
 
 // MarshalJSON is an object of the settings that are set, in output order.
-func (s Settings) MarshalJSON() ([]byte, error) { return desired.MarshalSettings(s) }
+func (s Settings) MarshalJSON() ([]byte, error) { return desired.Config(s).MarshalJSON() }
 
 // UnmarshalJSON takes what MarshalJSON gives, and refuses what desired.Config
 // refuses.
 func (s *Settings) UnmarshalJSON(data []byte) error {
-	values, err := desired.UnmarshalSettings(data)
-	*s = NewSettings(values)
+	var c desired.Config
+	err := c.UnmarshalJSON(data)
+	*s = NewSettings(c)
 	return err
 }
 

@@ -40,7 +40,7 @@ func TestAccountsPage(t *testing.T) {
 		t.Error("no trust policy that is JSON is shown")
 	}
 	for _, region := range []string{"cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "us-isof-south-1", "eu-isoe-west-1", "eu-west-1"} {
-		if p := desired.PartitionOf(region); !strings.Contains(page, "`"+p+"`") {
+		if p := (desired.Target{Region: region}).Partition(); !strings.Contains(page, "`"+p+"`") {
 			t.Errorf("the partition %s of %s is not on the page", p, region)
 		}
 	}

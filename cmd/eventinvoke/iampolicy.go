@@ -208,7 +208,7 @@ func queueARN(url string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--queue-url: %w", err)
 	}
-	return "arn:" + desired.PartitionOf(region) + ":sqs:" + region + ":" + account + ":" + name, nil
+	return "arn:" + desired.Target{Region: region}.Partition() + ":sqs:" + region + ":" + account + ":" + name, nil
 }
 
 // bucket is the place of the history in S3; zero where it is elsewhere.

@@ -63,7 +63,7 @@ func (w *World) writeConfig(q *request, update bool) (any, *apiError) {
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	r := body.over(base, update && w.currentFaults().Merge == "replace")
+	r := body.over(base, update && w.now().faults.Merge == "replace")
 	r.LastModified = time.Time{}
 	q.applied = true
 	return wireRecord(q.arn(f.name)+":"+n.qualifier, q.state.storeRecord(f, n.qualifier, r, q.now)), nil
@@ -79,7 +79,7 @@ func (w *World) lockForWrite(q *request, f *function, n ref) *apiError {
 		return conflict(inProgress)
 	case f.writing:
 		return conflict(concurrent)
-	case q.rng.hits("conflict", w.currentFaults().Conflict):
+	case q.rng.hits("conflict", w.now().faults.Conflict):
 		if q.rng.hits("concurrent", 0.5) {
 			return conflict(concurrent)
 		}

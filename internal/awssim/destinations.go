@@ -2,7 +2,6 @@ package awssim
 
 import (
 	"cmp"
-	"encoding/json"
 	"encoding/xml"
 	"net/http"
 	"slices"
@@ -25,11 +24,7 @@ func queueURL(region, account, name string) string {
 
 // getQueueURL tells the same of a queue that is not there and of one of another
 // account, unless the scenario lists it.
-func (w *World) getQueueURL(q *request) (any, *apiError) {
-	var in struct{ QueueName, QueueOwnerAWSAccountId string }
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return nil, unparsable(err)
-	}
+func (w *World) getQueueURL(q *request, in struct{ QueueName, QueueOwnerAWSAccountId string }) (any, *apiError) {
 	owner := cmp.Or(in.QueueOwnerAWSAccountId, q.account.id)
 	if !w.exists(q.arnOf("sqs", owner, in.QueueName)) {
 		return nil, badRequest("com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
@@ -39,14 +34,10 @@ func (w *World) getQueueURL(q *request) (any, *apiError) {
 
 // listQueues pages through the queues of the account in the region. Where the scenario
 // does not list what exists there is nothing to list, which the simulator says itself.
-func (w *World) listQueues(q *request) (any, *apiError) {
-	var in struct {
-		MaxResults *int
-		NextToken  string
-	}
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return nil, unparsable(err)
-	}
+func (w *World) listQueues(q *request, in struct {
+	MaxResults *int
+	NextToken  string
+}) (any, *apiError) {
 	if w.destinations == nil {
 		return nil, badRequest("UnknownOperationException", "The simulator lists queues only where its scenario has destinations.")
 	}
@@ -87,11 +78,7 @@ func (w *World) getTopicAttributes(q *request) (any, *apiError) {
 
 // describeEventBus takes a name, or the ARN of a bus of any account. Each account has
 // a bus called default.
-func (w *World) describeEventBus(q *request) (any, *apiError) {
-	var in struct{ Name string }
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return nil, unparsable(err)
-	}
+func (w *World) describeEventBus(q *request, in struct{ Name string }) (any, *apiError) {
 	name, arn := cmp.Or(in.Name, "default"), in.Name
 	if !strings.HasPrefix(name, "arn:") {
 		arn = q.arnOf("events", q.account.id, "event-bus/"+name)

@@ -88,7 +88,7 @@ func (q *request) gateway(m fault) *answer {
 
 // throttle is the answer to a call beyond the quota.
 func (w *World) throttle(q *request) *answer {
-	quota := w.currentQuota()
+	quota := w.now().quota
 	var a *answer
 	switch {
 	case q.service == "tagging":

@@ -189,7 +189,7 @@ func listPage[T, S any](w *World, q *request, all []T, size int, rank func(T) st
 
 // firstPage is listPage for what is behind the marker already.
 func firstPage[T, S any](w *World, q *request, all []T, size int, rank func(T) string, show func(T) S) ([]S, *string) {
-	n, faults := min(len(all), size), w.currentFaults()
+	n, faults := min(len(all), size), w.now().faults
 	if n > 1 && q.rng.hits("short_page", faults.ShortPage) {
 		n -= n / 2
 	}

@@ -84,11 +84,7 @@ func (w *World) organizationQuery(q *request) (in organizationQuery, apiErr *api
 }
 
 // listRegions tells the regions that the scenario declares of an account as enabled.
-func (w *World) listRegions(q *request) (any, *apiError) {
-	var in struct{ AccountId string }
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return nil, unparsable(err)
-	}
+func (w *World) listRegions(q *request, in struct{ AccountId string }) (any, *apiError) {
 	of := q.account
 	if in.AccountId != "" {
 		if of = w.account(in.AccountId); of == nil || of == q.account || q.account != w.accounts[0] {

@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -59,8 +60,8 @@ func (w *World) admit(q *request) *answer {
 	case "sqs", "sns", "events", "s3", "organizations", "account":
 		return w.perform(q, q.state.deny)
 	}
-	faults := w.currentFaults()
-	if faults != (Faults{}) || w.currentQuota().ThrottlingException > 0 {
+	faults := w.now().faults
+	if faults != (Faults{}) || w.now().quota.ThrottlingException > 0 {
 		q.rng = w.attempts.next(w.seed, q)
 	}
 	denied, throttled := q.state.restrictions(q.function)
@@ -150,6 +151,17 @@ type operation struct {
 	serve  func(*World, *request) (any, *apiError)
 }
 
+// withBody reads the JSON of a request for an operation.
+func withBody[T any](serve func(*World, *request, T) (any, *apiError)) func(*World, *request) (any, *apiError) {
+	return func(w *World, q *request) (any, *apiError) {
+		var in T
+		if err := json.Unmarshal(q.body, &in); err != nil {
+			return nil, unparsable(err)
+		}
+		return serve(w, q, in)
+	}
+}
+
 // lambdaRoutes maps method and path shape, with * for the name, to operations.
 var lambdaRoutes = map[string]*operation{
 	"PUT 2019-09-25/functions/*/event-invoke-config":      {"PutFunctionEventInvokeConfig", "lambda:PutFunctionEventInvokeConfig", true, 200, (*World).putConfig},
@@ -184,17 +196,17 @@ func lambdaRoute(r *http.Request) (*operation, string) {
 var (
 	// targetOperations are those of JSON 1.1, by service and X-Amz-Target.
 	targetOperations = map[string]map[string]*operation{
-		"tagging":    {"ResourceGroupsTaggingAPI_20170126.GetResources": {"GetResources", "tag:GetResources", false, 200, (*World).getResources}},
-		"cloudtrail": {"CloudTrail_20131101.LookupEvents": {"LookupEvents", "cloudtrail:LookupEvents", false, 200, (*World).lookupEvents}},
-		"events":     {"AWSEvents.DescribeEventBus": {"DescribeEventBus", "events:DescribeEventBus", false, 200, (*World).describeEventBus}},
+		"tagging":    {"ResourceGroupsTaggingAPI_20170126.GetResources": {"GetResources", "tag:GetResources", false, 200, withBody((*World).getResources)}},
+		"cloudtrail": {"CloudTrail_20131101.LookupEvents": {"LookupEvents", "cloudtrail:LookupEvents", false, 200, withBody((*World).lookupEvents)}},
+		"events":     {"AWSEvents.DescribeEventBus": {"DescribeEventBus", "events:DescribeEventBus", false, 200, withBody((*World).describeEventBus)}},
 		"organizations": {
 			"AWSOrganizationsV20161128.ListAccounts":                     {"ListAccounts", "organizations:ListAccounts", false, 200, (*World).listOrganizationAccounts},
 			"AWSOrganizationsV20161128.ListAccountsForParent":            {"ListAccountsForParent", "organizations:ListAccountsForParent", false, 200, (*World).listAccountsForParent},
 			"AWSOrganizationsV20161128.ListOrganizationalUnitsForParent": {"ListOrganizationalUnitsForParent", "organizations:ListOrganizationalUnitsForParent", false, 200, (*World).listUnitsForParent},
 		},
 		"sqs": {
-			"AmazonSQS.GetQueueUrl": {"GetQueueUrl", "sqs:GetQueueUrl", false, 200, (*World).getQueueURL},
-			"AmazonSQS.ListQueues":  {"ListQueues", "sqs:ListQueues", false, 200, (*World).listQueues},
+			"AmazonSQS.GetQueueUrl": {"GetQueueUrl", "sqs:GetQueueUrl", false, 200, withBody((*World).getQueueURL)},
+			"AmazonSQS.ListQueues":  {"ListQueues", "sqs:ListQueues", false, 200, withBody((*World).listQueues)},
 		},
 	}
 	// queryOperations are those of the query protocol, by service and Action.
@@ -206,7 +218,7 @@ var (
 		"sns": {"GetTopicAttributes": {"GetTopicAttributes", "sns:GetTopicAttributes", false, 200, (*World).getTopicAttributes}},
 	}
 	headBucket  = &operation{"HeadBucket", "s3:ListBucket", false, 200, (*World).headBucket}
-	listRegions = &operation{"ListRegions", "account:ListRegions", false, 200, (*World).listRegions}
+	listRegions = &operation{"ListRegions", "account:ListRegions", false, 200, withBody((*World).listRegions)}
 )
 
 // route finds what a request asks for.

@@ -125,26 +125,27 @@ func (w *World) Refuse(account, region, functionName, text string) error {
 
 // SetFaults changes the chances of all calls to come.
 func (w *World) SetFaults(f Faults) error {
-	if err := valid(func(c *validator) { c.faults(f) }); err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.faults = f
-	return nil
+	return w.change(func(c *validator) { c.faults(f) }, func() { w.conditions.faults = f })
 }
 
 // SetQuota changes the quota everywhere and starts it afresh.
 func (w *World) SetQuota(q Quota) error {
-	if err := valid(func(c *validator) { c.quota(q) }); err != nil {
+	return w.change(func(c *validator) { c.quota(q) }, func() {
+		w.conditions.quota = q
+		for _, s := range w.states {
+			s.meter.set(q, time.Now())
+		}
+	})
+}
+
+// change sets one of the conditions, if it is valid.
+func (w *World) change(check func(*validator), set func()) error {
+	if err := valid(check); err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.quota = q
-	for _, s := range w.states {
-		s.meter.set(q, time.Now())
-	}
+	set()
 	return nil
 }
 

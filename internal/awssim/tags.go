@@ -1,7 +1,6 @@
 package awssim
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"sort"
@@ -101,11 +100,7 @@ func (t *tagQuery) selects(f *function, arn string) bool {
 		(len(t.ResourceTypeFilters) == 0 || slices.ContainsFunc(t.ResourceTypeFilters, isType))
 }
 
-func (w *World) getResources(q *request) (any, *apiError) {
-	var t tagQuery
-	if err := json.Unmarshal(q.body, &t); err != nil {
-		return nil, unparsable(err)
-	}
+func (w *World) getResources(q *request, t tagQuery) (any, *apiError) {
 	if apiErr := t.check(); apiErr != nil {
 		return nil, apiErr
 	}

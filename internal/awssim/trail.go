@@ -219,11 +219,7 @@ func (t *lookupQuery) check() *apiError {
 }
 
 // lookupEvents tells what was done, as much of it as has appeared.
-func (w *World) lookupEvents(q *request) (any, *apiError) {
-	var t lookupQuery
-	if err := json.Unmarshal(q.body, &t); err != nil {
-		return nil, unparsable(err)
-	}
+func (w *World) lookupEvents(q *request, t lookupQuery) (any, *apiError) {
 	if apiErr := t.check(); apiErr != nil {
 		return nil, apiErr
 	}
@@ -240,7 +236,7 @@ func (w *World) lookupEvents(q *request) (any, *apiError) {
 	}
 	var found []*trailEvent
 	if t.EventCategory == "" {
-		found = q.state.shown(w.currentTrail(), q.now, &t)
+		found = q.state.shown(w.now().trail, q.now, &t)
 	}
 	if ok {
 		i, _ := slices.BinarySearchFunc(found, after, func(e *trailEvent, after string) int { return cmp.Or(strings.Compare(e.rank(), after), -1) })
@@ -284,21 +280,9 @@ func (s *regionState) shown(t Trail, now time.Time, l *lookupQuery) []*trailEven
 	return found
 }
 
-func (w *World) currentTrail() Trail {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return w.trail
-}
-
 // SetTrail changes how the event history tells of everything, past calls included.
 func (w *World) SetTrail(t Trail) error {
-	if err := valid(func(c *validator) { c.trail(t) }); err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.trail = t
-	return nil
+	return w.change(func(c *validator) { c.trail(t) }, func() { w.conditions.trail = t })
 }
 
 func (c *validator) trail(t Trail) {

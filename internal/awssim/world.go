@@ -29,12 +29,10 @@ type World struct {
 	// destinations are those that exist; nil is all.
 	destinations map[string]bool
 
-	mu       sync.RWMutex // of all below
-	faults   Faults
-	quota    Quota
-	trail    Trail
-	states   map[target]*regionState
-	sessions map[string]session // by token
+	mu         sync.RWMutex // of all below
+	conditions conditions
+	states     map[target]*regionState
+	sessions   map[string]session // by token
 }
 
 // target is one account in one region.
@@ -67,8 +65,8 @@ func New(s *Scenario) (*World, error) {
 	}
 	w := &World{
 		seed: s.Seed, latency: s.Latency, started: time.Now(),
-		faults: s.Faults, quota: s.Quota, trail: s.Trail,
-		buckets: map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
+		conditions: conditions{s.Faults, s.Quota, s.Trail},
+		buckets:    map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
 		attempts: attempts{seen: map[attemptKey]uint32{}},
 	}
 	if w.callLog.limit = max(s.CallLog, 0); s.CallLog == 0 {
@@ -143,22 +141,23 @@ func (w *World) state(at target) *regionState {
 	s := w.states[at]
 	if s == nil {
 		s = &regionState{target: at, seed: w.seed, functions: map[string]*function{}}
-		s.meter.set(w.quota, time.Now())
+		s.meter.set(w.conditions.quota, time.Now())
 		w.states[at] = s
 	}
 	return s
 }
 
-func (w *World) currentFaults() Faults {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return w.faults
+// conditions are what may change while a world runs.
+type conditions struct {
+	faults Faults
+	quota  Quota
+	trail  Trail
 }
 
-func (w *World) currentQuota() Quota {
+func (w *World) now() conditions {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	return w.quota
+	return w.conditions
 }
 
 // latest is the qualifier of the unpublished code, and of a function named

@@ -510,12 +510,12 @@ func live(t *testing.T, seed uint64, days int) {
 // cannot be told from the file.
 func step(p *place, ahead, shows time.Duration) {
 	s, err := decode(p.data, here)
-	if err != nil || ahead > 0 && ahead < shows || time.Since(s.written) > time.Minute {
+	if err != nil || ahead > 0 && ahead < shows || time.Since(s.Written) > time.Minute {
 		return
 	}
-	s.written, s.looked = s.written.Add(ahead), s.looked.Add(ahead)
-	if !s.listed.IsZero() {
-		s.listed = s.listed.Add(ahead)
+	s.Written, s.Looked = s.Written.Add(ahead), s.Looked.Add(ahead)
+	if !s.Listed.IsZero() {
+		s.Listed = s.Listed.Add(ahead)
 	}
 	for _, o := range s.functions {
 		o.Seen += ahead.Milliseconds()

@@ -21,10 +21,10 @@ const early = 0.98
 // asked about an alias for the first time is read for that, whatever the trail says.
 func (s *state) calls(need desired.Discovery) []string {
 	calls := slices.Concat(trail.Writes, trail.Functions)
-	if s.aliases || need.Aliases != nil {
+	if s.Aliases || need.Aliases != nil {
 		calls = append(calls, trail.Aliases...)
 	}
-	if s.versions {
+	if s.Versions {
 		calls = append(calls, trail.Versions...)
 	}
 	if len(need.Tags) > 0 {
@@ -50,12 +50,12 @@ func (s *state) take(hints []events.Hint, now time.Time) news {
 		if id == "" {
 			id = fmt.Sprint(h.EventName, h.Function, h.Qualifier, h.EventTime.Unix())
 		}
-		if _, known := s.events[id]; known {
+		if _, known := s.Events[id]; known {
 			continue
 		}
 		n.events[id] = h.EventTime.Unix()
-		delete(s.doubts, h.Function)
-		if late := now.Sub(h.EventTime); late > n.latest && (s.followed || !h.EventTime.Before(s.looked)) {
+		delete(s.Doubts, h.Function)
+		if late := now.Sub(h.EventTime); late > n.latest && (s.Followed || !h.EventTime.Before(s.Looked)) {
 			n.latest = late
 		}
 		switch h.EventName {
@@ -226,16 +226,16 @@ func changed(before *observation, now *reconcile.ObservedFunction) bool {
 // doubt notes the functions that were read for their age alone and had changed, and
 // returns how many of those noted before no event has told of within the allowance.
 func (s *state) doubt(scrubbed map[string]bool, seen []reconcile.ObservedFunction, allowed time.Duration, now time.Time) (missed int) {
-	for f, since := range s.doubts {
+	for f, since := range s.Doubts {
 		if now.Unix()-since > int64(allowed.Seconds()) {
-			delete(s.doubts, f)
+			delete(s.Doubts, f)
 			missed++
 		}
 	}
 	for i := range seen {
 		f := &seen[i]
 		if _, whole := reconcile.Carriable(f); whole && scrubbed[f.Function] && changed(s.functions[f.Function], f) {
-			s.doubts[f.Function] = now.Unix()
+			s.Doubts[f.Function] = now.Unix()
 		}
 	}
 	return missed

@@ -17,7 +17,7 @@ import (
 // fleetOf is a state of n functions that a full read of some time saw, the last one now.
 func fleetOf(n int, now time.Time) *state {
 	s := newState(here)
-	s.written, s.looked = now, now
+	s.Written, s.Looked = now, now
 	settings := &reconcile.Settings{desired.Number(3600)}
 	for i := range n {
 		f := fmt.Sprintf("function-%05d", i)
@@ -79,8 +79,8 @@ func TestTheOldestAreReadInTurn(t *testing.T) {
 func TestWhatTheTrailSays(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	s := newState(here)
-	s.looked = noon
-	s.events["known"] = noon.Unix()
+	s.Looked = noon
+	s.Events["known"] = noon.Unix()
 	s.functions["f"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.Present, Records: []reconcile.ObservedRecord{
 		{Qualifier: "live", Settings: &reconcile.Settings{}, Modified: noon.UnixMilli() + 300},
 	}}}
@@ -126,21 +126,21 @@ func TestFunctionsComeByEvents(t *testing.T) {
 	}
 	create, del := "CreateFunction", "DeleteFunction"
 	s := newState(here)
-	s.names = []string{"a", "b", "z"}
-	s.tags = map[string]tags{"a": {"old": "1"}, "z": {"old": "1"}}
+	s.Names = []string{"a", "b", "z"}
+	s.Tags = map[string]tags{"a": {"old": "1"}, "z": {"old": "1"}}
 	n := s.take([]events.Hint{
 		at(del, "a", 1), at(create, "a", 0), // created, then deleted, shown the other way about
 		at(create, "new", 5),
 		at(del, "b", 1),
 	}, noon)
 	s.follow(n, map[string]tags{"new": {"team": "x"}})
-	if want := []string{"a", "b", "new", "z"}; !slices.Equal(s.names, want) {
-		t.Errorf("%v, not %v", s.names, want)
+	if want := []string{"a", "b", "new", "z"}; !slices.Equal(s.Names, want) {
+		t.Errorf("%v, not %v", s.Names, want)
 	}
 	if got := slices.Sorted(maps.Keys(n.read)); !slices.Equal(got, []string{"a", "b", "new"}) {
 		t.Errorf("%v are read", got)
 	}
-	if got := slices.Sorted(maps.Keys(s.tags)); !slices.Equal(got, []string{"new", "z"}) {
+	if got := slices.Sorted(maps.Keys(s.Tags)); !slices.Equal(got, []string{"new", "z"}) {
 		t.Errorf("tags of %v", got)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -32,19 +31,9 @@ func fileName(t desired.Target) string {
 // body is a file's content, before it is compressed. Settings are kept once each: the
 // functions of a fleet share a handful. A file of 50,000 functions is about 1 MB.
 type body struct {
-	Account  string               `json:"account"`
-	Region   string               `json:"region"`
-	Written  time.Time            `json:"written"`
-	Looked   time.Time            `json:"looked"`
-	Events   map[string]int64     `json:"events,omitempty"`
-	Followed bool                 `json:"followed,omitempty"`
-	Doubts   map[string]int64     `json:"doubts,omitempty"`
-	Listed   time.Time            `json:"listed,omitzero"`
-	Need     string               `json:"need,omitempty"`
-	Names    []string             `json:"names,omitempty"`
-	Tags     map[string]tags      `json:"tags,omitempty"`
-	Aliases  bool                 `json:"aliases,omitempty"`
-	Versions bool                 `json:"versions,omitempty"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	header
 	Settings []reconcile.Settings `json:"settings"`
 	Seen     []row                `json:"seen"`
 }
@@ -71,11 +60,8 @@ type recordRow struct {
 
 // encode makes a file of a state.
 func (s *state) encode() ([]byte, error) {
-	b := body{
-		Account: s.target.Account, Region: s.target.Region, Written: s.written.UTC(), Looked: s.looked.UTC(), Events: s.events, Followed: s.followed, Doubts: s.doubts,
-		Listed: s.listed, Need: s.need, Names: s.names, Tags: s.tags, Aliases: s.aliases, Versions: s.versions,
-		Seen: make([]row, 0, len(s.functions)),
-	}
+	b := body{Account: s.target.Account, Region: s.target.Region, header: s.header, Seen: make([]row, 0, len(s.functions))}
+	b.Written, b.Looked = s.Written.UTC(), s.Looked.UTC()
 	index := map[reconcile.Settings]int{}
 	for _, name := range s.order() {
 		o := s.functions[name]
@@ -136,23 +122,15 @@ func decode(data []byte, t desired.Target) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b body
+	s := newState(t)
+	b := body{header: s.header}
 	if err := json.Unmarshal(text, &b); err != nil {
 		return nil, err
 	}
 	if (desired.Target{Account: b.Account, Region: b.Region}) != t {
 		return nil, fmt.Errorf("it is about %.60s/%.60s", b.Account, b.Region)
 	}
-	s := &state{
-		target: t, written: b.Written, looked: b.Looked, events: b.Events, followed: b.Followed, doubts: b.Doubts, listed: b.Listed, need: b.Need, names: b.Names,
-		tags: b.Tags, aliases: b.Aliases, versions: b.Versions, functions: make(map[string]*observation, len(b.Seen)),
-	}
-	if s.events == nil {
-		s.events = map[string]int64{}
-	}
-	if s.doubts == nil {
-		s.doubts = map[string]int64{}
-	}
+	s.header = b.header
 	for i := range b.Seen {
 		r := &b.Seen[i]
 		o := &observation{asked: r.Asked}

@@ -17,12 +17,12 @@ var here = desired.Target{Account: "111111111111", Region: "eu-west-1"}
 // known is a state with one of everything.
 func known(at time.Time) *state {
 	s := newState(here)
-	s.written, s.looked, s.listed = at, at.Add(-time.Minute), at.Add(-time.Hour)
-	s.followed, s.aliases, s.versions = true, true, true
-	s.events["id"] = at.Unix()
-	s.doubts["a"] = at.Unix()
-	s.need, s.names = "need", []string{"a", "gone"}
-	s.tags = map[string]tags{"a": {"team": "x"}}
+	s.Written, s.Looked, s.Listed = at, at.Add(-time.Minute), at.Add(-time.Hour)
+	s.Followed, s.Aliases, s.Versions = true, true, true
+	s.Events["id"] = at.Unix()
+	s.Doubts["a"] = at.Unix()
+	s.Need, s.Names = "need", []string{"a", "gone"}
+	s.Tags = map[string]tags{"a": {"team": "x"}}
 	settings := &reconcile.Settings{desired.Number(60), desired.Value{}, desired.Text("arn:aws:sqs:eu-west-1:111111111111:q")}
 	s.functions["a"] = &observation{
 		CarriedFunction: reconcile.CarriedFunction{

@@ -31,8 +31,8 @@ func TestWhyEverythingIsRead(t *testing.T) {
 		{why: "nothing was read before", bytes: func([]byte) []byte { return nil }, says: "no observations yet"},
 		{why: "a damaged file", bytes: func(b []byte) []byte { return b[:len(b)-1] }, says: "damaged"},
 		{why: "another version's file", bytes: func(b []byte) []byte { return []byte(strings.Replace(string(b), " 2 ", " 7 ", 1)) }, says: "format is 7"},
-		{why: "a clock that went back", spoil: func(s *state) { s.written = time.Now().Add(time.Minute) }, says: "clock went back"},
-		{why: "a last look of long ago", spoil: func(s *state) { s.looked = time.Now().Add(-25 * time.Hour) }, says: "longer ago than the maximum age"},
+		{why: "a clock that went back", spoil: func(s *state) { s.Written = time.Now().Add(time.Minute) }, says: "clock went back"},
+		{why: "a last look of long ago", spoil: func(s *state) { s.Looked = time.Now().Add(-25 * time.Hour) }, says: "longer ago than the maximum age"},
 		{why: "a trail that refuses", answer: trail.Answer{Cut: errors.New("no permission")}, says: "no permission"},
 		{why: "a trail that is cut short", answer: trail.Answer{Cut: trail.ErrPages}, says: "CloudTrail could not be asked to its end"},
 		{why: "a trail that refuses, and what was read is of the run that is carried on", answer: trail.Answer{Cut: errors.New("no permission")}, since: time.Minute},
@@ -56,7 +56,7 @@ func TestWhyEverythingIsRead(t *testing.T) {
 			o := &Observations{
 				Store: store, MaxAge: DefaultMaxAge, Delay: DefaultDelay, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 				Trail: func(_ context.Context, _ *reconcile.OpenTarget, q trail.Query) *trail.Answer {
-					if want := s.looked.Add(-DefaultDelay); !q.From.Equal(want) {
+					if want := s.Looked.Add(-DefaultDelay); !q.From.Equal(want) {
 						t.Errorf("%s: the trail is asked from %s, not %s", row.why, q.From, want)
 					}
 					return &row.answer

@@ -21,7 +21,7 @@ func needOf(d desired.Discovery) string {
 // inventoryHolds reports whether what was discovered answers what is asked now, and is
 // young enough to be followed by events.
 func (s *state) inventoryHolds(d desired.Discovery, maxAge time.Duration, now time.Time) bool {
-	return s.need == needOf(d) && !s.listed.IsZero() && float64(now.Sub(s.listed)) < early*float64(maxAge)
+	return s.Need == needOf(d) && !s.Listed.IsZero() && float64(now.Sub(s.Listed)) < early*float64(maxAge)
 }
 
 // toTag are the functions whose tags are to be read, sorted.
@@ -31,12 +31,12 @@ func (n *news) toTag() []string { return slices.Sorted(maps.Keys(n.tags)) }
 // functions in the news have now.
 func (s *state) follow(n news, found map[string]tags) {
 	if len(n.came) > 0 {
-		s.names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.names, slices.Collect(maps.Keys(n.came))))))
+		s.Names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Names, slices.Collect(maps.Keys(n.came))))))
 	}
 	if len(n.tags) == 0 {
 		return
 	}
-	now := maps.Clone(s.tags)
+	now := maps.Clone(s.Tags)
 	if now == nil {
 		now = map[string]tags{}
 	}
@@ -46,7 +46,7 @@ func (s *state) follow(n news, found map[string]tags) {
 			now[f] = t
 		}
 	}
-	s.tags = now
+	s.Tags = now
 }
 
 // aliasesOf are the aliases that need not be listed again: of the functions that may be
@@ -66,20 +66,18 @@ func (s *state) aliasesOf(n news, turn map[string]bool) map[string][]string {
 func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.TargetOutcome, now time.Time) *state {
 	s := p.state
 	next := newState(s.target)
-	next.written, next.looked = now, p.began
-	next.listed, next.need, next.names, next.tags = s.listed, s.need, s.names, s.tags
-	next.aliases, next.versions = p.choice.aliases, p.choice.versions
+	next.Written, next.Looked = now, p.began
+	next.Listed, next.Need, next.Names, next.Tags = s.Listed, s.Need, s.Names, s.Tags
+	next.Aliases, next.Versions = p.choice.aliases, p.choice.versions
 	if !p.asked.IsZero() {
-		next.looked = earlier(p.asked, p.began)
+		next.Looked = earlier(p.asked, p.began)
 	}
 	if p.full == "" || !p.asked.IsZero() { // else nobody knows what was done to those not read
-		next.followed, next.doubts = true, s.doubts
-		for id, at := range s.events {
-			next.events[id] = at
-		}
-		maps.Copy(next.events, p.news.events)
-		from := next.looked.Add(-p.of.Delay).Unix()
-		maps.DeleteFunc(next.events, func(_ string, at int64) bool { return at < from })
+		next.Followed, next.Doubts = true, s.Doubts
+		maps.Copy(next.Events, s.Events)
+		maps.Copy(next.Events, p.news.events)
+		from := next.Looked.Add(-p.of.Delay).Unix()
+		maps.DeleteFunc(next.Events, func(_ string, at int64) bool { return at < from })
 		for f, o := range s.functions {
 			if !p.news.read[f] && now.UnixMilli()-o.Seen <= p.of.MaxAge.Milliseconds() && !p.gone(f) {
 				next.functions[f] = o
@@ -96,8 +94,8 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 			}
 			next.functions[f.Function] = &observation{CarriedFunction: c, asked: p.choice.asked[f.Function]}
 		}
-		if at, listed := slices.BinarySearch(next.names, f.Function); listed && f.State == reconcile.FunctionAbsent {
-			next.names = slices.Delete(slices.Clone(next.names), at, at+1)
+		if at, listed := slices.BinarySearch(next.Names, f.Function); listed && f.State == reconcile.FunctionAbsent {
+			next.Names = slices.Delete(slices.Clone(next.Names), at, at+1)
 		}
 	}
 	if outcome != nil {
@@ -111,7 +109,7 @@ func (p *pass) gone(f string) bool {
 	if _, declared := p.choice.asked[f]; declared || !p.discovered {
 		return false
 	}
-	_, listed := slices.BinarySearch(p.state.names, f)
+	_, listed := slices.BinarySearch(p.state.Names, f)
 	return !listed
 }
 

@@ -135,13 +135,13 @@ func (p *pass) recall(ctx context.Context) {
 		return
 	}
 	// A run that was cut short has read fewer than it had listed.
-	known := max(len(p.state.functions), len(p.state.names))
+	known := max(len(p.state.functions), len(p.state.Names))
 	if p.of.All != nil && p.of.All(&p.open, known) {
 		p.all = true
 		return
 	}
 	a := p.of.Trail(ctx, &p.open, trail.Query{
-		Names: p.state.calls(p.need), From: p.state.looked.Add(-p.of.Delay), Budget: budget(&p.open, known),
+		Names: p.state.calls(p.need), From: p.state.Looked.Add(-p.of.Delay), Budget: budget(&p.open, known),
 	})
 	p.cut = a.Cut
 	if (a.Cut != nil || a.Unread > 0) && !p.of.Since.IsZero() {
@@ -198,15 +198,15 @@ func (p *pass) load(ctx context.Context) {
 		p.full = err.Error()
 	case err != nil:
 		p.full = "the observations are damaged: " + err.Error()
-	case s.written.After(p.began) || s.looked.After(p.began):
+	case s.Written.After(p.began) || s.Looked.After(p.began):
 		// What a wrong clock wrote looks right again once the time is reached, and this
 		// run may die before it replaces it.
 		if p.of.Store.Delete(ctx, fileName(p.open.Target), tag) == nil {
 			p.tag = ""
 		}
-		p.full = fmt.Sprintf("the clock went back: the observations were written at %s", s.written.UTC().Format(time.RFC3339))
-	case p.began.Sub(s.looked) > p.of.MaxAge:
-		p.full = fmt.Sprintf("the last look was at %s, longer ago than the maximum age", s.looked.UTC().Format(time.RFC3339))
+		p.full = fmt.Sprintf("the clock went back: the observations were written at %s", s.Written.UTC().Format(time.RFC3339))
+	case p.began.Sub(s.Looked) > p.of.MaxAge:
+		p.full = fmt.Sprintf("the last look was at %s, longer ago than the maximum age", s.Looked.UTC().Format(time.RFC3339))
 	}
 	p.state = s
 }
@@ -245,15 +245,15 @@ func (c *recollection) Complete(found desired.Inventory) desired.Inventory {
 		case p.need.IsZero():
 			continue
 		case p.discovered:
-			p.state.listed, p.state.need = p.began, needOf(p.need)
-			p.state.names, p.state.tags = now.Functions, now.Tags
+			p.state.Listed, p.state.Need = p.began, needOf(p.need)
+			p.state.Names, p.state.Tags = now.Functions, now.Tags
 		default:
 			p.state.follow(p.news, now.Tags)
 		}
 		if p.need.Aliases != nil {
 			p.aliases = p.state.aliasesOf(p.news, p.turn)
 		}
-		found[t] = desired.TargetInventory{Functions: p.state.names, Tags: p.state.tags, Details: now.Details, Aliases: p.aliases}
+		found[t] = desired.TargetInventory{Functions: p.state.Names, Tags: p.state.Tags, Details: now.Details, Aliases: p.aliases}
 	}
 	return found
 }

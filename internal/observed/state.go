@@ -17,25 +17,30 @@ import (
 // observation was true when it was made, and every event that the trail showed up to
 // looked has been answered by a reading or by forgetting.
 type state struct {
-	target  desired.Target
-	written time.Time
-	looked  time.Time        // up to when the trail was asked
-	events  map[string]int64 // ids of those answered, and when they happened, Unix seconds
-	// followed says that the trail was asked before: events has all that it showed.
-	followed bool
-
-	// doubts are functions that were found changed without an event that told of it, and
-	// when, Unix seconds: the event may still come.
-	doubts map[string]int64
-
-	listed time.Time // when all functions were listed; zero: they never were
-	need   string    // what was discovered then, as a digest
-	names  []string  // of the functions, sorted
-	tags   map[string]tags
-
-	aliases, versions bool // whether any function is asked about one
-
+	target desired.Target
+	header
 	functions map[string]*observation
+}
+
+// header is what is known beside the functions, as it is stored.
+type header struct {
+	Written time.Time        `json:"written"`
+	Looked  time.Time        `json:"looked"`           // up to when the trail was asked
+	Events  map[string]int64 `json:"events,omitempty"` // ids of those answered, and when they happened, Unix seconds
+	// Followed says that the trail was asked before: Events has all that it showed.
+	Followed bool `json:"followed,omitempty"`
+	// Doubts are functions that were found changed without an event that told of it, and
+	// when, Unix seconds: the event may still come.
+	Doubts map[string]int64 `json:"doubts,omitempty"`
+
+	Listed time.Time       `json:"listed,omitzero"` // when all functions were listed; zero: they never were
+	Need   string          `json:"need,omitempty"`  // what was discovered then, as a digest
+	Names  []string        `json:"names,omitempty"` // of the functions, sorted
+	Tags   map[string]tags `json:"tags,omitempty"`
+
+	// Whether any function is asked about an alias or a version.
+	Aliases  bool `json:"aliases,omitempty"`
+	Versions bool `json:"versions,omitempty"`
 }
 
 // observation is one function.
@@ -45,7 +50,7 @@ type observation struct {
 }
 
 func newState(t desired.Target) *state {
-	return &state{target: t, events: map[string]int64{}, doubts: map[string]int64{}, functions: map[string]*observation{}}
+	return &state{target: t, header: header{Events: map[string]int64{}, Doubts: map[string]int64{}}, functions: map[string]*observation{}}
 }
 
 func (s *state) order() []string { return slices.Sorted(maps.Keys(s.functions)) }

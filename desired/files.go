@@ -26,22 +26,17 @@ const StdinName = "<stdin>"
 // for itself, a directory for every YAML file below it, a pattern for every
 // file that matches. Whatever finds nothing is a problem, because a fleet file
 // that is silently not read looks like a smaller fleet.
-func findFiles(fsys fs.FS, paths []string, out *collector) []string {
+func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 	var found []string
 	for _, p := range paths {
 		if p == stdinPath {
 			found = append(found, p)
 			continue
 		}
-		if _, err := fs.Stat(fsys, p); err == nil && strings.Contains(p, "://") {
-			found = append(found, p) // not path.Clean's: two slashes are one to it
-			continue
-		}
-		files, err := expandPath(fsys, p)
+		files, err := Within(l.Context, func() ([]string, error) { return expandPath(fsys, p) })
 		switch {
 		case err != nil:
-			out.add(Problem{Pos: Pos{File: p}, Code: codeUnreadable,
-				Message: "cannot be read: " + plainError(err), Hint: "check the path and its permissions"})
+			out.add(unreadable(p, err))
 		case len(files) == 0:
 			out.add(Problem{Pos: Pos{File: p}, Code: codeNoSuchPath,
 				Message: absent(fsys, p), Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
@@ -73,6 +68,9 @@ func absent(fsys fs.FS, p string) string {
 // characters its name has; only what does not exist is tried as a pattern. None and no error
 // means that nothing is there.
 func expandPath(fsys fs.FS, p string) ([]string, error) {
+	if _, err := fs.Stat(fsys, p); err == nil && strings.Contains(p, "://") {
+		return []string{p}, nil // not path.Clean's: two slashes are one to it
+	}
 	if p == "" {
 		return nil, nil // not the working directory, as path.Clean would have it: a variable was unset
 	}
@@ -89,7 +87,7 @@ func expandPath(fsys fs.FS, p string) ([]string, error) {
 		return nil, nil
 	}
 	if !doublestar.ValidatePattern(p) {
-		return nil, fmt.Errorf("the pattern %q is not closed", p)
+		return nil, &fs.PathError{Op: "match", Path: p, Err: fmt.Errorf("the pattern %q is not closed", p)}
 	}
 	base, _ := doublestar.SplitPattern(p)
 	if _, err := fs.Stat(fsys, base); err != nil {
@@ -138,6 +136,15 @@ func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error
 		return nil
 	})
 	return files, err
+}
+
+// unreadable is what is said of a path that could not be read.
+func unreadable(name string, err error) Problem {
+	hint := "check the path and its permissions"
+	if _, refused := errors.AsType[*fs.PathError](err); !refused {
+		hint = "end what writes to it, or check its mount" // the wait was ended
+	}
+	return Problem{Pos: Pos{File: name}, Code: codeUnreadable, Message: "cannot be read: " + plainError(err), Hint: hint}
 }
 
 // plainError leaves out the operation and path that the problem already has.
@@ -195,54 +202,52 @@ var _ interface {
 	fs.ReadDirFS
 } = osFiles{}
 
-// pipeTimeout bounds the wait for a pipe, a device or standard input: whoever
-// writes there may never end. A generator of a large fleet file takes seconds.
-const pipeTimeout = time.Minute
+// readTimeout bounds the wait for a file or folder: whoever writes to a pipe may never end,
+// and a file system over a network may never answer. A generator of a large fleet file takes
+// seconds.
+const readTimeout = time.Minute
+
+var errNoEnd = fmt.Errorf("it was not read to its end within %s: whoever writes there has not closed it, or its file system does not answer", readTimeout)
 
 // read returns at most limit+1 bytes, so that the caller can tell a file that
-// is too large without having held it. What is no regular file is waited for no
-// longer than pipeTimeout, and than the loader's context lasts.
-//
-// A regular file is read without a time limit, since it has an end. The context's end
-// does not stop the read of a pipe, which no file system here can interrupt: its goroutine is
-// left to end with the pipe or the process.
+// is too large without having held it.
 func (l Loader) read(fsys fs.FS, name string, limit int) ([]byte, error) {
-	open := func() (io.ReadCloser, error) {
+	return Within(l.Context, func() ([]byte, error) {
 		if name == stdinPath && l.Stdin != nil {
-			return io.NopCloser(l.Stdin), nil
+			return io.ReadAll(io.LimitReader(l.Stdin, int64(limit)+1))
 		}
-		return fsys.Open(name)
-	}
-	all := func() ([]byte, error) {
-		f, err := open()
+		f, err := fsys.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
 		return io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	}
-	if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
-		return all()
-	}
-	ctx := l.Context
+	})
+}
+
+// Within waits for f, which reads files, no longer than a minute, and than ctx lasts; nil
+// lasts. What ends the wait is the error.
+//
+// Neither stops f, which no file system here can interrupt: its goroutine is left to end
+// with the file or the process.
+func Within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, pipeTimeout, fmt.Errorf("nothing ended it within %s: it is no regular file, and whoever writes there has not closed it", pipeTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, readTimeout, errNoEnd)
 	defer cancel()
-	type result struct {
-		data []byte
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() { // it stays behind where the pipe never ends
-		data, err := all()
-		done <- result{data, err}
+	var value T
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		value, err = f()
+		done <- err
 	}()
 	select {
-	case r := <-done:
-		return r.data, r.err
+	case err := <-done:
+		return value, err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		var none T
+		return none, context.Cause(ctx)
 	}
 }

@@ -25,7 +25,7 @@ import (
 type Loader struct {
 	// Stdin is what the path - reads.
 	Stdin io.Reader
-	// Context ends the wait for a pipe; nil waits for a minute at most.
+	// Context ends the wait for a file; nil waits for a minute at most.
 	Context context.Context
 	// Remote holds the files whose names have a scheme, such as s3://bucket/key, for
 	// LoadFiles and LoadTargets. Whoever fetched them names each.
@@ -78,7 +78,7 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 func (l Loader) load(fsys fs.FS, paths []string) (*Document, *collector) {
 	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
 	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}
-	for _, name := range findFiles(fsys, paths, out) {
+	for _, name := range l.findFiles(fsys, paths, out) {
 		l.loadFile(fsys, name, d, out)
 	}
 	slices.SortStableFunc(d.rules, func(a, b *ruleDecl) int { return cmp.Compare(a.layer, b.layer) })
@@ -121,7 +121,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	data, err := l.read(fsys, name, l.maxBytes)
 	switch {
 	case err != nil:
-		report(codeUnreadable, "cannot be read: "+plainError(err), "check the path and its permissions")
+		out.add(unreadable(shown, err))
 		return
 	case len(data) > l.maxBytes:
 		report(codeTooLarge, fmt.Sprintf("the file has more than %d bytes", l.maxBytes), "split it into several files")

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/big"
@@ -82,6 +84,9 @@ type pipe struct{ fs.FileInfo }
 func (pipe) Mode() fs.FileMode { return fs.ModeNamedPipe }
 
 func (p pipes) Stat(name string) (fs.FileInfo, error) {
+	if strings.Contains(name, "hung") {
+		time.Sleep(time.Hour)
+	}
 	info, err := p.MapFS.Stat(name)
 	if err == nil && strings.Contains(name, "pipe") {
 		return pipe{info}, nil
@@ -110,10 +115,22 @@ func TestAPipeAmongTheFleetFiles(t *testing.T) {
 		}
 		began := time.Now()
 		_, err := Load(fsys, "fleet/pipe.yaml")
-		if err == nil || !strings.Contains(err.Error(), "it is no regular file") || time.Since(began) > 2*pipeTimeout {
+		if err == nil || !strings.Contains(err.Error(), "was not read to its end within 1m0s") || time.Since(began) > 2*readTimeout {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
-		time.Sleep(2 * time.Hour) // until the reader left behind is gone
+		// Nor is a file system that does not answer, be it asked for a file or for a folder.
+		for _, path := range []string{"hung/a.yaml", "hung", "hung/*.yaml"} {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Second, errors.New("interrupted"))
+			began := time.Now()
+			_, err := Loader{Context: ctx}.Load(fsys, path)
+			if cancel(); err == nil || !strings.Contains(err.Error(), "cannot be read: interrupted") || time.Since(began) != 5*time.Second {
+				t.Errorf("%s after %s: %v", path, time.Since(began), err)
+			}
+			if _, err := Load(fsys, path); err == nil || !strings.Contains(err.Error(), "check its mount") {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		time.Sleep(100 * time.Hour) // until the readers left behind are gone
 	})
 }
 

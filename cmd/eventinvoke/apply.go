@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/planfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -42,7 +43,7 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 	if err := a.mayWrite(o); err != nil {
 		return err
 	}
-	saved, err := savedPlan(args)
+	saved, err := savedPlan(a.ctx, args)
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,12 @@ func (a *app) ask(ctx context.Context, question string) bool {
 
 // isSavedPlan reports whether a path holds a saved plan rather than a fleet. A
 // path that cannot be read is for the loader to explain.
-func isSavedPlan(path string) bool {
+func isSavedPlan(ctx context.Context, path string) bool {
+	is, err := desired.Within(ctx, func() (bool, error) { return looksSaved(path), nil })
+	return is && err == nil // the loader says what is wrong with a file that does not answer
+}
+
+func looksSaved(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return false // reading a pipe would take its content away
@@ -143,8 +149,8 @@ func isSavedPlan(path string) bool {
 
 // savedPlan is the saved plan that the arguments name, or nil when they name
 // fleet files.
-func savedPlan(args []string) (*planfile.Saved, error) {
-	if len(args) != 1 || !isSavedPlan(args[0]) {
+func savedPlan(ctx context.Context, args []string) (*planfile.Saved, error) {
+	if len(args) != 1 || !isSavedPlan(ctx, args[0]) {
 		return nil, nil
 	}
 	data, err := os.ReadFile(args[0])
@@ -169,7 +175,7 @@ func (x *execution) fromSavedPlan(saved *planfile.Saved) error {
 	if len(paths) == 0 {
 		return errors.New("the saved plan names no fleet file, so nothing says what it may change; plan again")
 	}
-	document, err := x.app.load(paths)
+	document, err := x.app.load(paths, x.o.timeout)
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (a *app) loadFor(args []string, o *readOptions) (*desired.Document, error) 
 	if o.simulate == builtInScenario && len(args) == 0 {
 		return desired.Load(examples.FS, examples.DemoFleet)
 	}
-	doc, err := a.load(args)
+	doc, err := a.load(args, o.timeout)
 	if err != nil && o.simulate == builtInScenario && len(args) > 0 {
 		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and what is named beside it is read as fleet files: %s; a scenario is given as --simulate=FILE)", err, strings.Join(args, ", "))
 	}

@@ -198,7 +198,7 @@ func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec,
 		}
 		return doc.Targets(desired.Target{})
 	}
-	loader, paths, err := a.loader(args)
+	loader, paths, err := a.loader(cmp.Or(a.ctx, context.Background()), args)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,11 @@ func askHealth(ctx context.Context, listen string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the worker does not answer: %w; is it serving on --listen %s?", err, listen)
+		why := "no answer within " + healthPatience.String()
+		if refused := (syscall.Errno)(0); errors.As(err, &refused) {
+			why = refused.Error()
+		}
+		return fmt.Errorf("the worker does not answer at %s: %s; is it serving on --listen %s?", url, why, listen)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {

@@ -57,7 +57,7 @@ named one by one; a wildcard stands only where a rule has one.`,
 }
 
 func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions, options iampolicy.Options) error {
-	doc, err := a.load(args)
+	doc, err := a.load(args, 0)
 	if err != nil {
 		return err
 	}

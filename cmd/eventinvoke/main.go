@@ -19,7 +19,10 @@ type streams struct {
 	out, err io.Writer
 }
 
-func main() {
+func main() { os.Exit(runProcess(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})) }
+
+// runProcess is the program between its streams, and returns its exit code.
+func runProcess(s streams) int {
 	// The quota is the clock, and processor time is plentiful: collecting twice
 	// as often keeps a fleet of 100,000 functions within the memory of a small
 	// container. Whoever sets GOGC has decided otherwise.
@@ -30,7 +33,7 @@ func main() {
 	if len(os.Args) < 2 || os.Args[1] != "serve" {
 		more = append(more, syscall.SIGHUP) // the terminal went away; a worker takes it for a wish to look
 	}
-	os.Exit(run(signalContext(more...), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	return run(signalContext(more...), os.Args[1:], s)
 }
 
 // signalContext is cancelled by the first SIGINT or SIGTERM, or another of the

@@ -20,6 +20,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // fleetOptions say which part of which fleet file a verb is about.
@@ -56,8 +57,15 @@ func pathsOr(args []string) []string {
 	return args
 }
 
-// load reads the fleet files; "-" is standard input.
-func (a *app) load(args []string) (*desired.Document, error) {
+// load reads the fleet files; "-" is standard input. A limit that is not 0 is the --timeout
+// of the run.
+func (a *app) load(args []string, limit time.Duration) (*desired.Document, error) {
+	ctx := cmp.Or(a.ctx, context.Background())
+	if limit > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, limit, timeUp(reconcile.ErrTimeUp))
+		defer cancel()
+		ctx = limited
+	}
 	if slices.Contains(args, "") {
 		return nil, errors.New("a path is empty; is a variable of the shell unset?")
 	}
@@ -68,11 +76,11 @@ func (a *app) load(args []string) (*desired.Document, error) {
 		}
 	}
 	for _, path := range paths {
-		if isSavedPlan(path) {
+		if isSavedPlan(ctx, path) {
 			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; apply it with: eventinvoke apply %s", path, shellWord(path))
 		}
 	}
-	loader, paths, err := a.loader(paths)
+	loader, paths, err := a.loader(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +88,8 @@ func (a *app) load(args []string) (*desired.Document, error) {
 }
 
 // loader fetches the files that are in S3, and gives what the loader is to read.
-func (a *app) loader(paths []string) (desired.Loader, []string, error) {
-	loader := desired.Loader{Stdin: a.in, Context: a.ctx}
-	ctx := cmp.Or(a.ctx, context.Background())
+func (a *app) loader(ctx context.Context, paths []string) (desired.Loader, []string, error) {
+	loader := desired.Loader{Stdin: a.in, Context: ctx}
 	source, err := a.bucket(ctx, paths)
 	if source == nil || err != nil {
 		return loader, paths, err

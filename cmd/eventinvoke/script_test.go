@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +37,24 @@ func TestMain(m *testing.M) {
 	first := make(chan os.Signal, 1)
 	signal.Notify(first, os.Interrupt)
 	signal.Stop(first)
-	testscript.Main(m, map[string]func(){"eventinvoke": main})
+	testscript.Main(m, map[string]func(){"eventinvoke": watchedMain})
+}
+
+// watchedMain is the program of the scripts. It fails where anything that it printed, report
+// or message, has a phrase of the SDK or of Go in place of one of ours.
+func watchedMain() {
+	if isTerminal(os.Stdout) || isTerminal(os.Stderr) {
+		main()
+	}
+	out, err := &awstest.PhraseWatch{To: os.Stdout}, &awstest.PhraseWatch{To: os.Stderr}
+	code := runProcess(streams{in: os.Stdin, out: out, err: err})
+	for _, w := range []*awstest.PhraseWatch{out, err} {
+		if found := w.Found(); found != "" {
+			fmt.Fprintln(os.Stderr, "NOT FOR PEOPLE:", found)
+			code = 99
+		}
+	}
+	os.Exit(code)
 }
 
 // TestScripts runs what users type. Beside the usual commands of testscript:

@@ -91,7 +91,7 @@ func begun(o *outputOptions, output *outputFile, run *report.Run) *report.Stream
 
 // showPlan is a saved plan as its report.
 func showPlan(path string) (*report.Run, error) {
-	saved, err := savedPlan([]string{path})
+	saved, err := savedPlan(context.Background(), []string{path})
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ type checked struct {
 // what is wrong with the call, which is an error.
 func (a *app) validate(args []string, selection desired.Selection) (checked, error) {
 	var c checked
-	doc, err := a.load(args)
+	doc, err := a.load(args, 0)
 	if err == nil {
 		c.files = doc.Files()
 		for _, n := range doc.Discoveries(desired.Target{}) {

@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -155,13 +155,18 @@ func (e *credentialsError) baseFailure(f *failure) bool {
 	profile := cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), "default")
 	var operation *smithy.OperationError
 	var sso *ssocreds.InvalidTokenError
-	var file *fs.PathError // the SDK has no error of its own for a session that was never begun
+	asked := errors.As(e.err, &operation)
+	bySSO := asked && slices.Contains([]string{"SSO", "SSO OIDC"}, operation.Service())
 	switch {
 	case errors.Is(e.err, errNoMFACode):
 		f.saying(noMFACode, "profile", profile)
-	case errors.As(e.err, &sso), errors.As(e.err, &file) && filepath.Base(filepath.Dir(file.Path)) == "cache":
+	case errors.As(e.err, &sso), bySSO && (f.status == http.StatusBadRequest || f.status == http.StatusUnauthorized),
+		// The SDK has no error of its own for a session that was never begun, or whose file is damaged.
+		!asked && strings.Contains(e.err.Error(), "SSO token"):
 		f.saying(ssoExpired)
-	case errors.Is(e.err, errNoneConfigured), errors.As(e.err, &operation) && operation.Service() == "ec2imds":
+	case bySSO && f.status == http.StatusForbidden:
+		f.saying(ssoNoRole, "profile", profile)
+	case errors.Is(e.err, errNoneConfigured), asked && operation.Service() == "ec2imds":
 		f.saying(noCredentials, "profile", profile)
 		for have, missing := range map[string]string{"AWS_ACCESS_KEY_ID": "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY": "AWS_ACCESS_KEY_ID"} {
 			if os.Getenv(have) != "" && os.Getenv(missing) == "" {

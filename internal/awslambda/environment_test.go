@@ -23,7 +23,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/eventinvoke/eventinvoke/desired"
+
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 )
 
 // noAmbient takes whatever AWS settings the machine has out of the test.
@@ -68,6 +71,32 @@ credential_process = /nonexistent/tool --with secret
 	const region = "AWS_REGION=us-east-1"
 	bare := httptest.NewServer(http.NotFoundHandler()) // the metadata of an instance without a role
 	defer bare.Close()
+	// session is a home whose SSO session is what the file of its token says.
+	session := func(token string) string {
+		home := t.TempDir()
+		path, err := ssocreds.StandardCachedTokenFilepath("corp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache := filepath.Join(home, ".aws", "sso", "cache")
+		if err := os.MkdirAll(cache, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(cache, filepath.Base(path)), []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return region + " AWS_PROFILE=sso HOME=" + home + " USERPROFILE=" + home
+	}
+	answering := func(status int, code string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amzn-ErrorType", code)
+			w.WriteHeader(status)
+			io.WriteString(w, `{"message":"no"}`)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	const lasting = `{"accessToken":"x","expiresAt":"2999-01-01T00:00:00Z"}`
 	tests := []struct {
 		why         string
 		environment string // fields NAME=VALUE
@@ -81,6 +110,13 @@ credential_process = /nonexistent/tool --with secret
 		{"a profile that is not there", region + " AWS_PROFILE=nobody", "cannot be used: failed to get shared config profile, nobody", "check AWS_PROFILE"},
 		{"a profile with MFA, and nobody to ask", region + " AWS_PROFILE=mfa", "the profile mfa asks for an MFA code, and none was entered", "run in a terminal"},
 		{"an SSO session that was never begun", region + " AWS_PROFILE=sso", "the SSO session has ended, or was never begun", "aws sso login"},
+		{"an SSO session that has ended", session(`{"accessToken":"x","expiresAt":"2020-01-01T00:00:00Z"}`), "the SSO session has ended, or was never begun", "aws sso login"},
+		{"an SSO session whose file is damaged", session("garbage"), "the SSO session has ended, or was never begun", "aws sso login"},
+		{"an SSO session that may not be prolonged", session(`{"accessToken":"x","refreshToken":"r","clientId":"c","clientSecret":"s","expiresAt":"2020-01-01T00:00:00Z"}`) +
+			" AWS_ENDPOINT_URL_SSO_OIDC=" + answering(400, "InvalidGrantException"), "the SSO session has ended, or was never begun", "aws sso login"},
+		{"an SSO session that was ended elsewhere", session(lasting) + " AWS_ENDPOINT_URL_SSO=" + answering(401, "UnauthorizedException"), "the SSO session has ended, or was never begun", "aws sso login"},
+		{"a role that SSO does not give", session(lasting) + " AWS_ENDPOINT_URL_SSO=" + answering(403, "ForbiddenException"), "IAM Identity Center gives no such role in that account", "sso_role_name of the profile sso"},
+		{"SSO out of reach", session(lasting) + " AWS_ENDPOINT_URL_SSO=http://127.0.0.1:1", "http://127.0.0.1:1 cannot be reached", "check the network"},
 		{"a tool that is not there", region + " AWS_PROFILE=tool", "the AWS credentials cannot be obtained", "check AWS_PROFILE"},
 		{"an endpoint without its scheme", region + " AWS_ENDPOINT_URL=localhost:4566", "AWS_ENDPOINT_URL=localhost:4566 does not begin with http:// or https://", "write AWS_ENDPOINT_URL=http://localhost:4566"},
 		{"the same of one service", region + " AWS_ENDPOINT_URL_STS=sts.corp", "AWS_ENDPOINT_URL_STS=sts.corp does not begin", "write AWS_ENDPOINT_URL_STS=https://sts.corp"},
@@ -146,10 +182,8 @@ func TestSentences(t *testing.T) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 			texts++
-			for _, phrase := range foreignPhrases {
-				if strings.Contains(lit.Value, phrase) {
-					t.Errorf("%q is in %s", phrase, lit.Value)
-				}
+			if phrase := awstest.ForeignPhrase(lit.Value); phrase != "" {
+				t.Errorf("%q is in %s", phrase, lit.Value)
 			}
 		}
 		return true

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -87,13 +88,7 @@ func worldOf(t testing.TB, s *awssim.Scenario) *awssim.World {
 	return w
 }
 
-// foreignPhrases are what the SDK and Go say about their own layers. No text for
-// people has them: callErrorOf looks, and TestSentences.
-var foreignPhrases = []string{
-	"operation error", "https response error", "http response error", "strconv.", "dial tcp", "IMDS", "ec2imds",
-	"deserialization failed", "exceeded maximum number", "cached credentials", "%!",
-}
-
+// callErrorOf finds what an error says for people, which is in our own words.
 func callErrorOf(t testing.TB, err error) *reconcile.CallError {
 	t.Helper()
 	var ce *reconcile.CallError
@@ -103,10 +98,8 @@ func callErrorOf(t testing.TB, err error) *reconcile.CallError {
 	if hole := regexp.MustCompile(`\{[a-z]+\}`).FindString(ce.Error() + ce.Hint); hole != "" {
 		t.Errorf("%s was not filled in: %v, hint %q", hole, ce, ce.Hint)
 	}
-	for _, phrase := range foreignPhrases {
-		if strings.Contains(ce.Error()+" "+ce.Hint, phrase) {
-			t.Errorf("%q of the SDK or of Go is in %q, hint %q", phrase, ce.Error(), ce.Hint)
-		}
+	if phrase := awstest.ForeignPhrase(ce.Error() + " " + ce.Hint); phrase != "" {
+		t.Errorf("%q of the SDK or of Go is in %q, hint %q", phrase, ce.Error(), ce.Hint)
 	}
 	return ce
 }

@@ -33,6 +33,8 @@ var (
 		"check AWS_PROFILE and what it refers to in ~/.aws/config"}
 	ssoExpired = sentence{"the SSO session has ended, or was never begun",
 		"log in with aws sso login, with --profile where AWS_PROFILE is not set, and run again"}
+	ssoNoRole = sentence{"IAM Identity Center gives no such role in that account",
+		"correct sso_account_id and sso_role_name of the profile {profile}, or have the role assigned to you"}
 	noMFACode = sentence{"the profile {profile} asks for an MFA code, and none was entered",
 		"run in a terminal and enter it, or give credentials that have the code already, as aws configure export-credentials prints them"}
 	credentialsUnreachable = sentence{"the AWS credentials cannot be obtained: {reason}", checkNetwork}

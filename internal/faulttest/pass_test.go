@@ -109,7 +109,8 @@ func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.
 	order := &schedule{seed: s.seed, calls: map[string]uint64{}}
 	r.journal = &journal{schedule: order, takes: s.takes, room: s.room, byKey: map[desired.Key]*entry{}, dead: &r.dead}
 	r.wire = &wire{planet: p, weather: s.weather, run: r, tries: map[string]uint64{}, writing: map[place]*attempt{}}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, end := context.WithCancelCause(context.Background())
+	cancel := func() { end(errors.New("interrupted")) } // a signal is a cause, as in the program
 	r.interrupt = cancel
 	defer cancel()
 	var neighbour sync.WaitGroup

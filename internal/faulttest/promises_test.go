@@ -1,9 +1,11 @@
 package faulttest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +13,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -111,7 +115,7 @@ func asHeld(i *image) map[string]any {
 // hold ends the test when a promise was broken in a run, with all that the wire saw.
 func (r *run) hold() {
 	r.t.Helper()
-	wrongs := slices.Concat(r.wire.wrongs, r.journal.wrongs, r.wrongWrites(), r.wrongCounts())
+	wrongs := slices.Concat(r.wire.wrongs, r.journal.wrongs, r.wrongWrites(), r.wrongCounts(), r.wrongWords())
 	if r.dead.Load() {
 		wrongs = append(wrongs, r.wrongRemains()...)
 	} else {
@@ -125,6 +129,28 @@ func (r *run) hold() {
 		fmt.Fprintf(&b, "WRONG: %s\n", wrong)
 	}
 	r.t.Fatalf("%s", b.String())
+}
+
+// wrongWords finds what no person should read in the reports of the run.
+func (r *run) wrongWords() (wrongs []string) {
+	told := &report.Run{Verb: r.Verb, Surveyed: r.Surveyed, Finished: r.Finished, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err}
+	if r.Planned() {
+		told.Plan = &r.Plan
+	}
+	var text bytes.Buffer
+	for _, render := range []func(io.Writer, *report.Run) error{report.Markdown, report.JSON, report.JUnit} {
+		if err := render(&text, told); err != nil {
+			wrongs = append(wrongs, err.Error())
+		}
+	}
+	if err := report.Text(&text, told, report.TextOptions{}); err != nil {
+		wrongs = append(wrongs, err.Error())
+	}
+	if phrase := awstest.ForeignPhrase(text.String()); phrase != "" {
+		_, after, _ := strings.Cut(text.String(), phrase)
+		wrongs = append(wrongs, fmt.Sprintf("%q is in a report, before %.200q", phrase, after))
+	}
+	return wrongs
 }
 
 // story is all that happened in a run, line by line.

@@ -132,13 +132,23 @@ func (w *Watcher) load() {
 // follow watches the directories that matter now, and gives the names, sizes and
 // times of what is in them. One that cannot be watched is left to the periodic look.
 // What is watched is asked anew each time, because a directory that was removed is
-// not watched when it comes back.
+// not watched when it comes back. A mount that does not answer is something seen, too: then
+// the loader is asked, which gives up in its turn and says so.
 func (w *Watcher) follow() string {
+	files := w.files
+	seen, err := desired.Within(context.Background(), func() (string, error) { return w.followAt(files), nil })
+	if err != nil {
+		return err.Error()
+	}
+	return seen
+}
+
+func (w *Watcher) followAt(files []string) string {
 	var wanted []string
 	for _, p := range w.o.Paths {
 		wanted = append(wanted, directoriesOf(filepath.Clean(p))...)
 	}
-	for _, f := range w.files {
+	for _, f := range files {
 		wanted = append(wanted, filepath.Dir(f))
 	}
 	slices.Sort(wanted)

@@ -127,9 +127,12 @@ func (a *app) ask(ctx context.Context, question string) bool {
 
 // isSavedPlan reports whether a path holds a saved plan rather than a fleet. A
 // path that cannot be read is for the loader to explain.
-func isSavedPlan(ctx context.Context, path string) bool {
+func isSavedPlan(ctx context.Context, path string) (bool, error) {
 	is, err := desired.Within(ctx, func() (bool, error) { return looksSaved(path), nil })
-	return is && err == nil // the loader says what is wrong with a file that does not answer
+	if err != nil {
+		err = fmt.Errorf("%s cannot be read: %w; check its mount", path, err)
+	}
+	return is, err
 }
 
 func looksSaved(path string) bool {
@@ -150,8 +153,11 @@ func looksSaved(path string) bool {
 // savedPlan is the saved plan that the arguments name, or nil when they name
 // fleet files.
 func savedPlan(ctx context.Context, args []string) (*planfile.Saved, error) {
-	if len(args) != 1 || !isSavedPlan(ctx, args[0]) {
+	if len(args) != 1 {
 		return nil, nil
+	}
+	if is, err := isSavedPlan(ctx, args[0]); !is {
+		return nil, err
 	}
 	data, err := os.ReadFile(args[0])
 	if err != nil {

@@ -76,7 +76,11 @@ func (a *app) load(args []string, limit time.Duration) (*desired.Document, error
 		}
 	}
 	for _, path := range paths {
-		if isSavedPlan(ctx, path) {
+		saved, err := isSavedPlan(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if saved {
 			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; apply it with: eventinvoke apply %s", path, shellWord(path))
 		}
 	}

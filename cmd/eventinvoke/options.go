@@ -62,7 +62,8 @@ func pathsOr(args []string) []string {
 func (a *app) load(args []string, limit time.Duration) (*desired.Document, error) {
 	ctx := cmp.Or(a.ctx, context.Background())
 	if limit > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, limit, timeUp(reconcile.ErrTimeUp))
+		// A shorter one is told by the run, which then has a report.
+		limited, cancel := context.WithTimeoutCause(ctx, max(limit, time.Second), timeUp(reconcile.ErrTimeUp))
 		defer cancel()
 		ctx = limited
 	}

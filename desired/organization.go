@@ -37,9 +37,9 @@ var organization = kind[*organizationDecl]{organizationObject.schema(), func(w *
 var organizationObject = object[organizationDecl]{
 	what: "organization",
 	fields: []field[organizationDecl]{
-		value("role", "The name of the role to assume in each account, with its path if it has one.", word(roleNameRule),
+		value("role", "The role to assume in each account: its name, with its path.", word(roleNameRule),
 			func(o *organizationDecl, s text) { o.role = s }).must(),
-		texts("units", "Roots or organizational units, with all accounts below them. Left out: the whole organization.", unitRule, asWritten,
+		texts("units", "Roots or units, with all below them. Left out: the whole organization.", unitRule, asWritten,
 			func(o *organizationDecl) *[]text { return &o.units }),
 		nested("accounts", "Accounts to leave out.", &object[organizationDecl]{what: "accounts", fields: []field[organizationDecl]{
 			texts("exclude", "The twelve digits of each, in quotes.", accountRule, asWritten,
@@ -51,7 +51,7 @@ var organizationObject = object[organizationDecl]{
 
 // regionsOrEnabled is a list of regions, or the word for those of each account.
 func regionsOrEnabled() field[organizationDecl] {
-	f := texts("regions", "The regions of each account, or enabled: those that the account has switched on.", regionRule, asWritten,
+	f := texts("regions", "The regions, or enabled: those that each account has switched on.", regionRule, asWritten,
 		func(o *organizationDecl) *[]text { return &o.regions })
 	list := f.read
 	f.schema = eitherOf(schema{"type": "string", "enum": []string{enabledWord}}, f.schema)

@@ -87,9 +87,9 @@ var requireItem = object[ruleDecl]{
 	fields: slices.Concat([]field[ruleDecl]{
 		nameField("What it is for; shown beside what breaks it."),
 		matchField("The functions it is for."),
-		value("failure_destination", "Failed events must go somewhere: required is on_failure; or_dead_letter_queue lets the function's own dead-letter queue count too.",
+		value("failure_destination", "Failed events must go somewhere: to on_failure, or also to the function's own dead-letter queue.",
 			oneOf[failurePolicy]("required", "or_dead_letter_queue"), func(r *ruleDecl, p failurePolicy) { r.require.failure = failureDestination + p }),
-		texts("destinations", "The destinations that are allowed, as patterns with * and ?. ${account}, ${region}, ${partition} and ${vars.NAME} are filled in.",
+		texts("destinations", "Allowed destinations, as patterns with * and ?; placeholders are filled in.",
 			allowedRule, allowedDestination, func(r *ruleDecl) *[]text { return &r.require.destinations }),
 	}, boundsFields()),
 }

@@ -17,16 +17,16 @@ var fleetFile = object[document]{
 	doc:  "What the asynchronous-invocation settings of a fleet of AWS Lambda functions should be.",
 	fields: []field[document]{
 		value("version", "The version of this format: 1.", version, func(*document, int) {}).must(),
-		single(list("targets", "The accounts and regions the fleet lives in. Left out: those of the current credentials. In one file only.", &targetItem, readTarget)),
-		single(nested("defaults", "Settings of every rule and entry of this file that does not say otherwise.", &defaultsObject,
+		single(list("targets", "The accounts and regions. Left out: those of the credentials. In one file only.", &targetItem, readTarget)),
+		single(nested("defaults", "Settings of the rules and entries of this file that do not say otherwise.", &defaultsObject,
 			func(d *document) *source { return &d.w.file.defaults })),
-		rules("rules", "Settings for every function that matches. A later rule of a file wins over an earlier one.", LayerRule, &ruleItem),
-		list("functions", "Settings of functions that are named outright. They win over rules.", &functionItem, readFunction),
+		rules("rules", "Settings for the functions that match. A later rule wins.", LayerRule, &ruleItem),
+		list("functions", "Settings of single functions. They win over rules.", &functionItem, readFunction),
 		rules("ignore", "Functions that are never read and never written.", LayerIgnore, &ignoreItem),
-		rules("require", "What must hold of functions, whatever the exact values. What breaks it is told; nothing is written for it.", LayerRequire, &requireItem),
-		single(nested("guard", "What one run may do. A plan beyond it writes nothing. In one file only.", &guardObject,
+		rules("require", "What must hold of functions. Reported, never written.", LayerRequire, &requireItem),
+		single(nested("guard", "What one run may do; a plan beyond it writes nothing. In one file only.", &guardObject,
 			func(d *document) *Guard { return &d.w.doc.guard })),
-		single(value("undeclared", "Records of a declared function under a qualifier that nobody declared. Default report. In one file only.",
+		single(value("undeclared", "What to do about records of a declared function under other qualifiers. Default report. In one file only.",
 			oneOf[UndeclaredPolicy]("report", "delete"), func(d *document, p UndeclaredPolicy) { d.w.doc.undeclared = p })),
 		single(value("missing_functions", "A declared function that does not exist. Default error. In one file only.",
 			oneOf[MissingPolicy]("error", "warn"), func(d *document, p MissingPolicy) { d.w.doc.missing = p })),
@@ -120,11 +120,11 @@ var defaultsObject = object[source]{
 var guardObject = object[Guard]{
 	what: "guard",
 	fields: []field[Guard]{
-		value("max_changes", "Most writes of any kind: a number, or a share of the configs (never fewer than 10). Default 30%.",
+		value("max_changes", "Most writes of one run. Default 30%, and never fewer than 10.",
 			limit(shareFloor), func(g *Guard, l Limit) { g.MaxChanges = l }),
-		value("max_deletes", "Most deletes: a number, or a share of the configs. Default 0.",
+		value("max_deletes", "Most deletes. Default 0.",
 			limit(0), func(g *Guard, l Limit) { g.MaxDeletes = l }),
-		value("max_errors", "Calls that AWS failed beyond which a target takes no new work: a number, or a share (never fewer than 10). Default 10%.",
+		value("max_errors", "Failed calls, of AWS or the network, after which a target takes no new work. Default 10%, and never fewer than 10.",
 			limit(shareFloor), func(g *Guard, l Limit) { g.MaxErrors = l }),
 	},
 }
@@ -140,15 +140,15 @@ var targetItem = object[targetDecl]{
 	what: "a target",
 	fields: []field[targetDecl]{
 		value("name", "A label for output, rules and --target.", word(labelRule), func(t *targetDecl, s text) { t.name = s }).must(),
-		value("account", "The twelve digits of the account, in quotes. Checked against the credentials before anything else.",
+		value("account", "The twelve digits, in quotes.",
 			word(accountRule), func(t *targetDecl, s text) { t.account = s }),
 		texts("regions", "The regions, each a target of its own.", regionRule, asWritten, func(t *targetDecl) *[]text { return &t.regions }),
-		value("role_arn", "The role to assume from the base credentials. Left out: the base credentials themselves.",
+		value("role_arn", "The role to assume. Left out: the base credentials are used.",
 			word(roleRule), func(t *targetDecl, s text) { t.role = s }),
-		value("organization", "In place of account, regions and role_arn: the accounts that AWS Organizations lists, each a target in each region.",
+		value("organization", "The accounts that AWS Organizations lists, in place of account, regions and role_arn.",
 			organization, func(t *targetDecl, o *organizationDecl) { t.organization = o }),
 		value("external_id", "The external id that the role asks for.", word(externalIDRule), func(t *targetDecl, s text) { t.externalID = s }),
-		{key: "vars", doc: "Text for ${vars.NAME} in names, patterns, tag values, qualifiers and destinations.", schema: mapping(varName.schema(), varValue.schema()),
+		{key: "vars", doc: "Text for ${vars.NAME}.", schema: mapping(varName.schema(), varValue.schema()),
 			read: func(w *walker, n *yaml.Node, into *targetDecl) {
 				w.mapping(n, "vars", "variable", varName, func(name text, n *yaml.Node) {
 					if value, ok := w.text(n, fmt.Sprintf("the variable %q", name.value), varValue); ok {
@@ -156,7 +156,7 @@ var targetItem = object[targetDecl]{
 					}
 				})
 			}},
-		value("quota", "The control-plane quota of each region in requests a second, where it is not 15.",
+		value("quota", "Requests a second in each region, where AWS allows other than 15.",
 			decimal(0, 0), func(t *targetDecl, v float64) { t.quota = v }),
 		value("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
 			decimal(0.1, 1), func(t *targetDecl, v float64) { t.rateShare = v }),
@@ -214,7 +214,7 @@ func selectorOf(r *ruleDecl) *selector { return &r.selector }
 var ruleItem = object[ruleDecl]{
 	what: "a rule",
 	fields: []field[ruleDecl]{
-		nameField("What the rule is for; shown beside what it decided, where there is room."),
+		nameField("What the rule is for, for reports."),
 		matchField("The functions the rule is for.", texts("qualifiers",
 			"Aliases, versions or $LATEST, or patterns for aliases: \"live*\"; \"*\" is $LATEST and every alias. Left out: $LATEST. A function without one that is named is skipped.",
 			ruleQualifierRule, compileQualifier, func(r *ruleDecl) *[]qualifier { return &r.qualifiers })),
@@ -228,7 +228,7 @@ var ignoreItem = object[ruleDecl]{
 	what: "an item of ignore",
 	fields: append(selectorFields(selectorOf),
 		value("reason", "Why they are left alone; shown in reports.", word(reasonRule), func(r *ruleDecl, t text) { r.except().Reason = t.value }),
-		value("until", "The last day on which the item holds, in UTC: 2027-03-31. After it the item is an error.", date,
+		value("until", "The last day, in UTC: 2027-03-31. After it the item is an error.", date,
 			func(r *ruleDecl, t text) { r.except().Until, r.until = t.value, t.place })),
 	anyOf: []string{"functions", "tags"},
 }
@@ -269,7 +269,7 @@ var functionItem = object[functionDecl]{
 			func(f *functionDecl, t text) { f.writtenName = t }).must(),
 		value("qualifier", "An alias, a version or $LATEST. Left out: $LATEST.", word(qualifierRule),
 			func(f *functionDecl, t text) { f.writtenQualifier = t }),
-		texts("targets", "Labels of the targets it lives in. Left out: all of them, or those that an ARN names.", labelUse, asWritten,
+		texts("targets", "Labels of its targets. Left out: all, or that of the ARN.", labelUse, asWritten,
 			func(f *functionDecl) *[]text { return &f.targets }),
 		value("remove", "true: there must be no record at all.", boolean, func(f *functionDecl, v bool) { f.remove = v }),
 	}, settingFields(func(f *functionDecl) *settings { return &f.set })...),

@@ -37,19 +37,19 @@ var settingTable = [NumSettings]struct {
 }{
 	MaximumRetryAttempts: {
 		name: "maximum_retry_attempts", low: 0, high: 2, fallback: Number(2),
-		doc: "How often Lambda tries again when the function returns an error. AWS does 2 when nothing is set.",
+		doc: "How often Lambda tries again after an error. Without it: 2.",
 	},
 	MaximumEventAgeInSeconds: {
 		name: "maximum_event_age_in_seconds", low: 60, high: 21600, fallback: Number(21600),
-		doc: "How long, in seconds, Lambda keeps an event that it cannot deliver. AWS keeps it 21600 when nothing is set.",
+		doc: "How long Lambda keeps an event, in seconds. Without it: 21600.",
 	},
 	OnSuccess: {
 		name: "on_success", fallback: NoDestination,
-		doc: "Where a record of each success goes: the ARN of an SQS queue, SNS topic, Lambda function or EventBridge bus; or none. ${account}, ${region}, ${partition} and ${vars.NAME} are the target's, ${function} is the function's name.",
+		doc: "Where a record of each success goes: the ARN of a queue, topic, function or event bus, or none. ${account}, ${region}, ${partition}, ${vars.NAME} and ${function} are filled in.",
 	},
 	OnFailure: {
 		name: "on_failure", fallback: NoDestination,
-		doc: "Where events go that failed for good: as on_success, or an S3 bucket; or none.",
+		doc: "Where failed events go: as on_success, or a bucket.",
 	},
 }
 

@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -121,13 +122,15 @@ func commandLinePage() string {
 	}
 	b.WriteString("\nIf anything could not be read the code is 3 (or 1), even when something differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
 	flagList(&b, root.PersistentFlags(), nil)
-	b.WriteString("\n## Flags of several verbs\n\n")
-	several := sharedFlags(root)
-	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	for _, f := range several {
-		all.AddFlag(f)
+	const runs = "plan, audit, apply, serve, lambda, rollback"
+	b.WriteString("\n## Flags of several verbs\n\nA run is made by " + runs + ".\n\n")
+	several := verbsOfFlags(root)
+	for _, row := range slices.Sorted(maps.Keys(several)) {
+		if verbs := several[row]; len(verbs) > 1 {
+			name, usage, _ := strings.Cut(row, ": ")
+			fmt.Fprintf(&b, "%s (%s): %s", name, strings.Replace(strings.Join(verbs, ", "), runs, "every run", 1), usage)
+		}
 	}
-	flagList(&b, all, nil)
 	for _, cmd := range documented(root) {
 		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n", cmd.Name(), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 		b.WriteString(cmp.Or(strings.TrimSpace(cmd.Long), cmd.Short+".") + "\n\n")
@@ -137,10 +140,8 @@ func commandLinePage() string {
 			}
 			fmt.Fprintf(&b, "```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimPrefix(cmd.Example, "  "), "\n  ", "\n"))
 		}
-		if local := cmd.LocalNonPersistentFlags(); local.HasAvailableFlags() {
-			b.WriteString("\n")
-			flagList(&b, local, several)
-		}
+		b.WriteString("\n")
+		flagList(&b, cmd.LocalNonPersistentFlags(), several)
 		for _, sub := range cmd.Commands() {
 			if cmd.Name() == "completion" {
 				continue // one for each shell, which its use line names
@@ -156,38 +157,33 @@ func documented(root *cobra.Command) []*cobra.Command {
 	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool { return c.Hidden || c.Name() == "help" })
 }
 
-// sharedFlags are the flags that three verbs or more have, by what the page says of them.
-func sharedFlags(root *cobra.Command) map[string]*pflag.Flag {
-	verbs, shared := map[string]int{}, map[string]*pflag.Flag{}
-	names := map[string]string{}
-	for _, cmd := range documented(root) {
-		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			row := flagRow(f)
-			if verbs[row]++; f.Name != "help" && verbs[row] == 3 && names[f.Name] == "" {
-				shared[row], names[f.Name] = f, row
+// verbsOfFlags says which verbs have a flag, by what the page says of it.
+func verbsOfFlags(root *cobra.Command) map[string][]string {
+	verbs := map[string][]string{}
+	var collect func(*cobra.Command)
+	collect = func(of *cobra.Command) {
+		for _, cmd := range documented(of) {
+			cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+				if f.Name != "help" {
+					verbs[flagRow(f)] = append(verbs[flagRow(f)], strings.TrimPrefix(cmd.CommandPath(), root.Name()+" "))
+				}
+			})
+			if cmd.Name() != "completion" { // whose verbs differ by shell only
+				collect(cmd)
 			}
-		})
+		}
 	}
-	return shared
+	collect(root)
+	return verbs
 }
 
-// flagList writes an item for each flag, and only the names of those that are shared.
-func flagList(b *strings.Builder, flags *pflag.FlagSet, shared map[string]*pflag.Flag) {
-	var own, others []string
+// flagList writes an item for each flag, save for those that several verbs have.
+func flagList(b *strings.Builder, flags *pflag.FlagSet, several map[string][]string) {
 	flags.VisitAll(func(f *pflag.Flag) {
-		row := flagRow(f)
-		switch {
-		case f.Name == "help":
-		case shared[row] != nil:
-			others = append(others, "`--"+f.Name+"`")
-		default:
-			own = append(own, row)
+		if row := flagRow(f); f.Name != "help" && len(several[row]) < 2 {
+			b.WriteString(row)
 		}
 	})
-	if len(others) > 0 {
-		own = append(own, "- [also](#flags-of-several-verbs): "+strings.Join(others, ", ")+"\n")
-	}
-	b.WriteString(strings.Join(own, ""))
 }
 
 func flagRow(f *pflag.Flag) string {

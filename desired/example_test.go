@@ -62,7 +62,7 @@ func ExampleExplain() {
 	// fleet.yaml:4:5: EI001 "maximum_retry_attempt" is not a key of an entry of functions; did you mean maximum_retry_attempts?
 	// fleet.yaml:5:5: EI005 on_failure has no value; write none for no destination, or delete the key to leave the setting alone
 	// unknown key (error)
-	// The format has no such key here. A misspelt key would leave the setting as AWS holds it while the file says otherwise.
+	// A misspelt key would leave the setting as AWS holds it while the file says otherwise.
 }
 
 // A person's spelling of a config becomes its keys, and those their whole story.

@@ -112,15 +112,11 @@ func commandLinePage() string {
 	var b strings.Builder
 	b.WriteString("# The command line\n\n<!-- made from the verbs' own help by: go test ./cmd/eventinvoke -update -->\n<!-- world: cmd/eventinvoke/testdata/script/cli.txtar -->\n\n")
 	about, _, _ := strings.Cut(root.Long, "\nExit codes:")
-	b.WriteString(strings.TrimSpace(about) + "\n\n")
+	b.WriteString(strings.TrimSpace(about) + "\n\nExit codes: [troubleshooting.md](troubleshooting.md#by-exit-code). Verbs:\n")
 	for _, cmd := range documented(root) {
-		fmt.Fprintf(&b, "- [`%s`](#%s): %s\n", cmd.Name(), cmd.Name(), cmd.Short)
+		fmt.Fprintf(&b, "[%s](#%s)\n", cmd.Name(), cmd.Name())
 	}
-	b.WriteString("\n## Exit codes\n\n")
-	for _, e := range exitMeanings {
-		fmt.Fprintf(&b, "- `%d`: %s\n", e.code, e.meaning)
-	}
-	b.WriteString("\nIf anything could not be read the code is 3 (or 1), even when something differs: 2 means that everything was compared.\n\n## Flags of every verb\n\n")
+	b.WriteString("\n## Flags of every verb\n\n")
 	flagList(&b, root.PersistentFlags(), nil)
 	const runs = "plan, audit, apply, serve, lambda, rollback"
 	b.WriteString("\n## Flags of several verbs\n\nA run is made by " + runs + ".\n\n")
@@ -132,7 +128,10 @@ func commandLinePage() string {
 		}
 	}
 	for _, cmd := range documented(root) {
-		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n", cmd.Name(), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		fmt.Fprintf(&b, "\n## %s\n\n", cmd.Name())
+		if strings.Contains(cmd.Use, " ") {
+			fmt.Fprintf(&b, "`%s`\n\n", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		}
 		b.WriteString(cmp.Or(strings.TrimSpace(cmd.Long), cmd.Short+".") + "\n\n")
 		if cmd.Example != "" {
 			if cmd.Name() == "demo" {

@@ -375,7 +375,7 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 		e.Settings[f] = text
 	}
 	y := styleOf(item.node)
-	pairs := y.pairs(&e)[1:] // without the name
+	pairs := y.Pairs(&e)[1:] // without the name
 	if !removed {
 		return s.addPairs(item.node, pairs)
 	}
@@ -385,7 +385,7 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 		return err
 	}
 	from := s.offset(key)
-	if y.flow {
+	if y.Flow {
 		s.replace(from, to, strings.Join(pairs, ", "))
 		return nil
 	}

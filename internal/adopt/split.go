@@ -70,40 +70,13 @@ func groupBy[K comparable](keys []desired.Key, by func(desired.Key) K) [][]desir
 	return all
 }
 
-// located are the entries that say the same for one name at some targets: at all, at
-// those of some labels, and where a label has other regions too, at one ARN each.
+// located are the entries that say the same for one name at some targets.
 func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry {
-	if !r.document.DeclaresTargets() || len(keys) == len(r.fleet.Targets) {
-		return []fleetfile.Entry{e}
-	}
-	at := map[desired.Target]string{} // the function's name there, which may have variables
+	at := map[desired.Target]string{}
 	for _, key := range keys {
 		at[key.Target] = key.Function
 	}
-	partly := map[string]bool{} // labels of which some region is not meant
-	for _, t := range r.fleet.Targets {
-		if at[t.Target] == "" {
-			partly[t.Label] = true
-		}
-	}
-	var all []fleetfile.Entry
-	whole := e
-	for _, t := range r.fleet.Targets {
-		switch {
-		case at[t.Target] == "":
-		case partly[t.Label]:
-			one := e
-			one.ARN = fleetfile.FunctionARN(t.Target, at[t.Target])
-			all = append(all, one)
-		case !slices.Contains(whole.Targets, t.Label):
-			whole.Targets = append(whole.Targets, t.Label)
-		}
-	}
-	if whole.Targets != nil {
-		slices.Sort(whole.Targets)
-		all = append([]fleetfile.Entry{whole}, all...)
-	}
-	return all
+	return fleetfile.Located(e, r.fleet.Targets, at)
 }
 
 // split makes several entries of one, each for targets that come to say the same.
@@ -180,13 +153,13 @@ func (s *source) restrict(item *yaml.Node, to *fleetfile.Entry) error {
 		if strings.HasSuffix(name.Value, ":"+to.Qualifier) {
 			written += ":" + to.Qualifier
 		}
-		s.replace(from, end, y.text(written))
+		s.replace(from, end, y.Text(written))
 		return nil
 	}
 	_, targets := pair(item, "targets")
 	switch {
 	case targets == nil:
-		return s.addPairs(item, []string{y.key("targets") + ": " + y.list(to.Targets)})
+		return s.addPairs(item, []string{y.Key("targets") + ": " + y.List(to.Targets)})
 	case targets.Kind != yaml.SequenceNode || targets.Anchor != "":
 		return s.problemAt(targets, shared)
 	case flow(targets):
@@ -194,7 +167,7 @@ func (s *source) restrict(item *yaml.Node, to *fleetfile.Entry) error {
 		if err != nil {
 			return err
 		}
-		s.replace(s.offset(targets), end, y.list(to.Targets))
+		s.replace(s.offset(targets), end, y.List(to.Targets))
 		return nil
 	}
 	for _, label := range targets.Content {

@@ -14,70 +14,9 @@ import (
 
 func flow(n *yaml.Node) bool { return n.Style&yaml.FlowStyle != 0 }
 
-// style is how the keys and values around a place are written.
-type style struct {
-	flow, quoted bool // in brackets; as JSON
-}
-
-func styleOf(mapping *yaml.Node) style {
-	return style{flow(mapping), flow(mapping) && len(mapping.Content) > 0 && mapping.Content[0].Style&yaml.DoubleQuotedStyle != 0}
-}
-
-func (y style) key(k string) string {
-	if y.quoted {
-		return strconv.Quote(k)
-	}
-	return k
-}
-
-func (y style) text(s string) string {
-	if y.quoted || y.flow && strings.ContainsAny(s, "{}[],") {
-		return strconv.Quote(s)
-	}
-	return fleetfile.Scalar(s)
-}
-
-func (y style) value(f desired.Setting, text string) string {
-	if f.IsNumber() || text == fleetfile.None && !y.quoted {
-		return text
-	}
-	return y.text(text)
-}
-
-func (y style) list(texts []string) string {
-	all := make([]string, len(texts))
-	for i, t := range texts {
-		all[i] = y.text(t)
-	}
-	return "[" + strings.Join(all, ", ") + "]"
-}
-
-// pairs are the keys of an entry as a place has them.
-func (y style) pairs(e *fleetfile.Entry) []string {
-	all := []string{y.key("name") + ": " + y.text(nameOf(e))}
-	add := func(key, value string) { all = append(all, y.key(key)+": "+value) }
-	if e.Qualifier != desired.Latest {
-		add("qualifier", y.text(e.Qualifier))
-	}
-	if e.Targets != nil {
-		add("targets", y.list(e.Targets))
-	}
-	if e.Remove {
-		add("remove", "true")
-	}
-	for i, s := range desired.Settings() {
-		if e.Settings[i] != "" {
-			add(s.String(), y.value(s, e.Settings[i]))
-		}
-	}
-	return all
-}
-
-func nameOf(e *fleetfile.Entry) string {
-	if e.ARN != "" {
-		return e.ARN
-	}
-	return e.Function
+// styleOf is how the keys and values of a mapping are written.
+func styleOf(mapping *yaml.Node) fleetfile.Style {
+	return fleetfile.Style{Flow: flow(mapping), Quoted: flow(mapping) && len(mapping.Content) > 0 && mapping.Content[0].Style&yaml.DoubleQuotedStyle != 0}
 }
 
 // setValue writes a value in place of another, in the quotes that the other has.
@@ -89,7 +28,7 @@ func (s *source) setValue(mapping, value *yaml.Node, f desired.Setting, text str
 	if err != nil {
 		return err
 	}
-	written := styleOf(mapping).value(f, text)
+	written := styleOf(mapping).Value(f, text)
 	switch {
 	case f.IsNumber():
 	case value.Style&yaml.DoubleQuotedStyle != 0:
@@ -157,7 +96,7 @@ func (s *source) addItem(after *yaml.Node, e *fleetfile.Entry) error {
 		if s.data[s.lines[after.Line-1]] == ' ' && strings.TrimSpace(string(s.data[s.lines[after.Line-1]:s.offset(after)])) == "" {
 			between = s.eol + strings.Repeat(" ", after.Column-1) // each item has its line
 		}
-		s.replace(end, end, ","+between+"{"+strings.Join(styleOf(after).pairs(e), ", ")+"}")
+		s.replace(end, end, ","+between+"{"+strings.Join(styleOf(after).Pairs(e), ", ")+"}")
 		return nil
 	}
 	dash := s.offset(after) - 1
@@ -182,8 +121,8 @@ func (s *source) addItem(after *yaml.Node, e *fleetfile.Entry) error {
 	}
 	first := string(s.data[dash:s.offset(after)])
 	y := styleOf(after)
-	pairs := y.pairs(e)
-	if y.flow {
+	pairs := y.Pairs(e)
+	if y.Flow {
 		pairs = []string{"{ " + strings.Join(pairs, ", ") + " }"}
 	}
 	lines := make([]string, len(pairs))
@@ -236,7 +175,7 @@ func (s *source) addSection(e *fleetfile.Entry) error {
 	}
 	root := s.roots[len(s.roots)-1]
 	y := styleOf(root)
-	if y.flow {
+	if y.Flow {
 		last, end, err := s.flowEnd(root)
 		if err != nil {
 			return err
@@ -245,7 +184,7 @@ func (s *source) addSection(e *fleetfile.Entry) error {
 		if s.data[last-1] == ',' {
 			comma = " "
 		}
-		s.replace(end-1, end-1, comma+y.key("functions")+": [{"+strings.Join(y.pairs(e), ", ")+"}]")
+		s.replace(end-1, end-1, comma+y.Key("functions")+": [{"+strings.Join(y.Pairs(e), ", ")+"}]")
 		return nil
 	}
 	at, before := len(s.data), s.eol
@@ -259,7 +198,7 @@ func (s *source) addSection(e *fleetfile.Entry) error {
 		}
 	}
 	lines := []string{"functions:"}
-	for i, p := range (style{}).pairs(e) {
+	for i, p := range (fleetfile.Style{}).Pairs(e) {
 		lines = append(lines, [2]string{"  - ", "    "}[min(i, 1)]+p)
 	}
 	s.insertLines(at, before, strings.Repeat(" ", root.Content[0].Column-1), lines)

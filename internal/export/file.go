@@ -69,7 +69,7 @@ func (f file) defaults(common [desired.NumSettings]cell) {
 		for _, remark := range common[i].remarks {
 			f.Comment("  ", remark)
 		}
-		f.Linef("  %s: %s", field, fleetfile.Value(field, common[i].value))
+		f.Linef("  %s: %s", field, fleetfile.Style{}.Value(field, common[i].value))
 	}
 }
 

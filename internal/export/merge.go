@@ -65,42 +65,22 @@ func merge(targets []Target, items []item) []entry {
 	return entries
 }
 
-// locate says where a config lives that is alike at some targets: everywhere, under
-// some labels, or, where a label has other regions too, at one ARN each.
-func locate(targets []Target, alike []*item) []entry {
-	if len(alike) == len(targets) {
-		return []entry{join(alike)}
-	}
-	regions := map[string]int{}
-	for i := range targets {
-		regions[targets[i].Label]++
-	}
-	byLabel := map[string][]*item{}
+// locate says where a config lives that is alike at some targets, with what is odd about
+// it there.
+func locate(targets []Target, alike []*item) (all []entry) {
+	at := map[desired.Target]string{}
 	for _, it := range alike {
-		label := targets[it.target].Label
-		byLabel[label] = append(byLabel[label], it)
+		at[targets[it.target].Target] = it.Function
 	}
-	var whole []*item
-	var labels []string
-	var single []entry
-	for _, it := range alike {
-		label := targets[it.target].Label
-		if len(byLabel[label]) < regions[label] {
-			e := join([]*item{it})
-			e.arn = fleetfile.FunctionARN(targets[it.target].Target, it.Function)
-			single = append(single, e)
-			continue
-		}
-		whole = append(whole, it)
-		labels = append(labels, label)
+	for _, e := range fleetfile.Located(fleetfile.Entry{}, specs(targets), at) {
+		here := join(slices.DeleteFunc(slices.Clone(alike), func(it *item) bool {
+			t := &targets[it.target]
+			return e.ARN != "" && e.ARN != fleetfile.FunctionARN(t.Target, it.Function) || e.Targets != nil && !slices.Contains(e.Targets, t.Label)
+		}))
+		here.arn, here.targets = e.ARN, e.Targets
+		all = append(all, here)
 	}
-	if whole == nil {
-		return single
-	}
-	e := join(whole)
-	slices.Sort(labels)
-	e.targets = slices.Compact(labels)
-	return append([]entry{e}, single...)
+	return all
 }
 
 // join makes one entry of items that agree, with what is odd about any of them.

@@ -303,7 +303,7 @@ func (f file) rules(rules []rule) {
 				f.Linef("    set:")
 				begun = true
 			}
-			f.Linef("      %s: %s", field, fleetfile.Value(field, r.lines[j]))
+			f.Linef("      %s: %s", field, fleetfile.Style{}.Value(field, r.lines[j]))
 		}
 	}
 }

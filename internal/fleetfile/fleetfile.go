@@ -76,7 +76,7 @@ func (w Writer) Targets(targets []desired.TargetSpec) {
 				regions = append(regions, same.Region)
 			}
 		}
-		w.Linef("    regions: %s", List(regions))
+		w.Linef("    regions: %s", Style{}.List(regions))
 	}
 }
 
@@ -89,40 +89,102 @@ type Entry struct {
 	Settings [desired.NumSettings]string // as they are written; "" where the entry is silent
 }
 
-// Lines are the keys of the entry, in the order of the file, without indentation.
-func (e *Entry) Lines() []string {
-	lines := []string{"name: " + Scalar(cmp.Or(e.ARN, e.Function))}
-	if e.Qualifier != desired.Latest {
-		lines = append(lines, "qualifier: "+Scalar(e.Qualifier))
-	}
-	if e.Targets != nil {
-		lines = append(lines, "targets: "+List(e.Targets))
-	}
-	if e.Remove {
-		lines = append(lines, "remove: true")
-	}
-	for i, s := range desired.Settings() {
-		if e.Settings[i] != "" {
-			lines = append(lines, s.String()+": "+Value(s, e.Settings[i]))
-		}
-	}
-	return lines
-}
-
 // Entry writes an item of functions.
 func (w Writer) Entry(e *Entry) {
-	for i, line := range e.Lines() {
+	for i, line := range (Style{}).Pairs(e) {
 		w.Linef("%s%s", [2]string{"  - ", "    "}[min(i, 1)], line)
 	}
 }
 
-// List is a YAML list on one line.
-func List(texts []string) string {
-	quoted := make([]string, len(texts))
-	for i, t := range texts {
-		quoted[i] = Scalar(t)
+// Located are the entries that say for one name at some targets what e says: at all
+// targets of the file, at those of some labels, and where a label has other regions too, at
+// one ARN each. at has the function's name in each of them, which may have variables.
+func Located(e Entry, targets []desired.TargetSpec, at map[desired.Target]string) []Entry {
+	if len(at) == len(targets) {
+		return []Entry{e}
 	}
-	return "[" + strings.Join(quoted, ", ") + "]"
+	partly := map[string]bool{} // labels of which some region is not meant
+	for _, t := range targets {
+		partly[t.Label] = partly[t.Label] || at[t.Target] == ""
+	}
+	var all []Entry
+	whole := e
+	for _, t := range targets {
+		switch {
+		case at[t.Target] == "":
+		case partly[t.Label]:
+			one := e
+			one.ARN = FunctionARN(t.Target, at[t.Target])
+			all = append(all, one)
+		case !slices.Contains(whole.Targets, t.Label):
+			whole.Targets = append(whole.Targets, t.Label)
+		}
+	}
+	if whole.Targets != nil {
+		slices.Sort(whole.Targets)
+		all = append([]Entry{whole}, all...)
+	}
+	return all
+}
+
+// Style is how the keys and values around a place are written; the zero Style is that of
+// a file that a program writes.
+type Style struct {
+	Flow, Quoted bool // in brackets; as JSON
+}
+
+// Key is a key.
+func (y Style) Key(k string) string {
+	if y.Quoted {
+		return strconv.Quote(k)
+	}
+	return k
+}
+
+// Text is any text.
+func (y Style) Text(s string) string {
+	if y.Quoted || y.Flow && strings.ContainsAny(s, "{}[],") {
+		return strconv.Quote(s)
+	}
+	return Scalar(s)
+}
+
+// Value is a value of a setting.
+func (y Style) Value(f desired.Setting, text string) string {
+	if f.IsNumber() || text == None && !y.Quoted {
+		return text
+	}
+	return y.Text(text)
+}
+
+// List is a list on one line.
+func (y Style) List(texts []string) string {
+	all := make([]string, len(texts))
+	for i, t := range texts {
+		all[i] = y.Text(t)
+	}
+	return "[" + strings.Join(all, ", ") + "]"
+}
+
+// Pairs are the keys of an entry and their values, in the order of the file.
+func (y Style) Pairs(e *Entry) []string {
+	all := []string{y.Key("name") + ": " + y.Text(cmp.Or(e.ARN, e.Function))}
+	add := func(key, value string) { all = append(all, y.Key(key)+": "+value) }
+	if e.Qualifier != desired.Latest {
+		add("qualifier", y.Text(e.Qualifier))
+	}
+	if e.Targets != nil {
+		add("targets", y.List(e.Targets))
+	}
+	if e.Remove {
+		add("remove", "true")
+	}
+	for i, s := range desired.Settings() {
+		if e.Settings[i] != "" {
+			add(s.String(), y.Value(s, e.Settings[i]))
+		}
+	}
+	return all
 }
 
 // plainScalar is text that needs no quotes in any YAML: it begins with a letter,
@@ -147,14 +209,6 @@ func Scalar(s string) string {
 		return s
 	}
 	return strconv.Quote(s)
-}
-
-// Value is a value of a setting as the fleet file has it.
-func Value(f desired.Setting, value string) string {
-	if f.IsNumber() || value == None {
-		return value
-	}
-	return Scalar(value)
 }
 
 // FunctionARN names a function of one target.

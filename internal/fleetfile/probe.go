@@ -53,7 +53,7 @@ func (p *Probe) ask(q question) string {
 // judge loads a file of one entry.
 func judge(q question) string {
 	text := fmt.Sprintf("version: 1\ntargets:\n  - name: here\n    account: %q\n    regions: [%q]\nfunctions:\n  - name: %q\n    qualifier: %q\n    %s: %s\n",
-		q.Account, q.Region, q.Function, q.Qualifier, q.field, Value(q.field, q.value.String()))
+		q.Account, q.Region, q.Function, q.Qualifier, q.field, Style{}.Value(q.field, q.value.String()))
 	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
 	if err != nil {
 		return inOneLine(err)

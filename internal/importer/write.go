@@ -233,7 +233,7 @@ func (f *fleet) targets() {
 	for _, account := range sortedKeys(regions) {
 		f.say("  - name: %q", account)
 		f.say("    account: %q", account)
-		f.say("    regions: %s", fleetfile.List(regions[account]))
+		f.say("    regions: %s", fleetfile.Style{}.List(regions[account]))
 		if len(f.o.Vars) == 0 {
 			continue
 		}
@@ -287,20 +287,20 @@ func (f *fleet) item(it *item) {
 			own(-1, fmt.Sprintf("      %q: %s", t.key, fleetfile.Scalar(t.value)))
 		}
 		if !it.qualifier.isZero() {
-			own(-1, "    qualifiers: "+fleetfile.List([]string{it.qualifier.written}))
+			own(-1, "    qualifiers: "+fleetfile.Style{}.List([]string{it.qualifier.written}))
 		}
 		own(-1, "  set:")
 		indent = "    "
 	} else {
 		e := fleetfile.Entry{Name: desired.Name{Function: it.function.written, Qualifier: cmp.Or(it.qualifier.written, desired.Latest)}}
-		for i, line := range e.Lines() {
+		for i, line := range (fleetfile.Style{}).Pairs(&e) {
 			own(-1, [2]string{"- ", "  "}[min(i, 1)]+line)
 		}
 	}
 	for i, s := range desired.Settings() {
 		value := it.settings[i].written
 		if value != "" {
-			value = fleetfile.Value(s, value)
+			value = fleetfile.Style{}.Value(s, value)
 		}
 		switch why := it.offSet[i]; {
 		case why != "" && (it.off == "" || value == "" || it.settings[i].because == ""):

@@ -42,14 +42,19 @@ func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
 			continue
 		}
 		type kind struct{ targets, qualifier string }
-		covered := map[desired.Name]map[string]bool{}
+		kindOf := func(e entry) kind { return kind{strings.Join(e.targets, "\x00"), e.Qualifier} }
+		type config struct {
+			kind
+			function string
+		}
+		covered := map[config]bool{}
 		groups := map[kind][]entry{}
 		var order []kind
 		for _, e := range b.entries {
 			if e.arn != "" {
 				continue
 			}
-			k := kind{strings.Join(e.targets, "\x00"), e.Qualifier}
+			k := kindOf(e)
 			if groups[k] == nil {
 				order = append(order, k)
 			}
@@ -66,17 +71,13 @@ func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
 			for _, r := range rulesOf(indexes[k.targets], group) {
 				r.targets, r.qualifier, r.lines = group[0].targets, k.qualifier, b.lines
 				for _, name := range r.covers {
-					key := desired.Name{Function: name, Qualifier: k.qualifier}
-					if covered[key] == nil {
-						covered[key] = map[string]bool{}
-					}
-					covered[key][k.targets] = true
+					covered[config{k, name}] = true
 				}
 				rules = append(rules, r)
 			}
 		}
 		b.entries = slices.DeleteFunc(slices.Clone(b.entries), func(e entry) bool {
-			return e.arn == "" && covered[e.Name][strings.Join(e.targets, "\x00")]
+			return e.arn == "" && covered[config{kindOf(e), e.Function}]
 		})
 		if len(b.entries) > 0 {
 			left = append(left, b)

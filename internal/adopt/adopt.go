@@ -205,6 +205,11 @@ func wouldBe(err error) error {
 	return fmt.Errorf("with what AWS holds the file would not be right: %w", err)
 }
 
+// load loads files that are not on disk.
+func load(files map[string][]byte) (*desired.Document, error) {
+	return desired.Load(fleetfile.Files(files), slices.Sorted(maps.Keys(files))...)
+}
+
 // othersAreTheSame holds an edited fleet against what it was.
 func othersAreTheSame(before, after desired.Fleet, adopted map[desired.Key]bool) error {
 	was := map[desired.Key]*desired.Entry{}

@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"internal/pacetest":  {}, // tests only
 	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
 	"internal/shard":     {"desired"},
-	"internal/s3files":   {"reconcile", "internal/awslambda"},
+	"internal/s3files":   {"reconcile", "internal/awslambda", "internal/fleetfile"},
 	"internal/events":    {"desired", "reconcile"},
 	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events"},
 	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history", "internal/trail"},

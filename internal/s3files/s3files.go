@@ -10,7 +10,6 @@
 package s3files
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -30,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -139,7 +139,7 @@ func (s *Source) Read(ctx context.Context) ([]string, fs.FS, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	files := Files{}
+	files := fleetfile.Files{}
 	total := 0
 	for _, f := range found {
 		o := s.known[f.String()]
@@ -339,31 +339,3 @@ func failed(ctx context.Context, l location, action string, err error) error {
 	reason, hint := call.Reason(), cmp.Or(hint, call.Hint, "check the network, AWS_REGION and the credentials")
 	return fmt.Errorf("%s cannot be read: %s; %s", l, reason, hint)
 }
-
-// Files are files in memory by their names.
-type Files map[string][]byte
-
-// Open implements fs.FS.
-func (f Files) Open(name string) (fs.File, error) {
-	data, ok := f[name]
-	if !ok {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	return &file{name: name, size: int64(len(data)), Reader: bytes.NewReader(data)}, nil
-}
-
-// file is an open one, and tells about itself.
-type file struct {
-	name string
-	size int64
-	*bytes.Reader
-}
-
-func (f *file) Stat() (fs.FileInfo, error) { return f, nil }
-func (f *file) Close() error               { return nil }
-func (f *file) Name() string               { return path.Base(f.name) }
-func (f *file) Size() int64                { return f.size }
-func (f *file) Mode() fs.FileMode          { return 0o444 }
-func (f *file) ModTime() time.Time         { return time.Time{} }
-func (f *file) IsDir() bool                { return false }
-func (f *file) Sys() any                   { return nil }

@@ -148,6 +148,9 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 // When ctx ends at the moment of the grant, the token is paid for and nobody is there to
 // use it: it goes back, for the next waiter. The index tells the two cases apart under
 // the lock: -1 means that the waiter was taken from the queue and its answer is in the channel.
+//
+// Err is asked at the grant as well: a process that was stopped while it waited may have its
+// token before it hears that the context is over.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Grant, error) {
 	select {
 	case g := <-w.answer:
@@ -156,6 +159,11 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Grant, error) {
 		l.queue.recycle(w)
 		if g.limiter == nil {
 			return Grant{}, cancelled(ErrClosed)
+		}
+		if ctx.Err() != nil {
+			l.giveBack(g)
+			l.wakeDispatcher()
+			return Grant{}, cancelled(context.Cause(ctx))
 		}
 		return g, nil
 	case <-ctx.Done():

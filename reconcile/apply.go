@@ -215,6 +215,9 @@ func (j *applyJob) Call(ctx context.Context) (err error) {
 	if j.lease != nil && j.lease.Err() != nil {
 		return ratelimit.WithResult(context.Cause(j.lease), ratelimit.Cancelled, 0)
 	}
+	if j.lease != nil {
+		ctx = leasedContext{ctx, j.lease} // whoever waits for a token asks again when it comes
+	}
 	// From here on nobody can say that the write was not attempted.
 	j.tried = true
 	defer func() {

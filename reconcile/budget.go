@@ -110,3 +110,17 @@ func (b *errorBudget) cause() error {
 
 // release ends the work's context once the work is over.
 func (b *errorBudget) release() { b.cancel(nil) }
+
+// leasedContext is over, by its Err, once a lease is. Its Done may not have heard yet.
+type leasedContext struct {
+	context.Context
+	lease context.Context
+}
+
+// Err implements context.Context.
+func (c leasedContext) Err() error {
+	if c.lease.Err() != nil {
+		return context.Cause(c.lease)
+	}
+	return c.Context.Err()
+}

@@ -56,6 +56,44 @@ func TestAttemptTimeout(t *testing.T) {
 	})
 }
 
+// stoppedContext is over from an instant on, as a process finds it that was stopped before:
+// only its Err says so.
+type stoppedContext struct {
+	context.Context
+	at time.Time
+}
+
+func (c stoppedContext) Err() error {
+	if time.Now().Before(c.at) {
+		return nil
+	}
+	return errors.New("the lease is over")
+}
+
+// TestWhatEndedInTheQueueIsNotSent: the token of a call comes after the end of its context,
+// which nobody has told the call.
+func TestWhatEndedInTheQueueIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+			sent++
+			return answer(r, 200, `{}`), nil
+		}))
+		for range 10 {
+			go func() {
+				if grant, err := conn.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
+					grant.Done(ratelimit.OK, 0)
+				}
+			}()
+		}
+		synctest.Wait()
+		_, err := NewWriter(conn).Put(stoppedContext{t.Context(), time.Now().Add(time.Second)}, live, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)})
+		if outcome, _ := ratelimit.ResultOf(err); sent > 0 || outcome != ratelimit.Cancelled {
+			t.Errorf("%d requests, %v: %v", sent, outcome, err)
+		}
+	})
+}
+
 // TestTimeoutStartsAfterTheGrant: an answer that takes nine seconds is in time,
 // however long the queue was.
 func TestTimeoutStartsAfterTheGrant(t *testing.T) {

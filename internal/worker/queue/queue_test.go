@@ -1,14 +1,20 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,6 +234,44 @@ func TestAQueueThatIsNotThereIsReported(t *testing.T) {
 		t.Errorf("%s failed, want ReceiveMessage", op)
 	}
 	d.stop()
+}
+
+// The answer that has a message breaks off on its way: nobody has the message, and the queue
+// takes it for received until its time is over.
+func TestAnAnswerThatBreaksOffLosesNoMessage(t *testing.T) {
+	client := startMoto(t)
+	queue, _ := makeQueue(t, client, "broken")
+	send(t, client, queue, record("e1", "orders", "aws-cli", ""))
+	var cut atomic.Int32
+	moto, err := url.Parse(os.Getenv("AWS_ENDPOINT_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(moto)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		body, err := io.ReadAll(r.Body)
+		if bytes.Contains(body, []byte("ReceiptHandle")) && cut.Add(1) == 1 {
+			body = body[:len(body)/2] // the length stays, so that the server breaks the connection
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return err
+	}
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	server := httptest.NewUnstartedServer(proxy)
+	server.Config.ErrorLog = proxy.ErrorLog
+	server.Start()
+	defer server.Close()
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	d := open(t, queue, 2*time.Second)
+	w := get(t, d.wakes, "a wake")
+	w.Done(nil)
+	if got := get(t, d.dispositions, "a disposition"); got != Handled.String() || cut.Load() < 2 {
+		t.Errorf("%s, after %d answers with a message", got, cut.Load())
+	}
+	d.stop()
+	if visible, inFlight := depth(t, client, queue); visible != "0" || inFlight != "0" {
+		t.Errorf("%s messages are visible and %s in flight, want none left", visible, inFlight)
+	}
 }
 
 func TestOpenWantsAQueueURL(t *testing.T) {

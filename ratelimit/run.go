@@ -9,21 +9,19 @@ import (
 	"time"
 )
 
-// Run makes the calls of all jobs, repeats those that deserve it by the
-// policy, and settles every one. It returns when all are settled.
+// Run makes the calls of all jobs, repeats those that deserve it by the policy, and
+// settles every one. It returns when all are settled.
 //
-// Jobs are pulled when a worker has nothing better to do, so that only those
-// that wait for another attempt take memory. Those hold no goroutine: there are
-// at most p.Workers, and one timer.
+// Jobs are pulled when a worker has nothing better to do, so that only those that wait for
+// another attempt take memory. Those hold no goroutine: there are at most p.Workers, and
+// one timer.
 //
-// When ctx ends no new attempt is begun, and attempts that have their token are
-// waited for. What is left of all jobs, pulled or not, is settled with an
-// error marked Cancelled. If ctx has a deadline, no job is taken on that the
-// limiter could not serve in time, so that those which are taken get done.
-// A run that is not served for p.GiveUpAfter ends the same way, with a [GivenUpError].
+// When ctx ends no new attempt is begun, and attempts that have their token are waited for.
+// What is left of all jobs, pulled or not, is settled with an error marked Cancelled. If
+// ctx has a deadline, no job is taken on that the limiter could not serve in time. A run
+// that is not served for p.GiveUpAfter ends the same way, with a [GivenUpError].
 //
-// The limiter is the one through which the jobs' calls go. Run itself takes no
-// token: that is for the attempt to do, next to the wire.
+// The limiter is the one through which the jobs' calls go. Run takes no token itself.
 func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) Stats {
 	return run(ctx, l, p, jobs, l.rand)
 }
@@ -42,8 +40,7 @@ func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand fun
 	r := &runner{
 		ctx: ctx, cancel: cancel, limiter: l, policy: p, pull: next, rand: rand,
 		start: time.Now(), backlog: newBacklog(), budget: newBudget(),
-		// Room for one answer per worker: none of them blocks on an answer that nobody
-		// reads, so that assign can never wait for a worker that waits for Run.
+		// Room for one answer per worker, so that assign never waits for a worker that waits for Run.
 		work: make(chan *task), answers: make(chan answer, p.Workers),
 		timer: time.NewTimer(time.Hour),
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/bucket"
 )
 
 // disabled is the location that switches the history off.
@@ -38,15 +39,15 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 	case location == disabled:
 		return Discard(), nil
 	case strings.HasPrefix(location, "s3://"):
-		bucket, prefix, err := BucketOf(location)
+		name, prefix, err := BucketOf(location)
 		if err != nil {
 			return nil, err
 		}
-		client, err := newS3Client(ctx)
+		client, err := bucket.Client(ctx, awslambda.Environment{})
 		if err != nil {
 			return nil, fmt.Errorf("history %q: %w", shown, err)
 		}
-		return S3(client, bucket, prefix), nil
+		return S3(client, name, prefix), nil
 	case bucketLike.MatchString(location):
 		rest := strings.TrimLeft(location[strings.IndexAny(location, ":/"):], ":/")
 		return nil, fmt.Errorf("history %q: a bucket is written s3://%s; a folder of that name is ./%s", shown, awslambda.RedactURL(rest), shown)

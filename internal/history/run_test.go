@@ -142,7 +142,7 @@ func TestBeginFindsAStoreThatCannotBeWritten(t *testing.T) {
 		{"a bucket that is not there", func(t *testing.T) Store {
 			client, _ := newBucket(t)
 			return S3(client, "no-such-bucket", "p")
-		}, []string{"s3://no-such-bucket/p/", "NoSuchBucket", "make the bucket, or correct --history"}},
+		}, []string{"s3://no-such-bucket/p/", "NoSuchBucket", "there is no such bucket; make it"}},
 	}
 	for _, row := range rows {
 		t.Run(row.why, func(t *testing.T) {

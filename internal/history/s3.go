@@ -2,11 +2,9 @@ package history
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"path"
@@ -15,11 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/eventinvoke/eventinvoke/internal/awslambda"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/internal/bucket"
 )
 
 // S3 keeps a history under a prefix of a bucket, with the conditional writes
@@ -34,20 +32,6 @@ type bucketStore struct {
 	bucket string
 	prefix string // without slashes at its ends; "" for the whole bucket
 }
-
-// newS3Client reads the environment. A custom endpoint is spoken to with the
-// bucket in the path, because few of them own a wildcard host name.
-func newS3Client(ctx context.Context) (*s3.Client, error) {
-	cfg, err := awslambda.LoadConfig(ctx, awslambda.Environment{Limit: requestLimit})
-	if err != nil {
-		return nil, err
-	}
-	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), nil
-}
-
-// requestLimit bounds one attempt of a request to S3: a record of a large run has
-// some megabytes.
-const requestLimit = 30 * time.Second
 
 func (b *bucketStore) String() string {
 	return "s3://" + path.Join(b.bucket, b.prefix)
@@ -86,7 +70,7 @@ func (b *bucketStore) put(ctx context.Context, name string, data []byte, in *s3.
 		return conditionOf(err)
 	})
 	if err == nil {
-		return tagOf(stored.ETag), nil
+		return Tag(aws.ToString(stored.ETag)), nil
 	}
 	if errors.Is(err, errCondition) || errors.Is(err, ErrAbsent) {
 		if found, tag, e := b.get(ctx, name); e == nil && bytes.Equal(found, data) {
@@ -106,7 +90,7 @@ func (b *bucketStore) Delete(ctx context.Context, name string, tag Tag) error {
 		out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: b.key(name)})
 		switch {
 		case err != nil:
-		case tagOf(out.ETag) != tag:
+		case Tag(aws.ToString(out.ETag)) != tag:
 			return errCondition
 		default:
 			_, err = b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: b.key(name), IfMatch: new(string(tag))})
@@ -130,13 +114,12 @@ func (b *bucketStore) Read(ctx context.Context, name string) ([]byte, Tag, error
 	return data, tag, b.fail("read", name, err)
 }
 
+// maxObject bounds what is read of an object: the record of a large run has some megabytes.
+const maxObject = 1 << 30
+
 func (b *bucketStore) get(ctx context.Context, name string) ([]byte, Tag, error) {
-	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: b.key(name)})
-	if err != nil {
-		return nil, "", conditionOf(err)
-	}
-	data, err := io.ReadAll(out.Body)
-	return data, tagOf(out.ETag), errors.Join(err, out.Body.Close())
+	data, etag, err := bucket.Get(ctx, b.client, &s3.GetObjectInput{Bucket: &b.bucket, Key: b.key(name)}, maxObject)
+	return data, Tag(etag), conditionOf(err)
 }
 
 func (b *bucketStore) List(ctx context.Context, folder string) ([]string, error) {
@@ -173,32 +156,20 @@ func (b *bucketStore) below(folder string) string {
 	return prefix
 }
 
-// keys lists what is below a folder, as names; S3 sorts them by their bytes.
+// keys lists what is below a folder, as names sorted by their bytes.
 func (b *bucketStore) keys(ctx context.Context, folder string) ([]string, error) {
-	prefix := b.below(folder)
 	var names []string
-	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for object, err := range bucket.List(ctx, b.client, b.bucket, b.below(folder)) {
 		if err != nil {
 			return nil, conditionOf(err)
 		}
-		for _, object := range page.Contents {
-			name := strings.TrimPrefix(strings.TrimPrefix(*object.Key, b.prefix), "/")
-			if checkName(name) == nil { // a console makes "folders": names that end in a slash
-				names = append(names, name)
-			}
+		name := strings.TrimPrefix(strings.TrimPrefix(object.Key, b.prefix), "/")
+		if checkName(name) == nil { // a console makes "folders": names that end in a slash
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-func tagOf(etag *string) Tag {
-	if etag == nil {
-		return ""
-	}
-	return Tag(*etag)
 }
 
 // busyTries is how often S3 is asked again after 409, which says that another
@@ -222,17 +193,17 @@ func whileBusy(ctx context.Context, call func() error) error {
 
 // conditionOf tells apart the answers that belong to the contract.
 func conditionOf(err error) error {
-	var status interface{ HTTPStatusCode() int }
-	if !errors.As(err, &status) {
-		return err
-	}
-	switch code := codeOf(err); {
-	case status.HTTPStatusCode() == http.StatusPreconditionFailed:
+	switch code := bucket.Code(err); bucket.Status(err) {
+	case http.StatusPreconditionFailed:
 		return errCondition
-	case status.HTTPStatusCode() == http.StatusConflict && (code == "ConditionalRequestConflict" || code == "OperationAborted"):
-		return errors.Join(errBusy, err)
-	case status.HTTPStatusCode() == http.StatusNotFound && code != "NoSuchBucket":
-		return ErrAbsent
+	case http.StatusConflict:
+		if code == "ConditionalRequestConflict" || code == "OperationAborted" {
+			return errors.Join(errBusy, err)
+		}
+	case http.StatusNotFound:
+		if code != "NoSuchBucket" {
+			return ErrAbsent
+		}
 	}
 	return err
 }
@@ -330,68 +301,21 @@ var (
 	errBusy      = errors.New("another conditional write is under way")
 )
 
-// codeOf is S3's error code, or "".
-func codeOf(err error) string {
-	var api interface{ ErrorCode() string }
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
-// fail says where, what S3 answered, and what helps. Of an answer it repeats
-// the code, S3's message and the request's id, and nothing that was sent.
+// fail says where, what S3 answered, and what helps.
 func (b *bucketStore) fail(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e := &StoreError{Op: op, Name: "s3://" + b.bucket + "/" + *b.key(name), Err: err}
-	if errors.Is(err, ErrExists) || errors.Is(err, ErrChanged) || errors.Is(err, ErrAbsent) {
-		return e
-	}
-	var status interface{ HTTPStatusCode() int }
-	if !errors.As(err, &status) || status.HTTPStatusCode() == 0 { // the SDK's 0 is no answer at all
-		var call *reconcile.CallError
-		if !errors.Is(err, context.Canceled) && errors.As(awslambda.AsCallError("", err), &call) {
-			call.Op = "" // the StoreError says what was done to what
-			e.Err, e.Hint = call, cmp.Or(call.Hint, "check the network, AWS_REGION and the credentials")+", or choose another place with --history"
+	for _, known := range []error{ErrExists, ErrChanged, ErrAbsent, context.Canceled} {
+		if errors.Is(err, known) {
+			return e
 		}
+	}
+	if errors.As(err, new(*damagedError)) {
 		return e
 	}
-	e.Err = answer{err, status.HTTPStatusCode()}
-	switch {
-	case codeOf(err) == "NoSuchBucket":
-		e.Hint = "make the bucket, or correct --history"
-	case status.HTTPStatusCode() == http.StatusForbidden:
-		e.Hint = fmt.Sprintf("allow s3:ListBucket on %s, and s3:GetObject, s3:PutObject and s3:DeleteObject on %s/*", b.bucket, b)
-	case status.HTTPStatusCode() == http.StatusMovedPermanently, status.HTTPStatusCode() == http.StatusBadRequest:
-		e.Hint = "set AWS_REGION to the bucket's region"
-	default:
-		e.Hint = "try again, or choose another place with --history"
-	}
+	call := bucket.Explain(err, fmt.Sprintf("allow s3:ListBucket on %s, and s3:GetObject, s3:PutObject and s3:DeleteObject on %s/*", b.bucket, b))
+	e.Err, e.Hint = call, call.Hint+", or choose another place with --history"
 	return e
 }
-
-// answer is an error that S3 sent, reduced to what a person needs.
-type answer struct {
-	err    error
-	status int
-}
-
-func (a answer) Error() string {
-	text := fmt.Sprintf("S3 answered %d", a.status)
-	if code := codeOf(a.err); code != "" {
-		text += " " + code
-	}
-	var api interface{ ErrorMessage() string }
-	if errors.As(a.err, &api) && api.ErrorMessage() != "" {
-		text += ": " + api.ErrorMessage()
-	}
-	var request interface{ ServiceRequestID() string }
-	if errors.As(a.err, &request) && request.ServiceRequestID() != "" {
-		text += " [request " + request.ServiceRequestID() + "]"
-	}
-	return text
-}
-
-func (a answer) Unwrap() error { return a.err }

@@ -14,6 +14,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/bucket"
 )
 
 // wire is the way to the S3 server, with one fault on it: only the nth request
@@ -117,7 +120,7 @@ func TestS3RefusalSaysWhatToDo(t *testing.T) {
 	if !errors.As(err, &failed) {
 		t.Fatalf("Create: %v, want a StoreError", err)
 	}
-	for _, want := range []string{"create s3://bucket-", "/p/a.json: S3 answered 403 AccessDenied: Access Denied [request REQ1]", "allow s3:ListBucket", "s3:DeleteObject"} {
+	for _, want := range []string{"create s3://bucket-", "/p/a.json: AccessDenied (403): Access Denied [request REQ1]", "allow s3:ListBucket", "s3:DeleteObject"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q: %v", want, err)
 		}
@@ -199,11 +202,11 @@ func TestS3IsReachedInWords(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	client, err := newS3Client(t.Context())
+	client, err := bucket.Client(t.Context(), awslambda.Environment{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if limit := client.Options().HTTPClient.(interface{ GetTimeout() time.Duration }).GetTimeout(); limit != requestLimit {
+	if limit := client.Options().HTTPClient.(interface{ GetTimeout() time.Duration }).GetTimeout(); limit != bucket.Limit {
 		t.Errorf("one attempt has the limit %v", limit)
 	}
 	_, _, err = S3(client, "bucket", "p").Read(t.Context(), "a")

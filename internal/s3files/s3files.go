@@ -10,11 +10,8 @@
 package s3files
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -29,8 +26,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/bucket"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // Scheme is how a location begins.
@@ -46,8 +43,6 @@ const (
 	maxBytes   = 128 << 20
 	maxObjects = 2000
 	maxTime    = 2 * time.Minute
-	perAttempt = 30 * time.Second
-	attempts   = 3 // of a body that breaks off; the SDK tries requests again by itself
 )
 
 // Source is some locations, and what was last read there. It is safe for concurrent use.
@@ -81,13 +76,11 @@ func Of(ctx context.Context, e awslambda.Environment, paths ...string) (*Source,
 		}
 		s.locations = append(s.locations, l)
 	}
-	e.Limit = perAttempt
-	cfg, err := awslambda.LoadConfig(ctx, e)
+	client, err := bucket.Client(ctx, e)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.locations[0], err)
 	}
-	// A custom endpoint is spoken to with the bucket in the path: few own a wildcard name.
-	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	s.client = client
 	return s, nil
 }
 
@@ -239,7 +232,7 @@ func (s *Source) find(ctx context.Context) ([]found, error) {
 				all = append(all, found{l, aws.ToString(out.ETag)})
 				continue
 			}
-			if statusOf(err) != http.StatusNotFound || l.version != "" {
+			if bucket.Status(err) != http.StatusNotFound || l.version != "" {
 				return nil, failed(ctx, l, "s3:GetObject", err)
 			}
 		}
@@ -263,19 +256,17 @@ func (s *Source) below(ctx context.Context, l location) ([]found, error) {
 		prefix += "/"
 	}
 	var all []found
-	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
-	for pages.HasMorePages() && len(all) <= maxObjects {
-		page, err := pages.NextPage(ctx)
+	for o, err := range bucket.List(ctx, s.client, l.bucket, prefix) {
 		if err != nil {
 			return nil, failed(ctx, l, "s3:ListBucket", err)
 		}
-		for _, o := range page.Contents {
-			key := aws.ToString(o.Key)
-			inner := strings.Split(strings.TrimPrefix(key, prefix), "/")
-			hidden := slices.ContainsFunc(inner, func(part string) bool { return part == "" || strings.HasPrefix(part, ".") })
-			if ext := path.Ext(key); !hidden && (ext == ".yaml" || ext == ".yml") {
-				all = append(all, found{location{bucket: l.bucket, key: key}, aws.ToString(o.ETag)})
-			}
+		inner := strings.Split(strings.TrimPrefix(o.Key, prefix), "/")
+		hidden := slices.ContainsFunc(inner, func(part string) bool { return part == "" || strings.HasPrefix(part, ".") })
+		if ext := path.Ext(o.Key); !hidden && (ext == ".yaml" || ext == ".yml") {
+			all = append(all, found{location{bucket: l.bucket, key: o.Key}, o.ETag})
+		}
+		if len(all) > maxObjects {
+			break
 		}
 	}
 	if len(all) == 0 && l.whole() {
@@ -287,55 +278,27 @@ func (s *Source) below(ctx context.Context, l location) ([]found, error) {
 	return all, nil
 }
 
-// get reads one object whole. A body that breaks off is asked for again.
+// get reads one object whole.
 func (s *Source) get(ctx context.Context, l location) (object, error) {
 	in := &s3.GetObjectInput{Bucket: &l.bucket, Key: &l.key}
 	if l.version != "" {
 		in.VersionId = &l.version
 	}
-	for try := 1; ; try++ {
-		out, err := s.client.GetObject(ctx, in)
-		if err != nil {
-			return object{}, failed(ctx, l, "s3:GetObject", err)
-		}
-		data, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
-		err = errors.Join(err, out.Body.Close())
-		switch {
-		case len(data) > maxObject:
-			return object{}, fmt.Errorf("%s: the object has more than %d bytes; split it into several", l, maxObject)
-		case err == nil:
-			return object{aws.ToString(out.ETag), data}, nil
-		case try == attempts || ctx.Err() != nil:
-			return object{}, failed(ctx, l, "s3:GetObject", err)
-		}
+	data, etag, err := bucket.Get(ctx, s.client, in, maxObject)
+	switch {
+	case err != nil:
+		return object{}, failed(ctx, l, "s3:GetObject", err)
+	case len(data) > maxObject:
+		return object{}, fmt.Errorf("%s: the object has more than %d bytes; split it into several", l, maxObject)
 	}
-}
-
-func statusOf(err error) int {
-	var status interface{ HTTPStatusCode() int }
-	if errors.As(err, &status) {
-		return status.HTTPStatusCode()
-	}
-	return 0
+	return object{etag, data}, nil
 }
 
 // failed says what S3 answered and what helps.
 func failed(ctx context.Context, l location, action string, err error) error {
-	hint := ""
-	var api interface{ ErrorCode() string }
-	switch code := statusOf(err); {
-	case context.Cause(ctx) != nil:
-		return fmt.Errorf("%s cannot be read: %w", l, context.Cause(ctx))
-	case code == http.StatusForbidden:
-		hint = fmt.Sprintf("allow %s on it; without s3:ListBucket on %s, S3 says the same of an object that is not there", action, l.bucket)
-	case code == http.StatusMovedPermanently || code == http.StatusBadRequest:
-		hint = "set AWS_REGION to the bucket's region"
-	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
-		hint = "there is no such bucket; check its name"
-	case code == http.StatusNotFound:
-		hint = "there is no such object or version; check the name"
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("%s cannot be read: %w", l, cause)
 	}
-	call := reconcile.ErrorOf(awslambda.AsCallError(l.String(), err))
-	reason, hint := call.Reason(), cmp.Or(hint, call.Hint, "check the network, AWS_REGION and the credentials")
-	return fmt.Errorf("%s cannot be read: %s; %s", l, reason, hint)
+	call := bucket.Explain(err, fmt.Sprintf("allow %s on it; without s3:ListBucket on %s, S3 says the same of an object that is not there", action, l.bucket))
+	return fmt.Errorf("%s cannot be read: %s; %s", l, call.Reason(), call.Hint)
 }

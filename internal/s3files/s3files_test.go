@@ -19,15 +19,15 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 )
 
-// bucket is as much of S3 as is read here: objects of one bucket called fleets.
-type bucket struct {
+// fakeS3 is as much of S3 as is read here: objects of one bucket called fleets.
+type fakeS3 struct {
 	mu      sync.Mutex
 	objects map[string]string
 	answer  func(*http.Request) *http.Response // in place of S3's own, when not nil
 	gets    int
 }
 
-func (b *bucket) Do(r *http.Request) (*http.Response, error) {
+func (b *fakeS3) Do(r *http.Request) (*http.Response, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.answer != nil {
@@ -71,7 +71,7 @@ func reply(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/xml"}}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}
 }
 
-func (b *bucket) of(t *testing.T, paths ...string) *Source {
+func (b *fakeS3) of(t *testing.T, paths ...string) *Source {
 	t.Helper()
 	s, err := Of(t.Context(), awslambda.Environment{Region: "eu-west-1", Credentials: awslambda.StaticCredentials("AKIAIOSFODNN7EXAMPLE"), HTTPClient: b}, paths...)
 	if err != nil {
@@ -84,7 +84,7 @@ const fleet = "version: 1\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n
 
 // TestRead hands what is in S3 to the loader, and shows how problems call it.
 func TestRead(t *testing.T) {
-	b := &bucket{objects: map[string]string{
+	b := &fakeS3{objects: map[string]string{
 		"fleet.yaml": fleet, "fleet.yaml@v1": "version: 2\n", "team/a.yaml": fleet, "team/deep/b.yml": strings.ReplaceAll(fleet, "f,", "g,"), "team/notes.txt": "x",
 		"team/.hidden.yaml": "x", "team/.d/x.yaml": "x", "typo.yaml": "version: 1\nfunctions:\n  - { nam: f }\n",
 	}}
@@ -102,7 +102,7 @@ func TestRead(t *testing.T) {
 		{"no such object", []string{"s3://fleets/flet.yaml"}, nil, "no such object, and no .yaml or .yml object below s3://fleets/flet.yaml/; check the name"},
 		{"no such version", []string{"s3://fleets/fleet.yaml?versionId=v9"}, nil, "check the name"},
 		{"an empty prefix", []string{"s3://fleets/other/"}, nil, "no .yaml or .yml object is there"},
-		{"no such bucket", []string{"s3://fleet/x.yaml"}, nil, "there is no such bucket; check its name"},
+		{"no such bucket", []string{"s3://fleet/x.yaml"}, nil, "there is no such bucket; make it, or check its name"},
 	} {
 		names, files, err := b.of(t, tt.paths...).Read(t.Context())
 		if err == nil {
@@ -129,7 +129,7 @@ func TestLocations(t *testing.T) {
 }
 
 func TestWhatDidNotChangeIsNotSentAgain(t *testing.T) {
-	b := &bucket{objects: map[string]string{"team/a.yaml": fleet, "team/b.yaml": fleet}}
+	b := &fakeS3{objects: map[string]string{"team/a.yaml": fleet, "team/b.yaml": fleet}}
 	s := b.of(t, "s3://fleets/team/")
 	for _, want := range []int{2, 2, 3} {
 		if want == 3 {
@@ -175,7 +175,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		}, "more than 16777216 bytes"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b, began := &bucket{answer: tt.answer}, time.Now()
+			b, began := &fakeS3{answer: tt.answer}, time.Now()
 			_, _, err := b.of(t, "s3://fleets/fleet.yaml").Read(t.Context())
 			if err == nil || !strings.Contains(err.Error(), tt.err) || time.Since(began) > maxTime {
 				t.Errorf("%s: %v after %s, want %q", tt.why, err, time.Since(began), tt.err)
@@ -196,7 +196,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 // that does not answer is a problem until it does.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bucket{objects: map[string]string{"fleet.yaml": fleet}}
+		b := &fakeS3{objects: map[string]string{"fleet.yaml": fleet}}
 		s := b.of(t, "s3://fleets/fleet.yaml")
 		if _, _, err := s.Read(t.Context()); err != nil {
 			t.Fatal(err)

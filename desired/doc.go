@@ -49,7 +49,7 @@
 // Nothing that is written is silently without effect. An unknown key, a pattern
 // that matches nothing, a default that nobody takes, a rule that later rules
 // override wholly: each is a problem or a warning at its line. A code never
-// changes its meaning, and [Explain] has its reason and its cure.
+// changes its meaning, and [Explain] has its reason and what to write.
 //
 // The keys of the file stand in one table, by which Load decodes and from which
 // [Schema] is printed; the settings stand in another, over which everything

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	code, show := codeOf(err)
 	if show {
-		fmt.Fprintf(a.err, "eventinvoke: %s\n", sanitize(withVariables(withCure(err), cmd.Flags())))
+		fmt.Fprintf(a.err, "eventinvoke: %s\n", sanitize(withVariables(errorText(err), cmd.Flags())))
 	}
 	return code
 }
@@ -218,13 +218,13 @@ func wrongValue(f *pflag.Flag, value string) string {
 	return fmt.Sprintf("%q is not %s", value, want)
 }
 
-// withCure is an error's text, and what to do next where AWS's answer tells.
-func withCure(err error) string {
+// errorText is an error's text, and what to do next where AWS's answer tells.
+func errorText(err error) string {
 	if several, ok := err.(*multierror.Error); ok {
 		// Of a run, each a failure of its own. The library's text is made for a log.
 		var texts []string
 		for _, e := range several.Errors {
-			texts = append(texts, withCure(e))
+			texts = append(texts, errorText(e))
 		}
 		return strings.Join(texts, "\n")
 	}

@@ -66,7 +66,7 @@ func (p *parser) say(line int, format string, args ...any) {
 }
 
 // walk checks the keys of n against the fields of t, and notes their lines. The
-// decoder's own strictness names Go types and stops short of a cure.
+// decoder's own strictness names Go types and does not say what to write.
 func (p *parser) walk(n *yaml.Node, t reflect.Type, path string) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

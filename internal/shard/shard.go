@@ -60,7 +60,7 @@ const (
 
 // engines are the pairs of variables, strongest first, each with the way to
 // mend a missing count.
-var engines = []struct{ index, count, cure string }{
+var engines = []struct{ index, count, hint string }{
 	{EnvIndex, EnvCount, "set " + EnvCount + " to the number of shards"},
 	{EnvJobIndex, EnvCount, "Kubernetes does not provide it: set " + EnvCount + " to the Job's completions"},
 	{EnvBatchIndex, EnvBatchSize, "AWS Batch sets it for array jobs: pass it on, or set " + EnvIndex + " and " + EnvCount},
@@ -81,7 +81,7 @@ func Resolve(flag string, getenv func(string) string) (Shard, error) {
 		}
 		if getenv(e.count) == "" {
 			return Shard{}, fmt.Errorf("%s is %q and %s is not set: an index without a count would make every process work on the whole fleet; %s",
-				e.index, getenv(e.index), e.count, e.cure)
+				e.index, getenv(e.index), e.count, e.hint)
 		}
 		index, err := number(e.index, getenv(e.index))
 		if err != nil {

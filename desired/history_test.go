@@ -20,6 +20,7 @@ rules:
     set: { maximum_event_age_in_seconds: 60 }
 ignore:
   - functions: ["*-canary"]
+functions: [{ name: pay-own, on_success: none }]
 `,
 		"team.yaml", `version: 1
 functions:
@@ -57,6 +58,16 @@ functions:
 		"on_success team.yaml:3 functions[0] = none won",
 		"on_failure house.yaml:2 defaults = arn:aws:sqs:us-east-1:111111111111:dlq won",
 	}, say(key("payments"))); diff != "" {
+		t.Error(diff)
+	}
+	// A file's defaults are those of its rules and of its entries: they speak once.
+	if diff := cmp.Diff([]string{
+		"maximum_retry_attempts house.yaml:2 defaults = 2 won",
+		"maximum_event_age_in_seconds house.yaml:6 rules[0] = 600 (everything)",
+		"maximum_event_age_in_seconds house.yaml:8 rules[1] = 60 won",
+		"on_success house.yaml:11 functions[0] = none won",
+		"on_failure house.yaml:2 defaults = arn:aws:sqs:us-east-1:111111111111:dlq won",
+	}, say(key("pay-own"))); diff != "" {
 		t.Error(diff)
 	}
 	for _, line := range say(key("gone")) {

@@ -69,6 +69,7 @@ require:
   - { name: all, match: { functions: ["${vars.stage}-*"] }, failure_destination: required }
   - { match: { tags: { tier: gold } }, maximum_retry_attempts: { max: 1 } }
   - { match: { functions: [nobody] }, maximum_retry_attempts: { max: 1 } }
+  - { match: { functions: [prod-canary] }, maximum_retry_attempts: { max: 1 } } # which is ignored
 `))
 	need := d.Discoveries(Target{})
 	if len(need) != 1 || !need[0].ListFunctions || len(need[0].Tags) != 1 {
@@ -92,7 +93,7 @@ require:
 	if f.Configs() != 2 {
 		t.Errorf("%d configs", f.Configs())
 	}
-	if w := f.Warnings; len(w) != 1 || w[0].Code != codeIdleRule || w[0].Pos.Line != 8 {
+	if w := f.Warnings; len(w) != 2 || w[0].Code != codeIdleRule || w[0].Pos.Line != 8 || w[1].Code != codeIdleRule || w[1].Pos.Line != 9 {
 		t.Errorf("warnings %v", w)
 	}
 	if narrow, err := (Selection{Functions: []string{"prod-a"}}).Narrow(f); err != nil || len(narrow.Targets[0].Judged) != 1 {

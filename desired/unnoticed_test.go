@@ -1,0 +1,47 @@
+package desired
+
+import (
+	"strings"
+	"testing"
+)
+
+// Aliases cost a call for each function: those of functions that are ignored are not asked
+// for, nor those of functions for which no rule has a pattern.
+func TestWhoseAliasesAreAskedFor(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+rules:
+  - { match: { functions: ["pay-*"], qualifiers: ["live*"] }, set: { maximum_retry_attempts: 0 } }
+  - { match: { functions: ["*"], qualifiers: [live] }, set: { maximum_event_age_in_seconds: 60 } }
+ignore:
+  - { functions: [pay-canary] }
+  - { tags: { stack: old } }
+`))
+	asked := d.Discoveries(east)[0].Aliases
+	for _, row := range []struct {
+		function, stack string
+		want            bool
+	}{{"pay-in", "new", true}, {"pay-in", "old", false}, {"pay-canary", "new", false}, {"other", "new", false}} {
+		if got := asked(row.function, map[string]string{"stack": row.stack}); got != row.want {
+			t.Errorf("%s of the stack %s: %v", row.function, row.stack, got)
+		}
+	}
+}
+
+// That an item of ignore waits for tags is no reason to pass over an entry of nothing: only a
+// rule could give it settings.
+func TestAnEntryOfNothingBesideIgnoreByTags(t *testing.T) {
+	_, err := Load(oneFile("version: 1\nfunctions: [{ name: a }, { name: b, on_failure: none }]\nignore: [{ tags: { stack: old } }]\n"), "fleet.yaml")
+	if err == nil || !strings.Contains(err.Error(), codeManagesNothing) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A variable has to be known where it is used: defaults are used by rules and entries, not by
+// what their file ignores.
+func TestVariablesOfDefaultsThatNobodyTakes(t *testing.T) {
+	_, err := Load(files("a.yaml", twoStages+plainEntry, "b.yaml",
+		"version: 1\ndefaults: { on_failure: \"arn:aws:sqs:us-east-1:${vars.nobody}:q\" }\nignore: [{ functions: [x] }]\n"), ".")
+	if err != nil {
+		t.Error(err)
+	}
+}

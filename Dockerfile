@@ -3,9 +3,8 @@
 # Stage 1 builds a static binary, on the machine's own architecture and for the
 # one that is asked for: no emulator is needed. Modules come before the source,
 # so that a change of the source does not download them again.
-# A release pins it: make image GOLANG=golang:1.26.8@sha256:DIGEST.
-ARG GOLANG=golang:1.26.8
-FROM --platform=$BUILDPLATFORM ${GOLANG} AS build
+# A release is built from its digest, which make image-base puts here.
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

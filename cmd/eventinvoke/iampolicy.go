@@ -61,6 +61,12 @@ func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions, op
 	if err != nil {
 		return err
 	}
+	inS3, err := a.bucket(ctx, pathsOr(args))
+	if err != nil {
+		return err
+	}
+	options.FleetFiles = objectsOf(inS3)
+	options.Versions = slices.ContainsFunc(pathsOr(args), func(p string) bool { return strings.Contains(p, "?versionId=") })
 	var ambient desired.Target
 	if !doc.DeclaresTargets() {
 		if ambient, err = currentTarget(ctx); err != nil {

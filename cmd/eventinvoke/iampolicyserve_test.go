@@ -1,7 +1,10 @@
 package main
 
 import (
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,6 +35,33 @@ func TestTheServePolicyIsEnoughForLambda(t *testing.T) {
 			if strings.Contains(outcome, "AccessDenied") {
 				t.Errorf("%s met %s %d times", row.why, outcome, times)
 			}
+		}
+	}
+}
+
+// TestAFleetFileInS3IsAllowedToBeRead: whoever follows a fleet file in a bucket reads it
+// with the base credentials, whatever the mode.
+func TestAFleetFileInS3IsAllowedToBeRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"1"`)
+		io.WriteString(w, policyFleet)
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_S3": server.URL, "AWS_REGION": region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"} {
+		t.Setenv(name, value)
+	}
+	for path, want := range map[string]string{
+		"s3://fleets/fleet.yaml":             "s3:ListBucket s3:GetObject",
+		"s3://fleets/fleet.yaml?versionId=7": "s3:ListBucket s3:GetObject s3:GetObjectVersion",
+	} {
+		var got []string
+		for _, s := range printedPolicies(t, path)[0].Statement {
+			if strings.HasPrefix(s.Action[0], "s3:") {
+				got = append(got, s.Action...)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: allowed is %q, want %s", path, got, want)
 		}
 	}
 }

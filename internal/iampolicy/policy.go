@@ -43,6 +43,10 @@ type Options struct {
 	Queue string
 	// History is where in S3 runs are remembered; zero for nowhere there.
 	History Bucket
+	// FleetFiles are the objects in S3 that the fleet is read from, as s3://bucket/key, and
+	// prefixes, which end in a slash; and Versions says that some are named by version.
+	FleetFiles []string
+	Versions   bool
 }
 
 // Bucket is a place in S3.
@@ -288,6 +292,24 @@ func (o Options) baseStatements(partition string) []Statement {
 			Statement{Sid: "History", Effect: "Allow", Resource: []string{bucket}, Action: []string{"s3:ListBucket"}},
 			Statement{Sid: "HistoryObjects", Effect: "Allow", Resource: []string{bucket + "/" + path.Join(literal.Replace(o.History.Prefix), "*")},
 				Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}})
+	}
+	if len(o.FleetFiles) > 0 {
+		lists := Statement{Sid: "FleetFiles", Effect: "Allow", Action: []string{"s3:ListBucket"}}
+		reads := Statement{Sid: "FleetObjects", Effect: "Allow", Action: []string{"s3:GetObject"}}
+		if o.Versions {
+			reads.Action = append(reads.Action, "s3:GetObjectVersion")
+		}
+		for _, place := range o.FleetFiles {
+			bucket, key, _ := strings.Cut(strings.TrimPrefix(place, "s3://"), "/")
+			if key = literal.Replace(key); key == "" || strings.HasSuffix(key, "/") {
+				key += "*"
+			}
+			bucket = "arn:" + partition + ":s3:::" + bucket
+			lists.Resource = append(lists.Resource, bucket)
+			reads.Resource = append(reads.Resource, bucket+"/"+key)
+		}
+		lists.Resource = slices.Compact(slices.Sorted(slices.Values(lists.Resource)))
+		all = append(all, lists, reads)
 	}
 	return all
 }

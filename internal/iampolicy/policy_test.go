@@ -89,20 +89,24 @@ func TestBuildGolden(t *testing.T) {
 	}
 }
 
-func TestHistoryResources(t *testing.T) {
+func TestPlacesInS3(t *testing.T) {
 	for _, row := range []struct {
 		why, partition string
 		bucket         Bucket
 		want           []string
+		files          []string
 	}{
-		{"a prefix", "aws", Bucket{"runs", "a/b"}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/a/b/*"}},
-		{"the whole bucket", "aws", Bucket{"runs", ""}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/*"}},
-		{"another partition", "aws-cn", Bucket{"runs", "a"}, []string{"arn:aws-cn:s3:::runs", "arn:aws-cn:s3:::runs/a/*"}},
-		{"a prefix is no pattern and no variable", "aws", Bucket{"runs", "a*?${x}"}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/a${*}${?}${$}{x}/*"}},
-		{"none", "aws", Bucket{}, nil},
+		{"a prefix", "aws", Bucket{"runs", "a/b"}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/a/b/*"}, nil},
+		{"the whole bucket", "aws", Bucket{"runs", ""}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/*"}, nil},
+		{"another partition", "aws-cn", Bucket{"runs", "a"}, []string{"arn:aws-cn:s3:::runs", "arn:aws-cn:s3:::runs/a/*"}, nil},
+		{"a prefix is no pattern and no variable", "aws", Bucket{"runs", "a*?${x}"}, []string{"arn:aws:s3:::runs", "arn:aws:s3:::runs/a${*}${?}${$}{x}/*"}, nil},
+		{"none", "aws", Bucket{}, nil, nil},
+		{"fleet files: an object or what is below it, and a prefix", "aws", Bucket{}, []string{"arn:aws:s3:::fleets", "arn:aws:s3:::fleets/a.yaml", "arn:aws:s3:::fleets/a.yaml/*", "arn:aws:s3:::fleets/team/*"},
+			[]string{"s3://fleets/a.yaml", "s3://fleets/a.yaml/", "s3://fleets/team/"}},
+		{"a whole bucket of fleet files", "aws", Bucket{}, []string{"arn:aws:s3:::fleets", "arn:aws:s3:::fleets/*"}, []string{"s3://fleets/"}},
 	} {
 		var got []string
-		for _, s := range (Options{History: row.bucket}).baseStatements(row.partition) {
+		for _, s := range (Options{History: row.bucket, FleetFiles: row.files}).baseStatements(row.partition) {
 			got = append(got, s.Resource...)
 		}
 		if diff := cmp.Diff(row.want, got); diff != "" {

@@ -84,7 +84,7 @@ func TestThePolicyKnowsEveryCallToQueueAndHistory(t *testing.T) {
 	for folder, service := range map[string]string{"../../internal/history": "s3:", "../../internal/worker/queue": "sqs:"} {
 		for _, call := range clientCalls(t, folder) {
 			call = strings.TrimSuffix(call, "Batch") // a batch needs what a single one does
-			switch call { // S3 names these permissions after other calls
+			switch call {                            // S3 names these permissions after other calls
 			case "ListObjectsV2":
 				call = "ListBucket"
 			case "HeadObject":

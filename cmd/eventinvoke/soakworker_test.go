@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -57,8 +58,8 @@ func TestWorkerSoak(t *testing.T) {
 const (
 	soakSlot     = 6 * time.Hour
 	soakBegins   = 2 * time.Hour
-	soakEnds     = soakBegins + 150*time.Minute
-	soakRings    = soakEnds + 75*time.Minute // an alarm looks back three quarters of an hour
+	soakEnds     = soakBegins + 135*time.Minute
+	soakRings    = soakEnds + 90*time.Minute // an alarm looks back three quarters of an hour, a fight ends after two pauses
 	soakStep     = 30 * time.Second
 	soakInterval = 2 * time.Minute // between samples of the metrics
 )
@@ -87,6 +88,7 @@ type soak struct {
 	seed    uint64
 	random  *rand.Rand
 	started int // processes, so far
+	inStep  int // the first of those that go in step; 0: none do
 	world   *awssim.World
 	fleet   string
 	history string
@@ -111,8 +113,8 @@ type soak struct {
 
 // ring is what must fire within a time, and nothing else may.
 type ring struct {
-	from, to time.Duration
-	alarm    string
+	from, to    time.Duration
+	name, alarm string
 }
 
 type soakMessage struct {
@@ -198,7 +200,7 @@ func (s *soak) found() {
 func (s *soak) live(name, alarm string) {
 	start := time.Now()
 	began := start.Sub(s.began)
-	s.rings = append(s.rings, ring{began + soakBegins, began + soakRings, alarm})
+	s.rings = append(s.rings, ring{began + soakBegins, began + soakRings, name, alarm})
 	s.arrange()
 	begun, over := false, false
 	for at := time.Duration(0); at < soakSlot; at += soakStep {
@@ -217,16 +219,21 @@ func (s *soak) live(name, alarm string) {
 	}
 }
 
-// arrange has one worker, two that do the same, or two that share the work.
+// arrange has one worker, two that do the same, or two that share the work. Two that do
+// the same may go in step, so that each sweep of one meets one of the other.
 func (s *soak) arrange() {
 	s.stopAll()
-	switch s.random.IntN(3) {
+	s.inStep = 0
+	switch s.random.IntN(4) {
 	case 0:
 		s.start(0, 0, 0)
 	case 1:
+		s.inStep = s.started + 1
+		fallthrough
+	case 2:
 		s.start(0, 0, 0)
 		s.start(1, 0, 0)
-	case 2:
+	case 3:
 		s.start(0, 0, 2)
 		s.start(1, 1, 2)
 	}
@@ -235,7 +242,7 @@ func (s *soak) arrange() {
 func (s *soak) options() *serveOptions {
 	o := &serveOptions{every: 15 * time.Minute, settle: worker.DefaultSettle, apply: true}
 	s.started++
-	door := soakDoor{s, s.started}
+	door := soakDoor{s, s.started, cmp.Or(s.inStep, s.started)}
 	o.simulate, o.simulator, o.location, o.insights, o.random = "world", door, s.history, "off", door.chance
 	return o
 }
@@ -535,23 +542,23 @@ func (s *soak) oldest(p *soakProcess) time.Duration {
 // anything at one instant: which of them is first is by the seed too, not by the machine.
 type soakDoor struct {
 	*soak
-	process int
+	process, step int
 }
 
 func (d soakDoor) DefaultRegion() string      { return d.world.DefaultRegion() }
 func (d soakDoor) DefaultAccessKeyID() string { return d.world.DefaultAccessKeyID() }
 
-// chance is from 0 up to 1, by the seed, the process and the instant.
-func (d soakDoor) chance() float64 { return d.of("") }
+// chance is from 0 up to 1, by the seed, the process or those in step, and the instant.
+func (d soakDoor) chance() float64 { return d.of(d.step, "") }
 
-func (d soakDoor) of(subject string) float64 {
+func (d soakDoor) of(process int, subject string) float64 {
 	h := fnv.New64a()
-	fmt.Fprint(h, d.seed, d.process, time.Now().UnixNano(), subject)
+	fmt.Fprint(h, d.seed, process, time.Now().UnixNano(), subject)
 	return rand.New(rand.NewPCG(h.Sum64(), 0)).Float64()
 }
 
 func (d soakDoor) Do(r *http.Request) (*http.Response, error) {
-	took := time.NewTimer(40*time.Millisecond + time.Duration(d.of(r.Method+r.URL.Path)*float64(20*time.Millisecond)))
+	took := time.NewTimer(40*time.Millisecond + time.Duration(d.of(d.process, r.Method+r.URL.Path)*float64(20*time.Millisecond)))
 	defer took.Stop()
 	select {
 	case <-took.C:
@@ -702,28 +709,25 @@ func (s *soak) rung(folder string) {
 		fmt.Fprintf(&test, "      - { series: '%s', values: %q }\n", series, runs(s.series[series]))
 	}
 	fmt.Fprintln(&test, "    promql_expr_test:")
-	within := func(from, to time.Duration, alarm string) {
+	within := func(from, to time.Duration, alarm, when string) {
 		want := ""
 		if alarm != "" {
 			want = fmt.Sprintf(`{ labels: '{alertname=%q}', value: 1 }`, alarm)
 		}
 		from, to = from.Truncate(time.Minute)+time.Minute, to.Truncate(time.Minute)
-		fmt.Fprintf(&test, "      - { expr: 'group by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"}[%dm]))', eval_time: %dm, exp_samples: [%s] }\n",
-			int((to - from).Minutes()), int(to.Minutes()), want)
+		fmt.Fprintf(&test, "      - { expr: 'group by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"}[%dm])) # %s', eval_time: %dm, exp_samples: [%s] }\n",
+			int((to - from).Minutes()), when, int(to.Minutes()), want)
 	}
 	for _, r := range s.rings {
-		within(r.from-soakBegins, r.from, "")
-		within(r.from, r.to, r.alarm)
-		within(r.to, r.from-soakBegins+soakSlot, "")
+		within(r.from-soakBegins, r.from, "", "before: "+r.name)
+		within(r.from, r.to, r.alarm, r.name)
+		within(r.to, r.from-soakBegins+soakSlot, "", "after: "+r.name)
 	}
 	path := filepath.Join(folder, "soak_test.yaml")
 	if err := os.WriteFile(path, []byte(test.String()), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	if out, err := exec.Command(program, "test", "rules", path).CombinedOutput(); err != nil {
-		for i, r := range s.rings {
-			s.t.Logf("slot %d, from %s to %s: %s", i, r.from, r.to, r.alarm)
-		}
 		s.t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -156,7 +157,7 @@ const variableAnnotation = "eventinvoke_variable"
 
 // fromEnvironment sets every flag that was not given from its variable, and marks
 // it. A list is separated by white space: labels and globs have none. An empty
-// variable is as good as none.
+// variable is as good as none, and so is that of a flag which excludes one that was given.
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var problems []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -165,10 +166,13 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 		variable := variableOf(f.Name)
 		value, ok := lookup(variable)
-		if !ok || value == "" {
+		if !ok || value == "" || slices.ContainsFunc(excludedBy(f), func(other string) bool { return typed(flags, other) }) {
 			return
 		}
-		f.Annotations = map[string][]string{variableAnnotation: {variable}}
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{}
+		}
+		f.Annotations[variableAnnotation] = []string{variable}
 		values := []string{value}
 		if f.Value.Type() == "stringArray" {
 			values = strings.Fields(value)
@@ -180,6 +184,12 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 	})
 	return errors.Join(problems...)
+}
+
+// excludedBy are the flags of which only one may be given, as
+// cobra.Command.MarkFlagsMutuallyExclusive notes them.
+func excludedBy(f *pflag.Flag) []string {
+	return strings.Fields(strings.Join(f.Annotations["cobra_annotation_mutually_exclusive"], " "))
 }
 
 // flagError says what is wrong with a flag in words of its own: those of the library

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
 
@@ -222,5 +224,36 @@ func TestServeEndsInOrder(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(place, "leases", "*", "*")); err != nil || len(left) != 0 {
 		t.Errorf("leases are left: %v %v", left, err)
+	}
+}
+
+// A flag that was given beats the variable of one that it excludes, and two variables
+// that exclude each other are an error.
+func TestAFlagBeatsTheVariableOfItsAlternative(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		env  map[string]string
+		want string // the timetable; "" for an error
+	}{
+		{[]string{"--every", "10m"}, map[string]string{"EVENTINVOKE_CRON": "0 0 13 * 5"}, "every 10m"},
+		{[]string{"--cron", "@hourly"}, map[string]string{"EVENTINVOKE_EVERY": "10m"}, "cron @hourly"},
+		{nil, map[string]string{"EVENTINVOKE_CRON": "@hourly"}, "cron @hourly"},
+		{nil, map[string]string{"EVENTINVOKE_CRON": "@hourly", "EVENTINVOKE_EVERY": "10m"}, ""},
+	} {
+		var o serveOptions
+		cmd := &cobra.Command{}
+		o.bind(cmd)
+		cmd.MarkFlagsMutuallyExclusive("every", "cron")
+		err := cmd.ParseFlags(row.args)
+		if err == nil {
+			err = fromEnvironment(cmd.Flags(), func(name string) (string, bool) { v, ok := row.env[name]; return v, ok })
+		}
+		if err == nil {
+			err = cmd.ValidateFlagGroups()
+		}
+		got, _ := o.timetable()
+		if (err != nil) != (row.want == "") || err == nil && got.String() != row.want {
+			t.Errorf("%q with %v: %q, %v; want %q", row.args, row.env, got.String(), err, row.want)
+		}
 	}
 }

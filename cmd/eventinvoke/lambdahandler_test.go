@@ -236,6 +236,31 @@ func TestWhatABatchHasNoTimeForComesAgain(t *testing.T) {
 	})
 }
 
+// TestABatchGetsTheGuardOfTheFleet: the guard's share is of all 200 functions, and not
+// of the batch, of which all have drifted.
+func TestABatchGetsTheGuardOfTheFleet(t *testing.T) {
+	inFunction(t, map[string]int{"eu-west-1": 200}, func(i *invoked) {
+		replace(t, i.args[0], strings.Replace(file(t, i.args[0]), "100%", "30%", 1))
+		if err := i.reload(worker.Scope{All: true}); err != nil {
+			t.Fatal(err)
+		}
+		for drifted, applied := range map[int]int{30: 30, 61: 0} {
+			var messages []string
+			for n := range drifted {
+				messages = append(messages, cloudTrail(account, fmt.Sprintf("f-%04d", n+100)))
+			}
+			if got, err := i.within(5*time.Minute, sqsBatch(messages...)); err != nil || got.Applied != applied || got.Complete != (applied > 0) {
+				t.Errorf("%d of 200 have drifted: %+v, %v", drifted, got, err)
+			}
+			for n := range drifted { // once more
+				if err := i.world.SetRecord(account, "eu-west-1", fmt.Sprintf("f-%04d", n+100), "$LATEST", awssim.Record{MaximumRetryAttempts: new(1)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
 func TestAnItemOfAnotherAccountIsAnError(t *testing.T) {
 	inFunction(t, map[string]int{"eu-west-1": 1}, func(i *invoked) {
 		if _, err := i.within(time.Minute, `{"account":"999999999999","region":"eu-west-1"}`); err == nil || !strings.Contains(err.Error(), "no target of this fleet") {

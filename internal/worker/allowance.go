@@ -30,9 +30,10 @@ type spending struct {
 	n  int
 }
 
-// refusal is a sweep that the guard stopped.
+// refusal is a sweep, or a pass over targets, that the guard stopped.
 type refusal struct {
-	fleet desired.Fleet        // what the sweep compared with
+	sweep bool
+	fleet desired.Fleet        // what it compared with
 	open  map[desired.Key]bool // what it would have changed, or could not read
 }
 
@@ -66,14 +67,18 @@ func (a *allowance) within(now time.Time) int {
 	return n
 }
 
-// swept takes in how a sweep ended. A refusal stands until a sweep has seen the
-// whole fleet and was let pass: one that failed for another reason says nothing.
-func (a *allowance) swept(fleet desired.Fleet, r *Result) {
+// looked takes in how a pass over targets ended. A refusal stands until the targets
+// that it was about were seen again and the pass was let pass: one that left them to another
+// run, or failed for another reason, says nothing.
+func (a *allowance) looked(s Scope, fleet desired.Fleet, r *Result) {
 	var guard *reconcile.GuardError
 	switch {
-	case r.Plan == nil:
+	case r.Plan == nil || !s.Targets():
 	case errors.As(r.Err, &guard):
-		a.refused = &refusal{fleet: fleet, open: map[desired.Key]bool{}}
+		if a.refused != nil && !s.All {
+			return // it stands
+		}
+		a.refused = &refusal{sweep: s.All, fleet: fleet, open: map[desired.Key]bool{}}
 		for i := range r.Plan.Targets {
 			t := &r.Plan.Targets[i]
 			for j := range t.Changes {
@@ -83,9 +88,27 @@ func (a *allowance) swept(fleet desired.Fleet, r *Result) {
 				a.refused.open[desired.Key{Target: t.Target, Name: t.Findings[j].Name}] = true
 			}
 		}
-	case r.Err == nil && r.Plan.Counts().NotExamined == 0:
+	case r.Err == nil && a.refused != nil && a.refused.seenAgain(s, r):
 		a.refused = nil
 	}
+}
+
+// seenAgain reports whether a pass came to the end of every target that the refusal is
+// about. One that has left the fleet needs no look.
+func (f *refusal) seenAgain(s Scope, r *Result) bool {
+	told := map[desired.Target]bool{}
+	for k := range f.open {
+		t := k.Target
+		if told[t] {
+			continue
+		}
+		told[t] = true
+		planned := slices.ContainsFunc(r.Plan.Targets, func(p reconcile.TargetPlan) bool { return p.Target == t })
+		if !planned && !s.All || planned && (!s.Whole(t) || r.TargetErr(t) != nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // mayWrite says which configs may be written; nil means all.
@@ -97,10 +120,13 @@ func (a *allowance) mayWrite() func(desired.Key) bool {
 }
 
 // wasInSync reports whether a config was as declared in the sweep that was refused.
-// A config that the sweep did not know was not.
+// A config that the sweep did not know was not, in a target that it was about.
 func (r *refusal) wasInSync(k desired.Key) bool {
 	t := slices.IndexFunc(r.fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == k.Target })
-	if t < 0 || r.open[k] {
+	if t < 0 {
+		return !r.sweep // a pass over other targets says nothing of this one
+	}
+	if r.open[k] {
 		return false
 	}
 	_, known := slices.BinarySearchFunc(r.fleet.Targets[t].Entries, k.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })

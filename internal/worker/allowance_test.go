@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,7 +39,8 @@ func TestWhatMayBeWrittenWhileASweepStandsRefused(t *testing.T) {
 	if a.mayWrite() != nil {
 		t.Error("before the first sweep something may not be written")
 	}
-	a.swept(fleet, &refused)
+	all := Scope{All: true}
+	a.looked(all, fleet, &refused)
 	for _, tt := range []struct {
 		why string
 		key desired.Key
@@ -55,13 +57,29 @@ func TestWhatMayBeWrittenWhileASweepStandsRefused(t *testing.T) {
 		}
 	}
 	incomplete := Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: ireland, Findings: []reconcile.Finding{{Kind: reconcile.FindingNotExamined}}}}}}
-	for _, r := range []*Result{{Err: ErrStalled}, {Plan: plan, Err: ErrStalled}, &incomplete} {
-		if a.swept(fleet, r); a.mayWrite() == nil {
+	held := Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: ireland, Err: errors.New("held")}}}}
+	for _, r := range []*Result{{Err: ErrStalled}, {Plan: plan, Err: ErrStalled}, &incomplete, &held} {
+		if a.looked(all, fleet, r); a.mayWrite() == nil {
 			t.Errorf("a sweep that ended with %v, and saw not all, lifted the refusal", r.Err)
 		}
 	}
-	if a.swept(fleet, &inSync); a.mayWrite() != nil {
+	elsewhere := Scope{Objects: []Object{{Target: desired.Target{Account: "222222222222", Region: "eu-west-1"}}}}
+	if a.looked(elsewhere, fleet, &Result{Plan: &reconcile.Plan{}}); a.mayWrite() == nil {
+		t.Error("a pass over another target lifted the refusal")
+	}
+	if a.looked(all, fleet, &inSync); a.mayWrite() != nil {
 		t.Error("a sweep that was let pass did not lift the refusal")
+	}
+	// The targets that a sweep left to another run are looked at by a pass of their own.
+	own := Scope{Objects: []Object{{Target: ireland}}}
+	if a.looked(own, fleet, &refused); a.mayWrite() == nil || a.mayWrite()(keyOf("orders", "live")) {
+		t.Error("what such a pass was refused may be written")
+	}
+	if !a.mayWrite()(desired.Key{Target: elsewhere.Objects[0].Target, Name: desired.Name{Function: "bills"}}) {
+		t.Error("another target is refused with it")
+	}
+	if a.looked(own, fleet, &inSync); a.mayWrite() != nil {
+		t.Error("a pass over the target that was let pass did not lift the refusal")
 	}
 }
 

@@ -17,12 +17,13 @@ import (
 func (w *Worker) pass(ctx context.Context, j *job, scope Scope) {
 	defer w.poke()
 	report := Report{Scope: scope, Causes: j.causes.list(), Started: time.Now(), Events: j.times()}
-	report.Result = w.call(ctx, scope)
+	var fleet desired.Fleet
+	report.Result, fleet = w.call(ctx, scope)
 	report.Scope.work = nil
 	report.Finished = time.Now()
 	completed := report.Result.Completed()
 
-	w.conclude(&report, j, completed)
+	w.conclude(&report, j, completed, fleet)
 	w.log(ctx, &report, completed)
 	w.o.Recorder.Passed(report)
 	j.settle(completed, report.Result.Failures().Of)
@@ -31,8 +32,8 @@ func (w *Worker) pass(ctx context.Context, j *job, scope Scope) {
 // ErrStalled is why the context of a pass ends that gave no sign of life.
 var ErrStalled = errors.New("the pass gave no sign of life and was ended")
 
-// call makes one pass within its bounds.
-func (w *Worker) call(ctx context.Context, scope Scope) Result {
+// call makes one pass within its bounds, and gives the fleet that it resolved.
+func (w *Worker) call(ctx context.Context, scope Scope) (Result, desired.Fleet) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.o.Limit, fmt.Errorf("the pass took longer than %s and was ended", w.o.Limit))
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
@@ -47,15 +48,11 @@ func (w *Worker) call(ctx context.Context, scope Scope) Result {
 		p.stop()
 		w.setState(func(s *State) { s.Stalled = time.Time{} })
 	}()
-	scope.work = &work{claims: w.claims, alive: p.beat, sees: func(f desired.Fleet) {
-		if scope.All {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.fleet = f
-		}
-	}}
+	var fleet desired.Fleet
+	scope.work = &work{claims: w.claims, alive: p.beat, sees: func(f desired.Fleet) { fleet = f }}
 	defer w.claims.begin(scope)()
-	return w.o.Pass(ctx, scope)
+	result := w.o.Pass(ctx, scope)
+	return result, fleet
 }
 
 // pulse calls stalled once when beat has not been called for a while.
@@ -103,11 +100,12 @@ func (p *pulse) stop() {
 const heldPause = time.Minute
 
 // conclude brings the state up to date.
-func (w *Worker) conclude(report *Report, j *job, completed error) {
+func (w *Worker) conclude(report *Report, j *job, completed error, fleet desired.Fleet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now, result := report.Finished, &report.Result
 	w.o.Fights.Ran(result.Outcome, now)
+	w.allowance.looked(report.Scope, fleet, result)
 	for _, o := range result.held(report.Scope) {
 		w.queue.again(o, now.Add(time.Duration((1+w.o.Random())/2*float64(heldPause))))
 	}
@@ -120,8 +118,6 @@ func (w *Worker) conclude(report *Report, j *job, completed error) {
 		if completed != nil {
 			w.state.LastError = completed.Error()
 		}
-		w.allowance.swept(w.fleet, result)
-		w.fleet = desired.Fleet{}
 		w.noteFleetProblem(result.FleetProblem, now)
 	} else {
 		w.targeted, w.state.Targeted = nil, time.Time{}

@@ -46,7 +46,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -62,7 +61,6 @@ type Worker struct {
 	sweep     *job // under way, or nil
 	targeted  *job
 	allowance allowance
-	fleet     desired.Fleet // of the sweep under way
 	problems  problems
 	state     State
 	stopped   bool
@@ -206,7 +204,7 @@ func (w *Worker) take() (*job, Scope) {
 	sweep, targeted := w.free()
 	if sweep {
 		if j := w.queue.takeSweep(now); j != nil {
-			w.sweep, w.state.Sweeping, w.state.LastAttempt, w.fleet = j, now, now, desired.Fleet{}
+			w.sweep, w.state.Sweeping, w.state.LastAttempt = j, now, now
 			scope := j.scope()
 			if !j.causes.scheduled() {
 				scope.Leave = w.o.Fights.List(reconcile.FightHot, now)

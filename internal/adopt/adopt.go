@@ -227,7 +227,7 @@ func othersAreTheSame(before, after desired.Fleet, adopted map[desired.Key]bool)
 			delete(was, key)
 			switch {
 			case adopted[key]:
-				if old != nil && !old.Remove && managed(old.Want) != managed(e.Want) {
+				if old != nil && !old.Remove && managed(*old.Want) != managed(*e.Want) {
 					return fmt.Errorf("another setting of %s would be managed", key)
 				}
 			case old == nil:
@@ -243,7 +243,7 @@ func othersAreTheSame(before, after desired.Fleet, adopted map[desired.Key]bool)
 	return nil
 }
 
-func managed(c *desired.Config) (set [desired.NumSettings]bool) {
+func managed(c desired.Config) (set [desired.NumSettings]bool) {
 	for i, v := range c {
 		set[i] = v.IsSet()
 	}

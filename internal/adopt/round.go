@@ -357,7 +357,7 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 	removed := r.entries[keys[0]].Remove
 	if removed {
 		for _, key := range keys {
-			if managed(ptr(r.needs[key].settings)) != managed(ptr(r.needs[keys[0]].settings)) {
+			if managed(r.needs[key].settings) != managed(r.needs[keys[0]].settings) {
 				return r.split(s, item, keys)
 			}
 		}
@@ -392,5 +392,3 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 	s.replace(from, to, strings.Join(pairs, s.eol+strings.Repeat(" ", item.node.Content[0].Column-1)))
 	return nil
 }
-
-func ptr[T any](v T) *T { return &v }

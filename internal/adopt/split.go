@@ -24,7 +24,7 @@ func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfi
 	}
 	alike := true
 	for _, key := range keys {
-		alike = alike && managed(ptr(missing(key))) == managed(ptr(missing(keys[0])))
+		alike = alike && managed(missing(key)) == managed(missing(keys[0]))
 	}
 	if alike {
 		e := fleetfile.Entry{Name: keys[0].Name}

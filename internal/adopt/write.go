@@ -44,9 +44,9 @@ func (s *source) setValue(mapping, value *yaml.Node, f desired.Setting, text str
 // name: there a value ends where one can see it.
 func (s *source) addPairs(item *yaml.Node, pairs []string) error {
 	var last *yaml.Node
-	for _, key := range append([]string{"name", "qualifier", "remove"}, settingNames()...) {
-		if _, v := pair(item, key); v != nil && (last == nil || v.Line > last.Line || v.Line == last.Line && v.Column > last.Column) {
-			last = v
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		if item.Content[i].Value != "targets" { // which may be a list over several lines
+			last = item.Content[i+1]
 		}
 	}
 	_, to, err := s.span(last)
@@ -75,14 +75,6 @@ func (s *source) insertLines(at int, before, indent string, lines []string) {
 		b.WriteString(indent + line + s.eol)
 	}
 	s.replace(at, at, b.String())
-}
-
-func settingNames() []string {
-	var names []string
-	for _, f := range desired.Settings() {
-		names = append(names, f.String())
-	}
-	return names
 }
 
 // addItem writes an entry behind another one of its list.

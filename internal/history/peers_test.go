@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,13 +26,13 @@ type peer struct {
 // killed, or for a store that only this process cannot reach.
 type unreliable struct {
 	*memory
-	gone  bool
-	calls int
+	gone  atomic.Bool
+	calls atomic.Int32
 }
 
 func (u *unreliable) call() error {
-	u.calls++
-	if u.gone {
+	u.calls.Add(1)
+	if u.gone.Load() {
 		return errors.New("no route to host")
 	}
 	return nil
@@ -117,8 +118,8 @@ func TestPeersDivideTheQuota(t *testing.T) {
 		a := come(t, store, "a", usual, true)
 		a.is(t, "alone", 10)
 		time.Sleep(10*time.Minute + time.Second)
-		if a.store.calls > 32 {
-			t.Errorf("%d calls of the store in ten minutes alone: want one for each renewal", a.store.calls)
+		if a.store.calls.Load() > 32 {
+			t.Errorf("%d calls of the store in ten minutes alone: want one for each renewal", a.store.calls.Load())
 		}
 
 		b := come(t, store, "b", usual, true)
@@ -141,11 +142,11 @@ func TestPeersDivideTheQuota(t *testing.T) {
 		gentle.leave()
 		idle.leave()
 
-		b.store.gone = true // killed, but for the calls, of which the store knows nothing
+		b.store.gone.Store(true) // killed, but for the calls, of which the store knows nothing
 		time.Sleep(LeaseTTL + renewEvery + peersLook)
 		a.is(t, "once the other has not been heard of for a minute", 10)
 		b.is(t, "once it has heard of nobody for a minute", 10)
-		b.store.gone = false
+		b.store.gone.Store(false)
 		time.Sleep(2*renewEvery + 2*peersLook)
 		a.is(t, "when it is heard of again", 5)
 		b.is(t, "when it hears of others again", 5)
@@ -157,8 +158,10 @@ func TestPeersDivideTheQuota(t *testing.T) {
 		time.Sleep(renewEvery + peersLook)
 		a.is(t, "with a damaged file", 10)
 		a.leave()
-		if len(store.objects) != 0 {
-			t.Errorf("left behind: %v", store.objects)
-		}
+		store.do(func() {
+			if len(store.objects) != 0 {
+				t.Errorf("left behind: %v", store.objects)
+			}
+		})
 	})
 }

@@ -43,6 +43,15 @@ func (o Result) String() string {
 // ErrClosed is why a closed limiter gives no token.
 var ErrClosed = errors.New("the limiter is closed")
 
+// ErrNoTime is why work is given up for which the deadline of its context leaves no
+// time, before that passes. It is a context.DeadlineExceeded, whose own words say nothing.
+var ErrNoTime error = noTimeError{}
+
+type noTimeError struct{}
+
+func (noTimeError) Error() string        { return "there is no time for it before the run's deadline" }
+func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
+
 // GivenUpError is why a run ended, or one call of it, though what it waited for
 // comes back as a rule: it did not for minutes.
 type GivenUpError struct {

@@ -349,15 +349,6 @@ func (r *runner) tell() {
 	r.limiter.mu.Unlock()
 }
 
-// ErrNoTime is why work is given up for which the deadline of its context leaves no
-// time, before that passes. It is a context.DeadlineExceeded, whose own words say nothing.
-var ErrNoTime error = noTimeError{}
-
-type noTimeError struct{}
-
-func (noTimeError) Error() string        { return "there is no time for it before the run's deadline" }
-func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
-
 // abandon settles all that is left, in the order in which it came.
 //
 // Jobs that were not pulled yet are pulled now for that: each is owed a Done, and a report

@@ -72,7 +72,7 @@ func applied(t testing.TB, n int) *report.Run {
 		r.Outcome.Targets[0].Results = append(r.Outcome.Targets[0].Results, result)
 	}
 	api := report.TargetAPI{Target: prod, Label: "prod", Limiter: ratelimit.Snapshot{Rate: 13.5, Ceiling: 13.5, Paused: 4 * time.Second},
-		Operations: []report.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: int64(n), Throttled: 9, Faults: 2}, {Name: "PutFunctionEventInvokeConfig", Calls: int64(n), Conflicts: 31}}}
+		Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: int64(n), Throttled: 9, Faults: 2}, {Name: "PutFunctionEventInvokeConfig", Calls: int64(n), Conflicts: 31}}}
 	for i := range int64(60) {
 		point := history.PacePoint{AtMS: i * 2000, Rate: min(13.5, 5+float64(i%20)*.6), Ceiling: 13.5}
 		if i%20 == 0 {

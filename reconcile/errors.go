@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -237,7 +238,7 @@ func arnsIn(text string) []string {
 // it. A word of plain letters may be part of the sentence, and is left alone unless
 // it stands in quotes or after a colon.
 func withoutName(text, name, with string) string {
-	if name == "" {
+	if name == "" || !strings.Contains(text, name) || !utf8.ValidString(name) { // which no pattern may hold
 		return text
 	}
 	before, after := `(^|[^\w$-])`, `($|[^\w-])`

@@ -65,6 +65,7 @@ func TestCause(t *testing.T) {
 		{"a function called like a word of the sentence", refusal("function", ipv, role+queue), refusal("role", ipv, role+queue), true},
 		{"a request id in the text", refusal("a", ipv, "Failed, request 6fcf2b3e-0000-4000-8000-000000000001"), refusal("a", ipv, "Failed, request 6fcf2b3e-0000-4000-8000-000000000002"), true},
 		{"one text under two codes", refusal("a", ipv, "no"), refusal("a", "ValidationException", "no"), false},
+		{"a name that is no text", refusal("a\x80", ipv, "no a\x80"), refusal("a\x80", ipv, "no a\x80"), true},
 		{"no code, and two kinds", about(reconcile.KindTransport, refusal("a", "", "no")), about(reconcile.KindServer, refusal("a", "", "no")), false},
 	}
 	for _, tt := range tests {

@@ -40,10 +40,7 @@ func apiOf(r *reconcile.RunResult) []report.TargetAPI {
 	for _, t := range r.Opened.Targets {
 		api := report.TargetAPI{Target: t.Target, Label: labels[t.Target]}
 		if t.Calls != nil {
-			for _, op := range t.Calls() {
-				api.Operations = append(api.Operations, report.NewOperationCount(op))
-			}
-			api.Limiter = t.Limiter.Snapshot()
+			api.Operations, api.Limiter = t.Calls(), t.Limiter.Snapshot()
 		}
 		all = append(all, api)
 	}

@@ -11,40 +11,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// authorJSON is who made a config what it is.
-type authorJSON struct {
-	keyJSON
-	reconcile.Author
-	At        string `json:"at"`
-	Call      string `json:"call"`
-	Redeploys bool   `json:"redeploys"` // the next deployment writes it again
-}
-
-// fightJSON is a config that somebody else keeps changing back.
-type fightJSON struct {
-	keyJSON
-	Times  int              `json:"times"` // how often it was corrected
-	Since  *string          `json:"since"`
-	Author reconcile.Author `json:"author"` // whose name and kind are "" where nobody told
-}
-
-func (r *Run) newAuthor(a reconcile.Authorship) authorJSON {
-	return authorJSON{keyJSON: newKey(newTarget(a.Target, r.labelOf(a.Target)), a.Name), Author: a.Author, At: *stamp(a.At), Call: a.Call, Redeploys: a.Author.Redeploys()}
-}
-
-func (r *Run) newFight(f reconcile.Fight) fightJSON {
-	return fightJSON{keyJSON: newKey(newTarget(f.Target, r.labelOf(f.Target)), f.Name), Times: f.Times, Since: stamp(f.Since), Author: f.Author}
-}
-
-func (r *Run) labelOf(t desired.Target) string {
-	for _, p := range r.plans() {
-		if p.Target == t {
-			return p.Label
-		}
-	}
-	return ""
-}
-
 // deed is what one author did to some configs.
 type deed struct {
 	verb, author string
@@ -87,10 +53,10 @@ func deeds(all []*reconcile.Authorship) []deed {
 
 // when is "2h ago", "on 2026-11-24" or "from 2026-11-20 to 2026-11-24". On a page that
 // is to stay the same while nothing changes it is never the first.
-func (p *printer) when(d deed, now time.Time) string {
+func (d *deed) when(now time.Time, stable bool) string {
 	first, last := d.first.UTC().Format(time.DateOnly), d.last.UTC().Format(time.DateOnly)
 	switch ago := now.Sub(d.last); {
-	case !p.stable && ago < 24*time.Hour && d.last.Sub(d.first) < time.Hour:
+	case !stable && ago < 24*time.Hour && d.last.Sub(d.first) < time.Hour:
 		return formatAgo(ago)
 	case first == last:
 		return "on " + last
@@ -109,83 +75,56 @@ func formatAgo(d time.Duration) string {
 	return fmt.Sprintf("%dh ago", int(d.Hours()))
 }
 
-// maxDeeds is how many authors are named of one kind of change.
-const maxDeeds = 3
-
-// of is the printer for the changes of a target.
-func (p *printer) of(t desired.Target) *printer {
-	p.target = t
-	return p
-}
-
-// drifting says below a kind of change since when audits have found it so.
-func (p *printer) drifting(changes []*reconcile.Change) {
-	var known []time.Time
-	for _, c := range changes {
-		if since := p.run.Insights.DriftingSince(desired.Key{Target: p.target, Name: c.Name}); !since.IsZero() {
-			known = append(known, since)
-		}
-	}
-	if len(known) == 0 {
+// authors says below a kind of change since when audits have found it so, and who made the
+// configs what they are.
+func (p *printer) authors(indent int, changes []located) {
+	if p.detail.authors == 0 {
 		return
 	}
-	first, last := slices.MinFunc(known, time.Time.Compare), slices.MaxFunc(known, time.Time.Compare)
-	says := "drifting since the audit of " + first.UTC().Format(time.DateTime) + " UTC"
-	if !first.Equal(last) {
-		says = "drifting since audits from " + first.UTC().Format(time.DateTime) + " to " + last.UTC().Format(time.DateTime) + " UTC"
-	}
-	if len(known) < len(changes) {
-		says = fmt.Sprintf("%d of %d %s", len(known), len(changes), says)
-	}
-	p.wrapped(rowIndent, span{}, dim, says)
-}
-
-// finalText is said of a delete that nobody can undo.
-const finalText = "cannot be put back: the alias or version is gone"
-
-// authors says below a kind of change that it is final, who made the configs what they are, and since when.
-func (p *printer) authors(changes []*reconcile.Change) {
-	if changes[0].Final {
-		p.line(rowIndent, colored(red, finalText))
-	}
-	if p.run == nil {
-		return
-	}
-	if len(p.run.Insights.Drifting) > 0 {
-		p.drifting(changes)
-	}
-	if len(p.run.Insights.Authors) == 0 {
-		return
-	}
+	var since []time.Time
 	var known []*reconcile.Authorship
 	for _, c := range changes {
-		if a := p.run.Insights.AuthorOf(desired.Key{Target: p.target, Name: c.Name}); a != nil {
+		key := c.key()
+		if at := p.run.Insights.DriftingSince(key); !at.IsZero() {
+			since = append(since, at)
+		}
+		if a := p.run.Insights.AuthorOf(key); a != nil {
 			known = append(known, a)
 		}
 	}
-	all := deeds(known)
-	for i, d := range all {
-		if i == maxDeeds && !p.full {
-			p.line(rowIndent, colored(dim, fmt.Sprintf("… and by %d more", len(all)-i)))
+	part := func(n int) string {
+		if n < len(changes) {
+			return fmt.Sprintf("%d of %d ", n, len(changes))
+		}
+		return ""
+	}
+	if len(since) > 0 {
+		first, last := slices.MinFunc(since, time.Time.Compare).UTC().Format(time.DateTime), slices.MaxFunc(since, time.Time.Compare).UTC().Format(time.DateTime)
+		says := "drifting since the audit of " + first + " UTC"
+		if first != last {
+			says = "drifting since audits from " + first + " to " + last + " UTC"
+		}
+		p.wrapped(indent, span{}, dim, part(len(since))+says)
+	}
+	for i, d := range deeds(known) {
+		if i == p.detail.authors && !p.full {
+			p.line(indent, colored(dim, fmt.Sprintf("… and by %d more", len(deeds(known))-i)))
 			return
 		}
-		some := ""
-		if d.configs < len(changes) {
-			some = fmt.Sprintf("%d of %d ", d.configs, len(changes))
-		}
-		p.wrapped(rowIndent, span{}, dim, some+d.verb+" "+p.when(d, p.run.Surveyed)+" by "+d.author)
+		p.wrapped(indent, span{}, dim, part(d.configs)+d.verb+" "+d.when(p.run.Surveyed, p.stable)+" by "+d.author)
 	}
 }
 
-// authorship sums up who made what differs what it is, what will be written again, and
-// what is fought over.
-func (p *printer) authorship(r *Run) {
+// authorship is who made what differs what it is, what will be written again, and what is
+// fought over.
+func (r *Run) authorship(stable bool) []note {
+	var notes []note
 	known := make([]*reconcile.Authorship, len(r.Insights.Authors))
 	for i := range known {
 		known[i] = &r.Insights.Authors[i]
 	}
 	all := deeds(known)
-	if len(known) > 1 {
+	if len(r.Insights.Authors) > 1 {
 		changes, untold := 0, 0
 		for i := range r.plans() {
 			t := &r.Plan.Targets[i]
@@ -196,40 +135,31 @@ func (p *printer) authorship(r *Run) {
 				}
 			}
 		}
-		p.gap()
-		p.line(0, text("Who made it so, as far as CloudTrail tells:"))
-		for i, d := range all {
-			if i == 2*someRows && !p.full {
-				p.more(2, len(all)-i, "")
-				break
-			}
-			p.wrapped(2, span{}, plain, fmt.Sprintf("%d of %d %s by %s %s", d.configs, changes, d.verb, d.author, p.when(d, r.Surveyed)))
+		who := note{tone: plain, title: "Who made it so, as far as CloudTrail tells", lines: true}
+		for _, d := range all {
+			who.rows = append(who.rows, row{name: fmt.Sprintf("%d of %d %s by %s %s", d.configs, changes, d.verb, d.author, d.when(r.Surveyed, stable))})
 		}
 		if untold > 0 {
-			p.wrapped(2, span{}, plain, fmt.Sprintf("%d of %d not told: CloudTrail is late, and keeps 90 days", untold, changes))
+			who.rows = append(who.rows, row{name: fmt.Sprintf("%d of %d not told: CloudTrail is late, and keeps 90 days", untold, changes)})
 		}
+		notes = append(notes, who)
 	}
 	for _, d := range all {
 		if d.client != "" {
-			p.titled(yellow, "Written again", fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(d.configs, "config"), d.author))
+			notes = append(notes, note{tone: yellow, title: "Written again", n: d.configs, noun: "config", found: " that a deployment will write again",
+				text: fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(d.configs, "config"), d.author)})
 		}
 	}
-	p.fights(r)
-}
-
-func (p *printer) fights(r *Run) {
-	all := r.Insights.Fights
-	if len(all) == 0 {
-		return
-	}
-	p.titled(red, "Fought over", count(len(all), "config")+" that somebody keeps changing back. Settle with them who is right before it is corrected once more.")
-	for i := range all {
-		if i == someRows && !p.full {
-			p.more(4, len(all)-i, "")
-			return
+	if n := len(r.Insights.Fights); n > 0 {
+		fought := note{tone: red, title: "Fought over", lines: true, n: n, noun: "config", found: " fought over",
+			text: count(n, "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
+		for i := range r.Insights.Fights {
+			f := &r.Insights.Fights[i]
+			fought.rows = append(fought.rows, row{name: r.named(f.Target, f.Name) + " " + fightText(f)})
 		}
-		p.wrapped(2, colored(red, "! "), plain, p.named(all[i].Target, all[i].Name)+" "+fightText(&all[i]))
+		notes = append(notes, fought)
 	}
+	return notes
 }
 
 // fightText is "corrected 3 times since 2026-11-20, changed back by role deploy (Terraform)".
@@ -248,7 +178,7 @@ func (r *Run) byAuthor(m remark, t desired.Target, n desired.Name) remark {
 	if a := r.Insights.AuthorOf(key); a != nil {
 		m.author = Clean(a.Author.String())
 		d := deeds([]*reconcile.Authorship{a})[0]
-		m.details = append(m.details, Clean(d.verb+" "+(&printer{stable: true}).when(d, r.Surveyed)+" by "+d.author))
+		m.details = append(m.details, Clean(d.verb+" "+d.when(r.Surveyed, true)+" by "+d.author))
 		if d.client != "" {
 			m.details = append(m.details, Clean("the next deployment with "+d.client+" writes the same again"))
 		}

@@ -12,92 +12,49 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// maxBlocks is how many different changes of one target are shown unless the
-// reader asks for all. Deletes are always shown, since what is lost cannot be
-// guessed from the rest.
-const maxBlocks = 40
-
-// changes writes what differs, target by target.
-func (p *printer) changes(r *Run) {
-	c := r.Plan.Counts()
-	if c.Changes() == 0 {
-		p.nothingDiffers(r, c)
-		return
-	}
-	same, keys := 0, 0
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		tc := t.Counts()
-		switch {
-		case tc.Changes() > 0:
-			p.gap()
-			inSync := fmt.Sprintf("; %d in sync", tc.InSync)
-			if r.Saved {
-				inSync = ""
-			}
-			p.line(0, colored(bold, where(t.Label, t.Target)),
-				textf(": %s%s", listed(some(tc.Creates, "to create"), some(tc.Updates, "to change"), some(tc.Deletes, "to delete")), inSync))
-			p.of(t.Target).blocks(t.Changes, planVerbs)
-		case tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0:
-			same++
-			keys += tc.InSync
-		}
-	}
-	if same > 0 {
-		p.gap()
-		p.line(0, textf("In %s more nothing differs: %s checked.", count(same, "target"), count(keys, "config")))
-	}
+// verbs say what a change does to one config, to many, and how many changes do that.
+type verbs [reconcile.Restore + 1]struct {
+	one, many span
+	sum       string
 }
-
-// verbs say what a change does to one key, and to many.
-type verbs map[reconcile.Action]struct{ one, many span }
 
 var (
 	planVerbs = verbs{
-		reconcile.Create:  {colored(green, "+ create"), colored(green, "+ same create")},
-		reconcile.Update:  {colored(yellow, "~ change"), colored(yellow, "~ same change")},
-		reconcile.Delete:  {colored(red, "- delete"), colored(red, "- same delete")},
-		reconcile.Restore: {colored(yellow, "~ put back"), colored(yellow, "~ same put back")},
+		reconcile.Create:  {colored(green, "+ create"), colored(green, "+ same create"), "to create"},
+		reconcile.Update:  {colored(yellow, "~ change"), colored(yellow, "~ same change"), "to change"},
+		reconcile.Delete:  {colored(red, "- delete"), colored(red, "- same delete"), "to delete"},
+		reconcile.Restore: {colored(yellow, "~ put back"), colored(yellow, "~ same put back"), "to put back"},
 	}
 	outcomeVerbs = verbs{
-		reconcile.Create:  {colored(green, "+ created"), colored(green, "+ same create made")},
-		reconcile.Update:  {colored(yellow, "~ changed"), colored(yellow, "~ same change made")},
-		reconcile.Delete:  {colored(red, "- deleted"), colored(red, "- same delete made")},
-		reconcile.Restore: {colored(yellow, "~ put back"), colored(yellow, "~ same put back")},
+		reconcile.Create:  {colored(green, "+ created"), colored(green, "+ same create made"), "created"},
+		reconcile.Update:  {colored(yellow, "~ changed"), colored(yellow, "~ same change made"), "changed"},
+		reconcile.Delete:  {colored(red, "- deleted"), colored(red, "- same delete made"), "deleted"},
+		reconcile.Restore: {colored(yellow, "~ put back"), colored(yellow, "~ same put back"), "put back"},
 	}
 )
 
-// blocks writes changes, each kind of change once.
-func (p *printer) blocks(changes []reconcile.Change, v verbs) {
-	all := make([]*reconcile.Change, len(changes))
-	for i := range changes {
-		all[i] = &changes[i]
+// verbs are those of a run that planned, or of one that wrote.
+func (r *Run) verbs() *verbs {
+	if r.Outcome != nil {
+		return &outcomeVerbs
 	}
-	groups := blocks(all)
-	shown := groups
-	if !p.full && len(groups) > maxBlocks {
-		shown = groups[:max(maxBlocks, deletes(groups))]
-	}
-	for _, b := range shown {
-		p.block(b, v)
-	}
-	keys := 0
-	for _, b := range groups[len(shown):] {
-		keys += len(b.changes)
-	}
-	p.more(2, len(groups)-len(shown), " kinds of change, on "+count(keys, "config"))
+	return &planVerbs
 }
 
-// deletes is the number of blocks that delete; they come first.
-func deletes(all []block) int {
-	n := 0
-	for n < len(all) && all[n].action == reconcile.Delete {
-		n++
+// sum is "1 to create, 413 to change".
+func (v *verbs) sum(changes []located) string {
+	var n [len(v)]int
+	for _, c := range changes {
+		n[c.Action]++
 	}
-	return n
+	var parts []string
+	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Restore, reconcile.Delete} {
+		parts = append(parts, some(n[a], v[a].sum))
+	}
+	return listed(parts...)
 }
 
-func (p *printer) block(b block, v verbs) {
+func (p *printer) block(b block, v *verbs) {
 	origin := ""
 	if b.at != "" {
 		origin = "  " + b.comment()
@@ -105,13 +62,20 @@ func (p *printer) block(b block, v verbs) {
 	if len(b.changes) == 1 {
 		p.line(2, v[b.action].one, text(" "), colored(bold, b.changes[0].Name.String()), colored(dim, origin))
 	} else {
-		names := namesOf(b.changes, func(c *reconcile.Change) name { return c.Name })
-		p.line(2, v[b.action].many, text(" on "), colored(bold, howMany(names)), text(":"), colored(dim, origin))
-		p.names(4, names)
+		p.line(2, v[b.action].many, text(" on "), colored(bold, howMany(b.changes, located.function)), text(":"), colored(dim, origin))
+		p.names(4, len(b.changes), func(i int) string { return b.changes[i].Name.String() })
 	}
 	p.fieldRows(b.rows)
-	p.authors(b.changes)
+	if b.changes[0].Final {
+		p.line(rowIndent, colored(red, finalText))
+	}
+	p.authors(rowIndent, b.changes)
 }
+
+func (c located) function() string { return c.Function }
+
+// finalText is said of a delete that nobody can undo.
+const finalText = "cannot be put back: the alias or version is gone"
 
 // fieldKey is one field of a change with everything that two changes must share
 // to be called the same.
@@ -133,7 +97,7 @@ type blockKey struct {
 // block is one change and all the keys that it is made to.
 type block struct {
 	action  reconcile.Action
-	changes []*reconcile.Change // in the order of the plan
+	changes []located // in the order of the plan
 	rows    []fieldRow
 	origin  // of the whole change, where its fields have none of their own
 }
@@ -142,8 +106,8 @@ type block struct {
 // value before and after, and by the file and layer that ask for it.
 //
 // What is lost comes first, and what concerns most functions before the rest.
-func blocks(changes []*reconcile.Change) []block {
-	groups := groupBy(changes, keyOf, func(_ blockKey, members []*reconcile.Change) block { return newBlock(members) })
+func blocks(changes []located) []block {
+	groups := groupBy(changes, keyOf, func(_ blockKey, members []located) block { return newBlock(members) })
 	slices.SortStableFunc(groups, func(a, b block) int {
 		return cmp.Or(cmp.Compare(urgency(a.action), urgency(b.action)), cmp.Compare(len(b.changes), len(a.changes)))
 	})
@@ -160,7 +124,7 @@ func urgency(a reconcile.Action) int {
 	return 2
 }
 
-func keyOf(c *reconcile.Change) blockKey {
+func keyOf(c located) blockKey {
 	k := blockKey{action: c.Action, final: c.Final}
 	if c.Origins != nil {
 		k.file = c.Origins.Entry.File
@@ -188,13 +152,13 @@ func shape(v desired.Value, function string) desired.Value {
 	return desired.Text(a.String())
 }
 
-func newBlock(members []*reconcile.Change) block {
+func newBlock(members []located) block {
 	b := block{action: members[0].Action, changes: members}
 	// Of the values that a template makes, that of the longest name shows best where the
 	// name stands: a function may be called "dlq".
-	sample := slices.MaxFunc(members, func(a, c *reconcile.Change) int { return cmp.Compare(len(a.Function), len(c.Function)) })
+	sample := slices.MaxFunc(members, func(a, c located) int { return cmp.Compare(len(a.Function), len(c.Function)) })
 	first := sample.Settings()
-	exact := allEqual(members, func(c *reconcile.Change) [desired.NumSettings]reconcile.SettingChange { return values(c.Settings()) })
+	exact := allEqual(members, func(c located) [desired.NumSettings]reconcile.SettingChange { return values(c.Settings()) })
 	for i, f := range first {
 		before, after := f.Before, f.After
 		if !exact {
@@ -202,7 +166,7 @@ func newBlock(members []*reconcile.Change) block {
 		}
 		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
 		if b.action != reconcile.Delete {
-			row.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Settings()[i].Origin })
+			row.origin = sharedOrigin(members, func(c located) desired.Origin { return c.Settings()[i].Origin })
 		}
 		b.rows = append(b.rows, row)
 	}
@@ -210,7 +174,7 @@ func newBlock(members []*reconcile.Change) block {
 	case members[0].Want == nil:
 		b.origin = origin{at: "undeclared: delete"}
 	case b.action == reconcile.Delete && members[0].Origins != nil:
-		b.origin = sharedOrigin(members, func(c *reconcile.Change) desired.Origin { return c.Origins.Entry })
+		b.origin = sharedOrigin(members, func(c located) desired.Origin { return c.Origins.Entry })
 	}
 	return b
 }
@@ -227,7 +191,7 @@ func values(fields []reconcile.SettingChange) [desired.NumSettings]reconcile.Set
 
 // sharedOrigin is the place that all changes of a block name, or the range of
 // lines where each has its own.
-func sharedOrigin(members []*reconcile.Change, of func(*reconcile.Change) desired.Origin) origin {
+func sharedOrigin[R any](members []R, of func(R) desired.Origin) origin {
 	first := of(members[0])
 	low, high := first.Line, first.Line
 	same := true

@@ -66,7 +66,7 @@ func hostile(text string) *Run {
 			Authors: []reconcile.Authorship{{Key: desired.Key{Target: target, Name: name}, Author: author(text), Call: text}, {Key: desired.Key{Target: target, Name: name}, Author: author("x" + text)}},
 			Fights:  []reconcile.Fight{{Key: desired.Key{Target: target, Name: name}, Author: author(text), Times: 3}},
 		},
-		API: []TargetAPI{{Target: target, Label: text, Operations: []OperationCount{{Name: text, Calls: 1}}}},
+		API: []TargetAPI{{Target: target, Label: text, Operations: []reconcile.OperationCount{{Name: text, Calls: 1}}}},
 	}
 }
 

@@ -49,7 +49,7 @@ func (p *printer) evidence(r *Run) {
 		if !sum.Trail.IsZero() {
 			line += ", trail complete to " + clock(sum.Trail, r.Surveyed)
 		}
-		p.flow(text(line))
+		p.flow(0, 2, text(line))
 	}
 	var reasons []string
 	for _, t := range r.plans() {
@@ -63,7 +63,7 @@ func (p *printer) evidence(r *Run) {
 		reasons = append(reasons, reason)
 	}
 	for i, reason := range reasons {
-		if i == someRows && !p.full {
+		if i == p.detail.rows && !p.full {
 			p.more(0, len(reasons)-i, "")
 			break
 		}
@@ -84,47 +84,4 @@ func clock(t, now time.Time) string {
 		form = "2006-01-02 15:04 UTC"
 	}
 	return t.UTC().Format(form)
-}
-
-// sourceJSON says what the verdict on one item rests on.
-type sourceJSON struct {
-	Evidence string  `json:"evidence,omitempty"`    // read or carried
-	At       *string `json:"evidence_at,omitempty"` // when that was read
-}
-
-func newSource(seen int64, carried bool) sourceJSON {
-	if seen == 0 {
-		return sourceJSON{}
-	}
-	s := sourceJSON{Evidence: "read", At: stamp(time.UnixMilli(seen))}
-	if carried {
-		s.Evidence = "carried"
-	}
-	return s
-}
-
-// evidenceJSON is what the verdicts on a target rest on.
-type evidenceJSON struct {
-	Functions int     `json:"functions"`
-	Read      int     `json:"read"`
-	Carried   int     `json:"carried"`
-	Scrubbed  int     `json:"scrubbed"`
-	Missed    int     `json:"missed_by_trail"`
-	Oldest    *string `json:"oldest"`
-	Trail     *string `json:"trail_complete_to"`
-	LagMS     int64   `json:"trail_lag_ms"`
-	MaxAgeMS  int64   `json:"max_age_ms"`
-	TooOld    bool    `json:"too_old"`
-	Full      string  `json:"read_all_because"` // "" where it was not
-}
-
-func newEvidence(e *reconcile.Evidence) *evidenceJSON {
-	if e == nil {
-		return nil
-	}
-	return &evidenceJSON{
-		Functions: e.Functions, Read: e.Read, Carried: e.Carried, Scrubbed: e.Scrubbed, Missed: e.Missed,
-		Oldest: stamp(e.Oldest), Trail: stamp(e.Trail), LagMS: e.Lag.Milliseconds(), MaxAgeMS: e.MaxAge.Milliseconds(),
-		TooOld: e.TooOld, Full: e.Full,
-	}
 }

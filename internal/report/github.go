@@ -59,18 +59,17 @@ func annotations(r *Run) []*annotation {
 	}
 	index := map[key]*annotation{}
 	var all []*annotation
-	for m := range r.complaints() {
+	r.complaints(func(m remark) {
 		k := key{m.risk, m.rule, m.file, template(m.message, m.function), m.line}
 		a := index[k]
 		if a == nil {
 			a = &annotation{remark: m}
-			index[k] = a
-			all = append(all, a)
+			index[k], all = a, append(all, a)
 		}
-		if a.n++; a.n <= someRows {
+		if a.n++; a.n <= 5 {
 			a.names = append(a.names, m)
 		}
-	}
+	})
 	slices.SortStableFunc(all, func(a, b *annotation) int {
 		return cmp.Or(cmp.Compare(a.risk, b.risk), cmp.Compare(b.reach(), a.reach()))
 	})

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ const maxGroups = 60
 // that is said about one config, which a small script filters. All but that table
 // is there without the script. The same run gives the same bytes.
 func HTML(w io.Writer, r *Run) error {
-	d := &htmlPage{Writer: page.NewWriter(w), run: r}
+	d := &htmlPage{Writer: page.NewWriter(w), run: r, detail: details[0]}
 	if r.Plan != nil {
 		d.plan = r.Plan.Counts()
 	}
@@ -49,6 +50,7 @@ func HTML(w io.Writer, r *Run) error {
 type htmlPage struct {
 	*page.Writer
 	run     *Run
+	detail  detail
 	plan    reconcile.PlanCounts
 	outcome reconcile.OutcomeCounts
 }
@@ -100,6 +102,12 @@ func (d *htmlPage) tiles() {
 	if r.Functions > 0 {
 		d.Share("With a failure destination", r.Covered, r.Functions, "functions")
 	}
+	if of := c.Judged + c.Unjudged; of > 0 {
+		d.Share("As required", of-breaking(r), of, "functions")
+	}
+	if n := len(r.Insights.Destinations); n > 0 {
+		d.Share("Destinations that take events", n-r.Insights.LosingDestinations(), n, "destinations")
+	}
 	number := func(n int, tone, what string) {
 		if n > 0 {
 			d.Put("<li class=\"%s\"><b>%s</b> %s</li>", tone, page.Number(n), what)
@@ -141,6 +149,22 @@ func (d *htmlPage) tiles() {
 	d.Put("</div>\n")
 }
 
+// breaking is how many functions break a requirement, or may.
+func breaking(r *Run) (n int) {
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		functions := map[string]bool{}
+		for _, b := range r.breaches(t) {
+			functions[b.Function] = true
+		}
+		for _, u := range t.Unjudged {
+			functions[u.Function] = true
+		}
+		n += len(functions)
+	}
+	return n
+}
+
 // settled is how many declared configs came to be as declared in this run.
 func settled(r *Run) (n int) {
 	if r.Outcome == nil {
@@ -159,19 +183,78 @@ func settled(r *Run) (n int) {
 
 // alerts is what a person must know before the changes.
 func (d *htmlPage) alerts() {
-	r := d.run
-	text := paragraph(r, func(p *printer) { p.alerts(r) })
-	if text == "" {
+	notes, tone := d.run.alerts(), "notice"
+	if len(notes) == 0 {
 		return
 	}
-	tone := "notice"
-	for m := range r.remarks() {
+	d.run.remarks(func(m remark) {
 		if m.verdict == erred {
 			tone = "alert"
-			break
 		}
+	})
+	d.Put("<section class=\"%s\" aria-labelledby=\"alerts\">\n<h2 id=\"alerts\">Needs attention</h2>\n", tone)
+	for i := range notes[:min(len(notes), maxGroups)] {
+		d.note(&notes[i])
 	}
-	d.Put("<section class=\"%s\" aria-labelledby=\"alerts\">\n<h2 id=\"alerts\">Needs attention</h2>\n<pre>%s</pre>\n</section>\n", tone, cut(text, maxAlerts))
+	if more := len(notes) - maxGroups; more > 0 {
+		d.Put("<p class=\"muted\">%s more: see the table below.</p>\n", count(more, "finding"))
+	}
+	d.Put("</section>\n")
+}
+
+// maxWords bounds a foreign text.
+const maxWords = 2000
+
+func (d *htmlPage) note(n *note) {
+	tone := map[color]string{red: "bad", yellow: "warn", plain: "plain"}[n.tone]
+	d.Put("<div class=\"note\">\n<p>")
+	if n.title != "" {
+		d.Put("<span class=\"badge %s\">%s</span> ", tone, n.title)
+		tone = ""
+	}
+	d.Put("<span class=\"%s\">%s</span></p>\n", tone, cut(Clean(n.text), maxWords))
+	if about := strings.TrimSpace(n.about + "  " + after("# ", n.at.at)); about != "" {
+		d.Put("<p class=\"mono muted\">%s</p>\n", Clean(about))
+	}
+	if n.hint != "" {
+		d.Put("<p><span class=\"good\">next:</span> %s</p>\n", cut(Clean(n.hint), maxWords))
+	}
+	for i := range n.parts[:min(len(n.parts), d.detail.causes)] {
+		d.note(&n.parts[i])
+	}
+	if more := len(n.parts) - d.detail.causes; more > 0 {
+		d.Put("<p class=\"muted\">%s more</p>\n", count(more, "cause"))
+	}
+	if len(n.rows) > 0 && n.lines {
+		d.Put("<ul>")
+		for _, r := range n.rows[:min(len(n.rows), maxNames)] {
+			d.Put("<li>%s</li>", Clean(r.name))
+		}
+		d.Put("</ul>\n")
+	} else {
+		d.names(len(n.rows), func(i int) string {
+			return strings.TrimSpace(n.rows[i].name + "  " + after("# ", n.rows[i].at) + cmp.Or(n.rows[i].aside, n.each))
+		})
+	}
+	d.Put("</div>\n")
+}
+
+// maxNames are listed of many. The table has them all.
+const maxNames = 12
+
+func (d *htmlPage) names(n int, at func(int) string) {
+	if n == 0 {
+		return
+	}
+	few := make([]string, min(n, maxNames))
+	for i := range few {
+		few[i] = Clean(at(i))
+	}
+	more := ""
+	if n > len(few) {
+		more = andMore(n - len(few))
+	}
+	d.Put("<p class=\"names\">%s%s</p>\n", strings.Join(few, ", "), more)
 }
 
 // groups are the changes, each kind once.
@@ -186,20 +269,17 @@ func (d *htmlPage) groups() {
 	}
 	d.Put("<section class=\"groups\" aria-labelledby=\"groups\">\n<h2 id=\"groups\">%s</h2>\n", title)
 	shown, kinds, configs := 0, 0, 0
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		changes, _ := changesOf(r, t)
-		groups := blocks(changes)
-		if len(groups) > 0 && shown < maxGroups {
-			d.Put("<h3>%s</h3>\n", Clean(where(t.Label, t.Target)))
+	for _, at := range r.places() {
+		if shown < maxGroups {
+			d.Put("<h3>%s</h3>\n", Clean(where(at.label, at.Target)))
 		}
-		for _, g := range groups {
+		for _, g := range blocks(at.changes) {
 			if shown++; shown > maxGroups {
 				kinds++
 				configs += len(g.changes)
 				continue
 			}
-			d.group(t, g, past, shown == 1)
+			d.group(g, past, shown == 1)
 		}
 	}
 	switch {
@@ -217,22 +297,21 @@ func (d *htmlPage) groups() {
 	d.Put("</section>\n")
 }
 
-func (d *htmlPage) group(t *reconcile.TargetPlan, g block, past, open bool) {
-	state, tone := planVerdicts[g.action], "warn"
+func (d *htmlPage) group(g block, past, open bool) {
+	state, tone := d.run.verbs()[g.action].sum, "warn"
 	if past {
-		state, tone = pastVerdicts[g.action], "good"
+		tone = "good"
 	}
 	attr := page.Markup("")
 	if open {
 		attr = " open"
 	}
-	names := namesOf(g.changes, func(c *reconcile.Change) name { return c.Name })
-	title := howMany(names)
-	if len(names) == 1 {
-		title = Clean(names[0].String())
+	title := howMany(g.changes, located.function)
+	if len(g.changes) == 1 {
+		title = Clean(g.changes[0].Name.String())
 	}
 	d.Put("<details%s><summary><span class=\"badge %s\">%s</span> <b>%s</b>", attr, tone, state, title)
-	if risk := riskOf(g.changes[0]); risk != noRisk {
+	if risk := riskOf(g.changes[0].Change); risk != noRisk {
 		d.Put(" <span class=\"badge %s\">%s</span>", riskTones[risk], riskTexts[risk])
 	}
 	if g.at != "" {
@@ -247,18 +326,13 @@ func (d *htmlPage) group(t *reconcile.TargetPlan, g block, past, open bool) {
 		}
 		d.Put("</tbody></table>\n")
 	}
-	if len(names) > 1 {
-		few := make([]string, 0, 12)
-		for _, n := range names[:min(len(names), cap(few))] {
-			few = append(few, Clean(n.String()))
-		}
-		more := ""
-		if rest := len(names) - len(few); rest > 0 {
-			more = andMore(rest)
-		}
-		d.Put("<p class=\"names\">%s%s</p>\n", strings.Join(few, ", "), more)
+	if g.changes[0].Final {
+		d.Put("<p class=\"names bad\">%s</p>\n", finalText)
 	}
-	if authors := paragraph(d.run, func(p *printer) { p.of(t.Target).authors(g.changes) }); authors != "" {
+	if len(g.changes) > 1 {
+		d.names(len(g.changes), func(i int) string { return g.changes[i].Name.String() })
+	}
+	if authors := paragraph(d.run, func(p *printer) { p.authors(0, g.changes) }); authors != "" {
 		for line := range strings.Lines(authors) {
 			d.Put("<p class=\"names\">%s</p>\n", strings.TrimSpace(line))
 		}
@@ -280,7 +354,7 @@ func (d *htmlPage) targets() {
 	d.Put("</tr></thead><tbody>\n")
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
-		s := r.newTargetSummary(t).Summary
+		s := r.newTargetSummary(*t).(targetSummaryJSON).Summary
 		declared := fmt.Sprint(t.Declared)
 		if s.Declared == nil {
 			declared = "unknown"

@@ -50,7 +50,7 @@ func withPast(r *Run) *Run {
 func TestHTML(t *testing.T) {
 	for _, s := range scenarios {
 		switch s.name {
-		case "partial", "authors", "no-plan", "in-sync":
+		case "partial", "authors", "no-plan", "in-sync", "requirements", "destinations":
 			t.Run(s.name, func(t *testing.T) {
 				r := s.run(t)
 				if s.name == "partial" {
@@ -110,7 +110,7 @@ func TestHTMLIsOneDocumentWhateverThingsAreCalled(t *testing.T) {
 				t.Fatalf("%q is markup: %d scripts, want %d", text, n, scripts)
 			}
 			i := 0
-			for m := range r.remarks() {
+			r.remarks(func(m remark) {
 				kind := data.Kinds[int(data.Texts[data.Text[i]][0].(float64))]
 				author := ""
 				if by, has := data.Author[i]; has {
@@ -123,12 +123,37 @@ func TestHTMLIsOneDocumentWhateverThingsAreCalled(t *testing.T) {
 					t.Fatalf("row %d is %q %v, want %q %v", i, names[i], kind, m.name, m.kind())
 				}
 				i++
-			}
+			})
 			if i != len(names) {
 				t.Fatalf("%d rows of %d remarks", len(names), i)
 			}
 		}
 	})
+}
+
+// What a run found is on its page, in the score, in words and in the table.
+func TestHTMLTellsOfRequirementsAndDestinations(t *testing.T) {
+	for _, s := range scenarios {
+		want := map[string][]string{
+			"requirements": {"As required", "0 of 15 functions", "break the requirement &#34;no event is lost&#34;", "could not be held against the requirements"},
+			"destinations": {"Destinations that take events", "0 of 32 destinations", "30 functions send failures to a queue that does not exist", "next:"},
+		}[s.name]
+		if want == nil {
+			continue
+		}
+		got := asHTML(t, s.run(t))
+		for _, text := range want {
+			if !strings.Contains(got, text) {
+				t.Errorf("%s: the page does not say %q", s.name, text)
+			}
+		}
+		if open, closed := strings.Count(got, "<div"), strings.Count(got, "</div>"); open != closed {
+			t.Errorf("%s: %d divisions are opened and %d closed", s.name, open, closed)
+		}
+		if _, names := readRows(t, got); len(names) < 4 {
+			t.Errorf("%s: the table has %d rows", s.name, len(names))
+		}
+	}
 }
 
 func TestHTMLAsksForNothing(t *testing.T) {
@@ -174,9 +199,7 @@ func TestHTMLHasRoomForALargeFleet(t *testing.T) {
 		got := asHTML(t, row.run)
 		data, names := readRows(t, got)
 		want := 0
-		for range row.run.remarks() {
-			want++
-		}
+		row.run.remarks(func(remark) { want++ })
 		if len(got) > row.most || len(names)+data.Left != want || data.Left > 0 != row.left {
 			t.Errorf("%s: %d bytes with %d rows, and %d left out, of %d", row.why, len(got), len(names), data.Left, want)
 		}

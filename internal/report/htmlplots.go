@@ -70,8 +70,9 @@ func (d *htmlPage) plots() {
 	d.Put("</section>\n")
 }
 
-// axes draws both axes of a plot, with the most at the top and what is at both ends.
-func (d *htmlPage) axes(most float64, first, last string) {
+// plot begins a figure with both axes, the most at the top and what is at both ends.
+func (d *htmlPage) plot(title, name, says string, most float64, first, last string) {
+	d.Put(`<figure><figcaption><b>%s</b>, %s</figcaption>`+"\n"+`<svg class="plot" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, title, name, plotWidth, plotHeight, says)
 	d.Put(`<path class="axis" d="M%.1f %.1fH%.1fM%.1f %.1fH%.1f" fill="none"/>`, plotLeft, plotTop, plotRight, plotLeft, plotBottom, plotRight)
 	d.Put(`<text x="%.1f" y="%.1f" text-anchor="end">%s</text>`, plotLeft-6, plotTop+4, trimZero(math.Round(most*10)/10))
 	d.Put(`<text x="%.1f" y="%.1f" text-anchor="end">0</text>`, plotLeft-6, plotBottom+4)
@@ -94,9 +95,8 @@ func (d *htmlPage) pace(t *TargetAPI, throttled int64) {
 	x := func(ms int64) float64 { return plotLeft + (plotRight-plotLeft)*float64(ms)/float64(end) }
 	y := func(rate float64) float64 { return plotBottom - (plotBottom-plotTop)*rate/most }
 	name := Clean(where(t.Label, t.Target))
-	d.Put(`<figure><figcaption><b>Rate against ceiling</b>, %s</figcaption>`+"\n"+`<svg class="plot" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, name, plotWidth, plotHeight,
-		fmt.Sprintf("Requests a second of %s over %s: from %s to %s, throttled %s", name, axisTime(time.Duration(end)*time.Millisecond), perSecond(slowest), perSecond(most), times(throttled)))
-	d.axes(most, "0", axisTime(time.Duration(end)*time.Millisecond))
+	over := axisTime(time.Duration(end) * time.Millisecond)
+	d.plot("Rate against ceiling", name, fmt.Sprintf("Requests a second of %s over %s: from %s to %s, throttled %s", name, over, perSecond(slowest), perSecond(most), times(throttled)), most, "0", over)
 	var rate, ceiling strings.Builder
 	for i, p := range points {
 		if i == 0 {
@@ -133,9 +133,9 @@ func (d *htmlPage) trend(t *history.Trend) {
 	name := Clean(where(t.Label, t.Target))
 	x := func(i int) float64 { return plotLeft + 4 + (plotRight-plotLeft-8)*float64(i)/float64(len(audits)-1) }
 	y := func(n int) float64 { return plotBottom - (plotBottom-plotTop)*float64(n)/most }
-	d.Put(`<figure><figcaption><b>Drift over the last %d audits</b>, %s</figcaption>`+"\n"+`<svg class="plot" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, len(audits), name, plotWidth, plotHeight,
-		fmt.Sprintf("Configs of %s that drifted, over %d audits: first %d, last %d of %d, at most %.0f", name, len(audits), first.Drifted, last.Drifted, last.Declared, most))
-	d.axes(most, first.Started.UTC().Format("2006-01-02 15:04"), last.Started.UTC().Format("2006-01-02 15:04"))
+	d.plot(fmt.Sprintf("Drift over the last %d audits", len(audits)), name,
+		fmt.Sprintf("Configs of %s that drifted, over %d audits: first %d, last %d of %d, at most %.0f", name, len(audits), first.Drifted, last.Drifted, last.Declared, most),
+		most, first.Started.UTC().Format("2006-01-02 15:04"), last.Started.UTC().Format("2006-01-02 15:04"))
 	var path strings.Builder
 	pen := "M"
 	for i, a := range audits {

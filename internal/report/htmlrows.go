@@ -132,7 +132,7 @@ func (r *Run) rows() *rowsJSON {
 	kinds, texts := map[[3]string]int{}, map[string]int{}
 	authors := map[string]int{}
 	size, last := 0, ""
-	for m := range r.remarks() {
+	r.remarks(func(m remark) {
 		kind, text := m.kind(), m.text()
 		spelt := strings.Join(append([]string{kind[0], kind[1], kind[2], text.message, text.hint, text.place}, text.details...), "\x00")
 		at, known := texts[spelt]
@@ -143,7 +143,7 @@ func (r *Run) rows() *rowsJSON {
 		}
 		if size > maxTexts {
 			data.Left++
-			continue
+			return
 		}
 		if !known {
 			k, ok := kinds[kind]
@@ -169,7 +169,7 @@ func (r *Run) rows() *rowsJSON {
 		data.Target, data.Text = append(data.Target, targets[m.target]), append(data.Text, at)
 		data.Shared, data.Rest = append(data.Shared, shared), append(data.Rest, m.name[shared:])
 		last = m.name
-	}
+	})
 	return data
 }
 

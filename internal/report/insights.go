@@ -2,59 +2,11 @@ package report
 
 import (
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
-
-type destinationJSON struct {
-	ARN     string    `json:"arn"`
-	State   string    `json:"state"`
-	Configs int       `json:"configs"` // that send there
-	Uses    []useJSON `json:"uses"`    // only of those that lose what is sent to them
-}
-
-type useJSON struct {
-	keyJSON
-	Setting string      `json:"setting"`
-	Live    bool        `json:"live"`
-	Origin  *originJSON `json:"origin"`
-}
-
-// unavailableJSON is what could not be learnt.
-type unavailableJSON struct {
-	What   string               `json:"what"`
-	Target string               `json:"target"` // ACCOUNT/REGION; "" where it is of no one target
-	Error  *reconcile.CallError `json:"error"`
-}
-
-func newUnavailable(u reconcile.Unavailable) unavailableJSON {
-	out := unavailableJSON{What: u.What, Error: reconcile.ErrorOf(u.Err)}
-	if (u.Target != desired.Target{}) {
-		out.Target = u.Target.String()
-	}
-	return out
-}
-
-func (r *Run) destinations() iter.Seq[destinationJSON] {
-	labels := map[desired.Target]string{}
-	for i := range r.plans() {
-		labels[r.Plan.Targets[i].Target] = r.Plan.Targets[i].Label
-	}
-	return each(r.Insights.Destinations, func(d reconcile.Destination) destinationJSON {
-		out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
-		if d.Loses() {
-			for _, u := range d.Uses {
-				out.Uses = append(out.Uses, useJSON{
-					keyJSON: newKey(newTarget(u.Target, labels[u.Target]), u.Name), Setting: u.Setting.String(), Live: u.Live, Origin: newOriginJSON(u.Origin),
-				})
-			}
-		}
-		return out
-	})
-}
 
 // losing are destinations that lose what is sent to them and that differ by nothing
 // but the function they are named after: one for all that are alike.
@@ -120,7 +72,7 @@ func (l *losing) sentence() string {
 	for _, u := range l.uses {
 		sides[u.Setting] = map[desired.Setting]string{desired.OnSuccess: "successes", desired.OnFailure: "failures"}[u.Setting]
 	}
-	who, send := howMany(namesOf(l.uses, func(u reconcile.DestinationUse) name { return u.Name })), "send"
+	who, send := howMany(l.uses, func(u reconcile.DestinationUse) string { return u.Function }), "send"
 	switch {
 	case !l.live:
 		send = "would send"
@@ -149,92 +101,41 @@ func (l *losing) hint() string {
 	return create + ", or name another destination; until then each of these events is lost"
 }
 
-// insights writes what was learnt beyond what Lambda tells.
-func (p *printer) insights(r *Run) {
+// losses are the destinations that lose what is sent to them.
+func (r *Run) losses() []note {
+	var all []note
 	for _, l := range r.losing() {
-		p.alert(red, l.sentence())
-		if o := newOrigin(l.origin); o.at != "" && p.width(l.arn)+p.width("    # "+o.at) <= p.columns {
-			p.line(2, text(l.arn), colored(dim, "  "+p.within(o, p.columns-p.width(l.arn)-4)))
-		} else {
-			p.line(2, text(l.arn))
-			if o.at != "" {
-				p.line(2, colored(dim, p.within(o, p.columns-2)))
-			}
-		}
-		p.names(2, namesOf(l.uses, func(u reconcile.DestinationUse) name { return u.Name }))
-		p.hint(2, l.hint())
+		all = append(all, note{tone: red, text: l.sentence(), about: l.arn, at: newOrigin(l.origin), hint: l.hint(),
+			rows: rowsOf(l.uses, func(u reconcile.DestinationUse) desired.Name { return u.Name }), n: l.n, noun: "destination", found: " taking nothing"})
 	}
-	p.authorship(r)
-	color := yellow
+	return all
+}
+
+// unavailable is what could not be learnt. It is no failure unless it was asked for.
+func (r *Run) unavailable() []note {
+	tone := yellow
 	if r.InsightsRequired {
-		color = red
+		tone = red
 	}
+	var all []note
 	for _, u := range r.Insights.Unavailable {
-		what := u.What
+		what, err := u.What, reconcile.ErrorOf(u.Err)
 		if (u.Target != desired.Target{}) {
 			what += " of " + u.Target.String()
 		}
-		err := reconcile.ErrorOf(u.Err)
-		p.titled(color, "Not known", what+": "+err.Reason())
-		p.hint(2, err.Hint)
+		all = append(all, note{tone: tone, title: "Not known", text: what + ": " + err.Reason(), hint: err.Hint, n: 1, noun: "thing", found: " not known"})
 	}
+	return all
 }
 
-// breaches are those of a run: of one that wrote, those that are left.
-func (r *Run) breaches() iter.Seq2[*reconcile.TargetPlan, *reconcile.Breach] {
-	return func(yield func(*reconcile.TargetPlan, *reconcile.Breach) bool) {
-		for i := range r.plans() {
-			t := &r.Plan.Targets[i]
-			for j := range t.Breaches {
-				if b := &t.Breaches[j]; (r.Outcome == nil || b.Planned) && !yield(t, b) {
-					return
-				}
-			}
+// breaches are those of a target: of a run that wrote, those that are left.
+func (r *Run) breaches(t *reconcile.TargetPlan) (all []*reconcile.Breach) {
+	for j := range t.Breaches {
+		if b := &t.Breaches[j]; r.Outcome == nil || b.Planned {
+			all = append(all, b)
 		}
 	}
-}
-
-type breachJSON struct {
-	keyJSON
-	Requirement string      `json:"requirement"`
-	Setting     string      `json:"setting"`
-	Message     string      `json:"message"`
-	Now         bool        `json:"now"`
-	Planned     bool        `json:"planned"`
-	Origin      *originJSON `json:"origin"`
-}
-
-func (r *Run) breachList() iter.Seq[breachJSON] {
-	return func(yield func(breachJSON) bool) {
-		for t, b := range r.breaches() {
-			o := b.Requirement.Origin
-			if !yield(breachJSON{
-				keyJSON: newKey(newTarget(t.Target, t.Label), b.Name), Requirement: o.Rule, Setting: b.Setting.String(),
-				Message: b.Message, Now: b.Now, Planned: b.Planned, Origin: newOriginJSON(o),
-			}) {
-				return
-			}
-		}
-	}
-}
-
-type unjudgedJSON struct {
-	targetJSON
-	Function string               `json:"function"`
-	Error    *reconcile.CallError `json:"error"`
-}
-
-func (r *Run) unjudged() iter.Seq[unjudgedJSON] {
-	return func(yield func(unjudgedJSON) bool) {
-		for i := range r.plans() {
-			t := &r.Plan.Targets[i]
-			for _, u := range t.Unjudged {
-				if !yield(unjudgedJSON{newTarget(t.Target, t.Label), u.Function, reconcile.ErrorOf(u.Err)}) {
-					return
-				}
-			}
-		}
-	}
+	return all
 }
 
 // required names a requirement as its file does.
@@ -245,8 +146,8 @@ func required(q *desired.Requirement) string {
 	return "the requirement " + q.Origin.LayerName()
 }
 
-// requirements writes who breaks a requirement, and of whom that is not known.
-func (p *printer) requirements(r *Run) {
+// requirements are who breaks a requirement, and of whom that is not known.
+func (r *Run) requirements() []note {
 	type group struct {
 		origin       desired.Origin
 		message      string
@@ -257,123 +158,48 @@ func (p *printer) requirements(r *Run) {
 		*reconcile.Breach
 	}
 	var all []broken
-	for t, b := range r.breaches() {
-		all = append(all, broken{t, b})
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		for _, b := range r.breaches(t) {
+			all = append(all, broken{t, b})
+		}
 	}
-	groupBy(all,
+	notes := groupBy(all,
 		func(b broken) group {
 			return group{b.Requirement.Origin, template(b.Message, b.Function), b.Now || r.Outcome != nil, b.Planned}
 		},
-		func(g group, of []broken) struct{} {
-			names := namesOf(of, func(b broken) name { return b.Name })
-			who, verb, tone, until := howMany(names), "break", red, ""
+		func(g group, of []broken) note {
+			who, verb, until := howMany(of, func(b broken) string { return b.Function }), "break", ""
+			n := note{tone: red, at: newOrigin(g.origin), n: len(of), noun: "config", found: " breaking a requirement"}
 			if strings.HasPrefix(who, "1 ") {
 				verb = "breaks"
 			}
 			switch {
 			case !g.planned:
-				tone, until = yellow, ", until this plan is applied"
+				n.tone, until = yellow, ", until this plan is applied"
 			case !g.now:
 				verb = "would break"
 			}
-			p.alert(tone, fmt.Sprintf("%s %s %s%s: %s", who, verb, required(of[0].Requirement), until, g.message))
-			p.line(2, colored(dim, newOrigin(g.origin).comment()))
-			if !p.multi {
-				p.names(2, names)
-				return struct{}{}
+			n.text = fmt.Sprintf("%s %s %s%s: %s", who, verb, required(of[0].Requirement), until, g.message)
+			for _, b := range of {
+				n.rows = append(n.rows, row{name: r.named(b.t.Target, b.Name)})
 			}
-			notes := make([]finding, len(of))
-			for i, b := range of {
-				notes[i].name = p.named(b.t.Target, b.Name)
-			}
-			p.findings(text(""), notes)
-			return struct{}{}
+			return n
 		})
-	for i := range r.plans() {
-		t := &r.Plan.Targets[i]
+	for _, t := range r.plans() {
 		if len(t.Unjudged) == 0 {
 			continue
 		}
+		n := note{tone: red, n: len(t.Unjudged), noun: "function", found: " not held against the requirements"}
 		first := "the run ended before their turn"
 		if err := reconcile.ErrorOf(t.Unjudged[0].Err); err != nil {
-			first = err.Reason()
+			first, n.hint = err.Reason(), err.Hint
 		}
-		p.alert(red, fmt.Sprintf("%s: %s could not be held against the requirements: %s", where(t.Label, t.Target), count(len(t.Unjudged), "function"), first))
-		names := make([]name, len(t.Unjudged))
-		for j, u := range t.Unjudged {
-			names[j] = name{Function: u.Function, Qualifier: desired.Latest}
-		}
-		p.names(2, names)
-		if err := reconcile.ErrorOf(t.Unjudged[0].Err); err != nil {
-			p.hint(2, err.Hint)
-		}
+		n.text = fmt.Sprintf("%s: %s could not be held against the requirements: %s", where(t.Label, t.Target), count(n.n, "function"), first)
+		n.rows = rowsOf(t.Unjudged, func(u reconcile.Unjudged) desired.Name {
+			return desired.Name{Function: u.Function, Qualifier: desired.Latest}
+		})
+		notes = append(notes, n)
 	}
-}
-
-// ofRequirements are the remarks about the requirements of a target.
-func (r *Run) ofRequirements(t *reconcile.TargetPlan) iter.Seq[remark] {
-	return func(yield func(remark) bool) {
-		for of, b := range r.breaches() {
-			if of != t {
-				continue
-			}
-			m := remark{function: b.Function, name: Clean(b.Name.String()) + " (" + Clean(required(b.Requirement)) + ", " + b.Setting.String() + ")", rule: "requirement",
-				verdict: differs, risk: losesEvents, message: Clean("breaks " + required(b.Requirement) + ": " + b.Message)}
-			if b.Setting.IsNumber() {
-				m.risk = mayRunTwice
-			}
-			switch {
-			case !b.Planned:
-				m.hint = "apply this plan, which mends it"
-			case !b.Now && r.Outcome == nil:
-				m.message = Clean("would break " + required(b.Requirement) + ": " + b.Message)
-			}
-			if !yield(r.at(m, &b.Requirement.Origin)) {
-				return
-			}
-		}
-		for _, u := range t.Unjudged {
-			m := remark{function: u.Function, name: Clean(u.Function) + " (requirements)", rule: "unjudged", verdict: erred, risk: losesEvents,
-				message: "could not be held against the requirements"}
-			if err := reconcile.ErrorOf(u.Err); err != nil {
-				m.message, m.hint = m.message+": "+said(err), Clean(err.Hint)
-			}
-			if !yield(r.at(m, nil)) {
-				return
-			}
-		}
-	}
-}
-
-// ofInsights are the remarks about what was learnt, and about what was not.
-func (r *Run) ofInsights() iter.Seq[remark] {
-	return func(yield func(remark) bool) {
-		for _, l := range r.losing() {
-			m := remark{name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
-				message: l.sentence() + ": " + Clean(l.arn), hint: l.hint(), identity: l.arn}
-			for _, u := range l.uses {
-				m.details = append(m.details, Clean(desired.Key{Target: u.Target, Name: u.Name}.String()))
-			}
-			if !yield(r.at(m, &l.origin)) {
-				return
-			}
-		}
-		for i := range r.Insights.Unavailable {
-			if !yield(r.ofUnavailable(&r.Insights.Unavailable[i])) {
-				return
-			}
-		}
-	}
-}
-
-// ofUnavailable is something that could not be learnt. It is no failure unless it was
-// asked for.
-func (r *Run) ofUnavailable(u *reconcile.Unavailable) remark {
-	err := reconcile.ErrorOf(u.Err)
-	m := remark{target: u.Target, name: "(" + Clean(u.What) + ")", rule: "unavailable", verdict: skipped, risk: noRisk,
-		message: "not known: " + Clean(u.What) + ": " + said(err), hint: Clean(err.Hint)}
-	if r.InsightsRequired {
-		m.verdict, m.risk = erred, losesEvents
-	}
-	return r.at(m, nil)
+	return notes
 }

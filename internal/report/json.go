@@ -30,22 +30,10 @@ func JSON(w io.Writer, r *Run) error {
 	d.field("error", reconcile.ErrorOf(r.Err))
 	d.field("fleet", newFleet(r.Fleet))
 	d.field("summary", r.summary())
-	list(d, "targets", r.targets())
-	list(d, "items", r.items())
-	list(d, "unreadable", r.findings(reconcile.FindingUnreadable, reconcile.FindingNotExamined))
-	list(d, "missing", r.findings(reconcile.FindingFunctionMissing, reconcile.FindingQualifierMissing))
-	list(d, "undeclared", r.undeclared(reconcile.FindingUndeclared))
-	list(d, "orphans", r.undeclared(reconcile.FindingOrphan))
-	list(d, "latest_only", r.findings(reconcile.FindingLatestOnly))
-	list(d, "ignored", r.ignored())
-	list(d, "guard", each(r.Guard, newGuard))
-	list(d, "breaches", r.breachList())
-	list(d, "unjudged", r.unjudged())
-	list(d, "destinations", r.destinations())
-	list(d, "authors", each(r.Insights.Authors, r.newAuthor))
-	list(d, "fights", each(r.Insights.Fights, r.newFight))
-	list(d, "unavailable", each(r.Insights.Unavailable, newUnavailable))
-	list(d, "warnings", slices.Values(r.Warnings))
+	list(d, "targets", each(r.plans(), r.newTargetSummary))
+	for _, l := range r.lists() {
+		list(d, l.name, l.elements)
+	}
 	d.field("api", newAPI(r.API))
 	d.put("\n}\n")
 	if d.err == nil {
@@ -55,16 +43,6 @@ func JSON(w io.Writer, r *Run) error {
 		return fmt.Errorf("write the JSON report: %w", d.err)
 	}
 	return nil
-}
-
-type fleetJSON struct {
-	Files   []string `json:"files"`
-	Keys    int      `json:"configs"`
-	Targets int      `json:"targets"`
-}
-
-func newFleet(f FleetInfo) fleetJSON {
-	return fleetJSON{Files: append([]string{}, f.Files...), Keys: f.Keys, Targets: f.Targets}
 }
 
 // stamp is a time in UTC to the millisecond, or null when it never came.
@@ -135,106 +113,104 @@ func list[T any](d *document, name string, elements iter.Seq[T]) {
 	d.put("]")
 }
 
-// The lists of a document, each made while it is written.
-
-// each converts a slice, element by element.
-func each[A, B any](all []A, convert func(A) B) iter.Seq[B] {
-	return func(yield func(B) bool) {
-		for _, a := range all {
-			if !yield(convert(a)) {
-				return
-			}
-		}
-	}
+// elements are those of a list of a document, or lines of a stream, made while they are
+// written.
+type elements struct {
+	name, event string // event is "" where the stream has none
+	elements    iter.Seq[any]
 }
 
-// plans are the targets of the plan; none when there is no plan.
-func (r *Run) plans() []reconcile.TargetPlan {
-	if r.Plan == nil {
-		return nil
-	}
-	return r.Plan.Targets
-}
-
-func (r *Run) targets() iter.Seq[targetSummaryJSON] {
-	return each(r.plans(), func(t reconcile.TargetPlan) targetSummaryJSON { return r.newTargetSummary(&t) })
-}
-
-// items are the changes, with their results where something was tried.
-func (r *Run) items() iter.Seq[itemJSON] {
-	return func(yield func(itemJSON) bool) {
-		plans := r.plans()
-		for i := range plans {
-			t := newTarget(plans[i].Target, plans[i].Label)
-			if o := r.outcomeOf(plans[i].Target); o != nil {
-				for j := range o.Results {
-					if !yield(newResult(t, &o.Results[j])) {
-						return
-					}
-				}
-				continue
-			}
-			for j := range plans[i].Changes {
-				item := newPlanned(t, &plans[i].Changes[j])
-				item.DriftingSince = stamp(r.Insights.DriftingSince(desired.Key{Target: plans[i].Target, Name: plans[i].Changes[j].Name}))
-				if !yield(item) {
-					return
+// lists are those of a run, in the order of the document.
+func (r *Run) lists() []elements {
+	findings := func(as func(targetJSON, *reconcile.Finding) any, kinds ...reconcile.FindingKind) iter.Seq[any] {
+		return r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
+			for i := range t.Findings {
+				if slices.Contains(kinds, t.Findings[i].Kind) {
+					put(as(at, &t.Findings[i]))
 				}
 			}
-		}
+		})
 	}
-}
-
-// found walks the findings of some kinds in the plan's order.
-func (r *Run) found(kinds ...reconcile.FindingKind) iter.Seq2[targetJSON, *reconcile.Finding] {
-	return func(yield func(targetJSON, *reconcile.Finding) bool) {
-		plans := r.plans()
-		for i := range plans {
-			t := newTarget(plans[i].Target, plans[i].Label)
-			for j := range plans[i].Findings {
-				f := &plans[i].Findings[j]
-				if slices.Contains(kinds, f.Kind) && !yield(t, f) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (r *Run) findings(kinds ...reconcile.FindingKind) iter.Seq[findingJSON] {
-	return func(yield func(findingJSON) bool) {
-		for t, f := range r.found(kinds...) {
-			if !yield(newFinding(t, f)) {
-				return
-			}
-		}
-	}
-}
-
-func (r *Run) undeclared(kind reconcile.FindingKind) iter.Seq[undeclaredJSON] {
-	return func(yield func(undeclaredJSON) bool) {
-		for t, f := range r.found(kind) {
-			if !yield(newUndeclared(t, f)) {
-				return
-			}
-		}
-	}
-}
-
-func (r *Run) ignored() iter.Seq[ignoredJSON] {
-	return func(yield func(ignoredJSON) bool) {
-		for _, p := range r.plans() {
-			t := newTarget(p.Target, p.Label)
-			for _, g := range p.Ignored {
-				row := ignoredJSON{keyJSON: newKey(t, g.Name), Origin: newOriginJSON(g.By)}
+	return []elements{
+		{"items", "planned", r.inTargets(r.items)},
+		{"unreadable", "unreadable", findings(newFinding, reconcile.FindingUnreadable, reconcile.FindingNotExamined)},
+		{"missing", "missing", findings(newFinding, reconcile.FindingFunctionMissing, reconcile.FindingQualifierMissing)},
+		{"undeclared", "undeclared", findings(newUndeclared, reconcile.FindingUndeclared)},
+		{"orphans", "orphan", findings(newUndeclared, reconcile.FindingOrphan)},
+		{"latest_only", "latest_only", findings(newFinding, reconcile.FindingLatestOnly)},
+		{"ignored", "ignored", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
+			for _, g := range t.Ignored {
+				row := ignoredJSON{keyJSON: newKey(at, g.Name), Origin: newOriginJSON(g.By)}
 				if g.Why != nil {
 					row.Reason, row.Until = g.Why.Reason, g.Why.Until
 				}
-				if !yield(row) {
-					return
-				}
+				put(row)
+			}
+		})},
+		{"guard", "", each(r.Guard, newGuard)},
+		{"breaches", "breach", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
+			for _, b := range r.breaches(t) {
+				o := b.Requirement.Origin
+				put(breachJSON{newKey(at, b.Name), o.Rule, b.Setting.String(), b.Message, b.Now, b.Planned, newOriginJSON(o)})
+			}
+		})},
+		{"unjudged", "unjudged", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
+			for _, u := range t.Unjudged {
+				put(unjudgedJSON{at, u.Function, reconcile.ErrorOf(u.Err)})
+			}
+		})},
+		{"destinations", "destination", each(r.Insights.Destinations, r.newDestination)},
+		{"authors", "author", each(r.Insights.Authors, func(a reconcile.Authorship) any {
+			return authorJSON{r.newKey(a.Key), a.Author, *stamp(a.At), a.Call, a.Author.Redeploys()}
+		})},
+		{"fights", "fight", each(r.Insights.Fights, func(f reconcile.Fight) any {
+			return fightJSON{r.newKey(f.Key), f.Times, stamp(f.Since), f.Author}
+		})},
+		{"unavailable", "unavailable", each(r.Insights.Unavailable, func(u reconcile.Unavailable) any {
+			out := unavailableJSON{What: u.What, Error: reconcile.ErrorOf(u.Err)}
+			if (u.Target != desired.Target{}) {
+				out.Target = u.Target.String()
+			}
+			return out
+		})},
+		{"warnings", "", each(r.Warnings, func(p desired.Problem) any { return p })},
+	}
+}
+
+// each converts a slice, element by element.
+func each[A any](all []A, as func(A) any) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for _, a := range all {
+			if !yield(as(a)) {
+				return
 			}
 		}
+	}
+}
+
+// inTargets are the elements that each target of the plan has.
+func (r *Run) inTargets(of func(t *reconcile.TargetPlan, at targetJSON, put func(any))) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		more := true
+		for i := range r.plans() {
+			t := &r.Plan.Targets[i]
+			of(t, newTarget(t.Target, t.Label), func(e any) { more = more && yield(e) })
+		}
+	}
+}
+
+// items are the changes of a target, with their results where something was tried.
+func (r *Run) items(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
+	if o := r.outcomeOf(t.Target); o != nil {
+		for j := range o.Results {
+			put(newResult(at, &o.Results[j]))
+		}
+		return
+	}
+	for j := range t.Changes {
+		item := newPlanned(at, &t.Changes[j])
+		item.DriftingSince = stamp(r.Insights.DriftingSince(desired.Key{Target: t.Target, Name: t.Changes[j].Name}))
+		put(item)
 	}
 }
 

@@ -1,11 +1,9 @@
 package report
 
 import (
-	"math"
-	"slices"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -44,6 +42,16 @@ type fieldJSON struct {
 	Before desired.Value `json:"before"`
 	After  desired.Value `json:"after"`
 	Origin *originJSON   `json:"origin"`
+}
+
+type fleetJSON struct {
+	Files   []string `json:"files"`
+	Keys    int      `json:"configs"`
+	Targets int      `json:"targets"`
+}
+
+func newFleet(f FleetInfo) fleetJSON {
+	return fleetJSON{Files: append([]string{}, f.Files...), Keys: f.Keys, Targets: f.Targets}
 }
 
 type itemJSON struct {
@@ -96,6 +104,17 @@ func newKey(t targetJSON, n desired.Name) keyJSON {
 	return keyJSON{targetJSON: t, Function: n.Function, Qualifier: n.Qualifier}
 }
 
+// newKey is a config that knows its target, but not what the fleet file calls it.
+func (r *Run) newKey(k desired.Key) keyJSON {
+	label := ""
+	for _, t := range r.plans() {
+		if t.Target == k.Target {
+			label = t.Label
+		}
+	}
+	return newKey(newTarget(k.Target, label), k.Name)
+}
+
 func newOriginJSON(o desired.Origin) *originJSON {
 	if o.IsZero() {
 		return nil
@@ -103,7 +122,7 @@ func newOriginJSON(o desired.Origin) *originJSON {
 	return &originJSON{File: o.File, Line: o.Line, Layer: o.LayerName(), Name: o.Rule, Template: o.Template}
 }
 
-func newGuard(l reconcile.GuardLine) guardJSON {
+func newGuard(l reconcile.GuardLine) any {
 	return guardJSON{Rule: l.Rule, Current: l.Current, Limit: l.Limit, Of: l.Of, Exceeded: l.Exceeded()}
 }
 
@@ -132,7 +151,7 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 	return item
 }
 
-func newFinding(t targetJSON, f *reconcile.Finding) findingJSON {
+func newFinding(t targetJSON, f *reconcile.Finding) any {
 	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err), sourceJSON: newSource(f.Seen, f.Carried)}
 	if f.Origins != nil {
 		out.Origin = newOriginJSON(f.Origins.Entry)
@@ -140,7 +159,7 @@ func newFinding(t targetJSON, f *reconcile.Finding) findingJSON {
 	return out
 }
 
-func newUndeclared(t targetJSON, f *reconcile.Finding) undeclaredJSON {
+func newUndeclared(t targetJSON, f *reconcile.Finding) any {
 	var s reconcile.Settings
 	if f.Record != nil {
 		s = *f.Record
@@ -148,175 +167,83 @@ func newUndeclared(t targetJSON, f *reconcile.Finding) undeclaredJSON {
 	return undeclaredJSON{keyJSON: newKey(t, f.Name), Settings: s, sourceJSON: newSource(f.Seen, f.Carried)}
 }
 
-// summaryJSON holds the numbers of the last line of text, and those behind them.
-type summaryJSON struct {
-	Declared          *int `json:"declared"` // null when it is unknown
-	InSync            int  `json:"in_sync"`
-	ToCreate          int  `json:"to_create"`
-	ToChange          int  `json:"to_change"`
-	ToDelete          int  `json:"to_delete"`
-	Ignored           int  `json:"ignored"`
-	Skipped           int  `json:"skipped"`
-	Unreadable        *int `json:"unreadable"` // null when it is unknown
-	UnreadableTargets int  `json:"unreadable_targets"`
-	NotExamined       int  `json:"not_examined"`
-	MissingFunctions  int  `json:"missing_functions"`
-	MissingQualifiers int  `json:"missing_qualifiers"`
-	Undeclared        int  `json:"undeclared"`
-	Orphans           int  `json:"orphans"`
-	LatestOnly        int  `json:"latest_only"`
-	Created           int  `json:"created"`
-	Changed           int  `json:"changed"`
-	Deleted           int  `json:"deleted"`
-	Failed            int  `json:"failed"`
-	Stale             int  `json:"stale"`
-	NotAttempted      int  `json:"not_attempted"`
+type destinationJSON struct {
+	ARN     string    `json:"arn"`
+	State   string    `json:"state"`
+	Configs int       `json:"configs"` // that send there
+	Uses    []useJSON `json:"uses"`    // only of those that lose what is sent to them
 }
 
-func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
-	known := func(n int) *int {
-		if c.UnknownTargets > 0 {
-			return nil
-		}
-		return &n
-	}
-	return summaryJSON{
-		Declared: known(c.Declared), InSync: c.InSync,
-		ToCreate: c.Creates, ToChange: c.Updates, ToDelete: c.Deletes,
-		Ignored: c.Ignored, Skipped: c.Skipped,
-		Unreadable: known(c.Unreadable), UnreadableTargets: c.UnreadableTargets, NotExamined: c.NotExamined,
-		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
-		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
-		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, Stale: t.Stale, NotAttempted: t.NotAttempted,
-	}
+type useJSON struct {
+	keyJSON
+	Setting string      `json:"setting"`
+	Live    bool        `json:"live"`
+	Origin  *originJSON `json:"origin"`
 }
 
-// summary adds up a run. Without a plan there are no numbers, and 0 would be one.
-func (r *Run) summary() *summaryJSON {
-	if r.Plan == nil {
-		return nil
-	}
-	var t reconcile.OutcomeCounts
-	if r.Outcome != nil {
-		t = r.Outcome.Counts()
-	}
-	s := newSummary(r.Plan.Counts(), t)
-	return &s
+// unavailableJSON is what could not be learnt.
+type unavailableJSON struct {
+	What   string               `json:"what"`
+	Target string               `json:"target"` // ACCOUNT/REGION; "" where it is of no one target
+	Error  *reconcile.CallError `json:"error"`
 }
 
-type targetSummaryJSON struct {
-	targetJSON
-	Summary summaryJSON          `json:"summary"`
-	Error   *reconcile.CallError `json:"error"`   // why nothing of it could be read
-	Stopped *reconcile.CallError `json:"stopped"` // why its reading or its writing ended early
-	// Evidence is left out where everything was to be read, and was.
-	Evidence *evidenceJSON `json:"evidence,omitempty"`
-}
-
-func (r *Run) newTargetSummary(p *reconcile.TargetPlan) targetSummaryJSON {
-	var totals reconcile.OutcomeCounts
-	stopped := p.Stopped
-	if o := r.outcomeOf(p.Target); o != nil {
-		one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*o}}
-		totals = one.Counts()
-		if stopped == nil {
-			stopped = o.Stopped
+func (r *Run) newDestination(d reconcile.Destination) any {
+	out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
+	if d.Loses() {
+		for _, u := range d.Uses {
+			out.Uses = append(out.Uses, useJSON{r.newKey(u.Key), u.Setting.String(), u.Live, newOriginJSON(u.Origin)})
 		}
 	}
-	return targetSummaryJSON{
-		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(p.Counts(), totals),
-		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped), Evidence: newEvidence(p.Evidence),
-	}
-}
-
-// outcomeOf is a target's part of the outcome; nil when nothing was tried.
-func (r *Run) outcomeOf(t desired.Target) *reconcile.TargetOutcome {
-	if r.Outcome == nil {
-		return nil
-	}
-	i := slices.IndexFunc(r.Outcome.Targets, func(o reconcile.TargetOutcome) bool { return o.Target == t })
-	if i < 0 {
-		return nil
-	}
-	return &r.Outcome.Targets[i]
-}
-
-type apiJSON struct {
-	countsJSON
-	Targets []targetAPIJSON `json:"targets"`
-}
-
-type countsJSON struct {
-	Calls     int64 `json:"calls"`
-	Throttled int64 `json:"throttled"`
-	Conflicts int64 `json:"conflicts"`
-	Faults    int64 `json:"faults"`
-	Refused   int64 `json:"refused"`
-	Retries   int64 `json:"retries"` // throttled + conflicts + faults
-}
-
-type targetAPIJSON struct {
-	targetJSON
-	countsJSON
-	Rate          float64         `json:"rate"`
-	Ceiling       float64         `json:"ceiling"`
-	Cuts          int64           `json:"cuts"`
-	PausedMS      int64           `json:"paused_ms"`
-	Breaker       string          `json:"breaker"`
-	ThrottleRatio float64         `json:"throttle_ratio"`
-	Efficiency    float64         `json:"efficiency"`
-	Tokens        tokensJSON      `json:"tokens"`
-	Operations    []operationJSON `json:"operations"`
-}
-
-// tokensJSON counts the requests that were let go, by what they were for.
-type tokensJSON struct {
-	Scan   int64 `json:"scan"`
-	Lookup int64 `json:"lookup"`
-	Write  int64 `json:"write"`
-	Probe  int64 `json:"probe"`
-}
-
-type operationJSON struct {
-	Name string `json:"name"`
-	countsJSON
-}
-
-func newCounts(t tally) countsJSON {
-	return countsJSON{
-		Calls: t.Calls, Throttled: t.Throttled, Conflicts: t.Conflicts, Faults: t.Faults,
-		Refused: t.Refused, Retries: t.retries(),
-	}
-}
-
-func newAPI(targets []TargetAPI) apiJSON {
-	out := apiJSON{Targets: make([]targetAPIJSON, len(targets))}
-	var all tally
-	for i, t := range targets {
-		var sum tally
-		operations := make([]operationJSON, len(t.Operations))
-		for j, o := range t.Operations {
-			var one tally
-			one.add(o)
-			sum.add(o)
-			all.add(o)
-			operations[j] = operationJSON{Name: o.Name, countsJSON: newCounts(one)}
-		}
-		l := &t.Limiter
-		out.Targets[i] = targetAPIJSON{
-			targetJSON: newTarget(t.Target, t.Label), countsJSON: newCounts(sum),
-			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Decreases, PausedMS: l.Paused.Milliseconds(),
-			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
-			Tokens: tokensJSON{
-				Scan: l.Tokens[ratelimit.Scan], Lookup: l.Tokens[ratelimit.Lookup],
-				Write: l.Tokens[ratelimit.Write], Probe: l.Tokens[ratelimit.Probe],
-			},
-			Operations: operations,
-		}
-	}
-	out.countsJSON = newCounts(all)
 	return out
 }
 
-// rounded is a figure to four decimals, which is all that it is good for.
-func rounded(f float64) float64 { return math.Round(f*1e4) / 1e4 }
+type breachJSON struct {
+	keyJSON
+	Requirement string      `json:"requirement"`
+	Setting     string      `json:"setting"`
+	Message     string      `json:"message"`
+	Now         bool        `json:"now"`
+	Planned     bool        `json:"planned"`
+	Origin      *originJSON `json:"origin"`
+}
+
+type unjudgedJSON struct {
+	targetJSON
+	Function string               `json:"function"`
+	Error    *reconcile.CallError `json:"error"`
+}
+
+// authorJSON is who made a config what it is.
+type authorJSON struct {
+	keyJSON
+	reconcile.Author
+	At        string `json:"at"`
+	Call      string `json:"call"`
+	Redeploys bool   `json:"redeploys"` // the next deployment writes it again
+}
+
+// fightJSON is a config that somebody else keeps changing back.
+type fightJSON struct {
+	keyJSON
+	Times  int              `json:"times"` // how often it was corrected
+	Since  *string          `json:"since"`
+	Author reconcile.Author `json:"author"` // whose name and kind are "" where nobody told
+}
+
+// sourceJSON says what the verdict on one item rests on.
+type sourceJSON struct {
+	Evidence string  `json:"evidence,omitempty"`    // read or carried
+	At       *string `json:"evidence_at,omitempty"` // when that was read
+}
+
+func newSource(seen int64, carried bool) sourceJSON {
+	if seen == 0 {
+		return sourceJSON{}
+	}
+	s := sourceJSON{Evidence: "read", At: stamp(time.UnixMilli(seen))}
+	if carried {
+		s.Evidence = "carried"
+	}
+	return s
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 )
 
@@ -35,15 +34,12 @@ func writeJUnit(w io.Writer, e *xml.Encoder, r *Run) error {
 	if err := e.EncodeToken(root); err != nil {
 		return err
 	}
-	for range r.ofRun() {
-		if err := suite(e, r, "eventinvoke", 0, r.ofRun()); err != nil {
-			return err
-		}
-		break
+	if err := suite(e, r, "eventinvoke", 0, r.ofRun); err != nil {
+		return err
 	}
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
-		if err := suite(e, r, Clean(t.Target.String()), t.InSync, r.ofTarget(t)); err != nil {
+		if err := suite(e, r, Clean(t.Target.String()), t.InSync, func(say func(remark)) { r.ofTarget(t, say) }); err != nil {
 			return err
 		}
 	}
@@ -54,11 +50,12 @@ func writeJUnit(w io.Writer, e *xml.Encoder, r *Run) error {
 }
 
 // suite writes one suite. Its numbers stand before its tests, so it looks at the tests twice.
-func suite(e *xml.Encoder, r *Run, name string, inSync int, tests iter.Seq[remark]) error {
+func suite(e *xml.Encoder, r *Run, name string, inSync int, tests func(func(remark))) (err error) {
 	var n [erred + 1]int
 	n[passed] = inSync
-	for m := range tests {
-		n[m.verdict]++
+	tests(func(m remark) { n[m.verdict]++ })
+	if n == ([erred + 1]int{}) && name == "eventinvoke" {
+		return nil
 	}
 	start := element("testsuite", "name", name, "tests", fmt.Sprint(n[passed]+n[skipped]+n[differs]+n[erred]),
 		"failures", fmt.Sprint(n[differs]), "errors", fmt.Sprint(n[erred]), "skipped", fmt.Sprint(n[skipped]),
@@ -71,10 +68,13 @@ func suite(e *xml.Encoder, r *Run, name string, inSync int, tests iter.Seq[remar
 			return err
 		}
 	}
-	for m := range tests {
-		if err := e.Encode(newTestCase(name, &m)); err != nil {
-			return err
+	tests(func(m remark) {
+		if err == nil {
+			err = e.Encode(newTestCase(name, &m))
 		}
+	})
+	if err != nil {
+		return err
 	}
 	return e.EncodeToken(start.End())
 }

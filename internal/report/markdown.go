@@ -45,17 +45,15 @@ func Markdown(w io.Writer, r *Run) error {
 			b.WriteString("\n" + fenced(rests))
 		}
 	}
-	if alerts := paragraph(r, func(p *printer) { p.alerts(r) }); alerts != "" {
+	if alerts := paragraph(r, func(p *printer) { p.notes(r.alerts()) }); alerts != "" {
 		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
 	}
 	hiddenKinds, hiddenConfigs := 0, 0
-	for i := range r.plans() {
-		t := &r.Plan.Targets[i]
-		changes, verbs := changesOf(r, t)
-		for _, group := range blocks(changes) {
-			body := paragraph(r, func(p *printer) { p.of(t.Target).block(group, verbs) })
+	for _, at := range r.places() {
+		for _, group := range blocks(at.changes) {
+			body := paragraph(r, func(p *printer) { p.block(group, r.verbs()) })
 			part := fmt.Sprintf("\n<details><summary>%s: %s, %s</summary>\n\n%s\n</details>\n",
-				html.EscapeString(Clean(where(t.Label, t.Target))), group.action, count(len(group.changes), "config"), fenced(body))
+				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), fenced(body))
 			if b.Len()+len(part) > maxMarkdown-200 { // the line below has room
 				hiddenKinds++
 				hiddenConfigs += len(group.changes)
@@ -73,49 +71,22 @@ func Markdown(w io.Writer, r *Run) error {
 	return nil
 }
 
-// alerts is what a reviewer must know before the changes.
-func (p *printer) alerts(r *Run) {
+// alerts are what a reviewer must know before the changes.
+func (r *Run) alerts() []note {
 	if r.Plan == nil {
-		p.noPlan(r)
-		return
+		return slices.Concat(r.warnings(), r.trouble(), r.refused(r.Err))
 	}
-	p.attention(r)
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			p.unwritten(&r.Outcome.Targets[i])
-		}
-	}
-	p.refused(r.refusal())
-	p.missing(r)
-	p.requirements(r)
-	p.insights(r)
-	p.warnings(r.Warnings)
-}
-
-// changesOf is what is planned for a target, or what was applied of it.
-func changesOf(r *Run, t *reconcile.TargetPlan) ([]*reconcile.Change, verbs) {
-	var changes []*reconcile.Change
-	if r.Outcome == nil {
-		for i := range t.Changes {
-			changes = append(changes, &t.Changes[i])
-		}
-		return changes, planVerbs
-	}
-	if o := r.outcomeOf(t.Target); o != nil {
-		for i := range o.Results {
-			if o.Results[i].Status == reconcile.Applied {
-				changes = append(changes, &o.Results[i].Change)
-			}
-		}
-	}
-	return changes, outcomeVerbs
+	all := slices.Concat(r.trouble(), r.unwritten(), r.refused(r.refusal()), r.findings(true))
+	all = slices.DeleteFunc(all, func(n note) bool { return n.quiet })
+	slices.SortStableFunc(all, func(a, b note) int { return rank(a.tone) - rank(b.tone) })
+	return all
 }
 
 // paragraph is what write puts on a page, without the lines around it.
 func paragraph(r *Run, write func(*printer)) string {
 	var b bytes.Buffer
-	p := newPrinter(&b, TextOptions{}, 2)
-	p.stable, p.run = true, r
+	p := newPrinter(&b, r, TextOptions{})
+	p.stable = true
 	write(p)
 	p.w.Flush() // into memory
 	return strings.Trim(b.String(), "\n")
@@ -176,10 +147,9 @@ func riskOfSetting(s reconcile.SettingChange) risk {
 
 // risksOf counts the changes of a run by their risk.
 func risksOf(r *Run) (counts [numRisks]int) {
-	for i := range r.plans() {
-		changes, _ := changesOf(r, &r.Plan.Targets[i])
-		for _, c := range changes {
-			counts[riskOf(c)]++
+	for _, at := range r.places() {
+		for _, c := range at.changes {
+			counts[riskOf(c.Change)]++
 		}
 	}
 	return counts

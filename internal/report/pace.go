@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // spell is the requests of a part of the run, and how they were answered.
@@ -55,64 +54,39 @@ func paced(targets []TargetAPI) string {
 	return listed(pace, held)
 }
 
-// cost is what applying a target's changes would take.
-type cost struct {
-	name   string
-	writes int
-	rate   float64       // requests a second now; 0 when not known
-	time   time.Duration // at that rate
-}
-
-// costs estimates every target with changes: one request a write, at the rate
-// that the target's limiter lets pass now. Busy functions and throttling make it
-// longer.
-func costs(r *Run) []cost {
+// cost writes an estimate: one request a write, at the rate that each target's limiter lets
+// pass now; busy functions and throttling make it longer. Targets go side by side, so the
+// slowest decides.
+func (p *printer) cost(r *Run) {
 	rates := map[desired.Target]float64{}
 	for i := range r.API {
 		rates[r.API[i].Target] = r.API[i].Limiter.Rate
 	}
-	var all []cost
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		if len(t.Changes) > 0 {
-			all = append(all, costOf(t, rates[t.Target]))
+	var slowest place
+	var longest time.Duration
+	total, known, places := 0, true, r.places()
+	for _, at := range places {
+		n, took := len(at.changes), time.Duration(0)
+		if rate := rates[at.Target]; rate > 0 {
+			took = time.Duration(float64(n) / rate * float64(time.Second))
+		} else {
+			known = false
+		}
+		if total += n; took > longest {
+			slowest, longest = at, took
 		}
 	}
-	return all
-}
-
-func costOf(t *reconcile.TargetPlan, rate float64) cost {
-	c := cost{name: where(t.Label, t.Target), writes: len(t.Changes), rate: rate}
-	if rate > 0 {
-		c.time = time.Duration(float64(c.writes) / rate * float64(time.Second))
-	}
-	return c
-}
-
-// cost writes the estimate. Targets go side by side, so the slowest decides.
-func (p *printer) cost(r *Run) {
-	all := costs(r)
-	if len(all) == 0 {
-		return
-	}
-	total, known, slowest := 0, true, all[0]
-	for _, c := range all {
-		total += c.writes
-		known = known && c.rate > 0
-		if c.time > slowest.time {
-			slowest = c
-		}
-	}
-	p.gap()
+	says := "Cost: " + count(total, "write")
 	switch {
-	case !known:
-		p.line(0, textf("Cost: %s.", count(total, "write")))
-	case len(all) == 1:
-		p.line(0, textf("Cost: %s, about %s at %s.", count(total, "write"), estimated(slowest.time), perSecond(slowest.rate)))
-	default:
-		p.line(0, textf("Cost: %s, about %s; the slowest is %s, %s at %s.",
-			count(total, "write"), estimated(slowest.time), slowest.name, count(slowest.writes, "write"), perSecond(slowest.rate)))
+	case total == 0:
+		return
+	case known && len(places) == 1:
+		says += fmt.Sprintf(", about %s at %s", estimated(longest), perSecond(rates[slowest.Target]))
+	case known:
+		says += fmt.Sprintf(", about %s; the slowest is %s, %s at %s",
+			estimated(longest), where(slowest.label, slowest.Target), count(len(slowest.changes), "write"), perSecond(rates[slowest.Target]))
 	}
+	p.flow(0, 2, text(says+"."))
 }
 
 // estimated is never finer than a second: an estimate is no measurement.

@@ -115,22 +115,12 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 	}
 	r.Fleet.Keys += t.Plan.Declared
 	r.Functions, r.Covered = r.Functions+t.Functions, r.Covered+t.Covered
-	api := TargetAPI{Target: t.Target, Label: t.Label, Pace: t.Pace}
-	for _, op := range t.Operations {
-		api.Operations = append(api.Operations, NewOperationCount(op))
-	}
+	api := TargetAPI{Target: t.Target, Label: t.Label, Operations: t.Operations, Pace: t.Pace}
 	if l := t.Limiter; l != nil {
 		api.Limiter = ratelimit.Snapshot{Rate: l.Rate, Ceiling: l.Ceiling, Decreases: l.Cuts, Paused: time.Duration(l.PausedMS) * time.Millisecond, Throttled: l.Throttled}
 	}
 	r.API = append(r.API, api)
 	return p
-}
-
-// NewOperationCount is the requests of one operation as reports count them.
-func NewOperationCount(op reconcile.OperationCount) OperationCount {
-	return OperationCount{
-		Name: op.Name, Calls: op.Calls, Throttled: op.Throttled, Conflicts: op.Conflicts, Faults: op.Faults, Refused: op.Refused + op.Skewed,
-	}
 }
 
 // kindOf reads the spelling of a kind of finding back.

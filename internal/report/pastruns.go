@@ -10,7 +10,6 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -105,28 +104,32 @@ func RunJSON(w io.Writer, run PastRun) error {
 // RunText shows one run to a person: who, when, from what, and what became of its
 // changes, each kind of change once, as in a plan.
 func RunText(w io.Writer, run PastRun, o TextOptions) error {
-	p := newPrinter(w, o, 1)
-	s := summarise(&run.Run)
-	p.line(0, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
-	sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
-	if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
-		p.line(0, textf("Not complete: %s", s.Incomplete))
-	}
-	for _, part := range run.Latest() {
-		p.part(&part)
-	}
-	p.items(run.Items())
-	if len(run.Journal) > 0 {
-		p.journal(run.Journal)
-	} else if s.Verb != "audit" { // which changes nothing
-		p.gap()
-		p.line(0, textf("%d applied, %d failed, %d left.", s.Applied, s.Failed, s.Left))
-	}
-	if run.Undo != "" {
-		p.line(0, textf("Undo it with: %s", run.Undo))
-	}
-	p.shortened()
-	return p.flush()
+	past := Past(run)
+	return fitted(w, past, o, func(p *printer) {
+		s := summarise(&run.Run)
+		p.line(0, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
+		sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
+		if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
+			p.line(0, textf("Not complete: %s", s.Incomplete))
+		}
+		for _, part := range run.Latest() {
+			p.part(&part)
+		}
+		if past.Outcome != nil {
+			p.kinds(past.places(), past.verbs(), "")
+			p.notes(past.unwritten())
+		}
+		if len(run.Journal) > 0 {
+			p.journal(run.Journal)
+		} else if s.Verb != "audit" { // which changes nothing
+			p.gap()
+			p.line(0, textf("%d applied, %d failed, %d left.", s.Applied, s.Failed, s.Left))
+		}
+		if run.Undo != "" {
+			p.line(0, textf("Undo it with: %s", run.Undo))
+		}
+		p.last()
+	})
 }
 
 // part tells who ran one part of a run, and from what.
@@ -184,36 +187,6 @@ func (p *printer) part(part *history.Record) {
 	}
 }
 
-// items writes what became of the changes: of each target, and of each way to end,
-// the causes of what failed and then the changes, each kind once.
-func (p *printer) items(items []history.Item) {
-	type end struct {
-		target desired.Target
-		status string
-	}
-	groupBy(items, func(i history.Item) end { return end{i.Target, i.Status} }, func(e end, items []history.Item) struct{} {
-		p.gap()
-		p.line(0, colored(bold, e.target.String()), textf(": %d %s", len(items), strings.ReplaceAll(e.status, "_", " ")))
-		var failed []row
-		changes := make([]reconcile.Change, len(items))
-		for i := range items {
-			changes[i] = changeOf(&items[i])
-			if f := items[i].Failure; f != nil {
-				failed = append(failed, newRow(items[i].Name, f, &reconcile.Result{Stats: ratelimit.CallStats{
-					Attempts: items[i].Attempts, Waited: time.Duration(items[i].WaitedMS) * time.Millisecond,
-				}}))
-			}
-		}
-		p.failures(failed)
-		verbs := planVerbs
-		if e.status == reconcile.Applied.String() {
-			verbs = outcomeVerbs
-		}
-		p.blocks(changes, verbs)
-		return struct{}{}
-	})
-}
-
 // changeOf is the change that an item is of. A record that somebody wrote by hand may
 // lack what every change has.
 func changeOf(i *history.Item) reconcile.Change {
@@ -234,7 +207,7 @@ func (p *printer) journal(undos []history.Undo) {
 	}
 	groupBy(undos, func(u history.Undo) end { return end{u.Target, u.Status} }, func(e end, undos []history.Undo) struct{} {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
-		p.names(4, namesOf(undos, func(u history.Undo) name { return u.Name }))
+		p.names(4, len(undos), func(i int) string { return undos[i].Name.String() })
 		return struct{}{}
 	})
 }

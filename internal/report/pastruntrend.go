@@ -33,14 +33,14 @@ func (p *printer) drift(indent int, drift []history.Drift) {
 	slices.SortStableFunc(drift, func(a, b history.Drift) int { return a.Since.Compare(b.Since) })
 	groupBy(drift, func(d history.Drift) time.Time { return d.Since.UTC() }, func(since time.Time, drift []history.Drift) struct{} {
 		p.line(indent, textf("%d since %s UTC:", len(drift), since.Format(time.DateTime)))
-		p.names(indent+2, namesOf(drift, func(d history.Drift) name { return d.Name }))
+		p.names(indent+2, len(drift), func(i int) string { return drift[i].Name.String() })
 		return struct{}{}
 	})
 }
 
 // TrendsText shows how drift went in each target, from audit to audit.
 func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOptions) error {
-	p := newPrinter(w, o, len(trends))
+	p := newPrinter(w, &Run{}, o)
 	if len(trends) == 0 {
 		p.line(0, text("No audit is remembered here. audit --history PLACE leaves a record."))
 	}
@@ -84,7 +84,7 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 		p.gap()
 		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been audits: %s; see: eventinvoke history verify", count(len(damaged), "record"), strings.Join(damaged, ", ")))
 	}
-	p.shortened()
+	p.last()
 	return p.flush()
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
-
-	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // The width of the page where the reader's is not known, and how far it follows
@@ -53,20 +51,20 @@ type printer struct {
 	ascii   bool
 	color   bool
 	full    bool
-	multi   bool           // more than one target: names are shown with theirs
-	blank   bool           // the last line was empty
-	stable  bool           // without what differs from run to run: attempts, waits, request ids
-	short   bool           // something was counted rather than listed
-	run     *Run           // whose changes are told with their authors; nil tells none
-	target  desired.Target // of the changes that are being written
+	blank   bool // the last line was empty
+	stable  bool // without what differs from run to run: attempts, waits, request ids
+	short   bool // something was counted rather than listed
+	hidden  int  // notes that had no room
+	run     *Run // that is told of
+	detail  detail
 }
 
-func newPrinter(w io.Writer, o TextOptions, targets int) *printer {
+func newPrinter(w io.Writer, r *Run, o TextOptions) *printer {
 	columns := defaultColumns
 	if o.Width > 0 {
 		columns = min(max(o.Width, minColumns), maxColumns)
 	}
-	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, multi: targets > 1, blank: true}
+	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, detail: details[0], blank: true}
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.
@@ -84,18 +82,18 @@ func (p *printer) line(indent int, spans ...span) {
 	p.blank = false
 }
 
-// flow writes spans over as many lines as they need, the later ones indented.
-func (p *printer) flow(spans ...span) {
-	const hang = 2
+// flow writes spans over as many lines as they need, the later ones at hang. A word that is
+// longer than a line stays whole.
+func (p *printer) flow(indent, hang int, spans ...span) {
 	var line []span
-	indent, used := 0, 0
+	used := indent
 	for _, s := range spans {
 		for word := range strings.SplitAfterSeq(p.clean(s.text), " ") {
-			if len(line) > 0 && indent+used+p.width(strings.TrimRight(word, " ")) > p.columns {
+			if used > indent && used+p.width(strings.TrimRight(word, " ")) > p.columns {
 				last := &line[len(line)-1]
 				last.text = strings.TrimRight(last.text, " ")
 				p.line(indent, line...)
-				line, indent, used = nil, hang, 0
+				line, indent, used = nil, hang, hang
 			}
 			if last := len(line) - 1; last >= 0 && line[last].color == s.color {
 				line[last].text += word
@@ -116,18 +114,15 @@ func (p *printer) more(indent, hidden int, what string) {
 	}
 }
 
-// shortened says, once, how to see all of it.
-func (p *printer) shortened() {
-	if p.short {
-		p.gap()
+// last begins the last paragraph, which says how to see all of it.
+func (p *printer) last() {
+	p.gap()
+	switch {
+	case p.hidden > 0:
+		p.line(0, colored(dim, fmt.Sprintf("… and %d more of what was found: --full shows all of it.", p.hidden)))
+	case p.short:
 		p.line(0, colored(dim, "Lists are cut short: --full shows all of them."))
 	}
-}
-
-// alert is a line that wants attention.
-func (p *printer) alert(color color, text string) {
-	p.gap()
-	p.wrapped(0, colored(color, "! "), color, text)
 }
 
 // gap leaves one empty line, never two.
@@ -141,34 +136,7 @@ func (p *printer) gap() {
 // wrapped writes text over as many lines as it needs, the first one after lead
 // and the others below its start.
 func (p *printer) wrapped(indent int, lead span, color color, text string) {
-	hang := indent + p.width(lead.text)
-	first := true
-	for _, line := range p.wrap(text, p.columns-hang) {
-		if first {
-			p.line(indent, lead, colored(color, line))
-			first = false
-			continue
-		}
-		p.line(hang, colored(color, line))
-	}
-}
-
-// wrap cuts text between words so that lines fit; a longer word stays whole.
-func (p *printer) wrap(text string, limit int) []string {
-	var lines []string
-	current := ""
-	for _, word := range strings.Fields(p.clean(text)) {
-		switch {
-		case current == "":
-			current = word
-		case p.width(current)+1+p.width(word) <= limit:
-			current += " " + word
-		default:
-			lines = append(lines, current)
-			current = word
-		}
-	}
-	return append(lines, current)
+	p.flow(indent, indent+p.width(lead.text), lead, colored(color, strings.Join(strings.Fields(text), " ")))
 }
 
 // clean makes text safe for the terminal, and ASCII where that is all it has.

@@ -3,7 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
-	"iter"
+	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -40,131 +40,117 @@ type remark struct {
 	line     int      // 0: the file as a whole
 }
 
-// remarks are those of the run, then those of each target in the plan's order.
-func (r *Run) remarks() iter.Seq[remark] {
-	return func(yield func(remark) bool) {
-		for m := range r.ofRun() {
-			if !yield(m) {
-				return
-			}
-		}
-		for i := range r.plans() {
-			for m := range r.ofTarget(&r.Plan.Targets[i]) {
-				if !yield(m) {
-					return
-				}
-			}
-		}
+// remarks says those of the run, then those of each target in the plan's order.
+func (r *Run) remarks(say func(remark)) {
+	r.ofRun(say)
+	for i := range r.plans() {
+		r.ofTarget(&r.Plan.Targets[i], say)
 	}
 }
 
 // ofRun is what stopped the run or its plan, and what is wrong with the fleet files.
-func (r *Run) ofRun() iter.Seq[remark] {
-	return func(yield func(remark) bool) {
-		problem := func(p desired.Problem, v verdict, risk risk) bool {
-			return yield(remark{name: Clean(p.Pos.String() + " " + p.Code), rule: Clean(p.Code), verdict: v, risk: risk, message: Clean(p.Message), hint: Clean(p.Hint),
-				identity: p.Pos.File + "\n" + p.Message, file: p.Pos.File, line: p.Pos.Line})
+func (r *Run) ofRun(say func(remark)) {
+	problem := func(p desired.Problem, v verdict, risk risk) {
+		say(remark{name: Clean(p.Pos.String() + " " + p.Code), rule: Clean(p.Code), verdict: v, risk: risk, message: Clean(p.Message), hint: Clean(p.Hint),
+			identity: p.Pos.File + "\n" + p.Message, file: p.Pos.File, line: p.Pos.Line})
+	}
+	for _, w := range r.Warnings {
+		problem(w, skipped, mayRunTwice)
+	}
+	var problems desired.Problems
+	if errors.As(r.Err, &problems) {
+		for _, p := range problems {
+			problem(p, erred, losesEvents)
 		}
-		for _, w := range r.Warnings {
-			if !problem(w, skipped, mayRunTwice) {
-				return
-			}
+	} else if r.Err != nil {
+		say(r.ended("no_plan", r.Err))
+	}
+	if r.Stopped != "" {
+		say(r.at(remark{name: "(stopped)", rule: "stopped", verdict: erred, message: Clean("stopped: " + r.Stopped)}, nil))
+	}
+	if err := r.refusal(); err != nil {
+		say(r.ended("refused", err))
+	}
+	for _, l := range r.losing() {
+		m := remark{name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
+			message: l.sentence() + ": " + Clean(l.arn), hint: l.hint(), identity: l.arn}
+		for _, u := range l.uses {
+			m.details = append(m.details, Clean(desired.Key{Target: u.Target, Name: u.Name}.String()))
 		}
-		var problems desired.Problems
-		if errors.As(r.Err, &problems) {
-			for _, p := range problems {
-				if !problem(p, erred, losesEvents) {
-					return
-				}
-			}
-		} else if r.Err != nil && !yield(r.ended("no_plan", r.Err)) {
-			return
+		say(r.at(m, &l.origin))
+	}
+	for _, u := range r.Insights.Unavailable {
+		err := reconcile.ErrorOf(u.Err)
+		m := remark{target: u.Target, name: "(" + Clean(u.What) + ")", rule: "unavailable", verdict: skipped, risk: noRisk,
+			message: "not known: " + Clean(u.What) + ": " + said(err), hint: Clean(err.Hint)}
+		if r.InsightsRequired {
+			m.verdict, m.risk = erred, losesEvents
 		}
-		if r.Stopped != "" && !yield(r.at(remark{name: "(stopped)", rule: "stopped", verdict: erred, message: Clean("stopped: " + r.Stopped)}, nil)) {
-			return
-		}
-		if err := r.refusal(); err != nil && !yield(r.ended("refused", err)) {
-			return
-		}
-		for m := range r.ofInsights() {
-			if !yield(m) {
-				return
-			}
-		}
+		say(r.at(m, nil))
 	}
 }
 
 // ofTarget is every change of a target as it was planned or as it ended, what could
 // not be read, and what was found.
-func (r *Run) ofTarget(t *reconcile.TargetPlan) iter.Seq[remark] {
-	return func(yield func(remark) bool) {
-		say := func(m remark) bool {
-			m.target = t.Target
-			return yield(m)
+func (r *Run) ofTarget(t *reconcile.TargetPlan, put func(remark)) {
+	say := func(m remark) {
+		m.target = t.Target
+		put(m)
+	}
+	o := r.outcomeOf(t.Target)
+	unread := slices.ContainsFunc(t.Findings, func(f reconcile.Finding) bool { return f.Kind == reconcile.FindingUnreadable })
+	switch {
+	case t.Err != nil && (t.Unknown || !unread): // else its configs say why
+		say(r.ended("unreadable", t.Err))
+	case t.Err == nil && t.Stopped != nil:
+		say(r.ended("stopped", t.Stopped))
+	}
+	if o != nil {
+		if o.Stopped != nil {
+			say(r.ended("ended_early", o.Stopped))
 		}
-		o := r.outcomeOf(t.Target)
-		unread := false
-		for i := range t.Findings {
-			unread = unread || t.Findings[i].Kind == reconcile.FindingUnreadable
+		for i := range o.Results {
+			say(r.byAuthor(r.ofResult(&o.Results[i]), t.Target, o.Results[i].Name))
 		}
-		switch {
-		case t.Err != nil && (t.Unknown || !unread): // else its configs say why
-			if !say(r.ended("unreadable", t.Err)) {
-				return
-			}
-		case t.Err == nil && t.Stopped != nil:
-			if !say(r.ended("stopped", t.Stopped)) {
-				return
-			}
+	} else {
+		for i := range t.Changes {
+			say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target, t.Changes[i].Name))
 		}
-		if o != nil && o.Stopped != nil && !say(r.ended("ended_early", o.Stopped)) {
-			return
-		}
-		if o != nil {
-			for i := range o.Results {
-				if !say(r.byAuthor(r.ofResult(&o.Results[i]), t.Target, o.Results[i].Name)) {
-					return
-				}
-			}
-		} else {
-			for i := range t.Changes {
-				if !say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target, t.Changes[i].Name)) {
-					return
-				}
-			}
-			for i := range t.Stale {
-				if !say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale})) {
-					return
-				}
-			}
-		}
-		for i := range t.Findings {
-			if !say(r.ofFinding(&t.Findings[i])) {
-				return
-			}
-		}
-		for m := range r.ofRequirements(t) {
-			if !say(m) {
-				return
-			}
+		for i := range t.Stale {
+			say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale}))
 		}
 	}
-}
-
-// planVerdicts say what a plan would do, as its last line does.
-var planVerdicts = map[reconcile.Action]string{
-	reconcile.Create: "to create", reconcile.Update: "to change", reconcile.Delete: "to delete", reconcile.Restore: "to put back",
-}
-
-// pastVerdicts say what was done.
-var pastVerdicts = map[reconcile.Action]string{
-	reconcile.Create: "created", reconcile.Update: "changed", reconcile.Delete: "deleted", reconcile.Restore: "put back",
+	for i := range t.Findings {
+		say(r.ofFinding(&t.Findings[i]))
+	}
+	for _, b := range r.breaches(t) {
+		m := remark{function: b.Function, name: Clean(b.Name.String()) + " (" + Clean(required(b.Requirement)) + ", " + b.Setting.String() + ")", rule: "requirement",
+			verdict: differs, risk: losesEvents, message: Clean("breaks " + required(b.Requirement) + ": " + b.Message)}
+		if b.Setting.IsNumber() {
+			m.risk = mayRunTwice
+		}
+		switch {
+		case !b.Planned:
+			m.hint = "apply this plan, which mends it"
+		case !b.Now && r.Outcome == nil:
+			m.message = Clean("would break " + required(b.Requirement) + ": " + b.Message)
+		}
+		say(r.at(m, &b.Requirement.Origin))
+	}
+	for _, u := range t.Unjudged {
+		m := remark{function: u.Function, name: Clean(u.Function) + " (requirements)", rule: "unjudged", verdict: erred, risk: losesEvents,
+			message: "could not be held against the requirements"}
+		if err := reconcile.ErrorOf(u.Err); err != nil {
+			m.message, m.hint = m.message+": "+said(err), Clean(err.Hint)
+		}
+		say(r.at(m, nil))
+	}
 }
 
 // ofChange is a change that nobody has tried to make. It stands where the setting
 // with the worst risk is declared.
 func (r *Run) ofChange(c *reconcile.Change) remark {
-	m := remark{function: c.Function, name: Clean(c.Name.String()), rule: c.Action.String(), state: planVerdicts[c.Action], verdict: differs, risk: noRisk}
+	m := remark{function: c.Function, name: Clean(c.Name.String()), rule: c.Action.String(), state: planVerbs[c.Action].sum, verdict: differs, risk: noRisk}
 	var origin, entry desired.Origin
 	if c.Origins != nil {
 		entry = c.Origins.Entry
@@ -185,7 +171,7 @@ func (r *Run) ofChange(c *reconcile.Change) remark {
 	if c.Action == reconcile.Delete || origin.IsZero() {
 		origin = entry
 	}
-	m.message = listed(planVerdicts[c.Action], [numRisks]string{"may lose events", "may run events twice", ""}[m.risk])
+	m.message = listed(planVerbs[c.Action].sum, [numRisks]string{"may lose events", "may run events twice", ""}[m.risk])
 	if len(parts) > 0 {
 		m.message += ": " + strings.Join(parts, "; ")
 	}
@@ -203,14 +189,14 @@ func (r *Run) ofResult(result *reconcile.Result) remark {
 	m := r.ofChange(&result.Change)
 	switch result.Status {
 	case reconcile.Applied:
-		m.verdict, m.state = passed, pastVerdicts[result.Action]
+		m.verdict, m.state = passed, outcomeVerbs[result.Action].sum
 		return m
 	case reconcile.AlreadySo:
 		m.verdict, m.state = passed, "in sync already"
 		return m
 	}
 	m.rule, m.state, m.verdict, m.risk = result.Status.String(), "", erred, losesEvents
-	row := newRow(result.Name, result.Err, result)
+	row := newFailure(desired.Key{Name: result.Name}, result.Err, result)
 	switch {
 	case result.Err != nil:
 		m.message = said(row.cause)

@@ -23,6 +23,7 @@ package report
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -65,6 +66,22 @@ type Run struct {
 	Trends             []history.Trend // what the last audits found; nil where nothing is remembered
 
 	API []TargetAPI // in the order of the plan's targets
+}
+
+// plans are the targets of the plan; none when there is no plan.
+func (r *Run) plans() []reconcile.TargetPlan {
+	if r.Plan == nil {
+		return nil
+	}
+	return r.Plan.Targets
+}
+
+// outcomes are the targets of the outcome; none when nothing was tried.
+func (r *Run) outcomes() []reconcile.TargetOutcome {
+	if r.Outcome == nil {
+		return nil
+	}
+	return r.Outcome.Targets
 }
 
 // refusal is why the plan may not be applied: also of a run that only reads, where
@@ -118,73 +135,47 @@ type FleetInfo struct {
 type TargetAPI struct {
 	desired.Target
 	Label      string
-	Operations []OperationCount // sorted by name
+	Operations []reconcile.OperationCount // sorted by name
 	Limiter    ratelimit.Snapshot
 	Pace       []history.PacePoint // of the run, in time
 }
 
-// OperationCount counts the requests of one API operation by how they were
-// answered. Calls counts every request, those sent again included.
-type OperationCount struct {
-	Name      string
-	Calls     int64
-	Throttled int64 // the account's quota was spent
-	Conflicts int64 // the function was busy with another update
-	Faults    int64 // AWS failed, a connection broke or a time ran out
-	Refused   int64 // every other error: it was final
-}
-
-// writes reports whether the operation changes a record.
-func (o OperationCount) writes() bool {
-	switch o.Name {
-	case "PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig":
-		return true
-	}
-	return false
-}
-
-// insight reports whether the operation is none of Lambda's: it spends no quota, and
-// says nothing about the pace.
-func (o OperationCount) insight() bool {
-	switch o.Name {
-	case "GetQueueUrl", "ListQueues", "GetTopicAttributes", "DescribeEventBus", "HeadBucket", "LookupEvents":
-		return true
-	}
-	return false
-}
+// writes are the operations that change a record, and insights those of other services,
+// which spend no quota and say nothing about the pace.
+var (
+	writes   = []string{"PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"}
+	insights = []string{"GetQueueUrl", "ListQueues", "GetTopicAttributes", "DescribeEventBus", "HeadBucket", "LookupEvents"}
+)
 
 // tally adds up operations.
 type tally struct {
-	Calls, Throttled, Conflicts, Faults, Refused int64
-	Aliases                                      int64 // those of the calls that list aliases
+	reconcile.OperationCount
+	Aliases int64 // those of the calls that list aliases
 }
 
-func (t *tally) add(o OperationCount) {
+func (t *tally) add(o reconcile.OperationCount) {
 	t.Calls += o.Calls
 	t.Throttled += o.Throttled
 	t.Conflicts += o.Conflicts
 	t.Faults += o.Faults
-	t.Refused += o.Refused
+	t.Refused += o.Refused + o.Skewed
 	if o.Name == "ListAliases" {
 		t.Aliases += o.Calls
 	}
 }
 
-// retries is the number of answers that ask for the same request again.
-func (t tally) retries() int64 { return t.Throttled + t.Conflicts + t.Faults }
-
 // traffic splits the run's requests into those that read and those that write.
-func (r *Run) traffic() (reads, writes tally) {
+func (r *Run) traffic() (reads, written tally) {
 	for i := range r.API {
 		for _, o := range r.API[i].Operations {
 			switch {
-			case o.insight():
-			case o.writes():
-				writes.add(o)
+			case slices.Contains(insights, o.Name):
+			case slices.Contains(writes, o.Name):
+				written.add(o)
 			default:
 				reads.add(o)
 			}
 		}
 	}
-	return reads, writes
+	return reads, written
 }

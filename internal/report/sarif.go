@@ -30,10 +30,10 @@ const maxResults = 5000
 func SARIF(w io.Writer, r *Run) error {
 	var counts, room [numRisks]int
 	rules := map[string]bool{}
-	for m := range r.complaints() {
+	r.complaints(func(m remark) {
 		counts[m.risk]++
 		rules[m.rule] = true
-	}
+	})
 	left := maxResults
 	for i, n := range counts {
 		room[i] = min(n, left)
@@ -59,15 +59,13 @@ func SARIF(w io.Writer, r *Run) error {
 	return nil
 }
 
-// complaints are the remarks about what is not as it should be.
-func (r *Run) complaints() iter.Seq[remark] {
-	return func(yield func(remark) bool) {
-		for m := range r.remarks() {
-			if m.verdict != passed && !yield(m) {
-				return
-			}
+// complaints says the remarks about what is not as it should be.
+func (r *Run) complaints(say func(remark)) {
+	r.remarks(func(m remark) {
+		if m.verdict != passed {
+			say(m)
 		}
-	}
+	})
 }
 
 type sarifText struct {
@@ -107,22 +105,18 @@ type sarifResult struct {
 }
 
 type sarifLocation struct {
-	Physical sarifPlace     `json:"physicalLocation"`
-	Logical  []sarifLogical `json:"logicalLocations,omitempty"`
-}
-
-type sarifPlace struct {
-	Artifact sarifArtifact `json:"artifactLocation"`
-	Region   sarifRegion   `json:"region"`
+	Physical struct {
+		Artifact sarifArtifact `json:"artifactLocation"`
+		Region   struct {
+			Line int `json:"startLine"`
+		} `json:"region"`
+	} `json:"physicalLocation"`
+	Logical []sarifLogical `json:"logicalLocations,omitempty"`
 }
 
 type sarifArtifact struct {
 	URI  string `json:"uri"`
 	Base string `json:"uriBaseId,omitempty"`
-}
-
-type sarifRegion struct {
-	Line int `json:"startLine"`
 }
 
 type sarifLogical struct {
@@ -173,10 +167,10 @@ func newDriver(r *Run, used map[string]bool) sarifDriver {
 // sarifResults are the results that there is room for, by risk.
 func sarifResults(r *Run, room [numRisks]int) iter.Seq[sarifResult] {
 	return func(yield func(sarifResult) bool) {
-		seen := map[string]int{}
-		for m := range r.complaints() {
-			if room[m.risk]--; room[m.risk] < 0 {
-				continue
+		seen, more := map[string]int{}, true
+		r.complaints(func(m remark) {
+			if room[m.risk]--; room[m.risk] < 0 || !more {
+				return
 			}
 			mark := m.fingerprint()
 			seen[mark]++
@@ -187,16 +181,15 @@ func sarifResults(r *Run, room [numRisks]int) iter.Seq[sarifResult] {
 				Fingerprints: map[string]string{"primaryLocationLineHash": fmt.Sprintf("%s:%d", mark, seen[mark])},
 			}
 			if m.file != "" {
-				at := sarifLocation{Physical: sarifPlace{Artifact: artifact(m.file), Region: sarifRegion{max(1, m.line)}}}
+				var at sarifLocation
+				at.Physical.Artifact, at.Physical.Region.Line = artifact(m.file), max(1, m.line)
 				if m.function != "" {
 					at.Logical = []sarifLogical{{Clean(m.target.String()) + "/" + m.name}}
 				}
 				result.Locations = append(result.Locations, at)
 			}
-			if !yield(result) {
-				return
-			}
-		}
+			more = yield(result)
+		})
 	}
 }
 

@@ -72,11 +72,11 @@ func NewStream(w io.Writer, r *Run) *Stream {
 	s.event("run_started", time.Now(), startedJSON{
 		FormatVersion: FormatVersion, RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Fleet: newFleet(r.Fleet),
 	})
-	events(s, "warning", slices.Values(r.Warnings))
+	s.events("warning", each(r.Warnings, func(p desired.Problem) any { return p }))
 	return s
 }
 
-func events[T any](s *Stream, kind string, bodies iter.Seq[T]) {
+func (s *Stream) events(kind string, bodies iter.Seq[any]) {
 	now := time.Now()
 	for body := range bodies {
 		s.event(kind, now, body)
@@ -115,19 +115,11 @@ func (s *Stream) Plan(r *Run) {
 	}
 	before := *r
 	before.Outcome = nil
-	events(s, "planned", before.items())
-	events(s, "unreadable", r.findings(reconcile.FindingUnreadable, reconcile.FindingNotExamined))
-	events(s, "missing", r.findings(reconcile.FindingFunctionMissing, reconcile.FindingQualifierMissing))
-	events(s, "undeclared", r.undeclared(reconcile.FindingUndeclared))
-	events(s, "orphan", r.undeclared(reconcile.FindingOrphan))
-	events(s, "latest_only", r.findings(reconcile.FindingLatestOnly))
-	events(s, "ignored", r.ignored())
-	events(s, "breach", r.breachList())
-	events(s, "unjudged", r.unjudged())
-	events(s, "destination", r.destinations())
-	events(s, "author", each(r.Insights.Authors, r.newAuthor))
-	events(s, "fight", each(r.Insights.Fights, r.newFight))
-	events(s, "unavailable", each(r.Insights.Unavailable, newUnavailable))
+	for _, l := range before.lists() {
+		if l.event != "" {
+			s.events(l.event, l.elements)
+		}
+	}
 }
 
 type finishedJSON struct {
@@ -138,8 +130,8 @@ type finishedJSON struct {
 	Refused  *reconcile.CallError `json:"refused"`
 	Error    *reconcile.CallError `json:"error"`
 	Summary  *summaryJSON         `json:"summary"`
-	Targets  []targetSummaryJSON  `json:"targets"`
-	Guard    []guardJSON          `json:"guard"`
+	Targets  []any                `json:"targets"`
+	Guard    []any                `json:"guard"`
 	API      apiJSON              `json:"api"`
 }
 
@@ -150,8 +142,8 @@ func (s *Stream) Finish(r *Run) error {
 		RunID: r.ID, Started: stamp(r.Started), Finished: stamp(r.Finished),
 		Stopped: r.Stopped, Refused: reconcile.ErrorOf(r.refusal()), Error: reconcile.ErrorOf(r.Err),
 		Summary: r.summary(),
-		Targets: slices.AppendSeq([]targetSummaryJSON{}, r.targets()),
-		Guard:   slices.AppendSeq([]guardJSON{}, each(r.Guard, newGuard)),
+		Targets: slices.AppendSeq([]any{}, each(r.plans(), r.newTargetSummary)),
+		Guard:   slices.AppendSeq([]any{}, each(r.Guard, newGuard)),
 		API:     newAPI(r.API),
 	})
 	if s.err != nil {

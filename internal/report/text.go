@@ -1,8 +1,11 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -16,52 +19,134 @@ type TextOptions struct {
 	Full  bool // list every key, however many are alike
 }
 
+// screen is how many lines a page has, unless the reader asks for all: a plan is read where it
+// is approved, and what has scrolled away was not read.
+const screen = 40
+
+// detail is how much is said of what there may be much of.
+type detail struct {
+	wishes  int  // of changes, those that are shown; 0 shows every kind of change
+	names   bool // whose they are
+	notes   int  // that are spelt out
+	causes  int  // of a note
+	rows    int  // of a list
+	authors int  // of a kind of change
+}
+
+const all = math.MaxInt
+
+// details are from the finest to the coarsest. Whatever there is, its head counts it.
+var details = []detail{
+	{names: true, notes: all, causes: 20, rows: 5, authors: 3},
+	{names: true, notes: all, causes: 3, rows: 3},
+	{names: true, notes: 2, causes: 2, rows: 1},
+	{names: true, notes: all, causes: 3, rows: 3, wishes: 8, authors: 1},
+	{names: true, notes: 3, causes: 2, rows: 1, wishes: 6, authors: 1},
+	{notes: 2, causes: 2, rows: 1, wishes: 5},
+	{notes: 1, causes: 1, rows: 1, wishes: 3},
+	{wishes: 2},
+}
+
 // Text writes a run for people: what was written and what failed where there is
 // an Outcome, what a plan would do where there is none.
 //
-// What could not be read comes first, since it says how far the rest can be
-// trusted. The last line of a plan, and the last but one of an outcome, is
-// stable: see docs/output.md.
+// The numbers, the risk and what was found come first, then what could not be read, since
+// that says how far the rest can be trusted. The last line of a plan, and the last but
+// one of an outcome, is stable: see docs/output.md.
 func Text(w io.Writer, r *Run, o TextOptions) error {
-	targets := r.Fleet.Targets
+	var trouble, findings, unwritten []note
+	head := ""
 	if r.Plan != nil {
-		targets = len(r.Plan.Targets)
+		trouble, findings, unwritten = r.trouble(), r.findings(false), r.unwritten()
+		head = found(slices.Concat(trouble, findings, unwritten))
 	}
-	p := newPrinter(w, o, targets)
-	p.run = r
-	switch {
-	case r.Plan == nil:
-		p.noPlan(r)
-	case r.Outcome != nil:
+	return fitted(w, r, o, func(p *printer) {
+		if r.Plan == nil {
+			p.notes(r.alerts())
+			p.gap()
+			p.line(0, text("No plan: nothing was compared, and nothing was written."))
+			return
+		}
 		p.opening(r)
-		p.attention(r)
-		p.outcome(r)
-	default:
-		p.opening(r)
-		p.attention(r)
-		p.plan(r)
+		if risks := riskLine(r); risks != "" {
+			p.wrapped(0, colored(bold, "Risk: "), plain, risks+".")
+		}
+		if head != "" {
+			p.wrapped(0, colored(bold, "Found: "), plain, head+".")
+		}
+		p.notes(trouble)
+		if r.Outcome == nil {
+			p.changes(r)
+			p.notes(findings)
+			p.gap()
+			p.guard(r.Guard, r.GuardOff)
+			p.cost(r)
+			if r.Refused != nil {
+				p.gap()
+				p.note(0, &r.refused(withFlag(r.Refused))[0])
+			}
+			p.last()
+			p.line(0, colored(bold, planLine(r.Plan.Counts())))
+			return
+		}
+		p.kinds(r.places(), r.verbs(), "")
+		p.notes(findings)
+		p.notes(unwritten)
+		p.last()
+		p.line(0, colored(bold, outcomeLine(r.Outcome.Counts())))
+		p.line(0, textf("Run %s", r.ID))
+		if r.Undo != "" && r.Outcome.Wrote() {
+			p.line(0, textf("Undo it with: %s", r.Undo))
+		}
+	})
+}
+
+// fitted writes a page in as much detail as fits on a screen.
+func fitted(w io.Writer, r *Run, o TextOptions, write func(*printer)) error {
+	var page limited
+	for i := 0; !o.Full && i < len(details); i++ {
+		page.Reset()
+		page.over = false
+		p := newPrinter(&page, r, o)
+		p.detail = details[i]
+		write(p)
+		if err := p.flush(); err != nil {
+			return err
+		}
+		if !page.over {
+			break
+		}
+	}
+	p := newPrinter(w, r, o)
+	if o.Full || page.over {
+		if page.over {
+			p.detail = details[len(details)-1]
+		}
+		write(p)
+	} else {
+		p.w.Write(page.Bytes())
 	}
 	return p.flush()
 }
 
-// noPlan is all there is to say about a run that never came to compare.
-func (p *printer) noPlan(r *Run) {
-	p.warnings(r.Warnings)
-	if r.Stopped != "" {
-		p.wrapped(0, colored(red, "! stopped: "), red, r.Stopped)
+// limited is a page that holds no more than a screen.
+type limited struct {
+	bytes.Buffer
+	over bool
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	if l.over = l.over || bytes.Count(l.Bytes(), []byte("\n"))+bytes.Count(b, []byte("\n")) > screen; !l.over {
+		l.Buffer.Write(b)
 	}
-	if r.Err != nil {
-		p.wrapped(0, colored(red, "! "), red, reconcile.ErrorOf(r.Err).Reason())
-		p.hint(2, reconcile.ErrorOf(r.Err).Hint)
-	}
-	p.line(0, text("No plan: nothing was compared, and nothing was written."))
+	return len(b), nil
 }
 
 // opening says what was read, so that the reader can judge whether it is all.
 func (p *printer) opening(r *Run) {
 	c := r.Plan.Counts()
 	if r.Saved {
-		p.flow(textf("Saved plan of run %s, made %s UTC by eventinvoke %s from %s: changes of %s in %s.",
+		p.flow(0, 2, textf("Saved plan of run %s, made %s UTC by eventinvoke %s from %s: changes of %s in %s.",
 			r.ID, r.Started.UTC().Format(time.DateTime), r.ToolVersion, files(r.Fleet.Files), count(c.Declared, "config"), count(len(r.Plan.Targets), "target")))
 		return
 	}
@@ -86,18 +171,16 @@ func (p *printer) opening(r *Run) {
 	if sum, _ := r.evidence(); sum.Carried > 0 {
 		verb = "Compared "
 	}
-	p.flow(
+	p.flow(0, 2,
 		text(verb), colored(tone, fmt.Sprintf("%d of %s", examined, of)),
 		textf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), formatDuration(surveyed.Sub(r.Started))),
 		text(reads.spell(pace)))
 	p.evidence(r)
-	if r.Outcome == nil {
-		return
+	if r.Outcome != nil {
+		p.flow(0, 2,
+			textf("Wrote %d of %s, %s: ", r.Outcome.Counts().Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed))),
+			text(writes.spell(paced(r.API))))
 	}
-	t := r.Outcome.Counts()
-	p.flow(
-		textf("Wrote %d of %s, %s: ", t.Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed))),
-		text(writes.spell(paced(r.API))))
 }
 
 // files names the fleet file where there is one.
@@ -108,40 +191,48 @@ func files(paths []string) string {
 	return count(len(paths), "file")
 }
 
-// plan is the body of a plan: every change, then what it leaves alone, what
-// guards it and what it would cost.
-func (p *printer) plan(r *Run) {
-	p.changes(r)
-	p.missing(r)
-	p.leftAlone(r)
-	p.requirements(r)
-	p.insights(r)
-	p.warnings(r.Warnings)
-	p.guard(r.Guard, r.GuardOff)
-	p.cost(r)
-	p.refused(withFlag(r.Refused))
-	p.shortened()
-	p.gap()
-	p.line(0, colored(bold, planLine(r.Plan.Counts())))
+// changes is what a plan would change, and where nothing is.
+func (p *printer) changes(r *Run) {
+	c := r.Plan.Counts()
+	if c.Changes() == 0 {
+		p.nothingDiffers(r, c)
+		return
+	}
+	places, rest := r.places(), ""
+	if !r.Saved {
+		rest = fmt.Sprintf("; %d in sync", c.InSync)
+	}
+	p.kinds(places, r.verbs(), rest)
+	same, configs := 0, 0
+	for i := range r.Plan.Targets {
+		if tc := r.Plan.Targets[i].Counts(); tc.Changes() == 0 && tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0 {
+			same++
+			configs += tc.InSync
+		}
+	}
+	if same > 0 {
+		p.gap()
+		p.line(0, textf("In %s more nothing differs: %s checked.", count(same, "target"), count(configs, "config")))
+	}
 }
 
 // nothingDiffers never claims more than what was looked at.
 func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 	p.gap()
 	if r.Saved {
-		p.line(0, text("The plan changes nothing."))
+		p.flow(0, 2, text("The plan changes nothing."))
 		return
 	}
 	if len(r.Plan.Targets) == 0 {
-		p.line(0, colored(green, "Nothing to do: this shard has no target."))
+		p.flow(0, 2, colored(green, "Nothing to do: this shard has no target."))
 		return
 	}
 	if c.Declared > 0 && c.Skipped == c.Declared {
-		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
+		p.flow(0, 2, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
 		return
 	}
 	if c.Declared > 0 && c.Skipped+c.MissingFunctions+c.MissingQualifiers == c.Declared {
-		p.line(0, colored(red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))))
+		p.flow(0, 2, colored(red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))))
 		return
 	}
 	rest := listed(
@@ -154,10 +245,10 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		if r.Verb == "rollback" {
 			as = "as before the run"
 		}
-		p.line(0, colored(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
+		p.flow(0, 2, colored(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
 		return
 	}
-	p.line(0, colored(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
+	p.flow(0, 2, colored(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
 }
 
 func (p *printer) hint(indent int, hint string) {
@@ -179,4 +270,34 @@ func planLine(c reconcile.PlanCounts) string {
 			c.Creates, c.Updates, c.Deletes, c.Ignored, unreadable),
 		some(c.NotExamined, "not examined"))
 	return line + "."
+}
+
+// outcomeLine is the stable line of an application; its six numbers always
+// stand. Only saved plans and rollbacks have stale changes: a run that makes its
+// own plan reads before it writes.
+func outcomeLine(t reconcile.OutcomeCounts) string {
+	return fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, %d stale, %d not attempted.",
+		t.Created, t.Changed, t.Deleted, t.Failed, t.Stale, t.NotAttempted)
+}
+
+func (p *printer) guard(lines []reconcile.GuardLine, off string) {
+	if off != "" {
+		p.wrapped(0, colored(yellow, "Guard: off: "), plain, off)
+	}
+	for _, l := range lines {
+		rest := span{}
+		if l.Exceeded() {
+			rest = colored(red, "  ! exceeded")
+		}
+		p.flow(0, 2, textf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "config")), rest)
+	}
+}
+
+// refused is why there is no plan, or why it may not be applied.
+func (r *Run) refused(why error) []note {
+	err := reconcile.ErrorOf(why)
+	if err == nil {
+		return nil
+	}
+	return []note{{tone: red, text: err.Reason(), hint: err.Hint}}
 }

@@ -1,8 +1,19 @@
 package report
 
 import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // The whole list of names is written as it is found: beside the plan there is an
@@ -24,4 +35,192 @@ func TestTextHoldsNoSecondCopy(t *testing.T) {
 	if g.largest > 64<<10 {
 		t.Errorf("a single write of %d KiB: the text was gathered before it was written", g.largest>>10)
 	}
+}
+
+// mixed is a run over five targets in which each of so many functions drifted in another way:
+// other numbers, another queue or none, no record, and some that should be gone.
+func mixed(t testing.TB, each int) *Run {
+	yaml := "version: 1\ntargets:\n"
+	for i := range 5 {
+		yaml += fmt.Sprintf("  - {name: stage-%d, account: \"%012d\", regions: [eu-west-1]}\n", i, i+1)
+	}
+	yaml += `defaults:
+  on_failure: arn:${partition}:sqs:${region}:${account}:async-dlq
+rules:
+  - name: orders never retry
+    match: {functions: ["orders-*"]}
+    set: {maximum_retry_attempts: 0, maximum_event_age_in_seconds: 3600}
+  - name: payments are announced
+    match: {functions: ["payments-*"]}
+    set: {maximum_retry_attempts: 2, on_success: "arn:${partition}:events:${region}:${account}:event-bus/payments"}
+  - match: {functions: ["mail-*"]}
+    set: {maximum_event_age_in_seconds: 600, on_failure: "arn:${partition}:sqs:${region}:${account}:${function}-dlq"}
+functions:
+`
+	stems, inventory := []string{"orders", "payments", "mail"}, desired.Inventory{}
+	for i := range each / 50 {
+		yaml += fmt.Sprintf("  - {name: old-%03d, remove: true}\n", i)
+	}
+	for i := range 5 {
+		var names []string
+		for j := range each - each/50 {
+			names = append(names, fmt.Sprintf("%s-%03d", stems[j%3], j))
+		}
+		slices.Sort(names)
+		at := desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"}
+		inventory[at] = desired.TargetInventory{Functions: names}
+	}
+	f := resolve(t, yaml, inventory)
+	n := 0
+	return newRun("plan", f, inAWS(f, func(at desired.Target, l *reconcile.ObservedFunction) {
+		n++
+		if strings.HasPrefix(l.Function, "old-") {
+			holding(l, reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)})
+			return
+		}
+		if n%11 == 0 {
+			l.Records = nil
+			return
+		}
+		s := *l.Records[0].Settings
+		if n%2 == 0 {
+			s[desired.MaximumRetryAttempts] = desired.Number(1)
+		}
+		if n%3 == 0 {
+			s[desired.MaximumEventAgeInSeconds] = desired.Number(60 * (1 + n%4))
+		}
+		s[desired.OnSuccess] = desired.Text("arn:aws:sns:eu-west-1:" + at.Account + ":" + l.Function)
+		switch n % 5 {
+		case 0:
+			s[desired.OnFailure] = desired.NoDestination
+		case 1:
+			s[desired.OnFailure] = desired.Text("arn:aws:sqs:eu-west-1:999999999999:abroad")
+		default:
+			s[desired.OnFailure] = desired.Text("arn:aws:sqs:eu-west-1:" + at.Account + ":somebody-s-queue")
+		}
+		holding(l, s)
+	}))
+}
+
+// What is approved is read on one screen, whatever there is.
+func TestManyMixedChangesAreOneScreen(t *testing.T) {
+	r := mixed(t, 1000)
+	if n := r.Plan.Counts().Changes(); n != 5000 {
+		t.Fatalf("%d changes", n)
+	}
+	for _, width := range []int{60, 80, 100, 200} {
+		got := textBytes(t, r, TextOptions{Width: width})
+		golden(t, fmt.Sprintf("mixed.%d.txt", width), got)
+		if n := bytes.Count(got, []byte("\n")); n > screen {
+			t.Errorf("%d lines at %d columns", n, width)
+		}
+	}
+	golden(t, "mixed.applied.txt", textBytes(t, applied(r, nil), TextOptions{}))
+}
+
+// drawLarge is a run with up to 5,000 changes and as many of everything else as there can be.
+func drawLarge(t *rapid.T) *Run {
+	r := &Run{ID: "id", Verb: "plan", Started: started, Surveyed: started, Finished: started.Add(time.Minute), Plan: &reconcile.Plan{}, Fleet: FleetInfo{Files: []string{"fleet.yaml"}}}
+	targets, changes := rapid.SampledFrom([]int{1, 2, 40}).Draw(t, "targets"), rapid.SampledFrom([]int{0, 1, 10, 100, 400, 5000}).Draw(t, "changes")
+	values, kinds := rapid.IntRange(1, 200).Draw(t, "values"), rapid.SampledFrom([]int{0, 1, 2, 12}).Draw(t, "findings of a kind")
+	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+	settings := func() (s desired.Config) {
+		s[desired.MaximumRetryAttempts] = desired.Number(random.IntN(3))
+		s[desired.MaximumEventAgeInSeconds] = desired.Number(60 + random.IntN(values))
+		s[desired.OnFailure] = desired.Text(fmt.Sprintf("arn:aws:sqs:eu-west-1:111111111111:queue-%d", random.IntN(values)))
+		if random.IntN(2) == 0 {
+			s[desired.OnFailure] = desired.NoDestination
+		}
+		return s
+	}
+	for i := range targets {
+		plan := reconcile.TargetPlan{Target: desired.Target{Account: fmt.Sprintf("%012d", i), Region: "eu-west-1"}, Label: "stage", InSync: 1}
+		api := TargetAPI{Target: plan.Target}
+		api.Limiter.Rate = float64(1 + random.IntN(20))
+		r.API = append(r.API, api)
+		for j := range changes / targets {
+			c := reconcile.Change{Name: desired.Name{Function: fmt.Sprintf("function-%04d", j), Qualifier: desired.Latest}, Action: reconcile.Action(1 + random.IntN(3))}
+			want, before := settings(), reconcile.NewSettings(settings())
+			if c.Want = &want; c.Action != reconcile.Create {
+				c.Before = &before
+			}
+			key := desired.Key{Target: plan.Target, Name: c.Name}
+			if random.IntN(4) == 0 && kinds > 0 {
+				who := author(fmt.Sprintf("user-%d", random.IntN(kinds)))
+				r.Insights.Authors = append(r.Insights.Authors, reconcile.Authorship{Key: key, Author: who, At: started.Add(-time.Hour)})
+				r.Insights.Drifting = append(r.Insights.Drifting, reconcile.Drifting{Key: key, Since: started.Add(-time.Duration(random.IntN(1000)) * time.Hour)})
+				r.Insights.Fights = append(r.Insights.Fights, reconcile.Fight{Key: key, Author: who, Times: 3, Since: started})
+			}
+			plan.Changes = append(plan.Changes, c)
+		}
+		for j := range kinds {
+			for kind := reconcile.FindingUnreadable; kind <= reconcile.FindingLatestOnly; kind++ {
+				name := desired.Name{Function: fmt.Sprintf("%v-%04d", kind, j), Qualifier: desired.Latest}
+				f := reconcile.Finding{Name: name, Kind: kind}
+				if kind == reconcile.FindingUnreadable {
+					f.Err = denied(desired.Name{Function: fmt.Sprint("f", random.IntN(3))}, j)
+				}
+				plan.Findings = append(plan.Findings, f)
+			}
+			plan.Ignored = append(plan.Ignored, desired.Ignored{Name: desired.Name{Function: fmt.Sprintf("ignored-%04d", j), Qualifier: desired.Latest}})
+			plan.Unjudged = append(plan.Unjudged, reconcile.Unjudged{Function: "f", Err: denied(desired.Name{Function: "f"}, j)})
+			plan.Breaches = append(plan.Breaches, reconcile.Breach{Name: desired.Name{Function: "f"}, Requirement: &desired.Requirement{}, Violation: desired.Violation{Message: fmt.Sprint("it is ", j)}, Now: true, Planned: true})
+		}
+		plan.Declared = plan.InSync + len(plan.Changes) + len(plan.Findings)
+		if random.IntN(3) == 0 && kinds > 0 {
+			plan.Err, plan.Unknown = denied(desired.Name{Function: "f"}, 1), random.IntN(2) == 0
+		}
+		r.Plan.Targets = append(r.Plan.Targets, plan)
+	}
+	for i := range kinds {
+		r.Insights.Destinations = append(r.Insights.Destinations, reconcile.Destination{ARN: fmt.Sprint("arn:aws:sqs:eu-west-1:111111111111:gone-", i), State: reconcile.DestinationMissing, Uses: []reconcile.DestinationUse{{Setting: desired.OnFailure}}})
+		r.Insights.Unavailable = append(r.Insights.Unavailable, reconcile.Unavailable{What: "who made it so", Err: denied(desired.Name{Function: "f"}, i)})
+		r.Warnings = append(r.Warnings, desired.Problem{Pos: desired.Pos{File: "fleet.yaml"}, Code: "EI031", Message: "something is odd", Hint: "see to it"})
+	}
+	if rapid.Bool().Draw(t, "applied") {
+		applied(r, func(result *reconcile.Result) {
+			switch random.IntN(4) {
+			case 0:
+				result.Status, result.Err = reconcile.Failed, refusedDestination(result.Name, random.IntN(9))
+			case 1:
+				result.Status = reconcile.NotAttempted
+			}
+		})
+	} else {
+		r.Guard = reconcile.Guard{Guard: desired.DefaultGuard()}.Lines(r.Plan)
+		_, r.Refused = reconcile.Guard{Guard: desired.DefaultGuard()}.Approve(*r.Plan)
+	}
+	return r
+}
+
+// Whatever a run came to, it is told on one screen, and no risk is hidden without its number.
+func TestAnyRunIsOneScreen(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawLarge(t)
+		width := rapid.IntRange(minColumns, maxColumns).Draw(t, "width")
+		var b bytes.Buffer
+		if err := Text(&b, r, TextOptions{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(b.Bytes(), []byte("\n")); n > screen {
+			t.Fatalf("%d lines at %d columns:\n%s", n, width, b.String())
+		}
+		head, _, _ := strings.Cut(b.String(), "\n\n")
+		head = strings.Join(strings.Fields(head), " ")
+		said := func(n int, what string) {
+			if what = strings.Replace(what, "*", map[bool]string{false: "s"}[n == 1], 1); n > 0 && !strings.Contains(head, fmt.Sprintf("%d %s", n, what)) {
+				t.Fatalf("the head does not say %d %s:\n%s", n, what, b.String())
+			}
+		}
+		risks, c := risksOf(r), r.Plan.Counts()
+		said(risks[losesEvents], "may lose events")
+		said(risks[mayRunTwice], "may run events twice")
+		said(c.MissingFunctions, "config* of missing functions")
+		said(c.Unreadable, "config* not read")
+		said(c.Breaches, "config* breaking a requirement")
+		said(len(r.Insights.Fights), "config* fought over")
+		if r.Outcome != nil {
+			said(r.Outcome.Counts().Failed, "config* failed")
+		}
+	})
 }

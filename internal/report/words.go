@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,13 +43,7 @@ func trimZero(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // listed joins the parts that say something.
 func listed(parts ...string) string {
-	var kept []string
-	for _, part := range parts {
-		if part != "" {
-			kept = append(kept, part)
-		}
-	}
-	return strings.Join(kept, ", ")
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 // some is "3 throttled", or "" for none.
@@ -67,44 +62,33 @@ func times(n int64) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// name is short for the name of a key within its target.
-type name = desired.Name
-
-func namesOf[R any](rows []R, of func(R) name) []name {
-	names := make([]name, len(rows))
-	for i, r := range rows {
-		names[i] = of(r)
-	}
-	return names
-}
-
-// names lists keys: one a line where the reader wants all, else as many as a
+// names lists n configs: one a line where the reader wants all, else as many as a
 // line has room for.
-func (p *printer) names(indent int, names []name) {
+func (p *printer) names(indent, n int, at func(int) string) {
 	if !p.full {
-		p.line(indent, text(p.few(names, p.columns-indent)))
+		p.line(indent, text(p.few(n, at, p.columns-indent)))
 		return
 	}
-	for _, n := range names {
-		p.line(indent, text(n.String()))
+	for i := range n {
+		p.line(indent, text(at(i)))
 	}
 }
 
 // few names as many as there is room for, at least one, and counts the rest.
-func (p *printer) few(names []name, room int) string {
+func (p *printer) few(n int, at func(int) string, room int) string {
 	var b strings.Builder
-	for i, n := range names {
-		next := p.clean(n.String())
+	for i := range n {
+		next := p.clean(at(i))
 		if i > 0 {
 			next = ", " + next
 		}
 		more := ""
-		if left := len(names) - i - 1; left > 0 {
+		if left := n - i - 1; left > 0 {
 			more = andMore(left)
 		}
 		if i > 0 && p.width(b.String())+p.width(next)+p.width(more) > room {
 			p.short = true
-			return b.String() + andMore(len(names)-i)
+			return b.String() + andMore(n-i)
 		}
 		b.WriteString(next)
 	}
@@ -113,19 +97,19 @@ func (p *printer) few(names []name, room int) string {
 
 func andMore(n int) string { return fmt.Sprintf(" … and %d more", n) }
 
-// howMany counts functions where every key is another function, else keys.
-func howMany(names []name) string {
-	for i := 1; i < len(names); i++ {
-		if names[i].Function == names[i-1].Function {
-			return count(len(names), "config")
+// howMany counts functions where every row is about another function, else configs.
+func howMany[R any](rows []R, function func(R) string) string {
+	for i := 1; i < len(rows); i++ {
+		if function(rows[i]) == function(rows[i-1]) {
+			return count(len(rows), "config")
 		}
 	}
-	return count(len(names), "function")
+	return count(len(rows), "function")
 }
 
-// named is a key as the reader can tell it from all others of the run.
-func (p *printer) named(t desired.Target, n name) string {
-	if p.multi {
+// named is a config as the reader can tell it from all others of the run.
+func (r *Run) named(t desired.Target, n desired.Name) string {
+	if len(r.plans()) > 1 {
 		return desired.Key{Target: t, Name: n}.String()
 	}
 	return n.String()
@@ -151,31 +135,17 @@ func template(text, function string) string {
 	if function == "" || !strings.Contains(text, function) {
 		return text
 	}
-	var b strings.Builder
-	rest := text
-	before := byte(' ')
-	for {
-		i := strings.Index(rest, function)
-		if i < 0 {
-			b.WriteString(rest)
-			return b.String()
-		}
-		if i > 0 {
-			before = rest[i-1]
-		}
-		after := byte(' ')
-		if end := i + len(function); end < len(rest) {
-			after = rest[end]
-		}
-		b.WriteString(rest[:i])
-		if isWord(before) || isWord(after) {
-			b.WriteString(function)
+	parts := strings.Split(text, function)
+	for i := 1; i < len(parts); i++ {
+		// What stands around an occurrence is the end of what precedes it, or another one.
+		before, after := " "+strings.Repeat(function, min(1, i-1))+parts[i-1], parts[i]+strings.Repeat(function, min(1, len(parts)-1-i))+" "
+		if isWord(before[len(before)-1]) || isWord(after[0]) {
+			parts[i-1] += function
 		} else {
-			b.WriteString(functionName)
+			parts[i-1] += functionName
 		}
-		rest = rest[i+len(function):]
-		before = function[len(function)-1]
 	}
+	return strings.Join(parts, "")
 }
 
 func isWord(c byte) bool {
@@ -192,8 +162,7 @@ func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, 
 		i, known := index[k]
 		if !known {
 			i = len(keys)
-			index[k] = i
-			keys, members = append(keys, k), append(members, nil)
+			index[k], keys, members = i, append(keys, k), append(members, nil)
 		}
 		members[i] = append(members[i], r)
 	}
@@ -230,18 +199,9 @@ func Clean(s string) string {
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case unicode.IsPrint(r):
 			b.WriteString(s[i : i+size])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r <= 0xffff:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
+		default: // such as \n, \x1b or \u202e
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
 		}
 		i += size
 	}

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 func TestLasting(t *testing.T) {
@@ -60,28 +58,33 @@ func TestGeneralise(t *testing.T) {
 
 func TestWrapKeepsWordsWhole(t *testing.T) {
 	long := strings.Repeat("x", 30)
-	got := newPrinter(nil, TextOptions{}, 1).wrap("one two "+long+" three", 10)
-	if diff := cmp.Diff([]string{"one two", long, "three"}, got); diff != "" {
+	var b strings.Builder
+	p := newPrinter(&b, nil, TextOptions{})
+	p.columns = 12
+	p.wrapped(0, text("! "), plain, "one two "+long+"  three")
+	if err := p.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("! one two\n  "+long+"\n  three\n", b.String()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestFew(t *testing.T) {
-	key := func(function string) desired.Name { return desired.Name{Function: function, Qualifier: desired.Latest} }
 	for _, row := range []struct {
-		names []name
+		names []string
 		room  int
 		want  string
 		short bool
 		why   string
 	}{
-		{[]name{key("a"), key("b")}, 80, "a, b", false, "all fit"},
-		{[]name{key("aaaa"), key("bbbb"), key("cccc")}, 21, "aaaa … and 2 more", true, "the count of the rest must fit too"},
-		{[]name{key(strings.Repeat("x", 40)), key("b")}, 10, strings.Repeat("x", 40) + " … and 1 more", true, "a name is never cut"},
-		{[]name{key("aaaa"), key("bbbb")}, 10, "aaaa, bbbb", false, "the last one needs no room for a count"},
+		{[]string{"a", "b"}, 80, "a, b", false, "all fit"},
+		{[]string{"aaaa", "bbbb", "cccc"}, 21, "aaaa … and 2 more", true, "the count of the rest must fit too"},
+		{[]string{strings.Repeat("x", 40), "b"}, 10, strings.Repeat("x", 40) + " … and 1 more", true, "a name is never cut"},
+		{[]string{"aaaa", "bbbb"}, 10, "aaaa, bbbb", false, "the last one needs no room for a count"},
 	} {
-		p := newPrinter(nil, TextOptions{}, 1)
-		if got := p.few(row.names, row.room); got != row.want || p.short != row.short {
+		p := newPrinter(nil, nil, TextOptions{})
+		if got := p.few(len(row.names), func(i int) string { return row.names[i] }, row.room); got != row.want || p.short != row.short {
 			t.Errorf("few(%v, %d) = %q, cut short %v, want %q, %v: %s", row.names, row.room, got, p.short, row.want, row.short, row.why)
 		}
 	}

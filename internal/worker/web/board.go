@@ -45,6 +45,7 @@ type targetStatus struct {
 	settled int   // changes of the plan that there is no need for any more
 	failed  int   // changes that were not made
 	err     error // why it was not dealt with to the end
+	authors []string
 }
 
 // passLine is a pass that is over.
@@ -53,6 +54,7 @@ type passLine struct {
 	started, finished time.Time
 	scope, causes     string
 	drifted, written  int
+	authors           []string // who made what differed, most first
 	err               string
 	report            []byte // packed, or nil
 }
@@ -137,7 +139,7 @@ func (b *Board) Passed(r worker.Report) {
 	if r.Result.Plan == nil {
 		return
 	}
-	line.drifted = r.Result.Plan.Counts().Changes()
+	line.drifted, line.authors = r.Result.Plan.Counts().Changes(), r.Result.Insights.ByAuthor()
 	if !r.Scope.All {
 		return
 	}
@@ -153,6 +155,13 @@ func (b *Board) Passed(r worker.Report) {
 			b.trailLag = max(b.trailLag, e.Lag)
 		}
 		t.swept, t.counts, t.err, t.settled, t.failed = r.Finished, p.Counts(), r.Result.TargetErr(p.Target), 0, 0
+		of := reconcile.Insights{}
+		for _, a := range r.Result.Insights.Authors {
+			if a.Target == p.Target {
+				of.Authors = append(of.Authors, a)
+			}
+		}
+		t.authors = of.ByAuthor()
 		if r.Result.Outcome != nil {
 			for j := range r.Result.Outcome.Targets {
 				o := reconcile.Outcome{Targets: r.Result.Outcome.Targets[j : j+1]}

@@ -182,6 +182,11 @@ func TestTheBoard(t *testing.T) {
 		says   string
 	}{
 		{"drift", func(*worker.Report) {}, "3 configs drifted"},
+		{"who made it so", func(r *worker.Report) {
+			for range 3 {
+				r.Result.Insights.Authors = append(r.Result.Insights.Authors, reconcile.Authorship{Key: desired.Key{Target: prod}, Author: reconcile.Author{Kind: "role", Name: "<deploy>", Client: "Terraform"}})
+			}
+		}, "changed: 3 by role &lt;deploy&gt; (Terraform)"},
 		{"corrected", func(r *worker.Report) {
 			o := &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod}}}
 			for _, c := range r.Result.Plan.Targets[0].Changes {

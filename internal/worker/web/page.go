@@ -246,6 +246,9 @@ func (s *status) targetTable(d *page.Writer) {
 		if t.err != nil {
 			d.Put("<br><span class=\"muted\">%s</span>", shortened(strings.TrimPrefix(t.err.Error(), t.Target.String()+": ")))
 		}
+		if t.drift() > 0 {
+			by(d, t.authors)
+		}
 		d.Put("</td><td class=\"num\" data-label=\"in sync\">%d</td><td class=\"num\" data-label=\"drift\">%d</td><td class=\"num\" data-label=\"not read\">%d</td><td class=\"nb\" data-label=\"last sweep\">%s</td><td class=\"nb\" data-label=\"rate\">%s%s</td><td class=\"num\" data-label=\"throttled\">%s</td></tr>\n",
 			t.inSync(), t.drift(), t.counts.Unreadable+t.counts.NotExamined, s.element(at+"age"), s.element(at+"rate"), s.meter(at+"meter"), s.element(at+"throttled"))
 	}
@@ -281,12 +284,24 @@ func (s *status) passTable(d *page.Writer) {
 		} else {
 			d.Put("<span class=\"muted mono\">%s</span>", p.run)
 		}
+		by(d, p.authors)
 		if p.err != "" {
 			d.Put("<br><span class=\"bad\">%s</span>", shortened(p.err))
 		}
 		d.Put("</td></tr>\n")
 	}
 	d.Put("</tbody></table></div>\n</section>\n")
+}
+
+// by says who made what differs what it is, as far as CloudTrail tells.
+func by(d *page.Writer, authors []string) {
+	const most = 3
+	if n := len(authors); n > most {
+		authors = append(authors[:most:most], fmt.Sprintf("%d more", n-most))
+	}
+	if len(authors) > 0 {
+		d.Put("<br><span class=\"muted\">changed: %s</span>", shortened(strings.Join(authors, ", ")))
+	}
 }
 
 // shortened is the beginning of a long text: the log and the report have the rest.

@@ -1,0 +1,209 @@
+package report
+
+import (
+	"math"
+	"slices"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// summaryJSON holds the numbers of the last line of text, and those behind them.
+type summaryJSON struct {
+	Declared          *int `json:"declared"` // null when it is unknown
+	InSync            int  `json:"in_sync"`
+	ToCreate          int  `json:"to_create"`
+	ToChange          int  `json:"to_change"`
+	ToDelete          int  `json:"to_delete"`
+	Ignored           int  `json:"ignored"`
+	Skipped           int  `json:"skipped"`
+	Unreadable        *int `json:"unreadable"` // null when it is unknown
+	UnreadableTargets int  `json:"unreadable_targets"`
+	NotExamined       int  `json:"not_examined"`
+	MissingFunctions  int  `json:"missing_functions"`
+	MissingQualifiers int  `json:"missing_qualifiers"`
+	Undeclared        int  `json:"undeclared"`
+	Orphans           int  `json:"orphans"`
+	LatestOnly        int  `json:"latest_only"`
+	Created           int  `json:"created"`
+	Changed           int  `json:"changed"`
+	Deleted           int  `json:"deleted"`
+	Failed            int  `json:"failed"`
+	Stale             int  `json:"stale"`
+	NotAttempted      int  `json:"not_attempted"`
+}
+
+func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
+	known := func(n int) *int {
+		if c.UnknownTargets > 0 {
+			return nil
+		}
+		return &n
+	}
+	return summaryJSON{
+		Declared: known(c.Declared), InSync: c.InSync,
+		ToCreate: c.Creates, ToChange: c.Updates, ToDelete: c.Deletes,
+		Ignored: c.Ignored, Skipped: c.Skipped,
+		Unreadable: known(c.Unreadable), UnreadableTargets: c.UnreadableTargets, NotExamined: c.NotExamined,
+		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
+		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
+		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, Stale: t.Stale, NotAttempted: t.NotAttempted,
+	}
+}
+
+// summary adds up a run. Without a plan there are no numbers, and 0 would be one.
+func (r *Run) summary() *summaryJSON {
+	if r.Plan == nil {
+		return nil
+	}
+	var t reconcile.OutcomeCounts
+	if r.Outcome != nil {
+		t = r.Outcome.Counts()
+	}
+	s := newSummary(r.Plan.Counts(), t)
+	return &s
+}
+
+type targetSummaryJSON struct {
+	targetJSON
+	Summary summaryJSON          `json:"summary"`
+	Error   *reconcile.CallError `json:"error"`   // why nothing of it could be read
+	Stopped *reconcile.CallError `json:"stopped"` // why its reading or its writing ended early
+	// Evidence is left out where everything was to be read, and was.
+	Evidence *evidenceJSON `json:"evidence,omitempty"`
+}
+
+func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
+	var totals reconcile.OutcomeCounts
+	stopped := p.Stopped
+	if o := r.outcomeOf(p.Target); o != nil {
+		one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*o}}
+		totals = one.Counts()
+		if stopped == nil {
+			stopped = o.Stopped
+		}
+	}
+	return targetSummaryJSON{
+		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(p.Counts(), totals),
+		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped), Evidence: newEvidence(p.Evidence),
+	}
+}
+
+// outcomeOf is a target's part of the outcome; nil when nothing was tried.
+func (r *Run) outcomeOf(t desired.Target) *reconcile.TargetOutcome {
+	if r.Outcome == nil {
+		return nil
+	}
+	i := slices.IndexFunc(r.Outcome.Targets, func(o reconcile.TargetOutcome) bool { return o.Target == t })
+	if i < 0 {
+		return nil
+	}
+	return &r.Outcome.Targets[i]
+}
+
+type apiJSON struct {
+	countsJSON
+	Targets []targetAPIJSON `json:"targets"`
+}
+
+type countsJSON struct {
+	Calls     int64 `json:"calls"`
+	Throttled int64 `json:"throttled"`
+	Conflicts int64 `json:"conflicts"`
+	Faults    int64 `json:"faults"`
+	Refused   int64 `json:"refused"`
+	Retries   int64 `json:"retries"` // throttled + conflicts + faults
+}
+
+type targetAPIJSON struct {
+	targetJSON
+	countsJSON
+	Rate          float64         `json:"rate"`
+	Ceiling       float64         `json:"ceiling"`
+	Cuts          int64           `json:"cuts"`
+	PausedMS      int64           `json:"paused_ms"`
+	Breaker       string          `json:"breaker"`
+	ThrottleRatio float64         `json:"throttle_ratio"`
+	Efficiency    float64         `json:"efficiency"`
+	Tokens        tokensJSON      `json:"tokens"`
+	Operations    []operationJSON `json:"operations"`
+}
+
+// tokensJSON counts the requests that were let go, by what they were for.
+type tokensJSON struct {
+	Scan   int64 `json:"scan"`
+	Lookup int64 `json:"lookup"`
+	Write  int64 `json:"write"`
+	Probe  int64 `json:"probe"`
+}
+
+type operationJSON struct {
+	Name string `json:"name"`
+	countsJSON
+}
+
+func newCounts(t tally) countsJSON {
+	return countsJSON{
+		Calls: t.Calls, Throttled: t.Throttled, Conflicts: t.Conflicts, Faults: t.Faults,
+		Refused: t.Refused, Retries: t.Throttled + t.Conflicts + t.Faults,
+	}
+}
+
+func newAPI(targets []TargetAPI) apiJSON {
+	out := apiJSON{Targets: make([]targetAPIJSON, len(targets))}
+	var all tally
+	for i, t := range targets {
+		var sum tally
+		operations := make([]operationJSON, len(t.Operations))
+		for j, o := range t.Operations {
+			var one tally
+			one.add(o)
+			sum.add(o)
+			all.add(o)
+			operations[j] = operationJSON{Name: o.Name, countsJSON: newCounts(one)}
+		}
+		l := &t.Limiter
+		out.Targets[i] = targetAPIJSON{
+			targetJSON: newTarget(t.Target, t.Label), countsJSON: newCounts(sum),
+			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Decreases, PausedMS: l.Paused.Milliseconds(),
+			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
+			Tokens: tokensJSON{
+				Scan: l.Tokens[ratelimit.Scan], Lookup: l.Tokens[ratelimit.Lookup],
+				Write: l.Tokens[ratelimit.Write], Probe: l.Tokens[ratelimit.Probe],
+			},
+			Operations: operations,
+		}
+	}
+	out.countsJSON = newCounts(all)
+	return out
+}
+
+// rounded is a figure to four decimals, which is all that it is good for.
+func rounded(f float64) float64 { return math.Round(f*1e4) / 1e4 }
+
+// evidenceJSON is what the verdicts on a target rest on.
+type evidenceJSON struct {
+	Functions int     `json:"functions"`
+	Read      int     `json:"read"`
+	Carried   int     `json:"carried"`
+	Scrubbed  int     `json:"scrubbed"`
+	Missed    int     `json:"missed_by_trail"`
+	Oldest    *string `json:"oldest"`
+	Trail     *string `json:"trail_complete_to"`
+	LagMS     int64   `json:"trail_lag_ms"`
+	MaxAgeMS  int64   `json:"max_age_ms"`
+	TooOld    bool    `json:"too_old"`
+	Full      string  `json:"read_all_because"` // "" where it was not
+}
+
+func newEvidence(e *reconcile.Evidence) *evidenceJSON {
+	if e == nil {
+		return nil
+	}
+	return &evidenceJSON{
+		Functions: e.Functions, Read: e.Read, Carried: e.Carried, Scrubbed: e.Scrubbed, Missed: e.Missed,
+		Oldest: stamp(e.Oldest), Trail: stamp(e.Trail), LagMS: e.Lag.Milliseconds(), MaxAgeMS: e.MaxAge.Milliseconds(),
+		TooOld: e.TooOld, Full: e.Full,
+	}
+}

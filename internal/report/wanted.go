@@ -1,0 +1,304 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// located is a change and the target that it is made in.
+type located struct {
+	target *desired.Target
+	*reconcile.Change
+}
+
+func (c located) key() desired.Key { return desired.Key{Target: *c.target, Name: c.Name} }
+
+// place is a target with changes.
+type place struct {
+	desired.Target
+	label   string
+	rest    string // what else is said of it
+	changes []located
+}
+
+// places are the targets with the changes that are planned, or that were applied.
+func (r *Run) places() []place {
+	var all []place
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		at := place{Target: t.Target, label: t.Label}
+		if o := r.outcomeOf(t.Target); o != nil {
+			for j := range o.Results {
+				if o.Results[j].Status == reconcile.Applied {
+					at.changes = append(at.changes, located{&t.Target, &o.Results[j].Change})
+				}
+			}
+		} else if r.Outcome == nil {
+			if !r.Saved {
+				at.rest = fmt.Sprintf("; %d in sync", t.InSync)
+			}
+			for j := range t.Changes {
+				at.changes = append(at.changes, located{&t.Target, &t.Changes[j]})
+			}
+		}
+		if len(at.changes) > 0 {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
+// kinds writes what is changed, each kind of change once: target by target, as long as
+// that leaves room for the rest of the page, else by what is wanted.
+func (p *printer) kinds(places []place, v *verbs, rest string) {
+	if len(places) == 0 {
+		return
+	}
+	if p.detail.wishes == 0 {
+		for _, at := range places {
+			p.gap()
+			p.line(0, colored(bold, where(at.label, at.Target)), text(": "+v.sum(at.changes)+at.rest))
+			for _, b := range blocks(at.changes) {
+				p.block(b, v)
+			}
+		}
+		return
+	}
+	title, all := where(places[0].label, places[0].Target), places[0].changes
+	if len(places) > 1 {
+		title, all = count(len(places), "target"), nil
+		for _, at := range places {
+			all = append(all, at.changes...)
+		}
+	}
+	p.gap()
+	p.line(0, colored(bold, title), text(": "+v.sum(all)+rest))
+	p.wishes(all)
+}
+
+// wish is one value that configs are to have, however they differ from it: what stands in
+// the fleet file once. Deletes are one as well.
+//
+// Changes that differ in two settings have four kinds before a third is looked at, and
+// five thousand changes have as many kinds as there are combinations. They have only as
+// many wishes as somebody wrote.
+type wish struct {
+	wishKey
+	after   string
+	origin  // where it is written
+	changes []located
+	befores []string // "2400 from (unset, so 2)", most first
+	risks   [numRisks]int
+}
+
+type wishKey struct {
+	setting desired.Setting // NumSettings: the record is to go
+	after   desired.Value
+	file    string
+	layer   desired.Layer
+	final   bool
+}
+
+// wished is one setting of a change.
+type wished struct {
+	located
+	reconcile.SettingChange
+	many bool // targets
+}
+
+func wishesOf(changes []located) []wish {
+	var all []wished
+	many := !allEqual(changes, func(c located) desired.Target { return *c.target })
+	for _, c := range changes {
+		if c.Action == reconcile.Delete {
+			w := wished{c, reconcile.SettingChange{Setting: desired.NumSettings}, many}
+			if c.Origins != nil {
+				w.Origin = c.Origins.Entry
+			}
+			all = append(all, w)
+			continue
+		}
+		for _, s := range c.Settings() {
+			all = append(all, wished{c, s, many})
+		}
+	}
+	found := groupBy(all, func(w wished) wishKey {
+		return wishKey{w.Setting, w.general(w.After), w.Origin.File, w.Origin.Layer, w.Final}
+	}, newWish)
+	slices.SortStableFunc(found, func(a, b wish) int {
+		return cmp.Or(a.order()-b.order(), cmp.Compare(len(b.changes), len(a.changes)))
+	})
+	return found
+}
+
+func newWish(k wishKey, of []wished) wish {
+	w := wish{wishKey: k}
+	befores := map[string]int{}
+	same := allEqual(of, func(c wished) desired.Value { return c.Before })
+	for _, c := range of {
+		w.changes = append(w.changes, c.located)
+		if k.setting == desired.NumSettings {
+			w.risks[riskOf(c.Change)]++
+			continue
+		}
+		w.risks[riskOfSetting(c.SettingChange)]++
+		before := c.Before
+		if !same {
+			before = c.general(before)
+		}
+		befores[c.Setting.Format(before)]++
+	}
+	w.origin = sharedOrigin(of, func(c wished) desired.Origin { return c.Origin })
+	if k.setting == desired.NumSettings {
+		if of[0].Want == nil {
+			w.origin = origin{at: "undeclared: delete"}
+		}
+		return w
+	}
+	w.after = k.setting.Format(k.after)
+	if allEqual(of, func(c wished) desired.Value { return c.After }) {
+		w.after = k.setting.Format(of[0].After)
+	}
+	w.at = strings.TrimSuffix(w.at, " from "+w.after) // it stands before it
+	spelt := make([]string, 0, len(befores))
+	for before := range befores {
+		spelt = append(spelt, before)
+	}
+	slices.SortFunc(spelt, func(a, b string) int { return cmp.Or(befores[b]-befores[a], strings.Compare(a, b)) })
+	for i, before := range spelt {
+		switch {
+		case len(spelt) == 1:
+			w.befores = []string{"from " + before}
+		case i < 2, len(spelt) == 3:
+			w.befores = append(w.befores, fmt.Sprintf("%d from %s", befores[before], before))
+		default:
+			w.befores = append(w.befores[:2], fmt.Sprintf("%d from %s", len(of)-befores[spelt[0]]-befores[spelt[1]], count(len(spelt)-2, "other value")))
+		}
+	}
+	return w
+}
+
+// general is a value without what follows from the config it is of: the name of its function, its
+// account and its region, as far as a template of the fleet file does not say better.
+func (w wished) general(v desired.Value) desired.Value {
+	if t := w.Origin.Template; v == w.After && strings.Contains(t, "${") {
+		return desired.Text(t)
+	}
+	a, err := arn.Parse(v.Text())
+	if err != nil {
+		return v
+	}
+	a.Resource = template(a.Resource, w.Function)
+	if w.many && a.AccountID == w.target.Account {
+		a.AccountID = "{account}"
+	}
+	if w.many && a.Region == w.target.Region {
+		a.Region = "{region}"
+	}
+	return desired.Text(a.String())
+}
+
+// order puts deletes first, then what has the worst risk for any config.
+func (w *wish) order() int {
+	if w.setting == desired.NumSettings {
+		return -1
+	}
+	return slices.IndexFunc(w.risks[:], func(n int) bool { return n > 0 })
+}
+
+// riskOfMany says what may happen: to all of so many configs, or to how many of them.
+func riskOfMany(risks [numRisks]int, of int) string {
+	var parts []string
+	for i, text := range riskTexts {
+		switch {
+		case text == "" || risks[i] == 0:
+		case risks[i] == of:
+			return text
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", risks[i], text))
+		}
+	}
+	return listed(parts...)
+}
+
+// wishes writes what is wanted of changes, the riskiest first, as much as there is room for; the
+// rest is counted by setting, with its risks.
+func (p *printer) wishes(changes []located) {
+	all := wishesOf(changes)
+	shown := all[:min(len(all), p.detail.wishes)]
+	for i := range shown {
+		p.wish(&shown[i])
+	}
+	groupBy(all[len(shown):], func(w wish) desired.Setting { return w.setting }, func(s desired.Setting, of []wish) struct{} {
+		configs := 0
+		var risks [numRisks]int
+		for _, w := range of {
+			configs += len(w.changes)
+			for i, n := range w.risks {
+				risks[i] += n
+			}
+		}
+		what := " deletes"
+		if s < desired.NumSettings {
+			what = " " + s.String()
+		}
+		p.more(2, len(of), fmt.Sprintf(" of%s, on %s%s", what, count(configs, "config"), after(": ", riskOfMany(risks, configs))))
+		return struct{}{}
+	})
+}
+
+func after(sign, text string) string {
+	if text == "" {
+		return ""
+	}
+	return sign + text
+}
+
+func (p *printer) wish(w *wish) {
+	head := []span{colored(red, "- delete")}
+	if w.setting < desired.NumSettings {
+		head = []span{colored(yellow, "~ "), text(w.setting.String() + arrow), colored(bold, w.after)}
+	}
+	used := 2
+	for _, s := range head {
+		used += p.width(s.text)
+	}
+	switch {
+	case w.at == "":
+		p.line(2, head...)
+	case used+2+p.width(w.comment()) <= p.columns:
+		p.line(2, append(head, colored(dim, "  "+p.within(w.origin, p.columns-used-2)))...)
+	default:
+		p.line(2, head...)
+		p.line(rowIndent, colored(dim, p.within(w.origin, p.columns-rowIndent)))
+	}
+	targets := map[*desired.Target]bool{}
+	for _, c := range w.changes {
+		targets[c.target] = true
+	}
+	says, tone := howMany(w.changes, located.function), plain
+	if len(w.changes) == 1 {
+		says = w.changes[0].Name.String()
+	}
+	if len(targets) > 1 {
+		says += " in " + count(len(targets), "target")
+	}
+	if w.risks[losesEvents] > 0 {
+		tone = red
+	}
+	p.wrapped(rowIndent, span{}, tone, says+after(", ", listed(w.befores...))+after("; ", riskOfMany(w.risks, len(w.changes))))
+	if w.final {
+		p.line(rowIndent, colored(red, finalText))
+	}
+	if p.detail.names && len(w.changes) > 1 {
+		p.names(rowIndent, len(w.changes), func(i int) string { return w.changes[i].Name.String() })
+		p.authors(rowIndent, w.changes)
+	}
+}

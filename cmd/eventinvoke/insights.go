@@ -63,8 +63,7 @@ func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotato
 
 // annotators are those of the run. One that only reads tells also since when something
 // differs; one that writes does not read past audits first.
-func (x *execution) annotators(ctx context.Context) []reconcile.Annotator {
-	h := x.history(ctx)
+func (x *execution) annotators(h *history.History) []reconcile.Annotator {
 	all := x.clients.annotators(h, everything)
 	if h != nil && !x.Write {
 		all = append(all, history.SinceWhen{History: h})
@@ -81,8 +80,11 @@ func (x *execution) history(ctx context.Context) *history.History {
 		return nil
 	}
 	h, err := history.Open(ctx, *x.past)
+	if err != nil && x.Verb == "plan" { // of the others the recorder tells
+		x.app.log.Warn("since when something differs is not known", "why", sanitize(err.Error()))
+	}
 	if err != nil {
-		return nil // whoever writes there tells what is wrong
+		return nil
 	}
 	return h
 }

@@ -70,8 +70,9 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
-	opener, leave := x.clients.beside(x.clients, x.history(ctx), x.seen, a.log)
-	engine := reconcile.Engine{Opener: opener, Annotators: x.annotators(ctx)}
+	past := x.history(ctx)
+	opener, leave := x.clients.beside(x.clients, past, x.seen, a.log)
+	engine := reconcile.Engine{Opener: opener, Annotators: x.annotators(past)}
 	if x.memory != nil {
 		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory

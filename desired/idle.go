@@ -14,7 +14,7 @@ func (r *resolver) checkIdle() {
 		looked, ignores := r.looked(rule.targets), rule.layer == LayerIgnore
 		what := map[Layer]string{LayerRule: "the rule ", LayerRequire: "the requirement ", LayerIgnore: "the item "}[rule.layer] + rule.describe()
 		switch {
-		case ignores && !r.chosen[i] && r.doc.rules[0].layer != LayerRule && !r.partial:
+		case ignores && !r.chosen[i] && r.doc.rules[0].layer != LayerRule:
 			r.idle(rule.pos(), what, "there are no rules, so that nothing is chosen which it could take out")
 		case !looked:
 		case !r.chosen[i] && ignores:

@@ -45,3 +45,28 @@ func TestVariablesOfDefaultsThatNobodyTakes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A value under exclude has an effect where all of its tags are there, and not its own alone.
+func TestAValueOfExcludeWithoutTheOthers(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+rules:
+  - match: { functions: ["*"], exclude: { tags: { stage: [dev, old], team: x } } }
+    set: { maximum_retry_attempts: 0 }
+`))
+	inv := TargetInventory{Functions: []string{"a", "b"}, Tags: map[string]map[string]string{
+		"a": {"stage": "dev", "team": "x"}, "b": {"stage": "old", "team": "y"},
+	}}
+	w := mustResolve(t, d, east, Inventory{east: inv}).Warnings
+	if len(w) != 1 || !strings.Contains(w[0].Message, `value "old" of the tag "stage" under exclude`) {
+		t.Errorf("got %v", w)
+	}
+}
+
+// What ignore takes out says nothing of what rules choose.
+func TestNoRuleChoosesBesideIgnore(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\nrules: [{ match: { functions: [nobody] }, set: { on_failure: none } }]\nignore: [{ functions: [a] }]\n"))
+	_, err := d.Resolve(east, Inventory{east: found("a")}, Selection{})
+	if err == nil || !strings.Contains(err.Error(), "no rule chooses any of the functions that exist") {
+		t.Errorf("got %v", err)
+	}
+}

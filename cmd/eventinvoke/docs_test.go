@@ -118,13 +118,20 @@ func commandLinePage() string {
 	}
 	b.WriteString("\n## Flags of every verb\n\n")
 	flagList(&b, root.PersistentFlags(), nil)
-	const runs = "plan, audit, apply, serve, lambda, rollback"
-	b.WriteString("\n## Flags of several verbs\n\nA run is made by " + runs + ".\n\n")
-	several := verbsOfFlags(root)
+	b.WriteString("\n## Flags of several verbs\n\nA verb's --help says which of them it has.\n\n")
+	several, twice := verbsOfFlags(root), map[string]int{}
+	for row, verbs := range several {
+		if len(verbs) > 1 {
+			twice[strings.Fields(row)[1]]++
+		}
+	}
 	for _, row := range slices.Sorted(maps.Keys(several)) {
 		if verbs := several[row]; len(verbs) > 1 {
 			name, usage, _ := strings.Cut(row, ": ")
-			fmt.Fprintf(&b, "%s (%s): %s", name, strings.Replace(strings.Join(verbs, ", "), runs, "every run", 1), usage)
+			if twice[strings.Fields(name)[1]] > 1 {
+				name += " (" + strings.Join(verbs, ", ") + ")"
+			}
+			b.WriteString(name + ": " + usage)
 		}
 	}
 	for _, cmd := range documented(root) {

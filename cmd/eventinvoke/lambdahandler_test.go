@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -257,6 +259,27 @@ func TestABatchGetsTheGuardOfTheFleet(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+		}
+	})
+}
+
+// TestALeaseHoldsUpOneTarget: what another run holds is left to it, and its messages come
+// again soon; the other target is corrected.
+func TestALeaseHoldsUpOneTarget(t *testing.T) {
+	place := t.TempDir()
+	inFunctionWith(t, map[string]int{"eu-west-1": 3, "us-east-1": 3}, place, nil, func(i *invoked) {
+		lease := filepath.Join(place, "leases", account, "us-east-1.json")
+		if err := os.MkdirAll(filepath.Dir(lease), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		replace(t, lease, `{"format_version": 1, "subject": "it", "owner": {"run_id": "other"}, "nonce": "n", "beat": 1, "since": "`+until+`", "expires": "`+until+`"}`)
+		theirs := strings.ReplaceAll(cloudTrail(account, "f-0001"), "eu-west-1", "us-east-1")
+		if got, err := i.within(5*time.Minute, sqsBatch(cloudTrail(account, "f-0001"), theirs)); err != nil || got.Applied != 1 || fmt.Sprint(i.returned) != "[m1]" {
+			t.Errorf("a batch: %+v, %v, %v come again", got, err, i.returned)
+		}
+		if got, err := i.within(5*time.Minute, `{}`); err == nil || got.Applied != 2 || !strings.Contains(err.Error(), "is held by run other") {
+			t.Errorf("everything: %+v, %v", got, err)
 		}
 	})
 }

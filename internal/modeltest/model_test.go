@@ -138,7 +138,9 @@ func predict(f fleet, w world) prediction {
 	p.atOnce = p.errors
 	p.errors = nil
 	if slices.Contains(p.atOnce, "EI072") {
-		p.errors = p.atOnce
+		if p.errors = p.atOnce; f.hasBareEntry() {
+			p.errors, p.atOnce = []string{"EI019", "EI072"}, nil // files with an empty entry are not right
+		}
 		return p
 	}
 	if slices.Contains(p.atOnce, "EI034") && f.hasBareEntry() {

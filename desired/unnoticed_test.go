@@ -70,3 +70,12 @@ func TestNoRuleChoosesBesideIgnore(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Two functions that send to a third are no circle, whatever that one sends to.
+func TestWhatTwoSendToIsNoCircle(t *testing.T) {
+	to := func(f string) string { return "arn:aws:lambda:us-east-1:111111111111:function:" + f }
+	d := mustLoad(t, oneFile("version: 1\nfunctions:\n  - { name: a, on_failure: \""+to("z")+"\" }\n  - { name: b, on_failure: \""+to("z")+"\" }\n  - { name: z, on_failure: \""+to("end")+"\" }\n"))
+	if w := mustResolve(t, d, east, nil).Warnings; len(w) != 0 {
+		t.Errorf("got %v", w)
+	}
+}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -216,7 +215,7 @@ var scenarios = []struct {
 					drifted(at, l)
 				}
 			})
-			live.Targets[0].Stopped = context.Canceled
+			live.Targets[0].Stopped = errors.New("interrupted")
 			r := newRun("plan", f, live)
 			r.Stopped = "interrupted"
 			return r
@@ -371,7 +370,7 @@ require:
 				}
 			})
 			r.Stopped = "interrupted"
-			r.Outcome.Targets[0].Stopped = context.Canceled
+			r.Outcome.Targets[0].Stopped = errors.New("interrupted")
 			return r
 		},
 	},

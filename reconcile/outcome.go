@@ -109,6 +109,17 @@ type OutcomeCounts struct {
 // Applied is the number of changes that AWS stored.
 func (t OutcomeCounts) Applied() int { return t.Created + t.Changed + t.Deleted }
 
+// Of is a target's part of the outcome; nil where nothing was tried.
+func (o *Outcome) Of(t desired.Target) *TargetOutcome {
+	if o == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(o.Targets, func(of TargetOutcome) bool { return of.Target == t }); i >= 0 {
+		return &o.Targets[i]
+	}
+	return nil
+}
+
 // Counts adds up the outcome.
 func (o *Outcome) Counts() OutcomeCounts {
 	var t OutcomeCounts

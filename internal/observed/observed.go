@@ -315,7 +315,7 @@ func (c *recollection) Keep(ctx context.Context, r *reconcile.RunResult) {
 			continue
 		}
 		wg.Go(func() {
-			next := p.advance(seen, outcomeOf(r.Outcome, seen.Target), time.Now())
+			next := p.advance(seen, r.Outcome.Of(seen.Target), time.Now())
 			if err := p.store(ctx, next); err != nil && !errors.Is(err, history.ErrChanged) && !errors.Is(err, history.ErrExists) {
 				p.of.Log.Warn("what this run saw is not kept, so the next one reads it again", "target", seen.Target.String(), "why", err.Error())
 			}
@@ -335,16 +335,6 @@ func (p *pass) store(ctx context.Context, next *state) error {
 		_, err = p.of.Store.Replace(ctx, fileName(next.target), data, p.tag)
 	}
 	return err
-}
-
-func outcomeOf(o *reconcile.Outcome, t desired.Target) *reconcile.TargetOutcome {
-	if o == nil {
-		return nil
-	}
-	if i := slices.IndexFunc(o.Targets, func(of reconcile.TargetOutcome) bool { return of.Target == t }); i >= 0 {
-		return &o.Targets[i]
-	}
-	return nil
 }
 
 func countFunctions(entries []desired.Entry) (n int) {

@@ -46,7 +46,7 @@ func (e EMF) Passed(r worker.Report) error {
 	}
 	for i := range r.Result.Plan.Targets {
 		p := &r.Result.Plan.Targets[i]
-		o := outcomeOf(r.Result.Outcome, p.Target)
+		o := r.Result.Outcome.Of(p.Target)
 		values := map[string]any{}
 		if r.Scope.Whole(p.Target) {
 			values["eventinvoke_target_up"] = number(r.Result.TargetErr(p.Target) == nil)

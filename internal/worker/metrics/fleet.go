@@ -114,7 +114,7 @@ func (f *fleet) passed(r worker.Report) {
 		if n.up {
 			n.success = r.Finished
 		}
-		outcome := outcomeOf(r.Result.Outcome, p.Target)
+		outcome := r.Result.Outcome.Of(p.Target)
 		if n.keys, n.breaches = states(p, outcome), nil; n.keys != nil {
 			n.breaches = []int{p.Broken(outcome != nil), len(p.Unjudged)}
 		}
@@ -152,18 +152,6 @@ func (f *fleet) foughtOver(all []reconcile.Fight) {
 			n.fought++
 		}
 	}
-}
-
-func outcomeOf(o *reconcile.Outcome, t desired.Target) *reconcile.TargetOutcome {
-	if o == nil {
-		return nil
-	}
-	for i := range o.Targets {
-		if o.Targets[i].Target == t {
-			return &o.Targets[i]
-		}
-	}
-	return nil
 }
 
 // states counts the keys of a target as the pass left them: a change that was

@@ -334,6 +334,9 @@ func tear(t *testing.T, store history.Store, dice *rand.Rand) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if bytes.Contains(text, []byte(`"end":{`)) {
+			continue // it was complete, and may be linked
+		}
 		lines := bytes.SplitAfter(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
 		last := lines[len(lines)-1]
 		if err := store.Append(t.Context(), name, int64(len(text)), last[:dice.IntN(len(last))]); err != nil {
@@ -380,7 +383,8 @@ func readUndos(t *testing.T, store history.Store) []string {
 		t.Fatalf("the journal of a killed run: %v", err)
 	}
 	whole, err := h.Load(t.Context(), "killed")
-	if err != nil || whole.State() != history.Died {
+	// Killed among its last requests to the history, it may have come to its end.
+	if err != nil || whole.State() != history.Died && whole.State() != history.Finished {
 		t.Errorf("the killed run counts as %s, %v", whole.State(), err)
 	}
 	var keys []string

@@ -72,6 +72,7 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(test.plan, lines[len(lines)-1]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.why, diff)
 			}
+			out += planned(t, test.folder, exitOK, "plan", fleet, "--full") // a screen may have no room for all of it
 			text := strings.Join(strings.Fields(out), " ")
 			for _, words := range test.says {
 				if !strings.Contains(text, words) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,11 +146,12 @@ func TestOneTargetIsEnough(t *testing.T) {
 // long as they are held it is not taken for one that succeeds.
 func TestWhatAnotherRunHoldsIsLookedAtSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		errHeld, held := errors.New("held"), true
+		errHeld := errors.New("held")
+		var given atomic.Bool
 		r := newRig(t, func(r *rig, o *Options) {
 			r.end = func(Scope) Result {
 				p := reconcile.TargetPlan{Target: ireland}
-				if held {
+				if !given.Load() {
 					p.Err = errHeld
 				}
 				return Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}, Explain: func(err error) Reason {
@@ -164,7 +166,7 @@ func TestWhatAnotherRunHoldsIsLookedAtSoon(t *testing.T) {
 		if n := len(r.passes); n < 3 || n > 6 || !r.State().LastSuccess.IsZero() {
 			t.Errorf("%d passes in two and a half minutes, the last success at %s", n, r.State().LastSuccess)
 		}
-		held = false
+		given.Store(true)
 		r.sleep(time.Minute)
 		if s := r.State(); time.Since(s.LastSuccess) > time.Minute {
 			t.Errorf("the last success is at %s, a minute after the target was given back", s.LastSuccess)

@@ -170,7 +170,7 @@ func (r *Run) requirements() []note {
 		},
 		func(g group, of []broken) note {
 			who, verb, until := howMany(of, func(b broken) string { return b.Function }), "break", ""
-			n := note{tone: red, at: newOrigin(g.origin), n: len(of), noun: "config", found: " breaking a requirement"}
+			n := note{tone: red, at: origin{at: g.origin.String()}, n: len(of), noun: "config", found: " breaking a requirement"} // the text has its name
 			if strings.HasPrefix(who, "1 ") {
 				verb = "breaks"
 			}

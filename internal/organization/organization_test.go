@@ -1,14 +1,9 @@
 package organization
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +18,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/awstest"
 )
 
 // counted counts the requests of a client by operation.
@@ -163,15 +159,7 @@ func TestAPartIsAnError(t *testing.T) {
 
 // An organization of somebody else's making: nested units, and an account that is closed.
 func TestOrganizationOfSomebodyElse(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server; run without -short")
-	}
-	program, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not on the PATH: pip install 'moto[server,organizations]'")
-	}
-	endpoint := startMoto(t, program)
-	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-east-1"), config.WithBaseEndpoint(endpoint),
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-east-1"), config.WithBaseEndpoint(awstest.Moto(t)),
 		config.WithCredentialsProvider(awslambda.StaticCredentials("AKIAIOSFODNN7EXAMPLE")))
 	if err != nil {
 		t.Fatal(err)
@@ -230,28 +218,4 @@ func firstRoot(ctx context.Context, t *testing.T, client *organizations.Client) 
 		t.Fatalf("no root: %v", err)
 	}
 	return *roots.Roots[0].Id
-}
-
-func startMoto(t *testing.T, program string) string {
-	server := exec.Command(program, "-H", "127.0.0.1", "-p", "0")
-	server.Env = append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull)
-	log, err := server.StderrPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Skipf("%s does not start: %v", program, err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	stop := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
-	defer stop.Stop()
-	address := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`)
-	for lines := bufio.NewScanner(log); lines.Scan(); {
-		if endpoint := address.FindString(lines.Text()); endpoint != "" {
-			go func() { _, _ = io.Copy(io.Discard, log) }()
-			return endpoint
-		}
-	}
-	t.Skipf("%s ended before it said on which port it listens", program)
-	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -218,10 +219,17 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 // Done has not run yet.
 type clockContext struct {
 	context.Context
-	err error
+	over atomic.Pointer[error] // several calls ask, while one of them ends it
 }
 
-func (c *clockContext) Err() error { return c.err }
+func (c *clockContext) end(err error) { c.over.Store(&err) }
+
+func (c *clockContext) Err() error {
+	if err := c.over.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 func TestNoAttemptIsSentAfterTheEndOfALeaseByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -232,7 +240,7 @@ func TestNoAttemptIsSentAfterTheEndOfALeaseByTheClock(t *testing.T) {
 			if op != "put" {
 				return nil
 			}
-			held.err = lost
+			held.end(lost)
 			return broken()
 		}
 		fleet := wants(entry("f", desired.Latest, retries(0)))
@@ -258,7 +266,7 @@ type queueing struct {
 }
 
 func (q queueing) Put(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
-	q.held.err = q.lost
+	q.held.end(q.lost)
 	if ctx.Err() != nil {
 		return Record{}, ratelimit.WithResult(context.Cause(ctx), ratelimit.Cancelled, 0)
 	}

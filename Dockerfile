@@ -3,8 +3,8 @@
 # Stage 1 builds a static binary, on the machine's own architecture and for the
 # one that is asked for: no emulator is needed. Modules come before the source,
 # so that a change of the source does not download them again.
-# A release is built from its digest, which make image-base puts here.
-FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
+# The digest is that of the list for all platforms. Dependabot proposes newer ones.
+FROM --platform=$BUILDPLATFORM golang:1.26.8@sha256:0f063af2d465d8dcae54cce04278ada488b96f77b42449c8d071e47d016cc65a AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

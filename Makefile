@@ -91,12 +91,6 @@ browsertest: ## our pages in a real Chromium; prints sizes and times of 100,000 
 golden: ## rewrite the golden files; read the diff before you commit it
 	go test ./desired ./internal/report ./cmd/eventinvoke -update
 
-.PHONY: image-base
-image-base: ## put the digest that the registry gives for the image's base into the Dockerfile
-	base=$$(sed -n 's/^FROM .*\(golang:[^@ ]*\).*/\1/p' Dockerfile) && \
-	digest=$$(docker buildx imagetools inspect "$$base" --format '{{.Manifest.Digest}}') && \
-	sed -i.bak "s|^\(FROM .*\)golang:[^ ]*|\1$$base@$$digest|" Dockerfile && rm Dockerfile.bak && grep "$$base@sha256:" Dockerfile
-
 .PHONY: image
 image: ## the container image; PLATFORM=linux/amd64,linux/arm64 for both
 	docker build $(if $(PLATFORM),--platform $(PLATFORM) )--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t eventinvoke:$(VERSION) .

@@ -1,0 +1,216 @@
+package history
+
+import (
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+var update = flag.Bool("update", false, "write testdata/stored anew instead of comparing with it")
+
+// stored is a history as it lies in people's folders and buckets.
+const stored = "testdata/stored"
+
+// storedRecord has a value in every field that a record knows.
+func storedRecord() *Record {
+	at := time.Date(2000, 1, 1, 0, 0, 0, 123456000, time.UTC)
+	refused := &reconcile.CallError{
+		Service: "lambda", Op: "PutFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/orders-001:$LATEST", Kind: reconcile.KindServer,
+		Code: "ServiceException", Status: 500, Message: "An error occurred", RequestID: "b7e0d1f2", Hint: "run again",
+	}
+	counts := PlanCounts{Declared: 5, InSync: 1, Skipped: 2, Ignored: 3, Creates: 1, Changes: 1, Deletes: 1, Unreadable: 4, Missing: 5, Undeclared: 6, Breaches: 7}
+	return &Record{
+		Version: RecordVersion, Run: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
+		State: Finished, Started: at, Finished: at.Add(time.Minute), Stopped: "the time is over",
+		Guard: []GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
+		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
+		Files:     []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}},
+		Selection: Selection{Targets: []string{"prod"}, Functions: []string{"orders-*"}},
+		Targets: []Target{{
+			Target: testTarget, Label: "prod", Plan: counts, Failure: refused, Stopped: refused, Functions: 5, Covered: 4,
+			Findings:   map[string]int{"unreadable": 4},
+			Drift:      []Drift{{Name: testKey(1).Name, Action: reconcile.Update, Since: at}},
+			Operations: []reconcile.OperationCount{{Name: "PutFunctionEventInvokeConfig", Calls: 21, OK: 1, Throttled: 2, Conflicts: 3, Faults: 4, Skewed: 5, Refused: 6}},
+			Limiter:    &Limiter{Rate: 6.8, Ceiling: 13.5, Granted: 21, Cuts: 1, PausedMS: 500, Throttled: 2, Breaker: "closed", Efficiency: 0.5},
+			Pace:       []PacePoint{{AtMS: 1000, Rate: 6.8, Ceiling: 13.5, Throttled: 2}},
+		}},
+		Items: []Item{{
+			Key: testKey(1), Action: reconcile.Update, Status: "applied", Before: new(storedBefore), Modified: 1_700_000_000_123, Request: storedWant,
+			After: new(holding(0)), AfterModified: 1_700_000_009_000, Attempts: 2, WaitedMS: 1500, Failure: refused,
+		}},
+		Findings: []Finding{{Key: testKey(9), Reason: "unreadable", Failure: refused}},
+	}
+}
+
+var (
+	storedBefore = reconcile.Settings{
+		desired.MaximumRetryAttempts: desired.Number(0), desired.MaximumEventAgeInSeconds: desired.Number(3600),
+		desired.OnSuccess: desired.Text(topicARN), desired.OnFailure: desired.Text(queueARN),
+	}
+	storedWant = desired.Config{
+		desired.MaximumRetryAttempts: desired.Number(2), desired.MaximumEventAgeInSeconds: desired.Number(60),
+		desired.OnSuccess: desired.NoDestination, desired.OnFailure: desired.Text(queueARN),
+	}
+	// storedUndo is what a rollback of it must know.
+	storedUndo = []Undo{
+		{Key: testKey(0), Status: Written, After: new(holding(2))},
+		{Key: testKey(1), Status: Unknown, Before: new(storedBefore), After: new(reconcile.NewSettings(storedWant)), Alternative: new(storedBefore)},
+		{Key: testKey(2), Status: Written, Before: new(holding(1))},
+		{Key: testKey(3), Status: Unknown, Before: new(holding(1)), After: new(holding(0)), Alternative: new(holding(1))},
+	}
+)
+
+// storeARun records the run: one write that was done, one of which nobody knows, a delete,
+// and one without an answer.
+func storeARun(t *testing.T, s *memory) {
+	t.Helper()
+	final := storedRecord()
+	r, err := New(s).Begin(t.Context(), final)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(func() { s.objects["lease.json"] = s.objects[r.attempt.alive()] })
+	changes := []*reconcile.Change{create(testKey(0), retries(2)), modify(testKey(1), storedBefore, storedWant), remove(testKey(2), holding(1)), modify(testKey(3), holding(1), retries(0))}
+	for i, c := range changes {
+		if err := r.Journal().Intend(t.Context(), testKey(i), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Journal().Settle(testKey(0), applied(changes[0], new(holding(2))))
+	r.Journal().Settle(testKey(1), &reconcile.Result{Change: *changes[1], Status: reconcile.Failed, Err: final.Failure, Stats: ratelimit.CallStats{Attempts: 6, Faults: 6}})
+	r.Journal().Settle(testKey(2), applied(changes[2], nil))
+	if err := r.Finish(t.Context(), final); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheStoredFormatStaysAsItIs: a history is read for years, by other versions too. A
+// new field may come, which older versions do without: then go test ./internal/history
+// -run Stored -update. For any other difference RecordVersion or JournalVersion grows,
+// and TestAHistoryOfBeforeIsRead reads a copy of today's testdata/stored as well. make
+// golden leaves it alone, so that nobody rewrites it unawares.
+func TestTheStoredFormatStaysAsItIs(t *testing.T) {
+	everyField(t, "Record", reflect.ValueOf(*storedRecord()))
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		storeARun(t, s)
+		names, err := s.List(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.RemoveAll(stored); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range names {
+			text := string(s.objects[name]) + string(s.logs[name])
+			path := filepath.Join(stored, filepath.FromSlash(name))
+			if name == "lease.json" {
+				l, _, err := readLease(t.Context(), s, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = strings.ReplaceAll(text, l.Nonce, "NONCE")
+			}
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if diff := cmp.Diff(string(want), text); err != nil || diff != "" {
+				t.Errorf("%s is stored otherwise than before: %v (-before +now)\n%s", name, err, diff)
+			}
+		}
+		if before := storedNames(t); len(before) != len(names) {
+			t.Errorf("stored are %q, before they were %q", names, before)
+		}
+	})
+}
+
+func storedNames(t *testing.T) (names []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(stored), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// everyField fails for a field that is not filled, so that no field is stored which the
+// golden does not show.
+func everyField(t *testing.T, where string, v reflect.Value) {
+	t.Helper()
+	switch {
+	case v.IsZero():
+		t.Errorf("%s is empty", where)
+	case v.Kind() == reflect.Pointer:
+		everyField(t, where, v.Elem())
+	case v.Kind() == reflect.Slice:
+		everyField(t, where, v.Index(0))
+	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]():
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("json") != "-" {
+				everyField(t, where+"."+f.Name, v.Field(i))
+			}
+		}
+	}
+}
+
+func TestAHistoryOfBeforeIsRead(t *testing.T) {
+	s := newMemory()
+	for _, name := range storedNames(t) {
+		text, err := os.ReadFile(filepath.Join(stored, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(name, journalsFolder) {
+			s.logs[name] = text
+		} else {
+			s.objects[name] = text
+		}
+	}
+	h, run := New(s), storedRecord().Run
+	if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != Verified {
+		t.Errorf("%+v, %v", v, err)
+	}
+	whole, err := h.Load(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Record{*storedRecord()}, whole.Attempts, compareOpts); diff != "" {
+		t.Errorf("the record (-stored +read)\n%s", diff)
+	}
+	undo, err := h.Undo(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(storedUndo, undo, compareOpts); diff != "" {
+		t.Errorf("what a rollback knows (-want +got)\n%s", diff)
+	}
+	want := Owner{Run: run, Host: "ops-1", PID: 4711, Version: "1.4.0"}
+	if l, _, err := readLease(t.Context(), s, "lease.json"); err != nil || l.Owner != want || l.Expires.Sub(l.Since) != LeaseTTL {
+		t.Errorf("the lease is %+v, %v", l, err)
+	}
+}

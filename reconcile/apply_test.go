@@ -263,36 +263,48 @@ type queueing struct {
 	*fakeAWS
 	held *clockContext
 	lost error
+	says func(context.Context) error
 }
 
 func (q queueing) Put(ctx context.Context, n desired.Name, c desired.Config) (Record, error) {
 	q.held.end(q.lost)
 	if ctx.Err() != nil {
-		return Record{}, ratelimit.WithResult(context.Cause(ctx), ratelimit.Cancelled, 0)
+		return Record{}, q.says(ctx)
 	}
 	return q.fakeAWS.Put(ctx, n, c)
 }
 
 // Most of a write's time is the wait for its token, and a process that was stopped there
-// has the token before it hears that its lease is over.
+// has the token before it hears that its lease is over. Whoever finds that says so with
+// the limiter's mark, or as the SDK does, which returns what the context says.
 func TestALeaseThatEndsInTheQueueForATokenIsHeardOf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFake("f", "g")
-		held, lost := &clockContext{Context: context.Background()}, errors.New("the process was stopped, and the lease is over")
-		fleet := wants(entry("f", desired.Latest, retries(0)), entry("g", desired.Latest, retries(0)))
-		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		limiter := fastLimiter()
-		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: queueing{f, held, lost}, Limiter: limiter, LeaseContext: held}}, NoJournal{}, nil)
-		for i := range out.Targets[0].Results {
-			if r := &out.Targets[0].Results[i]; r.Status != NotAttempted || f.count("put") > 0 {
-				t.Errorf("%s: %s, %d writes", r.Name, r.Status, f.count("put"))
-			}
-		}
-	})
+	for name, says := range map[string]func(context.Context) error{
+		"marked": func(ctx context.Context) error {
+			return ratelimit.WithResult(context.Cause(ctx), ratelimit.Cancelled, 0)
+		},
+		"bare":  context.Context.Err,
+		"cause": context.Cause,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake("f", "g")
+				held, lost := &clockContext{Context: context.Background()}, errors.New("the process was stopped, and the lease is over")
+				fleet := wants(entry("f", desired.Latest, retries(0)), entry("g", desired.Latest, retries(0)))
+				approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				limiter := fastLimiter()
+				defer limiter.Close()
+				out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: queueing{f, held, lost, says}, Limiter: limiter, LeaseContext: held}}, NoJournal{}, nil)
+				for i := range out.Targets[0].Results {
+					if r := &out.Targets[0].Results[i]; r.Status != NotAttempted || f.count("put") > 0 {
+						t.Errorf("%s: %s, %d writes", r.Name, r.Status, f.count("put"))
+					}
+				}
+			})
+		})
+	}
 }
 
 // Whatever AWS holds and whatever is declared: one apply makes the next plan

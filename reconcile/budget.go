@@ -120,7 +120,14 @@ type leasedContext struct {
 // Err implements context.Context.
 func (c leasedContext) Err() error {
 	if c.lease.Err() != nil {
-		return context.Cause(c.lease)
+		return leaseOver{context.Cause(c.lease)}
 	}
 	return c.Context.Err()
 }
+
+// leaseOver is why a lease ended. It is context.Canceled as well, since that is what
+// others take for the end of a context, and return as they find it.
+type leaseOver struct{ error }
+
+func (e leaseOver) Is(target error) bool { return target == context.Canceled }
+func (e leaseOver) Unwrap() error        { return e.error }

@@ -28,6 +28,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 var (
@@ -58,11 +59,16 @@ func TestWorkerSoak(t *testing.T) {
 const (
 	soakSlot     = 6 * time.Hour
 	soakBegins   = 2 * time.Hour
-	soakEnds     = soakBegins + 135*time.Minute
-	soakRings    = soakEnds + 90*time.Minute // an alarm looks back three quarters of an hour, a fight ends after two pauses
+	soakEnds     = soakBegins + 150*time.Minute
+	soakRings    = soakEnds + 75*time.Minute // an alarm looks back three quarters of an hour
 	soakStep     = 30 * time.Second
 	soakInterval = 2 * time.Minute // between samples of the metrics
+	soakEvery    = 15 * time.Minute
 )
+
+// fightRings is when a fight is over at the latest: two pauses after its last write. A pause
+// between corrections is as long as a hot config is left alone, and until the next sweep.
+var fightRings = soakEnds + 2*(reconcile.FightHot.Window+soakEvery)
 
 // situations are the troubles and their alarms.
 var situations = []struct {
@@ -200,7 +206,11 @@ func (s *soak) found() {
 func (s *soak) live(name, alarm string) {
 	start := time.Now()
 	began := start.Sub(s.began)
-	s.rings = append(s.rings, ring{began + soakBegins, began + soakRings, name, alarm})
+	rings := soakRings
+	if alarm == "EventinvokeFight" {
+		rings = fightRings
+	}
+	s.rings = append(s.rings, ring{began + soakBegins, began + rings, name, alarm})
 	s.arrange()
 	begun, over := false, false
 	for at := time.Duration(0); at < soakSlot; at += soakStep {
@@ -240,7 +250,7 @@ func (s *soak) arrange() {
 }
 
 func (s *soak) options() *serveOptions {
-	o := &serveOptions{every: 15 * time.Minute, settle: worker.DefaultSettle, apply: true}
+	o := &serveOptions{every: soakEvery, settle: worker.DefaultSettle, apply: true}
 	s.started++
 	door := soakDoor{s, s.started, cmp.Or(s.inStep, s.started)}
 	o.simulate, o.simulator, o.location, o.insights, o.random = "world", door, s.history, "off", door.chance
@@ -714,7 +724,9 @@ func (s *soak) rung(folder string) {
 		if alarm != "" {
 			want = fmt.Sprintf(`{ labels: '{alertname=%q}', value: 1 }`, alarm)
 		}
-		from, to = from.Truncate(time.Minute)+time.Minute, to.Truncate(time.Minute)
+		if from, to = from.Truncate(time.Minute)+time.Minute, to.Truncate(time.Minute); from >= to {
+			return // a fight may be told to the end of its slot
+		}
 		fmt.Fprintf(&test, "      - { expr: 'group by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"}[%dm])) # %s', eval_time: %dm, exp_samples: [%s] }\n",
 			int((to - from).Minutes()), when, int(to.Minutes()), want)
 	}

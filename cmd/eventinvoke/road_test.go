@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,7 @@ const (
 )
 
 // serve puts a world behind a real socket and points the environment at it.
-// Before is called with each request, and may be nil.
+// Before is called with each request, several at a time, and may be nil.
 func serve(t *testing.T, s *awssim.Scenario, before func(*http.Request)) *awssim.World {
 	t.Helper()
 	world, err := awssim.New(s)
@@ -197,13 +198,11 @@ func TestASignalEndsAnApplyInOrder(t *testing.T) {
 	} {
 		t.Run(row.signal.String(), func(t *testing.T) {
 			ctx := signalContext()
-			writes := 0
+			var writes atomic.Int32
 			world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f-%02d", Count: 60}), func(r *http.Request) {
-				if r.Method == http.MethodPut {
-					if writes++; writes == 5 {
-						signalSelf(t, row.signal)
-						<-ctx.Done()
-					}
+				if r.Method == http.MethodPut && writes.Add(1) == 5 {
+					signalSelf(t, row.signal)
+					<-ctx.Done()
 				}
 			})
 			var fleet strings.Builder
@@ -220,7 +219,7 @@ func TestASignalEndsAnApplyInOrder(t *testing.T) {
 				t.Errorf("%d reported created, %d were", got.Summary.Created, world.Counts().Applied)
 			}
 			if got.Summary.Created < 5 || got.Summary.Failed != 0 || got.Summary.Created+got.Summary.NotAttempted != 60 {
-				t.Errorf("summary is %+v", got.Summary)
+				t.Errorf("summary is %+v\n%s", got.Summary, stdout)
 			}
 			if got.Stopped == "" {
 				t.Error("the report does not say that it was stopped")

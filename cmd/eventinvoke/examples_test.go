@@ -25,10 +25,17 @@ func TestExamples(t *testing.T) {
 		{"rules", "the sandbox is excluded, the function without the alias is skipped", "Plan: 4 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", nil},
 		{"guard", "both ignored functions are left out", "Plan: 0 to create, 40 to change, 1 to delete, 2 ignored, 0 unreadable.", nil},
 		{"require", "what must hold of all functions writes none of them", "Plan: 1 to create, 0 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
-			"1 function breaks the requirement \"no event is lost\": failed events go nowhere",
-			"1 function breaks the requirement \"a failed payment is known within the hour\": failed events go nowhere: there is no on_failure # ../../examples/require/fleet.yaml:13 require[1] payments-refund",
-			"is 60, and at least 300 is required",
-			"is 2, and at most 1 is allowed # ../../examples/require/fleet.yaml:13 require[1] payments-sepa:live",
+			`! 2 functions break the requirement "no event is lost" # ../../examples/require/fleet.yaml:6 require[0]`,
+			`! reports: failed events go nowhere: there is no on_failure, and the function has no dead-letter queue`,
+			`! payments-card: failed events go nowhere: there is no on_failure, and the function has no dead-letter queue, until this plan is applied`,
+			`! 3 functions break the requirement "a failed payment is known within the hour" # ../../examples/require/fleet.yaml:13 require[1]`,
+			`! payments-refund: failed events go nowhere: there is no on_failure`,
+			`! payments-refund: maximum_event_age_in_seconds is 60, and at least 300 is required`,
+			`! payments-sepa:live: maximum_event_age_in_seconds is 21600, and at most 3600 is allowed`,
+			`! payments-sepa:live: maximum_retry_attempts is 2, and at most 1 is allowed`,
+			`! payments-card: failed events go nowhere: there is no on_failure, until this plan is applied`,
+			`! payments-card: maximum_event_age_in_seconds is 21600, and at most 3600 is allowed, until this plan is applied`,
+			`! payments-card: maximum_retry_attempts is 2, and at most 1 is allowed, until this plan is applied`,
 		}},
 		{"strict-payments", "the stray record is deleted", "Plan: 2 to create, 4 to change, 1 to delete, 0 ignored, 0 unreadable.", nil},
 		{"stages", "each stage has its own names, and each function its own queue", "Plan: 2 to create, 1 to change, 0 to delete, 0 ignored, 0 unreadable.", []string{
@@ -72,7 +79,6 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(test.plan, lines[len(lines)-1]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.why, diff)
 			}
-			out += planned(t, test.folder, exitOK, "plan", fleet, "--full") // a screen may have no room for all of it
 			text := strings.Join(strings.Fields(out), " ")
 			for _, words := range test.says {
 				if !strings.Contains(text, words) {

@@ -115,51 +115,63 @@ func (p *printer) authors(indent int, changes []located) {
 	}
 }
 
-// authorship is who made what differs what it is, what will be written again, and what is
-// fought over.
-func (r *Run) authorship(stable bool) []note {
-	var notes []note
+// authored is what authors did to all that differs, most first.
+func (r *Run) authored() []deed {
 	known := make([]*reconcile.Authorship, len(r.Insights.Authors))
 	for i := range known {
 		known[i] = &r.Insights.Authors[i]
 	}
-	all := deeds(known)
-	if len(r.Insights.Authors) > 1 {
-		changes, untold := 0, 0
-		for i := range r.plans() {
-			t := &r.Plan.Targets[i]
-			changes += len(t.Changes)
-			for j := range t.Changes {
-				if c := &t.Changes[j]; c.Before != nil && r.Insights.AuthorOf(desired.Key{Target: t.Target, Name: c.Name}) == nil {
-					untold++
-				}
+	return deeds(known)
+}
+
+// whoMadeIt is who made what differs what it is.
+func (r *Run) whoMadeIt(stable bool) []note {
+	if len(r.Insights.Authors) < 2 { // one stands beside its change
+		return nil
+	}
+	changes, untold := 0, 0
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		changes += len(t.Changes)
+		for j := range t.Changes {
+			if c := &t.Changes[j]; c.Before != nil && r.Insights.AuthorOf(desired.Key{Target: t.Target, Name: c.Name}) == nil {
+				untold++
 			}
 		}
-		who := note{tone: plain, title: "Who made it so, as far as CloudTrail tells", lines: true}
-		for _, d := range all {
-			who.rows = append(who.rows, row{name: fmt.Sprintf("%d of %d %s by %s %s", d.configs, changes, d.verb, d.author, d.when(r.Surveyed, stable))})
-		}
-		if untold > 0 {
-			who.rows = append(who.rows, row{name: fmt.Sprintf("%d of %d not told: CloudTrail is late, and keeps 90 days", untold, changes)})
-		}
-		notes = append(notes, who)
 	}
-	for _, d := range all {
+	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
+	for _, d := range r.authored() {
+		n.rows = append(n.rows, row{name: fmt.Sprintf("%d of %d %s by %s %s", d.configs, changes, d.verb, d.author, d.when(r.Surveyed, stable))})
+	}
+	if untold > 0 {
+		n.rows = append(n.rows, row{name: fmt.Sprintf("%d of %d not told: CloudTrail is late, and keeps 90 days", untold, changes)})
+	}
+	return []note{n}
+}
+
+// writtenAgain is what deployments will write again.
+func (r *Run) writtenAgain(bool) (all []note) {
+	for _, d := range r.authored() {
 		if d.client != "" {
-			notes = append(notes, note{tone: yellow, title: "Written again", n: d.configs, noun: "config", found: " that a deployment will write again",
+			all = append(all, note{tone: yellow, title: "Written again", n: d.configs,
 				text: fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(d.configs, "config"), d.author)})
 		}
 	}
-	if n := len(r.Insights.Fights); n > 0 {
-		fought := note{tone: red, title: "Fought over", lines: true, n: n, noun: "config", found: " fought over",
-			text: count(n, "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
-		for i := range r.Insights.Fights {
-			f := &r.Insights.Fights[i]
-			fought.rows = append(fought.rows, row{name: r.named(f.Target, f.Name) + " " + fightText(f)})
-		}
-		notes = append(notes, fought)
+	return all
+}
+
+// foughtOver is what somebody keeps changing back.
+func (r *Run) foughtOver(bool) []note {
+	fights := r.Insights.Fights
+	if len(fights) == 0 {
+		return nil
 	}
-	return notes
+	n := note{tone: red, title: "Fought over", lines: true, n: len(fights),
+		text: count(len(fights), "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
+	for i := range fights {
+		n.rows = append(n.rows, row{name: r.named(fights[i].Target, fights[i].Name) + " " + fightText(&fights[i])})
+	}
+	return []note{n}
 }
 
 // fightText is "corrected 3 times since 2026-11-20, changed back by role deploy (Terraform)".
@@ -173,8 +185,8 @@ func fightText(f *reconcile.Fight) string {
 
 // byAuthor adds to a remark about a config who made it so. Such pages are compared from
 // run to run, so that it is a date.
-func (r *Run) byAuthor(m remark, t desired.Target, n desired.Name) remark {
-	key := desired.Key{Target: t, Name: n}
+func (r *Run) byAuthor(m remark, t desired.Target) remark {
+	key := desired.Key{Target: t, Name: m.config}
 	if a := r.Insights.AuthorOf(key); a != nil {
 		m.author = Clean(a.Author.String())
 		d := deeds([]*reconcile.Authorship{a})[0]

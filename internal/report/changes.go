@@ -33,14 +33,6 @@ var (
 	}
 )
 
-// verbs are those of a run that planned, or of one that wrote.
-func (r *Run) verbs() *verbs {
-	if r.Outcome != nil {
-		return &outcomeVerbs
-	}
-	return &planVerbs
-}
-
 // sum is "1 to create, 413 to change".
 func (v *verbs) sum(changes []located) string {
 	var n [len(v)]int

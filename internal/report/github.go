@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/desired"
 )
 
 // maxAnnotations is how many of a level GitHub shows of a step.
@@ -60,7 +62,7 @@ func annotations(r *Run) []*annotation {
 	index := map[key]*annotation{}
 	var all []*annotation
 	r.complaints(func(m remark) {
-		k := key{m.risk, m.rule, m.file, template(m.message, m.function), m.line}
+		k := key{m.risk, m.rule, m.file, template(m.message, m.config.Function), m.line}
 		a := index[k]
 		if a == nil {
 			a = &annotation{remark: m}
@@ -78,7 +80,7 @@ func annotations(r *Run) []*annotation {
 
 // reach is how many configs it is about: all of them where it is about no config.
 func (a *annotation) reach() int {
-	if a.function == "" {
+	if a.config == (desired.Name{}) {
 		return math.MaxInt
 	}
 	return a.n
@@ -102,7 +104,7 @@ func (a *annotation) command(multi bool) string {
 	}
 	title, message, hint := names[0], a.message, a.hint
 	if a.n > 1 {
-		title, message, hint = count(a.n, "config"), template(message, a.function), template(hint, a.function)
+		title, message, hint = count(a.n, "config"), template(message, a.config.Function), template(hint, a.config.Function)
 		message += "\n" + strings.Join(names, ", ")
 		if more := a.n - len(names); more > 0 {
 			message += andMore(more)

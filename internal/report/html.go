@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/internal/page"
@@ -263,13 +264,13 @@ func (d *htmlPage) groups() {
 	if r.Plan == nil {
 		return
 	}
-	title, past := "What differs", false
+	title := "What differs"
 	if r.Outcome != nil {
-		title, past = "What was done", true
+		title = "What was done"
 	}
 	d.Put("<section class=\"groups\" aria-labelledby=\"groups\">\n<h2 id=\"groups\">%s</h2>\n", title)
 	shown, kinds, configs := 0, 0, 0
-	for _, at := range r.places() {
+	for _, at := range slices.Concat(r.places(), r.unmade()) {
 		if shown < maxGroups {
 			d.Put("<h3>%s</h3>\n", Clean(where(at.label, at.Target)))
 		}
@@ -279,13 +280,13 @@ func (d *htmlPage) groups() {
 				configs += len(g.changes)
 				continue
 			}
-			d.group(g, past, shown == 1)
+			d.group(g, &at, shown == 1)
 		}
 	}
 	switch {
 	case shown == 0:
 		d.Put("<p>%s</p>\n", paragraph(r, func(p *printer) {
-			if past {
+			if r.Outcome != nil {
 				p.line(0, text("Nothing was written."))
 			} else {
 				p.nothingDiffers(r, d.plan)
@@ -297,9 +298,12 @@ func (d *htmlPage) groups() {
 	d.Put("</section>\n")
 }
 
-func (d *htmlPage) group(g block, past, open bool) {
-	state, tone := d.run.verbs()[g.action].sum, "warn"
-	if past {
+func (d *htmlPage) group(g block, at *place, open bool) {
+	state, tone := at.verbs[g.action].sum+at.unmade, "warn"
+	switch {
+	case at.unmade != "":
+		tone = "bad"
+	case d.run.Outcome != nil:
 		tone = "good"
 	}
 	attr := page.Markup("")

@@ -206,10 +206,10 @@ type remarkText struct {
 
 // text is what is said about a remark's config, without the name of its function.
 func (m *remark) text() remarkText {
-	t := remarkText{hint: template(m.hint, m.function), place: m.place(), details: []string{}}
+	t := remarkText{hint: template(m.hint, m.config.Function), place: m.place(), details: []string{}}
 	for _, line := range m.details {
 		if line != m.facts {
-			t.details = append(t.details, template(line, m.function))
+			t.details = append(t.details, template(line, m.config.Function))
 		}
 		for i, s := range desired.Settings() {
 			if strings.HasPrefix(line, s.String()+":") {
@@ -218,7 +218,7 @@ func (m *remark) text() remarkText {
 		}
 	}
 	if m.state == "" || len(t.details) == 0 { // else its details say the same
-		t.message = template(m.message, m.function)
+		t.message = template(m.message, m.config.Function)
 	}
 	return t
 }

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -60,10 +63,8 @@ var destinationKinds = map[string]string{"sqs": "queue", "sns": "topic", "events
 
 // kind is what the destination is, such as a queue.
 func (l *losing) kind() string {
-	if parts := strings.SplitN(l.arn, ":", 4); len(parts) == 4 && destinationKinds[parts[2]] != "" {
-		return destinationKinds[parts[2]]
-	}
-	return "destination"
+	a, _ := arn.Parse(l.arn) // what is none has no service
+	return cmp.Or(destinationKinds[a.Service], "destination")
 }
 
 // sentence is "413 functions send failures to a queue that does not exist".
@@ -101,33 +102,6 @@ func (l *losing) hint() string {
 	return create + ", or name another destination; until then each of these events is lost"
 }
 
-// losses are the destinations that lose what is sent to them.
-func (r *Run) losses() []note {
-	var all []note
-	for _, l := range r.losing() {
-		all = append(all, note{tone: red, text: l.sentence(), about: l.arn, at: newOrigin(l.origin), hint: l.hint(),
-			rows: rowsOf(l.uses, func(u reconcile.DestinationUse) desired.Name { return u.Name }), n: l.n, noun: "destination", found: " taking nothing"})
-	}
-	return all
-}
-
-// unavailable is what could not be learnt. It is no failure unless it was asked for.
-func (r *Run) unavailable() []note {
-	tone := yellow
-	if r.InsightsRequired {
-		tone = red
-	}
-	var all []note
-	for _, u := range r.Insights.Unavailable {
-		what, err := u.What, reconcile.ErrorOf(u.Err)
-		if (u.Target != desired.Target{}) {
-			what += " of " + u.Target.String()
-		}
-		all = append(all, note{tone: tone, title: "Not known", text: what + ": " + err.Reason(), hint: err.Hint, n: 1, noun: "thing", found: " not known"})
-	}
-	return all
-}
-
 // breaches are those of a target: of a run that wrote, those that are left.
 func (r *Run) breaches(t *reconcile.TargetPlan) (all []*reconcile.Breach) {
 	for j := range t.Breaches {
@@ -136,70 +110,4 @@ func (r *Run) breaches(t *reconcile.TargetPlan) (all []*reconcile.Breach) {
 		}
 	}
 	return all
-}
-
-// required names a requirement as its file does.
-func required(q *desired.Requirement) string {
-	if name := q.Origin.Rule; name != "" {
-		return fmt.Sprintf("the requirement %q", name)
-	}
-	return "the requirement " + q.Origin.LayerName()
-}
-
-// requirements are who breaks a requirement, and of whom that is not known.
-func (r *Run) requirements() []note {
-	type group struct {
-		origin       desired.Origin
-		message      string
-		now, planned bool
-	}
-	type broken struct {
-		t *reconcile.TargetPlan
-		*reconcile.Breach
-	}
-	var all []broken
-	for i := range r.plans() {
-		t := &r.Plan.Targets[i]
-		for _, b := range r.breaches(t) {
-			all = append(all, broken{t, b})
-		}
-	}
-	notes := groupBy(all,
-		func(b broken) group {
-			return group{b.Requirement.Origin, template(b.Message, b.Function), b.Now || r.Outcome != nil, b.Planned}
-		},
-		func(g group, of []broken) note {
-			who, verb, until := howMany(of, func(b broken) string { return b.Function }), "break", ""
-			n := note{tone: red, at: origin{at: g.origin.String()}, n: len(of), noun: "config", found: " breaking a requirement"} // the text has its name
-			if strings.HasPrefix(who, "1 ") {
-				verb = "breaks"
-			}
-			switch {
-			case !g.planned:
-				n.tone, until = yellow, ", until this plan is applied"
-			case !g.now:
-				verb = "would break"
-			}
-			n.text = fmt.Sprintf("%s %s %s%s: %s", who, verb, required(of[0].Requirement), until, g.message)
-			for _, b := range of {
-				n.rows = append(n.rows, row{name: r.named(b.t.Target, b.Name)})
-			}
-			return n
-		})
-	for _, t := range r.plans() {
-		if len(t.Unjudged) == 0 {
-			continue
-		}
-		n := note{tone: red, n: len(t.Unjudged), noun: "function", found: " not held against the requirements"}
-		first := "the run ended before their turn"
-		if err := reconcile.ErrorOf(t.Unjudged[0].Err); err != nil {
-			first, n.hint = err.Reason(), err.Hint
-		}
-		n.text = fmt.Sprintf("%s: %s could not be held against the requirements: %s", where(t.Label, t.Target), count(n.n, "function"), first)
-		n.rows = rowsOf(t.Unjudged, func(u reconcile.Unjudged) desired.Name {
-			return desired.Name{Function: u.Function, Qualifier: desired.Latest}
-		})
-		notes = append(notes, n)
-	}
-	return notes
 }

@@ -39,7 +39,7 @@ func writeJUnit(w io.Writer, e *xml.Encoder, r *Run) error {
 	}
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
-		if err := suite(e, r, Clean(t.Target.String()), t.InSync, func(say func(remark)) { r.ofTarget(t, say) }); err != nil {
+		if err := suite(e, r, Clean(t.Target.String()), t.InSync, func(say func(remark)) { r.ofTarget(t, everything, say) }); err != nil {
 			return err
 		}
 	}

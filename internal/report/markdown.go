@@ -49,11 +49,11 @@ func Markdown(w io.Writer, r *Run) error {
 		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
 	}
 	hiddenKinds, hiddenConfigs := 0, 0
-	for _, at := range r.places() {
+	for _, at := range slices.Concat(r.places(), r.unmade()) {
 		for _, group := range blocks(at.changes) {
-			body := paragraph(r, func(p *printer) { p.block(group, r.verbs()) })
-			part := fmt.Sprintf("\n<details><summary>%s: %s, %s</summary>\n\n%s\n</details>\n",
-				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), fenced(body))
+			body := paragraph(r, func(p *printer) { p.block(group, at.verbs) })
+			part := fmt.Sprintf("\n<details><summary>%s: %s, %s%s</summary>\n\n%s\n</details>\n",
+				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, fenced(body))
 			if b.Len()+len(part) > maxMarkdown-200 { // the line below has room
 				hiddenKinds++
 				hiddenConfigs += len(group.changes)
@@ -69,17 +69,6 @@ func Markdown(w io.Writer, r *Run) error {
 		return fmt.Errorf("write the Markdown report: %w", err)
 	}
 	return nil
-}
-
-// alerts are what a reviewer must know before the changes.
-func (r *Run) alerts() []note {
-	if r.Plan == nil {
-		return slices.Concat(r.warnings(), r.trouble(), r.refused(r.Err))
-	}
-	all := slices.Concat(r.trouble(), r.unwritten(), r.refused(r.refusal()), r.findings(true))
-	all = slices.DeleteFunc(all, func(n note) bool { return n.quiet })
-	slices.SortStableFunc(all, func(a, b note) int { return rank(a.tone) - rank(b.tone) })
-	return all
 }
 
 // paragraph is what write puts on a page, without the lines around it.

@@ -1,18 +1,19 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// note is one thing to know beside the changes, with all the configs that it is about. Text,
-// Markdown and HTML show what went wrong and what was found in this one form; the
-// head of text counts them by noun and found.
+// note is all that there is to say about a topic or one cause of it, with all the configs that
+// it is about. Text, Markdown and HTML show what went wrong and what was found in this one
+// form; the head of text counts them by noun and found.
 type note struct {
+	topic topic
 	tone  color
 	title string // "Missing functions"; "" for an alert
 	text  string
@@ -22,11 +23,8 @@ type note struct {
 	each  string // what is said beside each row alike
 	rows  []row
 	lines bool   // rows are sentences, one a line
-	quiet bool   // nobody has to do anything
 	parts []note // its causes
-
-	n           int    // of noun
-	noun, found string // "config" and " not read"; "" is not counted in the head
+	n     int    // of noun
 }
 
 // row is one config of a note, and what is said beside it.
@@ -36,332 +34,239 @@ type row struct {
 	names []string // in the place of one, where they share what is beside them
 }
 
-// rowsOf names configs, and says nothing beside them.
-func rowsOf[R any](all []R, name func(R) desired.Name) []row {
-	rows := make([]row, len(all))
-	for i := range all {
-		rows[i].name = name(all[i]).String()
+// notes are the remarks of a run that are worth it, those of a topic together.
+func (r *Run) notes(stable bool) (all []note) {
+	var about [numTopics][]*remark
+	collect := func(m remark) { about[m.topic] = append(about[m.topic], &m) }
+	r.ofRun(collect)
+	for i := range r.plans() {
+		r.ofTarget(&r.Plan.Targets[i], worthTelling, collect)
+	}
+	if r.Stopped != "" { // which has stopped its targets
+		about[targetStopped], about[targetEnded] = nil, nil
+	}
+	for t := aChange + 1; t < numTopics; t++ {
+		var notes []note
+		switch s := &topics[t]; {
+		case s.plan && r.Outcome != nil:
+		case s.write != nil:
+			notes = s.write(r, stable)
+		default:
+			notes = r.fold(s, about[t])
+		}
+		for _, n := range notes {
+			n.topic = t
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// between are the notes of some topics.
+func between(all []note, first, last topic) []note {
+	return slices.DeleteFunc(slices.Clone(all), func(n note) bool { return n.topic < first || n.topic > last })
+}
+
+// alerts are what a reviewer must know before the changes, the worst first.
+func (r *Run) alerts() []note {
+	all := slices.DeleteFunc(r.notes(true), func(n note) bool { return topics[n.topic].quiet })
+	slices.SortStableFunc(all, byTone)
+	return all
+}
+
+// fold tells the remarks of a topic together.
+func (r *Run) fold(s *topicSpec, all []*remark) []note {
+	apart := s.apart
+	if apart == nil {
+		apart = func(*remark) string { return "" }
+	}
+	return groupBy(all, apart, func(_ string, of []*remark) note {
+		n := note{tone: toneOf(s, of), n: len(of), title: r.fill(s.title, of), text: r.fill(s.text, of)}
+		if of[0].verdict == skipped && s.warn != "" {
+			n.text = r.fill(s.warn, of)
+		}
+		if s.at {
+			n.at = of[0].at
+		}
+		if l := of[0].losing; l != nil {
+			n.about, n.n = l.arn, l.n
+			for _, u := range l.uses {
+				n.rows = append(n.rows, row{name: r.named(u.Target, u.Name)})
+			}
+		}
+		if !s.causes {
+			n.hint, n.rows = shared(of, (*remark).next), append(n.rows, r.rowsOf(s, of, of)...)
+			return n
+		}
+		n.parts = groupBy(of, (*remark).likeness, func(_ string, cause []*remark) note { return r.cause(s, of, cause) })
+		slices.SortStableFunc(n.parts, func(a, b note) int { return cmp.Or(byTone(a, b), cmp.Compare(b.n, a.n)) })
+		if one := n.parts[0]; s.inline && len(n.parts) == 1 {
+			n.text, n.hint, n.each, n.rows, n.parts = strings.TrimPrefix(n.text+": "+one.text, ": "), one.hint, one.each, one.rows, nil
+			return n
+		}
+		for i := range n.parts {
+			if p := &n.parts[i]; p.n > 1 {
+				p.text = count(p.n, s.noun) + ": " + p.text
+			}
+		}
+		return n
+	})
+}
+
+// cause is one cause of a note, with those that have it.
+func (r *Run) cause(s *topicSpec, all, of []*remark) note {
+	n := note{tone: toneOf(s, of), n: len(of), text: shared(of, (*remark).told), hint: shared(of, (*remark).next), rows: r.rowsOf(s, all, of)}
+	if !allEqual(all, byWhen) {
+		n.text += of[0].when
+	}
+	if facts := of[0].facts; len(of) > 1 && facts != "" && allEqual(of, func(m *remark) string { return m.facts }) {
+		n.each = facts
+		for i := range n.rows {
+			n.rows[i].aside = ""
+		}
+	}
+	return n
+}
+
+// shared is what all of them say, whatever their functions are called.
+func shared(of []*remark, text func(*remark) string) string {
+	if allEqual(of, text) {
+		return text(of[0])
+	}
+	return template(text(of[0]), of[0].config.Function)
+}
+
+// rowsOf names the configs of some remarks of a note, with their target where the note has
+// not named it; remarks about targets are named by those.
+func (r *Run) rowsOf(s *topicSpec, all, of []*remark) (rows []row) {
+	if s.bare {
+		return nil
+	}
+	one := strings.HasPrefix(s.text, "{where}") && allEqual(all, byTarget)
+	for _, m := range of {
+		n := row{name: r.named(m.target, m.config), aside: m.facts}
+		switch {
+		case one && m.config == desired.Name{}, m.target == desired.Target{}:
+			continue
+		case one:
+			n.name = m.config.String()
+		case m.config == desired.Name{}:
+			n.name = r.whereIs(m.target)
+		}
+		if s.placed {
+			n.origin, n.aside = m.at, ""
+			if m.facts != "" {
+				n.name += " (" + m.facts + ")"
+			}
+		}
+		rows = append(rows, n)
 	}
 	return rows
 }
 
-// notes writes what there is room for, and counts the rest.
-func (p *printer) notes(all []note) {
-	if len(all) > p.detail.notes {
-		all = slices.Clone(all)
-		slices.SortStableFunc(all, func(a, b note) int { return rank(a.tone) - rank(b.tone) })
+// toneOf is that of the worst remark: what is left alone, or mended by the plan, is no failure.
+func toneOf(s *topicSpec, of []*remark) color {
+	if s.tone == plain && slices.ContainsFunc(of, func(m *remark) bool { return m.verdict > skipped && m.when != untilApplied }) {
+		return red
 	}
-	shown := all[:min(len(all), p.detail.notes)]
-	p.detail.notes -= len(shown)
-	for i := range shown {
-		p.gap()
-		p.note(0, &shown[i])
-	}
-	p.hidden += len(all) - len(shown)
+	return cmp.Or(s.tone, yellow)
 }
 
-func (p *printer) note(indent int, n *note) {
-	lead, tone := "! ", n.tone
-	if n.title != "" {
-		lead, tone = n.title+": ", plain
-	}
-	if len(n.rows) == 1 && indent > 0 { // one config of a cause
-		p.line(indent, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(dim, p.beside(n.rows[0])))
-		p.wrapped(indent+2, span{}, tone, n.text)
-		p.hint(indent+2, n.hint)
-		return
-	}
-	if n.text == "" {
-		p.line(indent, colored(n.tone, n.title+":"))
-	} else {
-		p.wrapped(indent, colored(n.tone, lead), tone, n.text)
-	}
-	indent += 2
-	switch at := n.at.comment(); {
-	case n.at.at == "":
-		if n.about != "" {
-			p.line(indent, text(n.about))
+// fill fills the slots of a text.
+func (r *Run) fill(pattern string, of []*remark) string {
+	targets, declared, tried := distinct(of, byTarget), 0, 0
+	for _, m := range targets {
+		if t := r.planOf(m.target); t != nil {
+			declared += t.Declared
 		}
-	case n.about == "":
-		p.line(indent, colored(dim, p.within(n.at, p.columns-indent)))
-	case indent+p.width(n.about)+2+p.width(at) <= p.columns:
-		p.line(indent, text(n.about), colored(dim, "  "+p.within(n.at, p.columns-indent-p.width(n.about)-2)))
-	default:
-		p.line(indent, text(n.about))
-		p.line(indent, colored(dim, p.within(n.at, p.columns-indent)))
-	}
-	p.hint(indent, n.hint)
-	if n.each != "" && !p.stable {
-		p.line(indent, colored(dim, "each: "+n.each))
-	}
-	for i, part := range n.parts {
-		if !p.full && i == p.detail.causes {
-			rest := 0
-			for _, part := range n.parts[i:] {
-				rest += len(part.rows)
-			}
-			p.more(indent, len(n.parts)-i, " causes, on "+count(rest, "config"))
-			break
+		if o := r.outcomeOf(m.target); o != nil {
+			tried += len(o.Results)
 		}
-		p.note(indent, &part)
 	}
-	mark := span{}
-	if n.title != "" && n.tone != plain {
-		mark = colored(n.tone, "! ")
+	at, when, n := r.whereIs(of[0].target), of[0].when, len(of)
+	if len(targets) > 1 {
+		at = count(len(targets), "target")
 	}
-	p.rows(indent, mark, n)
+	if !allEqual(of, byWhen) {
+		when = ""
+	}
+	return strings.NewReplacer("{said}", of[0].told(), "{where}", at, "{breaks}", breaks(of), "{when}", when, "{n}", fmt.Sprint(n),
+		"{of configs}", count(declared, "config"), "{of changes}", count(tried, "change"), "{configs}", count(n, "declared config"), "{changes}", count(n, "change"),
+		"{records}", count(n, "record"), "{functions}", count(n, "function"), "{declared functions}", count(n, "declared function"), "{warnings}", count(n, "warning")).Replace(pattern)
 }
 
-// rows lists the configs of a note with what is said beside each in a column. Of which nothing
-// is said stand side by side, as many as a line has room for, or one a line where the
-// reader wants all.
-func (p *printer) rows(indent int, mark span, n *note) {
-	if len(n.rows) == 0 {
-		return
+// breaks is "13 functions break the requirement "no event is lost"".
+func breaks(of []*remark) string {
+	configs, verb := distinct(of, func(m *remark) desired.Key { return desired.Key{Target: m.target, Name: m.config} }), " break "
+	if len(configs) == 1 {
+		verb = " breaks "
 	}
-	if mark.text == "" && !n.lines && !slices.ContainsFunc(n.rows, func(r row) bool { return r.at+p.beside(r) != "" }) {
-		p.names(indent, len(n.rows), func(i int) string { return n.rows[i].name })
-		return
-	}
-	shown := n.rows
-	if !p.full && len(shown) > p.detail.rows {
-		shown = shown[:p.detail.rows]
-	}
-	shown = slices.Clone(shown)
-	for i, r := range shown {
-		if r.names != nil {
-			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width("  "+r.comment())-indent))
-		}
-	}
-	column := 0
-	for _, r := range shown {
-		if r.at+p.beside(r) != "" {
-			column = max(column, p.width(r.name))
-		}
-	}
-	for _, r := range shown {
-		switch {
-		case n.lines:
-			p.wrapped(indent, mark, plain, r.name)
-		case r.at != "":
-			p.line(indent, mark, text(p.pad(r.name, column)), text("  "), colored(dim, p.within(r.origin, p.columns-indent-p.width(mark.text)-column-2)))
-		case p.beside(r) != "":
-			p.line(indent, mark, text(p.pad(r.name, column)), colored(dim, p.beside(r)))
-		default:
-			p.line(indent, mark, text(r.name))
-		}
-	}
-	p.more(indent+p.width(mark.text), len(n.rows)-len(shown), "")
+	return howMany(configs, func(m *remark) string { return m.config.Function }) + verb + of[0].about
 }
 
-// beside is what a call took, which is another time every time.
-func (p *printer) beside(r row) string {
-	if p.stable || r.aside == "" {
-		return ""
-	}
-	return "  " + r.aside
+// distinct are the first of those that are alike.
+func distinct[K comparable](all []*remark, key func(*remark) K) []*remark {
+	return groupBy(all, key, func(_ K, of []*remark) *remark { return of[0] })
 }
+
+func byTone(a, b note) int { return rank(a.tone) - rank(b.tone) }
+
+func rank(tone color) int { return slices.Index([]color{red, yellow, plain}, tone) }
 
 // found sums up notes, the worst first: "3 configs of missing functions, 2 warnings".
 func found(all []note) string {
 	type kind struct{ noun, found string }
-	sums := groupBy(all, func(n note) kind { return kind{n.noun, n.found} }, func(k kind, of []note) note {
-		sum := note{tone: of[0].tone, noun: k.noun, found: k.found}
-		for _, n := range of {
+	sums := groupBy(all, func(n note) kind { return kind{topics[n.topic].noun, topics[n.topic].found} }, func(_ kind, of []note) note {
+		sum := of[0]
+		for _, n := range of[1:] {
 			sum.n += n.n
 		}
 		return sum
 	})
-	slices.SortStableFunc(sums, func(a, b note) int { return rank(a.tone) - rank(b.tone) })
+	slices.SortStableFunc(sums, byTone)
 	var parts []string
-	for _, s := range sums {
-		if s.noun != "" {
-			parts = append(parts, count(s.n, s.noun)+s.found)
+	for _, n := range sums {
+		if s := &topics[n.topic]; s.noun != "" {
+			parts = append(parts, count(n.n, s.noun)+s.found)
 		}
 	}
 	return listed(parts...)
 }
 
-func rank(tone color) int { return slices.Index([]color{red, yellow, plain}, tone) }
-
-// trouble is what cut the run short and what it could not see.
-func (r *Run) trouble() []note {
-	var all []note
-	alert := func(text string) { all = append(all, note{tone: red, text: text}) }
-	if r.Stopped != "" {
-		alert("stopped: " + r.Stopped)
-	} else {
-		for _, t := range r.plans() {
-			if t.Stopped != nil && t.Err == nil { // with Err, its configs are unreadable and say why
-				alert(where(t.Label, t.Target) + " was not read to the end: " + reconcile.ErrorOf(t.Stopped).Reason())
-			}
-		}
-		for _, t := range r.outcomes() {
-			if t.Stopped != nil {
-				alert(where(t.Label, t.Target) + " ended early: " + reconcile.ErrorOf(t.Stopped).Reason())
-			}
-		}
-	}
-	var unknown, closed, unread, waiting failures
-	for i := range r.plans() {
-		t := &r.Plan.Targets[i]
-		whole, n := desired.Key{Target: t.Target, Name: desired.Name{Function: where(t.Label, t.Target), Qualifier: desired.Latest}}, len(unread.rows)
-		for j := range t.Findings {
-			f, into := &t.Findings[j], &waiting
-			switch f.Kind {
-			case reconcile.FindingUnreadable:
-				into = &unread
-			case reconcile.FindingNotExamined:
-			default:
-				continue
-			}
-			into.in(t.Label, t.Target, t.Declared)
-			into.rows = append(into.rows, newFailure(desired.Key{Target: t.Target, Name: f.Name}, f.Err, nil))
-		}
-		switch {
-		case t.Unknown:
-			unknown.in(t.Label, t.Target, 0)
-			unknown.rows = append(unknown.rows, newFailure(whole, t.Err, nil))
-		case t.Err != nil && len(unread.rows) == n:
-			closed.in(t.Label, t.Target, 0)
-			closed.rows = append(closed.rows, newFailure(whole, t.Err, nil))
-		}
-	}
-	if len(unknown.rows) > 0 {
-		all = append(all, unknown.note(red, ": could not be read, and it is unknown how many configs the rules choose there", "target", " not read"))
-	}
-	if len(closed.rows) > 0 {
-		all = append(all, closed.note(red, ": could not be read", "target", " not read"))
-	}
-	if n := len(unread.rows); n > 0 {
-		all = append(all, unread.note(red, fmt.Sprintf(": %d of %s could not be read", n, count(unread.of, "config")), "config", " not read"))
-	}
-	if n := len(waiting.rows); n > 0 {
-		all = append(all, note{tone: red, n: n, noun: "config", found: " not examined", text: fmt.Sprintf("%s: %d of %s not examined, the run ended before their turn", waiting.where(), n, count(waiting.of, "config"))})
-	}
-	return all
-}
-
-// findings is what was found beside changes, in the order of their sections.
-func (r *Run) findings(stable bool) []note {
-	if r.Outcome != nil { // the plan has told the rest
-		return slices.Concat(r.missing(), r.requirements(), r.losses(), r.authorship(stable), r.unavailable())
-	}
-	return slices.Concat(r.missing(), r.leftAlone(), r.requirements(), r.losses(), r.authorship(stable), r.unavailable(), r.warnings())
-}
-
-// located are the findings of one kind over all targets, each where it was declared.
-func (r *Run) located(kind reconcile.FindingKind) []row {
-	var rows []row
-	for i := range r.plans() {
-		t := &r.Plan.Targets[i]
-		for j := range t.Findings {
-			f := &t.Findings[j]
-			if f.Kind != kind {
-				continue
-			}
-			n := row{name: r.named(t.Target, f.Name)}
-			if kind == reconcile.FindingQualifierMissing && f.Record != nil {
-				n.name += " (its record is left over: remove: true deletes it)"
-			}
-			if f.Origins != nil {
-				n.origin = newOrigin(f.Origins.Entry)
-			}
-			rows = append(rows, n)
-		}
-	}
-	return rows
-}
-
-// missing is what is declared and does not exist, and whether that is an error.
-func (r *Run) missing() []note {
-	var all []note
-	for _, m := range []struct {
-		kind              reconcile.FindingKind
-		title, key, found string
-		policy            desired.MissingPolicy
-		more              string
-	}{
-		{reconcile.FindingFunctionMissing, "Missing functions", "missing_functions", " of missing functions", r.Fleet.MissingFunctions, ""},
-		{reconcile.FindingQualifierMissing, "Missing aliases or versions", "missing_qualifiers", " of missing aliases or versions", r.Fleet.MissingQualifiers, " Rules skip functions without it."},
-	} {
-		rows := r.located(m.kind)
-		if len(rows) == 0 {
-			continue
-		}
-		n := note{tone: red, title: m.title, rows: rows, n: len(rows), noun: "config", found: m.found}
-		n.text = count(len(rows), "declared config") + ". The exit code is 3, unless the fleet file says " + m.key + ": warn." + m.more
-		if m.policy == desired.MissingWarn {
-			n.tone, n.text = yellow, count(len(rows), "declared config")+"; no error, as the fleet file says "+m.key+": warn."
-		}
-		all = append(all, n)
-	}
-	return all
-}
-
-// leftAlone is what the run saw or was told of, and does not touch.
-func (r *Run) leftAlone() []note {
-	var all []note
-	for _, l := range []struct {
-		kind                     reconcile.FindingKind
-		title, one, found, about string
-	}{
-		{reconcile.FindingUndeclared, "Undeclared", "record", " undeclared", "on declared functions, under qualifiers that nobody declared; left alone."},
-		{reconcile.FindingOrphan, "Orphans", "record", " orphaned", "on declared functions, under aliases or versions that are gone; left alone. remove: true deletes one, undeclared: delete all of them."},
-		{reconcile.FindingLatestOnly, "Only $LATEST", "declared function", " with only $LATEST declared", "with aliases, which do not take over the settings of $LATEST. Calls through an alias follow the alias's own record: declare it too."},
-	} {
-		if rows := r.located(l.kind); len(rows) > 0 {
-			noun := strings.TrimPrefix(l.one, "declared ")
-			all = append(all, note{tone: yellow, title: l.title, text: count(len(rows), l.one) + " " + l.about, rows: rows, n: len(rows), noun: noun, found: l.found})
-		}
-	}
-	if rules, n := r.ignoredBy(); n > 0 {
-		all = append(all, note{tone: plain, quiet: true, title: "Ignored", text: count(n, "config") + ", left alone.", rows: rules})
-	}
-	if c := r.Plan.Counts(); c.Skipped > 0 {
-		all = append(all, note{tone: plain, quiet: true, title: "Skipped", text: count(c.Skipped, "config") + " that a rule chose, on functions without that alias or version."})
-	}
-	return all
-}
-
 // ignoredBy are the rules that take configs out: what ends soonest comes first, what has no end
 // last.
-func (r *Run) ignoredBy() ([]row, int) {
+func (r *Run) ignoredBy(bool) []note {
 	var all []desired.Ignored
 	for _, t := range r.plans() {
 		all = append(all, t.Ignored...)
 	}
-	until := func(g desired.Ignored) string {
-		if g.Why == nil || g.Why.Until == "" {
-			return "~"
-		}
-		return g.Why.Until
-	}
-	slices.SortStableFunc(all, func(a, b desired.Ignored) int { return strings.Compare(until(a), until(b)) })
-	rules := groupBy(all, func(g desired.Ignored) desired.Origin { return g.By }, func(by desired.Origin, of []desired.Ignored) row {
-		o := newOrigin(by)
-		if why := of[0].Why; why != nil && why.Until != "" {
-			o.at += " until " + why.Until
-		}
-		if why := of[0].Why; why != nil && why.Reason != "" {
-			o.at += ": " + why.Reason
-		}
-		ignored := row{origin: o}
-		for _, g := range of {
-			ignored.names = append(ignored.names, g.Name.String())
-		}
-		return ignored
-	})
-	return rules, len(all)
-}
-
-func (r *Run) warnings() []note {
-	if len(r.Warnings) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	n := note{tone: yellow, title: count(len(r.Warnings), "warning"), n: len(r.Warnings), noun: "warning"}
-	for _, w := range r.Warnings {
-		n.parts = append(n.parts, note{tone: yellow, text: w.Error()})
-	}
+	why := func(g desired.Ignored) desired.Exception { return *cmp.Or(g.Why, &desired.Exception{}) }
+	slices.SortStableFunc(all, func(a, b desired.Ignored) int {
+		return strings.Compare(cmp.Or(why(a).Until, "~"), cmp.Or(why(b).Until, "~"))
+	})
+	n := note{title: "Ignored", text: count(len(all), "config") + ", left alone."}
+	n.rows = groupBy(all, func(g desired.Ignored) desired.Origin { return g.By }, func(by desired.Origin, of []desired.Ignored) row {
+		rule := row{origin: newOrigin(by)}
+		rule.at += after(" until ", why(of[0]).Until) + after(": ", why(of[0]).Reason)
+		for _, g := range of {
+			rule.names = append(rule.names, g.Name.String())
+		}
+		return rule
+	})
 	return []note{n}
+}
+
+// passedOver is how many configs rules chose of what functions do not have.
+func (r *Run) passedOver(bool) []note {
+	n := 0
+	for _, t := range r.plans() {
+		n += t.Skipped
+	}
+	if n > 0 {
+		return []note{{title: "Skipped", text: count(n, "config") + " that a rule chose, on functions without that alias or version."}}
+	}
+	return nil
 }

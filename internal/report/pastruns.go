@@ -116,8 +116,11 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 			p.part(&part)
 		}
 		if past.Outcome != nil {
-			p.kinds(past.places(), past.verbs(), "")
-			p.notes(past.unwritten())
+			p.kinds(past.places(), "")
+			for rest, places := range grouped(past.unmade(), func(at place) string { return at.rest }) {
+				p.kinds(places, rest)
+			}
+			p.notes(between(past.notes(false), again, notAttempted))
 		}
 		if len(run.Journal) > 0 {
 			p.journal(run.Journal)
@@ -205,11 +208,10 @@ func (p *printer) journal(undos []history.Undo) {
 		target desired.Target
 		status history.UndoStatus
 	}
-	groupBy(undos, func(u history.Undo) end { return end{u.Target, u.Status} }, func(e end, undos []history.Undo) struct{} {
+	for e, undos := range grouped(undos, func(u history.Undo) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, len(undos), func(i int) string { return undos[i].Name.String() })
-		return struct{}{}
-	})
+	}
 }
 
 var inWords = map[history.UndoStatus]string{

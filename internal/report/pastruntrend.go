@@ -31,11 +31,10 @@ func (p *printer) audited(t *history.Target) {
 func (p *printer) drift(indent int, drift []history.Drift) {
 	drift = slices.Clone(drift)
 	slices.SortStableFunc(drift, func(a, b history.Drift) int { return a.Since.Compare(b.Since) })
-	groupBy(drift, func(d history.Drift) time.Time { return d.Since.UTC() }, func(since time.Time, drift []history.Drift) struct{} {
+	for since, drift := range grouped(drift, func(d history.Drift) time.Time { return d.Since.UTC() }) {
 		p.line(indent, textf("%d since %s UTC:", len(drift), since.Format(time.DateTime)))
 		p.names(indent+2, len(drift), func(i int) string { return drift[i].Name.String() })
-		return struct{}{}
-	})
+	}
 }
 
 // TrendsText shows how drift went in each target, from audit to audit.

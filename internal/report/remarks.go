@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -20,17 +22,23 @@ const (
 	erred                  // not known, or not done
 )
 
-// remark is one thing to say about one config, one target or the run, for the
-// formats that know nothing but such things. All texts are clean.
+// remark is one thing to say about one config, one target or the run: all formats are made of
+// them. JUnit, SARIF, GitHub and the table of an HTML page tell each, text, Markdown and
+// the head of an HTML page those of a topic together, as notes. All texts are clean.
 type remark struct {
+	topic    topic
 	target   desired.Target // zero: of the run
-	function string         // "" where it is of no function
+	config   desired.Name   // zero where it is of none
 	name     string         // the config, or "(what)" where there is none, which no config is called
 	rule     string         // action, status, kind of finding or problem code, as JSON spells it
 	state    string         // of a change, what becomes or became of it, in words
 	verdict  verdict
 	risk     risk
 	message  string   // one line
+	cause    string   // what a note has not said yet; "": the message
+	about    string   // what a note says it about; ""
+	when     string   // from when or until when it is so, as a note says it; ""
+	alike    string   // what remarks of one cause share; "": the cause, whatever the function is called
 	details  []string // lines, the last of them facts
 	facts    string   // of a call: attempts, time, request id; ""
 	author   string   // who made the config what it is; "" where nobody told
@@ -38,51 +46,57 @@ type remark struct {
 	identity string   // what stays when the file is edited elsewhere; "": the name
 	file     string   // "" where nobody knows
 	line     int      // 0: the file as a whole
+	at       origin   // the same for people
+	losing   *losing  // the destinations that it is about
 }
 
 // remarks says those of the run, then those of each target in the plan's order.
 func (r *Run) remarks(say func(remark)) {
 	r.ofRun(say)
 	for i := range r.plans() {
-		r.ofTarget(&r.Plan.Targets[i], say)
+		r.ofTarget(&r.Plan.Targets[i], everything, say)
 	}
 }
 
 // ofRun is what stopped the run or its plan, and what is wrong with the fleet files.
 func (r *Run) ofRun(say func(remark)) {
-	problem := func(p desired.Problem, v verdict, risk risk) {
-		say(remark{name: Clean(p.Pos.String() + " " + p.Code), rule: Clean(p.Code), verdict: v, risk: risk, message: Clean(p.Message), hint: Clean(p.Hint),
+	problem := func(about topic, p desired.Problem, v verdict, risk risk) {
+		say(remark{topic: about, name: Clean(p.Pos.String() + " " + p.Code), rule: Clean(p.Code), verdict: v, risk: risk, message: Clean(p.Message), cause: Clean(p.Pos.String() + ": " + p.Code + " " + p.Message), hint: Clean(p.Hint),
 			identity: p.Pos.File + "\n" + p.Message, file: p.Pos.File, line: p.Pos.Line})
 	}
 	for _, w := range r.Warnings {
-		problem(w, skipped, mayRunTwice)
+		problem(warned, w, skipped, mayRunTwice)
 	}
 	var problems desired.Problems
 	if errors.As(r.Err, &problems) {
 		for _, p := range problems {
-			problem(p, erred, losesEvents)
+			problem(refused, p, erred, losesEvents)
 		}
 	} else if r.Err != nil {
-		say(r.ended("no_plan", r.Err))
+		say(r.trouble(refused, "no_plan", r.Err))
 	}
 	if r.Stopped != "" {
-		say(r.at(remark{name: "(stopped)", rule: "stopped", verdict: erred, message: Clean("stopped: " + r.Stopped)}, nil))
+		say(r.at(remark{topic: runStopped, name: "(stopped)", rule: "stopped", verdict: erred, message: Clean("stopped: " + r.Stopped)}, nil))
 	}
 	if err := r.refusal(); err != nil {
-		say(r.ended("refused", err))
+		say(r.trouble(refused, "refused", err))
 	}
 	for _, l := range r.losing() {
-		m := remark{name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
-			message: l.sentence() + ": " + Clean(l.arn), hint: l.hint(), identity: l.arn}
+		m := remark{topic: destinations, name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
+			message: l.sentence() + ": " + Clean(l.arn), cause: l.sentence(), hint: l.hint(), identity: l.arn, losing: &l}
 		for _, u := range l.uses {
-			m.details = append(m.details, Clean(desired.Key{Target: u.Target, Name: u.Name}.String()))
+			m.details = append(m.details, Clean(u.Key.String()))
 		}
 		say(r.at(m, &l.origin))
 	}
 	for _, u := range r.Insights.Unavailable {
-		err := reconcile.ErrorOf(u.Err)
-		m := remark{target: u.Target, name: "(" + Clean(u.What) + ")", rule: "unavailable", verdict: skipped, risk: noRisk,
-			message: "not known: " + Clean(u.What) + ": " + said(err), hint: Clean(err.Hint)}
+		what, err := Clean(u.What), reconcile.ErrorOf(u.Err)
+		m := remark{topic: unavailable, target: u.Target, name: "(" + what + ")", rule: "unavailable", verdict: skipped, risk: noRisk,
+			message: "not known: " + what + ": " + said(err), hint: Clean(err.Hint)}
+		if u.Target != (desired.Target{}) {
+			what += " of " + Clean(u.Target.String())
+		}
+		m.cause = what + ": " + Clean(err.Reason())
 		if r.InsightsRequired {
 			m.verdict, m.risk = erred, losesEvents
 		}
@@ -90,31 +104,52 @@ func (r *Run) ofRun(say func(remark)) {
 	}
 }
 
+// Remarks about a target are all that there are, or those that are worth a note: not of
+// changes that were only planned, and not of those that were made.
+const (
+	everything   = true
+	worthTelling = false
+)
+
 // ofTarget is every change of a target as it was planned or as it ended, what could
 // not be read, and what was found.
-func (r *Run) ofTarget(t *reconcile.TargetPlan, put func(remark)) {
+func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 	say := func(m remark) {
 		m.target = t.Target
 		put(m)
 	}
-	o := r.outcomeOf(t.Target)
 	unread := slices.ContainsFunc(t.Findings, func(f reconcile.Finding) bool { return f.Kind == reconcile.FindingUnreadable })
 	switch {
-	case t.Err != nil && (t.Unknown || !unread): // else its configs say why
-		say(r.ended("unreadable", t.Err))
+	case t.Err != nil && t.Unknown:
+		say(r.trouble(targetUnknown, "unreadable", t.Err))
+	case t.Err != nil && !unread: // else its configs say why
+		say(r.trouble(targetUnread, "unreadable", t.Err))
 	case t.Err == nil && t.Stopped != nil:
-		say(r.ended("stopped", t.Stopped))
+		say(r.trouble(targetStopped, "stopped", t.Stopped))
 	}
+	o := r.outcomeOf(t.Target)
 	if o != nil {
 		if o.Stopped != nil {
-			say(r.ended("ended_early", o.Stopped))
+			say(r.trouble(targetEnded, "ended_early", o.Stopped))
 		}
+		refused, allowed := 0, 0
 		for i := range o.Results {
-			say(r.byAuthor(r.ofResult(&o.Results[i]), t.Target, o.Results[i].Name))
+			if o.Results[i].Again {
+				refused++
+			}
+			if o.Results[i].Again && o.Results[i].Err == nil {
+				allowed++
+			}
+			if made := o.Results[i].Status; all || made != reconcile.Applied && made != reconcile.AlreadySo {
+				say(r.byAuthor(r.ofResult(&o.Results[i]), t.Target))
+			}
+		}
+		if refused > 0 && !all {
+			say(remark{topic: again, message: fmt.Sprintf("%s refused for the roles of the functions, and tried once more at the end: %d allowed by then", count(refused, "change"), allowed)})
 		}
 	} else {
-		for i := range t.Changes {
-			say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target, t.Changes[i].Name))
+		for i := 0; all && i < len(t.Changes); i++ {
+			say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target))
 		}
 		for i := range t.Stale {
 			say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale}))
@@ -124,33 +159,50 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, put func(remark)) {
 		say(r.ofFinding(&t.Findings[i]))
 	}
 	for _, b := range r.breaches(t) {
-		m := remark{function: b.Function, name: Clean(b.Name.String()) + " (" + Clean(required(b.Requirement)) + ", " + b.Setting.String() + ")", rule: "requirement",
-			verdict: differs, risk: losesEvents, message: Clean("breaks " + required(b.Requirement) + ": " + b.Message)}
-		if b.Setting.IsNumber() {
-			m.risk = mayRunTwice
-		}
-		switch {
-		case !b.Planned:
-			m.hint = "apply this plan, which mends it"
-		case !b.Now && r.Outcome == nil:
-			m.message = Clean("would break " + required(b.Requirement) + ": " + b.Message)
-		}
-		say(r.at(m, &b.Requirement.Origin))
+		say(r.ofBreach(b))
 	}
 	for _, u := range t.Unjudged {
-		m := remark{function: u.Function, name: Clean(u.Function) + " (requirements)", rule: "unjudged", verdict: erred, risk: losesEvents,
-			message: "could not be held against the requirements"}
-		if err := reconcile.ErrorOf(u.Err); err != nil {
-			m.message, m.hint = m.message+": "+said(err), Clean(err.Hint)
+		m := remark{topic: unjudged, config: desired.Name{Function: u.Function, Qualifier: desired.Latest}, name: Clean(u.Function) + " (requirements)", rule: "unjudged", verdict: erred, risk: losesEvents,
+			message: "could not be held against the requirements", cause: "the run ended before their turn"}
+		if u.Err != nil {
+			says := m.message
+			m.blame(u.Err)
+			m.message, m.cause = says+": "+m.message, m.message
 		}
 		say(r.at(m, nil))
 	}
 }
 
+// What becomes of a breach.
+const (
+	untilApplied = ", until this plan is applied"
+	onceApplied  = ", once this plan is applied"
+)
+
+func (r *Run) ofBreach(b *reconcile.Breach) remark {
+	which := "the requirement " + Clean(b.Requirement.Origin.LayerName())
+	if name := b.Requirement.Origin.Rule; name != "" {
+		which = fmt.Sprintf("the requirement %q", Clean(name))
+	}
+	m := r.at(remark{topic: requirements, config: b.Name, name: Clean(b.Name.String()) + " (" + which + ", " + b.Setting.String() + ")", rule: "requirement",
+		verdict: differs, risk: losesEvents, message: "breaks " + which + ": " + Clean(b.Message), cause: Clean(b.Message), about: which}, &b.Requirement.Origin)
+	m.at.rule = "" // it is in the text
+	if b.Setting.IsNumber() {
+		m.risk = mayRunTwice
+	}
+	switch {
+	case !b.Planned:
+		m.hint, m.when = "apply this plan, which mends it", untilApplied
+	case !b.Now && r.Outcome == nil:
+		m.message, m.when = "would "+strings.Replace(m.message, "breaks", "break", 1), onceApplied
+	}
+	return m
+}
+
 // ofChange is a change that nobody has tried to make. It stands where the setting
 // with the worst risk is declared.
 func (r *Run) ofChange(c *reconcile.Change) remark {
-	m := remark{function: c.Function, name: Clean(c.Name.String()), rule: c.Action.String(), state: planVerbs[c.Action].sum, verdict: differs, risk: noRisk}
+	m := remark{config: c.Name, name: Clean(c.Name.String()), rule: c.Action.String(), state: planVerbs[c.Action].sum, verdict: differs, risk: noRisk}
 	var origin, entry desired.Origin
 	if c.Origins != nil {
 		entry = c.Origins.Entry
@@ -196,42 +248,33 @@ func (r *Run) ofResult(result *reconcile.Result) remark {
 		return m
 	}
 	m.rule, m.state, m.verdict, m.risk = result.Status.String(), "", erred, losesEvents
-	row := newFailure(desired.Key{Name: result.Name}, result.Err, result)
 	switch {
-	case result.Err != nil:
-		m.message = said(row.cause)
+	case errors.Is(result.Err, reconcile.ErrSameCause):
+		m.topic = sameCause
 	case result.Status == reconcile.Stale:
-		m.message = "left alone: the record is no longer what was seen"
+		m.topic, m.message = stale, "left alone: the record is no longer what was seen"
+	case result.Status == reconcile.NotAttempted && result.Err != nil:
+		m.topic = waiting
 	case result.Status == reconcile.NotAttempted:
-		m.message = "not attempted: the run ended before its turn"
+		m.topic, m.message = notAttempted, "not attempted: the run ended before its turn"
 	default:
-		m.message = strings.ReplaceAll(m.rule, "_", " ")
+		m.topic, m.message = failed, strings.ReplaceAll(m.rule, "_", " ")
 	}
-	if m.facts = Clean(row.facts()); m.facts != "" {
+	var waited string
+	if w := result.Stats.Waited; result.Stats.Attempts > 0 && w >= time.Second {
+		waited = "waited " + formatDuration(w)
+	}
+	m.blame(result.Err)
+	if m.facts = listed(someOf(result.Stats.Attempts, "attempt"), waited, m.facts); m.facts != "" {
 		m.details = append(m.details, m.facts)
 	}
-	m.hint = Clean(row.cause.Hint)
 	return m
 }
 
-// findingTexts say what was found, and how it is told.
-var findingTexts = map[reconcile.FindingKind]struct {
-	verdict verdict
-	risk    risk
-	message string
-}{
-	reconcile.FindingUnreadable:       {erred, losesEvents, "could not be read"},
-	reconcile.FindingNotExamined:      {erred, losesEvents, "not examined: the run ended before its turn"},
-	reconcile.FindingFunctionMissing:  {differs, losesEvents, "declared, but the function does not exist"},
-	reconcile.FindingQualifierMissing: {differs, losesEvents, "declared, but the function has no such alias or version"},
-	reconcile.FindingUndeclared:       {skipped, noRisk, "left alone: a record that nobody declared"},
-	reconcile.FindingOrphan:           {skipped, noRisk, "left alone: a record whose alias or version is gone"},
-	reconcile.FindingLatestOnly:       {skipped, noRisk, "the function has aliases, which do not take over the settings of $LATEST: declare them too"},
-}
-
 func (r *Run) ofFinding(f *reconcile.Finding) remark {
-	t := findingTexts[f.Kind]
-	m := remark{function: f.Function, name: Clean(f.Name.String()), rule: f.Kind.String(), verdict: t.verdict, risk: t.risk, message: t.message}
+	about := findingTopics[f.Kind]
+	t := &topics[about]
+	m := remark{topic: about, config: f.Name, name: Clean(f.Name.String()), rule: f.Kind.String(), verdict: t.verdict, risk: t.risk, message: t.finding}
 	if f.Kind == reconcile.FindingLatestOnly {
 		m.name += " (only $LATEST)" // beside what is said about the config
 	}
@@ -239,9 +282,10 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 		f.Kind == reconcile.FindingQualifierMissing && r.Fleet.MissingQualifiers == desired.MissingWarn {
 		m.verdict, m.risk = skipped, noRisk // the fleet file lets it be
 	}
-	if call := reconcile.ErrorOf(f.Err); call != nil {
-		m.message, m.hint = said(call), Clean(call.Hint)
+	if f.Kind == reconcile.FindingQualifierMissing && f.Record != nil {
+		m.facts = "its record is left over: remove: true deletes it"
 	}
+	m.blame(f.Err)
 	if f.Origins == nil {
 		return r.at(m, nil)
 	}
@@ -251,17 +295,30 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 	return r.at(m, &f.Origins.Entry)
 }
 
-// ended is what went wrong with a target or the run as a whole.
-func (r *Run) ended(rule string, err error) remark {
+// trouble is what went wrong with a target or the run as a whole.
+func (r *Run) trouble(about topic, rule string, err error) remark {
+	m := remark{topic: about, name: "(" + rule + ")", rule: rule, verdict: erred}
+	m.blame(err)
+	return r.at(m, nil)
+}
+
+// blame says what an error says, where there is one.
+func (m *remark) blame(err error) {
 	call := reconcile.ErrorOf(err)
-	return r.at(remark{name: "(" + rule + ")", rule: rule, verdict: erred, message: said(call), hint: Clean(call.Hint)}, nil)
+	if call == nil {
+		return
+	}
+	m.message, m.alike, m.hint = said(call), call.Op+": "+call.Cause(), Clean(call.Hint)
+	if call.RequestID != "" {
+		m.facts = "request " + Clean(call.RequestID)
+	}
 }
 
 // at puts a remark where its wish was written, else at the fleet file as a whole.
 func (r *Run) at(m remark, o *desired.Origin) remark {
 	switch {
 	case o != nil && !o.IsZero():
-		m.file, m.line = o.File, o.Line
+		m.file, m.line, m.at = o.File, o.Line, newOrigin(*o)
 	case len(r.Fleet.Files) > 0:
 		m.file = r.Fleet.Files[0]
 	}
@@ -270,13 +327,29 @@ func (r *Run) at(m remark, o *desired.Origin) remark {
 
 // said is an error in one line.
 func said(e *reconcile.CallError) string {
-	return Clean(strings.TrimPrefix(e.Op+": "+e.Reason(), ": "))
+	return Clean(strings.Join(strings.Fields(strings.TrimPrefix(e.Op+": "+e.Reason(), ": ")), " "))
 }
 
 // place is "fleet.yaml:14", "fleet.yaml" or "".
-func (m remark) place() string {
+func (m *remark) place() string {
 	if m.line == 0 {
 		return Clean(m.file)
 	}
 	return Clean(fmt.Sprintf("%s:%d", m.file, m.line))
+}
+
+// told is a remark in a note.
+func (m *remark) told() string { return cmp.Or(m.cause, m.message) }
+
+// next is its hint in a note, which may have said as much.
+func (m *remark) next() string {
+	if m.when == untilApplied {
+		return ""
+	}
+	return m.hint
+}
+
+// likeness is the same for remarks of one cause.
+func (m *remark) likeness() string {
+	return cmp.Or(m.alike, template(m.told(), m.config.Function)) + m.when
 }

@@ -148,9 +148,9 @@ func newDriver(r *Run, used map[string]bool) sarifDriver {
 	d := sarifDriver{Name: "eventinvoke", Version: Clean(r.ToolVersion), URI: "https://github.com/eventinvoke/eventinvoke", Rules: []sarifRule{}}
 	for id := range used {
 		short := ruleTexts[id]
-		for kind, t := range findingTexts {
+		for kind, t := range findingTopics {
 			if kind.String() == id {
-				short = "A config is to be looked at: " + t.message + "."
+				short = "A config is to be looked at: " + topics[t].finding + "."
 			}
 		}
 		full := short
@@ -183,7 +183,7 @@ func sarifResults(r *Run, room [numRisks]int) iter.Seq[sarifResult] {
 			if m.file != "" {
 				var at sarifLocation
 				at.Physical.Artifact, at.Physical.Region.Line = artifact(m.file), max(1, m.line)
-				if m.function != "" {
+				if m.config != (desired.Name{}) {
 					at.Logical = []sarifLogical{{Clean(m.target.String()) + "/" + m.name}}
 				}
 				result.Locations = append(result.Locations, at)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -54,15 +53,12 @@ var details = []detail{
 // that says how far the rest can be trusted. The last line of a plan, and the last but
 // one of an outcome, is stable: see docs/output.md.
 func Text(w io.Writer, r *Run, o TextOptions) error {
-	var trouble, findings, unwritten []note
-	head := ""
-	if r.Plan != nil {
-		trouble, findings, unwritten = r.trouble(), r.findings(false), r.unwritten()
-		head = found(slices.Concat(trouble, findings, unwritten))
-	}
+	notes := r.notes(false)
+	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, functionMissing, passedOver)
+	head := found(notes)
 	return fitted(w, r, o, func(p *printer) {
 		if r.Plan == nil {
-			p.notes(r.alerts())
+			p.notes(notes)
 			p.gap()
 			p.line(0, text("No plan: nothing was compared, and nothing was written."))
 			return
@@ -77,19 +73,19 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		p.notes(trouble)
 		if r.Outcome == nil {
 			p.changes(r)
+			p.notes(unwritten)
 			p.notes(findings)
 			p.gap()
 			p.guard(r.Guard, r.GuardOff)
 			p.cost(r)
 			if r.Refused != nil {
-				p.gap()
-				p.note(0, &r.refused(withFlag(r.Refused))[0])
+				p.notes(between(notes, refused, refused))
 			}
 			p.last()
 			p.line(0, colored(bold, planLine(r.Plan.Counts())))
 			return
 		}
-		p.kinds(r.places(), r.verbs(), "")
+		p.kinds(r.places(), "")
 		p.notes(findings)
 		p.notes(unwritten)
 		p.last()
@@ -198,11 +194,11 @@ func (p *printer) changes(r *Run) {
 		p.nothingDiffers(r, c)
 		return
 	}
-	places, rest := r.places(), ""
+	rest := ""
 	if !r.Saved {
 		rest = fmt.Sprintf("; %d in sync", c.InSync)
 	}
-	p.kinds(places, r.verbs(), rest)
+	p.kinds(r.places(), rest)
 	same, configs := 0, 0
 	for i := range r.Plan.Targets {
 		if tc := r.Plan.Targets[i].Counts(); tc.Changes() == 0 && tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0 {
@@ -291,13 +287,4 @@ func (p *printer) guard(lines []reconcile.GuardLine, off string) {
 		}
 		p.flow(0, 2, textf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "config")), rest)
 	}
-}
-
-// refused is why there is no plan, or why it may not be applied.
-func (r *Run) refused(why error) []note {
-	err := reconcile.ErrorOf(why)
-	if err == nil {
-		return nil
-	}
-	return []note{{tone: red, text: err.Reason(), hint: err.Hint}}
 }

@@ -217,7 +217,7 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 		said(risks[mayRunTwice], "may run events twice")
 		said(c.MissingFunctions, "config* of missing functions")
 		said(c.Unreadable, "config* not read")
-		said(c.Breaches, "config* breaking a requirement")
+		said(c.Breaches, map[bool]string{true: "breach", false: "breaches"}[c.Breaches == 1]+" of a requirement")
 		said(len(r.Insights.Fights), "config* fought over")
 		if r.Outcome != nil {
 			said(r.Outcome.Counts().Failed, "config* failed")

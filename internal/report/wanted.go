@@ -20,32 +20,51 @@ type located struct {
 
 func (c located) key() desired.Key { return desired.Key{Target: *c.target, Name: c.Name} }
 
-// place is a target with changes.
+// place is a target with changes, and what the words for them are.
 type place struct {
 	desired.Target
+	*verbs
 	label   string
 	rest    string // what else is said of it
+	unmade  string // why the changes were not made
 	changes []located
 }
 
 // places are the targets with the changes that are planned, or that were applied.
-func (r *Run) places() []place {
-	var all []place
+func (r *Run) places() (all []place) {
+	if r.Outcome != nil {
+		return r.ended(&outcomeVerbs, "", reconcile.Applied)
+	}
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
-		at := place{Target: t.Target, label: t.Label}
-		if o := r.outcomeOf(t.Target); o != nil {
-			for j := range o.Results {
-				if o.Results[j].Status == reconcile.Applied {
-					at.changes = append(at.changes, located{&t.Target, &o.Results[j].Change})
-				}
-			}
-		} else if r.Outcome == nil {
-			if !r.Saved {
-				at.rest = fmt.Sprintf("; %d in sync", t.InSync)
-			}
-			for j := range t.Changes {
-				at.changes = append(at.changes, located{&t.Target, &t.Changes[j]})
+		at := place{Target: t.Target, verbs: &planVerbs, label: t.Label}
+		if !r.Saved {
+			at.rest = fmt.Sprintf("; %d in sync", t.InSync)
+		}
+		for j := range t.Changes {
+			at.changes = append(at.changes, located{&t.Target, &t.Changes[j]})
+		}
+		if len(at.changes) > 0 {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
+// unmade are the targets with the changes that were not made, those that failed first.
+func (r *Run) unmade() []place {
+	return slices.Concat(r.ended(&planVerbs, "; failed", reconcile.Failed, reconcile.Mismatched),
+		r.ended(&planVerbs, "; stale", reconcile.Stale), r.ended(&planVerbs, "; not attempted", reconcile.NotAttempted))
+}
+
+// ended are the targets with the changes that ended in one of some ways.
+func (r *Run) ended(v *verbs, unmade string, as ...reconcile.Status) (all []place) {
+	for i := range r.outcomes() {
+		o := &r.Outcome.Targets[i]
+		at := place{Target: o.Target, verbs: v, label: o.Label, rest: unmade, unmade: unmade}
+		for j := range o.Results {
+			if slices.Contains(as, o.Results[j].Status) {
+				at.changes = append(at.changes, located{&o.Target, &o.Results[j].Change})
 			}
 		}
 		if len(at.changes) > 0 {
@@ -57,16 +76,16 @@ func (r *Run) places() []place {
 
 // kinds writes what is changed, each kind of change once: target by target, as long as
 // that leaves room for the rest of the page, else by what is wanted.
-func (p *printer) kinds(places []place, v *verbs, rest string) {
+func (p *printer) kinds(places []place, rest string) {
 	if len(places) == 0 {
 		return
 	}
 	if p.detail.wishes == 0 {
 		for _, at := range places {
 			p.gap()
-			p.line(0, colored(bold, where(at.label, at.Target)), text(": "+v.sum(at.changes)+at.rest))
+			p.line(0, colored(bold, where(at.label, at.Target)), text(": "+at.sum(at.changes)+at.rest))
 			for _, b := range blocks(at.changes) {
-				p.block(b, v)
+				p.block(b, at.verbs)
 			}
 		}
 		return
@@ -79,7 +98,7 @@ func (p *printer) kinds(places []place, v *verbs, rest string) {
 		}
 	}
 	p.gap()
-	p.line(0, colored(bold, title), text(": "+v.sum(all)+rest))
+	p.line(0, colored(bold, title), text(": "+places[0].sum(all)+rest))
 	p.wishes(all)
 }
 
@@ -236,7 +255,7 @@ func (p *printer) wishes(changes []located) {
 	for i := range shown {
 		p.wish(&shown[i])
 	}
-	groupBy(all[len(shown):], func(w wish) desired.Setting { return w.setting }, func(s desired.Setting, of []wish) struct{} {
+	for s, of := range grouped(all[len(shown):], func(w wish) desired.Setting { return w.setting }) {
 		configs := 0
 		var risks [numRisks]int
 		for _, w := range of {
@@ -250,8 +269,7 @@ func (p *printer) wishes(changes []located) {
 			what = " " + s.String()
 		}
 		p.more(2, len(of), fmt.Sprintf(" of%s, on %s%s", what, count(configs, "config"), after(": ", riskOfMany(risks, configs))))
-		return struct{}{}
-	})
+	}
 }
 
 func after(sign, text string) string {

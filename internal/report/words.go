@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -11,12 +12,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// count is "1 config" or "3 configs".
+// count is "1 config", "3 configs" or "3 breaches".
 func count[N int | int64](n N, one string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + one
+	case strings.HasSuffix(one, "ch"):
+		one += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
@@ -52,6 +57,14 @@ func some[N int | int64](n N, what string) string {
 		return ""
 	}
 	return fmt.Sprintf("%d %s", n, what)
+}
+
+// someOf is "3 attempts", or "" for none.
+func someOf(n int, one string) string {
+	if n == 0 {
+		return ""
+	}
+	return count(n, one)
 }
 
 // times is "once" or "3 times".
@@ -123,6 +136,24 @@ func where(label string, t desired.Target) string {
 	return label + " " + t.String()
 }
 
+// planOf is a target's part of the plan; nil where it has none.
+func (r *Run) planOf(t desired.Target) *reconcile.TargetPlan {
+	for i := range r.plans() {
+		if p := &r.Plan.Targets[i]; p.Target == t {
+			return p
+		}
+	}
+	return nil
+}
+
+// whereIs is the same of a target of the plan.
+func (r *Run) whereIs(t desired.Target) string {
+	if p := r.planOf(t); p != nil {
+		return where(p.Label, t)
+	}
+	return t.String()
+}
+
 // functionName stands for the name of each function in a text that many share.
 const functionName = "{function}"
 
@@ -152,8 +183,8 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// groupBy groups rows by a key, in order of first appearance.
-func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, []R) G) []G {
+// grouped is rows by a key, in order of first appearance.
+func grouped[R any, K comparable](rows []R, key func(R) K) iter.Seq2[K, []R] {
 	index := map[K]int{}
 	var keys []K
 	var members [][]R
@@ -166,9 +197,16 @@ func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, 
 		}
 		members[i] = append(members[i], r)
 	}
-	groups := make([]G, len(keys))
-	for i := range keys {
-		groups[i] = group(keys[i], members[i])
+	return func(yield func(K, []R) bool) {
+		for i := 0; i < len(keys) && yield(keys[i], members[i]); i++ {
+		}
+	}
+}
+
+// groupBy makes something of each group of rows.
+func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, []R) G) (groups []G) {
+	for k, of := range grouped(rows, key) {
+		groups = append(groups, group(k, of))
 	}
 	return groups
 }

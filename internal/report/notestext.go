@@ -1,0 +1,126 @@
+package report
+
+import (
+	"slices"
+)
+
+// notes writes what there is room for, and counts the rest.
+func (p *printer) notes(all []note) {
+	if len(all) > p.detail.notes {
+		all = slices.Clone(all)
+		slices.SortStableFunc(all, byTone)
+	}
+	shown := all[:min(len(all), p.detail.notes)]
+	p.detail.notes -= len(shown)
+	for i := range shown {
+		p.gap()
+		p.note(0, &shown[i])
+	}
+	p.hidden += len(all) - len(shown)
+}
+
+func (p *printer) note(indent int, n *note) {
+	lead, tone := "! ", n.tone
+	if n.title != "" {
+		lead, tone = n.title+": ", plain
+	}
+	switch beside := ""; {
+	case len(n.rows) == 1 && indent > 0: // one config of a cause
+		if beside = p.beside(n.rows[0]); beside == "" {
+			p.flow(indent, indent+2, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(tone, ": "+n.text))
+		} else {
+			p.line(indent, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(dim, beside))
+			p.wrapped(indent+2, span{}, tone, n.text)
+		}
+		p.hint(indent+2, n.hint)
+		return
+	case n.text == "":
+		p.line(indent, colored(n.tone, n.title+":"))
+	default:
+		p.wrapped(indent, colored(n.tone, lead), tone, n.text)
+	}
+	indent += 2
+	switch at := n.at.comment(); {
+	case n.at.at == "":
+		if n.about != "" {
+			p.line(indent, text(n.about))
+		}
+	case n.about == "":
+		p.line(indent, colored(dim, p.within(n.at, p.columns-indent)))
+	case indent+p.width(n.about)+2+p.width(at) <= p.columns:
+		p.line(indent, text(n.about), colored(dim, "  "+p.within(n.at, p.columns-indent-p.width(n.about)-2)))
+	default:
+		p.line(indent, text(n.about))
+		p.line(indent, colored(dim, p.within(n.at, p.columns-indent)))
+	}
+	p.hint(indent, n.hint)
+	if n.each != "" && !p.stable {
+		p.line(indent, colored(dim, "each: "+n.each))
+	}
+	for i, part := range n.parts {
+		if !p.full && i == p.detail.causes {
+			rest := 0
+			for _, part := range n.parts[i:] {
+				rest += part.n
+			}
+			p.more(indent, len(n.parts)-i, " causes, on "+count(rest, "config"))
+			break
+		}
+		p.note(indent, &part)
+	}
+	mark := span{}
+	if n.title != "" && n.tone != plain {
+		mark = colored(n.tone, "! ")
+	}
+	p.rows(indent, mark, n)
+}
+
+// rows lists the configs of a note with what is said beside each in a column. Of which nothing
+// is said stand side by side, as many as a line has room for, or one a line where the
+// reader wants all.
+func (p *printer) rows(indent int, mark span, n *note) {
+	if len(n.rows) == 0 {
+		return
+	}
+	if mark.text == "" && !n.lines && !slices.ContainsFunc(n.rows, func(r row) bool { return r.at+p.beside(r) != "" }) {
+		p.names(indent, len(n.rows), func(i int) string { return n.rows[i].name })
+		return
+	}
+	shown := n.rows
+	if !p.full && len(shown) > p.detail.rows {
+		shown = shown[:p.detail.rows]
+	}
+	shown = slices.Clone(shown)
+	for i, r := range shown {
+		if r.names != nil {
+			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width("  "+r.comment())-indent))
+		}
+	}
+	column := 0
+	for _, r := range shown {
+		if r.at+p.beside(r) != "" {
+			column = max(column, p.width(r.name))
+		}
+	}
+	for _, r := range shown {
+		switch {
+		case n.lines:
+			p.wrapped(indent, mark, plain, r.name)
+		case r.at != "":
+			p.line(indent, mark, text(p.pad(r.name, column)), text("  "), colored(dim, p.within(r.origin, p.columns-indent-p.width(mark.text)-column-2)))
+		case p.beside(r) != "":
+			p.line(indent, mark, text(p.pad(r.name, column)), colored(dim, p.beside(r)))
+		default:
+			p.line(indent, mark, text(r.name))
+		}
+	}
+	p.more(indent+p.width(mark.text), len(n.rows)-len(shown), "")
+}
+
+// beside is what a call took, which is another time every time.
+func (p *printer) beside(r row) string {
+	if p.stable || r.aside == "" {
+		return ""
+	}
+	return "  " + r.aside
+}

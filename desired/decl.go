@@ -126,6 +126,7 @@ type targetDecl struct {
 	name, account, role, externalID text
 	organization                    *organizationDecl // nil where an account is named
 	members                         []Target          // of the organization; nil until they are known
+	unknown                         map[string]error  // by account: why the regions of a member are not known
 	regions                         []text
 	vars                            []variableDecl
 	quota, rateShare                float64

@@ -34,6 +34,7 @@ type TargetSpec struct {
 	ExternalID string    // only with RoleARN
 	Quota      float64   // requests a second; 0 where the file does not say
 	RateShare  float64   // share of the quota a run may use; 0 where the file does not say
+	Err        error     // why it is not to be opened: see [Member]
 	Entries    []Entry   // sorted by Name; no two alike
 	Judged     []Judged  // functions that requirements choose, declared or not, sorted by name
 	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name

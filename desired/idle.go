@@ -178,6 +178,12 @@ func (r *resolver) checkEntries() {
 	}
 	p := Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
 		Message: "the fleet has no entries", Hint: "add functions, or rules that choose some; check that the file is whole"}
+	if i := slices.IndexFunc(r.doc.warnings, func(p Problem) bool { return p.Code == codeEmptyTarget }); i >= 0 && len(r.scopes) == 0 {
+		p = r.doc.warnings[i] // an organization without accounts
+		p.Code = codeNoEntries
+		r.out.add(p)
+		return
+	}
 	var there, rules []string
 	// A wrong account or region looks like a wrong pattern. How many functions there
 	// are tells the two apart.

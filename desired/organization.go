@@ -73,12 +73,14 @@ type Organization struct {
 	Label   string
 	Units   []string // roots and organizational units, each with all below it; none is the whole organization
 	Enabled bool     // the regions of each member are wanted too
+	Pos     Pos
 }
 
 // Member is an account of an organization.
 type Member struct {
 	Account string
 	Regions []string // those it has enabled; looked at only where Organization.Enabled
+	Err     error    // why these are not known; then it has one, which is never opened
 }
 
 // Organizations lists the items of targets whose accounts have to be asked for.
@@ -86,7 +88,7 @@ func (d *Document) Organizations() []Organization {
 	var all []Organization
 	for i := range d.targets {
 		if t := &d.targets[i]; t.organization != nil {
-			all = append(all, Organization{Label: t.name.value, Units: written(t.organization.units), Enabled: t.organization.enabled})
+			all = append(all, Organization{Label: t.name.value, Units: written(t.organization.units), Enabled: t.organization.enabled, Pos: t.file.pos(t.organization.place)})
 		}
 	}
 	return all
@@ -122,11 +124,12 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 			}
 		}
 		item := t
-		item.members = []Target{}
+		item.members, item.unknown = []Target{}, map[string]error{}
 		for _, m := range of {
-			if slices.ContainsFunc(t.organization.exclude, func(no text) bool { return no.value == m.Account }) {
+			if contains(t.organization.exclude, m.Account) {
 				continue
 			}
+			item.unknown[m.Account] = m.Err
 			regions := m.Regions
 			if !t.organization.enabled {
 				regions = written(t.organization.regions)
@@ -138,9 +141,60 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 				}
 			}
 		}
+		if len(item.members) == 0 {
+			why := "AWS Organizations lists no active one"
+			if len(of) > 0 {
+				why = fmt.Sprintf("each of the %d that AWS Organizations lists is excluded, has a target of its own or no region", len(of))
+			}
+			out.warnings = append(out.warnings, Problem{Pos: t.file.pos(t.organization.place), Code: codeEmptyTarget,
+				Message: t.name.value + " has no account: " + why, Hint: "check units, exclude and regions"})
+		}
 		out.targets = append(out.targets, item)
 	}
 	return &out
+}
+
+// Accounts are those of each organization that has its members, by label, sorted.
+func (d *Document) Accounts() map[string][]string {
+	all := map[string][]string{}
+	for i := range d.targets {
+		if t := &d.targets[i]; t.members != nil {
+			var of []string
+			for _, m := range t.members {
+				of = append(of, m.Account)
+			}
+			slices.Sort(of)
+			all[t.name.value] = slices.Compact(of)
+		}
+	}
+	return all
+}
+
+// Rejoined is a document in which targets that an organization had are its own again, so
+// that what was done there can be undone: an account that has left may have its role
+// still, and whether it does is found out when the target is opened. What the files leave
+// out stays out. A target without a label is of the first organization that it may be of.
+func (d *Document) Rejoined(were []TargetSpec) *Document {
+	out := *d
+	out.targets = slices.Clone(d.targets)
+	for _, was := range were {
+		if slices.ContainsFunc(out.places(Target{}), func(t TargetSpec) bool { return t.Target == was.Target }) {
+			continue
+		}
+		for i := range out.targets {
+			t := &out.targets[i]
+			if o := t.organization; o != nil && (was.Label == "" || was.Label == t.name.value) &&
+				!contains(o.exclude, was.Account) && (o.enabled || contains(o.regions, was.Region)) {
+				t.members = append(slices.Clone(t.members), was.Target)
+				break
+			}
+		}
+	}
+	return &out
+}
+
+func contains(texts []text, value string) bool {
+	return slices.ContainsFunc(texts, func(t text) bool { return t.value == value })
 }
 
 // says reports whether an item of targets names an account with its regions, or an

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,45 @@ func TestExcludedAccountThatIsNoMember(t *testing.T) {
 	}
 	if !slices.ContainsFunc(fleet.Warnings, func(p Problem) bool { return p.Code == codeNoEffect && strings.Contains(p.Message, "999999999999") }) {
 		t.Errorf("warnings: %v", fleet.Warnings)
+	}
+}
+
+// What an organization had is its own again, and what the files leave out stays out.
+func TestRejoined(t *testing.T) {
+	refused := errors.New("which regions 222222222222 has is not known")
+	doc := loadText(t, organizationFleet).Enlisted(map[string][]Member{
+		"prod": {{Account: "111111111111"}}, "rest": {{Account: "222222222222", Regions: []string{"us-east-1"}, Err: refused}},
+	})
+	for _, c := range []struct {
+		why  string
+		was  TargetSpec
+		want string
+	}{
+		{"it left", TargetSpec{Target: Target{"333333333333", "eu-west-1"}, Label: "prod"}, "prod arn:aws:iam::333333333333:role/jobs/eventinvoke"},
+		{"any region is one of those that are enabled", TargetSpec{Target: Target{"333333333333", "ap-south-1"}, Label: "rest"}, "rest arn:aws:iam::333333333333:role/eventinvoke"},
+		{"nobody knows whose it was", TargetSpec{Target: Target{"333333333333", "us-east-1"}}, "prod arn:aws:iam::333333333333:role/jobs/eventinvoke"},
+		{"it is there", TargetSpec{Target: Target{"111111111111", "eu-west-1"}, Label: "rest"}, "prod arn:aws:iam::111111111111:role/jobs/eventinvoke"},
+		{"it is excluded", TargetSpec{Target: Target{"999999999999", "eu-west-1"}, Label: "prod"}, ""},
+		{"the region is not listed", TargetSpec{Target: Target{"333333333333", "ap-south-1"}, Label: "prod"}, ""},
+		{"it was of no organization", TargetSpec{Target: Target{"333333333333", "eu-west-1"}, Label: "tools"}, ""},
+	} {
+		targets, _ := doc.Rejoined([]TargetSpec{c.was, c.was}).Targets(Target{})
+		got, n := "", 0
+		for _, s := range targets {
+			if (s.Err != nil) != (s.Account == "222222222222") {
+				t.Errorf("%s: %s has the error %v", c.why, s.Target, s.Err)
+			}
+			if s.Target == c.was.Target {
+				got = s.Label + " " + s.RoleARN
+				n++
+			}
+		}
+		if got != c.want || n > 1 {
+			t.Errorf("%s: got %q, %d times, want %q", c.why, got, n, c.want)
+		}
+	}
+	if n := len(doc.Accounts()["prod"]); n != 1 {
+		t.Errorf("the document itself has %d accounts of prod", n)
 	}
 }
 

@@ -35,7 +35,7 @@ func (d *Document) places(ambient Target) []TargetSpec {
 		for _, at := range t.places() {
 			all = append(all, TargetSpec{
 				Target: at, Label: t.name.value, RoleARN: t.roleIn(at), ExternalID: t.externalID.value,
-				Quota: t.quota, RateShare: t.rateShare,
+				Quota: t.quota, RateShare: t.rateShare, Err: t.unknown[at.Account],
 			})
 		}
 	}

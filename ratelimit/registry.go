@@ -93,6 +93,18 @@ func (r *Registry[K]) Refresh() {
 	}
 }
 
+// Keep closes and forgets the limiters of all other quotas, as Close does with all.
+func (r *Registry[K]) Keep(quota func(K) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, l := range r.limiters {
+		if !quota(k) {
+			l.Close()
+			delete(r.limiters, k)
+		}
+	}
+}
+
 // Snapshots returns the state of every limiter.
 func (r *Registry[K]) Snapshots() map[K]Snapshot {
 	r.mu.Lock()

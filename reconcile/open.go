@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -120,6 +121,21 @@ func (o *Opened) Exclude(failed map[desired.Target]error) {
 			o.Targets[i].Err = err
 		}
 	}
+}
+
+// openable are the targets of which nothing is known to be in the way.
+func openable(all []desired.TargetSpec) []desired.TargetSpec {
+	return slices.DeleteFunc(slices.Clone(all), func(t desired.TargetSpec) bool { return t.Err != nil })
+}
+
+// addUnopened adds those that are not, so that each is a row with its reason.
+func (o *Opened) addUnopened(all []desired.TargetSpec) {
+	for _, t := range all {
+		if t.Err != nil {
+			o.Targets = append(o.Targets, OpenTarget{Target: t.Target, Err: t.Err})
+		}
+	}
+	slices.SortStableFunc(o.Targets, func(a, b OpenTarget) int { return a.Target.Compare(b.Target) })
 }
 
 // failures are the reasons of the targets that cannot be used, or nil.

@@ -182,11 +182,12 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	targets, declared := r.Wishes.Targets()
 	// An error here is about all targets, such as no credentials at all. What is wrong with
 	// one of them stands in its Err, and the others go on.
-	opened, err := e.Opener.Open(ctx, OpenRequest{Run: r.ID, Targets: targets, Ambient: !declared, Write: r.Write})
+	opened, err := e.Opener.Open(ctx, OpenRequest{Run: r.ID, Targets: openable(targets), Ambient: !declared, Write: r.Write})
 	if err != nil {
 		return fail(err)
 	}
 	r.Opened = opened
+	r.Opened.addUnopened(targets)
 
 	// Leases come before the first read. A run that surveys first could write what was
 	// true before another run wrote.

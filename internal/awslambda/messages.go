@@ -108,11 +108,15 @@ const (
 	hintPutMissing = "create the function {function} and its alias or version {qualifier}, or take the entry out of the fleet file"
 )
 
-// The codes under which Lambda says several things.
+// The codes under which services say several things, or one that needs its own cure.
 const (
 	codeInvalid    errorCode = "InvalidParameterValueException"
 	codeValidation errorCode = "ValidationException"
 	codeNotFound   errorCode = "ResourceNotFoundException"
+
+	codeAccessDenied   errorCode = "AccessDeniedException"
+	codeNoOrganization errorCode = "AWSOrganizationsNotInUseException"
+	codeNoParent       errorCode = "ParentNotFoundException"
 )
 
 // refusalText tells apart what AWS says under one code. This table is the only
@@ -158,6 +162,20 @@ var refusalTexts = []refusalText{
 		"put the function under the target of its own region"},
 	{codeNotFound, "Alias not found:", reconcile.KindFunctionMissing,
 		"create the alias, or take its entry out of the fleet file"},
+
+	// Of Organizations and of Account Management, which are asked with the base credentials.
+	{codeNoOrganization, "", reconcile.KindInvalid,
+		"use credentials of the account that manages the organization, or of a delegated administrator; check AWS_PROFILE"},
+	{codeNoParent, "", reconcile.KindInvalid,
+		"correct the id under units, or use credentials of the organization that has it"},
+	{codeAccessDenied, "You don't have permissions to access this resource", reconcile.KindDenied,
+		"use credentials of the account that manages the organization, or of a delegated administrator, and allow them {statement}"},
+	{codeAccessDenied, "must first enable trusted access with AWS Account Management", reconcile.KindDenied,
+		"run aws organizations enable-aws-service-access --service-principal account.amazonaws.com in the management account, or list the regions in place of enabled"},
+	{codeAccessDenied, "The management account can only be managed using the standalone context", reconcile.KindDenied,
+		"leave the account out, under exclude, or use its own credentials"},
+	{codeAccessDenied, "account:ListRegions", reconcile.KindDenied,
+		"allow {statement} for the caller, leave the account out, under exclude, or list the regions in place of enabled"},
 }
 
 func textOf(code errorCode, message string) (refusalText, bool) {
@@ -253,6 +271,8 @@ func (c call) statement() string {
 	switch {
 	case c.service == serviceTagging:
 		return "tag:" + c.op + " on *"
+	case c.service == "organizations", c.service == "account":
+		return c.service + ":" + c.op + " on *"
 	case c.service != serviceLambda:
 		return c.service + ":" + c.op
 	case c.name.Function == "":

@@ -87,8 +87,13 @@ func (w *World) organizationQuery(q *request) (in organizationQuery, apiErr *api
 func (w *World) listRegions(q *request, in struct{ AccountId string }) (any, *apiError) {
 	of := q.account
 	if in.AccountId != "" {
-		if of = w.account(in.AccountId); of == nil || of == q.account || q.account != w.accounts[0] {
-			return nil, accessDenied("You are not authorized to perform this action on " + in.AccountId + ".")
+		of = w.account(in.AccountId)
+		refused := "User: " + q.identity.arn + " is not authorized to perform: account:ListRegions"
+		switch {
+		case of != nil && of == w.accounts[0]: // recorded in aws-samples/data-perimeter-helper, issue 8
+			return nil, accessDenied(refused + " (The management account can only be managed using the standalone context from the management account)")
+		case of == nil, q.account != w.accounts[0], matches(of.deny, "account:ListRegions"):
+			return nil, accessDenied(refused + " on resource: " + in.AccountId)
 		}
 	}
 	type region struct{ RegionName, RegionOptStatus string }

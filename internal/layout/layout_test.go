@@ -50,7 +50,7 @@ var allowed = map[string][]string{
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
 
 	"internal/destination":  {"desired", "reconcile", "internal/awslambda"},
-	"internal/organization": {"desired", "ratelimit", "internal/awslambda"},
+	"internal/organization": {"desired", "ratelimit", "reconcile", "internal/awslambda"},
 
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
 	"internal/worker/watch":   {"desired"},

@@ -3,11 +3,12 @@
 // In goes an item of a fleet file's targets that names an organization; out come its
 // members, each with the regions that it has enabled where those are wanted.
 //
-// What holds: only active accounts are members; an answer is whole or an error, never a
-// part; requests follow each other at a pace that leaves the most of the organization's
-// quota to others. A listing costs a request for twenty accounts and, of a unit, one more
-// for each unit in it; enabled regions cost a request an account, which AWS Account
-// Management answers and Organizations does not. The package never writes.
+// What holds: only active accounts are members; a listing of accounts is whole or an
+// error, never a part; an account of which the regions alone are refused is a member that
+// says so; every attempt is paced, which leaves the most of the organization's quota to
+// others. A listing costs a request for twenty accounts and, of a unit, one more for each
+// unit in it; enabled regions cost a request an account, which AWS Account Management
+// answers and Organizations does not. The package never writes.
 package organization
 
 import (
@@ -16,7 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -29,18 +30,28 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// perSecond is how many requests a second are sent. What an organization allows is not
-// published for each operation; the SDK's backoff answers what is throttled all the same.
+// perSecond is how many requests a second Organizations is sent. What it allows is not
+// published for each operation.
 const perSecond = 8
+
+// regionsPerSecond is below the 5 that ListRegions allows for all callers of an account:
+// https://docs.aws.amazon.com/accounts/latest/reference/quotas.html
+const regionsPerSecond = 4
+
+// patience is how long a request is tried that is always throttled.
+const patience = time.Minute
 
 // Directory asks on behalf of one set of credentials. It is safe for concurrent use.
 type Directory struct {
 	organizations *organizations.Client
 	account       *account.Client
 	caller        func(context.Context) (string, error) // the account that asks
-	limiter       *ratelimit.Limiter
+	region        string
+	limiter       *ratelimit.Limiter // of Organizations
+	regionLimiter *ratelimit.Limiter
 }
 
 // New makes a directory of the organization of a set of credentials, to be closed. It
@@ -49,53 +60,71 @@ func New(cfg aws.Config) *Directory {
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1" // Organizations is one for each partition
 	}
-	return &Directory{
-		organizations: organizations.NewFromConfig(cfg), account: account.NewFromConfig(cfg), limiter: ratelimit.New(ratelimit.Settings{Quota: perSecond, Share: 1}),
+	d := &Directory{
+		region:        cfg.Region,
+		limiter:       ratelimit.New(ratelimit.Settings{Quota: perSecond, Share: 1}),
+		regionLimiter: ratelimit.New(ratelimit.Settings{Quota: regionsPerSecond, Share: 1}),
 		caller: func(ctx context.Context) (string, error) {
 			who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
 			if err != nil {
-				return "", err
+				return "", awslambda.AsCallError("the base credentials", err)
 			}
 			return aws.ToString(who.Account), nil
 		},
 	}
+	d.organizations = organizations.NewFromConfig(awslambda.Paced(cfg, func() *ratelimit.Limiter { return d.limiter }))
+	d.account = account.NewFromConfig(awslambda.Paced(cfg, func() *ratelimit.Limiter { return d.regionLimiter }))
+	return d
 }
 
 // Close ends the directory's pacing.
-func (d *Directory) Close() { d.limiter.Close() }
+func (d *Directory) Close() {
+	d.limiter.Close()
+	d.regionLimiter.Close()
+}
+
+// deniedFirst is how many accounts may refuse to tell their regions before nobody is asked
+// any more: what all refuse is a permission that the caller lacks.
+const deniedFirst = 5
 
 // Members lists the active accounts of an organization, or of units of it, sorted.
 func (d *Directory) Members(ctx context.Context, of desired.Organization) ([]desired.Member, error) {
-	accounts, err := d.accounts(ctx, of.Units)
+	accounts, err := d.accounts(ctx, of)
 	if err != nil {
 		return nil, failed(of, err)
 	}
 	members := make([]desired.Member, len(accounts))
-	errs := make([]error, len(accounts))
-	var wg sync.WaitGroup
+	refused := 0
 	for i, a := range accounts {
 		members[i].Account = aws.ToString(a.Id)
-		if of.Enabled {
-			wg.Go(func() { members[i].Regions, errs[i] = d.regions(ctx, a) })
+		if !of.Enabled {
+			continue
 		}
-	}
-	wg.Wait()
-	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
-		return nil, failed(of, errs[i])
+		regions, err := d.regions(ctx, a)
+		if call := (*reconcile.CallError)(nil); errors.As(err, &call) && (call.Kind == reconcile.KindDenied || call.Kind == reconcile.KindInvalid) {
+			// The region of the caller is there for the row alone.
+			members[i].Err, regions = fmt.Errorf("which regions %s has enabled is not known: %w", members[i].Account, err), []string{d.region}
+			if refused++; refused == i+1 && (refused == deniedFirst || refused == len(accounts)) {
+				return nil, failed(of, err)
+			}
+		} else if err != nil {
+			return nil, failed(of, err)
+		}
+		members[i].Regions = regions
 	}
 	return members, nil
 }
 
 func failed(of desired.Organization, err error) error {
-	return fmt.Errorf("which accounts %s has is not known: %w", of.Label, awslambda.AsCallError(of.Label, err))
+	return fmt.Errorf("%s: which accounts %s has is not known: %w", of.Pos, of.Label, err)
 }
 
 // accounts lists active accounts, each once, sorted by id.
-func (d *Directory) accounts(ctx context.Context, units []string) ([]types.Account, error) {
+func (d *Directory) accounts(ctx context.Context, of desired.Organization) ([]types.Account, error) {
 	var found []types.Account
-	if len(units) == 0 {
+	if len(of.Units) == 0 {
 		var err error
-		if found, err = pages(ctx, d, func(token *string) ([]types.Account, *string, error) {
+		if found, err = pages(ctx, d.limiter, of.Label, func(ctx context.Context, token *string) ([]types.Account, *string, error) {
 			page, err := d.organizations.ListAccounts(ctx, &organizations.ListAccountsInput{NextToken: token})
 			if err != nil {
 				return nil, nil, err
@@ -106,7 +135,7 @@ func (d *Directory) accounts(ctx context.Context, units []string) ([]types.Accou
 		}
 	}
 	seen := map[string]bool{}
-	for todo := slices.Clone(units); len(todo) > 0; todo = todo[1:] {
+	for todo := slices.Clone(of.Units); len(todo) > 0; todo = todo[1:] {
 		if seen[todo[0]] {
 			continue
 		}
@@ -125,7 +154,7 @@ func (d *Directory) accounts(ctx context.Context, units []string) ([]types.Accou
 
 // unit lists the accounts right under a unit, and the units under it.
 func (d *Directory) unit(ctx context.Context, id string) ([]types.Account, []string, error) {
-	accounts, err := pages(ctx, d, func(token *string) ([]types.Account, *string, error) {
+	accounts, err := pages(ctx, d.limiter, id, func(ctx context.Context, token *string) ([]types.Account, *string, error) {
 		page, err := d.organizations.ListAccountsForParent(ctx, &organizations.ListAccountsForParentInput{ParentId: &id, NextToken: token})
 		if err != nil {
 			return nil, nil, err
@@ -135,7 +164,7 @@ func (d *Directory) unit(ctx context.Context, id string) ([]types.Account, []str
 	if err != nil {
 		return nil, nil, err
 	}
-	below, err := pages(ctx, d, func(token *string) ([]types.OrganizationalUnit, *string, error) {
+	below, err := pages(ctx, d.limiter, id, func(ctx context.Context, token *string) ([]types.OrganizationalUnit, *string, error) {
 		page, err := d.organizations.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &id, NextToken: token})
 		if err != nil {
 			return nil, nil, err
@@ -171,7 +200,7 @@ func (d *Directory) regions(ctx context.Context, a types.Account) ([]string, err
 			id = nil
 		}
 	}
-	found, err := pages(ctx, d, func(token *string) ([]accounttypes.Region, *string, error) {
+	found, err := pages(ctx, d.regionLimiter, aws.ToString(a.Id), func(ctx context.Context, token *string) ([]accounttypes.Region, *string, error) {
 		page, err := d.account.ListRegions(ctx, &account.ListRegionsInput{
 			AccountId: id, NextToken: token, MaxResults: aws.Int32(50),
 			RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
@@ -194,25 +223,46 @@ const maxPages = 2000
 
 // pages collects a listing to its end. A listing without an end is an error, since a part
 // of it would be a smaller fleet.
-func pages[T any](ctx context.Context, d *Directory, next func(token *string) ([]T, *string, error)) (all []T, err error) {
-	var token *string
-	for range maxPages {
-		grant, err := d.limiter.Acquire(ctx, ratelimit.Scan)
-		if err != nil {
-			return nil, err
-		}
-		page, following, err := next(token)
-		grant.Done(ratelimit.ResultOf(err))
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, page...); aws.ToString(following) == "" {
-			return all, nil
-		}
-		if token != nil && *following == *token {
-			break
-		}
-		token = following
+func pages[T any](ctx context.Context, limiter *ratelimit.Limiter, subject string, next func(ctx context.Context, token *string) ([]T, *string, error)) ([]T, error) {
+	l := &listing[T]{subject: subject, next: next}
+	ratelimit.Run(ctx, limiter, ratelimit.Policy{Workers: 1, FaultAttempts: 3, GiveUpAfter: patience}, slices.Values([]ratelimit.Job{l}))
+	if l.err != nil && context.Cause(ctx) != nil {
+		return nil, context.Cause(ctx)
 	}
-	return nil, errors.New("the listing never ends: AWS gave the same page again")
+	return l.all, l.err
+}
+
+// listing is a ratelimit.Job: page after page.
+type listing[T any] struct {
+	subject string
+	next    func(ctx context.Context, token *string) ([]T, *string, error)
+
+	token, following *string
+	page, all        []T
+	pages            int
+	over             bool
+	err              error
+}
+
+// Next implements ratelimit.Job.
+func (l *listing[T]) Next() (ratelimit.Priority, bool) { return ratelimit.Scan, !l.over }
+
+// Call implements ratelimit.Job.
+func (l *listing[T]) Call(ctx context.Context) (err error) {
+	l.page, l.following, err = l.next(ctx, l.token)
+	return awslambda.AsCallError(l.subject, err)
+}
+
+// Done implements ratelimit.Job.
+func (l *listing[T]) Done(err error, _ ratelimit.CallStats) {
+	l.pages++
+	switch {
+	case err != nil:
+		l.over, l.err = true, err
+	case aws.ToString(l.following) == "":
+		l.over = true
+	case l.pages == maxPages, l.token != nil && *l.following == *l.token:
+		l.over, l.err = true, errors.New("the listing never ends: AWS gave the same page again")
+	}
+	l.all, l.token = append(l.all, l.page...), l.following
 }

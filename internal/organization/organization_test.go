@@ -2,7 +2,9 @@ package organization
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,12 +21,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/awstest"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // counted counts the requests of a client by operation.
 type counted struct {
-	next  aws.HTTPClient
-	calls map[string]int
+	next   aws.HTTPClient
+	calls  map[string]int
+	refuse string // "CODE: text" that requests are answered; "" for none
+	only   string // the operation that is; "" for all
+	times  int    // so many times; 0: always
 }
 
 func (c *counted) Do(r *http.Request) (*http.Response, error) {
@@ -32,8 +38,16 @@ func (c *counted) Do(r *http.Request) (*http.Response, error) {
 	if op == "" {
 		op = r.URL.Path
 	}
-	c.calls[op[strings.LastIndexAny(op, "./")+1:]]++
-	return c.next.Do(r)
+	op = op[strings.LastIndexAny(op, "./")+1:]
+	c.calls[op]++
+	if c.refuse == "" || c.only != "" && c.only != op || c.times > 0 && c.calls[op] > c.times {
+		return c.next.Do(r)
+	}
+	code, text, _ := strings.Cut(c.refuse, ": ")
+	return &http.Response{
+		StatusCode: 400, Request: r, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amzn-Errortype": {code}},
+		Body: io.NopCloser(strings.NewReader(fmt.Sprintf(`{"__type":%q,"Message":%q,"message":%q}`, code, text, text))),
+	}, nil
 }
 
 // directory is one of an organization in a simulated world.
@@ -117,42 +131,98 @@ func TestEnabledRegionsOfEachAccount(t *testing.T) {
 		if n := client.calls["listRegions"]; n != 40 {
 			t.Errorf("%d calls of ListRegions, want 40", n)
 		}
-		if took := time.Since(began); took < 41*time.Second/perSecond {
-			t.Errorf("42 requests took %v, faster than %d a second", took, perSecond)
+		if took := time.Since(began); took < 35*time.Second/regionsPerSecond {
+			t.Errorf("40 requests took %v, faster than %d a second", took, regionsPerSecond)
 		}
 	})
 }
 
-// Half an answer would be a smaller fleet: whatever is refused or never ends is an error
-// that names the target and what to do.
+// Half a listing would be a smaller fleet: whatever is refused or never ends is an error
+// that says where it stands, what was asked, and what to do.
 func TestAPartIsAnError(t *testing.T) {
+	at := desired.Pos{File: "fleet.yaml", Line: 4, Column: 7}
 	for name, c := range map[string]struct {
-		deny string
-		of   desired.Organization
-		want string
+		deny       string
+		refuse     string // what every request is answered, in place of the simulator
+		of         desired.Organization
+		want, hint string
 	}{
-		"denied":                 {"organizations:ListAccounts", desired.Organization{Label: "shop"}, "which accounts shop has is not known: ListAccounts"},
-		"regions denied":         {"account:ListRegions", desired.Organization{Label: "shop", Enabled: true}, "ListRegions"},
-		"a unit that is not one": {"", desired.Organization{Label: "shop", Units: []string{"ou-sim1-nowhere1"}}, "doesn't exist"},
+		"denied": {"organizations:ListAccounts", "", desired.Organization{},
+			"ListAccounts shop: AccessDeniedException (400): User: ", "allow organizations:ListAccounts on * for the caller"},
+		"not the account that manages": {"", "AccessDeniedException: You don't have permissions to access this resource.", desired.Organization{},
+			"ListAccounts shop: AccessDeniedException", "use credentials of the account that manages the organization, or of a delegated administrator, and allow them organizations:ListAccounts on *"},
+		"no organization": {"", "AWSOrganizationsNotInUseException: Your account is not a member of an organization.", desired.Organization{},
+			"ListAccounts shop: AWSOrganizationsNotInUseException", "use credentials of the account that manages the organization"},
+		"a unit that is not one": {"", "", desired.Organization{Units: []string{"ou-sim1-nowhere1"}},
+			"ListAccountsForParent ou-sim1-nowhere1: ParentNotFoundException", "correct the id under units"},
+		"throttled for ever": {"", "TooManyRequestsException: You have sent too many requests in too short a period of time. Try again later.", desired.Organization{},
+			"given up: the quota refused 10 attempts in ", "other callers spend the same quota; run again later"},
+		"regions denied to all": {"", "AccessDeniedException: User: x is not authorized to perform: account:ListRegions (Your organization must first enable trusted access with AWS Account Management.)",
+			desired.Organization{Enabled: true}, "ListRegions 000000000104: AccessDeniedException", "enable-aws-service-access --service-principal account.amazonaws.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			accounts := many(3)
-			if c.deny != "" {
-				accounts[0].Deny = []string{c.deny}
-			}
-			d, _ := directory(t, accounts)
-			members, err := d.Members(t.Context(), c.of)
-			if err == nil || members != nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, %v; want an error with %q", members, err, c.want)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				accounts := many(30)
+				if c.deny != "" {
+					accounts[0].Deny = []string{c.deny}
+				}
+				d, client := directory(t, accounts)
+				client.refuse, client.only = c.refuse, map[bool]string{true: "listRegions"}[c.of.Enabled]
+				c.of.Label, c.of.Pos = "shop", at
+				began := time.Now()
+				members, err := d.Members(t.Context(), c.of)
+				call := (*reconcile.CallError)(nil)
+				if want := "fleet.yaml:4:7: which accounts shop has is not known: " + c.want; !errors.As(err, &call) || members != nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(call.Hint, c.hint) {
+					t.Errorf("got %v, %v\nhint: %s\nwant an error with %q and %q", members, err, call.Hint, want, c.hint)
+				}
+				if n := client.calls["listRegions"]; n > deniedFirst || time.Since(began) > 5*time.Minute {
+					t.Errorf("%v, %d calls of ListRegions", time.Since(began), n)
+				}
+			})
 		})
 	}
 	t.Run("endless", func(t *testing.T) {
 		d, _ := directory(t, many(1))
 		again := "again"
-		_, err := pages(t.Context(), d, func(*string) ([]int, *string, error) { return nil, &again, nil })
+		_, err := pages(t.Context(), d.limiter, "shop", func(context.Context, *string) ([]int, *string, error) { return nil, &again, nil })
 		if err == nil || !strings.Contains(err.Error(), "never ends") {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A page that is throttled is asked for again, at a lower pace, and none is lost.
+func TestAThrottledPageIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, client := directory(t, many(200))
+		client.refuse, client.times = "TooManyRequestsException: AWS Organizations can't complete your request because another request is already in progress. Try again later.", 7
+		members, err := d.Members(t.Context(), desired.Organization{Label: "all"})
+		if err != nil || len(members) != 200 || client.calls["ListAccounts"] != 17 {
+			t.Errorf("%d members, %v, calls %v", len(members), err, client.calls)
+		}
+	})
+}
+
+// One account that refuses to tell its regions is a member that says so, and keeps no
+// other from being one: so is the account that manages the organization, which a delegated
+// administrator may not ask about.
+func TestOneAccountMayKeepItsRegionsToItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accounts := many(12)
+		accounts[0].Deny, accounts[3].Deny = nil, []string{"account:ListRegions"}
+		d, _ := directory(t, accounts)
+		d.caller = func(context.Context) (string, error) { return "000000000101", nil }
+		members, err := d.Members(t.Context(), desired.Organization{Label: "shop", Enabled: true})
+		if err != nil || len(members) != 12 {
+			t.Fatalf("%d members, %v", len(members), err)
+		}
+		for i, m := range members {
+			if refused := i == 0 || i == 3; (m.Err != nil) != refused || refused != slices.Equal(m.Regions, []string{"eu-west-1"}) {
+				t.Errorf("%s: %v, %v", m.Account, m.Regions, m.Err)
+			}
+		}
+		if hint := reconcile.ErrorOf(members[0].Err).Hint; !strings.Contains(hint, "under exclude") {
+			t.Errorf("hint: %s", hint)
 		}
 	})
 }

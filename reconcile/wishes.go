@@ -117,6 +117,9 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 		if !w.owns(t.Target) {
 			continue
 		}
+		if w.left(fleet, t) {
+			continue
+		}
 		if err := asked(fleet, t); err != nil {
 			return fleet, base, err
 		}
@@ -132,6 +135,13 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 		}
 		return e
 	}), base, nil
+}
+
+// left reports whether a target of the plan is none any more because AWS Organizations
+// lists its account no longer. It is a row of its own, and keeps no other waiting.
+func (w PlanWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
+	return !slices.ContainsFunc(fleet.Targets, func(f desired.TargetSpec) bool { return f.Target == t.Target }) &&
+		slices.ContainsFunc(w.Document.Organizations(), func(o desired.Organization) bool { return o.Label == t.Label })
 }
 
 // asked refuses changes that the fleet files do not ask for, and gives those they
@@ -170,7 +180,12 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	saved := Plan{}
 	for _, t := range w.Saved.Targets {
-		if slices.ContainsFunc(fleet.Targets, func(f desired.TargetSpec) bool { return f.Target == t.Target }) {
+		left := w.owns(t.Target) && len(t.Changes) > 0 && w.left(fleet, &t)
+		if left {
+			observed.Targets = append(slices.Clone(observed.Targets), ObservedTarget{Target: t.Target,
+				Err: fmt.Errorf("%s is no target of %s any more, because its account or region has left, and the plan's changes there are not made", t.Target, t.Label)})
+		}
+		if left || slices.ContainsFunc(fleet.Targets, func(f desired.TargetSpec) bool { return f.Target == t.Target }) {
 			t.Declared = len(t.Changes)
 			saved.Targets = append(saved.Targets, t)
 		}

@@ -62,7 +62,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 	if err := o.paceOptions.check(); err != nil {
 		return err
 	}
-	document, err := a.loadFor(args, o)
+	document, err := a.loadFor(ctx, args, o)
 	if err != nil {
 		return err
 	}

@@ -58,9 +58,9 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		return errors.New("of a saved plan only the functions concerned are read, and those always; leave out --read")
 	}
 	return a.execute(ctx, "apply", &o.readOptions, func(x *execution) error {
-		prepare := func() error { return x.fromFleet(args) }
+		prepare := func() error { return x.fromFleet(ctx, args) }
 		if saved != nil {
-			prepare = func() error { return x.fromSavedPlan(saved) }
+			prepare = func() error { return x.fromSavedPlan(ctx, saved) }
 		}
 		if err := prepare(); err != nil {
 			return err
@@ -173,7 +173,7 @@ func savedPlan(ctx context.Context, args []string) (*planfile.Saved, error) {
 // fromSavedPlan prepares a run of exactly the changes of a saved plan, once its
 // fleet files have proved to be the ones it was made from: they say which role to
 // assume, what the guard allows, and what may be asked for at all.
-func (x *execution) fromSavedPlan(saved *planfile.Saved) error {
+func (x *execution) fromSavedPlan(ctx context.Context, saved *planfile.Saved) error {
 	var paths []string
 	for _, f := range saved.Files {
 		paths = append(paths, f.Path)
@@ -190,6 +190,9 @@ func (x *execution) fromSavedPlan(saved *planfile.Saved) error {
 		if i >= len(now) || now[i] != f {
 			return fmt.Errorf("%s is not the file that the plan was made from; plan again", f.Path)
 		}
+	}
+	if document, err = x.app.enlist(ctx, document, x.o); err != nil {
+		return err
 	}
 	x.Wishes = reconcile.PlanWishes{FleetWishes: x.wishes(document), Saved: saved.Plan}
 	return x.open(document)

@@ -50,7 +50,7 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 				}
 			}
 		}
-		if err := x.fromFleet(args); err != nil {
+		if err := x.fromFleet(ctx, args); err != nil {
 			return err
 		}
 		return x.recall(ctx, o.placed(o.remembered.location))
@@ -70,7 +70,7 @@ func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult, p
 	}
 	h.Sign = x.o.remembered.signing.sign
 	memory := history.Memory{
-		History: h, ToolVersion: version, Files: x.files, Job: jobOf(os.Getenv), Pace: x.pace.of,
+		History: h, ToolVersion: version, Files: x.files, Organizations: x.accounts, Job: jobOf(os.Getenv), Pace: x.pace.of,
 		Selection: history.Selection{Targets: x.o.targets, Functions: x.o.functions},
 	}
 	return memory.Audit(ctx, r)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -103,6 +104,15 @@ func askMFA(in io.Reader, out io.Writer) (string, error) {
 // snapshots is what the limiters are doing now.
 func (c *clients) snapshots() map[desired.Target]ratelimit.Snapshot { return c.registry.Snapshots() }
 
+// keep forgets what is kept of targets that are none any more.
+func (c *clients) keep(now []reconcile.OpenTarget) {
+	still := func(t desired.Target) bool {
+		return slices.ContainsFunc(now, func(o reconcile.OpenTarget) bool { return o.Target == t })
+	}
+	c.registry.Keep(still)
+	c.trails.Keep(still)
+}
+
 func (c *clients) close() {
 	c.registry.Close()
 	c.trails.Close()
@@ -134,7 +144,7 @@ func (o *readOptions) simulated(options *awslambda.Options) error {
 // loadFor reads the fleet files, and asks for the accounts that they leave to AWS
 // Organizations. Simulating the demo's world without naming any files means the demo's
 // fleet.
-func (a *app) loadFor(args []string, o *readOptions) (*desired.Document, error) {
+func (a *app) loadFor(ctx context.Context, args []string, o *readOptions) (*desired.Document, error) {
 	if o.simulate == builtInScenario && len(args) == 0 {
 		return desired.Load(examples.FS, examples.DemoFleet)
 	}
@@ -145,7 +155,7 @@ func (a *app) loadFor(args []string, o *readOptions) (*desired.Document, error) 
 	if err != nil {
 		return nil, err
 	}
-	return a.enlist(doc, o)
+	return a.enlist(ctx, doc, o)
 }
 
 // countAnew makes the counters of a target begin at zero.

@@ -35,7 +35,8 @@ func newExplain(a *app) *cobra.Command {
 		Long: `For a config: every line that sets something, strongest first. CONFIG is NAME,
 NAME:QUALIFIER or a function ARN, with LABEL/ or ACCOUNT/REGION/ before it for
 one target. Offline, so rules that choose by tags are left out; --live looks up
-tags and shows what AWS holds.
+tags and shows what AWS holds. Only AWS Organizations is asked in any case, where
+the files leave the accounts to it.
 
 For a code such as EI001: what it means, with a wrong and a right file.`,
 		Example: `  eventinvoke explain orders:live fleet.yaml --live
@@ -160,7 +161,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
-	doc, err := a.loadFor(paths, &readOptions{simulate: o.simulate, simulator: o.simulator})
+	doc, err := a.loadFor(ctx, paths, &readOptions{simulate: o.simulate, simulator: o.simulator})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,9 +121,15 @@ func completeTargets(_ *cobra.Command, args []string, _ string) ([]string, cobra
 	var names []string
 	for _, t := range targets {
 		if t.Label != "" {
-			names = append(names, cobra.CompletionWithDesc(t.Label, t.Target.String()))
+			what := t.Target.String()
+			if t.Account == desired.EveryAccount {
+				what = "the accounts of an organization"
+			}
+			names = append(names, cobra.CompletionWithDesc(t.Label, what))
 		}
-		names = append(names, t.Target.String())
+		if t.Account != desired.EveryAccount {
+			names = append(names, t.Target.String())
+		}
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
 }

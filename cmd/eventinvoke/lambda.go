@@ -272,14 +272,15 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf str
 
 // followBucket reads fleet files that have changed in S3: the event that told of it
 // went to one process of several, and one that is woken for an event makes no sweep. Where
-// they cannot be read the last good ones stay in force, and a sweep says so.
+// they cannot be read the last good ones stay in force, and a sweep says so. The accounts of
+// organizations are asked for again when they were a while ago.
 func (h *handler) followBucket(ctx context.Context) {
-	if h.bucket == nil {
-		return
+	changed, err := h.app.enlisted.old(), error(nil)
+	if h.bucket != nil && !changed {
+		changed, err = h.bucket.Changed(ctx)
 	}
-	changed, err := h.bucket.Changed(ctx)
 	if changed {
-		err = h.reload(worker.Scope{All: true})
+		err = h.reload(ctx, worker.Scope{All: true})
 	}
 	if err != nil {
 		h.app.log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", sanitize(err.Error()))

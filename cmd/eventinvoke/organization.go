@@ -1,8 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,13 +12,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/organization"
+	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // membersFor is how long a worker goes on with the accounts that it was told of.
 const membersFor = 15 * time.Minute
 
-// enlistTimeout bounds the questions of one document; 10,000 accounts are 500 pages.
-const enlistTimeout = 5 * time.Minute
+// again is when it asks again after there was no answer.
+const again = 5 * time.Minute
 
 // enlisted is what AWS Organizations said last, of each organization of a fleet file.
 type enlisted struct {
@@ -25,45 +29,73 @@ type enlisted struct {
 	of      []desired.Organization
 	members map[string][]desired.Member
 	at      time.Time
+	err     error // why it said nothing new; nil: it did
+}
+
+// problem is why a worker goes on with the accounts it knew before, or nil.
+func (e *enlisted) problem() error {
+	e.Lock()
+	defer e.Unlock()
+	return e.err
+}
+
+// old reports whether it is time to ask again.
+func (e *enlisted) old() bool {
+	e.Lock()
+	defer e.Unlock()
+	return len(e.of) > 0 && time.Since(e.at) >= membersFor
 }
 
 // enlist gives a document the accounts of its organizations. A document without any costs
 // nothing. What was asked a while ago is asked again; a worker that gets no answer then
-// goes on with the accounts it knows.
-func (a *app) enlist(document *desired.Document, o *readOptions) (*desired.Document, error) {
+// goes on with the accounts it knows, and with the regions of those that would not tell.
+func (a *app) enlist(ctx context.Context, document *desired.Document, o *readOptions) (*desired.Document, error) {
 	of := document.Organizations()
+	known := &a.enlisted
+	known.Lock()
+	defer known.Unlock()
 	if len(of) == 0 {
+		known.of, known.err = nil, nil
 		return document, nil
 	}
-	a.enlisted.Lock()
-	defer a.enlisted.Unlock()
-	known := &a.enlisted
 	same := slices.EqualFunc(known.of, of, func(x, y desired.Organization) bool {
 		return x.Label == y.Label && x.Enabled == y.Enabled && slices.Equal(x.Units, y.Units)
 	})
 	if same && time.Since(known.at) < membersFor {
 		return document.Enlisted(known.members), nil
 	}
-	members, err := a.members(of, o)
+	members, err := a.members(ctx, of, o)
 	switch {
 	case err != nil && same:
-		a.log.Warn("the accounts are those known before", "error", err)
+		known.at = time.Now().Add(again - membersFor)
+		known.err = fmt.Errorf("%w (the accounts known before stay in force)", err)
 		return document.Enlisted(known.members), nil
 	case err != nil:
 		return nil, err
-	case same:
-		for label := range members {
-			a.tellChange(label, accountsOf(known.members[label]), accountsOf(members[label]), "")
+	}
+	enlisted := document.Enlisted(members)
+	if same {
+		before := document.Enlisted(known.members).Accounts()
+		for _, c := range changeOf(before, enlisted.Accounts(), "") {
+			a.log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
 		}
 	}
 	known.of, known.members, known.at = of, members, time.Now()
-	return document.Enlisted(members), nil
+	known.err = nil
+	return enlisted, nil
 }
 
 // members asks Organizations with the base credentials.
-func (a *app) members(of []desired.Organization, o *readOptions) (map[string][]desired.Member, error) {
-	ctx, cancel := context.WithTimeout(cmp.Or(a.ctx, context.Background()), enlistTimeout)
-	defer cancel()
+func (a *app) members(ctx context.Context, of []desired.Organization, o *readOptions) (map[string][]desired.Member, error) {
+	if o.timeout > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, o.timeout, timeUp(reconcile.ErrTimeUp))
+		defer cancel()
+		ctx = limited
+	}
+	if !o.quiet {
+		progress := a.startProgress(&o.outputOptions, func() map[desired.Target]ratelimit.Snapshot { return nil })
+		defer progress.close()
+	}
 	var options awslambda.Options
 	if err := o.simulated(&options); err != nil {
 		return nil, err
@@ -85,65 +117,38 @@ func (a *app) members(of []desired.Organization, o *readOptions) (map[string][]d
 	return members, nil
 }
 
-// tellMembers says which accounts an organization has won or lost since the run before,
-// where runs are remembered. Neither is a reason to stop: a new account is checked like
-// any other, and what was in one that is gone is out of reach.
-func (x *execution) tellMembers(ctx context.Context) {
-	if len(x.organizations) == 0 || len(x.o.targets) > 0 {
-		return
+// accountsChanged says which accounts an organization has won or lost since the newest run
+// that is remembered, over whatever part of them that was. Neither is a reason to stop: a
+// new account is checked like any other, and what was in one that is gone is out of reach.
+func (x *execution) accountsChanged(ctx context.Context) []report.AccountChange {
+	if len(x.accounts) == 0 {
+		return nil
 	}
 	h := x.history(ctx)
 	if h == nil {
-		return
+		return nil
 	}
 	runs, err := h.List(ctx, history.ListOptions{Limit: 1, All: true})
 	if err != nil || len(runs) == 0 {
-		return // whoever writes there tells what is wrong
+		return nil // whoever writes there tells what is wrong
 	}
-	before, now := map[string][]string{}, map[string][]string{}
-	for _, r := range runs[0].Attempts {
-		if len(r.Selection.Targets) > 0 {
-			return
-		}
-		for _, t := range r.Targets {
-			before[t.Label] = append(before[t.Label], t.Account)
-		}
-	}
-	targets, _ := x.Wishes.Targets()
-	for _, t := range targets {
-		now[t.Label] = append(now[t.Label], t.Account)
-	}
-	for _, o := range x.organizations {
-		if before[o.Label] != nil {
-			x.app.tellChange(o.Label, before[o.Label], now[o.Label], runs[0].Run)
-		}
-	}
+	return changeOf(runs[0].Attempts[len(runs[0].Attempts)-1].Organizations, x.accounts, runs[0].Run)
 }
 
-// tellChange logs which accounts a target has won or lost.
-func (a *app) tellChange(label string, before, now []string, since string) {
-	joined, left := missingFrom(before, now), missingFrom(now, before)
-	if len(joined)+len(left) == 0 {
-		return
-	}
-	about := []any{"target", label, "joined", joined, "left", left}
-	if since != "" {
-		about = append(about, "since", since)
-	}
-	a.log.Info("the accounts of an organization changed", about...)
-}
-
-// missingFrom are those of some accounts that others lack, sorted, each once.
-func missingFrom(others, some []string) []string {
-	missing := slices.DeleteFunc(slices.Clone(some), func(account string) bool { return slices.Contains(others, account) })
-	slices.Sort(missing)
-	return slices.Compact(missing)
-}
-
-func accountsOf(members []desired.Member) []string {
-	var all []string
-	for _, m := range members {
-		all = append(all, m.Account)
+// changeOf compares the accounts of organizations that two times have in common.
+func changeOf(before, now map[string][]string, since string) []report.AccountChange {
+	var all []report.AccountChange
+	for _, label := range slices.Sorted(maps.Keys(now)) {
+		was, known := before[label]
+		c := report.AccountChange{Target: label, Joined: without(now[label], was), Left: without(was, now[label]), Since: since}
+		if known && len(c.Joined)+len(c.Left) > 0 {
+			all = append(all, c)
+		}
 	}
 	return all
+}
+
+// without are those of some accounts that others lack.
+func without(some, others []string) []string {
+	return slices.DeleteFunc(append([]string{}, some...), func(account string) bool { return slices.Contains(others, account) })
 }

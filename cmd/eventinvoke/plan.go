@@ -55,7 +55,7 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 		if save != nil {
 			x.then = func(r *reconcile.RunResult) error { return savePlan(save, r, x.files) }
 		}
-		if err := x.fromFleet(args); err != nil {
+		if err := x.fromFleet(ctx, args); err != nil {
 			return err
 		}
 		if err := notAnInput("out", out, x.files); err != nil {

@@ -51,24 +51,27 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if err := source.find(ctx, name); err != nil {
 			return err
 		}
-		if _, err := source.read(ctx); err != nil {
+		undos, err := source.read(ctx)
+		if err != nil {
 			return err
 		}
 		if len(paths) == 0 {
-			var err error
 			if paths, err = source.paths(); err != nil {
 				return err
 			}
 		}
-		document, err := a.loadFor(paths, &o.readOptions)
+		document, err := a.loadFor(ctx, paths, &o.readOptions)
 		if err != nil {
 			return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
 		}
+		accounts := document.Accounts()
+		document = document.Rejoined(source.wrote(undos))
 		source.narrow(document, o.selection())
 		if _, err := source.read(ctx); err != nil {
 			return err
 		}
 		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.configs(), IncludeStale: includeStale}
+		x.accounts = accounts
 		if err := x.open(document); err != nil {
 			return err
 		}
@@ -195,6 +198,22 @@ func (s *rollbackSource) held() []desired.Target {
 		for _, c := range part.Callers {
 			targets = append(targets, c.Target)
 		}
+	}
+	return targets
+}
+
+// wrote are the targets of what is to be undone, with their labels as far as the record,
+// which a run that died has not completed, tells them.
+func (s *rollbackSource) wrote(undos map[desired.Target][]reconcile.Undo) []desired.TargetSpec {
+	labels := map[desired.Target]string{}
+	for _, part := range s.run.Attempts {
+		for _, t := range part.Targets {
+			labels[t.Target] = t.Label
+		}
+	}
+	var targets []desired.TargetSpec
+	for _, t := range slices.SortedFunc(maps.Keys(undos), desired.Target.Compare) {
+		targets = append(targets, desired.TargetSpec{Target: t, Label: labels[t]})
 	}
 	return targets
 }

@@ -21,13 +21,14 @@ type execution struct {
 	app *app
 	o   *readOptions
 	reconcile.Request
-	clients       *clients
-	memory        *history.Memory        // nil for a run that only reads
-	seen          *observed.Observations // nil for a run that reads everything
-	files         []desired.FileInfo     // the fleet files
-	organizations []desired.Organization // that they name
-	past          *string                // where runs are remembered, as --history spells it; nil where they are not
-	undo          string                 // the command that rolls the run back; "" where it is not remembered
+	clients  *clients
+	memory   *history.Memory        // nil for a run that only reads
+	seen     *observed.Observations // nil for a run that reads everything
+	files    []desired.FileInfo     // the fleet files
+	accounts map[string][]string    // of the organizations that they name
+	changed  []report.AccountChange // since the run before
+	past     *string                // where runs are remembered, as --history spells it; nil where they are not
+	undo     string                 // the command that rolls the run back; "" where it is not remembered
 
 	tellDifferences bool // exit 2 where something differs
 	// then is done with the result once it was reported; nil is nothing.
@@ -66,7 +67,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return err
 	}
 	defer x.clients.close()
-	x.tellMembers(ctx)
+	x.changed = x.accountsChanged(ctx)
 	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
@@ -192,7 +193,7 @@ func (x *execution) endProgress() {
 // report is a result as it is rendered.
 func (x *execution) report(r *reconcile.RunResult) *report.Run {
 	run := newReport(r, x.files)
-	run.Undo = x.undo
+	run.Undo, run.Accounts = x.undo, x.changed
 	for i := range run.API {
 		run.API[i].Pace = x.pace.of(run.API[i].Target)
 	}
@@ -223,8 +224,8 @@ func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions,
 }
 
 // fromFleet prepares a run over fleet files.
-func (x *execution) fromFleet(args []string) error {
-	document, err := x.app.loadFor(args, x.o)
+func (x *execution) fromFleet(ctx context.Context, args []string) error {
+	document, err := x.app.loadFor(ctx, args, x.o)
 	if err != nil {
 		return err
 	}
@@ -239,7 +240,7 @@ func (x *execution) fromFleet(args []string) error {
 
 // wishes are those of a document, in the part that the options name.
 func (x *execution) wishes(document *desired.Document) reconcile.FleetWishes {
-	x.files, x.organizations = document.Files(), document.Organizations()
+	x.files, x.accounts = document.Files(), document.Accounts()
 	return x.o.wishes(document)
 }
 
@@ -271,7 +272,7 @@ func (x *execution) open(document *desired.Document) (err error) {
 // rolled back.
 func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 	var err error
-	if x.memory, err = x.app.memory(ctx, o, x.files); err != nil {
+	if x.memory, err = x.app.memory(ctx, o, x.files, x.accounts); err != nil {
 		return err
 	}
 	x.Write = true
@@ -298,14 +299,14 @@ func (x *execution) recall(ctx context.Context, place string) (err error) {
 }
 
 // memory is where runs are remembered and targets are held.
-func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileInfo) (*history.Memory, error) {
+func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileInfo, accounts map[string][]string) (*history.Memory, error) {
 	place, err := history.Open(ctx, o.place())
 	if err != nil {
 		return nil, err
 	}
 	place.Sign = o.signing.sign
 	return &history.Memory{
-		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, Job: jobOf(os.Getenv), LeaseWait: o.leaseWait,
+		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, Organizations: accounts, Job: jobOf(os.Getenv), LeaseWait: o.leaseWait,
 		Selection: history.Selection{Targets: o.targets, Functions: o.functions},
 		Log:       a.log, Command: func(run string) string { return "eventinvoke history " + run + historyFlag(o.place()) },
 	}, nil

@@ -55,7 +55,7 @@ type knowledge struct {
 func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	s := &server{app: a, args: args, o: o}
 	var err error
-	if s.document, err = a.loadFor(args, &o.readOptions); err != nil {
+	if s.document, err = a.loadFor(cmp.Or(a.ctx, context.Background()), args, &o.readOptions); err != nil {
 		return nil, err
 	}
 	if s.clients, err = newClientsFor(s.declared, &o.readOptions); err != nil {
@@ -126,7 +126,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 }
 
 func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
-	problem := s.reload(scope)
+	problem := s.reload(ctx, scope)
 	document, swept := s.known()
 	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout, InsightPolicy: s.o.insights.policy()}
 	if end, ok := ctx.Deadline(); ok { // so that the run tells what it had no time for
@@ -146,7 +146,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	var engine reconcile.Engine
 	var past *history.History
 	if s.o.apply {
-		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files())
+		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files(), document.Accounts())
 		if err != nil {
 			return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
 		}
@@ -169,6 +169,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	leave()
 	if scope.All && r.Planned() {
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
+		s.clients.keep(r.Opened.Targets)
 	}
 	countCalls(s.metrics, r)
 	s.keepReport(r, document.Files())
@@ -187,16 +188,16 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 // reload reads the fleet files again before a pass over everything. Files that
 // do not load leave the last good ones in force. The pace that they ask for takes
 // effect with the pass.
-func (s *server) reload(scope worker.Scope) error {
+func (s *server) reload(ctx context.Context, scope worker.Scope) error {
 	if !scope.All {
 		return nil
 	}
-	document, err := s.app.loadFor(s.args, &s.o.readOptions)
+	document, err := s.app.loadFor(ctx, s.args, &s.o.readOptions)
 	if err != nil {
 		return err
 	}
 	s.set(func(s *server) { s.document = document })
-	return nil
+	return s.app.enlisted.problem()
 }
 
 // scopedPass is one pass: what it compares with, and how it opens its targets. It

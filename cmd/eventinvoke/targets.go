@@ -23,14 +23,14 @@ JSON it is the input of a Step Functions Distributed Map. --shard lists those of
 one shard.`,
 		Example: `  eventinvoke targets fleet.yaml
   eventinvoke targets fleet.yaml -o json --shard 0/4`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := format.check(); err != nil {
 				return err
 			}
 			if err := shards.check(); err != nil {
 				return err
 			}
-			doc, err := a.loadFor(args, &options)
+			doc, err := a.loadFor(cmd.Context(), args, &options)
 			if err != nil {
 				return err
 			}

@@ -22,9 +22,11 @@ type Memory struct {
 	Shard       Shard
 	Selection   Selection
 	Files       []desired.FileInfo // the fleet files that the run follows
-	Job         string             // the CI job that started it, or ""
-	Approvers   []string           // who signed the plan, where that was asked for
-	LeaseWait   time.Duration      // how long to wait for another run that holds a target
+	// Organizations are the accounts of the organizations that these name, by label.
+	Organizations map[string][]string
+	Job           string        // the CI job that started it, or ""
+	Approvers     []string      // who signed the plan, where that was asked for
+	LeaseWait     time.Duration // how long to wait for another run that holds a target
 	// Others are targets to hold beside those that are open.
 	Others []desired.Target
 	// SkipHeld leaves out a target that another run holds, where otherwise the
@@ -83,7 +85,7 @@ func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarge
 	}
 	record := Record{
 		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
-		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Approvers: m.Approvers, Files: m.Files, Job: m.Job,
+		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Approvers: m.Approvers, Files: m.Files, Job: m.Job, Organizations: m.Organizations,
 	}
 	for _, t := range targets {
 		record.Callers = append(record.Callers, Caller{Target: t.Target, ARN: t.CallerARN})

@@ -59,6 +59,9 @@ type Record struct {
 	Callers   []Caller           `json:"callers"`
 	Files     []desired.FileInfo `json:"files"` // that the run followed, to the byte
 	Selection Selection          `json:"selection"`
+	// Organizations are the accounts that each target which names an organization had then,
+	// whatever part of them the run was over.
+	Organizations map[string][]string `json:"organizations,omitempty"`
 
 	Targets  []Target  `json:"targets"`  // sorted
 	Items    []Item    `json:"items"`    // in key order

@@ -173,6 +173,7 @@ func (r *Run) lists() []elements {
 			}
 			return out
 		})},
+		{"accounts", "", each(r.Accounts, func(c AccountChange) any { return c })},
 		{"warnings", "", each(r.Warnings, func(p desired.Problem) any { return p })},
 	}
 }

@@ -233,6 +233,21 @@ func found(all []note) string {
 	return listed(parts...)
 }
 
+// membership is which accounts organizations have won and lost.
+func (r *Run) membership(bool) []note {
+	var all []note
+	for _, c := range r.Accounts {
+		n := note{title: "Accounts of " + c.Target, text: fmt.Sprintf("%d joined, %d left since run %s.", len(c.Joined), len(c.Left), c.Since), lines: true}
+		for _, of := range []string{"joined " + strings.Join(c.Joined, ", "), "left " + strings.Join(c.Left, ", ")} {
+			if !strings.HasSuffix(of, " ") {
+				n.rows = append(n.rows, row{name: of})
+			}
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
 // ignoredBy are the rules that take configs out: what ends soonest comes first, what has no end
 // last.
 func (r *Run) ignoredBy(bool) []note {

@@ -42,6 +42,7 @@ type Run struct {
 	Finished    time.Time
 
 	Fleet    FleetInfo
+	Accounts []AccountChange // of organizations, since a run before; empty where nobody knows one
 	Warnings desired.Problems
 
 	// Saved is a plan that was read from its file: of it, only the changes are known.
@@ -66,6 +67,14 @@ type Run struct {
 	Trends             []history.Trend // what the last audits found; nil where nothing is remembered
 
 	API []TargetAPI // in the order of the plan's targets
+}
+
+// AccountChange is which accounts a target that names an organization has won and lost.
+type AccountChange struct {
+	Target string   `json:"target"` // its label
+	Joined []string `json:"joined"` // sorted
+	Left   []string `json:"left"`
+	Since  string   `json:"since"` // the run that is compared with
 }
 
 // plans are the targets of the plan; none when there is no plan.

@@ -54,7 +54,7 @@ var details = []detail{
 // one of an outcome, is stable: see docs/output.md.
 func Text(w io.Writer, r *Run, o TextOptions) error {
 	notes := r.notes(false)
-	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, functionMissing, passedOver)
+	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, membership, passedOver)
 	head := found(notes)
 	return fitted(w, r, o, func(p *printer) {
 		if r.Plan == nil {

@@ -22,6 +22,7 @@ const (
 	waiting
 	notAttempted
 	refused // the plan, or to make one
+	membership
 	functionMissing
 	qualifierMissing
 	undeclared
@@ -90,6 +91,7 @@ var topics = [numTopics]topicSpec{
 
 	refused: {bare: true, text: "{said}", apart: bySaying},
 
+	membership: {write: (*Run).membership},
 	functionMissing: {title: "Missing functions", text: "{configs}. The exit code is 3, unless the fleet file says missing_functions: warn.",
 		warn: "{configs}; no error, as the fleet file says missing_functions: warn.", noun: "config", found: " of missing functions", placed: true,
 		verdict: differs, risk: losesEvents, finding: "declared, but the function does not exist"},

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+)
+
+const organizationFile = `version: 1
+targets:
+  - name: shop
+    organization: { role: fleet, accounts: { exclude: ["100000000000"] }, regions: [eu-west-1, eu-north-1, us-east-1, us-west-2] }
+rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 2 } }]
+`
+
+// organizationOf is a scenario of the account that manages an organization, and of others.
+func organizationOf(accounts ...int) *awssim.Scenario {
+	s := &awssim.Scenario{Version: 1, Quota: awssim.Quota{Rate: 15, Burst: 15}, Accounts: []awssim.Account{{Account: "100000000000"}}}
+	for _, i := range accounts {
+		s.Accounts = append(s.Accounts, awssim.Account{Account: fmt.Sprintf("%012d", 100_000_000_000+i), Regions: map[string]awssim.Region{
+			region: {Functions: []awssim.Function{{Name: "f"}}},
+		}})
+	}
+	return s
+}
+
+// changing is a world in whose place another one may step.
+type changing struct{ *awssim.World }
+
+func (c *changing) Do(r *http.Request) (*http.Response, error) { return c.World.Do(r) }
+
+// Two hundred accounts in four regions cost a whole run of the program eleven requests of
+// Organizations, and one role each.
+func TestTwoHundredAccountsInFourRegions(t *testing.T) {
+	var accounts []int
+	for i := range 200 {
+		accounts = append(accounts, i+1)
+	}
+	path := write(t, organizationFile)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, organizationOf(accounts...))
+		code, got := through(t, w, "audit", path)
+		calls := w.Counts().ByOperation
+		if code != exitOK || got.Summary.InSync != 200 || calls["ListFunctions"] != 800 || calls["AssumeRole"] != 200 {
+			t.Errorf("exit code %d, %+v, %v", code, got.Summary, calls)
+		}
+		if n := calls["ListAccounts"] + calls["ListAccountsForParent"] + calls["ListOrganizationalUnitsForParent"] + calls["ListRegions"]; n != 11 {
+			t.Errorf("%d requests of Organizations, want 11", n)
+		}
+	})
+}
+
+// A worker follows the organization: what joined is looked at, nothing is left of what
+// left, neither a number nor a limiter, and while nobody says which accounts there are it
+// goes on with those it knows and says that.
+func TestAWorkerFollowsItsOrganization(t *testing.T) {
+	path := write(t, organizationFile)
+	synctest.Test(t, func(t *testing.T) {
+		world := &changing{newWorld(t, organizationOf(1, 2))}
+		s, w := startServer(t, path, world, true)
+		sweep := func() string {
+			time.Sleep(membersFor)
+			w.Wake(worker.Wake{Cause: worker.Signal})
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			page := httptest.NewRecorder()
+			s.metrics.Handler().ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+			return page.Body.String()
+		}
+		has := func(series string, accounts ...string) {
+			t.Helper()
+			for _, account := range []string{"100000000001", "100000000002", "100000000003"} {
+				if want := strings.Contains(strings.Join(accounts, " "), account); strings.Contains(series, account) != want {
+					t.Errorf("%s is shown: %v", account, !want)
+				}
+			}
+		}
+		has(sweep(), "100000000001", "100000000002")
+		world.World = newWorld(t, organizationOf(2, 3))
+		has(sweep(), "100000000002", "100000000003")
+		denied := organizationOf(3)
+		denied.Accounts[0].Deny = []string{"organizations:*"}
+		world.World = newWorld(t, denied)
+		has(sweep(), "100000000002", "100000000003")
+		if problem := w.State().FleetProblem; !strings.Contains(problem, "ListAccounts shop: AccessDeniedException") || !strings.Contains(problem, "stay in force") {
+			t.Errorf("the problem of the fleet is %q", problem)
+		}
+		world.World = newWorld(t, organizationOf(3))
+		has(sweep(), "100000000003")
+		if problem := w.State().FleetProblem; problem != "" {
+			t.Errorf("the problem of the fleet is %q", problem)
+		}
+	})
+}

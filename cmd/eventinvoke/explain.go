@@ -35,8 +35,8 @@ func newExplain(a *app) *cobra.Command {
 		Long: `For a config: every line that sets something, strongest first. CONFIG is NAME,
 NAME:QUALIFIER or a function ARN, with LABEL/ or ACCOUNT/REGION/ before it for
 one target. Offline, so rules that choose by tags are left out; --live looks up
-tags and shows what AWS holds. Only AWS Organizations is asked in any case, where
-the files leave the accounts to it.
+tags and shows what AWS holds. Where the files leave the accounts to AWS
+Organizations, it is asked.
 
 For a code such as EI001: what it means, with a wrong and a right file.`,
 		Example: `  eventinvoke explain orders:live fleet.yaml --live

@@ -14,7 +14,7 @@ check: ## everything that CI runs, on this tree
 
 .PHONY: build
 build: ## a static binary in dist/
-	CGO_ENABLED=0 go build -trimpath -tags timetzdata,lambda.norpc -ldflags "-s -w -X main.linkedVersion=$(VERSION) -X main.linkedCommit=$(COMMIT)" -o dist/eventinvoke ./cmd/eventinvoke
+	CGO_ENABLED=0 go build -trimpath -tags timetzdata,lambda.norpc,nethttpomithttp2 -gcflags=github.com/aws/...=-l -ldflags "-s -w -X main.linkedVersion=$(VERSION) -X main.linkedCommit=$(COMMIT)" -o dist/eventinvoke ./cmd/eventinvoke
 
 .PHONY: test
 test: ## the tests, without the race detector

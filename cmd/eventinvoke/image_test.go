@@ -70,12 +70,16 @@ func TestImageIsCrossBuilt(t *testing.T) {
 			t.Errorf("the Dockerfile has no line %s", line)
 		}
 	}
-	flags := regexp.MustCompile(`go build -trimpath -tags (\S+) `)
+	flags := regexp.MustCompile(`go build -trimpath -tags (\S+) (-gcflags=\S+) `)
+	dist := file(t, "../../tools/dist/main.go")
 	for name, text := range map[string]string{"Dockerfile": dockerfile, "Makefile": makefile} {
 		m := flags.FindStringSubmatch(text)
 		if m == nil {
 			t.Errorf("%s has no line that matches %s", name, flags)
 			continue
+		}
+		if !strings.Contains(dist, `",`+m[1]+`"`) || !strings.Contains(dist, `"`+m[2]+`"`) {
+			t.Errorf("%s builds with -tags %s %s, and tools/dist otherwise", name, m[1], m[2])
 		}
 		linked, err := exec.Command("go", "list", "-deps", "-tags", m[1], ".").CombinedOutput()
 		if err != nil || !strings.Contains(string(linked), "\ntime/tzdata\n") {

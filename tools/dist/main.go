@@ -163,9 +163,9 @@ func (r *release) add(name, from string) error {
 
 // build is the command that builds the program as it is released.
 func (r *release) build(out, tags string, env ...string) *exec.Cmd {
-	tags = strings.TrimPrefix(tags+",timetzdata,lambda.norpc", ",")
+	tags = strings.TrimPrefix(tags+",timetzdata,lambda.norpc,nethttpomithttp2", ",")
 	// Without -buildvcs=false the binary would tell whether the clone knew its tags.
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", tags,
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-gcflags=github.com/aws/...=-l",
 		"-ldflags", fmt.Sprintf("-s -w -buildid= -X main.linkedVersion=v%s -X main.linkedCommit=%s", r.version, r.commit),
 		"-o", out, "./cmd/eventinvoke")
 	cmd.Dir = r.root

@@ -164,9 +164,9 @@ func describeKind(p map[string]any) string {
 		if item["type"] == "object" {
 			return "list"
 		}
-		return "list of strings"
+		return "strings"
 	case p["type"] == "object" && p["properties"] == nil:
-		return "mapping of " + strings.NewReplacer("string", "strings", "list of strings", "lists").Replace(describeKind(p["additionalProperties"].(map[string]any)))
+		return "mapping of " + strings.NewReplacer("strings", "lists", "string", "strings").Replace(describeKind(p["additionalProperties"].(map[string]any)))
 	case p["type"] == "object":
 		return "mapping"
 	case p["type"] == "string":

@@ -142,7 +142,7 @@ func criteriaFields[T any](to func(*T) *criteria) []field[T] {
 		texts("functions", "Patterns for function names: *, ?, [a-z] and {one,other}.", globRule, compileGlob, func(t *T) *[]glob { return &to(t).functions }),
 		{
 			key: "tags", schema: mapping(tagKeyRule.schema(), eitherOf(tagValueRule.schema(), listOf(tagValueRule.schema()))),
-			doc:  "Tags that must all be there: key: value, or key: [value, other] for any of several. Values may have * and ?.",
+			doc:  "Tags that must all be there: key: value, or key: [value, other] for any of them. Values may have * and ?.",
 			read: func(w *walker, n *yaml.Node, into *T) { w.tags(n, to(into)) },
 		},
 	}
@@ -159,7 +159,7 @@ func selectorFields[T any](to func(*T) *selector) []field[T] {
 	return append(criteriaFields(func(t *T) *criteria { return &to(t).criteria }),
 		field[T]{
 			key: "exclude", schema: eitherOf(plain.schema, excludeObject.schema()),
-			doc: "Functions to leave out again: patterns, or functions and tags. One of the patterns, or all of the tags, is enough.",
+			doc: "Functions to leave out again: patterns, or functions and tags. One pattern, or all of the tags, is enough.",
 			read: func(w *walker, n *yaml.Node, into *T) {
 				if n.Kind == yaml.MappingNode || n.Kind == yaml.AliasNode && n.Alias.Kind == yaml.MappingNode {
 					excludeObject.read(w, n, &to(into).exclude)
@@ -168,7 +168,7 @@ func selectorFields[T any](to func(*T) *selector) []field[T] {
 				plain.read(w, n, &to(into).exclude)
 			},
 		},
-		texts("targets", "Labels of the targets this is limited to. Left out: all of them.", labelUse, asWritten,
+		texts("targets", "Labels of its targets. Left out: all.", labelUse, asWritten,
 			func(t *T) *[]text { return &to(t).targets }),
 	)
 }

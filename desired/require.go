@@ -128,7 +128,7 @@ func boundsFields() (all []field[ruleDecl]) {
 			}
 			return b, ok && b.min <= b.max
 		}}
-		all = append(all, value(s.String(), "The least and the most that "+s.String()+" may be. What is not set counts as Lambda's default.", asked,
+		all = append(all, value(s.String(), "Its bounds. What is not set counts as Lambda's default.", asked,
 			func(r *ruleDecl, b bounds) { r.require.bounds[s] = b }))
 	}
 	return all

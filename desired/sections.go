@@ -18,15 +18,15 @@ var fleetFile = object[document]{
 	fields: []field[document]{
 		value("version", "The version of this format: 1.", version, func(*document, int) {}).must(),
 		single(list("targets", "The accounts and regions. Left out: those of the credentials. In one file only.", &targetItem, readTarget)),
-		single(nested("defaults", "Settings of the rules and entries of this file that do not say otherwise.", &defaultsObject,
+		single(nested("defaults", "For the rules and entries of this file that do not say otherwise.", &defaultsObject,
 			func(d *document) *source { return &d.w.file.defaults })),
 		rules("rules", "Settings for the functions that match. A later rule wins.", LayerRule, &ruleItem),
 		list("functions", "Settings of single functions. They win over rules.", &functionItem, readFunction),
 		rules("ignore", "Functions that are never read and never written.", LayerIgnore, &ignoreItem),
 		rules("require", "What must hold of functions. Reported, never written.", LayerRequire, &requireItem),
-		single(nested("guard", "What one run may do; a plan beyond it writes nothing. In one file only.", &guardObject,
+		single(nested("guard", "A plan beyond it writes nothing. In one file only.", &guardObject,
 			func(d *document) *Guard { return &d.w.doc.guard })),
-		single(value("undeclared", "What to do about records of a declared function under other qualifiers. Default report. In one file only.",
+		single(value("undeclared", "Records of a declared function under other qualifiers. Default report. In one file only.",
 			oneOf[UndeclaredPolicy]("report", "delete"), func(d *document, p UndeclaredPolicy) { d.w.doc.undeclared = p })),
 		single(value("missing_functions", "A declared function that does not exist. Default error. In one file only.",
 			oneOf[MissingPolicy]("error", "warn"), func(d *document, p MissingPolicy) { d.w.doc.missing = p })),
@@ -112,7 +112,7 @@ func settingKind(f Setting) kind[setting] {
 var defaultsObject = object[source]{
 	what: "defaults",
 	fields: append([]field[source]{
-		value("scope", "file: for the rules and entries of this file. fleet: for those of all files, below their own; one file only. Default file.",
+		value("scope", "fleet: for all files, below their own defaults; one file only. Default file.",
 			oneOf[uint8]("file", "fleet"), func(s *source, i uint8) { s.fleet = i == 1 }),
 	}, settingFields(func(s *source) *settings { return &s.set })...),
 }
@@ -120,11 +120,11 @@ var defaultsObject = object[source]{
 var guardObject = object[Guard]{
 	what: "guard",
 	fields: []field[Guard]{
-		value("max_changes", "Most writes of one run. Default 30%, and never fewer than 10.",
+		value("max_changes", "Most writes of one run. Default 30%, never fewer than 10.",
 			limit(shareFloor), func(g *Guard, l Limit) { g.MaxChanges = l }),
 		value("max_deletes", "Most deletes. Default 0.",
 			limit(0), func(g *Guard, l Limit) { g.MaxDeletes = l }),
-		value("max_errors", "Failed calls, of AWS or the network, after which a target takes no new work. Default 10%, and never fewer than 10.",
+		value("max_errors", "Calls that AWS or the network failed, after which a target takes no new work. Default 10%, never fewer than 10.",
 			limit(shareFloor), func(g *Guard, l Limit) { g.MaxErrors = l }),
 	},
 }
@@ -143,9 +143,9 @@ var targetItem = object[targetDecl]{
 		value("account", "The twelve digits, in quotes.",
 			word(accountRule), func(t *targetDecl, s text) { t.account = s }),
 		texts("regions", "The regions, each a target of its own.", regionRule, asWritten, func(t *targetDecl) *[]text { return &t.regions }),
-		value("role_arn", "The role to assume. Left out: the base credentials are used.",
+		value("role_arn", "The role to assume. Left out: the base credentials.",
 			word(roleRule), func(t *targetDecl, s text) { t.role = s }),
-		value("organization", "The accounts that AWS Organizations lists, in place of account, regions and role_arn.",
+		value("organization", "Accounts that AWS Organizations lists, in place of account, regions and role_arn.",
 			organization, func(t *targetDecl, o *organizationDecl) { t.organization = o }),
 		value("external_id", "The external id that the role asks for.", word(externalIDRule), func(t *targetDecl, s text) { t.externalID = s }),
 		{key: "vars", doc: "Text for ${vars.NAME}.", schema: mapping(varName.schema(), varValue.schema()),
@@ -156,9 +156,9 @@ var targetItem = object[targetDecl]{
 					}
 				})
 			}},
-		value("quota", "Requests a second in each region, where AWS allows other than 15.",
+		value("quota", "Requests a second in each region. Default 15.",
 			decimal(0, 0), func(t *targetDecl, v float64) { t.quota = v }),
-		value("rate_share", "The share of the quota that a run may use, 0.1 to 1.",
+		value("rate_share", "The share of the quota that a run may use. Default 0.9.",
 			decimal(0.1, 1), func(t *targetDecl, v float64) { t.rateShare = v }),
 	},
 	oneOf: [][]string{{"account", "regions"}, {"organization"}},
@@ -215,7 +215,7 @@ var ruleItem = object[ruleDecl]{
 	what: "a rule",
 	fields: []field[ruleDecl]{
 		nameField("What the rule is for, for reports."),
-		matchField("The functions the rule is for.", texts("qualifiers",
+		matchField("The functions it is for.", texts("qualifiers",
 			"Aliases, versions or $LATEST, or patterns for aliases: \"live*\"; \"*\" is $LATEST and every alias. Left out: $LATEST. A function without one that is named is skipped.",
 			ruleQualifierRule, compileQualifier, func(r *ruleDecl) *[]qualifier { return &r.qualifiers })),
 		nested("set", "The settings they get.", &object[source]{

@@ -45,7 +45,7 @@ var settingTable = [NumSettings]struct {
 	},
 	OnSuccess: {
 		name: "on_success", fallback: NoDestination,
-		doc: "Where a record of each success goes: the ARN of a queue, topic, function or event bus, or none. ${account}, ${region}, ${partition}, ${vars.NAME} and ${function} are filled in.",
+		doc: "Where a record of each success goes: the ARN of a queue, topic, function or event bus, or none. Placeholders are filled in.",
 	},
 	OnFailure: {
 		name: "on_failure", fallback: NoDestination,

@@ -23,14 +23,14 @@ func newAdopt(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt [PATH...]",
 		Short: "Write what AWS holds into the fleet files, where they differ",
-		Long: `The opposite of apply: where AWS and the fleet files differ, the files change.
-AWS is only read; comments and all other lines stay as they are.
+		Long: `The opposite of apply: where AWS and the fleet files differ, the files change,
+at the line that decided the value. AWS is only read; comments and all other
+lines stay.
 
-The value changes at the line that decided it. A rule or a default changes only
-where all its configs hold the same value; otherwise the one config gets an
-entry. A plan of the adopted configs is then empty; this is checked before a
-file is touched. Exit code 3: something could not be read or declared, and was
-left.`,
+A rule or a default changes only where all its configs hold the same value;
+otherwise the one config gets an entry. That a plan is then empty is checked
+before a file is touched. Exit code 3: something could not be read or declared,
+and was left.`,
 		Example: `  eventinvoke adopt fleet.yaml --diff
   eventinvoke adopt fleet.yaml --function 'payments-*'`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -112,11 +112,7 @@ func commandLinePage() string {
 	var b strings.Builder
 	b.WriteString("# The command line\n\n<!-- made from the verbs' own help by: go test ./cmd/eventinvoke -update -->\n<!-- world: cmd/eventinvoke/testdata/script/cli.txtar -->\n\n")
 	about, _, _ := strings.Cut(root.Long, "\nExit codes:")
-	b.WriteString(strings.TrimSpace(about) + "\n\nExit codes: [troubleshooting.md](troubleshooting.md#by-exit-code). Verbs:\n")
-	for _, cmd := range documented(root) {
-		fmt.Fprintf(&b, "[%s](#%s)\n", cmd.Name(), cmd.Name())
-	}
-	b.WriteString("\n## Flags of every verb\n\n")
+	b.WriteString(strings.TrimSpace(about) + "\n\nExit codes: [troubleshooting.md](troubleshooting.md#by-exit-code).\n\n## Flags of every verb\n\n")
 	flagList(&b, root.PersistentFlags(), nil)
 	b.WriteString("\n## Flags of several verbs\n\nA verb's --help says which of them it has.\n\n")
 	several, twice := verbsOfFlags(root), map[string]int{}
@@ -135,10 +131,7 @@ func commandLinePage() string {
 		}
 	}
 	for _, cmd := range documented(root) {
-		fmt.Fprintf(&b, "\n## %s\n\n", cmd.Name())
-		if strings.Contains(cmd.Use, " ") {
-			fmt.Fprintf(&b, "`%s`\n\n", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
-		}
+		fmt.Fprintf(&b, "\n## %s\n\n", cmd.Use)
 		b.WriteString(cmp.Or(strings.TrimSpace(cmd.Long), cmd.Short+".") + "\n\n")
 		if cmd.Example != "" {
 			if cmd.Name() == "demo" {

@@ -34,9 +34,8 @@ func newExplain(a *app) *cobra.Command {
 		Short: "Show what decided each setting of a config, or what a code means",
 		Long: `For a config: every line that sets something, strongest first. CONFIG is NAME,
 NAME:QUALIFIER or a function ARN, with LABEL/ or ACCOUNT/REGION/ before it for
-one target. Offline, so rules that choose by tags are left out; --live looks up
-tags and shows what AWS holds. Where the files leave the accounts to AWS
-Organizations, it is asked.
+one target. Offline it leaves out rules that choose by tags. Where the files
+leave the accounts to AWS Organizations, it is asked.
 
 For a code such as EI001: what it means, with a wrong and a right file.`,
 		Example: `  eventinvoke explain orders:live fleet.yaml --live
@@ -54,7 +53,7 @@ For a code such as EI001: what it means, with a wrong and a right file.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.live, "live", false, "also read what AWS holds")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: use the simulator instead of AWS, with the demo's world or that of `SCENARIO`, as --simulate=FILE")
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 	o.format.bind(cmd)
 	return cmd

@@ -45,7 +45,7 @@ declared; a comment says what.`,
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to `FILE`")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the --output-file even if it is no export, or was edited")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS, with the demo's world or that of `SCENARIO`, as --simulate=FILE")
+	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 	return cmd
 }

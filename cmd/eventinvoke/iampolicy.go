@@ -28,10 +28,9 @@ func newIAMPolicy(a *app) *cobra.Command {
 		Use:   "iam-policy [PATH...]",
 		Short: "Print the least IAM policy for a fleet file",
 		Long: `Print a JSON document for each target and, where roles are assumed, first one
-for the base credentials; standard error says which is which. Functions are
-named one by one; a wildcard stands only where a rule has one.`,
+for the base credentials; standard error says which is which. A wildcard stands
+only where a rule has one.`,
 		Example: `  eventinvoke iam-policy fleet.yaml --target prod
-  eventinvoke iam-policy fleet.yaml --mode apply --output-dir policies
   eventinvoke iam-policy fleet.yaml --mode serve --history s3://runs/prod --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options, err := o.permissions(cmd.Flags())

@@ -31,9 +31,8 @@ func newImport(a *app) *cobra.Command {
 CloudFormation or SAM template or a serverless.yml, and write one fleet file.
 FILE may be - for standard input. Offline.
 
-Nothing is guessed: what a file does not say, such as a parameter, becomes a
-variable, and its lines stay comments until --var gives it. Exit code 3: some
-lines are comments.`,
+What a file does not say, such as a parameter, becomes a variable, and its
+lines stay comments until --var gives it. Exit code 3: some lines are comments.`,
 		Example: `  eventinvoke import terraform.tfstate --output-file fleet.yaml
   eventinvoke import template.yaml --target 111111111111/eu-west-1 --stack shop --var Stage=prod`,
 		Args: cobra.MinimumNArgs(1),

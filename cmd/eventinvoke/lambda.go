@@ -35,9 +35,9 @@ func newLambda(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lambda [PATH...]",
 		Short: "Run inside a Lambda function; only observes unless --apply",
-		Long: `Run as the code of a Lambda function (provided.al2023). The binary starts this
-verb by itself inside Lambda, with fleet.yaml beside it or EVENTINVOKE_FLEET
-set; set flags by their variables.
+		Long: `Run as the code of a Lambda function (provided.al2023), where the binary starts
+this verb by itself, with fleet.yaml beside it or EVENTINVOKE_FLEET. Set flags
+by their variables.
 
 It takes schedules, EventBridge events, SQS batches and items of a Step
 Functions map; {} and {"action":"reconcile"} mean everything. It stops 15 s

@@ -251,7 +251,7 @@ func bindStrict(cmd *cobra.Command, strict *bool) {
 }
 
 func bindSimulate(cmd *cobra.Command, scenario *string) {
-	cmd.Flags().StringVar(scenario, "simulate", "", "use the simulator instead of AWS, with the demo's world and fleet or the world of `SCENARIO`, as --simulate=FILE")
+	cmd.Flags().StringVar(scenario, "simulate", "", "use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
 }
 

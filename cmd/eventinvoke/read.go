@@ -35,9 +35,9 @@ const (
 // bind binds the flags. The first of the choices is the default.
 func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 	texts := map[string]string{
-		readAll:     "all (every function)",
-		readChanged: "changed (what CloudTrail names; the rest is carried from earlier runs)",
-		readAuto:    "auto (changed, where all takes too long for the period, or for the Lambda function)",
+		readAll:     "all",
+		readChanged: "changed (what CloudTrail names; the rest is carried)",
+		readAuto:    "auto (changed, where all takes too long)",
 	}
 	o.choices = choices
 	var spelt []string

@@ -63,7 +63,7 @@ func (o *serveOptions) bindPass(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.apply, "apply", false, "correct what has drifted; without it nothing is written")
 	flags.DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to `DURATION` for another run that holds a target")
-	flags.StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS, with the demo's world and fleet or the world of `SCENARIO`, as --simulate=FILE")
+	flags.StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
 	flags.Lookup("simulate").NoOptDefVal = builtInScenario
 }
 

@@ -24,7 +24,7 @@ func newSimulate(a *app) *cobra.Command {
 		Short: "Serve a pretend AWS, with quotas and faults, to try things out",
 		Long: `Serve, until interrupted, the part of AWS that event invoke configs need, with
 the accounts, quotas and faults of a scenario file. The aws command, Terraform
-and eventinvoke can talk to it. It forgets everything when it ends.`,
+and eventinvoke can talk to it. It keeps everything in memory.`,
 		Example: `  eventinvoke simulate --addr 127.0.0.1:4566 --scenario scenario.yaml
   eval "$(eventinvoke simulate --print-env)"`,
 		Args: cobra.NoArgs,

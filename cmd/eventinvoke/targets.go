@@ -17,10 +17,9 @@ func newTargets(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "targets [PATH...]",
 		Short: "List the accounts and regions of a fleet",
-		Long: `List the accounts and regions that the fleet files declare. It makes no call,
-unless they leave the accounts to AWS Organizations, which is asked then. As
-JSON it is the input of a Step Functions Distributed Map. --shard lists those of
-one shard.`,
+		Long: `List the accounts and regions that the fleet files declare, and ask AWS
+Organizations where they leave the accounts to it. As JSON it is the input of a
+Step Functions Distributed Map.`,
 		Example: `  eventinvoke targets fleet.yaml
   eventinvoke targets fleet.yaml -o json --shard 0/4`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -18,7 +18,7 @@ func newValidate(a *app) *cobra.Command {
 		Use:   "validate [PATH...]",
 		Short: "Check fleet files offline: every problem at once",
 		Long: `Show every problem with its place, its code and how to fix it. What only AWS
-knows, such as which functions a rule chooses, is left to plan.`,
+knows is left to plan.`,
 		Example: `  eventinvoke validate fleet.yaml
   eventinvoke validate 'fleet/**/*.yaml' -o json`,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -79,7 +80,7 @@ func (a *app) explainCode(code string, format resultFormat) error {
 		return fmt.Errorf("there is no problem code %s; they run from %s to %s", code, codes[0], codes[len(codes)-1])
 	}
 	if format == "json" {
-		return writeJSON(a.out, struct {
+		return report.WriteJSON(a.out, struct {
 			FormatVersion int    `json:"format_version"`
 			Code          string `json:"code"`
 			Severity      string `json:"severity"`
@@ -174,7 +175,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 		return err
 	}
 	if o.format == "json" {
-		err = writeJSON(a.out, explainedJSON(keys))
+		err = report.WriteJSON(a.out, explainedJSON(keys))
 	} else {
 		explainedText(a.out, keys)
 	}

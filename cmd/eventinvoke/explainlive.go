@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -195,7 +196,7 @@ type explainKeyJSON struct {
 	Function    string                `json:"function"`
 	Qualifier   string                `json:"qualifier"`
 	Remove      bool                  `json:"remove"`
-	Origin      explainOriginJSON     `json:"origin"`
+	Origin      *report.OriginJSON    `json:"origin"`
 	TagsUnknown bool                  `json:"tags_unknown"`
 	Fields      []explainFieldJSON    `json:"fields"`
 	Required    []explainRequiredJSON `json:"required"`
@@ -204,7 +205,7 @@ type explainKeyJSON struct {
 
 // explainRequiredJSON is one item of require that is for the function.
 type explainRequiredJSON struct {
-	Origin   explainOriginJSON   `json:"origin"`
+	Origin   *report.OriginJSON  `json:"origin"`
 	Breaches []explainBreachJSON `json:"breaches"` // null where nobody knows, as without --live
 }
 
@@ -224,19 +225,10 @@ type explainFieldJSON struct {
 }
 
 type explainStatementJSON struct {
-	Value  desired.Value     `json:"value"`
-	Won    bool              `json:"won"`
-	Rule   string            `json:"rule"` // its name; "" when it has none
-	Origin explainOriginJSON `json:"origin"`
-}
-
-type explainOriginJSON struct {
-	File  string `json:"file"`
-	Line  int    `json:"line"`
-	Layer string `json:"layer"`
-	Name  string `json:"name"` // of the rule
-	// Template is what stands there, where that is not the value itself.
-	Template string `json:"template,omitempty"`
+	Value  desired.Value      `json:"value"`
+	Won    bool               `json:"won"`
+	Rule   string             `json:"rule"` // its name; "" when it has none
+	Origin *report.OriginJSON `json:"origin"`
 }
 
 type explainLiveJSON struct {
@@ -256,14 +248,14 @@ func explainedJSON(keys []explained) explainDocument {
 func (e *explained) json() explainKeyJSON {
 	out := explainKeyJSON{
 		Target: e.Label, Account: e.Key.Account, Region: e.Key.Region, Function: e.Key.Function, Qualifier: e.Key.Qualifier,
-		Remove: e.Entry.Remove, Origin: originJSON(e.Entry.Origins.Entry), TagsUnknown: e.TagsUnknown,
+		Remove: e.Entry.Remove, Origin: report.NewOriginJSON(e.Entry.Origins.Entry), TagsUnknown: e.TagsUnknown,
 	}
 	for _, h := range e.Fields {
 		out.Fields = append(out.Fields, e.fieldJSON(h))
 	}
 	out.Required = []explainRequiredJSON{}
 	for _, q := range e.required() {
-		required := explainRequiredJSON{Origin: originJSON(q.Origin)}
+		required := explainRequiredJSON{Origin: report.NewOriginJSON(q.Origin)}
 		if e.Live != nil && e.Unjudged == nil {
 			required.Breaches = []explainBreachJSON{}
 		}
@@ -295,11 +287,7 @@ func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
 		field.Live = e.Live.Settings[h.Setting]
 	}
 	for _, s := range slices.Backward(h.Sources) {
-		field.Said = append(field.Said, explainStatementJSON{Value: s.Value, Won: s.Applied, Rule: s.Origin.Rule, Origin: originJSON(s.Origin)})
+		field.Said = append(field.Said, explainStatementJSON{Value: s.Value, Won: s.Applied, Rule: s.Origin.Rule, Origin: report.NewOriginJSON(s.Origin)})
 	}
 	return field
-}
-
-func originJSON(o desired.Origin) explainOriginJSON {
-	return explainOriginJSON{File: o.File, Line: o.Line, Layer: o.LayerName(), Name: o.Rule, Template: o.Template}
 }

@@ -119,7 +119,7 @@ func (a *app) showVerification(v history.Verification, format resultFormat) erro
 			FormatVersion int `json:"format_version"`
 			history.Verification
 		}{report.FormatVersion, v}
-		if err := writeJSON(a.out, document); err != nil {
+		if err := report.WriteJSON(a.out, document); err != nil {
 			return err
 		}
 	} else {

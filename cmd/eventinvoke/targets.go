@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 func newTargets(a *app) *cobra.Command {
@@ -62,7 +63,7 @@ func (a *app) targetsJSON(targets []desired.TargetSpec) error {
 	for _, t := range targets {
 		items = append(items, item{Target: t.Target.String(), Label: t.Label, Account: t.Account, Region: t.Region})
 	}
-	return writeJSON(a.out, items)
+	return report.WriteJSON(a.out, items)
 }
 
 func (a *app) targetsText(targets []desired.TargetSpec) error {

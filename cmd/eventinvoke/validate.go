@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 func newValidate(a *app) *cobra.Command {
@@ -128,7 +129,7 @@ func (c checked) json(a *app) error {
 		document.Files = append(document.Files, f.Path)
 	}
 	document.Problems = append(append(document.Problems, c.problems...), c.fleet.Warnings...)
-	return writeJSON(a.out, document)
+	return report.WriteJSON(a.out, document)
 }
 
 // count is "1 file" or "3 files".

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 // The linker sets these in released builds. In any other build the go command
@@ -32,7 +34,7 @@ func newVersion(a *app) *cobra.Command {
 				return err
 			}
 			if format == "json" {
-				return writeJSON(a.out, map[string]string{"version": version, "commit": commit, "go": runtime.Version(), "platform": platform()})
+				return report.WriteJSON(a.out, map[string]string{"version": version, "commit": commit, "go": runtime.Version(), "platform": platform()})
 			}
 			line := "eventinvoke " + version
 			if commit != "" {

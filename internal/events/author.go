@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -23,8 +25,8 @@ func authorOf(r object) reconcile.Author {
 	identity := r.object("userIdentity")
 	a := reconcile.Author{Principal: principal(identity), Client: clientOf(r, identity)}
 	// arn:aws:iam::111111111111:user/path/NAME, arn:aws:sts::111111111111:assumed-role/NAME/SESSION
-	arn := identity.text("arn")
-	parts := strings.Split(arn[strings.LastIndexByte(arn, ':')+1:], "/")
+	who, _ := arn.Parse(identity.text("arn")) // what is none names nobody
+	parts := strings.Split(who.Resource, "/")
 	last := parts[len(parts)-1]
 	issuer := identity.object("sessionContext").object("sessionIssuer")
 	switch identity.text("type") {

@@ -35,7 +35,7 @@ var contract = map[string]any{
 	"targets":      targetSummaryJSON{},
 	"items":        itemJSON{},
 	"fields":       fieldJSON{},
-	"origin":       originJSON{},
+	"origin":       OriginJSON{},
 	"error":        reconcile.CallError{},
 	"unreadable":   findingJSON{},
 	"breaches":     breachJSON{},

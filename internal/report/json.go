@@ -140,7 +140,7 @@ func (r *Run) lists() []elements {
 		{"latest_only", "latest_only", findings(newFinding, reconcile.FindingLatestOnly)},
 		{"ignored", "ignored", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
 			for _, g := range t.Ignored {
-				row := ignoredJSON{keyJSON: newKey(at, g.Name), Origin: newOriginJSON(g.By)}
+				row := ignoredJSON{keyJSON: newKey(at, g.Name), Origin: NewOriginJSON(g.By)}
 				if g.Why != nil {
 					row.Reason, row.Until = g.Why.Reason, g.Why.Until
 				}
@@ -151,7 +151,7 @@ func (r *Run) lists() []elements {
 		{"breaches", "breach", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
 			for _, b := range r.breaches(t) {
 				o := b.Requirement.Origin
-				put(breachJSON{newKey(at, b.Name), o.Rule, b.Setting.String(), b.Message, b.Now, b.Planned, newOriginJSON(o)})
+				put(breachJSON{newKey(at, b.Name), o.Rule, b.Setting.String(), b.Message, b.Now, b.Planned, NewOriginJSON(o)})
 			}
 		})},
 		{"unjudged", "unjudged", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {

@@ -28,7 +28,8 @@ type keyJSON struct {
 	Qualifier string `json:"qualifier"`
 }
 
-type originJSON struct {
+// OriginJSON is where something was declared.
+type OriginJSON struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`
 	Layer string `json:"layer"`
@@ -41,7 +42,7 @@ type fieldJSON struct {
 	Name   string        `json:"name"`
 	Before desired.Value `json:"before"`
 	After  desired.Value `json:"after"`
-	Origin *originJSON   `json:"origin"`
+	Origin *OriginJSON   `json:"origin"`
 }
 
 type fleetJSON struct {
@@ -70,7 +71,7 @@ type itemJSON struct {
 type findingJSON struct {
 	keyJSON
 	Reason string               `json:"reason"`
-	Origin *originJSON          `json:"origin"`
+	Origin *OriginJSON          `json:"origin"`
 	Error  *reconcile.CallError `json:"error"`
 	sourceJSON
 }
@@ -83,7 +84,7 @@ type undeclaredJSON struct {
 
 type ignoredJSON struct {
 	keyJSON
-	Origin *originJSON `json:"origin"`
+	Origin *OriginJSON `json:"origin"`
 	Reason string      `json:"reason,omitempty"`
 	Until  string      `json:"until,omitempty"`
 }
@@ -115,11 +116,12 @@ func (r *Run) newKey(k desired.Key) keyJSON {
 	return newKey(newTarget(k.Target, label), k.Name)
 }
 
-func newOriginJSON(o desired.Origin) *originJSON {
+// NewOriginJSON is nil where nobody declared it.
+func NewOriginJSON(o desired.Origin) *OriginJSON {
 	if o.IsZero() {
 		return nil
 	}
-	return &originJSON{File: o.File, Line: o.Line, Layer: o.LayerName(), Name: o.Rule, Template: o.Template}
+	return &OriginJSON{File: o.File, Line: o.Line, Layer: o.LayerName(), Name: o.Rule, Template: o.Template}
 }
 
 func newGuard(l reconcile.GuardLine) any {
@@ -130,7 +132,7 @@ func newFields(c *reconcile.Change) []fieldJSON {
 	rows := c.Settings()
 	fields := make([]fieldJSON, len(rows))
 	for i, f := range rows {
-		fields[i] = fieldJSON{Name: f.Setting.String(), Before: f.Before, After: f.After, Origin: newOriginJSON(f.Origin)}
+		fields[i] = fieldJSON{Name: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}
 	}
 	return fields
 }
@@ -154,7 +156,7 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 func newFinding(t targetJSON, f *reconcile.Finding) any {
 	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err), sourceJSON: newSource(f.Seen, f.Carried)}
 	if f.Origins != nil {
-		out.Origin = newOriginJSON(f.Origins.Entry)
+		out.Origin = NewOriginJSON(f.Origins.Entry)
 	}
 	return out
 }
@@ -178,7 +180,7 @@ type useJSON struct {
 	keyJSON
 	Setting string      `json:"setting"`
 	Live    bool        `json:"live"`
-	Origin  *originJSON `json:"origin"`
+	Origin  *OriginJSON `json:"origin"`
 }
 
 // unavailableJSON is what could not be learnt.
@@ -192,7 +194,7 @@ func (r *Run) newDestination(d reconcile.Destination) any {
 	out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
 	if d.Loses() {
 		for _, u := range d.Uses {
-			out.Uses = append(out.Uses, useJSON{r.newKey(u.Key), u.Setting.String(), u.Live, newOriginJSON(u.Origin)})
+			out.Uses = append(out.Uses, useJSON{r.newKey(u.Key), u.Setting.String(), u.Live, NewOriginJSON(u.Origin)})
 		}
 	}
 	return out
@@ -205,7 +207,7 @@ type breachJSON struct {
 	Message     string      `json:"message"`
 	Now         bool        `json:"now"`
 	Planned     bool        `json:"planned"`
-	Origin      *originJSON `json:"origin"`
+	Origin      *OriginJSON `json:"origin"`
 }
 
 type unjudgedJSON struct {

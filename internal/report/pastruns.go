@@ -35,7 +35,7 @@ func RunsJSON(w io.Writer, runs []history.Run) error {
 	for i := range runs {
 		list[i] = summarise(&runs[i])
 	}
-	return indented(w, struct {
+	return WriteJSON(w, struct {
 		FormatVersion int       `json:"format_version"`
 		Runs          []runLine `json:"runs"`
 	}{FormatVersion, list})
@@ -73,7 +73,8 @@ func summarise(run *history.Run) runLine {
 	return s
 }
 
-func indented(w io.Writer, document any) error {
+// WriteJSON writes a document that people may read too.
+func WriteJSON(w io.Writer, document any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
@@ -92,7 +93,7 @@ type PastRun struct {
 
 // RunJSON is one run with all its parts, as they are stored.
 func RunJSON(w io.Writer, run PastRun) error {
-	return indented(w, struct {
+	return WriteJSON(w, struct {
 		FormatVersion int `json:"format_version"`
 		runLine
 		Undo    string           `json:"undo"`

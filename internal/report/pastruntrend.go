@@ -89,7 +89,7 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 
 // TrendsJSON is the same as one document.
 func TrendsJSON(w io.Writer, trends []history.Trend, damaged []string) error {
-	return indented(w, struct {
+	return WriteJSON(w, struct {
 		FormatVersion int             `json:"format_version"`
 		Targets       []history.Trend `json:"targets"`
 		Damaged       []string        `json:"damaged"`

@@ -47,14 +47,10 @@ func (v *verbs) sum(changes []located) string {
 }
 
 func (p *printer) block(b block, v *verbs) {
-	origin := ""
-	if b.at != "" {
-		origin = "  " + b.comment()
-	}
 	if len(b.changes) == 1 {
-		p.line(2, v[b.action].one, text(" "), colored(bold, b.changes[0].Name.String()), colored(dim, origin))
+		p.declared(2, rowIndent, b.origin, v[b.action].one, text(" "), colored(bold, b.changes[0].Name.String()))
 	} else {
-		p.line(2, v[b.action].many, text(" on "), colored(bold, howMany(b.changes, located.function)), text(":"), colored(dim, origin))
+		p.declared(2, rowIndent, b.origin, v[b.action].many, text(" on "), colored(bold, howMany(b.changes, located.function)), text(":"))
 		p.names(4, len(b.changes), func(i int) string { return b.changes[i].Name.String() })
 	}
 	p.fieldRows(b.rows)
@@ -220,16 +216,35 @@ func newOrigin(o desired.Origin) origin {
 	return origin{at: at, rule: o.Rule}
 }
 
-// comment is the origin as it is written.
-func (o origin) comment() string { return "# " + o.at }
+// comment is an origin as it is written, without the folder of all fleet files where that is long.
+func (p *printer) comment(o origin) string { return "# " + strings.TrimPrefix(o.at, p.folder) }
 
-// within is the note with the rule's name, where that takes no more than so
+// within is the comment with the rule's name, where that takes no more than so
 // many columns, else without.
 func (p *printer) within(o origin, room int) string {
-	if named := o.comment() + fmt.Sprintf(" %q", o.rule); o.rule != "" && p.width(named) <= room {
+	if named := p.comment(o) + fmt.Sprintf(" %q", o.rule); o.rule != "" && p.width(named) <= room {
 		return named
 	}
-	return o.comment()
+	return p.comment(o)
+}
+
+// declared is a line with an origin beside it where it fits, else below it.
+func (p *printer) declared(indent, below int, o origin, spans ...span) {
+	used := indent
+	for _, s := range spans {
+		used += p.width(s.text)
+	}
+	switch {
+	case o.at == "":
+		p.line(indent, spans...)
+	case len(spans) > 0 && used+2+p.width(p.comment(o)) <= p.columns:
+		p.line(indent, append(spans, colored(dim, "  "+p.within(o, p.columns-used-2)))...)
+	default:
+		if len(spans) > 0 {
+			p.line(indent, spans...)
+		}
+		p.line(below, colored(dim, p.within(o, p.columns-below)))
+	}
 }
 
 const (
@@ -264,7 +279,7 @@ func (p *printer) fieldRows(rows []fieldRow) {
 		}
 	}
 	for _, r := range rows {
-		if end := l.end(r) + 2; end+p.width(r.comment()) <= p.columns {
+		if end := l.end(r) + 2; end+p.width(p.comment(r.origin)) <= p.columns {
 			l.origin = max(l.origin, end)
 		}
 	}
@@ -295,7 +310,7 @@ func (l rowLayout) end(r fieldRow) int {
 // left where it would not end within the page. A block without such a column
 // has its origins at the right edge.
 func (l rowLayout) start(r fieldRow) int {
-	last := max(rowIndent, l.columns-l.width(r.comment()))
+	last := max(rowIndent, l.columns-l.width(l.comment(r.origin)))
 	if l.origin == 0 {
 		return last
 	}

@@ -154,7 +154,7 @@ func TestWidthOfEveryScript(t *testing.T) {
 		{"0 → 2 …", "0 -> 2 ...", 7},
 		{`a "b" \x1b`, `a "b" \x1b`, 10},
 	} {
-		p, a := newPrinter(nil, nil, TextOptions{}), newPrinter(nil, nil, TextOptions{ASCII: true})
+		p, a := newPrinter(nil, &Run{}, TextOptions{}), newPrinter(nil, &Run{}, TextOptions{ASCII: true})
 		if got := p.width(row.text); got != row.width {
 			t.Errorf("%q is %d columns wide, want %d", row.text, got, row.width)
 		}

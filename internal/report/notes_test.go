@@ -86,3 +86,35 @@ func TestPastRunShowsWhatWasNotWritten(t *testing.T) {
 		})
 	}
 }
+
+// Places are told from the folder that the fleet files share, which the first line names. A path
+// that the reader can follow from where he is stays as it is.
+func TestLongPathsAreToldOnce(t *testing.T) {
+	for _, row := range []struct {
+		files      []string
+		head, says string
+		unlike     string
+	}{
+		{[]string{"fleet.yaml"}, "(fleet.yaml)", "# fleet.yaml:14 rules[0]", "# /"},
+		{[]string{"../deploy/fleet.yaml"}, "(../deploy/fleet.yaml)", "# ../deploy/fleet.yaml:14 rules[0]", "# fleet.yaml:14"},
+		{[]string{"/srv/infra/fleets/fleet.yaml"}, "(/srv/infra/fleets/fleet.yaml)", "# fleet.yaml:14 rules[0]", "# /srv"},
+		{[]string{"/srv/infra/fleets/prod/fleet.yaml", "/srv/infra/fleets/prod-eu/a.yaml"}, "(2 files in /srv/infra/fleets/)", "# prod/fleet.yaml:14 rules[0]", "# /srv"},
+		{[]string{"s3://fleets/prod/fleet.yaml", "s3://fleets/prod/more.yaml"}, "(2 files in s3://fleets/prod/)", "# fleet.yaml:14 rules[0]", "# s3"},
+		{[]string{"/srv/fleet.yaml", "more.yaml"}, "(2 files)", "# /srv/fleet.yaml:14 rules[0]", "# fleet.yaml:14"},
+	} {
+		f := orders(t)
+		r := newRun("plan", f, inAWS(f, drifted))
+		r.Fleet.Files = row.files
+		for i := range r.Plan.Targets[0].Changes {
+			at := r.Plan.Targets[0].Changes[i].Origins
+			at.Entry.File = row.files[0]
+			for j := range at.Fields {
+				at.Fields[j].File = row.files[0]
+			}
+		}
+		got := string(textBytes(t, r, TextOptions{Width: 200}))
+		if head, rest, _ := strings.Cut(got, "\n"); !strings.Contains(head, row.head) || !strings.Contains(rest, row.says) || strings.Contains(rest, row.unlike) {
+			t.Errorf("%q: want %q and %q, not %q:\n%s", row.files, row.head, row.says, row.unlike, got)
+		}
+	}
+}

@@ -40,18 +40,11 @@ func (p *printer) note(indent int, n *note) {
 		p.wrapped(indent, colored(n.tone, lead), tone, n.text)
 	}
 	indent += 2
-	switch at := n.at.comment(); {
-	case n.at.at == "":
-		if n.about != "" {
-			p.line(indent, text(n.about))
-		}
-	case n.about == "":
-		p.line(indent, colored(dim, p.within(n.at, p.columns-indent)))
-	case indent+p.width(n.about)+2+p.width(at) <= p.columns:
-		p.line(indent, text(n.about), colored(dim, "  "+p.within(n.at, p.columns-indent-p.width(n.about)-2)))
-	default:
-		p.line(indent, text(n.about))
-		p.line(indent, colored(dim, p.within(n.at, p.columns-indent)))
+	switch {
+	case n.about != "":
+		p.declared(indent, indent, n.at, text(n.about))
+	case n.at.at != "":
+		p.declared(indent, indent, n.at)
 	}
 	p.hint(indent, n.hint)
 	if n.each != "" && !p.stable {
@@ -93,7 +86,7 @@ func (p *printer) rows(indent int, mark span, n *note) {
 	shown = slices.Clone(shown)
 	for i, r := range shown {
 		if r.names != nil {
-			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width("  "+r.comment())-indent))
+			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width("  "+p.comment(r.origin))-indent))
 		}
 	}
 	column := 0

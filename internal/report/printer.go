@@ -51,11 +51,12 @@ type printer struct {
 	ascii   bool
 	color   bool
 	full    bool
-	blank   bool // the last line was empty
-	stable  bool // without what differs from run to run: attempts, waits, request ids
-	short   bool // something was counted rather than listed
-	hidden  int  // notes that had no room
-	run     *Run // that is told of
+	blank   bool   // the last line was empty
+	stable  bool   // without what differs from run to run: attempts, waits, request ids
+	short   bool   // something was counted rather than listed
+	hidden  int    // notes that had no room
+	run     *Run   // that is told of
+	folder  string // which the fleet files share, and is not repeated
 	detail  detail
 }
 
@@ -64,7 +65,7 @@ func newPrinter(w io.Writer, r *Run, o TextOptions) *printer {
 	if o.Width > 0 {
 		columns = min(max(o.Width, minColumns), maxColumns)
 	}
-	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, detail: details[0], blank: true}
+	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: folderOf(r.Fleet.Files), detail: details[0], blank: true}
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -179,12 +181,32 @@ func (p *printer) opening(r *Run) {
 	}
 }
 
-// files names the fleet file where there is one.
+// files names the fleet file where there is one, else the folder that places are told without.
 func files(paths []string) string {
 	if len(paths) == 1 {
 		return paths[0]
 	}
-	return count(len(paths), "file")
+	return count(len(paths), "file") + after(" in ", folderOf(paths))
+}
+
+// folderOf is the folder that all of some files are in, with the slash behind it; "" where they
+// are named from where the reader is, who then finds them as they are.
+func folderOf(paths []string) string {
+	shared := ""
+	for i, path := range paths {
+		if !filepath.IsAbs(path) && !strings.Contains(path, "://") {
+			return ""
+		}
+		if i == 0 {
+			shared = path
+		}
+		n := 0
+		for n < len(shared) && n < len(path) && shared[n] == path[n] {
+			n++
+		}
+		shared = shared[:strings.LastIndexAny(shared[:n], `/\`)+1]
+	}
+	return shared
 }
 
 // changes is what a plan would change, and where nothing is.

@@ -284,19 +284,7 @@ func (p *printer) wish(w *wish) {
 	if w.setting < desired.NumSettings {
 		head = []span{colored(yellow, "~ "), text(w.setting.String() + arrow), colored(bold, w.after)}
 	}
-	used := 2
-	for _, s := range head {
-		used += p.width(s.text)
-	}
-	switch {
-	case w.at == "":
-		p.line(2, head...)
-	case used+2+p.width(w.comment()) <= p.columns:
-		p.line(2, append(head, colored(dim, "  "+p.within(w.origin, p.columns-used-2)))...)
-	default:
-		p.line(2, head...)
-		p.line(rowIndent, colored(dim, p.within(w.origin, p.columns-rowIndent)))
-	}
+	p.declared(2, rowIndent, w.origin, head...)
 	targets := map[*desired.Target]bool{}
 	for _, c := range w.changes {
 		targets[c.target] = true

@@ -243,7 +243,7 @@ func (p *printer) declared(indent, below int, o origin, spans ...span) {
 		if len(spans) > 0 {
 			p.line(indent, spans...)
 		}
-		p.line(below, colored(dim, p.within(o, p.columns-below)))
+		p.flow(below, below+2, colored(dim, p.within(o, p.columns-below)))
 	}
 }
 
@@ -255,13 +255,6 @@ const (
 	longValue = 24
 )
 
-// rowLayout is where the columns of a block's rows are.
-type rowLayout struct {
-	*printer
-	label, before int // widths
-	origin        int // where origins start, as far as values leave room
-}
-
 // fieldRows writes the fields of a block in columns:
 //
 //	maximum_retry_attempts: (unset, so 2) → 0    # fleet.yaml:14 rules[0]
@@ -271,72 +264,55 @@ type rowLayout struct {
 // A row that is too wide breaks at its arrow, and an origin that does not fit
 // beside its value goes below it. The name of a rule is told where there is room.
 func (p *printer) fieldRows(rows []fieldRow) {
-	l := rowLayout{printer: p}
+	label, before := 0, 0
 	for _, r := range rows {
-		l.label = max(l.label, p.width(r.field)+1)
+		label = max(label, p.width(r.field)+2)
 		if w := p.width(r.before); w <= longValue {
-			l.before = max(l.before, w)
+			before = max(before, w)
+		}
+	}
+	place := func(r fieldRow) (broken, end int) { // column of the arrow where that is on a line of its own, else 0
+		if end = rowIndent + label + max(before, p.width(r.before)) + p.width(arrow+r.after); end <= p.columns {
+			return 0, end
+		}
+		value := p.width("→ " + r.after)
+		if broken = rowIndent + label; broken+value > p.columns {
+			broken = rowIndent + 2
+		}
+		return broken, broken + value
+	}
+	column := 0 // where origins start
+	for _, r := range rows {
+		if _, end := place(r); end+2+p.width(p.comment(r.origin)) <= p.columns {
+			column = max(column, end+2)
 		}
 	}
 	for _, r := range rows {
-		if end := l.end(r) + 2; end+p.width(p.comment(r.origin)) <= p.columns {
-			l.origin = max(l.origin, end)
+		broken, end := place(r)
+		indent, spans := rowIndent, []span{text(p.pad(r.field+":", label)), colored(dim, p.pad(r.before, before)), text(arrow), text(r.after)}
+		if broken > 0 {
+			p.line(indent, spans[0], colored(dim, r.before))
+			indent, spans = broken, []span{text("→ "), text(r.after)}
 		}
+		if r.at == "" {
+			p.line(indent, spans...)
+			continue
+		}
+		// In the column of the block, or further left where it would not end within the page; a
+		// block without such a column has its origins at the right edge.
+		start := max(rowIndent, p.columns-p.width(p.comment(r.origin)))
+		if column > 0 {
+			start = min(column, start)
+		}
+		if end+2 <= start {
+			p.line(indent, append(spans, text(strings.Repeat(" ", start-end)), colored(dim, p.within(r.origin, p.columns-start)))...)
+			continue
+		}
+		p.line(indent, spans...)
+		note := p.within(r.origin, p.columns-rowIndent)
+		start = max(rowIndent, min(start, p.columns-p.width(note)))
+		p.flow(start, start+2, colored(dim, note))
 	}
-	for _, r := range rows {
-		p.fieldRow(r, l)
-	}
-}
-
-// oneLine is the column behind a row that does not break.
-func (l rowLayout) oneLine(r fieldRow) int {
-	return rowIndent + l.label + 1 + max(l.before, l.width(r.before)) + l.width(arrow) + l.width(r.after)
-}
-
-// breaks reports whether a row is set on two lines.
-func (l rowLayout) breaks(r fieldRow) bool {
-	return l.oneLine(r) > l.columns && l.width(r.before) > longValue
-}
-
-// end is the column behind the last value of a row.
-func (l rowLayout) end(r fieldRow) int {
-	if l.breaks(r) {
-		return rowIndent + l.label + 1 + len("> ") + l.width(r.after)
-	}
-	return l.oneLine(r)
-}
-
-// start is where a row's origin starts: in the column of the block, or further
-// left where it would not end within the page. A block without such a column
-// has its origins at the right edge.
-func (l rowLayout) start(r fieldRow) int {
-	last := max(rowIndent, l.columns-l.width(l.comment(r.origin)))
-	if l.origin == 0 {
-		return last
-	}
-	return min(l.origin, last)
-}
-
-func (p *printer) fieldRow(r fieldRow, l rowLayout) {
-	spans := []span{text(p.pad(r.field+":", l.label+1))}
-	if l.breaks(r) {
-		p.line(rowIndent, append(spans, colored(dim, r.before))...)
-		spans = []span{text(strings.Repeat(" ", l.label+1)), text("→ "), text(r.after)}
-	} else {
-		spans = append(spans, colored(dim, p.pad(r.before, l.before)), text(arrow), text(r.after))
-	}
-	if r.at == "" {
-		p.line(rowIndent, spans...)
-		return
-	}
-	end, start := l.end(r), l.start(r)
-	if end+2 <= start {
-		p.line(rowIndent, append(spans, text(strings.Repeat(" ", start-end)), colored(dim, p.within(r.origin, p.columns-start)))...)
-		return
-	}
-	p.line(rowIndent, spans...)
-	note := p.within(r.origin, p.columns-rowIndent)
-	p.line(max(rowIndent, min(start, p.columns-p.width(note))), colored(dim, note))
 }
 
 // pad fills s with spaces to a width.

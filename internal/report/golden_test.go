@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -99,6 +100,26 @@ func TestTextFitsThePage(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Below 100 columns a line is too wide only where it is one to look for, or where a name has no
+// room.
+func TestTextFitsANarrowPage(t *testing.T) {
+	stable := regexp.MustCompile(`^(Plan|Applied): |^Undo it with: `)
+	for _, s := range scenarios {
+		for _, width := range []int{60, 80} {
+			for line := range strings.Lines(string(textBytes(t, s.run(t), TextOptions{Full: s.full, Width: width}))) {
+				line = strings.TrimSuffix(line, "\n")
+				longest := 0
+				for _, word := range strings.Fields(line) {
+					longest = max(longest, cells.StringWidth(word))
+				}
+				if cells.StringWidth(line) > width && longest < width-20 && !stable.MatchString(line) {
+					t.Errorf("%s: %d of %d columns: %q", s.name, cells.StringWidth(line), width, line)
+				}
+			}
+		}
 	}
 }
 

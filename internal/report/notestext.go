@@ -26,7 +26,7 @@ func (p *printer) note(indent int, n *note) {
 	}
 	switch beside := ""; {
 	case len(n.rows) == 1 && indent > 0: // one config of a cause
-		if beside = p.beside(n.rows[0]); beside == "" {
+		if beside = p.beside(n.rows[0], 0); beside == "" {
 			p.flow(indent, indent+2, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(tone, ": "+n.text))
 		} else {
 			p.line(indent, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(dim, beside))
@@ -75,7 +75,7 @@ func (p *printer) rows(indent int, mark span, n *note) {
 	if len(n.rows) == 0 {
 		return
 	}
-	if mark.text == "" && !n.lines && !slices.ContainsFunc(n.rows, func(r row) bool { return r.at+p.beside(r) != "" }) {
+	if mark.text == "" && !n.lines && !slices.ContainsFunc(n.rows, func(r row) bool { return p.beside(r, 0) != "" }) {
 		p.names(indent, len(n.rows), func(i int) string { return n.rows[i].name })
 		return
 	}
@@ -84,35 +84,32 @@ func (p *printer) rows(indent int, mark span, n *note) {
 		shown = shown[:p.detail.rows]
 	}
 	shown = slices.Clone(shown)
+	hang := indent + p.width(mark.text)
+	column := 0
 	for i, r := range shown {
 		if r.names != nil {
-			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width("  "+p.comment(r.origin))-indent))
+			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width(p.beside(r, 0))-indent))
 		}
-	}
-	column := 0
-	for _, r := range shown {
-		if r.at+p.beside(r) != "" {
-			column = max(column, p.width(r.name))
+		if p.beside(r, 0) != "" {
+			column = max(column, p.width(shown[i].name)+2)
 		}
 	}
 	for _, r := range shown {
-		switch {
-		case n.lines:
-			p.wrapped(indent, mark, plain, r.name)
-		case r.at != "":
-			p.line(indent, mark, text(p.pad(r.name, column)), text("  "), colored(dim, p.within(r.origin, p.columns-indent-p.width(mark.text)-column-2)))
-		case p.beside(r) != "":
-			p.line(indent, mark, text(p.pad(r.name, column)), colored(dim, p.beside(r)))
-		default:
-			p.line(indent, mark, text(r.name))
+		says := p.beside(r, p.columns-hang-column)
+		if says != "" {
+			r.name = p.pad(r.name, column-2)
 		}
+		p.flow(indent, hang+column, mark, text(r.name), colored(dim, says))
 	}
-	p.more(indent+p.width(mark.text), len(n.rows)-len(shown), "")
+	p.more(hang, len(n.rows)-len(shown), "")
 }
 
-// beside is what a call took, which is another time every time.
-func (p *printer) beside(r row) string {
-	if p.stable || r.aside == "" {
+// beside is where a row was declared, or what a call took, which is another time every time.
+func (p *printer) beside(r row, room int) string {
+	switch {
+	case r.at != "":
+		return "  " + p.within(r.origin, room)
+	case p.stable || r.aside == "":
 		return ""
 	}
 	return "  " + r.aside

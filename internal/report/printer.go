@@ -111,7 +111,7 @@ func (p *printer) flow(indent, hang int, spans ...span) {
 func (p *printer) more(indent, hidden int, what string) {
 	if hidden > 0 {
 		p.short = true
-		p.line(indent, colored(dim, fmt.Sprintf("… and %d more%s", hidden, what)))
+		p.flow(indent, indent+2, colored(dim, fmt.Sprintf("… and %d more%s", hidden, what)))
 	}
 }
 
@@ -120,7 +120,7 @@ func (p *printer) last() {
 	p.gap()
 	switch {
 	case p.hidden > 0:
-		p.line(0, colored(dim, fmt.Sprintf("… and %d more of what was found: --full shows all of it.", p.hidden)))
+		p.flow(0, 2, colored(dim, fmt.Sprintf("… and %d more of what was found: --full shows all of it.", p.hidden)))
 	case p.short:
 		p.line(0, colored(dim, "Lists are cut short: --full shows all of them."))
 	}

@@ -83,7 +83,7 @@ func (p *printer) kinds(places []place, rest string) {
 	if p.detail.wishes == 0 {
 		for _, at := range places {
 			p.gap()
-			p.line(0, colored(bold, where(at.label, at.Target)), text(": "+at.sum(at.changes)+at.rest))
+			p.flow(0, 2, colored(bold, where(at.label, at.Target)), text(": "+at.sum(at.changes)+at.rest))
 			for _, b := range blocks(at.changes) {
 				p.block(b, at.verbs)
 			}
@@ -98,7 +98,7 @@ func (p *printer) kinds(places []place, rest string) {
 		}
 	}
 	p.gap()
-	p.line(0, colored(bold, title), text(": "+places[0].sum(all)+rest))
+	p.flow(0, 2, colored(bold, title), text(": "+places[0].sum(all)+rest))
 	p.wishes(all)
 }
 
@@ -280,11 +280,15 @@ func after(sign, text string) string {
 }
 
 func (p *printer) wish(w *wish) {
-	head := []span{colored(red, "- delete")}
-	if w.setting < desired.NumSettings {
-		head = []span{colored(yellow, "~ "), text(w.setting.String() + arrow), colored(bold, w.after)}
+	switch head := w.setting.String() + arrow; {
+	case w.setting == desired.NumSettings:
+		p.declared(2, rowIndent, w.origin, colored(red, "- delete"))
+	case p.width("  ~ "+head+w.after) > p.columns:
+		p.line(2, colored(yellow, "~ "), text(w.setting.String()))
+		p.declared(rowIndent, rowIndent, w.origin, text("→ "), colored(bold, w.after))
+	default:
+		p.declared(2, rowIndent, w.origin, colored(yellow, "~ "), text(head), colored(bold, w.after))
 	}
-	p.declared(2, rowIndent, w.origin, head...)
 	targets := map[*desired.Target]bool{}
 	for _, c := range w.changes {
 		targets[c.target] = true

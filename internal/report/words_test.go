@@ -59,7 +59,7 @@ func TestGeneralise(t *testing.T) {
 func TestWrapKeepsWordsWhole(t *testing.T) {
 	long := strings.Repeat("x", 30)
 	var b strings.Builder
-	p := newPrinter(&b, nil, TextOptions{})
+	p := newPrinter(&b, &Run{}, TextOptions{})
 	p.columns = 12
 	p.wrapped(0, text("! "), plain, "one two "+long+"  three")
 	if err := p.flush(); err != nil {
@@ -83,7 +83,7 @@ func TestFew(t *testing.T) {
 		{[]string{strings.Repeat("x", 40), "b"}, 10, strings.Repeat("x", 40) + " … and 1 more", true, "a name is never cut"},
 		{[]string{"aaaa", "bbbb"}, 10, "aaaa, bbbb", false, "the last one needs no room for a count"},
 	} {
-		p := newPrinter(nil, nil, TextOptions{})
+		p := newPrinter(nil, &Run{}, TextOptions{})
 		if got := p.few(len(row.names), func(i int) string { return row.names[i] }, row.room); got != row.want || p.short != row.short {
 			t.Errorf("few(%v, %d) = %q, cut short %v, want %q, %v: %s", row.names, row.room, got, p.short, row.want, row.short, row.why)
 		}

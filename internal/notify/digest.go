@@ -148,7 +148,11 @@ func (d *Digest) insights(r *reconcile.RunResult) {
 		}
 		d.add(ofInsights, Lost, to.ARN, to.State.String())
 		if len(d.Errors) < maxTargets {
-			d.Errors = append(d.Errors, fmt.Sprintf("events are lost: %d configs send to %s, which %s", len(to.Uses), to.ARN, lostBecause[to.State]))
+			who := fmt.Sprintf("%d configs send", len(to.Uses))
+			if len(to.Uses) == 1 {
+				who = "1 config sends"
+			}
+			d.Errors = append(d.Errors, fmt.Sprintf("events are lost: %s to %s, which %s", who, to.ARN, lostBecause[to.State]))
 		}
 	}
 }

@@ -182,6 +182,9 @@ func TestWhatIsInSyncMayBeNews(t *testing.T) {
 		"a queue is gone": {func(r *reconcile.RunResult) {
 			r.Insights.Destinations = []reconcile.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: reconcile.DestinationMissing, Uses: make([]reconcile.DestinationUse, 413)}}
 		}, Lost, "events are lost: 413 configs send to arn:aws:sqs:eu-west-1:111111111111:q, which does not exist"},
+		"one loses its own": {func(r *reconcile.RunResult) {
+			r.Insights.Destinations = []reconcile.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: reconcile.DestinationMissing, Uses: make([]reconcile.DestinationUse, 1)}}
+		}, Lost, "events are lost: 1 config sends to arn:aws:sqs:eu-west-1:111111111111:q, which does not exist"},
 		"a requirement": {func(r *reconcile.RunResult) {
 			r.Plan.Targets[0].Breaches = []reconcile.Breach{{Name: key.Name, Violation: desired.Violation{Message: "no destination"}, Now: true, Planned: true}}
 		}, Breach, "prod (111111111111/eu-west-1): 1 break a requirement: a"},

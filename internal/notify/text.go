@@ -47,6 +47,15 @@ func (d *Digest) finish() {
 	d.Text = escapeMarkup.Replace(strings.Join(lines, "\n"))
 }
 
+// phrases are the parts of a line.
+type phrases []string
+
+func (p *phrases) count(n int, what string) {
+	if n > 0 {
+		*p = append(*p, fmt.Sprintf("%d %s", n, what))
+	}
+}
+
 // headline is the one line that fits the subject of a mail.
 func (d *Digest) headline() string {
 	var differ, corrected, failed, unreadable, breaches int
@@ -62,12 +71,7 @@ func (d *Digest) headline() string {
 			unreadable += *t.Unreadable
 		}
 	}
-	var said []string
-	say := func(n int, what string) {
-		if n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, what))
-		}
-	}
+	var said phrases
 	for _, kind := range d.Kinds {
 		switch kind {
 		case FleetFiles:
@@ -82,14 +86,14 @@ func (d *Digest) headline() string {
 			said = append(said, "all as declared again")
 		}
 	}
-	say(failed, "failed")
-	say(unreadable, "unreadable")
+	said.count(failed, "failed")
+	said.count(unreadable, "unreadable")
 	if unknown {
 		said = append(said, "some targets could not be read at all")
 	}
-	say(differ, "differ")
-	say(breaches, "break a requirement")
-	say(corrected, "corrected")
+	said.count(differ, "differ")
+	said.count(breaches, "break a requirement")
+	said.count(corrected, "corrected")
 	if len(said) == 0 {
 		said = append(said, "the run failed")
 	}
@@ -102,21 +106,16 @@ func (t *TargetNews) line() string {
 	if t.Label != "" {
 		where = t.Label + " (" + t.Target + ")"
 	}
-	var said []string
-	say := func(n int, what string) {
-		if n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, what))
-		}
-	}
-	say(t.Failed, "failed")
+	var said phrases
+	said.count(t.Failed, "failed")
 	if t.Unreadable == nil {
 		said = append(said, "could not be read")
 	} else {
-		say(*t.Unreadable, "unreadable")
+		said.count(*t.Unreadable, "unreadable")
 	}
-	say(t.Differ-t.Corrected-t.Failed, "differ")
-	say(t.Breaches, "break a requirement")
-	say(t.Corrected, "corrected")
+	said.count(t.Differ-t.Corrected-t.Failed, "differ")
+	said.count(t.Breaches, "break a requirement")
+	said.count(t.Corrected, "corrected")
 	total := t.Differ + t.Breaches
 	if t.Unreadable != nil {
 		total += *t.Unreadable

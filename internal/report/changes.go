@@ -119,7 +119,7 @@ func keyOf(c located) blockKey {
 	}
 	for i, f := range c.Settings() {
 		k.fields[i] = fieldKey{
-			field: f.Setting, before: shape(f.Before, c.Function), after: shape(f.After, c.Function),
+			field: f.Setting, before: shape(f.Before, c.Function, nil), after: shape(f.After, c.Function, nil),
 			file: f.Origin.File, layer: f.Origin.Layer,
 		}
 		if t := f.Origin.Template; strings.Contains(t, functionPlaceholder) {
@@ -130,13 +130,20 @@ func keyOf(c located) blockKey {
 }
 
 // shape puts the placeholder into the resource of an ARN; its other parts never hold the name
-// of a function, though a function may be called "sqs".
-func shape(v desired.Value, function string) desired.Value {
+// of a function, though a function may be called "sqs". Of several targets it leaves out also
+// account and region.
+func shape(v desired.Value, function string, of *desired.Target) desired.Value {
 	a, err := arn.Parse(v.Text())
-	if err != nil || !strings.Contains(a.Resource, function) {
+	if err != nil {
 		return v
 	}
 	a.Resource = template(a.Resource, function)
+	if of != nil && a.AccountID == of.Account {
+		a.AccountID = "{account}"
+	}
+	if of != nil && a.Region == of.Region {
+		a.Region = "{region}"
+	}
 	return desired.Text(a.String())
 }
 
@@ -150,7 +157,7 @@ func newBlock(members []located) block {
 	for i, f := range first {
 		before, after := f.Before, f.After
 		if !exact {
-			before, after = shape(before, sample.Function), shape(after, sample.Function)
+			before, after = shape(before, sample.Function, nil), shape(after, sample.Function, nil)
 		}
 		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
 		if b.action != reconcile.Delete {

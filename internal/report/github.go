@@ -59,19 +59,11 @@ func annotations(r *Run) []*annotation {
 		rule, file, message string
 		line                int
 	}
-	index := map[key]*annotation{}
-	var all []*annotation
-	r.complaints(func(m remark) {
-		k := key{m.risk, m.rule, m.file, template(m.message, m.config.Function), m.line}
-		a := index[k]
-		if a == nil {
-			a = &annotation{remark: m}
-			index[k], all = a, append(all, a)
-		}
-		if a.n++; a.n <= 5 {
-			a.names = append(a.names, m)
-		}
-	})
+	var complaints []remark
+	r.complaints(func(m remark) { complaints = append(complaints, m) })
+	all := groupBy(complaints,
+		func(m remark) key { return key{m.risk, m.rule, m.file, template(m.message, m.config.Function), m.line} },
+		func(_ key, of []remark) *annotation { return &annotation{of[0], len(of), of[:min(len(of), 5)]} })
 	slices.SortStableFunc(all, func(a, b *annotation) int {
 		return cmp.Or(cmp.Compare(a.risk, b.risk), cmp.Compare(b.reach(), a.reach()))
 	})

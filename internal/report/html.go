@@ -58,15 +58,7 @@ type htmlPage struct {
 
 func (d *htmlPage) head() {
 	r := d.run
-	d.Put("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>eventinvoke %s</h1>\n", Clean(r.Verb))
-	switch {
-	case r.Plan == nil:
-		d.Put("<p class=\"lead\">No plan: nothing was compared, and nothing was written.</p>\n")
-	case r.Outcome != nil:
-		d.Put("<p class=\"lead\">%s</p>\n", outcomeLine(d.outcome))
-	default:
-		d.Put("<p class=\"lead\">%s</p>\n", planLine(d.plan))
-	}
+	d.Put("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>eventinvoke %s</h1>\n<p class=\"lead\">%s</p>\n", Clean(r.Verb), r.headline())
 	d.Put("<ul class=\"facts\">\n")
 	fact := func(name, value string) {
 		if value != "" {
@@ -90,6 +82,12 @@ func (d *htmlPage) head() {
 	d.Put("</ul>\n</header>\n")
 }
 
+// counted is a number in a tile.
+type counted struct {
+	n          int
+	tone, what string
+}
+
 // tiles are the score, and the run in numbers.
 func (d *htmlPage) tiles() {
 	r, c := d.run, d.plan
@@ -109,38 +107,26 @@ func (d *htmlPage) tiles() {
 	if n := len(r.Insights.Destinations); n > 0 {
 		d.Share("Destinations that take events", n-r.Insights.LosingDestinations(), n, "destinations")
 	}
-	number := func(n int, tone, what string) {
-		if n > 0 {
-			d.Put("<li class=\"%s\"><b>%s</b> %s</li>", tone, page.Number(n), what)
+	figure := func(title string, n int, counts ...counted) {
+		d.Figure(title)
+		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(n))
+		for _, c := range counts {
+			if c.n > 0 {
+				d.Put("<li class=\"%s\"><b>%s</b> %s</li>", c.tone, page.Number(c.n), c.what)
+			}
 		}
-	}
-	if r.Outcome != nil {
-		o := d.outcome
-		d.Figure("Written")
-		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(o.Applied()))
-		number(o.Created, "good", "created")
-		number(o.Changed, "good", "changed")
-		number(o.Deleted, "good", "deleted")
-		number(o.Failed, "bad", "failed")
-		number(o.Stale, "warn", "stale")
-		number(o.NotAttempted, "warn", "not attempted")
-	} else {
-		d.Figure("Changes planned")
-		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(c.Changes()))
-		number(c.Creates, "", "to create")
-		number(c.Updates, "", "to change")
-		number(c.Deletes, "bad", "to delete")
-	}
-	number(c.Unreadable+c.NotExamined, "bad", "not read")
-	number(c.MissingFunctions+c.MissingQualifiers, "warn", "missing")
-	d.Put("</ul></div>\n")
-	if risks := risksOf(r); risks != ([numRisks]int{}) {
-		d.Figure("Changes with a risk")
-		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(risks[losesEvents]+risks[mayRunTwice]))
-		number(risks[losesEvents], "bad", "may lose events")
-		number(risks[mayRunTwice], "warn", "may run events twice")
-		number(risks[noRisk], "good", "harmless")
 		d.Put("</ul></div>\n")
+	}
+	unread, missing := counted{c.Unreadable + c.NotExamined, "bad", "not read"}, counted{c.MissingFunctions + c.MissingQualifiers, "warn", "missing"}
+	if o := d.outcome; r.Outcome != nil {
+		figure("Written", o.Applied(), counted{o.Created, "good", "created"}, counted{o.Changed, "good", "changed"}, counted{o.Deleted, "good", "deleted"},
+			counted{o.Failed, "bad", "failed"}, counted{o.Stale, "warn", "stale"}, counted{o.NotAttempted, "warn", "not attempted"}, unread, missing)
+	} else {
+		figure("Changes planned", c.Changes(), counted{c.Creates, "", "to create"}, counted{c.Updates, "", "to change"}, counted{c.Deletes, "bad", "to delete"}, unread, missing)
+	}
+	if risks := risksOf(r); risks != ([numRisks]int{}) {
+		figure("Changes with a risk", risks[losesEvents]+risks[mayRunTwice], counted{risks[losesEvents], "bad", "may lose events"},
+			counted{risks[mayRunTwice], "warn", "may run events twice"}, counted{risks[noRisk], "good", "harmless"})
 	}
 	if reads, writes := r.traffic(); reads.Calls+writes.Calls > 0 {
 		d.Figure("Calls to Lambda")
@@ -188,11 +174,11 @@ func (d *htmlPage) alerts() {
 	if len(notes) == 0 {
 		return
 	}
-	d.run.remarks(func(m remark) {
-		if m.verdict == erred {
-			tone = "alert"
-		}
-	})
+	if slices.ContainsFunc(notes, func(n note) bool {
+		return n.topic <= refused || n.topic == unjudged || n.topic == unavailable && n.tone == red
+	}) {
+		tone = "alert" // something is not known, or was not done
+	}
 	d.Put("<section class=\"%s\" aria-labelledby=\"alerts\">\n<h2 id=\"alerts\">Needs attention</h2>\n", tone)
 	for i := range notes[:min(len(notes), maxGroups)] {
 		d.note(&notes[i])

@@ -126,11 +126,9 @@ func (r *Run) rows() *rowsJSON {
 	}
 	targets := map[desired.Target]int{{}: 0}
 	for _, t := range r.plans() {
-		targets[t.Target] = len(data.Targets)
-		data.Targets = append(data.Targets, Clean(where(t.Label, t.Target)))
+		intern(targets, t.Target, &data.Targets, Clean(where(t.Label, t.Target)))
 	}
-	kinds, texts := map[[3]string]int{}, map[string]int{}
-	authors := map[string]int{}
+	kinds, texts, authors := map[[3]string]int{}, map[string]int{}, map[string]int{}
 	size, last := 0, ""
 	r.remarks(func(m remark) {
 		kind, text := m.kind(), m.text()
@@ -146,22 +144,10 @@ func (r *Run) rows() *rowsJSON {
 			return
 		}
 		if !known {
-			k, ok := kinds[kind]
-			if !ok {
-				k = len(data.Kinds)
-				kinds[kind], data.Kinds = k, append(data.Kinds, kind)
-			}
-			at = len(data.Texts)
-			texts[spelt] = at
-			data.Texts = append(data.Texts, rowText{k, text.settings, text.message, text.details, text.hint, text.place})
+			at = intern(texts, spelt, &data.Texts, rowText{intern(kinds, kind, &data.Kinds, kind), text.settings, text.message, text.details, text.hint, text.place})
 		}
 		if m.author != "" {
-			by, known := authors[m.author]
-			if !known {
-				by = len(data.Authors)
-				authors[m.author], data.Authors = by, append(data.Authors, m.author)
-			}
-			data.Author[len(data.Text)] = by
+			data.Author[len(data.Text)] = intern(authors, m.author, &data.Authors, m.author)
 		}
 		if m.facts != "" {
 			data.Facts[len(data.Text)] = m.facts
@@ -171,6 +157,16 @@ func (r *Run) rows() *rowsJSON {
 		last = m.name
 	})
 	return data
+}
+
+// intern is the place of a key's value, which is added where it is new.
+func intern[K comparable, V any](index map[K]int, key K, all *[]V, value V) int {
+	at, known := index[key]
+	if !known {
+		at = len(*all)
+		index[key], *all = at, append(*all, value)
+	}
+	return at
 }
 
 // commonPrefix is how many characters two texts begin with alike, in ASCII alone, so

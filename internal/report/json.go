@@ -35,14 +35,7 @@ func JSON(w io.Writer, r *Run) error {
 		list(d, l.name, l.elements)
 	}
 	d.field("api", newAPI(r.API))
-	d.put("\n}\n")
-	if d.err == nil {
-		d.err = d.w.Flush()
-	}
-	if d.err != nil {
-		return fmt.Errorf("write the JSON report: %w", d.err)
-	}
-	return nil
+	return d.end("\n}\n", "JSON")
 }
 
 // stamp is a time in UTC to the millisecond, or null when it never came.
@@ -66,6 +59,16 @@ func (d *document) put(s string) {
 	if d.err == nil {
 		_, d.err = d.w.WriteString(s)
 	}
+}
+
+func (d *document) end(s, what string) error {
+	if d.put(s); d.err == nil {
+		d.err = d.w.Flush()
+	}
+	if d.err != nil {
+		return fmt.Errorf("write the %s report: %w", what, d.err)
+	}
+	return nil
 }
 
 func (d *document) name(name string) {

@@ -103,22 +103,13 @@ func (r *Run) outcomeOf(t desired.Target) *reconcile.TargetOutcome {
 }
 
 type apiJSON struct {
-	countsJSON
+	tally
 	Targets []targetAPIJSON `json:"targets"`
-}
-
-type countsJSON struct {
-	Calls     int64 `json:"calls"`
-	Throttled int64 `json:"throttled"`
-	Conflicts int64 `json:"conflicts"`
-	Faults    int64 `json:"faults"`
-	Refused   int64 `json:"refused"`
-	Retries   int64 `json:"retries"` // throttled + conflicts + faults
 }
 
 type targetAPIJSON struct {
 	targetJSON
-	countsJSON
+	tally
 	Rate          float64         `json:"rate"`
 	Ceiling       float64         `json:"ceiling"`
 	Cuts          int64           `json:"cuts"`
@@ -140,32 +131,23 @@ type tokensJSON struct {
 
 type operationJSON struct {
 	Name string `json:"name"`
-	countsJSON
-}
-
-func newCounts(t tally) countsJSON {
-	return countsJSON{
-		Calls: t.Calls, Throttled: t.Throttled, Conflicts: t.Conflicts, Faults: t.Faults,
-		Refused: t.Refused, Retries: t.Throttled + t.Conflicts + t.Faults,
-	}
+	tally
 }
 
 func newAPI(targets []TargetAPI) apiJSON {
 	out := apiJSON{Targets: make([]targetAPIJSON, len(targets))}
-	var all tally
 	for i, t := range targets {
 		var sum tally
 		operations := make([]operationJSON, len(t.Operations))
 		for j, o := range t.Operations {
-			var one tally
-			one.add(o)
+			operations[j].Name = o.Name
+			operations[j].add(o)
 			sum.add(o)
-			all.add(o)
-			operations[j] = operationJSON{Name: o.Name, countsJSON: newCounts(one)}
+			out.add(o)
 		}
 		l := &t.Limiter
 		out.Targets[i] = targetAPIJSON{
-			targetJSON: newTarget(t.Target, t.Label), countsJSON: newCounts(sum),
+			targetJSON: newTarget(t.Target, t.Label), tally: sum,
 			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Decreases, PausedMS: l.Paused.Milliseconds(),
 			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
 			Tokens: tokensJSON{
@@ -175,7 +157,6 @@ func newAPI(targets []TargetAPI) apiJSON {
 			Operations: operations,
 		}
 	}
-	out.countsJSON = newCounts(all)
 	return out
 }
 

@@ -28,15 +28,7 @@ const (
 // the same plan gives the same bytes.
 func Markdown(w io.Writer, r *Run) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n### eventinvoke %s\n\n", markdownMark, r.Verb)
-	switch {
-	case r.Plan == nil:
-		b.WriteString("**No plan: nothing was compared, and nothing was written.**\n")
-	case r.Outcome != nil:
-		fmt.Fprintf(&b, "**%s**\n", outcomeLine(r.Outcome.Counts()))
-	default:
-		fmt.Fprintf(&b, "**%s**\n", planLine(r.Plan.Counts()))
-	}
+	fmt.Fprintf(&b, "%s\n### eventinvoke %s\n\n**%s**\n", markdownMark, r.Verb, r.headline())
 	if risks := riskLine(r); risks != "" {
 		fmt.Fprintf(&b, "\nRisk: %s.\n", risks)
 	}

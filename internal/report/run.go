@@ -156,10 +156,15 @@ var (
 	insights = []string{"GetQueueUrl", "ListQueues", "GetTopicAttributes", "DescribeEventBus", "HeadBucket", "LookupEvents"}
 )
 
-// tally adds up operations.
+// tally adds up operations, as JSON has them.
 type tally struct {
-	reconcile.OperationCount
-	Aliases int64 // those of the calls that list aliases
+	Calls     int64 `json:"calls"`
+	Throttled int64 `json:"throttled"`
+	Conflicts int64 `json:"conflicts"`
+	Faults    int64 `json:"faults"`
+	Refused   int64 `json:"refused"`
+	Retries   int64 `json:"retries"` // throttled + conflicts + faults
+	Aliases   int64 `json:"-"`       // those of the calls that list aliases
 }
 
 func (t *tally) add(o reconcile.OperationCount) {
@@ -168,6 +173,7 @@ func (t *tally) add(o reconcile.OperationCount) {
 	t.Conflicts += o.Conflicts
 	t.Faults += o.Faults
 	t.Refused += o.Refused + o.Skewed
+	t.Retries += o.Throttled + o.Conflicts + o.Faults
 	if o.Name == "ListAliases" {
 		t.Aliases += o.Calls
 	}

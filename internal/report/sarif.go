@@ -49,14 +49,7 @@ func SARIF(w io.Writer, r *Run) error {
 	d.field("tool", map[string]sarifDriver{"driver": newDriver(r, rules)})
 	d.field("invocations", []sarifInvocation{invocation})
 	list(d, "results", sarifResults(r, room))
-	d.put("\n}]}\n")
-	if d.err == nil {
-		d.err = d.w.Flush()
-	}
-	if d.err != nil {
-		return fmt.Errorf("write the SARIF report: %w", d.err)
-	}
-	return nil
+	return d.end("\n}]}\n", "SARIF")
 }
 
 // complaints says the remarks about what is not as it should be.

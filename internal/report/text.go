@@ -62,7 +62,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		if r.Plan == nil {
 			p.notes(notes)
 			p.gap()
-			p.line(0, text("No plan: nothing was compared, and nothing was written."))
+			p.line(0, text(r.headline()))
 			return
 		}
 		p.opening(r)
@@ -84,14 +84,14 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 				p.notes(between(notes, refused, refused))
 			}
 			p.last()
-			p.line(0, colored(bold, planLine(r.Plan.Counts())))
+			p.line(0, colored(bold, r.headline()))
 			return
 		}
 		p.kinds(r.places(), "")
 		p.notes(findings)
 		p.notes(unwritten)
 		p.last()
-		p.line(0, colored(bold, outcomeLine(r.Outcome.Counts())))
+		p.line(0, colored(bold, r.headline()))
 		p.line(0, textf("Run %s", r.ID))
 		if r.Undo != "" && r.Outcome.Wrote() {
 			p.line(0, textf("Undo it with: %s", r.Undo))
@@ -236,43 +236,48 @@ func (p *printer) changes(r *Run) {
 
 // nothingDiffers never claims more than what was looked at.
 func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
-	p.gap()
-	if r.Saved {
-		p.flow(0, 2, text("The plan changes nothing."))
-		return
+	as := "as declared"
+	if r.Verb == "rollback" {
+		as = "as before the run"
 	}
-	if len(r.Plan.Targets) == 0 {
-		p.flow(0, 2, colored(green, "Nothing to do: this shard has no target."))
-		return
-	}
-	if c.Declared > 0 && c.Skipped == c.Declared {
-		p.flow(0, 2, colored(red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))))
-		return
-	}
-	if c.Declared > 0 && c.Skipped+c.MissingFunctions+c.MissingQualifiers == c.Declared {
-		p.flow(0, 2, colored(red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))))
-		return
-	}
+	missing := c.MissingFunctions + c.MissingQualifiers
+	tone, says := green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
 		some(c.UnknownTargets, "of the targets could not be read at all"),
 		some(c.NotExamined, "not examined"),
-		some(c.MissingFunctions+c.MissingQualifiers, "missing in AWS"))
-	if rest == "" {
-		as := "as declared"
-		if r.Verb == "rollback" {
-			as = "as before the run"
-		}
-		p.flow(0, 2, colored(green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)))
-		return
+		some(missing, "missing in AWS"))
+	switch {
+	case r.Saved:
+		tone, says = plain, "The plan changes nothing."
+	case len(r.Plan.Targets) == 0:
+		says = "Nothing to do: this shard has no target."
+	case c.Declared > 0 && c.Skipped == c.Declared:
+		tone, says = red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))
+	case c.Declared > 0 && c.Skipped+missing == c.Declared:
+		tone, says = red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))
+	case rest != "":
+		tone, says = yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)
 	}
-	p.flow(0, 2, colored(yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)))
+	p.gap()
+	p.flow(0, 2, colored(tone, says))
 }
 
 func (p *printer) hint(indent int, hint string) {
 	if hint != "" {
 		p.wrapped(indent, colored(green, "next: "), plain, hint)
 	}
+}
+
+// headline is what became of a run in one line.
+func (r *Run) headline() string {
+	switch {
+	case r.Plan == nil:
+		return "No plan: nothing was compared, and nothing was written."
+	case r.Outcome != nil:
+		return outcomeLine(r.Outcome.Counts())
+	}
+	return planLine(r.Plan.Counts())
 }
 
 // planLine is the stable last line of a plan: the same five numbers in the same

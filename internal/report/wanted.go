@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -210,18 +208,10 @@ func (w wished) general(v desired.Value) desired.Value {
 	if t := w.Origin.Template; v == w.After && strings.Contains(t, "${") {
 		return desired.Text(t)
 	}
-	a, err := arn.Parse(v.Text())
-	if err != nil {
-		return v
+	if !w.many {
+		return shape(v, w.Function, nil)
 	}
-	a.Resource = template(a.Resource, w.Function)
-	if w.many && a.AccountID == w.target.Account {
-		a.AccountID = "{account}"
-	}
-	if w.many && a.Region == w.target.Region {
-		a.Region = "{region}"
-	}
-	return desired.Text(a.String())
+	return shape(v, w.Function, w.target)
 }
 
 // order puts deletes first, then what has the worst risk for any config.

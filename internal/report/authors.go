@@ -20,28 +20,20 @@ type deed struct {
 }
 
 // deeds puts together what one author did, most first.
-func deeds(all []*reconcile.Authorship) []deed {
+func deeds(all []reconcile.Authorship) []deed {
 	type key struct{ verb, author string }
 	found := groupBy(all,
-		func(a *reconcile.Authorship) key {
-			verb := "changed"
+		func(a reconcile.Authorship) key {
 			if strings.HasPrefix(a.Call, "Delete") {
-				verb = "deleted"
+				return key{"deleted", a.Author.String()}
 			}
-			return key{verb, a.Author.String()}
+			return key{"changed", a.Author.String()}
 		},
-		func(k key, of []*reconcile.Authorship) deed {
-			d := deed{verb: k.verb, author: k.author, configs: len(of), first: of[0].At, last: of[0].At}
+		func(k key, of []reconcile.Authorship) deed {
+			byTime := func(a, b reconcile.Authorship) int { return a.At.Compare(b.At) }
+			d := deed{verb: k.verb, author: k.author, configs: len(of), first: slices.MinFunc(of, byTime).At, last: slices.MaxFunc(of, byTime).At}
 			if of[0].Author.Redeploys() {
 				d.client = of[0].Author.Client
-			}
-			for _, a := range of {
-				if a.At.Before(d.first) {
-					d.first = a.At
-				}
-				if a.At.After(d.last) {
-					d.last = a.At
-				}
 			}
 			return d
 		})
@@ -82,14 +74,14 @@ func (p *printer) authors(indent int, changes []located) {
 		return
 	}
 	var since []time.Time
-	var known []*reconcile.Authorship
+	var known []reconcile.Authorship
 	for _, c := range changes {
 		key := c.key()
 		if at := p.run.Insights.DriftingSince(key); !at.IsZero() {
 			since = append(since, at)
 		}
 		if a := p.run.Insights.AuthorOf(key); a != nil {
-			known = append(known, a)
+			known = append(known, *a)
 		}
 	}
 	part := func(n int) string {
@@ -115,15 +107,6 @@ func (p *printer) authors(indent int, changes []located) {
 	}
 }
 
-// authored is what authors did to all that differs, most first.
-func (r *Run) authored() []deed {
-	known := make([]*reconcile.Authorship, len(r.Insights.Authors))
-	for i := range known {
-		known[i] = &r.Insights.Authors[i]
-	}
-	return deeds(known)
-}
-
 // whoMadeIt is who made what differs what it is.
 func (r *Run) whoMadeIt(stable bool) []note {
 	if len(r.Insights.Authors) < 2 { // one stands beside its change
@@ -140,7 +123,7 @@ func (r *Run) whoMadeIt(stable bool) []note {
 		}
 	}
 	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
-	for _, d := range r.authored() {
+	for _, d := range deeds(r.Insights.Authors) {
 		n.rows = append(n.rows, row{name: fmt.Sprintf("%d of %d %s by %s %s", d.configs, changes, d.verb, d.author, d.when(r.Surveyed, stable))})
 	}
 	if untold > 0 {
@@ -151,7 +134,7 @@ func (r *Run) whoMadeIt(stable bool) []note {
 
 // writtenAgain is what deployments will write again.
 func (r *Run) writtenAgain(bool) (all []note) {
-	for _, d := range r.authored() {
+	for _, d := range deeds(r.Insights.Authors) {
 		if d.client != "" {
 			all = append(all, note{tone: yellow, title: "Written again", n: d.configs,
 				text: fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(d.configs, "config"), d.author)})
@@ -189,7 +172,7 @@ func (r *Run) byAuthor(m remark, t desired.Target) remark {
 	key := desired.Key{Target: t, Name: m.config}
 	if a := r.Insights.AuthorOf(key); a != nil {
 		m.author = Clean(a.Author.String())
-		d := deeds([]*reconcile.Authorship{a})[0]
+		d := deeds([]reconcile.Authorship{*a})[0]
 		m.details = append(m.details, Clean(d.verb+" "+d.when(r.Surveyed, true)+" by "+d.author))
 		if d.client != "" {
 			m.details = append(m.details, Clean("the next deployment with "+d.client+" writes the same again"))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -90,11 +91,8 @@ type ignoredJSON struct {
 }
 
 type guardJSON struct {
-	Rule     string `json:"rule"`
-	Current  int    `json:"current"`
-	Limit    int    `json:"limit"`
-	Of       int    `json:"of"`
-	Exceeded bool   `json:"exceeded"`
+	history.GuardLine
+	Exceeded bool `json:"exceeded"`
 }
 
 func newTarget(t desired.Target, label string) targetJSON {
@@ -125,7 +123,7 @@ func NewOriginJSON(o desired.Origin) *OriginJSON {
 }
 
 func newGuard(l reconcile.GuardLine) any {
-	return guardJSON{Rule: l.Rule, Current: l.Current, Limit: l.Limit, Of: l.Of, Exceeded: l.Exceeded()}
+	return guardJSON{history.GuardLine(l), l.Exceeded()}
 }
 
 func newFields(c *reconcile.Change) []fieldJSON {

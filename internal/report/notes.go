@@ -85,6 +85,8 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 		if of[0].verdict == skipped && s.warn != "" {
 			n.text = r.fill(s.warn, of)
 		}
+		named := strings.HasPrefix(s.text, "{where}") && allEqual(of, func(m *remark) desired.Target { return m.target })
+		now := allEqual(of, byWhen)
 		if s.at {
 			n.at = of[0].at
 		}
@@ -95,10 +97,10 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 			}
 		}
 		if !s.causes {
-			n.hint, n.rows = shared(of, (*remark).next), append(n.rows, r.rowsOf(s, of, of)...)
+			n.hint, n.rows = shared(of, (*remark).next), append(n.rows, r.rowsOf(s, named, of)...)
 			return n
 		}
-		n.parts = groupBy(of, (*remark).likeness, func(_ string, cause []*remark) note { return r.cause(s, of, cause) })
+		n.parts = groupBy(of, (*remark).likeness, func(_ string, cause []*remark) note { return r.cause(s, named, now, cause) })
 		slices.SortStableFunc(n.parts, func(a, b note) int { return cmp.Or(byTone(a, b), cmp.Compare(b.n, a.n)) })
 		if one := n.parts[0]; s.inline && len(n.parts) == 1 {
 			n.text, n.hint, n.each, n.rows, n.parts = strings.TrimPrefix(n.text+": "+one.text, ": "), one.hint, one.each, one.rows, nil
@@ -113,10 +115,11 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 	})
 }
 
-// cause is one cause of a note, with those that have it.
-func (r *Run) cause(s *topicSpec, all, of []*remark) note {
-	n := note{tone: toneOf(s, of), n: len(of), text: shared(of, (*remark).told), hint: shared(of, (*remark).next), rows: r.rowsOf(s, all, of)}
-	if !allEqual(all, byWhen) {
+// cause is one cause of a note, with those that have it. The note has named their target, or has
+// told when it is so.
+func (r *Run) cause(s *topicSpec, named, told bool, of []*remark) note {
+	n := note{tone: toneOf(s, of), n: len(of), text: shared(of, (*remark).told), hint: shared(of, (*remark).next), rows: r.rowsOf(s, named, of)}
+	if !told {
 		n.text += of[0].when
 	}
 	if facts := of[0].facts; len(of) > 1 && facts != "" && allEqual(of, func(m *remark) string { return m.facts }) {
@@ -138,17 +141,16 @@ func shared(of []*remark, text func(*remark) string) string {
 
 // rowsOf names the configs of some remarks of a note, with their target where the note has
 // not named it; remarks about targets are named by those.
-func (r *Run) rowsOf(s *topicSpec, all, of []*remark) (rows []row) {
+func (r *Run) rowsOf(s *topicSpec, named bool, of []*remark) (rows []row) {
 	if s.bare {
 		return nil
 	}
-	one := strings.HasPrefix(s.text, "{where}") && allEqual(all, byTarget)
 	for _, m := range of {
 		n := row{name: r.named(m.target, m.config), aside: m.facts}
 		switch {
-		case one && m.config == desired.Name{}, m.target == desired.Target{}:
+		case named && m.config == desired.Name{}, m.target == desired.Target{}:
 			continue
-		case one:
+		case named:
 			n.name = m.config.String()
 		case m.config == desired.Name{}:
 			n.name = r.whereIs(m.target)
@@ -197,6 +199,9 @@ func (r *Run) fill(pattern string, of []*remark) string {
 
 // breaks is "13 functions break the requirement "no event is lost"".
 func breaks(of []*remark) string {
+	if of[0].about == "" {
+		return ""
+	}
 	configs, verb := distinct(of, func(m *remark) desired.Key { return desired.Key{Target: m.target, Name: m.config} }), " break "
 	if len(configs) == 1 {
 		verb = " breaks "

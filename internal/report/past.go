@@ -74,38 +74,22 @@ func (r *Run) partEnded(part *history.Record) {
 
 // pastTarget is one target of a record, and notes what it keeps as numbers alone.
 func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.TargetPlan {
-	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped}
-	if t.Failure != nil {
-		p.Err = t.Failure
-	}
-	if t.Stopped != nil {
-		p.Stopped = t.Stopped
-	}
+	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped, Err: failure(t.Failure), Stopped: failure(t.Stopped)}
 	kept := map[string]int{}
 	for _, f := range part.Findings {
 		if f.Target != t.Target {
 			continue
 		}
 		kept[f.Reason]++
-		finding := reconcile.Finding{Name: f.Name, Kind: kindOf(f.Reason)}
-		if f.Failure != nil {
-			finding.Err = f.Failure
-		}
-		p.Findings = append(p.Findings, finding)
+		p.Findings = append(p.Findings, reconcile.Finding{Name: f.Name, Kind: kindOf(f.Reason), Err: failure(f.Failure)})
 	}
 	for _, d := range t.Drift { // of an audit, which keeps no settings
 		change := history.Item{Action: d.Action}
 		change.Name = d.Name
 		p.Changes = append(p.Changes, changeOf(&change))
 	}
-	numbers := maps.Clone(t.Findings)
-	if t.Plan.Ignored > 0 {
-		numbers = maps.Clone(numbers)
-		if numbers == nil {
-			numbers = map[string]int{}
-		}
-		numbers["ignored"] = t.Plan.Ignored
-	}
+	numbers := map[string]int{"ignored": t.Plan.Ignored}
+	maps.Copy(numbers, t.Findings)
 	for _, what := range slices.Sorted(maps.Keys(numbers)) {
 		if n := numbers[what] - kept[what]; n > 0 {
 			r.Insights.Unavailable = append(r.Insights.Unavailable, reconcile.Unavailable{
@@ -121,6 +105,14 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 	}
 	r.API = append(r.API, api)
 	return p
+}
+
+// failure is what a record keeps of an error.
+func failure(e *reconcile.CallError) error {
+	if e == nil {
+		return nil
+	}
+	return e
 }
 
 // kindOf reads the spelling of a kind of finding back.
@@ -149,13 +141,10 @@ func (r *Run) pastItems(items []history.Item) {
 			}
 			change := changeOf(item)
 			p.Changes = append(p.Changes, change)
-			result := reconcile.Result{Change: change, After: item.After, Stats: ratelimit.CallStats{Attempts: item.Attempts, Waited: time.Duration(item.WaitedMS) * time.Millisecond}}
+			result := reconcile.Result{Change: change, After: item.After, Err: failure(item.Failure), Stats: ratelimit.CallStats{Attempts: item.Attempts, Waited: time.Duration(item.WaitedMS) * time.Millisecond}}
 			_ = result.Status.UnmarshalText([]byte(item.Status)) // planned, and not tried: not attempted
 			if item.Status == history.Planned {
 				result.Status = reconcile.NotAttempted
-			}
-			if item.Failure != nil {
-				result.Err = item.Failure
 			}
 			outcome.Results = append(outcome.Results, result)
 		}

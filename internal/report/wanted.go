@@ -157,7 +157,7 @@ func wishesOf(changes []located) []wish {
 
 func newWish(k wishKey, of []wished) wish {
 	w := wish{wishKey: k}
-	befores := map[string]int{}
+	var befores []string
 	same := allEqual(of, func(c wished) desired.Value { return c.Before })
 	for _, c := range of {
 		w.changes = append(w.changes, c.located)
@@ -170,7 +170,7 @@ func newWish(k wishKey, of []wished) wish {
 		if !same {
 			before = c.general(before)
 		}
-		befores[c.Setting.Format(before)]++
+		befores = append(befores, c.Setting.Format(before))
 	}
 	w.origin = sharedOrigin(of, func(c wished) desired.Origin { return c.Origin })
 	if k.setting == desired.NumSettings {
@@ -184,19 +184,20 @@ func newWish(k wishKey, of []wished) wish {
 		w.after = k.setting.Format(of[0].After)
 	}
 	w.at = strings.TrimSuffix(w.at, " from "+w.after) // it stands before it
-	spelt := make([]string, 0, len(befores))
-	for before := range befores {
-		spelt = append(spelt, before)
+	type before struct {
+		text string
+		n    int
 	}
-	slices.SortFunc(spelt, func(a, b string) int { return cmp.Or(befores[b]-befores[a], strings.Compare(a, b)) })
-	for i, before := range spelt {
+	all := groupBy(befores, func(s string) string { return s }, func(s string, of []string) before { return before{s, len(of)} })
+	slices.SortFunc(all, func(a, b before) int { return cmp.Or(b.n-a.n, strings.Compare(a.text, b.text)) })
+	for i, b := range all {
 		switch {
-		case len(spelt) == 1:
-			w.befores = []string{"from " + before}
-		case i < 2, len(spelt) == 3:
-			w.befores = append(w.befores, fmt.Sprintf("%d from %s", befores[before], before))
+		case len(all) == 1:
+			w.befores = []string{"from " + b.text}
+		case i < 2, len(all) == 3:
+			w.befores = append(w.befores, fmt.Sprintf("%d from %s", b.n, b.text))
 		default:
-			w.befores = append(w.befores[:2], fmt.Sprintf("%d from %s", len(of)-befores[spelt[0]]-befores[spelt[1]], count(len(spelt)-2, "other value")))
+			w.befores = append(w.befores[:2], fmt.Sprintf("%d from %s", len(of)-all[0].n-all[1].n, count(len(all)-2, "other value")))
 		}
 	}
 	return w

@@ -89,10 +89,14 @@ var (
 func (a *annotation) command(multi bool) string {
 	var names []string
 	for _, m := range a.names {
-		if multi && m.target.Account != "" {
-			m.name = Clean(m.target.String()) + "/" + m.name
+		name := m.name
+		if m.config != (desired.Name{}) { // of which the message says the rest
+			name = Clean(m.config.String())
 		}
-		names = append(names, m.name)
+		if multi && m.target.Account != "" {
+			name = Clean(m.target.String()) + "/" + name
+		}
+		names = append(names, name)
 	}
 	title, message, hint := names[0], a.message, a.hint
 	if a.n > 1 {

@@ -132,12 +132,7 @@ func (p *progress) lines(width int) []string {
 	if e.Total == 0 || e.Done == e.Total {
 		return []string{"Waiting for AWS"}
 	}
-	var rate float64
-	var held ratelimit.Backlog
-	for _, s := range limiters {
-		rate += s.Rate
-		held.Add(&s.Backlog)
-	}
+	rate, _, held := sumOf(limiters)
 	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseAliases: "Listed the aliases of", reconcile.PhaseApply: "Settled"}[e.Phase]
 	first := fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total)
 	if eta := etaOf(e, rate, &held); eta > 0 {
@@ -259,15 +254,18 @@ func (d *divertedWriter) terminal() io.Writer {
 	return d.to
 }
 
-func logProgress(log *slog.Logger, e reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
-	var rate float64
-	var throttled int64
-	var held ratelimit.Backlog
+// sumOf is what the limiters of all targets let through and hold back.
+func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, throttled int64, held ratelimit.Backlog) {
 	for _, s := range limiters {
 		rate += s.Rate
 		throttled += s.Throttled
 		held.Add(&s.Backlog)
 	}
+	return rate, throttled, held
+}
+
+func logProgress(log *slog.Logger, e reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
+	rate, throttled, held := sumOf(limiters)
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
 	if eta := etaOf(e, rate, &held); eta > 0 {
 		args = append(args, "eta", eta.String())

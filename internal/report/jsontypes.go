@@ -106,10 +106,8 @@ func newKey(t targetJSON, n desired.Name) keyJSON {
 // newKey is a config that knows its target, but not what the fleet file calls it.
 func (r *Run) newKey(k desired.Key) keyJSON {
 	label := ""
-	for _, t := range r.plans() {
-		if t.Target == k.Target {
-			label = t.Label
-		}
+	if t := r.planOf(k.Target); t != nil {
+		label = t.Label
 	}
 	return newKey(newTarget(k.Target, label), k.Name)
 }

@@ -9,15 +9,11 @@ import (
 
 // spell is the requests of a part of the run, and how they were answered.
 func (t tally) spell(pace string) string {
-	faults := ""
-	if t.Faults > 0 {
-		faults = count(t.Faults, "fault")
-	}
 	calls := count(t.Calls, "call")
 	if t.Aliases > 0 {
 		calls += fmt.Sprintf(" (%d for aliases)", t.Aliases)
 	}
-	return listed(calls, pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), faults) + "."
+	return listed(calls, pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), someOf(t.Faults, "fault")) + "."
 }
 
 // paced says how fast the limiters let requests go by now, and what held them up.

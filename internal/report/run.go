@@ -3,8 +3,8 @@
 // In comes a Run: a plan, the outcome of applying it, the figures of the calls
 // that were made. Out goes text for people, Markdown for a comment, one JSON
 // document, a stream of JSON lines while the run goes on, or what CI systems read:
-// JUnit, SARIF and GitHub's annotations, and the rows of an HTML page, which are made
-// of one walk, remarks.
+// JUnit, SARIF and GitHub's annotations, and an HTML page. What is worth saying beside the
+// numbers is one walk, remarks; text, Markdown and the head of a page fold it into notes.
 //
 // What holds:
 //   - A renderer takes values and a writer and decides nothing: what drifted,

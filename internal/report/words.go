@@ -60,7 +60,7 @@ func some[N int | int64](n N, what string) string {
 }
 
 // someOf is "3 attempts", or "" for none.
-func someOf(n int, one string) string {
+func someOf[N int | int64](n N, one string) string {
 	if n == 0 {
 		return ""
 	}

@@ -29,9 +29,14 @@ const (
 	firstProbe  = 12 * time.Second
 	lastProbe   = 90 * time.Second
 	probeGrowth = 1.25
-	// forgetAfter the beginning of a probe that was not refused, it is another neighbour
-	// who refuses.
-	forgetAfter = time.Minute
+	// forgetAfter the beginning of a probe that was not refused, he had gone: it is another
+	// neighbour who refuses, or he has come back. One who takes a tenth of the quota is heard
+	// of after 10 s.
+	forgetAfter = 20 * time.Second
+	// keptRoom is how much of the room is remembered at least when no more than it was
+	// refused: at once, a burst of the neighbour's would count for the whole time until the
+	// next probe. With more, several of our own processes hold more than the quota together.
+	keptRoom = 0.95
 
 	// floorRate is low so that many processes at their floor stay far below
 	// the quota: at 3 per second, five of them had 6.7 % of refusals.
@@ -48,7 +53,9 @@ const (
 //	                            90 s on, fast beyond it: he may have gone
 //
 // The room is what was let go between two refusals: at both the server's bucket was empty,
-// so that all else that the quota had to give was the neighbour's.
+// so that all else that the quota had to give was the neighbour's, or lost while the bucket
+// was full. So there may be more room, and a probe that is refused never makes it less: only
+// a refusal of no more than the room does.
 type controller struct {
 	ceiling float64
 	rate    float64
@@ -120,15 +127,19 @@ func (c *controller) refuse(now time.Time, epoch uint64, sent int64) bool {
 	if epoch != c.epoch {
 		return false
 	}
-	switch span := now.Sub(c.cut); {
-	case before.IsZero() || now.Sub(before) > c.probe+forgetAfter:
+	switch span, probed := now.Sub(c.cut), now.Sub(before)-c.probe; {
+	case before.IsZero() || probed > forgetAfter:
 		c.room, c.probe = 0, firstProbe
 	case span > holdFor:
-		if now.Sub(before) > c.probe {
+		least := keptRoom * c.room
+		if c.room == 0 {
+			least = cutTo * c.rate // less may have been let go because nobody asked for more
+		}
+		if probed > 0 {
+			least = max(least, c.room)
 			c.probe = min(lastProbe, time.Duration(float64(c.probe)*probeGrowth))
 		}
-		// Less than half may have been let go because nobody asked for more.
-		c.room = max(c.rate*cutTo, float64(sent-c.sent)/span.Seconds())
+		c.room = max(least, float64(sent-c.sent)/span.Seconds())
 	}
 	c.rate = max(cutTo*min(c.rate, cmp.Or(c.room, c.rate)), min(floorRate, c.ceiling))
 	c.cut, c.sent = now, sent

@@ -103,8 +103,13 @@ func TestControllerRemembersTheRoom(t *testing.T) {
 	}
 	pass(29)
 	c.refuse(now, c.epoch, sent+3)
-	if math.Abs(c.room-4.5) > 0.5 {
-		t.Errorf("hardly anything was asked for, and the room became %.2f of 9: want half", c.room)
+	if math.Abs(c.room-keptRoom*9) > 0.1 {
+		t.Errorf("hardly anything was asked for, and the room became %.2f of 9: want %.2f", c.room, keptRoom*9)
+	}
+	held := c.room
+	pass(c.probe.Seconds() + 1)
+	if c.refuse(now, c.epoch, sent+6); c.room != held {
+		t.Errorf("more than the room was refused, and it became %.2f of %.2f", c.room, held)
 	}
 	for range 20 {
 		pass(c.probe.Seconds() + 4)
@@ -113,7 +118,11 @@ func TestControllerRemembersTheRoom(t *testing.T) {
 	if c.probe != lastProbe {
 		t.Errorf("after many refused probes the next one comes after %v, want %v", c.probe, lastProbe)
 	}
-	pass((lastProbe + forgetAfter).Seconds() + 10)
+	pass((lastProbe + forgetAfter).Seconds() - 1)
+	if before := c; c.refuse(now, c.epoch, 0) && c.room != before.room {
+		t.Errorf("refused %v after the beginning of a probe, the room of %.2f became %.2f", forgetAfter-time.Second, before.room, c.room)
+	}
+	pass((lastProbe + forgetAfter).Seconds() + 1)
 	if c.refuse(now, c.epoch, 0); c.room != 0 || c.probe != firstProbe {
 		t.Errorf("a refusal after a long time without is another neighbour's: %+v", c)
 	}

@@ -23,7 +23,7 @@ func TestOwnProcessesShare(t *testing.T) {
 		{processes: 3, use: 0.90, refused: 0.03, fairness: 0.90, why: "at the default share"},
 	} {
 		var use, refused, fairness float64
-		const runs = 2
+		const runs = 4
 		for seed := range uint64(runs) {
 			synctest.Test(t, func(t *testing.T) {
 				u, r, f := siblings(t, tt.processes, Settings{Quota: 15, Share: tt.share}, seed)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -52,19 +53,19 @@ accounts:
           - { name: unrelated }
 `
 
-// limitedWorld is a fresh world, and the environment that of credentials which
+// limitedWorld is a fresh world of a scenario, and the environment that of credentials which
 // may do there what a policy says and nothing else.
-func limitedWorld(t *testing.T, policy []byte) *awssim.World {
+func limitedWorld(t *testing.T, world string, policy []byte) *awssim.World {
 	t.Helper()
-	scenario, err := awssim.ParseScenario("world.yaml", strings.NewReader(policyWorld))
+	scenario, err := awssim.ParseScenario("world.yaml", strings.NewReader(world))
 	if err != nil {
 		t.Fatal(err)
 	}
-	world, err := awssim.New(scenario)
+	limited, err := awssim.New(scenario)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(world)
+	server := httptest.NewServer(limited)
 	t.Cleanup(server.Close)
 	form := url.Values{"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "RoleArn": {"arn:aws:iam::111111111111:role/limited"}, "RoleSessionName": {"test"}, "Policy": {string(policy)}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(form.Encode()))
@@ -72,7 +73,7 @@ func limitedWorld(t *testing.T, policy []byte) *awssim.World {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+world.DefaultAccessKeyID()+"/20260101/eu-west-1/sts/aws4_request, SignedHeaders=host, Signature=0")
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+limited.DefaultAccessKeyID()+"/20260101/eu-west-1/sts/aws4_request, SignedHeaders=host, Signature=0")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -92,14 +93,21 @@ func limitedWorld(t *testing.T, policy []byte) *awssim.World {
 	} {
 		t.Setenv(name, value)
 	}
-	world.ResetCounts()
-	return world
+	limited.ResetCounts()
+	return limited
 }
 
 // denials runs the program and counts the requests that a policy refused.
 func denials(t *testing.T, policy []byte, args ...string) int {
 	t.Helper()
-	world := limitedWorld(t, policy)
+	n, _ := denialsIn(t, policyWorld, policy, args...)
+	return n
+}
+
+// denialsIn is denials in a world of some scenario, and how often each operation was asked for.
+func denialsIn(t *testing.T, scenario string, policy []byte, args ...string) (int, map[string]int) {
+	t.Helper()
+	world := limitedWorld(t, scenario, policy)
 	var out bytes.Buffer
 	run(t.Context(), args, streams{in: strings.NewReader(""), out: &out, err: &out})
 	n := 0
@@ -111,7 +119,7 @@ func denials(t *testing.T, policy []byte, args ...string) int {
 	if world.Counts().Total == 0 {
 		t.Fatalf("%q asked nothing: %s", args, out.String())
 	}
-	return n
+	return n, world.Counts().ByOperation
 }
 
 // document is a policy, to be taken apart.
@@ -205,6 +213,71 @@ func TestThePolicyIsEnoughAndNoneOfItTooMuch(t *testing.T) {
 				if denials(t, less.text(t), row.args...) == 0 {
 					t.Errorf("%s does not need %s of statement %s", row.mode, resource, s.Sid)
 				}
+			}
+		}
+	}
+}
+
+// informed are a fleet file and a world for which a run with insights asks all that it may
+// ask: for queues of its own account, which are so many that they are listed, and of another
+// one, for a topic, a bus and a bucket, for who changed what, and for the stack that owns
+// what CloudFormation changed.
+func informed() (fleet, world string) {
+	fleet = `version: 1
+targets:
+  - { name: here, account: "111111111111", regions: [eu-west-1] }
+functions:
+`
+	world = `version: 1
+quota: { rate: 0 }
+accounts:
+  - account: "111111111111"
+    regions:
+      eu-west-1:
+        functions:
+          - name: stacked
+            tags: { "aws:cloudformation:stack-name": shop }
+            records: { $LATEST: { maximum_retry_attempts: 1, age: 2h, by: role/deploy, agent: cloudformation.amazonaws.com } }
+`
+	destinations := map[string]string{
+		"stacked": "sqs:eu-west-1:222222222222:theirs", "topic": "sns:eu-west-1:111111111111:ours",
+		"bus": "events:eu-west-1:111111111111:event-bus/ours", "bucket": "s3:::our-bucket",
+	}
+	for _, n := range strings.Split("abcdefghij", "") {
+		destinations["queue-"+n] = "sqs:eu-west-1:111111111111:" + n
+	}
+	for name, arn := range destinations {
+		fleet += fmt.Sprintf("  - { name: %s, maximum_retry_attempts: 0, on_failure: \"arn:aws:%s\" }\n", name, arn)
+		if name != "stacked" {
+			world += "          - name: " + name + "\n"
+		}
+	}
+	return fleet, world
+}
+
+// TestTheInsightsOfThePolicy runs under the printed policy: what a run asks that the policy
+// lacks would be a denial, and what the policy has for insights the run asks for.
+func TestTheInsightsOfThePolicy(t *testing.T) {
+	fleet, world := informed()
+	path := fleetIn(t, fleet)
+	for _, mode := range []string{auditMode, applyMode} {
+		policy := printedPolicies(t, path, "--mode", mode, "--insights")[0]
+		args := []string{mode, path, "--quota", "1000", "--quiet", "--insights", "on"}
+		if mode == applyMode {
+			args = append(args, "--yes")
+		}
+		n, asked := denialsIn(t, world, policy.text(t), args...)
+		if n != 0 {
+			t.Errorf("%s with insights under its own policy met %d denials", mode, n)
+		}
+		last := policy.Statement[len(policy.Statement)-1]
+		if last.Sid != "Insights" {
+			t.Fatalf("the last statement is %+v", last)
+		}
+		for _, action := range last.Action {
+			_, operation, _ := strings.Cut(strings.Replace(action, "s3:ListBucket", "s3:HeadBucket", 1), ":")
+			if asked[operation] == 0 {
+				t.Errorf("%s with insights does not need %s: it asked for %v", mode, action, asked)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // the printed policy: a sweep, and an event about one function.
 func TestTheServePolicyIsEnoughForLambda(t *testing.T) {
 	policies := printedPolicies(t, fleetIn(t, policyFleet), "--mode", "serve", "--insights")
-	world := limitedWorld(t, policies[0].text(t))
+	world := limitedWorld(t, policyWorld, policies[0].text(t))
 	function := startLambda(t, policyFleet)
 	for _, row := range []struct{ why, event string }{
 		{"a schedule", `{"detail-type": "Scheduled Event", "source": "aws.events"}`},

@@ -256,11 +256,10 @@ func readOnlyPolicy() string {
 		Action   []string
 		Resource string
 	}
-	actions := []string{"tag:" + opGetResources}
+	actions := InsightPermissions()
 	for _, op := range readOperations().names() {
 		actions = append(actions, "lambda:"+op)
 	}
-	actions = append(actions, InsightPermissions()...)
 	policy, err := json.Marshal(struct {
 		Version   string
 		Statement []statement

@@ -80,9 +80,10 @@ func insightOperations() operations {
 	return allowed
 }
 
-// InsightPermissions are the IAM actions of all insights, sorted.
+// InsightPermissions are the IAM actions of all insights, sorted. Tags tell which stack
+// CloudFormation wrote for.
 func InsightPermissions() []string {
-	var all []string
+	all := []string{"tag:" + opGetResources}
 	for _, of := range insights {
 		all = append(all, of.permission)
 	}

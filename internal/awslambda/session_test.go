@@ -249,9 +249,9 @@ func TestSessionName(t *testing.T) {
 }
 
 func TestReadOnlyPolicy(t *testing.T) {
-	const want = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["tag:GetResources","lambda:ListAliases",` +
-		`"lambda:ListFunctionEventInvokeConfigs","lambda:ListFunctions","lambda:ListVersionsByFunction",` +
-		`"cloudtrail:LookupEvents","events:DescribeEventBus","s3:ListBucket","sns:GetTopicAttributes","sqs:GetQueueUrl","sqs:ListQueues"],"Resource":"*"}]}`
+	const want = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[` +
+		`"cloudtrail:LookupEvents","events:DescribeEventBus","s3:ListBucket","sns:GetTopicAttributes","sqs:GetQueueUrl","sqs:ListQueues","tag:GetResources",` +
+		`"lambda:ListAliases","lambda:ListFunctionEventInvokeConfigs","lambda:ListFunctions","lambda:ListVersionsByFunction"],"Resource":"*"}]}`
 	if got := readOnlyPolicy(); got != want || len(got) > 2048 {
 		t.Errorf("got %s", got)
 	}

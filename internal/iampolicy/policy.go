@@ -108,14 +108,16 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		w := wantsOf(t, choices[t.Target], fleet.Undeclared, o)
 		place := everywhere(t, organizations)
 		d := Document{Label: t.Label, Target: place, Statements: w.statements(place)}
-		if s := discovery(need); len(s.Action) > 0 {
-			d.Statements = append(d.Statements, s)
+		found := discovery(need)
+		if len(found.Action) > 0 {
+			d.Statements = append(d.Statements, found)
 		}
 		if len(d.Statements) == 0 {
 			continue
 		}
-		if len(o.Insights) > 0 {
-			d.Statements = append(d.Statements, Statement{Sid: "Insights", Effect: "Allow", Action: o.Insights, Resource: []string{"*"}})
+		insights := slices.DeleteFunc(slices.Clone(o.Insights), func(a string) bool { return slices.Contains(found.Action, a) })
+		if len(insights) > 0 {
+			d.Statements = append(d.Statements, Statement{Sid: "Insights", Effect: "Allow", Action: insights, Resource: []string{"*"}})
 		}
 		if t.RoleARN == "" {
 			d.Statements = append(d.Statements, o.baseStatements(t.Partition())...)

@@ -107,18 +107,27 @@ func TestTextFitsThePage(t *testing.T) {
 // room.
 func TestTextFitsANarrowPage(t *testing.T) {
 	stable := regexp.MustCompile(`^(Plan|Applied): |^Undo it with: `)
-	for _, s := range scenarios {
-		for _, width := range []int{60, 80} {
-			for line := range strings.Lines(string(textBytes(t, s.run(t), TextOptions{Full: s.full, Width: width}))) {
-				line = strings.TrimSuffix(line, "\n")
-				longest := 0
-				for _, word := range strings.Fields(line) {
-					longest = max(longest, cells.StringWidth(word))
-				}
-				if cells.StringWidth(line) > width && longest < width-20 && !stable.MatchString(line) {
-					t.Errorf("%s: %d of %d columns: %q", s.name, cells.StringWidth(line), width, line)
-				}
+	fits := func(name string, width int, page []byte) {
+		for line := range strings.Lines(string(page)) {
+			line, longest := strings.TrimSuffix(line, "\n"), 0
+			for _, word := range strings.Fields(line) {
+				longest = max(longest, cells.StringWidth(word))
 			}
+			if w := cells.StringWidth(line); w > width && longest < width-20 && !stable.MatchString(line) {
+				t.Errorf("%s: %d of %d columns: %q", name, w, width, line)
+			}
+		}
+	}
+	for _, width := range []int{60, 80} {
+		for _, s := range scenarios {
+			fits(s.name, width, textBytes(t, s.run(t), TextOptions{Full: s.full, Width: width}))
+		}
+		for _, past := range pastRuns {
+			var page bytes.Buffer
+			if err := RunText(&page, past.run, TextOptions{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			fits(past.name, width, page.Bytes())
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package report
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,69 +17,42 @@ import (
 //
 // Texts are cleaned, so the document is well-formed whatever anything is called.
 func JUnit(w io.Writer, r *Run) error {
-	e := xml.NewEncoder(w)
+	out := bufio.NewWriter(w) // a failure shows in Flush
+	out.WriteString(xml.Header)
+	e := xml.NewEncoder(out)
 	e.Indent("", "  ")
-	err := writeJUnit(w, e, r)
-	if err == nil {
-		_, err = io.WriteString(w, "\n")
+	root := element("testsuites", "name", Clean("eventinvoke "+r.Verb), "time", fmt.Sprintf("%.3f", r.Finished.Sub(r.Started).Seconds()))
+	_ = e.EncodeToken(root)
+	suite(e, r, "eventinvoke", 0, r.ofRun)
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		suite(e, r, Clean(t.Target.String()), t.InSync, func(say func(remark)) { r.ofTarget(t, everything, say) })
 	}
-	if err != nil {
+	err := errors.Join(e.EncodeToken(root.End()), e.Close())
+	out.WriteString("\n")
+	if err = cmp.Or(err, out.Flush()); err != nil {
 		return fmt.Errorf("write the JUnit report: %w", err)
 	}
 	return nil
 }
 
-func writeJUnit(w io.Writer, e *xml.Encoder, r *Run) error {
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	root := element("testsuites", "name", Clean("eventinvoke "+r.Verb), "time", fmt.Sprintf("%.3f", r.Finished.Sub(r.Started).Seconds()))
-	if err := e.EncodeToken(root); err != nil {
-		return err
-	}
-	if err := suite(e, r, "eventinvoke", 0, r.ofRun); err != nil {
-		return err
-	}
-	for i := range r.plans() {
-		t := &r.Plan.Targets[i]
-		if err := suite(e, r, Clean(t.Target.String()), t.InSync, func(say func(remark)) { r.ofTarget(t, everything, say) }); err != nil {
-			return err
-		}
-	}
-	if err := e.EncodeToken(root.End()); err != nil {
-		return err
-	}
-	return e.Close()
-}
-
 // suite writes one suite. Its numbers stand before its tests, so it looks at the tests twice.
-func suite(e *xml.Encoder, r *Run, name string, inSync int, tests func(func(remark))) (err error) {
+func suite(e *xml.Encoder, r *Run, name string, inSync int, tests func(func(remark))) {
 	var n [erred + 1]int
 	n[passed] = inSync
 	tests(func(m remark) { n[m.verdict]++ })
 	if n == ([erred + 1]int{}) && name == "eventinvoke" {
-		return nil
+		return
 	}
 	start := element("testsuite", "name", name, "tests", fmt.Sprint(n[passed]+n[skipped]+n[differs]+n[erred]),
 		"failures", fmt.Sprint(n[differs]), "errors", fmt.Sprint(n[erred]), "skipped", fmt.Sprint(n[skipped]),
 		"timestamp", r.Started.UTC().Format("2006-01-02T15:04:05"))
-	if err := e.EncodeToken(start); err != nil {
-		return err
-	}
+	_ = e.EncodeToken(start)
 	if inSync > 0 {
-		if err := e.Encode(testCase{Class: name, Name: "(in sync)", Out: &testOutput{Text: count(inSync, "config") + " as declared"}}); err != nil {
-			return err
-		}
+		_ = e.Encode(testCase{Class: name, Name: "(in sync)", Out: &testOutput{Text: count(inSync, "config") + " as declared"}})
 	}
-	tests(func(m remark) {
-		if err == nil {
-			err = e.Encode(newTestCase(name, &m))
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return e.EncodeToken(start.End())
+	tests(func(m remark) { _ = e.Encode(newTestCase(name, &m)) })
+	_ = e.EncodeToken(start.End())
 }
 
 // testCase is one test. It is known to readers by its class and its name, which

@@ -24,12 +24,13 @@ func (p *printer) note(indent int, n *note) {
 	if n.title != "" {
 		lead, tone = n.title+": ", plain
 	}
-	switch beside := ""; {
+	switch {
 	case len(n.rows) == 1 && indent > 0: // one config of a cause
-		if beside = p.beside(n.rows[0], 0); beside == "" {
-			p.flow(indent, indent+2, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(tone, ": "+n.text))
+		one := []span{colored(n.tone, lead), colored(bold, n.rows[0].name)}
+		if beside := p.beside(n.rows[0], 0); beside == "" {
+			p.flow(indent, indent+2, append(one, colored(tone, ": "+n.text))...)
 		} else {
-			p.line(indent, colored(n.tone, lead), colored(bold, n.rows[0].name), colored(dim, beside))
+			p.flow(indent, indent+2, append(one, colored(dim, beside))...)
 			p.wrapped(indent+2, span{}, tone, n.text)
 		}
 		p.hint(indent+2, n.hint)

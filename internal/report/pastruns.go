@@ -108,10 +108,10 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	past := Past(run)
 	return fitted(w, past, o, func(p *printer) {
 		s := summarise(&run.Run)
-		p.line(0, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
+		p.flow(0, 2, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
 		sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
 		if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
-			p.line(0, textf("Not complete: %s", s.Incomplete))
+			p.flow(0, 2, textf("Not complete: %s", s.Incomplete))
 		}
 		for _, part := range run.Latest() {
 			p.part(&part)
@@ -145,21 +145,21 @@ func (p *printer) part(part *history.Record) {
 	if !part.Finished.IsZero() {
 		took = fmt.Sprintf(", took %s", part.Finished.Sub(part.Started).Round(time.Millisecond))
 	}
-	p.line(2, textf("eventinvoke %s on %s, process %d%s", part.ToolVersion, part.Host, part.PID, took))
+	p.flow(2, 4, textf("eventinvoke %s on %s, process %d%s", part.ToolVersion, part.Host, part.PID, took))
 	if part.Stopped != "" {
-		p.line(2, textf("stopped early: %s", part.Stopped))
+		p.flow(2, 4, textf("stopped early: %s", part.Stopped))
 	}
 	if part.Failure != nil && part.Failure.Message != "" {
-		p.line(2, textf("failed: %s %s", part.Failure.Kind, part.Failure.Message))
+		p.flow(2, 4, textf("failed: %s %s", part.Failure.Kind, part.Failure.Message))
 	}
 	if part.Job != "" {
-		p.line(2, textf("started by %s", part.Job))
+		p.flow(2, 4, textf("started by %s", part.Job))
 	}
 	for _, c := range part.Callers {
-		p.line(2, textf("%s as %s", c.Target, c.ARN))
+		p.flow(2, 4, textf("%s as %s", c.Target, c.ARN))
 	}
 	for _, f := range part.Files {
-		p.line(2, textf("from %s (sha256 %.12s)", f.Path, f.SHA256))
+		p.flow(2, 4, textf("from %s (sha256 %.12s)", f.Path, f.SHA256))
 	}
 	for _, t := range part.Targets {
 		calls := int64(0)
@@ -167,27 +167,27 @@ func (p *printer) part(part *history.Record) {
 			calls += o.Calls
 		}
 		if t.Failure != nil {
-			p.line(2, textf("%s: could not be read (%s), %s", t.Target, t.Failure.Kind, count(calls, "call")))
+			p.flow(2, 4, textf("%s: could not be read (%s), %s", t.Target, t.Failure.Kind, count(calls, "call")))
 			continue
 		}
-		p.line(2, textf("%s: %s declared, %d in sync, %d unreadable, %s",
+		p.flow(2, 4, textf("%s: %s declared, %d in sync, %d unreadable, %s",
 			t.Target, count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
 	}
 	for i := range part.Targets {
 		p.audited(&part.Targets[i])
 	}
 	if len(part.Approvers) > 0 {
-		p.line(2, textf("approved by %s", strings.Join(part.Approvers, ", ")))
+		p.flow(2, 4, textf("approved by %s", strings.Join(part.Approvers, ", ")))
 	}
 	if part.GuardOff != "" {
-		p.line(2, colored(yellow, "guard: off: "), text(part.GuardOff))
+		p.flow(2, 4, colored(yellow, "guard: off: "), text(part.GuardOff))
 	}
 	for _, g := range part.Guard {
 		exceeded := span{}
 		if reconcile.GuardLine(g).Exceeded() {
 			exceeded = colored(red, ", exceeded")
 		}
-		p.line(2, textf("guard: %s", reconcile.GuardLine(g)), exceeded)
+		p.flow(2, 4, textf("guard: %s", reconcile.GuardLine(g)), exceeded)
 	}
 }
 
@@ -210,7 +210,7 @@ func (p *printer) journal(undos []history.Undo) {
 		status history.UndoStatus
 	}
 	for e, undos := range grouped(undos, func(u history.Undo) end { return end{u.Target, u.Status} }) {
-		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
+		p.flow(2, 4, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, len(undos), func(i int) string { return undos[i].Name.String() })
 	}
 }

@@ -16,13 +16,13 @@ import (
 // audited tells what an audit found in one target.
 func (p *printer) audited(t *history.Target) {
 	for _, kind := range slices.Sorted(maps.Keys(t.Findings)) {
-		p.line(2, textf("%s: %d %s", t.Target, t.Findings[kind], strings.ReplaceAll(kind, "_", " ")))
+		p.flow(2, 4, textf("%s: %d %s", t.Target, t.Findings[kind], strings.ReplaceAll(kind, "_", " ")))
 	}
 	if t.Plan.Breaches > 0 {
-		p.line(2, textf("%s: %d breaches of what is required", t.Target, t.Plan.Breaches))
+		p.flow(2, 4, textf("%s: %d breaches of what is required", t.Target, t.Plan.Breaches))
 	}
 	if len(t.Drift) > 0 {
-		p.line(2, textf("%s: %s drifted", t.Target, count(len(t.Drift), "config")))
+		p.flow(2, 4, textf("%s: %s drifted", t.Target, count(len(t.Drift), "config")))
 		p.drift(4, t.Drift)
 	}
 }
@@ -57,7 +57,7 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 		if t.Target == (desired.Target{}) {
 			at = "No target known"
 		}
-		p.line(0, colored(bold, at), text(": "+Clean(found)))
+		p.flow(0, 2, colored(bold, at), text(": "+Clean(found)))
 		var b strings.Builder
 		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tBREACHES\tRUN")

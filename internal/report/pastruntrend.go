@@ -57,7 +57,7 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 		if t.Target == (desired.Target{}) {
 			at = "No target known"
 		}
-		p.flow(0, 2, colored(bold, at), text(": "+Clean(found)))
+		p.line(0, colored(bold, at), text(": "+Clean(found)))
 		var b strings.Builder
 		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tBREACHES\tRUN")

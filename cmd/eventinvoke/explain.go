@@ -177,7 +177,11 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if o.format == "json" {
 		err = report.WriteJSON(a.out, explainedJSON(keys))
 	} else {
-		explainedText(a.out, keys)
+		var files []string
+		for _, f := range doc.Files() {
+			files = append(files, f.Path)
+		}
+		explainedText(a.out, keys, report.Folder(files))
 	}
 	if err != nil {
 		return err
@@ -237,7 +241,8 @@ func explainVerdict(keys []explained) error {
 	return exitCode(exitPartial)
 }
 
-// explainedText writes keys for people. The winner of a field is marked:
+// explainedText writes keys for people, with places below the folder of all fleet files where that is
+// long. The winner of a field is marked:
 //
 //	orders:live in prod (111111111111/eu-west-1)
 //	  declared at fleet.yaml:12 functions[0]
@@ -245,16 +250,16 @@ func explainVerdict(keys []explained) error {
 //	  maximum_retry_attempts: 0, but AWS holds 1
 //	    > 0  fleet.yaml:13 functions[0]
 //	      2  fleet.yaml:9 rules[0] "payments never retry"
-func explainedText(out io.Writer, keys []explained) {
+func explainedText(out io.Writer, keys []explained, folder string) {
 	for i := range keys {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		keys[i].text(out)
+		keys[i].text(out, folder)
 	}
 }
 
-func (e *explained) text(out io.Writer) {
+func (e *explained) text(out io.Writer, folder string) {
 	line := func(indent int, format string, args ...any) {
 		fmt.Fprintln(out, strings.Repeat(" ", indent)+sanitize(fmt.Sprintf(format, args...)))
 	}
@@ -278,11 +283,11 @@ func (e *explained) text(out io.Writer) {
 			if s.Applied {
 				mark = ">"
 			}
-			line(4, "%s %-*s  %s", mark, width, s.Value, named(s.Origin))
+			line(4, "%s %-*s  %s", mark, width, s.Value, strings.TrimPrefix(named(s.Origin), folder))
 		}
 	}
 	for _, q := range e.required() {
-		line(2, "must hold: %s", named(q.Origin))
+		line(2, "must hold: %s", strings.TrimPrefix(named(q.Origin), folder))
 		for _, b := range e.breachesOf(q) {
 			line(4, "! %s%s", b.Message, map[bool]string{true: "", false: ", until an apply"}[b.Planned])
 		}

@@ -228,7 +228,7 @@ when. An audit is remembered where it was given --history.`,
 			case format == "json":
 				return report.TrendsJSON(a.out, trends, damaged)
 			}
-			return report.TrendsText(a.out, trends, damaged, report.TextOptions{Full: full})
+			return report.TrendsText(a.out, trends, damaged, (&outputOptions{full: full}).text(a.out))
 		},
 	}
 	place.bind(cmd)
@@ -274,7 +274,7 @@ func (a *app) showRun(ctx context.Context, name string, format resultFormat, pla
 	if format == "json" {
 		err = report.RunJSON(a.out, run)
 	} else {
-		err = report.RunText(a.out, run, report.TextOptions{Full: full})
+		err = report.RunText(a.out, run, (&outputOptions{full: full}).text(a.out))
 	}
 	if err := errors.Join(err, damaged); err != nil {
 		return err

@@ -65,7 +65,7 @@ func newPrinter(w io.Writer, r *Run, o TextOptions) *printer {
 	if o.Width > 0 {
 		columns = min(max(o.Width, minColumns), maxColumns)
 	}
-	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: folderOf(r.Fleet.Files), detail: details[0], blank: true}
+	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.

@@ -186,12 +186,12 @@ func files(paths []string) string {
 	if len(paths) == 1 {
 		return paths[0]
 	}
-	return count(len(paths), "file") + after(" in ", folderOf(paths))
+	return count(len(paths), "file") + after(" in ", Folder(paths))
 }
 
-// folderOf is the folder that all of some files are in, with the slash behind it; "" where they
+// Folder is the folder that all of some files are in, with the slash behind it; "" where they
 // are named from where the reader is, who then finds them as they are.
-func folderOf(paths []string) string {
+func Folder(paths []string) string {
 	shared := ""
 	for i, path := range paths {
 		if !filepath.IsAbs(path) && !strings.Contains(path, "://") {

@@ -358,7 +358,7 @@ func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	j.results = j.results[1:]
 	moot := j.moot
 	j.moot, j.tried, j.perhaps = NotAttempted, false, false
-	if j.again && stats.Attempts == 0 && isCancelled(err) { // what was answered first stands
+	if j.again && isCancelled(err) && !ratelimit.Ambiguous(err) { // what was answered first stands
 		if j.intended {
 			j.journal.Settle(j.key(&r.Change), &Result{Change: r.Change, Status: NotAttempted})
 			j.intended = false

@@ -74,10 +74,12 @@ func (j *surveyJob) strayAlias() bool {
 // asksFor reports whether it is to be known which qualifiers of a kind exist.
 //
 // Declared qualifiers are asked about for the plan's sake; those of records that are to be
-// deleted, because none comes back under one that is gone; other undeclared ones only where
-// orphans are looked for.
+// deleted or put back, because none comes back under one that is gone; other undeclared
+// ones only where orphans are looked for.
 func (j *surveyJob) asksFor(kind func(string) bool) bool {
-	return j.pending(kind) || slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
+	return j.pending(kind) || slices.ContainsFunc(j.entries, func(e desired.Entry) bool {
+		return kind(e.Qualifier) && e.Remove && e.Optional
+	}) || slices.ContainsFunc(j.observed.Records, func(r ObservedRecord) bool {
 		at := slices.IndexFunc(j.entries, func(e desired.Entry) bool { return e.Qualifier == r.Qualifier })
 		return kind(r.Qualifier) && (at < 0 && j.orphans || at >= 0 && j.entries[at].Remove)
 	})
@@ -169,7 +171,7 @@ func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems 
 		}
 		for j := range t.Entries {
 			e := &t.Entries[j]
-			if !e.Optional {
+			if !e.Optional || e.Remove {
 				continue
 			}
 			at := item{e.Origins.Entry, e.Qualifier}

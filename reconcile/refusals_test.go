@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -311,6 +312,52 @@ func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// The run ends while the second try waits: the first answer stands, since it says more, and
+// each intent of the journal has its end.
+func TestTheEndOfARunLeavesTheFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet, f := fleetOf(append(numbered("busy-%03d", 80), "a")...)
+		f.details, f.latency = rolesOf(fleet), 500*time.Millisecond
+		tries := 0
+		f.fail = func(op string, n desired.Name, attempt int) error {
+			if op != "put" || n.Function != "a" {
+				return nil
+			}
+			if tries = attempt; attempt == 1 {
+				return refusal(KindRole, "no")
+			}
+			return ratelimit.WithResult(refusal(KindThrottled, "Rate exceeded"), ratelimit.Throttled, 0)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+		defer cancel()
+		plan := Plan{Targets: []TargetPlan{{Target: home}}}
+		for _, e := range fleet.Targets[0].Entries {
+			plan.Targets[0].Changes = append(plan.Targets[0].Changes, Change{Name: e.Name, Action: Create, Want: e.Want})
+		}
+		limiter := fastLimiter()
+		defer limiter.Close()
+		var j countingJournal
+		out := Apply(ctx, Approved{plan: plan}, map[desired.Target]WriteTarget{
+			home: {Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details},
+		}, &j, nil)
+		if a := out.Targets[0].Results[0]; a.Status != Failed || KindOf(a.Err) != KindRole || tries < 3 {
+			t.Errorf("%s is %v after %d tries: %v", a.Name, a.Status, tries, a.Err)
+		}
+		if j.intended.Load() != 82 || j.settled.Load() != 82 {
+			t.Errorf("%d intents, %d with an end, want 82: one for each try", j.intended.Load(), j.settled.Load())
+		}
+	})
+}
+
+// countingJournal counts intents and their ends.
+type countingJournal struct{ intended, settled atomic.Int64 }
+
+func (j *countingJournal) Intend(context.Context, desired.Key, *Change) error {
+	j.intended.Add(1)
+	return nil
+}
+func (j *countingJournal) Settle(desired.Key, *Result) { j.settled.Add(1) }
 
 // oneAtATime puts one after the other, as a narrow quota does.
 type oneAtATime struct {

@@ -85,6 +85,12 @@ func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeSta
 		p.Stale = append(p.Stale, StaleChange{Change: c, Now: now})
 		return
 	}
+	if gone := slices.Contains(function.Gone, u.Qualifier); gone && c.Action == Restore { // a Put, which Lambda refuses there
+		p.addFinding(u.Name, FindingQualifierMissing, nil)
+		return
+	} else if gone {
+		c.Final = c.Action == Delete
+	}
 	p.Changes = append(p.Changes, c)
 }
 

@@ -58,6 +58,22 @@ func TestNewRollback(t *testing.T) {
 	}
 }
 
+// Under an alias that is gone nothing is put back, and what is deleted there is gone for good.
+func TestARollbackUnderAnAliasThatIsGone(t *testing.T) {
+	one := &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
+	function := present("f", rec("left", *one))
+	function.Gone = []string{"gone", "left"}
+	plan := NewRollback(map[desired.Target][]Undo{home: {
+		{Name: name("f", "gone"), Before: one}, {Name: name("f", "left"), Expected: one}, {Name: name("f", "there"), Before: one},
+	}}, holds(function), false)
+	if got, want := lines(&plan), []string{"delete f:left", "restore f:there retries=1 on_success=none on_failure=none", "qualifier_missing f:gone"}; !cmp.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if c := plan.Counts(); c.MissingQualifiers != 1 || !plan.Targets[0].Changes[0].Final || plan.Targets[0].Changes[1].Final {
+		t.Errorf("%+v, %+v", c, plan.Targets[0].Changes)
+	}
+}
+
 // Whatever a run did, its rollback restores exactly what was there, and a
 // second one does nothing.
 func TestARollbackRestoresExactly(t *testing.T) {

@@ -238,9 +238,10 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 		}
 	}
 	fleet.Guard.MaxDeletes = desired.Limit{Number: created}
-	base.Shards = 0 // created is this process's own number
+	fleet.MissingQualifiers = desired.MissingError // what cannot be put back is no matter of policy
+	base.Shards = 0                                // created is this process's own number
 	return narrowTo(fleet, w.undos, func(u *Undo) desired.Entry {
-		return desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true}
+		return desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true, Optional: u.Before != nil}
 	}), base, nil
 }
 

@@ -101,11 +101,19 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 	for _, refused := range result.Refused {
 		a.log.Warn("left as it is declared", "config", refused.Key.String(), "why", sanitize(refused.Err.Error()))
 	}
+	for i := range r.Plan.Targets {
+		for _, f := range r.Plan.Targets[i].Findings {
+			if f.Kind == reconcile.FindingFunctionMissing || f.Kind == reconcile.FindingQualifierMissing {
+				a.log.Warn("left as it is declared", "config", desired.Key{Target: r.Plan.Targets[i].Target, Name: f.Name}.String(), "why", "AWS has no such function, alias or version")
+			}
+		}
+	}
 	c := r.Plan.Counts()
 	if c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
 		a.log.Warn("what could not be read was left as it is declared", "configs", c.Unreadable, "targets", c.UnreadableTargets, "not_examined", c.NotExamined)
 	}
-	if len(result.Refused)+c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
+	c.Unjudged = 0 // what is required is nothing to adopt
+	if len(result.Refused) > 0 || incomplete(c, &r.Fleet) {
 		return exitCode(exitPartial)
 	}
 	return nil

@@ -21,6 +21,7 @@ const (
 	stateNoRecord         liveState = "no_record"
 	stateFunctionMissing  liveState = "function_missing"
 	stateQualifierMissing liveState = "qualifier_missing"
+	stateOrphan           liveState = "orphan"
 	stateUnreadable       liveState = "unreadable"
 )
 
@@ -50,6 +51,8 @@ func (l *liveValue) String() string {
 		return "AWS has no such function"
 	case stateQualifierMissing:
 		return "AWS has the function, but no such alias or version"
+	case stateOrphan:
+		return "AWS has the function, but no such alias or version; its record is left over: remove: true deletes it"
 	}
 	return fmt.Sprintf("what AWS holds could not be read: %v", l.Err)
 }
@@ -165,6 +168,9 @@ func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 	case function.State != reconcile.Present:
 		return &liveValue{State: stateUnreadable, Err: function.Err}
 	case slices.Contains(function.Gone, key.Qualifier):
+		if slices.ContainsFunc(function.Records, func(r reconcile.ObservedRecord) bool { return r.Qualifier == key.Qualifier }) {
+			return &liveValue{State: stateOrphan}
+		}
 		return &liveValue{State: stateQualifierMissing}
 	}
 	for _, r := range function.Records {

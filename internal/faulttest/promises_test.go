@@ -203,8 +203,14 @@ func (r *run) wrongWrites() (wrongs []string) {
 // restores reports whether the run puts a whole record back, which is to touch
 // every field.
 func (r *run) restores(k desired.Key) bool {
-	e := r.journal.byKey[k]
-	return e != nil && e.change.Action == reconcile.Restore
+	if e := r.journal.byKey[k]; e != nil {
+		return e.change.Action == reconcile.Restore
+	}
+	return slices.ContainsFunc(r.Plan.Targets, func(t reconcile.TargetPlan) bool {
+		return t.Target == k.Target && slices.ContainsFunc(t.Findings, func(f reconcile.Finding) bool {
+			return f.Name == k.Name && f.Kind == reconcile.FindingQualifierMissing // it would have, and said why not
+		})
+	})
 }
 
 // results visits every result of the run.

@@ -71,9 +71,10 @@ type itemJSON struct {
 
 type findingJSON struct {
 	keyJSON
-	Reason string               `json:"reason"`
-	Origin *OriginJSON          `json:"origin"`
-	Error  *reconcile.CallError `json:"error"`
+	Reason   string               `json:"reason"`
+	Settings *reconcile.Settings  `json:"settings,omitempty"` // of a record that is left under a qualifier which is gone
+	Origin   *OriginJSON          `json:"origin"`
+	Error    *reconcile.CallError `json:"error"`
 	sourceJSON
 }
 
@@ -151,6 +152,9 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 
 func newFinding(t targetJSON, f *reconcile.Finding) any {
 	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err), sourceJSON: newSource(f.Seen, f.Carried)}
+	if f.Kind == reconcile.FindingQualifierMissing {
+		out.Settings = f.Record
+	}
 	if f.Origins != nil {
 		out.Origin = NewOriginJSON(f.Origins.Entry)
 	}

@@ -273,6 +273,9 @@ func (r *Run) ofResult(result *reconcile.Result) remark {
 
 func (r *Run) ofFinding(f *reconcile.Finding) remark {
 	about := findingTopics[f.Kind]
+	if about == qualifierMissing && r.Verb == "rollback" {
+		about = noWayBack
+	}
 	t := &topics[about]
 	m := remark{topic: about, config: f.Name, name: Clean(f.Name.String()), rule: f.Kind.String(), verdict: t.verdict, risk: t.risk, message: t.finding}
 	if f.Kind == reconcile.FindingLatestOnly {

@@ -25,6 +25,7 @@ const (
 	membership
 	functionMissing
 	qualifierMissing
+	noWayBack
 	undeclared
 	orphan
 	latestOnly
@@ -98,6 +99,8 @@ var topics = [numTopics]topicSpec{
 	qualifierMissing: {title: "Missing aliases or versions", text: "{configs}. The exit code is 3, unless the fleet file says missing_qualifiers: warn. Rules skip functions without it.",
 		warn: "{configs}; no error, as the fleet file says missing_qualifiers: warn.", noun: "config", found: " of missing aliases or versions", placed: true,
 		verdict: differs, risk: losesEvents, finding: "declared, but the function has no such alias or version"},
+	noWayBack: {title: "Not put back", text: "{records}, under aliases or versions that are gone.", noun: "config", found: " not put back",
+		verdict: erred, risk: losesEvents, finding: "not put back: the alias or version is gone"},
 	undeclared: {title: "Undeclared", text: "{records} on declared functions, under qualifiers that nobody declared; left alone.", noun: "record", found: " undeclared", placed: true, plan: true,
 		verdict: skipped, risk: noRisk, finding: "left alone: a record that nobody declared"},
 	orphan: {title: "Orphans", text: "{records} on declared functions, under aliases or versions that are gone; left alone. remove: true deletes one, undeclared: delete all of them.", noun: "record", found: " orphaned", placed: true, plan: true,

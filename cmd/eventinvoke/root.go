@@ -86,7 +86,7 @@ func newRoot(a *app) *cobra.Command {
 		Use:   "eventinvoke",
 		Short: "Keep the asynchronous-invocation settings of AWS Lambda fleets as declared",
 		Long: `eventinvoke keeps the asynchronous-invocation settings of AWS Lambda functions
-as declared in YAML: it shows what differs, and corrects it at a bearable pace.
+as declared in YAML: it shows what differs, and corrects it at a gentle pace.
 
 Results go to standard output, logs and progress to standard error. Any flag
 can be set by a variable, EVENTINVOKE_ and its name in capitals with _ for -;

@@ -358,7 +358,7 @@ func expire(location string) error {
 			var text []byte
 			var tag history.Tag
 			if text, tag, err = store.Read(ctx, name); err == nil {
-				_, err = store.Replace(ctx, name, regexp.MustCompile(`"expires": "\d+`).ReplaceAll(text, []byte(`"expires": "1999`)), tag)
+				_, err = store.Write(ctx, name, regexp.MustCompile(`"expires": "\d+`).ReplaceAll(text, []byte(`"expires": "1999`)), tag)
 			}
 			if err != nil {
 				break

@@ -53,11 +53,6 @@ func (a *app) notifier(ctx context.Context, o *notifyOptions, place, scope strin
 		sum := sha256.Sum256([]byte(scope))
 		told := &toldFile{name: "notified/" + hex.EncodeToString(sum[:8]) + ".json"}
 		var err error
-		if place == "" {
-			if place, err = history.DefaultLocation(); err != nil {
-				return nil, err
-			}
-		}
 		if told.store, err = history.OpenStore(ctx, place); err != nil {
 			return nil, err
 		}
@@ -116,24 +111,19 @@ func (f *toldFile) read(ctx context.Context) (notify.Told, error) {
 }
 
 // write replaces the file. Another run that did so meanwhile knows better.
-func (f *toldFile) write(ctx context.Context, told notify.Told) (err error) {
+func (f *toldFile) write(ctx context.Context, told notify.Told) error {
 	data, err := json.Marshal(told)
 	if err != nil {
 		return err
 	}
-	tag := f.tag
-	if tag == "" {
-		tag, err = f.store.Create(ctx, f.name, data)
-	} else {
-		tag, err = f.store.Replace(ctx, f.name, data, tag)
-	}
-	switch {
-	case err == nil:
-		f.tag = tag
-	case errors.Is(err, history.ErrExists), errors.Is(err, history.ErrChanged):
-		if _, f.tag, err = f.store.Read(ctx, f.name); errors.Is(err, history.ErrAbsent) {
-			f.tag, err = "", nil
+	tag, err := f.store.Write(ctx, f.name, data, f.tag)
+	if errors.Is(err, history.ErrChanged) {
+		if _, tag, err = f.store.Read(ctx, f.name); errors.Is(err, history.ErrAbsent) {
+			err = nil
 		}
+	}
+	if err == nil {
+		f.tag = tag
 	}
 	return err
 }

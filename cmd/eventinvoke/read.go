@@ -77,12 +77,6 @@ func (a *app) observations(ctx context.Context, o *readChoice, place string, c *
 	if place == noHistory {
 		return nil, errors.New("--read changed needs a place for what was read before; give --history a folder or s3://bucket/prefix")
 	}
-	if place == "" {
-		var err error
-		if place, err = history.DefaultLocation(); err != nil {
-			return nil, err
-		}
-	}
 	store, err := history.OpenStore(ctx, place)
 	if err != nil {
 		return nil, err

@@ -201,7 +201,7 @@ func damage(t *testing.T, s Store, h *History, run string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Replace(t.Context(), name, nil, tag); err != nil {
+	if _, err := s.Write(t.Context(), name, nil, tag); err != nil {
 		t.Fatal(err)
 	}
 }

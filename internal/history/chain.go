@@ -172,7 +172,7 @@ func (h *History) append(ctx context.Context, l link) error {
 		if text, l.sum, err = encodeSummed(&l, l.Previous); err != nil {
 			return err
 		}
-		switch _, err = h.store.Create(ctx, linkName(l.Seq), text); {
+		switch _, err = h.store.Write(ctx, linkName(l.Seq), text, ""); {
 		case err == nil:
 			err := h.sign(ctx, &l)
 			return errors.Join(err, h.writeHead(ctx, head{Version: ChainVersion, Seq: l.Seq, Link: l.sum}))
@@ -248,12 +248,8 @@ func (h *History) writeHead(ctx context.Context, end head) error {
 			return err
 		case err == nil && tag != "" && now.Seq >= end.Seq:
 			return nil
-		case tag == "":
-			_, err = h.store.Create(ctx, headName, text)
-		default:
-			_, err = h.store.Replace(ctx, headName, text, tag)
 		}
-		if !errors.Is(err, ErrExists) && !errors.Is(err, ErrChanged) {
+		if _, err = h.store.Write(ctx, headName, text, tag); !errors.Is(err, ErrChanged) {
 			return err
 		}
 	}

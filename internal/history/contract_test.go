@@ -51,31 +51,31 @@ func TestStoreKeepsObjects(t *testing.T) {
 		if _, _, err := s.Read(ctx, "a/b.json"); !errors.Is(err, ErrAbsent) {
 			t.Fatalf("Read of nothing: %v, want ErrAbsent", err)
 		}
-		first, err := s.Create(ctx, "a/b.json", []byte("one"))
+		first, err := s.Write(ctx, "a/b.json", []byte("one"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Create(ctx, "a/b.json", []byte("two")); !errors.Is(err, ErrExists) {
+		if _, err := s.Write(ctx, "a/b.json", []byte("two"), ""); !errors.Is(err, ErrExists) {
 			t.Errorf("Create over an object: %v, want ErrExists", err)
 		}
-		if again, err := s.Create(ctx, "a/b.json", []byte("one")); err != nil || again != first {
+		if again, err := s.Write(ctx, "a/b.json", []byte("one"), ""); err != nil || again != first {
 			t.Errorf("Create repeated after its answer was lost: %q, %v, want %q", again, err, first)
 		}
 		data, tag, err := s.Read(ctx, "a/b.json")
 		if err != nil || string(data) != "one" || tag != first {
 			t.Errorf("Read = %q, %q, %v, want what was created, and its tag %q", data, tag, err, first)
 		}
-		second, err := s.Replace(ctx, "a/b.json", []byte("two"), first)
+		second, err := s.Write(ctx, "a/b.json", []byte("two"), first)
 		if err != nil || second == first {
 			t.Fatalf("Replace: %q, %v, want another tag than %q", second, err, first)
 		}
-		if again, err := s.Replace(ctx, "a/b.json", []byte("two"), first); err != nil || again != second {
+		if again, err := s.Write(ctx, "a/b.json", []byte("two"), first); err != nil || again != second {
 			t.Errorf("Replace repeated after its answer was lost: %q, %v, want %q", again, err, second)
 		}
-		if _, err := s.Replace(ctx, "a/b.json", []byte("three"), first); !errors.Is(err, ErrChanged) {
+		if _, err := s.Write(ctx, "a/b.json", []byte("three"), first); !errors.Is(err, ErrChanged) {
 			t.Errorf("Replace with an old tag: %v, want ErrChanged", err)
 		}
-		if _, err := s.Replace(ctx, "a/none.json", []byte("three"), first); !errors.Is(err, ErrChanged) {
+		if _, err := s.Write(ctx, "a/none.json", []byte("three"), first); !errors.Is(err, ErrChanged) {
 			t.Errorf("Replace of nothing: %v, want ErrChanged", err)
 		}
 		if err := s.Delete(ctx, "a/b.json", first); !errors.Is(err, ErrChanged) {
@@ -103,7 +103,7 @@ func TestStoreListsInOrder(t *testing.T) {
 		}
 		// "-" sorts before "/" and "." between: an order by folders would differ.
 		for _, name := range []string{"a/x/2.json", "a/x-y/1.json", "a/x.json", "a/x/1.json", "ab/1.json", "b.json"} {
-			if _, err := s.Create(ctx, name, []byte(name)); err != nil {
+			if _, err := s.Write(ctx, name, []byte(name), ""); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -171,10 +171,10 @@ func TestStoreLetsOneWriterWin(t *testing.T) {
 		for round := range rounds {
 			name := fmt.Sprintf("race/%d.json", round)
 			tag := race(t, writers, ErrExists, func(i int) (Tag, error) {
-				return s.Create(ctx, name, fmt.Appendf(nil, "created by %d", i))
+				return s.Write(ctx, name, fmt.Appendf(nil, "created by %d", i), "")
 			})
 			race(t, writers, ErrChanged, func(i int) (Tag, error) {
-				return s.Replace(ctx, name, fmt.Appendf(nil, "replaced by %d", i), tag)
+				return s.Write(ctx, name, fmt.Appendf(nil, "replaced by %d", i), tag)
 			})
 		}
 	})
@@ -213,7 +213,7 @@ func TestStoreRefusesNamesThatLeaveIt(t *testing.T) {
 			t.Skip("the store for tests trusts its callers")
 		}
 		for _, name := range []string{"../x", "/x", "a//b", "a/./b", "", ".", ".lock", "a/.new-1", `a\b`} {
-			if _, err := s.Create(t.Context(), name, []byte("x")); err == nil {
+			if _, err := s.Write(t.Context(), name, []byte("x"), ""); err == nil {
 				t.Errorf("Create(%q) succeeded", name)
 			}
 			if err := s.Append(t.Context(), name, 0, []byte("x")); err == nil {
@@ -229,9 +229,9 @@ func TestStoreRefusesNamesThatLeaveIt(t *testing.T) {
 func TestDirIsForItsOwnerOnly(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "state", "eventinvoke")
 	s := openDir(t, root)
-	tag, err := s.Create(t.Context(), "leases/111111111111/eu-west-1.json", []byte("one"))
+	tag, err := s.Write(t.Context(), "leases/111111111111/eu-west-1.json", []byte("one"), "")
 	if err == nil {
-		_, err = s.Replace(t.Context(), "leases/111111111111/eu-west-1.json", []byte("two"), tag)
+		_, err = s.Write(t.Context(), "leases/111111111111/eu-west-1.json", []byte("two"), tag)
 	}
 	if err == nil {
 		err = s.Append(t.Context(), "journals/r/p.jsonl", 0, []byte("x\n"))

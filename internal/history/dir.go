@@ -48,26 +48,7 @@ func (d *dir) String() string { return d.root }
 
 func (d *dir) path(name string) string { return filepath.Join(d.root, filepath.FromSlash(name)) }
 
-func (d *dir) Create(ctx context.Context, name string, data []byte) (Tag, error) {
-	return d.write(ctx, "create", name, data, func(found []byte, exists bool) error {
-		if exists {
-			return ErrExists
-		}
-		return nil
-	})
-}
-
-func (d *dir) Replace(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
-	return d.write(ctx, "replace", name, data, func(found []byte, exists bool) error {
-		if !exists || contentTag(found) != tag {
-			return ErrChanged
-		}
-		return nil
-	})
-}
-
-// write puts data in place of what is there, if may allows it.
-func (d *dir) write(ctx context.Context, op, name string, data []byte, may func(found []byte, exists bool) error) (Tag, error) {
+func (d *dir) Write(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
 	err := d.locked(ctx, name, func() error {
 		found, err := os.ReadFile(d.path(name))
 		exists := err == nil
@@ -76,14 +57,15 @@ func (d *dir) write(ctx context.Context, op, name string, data []byte, may func(
 			return nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
-		}
-		if err := may(found, exists); err != nil {
-			return err
+		case tag == "" && exists:
+			return ErrExists
+		case tag != "" && (!exists || contentTag(found) != tag):
+			return ErrChanged
 		}
 		return d.put(name, data)
 	})
 	if err != nil {
-		return "", d.fail(op, name, err)
+		return "", d.fail(writeOp(tag), name, err)
 	}
 	return contentTag(data), nil
 }
@@ -342,7 +324,7 @@ func (d *dir) fail(op, name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		e.Hint = "make the folder writable for this user, or choose another with --history"
-	case errors.Is(err, ErrExists), errors.Is(err, ErrChanged), errors.Is(err, ErrAbsent),
+	case errors.Is(err, ErrChanged), errors.Is(err, ErrAbsent),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	default:
 		e.Hint = "free or mend the disk, or choose another folder with --history"

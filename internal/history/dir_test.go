@@ -57,13 +57,13 @@ func TestDirWaitsForItsLockAsLongAsItMay(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := s.Create(ctx, "a.json", []byte("x")); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), ".lock: another process holds it") {
+	if _, err := s.Write(ctx, "a.json", []byte("x"), ""); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), ".lock: another process holds it") {
 		t.Errorf("Create under another's lock: %v", err)
 	}
 	if err := held.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(t.Context(), "a.json", []byte("x")); err != nil {
+	if _, err := s.Write(t.Context(), "a.json", []byte("x"), ""); err != nil {
 		t.Errorf("Create after the holder is gone: %v", err)
 	}
 }
@@ -71,7 +71,7 @@ func TestDirWaitsForItsLockAsLongAsItMay(t *testing.T) {
 func TestDirHidesWhatACrashLeft(t *testing.T) {
 	root := t.TempDir()
 	s := openDir(t, root)
-	if _, err := s.Create(t.Context(), "runs/a.json", []byte("x")); err != nil {
+	if _, err := s.Write(t.Context(), "runs/a.json", []byte("x"), ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(root, "runs", ".a.json123"), []byte("half"), 0o600); err != nil {
@@ -102,7 +102,7 @@ func TestDirOnAFileInItsWay(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "leases"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := openDir(t, root).Create(t.Context(), "leases/1/r.json", []byte("x"))
+	_, err := openDir(t, root).Write(t.Context(), "leases/1/r.json", []byte("x"), "")
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(root, "leases")) || !strings.Contains(err.Error(), "choose another folder with --history") {
 		t.Errorf("Create: %v, want what is in the way and what to do", err)
 	}

@@ -20,15 +20,8 @@ type History struct {
 // New is a history in a store.
 func New(store Store) *History { return &History{store: store} }
 
-// Open is a history at a location as --history spells it: see OpenStore. An
-// empty location is the default one.
+// Open is a history at a location as --history spells it: see OpenStore.
 func Open(ctx context.Context, location string) (*History, error) {
-	if location == "" {
-		var err error
-		if location, err = DefaultLocation(); err != nil {
-			return nil, err
-		}
-	}
 	store, err := OpenStore(ctx, location)
 	if err != nil {
 		return nil, err
@@ -76,7 +69,7 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	}
 	if err == nil {
 		h.linkDead(ctx)
-		run.tag, err = h.store.Create(ctx, run.attempt.record(), data)
+		run.tag, err = h.store.Write(ctx, run.attempt.record(), data, "")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err), alive.Release(context.WithoutCancel(ctx)))
@@ -100,7 +93,7 @@ func (r *Recorder) Finish(ctx context.Context, final *Record) error {
 	defer cancel()
 	data, err := done.encode()
 	if err == nil {
-		_, err = r.history.store.Replace(ctx, r.attempt.record(), data, r.tag)
+		_, err = r.history.store.Write(ctx, r.attempt.record(), data, r.tag)
 	}
 	// The record and the journal come before the link that vouches for them, and the
 	// sign of life goes last: whoever finds it expired completes the chain.

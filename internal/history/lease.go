@@ -149,7 +149,7 @@ func acquire(ctx context.Context, store Store, name, subject string, owner Owner
 		case err == nil:
 			l.keep(ctx)
 			return l, nil
-		case errors.Is(err, ErrExists), errors.Is(err, ErrChanged):
+		case errors.Is(err, ErrChanged):
 			// Somebody was faster. What they wrote decides.
 		case !errors.As(err, &held):
 			return nil, err
@@ -168,7 +168,7 @@ func acquire(ctx context.Context, store Store, name, subject string, owner Owner
 	}
 }
 
-// take tries once. ErrExists and ErrChanged say that another one took it just now.
+// take tries once. ErrChanged says that another one took it just now.
 func (l *Lease) take(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -185,13 +185,10 @@ func (l *Lease) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if absent {
-		tag, err = l.store.Create(ctx, l.name, data)
-	} else {
-		tag, err = l.store.Replace(ctx, l.name, data, tag)
+	if !absent {
 		l.previous = &found.Owner
 	}
-	if err != nil {
+	if tag, err = l.store.Write(ctx, l.name, data, tag); err != nil {
 		return err
 	}
 	l.lease, l.tag, l.renewed = next, tag, sent
@@ -322,7 +319,7 @@ func (l *Lease) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tag, err := l.store.Replace(ctx, l.name, data, l.tag)
+	tag, err := l.store.Write(ctx, l.name, data, l.tag)
 	if errors.Is(err, ErrChanged) {
 		err = l.adopt(ctx)
 		if errors.As(err, new(*LostError)) {

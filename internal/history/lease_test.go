@@ -65,7 +65,7 @@ func TestExpiredLeaseGoesToOneOfManyTakers(t *testing.T) {
 		dead := leaseJSON{Version: LeaseVersion, Subject: testTarget.String(), Owner: owner("dead"), Nonce: "n", Expires: time.Now().Add(-time.Second)}
 		data, err := dead.encode()
 		if err == nil {
-			_, err = s.Create(t.Context(), leaseName(testTarget), data)
+			_, err = s.Write(t.Context(), leaseName(testTarget), data, "")
 		}
 		if err != nil {
 			t.Fatal(err)

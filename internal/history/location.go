@@ -28,12 +28,18 @@ var bucketLike = regexp.MustCompile(`(?i)^s3(:|//)`)
 var urlLike = regexp.MustCompile(`(?i)^[a-z][a-z0-9+.-]+:[/\\]|^https?//|^[^/]*:[^/]*@`)
 
 // OpenStore makes the store of a location as --history spells it: a folder,
-// s3://bucket/prefix, or "none". It writes nothing: whether the store can be
-// written shows with the first Begin.
+// s3://bucket/prefix, or "none"; "" is the default folder. It writes nothing:
+// whether the store can be written shows with the first Begin.
 //
 // For S3 it reads the environment as every program on the SDK does:
 // AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, SSO, roles.
 func OpenStore(ctx context.Context, location string) (Store, error) {
+	if location == "" {
+		var err error
+		if location, err = defaultLocation(); err != nil {
+			return nil, err
+		}
+	}
 	shown := awslambda.RedactURL(location)
 	switch {
 	case location == disabled:
@@ -55,8 +61,6 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 		return nil, fmt.Errorf("history %q: to keep no history write none; a folder of that name is ./%s", location, location)
 	case strings.Contains(location, "://") || urlLike.MatchString(location):
 		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", shown)
-	case location == "":
-		return nil, fmt.Errorf("history: the location is empty; write a folder, s3://bucket/prefix, or none")
 	}
 	folder, err := filepath.Abs(location)
 	if err != nil {
@@ -82,10 +86,10 @@ func BucketOf(location string) (bucket, prefix string, err error) {
 	return bucket, prefix, nil
 }
 
-// DefaultLocation is $XDG_STATE_HOME/eventinvoke, or ~/.local/state/eventinvoke
+// defaultLocation is $XDG_STATE_HOME/eventinvoke, or ~/.local/state/eventinvoke
 // where the variable is unset or relative, which the XDG base directory
 // specification says to ignore.
-func DefaultLocation() (string, error) {
+func defaultLocation() (string, error) {
 	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
 		return filepath.Join(state, "eventinvoke"), nil
 	}

@@ -59,7 +59,7 @@ func TestDefaultLocation(t *testing.T) {
 	for _, row := range rows {
 		t.Setenv("XDG_STATE_HOME", row.state)
 		t.Setenv("HOME", row.home)
-		got, err := DefaultLocation()
+		got, err := defaultLocation()
 		if got != row.want || row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
 			t.Errorf("%s: %q, %v, want %q, %q", row.why, got, err, row.want, row.err)
 		}

@@ -50,19 +50,13 @@ func (m *memory) write(op, name string, write func() error) (err error) {
 	return err
 }
 
-func (m *memory) Create(_ context.Context, name string, data []byte) (Tag, error) {
-	return contentTag(data), m.write("create", name, func() error {
-		if found, is := m.objects[name]; is && !bytes.Equal(found, data) {
+func (m *memory) Write(_ context.Context, name string, data []byte, tag Tag) (Tag, error) {
+	return contentTag(data), m.write(writeOp(tag), name, func() error {
+		switch found, is := m.objects[name]; {
+		case is && bytes.Equal(found, data):
+		case tag == "" && is:
 			return ErrExists
-		}
-		m.objects[name] = data
-		return nil
-	})
-}
-
-func (m *memory) Replace(_ context.Context, name string, data []byte, tag Tag) (Tag, error) {
-	return contentTag(data), m.write("replace", name, func() error {
-		if found, is := m.objects[name]; !is || contentTag(found) != tag && !bytes.Equal(found, data) {
+		case tag != "" && (!is || contentTag(found) != tag):
 			return ErrChanged
 		}
 		m.objects[name] = data

@@ -238,16 +238,14 @@ func (m *member) write(ctx context.Context, mine func() []peerLine) error {
 			return nil
 		case len(file.Peers) == 0:
 			err = m.store.Delete(ctx, m.name, m.tag)
-		case m.tag == "":
-			tag, err = m.store.Create(ctx, m.name, data)
 		default:
-			tag, err = m.store.Replace(ctx, m.name, data, m.tag)
+			tag, err = m.store.Write(ctx, m.name, data, m.tag)
 		}
 		if err == nil {
 			m.tag = tag
 			return nil
 		}
-		if !errors.Is(err, ErrExists) && !errors.Is(err, ErrChanged) {
+		if !errors.Is(err, ErrChanged) {
 			return err
 		}
 		if err := m.read(ctx); err != nil {

@@ -38,18 +38,11 @@ func (u *unreliable) call() error {
 	return nil
 }
 
-func (u *unreliable) Create(ctx context.Context, name string, data []byte) (Tag, error) {
+func (u *unreliable) Write(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
 	if err := u.call(); err != nil {
 		return "", err
 	}
-	return u.memory.Create(ctx, name, data)
-}
-
-func (u *unreliable) Replace(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
-	if err := u.call(); err != nil {
-		return "", err
-	}
-	return u.memory.Replace(ctx, name, data, tag)
+	return u.memory.Write(ctx, name, data, tag)
 }
 
 func (u *unreliable) Read(ctx context.Context, name string) ([]byte, Tag, error) {

@@ -39,20 +39,19 @@ func (b *bucketStore) String() string {
 
 func (b *bucketStore) key(name string) *string { return new(path.Join(b.prefix, name)) }
 
-func (b *bucketStore) Create(ctx context.Context, name string, data []byte) (Tag, error) {
-	tag, err := b.put(ctx, name, data, &s3.PutObjectInput{IfNoneMatch: new("*")})
-	if errors.Is(err, errCondition) {
-		err = ErrExists
+func (b *bucketStore) Write(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
+	condition := &s3.PutObjectInput{IfMatch: new(string(tag))}
+	if tag == "" {
+		condition = &s3.PutObjectInput{IfNoneMatch: new("*")}
 	}
-	return tag, b.fail("create", name, err)
-}
-
-func (b *bucketStore) Replace(ctx context.Context, name string, data []byte, tag Tag) (Tag, error) {
-	tag, err := b.put(ctx, name, data, &s3.PutObjectInput{IfMatch: new(string(tag))})
-	if errors.Is(err, errCondition) || errors.Is(err, ErrAbsent) {
+	written, err := b.put(ctx, name, data, condition)
+	switch {
+	case tag == "" && errors.Is(err, errCondition):
+		err = ErrExists
+	case tag != "" && (errors.Is(err, errCondition) || errors.Is(err, ErrAbsent)):
 		err = ErrChanged
 	}
-	return tag, b.fail("replace", name, err)
+	return written, b.fail(writeOp(tag), name, err)
 }
 
 // put sends a conditional write. When the condition fails it looks whether the
@@ -307,7 +306,7 @@ func (b *bucketStore) fail(op, name string, err error) error {
 		return nil
 	}
 	e := &StoreError{Op: op, Name: "s3://" + b.bucket + "/" + *b.key(name), Err: err}
-	for _, known := range []error{ErrExists, ErrChanged, ErrAbsent, context.Canceled} {
+	for _, known := range []error{ErrChanged, ErrAbsent, context.Canceled} {
 		if errors.Is(err, known) {
 			return e
 		}

@@ -82,7 +82,7 @@ func TestS3WriteWhoseAnswerWasLostIsDoneOnce(t *testing.T) {
 		write func(t *testing.T, s Store) error
 	}{
 		{"Create", func(t *testing.T, s Store) error {
-			_, err := s.Create(t.Context(), "a.json", []byte("x"))
+			_, err := s.Write(t.Context(), "a.json", []byte("x"), "")
 			return err
 		}},
 		{"Append", func(t *testing.T, s Store) error { return s.Append(t.Context(), "a.json", 0, []byte("x")) }},
@@ -94,9 +94,9 @@ func TestS3WriteWhoseAnswerWasLostIsDoneOnce(t *testing.T) {
 		}
 	}
 	s := onWire(t, &wire{method: http.MethodPut, nth: 2, fault: lostAnswer})
-	tag, err := s.Create(t.Context(), "a.json", []byte("x"))
+	tag, err := s.Write(t.Context(), "a.json", []byte("x"), "")
 	if err == nil {
-		tag, err = s.Replace(t.Context(), "a.json", []byte("y"), tag)
+		tag, err = s.Write(t.Context(), "a.json", []byte("y"), tag)
 	}
 	if err != nil {
 		t.Fatalf("Replace: %v", err)
@@ -108,14 +108,14 @@ func TestS3WriteWhoseAnswerWasLostIsDoneOnce(t *testing.T) {
 
 func TestS3AsksAgainWhileAKeyIsBusy(t *testing.T) {
 	s := onWire(t, &wire{method: http.MethodPut, nth: 1, fault: answering(http.StatusConflict, "ConditionalRequestConflict", "busy")})
-	if _, err := s.Create(t.Context(), "a.json", []byte("x")); err != nil {
+	if _, err := s.Write(t.Context(), "a.json", []byte("x"), ""); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestS3RefusalSaysWhatToDo(t *testing.T) {
 	s := onWire(t, &wire{method: http.MethodPut, nth: 1, fault: answering(http.StatusForbidden, "AccessDenied", "Access Denied")})
-	_, err := s.Create(t.Context(), "a.json", []byte("x"))
+	_, err := s.Write(t.Context(), "a.json", []byte("x"), "")
 	var failed *StoreError
 	if !errors.As(err, &failed) {
 		t.Fatalf("Create: %v, want a StoreError", err)
@@ -177,7 +177,7 @@ func TestS3WithoutAPrefix(t *testing.T) {
 	s := S3(client, bucket, "")
 	var want []string
 	for _, name := range []string{"runs/a/1.json", "runs/b/1.json"} {
-		if _, err := s.Create(t.Context(), name, []byte(name)); err != nil {
+		if _, err := s.Write(t.Context(), name, []byte(name), ""); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, name)

@@ -39,7 +39,7 @@ func (h *History) sign(ctx context.Context, l *link) error {
 	}
 	text, err := h.Sign(l.signed())
 	if err == nil {
-		_, err = h.store.Create(ctx, signatureName(l.Seq), []byte(text))
+		_, err = h.store.Write(ctx, signatureName(l.Seq), []byte(text), "")
 	}
 	if err != nil {
 		return fmt.Errorf("link %d of the chain is not signed: %w", l.Seq, err)

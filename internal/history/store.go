@@ -18,16 +18,15 @@ import (
 // machine it was called on. Writes of one name are atomic: a reader sees the
 // old bytes or the new, never a part.
 //
-// A repeated write is success: Create and Replace find out whether the bytes
-// that are in their way are the very ones they were to store. An answer may get
-// lost after the write was done, and the caller must be able to try again. So
-// writers that race for a name put something of their own into the bytes.
+// A repeated write is success: Write finds out whether the bytes that are in its
+// way are the very ones it was to store. An answer may get lost after the write was
+// done, and the caller must be able to try again. So writers that race for a name
+// put something of their own into the bytes.
 type Store interface {
-	// Create stores data where nothing is, or fails with ErrExists.
-	Create(ctx context.Context, name string, data []byte) (Tag, error)
-	// Replace stores data while the object is the one that tag names, or fails
-	// with ErrChanged: it is another one now, or gone.
-	Replace(ctx context.Context, name string, data []byte, tag Tag) (Tag, error)
+	// Write stores data while the object is the one that tag names, or fails with
+	// ErrChanged: it is another one now, or gone. The tag "" is that of nothing, and
+	// what is there is then ErrExists.
+	Write(ctx context.Context, name string, data []byte, tag Tag) (Tag, error)
 	// Delete removes the object while it is the one that tag names, or fails
 	// with ErrChanged. An object that is already gone is success.
 	Delete(ctx context.Context, name string, tag Tag) error
@@ -56,16 +55,30 @@ type Store interface {
 	String() string
 }
 
-// Tag names the bytes of an object. It is opaque, and no two writes that
-// differ share one.
+// Tag names the bytes of an object. It is opaque, no two writes that differ share
+// one, and "" is that of no object.
 type Tag string
 
-// The conditions of a Store. Its errors wrap them.
+// The conditions of a Store. Its errors wrap them. Whoever minds only that somebody
+// else was faster asks for ErrChanged: an ErrExists is one as well.
 var (
-	ErrExists  = errors.New("it exists already")
-	ErrChanged = errors.New("it was changed by somebody else")
-	ErrAbsent  = errors.New("there is no such object")
+	ErrExists  error = existsError{}
+	ErrChanged       = errors.New("it was changed by somebody else")
+	ErrAbsent        = errors.New("there is no such object")
 )
+
+type existsError struct{}
+
+func (existsError) Error() string        { return "it exists already" }
+func (existsError) Is(target error) bool { return target == ErrChanged }
+
+// writeOp is what a Write with a tag is called in errors.
+func writeOp(tag Tag) string {
+	if tag == "" {
+		return "create"
+	}
+	return "replace"
+}
 
 // StoreError is a store that did not do what was asked.
 type StoreError struct {
@@ -105,11 +118,7 @@ func Discard() Store { return discard{} }
 
 type discard struct{}
 
-func (discard) Create(_ context.Context, _ string, data []byte) (Tag, error) {
-	return contentTag(data), nil
-}
-
-func (discard) Replace(_ context.Context, _ string, data []byte, _ Tag) (Tag, error) {
+func (discard) Write(_ context.Context, _ string, data []byte, _ Tag) (Tag, error) {
 	return contentTag(data), nil
 }
 

@@ -358,10 +358,6 @@ func (p *place) Read(context.Context, string) ([]byte, history.Tag, error) {
 	return slices.Clone(p.data), history.Tag(fmt.Sprint(p.version)), nil
 }
 
-func (p *place) Create(ctx context.Context, name string, data []byte) (history.Tag, error) {
-	return p.Replace(ctx, name, data, "")
-}
-
 func (p *place) Delete(context.Context, string, history.Tag) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -369,7 +365,7 @@ func (p *place) Delete(context.Context, string, history.Tag) error {
 	return nil
 }
 
-func (p *place) Replace(_ context.Context, _ string, data []byte, tag history.Tag) (history.Tag, error) {
+func (p *place) Write(_ context.Context, _ string, data []byte, tag history.Tag) (history.Tag, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {

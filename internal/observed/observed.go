@@ -316,7 +316,7 @@ func (c *recollection) Keep(ctx context.Context, r *reconcile.RunResult) {
 		}
 		wg.Go(func() {
 			next := p.advance(seen, r.Outcome.Of(seen.Target), time.Now())
-			if err := p.store(ctx, next); err != nil && !errors.Is(err, history.ErrChanged) && !errors.Is(err, history.ErrExists) {
+			if err := p.store(ctx, next); err != nil && !errors.Is(err, history.ErrChanged) {
 				p.of.Log.Warn("what this run saw is not kept, so the next one reads it again", "target", seen.Target.String(), "why", err.Error())
 			}
 		})
@@ -326,13 +326,8 @@ func (c *recollection) Keep(ctx context.Context, r *reconcile.RunResult) {
 
 func (p *pass) store(ctx context.Context, next *state) error {
 	data, err := next.encode()
-	if err != nil {
-		return err
-	}
-	if p.tag == "" {
-		_, err = p.of.Store.Create(ctx, fileName(next.target), data)
-	} else {
-		_, err = p.of.Store.Replace(ctx, fileName(next.target), data, p.tag)
+	if err == nil {
+		_, err = p.of.Store.Write(ctx, fileName(next.target), data, p.tag)
 	}
 	return err
 }

@@ -21,7 +21,7 @@ Needs no account, and leaves nothing behind.`,
 			return a.demo(cmd.Context(), color)
 		},
 	}
-	cmd.Flags().StringVar(&color, "color", "auto", "colour the text: `WHEN` is auto, always or never")
+	bindColor(cmd, &color)
 	return cmd
 }
 

@@ -20,7 +20,7 @@ import (
 type explainOptions struct {
 	live      bool
 	simulate  string
-	format    resultFormat
+	format    string
 	simulator simulator // what to simulate, when it is not made from a file
 }
 
@@ -56,14 +56,11 @@ For a code such as EI001: what it means, with a wrong and a right file.`,
 	cmd.Flags().BoolVar(&o.live, "live", false, "also read what AWS holds")
 	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
 	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
-	o.format.bind(cmd)
+	bindFormat(cmd, &o.format)
 	return cmd
 }
 
 func (o *explainOptions) check(args []string) error {
-	if err := o.format.check(); err != nil {
-		return err
-	}
 	switch code := codeForm.MatchString(args[0]); {
 	case code && (len(args) > 1 || o.live):
 		return fmt.Errorf("%s is a problem code, and the same for every fleet: leave out paths and --live; a function of that name is %s:$LATEST", args[0], args[0])
@@ -73,7 +70,7 @@ func (o *explainOptions) check(args []string) error {
 	return nil
 }
 
-func (a *app) explainCode(code string, format resultFormat) error {
+func (a *app) explainCode(code string, format string) error {
 	e, ok := desired.Explain(code)
 	if !ok {
 		codes := desired.Codes()

@@ -17,7 +17,7 @@ import (
 
 func newHistory(a *app) *cobra.Command {
 	var place historyOptions
-	var format resultFormat
+	var format string
 	var o history.ListOptions
 	var full bool
 	cmd := &cobra.Command{
@@ -33,9 +33,6 @@ did not finish.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(); err != nil {
-				return err
-			}
 			if len(args) > 0 {
 				return a.showRun(cmd.Context(), args[0], format, place.location, full)
 			}
@@ -47,7 +44,7 @@ did not finish.`,
 		},
 	}
 	place.bind(cmd)
-	format.bind(cmd)
+	bindFormat(cmd, &format)
 	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0: all")
 	cmd.Flags().BoolVar(&full, "full", false, "list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.All, "all", false, "list also the runs that wrote nothing")
@@ -57,7 +54,7 @@ did not finish.`,
 
 func newVerify(a *app) *cobra.Command {
 	var place historyOptions
-	var format resultFormat
+	var format string
 	var known, signers string
 	cmd := &cobra.Command{
 		Use:   "verify [RUN]",
@@ -74,9 +71,6 @@ to the history cannot, and give it as --known later.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(); err != nil {
-				return err
-			}
 			h, err := history.Open(cmd.Context(), place.location)
 			if err != nil {
 				return err
@@ -106,13 +100,13 @@ to the history cannot, and give it as --known later.`,
 		},
 	}
 	place.bind(cmd)
-	format.bind(cmd)
+	bindFormat(cmd, &format)
 	cmd.Flags().StringVar(&known, "known", "", "the `SUM` of an earlier verify, which must be in the chain")
 	cmd.Flags().StringVar(&signers, "allowed-signers", "", "say who signed; `FILE` lists who may, as for ssh-keygen -Y")
 	return cmd
 }
 
-func (a *app) showVerification(v history.Verification, format resultFormat) error {
+func (a *app) showVerification(v history.Verification, format string) error {
 	broken := len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust == history.Broken || r.Unvouched })
 	if format == "json" {
 		document := struct {
@@ -199,7 +193,7 @@ be rolled back. The last run that wrote to each target stays.`,
 
 func newTrend(a *app) *cobra.Command {
 	var place historyOptions
-	var format resultFormat
+	var format string
 	var last int
 	var full bool
 	cmd := &cobra.Command{
@@ -211,9 +205,6 @@ when. An audit is remembered where it was given --history.`,
   eventinvoke history trend --last 30 -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := format.check(); err != nil {
-				return err
-			}
 			if last < 1 {
 				return fmt.Errorf("--last %d must be at least 1", last)
 			}
@@ -232,7 +223,7 @@ when. An audit is remembered where it was given --history.`,
 		},
 	}
 	place.bind(cmd)
-	format.bind(cmd)
+	bindFormat(cmd, &format)
 	cmd.Flags().IntVar(&last, "last", 10, "show at most `N` audits of each target")
 	cmd.Flags().BoolVar(&full, "full", false, "list every config that drifts, not a few")
 	return cmd
@@ -251,7 +242,7 @@ func parseAge(s string) (time.Duration, error) {
 	return age, nil
 }
 
-func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOptions, format resultFormat) error {
+func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOptions, format string) error {
 	runs, err := h.List(ctx, o)
 	if err != nil {
 		return err
@@ -266,7 +257,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	return report.RunsText(a.out, runs)
 }
 
-func (a *app) showRun(ctx context.Context, name string, format resultFormat, place string, full bool) error {
+func (a *app) showRun(ctx context.Context, name string, format string, place string, full bool) error {
 	run, damaged, err := pastRun(ctx, name, place)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,17 +40,15 @@ only where a rule has one.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "only the target `LABEL` or ACCOUNT/REGION; repeatable")
-	cmd.Flags().StringVar(&o.mode, "mode", "audit", "allow `MODE`: audit (and plan), apply, or serve (with --apply; and lambda)")
+	bindChoice(cmd, &o.mode, "mode", "allow `MODE`: audit (and plan), apply, or serve (with --apply; and lambda)", auditMode, applyMode, serveMode)
 	cmd.Flags().BoolVar(&o.orphans, "orphans", false, "allow looking up whether undeclared records are orphans")
-	cmd.Flags().StringVar((*string)(&o.insights), "insights", "off", "allow what the run's --insights asks: `WHEN` is auto, on or off")
+	bindChoice(cmd, &o.insights, "insights", "allow what the run's --insights asks: `WHEN` is auto, on or off", "off", "auto", "on")
 	cmd.Flags().Lookup("insights").NoOptDefVal = "auto"
 	cmd.Flags().StringVar(&o.queue, "queue-url", "", "with --mode serve: `URL` of the worker's queue")
 	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: `PLACE` of the history, s3://bucket/prefix")
 	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write a file for each document into `DIRECTORY`")
 	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
-	cmd.Flags().StringVarP(&o.form, "output", "o", "json", "`FORMAT` of each document: json, cloudformation or terraform")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(slices.Sorted(maps.Keys(policyForms)), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions(policyModes, cobra.ShellCompDirectiveNoFileComp))
+	bindChoice(cmd, &o.form, "output,o", "`FORMAT` of each document: json, cloudformation or terraform", "json", "cloudformation", "terraform")
 	return cmd
 }
 
@@ -173,25 +170,15 @@ const (
 	serveMode = "serve"
 )
 
-var policyModes = []string{auditMode, applyMode, serveMode}
-
 // permissions checks the options against the mode. What a mode does not use is
 // refused where somebody typed it, and left out where a variable has set it:
 // that may be meant for the verbs beside this one.
 func (o *policyOptions) permissions(flags *pflag.FlagSet) (iampolicy.Options, error) {
 	options := iampolicy.Options{Orphans: o.orphans}
-	if err := o.insights.check(); err != nil {
-		return options, err
-	}
 	if o.insights.policy() != reconcile.InsightsOff {
 		options.Insights = awslambda.InsightPermissions()
 	}
-	if _, known := policyForms[o.form]; !known {
-		return options, fmt.Errorf("--output %q is not known; use json, cloudformation or terraform", o.form)
-	}
 	switch {
-	case !slices.Contains(policyModes, o.mode):
-		return options, fmt.Errorf("--mode %q is not known; use audit, apply or serve", o.mode)
 	case o.mode == auditMode && typed(flags, "history"):
 		return options, errors.New("--history does nothing with --mode audit, because plan and audit remember no runs; leave it out, or use --mode apply or serve")
 	case o.mode != serveMode && typed(flags, "queue-url"):

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,15 +20,7 @@ var insightPolicies = map[insightsFlag]reconcile.InsightPolicy{
 }
 
 func (f *insightsFlag) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar((*string)(f), "insights", "auto", "ask other services too, such as whether destinations exist: `WHEN` is auto, on (exit code 3 if that fails) or off")
-	_ = cmd.RegisterFlagCompletionFunc("insights", cobra.FixedCompletions([]string{"auto", "on", "off"}, cobra.ShellCompDirectiveNoFileComp))
-}
-
-func (f insightsFlag) check() error {
-	if _, known := insightPolicies[f]; !known {
-		return fmt.Errorf("--insights %q is not known; use auto, on or off", string(f))
-	}
-	return nil
+	bindChoice(cmd, f, "insights", "ask other services too, such as whether destinations exist: `WHEN` is auto, on (exit code 3 if that fails) or off", "auto", "on", "off")
 }
 
 // policy is what the flag asks of a run.

@@ -167,6 +167,37 @@ func oneOf(choices []string) string {
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
+// choice is the value of a flag that takes one of a few words: it refuses every other
+// as soon as the flag is read, whoever reads it then.
+type choice[S ~string] struct {
+	of    []string
+	value *S
+}
+
+func (c choice[S]) String() string { return string(*c.value) }
+func (c choice[S]) Type() string   { return "string" }
+func (c choice[S]) Set(word string) error {
+	if !slices.Contains(c.of, word) {
+		return choiceError(c.of)
+	}
+	*c.value = S(word)
+	return nil
+}
+
+// choiceError says what could have been chosen.
+type choiceError []string
+
+func (e choiceError) Error() string { return "is not known; use " + oneOf(e) }
+
+// bindChoice binds a flag that takes one of a few words, the first of them where it is
+// left out, and completes it. The flag may have a letter, as in "output,o".
+func bindChoice[S ~string](cmd *cobra.Command, value *S, flag, usage string, of ...string) {
+	name, letter, _ := strings.Cut(flag, ",")
+	*value = S(of[0])
+	cmd.Flags().VarP(choice[S]{of, value}, name, letter, usage)
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(of, cobra.ShellCompDirectiveNoFileComp))
+}
+
 // outputOptions say what a report looks like and where it goes.
 type outputOptions struct {
 	format string
@@ -177,25 +208,15 @@ type outputOptions struct {
 }
 
 func (o *outputOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT` of the result: "+oneOf(reportFormats))
+	bindChoice(cmd, &o.format, "output,o", "`FORMAT` of the result: "+oneOf(reportFormats), reportFormats...)
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to `FILE`")
-	cmd.Flags().StringVar(&o.color, "color", "auto", "colour the text: `WHEN` is auto, always or never")
+	bindColor(cmd, &o.color)
 	cmd.Flags().BoolVar(&o.full, "full", false, "list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (o *outputOptions) check() error {
-	if !slices.Contains(reportFormats, o.format) {
-		return fmt.Errorf("--output %q is not known; use %s", o.format, oneOf(reportFormats))
-	}
-	switch o.color {
-	case "auto", "always", "never":
-	default:
-		return fmt.Errorf("--color %q is not known; use auto, always or never", o.color)
-	}
-	return nil
+func bindColor(cmd *cobra.Command, color *string) {
+	bindChoice(cmd, color, "color", "colour the text: `WHEN` is auto, always or never", "auto", "always", "never")
 }
 
 // colored decides about colour: in auto only on a terminal that can show it,
@@ -268,7 +289,7 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 }
 
 func (o *readOptions) check() error {
-	return errors.Join(o.paceOptions.check(), o.outputOptions.check(), o.shardOptions.check(), o.insights.check(), o.notify.check(), o.reading.check())
+	return errors.Join(o.paceOptions.check(), o.shardOptions.check(), o.notify.check(), o.reading.check())
 }
 
 // historyOptions say where runs are remembered.
@@ -307,9 +328,8 @@ func (o *writeOptions) bind(cmd *cobra.Command) {
 	o.historyOptions.bind(cmd)
 	o.signing.bind(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "write without asking; needed where there is no terminal")
-	cmd.Flags().StringVar(&o.guard, "guard", "on", "`off` lifts the limits for this one run; needs --reason")
+	bindChoice(cmd, &o.guard, "guard", "`off` lifts the limits for this one run; needs --reason", "on", "off")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "`TEXT` for the run's record: why the guard is off")
-	_ = cmd.RegisterFlagCompletionFunc("guard", cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar(&o.runID, "run-id", "", "`ID` of the run, shared by its shards (default: the AWS Batch array job's, or a new one)")
 	cmd.Flags().DurationVar(&o.leaseWait, "lease-wait", 0, "wait up to `DURATION` for another run that holds a target")
 }
@@ -319,8 +339,6 @@ func (o *writeOptions) check() error {
 		return fmt.Errorf("--lease-wait %v is negative; leave it out to wait not at all", o.leaseWait)
 	}
 	switch {
-	case o.guard != "on" && o.guard != "off" && o.guard != "":
-		return fmt.Errorf("--guard %q is not known; use on or off", o.guard)
 	case o.guard == "off" && strings.TrimSpace(o.reason) == "":
 		return errors.New("--guard off needs --reason TEXT: the run's record tells why its guard was off")
 	case o.guard != "off" && o.reason != "":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,10 +19,9 @@ import (
 // readChoice says whether a run reads everything, or only what may have changed since
 // others read it. Its zero value is everything.
 type readChoice struct {
-	choices []string
-	read    string
-	maxAge  time.Duration
-	delay   time.Duration
+	read   string // "" of a verb without the flag
+	maxAge time.Duration
+	delay  time.Duration
 }
 
 const (
@@ -39,24 +37,20 @@ func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 		readChanged: "changed (what CloudTrail names; the rest is carried)",
 		readAuto:    "auto (changed, where all takes too long)",
 	}
-	o.choices = choices
 	var spelt []string
 	for _, c := range choices {
 		spelt = append(spelt, texts[c])
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.read, "read", choices[0], "what to read: `WHAT` is "+oneOf(spelt))
+	bindChoice(cmd, &o.read, "read", "what to read: `WHAT` is "+oneOf(spelt), choices...)
 	flags.DurationVar(&o.maxAge, "max-age", observed.DefaultMaxAge, "read everything again within this `AGE`")
 	flags.DurationVar(&o.delay, "trail-delay", observed.DefaultDelay, "how late CloudTrail may show an event: each look overlaps the last by `DURATION`")
-	_ = cmd.RegisterFlagCompletionFunc("read", cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (o *readChoice) check() error {
 	switch {
-	case o.choices == nil: // a verb without the flag
+	case o.read == "":
 		return nil
-	case !slices.Contains(o.choices, o.read):
-		return fmt.Errorf("--read %q is not known; use %s", o.read, oneOf(o.choices))
 	case o.maxAge <= 0:
 		return fmt.Errorf("--max-age %v must be above 0; to read everything use --read all", o.maxAge)
 	case o.delay <= 0 || o.delay >= trail.Kept:

@@ -177,9 +177,15 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 			values = strings.Fields(value)
 		}
 		for _, v := range values {
-			if err := flags.Set(f.Name, v); err != nil {
-				problems = append(problems, fmt.Errorf("%s %s", variable, wrongValue(f, v)))
+			err := flags.Set(f.Name, v)
+			if err == nil {
+				continue
 			}
+			name := variable
+			if _, is := errors.AsType[choiceError](err); is {
+				name = "--" + f.Name // another verb may know the word: its flag of that name takes others
+			}
+			problems = append(problems, fmt.Errorf("%s %s", name, wrongValue(f, v, err)))
 		}
 	})
 	return errors.Join(problems...)
@@ -198,7 +204,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &invalid):
-		return fmt.Errorf("--%s %s", invalid.GetFlag().Name, wrongValue(invalid.GetFlag(), invalid.GetValue()))
+		return fmt.Errorf("--%s %s", invalid.GetFlag().Name, wrongValue(invalid.GetFlag(), invalid.GetValue(), err))
 	case errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1:
 		// The library knows near misses of verbs only.
 		flags := &cobra.Command{SuggestionsMinimumDistance: 2}
@@ -214,7 +220,10 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 // wrongValue says why a value is none of a flag's.
-func wrongValue(f *pflag.Flag, value string) string {
+func wrongValue(f *pflag.Flag, value string, cause error) string {
+	if choices, is := errors.AsType[choiceError](cause); is {
+		return fmt.Sprintf("%q %v", value, choices)
+	}
 	want := map[string]string{
 		"duration": "a duration: write a number and its unit, such as 30s or 10m",
 		"float64":  "a number, such as 0.5 or 15",

@@ -39,9 +39,6 @@ saved plan. Exit code 3: shards of the run are missing or did not finish.`,
 }
 
 func (a *app) show(ctx context.Context, name string, o *outputOptions, place string) error {
-	if err := o.check(); err != nil {
-		return err
-	}
 	output, err := o.open(a.out)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 func newTargets(a *app) *cobra.Command {
 	var shards shardOptions
-	var format resultFormat
+	var format string
 	var options readOptions // of the question which accounts an organization has
 	cmd := &cobra.Command{
 		Use:   "targets [PATH...]",
@@ -24,9 +24,6 @@ Step Functions Distributed Map.`,
 		Example: `  eventinvoke targets fleet.yaml
   eventinvoke targets fleet.yaml -o json --shard 0/4`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(); err != nil {
-				return err
-			}
 			if err := shards.check(); err != nil {
 				return err
 			}
@@ -47,7 +44,7 @@ Step Functions Distributed Map.`,
 		},
 	}
 	shards.bind(cmd)
-	format.bind(cmd)
+	bindFormat(cmd, &format)
 	bindSimulate(cmd, &options.simulate)
 	return cmd
 }

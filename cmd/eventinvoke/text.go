@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,18 +29,7 @@ func sanitize(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// resultFormat is the --output of the verbs that make no report of a run: text
-// or json.
-type resultFormat string
-
-func (f *resultFormat) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP((*string)(f), "output", "o", "text", "`FORMAT` of the result: text or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
-}
-
-func (f resultFormat) check() error {
-	if f != "text" && f != "json" {
-		return fmt.Errorf("--output %q is not known; use text or json", string(f))
-	}
-	return nil
+// bindFormat binds the --output of the verbs that make no report of a run.
+func bindFormat(cmd *cobra.Command, format *string) {
+	bindChoice(cmd, format, "output,o", "`FORMAT` of the result: text or json", "text", "json")
 }

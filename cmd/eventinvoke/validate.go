@@ -13,7 +13,7 @@ import (
 
 func newValidate(a *app) *cobra.Command {
 	var o fleetOptions
-	var format resultFormat
+	var format string
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate [PATH...]",
@@ -23,9 +23,6 @@ knows is left to plan.`,
 		Example: `  eventinvoke validate fleet.yaml
   eventinvoke validate 'fleet/**/*.yaml' -o json`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := format.check(); err != nil {
-				return err
-			}
 			checked, err := a.validate(args, o.selection())
 			if err != nil {
 				return err
@@ -42,7 +39,7 @@ knows is left to plan.`,
 		},
 	}
 	o.bind(cmd)
-	format.bind(cmd)
+	bindFormat(cmd, &format)
 	bindStrict(cmd, &strict)
 	return cmd
 }

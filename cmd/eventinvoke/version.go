@@ -22,7 +22,7 @@ var version, commit = identify(linkedVersion, linkedCommit, debug.ReadBuildInfo)
 
 func newVersion(a *app) *cobra.Command {
 	var modules bool
-	var format resultFormat
+	var format string
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this binary",
@@ -30,9 +30,6 @@ func newVersion(a *app) *cobra.Command {
   eventinvoke version --modules`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := format.check(); err != nil {
-				return err
-			}
 			if format == "json" {
 				return report.WriteJSON(a.out, map[string]string{"version": version, "commit": commit, "go": runtime.Version(), "platform": platform()})
 			}
@@ -48,7 +45,7 @@ func newVersion(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&modules, "modules", false, "also list the modules that this binary was built with")
-	format.bind(cmd)
+	bindFormat(cmd, &format)
 	return cmd
 }
 

@@ -38,10 +38,7 @@ type clients struct {
 
 // newClients makes clients at the pace that flags and fleet files ask for.
 func newClients(document *desired.Document, o *readOptions) (*clients, error) {
-	var declared []desired.TargetSpec
-	if document.DeclaresTargets() {
-		declared, _ = document.Targets(desired.Target{}) // fails only where none is declared
-	}
+	declared := declaredIn(document)
 	return newClientsFor(func() []desired.TargetSpec { return declared }, o)
 }
 

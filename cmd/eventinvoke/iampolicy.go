@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -222,4 +224,39 @@ func (o *policyOptions) bucket(flags *pflag.FlagSet) (iampolicy.Bucket, error) {
 func typed(flags *pflag.FlagSet, name string) bool {
 	f := flags.Lookup(name)
 	return f.Changed && f.Annotations[variableAnnotation] == nil
+}
+
+// policyForms are the forms of a policy document: as IAM takes it, or as a managed
+// policy in a template or a module of those who make their roles that way.
+var policyForms = map[string]struct {
+	ending string
+	render func(*iampolicy.Document, string) []byte
+}{
+	"json":           {".json", func(d *iampolicy.Document, _ string) []byte { return d.JSON() }},
+	"cloudformation": {".template.json", policyTemplate},
+	"terraform":      {".tf", policyResource},
+}
+
+// policyTemplate is a CloudFormation template of its own.
+func policyTemplate(d *iampolicy.Document, _ string) []byte {
+	template := map[string]any{
+		"AWSTemplateFormatVersion": "2010-09-09",
+		"Description":              "eventinvoke: " + policyOwner(d),
+		"Resources": map[string]any{"Policy": map[string]any{
+			"Type": "AWS::IAM::ManagedPolicy", "Properties": map[string]any{"PolicyDocument": json.RawMessage(d.JSON())},
+		}},
+		"Outputs": map[string]any{"PolicyArn": map[string]any{"Value": map[string]any{"Ref": "Policy"}}},
+	}
+	var out bytes.Buffer
+	_ = writeJSON(&out, template) // maps of texts, and JSON that was made a line before
+	return out.Bytes()
+}
+
+// policyResource is a Terraform resource. JSON is an expression of Terraform's, but
+// for the two openings of its templates.
+func policyResource(d *iampolicy.Document, file string) []byte {
+	name := strings.NewReplacer("-", "_").Replace("eventinvoke-" + file)
+	document := strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strings.TrimSpace(string(d.JSON())))
+	return []byte("# " + policyOwner(d) + "\nresource \"aws_iam_policy\" \"" + name + "\" {\n  name   = \"eventinvoke-" + file + "\"\n  policy = jsonencode(" +
+		strings.ReplaceAll(document, "\n", "\n  ") + ")\n}\n")
 }

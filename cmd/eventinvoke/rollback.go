@@ -147,11 +147,7 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 
 // narrow is told which part of the run is to be undone, in the labels of a document.
 func (s *rollbackSource) narrow(document *desired.Document, chosen desired.Selection) {
-	s.chosen, s.labels = chosen, map[desired.Target]string{}
-	if document.DeclaresTargets() {
-		specs, _ := document.Targets(desired.Target{}) // fails only where none is declared
-		s.labels = labelsOf(specs)
-	}
+	s.chosen, s.labels = chosen, labelsOf(declaredIn(document))
 }
 
 // names reports whether a target belongs to the part that is to be undone.

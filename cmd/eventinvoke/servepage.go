@@ -86,16 +86,8 @@ func (s *server) startPages(ctx context.Context, group *sourceGroup, w *worker.W
 	}
 	s.app.log.Info("listening", "address", "http://"+listener.Addr().String())
 	group.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := serveHTTP(ctx, listener, server); err != nil {
 			s.app.log.Error("the pages are not served any more", "error", err)
-		}
-	})
-	group.Go(func() {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			server.Close()
 		}
 	})
 	return nil

@@ -75,11 +75,7 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 
 func (s *server) declared() []desired.TargetSpec {
 	document, _ := s.known()
-	if !document.DeclaresTargets() {
-		return nil
-	}
-	all, _ := document.Targets(desired.Target{}) // fails only where none is declared
-	return all
+	return declaredIn(document)
 }
 
 func (s *server) known() (*desired.Document, *knowledge) {
@@ -97,8 +93,12 @@ func (s *server) set(change func(*server)) {
 // worker says when the server's passes run.
 func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	s.timetable = timetable
+	pass := func(ctx context.Context, scope worker.Scope) worker.Result {
+		_, result := s.run(ctx, scope)
+		return result
+	}
 	w := worker.New(worker.Options{
-		Timetable: timetable, Pass: s.pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(), Fights: &s.clients.fights,
+		Timetable: timetable, Pass: pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(), Fights: &s.clients.fights,
 		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait, Random: s.o.random,
 	})
 	s.set(func(s *server) { s.loop = w })
@@ -108,12 +108,6 @@ func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 func (s *server) close() {
 	s.closeNotices()
 	s.clients.close()
-}
-
-// pass is a worker.Pass.
-func (s *server) pass(ctx context.Context, scope worker.Scope) worker.Result {
-	_, result := s.run(ctx, scope)
-	return result
 }
 
 // run makes one pass, and tells who is to be told. The run is never nil.

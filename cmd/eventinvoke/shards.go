@@ -30,11 +30,8 @@ func (o *shardOptions) check() (err error) {
 // owns tells which of the targets that a document declares belong to this process.
 func (o *shardOptions) owns(document *desired.Document) func(desired.Target) bool {
 	var all []desired.Target
-	if document.DeclaresTargets() {
-		specs, _ := document.Targets(desired.Target{}) // fails only where none is declared
-		for _, t := range specs {
-			all = append(all, t.Target)
-		}
+	for _, t := range declaredIn(document) {
+		all = append(all, t.Target)
 	}
 	return func(t desired.Target) bool { return o.mine.Count == 0 || o.mine.Owns(all, t) }
 }

@@ -68,11 +68,16 @@ func (a *app) serveWorld(ctx context.Context, sim *awssim.World, addr string) er
 		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:0, takes a free port", addr, err)
 	}
 	a.log.Info("simulating AWS", "address", "http://"+listener.Addr().String())
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	// Being told to stop is how this verb ends: that is no failure.
+	return serveHTTP(ctx, listener, &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second})
+}
+
+// serveHTTP serves until ctx ends, and gives the answers under way then two seconds.
+func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if server.Shutdown(grace) != nil {
 			server.Close()
@@ -83,7 +88,6 @@ func (a *app) serveWorld(ctx context.Context, sim *awssim.World, addr string) er
 		return err
 	}
 	<-closed
-	// Being told to stop is how this verb ends: that is no failure.
 	return nil
 }
 

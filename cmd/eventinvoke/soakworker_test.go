@@ -454,7 +454,7 @@ func (s *soak) writer() {
 		s.t.Fatal(err)
 	}
 	go func() {
-		server.pass(context.Background(), worker.Scope{All: true})
+		server.run(context.Background(), worker.Scope{All: true})
 		server.close()
 	}()
 }

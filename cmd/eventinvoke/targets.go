@@ -49,6 +49,16 @@ Step Functions Distributed Map.`,
 	return cmd
 }
 
+// declaredIn are the targets that a document declares; none where it leaves them to the
+// current credentials.
+func declaredIn(document *desired.Document) []desired.TargetSpec {
+	if !document.DeclaresTargets() {
+		return nil
+	}
+	all, _ := document.Targets(desired.Target{}) // fails only where none is declared
+	return all
+}
+
 func (a *app) targetsJSON(targets []desired.TargetSpec) error {
 	type item struct {
 		Target  string `json:"target"` // what --target takes

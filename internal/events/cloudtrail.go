@@ -1,11 +1,16 @@
 package events
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // shape says which part of a record names what the call was about.
@@ -68,11 +73,11 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 		return nil, nil
 	}
 	home := desired.Target{
-		Account: first(r.text("recipientAccountId"), envelope.text("account")),
-		Region:  first(r.text("awsRegion"), envelope.text("region")),
+		Account: cmp.Or(r.text("recipientAccountId"), envelope.text("account")),
+		Region:  cmp.Or(r.text("awsRegion"), envelope.text("region")),
 	}
 	h, ok := hintAbout(shape, r, home)
-	failed := first(r.text("errorCode"), r.text("errorMessage")) != ""
+	failed := cmp.Or(r.text("errorCode"), r.text("errorMessage")) != ""
 	if !ok && !failed {
 		if shape == ofResource {
 			return nil, nil // layers, event source mappings and others have tags too
@@ -83,7 +88,7 @@ func fromCloudTrail(r, envelope object) ([]Hint, error) {
 		return nil, fmt.Errorf("the record %.40q of %s has account %.40q and region %.40q, which do not name a target; the next sweep will find what it changed",
 			r.text("eventID"), call, h.Target.Account, h.Target.Region)
 	}
-	h.EventID, h.EventName, h.Author = first(r.text("eventID"), envelope.text("id")), call, authorOf(r)
+	h.EventID, h.EventName, h.Author = cmp.Or(r.text("eventID"), envelope.text("id")), call, authorOf(r)
 	if h.EventTime = r.time("eventTime"); h.EventTime.IsZero() {
 		h.EventTime = envelope.time("time")
 	}
@@ -113,7 +118,7 @@ func hintAbout(shape shape, r object, home desired.Target) (Hint, bool) {
 	}
 	switch shape {
 	case ofRecord:
-		n.Qualifier = first(parameters.text("qualifier"), n.Qualifier, desired.Latest)
+		n.Qualifier = cmp.Or(parameters.text("qualifier"), n.Qualifier, desired.Latest)
 	case ofVersion:
 		n.Qualifier = r.object("responseElements").text("version")
 	case ofAlias:
@@ -129,11 +134,115 @@ func hintAbout(shape shape, r object, home desired.Target) (Hint, bool) {
 
 // principal is the best name CloudTrail has for whoever made the call.
 func principal(identity object) string {
-	return first(
+	return cmp.Or(
 		identity.text("arn"),
 		identity.object("sessionContext").object("sessionIssuer").text("arn"),
 		identity.text("invokedBy"),
 		identity.text("principalId"),
 		identity.text("accountId"),
 	)
+}
+
+// The names of roles and sessions that say more than they seem to.
+var (
+	// ssoRole is a role of IAM Identity Center, whose sessions are named after people.
+	ssoRole = regexp.MustCompile(`^AWSReservedSSO_`)
+	// ourSession is how a run names the sessions of roles that it assumes.
+	ourSession = regexp.MustCompile(`^eventinvoke-(\d{8}T\d{6}Z-[0-9a-f]{8})$`)
+)
+
+// longest bounds names that come from outside.
+const longest = 256
+
+// authorOf reads the parts of a record that say who.
+func authorOf(r object) reconcile.Author {
+	identity := r.object("userIdentity")
+	a := reconcile.Author{Principal: principal(identity), Client: clientOf(r, identity)}
+	// arn:aws:iam::111111111111:user/path/NAME, arn:aws:sts::111111111111:assumed-role/NAME/SESSION
+	who, _ := arn.Parse(identity.text("arn")) // what is none names nobody
+	parts := strings.Split(who.Resource, "/")
+	last := parts[len(parts)-1]
+	issuer := identity.object("sessionContext").object("sessionIssuer")
+	switch identity.text("type") {
+	case "Root":
+		a.Kind, a.Name = "account", "root"
+	case "IAMUser":
+		a.Kind, a.Name = "user", cmp.Or(identity.text("userName"), last)
+	case "AssumedRole", "Role":
+		a.Kind, a.Name = "role", issuer.text("userName")
+		if a.Name == "" && len(parts) > 1 {
+			a.Name = parts[1]
+		}
+		if ssoRole.MatchString(a.Name) && len(parts) > 2 {
+			a.Kind, a.Name = "user", last
+		}
+	case "AWSService":
+		a.Kind, a.Name = "service", identity.text("invokedBy")
+	case "AWSAccount":
+		a.Kind, a.Name = "account", identity.text("accountId")
+	default:
+		a.Kind, a.Name = "user", cmp.Or(identity.text("userName"), issuer.text("userName"), last, identity.text("principalId"))
+	}
+	if a.Name == "" {
+		a.Kind = ""
+	}
+	if m := ourSession.FindStringSubmatch(last); m != nil && ownAgent.MatchString(r.text("userAgent")) {
+		a.Run = m[1]
+	}
+	for _, s := range []*string{&a.Principal, &a.Name, &a.Client} {
+		*s = bounded(*s)
+	}
+	return a
+}
+
+// agents are parts of user agents, in lower case, and the clients that send them. The
+// first that fits counts: what is built upon another client names both.
+var agents = []struct{ part, client string }{
+	{"cloudformation.amazonaws.com", "CloudFormation"},
+	{"opentofu/", "OpenTofu"},
+	{"terraform", "Terraform"},
+	{"pulumi", "Pulumi"},
+	{"serverless", "Serverless"},
+	{"console.amazonaws.com", "console"},
+	{"signin.amazonaws.com", "console"},
+	{"mozilla/", "console"},
+	{"aws-cli/", "aws-cli"},
+	{"boto3/", "boto3"},
+}
+
+// clientOf is what a call was made with.
+func clientOf(r, identity object) string {
+	agent := r.text("userAgent")
+	via := cmp.Or(identity.text("invokedBy"), r.text("invokedBy"))
+	if service, ok := strings.CutSuffix(via, ".amazonaws.com"); ok {
+		if service == "cloudformation" {
+			return "CloudFormation"
+		}
+		return service
+	}
+	if ownAgent.MatchString(agent) {
+		return "eventinvoke"
+	}
+	lower := strings.ToLower(agent)
+	for _, known := range agents {
+		if strings.Contains(lower, known.part) {
+			return known.client
+		}
+	}
+	if r.text("sessionCredentialFromConsole") == "true" {
+		return "console"
+	}
+	token := strings.FieldsFunc(agent, func(c rune) bool { return strings.ContainsRune(" /[](),;", c) })
+	if len(token) == 0 {
+		return ""
+	}
+	return token[0]
+}
+
+// bounded is a text of at most longest bytes, cut between two characters.
+func bounded(s string) string {
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "")
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -58,7 +59,7 @@ type Hint struct {
 func hintOf(n desired.ParsedName, home desired.Target) Hint {
 	h := Hint{
 		Kind: Function, Function: n.Function,
-		Target: desired.Target{Account: first(n.Account, home.Account), Region: first(n.Region, home.Region)},
+		Target: desired.Target{Account: cmp.Or(n.Account, home.Account), Region: cmp.Or(n.Region, home.Region)},
 	}
 	if n.Qualifier != "" {
 		h.Kind, h.Qualifier = Key, n.Qualifier

@@ -19,6 +19,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/iampolicy"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -248,7 +249,7 @@ func policyTemplate(d *iampolicy.Document, _ string) []byte {
 		"Outputs": map[string]any{"PolicyArn": map[string]any{"Value": map[string]any{"Ref": "Policy"}}},
 	}
 	var out bytes.Buffer
-	_ = writeJSON(&out, template) // maps of texts, and JSON that was made a line before
+	_ = report.WriteJSON(&out, template) // maps of texts, and JSON that was made a line before
 	return out.Bytes()
 }
 

@@ -327,10 +327,7 @@ func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRe
 		}
 		for _, r := range page.Items {
 			if r.Qualifier == name.Qualifier {
-				found = &ObservedRecord{Qualifier: r.Qualifier, Settings: &r.Settings}
-				if !r.LastModified.IsZero() {
-					found.Modified = r.LastModified.UnixMilli()
-				}
+				found = &ObservedRecord{Qualifier: r.Qualifier, Settings: &r.Settings, Modified: r.modified()}
 			}
 		}
 		if err := marks.turn("ListFunctionEventInvokeConfigs", desired.Key{Target: j.target, Name: name}.String(), page.Next); err != nil {

@@ -245,7 +245,7 @@ func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *E
 	if e == nil {
 		return nil
 	}
-	if of := seen.target(t); of != nil {
+	if of := PartOf(seen.Targets, t); of != nil {
 		e.Read = len(of.Functions)
 	}
 	v := c.verdicts[t]

@@ -24,8 +24,20 @@ type ObservedTarget struct {
 	Functions []ObservedFunction // sorted by name
 }
 
-// function finds one function; nil when it was not part of the survey.
+// PartOf finds the one of a target among parts that embed a desired.Target, such as those
+// of a plan; nil when there is none. The pointer is into parts.
+func PartOf[T interface{ Compare(desired.Target) int }](parts []T, t desired.Target) *T {
+	if i := slices.IndexFunc(parts, func(part T) bool { return part.Compare(t) == 0 }); i >= 0 {
+		return &parts[i]
+	}
+	return nil
+}
+
+// function finds one function; nil when it, or its target, was not part of the survey.
 func (t *ObservedTarget) function(name string) *ObservedFunction {
+	if t == nil {
+		return nil
+	}
 	i, ok := slices.BinarySearchFunc(t.Functions, name, func(f ObservedFunction, name string) int {
 		return strings.Compare(f.Function, name)
 	})
@@ -118,40 +130,26 @@ func (r *RunResult) Covered() (functions, covered int) {
 // Functions that were not read, or are absent, are in neither number; a target that could
 // not be read has 0 of 0.
 func (r *RunResult) CoveredIn(t desired.Target) (functions, covered int) {
-	var have *ObservedTarget
-	for i := range r.Observed.Targets {
-		if r.Observed.Targets[i].Target == t {
-			have = &r.Observed.Targets[i]
-		}
-	}
-	if have == nil || have.Err != nil {
+	have, want := PartOf(r.Observed.Targets, t), PartOf(r.Fleet.Targets, t)
+	if have == nil || have.Err != nil || want == nil {
 		return 0, 0
 	}
 	written := map[desired.Name]*Settings{}
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			if o := &r.Outcome.Targets[i]; o.Target == t {
-				for j := range o.Results {
-					if s := o.Results[j].Status; s == Applied || s == Mismatched {
-						written[o.Results[j].Name] = o.Results[j].After
-					}
-				}
+	if o := r.Outcome.Of(t); o != nil {
+		for i := range o.Results {
+			if s := o.Results[i].Status; s == Applied || s == Mismatched {
+				written[o.Results[i].Name] = o.Results[i].After
 			}
 		}
 	}
-	for i := range r.Fleet.Targets {
-		if r.Fleet.Targets[i].Target != t {
+	for entries := range byFunction(want.Entries) {
+		f := have.function(entries[0].Function)
+		if f == nil || f.State != Present {
 			continue
 		}
-		for entries := range byFunction(r.Fleet.Targets[i].Entries) {
-			f := have.function(entries[0].Function)
-			if f == nil || f.State != Present {
-				continue
-			}
-			functions++
-			if f.covered(entries, written) {
-				covered++
-			}
+		functions++
+		if f.covered(entries, written) {
+			covered++
 		}
 	}
 	return functions, covered

@@ -100,18 +100,6 @@ type Recorder interface {
 	Release(ctx context.Context) error
 }
 
-// target finds an open target; nil when it is not of this run.
-//
-// The pointer is into Targets, and good until these change.
-func (o *Opened) target(t desired.Target) *OpenTarget {
-	for i := range o.Targets {
-		if o.Targets[i].Target == t {
-			return &o.Targets[i]
-		}
-	}
-	return nil
-}
-
 // Exclude takes targets out of the run, each for its reason.
 //
 // They stay in the list, so that a report says why nothing is known of them.

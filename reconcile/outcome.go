@@ -114,37 +114,43 @@ func (o *Outcome) Of(t desired.Target) *TargetOutcome {
 	if o == nil {
 		return nil
 	}
-	if i := slices.IndexFunc(o.Targets, func(of TargetOutcome) bool { return of.Target == t }); i >= 0 {
-		return &o.Targets[i]
-	}
-	return nil
+	return PartOf(o.Targets, t)
 }
 
 // Counts adds up the outcome.
-func (o *Outcome) Counts() OutcomeCounts {
-	var t OutcomeCounts
+func (o *Outcome) Counts() (sum OutcomeCounts) {
 	for i := range o.Targets {
-		for j := range o.Targets[i].Results {
-			r := &o.Targets[i].Results[j]
-			switch {
-			case r.Status == NotAttempted:
-				t.NotAttempted++
-			case r.Status == Stale:
-				t.Stale++
-			case r.Status == AlreadySo:
-				t.AlreadySo++
-			case r.Status != Applied:
-				t.Failed++
-			case r.Action == Create:
-				t.Created++
-			case r.Action == Update || r.Action == Restore:
-				t.Changed++
-			case r.Action == Delete:
-				t.Deleted++
-			}
+		sum.add(&o.Targets[i])
+	}
+	return sum
+}
+
+// Counts adds up the outcome of one target.
+func (o *TargetOutcome) Counts() (sum OutcomeCounts) {
+	sum.add(o)
+	return sum
+}
+
+func (t *OutcomeCounts) add(o *TargetOutcome) {
+	for i := range o.Results {
+		r := &o.Results[i]
+		switch {
+		case r.Status == NotAttempted:
+			t.NotAttempted++
+		case r.Status == Stale:
+			t.Stale++
+		case r.Status == AlreadySo:
+			t.AlreadySo++
+		case r.Status != Applied:
+			t.Failed++
+		case r.Action == Create:
+			t.Created++
+		case r.Action == Update || r.Action == Restore:
+			t.Changed++
+		case r.Action == Delete:
+			t.Deleted++
 		}
 	}
-	return t
 }
 
 // Wrote reports whether AWS stored anything, as asked for or otherwise.
@@ -220,10 +226,7 @@ func (j *applyJob) verify(r *Result) {
 		return
 	}
 	stored := j.got.Settings
-	r.After = &stored
-	if !j.got.LastModified.IsZero() {
-		r.Modified = j.got.LastModified.UnixMilli()
-	}
+	r.After, r.Modified = &stored, j.got.modified()
 	due := *r.Change.After()
 	wrong := r.Action == Restore && stored != due
 	for _, s := range desired.Settings() {

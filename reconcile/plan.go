@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -106,11 +107,8 @@ type Finding struct {
 func NewPlan(fleet desired.Fleet, observed Observed) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(fleet.Targets))}
 	for i := range fleet.Targets {
-		var have ObservedTarget
-		if j := slices.IndexFunc(observed.Targets, func(t ObservedTarget) bool { return t.Target == fleet.Targets[i].Target }); j >= 0 {
-			have = observed.Targets[j]
-		}
-		plan.Targets[i] = planTarget(&fleet.Targets[i], &have, fleet.Undeclared)
+		have := cmp.Or(PartOf(observed.Targets, fleet.Targets[i].Target), &ObservedTarget{})
+		plan.Targets[i] = planTarget(&fleet.Targets[i], have, fleet.Undeclared)
 	}
 	return plan
 }
@@ -148,30 +146,37 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 	return p
 }
 
-// classify puts one declared config where it belongs.
+// unread is why nothing can be compared of a config, or nil where its function was read
+// and is there.
 //
 // The cases stand in the order of how little is known, so that nothing that was not read is
-// taken for absent: unreadable, not examined, function gone, qualifier unknown or gone, and
-// only then the comparison.
+// taken for absent.
+func (p *TargetPlan) unread(name desired.Name, function *ObservedFunction) *Finding {
+	switch {
+	case function != nil && function.State == Unreadable:
+		return &Finding{Name: name, Kind: FindingUnreadable, Err: function.Err}
+	case p.Err != nil:
+		return &Finding{Name: name, Kind: FindingUnreadable, Err: p.Err}
+	case function == nil || function.State == NotExamined:
+		return &Finding{Name: name, Kind: FindingNotExamined}
+	case function.State == FunctionAbsent:
+		return &Finding{Name: name, Kind: FindingFunctionMissing}
+	}
+	return nil
+}
+
+// classify puts one declared config where it belongs. Whether its qualifier exists comes
+// before the comparison, and whether its function was read before either.
 func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 	find := func(kind FindingKind, err error) {
 		p.Findings = append(p.Findings, Finding{Name: e.Name, Kind: kind, Origins: e.Origins, Err: err})
 	}
-	switch {
-	case function != nil && function.State == Unreadable:
-		find(FindingUnreadable, function.Err)
-		return
-	case p.Err != nil:
-		find(FindingUnreadable, p.Err)
-		return
-	case function == nil || function.State == NotExamined:
-		find(FindingNotExamined, nil)
-		return
-	case function.State == FunctionAbsent && e.Origins.Entry.Layer == desired.LayerRule:
-		p.Skipped++ // it went after it had been listed: rules choose among what is there
-		return
-	case function.State == FunctionAbsent:
-		find(FindingFunctionMissing, nil)
+	if f := p.unread(e.Name, function); f != nil {
+		if f.Kind == FindingFunctionMissing && e.Origins.Entry.Layer == desired.LayerRule {
+			p.Skipped++ // it went after it had been listed: rules choose among what is there
+		} else {
+			find(f.Kind, f.Err)
+		}
 		return
 	}
 	if e.Pattern {
@@ -217,7 +222,7 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 func (p *Plan) markUnknown(asked []desired.Discovery, opened Opened) {
 	for i := range p.Targets {
 		t := &p.Targets[i]
-		open := opened.target(t.Target)
+		open := PartOf(opened.Targets, t.Target)
 		t.Unknown = t.Err != nil && open != nil && open.Err != nil &&
 			slices.ContainsFunc(asked, func(d desired.Discovery) bool { return d.Target == t.Target && !d.IsZero() })
 	}

@@ -165,10 +165,7 @@ func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems 
 	aliases := map[item][]string{}
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
-		var seen ObservedTarget
-		if j := slices.IndexFunc(observed.Targets, func(o ObservedTarget) bool { return o.Target == t.Target }); j >= 0 {
-			seen = observed.Targets[j]
-		}
+		seen := PartOf(observed.Targets, t.Target)
 		for j := range t.Entries {
 			e := &t.Entries[j]
 			if !e.Optional || e.Remove {

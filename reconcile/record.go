@@ -54,6 +54,15 @@ type Record struct {
 	LastModified time.Time // millisecond precision; zero when the answer had none
 }
 
+// modified is LastModified as surveys, plans and results keep it: in Unix milliseconds, and 0
+// where it is not known.
+func (r *Record) modified() int64 {
+	if r.LastModified.IsZero() {
+		return 0
+	}
+	return r.LastModified.UnixMilli()
+}
+
 // Matches reports whether every managed setting of want has the same effect in
 // have. Equal in effect needs no write: a write that changes nothing still
 // spends quota and moves LastModified.

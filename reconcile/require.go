@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,16 +67,6 @@ func and(fleet, watched desired.Fleet) desired.Fleet {
 	return fleet
 }
 
-// target finds what was seen of a target; nil when nothing was.
-func (o *Observed) target(t desired.Target) *ObservedTarget {
-	for i := range o.Targets {
-		if o.Targets[i].Target == t {
-			return &o.Targets[i]
-		}
-	}
-	return nil
-}
-
 // Require holds the functions of a fleet against its requirements, and says in the plan
 // which of them break one: as they are, and as the plan would leave them. It is pure,
 // and changes nothing else of the plan.
@@ -84,11 +76,11 @@ func (o *Observed) target(t desired.Target) *ObservedTarget {
 func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen Observed) {
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
-		at := slices.IndexFunc(p.Targets, func(p TargetPlan) bool { return p.Target == t.Target })
-		if at < 0 {
+		plan := PartOf(p.Targets, t.Target)
+		if plan == nil {
 			continue
 		}
-		plan := &p.Targets[at]
+		have := PartOf(seen.Targets, t.Target)
 		changes := plan.Changes
 		for _, j := range t.Judged {
 			for len(changes) > 0 && changes[0].Function < j.Function {
@@ -98,12 +90,8 @@ func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen Ob
 			for n < len(changes) && changes[n].Function == j.Function {
 				n++
 			}
-			var function *ObservedFunction
-			if of := seen.target(t.Target); of != nil {
-				function = of.function(j.Function)
-			}
 			details, listed := inventory[t.Target].Details[j.Function]
-			plan.require(j, function, changes[:n], details.DeadLetter, listed)
+			plan.require(j, have.function(j.Function), changes[:n], details.DeadLetter, listed)
 		}
 	}
 }
@@ -140,10 +128,7 @@ func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, chang
 	for _, r := range function.Records {
 		now[r.Qualifier] = *r.Settings
 	}
-	planned := map[string]Settings{}
-	for qualifier, s := range now {
-		planned[qualifier] = s
-	}
+	planned := maps.Clone(now)
 	for i := range changes {
 		if after := changes[i].After(); after != nil {
 			planned[changes[i].Qualifier] = *after
@@ -187,12 +172,6 @@ func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, chang
 	}
 	order := func(b Breach) int { return slices.Index(j.By, b.Requirement) }
 	slices.SortFunc(p.Breaches[first:], func(a, b Breach) int {
-		if n := a.Name.Compare(b.Name); n != 0 {
-			return n
-		}
-		if n := order(a) - order(b); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Message, b.Message)
+		return cmp.Or(a.Name.Compare(b.Name), order(a)-order(b), strings.Compare(a.Message, b.Message))
 	})
 }

@@ -96,7 +96,7 @@ func (r *RunResult) Seen() Observed {
 	all := Observed{Targets: slices.Clone(r.Observed.Targets)}
 	for i := range all.Targets {
 		t := &all.Targets[i]
-		if w := r.Watched.target(t.Target); w != nil {
+		if w := PartOf(r.Watched.Targets, t.Target); w != nil {
 			t.Functions = slices.SortedFunc(slices.Values(slices.Concat(t.Functions, w.Functions)), ObservedFunction.compare)
 		}
 	}
@@ -307,7 +307,7 @@ func (e *endedError) Unwrap() []error { return []error{e.cause, e.call} }
 func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
 	var kept []desired.Discovery
 	for _, d := range asked {
-		if t := opened.target(d.Target); t != nil && t.Err == nil {
+		if t := PartOf(opened.Targets, d.Target); t != nil && t.Err == nil {
 			kept = append(kept, d)
 		}
 	}

@@ -315,15 +315,12 @@ func (j *surveyJob) turn() {
 // add keeps a record. A listing that shifts between two pages may repeat one:
 // the later answer is the truer.
 func (j *surveyJob) add(r Record) {
-	lr := ObservedRecord{Qualifier: r.Qualifier, Settings: j.shared.intern(r.Settings)}
-	if !r.LastModified.IsZero() {
-		lr.Modified = r.LastModified.UnixMilli()
-	}
+	seen := ObservedRecord{Qualifier: r.Qualifier, Settings: j.shared.intern(r.Settings), Modified: r.modified()}
 	if old := j.observed.record(r.Qualifier); old != nil {
-		*old = lr
+		*old = seen
 		return
 	}
-	j.observed.Records = append(j.observed.Records, lr)
+	j.observed.Records = append(j.observed.Records, seen)
 }
 
 // finish ends the job, however it went: progress counts functions, not successes.

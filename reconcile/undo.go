@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -60,18 +61,8 @@ func NewRollback(undos map[desired.Target][]Undo, observed Observed, includeStal
 // classifyUndo puts one write that is to be undone where it belongs. What was not
 // read decides nothing: neither that it is stale nor that there is nothing to undo.
 func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeStale bool) {
-	switch {
-	case p.Err != nil:
-		p.addFinding(u.Name, FindingUnreadable, p.Err)
-		return
-	case function == nil || function.State == NotExamined:
-		p.addFinding(u.Name, FindingNotExamined, nil)
-		return
-	case function.State == Unreadable:
-		p.addFinding(u.Name, FindingUnreadable, function.Err)
-		return
-	case function.State == FunctionAbsent:
-		p.addFinding(u.Name, FindingFunctionMissing, nil)
+	if f := p.unread(u.Name, function); f != nil {
+		p.Findings = append(p.Findings, *f)
 		return
 	}
 	record := function.record(u.Qualifier)
@@ -86,7 +77,7 @@ func (p *TargetPlan) classifyUndo(u Undo, function *ObservedFunction, includeSta
 		return
 	}
 	if gone := slices.Contains(function.Gone, u.Qualifier); gone && c.Action == Restore { // a Put, which Lambda refuses there
-		p.addFinding(u.Name, FindingQualifierMissing, nil)
+		p.Findings = append(p.Findings, Finding{Name: u.Name, Kind: FindingQualifierMissing})
 		return
 	} else if gone {
 		c.Final = c.Action == Delete
@@ -141,11 +132,7 @@ func Recheck(approved Plan, observed Observed) Plan {
 		p := &out.Targets[i]
 		changes := p.Changes
 		p.Changes, p.Findings, p.Stale = nil, nil, nil
-		j := slices.IndexFunc(observed.Targets, func(t ObservedTarget) bool { return t.Target == p.Target })
-		var have ObservedTarget
-		if j >= 0 {
-			have = observed.Targets[j]
-		}
+		have := cmp.Or(PartOf(observed.Targets, p.Target), &ObservedTarget{})
 		p.Err, p.Stopped = have.Err, have.Stopped
 		for _, c := range changes {
 			p.recheck(c, have.function(c.Function))
@@ -157,15 +144,11 @@ func Recheck(approved Plan, observed Observed) Plan {
 // recheck puts one approved change among those to make, or among the stale ones. A
 // function that is gone makes a change stale: there is nothing left to approve.
 func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
-	switch {
-	case p.Err != nil:
-		p.addFinding(c.Name, FindingUnreadable, p.Err)
-	case function == nil || function.State == NotExamined:
-		p.addFinding(c.Name, FindingNotExamined, nil)
-	case function.State == Unreadable:
-		p.addFinding(c.Name, FindingUnreadable, function.Err)
-	case function.State == FunctionAbsent:
+	switch f := p.unread(c.Name, function); {
+	case f != nil && f.Kind == FindingFunctionMissing:
 		p.Stale = append(p.Stale, StaleChange{Change: c})
+	case f != nil:
+		p.Findings = append(p.Findings, *f)
 	default:
 		record := function.record(c.Qualifier)
 		if now := settingsOf(record); !sameRecord(now, c.Before) {
@@ -175,11 +158,6 @@ func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
 		c.Seen = function.Seen
 		p.Changes = append(p.Changes, c)
 	}
-}
-
-// addFinding adds a finding of a config of which no entry is at hand.
-func (p *TargetPlan) addFinding(name desired.Name, kind FindingKind, err error) {
-	p.Findings = append(p.Findings, Finding{Name: name, Kind: kind, Err: err})
 }
 
 // settingsOf is a record's settings; nil for no record, which sameRecord tells from an empty one.

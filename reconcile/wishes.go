@@ -147,11 +147,11 @@ func (w PlanWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
 // asked refuses changes that the fleet files do not ask for, and gives those they
 // do ask for the lines that they come from, which a saved plan does not hold.
 func asked(fleet desired.Fleet, saved *TargetPlan) error {
-	i := slices.IndexFunc(fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == saved.Target })
-	if i < 0 {
+	target := PartOf(fleet.Targets, saved.Target)
+	if target == nil {
 		return fmt.Errorf("%s is in the plan, but neither the fleet file nor the current credentials are about it; use those it was made with", saved.Target)
 	}
-	entries := fleet.Targets[i].Entries
+	entries := target.Entries
 	for j := range saved.Changes {
 		c := &saved.Changes[j]
 		at, declared := slices.BinarySearchFunc(entries, c.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })
@@ -185,7 +185,7 @@ func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 			observed.Targets = append(slices.Clone(observed.Targets), ObservedTarget{Target: t.Target,
 				Err: fmt.Errorf("%s is no target of %s any more, because its account or region has left, and the plan's changes there are not made", t.Target, t.Label)})
 		}
-		if left || slices.ContainsFunc(fleet.Targets, func(f desired.TargetSpec) bool { return f.Target == t.Target }) {
+		if left || PartOf(fleet.Targets, t.Target) != nil {
 			t.Declared = len(t.Changes)
 			saved.Targets = append(saved.Targets, t)
 		}
@@ -227,7 +227,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 		if !w.owns(target) {
 			continue
 		}
-		if !slices.ContainsFunc(fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == target }) {
+		if PartOf(fleet.Targets, target) == nil {
 			return fleet, base, fmt.Errorf("the run wrote to %s, but neither the fleet file nor the current credentials are about it; use those it was made with", target)
 		}
 		w.undos[target] = of

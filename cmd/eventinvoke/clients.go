@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -46,12 +47,7 @@ func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clien
 	c := &clients{options: awslambda.Options{Version: version}, trails: ratelimit.NewRegistry(trail.Pace)}
 	c.options.MFAToken = mfaToken()
 	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
-		for _, t := range declared() {
-			if t.Target == target {
-				return o.settingsOf(t)
-			}
-		}
-		return o.settingsOf(desired.TargetSpec{})
+		return o.settingsOf(*cmp.Or(reconcile.PartOf(declared(), target), &desired.TargetSpec{}))
 	})
 	c.options.Limiters = c.registry
 	if err := o.simulated(&c.options); err != nil {

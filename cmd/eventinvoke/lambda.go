@@ -162,7 +162,7 @@ func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, er
 	v := h.visit(ctx, classified, begunBy(hints))
 	for _, hint := range hints {
 		// An event may tell of anybody's account. An item is work that was given to us.
-		if hint.Asked() && v.run.Err == nil && !slices.ContainsFunc(v.run.Opened.Targets, func(t reconcile.OpenTarget) bool { return t.Target == hint.Target }) {
+		if hint.Asked() && v.run.Err == nil && reconcile.PartOf(v.run.Opened.Targets, hint.Target) == nil {
 			v.err = fmt.Errorf("%s is no target of this fleet; make the items with: eventinvoke targets -o json", hint.Target)
 		}
 	}

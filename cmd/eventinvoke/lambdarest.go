@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,9 +102,11 @@ func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Re
 
 // keeps reports whether the next run has what was read of a target.
 func keeps(plan *reconcile.Plan, target desired.Target) bool {
-	return plan != nil && slices.ContainsFunc(plan.Targets, func(t reconcile.TargetPlan) bool {
-		return t.Target == target && t.Evidence != nil && t.Evidence.Read > 0
-	})
+	if plan == nil {
+		return false
+	}
+	t := reconcile.PartOf(plan.Targets, target)
+	return t != nil && t.Evidence != nil && t.Evidence.Read > 0
 }
 
 // endOf tells whether a pass came as far as a target, and why it gave the target up,
@@ -119,19 +120,14 @@ func endOf(r *worker.Result, target desired.Target) (reached bool, own error) {
 			own = fmt.Errorf("%s: %w", target, err)
 		}
 	}
-	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; t.Target == target {
-			reached = true
-			note(t.Stopped)
-			note(t.Err)
-		}
+	t := reconcile.PartOf(r.Plan.Targets, target)
+	if t == nil {
+		return false, nil
 	}
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			if t := &r.Outcome.Targets[i]; t.Target == target {
-				note(t.Stopped)
-			}
-		}
+	note(t.Stopped)
+	note(t.Err)
+	if o := r.Outcome.Of(target); o != nil {
+		note(o.Stopped)
 	}
-	return reached, own
+	return true, own
 }

@@ -140,10 +140,8 @@ func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 		t := &r.Plan.Targets[i]
 		c := t.Counts()
 		trend := history.Trend{Target: t.Target, Label: t.Label}
-		for _, past := range all {
-			if past.Target == t.Target {
-				trend.Audits = past.Audits
-			}
+		if past := reconcile.PartOf(all, t.Target); past != nil {
+			trend.Audits = past.Audits
 		}
 		if r.Verb == "audit" {
 			trend.Audits = append(trend.Audits, history.AuditCount{

@@ -244,12 +244,10 @@ func compareOrigins(a, b desired.Origin) int {
 
 // fileOf is the file that declares another config of the function.
 func (r *round) fileOf(key desired.Key) string {
-	for i := range r.fleet.Targets {
-		if t := &r.fleet.Targets[i]; t.Target == key.Target {
-			for j := range t.Entries {
-				if t.Entries[j].Function == key.Function {
-					return t.Entries[j].Origins.Entry.File
-				}
+	if t := reconcile.PartOf(r.fleet.Targets, key.Target); t != nil {
+		for i := range t.Entries {
+			if t.Entries[i].Function == key.Function {
+				return t.Entries[i].Origins.Entry.File
 			}
 		}
 	}

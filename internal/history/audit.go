@@ -64,11 +64,11 @@ func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []Target) {
 // shorten keeps of a plan what an audit is remembered for.
 func (r *Record) shorten() {
 	for _, item := range r.Items {
-		t := r.target(item.Target)
+		t := reconcile.PartOf(r.Targets, item.Target)
 		t.Drift = append(t.Drift, Drift{Name: item.Name, Action: item.Action, Since: r.Started.UTC()})
 	}
 	for _, f := range r.Findings {
-		t := r.target(f.Target)
+		t := reconcile.PartOf(r.Targets, f.Target)
 		if t.Findings == nil {
 			t.Findings = map[string]int{}
 		}
@@ -120,7 +120,7 @@ func (h *History) sinceWhen(ctx context.Context, this *Record) error {
 				o.drift.Since = since
 				return true
 			}
-			t := past.target(o.target)
+			t := reconcile.PartOf(past.Targets, o.target)
 			return t != nil && t.Failure == nil && len(past.Selection.Functions) == 0 && !unseen[key]
 		})
 		return len(undecided) > 0

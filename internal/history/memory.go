@@ -61,8 +61,8 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 	held := make([]reconcile.OpenTarget, len(targets))
 	for i, t := range targets {
 		held[i].Target = t
-		if o := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t }); o >= 0 {
-			held[i].CallerARN = r.Opened.Targets[o].CallerARN
+		if open := reconcile.PartOf(r.Opened.Targets, t); open != nil {
+			held[i].CallerARN = open.CallerARN
 		}
 	}
 	k.first = m.newRecord(r, held)

@@ -3,7 +3,6 @@ package history
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -275,7 +274,7 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 			item.Failure = NewFailure(result.Err)
 			r.Items = append(r.Items, item)
 		}
-		if t := r.target(o.Target); t != nil && o.Stopped != nil {
+		if t := reconcile.PartOf(r.Targets, o.Target); t != nil && o.Stopped != nil {
 			t.Stopped = NewFailure(o.Stopped)
 		}
 	}
@@ -284,17 +283,9 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 // SetAPI puts the requests and the pacing of one target into the record. The
 // target must be one of the plan's.
 func (r *Record) SetAPI(target desired.Target, operations []reconcile.OperationCount, limiter *Limiter) {
-	if t := r.target(target); t != nil {
+	if t := reconcile.PartOf(r.Targets, target); t != nil {
 		t.Operations, t.Limiter = append([]reconcile.OperationCount{}, operations...), limiter
 	}
-}
-
-func (r *Record) target(target desired.Target) *Target {
-	i := slices.IndexFunc(r.Targets, func(t Target) bool { return t.Target == target })
-	if i < 0 {
-		return nil
-	}
-	return &r.Targets[i]
 }
 
 // NewFailure takes from an error what may be kept, or is nil for nil.

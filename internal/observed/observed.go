@@ -97,7 +97,7 @@ type recollection struct {
 // has lost the target since.
 func (c *recollection) of(t desired.Target) *pass {
 	p := c.passes[t]
-	if p == nil || p.all || slices.ContainsFunc(c.run.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t && o.Err != nil }) {
+	if open := reconcile.PartOf(c.run.Opened.Targets, t); p == nil || p.all || open != nil && open.Err != nil {
 		return nil
 	}
 	return p
@@ -114,8 +114,8 @@ func (o *Observations) Recall(ctx context.Context, r *reconcile.RunResult) recon
 			continue
 		}
 		p := &pass{of: o, open: t, began: time.Now(), orphans: slices.Contains(r.Survey, reconcile.LookForOrphans)}
-		if i := slices.IndexFunc(needs, func(d desired.Discovery) bool { return d.Target == t.Target }); i >= 0 {
-			p.need = needs[i]
+		if need := reconcile.PartOf(needs, t.Target); need != nil {
+			p.need = *need
 		}
 		c.passes[t.Target] = p
 		wg.Go(func() { p.recall(ctx) })
@@ -292,8 +292,8 @@ func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *rec
 	if !p.asked.IsZero() {
 		e.Trail = p.asked.Add(-p.of.Delay)
 	}
-	if i := slices.IndexFunc(seen.Targets, func(o reconcile.ObservedTarget) bool { return o.Target == t }); i >= 0 {
-		e.Missed = p.state.doubt(p.choice.scrubbed, seen.Targets[i].Functions, p.of.Delay, p.began)
+	if of := reconcile.PartOf(seen.Targets, t); of != nil {
+		e.Missed = p.state.doubt(p.choice.scrubbed, of.Functions, p.of.Delay, p.began)
 	}
 	return e
 }

@@ -60,19 +60,19 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 		if len(t.Changes) == 0 {
 			continue
 		}
-		at := slices.IndexFunc(r.Opened.Targets, func(o reconcile.OpenTarget) bool { return o.Target == t.Target })
-		if at < 0 {
+		opened := reconcile.PartOf(r.Opened.Targets, t.Target)
+		if opened == nil {
 			continue
 		}
-		cfg, ok := awslambda.InsightConfig(r.Opened.Targets[at])
+		cfg, ok := awslambda.InsightConfig(*opened)
 		if !ok {
 			continue
 		}
 		open[t.Target] = true
-		source, finder := New(cfg, t.Target, w.Limiters), r.Opened.Targets[at].Finder
+		source := New(cfg, t.Target, w.Limiters)
 		go func() {
 			found, err := w.ask(ctx, source, t.Changes)
-			nameStacks(ctx, finder, found)
+			nameStacks(ctx, opened.Finder, found)
 			heard <- told{t.Target, found, err}
 		}()
 	}

@@ -103,7 +103,7 @@ func (f *refusal) seenAgain(s Scope, r *Result) bool {
 			continue
 		}
 		told[t] = true
-		planned := slices.ContainsFunc(r.Plan.Targets, func(p reconcile.TargetPlan) bool { return p.Target == t })
+		planned := reconcile.PartOf(r.Plan.Targets, t) != nil
 		if !planned && !s.All || planned && (!s.Whole(t) || r.TargetErr(t) != nil) {
 			return false
 		}
@@ -122,13 +122,13 @@ func (a *allowance) mayWrite() func(desired.Key) bool {
 // wasInSync reports whether a config was as declared in the sweep that was refused.
 // A config that the sweep did not know was not, in a target that it was about.
 func (r *refusal) wasInSync(k desired.Key) bool {
-	t := slices.IndexFunc(r.fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == k.Target })
-	if t < 0 {
+	t := reconcile.PartOf(r.fleet.Targets, k.Target)
+	if t == nil {
 		return !r.sweep // a pass over other targets says nothing of this one
 	}
 	if r.open[k] {
 		return false
 	}
-	_, known := slices.BinarySearchFunc(r.fleet.Targets[t].Entries, k.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })
+	_, known := slices.BinarySearchFunc(t.Entries, k.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })
 	return known
 }

@@ -162,13 +162,9 @@ func (b *Board) Passed(r worker.Report) {
 			}
 		}
 		t.authors = of.ByAuthor()
-		if r.Result.Outcome != nil {
-			for j := range r.Result.Outcome.Targets {
-				o := reconcile.Outcome{Targets: r.Result.Outcome.Targets[j : j+1]}
-				if c := o.Counts(); o.Targets[0].Target == p.Target {
-					t.settled, t.failed = c.Applied()+c.AlreadySo, c.Failed
-				}
-			}
+		if o := r.Result.Outcome.Of(p.Target); o != nil {
+			c := o.Counts()
+			t.settled, t.failed = c.Applied()+c.AlreadySo, c.Failed
 		}
 		now = append(now, t)
 	}

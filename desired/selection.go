@@ -12,8 +12,8 @@ import (
 // nothing. A label or pattern that matches nothing is an error: a run over
 // nothing must not look like success.
 type Selection struct {
-	Targets   []string // labels, or ACCOUNT/REGION
-	Functions []string // patterns for function names
+	Targets   []string `json:"targets,omitempty"`   // labels, or ACCOUNT/REGION
+	Functions []string `json:"functions,omitempty"` // patterns for function names
 }
 
 // Narrow is the part of a fleet that the selection names.

@@ -71,7 +71,7 @@ func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult, p
 	h.Sign = x.o.remembered.signing.sign
 	memory := history.Memory{
 		History: h, ToolVersion: version, Files: x.files, Organizations: x.accounts, Job: jobOf(os.Getenv), Pace: x.pace.of,
-		Selection: history.Selection{Targets: x.o.targets, Functions: x.o.functions},
+		Selection: x.o.selection(),
 	}
 	return memory.Audit(ctx, r)
 }

@@ -307,7 +307,7 @@ func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileI
 	place.Sign = o.signing.sign
 	return &history.Memory{
 		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, Organizations: accounts, Job: jobOf(os.Getenv), LeaseWait: o.leaseWait,
-		Selection: history.Selection{Targets: o.targets, Functions: o.functions},
+		Selection: o.selection(),
 		Log:       a.log, Command: func(run string) string { return "eventinvoke history " + run + historyFlag(o.place()) },
 	}, nil
 }

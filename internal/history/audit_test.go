@@ -26,7 +26,7 @@ type audited struct {
 
 func (a *audited) run(t *testing.T, s Store) {
 	t.Helper()
-	m := Memory{History: New(s), ToolVersion: "1.0.0", Selection: Selection{Functions: a.only}, Shard: Shard{1, 3}}
+	m := Memory{History: New(s), ToolVersion: "1.0.0", Selection: desired.Selection{Functions: a.only}, Shard: Shard{1, 3}}
 	p := reconcile.TargetPlan{Target: testTarget, Label: "prod", Declared: 4}
 	for _, i := range a.drift {
 		p.Changes = append(p.Changes, *create(testKey(i), retries(0)))

@@ -31,7 +31,7 @@ func TestADeadTryIsNotForgotten(t *testing.T) {
 		}
 		first.Journal().Settle(testKey(0), new(done(0)))
 		first.Journal().Settle(testKey(1), failed(&changes[1], ratelimit.ErrClosed))
-		close(first.alive.quit) // as a SIGKILL
+		first.alive.endRenewals() // as a SIGKILL
 		first.alive.stop.Stop()
 		if err := first.journal.Close(); err != nil {
 			t.Fatal(err)

@@ -122,9 +122,8 @@ type Lease struct {
 	cancel context.CancelCauseFunc
 	stop   *time.Timer // ends ctx when no renewal succeeds in time
 
-	once sync.Once
-	quit chan struct{}
-	done chan struct{}
+	endRenewals context.CancelFunc
+	renewals    sync.WaitGroup
 }
 
 // collisionPause lets the one who was faster finish.
@@ -269,31 +268,21 @@ func (l *Lease) left() time.Duration {
 // store that hangs cannot hold it up.
 func (l *Lease) keep(ctx context.Context) {
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	l.quit, l.done = make(chan struct{}), make(chan struct{})
 	l.stop = time.AfterFunc(l.left(), func() {
 		l.cancel(&LostError{l.lease.Subject, fmt.Errorf("it could not be renewed for %s", useFor)})
 	})
-	go l.renewals(context.WithoutCancel(ctx))
+	// A run that was interrupted goes on renewing until it releases the lease: its calls
+	// in flight still need it.
+	ctx, l.endRenewals = context.WithCancel(context.WithoutCancel(ctx))
+	l.renewals.Go(func() { l.loop(ctx) })
 }
 
-func (l *Lease) renewals(ctx context.Context) {
-	defer close(l.done)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-l.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+func (l *Lease) loop(ctx context.Context) {
 	wait := renewEvery
 	for {
-		// A run that was interrupted goes on renewing until it releases the
-		// lease: its calls in flight still need it.
 		select {
 		case <-time.After(wait):
-		case <-l.quit:
+		case <-ctx.Done():
 			return
 		}
 		if l.lost() != nil {
@@ -362,8 +351,8 @@ func (l *Lease) adopt(ctx context.Context) error {
 // when the lease was lost before.
 func (l *Lease) Release(ctx context.Context) error {
 	lost := context.Cause(l.ctx)
-	l.once.Do(func() { close(l.quit) })
-	<-l.done
+	l.endRenewals()
+	l.renewals.Wait()
 	l.stop.Stop()
 	l.cancel(ErrReleased)
 	l.renewing <- struct{}{} // a Check that renews has ended by now, or ends with its store

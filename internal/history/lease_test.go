@@ -142,7 +142,7 @@ func TestCrashedOwnersLeaseIsTakenOverAfterItsEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		close(dead.quit) // as a SIGKILL: no renewal, no release
+		dead.endRenewals() // as a SIGKILL: no renewal, no release
 		dead.stop.Stop()
 		began := time.Now()
 		l, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), owner("next"), 2*LeaseTTL)

@@ -20,7 +20,7 @@ type Memory struct {
 	History     *History
 	ToolVersion string
 	Shard       Shard
-	Selection   Selection
+	Selection   desired.Selection
 	Files       []desired.FileInfo // the fleet files that the run follows
 	// Organizations are the accounts of the organizations that these name, by label.
 	Organizations map[string][]string

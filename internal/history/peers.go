@@ -97,7 +97,7 @@ func (p *Peers) join(t desired.Target, run string, store Store, log *slog.Logger
 	defer p.mu.Unlock()
 	m := p.members[t]
 	if m == nil {
-		m = &member{target: t, store: store, log: log, limiter: l, name: paceName(t), line: peerLine{Run: run}, quit: make(chan struct{}), done: make(chan struct{})}
+		m = &member{target: t, store: store, log: log, limiter: l, name: paceName(t), line: peerLine{Run: run}}
 		if p.members == nil {
 			p.members = map[desired.Target]*member{}
 		}
@@ -127,8 +127,9 @@ type member struct {
 	name    string
 	users   int // guarded by Peers.mu
 
-	start      sync.Once
-	quit, done chan struct{}
+	start sync.Once
+	stop  context.CancelFunc // of the loop
+	loops sync.WaitGroup
 
 	// As they were stored or read last. Only begin and then loop touch them.
 	line    peerLine
@@ -144,21 +145,12 @@ func (m *member) begin(ctx context.Context) {
 		m.tell(ctx, peersTimeout)
 		// What one schedule starts comes together: the others are looked for soon.
 		m.early = renewEvery - peersLook
-		go m.loop()
+		ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+		m.loops.Go(func() { m.loop(ctx) })
 	})
 }
 
-func (m *member) loop() {
-	defer close(m.done)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-m.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+func (m *member) loop(ctx context.Context) {
 	for {
 		select {
 		case <-time.After(peersLook):
@@ -210,8 +202,8 @@ func (m *member) tell(ctx context.Context, limit time.Duration) {
 
 // end takes the line out.
 func (m *member) end() {
-	close(m.quit)
-	<-m.done
+	m.stop()
+	m.loops.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), peersTimeout)
 	defer cancel()
 	if !m.renewed.IsZero() {

@@ -57,8 +57,8 @@ type Record struct {
 	Job string `json:"job,omitempty"`
 
 	Callers   []Caller           `json:"callers"`
-	Files     []desired.FileInfo `json:"files"` // that the run followed, to the byte
-	Selection Selection          `json:"selection"`
+	Files     []desired.FileInfo `json:"files"`     // that the run followed, to the byte
+	Selection desired.Selection  `json:"selection"` // what the run was narrowed to
 	// Organizations are the accounts that each target which names an organization had then,
 	// whatever part of them the run was over.
 	Organizations map[string][]string `json:"organizations,omitempty"`
@@ -80,12 +80,6 @@ type GuardLine struct {
 	Current int    `json:"current"` // how many the plan asked for
 	Limit   int    `json:"limit"`   // how many one run may make
 	Of      int    `json:"of"`      // configs
-}
-
-// Selection is what the run was narrowed to; empty lists narrow nothing.
-type Selection struct {
-	Targets   []string `json:"targets,omitempty"`
-	Functions []string `json:"functions,omitempty"`
 }
 
 // Target is what the run did in one account and region.

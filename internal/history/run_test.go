@@ -37,7 +37,7 @@ func TestRunIsRecorded(t *testing.T) {
 		r := testRecord("20261122T142058Z-abc")
 		r.Callers = []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}}
 		r.Files = []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}}
-		r.Selection = Selection{Targets: []string{"prod"}}
+		r.Selection = desired.Selection{Targets: []string{"prod"}}
 		run, err := h.Begin(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestDeadRunIsToldFromOneAtWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
 		alive, dead := begin(t, s, "alive"), begin(t, s, "dead")
-		close(dead.alive.quit) // as a SIGKILL
+		dead.alive.endRenewals() // as a SIGKILL
 		dead.alive.stop.Stop()
 		if err := dead.journal.Close(); err != nil {
 			t.Fatal(err)

@@ -37,7 +37,7 @@ func storedRecord() *Record {
 		Guard: []GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
 		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
 		Files:         []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}},
-		Selection:     Selection{Targets: []string{"prod"}, Functions: []string{"orders-*"}},
+		Selection:     desired.Selection{Targets: []string{"prod"}, Functions: []string{"orders-*"}},
 		Organizations: map[string][]string{"prod": {"111111111111", "222222222222"}},
 		Targets: []Target{{
 			Target: testTarget, Label: "prod", Plan: counts, Failure: refused, Stopped: refused, Functions: 5, Covered: 4,

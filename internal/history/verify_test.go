@@ -56,7 +56,7 @@ func die(t *testing.T, s Store, run string) *Recorder {
 		}
 		r.Journal().Settle(testKey(i), applied(change, new(holding(0))))
 	}
-	close(r.alive.quit) // as a SIGKILL
+	r.alive.endRenewals() // as a SIGKILL
 	r.alive.stop.Stop()
 	r.journal.mu.Lock()
 	r.journal.seq = 0 // so that Close adds no line

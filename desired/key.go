@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -56,8 +57,11 @@ func partitionOf(region string) string {
 	return "aws"
 }
 
-// knownRegions are the regions of the SDKs' endpoint tables. They are for finding
-// slips only: a region that is not among them is taken as it is written.
+// Regions lists those of the SDKs' endpoint tables. They are for finding slips only: a
+// region that is not among them is taken as it is written, so that one of tomorrow needs
+// no new version.
+func Regions() []string { return slices.Clone(knownRegions) }
+
 var knownRegions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
 	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1
 	cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1

@@ -310,13 +310,6 @@ func roleHint(message string) string {
 
 var errNoMFACode = errors.New("no MFA code")
 
-// regions are what the misspelling of one is compared with, and nothing else: a
-// region of tomorrow needs no new version of this program.
-var regions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
-	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1
-	cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1
-	il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2`)
-
 var regionInHost = regexp.MustCompile(`\.([a-z0-9-]+)\.(?:amazonaws|api)\.`)
 
 // regionIn is the region in the name of one of AWS's hosts, or "".
@@ -328,12 +321,14 @@ func regionIn(host string) string {
 }
 
 // nearRegions are the regions from which a misspelt one is one slip away: what
-// differs between equal beginnings and equal ends has two letters at most.
+// differs between equal beginnings and equal ends has two letters at most. Unlike a fleet
+// file, a host of that name does not exist, so that another number is a slip here too.
 func nearRegions(region string) (near []string) {
-	if region == "" || slices.Contains(regions, region) {
+	known := desired.Regions()
+	if region == "" || slices.Contains(known, region) {
 		return nil
 	}
-	for _, r := range regions {
+	for _, r := range known {
 		a, b := region, r
 		for a != "" && b != "" && a[0] == b[0] {
 			a, b = a[1:], b[1:]

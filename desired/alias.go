@@ -150,6 +150,9 @@ type item struct {
 
 // checkAliasPatterns warns of patterns that match no alias of the functions that their
 // rule chooses. That a rule with "*" finds no alias is no fault of it.
+//
+// It reports whether the rule has an effect as far as its qualifiers go. Where it has none,
+// nothing else is said of the rule: that its settings come to nothing has the same cause.
 func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
 	effective = len(rule.qualifiers) == 0
 	for i := range rule.qualifiers {

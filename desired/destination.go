@@ -50,7 +50,8 @@ var destinationServices = services(
 	destinationService{name: "s3", what: "an S3 bucket", form: "::BUCKET", pattern: "::" + letters("a-z0-9.-", 63)},
 )
 
-// letters are so many characters of a set, each of which may be a placeholder.
+// letters are so many characters of a set, each of which may be a placeholder. One counts as
+// a single character, whatever it will stand for: check counts again with a sample.
 func letters(set string, most int) string {
 	return fmt.Sprintf(`([%s]|%s){1,%d}`, set, placeholderForm, most)
 }
@@ -69,6 +70,8 @@ func services(all ...destinationService) []destinationService {
 // them only.
 type destinationShape Setting
 
+// schema lets everything pass that begins with a variable, since any part of the ARN may
+// be in it, and holds the rest against the patterns that check uses.
 func (f destinationShape) schema() map[string]any {
 	patterns := []string{noneWord, variableForm + ".*"}
 	for _, s := range destinationServices {
@@ -141,6 +144,7 @@ func (use destinationUse) check() *problem {
 		return wrong(codeUnsupportedService, fmt.Sprintf("of the service %q", shorten(a.Service)), "use SQS, SNS, Lambda, EventBridge or, on failure, S3")
 	}
 	s := &destinationServices[i]
+	// As it is written, for where placeholders may stand; with a sample, for the lengths.
 	if whole := s.whole(); !whole.MatchString(use.text) || !whole.MatchString(sample) || s.name == "s3" && !bucketName.MatchString(a.Resource) {
 		return wrong(codeBadARN, "not the ARN of "+s.what, "write arn:PARTITION:"+s.name+":"+s.form)
 	}
@@ -175,7 +179,11 @@ func sampleOf(written string) string {
 	return strings.ReplaceAll(expand(written, someTarget), functionPlaceholder, "function")
 }
 
-// checkPlaceholders refuses every $ that does not begin a known placeholder.
+// checkPlaceholders refuses every $ that does not begin a known placeholder: nothing would
+// fill it in later, and AWS takes it for a part of the name.
+//
+// Mostly it is a slip in one of ours, or a variable without its vars., and the hint says
+// which; a name that could be either is taken for the slip.
 func checkPlaceholders(s string) *problem {
 	const hint = "use ${account}, ${region}, ${partition}, ${function} or a variable of the target, ${vars.NAME}"
 	for rest := s; ; {

@@ -69,6 +69,7 @@ type NotDeclaredError struct {
 	Hint  string // names the nearest declared keys
 }
 
+// Error names what was typed, and what comes near.
 func (e *NotDeclaredError) Error() string {
 	return fmt.Sprintf("no declared config is called %q; %s", e.Typed, e.Hint)
 }
@@ -200,6 +201,9 @@ type Source struct {
 // Explain tells, for every field of a key, which places spoke about it and
 // which one won. The key must be one of the resolved fleet; Fleet.Find makes
 // keys from what a person types.
+//
+// The fleet is resolved once more for it, from the same arguments. To keep with every config
+// what all layers said of it would cost each run memory, and a person asks about a few.
 func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHistory, error) {
 	r := newResolver(d, ambient, inv, &collector{})
 	r.run()

@@ -81,7 +81,7 @@ func expandPath(fsys fs.FS, p string) ([]string, error) {
 		return walkFiles(fsys, p, isYAML)
 	case err == nil:
 		return []string{p}, nil
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid):
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid): // a name that no file can have may be a pattern
 		return nil, err
 	case !strings.ContainsAny(p, "*?[{"):
 		return nil, nil
@@ -166,6 +166,7 @@ func (l Loader) LoadFiles(paths ...string) (*Document, error) {
 	return l.Load(osFiles{l.Remote}, slashed(paths)...)
 }
 
+// slashed are the paths with the separators of fs.FS, on Windows too.
 func slashed(paths []string) []string {
 	paths = slices.Clone(paths)
 	for i, p := range paths {
@@ -181,6 +182,7 @@ type osFiles struct{ remote fs.FS }
 // isRemote needs a remote: without one a name with :// is an ordinary path.
 func (o osFiles) isRemote(name string) bool { return o.remote != nil && strings.Contains(name, "://") }
 
+// Open implements fs.FS for names that fs.ValidPath would refuse as well.
 func (o osFiles) Open(name string) (fs.File, error) {
 	if o.isRemote(name) {
 		return o.remote.Open(name)
@@ -188,6 +190,7 @@ func (o osFiles) Open(name string) (fs.File, error) {
 	return os.Open(name)
 }
 
+// Stat implements fs.StatFS.
 func (o osFiles) Stat(name string) (fs.FileInfo, error) {
 	if o.isRemote(name) {
 		return fs.Stat(o.remote, name)
@@ -237,7 +240,7 @@ func Within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, readTimeout, errNoEnd)
 	defer cancel()
 	var value T
-	done := make(chan error, 1)
+	done := make(chan error, 1) // with room, so that an f whose end nobody waits for ends all the same
 	go func() {
 		var err error
 		value, err = f()

@@ -74,6 +74,8 @@ const (
 
 // compileGlob compiles a pattern, or says what is wrong with it. One that was refused
 // matches nothing, and so does one with variables, which is compiled for each target.
+//
+// What people paste here most is an ARN or NAME:QUALIFIER, so that a colon has its own hint.
 func compileGlob(written text) (glob, *problem) {
 	s := written.value
 	if hasVariables(s) {
@@ -102,6 +104,9 @@ func compileGlob(written text) (glob, *problem) {
 
 // expandBraces writes out {a,b} as alternatives, inner braces first; why is
 // empty when that worked. IAM, which knows no braces, is told them one by one.
+//
+// The bound counts those still to be looked at too, before each step: every pair of braces
+// multiplies them, and forty pairs in one line would be a trillion.
 func expandBraces(s string) (chosen []string, why string) {
 	queue := []string{s}
 	for len(queue) > 0 {

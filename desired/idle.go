@@ -73,6 +73,10 @@ type part struct {
 }
 
 // parts lists them. The only one of a list has effect, or all of the selector has none.
+//
+// A pattern under functions is held against names alone, whatever the tags leave of them, and
+// a value of a tag against functions that are chosen. The order follows from the item and not
+// from the target, so that a row has the same index everywhere: see checkPatterns.
 func (s *selector) parts() (all []part) {
 	for _, g := range s.functions {
 		if len(s.functions) > 1 {
@@ -102,13 +106,17 @@ func (s *selector) parts() (all []part) {
 	return all
 }
 
-// idle warns of something that was written and has no effect, and says why.
+// idle warns of something that was written and has no effect, and says why. It is no error:
+// the fleet is the same without it.
 func (r *resolver) idle(at Pos, what, why string) {
 	r.out.add(Problem{Pos: at, Code: codeNoEffect, Message: "without effect: " + what + ": " + why, Hint: "correct it, or delete it"})
 }
 
 // WithoutQualifier warns of a qualifier that a rule names and none of the functions
 // has that it chooses, given the aliases that they have.
+//
+// The place is the rule's, which is all that a Fleet tells; whoever knows the pattern's own
+// puts it in.
 func WithoutQualifier(rule Origin, qualifier string, functions int, aliases []string) Problem {
 	p := Problem{
 		Pos: Pos{File: rule.File, Line: rule.Line, Column: 1}, Code: codeNoEffect,

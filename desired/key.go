@@ -173,6 +173,9 @@ var (
 )
 
 // parseName is ParseName for a problem of a file.
+//
+// The form is told by how a name begins. function: begins one of them, so that a function
+// which is called function has its qualifier in a key of its own.
 func parseName(s string) (ParsedName, *problem) {
 	parts := strings.Split(s, ":")
 	n := ParsedName{}

@@ -55,6 +55,9 @@ func Load(fsys fs.FS, paths ...string) (*Document, error) {
 }
 
 // Load is the function Load with the loader's standard input.
+//
+// What a file alone tells was checked while it was read. Here comes what takes all of them:
+// labels, rules and defaults, variables, and what entries say of one another.
 func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	d, out := l.load(fsys, paths)
 	if len(paths) == 0 {
@@ -81,6 +84,7 @@ func (l Loader) load(fsys fs.FS, paths []string) (*Document, *collector) {
 	for _, name := range l.findFiles(fsys, paths, out) {
 		l.loadFile(fsys, name, d, out)
 	}
+	// By layer, so that rules have the first ids, and else in the order of the files.
 	slices.SortStableFunc(d.rules, func(a, b *ruleDecl) int { return cmp.Compare(a.layer, b.layer) })
 	for i, r := range d.rules {
 		r.id = i
@@ -162,6 +166,9 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 
 // parse calls visit for every YAML document. The parser is known to panic on
 // some malformed input; that is bad input like any other.
+//
+// Documents before the one with the error have been visited by then, so that one load tells
+// of their problems too.
 func parse(data []byte, visit func(*yaml.Node)) (err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
@@ -228,6 +235,9 @@ func syntaxProblem(file *fileDecl, data []byte, err error) Problem {
 
 // dedented is the first line, from one on, whose indentation is that of no block
 // which is open there; 0 when there is none.
+//
+// It goes by the indentation alone and can be deceived by text in a block or in brackets. So
+// it is asked only where the parser has refused the file, to name the better line.
 func dedented(lines [][]byte, from int) int {
 	open := []int{0}
 	for i, line := range lines {

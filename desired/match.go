@@ -45,7 +45,8 @@ type tagValue struct {
 	wild *regexp.Regexp // nil: the text as it stands
 }
 
-// compileTag compiles a value. Everything but * and ? stands for itself, line breaks too.
+// compileTag compiles a value. Everything but * and ? stands for itself, line breaks too. The
+// problem is always nil: whoever reads a list of texts asks for one.
 func compileTag(t text) (tagValue, *problem) {
 	v := tagValue{text: t}
 	if strings.ContainsAny(t.value, "*?") {
@@ -165,7 +166,7 @@ func selectorFields[T any](to func(*T) *selector) []field[T] {
 					excludeObject.read(w, n, &to(into).exclude)
 					return
 				}
-				plain.read(w, n, &to(into).exclude)
+				plain.read(w, n, &to(into).exclude) // the short form, of patterns alone
 			},
 		},
 		texts("targets", "Labels of its targets. Left out: all.", labelUse, asWritten,

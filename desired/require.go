@@ -88,7 +88,7 @@ var requireItem = object[ruleDecl]{
 		nameField("What it is for; shown beside what breaks it."),
 		matchField("The functions it is for."),
 		value("failure_destination", "Failed events must go somewhere: to on_failure, or also to the function's own dead-letter queue.",
-			oneOf[failurePolicy]("required", "or_dead_letter_queue"), func(r *ruleDecl, p failurePolicy) { r.require.failure = failureDestination + p }),
+			oneOf[failurePolicy]("required", "or_dead_letter_queue"), func(r *ruleDecl, p failurePolicy) { r.require.failure = failureDestination + p }), // no word stands for the first of the policies
 		texts("destinations", "Allowed destinations, as patterns with * and ?; placeholders are filled in.",
 			allowedRule, allowedDestination, func(r *ruleDecl) *[]text { return &r.require.destinations }),
 	}, boundsFields()),
@@ -110,6 +110,9 @@ func allowedDestination(t text) (text, *problem) {
 
 // boundsFields are the numbers among the settings, by their table: a new number can be
 // required without another line here. A bound that is left out is that of the API.
+//
+// Both lie within the API's own, and the least is not above the most, so that every
+// requirement is one that some record can meet.
 func boundsFields() (all []field[ruleDecl]) {
 	for _, s := range Settings() {
 		if !s.IsNumber() {

@@ -22,7 +22,8 @@ func quoted(n *yaml.Node) bool {
 	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 }
 
-// scalar follows a node to a scalar without a tag of its own, or reports what it is.
+// scalar follows a node to a scalar without a tag of its own, or reports what it is. A tag
+// such as !!binary would make something else of what is written.
 func (w *walker) scalar(n *yaml.Node, what, expected string) (*yaml.Node, bool) {
 	n = w.follow(n)
 	if n.Kind != yaml.ScalarNode || n.Style&yaml.TaggedStyle != 0 {
@@ -43,6 +44,8 @@ type textRule struct {
 	vars       bool     // variables may stand in it
 }
 
+// schema has a minLength also where the rule has no bound: text refuses what is empty,
+// whatever the rule.
 func (r textRule) schema() schema {
 	m := schema{"type": "string", "minLength": max(1, r.low)}
 	if r.high > 0 {
@@ -235,7 +238,8 @@ var boolean = kind[bool]{schema{"type": "boolean"}, func(w *walker, n *yaml.Node
 	return n.Value == "true", ok
 }}
 
-// oneOf is one of a few words, as its index. Quotes make no difference to it.
+// oneOf is one of a few words, as its index: the words stand in the order of P's constants.
+// Quotes make no difference to it.
 func oneOf[P ~uint8](options ...string) kind[P] {
 	expected := strings.Join(options, " or ")
 	return kind[P]{schema{"type": "string", "enum": options}, func(w *walker, n *yaml.Node, what string) (P, bool) {

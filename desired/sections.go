@@ -37,6 +37,9 @@ var fleetFile = object[document]{
 
 // single makes a section one that may be found only once: defaults in a file,
 // the others in all files together.
+//
+// A second one is not read. Nobody can say which of two was meant, and to lay one over the
+// other would let the order of the files decide.
 func single(f field[document]) field[document] {
 	read := f.read
 	f.read = func(w *walker, n *yaml.Node, into *document) {
@@ -82,7 +85,8 @@ func settingFields[T any](to func(*T) *settings) []field[T] {
 	return fields
 }
 
-// settingKind is the number or the destination that a setting takes.
+// settingKind is the number or the destination that a setting takes. A destination follows no
+// textRule, which has one message for everything that is wrong.
 func settingKind(f Setting) kind[setting] {
 	if f.IsNumber() {
 		number := integer(f.Bounds())
@@ -204,6 +208,7 @@ func nameField(doc string) field[ruleDecl] {
 	return value("name", doc, word(anyName), func(r *ruleDecl, t text) { r.rule = t.value })
 }
 
+// matchField has no struct of its own: what match chooses by are fields of the item.
 func matchField(doc string, more ...field[ruleDecl]) field[ruleDecl] {
 	match := &object[ruleDecl]{what: "match", fields: append(selectorFields(selectorOf), more...), anyOf: []string{"functions", "tags"}}
 	return nested("match", doc, match, func(r *ruleDecl) *ruleDecl { return r }).must()
@@ -310,7 +315,7 @@ func (f *functionDecl) check(w *walker) bool {
 		})
 		return false
 	}
-	if len(f.name.Function) > documentedFunctionName {
+	if len(f.name.Function) > documentedFunctionName { // a warning: such a function may exist
 		w.out.add(Problem{
 			Pos: pos, Code: codeLongFunctionName,
 			Message: fmt.Sprintf("the function name has %d characters", len(f.name.Function)),

@@ -69,7 +69,8 @@ func texts[T, V any](key, doc string, rule textRule, compile func(text) (V, *pro
 // asWritten is for lists of strings that need no compiling.
 func asWritten(t text) (text, *problem) { return t, nil }
 
-// list is a field that holds a sequence, each item an object of its own.
+// list is a field that holds a sequence, each item an object of its own. add reads it by the
+// item's table: it knows the place, and what becomes of an item with a problem.
 func list[T, I any](key, doc string, item *object[I], add func(w *walker, n *yaml.Node, into *T)) field[T] {
 	return field[T]{key: key, doc: doc, schema: listOf(item.schema()), read: func(w *walker, n *yaml.Node, into *T) {
 		w.eachItem(n, key, func(n *yaml.Node) { add(w, n, into) })
@@ -134,7 +135,8 @@ func eitherOf(some ...schema) schema { return schema{"anyOf": some} }
 // schema is the object as JSON Schema.
 //
 // Unknown keys and empty objects are refused, as read refuses them. Required keys stand in
-// the order of the table.
+// the order of the table. Each set of oneOf refuses the keys of the others by name: to require
+// its own would let them stand beside it.
 func (o *object[T]) schema() schema {
 	properties := schema{}
 	var required []string

@@ -86,6 +86,7 @@ func (d *Document) checkTargets(out *collector) {
 			}
 			continue
 		}
+		// A role of another account would open that one under this one's name.
 		role, _ := arn.Parse(t.role.value)
 		if partition := partitionOf(t.regions[0].value); role.AccountID != t.account.value || role.Partition != partition {
 			report(t.role.place, codeBadRole,
@@ -220,6 +221,9 @@ type Discovery struct {
 func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
 
 // Discoveries says, for every target, what has to be discovered.
+//
+// Rules and requirements choose among all names there are. Ignore takes out of what these have
+// chosen, so that it needs tags at most, and alone it asks for no listing.
 func (d *Document) Discoveries(ambient Target) []Discovery {
 	var needs []Discovery
 	for _, t := range d.places(ambient) {
@@ -245,6 +249,7 @@ func (d *Document) Discoveries(ambient Target) []Discovery {
 	return needs
 }
 
+// compareTags orders sets of tags, so that what two rules ask for is asked once.
 func compareTags(a, b []Tag) int {
 	return slices.CompareFunc(a, b, func(x, y Tag) int {
 		return cmp.Or(strings.Compare(x.Key, y.Key), slices.Compare(x.Values, y.Values))

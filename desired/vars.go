@@ -277,6 +277,9 @@ func (f *filler) settings(s *source) {
 }
 
 // withoutVariable is the problem of a variable that some targets do not have.
+//
+// Each case is mended in another way: there are no targets to have it, some of them lack it,
+// its name is a slip, or nobody has given it a value.
 func (d *Document) withoutVariable(at missingVariable, labels []string) Problem {
 	p := Problem{Pos: at.file.pos(at.place), Code: codeUnknownVariable}
 	others, has := map[string]bool{}, false

@@ -195,6 +195,7 @@ func (w *walker) unknownKey(key, value *yaml.Node, what string, known []string) 
 	w.report(codeUnknownKey, key, fmt.Sprintf("%s is not a key of %s", name, what), hint)
 }
 
+// missing reports a key that has to be there, at the mapping that lacks it.
 func (w *walker) missing(n *yaml.Node, what, key string) {
 	w.report(codeMissingKey, n, what+" has no "+key, "add "+key)
 }
@@ -215,7 +216,8 @@ func (w *walker) wrongType(n *yaml.Node, what, expected string) {
 	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), expected), hint)
 }
 
-// describe names what a node holds, in words for a message.
+// describe names what a node holds, in words for a message, cut short: a value may be as
+// long as the file.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

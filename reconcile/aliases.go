@@ -125,6 +125,10 @@ func (j *aliasJob) Call(ctx context.Context) (err error) {
 
 // Done implements ratelimit.Job. A function that is gone has no aliases: the survey is to
 // find it missing.
+//
+// Pages before an error are of no use, since a pattern would choose among a part of what
+// exists. A denial counts twice: as a failure, and as one of the reads that may show that
+// nobody may make any.
 func (j *aliasJob) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
 		j.budget.success()

@@ -146,7 +146,8 @@ type carried struct {
 }
 
 // split parts a fleet into what is to be read and what is judged unread. Every target
-// stays in the first, be it without entries.
+// stays in the first, be it without entries. A function is in one of the two as a whole: one
+// of its configs that differs has all of them read.
 func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction) (desired.Fleet, carried) {
 	out := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]CarriedVerdict{}}
 	if len(candidates) == 0 {

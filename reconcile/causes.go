@@ -47,6 +47,8 @@ type lasting struct {
 	over   chan struct{}
 }
 
+// newLasting is of a run with so many targets. Each leaves atWork when its writes are made,
+// also one that then waits for the others.
 func newLasting(targets int) *lasting {
 	l := &lasting{over: make(chan struct{})}
 	l.atWork.Add(targets)

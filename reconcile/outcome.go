@@ -131,6 +131,8 @@ func (o *TargetOutcome) Counts() (sum OutcomeCounts) {
 	return sum
 }
 
+// add counts each change once. What was not made, or not as asked, counts by its status; only
+// what was made counts by its action.
 func (t *OutcomeCounts) add(o *TargetOutcome) {
 	for i := range o.Results {
 		r := &o.Results[i]

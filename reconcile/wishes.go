@@ -146,6 +146,9 @@ func (w PlanWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
 
 // asked refuses changes that the fleet files do not ask for, and gives those they
 // do ask for the lines that they come from, which a saved plan does not hold.
+//
+// It compares what is wanted, and not the request: whether the record is still what the
+// request was made from is for Plan to find.
 func asked(fleet desired.Fleet, saved *TargetPlan) error {
 	target := PartOf(fleet.Targets, saved.Target)
 	if target == nil {

@@ -134,7 +134,7 @@ func keyOf(c located) blockKey {
 // account and region.
 func shape(v desired.Value, function string, of *desired.Target) desired.Value {
 	a, err := arn.Parse(v.Text())
-	if err != nil {
+	if err != nil || of == nil && !strings.Contains(a.Resource, function) {
 		return v
 	}
 	a.Resource = template(a.Resource, function)

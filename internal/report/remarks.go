@@ -141,7 +141,7 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 				allowed++
 			}
 			if made := o.Results[i].Status; all || made != reconcile.Applied && made != reconcile.AlreadySo {
-				say(r.byAuthor(r.ofResult(&o.Results[i]), t.Target))
+				say(r.byAuthor(r.ofResult(&o.Results[i], all), t.Target))
 			}
 		}
 		if refused > 0 && !all {
@@ -152,7 +152,7 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 			say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target))
 		}
 		for i := range t.Stale {
-			say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale}))
+			say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale}, all))
 		}
 	}
 	for i := range t.Findings {
@@ -236,9 +236,12 @@ func (r *Run) ofChange(c *reconcile.Change) remark {
 	return r.at(m, &origin)
 }
 
-// ofResult is a change and how it ended.
-func (r *Run) ofResult(result *reconcile.Result) remark {
-	m := r.ofChange(&result.Change)
+// ofResult is a change and how it ended; a note says nothing of what was to change.
+func (r *Run) ofResult(result *reconcile.Result, all bool) remark {
+	m := remark{config: result.Name}
+	if all {
+		m = r.ofChange(&result.Change)
+	}
 	switch result.Status {
 	case reconcile.Applied:
 		m.verdict, m.state = passed, outcomeVerbs[result.Action].sum

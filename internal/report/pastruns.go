@@ -125,6 +125,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 		}
 		if len(run.Journal) > 0 {
 			p.journal(run.Journal)
+			p.gap()
 		} else if s.Verb != "audit" { // which changes nothing
 			p.gap()
 			p.line(0, textf("%d applied, %d failed, %d left.", s.Applied, s.Failed, s.Left))
@@ -201,7 +202,7 @@ func changeOf(i *history.Item) reconcile.Change {
 	return c
 }
 
-// journal tells of a run whose record says only that it began.
+// journal tells of a run whose record says only that it began, and what was written.
 func (p *printer) journal(undos []history.Undo) {
 	p.gap()
 	p.line(0, text("This run did not finish. From its journal:"))
@@ -209,9 +210,35 @@ func (p *printer) journal(undos []history.Undo) {
 		target desired.Target
 		status history.UndoStatus
 	}
+	var places []place
 	for e, undos := range grouped(undos, func(u history.Undo) end { return end{u.Target, u.Status} }) {
-		p.flow(2, 4, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
+		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, len(undos), func(i int) string { return undos[i].Name.String() })
+		at := place{Target: e.target, verbs: &outcomeVerbs}
+		if e.status == history.Unknown {
+			at.verbs, at.rest = &planVerbs, "; "+inWords[e.status]
+		}
+		for _, u := range undos {
+			c := &reconcile.Change{Name: u.Name, Action: reconcile.Update, Before: u.Before, Want: &desired.Config{}}
+			switch {
+			case e.status == history.Unwritten:
+				continue
+			case u.After == nil:
+				c.Action = reconcile.Delete
+			case u.Before == nil:
+				c.Action = reconcile.Create
+			}
+			if u.After != nil {
+				*c.Want = desired.Config(*u.After)
+			}
+			at.changes = append(at.changes, located{&at.Target, c})
+		}
+		if len(at.changes) > 0 {
+			places = append(places, at)
+		}
+	}
+	for rest, places := range grouped(places, func(at place) string { return at.rest }) {
+		p.kinds(places, rest)
 	}
 }
 

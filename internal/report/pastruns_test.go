@@ -79,9 +79,11 @@ func diedRun() PastRun {
 		key := item(function, reconcile.Create, "").Key
 		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
 	}
+	gone := undo("legacy", history.Written)
+	gone.Before, gone.After = gone.After, nil
 	return PastRun{
 		Run:     history.NewRun(r),
-		Journal: []history.Undo{undo("billing", history.Written), undo("checkout", history.Unknown), undo("orders", history.Unwritten)},
+		Journal: []history.Undo{undo("billing", history.Written), undo("checkout", history.Unknown), gone, undo("orders", history.Unwritten)},
 		Undo:    "eventinvoke rollback " + r.Run,
 	}
 }

@@ -43,6 +43,32 @@ func TestControllerGrowth(t *testing.T) {
 	}
 }
 
+// Beside a neighbour who leaves 9 a second, with a probe after 12 s.
+func TestControllerGrowthToTheRoom(t *testing.T) {
+	for _, tt := range []struct {
+		rate, from, to float64
+		want           float64
+		why            string
+	}{
+		{4.5, 0, 2, 4.5, "hold for 2 s"},
+		{4.5, 0, 3, 6.5, "back at 2 per second each second"},
+		{4.5, 0, 12, 9, "to the room and no further"},
+		{4.5, 3, 3.5, 5.5, "wherever one starts"},
+		{9, 2, 14, 11, "then 1 per second each second"},
+		{4.5, 0, 14, 11, "both at once"},
+		{10, 2, 12, 10, "what is above the room stays there"},
+		{9, 12, 99, 13.5, "never above the ceiling"},
+	} {
+		for _, scale := range []float64{1, 10, 100} {
+			c := controller{ceiling: 13.5 * scale, rate: tt.rate * scale, room: 9 * scale, probe: 12 * time.Second, refused: after(0), grown: after(tt.from)}
+			c.grow(after(tt.to))
+			if math.Abs(c.rate-tt.want*scale) > 1e-9*scale {
+				t.Errorf("ceiling %v: from %v s to %v s the rate became %v, want %v: %s", c.ceiling, tt.from, tt.to, c.rate, tt.want*scale, tt.why)
+			}
+		}
+	}
+}
+
 func TestControllerCuts(t *testing.T) {
 	c := newController(13.5, epoch)
 	c.rate = 12
@@ -125,6 +151,28 @@ func TestControllerRemembersTheRoom(t *testing.T) {
 	pass((lastProbe + forgetAfter).Seconds() + 1)
 	if c.refuse(now, c.epoch, 0); c.room != 0 || c.probe != firstProbe {
 		t.Errorf("a refusal after a long time without is another neighbour's: %+v", c)
+	}
+}
+
+// What the first two refusals tell of the room.
+func TestControllerLearnsTheRoom(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		span float64
+		sent int64
+		room float64
+	}{
+		{"in the time of one overload nothing is learnt", 2, 18, 0},
+		{"what was let go", 4, 36, 9},
+		{"of what nobody asked for half is taken", 10, 1, 5},
+	} {
+		c := newController(13.5, after(0))
+		c.rate = 13.5
+		c.refuse(after(1), c.epoch, 1000)
+		c.rate = 10
+		if c.refuse(after(1+tt.span), c.epoch, 1000+tt.sent); c.room != tt.room {
+			t.Errorf("%s: a room of %v, want %v", tt.why, c.room, tt.room)
+		}
 	}
 }
 

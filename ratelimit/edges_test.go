@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -148,5 +149,124 @@ func TestAFewAttemptsAreNoReasonToGiveUp(t *testing.T) {
 	}
 	if err := r.health(ServerError, time.Hour); err == nil || ctx.Err() == nil {
 		t.Error("not given up after an hour")
+	}
+}
+
+// The earliest instant for a token is never later than it can be, and never before now.
+func TestTheEarliestToken(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		given func(l *Limiter)
+		after time.Duration
+		want  time.Duration
+	}{
+		{"a token is there", func(*Limiter) {}, time.Second, 0},
+		{"half of one is there", func(*Limiter) {}, 50 * time.Millisecond, 50 * time.Millisecond},
+		{"none is there", func(*Limiter) {}, 0, 100 * time.Millisecond},
+		{"one was paid for, and its waiter left", func(l *Limiter) { l.refunded = true }, 0, 0},
+		{"the rate is lower than it may be", func(l *Limiter) { l.control.rate = 1; l.retune(time.Now()) }, 0, 100 * time.Millisecond},
+		{"one is booked", func(l *Limiter) { l.reserve(time.Now()) }, 30 * time.Millisecond, 70 * time.Millisecond},
+		{"two are before it", func(l *Limiter) { l.queue.push(Write, false); l.queue.push(Scan, false) }, 0, 300 * time.Millisecond},
+		{"a pause", func(l *Limiter) { l.paused = time.Now().Add(3 * time.Second) }, 0, 3 * time.Second},
+		{"the breaker", func(l *Limiter) { l.breaker = breaker{state: Open, until: time.Now().Add(3 * time.Second)} }, 0, 3 * time.Second},
+		{"its probe is under way", func(l *Limiter) { l.breaker.state = Probing }, 0, 100 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 10)
+			l.mu.Lock()
+			tt.given(l)
+			now := time.Now().Add(tt.after)
+			got := l.earliest(Scan, now).Sub(now).Round(time.Microsecond)
+			for l.queue.len() > 0 { // nobody waits for them
+				l.queue.pop()
+			}
+			l.mu.Unlock()
+			if got != tt.want {
+				t.Errorf("%s: in %v, want %v", tt.why, got, tt.want)
+			}
+		})
+	}
+}
+
+// How long tokens take is reckoned with the rate of now, or with the part of the quota that
+// others are about to leave; an outage whose end is not known adds nothing.
+func TestTheForecast(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		given func(l *Limiter)
+		want  time.Duration
+	}{
+		{"the rate", func(*Limiter) {}, 2 * time.Second},
+		{"a lower one", func(l *Limiter) { l.control.rate = 5 }, 4 * time.Second},
+		{"an even part of which all is used", func(l *Limiter) { l.control.rate, l.divided.even = 5, 10 }, 4 * time.Second},
+		{"an even part that is not free yet", func(l *Limiter) { l.control.rate, l.control.ceiling, l.divided.even = 5, 5, 10 }, 2 * time.Second},
+		{"a pause", func(l *Limiter) { l.paused = time.Now().Add(3 * time.Second) }, 5 * time.Second},
+		{"the breaker's probe", func(l *Limiter) { l.breaker.state = Probing }, 2 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 10)
+			tt.given(l)
+			if got := l.forecast(20, time.Now()); got != tt.want {
+				t.Errorf("%s: twenty tokens take %v, want %v", tt.why, got, tt.want)
+			}
+		})
+	}
+}
+
+// Refusals of calls that were on their way at a cut pause nobody, but for a Retry-After; and
+// the time paused is counted once.
+func TestRefusalsOfWhatWasOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(Settings{Quota: 100, Share: 1}, half)
+		defer l.Close()
+		var grants []Grant
+		for range 4 {
+			g, err := l.Acquire(t.Context(), Scan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			grants = append(grants, g)
+		}
+		began := time.Now()
+		paused := func(want time.Duration, why string) {
+			t.Helper()
+			if s := l.Snapshot(); s.Paused != want || s.PausedUntil.Sub(began) != want || s.Decreases != 1 {
+				t.Errorf("%s: paused for %v until %v, %d cuts, want %v", why, s.Paused, s.PausedUntil.Sub(began), s.Decreases, want)
+			}
+		}
+		grants[0].Done(Throttled, 0)
+		paused(500*time.Millisecond, "the cut")
+		time.Sleep(100 * time.Millisecond)
+		grants[1].Done(Throttled, 0)
+		paused(500*time.Millisecond, "one that was on its way")
+		grants[2].Done(Throttled, 2*time.Second)
+		paused(2100*time.Millisecond, "one with a Retry-After")
+		grants[3].Done(Throttled, time.Second)
+		paused(2100*time.Millisecond, "one with a shorter one")
+	})
+}
+
+// What nobody holds back has no time at which it goes on.
+func TestBacklogsThatHoldNothing(t *testing.T) {
+	soon, late := time.Unix(1, 0), time.Unix(2, 0)
+	for _, tt := range []struct{ a, b, want Held }{
+		{Held{}, Held{}, Held{}},
+		{Held{1, late}, Held{}, Held{1, late}},
+		{Held{}, Held{1, late}, Held{1, late}},
+		{Held{1, late}, Held{2, soon}, Held{3, soon}},
+		{Held{1, soon}, Held{2, late}, Held{3, soon}},
+	} {
+		a, b := Backlog{WaitBusy: tt.a}, Backlog{WaitBusy: tt.b}
+		if a.Add(&b); a[WaitBusy] != tt.want {
+			t.Errorf("%v and %v came to %v, want %v", tt.a, tt.b, a[WaitBusy], tt.want)
+		}
+	}
+}
+
+func TestSecondsEnd(t *testing.T) {
+	for s, want := range map[float64]time.Duration{0: 0, 1.5: 1500 * time.Millisecond, 1e18: 100 * 365 * 24 * time.Hour, math.Inf(1): 100 * 365 * 24 * time.Hour} {
+		if got := seconds(s); got != want {
+			t.Errorf("%v seconds are %v, want %v", s, got, want)
+		}
 	}
 }

@@ -30,6 +30,70 @@ func TestEvenPart(t *testing.T) {
 	}
 }
 
+// What one wants is all while somebody waits or nothing is known, else twice what it used
+// since it was last asked, and what it is told to want less a hundredth of the whole.
+func TestWhatAPeerWants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 10)
+		others := []Peer{{Rate: 5, Want: 10}}
+		asked := func(want float64, why string) {
+			t.Helper()
+			if mine, _ := l.Divide(others); math.Abs(mine.Want-want) > 1e-9 {
+				t.Errorf("wants %v, not %v: %s", mine.Want, want, why)
+			}
+		}
+		asked(10, "it has just begun")
+		time.Sleep(10 * time.Second)
+		asked(0.1, "nothing was used")
+		for range 15 {
+			g, err := l.Acquire(t.Context(), Scan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Done(OK, 0)
+		}
+		time.Sleep(time.Second - time.Since(l.divided.at)%time.Second)
+		span := time.Since(l.divided.at).Seconds()
+		asked(2*15/span+0.1, "twice what was used")
+		asked(2*15/span+0.1, "too short to tell")
+		time.Sleep(time.Second)
+		asked(0.1, "one second is enough")
+		go l.Acquire(t.Context(), Scan)
+		go l.Acquire(t.Context(), Scan)
+		go l.Acquire(t.Context(), Scan)
+		synctest.Wait()
+		asked(10, "somebody waits")
+	})
+}
+
+// A rate that nothing but its part held down begins below a larger part where every limiter
+// begins; one that was refused, or has not yet come up to its part, climbs.
+func TestARateBelowALargerPart(t *testing.T) {
+	for _, tt := range []struct {
+		why        string
+		rate, want float64
+		refused    bool
+	}{
+		{"held down by its part", 5, 6.5, false},
+		{"refused as well", 5, 5, true},
+		{"on its way up", 4, 4, false},
+		{"on its way up, and refused", 4, 4, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := steadyLimiter(t, 10)
+			l.Divide([]Peer{{Rate: 5, Want: 10}})
+			l.control.rate = tt.rate
+			if tt.refused {
+				l.control.refused = time.Now()
+			}
+			mine, even := l.Divide(nil)
+			if mine.Rate != 10 || even != 10 || math.Abs(l.control.rate-tt.want) > 1e-9 {
+				t.Errorf("%s: alone again it may use %v of %v and begins at %v, want %v", tt.why, mine.Rate, even, l.control.rate, tt.want)
+			}
+		})
+	}
+}
+
 // Whoever comes, goes, is busy or idle, and in whatever order they tell each other: all
 // together never use more than the quota, but for the least part of each. Once nothing
 // changes any more each has its even part after two rounds.

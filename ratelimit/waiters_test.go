@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -160,5 +161,40 @@ func TestTokenOfACallerThatLeftIsNotLost(t *testing.T) {
 			t.Errorf("after %d tokens of which the last was given back, the next came after %v (%v), want at once", rounds, took, err)
 		}
 		g.Done(OK, 0)
+	})
+}
+
+// Whoever leaves is counted out, and no more are kept for another use than a run needs.
+func TestTheQueueCountsWhoIsThere(t *testing.T) {
+	q := queue{}
+	var all []*waiter
+	for i := range 100 {
+		all = append(all, q.push(Priority(i%2), false))
+	}
+	for _, w := range all[:40] {
+		q.remove(w)
+		q.recycle(w)
+	}
+	if q.len() != 60 || q.count[0] != 30 || q.count[1] != 30 || q.ahead(1) != 30 || q.ahead(0) != 60 {
+		t.Errorf("60 are there, 30 of each priority: %d, %v", q.len(), q.count)
+	}
+	for q.len() > 0 {
+		q.recycle(q.pop())
+	}
+	if q.count[0] != 0 || q.count[1] != 0 || len(q.free) != 64 {
+		t.Errorf("nobody is there: %v, and %d are kept", q.count, len(q.free))
+	}
+}
+
+// Once the last waiter has its token nobody wants what comes after it.
+func TestTokensAfterTheLastWaiterAreUnused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := steadyLimiter(t, 10)
+		outcomes(t, l, 2, OK, 0) // the second one waits
+		time.Sleep(10 * time.Second)
+		outcomes(t, l, 1, OK, 0)
+		if s := l.Snapshot(); math.Abs(s.Unused-98) > 0.1 {
+			t.Errorf("%v of a hundred tokens were unused, want all but the two of the bucket", s.Unused)
+		}
 	})
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 )
 
 const organizationFile = `version: 1
@@ -96,6 +100,39 @@ func TestAWorkerFollowsItsOrganization(t *testing.T) {
 		has(sweep(), "100000000003")
 		if problem := w.State().FleetProblem; problem != "" {
 			t.Errorf("the problem of the fleet is %q", problem)
+		}
+	})
+}
+
+// A Lambda function that makes no sweep asks again as well: of what joined it is told by an
+// item, or by an event.
+func TestAFunctionWithoutSweepsFollowsItsOrganization(t *testing.T) {
+	path := write(t, organizationFile)
+	synctest.Test(t, func(t *testing.T) {
+		world := &changing{newWorld(t, organizationOf(1))}
+		a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+		o := &serveOptions{settle: worker.DefaultSettle}
+		o.simulate, o.simulator, o.location = "world", world, noHistory
+		if err := o.check(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := a.newServer([]string{path}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		h := &handler{server: s, emf: metrics.EMF{Out: io.Discard}}
+		item := json.RawMessage(`{"target": "100000000002/` + region + `", "label": "shop", "account": "100000000002", "region": "` + region + `"}`)
+		if _, err := h.invoke(t.Context(), item); err == nil || !strings.Contains(err.Error(), "is no target of this fleet") {
+			t.Errorf("before it joined: %v", err)
+		}
+		world.World = newWorld(t, organizationOf(1, 2))
+		time.Sleep(membersFor)
+		if got, err := h.invoke(t.Context(), item); err != nil || got.InSync != 1 {
+			t.Errorf("after it joined: %+v, %v", got, err)
+		}
+		if n := world.Counts().ByOperation["ListAccounts"]; n != 1 {
+			t.Errorf("%d calls of ListAccounts, want 1", n)
 		}
 	})
 }

@@ -222,14 +222,21 @@ func (d *Directory) regions(ctx context.Context, a types.Account) ([]string, err
 const maxPages = 2000
 
 // pages collects a listing to its end. A listing without an end is an error, since a part
-// of it would be a smaller fleet.
+// of it would be a smaller fleet. Nothing is lost with a read that nobody waits for any more:
+// the end of ctx is not held up by a request under way.
 func pages[T any](ctx context.Context, limiter *ratelimit.Limiter, subject string, next func(ctx context.Context, token *string) ([]T, *string, error)) ([]T, error) {
 	l := &listing[T]{subject: subject, next: next}
-	ratelimit.Run(ctx, limiter, ratelimit.Policy{Workers: 1, FaultAttempts: 3, GiveUpAfter: patience}, slices.Values([]ratelimit.Job{l}))
-	if l.err != nil && context.Cause(ctx) != nil {
+	done := make(chan struct{})
+	go func() {
+		ratelimit.Run(ctx, limiter, ratelimit.Policy{Workers: 1, FaultAttempts: 3, GiveUpAfter: patience}, slices.Values([]ratelimit.Job{l}))
+		close(done)
+	}()
+	select {
+	case <-done:
+		return l.all, l.err
+	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	return l.all, l.err
 }
 
 // listing is a ratelimit.Job: page after page.

@@ -31,6 +31,7 @@ type counted struct {
 	refuse string // "CODE: text" that requests are answered; "" for none
 	only   string // the operation that is; "" for all
 	times  int    // so many times; 0: always
+	silent bool   // nothing is answered
 }
 
 func (c *counted) Do(r *http.Request) (*http.Response, error) {
@@ -40,6 +41,10 @@ func (c *counted) Do(r *http.Request) (*http.Response, error) {
 	}
 	op = op[strings.LastIndexAny(op, "./")+1:]
 	c.calls[op]++
+	if c.silent {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	if c.refuse == "" || c.only != "" && c.only != op || c.times > 0 && c.calls[op] > c.times {
 		return c.next.Do(r)
 	}
@@ -188,6 +193,23 @@ func TestAPartIsAnError(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "never ends") {
 			t.Errorf("got %v", err)
 		}
+	})
+}
+
+// The end of a run waits for no answer.
+func TestTheEndOfARunWaitsForNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, client := directory(t, many(3))
+		client.silent = true
+		ended := errors.New("stopped by SIGTERM")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(ended) })
+		began := time.Now()
+		_, err := d.Members(ctx, desired.Organization{Label: "shop"})
+		if took := time.Since(began); !errors.Is(err, ended) || took != time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+		time.Sleep(time.Minute) // the request under way has an end of its own
 	})
 }
 

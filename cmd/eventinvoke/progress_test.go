@@ -136,10 +136,11 @@ func TestDrawing(t *testing.T) {
 	d := newDrawing(log)
 	d.draw([]string{"one", "two"})
 	fmt.Fprintln(log, "logged")
+	d.draw([]string{strings.Repeat("wide", 50), "two"}) // drawn where there was room; now there are 80 columns
 	d.draw([]string{"three"})
 	d.close()
 	fmt.Fprintln(log, "after")
-	// A terminal that knows one thing: to go up, and clear what is below.
+	// A terminal that knows two things: to go up, and clear what is below, and to break what is wide.
 	var screen []string
 	for text := out.String(); text != ""; {
 		if up := upAndClear.FindStringSubmatch(text); up != nil {
@@ -148,6 +149,9 @@ func TestDrawing(t *testing.T) {
 			continue
 		}
 		line, rest, _ := strings.Cut(text, "\n")
+		for ; len(line) > 80; line = line[80:] {
+			screen = append(screen, line[:80])
+		}
 		screen, text = append(screen, line), rest
 	}
 	if want := []string{"logged", "after"}; !slices.Equal(screen, want) {

@@ -2,9 +2,12 @@ package ratelimit
 
 import (
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/pacetest"
 )
 
 // result is a scenario's figures, as a mean over seeds.
@@ -39,7 +42,7 @@ type scenario struct {
 	ideal    time.Duration // wall time if everything were known beforehand
 	attempts int           // the neighbour's, for each operation
 	seeds    int           // runs to take the mean of; 3 at least
-	company  func(n *neighbour) time.Duration
+	company  func(n *pacetest.Neighbour) time.Duration
 }
 
 func (s scenario) play(t *testing.T) result {
@@ -60,7 +63,7 @@ func (s scenario) once(t *testing.T, seed uint64) result {
 	s.settings.Quota = 15
 	l := newLimiter(s.settings, randOf(seed))
 	defer l.Close()
-	n := &neighbour{server: server, who: "neighbour", attempts: s.attempts, dice: dice(seed + 100)}
+	n := neighbourOn(server, s.attempts, seed)
 	took := make(chan time.Duration, 1)
 	go func() { took <- s.company(n) }()
 
@@ -69,13 +72,13 @@ func (s scenario) once(t *testing.T, seed uint64) result {
 		t.Errorf("%d of %d calls done: %+v", stats.Done, s.calls, stats)
 	}
 	r := result{terraform: <-took}
-	n.all.Wait()
+	lot := n.Lot()
 	us, them := server.traffic("us"), server.traffic("neighbour")
 	r.efficiency = s.ideal.Seconds() / stats.Elapsed.Seconds()
 	r.own, r.perCall = us.ratio(), float64(us.requests)/float64(s.calls)
 	if them.requests > 0 {
 		r.theirs = them.ratio()
-		r.failed, r.slow = float64(n.failed), float64(n.slow)/float64(n.ops)
+		r.failed, r.slow = lot.Failed, lot.Slow
 	}
 	snapshot := l.Snapshot()
 	if got, want := snapshot.Efficiency(), float64(us.requests)/(snapshot.Ceiling*stats.Elapsed.Seconds()); math.Abs(got-want) > 0.01 {
@@ -90,6 +93,23 @@ func (s scenario) once(t *testing.T, seed uint64) result {
 	return r
 }
 
+// neighbourOn is somebody else who calls a server.
+func neighbourOn(server *model, attempts int, seed uint64) *pacetest.Neighbour {
+	var mu sync.Mutex
+	d := dice(seed + 100)
+	drawn := func(draw func() float64) func() float64 {
+		return func() float64 {
+			mu.Lock()
+			defer mu.Unlock()
+			return draw()
+		}
+	}
+	return &pacetest.Neighbour{
+		Attempts: attempts, Call: func() bool { return server.call("neighbour", "") == nil },
+		Uniform: drawn(d.Float64), Exponential: drawn(d.ExpFloat64),
+	}
+}
+
 func bucketOf(burst float64) func() quota {
 	return func() quota { return newBucket(15, burst) }
 }
@@ -98,15 +118,15 @@ func secondsOf15() quota { return &window{limit: 15} }
 
 // steady is a neighbour that needs 6 requests per second for a time, from the
 // first minute on.
-func steady(length time.Duration) func(*neighbour) time.Duration {
-	return func(n *neighbour) time.Duration {
+func steady(length time.Duration) func(*pacetest.Neighbour) time.Duration {
+	return func(n *pacetest.Neighbour) time.Duration {
 		time.Sleep(time.Minute)
-		n.poisson(6, length)
+		n.Poisson(6, length)
 		return 0
 	}
 }
 
-func nobody(*neighbour) time.Duration { return 0 }
+func nobody(*pacetest.Neighbour) time.Duration { return 0 }
 
 // idealBeside is the wall time of calls at the default ceiling when a neighbour takes
 // 6 per second for a time.
@@ -191,9 +211,9 @@ func TestBesideASteadyNeighbour(t *testing.T) {
 func TestBesideTerraform(t *testing.T) {
 	s := scenario{
 		calls: 3000, server: bucketOf(15), ideal: 255 * time.Second, attempts: 25,
-		company: func(n *neighbour) time.Duration {
+		company: func(n *pacetest.Neighbour) time.Duration {
 			time.Sleep(time.Minute)
-			return n.terraform(500)
+			return n.Terraform(500)
 		},
 	}
 	// Terraform's last call may sit in a backoff of 20 s, with us or without,
@@ -202,8 +222,8 @@ func TestBesideTerraform(t *testing.T) {
 	var undisturbed time.Duration
 	for seed := range uint64(s.seeds) {
 		synctest.Test(t, func(t *testing.T) {
-			n := &neighbour{server: newModel(newBucket(15, 15)), attempts: 25, dice: dice(seed + 100)}
-			undisturbed += n.terraform(500) / time.Duration(s.seeds)
+			n := neighbourOn(newModel(newBucket(15, 15)), 25, seed)
+			undisturbed += n.Terraform(500) / time.Duration(s.seeds)
 		})
 	}
 	r := s.play(t)
@@ -226,8 +246,8 @@ func TestConsoleStaysQuick(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := scenario{
 				calls: 2000, server: bucketOf(15), ideal: seconds(2000/13.5 + 0.85), attempts: 3,
-				company: func(n *neighbour) time.Duration {
-					n.console(tt.calls, tt.every, int(140*time.Second/tt.every))
+				company: func(n *pacetest.Neighbour) time.Duration {
+					n.Console(tt.calls, tt.every, int(140*time.Second/tt.every))
 					return 0
 				},
 			}

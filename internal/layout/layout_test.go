@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"internal/layout":    {},
 	"internal/faulttest": {}, // holds tests only
 	"internal/awstest":   {}, // for tests only
-	"internal/pacetest":  {}, // tests only
+	"internal/pacetest":  {}, // for tests only
 	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
 	"internal/shard":     {"desired"},
 	"internal/s3files":   {"internal/awslambda", "internal/bucket", "internal/fleetfile"},

@@ -101,8 +101,8 @@ func terraformAlone(t *testing.T, runs uint64) time.Duration {
 	var mean time.Duration
 	for seed := range runs {
 		synctest.Test(t, func(t *testing.T) {
-			n := &neighbour{caller: newSite(t, usualQuota(), seed).caller(2), attempts: 25}
-			mean += n.terraform(terraformCalls) / time.Duration(runs)
+			n := newSite(t, usualQuota(), seed).caller(2).neighbour(25)
+			mean += n.Terraform(terraformCalls) / time.Duration(runs)
 		})
 	}
 	return mean

@@ -1,5 +1,6 @@
 // Package pacetest is the proof of pace: eventinvoke's own client and limiter
-// on a quota that others use too. It holds tests only.
+// on a quota that others use too. It holds tests only, and the neighbour that
+// ratelimit's own tests have as well.
 //
 // In goes the real stack, from [ratelimit.Run] through the AWS SDK to the bytes
 // on the wire, in front of a pretend AWS without sockets. Time is virtual

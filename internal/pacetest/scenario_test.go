@@ -32,7 +32,7 @@ type scenario struct {
 	quota    awssim.Quota
 	ideal    time.Duration // wall time if everything were known beforehand
 	attempts int           // the neighbour's, for each operation
-	company  func(*neighbour) time.Duration
+	company  func(*Neighbour) time.Duration
 }
 
 // manySeeds is how many runs the mean of a random scenario is taken of: one run
@@ -97,21 +97,22 @@ func (s scenario) play(t *testing.T, seeds uint64, pace pacer) figures {
 	return mean
 }
 
-func (s scenario) once(at *site, pace pacer) (figures, *caller, *neighbour) {
-	us, them := at.caller(1), &neighbour{caller: at.caller(2), attempts: s.attempts}
+func (s scenario) once(at *site, pace pacer) (figures, *caller, *caller) {
+	us, them := at.caller(1), at.caller(2)
+	other := them.neighbour(s.attempts)
 	took := make(chan time.Duration, 1)
-	go func() { took <- s.company(them) }()
+	go func() { took <- s.company(other) }()
 	start := time.Now()
 	if done := pace(at.t.Context(), us, s.calls); done != s.calls {
 		at.t.Errorf("%d of %d calls done", done, s.calls)
 	}
 	wall := time.Since(start)
-	terraform, lot := <-took, them.lot()
+	terraform, lot := <-took, other.Lot()
 	t := us.traffic()
 	return figures{
 		wall: wall, efficiency: s.ideal.Seconds() / wall.Seconds(),
 		refused: t.refused(), perCall: float64(t.requests) / float64(s.calls),
-		theirs: them.traffic().refused(), failed: lot.failed, slow: lot.slow, p99: lot.p99, terraform: terraform,
+		theirs: them.traffic().refused(), failed: lot.Failed, slow: lot.Slow, p99: lot.P99, terraform: terraform,
 	}, us, them
 }
 
@@ -125,7 +126,7 @@ const (
 func alone(calls int) scenario {
 	return scenario{
 		calls: calls, quota: usualQuota(), ideal: seconds(float64(calls)/ceiling + slowStart),
-		company: func(*neighbour) time.Duration { return 0 },
+		company: func(*Neighbour) time.Duration { return 0 },
 	}
 }
 
@@ -136,9 +137,9 @@ func besideSteady(calls int, length time.Duration) scenario {
 	return scenario{
 		calls: calls, quota: usualQuota(), attempts: 3,
 		ideal: length + seconds((float64(calls)-left*length.Seconds())/ceiling),
-		company: func(n *neighbour) time.Duration {
+		company: func(n *Neighbour) time.Duration {
 			time.Sleep(time.Minute)
-			n.poisson(6, length)
+			n.Poisson(6, length)
 			return 0
 		},
 	}
@@ -152,9 +153,9 @@ const terraformCalls = 500
 func besideTerraform(calls int) scenario {
 	return scenario{
 		calls: calls, quota: usualQuota(), attempts: 25, ideal: 255 * time.Second,
-		company: func(n *neighbour) time.Duration {
+		company: func(n *Neighbour) time.Duration {
 			time.Sleep(time.Minute)
-			return n.terraform(terraformCalls)
+			return n.Terraform(terraformCalls)
 		},
 	}
 }
@@ -163,8 +164,8 @@ func besideTerraform(calls int) scenario {
 func besideConsole(calls, burst int, every time.Duration) scenario {
 	s := alone(calls)
 	s.attempts = 3
-	s.company = func(n *neighbour) time.Duration {
-		n.console(burst, every, int(seconds(float64(calls)/15)/every))
+	s.company = func(n *Neighbour) time.Duration {
+		n.Console(burst, every, int(seconds(float64(calls)/15)/every))
 		return 0
 	}
 	return s

@@ -126,6 +126,27 @@ func (c *caller) chance() float64 {
 	return c.dice.Float64()
 }
 
+// neighbour is a caller as somebody else on the quota.
+func (c *caller) neighbour(attempts int) *Neighbour {
+	return &Neighbour{Attempts: attempts, Call: c.request, Uniform: c.chance, Exponential: func() float64 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.dice.ExpFloat64()
+	}}
+}
+
+// request makes one request of a neighbour's, and tells whether it was served.
+func (c *caller) request() bool {
+	r, err := http.NewRequest(http.MethodGet, "https://lambda."+here.Region+".amazonaws.com/2019-09-25/functions/"+functionName(0)+"/event-invoke-config/list", nil)
+	if err != nil {
+		panic(err)
+	}
+	// The pretend AWS reads who asks, and does not verify the signature.
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA"+here.Account+"/20260131/"+here.Region+"/lambda/aws4_request, SignedHeaders=host, Signature=00")
+	res, err := c.Do(r)
+	return err == nil && res.StatusCode == http.StatusOK
+}
+
 // traffic is the sum of what a caller sent.
 type traffic struct{ requests, served, throttled, faults, conflicts int }
 
@@ -156,5 +177,3 @@ func (t traffic) refused() float64 {
 	}
 	return float64(t.throttled) / float64(t.requests)
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -247,9 +247,36 @@ func (t *targetDecl) roleIn(at Target) string {
 	return "arn:" + at.Partition() + ":iam::" + at.Account + ":role/" + t.organization.role.value
 }
 
-// mayBeIn is in, for a target that may stand for every account of an organization.
-func (n ParsedName) mayBeIn(t Target) bool {
-	return n.in(t) || t.Account == EveryAccount && n.Account != ""
+// mayBeIn is in, for a target that may stand for every account of an organization, and
+// for every region where these are not listed.
+func (n ParsedName) mayBeIn(t Target, of *organizationDecl) bool {
+	if t.Account == EveryAccount && n.Account != "" {
+		n.Account = t.Account
+		if of.enabled {
+			n.Region, n.Partition = "", ""
+		}
+	}
+	return n.in(t)
+}
+
+// organizationOf is that of a label, or nil.
+func (d *Document) organizationOf(label string) *organizationDecl {
+	i := slices.IndexFunc(d.targets, func(t targetDecl) bool { return t.name.value == label })
+	if i < 0 {
+		return nil
+	}
+	return d.targets[i].organization
+}
+
+// leftBy is the label of an organization that an entry's account may have been of when it
+// was written, or "".
+func (d *Document) leftBy(f *functionDecl) string {
+	for _, t := range d.targets {
+		if o := t.organization; o != nil && covers(f.targets, t.name.value) && (o.enabled || contains(o.regions, f.name.Region)) {
+			return t.name.value
+		}
+	}
+	return ""
 }
 
 // regionsWritten are the regions where they stand.

@@ -90,6 +90,26 @@ func TestExcludedAccountThatIsNoMember(t *testing.T) {
 	}
 }
 
+// An entry about an account that has left is without effect, and no error: the account
+// goes without anybody asking whether a fleet file names it. What no account could be is
+// an error before anything was asked.
+func TestAnEntryOfAnAccountThatLeft(t *testing.T) {
+	doc := loadText(t, organizationFleet).Enlisted(map[string][]Member{"prod": {{Account: "222222222222"}}, "rest": {}})
+	fleet, err := doc.Resolve(Target{}, nil, Selection{})
+	if err != nil || fleet.Configs() != 3 || !slices.ContainsFunc(fleet.Warnings, func(p Problem) bool {
+		return p.Code == codeNoEffect && strings.Contains(p.Message, "function:only-here: AWS Organizations lists no such account or region for prod")
+	}) {
+		t.Errorf("%d configs, %v, %v", fleet.Configs(), fleet.Warnings, err)
+	}
+	only := strings.Replace(organizationFleet, "regions: enabled", "regions: [eu-west-2]", 1)
+	for region, right := range map[string]bool{"eu-west-2": true, "eu-west-1": true, "ap-south-1": false} {
+		_, err := Loader{Stdin: strings.NewReader(strings.Replace(only, "lambda:eu-west-1:", "lambda:"+region+":", 1))}.LoadFiles("-")
+		if (err == nil) != right || err != nil && !strings.Contains(err.Error(), "EI033") {
+			t.Errorf("an entry in %s: %v", region, err)
+		}
+	}
+}
+
 // What an organization had is its own again, and what the files leave out stays out.
 func TestRejoined(t *testing.T) {
 	refused := errors.New("which regions 222222222222 has is not known")

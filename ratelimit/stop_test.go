@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,16 +114,20 @@ func TestRunTakesOnWhatTheDeadlineAllows(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		var wrong error
-		stats := Run(ctx, l, Policy{}, errands(1000, errand{
+		var begun atomic.Int64
+		stats := Run(ctx, l, Policy{}, counting(&begun, errands(1000, errand{
 			limiter: l, server: server, who: "us",
 			settled: func(err error, e CallStats) {
 				if o, _ := ResultOf(err); err != nil && (o != Cancelled || e.Attempts != 0 || !errors.Is(err, context.DeadlineExceeded)) {
 					wrong = err
 				}
 			},
-		}))
+		})))
 		if wrong != nil {
 			t.Errorf("settled with %v, want only calls that were done or not attempted", wrong)
+		}
+		if n := int(begun.Load()); n > stats.Done+2 {
+			t.Errorf("%d calls were begun, and %d done: what cannot be served in time is not taken on", n, stats.Done)
 		}
 		if stats.Done < 298 || stats.Done > 300 || stats.Done+stats.NotAttempted != 1000 || stats.Stopped != 0 {
 			t.Errorf("%+v: 30 s at 10 a second are 300 calls", stats)
@@ -130,4 +136,25 @@ func TestRunTakesOnWhatTheDeadlineAllows(t *testing.T) {
 			t.Errorf("took %v with a deadline of 30 s", stats.Elapsed)
 		}
 	})
+}
+
+// counting counts the calls of jobs.
+func counting(n *atomic.Int64, jobs iter.Seq[Job]) iter.Seq[Job] {
+	return func(yield func(Job) bool) {
+		for j := range jobs {
+			if !yield(counted{j, n}) {
+				return
+			}
+		}
+	}
+}
+
+type counted struct {
+	Job
+	n *atomic.Int64
+}
+
+func (c counted) Call(ctx context.Context) error {
+	c.n.Add(1)
+	return c.Job.Call(ctx)
 }

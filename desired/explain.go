@@ -101,7 +101,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 		if !q.matches(t) {
 			continue
 		}
-		if _, found := slices.BinarySearchFunc(t.Entries, name, func(e Entry, n Name) int { return e.Name.Compare(n) }); found {
+		if _, found := slices.BinarySearchFunc(t.Entries, name, Entry.Compare); found {
 			keys = append(keys, Key{t.Target, name})
 		}
 		if j := slices.IndexFunc(t.Ignored, func(g Ignored) bool { return g.Name == name }); j >= 0 && ignored == nil {

@@ -187,7 +187,7 @@ func (r *resolver) judge(s *scope, name string, chosen []*ruleDecl, exact []exac
 // Only what the fleet manages is held against it: what is left to AWS is known when it is
 // read, and a dead-letter queue too, so that its absence is not guessed at.
 func (r *resolver) checkDeclared(s *scope, exact exactEntry, by []*Requirement) {
-	i, found := slices.BinarySearchFunc(s.fleet.Entries, exact.Name, func(e Entry, n Name) int { return e.Name.Compare(n) })
+	i, found := slices.BinarySearchFunc(s.fleet.Entries, exact.Name, Entry.Compare)
 	if !found || s.fleet.Entries[i].Remove {
 		return
 	}

@@ -90,12 +90,12 @@ type Approved struct {
 // could have been more than the guard allows.
 var ErrIncomplete = errors.New("the plan is incomplete")
 
-// GuardLine is one rule of the guard against one plan.
+// GuardLine is one rule of the guard against one plan, in reports and records too.
 type GuardLine struct {
-	Rule    string // max_changes or max_deletes
-	Current int
-	Limit   int
-	Of      int // configs
+	Rule    string `json:"rule"`    // max_changes or max_deletes
+	Current int    `json:"current"` // how many the plan asks for
+	Limit   int    `json:"limit"`   // how many one run may make
+	Of      int    `json:"of"`      // configs
 }
 
 // Exceeded reports whether the plan does more than the rule allows.

@@ -186,7 +186,7 @@ func (i *Insights) ByAuthor() []string {
 
 // AuthorOf is who made a config what it is, or nil where nobody told.
 func (i *Insights) AuthorOf(key desired.Key) *Authorship {
-	at, found := slices.BinarySearchFunc(i.Authors, key, func(a Authorship, key desired.Key) int { return a.Key.Compare(key) })
+	at, found := slices.BinarySearchFunc(i.Authors, key, Authorship.Compare)
 	if !found {
 		return nil
 	}
@@ -195,7 +195,7 @@ func (i *Insights) AuthorOf(key desired.Key) *Authorship {
 
 // DriftingSince is since when audits have found that a config differs, or zero.
 func (i *Insights) DriftingSince(key desired.Key) time.Time {
-	at, found := slices.BinarySearchFunc(i.Drifting, key, func(d Drifting, key desired.Key) int { return d.Key.Compare(key) })
+	at, found := slices.BinarySearchFunc(i.Drifting, key, Drifting.Compare)
 	if !found {
 		return time.Time{}
 	}

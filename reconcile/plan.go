@@ -266,9 +266,7 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 			continue
 		}
 		name := desired.Name{Function: function.Function, Qualifier: r.Qualifier}
-		if _, ignored := slices.BinarySearchFunc(p.Ignored, name, func(g desired.Ignored, n desired.Name) int {
-			return g.Name.Compare(n)
-		}); ignored {
+		if _, ignored := slices.BinarySearchFunc(p.Ignored, name, desired.Ignored.Compare); ignored {
 			continue
 		}
 		if policy == desired.UndeclaredDelete {

@@ -157,7 +157,7 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 	entries := target.Entries
 	for j := range saved.Changes {
 		c := &saved.Changes[j]
-		at, declared := slices.BinarySearchFunc(entries, c.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })
+		at, declared := slices.BinarySearchFunc(entries, c.Name, desired.Entry.Compare)
 		var right bool
 		switch {
 		case !declared:

@@ -138,7 +138,7 @@ type beforeAfter struct {
 func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) beforeAfter {
 	records := beforeAfter{map[desired.Name]*reconcile.Settings{}, map[desired.Name]*reconcile.Settings{}}
 	ignored := func(n desired.Name) bool {
-		_, is := slices.BinarySearchFunc(t.Ignored, n, func(g desired.Ignored, n desired.Name) int { return g.Name.Compare(n) })
+		_, is := slices.BinarySearchFunc(t.Ignored, n, desired.Ignored.Compare)
 		return is
 	}
 	for i := range r.Known.Targets {

@@ -214,9 +214,7 @@ func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 		r.Failure = NewFailure(run.Err)
 	} else {
 		r.SetPlan(&run.Plan)
-		for _, l := range run.Guard {
-			r.Guard = append(r.Guard, GuardLine(l))
-		}
+		r.Guard = run.Guard
 		for _, t := range run.Opened.Targets {
 			if t.Calls == nil {
 				continue

@@ -46,8 +46,8 @@ type Record struct {
 	Stopped     string    `json:"stopped,omitempty"` // why it ended early, in the caller's words
 	// Guard is every rule of the guard against the plan; GuardOff is why it was off, in
 	// the caller's words.
-	Guard    []GuardLine `json:"guard,omitempty"`
-	GuardOff string      `json:"guard_off,omitempty"`
+	Guard    []reconcile.GuardLine `json:"guard,omitempty"`
+	GuardOff string                `json:"guard_off,omitempty"`
 	// Approvers are those whose signatures the saved plan carried, where they were asked for.
 	Approvers []string `json:"approved_by,omitempty"`
 	// Failure is why there is no plan.
@@ -72,14 +72,6 @@ type Record struct {
 type Caller struct {
 	desired.Target
 	ARN string `json:"arn"`
-}
-
-// GuardLine is one rule of the guard, and how far the plan went.
-type GuardLine struct {
-	Rule    string `json:"rule"`    // max_changes or max_deletes
-	Current int    `json:"current"` // how many the plan asked for
-	Limit   int    `json:"limit"`   // how many one run may make
-	Of      int    `json:"of"`      // configs
 }
 
 // Target is what the run did in one account and region.

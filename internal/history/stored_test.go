@@ -34,7 +34,7 @@ func storedRecord() *Record {
 	return &Record{
 		Version: RecordVersion, Run: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
 		State: Finished, Started: at, Finished: at.Add(time.Minute), Stopped: "the time is over",
-		Guard: []GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
+		Guard: []reconcile.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
 		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
 		Files:         []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}},
 		Selection:     desired.Selection{Targets: []string{"prod"}, Functions: []string{"orders-*"}},

@@ -2,7 +2,6 @@ package report
 
 import (
 	"math"
-	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -78,8 +77,7 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 	var totals reconcile.OutcomeCounts
 	stopped := p.Stopped
 	if o := r.outcomeOf(p.Target); o != nil {
-		one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*o}}
-		totals = one.Counts()
+		totals = o.Counts()
 		if stopped == nil {
 			stopped = o.Stopped
 		}
@@ -92,14 +90,7 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 
 // outcomeOf is a target's part of the outcome; nil when nothing was tried.
 func (r *Run) outcomeOf(t desired.Target) *reconcile.TargetOutcome {
-	if r.Outcome == nil {
-		return nil
-	}
-	i := slices.IndexFunc(r.Outcome.Targets, func(o reconcile.TargetOutcome) bool { return o.Target == t })
-	if i < 0 {
-		return nil
-	}
-	return &r.Outcome.Targets[i]
+	return r.Outcome.Of(t)
 }
 
 type apiJSON struct {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -92,7 +91,7 @@ type ignoredJSON struct {
 }
 
 type guardJSON struct {
-	history.GuardLine
+	reconcile.GuardLine
 	Exceeded bool `json:"exceeded"`
 }
 
@@ -122,7 +121,7 @@ func NewOriginJSON(o desired.Origin) *OriginJSON {
 }
 
 func newGuard(l reconcile.GuardLine) any {
-	return guardJSON{history.GuardLine(l), l.Exceeded()}
+	return guardJSON{l, l.Exceeded()}
 }
 
 func newFields(c *reconcile.Change) []fieldJSON {

@@ -35,9 +35,7 @@ func Past(past PastRun) *Run {
 				r.Fleet.Files = append(r.Fleet.Files, f.Path)
 			}
 		}
-		for _, l := range part.Guard {
-			r.Guard = append(r.Guard, reconcile.GuardLine(l))
-		}
+		r.Guard = append(r.Guard, part.Guard...)
 		for j := range part.Targets {
 			plan.Targets = append(plan.Targets, r.pastTarget(part, &part.Targets[j]))
 		}

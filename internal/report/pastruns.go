@@ -185,10 +185,10 @@ func (p *printer) part(part *history.Record) {
 	}
 	for _, g := range part.Guard {
 		exceeded := span{}
-		if reconcile.GuardLine(g).Exceeded() {
+		if g.Exceeded() {
 			exceeded = colored(red, ", exceeded")
 		}
-		p.flow(2, 4, textf("guard: %s", reconcile.GuardLine(g)), exceeded)
+		p.flow(2, 4, textf("guard: %s", g), exceeded)
 	}
 }
 

@@ -46,7 +46,7 @@ func part(run string) history.Record {
 			Plan:       history.PlanCounts{Declared: 12, InSync: 9, Creates: 1, Changes: 2},
 			Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: 12}, {Name: "PutFunctionEventInvokeConfig", Calls: 3, Throttled: 1}},
 		}},
-		Guard: []history.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 12}, {Rule: "max_deletes", Current: 0, Limit: 0, Of: 12}},
+		Guard: []reconcile.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 12}, {Rule: "max_deletes", Current: 0, Limit: 0, Of: 12}},
 		Items: []history.Item{}, Findings: []history.Finding{},
 	}
 }
@@ -255,7 +255,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		return slices.DeleteFunc(names, func(name string) bool { return name == "-" })
 	}
 	for heading, v := range map[string]any{
-		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": history.GuardLine{}, "trend.targets.audits": history.AuditCount{},
+		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": reconcile.GuardLine{}, "trend.targets.audits": history.AuditCount{},
 		"parts.targets": history.Target{}, "parts.targets.plan": history.PlanCounts{},
 	} {
 		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {

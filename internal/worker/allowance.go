@@ -129,6 +129,6 @@ func (r *refusal) wasInSync(k desired.Key) bool {
 	if r.open[k] {
 		return false
 	}
-	_, known := slices.BinarySearchFunc(t.Entries, k.Name, func(e desired.Entry, n desired.Name) int { return e.Name.Compare(n) })
+	_, known := slices.BinarySearchFunc(t.Entries, k.Name, desired.Entry.Compare)
 	return known
 }

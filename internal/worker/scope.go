@@ -156,6 +156,6 @@ func (s Scope) leaves(k desired.Key) bool {
 	if s.MayWrite != nil && !s.MayWrite(k) {
 		return true
 	}
-	_, found := slices.BinarySearchFunc(s.Leave, k, func(c reconcile.Fight, k desired.Key) int { return c.Key.Compare(k) })
+	_, found := slices.BinarySearchFunc(s.Leave, k, reconcile.Fight.Compare)
 	return found
 }

@@ -313,6 +313,46 @@ func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
 	}
 }
 
+// A lease that is lost while its target waits for the second try ends that target, and the
+// first answers stand; the other one goes on.
+func TestALeaseLostWhileTheSecondTryWaits(t *testing.T) {
+	second := desired.Target{Account: home.Account, Region: "us-east-1"}
+	synctest.Test(t, func(t *testing.T) {
+		fleet, f := fleetOf(slices.Concat(numbered("busy-%03d", 100), numbered("new-%02d", 5))...)
+		f.details, f.latency = rolesOf(fleet), 500*time.Millisecond
+		plan := Plan{Targets: []TargetPlan{{Target: home}, {Target: second}}}
+		for _, e := range fleet.Targets[0].Entries {
+			at := &plan.Targets[map[bool]int{true: 1}[e.Function[0] == 'b']]
+			at.Changes = append(at.Changes, Change{Name: e.Name, Action: Create, Want: e.Want})
+		}
+		f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'n' })
+		lease, lose := context.WithCancelCause(t.Context())
+		lost := errors.New("the lease was taken over")
+		time.AfterFunc(15*time.Second, func() { lose(lost) })
+		conns := map[desired.Target]WriteTarget{}
+		for _, target := range []desired.Target{home, second} {
+			limiter := fastLimiter()
+			defer limiter.Close()
+			conns[target] = WriteTarget{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
+		}
+		held := conns[home]
+		held.LeaseContext = lease
+		conns[home] = held
+		out := Apply(t.Context(), Approved{plan: plan}, conns, NoJournal{}, nil)
+		if n := f.count("put"); n != 105 {
+			t.Errorf("%d writes, want 105: one of each", n)
+		}
+		for _, r := range out.Targets[0].Results {
+			if r.Status != Failed || KindOf(r.Err) != KindRole || r.Again {
+				t.Errorf("%s is %v, %v", r.Name, r.Status, r.Err)
+			}
+		}
+		if !errors.Is(out.Targets[0].Stopped, lost) || out.Targets[1].Stopped != nil || out.Counts().Created != 100 {
+			t.Errorf("%v, %v, %+v", out.Targets[0].Stopped, out.Targets[1].Stopped, out.Counts())
+		}
+	})
+}
+
 // The run ends while the second try waits: the first answer stands, since it says more, and
 // each intent of the journal has its end.
 func TestTheEndOfARunLeavesTheFirstAnswer(t *testing.T) {

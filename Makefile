@@ -103,5 +103,6 @@ dist: ## a release of this commit in dist/: archives, deb, rpm, bills of materia
 .PHONY: dist-twice
 dist-twice: ## make two releases from two clones, and compare them
 	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && for n in one two/deeper; do \
-		git clone --quiet --no-hardlinks . "$$work/$$n" && $(MAKE) -C "$$work/$$n" --no-print-directory dist || exit; done && \
+		git clone --quiet --no-hardlinks . "$$work/$$n" || exit; done && for n in one two/deeper; do \
+		$(MAKE) -C "$$work/$$n" --no-print-directory dist || exit; done && \
 	diff -r "$$work/one/dist" "$$work/two/deeper/dist" && echo "both are the same, byte for byte"

@@ -2,11 +2,13 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -115,6 +117,31 @@ func TestLongPathsAreToldOnce(t *testing.T) {
 		got := string(textBytes(t, r, TextOptions{Width: 200}))
 		if head, rest, _ := strings.Cut(got, "\n"); !strings.Contains(head, row.head) || !strings.Contains(rest, row.says) || strings.Contains(rest, row.unlike) {
 			t.Errorf("%q: want %q and %q, not %q:\n%s", row.files, row.head, row.says, row.unlike, got)
+		}
+	}
+}
+
+// What failed is told of a run that wrote, however much else was found.
+func TestFailuresHaveRoomFirst(t *testing.T) {
+	yaml := "version: 1\nrequire: [{name: no event is lost, match: {functions: ['*']}, failure_destination: required}]\nfunctions:\n"
+	for i := range 12 {
+		yaml += fmt.Sprintf("  - {name: job-%02d, maximum_retry_attempts: %d, maximum_event_age_in_seconds: %d}\n", i, i%2, 100+i)
+	}
+	f := resolve(t, yaml, nil)
+	r := newRun("apply", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) { l.Records = nil }))
+	for i := range 3 {
+		name := desired.Name{Function: fmt.Sprintf("gone-%d", i), Qualifier: desired.Latest}
+		r.Plan.Targets[0].Findings = append(r.Plan.Targets[0].Findings, reconcile.Finding{Name: name, Kind: reconcile.FindingFunctionMissing})
+	}
+	n := 0
+	applied(r, func(x *reconcile.Result) {
+		if n++; n > 9 {
+			x.Status, x.Err = reconcile.Failed, refusedDestination(x.Name, n)
+		}
+	})
+	for _, width := range []int{60, 80, 100, 200} {
+		if got := string(textBytes(t, r, TextOptions{Width: width})); !strings.Contains(got, ": 3 of 12 changes failed\n") {
+			t.Errorf("at %d columns nothing is said of what failed:\n%s", width, got)
 		}
 	}
 }

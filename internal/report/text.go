@@ -81,15 +81,18 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 			p.guard(r.Guard, r.GuardOff)
 			p.cost(r)
 			if r.Refused != nil {
-				p.notes(between(notes, refused, refused))
+				for _, n := range between(notes, refused, refused) { // however little room there is
+					p.gap()
+					p.note(0, &n)
+				}
 			}
 			p.last()
 			p.line(0, colored(bold, r.headline()))
 			return
 		}
 		p.kinds(r.places(), "")
+		p.notes(unwritten) // before what was found, which must not take its room
 		p.notes(findings)
-		p.notes(unwritten)
 		p.last()
 		p.line(0, colored(bold, r.headline()))
 		p.line(0, textf("Run %s", r.ID))

@@ -222,5 +222,8 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 		if r.Outcome != nil {
 			said(r.Outcome.Counts().Failed, "config* failed")
 		}
+		if text := strings.Join(strings.Fields(b.String()), " "); r.Refused != nil && r.Outcome == nil && !strings.Contains(text, "! "+r.Refused.Error()) {
+			t.Fatalf("it is not said that the plan is refused: %v\n%s", r.Refused, b.String())
+		}
 	})
 }

@@ -154,6 +154,21 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 	return &out
 }
 
+// EnlistedAs is the document with the members that another one has of the same
+// organizations: it is the same fleet, written otherwise.
+func (d *Document) EnlistedAs(other *Document) *Document {
+	out := *d
+	out.targets = slices.Clone(d.targets)
+	for i := range out.targets {
+		for j := range other.targets {
+			if t, o := &out.targets[i], &other.targets[j]; t.organization != nil && t.name.value == o.name.value {
+				t.members, t.unknown = o.members, o.unknown
+			}
+		}
+	}
+	return &out
+}
+
 // Accounts are those of each organization that has its members, by label, sorted.
 func (d *Document) Accounts() map[string][]string {
 	all := map[string][]string{}

@@ -94,18 +94,15 @@ func (l Loader) load(fsys fs.FS, paths []string) (*Document, *collector) {
 }
 
 // LoadTargets reads fleet files of the operating system for the sake of their targets alone:
-// they may have no entries yet. None are in the result when the files declare none.
+// they may have no entries yet.
 //
 // It is for export, which makes the entries of a file that has none yet.
-func (l Loader) LoadTargets(paths ...string) ([]TargetSpec, error) {
+func (l Loader) LoadTargets(paths ...string) (*Document, error) {
 	d, out := l.load(osFiles{l.Remote}, slashed(paths))
 	if ps := out.errors.problems(); ps != nil {
 		return nil, ps
 	}
-	if !d.DeclaresTargets() {
-		return nil, nil
-	}
-	return d.Targets(Target{})
+	return d, nil
 }
 
 // loadFile reads one file into d. What is wrong with it goes to out, and the other files

@@ -54,7 +54,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err := o.paceOptions.check(); err != nil {
 		return err
 	}
-	declared, err := a.loadTargets(args, o.simulate)
+	declared, err := a.loadTargets(ctx, args, o)
 	if err != nil {
 		return err
 	}
@@ -187,9 +187,9 @@ func mayReplace(path string, force bool) error {
 
 // loadTargets reads the targets of fleet files; without a path there are none,
 // save for the demo's world, which has its own.
-func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec, error) {
+func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) ([]desired.TargetSpec, error) {
 	if len(args) == 0 {
-		if simulate != builtInScenario {
+		if o.simulate != builtInScenario {
 			return nil, nil
 		}
 		doc, err := desired.Load(examples.FS, examples.DemoFleet)
@@ -202,11 +202,17 @@ func (a *app) loadTargets(args []string, simulate string) ([]desired.TargetSpec,
 	if err != nil {
 		return nil, err
 	}
-	targets, err := loader.LoadTargets(paths...)
-	if err == nil && len(targets) == 0 {
-		err = fmt.Errorf("%s declares no targets; add them, or name no path to export the account and region of the current credentials", args[0])
+	doc, err := loader.LoadTargets(paths...)
+	if err != nil {
+		return nil, err
 	}
-	return targets, err
+	if !doc.DeclaresTargets() {
+		return nil, fmt.Errorf("%s declares no targets; add them, or name no path to export the account and region of the current credentials", args[0])
+	}
+	if doc, err = a.enlist(ctx, doc, o); err != nil {
+		return nil, err
+	}
+	return doc.Targets(desired.Target{})
 }
 
 // knowsTargets refuses a --target that names none of the targets: an export of
@@ -232,6 +238,10 @@ func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, tags 
 	targets := make([]export.Target, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
+		// What was an organization is its accounts in the file, each a target of its own.
+		if slices.ContainsFunc(r.Fleet.Targets, func(o desired.TargetSpec) bool { return o.Label == t.Label && o.Account != t.Account }) {
+			t.Label = t.Label[:min(len(t.Label), 51)] + "-" + t.Account
+		}
 		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: tags[t.Target], Err: r.Observed.Targets[i].Err}
 		unread = cmp.Or(unread, targets[i].Err)
 	}

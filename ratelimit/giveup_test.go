@@ -161,6 +161,7 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 				defer l.Close()
 				began := time.Now()
 				given, cancelledToo, settled := 0, 0, 0
+				var trouble time.Duration
 				jobs := func(yield func(Job) bool) {
 					for range 5000 {
 						j := &troubled{limiter: l, answer: func() error {
@@ -175,7 +176,7 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 								if o, _ := ResultOf(err); o == Cancelled {
 									cancelledToo++
 								} else if o == tt.result && strings.HasPrefix(err.Error(), tt.text) {
-									given++
+									given, trouble = given+1, e.After
 								}
 							}
 						}}
@@ -191,9 +192,49 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 				if stats.Elapsed > tt.limit || stats.Elapsed < tt.after+5*time.Minute {
 					t.Errorf("ended after %v, want %v", stats.Elapsed, tt.limit)
 				}
+				if trouble < 5*time.Minute || trouble > stats.Elapsed-tt.after {
+					t.Errorf("is said to have failed for %v of %v, and did from %v on", trouble, stats.Elapsed, tt.after)
+				}
 			})
 		})
 	}
+}
+
+// A run ends with the tenth attempt that was not served, once that was so for as long as
+// the policy allows, and not before.
+func TestWhenARunIsGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		attempts int
+		last     time.Duration
+		ends     bool
+	}{{giveUpAttempts, time.Hour, true}, {giveUpAttempts, time.Minute, true}, {giveUpAttempts, time.Minute - 1, false}, {giveUpAttempts - 1, time.Hour, false}} {
+		r := &runner{ctx: t.Context(), cancel: func(error) {}, policy: Policy{GiveUpAfter: time.Minute}}
+		for range tt.attempts - 1 {
+			if err := r.health(Throttled, 7*time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.health(Throttled, 7*time.Second+tt.last); (err != nil) != tt.ends {
+			t.Errorf("%d attempts in %v: %v", tt.attempts, tt.last, err)
+		}
+	}
+}
+
+// What is under way and what waits takes its tokens before another job does.
+func TestAJobIsTimelyIfAllBeforeItAreServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &runner{limiter: steadyLimiter(t, 10), backlog: newBacklog(), inFlight: 3}
+		for i := range uint32(5) {
+			r.backlog.push(&task{sequence: i})
+		}
+		for left, want := range map[time.Duration]bool{890 * time.Millisecond: false, 900 * time.Millisecond: true} {
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			defer cancel()
+			if r.ctx = ctx; r.timely() != want {
+				t.Errorf("the ninth token of ten a second: timely is %v with %v left", !want, left)
+			}
+		}
+	})
 }
 
 // troubled is one call with an answer.

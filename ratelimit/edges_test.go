@@ -270,3 +270,59 @@ func TestSecondsEnd(t *testing.T) {
 		}
 	}
 }
+
+// A call is refused alone if the quota refused it more than once, and served more than one
+// other since the first time.
+func TestWhenACallIsRefusedAlone(t *testing.T) {
+	for _, tt := range []struct {
+		refusals      uint16
+		then, now     uint32 // calls that were served
+		before, alone bool
+	}{
+		{2, 5, 7, false, true}, {2, 5, 6, false, false}, {1, 5, 9, false, false}, {2, 0, 2, false, true}, {1, 0, 0, true, true},
+	} {
+		c := task{refusals: tt.refusals, served: tt.then, alone: tt.before}
+		if c.look(tt.now); c.alone != tt.alone {
+			t.Errorf("%+v: alone is %v", tt, c.alone)
+		}
+	}
+}
+
+// What has a limit has another attempt while it is below, and none at it.
+func TestLimitsOfRepeats(t *testing.T) {
+	p := Policy{GiveUpAfter: time.Minute, ConflictLimit: time.Minute, FaultAttempts: 3}.withDefaults()
+	for _, tt := range []struct {
+		why    string
+		task   task
+		result Result
+		others bool
+		again  bool
+	}{
+		{"few refusals", task{refusals: giveUpRefusals - 1, ended: time.Hour}, Throttled, true, true},
+		{"many refusals in a short time", task{refusals: 99, refused: 1, ended: time.Minute}, Throttled, true, true},
+		{"many refusals for long enough", task{refusals: giveUpRefusals, ended: time.Minute}, Throttled, true, false},
+		{"while nothing else is served either", task{refusals: 99, ended: time.Hour}, Throttled, false, true},
+		{"busy for a while", task{conflicts: 3, conflict: 1, ended: time.Minute}, Conflict, true, true},
+		{"busy for too long", task{conflicts: 3, ended: time.Minute}, Conflict, true, false},
+		{"two faults", task{faults: 2}, ServerError, true, true},
+		{"three faults", task{faults: 3}, ServerError, true, false},
+	} {
+		if _, again := p.again(&tt.task, tt.result, 0, tt.others, 0.5); again != tt.again {
+			t.Errorf("%s: another attempt is %v", tt.why, again)
+		}
+	}
+}
+
+func TestFiguresOfALimiterThatDidNothing(t *testing.T) {
+	if s := (Snapshot{Ceiling: 1}); s.ThrottleRatio() != 0 || s.Efficiency() != 0 {
+		t.Errorf("%v refused, efficiency %v", s.ThrottleRatio(), s.Efficiency())
+	}
+	var s stats
+	s.unwanted(after(0), 1)
+	s.arrive(after(100), 1, 2)
+	s.unwanted(after(200), 0)
+	s.unwanted(after(205), 2) // nobody came meanwhile
+	if s.arrive(after(210), 1, 2); s.unused != 8 {
+		t.Errorf("%v tokens unused, want the ten of ten seconds but the two that the bucket holds", s.unused)
+	}
+}

@@ -46,6 +46,7 @@ var details = []detail{
 	{notes: 2, causes: 2, rows: 1, wishes: 5},
 	{notes: 1, causes: 1, rows: 1, wishes: 3},
 	{wishes: 2},
+	{wishes: 1},
 }
 
 // Text writes a run for people: what was written and what failed where there is

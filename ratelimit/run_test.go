@@ -141,8 +141,12 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 				if err := j.settled[0]; Ambiguous(err) != (err != nil && tt.effort.Faults > 0) {
 					t.Errorf("settled with %v, which may have run: %v; want to know of each fault", err, Ambiguous(err))
 				}
-				if len(j.settled) != 1 || j.efforts[0] != tt.effort || stats.Attempts != tt.effort.Attempts {
+				if len(j.settled) != 1 || j.efforts[0] != tt.effort {
 					t.Errorf("effort %+v, want %+v: %s", j.efforts, tt.effort, tt.why)
+				}
+				run := CallStats{Attempts: stats.Attempts, Throttled: stats.Throttled, Conflicts: stats.Conflicts, Faults: stats.Faults, Waited: tt.effort.Waited}
+				if run != tt.effort || stats.Jobs != 1 || stats.Calls != 1 {
+					t.Errorf("the run came to %+v, want %+v of one call: %s", stats, tt.effort, tt.why)
 				}
 			})
 		})

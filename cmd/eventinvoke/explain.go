@@ -247,20 +247,42 @@ func explainVerdict(keys []explained) error {
 //	  maximum_retry_attempts: 0, but AWS holds 1
 //	    > 0  fleet.yaml:13 functions[0]
 //	      2  fleet.yaml:9 rules[0] "payments never retry"
+//
+// Targets of which the same is to be said are told as one: an organization has hundreds.
 func explainedText(out io.Writer, keys []explained, folder string) {
+	type block struct {
+		name   desired.Name
+		said   string
+		places []string
+	}
+	var blocks []block
 	for i := range keys {
+		var said strings.Builder
+		keys[i].text(&said, folder)
+		at := slices.IndexFunc(blocks, func(b block) bool { return b.name == keys[i].Key.Name && b.said == said.String() })
+		if at < 0 {
+			at, blocks = len(blocks), append(blocks, block{name: keys[i].Key.Name, said: said.String()})
+		}
+		blocks[at].places = append(blocks[at].places, keys[i].place())
+	}
+	for i, b := range blocks {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		keys[i].text(out, folder)
+		const some = 5
+		in := strings.Join(b.places[:min(some, len(b.places))], ", ")
+		if more := len(b.places) - some; more > 0 {
+			in = fmt.Sprintf("%s and %d more", in, more)
+		}
+		fmt.Fprintf(out, "%s in %s\n%s", sanitize(b.name.String()), sanitize(in), b.said)
 	}
 }
 
+// text is what is to be said of a key in its target, whose name is left out.
 func (e *explained) text(out io.Writer, folder string) {
 	line := func(indent int, format string, args ...any) {
 		fmt.Fprintln(out, strings.Repeat(" ", indent)+sanitize(fmt.Sprintf(format, args...)))
 	}
-	line(0, "%s in %s", e.Key.Name, e.place())
 	line(2, "%s", e.declaration())
 	if e.Live != nil {
 		line(2, "%s", e.Live)

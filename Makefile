@@ -37,7 +37,7 @@ bench: ## benchmarks as ratios, then the comparison with other ways to pace
 
 .PHONY: soak
 soak: ## 10,000 killed applies, and a million steps of the fault suite, for some hours
-	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash' -timeout 6h -crashes 10000
+	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash' -parallel 12 -timeout 6h -crashes 10000
 	go test -count=1 ./internal/faulttest -timeout 12h -rapid.checks=50000 -rapid.steps=20
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=2000 -rapid.steps=20
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestScripts$$' -timeout 30m
@@ -47,7 +47,7 @@ soak: ## 10,000 killed applies, and a million steps of the fault suite, for some
 minio: ## the history against MinIO as well, an S3 server that others wrote; the first build takes minutes
 	@minio=$$(CGO_ENABLED=0 go tool -modfile=tools/minio/go.mod -n minio) || { echo "skipped: MinIO cannot be built here"; exit 0; } && \
 		export PATH="$$(dirname "$$minio"):$$PATH" && go test -count=1 ./internal/history -run 'Store|S3' && \
-		go test -count=1 ./cmd/eventinvoke -run Bucket -crashes 2500 -timeout 30m
+		go test -count=1 ./cmd/eventinvoke -run Bucket -parallel 12 -crashes 2500 -timeout 30m
 
 .PHONY: trail
 trail: ## 10,000 simulated days of reading only what changed, and a year of fights, for half an hour

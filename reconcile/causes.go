@@ -33,7 +33,8 @@ import (
 const (
 	// firstTries is how many refusals without a success end a family.
 	firstTries = 10
-	// nextTries is the same for the families after the first that ended so.
+	// nextTries is the same for one family once the others had firstTries between them: or
+	// a wrong queue of fifty teams would cost ten calls for each.
 	nextTries = 2
 )
 
@@ -89,15 +90,22 @@ type share struct{ what, role string }
 // is not the share then, but something that differs within the family.
 type sharedCause struct {
 	families map[string]*familyTries
-	ended    int // families that ended without a success
+	refused  int // in families without a success
 }
 
 type familyTries struct {
 	refused   int
 	succeeded bool
-	ended     bool
 	first     desired.Name // that was refused
 	err       error
+}
+
+// ended reports whether a family is not worth another call.
+func (s *sharedCause) ended(f *familyTries, tries int) bool {
+	if s.refused-f.refused >= tries {
+		tries = min(tries, nextTries)
+	}
+	return !f.succeeded && f.refused >= tries
 }
 
 // sharesOf is what a change has in common with others that may be refused with it.
@@ -174,20 +182,17 @@ func (c *causes) settled(r *Result) {
 	}
 	for _, share := range c.sharesOf(&r.Change) {
 		s, f := c.at(share, r.Function)
-		if !refused {
+		switch {
+		case refused:
+			if f.refused++; f.refused == 1 {
+				f.first, f.err = r.Name, r.Err
+			}
+			if !f.succeeded {
+				s.refused++
+			}
+		case !f.succeeded:
 			f.succeeded = true
-			continue
-		}
-		if f.refused++; f.refused == 1 {
-			f.first, f.err = r.Name, r.Err
-		}
-		tries := c.tries
-		if s.ended > 0 {
-			tries = min(tries, nextTries)
-		}
-		if !f.succeeded && !f.ended && f.refused >= tries {
-			f.ended = true
-			s.ended++
+			s.refused -= f.refused
 		}
 	}
 }
@@ -210,7 +215,8 @@ func (c *causes) suspect(change *Change) bool {
 // the config that met it.
 func (c *causes) verdict(change *Change) error {
 	for _, of := range c.unproven(change) {
-		if f := c.by[of].families[of.familyOf(change.Function)]; f != nil && f.ended {
+		s := c.by[of]
+		if f := s.families[of.familyOf(change.Function)]; f != nil && s.ended(f, c.tries) {
 			return fmt.Errorf("%w as %s: %w", ErrSameCause, f.first, f.err)
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -31,6 +33,14 @@ func numbered(format string, n int) []string {
 	var names []string
 	for i := range n {
 		names = append(names, fmt.Sprintf(format, i))
+	}
+	return names
+}
+
+// teams are functions whose names begin with the name of a team.
+func teams(n, of int) (names []string) {
+	for i := range n {
+		names = append(names, numbered(fmt.Sprintf("%c%c-%%02d", 'a'+i/26, 'a'+i%26), of)...)
 	}
 	return names
 }
@@ -61,6 +71,7 @@ func TestABrokenGroupHoldsNobodyHostage(t *testing.T) {
 		{"a queue that does not exist: ten calls and not a thousand", numbered("f-%04d", 1000), func(string) bool { return true }, 0, 10, 17},
 		{"nor ten for each of fifty teams", slices.Concat(numbered("a-%02d", 20), numbered("b-%02d", 20), numbered("c-%02d", 20), numbered("d-%02d", 20)),
 			func(string) bool { return true }, 0, 16, 40},
+		{"two for each of fifty, and what is under way by then", teams(50, 20), func(string) bool { return true }, 0, 100, 130},
 		{"every third of one family", numbered("f-%03d", 300), func(f string) bool { return f[len(f)-1]%3 == 0 }, 180, 120, 120},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -189,6 +200,49 @@ func TestTheOrderOfWrites(t *testing.T) {
 	}
 	if want := []string{"f-1", "f-3", "f-2", "f-0"}; !slices.Equal(order, want) {
 		t.Errorf("the order is %v, want %v", order, want)
+	}
+}
+
+// When a family is given up: at ten refusals, or at two once the others had ten between
+// them; never with a success, also if that was under way when the last refusal came.
+func TestWhenAFamilyIsGivenUp(t *testing.T) {
+	for _, row := range []struct {
+		why     string
+		answers string // the team of each answer, upper case where it was refused
+		given   string // of team a, b and c
+	}{
+		{"nine are too few", strings.Repeat("A", 9), ""},
+		{"ten of one", strings.Repeat("A", 10), "a"},
+		{"one of the others is too few", strings.Repeat("A", 10) + "B", "a"},
+		{"two of the others, after ten", strings.Repeat("A", 10) + "BB", "ab"},
+		{"two of the others, before ten", "BB" + strings.Repeat("A", 10), "ab"},
+		{"the others had ten between them", "AAAAABBBBBCC", "c"},
+		{"so had the others of each", "AAAAABBBBBCCCCC", "abc"},
+		{"a success among refusals", "AAAAAa" + strings.Repeat("A", 20), ""},
+		{"a success that came late", strings.Repeat("A", 10) + "a", ""},
+		{"refusals of a team with a success count for none of the others", strings.Repeat("A", 10) + "aBB", ""},
+	} {
+		c := &causes{tries: firstTries}
+		for i, team := range row.answers {
+			fleet, _ := fleetOf(fmt.Sprintf("%c-%02d", unicode.ToLower(team), i))
+			e := fleet.Targets[0].Entries[0]
+			r := Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}, Status: Applied}
+			if unicode.IsUpper(team) {
+				r.Status, r.Err = Failed, refusal(KindRefused, "no")
+			}
+			c.settled(&r)
+		}
+		given := ""
+		for _, team := range []string{"a", "b", "c"} {
+			fleet, _ := fleetOf(team + "-99")
+			e := fleet.Targets[0].Entries[0]
+			if err := c.verdict(&Change{Name: e.Name, Action: Create, Want: e.Want}); errors.Is(err, ErrSameCause) {
+				given += team
+			}
+		}
+		if given != row.given {
+			t.Errorf("%s: %q is given up, want %q", row.why, given, row.given)
+		}
 	}
 }
 

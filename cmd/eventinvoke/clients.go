@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 
@@ -97,10 +96,11 @@ func askMFA(in io.Reader, out io.Writer) (string, error) {
 // snapshots is what the limiters are doing now.
 func (c *clients) snapshots() map[desired.Target]ratelimit.Snapshot { return c.registry.Snapshots() }
 
-// keep forgets what is kept of targets that are none any more.
-func (c *clients) keep(now []reconcile.OpenTarget) {
+// keep forgets what is kept of targets that are none any more: the last sweep did not open
+// them, and they are not declared either. One that joined while it went on may be at work.
+func (c *clients) keep(opened []reconcile.OpenTarget, declared []desired.TargetSpec) {
 	still := func(t desired.Target) bool {
-		return slices.ContainsFunc(now, func(o reconcile.OpenTarget) bool { return o.Target == t })
+		return reconcile.PartOf(opened, t) != nil || reconcile.PartOf(declared, t) != nil
 	}
 	c.registry.Keep(still)
 	c.trails.Keep(still)

@@ -12,9 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 const organizationFile = `version: 1
@@ -135,4 +137,24 @@ func TestAFunctionWithoutSweepsFollowsItsOrganization(t *testing.T) {
 			t.Errorf("%d calls of ListAccounts, want 1", n)
 		}
 	})
+}
+
+// After a sweep the limiters of targets that have left go, but not that of one that joined
+// while the sweep went on: a pass over an event may be under way there.
+func TestWhatIsKeptOfTargets(t *testing.T) {
+	c, err := newClientsFor(func() []desired.TargetSpec { return nil }, &readOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	swept, joined, left := desired.Target{Account: account, Region: region}, desired.Target{Account: account, Region: "eu-central-1"}, desired.Target{Account: account, Region: "us-east-1"}
+	for _, target := range []desired.Target{swept, joined, left} {
+		c.registry.For(target)
+	}
+	c.keep([]reconcile.OpenTarget{{Target: swept}}, []desired.TargetSpec{{Target: joined}})
+	for target, want := range map[desired.Target]bool{swept: true, joined: true, left: false} {
+		if _, kept := c.snapshots()[target]; kept != want {
+			t.Errorf("%s: kept is %v, want %v", target, kept, want)
+		}
+	}
 }

@@ -163,7 +163,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	leave()
 	if scope.All && r.Planned() {
 		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
-		s.clients.keep(r.Opened.Targets)
+		s.clients.keep(r.Opened.Targets, s.declared())
 	}
 	countCalls(s.metrics, r)
 	s.keepReport(r, document.Files())

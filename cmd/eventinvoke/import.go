@@ -40,7 +40,7 @@ lines stay comments until --var gives it. Exit code 3: some lines are comments.`
 			return a.importFiles(cmd.Context(), args, &o)
 		},
 	}
-	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "`ACCOUNT/REGION` of the functions; repeatable (default: that of the credentials)")
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "`ACCOUNT/REGION` of the functions; repeatable (default: as the source says, else that of the credentials)")
 	cmd.Flags().StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` of a variable; repeatable; needs --target")
 	cmd.Flags().StringVar(&o.stack, "stack", "", "`NAME` of the CloudFormation stack, to find functions with generated names")
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to `FILE`")

@@ -5,8 +5,8 @@
 // In come the bytes of such files; out comes a fleet file that desired loads, in which
 // a comment says of each entry where it came from. What a file does not say by itself
 // (a parameter, the name that a service is going to make up) becomes a variable, and
-// the line stays a comment until somebody gives the variable. Nothing is guessed, and
-// what the source leaves out is left alone. The package reads no network, no
+// the line stays a comment until somebody gives the variable. Nothing is guessed, neither
+// a value nor an account and region, and what the source leaves out is left alone. The package reads no network, no
 // environment and no other file, and never panics.
 package importer
 
@@ -43,6 +43,7 @@ type declaration struct {
 	tags      []tag // that choose it, where its name is made up
 	settings  [desired.NumSettings]text
 	doubt     string // why nobody knows whether it is there at all
+	where     where
 }
 
 type tag struct{ key, value string }
@@ -151,9 +152,9 @@ func read(s Source, o Options) ([]declaration, error) {
 		case top["planned_values"] != nil:
 			return nil, fmt.Errorf("this is a plan of Terraform, which leaves out what is not known yet; apply it, and give the state: terraform show -json")
 		case top["values"] != nil || top["format_version"] != nil:
-			return readShown(s.Data)
+			return readShown(s.Path, s.Data)
 		case top["resources"] != nil || top["terraform_version"] != nil:
-			return readState(s.Data)
+			return readState(s.Path, s.Data)
 		}
 	}
 	root, err := parse(s.Data)

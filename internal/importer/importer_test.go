@@ -187,6 +187,100 @@ func TestTheFleetIsWhatTheSourceDeclares(t *testing.T) {
 	}
 }
 
+// invokes is a resource of a state, with the provider of an alias.
+func invokes(alias, function string, more ...any) map[string]any {
+	return stated(alias, invokeConfig, object(append([]any{"function_name", function, "maximum_retry_attempts", 0}, more...)...))
+}
+
+func stated(alias, kind string, attributes map[string]any) map[string]any {
+	return map[string]any{"mode": "managed", "type": kind, "name": "x", "provider": `provider["registry.terraform.io/hashicorp/aws"]` + alias, "instances": []any{map[string]any{"attributes": attributes}}}
+}
+
+// A function of the same name in another region is another function: each declaration is
+// for the one place where its state or --target has it, or it is a comment.
+func TestEachDeclarationHasItsRegion(t *testing.T) {
+	const dlq = "arn:aws:sqs:eu-west-1:222222222222:dlq"
+	eu, us := desired.Target{Account: "111111111111", Region: "eu-west-1"}, desired.Target{Account: "111111111111", Region: "us-east-1"}
+	ap := desired.Target{Account: "111111111111", Region: "ap-south-1"}
+	here := desired.Target{Account: "999999999999", Region: "sa-east-1"} // of the credentials
+	function := func(alias string, at desired.Target, name string) map[string]any {
+		return stated(alias, "aws_lambda_function", map[string]any{"function_name": name, "arn": "arn:aws:lambda:" + at.Region + ":" + at.Account + ":function:" + name})
+	}
+	to := func(arn string) []any {
+		return []any{map[string]any{"on_failure": []any{map[string]any{"destination": arn}}, "on_success": []any{}}}
+	}
+	alias := []any{invokes("", "orders"), invokes(".eu", "orders"), invokes(".eu", "arn:aws:lambda:eu-west-1:111111111111:function:mail")}
+	both := []any{invokes("", "orders"), invokes(".eu", "orders"), function("", us, "other"), function(".eu", eu, "other")}
+	for _, row := range []struct {
+		why       string
+		resources []any
+		given     []desired.Target
+		want      []string
+		open      int
+		says      string
+	}{
+		{why: "the ARN of a neighbour tells the alias, nothing tells the default", resources: alias,
+			want: []string{"111111111111/eu-west-1 mail", "111111111111/eu-west-1 orders"}, open: 1, says: "does not say in which account and region aws works"},
+		{why: "--target tells the default", resources: alias, given: []desired.Target{us}, want: []string{"111111111111/us-east-1 orders"}, open: 2, says: "it is in 111111111111/eu-west-1, which no --target names"},
+		{why: "--target is that of the alias, and says nothing of the default", resources: alias, given: []desired.Target{eu},
+			want: []string{"111111111111/eu-west-1 mail", "111111111111/eu-west-1 orders"}, open: 1},
+		{why: "one --target for each", resources: alias, given: []desired.Target{us, eu},
+			want: []string{"111111111111/eu-west-1 mail", "111111111111/eu-west-1 orders", "111111111111/us-east-1 orders"}},
+		{why: "two that the default may mean", resources: alias, given: []desired.Target{us, eu, ap}, want: []string{"111111111111/eu-west-1 mail", "111111111111/eu-west-1 orders"}, open: 1},
+		{why: "the functions of each provider are there", resources: both, want: []string{"111111111111/eu-west-1 orders", "111111111111/us-east-1 orders"}},
+		{why: "and --target takes one", resources: both, given: []desired.Target{eu}, want: []string{"111111111111/eu-west-1 orders"}, open: 1},
+		{why: "one provider, and nothing told: the credentials'", resources: []any{invokes("", "orders")}, want: []string{"999999999999/sa-east-1 orders"}},
+		{why: "or those of --target", resources: []any{invokes("", "orders")}, given: []desired.Target{eu, us}, want: []string{"111111111111/eu-west-1 orders", "111111111111/us-east-1 orders"}},
+		{why: "two providers, and nothing told of either", resources: []any{invokes("", "orders"), invokes(".eu", "mail")}, open: 2},
+		{why: "a queue tells the region, and may be of another account", resources: []any{invokes("", "orders", "destination_config", to(dlq))}, given: []desired.Target{us}, open: 1, says: "it is in eu-west-1, which no --target names"},
+		{why: "the region of --target is right", resources: []any{invokes("", "orders", "destination_config", to(dlq))}, given: []desired.Target{eu}, want: []string{"111111111111/eu-west-1 orders"}},
+		{why: "version 6 of the provider tells the region itself", resources: []any{invokes("", "orders", "region", "eu-west-1"), invokes("", "orders", "region", "us-east-1"), function("", eu, "a"), function("", us, "a")},
+			want: []string{"111111111111/eu-west-1 orders", "111111111111/us-east-1 orders"}},
+	} {
+		data, err := json.Marshal(map[string]any{"version": 4, "terraform_version": "1.11.4", "resources": row.resources})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run([]Source{{"state", data}}, Options{Targets: row.given})
+		if err != nil {
+			t.Fatalf("%s: %v", row.why, err)
+		}
+		var got []string
+		if r.Entries > 0 {
+			for _, target := range loadedAt(t, r, here).Targets {
+				for _, e := range target.Entries {
+					got = append(got, target.Target.String()+" "+e.Function)
+				}
+			}
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" || r.Open != row.open || !strings.Contains(string(r.Text), row.says) {
+			t.Errorf("%s: %d open, want %d\n%s%s", row.why, r.Open, row.open, diff, r.Text)
+		}
+	}
+}
+
+// terraform show has no aliases: what could be of two regions is declared in neither.
+func TestShownDoesNotTellRegionsApart(t *testing.T) {
+	function := func(region, name string) map[string]any {
+		return map[string]any{"address": "aws_lambda_function.f", "mode": "managed", "type": "aws_lambda_function", "values": map[string]any{"arn": "arn:aws:lambda:" + region + ":111111111111:function:" + name}}
+	}
+	config := func(name string) map[string]any {
+		return map[string]any{"address": invokeConfig + "." + name, "mode": "managed", "type": invokeConfig, "values": map[string]any{"function_name": name, "maximum_retry_attempts": 0}}
+	}
+	data, err := json.Marshal(map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": map[string]any{"resources": []any{
+		function("eu-west-1", "orders"), function("us-east-1", "orders"), function("us-east-1", "mail"), config("orders"), config("mail")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Run([]Source{{"state", data}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Entries != 1 || r.Open != 1 || !strings.Contains(string(r.Text), "regions: [us-east-1]") || !strings.Contains(string(r.Text), "and not which of them this is in; import terraform.tfstate itself") {
+		t.Errorf("%d entries, %d open\n%s", r.Entries, r.Open, r.Text)
+	}
+}
+
 type failer interface {
 	Helper()
 	Fatalf(string, ...any)
@@ -194,11 +288,16 @@ type failer interface {
 
 func loaded(t failer, r Import) desired.Fleet {
 	t.Helper()
+	return loadedAt(t, r, desired.Target{Account: "111111111111", Region: "eu-west-1"})
+}
+
+func loadedAt(t failer, r Import, ambient desired.Target) desired.Fleet {
+	t.Helper()
 	document, err := desired.Loader{Stdin: strings.NewReader(string(r.Text))}.LoadFiles("-")
 	if err != nil {
 		t.Fatalf("the file does not load: %v\n%s", err, r.Text)
 	}
-	fleet, err := document.Resolve(desired.Target{Account: "111111111111", Region: "eu-west-1"}, nil, desired.Selection{})
+	fleet, err := document.Resolve(ambient, nil, desired.Selection{})
 	if err != nil {
 		t.Fatalf("the file does not resolve: %v\n%s", err, r.Text)
 	}

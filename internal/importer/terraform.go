@@ -17,6 +17,7 @@ const invokeConfig = "aws_lambda_function_event_invoke_config"
 // retries that are not set are 2.
 type attributes struct {
 	Function     string      `json:"function_name"`
+	Region       string      `json:"region"` // since version 6 of the provider
 	Qualifier    string      `json:"qualifier"`
 	Age          json.Number `json:"maximum_event_age_in_seconds"`
 	Retries      json.Number `json:"maximum_retry_attempts"`
@@ -62,6 +63,7 @@ type state struct {
 		Mode      string `json:"mode"`
 		Type      string `json:"type"`
 		Name      string `json:"name"`
+		Provider  string `json:"provider"`
 		Instances []struct {
 			Index      any             `json:"index_key"`
 			Attributes json.RawMessage `json:"attributes"`
@@ -70,7 +72,7 @@ type state struct {
 	} `json:"resources"`
 }
 
-func readState(data []byte) ([]declaration, error) {
+func readState(path string, data []byte) ([]declaration, error) {
 	var s state
 	if err := decode(data, &s); err != nil {
 		return nil, err
@@ -78,11 +80,8 @@ func readState(data []byte) ([]declaration, error) {
 	if s.Version != 4 {
 		return nil, fmt.Errorf("this is a state file of version %d, and only 4 is known; give the output of: terraform show -json", s.Version)
 	}
-	var all []declaration
+	t := terraform{path: path, seen: map[string]*sight{}}
 	for _, r := range s.Resources {
-		if r.Mode != "managed" || r.Type != invokeConfig {
-			continue
-		}
 		address := r.Type + "." + r.Name
 		if r.Module != "" {
 			address = r.Module + "." + address
@@ -98,14 +97,12 @@ func readState(data []byte) ([]declaration, error) {
 			case json.Number:
 				one += "[" + key.String() + "]"
 			}
-			d, err := readAttributes(i.Attributes, one)
-			if err != nil {
+			if err := t.add(resource{one, r.Mode, r.Type, r.Provider, i.Attributes}); err != nil {
 				return nil, err
 			}
-			all = append(all, d)
 		}
 	}
-	return all, nil
+	return t.located(), nil
 }
 
 // shown is the output of terraform show -json.
@@ -116,51 +113,44 @@ type shown struct {
 }
 
 type module struct {
-	Resources []struct {
-		Address string          `json:"address"`
-		Mode    string          `json:"mode"`
-		Type    string          `json:"type"`
-		Values  json.RawMessage `json:"values"`
-	} `json:"resources"`
-	Children []module `json:"child_modules"`
+	Resources []resource `json:"resources"`
+	Children  []module   `json:"child_modules"`
 }
 
-func readShown(data []byte) ([]declaration, error) {
+// resource is one instance. Its provider is a configuration in a state file; terraform
+// show has the name alone, which two regions share.
+type resource struct {
+	Address  string          `json:"address"`
+	Mode     string          `json:"mode"`
+	Type     string          `json:"type"`
+	Provider string          `json:"provider_name"`
+	Values   json.RawMessage `json:"values"`
+}
+
+func readShown(path string, data []byte) ([]declaration, error) {
 	var s shown
 	if err := decode(data, &s); err != nil {
 		return nil, err
 	}
-	return s.Values.Root.read()
+	t := terraform{path: path, shown: true, seen: map[string]*sight{}}
+	if err := s.Values.Root.read(&t); err != nil {
+		return nil, err
+	}
+	return t.located(), nil
 }
 
-func (m *module) read() ([]declaration, error) {
-	var all []declaration
+func (m *module) read(t *terraform) error {
 	for _, r := range m.Resources {
-		if r.Mode != "managed" || r.Type != invokeConfig {
-			continue
+		if err := t.add(r); err != nil {
+			return err
 		}
-		d, err := readAttributes(r.Values, r.Address)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
 	}
 	for i := range m.Children {
-		inner, err := m.Children[i].read()
-		if err != nil {
-			return nil, err
+		if err := m.Children[i].read(t); err != nil {
+			return err
 		}
-		all = append(all, inner...)
 	}
-	return all, nil
-}
-
-func readAttributes(raw json.RawMessage, address string) (declaration, error) {
-	var a attributes
-	if err := decode(raw, &a); err != nil {
-		return declaration{}, fmt.Errorf("%s: %w", address, err)
-	}
-	return a.declaration(address), nil
+	return nil
 }
 
 // decode keeps numbers as they are written.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -15,9 +16,10 @@ import (
 // item is a declaration on its way into the file.
 type item struct {
 	declaration
-	off    string                      // why all of it is a comment
-	offSet [desired.NumSettings]string // why a setting is one
-	rule   bool                        // chosen by tags rather than by name
+	off     string                      // why all of it is a comment
+	offSet  [desired.NumSettings]string // why a setting is one
+	rule    bool                        // chosen by tags rather than by name
+	targets []desired.Target            // of the file's, that it is for
 }
 
 var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
@@ -30,6 +32,7 @@ func write(all []declaration, sources []Source, o Options) (Import, error) {
 		f.items[i] = item{declaration: all[i]}
 		f.items[i].settle(o)
 	}
+	f.locate()
 	f.findDoubles()
 	for {
 		f.render()
@@ -84,6 +87,8 @@ type fleet struct {
 	sources []Source
 	o       Options
 	items   []item
+	targets []desired.Target // sorted
+	labels  map[desired.Target]string
 
 	text   bytes.Buffer
 	w      fleetfile.Writer
@@ -105,7 +110,7 @@ func (f *fleet) findDoubles() {
 		if it.off != "" || it.rule {
 			continue
 		}
-		key := it.function.written + "\x00" + it.qualifier.written
+		key := fmt.Sprint(it.function.written, "\x00", it.qualifier.written, it.targets)
 		if before := first[key]; before != nil {
 			it.off = "declared already by " + before.from
 			continue
@@ -186,9 +191,17 @@ func (f *fleet) render() {
 	f.text.Reset()
 	f.w, f.line, f.owners = fleetfile.NewWriter(&f.text), 0, map[int]owner{}
 	f.comment("", "From "+pathsOf(f.sources)+", written by eventinvoke import. What is left out there is left alone here.")
+	if slices.ContainsFunc(f.items, func(it item) bool {
+		return it.where.path != "" && it.settings[desired.MaximumRetryAttempts].written == "2"
+	}) {
+		f.comment("", "A state of Terraform has 2 retries also where the code sets none: delete these lines to leave retries alone.")
+	}
+	if len(f.targets) == 0 {
+		f.comment("", "It is for the account and region of whoever runs it; --target ACCOUNT/REGION writes them down.")
+	}
 	f.variables()
 	f.say("version: 1")
-	f.targets()
+	f.writeTargets()
 	f.section("rules", true)
 	f.section("functions", false)
 	_ = f.w.Flush() // a buffer takes everything
@@ -221,19 +234,23 @@ func (f *fleet) variables() {
 	}
 }
 
-func (f *fleet) targets() {
-	if len(f.o.Targets) == 0 {
+func (f *fleet) writeTargets() {
+	if len(f.targets) == 0 {
 		return
 	}
-	regions := map[string][]string{}
-	for _, t := range f.o.Targets {
-		regions[t.Account] = append(regions[t.Account], t.Region)
+	regions := map[string][]string{} // by label
+	for _, t := range f.targets {
+		regions[f.labels[t]] = append(regions[f.labels[t]], t.Region)
 	}
 	f.say("\ntargets:")
-	for _, account := range sortedKeys(regions) {
-		f.say("  - name: %q", account)
-		f.say("    account: %q", account)
-		f.say("    regions: %s", fleetfile.Style{}.List(regions[account]))
+	for _, t := range f.targets {
+		label := f.labels[t]
+		if t.Region != regions[label][0] {
+			continue
+		}
+		f.say("  - name: %s", fleetfile.Scalar(label))
+		f.say("    account: %q", t.Account)
+		f.say("    regions: %s", fleetfile.Style{}.List(regions[label]))
 		if len(f.o.Vars) == 0 {
 			continue
 		}
@@ -289,10 +306,13 @@ func (f *fleet) item(it *item) {
 		if !it.qualifier.isZero() {
 			own(-1, "    qualifiers: "+fleetfile.Style{}.List([]string{it.qualifier.written}))
 		}
+		if labels := f.restrict(it); labels != nil {
+			own(-1, "    targets: "+fleetfile.Style{}.List(labels))
+		}
 		own(-1, "  set:")
 		indent = "    "
 	} else {
-		e := fleetfile.Entry{Name: desired.Name{Function: it.function.written, Qualifier: cmp.Or(it.qualifier.written, desired.Latest)}}
+		e := fleetfile.Entry{Targets: f.restrict(it), Name: desired.Name{Function: it.function.written, Qualifier: cmp.Or(it.qualifier.written, desired.Latest)}}
 		for i, line := range (fleetfile.Style{}).Pairs(&e) {
 			own(-1, [2]string{"- ", "  "}[min(i, 1)]+line)
 		}

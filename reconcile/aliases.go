@@ -18,7 +18,7 @@ import (
 //
 // A function whose aliases cannot be listed is in unlisted, with the reason: it is one
 // unreadable config. A target is in failed when nobody may list any, or too many failed.
-func listAliases(ctx context.Context, asked []desired.Discovery, found desired.Inventory, conns map[desired.Target]ReadTarget, observe Observer) (unlisted map[desired.Target]map[string]error, failed map[desired.Target]error) {
+func listAliases(ctx context.Context, asked []desired.Discovery, found desired.Inventory, conns map[desired.Target]readConn, observe Observer) (unlisted map[desired.Target]map[string]error, failed map[desired.Target]error) {
 	progress := newProgress(PhaseAliases, observe)
 	var work []aliasWork
 	for _, need := range asked {
@@ -74,7 +74,7 @@ func listAliases(ctx context.Context, asked []desired.Discovery, found desired.I
 // aliasWork is the listing of one target.
 type aliasWork struct {
 	need desired.Discovery
-	conn ReadTarget
+	conn readConn
 	jobs []aliasJob
 	err  error // of the target as a whole
 }

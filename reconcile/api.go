@@ -54,14 +54,14 @@ type Journal interface {
 	Settle(key desired.Key, result *Result)
 }
 
-// NoJournal keeps nothing.
-type NoJournal struct{}
+// noJournal keeps nothing.
+type noJournal struct{}
 
 // Intend implements Journal.
-func (NoJournal) Intend(context.Context, desired.Key, *Change) error { return nil }
+func (noJournal) Intend(context.Context, desired.Key, *Change) error { return nil }
 
 // Settle implements Journal.
-func (NoJournal) Settle(desired.Key, *Result) {}
+func (noJournal) Settle(desired.Key, *Result) {}
 
 // ErrJournal is the reason of a run that stopped because its journal could not
 // be written: without a before-image no write is sent.

@@ -10,8 +10,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// WriteTarget is the way to change one target.
-type WriteTarget struct {
+// writeConn is the way to change one target.
+type writeConn struct {
 	Writer Writer
 	// Reader looks at a function again whose before-image has grown old.
 	Reader  Reader
@@ -28,7 +28,7 @@ type WriteTarget struct {
 	LeaseContext context.Context
 }
 
-// Apply makes the writes of an approved plan and verifies each from its own
+// apply makes the writes of an approved plan and verifies each from its own
 // response, without reading back.
 //
 // Writes to one function go one after the other, because AWS answers two at
@@ -40,7 +40,7 @@ type WriteTarget struct {
 //
 // The API has no precondition: a Put or a Delete made of an old before-image would
 // erase what somebody made since. So the function is read again before one, when
-// that was longer ago than Fresh or the write is a repeat, and the change is
+// that was longer ago than fresh or the write is a repeat, and the change is
 // planned again if the record has moved. What remains is the time between that
 // read and the write.
 //
@@ -53,7 +53,7 @@ type WriteTarget struct {
 //
 // A target that has changes and no Writer is Stopped, with all of them NotAttempted. The
 // outcome has the targets of the plan in its order, and a row for each of its changes.
-func Apply(ctx context.Context, approved Approved, conns map[desired.Target]WriteTarget, journal Journal, observe Observer) Outcome {
+func apply(ctx context.Context, approved Approved, conns map[desired.Target]writeConn, journal Journal, observe Observer) Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	plan := &approved.plan
@@ -84,7 +84,7 @@ func Apply(ctx context.Context, approved Approved, conns map[desired.Target]Writ
 //
 // The budget's context ends the target's work alone: failures here, or a lost lease, do
 // not end what goes on in other targets.
-func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit desired.Limit, shared applyJob) TargetOutcome {
+func applyTarget(ctx context.Context, p *TargetPlan, conn writeConn, limit desired.Limit, shared applyJob) TargetOutcome {
 	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
 	for i := range p.Changes {
 		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
@@ -143,12 +143,12 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn WriteTarget, limit des
 	return out
 }
 
-// Fresh is how old a before-image may be for a Put or a Delete to rest on it.
+// fresh is how old a before-image may be for a Put or a Delete to rest on it.
 //
 // A large fleet takes minutes between its survey and its last write. A minute keeps the
 // reads that come on top few in a small one, and the time in which somebody's write could
 // be lost short in a large one.
-const Fresh = time.Minute
+const fresh = time.Minute
 
 // applyJob makes the writes of one function, in order.
 //
@@ -247,7 +247,7 @@ func (j *applyJob) stale(c *Change) bool {
 	if j.reader == nil || c.Action == Update {
 		return false
 	}
-	return j.tried || c.Seen != 0 && time.Since(time.UnixMilli(c.Seen)) > Fresh
+	return j.tried || c.Seen != 0 && time.Since(time.UnixMilli(c.Seen)) > fresh
 }
 
 // lookAgain reads the record that a change is about, and plans the change again if

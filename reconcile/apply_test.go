@@ -85,7 +85,7 @@ func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 		}
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+		out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter}}, noJournal{}, nil)
 		r := out.Targets[0].Results[0]
 		if r.Status != Mismatched || !strings.Contains(r.Err.Error(), "on_failure is none, not "+queueA) {
 			t.Errorf("status %v, error %v", r.Status, r.Err)
@@ -200,7 +200,7 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 		held, lose := context.WithCancelCause(t.Context())
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, NoJournal{}, func(e Event) {
+		out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, noJournal{}, func(e Event) {
 			if e.Done == 10 {
 				lose(lost)
 				synctest.Wait() // until all have heard: the word spreads in a goroutine of its own
@@ -250,7 +250,7 @@ func TestNoAttemptIsSentAfterTheEndOfALeaseByTheClock(t *testing.T) {
 		}
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, NoJournal{}, nil)
+		out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, noJournal{}, nil)
 		r := &out.Targets[0].Results[0]
 		if n := f.attempts["put f"]; n != 1 || r.Status != Failed || r.Stats.Attempts != 1 {
 			t.Errorf("%d attempts, %s after %d: %v; want one, and that it may have been done", n, r.Status, r.Stats.Attempts, r.Err)
@@ -296,7 +296,7 @@ func TestALeaseThatEndsInTheQueueForATokenIsHeardOf(t *testing.T) {
 				}
 				limiter := fastLimiter()
 				defer limiter.Close()
-				out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: queueing{f, held, lost, says}, Limiter: limiter, LeaseContext: held}}, NoJournal{}, nil)
+				out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: queueing{f, held, lost, says}, Limiter: limiter, LeaseContext: held}}, noJournal{}, nil)
 				for i := range out.Targets[0].Results {
 					if r := &out.Targets[0].Results[i]; r.Status != NotAttempted || f.count("put") > 0 {
 						t.Errorf("%s: %s, %d writes", r.Name, r.Status, f.count("put"))
@@ -407,11 +407,11 @@ func TestStepsAreCountedOverAllTargets(t *testing.T) {
 		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: away, Entries: []desired.Entry{entry("c", desired.Latest, retries(2))}})
 		limiter := fastLimiter()
 		defer limiter.Close()
-		read := ReadTarget{Reader: newFake("a", "b", "c"), Limiter: limiter}
+		read := readConn{Reader: newFake("a", "b", "c"), Limiter: limiter}
 		var steps []string
-		Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: read, away: read}, func(e Event) {
+		survey(t.Context(), fleet, map[desired.Target]readConn{home: read, away: read}, func(e Event) {
 			steps = append(steps, fmt.Sprintf("%d/%d", e.Done, e.Total))
-		})
+		}, false)
 		if got := fmt.Sprint(steps); got != "[1/3 2/3 3/3]" {
 			t.Errorf("the steps are %s", got)
 		}

@@ -35,8 +35,8 @@ type Recollection interface {
 
 // CarriedFunction is what an earlier run saw of a function that this one did not read.
 // It can spare a read and never justify a write. That is kept by its type: NewPlan
-// makes changes of an ObservedFunction and takes nothing else, Apply takes only what
-// came of NewPlan, and what a carried function comes to is a CarriedVerdict, in which
+// makes changes of an ObservedFunction and takes nothing else, apply takes only what
+// came of NewPlan, and what a carried function comes to is a carriedVerdict, in which
 // there is no place for a change. A function whose carried records would have to be
 // changed is read in the same run, and its change is made from that.
 type CarriedFunction ObservedFunction
@@ -53,8 +53,8 @@ func (c *CarriedFunction) Knows(qualifier string) bool {
 	return (*ObservedFunction)(c).Knows(qualifier)
 }
 
-// CarriedVerdict is what the carried functions of a target come to.
-type CarriedVerdict struct {
+// carriedVerdict is what the carried functions of a target come to.
+type carriedVerdict struct {
 	Functions                 int
 	Declared, InSync, Skipped int
 	Oldest                    int64 // when the one read longest ago was read, Unix milliseconds
@@ -86,13 +86,13 @@ type Evidence struct {
 //
 // It compares by planTarget, as everything else is compared, and throws away what would be
 // changes. It ends: each further turn has fewer functions than the one before.
-func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.UndeclaredPolicy) (verdict CarriedVerdict, differ map[string]bool) {
+func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.UndeclaredPolicy) (verdict carriedVerdict, differ map[string]bool) {
 	differ = map[string]bool{}
 	for {
 		part := *want
 		part.Entries = nil
 		seen := ObservedTarget{Target: want.Target}
-		verdict = CarriedVerdict{}
+		verdict = carriedVerdict{}
 		for entries, c := range declaredAndCarried(want.Entries, have) {
 			if c == nil || differ[c.Function] {
 				continue
@@ -142,14 +142,14 @@ func declaredAndCarried(entries []desired.Entry, have []CarriedFunction) func(fu
 // carried is what a run does not read.
 type carried struct {
 	functions map[desired.Target][]CarriedFunction // those judged unread
-	verdicts  map[desired.Target]CarriedVerdict
+	verdicts  map[desired.Target]carriedVerdict
 }
 
 // split parts a fleet into what is to be read and what is judged unread. Every target
 // stays in the first, be it without entries. A function is in one of the two as a whole: one
 // of its configs that differs has all of them read.
 func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction) (desired.Fleet, carried) {
-	out := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]CarriedVerdict{}}
+	out := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]carriedVerdict{}}
 	if len(candidates) == 0 {
 		return fleet, out
 	}

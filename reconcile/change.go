@@ -81,7 +81,7 @@ func (c *Change) Request() desired.Config {
 		}
 		return request
 	case Update:
-		return Differing(*c.Want, *c.Before)
+		return differing(*c.Want, *c.Before)
 	case Restore:
 		return *c.Want
 	}

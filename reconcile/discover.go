@@ -29,17 +29,17 @@ type Finder interface {
 	TagsOf(ctx context.Context, functions []string) (map[string]map[string]string, error)
 }
 
-// DiscoverTarget is the way to discover one target.
-type DiscoverTarget struct {
+// discoverConn is the way to discover one target.
+type discoverConn struct {
 	Finder  Finder
 	Limiter *ratelimit.Limiter
 	Err     error // is set where the target could not be opened
 }
 
-// Discover finds what the rules choose among, in the targets where a rule needs
+// discover finds what the rules choose among, in the targets where a rule needs
 // it and nowhere else. A target that could not be discovered is in failed: what
 // its rules would say there is not known, so nothing of it may be compared.
-func Discover(ctx context.Context, needs []desired.Discovery, conns map[desired.Target]DiscoverTarget) (found desired.Inventory, failed map[desired.Target]error) {
+func discover(ctx context.Context, needs []desired.Discovery, conns map[desired.Target]discoverConn) (found desired.Inventory, failed map[desired.Target]error) {
 	found, failed = desired.Inventory{}, map[desired.Target]error{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -49,7 +49,7 @@ func Discover(ctx context.Context, needs []desired.Discovery, conns map[desired.
 			continue
 		}
 		wg.Go(func() {
-			inventory, err := discoverTarget(ctx, need, conn)
+			inventory, err := discoverOne(ctx, need, conn)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -69,7 +69,7 @@ func Discover(ctx context.Context, needs []desired.Discovery, conns map[desired.
 // over events, their own tags are read; else AWS is asked for all that carry the tags, since
 // to read those of every function would cost a call for each hundred. The listing of
 // functions comes last, and only where a rule chooses by name.
-func discoverTarget(ctx context.Context, need desired.Discovery, conn DiscoverTarget) (desired.TargetInventory, error) {
+func discoverOne(ctx context.Context, need desired.Discovery, conn discoverConn) (desired.TargetInventory, error) {
 	if conn.Finder == nil {
 		return desired.TargetInventory{}, fmt.Errorf("target %s: no Finder configured", need.Target)
 	}

@@ -1,18 +1,19 @@
 // Package reconcile holds want against have and closes the difference.
 //
-// In come a desired.Fleet and a way to call AWS, target by target; out come an
-// Observed (what was seen), a Plan (what differs), and an Outcome (what was done):
+// In come wishes, mostly those of a fleet file ([FleetWishes]), and an [Opener] of
+// targets, which are AWS, a simulator or a map. Out comes a [RunResult]: what was
+// seen, what differs ([Plan]), and how each write ended ([Outcome]). [Engine.Run] is
+// the whole road, and run.go reads from its first step to its last:
 //
-//	Survey ─► Observed ─► NewPlan ─► Plan ─► Guard.Approve ─► Approved ─► Apply ─► Outcome
+//	survey ─► Observed ─► NewPlan ─► Plan ─► Guard.Approve ─► Approved ─► apply ─► Outcome
 //
-// Survey and Apply are the rim: they make calls, paced by package ratelimit.
-// Everything between them is a function of values, without a context, a clock
-// or a logger.
+// Its two ends make calls, paced by package ratelimit. Everything between them
+// is a function of values, without a context, a clock or a logger.
 //
 // What holds:
-//   - Survey takes a Reader and has no way to write. Apply takes an Approved
-//     plan, which only a Guard can make.
-//   - Apply cannot begin before every target has been surveyed.
+//   - A survey takes a [Reader] and has no way to write. An apply takes an [Approved]
+//     plan, which only a [Guard] can make.
+//   - No write is sent before every target has been surveyed.
 //   - One function's failure is one row. What could not be read is never taken
 //     for absent, and what was not attempted is never taken for failed.
 //   - A write never touches a setting that the fleet does not manage, and an

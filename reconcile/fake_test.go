@@ -171,7 +171,7 @@ func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet)
 	t.Helper()
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Survey(ctx, fleet, map[desired.Target]ReadTarget{home: {Reader: f, Limiter: limiter}}, nil)
+	return survey(ctx, fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}}, nil, false)
 }
 
 func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe Observer) Outcome {
@@ -183,7 +183,7 @@ func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, 
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Apply(ctx, approved, map[desired.Target]WriteTarget{home: {Writer: f, Reader: f, Limiter: limiter, Details: f.details}}, NoJournal{}, observe)
+	return apply(ctx, approved, map[desired.Target]writeConn{home: {Writer: f, Reader: f, Limiter: limiter, Details: f.details}}, noJournal{}, observe)
 }
 
 func fastLimiter() *ratelimit.Limiter {

@@ -80,7 +80,7 @@ func (b Base) part(number int) int {
 }
 
 // Approved is a plan that a Guard has let pass. Only Guard.Approve makes one
-// that holds changes, and Apply takes nothing else.
+// that holds changes, and a run applies nothing else.
 type Approved struct {
 	plan  Plan
 	guard desired.Guard

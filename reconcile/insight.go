@@ -40,6 +40,14 @@ type Drifting struct {
 	Since time.Time // when the first of them began
 }
 
+// Fight is a config that somebody else keeps changing back.
+type Fight struct {
+	desired.Key
+	Author Author    // of the last write that was not ours; zero where nobody told
+	Times  int       // how often it was corrected
+	Since  time.Time // of the first of these corrections
+}
+
 // Unavailable is something that could not be learnt. The plan stands without it.
 type Unavailable struct {
 	What   string         // the annotator's Name

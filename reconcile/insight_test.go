@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -85,4 +86,12 @@ func TestAnnotatorsOfARunThatEnded(t *testing.T) {
 			t.Errorf("after %v: %+v", time.Since(start), r)
 		}
 	})
+}
+
+func TestByAuthor(t *testing.T) {
+	ops, deploy := Author{Kind: "user", Name: "ops", Client: "console"}, Author{Kind: "role", Name: "deploy", Client: "Terraform"}
+	i := Insights{Authors: []Authorship{{Author: ops}, {Author: deploy}, {Author: deploy}}}
+	if got := i.ByAuthor(); !slices.Equal(got, []string{"2 by role deploy (Terraform)", "1 by user ops (console)"}) {
+		t.Error(got)
+	}
 }

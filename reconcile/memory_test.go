@@ -43,11 +43,11 @@ func TestMemoryOfASurvey(t *testing.T) {
 		limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
 		defer limiter.Close()
 		var peak uint64
-		live := Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {
+		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {
 			if e.Done%(functions/5) == 0 {
 				peak = max(peak, liveHeap())
 			}
-		})
+		}, false)
 		plan := NewPlan(fleet, live)
 		peak = max(peak, liveHeap())
 		runtime.KeepAlive(fleet)

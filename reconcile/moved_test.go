@@ -120,7 +120,7 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 			limiter := ratelimit.New(ratelimit.Settings{Quota: 1000, Share: 1})
 			defer limiter.Close()
 			journal := &intents{}
-			out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: aws, Reader: aws, Limiter: limiter}}, journal, nil)
+			out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: aws, Reader: aws, Limiter: limiter}}, journal, nil)
 			r := out.Targets[0].Results[0]
 			if r.Status != row.status || r.Action != row.action || !sameRecord(r.After, row.after) {
 				t.Errorf("%s: %v %v, after %v (%v)", row.why, r.Action, r.Status, r.After, r.Err)

@@ -139,18 +139,18 @@ func (o *Opened) failures() error {
 
 // discoverTargets, readTargets and writeTargets give each step of a run what it may
 // use and nothing else: a survey has no Writer at hand, whatever was opened.
-func (o *Opened) discoverTargets() map[desired.Target]DiscoverTarget {
-	targets := map[desired.Target]DiscoverTarget{}
+func (o *Opened) discoverTargets() map[desired.Target]discoverConn {
+	targets := map[desired.Target]discoverConn{}
 	for _, t := range o.Targets {
-		targets[t.Target] = DiscoverTarget{Finder: t.Finder, Limiter: t.Limiter, Err: t.Err}
+		targets[t.Target] = discoverConn{Finder: t.Finder, Limiter: t.Limiter, Err: t.Err}
 	}
 	return targets
 }
 
-func (o *Opened) readTargets(found desired.Inventory, unlisted map[desired.Target]map[string]error) map[desired.Target]ReadTarget {
-	targets := map[desired.Target]ReadTarget{}
+func (o *Opened) readTargets(found desired.Inventory, unlisted map[desired.Target]map[string]error) map[desired.Target]readConn {
+	targets := map[desired.Target]readConn{}
 	for _, t := range o.Targets {
-		targets[t.Target] = ReadTarget{
+		targets[t.Target] = readConn{
 			Reader: t.Reader, Limiter: t.Limiter, Err: t.Err,
 			Aliases: found[t.Target].Aliases, Unlisted: unlisted[t.Target],
 		}
@@ -158,13 +158,13 @@ func (o *Opened) readTargets(found desired.Inventory, unlisted map[desired.Targe
 	return targets
 }
 
-func (o *Opened) writeTargets(found desired.Inventory, recorder Recorder) map[desired.Target]WriteTarget {
-	targets := map[desired.Target]WriteTarget{}
+func (o *Opened) writeTargets(found desired.Inventory, recorder Recorder) map[desired.Target]writeConn {
+	targets := map[desired.Target]writeConn{}
 	for _, t := range o.Targets {
 		if t.Writer == nil || t.Err != nil {
 			continue
 		}
-		w := WriteTarget{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter, Details: found[t.Target].Details}
+		w := writeConn{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter, Details: found[t.Target].Details}
 		if recorder != nil {
 			w.LeaseContext = recorder.Lease(t.Target)
 			w.Last = func(n desired.Name) bool { return recorder.FailedBefore(desired.Key{Target: t.Target, Name: n}) }

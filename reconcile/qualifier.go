@@ -7,15 +7,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// SurveyOption asks a survey for more than the comparison needs.
-type SurveyOption uint8
-
-// LookForOrphans asks whether the qualifiers of undeclared records still exist.
-// A function that has such a record under an alias costs one ListAliases, and
-// one under a version one ListVersionsByFunction; all others cost nothing. A
-// refusal of these calls is no failure of the survey: the record stays undeclared.
-const LookForOrphans SurveyOption = 1
-
 // isVersion reports whether a qualifier is a published version's number; AWS
 // does not allow an alias of digits only.
 func isVersion(qualifier string) bool {

@@ -100,11 +100,7 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 				row.fleet.Guard.MaxErrors = desired.Limit{Number: 0}
 				limiter := fastLimiter()
 				defer limiter.Close()
-				var options []SurveyOption
-				if !row.blind {
-					options = append(options, LookForOrphans)
-				}
-				live := Survey(context.Background(), row.fleet, map[desired.Target]ReadTarget{home: {Reader: aws, Limiter: limiter}}, nil, options...)
+				live := survey(context.Background(), row.fleet, map[desired.Target]readConn{home: {Reader: aws, Limiter: limiter}}, nil, !row.blind)
 				plan := NewPlan(row.fleet, live)
 				if plan.Targets[0].Err != nil || plan.Targets[0].Stopped != nil {
 					t.Errorf("the target ended with %v, %v", plan.Targets[0].Err, plan.Targets[0].Stopped)
@@ -158,16 +154,13 @@ func TestNothingIsAsDeclaredUnderAnAliasThatDoesNotExist(t *testing.T) {
 			t.Skip("nothing is declared")
 		}
 		slices.SortFunc(entries, func(a, b desired.Entry) int { return a.Name.Compare(b.Name) })
-		target := ReadTarget{Reader: aws, Limiter: fastLimiter()}
+		target := readConn{Reader: aws, Limiter: fastLimiter()}
 		defer target.Limiter.Close()
 		if rapid.Bool().Draw(t, "known") { // a pattern of another rule had them listed
 			target.Aliases = map[string][]string{"f": aws.aliases["f"]}
 		}
-		var options []SurveyOption
-		if rapid.Bool().Draw(t, "orphans") {
-			options = append(options, LookForOrphans)
-		}
-		plan := NewPlan(wants(entries...), Survey(context.Background(), wants(entries...), map[desired.Target]ReadTarget{home: target}, nil, options...))
+		orphans := rapid.Bool().Draw(t, "orphans")
+		plan := NewPlan(wants(entries...), survey(context.Background(), wants(entries...), map[desired.Target]readConn{home: target}, nil, orphans))
 
 		exists := func(q string) bool {
 			return q == desired.Latest || slices.Contains(aws.versions["f"], q) || slices.Contains(aws.aliases["f"], q)
@@ -215,10 +208,10 @@ func TestNothingIsAsDeclaredUnderAnAliasThatDoesNotExist(t *testing.T) {
 				continue
 			}
 			kind := told[n.Qualifier]
-			if options != nil && (kind == FindingOrphan) == exists(n.Qualifier) || kind == FindingOrphan && exists(n.Qualifier) {
+			if orphans && (kind == FindingOrphan) == exists(n.Qualifier) || kind == FindingOrphan && exists(n.Qualifier) {
 				t.Fatalf("%s is declared by nobody and told as %v", n, kind)
 			}
-			asked[isVersion(n.Qualifier)] = asked[isVersion(n.Qualifier)] || options != nil && n.Qualifier != desired.Latest
+			asked[isVersion(n.Qualifier)] = asked[isVersion(n.Qualifier)] || orphans && n.Qualifier != desired.Latest
 		}
 		if target.Aliases != nil && !slices.ContainsFunc(slices.Collect(maps.Keys(aws.records)), func(n desired.Name) bool {
 			return isAlias(n.Qualifier) && !exists(n.Qualifier)

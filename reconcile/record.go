@@ -67,12 +67,12 @@ func (r *Record) modified() int64 {
 // have. Equal in effect needs no write: a write that changes nothing still
 // spends quota and moves LastModified.
 func Matches(want desired.Config, have Settings) bool {
-	return Differing(want, have).IsZero()
+	return differing(want, have).IsZero()
 }
 
-// Differing is want reduced to the settings whose effect differs from have: the
+// differing is want reduced to the settings whose effect differs from have: the
 // body of the Update that closes the difference.
-func Differing(want desired.Config, have Settings) (d desired.Config) {
+func differing(want desired.Config, have Settings) (d desired.Config) {
 	for _, s := range desired.Settings() {
 		if want[s].IsSet() && want[s] != have.Effect(s) {
 			d[s] = want[s]

@@ -48,7 +48,7 @@ func TestDiffering(t *testing.T) {
 			diff: desired.Config{desired.OnSuccess: desired.Text("")},
 		},
 	} {
-		if got := Differing(row.want, row.have); got != row.diff {
+		if got := differing(row.want, row.have); got != row.diff {
 			t.Errorf("%s:\n got %+v\nwant %+v", row.why, got, row.diff)
 		}
 		if got := Matches(row.want, row.have); got != (row.diff == desired.Config{}) {
@@ -66,7 +66,7 @@ func TestAnUpdateWithTheDifferenceClosesIt(t *testing.T) {
 		{onFailure(""), Settings{desired.OnFailure: desired.Text(queueA), desired.OnSuccess: desired.Text(queueB)}},
 		{desired.Config{desired.OnSuccess: desired.Text(queueB), desired.MaximumEventAgeInSeconds: desired.Number(61)}, Settings{desired.OnFailure: desired.Text(queueA)}},
 	} {
-		after := row.have.With(Differing(row.want, row.have))
+		after := row.have.With(differing(row.want, row.have))
 		if !Matches(row.want, after) {
 			t.Errorf("%+v over %+v leaves %+v, which still differs", row.want, row.have, after)
 		}

@@ -341,14 +341,14 @@ func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
 			}
 			began := time.Now()
 			f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'n' && time.Since(began) < row.allowed })
-			conns := map[desired.Target]WriteTarget{}
+			conns := map[desired.Target]writeConn{}
 			for _, target := range []desired.Target{home, second} {
 				limiter := fastLimiter()
 				defer limiter.Close()
-				conns[target] = WriteTarget{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
+				conns[target] = writeConn{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
 			}
 			told := map[desired.Name]int{}
-			out := Apply(t.Context(), Approved{plan: plan}, conns, NoJournal{}, func(e Event) { told[e.Result.Name]++ })
+			out := apply(t.Context(), Approved{plan: plan}, conns, noJournal{}, func(e Event) { told[e.Result.Name]++ })
 			took, again := time.Since(began), 0
 			for _, target := range out.Targets {
 				for _, r := range target.Results {
@@ -383,16 +383,16 @@ func TestALeaseLostWhileTheSecondTryWaits(t *testing.T) {
 		lease, lose := context.WithCancelCause(t.Context())
 		lost := errors.New("the lease was taken over")
 		time.AfterFunc(15*time.Second, func() { lose(lost) })
-		conns := map[desired.Target]WriteTarget{}
+		conns := map[desired.Target]writeConn{}
 		for _, target := range []desired.Target{home, second} {
 			limiter := fastLimiter()
 			defer limiter.Close()
-			conns[target] = WriteTarget{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
+			conns[target] = writeConn{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
 		}
 		held := conns[home]
 		held.LeaseContext = lease
 		conns[home] = held
-		out := Apply(t.Context(), Approved{plan: plan}, conns, NoJournal{}, nil)
+		out := apply(t.Context(), Approved{plan: plan}, conns, noJournal{}, nil)
 		if n := f.count("put"); n != 105 {
 			t.Errorf("%d writes, want 105: one of each", n)
 		}
@@ -432,7 +432,7 @@ func TestTheEndOfARunLeavesTheFirstAnswer(t *testing.T) {
 		limiter := fastLimiter()
 		defer limiter.Close()
 		var j countingJournal
-		out := Apply(ctx, Approved{plan: plan}, map[desired.Target]WriteTarget{
+		out := apply(ctx, Approved{plan: plan}, map[desired.Target]writeConn{
 			home: {Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details},
 		}, &j, nil)
 		if a := out.Targets[0].Results[0]; a.Status != Failed || KindOf(a.Err) != KindRole || tries < 3 {

@@ -51,8 +51,12 @@ type Request struct {
 	// GuardOff, when not empty, lets any number of changes pass, for the reason
 	// that it gives.
 	GuardOff string
-	Survey   []SurveyOption
-	Strict   bool // warnings refuse the plan
+	// LookForOrphans asks whether the qualifiers of undeclared records still exist.
+	// A function that has such a record under an alias costs one ListAliases, and
+	// one under a version one ListVersionsByFunction; all others cost nothing. A
+	// refusal of these calls is no failure: the record stays undeclared.
+	LookForOrphans bool
+	Strict         bool // warnings refuse the plan
 	// InsightPolicy says whether the engine's Annotators are asked.
 	InsightPolicy InsightPolicy
 	// Confirm is shown the plan before its first write, and may refuse it. Nil
@@ -191,7 +195,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 
 	// Leases come before the first read. A run that surveys first could write what was
 	// true before another run wrote.
-	journal := Journal(NoJournal{})
+	journal := Journal(noJournal{})
 	if r.Write && e.Memory != nil {
 		// Also a Begin that failed may have taken some leases, which are to be released.
 		begun, err := e.Memory.Begin(ctx, r)
@@ -208,7 +212,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	*recollection = recalled
 
 	asked := r.Wishes.Discoveries(r.Opened.Ambient)
-	inventory, failed := Discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.discoverTargets())
+	inventory, failed := discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.discoverTargets())
 	if context.Cause(ctx) != nil {
 		return fail(nil)
 	}
@@ -239,9 +243,9 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	watched := watchlist(r.Fleet)
 	candidates := recalled.Carry(and(r.Fleet, watched))
 	toRead, unread := split(r.Fleet, candidates)
-	r.Observed = Survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.Survey...)
+	r.Observed = survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.LookForOrphans)
 	if watched = unread.spare(watched, candidates); watched.Configs() > 0 {
-		r.Watched = Survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe)
+		r.Watched = survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe, false)
 	}
 	r.Surveyed = time.Now()
 	r.Plan = r.Wishes.Plan(toRead, r.Observed)
@@ -281,7 +285,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 			return fail(err)
 		}
 	}
-	outcome := Apply(ctx, approved, r.Opened.writeTargets(inventory, recorder), journal, r.Observe)
+	outcome := apply(ctx, approved, r.Opened.writeTargets(inventory, recorder), journal, r.Observe)
 	r.Outcome = &outcome
 	return recorder
 }

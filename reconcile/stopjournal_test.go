@@ -11,7 +11,7 @@ import (
 )
 
 // slowJournal takes a second for each intent, and gives up with its context.
-type slowJournal struct{ NoJournal }
+type slowJournal struct{ noJournal }
 
 func (slowJournal) Intend(ctx context.Context, _ desired.Key, _ *Change) error {
 	select {
@@ -36,7 +36,7 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 
 		limiter := fastLimiter()
 		defer limiter.Close()
-		live := Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil)
+		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil, false)
 		fleet.Guard.MaxChanges = desired.Limit{Number: 2}
 		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, live))
 		if err != nil {
@@ -45,7 +45,7 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 		lost := errors.New("the lease was lost")
 		held, lose := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second/2, func() { lose(lost) })
-		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{
+		out := apply(t.Context(), approved, map[desired.Target]writeConn{
 			home:  {Writer: f, Limiter: limiter, LeaseContext: held},
 			other: {Writer: g, Limiter: limiter},
 		}, slowJournal{}, nil)

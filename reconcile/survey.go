@@ -14,11 +14,11 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// ReadTarget is the way to read one target.
+// readConn is the way to read one target.
 //
 // Reader and Limiter are needed where anything is to be read; without a Reader the target
 // counts as one that could not be opened.
-type ReadTarget struct {
+type readConn struct {
 	Reader  Reader
 	Limiter *ratelimit.Limiter
 	// Err is set where the target could not be opened, and nothing of it is read.
@@ -29,7 +29,7 @@ type ReadTarget struct {
 	Unlisted map[string]error
 }
 
-// Survey reads the records that the fleet talks about: one ListConfigs per
+// survey reads the records that the fleet talks about: one ListConfigs per
 // declared function, and its aliases or versions where one of them is declared,
 // since a record outlives both.
 //
@@ -37,10 +37,10 @@ type ReadTarget struct {
 // failure stays within its function. A target whose failures pass the guard's
 // error limit stops taking work. When ctx ends, calls in flight are finished
 // and the rest is NotExamined.
-func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]ReadTarget, observe Observer, options ...SurveyOption) Observed {
+func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]readConn, observe Observer, orphans bool) Observed {
 	observed := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
-	orphans := slices.Contains(options, LookForOrphans) || fleet.Undeclared == desired.UndeclaredDelete
+	orphans = orphans || fleet.Undeclared == desired.UndeclaredDelete
 	var wg sync.WaitGroup
 	for i := range fleet.Targets {
 		progress.expect(fleet.Targets[i].Target, countFunctions(fleet.Targets[i].Entries))
@@ -57,7 +57,7 @@ func Survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]R
 // surveyTarget reads one target. Functions are yielded as fast as the limiter takes
 // them, so that what is learnt from the first answers still changes the order of the
 // rest; results go to fixed places, so that the order of calls reaches no output.
-func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn ReadTarget, limit desired.Limit, progress *progress, orphans bool) ObservedTarget {
+func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn readConn, limit desired.Limit, progress *progress, orphans bool) ObservedTarget {
 	out := ObservedTarget{Target: target.Target, Err: conn.Err}
 	if conn.Err == nil && conn.Reader == nil {
 		out.Err = fmt.Errorf("target %s: no Reader configured", target.Target)

@@ -152,7 +152,7 @@ func surveyWith(t *testing.T, r Reader, fleet desired.Fleet) Observed {
 	t.Helper()
 	limiter := fastLimiter()
 	defer limiter.Close()
-	return Survey(t.Context(), fleet, map[desired.Target]ReadTarget{home: {Reader: r, Limiter: limiter}}, nil)
+	return survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: r, Limiter: limiter}}, nil, false)
 }
 
 func TestOneFunctionsFailureIsOneRow(t *testing.T) {
@@ -242,8 +242,8 @@ func TestAListingThatNeverEnds(t *testing.T) {
 		defer limiters.Close()
 		target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
 		pages := &endless{}
-		_, failed := Discover(t.Context(), []desired.Discovery{{Target: target, ListFunctions: true}},
-			map[desired.Target]DiscoverTarget{target: {Finder: pages, Limiter: limiters.For(target)}})
+		_, failed := discover(t.Context(), []desired.Discovery{{Target: target, ListFunctions: true}},
+			map[desired.Target]discoverConn{target: {Finder: pages, Limiter: limiters.For(target)}})
 		if err := failed[target]; KindOf(err) != KindBadAnswer || pages.pages > 10001 || !strings.Contains(err.Error(), "did not end") {
 			t.Errorf("after %d pages: %v", pages.pages, err)
 		}

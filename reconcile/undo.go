@@ -33,7 +33,7 @@ type StaleChange struct {
 	Now *Settings // the record as it is; nil: there is none
 }
 
-// NewRollback plans the way back to the before-images of a run. Undos are of
+// newRollback plans the way back to the before-images of a run. Undos are of
 // one target each, sorted by name and no two alike; observed is a survey of their
 // functions.
 //
@@ -44,7 +44,7 @@ type StaleChange struct {
 //	not read             finding
 //
 // Rolling back twice therefore does nothing the second time.
-func NewRollback(undos map[desired.Target][]Undo, observed Observed, includeStale bool) Plan {
+func newRollback(undos map[desired.Target][]Undo, observed Observed, includeStale bool) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(observed.Targets)), Exact: true}
 	for i := range observed.Targets {
 		have := &observed.Targets[i]
@@ -102,7 +102,7 @@ func undoing(u Undo, record *ObservedRecord, seen int64) Change {
 	want := u.Before.whole()
 	c.Want, c.Action = &want, Restore
 	if record != nil {
-		if update := record.Settings.With(Differing(want, *record.Settings)); update == *u.Before {
+		if update := record.Settings.With(differing(want, *record.Settings)); update == *u.Before {
 			c.Action = Update
 		}
 	}
@@ -121,12 +121,12 @@ func (s Settings) whole() desired.Config {
 	return c
 }
 
-// Recheck holds an approved plan against what AWS holds now: a change whose
+// recheck holds an approved plan against what AWS holds now: a change whose
 // record is no longer its before-image is moved to the stale ones, alone.
 //
 // Nothing is added to what was approved and nothing is planned anew. A target that was not
 // surveyed counts as not examined.
-func Recheck(approved Plan, observed Observed) Plan {
+func recheck(approved Plan, observed Observed) Plan {
 	out := Plan{Targets: slices.Clone(approved.Targets), Exact: true}
 	for i := range out.Targets {
 		p := &out.Targets[i]

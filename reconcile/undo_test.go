@@ -44,7 +44,7 @@ func TestNewRollback(t *testing.T) {
 		if row.now != nil {
 			function = present("f", rec(latest, *row.now))
 		}
-		plan := NewRollback(map[desired.Target][]Undo{home: {row.undo}}, holds(function), row.includeStale)
+		plan := newRollback(map[desired.Target][]Undo{home: {row.undo}}, holds(function), row.includeStale)
 		if got := lines(&plan); !cmp.Equal(got, row.plan) {
 			t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.plan)
 		}
@@ -63,7 +63,7 @@ func TestARollbackUnderAnAliasThatIsGone(t *testing.T) {
 	one := &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	function := present("f", rec("left", *one))
 	function.Gone = []string{"gone", "left"}
-	plan := NewRollback(map[desired.Target][]Undo{home: {
+	plan := newRollback(map[desired.Target][]Undo{home: {
 		{Name: name("f", "gone"), Before: one}, {Name: name("f", "left"), Expected: one}, {Name: name("f", "there"), Before: one},
 	}}, holds(function), false)
 	if got, want := lines(&plan), []string{"delete f:left", "restore f:there retries=1 on_success=none on_failure=none", "qualifier_missing f:gone"}; !cmp.Equal(got, want) {
@@ -87,7 +87,7 @@ func TestARollbackRestoresExactly(t *testing.T) {
 				undos[home] = append(undos[home], Undo{Name: r.Name, Before: r.Before, Expected: r.After})
 			}
 			for round, want := range []int{len(undos[home]), 0} {
-				plan := NewRollback(undos, f.survey(t, t.Context(), fleet), false)
+				plan := newRollback(undos, f.survey(t, t.Context(), fleet), false)
 				if got := plan.Counts().Changes(); got != want {
 					rt.Fatalf("rollback %d plans %d changes, want %d: %q", round, got, want, lines(&plan))
 				}
@@ -109,7 +109,7 @@ func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
 	}
 	limiter := fastLimiter()
 	defer limiter.Close()
-	out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+	out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter}}, noJournal{}, nil)
 	if err := out.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestRecheckRefusesAloneWhatMoved(t *testing.T) {
 	fleet := wants(entry("a", latest, retries(0)), entry("b", latest, retries(0)), entry("c", latest, retries(0)), entry("d", latest, retries(0)))
 	one := Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	plan := NewPlan(fleet, holds(present("a", rec(latest, one)), present("b", rec(latest, one)), present("c"), present("d")))
-	again := Recheck(plan, holds(
+	again := recheck(plan, holds(
 		present("a", rec(latest, one)),
 		present("b", rec(latest, Settings{desired.OnFailure: desired.Text(queueA)})), // somebody changed it
 		present("c", rec(latest, Settings{})),                                        // somebody created it
@@ -151,7 +151,7 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 		}
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := Apply(t.Context(), approved, map[desired.Target]WriteTarget{home: {Writer: f, Limiter: limiter}}, NoJournal{}, nil)
+		out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter}}, noJournal{}, nil)
 		if got := out.Counts(); got != (OutcomeCounts{Created: 1, Stale: 1}) {
 			t.Errorf("totals are %+v", got)
 		}

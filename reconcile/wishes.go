@@ -193,7 +193,7 @@ func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 			saved.Targets = append(saved.Targets, t)
 		}
 	}
-	return Recheck(saved, observed)
+	return recheck(saved, observed)
 }
 
 // UndoWishes are the before-images of a run.
@@ -250,7 +250,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 
 // Plan implements Wishes.
 func (w *UndoWishes) Plan(_ desired.Fleet, observed Observed) Plan {
-	return NewRollback(w.undos, observed, w.IncludeStale)
+	return newRollback(w.undos, observed, w.IncludeStale)
 }
 
 // narrowTo makes a fleet consist of some configs, so that a survey reads their

@@ -74,7 +74,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 		read = func(path string) ([]byte, error) { return fs.ReadFile(examples.FS, path) }
 	}
 	wishes := &adoptWishes{FleetWishes: o.wishes(document)}
-	r, err := a.look(ctx, wishes, o)
+	r, err := a.look(ctx, wishes, o, false)
 	switch {
 	case err != nil:
 		return err

@@ -40,7 +40,7 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 		return err
 	}
 	return a.execute(ctx, "audit", o, func(x *execution) error {
-		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
+		x.LookForOrphans = true
 		x.tellDifferences = true
 		if place := o.remembered.location; place != "" && place != noHistory {
 			x.past = &place

@@ -14,6 +14,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/examples"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
@@ -32,7 +33,7 @@ type clients struct {
 	trails   *ratelimit.Registry[desired.Target] // of CloudTrail, which has a quota of its own
 	peers    history.Peers
 
-	fights     reconcile.Fights
+	fights     fights.Log
 	remembered sync.Once // earlier runs were told to fights
 }
 

@@ -122,7 +122,7 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 	}
 	base := reconcile.FleetWishes{Document: doc, Selection: options.selection()}
 	wishes := &keyWishes{FleetWishes: base, typed: typed, query: query}
-	r, err := a.look(ctx, wishes, options)
+	r, err := a.look(ctx, wishes, options, false)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 		return nil, timeUp(r.Stopped)
 	}
 	if unknown := (*desired.NotDeclaredError)(nil); errors.As(r.Err, &unknown) {
-		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, options)
+		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, options, false)
 		if err != nil {
 			return nil, err
 		}

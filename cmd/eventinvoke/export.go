@@ -67,7 +67,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	}
 	defer output.drop()
 	wishes := &exportWishes{targets: declared, o: o}
-	r, err := a.look(ctx, wishes, o, reconcile.LookForOrphans)
+	r, err := a.look(ctx, wishes, o, true)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 		defer save.drop()
 	}
 	return a.execute(ctx, "plan", o, func(x *execution) error {
-		x.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
+		x.LookForOrphans = true
 		x.tellDifferences = detailed
 		if place := o.remembered.location; place != "" && place != noHistory {
 			x.past = &place

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/destination"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
@@ -159,7 +160,7 @@ const (
 func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotator {
 	who := trail.Who{Limiters: c.trails, Fights: &c.fights}
 	if h != nil {
-		who.Remember = func(ctx context.Context, f *reconcile.Fights) {
+		who.Remember = func(ctx context.Context, f *fights.Log) {
 			// Without it fights are told from the event history alone.
 			c.remembered.Do(func() { _ = h.TellFights(ctx, f) })
 		}

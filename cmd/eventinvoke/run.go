@@ -201,7 +201,7 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 }
 
 // look runs the engine over what makes no report of a run, to read.
-func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, survey ...reconcile.SurveyOption) (*reconcile.RunResult, error) {
+func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, orphans bool) (*reconcile.RunResult, error) {
 	var declared []desired.TargetSpec
 	if targets, ok := wishes.Targets(); ok {
 		declared = targets
@@ -211,7 +211,7 @@ func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions,
 		return nil, err
 	}
 	defer c.close()
-	request := reconcile.Request{Verb: "look", Started: time.Now(), Wishes: wishes, Timeout: o.timeout, Survey: survey}
+	request := reconcile.Request{Verb: "look", Started: time.Now(), Wishes: wishes, Timeout: o.timeout, LookForOrphans: orphans}
 	request.ID = reconcile.NewRunID(request.Started)
 	if !o.quiet {
 		progress := a.startProgress(&o.outputOptions, c.snapshots)

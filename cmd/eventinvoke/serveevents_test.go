@@ -17,8 +17,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // eventRig is a worker over the verb's own pass and a simulated account of
@@ -159,7 +159,7 @@ func TestFromAnEventToTheCorrectedRecord(t *testing.T) {
 func TestFoughtOverConfigsAreLeftAlone(t *testing.T) {
 	const fought = "f-00007"
 	inBubble(t, 10, func(r *eventRig) {
-		for range reconcile.FightHot.Times {
+		for range fights.Hot.Times {
 			r.change(fought, terraform, nil)
 			r.sleep(time.Minute)
 			if r.retries(fought) != 0 {

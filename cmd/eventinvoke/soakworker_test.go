@@ -27,8 +27,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 var (
@@ -68,7 +68,7 @@ const (
 
 // fightRings is when a fight is over at the latest: two pauses after its last write. A pause
 // between corrections is as long as a hot config is left alone, and until the next sweep.
-var fightRings = soakEnds + 2*(reconcile.FightHot.Window+soakEvery)
+var fightRings = soakEnds + 2*(fights.Hot.Window+soakEvery)
 
 // situations are the troubles and their alarms.
 var situations = []struct {

@@ -232,7 +232,7 @@ func ofDeclaration(d *declaration) func(*run) func(desired.Key) bool {
 // audit only reads.
 func (p *planet) audit(t *rapid.T, d *declaration, s storm) *run {
 	return p.walk(t, s, d.doc, reconcile.Request{
-		Verb: "audit", Wishes: reconcile.FleetWishes{Document: d.doc}, Survey: []reconcile.SurveyOption{reconcile.LookForOrphans},
+		Verb: "audit", Wishes: reconcile.FleetWishes{Document: d.doc}, LookForOrphans: true,
 	}, ofDeclaration(d))
 }
 

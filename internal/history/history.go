@@ -78,7 +78,7 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	return run, nil
 }
 
-// Journal is the run's journal, to be given to reconcile.Apply.
+// Journal is the run's journal, which its engine writes before each call.
 func (r *Recorder) Journal() *Journal { return r.journal }
 
 // Finish closes the journal and replaces the record by the final one, whose

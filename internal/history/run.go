@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -112,7 +113,7 @@ func (r *Run) Started() time.Time {
 const fightRuns = 20
 
 // TellFights tells of what the last runs wrote, in their order.
-func (h *History) TellFights(ctx context.Context, f *reconcile.Fights) error {
+func (h *History) TellFights(ctx context.Context, f *fights.Log) error {
 	runs, err := h.List(ctx, ListOptions{Limit: fightRuns})
 	slices.Reverse(runs)
 	for _, run := range runs {

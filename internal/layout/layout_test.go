@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"ratelimit":          {},
 	"reconcile":          {"desired", "ratelimit"},
 	"internal/awslambda": {"desired", "ratelimit", "reconcile"},
-	"internal/history":   {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/bucket"},
+	"internal/history":   {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/bucket", "internal/fights"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
 	"internal/report":    {"desired", "ratelimit", "reconcile", "internal/history", "internal/page"},
@@ -45,9 +45,10 @@ var allowed = map[string][]string{
 	"internal/s3files":   {"internal/awslambda", "internal/bucket", "internal/fleetfile"},
 	"internal/bucket":    {"reconcile", "internal/awslambda"},
 	"internal/events":    {"desired", "reconcile"},
-	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events"},
+	"internal/fights":    {"desired", "reconcile"},
+	"internal/trail":     {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/events", "internal/fights"},
 	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history", "internal/trail"},
-	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events"},
+	"internal/worker":    {"desired", "ratelimit", "reconcile", "internal/events", "internal/fights"},
 
 	"internal/destination":  {"desired", "reconcile", "internal/awslambda"},
 	"internal/organization": {"desired", "ratelimit", "reconcile", "internal/awslambda"},
@@ -57,7 +58,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"desired", "ratelimit", "reconcile", "internal/page", "internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/organization", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/fights", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/organization", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
 	"examples":        {},
 }
 

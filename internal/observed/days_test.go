@@ -417,10 +417,7 @@ func live(t *testing.T, seed uint64, days int) {
 	}
 	full, carried, missed := 0, 0, 0
 	run := func(write bool, orphans bool) {
-		req := reconcile.Request{ID: "run", Started: time.Now(), Wishes: reconcile.FleetWishes{Document: doc}, Write: write}
-		if orphans {
-			req.Survey = []reconcile.SurveyOption{reconcile.LookForOrphans}
-		}
+		req := reconcile.Request{ID: "run", Started: time.Now(), Wishes: reconcile.FleetWishes{Document: doc}, Write: write, LookForOrphans: orphans}
 		r, err := reconcile.Engine{Opener: w, Observations: o}.Run(t.Context(), req)
 		if r.Err != nil {
 			t.Fatalf("seed %d: %v", seed, err)

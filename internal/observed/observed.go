@@ -27,7 +27,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -113,7 +112,7 @@ func (o *Observations) Recall(ctx context.Context, r *reconcile.RunResult) recon
 		if t.Err != nil {
 			continue
 		}
-		p := &pass{of: o, open: t, began: time.Now(), orphans: slices.Contains(r.Survey, reconcile.LookForOrphans)}
+		p := &pass{of: o, open: t, began: time.Now(), orphans: r.LookForOrphans}
 		if need := reconcile.PartOf(needs, t.Target); need != nil {
 			p.need = *need
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -88,7 +89,7 @@ func liveWithFights(t *testing.T, seed uint64, length time.Duration) {
 		ours bool
 	}
 	writes := map[string][]written{}
-	fights, told := &reconcile.Fights{}, map[string]int{}
+	log, told := &fights.Log{}, map[string]int{}
 	run := func(ours int) {
 		doc, err := desired.Load(fstest.MapFS{"fleet.yaml": {Data: fmt.Appendf(nil, `version: 1
 targets: [{ name: here, account: "%s", regions: [%s] }]
@@ -99,13 +100,13 @@ functions: [{ name: ours, maximum_retry_attempts: %d }]
 		if err != nil {
 			t.Fatal(err)
 		}
-		engine.Annotators = []reconcile.Annotator{Who{Limiters: lookups, Fights: fights}}
+		engine.Annotators = []reconcile.Annotator{Who{Limiters: lookups, Fights: log}}
 		now := time.Now()
 		r, failures := engine.Run(t.Context(), reconcile.Request{ID: reconcile.NewRunID(now), Started: now, Wishes: reconcile.FleetWishes{Document: doc}, Write: true, InsightPolicy: reconcile.InsightsAuto})
 		if failures != nil {
 			t.Fatal(failures)
 		}
-		fights.Ran(r.Outcome, time.Now())
+		log.Ran(r.Outcome, time.Now())
 		if r.Outcome == nil {
 			return
 		}
@@ -116,7 +117,7 @@ functions: [{ name: ours, maximum_retry_attempts: %d }]
 	check := func() {
 		now := time.Now()
 		named := map[string]reconcile.Fight{}
-		for _, f := range fights.List(reconcile.FightTold, now) {
+		for _, f := range log.List(fights.Told, now) {
 			named[f.Function] = f
 			told[f.Function]++
 		}

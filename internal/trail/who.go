@@ -9,6 +9,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -23,10 +24,10 @@ type Who struct {
 	// Limiters are those of LookupEvents; see Pace.
 	Limiters *ratelimit.Registry[desired.Target]
 	// Fights hears of every write that the history tells of. It may outlive a run.
-	Fights *reconcile.Fights
+	Fights *fights.Log
 	// Remember, when not nil, tells Fights what earlier runs wrote. It is asked once a
 	// run, and only where something differs.
-	Remember func(context.Context, *reconcile.Fights)
+	Remember func(context.Context, *fights.Log)
 }
 
 const (
@@ -101,7 +102,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	}
 	slices.SortFunc(learnt.Authors, func(a, b reconcile.Authorship) int { return a.Key.Compare(b.Key) })
 	slices.SortFunc(learnt.Unavailable, func(a, b reconcile.Unavailable) int { return a.Target.Compare(b.Target) })
-	learnt.Fights = fightsAmong(&r.Plan, w.Fights.List(reconcile.FightTold, time.Now()))
+	learnt.Fights = fightsAmong(&r.Plan, w.Fights.List(fights.Told, time.Now()))
 	return learnt
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -42,7 +43,7 @@ func differing(t *testing.T, w *awssim.World, names ...desired.Name) (*reconcile
 		Opened: reconcile.Opened{Targets: []reconcile.OpenTarget{{Target: ireland, Reader: awslambda.NewReader(conn), Finder: awslambda.NewFinder(conn)}}},
 		Plan:   reconcile.Plan{Targets: []reconcile.TargetPlan{plan}},
 	}
-	return r, Who{Limiters: lookups, Fights: &reconcile.Fights{}}, func() {
+	return r, Who{Limiters: lookups, Fights: &fights.Log{}}, func() {
 		paces.Close()
 		lookups.Close()
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -37,8 +38,8 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 		r := newRig(t, nil)
 		key := keyOf("orders", "live")
 		writes := fightOver(r, key, 10)
-		if n := writes.Load(); int(n) != reconcile.FightHot.Times {
-			t.Errorf("corrected %d times, want %d", n, reconcile.FightHot.Times)
+		if n := writes.Load(); int(n) != fights.Hot.Times {
+			t.Errorf("corrected %d times, want %d", n, fights.Hot.Times)
 		}
 		want := []reconcile.Fight{{Key: key, Author: reconcile.Author{Principal: "arn:aws:iam::111111111111:role/other"}, Times: 3, Since: r.began.Add(DefaultSettle)}}
 		if diff := cmp.Diff(want, r.State().Fought); diff != "" {
@@ -139,7 +140,7 @@ func TestAFightIsSeenByASweep(t *testing.T) {
 			}
 			return corrects(key)
 		}
-		for range reconcile.FightHot.Times {
+		for range fights.Hot.Times {
 			r.sleep(2 * time.Minute)
 			r.write(key, "someone")
 			r.Wake(Wake{Cause: Request})

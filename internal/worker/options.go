@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -32,7 +33,7 @@ type Options struct {
 	Random func() float64
 	// Fights is what is known of who writes what, where others know of it too; nil is
 	// a ledger of its own.
-	Fights *reconcile.Fights
+	Fights *fights.Log
 
 	// Silence is how long a pass may go without a sign of life (Scope.Alive,
 	// Scope.Open) before its context ends; 0 means for ever, for a pass that gives
@@ -81,7 +82,7 @@ func (o Options) filled() Options {
 		o.Random = rand.Float64
 	}
 	if o.Fights == nil {
-		o.Fights = &reconcile.Fights{}
+		o.Fights = &fights.Log{}
 	}
 	o.Limit = cmp.Or(o.Limit, DefaultLimit)
 	if o.Log == nil {
@@ -122,7 +123,7 @@ type State struct {
 	FleetProblem      string // why the fleet files cannot be loaded; "" when they can
 	FleetProblemSince time.Time
 	Problems          []string          // of the sources of wakes, such as a queue that does not answer
-	Fought            []reconcile.Fight // configs that others keep changing back; see reconcile.FightTold
+	Fought            []reconcile.Fight // configs that others keep changing back; see fights.Told
 }
 
 // Running reports whether a pass is under way.

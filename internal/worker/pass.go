@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -123,7 +124,7 @@ func (w *Worker) conclude(report *Report, j *job, completed error, fleet desired
 		w.targeted, w.state.Targeted = nil, time.Time{}
 		w.allowance.spend(result, now)
 	}
-	report.Fought = w.o.Fights.List(reconcile.FightTold, now)
+	report.Fought = w.o.Fights.List(fights.Told, now)
 	w.tellFights(report)
 	report.Refused = w.allowance.refused != nil
 }
@@ -137,7 +138,7 @@ func (w *Worker) tellFights(report *Report) {
 	for _, f := range report.Fought {
 		if corrected[f.Key] {
 			w.o.Log.Warn("config is fought over", "config", f.Key.String(), "corrected", f.Times, "since", f.Since.UTC().Format(time.RFC3339),
-				"by", f.Author.String(), "principal", f.Author.Principal, "left_alone", w.o.Fights.Is(f.Key, reconcile.FightHot, report.Finished))
+				"by", f.Author.String(), "principal", f.Author.Principal, "left_alone", w.o.Fights.Is(f.Key, fights.Hot, report.Finished))
 		}
 	}
 }

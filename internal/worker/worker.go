@@ -18,7 +18,7 @@
 //     longer when it is triggered again.
 //   - Sweeps keep a minimum gap to one another.
 //   - A config that others keep changing back within minutes is left alone but for
-//     scheduled sweeps (reconcile.FightHot).
+//     scheduled sweeps (fights.Hot).
 //   - Targeted passes of one period together write no more than the guard lets one
 //     run write ([Scope.Within]), and nothing that a refused sweep would have written.
 //   - A pass that gives no sign of life, or takes too long, is ended.
@@ -46,7 +46,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
 )
 
 // Worker runs passes. Make one with New and call Run once.
@@ -109,7 +109,7 @@ func (w *Worker) accept(wake Wake) (answered bool, err error) {
 			if ok {
 				w.o.Fights.Wrote(key, t.EventTime, t.Author)
 			}
-			return ok && w.o.Fights.Is(key, reconcile.FightHot, now)
+			return ok && w.o.Fights.Is(key, fights.Hot, now)
 		})
 		if len(wake.Triggers) == 0 {
 			return true, nil // nothing but configs that are fought over
@@ -136,7 +136,7 @@ func (w *Worker) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	s.Fought, s.Problems, s.Refused = w.o.Fights.List(reconcile.FightTold, time.Now()), w.problems.list(), w.allowance.refused != nil
+	s.Fought, s.Problems, s.Refused = w.o.Fights.List(fights.Told, time.Now()), w.problems.list(), w.allowance.refused != nil
 	return s
 }
 
@@ -207,7 +207,7 @@ func (w *Worker) take() (*job, Scope) {
 			w.sweep, w.state.Sweeping, w.state.LastAttempt = j, now, now
 			scope := j.scope()
 			if !j.causes.scheduled() {
-				scope.Leave = w.o.Fights.List(reconcile.FightHot, now)
+				scope.Leave = w.o.Fights.List(fights.Hot, now)
 			}
 			return j, scope
 		}
@@ -217,7 +217,7 @@ func (w *Worker) take() (*job, Scope) {
 			w.targeted, w.state.Targeted = j, now
 			w.allowance.period = w.o.Timetable.Period(now)
 			scope := j.scope()
-			scope.Leave, scope.Spent, scope.MayWrite = w.o.Fights.List(reconcile.FightHot, now), w.allowance.within(now), w.allowance.mayWrite()
+			scope.Leave, scope.Spent, scope.MayWrite = w.o.Fights.List(fights.Hot, now), w.allowance.within(now), w.allowance.mayWrite()
 			return j, scope
 		}
 	}

@@ -1,53 +1,53 @@
-package reconcile
+package fights
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func TestFights(t *testing.T) {
 	key := desired.Key{Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Name: desired.Name{Function: "orders", Qualifier: "live"}}
-	ops := Author{Kind: "user", Name: "ops"}
-	want, theirs := &Settings{}, &Settings{}
+	ops := reconcile.Author{Kind: "user", Name: "ops"}
+	want, theirs := &reconcile.Settings{}, &reconcile.Settings{}
 	theirs[0] = desired.Number(1)
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
 	for _, row := range []struct {
 		why   string
-		do    func(*Fights)
-		rule  FightRule
+		do    func(*Log)
+		rule  Rule
 		times int // 0: no fight
-		by    Author
+		by    reconcile.Author
 	}{
-		{"one after the other, with what others wrote known", func(f *Fights) {
+		{"one after the other, with what others wrote known", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(20-5*i), ops)
 				f.Corrected(key, ago(19-5*i), theirs, want)
 			}
-		}, FightHot, 3, ops},
-		{"the same from a history alone: somebody wrote between two corrections", func(f *Fights) {
+		}, Hot, 3, ops},
+		{"the same from a history alone: somebody wrote between two corrections", func(f *Log) {
 			for i := range 4 {
 				f.Corrected(key, ago(4000-1000*i), theirs, want)
 			}
-		}, FightTold, 4, Author{}},
-		{"and told by a trail alone", func(f *Fights) {
+		}, Told, 4, reconcile.Author{}},
+		{"and told by a trail alone", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(20-5*i), ops)
 				f.Echoed(key, ago(19-5*i))
 			}
-		}, FightTold, 3, ops},
-		{"a fleet file that changes often fights nobody", func(f *Fights) {
+		}, Told, 3, ops},
+		{"a fleet file that changes often fights nobody", func(f *Log) {
 			f.Corrected(key, ago(20), nil, want)
 			f.Corrected(key, ago(15), want, theirs)
 			f.Corrected(key, ago(10), theirs, want)
 			f.Corrected(key, ago(5), want, theirs)
-		}, FightTold, 0, Author{}},
-		{"what is known from two witnesses counts once", func(f *Fights) {
+		}, Told, 0, reconcile.Author{}},
+		{"what is known from two witnesses counts once", func(f *Log) {
 			for i := range 2 {
 				for range 3 {
 					f.Wrote(key, ago(20-5*i), ops)
@@ -55,58 +55,58 @@ func TestFights(t *testing.T) {
 				}
 				f.Corrected(key, ago(19-5*i).Add(300*time.Millisecond), theirs, want)
 			}
-		}, FightTold, 0, Author{}},
-		{"corrections that are far apart are not hot", func(f *Fights) {
+		}, Told, 0, reconcile.Author{}},
+		{"corrections that are far apart are not hot", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(70-20*i), ops)
 				f.Corrected(key, ago(69-20*i), theirs, want)
 			}
-		}, FightHot, 0, Author{}},
-		{"but told", func(f *Fights) {
+		}, Hot, 0, reconcile.Author{}},
+		{"but told", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(70-20*i), ops)
 				f.Corrected(key, ago(69-20*i), theirs, want)
 			}
-		}, FightTold, 3, ops},
-		{"what was a week ago is forgotten", func(f *Fights) {
+		}, Told, 3, ops},
+		{"what was a week ago is forgotten", func(f *Log) {
 			for i := range 5 {
 				f.Wrote(key, ago(11000-10*i), ops)
 				f.Corrected(key, ago(10999-10*i), theirs, want)
 			}
-		}, FightTold, 0, Author{}},
-		{"one that has ended: nobody has written for twice the longest pause", func(f *Fights) {
+		}, Told, 0, reconcile.Author{}},
+		{"one that has ended: nobody has written for twice the longest pause", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(220-40*i), ops)
 				f.Corrected(key, ago(219-40*i), theirs, want)
 			}
 			f.Wrote(key, ago(81), ops) // and lost
-		}, FightTold, 0, Author{}},
-		{"one that has ended, of a config that was corrected long before too", func(f *Fights) {
+		}, Told, 0, reconcile.Author{}},
+		{"one that has ended, of a config that was corrected long before too", func(f *Log) {
 			for _, minutes := range []int{5000, 50, 47, 44} {
 				f.Wrote(key, ago(minutes), ops)
 				f.Corrected(key, ago(minutes-1), theirs, want)
 			}
-		}, FightTold, 0, Author{}},
-		{"one that goes on: the pauses were longer", func(f *Fights) {
+		}, Told, 0, reconcile.Author{}},
+		{"one that goes on: the pauses were longer", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(220-40*i), ops)
 				f.Corrected(key, ago(219-40*i), theirs, want)
 			}
 			f.Wrote(key, ago(79), ops)
-		}, FightTold, 3, ops},
-		{"one of some minutes goes on for half an hour", func(f *Fights) {
+		}, Told, 3, ops},
+		{"one of some minutes goes on for half an hour", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(35-2*i), ops)
 				f.Corrected(key, ago(34-2*i), theirs, want)
 			}
-		}, FightTold, 3, ops},
-		{"an undone delete", func(f *Fights) {
+		}, Told, 3, ops},
+		{"an undone delete", func(f *Log) {
 			for i := range 3 {
 				f.Corrected(key, ago(20-5*i), nil, want)
 			}
-		}, FightHot, 3, Author{}},
+		}, Hot, 3, reconcile.Author{}},
 	} {
-		var f Fights
+		var f Log
 		row.do(&f)
 		got := f.List(row.rule, now)
 		switch {
@@ -115,14 +115,6 @@ func TestFights(t *testing.T) {
 		case row.times > 0 && (got[0].Times != row.times || got[0].Author != row.by || got[0].Key != key):
 			t.Errorf("%s: %+v, want %d times by %v", row.why, got[0], row.times, row.by)
 		}
-	}
-}
-
-func TestByAuthor(t *testing.T) {
-	ops, deploy := Author{Kind: "user", Name: "ops", Client: "console"}, Author{Kind: "role", Name: "deploy", Client: "Terraform"}
-	i := Insights{Authors: []Authorship{{Author: ops}, {Author: deploy}, {Author: deploy}}}
-	if got := i.ByAuthor(); !slices.Equal(got, []string{"2 by role deploy (Terraform)", "1 by user ops (console)"}) {
-		t.Error(got)
 	}
 }
 
@@ -143,14 +135,14 @@ func TestFightsInAnyOrder(t *testing.T) {
 		for i := range rapid.IntRange(0, 60).Draw(t, "writes") {
 			writes = append(writes, write{key(rapid.IntRange(0, 2).Draw(t, "key")), now.Add(-time.Duration(90-i) * time.Minute), rapid.Bool().Draw(t, "ours")})
 		}
-		note := func(f *Fights, w write) {
+		note := func(f *Log, w write) {
 			if w.ours {
 				f.Echoed(w.key, w.at)
 			} else {
-				f.Wrote(w.key, w.at, Author{Name: "ops"})
+				f.Wrote(w.key, w.at, reconcile.Author{Name: "ops"})
 			}
 		}
-		var inOrder, mixed Fights
+		var inOrder, mixed Log
 		want := map[desired.Key]int{}
 		last := map[desired.Key]bool{}
 		until := map[desired.Key]time.Time{} // later it may be over
@@ -165,15 +157,15 @@ func TestFightsInAnyOrder(t *testing.T) {
 		for _, w := range rapid.Permutation(append(writes, writes...)).Draw(t, "order") {
 			note(&mixed, w)
 		}
-		for _, f := range []*Fights{&inOrder, &mixed} {
+		for _, f := range []*Log{&inOrder, &mixed} {
 			for n := range 3 {
 				times := 0
-				for _, fight := range f.List(FightTold, until[key(n)]) {
+				for _, fight := range f.List(Told, until[key(n)]) {
 					if fight.Key == key(n) {
 						times = fight.Times
 					}
 				}
-				if times != want[key(n)] && (want[key(n)] >= FightTold.Times || times != 0) {
+				if times != want[key(n)] && (want[key(n)] >= Told.Times || times != 0) {
 					t.Errorf("%v was corrected %d times, want %d of %v", key(n), times, want[key(n)], writes)
 				}
 			}

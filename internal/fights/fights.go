@@ -1,4 +1,7 @@
-package reconcile
+// Package fights finds configs that somebody else keeps changing back. In go our writes
+// and what is known of others'; out come those that are written back and forth. It reads
+// no network and keeps no file, decides nothing, and forgets what is a week old.
+package fights
 
 import (
 	"cmp"
@@ -7,48 +10,41 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// Fight is a config that somebody else keeps changing back.
-type Fight struct {
-	desired.Key
-	Author Author    // of the last write that was not ours; zero where nobody told
-	Times  int       // how often it was corrected
-	Since  time.Time // of the first of these corrections
-}
-
-// FightRule is what counts as a fight: Times corrections within Window, with a write
+// Rule is what counts as a fight: Times corrections within Window, with a write
 // of somebody else between each two. It is over once nobody has written for twice as long
 // as the longest pause between the last Times of them, half an hour at least: what one
 // side does every night has not ended in the morning, and what was mended an hour ago has.
-type FightRule struct {
+type Rule struct {
 	Times  int
 	Window time.Duration
 }
 
 var (
-	// FightTold is told of: three corrections within a week, which a nightly run
+	// Told is told of: three corrections within a week, which a nightly run
 	// comes to as well as a worker does.
-	FightTold = FightRule{Times: 3, Window: fightMemory}
-	// FightHot is left alone by whatever events ask for: three corrections within
+	Told = Rule{Times: 3, Window: memory}
+	// Hot is left alone by whatever events ask for: three corrections within
 	// half an hour, which no schedule comes to by itself.
-	FightHot = FightRule{Times: 3, Window: 30 * time.Minute}
+	Hot = Rule{Times: 3, Window: 30 * time.Minute}
 )
 
 const (
-	fightMemory = 7 * 24 * time.Hour
-	// fightWrites of one config are remembered at most.
-	fightWrites = 100
+	memory = 7 * 24 * time.Hour
+	// maxWrites of one config are remembered at most.
+	maxWrites = 100
 )
 
-// Fights remembers who wrote which config, and finds those that are written back and
+// Log remembers who wrote which config, and finds those that are written back and
 // forth. In go our writes, as a run's outcome or a history has them, and what others
 // wrote, as far as anybody tells: that somebody wrote shows also when a record is no
 // longer what we left. The zero value is ready for use, by many goroutines.
 //
 // It says nothing of a config that only we write, so that a fleet file that changes
 // often fights nobody.
-type Fights struct {
+type Log struct {
 	mu   sync.Mutex
 	keys map[desired.Key]*written
 }
@@ -56,8 +52,8 @@ type Fights struct {
 // written are the writes of one config, by time.
 type written struct {
 	writes []oneWrite
-	left   *Settings // what we left last; nil: no record
-	leftAt time.Time // zero before we wrote
+	left   *reconcile.Settings // what we left last; nil: no record
+	leftAt time.Time           // zero before we wrote
 }
 
 // oneWrite is one write of a config; the author is known only of others' writes, and only
@@ -65,25 +61,25 @@ type written struct {
 type oneWrite struct {
 	at     time.Time
 	ours   bool
-	author Author
+	author reconcile.Author
 }
 
 // Wrote notes a write of somebody else. A time of zero is now.
-func (f *Fights) Wrote(key desired.Key, at time.Time, author Author) {
+func (f *Log) Wrote(key desired.Key, at time.Time, author reconcile.Author) {
 	f.note(key, oneWrite{at: at, author: author})
 }
 
 // Echoed notes a write of ours of which nothing else is known.
-func (f *Fights) Echoed(key desired.Key, at time.Time) {
+func (f *Log) Echoed(key desired.Key, at time.Time) {
 	f.note(key, oneWrite{at: at, ours: true})
 }
 
 // Corrected notes a write of ours, with the record before and after it. Writes of one
 // config are to be noted in their order.
-func (f *Fights) Corrected(key desired.Key, at time.Time, before, after *Settings) {
+func (f *Log) Corrected(key desired.Key, at time.Time, before, after *reconcile.Settings) {
 	f.mu.Lock()
 	k := f.key(key)
-	last, changed := k.leftAt, !sameRecord(k.left, before)
+	last, changed := k.leftAt, (k.left == nil) != (before == nil) || before != nil && *k.left != *before
 	if !at.Before(last) {
 		k.left, k.leftAt = after, at
 	}
@@ -97,14 +93,14 @@ func (f *Fights) Corrected(key desired.Key, at time.Time, before, after *Setting
 }
 
 // Ran notes what a run has written.
-func (f *Fights) Ran(o *Outcome, now time.Time) {
+func (f *Log) Ran(o *reconcile.Outcome, now time.Time) {
 	if o == nil {
 		return
 	}
 	for i := range o.Targets {
 		for j := range o.Targets[i].Results {
 			r := &o.Targets[i].Results[j]
-			if r.Status == Applied || r.Status == Mismatched {
+			if r.Status == reconcile.Applied || r.Status == reconcile.Mismatched {
 				at := now
 				if r.Modified != 0 {
 					at = time.UnixMilli(r.Modified)
@@ -116,7 +112,7 @@ func (f *Fights) Ran(o *Outcome, now time.Time) {
 }
 
 // key is what is known of a config. The lock is held.
-func (f *Fights) key(key desired.Key) *written {
+func (f *Log) key(key desired.Key) *written {
 	if f.keys == nil {
 		f.keys = map[desired.Key]*written{}
 	}
@@ -129,7 +125,7 @@ func (f *Fights) key(key desired.Key) *written {
 }
 
 // note puts a write in its place. One that is noted twice counts once.
-func (f *Fights) note(key desired.Key, w oneWrite) {
+func (f *Log) note(key desired.Key, w oneWrite) {
 	if w.at.IsZero() {
 		w.at = time.Now()
 	}
@@ -145,7 +141,7 @@ func (f *Fights) note(key desired.Key, w oneWrite) {
 		return
 	}
 	k.writes = slices.Insert(k.writes, i, w)
-	k.writes = slices.Delete(k.writes, 0, max(0, len(k.writes)-fightWrites))
+	k.writes = slices.Delete(k.writes, 0, max(0, len(k.writes)-maxWrites))
 }
 
 // rank orders writes of one instant: see note.
@@ -160,13 +156,13 @@ func rank(ours bool) int {
 //
 // It is the place where memory is given back, and so is to be called now and then by whoever
 // runs for long.
-func (f *Fights) List(rule FightRule, now time.Time) []Fight {
+func (f *Log) List(rule Rule, now time.Time) []reconcile.Fight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var all []Fight
+	var all []reconcile.Fight
 	for key, k := range f.keys {
-		k.writes = slices.DeleteFunc(k.writes, func(w oneWrite) bool { return w.at.Before(now.Add(-fightMemory)) })
-		if len(k.writes) == 0 && k.leftAt.Before(now.Add(-fightMemory)) {
+		k.writes = slices.DeleteFunc(k.writes, func(w oneWrite) bool { return w.at.Before(now.Add(-memory)) })
+		if len(k.writes) == 0 && k.leftAt.Before(now.Add(-memory)) {
 			delete(f.keys, key)
 			continue
 		}
@@ -175,12 +171,12 @@ func (f *Fights) List(rule FightRule, now time.Time) []Fight {
 			all = append(all, fight)
 		}
 	}
-	slices.SortFunc(all, func(a, b Fight) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(all, func(a, b reconcile.Fight) int { return a.Key.Compare(b.Key) })
 	return all
 }
 
 // Is reports whether a config is fought over by a rule.
-func (f *Fights) Is(key desired.Key, rule FightRule, now time.Time) bool {
+func (f *Log) Is(key desired.Key, rule Rule, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := f.keys[key]
@@ -193,7 +189,7 @@ func (f *Fights) Is(key desired.Key, rule FightRule, now time.Time) bool {
 
 // fight counts the corrections within the window of a rule, and says whether that is a
 // fight and goes on. Writes of ours that nobody else's separates are one.
-func (k *written) fight(rule FightRule, now time.Time) (fight Fight, on bool) {
+func (k *written) fight(rule Rule, now time.Time) (fight reconcile.Fight, on bool) {
 	ours := false
 	var corrected []time.Time
 	var last time.Time
@@ -212,7 +208,7 @@ func (k *written) fight(rule FightRule, now time.Time) (fight Fight, on bool) {
 		return fight, false
 	}
 	fight.Since = corrected[0]
-	pause := FightHot.Window / 2
+	pause := Hot.Window / 2
 	for i := fight.Times - rule.Times + 1; i < fight.Times; i++ {
 		pause = max(pause, corrected[i].Sub(corrected[i-1]))
 	}

@@ -67,6 +67,9 @@ func (g Guard) of(n int) int {
 	return n
 }
 
+// fleet is how many configs the fleet has, of which the plan may be a part.
+func (g Guard) fleet(p *Plan) int { return max(p.Counts().Configs(), g.Base.Fleet) }
+
 // part is a shard's part of a number. The parts of all shards add up to it.
 func (b Base) part(number int) int {
 	if b.Shards <= 1 {

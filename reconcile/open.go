@@ -85,9 +85,9 @@ type Memory interface {
 // each, in this order, also for a run that was interrupted.
 type Recorder interface {
 	Journal
-	// Ready is called once, before the first write. What it cannot store ends
-	// the run.
-	Ready(ctx context.Context) error
+	// Ready is called once, before the first write, with the number of configs of the
+	// fleet, to which the guard of a rollback will refer. What it cannot store ends the run.
+	Ready(ctx context.Context, configs int) error
 	// FailedBefore reports whether a config's write failed in the run before: such
 	// come last. It is asked after Ready.
 	FailedBefore(desired.Key) bool

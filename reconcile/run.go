@@ -281,7 +281,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 		return recorder
 	}
 	if recorder != nil {
-		if err := recorder.Ready(ctx); err != nil {
+		if err := recorder.Ready(ctx, guard.fleet(&r.Plan)); err != nil {
 			return fail(err)
 		}
 	}

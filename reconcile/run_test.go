@@ -56,7 +56,7 @@ func (w *road) Begin(context.Context, *RunResult) (Recorder, error) {
 	}
 	return w, w.step("hold")
 }
-func (w *road) Ready(context.Context) error          { return w.step("ready") }
+func (w *road) Ready(context.Context, int) error     { return w.step("ready") }
 func (w *road) Lease(desired.Target) context.Context { return nil }
 func (w *road) FailedBefore(desired.Key) bool        { return false }
 func (w *road) Release(context.Context) error        { return w.step("release") }

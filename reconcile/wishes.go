@@ -202,7 +202,7 @@ type UndoWishes struct {
 	// Read gives what is to be undone, by target, each sorted by name. It is
 	// called once the targets are held: before that the run may be at work still.
 	Read func(context.Context) (map[desired.Target][]Undo, error)
-	// Configs is how many configs the run's own guard counted.
+	// Configs is how many configs the fleet of the run has.
 	Configs      int
 	IncludeStale bool
 

@@ -70,7 +70,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if _, err := source.read(ctx); err != nil {
 			return err
 		}
-		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.configs(), IncludeStale: includeStale}
+		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.history.Configs(ctx, &source.run), IncludeStale: includeStale}
 		x.accounts = accounts
 		if err := x.open(document); err != nil {
 			return err
@@ -108,17 +108,6 @@ func (s *rollbackSource) find(ctx context.Context, name string) (err error) {
 	}
 	s.run, err = s.history.Load(ctx, name)
 	return err
-}
-
-// configs is how many configs the run's own guard counted.
-func (s *rollbackSource) configs() int {
-	n := 0
-	for _, part := range s.run.Latest() {
-		for _, t := range part.Targets {
-			n += t.Plan.Declared
-		}
-	}
-	return n
 }
 
 // read takes from the journals what the run has done so far.

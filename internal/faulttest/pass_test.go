@@ -177,7 +177,7 @@ func (r *run) Begin(context.Context, *reconcile.RunResult) (reconcile.Recorder, 
 var errLost = errors.New("the lease was lost")
 
 // Ready implements reconcile.Recorder.
-func (r *run) Ready(context.Context) error {
+func (r *run) Ready(context.Context, int) error {
 	r.surveyed = r.wire.count()
 	r.after(r.storm.writing, r.interrupt)
 	return nil

@@ -67,6 +67,14 @@ func newJournal(ctx context.Context, store Store, name string, begin beginJSON) 
 	return j
 }
 
+// SetConfigs says, before the first intent, how many configs the run's fleet has. It
+// stands in the journal because that alone is left of a run that was killed.
+func (j *Journal) SetConfigs(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.begin.Configs = n
+}
+
 // Intend implements reconcile.Journal. When ctx ends first, the intent may or
 // may not be in the journal.
 func (j *Journal) Intend(ctx context.Context, key desired.Key, change *reconcile.Change) error {

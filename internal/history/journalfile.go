@@ -35,6 +35,7 @@ type beginJSON struct {
 	Run         string `json:"run_id"`
 	Attempt     string `json:"attempt,omitempty"`
 	ToolVersion string `json:"tool_version"`
+	Configs     int    `json:"configs,omitempty"` // of the fleet, whatever part of it the run was over
 }
 
 // Intent is what a write is about to do. It is stored before the write is sent.
@@ -120,6 +121,7 @@ type JournalFile struct {
 	Run         string
 	Attempt     string
 	ToolVersion string
+	Configs     int     // of the run's fleet; 0: not known
 	Entries     []Entry // in the order of their intents
 	Closed      bool    // the run came to its end
 
@@ -156,7 +158,7 @@ func (f *JournalFile) take(text []byte, number int64) error {
 		if l.Begin.Version < 1 || l.Begin.Version > JournalVersion {
 			return fmt.Errorf("it has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it, or a newer one", l.Begin.Version, JournalVersion)
 		}
-		f.Version, f.Run, f.Attempt, f.ToolVersion = l.Begin.Version, l.Begin.Run, l.Begin.Attempt, l.Begin.ToolVersion
+		f.Version, f.Run, f.Attempt, f.ToolVersion, f.Configs = l.Begin.Version, l.Begin.Run, l.Begin.Attempt, l.Begin.ToolVersion, l.Begin.Configs
 	}
 	switch {
 	case l.Seq != number:

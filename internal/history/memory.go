@@ -155,12 +155,15 @@ func (k *memoryRecorder) Settle(key desired.Key, result *reconcile.Result) {
 }
 
 // Ready implements reconcile.Recorder.
-func (k *memoryRecorder) Ready(ctx context.Context) error {
+func (k *memoryRecorder) Ready(ctx context.Context, configs int) error {
 	k.failed = k.memory.History.failedBefore(ctx, k.first.Run)
-	if k.run != nil {
-		return nil
+	if k.run == nil {
+		if err := k.begin(ctx); err != nil {
+			return err
+		}
 	}
-	return k.begin(ctx)
+	k.run.Journal().SetConfigs(configs)
+	return nil
 }
 
 // failedBefore are the configs whose writes failed in the last run but this one. It

@@ -94,6 +94,32 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 	return undoOf(entries), nil
 }
 
+// Configs is how many configs the fleet of a run has: what the guard of a rollback refers
+// to. A rollback counts the whole fleet in each of its shards, any other run its part.
+//
+// A journal without that number is of an older version. Its record then tells what the
+// run was over, which is less where it was narrowed to a part of the fleet.
+func (h *History) Configs(ctx context.Context, run *Run) int {
+	sum, most := 0, 0
+	for _, part := range run.Latest() {
+		journal, _ := h.readJournal(ctx, attempt{part.Run, part.Started, part.Shard}.journal())
+		n := journal.Configs
+		if n == 0 {
+			for _, t := range part.Targets {
+				n += t.Plan.Declared
+			}
+			for _, l := range part.Guard {
+				n = max(n, l.Of)
+			}
+		}
+		sum, most = sum+n, max(most, n)
+	}
+	if len(run.Attempts) > 0 && run.Attempts[0].Verb == "rollback" {
+		return most
+	}
+	return sum
+}
+
 func (h *History) readJournal(ctx context.Context, name string) (JournalFile, error) {
 	data, missing := h.store.ReadLog(ctx, name)
 	file, err := ParseJournal(data)

@@ -202,3 +202,50 @@ func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
 		}
 	}
 }
+
+// The guard of a rollback refers to the fleet of the run, however little the run was over.
+func TestConfigsAreThoseOfTheFleet(t *testing.T) {
+	shard := func(i int) Shard { return Shard{Index: i, Count: 2} }
+	over := func(n int) []Target { return []Target{{Target: testTarget, Plan: PlanCounts{Declared: n}}} }
+	base := func(n int) []reconcile.GuardLine { return []reconcile.GuardLine{{Rule: "max_changes", Of: n}} }
+	for _, row := range []struct {
+		why     string
+		verb    string
+		shards  []Shard
+		journal int
+		targets []Target
+		guard   []reconcile.GuardLine
+		want    int
+	}{
+		{why: "the journal knows", verb: "apply", journal: 238, targets: over(3), guard: base(3), want: 238},
+		{why: "each shard counts its part", verb: "apply", shards: []Shard{shard(0), shard(1)}, journal: 100, want: 200},
+		{why: "but of a rollback all of it", verb: "rollback", shards: []Shard{shard(0), shard(1)}, journal: 100, want: 100},
+		{why: "an older rollback's guard knew", verb: "rollback", targets: over(97), guard: base(238), want: 238},
+		{why: "an older run over all", verb: "apply", targets: over(238), want: 238},
+		{why: "an older run that was killed", verb: "apply"},
+	} {
+		s := newMemory()
+		if row.shards == nil {
+			row.shards = []Shard{{Index: 0, Count: 1}}
+		}
+		for _, shard := range row.shards {
+			record := testRecord("r")
+			record.Verb, record.Shard, record.Targets, record.Guard = row.verb, shard, row.targets, row.guard
+			run, err := New(s).Begin(t.Context(), record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run.Journal().SetConfigs(row.journal)
+			if err := run.journal.Intend(t.Context(), testKey(shard.Index), create(testKey(shard.Index), retries(0))); err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Finish(t.Context(), record); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run, err := New(s).Load(t.Context(), "r")
+		if got := New(s).Configs(t.Context(), &run); err != nil || got != row.want {
+			t.Errorf("%s: %d configs, want %d (%v)", row.why, got, row.want, err)
+		}
+	}
+}

@@ -54,7 +54,7 @@ provider_installation {
 	if provider == nil {
 		t.Fatal("docs/simulate.md shows no provider block")
 	}
-	write("provider.tf", strings.ReplaceAll(provider[1], "http://127.0.0.1:4566", server.URL)+`
+	write("provider.tf", strings.NewReplacer("http://127.0.0.1:4566", server.URL, "eu-west-1", region).Replace(provider[1])+`
 terraform {
   required_providers {
     aws = { source = "hashicorp/aws" }

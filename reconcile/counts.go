@@ -1,5 +1,7 @@
 package reconcile
 
+import "github.com/eventinvoke/eventinvoke/desired"
+
 // PlanCounts are the totals of a plan.
 //
 // All are configs, save where a line says functions or targets. Of one target they add up:
@@ -32,6 +34,18 @@ func (c PlanCounts) Changes() int { return c.Creates + c.Updates + c.Deletes }
 // functions that are gone must not allow three hundred changes for it.
 func (c PlanCounts) Configs() int {
 	return c.Declared - c.Skipped - c.MissingFunctions - c.MissingQualifiers
+}
+
+// Lacking is how many of the configs whose function, alias or version is not there are an
+// error by these policies.
+func (c PlanCounts) Lacking(functions, qualifiers desired.MissingPolicy) (n int) {
+	if functions == desired.MissingError {
+		n += c.MissingFunctions
+	}
+	if qualifiers == desired.MissingError {
+		n += c.MissingQualifiers
+	}
+	return n
 }
 
 // Counts adds up one target.

@@ -184,8 +184,7 @@ func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {
 	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.Unjudged > 0 {
 		return true
 	}
-	return fleet.MissingFunctions == desired.MissingError && c.MissingFunctions > 0 ||
-		fleet.MissingQualifiers == desired.MissingError && c.MissingQualifiers > 0
+	return c.Lacking(fleet.MissingFunctions, fleet.MissingQualifiers) > 0
 }
 
 // carriedTooLong reports whether a verdict rests on something older than it may, as at the

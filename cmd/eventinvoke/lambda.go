@@ -283,7 +283,7 @@ func (h *handler) followBucket(ctx context.Context) {
 		err = h.reload(ctx, worker.Scope{All: true})
 	}
 	if err != nil {
-		h.app.log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", sanitize(err.Error()))
+		h.app.log.Error("the fleet cannot be loaded anew, and the last good one stays in force", "error", sanitize(err.Error()))
 	}
 }
 

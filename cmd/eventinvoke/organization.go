@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/organization"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -68,7 +69,7 @@ func (a *app) enlist(ctx context.Context, document *desired.Document, o *readOpt
 	switch {
 	case err != nil && same:
 		known.at = time.Now().Add(again - membersFor)
-		known.err = fmt.Errorf("%w (the accounts known before stay in force)", err)
+		known.err = fmt.Errorf("%w (%w)", err, worker.ErrAccounts)
 		return document.Enlisted(known.members), nil
 	case err != nil:
 		return nil, err

@@ -125,7 +125,7 @@ func (x *execution) writeMetrics(r *reconcile.RunResult) error {
 
 // passResult is the result of a run as the worker and its metrics know it.
 func passResult(r *reconcile.RunResult) worker.Result {
-	result := worker.Result{Outcome: r.Outcome, Insights: r.Insights}
+	result := worker.Result{Outcome: r.Outcome, Insights: r.Insights, MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers}
 	for _, err := range []error{r.Late, r.Refused, r.Stopped, r.Err} {
 		if err != nil {
 			result.Err = err

@@ -129,8 +129,7 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 	defer s.close()
 	if o.listen != "" {
 		s.board = web.NewBoard(s.clients.snapshots)
-		mine, _ := o.wishes(s.document).Targets()
-		s.board.Declare(mine)
+		s.show(s.document, s.document)
 	}
 	w := s.worker(timetable)
 

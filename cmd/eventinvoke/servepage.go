@@ -46,6 +46,20 @@ func (r recorder) QueueOpened(age func() time.Duration) {
 	}
 }
 
+// show puts the targets of a fleet on the status page, where there is one, and which accounts
+// its organizations have won and lost. Before is the fleet until now.
+func (s *server) show(before, now *desired.Document) {
+	if s.board == nil {
+		return
+	}
+	if mine, declared := s.o.wishes(now).Targets(); declared {
+		s.board.Declare(mine)
+	}
+	for _, c := range changeOf(before.Accounts(), now.Accounts(), "") {
+		s.board.Moved(time.Now(), c.Target, c.Joined, c.Left)
+	}
+}
+
 // keepReport leaves the report of a pass for the status page, where there is one.
 func (s *server) keepReport(r *reconcile.RunResult, files []desired.FileInfo) {
 	if s.board == nil {

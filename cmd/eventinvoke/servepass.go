@@ -190,7 +190,9 @@ func (s *server) reload(ctx context.Context, scope worker.Scope) error {
 	if err != nil {
 		return err
 	}
+	before, _ := s.known()
 	s.set(func(s *server) { s.document = document })
+	s.show(before, document)
 	return s.app.enlisted.problem()
 }
 

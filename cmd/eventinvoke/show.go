@@ -103,7 +103,7 @@ func planReport(saved *planfile.Saved) *report.Run {
 	for _, f := range saved.Files {
 		run.Fleet.Files = append(run.Fleet.Files, f.Path)
 	}
-	run.Fleet.Targets = len(saved.Plan.Targets)
+	run.Fleet.Targets, run.Fleet.NoPolicies = len(saved.Plan.Targets), true
 	for i := range saved.Plan.Targets {
 		run.Fleet.Keys += saved.Plan.Targets[i].Declared
 	}

@@ -95,18 +95,27 @@ func (d *htmlPage) tiles() {
 		return
 	}
 	d.Put("<div class=\"tiles\">\n")
+	unread, missing := counted{c.Unreadable + c.NotExamined, "bad", "not read"}, counted{c.MissingFunctions + c.MissingQualifiers, "warn", "missing in AWS"}
 	if of := c.Declared - c.Skipped; !r.Saved {
-		d.Share("Configs in sync", min(of, c.InSync+settled(r)), of, "configs")
+		part, let := min(of, c.InSync+settled(r)), missing.n
+		if !r.Fleet.NoPolicies {
+			let -= c.Lacking(r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers)
+		}
+		var aside []string
+		if missing.n > 0 {
+			aside = []string{page.Number(missing.n) + " " + missing.what}
+		}
+		d.Share("Configs in sync", part, of, "config", part+let >= of && c.UnreadableTargets == 0, aside...)
+		missing.n = 0
 	}
-	if r.Functions > 0 {
-		d.Share("With a failure destination", r.Covered, r.Functions, "functions")
+	share := func(label string, part, of int, noun string) {
+		if of > 0 {
+			d.Share(label, part, of, noun, part == of)
+		}
 	}
-	if of := c.Judged + c.Unjudged; of > 0 {
-		d.Share("As required", of-breaking(r), of, "functions")
-	}
-	if n := len(r.Insights.Destinations); n > 0 {
-		d.Share("Destinations that take events", n-r.Insights.LosingDestinations(), n, "destinations")
-	}
+	share("With a failure destination", r.Covered, r.Functions, "function")
+	share("As required", c.Judged+c.Unjudged-breaking(r), c.Judged+c.Unjudged, "function")
+	share("Destinations that take events", len(r.Insights.Destinations)-r.Insights.LosingDestinations(), len(r.Insights.Destinations), "destination")
 	figure := func(title string, n int, counts ...counted) {
 		d.Figure(title)
 		d.Put("<p class=\"big\">%s</p><ul class=\"counts\">", page.Number(n))
@@ -117,7 +126,6 @@ func (d *htmlPage) tiles() {
 		}
 		d.Put("</ul></div>\n")
 	}
-	unread, missing := counted{c.Unreadable + c.NotExamined, "bad", "not read"}, counted{c.MissingFunctions + c.MissingQualifiers, "warn", "missing"}
 	if o := d.outcome; r.Outcome != nil {
 		figure("Written", o.Applied(), counted{o.Created, "good", "created"}, counted{o.Changed, "good", "changed"}, counted{o.Deleted, "good", "deleted"},
 			counted{o.Failed, "bad", "failed"}, counted{o.Stale, "warn", "stale"}, counted{o.NotAttempted, "warn", "not attempted"}, unread, missing)
@@ -154,15 +162,16 @@ func breaking(r *Run) (n int) {
 
 // settled is how many declared configs came to be as declared in this run.
 func settled(r *Run) (n int) {
-	if r.Outcome == nil {
-		return 0
+	for i := range r.outcomes() {
+		n += settledIn(&r.Outcome.Targets[i])
 	}
-	for i := range r.Outcome.Targets {
-		for j := range r.Outcome.Targets[i].Results {
-			result := &r.Outcome.Targets[i].Results[j]
-			if (result.Status == reconcile.Applied || result.Status == reconcile.AlreadySo) && result.Want != nil {
-				n++
-			}
+	return n
+}
+
+func settledIn(o *reconcile.TargetOutcome) (n int) {
+	for i := range o.Results {
+		if r := &o.Results[i]; (r.Status == reconcile.Applied || r.Status == reconcile.AlreadySo) && r.Want != nil {
+			n++
 		}
 	}
 	return n
@@ -309,10 +318,18 @@ func (d *htmlPage) group(g block, at *place, open bool) {
 	}
 	d.Put("</summary>\n")
 	if len(g.rows) > 0 {
-		d.Put("<table class=\"cards\"><thead><tr><th>Setting</th><th>Before</th><th>After</th><th>Declared at</th></tr></thead><tbody>\n")
+		declared := slices.ContainsFunc(g.rows, func(row fieldRow) bool { return row.at != "" })
+		d.Put("<table class=\"cards\"><thead><tr><th>Setting</th><th>Before</th><th>After</th>")
+		if declared {
+			d.Put("<th>Declared at</th>")
+		}
+		d.Put("</tr></thead><tbody>\n")
 		for _, row := range g.rows {
-			d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"before\">%s</td><td class=\"mono\" data-label=\"after\">%s</td><td class=\"mono muted\" data-label=\"at\">%s</td></tr>\n",
-				row.field, Clean(row.before), Clean(row.after), Clean(row.at))
+			d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"before\">%s</td><td class=\"mono\" data-label=\"after\">%s</td>", row.field, Clean(row.before), Clean(row.after))
+			if declared {
+				d.Put("<td class=\"mono muted\" data-label=\"at\">%s</td>", Clean(row.at))
+			}
+			d.Put("</tr>\n")
 		}
 		d.Put("</tbody></table>\n")
 	}
@@ -351,6 +368,9 @@ func (d *htmlPage) targets() {
 		}
 		d.Put("<tr><td>%s</td><td class=\"num\" data-label=\"Declared\">%s</td>", Clean(where(t.Label, t.Target)), declared)
 		c := t.Counts()
+		if o := r.outcomeOf(t.Target); o != nil {
+			s.InSync += settledIn(o)
+		}
 		for j, n := range []int{s.InSync, c.Changes(), s.Created + s.Changed + s.Deleted, s.Failed, c.Unreadable + c.NotExamined} {
 			tone := ""
 			if j > 2 && n > 0 {

@@ -44,8 +44,9 @@
   offer(filters.state, distinct(0));
   offer(filters.risk, distinct(2));
   offer(filters.author, (data.authors ?? []).map(a => [a, a]).sort());
+  const placed = data.texts.some(t => t[5]);
+  $("at").hidden = !placed;
   $("by").hidden = !data.authors;
-  $("grid").classList.toggle("by", !!data.authors);
   offer(filters.target, data.targets.map((t, i) => [String(i), t]).filter((_, i) => used.has(i)));
   offer(filters.setting, data.settings.map((s, i) => [String(i), s]).filter((_, i) => [...settings].some(bits => bits >> i & 1)));
 
@@ -112,7 +113,7 @@
       cell(row, names[i], "mono").title = names[i];
       cell(row, summary(i), "mono").title = summary(i);
       cell(row, data.targets[data.target[i]], "muted");
-      cell(row, text(i)[5], "mono muted");
+      if (placed) cell(row, text(i)[5], "mono muted").title = text(i)[5];
       if (data.authors) cell(row, author(i), "muted").title = author(i);
       drawn.append(row);
     }
@@ -183,8 +184,11 @@
   };
   const fromAddress = () => {
     const p = new URLSearchParams(location.hash.slice(1));
-    for (const [name, field] of Object.entries(filters)) field.value = p.get(name) ?? "";
-    for (const field of Object.values(filters)) if (field.selectedIndex === -1) field.value = "";
+    for (const [name, field] of Object.entries(filters)) {
+      const wanted = p.get(name) ?? "";
+      field.value = wanted;
+      if (field.selectedIndex === -1) field.value = [...field.options].find(o => o.text.endsWith(wanted))?.value ?? ""; // a target by its name
+    }
   };
   const changed = () => { filter(); toAddress(); };
   for (const field of Object.values(filters)) field.addEventListener("input", changed);

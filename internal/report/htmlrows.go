@@ -78,7 +78,7 @@ func (d *htmlPage) rows() error {
 </form>
 <div class="bar"><output id="shown" aria-live="polite"></output><span class="muted noprint">↑ ↓ to move, Enter for details, / to search</span><button type="button" id="clear" hidden>Show all</button></div>
 <div class="grid" id="grid" role="grid" aria-label="Configs">
-<div role="rowgroup"><div class="head" role="row"><span role="columnheader">Status</span><span role="columnheader">Config</span><span role="columnheader">What</span><span role="columnheader">Target</span><span role="columnheader">Declared at</span><span role="columnheader" id="by" hidden>Changed by</span></div></div>
+<div role="rowgroup"><div class="head" role="row"><span role="columnheader">Status</span><span role="columnheader">Config</span><span role="columnheader">What</span><span role="columnheader">Target</span><span role="columnheader" id="at" hidden>Declared at</span><span role="columnheader" id="by" hidden>Changed by</span></div></div>
 <div class="view" id="view" role="rowgroup" tabindex="0" aria-label="Rows of configs"><div class="room" id="room" role="presentation"></div></div>
 </div>
 <p class="muted none" id="none" hidden>No row is like that.</p>
@@ -202,7 +202,10 @@ type remarkText struct {
 
 // text is what is said about a remark's config, without the name of its function.
 func (m *remark) text() remarkText {
-	t := remarkText{hint: template(m.hint, m.config.Function), place: m.place(), details: []string{}}
+	t := remarkText{hint: template(m.hint, m.config.Function), details: []string{}}
+	if m.line > 0 { // else nobody knows which of the files it was
+		t.place = m.place()
+	}
 	for _, line := range m.details {
 		if line != m.facts {
 			t.details = append(t.details, template(line, m.config.Function))

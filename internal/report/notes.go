@@ -192,7 +192,11 @@ func (r *Run) fill(pattern string, of []*remark) string {
 	if !allEqual(of, byWhen) {
 		when = ""
 	}
-	return strings.NewReplacer("{said}", of[0].told(), "{where}", at, "{breaks}", breaks(of), "{when}", when, "{n}", fmt.Sprint(n),
+	excuse := "no error, as"
+	if r.Fleet.NoPolicies {
+		excuse = "an error unless"
+	}
+	return strings.NewReplacer("{no error, as}", excuse, "{said}", of[0].told(), "{where}", at, "{breaks}", breaks(of), "{when}", when, "{n}", fmt.Sprint(n),
 		"{of configs}", count(declared, "config"), "{of changes}", count(tried, "change"), "{configs}", count(n, "declared config"), "{changes}", count(n, "change"),
 		"{records}", count(n, "record"), "{functions}", count(n, "function"), "{declared functions}", count(n, "declared function"), "{warnings}", count(n, "warning")).Replace(pattern)
 }

@@ -17,7 +17,7 @@ import (
 // number alone, and where each setting was declared, is not known any more.
 func Past(past PastRun) *Run {
 	parts := past.Latest()
-	r := &Run{ID: past.Run.Run, Started: past.Started(), Undo: past.Undo}
+	r := &Run{ID: past.Run.Run, Started: past.Started(), Undo: past.Undo, Fleet: FleetInfo{NoPolicies: true}}
 	if len(parts) == 0 {
 		r.Err = errors.New("the run left no record")
 		return r
@@ -90,8 +90,12 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 	maps.Copy(numbers, t.Findings)
 	for _, what := range slices.Sorted(maps.Keys(numbers)) {
 		if n := numbers[what] - kept[what]; n > 0 {
+			names := "the name"
+			if n > 1 {
+				names = "the names"
+			}
 			r.Insights.Unavailable = append(r.Insights.Unavailable, reconcile.Unavailable{
-				What: fmt.Sprintf("which %s (%s)", count(n, "config"), strings.ReplaceAll(what, "_", " ")), Target: t.Target, Err: errors.New("the record keeps their number alone"),
+				What: fmt.Sprintf("%s of %s (%s)", names, count(n, "config"), strings.ReplaceAll(what, "_", " ")), Target: t.Target, Err: errors.New("the record says only how many there were"),
 			})
 		}
 	}

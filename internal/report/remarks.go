@@ -284,9 +284,9 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 	if f.Kind == reconcile.FindingLatestOnly {
 		m.name += " (only $LATEST)" // beside what is said about the config
 	}
-	if f.Kind == reconcile.FindingFunctionMissing && r.Fleet.MissingFunctions == desired.MissingWarn ||
-		f.Kind == reconcile.FindingQualifierMissing && r.Fleet.MissingQualifiers == desired.MissingWarn {
-		m.verdict, m.risk = skipped, noRisk // the fleet file lets it be
+	if about == functionMissing && (r.Fleet.NoPolicies || r.Fleet.MissingFunctions == desired.MissingWarn) ||
+		about == qualifierMissing && (r.Fleet.NoPolicies || r.Fleet.MissingQualifiers == desired.MissingWarn) {
+		m.verdict, m.risk = skipped, noRisk // the fleet file lets it be, as far as is known
 	}
 	if f.Kind == reconcile.FindingQualifierMissing && f.Record != nil {
 		m.facts = "its record is left over: remove: true deletes it"

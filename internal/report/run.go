@@ -138,6 +138,7 @@ type FleetInfo struct {
 	Targets int
 
 	MissingFunctions, MissingQualifiers desired.MissingPolicy
+	NoPolicies                          bool // neither is known, as of a record or a saved plan
 }
 
 // TargetAPI is what the run asked of one target.

@@ -94,10 +94,10 @@ var topics = [numTopics]topicSpec{
 
 	membership: {write: (*Run).membership},
 	functionMissing: {title: "Missing functions", text: "{configs}. The exit code is 3, unless the fleet file says missing_functions: warn.",
-		warn: "{configs}; no error, as the fleet file says missing_functions: warn.", noun: "config", found: " of missing functions", placed: true,
+		warn: "{configs}; {no error, as} the fleet file says missing_functions: warn.", noun: "config", found: " of missing functions", placed: true,
 		verdict: differs, risk: losesEvents, finding: "declared, but the function does not exist"},
 	qualifierMissing: {title: "Missing aliases or versions", text: "{configs}. The exit code is 3, unless the fleet file says missing_qualifiers: warn. Rules skip functions without it.",
-		warn: "{configs}; no error, as the fleet file says missing_qualifiers: warn.", noun: "config", found: " of missing aliases or versions", placed: true,
+		warn: "{configs}; {no error, as} the fleet file says missing_qualifiers: warn.", noun: "config", found: " of missing aliases or versions", placed: true,
 		verdict: differs, risk: losesEvents, finding: "declared, but the function has no such alias or version"},
 	noWayBack: {title: "Not put back", text: "{records}, under aliases or versions that are gone.", noun: "config", found: " not put back",
 		verdict: erred, risk: losesEvents, finding: "not put back: the alias or version is gone"},

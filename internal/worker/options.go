@@ -120,8 +120,9 @@ type State struct {
 	LastError   string        // of the last attempt; "" when it came to its end everywhere
 	Refused     bool          // the last sweep stands refused by the guard
 
-	FleetProblem      string // why the fleet files cannot be loaded; "" when they can
+	FleetProblem      string // what cannot be loaded of the fleet, and why; "" when all can
 	FleetProblemSince time.Time
+	AccountsUnknown   bool              // the FleetProblem is that: the files themselves load
 	Problems          []string          // of the sources of wakes, such as a queue that does not answer
 	Fought            []reconcile.Fight // configs that others keep changing back; see fights.Told
 }
@@ -169,10 +170,18 @@ func (s State) Unready(now time.Time) []string {
 		reasons = append(reasons, reason)
 	}
 	if s.FleetProblem != "" {
-		reasons = append(reasons, fmt.Sprintf("the fleet files cannot be loaded since %s, and the last good ones stay in force: %s",
-			s.FleetProblemSince.UTC().Format(time.RFC3339), s.FleetProblem))
+		reasons = append(reasons, fmt.Sprintf("%s since %s, and the last good ones stay in force: %s",
+			broken(s.AccountsUnknown), s.FleetProblemSince.UTC().Format(time.RFC3339), s.FleetProblem))
 	}
 	return reasons
+}
+
+// broken says what a FleetProblem is about.
+func broken(accounts bool) string {
+	if accounts {
+		return "the accounts of an organization cannot be listed"
+	}
+	return "the fleet files cannot be loaded"
 }
 
 // Notes lists what is wrong without making the worker unready.

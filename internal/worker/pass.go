@@ -152,7 +152,7 @@ func (w *Worker) noteFleetProblem(problem error, now time.Time) {
 	case w.state.FleetProblem == "":
 		w.state.FleetProblemSince = now
 	}
-	w.state.FleetProblem = problem.Error()
+	w.state.FleetProblem, w.state.AccountsUnknown = problem.Error(), errors.Is(problem, ErrAccounts)
 }
 
 // summary is what one line of the log says of a sweep.
@@ -182,7 +182,7 @@ func (w *Worker) log(ctx context.Context, report *Report, completed error) {
 		log = log.With("run", result.Run)
 	}
 	if problem := result.FleetProblem; problem != nil && report.Scope.All {
-		log.Error("fleet files cannot be loaded, the last good ones stay in force", "error", problem)
+		log.Error(broken(errors.Is(problem, ErrAccounts))+", and the last good ones stay in force", "error", problem)
 	}
 	var counts reconcile.PlanCounts
 	if result.Plan != nil {

@@ -23,11 +23,13 @@ type Result struct {
 	Plan     *reconcile.Plan    // of the narrowed fleet; nil when the pass ended before it had one
 	Outcome  *reconcile.Outcome // nil when nothing was to be written
 	Insights reconcile.Insights
+	// How the fleet files take it that a declared function, alias or version is not there.
+	MissingFunctions, MissingQualifiers desired.MissingPolicy
 	// Err is why the pass as a whole failed: no credentials, a refusal by the
 	// guard, a deadline. One function's failure is in the plan or the outcome.
 	Err error
-	// FleetProblem is why the fleet files cannot be loaded, while the pass went
-	// on with the last good ones.
+	// FleetProblem is why the fleet files cannot be loaded, or with ErrAccounts why nobody
+	// says which accounts they mean, while the pass went on with the last good ones.
 	FleetProblem error
 	// Explain names a Reason that only the program knows, or "". It may be nil.
 	Explain func(error) Reason
@@ -61,6 +63,9 @@ type failure struct {
 	ended  bool   // the pass did not come to its end there; else it is a row of a complete pass
 	reason Reason // where the error itself does not say; "" where it is none
 }
+
+// ErrAccounts is part of a FleetProblem of files that load.
+var ErrAccounts = errors.New("the accounts known before stay in force")
 
 // errUnread is why an object counts as not dealt with when the plan does not
 // say more.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/page"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -34,17 +35,35 @@ type Board struct {
 	lags     []lag
 	trail    time.Time     // up to when CloudTrail's history was taken for complete everywhere; zero: it was not asked
 	trailLag time.Duration // how late the latest event appeared in it
+	moves    []move        // newest first
 }
+
+// move is a change of the accounts of an organization.
+type move struct {
+	at   time.Time
+	text string
+}
+
+// maxMoves is how many of them the page lists, and maxNames how many accounts or configs of
+// many are named.
+const (
+	maxMoves = 5
+	maxNames = 3
+)
 
 // targetStatus is a target after the last sweep over it.
 type targetStatus struct {
 	desired.Target
 	label   string
 	swept   time.Time // zero before the first
+	run     string    // that sweep
 	counts  reconcile.PlanCounts
-	settled int   // changes of the plan that there is no need for any more
-	failed  int   // changes that were not made
-	err     error // why it was not dealt with to the end
+	settled int    // changes of the plan that there is no need for any more
+	failed  int    // changes that were not made
+	lacking int    // missing configs that are an error
+	open    string // names of configs that differ, or of which the change failed
+	missing string // names of configs that are missing in AWS
+	err     error  // why it was not dealt with to the end
 	authors []string
 }
 
@@ -52,7 +71,7 @@ type targetStatus struct {
 type passLine struct {
 	run               string
 	started, finished time.Time
-	scope, causes     string
+	kind, causes      string
 	drifted, written  int
 	authors           []string // who made what differed, most first
 	err               string
@@ -70,13 +89,30 @@ func NewBoard(limiters func() map[desired.Target]ratelimit.Snapshot) *Board {
 	return &Board{limiters: limiters}
 }
 
-// Declare shows targets before the first pass over them.
+// Declare shows these targets, those before the first pass over them too, and no others.
 func (b *Board) Declare(targets []desired.TargetSpec) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var all []*targetStatus
 	for _, t := range targets {
-		b.at(t.Target, t.Label)
+		all = append(all, b.at(t.Target, t.Label))
 	}
+	b.targets = all
+}
+
+// Moved shows which accounts an organization has won and lost.
+func (b *Board) Moved(at time.Time, target string, joined, left []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var text []string
+	if len(joined) > 0 {
+		text = append(text, page.Count(len(joined), "account")+" joined: "+few(joined))
+	}
+	if len(left) > 0 {
+		text = append(text, page.Count(len(left), "account")+" left: "+few(left))
+	}
+	b.moves = slices.Insert(b.moves, 0, move{at, target + ": " + strings.Join(text, "; ")})
+	b.moves = b.moves[:min(len(b.moves), maxMoves)]
 }
 
 // Lag shows how far behind a source is; "" shows nothing.
@@ -121,9 +157,9 @@ func (b *Board) Passed(r worker.Report) {
 	defer b.mu.Unlock()
 	b.progress[index(r.Scope.All)] = reconcile.Event{}
 	line := b.line(r.Result.Run)
-	line.started, line.finished, line.scope = r.Started, r.Finished, "everything"
+	line.started, line.finished, line.kind = r.Started, r.Finished, "sweep"
 	if !r.Scope.All {
-		line.scope = plural(len(r.Scope.Objects), "function")
+		line.kind = "targeted: " + page.Count(len(r.Scope.Objects), "function")
 	}
 	causes := make([]string, len(r.Causes))
 	for i, c := range r.Causes {
@@ -154,21 +190,44 @@ func (b *Board) Passed(r worker.Report) {
 			}
 			b.trailLag = max(b.trailLag, e.Lag)
 		}
-		t.swept, t.counts, t.err, t.settled, t.failed = r.Finished, p.Counts(), r.Result.TargetErr(p.Target), 0, 0
-		of := reconcile.Insights{}
-		for _, a := range r.Result.Insights.Authors {
-			if a.Target == p.Target {
-				of.Authors = append(of.Authors, a)
-			}
-		}
-		t.authors = of.ByAuthor()
-		if o := r.Result.Outcome.Of(p.Target); o != nil {
-			c := o.Counts()
-			t.settled, t.failed = c.Applied()+c.AlreadySo, c.Failed
-		}
+		t.sweep(&r, p)
 		now = append(now, t)
 	}
 	b.targets = now // those that left the fleet go
+}
+
+// sweep takes in what a sweep found and did.
+func (t *targetStatus) sweep(r *worker.Report, p *reconcile.TargetPlan) {
+	counts := p.Counts()
+	*t = targetStatus{Target: t.Target, label: t.label, swept: r.Finished, run: r.Result.Run, counts: counts, err: r.Result.TargetErr(p.Target),
+		lacking: counts.Lacking(r.Result.MissingFunctions, r.Result.MissingQualifiers)}
+	var open, missing []string
+	for _, f := range p.Findings {
+		if f.Kind == reconcile.FindingFunctionMissing || f.Kind == reconcile.FindingQualifierMissing {
+			missing = append(missing, f.Name.String())
+		}
+	}
+	if o := r.Result.Outcome.Of(p.Target); o != nil {
+		c := o.Counts()
+		t.settled, t.failed = c.Applied()+c.AlreadySo, c.Failed
+		for i := range o.Results {
+			if s := o.Results[i].Status; s == reconcile.Failed || c.Failed == 0 && s != reconcile.Applied && s != reconcile.AlreadySo {
+				open = append(open, o.Results[i].Name.String())
+			}
+		}
+	} else {
+		for i := range p.Changes {
+			open = append(open, p.Changes[i].Name.String())
+		}
+	}
+	t.open, t.missing = few(open), few(missing)
+	of := reconcile.Insights{}
+	for _, a := range r.Result.Insights.Authors {
+		if a.Target == p.Target {
+			of.Authors = append(of.Authors, a)
+		}
+	}
+	t.authors = of.ByAuthor()
 }
 
 // line is the one of a run, which is made where there is none.
@@ -215,13 +274,15 @@ func (t *targetStatus) state() (text, tone string) {
 	case t.counts.UnreadableTargets > 0:
 		return "could not be read", "bad"
 	case t.failed > 0:
-		return plural(t.failed, "change") + " failed", "bad"
+		return page.Count(t.failed, "change") + " failed", "bad"
 	case t.err != nil:
 		return "not to the end", "bad"
 	case drift > 0:
-		return plural(drift, "config") + " drifted", "warn"
+		return page.Count(drift, "config") + " drifted", "warn"
 	case t.counts.Unreadable+t.counts.NotExamined > 0:
 		return "partly read", "warn"
+	case t.lacking > 0:
+		return page.Number(t.lacking) + " missing in AWS", "warn"
 	}
 	return "in sync", "good"
 }
@@ -232,11 +293,15 @@ func (t *targetStatus) drift() int { return max(0, t.counts.Changes()-t.settled)
 // inSync is how many configs are as declared.
 func (t *targetStatus) inSync() int { return t.counts.InSync + t.settled }
 
+// unknown reports whether nobody knows how many configs it has.
+func (t *targetStatus) unknown() bool { return t.swept.IsZero() || t.counts.UnknownTargets > 0 }
+
 func (t *targetStatus) name() string { return cmp.Or(t.label, t.Target.String()) }
 
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
+// few names the first of many.
+func few(names []string) string {
+	if n := len(names); n > maxNames {
+		names = append(slices.Clone(names[:maxNames]), fmt.Sprintf("%d more", n-maxNames))
 	}
-	return fmt.Sprintf("%d %ss", n, one)
+	return strings.Join(names, ", ")
 }

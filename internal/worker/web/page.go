@@ -31,6 +31,7 @@ type status struct {
 	targets []targetStatus
 	passes  []passLine
 	lags    []lag
+	moves   []move
 	live    map[string]string
 	shape   string // of what is not in live: when it is another, the page is loaded anew
 }
@@ -57,6 +58,7 @@ func (o *Options) look(now time.Time) *status {
 		s.target(i, t, limiters[t.Target])
 		fmt.Fprint(shape, t.Target, t.label, t.swept)
 	}
+	fmt.Fprint(shape, s.moves)
 	for i := range s.passes {
 		fmt.Fprint(shape, s.passes[i].run, s.passes[i].finished)
 	}
@@ -78,7 +80,7 @@ func (b *Board) copyTo(s *status) [2]reconcile.Event {
 			s.passes = append(s.passes, *p)
 		}
 	}
-	s.lags = slices.Clone(b.lags)
+	s.lags, s.moves = slices.Clone(b.lags), slices.Clone(b.moves)
 	if trail, late := b.trail, b.trailLag; !trail.IsZero() {
 		s.lags = append(s.lags, lag{"CloudTrail", func() string {
 			text := "complete up to " + ago(trail, s.now)
@@ -157,8 +159,8 @@ func (o *Options) writePage(w http.ResponseWriter) {
 	if o.Applies {
 		does = "drift is corrected"
 	}
-	d.Put("<ul class=\"facts\"><li>%s</li><li>timetable: %s</li><li>running for %s</li><li id=\"connection\" role=\"status\"></li></ul>\n</header>\n<main id=\"main\" data-shape=\"%s\">\n",
-		does, s.Timetable.String(), spell(s.now.Sub(s.Started)), s.shape)
+	d.Put("<ul class=\"facts\"><li>%s</li><li>timetable: %s</li><li>since %s</li><li id=\"connection\" role=\"status\"></li></ul>\n</header>\n<main id=\"main\" data-shape=\"%s\">\n",
+		does, s.Timetable.String(), s.Started.UTC().Format("2006-01-02 15:04 UTC"), s.shape)
 	s.tiles(d)
 	list := func(class, title string, lines []string) {
 		if len(lines) == 0 {
@@ -166,13 +168,14 @@ func (o *Options) writePage(w http.ResponseWriter) {
 		}
 		d.Put("<section class=\"%s\"><h2>%s</h2>\n<ul>\n", class, title)
 		for _, line := range lines {
-			d.Put("<li>%s</li>\n", line)
+			d.Put("<li>%s</li>\n", lead(line))
 		}
 		d.Put("</ul></section>\n")
 	}
 	list("alert", "Not ready", reasons)
 	list("notice", "To know", s.Notes())
 	s.targetTable(d)
+	s.movesOf(d)
 	s.fights(d)
 	s.passTable(d)
 	d.Put("</main>\n<footer>eventinvoke %s</footer>\n", o.Version)
@@ -199,15 +202,30 @@ func (s *status) meter(name string) page.Markup {
 
 func (s *status) tiles(d *page.Writer) {
 	d.Put("<div class=\"tiles\">\n")
-	inSync, declared, drift, unread := 0, 0, 0, 0
+	inSync, declared, drift, unread, missing, lacking, unknown := 0, 0, 0, 0, 0, 0, 0
 	for i := range s.targets {
 		t := &s.targets[i]
 		inSync, declared, drift = inSync+t.inSync(), declared+t.counts.Declared-t.counts.Skipped, drift+t.drift()
 		unread += t.counts.Unreadable + t.counts.NotExamined
+		missing, lacking = missing+t.counts.MissingFunctions+t.counts.MissingQualifiers, lacking+t.lacking
+		if t.unknown() {
+			unknown++
+		}
 	}
-	d.Share("Configs in sync", inSync, declared, "configs")
+	var aside []string
+	if missing > 0 {
+		aside = append(aside, page.Number(missing)+" missing in AWS")
+	}
+	d.Share("Configs in sync", inSync, declared, "config", inSync+missing-lacking >= declared && unknown == 0, aside...)
 	d.Figure("Drift")
-	d.Put("<p class=\"big\">%s</p><p class=\"muted\">configs, %d not read</p></div>\n", page.Number(drift), unread)
+	number, what := page.Number(drift), fmt.Sprintf("configs, %d not read", unread)
+	if unknown > 0 {
+		what += ", unknown in " + page.Count(unknown, "target")
+	}
+	if unknown > 0 && unknown == len(s.targets) {
+		number, what = "–", "not known yet"
+	}
+	d.Put("<p class=\"big\">%s</p><p class=\"muted\">%s</p></div>\n", number, what)
 	d.Figure("Now")
 	d.Put("<p class=\"lead\">%s</p>%s</div>\n", s.element("now"), s.meter("bar"))
 	d.Figure("Sweeps")
@@ -227,13 +245,13 @@ func (s *status) targetTable(d *page.Writer) {
 	if len(s.targets) == 0 {
 		return
 	}
-	d.Put("<section aria-labelledby=\"targets\">\n<h2 id=\"targets\">%s</h2>\n", plural(len(s.targets), "target"))
+	d.Put("<section aria-labelledby=\"targets\">\n<h2 id=\"targets\">%s</h2>\n", page.Count(len(s.targets), "target"))
 	scroll := page.Markup(`class="scroll"`)
 	if len(s.targets) >= filterFrom {
 		scroll = `class="scroll long" role="region" aria-labelledby="targets" tabindex="0"`
 		d.Put("<form id=\"filter\" role=\"search\" hidden><div><label for=\"f-text\">Target or state, or part of it</label><input id=\"f-text\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\"></div><div><output id=\"shown\" aria-live=\"polite\"></output></div></form>\n")
 	}
-	d.Put(`<div %s><table class="cards" id="target-table"><thead><tr><th>Target</th><th>State</th><th class="num">In sync</th><th class="num">Drift</th><th class="num">Not read</th><th>Last sweep</th><th>Rate</th><th class="num">Throttled</th></tr></thead><tbody>`+"\n", scroll)
+	d.Put(`<div %s><table class="cards" id="target-table"><thead><tr><th>Target</th><th>At the last sweep</th><th class="num">In sync</th><th class="num">Drift</th><th class="num">Not read</th><th>Swept</th><th>Rate</th><th class="num">Throttled</th></tr></thead><tbody>`+"\n", scroll)
 	for i := range s.targets {
 		t := &s.targets[i]
 		text, tone := t.state()
@@ -242,17 +260,43 @@ func (s *status) targetTable(d *page.Writer) {
 		if t.label != "" {
 			d.Put("<br><span class=\"muted mono nb\">%s</span>", t.Target.String())
 		}
-		d.Put("</td><td><span class=\"badge %s\">%s</span>", tone, text)
+		if s.reported(t.run) {
+			d.Put("</td><td><a class=\"badge %s\" href=\"runs/%s#target=%s\">%s</a>", tone, t.run, t.Target.String(), text)
+		} else {
+			d.Put("</td><td><span class=\"badge %s\">%s</span>", tone, text)
+		}
 		if t.err != nil {
-			d.Put("<br><span class=\"muted\">%s</span>", shortened(strings.TrimPrefix(t.err.Error(), t.Target.String()+": ")))
+			below(d, "muted", "", strings.TrimPrefix(t.err.Error(), t.Target.String()+": "))
 		}
 		if t.drift() > 0 {
-			by(d, t.authors)
+			below(d, "muted", "", t.open)
+			below(d, "muted", "changed: ", few(t.authors))
 		}
-		d.Put("</td><td class=\"num\" data-label=\"in sync\">%d</td><td class=\"num\" data-label=\"drift\">%d</td><td class=\"num\" data-label=\"not read\">%d</td><td class=\"nb\" data-label=\"last sweep\">%s</td><td class=\"nb\" data-label=\"rate\">%s%s</td><td class=\"num\" data-label=\"throttled\">%s</td></tr>\n",
-			t.inSync(), t.drift(), t.counts.Unreadable+t.counts.NotExamined, s.element(at+"age"), s.element(at+"rate"), s.meter(at+"meter"), s.element(at+"throttled"))
+		below(d, "muted", "missing in AWS: ", t.missing)
+		numbers := []string{"–", "–", "–"}
+		if !t.unknown() {
+			numbers = []string{page.Number(t.inSync()), page.Number(t.drift()), page.Number(t.counts.Unreadable + t.counts.NotExamined)}
+		}
+		d.Put("</td><td class=\"num\" data-label=\"in sync\">%s</td><td class=\"num\" data-label=\"drift\">%s</td><td class=\"num\" data-label=\"not read\">%s</td><td class=\"nb\" data-label=\"last sweep\">%s</td><td class=\"nb\" data-label=\"rate\">%s%s</td><td class=\"num\" data-label=\"throttled\">%s</td></tr>\n",
+			numbers[0], numbers[1], numbers[2], s.element(at+"age"), s.element(at+"rate"), s.meter(at+"meter"), s.element(at+"throttled"))
 	}
 	d.Put("</tbody></table></div>\n</section>\n")
+}
+
+// reported reports whether there is a report of a run.
+func (s *status) reported(run string) bool {
+	return slices.ContainsFunc(s.passes, func(p passLine) bool { return p.run == run && p.report != nil })
+}
+
+func (s *status) movesOf(d *page.Writer) {
+	if len(s.moves) == 0 {
+		return
+	}
+	d.Put("<section aria-labelledby=\"moves\">\n<h2 id=\"moves\">Accounts that came and went</h2>\n<ul>\n")
+	for _, m := range s.moves {
+		d.Put("<li>%s UTC, %s</li>\n", m.at.UTC().Format(time.DateTime), m.text)
+	}
+	d.Put("</ul></section>\n")
 }
 
 func (s *status) fights(d *page.Writer) {
@@ -274,34 +318,39 @@ func (s *status) passTable(d *page.Writer) {
 	if len(s.passes) == 0 {
 		return
 	}
-	d.Put("<section aria-labelledby=\"passes\">\n<h2 id=\"passes\">The last passes</h2>\n<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Began (UTC)</th><th>Over</th><th>Because of</th><th class=\"num\">Took</th><th class=\"num\">Differed</th><th class=\"num\">Written</th><th>Report</th></tr></thead><tbody>\n")
+	d.Put("<section aria-labelledby=\"passes\">\n<h2 id=\"passes\">The last passes</h2>\n<p class=\"muted\">A sweep looks at everything, a targeted pass at the functions that events told of.</p>\n<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Began (UTC)</th><th>Kind</th><th>Because of</th><th class=\"num\">Took</th><th class=\"num\">Differed</th><th class=\"num\">Written</th><th>Report</th></tr></thead><tbody>\n")
 	for i := range s.passes {
 		p := &s.passes[i]
-		d.Put("<tr><td class=\"nb\">%s</td><td class=\"nb\">%s</td><td data-label=\"because of\">%s</td><td class=\"num\" data-label=\"took\">%s</td><td class=\"num\" data-label=\"differed\">%d</td><td class=\"num\" data-label=\"written\">%d</td><td>",
-			p.started.UTC().Format(time.DateTime), p.scope, p.causes, spell(p.finished.Sub(p.started)), p.drifted, p.written)
+		d.Put("<tr><td class=\"nb\">%s</td><td class=\"nb\">%s</td><td class=\"nb\" data-label=\"because of\">%s</td><td class=\"num\" data-label=\"took\">%s</td><td class=\"num\" data-label=\"differed\">%d</td><td class=\"num\" data-label=\"written\">%d</td><td>",
+			p.started.UTC().Format(time.DateTime), p.kind, p.causes, spell(p.finished.Sub(p.started)), p.drifted, p.written)
 		if p.report != nil {
 			d.Put("<a href=\"runs/%s\">%s</a>", p.run, p.run)
 		} else {
 			d.Put("<span class=\"muted mono\">%s</span>", p.run)
 		}
-		by(d, p.authors)
-		if p.err != "" {
-			d.Put("<br><span class=\"bad\">%s</span>", shortened(p.err))
+		if i == 0 || !slices.Equal(p.authors, s.passes[i-1].authors) { // else they stand above
+			below(d, "muted", "changed: ", few(p.authors))
 		}
+		below(d, "bad", "", lead(p.err))
 		d.Put("</td></tr>\n")
 	}
 	d.Put("</tbody></table></div>\n</section>\n")
 }
 
-// by says who made what differs what it is, as far as CloudTrail tells.
-func by(d *page.Writer, authors []string) {
-	const most = 3
-	if n := len(authors); n > most {
-		authors = append(authors[:most:most], fmt.Sprintf("%d more", n-most))
+// below is a line under something, if there is any text.
+func below(d *page.Writer, tone, lead, text string) {
+	if text != "" {
+		d.Put("<br><span class=\"%s\">%s%s</span>", tone, lead, shortened(text))
 	}
-	if len(authors) > 0 {
-		d.Put("<br><span class=\"muted\">changed: %s</span>", shortened(strings.Join(authors, ", ")))
+}
+
+// lead is the first line of a text, and how many follow.
+func lead(s string) string {
+	first, rest, more := strings.Cut(s, "\n")
+	if more {
+		first += fmt.Sprintf(" (and %d more)", 1+strings.Count(rest, "\n"))
 	}
+	return first
 }
 
 // shortened is the beginning of a long text: the log and the report have the rest.
@@ -339,7 +388,7 @@ func ago(t, now time.Time) string {
 func spell(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		return "less than a second"
+		return "< 1 s"
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < 2*time.Hour:

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -104,9 +105,20 @@ type GuardLine struct {
 // Exceeded reports whether the plan does more than the rule allows.
 func (l GuardLine) Exceeded() bool { return l.Current > l.Limit }
 
-// String is "max_changes: 412 of 500 configs, limit 150".
+// String is "max_changes 412 of 500 configs, limit 150 (30 %)".
 func (l GuardLine) String() string {
-	return fmt.Sprintf("%s: %d of %d configs, limit %d", l.Rule, l.Current, l.Of, l.Limit)
+	configs, share := "configs", ""
+	if l.Of == 1 {
+		configs = "config"
+	}
+	if l.Limit > 0 && float64(l.Limit) < 0.99*float64(l.Of) {
+		percent := 100 * float64(l.Limit) / float64(l.Of)
+		if percent >= 1 {
+			percent = math.Round(percent)
+		}
+		share = fmt.Sprintf(" (%.2g %%)", percent) // below 100
+	}
+	return fmt.Sprintf("%s %d of %d %s, limit %d%s", l.Rule, l.Current, l.Of, configs, l.Limit, share)
 }
 
 // GuardError refuses a plan that does more than the fleet file allows one run.

@@ -15,7 +15,7 @@ import (
 type deed struct {
 	verb, author string
 	client       string // where it will write them again
-	configs      int
+	configs      []desired.Key
 	first, last  time.Time
 }
 
@@ -31,24 +31,27 @@ func deeds(all []reconcile.Authorship) []deed {
 		},
 		func(k key, of []reconcile.Authorship) deed {
 			byTime := func(a, b reconcile.Authorship) int { return a.At.Compare(b.At) }
-			d := deed{verb: k.verb, author: k.author, configs: len(of), first: slices.MinFunc(of, byTime).At, last: slices.MaxFunc(of, byTime).At}
+			d := deed{verb: k.verb, author: k.author, first: slices.MinFunc(of, byTime).At, last: slices.MaxFunc(of, byTime).At}
 			if of[0].Author.Redeploys() {
 				d.client = of[0].Author.Client
+			}
+			for _, a := range of {
+				d.configs = append(d.configs, a.Key)
 			}
 			return d
 		})
 	slices.SortStableFunc(found, func(a, b deed) int {
-		return cmp.Or(cmp.Compare(b.configs, a.configs), strings.Compare(a.author, b.author), strings.Compare(a.verb, b.verb))
+		return cmp.Or(cmp.Compare(len(b.configs), len(a.configs)), strings.Compare(a.author, b.author), strings.Compare(a.verb, b.verb))
 	})
 	return found
 }
 
 // when is "2h ago", "on 2026-11-24" or "from 2026-11-20 to 2026-11-24". On a page that
-// is to stay the same while nothing changes it is never the first.
+// is to stay the same while nothing changes it is never the first, nor of a past run.
 func (d *deed) when(now time.Time, stable bool) string {
 	first, last := d.first.UTC().Format(time.DateOnly), d.last.UTC().Format(time.DateOnly)
 	switch ago := now.Sub(d.last); {
-	case !stable && ago < 24*time.Hour && d.last.Sub(d.first) < time.Hour:
+	case !stable && !now.IsZero() && ago < 24*time.Hour && d.last.Sub(d.first) < time.Hour:
 		return formatAgo(ago)
 	case first == last:
 		return "on " + last
@@ -103,31 +106,56 @@ func (p *printer) authors(indent int, changes []located) {
 			p.line(indent, colored(dim, fmt.Sprintf("… and by %d more", len(deeds(known))-i)))
 			return
 		}
-		p.wrapped(indent, span{}, dim, part(d.configs)+d.verb+" "+d.when(p.run.Surveyed, p.stable)+" by "+d.author)
+		p.wrapped(indent, span{}, dim, part(len(d.configs))+d.verb+" "+d.when(p.run.Surveyed, p.stable)+" by "+d.author)
 	}
 }
 
-// whoMadeIt is who made what differs what it is.
-func (r *Run) whoMadeIt(stable bool) []note {
-	if len(r.Insights.Authors) < 2 { // one stands beside its change
-		return nil
-	}
-	changes, untold := 0, 0
+// whoMadeIt is who made what differs what it is, most first; how many of it AWS has nothing set
+// of; and of how many others nobody knows. It adds up to the changes.
+func (r *Run) whoMadeIt() (by []deed, unset, untold int) {
+	var known []reconcile.Authorship
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
-		changes += len(t.Changes)
 		for j := range t.Changes {
-			if c := &t.Changes[j]; c.Before != nil && r.Insights.AuthorOf(desired.Key{Target: t.Target, Name: c.Name}) == nil {
+			switch a := r.Insights.AuthorOf(desired.Key{Target: t.Target, Name: t.Changes[j].Name}); {
+			case a != nil:
+				known = append(known, *a)
+			case t.Changes[j].Before == nil:
+				unset++
+			default:
 				untold++
 			}
 		}
 	}
-	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
-	for _, d := range deeds(r.Insights.Authors) {
-		n.rows = append(n.rows, row{name: fmt.Sprintf("%d of %d %s by %s %s", d.configs, changes, d.verb, d.author, d.when(r.Surveyed, stable))})
+	return deeds(known), unset, untold
+}
+
+// told is all of that in words, with so many authors.
+func (r *Run) told(most int, stable bool) (parts []string) {
+	by, unset, untold := r.whoMadeIt()
+	if len(by) == 0 {
+		return nil
 	}
-	if untold > 0 {
-		n.rows = append(n.rows, row{name: fmt.Sprintf("%d of %d not told: CloudTrail is late, and keeps 90 days", untold, changes)})
+	rest := 0
+	for i, d := range by {
+		if n := len(d.configs); i < most || len(by) == most+1 {
+			parts = append(parts, fmt.Sprintf("%d %s by %s %s", n, d.verb, d.author, d.when(r.Surveyed, stable)))
+		} else {
+			rest += n
+		}
+	}
+	parts = append(parts, some(rest, fmt.Sprintf("by %d others", len(by)-most)), some(unset, "not set in AWS"), some(untold, "not told by CloudTrail"))
+	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+}
+
+// tellAuthors is a note of it; the head of text has it, and one author stands beside the change.
+func (r *Run) tellAuthors(stable bool) []note {
+	if len(r.Insights.Authors) < 2 {
+		return nil
+	}
+	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
+	for _, part := range r.told(all, stable) {
+		n.rows = append(n.rows, row{name: part})
 	}
 	return []note{n}
 }
@@ -135,10 +163,15 @@ func (r *Run) whoMadeIt(stable bool) []note {
 // writtenAgain is what deployments will write again.
 func (r *Run) writtenAgain(bool) (all []note) {
 	for _, d := range deeds(r.Insights.Authors) {
-		if d.client != "" {
-			all = append(all, note{tone: yellow, title: "Written again", n: d.configs,
-				text: fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(d.configs, "config"), d.author)})
+		if d.client == "" {
+			continue
 		}
+		n := note{tone: yellow, title: "Written again", n: len(d.configs),
+			text: fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(len(d.configs), "config"), d.author)}
+		for _, key := range d.configs {
+			n.rows = append(n.rows, row{name: r.named(key.Target, key.Name)})
+		}
+		all = append(all, n)
 	}
 	return all
 }

@@ -51,7 +51,7 @@ func (p *printer) block(b block, v *verbs) {
 		p.declared(2, rowIndent, b.origin, v[b.action].one, text(" "), colored(bold, b.changes[0].Name.String()))
 	} else {
 		p.declared(2, rowIndent, b.origin, v[b.action].many, text(" on "), colored(bold, howMany(b.changes, located.function)), text(":"))
-		p.names(4, len(b.changes), func(i int) string { return b.changes[i].Name.String() })
+		p.names(4, span{}, len(b.changes), func(i int) string { return b.changes[i].Name.String() })
 	}
 	p.fieldRows(b.rows)
 	if b.changes[0].Final {

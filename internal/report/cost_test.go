@@ -15,9 +15,9 @@ func TestCostOfApplying(t *testing.T) {
 		want   string
 		why    string
 	}{
-		{[2]int{12, 0}, [2]float64{13.5, 13.5}, "Cost: 12 writes, about 1s at 13.5/s.", "one target is at its own rate"},
-		{[2]int{412, 0}, [2]float64{6.8, 13.5}, "Cost: 412 writes, about 1m01s at 6.8/s.", "the rate of the target that is written to"},
-		{[2]int{100, 90}, [2]float64{13.5, 1}, "Cost: 190 writes, about 1m30s; the slowest is 222222222222/eu-west-1, 90 writes at 1/s.", "targets go side by side"},
+		{[2]int{12, 0}, [2]float64{13.5, 13.5}, "Cost: 12 writes, at least 1s at 13.5/s.", "one target is at its own rate"},
+		{[2]int{412, 0}, [2]float64{6.8, 13.5}, "Cost: 412 writes, at least 1m01s at 6.8/s.", "the rate of the target that is written to"},
+		{[2]int{100, 90}, [2]float64{13.5, 1}, "Cost: 190 writes, at least 1m30s; the slowest is 222222222222/eu-west-1, 90 writes at 1/s.", "targets go side by side"},
 		{[2]int{3, 4}, [2]float64{0, 13.5}, "Cost: 7 writes.", "no estimate where a rate is not known"},
 		{[2]int{0, 0}, [2]float64{13.5, 13.5}, "", "no changes cost nothing"},
 	} {

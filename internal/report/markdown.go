@@ -37,7 +37,7 @@ func Markdown(w io.Writer, r *Run) error {
 			b.WriteString("\n" + fenced(rests))
 		}
 	}
-	if alerts := paragraph(r, func(p *printer) { p.notes(r.alerts()) }); alerts != "" {
+	if alerts := paragraph(r, func(p *printer) { p.notes(r.alerts(), &p.detail.alerts) }); alerts != "" {
 		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
 	}
 	hiddenKinds, hiddenConfigs := 0, 0

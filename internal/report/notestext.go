@@ -5,13 +5,13 @@ import (
 )
 
 // notes writes what there is room for, and counts the rest.
-func (p *printer) notes(all []note) {
-	if len(all) > p.detail.notes {
+func (p *printer) notes(all []note, room *int) {
+	if len(all) > *room {
 		all = slices.Clone(all)
 		slices.SortStableFunc(all, byTone)
 	}
-	shown := all[:min(len(all), p.detail.notes)]
-	p.detail.notes -= len(shown)
+	shown := all[:min(len(all), *room)]
+	*room -= len(shown)
 	for i := range shown {
 		p.gap()
 		p.note(0, &shown[i])
@@ -76,8 +76,8 @@ func (p *printer) rows(indent int, mark span, n *note) {
 	if len(n.rows) == 0 {
 		return
 	}
-	if mark.text == "" && !n.lines && !slices.ContainsFunc(n.rows, func(r row) bool { return p.beside(r, 0) != "" }) {
-		p.names(indent, len(n.rows), func(i int) string { return n.rows[i].name })
+	if !n.lines && !slices.ContainsFunc(n.rows, func(r row) bool { return p.beside(r, 0) != "" }) {
+		p.names(indent, mark, len(n.rows), func(i int) string { return n.rows[i].name })
 		return
 	}
 	shown := n.rows
@@ -89,7 +89,7 @@ func (p *printer) rows(indent int, mark span, n *note) {
 	column := 0
 	for i, r := range shown {
 		if r.names != nil {
-			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width(p.beside(r, 0))-indent))
+			shown[i].name = p.few(len(r.names), func(j int) string { return r.names[j] }, max(20, p.columns-p.width(p.beside(r, 0))-hang))
 		}
 		if p.beside(r, 0) != "" {
 			column = max(column, p.width(shown[i].name)+2)

@@ -13,7 +13,7 @@ func (t tally) spell(pace string) string {
 	if t.Aliases > 0 {
 		calls += fmt.Sprintf(" (%d for aliases)", t.Aliases)
 	}
-	return listed(calls, pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), someOf(t.Faults, "fault")) + "."
+	return listed(calls, pace, some(t.Throttled, "throttled"), some(t.Conflicts, "busy"), someOf(t.Faults, "AWS error")) + "."
 }
 
 // paced says how fast the limiters let requests go by now, and what held them up.
@@ -77,9 +77,9 @@ func (p *printer) cost(r *Run) {
 	case total == 0:
 		return
 	case known && len(places) == 1:
-		says += fmt.Sprintf(", about %s at %s", estimated(longest), perSecond(rates[slowest.Target]))
+		says += fmt.Sprintf(", at least %s at %s", estimated(longest), perSecond(rates[slowest.Target]))
 	case known:
-		says += fmt.Sprintf(", about %s; the slowest is %s, %s at %s",
+		says += fmt.Sprintf(", at least %s; the slowest is %s, %s at %s",
 			estimated(longest), where(slowest.label, slowest.Target), count(len(slowest.changes), "write"), perSecond(rates[slowest.Target]))
 	}
 	p.flow(0, 2, text(says+"."))

@@ -121,7 +121,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 			for rest, places := range grouped(past.unmade(), func(at place) string { return at.rest }) {
 				p.kinds(places, rest)
 			}
-			p.notes(between(past.notes(false), again, notAttempted))
+			p.notes(between(past.notes(false), again, notAttempted), &p.detail.alerts)
 		}
 		if len(run.Journal) > 0 {
 			p.journal(run.Journal)
@@ -213,7 +213,7 @@ func (p *printer) journal(undos []history.Undo) {
 	var places []place
 	for e, undos := range grouped(undos, func(u history.Undo) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
-		p.names(4, len(undos), func(i int) string { return undos[i].Name.String() })
+		p.names(4, span{}, len(undos), func(i int) string { return undos[i].Name.String() })
 		at := place{Target: e.target, verbs: &outcomeVerbs}
 		if e.status == history.Unknown {
 			at.verbs, at.rest = &planVerbs, "; "+inWords[e.status]

@@ -33,7 +33,7 @@ func (p *printer) drift(indent int, drift []history.Drift) {
 	slices.SortStableFunc(drift, func(a, b history.Drift) int { return a.Since.Compare(b.Since) })
 	for since, drift := range grouped(drift, func(d history.Drift) time.Time { return d.Since.UTC() }) {
 		p.line(indent, textf("%d since %s UTC:", len(drift), since.Format(time.DateTime)))
-		p.names(indent+2, len(drift), func(i int) string { return drift[i].Name.String() })
+		p.names(indent+2, span{}, len(drift), func(i int) string { return drift[i].Name.String() })
 	}
 }
 

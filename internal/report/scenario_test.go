@@ -130,7 +130,7 @@ var scenarios = []struct {
 		},
 	},
 	{
-		name: "authors", why: "who made it so stands below each change and summed up; what is written again, and fought over, is said",
+		name: "authors", why: "who made it so is summed up in the head; what is written again, and fought over, is said",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			r := newRun("audit", f, inAWS(f, drifted))

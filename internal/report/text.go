@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,10 @@ const screen = 40
 // detail is how much is said of what there may be much of.
 type detail struct {
 	wishes  int  // of changes, those that are shown; 0 shows every kind of change
+	brief   bool // and of these no more than what is wanted, and of how many
 	names   bool // whose they are
-	notes   int  // that are spelt out
+	alerts  int  // of what failed or is not known, that are spelt out
+	notes   int  // and of what was found
 	causes  int  // of a note
 	rows    int  // of a list
 	authors int  // of a kind of change
@@ -38,15 +41,19 @@ const all = math.MaxInt
 
 // details are from the finest to the coarsest. Whatever there is, its head counts it.
 var details = []detail{
-	{names: true, notes: all, causes: 20, rows: 5, authors: 3},
-	{names: true, notes: all, causes: 3, rows: 3},
-	{names: true, notes: 2, causes: 2, rows: 1},
-	{names: true, notes: all, causes: 3, rows: 3, wishes: 8, authors: 1},
-	{names: true, notes: 3, causes: 2, rows: 1, wishes: 6, authors: 1},
-	{notes: 2, causes: 2, rows: 1, wishes: 5},
-	{notes: 1, causes: 1, rows: 1, wishes: 3},
-	{wishes: 2},
-	{wishes: 1},
+	{names: true, alerts: all, notes: all, causes: 20, rows: 5, authors: 3},
+	{names: true, alerts: all, notes: all, causes: 3, rows: 3},
+	{names: true, alerts: 2, notes: 2, causes: 2, rows: 1},
+	{names: true, alerts: all, notes: all, causes: 3, rows: 3, wishes: 12, authors: 1},
+	{names: true, alerts: 3, notes: 3, causes: 2, rows: 1, wishes: 12, authors: 1},
+	{alerts: 3, notes: 3, causes: 2, rows: 1, wishes: 12},
+	{alerts: 2, notes: 1, causes: 1, rows: 1, wishes: 12},
+	{alerts: 1, causes: 1, rows: 1, wishes: 12},
+	{alerts: 1, notes: 1, causes: 1, rows: 1, wishes: 12, brief: true},
+	{alerts: 1, causes: 1, rows: 1, wishes: 12, brief: true},
+	{alerts: 1, causes: 1, rows: 1, wishes: 6, brief: true},
+	{alerts: 1, causes: 1, rows: 1, wishes: 3, brief: true},
+	{wishes: 1, brief: true},
 }
 
 // Text writes a run for people: what was written and what failed where there is
@@ -56,12 +63,16 @@ var details = []detail{
 // that says how far the rest can be trusted. The last line of a plan, and the last but
 // one of an outcome, is stable: see docs/output.md.
 func Text(w io.Writer, r *Run, o TextOptions) error {
-	notes := r.notes(false)
+	notes := slices.DeleteFunc(r.notes(false), func(n note) bool { return n.topic == authors }) // the head has them
 	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, membership, passedOver)
-	head := found(notes)
+	head, most := found(notes), 3
+	if o.Full {
+		most = all
+	}
+	who := listed(r.told(most, false)...)
 	return fitted(w, r, o, func(p *printer) {
 		if r.Plan == nil {
-			p.notes(notes)
+			p.notes(notes, &p.detail.alerts)
 			p.gap()
 			p.line(0, text(r.headline()))
 			return
@@ -73,11 +84,14 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		if head != "" {
 			p.wrapped(0, colored(bold, "Found: "), plain, head+".")
 		}
-		p.notes(trouble)
+		if beside := p.detail.wishes == 0 && p.detail.authors > 0 && len(r.Insights.Authors) == 1; who != "" && !beside {
+			p.wrapped(0, colored(bold, "Who: "), plain, who+".")
+		}
+		p.notes(trouble, &p.detail.alerts)
 		if r.Outcome == nil {
 			p.changes(r)
-			p.notes(unwritten)
-			p.notes(findings)
+			p.notes(unwritten, &p.detail.alerts)
+			p.notes(findings, &p.detail.notes)
 			p.gap()
 			p.guard(r.Guard, r.GuardOff)
 			p.cost(r)
@@ -92,8 +106,8 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 			return
 		}
 		p.kinds(r.places(), "")
-		p.notes(unwritten) // before what was found, which must not take its room
-		p.notes(findings)
+		p.notes(unwritten, &p.detail.alerts)
+		p.notes(findings, &p.detail.notes)
 		p.last()
 		p.line(0, colored(bold, r.headline()))
 		p.line(0, textf("Run %s", r.ID))
@@ -250,7 +264,8 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		some(c.Unreadable, "could not be read"),
 		some(c.UnknownTargets, "of the targets could not be read at all"),
 		some(c.NotExamined, "not examined"),
-		some(missing, "missing in AWS"))
+		missingFrom(c.MissingFunctions, "a missing function", "missing functions"),
+		missingFrom(c.MissingQualifiers, "a missing alias or version", "missing aliases or versions"))
 	switch {
 	case r.Saved:
 		tone, says = plain, "The plan changes nothing."
@@ -265,6 +280,14 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 	}
 	p.gap()
 	p.flow(0, 2, colored(tone, says))
+}
+
+// missingFrom is "1 is of a missing function", or "" for none.
+func missingFrom(n int, one, many string) string {
+	if n == 1 {
+		return "1 is of " + one
+	}
+	return some(n, "are of "+many)
 }
 
 func (p *printer) hint(indent int, hint string) {
@@ -316,6 +339,6 @@ func (p *printer) guard(lines []reconcile.GuardLine, off string) {
 		if l.Exceeded() {
 			rest = colored(red, "  ! exceeded")
 		}
-		p.flow(0, 2, textf("Guard: %s %d, limit %d of %s", l.Rule, l.Current, l.Limit, count(l.Of, "config")), rest)
+		p.flow(0, 2, textf("Guard: %s", l), rest)
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -219,11 +220,56 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 		said(c.Unreadable, "config* not read")
 		said(c.Breaches, map[bool]string{true: "breach", false: "breaches"}[c.Breaches == 1]+" of a requirement")
 		said(len(r.Insights.Fights), "config* fought over")
+		if _, who, told := strings.Cut(head, "Who: "); told { // the numbers add up to all of it
+			sum := 0
+			for _, part := range strings.Split(who, ", ") {
+				n := 0
+				fmt.Sscan(part, &n)
+				sum += n
+			}
+			if sum != c.Changes() {
+				t.Fatalf("%d of %d changes are accounted for: %s\n%s", sum, c.Changes(), who, b.String())
+			}
+		} else if n := len(r.Insights.Authors); n > 1 || n == 1 && !strings.Contains(b.String(), r.Insights.Authors[0].Author.String()) {
+			t.Fatalf("nothing says who made it so:\n%s", b.String())
+		}
 		if r.Outcome != nil {
 			said(r.Outcome.Counts().Failed, "config* failed")
 		}
 		if text := strings.Join(strings.Fields(b.String()), " "); r.Refused != nil && r.Outcome == nil && !strings.Contains(text, "! "+r.Refused.Error()) {
 			t.Fatalf("it is not said that the plan is refused: %v\n%s", r.Refused, b.String())
+		}
+	})
+}
+
+// What is agreed to is seen: where there is not room for everything, names and what was found give
+// way before a value that configs are to have, and of too many values those of the fewest configs.
+func TestNoNewValueGivesWay(t *testing.T) {
+	wishes := func(r *Run) []wish {
+		var all []located
+		for _, at := range r.places() {
+			all = append(all, at.changes...)
+		}
+		return wishesOf(all)
+	}
+	many := mixed(t, 100)
+	if authored(many); len(wishes(many)) < 8 {
+		t.Fatalf("%d values", len(wishes(many)))
+	}
+	for width := minColumns; width <= maxColumns; width += 10 {
+		got := strings.Join(strings.Fields(string(textBytes(t, many, TextOptions{Width: width}))), "")
+		for _, w := range wishes(many) {
+			if !strings.Contains(got, strings.Join(strings.Fields(w.after), "")) {
+				t.Errorf("%v → %s is not shown at %d columns", w.setting, w.after, width)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		all := wishes(drawLarge(t))
+		if !slices.IsSortedFunc(all, func(a, b wish) int {
+			return cmp.Or(b.deletes()-a.deletes(), len(b.changes)-len(a.changes))
+		}) {
+			t.Fatal("a value of few configs comes before one of many, or before a delete")
 		}
 	})
 }

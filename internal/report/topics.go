@@ -23,6 +23,9 @@ const (
 	notAttempted
 	refused // the plan, or to make one
 	membership
+	fought
+	redeployed
+	authors
 	functionMissing
 	qualifierMissing
 	noWayBack
@@ -32,9 +35,6 @@ const (
 	requirements
 	unjudged
 	destinations
-	authors
-	redeployed
-	fought
 	unavailable
 	warned
 	ignored
@@ -93,6 +93,9 @@ var topics = [numTopics]topicSpec{
 	refused: {bare: true, text: "{said}", apart: bySaying},
 
 	membership: {write: (*Run).membership},
+	fought:     {write: (*Run).foughtOver, noun: "config", found: " fought over"},
+	redeployed: {write: (*Run).writtenAgain, noun: "config", found: " that a deployment will write again"},
+	authors:    {write: (*Run).tellAuthors},
 	functionMissing: {title: "Missing functions", text: "{configs}. The exit code is 3, unless the fleet file says missing_functions: warn.",
 		warn: "{configs}; {no error, as} the fleet file says missing_functions: warn.", noun: "config", found: " of missing functions", placed: true,
 		verdict: differs, risk: losesEvents, finding: "declared, but the function does not exist"},
@@ -111,9 +114,6 @@ var topics = [numTopics]topicSpec{
 	requirements: {inline: true, text: "{breaks}{when}", noun: "breach", found: " of a requirement", apart: byPlace, causes: true, at: true},
 	unjudged:     {inline: true, text: "{where}: {functions} could not be held against the requirements", noun: "function", found: " not held against the requirements", apart: byTarget, causes: true},
 	destinations: {text: "{said}", noun: "destination", found: " taking nothing", apart: func(m *remark) string { return m.name + m.rule }, at: true},
-	authors:      {write: (*Run).whoMadeIt},
-	redeployed:   {write: (*Run).writtenAgain, noun: "config", found: " that a deployment will write again"},
-	fought:       {write: (*Run).foughtOver, noun: "config", found: " fought over"},
 	unavailable:  {bare: true, title: "Not known", text: "{said}", noun: "thing", found: " not known", apart: bySaying},
 	warned:       {inline: true, bare: true, title: "{warnings}", noun: "warning", causes: true, plan: true},
 	ignored:      {write: (*Run).ignoredBy, plan: true, quiet: true},

@@ -150,7 +150,7 @@ func wishesOf(changes []located) []wish {
 		return wishKey{w.Setting, w.general(w.After), w.Origin.File, w.Origin.Layer, w.Final}
 	}, newWish)
 	slices.SortStableFunc(found, func(a, b wish) int {
-		return cmp.Or(a.order()-b.order(), cmp.Compare(len(b.changes), len(a.changes)))
+		return cmp.Or(b.deletes()-a.deletes(), cmp.Compare(len(b.changes), len(a.changes)), a.worst()-b.worst())
 	})
 	return found
 }
@@ -215,11 +215,11 @@ func (w wished) general(v desired.Value) desired.Value {
 	return shape(v, w.Function, w.target)
 }
 
-// order puts deletes first, then what has the worst risk for any config.
-func (w *wish) order() int {
-	if w.setting == desired.NumSettings {
-		return -1
-	}
+// deletes is 1 where the records are to go, else 0.
+func (w *wish) deletes() int { return int(w.setting / desired.NumSettings) }
+
+// worst is the worst risk for any config.
+func (w *wish) worst() int {
 	return slices.IndexFunc(w.risks[:], func(n int) bool { return n > 0 })
 }
 
@@ -238,8 +238,8 @@ func riskOfMany(risks [numRisks]int, of int) string {
 	return listed(parts...)
 }
 
-// wishes writes what is wanted of changes, the riskiest first, as much as there is room for; the
-// rest is counted by setting, with its risks.
+// wishes writes what is wanted of changes, deletes first and then what concerns most configs, as
+// much as there is room for: the rest, which concerns fewest, is counted by setting, with its risks.
 func (p *printer) wishes(changes []located) {
 	all := wishesOf(changes)
 	shown := all[:min(len(all), p.detail.wishes)]
@@ -271,15 +271,6 @@ func after(sign, text string) string {
 }
 
 func (p *printer) wish(w *wish) {
-	switch head := w.setting.String() + arrow; {
-	case w.setting == desired.NumSettings:
-		p.declared(2, rowIndent, w.origin, colored(red, "- delete"))
-	case p.width("  ~ "+head+w.after) > p.columns:
-		p.line(2, colored(yellow, "~ "), text(w.setting.String()))
-		p.declared(rowIndent, rowIndent, w.origin, text("→ "), colored(bold, w.after))
-	default:
-		p.declared(2, rowIndent, w.origin, colored(yellow, "~ "), text(head), colored(bold, w.after))
-	}
 	targets := map[*desired.Target]bool{}
 	for _, c := range w.changes {
 		targets[c.target] = true
@@ -294,12 +285,29 @@ func (p *printer) wish(w *wish) {
 	if w.risks[losesEvents] > 0 {
 		tone = red
 	}
-	p.wrapped(rowIndent, span{}, tone, says+after(", ", listed(w.befores...))+after("; ", riskOfMany(w.risks, len(w.changes))))
+	risk := after("; ", riskOfMany(w.risks, len(w.changes)))
+	what := []span{colored(yellow, "~ "), text(w.setting.String() + arrow), colored(bold, w.after)}
+	if w.setting == desired.NumSettings {
+		what = []span{colored(red, "- delete")}
+	}
+	p.short = p.short || len(w.changes) > 1 && !p.detail.names
+	switch {
+	case p.detail.brief:
+		what[len(what)-1].text += " "
+		p.flow(2, rowIndent, append(what, colored(tone, "on "+says+risk))...)
+		return
+	case w.setting < desired.NumSettings && p.width("  ~ "+w.setting.String()+arrow+w.after) > p.columns:
+		p.line(2, colored(yellow, "~ "), text(w.setting.String()))
+		p.declared(rowIndent, rowIndent, w.origin, text("→ "), colored(bold, w.after))
+	default:
+		p.declared(2, rowIndent, w.origin, what...)
+	}
+	p.wrapped(rowIndent, span{}, tone, says+after(", ", listed(w.befores...))+risk)
 	if w.final {
 		p.line(rowIndent, colored(red, finalText))
 	}
 	if p.detail.names && len(w.changes) > 1 {
-		p.names(rowIndent, len(w.changes), func(i int) string { return w.changes[i].Name.String() })
+		p.names(rowIndent, span{}, len(w.changes), func(i int) string { return w.changes[i].Name.String() })
 		p.authors(rowIndent, w.changes)
 	}
 }

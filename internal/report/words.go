@@ -76,14 +76,14 @@ func times(n int64) string {
 }
 
 // names lists n configs: one a line where the reader wants all, else as many as a
-// line has room for.
-func (p *printer) names(indent, n int, at func(int) string) {
+// line has room for, behind a mark.
+func (p *printer) names(indent int, mark span, n int, at func(int) string) {
 	if !p.full {
-		p.line(indent, text(p.few(n, at, p.columns-indent)))
+		p.line(indent, mark, text(p.few(n, at, p.columns-indent-p.width(mark.text))))
 		return
 	}
 	for i := range n {
-		p.line(indent, text(at(i)))
+		p.line(indent, mark, text(at(i)))
 	}
 }
 

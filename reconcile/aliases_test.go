@@ -197,7 +197,7 @@ func TestAliasesThatAppear(t *testing.T) {
 // function go one after the other.
 func TestAliasesOfOneFunctionNeverConflict(t *testing.T) {
 	w := &listed{fakeAWS: newFake("a", "b", "c")}
-	w.latency = 50 * time.Millisecond
+	w.latency, w.pageSize = 50*time.Millisecond, 2 // the listings have several pages
 	for f := range w.aliases {
 		w.aliases[f] = []string{"blue", "canary", "green", "live", "next"}
 	}

@@ -67,12 +67,73 @@ func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
 	// The verdicts stand beside those on what was read, and the evidence counts both.
 	r := &RunResult{Surveyed: time.UnixMilli(5000), Observed: Observed{Targets: []ObservedTarget{{Target: target, Functions: make([]ObservedFunction, 3)}}}}
 	r.Plan = Plan{Targets: []TargetPlan{{Target: target, Declared: 3, InSync: 1}}}
-	for age, tooOld := range map[time.Duration]bool{4 * time.Second: true, 5 * time.Second: false} {
-		r.Plan.Targets[0] = TargetPlan{Target: target, Declared: 3, InSync: 1}
+	for age, tooOld := range map[time.Duration]bool{4 * time.Second: true, 4100 * time.Millisecond: false, 5 * time.Second: false} {
+		r.Plan.Targets[0] = TargetPlan{Target: target, Declared: 3, InSync: 1, Skipped: 1, Findings: []Finding{{Name: name("m", desired.Latest)}}}
 		unread.addTo(r, agedRecollection{age: age})
 		p := r.Plan.Targets[0]
 		if p.Declared != 7 || p.InSync != 3 || p.Evidence.Read != 3 || p.Evidence.Carried != 4 || p.Evidence.Functions != 7 || p.Evidence.TooOld != tooOld {
 			t.Errorf("%+v, %+v", p, p.Evidence)
+		}
+		if p.Skipped != 2 || len(p.Findings) != 3 || !slices.IsSortedFunc(p.Findings, func(a, b Finding) int { return a.Name.Compare(b.Name) }) {
+			t.Errorf("%d skipped, findings %+v", p.Skipped, p.Findings)
+		}
+	}
+	known := unread.seen(Observed{Targets: []ObservedTarget{{Target: target, Functions: []ObservedFunction{{Function: "m"}}}}}).Targets[0].Functions
+	if len(known) != 5 || !slices.IsSortedFunc(known, ObservedFunction.compare) {
+		t.Errorf("known are %+v", known)
+	}
+	if e := (&carried{}).evidence(target, r, agedRecollection{}); !e.Oldest.IsZero() || e.TooOld || e.Carried != 0 {
+		t.Errorf("of a run that carries nothing: %+v", e)
+	}
+
+	// A target of which nothing is carried is read whole, and changes nothing for the next.
+	fleet.Undeclared = desired.UndeclaredReport
+	fleet.Targets = append([]desired.TargetSpec{{Target: desired.Target{Account: "000000000001"}, Entries: fleet.Targets[0].Entries}}, fleet.Targets...)
+	toRead, _ = split(fleet, map[desired.Target][]CarriedFunction{target: candidates})
+	if whole, part := len(toRead.Targets[0].Entries), len(toRead.Targets[1].Entries); whole != 7 || part != 3 {
+		t.Errorf("%d and %d are read, want 7 and 3", whole, part)
+	}
+}
+
+// What is only watched is carried as well, and its age counts.
+func TestWatchedFunctionsAreCarriedToo(t *testing.T) {
+	for _, oldest := range []int64{0, 300, 700} { // of what was carried of the fleet
+		c := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]carriedVerdict{home: {Functions: 1, Oldest: oldest}}}
+		watched := c.spare(desired.Fleet{Targets: []desired.TargetSpec{
+			{Target: home, Entries: []desired.Entry{entry("a", desired.Latest, desired.Config{}), entry("b", desired.Latest, desired.Config{}), entry("c", desired.Latest, desired.Config{})}},
+		}}, map[desired.Target][]CarriedFunction{home: {{Function: "a", Seen: 500}, {Function: "c", Seen: 600}}})
+		if len(watched.Targets) != 1 || len(watched.Targets[0].Entries) != 1 || watched.Targets[0].Entries[0].Function != "b" {
+			t.Errorf("%+v are read", watched)
+		}
+		want := int64(500)
+		if oldest == 300 {
+			want = 300
+		}
+		if v := c.verdicts[home]; v.Functions != 3 || v.Oldest != want || len(c.functions[home]) != 2 {
+			t.Errorf("%+v, want 3 functions, the oldest of %d", v, want)
+		}
+	}
+}
+
+// Whatever was not read to its end is not carried.
+func TestCarriable(t *testing.T) {
+	for _, state := range []FunctionState{NotExamined, Present, FunctionAbsent, Unreadable} {
+		good := ObservedFunction{Function: "f", State: state, Seen: 1}
+		if _, ok := Carriable(&good); ok != (state == Present || state == FunctionAbsent) {
+			t.Errorf("state %d: %v", state, ok)
+		}
+		for what, spoil := range map[string]func(*ObservedFunction){
+			"never read":                  func(f *ObservedFunction) { f.Seen = 0 },
+			"unreadable":                  func(f *ObservedFunction) { f.Err = errAsked },
+			"of unknown qualifiers":       func(f *ObservedFunction) { f.QualifierErr = errAsked },
+			"of unknown aliases":          func(f *ObservedFunction) { f.UnlistedErr = errAsked },
+			"with an alias that appeared": func(f *ObservedFunction) { f.Appeared = []string{"live"} },
+		} {
+			f := good
+			spoil(&f)
+			if _, ok := Carriable(&f); ok {
+				t.Errorf("state %d: a function %s is carried", state, what)
+			}
 		}
 	}
 }

@@ -40,6 +40,14 @@ func TestCovered(t *testing.T) {
 	if functions, covered := r.Covered(); functions != 4 || covered != 2 {
 		t.Errorf("%d of %d functions are covered, want 2 of 4", covered, functions)
 	}
+	r.Observed.Targets[0].Err = errAsked
+	if functions, covered := r.Covered(); functions != 0 || covered != 0 {
+		t.Errorf("of a target that could not be read %d of %d functions are covered", covered, functions)
+	}
+	r.Observed.Targets[0].Err = nil
+	if functions, covered := r.CoveredIn(desired.Target{}); functions != 0 || covered != 0 {
+		t.Errorf("of a target that is not there %d of %d functions are covered", covered, functions)
+	}
 	result := func(name string, status Status, after *Settings) Result {
 		return Result{Change: Change{Name: desired.Name{Function: name, Qualifier: desired.Latest}}, Status: status, After: after}
 	}

@@ -63,6 +63,10 @@ func TestCause(t *testing.T) {
 			about(reconcile.KindDenied, refusal("a", "AccessDeniedException", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:Y")), false},
 		{"names that AWS quotes", refusal("pay-1:live", ipv, "The function 'pay-1' has no 'live'"), refusal("pay-2:beta", ipv, "The function 'pay-2' has no 'beta'"), true},
 		{"a function called like a word of the sentence", refusal("function", ipv, role+queue), refusal("role", ipv, role+queue), true},
+		{"a name of letters that stands bare may be a word: even one of the first letter or the last", refusal("a", ipv, "neither a nor z"), refusal("z", ipv, "neither a nor z"), true},
+		{"a name with a digit is none, wherever the digit stands", refusal("pay-1", ipv, "no pay-1 here"), refusal("pay-2", ipv, "no pay-2 here"), true},
+		{"and at its beginning", refusal("1pay", ipv, "no 1pay here"), refusal("2pay", ipv, "no 2pay here"), true},
+		{"two queues in one text", refusal("a", ipv, "neither "+queue+" nor "+queue+"2"), refusal("a", ipv, "neither "+queue+" nor "+queue+"3"), false},
 		{"a request id in the text", refusal("a", ipv, "Failed, request 6fcf2b3e-0000-4000-8000-000000000001"), refusal("a", ipv, "Failed, request 6fcf2b3e-0000-4000-8000-000000000002"), true},
 		{"one text under two codes", refusal("a", ipv, "no"), refusal("a", "ValidationException", "no"), false},
 		{"a name that is no text", refusal("a\x80", ipv, "no a\x80"), refusal("a\x80", ipv, "no a\x80"), true},
@@ -76,6 +80,32 @@ func TestCause(t *testing.T) {
 	const want = ipv + ": " + role + "ARN | " + queue
 	if got := refusal("a", ipv, role+queue).Cause(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestTextOfAnError: as much is said as is known, and never nothing.
+func TestTextOfAnError(t *testing.T) {
+	below := errors.New("reset by peer")
+	tests := []struct {
+		e    reconcile.CallError
+		want string
+	}{
+		{reconcile.CallError{Op: "Put", Subject: "f:live", Code: "Busy", Status: 409, Message: "later", RequestID: "r-1", Err: below}, "Put f:live: Busy (409): later [request r-1]"},
+		{reconcile.CallError{Op: "Put", Code: "Busy", Message: "later"}, "Put: Busy: later"},
+		{reconcile.CallError{Code: "Busy", Status: 409}, "Busy (409)"},
+		{reconcile.CallError{Status: 503, Message: "later"}, "later"},
+		{reconcile.CallError{Subject: "f", Kind: reconcile.KindTransport, Err: below}, "f: reset by peer"},
+		{reconcile.CallError{Kind: reconcile.KindTransport}, "transport"},
+	}
+	for _, tt := range tests {
+		if got := tt.e.Error(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+	for k := range reconcile.Kind(255) {
+		if k.String() == "" {
+			t.Errorf("kind %d has no name", k)
+		}
 	}
 }
 

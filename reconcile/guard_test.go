@@ -74,6 +74,7 @@ func TestGuardCountsLikeAPerson(t *testing.T) {
 		{"rounded down", share(30, 0), Base{}, 99, 29},
 		{"a small fleet has the floor", share(5, 10), Base{}, 40, 10},
 		{"a quarter of it has a quarter of the floor, rounded up: 5 % do not become 40 of 40", share(5, 10), Base{Fleet: 40}, 10, 3},
+		{"half of it has half of the floor, exactly", share(5, 10), Base{Fleet: 40}, 20, 5},
 		{"one function of forty may be changed", share(5, 10), Base{Fleet: 40}, 1, 1},
 		{"a pass over events has the share of the fleet", share(30, 10), Base{Fleet: 1000, Whole: true}, 50, 300},
 		{"which is never less than what it is a part of", share(30, 10), Base{Fleet: 10, Whole: true}, 100, 30},

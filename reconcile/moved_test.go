@@ -94,6 +94,19 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 			wait: 2 * time.Minute, status: AlreadySo, after: &theirs, action: NoChange},
 		{why: "a record to be removed has changed: what is removed is in the journal", entry: removed("f", desired.Latest), before: &ours,
 			wait: 2 * time.Minute, status: Applied, action: Delete, last: &theirs},
+		{why: "a record to be removed is gone", entry: removed("f", desired.Latest), before: &ours, wait: 2 * time.Minute,
+			fault: func(op string, _ int, aws *fakeAWS) error { delete(aws.records, f); return nil }, status: AlreadySo, action: NoChange},
+		{why: "a record was removed and the answer lost: it is not removed again", entry: removed("f", desired.Latest), before: &ours,
+			fault: func(op string, attempt int, aws *fakeAWS) error {
+				if op == "delete" && attempt == 1 {
+					delete(aws.records, f)
+					return broken()
+				}
+				if op == "delete" {
+					t.Error("a delete that was done is made again")
+				}
+				return nil
+			}, status: Applied, action: Delete, last: &ours},
 		{why: "a saved plan or a rollback does not touch what has moved", entry: entry("f", desired.Latest, retries(0)), exact: true,
 			wait: 2 * time.Minute, status: Stale, after: &theirs, action: Create},
 	} {

@@ -59,6 +59,8 @@ func TestNewPlan(t *testing.T) {
 		f.Gone = []string{qualifier}
 		return f
 	}
+	ruled := chosenByRule(entry("f", latest, retries(0)))
+	ruled.Origins = &desired.Origins{Entry: desired.Origin{Layer: desired.LayerRule}}
 	for _, row := range []struct {
 		why   string
 		fleet desired.Fleet
@@ -95,6 +97,7 @@ func TestNewPlan(t *testing.T) {
 			live: holds(ObservedFunction{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"create f retries=0", "unreadable f:live: access denied"}},
 		{why: "no such function", fleet: wants(entry("f", latest, retries(0))), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
 		{why: "no such function, even where a record should go: the file is out of date", fleet: wants(removed("f", latest)), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
+		{why: "a function of a rule went after it was listed: skipped and counted", fleet: wants(ruled), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), skip: 1},
 		{why: "unreadable is not absent", fleet: wants(entry("f", latest, retries(2))), live: holds(ObservedFunction{Function: "f", State: Unreadable, Err: errAsked}), plan: []string{"unreadable f: access denied"}},
 		{why: "not examined is not absent", fleet: wants(removed("f", latest)), live: holds(ObservedFunction{Function: "f"}), plan: []string{"not_examined f"}},
 		{why: "a function the survey forgot is not in sync", fleet: wants(entry("f", latest, retries(2))), live: holds(), plan: []string{"not_examined f"}},
@@ -126,14 +129,15 @@ func TestNewPlan(t *testing.T) {
 }
 
 func TestUndeclaredRecordsAreDeletedOnlyWhereTheFleetSaysSo(t *testing.T) {
-	fleet := wants(entry("e", "live", retries(0)), entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)))
+	fleet := wants(entry("e", "live", retries(0)), entry("f", "live", retries(0)), entry("g", desired.Latest, retries(0)), entry("h", "live", retries(0)))
 	fleet.Undeclared = desired.UndeclaredDelete
 	plan := NewPlan(fleet, holds(
 		present("e", rec("$LATEST", Settings{}), rec("live", Settings{})),
 		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{desired.OnFailure: desired.Text(queueA)})),
 		present("g"),
+		ObservedFunction{Function: "h", State: Present, AliasesListed: true, Gone: []string{"live"}, Records: []ObservedRecord{rec("$LATEST", Settings{})}},
 	))
-	want := []string{"delete e", "change e:live retries=0", "delete f", "change f:live retries=0", "delete f:old", "create g retries=0"}
+	want := []string{"delete e", "change e:live retries=0", "delete f", "change f:live retries=0", "delete f:old", "create g retries=0", "delete h", "qualifier_missing h:live"}
 	if got := lines(&plan); !cmp.Equal(got, want) {
 		t.Errorf("changes stay in key order, declared and undeclared together:\n got %q\nwant %q", got, want)
 	}

@@ -72,6 +72,7 @@ func TestABrokenGroupHoldsNobodyHostage(t *testing.T) {
 		{"nor ten for each of fifty teams", slices.Concat(numbered("a-%02d", 20), numbered("b-%02d", 20), numbered("c-%02d", 20), numbered("d-%02d", 20)),
 			func(string) bool { return true }, 0, 16, 40},
 		{"two for each of fifty, and what is under way by then", teams(50, 20), func(string) bool { return true }, 0, 100, 130},
+		{"names that begin with a digit are a family each", numbered("%02d-x", 30), func(string) bool { return true }, 0, 30, 30},
 		{"every third of one family", numbered("f-%03d", 300), func(f string) bool { return f[len(f)-1]%3 == 0 }, 180, 120, 120},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -92,6 +93,19 @@ func TestABrokenGroupHoldsNobodyHostage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer that says nothing about its function teaches nothing about others.
+func TestAnOutageIsNoSharedCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet, f := fleetOf(numbered("f-%02d", 40)...)
+		fleet.Guard.MaxErrors = desired.Limit{Number: 100}
+		f.fail = refusing("put", KindServer, func(string) bool { return true })
+		out := f.apply(t, t.Context(), fleet, nil)
+		if got := out.Counts(); got.Failed != 40 {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 // For every set of functions that may not be read, and of families whose writes

@@ -27,6 +27,7 @@ type road struct {
 	denied     bool // the answer of the person
 	annotators []Annotator
 	functions  []string // beside f
+	selected   []string // patterns of a narrowed run
 	policy     InsightPolicy
 	at         map[string]func() // called at a step
 	write      bool
@@ -97,7 +98,7 @@ rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 0 } }]
 		w.t.Fatal(err)
 	}
 	return Engine{Opener: w, Memory: w, Annotators: w.annotators}.Run(ctx, Request{InsightPolicy: w.policy,
-		ID: "r", Verb: "test", Started: time.Now(), Write: w.write, Wishes: FleetWishes{Document: document},
+		ID: "r", Verb: "test", Started: time.Now(), Write: w.write, Wishes: FleetWishes{Document: document, Selection: desired.Selection{Functions: w.selected}},
 		Confirm: func(context.Context, *RunResult) bool { w.step("confirm"); return !w.denied },
 	})
 }

@@ -61,3 +61,36 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 		}
 	})
 }
+
+// A run that ends while an intent is stored says why it ended; a journal that fails while
+// the lease holds says that.
+func TestTheEndOfARunIsNoFailureOfItsJournal(t *testing.T) {
+	stop, full := errors.New("stopped by SIGTERM"), errors.New("disk full")
+	for _, journal := range []Journal{slowJournal{}, brokenJournal{full}} {
+		synctest.Test(t, func(t *testing.T) {
+			fleet, f := fleetOf("a")
+			fleet.Guard.MaxChanges = desired.Limit{Number: 1}
+			approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			limiter := fastLimiter()
+			defer limiter.Close()
+			lease, release := context.WithCancel(context.Background())
+			defer release()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second/2, func() { cancel(stop) })
+			out := apply(ctx, approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter, LeaseContext: lease}}, journal, nil)
+			_, broken := journal.(brokenJournal)
+			if stopped := out.Targets[0].Stopped; errors.Is(stopped, ErrJournal) != broken || errors.Is(stopped, full) != broken || errors.Is(stopped, stop) == broken || f.count("put") != 0 {
+				t.Errorf("%T: stopped by %v, %d writes", journal, stopped, f.count("put"))
+			}
+		})
+	}
+}
+
+// brokenJournal stores nothing.
+type brokenJournal struct{ error }
+
+func (j brokenJournal) Intend(context.Context, desired.Key, *Change) error { return j.error }
+func (brokenJournal) Settle(desired.Key, *Result)                          {}

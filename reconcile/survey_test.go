@@ -72,6 +72,12 @@ func TestSurveyMakesTheFewestCalls(t *testing.T) {
 			calls: []string{"list f", "aliases f"},
 		},
 		{
+			why:   "an alias of a rule that is to have no record says nothing of versions",
+			fleet: wants(chosenByRule(removed("f", "live"))),
+			aws:   func() *fakeAWS { return newFake("f") },
+			calls: []string{"list f", "aliases f"},
+		},
+		{
 			why:   "a missing function is known from its List",
 			fleet: wants(entry("gone", "live", retries(0))),
 			aws:   func() *fakeAWS { return newFake() },

@@ -1,0 +1,217 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+)
+
+func TestEveryActionIsReadBack(t *testing.T) {
+	for _, a := range []Action{Create, Update, Delete, Restore} {
+		var back Action
+		if err := back.UnmarshalText([]byte(a.String())); err != nil || back != a {
+			t.Errorf("%s is read back as %s, %v", a, back, err)
+		}
+	}
+	var back Action
+	if err := back.UnmarshalText([]byte("tomorrow")); err == nil {
+		t.Errorf("an unknown action is read as %s", back)
+	}
+}
+
+// A person is shown every setting that a write touches, and no other; where it was
+// declared, or else the entry.
+func TestWhatAChangeShows(t *testing.T) {
+	line, whole := desired.Origin{File: "f", Line: 2, Layer: desired.LayerDefaults}, desired.Origin{File: "f", Line: 1, Layer: desired.LayerFunction}
+	origins := &desired.Origins{Entry: whole, Fields: [desired.NumSettings]desired.Origin{desired.MaximumRetryAttempts: line}}
+	before := Settings{desired.MaximumRetryAttempts: desired.Number(1), desired.OnSuccess: desired.Text(queueA)}
+	want := &desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(queueB)}
+	for _, row := range []struct {
+		change Change
+		rows   []string
+	}{
+		{Change{Action: Create, Want: want, Origins: origins}, []string{"maximum_retry_attempts unset to 0 at 2", "on_failure unset to " + queueB + " at 1"}},
+		{Change{Action: Update, Want: want, Before: &before, Origins: origins}, []string{"maximum_retry_attempts 1 to 0 at 2", "on_failure unset to " + queueB + " at 1"}},
+		{Change{Action: Delete, Before: &before}, []string{"maximum_retry_attempts 1 to unset at 0", "on_success " + queueA + " to unset at 0"}},
+		{Change{Action: Restore, Want: &desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}, Before: &before}, []string{"on_success " + queueA + " to unset at 0"}},
+	} {
+		var rows []string
+		for _, s := range row.change.Settings() {
+			rows = append(rows, fmt.Sprintf("%s %s to %s at %d", s.Setting, s.Before, s.After, s.Origin.Line))
+		}
+		if diff := cmp.Diff(row.rows, rows); diff != "" {
+			t.Errorf("%s: %s", row.change.Action, diff)
+		}
+	}
+}
+
+// Every status is counted once, under its own name; what AWS stored is what is applied.
+func TestOutcomesAreCounted(t *testing.T) {
+	for _, row := range []struct {
+		result Result
+		want   OutcomeCounts
+		wrote  bool
+	}{
+		{Result{Change: Change{Action: Create}, Status: Applied}, OutcomeCounts{Created: 1}, true},
+		{Result{Change: Change{Action: Update}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{Result{Change: Change{Action: Restore}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{Result{Change: Change{Action: Delete}, Status: Applied}, OutcomeCounts{Deleted: 1}, true},
+		{Result{Change: Change{Action: Create}, Status: Mismatched}, OutcomeCounts{Failed: 1}, true},
+		{Result{Change: Change{Action: Create}, Status: Failed}, OutcomeCounts{Failed: 1}, false},
+		{Result{Change: Change{Action: Create}, Status: Stale}, OutcomeCounts{Stale: 1}, false},
+		{Result{Change: Change{Action: Create}, Status: AlreadySo}, OutcomeCounts{AlreadySo: 1}, false},
+		{Result{Change: Change{Action: Create}}, OutcomeCounts{NotAttempted: 1}, false},
+	} {
+		o := Outcome{Targets: []TargetOutcome{{}, {Results: []Result{row.result}}}}
+		if got := o.Counts(); got != row.want || o.Wrote() != row.wrote {
+			t.Errorf("%s %s: %+v, wrote: %v", row.result.Action, row.result.Status, got, o.Wrote())
+		}
+	}
+	if n := (OutcomeCounts{Created: 1, Changed: 20, Deleted: 300, Failed: 4000}).Applied(); n != 321 {
+		t.Errorf("%d were applied, want 321", n)
+	}
+	var before, after OperationCount
+	b, a := reflect.ValueOf(&before).Elem(), reflect.ValueOf(&after).Elem()
+	for i := 1; i < b.NumField(); i++ { // all but the name
+		b.Field(i).SetInt(int64(i))
+		a.Field(i).SetInt(int64(100 * i))
+	}
+	got := reflect.ValueOf(after.Minus(before))
+	for i := 1; i < got.NumField(); i++ {
+		if got.Field(i).Int() != int64(99*i) {
+			t.Errorf("%s is %d, want %d", got.Type().Field(i).Name, got.Field(i).Int(), 99*i)
+		}
+	}
+}
+
+func TestInsightsAreCounted(t *testing.T) {
+	i := Insights{Destinations: []Destination{{State: DestinationUnknown}, {State: DestinationExists}, {State: DestinationMissing}, {State: DestinationWrongKind}, {State: DestinationMissing}}}
+	if n := i.LosingDestinations(); n != 3 {
+		t.Errorf("%d destinations lose what is sent there, want 3", n)
+	}
+	p := TargetPlan{Breaches: []Breach{{Now: true}, {Now: true, Planned: true}, {Now: true}, {Planned: true}}}
+	if now, then := p.Broken(false), p.Broken(true); now != 3 || then != 2 {
+		t.Errorf("%d are broken now and %d then, want 3 and 2", now, then)
+	}
+	for a, want := range map[Author]string{
+		{Kind: "role", Name: "deploy", Client: "CloudFormation", Stack: "orders"}: "role deploy (CloudFormation stack orders)",
+		{Kind: "role", Name: "deploy", Client: "Terraform"}:                       "role deploy (Terraform)",
+		{Principal: "arn:aws:iam::1:role/x"}:                                      "arn:aws:iam::1:role/x",
+		{Run: "r", Kind: "role", Name: "deploy"}:                                  "run r",
+		{}:                                                                        "",
+	} {
+		if got := a.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// finderCalls is a Finder that remembers what it was asked for.
+type finderCalls struct {
+	calls []string
+	err   error
+}
+
+func (f *finderCalls) ListFunctions(context.Context, string) (Page[Function], error) {
+	f.calls = append(f.calls, "list")
+	return Page[Function]{Items: named("f", "g")}, f.err
+}
+
+func (f *finderCalls) Tagged(context.Context, []desired.Tag) (map[string]map[string]string, error) {
+	f.calls = append(f.calls, "tagged")
+	return map[string]map[string]string{"f": {"k": "v"}}, f.err
+}
+
+func (f *finderCalls) TagsOf(_ context.Context, functions []string) (map[string]map[string]string, error) {
+	f.calls = append(f.calls, "tags of "+strings.Join(functions, ","))
+	return map[string]map[string]string{"f": {"k": "v"}}, f.err
+}
+
+// Discovery makes the fewest calls that answer what is asked, and half an answer is none.
+func TestDiscoveryAsksForNoMore(t *testing.T) {
+	tags := [][]desired.Tag{{{Key: "k"}}, {{Key: "l"}}}
+	for _, row := range []struct {
+		need  desired.Discovery
+		calls []string
+	}{
+		{desired.Discovery{}, nil},
+		{desired.Discovery{ListFunctions: true}, []string{"list"}},
+		{desired.Discovery{Tags: tags}, []string{"tagged", "tagged"}},
+		{desired.Discovery{Tags: tags, Functions: []string{"f", "g"}}, []string{"tags of f,g"}},
+		{desired.Discovery{ListFunctions: true, Functions: []string{"f"}}, []string{"list"}},
+	} {
+		row.need.Target = home
+		for _, err := range []error{nil, ratelimit.WithResult(errAsked, ratelimit.Permanent, 0)} {
+			limiter := fastLimiter()
+			finder := &finderCalls{err: err}
+			// A target of which nothing is asked stands before the one in question.
+			found, failed := discover(t.Context(), []desired.Discovery{{Target: desired.Target{Account: "000000000001"}}, row.need}, map[desired.Target]discoverConn{home: {Finder: finder, Limiter: limiter}})
+			limiter.Close()
+			if want := row.calls[:min(len(row.calls), len(finder.calls))]; !slices.Equal(finder.calls, want) || err == nil && len(finder.calls) != len(row.calls) {
+				t.Errorf("%+v: the calls are %q, want %q", row.need, finder.calls, row.calls)
+			}
+			if _, ok := found[home]; ok != (err == nil && row.calls != nil) || (failed[home] != nil) != (err != nil && row.calls != nil) {
+				t.Errorf("%+v, AWS says %v: found %v, failed %v", row.need, err, found, failed)
+			}
+		}
+	}
+}
+
+// What is watched is what requirements choose and nobody declares, for any two sets.
+func TestWatchedIsJudgedAndNotDeclared(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spec := desired.TargetSpec{Target: home}
+		var watched, all []string
+		for _, f := range []string{"a", "b", "c", "d", "e"} {
+			declared, judged := rapid.Bool().Draw(t, "declared"), rapid.Bool().Draw(t, "judged")
+			if declared {
+				spec.Entries = append(spec.Entries, entry(f, desired.Latest, desired.Config{}), entry(f, "live", desired.Config{}))
+				all = append(all, f, f)
+			}
+			if judged {
+				spec.Judged = append(spec.Judged, desired.Judged{Function: f})
+			}
+			if judged && !declared {
+				watched, all = append(watched, f), append(all, f)
+			}
+		}
+		names := func(f desired.Fleet) (names []string) {
+			for _, e := range f.Targets[0].Entries {
+				names = append(names, e.Function)
+			}
+			return names
+		}
+		fleet := desired.Fleet{Targets: []desired.TargetSpec{spec}}
+		w := watchlist(fleet)
+		if got := names(w); !slices.Equal(got, watched) {
+			t.Fatalf("%v are watched, want %v", got, watched)
+		}
+		if got := names(and(fleet, w)); !slices.Equal(got, all) {
+			t.Fatalf("%v are read, want %v", got, all)
+		}
+	})
+}
+
+// A lease that is over is told from every other end.
+func TestTheEndOfALease(t *testing.T) {
+	lost := errors.New("lost")
+	lease, lose := context.WithCancelCause(t.Context())
+	ctx := leasedContext{t.Context(), lease}
+	if ctx.Err() != nil {
+		t.Errorf("before: %v", ctx.Err())
+	}
+	lose(lost)
+	if err := ctx.Err(); !errors.Is(err, lost) || !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after: %v", err)
+	}
+}

@@ -58,9 +58,9 @@ func (d *htmlPage) rows() error {
 		return err
 	}
 	n := len(data.Text)
-	d.Put("<section class=\"rows\" id=\"rows\" aria-labelledby=\"rows-title\">\n<h2 id=\"rows-title\">Every config with something to say</h2>\n")
+	d.Put("<section class=\"rows\" id=\"rows\" aria-labelledby=\"rows-title\">\n<h2 id=\"rows-title\">Configs that differ or need attention</h2>\n")
 	if n == 0 {
-		d.Put("<p>There is none.</p>\n</section>\n")
+		d.Put("<p>There are none.</p>\n</section>\n")
 		return nil
 	}
 	if data.Left > 0 {
@@ -81,7 +81,7 @@ func (d *htmlPage) rows() error {
 <div role="rowgroup"><div class="head" role="row"><span role="columnheader">Status</span><span role="columnheader">Config</span><span role="columnheader">What</span><span role="columnheader">Target</span><span role="columnheader" id="at" hidden>Declared at</span><span role="columnheader" id="by" hidden>Changed by</span></div></div>
 <div class="view" id="view" role="rowgroup" tabindex="0" aria-label="Rows of configs"><div class="room" id="room" role="presentation"></div></div>
 </div>
-<p class="muted none" id="none" hidden>No row is like that.</p>
+<p class="muted none" id="none" hidden>No config matches.</p>
 </div>
 <dialog id="details" aria-labelledby="details-title"><h2 id="details-title" class="mono"></h2><dl id="details-list"></dl><button type="button" id="close">Close</button></dialog>
 </section>

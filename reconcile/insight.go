@@ -255,3 +255,10 @@ type Authorship struct {
 	At     time.Time // to the second
 	Call   string    // the API's operation, such as PutFunctionEventInvokeConfig
 }
+
+// Deleted reports whether the record was deleted.
+func (a *Authorship) Deleted() bool { return strings.HasPrefix(a.Call, "Delete") }
+
+// Redeploys reports whether the author's next deployment writes the same again. What a
+// tool has deleted it no longer declares, and does not delete a second time.
+func (a *Authorship) Redeploys() bool { return a.Author.Redeploys() && !a.Deleted() }

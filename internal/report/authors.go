@@ -14,7 +14,7 @@ import (
 // deed is what one author did to some configs.
 type deed struct {
 	verb, author string
-	client       string // where it will write them again
+	client       string // of what is deployed: it writes again what it changed
 	configs      []desired.Key
 	first, last  time.Time
 }
@@ -24,7 +24,7 @@ func deeds(all []reconcile.Authorship) []deed {
 	type key struct{ verb, author string }
 	found := groupBy(all,
 		func(a reconcile.Authorship) key {
-			if strings.HasPrefix(a.Call, "Delete") {
+			if a.Deleted() {
 				return key{"deleted", a.Author.String()}
 			}
 			return key{"changed", a.Author.String()}
@@ -163,11 +163,16 @@ func (r *Run) tellAuthors(stable bool) []note {
 // writtenAgain is what deployments will write again.
 func (r *Run) writtenAgain(bool) (all []note) {
 	for _, d := range deeds(r.Insights.Authors) {
-		if d.client == "" {
+		n := note{tone: yellow, title: "Written again", n: len(d.configs), text: fmt.Sprintf("%s by %s", count(len(d.configs), "config"), d.author)}
+		switch {
+		case d.client == "":
 			continue
+		case d.verb == "deleted":
+			n.title = "Deleted by its tool"
+			n.text += ", no longer declared there. If this was the hand-over, apply puts the records back, and they stay."
+		default:
+			n.text += ". Its next deployment writes the same again: change it there too, or leave it out of the fleet file."
 		}
-		n := note{tone: yellow, title: "Written again", n: len(d.configs),
-			text: fmt.Sprintf("%s by %s. Its next deployment writes the same again: change it there too, or leave it out of the fleet file.", count(len(d.configs), "config"), d.author)}
 		for _, key := range d.configs {
 			n.rows = append(n.rows, row{name: r.named(key.Target, key.Name)})
 		}
@@ -207,7 +212,7 @@ func (r *Run) byAuthor(m remark, t desired.Target) remark {
 		m.author = Clean(a.Author.String())
 		d := deeds([]reconcile.Authorship{*a})[0]
 		m.details = append(m.details, Clean(d.verb+" "+d.when(r.Surveyed, true)+" by "+d.author))
-		if d.client != "" {
+		if a.Redeploys() {
 			m.details = append(m.details, Clean("the next deployment with "+d.client+" writes the same again"))
 		}
 	}

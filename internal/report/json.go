@@ -164,7 +164,7 @@ func (r *Run) lists() []elements {
 		})},
 		{"destinations", "destination", each(r.Insights.Destinations, r.newDestination)},
 		{"authors", "author", each(r.Insights.Authors, func(a reconcile.Authorship) any {
-			return authorJSON{r.newKey(a.Key), a.Author, *stamp(a.At), a.Call, a.Author.Redeploys()}
+			return authorJSON{r.newKey(a.Key), a.Author, *stamp(a.At), a.Call, a.Redeploys()}
 		})},
 		{"fights", "fight", each(r.Insights.Fights, func(f reconcile.Fight) any {
 			return fightJSON{r.newKey(f.Key), f.Times, stamp(f.Since), f.Author}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -142,6 +143,30 @@ func TestFailuresHaveRoomFirst(t *testing.T) {
 	for _, width := range []int{60, 80, 100, 200} {
 		if got := string(textBytes(t, r, TextOptions{Width: width})); !strings.Contains(got, ": 3 of 12 changes failed\n") {
 			t.Errorf("at %d columns nothing is said of what failed:\n%s", width, got)
+		}
+	}
+}
+
+// What a deployment changed it changes again; what it deleted, as in a hand-over, it does not.
+func TestAHandOverIsNotWrittenAgain(t *testing.T) {
+	deploy := reconcile.Author{Kind: "role", Name: "deploy", Client: "Terraform"}
+	r := &Run{Insights: reconcile.Insights{Authors: []reconcile.Authorship{
+		{Author: deploy, Call: "UpdateFunctionEventInvokeConfig"}, {Author: deploy, Call: "DeleteFunctionEventInvokeConfig"}, {Author: deploy, Call: "DeleteFunctionEventInvokeConfig"},
+	}}}
+	var got []string
+	for _, n := range r.writtenAgain(false) {
+		got = append(got, n.title+": "+n.text)
+	}
+	want := []string{
+		"Deleted by its tool: 2 configs by role deploy (Terraform), no longer declared there. If this was the hand-over, apply puts the records back, and they stay.",
+		"Written again: 1 config by role deploy (Terraform). Its next deployment writes the same again: change it there too, or leave it out of the fleet file.",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for i, again := range []bool{true, false} {
+		if a := &r.Insights.Authors[i]; a.Redeploys() != again {
+			t.Errorf("%s: written again %v, want %v", a.Call, a.Redeploys(), again)
 		}
 	}
 }

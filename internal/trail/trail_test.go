@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,7 @@ func (r recorded) record() string {
 // first, as the API's model says; answers are told by spoil to fail.
 type history struct {
 	events []recorded
+	mu     sync.Mutex // some are asked at once
 	asked  []time.Time
 	names  []string
 	spoil  func(n int) (status int, code string)
@@ -55,6 +57,8 @@ type history struct {
 
 func (h *history) RoundTrip(r *http.Request) (*http.Response, error) {
 	time.Sleep(h.after)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.asked = append(h.asked, time.Now())
 	if h.spoil != nil {
 		if status, code := h.spoil(len(h.asked)); status != 0 {

@@ -56,32 +56,38 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	}
 	heard := make(chan told, len(r.Plan.Targets))
 	open := map[desired.Target]bool{}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		if len(t.Changes) == 0 {
-			continue
-		}
+	start := func(t *reconcile.TargetPlan, since time.Time) {
 		opened := reconcile.PartOf(r.Opened.Targets, t.Target)
 		if opened == nil {
-			continue
+			return
 		}
 		cfg, ok := awslambda.InsightConfig(*opened)
 		if !ok {
-			continue
+			return
 		}
 		open[t.Target] = true
 		source := New(cfg, t.Target, w.Limiters)
 		go func() {
-			found, err := w.ask(ctx, source, t.Changes)
+			found, err := w.ask(ctx, source, t.Changes, since)
 			nameStacks(ctx, opened.Finder, found)
 			heard <- told{t.Target, found, err}
 		}()
 	}
-	if len(open) == 0 {
-		return learnt
+	for i := range r.Plan.Targets {
+		if t := &r.Plan.Targets[i]; len(t.Changes) > 0 {
+			start(t, time.Time{})
+		}
 	}
 	if w.Remember != nil {
 		w.Remember(ctx, w.Fights)
+	}
+	fought := fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
+	for i := range r.Plan.Targets {
+		if t := &r.Plan.Targets[i]; len(t.Changes) == 0 {
+			if since := began(fought, t.Target); !since.IsZero() {
+				start(t, since)
+			}
+		}
 	}
 	unavailable := func(t desired.Target, err error) {
 		learnt.Unavailable = append(learnt.Unavailable, reconcile.Unavailable{What: w.Name(), Target: t, Err: err})
@@ -102,7 +108,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	}
 	slices.SortFunc(learnt.Authors, func(a, b reconcile.Authorship) int { return a.Key.Compare(b.Key) })
 	slices.SortFunc(learnt.Unavailable, func(a, b reconcile.Unavailable) int { return a.Target.Compare(b.Target) })
-	learnt.Fights = fightsAmong(&r.Plan, w.Fights.List(fights.Told, time.Now()))
+	learnt.Fights = fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
 	return learnt
 }
 
@@ -133,24 +139,38 @@ func nameStacks(ctx context.Context, finder reconcile.Finder, found []reconcile.
 	}
 }
 
-// fightsAmong are the fights over what a plan is to change.
-func fightsAmong(plan *reconcile.Plan, all []reconcile.Fight) []reconcile.Fight {
+// fightsAmong are the fights over what a run looks at, also where nothing differs just now.
+func fightsAmong(r *reconcile.RunResult, all []reconcile.Fight) []reconcile.Fight {
 	return slices.DeleteFunc(all, func(f reconcile.Fight) bool {
-		return !slices.ContainsFunc(plan.Targets, func(t reconcile.TargetPlan) bool {
-			return t.Target == f.Target && slices.ContainsFunc(t.Changes, func(c reconcile.Change) bool { return c.Name == f.Name })
-		})
+		if t := reconcile.PartOf(r.Fleet.Targets, f.Target); t != nil {
+			if _, declared := slices.BinarySearchFunc(t.Entries, f.Name, desired.Entry.Compare); declared {
+				return false
+			}
+		}
+		t := reconcile.PartOf(r.Plan.Targets, f.Target)
+		return t == nil || !slices.ContainsFunc(t.Changes, func(c reconcile.Change) bool { return c.Name == f.Name })
 	})
 }
 
-// ask finds the authors of what differs in one target. The error is why some could
-// not be looked for.
-func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change) ([]reconcile.Authorship, error) {
+// began is when the oldest of the fights in one target began; zero where there is none.
+func began(fought []reconcile.Fight, target desired.Target) (since time.Time) {
+	for i := range fought {
+		if f := &fought[i]; f.Target == target && (since.IsZero() || f.Since.Before(since)) {
+			since = f.Since
+		}
+	}
+	return since
+}
+
+// ask finds the authors of what differs in one target, and where nothing does those of the
+// fights since a time. The error is why some could not be looked for.
+func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change, since time.Time) ([]reconcile.Authorship, error) {
 	open := unexplained(changes)
 	q := Query{Pages: whoPages, Budget: defaultBudget}
 	if deadline, ok := ctx.Deadline(); ok {
 		q.Budget = time.Duration(float64(time.Until(deadline)) * whoShare)
 	}
-	var stored, deleted bool
+	stored, deleted := len(open) == 0, len(open) == 0
 	for _, modified := range open {
 		stored, deleted = stored || modified != 0, deleted || modified == 0
 	}
@@ -171,7 +191,7 @@ func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change
 				return false
 			}
 		}
-		return true
+		return len(changes) > 0 || oldest.Before(since)
 	}
 	a := source.Lookup(ctx, q)
 	for i := range a.Events {

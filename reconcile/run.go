@@ -84,6 +84,7 @@ type RunResult struct {
 	Guard    []GuardLine      // every rule of the guard against the plan
 	Refused  error            // why the plan may not be applied: *GuardError or ErrIncomplete
 	Declined bool             // Confirm said no
+	Asked    time.Duration    // how long Confirm took
 	Outcome  *Outcome         // nil when nothing was tried
 
 	Stopped error // why the run as a whole ended early, or nil
@@ -276,9 +277,12 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	if counts.Changes() == 0 && counts.Stale == 0 {
 		return recorder
 	}
-	if counts.Changes() > 0 && r.Confirm != nil && !r.Confirm(ctx, r) {
-		r.Declined = true
-		return recorder
+	if counts.Changes() > 0 && r.Confirm != nil {
+		asked := time.Now()
+		r.Declined = !r.Confirm(ctx, r)
+		if r.Asked = time.Since(asked); r.Declined {
+			return recorder
+		}
 	}
 	if recorder != nil {
 		if err := recorder.Ready(ctx, guard.fleet(&r.Plan)); err != nil {

@@ -243,9 +243,15 @@ func parseAge(s string) (time.Duration, error) {
 }
 
 func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOptions, format string) error {
-	runs, err := h.List(ctx, o)
+	listed, err := h.List(ctx, o)
 	if err != nil {
 		return err
+	}
+	runs := make([]report.PastRun, len(listed))
+	for i := range listed {
+		if runs[i].Run = listed[i]; unfinished(&listed[i]) {
+			runs[i].Journal, _ = h.Undo(ctx, listed[i].Run) // a damaged one hides no run
+		}
 	}
 	switch {
 	case format == "json":
@@ -254,7 +260,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 		fmt.Fprintln(a.out, "No run wrote anything. --all lists the others.")
 		return nil
 	}
-	return report.RunsText(a.out, runs)
+	return report.RunsText(a.out, runs, (&outputOptions{}).text(a.out))
 }
 
 func (a *app) showRun(ctx context.Context, name string, format string, place string, full bool) error {

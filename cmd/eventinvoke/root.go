@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -288,17 +289,17 @@ func isTerminal(stream any) bool {
 	return f != nil && term.IsTerminal(int(f.Fd()))
 }
 
-// columns is the width of the terminal that a stream is, 0 where it is none.
+// columns is the width of the terminal that a stream is; of what is none COLUMNS says it, as for
+// a pager, or nothing: 0.
 func columns(stream any) int {
-	f := fileOf(stream)
-	if f == nil {
-		return 0
+	width := 0
+	if f := fileOf(stream); f != nil {
+		width, _, _ = term.GetSize(int(f.Fd()))
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
+	if width == 0 {
+		width, _ = strconv.Atoi(os.Getenv("COLUMNS"))
 	}
-	return width
+	return max(0, width)
 }
 
 func fileOf(stream any) *os.File {

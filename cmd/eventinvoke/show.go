@@ -124,8 +124,14 @@ func pastRun(ctx context.Context, name, place string) (run report.PastRun, damag
 	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
 		run.Undo = "eventinvoke rollback " + run.Run.Run + historyFlag(place)
 	}
-	if state := run.State(); state == history.Died || state == history.Running {
+	if unfinished(&run.Run) {
 		run.Journal = undos
 	}
 	return run, damaged, nil
+}
+
+// unfinished reports whether the journal of a run tells more than its record.
+func unfinished(run *history.Run) bool {
+	state := run.State()
+	return state == history.Died || state == history.Running
 }

@@ -20,7 +20,8 @@ type Drift struct {
 	Action reconcile.Action `json:"action"` // what would mend it
 	// Since is when the first of the audits began that have found it drifted ever
 	// since. An audit that could not see the config says neither yes nor no.
-	Since time.Time `json:"since"`
+	Since  time.Time `json:"since"`
+	Author *Author   `json:"author,omitempty"` // null where nobody told
 }
 
 // Audit remembers a run that only read: its counts, what it could not see, and what
@@ -65,7 +66,7 @@ func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []Target) {
 func (r *Record) shorten() {
 	for _, item := range r.Items {
 		t := reconcile.PartOf(r.Targets, item.Target)
-		t.Drift = append(t.Drift, Drift{Name: item.Name, Action: item.Action, Since: r.Started.UTC()})
+		t.Drift = append(t.Drift, Drift{Name: item.Name, Action: item.Action, Since: r.Started.UTC(), Author: item.Author})
 	}
 	for _, f := range r.Findings {
 		t := reconcile.PartOf(r.Targets, f.Target)

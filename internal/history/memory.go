@@ -211,7 +211,7 @@ func (k *memoryRecorder) Finish(ctx context.Context, r *reconcile.RunResult) err
 
 // complete puts how the run ended into its record.
 func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
-	r.Finished = run.Finished
+	r.Finished, r.AskedMS = run.Finished, run.Asked.Milliseconds()
 	r.State, r.Stopped = ended(run)
 	if !run.Planned() {
 		r.Failure = NewFailure(run.Err)
@@ -235,6 +235,7 @@ func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 	if run.Outcome != nil {
 		r.SetOutcome(run.Outcome)
 	}
+	r.SetAuthors(&run.Insights)
 }
 
 // releaseTimeout bounds what a store that hangs can cost at the end. A lease that
@@ -269,7 +270,7 @@ func ended(r *reconcile.RunResult) (State, string) {
 	case r.Refused != nil:
 		return Failed, r.Refused.Error()
 	case r.Declined:
-		return Failed, "it was asked whether to write, and the answer was not yes"
+		return Declined, "it was asked whether to write, and the answer was not yes"
 	}
 	if n := r.Plan.Counts().UnreadableTargets; n > 0 && r.Outcome == nil {
 		return Interrupted, fmt.Sprintf("%d of %d targets could not be read", n, len(r.Plan.Targets))

@@ -25,6 +25,7 @@ const (
 	Running     State = "running"
 	Finished    State = "finished"
 	Interrupted State = "interrupted" // by a signal, a deadline or the error budget
+	Declined    State = "declined"    // by the person who was asked whether to write
 	Failed      State = "failed"      // before anything was changed
 	Died        State = "died"
 	Damaged     State = "damaged"
@@ -43,7 +44,8 @@ type Record struct {
 	State       State     `json:"state"`
 	Started     time.Time `json:"started"`
 	Finished    time.Time `json:"finished,omitzero"`
-	Stopped     string    `json:"stopped,omitempty"` // why it ended early, in the caller's words
+	AskedMS     int64     `json:"asked_ms,omitempty"` // how long a person took to answer
+	Stopped     string    `json:"stopped,omitempty"`  // why it ended early, in the caller's words
 	// Guard is every rule of the guard against the plan; GuardOff is why it was off, in
 	// the caller's words.
 	Guard    []reconcile.GuardLine `json:"guard,omitempty"`
@@ -195,6 +197,14 @@ type Item struct {
 	Attempts      int                  `json:"attempts"`
 	WaitedMS      int64                `json:"waited_ms"`
 	Failure       *reconcile.CallError `json:"failure,omitempty"`
+	Author        *Author              `json:"author,omitempty"` // null where nobody told
+}
+
+// Author is who had made a config what the run found.
+type Author struct {
+	reconcile.Author
+	At   time.Time `json:"at"`
+	Call string    `json:"call"` // the API's operation
 }
 
 // Finding is one key that the plan did not change and that needs attention.
@@ -262,6 +272,15 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 		}
 		if t := reconcile.PartOf(r.Targets, o.Target); t != nil && o.Stopped != nil {
 			t.Stopped = NewFailure(o.Stopped)
+		}
+	}
+}
+
+// SetAuthors puts who made the configs what they were into the record.
+func (r *Record) SetAuthors(known *reconcile.Insights) {
+	for i := range r.Items {
+		if a := known.AuthorOf(r.Items[i].Key); a != nil {
+			r.Items[i].Author = &Author{a.Author, a.At, a.Call}
 		}
 	}
 }

@@ -33,7 +33,7 @@ func NewRun(records ...Record) Run {
 }
 
 // progress orders the states by how far a run came.
-var progress = map[State]int{Damaged: 0, Running: 1, Died: 2, Failed: 3, Interrupted: 4, Finished: 5}
+var progress = map[State]int{Damaged: 0, Running: 1, Died: 2, Failed: 3, Declined: 3, Interrupted: 4, Finished: 5}
 
 // Latest are the attempts that stand for the run: of each shard the last one.
 // They are in the order of the shards. Where the number of shards changed from

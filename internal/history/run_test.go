@@ -374,3 +374,25 @@ func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
 		}
 	}
 }
+
+// What a run corrected is gone with it: its record alone can say later who had made it so. What a
+// person took to answer is not the run's time, and a no is no failure.
+func TestARecordKeepsWhoMadeItSo(t *testing.T) {
+	at := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+	r := reconcile.RunResult{Surveyed: at, Finished: at.Add(time.Minute), Asked: 20 * time.Second, Declined: true}
+	r.Plan.Targets = []reconcile.TargetPlan{{Target: testTarget, Changes: []reconcile.Change{*create(testKey(1), retries(1)), *create(testKey(2), retries(1))}}}
+	alice := reconcile.Author{Kind: "user", Name: "alice"}
+	r.Insights.Authors = []reconcile.Authorship{{Key: testKey(2), Author: alice, At: at, Call: "DeleteFunctionEventInvokeConfig"}}
+	var record Record
+	(&Memory{}).complete(&record, &r)
+	if record.State != Declined || record.AskedMS != 20_000 {
+		t.Errorf("%s, asked for %d ms", record.State, record.AskedMS)
+	}
+	want := &Author{alice, at, "DeleteFunctionEventInvokeConfig"}
+	if a, b := record.Items[0].Author, record.Items[1].Author; a != nil || b == nil || *b != *want {
+		t.Errorf("got %v and %v, want none and %v", a, b, want)
+	}
+	if record.shorten(); *record.Targets[0].Drift[1].Author != *want {
+		t.Errorf("an audit forgets %v", want)
+	}
+}

@@ -30,10 +30,11 @@ func storedRecord() *Record {
 		Service: "lambda", Op: "PutFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/orders-001:$LATEST", Kind: reconcile.KindServer,
 		Code: "ServiceException", Status: 500, Message: "An error occurred", RequestID: "b7e0d1f2", Hint: "run again",
 	}
+	who := &Author{Author: reconcile.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "CloudFormation", Run: "20000101T000000Z-0000", Stack: "orders"}, At: at, Call: "PutFunctionEventInvokeConfig"}
 	counts := PlanCounts{Declared: 5, InSync: 1, Skipped: 2, Ignored: 3, Creates: 1, Changes: 1, Deletes: 1, Unreadable: 4, Missing: 5, Undeclared: 6, Breaches: 7}
 	return &Record{
 		Version: RecordVersion, Run: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
-		State: Finished, Started: at, Finished: at.Add(time.Minute), Stopped: "the time is over",
+		State: Finished, Started: at, Finished: at.Add(time.Minute), AskedMS: 4500, Stopped: "the time is over",
 		Guard: []reconcile.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
 		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
 		Files:         []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}},
@@ -42,14 +43,14 @@ func storedRecord() *Record {
 		Targets: []Target{{
 			Target: testTarget, Label: "prod", Plan: counts, Failure: refused, Stopped: refused, Functions: 5, Covered: 4,
 			Findings:   map[string]int{"unreadable": 4},
-			Drift:      []Drift{{Name: testKey(1).Name, Action: reconcile.Update, Since: at}},
+			Drift:      []Drift{{Name: testKey(1).Name, Action: reconcile.Update, Since: at, Author: who}},
 			Operations: []reconcile.OperationCount{{Name: "PutFunctionEventInvokeConfig", Calls: 21, OK: 1, Throttled: 2, Conflicts: 3, Faults: 4, Skewed: 5, Refused: 6}},
 			Limiter:    &Limiter{Rate: 6.8, Ceiling: 13.5, Granted: 21, Cuts: 1, PausedMS: 500, Throttled: 2, Breaker: "closed", Efficiency: 0.5},
 			Pace:       []PacePoint{{AtMS: 1000, Rate: 6.8, Ceiling: 13.5, Throttled: 2}},
 		}},
 		Items: []Item{{
 			Key: testKey(1), Action: reconcile.Update, Status: "applied", Before: new(storedBefore), Modified: 1_700_000_000_123, Request: storedWant,
-			After: new(holding(0)), AfterModified: 1_700_000_009_000, Attempts: 2, WaitedMS: 1500, Failure: refused,
+			After: new(holding(0)), AfterModified: 1_700_000_009_000, Attempts: 2, WaitedMS: 1500, Failure: refused, Author: who,
 		}},
 		Findings: []Finding{{Key: testKey(9), Reason: "unreadable", Failure: refused}},
 	}

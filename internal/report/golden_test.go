@@ -2,7 +2,9 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -129,6 +131,13 @@ func TestTextFitsANarrowPage(t *testing.T) {
 			}
 			fits(past.name, width, page.Bytes())
 		}
+		var runs, trends bytes.Buffer
+		if err := errors.Join(RunsText(&runs, allRuns(), TextOptions{Width: width}), TrendsText(&trends, pastTrends()[:1], nil, TextOptions{Width: width})); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, fmt.Sprintf("history-list.%d.txt", width), runs.Bytes())
+		fits("history", width, runs.Bytes())
+		fits("history trend", width, trends.Bytes())
 	}
 }
 

@@ -69,7 +69,7 @@ func (d *htmlPage) head() {
 	if !r.Started.IsZero() {
 		fact("started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
-	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 {
+	if took := r.Finished.Sub(r.Started) - r.Asked; !r.Finished.IsZero() && took > 0 {
 		fact("took", formatDuration(took))
 	}
 	fact("from", strings.Join(r.Fleet.Files, ", "))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -29,6 +30,7 @@ func Past(past PastRun) *Run {
 		if part.Finished.After(r.Finished) {
 			r.Finished = part.Finished
 		}
+		r.Asked = max(r.Asked, time.Duration(part.AskedMS)*time.Millisecond)
 		r.partEnded(part)
 		for _, f := range part.Files {
 			if !slices.Contains(r.Fleet.Files, f.Path) {
@@ -49,6 +51,7 @@ func Past(past PastRun) *Run {
 	slices.SortFunc(plan.Targets, func(a, b reconcile.TargetPlan) int { return a.Target.Compare(b.Target) })
 	r.Plan, r.Fleet.Targets = plan, len(plan.Targets)
 	r.pastItems(past.Items())
+	slices.SortFunc(r.Insights.Authors, func(a, b reconcile.Authorship) int { return a.Key.Compare(b.Key) })
 	return r
 }
 
@@ -57,7 +60,7 @@ func (r *Run) partEnded(part *history.Record) {
 	switch {
 	case part.Failure != nil:
 		r.Err = part.Failure
-	case part.State == history.Failed && part.Stopped != "" && len(part.Targets) > 0:
+	case (part.State == history.Failed || part.State == history.Declined) && part.Stopped != "" && len(part.Targets) > 0:
 		r.Refused = errors.New(part.Stopped)
 	case part.State == history.Failed && part.Stopped != "":
 		r.Err = errors.New(part.Stopped)
@@ -82,8 +85,9 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 		p.Findings = append(p.Findings, reconcile.Finding{Name: f.Name, Kind: kindOf(f.Reason), Err: failure(f.Failure)})
 	}
 	for _, d := range t.Drift { // of an audit, which keeps no settings
-		change := history.Item{Action: d.Action}
-		change.Name = d.Name
+		change := history.Item{Action: d.Action, Author: d.Author}
+		change.Key = desired.Key{Target: t.Target, Name: d.Name}
+		r.madeBy(&change)
 		p.Changes = append(p.Changes, changeOf(&change))
 	}
 	numbers := map[string]int{"ignored": t.Plan.Ignored}
@@ -107,6 +111,13 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 	}
 	r.API = append(r.API, api)
 	return p
+}
+
+// madeBy takes in who had made a config what the run found.
+func (r *Run) madeBy(i *history.Item) {
+	if a := i.Author; a != nil {
+		r.Insights.Authors = append(r.Insights.Authors, reconcile.Authorship{Key: i.Key, Author: a.Author, At: a.At, Call: a.Call})
+	}
 }
 
 // failure is what a record keeps of an error.
@@ -142,6 +153,7 @@ func (r *Run) pastItems(items []history.Item) {
 				continue
 			}
 			change := changeOf(item)
+			r.madeBy(item)
 			p.Changes = append(p.Changes, change)
 			result := reconcile.Result{Change: change, After: item.After, Err: failure(item.Failure), Stats: ratelimit.CallStats{Attempts: item.Attempts, Waited: time.Duration(item.WaitedMS) * time.Millisecond}}
 			_ = result.Status.UnmarshalText([]byte(item.Status)) // planned, and not tried: not attempted

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -14,23 +13,27 @@ import (
 )
 
 // RunsText lists runs as a table, in their order.
-func RunsText(w io.Writer, runs []history.Run) error {
+func RunsText(w io.Writer, runs []PastRun, o TextOptions) error {
+	p := newPrinter(w, &Run{}, o)
 	if len(runs) == 0 {
-		_, err := fmt.Fprintln(w, "No run is remembered here.")
-		return err
+		p.line(0, text("No run is remembered here."))
+		return p.flush()
 	}
-	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "RUN\tVERB\tSTATE\tSTARTED (UTC)\tAPPLIED\tFAILED\tLEFT\tTARGETS")
+	table := [][]string{{"RUN", "VERB", "STATE", "STARTED (UTC)", "APPLIED", "FAILED", "LEFT", "TARGETS"}}
 	for i := range runs {
 		s := summarise(&runs[i])
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n",
-			Clean(s.Run), Clean(s.Verb), Clean(s.State), s.Started.Format(time.DateTime), s.Applied, s.Failed, s.Left, s.Targets)
+		applied := fmt.Sprint(s.Applied)
+		if s.Unconfirmed > 0 {
+			applied += "+" // and perhaps more
+		}
+		table = append(table, []string{s.Run, s.Verb, s.State, s.Started.Format(time.DateTime), applied, fmt.Sprint(s.Failed), fmt.Sprint(s.Left), fmt.Sprint(s.Targets)})
 	}
-	return table.Flush()
+	p.table(0, table, "STARTED (UTC)", "TARGETS", "VERB") // most ids begin with when
+	return p.flush()
 }
 
 // RunsJSON lists runs as one document.
-func RunsJSON(w io.Writer, runs []history.Run) error {
+func RunsJSON(w io.Writer, runs []PastRun) error {
 	list := make([]runLine, len(runs))
 	for i := range runs {
 		list[i] = summarise(&runs[i])
@@ -43,22 +46,31 @@ func RunsJSON(w io.Writer, runs []history.Run) error {
 
 // runLine is a run in one line.
 type runLine struct {
-	Run        string    `json:"run_id"`
-	Verb       string    `json:"verb"`
-	State      string    `json:"state"`
-	Started    time.Time `json:"started"`
-	Applied    int       `json:"applied"`
-	Failed     int       `json:"failed"`
-	Left       int       `json:"left"` // stale, or not attempted
-	Targets    int       `json:"targets"`
-	Incomplete string    `json:"incomplete"` // what is missing; "" when nothing is
+	Run         string    `json:"run_id"`
+	Verb        string    `json:"verb"`
+	State       string    `json:"state"`
+	Started     time.Time `json:"started"`
+	Applied     int       `json:"applied"`
+	Unconfirmed int       `json:"unconfirmed"` // of a run that died, or is at work: may have been applied
+	Failed      int       `json:"failed"`
+	Left        int       `json:"left"` // stale, or not attempted
+	Targets     int       `json:"targets"`
+	Incomplete  string    `json:"incomplete"` // what is missing; "" when nothing is
 }
 
-func summarise(run *history.Run) runLine {
-	s := runLine{Run: run.Run, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
+func summarise(run *PastRun) runLine {
+	s := runLine{Run: run.Run.Run, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
 	for _, part := range run.Latest() {
 		s.Verb = part.Verb
 		s.Targets += len(part.Targets)
+	}
+	for _, u := range run.Journal {
+		switch u.Status {
+		case history.Unknown:
+			s.Unconfirmed++
+		case history.Written:
+			s.Applied++
+		}
 	}
 	for _, item := range run.Items() {
 		switch item.Status {
@@ -99,7 +111,7 @@ func RunJSON(w io.Writer, run PastRun) error {
 		Undo    string           `json:"undo"`
 		Parts   []history.Record `json:"parts"`
 		Journal []history.Undo   `json:"journal"`
-	}{FormatVersion, summarise(&run.Run), run.Undo, run.Attempts, append([]history.Undo{}, run.Journal...)})
+	}{FormatVersion, summarise(&run), run.Undo, run.Attempts, append([]history.Undo{}, run.Journal...)})
 }
 
 // RunText shows one run to a person: who, when, from what, and what became of its
@@ -107,7 +119,7 @@ func RunJSON(w io.Writer, run PastRun) error {
 func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	past := Past(run)
 	return fitted(w, past, o, func(p *printer) {
-		s := summarise(&run.Run)
+		s := summarise(&run)
 		p.flow(0, 2, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
 		sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
 		if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
@@ -116,6 +128,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 		for _, part := range run.Latest() {
 			p.part(&part)
 		}
+		p.who(past)
 		if past.Outcome != nil {
 			p.kinds(past.places(), "")
 			for rest, places := range grouped(past.unmade(), func(at place) string { return at.rest }) {
@@ -124,7 +137,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 			p.notes(between(past.notes(false), again, notAttempted), &p.detail.alerts)
 		}
 		if len(run.Journal) > 0 {
-			p.journal(run.Journal)
+			p.journal(&run)
 			p.gap()
 		} else if s.Verb != "audit" { // which changes nothing
 			p.gap()
@@ -144,7 +157,7 @@ func (p *printer) part(part *history.Record) {
 	}
 	took := ""
 	if !part.Finished.IsZero() {
-		took = fmt.Sprintf(", took %s", part.Finished.Sub(part.Started).Round(time.Millisecond))
+		took = fmt.Sprintf(", took %s", (part.Finished.Sub(part.Started) - time.Duration(part.AskedMS)*time.Millisecond).Round(time.Millisecond))
 	}
 	p.flow(2, 4, textf("eventinvoke %s on %s, process %d%s", part.ToolVersion, part.Host, part.PID, took))
 	if part.Stopped != "" {
@@ -168,11 +181,11 @@ func (p *printer) part(part *history.Record) {
 			calls += o.Calls
 		}
 		if t.Failure != nil {
-			p.flow(2, 4, textf("%s: could not be read (%s), %s", t.Target, t.Failure.Kind, count(calls, "call")))
+			p.flow(2, 4, textf("%s: could not be read (%s), %s", where(t.Label, t.Target), t.Failure.Kind, count(calls, "call")))
 			continue
 		}
 		p.flow(2, 4, textf("%s: %s declared, %d in sync, %d unreadable, %s",
-			t.Target, count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
+			where(t.Label, t.Target), count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
 	}
 	for i := range part.Targets {
 		p.audited(&part.Targets[i])
@@ -203,15 +216,19 @@ func changeOf(i *history.Item) reconcile.Change {
 }
 
 // journal tells of a run whose record says only that it began, and what was written.
-func (p *printer) journal(undos []history.Undo) {
+func (p *printer) journal(run *PastRun) {
 	p.gap()
-	p.line(0, text("This run did not finish. From its journal:"))
+	says := "This run did not finish. From its journal:"
+	if run.State() == history.Running {
+		says = "This run is at work, or was killed within the last minute. Its journal so far:"
+	}
+	p.line(0, text(says))
 	type end struct {
 		target desired.Target
 		status history.UndoStatus
 	}
 	var places []place
-	for e, undos := range grouped(undos, func(u history.Undo) end { return end{u.Target, u.Status} }) {
+	for e, undos := range grouped(run.Journal, func(u history.Undo) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, span{}, len(undos), func(i int) string { return undos[i].Name.String() })
 		at := place{Target: e.target, verbs: &outcomeVerbs}

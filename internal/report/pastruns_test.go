@@ -68,6 +68,8 @@ func finishedRun() PastRun {
 	refused := item("checkout", reconcile.Update, "failed")
 	refused.Attempts = 2
 	refused.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Code: "InvalidParameterValueException", Message: "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:dlq", RequestID: "b7e0d1f2-0000-4000-8000-000000000001"}
+	refused.Author = &history.Author{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
+	r.AskedMS = 1000
 	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Update, "not_attempted")}
 	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.Run}
 }
@@ -111,6 +113,9 @@ func auditRun() PastRun {
 	r := part("20260301T032500Z-aaaa0001")
 	r.Verb, r.Guard = "audit", nil
 	r.Targets[0].Drift = []history.Drift{drift("billing", 28), drift("checkout", 3), drift("orders", 28)}
+	for i, who := range []string{"alice", "bob"} {
+		r.Targets[0].Drift[i].Author = &history.Author{Author: author(who), At: r.Started.Add(-time.Hour), Call: "PutFunctionEventInvokeConfig"}
+	}
 	r.Targets[0].Findings = map[string]int{"undeclared": 2, "function_missing": 1}
 	return PastRun{Run: history.NewRun(r)}
 }
@@ -177,18 +182,20 @@ func TestPastRunGroups(t *testing.T) {
 	}
 }
 
-func allRuns() []history.Run {
-	var runs []history.Run
+func allRuns() []PastRun {
+	declined := part("20260301T034500Z-0badcafe")
+	declined.State, declined.Stopped, declined.Items = history.Declined, "it was asked whether to write", []history.Item{item("billing", reconcile.Create, history.Planned)}
+	var runs []PastRun
 	for _, row := range pastRuns {
-		runs = append(runs, row.run.Run)
+		runs = append(runs, row.run)
 	}
-	return runs
+	return append(runs, PastRun{Run: history.NewRun(declined)})
 }
 
 func TestPastRuns(t *testing.T) {
 	for _, row := range []struct {
 		name, why string
-		runs      []history.Run
+		runs      []PastRun
 	}{
 		{"history-list", "one line a run", allRuns()},
 		{"history-empty", "nothing is no empty table", nil},
@@ -196,7 +203,7 @@ func TestPastRuns(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Log(row.why)
 			var text, document bytes.Buffer
-			if err := RunsText(&text, row.runs); err != nil {
+			if err := RunsText(&text, row.runs, TextOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := RunsJSON(&document, row.runs); err != nil {
@@ -208,22 +215,25 @@ func TestPastRuns(t *testing.T) {
 	}
 }
 
-func TestTrends(t *testing.T) {
+func pastTrends() []history.Trend {
 	audit := func(day int, drifted, fresh int) history.AuditCount {
 		return history.AuditCount{Run: fmt.Sprintf("202602%02dT030000Z-aaaa0001", day), Started: time.Date(2026, 2, day, 3, 0, 0, 0, time.UTC), Declared: 12, Drifted: drifted, New: fresh, Undeclared: 2}
 	}
 	lost := audit(28, 0, 0)
 	lost.Declared, lost.Failed = 0, true
-	trends := []history.Trend{
+	return []history.Trend{
 		{Target: somewhere, Label: "shop", Audits: []history.AuditCount{audit(3, 1, 1), audit(27, 1, 0), audit(28, 3, 2)}, Drift: []history.Drift{drift("billing", 28), drift("checkout", 3), drift("orders", 28)}},
 		{Target: desired.Target{Account: "222222222222", Region: "us-east-1"}, Label: "dr\x1b[2Jill", Audits: []history.AuditCount{audit(27, 0, 0), lost}, Drift: []history.Drift{}},
 	}
+}
+
+func TestTrends(t *testing.T) {
 	for _, row := range []struct {
 		name, why string
 		trends    []history.Trend
 		damaged   []string
 	}{
-		{"trend", "each target from audit to audit; unknown is not 0; what is damaged is named", trends, []string{"20260226T030000Z-aaaa0001"}},
+		{"trend", "each target from audit to audit; unknown is not 0; what is damaged is named", pastTrends(), []string{"20260226T030000Z-aaaa0001"}},
 		{"trend-empty", "says how an audit comes to be remembered", nil, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -263,7 +273,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		}
 	}
 	finished := finishedRun()
-	for heading, v := range map[string]any{"parts.targets.drift": drift("billing", 1), "parts.items": finished.Items()[1], "journal": diedRun().Journal[1]} {
+	for heading, v := range map[string]any{"parts.targets.drift": auditRun().Attempts[0].Targets[0].Drift[0], "parts.items": finished.Items()[1], "journal": diedRun().Journal[1]} {
 		if diff := cmp.Diff(keysOf(t, v), section(page, heading)); diff != "" {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
 		}

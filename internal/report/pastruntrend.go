@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -58,9 +57,7 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 			at = "No target known"
 		}
 		p.line(0, colored(bold, at), text(": "+Clean(found)))
-		var b strings.Builder
-		table := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-		fmt.Fprintln(table, "AUDITED (UTC)\tDRIFTED\tNEW\tUNREADABLE\tMISSING\tUNDECLARED\tBREACHES\tRUN")
+		table := [][]string{{"AUDITED (UTC)", "DRIFTED", "NEW", "UNREADABLE", "MISSING", "UNDECLARED", "BREACHES", "RUN"}}
 		for _, a := range t.Audits {
 			known := func(n int) string {
 				if a.Failed {
@@ -68,15 +65,10 @@ func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOpt
 				}
 				return fmt.Sprint(n)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Started.UTC().Format(time.DateTime),
-				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), known(a.Breaches), Clean(a.Run))
+			table = append(table, []string{a.Started.UTC().Format(time.DateTime),
+				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), known(a.Breaches), a.Run})
 		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
-		for line := range strings.Lines(b.String()) {
-			p.line(2, text(strings.TrimSuffix(line, "\n")))
-		}
+		p.table(2, table, "RUN", "UNDECLARED", "BREACHES") // a run's id says no more than when
 		p.drift(2, t.Drift)
 	}
 	if len(damaged) > 0 {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +48,8 @@ func textf(format string, args ...any) span { return span{plain, fmt.Sprintf(for
 // no other code writes to w, and only line writes colour codes and line ends.
 type printer struct {
 	w       *bufio.Writer
-	columns int // that lines keep to where names allow it
+	columns int  // that lines keep to where names allow it
+	fixed   bool // as the reader's terminal has no more
 	ascii   bool
 	color   bool
 	full    bool
@@ -65,7 +67,7 @@ func newPrinter(w io.Writer, r *Run, o TextOptions) *printer {
 	if o.Width > 0 {
 		columns = min(max(o.Width, minColumns), maxColumns)
 	}
-	return &printer{columns: columns, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
+	return &printer{columns: columns, fixed: o.Width > 0, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.
@@ -131,6 +133,37 @@ func (p *printer) gap() {
 	if !p.blank {
 		p.w.WriteByte('\n')
 		p.blank = true
+	}
+}
+
+// table writes rows below their heads. Columns that the reader can do without go, in their order,
+// where the terminal has no room.
+func (p *printer) table(indent int, rows [][]string, spare ...string) {
+	widths := func() (all []int, sum int) {
+		for i := range rows[0] {
+			most := 0
+			for _, r := range rows {
+				most = max(most, p.width(r[i]))
+			}
+			all, sum = append(all, most), sum+most+2
+		}
+		return all, indent + sum - 2
+	}
+	columns, sum := widths()
+	for len(spare) > 0 && p.fixed && sum > p.columns {
+		i := slices.Index(rows[0], spare[0])
+		for j := range rows {
+			rows[j] = slices.Delete(rows[j], i, i+1)
+		}
+		spare = spare[1:]
+		columns, sum = widths()
+	}
+	for _, r := range rows {
+		line := ""
+		for i, cell := range r {
+			line += p.pad(p.clean(cell), columns[i]+2)
+		}
+		p.line(indent, text(strings.TrimRight(line, " ")))
 	}
 }
 

@@ -40,6 +40,7 @@ type Run struct {
 	Started     time.Time
 	Surveyed    time.Time // when reading ended; zero when the run made no plan
 	Finished    time.Time
+	Asked       time.Duration // how long a person took to answer whether to write
 
 	Fleet    FleetInfo
 	Accounts []AccountChange // of organizations, since a run before; empty where nobody knows one

@@ -65,11 +65,7 @@ var details = []detail{
 func Text(w io.Writer, r *Run, o TextOptions) error {
 	notes := slices.DeleteFunc(r.notes(false), func(n note) bool { return n.topic == authors }) // the head has them
 	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, membership, passedOver)
-	head, most := found(notes), 3
-	if o.Full {
-		most = all
-	}
-	who := listed(r.told(most, false)...)
+	head := found(notes)
 	return fitted(w, r, o, func(p *printer) {
 		if r.Plan == nil {
 			p.notes(notes, &p.detail.alerts)
@@ -84,9 +80,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		if head != "" {
 			p.wrapped(0, colored(bold, "Found: "), plain, head+".")
 		}
-		if beside := p.detail.wishes == 0 && p.detail.authors > 0 && len(r.Insights.Authors) == 1; who != "" && !beside {
-			p.wrapped(0, colored(bold, "Who: "), plain, who+".")
-		}
+		p.who(r)
 		p.notes(trouble, &p.detail.alerts)
 		if r.Outcome == nil {
 			p.changes(r)
@@ -194,7 +188,7 @@ func (p *printer) opening(r *Run) {
 	p.evidence(r)
 	if r.Outcome != nil {
 		p.flow(0, 2,
-			textf("Wrote %d of %s, %s: ", r.Outcome.Counts().Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed))),
+			textf("Wrote %d of %s, %s: ", r.Outcome.Counts().Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed)-r.Asked)),
 			text(writes.spell(paced(r.API))))
 	}
 }
@@ -225,6 +219,19 @@ func Folder(paths []string) string {
 		shared = shared[:strings.LastIndexAny(shared[:n], `/\`)+1]
 	}
 	return shared
+}
+
+// who is who made what differs what it is: of many authors, those who made most. One stands
+// beside the change.
+func (p *printer) who(r *Run) {
+	most := 3
+	if p.full {
+		most = all
+	}
+	beside := p.detail.wishes == 0 && p.detail.authors > 0 && len(r.Insights.Authors) == 1
+	if told := r.told(most, p.stable); told != nil && !beside {
+		p.wrapped(0, colored(bold, "Who: "), plain, listed(told...)+".")
+	}
 }
 
 // changes is what a plan would change, and where nothing is.

@@ -50,6 +50,21 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+func TestTextOfAGuardLine(t *testing.T) {
+	for want, l := range map[string]GuardLine{
+		"max_changes 412 of 500 configs, limit 150 (30 %)": {"max_changes", 412, 150, 500},
+		"max_changes 1 of 1 config, limit 1":               {"max_changes", 1, 1, 1},
+		"max_deletes 3 of 40 configs, limit 0":             {"max_deletes", 3, 0, 40},
+		"max_changes 3 of 1000 configs, limit 5 (0.5 %)":   {"max_changes", 3, 5, 1000},
+		"max_changes 3 of 100 configs, limit 1 (1 %)":      {"max_changes", 3, 1, 100},
+		"max_changes 3 of 100 configs, limit 99":           {"max_changes", 3, 99, 100},
+	} {
+		if l.String() != want {
+			t.Errorf("got %q, want %q", l, want)
+		}
+	}
+}
+
 func TestAPlanThatIsNotWholeIsNeverApproved(t *testing.T) {
 	p := Plan{Targets: []TargetPlan{{Target: home, Declared: 1, Findings: []Finding{{Kind: FindingNotExamined}}}}}
 	if _, err := (Guard{Guard: desired.DefaultGuard()}).Approve(p); !errors.Is(err, ErrIncomplete) {

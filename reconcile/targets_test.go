@@ -89,7 +89,7 @@ functions: [{ name: f00, targets: [exact], maximum_retry_attempts: 0 }]
 	w.worlds["ap-east-1"].fail = denying("aliases") // before what can be listed
 	w.worlds["eu-north-1"].fail = denying("list")   // discovered, and then not to be read
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := Engine{Opener: w}.Run(t.Context(), Request{ID: "r", Started: time.Now(), Write: true, GuardOff: "test",
+		r, failures := Engine{Opener: w}.Run(t.Context(), Request{ID: "r", Started: time.Now(), Write: true, GuardOff: "test",
 			Wishes: barred{FleetWishes{Document: document}, "sa-east-1"}})
 		for _, o := range r.Opened.Targets {
 			if o.Limiter != nil {
@@ -120,6 +120,11 @@ functions: [{ name: f00, targets: [exact], maximum_retry_attempts: 0 }]
 		}
 		if !maps.Equal(got, want) {
 			t.Errorf("got %+v\nwant %+v", got, want)
+		}
+		for _, want := range []error{shut, ErrTargetRefused, errBarred} {
+			if !errors.Is(failures, want) {
+				t.Errorf("the failures of the run lack %v: %v", want, failures)
+			}
 		}
 		if slices.Contains(w.asked, "sa-east-1") || len(w.asked) != 7 {
 			t.Errorf("%v were to be opened", w.asked)

@@ -95,9 +95,18 @@ func TestOutcomesAreCounted(t *testing.T) {
 }
 
 func TestInsightsAreCounted(t *testing.T) {
-	i := Insights{Destinations: []Destination{{State: DestinationUnknown}, {State: DestinationExists}, {State: DestinationMissing}, {State: DestinationWrongKind}, {State: DestinationMissing}}}
+	i := Insights{Destinations: []Destination{{State: DestinationUnknown}, {State: DestinationExists}, {State: DestinationExists}, {State: DestinationMissing}, {State: DestinationWrongKind}, {State: DestinationMissing}}}
 	if n := i.LosingDestinations(); n != 3 {
 		t.Errorf("%d destinations lose what is sent there, want 3", n)
+	}
+	c := PlanCounts{MissingFunctions: 1, MissingQualifiers: 20}
+	for _, row := range []struct {
+		functions, qualifiers desired.MissingPolicy
+		lacking               int
+	}{{desired.MissingError, desired.MissingError, 21}, {desired.MissingError, desired.MissingWarn, 1}, {desired.MissingWarn, desired.MissingError, 20}, {desired.MissingWarn, desired.MissingWarn, 0}} {
+		if n := c.Lacking(row.functions, row.qualifiers); n != row.lacking {
+			t.Errorf("%+v: %d", row, n)
+		}
 	}
 	p := TargetPlan{Breaches: []Breach{{Now: true}, {Now: true, Planned: true}, {Now: true}, {Planned: true}}}
 	if now, then := p.Broken(false), p.Broken(true); now != 3 || then != 2 {
@@ -200,6 +209,35 @@ func TestWatchedIsJudgedAndNotDeclared(t *testing.T) {
 			t.Fatalf("%v are read, want %v", got, all)
 		}
 	})
+}
+
+// Every target of the plan is judged, and what one function breaks is told in the order
+// of the fleet file.
+func TestBreachesStandInTheOrderOfTheFile(t *testing.T) {
+	d, err := desired.Loader{Stdin: strings.NewReader(`version: 1
+targets: [{ name: home, account: "111111111111", regions: [eu-central-1, eu-west-1] }]
+require:
+  - { name: z, match: { functions: ["*"] }, maximum_retry_attempts: { max: 0 } }
+  - { name: y, match: { functions: ["*"] }, maximum_retry_attempts: { max: 1 } }
+  - { name: x, match: { functions: ["*"] }, failure_destination: required }
+`)}.LoadFiles("-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inventory := desired.Inventory{home: {Functions: []string{"f"}}, {Account: home.Account, Region: "eu-central-1"}: {Functions: []string{"f"}}}
+	fleet, err := d.Resolve(desired.Target{}, inventory, desired.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := Plan{Targets: []TargetPlan{{Target: home}}} // the first target is in no plan
+	plan.Require(fleet, inventory, holds(present("f")))
+	var rules []string
+	for _, b := range plan.Targets[0].Breaches {
+		rules = append(rules, b.Requirement.Origin.Rule)
+	}
+	if !slices.Equal(rules, []string{"z", "y", "x"}) || plan.Targets[0].Judged != 1 {
+		t.Errorf("%v are broken, %d judged", rules, plan.Targets[0].Judged)
+	}
 }
 
 // A lease that is over is told from every other end.

@@ -242,8 +242,11 @@ func (d *dir) locked(ctx context.Context, name string, write func() error) (err 
 	if err != nil {
 		return err
 	}
-	// Closing the file is what frees the lock.
-	defer func() { err = errors.Join(err, file.Close()) }()
+	// Closing the file alone would not free the lock while a process that was forked
+	// meanwhile, as for a credential_process, still has the file open.
+	defer func() {
+		err = errors.Join(err, syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+	}()
 	for {
 		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 		case err == nil:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +66,36 @@ func TestDirWaitsForItsLockAsLongAsItMay(t *testing.T) {
 	}
 	if _, err := s.Write(t.Context(), "a.json", []byte("x"), ""); err != nil {
 		t.Errorf("Create after the holder is gone: %v", err)
+	}
+}
+
+// A process that is forked while the lock is held has the file open until it becomes another
+// program. The lock is free all the same once its holder has let it go.
+func TestAForkDoesNotKeepTheLock(t *testing.T) {
+	root := t.TempDir()
+	s := openDir(t, root)
+	forked := -1
+	if err := s.(*dir).locked(t.Context(), "a.json", func() error {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("finds its own open files in /proc: ", err)
+		}
+		for _, f := range files {
+			if target, _ := os.Readlink("/proc/self/fd/" + f.Name()); target == filepath.Join(root, lockName) {
+				number, _ := strconv.Atoi(f.Name())
+				forked, err = syscall.Dup(number)
+				return err
+			}
+		}
+		return errors.New("the lock is no open file")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(forked)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.Write(ctx, "a.json", []byte("x"), ""); err != nil {
+		t.Errorf("after the lock was let go: %v", err)
 	}
 }
 

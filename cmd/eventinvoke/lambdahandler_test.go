@@ -243,7 +243,7 @@ func TestWhatABatchHasNoTimeForComesAgain(t *testing.T) {
 func TestABatchGetsTheGuardOfTheFleet(t *testing.T) {
 	inFunction(t, map[string]int{"eu-west-1": 200}, func(i *invoked) {
 		replace(t, i.args[0], strings.Replace(file(t, i.args[0]), "100%", "30%", 1))
-		if err := i.reload(t.Context(), worker.Scope{All: true}); err != nil {
+		if _, err := i.reload(t.Context(), worker.Scope{All: true}); err != nil {
 			t.Fatal(err)
 		}
 		for drifted, applied := range map[int]int{30: 30, 61: 0} {

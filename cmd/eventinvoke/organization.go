@@ -22,7 +22,7 @@ import (
 const membersFor = 15 * time.Minute
 
 // again is when it asks again after there was no answer.
-const again = 5 * time.Minute
+const again = time.Minute
 
 // enlisted is what AWS Organizations said last, of each organization of a fleet file.
 type enlisted struct {
@@ -31,6 +31,13 @@ type enlisted struct {
 	members map[string][]desired.Member
 	at      time.Time
 	err     error // why it said nothing new; nil: it did
+}
+
+// expire has the next reader ask again, however lately it was asked.
+func (e *enlisted) expire() {
+	e.Lock()
+	defer e.Unlock()
+	e.at = time.Time{}
 }
 
 // problem is why a worker goes on with the accounts it knew before, or nil.
@@ -74,16 +81,9 @@ func (a *app) enlist(ctx context.Context, document *desired.Document, o *readOpt
 	case err != nil:
 		return nil, err
 	}
-	enlisted := document.Enlisted(members)
-	if same {
-		before := document.Enlisted(known.members).Accounts()
-		for _, c := range changeOf(before, enlisted.Accounts(), "") {
-			a.log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
-		}
-	}
 	known.of, known.members, known.at = of, members, time.Now()
 	known.err = nil
-	return enlisted, nil
+	return document.Enlisted(members), nil
 }
 
 // members asks Organizations with the base credentials.
@@ -122,18 +122,19 @@ func (a *app) members(ctx context.Context, of []desired.Organization, o *readOpt
 // that is remembered, over whatever part of them that was. Neither is a reason to stop: a
 // new account is checked like any other, and what was in one that is gone is out of reach.
 func (x *execution) accountsChanged(ctx context.Context) []report.AccountChange {
-	if len(x.accounts) == 0 {
-		return nil
+	if h := x.history(ctx); h != nil && len(x.accounts) > 0 {
+		return accountsSince(ctx, h, x.accounts)
 	}
-	h := x.history(ctx)
-	if h == nil {
-		return nil
-	}
+	return nil
+}
+
+// accountsSince compares the accounts of organizations with those of the newest run.
+func accountsSince(ctx context.Context, h *history.History, accounts map[string][]string) []report.AccountChange {
 	runs, err := h.List(ctx, history.ListOptions{Limit: 1, All: true})
 	if err != nil || len(runs) == 0 {
 		return nil // whoever writes there tells what is wrong
 	}
-	return changeOf(runs[0].Attempts[len(runs[0].Attempts)-1].Organizations, x.accounts, runs[0].Run)
+	return changeOf(runs[0].Attempts[len(runs[0].Attempts)-1].Organizations, accounts, runs[0].Run)
 }
 
 // changeOf compares the accounts of organizations that two times have in common.

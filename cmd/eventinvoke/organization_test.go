@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
+	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -72,8 +74,7 @@ func TestAWorkerFollowsItsOrganization(t *testing.T) {
 		world := &changing{newWorld(t, organizationOf(1, 2))}
 		s, w := startServer(t, path, world, true)
 		sweep := func() string {
-			time.Sleep(membersFor)
-			w.Wake(worker.Wake{Cause: worker.Signal})
+			w.Wake(worker.Wake{Cause: worker.Signal}) // whoever asks need not wait for membersFor
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			page := httptest.NewRecorder()
@@ -103,6 +104,70 @@ func TestAWorkerFollowsItsOrganization(t *testing.T) {
 		if problem := w.State().FleetProblem; problem != "" {
 			t.Errorf("the problem of the fleet is %q", problem)
 		}
+	})
+}
+
+// Who joined and who left is told by the log, by the status page and by the report of the pass;
+// by a worker that has just begun too, where runs are remembered. A clock alone asks anew only
+// after membersFor.
+func TestAWorkerTellsWhoJoinedAndLeft(t *testing.T) {
+	path, place := write(t, strings.Replace(organizationFile, "attempts: 2", "attempts: 1", 1)), t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		world := &changing{newWorld(t, organizationOf(1, 2))}
+		var log bytes.Buffer
+		begin := func() *server {
+			a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.NewTextHandler(&log, nil))}
+			o := &serveOptions{every: time.Hour, settle: worker.DefaultSettle, apply: true}
+			o.simulate, o.simulator, o.location = "world", world, place
+			if err := o.check(); err != nil {
+				t.Fatal(err)
+			}
+			s, err := a.newServer([]string{path}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.close)
+			s.board = web.NewBoard(s.clients.snapshots)
+			return s
+		}
+		before := map[*server]bool{}
+		told := func(s *server, scope worker.Scope, want string) {
+			t.Helper()
+			log.Reset()
+			scope.All = true
+			r, result := s.run(t.Context(), scope)
+			if result.Plan == nil {
+				t.Fatal(result.Err)
+			}
+			s.board.Passed(worker.Report{Scope: scope, Started: r.Started, Finished: time.Now(), Result: result})
+			pages := web.NewHandler(web.Options{State: func() worker.State { return worker.State{} }, Board: s.board, Done: t.Context().Done()})
+			for _, page := range []string{"/", "/runs/" + r.ID} {
+				got := httptest.NewRecorder()
+				pages.ServeHTTP(got, httptest.NewRequest("GET", "http://localhost"+page, nil))
+				expected := want != "" || page == "/" && before[s] // it lists the passes before
+				if is := strings.Contains(got.Body.String(), "shop: 1 account joined: ") || strings.Contains(got.Body.String(), "1 joined, 1 left since"); got.Code != 200 || is != expected {
+					t.Errorf("%s: %d, and who joined is told: %v", page, got.Code, is)
+				}
+			}
+			before[s] = before[s] || want != ""
+			if strings.Contains(log.String(), "joined=") != (want != "") || !strings.Contains(log.String(), want) {
+				t.Errorf("want %q in the log:\n%s", want, log.String())
+			}
+		}
+		const change = "joined=[100000000003] left=[100000000001]"
+		s := begin()
+		told(s, worker.Scope{}, "")
+		world.World = newWorld(t, organizationOf(2, 3))
+		told(s, worker.Scope{}, "")
+		told(s, worker.Scope{Asked: true}, change)
+		told(s, worker.Scope{Asked: true}, "")
+
+		told(begin(), worker.Scope{}, "")
+		world.World = newWorld(t, organizationOf(1, 2))
+		s = begin()
+		told(s, worker.Scope{}, "joined=[100000000001] left=[100000000003]")
+		world.World = newWorld(t, organizationOf(2, 3))
+		told(begin(), worker.Scope{}, change)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
@@ -129,7 +130,7 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 	defer s.close()
 	if o.listen != "" {
 		s.board = web.NewBoard(s.clients.snapshots)
-		s.show(s.document, s.document)
+		s.show(s.document)
 	}
 	w := s.worker(timetable)
 
@@ -223,4 +224,27 @@ func objectsOf(bucket *s3files.Source) []string {
 		return nil
 	}
 	return bucket.Objects()
+}
+
+// reload reads the fleet files again before a pass over everything, and asks for the
+// accounts of organizations where a person or a changed file wants it: it returns which
+// changed. Files that do not load leave the last good ones in force. The pace that they ask
+// for takes effect with the pass.
+func (s *server) reload(ctx context.Context, scope worker.Scope) ([]report.AccountChange, error) {
+	if !scope.All {
+		return nil, nil
+	}
+	if scope.Asked {
+		s.app.enlisted.expire()
+	}
+	document, err := s.app.loadFor(ctx, s.args, &s.o.readOptions)
+	if err != nil {
+		return nil, err
+	}
+	before, _ := s.known()
+	s.set(func(s *server) { s.document = document })
+	s.show(document)
+	changed := changeOf(before.Accounts(), document.Accounts(), "")
+	s.moved(changed)
+	return changed, s.app.enlisted.problem()
 }

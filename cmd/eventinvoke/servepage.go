@@ -46,27 +46,34 @@ func (r recorder) QueueOpened(age func() time.Duration) {
 	}
 }
 
-// show puts the targets of a fleet on the status page, where there is one, and which accounts
-// its organizations have won and lost. Before is the fleet until now.
-func (s *server) show(before, now *desired.Document) {
+// show puts the targets of the fleet on the status page, where there is one.
+func (s *server) show(document *desired.Document) {
 	if s.board == nil {
 		return
 	}
-	if mine, declared := s.o.wishes(now).Targets(); declared {
+	if mine, declared := s.o.wishes(document).Targets(); declared {
 		s.board.Declare(mine)
 	}
-	for _, c := range changeOf(before.Accounts(), now.Accounts(), "") {
-		s.board.Moved(time.Now(), c.Target, c.Joined, c.Left)
+}
+
+// moved tells the log and the status page which accounts organizations have won and lost.
+func (s *server) moved(changed []report.AccountChange) {
+	for _, c := range changed {
+		s.app.log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
+		if s.board != nil {
+			s.board.Moved(time.Now(), c.Target, c.Joined, c.Left)
+		}
 	}
 }
 
 // keepReport leaves the report of a pass for the status page, where there is one.
-func (s *server) keepReport(r *reconcile.RunResult, files []desired.FileInfo) {
+func (s *server) keepReport(r *reconcile.RunResult, files []desired.FileInfo, changed []report.AccountChange) {
 	if s.board == nil {
 		return
 	}
 	run := newReport(r, files)
 	run.Functions, run.Covered = r.Covered()
+	run.Accounts = changed
 	if place := s.o.place(); s.o.apply && place != noHistory {
 		run.Undo = "eventinvoke rollback " + r.ID + historyFlag(place)
 	}

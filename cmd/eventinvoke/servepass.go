@@ -120,7 +120,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 }
 
 func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
-	problem := s.reload(ctx, scope)
+	changed, problem := s.reload(ctx, scope)
 	document, swept := s.known()
 	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout, InsightPolicy: s.o.insights.policy()}
 	if end, ok := ctx.Deadline(); ok { // so that the run tells what it had no time for
@@ -159,6 +159,10 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	opener, leave := s.clients.beside(p, past, seen, s.app.log)
 	engine.Opener = opener
 	engine.Annotators = s.clients.annotators(past, extent(!scope.All))
+	if scope.All && swept == nil && past != nil { // a worker that has just begun knows no accounts from before
+		changed = accountsSince(ctx, past, document.Accounts())
+		s.moved(changed)
+	}
 	r, failures := engine.Run(ctx, request)
 	leave()
 	if scope.All && r.Planned() {
@@ -166,7 +170,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 		s.clients.keep(r.Opened.Targets, s.declared())
 	}
 	countCalls(s.metrics, r)
-	s.keepReport(r, document.Files())
+	s.keepReport(r, document.Files(), changed)
 	if n := r.Insights.LosingDestinations(); n > 0 {
 		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
 	}
@@ -177,23 +181,6 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 		s.logFailures(r.ID, failures, &result)
 	}
 	return r, result
-}
-
-// reload reads the fleet files again before a pass over everything. Files that
-// do not load leave the last good ones in force. The pace that they ask for takes
-// effect with the pass.
-func (s *server) reload(ctx context.Context, scope worker.Scope) error {
-	if !scope.All {
-		return nil
-	}
-	document, err := s.app.loadFor(ctx, s.args, &s.o.readOptions)
-	if err != nil {
-		return err
-	}
-	before, _ := s.known()
-	s.set(func(s *server) { s.document = document })
-	s.show(before, document)
-	return s.app.enlisted.problem()
 }
 
 // scopedPass is one pass: what it compares with, and how it opens its targets. It

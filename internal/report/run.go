@@ -75,7 +75,7 @@ type AccountChange struct {
 	Target string   `json:"target"` // its label
 	Joined []string `json:"joined"` // sorted
 	Left   []string `json:"left"`
-	Since  string   `json:"since"` // the run that is compared with
+	Since  string   `json:"since"` // the run that is compared with; "" for the sweep before
 }
 
 // plans are the targets of the plan; none when there is no plan.

@@ -189,5 +189,10 @@ func (s causeSet) list() []Cause {
 	return slices.DeleteFunc(Causes(), func(c Cause) bool { return s&(1<<c) == 0 })
 }
 
+// asked reports whether something else than time is among the causes.
+func (s causeSet) asked() bool {
+	return slices.ContainsFunc(s.list(), func(c Cause) bool { return !c.scheduled() })
+}
+
 // scheduled reports whether time alone is among the causes.
 func (s causeSet) scheduled() bool { return slices.ContainsFunc(s.list(), Cause.scheduled) }

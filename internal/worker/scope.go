@@ -35,6 +35,8 @@ func (s Object) Compare(o Object) int {
 type Scope struct {
 	All     bool
 	Objects []Object // sorted; empty when All
+	// Asked says that a person or a changed file is among the reasons.
+	Asked bool
 	// Leave lists the configs that are fought over, sorted: to be reported and not
 	// written.
 	Leave []reconcile.Fight

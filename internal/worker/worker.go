@@ -206,6 +206,7 @@ func (w *Worker) take() (*job, Scope) {
 		if j := w.queue.takeSweep(now); j != nil {
 			w.sweep, w.state.Sweeping, w.state.LastAttempt = j, now, now
 			scope := j.scope()
+			scope.Asked = j.causes.asked()
 			if !j.causes.scheduled() {
 				scope.Leave = w.o.Fights.List(fights.Hot, now)
 			}

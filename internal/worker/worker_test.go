@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,8 @@ func wantPasses(t *testing.T, r *rig, want ...passed) {
 }
 
 func everything(after time.Duration, causes ...Cause) passed {
-	return passed{after: after, scope: Scope{All: true}, causes: causes}
+	asked := slices.ContainsFunc(causes, func(c Cause) bool { return c == Files || c == Signal || c == Request })
+	return passed{after: after, scope: Scope{All: true, Asked: asked}, causes: causes}
 }
 
 func only(after time.Duration, functions ...string) passed {

@@ -46,7 +46,8 @@ func compileQualifier(t text) (qualifier, *problem) {
 }
 
 // isAlias reports whether a qualifier is an alias's name: it begins like neither $LATEST
-// nor its published form, and AWS allows no alias of digits alone.
+// nor its published form, and AWS allows no alias of digits alone, so that no version can be
+// mistaken for one.
 func isAlias(q string) bool {
 	return !strings.HasPrefix(q, "$") && strings.Trim(q, "0123456789") != ""
 }
@@ -175,7 +176,7 @@ func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
 				}
 			}
 		}
-		p := WithoutQualifier(rule.origin(), q.value, functions, aliases)
+		p := withoutQualifier(rule.origin(), q.value, functions, aliases)
 		p.Pos = rule.file.pos(q.place)
 		r.out.add(p)
 	}
@@ -199,9 +200,9 @@ func (d *Discovery) askAliases(l *local) {
 	}
 }
 
-// Only is the part of a demand for aliases that is about the functions which the
+// only is the part of a demand for aliases that is about the functions which the
 // selection names: those of others are not worth a call.
-func (s Selection) Only(aliases func(function string, tags map[string]string) bool) func(string, map[string]string) bool {
+func (s Selection) only(aliases func(function string, tags map[string]string) bool) func(string, map[string]string) bool {
 	if aliases == nil || len(s.Functions) == 0 {
 		return aliases
 	}

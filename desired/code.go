@@ -11,6 +11,8 @@ import (
 // people search for it. Tens group them: files and YAML, targets, names,
 // destinations, rules, guard, organizations.
 const (
+	// Files and YAML: what one file says wrong, whatever it is about. Everything from
+	// EI011 to EI014 and EI016 is a bound or a failure of reading, and not of what is meant.
 	codeUnknownKey      = "EI001"
 	codeDuplicateKey    = "EI002"
 	codeWrongType       = "EI003"
@@ -31,6 +33,7 @@ const (
 	codeNoEntries       = "EI018"
 	codeManagesNothing  = "EI019"
 
+	// Targets, and the labels by which the rest of the file names them.
 	codeBadAccount      = "EI020"
 	codeBadRegion       = "EI021"
 	codeBadRole         = "EI022"
@@ -42,6 +45,7 @@ const (
 	codeBadLabel        = "EI028"
 	codeDuplicateItem   = "EI029"
 
+	// Names of functions and qualifiers, and the variables in them.
 	codeBadFunctionName    = "EI030"
 	codeBadQualifier       = "EI031"
 	codeQualifiersDisagree = "EI032"
@@ -52,6 +56,8 @@ const (
 	codeUnknownVariable    = "EI037"
 	codeBadVariable        = "EI038"
 
+	// Destinations. Those that AWS would refuse are errors; where it may deliver or not,
+	// they are warnings.
 	codeBadARN             = "EI040"
 	codeDestinationTooLong = "EI041"
 	codeUnknownPlaceholder = "EI042"

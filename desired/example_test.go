@@ -27,7 +27,7 @@ functions:
 		return
 	}
 	here := desired.Target{Account: "111111111111", Region: "eu-west-1"} // of the current credentials
-	for _, d := range document.Discoveries(here) {
+	for _, d := range document.Discoveries(here, desired.Selection{}) {
 		fmt.Println("list the functions of", d.Target, "for", d.Reason[0])
 	}
 	inventory := desired.Inventory{here: {Functions: []string{"other", "pay-in", "pay-sandbox"}}}

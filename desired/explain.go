@@ -9,6 +9,12 @@ import (
 // KeyQuery is a key as a person types it: NAME or NAME:QUALIFIER, which is meant
 // in every target, either with LABEL/ or ACCOUNT/REGION/ before it, or any form
 // of function ARN.
+//
+//	orders                           $LATEST, in every target
+//	orders:live                      the alias, in every target
+//	prod/orders:live                 in each region of the label prod
+//	111111111111/eu-west-1/orders    in that target, as output prints it
+//	arn:aws:lambda:eu-west-1:...     in the target of the ARN
 type KeyQuery struct {
 	typed, where string
 	name         ParsedName
@@ -118,7 +124,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 }
 
 // noSuchKey says which declared keys are near. The commonest slip is the right
-// function without its alias.
+// function without its alias: callers use the alias, and people the name.
 //
 // Next come misspelt names, by their distance, and then all that there is, cut short.
 func (f Fleet) noSuchKey(q KeyQuery) error {

@@ -26,6 +26,15 @@ const StdinName = "<stdin>"
 // for itself, a directory for every YAML file below it, a pattern for every
 // file that matches. Whatever finds nothing is a problem, because a fleet file
 // that is silently not read looks like a smaller fleet.
+//
+//	fleet.yaml, fleet.conf   the file, whatever it is called
+//	fleet/                   every .yaml and .yml below it; hidden files and folders are skipped
+//	fleet/**/*.yaml          what matches; ** is any number of folders, none included
+//	-                        standard input, once
+//	s3://bucket/key          of Remote, where there is one
+//
+// Sorted by name, and not in the order of the arguments: between two files there is no order
+// that counts, and the same set of files gives the same output however it was named.
 func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 	var found []string
 	for _, p := range paths {

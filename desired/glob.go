@@ -11,13 +11,25 @@ import (
 
 // glob is a compiled pattern for function names. It knows *, ?, [a-z], [!a-z]
 // and {one,other}; everything else stands for itself.
+//
+//	orders-*            any text, none included; a dot is nothing special
+//	orders-?            exactly one character
+//	orders-[0-9]        one of the class; [!0-9] and [^0-9], one that is not
+//	{orders,pay}-*      orders-* or pay-*; braces may stand in braces
+//	orders:live         refused: the qualifier has a key of its own
+//	orders-[0-9, {a     refused: not closed
+//	[9-0], []           refused: nothing could match
+//
+// A pattern is the whole name's, so that "orders" is a name and no beginning of one. What a
+// name cannot have is refused in a pattern as well: it would match nothing, in silence.
 type glob struct {
 	text
 	alternatives []pattern // one per way to choose among the braces
 }
 
 // sample is a name that the glob matches, as short as can be: what has the fewest
-// letters is chosen by the most other patterns.
+// letters is chosen by the most other patterns. Of several alternatives it is the first
+// one's, so that checkDisagreement finds less than there may be, and never too much.
 func (g glob) sample() string {
 	return wildcard.ReplaceAllStringFunc(g.alternatives[0].written, func(wild string) string {
 		switch {

@@ -9,6 +9,19 @@ import (
 // pattern or a default does nothing says something else than its reader believes.
 // What can only be known from the functions that exist is left alone until all of
 // them are.
+//
+//	what                              without effect if                              known
+//	a rule, a requirement             it chooses no function                         after discovery
+//	the set of a rule                 each of its settings is set again, or ignored  after discovery
+//	an item of ignore                 there are no rules                             at once
+//	                                  it takes out no function                       after discovery
+//	a pattern or value among several  no function has it                             after discovery
+//	one under exclude                 it leaves out nothing that would be chosen     after discovery
+//	defaults                          nothing leaves a setting to them               at once, or after discovery
+//	a variable of a target            nothing that is for the target uses it         at once: see fillIn
+//
+// All of these are warnings: a rule for functions that are to come is legitimate, and the
+// fleet is the same without it. Only a fleet of nothing at all is an error: see checkEntries.
 func (r *resolver) checkIdle() {
 	for i, rule := range r.doc.rules {
 		looked, ignores := r.looked(rule.targets), rule.layer == LayerIgnore
@@ -112,12 +125,46 @@ func (r *resolver) idle(at Pos, what, why string) {
 	r.out.add(Problem{Pos: at, Code: codeNoEffect, Message: "without effect: " + what + ": " + why, Hint: "correct it, or delete it"})
 }
 
-// WithoutQualifier warns of a qualifier that a rule names and none of the functions
-// has that it chooses, given the aliases that they have.
+// UnusedQualifiers warns of qualifiers of rules that none of the functions has which the rule
+// chooses: such an item has no effect, and is mostly misspelt. gone says of a config whether
+// its qualifier is known not to exist, and then which aliases its function has.
 //
-// The place is the rule's, which is all that a Fleet tells; whoever knows the pattern's own
-// puts it in.
-func WithoutQualifier(rule Origin, qualifier string, functions int, aliases []string) Problem {
+// An item is told of only if every function that it chooses lacks the qualifier: that some
+// do is what rules are for. What was not read counts as there.
+func (f Fleet) UnusedQualifiers(gone func(Key) (aliases []string, gone bool)) Problems {
+	type item struct {
+		rule      Origin
+		qualifier string
+	}
+	chosen, missing, aliases := map[item]int{}, map[item]int{}, map[item][]string{}
+	for i := range f.Targets {
+		t := &f.Targets[i]
+		for j := range t.Entries {
+			e := &t.Entries[j]
+			if !e.Optional || e.Remove {
+				continue
+			}
+			at := item{e.Origins.Entry, e.Qualifier}
+			chosen[at]++
+			if has, gone := gone(Key{t.Target, e.Name}); gone {
+				missing[at]++
+				aliases[at] = append(aliases[at], has...)
+			}
+		}
+	}
+	var warnings Problems
+	for at, n := range missing {
+		if n == chosen[at] {
+			warnings = append(warnings, withoutQualifier(at.rule, at.qualifier, n, aliases[at]))
+		}
+	}
+	warnings.sort()
+	return warnings
+}
+
+// withoutQualifier is the warning of one qualifier. The place is the rule's, which is all that
+// a Fleet tells; whoever knows the item's own puts it in.
+func withoutQualifier(rule Origin, qualifier string, functions int, aliases []string) Problem {
 	p := Problem{
 		Pos: Pos{File: rule.File, Line: rule.Line, Column: 1}, Code: codeNoEffect,
 		Message: fmt.Sprintf("without effect: the qualifier %q of %s: none of the functions has it that the rule chooses (%d)", qualifier, rule.LayerName(), functions),
@@ -173,6 +220,10 @@ func (r *resolver) checkEmptyTargets() {
 
 // checkEntries refuses a fleet of nothing, which is what a truncated file looks
 // like. While rules wait for discovery nothing can be said yet.
+//
+// The cases are told apart by what a person has to look at: an organization without accounts,
+// an ignore that takes everything, aliases that nobody has, patterns that match nothing. A
+// wrong account is the last: it looks like wrong patterns, but for the number of functions.
 //
 // It is silent where there is another error: the entries may be missing because of it.
 func (r *resolver) checkEntries() {

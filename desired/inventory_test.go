@@ -34,7 +34,7 @@ func TestNeeds(t *testing.T) {
 			need{}, need{List: true, Tags: [][]Tag{{{"lifecycle", []string{"old", "gone"}}}, {{Key: "owner"}, {"tier", []string{"gold", "silver"}}}}, Because: []string{"fleet.yaml:6 rules[0]"}}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
-			needs := mustLoad(t, oneFile(head+row.yaml)).Discoveries(Target{})
+			needs := mustLoad(t, oneFile(head+row.yaml)).Discoveries(Target{}, Selection{})
 			if len(needs) != 2 || needs[0].Target != west || needs[1].Target != east {
 				t.Fatalf("%+v", needs)
 			}

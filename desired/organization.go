@@ -10,6 +10,15 @@ import (
 
 // organizationDecl is what stands under organization in an item of targets, in place of
 // an account: which accounts of the organization are meant.
+//
+// Files are read without any network, so that the accounts are not known when the rest of a
+// file is checked. A document goes through three states:
+//
+//	loaded      EveryAccount, in each region that is written, or in one for enabled
+//	enlisted    each member in each of its regions
+//	rejoined    the same, with places that have left since, for the undoing of a run alone
+//
+// To validate a file the first is enough. Whoever runs it enlists it first.
 type organizationDecl struct {
 	place
 	role    text
@@ -99,6 +108,9 @@ func (d *Document) Organizations() []Organization {
 // An account and region is a target once: one that has an item of its own is left to it,
 // and of two organizations the first that has it. An account to leave out that is no
 // member is a warning, since it leaves out nothing.
+//
+// An organization of which nothing is left is a warning too, and an error where the files
+// have no other target: see checkEntries.
 func (d *Document) Enlisted(members map[string][]Member) *Document {
 	out := *d
 	out.warnings, out.targets = slices.Clone(d.warnings), nil
@@ -254,7 +266,9 @@ func inRegions(account string, regions []string) []Target {
 	return targets
 }
 
-// roleIn is the role to assume in a target of the item; "" for the base credentials.
+// roleIn is the role to assume in a target of the item; "" for the base credentials. An
+// organization has one role name in every account, as a StackSet makes it; its ARN follows from the
+// account and the region's partition.
 func (t *targetDecl) roleIn(at Target) string {
 	if t.organization == nil {
 		return t.role.value
@@ -263,7 +277,8 @@ func (t *targetDecl) roleIn(at Target) string {
 }
 
 // mayBeIn is in, for a target that may stand for every account of an organization, and
-// for every region where these are not listed.
+// for every region where these are not listed. It errs towards yes: an ARN of an account that
+// is no member is found out once the members are known.
 func (n ParsedName) mayBeIn(t Target, of *organizationDecl) bool {
 	if t.Account == EveryAccount && n.Account != "" {
 		n.Account = t.Account
@@ -284,7 +299,8 @@ func (d *Document) organizationOf(label string) *organizationDecl {
 }
 
 // leftBy is the label of an organization that an entry's account may have been of when it
-// was written, or "".
+// was written, or "". Such an entry is a warning and no error: accounts come and go without
+// anybody touching the file, and the run over all others must go on.
 func (d *Document) leftBy(f *functionDecl) string {
 	for _, t := range d.targets {
 		if o := t.organization; o != nil && covers(f.targets, t.name.value) && (o.enabled || contains(o.regions, f.name.Region)) {

@@ -41,8 +41,8 @@ func (p Problem) Error() string {
 	return fmt.Sprintf("%s: %s %s; %s", p.Pos, p.Code, p.Message, p.Hint)
 }
 
-// ProblemJSON is the one form in which output spells a problem.
-type ProblemJSON struct {
+// problemJSON has the fields in the order of the output.
+type problemJSON struct {
 	Pos
 	Severity Severity `json:"severity"`
 	Code     string   `json:"code"`
@@ -51,9 +51,10 @@ type ProblemJSON struct {
 	Related  []Pos    `json:"related"` // never null
 }
 
-// MarshalJSON is a ProblemJSON.
+// MarshalJSON is an object of file, line, column, severity, code, message, hint and related,
+// which is never null. Output spells a problem in this one form.
 func (p Problem) MarshalJSON() ([]byte, error) {
-	return json.Marshal(ProblemJSON{
+	return json.Marshal(problemJSON{
 		Pos: p.Pos, Severity: severityOf(p.Code), Code: p.Code, Message: p.Message, Hint: p.Hint, Related: append([]Pos{}, p.Related...),
 	})
 }
@@ -72,8 +73,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Sort puts problems in order of their places.
-func (ps Problems) Sort() { slices.SortFunc(ps, Problem.compare) }
+// sort puts problems in order of their places.
+func (ps Problems) sort() { slices.SortFunc(ps, Problem.compare) }
 
 // maxShown bounds how many problems are kept: nobody mends the thousand-and-first
 // before the first, and a broken generator can make millions.

@@ -16,7 +16,16 @@ type Requirement struct {
 	allowed []tagValue // destinations, as the target has them; none allows all
 }
 
-// requirement is what an item of require asks for.
+// requirement is what an item of require asks for. It is held against effects, and so against
+// functions without any record as well:
+//
+//	maximum_retry_attempts: { max: 1 }          broken by no record: Lambda retries twice
+//	failure_destination: required               broken by no on_failure, whatever else there is
+//	failure_destination: or_dead_letter_queue   the same, unless the function has a queue of its own
+//	destinations: [PATTERN]                     broken by any other; none at all breaks nothing
+//
+// A requirement never makes a wish: what ought to be written is for rules and entries to say,
+// and two sources of wishes could contradict each other.
 type requirement struct {
 	failure      failurePolicy
 	bounds       [NumSettings]bounds

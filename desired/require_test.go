@@ -71,7 +71,7 @@ require:
   - { match: { functions: [nobody] }, maximum_retry_attempts: { max: 1 } }
   - { match: { functions: [prod-canary] }, maximum_retry_attempts: { max: 1 } } # which is ignored
 `))
-	need := d.Discoveries(Target{})
+	need := d.Discoveries(Target{}, Selection{})
 	if len(need) != 1 || !need[0].ListFunctions || len(need[0].Tags) != 1 {
 		t.Errorf("to be discovered: %+v", need)
 	}

@@ -14,6 +14,15 @@ import (
 
 // plainInteger is the one spelling of a number that no reader and no YAML
 // version can take for another one: 010 is eight to some, and 1e3 a float.
+//
+//	3600           taken
+//	"3600"         refused, with 3600 as the hint: text is never a number
+//	0o7020, 0xe10  refused, with 3600 as the hint
+//	3_600, 3600.0  refused, with 3600 as the hint
+//	1h             refused; for an age, with 3600 as the hint: it is in seconds
+//
+// Each could be converted. But a file that means one thing to this program and another to
+// the next reader, or to an editor by the schema, is what strict reading is against.
 var plainInteger = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 // quoted reports whether a scalar is text for certain, as its writer put it in quotes or in
@@ -260,7 +269,8 @@ var percentWord = regexp.MustCompile(`^(100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?
 
 // limit is a guard limit: a number, or a share such as 30%.
 //
-// The floor is for shares only: who writes a number means it, also in a small fleet.
+// The floor is for shares only: who writes a number means it, also in a small fleet. A
+// share without % is refused, and not guessed at: 0.3 may be meant as 30 % or as none.
 func limit(floor int) kind[Limit] {
 	s := eitherOf(schema{"type": "integer", "minimum": 0, "maximum": maxLimit}, schema{"type": "string", "pattern": percentWord.String()})
 	return kind[Limit]{s, func(w *walker, n *yaml.Node, what string) (Limit, bool) {

@@ -10,6 +10,16 @@ import (
 
 // document is one YAML document while it is being read. It is only the
 // decoder's view: everything lands in the walker's Document.
+//
+// A fleet may be split into any number of files, and a file into YAML documents, which are
+// read as if they were one. What may be said in how many places:
+//
+//	version                               in every document: each says which format it is
+//	rules, functions, ignore, require     anywhere; they add up
+//	defaults                              once in a file, for that file; with scope: fleet for all
+//	targets, guard, undeclared, missing_* once in all files: they are about the whole fleet
+//
+// Order counts within the rules of one file and nowhere else.
 type document struct{ w *walker }
 
 var fleetFile = object[document]{
@@ -134,11 +144,14 @@ var guardObject = object[Guard]{
 }
 
 // shareFloor is the fewest that a share allows, so that the size of a small
-// fleet does not block it. Deletes have no such floor.
+// fleet does not block it: 30 % of five configs would be one. Deletes have no such floor, since
+// a delete is never routine.
 const shareFloor = 10
 
 // The items of the lists, and how each is read into the Document. An item
-// with a problem is left out, so that nothing is said about it twice.
+// with a problem is left out, so that nothing is said about it twice. What depends on several
+// items is then checked without it, and what depends on targets not at all: a file with one
+// error is not to be given ten that follow from it.
 
 var targetItem = object[targetDecl]{
 	what: "a target",
@@ -263,7 +276,7 @@ func (d *Document) Expired(now time.Time) error {
 	if expired == nil {
 		return nil
 	}
-	expired.Sort()
+	expired.sort()
 	return expired
 }
 

@@ -31,7 +31,8 @@ func (s Selection) Narrow(f Fleet) (Fleet, error) {
 }
 
 // narrowTargets keeps the targets that are asked for, by label or as ACCOUNT/REGION. One
-// label may stand for several regions.
+// label may stand for several regions, and the target of the current credentials has none,
+// so that it can be asked for by its account and region alone.
 func (s Selection) narrowTargets(f *Fleet) error {
 	if len(s.Targets) == 0 {
 		return nil
@@ -130,12 +131,21 @@ func listSome(all []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:some], ", "), len(all)-some)
 }
 
-// longestWord bounds what is compared: a long junk word means no key.
+// longestWord bounds what is compared: a long junk word means no key, and the comparison
+// takes time in proportion to both lengths.
 const longestWord = 64
 
 // nearest is the candidate that a misspelt word most likely means, or "" when none
 // is near: at most a third of the letters may differ. Swapped neighbours count as
 // one, being the commonest slip of all.
+//
+//	reties → retries      one letter is missing
+//	lvie → live           two neighbours are swapped
+//	prod → dev            nothing: a wrong suggestion costs more than none
+//
+// Case makes no difference to it, though it does to every key and name: a wrong case is a slip
+// like any other. Of two that are equally near the first wins, and candidates come sorted or
+// in the order of a table, so that the same file gives the same hint.
 func nearest(word string, candidates []string) string {
 	if len(word) > longestWord {
 		return ""

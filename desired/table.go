@@ -24,6 +24,13 @@ type object[T any] struct {
 
 // field is one row: the key, what it means, what it may hold, and how a value
 // gets into T.
+//
+//	value("qualifier", "An alias, a version or $LATEST.", word(qualifierRule),
+//		func(f *functionDecl, t text) { f.writtenQualifier = t })
+//
+// From that row come the decoding and its messages, the line of the JSON Schema with its
+// bounds and its description, the list of keys that an unknown one is compared with, and the
+// place of every problem. A key that is in no row does not exist.
 type field[T any] struct {
 	key      string
 	doc      string

@@ -194,7 +194,7 @@ type Tag struct {
 }
 
 // Discovery is what must be discovered in one target before Resolve can decide
-// everything there. A Need that asks for nothing costs nothing: exact entries
+// everything there. One that asks for nothing costs nothing: exact entries
 // are known from the file.
 type Discovery struct {
 	Target
@@ -223,12 +223,14 @@ func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
 // Discoveries says, for every target, what has to be discovered.
 //
 // Rules and requirements choose among all names there are. Ignore takes out of what these have
-// chosen, so that it needs tags at most, and alone it asks for no listing.
-func (d *Document) Discoveries(ambient Target) []Discovery {
+// chosen, so that it needs tags at most, and alone it asks for no listing. sel narrows what
+// costs a call for each function, aliases, and nothing else: names and tags come by the page.
+func (d *Document) Discoveries(ambient Target, sel Selection) []Discovery {
 	var needs []Discovery
 	for _, t := range d.places(ambient) {
 		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
 		n.askAliases(d.local(t.Label))
+		n.Aliases = sel.only(n.Aliases)
 		for _, rule := range d.local(t.Label).rules {
 			list := rule.layer != LayerIgnore
 			if !list && !rule.usesTags() {

@@ -165,7 +165,7 @@ func TestNothingChosenNamesWhereAndHowMany(t *testing.T) {
 // values only.
 func TestTagValuesArePatterns(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nrules: [{ match: { tags: { team: \"pay*\", tier: \"?.x\" } }, set: { maximum_retry_attempts: 0 } }]\n"))
-	if got := d.Discoveries(east)[0].Tags; !reflect.DeepEqual(got, [][]Tag{{{Key: "team"}, {Key: "tier"}}}) {
+	if got := d.Discoveries(east, Selection{})[0].Tags; !reflect.DeepEqual(got, [][]Tag{{{Key: "team"}, {Key: "tier"}}}) {
 		t.Errorf("AWS is asked for %v", got)
 	}
 	inv := found("a", "b", "c", "d", "e")

@@ -1,6 +1,9 @@
 package desired
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -16,7 +19,7 @@ ignore:
   - { functions: [pay-canary] }
   - { tags: { stack: old } }
 `))
-	asked := d.Discoveries(east)[0].Aliases
+	asked := d.Discoveries(east, Selection{})[0].Aliases
 	for _, row := range []struct {
 		function, stack string
 		want            bool
@@ -77,5 +80,51 @@ func TestWhatTwoSendToIsNoCircle(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nfunctions:\n  - { name: a, on_failure: \""+to("z")+"\" }\n  - { name: b, on_failure: \""+to("z")+"\" }\n  - { name: z, on_failure: \""+to("end")+"\" }\n"))
 	if w := mustResolve(t, d, east, nil).Warnings; len(w) != 0 {
 		t.Errorf("got %v", w)
+	}
+}
+
+// A qualifier of a rule that no function has is told of once; one that some function has is not,
+// nor what only an exact entry names.
+func TestQualifiersThatNoFunctionHas(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+rules:
+  - { match: { functions: ["*"], qualifiers: [lvie, live, blue] }, set: { maximum_retry_attempts: 0 } }
+functions: [{ name: a, qualifier: exact, maximum_retry_attempts: 0 }, { name: b, qualifier: gone, remove: true }]
+`))
+	f := mustResolve(t, d, east, Inventory{east: {Functions: []string{"a", "b"}}})
+	has := map[string][]string{"a": {"green", "live"}, "b": {"blue", "other"}}
+	got := f.UnusedQualifiers(func(k Key) ([]string, bool) {
+		return has[k.Function], !slices.Contains(has[k.Function], k.Qualifier)
+	})
+	want := `fleet.yaml:3:1: EI066 without effect: the qualifier "lvie" of rules[0]: none of the functions has it that the rule chooses (2); did you mean live? Aliases are case-sensitive`
+	if got.Error() != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	// Of b nobody knows: it may have the qualifier.
+	if got := f.UnusedQualifiers(func(k Key) ([]string, bool) { return nil, k.Function == "a" && k.Qualifier != "live" }); len(got) != 0 {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Exactly the limit is taken, and one more is not.
+func TestLimitsAreLimits(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	entry := func(what string) string { return "version: 1\nfunctions: [" + what + "]\n" }
+	for what, file := range map[string]func(n int) string{
+		"function 64": func(n int) string { return entry("{ name: " + long(n) + ", maximum_retry_attempts: 0 }") },
+		"alias 128":   func(n int) string { return entry("{ name: f, qualifier: " + long(n) + ", maximum_retry_attempts: 0 }") },
+		"pattern 512": func(n int) string {
+			return "version: 1\nrules: [{ match: { functions: [\"" + long(n-1) + "*\"] }, set: { maximum_retry_attempts: 0 } }]\n"
+		},
+		"retries 2": func(n int) string { return entry(fmt.Sprintf("{ name: f, maximum_retry_attempts: %d }", n)) },
+		"age 21600": func(n int) string { return entry(fmt.Sprintf("{ name: f, maximum_event_age_in_seconds: %d }", n)) },
+	} {
+		name, number, _ := strings.Cut(what, " ")
+		limit, _ := strconv.Atoi(number)
+		for n, right := range map[int]bool{limit: true, limit + 1: false} {
+			if _, err := Load(oneFile(file(n)), "fleet.yaml"); (err == nil) != right {
+				t.Errorf("%s of %d: %v", name, n, err)
+			}
+		}
 	}
 }

@@ -15,6 +15,14 @@ import (
 // They are filled in when the files are loaded, once for each label: what comes after
 // meets names, patterns and tags that have none. A destination is filled in later, with
 // the account, the region and the function, which are known only then.
+//
+//	written in              filled in with                                        when
+//	names, patterns, tags   ${vars.NAME}                                          by Load, for each label
+//	destinations            that, ${account}, ${region} and ${partition}          by Resolve, for each target
+//	                        and ${function}                                       by Resolve, for each function
+//
+// Nothing is filled in twice: what a variable holds has no $, so that no order of filling in
+// can matter, and no value can reach for another one.
 const (
 	variablePrefix = "${vars."
 	variableForm   = `\$\{vars\.[A-Za-z0-9_-]+\}`

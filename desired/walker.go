@@ -65,7 +65,8 @@ func (w *walker) report(code string, n *yaml.Node, message, hint string) {
 // collection checks that a node is a list or a mapping with something in it.
 //
 // An empty one is an error, as a key without a value is: nobody can tell whether something
-// was forgotten. Expected is a function, since most nodes are right and need no text.
+// was forgotten, and "functions:" with its lines commented out would be a fleet of nothing.
+// Expected is a function, since most nodes are right and need no text.
 func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what string, expected func() string) (*yaml.Node, bool) {
 	n = w.follow(n)
 	switch {

@@ -142,40 +142,13 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 	}
 }
 
-// qualifierWarnings tells of qualifiers of rules that none of the functions has which
-// they choose: such an item has no effect, and is mostly misspelt.
-//
-// An item is told of only if every function that it chooses lacks the qualifier: that some
-// do is what rules are for.
+// qualifierWarnings tells of qualifiers of rules that no function has, as far as was read.
 func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems {
-	type item struct {
-		rule      desired.Origin
-		qualifier string
-	}
-	chosen, missing := map[item]int{}, map[item]int{}
-	aliases := map[item][]string{}
-	for i := range fleet.Targets {
-		t := &fleet.Targets[i]
-		seen := PartOf(observed.Targets, t.Target)
-		for j := range t.Entries {
-			e := &t.Entries[j]
-			if !e.Optional || e.Remove {
-				continue
-			}
-			at := item{e.Origins.Entry, e.Qualifier}
-			chosen[at]++
-			if f := seen.function(e.Function); f != nil && slices.Contains(f.Gone, e.Qualifier) {
-				missing[at]++
-				aliases[at] = append(aliases[at], f.Aliases...)
-			}
+	return fleet.UnusedQualifiers(func(k desired.Key) (aliases []string, gone bool) {
+		f := PartOf(observed.Targets, k.Target).function(k.Function)
+		if f == nil || !slices.Contains(f.Gone, k.Qualifier) {
+			return nil, false
 		}
-	}
-	var warnings desired.Problems
-	for at, n := range missing {
-		if n == chosen[at] {
-			warnings = append(warnings, desired.WithoutQualifier(at.rule, at.qualifier, n, aliases[at]))
-		}
-	}
-	warnings.Sort()
-	return warnings
+		return f.Aliases, true
+	})
 }

@@ -57,11 +57,7 @@ func (w FleetWishes) Selects(t desired.TargetSpec) bool {
 
 // Discoveries implements Wishes.
 func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
-	all := w.Document.Discoveries(ambient)
-	for i := range all {
-		all[i].Aliases = w.Selection.Only(all[i].Aliases)
-	}
-	return all
+	return w.Document.Discoveries(ambient, w.Selection)
 }
 
 // Resolve implements Wishes. Where a selection narrows the fleet, the guard still

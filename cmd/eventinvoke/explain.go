@@ -197,7 +197,7 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 		return nil, err
 	}
 	untagged := map[desired.Target]bool{}
-	for _, need := range doc.Discoveries(ambient) {
+	for _, need := range doc.Discoveries(ambient, desired.Selection{}) {
 		_, known := tags[need.Target]
 		untagged[need.Target] = !known && len(need.Tags) > 0
 	}

@@ -63,7 +63,7 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 	doc, err := a.load(args, 0)
 	if err == nil {
 		c.files = doc.Files()
-		for _, n := range doc.Discoveries(desired.Target{}) {
+		for _, n := range doc.Discoveries(desired.Target{}, desired.Selection{}) {
 			c.rules = c.rules || n.ListFunctions
 		}
 		if c.fleet, err = doc.Resolve(desired.Target{}, nil, selection); err == nil {

@@ -53,7 +53,7 @@ func (p *patcher) newRound(document *desired.Document, fleet desired.Fleet, file
 		sources: map[string]*source{}, unseen: map[desired.Target]bool{}, needs: map[desired.Key]need{}, entries: map[desired.Key]*desired.Entry{},
 		decided: map[decision][]desired.Key{}, owned: map[desired.Origin][]desired.Key{}, edited: map[desired.Origin]bool{},
 	}
-	for _, d := range document.Discoveries(p.in.Ambient) {
+	for _, d := range document.Discoveries(p.in.Ambient, desired.Selection{}) {
 		if _, seen := p.in.Inventory[d.Target]; !seen && !d.IsZero() {
 			r.unseen[d.Target], r.complete = true, false
 		}

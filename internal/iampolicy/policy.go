@@ -98,7 +98,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		base := append([]Statement{assume(roles)}, o.baseStatements(partitionOf(roles[0]))...)
 		all = append(all, split(Document{Statements: append(base, members(organizations)...)})...)
 	}
-	needs, choices := file.Discoveries(ambient), file.Matchers(ambient)
+	needs, choices := file.Discoveries(ambient, desired.Selection{}), file.Matchers(ambient)
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
 		var need desired.Discovery

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"reflect"
 	"regexp"
@@ -46,7 +47,7 @@ var contract = map[string]any{
 	"undeclared":   undeclaredJSON{},
 	"ignored":      ignoredJSON{},
 	"guard":        guardJSON{},
-	"warnings":     desired.ProblemJSON{},
+	"warnings":     desired.Problem{},
 	"api":          apiJSON{},
 	"api.targets":  targetAPIJSON{},
 	"authors":      authorJSON{},
@@ -55,6 +56,14 @@ var contract = map[string]any{
 
 // tags are the JSON names of a struct's fields, in order.
 func tags(t reflect.Type) []string {
+	if t == reflect.TypeFor[desired.Problem]() { // spells itself
+		text, _ := json.Marshal(desired.Problem{})
+		var names []string
+		for _, m := range regexp.MustCompile(`"([a-z]+)":`).FindAllSubmatch(text, -1) {
+			names = append(names, string(m[1]))
+		}
+		return names
+	}
 	var names []string
 	for f := range t.Fields() {
 		switch {

@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -237,6 +239,7 @@ type station struct {
 	rate  float64
 	board *web.Board
 	url   string
+	end   func()
 }
 
 func newStation(t *testing.T, targets int) *station {
@@ -254,7 +257,7 @@ func newStation(t *testing.T, targets int) *station {
 		specs = append(specs, desired.TargetSpec{Target: target, Label: fmt.Sprintf("team-%03d", i)})
 		p := reconcile.TargetPlan{Target: target, Label: specs[i].Label, Declared: 120, InSync: 120 - i%7}
 		for j := range i % 7 {
-			p.Changes = append(p.Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", j)}, Action: reconcile.Update, Want: &desired.Config{}, Before: &reconcile.Settings{}})
+			p.Changes = append(p.Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", j), Qualifier: desired.Latest}, Action: reconcile.Update, Want: &desired.Config{}, Before: &reconcile.Settings{}})
 		}
 		if i%50 == 3 {
 			p.Err = fmt.Errorf("AssumeRole: AccessDenied (403): User is not authorized to perform sts:AssumeRole on arn:aws:iam::%s:role/eventinvoke", target.Account)
@@ -278,14 +281,26 @@ func newStation(t *testing.T, targets int) *station {
 	to.Close()
 	s.board.Report("run-1", packed.Bytes())
 	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now().Add(-time.Minute), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}})
-	server := httptest.NewServer(web.NewHandler(web.Options{State: func() worker.State {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.url = "http://" + listener.Addr().String() + "/"
+	t.Cleanup(s.serve(t, listener))
+	return s
+}
+
+// serve answers for the worker until it is ended, once.
+func (s *station) serve(t *testing.T, listener net.Listener) (end func()) {
+	done := make(chan struct{})
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: web.NewHandler(web.Options{State: func() worker.State {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.state
-	}, Board: s.board, Version: "1.0.0", Done: t.Context().Done()}))
-	t.Cleanup(server.Close)
-	s.url = server.URL + "/"
-	return s
+	}, Board: s.board, Version: "1.0.0", Done: done})}}
+	server.Start()
+	s.end = sync.OnceFunc(func() { close(done); server.Close() })
+	return s.end
 }
 
 func TestStatusPage(t *testing.T) {
@@ -335,4 +350,148 @@ func TestThePageFollowsARun(t *testing.T) {
 	p.until(`document.body.innerText.includes("2 configs drifted")`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('a[href="runs/run-1"]').click()`))
 	p.until(`document.getElementById("shown")?.textContent === "20 of 20 rows"`)
+}
+
+// organization is a station over accounts of one organization, in one region each.
+func organization(t *testing.T) (s *station, sweep func(run string, accounts ...string)) {
+	s = newStation(t, 0)
+	s.state.Fought = nil
+	seen := map[string]bool{}
+	sweep = func(run string, accounts ...string) {
+		var specs []desired.TargetSpec
+		var joined, left []string
+		plan := &reconcile.Plan{}
+		for _, account := range accounts {
+			// An account that begins with 6 has no role yet.
+			target := desired.Target{Account: account, Region: "eu-west-1"}
+			p := reconcile.TargetPlan{Target: target, Label: "shop", Declared: 2, InSync: 2}
+			if account[0] == '6' {
+				p.Declared, p.InSync, p.Unknown = 0, 0, true
+				p.Err = &reconcile.CallError{Op: "AssumeRole", Subject: target.String(), Kind: reconcile.KindDenied, Status: 403, Code: "AccessDenied", Hint: "let the role trust the caller",
+					Message: "User: arn:aws:sts::999999999999:assumed-role/eventinvoke-worker/i-0123456789abcdef0 is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::" + account + ":role/eventinvoke"}
+			}
+			plan.Targets, specs = append(plan.Targets, p), append(specs, desired.TargetSpec{Target: target, Label: "shop"})
+			if !seen[account] {
+				joined = append(joined, account)
+			}
+			delete(seen, account)
+		}
+		for account := range seen {
+			left = append(left, account)
+		}
+		clear(seen)
+		for _, account := range accounts {
+			seen[account] = true
+		}
+		s.board.Declare(specs)
+		if run != "run-1" {
+			s.board.Moved(time.Now(), "shop", joined, left)
+		}
+		result := worker.Result{Run: run, Plan: plan}
+		if err := result.Completed(); err != nil {
+			s.mu.Lock()
+			s.state.LastError = err.Error()
+			s.mu.Unlock()
+		}
+		s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: result})
+	}
+	return s, sweep
+}
+
+const (
+	targetRows = `[...document.querySelectorAll("#target-table tbody tr")].map(r => r.innerText.replace(/\s+/g, " "))`
+	pageText   = `document.body.innerText.replace(/\s+/g, " ")`
+)
+
+// What joins an organization and what leaves it shows on an open page, what cannot be read
+// there is not called in sync, and neither the list nor who types notices that the page is new.
+func TestAccountsComeAndGo(t *testing.T) {
+	for _, l := range looks {
+		t.Run(l.name, func(t *testing.T) {
+			s, sweep := organization(t)
+			var accounts []string
+			for i := range 40 {
+				accounts = append(accounts, fmt.Sprintf("%012d", 222222222200+i))
+			}
+			sweep("run-1", accounts...)
+			p := open(t, s.url, l)
+			p.until(`document.getElementById("connection").textContent === "live"`)
+			if got := ask[string](p, pageText); !strings.Contains(got, "80 of 80 configs") || strings.Contains(got, "came and went") {
+				t.Errorf("at first the page says\n%s", got)
+			}
+			p.do(chromedp.Evaluate[chromedp.Void](`window.loadedOnce = true; document.querySelector(".long").scrollTop = 500; document.getElementById("f-text").focus()`), chromedp.KeyEvent("eu"))
+			top := ask[float64](p, `document.querySelector(".long").scrollTop`)
+			sweep("run-2", append(accounts[1:], "555555555555", "666666666666", "666666666667")...)
+			p.until(`document.body.innerText.includes("came and went")`)
+			p.do(chromedp.KeyEvent("-west"))
+			if got := ask[string](p, `document.activeElement.id + " " + document.activeElement.value`); got != "f-text eu-west" {
+				t.Errorf("who types when the page becomes new is at %q", got)
+			}
+			if got := ask[float64](p, `document.querySelector(".long").scrollTop`); got != top || !ask[bool](p, "window.loadedOnce") {
+				t.Errorf("the list was at %v and is at %v", top, got)
+			}
+			text := ask[string](p, pageText)
+			for _, want := range []string{"shop: 3 accounts joined: 555555555555, 666666666666, 666666666667; 1 account left: 222222222200", "80 of ?", "2 targets not read",
+				"2 targets (666666666666/eu-west-1, 666666666667/eu-west-1): AssumeRole: AccessDenied (403): User:", "next: let the role trust the caller"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("the page does not say %q:\n%s", want, text)
+				}
+			}
+			if n := strings.Count(text, "is not authorized"); n > 2 {
+				t.Errorf("the page tells of one cause %d times", n)
+			}
+			if ask[bool](p, `!!document.querySelector(".ring")`) {
+				t.Error("there is a share of what nobody knows")
+			}
+			rows := strings.Join(ask[[]string](p, targetRows), "\n")
+			if strings.Contains(rows, "222222222200") || !strings.Contains(rows, "555555555555/eu-west-1 shop") || strings.Count(rows, "could not be read") != 2 || strings.Contains(rows, "666666666666/eu-west-1 shop could not be read 0") {
+				t.Errorf("the targets are\n%s", rows)
+			}
+			p.check(l)
+			p.keep("organization-" + l.name)
+		})
+	}
+}
+
+// A page that is open while the worker is replaced says so, and goes on with the new one.
+func TestThePageOutlivesTheWorker(t *testing.T) {
+	s := newStation(t, 1)
+	p := open(t, s.url, looks[0])
+	p.until(`document.getElementById("connection").textContent === "live"`)
+	s.end()
+	p.until(`/^(the worker ended|not connected) since [0-9:]+ UTC$/.test(document.getElementById("connection").textContent)`)
+	if !ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
+		t.Error("numbers that nobody renews look like others")
+	}
+	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-2", Plan: &reconcile.Plan{
+		Targets: []reconcile.TargetPlan{{Target: prod, Label: "team-000", Declared: 120, InSync: 119, Findings: []reconcile.Finding{{Name: desired.Name{Function: "refunds", Qualifier: desired.Latest}, Kind: reconcile.FindingFunctionMissing}}}}}}})
+	listener, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.serve(t, listener))
+	p.until(`document.getElementById("connection").textContent === "live" && document.body.innerText.includes("missing in AWS: refunds")`)
+	if ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
+		t.Error("numbers that are renewed look as if they were not")
+	}
+	p.forgive("ERR_CONNECTION_REFUSED")
+	p.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
+}
+
+// One page more than are followed is renewed all the same, and says how.
+func TestOnePageTooMany(t *testing.T) {
+	s := newStation(t, 1)
+	for {
+		answer, err := http.Get(s.url + "events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answer.Body.Close() })
+		if answer.StatusCode != http.StatusOK {
+			break
+		}
+	}
+	p := open(t, s.url, looks[0])
+	p.until(`document.getElementById("connection").textContent === "not live, renewed every 30 s"`)
+	p.forgive("503")
 }

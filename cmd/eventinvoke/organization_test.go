@@ -73,6 +73,15 @@ func TestAWorkerFollowsItsOrganization(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := &changing{newWorld(t, organizationOf(1, 2))}
 		s, w := startServer(t, path, world, true)
+		pages := web.NewHandler(web.Options{State: w.State, Board: s.board})
+		tells := func(want string) {
+			t.Helper()
+			page := httptest.NewRecorder()
+			pages.ServeHTTP(page, httptest.NewRequest("GET", "/", nil))
+			if !strings.Contains(page.Body.String(), want) {
+				t.Errorf("the status page does not say %q:\n%s", want, page.Body)
+			}
+		}
 		sweep := func() string {
 			w.Wake(worker.Wake{Cause: worker.Signal}) // whoever asks need not wait for membersFor
 			time.Sleep(time.Minute)
@@ -92,6 +101,7 @@ func TestAWorkerFollowsItsOrganization(t *testing.T) {
 		has(sweep(), "100000000001", "100000000002")
 		world.World = newWorld(t, organizationOf(2, 3))
 		has(sweep(), "100000000002", "100000000003")
+		tells("shop: 1 account joined: 100000000003; 1 account left: 100000000001")
 		denied := organizationOf(3)
 		denied.Accounts[0].Deny = []string{"organizations:*"}
 		world.World = newWorld(t, denied)
@@ -99,6 +109,7 @@ func TestAWorkerFollowsItsOrganization(t *testing.T) {
 		if problem := w.State().FleetProblem; !strings.Contains(problem, "ListAccounts shop: AccessDeniedException") || !strings.Contains(problem, "stay in force") {
 			t.Errorf("the problem of the fleet is %q", problem)
 		}
+		tells("the accounts of an organization cannot be listed since")
 		world.World = newWorld(t, organizationOf(3))
 		has(sweep(), "100000000003")
 		if problem := w.State().FleetProblem; problem != "" {

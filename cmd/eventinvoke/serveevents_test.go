@@ -19,6 +19,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 )
 
 // eventRig is a worker over the verb's own pass and a simulated account of
@@ -74,6 +75,7 @@ func startServer(t *testing.T, fleet string, world simulator, apply bool) (*serv
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.board = web.NewBoard(s.clients.snapshots)
 	timetable, err := o.timetable()
 	if err != nil {
 		t.Fatal(err)

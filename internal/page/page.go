@@ -98,22 +98,26 @@ func (w *Writer) End(script string) error {
 func (w *Writer) Figure(label string) { w.Put(`<div class="tile"><h2>%s</h2>`, label) }
 
 // Share writes a tile with a share of a whole as a number and as a ring, which is good
-// where all is well: not everything that lacks to the whole is amiss. Aside are lines below.
+// where all is well: not everything that lacks to the whole is amiss. Of a whole that nobody
+// knows, below 0, there is no share. Aside are lines below.
 func (w *Writer) Share(label string, part, of int, noun string, well bool, aside ...string) {
 	w.Figure(label)
 	if of == 0 {
 		w.Put(`<p class="big">–</p><p class="muted">no %ss</p></div>`, noun)
 		return
 	}
-	percent := Percent(part, of)
 	tone := "warn"
 	if well {
 		tone = "good"
 	}
-	const around = 100.53 // of a circle with radius 16
-	w.Put(`<svg class="ring %s" viewBox="0 0 40 40" aria-hidden="true"><circle cx="20" cy="20" r="16"/><circle class="part" cx="20" cy="20" r="16" stroke-dasharray="%.2f %.2f" transform="rotate(-90 20 20)"/></svg>`,
-		tone, around*float64(part)/float64(of), around)
-	w.Put(`<p class="big">%s</p><p class="muted">%s of %s</p>`, percent, Number(part), Count(of, noun))
+	if of < 0 {
+		w.Put(`<p class="big">%s of ?</p><p class="muted">%ss</p>`, Number(part), noun)
+	} else {
+		const around = 100.53 // of a circle with radius 16
+		w.Put(`<svg class="ring %s" viewBox="0 0 40 40" aria-hidden="true"><circle cx="20" cy="20" r="16"/><circle class="part" cx="20" cy="20" r="16" stroke-dasharray="%.2f %.2f" transform="rotate(-90 20 20)"/></svg>`,
+			tone, around*float64(part)/float64(of), around)
+		w.Put(`<p class="big">%s</p><p class="muted">%s of %s</p>`, Percent(part, of), Number(part), Count(of, noun))
+	}
 	for _, line := range aside {
 		w.Put(`<p class="muted">%s</p>`, line)
 	}

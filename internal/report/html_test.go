@@ -156,6 +156,61 @@ func TestHTMLTellsOfRequirementsAndDestinations(t *testing.T) {
 	}
 }
 
+// A ring is good where all is well, and nobody sees a share of what is not known: not in the
+// report of a record either, which has forgotten some of it.
+func TestHTMLCallsNothingInSyncThatIsNot(t *testing.T) {
+	const ring, well = `class="ring `, `<h2>In sync</h2><svg class="ring good"`
+	for _, row := range []struct {
+		name     string
+		change   func(*Run)
+		has, not []string
+	}{
+		{"in-sync", func(*Run) {}, []string{well, "100 %"}, nil},
+		{"missing", func(r *Run) { r.Plan.Targets[0].InSync, r.Plan.Targets[0].Changes = r.Plan.Targets[0].Declared-2, nil },
+			[]string{`<h2>In sync</h2><svg class="ring warn"`, "2 missing in AWS", "The exit code is 3, unless"}, []string{well}},
+		{"missing", func(r *Run) {
+			r.Plan.Targets[0].InSync, r.Plan.Targets[0].Changes = r.Plan.Targets[0].Declared-2, nil
+			r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers = desired.MissingWarn, desired.MissingWarn
+		}, []string{well, "2 missing in AWS", "no error, as the fleet file says missing_functions: warn"}, nil},
+		{"missing", func(r *Run) {
+			r.Plan.Targets[0].InSync, r.Plan.Targets[0].Changes = r.Plan.Targets[0].Declared-2, nil
+			*r = *remembered(r)
+		}, []string{well, "2 missing in AWS", "an error unless the fleet file says missing_functions: warn"}, []string{"The exit code is 3", `class="badge bad"`}},
+		{"unknown", func(*Run) {}, []string{" of ?</p>", "1 target not read"}, []string{ring}},
+		{"unknown", func(r *Run) { *r = *remembered(r) }, []string{" of ?</p>", "1 target not read"}, []string{ring}},
+		{"drift", func(r *Run) { *r = *remembered(r) }, []string{"What differs"}, []string{"Declared at</th>", "fleet.yaml\""}},
+	} {
+		for _, s := range scenarios {
+			if s.name != row.name {
+				continue
+			}
+			r := s.run(t)
+			row.change(r)
+			_, got, _ := strings.Cut(asHTML(t, r), "</style>")
+			for _, text := range row.has {
+				if !strings.Contains(got, text) {
+					t.Errorf("%s: the page does not say %q", s.name, text)
+				}
+			}
+			for _, text := range row.not {
+				if strings.Contains(got, text) {
+					t.Errorf("%s: the page says %q", s.name, text)
+				}
+			}
+		}
+	}
+}
+
+// remembered is a run as its record tells of it.
+func remembered(r *Run) *Run {
+	record := history.Record{Run: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished, Files: []desired.FileInfo{{Path: "fleet.yaml"}}}
+	record.SetPlan(r.Plan)
+	if r.Outcome != nil {
+		record.SetOutcome(r.Outcome)
+	}
+	return Past(PastRun{Run: history.NewRun(record)})
+}
+
 func TestHTMLAsksForNothing(t *testing.T) {
 	for _, s := range scenarios {
 		got := asHTML(t, s.run(t))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -129,8 +130,8 @@ func (r *Result) failures() iter.Seq[failure] {
 }
 
 // Completed reports why a pass did not come to its end, or nil: one reason for each
-// target. A function that failed is a row of a complete pass; one that was not
-// attempted is not.
+// target, told together where they have one cause. A function that failed is a row of a
+// complete pass; one that was not attempted is not.
 func (r *Result) Completed() error {
 	switch {
 	case r.Err != nil:
@@ -138,15 +139,79 @@ func (r *Result) Completed() error {
 	case r.Plan == nil:
 		return errors.New("the pass made no plan")
 	}
-	var errs []error
+	var i incomplete
 	told := map[desired.Target]bool{}
 	for f := range r.failures() {
 		if f.ended && !told[f.Target] {
 			told[f.Target] = true
-			errs = append(errs, f.err)
+			i.targets, i.errs = append(i.targets, f.Target.String()), append(i.errs, f.err)
 		}
 	}
-	return errors.Join(errs...)
+	if i.errs == nil {
+		return nil
+	}
+	return &i
+}
+
+// incomplete are the targets that a pass did not deal with to the end, and why.
+type incomplete struct {
+	targets []string
+	errs    []error
+}
+
+// Unwrap gives the errors of all targets.
+func (i *incomplete) Unwrap() []error { return i.errs }
+
+// maxReasons are told of many, a line each.
+const maxReasons = 5
+
+// Error says each cause once, with a few of the targets that have it.
+func (i *incomplete) Error() string {
+	var order []string
+	by := map[string][]int{}
+	for at, err := range i.errs {
+		call := reconcile.ErrorOf(err)
+		cause := call.Op + " " + strings.ReplaceAll(call.Cause(), i.targets[at], "")
+		if by[cause] == nil {
+			order = append(order, cause)
+		}
+		by[cause] = append(by[cause], at)
+	}
+	var lines []string
+	rest := 0
+	for _, cause := range order {
+		of := by[cause]
+		first := i.errs[of[0]]
+		if len(lines) == maxReasons {
+			rest += len(of)
+			continue
+		}
+		text, call := first.Error(), reconcile.ErrorOf(first)
+		if len(of) > 1 {
+			var names []string
+			for _, at := range of {
+				names = append(names, i.targets[at])
+			}
+			text = fmt.Sprintf("%d targets (%s): %s", len(of), Few(names), strings.TrimPrefix(strings.TrimPrefix(call.Op+": "+call.Reason(), ": "), names[0]+": "))
+		}
+		if call.Hint != "" {
+			text += "; next: " + call.Hint
+		}
+		lines = append(lines, text)
+	}
+	if rest > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more targets", rest))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Few names the first of many.
+func Few(names []string) string {
+	const most = 3
+	if n := len(names); n > most {
+		return fmt.Sprintf("%s, %d more", strings.Join(names[:most], ", "), n-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // TargetErr is why a target was not dealt with to the end, or nil. A plan that the

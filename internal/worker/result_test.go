@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -128,5 +130,35 @@ func TestWhatRings(t *testing.T) {
 		if got := tt.result.Reasons(); len(got) != 1 || got[0] != tt.reason {
 			t.Errorf("%s: for %q, want %q", tt.why, got, tt.reason)
 		}
+	}
+}
+
+// What many targets have in common is told once, with a few of them, and no number of causes
+// makes a page of it.
+func TestManyTargetsOfOneCause(t *testing.T) {
+	plan := &reconcile.Plan{}
+	add := func(account int, err error) {
+		plan.Targets = append(plan.Targets, reconcile.TargetPlan{Target: desired.Target{Account: fmt.Sprintf("%012d", account), Region: "eu-west-1"}, Err: err})
+	}
+	denied := func(account int) error {
+		return &reconcile.CallError{Op: "AssumeRole", Subject: fmt.Sprintf("%012d/eu-west-1", account), Kind: reconcile.KindDenied, Status: 403, Code: "AccessDenied", RequestID: fmt.Sprint("id-", account),
+			Message: fmt.Sprintf("User may not assume arn:aws:iam::%012d:role/eventinvoke", account), Hint: "let the role trust the caller"}
+	}
+	add(1, denied(1))
+	add(2, nil)
+	add(3, errors.New("no such host"))
+	for i := range 72 {
+		add(10+i, denied(10+i))
+	}
+	const want = "73 targets (000000000001/eu-west-1, 000000000010/eu-west-1, 000000000011/eu-west-1, 70 more): AssumeRole: AccessDenied (403): User may not assume arn:aws:iam::000000000001:role/eventinvoke; next: let the role trust the caller\n" +
+		"000000000003/eu-west-1: no such host"
+	if got := (&Result{Plan: plan}).Completed().Error(); got != want {
+		t.Errorf("the pass ended with\n%s\nwant\n%s", got, want)
+	}
+	for i := range 72 {
+		add(100+i, fmt.Errorf("cause %c%c", 'a'+i%26, 'a'+i/26))
+	}
+	if got := (&Result{Plan: plan}).Completed().Error(); strings.Count(got, "\n") != maxReasons || !strings.HasSuffix(got, "\nand 69 more targets") {
+		t.Errorf("of many causes the pass says\n%s", got)
 	}
 }

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -44,18 +42,15 @@ type move struct {
 	text string
 }
 
-// maxMoves is how many of them the page lists, and maxNames how many accounts or configs of
-// many are named.
-const (
-	maxMoves = 5
-	maxNames = 3
-)
+// maxMoves is how many of them the page lists.
+const maxMoves = 5
 
 // targetStatus is a target after the last sweep over it.
 type targetStatus struct {
 	desired.Target
 	label   string
 	swept   time.Time // zero before the first
+	read    time.Time // when it was last dealt with to the end
 	run     string    // that sweep
 	counts  reconcile.PlanCounts
 	settled int    // changes of the plan that there is no need for any more
@@ -106,10 +101,10 @@ func (b *Board) Moved(at time.Time, target string, joined, left []string) {
 	defer b.mu.Unlock()
 	var text []string
 	if len(joined) > 0 {
-		text = append(text, page.Count(len(joined), "account")+" joined: "+few(joined))
+		text = append(text, page.Count(len(joined), "account")+" joined: "+worker.Few(joined))
 	}
 	if len(left) > 0 {
-		text = append(text, page.Count(len(left), "account")+" left: "+few(left))
+		text = append(text, page.Count(len(left), "account")+" left: "+worker.Few(left))
 	}
 	b.moves = slices.Insert(b.moves, 0, move{at, target + ": " + strings.Join(text, "; ")})
 	b.moves = b.moves[:min(len(b.moves), maxMoves)]
@@ -199,8 +194,11 @@ func (b *Board) Passed(r worker.Report) {
 // sweep takes in what a sweep found and did.
 func (t *targetStatus) sweep(r *worker.Report, p *reconcile.TargetPlan) {
 	counts := p.Counts()
-	*t = targetStatus{Target: t.Target, label: t.label, swept: r.Finished, run: r.Result.Run, counts: counts, err: r.Result.TargetErr(p.Target),
+	*t = targetStatus{Target: t.Target, label: t.label, swept: r.Finished, read: t.read, run: r.Result.Run, counts: counts, err: r.Result.TargetErr(p.Target),
 		lacking: counts.Lacking(r.Result.MissingFunctions, r.Result.MissingQualifiers)}
+	if t.err == nil {
+		t.read = r.Finished
+	}
 	var open, missing []string
 	for _, f := range p.Findings {
 		if f.Kind == reconcile.FindingFunctionMissing || f.Kind == reconcile.FindingQualifierMissing {
@@ -220,7 +218,7 @@ func (t *targetStatus) sweep(r *worker.Report, p *reconcile.TargetPlan) {
 			open = append(open, p.Changes[i].Name.String())
 		}
 	}
-	t.open, t.missing = few(open), few(missing)
+	t.open, t.missing = worker.Few(open), worker.Few(missing)
 	of := reconcile.Insights{}
 	for _, a := range r.Result.Insights.Authors {
 		if a.Target == p.Target {
@@ -283,6 +281,8 @@ func (t *targetStatus) state() (text, tone string) {
 		return "partly read", "warn"
 	case t.lacking > 0:
 		return page.Number(t.lacking) + " missing in AWS", "warn"
+	case t.counts.Declared == t.counts.Skipped:
+		return "no configs", "plain"
 	}
 	return "in sync", "good"
 }
@@ -296,12 +296,11 @@ func (t *targetStatus) inSync() int { return t.counts.InSync + t.settled }
 // unknown reports whether nobody knows how many configs it has.
 func (t *targetStatus) unknown() bool { return t.swept.IsZero() || t.counts.UnknownTargets > 0 }
 
-func (t *targetStatus) name() string { return cmp.Or(t.label, t.Target.String()) }
-
-// few names the first of many.
-func few(names []string) string {
-	if n := len(names); n > maxNames {
-		names = append(slices.Clone(names[:maxNames]), fmt.Sprintf("%d more", n-maxNames))
+// why it was not dealt with to the end: of what AWS says the code alone, since the page has
+// told the rest of all targets together.
+func (t *targetStatus) why() string {
+	if call := reconcile.ErrorOf(t.err); call.Code != "" {
+		return (&reconcile.CallError{Op: call.Op, Code: call.Code, Status: call.Status}).Error()
 	}
-	return strings.Join(names, ", ")
+	return strings.TrimPrefix(t.err.Error(), t.Target.String()+": ")
 }

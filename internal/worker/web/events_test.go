@@ -54,7 +54,7 @@ func (l *listener) take() string {
 func drifted(n int) worker.Report {
 	plan := &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: prod, Label: "prod", Declared: 10, InSync: 10 - n}}}
 	for i := range n {
-		plan.Targets[0].Changes = append(plan.Targets[0].Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", i)}, Action: reconcile.Update})
+		plan.Targets[0].Changes = append(plan.Targets[0].Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", i), Qualifier: desired.Latest}, Action: reconcile.Update})
 	}
 	return worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}}
 }
@@ -166,6 +166,14 @@ func TestAPageIsToldWhatChanges(t *testing.T) {
 	})
 }
 
+// missing is a sweep in which all is in sync but for a function that is not there.
+func missing(policy desired.MissingPolicy) func(*worker.Report) {
+	return func(r *worker.Report) {
+		r.Result.MissingFunctions = policy
+		r.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: prod, Label: "prod", Declared: 10, InSync: 9, Findings: []reconcile.Finding{{Name: desired.Name{Function: "refunds", Qualifier: desired.Latest}, Kind: reconcile.FindingFunctionMissing}}}
+	}
+}
+
 func TestTheBoard(t *testing.T) {
 	board := NewBoard(func() map[desired.Target]ratelimit.Snapshot { return nil })
 	timetable, _ := worker.Every(time.Hour)
@@ -194,6 +202,20 @@ func TestTheBoard(t *testing.T) {
 			}
 			r.Result.Outcome = o
 		}, ">in sync</span>"},
+		{"which", func(*worker.Report) {}, ">f0, f1, f2</span>"},
+		{"missing", missing(desired.MissingError), ">1 missing in AWS</span>"},
+		{"missing, and which", missing(desired.MissingError), "missing in AWS: refunds"},
+		{"missing, and that is no fault", missing(desired.MissingWarn), `<svg class="ring good"`},
+		{"missing, as the fleet file lets it be", missing(desired.MissingWarn), ">in sync</span>"},
+		{"nobody knows how many", func(r *worker.Report) {
+			r.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: prod, Label: "prod", Err: errors.New("denied"), Unknown: true}
+		}, "<p class=\"big\">–</p><p class=\"muted\">not known</p>"},
+		{"nor what share", func(r *worker.Report) {
+			r.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: prod, Label: "prod", Err: errors.New("denied"), Unknown: true}
+		}, "0 of ?</p><p class=\"muted\">configs</p><p class=\"muted\">1 target not read"},
+		{"an account without functions", func(r *worker.Report) {
+			r.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: prod, Label: "prod"}
+		}, ">no configs</span>"},
 		{"failed", func(r *worker.Report) {
 			r.Result.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.Result{{Change: r.Result.Plan.Targets[0].Changes[0], Status: reconcile.Failed, Err: errors.New("denied")}}}}}
 		}, "1 change failed"},
@@ -216,8 +238,14 @@ func TestTheBoard(t *testing.T) {
 	io.WriteString(to, "the report")
 	to.Close()
 	board.Report("run-1", packed.Bytes())
-	if got := page(); !strings.Contains(got, `href="runs/run-1"`) {
-		t.Error("the page has no link to the report")
+	if got := page(); !strings.Contains(got, `<a href="runs/run-1"`) || !strings.Contains(got, `href="runs/run-1#target=111111111111/eu-west-1">`) {
+		t.Errorf("the page has no link to the report, or the target none to its part:\n%s", got)
+	}
+	for i := range 7 {
+		board.Moved(time.Now(), "<shop>", []string{fmt.Sprint("joined-", i)}, []string{"a", "b", "c", "d"})
+	}
+	if got := page(); strings.Count(got, "&lt;shop&gt;: 1 account joined: joined-") != maxMoves || !strings.Contains(got, "joined-6; 4 accounts left: a, b, c, 1 more") || strings.Contains(got, "joined-1;") {
+		t.Errorf("the page does not tell of the last changes of the accounts:\n%s", got)
 	}
 	if got := body(t, ask(h, "GET", "/runs/run-1", nil)); got != "the report" {
 		t.Errorf("the report is %q", got)

@@ -1,46 +1,91 @@
 "use strict";
 (() => {
-  const main = document.getElementById("main"), connection = document.getElementById("connection");
+  const $ = id => document.getElementById(id);
   const texts = new Map(), bars = new Map();
-  for (const e of document.querySelectorAll("[data-live]")) texts.set(e.dataset.live, e);
-  for (const e of document.querySelectorAll("[data-bar]")) bars.set(e.dataset.bar, e);
+  let wanted, rows = [];
 
-  const field = document.getElementById("f-text");
-  if (field) {
-    const rows = [...document.querySelectorAll("#target-table tbody tr")].map(row => [row, row.textContent.toLowerCase()]);
-    const filter = () => {
-      const wanted = field.value.trim().toLowerCase();
-      let shown = 0;
-      for (const [row, text] of rows) {
-        row.hidden = !text.includes(wanted);
-        if (!row.hidden) shown++;
-      }
-      document.getElementById("shown").textContent = shown + " of " + rows.length + " targets";
-      sessionStorage.setItem("filter", field.value);
-    };
+  const filter = () => {
+    const field = $("f-text"), like = field.value.trim().toLowerCase();
+    let shown = 0;
+    for (const [row, text] of rows) {
+      row.hidden = !text.includes(like);
+      if (!row.hidden) shown++;
+    }
+    $("shown").textContent = shown + " of " + rows.length + " targets";
+    sessionStorage.setItem("filter", field.value);
+  };
+  const bind = () => {
+    for (const e of document.querySelectorAll("[data-live]")) texts.set(e.dataset.live, e);
+    for (const e of document.querySelectorAll("[data-bar]")) bars.set(e.dataset.bar, e);
+    const field = $("f-text");
+    if (!field) return;
+    rows = [...document.querySelectorAll("#target-table tbody tr")].map(row => [row, row.textContent.toLowerCase()]);
     field.value = sessionStorage.getItem("filter") ?? "";
     field.form.hidden = false;
     field.form.addEventListener("submit", e => e.preventDefault());
     field.addEventListener("input", filter);
     filter();
-  }
+  };
+  const tell = (text, tone) => {
+    $("connection").textContent = text;
+    $("connection").className = tone;
+    $("main").classList.toggle("stale", tone !== "good");
+  };
+  const since = () => " since " + new Date().toISOString().slice(11, 19) + " UTC";
 
-  const source = new EventSource("events");
-  source.onopen = () => { connection.textContent = "live"; connection.className = "good"; };
-  source.onerror = () => { connection.textContent = "not connected since " + new Date().toLocaleTimeString(); connection.className = "bad"; };
-  source.addEventListener("bye", () => { source.close(); connection.textContent = "the worker ends"; connection.className = "warn"; });
-  source.onmessage = e => {
-    const news = JSON.parse(e.data);
-    if (news.shape !== main.dataset.shape) {
-      source.close();
-      location.reload();
-      return;
-    }
-    for (const [name, text] of Object.entries(news)) {
-      const element = texts.get(name), bar = bars.get(name);
-      if (element) element.textContent = text;
-      if (bar) bar.setAttribute("width", text || "0");
+  // What is new takes the place of what was, under the eyes and hands of who reads or types.
+  let busy = false;
+  const renew = async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      const answer = await fetch(location.pathname);
+      const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (next.querySelector("footer").textContent !== document.querySelector("footer").textContent) return location.reload(); // another version
+      const on = document.activeElement, at = on?.selectionStart, top = document.querySelector(".long")?.scrollTop, told = $("connection");
+      next.getElementById("connection").replaceWith(told);
+      next.getElementById("main").className = $("main").className;
+      for (const part of ["header", "main"]) document.querySelector(part).replaceWith(next.querySelector(part));
+      document.title = next.title;
+      bind();
+      if (top) document.querySelector(".long")?.scrollTo(0, top);
+      if (on?.id && $(on.id) !== on) {
+        $(on.id)?.focus({ preventScroll: true });
+        if (at !== undefined) $(on.id)?.setSelectionRange(at, at);
+      }
+    } catch { // whoever answers the stream tells of it
+    } finally {
+      busy = false;
+      if (wanted && wanted !== $("main").dataset.shape) setTimeout(renew, 1000);
     }
   };
+
+  let source;
+  const connect = () => {
+    source = new EventSource("events");
+    source.onopen = () => tell("live", "good");
+    source.onerror = () => {
+      if (source.readyState !== EventSource.CLOSED) return tell("not connected" + since(), "bad"); // and tried again
+      tell("not live, renewed every 30 s", "warn"); // as of one page too many
+      $("main").classList.remove("stale");
+      setTimeout(() => { renew(); connect(); }, 30000);
+    };
+    source.addEventListener("bye", () => tell("the worker ended" + since(), "warn"));
+    source.onmessage = e => {
+      const news = JSON.parse(e.data);
+      wanted = news.shape;
+      if (wanted !== $("main").dataset.shape) return renew();
+      for (const [name, text] of Object.entries(news)) {
+        const element = texts.get(name), bar = bars.get(name);
+        if (element) element.textContent = text;
+        if (bar) {
+          bar.setAttribute("width", text || "0");
+          bar.parentNode.toggleAttribute("hidden", !text);
+        }
+      }
+    };
+  };
   addEventListener("pagehide", () => source.close());
+  bind();
+  connect();
 })();

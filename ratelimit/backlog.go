@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"container/heap"
-	"fmt"
 	"time"
 )
 
@@ -25,16 +24,6 @@ const (
 
 	waits = WaitBreaker + 1
 )
-
-var waitNames = [waits]string{"throttled", "busy", "failed", "budget", "paused", "breaker"}
-
-// String is the wait in one word, for logs and metrics.
-func (w Wait) String() string {
-	if w < waits {
-		return waitNames[w]
-	}
-	return fmt.Sprintf("Wait(%d)", uint8(w))
-}
 
 // Backlog is what is held back, by what it waits for. It explains a run that
 // stands still though the quota has room. No wait is missing from it but those for

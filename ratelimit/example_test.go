@@ -63,13 +63,10 @@ func ExampleBacklog() {
 	defer limiter.Close()
 	grant, _ := limiter.Acquire(context.Background(), ratelimit.Scan)
 	grant.Done(ratelimit.Throttled, 30*time.Second)
-	for wait, held := range limiter.Snapshot().Backlog {
-		if !held.Next.IsZero() {
-			fmt.Printf("%v: %d calls, for %v\n", ratelimit.Wait(wait), held.Calls, time.Until(held.Next).Round(time.Second))
-		}
-	}
+	paused := limiter.Snapshot().Backlog[ratelimit.WaitPaused]
+	fmt.Println("paused for", time.Until(paused.Next).Round(time.Second))
 	// Output:
-	// paused: 0 calls, for 30s
+	// paused for 30s
 }
 
 // rename is one write.

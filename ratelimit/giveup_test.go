@@ -329,7 +329,7 @@ func TestSnapshotTellsEveryWait(t *testing.T) {
 			outcomes(t, l, 1, ServerError, 0)
 		}},
 	} {
-		t.Run(tt.wait.String(), func(t *testing.T) {
+		t.Run(fmt.Sprint("wait ", tt.wait), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLimiter(Settings{Quota: 100, Share: 1}, half)
 				defer l.Close()

@@ -40,7 +40,7 @@ whose record has moved since is refused alone, as stale.`,
 }
 
 func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
-	if err := a.mayWrite(o); err != nil {
+	if err := a.mayWrite(o, "plan"); err != nil {
 		return err
 	}
 	saved, err := savedPlan(a.ctx, args)
@@ -68,6 +68,14 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		if err := x.remember(ctx, o); err != nil {
 			return err
 		}
+		if o.simulate != "" {
+			x.then = func(r *reconcile.RunResult) error {
+				if r.Outcome != nil && r.Outcome.Wrote() {
+					fmt.Fprintln(a.err, "Simulated: this world ends here, and the next command finds it as it was. To look again or to roll back, start eventinvoke simulate.")
+				}
+				return nil
+			}
+		}
 		x.memory.Approvers = approvers
 		return x.recall(ctx, o.place())
 	})
@@ -75,9 +83,9 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 
 // mayWrite checks the options of a run that writes. It refuses one that could
 // only end at a question nobody can answer.
-func (a *app) mayWrite(o *writeOptions) error {
+func (a *app) mayWrite(o *writeOptions, look string) error {
 	if !o.yes && !isTerminal(a.in) {
-		return errors.New("this writes to AWS and there is no terminal to ask on; add --yes, or use plan to look first")
+		return fmt.Errorf("this writes to AWS and there is no terminal to ask on; add --yes, or use %s to look first", look)
 	}
 	return o.check()
 }

@@ -291,7 +291,7 @@ func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
 	}
 	rollback := func() {
 		code, output := c.verb(t, func(ctx context.Context, a *app, o *writeOptions) error {
-			return a.rollback(ctx, "killed", nil, o, false, false)
+			return a.rollback(ctx, "killed", nil, o, rollbackOptions{})
 		})
 		if nothing := strings.Contains(output, "there is nothing to roll back"); code != exitOK && !(nothing && len(undos) == 0) {
 			t.Errorf("the rollback ended with %d:\n%s", code, output)

@@ -21,7 +21,7 @@ const (
 	exitPartial     = 3   // some were applied or read, some were not
 	exitGuard       = 4   // the guard stopped the run; nothing was written
 	exitHeld        = 5   // another run holds the lease
-	exitStale       = 6   // every change of a saved plan is stale
+	exitStale       = 6   // every change of a saved plan or rollback is stale
 	exitHangup      = 129 // SIGHUP; calls in flight were finished
 	exitInterrupted = 130 // SIGINT; the same
 	exitTerminated  = 143 // SIGTERM; the same

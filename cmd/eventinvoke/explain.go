@@ -150,6 +150,7 @@ type explained struct {
 	Judged      []desired.Judged         // the function, where anything is required of it
 	Breaches    []reconcile.Breach       // in what AWS holds under the key, or would hold after an apply
 	Unjudged    []reconcile.Unjudged     // why nobody knows of breaches
+	Also        []string                 // what else is declared of the function
 	TagsUnknown bool                     // rules that choose by tags were left out
 }
 
@@ -210,7 +211,13 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 			return nil, err
 		}
 		judged := slices.DeleteFunc(slices.Clone(target.Judged), func(j desired.Judged) bool { return j.Function != key.Function })
-		all = append(all, explained{Judged: judged, Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
+		var also []string
+		for _, e := range target.Entries {
+			if e.Function == key.Function && e.Qualifier != key.Qualifier {
+				also = append(also, e.Name.String())
+			}
+		}
+		all = append(all, explained{Also: also, Judged: judged, Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
 	}
 	return all, nil
 }
@@ -284,6 +291,9 @@ func (e *explained) text(out io.Writer, folder string) {
 		fmt.Fprintln(out, strings.Repeat(" ", indent)+sanitize(fmt.Sprintf(format, args...)))
 	}
 	line(2, "%s", e.declaration())
+	if len(e.Also) > 0 {
+		line(2, "this is %s; also declared: %s", e.Key.Qualifier, strings.Join(e.Also, ", "))
+	}
 	if e.Live != nil {
 		line(2, "%s", e.Live)
 	}

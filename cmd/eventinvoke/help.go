@@ -29,7 +29,9 @@ const helpColumns = 80
 func writeUsage(cmd *cobra.Command) error {
 	var b strings.Builder
 	line := cmd.UseLine()
-	if cmd.HasAvailableSubCommands() {
+	if cmd.HasAvailableSubCommands() && cmd.Runnable() {
+		line += "\n  " + cmd.CommandPath() + " COMMAND"
+	} else if cmd.HasAvailableSubCommands() {
 		line = cmd.CommandPath() + " COMMAND"
 	}
 	fmt.Fprintf(&b, "Usage:\n  %s\n", line)
@@ -68,7 +70,7 @@ var exitMeanings = []struct {
 	{exitPartial, "partial: some was applied or read, some was not (also after a --timeout)"},
 	{exitGuard, "the guard stopped the run; nothing was written"},
 	{exitHeld, "another run holds the lease of a target; nothing was written"},
-	{exitStale, "every change of a saved plan is stale; nothing was written"},
+	{exitStale, "every change of a saved plan or rollback is stale; nothing was written"},
 	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished"},
 	{exitInterrupted, "interrupted (SIGINT); the same"},
 	{exitTerminated, "terminated (SIGTERM); the same"},

@@ -127,7 +127,7 @@ func (a *app) showVerification(v history.Verification, format string) error {
 			}
 		}
 		if v.End != "" {
-			fmt.Fprintf(a.out, "The chain ends with %s\n", v.End)
+			fmt.Fprintf(a.out, "Keep this sum elsewhere: verify --known SUM tells later whether all of this is still there.\nThe chain ends with %s\n", v.End)
 		}
 	}
 	if broken {
@@ -219,7 +219,7 @@ when. An audit is remembered where it was given --history.`,
 			case format == "json":
 				return report.TrendsJSON(a.out, trends, damaged)
 			}
-			return report.TrendsText(a.out, trends, damaged, (&outputOptions{full: full}).text(a.out))
+			return report.TrendsText(a.out, "audit"+historyFlag(h.String()), trends, damaged, (&outputOptions{full: full}).text(a.out))
 		},
 	}
 	place.bind(cmd)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,37 +18,50 @@ import (
 
 func newRollback(a *app) *cobra.Command {
 	var o writeOptions
-	var includeStale, partial bool
+	var of rollbackOptions
 	cmd := &cobra.Command{
 		Use:   "rollback RUN [PATH...]",
 		Short: "Undo a run, or a part of it",
 		Long: `Put every record that a run changed back to what it was, as a plan through the
 same guard. What somebody else has changed since is stale and left alone. A
-rollback can itself be rolled back; doing it twice does nothing.
+rollback is a run, which can be rolled back: latest is then the rollback.
 
 RUN is an id, the beginning of one, or latest. Targets and guard come from the
 run's fleet files, or from PATH. --target and --function undo a part of it. A
 run whose journal was tampered with is refused ("history verify").`,
-		Example: `  eventinvoke rollback latest
+		Example: `  eventinvoke rollback latest --dry-run
   eventinvoke rollback 20261122T141731Z-95ed02a8 --yes`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.rollback(cmd.Context(), args[0], args[1:], &o, includeStale, partial)
+			return a.rollback(cmd.Context(), args[0], args[1:], &o, of)
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().BoolVar(&includeStale, "include-stale", false, "also restore what somebody else has changed since")
-	cmd.Flags().BoolVar(&partial, "partial", false, "restore what is left of a journal that lost its end; exit code 3")
+	_ = cmd.Flags().MarkHidden("simulate") // which is refused, with what to do instead
+	cmd.Flags().Lookup("function").Usage = "only functions that match `GLOB`, or one config NAME:QUALIFIER; repeatable"
+	cmd.Flags().BoolVar(&of.dryRun, "dry-run", false, "show the plan, as plan does; AWS is only read")
+	cmd.Flags().BoolVar(&of.includeStale, "include-stale", false, "also restore what somebody else has changed since")
+	cmd.Flags().BoolVar(&of.partial, "partial", false, "restore what is left of a journal that lost its end; exit code 3")
 	cmd.ValidArgsFunction = completeRuns
 	return cmd
 }
 
-func (a *app) rollback(ctx context.Context, name string, paths []string, o *writeOptions, includeStale, partial bool) error {
-	if err := a.mayWrite(o); err != nil {
+// rollbackOptions are those of a rollback alone.
+type rollbackOptions struct{ dryRun, includeStale, partial bool }
+
+func (a *app) rollback(ctx context.Context, name string, paths []string, o *writeOptions, of rollbackOptions) error {
+	check := o.check
+	if !of.dryRun {
+		check = func() error { return a.mayWrite(o, "--dry-run") }
+	}
+	if err := check(); err != nil {
 		return err
 	}
+	if o.simulate != "" {
+		return errors.New("--simulate is a new world for each command, in which no run has written; to try a rollback start eventinvoke simulate, whose world lasts")
+	}
 	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {
-		source := &rollbackSource{place: o.place(), partial: partial}
+		source := &rollbackSource{place: o.place(), partial: of.partial}
 		if err := source.find(ctx, name); err != nil {
 			return err
 		}
@@ -70,10 +84,17 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if _, err := source.read(ctx); err != nil {
 			return err
 		}
-		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.history.Configs(ctx, &source.run), IncludeStale: includeStale}
+		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.history.Configs(ctx, &source.run), IncludeStale: of.includeStale}
 		x.accounts = accounts
 		if err := x.open(document); err != nil {
 			return err
+		}
+		if source.lost != nil {
+			a.log.Warn("the history of this run is incomplete; restoring what is left", "why", source.lost.Error())
+		}
+		x.then = func(r *reconcile.RunResult) error { return a.rolledBack(r, source, x.files) }
+		if of.dryRun {
+			return nil
 		}
 		if err := x.remember(ctx, o); err != nil {
 			return err
@@ -81,13 +102,20 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		mine := o.owns(document)
 		// Until the targets that the run held are free it may be at work, and what
 		// its journal says is not the end of it.
-		if source.lost != nil {
-			a.log.Warn("the history of this run is incomplete; restoring what is left", "why", source.lost.Error())
-			x.then = func(r *reconcile.RunResult) error { return cmp.Or(exitOf(r, false), error(exitCode(exitPartial))) }
-		}
 		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) || !source.names(t) })
 		return nil
 	})
+}
+
+// rolledBack says what a rollback leaves to do, and gives its exit code.
+func (a *app) rolledBack(r *reconcile.RunResult, source *rollbackSource, now []desired.FileInfo) error {
+	if r.Outcome != nil && r.Outcome.Counts().Applied() > 0 && !source.undoesUndo() {
+		fmt.Fprintln(a.err, source.stillAsks(now))
+	}
+	if source.lost != nil {
+		return cmp.Or(exitOf(r, false), error(exitCode(exitPartial)))
+	}
+	return nil
 }
 
 // rollbackSource is a run that is to be undone.
@@ -158,22 +186,65 @@ func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desir
 		}
 		wrote.Targets = append(wrote.Targets, spec)
 	}
-	wrote, err := s.chosen.Narrow(wrote)
+	left := map[desired.Key]bool{}
+	take := func(fleet desired.Fleet, chosen desired.Selection) error {
+		narrowed, err := chosen.Narrow(fleet)
+		for _, spec := range narrowed.Targets {
+			for _, e := range spec.Entries {
+				left[desired.Key{Target: spec.Target, Name: e.Name}] = true
+			}
+		}
+		return err
+	}
+	var err error
+	if len(s.chosen.Functions) == 0 {
+		err = take(wrote, s.chosen)
+	}
+	for _, written := range s.chosen.Functions {
+		fleet := wrote
+		// NAME:QUALIFIER is one config, as the history prints it.
+		function, qualifier, one := strings.Cut(written, ":")
+		if one {
+			fleet.Targets = slices.Clone(wrote.Targets)
+			for i := range fleet.Targets {
+				t := &fleet.Targets[i]
+				t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e desired.Entry) bool { return e.Qualifier != qualifier })
+			}
+		}
+		err = errors.Join(err, take(fleet, desired.Selection{Targets: s.chosen.Targets, Functions: []string{function}}))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.Run, err)
 	}
 	part := map[desired.Target][]reconcile.Undo{}
-	for _, spec := range wrote.Targets {
-		left := map[desired.Name]bool{}
-		for _, e := range spec.Entries {
-			left[e.Name] = true
-		}
-		chosen := slices.DeleteFunc(by[spec.Target], func(u reconcile.Undo) bool { return !left[u.Name] })
+	for target, undos := range by {
+		chosen := slices.DeleteFunc(undos, func(u reconcile.Undo) bool { return !left[desired.Key{Target: target, Name: u.Name}] })
 		if len(chosen) > 0 {
-			part[spec.Target] = chosen
+			part[target] = chosen
 		}
 	}
 	return part, nil
+}
+
+// undoesUndo reports whether what is undone is a rollback: then the fleet file asks for
+// just that.
+func (s *rollbackSource) undoesUndo() bool { return s.run.Attempts[0].Verb == "rollback" }
+
+// stillAsks says that the next run makes again what was undone, for sure where the fleet
+// files are those that the run followed.
+func (s *rollbackSource) stillAsks(now []desired.FileInfo) string {
+	asks, file := "still asks", "the fleet file"
+	var names []string
+	for _, f := range now {
+		names = append(names, f.Path)
+		if !slices.ContainsFunc(s.run.Attempts, func(r history.Record) bool { return slices.Contains(r.Files, f) }) {
+			asks = "may still ask"
+		}
+	}
+	if len(names) == 1 {
+		file = names[0]
+	}
+	return sanitize(fmt.Sprintf("Now change %s, which %s for what was undone: the next apply, or a worker, writes it again.", file, asks))
 }
 
 // held are the targets that the run had leases of.

@@ -94,7 +94,7 @@ func (s *server) startPages(ctx context.Context, group *sourceGroup, w *worker.W
 	}
 	listener, err := net.Listen("tcp", s.o.listen)
 	if err != nil {
-		return fmt.Errorf("--listen %s: %w; another address, such as 127.0.0.1:0, takes a free port", s.o.listen, err)
+		return fmt.Errorf("--listen %s: %w; another --listen, such as 127.0.0.1:0, takes a free port", s.o.listen, err)
 	}
 	server := &http.Server{
 		Handler: web.NewHandler(web.Options{

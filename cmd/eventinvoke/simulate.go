@@ -65,7 +65,7 @@ func openWorld(path string) (*awssim.World, error) {
 func (a *app) serveWorld(ctx context.Context, sim *awssim.World, addr string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:0, takes a free port", addr, err)
+		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:4600, is to be given to --print-env too, which points at whoever holds this one", addr, err)
 	}
 	a.log.Info("simulating AWS", "address", "http://"+listener.Addr().String())
 	// Being told to stop is how this verb ends: that is no failure.

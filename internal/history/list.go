@@ -25,7 +25,7 @@ func (h *History) List(ctx context.Context, o ListOptions) ([]Run, error) {
 	if err == nil && len(attempts) == 0 {
 		var names []string
 		if names, err = h.store.List(ctx, ""); err == nil && len(names) == 0 {
-			err = fmt.Errorf("history %s: there is no history, because no run was recorded at this place; check --history", h)
+			err = fmt.Errorf("history %s: there is no history, because no run was recorded at this place; if one was elsewhere, name that with --history", h)
 		}
 	}
 	if err != nil {
@@ -112,7 +112,7 @@ func (h *History) latest(ctx context.Context, runs []string) (string, error) {
 
 func (h *History) choose(runs []string, typed string) (string, error) {
 	if len(runs) == 0 {
-		return "", fmt.Errorf("history %s: no run is recorded there; check --history", h)
+		return "", fmt.Errorf("history %s: no run is recorded there; if one is elsewhere, name that with --history", h)
 	}
 	if slices.Contains(runs, typed) {
 		return typed, nil

@@ -211,7 +211,11 @@ func (r *Run) byAuthor(m remark, t desired.Target) remark {
 	if a := r.Insights.AuthorOf(key); a != nil {
 		m.author = Clean(a.Author.String())
 		d := deeds([]reconcile.Authorship{*a})[0]
-		m.details = append(m.details, Clean(d.verb+" "+d.when(r.Surveyed, true)+" by "+d.author))
+		told := Clean(d.verb + " " + d.when(r.Surveyed, true) + " by " + d.author)
+		m.details = append(m.details, told)
+		if m.topic == stale {
+			m.facts += ", " + told
+		}
 		if a.Redeploys() {
 			m.details = append(m.details, Clean("the next deployment with "+d.client+" writes the same again"))
 		}

@@ -132,7 +132,7 @@ func TestTextFitsANarrowPage(t *testing.T) {
 			fits(past.name, width, page.Bytes())
 		}
 		var runs, trends bytes.Buffer
-		if err := errors.Join(RunsText(&runs, allRuns(), TextOptions{Width: width}), TrendsText(&trends, pastTrends()[:1], nil, TextOptions{Width: width})); err != nil {
+		if err := errors.Join(RunsText(&runs, allRuns(), TextOptions{Width: width}), TrendsText(&trends, "audit", pastTrends()[:1], nil, TextOptions{Width: width})); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, fmt.Sprintf("history-list.%d.txt", width), runs.Bytes())

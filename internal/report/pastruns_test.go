@@ -239,7 +239,7 @@ func TestTrends(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Log(row.why)
 			var text, document bytes.Buffer
-			if err := errors.Join(TrendsText(&text, row.trends, row.damaged, TextOptions{}), TrendsJSON(&document, row.trends, row.damaged)); err != nil {
+			if err := errors.Join(TrendsText(&text, "audit --history PLACE", row.trends, row.damaged, TextOptions{}), TrendsJSON(&document, row.trends, row.damaged)); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, row.name+".txt", text.Bytes())

@@ -36,11 +36,12 @@ func (p *printer) drift(indent int, drift []history.Drift) {
 	}
 }
 
-// TrendsText shows how drift went in each target, from audit to audit.
-func TrendsText(w io.Writer, trends []history.Trend, damaged []string, o TextOptions) error {
+// TrendsText shows how drift went in each target, from audit to audit; audit is the command that
+// leaves what is missing.
+func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []string, o TextOptions) error {
 	p := newPrinter(w, &Run{}, o)
 	if len(trends) == 0 {
-		p.line(0, text("No audit is remembered here. audit --history PLACE leaves a record."))
+		p.line(0, textf("No audit is remembered here. eventinvoke %s leaves a record.", audit))
 	}
 	for _, t := range trends {
 		latest := t.Audits[len(t.Audits)-1]

@@ -152,7 +152,7 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 			say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target))
 		}
 		for i := range t.Stale {
-			say(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale}, all))
+			say(r.byAuthor(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale, After: t.Stale[i].Now}, all), t.Target))
 		}
 	}
 	for i := range t.Findings {
@@ -255,7 +255,10 @@ func (r *Run) ofResult(result *reconcile.Result, all bool) remark {
 	case errors.Is(result.Err, reconcile.ErrSameCause):
 		m.topic = sameCause
 	case result.Status == reconcile.Stale:
-		m.topic, m.message = stale, "left alone: the record is no longer what was seen"
+		m.topic, m.message, m.facts, m.hint = stale, "left alone: the record is no longer what was seen", "now "+recordText(result.After), "plan again"
+		if r.Verb == "rollback" {
+			m.hint = "look at it, then leave it, or put it back too with --include-stale"
+		}
 	case result.Status == reconcile.NotAttempted && result.Err != nil:
 		m.topic = waiting
 	case result.Status == reconcile.NotAttempted:
@@ -272,6 +275,20 @@ func (r *Run) ofResult(result *reconcile.Result, all bool) remark {
 		m.details = append(m.details, m.facts)
 	}
 	return m
+}
+
+// recordText is a record, such as "maximum_retry_attempts 0".
+func recordText(s *reconcile.Settings) string {
+	if s == nil {
+		return "no record"
+	}
+	var parts []string
+	for _, f := range desired.Settings() {
+		if s[f].IsSet() {
+			parts = append(parts, f.String()+" "+Clean(s[f].String()))
+		}
+	}
+	return cmp.Or(listed(parts...), "a record without settings")
 }
 
 func (r *Run) ofFinding(f *reconcile.Finding) remark {

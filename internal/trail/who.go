@@ -56,7 +56,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	}
 	heard := make(chan told, len(r.Plan.Targets))
 	open := map[desired.Target]bool{}
-	start := func(t *reconcile.TargetPlan, since time.Time) {
+	start := func(t *reconcile.TargetPlan, changes []reconcile.Change, since time.Time) {
 		opened := reconcile.PartOf(r.Opened.Targets, t.Target)
 		if opened == nil {
 			return
@@ -68,14 +68,14 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 		open[t.Target] = true
 		source := New(cfg, t.Target, w.Limiters)
 		go func() {
-			found, err := w.ask(ctx, source, t.Changes, since)
+			found, err := w.ask(ctx, source, changes, since)
 			nameStacks(ctx, opened.Finder, found)
 			heard <- told{t.Target, found, err}
 		}()
 	}
 	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; len(t.Changes) > 0 {
-			start(t, time.Time{})
+		if changes := touched(&r.Plan.Targets[i]); len(changes) > 0 {
+			start(&r.Plan.Targets[i], changes, time.Time{})
 		}
 	}
 	if w.Remember != nil {
@@ -83,10 +83,9 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	}
 	fought := fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
 	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; len(t.Changes) == 0 {
-			if since := began(fought, t.Target); !since.IsZero() {
-				start(t, since)
-			}
+		t := &r.Plan.Targets[i]
+		if since := began(fought, t.Target); !since.IsZero() && len(touched(t)) == 0 {
+			start(t, nil, since)
 		}
 	}
 	unavailable := func(t desired.Target, err error) {
@@ -110,6 +109,18 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	slices.SortFunc(learnt.Unavailable, func(a, b reconcile.Unavailable) int { return a.Target.Compare(b.Target) })
 	learnt.Fights = fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
 	return learnt
+}
+
+// touched are the changes of a target and the stale ones, as what the records are now.
+func touched(t *reconcile.TargetPlan) []reconcile.Change {
+	all := slices.Clone(t.Changes)
+	for _, s := range t.Stale {
+		if s.Before != s.Now { // an approved plan saw another record, of another time
+			s.Before, s.Modified = s.Now, 0
+		}
+		all = append(all, s.Change)
+	}
+	return all
 }
 
 // stackTag is what CloudFormation puts on what it makes, with the stack's name.

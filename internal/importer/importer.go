@@ -46,6 +46,9 @@ type declaration struct {
 	where     where
 }
 
+// config names the function and the qualifier.
+func (d *declaration) config() string { return d.function.written + "\x00" + d.qualifier.written }
+
 type tag struct{ key, value string }
 
 // text is a value in the words of the fleet file, as far as the source alone can say

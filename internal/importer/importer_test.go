@@ -261,23 +261,42 @@ func TestEachDeclarationHasItsRegion(t *testing.T) {
 
 // terraform show has no aliases: what could be of two regions is declared in neither.
 func TestShownDoesNotTellRegionsApart(t *testing.T) {
-	function := func(region, name string) map[string]any {
-		return map[string]any{"address": "aws_lambda_function.f", "mode": "managed", "type": "aws_lambda_function", "values": map[string]any{"arn": "arn:aws:lambda:" + region + ":111111111111:function:" + name}}
+	us := []desired.Target{{Account: "111111111111", Region: "us-east-1"}}
+	function := func(region, name string) any {
+		return map[string]any{"address": "aws_lambda_function.f", "mode": "managed", "provider_name": "registry.terraform.io/hashicorp/aws", "type": "aws_lambda_function", "values": map[string]any{"arn": "arn:aws:lambda:" + region + ":111111111111:function:" + name}}
 	}
-	config := func(name string) map[string]any {
-		return map[string]any{"address": invokeConfig + "." + name, "mode": "managed", "type": invokeConfig, "values": map[string]any{"function_name": name, "maximum_retry_attempts": 0}}
+	config := func(name, queueIn string) any {
+		values := map[string]any{"function_name": name, "maximum_retry_attempts": 0}
+		if queueIn != "" {
+			values["destination_config"] = []any{map[string]any{"on_failure": []any{map[string]any{"destination": "arn:aws:sqs:" + queueIn + ":111111111111:dlq"}}}}
+		}
+		return map[string]any{"address": invokeConfig + "." + name, "mode": "managed", "provider_name": "registry.terraform.io/hashicorp/aws", "type": invokeConfig, "values": values}
 	}
-	data, err := json.Marshal(map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": map[string]any{"resources": []any{
-		function("eu-west-1", "orders"), function("us-east-1", "orders"), function("us-east-1", "mail"), config("orders"), config("mail")}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Run([]Source{{"state", data}}, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Entries != 1 || r.Open != 1 || !strings.Contains(string(r.Text), "regions: [us-east-1]") || !strings.Contains(string(r.Text), "and not which of them this is in; import terraform.tfstate itself") {
-		t.Errorf("%d entries, %d open\n%s", r.Entries, r.Open, r.Text)
+	for _, row := range []struct {
+		why       string
+		resources []any
+		given     []desired.Target
+		entries   int
+		open      int
+		says      string
+	}{
+		{"its own function tells, where there is one of that name", []any{function("eu-west-1", "orders"), function("us-east-1", "orders"), function("us-east-1", "mail"), config("orders", ""), config("mail", "")}, nil, 1, 1,
+			"and not which of them this is in; import terraform.tfstate itself"},
+		{"a neighbour proves nothing", []any{function("us-east-1", "mail"), config("orders", ""), config("mail", "")}, nil, 1, 1, "does not say in which account and region"},
+		{"a queue of its own and a neighbour do", []any{function("us-east-1", "mail"), config("orders", "us-east-1"), config("mail", "")}, nil, 2, 0, "regions: [us-east-1]"},
+		{"two of one name are of two regions", []any{config("orders", ""), config("orders", ""), config("mail", "")}, us, 1, 2, "import terraform.tfstate itself"},
+	} {
+		data, err := json.Marshal(map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": map[string]any{"resources": row.resources}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run([]Source{{"state", data}}, Options{Targets: row.given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Entries != row.entries || r.Open != row.open || !strings.Contains(string(r.Text), row.says) {
+			t.Errorf("%s: %d entries, %d open\n%s", row.why, r.Entries, r.Open, r.Text)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type where struct {
 	at       desired.Target // as far as it is known
 	path     string         // of a state of Terraform; "" for other sources
 	provider string         // the configuration of its provider in that state
+	toward   string         // the region of its own destinations, where they are of one
 	several  bool           // the state names several places, and not which of them this is
 	shown    bool           // by terraform show, which does not tell the configurations of a provider apart
 }
@@ -68,7 +69,13 @@ func (t *terraform) add(r resource) error {
 		s.targets = append(s.targets, d.where.at)
 	}
 	for _, f := range []desired.Setting{desired.OnSuccess, desired.OnFailure} {
-		if region := placeOf(d.settings[f].written).Region; region != "" {
+		switch region := placeOf(d.settings[f].written).Region; {
+		case region == "":
+		case d.where.toward == "":
+			d.where.toward = region
+			s.toward = append(s.toward, region)
+		case d.where.toward != region:
+			d.where.toward = "" // whichever it is
 			s.toward = append(s.toward, region)
 		}
 	}
@@ -85,11 +92,20 @@ func placeOf(arn string) desired.Target {
 }
 
 // located is what was declared, with its account and region as far as they follow from the
-// state. A destination says its region alone: queues of other accounts are common.
+// state. A destination says its region alone: queues of other accounts are common. Of what
+// terraform show prints, where two configurations of a provider look alike, a neighbour
+// proves nothing.
 func (t *terraform) located() []declaration {
+	twice := map[string]int{}
+	for i := range t.declared {
+		twice[t.declared[i].config()]++
+	}
 	for i := range t.declared {
 		w, function := &t.declared[i].where, t.declared[i].function.written
 		s := t.seen[w.provider]
+		if t.shown {
+			w.at.Region = cmp.Or(w.at.Region, w.toward)
+		}
 		named, could := w.among(s.functions[function]), w.among(s.targets)
 		regions := slices.Clone(s.toward)
 		for _, at := range could {
@@ -101,11 +117,11 @@ func (t *terraform) located() []declaration {
 		case w.at.Valid():
 		case len(named) == 1:
 			w.at = named[0]
-		case w.at.Region == "" && (len(could) > 1 || t.shown && len(regions) > 1):
+		case w.at.Region == "" && (len(could) > 1 || t.shown && (len(regions) > 1 || twice[t.declared[i].config()] > 1)):
 			w.several = true
-		case len(could) == 1:
+		case len(could) == 1 && (!t.shown || w.at.Region != ""):
 			w.at = could[0]
-		case w.at.Region == "" && len(regions) == 1:
+		case w.at.Region == "" && len(regions) == 1 && !t.shown:
 			w.at.Region = regions[0]
 		}
 	}

@@ -110,7 +110,7 @@ func (f *fleet) findDoubles() {
 		if it.off != "" || it.rule {
 			continue
 		}
-		key := fmt.Sprint(it.function.written, "\x00", it.qualifier.written, it.targets)
+		key := fmt.Sprint(it.config(), it.targets)
 		if before := first[key]; before != nil {
 			it.off = "declared already by " + before.from
 			continue

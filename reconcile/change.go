@@ -105,6 +105,17 @@ func (c *Change) After() *Settings {
 	return &after
 }
 
+// Kind is how a change counts: a Restore is a Create where there is no record, else an Update.
+func (c *Change) Kind() Action {
+	switch {
+	case c.Action != Restore:
+		return c.Action
+	case c.Before == nil:
+		return Create
+	}
+	return Update
+}
+
 // SettingChange is one setting of a change as a person reads it.
 type SettingChange struct {
 	Setting desired.Setting

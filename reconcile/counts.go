@@ -12,7 +12,7 @@ import "github.com/eventinvoke/eventinvoke/desired"
 // Stale and LatestOnly stand beside that sum.
 type PlanCounts struct {
 	Declared, InSync, Skipped, Ignored  int
-	Creates, Updates, Deletes           int // a Restore counts as an Update
+	Creates, Updates, Deletes           int // by Change.Kind
 	Stale                               int
 	Unreadable, NotExamined             int
 	MissingFunctions, MissingQualifiers int
@@ -53,10 +53,10 @@ func (p *TargetPlan) Counts() PlanCounts {
 	c := PlanCounts{Declared: p.Declared, InSync: p.InSync, Skipped: p.Skipped, Ignored: len(p.Ignored), Stale: len(p.Stale),
 		Judged: p.Judged, Breaches: len(p.Breaches), Unjudged: len(p.Unjudged)}
 	for i := range p.Changes {
-		switch p.Changes[i].Action {
+		switch p.Changes[i].Kind() {
 		case Create:
 			c.Creates++
-		case Update, Restore:
+		case Update:
 			c.Updates++
 		case Delete:
 			c.Deletes++

@@ -145,11 +145,11 @@ func (t *OutcomeCounts) add(o *TargetOutcome) {
 			t.AlreadySo++
 		case r.Status != Applied:
 			t.Failed++
-		case r.Action == Create:
+		case r.Kind() == Create:
 			t.Created++
-		case r.Action == Update || r.Action == Restore:
+		case r.Kind() == Update:
 			t.Changed++
-		case r.Action == Delete:
+		case r.Kind() == Delete:
 			t.Deleted++
 		}
 	}

@@ -148,7 +148,7 @@ func TestTheCountsOfAPlanAreThoseOfAllItsTargets(t *testing.T) {
 	target := TargetPlan{
 		Declared: 1, InSync: 2, Skipped: 3, Ignored: make([]desired.Ignored, 4), Stale: make([]StaleChange, 5),
 		Judged: 8, Breaches: make([]Breach, 9), Unjudged: make([]Unjudged, 10),
-		Changes: []Change{{Action: Create}, {Action: Update}, {Action: Restore}, {Action: Delete}},
+		Changes: []Change{{Action: Create}, {Action: Update}, {Action: Restore, Before: &Settings{}}, {Action: Restore}, {Action: Delete}},
 		Err:     errAsked, Unknown: true,
 	}
 	for kind := FindingUnreadable; kind <= FindingLatestOnly; kind++ {
@@ -158,7 +158,7 @@ func TestTheCountsOfAPlanAreThoseOfAllItsTargets(t *testing.T) {
 		}
 	}
 	want := PlanCounts{
-		Declared: 1, InSync: 2, Skipped: 3, Ignored: 4, Stale: 5, Creates: 1, Updates: 2, Deletes: 1,
+		Declared: 1, InSync: 2, Skipped: 3, Ignored: 4, Stale: 5, Creates: 2, Updates: 2, Deletes: 1,
 		Unreadable: 1, NotExamined: 2, MissingFunctions: 3, MissingQualifiers: 4, Undeclared: 5, Orphans: 6, LatestOnly: 7,
 		UnreadableTargets: 1, UnknownTargets: 1, Judged: 8, Breaches: 9, Unjudged: 10,
 	}

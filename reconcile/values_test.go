@@ -64,7 +64,8 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}{
 		{Result{Change: Change{Action: Create}, Status: Applied}, OutcomeCounts{Created: 1}, true},
 		{Result{Change: Change{Action: Update}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
-		{Result{Change: Change{Action: Restore}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{Result{Change: Change{Action: Restore, Before: &Settings{}}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{Result{Change: Change{Action: Restore}, Status: Applied}, OutcomeCounts{Created: 1}, true},
 		{Result{Change: Change{Action: Delete}, Status: Applied}, OutcomeCounts{Deleted: 1}, true},
 		{Result{Change: Change{Action: Create}, Status: Mismatched}, OutcomeCounts{Failed: 1}, true},
 		{Result{Change: Change{Action: Create}, Status: Failed}, OutcomeCounts{Failed: 1}, false},

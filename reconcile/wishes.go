@@ -245,8 +245,14 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 }
 
 // Plan implements Wishes.
-func (w *UndoWishes) Plan(_ desired.Fleet, observed Observed) Plan {
-	return newRollback(w.undos, observed, w.IncludeStale)
+func (w *UndoWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
+	plan := newRollback(w.undos, observed, w.IncludeStale)
+	for i := range plan.Targets {
+		if t := PartOf(fleet.Targets, plan.Targets[i].Target); t != nil {
+			plan.Targets[i].Label = t.Label
+		}
+	}
+	return plan
 }
 
 // narrowTo makes a fleet consist of some configs, so that a survey reads their

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/planfile"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -113,12 +114,16 @@ func question(r *reconcile.RunResult) string {
 	if c.Deletes > 0 {
 		what += fmt.Sprintf(" (%s)", count(c.Deletes, "delete", "deletes"))
 	}
-	return fmt.Sprintf("Apply %s to %s? Type \"yes\" to continue: ", what, sanitize(strings.Join(targets, ", ")))
+	return fmt.Sprintf("Apply %s to %s?", what, strings.Join(targets, ", "))
 }
 
 // ask puts a question to the person at the terminal.
-func (a *app) ask(ctx context.Context, question string) bool {
-	fmt.Fprint(a.err, "\n"+question)
+func (a *app) ask(ctx context.Context, question string, o report.TextOptions) bool {
+	fmt.Fprintln(a.err)
+	if err := report.Line(a.err, question, o); err != nil {
+		return false
+	}
+	fmt.Fprint(a.err, "Type \"yes\" to continue: ")
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.in).ReadString('\n')

@@ -53,7 +53,13 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 			x.past = &place
 		}
 		if save != nil {
-			x.then = func(r *reconcile.RunResult) error { return savePlan(save, r, x.files) }
+			x.then = func(r *reconcile.RunResult) error {
+				if err := savePlan(save, r, x.files); err != nil {
+					return err
+				}
+				a.log.Info("plan saved", "file", out, "apply it with", "eventinvoke apply "+shellWord(out))
+				return nil
+			}
 		}
 		if err := x.fromFleet(ctx, args); err != nil {
 			return err

@@ -152,17 +152,32 @@ func (p *progress) lines(width int) []string {
 			break
 		}
 		s := limiters[t.Target]
-		line := fmt.Sprintf("  %s: %d of %d, %.3g of %.3g requests/s", cmp.Or(p.labels[t.Target], t.Target.String()), t.TargetDone, t.TargetTotal, s.Rate, s.Ceiling)
+		parts := []string{fmt.Sprintf(", %.3g of %.3g requests/s", s.Rate, s.Ceiling)}
 		if s.Throttled > 0 {
-			line += fmt.Sprintf(", throttled %s", count(int(s.Throttled), "time", "times"))
+			parts = append(parts, fmt.Sprintf(", throttled %s", count(int(s.Throttled), "time", "times")))
 		}
-		if waiting := waitText(&s.Backlog); waiting != "" {
-			line += "; " + waiting
+		for _, wait := range waits(&s.Backlog) {
+			parts = append(parts, "; "+wait)
 		}
-		lines = append(lines, line)
+		lines = append(lines, folded(fmt.Sprintf("  %s: %d of %d", cmp.Or(p.labels[t.Target], t.Target.String()), t.TargetDone, t.TargetTotal), parts, width)...)
 	}
 	for i := range lines {
 		lines[i] = runewidth.Truncate(sanitize(lines[i]), max(width-1, 1), "")
+	}
+	return lines
+}
+
+// folded is a line and what else there is to say, as much of it as two lines have room for: half a
+// phrase says nothing.
+func folded(line string, parts []string, width int) []string {
+	lines := []string{line}
+	for _, part := range parts {
+		switch last := &lines[len(lines)-1]; {
+		case runewidth.StringWidth(*last+part) < width:
+			*last += part
+		case len(lines) == 1:
+			lines = append(lines, "    "+strings.TrimLeft(part, ",; "))
+		}
 	}
 	return lines
 }
@@ -299,8 +314,9 @@ var waitTexts = [...][2]string{
 }
 
 // waitText says what is held back, and until when: "2 busy functions, next try in 8s".
-func waitText(held *ratelimit.Backlog) string {
-	var all []string
+func waitText(held *ratelimit.Backlog) string { return strings.Join(waits(held), "; ") }
+
+func waits(held *ratelimit.Backlog) (all []string) {
 	for w, h := range held {
 		if h.Calls == 0 {
 			continue
@@ -317,5 +333,5 @@ func waitText(held *ratelimit.Backlog) string {
 		}
 		all = append(all, text)
 	}
-	return strings.Join(all, "; ")
+	return all
 }

@@ -90,15 +90,21 @@ func TestProgressDrawn(t *testing.T) {
 			{"one target: rate against the ceiling, and what is waited for", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 120, []string{
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
-			{"a terminal that is narrow has no second line of a line", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
+			{"a terminal that is narrow has a second line, and no half a phrase", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 80, []string{
 				"Read 20 of 100 (20%), about 11s left",
-				"  shop: 20 of 100, 6.8 of 13.5 requests"}},
+				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times",
+				"    3 busy functions, next try in 8s"}},
+			{"and not a third", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
+				"Read 20 of 100 (20%), about 11s left",
+				"  shop: 20 of 100",
+				"    6.8 of 13.5 requests/s"}},
 			{"failures so far", []reconcile.Event{failed}, 120, []string{
 				"Settled 2 of 9 (22%), 1 failed",
 				"  shop: 2 of 9, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
 			{"a phase begins anew, and failures are its own", []reconcile.Event{failed, step(reconcile.PhaseSurvey, 1, 1, 100)}, 36, []string{
 				"Read 1 of 100 (1%), about 14s left",
-				"  shop: 1 of 100, 6.8 of 13.5 reque"}},
+				"  shop: 1 of 100",
+				"    6.8 of 13.5 requests/s"}},
 			{"all is read, and the plan is being made", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
 			{"of many targets, those with most to do", many, 60, []string{
 				"Read 10 of 1000 (1%), about 2m25s left",

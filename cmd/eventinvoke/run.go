@@ -157,7 +157,18 @@ func (x *execution) write(r *reconcile.RunResult) error {
 	if err := x.o.render(x.output, x.app.out, run, x.stream); err != nil {
 		return err
 	}
-	return x.output.commit()
+	if err := x.output.commit(); err != nil {
+		return err
+	}
+	x.app.written(&x.o.outputOptions, run)
+	return nil
+}
+
+// written logs that a result is in a file, and what it comes to: nothing else was seen of it.
+func (a *app) written(o *outputOptions, run *report.Run) {
+	if o.file != "" && o.file != "-" && !o.quiet {
+		a.log.Info("written", "file", o.file, "result", run.Headline())
+	}
 }
 
 // summarize adds the result to the summary of a step of GitHub Actions, which
@@ -317,10 +328,11 @@ func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileI
 // end of input and an interrupt are a no.
 func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 	x.endProgress()
-	if err := report.Text(x.app.err, x.report(r), x.o.text(x.app.err)); err != nil {
+	options := x.o.text(x.app.err)
+	if err := report.Text(x.app.err, x.report(r), options); err != nil {
 		return false
 	}
-	yes := x.app.ask(ctx, question(r))
+	yes := x.app.ask(ctx, question(r), options)
 	if yes && !x.o.quiet {
 		x.startProgress()
 		x.progress.observe(reconcile.Event{Run: r})

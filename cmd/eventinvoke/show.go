@@ -49,16 +49,20 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 		if err != nil {
 			return err
 		}
-		return cmp.Or(o.render(output, a.out, run, begun(o, output, run)), output.commit())
+		if err := cmp.Or(o.render(output, a.out, run, begun(o, output, run)), output.commit()); err != nil {
+			return err
+		}
+		a.written(o, run)
+		return nil
 	}
 	past, damaged, err := pastRun(ctx, name, place)
 	if err != nil {
 		return err
 	}
+	run := report.Past(past)
 	if o.format == "text" {
 		err = report.RunText(output, past, o.text(a.out))
 	} else {
-		run := report.Past(past)
 		if h, failed := history.Open(ctx, place); failed == nil && o.format == "html" {
 			run.Trends, _, _ = h.Trends(ctx, trendAudits) // a plot of what there is
 		}
@@ -70,6 +74,7 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 	if err := output.commit(); err != nil {
 		return err
 	}
+	a.written(o, run)
 	if past.Incomplete() != "" {
 		return exitCode(exitPartial)
 	}

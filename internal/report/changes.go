@@ -37,10 +37,10 @@ var (
 func (v *verbs) sum(changes []located) string {
 	var n [len(v)]int
 	for _, c := range changes {
-		n[c.Action]++
+		n[c.Kind()]++
 	}
 	var parts []string
-	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Restore, reconcile.Delete} {
+	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Delete} {
 		parts = append(parts, some(n[a], v[a].sum))
 	}
 	return listed(parts...)

@@ -58,7 +58,7 @@ type htmlPage struct {
 
 func (d *htmlPage) head() {
 	r := d.run
-	d.Put("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>eventinvoke %s</h1>\n<p class=\"lead\">%s</p>\n", Clean(r.Verb), r.headline())
+	d.Put("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>eventinvoke %s</h1>\n<p class=\"lead\">%s</p>\n", Clean(r.Verb), r.Headline())
 	d.Put("<ul class=\"facts\">\n")
 	fact := func(name, value string) {
 		if value != "" {

@@ -28,7 +28,7 @@ const (
 // the same plan gives the same bytes.
 func Markdown(w io.Writer, r *Run) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n### eventinvoke %s\n\n**%s**\n", markdownMark, r.Verb, r.headline())
+	fmt.Fprintf(&b, "%s\n### eventinvoke %s\n\n**%s**\n", markdownMark, r.Verb, r.Headline())
 	if risks := riskLine(r); risks != "" {
 		fmt.Fprintf(&b, "\nRisk: %s.\n", risks)
 	}

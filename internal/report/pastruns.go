@@ -209,7 +209,7 @@ func (p *printer) part(part *history.Record) {
 // lack what every change has.
 func changeOf(i *history.Item) reconcile.Change {
 	c := reconcile.Change{Name: i.Name, Action: i.Action, Before: i.Before, Want: &i.Request}
-	if c.Before == nil && c.Action != reconcile.Create {
+	if c.Before == nil && c.Action != reconcile.Create && c.Action != reconcile.Restore {
 		c.Before = &reconcile.Settings{}
 	}
 	return c

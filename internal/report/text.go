@@ -70,7 +70,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		if r.Plan == nil {
 			p.notes(notes, &p.detail.alerts)
 			p.gap()
-			p.line(0, text(r.headline()))
+			p.line(0, text(r.Headline()))
 			return
 		}
 		p.opening(r)
@@ -96,14 +96,14 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 				}
 			}
 			p.last()
-			p.line(0, colored(bold, r.headline()))
+			p.line(0, colored(bold, r.Headline()))
 			return
 		}
 		p.kinds(r.places(), "")
 		p.notes(unwritten, &p.detail.alerts)
 		p.notes(findings, &p.detail.notes)
 		p.last()
-		p.line(0, colored(bold, r.headline()))
+		p.line(0, colored(bold, r.Headline()))
 		p.line(0, textf("Run %s", r.ID))
 		if r.Undo != "" && r.Outcome.Wrote() {
 			p.line(0, textf("Undo it with: %s", r.Undo))
@@ -234,6 +234,13 @@ func (p *printer) who(r *Run) {
 	}
 }
 
+// Line writes a sentence over as many lines as it needs.
+func Line(w io.Writer, sentence string, o TextOptions) error {
+	p := newPrinter(w, &Run{}, o)
+	p.flow(0, 2, text(sentence))
+	return p.flush()
+}
+
 // changes is what a plan would change, and where nothing is.
 func (p *printer) changes(r *Run) {
 	c := r.Plan.Counts()
@@ -303,8 +310,8 @@ func (p *printer) hint(indent int, hint string) {
 	}
 }
 
-// headline is what became of a run in one line.
-func (r *Run) headline() string {
+// Headline is what became of a run in one line.
+func (r *Run) Headline() string {
 	switch {
 	case r.Plan == nil:
 		return "No plan: nothing was compared, and nothing was written."

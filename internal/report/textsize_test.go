@@ -140,9 +140,9 @@ func drawLarge(t *rapid.T) *Run {
 		api.Limiter.Rate = float64(1 + random.IntN(20))
 		r.API = append(r.API, api)
 		for j := range changes / targets {
-			c := reconcile.Change{Name: desired.Name{Function: fmt.Sprintf("function-%04d", j), Qualifier: desired.Latest}, Action: reconcile.Action(1 + random.IntN(3))}
+			c := reconcile.Change{Name: desired.Name{Function: fmt.Sprintf("function-%04d", j), Qualifier: desired.Latest}, Action: reconcile.Action(1 + random.IntN(4))}
 			want, before := settings(), reconcile.NewSettings(settings())
-			if c.Want = &want; c.Action != reconcile.Create {
+			if c.Want = &want; c.Action != reconcile.Create && (c.Action != reconcile.Restore || j%2 == 0) {
 				c.Before = &before
 			}
 			key := desired.Key{Target: plan.Target, Name: c.Name}
@@ -232,6 +232,12 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 			}
 		} else if n := len(r.Insights.Authors); n > 1 || n == 1 && !strings.Contains(b.String(), r.Insights.Authors[0].Author.String()) {
 			t.Fatalf("nothing says who made it so:\n%s", b.String())
+		}
+		if len(r.Plan.Targets) == 1 && r.Outcome == nil && c.Changes() > 0 {
+			sum := listed(some(c.Creates, "to create"), some(c.Updates, "to change"), some(c.Deletes, "to delete"))
+			if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), ": "+sum+"; ") {
+				t.Fatalf("the changes do not add up to %s:\n%s", sum, b.String())
+			}
 		}
 		if r.Outcome != nil {
 			said(r.Outcome.Counts().Failed, "config* failed")

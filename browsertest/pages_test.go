@@ -221,6 +221,14 @@ func TestAReportOfManyRows(t *testing.T) {
 	}
 }
 
+func TestALongWordFitsAPhone(t *testing.T) {
+	r := applied(t, 20)
+	r.Stopped = "arn:aws:iam::111111111111:role/" + strings.Repeat("eventinvoke", 9)
+	p := open(t, serve(t, document(t, r)), looks[2])
+	p.until(`!document.getElementById("table").hidden`)
+	p.check(looks[2])
+}
+
 func TestReportOnPaper(t *testing.T) {
 	p := open(t, serve(t, document(t, applied(t, 200))), looks[1])
 	p.until(`!document.getElementById("table").hidden`)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/fights"
@@ -184,13 +185,15 @@ func broken(accounts bool) string {
 	return "the fleet files cannot be loaded"
 }
 
-// Notes lists what is wrong without making the worker unready.
-func (s State) Notes() []string {
+// Notes lists what is wrong without making the worker unready, beside the reasons for which
+// it is.
+func (s State) Notes(reasons ...string) []string {
 	notes := slices.Clone(s.Problems)
 	if s.Refused {
 		notes = append(notes, "the guard refused the last sweep, and until one is let pass only what has drifted since is corrected")
 	}
-	if !s.LastSuccess.IsZero() && s.LastError != "" {
+	told := func(reason string) bool { return strings.HasSuffix(reason, s.LastError) }
+	if s.LastError != "" && !s.LastSuccess.IsZero() && !slices.ContainsFunc(reasons, told) {
 		notes = append(notes, "the last sweep did not come to its end everywhere: "+s.LastError)
 	}
 	return notes

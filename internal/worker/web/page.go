@@ -52,7 +52,8 @@ func (o *Options) look(now time.Time) *status {
 	slices.SortStableFunc(s.targets, func(a, b targetStatus) int { return trouble(a) - trouble(b) })
 	s.describe(progress)
 	shape := fnv.New64a()
-	fmt.Fprint(shape, s.Unready(now), s.Notes(), s.Fought, len(s.lags))
+	reasons := s.Unready(now)
+	fmt.Fprint(shape, reasons, s.Notes(reasons...), s.Fought, len(s.lags))
 	for i := range s.targets {
 		t := &s.targets[i]
 		s.target(i, t, limiters[t.Target])
@@ -172,7 +173,7 @@ func (o *Options) writePage(w http.ResponseWriter) {
 		d.Put("</ul></section>\n")
 	}
 	list("alert", "Not ready", reasons)
-	list("notice", "To know", s.Notes())
+	list("notice", "To know", s.Notes(reasons...))
 	s.targetTable(d)
 	s.movesOf(d)
 	s.fights(d)
@@ -183,7 +184,7 @@ func (o *Options) writePage(w http.ResponseWriter) {
 
 // shortened is the beginning of a long text: the log and the report have the rest.
 func shortened(s string) string {
-	const most = 300
+	const most = 160
 	if len(s) <= most {
 		return s
 	}

@@ -66,7 +66,8 @@ func NewHandler(o Options) http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		state := o.State()
-		tell(w, "ready", state.Unready(time.Now()), state.Notes())
+		reasons := state.Unready(time.Now())
+		tell(w, "ready", reasons, state.Notes(reasons...))
 	})
 	mux.Handle("POST /reconcile", gate{o.Token, func(w http.ResponseWriter, _ *http.Request) {
 		o.Wake(worker.Wake{Cause: worker.Request})

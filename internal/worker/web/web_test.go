@@ -63,6 +63,7 @@ func TestWhatEachPathAnswers(t *testing.T) {
 		{"alive, with a pass that is stuck", "GET", "/healthz", worker.State{Stalled: time.Now().Add(-time.Hour)}, 503, "no sign of life"},
 		{"ready, and what is wrong all the same", "GET", "/readyz", worker.State{LastSuccess: time.Now(), Problems: []string{"queue: no such queue"}}, 200, "ready\nqueue: no such queue"},
 		{"the page tells of it too", "GET", "/", worker.State{LastSuccess: time.Now(), Refused: true}, 200, "the guard refused the last sweep"},
+		{"what is wrong is told once", "GET", "/readyz", worker.State{LastSuccess: time.Now().Add(-4 * time.Hour), LastError: "no credentials", Problems: []string{"queue: no such queue"}}, 503, "no credentials\nqueue: no such queue\n"},
 		{"not ready, and why", "GET", "/readyz", worker.State{LastError: "no credentials"}, 503, "no credentials"},
 		{"metrics", "GET", "/metrics", fresh, 200, "metrics"},
 		{"the page", "GET", "/", fresh, 200, `<span class="badge good">ready</span>`},

@@ -75,6 +75,9 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 	for i, written := range s.Functions {
 		g, wrong := compileGlob(text{value: written})
 		if wrong != nil {
+			if name, err := ParseName(written); err == nil { // as reports print a config
+				wrong.hint = fmt.Sprintf("write %s, which stands for all its qualifiers", name.Function)
+			}
 			return fmt.Errorf("%s; %s", wrong.message, wrong.hint)
 		}
 		globs[i] = g

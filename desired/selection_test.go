@@ -52,6 +52,7 @@ func TestSelection(t *testing.T) {
 		{"a label that is nothing like one", Selection{Targets: []string{"staging"}}, `no target is called "staging"; there are prod, china, 111111111111/eu-west-1, 111111111111/us-east-1, 222222222222/cn-north-1`},
 		{"an empty label, as an unset variable gives", Selection{Targets: []string{""}}, `no target is called ""; there are prod, china, 111111111111/eu-west-1, 111111111111/us-east-1, 222222222222/cn-north-1`},
 		{"a pattern that matches nothing", Selection{Functions: []string{"refunds-*"}}, `no function matches "refunds-*"; there are orders, orders-eu, payments`},
+		{"a config", Selection{Functions: []string{"orders:live"}}, `the pattern "orders:live" has a colon, which no function name has; write orders, which stands for all its qualifiers`},
 		{"a misspelt function", Selection{Functions: []string{"payment"}}, `no function matches "payment"; did you mean payments?`},
 		{"one of two patterns", Selection{Functions: []string{"orders", "x"}}, `no function matches "x"; there are orders, orders-eu, payments`},
 		{"a function of another target", Selection{Targets: []string{"prod"}, Functions: []string{"payments"}}, `no function matches "payments"; there are orders, orders-eu`},

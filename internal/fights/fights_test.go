@@ -100,6 +100,21 @@ func TestFights(t *testing.T) {
 				f.Corrected(key, ago(34-2*i), theirs, want)
 			}
 		}, Told, 3, ops},
+		{"what was written before the window is passed over", func(f *Log) {
+			f.Corrected(key, ago(90), theirs, want)
+			for i := range 3 {
+				f.Wrote(key, ago(20-5*i), ops)
+				f.Echoed(key, ago(19-5*i))
+			}
+		}, Hot, 3, ops},
+		{"runs tell of themselves: what was stored, and when", func(f *Log) {
+			f.Ran(nil, now)
+			for i, status := range []reconcile.Status{reconcile.Applied, reconcile.Mismatched, reconcile.Failed, reconcile.Stale, reconcile.Applied, reconcile.Applied} {
+				f.Ran(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.Result{{
+					Change: reconcile.Change{Name: key.Name, Before: theirs}, After: want, Status: status, Modified: ago(20 - 4*i).UnixMilli(),
+				}}}}}, now)
+			}
+		}, Hot, 4, reconcile.Author{}},
 		{"an undone delete", func(f *Log) {
 			for i := range 3 {
 				f.Corrected(key, ago(20-5*i), nil, want)
@@ -171,4 +186,26 @@ func TestFightsInAnyOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is too old is forgotten, one config at a time, and the rest is told.
+func TestWhatIsOldIsForgotten(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	key := func(n int) desired.Key {
+		return desired.Key{Name: desired.Name{Function: string(rune('a' + n)), Qualifier: "live"}}
+	}
+	var f Log
+	for n := range 20 {
+		f.Echoed(key(n), now.Add(-8*24*time.Hour))
+	}
+	for i := range 3 {
+		f.Wrote(key(20), now.Add(time.Duration(5*i-20)*time.Minute), reconcile.Author{})
+		f.Echoed(key(20), now.Add(time.Duration(5*i-19)*time.Minute))
+	}
+	if got := f.List(Told, now); len(got) != 1 || got[0].Key != key(20) || len(f.keys) != 1 {
+		t.Errorf("%+v are told of, %d remembered", got, len(f.keys))
+	}
+	if !f.Is(key(20), Hot, now) || f.Is(key(0), Hot, now) {
+		t.Error("one config is fought over, and no other")
+	}
 }

@@ -69,7 +69,7 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		if err := x.remember(ctx, o); err != nil {
 			return err
 		}
-		if o.simulate != "" {
+		if o.simulate != "" && o.simulator == nil && !o.quiet { // the demo says so itself
 			x.then = func(r *reconcile.RunResult) error {
 				if r.Outcome != nil && r.Outcome.Wrote() {
 					fmt.Fprintln(a.err, "Simulated: this world ends here, and the next command finds it as it was. To look again or to roll back, start eventinvoke simulate.")

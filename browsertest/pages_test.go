@@ -186,6 +186,10 @@ func TestReportByKeyboard(t *testing.T) {
 func TestALinkKeepsItsFilter(t *testing.T) {
 	p := open(t, serve(t, document(t, applied(t, 30)))+"#state=failed&risk=nonsense", looks[0])
 	p.until(`document.getElementById("shown").textContent === "3 of 30 rows"`)
+
+	// The status page knows targets by account and region alone.
+	p = open(t, serve(t, document(t, applied(t, 30)))+"#target="+prod.String(), looks[0])
+	p.until(`document.getElementById("shown").textContent === "30 of 30 rows" && document.getElementById("f-target").selectedOptions[0].text === "prod 111111111111/eu-west-1"`)
 }
 
 func TestAReportOfManyRows(t *testing.T) {

@@ -57,7 +57,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 	if err := check(); err != nil {
 		return err
 	}
-	if o.simulate != "" {
+	if o.simulate != "" && o.simulator == nil {
 		return errors.New("--simulate is a new world for each command, in which no run has written; to try a rollback start eventinvoke simulate, whose world lasts")
 	}
 	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {

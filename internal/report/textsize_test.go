@@ -270,12 +270,9 @@ func TestNoNewValueGivesWay(t *testing.T) {
 			}
 		}
 	}
-	rapid.Check(t, func(t *rapid.T) {
-		all := wishes(drawLarge(t))
-		if !slices.IsSortedFunc(all, func(a, b wish) int {
-			return cmp.Or(b.deletes()-a.deletes(), len(b.changes)-len(a.changes))
-		}) {
-			t.Fatal("a value of few configs comes before one of many, or before a delete")
-		}
-	})
+	if !slices.IsSortedFunc(wishes(many), func(a, b wish) int {
+		return cmp.Or(b.deletes()-a.deletes(), len(b.changes)-len(a.changes))
+	}) {
+		t.Error("a value of few configs comes before one of many, or before a delete")
+	}
 }

@@ -75,7 +75,7 @@ func New(version string, limiters func() map[desired.Target]ratelimit.Snapshot) 
 		received: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "eventinvoke_queue_last_answer_timestamp_seconds", Help: "When the queue last answered, with messages or without."}),
 		broken: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "eventinvoke_fleet_files_broken", Help: "1 while the fleet files cannot be loaded and the last good ones stay in force."}),
+			Name: "eventinvoke_fleet_files_broken", Help: "1 while the fleet files cannot be loaded, or the accounts of an organization cannot be listed, and the last good ones stay in force."}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventinvoke_queue_messages_total", Help: "Messages of the queue by what became of them."}, []string{"disposition"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{

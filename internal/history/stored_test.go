@@ -84,6 +84,7 @@ func storeARun(t *testing.T, s *memory) {
 		t.Fatal(err)
 	}
 	s.do(func() { s.objects["lease.json"] = s.objects[r.attempt.alive()] })
+	r.Journal().SetConfigs(5)
 	changes := []*reconcile.Change{create(testKey(0), retries(2)), modify(testKey(1), storedBefore, storedWant), remove(testKey(2), holding(1)), modify(testKey(3), holding(1), retries(0))}
 	for i, c := range changes {
 		if err := r.Journal().Intend(t.Context(), testKey(i), c); err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
@@ -84,11 +86,9 @@ func (t *terraform) add(r resource) error {
 }
 
 // placeOf is the account and region that an ARN names; zero for what is no ARN.
-func placeOf(arn string) desired.Target {
-	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 && parts[0] == "arn" {
-		return desired.Target{Account: parts[4], Region: parts[3]}
-	}
-	return desired.Target{}
+func placeOf(text string) desired.Target {
+	of, _ := arn.Parse(text)
+	return desired.Target{Account: of.AccountID, Region: of.Region}
 }
 
 // located is what was declared, with its account and region as far as they follow from the

@@ -19,14 +19,15 @@ import (
 //
 // It asks for three calls at most, Put, Update and Delete, for all configs of a
 // target at once, and pages back only as far as the oldest difference that is still
-// unexplained. A run without differences asks nothing.
+// unexplained. A target without differences is asked about only while one of its configs is
+// fought over.
 type Who struct {
 	// Limiters are those of LookupEvents; see Pace.
 	Limiters *ratelimit.Registry[desired.Target]
 	// Fights hears of every write that the history tells of. It may outlive a run.
 	Fights *fights.Log
 	// Remember, when not nil, tells Fights what earlier runs wrote. It is asked once a
-	// run, and only where something differs.
+	// run.
 	Remember func(context.Context, *fights.Log)
 }
 
@@ -215,7 +216,7 @@ func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change
 		}
 	}
 	err := a.Cut
-	if len(open) == 0 || errors.Is(err, ErrPages) && reconcile.KindOf(err) == reconcile.KindUnknown {
+	if len(changes) > 0 && len(open) == 0 || errors.Is(err, ErrPages) && reconcile.KindOf(err) == reconcile.KindUnknown {
 		err = nil // nobody can be looked for further back than that
 	}
 	return authors(source.target, changes, a.Events), err

@@ -167,7 +167,7 @@ func TestWhoCostsLittleAndNoRun(t *testing.T) {
 		{"no record: one name", func(s *awssim.Scenario) { s.Accounts[0].Regions[ireland.Region].Functions[0].Records = nil }, []desired.Name{name}, 1, 2 * time.Second, "", 0},
 		{"no permission is one line", func(s *awssim.Scenario) { s.Accounts[0].Deny = []string{"cloudtrail:*"} }, []desired.Name{name}, 2, 2 * time.Second, "cloudtrail:LookupEvents on *", 0},
 		{"slow", func(s *awssim.Scenario) { s.Latency = 15 * time.Second }, []desired.Name{name}, 2, 10 * time.Second, "", 0},
-		{"failing", func(s *awssim.Scenario) { s.Faults.ServerError = 1 }, []desired.Name{name}, 0, 10 * time.Second, "run again", 0},
+		{"failing", func(s *awssim.Scenario) { s.Faults.ServerError = 1 }, []desired.Name{name}, -1, 10 * time.Second, "run again", 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := awssim.Fleet(ireland.Account, ireland.Region, awssim.Function{Name: "f", Records: record("user/ops")})
@@ -186,7 +186,7 @@ func TestWhoCostsLittleAndNoRun(t *testing.T) {
 			}
 			time.Sleep(time.Minute) // for what was under way
 			end()
-			if n := w.Counts().ByOperation["LookupEvents"]; n != row.calls && row.calls > 0 || len(learnt.Authors) != row.authors {
+			if n := w.Counts().ByOperation["LookupEvents"]; n != row.calls && row.calls >= 0 || len(learnt.Authors) != row.authors {
 				t.Errorf("%s: %d calls, want %d, %d authors, want %d", row.why, n, row.calls, len(learnt.Authors), row.authors)
 			}
 			unknown := row.hint != "" || s.Latency > 0
@@ -197,6 +197,39 @@ func TestWhoCostsLittleAndNoRun(t *testing.T) {
 				if call := reconcile.ErrorOf(learnt.Unavailable[0].Err); !strings.Contains(call.Hint, row.hint) {
 					t.Errorf("%s: %+v", row.why, call)
 				}
+			}
+		})
+	}
+}
+
+// A fight where nothing differs just now is told with its author, or with why there is none.
+func TestWhoTellsWhyAFightHasNoAuthor(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := awssim.Fleet(ireland.Account, ireland.Region, awssim.Function{Name: "f"})
+			if denied {
+				s.Accounts[0].Deny = []string{"cloudtrail:*"}
+			}
+			w, err := awssim.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := desired.Name{Function: "f", Qualifier: desired.Latest}
+			r, who, end := differing(t, w)
+			defer end()
+			r.Fleet.Targets = []desired.TargetSpec{{Target: ireland, Entries: []desired.Entry{{Name: name}}}}
+			key := desired.Key{Target: ireland, Name: name}
+			for range 4 {
+				time.Sleep(time.Hour)
+				who.Fights.Wrote(key, time.Now(), reconcile.Author{})
+				time.Sleep(time.Hour)
+				who.Fights.Corrected(key, time.Now(), nil, &reconcile.Settings{})
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			learnt := who.Annotate(ctx, r)
+			if len(learnt.Fights) != 1 || (len(learnt.Unavailable) == 1) != denied {
+				t.Errorf("denied %v: fights %+v, not known %+v", denied, learnt.Fights, learnt.Unavailable)
 			}
 		})
 	}

@@ -144,7 +144,7 @@ func (r *Run) told(most int, stable bool) (parts []string) {
 			rest += n
 		}
 	}
-	parts = append(parts, some(rest, fmt.Sprintf("by %d others", len(by)-most)), some(unset, "not set in AWS"), some(untold, "not told by CloudTrail"))
+	parts = append(parts, some(rest, "in other ways"), some(unset, "not set in AWS"), some(untold, "not told by CloudTrail"))
 	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 }
 

@@ -175,7 +175,7 @@ func TestHTMLCallsNothingInSyncThatIsNot(t *testing.T) {
 		{"missing", func(r *Run) {
 			r.Plan.Targets[0].InSync, r.Plan.Targets[0].Changes = r.Plan.Targets[0].Declared-2, nil
 			*r = *remembered(r)
-		}, []string{well, "2 missing in AWS", "an error unless the fleet file says missing_functions: warn"}, []string{"The exit code is 3", `class="badge bad"`}},
+		}, []string{`<h2>In sync</h2><svg class="ring warn"`, "2 missing in AWS", "an error unless the fleet file says missing_functions: warn"}, []string{well, "The exit code is 3", `class="badge bad"`}},
 		{"unknown", func(*Run) {}, []string{" of ?</p>", "1 target not read"}, []string{ring}},
 		{"unknown", func(r *Run) { *r = *remembered(r) }, []string{" of ?</p>", "1 target not read"}, []string{ring}},
 		{"drift", func(r *Run) { *r = *remembered(r) }, []string{"What differs"}, []string{"Declared at</th>", "fleet.yaml\""}},

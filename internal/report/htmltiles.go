@@ -20,9 +20,9 @@ func (d *htmlPage) tiles() {
 	d.Put("<div class=\"tiles\">\n")
 	unread, missing := counted{c.Unreadable + c.NotExamined, "bad", "not read"}, counted{c.MissingFunctions + c.MissingQualifiers, "warn", "missing in AWS"}
 	if of := c.Declared - c.Skipped; !r.Saved {
-		part, let := min(of, c.InSync+settled(r)), missing.n
-		if !r.Fleet.NoPolicies {
-			let -= c.Lacking(r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers)
+		part, let := min(of, c.InSync+settled(r)), 0
+		if !r.Fleet.NoPolicies { // what is not known to be allowed is not well
+			let = missing.n - c.Lacking(r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers)
 		}
 		var aside []string
 		if missing.n > 0 {

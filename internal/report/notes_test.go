@@ -170,3 +170,26 @@ func TestAHandOverIsNotWrittenAgain(t *testing.T) {
 		}
 	}
 }
+
+// Who made a record that went stale before its write was asked for the record as it was: it is
+// told of what was stale when the plan was made, and of nothing later.
+func TestAStaleChangeHasTheAuthorOfWhatIsThere(t *testing.T) {
+	key := desired.Key{Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Name: desired.Name{Function: "orders", Qualifier: desired.Latest}}
+	change := reconcile.Change{Name: key.Name, Action: reconcile.Delete, Before: &reconcile.Settings{}}
+	plan := reconcile.TargetPlan{Target: key.Target, Changes: []reconcile.Change{change}}
+	r := &Run{
+		Plan:     &reconcile.Plan{Targets: []reconcile.TargetPlan{plan}},
+		Outcome:  &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.Result{{Change: change, Status: reconcile.Stale}}}}},
+		Insights: reconcile.Insights{Authors: []reconcile.Authorship{{Key: key, Author: reconcile.Author{Kind: "user", Name: "ops"}, Call: "PutFunctionEventInvokeConfig"}}},
+	}
+	for _, atPlan := range []bool{false, true} {
+		if atPlan {
+			r.Plan.Targets[0].Stale = []reconcile.StaleChange{{Change: change}}
+		}
+		told := false
+		r.remarks(func(m remark) { told = told || m.topic == stale && m.author != "" })
+		if told != atPlan {
+			t.Errorf("stale when the plan was made: %v, and its author is told: %v", atPlan, told)
+		}
+	}
+}

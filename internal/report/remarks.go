@@ -141,7 +141,12 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 				allowed++
 			}
 			if made := o.Results[i].Status; all || made != reconcile.Applied && made != reconcile.AlreadySo {
-				say(r.byAuthor(r.ofResult(&o.Results[i], all), t.Target))
+				m := r.ofResult(&o.Results[i], all)
+				// Who made a record what it became after the survey, nobody was asked.
+				if made != reconcile.Stale || slices.ContainsFunc(t.Stale, func(s reconcile.StaleChange) bool { return s.Name == m.config }) {
+					m = r.byAuthor(m, t.Target)
+				}
+				say(m)
 			}
 		}
 		if refused > 0 && !all {

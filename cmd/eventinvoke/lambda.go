@@ -280,7 +280,7 @@ func (h *handler) followBucket(ctx context.Context) {
 		changed, err = h.bucket.Changed(ctx)
 	}
 	if changed {
-		_, err = h.reload(ctx, worker.Scope{All: true})
+		_, err = h.reload(ctx, worker.Scope{All: true, Asked: true})
 	}
 	if err != nil {
 		h.app.log.Error("the fleet cannot be loaded anew, and the last good one stays in force", "error", sanitize(err.Error()))

@@ -156,7 +156,7 @@ func TestAWorkerTellsWhoJoinedAndLeft(t *testing.T) {
 				got := httptest.NewRecorder()
 				pages.ServeHTTP(got, httptest.NewRequest("GET", "http://localhost"+page, nil))
 				expected := want != "" || page == "/" && before[s] // it lists the passes before
-				if is := strings.Contains(got.Body.String(), "shop: 1 account joined: ") || strings.Contains(got.Body.String(), "1 joined, 1 left since"); got.Code != 200 || is != expected {
+				if is := strings.Contains(got.Body.String(), ": 1 account joined: ") || strings.Contains(got.Body.String(), "1 joined, 1 left since"); got.Code != 200 || is != expected {
 					t.Errorf("%s: %d, and who joined is told: %v", page, got.Code, is)
 				}
 			}
@@ -179,6 +179,18 @@ func TestAWorkerTellsWhoJoinedAndLeft(t *testing.T) {
 		told(s, worker.Scope{}, "joined=[100000000001] left=[100000000003]")
 		world.World = newWorld(t, organizationOf(2, 3))
 		told(begin(), worker.Scope{}, change)
+
+		// A process tells it once, also where nothing is written that would remember it.
+		world.World = newWorld(t, organizationOf(1, 2))
+		for _, account := range []string{"100000000001", "100000000002"} {
+			if err := world.SetRecord(account, region, "f", "", awssim.Record{MaximumRetryAttempts: new(1)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s = begin()
+		told(s, worker.Scope{}, "joined=[100000000001] left=[100000000003]")
+		s.swept = nil // as in each invocation of a Lambda function
+		told(s, worker.Scope{}, "")
 	})
 }
 

@@ -94,6 +94,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		}
 		x.then = func(r *reconcile.RunResult) error { return a.rolledBack(r, source, x.files) }
 		if of.dryRun {
+			x.GuardOff = o.guardOff()
 			return nil
 		}
 		if err := x.remember(ctx, o); err != nil {
@@ -202,8 +203,11 @@ func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desir
 	}
 	for _, written := range s.chosen.Functions {
 		fleet := wrote
-		// NAME:QUALIFIER is one config, as the history prints it.
+		// NAME:QUALIFIER is one config, as the history prints it. An ARN is none.
 		function, qualifier, one := strings.Cut(written, ":")
+		if strings.Count(written, ":") > 1 {
+			function, one = written, false
+		}
 		if one {
 			fleet.Targets = slices.Clone(wrote.Targets)
 			for i := range fleet.Targets {

@@ -279,6 +279,14 @@ func (x *execution) open(document *desired.Document) (err error) {
 	return err
 }
 
+// guardOff is why the guard is off, or "" where it is on.
+func (o *writeOptions) guardOff() string {
+	if o.guard == "off" {
+		return o.reason
+	}
+	return ""
+}
+
 // remember lets the run write: it is recorded, holds its targets and can be
 // rolled back.
 func (x *execution) remember(ctx context.Context, o *writeOptions) error {
@@ -287,9 +295,7 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 		return err
 	}
 	x.Write = true
-	if o.guard == "off" {
-		x.GuardOff = o.reason
-	}
+	x.GuardOff = o.guardOff()
 	if o.runID != "" {
 		x.ID = o.runID
 	}

@@ -59,9 +59,13 @@ func (s *server) show(document *desired.Document) {
 // moved tells the log and the status page which accounts organizations have won and lost.
 func (s *server) moved(changed []report.AccountChange) {
 	for _, c := range changed {
-		s.app.log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
+		log, name := s.app.log, c.Target
+		if c.Since != "" {
+			log, name = log.With("since_run", c.Since), name+", since run "+c.Since
+		}
+		log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
 		if s.board != nil {
-			s.board.Moved(time.Now(), c.Target, c.Joined, c.Left)
+			s.board.Moved(time.Now(), name, c.Joined, c.Left)
 		}
 	}
 }

@@ -41,6 +41,8 @@ type server struct {
 	swept    *knowledge // of the last sweep; nil before it
 	restOf   time.Time  // when the run began that this invocation carries on; zero for none
 	loop     *worker.Worker
+
+	compared sync.Once // the accounts of organizations, with those of the newest run
 }
 
 // knowledge is what a sweep found out that a pass over a few functions need not ask
@@ -159,9 +161,13 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	opener, leave := s.clients.beside(p, past, seen, s.app.log)
 	engine.Opener = opener
 	engine.Annotators = s.clients.annotators(past, extent(!scope.All))
-	if scope.All && swept == nil && past != nil { // a worker that has just begun knows no accounts from before
-		changed = accountsSince(ctx, past, document.Accounts())
-		s.moved(changed)
+	if accounts := document.Accounts(); scope.All && past != nil && len(accounts) > 0 {
+		s.compared.Do(func() { // a process that has just begun knows no accounts from before
+			if len(changed) == 0 {
+				changed = accountsSince(ctx, past, accounts)
+				s.moved(changed)
+			}
+		})
 	}
 	r, failures := engine.Run(ctx, request)
 	leave()

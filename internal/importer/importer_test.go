@@ -165,7 +165,11 @@ func TestTheFleetIsWhatTheSourceDeclares(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r, err := Run([]Source{{form, data}}, Options{})
+				var o Options
+				if form == "state" || form == "show" { // where a queue tells the region, and nothing the account
+					o.Targets = []desired.Target{{Account: "111111111111", Region: "eu-west-1"}}
+				}
+				r, err := Run([]Source{{form, data}}, o)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, data)
 				}
@@ -202,6 +206,7 @@ func TestEachDeclarationHasItsRegion(t *testing.T) {
 	const dlq = "arn:aws:sqs:eu-west-1:222222222222:dlq"
 	eu, us := desired.Target{Account: "111111111111", Region: "eu-west-1"}, desired.Target{Account: "111111111111", Region: "us-east-1"}
 	ap := desired.Target{Account: "111111111111", Region: "ap-south-1"}
+	theirs := desired.Target{Account: "777777777777", Region: "eu-west-1"}
 	here := desired.Target{Account: "999999999999", Region: "sa-east-1"} // of the credentials
 	function := func(alias string, at desired.Target, name string) map[string]any {
 		return stated(alias, "aws_lambda_function", map[string]any{"function_name": name, "arn": "arn:aws:lambda:" + at.Region + ":" + at.Account + ":function:" + name})
@@ -210,10 +215,18 @@ func TestEachDeclarationHasItsRegion(t *testing.T) {
 		return []any{map[string]any{"on_failure": []any{map[string]any{"destination": arn}}, "on_success": []any{}}}
 	}
 	alias := []any{invokes("", "orders"), invokes(".eu", "orders"), invokes(".eu", "arn:aws:lambda:eu-west-1:111111111111:function:mail")}
+	const shared = "arn:aws:lambda:eu-west-1:777777777777:function:shared"
+	other := func(kind string) map[string]any { return stated("", kind, map[string]any{"arn": shared}) }
+	data := func(kind string) map[string]any {
+		r := other(kind)
+		r["mode"] = "data"
+		return r
+	}
 	both := []any{invokes("", "orders"), invokes(".eu", "orders"), function("", us, "other"), function(".eu", eu, "other")}
 	for _, row := range []struct {
 		why       string
 		resources []any
+		beside    []any // of a second state
 		given     []desired.Target
 		want      []string
 		open      int
@@ -236,12 +249,36 @@ func TestEachDeclarationHasItsRegion(t *testing.T) {
 		{why: "the region of --target is right", resources: []any{invokes("", "orders", "destination_config", to(dlq))}, given: []desired.Target{eu}, want: []string{"111111111111/eu-west-1 orders"}},
 		{why: "version 6 of the provider tells the region itself", resources: []any{invokes("", "orders", "region", "eu-west-1"), invokes("", "orders", "region", "us-east-1"), function("", eu, "a"), function("", us, "a")},
 			want: []string{"111111111111/eu-west-1 orders", "111111111111/us-east-1 orders"}},
+		{why: "a region without an account is no reason for the credentials' region", resources: []any{invokes("", "orders", "region", "us-east-1"), invokes("", "mail", "region", "eu-west-1")}, open: 2,
+			says: "# Import it again with --target ACCOUNT/eu-west-1 --target ACCOUNT/us-east-1:"},
+		{why: "nor is one function the other's double", resources: []any{invokes("", "orders", "region", "us-east-1"), invokes("", "orders", "region", "eu-west-1")}, open: 2, says: ".x: it is in us-east-1 of an account"},
+		{why: "with the targets that it asks for they are apart", resources: []any{invokes("", "orders", "region", "us-east-1"), invokes("", "orders", "region", "eu-west-1")}, given: []desired.Target{us, eu},
+			want: []string{"111111111111/eu-west-1 orders", "111111111111/us-east-1 orders"}},
+		{why: "nor is the region of a queue", resources: []any{invokes("", "orders", "destination_config", to(dlq))}, open: 1, says: "--target ACCOUNT/eu-west-1:"},
+		{why: "what is read, or is another's, is no place of the provider", resources: []any{invokes("", "orders"), data("aws_kms_key"), data("aws_lambda_function"), other("aws_sns_topic_subscription"), other("aws_iam_role_policy")},
+			want: []string{"999999999999/sa-east-1 orders"}},
+		{why: "so --target says where", resources: []any{invokes("", "orders"), data("aws_kms_key"), other("aws_sns_topic_subscription")}, given: []desired.Target{eu}, want: []string{"111111111111/eu-west-1 orders"}},
+		{why: "an alias is of its function's place", resources: []any{invokes("", "orders"), stated("", "aws_lambda_alias", map[string]any{"arn": "arn:aws:lambda:eu-west-1:111111111111:function:orders:live"})}, want: []string{"111111111111/eu-west-1 orders"}},
+		{why: "another's function tells the account, until --target does", resources: []any{invokes("", "orders"), invokes("", shared)}, given: []desired.Target{eu}, want: []string{"111111111111/eu-west-1 orders"}, open: 1,
+			says: "it is in 777777777777/eu-west-1, which no --target names"},
+		{why: "but not the region", resources: []any{invokes("", "orders"), invokes("", shared)}, given: []desired.Target{us}, open: 2},
+		{why: "nor where --target chooses: of two providers", resources: []any{invokes("", "orders"), invokes(".b", "orders"), function("", eu, "a"), function(".b", theirs, "b")}, given: []desired.Target{eu},
+			want: []string{"111111111111/eu-west-1 orders"}, open: 1, says: "it is in 777777777777/eu-west-1, which no --target names"},
+		{why: "of two states", resources: []any{invokes("", "orders"), function("", eu, "a")}, beside: []any{invokes("", "mail"), function("", theirs, "b")}, given: []desired.Target{eu},
+			want: []string{"111111111111/eu-west-1 orders"}, open: 1, says: "it is in 777777777777/eu-west-1, which no --target names"},
 	} {
 		data, err := json.Marshal(map[string]any{"version": 4, "terraform_version": "1.11.4", "resources": row.resources})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Run([]Source{{"state", data}}, Options{Targets: row.given})
+		sources := []Source{{"state", data}}
+		if row.beside != nil {
+			if data, err = json.Marshal(map[string]any{"version": 4, "terraform_version": "1.11.4", "resources": row.beside}); err != nil {
+				t.Fatal(err)
+			}
+			sources = append(sources, Source{"other", data})
+		}
+		r, err := Run(sources, Options{Targets: row.given})
 		if err != nil {
 			t.Fatalf("%s: %v", row.why, err)
 		}
@@ -285,6 +322,9 @@ func TestShownDoesNotTellRegionsApart(t *testing.T) {
 		{"a neighbour proves nothing", []any{function("us-east-1", "mail"), config("orders", ""), config("mail", "")}, nil, 1, 1, "does not say in which account and region"},
 		{"a queue of its own and a neighbour do", []any{function("us-east-1", "mail"), config("orders", "us-east-1"), config("mail", "")}, nil, 2, 0, "regions: [us-east-1]"},
 		{"two of one name are of two regions", []any{config("orders", ""), config("orders", ""), config("mail", "")}, us, 1, 2, "import terraform.tfstate itself"},
+		{"and one function of that name is of one of them", []any{function("eu-west-1", "orders"), config("orders", ""), config("orders", "")}, nil, 0, 2, "import terraform.tfstate itself"},
+		{"unless a queue tells which", []any{function("eu-west-1", "orders"), config("orders", "eu-west-1"), config("orders", "")}, nil, 1, 1, "regions: [eu-west-1]"},
+		{"--target of another account chooses, for there may be two providers", []any{function("eu-west-1", "orders"), config("orders", "")}, []desired.Target{{Account: "222222222222", Region: "eu-west-1"}}, 0, 1, "which no --target names"},
 	} {
 		data, err := json.Marshal(map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": map[string]any{"resources": row.resources}}})
 		if err != nil {

@@ -34,8 +34,8 @@ type terraform struct {
 
 // sight is what the resources of one provider show.
 type sight struct {
-	targets   []desired.Target            // that their ARNs name
-	functions map[string][]desired.Target // those of the functions, by name
+	targets   []desired.Target            // that the ARNs of functions name
+	functions map[string][]desired.Target // the same, by the name of the function
 	toward    []string                    // the regions of destinations
 }
 
@@ -45,17 +45,20 @@ func (t *terraform) add(r resource) error {
 		s = &sight{functions: map[string][]desired.Target{}}
 		t.seen[r.Provider] = s
 	}
-	if r.Mode != "managed" || r.Type != invokeConfig {
+	switch {
+	case r.Mode != "managed": // what is only read may be anybody's, anywhere
+		return nil
+	case r.Type == "aws_lambda_function", r.Type == "aws_lambda_alias": // a subscription or a key may be of another account
 		var a struct {
 			ARN string `json:"arn"`
 		}
-		_ = json.Unmarshal(r.Values, &a) // a resource of something else may have anything there
-		if at := placeOf(a.ARN); at.Valid() {
-			s.targets = append(s.targets, at)
-			if n, err := desired.ParseName(a.ARN); err == nil {
-				s.functions[n.Function] = append(s.functions[n.Function], at)
-			}
+		_ = json.Unmarshal(r.Values, &a) // what is no ARN tells nothing
+		if n, err := desired.ParseName(a.ARN); err == nil && placeOf(a.ARN).Valid() {
+			s.targets = append(s.targets, placeOf(a.ARN))
+			s.functions[n.Function] = append(s.functions[n.Function], placeOf(a.ARN))
 		}
+		return nil
+	case r.Type != invokeConfig:
 		return nil
 	}
 	var a attributes
@@ -115,7 +118,7 @@ func (t *terraform) located() []declaration {
 		regions = slices.Compact(regions)
 		switch {
 		case w.at.Valid():
-		case len(named) == 1:
+		case len(named) == 1 && !(t.shown && w.at.Region == "" && twice[t.declared[i].config()] > 1):
 			w.at = named[0]
 		case w.at.Region == "" && (len(could) > 1 || t.shown && (len(regions) > 1 || twice[t.declared[i].config()] > 1)):
 			w.several = true
@@ -142,7 +145,8 @@ func (w *where) among(targets []desired.Target) []desired.Target {
 
 // locate gives each declaration its targets: what its source says, and of what it leaves
 // open what --target says, if that is one answer. Anything else is a comment, because the
-// wrong place would be the wrong function.
+// wrong place would be the wrong function. So is a region without an account: the region
+// of the credentials may be another.
 func (f *fleet) locate() {
 	type state struct {
 		providers, lost map[string]bool // all, and those of no known region
@@ -174,11 +178,17 @@ func (f *fleet) locate() {
 	for i := range f.items {
 		it := &f.items[i]
 		w, s := &it.where, states[it.where.path]
+		alone := len(s.providers) == 1
+		// A neighbour's account may be that of a function that others share. Where --target
+		// chooses among nothing, it knows better.
+		if n, _ := desired.ParseName(it.function.written); n.Account == "" && alone && !w.shown &&
+			len(states) == 1 && len(f.o.Targets) == 1 && f.targets[0].Region == w.at.Region {
+			w.at = f.targets[0]
+		}
 		it.targets = w.among(f.targets)
 		if w.at.Region == "" && len(s.providers) > 1 { // the others have theirs
 			it.targets = slices.DeleteFunc(it.targets, func(t desired.Target) bool { return s.taken[t] })
 		}
-		alone := len(s.providers) == 1
 		switch {
 		case it.off != "":
 		case given && w.at.Region != "" && len(it.targets) == 0:
@@ -188,14 +198,19 @@ func (f *fleet) locate() {
 			if w.shown {
 				it.off += "; import terraform.tfstate itself"
 			}
-		case w.at.Valid(), alone && len(f.targets) == 0, alone && given && w.at.Region == "":
+		case w.at.Valid(), w.at.Region == "" && alone && (given || len(f.targets) == 0):
 		case given && len(it.targets) == 1 && (w.at.Region != "" || len(s.lost) == 1):
+		case !given && w.at.Region != "":
+			it.off = fmt.Sprintf("it is in %s of an account that the state does not name", w.at.Region)
+			f.lacking = append(f.lacking, "--target ACCOUNT/"+w.at.Region)
 		case w.provider != "":
 			it.off = fmt.Sprintf("the state does not say in which account and region %s works; import it again with that --target", w.providerName())
 		default:
 			it.off = "its account and region are not known; import it with --target"
 		}
 	}
+	slices.Sort(f.lacking)
+	f.lacking = slices.Compact(f.lacking)
 	f.label()
 }
 

@@ -89,6 +89,7 @@ type fleet struct {
 	items   []item
 	targets []desired.Target // sorted
 	labels  map[desired.Target]string
+	lacking []string // the --target that would say of which account regions are, sorted
 
 	text   bytes.Buffer
 	w      fleetfile.Writer
@@ -196,7 +197,10 @@ func (f *fleet) render() {
 	}) {
 		f.comment("", "A state of Terraform has 2 retries also where the code sets none: delete these lines to leave retries alone.")
 	}
-	if len(f.targets) == 0 {
+	if len(f.lacking) > 0 {
+		f.comment("", "Import it again with "+strings.Join(f.lacking, " ")+": the state names these regions, and not their account.")
+	}
+	if len(f.targets) == 0 && (len(f.lacking) == 0 || f.live() > 0) {
 		f.comment("", "It is for the account and region of whoever runs it; --target ACCOUNT/REGION writes them down.")
 	}
 	f.variables()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,8 @@ func summarise(run *PastRun) runLine {
 		s.Verb = part.Verb
 		s.Targets += len(part.Targets)
 	}
-	for _, u := range run.Journal {
+	items, untold := run.told()
+	for _, u := range untold {
 		switch u.Status {
 		case history.Unknown:
 			s.Unconfirmed++
@@ -72,17 +74,44 @@ func summarise(run *PastRun) runLine {
 			s.Applied++
 		}
 	}
-	for _, item := range run.Items() {
-		switch item.Status {
-		case reconcile.Applied.String():
+	for i := range items {
+		switch {
+		case items[i].Status == reconcile.Applied.String():
 			s.Applied++
-		case reconcile.Failed.String(), reconcile.Mismatched.String():
+		case tried(&items[i]):
 			s.Failed++
 		default:
 			s.Left++
 		}
 	}
 	return s
+}
+
+// tried reports whether the record of a change says how a write ended.
+func tried(i *history.Item) bool {
+	return slices.Contains([]string{reconcile.Applied.String(), reconcile.Failed.String(), reconcile.Mismatched.String()}, i.Status)
+}
+
+// told is each change once, by its record or by the journal, which is of all parts of the
+// run: it tells of what no record has, and of what one attempt left to the next.
+func (run *PastRun) told() (items []history.Item, untold []history.Undo) {
+	byKey := map[desired.Key]history.Undo{}
+	for _, u := range run.Journal {
+		byKey[u.Key] = u
+	}
+	for _, i := range run.Items() {
+		if u, is := byKey[i.Key]; is && !tried(&i) && u.Status != history.Unwritten {
+			continue
+		}
+		delete(byKey, i.Key)
+		items = append(items, i)
+	}
+	for _, u := range run.Journal {
+		if _, is := byKey[u.Key]; is {
+			untold = append(untold, u)
+		}
+	}
+	return items, untold
 }
 
 // WriteJSON writes a document that people may read too.
@@ -136,8 +165,8 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 			}
 			p.notes(between(past.notes(false), again, notAttempted), &p.detail.alerts)
 		}
-		if len(run.Journal) > 0 {
-			p.journal(&run)
+		if _, untold := run.told(); len(untold) > 0 {
+			p.journal(&run, untold)
 			p.gap()
 		} else if s.Verb != "audit" { // which changes nothing
 			p.gap()
@@ -215,8 +244,8 @@ func changeOf(i *history.Item) reconcile.Change {
 	return c
 }
 
-// journal tells of a run whose record says only that it began, and what was written.
-func (p *printer) journal(run *PastRun) {
+// journal tells of a run with a record that says only that it began, and what was written.
+func (p *printer) journal(run *PastRun, untold []history.Undo) {
 	p.gap()
 	says := "This run did not finish. From its journal:"
 	if run.State() == history.Running {
@@ -228,7 +257,7 @@ func (p *printer) journal(run *PastRun) {
 		status history.UndoStatus
 	}
 	var places []place
-	for e, undos := range grouped(run.Journal, func(u history.Undo) end { return end{u.Target, u.Status} }) {
+	for e, undos := range grouped(untold, func(u history.Undo) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, span{}, len(undos), func(i int) string { return undos[i].Name.String() })
 		at := place{Target: e.target, verbs: &outcomeVerbs}

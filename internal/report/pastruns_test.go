@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -178,6 +179,47 @@ func TestPastRunGroups(t *testing.T) {
 		}
 		if !strings.Contains(document.String(), `"function": "`+name+`"`) {
 			t.Fatalf("the JSON does not have %s", name)
+		}
+	}
+}
+
+// TestAppliedIsCountedOnce: the journals of a run are those of all its parts, also of the
+// parts whose record is whole.
+func TestAppliedIsCountedOnce(t *testing.T) {
+	type (
+		items   = map[string]string
+		journal = map[string]history.UndoStatus
+	)
+	for _, row := range []struct {
+		why     string
+		first   items // of the part that ended
+		journal journal
+		want    [4]int // applied, unconfirmed, failed, left
+	}{
+		{"shard 0 ended, shard 1 died", items{"billing": "applied"}, journal{"billing": history.Written, "orders": history.Written}, [4]int{2, 0, 0, 0}},
+		{"and may have written", items{"billing": "applied"}, journal{"billing": history.Written, "orders": history.Unknown}, [4]int{1, 1, 0, 0}},
+		{"what failed is not in doubt too", items{"billing": "failed", "mail": reconcile.Mismatched.String()}, journal{"billing": history.Unknown, "mail": history.Written, "orders": history.Unwritten}, [4]int{0, 0, 2, 0}},
+		{"what one attempt left, the next did", items{"billing": "not_attempted", "mail": history.Planned, "orders": "stale"}, journal{"billing": history.Written, "mail": history.Unknown}, [4]int{1, 1, 0, 1}},
+	} {
+		ended, died := part("nightly"), part("nightly")
+		ended.Shard, died.Shard, died.State, died.Targets = history.Shard{Index: 0, Count: 2}, history.Shard{Index: 1, Count: 2}, history.Died, nil
+		for function, status := range row.first {
+			ended.Items = append(ended.Items, item(function, reconcile.Update, status))
+		}
+		run := PastRun{Run: history.NewRun(ended, died)}
+		for _, function := range slices.Sorted(maps.Keys(row.journal)) {
+			run.Journal = append(run.Journal, history.Undo{Key: item(function, reconcile.Update, "").Key, Status: row.journal[function], After: &reconcile.Settings{}})
+		}
+		s := summarise(&run)
+		if got := [4]int{s.Applied, s.Unconfirmed, s.Failed, s.Left}; got != row.want {
+			t.Errorf("%s: applied, unconfirmed, failed, left are %d, want %d", row.why, got, row.want)
+		}
+		var text bytes.Buffer
+		if err := RunText(&text, run, TextOptions{Full: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, told, _ := strings.Cut(text.String(), "From its journal:"); strings.Contains(told, "billing") != (row.first["billing"] == "not_attempted") {
+			t.Errorf("%s: the journal is there for what no record tells\n%s", row.why, text.String())
 		}
 	}
 }

@@ -80,6 +80,8 @@ func summarise(run *PastRun) runLine {
 			s.Applied++
 		case tried(&items[i]):
 			s.Failed++
+		case items[i].Status == history.Unconfirmed:
+			s.Unconfirmed++
 		default:
 			s.Left++
 		}

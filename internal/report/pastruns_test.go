@@ -200,6 +200,7 @@ func TestAppliedIsCountedOnce(t *testing.T) {
 		{"and may have written", items{"billing": "applied"}, journal{"billing": history.Written, "orders": history.Unknown}, [4]int{1, 1, 0, 0}},
 		{"what failed is not in doubt too", items{"billing": "failed", "mail": reconcile.Mismatched.String()}, journal{"billing": history.Unknown, "mail": history.Written, "orders": history.Unwritten}, [4]int{0, 0, 2, 0}},
 		{"what one attempt left, the next did", items{"billing": "not_attempted", "mail": history.Planned, "orders": "stale"}, journal{"billing": history.Written, "mail": history.Unknown}, [4]int{1, 1, 0, 1}},
+		{"a record that the next attempt was refused over", items{"billing": "applied", "orders": history.Unconfirmed}, nil, [4]int{1, 1, 0, 0}},
 	} {
 		ended, died := part("nightly"), part("nightly")
 		ended.Shard, died.Shard, died.State, died.Targets = history.Shard{Index: 0, Count: 2}, history.Shard{Index: 1, Count: 2}, history.Died, nil

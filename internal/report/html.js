@@ -187,7 +187,11 @@
     for (const [name, field] of Object.entries(filters)) {
       const wanted = p.get(name) ?? "";
       field.value = wanted;
-      if (field.selectedIndex === -1) field.value = [...field.options].find(o => o.text.endsWith(wanted))?.value ?? ""; // a target by its name
+      if (field.selectedIndex !== -1) continue;
+      field.value = [...field.options].find(o => o.text.endsWith(wanted))?.value ?? ""; // a target by its name
+      if (field !== filters.target || field.value) continue;
+      offer(field, [[wanted, wanted]]); // of which there is nothing to say: all rows would be of others
+      field.value = wanted;
     }
   };
   const changed = () => { filter(); toAddress(); };

@@ -190,6 +190,15 @@ func TestALinkKeepsItsFilter(t *testing.T) {
 	// The status page knows targets by account and region alone.
 	p = open(t, serve(t, document(t, applied(t, 30)))+"#target="+prod.String(), looks[0])
 	p.until(`document.getElementById("shown").textContent === "30 of 30 rows" && document.getElementById("f-target").selectedOptions[0].text === "prod 111111111111/eu-west-1"`)
+
+	// It links to a target of which there is nothing to say, too: that has no rows, and not all.
+	quiet := desired.Target{Account: "222222222222", Region: "eu-west-1"}
+	r := applied(t, 30)
+	r.Plan.Targets = append(r.Plan.Targets, reconcile.TargetPlan{Target: quiet, Label: "quiet", Declared: 5, InSync: 5})
+	p = open(t, serve(t, document(t, r))+"#target="+quiet.String(), looks[0])
+	p.until(`document.getElementById("shown").textContent === "0 of 30 rows" && document.getElementById("f-target").selectedOptions[0].text === "222222222222/eu-west-1"`)
+	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("clear").click()`))
+	p.until(`document.getElementById("shown").textContent === "30 of 30 rows"`)
 }
 
 func TestAReportOfManyRows(t *testing.T) {
@@ -249,6 +258,7 @@ type station struct {
 	mu    sync.Mutex
 	state worker.State
 	rate  float64
+	full  bool // no more pages are followed
 	board *web.Board
 	url   string
 	end   func()
@@ -305,11 +315,21 @@ func newStation(t *testing.T, targets int) *station {
 // serve answers for the worker until it is ended, once.
 func (s *station) serve(t *testing.T, listener net.Listener) (end func()) {
 	done := make(chan struct{})
-	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: web.NewHandler(web.Options{State: func() worker.State {
+	pages := web.NewHandler(web.Options{State: func() worker.State {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.state
-	}, Board: s.board, Version: "1.0.0", Done: done})}}
+	}, Board: s.board, Version: "1.0.0", Done: done})
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		full := s.full
+		s.mu.Unlock()
+		if full && r.URL.Path == "/events" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})}}
 	server.Start()
 	s.end = sync.OnceFunc(func() { close(done); server.Close() })
 	return s.end
@@ -470,11 +490,27 @@ func TestThePageOutlivesTheWorker(t *testing.T) {
 	s := newStation(t, 1)
 	p := open(t, s.url, looks[0])
 	p.until(`document.getElementById("connection").textContent === "live"`)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.told = []; new MutationObserver(() => told.push(document.getElementById("connection").textContent)).observe(document.getElementById("connection"), { childList: true })`))
 	s.end()
 	p.until(`/^(the worker ended|not connected) since [0-9:]+ UTC$/.test(document.getElementById("connection").textContent)`)
 	if !ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
 		t.Error("numbers that nobody renews look like others")
 	}
+	p.until(`told.filter(text => text.startsWith("not connected")).length > 2`)
+	if since := ask[[]string](p, `[...new Set(told.map(text => text.replace(/.* since/, "since")))]`); len(since) != 1 {
+		t.Errorf("with each attempt the page is without a worker since another time: %q", since)
+	}
+	s.again(t)
+	p.until(`document.getElementById("connection").textContent === "live" && document.body.innerText.includes("missing in AWS: refunds")`)
+	if ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
+		t.Error("numbers that are renewed look as if they were not")
+	}
+	p.forgive("ERR_CONNECTION_REFUSED")
+	p.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
+}
+
+// again is another worker in the place of the one that ended, after a sweep of its own.
+func (s *station) again(t *testing.T) {
 	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-2", Plan: &reconcile.Plan{
 		Targets: []reconcile.TargetPlan{{Target: prod, Label: "team-000", Declared: 120, InSync: 119, Findings: []reconcile.Finding{{Name: desired.Name{Function: "refunds", Qualifier: desired.Latest}, Kind: reconcile.FindingFunctionMissing}}}}}}})
 	listener, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/"))
@@ -482,10 +518,25 @@ func TestThePageOutlivesTheWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.serve(t, listener))
-	p.until(`document.getElementById("connection").textContent === "live" && document.body.innerText.includes("missing in AWS: refunds")`)
-	if ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
-		t.Error("numbers that are renewed look as if they were not")
+}
+
+// A page that was followed and no longer is, as the new worker has too many, asks as rarely
+// as one that never was.
+func TestThePageIsNotFollowedAgain(t *testing.T) {
+	s := newStation(t, 1)
+	p := open(t, s.url, looks[0])
+	p.until(`document.getElementById("connection").textContent === "live"`)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.waits = [], window.inTime = setTimeout; window.setTimeout = (f, ms) => { waits.push(ms); return inTime(f, ms === 30000 ? 200 : ms); }`))
+	s.end()
+	s.mu.Lock()
+	s.full = true
+	s.mu.Unlock()
+	s.again(t)
+	p.until(`waits.filter(ms => ms === 30000).length > 3 && document.body.innerText.includes("missing in AWS: refunds")`)
+	if ask[bool](p, `waits.includes(1000)`) {
+		t.Error("the page asks each second, and says each 30 s")
 	}
+	p.forgive("503")
 	p.forgive("ERR_CONNECTION_REFUSED")
 	p.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
 }

@@ -222,7 +222,10 @@ func (r *Result) TargetErr(t desired.Target) error {
 			return f.err
 		}
 	}
-	if r.Plan != nil && errors.As(r.Err, new(*reconcile.GuardError)) {
+	if r.Plan == nil {
+		return r.Completed()
+	}
+	if errors.As(r.Err, new(*reconcile.GuardError)) {
 		return nil
 	}
 	return r.Err

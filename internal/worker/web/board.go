@@ -168,6 +168,11 @@ func (b *Board) Passed(r worker.Report) {
 		line.written = r.Result.Outcome.Counts().Applied()
 	}
 	if r.Result.Plan == nil {
+		if r.Scope.All { // nothing was read, and so nothing is known
+			for _, t := range b.targets {
+				t.sweep(&r, &reconcile.TargetPlan{Target: t.Target, Err: r.Result.Completed(), Unknown: true})
+			}
+		}
 		return
 	}
 	line.drifted, line.authors = r.Result.Plan.Counts().Changes(), r.Result.Insights.ByAuthor()

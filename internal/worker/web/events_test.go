@@ -174,6 +174,45 @@ func missing(policy desired.MissingPolicy) func(*worker.Report) {
 	}
 }
 
+// Of what a sweep without a plan did not read nothing is known any more but when it last was.
+func TestASweepThatReadsNothing(t *testing.T) {
+	timetable, _ := worker.Every(time.Hour)
+	board := NewBoard(func() map[desired.Target]ratelimit.Snapshot { return nil })
+	h := NewHandler(Options{State: func() worker.State { return worker.State{Timetable: timetable, LastSuccess: time.Now()} }, Board: board})
+	page := func() string { return body(t, ask(h, "GET", "/", nil)) }
+	sweep := func(i int, change func(*worker.Result)) worker.Report {
+		r := drifted(0)
+		r.Result.Run = fmt.Sprint("run-", i)
+		change(&r.Result)
+		board.Passed(r)
+		return r
+	}
+	refused := func(r *worker.Result) { r.Plan, r.Err = nil, errors.New("no credentials") }
+	well := sweep(1, func(*worker.Result) {})
+	for i, change := range []func(*worker.Result){func(r *worker.Result) { r.Plan = nil }, refused, refused, refused} {
+		r := sweep(i+2, change)
+		got := page()
+		for _, says := range []string{">could not be read</span><br><span class=\"muted\">" + r.Result.Completed().Error() + "</span>", "0 of ?</p>", "1 target not read", "not known</p>"} {
+			if !strings.Contains(got, says) {
+				t.Errorf("after sweep %d the page does not say %q:\n%s", i+2, says, got)
+			}
+		}
+		if strings.Contains(got, "ring good") || strings.Contains(got, ">in sync</span>") || !board.targets[0].read.Equal(well.Finished) {
+			t.Errorf("after sweep %d that read nothing the target is in sync, or was last read at %s:\n%s", i+2, board.targets[0].read, got)
+		}
+	}
+	if got := page(); strings.Count(got, "<span class=\"bad\">") != 4 || strings.Count(got, "<span class=\"bad\">the same error</span>") != 2 {
+		t.Errorf("of four sweeps that failed, three alike, the page says\n%s", got)
+	}
+	targeted := drifted(0)
+	targeted.Scope.All, targeted.Result.Plan = false, nil
+	sweep(9, func(*worker.Result) {})
+	board.Passed(targeted)
+	if got := page(); !strings.Contains(got, "ring good") || !strings.Contains(got, ">in sync</span>") {
+		t.Errorf("of a good sweep and a targeted pass that read nothing the page says\n%s", got)
+	}
+}
+
 func TestTheBoard(t *testing.T) {
 	board := NewBoard(func() map[desired.Target]ratelimit.Snapshot { return nil })
 	timetable, _ := worker.Every(time.Hour)
@@ -223,7 +262,7 @@ func TestTheBoard(t *testing.T) {
 			r.Result.Plan.Targets[0].Evidence = &reconcile.Evidence{Trail: time.Now().Add(-130 * time.Minute), Lag: 14 * time.Minute}
 		}, "complete up to 2 h ago, its latest event came 14 min late"},
 		{"not read", func(r *worker.Report) { r.Result.Plan.Targets[0].Err = errors.New("denied") }, "could not be read"},
-		{"no plan leaves what was known", func(r *worker.Report) { r.Result.Plan, r.Result.Err = nil, errors.New("<no credentials>") }, "&lt;no credentials&gt;"},
+		{"no plan, and why", func(r *worker.Report) { r.Result.Plan, r.Result.Err = nil, errors.New("<no credentials>") }, "&lt;no credentials&gt;"},
 	} {
 		r := drifted(3)
 		row.change(&r)

@@ -33,7 +33,7 @@ type status struct {
 	lags    []lag
 	moves   []move
 	live    map[string]string
-	shape   string // of what is not in live: when it is another, the page is loaded anew
+	shape   string // of what is not in live: when it is another, the page is renewed in place
 }
 
 // look puts together what there is to show. o.Board may be nil.

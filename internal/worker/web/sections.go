@@ -10,7 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 )
 
-// live is an element whose text follows the stream.
+// element is one whose text follows the stream.
 func (s *status) element(name string) page.Markup {
 	var b strings.Builder
 	d := page.NewWriter(&b)
@@ -174,9 +174,11 @@ func (s *status) passTable(d *page.Writer) {
 		if i == 0 || !slices.Equal(p.authors, s.passes[i-1].authors) { // else it stands above
 			below(d, "muted", "changed: ", worker.Few(p.authors))
 		}
-		if i == 0 || p.err != s.passes[i-1].err {
-			below(d, "bad", "", p.err)
+		failed := p.err
+		if i > 0 && failed != "" && failed == s.passes[i-1].err {
+			failed = "the same error"
 		}
+		below(d, "bad", "", failed)
 		d.Put("</td></tr>\n")
 	}
 	d.Put("</tbody></table></div>\n</section>\n")

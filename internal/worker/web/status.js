@@ -31,7 +31,8 @@
     $("connection").className = tone;
     $("main").classList.toggle("stale", tone !== "good");
   };
-  const since = () => " since " + new Date().toISOString().slice(11, 19) + " UTC";
+  let lost = "";
+  const since = () => lost ||= " since " + new Date().toISOString().slice(11, 19) + " UTC";
 
   // What is new takes the place of what was, under the eyes and hands of who reads or types.
   let busy = false;
@@ -63,9 +64,11 @@
   let source;
   const connect = () => {
     source = new EventSource("events");
-    source.onopen = () => tell("live", "good");
+    source.onopen = () => { lost = ""; tell("live", "good"); };
     source.onerror = () => {
+      wanted = undefined; // another worker may answer, with a shape of its own
       if (source.readyState !== EventSource.CLOSED) return tell("not connected" + since(), "bad"); // and tried again
+      lost = "";
       tell("not live, renewed every 30 s", "warn"); // as of one page too many
       $("main").classList.remove("stale");
       setTimeout(() => { renew(); connect(); }, 30000);

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,9 +35,10 @@ type tab struct {
 
 	host string
 
-	mu       sync.Mutex
-	faults   []string
-	requests int
+	requests atomic.Int64
+
+	mu     sync.Mutex
+	faults []string
 }
 
 // call is one command of the browser's protocol.
@@ -122,7 +124,7 @@ func open(t *testing.T, url string, l look) *tab {
 		case *runtime.EventConsoleAPICalled:
 			p.fault("logs by console." + string(e.Type))
 		case *network.EventRequestWillBeSent:
-			p.seen()
+			p.requests.Add(1)
 			if to := e.Request.URL; !strings.HasPrefix(to, "http://"+host+"/") {
 				p.fault("asks for " + to)
 			}
@@ -141,7 +143,7 @@ func open(t *testing.T, url string, l look) *tab {
 		call(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.width < 600}),
 		call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}),
 		chromedp.Navigate(url))
-	if p.requests == 0 {
+	if p.requests.Load() == 0 {
 		t.Fatal("the requests of the page are not seen")
 	}
 	t.Cleanup(func() {
@@ -165,12 +167,6 @@ func (p *tab) forgive(part string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = slices.DeleteFunc(p.faults, func(f string) bool { return strings.Contains(f, part) })
-}
-
-func (p *tab) seen() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.requests++
 }
 
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {

@@ -41,10 +41,12 @@ func (w *listed) TagsOf(context.Context, []string) (map[string]map[string]string
 	return w.tags, nil
 }
 func (w *listed) ListConfigs(ctx context.Context, function, marker string) (Page[Record], error) {
+	w.mu.Lock()
 	if w.surveyed != nil {
 		w.surveyed()
 		w.surveyed = nil
 	}
+	w.mu.Unlock()
 	return w.fakeAWS.ListConfigs(ctx, function, marker)
 }
 

@@ -98,11 +98,15 @@ func (f *fakeAWS) ListConfigs(ctx context.Context, function, marker string) (Pag
 
 func (f *fakeAWS) ListAliases(ctx context.Context, function, marker string) (Page[string], error) {
 	err := f.call(ctx, "aliases", name(function, desired.Latest))
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return page(f.aliases[function], marker, f.pageSize), err
 }
 
 func (f *fakeAWS) ListVersions(ctx context.Context, function, marker string) (Page[string], error) {
 	err := f.call(ctx, "versions", name(function, desired.Latest))
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return page(f.versions[function], marker, f.pageSize), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 type road struct {
 	t     *testing.T
 	aws   *fakeAWS
+	mu    sync.Mutex // several functions are read at once
 	steps []string
 	fail  map[string]error // by step
 	// holding is called while another run could still write: between the opening
@@ -34,7 +36,9 @@ type road struct {
 }
 
 func (w *road) step(name string) error {
+	w.mu.Lock()
 	w.steps = append(w.steps, name)
+	w.mu.Unlock()
 	if at := w.at[name]; at != nil {
 		at()
 	}

@@ -77,7 +77,8 @@ type causes struct {
 	details map[string]desired.FunctionDetails // by function, as far as they are known
 	tries   int                                // how many refusals without a success end the first family
 	by      map[share]*sharedCause
-	denied  time.Time // when a function's role was first in the way
+	asked   map[share]bool // pairs whose probe has no answer yet
+	denied  time.Time      // when a function's role was first in the way
 }
 
 // share is what writes have in common: a destination or an operation, for all that have
@@ -182,6 +183,7 @@ func (c *causes) settled(r *Result) {
 	}
 	for _, share := range c.sharesOf(&r.Change) {
 		s, f := c.at(share, r.Function)
+		delete(c.asked, share)
 		switch {
 		case refused:
 			if f.refused++; f.refused == 1 {
@@ -282,14 +284,35 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 				return
 			}
 		}
+		left := make([][]Result, 0, len(suspects))
 		for i := range spread(len(suspects)) {
-			if err := c.verdict(&suspects[i][0].Change); err != nil {
-				skip(suspects[i], err)
-			} else if !yield(suspects[i]) {
+			left = append(left, suspects[i])
+		}
+		for asked := -1; len(left) > 0; left = left[1:] {
+			// A refusal may be heard before what another role is allowed.
+			if n := len(c.asked); n != asked {
+				asked, left = n, c.allowedFirst(left)
+			}
+			if err := c.verdict(&left[0][0].Change); err != nil {
+				skip(left[0], err)
+			} else if !yield(left[0]) {
 				return
 			}
 		}
 	}
+}
+
+// allowedFirst puts what is not suspect any more before the rest.
+func (c *causes) allowedFirst(groups [][]Result) [][]Result {
+	var allowed, suspects [][]Result
+	for _, group := range groups {
+		if c.suspect(&group[0].Change) {
+			suspects = append(suspects, group)
+		} else {
+			allowed = append(allowed, group)
+		}
+	}
+	return append(allowed, suspects...)
 }
 
 // probes takes one function for each pair of role and destination out of what is open,
@@ -297,6 +320,7 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 // is none: of it the answer is known already.
 func (c *causes) probes(results []Result, last func(desired.Name) bool) (probes, rest [][]Result) {
 	functions := map[share]int{} // that have the pair; 0 once it has its probe
+	c.asked = map[share]bool{}
 	pairs := func(group []Result) (of []share) {
 		for i := range group {
 			of = append(of, c.sharesOf(&group[i].Change)...)
@@ -322,7 +346,7 @@ func (c *causes) probes(results []Result, last func(desired.Name) bool) (probes,
 			return false
 		}
 		for _, pair := range of {
-			functions[pair] = 0
+			functions[pair], c.asked[pair] = 0, true
 		}
 		probes = append(probes, group)
 		return true

@@ -298,6 +298,61 @@ func TestOneProbeForEachPairComesFirst(t *testing.T) {
 	}
 }
 
+// Answers come in any order, and a refusal may be heard while a probe of another role is under
+// way. Once all probes are answered, nothing of a role that was seen to be allowed waits for
+// what may be refused.
+func TestARoleThatIsAllowedWaitsForNoOther(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var functions []string
+		refused, size := map[byte]bool{}, map[byte]int{}
+		for _, role := range "abcdef" {
+			n := rapid.IntRange(0, 6).Draw(rt, "size")
+			functions = append(functions, numbered(string(role)+"-%d", n)...)
+			refused[byte(role)], size[byte(role)] = rapid.Bool().Draw(rt, "refused"), n
+		}
+		if len(functions) == 0 {
+			return
+		}
+		fleet, _ := fleetOf(functions...)
+		var results []Result
+		for _, e := range fleet.Targets[0].Entries {
+			results = append(results, Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
+		}
+		c := &causes{details: rolesOf(fleet), tries: firstTries}
+		var flying []*Result
+		heard, proven, waiting := false, map[byte]bool{}, map[byte]int{}
+		probes := map[byte]bool{} // that have no answer
+		for role, n := range size {
+			waiting[role] = n
+			if n > 1 {
+				probes[role] = true
+			}
+		}
+		for group := range c.inTurn(results, nil, func([]Result, error) {}) {
+			role := group[0].Function[0]
+			waiting[role]--
+			for other, n := range waiting {
+				if heard && len(probes) == 0 && !proven[role] && proven[other] && n > 0 {
+					rt.Fatalf("%s comes before %d functions of role %c, which is allowed", group[0].Function, n, other)
+				}
+			}
+			flying = append(flying, &group[0])
+			for len(flying) > 0 && (len(flying) == 8 || rapid.Bool().Draw(rt, "answer")) {
+				i := rapid.IntRange(0, len(flying)-1).Draw(rt, "which")
+				r := flying[i]
+				flying = slices.Delete(flying, i, i+1)
+				role := r.Function[0]
+				if r.Status = Applied; refused[role] {
+					r.Status, r.Err, heard = Failed, refusal(KindRole, "no"), true
+				}
+				proven[role] = !refused[role]
+				delete(probes, role)
+				c.settled(r)
+			}
+		}
+	})
+}
+
 // A thousand functions of ten roles, of which one may not send: that is known after ten
 // calls and those under way, and costs ten more.
 func TestARoleThatMayNotSendIsKnownAtOnce(t *testing.T) {

@@ -301,7 +301,7 @@ func newStation(t *testing.T, targets int) *station {
 	to := gzip.NewWriter(&packed)
 	to.Write([]byte(document(t, applied(t, 20))))
 	to.Close()
-	s.board.Report("run-1", packed.Bytes())
+	s.board.Report("run-1", true, packed.Bytes())
 	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now().Add(-time.Minute), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -71,7 +71,7 @@ func (s *server) moved(changed []report.AccountChange) {
 }
 
 // keepReport leaves the report of a pass for the status page, where there is one.
-func (s *server) keepReport(r *reconcile.RunResult, files []desired.FileInfo, changed []report.AccountChange) {
+func (s *server) keepReport(r *reconcile.RunResult, sweep bool, files []desired.FileInfo, changed []report.AccountChange) {
 	if s.board == nil {
 		return
 	}
@@ -87,7 +87,7 @@ func (s *server) keepReport(r *reconcile.RunResult, files []desired.FileInfo, ch
 		s.app.log.Warn("the status page has no report of this pass", "run", r.ID, "error", err)
 		return
 	}
-	s.board.Report(r.ID, packed.Bytes())
+	s.board.Report(r.ID, sweep, packed.Bytes())
 }
 
 // startPages serves the status page, the probes and the metrics, unless that is

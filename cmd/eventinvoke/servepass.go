@@ -176,7 +176,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 		s.clients.keep(r.Opened.Targets, s.declared())
 	}
 	countCalls(s.metrics, r)
-	s.keepReport(r, document.Files(), changed)
+	s.keepReport(r, scope.All, document.Files(), changed)
 	if n := r.Insights.LosingDestinations(); n > 0 {
 		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
 	}

@@ -71,6 +71,7 @@ type passLine struct {
 	authors           []string // who made what differed, most first
 	err               string
 	report            []byte // packed, or nil
+	sweep             bool   // the report is that of a sweep
 }
 
 // lag is how far behind a source is.
@@ -240,17 +241,45 @@ func (b *Board) line(run string) *passLine {
 	}
 	p := &passLine{run: run}
 	b.passes = slices.Insert(b.passes, 0, p)
-	b.passes = b.passes[:min(len(b.passes), maxPasses)]
+	if last := maxPasses; len(b.passes) > last {
+		if b.passes[last] == b.lastSweep() {
+			last--
+		}
+		b.passes = slices.Delete(b.passes, last, last+1)
+	}
 	return p
 }
 
-// Report keeps the report of a run, packed with gzip, until others take its room.
-func (b *Board) Report(run string, packed []byte) {
+// lastSweep is the latest sweep that has a report, or nil. Targets link to it, so that
+// no number of targeted passes takes its place.
+func (b *Board) lastSweep() *passLine {
+	for _, p := range b.passes {
+		if p.sweep && p.report != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// Report keeps the report of a run, packed with gzip, until others take its room; that of
+// the last sweep until the next one.
+func (b *Board) Report(run string, sweep bool, packed []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.line(run).report = packed
+	if len(packed) > maxReports {
+		return
+	}
+	line := b.line(run)
+	line.report, line.sweep = packed, sweep
+	last := b.lastSweep()
 	size := 0
+	if last != nil {
+		size = len(last.report)
+	}
 	for _, p := range b.passes {
+		if p == last {
+			continue
+		}
 		if size += len(p.report); size > maxReports {
 			p.report = nil
 		}

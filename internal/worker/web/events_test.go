@@ -276,7 +276,7 @@ func TestTheBoard(t *testing.T) {
 	to := gzip.NewWriter(&packed)
 	io.WriteString(to, "the report")
 	to.Close()
-	board.Report("run-1", packed.Bytes())
+	board.Report("run-1", true, packed.Bytes())
 	if got := page(); !strings.Contains(got, `<a href="runs/run-1"`) || !strings.Contains(got, `href="runs/run-1#target=111111111111/eu-west-1">`) {
 		t.Errorf("the page has no link to the report, or the target none to its part:\n%s", got)
 	}
@@ -293,19 +293,27 @@ func TestTheBoard(t *testing.T) {
 	if r.Header.Get("Content-Encoding") != "gzip" || body(t, r) != packed.String() {
 		t.Error("the report is not sent as it is kept")
 	}
-	for i := range 40 {
-		board.Report(fmt.Sprint("run-", i+2), make([]byte, 1<<20))
-		r := drifted(0)
-		r.Result.Run = fmt.Sprint("run-", i+2)
-		board.Passed(r)
+	many := func(first int, all bool) {
+		t.Helper()
+		for i := range 40 {
+			r := drifted(0)
+			r.Scope.All, r.Result.Run = all, fmt.Sprint("run-", first+i)
+			board.Report(r.Result.Run, all, make([]byte, 1<<20))
+			board.Passed(r)
+		}
+		size := 0
+		for _, p := range board.passes {
+			size += len(p.report)
+		}
+		if len(board.passes) > maxPasses || size > maxReports {
+			t.Errorf("the board keeps %d passes and %d bytes of reports", len(board.passes), size)
+		}
 	}
-	size := 0
-	for _, p := range board.passes {
-		size += len(p.report)
+	many(2, false)
+	if got := body(t, ask(h, "GET", "/runs/run-1", nil)); got != "the report" {
+		t.Errorf("after forty targeted passes the report of the last sweep is %q", got)
 	}
-	if len(board.passes) > maxPasses || size > maxReports {
-		t.Errorf("the board keeps %d passes and %d bytes of reports", len(board.passes), size)
-	}
+	many(42, true)
 	if r := ask(h, "GET", "/runs/run-1", nil); r.StatusCode != http.StatusNotFound {
 		t.Errorf("an old report is answered %d", r.StatusCode)
 	}

@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 )
 
@@ -100,6 +101,18 @@ const (
 	MissingError MissingPolicy = iota
 	MissingWarn
 )
+
+var missingPolicies = []string{MissingError: "error", MissingWarn: "warn"}
+
+// MarshalText implements encoding.TextMarshaler: "error" or "warn", as the fleet file has it.
+func (p MissingPolicy) MarshalText() ([]byte, error) { return []byte(missingPolicies[p]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. What it does not know is an error by this
+// policy as well: nothing that is missing is passed over.
+func (p *MissingPolicy) UnmarshalText(text []byte) error {
+	*p = MissingPolicy(max(0, slices.Index(missingPolicies, string(text))))
+	return nil
+}
 
 // Guard is what one run may do. A plan beyond it is refused whole.
 type Guard struct {

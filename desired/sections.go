@@ -39,9 +39,9 @@ var fleetFile = object[document]{
 		single(value("undeclared", "Records of a declared function under other qualifiers. Default report. In one file only.",
 			oneOf[UndeclaredPolicy]("report", "delete"), func(d *document, p UndeclaredPolicy) { d.w.doc.undeclared = p })),
 		single(value("missing_functions", "A declared function that does not exist. Default error. In one file only.",
-			oneOf[MissingPolicy]("error", "warn"), func(d *document, p MissingPolicy) { d.w.doc.missing = p })),
+			oneOf[MissingPolicy](missingPolicies...), func(d *document, p MissingPolicy) { d.w.doc.missing = p })),
 		single(value("missing_qualifiers", "A declared alias or version that its function does not have. Default error. In one file only.",
-			oneOf[MissingPolicy]("error", "warn"), func(d *document, p MissingPolicy) { d.w.doc.missingQualifiers = p })),
+			oneOf[MissingPolicy](missingPolicies...), func(d *document, p MissingPolicy) { d.w.doc.missingQualifiers = p })),
 	},
 }
 

@@ -218,6 +218,8 @@ func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 	} else {
 		r.SetPlan(&run.Plan)
 		r.Guard = run.Guard
+		functions, qualifiers := run.Fleet.MissingFunctions, run.Fleet.MissingQualifiers
+		r.MissingFunctions, r.MissingQualifiers = &functions, &qualifiers
 		for _, t := range run.Opened.Targets {
 			if t.Calls == nil {
 				continue

@@ -61,6 +61,10 @@ type Record struct {
 	Callers   []Caller           `json:"callers"`
 	Files     []desired.FileInfo `json:"files"`     // that the run followed, to the byte
 	Selection desired.Selection  `json:"selection"` // what the run was narrowed to
+	// MissingFunctions and MissingQualifiers are what the fleet file says of them; null where
+	// there was no plan, and in older records.
+	MissingFunctions  *desired.MissingPolicy `json:"missing_functions,omitempty"`
+	MissingQualifiers *desired.MissingPolicy `json:"missing_qualifiers,omitempty"`
 	// Organizations are the accounts that each target which names an organization had then,
 	// whatever part of them the run was over.
 	Organizations map[string][]string `json:"organizations,omitempty"`
@@ -83,6 +87,7 @@ type Target struct {
 	Plan    PlanCounts           `json:"plan"`
 	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
 	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
+	Unknown bool                 `json:"unknown,omitempty"` // nobody could tell how many configs it has
 
 	// Functions were read, and in so many of them every declared config has a
 	// destination for failures.
@@ -236,7 +241,7 @@ func (r *Record) SetPlan(plan *reconcile.Plan) {
 func newTarget(p *reconcile.TargetPlan) Target {
 	c := p.Counts()
 	return Target{
-		Target: p.Target, Label: p.Label,
+		Target: p.Target, Label: p.Label, Unknown: p.Unknown,
 		Failure: NewFailure(p.Err), Stopped: NewFailure(p.Stopped), Operations: []reconcile.OperationCount{},
 		Plan: PlanCounts{
 			Declared: c.Declared, InSync: c.InSync, Skipped: c.Skipped, Ignored: c.Ignored,

@@ -381,10 +381,14 @@ func TestARecordKeepsWhoMadeItSo(t *testing.T) {
 	at := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
 	r := reconcile.RunResult{Surveyed: at, Finished: at.Add(time.Minute), Asked: 20 * time.Second, Declined: true}
 	r.Plan.Targets = []reconcile.TargetPlan{{Target: testTarget, Changes: []reconcile.Change{*create(testKey(1), retries(1)), *create(testKey(2), retries(1))}}}
+	r.Fleet.MissingQualifiers = desired.MissingWarn
 	alice := reconcile.Author{Kind: "user", Name: "alice"}
 	r.Insights.Authors = []reconcile.Authorship{{Key: testKey(2), Author: alice, At: at, Call: "DeleteFunctionEventInvokeConfig"}}
 	var record Record
 	(&Memory{}).complete(&record, &r)
+	if f, q := record.MissingFunctions, record.MissingQualifiers; f == nil || q == nil || *f != desired.MissingError || *q != desired.MissingWarn {
+		t.Errorf("of what does not exist it says %v and %v", f, q)
+	}
 	if record.State != Declined || record.AskedMS != 20_000 {
 		t.Errorf("%s, asked for %d ms", record.State, record.AskedMS)
 	}

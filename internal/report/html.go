@@ -25,7 +25,7 @@ const maxGroups = 60
 func HTML(w io.Writer, r *Run) error {
 	d := &htmlPage{Writer: page.NewWriter(w), run: r, detail: details[0]}
 	if r.Plan != nil {
-		d.plan = r.Plan.Counts()
+		d.plan = r.counts(r.Plan.Targets...)
 	}
 	if r.Outcome != nil {
 		d.outcome = r.Outcome.Counts()
@@ -272,7 +272,7 @@ func (d *htmlPage) targets() {
 			declared = "unknown"
 		}
 		d.Put("<tr><td>%s</td><td class=\"num\" data-label=\"Declared\">%s</td>", Clean(where(t.Label, t.Target)), declared)
-		c := t.Counts()
+		c := r.counts(*t)
 		if o := r.outcomeOf(t.Target); o != nil {
 			s.InSync += settledIn(o)
 		}

@@ -32,7 +32,7 @@ func (d *htmlPage) tiles() {
 			aside = append(aside, page.Count(c.UnreadableTargets, "target")+" not read")
 		}
 		well := part+let >= of && c.UnreadableTargets == 0
-		if c.UnknownTargets > 0 || r.Fleet.NoPolicies && c.UnreadableTargets > 0 { // a record does not tell them apart
+		if c.UnknownTargets > 0 || r.Fleet.NoPolicies && c.UnreadableTargets > 0 { // an old record does not tell them apart
 			of = -1
 		}
 		d.Share("In sync", part, of, "config", well, aside...)

@@ -60,7 +60,7 @@ func (r *Run) summary() *summaryJSON {
 	if r.Outcome != nil {
 		t = r.Outcome.Counts()
 	}
-	s := newSummary(r.Plan.Counts(), t)
+	s := newSummary(r.counts(r.Plan.Targets...), t)
 	return &s
 }
 
@@ -83,7 +83,7 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 		}
 	}
 	return targetSummaryJSON{
-		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(p.Counts(), totals),
+		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(r.counts(p), totals),
 		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped), Evidence: newEvidence(p.Evidence),
 	}
 }

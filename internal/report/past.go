@@ -18,7 +18,8 @@ import (
 // number alone, and where each setting was declared, is not known any more.
 func Past(past PastRun) *Run {
 	parts := past.Latest()
-	r := &Run{ID: past.Run.Run, Started: past.Started(), Undo: past.Undo, Fleet: FleetInfo{NoPolicies: true}}
+	r := &Run{ID: past.Run.Run, Started: past.Started(), Undo: past.Undo, nameless: map[desired.Target]reconcile.TargetPlan{}}
+	r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers = desired.MissingWarn, desired.MissingWarn
 	if len(parts) == 0 {
 		r.Err = errors.New("the run left no record")
 		return r
@@ -38,6 +39,11 @@ func Past(past PastRun) *Run {
 			}
 		}
 		r.Guard = append(r.Guard, part.Guard...)
+		if f, q := part.MissingFunctions, part.MissingQualifiers; f != nil && q != nil { // the strictest of all parts
+			r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers = min(r.Fleet.MissingFunctions, *f), min(r.Fleet.MissingQualifiers, *q)
+		} else if len(part.Targets) > 0 {
+			r.Fleet.NoPolicies = true
+		}
 		for j := range part.Targets {
 			plan.Targets = append(plan.Targets, r.pastTarget(part, &part.Targets[j]))
 		}
@@ -75,7 +81,7 @@ func (r *Run) partEnded(part *history.Record) {
 
 // pastTarget is one target of a record, and notes what it keeps as numbers alone.
 func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.TargetPlan {
-	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped, Err: failure(t.Failure), Stopped: failure(t.Stopped)}
+	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped, Err: failure(t.Failure), Stopped: failure(t.Stopped), Unknown: t.Unknown}
 	kept := map[string]int{}
 	for _, f := range part.Findings {
 		if f.Target != t.Target {
@@ -90,10 +96,14 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 		r.madeBy(&change)
 		p.Changes = append(p.Changes, changeOf(&change))
 	}
+	nameless := reconcile.TargetPlan{Ignored: make([]desired.Ignored, t.Plan.Ignored)}
 	numbers := map[string]int{"ignored": t.Plan.Ignored}
 	maps.Copy(numbers, t.Findings)
 	for _, what := range slices.Sorted(maps.Keys(numbers)) {
 		if n := numbers[what] - kept[what]; n > 0 {
+			if what != "ignored" {
+				nameless.Findings = append(nameless.Findings, slices.Repeat([]reconcile.Finding{{Kind: kindOf(what)}}, n)...)
+			}
 			names := "the name"
 			if n > 1 {
 				names = "the names"
@@ -103,6 +113,7 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 			})
 		}
 	}
+	r.nameless[t.Target] = nameless
 	r.Fleet.Keys += t.Plan.Declared
 	r.Functions, r.Covered = r.Functions+t.Functions, r.Covered+t.Covered
 	api := TargetAPI{Target: t.Target, Label: t.Label, Operations: t.Operations, Pace: t.Pace}

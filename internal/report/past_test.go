@@ -1,10 +1,14 @@
 package report
 
 import (
+	"bytes"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
@@ -33,8 +37,11 @@ func TestAPastRunIsReportedAsItWas(t *testing.T) {
 			if want.Ignored > 0 != (len(past.Insights.Unavailable) > 0) {
 				t.Errorf("%d configs are ignored, and what is not known is %v", want.Ignored, past.Insights.Unavailable)
 			}
-			want.Ignored, want.UnknownTargets = 0, 0
 			want.Judged, want.Breaches, want.Unjudged = 0, 0, 0 // a record of a run is of what it wrote
+			if diff := cmp.Diff(want, past.counts(past.Plan.Targets...)); diff != "" {
+				t.Errorf("the report counts otherwise (-was +past):\n%s", diff)
+			}
+			want.Ignored = 0 // of which only the number is known
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the plan counts otherwise (-was +past):\n%s", diff)
 			}
@@ -51,5 +58,51 @@ func TestAPastRunIsReportedAsItWas(t *testing.T) {
 				t.Errorf("the risks are %v, and were %v", risksOf(past), risksOf(r))
 			}
 		})
+	}
+}
+
+// What the fleet file said of missing functions decides what is a failure, also of a run that is
+// over. An old record does not know it, and an audit keeps only how many were missing.
+func TestAPastRunTakesWhatIsMissingAsItWas(t *testing.T) {
+	const lost, allowed = desired.MissingError, desired.MissingWarn
+	ring := regexp.MustCompile(`<h2>In sync</h2><svg class="ring \w+"`)
+	for _, row := range []struct {
+		why                   string
+		functions, qualifiers desired.MissingPolicy
+		failures              string
+	}{
+		{"both are an error", lost, lost, `failures="2"`},
+		{"functions may be missing", allowed, lost, `failures="1"`},
+		{"aliases may", lost, allowed, `failures="1"`},
+		{"both may", allowed, allowed, `failures="0"`},
+	} {
+		live := scenarioOf(t, "missing")
+		live.Fleet.MissingFunctions, live.Fleet.MissingQualifiers = row.functions, row.qualifiers
+		live.Plan.Targets[0].InSync, live.Plan.Targets[0].Changes = live.Plan.Targets[0].Declared-2, nil
+		var record history.Record
+		record.SetPlan(live.Plan)
+		record.MissingFunctions, record.MissingQualifiers = &live.Fleet.MissingFunctions, &live.Fleet.MissingQualifiers
+		past := Past(PastRun{Run: history.NewRun(record)})
+		for _, r := range []*Run{live, past} {
+			var junit bytes.Buffer
+			if err := JUnit(&junit, r); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(junit.String(), row.failures) {
+				t.Errorf("%s: JUnit has not %s\n%s", row.why, row.failures, junit.String())
+			}
+		}
+		audit := record
+		audit.Findings = nil
+		audit.Targets[0].Findings = map[string]int{"function_missing": 1, "qualifier_missing": 1, "undeclared": 1}
+		want := ring.FindString(asHTML(t, live))
+		for what, r := range map[string]*Run{"a record": past, "an audit": Past(PastRun{Run: history.NewRun(audit)})} {
+			if got := ring.FindString(asHTML(t, r)); got != want || want == "" {
+				t.Errorf("%s: %s has %s, and the run had %s", row.why, what, got, want)
+			}
+			if got := r.Headline(); got != live.Headline() {
+				t.Errorf("%s: %s says %s, and the run said %s", row.why, what, got, live.Headline())
+			}
+		}
 	}
 }

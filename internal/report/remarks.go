@@ -306,9 +306,8 @@ func (r *Run) ofFinding(f *reconcile.Finding) remark {
 	if f.Kind == reconcile.FindingLatestOnly {
 		m.name += " (only $LATEST)" // beside what is said about the config
 	}
-	if about == functionMissing && (r.Fleet.NoPolicies || r.Fleet.MissingFunctions == desired.MissingWarn) ||
-		about == qualifierMissing && (r.Fleet.NoPolicies || r.Fleet.MissingQualifiers == desired.MissingWarn) {
-		m.verdict, m.risk = skipped, noRisk // the fleet file lets it be, as far as is known
+	if r.Fleet.allows(about) {
+		m.verdict, m.risk = skipped, noRisk
 	}
 	if f.Kind == reconcile.FindingQualifierMissing && f.Record != nil {
 		m.facts = "its record is left over: remove: true deletes it"

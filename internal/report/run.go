@@ -68,6 +68,18 @@ type Run struct {
 	Trends             []history.Trend // what the last audits found; nil where nothing is remembered
 
 	API []TargetAPI // in the order of the plan's targets
+
+	// nameless is what a record keeps of a target as numbers alone: as many findings without names.
+	nameless map[desired.Target]reconcile.TargetPlan
+}
+
+// counts adds up some targets of the plan.
+func (r *Run) counts(targets ...reconcile.TargetPlan) reconcile.PlanCounts {
+	targets = slices.Clone(targets)
+	for _, t := range targets {
+		targets = append(targets, r.nameless[t.Target])
+	}
+	return (&reconcile.Plan{Targets: targets}).Counts()
 }
 
 // AccountChange is which accounts a target that names an organization has won and lost.
@@ -139,7 +151,18 @@ type FleetInfo struct {
 	Targets int
 
 	MissingFunctions, MissingQualifiers desired.MissingPolicy
-	NoPolicies                          bool // neither is known, as of a record or a saved plan
+	NoPolicies                          bool // neither is known, as of an old record or a saved plan
+}
+
+// allows reports whether what is missing is no error, as far as is known.
+func (f *FleetInfo) allows(about topic) bool {
+	switch about {
+	case functionMissing:
+		return f.NoPolicies || f.MissingFunctions == desired.MissingWarn
+	case qualifierMissing:
+		return f.NoPolicies || f.MissingQualifiers == desired.MissingWarn
+	}
+	return false
 }
 
 // TargetAPI is what the run asked of one target.

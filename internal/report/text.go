@@ -318,7 +318,7 @@ func (r *Run) Headline() string {
 	case r.Outcome != nil:
 		return outcomeLine(r.Outcome.Counts())
 	}
-	return planLine(r.Plan.Counts())
+	return planLine(r.counts(r.Plan.Targets...))
 }
 
 // planLine is the stable last line of a plan: the same five numbers in the same

@@ -114,11 +114,15 @@ func (e *credentialsError) Unwrap() error { return e.err }
 func (e *credentialsError) failure() *failure {
 	f := failureOf(e.err)
 	reached, answered := f.sent, f.status != 0
+	busy := f.result == ratelimit.Throttled || f.result == ratelimit.ServerError
+	if busy && answered { // nothing was said about the credentials
+		f.hint = cmp.Or(f.hint, hints[f.kind])
+	}
 	f.kind, f.sent, f.retryAfter, f.cause = reconcile.KindCredentials, false, 0, e
-	switch f.result {
-	case ratelimit.Cancelled:
+	switch {
+	case f.result == ratelimit.Cancelled:
 		return f
-	case ratelimit.Throttled, ratelimit.ServerError:
+	case busy:
 		f.result = ratelimit.ServerError
 	default:
 		f.result = ratelimit.Permanent
@@ -128,10 +132,10 @@ func (e *credentialsError) failure() *failure {
 		f.status, f.code, f.requestID = 0, "", "" // of somebody who was asked in passing
 	case e.role != "" && f.code.regionOff():
 		f.hint = stsOff.hint
-	case e.role != "" && answered:
-		f.hint = cmp.Or(f.hint, roleRefused.hint)
-	case e.role != "":
+	case e.role != "" && (busy || !answered):
 		f.explained(roleUnreachable, "reason", f.message)
+	case e.role != "" && !f.code.expired() && !f.code.skewed() && !f.code.unknownKey(): // which are those of the caller
+		f.hint = cmp.Or(f.hint, roleRefused.hint)
 	case reached && !answered:
 		f.explained(credentialsUnreachable, "reason", f.message)
 	case !answered:

@@ -149,6 +149,9 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 			f.message += ", and no error that AWS writes: " + excerpt(spoilt.Snapshot)
 		}
 	}
+	if f.kind == reconcile.KindServer && f.code == "" && f.requestID == "" {
+		f.hint = notByAWS.hint
+	}
 	if f.status == http.StatusProxyAuthRequired {
 		f.saying(proxyWantsCredentials, "proxy", "on the way")
 	}

@@ -68,6 +68,7 @@ var (
 	noSuchHost     = sentence{"{host} cannot be reached: there is no host of that name", ""}
 	unreachable    = sentence{"{host} cannot be reached: {reason}", ""}
 	noAnswer       = sentence{"no answer from {host}: {reason}", ""}
+	notByAWS       = sentence{"", "run again; if it stays, something on the way answers in place of AWS: " + checkNetwork}
 
 	misspeltRegion = sentence{"", "correct the region {region}, which is none of AWS's; did you mean {near}?"}
 

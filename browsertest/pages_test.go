@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -557,4 +562,38 @@ func TestOnePageTooMany(t *testing.T) {
 	p := open(t, s.url, looks[0])
 	p.until(`document.getElementById("connection").textContent === "not live, renewed every 30 s"`)
 	p.forgive("503")
+}
+
+// A proxy between page and worker answers in place of a worker that is away: nothing is
+// renewed then, and the page says what it was answered.
+func TestAProxyWithoutAWorker(t *testing.T) {
+	s := newStation(t, 1)
+	behind, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var away atomic.Bool
+	through := httputil.NewSingleHostReverseProxy(behind)
+	through.ErrorLog = log.New(io.Discard, "", 0)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusBadGateway)
+			io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head></html>")
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	p := open(t, proxy.URL+"/", looks[0])
+	p.until(`document.getElementById("connection").textContent === "live"`)
+	away.Store(true)
+	s.end()
+	p.until(`/^not connected since .*: HTTP 502$/.test(document.getElementById("connection").textContent)`)
+	if !ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
+		t.Error("numbers that nobody renews look as if somebody did")
+	}
+	p.forgive("502")
+	p.forgive("ERR_CONNECTION_REFUSED")
+	p.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
 }

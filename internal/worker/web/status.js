@@ -65,13 +65,15 @@
   const connect = () => {
     source = new EventSource("events");
     source.onopen = () => { lost = ""; tell("live", "good"); };
-    source.onerror = () => {
+    source.onerror = async () => {
       wanted = undefined; // another worker may answer, with a shape of its own
       if (source.readyState !== EventSource.CLOSED) return tell("not connected" + since(), "bad"); // and tried again
+      setTimeout(() => { renew(); connect(); }, 30000);
+      const answer = await fetch(location.pathname, { method: "HEAD" }).catch(() => ({ status: "no answer" }));
+      if (!answer.ok) return tell("not connected" + since() + ": HTTP " + answer.status, "bad"); // as of a proxy without a worker
       lost = "";
       tell("not live, renewed every 30 s", "warn"); // as of one page too many
       $("main").classList.remove("stale");
-      setTimeout(() => { renew(); connect(); }, 30000);
     };
     source.addEventListener("bye", () => tell("the worker ended" + since(), "warn"));
     source.onmessage = e => {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -34,7 +35,7 @@ and eventinvoke can talk to it. It keeps everything in memory.`,
 				return err
 			}
 			if printEnv {
-				return printWorldEnv(a, sim, addr)
+				return printWorldEnv(cmd.Context(), a, sim, addr)
 			}
 			return a.serveWorld(cmd.Context(), sim, addr)
 		},
@@ -65,7 +66,7 @@ func openWorld(path string) (*awssim.World, error) {
 func (a *app) serveWorld(ctx context.Context, sim *awssim.World, addr string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w; another --addr, such as 127.0.0.1:4600, is to be given to --print-env too, which points at whoever holds this one", addr, err)
+		return fmt.Errorf("cannot listen on %s: %w; give another --addr, such as 127.0.0.1:4600, here and to --print-env", addr, err)
 	}
 	a.log.Info("simulating AWS", "address", "http://"+listener.Addr().String())
 	// Being told to stop is how this verb ends: that is no failure.
@@ -91,8 +92,9 @@ func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server) 
 	return nil
 }
 
-// printWorldEnv serves nothing, so that a shell can eval what it prints.
-func printWorldEnv(a *app, sim *awssim.World, addr string) error {
+// printWorldEnv serves nothing, so that a shell can eval what it prints. The simulator may
+// not listen yet; where somebody else does, the shell would talk to them.
+func printWorldEnv(ctx context.Context, a *app, sim *awssim.World, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" || port == "0" {
 		return fmt.Errorf("--print-env cannot name the address %q; give the --addr that the simulator listens on, with its port, such as 127.0.0.1:4566", addr)
@@ -100,11 +102,39 @@ func printWorldEnv(a *app, sim *awssim.World, addr string) error {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // it listens everywhere, and everywhere is no address to call
 	}
-	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", net.JoinHostPort(host, port))
+	address := net.JoinHostPort(host, port)
+	if heldByAnother(ctx, address) {
+		return fmt.Errorf("what listens on %s is not the simulator; start it with another --addr, such as 127.0.0.1:4600, and give that here", address)
+	}
+	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", address)
 	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", sim.DefaultAccessKeyID())
 	fmt.Fprintf(a.out, "export AWS_SECRET_ACCESS_KEY=simulated\n")
 	fmt.Fprintf(a.out, "export AWS_REGION=%s\n", sim.DefaultRegion())
 	// Version 1 of the aws command reads only this one.
 	fmt.Fprintf(a.out, "export AWS_DEFAULT_REGION=%s\n", sim.DefaultRegion())
 	return nil
+}
+
+// heldByAnother reports whether a server listens on an address and is not a simulator, which
+// alone says of itself, to whatever it is asked, what it does not model.
+func heldByAnother(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/who", nil)
+	if err != nil {
+		return true
+	}
+	ask.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request")
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(ask) // through no proxy
+	if err != nil {
+		return true
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+	return !bytes.Contains(body, []byte("The simulator does not model"))
 }

@@ -201,7 +201,6 @@ type drawing struct {
 	mu     sync.Mutex
 	screen *cupwriter.Writer
 	lines  []string
-	drawn  []string // of lines, what is on the terminal
 }
 
 func newDrawing(to *divertedWriter) *drawing {
@@ -229,19 +228,14 @@ func (r *drawing) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// flush replaces as many rows as it drew before, and no more: where the terminal has become
+// narrower that is all of them on one that cuts lines off, and too few on one that breaks
+// them, where a row of ours stays. To count what may be broken would erase rows of others.
 func (r *drawing) flush() {
-	broken := 0 // further rows that they take, where the terminal has become narrower
-	for _, line := range r.drawn {
-		broken += max(0, runewidth.StringWidth(line)-1) / r.width()
-	}
-	if broken > 0 {
-		fmt.Fprintf(r.screen, "\x1b[%dA\x1b[J", broken)
-	}
 	for _, line := range r.lines {
 		r.screen.WriteString(line + "\n")
 	}
 	_ = r.screen.Flush(len(r.lines)) // a terminal that is gone has nobody to tell
-	r.drawn = r.lines
 }
 
 // close takes the region away.

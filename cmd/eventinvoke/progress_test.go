@@ -134,33 +134,76 @@ func TestProgressDrawn(t *testing.T) {
 
 var upAndClear = regexp.MustCompile(`^\x1b\[(\d+)A\x1b\[J`)
 
-// TestDrawing: what is drawn is replaced in place, what is logged stays above it,
-// and nothing is left at the end.
-func TestDrawing(t *testing.T) {
-	var out bytes.Buffer
-	log := &divertedWriter{to: &out}
-	d := newDrawing(log)
-	d.draw([]string{"one", "two"})
-	fmt.Fprintln(log, "logged")
-	d.draw([]string{strings.Repeat("wide", 50), "two"}) // drawn where there was room; now there are 80 columns
-	d.draw([]string{"three"})
-	d.close()
-	fmt.Fprintln(log, "after")
-	// A terminal that knows two things: to go up, and clear what is below, and to break what is wide.
-	var screen []string
-	for text := out.String(); text != ""; {
+// screen is a terminal that knows how to go up and clear what is below, and to break what
+// is wide. What became too wide as it got narrower it breaks too if it reflows, and cuts
+// off if not.
+type screen struct {
+	reflows bool
+	width   int
+	rows    []string
+}
+
+func (s *screen) print(text string) {
+	for text != "" {
 		if up := upAndClear.FindStringSubmatch(text); up != nil {
 			n, _ := strconv.Atoi(up[1])
-			screen, text = screen[:len(screen)-n], text[len(up[0]):]
+			s.rows, text = s.rows[:len(s.rows)-n], text[len(up[0]):]
 			continue
 		}
 		line, rest, _ := strings.Cut(text, "\n")
-		for ; len(line) > 80; line = line[80:] {
-			screen = append(screen, line[:80])
-		}
-		screen, text = append(screen, line), rest
+		s.rows, text = append(s.rows, s.broken(line)...), rest
 	}
-	if want := []string{"logged", "after"}; !slices.Equal(screen, want) {
-		t.Errorf("left on the screen: %q, want %q\n%q", screen, want, out.String())
+}
+
+func (s *screen) broken(line string) (rows []string) {
+	for ; len(line) > s.width; line = line[s.width:] {
+		rows = append(rows, line[:s.width])
+	}
+	return append(rows, line)
+}
+
+func (s *screen) narrow(width int) {
+	s.width = width
+	var rows []string
+	for _, row := range s.rows {
+		if broken := s.broken(row); s.reflows {
+			rows = append(rows, broken...)
+		} else {
+			rows = append(rows, broken[0])
+		}
+	}
+	s.rows = rows
+}
+
+// TestDrawing: what is drawn is replaced in place, what is logged stays above it, and
+// nothing of that is ever erased. Nothing drawn is left at the end, save where a terminal
+// that reflows has broken it.
+func TestDrawing(t *testing.T) {
+	wide := strings.Repeat("wide", 50)
+	for _, row := range []struct {
+		reflows bool
+		want    []string
+	}{
+		{false, []string{"before", "logged", "after"}},
+		{true, []string{"before", "logged", wide[:80], wide[80:160], "after"}},
+	} {
+		var out bytes.Buffer
+		s := &screen{reflows: row.reflows, width: 200}
+		log := &divertedWriter{to: &out}
+		fmt.Fprintln(log, "before")
+		d := newDrawing(log)
+		d.draw([]string{"one", "two"})
+		fmt.Fprintln(log, "logged")
+		d.draw([]string{wide, "two"})
+		s.print(out.String())
+		out.Reset()
+		s.narrow(80)
+		d.draw([]string{"three"})
+		d.close()
+		fmt.Fprintln(log, "after")
+		s.print(out.String())
+		if !slices.Equal(s.rows, row.want) {
+			t.Errorf("reflows %v: left on the screen: %q, want %q", row.reflows, s.rows, row.want)
+		}
 	}
 }

@@ -20,8 +20,9 @@ import (
 func newApply(a *app) *cobra.Command {
 	var o writeOptions
 	cmd := &cobra.Command{
-		Use:   "apply [PATH... | PLANFILE]",
-		Short: "Correct what differs, within the guard",
+		Use:        "apply [PATH... | PLANFILE]",
+		SuggestFor: []string{"deploy", "sync"},
+		Short:      "Correct what differs, within the guard",
 		Long: `Correct what differs. Nothing is written before the whole plan is known and
 within the fleet file's guard. On a terminal apply shows the plan and asks;
 elsewhere it needs --yes.

@@ -16,8 +16,9 @@ import (
 func newAudit(a *app) *cobra.Command {
 	var o readOptions
 	cmd := &cobra.Command{
-		Use:   "audit [PATH...]",
-		Short: "Exit with 2 when anything has drifted; never writes",
+		Use:        "audit [PATH...]",
+		SuggestFor: []string{"check", "drift", "status"},
+		Short:      "Exit with 2 when anything has drifted; never writes",
 		Long: `Compare like plan, for schedules: exit code 0 when all is in sync, 2 when
 something differs, 3 when something could not be read. With --history it
 remembers what it found, for "history trend".`,

@@ -23,8 +23,9 @@ func newExport(a *app) *cobra.Command {
 	var o readOptions
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "export [PATH...]",
-		Short: "Write what AWS holds as a fleet file",
+		Use:        "export [PATH...]",
+		SuggestFor: []string{"init"},
+		Short:      "Write what AWS holds as a fleet file",
 		Long: `Write the fleet file that declares what AWS holds: common values as defaults,
 rules where names or tags and records are alike, entries for the rest.
 

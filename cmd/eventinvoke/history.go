@@ -34,7 +34,11 @@ did not finish.`,
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return a.showRun(cmd.Context(), args[0], format, place.location, full)
+				err := a.showRun(cmd.Context(), args[0], format, place.location, full)
+				if near := cmd.SuggestionsFor(args[0]); err != nil && len(near) > 0 {
+					err = fmt.Errorf("%w\n(or did you mean eventinvoke history %s?)", err, near[0])
+				}
+				return err
 			}
 			h, err := history.Open(cmd.Context(), place.location)
 			if err != nil {
@@ -187,7 +191,6 @@ be rolled back. The last run that wrote to each target stays.`,
 	place.bind(cmd)
 	place.signing.bind(cmd)
 	cmd.Flags().StringVar(&keep, "keep", "", "keep what is younger than this `DURATION`, such as 90d or 2160h")
-	_ = cmd.MarkFlagRequired("keep") // fails only for a flag that is not there
 	return cmd
 }
 

@@ -18,8 +18,9 @@ func newPlan(a *app) *cobra.Command {
 	var detailed bool
 	var out string
 	cmd := &cobra.Command{
-		Use:   "plan [PATH...]",
-		Short: "Show what apply would do; never writes",
+		Use:        "plan [PATH...]",
+		SuggestFor: []string{"diff", "preview"},
+		Short:      "Show what apply would do; never writes",
 		Long: `Show what differs, which line asks for it, and what correcting it would cost.
 plan cannot write: its AWS client refuses every operation that is not a read.
 --out saves the plan, for "apply PLANFILE" to make exactly these changes.`,

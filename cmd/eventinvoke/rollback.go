@@ -20,8 +20,9 @@ func newRollback(a *app) *cobra.Command {
 	var o writeOptions
 	var of rollbackOptions
 	cmd := &cobra.Command{
-		Use:   "rollback RUN [PATH...]",
-		Short: "Undo a run, or a part of it",
+		Use:        "rollback RUN [PATH...]",
+		SuggestFor: []string{"undo", "revert"},
+		Short:      "Undo a run, or a part of it",
 		Long: `Put every record that a run changed back to what it was, as a plan through the
 same guard. What somebody else has changed since is stale and left alone. A
 rollback is a run, which can be rolled back: latest is then the rollback.

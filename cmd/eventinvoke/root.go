@@ -128,23 +128,38 @@ so on.
 	return root
 }
 
-// withHint lets a verb that refuses its arguments say where they are listed.
+// withHint lets a verb, and those below it, say what arguments it takes when it refuses some.
 func withHint(cmd *cobra.Command) *cobra.Command {
+	cmd.SuggestionsMinimumDistance = 2
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return fmt.Errorf("%w; `%s --help` shows what it takes", err, cmd.CommandPath())
+			if check(cmd, args) == nil {
+				return nil
 			}
-			return nil
+			_, takes, some := strings.Cut(cmd.Use, " ")
+			if !some {
+				takes = "no arguments"
+			}
+			given := "none"
+			if len(args) > 0 {
+				given = fmt.Sprintf("%q", args)
+			}
+			return fmt.Errorf("%s takes %s, and was given %s; `%s --help` says more", cmd.Name(), takes, given, cmd.CommandPath())
 		}
+	}
+	for _, below := range cmd.Commands() {
+		withHint(below)
 	}
 	return cmd
 }
 
 // knownVerb refuses a word that is no verb, and says which one it may have been.
 func knownVerb(root *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		return nil
+	case strings.ContainsAny(args[0], "./"):
+		return fmt.Errorf("%s stands where a verb belongs; write the verb first, as in: eventinvoke plan %s", args[0], shellWord(args[0]))
 	}
 	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
 		return fmt.Errorf("there is no verb %q; did you mean %s?", args[0], strings.Join(near, " or "))
@@ -198,26 +213,54 @@ func excludedBy(f *pflag.Flag) []string {
 	return strings.Fields(strings.Join(f.Annotations["cobra_annotation_mutually_exclusive"], " "))
 }
 
+// foreignFlags are flags that other tools have, and what stands for them here.
+var foreignFlags = map[string]string{
+	"f":       "a path stands alone, as in: eventinvoke plan fleet.yaml",
+	"file":    "a path stands alone, as in: eventinvoke plan fleet.yaml",
+	"json":    "use -o json",
+	"profile": "set AWS_PROFILE",
+	"region":  "set AWS_REGION, or name a target with --target",
+	"v":       "use the verb version",
+	"version": "use the verb version",
+}
+
 // flagError says what is wrong with a flag in words of its own: those of the library
 // speak of parsers.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
+	var empty *pflag.ValueRequiredError
 	switch {
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s %s", invalid.GetFlag().Name, wrongValue(invalid.GetFlag(), invalid.GetValue(), err))
-	case errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1:
-		// The library knows near misses of verbs only.
-		flags := &cobra.Command{SuggestionsMinimumDistance: 2}
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-		})
-		if near := flags.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
-			return fmt.Errorf("there is no flag --%s; did you mean --%s?", unknown.GetSpecifiedName(), strings.Join(near, " or --"))
-		}
-		return fmt.Errorf("there is no flag --%s", unknown.GetSpecifiedName())
+	case errors.As(err, &empty):
+		what, _ := pflag.UnquoteUsage(empty.GetFlag())
+		return fmt.Errorf("--%s has no value; write --%s %s", empty.GetFlag().Name, empty.GetFlag().Name, what)
+	case !errors.As(err, &unknown):
+		return err
 	}
-	return err
+	name, dashes := unknown.GetSpecifiedName(), "--"
+	if len(name) == 1 {
+		dashes = "-"
+	}
+	// The library knows near misses of verbs only.
+	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	hint := ""
+	near := flags.SuggestionsFor(name)
+	switch together := unknown.GetSpecifiedShortnames(); {
+	case len(together) > 1:
+		hint = "; a flag of several letters begins with --"
+	case foreignFlags[name] != "":
+		hint = "; " + foreignFlags[name]
+	case len(name) > 1 && len(near) > 0:
+		hint = "; did you mean --" + strings.Join(near, " or --") + "?"
+	case strings.HasPrefix(name, "dry"):
+		hint = "; plan shows what apply would do, and writes nothing"
+	}
+	return fmt.Errorf("there is no flag %s%s%s", dashes, name, hint)
 }
 
 // wrongValue says why a value is none of a flag's.

@@ -98,8 +98,9 @@ func (o *serveOptions) timetable() (worker.Timetable, error) {
 func newServe(a *app) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
-		Use:   "serve [PATH...]",
-		Short: "Run as the scheduled worker; only observes unless --apply",
+		Use:        "serve [PATH...]",
+		SuggestFor: []string{"watch", "daemon", "worker"},
+		Short:      "Run as the scheduled worker; only observes unless --apply",
 		Long: `Look at the fleet again and again: on a schedule, when a fleet file changes, on
 SIGHUP, and when a queue delivers an event about a function. While a fleet file
 does not load, the last good one holds. SIGTERM finishes the calls in flight

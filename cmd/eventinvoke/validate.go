@@ -16,8 +16,9 @@ func newValidate(a *app) *cobra.Command {
 	var format string
 	var strict bool
 	cmd := &cobra.Command{
-		Use:   "validate [PATH...]",
-		Short: "Check fleet files offline: every problem at once",
+		Use:        "validate [PATH...]",
+		SuggestFor: []string{"lint", "verify"},
+		Short:      "Check fleet files offline: every problem at once",
 		Long: `Show every problem with its place, its code and how to fix it. What only AWS
 knows is left to plan.`,
 		Example: `  eventinvoke validate fleet.yaml

@@ -100,7 +100,7 @@ func BenchmarkSnapshot(b *testing.B) {
 func BenchmarkRun(b *testing.B) {
 	l := fast(b)
 	ctx := b.Context()
-	one := &parker{settle: func() {}, call: func() error {
+	one := &parker{settle: func(error, CallStats) {}, call: func() error {
 		g, err := l.Acquire(ctx, Scan)
 		g.Done(ResultOf(err))
 		return err

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"cmp"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -150,3 +151,187 @@ func (c *controller) refuse(now time.Time, epoch uint64, sent int64) bool {
 // burstFor is how many tokens the bucket may hold: a bucket of b forgives b/r
 // seconds of late timers, and timers were seen to be 25 ms late.
 func burstFor(rate float64) int { return max(2, int(math.Ceil(rate/50))) }
+
+// faultsToBreak faults in a row say that the server is down, and not that one
+// call was unlucky.
+const faultsToBreak = 5
+
+const (
+	breakerBase   = time.Second
+	breakerCap    = 8 * time.Second
+	breakerJitter = 0.25
+)
+
+// BreakerState says whether calls are let through.
+type BreakerState uint8
+
+const (
+	Closed  BreakerState = iota // calls go through
+	Open                        // the server failed too often in a row: no call goes through for a while
+	Probing                     // one call is under way to see whether the server is back
+)
+
+func (s BreakerState) String() string { return nameOf(s, "closed", "open", "probing") }
+
+// breaker keeps calls from a server that is down. It is a value: time and
+// chance come in as arguments.
+//
+//	Closed  --5 faults in a row-->  Open  --after 1, 2, 4, 8, 8.. s-->  Probing
+//	Probing --any answer--> Closed      Probing --fault--> Open, for longer
+type breaker struct {
+	state  BreakerState
+	faults int       // in a row, while closed
+	opened int       // times in a row
+	until  time.Time // open until then
+}
+
+// admits reports whether a call may go now, and if not, when to look again; the
+// zero time means after the probe's answer.
+func (b *breaker) admits(now time.Time) (bool, time.Time) {
+	switch {
+	case b.state == Probing:
+		return false, time.Time{}
+	case b.state == Open && now.Before(b.until):
+		return false, b.until
+	}
+	return true, time.Time{}
+}
+
+// grant notes that a call goes, and reports whether it is the probe.
+//
+// At most one grant is the probe: while it is under way admits lets nobody else go.
+func (b *breaker) grant() bool {
+	if b.state != Open {
+		return false
+	}
+	b.state = Probing
+	return true
+}
+
+// report takes the result of a call. While the breaker is not closed only the
+// probe counts: the others were sent before it opened.
+func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
+	if probe != (b.state == Probing) || b.state == Open {
+		return
+	}
+	switch {
+	case o == Cancelled:
+		if probe { // not sent: the next call is the probe
+			b.state = Open
+		}
+	case o != ServerError:
+		*b = breaker{}
+	case probe:
+		b.open(now, u)
+	default:
+		if b.faults++; b.faults >= faultsToBreak {
+			b.open(now, u)
+		}
+	}
+}
+
+// open begins a wait that is longer each time in a row. A fresh breaker, as any answer
+// makes it, begins with the shortest again.
+func (b *breaker) open(now time.Time, u float64) {
+	b.opened++
+	b.state, b.faults, b.until = Open, 0, now.Add(breakFor(b.opened, u))
+}
+
+// breakFor is how long the breaker stays open the nth time in a row, n from 1.
+func breakFor(n int, u float64) time.Duration {
+	return jittered(doubled(breakerBase, breakerCap, n-1), breakerJitter, u)
+}
+
+// leastPart of the quota is what a peer may always use, so that a newcomer is not silent
+// until the others have heard of it. It is little: many may come at once.
+const leastPart = 0.01
+
+// Peer is what one of several limiters of one quota tells the others, in requests per
+// second.
+type Peer struct {
+	Rate float64 `json:"rate"` // the most that it uses now
+	Want float64 `json:"want"` // the most that it could use
+}
+
+// divided is the last division of the quota that this limiter took part in.
+type divided struct {
+	most   float64 // that it may use; 0: all
+	even   float64 // its even part
+	want   float64
+	at     time.Time // when want was found out
+	tokens int64     // that it had given out by then
+}
+
+// Divide tells the limiter what the others use that share its quota and tell it so. It
+// returns what this one uses from now on, which the others are to be told, and its even
+// part of the quota. Without others it uses all that its settings allow.
+//
+// What holds, if everybody tells its Rate before anybody else divides again: no rate rises
+// into what another one uses, so that all together stay within the quota but for leastPart
+// each. Who uses more than its even part comes down to it at once, and who uses less finds
+// the room at its next division. Who could not use its even part leaves the rest to others.
+func (l *Limiter) Divide(others []Peer) (mine Peer, even float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if len(others) == 0 {
+		l.divide(0, 0, now)
+		return Peer{l.ceiling, l.ceiling}, l.ceiling
+	}
+	whole, room := l.ceiling, 0.0
+	wants := make([]float64, 0, len(others)+1)
+	for _, o := range others {
+		whole = max(whole, o.Rate, o.Want)
+		room -= o.Rate
+		wants = append(wants, o.Want)
+	}
+	room += whole
+	l.want(whole*leastPart, now)
+	mine.Want = l.divided.want
+	even = evenPart(append(wants, mine.Want), whole, mine.Want)
+	mine.Rate = min(even, max(room, whole*leastPart), l.ceiling)
+	l.divide(mine.Rate, even, now)
+	return mine, even
+}
+
+// divide puts a division into force. A rate that nothing but its part ever held down begins
+// below a larger one where every limiter begins.
+func (l *Limiter) divide(most, even float64, now time.Time) {
+	l.divided.most, l.divided.even = most, even
+	free := l.control.rate == l.control.ceiling && l.control.refused.IsZero()
+	l.adjust(now)
+	if free {
+		l.control.rate = max(l.control.rate, l.control.ceiling*startShare)
+		l.retune(now)
+	}
+}
+
+// want finds out how much this limiter could use: everything, if somebody waits for a token
+// or it has just begun; else twice what it used lately.
+func (l *Limiter) want(least float64, now time.Time) {
+	d := &l.divided
+	span, granted := now.Sub(d.at), sum(l.stats.tokens)
+	switch {
+	case l.queue.len() > 0 || d.at.IsZero():
+		d.want = l.ceiling
+	case span < time.Second: // too short to tell
+		return
+	default:
+		d.want = min(l.ceiling, 2*float64(granted-d.tokens)/span.Seconds()+least)
+	}
+	d.at, d.tokens = now, granted
+}
+
+// evenPart is what one that wants so much gets of the whole, if all get the same but those
+// that want less.
+func evenPart(wants []float64, whole, want float64) float64 {
+	slices.Sort(wants)
+	for i, w := range wants {
+		level := whole / float64(len(wants)-i)
+		if w > level {
+			return min(want, level)
+		}
+		whole -= w
+	}
+	return want
+}

@@ -45,8 +45,9 @@
 //
 // The package never prints, never sleeps where it cannot be cancelled, and never repeats
 // a call whose error nobody marked as worth repeating.
-//
-// # Measured
+package ratelimit
+
+// What was measured:
 //
 // In virtual time, against a modelled quota of 15 per second with a bucket of
 // 15, answers after 45 to 85 ms, and the default share of 0.9; go test -v
@@ -70,7 +71,7 @@
 // allocation; one that is waited for 1.1 µs and one allocation; a job in Run
 // 1.5 µs; a waiting job 106 bytes.
 //
-// # Tried, and left out
+// Tried, and left out:
 //
 // To probe faster or more slowly, to hold a little less than the room that was seen, or to
 // fill the server's bucket for longer first: none moved a figure beyond the noise without
@@ -78,4 +79,3 @@
 //
 // A bucket as small as 2 costs efficiency beside a neighbour (0.77): its random
 // bursts are refused with us or without.
-package ratelimit

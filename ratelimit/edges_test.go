@@ -54,7 +54,7 @@ func TestAStoppedRunCountsEveryJob(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		jobs := []*scripted{{calls: []Priority{Scan}}, {}, {calls: []Priority{Scan, Write}}}
-		if stats := run(ctx, steadyLimiter(t, 15), Policy{}, sequence(jobs...), half); stats.Jobs != 3 || stats.NotAttempted != 3 {
+		if stats := tally(ctx, steadyLimiter(t, 15), Policy{}, sequence(jobs...), half); stats.Jobs != 3 || stats.NotAttempted != 3 {
 			t.Errorf("%+v, want 3 jobs with 3 calls", stats)
 		}
 	})
@@ -290,7 +290,7 @@ func TestWhenACallIsRefusedAlone(t *testing.T) {
 
 // What has a limit has another attempt while it is below, and none at it.
 func TestLimitsOfRepeats(t *testing.T) {
-	p := Policy{GiveUpAfter: time.Minute, ConflictLimit: time.Minute, FaultAttempts: 3}.withDefaults()
+	p := Policy{GiveUpAfter: time.Minute, FaultAttempts: 3}.withDefaults()
 	for _, tt := range []struct {
 		why    string
 		task   task
@@ -302,8 +302,8 @@ func TestLimitsOfRepeats(t *testing.T) {
 		{"many refusals in a short time", task{refusals: 99, refused: 1, ended: time.Minute}, Throttled, true, true},
 		{"many refusals for long enough", task{refusals: giveUpRefusals, ended: time.Minute}, Throttled, true, false},
 		{"while nothing else is served either", task{refusals: 99, ended: time.Hour}, Throttled, false, true},
-		{"busy for a while", task{conflicts: 3, conflict: 1, ended: time.Minute}, Conflict, true, true},
-		{"busy for too long", task{conflicts: 3, ended: time.Minute}, Conflict, true, false},
+		{"busy for a while", task{conflicts: 3, conflict: 1, ended: conflictLimit}, Conflict, true, true},
+		{"busy for too long", task{conflicts: 3, ended: conflictLimit}, Conflict, true, false},
 		{"two faults", task{faults: 2}, ServerError, true, true},
 		{"three faults", task{faults: 3}, ServerError, true, false},
 	} {
@@ -316,13 +316,5 @@ func TestLimitsOfRepeats(t *testing.T) {
 func TestFiguresOfALimiterThatDidNothing(t *testing.T) {
 	if s := (Snapshot{Ceiling: 1}); s.ThrottleRatio() != 0 || s.Efficiency() != 0 {
 		t.Errorf("%v refused, efficiency %v", s.ThrottleRatio(), s.Efficiency())
-	}
-	var s stats
-	s.unwanted(after(0), 1)
-	s.arrive(after(100), 1, 2)
-	s.unwanted(after(200), 0)
-	s.unwanted(after(205), 2) // nobody came meanwhile
-	if s.arrive(after(210), 1, 2); s.unused != 8 {
-		t.Errorf("%v tokens unused, want the ten of ten seconds but the two that the bucket holds", s.unused)
 	}
 }

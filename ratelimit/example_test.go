@@ -93,7 +93,7 @@ func (r *rename) Call(ctx context.Context) error {
 
 func (r *rename) Done(err error, e ratelimit.CallStats) {
 	r.settled = true
-	fmt.Printf("%s: %v after %d attempts\n", r.name, err, e.Attempts)
+	fmt.Printf("%s: %v after %d attempts, %d conflicts\n", r.name, err, e.Attempts, e.Conflicts)
 }
 
 // A run repeats what deserves it. Here one subject is busy at first; the other
@@ -110,10 +110,8 @@ func ExampleRun() {
 	}
 	policy := ratelimit.Policy{}
 	policy.ConflictSteps = []time.Duration{20 * time.Millisecond} // 5 s and more, as a rule
-	stats := ratelimit.Run(context.Background(), limiter, policy, jobs)
-	fmt.Printf("%d calls, %d attempts, %d conflict\n", stats.Calls, stats.Attempts, stats.Conflicts)
+	ratelimit.Run(context.Background(), limiter, policy, jobs)
 	// Output:
-	// billing: <nil> after 1 attempts
-	// orders: <nil> after 2 attempts
-	// 2 calls, 3 attempts, 1 conflict
+	// billing: <nil> after 1 attempts, 0 conflicts
+	// orders: <nil> after 2 attempts, 1 conflicts
 }

@@ -87,7 +87,7 @@ func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return refused[i] }}
 			v.server.retryAfter = asked
-			stats := run(context.Background(), l, Policy{}, v.jobs(n), half)
+			stats := tally(context.Background(), l, Policy{}, v.jobs(n), half)
 			if len(v.served) != n-len(bad) {
 				rt.Errorf("%d of %d were served, want all but the %d that are refused: %+v", len(v.served), n, len(bad), stats)
 			}
@@ -110,7 +110,7 @@ func TestOneOfThreeIsThrottledForEver(t *testing.T) {
 			l := newLimiter(Settings{Quota: 15}, half)
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return i == bad }}
-			stats := run(t.Context(), l, Policy{Workers: 1}, v.jobs(3), half)
+			stats := tally(t.Context(), l, Policy{Workers: 1}, v.jobs(3), half)
 			for i := range 3 {
 				if at, ok := v.served[i]; i != bad && (!ok || at > 5*time.Second) {
 					t.Errorf("number %d is refused: number %d was served %v, after %v", bad, i, ok, at)
@@ -185,7 +185,7 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 						}
 					}
 				}
-				stats := run(t.Context(), l, Policy{}, jobs, half)
+				stats := tally(t.Context(), l, Policy{}, jobs, half)
 				if given != 1 || settled != 5000 || stats.Done+stats.Failed+cancelledToo != 5000 {
 					t.Errorf("%d calls failed with the reason, %d were stopped by it: %+v", given, cancelledToo, stats)
 				}
@@ -281,8 +281,8 @@ func TestASmallRunDoesNotWaitForItsBudget(t *testing.T) {
 					}
 				}
 			}
-			ended := make(chan Stats, 1)
-			go func() { ended <- run(t.Context(), l, Policy{Workers: 1}, jobs, randOf(seed)) }()
+			ended := make(chan totals, 1)
+			go func() { ended <- tally(t.Context(), l, Policy{Workers: 1}, jobs, randOf(seed)) }()
 			for {
 				select {
 				case stats := <-ended:

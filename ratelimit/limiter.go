@@ -13,10 +13,6 @@ import (
 // Limiter gives out the tokens of one quota: one per attempt, to the waiter of
 // the highest priority, at a rate that it finds by itself below a ceiling.
 // A Limiter is safe for use by many goroutines.
-//
-// Waiters queue here and not in the rate.Limiter below, where each would book
-// an instant in the future: a change of rate would not reach them, and each
-// that gives up would leave a hole. At most one reservation is outstanding.
 type Limiter struct {
 	rand func() float64 // in [0,1)
 
@@ -24,8 +20,11 @@ type Limiter struct {
 	closing chan struct{}
 	ended   chan struct{} // the dispatcher has returned
 
-	mu       sync.Mutex
-	closed   bool
+	mu     sync.Mutex
+	closed bool
+	// Waiters queue here and not in the bucket, where each would book an instant in the
+	// future: a change of rate would not reach them, and each that gives up would leave a
+	// hole. At most one reservation is outstanding.
 	queue    queue
 	bucket   *rate.Limiter
 	reserved *rate.Reservation // of the best waiter; nil: none
@@ -43,22 +42,17 @@ type Limiter struct {
 // New returns a limiter for one quota and starts its dispatcher, which runs
 // until Close. It panics on settings that Validate refuses.
 func New(s Settings) *Limiter {
-	if s.Rand == nil {
-		s.Rand = rand.Float64
-	}
-	return newLimiter(s, s.Rand)
-}
-
-// newLimiter is New with the source of the jitter apart, so that a test can fix it.
-func newLimiter(s Settings, rand func() float64) *Limiter {
 	ceiling, now := s.ceiling(), time.Now()
 	l := &Limiter{
-		rand:    rand,
+		rand:    s.Rand,
 		wake:    make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		ended:   make(chan struct{}),
 		ceiling: ceiling,
 		control: newController(ceiling, now),
+	}
+	if l.rand == nil {
+		l.rand = rand.Float64
 	}
 	burst := burstFor(ceiling)
 	l.bucket = rate.NewLimiter(rate.Limit(l.control.rate), burst)
@@ -118,7 +112,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Grant, error) {
 		return Grant{}, cancelled(ErrClosed)
 	}
 	now := time.Now()
-	l.stats.arrive(now, l.control.rate, float64(l.bucket.Burst()))
+	l.stats.arrive(now)
 	// The fast path: nobody is before this caller and a token is there. With a waiter in
 	// the queue the dispatcher decides, or a newcomer would pass those who came first.
 	if l.queue.len() == 0 && l.take(now) {

@@ -198,3 +198,9 @@ func randOf(seed uint64) func() float64 {
 		return d.Float64()
 	}
 }
+
+// newLimiter is New with a source of the jitter.
+func newLimiter(s Settings, rand func() float64) *Limiter {
+	s.Rand = rand
+	return New(s)
+}

@@ -2,9 +2,51 @@ package ratelimit
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"time"
 )
+
+// Job is a series of calls that are made one after the other, such as the
+// writes to one function. Run never calls two methods of one job at once, and
+// it calls Next and Done of all jobs from its own goroutine, so that they
+// may share state without a lock but should not take long.
+type Job interface {
+	// Next returns the priority of the call to make now, or false when the job
+	// has none left.
+	Next() (Priority, bool)
+
+	// Call makes one attempt of that call, and passes through Acquire and Done
+	// on the way; ctx carries the priority. Its error is read by ResultOf. Once it
+	// has a grant it must not be stopped by ctx: half a write helps nobody.
+	Call(ctx context.Context) error
+
+	// Done says that the current call is over for good, with the last error
+	// (nil: it was done), and moves the job on: Next is asked again. An error
+	// marked Cancelled means that the run stopped first; see [CallStats.Attempts]
+	// and [Ambiguous] for whether it may have been done.
+	Done(err error, s CallStats)
+}
+
+// CallStats is what one call cost.
+type CallStats struct {
+	Attempts  int // that were sent; 0: never attempted
+	Throttled int
+	Conflicts int
+	Faults    int
+	// Waited is the time from the end of the first attempt to the end of the
+	// last: what the call took longer than if the first had done it.
+	Waited time.Duration
+}
+
+// Add makes s what both calls cost together.
+func (s *CallStats) Add(other CallStats) {
+	s.Attempts += other.Attempts
+	s.Throttled += other.Throttled
+	s.Conflicts += other.Conflicts
+	s.Faults += other.Faults
+	s.Waited += other.Waited
+}
 
 // Policy says how a run repeats what fails. The zero value of a field means its
 // default.
@@ -24,12 +66,8 @@ type Policy struct {
 	// times latency is enough. 8 cover half a second at 15 per second.
 	Workers int
 
-	FaultBase     time.Duration
-	FaultCap      time.Duration
 	FaultAttempts int // the first included
-
 	ConflictSteps []time.Duration
-	ConflictLimit time.Duration
 
 	// GiveUpAfter bounds the time for which a call is throttled while others are
 	// served, and the time in which a run is not served at all. See [GivenUpError].
@@ -43,6 +81,12 @@ var conflictSteps = []time.Duration{5 * time.Second, 10 * time.Second, 20 * time
 const (
 	throttleBase = time.Second
 	throttleCap  = time.Minute
+
+	faultBase = time.Second
+	faultCap  = 20 * time.Second
+
+	// conflictLimit bounds the time from the first conflict of a call to its last attempt.
+	conflictLimit = 10 * time.Minute
 
 	// giveUpRefusals in a row have to be seen, besides, before one call is given up.
 	giveUpRefusals = 6
@@ -59,13 +103,10 @@ const (
 
 func (p Policy) withDefaults() Policy {
 	p.Workers = cmp.Or(max(p.Workers, 0), 8)
-	p.FaultBase = cmp.Or(p.FaultBase, time.Second)
-	p.FaultCap = cmp.Or(p.FaultCap, 20*time.Second)
 	p.FaultAttempts = cmp.Or(p.FaultAttempts, 6)
 	if len(p.ConflictSteps) == 0 {
 		p.ConflictSteps = conflictSteps
 	}
-	p.ConflictLimit = cmp.Or(p.ConflictLimit, 10*time.Minute)
 	p.GiveUpAfter = cmp.Or(p.GiveUpAfter, 5*time.Minute)
 	return p
 }
@@ -77,8 +118,8 @@ func (p Policy) withDefaults() Policy {
 // call, n from 1: anything up to an exponential bound. The whole range is
 // used ("full jitter"), because callers that fail together would come back
 // together.
-func (p *Policy) faultDelay(n int, u float64) time.Duration {
-	return time.Duration(u * float64(doubled(p.FaultBase, p.FaultCap, n-1)))
+func faultDelay(n int, u float64) time.Duration {
+	return time.Duration(u * float64(doubled(faultBase, faultCap, n-1)))
 }
 
 // conflictDelay is the wait before the attempt that follows the nth conflict

@@ -15,11 +15,11 @@ func TestDelays(t *testing.T) {
 		got, want time.Duration
 		why       string
 	}{
-		{"first fault, lowest", p.faultDelay(1, 0), 0, "full jitter begins at nothing"},
-		{"first fault, middle", p.faultDelay(1, 0.5), ms(500), "half of 1 s"},
-		{"fourth fault", p.faultDelay(4, 0.5), ms(4000), "half of 8 s"},
-		{"sixth fault", p.faultDelay(6, 0.5), ms(10000), "half of the cap"},
-		{"far fault", p.faultDelay(5000, 0.5), ms(10000), "no overflow"},
+		{"first fault, lowest", faultDelay(1, 0), 0, "full jitter begins at nothing"},
+		{"first fault, middle", faultDelay(1, 0.5), ms(500), "half of 1 s"},
+		{"fourth fault", faultDelay(4, 0.5), ms(4000), "half of 8 s"},
+		{"sixth fault", faultDelay(6, 0.5), ms(10000), "half of the cap"},
+		{"far fault", faultDelay(5000, 0.5), ms(10000), "no overflow"},
 		{"first conflict", p.conflictDelay(1, 0.5), ms(5000), "5 s"},
 		{"first conflict, lowest", p.conflictDelay(1, 0), ms(4000), "less a fifth"},
 		{"third conflict, high", p.conflictDelay(3, 0.75), ms(22000), "20 s and a tenth"},

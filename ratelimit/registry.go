@@ -8,22 +8,18 @@ import (
 	"sync"
 )
 
-const (
-	// DefaultShare is how much of a quota is used at most, unless something else is
-	// said. Below 1 the server's own bucket can refill, and people find it full: at
-	// 0.9 a bucket of one second's worth refills in 10 s. At 1.0 it never does, and
-	// half of the calls of a person in a console are refused.
-	DefaultShare = 0.9
+// DefaultShare is how much of a quota is used at most, unless something else is
+// said. Below 1 the server's own bucket can refill, and people find it full: at
+// 0.9 a bucket of one second's worth refills in 10 s. At 1.0 it never does, and
+// half of the calls of a person in a console are refused.
+const DefaultShare = 0.9
 
-	minShare = 0.1
-)
+const minShare = 0.1
 
 // Settings say what the quota is and how much of it to use.
 type Settings struct {
-	// Quota is the server's limit in requests per second.
-	Quota float64
-	// Share is the part of Quota to use at most, 0.1 to 1.0. 0 means DefaultShare.
-	Share float64
+	Quota float64 // the server's limit in requests per second
+	Share float64 // the part of Quota to use at most, 0.1 to 1.0; 0 means DefaultShare
 	// Rand gives the jitter of the limiter and its runs, from [0,1), so that a
 	// simulation can be repeated. It must be safe for use by many goroutines. Nil is
 	// chance in earnest.

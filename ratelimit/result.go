@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -12,32 +13,31 @@ import (
 type Result uint8
 
 const (
-	// OK: the call was executed.
-	OK Result = iota
+	OK Result = iota // the call was executed
 	// Throttled: the quota refused the call, which was not executed. All
 	// callers of the quota slow down, and the call may be repeated freely.
 	Throttled
-	// Conflict: one subject is busy. Only the calls about it have to wait.
-	Conflict
+	Conflict // one subject is busy; only the calls about it have to wait
 	// ServerError: the server failed, did not answer, or the connection broke. The
 	// call may have been executed.
 	ServerError
 	// ClockSkew: the server's clock and ours disagree. The client has learnt the
 	// difference from the answer, so that one more attempt heals it.
 	ClockSkew
-	// Permanent: any other refusal. Repeating the call would not change it.
-	Permanent
-	// Cancelled: the attempt was not made.
-	Cancelled
+	Permanent // any other refusal; repeating the call would not change it
+	Cancelled // the attempt was not made
 )
 
-var resultNames = [...]string{"ok", "throttled", "conflict", "fault", "skew", "final", "cancelled"}
-
 func (o Result) String() string {
-	if int(o) < len(resultNames) {
-		return resultNames[o]
+	return nameOf(o, "ok", "throttled", "conflict", "fault", "skew", "final", "cancelled")
+}
+
+// nameOf is a value's name; one that has none shows its type and number.
+func nameOf[T ~uint8](v T, names ...string) string {
+	if int(v) < len(names) {
+		return names[v]
 	}
-	return fmt.Sprintf("Result(%d)", uint8(o))
+	return fmt.Sprintf("%s(%d)", strings.TrimPrefix(fmt.Sprintf("%T", v), "ratelimit."), uint8(v))
 }
 
 // ErrClosed is why a closed limiter gives no token.

@@ -22,8 +22,8 @@ import (
 // that is not served for p.GiveUpAfter ends the same way, with a [GivenUpError].
 //
 // The limiter is the one through which the jobs' calls go. Run takes no token itself.
-func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) Stats {
-	return run(ctx, l, p, jobs, l.rand)
+func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) {
+	run(ctx, l, p, jobs, l.rand)
 }
 
 // run is Run with the source of the jitter as an argument, so that a test can fix it.
@@ -31,7 +31,7 @@ func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) Stats {
 // The order of the deferred calls matters: closing work ends the workers first, which by
 // then have no task, then the limiter forgets this run's backlog, and only then is the
 // sequence of jobs stopped.
-func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) Stats {
+func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) {
 	next, stop := iter.Pull(jobs)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -50,8 +50,6 @@ func run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand fun
 	defer close(r.work)
 	r.serve()
 	r.abandon()
-	r.stats.Elapsed = r.now()
-	return r.stats
 }
 
 // runner is the state of one Run. All of it belongs to Run's own goroutine;
@@ -67,7 +65,7 @@ type runner struct {
 
 	backlog backlog
 	budget  budget
-	stats   Stats
+	jobs    uint32  // pulled
 	served  uint32  // attempts that the server answered, whatever it said
 	failing failing // attempts in a row that it did not
 	drained bool    // there are no more jobs to pull
@@ -138,9 +136,9 @@ func (r *runner) choose() *task {
 			r.drained = true
 			break
 		}
-		r.stats.Jobs++
+		r.jobs++
 		if p, ok := job.Next(); ok {
-			return newTask(job, uint32(r.stats.Jobs), p)
+			return newTask(job, r.jobs, p)
 		}
 	}
 	return r.affordable(at, false)
@@ -239,18 +237,12 @@ func (r *runner) take(t *task, err error) {
 		return
 	}
 	at := r.now()
-	r.stats.Attempts++
 	wait := WaitThrottled
 	switch result {
-	case Throttled:
-		r.stats.Throttled++
 	case Conflict:
-		r.stats.Conflicts++
 		wait = WaitBusy
 	case ServerError:
-		r.stats.Faults++
 		wait = WaitFailed
-	default:
 	}
 	t.note(err, result, at, r.served)
 	// Alone, or the last: whatever else there was has been served. Where nothing was,
@@ -275,7 +267,6 @@ func (r *runner) take(t *task, err error) {
 	} else {
 		r.backlog.push(t)
 	}
-	r.stats.Waiting = max(r.stats.Waiting, r.backlog.len())
 	r.tell()
 }
 
@@ -305,27 +296,10 @@ func (r *runner) health(result Result, at time.Duration) error {
 //
 // The task is reused for the job's next call, with its number: the order of jobs is kept.
 func (r *runner) settle(t *task, err error) {
-	r.count(t, err)
 	t.job.Done(err, t.stats())
 	if p, more := t.job.Next(); more {
 		*t = *newTask(t.job, t.sequence, p)
 		r.backlog.push(t)
-	}
-}
-
-// count puts a settled call into one of the four totals, which add up to Calls. Cancelled
-// splits in two, because "never sent" and "tried, and then stopped" are different news.
-func (r *runner) count(t *task, err error) {
-	r.stats.Calls++
-	switch o, _ := ResultOf(err); {
-	case err == nil:
-		r.stats.Done++
-	case o != Cancelled:
-		r.stats.Failed++
-	case t.attempts() == 0:
-		r.stats.NotAttempted++
-	default:
-		r.stats.Stopped++
 	}
 }
 
@@ -371,9 +345,9 @@ func (r *runner) abandon() {
 		if !ok {
 			return
 		}
-		r.stats.Jobs++
+		r.jobs++
 		if p, ok := job.Next(); ok {
-			r.drop(newTask(job, uint32(r.stats.Jobs), p), cause)
+			r.drop(newTask(job, r.jobs, p), cause)
 		}
 	}
 }
@@ -383,9 +357,7 @@ func (r *runner) abandon() {
 // Only the first keeps the history of its attempts; those after it have none.
 func (r *runner) drop(t *task, cause error) {
 	for more := true; more; _, more = t.job.Next() {
-		err := t.stopped(cause)
-		r.count(t, err)
-		t.job.Done(err, t.stats())
+		t.job.Done(t.stopped(cause), t.stats())
 		*t = task{job: t.job}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"strings"
 	"sync"
@@ -75,6 +76,58 @@ func times(n int, o Result) []error {
 
 func half() float64 { return 0.5 } // no jitter
 
+// totals are what a run came to, as its jobs are told.
+type totals struct {
+	Jobs, Calls, Done, Failed              int
+	NotAttempted, Stopped                  int // the run stopped before the first attempt, or between two
+	Attempts, Throttled, Conflicts, Faults int
+	Elapsed                                time.Duration
+}
+
+// told is a job that adds to the totals.
+type told struct {
+	Job
+	sum *totals
+}
+
+func (c told) Done(err error, s CallStats) {
+	c.sum.add(err, s)
+	c.Job.Done(err, s)
+}
+
+func (sum *totals) add(err error, s CallStats) {
+	sum.Calls++
+	switch o, _ := ResultOf(err); {
+	case err == nil:
+		sum.Done++
+	case o != Cancelled:
+		sum.Failed++
+	case s.Attempts == 0:
+		sum.NotAttempted++
+	default:
+		sum.Stopped++
+	}
+	sum.Attempts += s.Attempts
+	sum.Throttled += s.Throttled
+	sum.Conflicts += s.Conflicts
+	sum.Faults += s.Faults
+}
+
+// tally is run, and what it came to.
+func tally(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) (sum totals) {
+	start := time.Now()
+	run(ctx, l, p, func(yield func(Job) bool) {
+		for j := range jobs {
+			sum.Jobs++
+			if !yield(told{j, &sum}) {
+				return
+			}
+		}
+	}, rand)
+	sum.Elapsed = time.Since(start)
+	return sum
+}
+
 func TestRunRepeatsByOutcome(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -131,7 +184,7 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := steadyLimiter(t, 15)
 				j := &scripted{calls: []Priority{Scan}, answers: tt.answers}
-				stats := run(t.Context(), l, Policy{}, sequence(j), half)
+				stats := tally(t.Context(), l, Policy{}, sequence(j), half)
 				if fmt.Sprint(j.attempts) != fmt.Sprint(tt.at) {
 					t.Errorf("attempts at %v, want %v: %s", j.attempts, tt.at, tt.why)
 				}
@@ -209,7 +262,8 @@ func TestRunNeedsFewGoroutinesAndLittleMemory(t *testing.T) {
 		busy := WithResult(errors.New("busy"), Conflict, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		goroutines := runtime.NumGoroutine()
-		most, perJob, called, settled := 0, 0.0, 0, 0
+		most, perJob, called, waiting := 0, 0.0, 0, 0
+		var sum totals
 		var mu sync.Mutex
 		one := &parker{call: func() error {
 			mu.Lock()
@@ -219,12 +273,14 @@ func TestRunNeedsFewGoroutinesAndLittleMemory(t *testing.T) {
 			}
 			if called == jobs {
 				perJob = float64(heapInUse()-before) / jobs
+				backlog := l.Snapshot().Backlog
+				waiting = backlog.Calls()
 				cancel()
 			}
 			return busy
-		}, settle: func() { settled++ }}
+		}, settle: sum.add}
 		// The jobs are one value: what is measured is what Run adds to each.
-		stats := run(ctx, l, Policy{ConflictSteps: []time.Duration{time.Hour}}, func(yield func(Job) bool) {
+		run(ctx, l, Policy{ConflictSteps: []time.Duration{time.Hour}}, func(yield func(Job) bool) {
 			for range jobs {
 				if !yield(parkedOnce{one, new(bool)}) {
 					return
@@ -238,15 +294,15 @@ func TestRunNeedsFewGoroutinesAndLittleMemory(t *testing.T) {
 		if most > 8+1 { // and the one that iter.Pull is
 			t.Errorf("%d goroutines, want the 8 workers", most)
 		}
-		if settled != jobs || stats.Stopped < jobs-8 || stats.Waiting < jobs-8 {
-			t.Errorf("%d settled: %+v", settled, stats)
+		if sum.Calls != jobs || sum.Stopped < jobs-8 || waiting < jobs-8 {
+			t.Errorf("%d waited: %+v", waiting, sum)
 		}
 	})
 }
 
 type parker struct {
 	call   func() error
-	settle func()
+	settle func(error, CallStats)
 }
 
 type parkedOnce struct {
@@ -254,9 +310,9 @@ type parkedOnce struct {
 	done *bool
 }
 
-func (p parkedOnce) Next() (Priority, bool)     { return Scan, !*p.done }
-func (p parkedOnce) Call(context.Context) error { return p.call() }
-func (p parkedOnce) Done(error, CallStats)      { *p.done = true; p.settle() }
+func (p parkedOnce) Next() (Priority, bool)      { return Scan, !*p.done }
+func (p parkedOnce) Call(context.Context) error  { return p.call() }
+func (p parkedOnce) Done(err error, s CallStats) { *p.done = true; p.settle(err, s) }
 
 func heapInUse() uint64 {
 	runtime.GC()
@@ -270,7 +326,7 @@ func TestRunPullsJobsOnlyWhenAWorkerIsFree(t *testing.T) {
 		l := steadyLimiter(t, 15)
 		pulled, settled, most := 0, 0, 0
 		server := newModel(newBucket(15, 15))
-		stats := run(t.Context(), l, Policy{Workers: 3}, func(yield func(Job) bool) {
+		stats := tally(t.Context(), l, Policy{Workers: 3}, func(yield func(Job) bool) {
 			for range 200 {
 				pulled++
 				most = max(most, pulled-settled)
@@ -291,11 +347,11 @@ func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 		began := time.Now()
 		jobs := sequence(
 			&scripted{name: "busy", calls: []Priority{Write}, answers: times(1, Conflict)},
-			&scripted{name: "faulty", calls: []Priority{Write}, answers: times(1, ServerError)},
+			&scripted{name: "faulty", calls: []Priority{Write}, answers: []error{WithResult(errors.New("down"), ServerError, 10*time.Second)}},
 			&scripted{name: "fine", calls: []Priority{Write}},
 		)
-		done := make(chan Stats, 1)
-		go func() { done <- run(t.Context(), l, Policy{FaultBase: 20 * time.Second}, jobs, half) }()
+		done := make(chan totals, 1)
+		go func() { done <- tally(t.Context(), l, Policy{}, jobs, half) }()
 		time.Sleep(time.Second)
 		want := Backlog{WaitBusy: {1, began.Add(5 * time.Second)}, WaitFailed: {1, began.Add(10 * time.Second)}}
 		if got := l.Snapshot().Backlog; got != want {

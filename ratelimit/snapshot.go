@@ -19,15 +19,8 @@ type Snapshot struct {
 	Paused      time.Duration     // in all, for everybody
 	PausedUntil time.Time         // zero or past: not paused
 	Backlog     Backlog
-	Throttled   int64 // refused by the quota
-	Conflicts   int64
-	Faults      int64
-
-	// Unused is how many tokens lapsed between the first call and the last
-	// because nobody waited for one.
-	Unused float64
-	// Busy is the time from the first call to the last token.
-	Busy time.Duration
+	Throttled   int64         // refused by the quota
+	Busy        time.Duration // from the first call to the last token
 }
 
 // Granted is the number of attempts that got a token.
@@ -67,8 +60,7 @@ func (l *Limiter) Snapshot() Snapshot {
 		Rate: l.control.rate, Ceiling: l.control.ceiling,
 		Breaker: l.breaker.state, InFlight: t.inFlight, Queue: l.queue.count,
 		Tokens: t.tokens, Decreases: t.decreases, Paused: t.paused, PausedUntil: l.paused, Backlog: l.backlog(now),
-		Throttled: t.results[Throttled], Conflicts: t.results[Conflict], Faults: t.results[ServerError],
-		Unused: t.unused, Busy: t.busy(),
+		Throttled: t.throttled, Busy: max(0, t.last.Sub(t.first)),
 	}
 }
 
@@ -111,40 +103,15 @@ type stats struct {
 	last      time.Time // token given
 	inFlight  int
 	tokens    [priorities]int64
-	results   [Cancelled + 1]int64
+	throttled int64
 	decreases int64
 	paused    time.Duration
-	unused    float64
-	idle      idle
 }
 
-// idle is a time in which nobody waits for a token.
-type idle struct {
-	since  time.Time // zero: somebody waits
-	tokens float64   // in the bucket then
-}
-
-// arrive notes a call. If nobody waited, the tokens that did not fit into the
-// bucket are lost.
-//
-// What a full bucket could not take in is what the quota had to give and nobody asked for.
-// It is the run's own slowness, and not the limiter's: the snapshot shows it as Unused.
-func (t *stats) arrive(now time.Time, rate, burst float64) {
+// arrive notes a call.
+func (t *stats) arrive(now time.Time) {
 	if t.first.IsZero() {
 		t.first = now
-	}
-	if t.idle.since.IsZero() {
-		return
-	}
-	held := t.idle.tokens + now.Sub(t.idle.since).Seconds()*rate
-	t.unused += max(0, held-burst)
-	t.idle = idle{}
-}
-
-// unwanted notes that nobody waits, with what the bucket holds now.
-func (t *stats) unwanted(now time.Time, tokens float64) {
-	if t.idle.since.IsZero() && !t.first.IsZero() {
-		t.idle = idle{since: now, tokens: tokens}
 	}
 }
 
@@ -162,8 +129,8 @@ func (t *stats) ungrant(p Priority) {
 }
 
 func (t *stats) done(o Result) {
-	t.results[min(o, Cancelled)]++
+	if o == Throttled {
+		t.throttled++
+	}
 	t.inFlight--
 }
-
-func (t *stats) busy() time.Duration { return max(0, t.last.Sub(t.first)) }

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -184,17 +183,4 @@ func TestTheQueueCountsWhoIsThere(t *testing.T) {
 	if q.count[0] != 0 || q.count[1] != 0 || len(q.free) != 64 {
 		t.Errorf("nobody is there: %v, and %d are kept", q.count, len(q.free))
 	}
-}
-
-// Once the last waiter has its token nobody wants what comes after it.
-func TestTokensAfterTheLastWaiterAreUnused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := steadyLimiter(t, 10)
-		outcomes(t, l, 2, OK, 0) // the second one waits
-		time.Sleep(10 * time.Second)
-		outcomes(t, l, 1, OK, 0)
-		if s := l.Snapshot(); math.Abs(s.Unused-98) > 0.1 {
-			t.Errorf("%v of a hundred tokens were unused, want all but the two of the bucket", s.Unused)
-		}
-	})
 }

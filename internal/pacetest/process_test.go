@@ -3,6 +3,7 @@ package pacetest
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -39,12 +40,45 @@ func keys() aws.CredentialsProvider {
 func (p *process) snapshot() ratelimit.Snapshot { return p.conn.Limiter().Snapshot() }
 
 // read makes calls, as a survey does, and returns what they came to.
-func (p *process) read(ctx context.Context, calls int) ratelimit.Stats {
+func (p *process) read(ctx context.Context, calls int) totals {
 	return p.run(ctx, reads(p.reader, calls))
 }
 
-func (p *process) run(ctx context.Context, jobs iter.Seq[ratelimit.Job]) ratelimit.Stats {
-	return ratelimit.Run(ctx, p.conn.Limiter(), ratelimit.Policy{}, jobs)
+func (p *process) run(ctx context.Context, jobs iter.Seq[ratelimit.Job]) totals {
+	return tally(ctx, p.conn.Limiter(), jobs)
+}
+
+// totals are what a run came to.
+type totals struct {
+	Done, Throttled int
+	Elapsed         time.Duration
+}
+
+// tally makes the calls of all jobs and counts what they are told.
+func tally(ctx context.Context, l *ratelimit.Limiter, jobs iter.Seq[ratelimit.Job]) (sum totals) {
+	start := time.Now()
+	ratelimit.Run(ctx, l, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) {
+		for j := range jobs {
+			if !yield(told{j, &sum}) {
+				return
+			}
+		}
+	})
+	sum.Elapsed = time.Since(start)
+	return sum
+}
+
+type told struct {
+	ratelimit.Job
+	sum *totals
+}
+
+func (j told) Done(err error, s ratelimit.CallStats) {
+	if err == nil {
+		j.sum.Done++
+	}
+	j.sum.Throttled += s.Throttled
+	j.Job.Done(err, s)
 }
 
 // reads is n jobs of one read each.

@@ -117,7 +117,7 @@ func applied(r *Run, end func(*reconcile.Result)) *Run {
 		r.API[i].Operations = append(r.API[i].Operations,
 			reconcile.OperationCount{Name: "UpdateFunctionEventInvokeConfig", Calls: int64(len(t.Changes)) + 4, Conflicts: 3, Faults: 1})
 		l := &r.API[i].Limiter
-		l.Rate, l.Decreases, l.Paused, l.Conflicts, l.Faults = 6.8, 1, 2*time.Second, 3, 1
+		l.Rate, l.Decreases, l.Paused = 6.8, 1, 2*time.Second
 		l.Tokens[ratelimit.Write], l.Busy = int64(len(t.Changes))+4, 119*time.Second
 	}
 	return r

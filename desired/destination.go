@@ -225,3 +225,119 @@ func expand(s string, t Target) string {
 	}
 	return s
 }
+
+// setTo is a setting as one target has it, placeholders filled in.
+type setTo struct {
+	Value
+	to *destination // of a destination that is not none
+}
+
+// destination is a destination seen from one target. Its text may still have
+// ${function} in it.
+type destination struct {
+	text     string
+	function *Key     // when it is a Lambda function
+	wrong    *problem // with the target
+	anyName  bool     // of a template: it is right for whatever AWS lets a function be called
+}
+
+// value is what a setting comes to in a target. Two values that are equal for one
+// function only, one with ${function} and one spelt out, count as different: whoever
+// reads the two lines sees that they are.
+func (s *scope) value(set *setting) setTo {
+	if set.Text() == "" {
+		return setTo{Value: set.Value}
+	}
+	to, known := s.destinations[set.Text()]
+	if !known {
+		to = newDestination(s.local.fill(set.Text()), s.fleet.Target)
+		s.destinations[set.Text()] = to
+	}
+	if to.text == noneWord {
+		return setTo{Value: NoDestination}
+	}
+	return setTo{Text(to.text), to}
+}
+
+// of is the value as one function has it.
+func (v Value) of(function string) Value {
+	v.text = strings.ReplaceAll(v.text, functionPlaceholder, function)
+	return v
+}
+
+// ordinary are the characters of which AWS lets the name of a function be made today.
+const ordinary = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// template reports whether each function has a destination of its own.
+func (to *destination) template() bool { return strings.Contains(to.text, functionPlaceholder) }
+
+// of is a template's destination for one function. A name can make it wrong: a queue has
+// at most 80 characters, and a bucket no capital letters. Of a fleet with a hundred
+// thousand names most are known to be right without a look.
+func (to *destination) of(f Setting, function string) (destination, *problem) {
+	own := destination{text: strings.ReplaceAll(to.text, functionPlaceholder, function)}
+	if !to.anyName || len(function) > documentedFunctionName || strings.Trim(function, ordinary) != "" {
+		if wrong := (destinationUse{f, own.text}).check(); wrong != nil {
+			return own, wrong
+		}
+	}
+	own.function = calledFunction(own.text)
+	return own, nil
+}
+
+// calledFunction is the config that a destination is, when it is a Lambda function.
+func calledFunction(text string) *Key {
+	if !strings.Contains(text, ":lambda:") || strings.Contains(text, "$") {
+		return nil
+	}
+	n, bad := parseName(text)
+	if bad != nil {
+		return nil
+	}
+	return n.key()
+}
+
+// newDestination fills in a destination and compares it with the target. What the
+// target does not know is not compared.
+//
+// It is made once for each target and text. What is wrong is kept and not reported, because a
+// destination that another layer overrules harms nobody.
+func newDestination(written string, from Target) *destination {
+	to := &destination{text: expand(written, from)}
+	if to.template() {
+		// The hardest ordinary name: as long as any, with capitals and an underscore. A
+		// template that stands this one stands all of them.
+		longest := strings.Repeat("A", documentedFunctionName-1) + "_"
+		to.anyName = (destinationUse{OnFailure, strings.ReplaceAll(to.text, functionPlaceholder, longest)}).check() == nil
+	}
+	a, err := arn.Parse(to.text)
+	if err != nil {
+		return to
+	}
+	wrong := func(code, message, hint string) { to.wrong = &problem{code, message, hint} }
+	differs := func(is, want string) bool { return is != "" && want != "" && is != want && !strings.Contains(is, "$") }
+	switch {
+	case from.Region != "" && differs(a.Partition, from.Partition()):
+		wrong(codeOtherPartition, fmt.Sprintf("%q is in the partition %s, the target %s in %s", shorten(to.text), a.Partition, from, from.Partition()),
+			"use a destination of the target's own partition; ${partition} stands for it")
+	case differs(a.Region, from.Region):
+		wrong(codeOtherRegion, fmt.Sprintf("%q is in %s, the target %s is not", shorten(to.text), a.Region, from),
+			"check it: delivery to another region may be refused; ${region} stands for the target's own")
+	case a.Service == "events" && differs(a.AccountID, from.Account):
+		wrong(codeOtherAccountBus, fmt.Sprintf("%q is a bus of account %s, the target is %s", shorten(to.text), a.AccountID, from),
+			"use a bus of the target's own account, and forward from there")
+	}
+	to.function = calledFunction(to.text)
+	return to
+}
+
+// key is the record that a full function ARN names.
+//
+// It is for destinations, which have an account and a region; without a qualifier Lambda
+// invokes $LATEST.
+func (n ParsedName) key() *Key {
+	if n.Qualifier == "" {
+		n.Qualifier = Latest
+	}
+	return &Key{Target{n.Account, n.Region}, Name{n.Function, n.Qualifier}}
+}

@@ -147,21 +147,14 @@ func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error
 	return files, err
 }
 
-// unreadable is what is said of a path that could not be read.
+// unreadable is what is said of a path that could not be read, without the operation and the
+// path, which the problem has itself. Any error but a file's own ended the wait for it.
 func unreadable(name string, err error) Problem {
-	hint := "check the path and its permissions"
-	if _, refused := errors.AsType[*fs.PathError](err); !refused {
-		hint = "end what writes to it, or check its mount" // the wait was ended
-	}
-	return Problem{Pos: Pos{File: name}, Code: codeUnreadable, Message: "cannot be read: " + plainError(err), Hint: hint}
-}
-
-// plainError leaves out the operation and path that the problem already has.
-func plainError(err error) string {
+	why, hint := err.Error(), "end what writes to it, or check its mount"
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err.Error()
+		why, hint = e.Err.Error(), "check the path and its permissions"
 	}
-	return err.Error()
+	return Problem{Pos: Pos{File: name}, Code: codeUnreadable, Message: "cannot be read: " + why, Hint: hint}
 }
 
 // LoadFiles is Load for the files of the operating system: absolute paths and

@@ -2,7 +2,7 @@ package desired
 
 import (
 	"fmt"
-	"math/big"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -143,11 +143,10 @@ func (l Limit) Allowed(total int) int {
 	if !l.Share {
 		return l.Number
 	}
-	// The percentage is a decimal that somebody wrote: binary fractions would make
-	// 18.4 % of 375 a little less than the 69 that it is.
-	percent, _ := new(big.Rat).SetString(strconv.FormatFloat(l.Percent, 'f', -1, 64))
-	share := percent.Mul(percent, big.NewRat(int64(total), 100))
-	return max(l.Floor, int(new(big.Int).Quo(share.Num(), share.Denom()).Int64()))
+	// Whole billionths of a percent, which is as fine as a file can say it: binary fractions
+	// would make 18.4 % of 375 a little less than the 69 that it is.
+	billionths := int64(math.Round(l.Percent * 1e9))
+	return max(l.Floor, int(billionths*int64(total)/100e9))
 }
 
 // DefaultGuard stops the classic accidents, a truncated file and a wrong

@@ -3,7 +3,6 @@ package desired
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -189,59 +188,4 @@ func checkClass(members string) (why string) {
 		}
 	}
 	return ""
-}
-
-// Matcher is what one rule may choose in one target, whatever exists there.
-type Matcher struct {
-	// Functions are patterns for names, sorted, in which * stands for any text
-	// and ? for any character, and nothing else is special. Together they match
-	// at least what the rule matches: a class such as [a-z] has become ?.
-	Functions []string
-	// Qualifiers are those that the rule gives entries to, patterns for aliases among
-	// them; never empty.
-	Qualifiers []string
-	ReadOnly   bool // of an item of require, which writes nothing
-}
-
-// Matchers lists what each rule, and then each item of require, may choose, by target.
-// A permission has to be given for that before it is known what exists.
-//
-// Exact entries are not among them, nor is what ignore takes out again: a permission may be
-// wider than the use of it, and never narrower.
-func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
-	all := map[Target][]Matcher{}
-	for _, t := range d.places(ambient) {
-		for _, rule := range d.local(t.Label).rules {
-			if rule.layer != LayerIgnore {
-				all[t.Target] = append(all[t.Target], rule.matcher())
-			}
-		}
-	}
-	return all
-}
-
-// matcher is the item as a Matcher. "*" stands for $LATEST and for every alias, which are two
-// patterns to whoever compares qualifiers.
-func (r *ruleDecl) matcher() Matcher {
-	c := Matcher{Qualifiers: []string{Latest}, ReadOnly: r.layer == LayerRequire}
-	if len(r.qualifiers) > 0 {
-		c.Qualifiers = nil
-		for _, q := range r.qualifiers {
-			if q.value == everyQualifier {
-				c.Qualifiers = append(c.Qualifiers, Latest)
-			}
-			c.Qualifiers = append(c.Qualifiers, q.value)
-		}
-	}
-	for _, g := range r.functions {
-		for i := range g.alternatives {
-			c.Functions = append(c.Functions, class.ReplaceAllLiteralString(g.alternatives[i].written, "?"))
-		}
-	}
-	if len(r.functions) == 0 {
-		c.Functions = []string{"*"} // a rule by tags alone
-	}
-	slices.Sort(c.Functions)
-	c.Functions = slices.Compact(c.Functions)
-	return c
 }

@@ -107,30 +107,6 @@ func matchAll(patterns []tagPattern, tags map[string]string) bool {
 	return true
 }
 
-// search is what to ask AWS for to find all functions that may have the tags. It finds
-// whole values only, and a few of them at a time.
-//
-// A key whose values cannot be asked for is asked for alone. The answer is then more than the
-// pattern chooses, and chooses looks at it again.
-func search(patterns []tagPattern) []Tag {
-	var all []Tag
-	for _, p := range patterns {
-		t := Tag{Key: p.key}
-		for _, v := range p.values {
-			t.Values = append(t.Values, v.value)
-		}
-		if len(t.Values) > maxSearched || slices.ContainsFunc(p.values, func(v tagValue) bool { return v.wild != nil }) {
-			t.Values = nil
-		}
-		all = append(all, t)
-	}
-	return all
-}
-
-// maxSearched is how many values of one key a search takes, from the reference of
-// the tagging API, GetResources.
-const maxSearched = 20
-
 // Tag keys have at most 128 and values 256 characters in every AWS service.
 var (
 	tagKeyRule   = textRule{low: 1, high: 128, code: codeBadTag, what: "a tag key", hint: "use 1 to 128 characters"}
@@ -191,4 +167,141 @@ func (w *walker) tags(n *yaml.Node, into *criteria) {
 		into.tags = append(into.tags, p)
 	})
 	slices.SortFunc(into.tags, func(a, b tagPattern) int { return strings.Compare(a.key, b.key) })
+}
+
+// qualifier is an item of a rule's qualifiers: a qualifier, or a pattern for aliases.
+//
+//	live     the alias; a function without it is skipped, and counted
+//	live*    every alias that exists and matches
+//	*        $LATEST, and every alias that exists
+//
+// A pattern is for aliases only. Versions never change and come with every release, so
+// whoever means one names it; and $LATEST, which always exists, is named too, or meant
+// by "*" alone.
+type qualifier struct {
+	text
+	pattern *glob // nil: the text as it stands
+}
+
+// everyQualifier is the pattern that takes in $LATEST too.
+const everyQualifier = "*"
+
+// isPattern reports whether a qualifier has a character that only patterns have: none of
+// these may stand in an alias.
+func isPattern(s string) bool { return strings.ContainsAny(s, "*?[{") }
+
+// compileQualifier takes a qualifier or a pattern; one with variables stays as it stands, and
+// is compiled for each target. Patterns for aliases are those for function names, so that there
+// is one kind to learn; messages call them what they are.
+func compileQualifier(t text) (qualifier, *problem) {
+	switch {
+	case hasVariables(t.value):
+		return qualifier{text: t}, nil
+	case !isPattern(t.value):
+		return qualifier{text: t}, checkQualifier(t.value)
+	}
+	g, wrong := compileGlob(t)
+	if wrong != nil {
+		wrong.code, wrong.message = codeBadQualifier, strings.ReplaceAll(wrong.message, "function name", "alias")
+		wrong.hint = `use an alias, a version number, $LATEST, or a pattern for aliases such as "live*"`
+	}
+	return qualifier{text: t, pattern: &g}, wrong
+}
+
+// isAlias reports whether a qualifier is an alias's name: it begins like neither $LATEST
+// nor its published form, and AWS allows no alias of digits alone, so that no version can be
+// mistaken for one.
+func isAlias(q string) bool {
+	return !strings.HasPrefix(q, "$") && strings.Trim(q, "0123456789") != ""
+}
+
+// covers reports whether an entry under this qualifier is the item's. A pattern never covers
+// a version, also where its digits would match.
+func (q *qualifier) covers(name string) bool {
+	switch {
+	case q.value == name, q.value == everyQualifier && name == Latest:
+		return true
+	case q.pattern == nil || !isAlias(name):
+		return false
+	}
+	return q.pattern.match(name)
+}
+
+// covers reports whether the rule speaks about a qualifier; without any it is for $LATEST.
+func (r *ruleDecl) covers(name string) bool {
+	if len(r.qualifiers) == 0 {
+		return name == Latest
+	}
+	return slices.ContainsFunc(r.qualifiers, func(q qualifier) bool { return q.covers(name) })
+}
+
+// usesAliases reports whether it has to be known which aliases a function has.
+func (r *ruleDecl) usesAliases() bool {
+	return slices.ContainsFunc(r.qualifiers, func(q qualifier) bool { return q.pattern != nil })
+}
+
+// ruleQualifierRule is what stands under qualifiers of a rule.
+var ruleQualifierRule = textRule{
+	pattern: regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|([a-zA-Z0-9_*?{},!^\[\]-]|` + variableForm + `)+)$`), low: 1, high: maxGlob,
+	code: codeBadQualifier, what: "a qualifier or a pattern for aliases",
+	hint: `use an alias, a version number, $LATEST, which is case-sensitive, or a pattern for aliases such as "live*"`, vars: true,
+}
+
+// qualifiersOf lists, sorted, under which qualifiers a function has entries. Rules add
+// some only to functions that exist. A pattern whose function's aliases could not be
+// listed stands for itself: that nobody knows what it chooses is not to pass for nothing.
+func (r *resolver) qualifiersOf(s *scope, name string, exact []exactEntry, rules []*ruleDecl, present bool) []string {
+	var all []string
+	for _, e := range exact {
+		all = append(all, e.Qualifier)
+	}
+	if !present {
+		rules = nil
+	}
+	aliases, listed := s.inventory.Aliases[name]
+	for _, rule := range rules {
+		if len(rule.qualifiers) == 0 {
+			all = append(all, Latest)
+		}
+		for i := range rule.qualifiers {
+			q := &rule.qualifiers[i]
+			switch {
+			case q.pattern == nil:
+				all = append(all, q.value)
+				continue
+			case q.value == everyQualifier:
+				all = append(all, Latest)
+			}
+			if !listed {
+				all = append(all, q.value)
+				r.effective[item{rule.source, i}] = true // as far as anybody knows
+			}
+			for _, alias := range aliases {
+				if q.covers(alias) {
+					all = append(all, alias)
+					r.effective[item{rule.source, i}] = true
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// sampleAliases gives every made-up function the aliases that show whether rules disagree:
+// one for each pattern.
+func (l *local) sampleAliases(functions []string) map[string][]string {
+	var all []string
+	for _, rule := range l.rules { // items of other layers have none
+		for _, q := range rule.qualifiers {
+			if q.pattern != nil {
+				all = append(all, q.pattern.sample())
+			}
+		}
+	}
+	aliases := map[string][]string{}
+	for _, f := range functions {
+		aliases[f] = all
+	}
+	return aliases
 }

@@ -276,26 +276,21 @@ func (t *targetDecl) roleIn(at Target) string {
 	return "arn:" + at.Partition() + ":iam::" + at.Account + ":role/" + t.organization.role.value
 }
 
-// mayBeIn is in, for a target that may stand for every account of an organization, and
-// for every region where these are not listed. It errs towards yes: an ARN of an account that
+// unlisted reports whether the item is an organization whose accounts are not known: what is
+// asked is the item and never the number, since EveryAccount is also the account of LocalStack.
+func (t *targetDecl) unlisted() bool { return t != nil && t.organization != nil && t.members == nil }
+
+// mayBeIn is in, for a target of an item that may stand for every account of an organization,
+// and for every region where these are not listed. It errs towards yes: an ARN of an account that
 // is no member is found out once the members are known.
-func (n ParsedName) mayBeIn(t Target, of *organizationDecl) bool {
-	if t.Account == EveryAccount && n.Account != "" {
+func (n ParsedName) mayBeIn(t Target, of *targetDecl) bool {
+	if of.unlisted() && n.Account != "" {
 		n.Account = t.Account
-		if of.enabled {
+		if of.organization.enabled {
 			n.Region, n.Partition = "", ""
 		}
 	}
 	return n.in(t)
-}
-
-// organizationOf is that of a label, or nil.
-func (d *Document) organizationOf(label string) *organizationDecl {
-	i := slices.IndexFunc(d.targets, func(t targetDecl) bool { return t.name.value == label })
-	if i < 0 {
-		return nil
-	}
-	return d.targets[i].organization
 }
 
 // leftBy is the label of an organization that an entry's account may have been of when it

@@ -256,7 +256,7 @@ func (r *resolver) place(f *functionDecl) {
 		switch {
 		case name.Function == "": // a variable is missing, or wrong: a problem of its own
 			placed = true
-		case name.mayBeIn(s.fleet.Target, r.doc.organizationOf(s.fleet.Label)):
+		case name.mayBeIn(s.fleet.Target, r.doc.target(s.fleet.Label)):
 			s.exact = append(s.exact, exactEntry{Name{name.Function, name.Qualifier}, f})
 			placed = true
 		}
@@ -267,7 +267,7 @@ func (r *resolver) place(f *functionDecl) {
 	case r.open:
 		s := r.addScope(TargetSpec{Target: Target{f.name.Account, f.name.Region}})
 		s.exact = append(s.exact, exactEntry{Name{f.name.Function, f.name.Qualifier}, f})
-	case r.known() && r.doc.leftBy(f) != "":
+	case r.doc.known() && r.doc.leftBy(f) != "":
 		r.idle(f.file.pos(f.writtenName.place), f.writtenName.value, "AWS Organizations lists no such account or region for "+r.doc.leftBy(f))
 	default: // only an ARN can fail to be in a target
 		r.out.add(Problem{
@@ -279,8 +279,8 @@ func (r *resolver) place(f *functionDecl) {
 }
 
 // known reports whether the accounts of organizations are.
-func (r *resolver) known() bool {
-	return !slices.ContainsFunc(r.scopes, func(s *scope) bool { return s.fleet.Account == EveryAccount })
+func (d *Document) known() bool {
+	return !slices.ContainsFunc(d.targets, func(t targetDecl) bool { return t.unlisted() })
 }
 
 // among lists the targets that an entry could have been in.
@@ -290,7 +290,11 @@ func (r *resolver) among(f *functionDecl) string {
 	var names []string
 	for _, s := range r.scopes {
 		if covers(f.targets, s.fleet.Label) {
-			names = append(names, strings.Replace(s.fleet.Target.String(), EveryAccount, "any account", 1))
+			at := s.fleet.Target
+			if r.doc.target(s.fleet.Label).unlisted() {
+				at.Account = "any account"
+			}
+			names = append(names, at.String())
 		}
 	}
 	if len(names) == 0 || len(names) > 5 {

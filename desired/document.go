@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +8,172 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
+
+// Document is what the files say, checked as far as they alone allow. It does
+// not change after Load, and may be resolved any number of times.
+type Document struct {
+	files     []*fileDecl
+	targets   []targetDecl
+	rules     []*ruleDecl // by layer, then in the order of the files
+	functions []*functionDecl
+
+	guard             Guard
+	undeclared        UndeclaredPolicy
+	missing           MissingPolicy // of functions
+	missingQualifiers MissingPolicy
+	warnings          Problems // found by Load; Resolve adds its own
+
+	locals         map[string]*local // by label; "" where no targets are declared
+	sections       map[string]Pos    // where those were found that may stand only once
+	defaults       *source           // those of all files; nil where there are none
+	damagedTargets bool              // a target has a problem: nothing can be said about places
+}
+
+// FileInfo names one file that was read. A run record keeps it, so that a run
+// can be traced to the exact bytes it followed.
+type FileInfo struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // lower-case hex
+}
+
+// Files lists what was read, sorted by path.
+func (d *Document) Files() []FileInfo {
+	infos := make([]FileInfo, len(d.files))
+	for i, f := range d.files {
+		infos[i] = f.info
+	}
+	return infos
+}
+
+// place is a position inside one file.
+type place struct{ line, column int32 }
+
+// text is a string of a file together with its place.
+//
+// Comparing two compares their places as well.
+type text struct {
+	value string
+	place
+}
+
+// written is the text as it stands in the file; what was compiled from one has it too.
+func (t text) written() text { return t }
+
+// setting is a setting as somebody wrote it: a destination still has its placeholders in it.
+type setting struct {
+	Value
+	place
+}
+
+type settings [NumSettings]setting
+
+// isZero reports whether no setting was written.
+func (s *settings) isZero() bool { return *s == settings{} }
+
+// source is one place that speaks about settings: the defaults of a file, a rule
+// or an exact entry.
+//
+// Memory counts here: a large fleet has one for each entry.
+type source struct {
+	file *fileDecl
+	place
+	index int32
+	layer Layer
+	fleet bool   // defaults of all files
+	rule  string // the name of the rule; "" for what has none
+	set   settings
+}
+
+func (s *source) pos() Pos { return s.file.pos(s.place) }
+
+// origin is where the source stands, in the form that reports keep.
+func (s *source) origin() Origin {
+	return Origin{File: s.file.info.Path, Line: int(s.line), Layer: s.layer, Index: int(s.index), Rule: s.rule}
+}
+
+// fieldOrigin is the place of one setting rather than of the whole source, and the
+// template that stands there. An account or a region speaks for itself.
+func (s *source) fieldOrigin(f Setting) Origin {
+	o := s.origin()
+	o.Line = int(s.set[f].line)
+	if written := s.set[f].Text(); strings.Contains(written, functionPlaceholder) || hasVariables(written) {
+		o.Template = written
+	}
+	return o
+}
+
+// fileDecl is one file. Several YAML documents in it count as one file.
+type fileDecl struct {
+	info     FileInfo
+	defaults source
+	sections map[string]Pos
+	counts   [LayerRequire + 1]int32 // how many items it has so far, over all its YAML documents
+}
+
+func (f *fileDecl) pos(p place) Pos {
+	return Pos{File: f.info.Path, Line: int(p.line), Column: int(p.column)}
+}
+
+// targetDecl is one item of targets: an account, or those of an organization, in one or
+// more regions.
+type targetDecl struct {
+	file *fileDecl
+	place
+	name, account, role, externalID text
+	organization                    *organizationDecl // nil where an account is named
+	members                         []Target          // of the organization; nil until they are known
+	unknown                         map[string]error  // by account: why the regions of a member are not known
+	regions                         []text
+	vars                            []variableDecl
+	quota, rateShare                float64
+}
+
+// variableDecl is one item of a target's vars.
+type variableDecl struct{ name, value text }
+
+// functionDecl is one item of functions.
+type functionDecl struct {
+	source
+	writtenName, writtenQualifier text
+	name                          ParsedName // zero where the name has variables; see local.name
+	targets                       []text
+	remove                        bool
+}
+
+// ruleDecl is one item of rules, ignore or require, as its layer says: something about the
+// functions that its selector chooses.
+type ruleDecl struct {
+	*source // shared by the forms that the item has in the targets
+	selector
+	id        int  // among the items of the document
+	variables bool // it has some, so that targets have forms of their own
+
+	qualifiers []qualifier // of a rule
+	why        *Exception  // of an item of ignore; nil where it has neither reason nor end
+	until      place
+	require    requirement // of an item of require
+}
+
+// describe is the item's name in quotes, or where it stands when it has none.
+func (r *ruleDecl) describe() string {
+	if r.rule != "" {
+		return fmt.Sprintf("%q", r.rule)
+	}
+	return r.origin().LayerName()
+}
+
+// byLayer are the items of one layer.
+func byLayer(items []*ruleDecl, l Layer) []*ruleDecl {
+	return slices.DeleteFunc(slices.Clone(items), func(r *ruleDecl) bool { return r.layer != l })
+}
+
+// target is the item of targets with a label; nil for the target of the current credentials.
+func (d *Document) target(label string) *targetDecl {
+	if i := slices.IndexFunc(d.targets, func(t targetDecl) bool { return t.name.value == label }); i >= 0 {
+		return &d.targets[i]
+	}
+	return nil
+}
 
 // DeclaresTargets reports whether the files name targets; where they do not,
 // the current credentials' account and region is the only one.
@@ -104,7 +269,12 @@ func (d *Document) checkLabels(out *collector) {
 	if d.damagedTargets {
 		return
 	}
-	labels := d.labels()
+	var labels []string
+	for _, t := range d.targets {
+		labels = append(labels, t.name.value)
+	}
+	slices.Sort(labels)
+	labels = slices.Compact(labels)
 	check := func(file *fileDecl, used []text) {
 		for _, u := range used {
 			if slices.Contains(labels, u.value) {
@@ -151,109 +321,7 @@ func (d *Document) checkRules(out *collector) {
 	}
 }
 
-// labels lists the labels of the targets, sorted, each once.
-func (d *Document) labels() []string {
-	var labels []string
-	for _, t := range d.targets {
-		labels = append(labels, t.name.value)
-	}
-	slices.Sort(labels)
-	return slices.Compact(labels)
-}
-
 // covers reports whether a list of labels includes one; an empty list is all.
 func covers(labels []text, label string) bool {
 	return len(labels) == 0 || slices.ContainsFunc(labels, func(t text) bool { return t.value == label })
-}
-
-// Inventory is what discovery found in each target. A target that is not in it
-// was not looked at, or could not be read: rules say nothing there.
-type Inventory map[Target]TargetInventory
-
-// TargetInventory is what exists in one target.
-type TargetInventory struct {
-	Functions []string                     // names, sorted
-	Tags      map[string]map[string]string // by function; only functions that have tags
-	Details   map[string]FunctionDetails   // by function, of those that were listed just now
-	// Aliases are those of the functions whose aliases were listed. What patterns for
-	// aliases choose of any other function is not known.
-	Aliases map[string][]string
-}
-
-// FunctionDetails are what a listing of functions tells beside the name.
-type FunctionDetails struct {
-	Role       string // the execution role, an ARN
-	DeadLetter string // the dead-letter queue or topic of the function itself, an ARN; "" for none
-}
-
-// Tag is one demand on a function's tags: the key, with one of the values, or with any
-// where there are none.
-type Tag struct {
-	Key    string
-	Values []string
-}
-
-// Discovery is what must be discovered in one target before Resolve can decide
-// everything there. One that asks for nothing costs nothing: exact entries
-// are known from the file.
-type Discovery struct {
-	Target
-	// ListFunctions asks for the names of all functions: some rule chooses
-	// among them.
-	ListFunctions bool
-	// Tags are the sets of tags that rules and ignore ask for, sorted, each set
-	// once. A function is of interest when it has all tags of one set. Tags of
-	// other functions may be left out.
-	Tags [][]Tag
-	// Functions, when not empty, are those whose tags are wanted, in place of a search
-	// by Tags: of all others it is known what an earlier run discovered.
-	Functions []string
-	// Aliases, when not nil, says of which functions, with these tags, the aliases are to
-	// be listed: some rule chooses among them.
-	Aliases func(function string, tags map[string]string) bool
-	// MaxErrors is how many of these calls may fail before the target is given up.
-	MaxErrors Limit
-	// Reason are the rules and ignore items that ask for it.
-	Reason []Origin
-}
-
-// IsZero reports whether neither names nor tags need to be discovered.
-func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
-
-// Discoveries says, for every target, what has to be discovered.
-//
-// Rules and requirements choose among all names there are. Ignore takes out of what these have
-// chosen, so that it needs tags at most, and alone it asks for no listing. sel narrows what
-// costs a call for each function, aliases, and nothing else: names and tags come by the page.
-func (d *Document) Discoveries(ambient Target, sel Selection) []Discovery {
-	var needs []Discovery
-	for _, t := range d.places(ambient) {
-		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
-		n.askAliases(d.local(t.Label))
-		n.Aliases = sel.only(n.Aliases)
-		for _, rule := range d.local(t.Label).rules {
-			list := rule.layer != LayerIgnore
-			if !list && !rule.usesTags() {
-				continue
-			}
-			n.ListFunctions = n.ListFunctions || list
-			for _, tags := range [][]tagPattern{rule.tags, rule.exclude.tags} {
-				if len(tags) > 0 {
-					n.Tags = append(n.Tags, search(tags))
-				}
-			}
-			n.Reason = append(n.Reason, rule.origin())
-		}
-		slices.SortFunc(n.Tags, compareTags)
-		n.Tags = slices.CompactFunc(n.Tags, func(a, b []Tag) bool { return compareTags(a, b) == 0 })
-		needs = append(needs, n)
-	}
-	return needs
-}
-
-// compareTags orders sets of tags, so that what two rules ask for is asked once.
-func compareTags(a, b []Tag) int {
-	return slices.CompareFunc(a, b, func(x, y Tag) int {
-		return cmp.Or(strings.Compare(x.Key, y.Key), slices.Compare(x.Values, y.Values))
-	})
 }

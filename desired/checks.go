@@ -2,7 +2,9 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // checkIdle warns of what was written and has no effect: a file in which a rule, a
@@ -205,12 +207,11 @@ func (r *resolver) checkEmptyTargets() {
 			continue
 		}
 		at := r.doc.files[0].pos(place{1, 1})
-		i := slices.IndexFunc(r.doc.targets, func(t targetDecl) bool { return t.name.value == s.fleet.Label })
-		if i >= 0 {
-			if r.doc.targets[i].organization != nil {
+		if t := r.doc.target(s.fleet.Label); t != nil {
+			if t.organization != nil {
 				continue // many an account has nothing in many a region
 			}
-			at = r.doc.targets[i].file.pos(r.doc.targets[i].place)
+			at = t.file.pos(t.place)
 		}
 		r.out.add(Problem{Pos: at, Code: codeEmptyTarget,
 			Message: fmt.Sprintf("nothing is declared in %s: no rule chooses any of its %d functions", s.fleet.Target, len(s.inventory.Functions)),
@@ -240,42 +241,156 @@ func (r *resolver) checkEntries() {
 	if i := slices.IndexFunc(r.doc.warnings, func(p Problem) bool { return p.Code == codeEmptyTarget }); i >= 0 && len(r.scopes) == 0 {
 		p = r.doc.warnings[i] // an organization without accounts
 		p.Code = codeNoEntries
-		r.out.add(p)
-		return
 	}
-	var there, rules []string
 	// A wrong account or region looks like a wrong pattern. How many functions there
 	// are tells the two apart.
+	var there, rules []string
+	ignored, by := 0, ""
 	for _, s := range r.scopes {
 		if s.discovered {
 			there = append(there, fmt.Sprintf("%d in %s", len(s.inventory.Functions), s.fleet.Target))
 		}
+		if ignored += len(s.fleet.Ignored); by == "" && ignored > 0 {
+			by = s.fleet.Ignored[0].By.String()
+		}
 	}
-	if all := byLayer(r.doc.rules, LayerRule); len(there) > 0 && len(all) > 0 {
-		for _, rule := range all {
-			rules = append(rules, rule.origin().String())
-		}
-		ignored := 0
-		var by string
-		for _, s := range r.scopes {
-			if ignored += len(s.fleet.Ignored); by == "" && len(s.fleet.Ignored) > 0 {
-				by = s.fleet.Ignored[0].By.String()
-			}
-		}
-		if ignored > 0 {
-			p.Message = fmt.Sprintf("everything that the rules choose is ignored: %d configs, the first by %s", ignored, by)
-			p.Hint = "take out of ignore what should be kept as declared"
-			r.out.add(p)
-			return
-		}
-		if slices.Contains(r.chosen[:len(rules)], true) { // rules have the first ids
-			p.Message = fmt.Sprintf("none of the functions that the rules choose has an alias that they ask for: %s", listSome(rules))
-			p.Hint = "check the patterns under qualifiers: aliases are case-sensitive"
-			r.out.add(p)
-			return
-		}
+	for _, rule := range byLayer(r.doc.rules, LayerRule) {
+		rules = append(rules, rule.origin().String())
+	}
+	switch {
+	case len(there) == 0 || len(rules) == 0:
+	case ignored > 0:
+		p.Message = fmt.Sprintf("everything that the rules choose is ignored: %d configs, the first by %s", ignored, by)
+		p.Hint = "take out of ignore what should be kept as declared"
+	case slices.Contains(r.chosen[:len(rules)], true): // rules have the first ids
+		p.Message = fmt.Sprintf("none of the functions that the rules choose has an alias that they ask for: %s", listSome(rules))
+		p.Hint = "check the patterns under qualifiers: aliases are case-sensitive"
+	default:
 		p.Message = fmt.Sprintf("no rule chooses any of the functions that exist (%s): %s", listSome(there), listSome(rules))
 		p.Hint = "check the account and region first, then the patterns and tags of the rules"
 	}
 	r.out.add(p)
+}
+
+// item is one of the qualifiers of a rule.
+type item struct {
+	of *source
+	at int
+}
+
+// checkAliasPatterns warns of patterns that match no alias of the functions that their
+// rule chooses. That a rule with "*" finds no alias is no fault of it.
+//
+// It reports whether the rule has an effect as far as its qualifiers go. Where it has none,
+// nothing else is said of the rule: that its settings come to nothing has the same cause.
+func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
+	effective = len(rule.qualifiers) == 0
+	for i := range rule.qualifiers {
+		q := &rule.qualifiers[i]
+		if q.pattern == nil || q.value == everyQualifier || r.effective[item{rule.source, i}] {
+			effective = true
+			continue
+		}
+		functions := 0
+		var aliases []string
+		for _, s := range r.scopes {
+			own := s.local.rule(rule.id)
+			if own == nil {
+				continue
+			}
+			for _, name := range s.inventory.Functions {
+				if own.chooses(name, s.inventory.Tags[name]) {
+					functions++
+					aliases = append(aliases, s.inventory.Aliases[name]...)
+				}
+			}
+		}
+		p := withoutQualifier(rule.origin(), q.value, functions, aliases)
+		p.Pos = rule.file.pos(q.place)
+		r.out.add(p)
+	}
+	return effective
+}
+
+// checkCalls holds the functions that an entry calls against the entry itself,
+// and remembers them for the search for loops.
+//
+// A function that sends to itself is an error, because Lambda refuses it; one that sends to
+// another of its qualifiers is a warning, because that can be meant.
+func (r *resolver) checkCalls(from Key, calls []edge) {
+	for _, c := range calls {
+		switch {
+		case c.to == from:
+			r.out.once(Problem{Pos: c.pos(), Code: codeOwnDestination,
+				Message: fmt.Sprintf("%s of %s is the function itself", c.f, from.Name),
+				Hint:    "name another destination, or leave the function out with exclude: Lambda refuses this"})
+		case c.to.Target == from.Target && c.to.Function == from.Function:
+			r.out.once(Problem{Pos: c.pos(), Code: codeSameFunction,
+				Message: fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
+				Hint:    "check it: an event that fails in both may never end"})
+		}
+		r.edges[from] = append(r.edges[from], c)
+	}
+}
+
+// edge is a destination of an entry that is itself a function: to gets the
+// events, and the field f of by says so.
+type edge struct {
+	to Key
+	by *source
+	f  Setting
+}
+
+func (e edge) pos() Pos { return e.by.file.pos(e.by.set[e.f].place) }
+
+// maxNamed bounds how many functions of a loop a message lists.
+const maxNamed = 6
+
+// checkLoops warns of functions that send events round in a circle. Each
+// circle is told once, at its first function in key order.
+//
+// Only functions of this fleet are followed: what others do with an event is not known.
+// Circles across targets are found, since the keys have account and region. The search goes
+// depth first; chains of destinations can be as long as the fleet, which Go's stacks bear.
+func (r *resolver) checkLoops() {
+	var path []Key             // from the start to where the search stands: to meet one of these again closes a circle
+	stands := map[Key]int{}    // where on the path, from 1
+	finished := map[Key]bool{} // with all that they lead to
+	var search func(Key)
+	search = func(k Key) {
+		path = append(path, k)
+		stands[k] = len(path)
+		for _, e := range r.edges[k] {
+			switch at := stands[e.to]; {
+			case e.to == k || finished[e.to] || len(r.edges[e.to]) == 0: // the first is an error of its own
+			case at == 0:
+				search(e.to)
+			default:
+				r.out.once(Problem{
+					Pos: e.pos(), Code: codeDestinationLoop, Message: "events go round: " + describeLoop(path[at-1:]),
+					Hint: "break the circle: each turn is an invocation that is paid for",
+				})
+			}
+		}
+		path = path[:len(path)-1]
+		finished[k] = true
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(r.edges), Key.Compare) {
+		if !finished[k] {
+			search(k)
+		}
+	}
+}
+
+// describeLoop is "a → b → a"; a long loop is cut.
+func describeLoop(loop []Key) string {
+	var names []string
+	for i, k := range loop {
+		if i == maxNamed {
+			names = append(names, fmt.Sprintf("%d more", len(loop)-i))
+			break
+		}
+		names = append(names, k.Name.String())
+	}
+	return strings.Join(append(names, loop[0].Name.String()), " → ")
 }

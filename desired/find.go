@@ -6,6 +6,118 @@ import (
 	"strings"
 )
 
+// Selection narrows a run to a part of the fleet. An empty list narrows
+// nothing. A label or pattern that matches nothing is an error: a run over
+// nothing must not look like success.
+type Selection struct {
+	Targets   []string `json:"targets,omitempty"`   // labels, or ACCOUNT/REGION
+	Functions []string `json:"functions,omitempty"` // patterns for function names
+}
+
+// Narrow is the part of a fleet that the selection names.
+//
+// The fleet that was given stays as it is. Targets come first, so that a pattern that matches
+// only in a target that was left out is an error too.
+func (s Selection) Narrow(f Fleet) (Fleet, error) {
+	if err := s.narrowTargets(&f); err != nil {
+		return Fleet{}, err
+	}
+	if err := s.narrowFunctions(&f); err != nil {
+		return Fleet{}, err
+	}
+	return f, nil
+}
+
+// narrowTargets keeps the targets that are asked for, by label or as ACCOUNT/REGION. One
+// label may stand for several regions, and the target of the current credentials has none,
+// so that it can be asked for by its account and region alone.
+func (s Selection) narrowTargets(f *Fleet) error {
+	if len(s.Targets) == 0 {
+		return nil
+	}
+	names := func(t TargetSpec, asked string) bool { return asked == t.Label || asked == t.Target.String() }
+	for _, asked := range s.Targets {
+		if !slices.ContainsFunc(f.Targets, func(t TargetSpec) bool { return asked != "" && names(t, asked) }) {
+			return fmt.Errorf("no target is called %q; %s", asked, s.known(f, asked))
+		}
+	}
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetSpec) bool {
+		return !slices.ContainsFunc(s.Targets, func(asked string) bool { return names(t, asked) })
+	})
+	return nil
+}
+
+// known says what could have been asked for.
+func (s Selection) known(f *Fleet, asked string) string {
+	var all []string
+	for _, t := range f.Targets {
+		if t.Label != "" {
+			all = append(all, t.Label)
+		}
+	}
+	for _, t := range f.Targets {
+		all = append(all, t.Target.String())
+	}
+	all = slices.Compact(all)
+	return suggest(asked, all, "there are "+listSome(all))
+}
+
+// narrowFunctions keeps the functions that one of the patterns matches, with all their
+// qualifiers, in entries, requirements and ignored ones alike. Every pattern has to match
+// something.
+func (s Selection) narrowFunctions(f *Fleet) error {
+	if len(s.Functions) == 0 {
+		return nil
+	}
+	globs := make([]glob, len(s.Functions))
+	for i, written := range s.Functions {
+		g, wrong := compileGlob(text{value: written})
+		if wrong != nil {
+			if name, err := ParseName(written); err == nil { // as reports print a config
+				wrong.hint = fmt.Sprintf("write %s, which stands for all its qualifiers", name.Function)
+			}
+			return fmt.Errorf("%s; %s", wrong.message, wrong.hint)
+		}
+		globs[i] = g
+	}
+	used := make([]bool, len(globs))
+	keep := func(name string) bool {
+		matched := false
+		for i := range globs {
+			if globs[i].match(name) {
+				used[i], matched = true, true
+			}
+		}
+		return matched
+	}
+	var names []string
+	targets := slices.Clone(f.Targets)
+	for i := range targets {
+		t := &targets[i]
+		for _, e := range t.Entries {
+			if len(names) == 0 || names[len(names)-1] != e.Function {
+				names = append(names, e.Function)
+			}
+		}
+		t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e Entry) bool { return !keep(e.Function) })
+		for _, j := range t.Judged {
+			names = append(names, j.Function)
+		}
+		t.Judged = slices.DeleteFunc(slices.Clone(t.Judged), func(j Judged) bool { return !keep(j.Function) })
+		t.Ignored = slices.DeleteFunc(slices.Clone(t.Ignored), func(e Ignored) bool { return !keep(e.Function) })
+	}
+	for i, ok := range used {
+		if ok {
+			continue
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		return fmt.Errorf("no function matches %q; %s", s.Functions[i], suggest(s.Functions[i], names, "there are "+listSome(names)))
+	}
+	f.Targets = targets
+	return nil
+}
+
 // KeyQuery is a key as a person types it: NAME or NAME:QUALIFIER, which is meant
 // in every target, either with LABEL/ or ACCOUNT/REGION/ before it, or any form
 // of function ARN.

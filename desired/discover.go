@@ -1,0 +1,214 @@
+package desired
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Inventory is what discovery found in each target. A target that is not in it
+// was not looked at, or could not be read: rules say nothing there.
+type Inventory map[Target]TargetInventory
+
+// TargetInventory is what exists in one target.
+type TargetInventory struct {
+	Functions []string                     // names, sorted
+	Tags      map[string]map[string]string // by function; only functions that have tags
+	Details   map[string]FunctionDetails   // by function, of those that were listed just now
+	// Aliases are those of the functions whose aliases were listed. What patterns for
+	// aliases choose of any other function is not known.
+	Aliases map[string][]string
+}
+
+// FunctionDetails are what a listing of functions tells beside the name.
+type FunctionDetails struct {
+	Role       string // the execution role, an ARN
+	DeadLetter string // the dead-letter queue or topic of the function itself, an ARN; "" for none
+}
+
+// Tag is one demand on a function's tags: the key, with one of the values, or with any
+// where there are none.
+type Tag struct {
+	Key    string
+	Values []string
+}
+
+// Discovery is what must be discovered in one target before Resolve can decide
+// everything there. One that asks for nothing costs nothing: exact entries
+// are known from the file.
+type Discovery struct {
+	Target
+	// ListFunctions asks for the names of all functions: some rule chooses
+	// among them.
+	ListFunctions bool
+	// Tags are the sets of tags that rules and ignore ask for, sorted, each set
+	// once. A function is of interest when it has all tags of one set. Tags of
+	// other functions may be left out.
+	Tags [][]Tag
+	// Functions, when not empty, are those whose tags are wanted, in place of a search
+	// by Tags: of all others it is known what an earlier run discovered.
+	Functions []string
+	// Aliases, when not nil, says of which functions, with these tags, the aliases are to
+	// be listed: some rule chooses among them.
+	Aliases func(function string, tags map[string]string) bool
+	// MaxErrors is how many of these calls may fail before the target is given up.
+	MaxErrors Limit
+	// Reason are the rules and ignore items that ask for it.
+	Reason []Origin
+}
+
+// IsZero reports whether neither names nor tags need to be discovered.
+func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
+
+// Discoveries says, for every target, what has to be discovered.
+//
+// Rules and requirements choose among all names there are. Ignore takes out of what these have
+// chosen, so that it needs tags at most, and alone it asks for no listing. sel narrows what
+// costs a call for each function, aliases, and nothing else: names and tags come by the page.
+func (d *Document) Discoveries(ambient Target, sel Selection) []Discovery {
+	var needs []Discovery
+	for _, t := range d.places(ambient) {
+		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
+		n.askAliases(d.local(t.Label))
+		n.Aliases = sel.only(n.Aliases)
+		for _, rule := range d.local(t.Label).rules {
+			list := rule.layer != LayerIgnore
+			if !list && !rule.usesTags() {
+				continue
+			}
+			n.ListFunctions = n.ListFunctions || list
+			for _, tags := range [][]tagPattern{rule.tags, rule.exclude.tags} {
+				if len(tags) > 0 {
+					n.Tags = append(n.Tags, search(tags))
+				}
+			}
+			n.Reason = append(n.Reason, rule.origin())
+		}
+		slices.SortFunc(n.Tags, compareTags)
+		n.Tags = slices.CompactFunc(n.Tags, func(a, b []Tag) bool { return compareTags(a, b) == 0 })
+		needs = append(needs, n)
+	}
+	return needs
+}
+
+// compareTags orders sets of tags, so that what two rules ask for is asked once.
+func compareTags(a, b []Tag) int {
+	return slices.CompareFunc(a, b, func(x, y Tag) int {
+		return cmp.Or(strings.Compare(x.Key, y.Key), slices.Compare(x.Values, y.Values))
+	})
+}
+
+// search is what to ask AWS for to find all functions that may have the tags. It finds
+// whole values only, and a few of them at a time.
+//
+// A key whose values cannot be asked for is asked for alone. The answer is then more than the
+// pattern chooses, and chooses looks at it again.
+func search(patterns []tagPattern) []Tag {
+	var all []Tag
+	for _, p := range patterns {
+		t := Tag{Key: p.key}
+		for _, v := range p.values {
+			t.Values = append(t.Values, v.value)
+		}
+		if len(t.Values) > maxSearched || slices.ContainsFunc(p.values, func(v tagValue) bool { return v.wild != nil }) {
+			t.Values = nil
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// maxSearched is how many values of one key a search takes, from the reference of
+// the tagging API, GetResources.
+const maxSearched = 20
+
+// askAliases makes a discovery ask for the aliases of those functions for which a rule
+// needs them. Each costs a call.
+//
+// Functions that are ignored are left out. The demand is a function, because what it needs,
+// names and tags, is known only after the listing.
+func (d *Discovery) askAliases(l *local) {
+	if !slices.ContainsFunc(l.rules, (*ruleDecl).usesAliases) {
+		return
+	}
+	d.Aliases = func(function string, tags map[string]string) bool {
+		chosen := func(by func(*ruleDecl) bool) bool {
+			return slices.ContainsFunc(l.rules, func(r *ruleDecl) bool { return by(r) && r.chooses(function, tags) })
+		}
+		return chosen((*ruleDecl).usesAliases) && !chosen(func(r *ruleDecl) bool { return r.layer == LayerIgnore })
+	}
+}
+
+// only is the part of a demand for aliases that is about the functions which the
+// selection names: those of others are not worth a call.
+func (s Selection) only(aliases func(function string, tags map[string]string) bool) func(string, map[string]string) bool {
+	if aliases == nil || len(s.Functions) == 0 {
+		return aliases
+	}
+	var globs []glob
+	for _, written := range s.Functions {
+		g, wrong := compileGlob(text{value: written})
+		if wrong != nil {
+			return nil // Narrow tells of it
+		}
+		globs = append(globs, g)
+	}
+	return func(function string, tags map[string]string) bool {
+		return matchAny(globs, function) && aliases(function, tags)
+	}
+}
+
+// Matcher is what one rule may choose in one target, whatever exists there.
+type Matcher struct {
+	// Functions are patterns for names, sorted, in which * stands for any text
+	// and ? for any character, and nothing else is special. Together they match
+	// at least what the rule matches: a class such as [a-z] has become ?.
+	Functions []string
+	// Qualifiers are those that the rule gives entries to, patterns for aliases among
+	// them; never empty.
+	Qualifiers []string
+	ReadOnly   bool // of an item of require, which writes nothing
+}
+
+// Matchers lists what each rule, and then each item of require, may choose, by target.
+// A permission has to be given for that before it is known what exists.
+//
+// Exact entries are not among them, nor is what ignore takes out again: a permission may be
+// wider than the use of it, and never narrower.
+func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
+	all := map[Target][]Matcher{}
+	for _, t := range d.places(ambient) {
+		for _, rule := range d.local(t.Label).rules {
+			if rule.layer != LayerIgnore {
+				all[t.Target] = append(all[t.Target], rule.matcher())
+			}
+		}
+	}
+	return all
+}
+
+// matcher is the item as a Matcher. "*" stands for $LATEST and for every alias, which are two
+// patterns to whoever compares qualifiers.
+func (r *ruleDecl) matcher() Matcher {
+	c := Matcher{Qualifiers: []string{Latest}, ReadOnly: r.layer == LayerRequire}
+	if len(r.qualifiers) > 0 {
+		c.Qualifiers = nil
+		for _, q := range r.qualifiers {
+			if q.value == everyQualifier {
+				c.Qualifiers = append(c.Qualifiers, Latest)
+			}
+			c.Qualifiers = append(c.Qualifiers, q.value)
+		}
+	}
+	for _, g := range r.functions {
+		for i := range g.alternatives {
+			c.Functions = append(c.Functions, class.ReplaceAllLiteralString(g.alternatives[i].written, "?"))
+		}
+	}
+	if len(r.functions) == 0 {
+		c.Functions = []string{"*"} // a rule by tags alone
+	}
+	slices.Sort(c.Functions)
+	c.Functions = slices.Compact(c.Functions)
+	return c
+}

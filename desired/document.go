@@ -149,8 +149,8 @@ type ruleDecl struct {
 	variables bool // it has some, so that targets have forms of their own
 
 	qualifiers []qualifier // of a rule
-	why        *Exception  // of an item of ignore; nil where it has neither reason nor end
-	until      place
+	reason     string      // of an item of ignore
+	until      text        // the same; its last day
 	require    requirement // of an item of require
 }
 
@@ -200,7 +200,7 @@ func (d *Document) places(ambient Target) []TargetSpec {
 		for _, at := range t.places() {
 			all = append(all, TargetSpec{
 				Target: at, Label: t.name.value, RoleARN: t.roleIn(at), ExternalID: t.externalID.value,
-				Quota: t.quota, RateShare: t.rateShare, Err: t.unknown[at.Account],
+				Quota: t.quota, RateShare: t.rateShare, Err: t.unknown[at.Account], Unlisted: t.unlisted(),
 			})
 		}
 	}

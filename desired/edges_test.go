@@ -56,11 +56,11 @@ func TestKeysAsTheyAreTyped(t *testing.T) {
 		q, err := ParseKey(typed)
 		got := fmt.Sprint(err)
 		if err == nil {
-			where := q.Where()
+			where := q.Where
 			if where == "" {
 				where = "any"
 			}
-			got = q.Function() + " in " + where
+			got = q.Function + " in " + where
 			if q.Target() != (Target{}) {
 				got += ", which is " + q.Target().String()
 			}

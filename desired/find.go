@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,8 +129,9 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 //	111111111111/eu-west-1/orders    in that target, as output prints it
 //	arn:aws:lambda:eu-west-1:...     in the target of the ARN
 type KeyQuery struct {
-	typed, where string
-	name         ParsedName
+	ParsedName        // Qualifier is never empty
+	Where      string // the target, as a Selection takes it; "" when several may be meant
+	typed      string
 }
 
 // ParseKey takes apart what a person typed.
@@ -137,38 +139,25 @@ type KeyQuery struct {
 // What stands before the last slash names a target, and is not looked at here: only a fleet
 // knows its labels. Without a qualifier $LATEST is meant. The error is ParseName's.
 func ParseKey(typed string) (KeyQuery, error) {
-	q := KeyQuery{typed: typed}
-	written := typed
+	q, written := KeyQuery{typed: typed}, typed
 	if i := strings.LastIndexByte(typed, '/'); i >= 0 {
-		q.where, written = typed[:i], typed[i+1:]
+		q.Where, written = typed[:i], typed[i+1:]
 	}
-	n, err := ParseName(written)
-	if err != nil {
+	var err error
+	if q.ParsedName, err = ParseName(written); err != nil {
 		return KeyQuery{}, err
 	}
-	if n.Qualifier == "" {
-		n.Qualifier = Latest
+	q.Qualifier = cmp.Or(q.Qualifier, Latest)
+	if q.Where == "" && q.Account != "" && q.Region != "" { // an ARN
+		q.Where = Target{q.Account, q.Region}.String()
 	}
-	q.name = n
 	return q, nil
-}
-
-// Function is the name of the function.
-func (q KeyQuery) Function() string { return q.name.Function }
-
-// Where is the target that the query names, as a Selection takes it: a label or
-// ACCOUNT/REGION. It is "" when several may be meant.
-func (q KeyQuery) Where() string {
-	if q.where == "" && q.name.Account != "" && q.name.Region != "" {
-		return Target{q.name.Account, q.name.Region}.String()
-	}
-	return q.where
 }
 
 // Target is the account and region that the query names; zero when it names a
 // label or none.
 func (q KeyQuery) Target() Target {
-	account, region, _ := strings.Cut(q.Where(), "/")
+	account, region, _ := strings.Cut(q.Where, "/")
 	if t := (Target{account, region}); t.Valid() {
 		return t
 	}
@@ -178,7 +167,7 @@ func (q KeyQuery) Target() Target {
 // matches reports whether the query may mean a function of this target: an account and region
 // in the name, as in an ARN, have to be the target's as well as what stands before the slash.
 func (q KeyQuery) matches(t *TargetSpec) bool {
-	return (q.where == "" || q.where == t.Label || q.where == t.Target.String()) && q.name.in(t.Target)
+	return (q.Where == "" || q.Where == t.Label || q.Where == t.Target.String()) && q.in(t.Target)
 }
 
 // NotDeclaredError is about a key that no entry and no rule declares.
@@ -206,12 +195,12 @@ func (f Fleet) Find(typed string) ([]Key, error) {
 // find looks in every target that the query may mean. A key that is declared in one of them
 // and ignored in another is found; one that is ignored and declared nowhere is an error.
 func (f Fleet) find(q KeyQuery) ([]Key, error) {
-	if where := q.Where(); where != "" {
-		if err := (Selection{Targets: []string{where}}).narrowTargets(&f); err != nil {
+	if q.Where != "" {
+		if err := (Selection{Targets: []string{q.Where}}).narrowTargets(&f); err != nil {
 			return nil, err
 		}
 	}
-	name := Name{q.name.Function, q.name.Qualifier}
+	name := Name{q.Function, q.Qualifier}
 	var keys []Key
 	var ignored error
 	for i := range f.Targets {
@@ -248,7 +237,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 		}
 		for _, e := range t.Entries {
 			all = append(all, e.Name.String())
-			if e.Function == q.name.Function {
+			if e.Function == q.Function {
 				siblings = append(siblings, e.Name.String())
 			}
 		}
@@ -256,7 +245,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 	if siblings = slices.Compact(slices.Sorted(slices.Values(siblings))); len(siblings) > 0 {
 		return &NotDeclaredError{q.typed, "did you mean " + listSome(siblings) + "?"}
 	}
-	if guess := nearest(Name{q.name.Function, q.name.Qualifier}.String(), all); guess != "" {
+	if guess := nearest(Name{q.Function, q.Qualifier}.String(), all); guess != "" {
 		return &NotDeclaredError{q.typed, "did you mean " + guess + "?"}
 	}
 	return &NotDeclaredError{q.typed, "there are " + listSome(slices.Compact(slices.Sorted(slices.Values(all))))}
@@ -273,10 +262,10 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	for _, t := range d.places(ambient) {
 		if q.matches(&t) {
 			aliases := known[t.Target].Aliases
-			if _, listed := aliases[q.name.Function]; !listed {
-				aliases = map[string][]string{q.name.Function: {q.name.Qualifier}}
+			if _, listed := aliases[q.Function]; !listed {
+				aliases = map[string][]string{q.Function: {q.Qualifier}}
 			}
-			supposed[t.Target] = TargetInventory{Functions: []string{q.name.Function}, Tags: known[t.Target].Tags, Aliases: aliases}
+			supposed[t.Target] = TargetInventory{Functions: []string{q.Function}, Tags: known[t.Target].Tags, Aliases: aliases}
 		}
 	}
 	out := &collector{}

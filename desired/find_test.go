@@ -113,8 +113,8 @@ func TestWhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if q.Where() != row.where || q.Target().String() != row.target {
-			t.Errorf("%s: %q and %s", row.why, q.Where(), q.Target())
+		if q.Where != row.where || q.Target().String() != row.target {
+			t.Errorf("%s: %q and %s", row.why, q.Where, q.Target())
 		}
 	}
 }

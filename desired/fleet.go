@@ -36,6 +36,7 @@ type TargetSpec struct {
 	Quota      float64   // requests a second; 0 where the file does not say
 	RateShare  float64   // share of the quota a run may use; 0 where the file does not say
 	Err        error     // why it is not to be opened: see [Member]
+	Unlisted   bool      // stands for all accounts of an organization, which are not known: see Enlisted
 	Entries    []Entry   // sorted by Name; no two alike
 	Judged     []Judged  // functions that requirements choose, declared or not, sorted by name
 	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name
@@ -63,13 +64,8 @@ type Entry struct {
 // Ignored is a key that is left out of everything, and the rule that says so.
 type Ignored struct {
 	Name
-	By  Origin
-	Why *Exception // shared, read-only; nil where the rule says neither
-}
-
-// Exception is what an ignore item says of itself.
-type Exception struct {
-	Reason string // "" where it gives none
+	By     Origin
+	Reason string // "" where the rule gives none
 	Until  string // the last day on which it holds, such as 2027-03-31; "" where it has no end
 }
 
@@ -78,9 +74,6 @@ type Origins struct {
 	Entry  Origin              // the functions entry, or the last rule that named the key
 	Fields [NumSettings]Origin // zero for a field nobody set
 }
-
-// Of is the place that decided a field; the zero Origin when nobody set it.
-func (o *Origins) Of(f Setting) Origin { return o.Fields[f] }
 
 // UndeclaredPolicy says what to do with records on a declared function under a
 // qualifier that nobody declared.

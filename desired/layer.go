@@ -120,7 +120,7 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ru
 	// Nobody lists the aliases of what is ignored.
 	for _, q := range r.qualifiersOf(s, name, nil, rules, present) {
 		if q != everyQualifier {
-			s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin(), Why: by.why})
+			s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin(), Reason: by.reason, Until: by.until.value})
 		}
 	}
 }

@@ -28,8 +28,12 @@ type Loader struct {
 	// Context ends the wait for a file; nil waits for a minute at most.
 	Context context.Context
 	// Remote holds the files whose names have a scheme, such as s3://bucket/key, for
-	// LoadFiles and LoadTargets. Whoever fetched them names each.
+	// LoadFiles. Whoever fetched them names each.
 	Remote fs.FS
+
+	// TargetsOnly reads the files for the sake of their targets, for export, which makes the
+	// entries of a file that has none yet. Such a document is good for Targets and Enlisted.
+	TargetsOnly bool
 
 	maxBytes int // of one file; zero means maxFileBytes
 	maxNodes int // looked at in one file, beyond its own; zero means aliasAllowance
@@ -55,32 +59,13 @@ func Load(fsys fs.FS, paths ...string) (*Document, error) {
 }
 
 // Load is the function Load with the loader's standard input.
-//
-// What a file alone tells was checked while it was read. Here comes what takes all of them:
-// labels, rules and defaults, variables, and what entries say of one another.
 func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
-	d, out := l.load(fsys, paths)
+	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
+	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}
 	if len(paths) == 0 {
 		out.add(Problem{Pos: Pos{File: "."}, Code: codeNoSuchPath,
 			Message: "no fleet file was named", Hint: "name a file, a directory or a pattern"})
 	}
-	d.checkLabels(out)
-	d.checkRules(out)
-	if !d.damagedTargets { // else nothing can be said about places
-		d.fillIn(out)
-		d.checkOffline(out)
-	}
-	d.warnings = out.warnings.problems()
-	if ps := out.errors.problems(); ps != nil {
-		return nil, ps
-	}
-	return d, nil
-}
-
-// load reads the files and checks their targets.
-func (l Loader) load(fsys fs.FS, paths []string) (*Document, *collector) {
-	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
-	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}
 	for _, name := range l.findFiles(fsys, paths, out) {
 		l.loadFile(fsys, name, d, out)
 	}
@@ -89,16 +74,18 @@ func (l Loader) load(fsys fs.FS, paths []string) (*Document, *collector) {
 	for i, r := range d.rules {
 		r.id = i
 	}
+	// What a file alone tells was checked while it was read. Here comes what takes all of them:
+	// targets, labels, rules and defaults, variables, and what entries say of one another.
 	d.checkTargets(out)
-	return d, out
-}
-
-// LoadTargets reads fleet files of the operating system for the sake of their targets alone:
-// they may have no entries yet.
-//
-// It is for export, which makes the entries of a file that has none yet.
-func (l Loader) LoadTargets(paths ...string) (*Document, error) {
-	d, out := l.load(osFiles{l.Remote}, slashed(paths))
+	if !l.TargetsOnly {
+		d.checkLabels(out)
+		d.checkRules(out)
+		if !d.damagedTargets { // else nothing can be said about places
+			d.fillIn(out)
+			d.checkOffline(out)
+		}
+		d.warnings = out.warnings.problems()
+	}
 	if ps := out.errors.problems(); ps != nil {
 		return nil, ps
 	}

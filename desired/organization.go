@@ -14,7 +14,7 @@ import (
 // Files are read without any network, so that the accounts are not known when the rest of a
 // file is checked. A document goes through three states:
 //
-//	loaded      EveryAccount, in each region that is written, or in one for enabled
+//	loaded      everyAccount, in each region that is written, or in one for enabled
 //	enlisted    each member in each of its regions
 //	rejoined    the same, with places that have left since, for the undoing of a run alone
 //
@@ -77,7 +77,8 @@ func regionsOrEnabled() field[organizationDecl] {
 const enabledWord = "enabled"
 
 // Organization is an item of targets whose accounts AWS Organizations lists. Until
-// [Document.Enlisted] has given them, [EveryAccount] stands for all.
+// [Document.Enlisted] has given them, one target in each region stands for all: see
+// TargetSpec.Unlisted.
 type Organization struct {
 	Label   string
 	Units   []string // roots and organizational units, each with all below it; none is the whole organization
@@ -241,9 +242,9 @@ func (t *targetDecl) says(w *walker, n *yaml.Node) bool {
 	return false
 }
 
-// EveryAccount is the account that stands for those of an organization until they are
-// known. No account has this number.
-const EveryAccount = "000000000000"
+// everyAccount is the account that stands for those of an organization until they are known.
+// No account of AWS has this number.
+const everyAccount = "000000000000"
 
 // places are the targets of an item.
 func (t *targetDecl) places() []Target {
@@ -253,9 +254,9 @@ func (t *targetDecl) places() []Target {
 	case t.organization == nil:
 		return inRegions(t.account.value, written(t.regions))
 	case t.organization.enabled:
-		return []Target{{EveryAccount, "us-east-1"}}
+		return []Target{{everyAccount, "us-east-1"}}
 	}
-	return inRegions(EveryAccount, written(t.organization.regions))
+	return inRegions(everyAccount, written(t.organization.regions))
 }
 
 func inRegions(account string, regions []string) []Target {
@@ -277,7 +278,7 @@ func (t *targetDecl) roleIn(at Target) string {
 }
 
 // unlisted reports whether the item is an organization whose accounts are not known: what is
-// asked is the item and never the number, since EveryAccount is also the account of LocalStack.
+// asked is the item and never the number, since that is also the account of LocalStack.
 func (t *targetDecl) unlisted() bool { return t != nil && t.organization != nil && t.members == nil }
 
 // mayBeIn is in, for a target of an item that may stand for every account of an organization,

@@ -203,11 +203,11 @@ func TestEveryMemberIsATargetOnce(t *testing.T) {
 	})
 }
 
-// EveryAccount is also the account of LocalStack and of other stand-ins for AWS: an account of
+// everyAccount is also the account of LocalStack and of other stand-ins for AWS: an account of
 // that number is an account like any other.
 func TestTheAccountOfPretendCloudsIsAnAccount(t *testing.T) {
 	const entry = "functions:\n  - { name: 'arn:aws:lambda:eu-west-1:111111111111:function:x', maximum_retry_attempts: 1 }\n"
-	zero := Target{EveryAccount, "eu-west-1"}
+	zero := Target{everyAccount, "eu-west-1"}
 	_, err := Load(oneFile("version: 1\ntargets:\n  - { name: local, account: \""+zero.Account+"\", regions: [eu-west-1] }\n"+entry), "fleet.yaml")
 	if err == nil || !strings.Contains(err.Error(), codeNotATarget) || !strings.Contains(err.Error(), "("+zero.String()+")") {
 		t.Errorf("declared: %v", err)

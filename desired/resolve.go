@@ -291,7 +291,7 @@ func (r *resolver) among(f *functionDecl) string {
 	for _, s := range r.scopes {
 		if covers(f.targets, s.fleet.Label) {
 			at := s.fleet.Target
-			if r.doc.target(s.fleet.Label).unlisted() {
+			if s.fleet.Unlisted {
 				at.Account = "any account"
 			}
 			names = append(names, at.String())

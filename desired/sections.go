@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -245,17 +244,10 @@ var ruleItem = object[ruleDecl]{
 var ignoreItem = object[ruleDecl]{
 	what: "an item of ignore",
 	fields: append(selectorFields(selectorOf),
-		value("reason", "Why they are left alone; shown in reports.", word(reasonRule), func(r *ruleDecl, t text) { r.except().Reason = t.value }),
+		value("reason", "Why they are left alone; shown in reports.", word(reasonRule), func(r *ruleDecl, t text) { r.reason = t.value }),
 		value("until", "The last day, in UTC: 2027-03-31. After it the item is an error.", date,
-			func(r *ruleDecl, t text) { r.except().Until, r.until = t.value, t.place })),
+			func(r *ruleDecl, t text) { r.until = t })),
 	anyOf: []string{"functions", "tags"},
-}
-
-// except makes the item's exception when the first of its two keys is read: most items have
-// neither, and then there is none.
-func (r *ruleDecl) except() *Exception {
-	r.why = cmp.Or(r.why, &Exception{})
-	return r.why
 }
 
 // Expired are the problems of what was to hold until a day that is over. Nothing else
@@ -265,12 +257,12 @@ func (d *Document) Expired(now time.Time) error {
 	var expired Problems
 	today := now.UTC().Format(time.DateOnly)
 	for _, g := range d.rules {
-		if g.why != nil && g.why.Until != "" && g.why.Until < today {
-			message := fmt.Sprintf("the item %s was to hold until %s, which is over", g.origin().LayerName(), g.why.Until)
-			if g.why.Reason != "" {
-				message += fmt.Sprintf(" (%s)", shorten(g.why.Reason))
+		if g.until.value != "" && g.until.value < today {
+			message := fmt.Sprintf("the item %s was to hold until %s, which is over", g.origin().LayerName(), g.until.value)
+			if g.reason != "" {
+				message += fmt.Sprintf(" (%s)", shorten(g.reason))
 			}
-			expired = append(expired, Problem{Pos: g.file.pos(g.until), Code: codeExpired, Message: message, Hint: "delete the item, or set a later day"})
+			expired = append(expired, Problem{Pos: g.file.pos(g.until.place), Code: codeExpired, Message: message, Hint: "delete the item, or set a later day"})
 		}
 	}
 	if expired == nil {

@@ -22,7 +22,7 @@ func TestLoadTargets(t *testing.T) {
 		{why: "two of one name are one", yaml: targets + "  - { name: prod, account: \"111111111111\", regions: [eu-west-1] }\n", code: codeDuplicateTarget},
 	} {
 		var got []TargetSpec
-		doc, err := Loader{Stdin: strings.NewReader(row.yaml)}.LoadTargets("-")
+		doc, err := Loader{Stdin: strings.NewReader(row.yaml), TargetsOnly: true}.LoadFiles("-")
 		if err == nil && doc.DeclaresTargets() {
 			got, _ = doc.Targets(Target{})
 		}

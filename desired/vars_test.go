@@ -86,7 +86,7 @@ func TestDefaultsOfTheFleet(t *testing.T) {
 	if diff := cmp.Diff(want, lines(f)); diff != "" || len(f.Warnings) > 0 {
 		t.Error(diff, f.Warnings)
 	}
-	if o := f.Targets[0].Entries[0].Origins.Of(OnFailure); o.File != "a.yaml" {
+	if o := f.Targets[0].Entries[0].Origins.Fields[OnFailure]; o.File != "a.yaml" {
 		t.Errorf("the origin is %s", o)
 	}
 	_, err := Load(files("a.yaml", common, "b.yaml", common+plainEntry), ".")
@@ -116,7 +116,7 @@ func TestExceptionsEnd(t *testing.T) {
 		}
 	}
 	f := mustResolve(t, d, east, Inventory{east: found("a", "b", "c")})
-	if i := f.Targets[0].Ignored; len(i) != 2 || *i[0].Why != (Exception{"moving house", "2027-03-31"}) || *i[1].Why != (Exception{Reason: "ours"}) {
+	if i := f.Targets[0].Ignored; len(i) != 2 || i[0].Reason != "moving house" || i[0].Until != "2027-03-31" || i[1].Reason != "ours" || i[1].Until != "" {
 		t.Errorf("%+v", i)
 	}
 }
@@ -170,10 +170,10 @@ func TestOriginsShowTheTemplate(t *testing.T) {
 	if a.Origins != b.Origins || *a.Want == *b.Want {
 		t.Errorf("two functions share what is said, and not what comes of it: %v %v", a, b)
 	}
-	if got := a.Origins.Of(OnFailure).Template; got != "arn:${partition}:sqs:${region}:${account}:${function}-dlq" {
+	if got := a.Origins.Fields[OnFailure].Template; got != "arn:${partition}:sqs:${region}:${account}:${function}-dlq" {
 		t.Errorf("template %q", got)
 	}
-	if got := a.Origins.Of(OnSuccess).Template; got != "" {
+	if got := a.Origins.Fields[OnSuccess].Template; got != "" {
 		t.Errorf("a value that stands as it is has the template %q", got)
 	}
 }

@@ -147,7 +147,7 @@ func (c *Change) Settings() []SettingChange {
 		}
 		row := SettingChange{Setting: field, Before: before[field], After: after[field]}
 		if c.Origins != nil {
-			row.Origin = c.Origins.Of(field)
+			row.Origin = c.Origins.Fields[field]
 			if row.Origin.IsZero() {
 				row.Origin = c.Origins.Entry
 			}

@@ -72,7 +72,7 @@ type keyWishes struct {
 func (w *keyWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	all := w.FleetWishes.Discoveries(ambient)
 	for i := range all {
-		all[i].ListFunctions, all[i].Functions = false, []string{w.query.Function()}
+		all[i].ListFunctions, all[i].Functions = false, []string{w.query.Function}
 	}
 	return all
 }
@@ -117,8 +117,8 @@ func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, fou
 func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) ([]explained, error) {
 	options := &readOptions{simulate: o.simulate, simulator: o.simulator}
 	options.quiet = true
-	if where := query.Where(); where != "" && doc.DeclaresTargets() {
-		options.targets = []string{where}
+	if query.Where != "" && doc.DeclaresTargets() {
+		options.targets = []string{query.Where}
 	}
 	base := reconcile.FleetWishes{Document: doc, Selection: options.selection()}
 	wishes := &keyWishes{FleetWishes: base, typed: typed, query: query}

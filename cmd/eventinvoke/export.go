@@ -203,7 +203,8 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) ([
 	if err != nil {
 		return nil, err
 	}
-	doc, err := loader.LoadTargets(paths...)
+	loader.TargetsOnly = true
+	doc, err := loader.LoadFiles(paths...)
 	if err != nil {
 		return nil, err
 	}

@@ -124,12 +124,12 @@ func completeTargets(_ *cobra.Command, args []string, _ string) ([]string, cobra
 	for _, t := range targets {
 		if t.Label != "" {
 			what := t.Target.String()
-			if t.Account == desired.EveryAccount {
+			if t.Unlisted {
 				what = "the accounts of an organization"
 			}
 			names = append(names, cobra.CompletionWithDesc(t.Label, what))
 		}
-		if t.Account != desired.EveryAccount {
+		if !t.Unlisted {
 			names = append(names, t.Target.String())
 		}
 	}

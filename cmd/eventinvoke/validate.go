@@ -74,7 +74,7 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 		if c.declared {
 			c.targets = 0
 			for _, t := range c.fleet.Targets {
-				if t.Account != desired.EveryAccount {
+				if !t.Unlisted {
 					c.targets++
 				}
 			}

@@ -98,7 +98,7 @@ func destinations(r *reconcile.RunResult) []reconcile.Destination {
 			}
 			of := reconcile.DestinationUse{Key: u.Key, Setting: s, Live: live}
 			if o := origins[n]; o != nil {
-				of.Origin = o.Of(s)
+				of.Origin = o.Fields[s]
 			}
 			d.Uses = append(d.Uses, of)
 		}

@@ -130,7 +130,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 // everywhere is a target, as patterns where it stands for all accounts of an organization.
 func everywhere(t *desired.TargetSpec, organizations []desired.Organization) desired.Target {
 	place := t.Target
-	if place.Account != desired.EveryAccount {
+	if !t.Unlisted {
 		return place
 	}
 	place.Account = "*"
@@ -256,8 +256,11 @@ func (w *wants) statements(t desired.Target) []Statement {
 func rolesOf(fleet desired.Fleet) []string {
 	var roles []string
 	for _, t := range fleet.Targets {
+		if t.Unlisted {
+			t.RoleARN = strings.Replace(t.RoleARN, ":"+t.Account+":", ":*:", 1)
+		}
 		if t.RoleARN != "" {
-			roles = append(roles, strings.Replace(t.RoleARN, ":"+desired.EveryAccount+":", ":*:", 1))
+			roles = append(roles, t.RoleARN)
 		}
 	}
 	slices.Sort(roles)

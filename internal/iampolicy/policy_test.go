@@ -218,3 +218,16 @@ func TestNothingIsLostByLeavingOutWhatIsCovered(t *testing.T) {
 		}
 	})
 }
+
+// The account of LocalStack has the number that stands for the accounts of an organization where
+// these are not known; a policy for it is for that account alone.
+func TestAnAccountOfZerosIsOneAccount(t *testing.T) {
+	yaml := strings.ReplaceAll(strings.ReplaceAll(everything, "111111111111", "000000000000"), "us-east-1, ", "")
+	var all string
+	for _, d := range build(t, yaml, Options{Mode: Apply}) {
+		all += string(d.JSON())
+	}
+	if strings.Contains(all, ":*:") || !strings.Contains(all, `"arn:aws:iam::000000000000:role/eventinvoke"`) || !strings.Contains(all, "arn:aws:lambda:eu-west-1:000000000000:function:checkout") {
+		t.Errorf("%s", all)
+	}
+}

@@ -152,7 +152,7 @@ func destined(f desired.Fleet, states map[string]reconcile.DestinationState) (in
 		for _, e := range t.Entries {
 			for _, s := range desired.Settings() {
 				if to := e.Want[s].Text(); to != "" {
-					uses[to] = append(uses[to], reconcile.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Of(s)})
+					uses[to] = append(uses[to], reconcile.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Fields[s]})
 				}
 			}
 		}

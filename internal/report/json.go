@@ -143,11 +143,7 @@ func (r *Run) lists() []elements {
 		{"latest_only", "latest_only", findings(newFinding, reconcile.FindingLatestOnly)},
 		{"ignored", "ignored", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
 			for _, g := range t.Ignored {
-				row := ignoredJSON{keyJSON: newKey(at, g.Name), Origin: NewOriginJSON(g.By)}
-				if g.Why != nil {
-					row.Reason, row.Until = g.Why.Reason, g.Why.Until
-				}
-				put(row)
+				put(ignoredJSON{keyJSON: newKey(at, g.Name), Origin: NewOriginJSON(g.By), Reason: g.Reason, Until: g.Until})
 			}
 		})},
 		{"guard", "", each(r.Guard, newGuard)},

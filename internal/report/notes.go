@@ -267,14 +267,13 @@ func (r *Run) ignoredBy(bool) []note {
 	if len(all) == 0 {
 		return nil
 	}
-	why := func(g desired.Ignored) desired.Exception { return *cmp.Or(g.Why, &desired.Exception{}) }
 	slices.SortStableFunc(all, func(a, b desired.Ignored) int {
-		return strings.Compare(cmp.Or(why(a).Until, "~"), cmp.Or(why(b).Until, "~"))
+		return strings.Compare(cmp.Or(a.Until, "~"), cmp.Or(b.Until, "~"))
 	})
 	n := note{title: "Ignored", text: count(len(all), "config") + ", left alone."}
 	n.rows = groupBy(all, func(g desired.Ignored) desired.Origin { return g.By }, func(by desired.Origin, of []desired.Ignored) row {
 		rule := row{origin: newOrigin(by)}
-		rule.at += after(" until ", why(of[0]).Until) + after(": ", why(of[0]).Reason)
+		rule.at += after(" until ", of[0].Until) + after(": ", of[0].Reason)
 		for _, g := range of {
 			rule.names = append(rule.names, g.Name.String())
 		}

@@ -207,50 +207,43 @@ var (
 	errNotJSON      = errors.New("the answer is not whole JSON")
 )
 
-// answerBody reads each answer whole before the SDK's deserializer does, which
+// addAnswerBody reads each answer whole before the SDK's deserializer does, which
 //   - reads without a bound,
 //   - takes an empty body, and one with something behind its JSON, for a good
 //     answer, and has one error for a body that broke off and one of the wrong
 //     shape, which only the first is worth asking again for,
 //   - quotes a part of a body that it cannot read: then it is too late to take
 //     secrets out of it, since the cut may go through one.
-type answerBody struct {
-	secrets func() secrets
-	isJSON  bool
-}
-
-func addAnswerBody(b answerBody) func(*middleware.Stack) error {
+func addAnswerBody(secrets func() secrets, isJSON bool) func(*middleware.Stack) error {
+	read := middleware.DeserializeMiddlewareFunc("AnswerBody",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+			middleware.DeserializeOutput, middleware.Metadata, error,
+		) {
+			out, md, err := next.HandleDeserialize(ctx, in)
+			resp, ok := out.RawResponse.(*smithyhttp.Response)
+			if r, sent := in.Request.(*smithyhttp.Request); err != nil && sent {
+				return out, md, &sendError{host: hostOf(r.URL.String()), err: err}
+			}
+			if err != nil || !ok {
+				return out, md, err
+			}
+			defer resp.Body.Close()
+			body, err := readAll(resp.Response)
+			good := resp.StatusCode >= 200 && resp.StatusCode <= 299
+			switch {
+			case err != nil:
+				err = fmt.Errorf("%w: %w", errBrokenAnswer, err)
+			case !good:
+				body = []byte(secrets().scrub(string(body)))
+			case isJSON && resp.StatusCode != http.StatusNoContent && middleware.GetOperationName(ctx) != opDelete && !json.Valid(body):
+				err = errNotJSON
+			}
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+			return out, md, err
+		})
 	return func(s *middleware.Stack) error {
-		return s.Deserialize.Insert(b, "OperationDeserializer", middleware.After)
+		return s.Deserialize.Insert(read, "OperationDeserializer", middleware.After)
 	}
-}
-
-func (answerBody) ID() string { return "AnswerBody" }
-
-func (b answerBody) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
-	middleware.DeserializeOutput, middleware.Metadata, error,
-) {
-	out, md, err := next.HandleDeserialize(ctx, in)
-	resp, ok := out.RawResponse.(*smithyhttp.Response)
-	if r, sent := in.Request.(*smithyhttp.Request); err != nil && sent {
-		return out, md, &sendError{host: hostOf(r.URL.String()), err: err}
-	}
-	if err != nil || !ok {
-		return out, md, err
-	}
-	defer resp.Body.Close()
-	body, err := readAll(resp.Response)
-	good := resp.StatusCode >= 200 && resp.StatusCode <= 299
-	switch {
-	case err != nil:
-		err = fmt.Errorf("%w: %w", errBrokenAnswer, err)
-	case !good:
-		body = []byte(b.secrets().scrub(string(body)))
-	case b.isJSON && resp.StatusCode != http.StatusNoContent && middleware.GetOperationName(ctx) != opDelete && !json.Valid(body):
-		err = errNotJSON
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return out, md, err
 }
 
 func readAll(resp *http.Response) ([]byte, error) {

@@ -41,7 +41,7 @@ type Conn struct {
 // the target's, and its retry settings are not used.
 func NewConn(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry[desired.Target]) *Conn {
 	creds := newCredentials(cfg.Credentials)
-	cfg.Region = target.Region
+	cfg.Region, cfg.Credentials = target.Region, creds
 	return &Conn{target: target, config: cfg, creds: creds, limiters: limiters}
 }
 
@@ -57,19 +57,8 @@ func (c *Conn) Stats() []reconcile.OperationCount { return c.counters.stats() }
 
 // client makes a Lambda client that sends only the allowed operations.
 func (c *Conn) client(allowed operations) *lambda.Client {
-	return lambda.NewFromConfig(c.config, func(o *lambda.Options) {
-		o.Credentials = c.creds
-		// Said outright, so that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, a profile or
-		// a new default of the SDK cannot bring in attempts that pay nothing.
-		o.Retryer = aws.NopRetryer{}
-		o.RetryMaxAttempts = 0
-		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
-		o.APIOptions = append(o.APIOptions,
-			addGuard(allowed),
-			addRateLimit(&rateLimitMiddleware{limiter: c.Limiter, counters: &c.counters, refresh: c.creds.renew}),
-			addAnswerBody(answerBody{secrets: c.creds.secrets, isJSON: true}),
-		)
-	})
+	paid := addRateLimit(c.Limiter, &c.counters, c.creds.renew)
+	return lambda.NewFromConfig(restricted(c.config, allowed, aws.NopRetryer{}, c.creds.secrets, true, paid))
 }
 
 // InsightConfig is the SDK configuration of an open target for the clients of sibling
@@ -94,14 +83,7 @@ func InsightConfig(t reconcile.OpenTarget) (aws.Config, bool) {
 		return aws.Config{}, false
 	}
 	c := reader.conn
-	allowed := insightOperations()
-	cfg := c.config.Copy()
-	cfg.Credentials = c.creds
-	cfg.Retryer, cfg.RetryMaxAttempts = func() aws.Retryer { return aws.NopRetryer{} }, 0
-	cfg.HTTPClient = guardedClient{allowed: allowed, next: cfg.HTTPClient}
-	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), addGuard(allowed), addCounter(&c.counters),
-		addAnswerBody(answerBody{secrets: c.creds.secrets}))
-	return cfg, true
+	return restricted(c.config, insightOperations(), aws.NopRetryer{}, c.creds.secrets, false, addCounter(&c.counters)), true
 }
 
 // Paced makes every attempt of clients with a configuration pay a token of a limiter,
@@ -113,7 +95,7 @@ func Paced(cfg aws.Config, limiter func() *ratelimit.Limiter) aws.Config {
 	if creds, ok := cfg.Credentials.(*credentials); ok {
 		refresh = creds.renew
 	}
-	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), addRateLimit(&rateLimitMiddleware{limiter: limiter, counters: &counters{}, refresh: refresh}))
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), addRateLimit(limiter, &counters{}, refresh))
 	return cfg
 }
 
@@ -125,59 +107,51 @@ func (c *Conn) about(op, function, qualifier string) call {
 	}
 }
 
-// rateLimitMiddleware is where every attempt pays: it takes a token, sends, and
-// tells the limiter how it went.
+// addRateLimit is where every attempt pays: it takes a token, sends, and tells the limiter
+// how it went.
 //
 // It stands right after "Retry", so that it sees each attempt once, and before
 // credentials, endpoint and signature, so that none of them is older than the
 // wait. An SDK that renames "Retry" fails each call at once rather than sending
 // unpaced.
-type rateLimitMiddleware struct {
-	limiter  func() *ratelimit.Limiter
-	counters *counters
-	refresh  func(context.Context) bool
-}
-
-func addRateLimit(m *rateLimitMiddleware) func(*middleware.Stack) error {
-	return func(s *middleware.Stack) error { return s.Finalize.Insert(m, "Retry", middleware.After) }
-}
-
-func (*rateLimitMiddleware) ID() string { return "RateLimit" }
-
-func (m *rateLimitMiddleware) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
-	middleware.FinalizeOutput, middleware.Metadata, error,
-) {
-	op := middleware.GetOperationName(ctx)
-	grant, err := m.limiter().Acquire(ctx, ratelimit.PriorityFrom(ctx))
-	if err != nil {
-		// A bare context error implements Timeout() and would pass for retryable.
-		return middleware.FinalizeOutput{}, middleware.Metadata{}, &aws.RequestCanceledError{Err: err}
-	}
-	// A granted attempt is finished: an interrupt must not leave a write whose
-	// fate nobody knows. The clock starts now, however long the wait was.
-	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
-	defer cancel()
-	out, md, err := next.HandleFinalize(attempt, in)
-	if err == nil {
-		grant.Done(ratelimit.OK, 0)
-		m.counters.add(op, ratelimit.OK)
-		return out, md, nil
-	}
-	f := failureOf(err)
-	if f.result == ratelimit.Cancelled { // nothing but our own clock can end an attempt
-		f = (&failure{cause: err}).unanswered()
-	}
-	if f.kind == reconcile.KindBadAnswer && f.status < 300 && f.result == ratelimit.Permanent {
-		f.result = badAnswerResult(op)
-	}
-	if f.code.expired() && m.refresh(attempt) {
-		f.result = ratelimit.ClockSkew // once more, with fresh credentials
-	}
-	grant.Done(f.result, f.retryAfter)
-	if f.sent {
-		m.counters.add(op, f.result)
-	}
-	return out, md, f
+func addRateLimit(limiter func() *ratelimit.Limiter, counters *counters, refresh func(context.Context) bool) func(*middleware.Stack) error {
+	pay := middleware.FinalizeMiddlewareFunc("RateLimit",
+		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+			middleware.FinalizeOutput, middleware.Metadata, error,
+		) {
+			op := middleware.GetOperationName(ctx)
+			grant, err := limiter().Acquire(ctx, ratelimit.PriorityFrom(ctx))
+			if err != nil {
+				// A bare context error implements Timeout() and would pass for retryable.
+				return middleware.FinalizeOutput{}, middleware.Metadata{}, &aws.RequestCanceledError{Err: err}
+			}
+			// A granted attempt is finished: an interrupt must not leave a write whose
+			// fate nobody knows. The clock starts now, however long the wait was.
+			attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
+			defer cancel()
+			out, md, err := next.HandleFinalize(attempt, in)
+			if err == nil {
+				grant.Done(ratelimit.OK, 0)
+				counters.add(op, ratelimit.OK)
+				return out, md, nil
+			}
+			f := failureOf(err)
+			if f.result == ratelimit.Cancelled { // nothing but our own clock can end an attempt
+				f = (&failure{cause: err}).unanswered()
+			}
+			if f.kind == reconcile.KindBadAnswer && f.status < 300 && f.result == ratelimit.Permanent {
+				f.result = badAnswerResult(op)
+			}
+			if f.code.expired() && refresh(attempt) {
+				f.result = ratelimit.ClockSkew // once more, with fresh credentials
+			}
+			grant.Done(f.result, f.retryAfter)
+			if f.sent {
+				counters.add(op, f.result)
+			}
+			return out, md, f
+		})
+	return func(s *middleware.Stack) error { return s.Finalize.Insert(pay, "Retry", middleware.After) }
 }
 
 // counters count the requests of one target by operation and how they ended. The zero value is ready to use.

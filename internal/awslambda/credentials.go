@@ -188,14 +188,9 @@ func (e *credentialsError) baseFailure(f *failure) bool {
 type identity struct{ account, arn string }
 
 func (s *Session) stsClient(creds aws.CredentialsProvider, secrets func() secrets, region string) *sts.Client {
-	return sts.NewFromConfig(s.config, func(o *sts.Options) {
-		o.Region = region
-		o.Credentials = creds
-		o.Retryer = boundedRetryer(attempts)
-		o.RetryMaxAttempts = 0
-		o.HTTPClient = guardedClient{allowed: stsOperations(), next: o.HTTPClient}
-		o.APIOptions = append(o.APIOptions, addGuard(stsOperations()), addAnswerBody(answerBody{secrets: secrets}))
-	})
+	cfg := restricted(s.config, stsOperations, boundedRetryer(attempts), secrets, false)
+	cfg.Region, cfg.Credentials = region, creds
+	return sts.NewFromConfig(cfg)
 }
 
 // identify asks STS, once per set of credentials, whose they are.
@@ -261,7 +256,7 @@ func readOnlyPolicy() string {
 		Resource string
 	}
 	actions := InsightPermissions()
-	for _, op := range readOperations().names() {
+	for _, op := range readOperations.names() {
 		actions = append(actions, "lambda:"+op)
 	}
 	policy, err := json.Marshal(struct {

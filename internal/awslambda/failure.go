@@ -380,7 +380,7 @@ func (c call) badAnswer(md middleware.Metadata, err error) error {
 }
 
 func badAnswerResult(op string) ratelimit.Result {
-	if _, writes := writeOperations()[op]; writes {
+	if _, writes := writeOperations[op]; writes {
 		return ratelimit.ServerError
 	}
 	return ratelimit.Permanent

@@ -37,16 +37,8 @@ const (
 
 // NewFinder makes a Finder over a connection.
 func NewFinder(c *Conn) *Finder {
-	allowed := taggingOperations()
-	client := tagging.NewFromConfig(c.config, func(o *tagging.Options) {
-		o.Credentials = c.creds
-		o.Retryer = boundedRetryer(taggingAttempts)
-		o.RetryMaxAttempts = 0
-		o.HTTPClient = guardedClient{allowed: allowed, next: o.HTTPClient}
-		o.APIOptions = append(o.APIOptions, addGuard(allowed), addCounter(&c.counters),
-			addAnswerBody(answerBody{secrets: c.creds.secrets, isJSON: true}))
-	})
-	return &Finder{Reader: NewReader(c), tags: client}
+	cfg := restricted(c.config, taggingOperations, boundedRetryer(taggingAttempts), c.creds.secrets, true, addCounter(&c.counters))
+	return &Finder{Reader: NewReader(c), tags: tagging.NewFromConfig(cfg)}
 }
 
 // addCounter counts each attempt of a client that the limiter does not see.

@@ -18,7 +18,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add([]byte(seed), 200)
 		f.Add([]byte(seed), 400)
 	}
-	ops := append(readOperations().names(), writeOperations().names()...)
+	ops := append(readOperations.names(), writeOperations.names()...)
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
 		if status < 200 || status > 599 {
 			status = 200

@@ -35,31 +35,22 @@ const (
 // What is not in it is refused before anything leaves the process.
 type operations map[string]string
 
-func readOperations() operations {
-	return operations{
+var (
+	readOperations = operations{
 		opListConfigs:   http.MethodGet,
 		opListAliases:   http.MethodGet,
 		opListVersions:  http.MethodGet,
 		opListFunctions: http.MethodGet,
 	}
-}
-
-func writeOperations() operations {
-	return operations{
+	writeOperations = operations{
 		opPut:    http.MethodPut,
 		opUpdate: http.MethodPost,
 		opDelete: http.MethodDelete,
 	}
-}
-
-// STS and the tagging API send everything by POST, reads too.
-func stsOperations() operations {
-	return operations{opGetCallerIdentity: http.MethodPost, opAssumeRole: http.MethodPost}
-}
-
-func taggingOperations() operations {
-	return operations{opGetResources: http.MethodPost}
-}
+	// STS and the tagging API send everything by POST, reads too.
+	stsOperations     = operations{opGetCallerIdentity: http.MethodPost, opAssumeRole: http.MethodPost}
+	taggingOperations = operations{opGetResources: http.MethodPost}
+)
 
 // insights are the operations by which sibling packages learn what Lambda does not
 // tell: their HTTP methods and the permissions that they need.
@@ -109,6 +100,18 @@ func (e *forbiddenError) Error() string {
 	}
 	return fmt.Sprintf("%s was not sent: this client is only allowed %s; writes need a Writer",
 		what, strings.Join(e.allowed.names(), ", "))
+}
+
+// restricted is a configuration whose clients send the allowed operations and no others,
+// try them as the retryer says, and read answers as addAnswerBody does.
+func restricted(cfg aws.Config, allowed operations, retryer aws.Retryer, secrets func() secrets, isJSON bool, more ...func(*middleware.Stack) error) aws.Config {
+	cfg = cfg.Copy()
+	// Said outright, so that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, a profile or a new default
+	// of the SDK cannot bring in attempts that pay nothing.
+	cfg.Retryer, cfg.RetryMaxAttempts = func() aws.Retryer { return retryer }, 0
+	cfg.HTTPClient = guardedClient{allowed: allowed, next: cfg.HTTPClient}
+	cfg.APIOptions = slices.Concat(cfg.APIOptions, []func(*middleware.Stack) error{addGuard(allowed), addAnswerBody(secrets, isJSON)}, more)
+	return cfg
 }
 
 // addGuard makes the stack refuse every operation outside allowed, before

@@ -89,7 +89,7 @@ func TestTheSecondLock(t *testing.T) {
 	}
 	for _, tt := range tests {
 		passed := false
-		guard := guardedClient{allowed: readOperations(), next: canned(func(r *http.Request) (*http.Response, error) {
+		guard := guardedClient{allowed: readOperations, next: canned(func(r *http.Request) (*http.Response, error) {
 			passed = true
 			return answer(r, 200, ""), nil
 		})}

@@ -217,7 +217,7 @@ func (c call) about() string {
 
 // hint is what a person can do about a failure.
 func (c call) hint(f *failure) string {
-	_, writes := writeOperations()[c.op]
+	_, writes := writeOperations[c.op]
 	hint := f.hint
 	switch t, known := textOf(f.code, f.message); {
 	case hint != "":

@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,95 +33,96 @@ type Reader struct {
 var _ reconcile.Reader = (*Reader)(nil)
 
 // NewReader makes a Reader over a connection.
-func NewReader(c *Conn) *Reader { return &Reader{conn: c, client: c.client(readOperations())} }
+func NewReader(c *Conn) *Reader { return &Reader{conn: c, client: c.client(readOperations)} }
 
 // ListConfigs implements reconcile.Reader.
-func (r *Reader) ListConfigs(ctx context.Context, function, marker string) (page reconcile.Page[reconcile.Record], err error) {
+func (r *Reader) ListConfigs(ctx context.Context, function, marker string) (p reconcile.Page[reconcile.Record], err error) {
 	about := r.conn.about(opListConfigs, function, desired.Latest)
 	out, err := r.client.ListFunctionEventInvokeConfigs(ctx, &lambda.ListFunctionEventInvokeConfigsInput{
 		FunctionName: &function, Marker: optional(marker), MaxItems: aws.Int32(maxConfigs),
 	})
 	if err != nil {
-		return page, about.failed(err)
+		return p, about.failed(err)
 	}
-	if err := listed(out.FunctionEventInvokeConfigs, "FunctionEventInvokeConfigs"); err != nil {
-		return page, about.badAnswer(out.ResultMetadata, err)
-	}
-	items := make([]reconcile.Record, len(out.FunctionEventInvokeConfigs))
-	for i := range items {
-		if items[i], err = toRecord(r.conn.target, function, &out.FunctionEventInvokeConfigs[i]); err != nil {
-			return page, about.badAnswer(out.ResultMetadata, err)
-		}
-	}
-	return reconcile.Page[reconcile.Record]{Items: items, Next: aws.ToString(out.NextMarker)}, nil
+	return page(about, out.ResultMetadata, out.FunctionEventInvokeConfigs, "FunctionEventInvokeConfigs", out.NextMarker,
+		func(_ int, c *types.FunctionEventInvokeConfig) (reconcile.Record, error) {
+			return toRecord(about.target, function, c)
+		})
 }
 
 // ListAliases implements reconcile.Reader.
-func (r *Reader) ListAliases(ctx context.Context, function, marker string) (reconcile.Page[string], error) {
+func (r *Reader) ListAliases(ctx context.Context, function, marker string) (p reconcile.Page[string], err error) {
 	about := r.conn.about(opListAliases, function, desired.Latest)
 	out, err := r.client.ListAliases(ctx, &lambda.ListAliasesInput{
 		FunctionName: &function, Marker: optional(marker), MaxItems: aws.Int32(maxAliases),
 	})
 	if err != nil {
-		return reconcile.Page[string]{}, about.failed(err)
+		return p, about.failed(err)
 	}
-	return namePage(about, out.ResultMetadata, out.Aliases, "Aliases", out.NextMarker,
-		func(a types.AliasConfiguration) (name, arn *string) { return a.Name, a.AliasArn })
+	return page(about, out.ResultMetadata, out.Aliases, "Aliases", out.NextMarker,
+		func(i int, a *types.AliasConfiguration) (string, error) { return about.named(i, a.Name, a.AliasArn) })
 }
 
 // ListVersions implements reconcile.Reader. $LATEST, which every listing of
 // versions begins with, is no published version and is left out.
-func (r *Reader) ListVersions(ctx context.Context, function, marker string) (reconcile.Page[string], error) {
+func (r *Reader) ListVersions(ctx context.Context, function, marker string) (p reconcile.Page[string], err error) {
 	about := r.conn.about(opListVersions, function, desired.Latest)
 	out, err := r.client.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionInput{
 		FunctionName: &function, Marker: optional(marker), MaxItems: aws.Int32(maxVersions),
 	})
 	if err != nil {
-		return reconcile.Page[string]{}, about.failed(err)
+		return p, about.failed(err)
 	}
-	page, err := namePage(about, out.ResultMetadata, out.Versions, "Versions", out.NextMarker,
-		func(f types.FunctionConfiguration) (name, arn *string) { return f.Version, f.FunctionArn })
-	page.Items = slices.DeleteFunc(page.Items, func(v string) bool { return v == desired.Latest })
-	return page, err
+	p, err = page(about, out.ResultMetadata, out.Versions, "Versions", out.NextMarker,
+		func(i int, f *types.FunctionConfiguration) (string, error) {
+			return about.named(i, f.Version, f.FunctionArn)
+		})
+	p.Items = slices.DeleteFunc(p.Items, func(v string) bool { return v == desired.Latest })
+	return p, err
 }
 
 // ListFunctions reads the target's functions.
-func (r *Reader) ListFunctions(ctx context.Context, marker string) (page reconcile.Page[reconcile.Function], err error) {
+func (r *Reader) ListFunctions(ctx context.Context, marker string) (p reconcile.Page[reconcile.Function], err error) {
 	about := r.conn.about(opListFunctions, "", desired.Latest)
 	out, err := r.client.ListFunctions(ctx, &lambda.ListFunctionsInput{
 		Marker: optional(marker), MaxItems: aws.Int32(maxFunctions),
 	})
 	if err != nil {
-		return page, about.failed(err)
+		return p, about.failed(err)
 	}
-	names, err := namePage(about, out.ResultMetadata, out.Functions, "Functions", out.NextMarker,
-		func(f types.FunctionConfiguration) (name, arn *string) { return f.FunctionName, f.FunctionArn })
-	if err != nil {
-		return page, err
-	}
-	page.Next = names.Next
-	for i, name := range names.Items {
-		f := reconcile.Function{Name: name}
-		f.Role = aws.ToString(out.Functions[i].Role)
-		if dead := out.Functions[i].DeadLetterConfig; dead != nil {
-			f.DeadLetter = aws.ToString(dead.TargetArn)
-		}
-		page.Items = append(page.Items, f)
-	}
-	return page, nil
+	return page(about, out.ResultMetadata, out.Functions, "Functions", out.NextMarker,
+		func(i int, f *types.FunctionConfiguration) (reconcile.Function, error) {
+			name, err := about.named(i, f.FunctionName, f.FunctionArn)
+			return reconcile.Function{Name: name, FunctionDetails: desired.FunctionDetails{
+				Role: aws.ToString(f.Role), DeadLetter: aws.ToString(or(f.DeadLetterConfig).TargetArn),
+			}}, err
+		})
 }
 
-// namePage takes a page of names out of an answer.
-func namePage[T any](about call, md middleware.Metadata, list []T, key string, next *string, of func(T) (name, arn *string)) (reconcile.Page[string], error) {
-	err := listed(list, key)
-	var names []string
-	if err == nil {
-		names, err = toNames(about.target, about.name.Function, list, of)
+// page takes a page out of an answer, each entry of its list converted.
+func page[T, R any](about call, md middleware.Metadata, list []T, key string, next *string, convert func(int, *T) (R, error)) (p reconcile.Page[R], err error) {
+	err = listed(list, key)
+	items := make([]R, len(list))
+	for i := 0; i < len(list) && err == nil; i++ {
+		items[i], err = convert(i, &list[i])
 	}
 	if err != nil {
-		return reconcile.Page[string]{}, about.badAnswer(md, err)
+		return p, about.badAnswer(md, err)
 	}
-	return reconcile.Page[string]{Items: names, Next: aws.ToString(next)}, nil
+	return reconcile.Page[R]{Items: items, Next: aws.ToString(next)}, nil
+}
+
+// named is the name of an entry, whose ARN must be of the call's function in its target.
+// A listing of functions has no function.
+func (c call) named(i int, name, arn *string) (string, error) {
+	if aws.ToString(name) == "" {
+		return "", fmt.Errorf("entry %d of the list has no name", i+1)
+	}
+	if arn == nil {
+		return *name, nil
+	}
+	_, err := qualifierIn(c.target, cmp.Or(c.name.Function, *name), *arn)
+	return *name, err
 }
 
 // listed refuses an answer without its list, which the SDK tells from an empty one

@@ -1,7 +1,6 @@
 package awslambda
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -143,25 +142,6 @@ func written(out any) *types.FunctionEventInvokeConfig {
 		}
 	}
 	return c
-}
-
-// toNames converts a listing of names, and checks that each belongs to this
-// function in this target. A listing of functions has no function.
-func toNames[T any](t desired.Target, function string, list []T, of func(T) (name, arn *string)) ([]string, error) {
-	names := make([]string, len(list))
-	for i, entry := range list {
-		name, arn := of(entry)
-		if aws.ToString(name) == "" {
-			return nil, fmt.Errorf("entry %d of the list has no name", i+1)
-		}
-		if arn != nil {
-			if _, err := qualifierIn(t, cmp.Or(function, *name), *arn); err != nil {
-				return nil, err
-			}
-		}
-		names[i] = *name
-	}
-	return names, nil
 }
 
 // qualifierIn takes the qualifier off the ARN of a function that must be this one.

@@ -25,7 +25,7 @@ type Writer struct {
 var _ reconcile.Writer = (*Writer)(nil)
 
 // NewWriter makes a Writer over a connection.
-func NewWriter(c *Conn) *Writer { return &Writer{conn: c, client: c.client(writeOperations())} }
+func NewWriter(c *Conn) *Writer { return &Writer{conn: c, client: c.client(writeOperations)} }
 
 // Put implements reconcile.Writer.
 func (w *Writer) Put(ctx context.Context, name desired.Name, c desired.Config) (reconcile.Record, error) {

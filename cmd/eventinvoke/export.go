@@ -264,10 +264,10 @@ func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, tags 
 		return fmt.Errorf("there is nothing to export: no record on %s", count(functions, "function", "functions"))
 	}
 	sum := sha256.New()
-	result, err := export.Write(io.MultiWriter(output, sum), targets, export.Options{Header: []string{
+	result, err := export.Write(io.MultiWriter(output, sum), targets, []string{
 		"The event invoke configs that AWS held, written by eventinvoke export.",
 		"What AWS holds no value for is left alone, save where defaults would speak for it.",
-	}})
+	})
 	if err != nil {
 		return err
 	}

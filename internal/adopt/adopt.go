@@ -58,6 +58,9 @@ type Refusal struct {
 	Err error
 }
 
+// Error is why.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
 // Result is what adopting comes to.
 type Result struct {
 	Files   []File // those that change, sorted
@@ -121,14 +124,6 @@ type patcher struct {
 	result Result
 }
 
-// refusedError is about one config.
-type refusedError struct {
-	key desired.Key
-	why error
-}
-
-func (e *refusedError) Error() string { return e.why.Error() }
-
 // adopt adopts what it can of some configs and gives the files as they then are. A
 // config that cannot be adopted hinders no other: it is found by halves.
 func (p *patcher) adopt(files map[string][]byte, keys []desired.Key) map[string][]byte {
@@ -145,13 +140,13 @@ func (p *patcher) adopt(files map[string][]byte, keys []desired.Key) map[string]
 			err = again
 		}
 	}
-	var refused *refusedError
+	var refused *Refusal
 	switch {
 	case err == nil:
 		return after
 	case errors.As(err, &refused):
-		p.result.Refused = append(p.result.Refused, Refusal{refused.key, refused.why})
-		return p.adopt(files, slices.DeleteFunc(slices.Clone(keys), func(k desired.Key) bool { return k == refused.key }))
+		p.result.Refused = append(p.result.Refused, *refused)
+		return p.adopt(files, slices.DeleteFunc(slices.Clone(keys), func(k desired.Key) bool { return k == refused.Key }))
 	case len(keys) == 1:
 		p.result.Refused = append(p.result.Refused, Refusal{keys[0], err})
 		return files

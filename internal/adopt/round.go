@@ -106,7 +106,7 @@ func (r *round) want(key desired.Key, c *reconcile.Change) error {
 			continue
 		}
 		if why := r.probe.Setting(key, f, n.settings[f]); why != "" {
-			return &refusedError{key, fmt.Errorf("%s %s cannot be declared: %s", f, n.settings[f], why)}
+			return &Refusal{key, fmt.Errorf("%s %s cannot be declared: %s", f, n.settings[f], why)}
 		}
 	}
 	r.needs[key] = n
@@ -343,7 +343,7 @@ func (r *round) common(keys []desired.Key, f desired.Setting) (string, bool) {
 // place of remove. Where the configs that it speaks for come to differ it is split.
 func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error {
 	s := r.sources[o.File]
-	item, _, err := s.item("functions", o.Index)
+	item, list, err := s.item("functions", o.Index)
 	switch {
 	case err != nil:
 		return err
@@ -356,7 +356,7 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 	if removed {
 		for _, key := range keys {
 			if managed(r.needs[key].settings) != managed(r.needs[keys[0]].settings) {
-				return r.split(s, item, keys)
+				return r.split(s, item, list, keys)
 			}
 		}
 		for _, f := range desired.Settings() {
@@ -368,7 +368,7 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 	for _, f := range settings {
 		text, same := r.common(keys, f)
 		if _, value := pair(item.node, f.String()); !same || value != nil {
-			return r.split(s, item, keys)
+			return r.split(s, item, list, keys)
 		}
 		e.Settings[f] = text
 	}

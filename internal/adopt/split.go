@@ -40,7 +40,7 @@ func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfi
 		}
 	}
 	var all []fleetfile.Entry
-	for _, group := range groupBy(keys, missing) {
+	for _, group := range fleetfile.GroupBy(keys, missing) {
 		e := fleetfile.Entry{Name: keys[0].Name}
 		for f, v := range missing(group[0]) {
 			if v.IsSet() {
@@ -48,24 +48,6 @@ func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfi
 			}
 		}
 		all = append(all, r.located(group, e)...)
-	}
-	return all
-}
-
-// groupBy puts together what is alike, in the order of first sight.
-func groupBy[K comparable](keys []desired.Key, by func(desired.Key) K) [][]desired.Key {
-	var order []K
-	groups := map[K][]desired.Key{}
-	for _, key := range keys {
-		k := by(key)
-		if groups[k] == nil {
-			order = append(order, k)
-		}
-		groups[k] = append(groups[k], key)
-	}
-	all := make([][]desired.Key, len(order))
-	for i, k := range order {
-		all[i] = groups[k]
 	}
 	return all
 }
@@ -82,12 +64,12 @@ func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry
 // split makes several entries of one, each for targets that come to say the same.
 // The old one keeps its words, for those that are not adopted where there are some;
 // what it says of others is changed in the next round.
-func (r *round) split(s *source, item cursor, keys []desired.Key) error {
+func (r *round) split(s *source, item, list cursor, keys []desired.Key) error {
 	type saying struct {
 		need
 		desired.Name
 	}
-	groups := groupBy(keys, func(key desired.Key) (said saying) {
+	groups := fleetfile.GroupBy(keys, func(key desired.Key) (said saying) {
 		if n, needed := r.needs[key]; needed {
 			said = saying{n, key.Name}
 		}
@@ -133,7 +115,7 @@ func (r *round) split(s *source, item cursor, keys []desired.Key) error {
 		return err
 	}
 	for i := range parts[1:] {
-		if err := s.addItem(item.node, &parts[1+i]); err != nil {
+		if err := s.addItem(list.node, item.node, &parts[1+i]); err != nil {
 			return err
 		}
 	}

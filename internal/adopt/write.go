@@ -2,7 +2,6 @@ package adopt
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -77,9 +76,9 @@ func (s *source) insertLines(at int, before, indent string, lines []string) {
 	s.replace(at, at, b.String())
 }
 
-// addItem writes an entry behind another one of its list.
-func (s *source) addItem(after *yaml.Node, e *fleetfile.Entry) error {
-	if flow(after) && s.inBrackets(after) {
+// addItem writes an entry behind another one of a list.
+func (s *source) addItem(list, after *yaml.Node, e *fleetfile.Entry) error {
+	if flow(after) && flow(list) {
 		_, end, err := s.flowEnd(after)
 		if err != nil {
 			return err
@@ -124,21 +123,6 @@ func (s *source) addItem(after *yaml.Node, e *fleetfile.Entry) error {
 	}
 	s.insertLines(at, before, strings.Repeat(" ", indent), lines)
 	return nil
-}
-
-// inBrackets reports whether an item is one of a list in brackets.
-func (s *source) inBrackets(item *yaml.Node) bool {
-	for _, root := range s.roots {
-		if _, v := pair(root, "functions"); v != nil {
-			if v.Kind == yaml.AliasNode {
-				v = v.Alias
-			}
-			if slices.Contains(v.Content, item) {
-				return flow(v)
-			}
-		}
-	}
-	return false
 }
 
 // itemEnd is where the line after an item of a list with dashes begins: the item has
@@ -199,21 +183,22 @@ func (s *source) addSection(e *fleetfile.Entry) error {
 
 // addEntry writes a new entry behind the last one of the file.
 func (s *source) addEntry(e *fleetfile.Entry) error {
-	var last cursor
+	var list cursor
+	var last *yaml.Node
 	for _, root := range s.roots {
 		if _, v := pair(root, "functions"); v != nil {
-			list := s.step(cursor{}, v)
-			last = s.step(list, list.node.Content[len(list.node.Content)-1])
-			if list.node.Content[len(list.node.Content)-1].Kind == yaml.AliasNode {
-				return s.problemAt(list.node.Content[len(list.node.Content)-1], shared)
-			}
-			if list.shared != nil {
+			list = s.step(cursor{}, v)
+			last = list.node.Content[len(list.node.Content)-1]
+			switch {
+			case last.Kind == yaml.AliasNode:
+				return s.problemAt(last, shared)
+			case list.shared != nil:
 				return s.problemAt(list.shared, shared)
 			}
 		}
 	}
-	if last.node == nil {
+	if last == nil {
 		return s.addSection(e)
 	}
-	return s.addItem(last.node, e)
+	return s.addItem(list.node, last, e)
 }

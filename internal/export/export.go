@@ -36,11 +36,6 @@ type Target struct {
 	Err  error // the target could not be read: nothing is declared for it
 }
 
-// Options say what the file tells about itself.
-type Options struct {
-	Header []string // comment lines at the top
-}
-
 // Result says how much of the targets the file holds.
 type Result struct {
 	Records       int // declared
@@ -51,9 +46,9 @@ type Result struct {
 // Whole reports whether the file declares everything that there is.
 func (r Result) Whole() bool { return r.Unreadable == 0 && r.Inexpressible == 0 }
 
-// Write writes the fleet file of some targets. The same targets give the same bytes,
-// in whatever order they come.
-func Write(w io.Writer, targets []Target, o Options) (Result, error) {
+// Write writes the fleet file of some targets, with comment lines at its top. The same targets
+// give the same bytes, in whatever order they come.
+func Write(w io.Writer, targets []Target, header []string) (Result, error) {
 	targets = slices.Clone(targets)
 	slices.SortFunc(targets, func(a, b Target) int { return a.Target.Compare(b.Target) })
 	if err := check(targets); err != nil {
@@ -67,9 +62,12 @@ func Write(w io.Writer, targets []Target, o Options) (Result, error) {
 	common := factor(entries)
 
 	f := file{fleetfile.NewWriter(w)}
-	f.header(o)
+	for _, line := range header {
+		f.Comment("", line)
+	}
+	f.Linef("version: 1")
 	unread := f.unread(targets)
-	f.Targets(specs(targets))
+	f.Targets(specs(targets), nil)
 	f.defaults(common)
 	rules, rest := propose(targets, group(entries))
 	f.rules(rules)
@@ -101,14 +99,7 @@ func check(targets []Target) error {
 }
 
 // file is the text being written.
-type file struct{ fleetfile.Writer }
-
-func (f file) header(o Options) {
-	for _, line := range o.Header {
-		f.Comment("", line)
-	}
-	f.Linef("version: 1")
-}
+type file struct{ *fleetfile.Writer }
 
 // unread names what is not in the file because it was not read, and counts it.
 func (f file) unread(targets []Target) int {

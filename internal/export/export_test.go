@@ -60,7 +60,7 @@ func holds(retries, age int, onSuccess, onFailure string) reconcile.Settings {
 func write(t testing.TB, targets []Target) (string, Result) {
 	t.Helper()
 	var b bytes.Buffer
-	result, err := Write(&b, targets, Options{Header: []string{"Exported by a test."}})
+	result, err := Write(&b, targets, []string{"Exported by a test."})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestWriteRefusesSitesThatOneFileCannotTellApart(t *testing.T) {
 		{"one target twice", []Target{prodUS, prodUS}, "twice"},
 		{"two targets, one without a label", []Target{prodUS, target("", "222222222222", "us-east-1")}, "no label"},
 	} {
-		if _, err := Write(&bytes.Buffer{}, row.targets, Options{}); err == nil || !strings.Contains(err.Error(), row.want) {
+		if _, err := Write(&bytes.Buffer{}, row.targets, nil); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got %v, want an error with %q", row.why, err, row.want)
 		}
 	}
@@ -277,7 +277,7 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, context.Canceled }
 
 func TestAFailedWriteIsAnError(t *testing.T) {
-	if _, err := Write(brokenPipe{}, []Target{prodUS}, Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := Write(brokenPipe{}, []Target{prodUS}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

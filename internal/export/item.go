@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,10 +15,15 @@ import (
 
 // cell is one setting of a record as the file may declare it.
 type cell struct {
-	value   string   // as it is written; "" leaves the field alone
-	effect  string   // what the field amounts to in AWS: written where a default would else speak
-	refused bool     // AWS holds a value that no fleet file can declare
+	content
 	remarks []string // what is odd about the value
+}
+
+// content is what entries have to agree in to be one.
+type content struct {
+	value   string // as it is written; "" leaves the field alone
+	effect  string // what the field amounts to in AWS: written where a default would else speak
+	refused bool   // AWS holds a value that no fleet file can declare
 }
 
 // item is one record at one target.
@@ -133,15 +139,6 @@ func remarksOn(target *Target, n desired.Name, field desired.Setting, destinatio
 	return remarks
 }
 
-// spelling chooses how a destination is written. Each can be written with or
-// without a placeholder for its partition, region and account, where these are
-// the target's own, and for the function's name. The one to choose is the one that most
-// functions share: it makes their entries equal. Among equals it is the one with the fewest placeholders,
-// so that a destination of one target stays the ARN that one can search for.
-type spelling struct {
-	shared map[string]int // by text: at how many places it is right
-}
-
 // place is a destination as one function of one target has it.
 type place struct {
 	target   int
@@ -149,10 +146,14 @@ type place struct {
 	arn      string
 }
 
-// spellDestinations rewrites the destinations of all items.
+// spellDestinations chooses how the destinations of all items are written. Each can be written
+// with or without a placeholder for its partition, region and account, where these are
+// the target's own, and for the function's name. The one to choose is the one that most
+// functions share: it makes their entries equal. Among equals it is the one with the fewest placeholders,
+// so that a destination of one target stays the ARN that one can search for.
 func spellDestinations(targets []Target, items []item) {
-	s := spelling{shared: map[string]int{}}
-	chosen := map[place]string{}
+	shared, chosen := map[string]int{}, map[place]string{} // at how many places a text is right, and the one for each
+	spellings := func(p place) []string { return fleetfile.Spellings(p.arn, targets[p.target].Target, p.function) }
 	each := func(visit func(*cell, place)) {
 		for i := range items {
 			for j, field := range desired.Settings() {
@@ -165,30 +166,17 @@ func spellDestinations(targets []Target, items []item) {
 	each(func(_ *cell, p place) {
 		if _, seen := chosen[p]; !seen {
 			chosen[p] = ""
-			s.add(p, targets[p.target].Target)
+			for _, text := range spellings(p) {
+				shared[text]++
+			}
 		}
 	})
 	each(func(c *cell, p place) {
 		if chosen[p] == "" {
-			chosen[p] = s.best(p, targets[p.target].Target)
+			chosen[p] = slices.MinFunc(spellings(p), func(a, b string) int {
+				return cmp.Or(cmp.Compare(shared[b], shared[a]), cmp.Compare(strings.Count(a, "$"), strings.Count(b, "$")))
+			})
 		}
 		c.value, c.effect = chosen[p], chosen[p]
 	})
-}
-
-func (s spelling) add(p place, t desired.Target) {
-	for _, text := range fleetfile.Spellings(p.arn, t, p.function) {
-		s.shared[text]++
-	}
-}
-
-func (s spelling) best(p place, t desired.Target) string {
-	best := p.arn
-	for _, text := range fleetfile.Spellings(p.arn, t, p.function) {
-		more, fewer := s.shared[text]-s.shared[best], strings.Count(best, "$")-strings.Count(text, "$")
-		if more > 0 || (more == 0 && fewer > 0) {
-			best = text
-		}
-	}
-	return best
 }

@@ -2,7 +2,6 @@ package export
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -19,48 +18,26 @@ type entry struct {
 	notes   []string
 }
 
-// values are the parts of the cells that entries have to agree in to be one.
-type values [desired.NumSettings]struct {
-	value, effect string
-	refused       bool
-}
-
-func valuesOf(cells [desired.NumSettings]cell) values {
-	var v values
-	for i, c := range cells {
-		v[i].value, v[i].effect, v[i].refused = c.value, c.effect, c.refused
-	}
-	return v
-}
-
 // merge makes one entry of what is alike at several targets. A target without the
 // record, or one that was not read, is never covered.
-func merge(targets []Target, items []item) []entry {
+func merge(targets []Target, items []item) (entries []entry) {
 	sorted := make([]*item, len(items))
 	for i := range items {
 		sorted[i] = &items[i]
 	}
 	slices.SortStableFunc(sorted, func(a, b *item) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.target, b.target)) })
-
-	var entries []entry
-	for len(sorted) > 0 {
-		n := 1
-		for n < len(sorted) && sorted[n].Name == sorted[0].Name {
-			n++
+	type config struct {
+		desired.Name
+		contents [desired.NumSettings]content
+	}
+	for _, alike := range fleetfile.GroupBy(sorted, func(it *item) config {
+		c := config{Name: it.Name}
+		for i := range it.cells {
+			c.contents[i] = it.cells[i].content
 		}
-		var order []values
-		alike := map[values][]*item{}
-		for _, it := range sorted[:n] {
-			v := valuesOf(it.cells)
-			if alike[v] == nil {
-				order = append(order, v)
-			}
-			alike[v] = append(alike[v], it)
-		}
-		for _, v := range order {
-			entries = append(entries, locate(targets, alike[v])...)
-		}
-		sorted = sorted[n:]
+		return c
+	}) {
+		entries = append(entries, locate(targets, alike)...)
 	}
 	return entries
 }
@@ -172,7 +149,8 @@ func group(entries []entry) []bunch {
 		lines [desired.NumSettings]string
 		notes string
 	}
-	bunches := map[sameness]*bunch{}
+	at := map[sameness]int{}
+	var all []bunch
 	for _, e := range entries {
 		b := bunch{notes: e.notes}
 		for i := range e.cells {
@@ -180,16 +158,17 @@ func group(entries []entry) []bunch {
 			b.notes = append(b.notes, e.cells[i].remarks...)
 		}
 		key := sameness{b.lines, strings.Join(b.notes, "\n")}
-		if bunches[key] == nil {
-			bunches[key] = &b
+		i, known := at[key]
+		if !known {
+			i = len(all)
+			at[key], all = i, append(all, b)
 		}
-		bunches[key].entries = append(bunches[key].entries, e)
+		all[i].entries = append(all[i].entries, e)
 	}
-	all := slices.Collect(maps.Values(bunches))
 	for _, b := range all {
 		slices.SortFunc(b.entries, func(x, y entry) int { return x.compare(&y) })
 	}
-	slices.SortFunc(all, func(a, b *bunch) int {
+	slices.SortFunc(all, func(a, b bunch) int {
 		if alone := cmp.Compare(min(2, len(b.entries)), min(2, len(a.entries))); alone != 0 {
 			return alone
 		}
@@ -198,11 +177,7 @@ func group(entries []entry) []bunch {
 		}
 		return cmp.Or(slices.Compare(a.lines[:], b.lines[:]), slices.Compare(a.notes, b.notes))
 	})
-	sorted := make([]bunch, len(all))
-	for i, b := range all {
-		sorted[i] = *b
-	}
-	return sorted
+	return all
 }
 
 // describe is the settings of a bunch in a few words.

@@ -115,7 +115,7 @@ func TestThePlanAfterAnExportIsEmpty(t *testing.T) {
 
 func writeAny(t *rapid.T, targets []Target) (string, Result) {
 	var b bytes.Buffer
-	result, err := Write(&b, targets, Options{})
+	result, err := Write(&b, targets, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

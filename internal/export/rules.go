@@ -48,23 +48,12 @@ func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
 			function string
 		}
 		covered := map[config]bool{}
-		groups := map[kind][]entry{}
-		var order []kind
-		for _, e := range b.entries {
-			if e.arn != "" {
-				continue
-			}
-			k := kindOf(e)
-			if groups[k] == nil {
-				order = append(order, k)
-			}
-			groups[k] = append(groups[k], e)
-		}
-		for _, k := range order {
-			group := groups[k]
+		named := slices.DeleteFunc(slices.Clone(b.entries), func(e entry) bool { return e.arn != "" })
+		for _, group := range fleetfile.GroupBy(named, kindOf) {
 			if len(group) < leastCovered {
 				continue
 			}
+			k := kindOf(group[0])
 			if indexes[k.targets] == nil {
 				indexes[k.targets] = existing(targets, group[0].targets)
 			}

@@ -37,7 +37,7 @@ func TestALargeFleetIsAFileThatOneKeeps(t *testing.T) {
 	asSurveyed(functions)
 	targets := []Target{prodUS.with(functions...)}
 	var b bytes.Buffer
-	result, err := Write(&b, targets, Options{})
+	result, err := Write(&b, targets, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

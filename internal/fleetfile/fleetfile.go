@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -30,28 +31,35 @@ import (
 const None = "none"
 
 // Writer writes lines; it keeps the first error for Flush.
-type Writer struct{ out *bufio.Writer }
+type Writer struct {
+	out  *bufio.Writer
+	Line int // the number of the last line, from 1
+}
 
 // NewWriter writes to w.
-func NewWriter(w io.Writer) Writer { return Writer{bufio.NewWriter(w)} }
+func NewWriter(w io.Writer) *Writer { return &Writer{out: bufio.NewWriter(w)} }
 
 // Flush ends the file, and tells of an error on the way.
-func (w Writer) Flush() error {
+func (w *Writer) Flush() error {
 	if err := w.out.Flush(); err != nil {
 		return fmt.Errorf("write the fleet file: %w", err)
 	}
 	return nil
 }
 
-// Linef writes a line.
-func (w Writer) Linef(format string, args ...any) { fmt.Fprintf(w.out, format+"\n", args...) }
+// Linef writes a line, or several.
+func (w *Writer) Linef(format string, args ...any) {
+	text := fmt.Sprintf(format+"\n", args...)
+	w.Line += strings.Count(text, "\n")
+	w.out.WriteString(text) // Flush has the error
+}
 
 // Comment writes a comment, on one line whatever is in it.
-func (w Writer) Comment(indent, text string) { w.Linef("%s# %s", indent, OneLine(text)) }
+func (w *Writer) Comment(indent, text string) { w.Linef("%s# %s", indent, OneLine(text)) }
 
-// Targets writes the targets section; a target without a label is that of the
-// current credentials, which needs none.
-func (w Writer) Targets(targets []desired.TargetSpec) {
+// Targets writes the targets section, with the same variables for each of its items; a target
+// without a label is that of the current credentials, which needs none.
+func (w *Writer) Targets(targets []desired.TargetSpec, vars map[string]string) {
 	if len(targets) == 0 || targets[0].Label == "" {
 		return
 	}
@@ -83,6 +91,12 @@ func (w Writer) Targets(targets []desired.TargetSpec) {
 			}
 		}
 		w.Linef("    regions: %s", Style{}.List(regions))
+		if len(vars) > 0 {
+			w.Linef("    vars:")
+		}
+		for _, name := range slices.Sorted(maps.Keys(vars)) {
+			w.Linef("      %s: %q", Scalar(name), vars[name])
+		}
 	}
 }
 
@@ -96,7 +110,7 @@ type Entry struct {
 }
 
 // Entry writes an item of functions.
-func (w Writer) Entry(e *Entry) {
+func (w *Writer) Entry(e *Entry) {
 	for i, line := range (Style{}).Pairs(e) {
 		w.Linef("%s%s", [2]string{"  - ", "    "}[min(i, 1)], line)
 	}
@@ -131,6 +145,21 @@ func Located(e Entry, targets []desired.TargetSpec, at map[desired.Target]string
 		all = append([]Entry{whole}, all...)
 	}
 	return all
+}
+
+// GroupBy puts together what is alike, in the order of first sight.
+func GroupBy[T any, K comparable](items []T, by func(T) K) (groups [][]T) {
+	at := map[K]int{}
+	for _, item := range items {
+		i, known := at[by(item)]
+		if !known {
+			i = len(groups)
+			at[by(item)] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], item)
+	}
+	return groups
 }
 
 // Style is how the keys and values around a place are written; the zero Style is that of

@@ -95,7 +95,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 	var all []Document
 	organizations := file.Organizations()
 	if roles := rolesOf(fleet); len(roles) > 0 {
-		base := append([]Statement{assume(roles)}, o.baseStatements(partitionOf(roles[0]))...)
+		base := append([]Statement{{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}}, o.baseStatements(partitionOf(roles[0]))...)
 		all = append(all, split(Document{Statements: append(base, members(organizations)...)})...)
 	}
 	needs, choices := file.Discoveries(ambient, desired.Selection{}), file.Matchers(ambient)
@@ -271,10 +271,6 @@ func rolesOf(fleet desired.Fleet) []string {
 func partitionOf(s string) string {
 	a, _ := arn.Parse(s)
 	return a.Partition
-}
-
-func assume(roles []string) Statement {
-	return Statement{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}
 }
 
 // literal writes what stands for more in a policy as what stands for itself.

@@ -13,7 +13,6 @@ package importer
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -254,6 +253,3 @@ func each(n *yaml.Node, visit func(key, value *yaml.Node)) {
 }
 
 func isNull(n *yaml.Node) bool { return n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
-
-// sortedKeys are the names of a mapping, for output that does not depend on its order.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

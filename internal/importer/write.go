@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,8 +93,7 @@ type fleet struct {
 	lacking []string // the --target that would say of which account regions are, sorted
 
 	text   bytes.Buffer
-	w      fleetfile.Writer
-	line   int
+	w      *fleetfile.Writer
 	owners map[int]owner // by line
 }
 
@@ -178,34 +178,28 @@ func (f *fleet) result() Import {
 	return r
 }
 
-func (f *fleet) say(format string, args ...any) {
-	f.w.Linef(format, args...)
-	f.line += 1 + strings.Count(format, "\n")
-}
-
-func (f *fleet) comment(indent, text string) {
-	f.w.Comment(indent, text)
-	f.line++
-}
-
 func (f *fleet) render() {
 	f.text.Reset()
-	f.w, f.line, f.owners = fleetfile.NewWriter(&f.text), 0, map[int]owner{}
-	f.comment("", "From "+pathsOf(f.sources)+", written by eventinvoke import. What is left out there is left alone here.")
+	f.w, f.owners = fleetfile.NewWriter(&f.text), map[int]owner{}
+	f.w.Comment("", "From "+pathsOf(f.sources)+", written by eventinvoke import. What is left out there is left alone here.")
 	if slices.ContainsFunc(f.items, func(it item) bool {
 		return it.where.path != "" && it.settings[desired.MaximumRetryAttempts].written == "2"
 	}) {
-		f.comment("", "A state of Terraform has 2 retries also where the code sets none: delete these lines to leave retries alone.")
+		f.w.Comment("", "A state of Terraform has 2 retries also where the code sets none: delete these lines to leave retries alone.")
 	}
 	if len(f.lacking) > 0 {
-		f.comment("", "Import it again with "+strings.Join(f.lacking, " ")+": the state names these regions, and not their account.")
+		f.w.Comment("", "Import it again with "+strings.Join(f.lacking, " ")+": the state names these regions, and not their account.")
 	}
 	if len(f.targets) == 0 && (len(f.lacking) == 0 || f.live() > 0) {
-		f.comment("", "It is for the account and region of whoever runs it; --target ACCOUNT/REGION writes them down.")
+		f.w.Comment("", "It is for the account and region of whoever runs it; --target ACCOUNT/REGION writes them down.")
 	}
 	f.variables()
-	f.say("version: 1")
-	f.writeTargets()
+	f.w.Linef("version: 1")
+	targets := make([]desired.TargetSpec, len(f.targets))
+	for i, t := range f.targets {
+		targets[i] = desired.TargetSpec{Target: t, Label: f.labels[t]}
+	}
+	f.w.Targets(targets, f.o.Vars)
 	f.section("rules", true)
 	f.section("functions", false)
 	_ = f.w.Flush() // a buffer takes everything
@@ -231,37 +225,10 @@ func (f *fleet) variables() {
 	if len(because) == 0 {
 		return
 	}
-	f.comment("", "Not known offline: give it with --target ACCOUNT/REGION --var NAME=VALUE and import again; or write it under the vars of a target,")
-	f.comment("", "and take the # away from the lines that need it.")
-	for _, name := range sortedKeys(because) {
-		f.comment("", "  "+name+": "+because[name])
-	}
-}
-
-func (f *fleet) writeTargets() {
-	if len(f.targets) == 0 {
-		return
-	}
-	regions := map[string][]string{} // by label
-	for _, t := range f.targets {
-		regions[f.labels[t]] = append(regions[f.labels[t]], t.Region)
-	}
-	f.say("\ntargets:")
-	for _, t := range f.targets {
-		label := f.labels[t]
-		if t.Region != regions[label][0] {
-			continue
-		}
-		f.say("  - name: %s", fleetfile.Scalar(label))
-		f.say("    account: %q", t.Account)
-		f.say("    regions: %s", fleetfile.Style{}.List(regions[label]))
-		if len(f.o.Vars) == 0 {
-			continue
-		}
-		f.say("    vars:")
-		for _, name := range sortedKeys(f.o.Vars) {
-			f.say("      %s: %q", fleetfile.Scalar(name), f.o.Vars[name])
-		}
+	f.w.Comment("", "Not known offline: give it with --target ACCOUNT/REGION --var NAME=VALUE and import again; or write it under the vars of a target,")
+	f.w.Comment("", "and take the # away from the lines that need it.")
+	for _, name := range slices.Sorted(maps.Keys(because)) {
+		f.w.Comment("", "  "+name+": "+because[name])
 	}
 }
 
@@ -275,9 +242,9 @@ func (f *fleet) section(key string, rules bool) {
 	}
 	switch {
 	case live:
-		f.say("\n%s:", key)
+		f.w.Linef("\n%s:", key)
 	case any:
-		f.say("\n# %s:", key)
+		f.w.Linef("\n# %s:", key)
 	}
 	for i := range f.items {
 		if it := &f.items[i]; it.rule == rules {
@@ -288,17 +255,17 @@ func (f *fleet) section(key string, rules bool) {
 
 func (f *fleet) item(it *item) {
 	if it.off != "" {
-		f.comment("  ", it.from+": "+it.off)
+		f.w.Comment("  ", it.from+": "+it.off)
 	} else {
-		f.comment("  ", it.from)
+		f.w.Comment("  ", it.from)
 	}
 	own := func(setting int, line string) {
 		off := ""
 		if it.off != "" {
 			off = "# "
 		}
-		f.say("  %s%s", off, line)
-		f.owners[f.line] = owner{it, setting}
+		f.w.Linef("  %s%s", off, line)
+		f.owners[f.w.Line] = owner{it, setting}
 	}
 	indent := "  "
 	if it.rule {
@@ -332,7 +299,7 @@ func (f *fleet) item(it *item) {
 			if it.off != "" {
 				before += "# "
 			}
-			f.comment(before+indent, strings.TrimRight(fmt.Sprintf("%s: %s", s, value), " ")+" # "+why)
+			f.w.Comment(before+indent, strings.TrimRight(fmt.Sprintf("%s: %s", s, value), " ")+" # "+why)
 		case value != "":
 			own(i, indent+s.String()+": "+value)
 		}

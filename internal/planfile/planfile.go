@@ -139,20 +139,15 @@ func Is(data []byte) bool {
 // Decode reads a plan back. Its errors say where the file is wrong, how, and what to
 // do. Anything but the bytes that Encode wrote, white space apart, is refused, and
 // so is what Encode would never write, whoever computed the fingerprint.
-func Decode(data []byte) (Saved, error) {
-	s, err := decode(data)
+func Decode(data []byte) (s Saved, err error) {
+	d, err := parse(data)
+	if err == nil {
+		s, err = d.saved()
+	}
 	if err != nil {
 		return Saved{}, fmt.Errorf("the saved plan %w; make it again with plan --out", err)
 	}
 	return s, nil
-}
-
-func decode(data []byte) (Saved, error) {
-	d, err := parse(data)
-	if err != nil {
-		return Saved{}, err
-	}
-	return d.saved()
 }
 
 // parse reads the file and checks it against its fingerprint.

@@ -33,17 +33,17 @@ func listAliases(ctx context.Context, asked []desired.Discovery, found desired.I
 		}
 		for _, f := range functions {
 			if _, listed := known.Aliases[f]; !listed && need.Aliases(f, known.Tags[f]) {
-				w.jobs = append(w.jobs, aliasJob{target: need.Target, function: f, reader: w.conn.Reader, progress: progress})
+				w.lists = append(w.lists, aliasList{function: f})
 			}
 		}
-		if len(w.jobs) > 0 {
-			progress.expect(need.Target, len(w.jobs))
+		if len(w.lists) > 0 {
+			progress.expect(need.Target, len(w.lists))
 			work = append(work, w)
 		}
 	}
 	var wg sync.WaitGroup
 	for i := range work {
-		wg.Go(func() { work[i].err = work[i].run(ctx) })
+		wg.Go(func() { work[i].run(ctx, progress) })
 	}
 	wg.Wait()
 
@@ -59,11 +59,11 @@ func listAliases(ctx context.Context, asked []desired.Discovery, found desired.I
 		if inventory.Aliases == nil {
 			inventory.Aliases = map[string][]string{}
 		}
-		for k := range work[i].jobs {
-			if j := &work[i].jobs[k]; j.err != nil {
-				wrong[j.function] = j.err
+		for _, of := range work[i].lists {
+			if of.err != nil {
+				wrong[of.function] = of.err
 			} else {
-				inventory.Aliases[j.function] = j.names
+				inventory.Aliases[of.function] = of.names
 			}
 		}
 		found[t], unlisted[t] = inventory, wrong
@@ -73,87 +73,71 @@ func listAliases(ctx context.Context, asked []desired.Discovery, found desired.I
 
 // aliasWork is the listing of one target.
 type aliasWork struct {
-	need desired.Discovery
-	conn readConn
-	jobs []aliasJob
-	err  error // of the target as a whole
+	need  desired.Discovery
+	conn  readConn
+	lists []aliasList
+	err   error // of the target as a whole
 }
 
-// run lists the aliases of one target's functions, and returns why it ended early, or nil.
+// aliasList is the listing of one function.
+type aliasList struct {
+	function string
+	names    []string
+	err      error
+}
+
+// run lists the aliases of one target's functions, and sets why it ended early.
 // The error budget is the survey's, so that a target which refuses everything costs a
 // few calls and not one for each function.
-func (w *aliasWork) run(ctx context.Context) error {
+func (w *aliasWork) run(ctx context.Context, progress *progress) {
 	if w.conn.Reader == nil {
-		return fmt.Errorf("target %s: no Reader configured", w.need.Target)
+		w.err = fmt.Errorf("target %s: no Reader configured", w.need.Target)
+		return
 	}
-	budget := newErrorBudget(ctx, w.need.MaxErrors.Allowed(len(w.jobs)), len(w.jobs))
+	budget := newErrorBudget(ctx, w.need.MaxErrors.Allowed(len(w.lists)), len(w.lists))
 	defer budget.release()
 	ratelimit.Run(budget.ctx, w.conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) {
-		for i := range spread(len(w.jobs)) { // so that a refusal of all of them is soon known
-			w.jobs[i].budget = budget
-			if !yield(&w.jobs[i]) {
+		for i := range spread(len(w.lists)) { // so that a refusal of all of them is soon known
+			if !yield(w.job(&w.lists[i], budget, progress)) {
 				return
 			}
 		}
 	})
-	return budget.cause() // the end of the run, too: then nothing of this is looked at
+	w.err = budget.cause() // the end of the run, too: then nothing of this is looked at
 }
 
-// aliasJob lists the aliases of one function, one page a call.
-type aliasJob struct {
-	target   desired.Target
-	function string
-	reader   Reader
-	budget   *errorBudget
-	progress *progress
-
-	marks markers
-	page  Page[string]
-	names []string // sorted at the end
-	ended bool
-	err   error
-}
-
-// Next implements ratelimit.Job.
-func (j *aliasJob) Next() (ratelimit.Priority, bool) { return ratelimit.Scan, !j.ended }
-
-// Call implements ratelimit.Job.
-func (j *aliasJob) Call(ctx context.Context) (err error) {
-	j.page, err = j.reader.ListAliases(ctx, j.function, j.marks.current)
-	return err
-}
-
-// Done implements ratelimit.Job. A function that is gone has no aliases: the survey is to
-// find it missing.
+// job lists the aliases of one function. A function that is gone has none: the survey is
+// to find it missing.
 //
-// Pages before an error are of no use, since a pattern would choose among a part of what
-// exists. A denial counts twice: as a failure, and as one of the reads that may show that
-// nobody may make any.
-func (j *aliasJob) Done(err error, _ ratelimit.CallStats) {
-	if err == nil {
-		j.budget.success()
-		j.names = append(j.names, j.page.Items...)
-		subject := desired.Key{Target: j.target, Name: desired.Name{Function: j.function, Qualifier: desired.Latest}}
-		err = j.marks.turn("ListAliases", subject.String(), j.page.Next)
+// A denial counts twice: as a failure, and as one of the reads that may show that nobody
+// may make any.
+func (w *aliasWork) job(of *aliasList, budget *errorBudget, progress *progress) ratelimit.Job {
+	subject := desired.Key{Target: w.need.Target, Name: desired.Name{Function: of.function, Qualifier: desired.Latest}}
+	l := &listing[string]{op: "ListAliases", subject: subject.String()}
+	l.list = func(ctx context.Context, marker string) (Page[string], error) {
+		return w.conn.Reader.ListAliases(ctx, of.function, marker)
 	}
-	if err == nil && j.marks.current != "" {
-		return
+	l.take = func(page []string) {
+		budget.success()
+		of.names = append(of.names, page...)
 	}
-	j.ended = true
-	switch {
-	case err == nil:
-		slices.Sort(j.names)
-		j.names = slices.Compact(j.names)
-	case KindOf(err) == KindFunctionMissing:
-		j.names = nil
-	default:
-		j.err = err
-		if !isCancelled(err) {
-			j.budget.failure(err)
+	l.over = func() {
+		switch {
+		case l.err == nil:
+			slices.Sort(of.names)
+			of.names = slices.Compact(of.names)
+		case KindOf(l.err) == KindFunctionMissing:
+			of.names = nil
+		default:
+			of.err = l.err
+			if !isCancelled(l.err) {
+				budget.failure(l.err)
+			}
+			if KindOf(l.err) == KindDenied {
+				budget.readDenied(l.err)
+			}
 		}
-		if KindOf(err) == KindDenied {
-			j.budget.readDenied(err)
-		}
+		progress.done(w.need.Target, nil)
 	}
-	j.progress.done(j.target, nil)
+	return l
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -55,9 +56,7 @@ func (c *CarriedFunction) Knows(qualifier string) bool {
 
 // carriedVerdict is what the carried functions of a target come to.
 type carriedVerdict struct {
-	Functions                 int
 	Declared, InSync, Skipped int
-	Oldest                    int64 // when the one read longest ago was read, Unix milliseconds
 	Findings                  []Finding
 }
 
@@ -92,16 +91,12 @@ func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.
 		part := *want
 		part.Entries = nil
 		seen := ObservedTarget{Target: want.Target}
-		verdict = carriedVerdict{}
 		for entries, c := range declaredAndCarried(want.Entries, have) {
 			if c == nil || differ[c.Function] {
 				continue
 			}
 			part.Entries = append(part.Entries, entries...)
 			seen.Functions = append(seen.Functions, ObservedFunction(*c))
-			if verdict.Functions++; verdict.Oldest == 0 || c.Seen < verdict.Oldest {
-				verdict.Oldest = c.Seen
-			}
 		}
 		p := planTarget(&part, &seen, undeclared)
 		for i := range p.Changes {
@@ -110,11 +105,10 @@ func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.
 		if len(p.Changes) > 0 {
 			continue // without them, once more: what is left has no changes
 		}
-		verdict.Declared, verdict.InSync, verdict.Skipped, verdict.Findings = p.Declared, p.InSync, p.Skipped, p.Findings
-		for i := range verdict.Findings {
-			verdict.Findings[i].Carried = true
+		for i := range p.Findings {
+			p.Findings[i].Carried = true
 		}
-		return verdict, differ
+		return carriedVerdict{p.Declared, p.InSync, p.Skipped, p.Findings}, differ
 	}
 }
 
@@ -150,16 +144,13 @@ type carried struct {
 // of its configs that differs has all of them read.
 func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction) (desired.Fleet, carried) {
 	out := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]carriedVerdict{}}
-	if len(candidates) == 0 {
-		return fleet, out
-	}
 	fleet.Targets = slices.Clone(fleet.Targets)
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
-		verdict, differ := judge(t, candidates[t.Target], fleet.Undeclared)
-		if verdict.Functions == 0 {
+		if len(candidates[t.Target]) == 0 {
 			continue
 		}
+		verdict, differ := judge(t, candidates[t.Target], fleet.Undeclared)
 		var toRead []desired.Entry
 		for entries, c := range declaredAndCarried(t.Entries, candidates[t.Target]) {
 			if c == nil || differ[c.Function] {
@@ -182,14 +173,9 @@ func (c *carried) spare(watched desired.Fleet, candidates map[desired.Target][]C
 		for entries, have := range declaredAndCarried(t.Entries, candidates[t.Target]) {
 			if have == nil {
 				toRead = append(toRead, entries...)
-				continue
+			} else {
+				c.functions[t.Target] = append(c.functions[t.Target], *have)
 			}
-			c.functions[t.Target] = append(c.functions[t.Target], *have)
-			v := c.verdicts[t.Target]
-			if v.Functions++; v.Oldest == 0 || have.Seen < v.Oldest {
-				v.Oldest = have.Seen
-			}
-			c.verdicts[t.Target] = v
 		}
 		t.Entries = toRead
 	}
@@ -221,16 +207,22 @@ func (c *carried) addTo(r *RunResult, from Recollection) {
 //
 // The result is for warnings and requirements. No change may be made of it: the slices
 // are cloned, and NewPlan has had its own by then.
-func (c *carried) seen(observed Observed) Observed {
-	if len(c.functions) == 0 {
-		return observed
-	}
+func (c *carried) seen(read Observed) Observed {
+	return with(read, func(t desired.Target) []CarriedFunction { return c.functions[t] })
+}
+
+// with is what was observed and more of the same targets, in the order of names.
+func with[F ObservedFunction | CarriedFunction](observed Observed, more func(desired.Target) []F) Observed {
 	all := Observed{Targets: slices.Clone(observed.Targets)}
 	for i := range all.Targets {
 		t := &all.Targets[i]
+		added := more(t.Target)
+		if len(added) == 0 {
+			continue
+		}
 		t.Functions = slices.Clone(t.Functions)
-		for j := range c.functions[t.Target] {
-			t.Functions = append(t.Functions, ObservedFunction(c.functions[t.Target][j]))
+		for _, f := range added {
+			t.Functions = append(t.Functions, ObservedFunction(f))
 		}
 		slices.SortFunc(t.Functions, ObservedFunction.compare)
 	}
@@ -241,18 +233,18 @@ func (c *carried) seen(observed Observed) Observed {
 //
 // Ages count from the end of the survey, so that a slow run is not taken for a fresh one.
 func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *Evidence {
-	seen := r.Seen()
-	e := from.Evidence(t, &seen)
+	e := from.Evidence(t, &r.Read)
 	if e == nil {
 		return nil
 	}
-	if of := PartOf(seen.Targets, t); of != nil {
+	if of := PartOf(r.Read.Targets, t); of != nil {
 		e.Read = len(of.Functions)
 	}
-	v := c.verdicts[t]
-	e.Carried, e.Functions = v.Functions, e.Read+v.Functions
-	if v.Functions > 0 {
-		e.Oldest = time.UnixMilli(v.Oldest)
+	of := c.functions[t]
+	e.Carried, e.Functions = len(of), e.Read+len(of)
+	if len(of) > 0 {
+		oldest := slices.MinFunc(of, func(a, b CarriedFunction) int { return cmp.Compare(a.Seen, b.Seen) })
+		e.Oldest = time.UnixMilli(oldest.Seen)
 		e.TooOld = r.Surveyed.Sub(e.Oldest) > e.MaxAge
 	}
 	return e

@@ -49,7 +49,7 @@ func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
 		t.Error("the fleet itself was changed")
 	}
 	v := unread.verdicts[target]
-	if v.Functions != 4 || v.Declared != 4 || v.InSync != 2 || v.Skipped != 1 || v.Oldest != 900 || len(v.Findings) != 2 {
+	if len(unread.functions[target]) != 4 || v.Declared != 4 || v.InSync != 2 || v.Skipped != 1 || len(v.Findings) != 2 {
 		t.Errorf("%+v", v)
 	}
 	for _, f := range v.Findings {
@@ -65,13 +65,13 @@ func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
 	}
 
 	// The verdicts stand beside those on what was read, and the evidence counts both.
-	r := &RunResult{Surveyed: time.UnixMilli(5000), Observed: Observed{Targets: []ObservedTarget{{Target: target, Functions: make([]ObservedFunction, 3)}}}}
+	r := &RunResult{Surveyed: time.UnixMilli(5000), Read: Observed{Targets: []ObservedTarget{{Target: target, Functions: make([]ObservedFunction, 3)}}}}
 	r.Plan = Plan{Targets: []TargetPlan{{Target: target, Declared: 3, InSync: 1}}}
 	for age, tooOld := range map[time.Duration]bool{4 * time.Second: true, 4100 * time.Millisecond: false, 5 * time.Second: false} {
 		r.Plan.Targets[0] = TargetPlan{Target: target, Declared: 3, InSync: 1, Skipped: 1, Findings: []Finding{{Name: name("m", desired.Latest)}}}
 		unread.addTo(r, agedRecollection{age: age})
 		p := r.Plan.Targets[0]
-		if p.Declared != 7 || p.InSync != 3 || p.Evidence.Read != 3 || p.Evidence.Carried != 4 || p.Evidence.Functions != 7 || p.Evidence.TooOld != tooOld {
+		if p.Declared != 7 || p.InSync != 3 || p.Evidence.Read != 3 || p.Evidence.Carried != 4 || p.Evidence.Functions != 7 || p.Evidence.Oldest != time.UnixMilli(900) || p.Evidence.TooOld != tooOld {
 			t.Errorf("%+v, %+v", p, p.Evidence)
 		}
 		if p.Skipped != 2 || len(p.Findings) != 3 || !slices.IsSortedFunc(p.Findings, func(a, b Finding) int { return a.Name.Compare(b.Name) }) {
@@ -97,8 +97,8 @@ func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
 
 // What is only watched is carried as well, and its age counts.
 func TestWatchedFunctionsAreCarriedToo(t *testing.T) {
-	for _, oldest := range []int64{0, 300, 700} { // of what was carried of the fleet
-		c := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]carriedVerdict{home: {Functions: 1, Oldest: oldest}}}
+	for _, oldest := range []int64{300, 700} { // of what was carried of the fleet
+		c := carried{map[desired.Target][]CarriedFunction{home: {{Function: "x", Seen: oldest}}}, nil}
 		watched := c.spare(desired.Fleet{Targets: []desired.TargetSpec{
 			{Target: home, Entries: []desired.Entry{entry("a", desired.Latest, desired.Config{}), entry("b", desired.Latest, desired.Config{}), entry("c", desired.Latest, desired.Config{})}},
 		}}, map[desired.Target][]CarriedFunction{home: {{Function: "a", Seen: 500}, {Function: "c", Seen: 600}}})
@@ -109,8 +109,8 @@ func TestWatchedFunctionsAreCarriedToo(t *testing.T) {
 		if oldest == 300 {
 			want = 300
 		}
-		if v := c.verdicts[home]; v.Functions != 3 || v.Oldest != want || len(c.functions[home]) != 2 {
-			t.Errorf("%+v, want 3 functions, the oldest of %d", v, want)
+		if e := c.evidence(home, &RunResult{}, agedRecollection{}); e.Carried != 3 || e.Oldest != time.UnixMilli(want) {
+			t.Errorf("%+v, want 3 functions, the oldest of %d", e, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -19,31 +20,19 @@ const (
 )
 
 // String is the action as JSON output spells it.
-func (a Action) String() string {
-	switch a {
-	case Create:
-		return "create"
-	case Update:
-		return "change"
-	case Delete:
-		return "delete"
-	case Restore:
-		return "restore"
-	}
-	return "none"
-}
+func (a Action) String() string { return actionNames[a] }
+
+var actionNames = [...]string{"none", "create", "change", "delete", "restore"}
 
 // MarshalText implements encoding.TextMarshaler, so that JSON has the spelling.
 func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // UnmarshalText reads a spelling back.
 func (a *Action) UnmarshalText(text []byte) error {
-	for *a = Create; *a <= Restore; *a++ {
-		if a.String() == string(text) {
-			return nil
-		}
+	if *a = Action(max(0, slices.Index(actionNames[:], string(text)))); *a == NoChange {
+		return fmt.Errorf("action %q is not known", text)
 	}
-	return fmt.Errorf("action %q is not known", text)
+	return nil
 }
 
 // Change is one write that a plan asks for, with its before-image. It holds

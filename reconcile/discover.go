@@ -29,17 +29,10 @@ type Finder interface {
 	TagsOf(ctx context.Context, functions []string) (map[string]map[string]string, error)
 }
 
-// discoverConn is the way to discover one target.
-type discoverConn struct {
-	Finder  Finder
-	Limiter *ratelimit.Limiter
-	Err     error // is set where the target could not be opened
-}
-
 // discover finds what the rules choose among, in the targets where a rule needs
 // it and nowhere else. A target that could not be discovered is in failed: what
 // its rules would say there is not known, so nothing of it may be compared.
-func discover(ctx context.Context, needs []desired.Discovery, conns map[desired.Target]discoverConn) (found desired.Inventory, failed map[desired.Target]error) {
+func discover(ctx context.Context, needs []desired.Discovery, conns map[desired.Target]readConn) (found desired.Inventory, failed map[desired.Target]error) {
 	found, failed = desired.Inventory{}, map[desired.Target]error{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -69,7 +62,7 @@ func discover(ctx context.Context, needs []desired.Discovery, conns map[desired.
 // over events, their own tags are read; else AWS is asked for all that carry the tags, since
 // to read those of every function would cost a call for each hundred. The listing of
 // functions comes last, and only where a rule chooses by name.
-func discoverOne(ctx context.Context, need desired.Discovery, conn discoverConn) (desired.TargetInventory, error) {
+func discoverOne(ctx context.Context, need desired.Discovery, conn readConn) (desired.TargetInventory, error) {
 	if conn.Finder == nil {
 		return desired.TargetInventory{}, fmt.Errorf("target %s: no Finder configured", need.Target)
 	}
@@ -92,46 +85,56 @@ func discoverOne(ctx context.Context, need desired.Discovery, conn discoverConn)
 	if !need.ListFunctions {
 		return inventory, nil
 	}
-	job := &discoverJob{finder: conn.Finder, target: need.Target, found: map[string]desired.FunctionDetails{}}
+	found := map[string]desired.FunctionDetails{} // a listing that shifts between pages may repeat a name
+	job := &listing[Function]{
+		op: "ListFunctions", subject: need.Target.String(), list: conn.Finder.ListFunctions,
+		take: func(page []Function) {
+			for _, f := range page {
+				found[f.Name] = f.FunctionDetails
+			}
+		},
+	}
 	ratelimit.Run(ctx, conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) { yield(job) })
 	if job.err != nil {
 		return desired.TargetInventory{}, job.err
 	}
-	inventory.Functions, inventory.Details = slices.Sorted(maps.Keys(job.found)), job.found
+	inventory.Functions, inventory.Details = slices.Sorted(maps.Keys(found)), found
 	return inventory, nil
 }
 
-// discoverJob walks the pages of one listing, each the answer to the one before.
-type discoverJob struct {
-	finder Finder
-	target desired.Target
-	marks  markers
-	page   Page[Function]
-	found  map[string]desired.FunctionDetails // a listing that shifts between pages may repeat a name
-	ended  bool
-	err    error
+// listing walks the pages of one listing, each the answer to the one before.
+//
+// Any error ends it, and what was found until then is of no use: a rule would choose among
+// a part of what exists.
+type listing[T any] struct {
+	op, subject string // for an answer that leads in a circle
+	list        func(ctx context.Context, marker string) (Page[T], error)
+	take        func(page []T)
+	over        func() // the listing has ended; may be nil
+
+	marks markers
+	page  Page[T]
+	ended bool
+	err   error
 }
 
 // Next implements ratelimit.Job.
-func (j *discoverJob) Next() (ratelimit.Priority, bool) { return ratelimit.Scan, !j.ended }
+func (l *listing[T]) Next() (ratelimit.Priority, bool) { return ratelimit.Scan, !l.ended }
 
 // Call implements ratelimit.Job.
-func (j *discoverJob) Call(ctx context.Context) (err error) {
-	j.page, err = j.finder.ListFunctions(ctx, j.marks.current)
+func (l *listing[T]) Call(ctx context.Context) (err error) {
+	l.page, err = l.list(ctx, l.marks.current)
 	return err
 }
 
 // Done implements ratelimit.Job.
-//
-// Any error ends the listing, and what was found until then is of no use: a rule would
-// choose among a part of what exists.
-func (j *discoverJob) Done(err error, _ ratelimit.CallStats) {
+func (l *listing[T]) Done(err error, _ ratelimit.CallStats) {
 	if err == nil {
-		for _, f := range j.page.Items {
-			j.found[f.Name] = f.FunctionDetails
-		}
-		err = j.marks.turn("ListFunctions", j.target.String(), j.page.Next)
+		l.take(l.page.Items)
+		err = l.marks.turn(l.op, l.subject, l.page.Next)
 	}
-	j.err = err
-	j.ended = err != nil || j.marks.current == ""
+	l.err, l.ended = err, err != nil || l.marks.current == ""
+	if l.ended && l.over != nil {
+		l.over()
+	}
 }

@@ -110,6 +110,7 @@ func ErrorOf(err error) *CallError {
 	var call *CallError
 	var guard *GuardError
 	var problems desired.Problems
+	kind := KindUnknown
 	switch {
 	case errors.As(err, &call):
 		out := *call
@@ -121,15 +122,15 @@ func ErrorOf(err error) *CallError {
 		}
 		return &out
 	case errors.As(err, &problems):
-		return &CallError{Kind: KindFleetFile, Message: err.Error()}
+		kind = KindFleetFile
 	case errors.As(err, &guard):
-		return &CallError{Kind: KindGuard, Message: err.Error()}
+		kind = KindGuard
 	case errors.Is(err, ErrIncomplete):
-		return &CallError{Kind: KindIncomplete, Message: err.Error()}
+		kind = KindIncomplete
 	case errors.Is(err, ErrErrorBudget):
-		return &CallError{Kind: KindErrorBudget, Message: err.Error()}
+		kind = KindErrorBudget
 	}
-	return &CallError{Message: err.Error()}
+	return &CallError{Kind: kind, Message: err.Error()}
 }
 
 // WithoutText leaves out the text where it is not AWS's answer to a request that

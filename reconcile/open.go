@@ -137,21 +137,13 @@ func (o *Opened) failures() error {
 	return join(errs...)
 }
 
-// discoverTargets, readTargets and writeTargets give each step of a run what it may
-// use and nothing else: a survey has no Writer at hand, whatever was opened.
-func (o *Opened) discoverTargets() map[desired.Target]discoverConn {
-	targets := map[desired.Target]discoverConn{}
-	for _, t := range o.Targets {
-		targets[t.Target] = discoverConn{Finder: t.Finder, Limiter: t.Limiter, Err: t.Err}
-	}
-	return targets
-}
-
+// readTargets and writeTargets give each step of a run what it may use and nothing else:
+// a survey has no Writer at hand, whatever was opened.
 func (o *Opened) readTargets(found desired.Inventory, unlisted map[desired.Target]map[string]error) map[desired.Target]readConn {
 	targets := map[desired.Target]readConn{}
 	for _, t := range o.Targets {
 		targets[t.Target] = readConn{
-			Reader: t.Reader, Limiter: t.Limiter, Err: t.Err,
+			Reader: t.Reader, Finder: t.Finder, Limiter: t.Limiter, Err: t.Err,
 			Aliases: found[t.Target].Aliases, Unlisted: unlisted[t.Target],
 		}
 	}

@@ -26,33 +26,20 @@ const (
 )
 
 // String is the status as JSON output spells it.
-func (s Status) String() string {
-	switch s {
-	case Applied:
-		return "applied"
-	case Mismatched:
-		return "mismatch"
-	case Failed:
-		return "failed"
-	case Stale:
-		return "stale"
-	case AlreadySo:
-		return "in_sync"
-	}
-	return "not_attempted"
-}
+func (s Status) String() string { return statusNames[s] }
+
+var statusNames = [...]string{"not_attempted", "applied", "mismatch", "failed", "stale", "in_sync"}
 
 // MarshalText implements encoding.TextMarshaler, so that JSON has the spelling.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads a spelling back.
 func (s *Status) UnmarshalText(text []byte) error {
-	for *s = NotAttempted; *s <= AlreadySo; *s++ {
-		if s.String() == string(text) {
-			return nil
-		}
+	i := slices.Index(statusNames[:], string(text))
+	if *s = Status(max(0, i)); i < 0 {
+		return fmt.Errorf("status %q is not known", text)
 	}
-	return fmt.Errorf("status %q is not known", text)
+	return nil
 }
 
 // Result is one change and how it ended.

@@ -57,23 +57,7 @@ const (
 
 // String is the kind as JSON output spells it.
 func (k FindingKind) String() string {
-	switch k {
-	case FindingUnreadable:
-		return "unreadable"
-	case FindingNotExamined:
-		return "not_examined"
-	case FindingFunctionMissing:
-		return "function_missing"
-	case FindingQualifierMissing:
-		return "qualifier_missing"
-	case FindingUndeclared:
-		return "undeclared"
-	case FindingOrphan:
-		return "orphan"
-	case FindingLatestOnly:
-		return "latest_only"
-	}
-	return "unknown"
+	return [...]string{"unreadable", "not_examined", "function_missing", "qualifier_missing", "undeclared", "orphan", "latest_only"}[k]
 }
 
 // Finding is one config that needs a person's attention.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -73,7 +74,7 @@ type RunResult struct {
 	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
 	Base      Base
 	Observed  Observed
-	Watched   Observed  // what was read of functions of which something is required, and nothing declared
+	Read      Observed  // the same, and functions of which something is required and nothing declared
 	Known     Observed  // what was read, and what is carried of the functions that were not
 	Surveyed  time.Time // when reading ended; zero where there is no plan
 	Finished  time.Time
@@ -91,21 +92,6 @@ type RunResult struct {
 	Err     error // why there is no plan, or nil
 	// Late is what failed after the last write: the record, the leases.
 	Late error
-}
-
-// Seen is all that this run read: Observed and Watched, by target.
-func (r *RunResult) Seen() Observed {
-	if len(r.Watched.Targets) == 0 {
-		return r.Observed
-	}
-	all := Observed{Targets: slices.Clone(r.Observed.Targets)}
-	for i := range all.Targets {
-		t := &all.Targets[i]
-		if w := PartOf(r.Watched.Targets, t.Target); w != nil {
-			t.Functions = slices.SortedFunc(slices.Values(slices.Concat(t.Functions, w.Functions)), ObservedFunction.compare)
-		}
-	}
-	return all
 }
 
 // Planned reports whether the run came as far as a plan.
@@ -213,7 +199,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	*recollection = recalled
 
 	asked := r.Wishes.Discoveries(r.Opened.Ambient)
-	inventory, failed := discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.discoverTargets())
+	inventory, failed := discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.readTargets(nil, nil))
 	if context.Cause(ctx) != nil {
 		return fail(nil)
 	}
@@ -245,14 +231,18 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 	candidates := recalled.Carry(and(r.Fleet, watched))
 	toRead, unread := split(r.Fleet, candidates)
 	r.Observed = survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.LookForOrphans)
+	r.Read = r.Observed
 	if watched = unread.spare(watched, candidates); watched.Configs() > 0 {
-		r.Watched = survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe, false)
+		more := survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe, false)
+		r.Read = with(r.Observed, func(t desired.Target) []ObservedFunction {
+			return cmp.Or(PartOf(more.Targets, t), &ObservedTarget{}).Functions
+		})
 	}
 	r.Surveyed = time.Now()
 	r.Plan = r.Wishes.Plan(toRead, r.Observed)
 	unread.addTo(r, recalled)
 	r.Plan.markUnknown(asked, r.Opened)
-	r.Known = unread.seen(r.Seen())
+	r.Known = unread.seen(r.Read)
 	r.Plan.Require(r.Fleet, inventory, r.Known)
 	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Known))
 	e.annotate(ctx, r)

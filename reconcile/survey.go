@@ -20,6 +20,7 @@ import (
 // counts as one that could not be opened.
 type readConn struct {
 	Reader  Reader
+	Finder  Finder // only rules that choose need one
 	Limiter *ratelimit.Limiter
 	// Err is set where the target could not be opened, and nothing of it is read.
 	Err error

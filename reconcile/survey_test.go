@@ -249,7 +249,7 @@ func TestAListingThatNeverEnds(t *testing.T) {
 		target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
 		pages := &endless{}
 		_, failed := discover(t.Context(), []desired.Discovery{{Target: target, ListFunctions: true}},
-			map[desired.Target]discoverConn{target: {Finder: pages, Limiter: limiters.For(target)}})
+			map[desired.Target]readConn{target: {Finder: pages, Limiter: limiters.For(target)}})
 		if err := failed[target]; KindOf(err) != KindBadAnswer || pages.pages > 10001 || !strings.Contains(err.Error(), "did not end") {
 			t.Errorf("after %d pages: %v", pages.pages, err)
 		}

@@ -165,7 +165,7 @@ func TestDiscoveryAsksForNoMore(t *testing.T) {
 			limiter := fastLimiter()
 			finder := &finderCalls{err: err}
 			// A target of which nothing is asked stands before the one in question.
-			found, failed := discover(t.Context(), []desired.Discovery{{Target: desired.Target{Account: "000000000001"}}, row.need}, map[desired.Target]discoverConn{home: {Finder: finder, Limiter: limiter}})
+			found, failed := discover(t.Context(), []desired.Discovery{{Target: desired.Target{Account: "000000000001"}}, row.need}, map[desired.Target]readConn{home: {Finder: finder, Limiter: limiter}})
 			limiter.Close()
 			if want := row.calls[:min(len(row.calls), len(finder.calls))]; !slices.Equal(finder.calls, want) || err == nil && len(finder.calls) != len(row.calls) {
 				t.Errorf("%+v: the calls are %q, want %q", row.need, finder.calls, row.calls)

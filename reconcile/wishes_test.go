@@ -58,7 +58,7 @@ func TestDiscoverAddsUp(t *testing.T) {
 			by:    map[string]map[string]string{"a": {"tier": "gold"}, "b": {"team": "pay"}, "c": {"tier": "gold", "team": "pay"}, "d": {"tier": "none"}},
 		}
 		asked := desired.Discovery{Target: home, ListFunctions: true, Tags: [][]desired.Tag{{{Key: "team", Values: []string{"pay"}}}, {{Key: "tier", Values: []string{"gold"}}}}}
-		found, failed := discover(t.Context(), []desired.Discovery{asked}, map[desired.Target]discoverConn{home: {Finder: finder, Limiter: limiter}})
+		found, failed := discover(t.Context(), []desired.Discovery{asked}, map[desired.Target]readConn{home: {Finder: finder, Limiter: limiter}})
 		want := desired.Inventory{home: {Functions: []string{"a", "b", "c"}, Tags: maps.Clone(finder.by), Details: map[string]desired.FunctionDetails{"a": {}, "b": {}, "c": {}}}}
 		delete(want[home].Tags, "d")
 		if diff := cmp.Diff(want, found); diff != "" || len(failed) > 0 {

@@ -306,9 +306,8 @@ func (c *recollection) Keep(ctx context.Context, r *reconcile.RunResult) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
-	all := r.Seen()
-	for i := range all.Targets {
-		seen := &all.Targets[i]
+	for i := range r.Read.Targets {
+		seen := &r.Read.Targets[i]
 		p := c.of(seen.Target)
 		if p == nil || !p.chosen || seen.Err != nil {
 			continue

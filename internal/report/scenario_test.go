@@ -277,8 +277,12 @@ require:
 			closed := &watched.Targets[0].Functions[0]
 			closed.State, closed.Records, closed.Err = reconcile.Unreadable, nil, denied(desired.Name{Function: "closed", Qualifier: desired.Latest}, 1)
 			r := newRun("audit", f, live)
-			both := reconcile.RunResult{Observed: live, Watched: watched}
-			r.Plan.Require(f, nil, both.Seen())
+			live.Targets = slices.Clone(live.Targets)
+			read := reconcile.PartOf(live.Targets, prod)
+			read.Functions = slices.SortedFunc(slices.Values(slices.Concat(read.Functions, watched.Targets[0].Functions)), func(a, b reconcile.ObservedFunction) int {
+				return strings.Compare(a.Function, b.Function)
+			})
+			r.Plan.Require(f, nil, live)
 			return r
 		},
 	},

@@ -1,10 +1,15 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // Action is what a change does to a record.
@@ -144,4 +149,235 @@ func (c *Change) Settings() []SettingChange {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// Status is how a change ended.
+type Status uint8
+
+// The statuses. NotAttempted is never counted as failed.
+const (
+	NotAttempted Status = iota // the run ended before its turn, or while it waited to be tried again
+	Applied                    // AWS stored what was asked
+	Mismatched                 // AWS accepted the write and stored something else
+	Failed
+	Stale     // not made: the record is no longer what the plan saw
+	AlreadySo // not made: somebody else has made the record as it should be
+)
+
+// String is the status as JSON output spells it.
+func (s Status) String() string { return statusNames[s] }
+
+var statusNames = [...]string{"not_attempted", "applied", "mismatch", "failed", "stale", "in_sync"}
+
+// MarshalText implements encoding.TextMarshaler, so that JSON has the spelling.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a spelling back.
+func (s *Status) UnmarshalText(text []byte) error {
+	i := slices.Index(statusNames[:], string(text))
+	if *s = Status(max(0, i)); i < 0 {
+		return fmt.Errorf("status %q is not known", text)
+	}
+	return nil
+}
+
+// Result is one change and how it ended.
+type Result struct {
+	Change
+	Status   Status
+	After    *Settings // what AWS stored, or for Stale what is there now; nil: no record, or not known
+	Modified int64     // LastModified of what AWS stored, Unix milliseconds; 0 when not known
+	Stats    ratelimit.CallStats
+	Err      error // why, for every status but Applied; may be nil for NotAttempted
+	Again    bool  // refused for the function's role, and tried once more at the end of the run
+}
+
+// open reports whether a write may still be made: its turn has not come, or the
+// function's role was in the way, which may have been mended since.
+func (r *Result) open() bool {
+	return r.Status == NotAttempted && r.Err == nil || KindOf(r.Err) == KindRole
+}
+
+// Outcome is how the application of a plan ended, in the plan's order.
+type Outcome struct {
+	Targets []TargetOutcome
+}
+
+// TargetOutcome is the outcome of one target.
+type TargetOutcome struct {
+	desired.Target
+	Label   string
+	Results []Result
+	Stopped error // why it ended early, or nil
+}
+
+// addStale gives the changes that were not made, because their records moved
+// before, their rows among the others.
+//
+// They come from a saved plan or a rollback that was held against what is there now;
+// without these rows an outcome would pass over them in silence.
+func (o *TargetOutcome) addStale(stale []StaleChange) {
+	for i := range stale {
+		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
+	}
+	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
+}
+
+// OutcomeCounts are the numbers of an outcome.
+type OutcomeCounts struct {
+	Created, Changed, Deleted int
+	Failed                    int // failed or mismatched
+	Stale                     int
+	NotAttempted              int
+	AlreadySo                 int // somebody else was faster: nothing was left to do
+}
+
+// Applied is the number of changes that AWS stored.
+func (t OutcomeCounts) Applied() int { return t.Created + t.Changed + t.Deleted }
+
+// Of is a target's part of the outcome; nil where nothing was tried.
+func (o *Outcome) Of(t desired.Target) *TargetOutcome {
+	if o == nil {
+		return nil
+	}
+	return PartOf(o.Targets, t)
+}
+
+// Counts adds up the outcome.
+func (o *Outcome) Counts() (sum OutcomeCounts) {
+	for i := range o.Targets {
+		sum.add(&o.Targets[i])
+	}
+	return sum
+}
+
+// Counts adds up the outcome of one target.
+func (o *TargetOutcome) Counts() (sum OutcomeCounts) {
+	sum.add(o)
+	return sum
+}
+
+// add counts each change once. What was not made, or not as asked, counts by its status; only
+// what was made counts by its action.
+func (t *OutcomeCounts) add(o *TargetOutcome) {
+	for i := range o.Results {
+		r := &o.Results[i]
+		switch {
+		case r.Status == NotAttempted:
+			t.NotAttempted++
+		case r.Status == Stale:
+			t.Stale++
+		case r.Status == AlreadySo:
+			t.AlreadySo++
+		case r.Status != Applied:
+			t.Failed++
+		case r.Kind() == Create:
+			t.Created++
+		case r.Kind() == Update:
+			t.Changed++
+		case r.Kind() == Delete:
+			t.Deleted++
+		}
+	}
+}
+
+// Wrote reports whether AWS stored anything, as asked for or otherwise.
+func (o *Outcome) Wrote() bool {
+	for i := range o.Targets {
+		for j := range o.Targets[i].Results {
+			if s := o.Targets[i].Results[j].Status; s == Applied || s == Mismatched {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Err joins the failures in the plan's order, or is nil when there are none. Changes
+// that were not attempted are not failures.
+func (o *Outcome) Err() error {
+	var all *multierror.Error
+	for i := range o.Targets {
+		for j := range o.Targets[i].Results {
+			if r := &o.Targets[i].Results[j]; r.Status == Failed || r.Status == Mismatched {
+				all = multierror.Append(all, r.Err)
+			}
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// lastAnswer is the last thing AWS said about a change that was then not tried
+// again, or nil when it was never tried.
+//
+// It explains why a change was still waiting when the run ended.
+func lastAnswer(err error) error {
+	var answer *CallError
+	if errors.As(err, &answer) {
+		return answer
+	}
+	return nil
+}
+
+// describe lists the settings in which stored is not what is due, and says which of
+// them the write did not even touch.
+func describe(request desired.Config, due, stored Settings) string {
+	var parts []string
+	for _, s := range desired.Settings() {
+		if stored[s] == due[s] {
+			continue
+		}
+		part := fmt.Sprintf("%s is %s, not %s", s, spell(s, stored[s]), spell(s, due[s]))
+		if !request[s].IsSet() {
+			part += " (the write did not touch it)"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// spell is a value as a fleet file would have it: no destination is none.
+func spell(s desired.Setting, v desired.Value) string {
+	if s.IsNumber() {
+		return v.String()
+	}
+	return v.Or(desired.NoDestination).String()
+}
+
+// verify holds the stored record against what was asked, unmanaged settings
+// included: a write that cleared a setting nobody asked about is a mismatch too. The
+// effect is compared, since AWS may store a default as absent; only a Restore, which
+// means the very record, is compared to the letter.
+func (j *applyJob) verify(r *Result) {
+	r.Status = Applied
+	if r.Action == Delete {
+		return
+	}
+	stored := j.got.Settings
+	r.After, r.Modified = &stored, j.got.modified()
+	due := *r.Change.After()
+	wrong := r.Action == Restore && stored != due
+	for _, s := range desired.Settings() {
+		wrong = wrong || stored.Effect(s) != due.Effect(s)
+	}
+	if !wrong {
+		return
+	}
+	r.Status = Mismatched
+	r.Err = &CallError{
+		Service: "lambda", Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: KindBadAnswer,
+		Message: "AWS accepted the write, but the record it stored is not what the write should leave: " + describe(r.Change.Request(), due, stored),
+		Hint:    "somebody else may be changing the same record, or what answers is not AWS; run plan to see what is there now, or roll this run back",
+	}
+}
+
+// operation is the API's name of the write that an action makes.
+func operation(a Action) string {
+	switch a {
+	case Create, Restore:
+		return "PutFunctionEventInvokeConfig"
+	case Update:
+		return "UpdateFunctionEventInvokeConfig"
+	}
+	return "DeleteFunctionEventInvokeConfig"
 }

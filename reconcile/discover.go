@@ -138,3 +138,134 @@ func (l *listing[T]) Done(err error, _ ratelimit.CallStats) {
 		l.over()
 	}
 }
+
+// listAliases completes an inventory by the aliases among which patterns choose: one
+// ListAliases for each function that a rule with a pattern takes in, none for any other,
+// and none for what is known already. It comes before the fleet is resolved, so that all
+// that follows, the guard and a saved plan too, meets configs and no patterns.
+//
+// A function whose aliases cannot be listed is in unlisted, with the reason: it is one
+// unreadable config. A target is in failed when nobody may list any, or too many failed.
+func listAliases(ctx context.Context, asked []desired.Discovery, found desired.Inventory, conns map[desired.Target]readConn, observe Observer) (unlisted map[desired.Target]map[string]error, failed map[desired.Target]error) {
+	progress := newProgress(PhaseAliases, observe)
+	var work []aliasWork
+	for _, need := range asked {
+		w := aliasWork{need: need, conn: conns[need.Target]}
+		if need.Aliases == nil || w.conn.Err != nil {
+			continue
+		}
+		known := found[need.Target]
+		functions := known.Functions
+		if len(need.Functions) > 0 {
+			functions = need.Functions
+		}
+		for _, f := range functions {
+			if _, listed := known.Aliases[f]; !listed && need.Aliases(f, known.Tags[f]) {
+				w.lists = append(w.lists, aliasList{function: f})
+			}
+		}
+		if len(w.lists) > 0 {
+			progress.expect(need.Target, len(w.lists))
+			work = append(work, w)
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range work {
+		wg.Go(func() { work[i].run(ctx, progress) })
+	}
+	wg.Wait()
+
+	unlisted, failed = map[desired.Target]map[string]error{}, map[desired.Target]error{}
+	for i := range work {
+		t := work[i].need.Target
+		if work[i].err != nil {
+			failed[t] = work[i].err
+			continue
+		}
+		inventory, wrong := found[t], map[string]error{}
+		inventory.Aliases = maps.Clone(inventory.Aliases)
+		if inventory.Aliases == nil {
+			inventory.Aliases = map[string][]string{}
+		}
+		for _, of := range work[i].lists {
+			if of.err != nil {
+				wrong[of.function] = of.err
+			} else {
+				inventory.Aliases[of.function] = of.names
+			}
+		}
+		found[t], unlisted[t] = inventory, wrong
+	}
+	return unlisted, failed
+}
+
+// aliasWork is the listing of one target.
+type aliasWork struct {
+	need  desired.Discovery
+	conn  readConn
+	lists []aliasList
+	err   error // of the target as a whole
+}
+
+// aliasList is the listing of one function.
+type aliasList struct {
+	function string
+	names    []string
+	err      error
+}
+
+// run lists the aliases of one target's functions, and sets why it ended early.
+// The error budget is the survey's, so that a target which refuses everything costs a
+// few calls and not one for each function.
+func (w *aliasWork) run(ctx context.Context, progress *progress) {
+	if w.conn.Reader == nil {
+		w.err = fmt.Errorf("target %s: no Reader configured", w.need.Target)
+		return
+	}
+	budget := newErrorBudget(ctx, w.need.MaxErrors.Allowed(len(w.lists)), len(w.lists))
+	defer budget.release()
+	ratelimit.Run(budget.ctx, w.conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) {
+		for i := range spread(len(w.lists)) { // so that a refusal of all of them is soon known
+			if !yield(w.job(&w.lists[i], budget, progress)) {
+				return
+			}
+		}
+	})
+	w.err = budget.cause() // the end of the run, too: then nothing of this is looked at
+}
+
+// job lists the aliases of one function. A function that is gone has none: the survey is
+// to find it missing.
+//
+// A denial counts twice: as a failure, and as one of the reads that may show that nobody
+// may make any.
+func (w *aliasWork) job(of *aliasList, budget *errorBudget, progress *progress) ratelimit.Job {
+	subject := desired.Key{Target: w.need.Target, Name: desired.Name{Function: of.function, Qualifier: desired.Latest}}
+	l := &listing[string]{op: "ListAliases", subject: subject.String()}
+	l.list = func(ctx context.Context, marker string) (Page[string], error) {
+		return w.conn.Reader.ListAliases(ctx, of.function, marker)
+	}
+	l.take = func(page []string) {
+		budget.success()
+		of.names = append(of.names, page...)
+	}
+	l.over = func() {
+		switch {
+		case l.err == nil:
+			slices.Sort(of.names)
+			of.names = slices.Compact(of.names)
+		case KindOf(l.err) == KindFunctionMissing:
+			of.names = nil
+		default:
+			of.err = l.err
+			if !isCancelled(l.err) {
+				budget.failure(l.err)
+			}
+			if KindOf(l.err) == KindDenied {
+				budget.readDenied(l.err)
+			}
+		}
+		progress.done(w.need.Target, nil)
+	}
+	return l
+}

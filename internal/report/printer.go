@@ -53,12 +53,13 @@ type printer struct {
 	ascii   bool
 	color   bool
 	full    bool
-	blank   bool   // the last line was empty
-	stable  bool   // without what differs from run to run: attempts, waits, request ids
-	short   bool   // something was counted rather than listed
-	hidden  int    // notes that had no room
-	run     *Run   // that is told of
-	folder  string // which the fleet files share, and is not repeated
+	blank   bool              // the last line was empty
+	stable  bool              // without what differs from run to run: attempts, waits, request ids
+	short   bool              // something was counted rather than listed
+	hidden  int               // notes that had no room
+	run     *Run              // that is told of
+	folder  string            // which the fleet files share, and is not repeated
+	paths   *strings.Replacer // of fleet files, that are too long for the reader's terminal
 	detail  detail
 }
 
@@ -67,7 +68,51 @@ func newPrinter(w io.Writer, r *Run, o TextOptions) *printer {
 	if o.Width > 0 {
 		columns = min(max(o.Width, minColumns), maxColumns)
 	}
-	return &printer{columns: columns, fixed: o.Width > 0, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
+	p := &printer{columns: columns, fixed: o.Width > 0, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
+	if p.fixed {
+		p.shortenPaths()
+	}
+	return p
+}
+
+// besidePath is the room for what stands beside a path: an indent, the line, the part of the file.
+const besidePath = 24
+
+// shortenPaths makes the longest paths of fleet files take so much less than a line that they
+// do not break in their middle.
+func (p *printer) shortenPaths() {
+	var long []string
+	for _, file := range p.run.Fleet.Files {
+		for _, path := range []string{file, strings.TrimPrefix(file, p.folder)} {
+			if path = p.clean(path); cells.StringWidth(path) > p.columns-besidePath {
+				long = append(long, path, p.middleCut(path, p.columns-besidePath))
+			}
+		}
+	}
+	if long != nil {
+		p.paths = strings.NewReplacer(long...)
+	}
+}
+
+// middleCut leaves out folders from the middle of a path: its name stays whole, and as many of the
+// folders around as have room, most of them those next to it.
+func (p *printer) middleCut(path string, room int) string {
+	separator := "/"
+	if !strings.Contains(path, separator) {
+		separator = `\`
+	}
+	folders := strings.Split(path, separator)
+	last := len(folders) - 1
+	start, end := "", separator+folders[last]
+	ellipsis := p.clean("…")
+	room -= cells.StringWidth(ellipsis)
+	for folders = folders[:last]; len(folders) > 0 && cells.StringWidth(start+folders[0]+separator) <= room/3; folders = folders[1:] {
+		start += folders[0] + separator
+	}
+	for i := len(folders) - 1; i >= 0 && cells.StringWidth(start+separator+folders[i]+end) <= room; i-- {
+		end = separator + folders[i] + end
+	}
+	return start + ellipsis + end
 }
 
 // line writes one line. Trailing spaces are the caller's to avoid.
@@ -175,13 +220,15 @@ func (p *printer) wrapped(indent int, lead span, color color, text string) {
 
 // clean makes text safe for the terminal, and ASCII where that is all it has.
 func (p *printer) clean(s string) string {
-	s = Clean(s)
-	if !p.ascii || isPlain(s) {
-		return s
+	if s = Clean(s); p.ascii && !isPlain(s) {
+		s = strings.NewReplacer("→", "->", "…", "...").Replace(s)
+		s = strconv.QuoteToASCII(s)
+		s = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
 	}
-	s = strings.NewReplacer("→", "->", "…", "...").Replace(s)
-	s = strconv.QuoteToASCII(s)
-	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
+	if p.paths != nil {
+		s = p.paths.Replace(s)
+	}
+	return s
 }
 
 // cells counts columns as terminals do that draw characters of ambiguous width

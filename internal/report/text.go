@@ -273,13 +273,19 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		as = "as before the run"
 	}
 	missing := c.MissingFunctions + c.MissingQualifiers
+	are := func(n int, one, many string) string {
+		if n == 1 {
+			many = one
+		}
+		return some(n, many)
+	}
 	tone, says := green, fmt.Sprintf("Nothing differs: %s checked, all %s.", count(c.InSync, "config"), as)
 	rest := listed(
 		some(c.Unreadable, "could not be read"),
-		some(c.UnknownTargets, "of the targets could not be read at all"),
-		some(c.NotExamined, "not examined"),
-		missingFrom(c.MissingFunctions, "a missing function", "missing functions"),
-		missingFrom(c.MissingQualifiers, "a missing alias or version", "missing aliases or versions"))
+		are(c.UnknownTargets, "target could not be read at all", "targets could not be read at all"),
+		are(c.NotExamined, "was not examined", "were not examined"),
+		are(c.MissingFunctions, "names a function that does not exist", "name functions that do not exist"),
+		are(c.MissingQualifiers, "names an alias or version that does not exist", "name aliases or versions that do not exist"))
 	switch {
 	case r.Saved:
 		tone, says = plain, "The plan changes nothing."
@@ -289,19 +295,15 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		tone, says = red, fmt.Sprintf("Nothing was compared: %s that rules chose, on aliases or versions that no function has.", count(c.Skipped, "config"))
 	case c.Declared > 0 && c.Skipped+missing == c.Declared:
 		tone, says = red, fmt.Sprintf("Nothing was compared: %s, of functions, aliases or versions that do not exist.", count(c.Declared, "config"))
+	case rest != "" && c.InSync == 0:
+		tone, says = yellow, fmt.Sprintf("No config could be checked: %s.", rest)
+	case rest != "" && c.InSync == 1:
+		tone, says = yellow, fmt.Sprintf("Nothing differs in the one config that could be checked; %s.", rest)
 	case rest != "":
-		tone, says = yellow, fmt.Sprintf("Nothing differs in the %s that could be checked; %s.", count(c.InSync, "config"), rest)
+		tone, says = yellow, fmt.Sprintf("Nothing differs in the %d configs that could be checked; %s.", c.InSync, rest)
 	}
 	p.gap()
 	p.flow(0, 2, colored(tone, says))
-}
-
-// missingFrom is "1 is of a missing function", or "" for none.
-func missingFrom(n int, one, many string) string {
-	if n == 1 {
-		return "1 is of " + one
-	}
-	return some(n, "are of "+many)
 }
 
 func (p *printer) hint(indent int, hint string) {

@@ -216,7 +216,7 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 		risks, c := risksOf(r), r.Plan.Counts()
 		said(risks[losesEvents], "may lose events")
 		said(risks[mayRunTwice], "may run events twice")
-		said(c.MissingFunctions, "config* of missing functions")
+		said(c.MissingFunctions, "config* whose function is missing")
 		said(c.Unreadable, "config* not read")
 		said(c.Breaches, map[bool]string{true: "breach", false: "breaches"}[c.Breaches == 1]+" of a requirement")
 		said(len(r.Insights.Fights), "config* fought over")
@@ -274,5 +274,72 @@ func TestNoNewValueGivesWay(t *testing.T) {
 		return cmp.Or(b.deletes()-a.deletes(), len(b.changes)-len(a.changes))
 	}) {
 		t.Error("a value of few configs comes before one of many, or before a delete")
+	}
+}
+
+// A path that is longer than the line is cut in its middle, and never by the terminal: whoever
+// reads it sees in which file and at which line to look.
+func TestTextCutsLongPathsInTheirMiddle(t *testing.T) {
+	const deep = "/home/runner/work/platform-infrastructure/teams/payments/lambda-event-invoke/"
+	for _, row := range []struct {
+		why, path string
+		width     int
+		ascii     bool
+		want      string
+	}{
+		{"the nearest folders tell most", deep + "production/fleet.yaml", 60, false, "/home/…/production/fleet.yaml:"},
+		{"more of them where there is room", deep + "production/fleet.yaml", 100, false, "/home/runner/work/…/teams/payments/lambda-event-invoke/production/fleet.yaml:"},
+		{"in ASCII", deep + "production/fleet.yaml", 60, true, "/home/.../production/fleet.yaml:"},
+		{"relative", "live/" + deep[1:] + "fleet.yaml", 60, false, "live/home/…/fleet.yaml:"},
+		{"wide characters take two columns", "/設定/" + strings.Repeat("支払い/", 9) + "本番/艦隊.yaml", 60, false, "/設定/…/支払い/支払い/本番/艦隊.yaml:"},
+		{"and more in ASCII", "/設定/" + strings.Repeat("支払い/", 9) + "prod/fleet.yaml", 60, true, "/.../prod/fleet.yaml:"},
+		{"folders with spaces", "/Users/me/" + strings.Repeat("My Documents/", 5) + "fleet.yaml", 60, false, "/Users/me/…/My Documents/fleet.yaml:"},
+		{"one that fits is left alone", "/srv/fleets/orders/fleet.yaml", 60, false, "/srv/fleets/orders/fleet.yaml:"},
+		{"no terminal, no cut", deep + "production/fleet.yaml", 0, false, deep + "production/fleet.yaml:"},
+	} {
+		for _, name := range []string{"drift", "missing"} { // beside settings, and beside names
+			r := scenarioOf(t, name)
+			from(r, "fleet.yaml", row.path)
+			got := string(textBytes(t, r, TextOptions{Width: row.width, ASCII: row.ascii, Full: true}))
+			at := row.want
+			if !strings.Contains(got, at) {
+				t.Errorf("%s: %s does not say %s\n%s", row.why, name, at, got)
+			}
+			for line := range strings.Lines(got) {
+				if w := cells.StringWidth(strings.TrimRight(line, "\n")); row.width > 0 && w > row.width && strings.Contains(line, ".yaml") {
+					t.Errorf("%s: %s has a line of %d columns: %s", row.why, name, w, line)
+				}
+			}
+		}
+	}
+}
+
+// from moves what a run was declared by to another file.
+func from(r *Run, old, path string) {
+	move := func(o *desired.Origin) {
+		if o.File == old {
+			o.File = path
+		}
+	}
+	r.Fleet.Files = []string{path, "more.yaml"} // which share no folder
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		moved := func(o *desired.Origins) *desired.Origins {
+			if o == nil {
+				return nil
+			}
+			n := *o
+			move(&n.Entry)
+			for j := range n.Fields {
+				move(&n.Fields[j])
+			}
+			return &n
+		}
+		for j := range t.Changes {
+			t.Changes[j].Origins = moved(t.Changes[j].Origins)
+		}
+		for j := range t.Findings {
+			t.Findings[j].Origins = moved(t.Findings[j].Origins)
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func TestLasting(t *testing.T) {
@@ -86,6 +88,32 @@ func TestFew(t *testing.T) {
 		p := newPrinter(nil, &Run{}, TextOptions{})
 		if got := p.few(len(row.names), func(i int) string { return row.names[i] }, row.room); got != row.want || p.short != row.short {
 			t.Errorf("few(%v, %d) = %q, cut short %v, want %q, %v: %s", row.names, row.room, got, p.short, row.want, row.short, row.why)
+		}
+	}
+}
+
+// What could not be checked is said beside what could, for one and for many.
+func TestNothingDiffersInWhatCouldBeChecked(t *testing.T) {
+	gone, unread := reconcile.FindingFunctionMissing, reconcile.FindingUnreadable
+	for _, row := range []struct {
+		inSync   int
+		findings []reconcile.FindingKind
+		want     string
+	}{
+		{237, []reconcile.FindingKind{gone}, "Nothing differs in the 237 configs that could be checked; 1 names a function that does not exist."},
+		{1, []reconcile.FindingKind{gone, gone}, "Nothing differs in the one config that could be checked; 2 name functions that do not exist."},
+		{2, []reconcile.FindingKind{unread, reconcile.FindingQualifierMissing}, "Nothing differs in the 2 configs that could be checked; 1 could not be read, 1 names an alias or version that does not exist."},
+		{0, []reconcile.FindingKind{unread, unread}, "No config could be checked: 2 could not be read."},
+		{1, []reconcile.FindingKind{reconcile.FindingNotExamined}, "Nothing differs in the one config that could be checked; 1 was not examined."},
+	} {
+		target := reconcile.TargetPlan{Declared: row.inSync + len(row.findings), InSync: row.inSync}
+		for _, kind := range row.findings {
+			target.Findings = append(target.Findings, reconcile.Finding{Kind: kind})
+		}
+		r := &Run{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{target}}}
+		got := paragraph(r, func(p *printer) { p.nothingDiffers(r, r.Plan.Counts()) })
+		if got = strings.Join(strings.Fields(got), " "); got != row.want {
+			t.Errorf("got  %s\nwant %s", got, row.want)
 		}
 	}
 }

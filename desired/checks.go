@@ -128,12 +128,11 @@ func (r *resolver) idle(at Pos, what, why string) {
 }
 
 // UnusedQualifiers warns of qualifiers of rules that none of the functions has which the rule
-// chooses: such an item has no effect, and is mostly misspelt. gone says of a config whether
-// its qualifier is known not to exist, and then which aliases its function has.
-//
-// An item is told of only if every function that it chooses lacks the qualifier: that some
-// do is what rules are for. What was not read counts as there.
+// chooses: mostly a slip. gone says of a config whether its qualifier is known not to exist,
+// and then which aliases its function has.
 func (f Fleet) UnusedQualifiers(gone func(Key) (aliases []string, gone bool)) Problems {
+	// An item is told of only if every function that it chooses lacks the qualifier: that some
+	// do is what rules are for. What was not read counts as there.
 	type item struct {
 		rule      Origin
 		qualifier string

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Inventory is what discovery found in each target. A target that is not in it
-// was not looked at, or could not be read: rules say nothing there.
+// Inventory is what discovery found in each target. One that is not in it was not looked at, or
+// could not be read: rules say nothing there.
 type Inventory map[Target]TargetInventory
 
 // TargetInventory is what exists in one target.
@@ -15,9 +15,7 @@ type TargetInventory struct {
 	Functions []string                     // names, sorted
 	Tags      map[string]map[string]string // by function; only functions that have tags
 	Details   map[string]FunctionDetails   // by function, of those that were listed just now
-	// Aliases are those of the functions whose aliases were listed. What patterns for
-	// aliases choose of any other function is not known.
-	Aliases map[string][]string
+	Aliases   map[string][]string          // by function; of one that is not there they are not known
 }
 
 // FunctionDetails are what a listing of functions tells beside the name.
@@ -38,45 +36,36 @@ type Tag struct {
 // are known from the file.
 type Discovery struct {
 	Target
-	// ListFunctions asks for the names of all functions: some rule chooses
-	// among them.
-	ListFunctions bool
-	// Tags are the sets of tags that rules and ignore ask for, sorted, each set
-	// once. A function is of interest when it has all tags of one set. Tags of
-	// other functions may be left out.
-	Tags [][]Tag
-	// Functions, when not empty, are those whose tags are wanted, in place of a search
-	// by Tags: of all others it is known what an earlier run discovered.
-	Functions []string
+	ListFunctions bool     // the names of all functions
+	Tags          [][]Tag  // sorted; of interest is a function that has all tags of one set
+	Functions     []string // when not empty: whose tags are wanted, in place of a search by Tags
 	// Aliases, when not nil, says of which functions, with these tags, the aliases are to
 	// be listed: some rule chooses among them.
-	Aliases func(function string, tags map[string]string) bool
-	// MaxErrors is how many of these calls may fail before the target is given up.
-	MaxErrors Limit
-	// Reason are the rules and ignore items that ask for it.
-	Reason []Origin
+	Aliases   func(function string, tags map[string]string) bool
+	MaxErrors Limit     // how many of these calls may fail before the target is given up
+	Reason    []Origin  // the rules and ignore items that ask for it
+	Matchers  []Matcher // what each rule, and then each item of require, may choose
 }
 
 // IsZero reports whether neither names nor tags need to be discovered.
 func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
 
-// Discoveries says, for every target, what has to be discovered.
-//
-// Rules and requirements choose among all names there are. Ignore takes out of what these have
-// chosen, so that it needs tags at most, and alone it asks for no listing. sel narrows what
-// costs a call for each function, aliases, and nothing else: names and tags come by the page.
+// Discoveries says, for every target, what has to be discovered. sel narrows what costs a call
+// for each function, aliases, and nothing else: names and tags come by the page.
 func (d *Document) Discoveries(ambient Target, sel Selection) []Discovery {
+	// Rules and requirements choose among all names there are. Ignore takes out of what these have
+	// chosen, so that it needs tags at most, and alone it asks for no listing.
 	var needs []Discovery
 	for _, t := range d.places(ambient) {
 		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
 		n.askAliases(d.local(t.Label))
 		n.Aliases = sel.only(n.Aliases)
 		for _, rule := range d.local(t.Label).rules {
-			list := rule.layer != LayerIgnore
-			if !list && !rule.usesTags() {
+			if rule.layer != LayerIgnore {
+				n.ListFunctions, n.Matchers = true, append(n.Matchers, rule.matcher())
+			} else if !rule.usesTags() {
 				continue
 			}
-			n.ListFunctions = n.ListFunctions || list
 			for _, tags := range [][]tagPattern{rule.tags, rule.exclude.tags} {
 				if len(tags) > 0 {
 					n.Tags = append(n.Tags, search(tags))
@@ -158,36 +147,15 @@ func (s Selection) only(aliases func(function string, tags map[string]string) bo
 	}
 }
 
-// Matcher is what one rule may choose in one target, whatever exists there.
+// Matcher is what one rule may choose in one target, whatever exists there. A permission has to
+// be given for that before it is known; what ignore takes out again is in it.
 type Matcher struct {
-	// Functions are patterns for names, sorted, in which * stands for any text
-	// and ? for any character, and nothing else is special. Together they match
-	// at least what the rule matches: a class such as [a-z] has become ?.
-	Functions []string
-	// Qualifiers are those that the rule gives entries to, patterns for aliases among
-	// them; never empty.
-	Qualifiers []string
-	ReadOnly   bool // of an item of require, which writes nothing
+	Functions  []string // patterns for names with * and ?, sorted; at least what the rule matches
+	Qualifiers []string // that it gives entries to, patterns for aliases among them; never empty
+	ReadOnly   bool     // of an item of require, which writes nothing
 }
 
-// Matchers lists what each rule, and then each item of require, may choose, by target.
-// A permission has to be given for that before it is known what exists.
-//
-// Exact entries are not among them, nor is what ignore takes out again: a permission may be
-// wider than the use of it, and never narrower.
-func (d *Document) Matchers(ambient Target) map[Target][]Matcher {
-	all := map[Target][]Matcher{}
-	for _, t := range d.places(ambient) {
-		for _, rule := range d.local(t.Label).rules {
-			if rule.layer != LayerIgnore {
-				all[t.Target] = append(all[t.Target], rule.matcher())
-			}
-		}
-	}
-	return all
-}
-
-// matcher is the item as a Matcher. "*" stands for $LATEST and for every alias, which are two
+// matcher is the item as a Matcher, in which a class such as [a-z] has become ?. "*" stands for $LATEST and for every alias, which are two
 // patterns to whoever compares qualifiers.
 func (r *ruleDecl) matcher() Matcher {
 	c := Matcher{Qualifiers: []string{Latest}, ReadOnly: r.layer == LayerRequire}

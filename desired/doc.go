@@ -11,47 +11,31 @@
 // invoke config. What a config should hold is a [Config], a [Value] for each
 // [Setting]. A setting without a value is not managed: AWS keeps what it has.
 //
-// Three kinds of places set settings, and each setting of each config is decided
-// by itself, by the strongest of them that speaks about it:
+// Each setting of each config is decided by itself, by the strongest that speaks about it:
 //
 //	functions   exact entries: this function, this qualifier
-//	rules       whatever functions match a pattern or have a tag
+//	rules       whatever functions match a pattern or have a tag; a later one wins
 //	defaults    what the rules and entries of a file leave open
 //
 // Two more set nothing: ignore takes functions out of everything, and require
-// states what must hold of them, whoever sets it. A later rule wins over an
-// earlier one of its file. Between two files there is no order, so that two
-// which differ about a setting are a problem, and never a matter of their names.
-//
-// Every value of a Fleet has an [Origin], the line that decided it, since "why
-// does it say that?" is the first question about any declaration of many lines.
+// states what must hold of them, whoever sets it. Between two files there is no order:
+// two which differ about a setting are a problem.
 //
 // # Two steps
 //
 // [Load] reads and checks everything that the files alone can tell, and finds
-// all of it at once: a person mends a file in one go. What it returns is a
-// [Document], which never changes.
-//
-// [Document.Resolve] makes the Fleet, given what exists. Exact entries need to
-// know nothing. Rules choose among functions, so that they need an [Inventory];
-// [Document.Discoveries] says what has to be asked of which target, and asks for
-// nothing that no rule uses. A target without an inventory is resolved as far as
-// its exact entries go: what is not known is left out, and never guessed.
+// all of it at once. [Document.Resolve] makes the Fleet, given what exists. Rules choose among
+// functions, so that they need an [Inventory]; [Document.Discoveries] says what has to be asked
+// of which target. A target without an inventory is resolved as far as its exact entries go:
+// what is not known is left out, and never guessed.
 //
 // # What holds
 //
-// The package reads files and nothing else: no network, no environment, and no
-// clock, but for [Document.Expired], which is given the time. It prints nothing.
-// Everything after the reading is a pure function of values, so the same input
-// gives the same Fleet, byte for byte. A file is read in bounded memory and
+// The package reads files and nothing else: no network, no environment, and no clock. It prints
+// nothing. The same input gives the same Fleet. A file is read in bounded memory and
 // time, whatever is in it, and no input panics.
 //
-// Nothing that is written is silently without effect. An unknown key, a pattern
-// that matches nothing, a default that nobody takes, a rule that later rules
-// override wholly: each is a problem or a warning at its line. A code never
-// changes its meaning, and [Explain] has its reason and what to write.
-//
-// The keys of the file stand in one table, by which Load decodes and from which
-// [Schema] is printed; the settings stand in another, over which everything
-// loops that handles them.
+// Nothing that is written is silently without effect: an unknown key, a pattern
+// that matches nothing, a rule that later rules override is a problem or a warning at its line.
+// A code never changes its meaning, and [Explain] has its reason and what to write.
 package desired

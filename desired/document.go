@@ -29,8 +29,7 @@ type Document struct {
 	damagedTargets bool              // a target has a problem: nothing can be said about places
 }
 
-// FileInfo names one file that was read. A run record keeps it, so that a run
-// can be traced to the exact bytes it followed.
+// FileInfo names one file that was read, by its exact bytes.
 type FileInfo struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"` // lower-case hex
@@ -175,13 +174,12 @@ func (d *Document) target(label string) *targetDecl {
 	return nil
 }
 
-// DeclaresTargets reports whether the files name targets; where they do not,
-// the current credentials' account and region is the only one.
+// DeclaresTargets reports whether the files name targets. Where they do not, that of the
+// current credentials is the only one.
 func (d *Document) DeclaresTargets() bool { return len(d.targets) > 0 }
 
-// Targets lists the targets without their entries, sorted, so that credentials
-// can be arranged before anything is discovered. Where the files declare none
-// it is ambient, the account and region of the current credentials.
+// Targets lists the targets without their entries, sorted. Where the files declare none it is
+// ambient, and an error while that is not known.
 func (d *Document) Targets(ambient Target) ([]TargetSpec, error) {
 	if len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == "") {
 		return nil, errors.New("the fleet file declares no targets, and the current credentials name no account and region: " +

@@ -19,9 +19,6 @@ import (
 // stdinPath is how a path argument names standard input.
 const stdinPath = "-"
 
-// StdinName is how output calls standard input.
-const StdinName = "<stdin>"
-
 // findFiles turns path arguments into files, sorted, each once: a file stands
 // for itself, a directory for every YAML file below it, a pattern for every
 // file that matches. Whatever finds nothing is a problem, because a fleet file
@@ -157,8 +154,8 @@ func unreadable(name string, err error) Problem {
 	return Problem{Pos: Pos{File: name}, Code: codeUnreadable, Message: "cannot be read: " + why, Hint: hint}
 }
 
-// LoadFiles is Load for the files of the operating system: absolute paths and
-// ../ work. The path - is standard input.
+// LoadFiles is Load for the files of the operating system: absolute paths and ../ work,
+// and - is standard input.
 func LoadFiles(paths ...string) (*Document, error) {
 	return Loader{Stdin: os.Stdin}.LoadFiles(paths...)
 }
@@ -230,12 +227,10 @@ func (l Loader) read(fsys fs.FS, name string, limit int) ([]byte, error) {
 	})
 }
 
-// Within waits for f, which reads files, no longer than a minute, and than ctx lasts; nil
-// lasts. What ends the wait is the error.
-//
-// Neither stops f, which no file system here can interrupt: its goroutine is left to end
-// with the file or the process.
+// Within waits for f, which reads files, for a minute at most, and no longer than ctx, which
+// may be nil, lasts. What ends the wait is the error; f itself is left to end by itself.
 func Within[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	// No file system here can interrupt f: its goroutine ends with the file or the process.
 	if ctx == nil {
 		ctx = context.Background()
 	}

@@ -7,19 +7,17 @@ import (
 	"strings"
 )
 
-// Selection narrows a run to a part of the fleet. An empty list narrows
-// nothing. A label or pattern that matches nothing is an error: a run over
-// nothing must not look like success.
+// Selection narrows a run to a part of the fleet. An empty list narrows nothing. What matches
+// nothing is an error: a run over nothing must not look like success.
 type Selection struct {
 	Targets   []string `json:"targets,omitempty"`   // labels, or ACCOUNT/REGION
 	Functions []string `json:"functions,omitempty"` // patterns for function names
 }
 
-// Narrow is the part of a fleet that the selection names.
-//
-// The fleet that was given stays as it is. Targets come first, so that a pattern that matches
-// only in a target that was left out is an error too.
+// Narrow is the part of a fleet that the selection names; the fleet itself stays as it is.
 func (s Selection) Narrow(f Fleet) (Fleet, error) {
+	// Targets come first, so that a pattern that matches only in a target that was left out is an
+	// error too.
 	if err := s.narrowTargets(&f); err != nil {
 		return Fleet{}, err
 	}
@@ -119,9 +117,7 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 	return nil
 }
 
-// KeyQuery is a key as a person types it: NAME or NAME:QUALIFIER, which is meant
-// in every target, either with LABEL/ or ACCOUNT/REGION/ before it, or any form
-// of function ARN.
+// KeyQuery is a key as a person types it, in any of these forms:
 //
 //	orders                           $LATEST, in every target
 //	orders:live                      the alias, in every target
@@ -134,11 +130,10 @@ type KeyQuery struct {
 	typed      string
 }
 
-// ParseKey takes apart what a person typed.
-//
-// What stands before the last slash names a target, and is not looked at here: only a fleet
-// knows its labels. Without a qualifier $LATEST is meant. The error is ParseName's.
+// ParseKey takes apart what a person typed. The error is ParseName's.
 func ParseKey(typed string) (KeyQuery, error) {
+	// What stands before the last slash names a target, and is not looked at here: only a fleet
+	// knows its labels.
 	q, written := KeyQuery{typed: typed}, typed
 	if i := strings.LastIndexByte(typed, '/'); i >= 0 {
 		q.Where, written = typed[:i], typed[i+1:]
@@ -154,8 +149,7 @@ func ParseKey(typed string) (KeyQuery, error) {
 	return q, nil
 }
 
-// Target is the account and region that the query names; zero when it names a
-// label or none.
+// Target is the account and region that the query names; zero for a label or none.
 func (q KeyQuery) Target() Target {
 	account, region, _ := strings.Cut(q.Where, "/")
 	if t := (Target{account, region}); t.Valid() {
@@ -181,9 +175,8 @@ func (e *NotDeclaredError) Error() string {
 	return fmt.Sprintf("no declared config is called %q; %s", e.Typed, e.Hint)
 }
 
-// Find turns what a person types into the keys of the fleet that it means. A key
-// that is ignored is an error, which says by which line; one that nobody declares
-// is an error as well, which names the nearest.
+// Find turns what a person types, see KeyQuery, into the keys of the fleet that it means. For
+// none the error says which line ignores it, or is a NotDeclaredError.
 func (f Fleet) Find(typed string) ([]Key, error) {
 	q, err := ParseKey(typed)
 	if err != nil {
@@ -251,13 +244,12 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 	return &NotDeclaredError{q.typed, "there are " + listSome(slices.Compact(slices.Sorted(slices.Values(all))))}
 }
 
-// ResolveFor resolves the fleet for a world in which the function of the query
-// exists wherever it may be meant, and no other does: what the files would say
-// about it, found without a listing of all functions. Tags are taken from known,
-// and rules that choose by tags are left out where it has none; so are aliases, and
-// where it has none the function has the one that was typed. The inventory is the
-// supposed one, for Explain.
+// ResolveFor resolves the fleet as if the function of the query existed wherever it may be
+// meant, and no other: what the files say of it, without a listing of all functions. Tags and
+// aliases are taken from known. The inventory is the supposed one, for Explain.
 func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
+	// Rules that choose by tags are left out where these are not known, and a function whose
+	// aliases are not known has the one that was typed.
 	supposed := Inventory{}
 	for _, t := range d.places(ambient) {
 		if q.matches(&t) {
@@ -290,7 +282,7 @@ type SettingHistory struct {
 	Sources []Source // weakest layer first; empty when the field is unmanaged
 }
 
-// Applied is the statement that decides the field; nil when none does.
+// Applied is the source that decides the setting; nil when none does.
 func (h SettingHistory) Applied() *Source {
 	if i := slices.IndexFunc(h.Sources, func(s Source) bool { return s.Applied }); i >= 0 {
 		return &h.Sources[i]
@@ -305,13 +297,11 @@ type Source struct {
 	Applied bool  // at most one of a field; none when the key is to be removed
 }
 
-// Explain tells, for every field of a key, which places spoke about it and
-// which one won. The key must be one of the resolved fleet; Fleet.Find makes
-// keys from what a person types.
-//
-// The fleet is resolved once more for it, from the same arguments. To keep with every config
-// what all layers said of it would cost each run memory, and a person asks about a few.
+// Explain tells, for every setting of a key, which places spoke about it and which one won. The
+// arguments are those of Resolve, and the key is one of its fleet: see Fleet.Find.
 func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHistory, error) {
+	// The fleet is resolved once more for it. To keep with every config what all layers said of it
+	// would cost each run memory, and a person asks about a few.
 	r := newResolver(d, ambient, inv, &collector{})
 	r.run()
 	i := slices.IndexFunc(r.scopes, func(s *scope) bool { return s.fleet.Target == key.Target })

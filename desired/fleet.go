@@ -34,7 +34,7 @@ type TargetSpec struct {
 	RoleARN    string    // "" means: use the base credentials
 	ExternalID string    // only with RoleARN
 	Quota      float64   // requests a second; 0 where the file does not say
-	RateShare  float64   // share of the quota a run may use; 0 where the file does not say
+	RateShare  float64   // of the quota a run may use, 0.1 to 1; 0 where the file does not say
 	Err        error     // why it is not to be opened: see [Member]
 	Unlisted   bool      // stands for all accounts of an organization, which are not known: see Enlisted
 	Entries    []Entry   // sorted by Name; no two alike
@@ -45,20 +45,11 @@ type TargetSpec struct {
 // Entry is what one key should hold.
 type Entry struct {
 	Name
-	// Want is shared by the functions that the same rules choose; it is never nil,
-	// and zero when Remove is set. Treat it as read-only.
-	Want *Config
-	// Origins says where each field of Want was written. Shared, read-only, never nil.
-	Origins *Origins
-	// Remove asks for no record at all.
-	Remove bool
-	// Optional marks a key that a rule chose by qualifier: a function without
-	// that alias or version is skipped and counted. A key that an exact entry
-	// declares is never optional.
-	Optional bool
-	// Pattern marks a key whose qualifier is a rule's pattern for aliases, since those of
-	// the function are not known: nothing can be said of what it chooses.
-	Pattern bool
+	Want     *Config  // shared, read-only, never nil; zero when Remove is set
+	Origins  *Origins // where each setting of Want was written; shared, read-only, never nil
+	Remove   bool     // there is to be no record at all
+	Optional bool     // a rule chose it by qualifier: a function without that is skipped and counted
+	Pattern  bool     // Qualifier is a rule's pattern for aliases, as those of the function are not known
 }
 
 // Ignored is a key that is left out of everything, and the rule that says so.
@@ -97,12 +88,12 @@ const (
 
 var missingPolicies = []string{MissingError: "error", MissingWarn: "warn"}
 
-// MarshalText implements encoding.TextMarshaler: "error" or "warn", as the fleet file has it.
+// MarshalText implements encoding.TextMarshaler.
 func (p MissingPolicy) MarshalText() ([]byte, error) { return []byte(missingPolicies[p]), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. What it does not know is an error by this
-// policy as well: nothing that is missing is passed over.
+// UnmarshalText implements encoding.TextUnmarshaler; MissingError for what it does not know.
 func (p *MissingPolicy) UnmarshalText(text []byte) error {
+	// Nothing that is missing is passed over.
 	*p = MissingPolicy(max(0, slices.Index(missingPolicies, string(text))))
 	return nil
 }
@@ -114,8 +105,8 @@ type Guard struct {
 	MaxErrors  Limit // failed calls, share of the work; beyond it no new work is taken
 }
 
-// Limit is an absolute number or a share. A share never allows fewer than
-// Floor, so that a small fleet is not blocked by its own size.
+// Limit is an absolute number, or a share that never allows fewer than Floor: a small fleet is
+// not blocked by its own size.
 type Limit struct {
 	Percent float64 // used when Share is true; 0 to 100
 	Number  int     // used when Share is false
@@ -142,8 +133,8 @@ func (l Limit) Allowed(total int) int {
 	return max(l.Floor, int(billionths*int64(total)/100e9))
 }
 
-// DefaultGuard stops the classic accidents, a truncated file and a wrong
-// default, while letting a daily run correct what usually drifts.
+// DefaultGuard stops the classic accidents, a truncated file and a wrong default, and lets a
+// daily run correct what usually drifts.
 func DefaultGuard() Guard {
 	return Guard{
 		MaxChanges: Limit{Percent: 30, Share: true, Floor: 10},
@@ -165,8 +156,7 @@ const (
 	LayerRequire // sets nothing: it judges
 )
 
-// Origin is where one value was written. It is comparable: two loads of the
-// same files give equal origins.
+// Origin is where one value was written. Two loads of the same files give equal origins.
 type Origin struct {
 	File     string // the fleet file's path as it was given
 	Line     int    // counts from 1
@@ -179,8 +169,7 @@ type Origin struct {
 // IsZero reports whether nobody wrote the value.
 func (o Origin) IsZero() bool { return o.Layer == LayerNone }
 
-// LayerName is "defaults", "rules[0]" or "functions[12]": the path of the
-// place within its file.
+// LayerName is "defaults", "rules[0]" or "functions[12]": the path within the file.
 func (o Origin) LayerName() string {
 	if o.Layer <= LayerDefaults {
 		return layerNames[o.Layer]

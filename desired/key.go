@@ -8,9 +8,13 @@ import (
 	"strings"
 )
 
-// Latest is the qualifier of the unpublished code. A function named without a
-// qualifier means this one: both spellings are one record in AWS.
-const Latest = "$LATEST"
+const (
+	// Latest is the qualifier of the unpublished code. A function named without a
+	// qualifier means this one: both spellings are one record in AWS.
+	Latest = "$LATEST"
+	// StdinName is how output calls standard input.
+	StdinName = "<stdin>"
+)
 
 // Target is one AWS account in one region: the unit of quota, of credentials,
 // of locking and of sharding.
@@ -57,9 +61,8 @@ func partitionOf(region string) string {
 	return "aws"
 }
 
-// Regions lists those of the SDKs' endpoint tables. They are for finding slips only: a
-// region that is not among them is taken as it is written, so that one of tomorrow needs
-// no new version.
+// Regions lists the regions of the SDKs' endpoint tables, for finding slips. One that is not
+// among them is taken as it is written, so that a new one needs no new version.
 func Regions() []string { return slices.Clone(knownRegions) }
 
 var knownRegions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
@@ -81,8 +84,8 @@ func misspeltRegion(region string) string {
 	return nearest(region, knownRegions)
 }
 
-// Name is a function and qualifier within a target. Both are case-sensitive,
-// and the qualifier is never empty: it is Latest where nothing was said.
+// Name is a function and qualifier within a target, both case-sensitive. The qualifier is never
+// empty: it is Latest where nothing was said.
 type Name struct {
 	Function  string `json:"function"`
 	Qualifier string `json:"qualifier"`
@@ -116,27 +119,23 @@ func (k Key) Compare(l Key) int {
 	return cmp.Or(k.Target.Compare(l.Target), k.Name.Compare(l.Name))
 }
 
-// ARN is the qualified function ARN, as AWS prints it in responses.
-//
-// It always has a qualifier, $LATEST too.
+// ARN is the function ARN with its qualifier, $LATEST too.
 func (k Key) ARN() string {
 	return "arn:" + k.Partition() + ":lambda:" + k.Region + ":" + k.Account + ":function:" + k.Function + ":" + k.Qualifier
 }
 
-// ParsedName is a function name taken apart. The parts that the spelling did
-// not give are empty; the function never is.
+// ParsedName is a function name taken apart. What the spelling did not give is empty.
 type ParsedName struct {
 	Partition, Region, Account string
 	Function, Qualifier        string
 }
 
-// ParseName takes apart every form in which Lambda accepts a function: NAME,
-// function:NAME, ACCOUNT:function:NAME and arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME,
-// each with or without :QUALIFIER. More colons than that are refused, as AWS does.
-//
-// The error says what is wrong and what to write. Nothing is looked up: a name that parses
-// may be of a function that does not exist.
+// ParseName takes apart every form in which Lambda accepts a function: NAME, function:NAME,
+// ACCOUNT:function:NAME and arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, each with or
+// without :QUALIFIER. The error says what is wrong and what to write.
 func ParseName(written string) (ParsedName, error) {
+	// More colons than that are refused, as AWS does. Nothing is looked up: a name that parses
+	// may be of a function that does not exist.
 	n, wrong := parseName(written)
 	if wrong != nil {
 		return ParsedName{}, fmt.Errorf("%s; %s", wrong.message, wrong.hint)

@@ -20,19 +20,12 @@ import (
 )
 
 // Loader reads fleet files. Its zero value reads files only.
-//
-// A Loader keeps nothing between its calls, save that Stdin can be read only once.
 type Loader struct {
-	// Stdin is what the path - reads.
-	Stdin io.Reader
-	// Context ends the wait for a file; nil waits for a minute at most.
-	Context context.Context
-	// Remote holds the files whose names have a scheme, such as s3://bucket/key, for
-	// LoadFiles. Whoever fetched them names each.
-	Remote fs.FS
-
-	// TargetsOnly reads the files for the sake of their targets, for export, which makes the
-	// entries of a file that has none yet. Such a document is good for Targets and Enlisted.
+	Stdin   io.Reader       // what the path - reads, once
+	Context context.Context // ends the wait for a file; nil waits for a minute at most
+	Remote  fs.FS           // for LoadFiles: the files whose names have a scheme, such as s3://bucket/key
+	// TargetsOnly takes files without entries too, and returns what is good for Targets and
+	// Enlisted alone.
 	TargetsOnly bool
 
 	maxBytes int // of one file; zero means maxFileBytes
@@ -47,18 +40,15 @@ const (
 	aliasAllowance = 200_000
 )
 
-// Load reads fleet files: a file, a directory (every .yaml and .yml file below
-// it, hidden ones skipped) or a pattern in which ** stands for any folders. The
-// error is Problems: every one of them, sorted by place.
-//
-// Nothing of a document is returned where there was any error: a fleet of which a part is
-// missing looks like one from which that part was taken out. What the files say of
-// functions that may exist or not is checked by Resolve.
+// Load reads fleet files: a file, a directory (every .yaml and .yml file below it,
+// hidden ones skipped) or a pattern in which ** stands for any folders. The error is
+// Problems, every one of them, sorted by place; then there is no Document.
 func Load(fsys fs.FS, paths ...string) (*Document, error) {
+	// A fleet of which a part is missing would look like one from which that part was taken out.
 	return Loader{}.Load(fsys, paths...)
 }
 
-// Load is the function Load with the loader's standard input.
+// Load is the function Load with what the Loader has.
 func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
 	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}

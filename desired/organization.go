@@ -76,9 +76,8 @@ func regionsOrEnabled() field[organizationDecl] {
 
 const enabledWord = "enabled"
 
-// Organization is an item of targets whose accounts AWS Organizations lists. Until
-// [Document.Enlisted] has given them, one target in each region stands for all: see
-// TargetSpec.Unlisted.
+// Organization is an item of targets whose accounts AWS Organizations lists. Until they are
+// Enlisted, one target in each region stands for all.
 type Organization struct {
 	Label   string
 	Units   []string // roots and organizational units, each with all below it; none is the whole organization
@@ -104,15 +103,12 @@ func (d *Document) Organizations() []Organization {
 	return all
 }
 
-// Enlisted is the document with the members of its organizations, by label.
-//
-// An account and region is a target once: one that has an item of its own is left to it,
-// and of two organizations the first that has it. An account to leave out that is no
-// member is a warning, since it leaves out nothing.
-//
-// An organization of which nothing is left is a warning too, and an error where the files
-// have no other target: see checkEntries.
+// Enlisted is the document with the members of its organizations, by label. An account and
+// region is a target once: that of an item of its own, or of the first organization that has it.
 func (d *Document) Enlisted(members map[string][]Member) *Document {
+	// An account to leave out that is no member is a warning, since it leaves out nothing. An
+	// organization of which nothing is left is a warning too, and an error where the files
+	// have no other target: see checkEntries.
 	out := *d
 	out.warnings, out.targets = slices.Clone(d.warnings), nil
 	taken := map[Target]bool{}
@@ -167,8 +163,7 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 	return &out
 }
 
-// EnlistedAs is the document with the members that another one has of the same
-// organizations: it is the same fleet, written otherwise.
+// EnlistedAs is the document with the members that another one has of the same organizations.
 func (d *Document) EnlistedAs(other *Document) *Document {
 	out := *d
 	out.targets = slices.Clone(d.targets)
@@ -198,11 +193,11 @@ func (d *Document) Accounts() map[string][]string {
 	return all
 }
 
-// Rejoined is a document in which targets that an organization had are its own again, so
-// that what was done there can be undone: an account that has left may have its role
-// still, and whether it does is found out when the target is opened. What the files leave
-// out stays out. A target without a label is of the first organization that it may be of.
+// Rejoined is the document with targets that its organizations had when a run wrote there, so
+// that this can be undone. What the files leave out stays out.
 func (d *Document) Rejoined(were []TargetSpec) *Document {
+	// An account that has left may have its role still; whether it does is found out when the target
+	// is opened. A target without a label is of the first organization that it may be of.
 	out := *d
 	out.targets = slices.Clone(d.targets)
 	for _, was := range were {

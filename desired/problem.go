@@ -46,9 +46,9 @@ func (p Problem) Error() string {
 	return fmt.Sprintf("%s: %s %s; %s", p.Pos, p.Code, p.Message, p.Hint)
 }
 
-// MarshalJSON is an object of file, line, column, severity, code, message, hint and related,
-// which is never null. Output spells a problem in this one form.
+// MarshalJSON adds the severity; related is never null.
 func (p Problem) MarshalJSON() ([]byte, error) {
+	// Output spells a problem in this one form.
 	return json.Marshal(struct {
 		Pos
 		Severity Severity `json:"severity"`
@@ -59,9 +59,7 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 	}{p.Pos, severityOf(p.Code), p.Code, p.Message, p.Hint, append([]Pos{}, p.Related...)})
 }
 
-// Problems is every problem of a load, sorted by place.
-//
-// It is an error; a load that fails returns it and nothing else.
+// Problems is every problem of a load, sorted by place. It is an error.
 type Problems []Problem
 
 // Error lists all of them, a line each.

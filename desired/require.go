@@ -8,8 +8,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Requirement is what must hold of the functions that it chooses, whatever the exact
-// values. It is read only: what breaks it is told, and nothing is written for its sake.
+// Requirement is what must hold of the functions that it chooses, whatever the exact values.
+// What breaks it is told, and nothing is written for its sake.
 type Requirement struct {
 	Origin  Origin
 	demands *requirement
@@ -60,12 +60,11 @@ type Violation struct {
 	DeadLetter bool   // a dead-letter queue of the function itself would be enough
 }
 
-// Violations holds a record's effective values, with no destination as NoDestination,
-// against the requirement. deadLetter is that of the function, "" for none.
-//
-// They come in the order of the settings, at most one for each. Destinations are compared as
-// text, with the patterns as this target has them.
+// Violations holds a record's effective values, with NoDestination for none, and the dead-letter
+// queue of the function, "" for none, against the requirement: at most one for each setting,
+// in their order.
 func (q *Requirement) Violations(effect [NumSettings]Value, deadLetter string) (all []Violation) {
+	// Destinations are compared as text, with the patterns as this target has them.
 	say := func(s Setting, format string, args ...any) {
 		all = append(all, Violation{Setting: s, Message: fmt.Sprintf(format, args...)})
 	}

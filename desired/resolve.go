@@ -6,15 +6,13 @@ import (
 	"strings"
 )
 
-// Resolve lays defaults under rules under exact entries, for every target, and
-// narrows the result to sel. It reads nothing but its arguments. ambient is the
-// target of the current credentials, used where the files declare none; while
-// it is unknown (the zero Target) entries are checked as far as that goes, with
+// Resolve lays defaults under rules under exact entries, for every target, and narrows the
+// result to sel. ambient is the target of the current credentials, used where the files
+// declare none; while it is the zero Target, entries are checked as far as that goes, with
 // their placeholders left in. The error is Problems, or names what sel missed.
 //
-// The result is the same for the same arguments, whatever the order of maps: targets and
-// entries are sorted. A Document may be resolved any number of times, and is not changed
-// by it; a fleet shares its Configs among entries, so none may be changed either.
+// A Document may be resolved any number of times, by several goroutines. Entries of a fleet
+// share their Configs, which are not to be changed.
 func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet, error) {
 	out := &collector{}
 	r := newResolver(d, ambient, inv, out)

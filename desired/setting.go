@@ -10,10 +10,8 @@ import (
 	"strconv"
 )
 
-// Setting names one of the settings of an event invoke config, in the order in
-// which output lists them. Everything that handles settings loops over them:
-// a new one is a constant here, a row of settingTable, and the lines in
-// internal/awslambda that read it from the SDK and give it to the SDK.
+// Setting is one of the settings of an event invoke config, in the order in which output
+// lists them.
 type Setting uint8
 
 // The settings.
@@ -29,6 +27,8 @@ const (
 // are those of the Lambda API reference, PutFunctionEventInvokeConfig, and of the
 // developer guide. A default is what Lambda does when a record does not have the
 // setting, or when there is no record.
+//
+// Everything that handles settings loops over them: CONTRIBUTING.md has the recipe for one more.
 var settingTable = [NumSettings]struct {
 	name      string // in the fleet file and in JSON
 	doc       string // in the schema of the fleet file
@@ -72,19 +72,17 @@ func (s Setting) String() string {
 // IsNumber tells a number from a destination.
 func (s Setting) IsNumber() bool { return settingTable[s].fallback.kind == numberValue }
 
-// Bounds are the least and the greatest number that Lambda takes; 0, 0 for a
-// destination.
+// Bounds are the least and the greatest number that Lambda takes; 0, 0 for a destination.
 func (s Setting) Bounds() (low, high int) { return settingTable[s].low, settingTable[s].high }
 
-// Default is what Lambda does when the setting is absent: 2, 21600, or
-// NoDestination.
+// Default is what Lambda does without the setting: 2, 21600, or NoDestination.
 func (s Setting) Default() Value { return settingTable[s].fallback }
 
-// Format is a live value as a person reads it. One that is not set shows what
-// Lambda makes of it, since that is what the function has been doing: "(unset, so 2)".
-//
-// A destination that is not set needs no such note: none is what it looks like.
+// Format is a live value as a person reads it: one that is not set as "(unset, so 2)", or for
+// a destination "(unset)".
 func (s Setting) Format(v Value) string {
+	// What Lambda makes of an unset number is what the function has been doing. A destination that
+	// is not set needs no such note: none is what it looks like.
 	switch {
 	case v.IsSet():
 		return v.String()
@@ -94,11 +92,10 @@ func (s Setting) Format(v Value) string {
 	return "(unset)"
 }
 
-// Check says why a value cannot be one of the setting: the wrong type, or out of
-// bounds. An unset value is right everywhere.
-//
-// It is for values that did not come through a fleet file, whose own rules say more.
+// Check says why a value cannot be one of the setting: the wrong type, or out of bounds. An
+// unset value is right everywhere.
 func (s Setting) Check(v Value) error {
+	// It is for values that did not come through a fleet file, whose own rules say more.
 	low, high := s.Bounds()
 	switch {
 	case v.kind == unsetValue:
@@ -111,8 +108,8 @@ func (s Setting) Check(v Value) error {
 	return nil
 }
 
-// Value is the value of one setting, or unset. Zero retries is a real value, so
-// zero cannot stand for "leave this alone". Values are comparable with ==.
+// Value is the value of one setting, or unset: zero retries is a real value. Values are
+// comparable with ==.
 type Value struct {
 	kind   valueKind
 	number int32
@@ -127,16 +124,16 @@ const (
 	textValue
 )
 
-// Number is the value of a setting that is a number.
-//
-// Every bound of the table fits 32 bits, and a Config stays small.
-func Number(n int) Value { return Value{kind: numberValue, number: int32(n)} }
+// Number is the value of a setting that is a number of at most 32 bits.
+func Number(n int) Value {
+	// Every bound of the table fits, and a Config stays small.
+	return Value{kind: numberValue, number: int32(n)}
+}
 
 // Text is the value of a setting that is a destination: an ARN, or "" for none.
 func Text(s string) Value { return Value{kind: textValue, text: s} }
 
-// NoDestination is a destination that must be empty. The fleet file spells it
-// "none".
+// NoDestination is a destination that must be empty: "none" in the fleet file.
 var NoDestination = Text("")
 
 // IsSet reports whether there is a value.
@@ -169,8 +166,7 @@ func (v Value) String() string {
 	return "unset"
 }
 
-// MarshalJSON is a number, a string ("none" for no destination), or null when
-// unset.
+// MarshalJSON is a number, a string ("none" for no destination), or null when unset.
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.kind {
 	case numberValue:
@@ -199,18 +195,16 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &v.number)
 }
 
-// Config is what one event invoke config should say. An unset setting is left as
-// AWS holds it. Configs are comparable, so equal ones can be shared.
+// Config is what one event invoke config should say. An unset setting is left as AWS holds
+// it. Configs are comparable, so equal ones can be shared.
 type Config [NumSettings]Value
 
 // IsZero reports whether no setting is managed.
 func (c Config) IsZero() bool { return c == Config{} }
 
-// MarshalJSON is an object of the settings that are set, in output order. It is the one
-// JSON form of a config, declared or read.
-//
-// It is made by hand for the order of the keys: a map would sort them by name.
+// MarshalJSON is an object of the settings that are set, in output order.
 func (c Config) MarshalJSON() ([]byte, error) {
+	// By hand for the order of the keys: a map would sort them by name.
 	out := []byte{'{'}
 	for s, v := range c {
 		if !v.IsSet() {
@@ -228,13 +222,12 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// UnmarshalJSON takes what MarshalJSON gives. A setting that is null or not there
-// is unset.
-//
-// Unknown names are refused and not passed over: a record of a later version may hold a
-// setting that this one would silently drop. A value of the wrong type is an error as well.
-// Bounds are not checked, since AWS may allow more than it did; see Setting.Check.
+// UnmarshalJSON takes what MarshalJSON gives. A setting that is null or not there is unset;
+// an unknown name or a value of the wrong type is an error. Bounds are for Setting.Check.
 func (c *Config) UnmarshalJSON(data []byte) error {
+	// Unknown names are refused and not passed over: a record of a later version may hold a
+	// setting that this one would silently drop. Bounds are not checked, since AWS may allow more
+	// than it did.
 	var named map[string]Value
 	if err := json.Unmarshal(data, &named); err != nil {
 		return err

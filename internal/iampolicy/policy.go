@@ -98,14 +98,14 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		base := append([]Statement{{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}}, o.baseStatements(partitionOf(roles[0]))...)
 		all = append(all, split(Document{Statements: append(base, members(organizations)...)})...)
 	}
-	needs, choices := file.Discoveries(ambient, desired.Selection{}), file.Matchers(ambient)
+	needs := file.Discoveries(ambient, desired.Selection{})
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
 		var need desired.Discovery
 		if at := slices.IndexFunc(needs, func(n desired.Discovery) bool { return n.Target == t.Target }); at >= 0 {
 			need = needs[at]
 		}
-		w := wantsOf(t, choices[t.Target], fleet.Undeclared, o)
+		w := wantsOf(t, need.Matchers, fleet.Undeclared, o)
 		place := everywhere(t, organizations)
 		d := Document{Label: t.Label, Target: place, Statements: w.statements(place)}
 		found := discovery(need)

@@ -7,7 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/bucket"
 )
 
 // Store keeps small objects under slash-separated names. It is all that the
@@ -142,4 +151,177 @@ func (discard) String() string { return disabled }
 func contentTag(data []byte) Tag {
 	sum := sha256.Sum256(data)
 	return Tag(hex.EncodeToString(sum[:]))
+}
+
+// disabled is the location that switches the history off.
+const disabled = "none"
+
+// bucketWord is what S3 allows as the name of a bucket.
+var bucketWord = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// bucketLike is what was meant to be s3://bucket/prefix. A folder s3: in the
+// working directory would be a history that nobody else finds.
+var bucketLike = regexp.MustCompile(`(?i)^s3(:|//)`)
+
+// urlLike is what was meant to be some URL. It may hold a password, and a folder
+// of that name would spell it out in every command that names the history. A
+// drive, such as C:, has one letter.
+var urlLike = regexp.MustCompile(`(?i)^[a-z][a-z0-9+.-]+:[/\\]|^https?//|^[^/]*:[^/]*@`)
+
+// OpenStore makes the store of a location as --history spells it: a folder,
+// s3://bucket/prefix, or "none"; "" is the default folder. It writes nothing:
+// whether the store can be written shows with the first Begin.
+//
+// For S3 it reads the environment as every program on the SDK does:
+// AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3, SSO, roles.
+func OpenStore(ctx context.Context, location string) (Store, error) {
+	if location == "" {
+		var err error
+		if location, err = defaultLocation(); err != nil {
+			return nil, err
+		}
+	}
+	shown := awslambda.RedactURL(location)
+	switch {
+	case location == disabled:
+		return Discard(), nil
+	case strings.HasPrefix(location, "s3://"):
+		name, prefix, err := BucketOf(location)
+		if err != nil {
+			return nil, err
+		}
+		client, err := bucket.Client(ctx, awslambda.Environment{})
+		if err != nil {
+			return nil, fmt.Errorf("history %q: %w", shown, err)
+		}
+		return S3(client, name, prefix), nil
+	case bucketLike.MatchString(location):
+		rest := strings.TrimLeft(location[strings.IndexAny(location, ":/"):], ":/")
+		return nil, fmt.Errorf("history %q: a bucket is written s3://%s; a folder of that name is ./%s", shown, awslambda.RedactURL(rest), shown)
+	case strings.EqualFold(location, disabled):
+		return nil, fmt.Errorf("history %q: to keep no history write none; a folder of that name is ./%s", location, location)
+	case strings.Contains(location, "://") || urlLike.MatchString(location):
+		return nil, fmt.Errorf("history %q: this kind of location is not known; write a folder, s3://bucket/prefix, or none", shown)
+	}
+	folder, err := filepath.Abs(location)
+	if err != nil {
+		return nil, fmt.Errorf("history %q: %w", shown, err)
+	}
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("history %q: it is a file; name a folder, s3://bucket/prefix, or none", shown)
+	}
+	return Dir(folder)
+}
+
+// BucketOf takes s3://bucket/prefix apart. The prefix has no slash at its ends,
+// and may be empty.
+func BucketOf(location string) (bucket, prefix string, err error) {
+	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
+	prefix = strings.Trim(prefix, "/")
+	if !bucketWord.MatchString(bucket) {
+		return "", "", fmt.Errorf("history %q: %q is not the name of a bucket; write s3://bucket/prefix", awslambda.RedactURL(location), awslambda.RedactURL(bucket))
+	}
+	if prefix != "" && checkName(prefix) != nil {
+		return "", "", fmt.Errorf("history %q: %q cannot be a prefix; write s3://bucket/prefix, without empty parts and dots in front", awslambda.RedactURL(location), awslambda.RedactURL(prefix))
+	}
+	return bucket, prefix, nil
+}
+
+// defaultLocation is $XDG_STATE_HOME/eventinvoke, or ~/.local/state/eventinvoke
+// where the variable is unset or relative, which the XDG base directory
+// specification says to ignore.
+func defaultLocation() (string, error) {
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "eventinvoke"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("history: no place for it is known (%w); set HOME or XDG_STATE_HOME, or give --history DIR, s3://bucket/prefix or none", err)
+	}
+	return filepath.Join(home, ".local", "state", "eventinvoke"), nil
+}
+
+// Shard says which part of the targets a run worked on. Index counts from 0.
+// The zero Shard is a run that is not sharded.
+type Shard struct {
+	Index int `json:"index"`
+	Count int `json:"count"`
+}
+
+// String is "shard-0-of-4", or "whole".
+func (s Shard) String() string {
+	if s.Count == 0 {
+		return "whole"
+	}
+	return fmt.Sprintf("shard-%d-of-%d", s.Index, s.Count)
+}
+
+// The folders of a store. docs/history.md describes them: they are a contract.
+const (
+	runsFolder     = "runs/"
+	journalsFolder = "journals/"
+	aliveFolder    = "alive/"
+	leasesFolder   = "leases/"
+	chainFolder    = "chain/"
+	paceFolder     = "pace/"
+)
+
+// runWord is what a run's id may be: it becomes a part of file names and keys.
+var runWord = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$`)
+
+// newest is what Load takes for the run that began last.
+const newest = "latest"
+
+func checkRun(run string) error {
+	if !runWord.MatchString(run) || run == newest {
+		return fmt.Errorf("history: %q cannot be the id of a run; use at most 128 letters, digits, dots, hyphens and underscores, and not the word %q", run, newest)
+	}
+	return nil
+}
+
+// attempt is one process's work on a run: the run as a whole, or a shard of it. A
+// shard that was tried again is another attempt, because it began at another time,
+// and the journal of the first one is kept.
+type attempt struct {
+	run     string
+	started time.Time
+	shard   Shard
+}
+
+// attemptTime sorts by its bytes. Microseconds tell apart two attempts.
+const attemptTime = "20060102T150405.000000Z"
+
+func (a attempt) stem() string {
+	return a.run + "/" + a.started.UTC().Format(attemptTime) + "-" + a.shard.String()
+}
+func (a attempt) record() string  { return runsFolder + a.stem() + ".json" }
+func (a attempt) journal() string { return journalsFolder + a.stem() + ".jsonl" }
+func (a attempt) alive() string   { return aliveFolder + a.stem() + ".json" }
+
+func leaseName(t desired.Target) string { return leasesFolder + t.Account + "/" + t.Region + ".json" }
+func paceName(t desired.Target) string  { return paceFolder + t.Account + "/" + t.Region + ".json" }
+
+// parseAttempt takes apart the name of a record or a journal.
+func parseAttempt(name, folder, suffix string) (attempt, bool) {
+	stem, in := strings.CutPrefix(name, folder)
+	stem, is := strings.CutSuffix(stem, suffix)
+	run, rest, two := strings.Cut(stem, "/")
+	if !in || !is || !two {
+		return attempt{}, false
+	}
+	when, shard, _ := strings.Cut(rest, "-")
+	started, err := time.Parse(attemptTime, when)
+	if err != nil || checkRun(run) != nil {
+		return attempt{}, false
+	}
+	a := attempt{run: run, started: started}
+	if index, count, sharded := strings.Cut(strings.TrimPrefix(shard, "shard-"), "-of-"); sharded {
+		var wrongIndex, wrongCount error
+		a.shard.Index, wrongIndex = strconv.Atoi(index)
+		a.shard.Count, wrongCount = strconv.Atoi(count)
+		if wrongIndex != nil || wrongCount != nil {
+			return attempt{}, false
+		}
+	}
+	return a, a.shard.String() == shard
 }

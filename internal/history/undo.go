@@ -11,33 +11,19 @@ import (
 )
 
 // UndoStatus is what is known of the state in which a run left a record.
-type UndoStatus uint8
+type UndoStatus string
 
 // The statuses.
 const (
 	// Written: After is what AWS stored last.
-	Written UndoStatus = iota
+	Written UndoStatus = "written"
 	// Unwritten: no write of the run was done, or the last one was certainly
 	// not; After is what was there before it.
-	Unwritten
+	Unwritten UndoStatus = "unwritten"
 	// Unknown: the last write may have been done. After is what it asked for,
 	// and Instead is what was there before it.
-	Unknown
+	Unknown UndoStatus = "unknown"
 )
-
-// String is the status as output spells it.
-func (s UndoStatus) String() string {
-	switch s {
-	case Written:
-		return "written"
-	case Unwritten:
-		return "unwritten"
-	}
-	return "unknown"
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (s UndoStatus) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Undo is what it takes to restore one record to how a run found it.
 type Undo struct {
@@ -52,10 +38,7 @@ type Undo struct {
 func (u *Undo) Wrote() bool { return u.Status != Unwritten || !same(u.Before, u.After) }
 
 func same(a, b *reconcile.Settings) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // Undo reads from the journals of a run what it takes to restore every record

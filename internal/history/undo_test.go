@@ -149,9 +149,9 @@ func TestUndoTakesARunAsAWhole(t *testing.T) {
 
 		got, err := h.Undo(t.Context(), "job")
 		want := []Undo{
-			{Key: first, After: new(holding(0))},
-			{Key: second, Before: new(holding(2)), After: new(holding(0))},
-			{Key: other, After: new(holding(0))},
+			{Status: Written, Key: first, After: new(holding(0))},
+			{Status: Written, Key: second, Before: new(holding(2)), After: new(holding(0))},
+			{Status: Written, Key: other, After: new(holding(0))},
 		}
 		if diff := cmp.Diff(want, got, compareOpts); err != nil || diff != "" {
 			t.Errorf("Undo: %v (-want +got)\n%s", err, diff)

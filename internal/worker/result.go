@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -73,60 +72,53 @@ var ErrAccounts = errors.New("the accounts known before stay in force")
 var errUnread = errors.New("the pass ended before its turn")
 
 // failures are those of the targets, in the order of plan and outcome.
-func (r *Result) failures() iter.Seq[failure] {
-	return func(yield func(failure) bool) {
-		if r.Plan == nil {
-			return
+func (r *Result) failures() (all []failure) {
+	if r.Plan == nil {
+		return nil
+	}
+	whole := func(t desired.Target, err error, reason Reason) {
+		if err != nil {
+			all = append(all, failure{Object{Target: t}, fmt.Errorf("%s: %w", t, err), true, reason})
 		}
-		for i := range r.Plan.Targets {
-			t := &r.Plan.Targets[i]
-			for _, err := range []error{t.Err, t.Stopped} {
-				if err != nil && !yield(failure{Object{Target: t.Target}, fmt.Errorf("%s: %w", t.Target, err), true, Unreadable}) {
-					return
-				}
-			}
-			for j := range t.Findings {
-				f := failure{Object: Object{t.Target, t.Findings[j].Function}, err: t.Findings[j].Err, reason: Unreadable}
-				switch t.Findings[j].Kind {
-				case reconcile.FindingUnreadable:
-				case reconcile.FindingNotExamined:
-					f.err, f.ended, f.reason = fmt.Errorf("%s/%s: %w", t.Target, t.Findings[j].Name, errUnread), true, ""
-				default:
-					continue
-				}
-				if !yield(f) {
-					return
-				}
-			}
-		}
-		if r.Outcome == nil {
-			return
-		}
-		for i := range r.Outcome.Targets {
-			t := &r.Outcome.Targets[i]
-			if t.Stopped != nil && !yield(failure{Object{Target: t.Target}, fmt.Errorf("%s: %w", t.Target, t.Stopped), true, Unwritable}) {
-				return
-			}
-			for j := range t.Results {
-				f := failure{Object: Object{t.Target, t.Results[j].Function}, err: t.Results[j].Err, reason: Unwritable}
-				switch t.Results[j].Status {
-				case reconcile.Failed, reconcile.Mismatched:
-				case reconcile.NotAttempted:
-					if errors.Is(f.err, ErrSuperseded) {
-						continue
-					}
-					if f.ended, f.reason = true, ""; f.err == nil {
-						f.err = fmt.Errorf("%s/%s: %w", t.Target, t.Results[j].Name, errUnread)
-					}
-				default:
-					continue
-				}
-				if !yield(f) {
-					return
-				}
+	}
+	unread := func(t desired.Target, name desired.Name) failure {
+		return failure{Object{t, name.Function}, fmt.Errorf("%s/%s: %w", t, name, errUnread), true, ""}
+	}
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		whole(t.Target, t.Err, Unreadable)
+		whole(t.Target, t.Stopped, Unreadable)
+		for _, f := range t.Findings {
+			switch f.Kind {
+			case reconcile.FindingUnreadable:
+				all = append(all, failure{Object{t.Target, f.Function}, f.Err, false, Unreadable})
+			case reconcile.FindingNotExamined:
+				all = append(all, unread(t.Target, f.Name))
 			}
 		}
 	}
+	if r.Outcome == nil {
+		return all
+	}
+	for i := range r.Outcome.Targets {
+		t := &r.Outcome.Targets[i]
+		whole(t.Target, t.Stopped, Unwritable)
+		for j := range t.Results {
+			done := &t.Results[j]
+			f := failure{Object{t.Target, done.Function}, done.Err, false, Unwritable}
+			switch {
+			case done.Status == reconcile.Failed, done.Status == reconcile.Mismatched:
+			case done.Status != reconcile.NotAttempted, errors.Is(f.err, ErrSuperseded):
+				continue
+			case f.err == nil:
+				f = unread(t.Target, done.Name)
+			default:
+				f.ended, f.reason = true, ""
+			}
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // Completed reports why a pass did not come to its end, or nil: one reason for each
@@ -141,7 +133,7 @@ func (r *Result) Completed() error {
 	}
 	var i incomplete
 	told := map[desired.Target]bool{}
-	for f := range r.failures() {
+	for _, f := range r.failures() {
 		if f.ended && !told[f.Target] {
 			told[f.Target] = true
 			i.targets, i.errs = append(i.targets, f.Target.String()), append(i.errs, f.err)
@@ -217,7 +209,7 @@ func Few(names []string) string {
 // TargetErr is why a target was not dealt with to the end, or nil. A plan that the
 // guard refused is no target's failure: all of them could be read.
 func (r *Result) TargetErr(t desired.Target) error {
-	for f := range r.failures() {
+	for _, f := range r.failures() {
 		if f.ended && f.Target == t {
 			return f.err
 		}
@@ -239,7 +231,7 @@ func (r *Result) anyTarget(s Scope) bool {
 		return false // a plan that the guard refused was made of targets that could be read
 	}
 	ended := map[desired.Target]bool{}
-	for f := range r.failures() {
+	for _, f := range r.failures() {
 		ended[f.Target] = ended[f.Target] || f.ended
 	}
 	return s.All && len(r.Plan.Targets) == 0 ||
@@ -248,7 +240,7 @@ func (r *Result) anyTarget(s Scope) bool {
 
 // held are the targets that a pass was to look at as a whole and left to another run.
 func (r *Result) held(s Scope) (held []Object) {
-	for f := range r.failures() {
+	for _, f := range r.failures() {
 		if f.ended && s.Whole(f.Target) && r.reason(f.err, f.reason) == ByLease {
 			held = append(held, Object{Target: f.Target})
 		}
@@ -269,7 +261,7 @@ func (r *Result) Failures() Failures {
 		f.whole = r.Completed()
 		return f
 	}
-	for failed := range r.failures() {
+	for _, failed := range r.failures() {
 		whole := Object{Target: failed.Target}
 		if failed.Object != whole {
 			f.by[failed.Object] = errors.Join(f.by[failed.Object], failed.err)
@@ -300,7 +292,7 @@ func (r *Result) Reasons() []Reason {
 		found = append(found, ByFleetFiles)
 	}
 	note(r.Err, Other)
-	for f := range r.failures() {
+	for _, f := range r.failures() {
 		note(f.err, f.reason)
 	}
 	slices.Sort(found)

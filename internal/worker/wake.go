@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -151,3 +152,194 @@ func (t Classified) Wake(done func(error)) Wake {
 	}
 	return Wake{Cause: cause, Triggers: t.Triggers, Done: done}
 }
+
+// queue is what has been asked for and not begun. It holds no clock and no
+// lock: its methods are functions of instants, and the worker guards it.
+type queue struct {
+	settle time.Duration // a triggered object waits so long
+	gap    time.Duration // between the end of a sweep and the start of the next
+
+	sweep   *job // nil when nobody asked for everything
+	sweepAt time.Time
+	objects map[Object]*item
+	swept   time.Time // when the last sweep ended; zero before the first
+}
+
+// item is one object that waits.
+type item struct {
+	due    time.Time
+	causes causeSet
+	acks   []*ack
+	times  []time.Time // of the events
+}
+
+// job is what one pass is to do, and whom to tell: a sweep, or a targeted pass
+// over items.
+type job struct {
+	sweep  bool
+	causes causeSet
+	acks   []*ack // of wakes that asked for everything
+	items  map[Object]*item
+}
+
+func newQueue(settle, gap time.Duration) *queue {
+	return &queue{settle: settle, gap: gap, objects: map[Object]*item{}}
+}
+
+// add notes a wake.
+func (q *queue) add(w Wake, now time.Time) {
+	if len(w.Triggers) == 0 {
+		if q.sweep == nil {
+			q.sweep, q.sweepAt = &job{sweep: true}, now
+		}
+		q.sweep.causes.add(w.Cause)
+		q.sweep.acks = append(q.sweep.acks, newAck(w, 1))
+		return
+	}
+	byObject := map[Object][]Trigger{}
+	for _, t := range w.Triggers {
+		byObject[t.Object] = append(byObject[t.Object], t)
+	}
+	a := newAck(w, len(byObject))
+	for object, triggers := range byObject {
+		it := q.objects[object]
+		if it == nil {
+			// Counted from the first trigger, so that a function which is
+			// triggered without end is looked at all the same.
+			it = &item{due: now.Add(q.settle)}
+			q.objects[object] = it
+		}
+		it.causes.add(w.Cause)
+		it.acks = append(it.acks, a)
+		for _, t := range triggers {
+			if !t.EventTime.IsZero() {
+				it.times = append(it.times, t.EventTime)
+			}
+		}
+	}
+}
+
+// again notes that a target is to be looked at later, as a whole, unless a sweep comes
+// first.
+func (q *queue) again(o Object, due time.Time) {
+	if q.objects[o] == nil {
+		q.objects[o] = &item{due: due, causes: 1 << Schedule}
+	}
+}
+
+// due is when the next sweep and the next targeted pass may begin; zero for one
+// that nobody asked for. Targeted passes need no gap and cause none: the settle
+// time keeps those over one function apart, and they cost one request a function.
+func (q *queue) due() (sweep, targeted time.Time) {
+	if q.sweep != nil {
+		sweep = q.sweepAt
+		if !q.swept.IsZero() && q.swept.Add(q.gap).After(sweep) {
+			sweep = q.swept.Add(q.gap)
+		}
+	}
+	for _, it := range q.objects {
+		if targeted.IsZero() || it.due.Before(targeted) {
+			targeted = it.due
+		}
+	}
+	return sweep, targeted
+}
+
+// takeSweep gives the sweep if it is due, or nil.
+func (q *queue) takeSweep(now time.Time) *job {
+	if due, _ := q.due(); due.IsZero() || due.After(now) {
+		return nil
+	}
+	j := q.sweep
+	q.sweep = nil
+	maps.DeleteFunc(q.objects, func(_ Object, it *item) bool { return it.acks == nil }) // noted by again
+	return j
+}
+
+// takeTargeted gives a pass over the objects that have settled, or nil.
+func (q *queue) takeTargeted(now time.Time) *job {
+	j := &job{items: map[Object]*item{}}
+	for object, it := range q.objects {
+		if it.due.After(now) {
+			continue
+		}
+		j.items[object] = it
+		j.causes |= it.causes
+		delete(q.objects, object)
+	}
+	if len(j.items) == 0 {
+		return nil
+	}
+	return j
+}
+
+// rest takes everything, due or not.
+func (q *queue) rest() *job {
+	j := &job{items: q.objects}
+	if q.sweep != nil {
+		j.acks = q.sweep.acks
+	}
+	q.sweep, q.objects = nil, map[Object]*item{}
+	return j
+}
+
+// scope is what the job's pass looks at.
+func (j *job) scope() Scope {
+	if j.sweep {
+		return Scope{All: true}
+	}
+	var triggers []Trigger
+	for object := range j.items {
+		triggers = append(triggers, Trigger{Object: object})
+	}
+	return ScopeOf(triggers)
+}
+
+// settle tells everybody who waits for the job how their part ended.
+func (j *job) settle(whole error, of func(Object) error) {
+	for _, a := range j.acks {
+		a.settle(whole)
+	}
+	for _, object := range slices.SortedFunc(maps.Keys(j.items), Object.Compare) {
+		err := of(object)
+		for _, a := range j.items[object].acks {
+			a.settle(err)
+		}
+	}
+}
+
+// times are when the events happened that the job answers.
+func (j *job) times() []time.Time {
+	var all []time.Time
+	for _, it := range j.items {
+		all = append(all, it.times...)
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all
+}
+
+// earliest is the first of some instants that is not zero.
+func earliest(times ...time.Time) time.Time {
+	times = slices.DeleteFunc(times, time.Time.IsZero)
+	if len(times) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(times, time.Time.Compare)
+}
+
+// causeSet is a set of causes.
+type causeSet uint16
+
+func (s *causeSet) add(c Cause) { *s |= 1 << c }
+
+func (s causeSet) list() []Cause {
+	return slices.DeleteFunc(Causes(), func(c Cause) bool { return s&(1<<c) == 0 })
+}
+
+// asked reports whether something else than time is among the causes.
+func (s causeSet) asked() bool {
+	return slices.ContainsFunc(s.list(), func(c Cause) bool { return !c.scheduled() })
+}
+
+// scheduled reports whether time alone is among the causes.
+func (s causeSet) scheduled() bool { return slices.ContainsFunc(s.list(), Cause.scheduled) }

@@ -50,11 +50,15 @@ func newInflight() inflight {
 	return inflight{mu: mu, changed: sync.NewCond(mu), waiting: map[receipt]time.Time{}}
 }
 
-func (h *inflight) add(r receipt, sent time.Time) {
+// change changes the set, and lets those who wait for a change look again.
+func (h *inflight) change(change func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.waiting[r] = sent
+	change()
+	h.changed.Broadcast()
 }
+
+func (h *inflight) add(r receipt, sent time.Time) { h.change(func() { h.waiting[r] = sent }) }
 
 func (h *inflight) has(r receipt) bool {
 	h.mu.Lock()
@@ -77,20 +81,14 @@ func (h *inflight) oldest() (oldest time.Time) {
 
 // end notes the disposition of a message. It does not block.
 func (h *inflight) end(r receipt, f Disposition) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.waiting, r)
-	h.ended = append(h.ended, ended{r, f})
-	h.changed.Broadcast()
+	h.change(func() {
+		delete(h.waiting, r)
+		h.ended = append(h.ended, ended{r, f})
+	})
 }
 
 // close says that no more will be received.
-func (h *inflight) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.closed = true
-	h.changed.Broadcast()
-}
+func (h *inflight) close() { h.change(func() { h.closed = true }) }
 
 // room waits until another batch may be received; false when ctx has ended.
 func (h *inflight) room(ctx context.Context) bool {
@@ -103,11 +101,7 @@ func (h *inflight) room(ctx context.Context) bool {
 }
 
 // wake lets room see that ctx has ended.
-func (h *inflight) wake() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.changed.Broadcast()
-}
+func (h *inflight) wake() { h.change(func() {}) }
 
 // next waits for messages whose disposition is known; none when there will be no more.
 func (h *inflight) next() []ended {
@@ -183,7 +177,7 @@ func (q *Queue) finish(ctx context.Context) {
 		}
 		var drop, back []receipt
 		for _, m := range batch {
-			q.o.Recorder.Message(m.disposition.String())
+			q.o.Recorder.Message(string(m.disposition))
 			switch m.disposition {
 			case Handled, Echo, Duplicate, Unneeded:
 				drop = append(drop, m.receipt)

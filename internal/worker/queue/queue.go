@@ -76,29 +76,19 @@ const (
 )
 
 // Disposition is what became of a message.
-type Disposition uint8
+type Disposition string
 
-// The dispositions.
+// The dispositions, as metrics spell them.
 const (
-	Handled    Disposition = iota // its pass succeeded; deleted
-	Failed                        // its pass failed; it comes again
-	Echo                          // nothing but our own writes; deleted
-	Duplicate                     // handled before; deleted
-	Unneeded                      // nothing to look at; deleted
-	Unreadable                    // left to the queue's redrive policy
-	Returned                      // the worker stopped; given back
-	Foreign                       // for another process; given back
+	Handled    Disposition = "handled"    // its pass succeeded; deleted
+	Failed     Disposition = "failed"     // its pass failed; it comes again
+	Echo       Disposition = "echo"       // nothing but our own writes; deleted
+	Duplicate  Disposition = "duplicate"  // handled before; deleted
+	Unneeded   Disposition = "unneeded"   // nothing to look at; deleted
+	Unreadable Disposition = "unreadable" // left to the queue's redrive policy
+	Returned   Disposition = "returned"   // the worker stopped; given back
+	Foreign    Disposition = "foreign"    // for another process; given back
 )
-
-var dispositionNames = [...]string{"handled", "failed", "echo", "duplicate", "unneeded", "unreadable", "returned", "foreign"}
-
-// String is the disposition as metrics spell it.
-func (f Disposition) String() string {
-	if int(f) < len(dispositionNames) {
-		return dispositionNames[f]
-	}
-	return "unknown"
-}
 
 // Recorder is told what becomes of messages. Its methods must not block.
 type Recorder interface {
@@ -279,7 +269,7 @@ func (q *Queue) handle(m types.Message) {
 	hints, err := events.Decode([]byte(aws.ToString(m.Body)))
 	if err != nil {
 		q.o.Log.Warn("message cannot be read and is left to the queue's redrive policy", "message", receipt.id, "error", err)
-		q.o.Recorder.Message(Unreadable.String())
+		q.o.Recorder.Message(string(Unreadable))
 		return
 	}
 	q.inflight.add(receipt, time.UnixMilli(sent))

@@ -124,14 +124,14 @@ func TestMessagesAndTheirDispositions(t *testing.T) {
 				}
 				w.Done(tt.answer)
 			}
-			if disposition := get(t, d.dispositions, "a disposition"); disposition != tt.disposition.String() {
+			if disposition := get(t, d.dispositions, "a disposition"); disposition != string(tt.disposition) {
 				t.Errorf("%s: the disposition is %s, want %s", tt.why, disposition, tt.disposition)
 			}
 			if tt.visible { // at once, and then after a pause
 				if tt.passes {
 					get(t, d.wakes, "a second wake").Done(nil)
 				}
-				if again := get(t, d.dispositions, "the second delivery"); again != Foreign.String() {
+				if again := get(t, d.dispositions, "the second delivery"); again != string(Foreign) {
 					t.Errorf("%s: the second time it is %s", tt.why, again)
 				}
 			}
@@ -265,7 +265,7 @@ func TestAnAnswerThatBreaksOffLosesNoMessage(t *testing.T) {
 	d := open(t, queue, 2*time.Second)
 	w := get(t, d.wakes, "a wake")
 	w.Done(nil)
-	if got := get(t, d.dispositions, "a disposition"); got != Handled.String() || cut.Load() < 2 {
+	if got := get(t, d.dispositions, "a disposition"); got != string(Handled) || cut.Load() < 2 {
 		t.Errorf("%s, after %d answers with a message", got, cut.Load())
 	}
 	d.stop()

@@ -39,11 +39,8 @@ func (v *verbs) sum(changes []located) string {
 	for _, c := range changes {
 		n[c.Kind()]++
 	}
-	var parts []string
-	for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Delete} {
-		parts = append(parts, some(n[a], v[a].sum))
-	}
-	return listed(parts...)
+	said := func(a reconcile.Action) string { return some(n[a], v[a].sum) }
+	return listed(said(reconcile.Create), said(reconcile.Update), said(reconcile.Delete))
 }
 
 func (p *printer) block(b block, v *verbs) {
@@ -97,20 +94,12 @@ type block struct {
 func blocks(changes []located) []block {
 	groups := groupBy(changes, keyOf, func(_ blockKey, members []located) block { return newBlock(members) })
 	slices.SortStableFunc(groups, func(a, b block) int {
-		return cmp.Or(cmp.Compare(urgency(a.action), urgency(b.action)), cmp.Compare(len(b.changes), len(a.changes)))
+		return cmp.Or(cmp.Compare(urgency[a.action], urgency[b.action]), cmp.Compare(len(b.changes), len(a.changes)))
 	})
 	return groups
 }
 
-func urgency(a reconcile.Action) int {
-	switch a {
-	case reconcile.Delete:
-		return 0
-	case reconcile.Update, reconcile.Restore:
-		return 1
-	}
-	return 2
-}
+var urgency = [...]int{reconcile.Delete: 0, reconcile.Update: 1, reconcile.Restore: 1, reconcile.Create: 2}
 
 func keyOf(c located) blockKey {
 	k := blockKey{action: c.Action, final: c.Final}

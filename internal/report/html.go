@@ -273,7 +273,7 @@ func (d *htmlPage) targets() {
 		}
 		d.Put("<tr><td>%s</td><td class=\"num\" data-label=\"Declared\">%s</td>", Clean(where(t.Label, t.Target)), declared)
 		c := r.counts(*t)
-		if o := r.outcomeOf(t.Target); o != nil {
+		if o := r.Outcome.Of(t.Target); o != nil {
 			s.InSync += settledIn(o)
 		}
 		for j, n := range []int{s.InSync, c.Changes(), s.Created + s.Changed + s.Deleted, s.Failed, c.Unreadable + c.NotExamined} {

@@ -3,7 +3,9 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
@@ -110,4 +112,221 @@ func (r *Run) breaches(t *reconcile.TargetPlan) (all []*reconcile.Breach) {
 		}
 	}
 	return all
+}
+
+// deed is what one author did to some configs.
+type deed struct {
+	verb, author string
+	client       string // of what is deployed: it writes again what it changed
+	configs      []desired.Key
+	first, last  time.Time
+}
+
+// deeds puts together what one author did, most first.
+func deeds(all []reconcile.Authorship) []deed {
+	type key struct{ verb, author string }
+	found := groupBy(all,
+		func(a reconcile.Authorship) key {
+			if a.Deleted() {
+				return key{"deleted", a.Author.String()}
+			}
+			return key{"changed", a.Author.String()}
+		},
+		func(k key, of []reconcile.Authorship) deed {
+			byTime := func(a, b reconcile.Authorship) int { return a.At.Compare(b.At) }
+			d := deed{verb: k.verb, author: k.author, first: slices.MinFunc(of, byTime).At, last: slices.MaxFunc(of, byTime).At}
+			if of[0].Author.Redeploys() {
+				d.client = of[0].Author.Client
+			}
+			for _, a := range of {
+				d.configs = append(d.configs, a.Key)
+			}
+			return d
+		})
+	slices.SortStableFunc(found, func(a, b deed) int {
+		return cmp.Or(cmp.Compare(len(b.configs), len(a.configs)), strings.Compare(a.author, b.author), strings.Compare(a.verb, b.verb))
+	})
+	return found
+}
+
+// when is "2h ago", "on 2026-11-24" or "from 2026-11-20 to 2026-11-24". On a page that
+// is to stay the same while nothing changes it is never the first, nor of a past run.
+func (d *deed) when(now time.Time, stable bool) string {
+	first, last := d.first.UTC().Format(time.DateOnly), d.last.UTC().Format(time.DateOnly)
+	switch ago := now.Sub(d.last); {
+	case !stable && !now.IsZero() && ago < 24*time.Hour && d.last.Sub(d.first) < time.Hour:
+		return formatAgo(ago)
+	case first == last:
+		return "on " + last
+	}
+	return "from " + first + " to " + last
+}
+
+// formatAgo is "2h ago": one unit is enough to remember by.
+func formatAgo(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%dh ago", int(d.Hours()))
+}
+
+// authors says below a kind of change since when audits have found it so, and who made the
+// configs what they are.
+func (p *printer) authors(indent int, changes []located) {
+	if p.detail.authors == 0 {
+		return
+	}
+	var since []time.Time
+	var known []reconcile.Authorship
+	for _, c := range changes {
+		key := c.key()
+		if at := p.run.Insights.DriftingSince(key); !at.IsZero() {
+			since = append(since, at)
+		}
+		if a := p.run.Insights.AuthorOf(key); a != nil {
+			known = append(known, *a)
+		}
+	}
+	part := func(n int) string {
+		if n < len(changes) {
+			return fmt.Sprintf("%d of %d ", n, len(changes))
+		}
+		return ""
+	}
+	if len(since) > 0 {
+		first, last := slices.MinFunc(since, time.Time.Compare).UTC().Format(time.DateTime), slices.MaxFunc(since, time.Time.Compare).UTC().Format(time.DateTime)
+		says := "drifting since the audit of " + first + " UTC"
+		if first != last {
+			says = "drifting since audits from " + first + " to " + last + " UTC"
+		}
+		p.wrapped(indent, span{}, dim, part(len(since))+says)
+	}
+	for i, d := range deeds(known) {
+		if i == p.detail.authors && !p.full {
+			p.line(indent, colored(dim, fmt.Sprintf("… and by %d more", len(deeds(known))-i)))
+			return
+		}
+		p.wrapped(indent, span{}, dim, part(len(d.configs))+d.verb+" "+d.when(p.run.Surveyed, p.stable)+" by "+d.author)
+	}
+}
+
+// whoMadeIt is who made what differs what it is, most first; how many of it AWS has nothing set
+// of; and of how many others nobody knows. It adds up to the changes.
+func (r *Run) whoMadeIt() (by []deed, unset, untold int) {
+	var known []reconcile.Authorship
+	for i := range r.plans() {
+		t := &r.Plan.Targets[i]
+		for j := range t.Changes {
+			switch a := r.Insights.AuthorOf(desired.Key{Target: t.Target, Name: t.Changes[j].Name}); {
+			case a != nil:
+				known = append(known, *a)
+			case t.Changes[j].Before == nil:
+				unset++
+			default:
+				untold++
+			}
+		}
+	}
+	return deeds(known), unset, untold
+}
+
+// told is all of that in words, with so many authors.
+func (r *Run) told(most int, stable bool) (parts []string) {
+	by, unset, untold := r.whoMadeIt()
+	if len(by) == 0 {
+		return nil
+	}
+	rest := 0
+	for i, d := range by {
+		if n := len(d.configs); i < most || len(by) == most+1 {
+			parts = append(parts, fmt.Sprintf("%d %s by %s %s", n, d.verb, d.author, d.when(r.Surveyed, stable)))
+		} else {
+			rest += n
+		}
+	}
+	parts = append(parts, some(rest, "in other ways"), some(unset, "not set in AWS"), some(untold, "not told by CloudTrail"))
+	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+}
+
+// tellAuthors is a note of it; the head of text has it, and one author stands beside the change.
+func (r *Run) tellAuthors(stable bool) []note {
+	if len(r.Insights.Authors) < 2 {
+		return nil
+	}
+	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
+	for _, part := range r.told(all, stable) {
+		n.rows = append(n.rows, row{name: part})
+	}
+	return []note{n}
+}
+
+// writtenAgain is what deployments will write again.
+func (r *Run) writtenAgain(bool) (all []note) {
+	for _, d := range deeds(r.Insights.Authors) {
+		n := note{tone: yellow, title: "Written again", n: len(d.configs), text: fmt.Sprintf("%s by %s", count(len(d.configs), "config"), d.author)}
+		switch {
+		case d.client == "":
+			continue
+		case d.verb == "deleted":
+			n.title = "Deleted by its tool"
+			n.text += ", no longer declared there. If this was the hand-over, apply puts the records back, and they stay."
+		default:
+			n.text += ". Its next deployment writes the same again: change it there too, or leave it out of the fleet file."
+		}
+		for _, key := range d.configs {
+			n.rows = append(n.rows, row{name: r.named(key.Target, key.Name)})
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// foughtOver is what somebody keeps changing back.
+func (r *Run) foughtOver(bool) []note {
+	fights := r.Insights.Fights
+	if len(fights) == 0 {
+		return nil
+	}
+	n := note{tone: red, title: "Fought over", lines: true, n: len(fights),
+		text: count(len(fights), "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
+	for i := range fights {
+		n.rows = append(n.rows, row{name: r.named(fights[i].Target, fights[i].Name) + " " + fightText(&fights[i])})
+	}
+	return []note{n}
+}
+
+// fightText is "corrected 3 times since 2026-11-20, changed back by role deploy (Terraform)".
+func fightText(f *reconcile.Fight) string {
+	by := f.Author.String()
+	if by == "" {
+		by = "somebody"
+	}
+	return fmt.Sprintf("corrected %s since %s, changed back by %s", times(int64(f.Times)), f.Since.UTC().Format(time.DateOnly), by)
+}
+
+// byAuthor adds to a remark about a config who made it so. Such pages are compared from
+// run to run, so that it is a date.
+func (r *Run) byAuthor(m remark, t desired.Target) remark {
+	key := desired.Key{Target: t, Name: m.config}
+	if a := r.Insights.AuthorOf(key); a != nil {
+		m.author = Clean(a.Author.String())
+		d := deeds([]reconcile.Authorship{*a})[0]
+		told := Clean(d.verb + " " + d.when(r.Surveyed, true) + " by " + d.author)
+		m.details = append(m.details, told)
+		if m.topic == stale {
+			m.facts += ", " + told
+		}
+		if a.Redeploys() {
+			m.details = append(m.details, Clean("the next deployment with "+d.client+" writes the same again"))
+		}
+	}
+	for i := range r.Insights.Fights {
+		if f := &r.Insights.Fights[i]; f.Key == key {
+			m.details = append(m.details, Clean(fightText(f)))
+		}
+	}
+	return m
 }

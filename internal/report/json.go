@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -47,26 +48,20 @@ func stamp(t time.Time) *string {
 	return &s
 }
 
-// document is a JSON object that is written field by field. It keeps the first
-// error and writes nothing after it.
+// document is a JSON object that is written field by field. Its writer keeps the first
+// error, writes nothing after it, and tells of it at the end.
 type document struct {
 	w      *bufio.Writer
 	fields int
-	err    error
+	err    error // a value that JSON cannot spell
 }
 
-func (d *document) put(s string) {
-	if d.err == nil {
-		_, d.err = d.w.WriteString(s)
-	}
-}
+func (d *document) put(s string) { _, _ = d.w.WriteString(s) }
 
 func (d *document) end(s, what string) error {
-	if d.put(s); d.err == nil {
-		d.err = d.w.Flush()
-	}
-	if d.err != nil {
-		return fmt.Errorf("write the %s report: %w", what, d.err)
+	d.put(s)
+	if err := cmp.Or(d.err, d.w.Flush()); err != nil {
+		return fmt.Errorf("write the %s report: %w", what, err)
 	}
 	return nil
 }
@@ -85,13 +80,9 @@ func (d *document) field(name string, v any) {
 }
 
 func (d *document) value(v any) {
-	if d.err != nil {
-		return
-	}
-	var text []byte
-	if text, d.err = marshal(v); d.err == nil {
-		_, d.err = d.w.Write(text)
-	}
+	text, err := marshal(v)
+	d.err = cmp.Or(d.err, err)
+	_, _ = d.w.Write(text)
 }
 
 // list writes a field that is an array, an element a line.
@@ -106,9 +97,6 @@ func list[T any](d *document, name string, elements iter.Seq[T]) {
 		n++
 		d.put("\n    ")
 		d.value(e)
-		if d.err != nil {
-			return
-		}
 	}
 	if n > 0 {
 		d.put("\n  ")
@@ -201,7 +189,7 @@ func (r *Run) inTargets(of func(t *reconcile.TargetPlan, at targetJSON, put func
 
 // items are the changes of a target, with their results where something was tried.
 func (r *Run) items(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
-	if o := r.outcomeOf(t.Target); o != nil {
+	if o := r.Outcome.Of(t.Target); o != nil {
 		for j := range o.Results {
 			put(newResult(at, &o.Results[j]))
 		}
@@ -224,4 +212,139 @@ func marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// progressEvery spaces out the progress lines of a Stream: a survey of 100,000
+// functions has as many steps, and nobody reads them all.
+const progressEvery = time.Second
+
+// Stream writes a run as JSON lines while it goes on: run_started, progress,
+// then the plan, a result for each change as it settles, run_finished. Each
+// line is one object and is written at once.
+//
+// A Stream keeps the first error of its writer, writes nothing after it, and
+// gives it back from Finish: a closed pipe must not end a run half-way. It is
+// not for concurrent use; Observe may be a reconcile.Observer, since those are
+// called one at a time.
+type Stream struct {
+	w      io.Writer
+	labels map[desired.Target]string
+	shown  time.Time // of the last progress line
+	err    error
+}
+
+type eventJSON struct {
+	Type string `json:"type"`
+	Time string `json:"time"`
+}
+
+// event is one line: what it is, when, and the fields of T beside them.
+func (s *Stream) event(kind string, now time.Time, body any) {
+	if s.err != nil {
+		return
+	}
+	line, err := marshal(eventJSON{Type: kind, Time: *stamp(now)})
+	rest, unspelt := marshal(body)
+	if s.err = cmp.Or(err, unspelt); s.err != nil {
+		return
+	}
+	if len(rest) > len("{}") {
+		line = append(append(line[:len(line)-1], ','), rest[1:]...)
+	}
+	_, s.err = s.w.Write(append(line, '\n'))
+}
+
+type startedJSON struct {
+	FormatVersion int       `json:"format_version"`
+	RunID         string    `json:"run_id"`
+	ToolVersion   string    `json:"tool_version"`
+	Verb          string    `json:"verb"`
+	Fleet         fleetJSON `json:"fleet"`
+}
+
+// NewStream begins the stream of a run, with what is known before its first
+// call: its id, verb and fleet, and the warnings of the fleet's files.
+func NewStream(w io.Writer, r *Run) *Stream {
+	s := &Stream{w: w, labels: map[desired.Target]string{}}
+	s.event("run_started", time.Now(), startedJSON{
+		FormatVersion: FormatVersion, RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Fleet: newFleet(r.Fleet),
+	})
+	s.events("warning", each(r.Warnings, func(p desired.Problem) any { return p }))
+	return s
+}
+
+func (s *Stream) events(kind string, bodies iter.Seq[any]) {
+	now := time.Now()
+	for body := range bodies {
+		s.event(kind, now, body)
+	}
+}
+
+type progressJSON struct {
+	Phase   string `json:"phase"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Done    int    `json:"done"`
+	Total   int    `json:"total"`
+}
+
+// Observe writes a step of the run: every result, and progress once a second
+// and at the end of a phase.
+func (s *Stream) Observe(e reconcile.Event) {
+	now := time.Now()
+	if e.Result != nil {
+		s.event("result", now, newResult(newTarget(e.Target, s.labels[e.Target]), e.Result))
+	}
+	if e.Done < e.Total && now.Sub(s.shown) < progressEvery {
+		return
+	}
+	s.shown = now
+	s.event("progress", now, progressJSON{
+		Phase: e.Phase.String(), Account: e.Target.Account, Region: e.Target.Region, Done: e.Done, Total: e.Total,
+	})
+}
+
+// Plan writes what the plan holds, change by change and finding by finding.
+// Call it once, when the survey has ended and before anything is applied.
+func (s *Stream) Plan(r *Run) {
+	for _, t := range r.plans() {
+		s.labels[t.Target] = t.Label
+	}
+	before := *r
+	before.Outcome = nil
+	for _, l := range before.lists() {
+		if l.event != "" {
+			s.events(l.event, l.elements)
+		}
+	}
+}
+
+type finishedJSON struct {
+	RunID    string               `json:"run_id"`
+	Started  *string              `json:"started"`
+	Finished *string              `json:"finished"`
+	Stopped  string               `json:"stopped"`
+	Refused  *reconcile.CallError `json:"refused"`
+	Error    *reconcile.CallError `json:"error"`
+	Summary  *summaryJSON         `json:"summary"`
+	Targets  []any                `json:"targets"`
+	Guard    []any                `json:"guard"`
+	API      apiJSON              `json:"api"`
+}
+
+// Finish writes the last line, run_finished, and reports the first error that
+// any line of the stream met.
+func (s *Stream) Finish(r *Run) error {
+	s.event("run_finished", time.Now(), finishedJSON{
+		RunID: r.ID, Started: stamp(r.Started), Finished: stamp(r.Finished),
+		Stopped: r.Stopped, Refused: reconcile.ErrorOf(r.refusal()), Error: reconcile.ErrorOf(r.Err),
+		Summary: r.summary(),
+		Targets: slices.AppendSeq([]any{}, each(r.plans(), r.newTargetSummary)),
+		Guard:   slices.AppendSeq([]any{}, each(r.Guard, newGuard)),
+		API:     newAPI(r.API),
+	})
+	if s.err != nil {
+		return fmt.Errorf("write the stream of the run: %w", s.err)
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"math"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -76,7 +75,7 @@ type targetSummaryJSON struct {
 func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 	var totals reconcile.OutcomeCounts
 	stopped := p.Stopped
-	if o := r.outcomeOf(p.Target); o != nil {
+	if o := r.Outcome.Of(p.Target); o != nil {
 		totals = o.Counts()
 		if stopped == nil {
 			stopped = o.Stopped
@@ -86,11 +85,6 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(r.counts(p), totals),
 		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped), Evidence: newEvidence(p.Evidence),
 	}
-}
-
-// outcomeOf is a target's part of the outcome; nil when nothing was tried.
-func (r *Run) outcomeOf(t desired.Target) *reconcile.TargetOutcome {
-	return r.Outcome.Of(t)
 }
 
 type apiJSON struct {

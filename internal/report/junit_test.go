@@ -139,7 +139,7 @@ func TestJUnitCountsWhatItHolds(t *testing.T) {
 			if r.Outcome == nil && failures != counts.Changes()+counts.MissingFunctions+counts.MissingQualifiers {
 				t.Fatalf("%d failures of %+v", failures, counts)
 			}
-			if o := r.outcomeOf(p.Target); o != nil {
+			if o := r.Outcome.Of(p.Target); o != nil {
 				one := reconcile.Outcome{Targets: []reconcile.TargetOutcome{*o}}
 				if n := one.Counts(); errs < n.Failed+n.NotAttempted+n.Stale {
 					t.Fatalf("%d errors of %+v", errs, n)

@@ -139,8 +139,5 @@ func risksOf(r *Run) (counts [numRisks]int) {
 // riskLine says how many changes have which risk.
 func riskLine(r *Run) string {
 	counts := risksOf(r)
-	if slices.Max(counts[:]) == 0 {
-		return ""
-	}
 	return listed(some(counts[losesEvents], "may lose events"), some(counts[mayRunTwice], "may run events twice"), some(counts[noRisk], "harmless"))
 }

@@ -181,7 +181,7 @@ func (r *Run) fill(pattern string, of []*remark) string {
 		if t := r.planOf(m.target); t != nil {
 			declared += t.Declared
 		}
-		if o := r.outcomeOf(m.target); o != nil {
+		if o := r.Outcome.Of(m.target); o != nil {
 			tried += len(o.Results)
 		}
 	}

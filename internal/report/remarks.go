@@ -127,7 +127,7 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 	case t.Err == nil && t.Stopped != nil:
 		say(r.trouble(targetStopped, "stopped", t.Stopped))
 	}
-	o := r.outcomeOf(t.Target)
+	o := r.Outcome.Of(t.Target)
 	if o != nil {
 		if o.Stopped != nil {
 			say(r.trouble(targetEnded, "ended_early", o.Stopped))

@@ -23,6 +23,7 @@ package report
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -112,34 +113,20 @@ func (r *Run) refusal() error {
 	if r.Refused != nil || r.GuardOff != "" {
 		return withFlag(r.Refused)
 	}
-	var exceeded []reconcile.GuardLine
-	for _, l := range r.Guard {
-		if l.Exceeded() {
-			exceeded = append(exceeded, l)
-		}
-	}
-	if exceeded == nil {
+	exceeded := slices.DeleteFunc(slices.Clone(r.Guard), func(l reconcile.GuardLine) bool { return !l.Exceeded() })
+	if len(exceeded) == 0 {
 		return nil
 	}
 	return withFlag(&reconcile.GuardError{Lines: exceeded})
 }
 
-// flaggedError is a refusal of the engine, which knows no command line, and the flag
-// that is behind it or overrules it.
-type flaggedError struct {
-	error
-	flag string
-}
-
-func (e flaggedError) Error() string { return e.error.Error() + e.flag }
-func (e flaggedError) Unwrap() error { return e.error }
-
+// withFlag adds the flag that is behind a refusal or overrules it: the engine knows no command line.
 func withFlag(refused error) error {
 	switch {
 	case errors.As(refused, new(*reconcile.GuardError)):
-		return flaggedError{refused, ", or let this one run pass with --guard off --reason TEXT"}
+		return fmt.Errorf("%w, or let this one run pass with --guard off --reason TEXT", refused)
 	case errors.Is(refused, reconcile.ErrStrict):
-		return flaggedError{refused, " (--strict)"}
+		return fmt.Errorf("%w (--strict)", refused)
 	}
 	return refused
 }

@@ -113,43 +113,26 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 
 // fitted writes a page in as much detail as fits on a screen.
 func fitted(w io.Writer, r *Run, o TextOptions, write func(*printer)) error {
-	var page limited
-	for i := 0; !o.Full && i < len(details); i++ {
-		page.Reset()
-		page.over = false
-		p := newPrinter(&page, r, o)
-		p.detail = details[i]
+	if o.Full {
+		p := newPrinter(w, r, o)
 		write(p)
-		if err := p.flush(); err != nil {
-			return err
-		}
-		if !page.over {
+		return p.flush()
+	}
+	var page bytes.Buffer
+	for _, d := range details {
+		page.Reset()
+		p := newPrinter(&page, r, o)
+		p.detail = d
+		write(p)
+		_ = p.flush() // into memory
+		if bytes.Count(page.Bytes(), []byte("\n")) <= screen {
 			break
 		}
 	}
-	p := newPrinter(w, r, o)
-	if o.Full || page.over {
-		if page.over {
-			p.detail = details[len(details)-1]
-		}
-		write(p)
-	} else {
-		p.w.Write(page.Bytes())
+	if _, err := w.Write(page.Bytes()); err != nil {
+		return fmt.Errorf("write the report: %w", err)
 	}
-	return p.flush()
-}
-
-// limited is a page that holds no more than a screen.
-type limited struct {
-	bytes.Buffer
-	over bool
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	if l.over = l.over || bytes.Count(l.Bytes(), []byte("\n"))+bytes.Count(b, []byte("\n")) > screen; !l.over {
-		l.Buffer.Write(b)
-	}
-	return len(b), nil
+	return nil
 }
 
 // opening says what was read, so that the reader can judge whether it is all.

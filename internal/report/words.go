@@ -138,12 +138,7 @@ func where(label string, t desired.Target) string {
 
 // planOf is a target's part of the plan; nil where it has none.
 func (r *Run) planOf(t desired.Target) *reconcile.TargetPlan {
-	for i := range r.plans() {
-		if p := &r.Plan.Targets[i]; p.Target == t {
-			return p
-		}
-	}
-	return nil
+	return reconcile.PartOf(r.plans(), t)
 }
 
 // whereIs is the same of a target of the plan.
@@ -248,10 +243,5 @@ func Clean(s string) string {
 
 // isPlain reports whether s is printable ASCII, as nearly everything is.
 func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -158,6 +158,7 @@ func signatureText(v *history.Verdict) string {
 func newPrune(a *app) *cobra.Command {
 	var place historyOptions
 	var keep string
+	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "prune --keep DURATION",
 		Short: "Remove old runs",
@@ -167,7 +168,7 @@ be rolled back. The last run that wrote to each target stays.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age, err := parseAge(keep)
-			if err == nil {
+			if err == nil && !dryRun {
 				err = place.signing.open(place.location)
 			}
 			if err != nil {
@@ -175,6 +176,16 @@ be rolled back. The last run that wrote to each target stays.`,
 			}
 			h, err := history.Open(cmd.Context(), place.location)
 			if err != nil {
+				return err
+			}
+			if dryRun {
+				runs, size, err := h.Prunable(cmd.Context(), time.Now().Add(-age))
+				for _, run := range runs {
+					fmt.Fprintf(a.out, "Would remove %s\n", report.Clean(run))
+				}
+				if err == nil {
+					fmt.Fprintf(a.out, "%s would be removed, of %d bytes.\n", count(len(runs), "run", "runs"), size)
+				}
 				return err
 			}
 			h.Sign = place.signing.sign
@@ -191,6 +202,7 @@ be rolled back. The last run that wrote to each target stays.`,
 	place.bind(cmd)
 	place.signing.bind(cmd)
 	cmd.Flags().StringVar(&keep, "keep", "", "keep what is younger than this `DURATION`, such as 90d or 2160h")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "list what would go")
 	return cmd
 }
 

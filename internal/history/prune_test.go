@@ -55,6 +55,30 @@ func TestPrune(t *testing.T) {
 		past("fourth", 170, false)
 		past("young", 10, false)
 
+		size := func(folder string) (n int64) {
+			for run := range strings.FieldsSeq("first second fourth") {
+				names, err := s.List(t.Context(), folder+run+"/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, name := range names {
+					data, _, err := s.Read(t.Context(), name)
+					if folder == journalsFolder {
+						data, err = s.ReadLog(t.Context(), name)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					n += int64(len(data))
+				}
+			}
+			return n
+		}
+		bytes := size(runsFolder) + size(journalsFolder)
+		runs, freed, err := New(s).Prunable(t.Context(), time.Now().AddDate(0, 0, -90))
+		if diff := cmp.Diff([]string{"first", "second", "fourth"}, runs); err != nil || diff != "" || freed != bytes {
+			t.Fatalf("Prunable: %d bytes of %d, %v (-want +got)\n%s", freed, bytes, err, diff)
+		}
 		removed, err := New(s).Prune(t.Context(), time.Now().AddDate(0, 0, -90))
 		if diff := cmp.Diff([]string{"first", "second", "fourth"}, removed); err != nil || diff != "" {
 			t.Fatalf("Prune: %v (-want +got)\n%s", err, diff)

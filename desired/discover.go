@@ -134,13 +134,9 @@ func (s Selection) only(aliases func(function string, tags map[string]string) bo
 	if aliases == nil || len(s.Functions) == 0 {
 		return aliases
 	}
-	var globs []glob
-	for _, written := range s.Functions {
-		g, wrong := compileGlob(text{value: written})
-		if wrong != nil {
-			return nil // Narrow tells of it
-		}
-		globs = append(globs, g)
+	globs, err := s.globs()
+	if err != nil {
+		return nil // Narrow tells of it
 	}
 	return func(function string, tags map[string]string) bool {
 		return matchAny(globs, function) && aliases(function, tags)

@@ -40,12 +40,11 @@ func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 			continue
 		}
 		files, err := Within(l.Context, func() ([]string, error) { return expandPath(fsys, p) })
-		switch {
-		case err != nil:
-			out.add(unreadable(p, err))
-		case len(files) == 0:
+		if why, none := errors.AsType[nothingThere](err); none {
 			out.add(Problem{Pos: Pos{File: p}, Code: codeNoSuchPath,
-				Message: absent(fsys, p), Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
+				Message: string(why), Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
+		} else if err != nil {
+			out.add(unreadable(p, err))
 		}
 		found = append(found, files...)
 	}
@@ -53,53 +52,46 @@ func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 	return slices.Compact(found)
 }
 
-// absent says what a path without a fleet file is.
-//
-// An empty path comes of a variable that is not set, as a rule, and would be the working
-// directory to the file system.
-func absent(fsys fs.FS, p string) string {
-	info, err := fs.Stat(fsys, path.Clean(p))
-	switch {
-	case p == "":
-		return "the path is empty"
-	case err == nil && info.IsDir():
-		return "no .yaml or .yml file is in this folder"
-	case strings.ContainsAny(p, "*?[{"):
-		return "no file matches this pattern"
-	}
-	return "no such file"
-}
+// nothingThere says why a path stands for no file.
+type nothingThere string
+
+func (why nothingThere) Error() string { return string(why) }
 
 // expandPath lists the files of one path argument. A file that exists is that file, whatever
-// characters its name has; only what does not exist is tried as a pattern. None and no error
-// means that nothing is there.
-func expandPath(fsys fs.FS, p string) ([]string, error) {
+// characters its name has; only what does not exist is tried as a pattern.
+func expandPath(fsys fs.FS, p string) (files []string, err error) {
 	if _, err := fs.Stat(fsys, p); err == nil && strings.Contains(p, "://") {
 		return []string{p}, nil // not path.Clean's: two slashes are one to it
 	}
-	if p == "" {
-		return nil, nil // not the working directory, as path.Clean would have it: a variable was unset
+	if p == "" { // a variable was not set, as a rule; path.Clean would make the working directory of it
+		return nil, nothingThere("the path is empty")
 	}
 	p = path.Clean(p)
 	info, err := fs.Stat(fsys, p)
+	none := nothingThere("no file matches this pattern")
 	switch {
 	case err == nil && info.IsDir():
-		return walkFiles(fsys, p, isYAML)
+		none = "no .yaml or .yml file is in this folder"
+		files, err = walkFiles(fsys, p, isYAML)
 	case err == nil:
 		return []string{p}, nil
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid): // a name that no file can have may be a pattern
 		return nil, err
 	case !strings.ContainsAny(p, "*?[{"):
-		return nil, nil
-	}
-	if !doublestar.ValidatePattern(p) {
+		return nil, nothingThere("no such file")
+	case !doublestar.ValidatePattern(p):
 		return nil, &fs.PathError{Op: "match", Path: p, Err: fmt.Errorf("the pattern %q is not closed", p)}
+	default:
+		base, _ := doublestar.SplitPattern(p)
+		if _, err := fs.Stat(fsys, base); err != nil {
+			return nil, none
+		}
+		files, err = walkFiles(fsys, base, func(name string) bool { return doublestar.MatchUnvalidated(p, name) })
 	}
-	base, _ := doublestar.SplitPattern(p)
-	if _, err := fs.Stat(fsys, base); err != nil {
-		return nil, nil
+	if err == nil && len(files) == 0 {
+		err = none
 	}
-	return walkFiles(fsys, base, func(name string) bool { return doublestar.MatchUnvalidated(p, name) })
+	return files, err
 }
 
 // isYAML decides for folders only: a file that is named outright may be called anything.

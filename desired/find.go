@@ -61,6 +61,21 @@ func (s Selection) known(f *Fleet, asked string) string {
 	return suggest(asked, all, "there are "+listSome(all))
 }
 
+// globs are the patterns for function names.
+func (s Selection) globs() (globs []glob, err error) {
+	for _, written := range s.Functions {
+		g, wrong := compileGlob(text{value: written})
+		if wrong != nil {
+			if name, err := ParseName(written); err == nil { // as reports print a config
+				wrong.hint = fmt.Sprintf("write %s, which stands for all its qualifiers", name.Function)
+			}
+			return nil, fmt.Errorf("%s; %s", wrong.message, wrong.hint)
+		}
+		globs = append(globs, g)
+	}
+	return globs, nil
+}
+
 // narrowFunctions keeps the functions that one of the patterns matches, with all their
 // qualifiers, in entries, requirements and ignored ones alike. Every pattern has to match
 // something.
@@ -68,16 +83,9 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 	if len(s.Functions) == 0 {
 		return nil
 	}
-	globs := make([]glob, len(s.Functions))
-	for i, written := range s.Functions {
-		g, wrong := compileGlob(text{value: written})
-		if wrong != nil {
-			if name, err := ParseName(written); err == nil { // as reports print a config
-				wrong.hint = fmt.Sprintf("write %s, which stands for all its qualifiers", name.Function)
-			}
-			return fmt.Errorf("%s; %s", wrong.message, wrong.hint)
-		}
-		globs[i] = g
+	globs, err := s.globs()
+	if err != nil {
+		return err
 	}
 	used := make([]bool, len(globs))
 	keep := func(name string) bool {
@@ -319,13 +327,8 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 	if j := slices.IndexFunc(s.exact, func(e exactEntry) bool { return e.Name == key.Name }); j >= 0 {
 		decl = s.exact[j].decl
 	}
-	r.ids = r.ids[:0]
 	rules, _, _ := r.rulesFor(s, key.Function)
-	for _, rule := range rules {
-		if rule.covers(key.Qualifier) {
-			r.ids = append(r.ids, rule.id)
-		}
-	}
+	r.keep(rules, key.Qualifier)
 	return r.histories(s, key.Function, decl), nil
 }
 

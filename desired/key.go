@@ -275,6 +275,6 @@ func identify(written, qualifier text) (ParsedName, *problem, place) {
 type problem struct{ code, message, hint string }
 
 // at gives the problem its place.
-func (f *problem) at(pos Pos, also ...Pos) Problem {
-	return Problem{Pos: pos, Code: f.code, Message: f.message, Hint: f.hint, Related: also}
+func (f *problem) at(pos Pos) Problem {
+	return Problem{Pos: pos, Code: f.code, Message: f.message, Hint: f.hint}
 }

@@ -64,16 +64,23 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 		if i := slices.IndexFunc(exact, func(e exactEntry) bool { return e.Qualifier == q }); i >= 0 {
 			decl = exact[i].decl
 		}
-		r.ids = r.ids[:0]
-		for _, rule := range rules {
-			if rule.covers(q) {
-				r.ids = append(r.ids, rule.id)
-				r.chosen[rule.id] = true
-			}
+		for _, id := range r.keep(rules, q) {
+			r.chosen[id] = true
 		}
 		r.addEntry(s, Name{name, q}, decl)
 	}
 	r.judge(s, name, required, exact, present)
+}
+
+// keep makes r.ids those of the rules that are for a qualifier.
+func (r *resolver) keep(rules []*ruleDecl, qualifier string) []int {
+	r.ids = r.ids[:0]
+	for _, rule := range rules {
+		if rule.covers(qualifier) {
+			r.ids = append(r.ids, rule.id)
+		}
+	}
+	return r.ids
 }
 
 // rulesFor lists the rules and the requirements that choose a function, in the order of the

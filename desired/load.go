@@ -132,7 +132,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	err = parse(data, func(root *yaml.Node) {
 		if len(root.Content) == 1 && !isNull(root.Content[0]) {
 			documents++
-			fleetFile.read(w, root.Content[0], &document{w})
+			fleetFile.read(w, root.Content[0], w)
 		}
 	})
 	switch {

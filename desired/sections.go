@@ -7,8 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// document is one YAML document while it is being read. It is only the
-// decoder's view: everything lands in the walker's Document.
+// fleetFile is one YAML document of a fleet file. What it holds lands in the walker's Document.
 //
 // A fleet may be split into any number of files, and a file into YAML documents, which are
 // read as if they were one. What may be said in how many places:
@@ -19,28 +18,26 @@ import (
 //	targets, guard, undeclared, missing_* once in all files: they are about the whole fleet
 //
 // Order counts within the rules of one file and nowhere else.
-type document struct{ w *walker }
-
-var fleetFile = object[document]{
+var fleetFile = object[walker]{
 	what: "a fleet file",
 	doc:  "What the asynchronous-invocation settings of a fleet of AWS Lambda functions should be.",
-	fields: []field[document]{
-		value("version", "The version of this format: 1.", version, func(*document, int) {}).must(),
+	fields: []field[walker]{
+		value("version", "The version of this format: 1.", version, func(*walker, int) {}).must(),
 		single(list("targets", "The accounts and regions. Left out: those of the credentials. In one file only.", &targetItem, readTarget)),
 		single(nested("defaults", "For the rules and entries of this file that do not say otherwise.", &defaultsObject,
-			func(d *document) *source { return &d.w.file.defaults })),
+			func(w *walker) *source { return &w.file.defaults })),
 		rules("rules", "Settings for the functions that match. A later rule wins.", LayerRule, &ruleItem),
 		list("functions", "Settings of single functions. They win over rules.", &functionItem, readFunction),
 		rules("ignore", "Functions that are never read and never written.", LayerIgnore, &ignoreItem),
 		rules("require", "What must hold of functions. Reported, never written.", LayerRequire, &requireItem),
 		single(nested("guard", "A plan beyond it writes nothing. In one file only.", &guardObject,
-			func(d *document) *Guard { return &d.w.doc.guard })),
+			func(w *walker) *Guard { return &w.doc.guard })),
 		single(value("undeclared", "Records of a declared function under other qualifiers. Default report. In one file only.",
-			oneOf[UndeclaredPolicy]("report", "delete"), func(d *document, p UndeclaredPolicy) { d.w.doc.undeclared = p })),
+			oneOf[UndeclaredPolicy]("report", "delete"), func(w *walker, p UndeclaredPolicy) { w.doc.undeclared = p })),
 		single(value("missing_functions", "A declared function that does not exist. Default error. In one file only.",
-			oneOf[MissingPolicy](missingPolicies...), func(d *document, p MissingPolicy) { d.w.doc.missing = p })),
+			oneOf[MissingPolicy](missingPolicies...), func(w *walker, p MissingPolicy) { w.doc.missing = p })),
 		single(value("missing_qualifiers", "A declared alias or version that its function does not have. Default error. In one file only.",
-			oneOf[MissingPolicy](missingPolicies...), func(d *document, p MissingPolicy) { d.w.doc.missingQualifiers = p })),
+			oneOf[MissingPolicy](missingPolicies...), func(w *walker, p MissingPolicy) { w.doc.missingQualifiers = p })),
 	},
 }
 
@@ -49,9 +46,9 @@ var fleetFile = object[document]{
 //
 // A second one is not read. Nobody can say which of two was meant, and to lay one over the
 // other would let the order of the files decide.
-func single(f field[document]) field[document] {
+func single(f field[walker]) field[walker] {
 	read := f.read
-	f.read = func(w *walker, n *yaml.Node, into *document) {
+	f.read = func(w *walker, n *yaml.Node, into *walker) {
 		at := Pos{w.file.info.Path, n.Line, n.Column}
 		found := w.doc.sections
 		if f.key == "defaults" {
@@ -182,7 +179,7 @@ var targetItem = object[targetDecl]{
 
 // readTarget reads a target. One with a problem is left out and remembered, because what
 // depends on labels and places then cannot be checked.
-func readTarget(w *walker, n *yaml.Node, _ *document) {
+func readTarget(w *walker, n *yaml.Node, _ *walker) {
 	t := targetDecl{file: w.file, place: at(n)}
 	if targetItem.read(w, n, &t) && t.says(w, n) {
 		w.doc.targets = append(w.doc.targets, t)
@@ -193,8 +190,8 @@ func readTarget(w *walker, n *yaml.Node, _ *document) {
 
 // rules is a section of one layer whose items choose functions. An item's index counts those
 // of the file, wrong ones included, so that messages number them as a reader does.
-func rules(key, doc string, layer Layer, item *object[ruleDecl]) field[document] {
-	return list(key, doc, item, func(w *walker, n *yaml.Node, _ *document) {
+func rules(key, doc string, layer Layer, item *object[ruleDecl]) field[walker] {
+	return list(key, doc, item, func(w *walker, n *yaml.Node, _ *walker) {
 		r := &ruleDecl{source: w.source(n, layer)}
 		w.variables = false
 		if item.read(w, n, r) && r.check(w, n, item.what) {
@@ -287,7 +284,7 @@ var functionItem = object[functionDecl]{
 
 // readFunction reads an entry of functions. What it says alone is checked here, what it says
 // beside others when all files are read.
-func readFunction(w *walker, n *yaml.Node, _ *document) {
+func readFunction(w *walker, n *yaml.Node, _ *walker) {
 	f := &functionDecl{source: *w.source(n, LayerFunction)}
 	if functionItem.read(w, n, f) && f.check(w) {
 		w.doc.functions = append(w.doc.functions, f)

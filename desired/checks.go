@@ -30,15 +30,15 @@ func (r *resolver) checkIdle() {
 		what := map[Layer]string{LayerRule: "the rule ", LayerRequire: "the requirement ", LayerIgnore: "the item "}[rule.layer] + rule.describe()
 		switch {
 		case ignores && !r.chosen[i] && r.doc.rules[0].layer != LayerRule:
-			r.idle(rule.pos(), what, "there are no rules, so that nothing is chosen which it could take out")
+			r.out.idle(rule.pos(), what, "there are no rules, so that nothing is chosen which it could take out")
 		case !looked:
 		case !r.chosen[i] && ignores:
-			r.idle(rule.pos(), what, "it takes out no function")
+			r.out.idle(rule.pos(), what, "it takes out no function")
 		case !r.chosen[i]:
-			r.out.add(Problem{Pos: rule.pos(), Code: codeIdleRule, Message: what + " chooses no function", Hint: "check its patterns, tags and targets, or delete it"})
+			r.out.report(rule.pos(), codeIdleRule, what+" chooses no function", "check its patterns, tags and targets, or delete it")
 		default:
 			if r.checkAliasPatterns(rule) && !rule.set.isZero() && !r.applied[rule.source] { // without set it is there for the defaults
-				r.idle(rule.pos(), what, "all that it sets is set again by later rules or entries, or ignored")
+				r.out.idle(rule.pos(), what, "all that it sets is set again by later rules or entries, or ignored")
 			}
 			r.checkPatterns(rule)
 		}
@@ -49,7 +49,7 @@ func (r *resolver) checkIdle() {
 			rules, whose = len(r.doc.rules), "all entries and rules, and"
 		}
 		if !file.defaults.set.isZero() && !r.applied[&file.defaults] && (rules == 0 || r.looked(nil)) {
-			r.idle(file.defaults.pos(), "the defaults of this file", "they are for "+whose+" none of these leaves a setting to them")
+			r.out.idle(file.defaults.pos(), "the defaults of this file", "they are for "+whose+" none of these leaves a setting to them")
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (r *resolver) checkPatterns(rule *ruleDecl) {
 	}
 	for i, p := range parts {
 		if !effective[i] {
-			r.idle(rule.file.pos(p.place), "the "+p.what, p.why)
+			r.out.idle(rule.file.pos(p.place), "the "+p.what, p.why)
 		}
 	}
 }
@@ -119,12 +119,6 @@ func (s *selector) parts() (all []part) {
 	values(s.tags, "", "no function that is chosen has it", false)
 	values(s.exclude.tags, " under exclude", nothing, len(s.exclude.tags) == 1)
 	return all
-}
-
-// idle warns of something that was written and has no effect, and says why. It is no error:
-// the fleet is the same without it.
-func (r *resolver) idle(at Pos, what, why string) {
-	r.out.add(Problem{Pos: at, Code: codeNoEffect, Message: "without effect: " + what + ": " + why, Hint: "correct it, or delete it"})
 }
 
 // UnusedQualifiers warns of qualifiers of rules that none of the functions has which the rule
@@ -212,9 +206,9 @@ func (r *resolver) checkEmptyTargets() {
 			}
 			at = t.file.pos(t.place)
 		}
-		r.out.add(Problem{Pos: at, Code: codeEmptyTarget,
-			Message: fmt.Sprintf("nothing is declared in %s: no rule chooses any of its %d functions", s.fleet.Target, len(s.inventory.Functions)),
-			Hint:    "check the region, or take it out of the target"})
+		r.out.report(at, codeEmptyTarget,
+			fmt.Sprintf("nothing is declared in %s: no rule chooses any of its %d functions", s.fleet.Target, len(s.inventory.Functions)),
+			"check the region, or take it out of the target")
 	}
 }
 
@@ -320,13 +314,12 @@ func (r *resolver) checkCalls(from Key, calls []edge) {
 	for _, c := range calls {
 		switch {
 		case c.to == from:
-			r.out.once(Problem{Pos: c.pos(), Code: codeOwnDestination,
-				Message: fmt.Sprintf("%s of %s is the function itself", c.f, from.Name),
-				Hint:    "name another destination, or leave the function out with exclude: Lambda refuses this"})
+			r.out.reportOnce(c.pos(), codeOwnDestination, fmt.Sprintf("%s of %s is the function itself", c.f, from.Name),
+				"name another destination, or leave the function out with exclude: Lambda refuses this")
 		case c.to.Target == from.Target && c.to.Function == from.Function:
-			r.out.once(Problem{Pos: c.pos(), Code: codeSameFunction,
-				Message: fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
-				Hint:    "check it: an event that fails in both may never end"})
+			r.out.reportOnce(c.pos(), codeSameFunction,
+				fmt.Sprintf("%s of %s is the same function under another qualifier, %s", c.f, from.Name, c.to.Qualifier),
+				"check it: an event that fails in both may never end")
 		}
 		r.edges[from] = append(r.edges[from], c)
 	}
@@ -365,10 +358,8 @@ func (r *resolver) checkLoops() {
 			case at == 0:
 				search(e.to)
 			default:
-				r.out.once(Problem{
-					Pos: e.pos(), Code: codeDestinationLoop, Message: "events go round: " + describeLoop(path[at-1:]),
-					Hint: "break the circle: each turn is an invocation that is paid for",
-				})
+				r.out.reportOnce(e.pos(), codeDestinationLoop, "events go round: "+describeLoop(path[at-1:]),
+					"break the circle: each turn is an invocation that is paid for")
 			}
 		}
 		path = path[:len(path)-1]

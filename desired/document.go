@@ -215,7 +215,7 @@ func (d *Document) checkTargets(out *collector) {
 	for i := range d.targets {
 		t := &d.targets[i]
 		report := func(at place, code, message, hint string, also ...Pos) {
-			out.add(Problem{Pos: t.file.pos(at), Code: code, Message: message, Hint: hint, Related: also})
+			out.report(t.file.pos(at), code, message, hint, also...)
 		}
 		if first := labels[t.name.value]; first != nil {
 			pos := first.file.pos(first.name.place)
@@ -282,8 +282,7 @@ func (d *Document) checkLabels(out *collector) {
 			if len(labels) > 0 {
 				hint = suggest(u.value, labels, "use "+strings.Join(labels, ", "))
 			}
-			out.add(Problem{Pos: file.pos(u.place), Code: codeUnknownLabel,
-				Message: fmt.Sprintf("no target is called %q", shorten(u.value)), Hint: hint})
+			out.report(file.pos(u.place), codeUnknownLabel, fmt.Sprintf("no target is called %q", shorten(u.value)), hint)
 		}
 	}
 	for _, r := range d.rules {
@@ -302,19 +301,17 @@ func (d *Document) checkRules(out *collector) {
 	for _, file := range d.files {
 		switch def := &file.defaults; {
 		case def.line > 0 && def.set.isZero() && out.errors.total == 0:
-			out.add(Problem{Pos: def.pos(), Code: codeManagesNothing, Message: "the defaults set nothing", Hint: "add a setting, or delete the section"})
+			out.report(def.pos(), codeManagesNothing, "the defaults set nothing", "add a setting, or delete the section")
 		case def.fleet && d.defaults != nil:
-			out.add(Problem{Pos: def.pos(), Code: codeSecondSection, Related: []Pos{d.defaults.pos()},
-				Message: fmt.Sprintf("second defaults for the whole fleet, the first are at %s", d.defaults.pos()), Hint: "keep one of them, or delete scope from the other"})
+			out.report(def.pos(), codeSecondSection, fmt.Sprintf("second defaults for the whole fleet, the first are at %s", d.defaults.pos()),
+				"keep one of them, or delete scope from the other", d.defaults.pos())
 		case def.fleet:
 			d.defaults = def
 		}
 	}
 	for _, r := range d.rules {
 		if r.layer == LayerRule && r.set.isZero() && r.file.defaults.set.isZero() && d.defaults == nil {
-			out.add(Problem{Pos: r.pos(), Code: codeManagesNothing,
-				Message: fmt.Sprintf("the rule %s sets nothing", r.describe()),
-				Hint:    "add set with a field, or delete the rule"})
+			out.report(r.pos(), codeManagesNothing, fmt.Sprintf("the rule %s sets nothing", r.describe()), "add set with a field, or delete the rule")
 		}
 	}
 }

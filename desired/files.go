@@ -41,8 +41,7 @@ func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 		}
 		files, err := Within(l.Context, func() ([]string, error) { return expandPath(fsys, p) })
 		if why, none := errors.AsType[nothingThere](err); none {
-			out.add(Problem{Pos: Pos{File: p}, Code: codeNoSuchPath,
-				Message: string(why), Hint: "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml"})
+			out.report(Pos{File: p}, codeNoSuchPath, string(why), "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml")
 		} else if err != nil {
 			out.add(unreadable(p, err))
 		}

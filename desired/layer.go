@@ -115,11 +115,8 @@ func (r *resolver) rulesFor(s *scope, name string) (rules, required []*ruleDecl,
 func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ruleDecl, by *ruleDecl, present bool) {
 	for _, e := range exact {
 		pos := by.pos()
-		r.out.once(Problem{
-			Pos: e.decl.pos(), Code: codeIgnoreDeclared, Related: []Pos{pos},
-			Message: fmt.Sprintf("%s is declared here and ignored at %s", e.Name, pos),
-			Hint:    "say one or the other",
-		})
+		r.out.reportOnce(e.decl.pos(), codeIgnoreDeclared, fmt.Sprintf("%s is declared here and ignored at %s", e.Name, pos),
+			"say one or the other", pos)
 	}
 	for _, rule := range rules {
 		r.chosen[rule.id] = true
@@ -148,9 +145,8 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 	r.current = name
 	l := r.layer(s, decl)
 	if l.want.IsZero() && decl != nil && !s.undecided {
-		r.out.once(Problem{Pos: decl.pos(), Code: codeManagesNothing,
-			Message: fmt.Sprintf("%s has no settings: there is nothing to manage", name),
-			Hint:    "set a field, or write remove: true, or delete the entry"})
+		r.out.reportOnce(decl.pos(), codeManagesNothing, fmt.Sprintf("%s has no settings: there is nothing to manage", name),
+			"set a field, or write remove: true, or delete the entry")
 	}
 	own := ownConfig{l.want, l.calls}
 	if l.templates != nil {
@@ -224,7 +220,7 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 		l.origins.Fields[f] = winner.fieldOrigin(f)
 		if v.to != nil {
 			if wrong := v.to.wrong; wrong != nil {
-				r.out.once(Problem{Pos: winner.file.pos(winner.set[f].place), Code: wrong.code, Message: f.String() + " " + wrong.message, Hint: wrong.hint})
+				r.out.reportOnce(winner.file.pos(winner.set[f].place), wrong.code, f.String()+" "+wrong.message, wrong.hint)
 			}
 			if v.to.template() {
 				l.templates = append(l.templates, edge{by: winner, f: f})
@@ -323,9 +319,6 @@ func (r *resolver) conflict(a, b *source, f Setting, va, vb setTo) {
 	if r.supposed {
 		code, name, verb = codeMayDisagree, "a function such as "+name, "would be"
 	}
-	r.out.once(Problem{
-		Pos: b.file.pos(b.set[f].place), Code: code, Related: []Pos{first},
-		Message: fmt.Sprintf("%s of %s %s %s here and %s at %s", f, name, verb, vb, va, first),
-		Hint:    "make them agree, or narrow one rule with exclude, tags or targets",
-	})
+	r.out.reportOnce(b.file.pos(b.set[f].place), code, fmt.Sprintf("%s of %s %s %s here and %s at %s", f, name, verb, vb, va, first),
+		"make them agree, or narrow one rule with exclude, tags or targets", first)
 }

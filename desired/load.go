@@ -53,8 +53,7 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
 	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}
 	if len(paths) == 0 {
-		out.add(Problem{Pos: Pos{File: "."}, Code: codeNoSuchPath,
-			Message: "no fleet file was named", Hint: "name a file, a directory or a pattern"})
+		out.report(Pos{File: "."}, codeNoSuchPath, "no fleet file was named", "name a file, a directory or a pattern")
 	}
 	for _, name := range l.findFiles(fsys, paths, out) {
 		l.loadFile(fsys, name, d, out)
@@ -101,7 +100,7 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 		shown = StdinName
 	}
 	report := func(code, message, hint string) {
-		out.add(Problem{Pos: Pos{File: shown}, Code: code, Message: message, Hint: hint})
+		out.report(Pos{File: shown}, code, message, hint)
 	}
 	data, err := l.read(fsys, name, l.maxBytes)
 	switch {

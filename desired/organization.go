@@ -229,8 +229,8 @@ func (t *targetDecl) says(w *walker, n *yaml.Node) bool {
 	case t.organization == nil && len(t.regions) == 0:
 		w.missing(n, "a target", "regions")
 	case t.organization != nil && (t.account.value+t.role.value != "" || len(t.regions) > 0):
-		w.out.add(Problem{Pos: t.file.pos(t.organization.place), Code: codeBadOrganization, Message: "organization stands beside account, regions or role_arn",
-			Hint: "keep one of them: an organization has its own role and regions"})
+		w.out.report(t.file.pos(t.organization.place), codeBadOrganization, "organization stands beside account, regions or role_arn",
+			"keep one of them: an organization has its own role and regions")
 	default:
 		return true
 	}

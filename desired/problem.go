@@ -100,6 +100,23 @@ func (c *collector) add(p Problem) {
 	c.errors.add(p)
 }
 
+// report is add, of what stands at pos: what is wrong, what to write, and the other places that
+// take part.
+func (c *collector) report(pos Pos, code, message, hint string, related ...Pos) {
+	c.add(Problem{Pos: pos, Code: code, Message: message, Hint: hint, Related: related})
+}
+
+// reportOnce is report for what is told once for a place: see once.
+func (c *collector) reportOnce(pos Pos, code, message, hint string, related ...Pos) {
+	c.once(Problem{Pos: pos, Code: code, Message: message, Hint: hint, Related: related})
+}
+
+// idle warns of something that was written and has no effect, and says why. It is no error:
+// the fleet is the same without it.
+func (c *collector) idle(at Pos, what, why string) {
+	c.report(at, codeNoEffect, "without effect: "+what+": "+why, "correct it, or delete it")
+}
+
 // once is add for what is told once for a place, however many configs and targets meet it.
 func (c *collector) once(p Problem) {
 	key := saying{p.Pos, p.Code}

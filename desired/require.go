@@ -208,11 +208,8 @@ func (r *resolver) checkDeclared(s *scope, exact exactEntry, by []*Requirement) 
 			if !managed[v.Setting].IsSet() || v.DeadLetter {
 				continue
 			}
-			r.out.once(Problem{
-				Pos: exact.decl.pos(), Code: codeAgainstRequirement,
-				Message: fmt.Sprintf("%s: %s, by %s", exact.Name, v.Message, q.Origin),
-				Hint:    "declare what is required, or leave the function out of the requirement with exclude",
-			})
+			r.out.reportOnce(exact.decl.pos(), codeAgainstRequirement, fmt.Sprintf("%s: %s, by %s", exact.Name, v.Message, q.Origin),
+				"declare what is required, or leave the function out of the requirement with exclude")
 		}
 	}
 }

@@ -266,13 +266,11 @@ func (r *resolver) place(f *functionDecl) {
 		s := r.addScope(TargetSpec{Target: Target{f.name.Account, f.name.Region}})
 		s.exact = append(s.exact, exactEntry{Name{f.name.Function, f.name.Qualifier}, f})
 	case r.doc.known() && r.doc.leftBy(f) != "":
-		r.idle(f.file.pos(f.writtenName.place), f.writtenName.value, "AWS Organizations lists no such account or region for "+r.doc.leftBy(f))
+		r.out.idle(f.file.pos(f.writtenName.place), f.writtenName.value, "AWS Organizations lists no such account or region for "+r.doc.leftBy(f))
 	default: // only an ARN can fail to be in a target
-		r.out.add(Problem{
-			Pos: f.file.pos(f.writtenName.place), Code: codeNotATarget,
-			Message: fmt.Sprintf("%s is not in a declared target%s", shorten(f.writtenName.value), r.among(f)),
-			Hint:    "declare its account and region under targets, or write the plain name",
-		})
+		r.out.report(f.file.pos(f.writtenName.place), codeNotATarget,
+			fmt.Sprintf("%s is not in a declared target%s", shorten(f.writtenName.value), r.among(f)),
+			"declare its account and region under targets, or write the plain name")
 	}
 }
 
@@ -349,11 +347,7 @@ func (r *resolver) checkDuplicates(s *scope) {
 			continue
 		}
 		first := kept[len(kept)-1].decl.pos()
-		r.out.once(Problem{
-			Pos: e.decl.pos(), Code: codeDuplicateEntry, Related: []Pos{first},
-			Message: fmt.Sprintf("%s is declared at %s already", e.Name, first),
-			Hint:    "keep one entry",
-		})
+		r.out.reportOnce(e.decl.pos(), codeDuplicateEntry, fmt.Sprintf("%s is declared at %s already", e.Name, first), "keep one entry", first)
 	}
 	s.exact = kept
 }

@@ -55,11 +55,7 @@ func single(f field[walker]) field[walker] {
 			found = w.file.sections
 		}
 		if first, twice := found[f.key]; twice {
-			w.out.add(Problem{
-				Pos: at, Code: codeSecondSection, Related: []Pos{first},
-				Message: fmt.Sprintf("a second %s, the first is at %s", f.key, first),
-				Hint:    "keep one of them",
-			})
+			w.out.report(at, codeSecondSection, fmt.Sprintf("a second %s, the first is at %s", f.key, first), "keep one of them", first)
 			return
 		}
 		found[f.key] = at
@@ -310,19 +306,13 @@ func (f *functionDecl) check(w *walker) bool {
 		f.name = name
 	}
 	if f.remove && !f.set.isZero() {
-		w.out.add(Problem{
-			Pos: f.pos(), Code: codeRemoveWithSettings,
-			Message: fmt.Sprintf("%s is to be removed and has settings as well", f.writtenName.value),
-			Hint:    "delete remove, or delete the settings",
-		})
+		w.out.report(f.pos(), codeRemoveWithSettings, fmt.Sprintf("%s is to be removed and has settings as well", f.writtenName.value),
+			"delete remove, or delete the settings")
 		return false
 	}
 	if len(f.name.Function) > documentedFunctionName { // a warning: such a function may exist
-		w.out.add(Problem{
-			Pos: pos, Code: codeLongFunctionName,
-			Message: fmt.Sprintf("the function name has %d characters", len(f.name.Function)),
-			Hint:    fmt.Sprintf("use at most %d, Lambda's limit", documentedFunctionName),
-		})
+		w.out.report(pos, codeLongFunctionName, fmt.Sprintf("the function name has %d characters", len(f.name.Function)),
+			fmt.Sprintf("use at most %d, Lambda's limit", documentedFunctionName))
 	}
 	return true
 }

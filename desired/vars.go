@@ -177,9 +177,8 @@ func (f *filler) label(d *Document, target *targetDecl) {
 	}
 	for _, v := range target.vars {
 		if !f.used[v.name.value] {
-			f.out.add(Problem{Pos: target.file.pos(v.name.place), Code: codeNoEffect,
-				Message: fmt.Sprintf("without effect: the variable %q of the target %s: nothing that is for this target uses it", v.name.value, label),
-				Hint:    "correct it, or delete it"})
+			f.out.idle(target.file.pos(v.name.place), fmt.Sprintf("the variable %q of the target %s", v.name.value, label),
+				"nothing that is for this target uses it")
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (w *walker) source(n *yaml.Node, layer Layer) *source {
 // report adds a problem at a node. Message says what is wrong with what was written, and
 // hint what to write.
 func (w *walker) report(code string, n *yaml.Node, message, hint string) {
-	w.out.add(Problem{Pos: w.pos(n), Code: code, Message: message, Hint: hint})
+	w.out.report(w.pos(n), code, message, hint)
 }
 
 // collection checks that a node is a list or a mapping with something in it.
@@ -144,11 +144,7 @@ func (w *walker) mapping(n *yaml.Node, what, item string, rule textRule, visit f
 
 // twice refuses the second of two that may stand there once, and points to the first.
 func (w *walker) twice(code string, n *yaml.Node, what string, first place) {
-	w.out.add(Problem{
-		Pos: w.pos(n), Code: code, Related: []Pos{w.file.pos(first)},
-		Message: fmt.Sprintf("%s twice, first at line %d", what, first.line),
-		Hint:    "keep one of them",
-	})
+	w.out.report(w.pos(n), code, fmt.Sprintf("%s twice, first at line %d", what, first.line), "keep one of them", w.file.pos(first))
 }
 
 // empty reports a key that has no value. It is an error everywhere: nobody can

@@ -168,7 +168,7 @@ func TestAliasesThatCannotBeListed(t *testing.T) {
 		return nil
 	}
 	r = w.run(t, false, everyAlias)
-	if !errors.Is(r.Plan.Targets[0].Err, ErrTargetRefused) || w.count("list") > 0 || w.count("aliases") > deniedReads+10 {
+	if !errors.Is(r.Plan.Targets[0].Err, errTargetRefused) || w.count("list") > 0 || w.count("aliases") > deniedReads+10 {
 		t.Errorf("where nobody may list aliases: %v, %d listings, then %d reads", r.Plan.Targets[0].Err, w.count("aliases"), w.count("list"))
 	}
 }

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -65,10 +64,6 @@ func (noJournal) Intend(context.Context, desired.Key, *Change) error { return ni
 // Settle implements Journal.
 func (noJournal) Settle(desired.Key, *Result) {}
 
-// ErrJournal is the reason of a run that stopped because its journal could not
-// be written: without a before-image no write is sent.
-var ErrJournal = errors.New("the journal cannot be written")
-
 // journalError is what Intend failed with. It stops the whole run.
 type journalError struct{ err error }
 
@@ -106,14 +101,10 @@ type Event struct {
 	TargetDone, TargetTotal int // the same of Target alone
 }
 
-// Observer is told of every step, one at a time and from changing goroutines.
-// It must not block: the run waits for it. A nil Observer is allowed.
-type Observer func(Event)
-
-// progress counts steps and calls an Observer one at a time.
+// progress counts steps and tells an observer of one at a time.
 type progress struct {
 	phase   Phase
-	observe Observer
+	observe func(Event)
 
 	mu      sync.Mutex
 	all     steps
@@ -122,7 +113,7 @@ type progress struct {
 
 type steps struct{ done, total int }
 
-func newProgress(phase Phase, observe Observer) *progress {
+func newProgress(phase Phase, observe func(Event)) *progress {
 	return &progress{phase: phase, observe: observe, targets: map[desired.Target]steps{}}
 }
 
@@ -173,25 +164,19 @@ type Opened struct {
 }
 
 // OpenTarget is the way to one target. A field that the run may not use is nil.
-//
-// The Limiter is shared by all calls to the target's quota, whoever makes them, and is set
-// wherever Err is nil.
 type OpenTarget struct {
 	desired.Target
 	CallerARN string // who the run is there
 	Reader    Reader
 	Finder    Finder
-	Writer    Writer // nil in a run that only reads
-	Limiter   *ratelimit.Limiter
+	Writer    Writer                  // nil in a run that only reads
+	Limiter   *ratelimit.Limiter      // of all calls to the target's quota; set wherever Err is nil
 	Calls     func() []OperationCount // what was asked so far; nil when nobody counts
 	Err       error                   // why the target cannot be used
 }
 
-// OperationCount counts the requests of one API operation by how they were
-// answered. Calls counts every request, those sent again included: it is the sum
-// of the others.
-//
-// The forms of an answer exclude each other: each request is in Calls and in one more.
+// OperationCount counts the requests of one API operation by how they were answered,
+// those sent again included: each is in Calls and in one more.
 type OperationCount struct {
 	Name      string `json:"name"`
 	Calls     int64  `json:"calls"`
@@ -243,9 +228,7 @@ type Recorder interface {
 	Release(ctx context.Context) error
 }
 
-// Exclude takes targets out of the run, each for its reason.
-//
-// They stay in the list, so that a report says why nothing is known of them.
+// Exclude takes targets out of the run, each for its reason, which stays in the list.
 func (o *Opened) Exclude(failed map[desired.Target]error) {
 	for i := range o.Targets {
 		if err := failed[o.Targets[i].Target]; err != nil {

@@ -35,11 +35,8 @@ type Recollection interface {
 }
 
 // CarriedFunction is what an earlier run saw of a function that this one did not read.
-// It can spare a read and never justify a write. That is kept by its type: NewPlan
-// makes changes of an ObservedFunction and takes nothing else, apply takes only what
-// came of NewPlan, and what a carried function comes to is a carriedVerdict, in which
-// there is no place for a change. A function whose carried records would have to be
-// changed is read in the same run, and its change is made from that.
+// It can spare a read and never justify a write: one whose carried records would have to
+// be changed is read in the same run, and its change is made from that.
 type CarriedFunction ObservedFunction
 
 // Carriable is what was read of a function as a later run may carry it. What was not
@@ -54,7 +51,9 @@ func (c *CarriedFunction) Knows(qualifier string) bool {
 	return (*ObservedFunction)(c).Knows(qualifier)
 }
 
-// carriedVerdict is what the carried functions of a target come to.
+// carriedVerdict is what the carried functions of a target come to. That none of them
+// justifies a write is kept by types: NewPlan makes changes of an ObservedFunction and
+// takes nothing else, apply takes only what came of NewPlan, and here is no place for one.
 type carriedVerdict struct {
 	Declared, InSync, Skipped int
 	Findings                  []Finding

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -66,10 +65,6 @@ func (l *lasting) until(due time.Time) bool {
 	}
 	return !time.Now().Before(due)
 }
-
-// ErrSameCause is why a change was not attempted that shares the cause of others
-// that were all refused.
-var ErrSameCause = errors.New("not attempted: same cause")
 
 // causes is what the writes of one target have shown so far. It belongs to the
 // goroutine of ratelimit.Run.

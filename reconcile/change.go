@@ -58,15 +58,10 @@ type Change struct {
 
 // Request is what the write sends: all managed settings for a Create, only the
 // differing ones for an Update, the whole record for a Restore, nothing for a Delete.
-//
-// A Create leaves out the destinations that are to be empty, which is what a
-// new record has anyway.
-//
-// An Update sends the difference alone, so that a setting which somebody else changed
-// meanwhile stays as that person left it.
 func (c *Change) Request() desired.Config {
 	switch c.Action {
 	case Create:
+		// Without the destinations that are to be empty, which a new record has anyway.
 		request := *c.Want
 		for i, v := range request {
 			if v == desired.NoDestination {
@@ -75,6 +70,8 @@ func (c *Change) Request() desired.Config {
 		}
 		return request
 	case Update:
+		// The difference alone, so that a setting which somebody else changed meanwhile
+		// stays as that person left it.
 		return differing(*c.Want, *c.Before)
 	case Restore:
 		return *c.Want
@@ -83,9 +80,7 @@ func (c *Change) Request() desired.Config {
 }
 
 // After is the record that the write leaves when nobody else writes: nil for a
-// Delete. It is what AWS's merge rules make of the request.
-//
-// A Put replaces the whole record, an Update keeps what it does not name.
+// Delete. A Put replaces the whole record, an Update keeps what it does not name.
 func (c *Change) After() *Settings {
 	var after Settings
 	switch c.Action {

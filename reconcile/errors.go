@@ -15,6 +15,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
+// Why a run, a target or a change ended early.
+var (
+	ErrTimeUp      = errors.New("the time limit of the run passed")
+	ErrStrict      = errors.New("warnings count as errors")      // where that was asked for
+	ErrIncomplete  = errors.New("the plan is incomplete")        // what was not examined could have been more than the guard allows
+	ErrJournal     = errors.New("the journal cannot be written") // and without a before-image no write is sent
+	ErrErrorBudget = errors.New("too many calls failed")
+	ErrSameCause   = errors.New("not attempted: same cause") // as others that were all refused
+)
+
 // Kind is what an error means to a run, whatever AWS called it.
 type Kind uint8
 
@@ -81,10 +91,8 @@ func (k *Kind) UnmarshalText(name []byte) error {
 }
 
 // CallError is one failed request: what was asked of what, what came back, and
-// what a person can do about it.
-//
-// Its JSON is the one form of an error in everything that this program writes or
-// reads back; see ErrorOf. All fields are always present.
+// what a person can do about it. Its JSON is the one form of an error in everything
+// that this program writes or reads back; see ErrorOf.
 type CallError struct {
 	Service   string `json:"service"`    // of AWS, as its SDK calls it: lambda, sts, s3; "" where nobody was asked
 	Op        string `json:"operation"`  // the API's operation name, such as UpdateFunctionEventInvokeConfig
@@ -96,9 +104,7 @@ type CallError struct {
 	RequestID string `json:"request_id"` // for AWS support; "" when no answer came
 	Hint      string `json:"hint"`       // what to do next; "" where nothing is known to help
 
-	// Destination is the one that AWS refused to send to, where the text does not
-	// name it. It is part of the Cause.
-	Destination string `json:"-"`
+	Destination string `json:"-"` // that AWS refused to send to, where the text does not name it
 	Err         error  `json:"-"` // the cause below, when there is one
 }
 
@@ -180,7 +186,7 @@ func (e *CallError) Reason() string {
 // Unwrap gives the cause.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// TargetWide reports whether the error speaks about the whole target rather than
+// targetWide reports whether the error speaks about the whole target rather than
 // about one function: nothing else will succeed there before it is mended. A
 // permission that is missing for one function may be there for the next, so a
 // denial counts only where the call was about the target, or where a policy of the
@@ -188,7 +194,7 @@ func (e *CallError) Unwrap() error { return e.Err }
 //
 // The subject tells what a call was about: ACCOUNT/REGION has one slash, ACCOUNT/REGION/
 // FUNCTION has two.
-func (e *CallError) TargetWide() bool {
+func (e *CallError) targetWide() bool {
 	switch e.Kind {
 	case KindCredentials:
 		return true
@@ -200,13 +206,10 @@ func (e *CallError) TargetWide() bool {
 
 // Cause is the same for failures that have one cause, and will be mended together:
 // the code, the message without what is particular to this function or request, and
-// the destination that was refused. Which functions meet it is not part of it.
-//
-//	InvalidParameterValueException: The function execution role does not have permissions to call SendMessage on ARN | arn:aws:sqs:eu-west-1:111111111111:q
-//
-// It groups thousands of failures into a few for a report; it is not for deciding what a
-// run does next.
+// the destination that was refused. It groups failures for a report, and decides nothing.
 func (e *CallError) Cause() string {
+	// InvalidParameterValueException: The function execution role does not have permissions
+	// to call SendMessage on ARN | arn:aws:sqs:eu-west-1:111111111111:q
 	message := cmp.Or(e.Message, e.Hint)
 	destination := e.Destination
 	if (e.Kind == KindRefused || e.Kind == KindRole) && destination == "" {
@@ -252,10 +255,8 @@ func withoutName(text, name, with string) string {
 }
 
 // KindOf is the kind of the CallError within err, or KindUnknown.
-//
-// An error that carries none was not AWS's answer, and is unknown rather than guessed at
-// from its text.
 func KindOf(err error) Kind {
+	// What carries none was not AWS's answer, and is not guessed at from its text.
 	var ce *CallError
 	if errors.As(err, &ce) {
 		return ce.Kind
@@ -263,13 +264,9 @@ func KindOf(err error) Kind {
 	return KindUnknown
 }
 
-// ErrErrorBudget is the reason of a target that stopped because too many of its
-// calls failed.
-var ErrErrorBudget = errors.New("too many calls failed")
-
-// ErrTargetRefused is the reason of a target that stopped because AWS refuses the
+// errTargetRefused is the reason of a target that stopped because AWS refuses the
 // target itself, whatever is asked.
-var ErrTargetRefused = errors.New("AWS refuses the whole target")
+var errTargetRefused = errors.New("AWS refuses the whole target")
 
 // sameAnswers is how many answers about the whole target, with no success between
 // them, end its work: the first may be the slip of one server.
@@ -326,9 +323,9 @@ func (b *errorBudget) failure(err error) {
 	case ended && given.Alone: // AWS serves the others
 	case ended:
 		b.cancel(fmt.Errorf("%w: %w", ErrErrorBudget, err))
-	case errors.As(err, &call) && call.TargetWide():
+	case errors.As(err, &call) && call.targetWide():
 		if b.refused++; b.refused == sameAnswers {
-			b.cancel(fmt.Errorf("%w: %w", ErrTargetRefused, err))
+			b.cancel(fmt.Errorf("%w: %w", errTargetRefused, err))
 		}
 	case refusesOne(err):
 	default:
@@ -350,7 +347,7 @@ func (b *errorBudget) readDenied(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.denied++; b.denied == deniedReads && !b.succeeded {
-		b.cancel(fmt.Errorf("%w: %d of %d functions were asked about and none may be read: %w", ErrTargetRefused, b.denied, b.work, err))
+		b.cancel(fmt.Errorf("%w: %d of %d functions were asked about and none may be read: %w", errTargetRefused, b.denied, b.work, err))
 	}
 }
 

@@ -109,31 +109,6 @@ func TestTextOfAnError(t *testing.T) {
 	}
 }
 
-func TestTargetWide(t *testing.T) {
-	const target, function = "111111111111/eu-west-1", "111111111111/eu-west-1/orders:live"
-	tests := []struct {
-		why           string
-		kind          reconcile.Kind
-		subject, text string
-		want          bool
-	}{
-		{"an expired token ends it for all", reconcile.KindCredentials, function, "", true},
-		{"discovery is denied", reconcile.KindDenied, target, "no", true},
-		{"one function is denied", reconcile.KindDenied, function, "not authorized to perform: lambda:X on resource: f", false},
-		{"the organisation denies", reconcile.KindDenied, function, "not authorized to perform: lambda:X with an explicit deny in a service control policy", true},
-		{"a queue is refused", reconcile.KindRefused, function, "", false},
-		{"a function is gone", reconcile.KindFunctionMissing, function, "", false},
-		{"throttled", reconcile.KindThrottled, target, "", false},
-		{"an outage ends by itself", reconcile.KindServer, target, "", false},
-	}
-	for _, tt := range tests {
-		e := &reconcile.CallError{Kind: tt.kind, Subject: tt.subject, Message: tt.text}
-		if got := e.TargetWide(); got != tt.want {
-			t.Errorf("%s: %v", tt.why, got)
-		}
-	}
-}
-
 // TestErrorForm: every error of a run has the one form, and it reads back.
 func TestErrorForm(t *testing.T) {
 	full := &reconcile.CallError{

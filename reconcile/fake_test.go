@@ -178,10 +178,10 @@ func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet)
 	return survey(ctx, fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}}, nil, false)
 }
 
-func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe Observer) Outcome {
+func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe func(Event)) Outcome {
 	t.Helper()
 	fleet.Guard.MaxChanges, fleet.Guard.MaxDeletes = desired.Limit{Number: 1 << 30}, desired.Limit{Number: 1 << 30}
-	approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))
+	approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))
 	if err != nil {
 		t.Fatal(err)
 	}

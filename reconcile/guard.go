@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -9,9 +8,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// PlanCounts are the totals of a plan.
-//
-// All are configs, save where a line says functions or targets. Of one target they add up:
+// PlanCounts are the totals of a plan, of configs unless a line says functions or
+// targets. Of one target they add up:
 //
 //	Declared = InSync + Skipped + the changes of declared configs + the findings about them
 //
@@ -29,17 +27,15 @@ type PlanCounts struct {
 	UnknownTargets                      int // of them, those of which nobody knows how many configs they have
 }
 
-// Changes is the number of writes.
-//
-// It is what the guard's max_changes is held against. Stale changes are not writes.
+// Changes is the number of writes. Stale changes are none.
 func (c PlanCounts) Changes() int { return c.Creates + c.Updates + c.Deletes }
 
-// Configs is how many of the declared configs can exist: it leaves out those
+// configs is how many of the declared configs can exist: it leaves out those
 // whose function, alias or version is not there.
 //
 // Shares of the guard are of this number: a fleet file that declares a thousand configs of
 // functions that are gone must not allow three hundred changes for it.
-func (c PlanCounts) Configs() int {
+func (c PlanCounts) configs() int {
 	return c.Declared - c.Skipped - c.MissingFunctions - c.MissingQualifiers
 }
 
@@ -118,8 +114,23 @@ func (c *PlanCounts) add(p *TargetPlan) {
 // Guard stands between a plan and its application. It counts in configs, as a
 // person would: those that are declared and can exist, whatever they hold. A
 // config whose function, alias or version is not there is none.
-//
-// A limit is a number or a share (desired.Limit):
+type Guard struct {
+	desired.Guard
+	Base Base
+	Off  string // lets any number of changes pass; the reason that somebody gave
+}
+
+// Base is what the limits of a guard refer to beyond the plan itself.
+type Base struct {
+	Fleet int  // how many configs the fleet has that the plan is a part of; 0 when the plan is the whole
+	Whole bool // shares are of the fleet and not of the part
+	// Shard and Shards are the part of the targets that this process works on,
+	// counted from 0; 0 of 0 is all.
+	Shard, Shards int
+}
+
+// allowed is how many of n configs a limit lets pass. A limit is a number or a share
+// (desired.Limit):
 //
 //	a number            is for the run. Each of N shards may use its part of it:
 //	                    100 over 3 shards is 34, 33 and 33
@@ -128,29 +139,9 @@ func (c *PlanCounts) add(p *TargetPlan) {
 //	                    its fleet has that part of the floor, rounded up; a shard
 //	                    has its part of it
 //	a pass over events  has the shares of the whole fleet, of which it is a part
-type Guard struct {
-	desired.Guard
-	Base Base
-	// Off lets any number of changes pass; it is the reason that somebody gave.
-	Off string
-}
-
-// Base is what the limits of a guard refer to beyond the plan itself.
-type Base struct {
-	// Fleet is how many configs the fleet has that the plan is a part of; 0 when
-	// the plan is the whole.
-	Fleet int
-	// Whole counts shares of the fleet and not of the part.
-	Whole bool
-	// Shard and Shards are the part of the targets that this process works on,
-	// counted from 0; 0 of 0 is all.
-	Shard, Shards int
-}
-
-// allowed is how many of n configs a limit lets pass.
 //
-// The numbers of all shards add up to the limit exactly. A floor is rounded up for a
-// part of the fleet, so that a small part is not blocked by having none.
+// A floor is rounded up for a part of the fleet, so that a small part is not blocked by
+// having none.
 func (g Guard) allowed(l desired.Limit, n int) int {
 	if !l.Share {
 		return g.Base.part(l.Number)
@@ -175,7 +166,7 @@ func (g Guard) of(n int) int {
 }
 
 // fleet is how many configs the fleet has, of which the plan may be a part.
-func (g Guard) fleet(p *Plan) int { return max(p.Counts().Configs(), g.Base.Fleet) }
+func (g Guard) fleet(p *Plan) int { return max(p.Counts().configs(), g.Base.Fleet) }
 
 // part is a shard's part of a number. The parts of all shards add up to it.
 func (b Base) part(number int) int {
@@ -189,16 +180,12 @@ func (b Base) part(number int) int {
 	return part
 }
 
-// Approved is a plan that a Guard has let pass. Only Guard.Approve makes one
+// approvedPlan is a plan that a Guard has let pass. Only Guard.approve makes one
 // that holds changes, and a run applies nothing else.
-type Approved struct {
+type approvedPlan struct {
 	plan  Plan
 	guard desired.Guard
 }
-
-// ErrIncomplete refuses a plan of an interrupted survey: what was not examined
-// could have been more than the guard allows.
-var ErrIncomplete = errors.New("the plan is incomplete")
 
 // GuardLine is one rule of the guard against one plan, in reports and records too.
 type GuardLine struct {
@@ -243,23 +230,21 @@ func (e *GuardError) Error() string {
 }
 
 // Lines holds every rule against the plan, exceeded or not.
-//
-// Reports print them also of a plan that passes: who raises a limit should see how much of
-// it is used.
 func (g Guard) Lines(p *Plan) []GuardLine {
+	// Also of a plan that passes: who raises a limit should see how much of it is used.
 	c := p.Counts()
-	n := c.Configs()
+	n := c.configs()
 	return []GuardLine{
 		{Rule: "max_changes", Current: c.Changes(), Limit: g.allowed(g.MaxChanges, n), Of: g.of(n)},
 		{Rule: "max_deletes", Current: c.Deletes, Limit: g.allowed(g.MaxDeletes, n), Of: g.of(n)},
 	}
 }
 
-// Approve lets a plan pass, or says why not: a *GuardError when it does more
+// approve lets a plan pass, or says why not: a *GuardError when it does more
 // than the guard allows, ErrIncomplete when its survey did not run to the end.
-func (g Guard) Approve(p Plan) (Approved, error) {
+func (g Guard) approve(p Plan) (approvedPlan, error) {
 	if c := p.Counts(); c.NotExamined > 0 {
-		return Approved{}, fmt.Errorf("%w: %d of %d configs were not examined before the run ended, and nothing was written; run again with more time", ErrIncomplete, c.NotExamined, c.Declared)
+		return approvedPlan{}, fmt.Errorf("%w: %d of %d configs were not examined before the run ended, and nothing was written; run again with more time", ErrIncomplete, c.NotExamined, c.Declared)
 	}
 	var exceeded []GuardLine
 	for _, l := range g.Lines(&p) {
@@ -268,7 +253,7 @@ func (g Guard) Approve(p Plan) (Approved, error) {
 		}
 	}
 	if exceeded != nil && g.Off == "" {
-		return Approved{}, &GuardError{Lines: exceeded}
+		return approvedPlan{}, &GuardError{Lines: exceeded}
 	}
-	return Approved{plan: p, guard: g.Guard}, nil
+	return approvedPlan{plan: p, guard: g.Guard}, nil
 }

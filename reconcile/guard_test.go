@@ -36,7 +36,7 @@ func TestGuard(t *testing.T) {
 		{why: "an allowed number of deletes", guard: some, plan: planned(100, 0, 2)},
 		{why: "deletes count as changes too, and both rules are named", guard: some, plan: planned(20, 0, 11), rules: []string{"max_changes", "max_deletes"}},
 	} {
-		_, err := Guard{Guard: row.guard}.Approve(row.plan)
+		_, err := Guard{Guard: row.guard}.approve(row.plan)
 		var refused *GuardError
 		var rules []string
 		if errors.As(err, &refused) {
@@ -67,7 +67,7 @@ func TestTextOfAGuardLine(t *testing.T) {
 
 func TestAPlanThatIsNotWholeIsNeverApproved(t *testing.T) {
 	p := Plan{Targets: []TargetPlan{{Target: home, Declared: 1, Findings: []Finding{{Kind: FindingNotExamined}}}}}
-	if _, err := (Guard{Guard: desired.DefaultGuard()}).Approve(p); !errors.Is(err, ErrIncomplete) {
+	if _, err := (Guard{Guard: desired.DefaultGuard()}).approve(p); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -130,11 +130,11 @@ func TestTheGuardCountsConfigsThatCanExist(t *testing.T) {
 	if l := g.Lines(&plan)[0]; l.Of != 48 || l.Limit != 14 || !l.Exceeded() {
 		t.Errorf("the guard says %s", l)
 	}
-	if _, err := g.Approve(plan); err == nil {
+	if _, err := g.approve(plan); err == nil {
 		t.Error("40 of 48 were let through")
 	}
 	g.Off = "the first run of this account"
-	if _, err := g.Approve(plan); err != nil {
+	if _, err := g.approve(plan); err != nil {
 		t.Errorf("with the guard off: %v", err)
 	}
 }

@@ -119,7 +119,7 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 			fleet.Guard = desired.Guard{MaxChanges: desired.Limit{Number: 1}, MaxDeletes: desired.Limit{Number: 1}}
 			plan := NewPlan(fleet, aws.survey(t, t.Context(), fleet))
 			plan.Exact = row.exact
-			approved, err := Guard{Guard: fleet.Guard}.Approve(plan)
+			approved, err := Guard{Guard: fleet.Guard}.approve(plan)
 			if err != nil {
 				t.Fatal(err)
 			}

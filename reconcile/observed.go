@@ -12,8 +12,7 @@ import (
 // a destination that is absent, null, {} or "" is unset, like a number that is
 // absent. What is unset acts as Setting.Default says.
 //
-// Settings is comparable, and it is a different type from desired.Config so
-// that want and have cannot be swapped.
+// It is a different type from desired.Config so that want and have cannot be swapped.
 type Settings [desired.NumSettings]desired.Value
 
 // NewSettings is the canonical form of what AWS said.
@@ -65,9 +64,8 @@ func (r *Record) modified() int64 {
 	return r.LastModified.UnixMilli()
 }
 
-// Matches reports whether every managed setting of want has the same effect in
-// have. Equal in effect needs no write: a write that changes nothing still
-// spends quota and moves LastModified.
+// Matches reports whether every managed setting of want has the same effect in have,
+// so that no write is needed.
 func Matches(want desired.Config, have Settings) bool {
 	return differing(want, have).IsZero()
 }
@@ -91,12 +89,8 @@ type Observed struct {
 // ObservedTarget is what a survey saw of one target.
 type ObservedTarget struct {
 	desired.Target
-	// Err is set when the target could not be read at all: its credentials
-	// failed, or it is another account than declared.
-	Err error
-	// Stopped says why the survey took no further work, such as an error
-	// budget that was spent; nil when it ran to its end.
-	Stopped   error
+	Err       error              // why it could not be read at all, such as that its credentials failed
+	Stopped   error              // why the survey took no further work; nil when it ran to its end
 	Functions []ObservedFunction // sorted by name
 }
 
@@ -143,22 +137,16 @@ type ObservedFunction struct {
 	Records  []ObservedRecord // sorted by qualifier
 	// Gone lists the qualifiers that are declared or hold a record, and exist neither as
 	// alias nor as version, as far as these were listed: see Knows.
-	Gone []string
-	// Aliases are those that the function has, sorted, where they were listed. Those of
-	// most functions never are.
-	Aliases        []string
+	Gone           []string
+	Aliases        []string // sorted, where they were listed; those of most functions never are
 	AliasesListed  bool
 	VersionsListed bool
 	// Appeared are aliases that came while the run was on its way, after those that
 	// patterns choose among had been listed: of them it is not known what is declared.
-	Appeared []string
-	// UnlistedErr is why it is not known which aliases a pattern chooses.
-	UnlistedErr error
-	// Err is why the function is Unreadable.
-	Err error
-	// QualifierErr is why aliases or versions could not be listed. Records are
-	// known all the same.
-	QualifierErr error
+	Appeared     []string
+	UnlistedErr  error // why it is not known which aliases a pattern chooses
+	Err          error // why the function is Unreadable
+	QualifierErr error // why aliases or versions could not be listed; records are known all the same
 }
 
 // Knows reports whether it was found out if a qualifier exists: it does, then, unless it
@@ -171,8 +159,7 @@ func (f ObservedFunction) compare(other ObservedFunction) int {
 	return strings.Compare(f.Function, other.Function)
 }
 
-// ObservedRecord is a record in the compact form that a survey of a large fleet
-// keeps: most functions of a fleet share a handful of settings.
+// ObservedRecord is a record in the compact form that a survey keeps.
 type ObservedRecord struct {
 	Qualifier string
 	Settings  *Settings // shared, read-only, never nil

@@ -104,7 +104,7 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 		Target: want.Target, Label: want.Label, Declared: len(want.Entries),
 		Ignored: want.Ignored, Err: have.Err, Stopped: have.Stopped,
 	}
-	if p.Err == nil && (errors.Is(have.Stopped, ErrErrorBudget) || errors.Is(have.Stopped, ErrTargetRefused)) {
+	if p.Err == nil && (errors.Is(have.Stopped, ErrErrorBudget) || errors.Is(have.Stopped, errTargetRefused)) {
 		// What was read before the stop is a part of the target at best, and
 		// nothing is written on the strength of a part.
 		p.Err = have.Stopped

@@ -153,8 +153,8 @@ func TestWhatEndsATarget(t *testing.T) {
 		stopped    error
 		unreadable int // 0: all
 	}{
-		{"credentials that have expired", KindCredentials, all, sameAnswers, sameAnswers + 10, ErrTargetRefused, 0},
-		{"nobody may read: the first thirty say so", KindDenied, all, deniedReads, deniedReads + 10, ErrTargetRefused, 0},
+		{"credentials that have expired", KindCredentials, all, sameAnswers, sameAnswers + 10, errTargetRefused, 0},
+		{"nobody may read: the first thirty say so", KindDenied, all, deniedReads, deniedReads + 10, errTargetRefused, 0},
 		{"299 of 300 may not be read, and the one is found", KindDenied, func(f string) bool { return f != "f-000" }, 300, 300, nil, 299},
 		{"an outage: 10 %, and those in flight", KindServer, all, 31, 45, ErrErrorBudget, 0},
 	} {
@@ -417,7 +417,7 @@ func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
 				conns[target] = writeConn{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
 			}
 			told := map[desired.Name]int{}
-			out := apply(t.Context(), Approved{plan: plan}, conns, noJournal{}, func(e Event) { told[e.Result.Name]++ })
+			out := apply(t.Context(), approvedPlan{plan: plan}, conns, noJournal{}, func(e Event) { told[e.Result.Name]++ })
 			took, again := time.Since(began), 0
 			for _, target := range out.Targets {
 				for _, r := range target.Results {
@@ -461,7 +461,7 @@ func TestALeaseLostWhileTheSecondTryWaits(t *testing.T) {
 		held := conns[home]
 		held.LeaseContext = lease
 		conns[home] = held
-		out := apply(t.Context(), Approved{plan: plan}, conns, noJournal{}, nil)
+		out := apply(t.Context(), approvedPlan{plan: plan}, conns, noJournal{}, nil)
 		if n := f.count("put"); n != 105 {
 			t.Errorf("%d writes, want 105: one of each", n)
 		}
@@ -501,7 +501,7 @@ func TestTheEndOfARunLeavesTheFirstAnswer(t *testing.T) {
 		limiter := fastLimiter()
 		defer limiter.Close()
 		var j countingJournal
-		out := apply(ctx, Approved{plan: plan}, map[desired.Target]writeConn{
+		out := apply(ctx, approvedPlan{plan: plan}, map[desired.Target]writeConn{
 			home: {Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details},
 		}, &j, nil)
 		if a := out.Targets[0].Results[0]; a.Status != Failed || KindOf(a.Err) != KindRole || tries < 3 {

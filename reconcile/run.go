@@ -23,8 +23,7 @@ import (
 // The zero value of every field but Opener leaves its part out. An Engine keeps nothing
 // between runs and may be used by several at once, as far as what its fields hold can.
 type Engine struct {
-	// Opener opens targets: on AWS, on a simulator, on a map.
-	Opener Opener
+	Opener Opener // opens targets: on AWS, on a simulator, on a map
 	// Memory holds targets against other runs and keeps the journal. A run that
 	// only reads does without; a run that writes without one leaves no trace and
 	// may meet another.
@@ -42,28 +41,25 @@ type Request struct {
 	ID      string // names the run; see NewRunID
 	Verb    string // what a record and a report call it: plan, apply, rollback
 	Started time.Time
-	// Wishes is what AWS is compared with: a fleet, a saved plan, the undoing of
-	// a run.
-	Wishes Wishes
+	Wishes  Wishes // what AWS is compared with: a fleet, a saved plan, the undoing of a run
 	// Write asks for the changes to be made. Without it targets are opened to
 	// read, and there is no Writer anywhere in the run.
 	Write   bool
 	Timeout time.Duration // 0: none. No work is begun after it; ErrTimeUp is why
-	// GuardOff, when not empty, lets any number of changes pass, for the reason
-	// that it gives.
+	// GuardOff lets any number of changes pass, for the reason that it gives; "" does not.
 	GuardOff string
 	// LookForOrphans asks whether the qualifiers of undeclared records still exist.
 	// A function that has such a record under an alias costs one ListAliases, and
 	// one under a version one ListVersionsByFunction; all others cost nothing. A
 	// refusal of these calls is no failure: the record stays undeclared.
 	LookForOrphans bool
-	Strict         bool // warnings refuse the plan
-	// InsightPolicy says whether the engine's Annotators are asked.
-	InsightPolicy InsightPolicy
-	// Confirm is shown the plan before its first write, and may refuse it. Nil
-	// refuses nothing.
+	Strict         bool          // warnings refuse the plan
+	InsightPolicy  InsightPolicy // whether the engine's Annotators are asked
+	// Confirm is shown the plan before its first write, and may refuse it; nil does not.
 	Confirm func(context.Context, *RunResult) bool
-	Observe Observer // told of every step; may be nil
+	// Observe is told of every step, one at a time and from changing goroutines. It must
+	// not block: the run waits for it. Nil is allowed.
+	Observe func(Event)
 }
 
 // RunResult is all there is to say about a run, from whatever point it ended at.
@@ -90,29 +86,20 @@ type RunResult struct {
 
 	Stopped error // why the run as a whole ended early, or nil
 	Err     error // why there is no plan, or nil
-	// Late is what failed after the last write: the record, the leases.
-	Late error
+	Late    error // what failed after the last write: the record, the leases
 }
 
 // Planned reports whether the run came as far as a plan.
 func (r *RunResult) Planned() bool { return !r.Surveyed.IsZero() }
 
 // NewRunID is a name that sorts by time and that two runs never share.
-//
-// It is a file name and an object key as well, and so has letters, digits and a hyphen
-// only. Runs of one second are told apart by 32 random bits.
 func NewRunID(now time.Time) string {
+	// It is a file name and an object key as well, and so has letters, digits and a hyphen
+	// only. Runs of one second are told apart by 32 random bits.
 	var tail [4]byte
 	rand.Read(tail[:]) // never fails: see crypto/rand
 	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(tail[:])
 }
-
-// ErrStrict refuses a plan with warnings, where that was asked for.
-// Its text names no flag: what a person can type is for the caller to say.
-var ErrStrict = errors.New("warnings count as errors")
-
-// ErrTimeUp is why a run with a Timeout takes no more work.
-var ErrTimeUp = errors.New("the time limit of the run passed")
 
 // Run is a run, from its first call to its last:
 //
@@ -258,7 +245,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollecti
 		return recorder
 	}
 
-	approved, err := guard.Approve(r.Plan)
+	approved, err := guard.approve(r.Plan)
 	if err != nil {
 		r.Refused = err
 		return recorder

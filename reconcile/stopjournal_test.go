@@ -38,7 +38,7 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 		defer limiter.Close()
 		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil, false)
 		fleet.Guard.MaxChanges = desired.Limit{Number: 2}
-		approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, live))
+		approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, live))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestTheEndOfARunIsNoFailureOfItsJournal(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			fleet, f := fleetOf("a")
 			fleet.Guard.MaxChanges = desired.Limit{Number: 1}
-			approved, err := Guard{Guard: fleet.Guard}.Approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+			approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -105,7 +105,7 @@ functions: [{ name: f00, targets: [exact], maximum_retry_attempts: 0 }]
 		for i := range r.Plan.Targets {
 			p := &r.Plan.Targets[i]
 			is := row{unknown: p.Unknown, creates: p.Counts().Creates, written: len(w.worlds[p.Region].records)}
-			for _, e := range []error{shut, ErrTargetRefused, errBarred} {
+			for _, e := range []error{shut, errTargetRefused, errBarred} {
 				if errors.Is(p.Err, e) {
 					is.err = e
 				}
@@ -113,15 +113,15 @@ functions: [{ name: f00, targets: [exact], maximum_retry_attempts: 0 }]
 			got[p.Region] = is
 		}
 		want := map[string]row{
-			"af-south-1": {err: shut, unknown: true}, "ap-east-1": {err: ErrTargetRefused, unknown: true},
-			"eu-north-1": {err: ErrTargetRefused}, "eu-west-1": {creates: 60, written: 60},
+			"af-south-1": {err: shut, unknown: true}, "ap-east-1": {err: errTargetRefused, unknown: true},
+			"eu-north-1": {err: errTargetRefused}, "eu-west-1": {creates: 60, written: 60},
 			"sa-east-1":  {err: errBarred, unknown: true},
 			"ap-south-1": {err: shut}, "ca-central-1": {creates: 1, written: 1}, "us-east-1": {creates: 1, written: 1},
 		}
 		if !maps.Equal(got, want) {
 			t.Errorf("got %+v\nwant %+v", got, want)
 		}
-		for _, want := range []error{shut, ErrTargetRefused, errBarred} {
+		for _, want := range []error{shut, errTargetRefused, errBarred} {
 			if !errors.Is(failures, want) {
 				t.Errorf("the failures of the run lack %v: %v", want, failures)
 			}

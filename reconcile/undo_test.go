@@ -103,7 +103,7 @@ func TestARollbackRestoresExactly(t *testing.T) {
 func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
 	t.Helper()
 	everything := desired.Guard{MaxChanges: desired.Limit{Number: 1 << 30}, MaxDeletes: desired.Limit{Number: 1 << 30}}
-	approved, err := Guard{Guard: everything}.Approve(plan)
+	approved, err := Guard{Guard: everything}.approve(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 			Changes: []Change{{Name: name("b", desired.Latest), Action: Create, Want: &want}},
 			Stale:   []StaleChange{{Change: Change{Name: name("a", desired.Latest), Action: Create, Want: &want}}},
 		}}}
-		approved, err := Guard{Guard: desired.DefaultGuard()}.Approve(plan)
+		approved, err := Guard{Guard: desired.DefaultGuard()}.approve(plan)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -254,3 +254,28 @@ func TestTheEndOfALease(t *testing.T) {
 		t.Errorf("after: %v", err)
 	}
 }
+
+func TestTargetWide(t *testing.T) {
+	const target, function = "111111111111/eu-west-1", "111111111111/eu-west-1/orders:live"
+	tests := []struct {
+		why           string
+		kind          Kind
+		subject, text string
+		want          bool
+	}{
+		{"an expired token ends it for all", KindCredentials, function, "", true},
+		{"discovery is denied", KindDenied, target, "no", true},
+		{"one function is denied", KindDenied, function, "not authorized to perform: lambda:X on resource: f", false},
+		{"the organisation denies", KindDenied, function, "not authorized to perform: lambda:X with an explicit deny in a service control policy", true},
+		{"a queue is refused", KindRefused, function, "", false},
+		{"a function is gone", KindFunctionMissing, function, "", false},
+		{"throttled", KindThrottled, target, "", false},
+		{"an outage ends by itself", KindServer, target, "", false},
+	}
+	for _, tt := range tests {
+		e := &CallError{Kind: tt.kind, Subject: tt.subject, Message: tt.text}
+		if got := e.targetWide(); got != tt.want {
+			t.Errorf("%s: %v", tt.why, got)
+		}
+	}
+}

@@ -28,15 +28,14 @@ type Wishes interface {
 type FleetWishes struct {
 	Document  *desired.Document
 	Selection desired.Selection
-	// Owns is the part of the targets that this process works on; nil is all.
-	Owns func(desired.Target) bool
+	Owns      func(desired.Target) bool // whether this process works on a target; nil: on all
 	// Shard and Shards say which part that is, for the guard.
 	Shard, Shards int
 }
 
-// Targets implements Wishes. What the selection leaves out costs no call; a label
-// that names nothing is found out by Resolve.
+// Targets implements Wishes. What the selection leaves out costs no call.
 func (w FleetWishes) Targets() ([]desired.TargetSpec, bool) {
+	// A label that names nothing is found out by Resolve.
 	if !w.Document.DeclaresTargets() {
 		return nil, false
 	}
@@ -60,9 +59,7 @@ func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	return w.Document.Discoveries(ambient, w.Selection)
 }
 
-// Resolve implements Wishes. Where a selection narrows the fleet, the guard still
-// has to know how large the fleet is: its floor is for a run over all of it. A
-// fleet that resolves only in part is no base, and the limits are then the part's own.
+// Resolve implements Wishes.
 func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error) {
 	base := Base{Shard: w.Shard, Shards: w.Shards}
 	if err := w.Document.Expired(time.Now()); err != nil {
@@ -72,6 +69,9 @@ func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found de
 	if err != nil {
 		return desired.Fleet{}, base, err
 	}
+	// Where a selection narrows the fleet, the guard still has to know how large the fleet
+	// is: its floor is for a run over all of it. A fleet that resolves only in part is no
+	// base, and the limits are then the part's own.
 	if len(w.Selection.Targets)+len(w.Selection.Functions) > 0 {
 		if whole, err := w.Document.Resolve(ambient, found, desired.Selection{}); err == nil {
 			base.Fleet = w.part(whole).Configs()
@@ -93,8 +93,7 @@ func (FleetWishes) Plan(fleet desired.Fleet, observed Observed) Plan { return Ne
 // moved since is stale, alone.
 //
 // A plan is a stranger's file, so each of its changes must be what the fleet files
-// ask for today: the rules are discovered and resolved as for a fleet, and the
-// limits of the guard refer to what the fleet is, not to what the plan says.
+// ask for today.
 type PlanWishes struct {
 	FleetWishes
 	Saved Plan
@@ -106,6 +105,8 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 	if err != nil {
 		return fleet, base, err
 	}
+	// The rules were discovered and resolved as for a fleet, and the limits of the guard
+	// refer to what the fleet is, not to what the plan says.
 	base.Fleet, base.Whole = fleet.Configs(), true
 	changes := map[desired.Target][]Change{}
 	for i := range w.Saved.Targets {
@@ -174,8 +175,7 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 	return nil
 }
 
-// Plan implements Wishes. Nothing is compared anew: each saved change is made as it
-// was approved, or it is stale.
+// Plan implements Wishes.
 func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	saved := Plan{}
 	for _, t := range w.Saved.Targets {
@@ -197,9 +197,8 @@ type UndoWishes struct {
 	FleetWishes // says which targets there are; its entries are not looked at
 	// Read gives what is to be undone, by target, each sorted by name. It is
 	// called once the targets are held: before that the run may be at work still.
-	Read func(context.Context) (map[desired.Target][]Undo, error)
-	// Configs is how many configs the fleet of the run has.
-	Configs      int
+	Read         func(context.Context) (map[desired.Target][]Undo, error)
+	Configs      int // of the fleet of the run
 	IncludeStale bool
 
 	undos map[desired.Target][]Undo
@@ -208,8 +207,7 @@ type UndoWishes struct {
 // Discoveries implements Wishes: the journal names every config.
 func (*UndoWishes) Discoveries(desired.Target) []desired.Discovery { return nil }
 
-// Resolve implements Wishes. A run may be undone whose creates are more deletes
-// than guard.max_deletes allows, since all it deletes is what the run created.
+// Resolve implements Wishes.
 func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, Base, error) {
 	base := Base{Fleet: w.Configs, Whole: true, Shard: w.Shard, Shards: w.Shards}
 	undos, err := w.Read(ctx)
@@ -236,6 +234,8 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 			}
 		}
 	}
+	// A run may be undone whose creates are more deletes than guard.max_deletes allows,
+	// since all it deletes is what the run created.
 	fleet.Guard.MaxDeletes = desired.Limit{Number: created}
 	fleet.MissingQualifiers = desired.MissingError // what cannot be put back is no matter of policy
 	base.Shards = 0                                // created is this process's own number

@@ -247,7 +247,7 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 	if c := plan.Counts(); c.Deletes != 30 {
 		t.Fatalf("the rollback is %q", lines(&plan))
 	}
-	if _, err := (Guard{Guard: fleet.Guard, Base: base}).Approve(plan); err != nil {
+	if _, err := (Guard{Guard: fleet.Guard, Base: base}).approve(plan); err != nil {
 		t.Errorf("a run of 30 of 100 was let through, and its rollback was not: %v", err)
 	}
 }

@@ -64,7 +64,7 @@ func (a *app) live(o *outputOptions) bool {
 	return isTerminal(a.err) && !streams && a.logFormat == "text" && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
 }
 
-// observe is a reconcile.Observer.
+// observe is what a reconcile.Request asks for as Observe.
 func (p *progress) observe(e reconcile.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -166,3 +166,9 @@ func destined(f desired.Fleet, states map[string]reconcile.DestinationState) (in
 	}
 	return in
 }
+
+// guardRefuses is what a guard says of a plan that is more than it allows.
+func guardRefuses(g reconcile.Guard, p *reconcile.Plan) error {
+	lines := slices.DeleteFunc(g.Lines(p), func(l reconcile.GuardLine) bool { return !l.Exceeded() })
+	return &reconcile.GuardError{Lines: lines}
+}

@@ -224,7 +224,7 @@ const progressEvery = time.Second
 //
 // A Stream keeps the first error of its writer, writes nothing after it, and
 // gives it back from Finish: a closed pipe must not end a run half-way. It is
-// not for concurrent use; Observe may be a reconcile.Observer, since those are
+// not for concurrent use; Observe may be that of a reconcile.Request, which is
 // called one at a time.
 type Stream struct {
 	w      io.Writer

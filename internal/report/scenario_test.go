@@ -227,7 +227,7 @@ var scenarios = []struct {
 			f := orders(t)
 			f.Guard = desired.DefaultGuard()
 			r := newRun("apply", f, inAWS(f, drifted))
-			_, r.Refused = reconcile.Guard{Guard: f.Guard}.Approve(*r.Plan)
+			r.Refused = guardRefuses(reconcile.Guard{Guard: f.Guard}, r.Plan)
 			return r
 		},
 	},

@@ -189,7 +189,7 @@ func drawLarge(t *rapid.T) *Run {
 		})
 	} else {
 		r.Guard = reconcile.Guard{Guard: desired.DefaultGuard()}.Lines(r.Plan)
-		_, r.Refused = reconcile.Guard{Guard: desired.DefaultGuard()}.Approve(*r.Plan)
+		r.Refused = guardRefuses(reconcile.Guard{Guard: desired.DefaultGuard()}, r.Plan)
 	}
 	return r
 }

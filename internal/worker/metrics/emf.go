@@ -57,17 +57,15 @@ func (e EMF) Passed(r worker.Report) error {
 		for _, a := range []reconcile.Action{reconcile.Create, reconcile.Update, reconcile.Delete} {
 			values["eventinvoke_drift_found_"+a.String()] = 0
 		}
-		for j := range p.Changes {
-			name := "eventinvoke_drift_found_" + p.Changes[j].Action.String()
+		count := func(name string) {
 			n, _ := values[name].(int)
 			values[name] = n + 1
 		}
-		if o != nil {
-			for j := range o.Results {
-				name := "eventinvoke_corrections_" + o.Results[j].Status.String()
-				n, _ := values[name].(int)
-				values[name] = n + 1
-			}
+		for j := range p.Changes {
+			count("eventinvoke_drift_found_" + p.Changes[j].Action.String())
+		}
+		for j := 0; o != nil && j < len(o.Results); j++ {
+			count("eventinvoke_corrections_" + o.Results[j].Status.String())
 		}
 		if err := e.write(r.Finished, r.Result.Run, p, values); err != nil {
 			return err

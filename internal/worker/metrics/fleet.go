@@ -14,11 +14,23 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// place is how a target is labelled.
-var place = []string{"target", "account", "region"}
+// described are all metrics of targets and of limiters.
+var described []*prometheus.Desc
 
+// describe is a metric of a target, which is labelled so.
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, append(slices.Clone(place), labels...), nil)
+	return describeAs(name, help, append([]string{"target", "account", "region"}, labels...))
+}
+
+// describeLimiter is a metric of a limiter: targets that share a quota have one.
+func describeLimiter(name, help string, labels ...string) *prometheus.Desc {
+	return describeAs(name, help, append([]string{"account", "region"}, labels...))
+}
+
+func describeAs(name, help string, labels []string) *prometheus.Desc {
+	d := prometheus.NewDesc(name, help, labels, nil)
+	described = append(described, d)
+	return d
 }
 
 var (
@@ -42,9 +54,11 @@ var (
 	fought      = describe("eventinvoke_fought_configs", "Configs that somebody keeps changing back, until it has ended.")
 )
 
-// fleet are the numbers by target. It is a collector, so that a scrape sees
-// the numbers of one pass together.
+// fleet are the numbers by target, and of the limiters. It is a collector, so that a scrape
+// sees the numbers of one pass together.
 type fleet struct {
+	limiters func() map[desired.Target]ratelimit.Snapshot // asked at every scrape; may be nil
+
 	mu      sync.Mutex
 	targets map[desired.Target]*target
 }
@@ -66,8 +80,6 @@ type target struct {
 }
 
 type call struct{ operation, outcome string }
-
-func newFleet() *fleet { return &fleet{targets: map[desired.Target]*target{}} }
 
 func (f *fleet) at(t desired.Target, label string) *target {
 	n := f.targets[t]
@@ -164,11 +176,7 @@ func states(p *reconcile.TargetPlan, o *reconcile.TargetOutcome) map[string]int 
 	c := p.Counts()
 	written := 0
 	if o != nil {
-		for i := range o.Results {
-			if o.Results[i].Status == reconcile.Applied {
-				written++
-			}
-		}
+		written = o.Counts().Applied()
 	}
 	return map[string]int{
 		"in_sync":           c.InSync + written,
@@ -202,67 +210,76 @@ func destinedBy(in reconcile.Insights, t desired.Target) map[string]int {
 
 // Describe tells the registry what there will be.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastAttempt, lastSuccess, up, keys, found, corrections, calls, destined, breaches, unjudged, fought, carried, oldest, complete, trailLag, scrubbed, missed, readAll} {
+	for _, d := range described {
 		out <- d
 	}
 }
 
 // Collect gives the numbers of now.
 func (f *fleet) Collect(out chan<- prometheus.Metric) {
+	if f.limiters != nil { // not under the lock: they take others
+		for t, s := range f.limiters() {
+			collectLimiter(out, t, &s)
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for t, n := range f.targets {
-		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{n.label, t.Account, t.Region}, labels...)...)
-		}
-		counter := func(d *prometheus.Desc, v float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, append([]string{n.label, t.Account, t.Region}, labels...)...)
-		}
-		if !n.attempt.IsZero() {
-			gauge(lastAttempt, unix(n.attempt))
-		}
-		gauge(lastSuccess, unix(n.success))
-		gauge(up, number(n.up))
-		for state, v := range n.keys {
-			gauge(keys, float64(v), state)
-		}
-		for action, v := range n.found {
-			counter(found, float64(v), action)
-		}
-		for status, v := range n.corrections {
-			counter(corrections, float64(v), status)
-		}
-		for c, v := range n.calls {
-			counter(calls, float64(v), c.operation, c.outcome)
-		}
-		for state, v := range n.destined {
-			gauge(destined, float64(v), state)
-		}
-		if n.breaches != nil {
-			gauge(breaches, float64(n.breaches[0]))
-			gauge(unjudged, float64(n.breaches[1]))
-		}
-		gauge(fought, float64(n.fought))
-		if e := n.evidence; e != nil {
-			gauge(carried, float64(e.Carried))
-			if !e.Oldest.IsZero() {
-				gauge(oldest, unix(e.Oldest))
-			}
-			if !e.Trail.IsZero() {
-				gauge(complete, unix(e.Trail))
-				gauge(trailLag, e.Lag.Seconds())
-			}
-			counter(scrubbed, float64(n.scrubbed))
-			counter(missed, float64(n.missed))
-			counter(readAll, float64(n.full))
-		}
+		n.collect(out, t)
 	}
 }
 
-var quota = []string{"account", "region"}
+// metric puts one number of a kind behind the labels that all of its owner have.
+type metric func(d *prometheus.Desc, v float64, labels ...string)
 
-func describeLimiter(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, append(append([]string{}, quota...), labels...), nil)
+func metrics(out chan<- prometheus.Metric, owner ...string) (gauge, counter metric) {
+	of := func(kind prometheus.ValueType) metric {
+		return func(d *prometheus.Desc, v float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(d, kind, v, slices.Concat(owner, labels)...)
+		}
+	}
+	return of(prometheus.GaugeValue), of(prometheus.CounterValue)
+}
+
+// each puts a number for each value of a label.
+func (m metric) each(d *prometheus.Desc, numbers map[string]int) {
+	for label, v := range numbers {
+		m(d, float64(v), label)
+	}
+}
+
+func (n *target) collect(out chan<- prometheus.Metric, t desired.Target) {
+	gauge, counter := metrics(out, n.label, t.Account, t.Region)
+	if !n.attempt.IsZero() {
+		gauge(lastAttempt, unix(n.attempt))
+	}
+	gauge(lastSuccess, unix(n.success))
+	gauge(up, number(n.up))
+	gauge.each(keys, n.keys)
+	gauge.each(destined, n.destined)
+	counter.each(found, n.found)
+	counter.each(corrections, n.corrections)
+	for c, v := range n.calls {
+		counter(calls, float64(v), c.operation, c.outcome)
+	}
+	if n.breaches != nil {
+		gauge(breaches, float64(n.breaches[0]))
+		gauge(unjudged, float64(n.breaches[1]))
+	}
+	gauge(fought, float64(n.fought))
+	if e := n.evidence; e != nil {
+		gauge(carried, float64(e.Carried))
+		if !e.Oldest.IsZero() {
+			gauge(oldest, unix(e.Oldest))
+		}
+		if !e.Trail.IsZero() {
+			gauge(complete, unix(e.Trail))
+			gauge(trailLag, e.Lag.Seconds())
+		}
+		counter(scrubbed, float64(n.scrubbed))
+		counter(missed, float64(n.missed))
+		counter(readAll, float64(n.full))
+	}
 }
 
 var (
@@ -275,34 +292,17 @@ var (
 	limiterPaused    = describeLimiter("eventinvoke_limiter_paused_seconds_total", "How long everybody was held back after a refusal.")
 )
 
-// limiterCollector asks the limiters when it is asked.
-type limiterCollector struct {
-	snapshots func() map[desired.Target]ratelimit.Snapshot
-}
-
-// Describe tells the registry what there will be.
-func (limiterCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{limiterRate, limiterCeiling, limiterWaiting, limiterBroken, limiterTokens, limiterThrottled, limiterPaused} {
-		out <- d
+func collectLimiter(out chan<- prometheus.Metric, t desired.Target, s *ratelimit.Snapshot) {
+	gauge, counter := metrics(out, t.Account, t.Region)
+	waiting := 0
+	for priority, n := range s.Queue {
+		waiting += n
+		counter(limiterTokens, float64(s.Tokens[priority]), ratelimit.Priority(priority).String())
 	}
-}
-
-// Collect gives the numbers of now.
-func (c limiterCollector) Collect(out chan<- prometheus.Metric) {
-	for target, s := range c.snapshots() {
-		metric := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{target.Account, target.Region}, labels...)...)
-		}
-		waiting := 0
-		for priority, n := range s.Queue {
-			waiting += n
-			metric(limiterTokens, prometheus.CounterValue, float64(s.Tokens[priority]), ratelimit.Priority(priority).String())
-		}
-		metric(limiterRate, prometheus.GaugeValue, s.Rate)
-		metric(limiterCeiling, prometheus.GaugeValue, s.Ceiling)
-		metric(limiterWaiting, prometheus.GaugeValue, float64(waiting))
-		metric(limiterBroken, prometheus.GaugeValue, number(s.Breaker == ratelimit.Open))
-		metric(limiterThrottled, prometheus.CounterValue, float64(s.Throttled))
-		metric(limiterPaused, prometheus.CounterValue, s.Paused.Seconds())
-	}
+	gauge(limiterRate, s.Rate)
+	gauge(limiterCeiling, s.Ceiling)
+	gauge(limiterWaiting, float64(waiting))
+	gauge(limiterBroken, number(s.Breaker == ratelimit.Open))
+	counter(limiterThrottled, float64(s.Throttled))
+	counter(limiterPaused, s.Paused.Seconds())
 }

@@ -55,39 +55,28 @@ func New(version string, limiters func() map[desired.Target]ratelimit.Snapshot) 
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		process:  prometheus.NewRegistry(),
-		fleet:    newFleet(),
-		wakes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventinvoke_wakes_total", Help: "Requests for a pass, before they are merged."}, []string{"cause"}),
-		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventinvoke_passes_total", Help: "Passes by what they covered and whether they came to their end."}, []string{"scope", "outcome"}),
+		fleet:    &fleet{limiters: limiters, targets: map[desired.Target]*target{}},
+		wakes:    counters("eventinvoke_wakes_total", "Requests for a pass, before they are merged.", "cause"),
+		passes:   counters("eventinvoke_passes_total", "Passes by what they covered and whether they came to their end.", "scope", "outcome"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "eventinvoke_pass_duration_seconds", Help: "How long passes take.",
 			Buckets: []float64{.1, .3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 3600}}, []string{"scope"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventinvoke_event_lag_seconds", Help: "From the time of an event to the end of the pass that answered it.",
 			Buckets: []float64{1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600}}),
-		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventinvoke_pass_failures_total", Help: "Passes that failed, or in which something failed, by each reason."}, []string{"reason"}),
+		reasons: counters("eventinvoke_pass_failures_total", "Passes that failed, or in which something failed, by each reason.", "reason"),
 		stalls: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "eventinvoke_stalls_total", Help: "Passes that were told to end because they gave no sign of life."}),
-		refused: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "eventinvoke_guard_refused", Help: "1 while the last sweep stands refused by the guard."}),
-		received: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "eventinvoke_queue_last_answer_timestamp_seconds", Help: "When the queue last answered, with messages or without."}),
-		broken: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "eventinvoke_fleet_files_broken", Help: "1 while the fleet files cannot be loaded, or the accounts of an organization cannot be listed, and the last good ones stay in force."}),
-		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventinvoke_queue_messages_total", Help: "Messages of the queue by what became of them."}, []string{"disposition"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventinvoke_queue_request_failures_total", Help: "Requests to the queue that failed after their retries."}, []string{"operation"}),
+		refused:  gauge("eventinvoke_guard_refused", "1 while the last sweep stands refused by the guard."),
+		received: gauge("eventinvoke_queue_last_answer_timestamp_seconds", "When the queue last answered, with messages or without."),
+		broken:   gauge("eventinvoke_fleet_files_broken", "1 while the fleet files cannot be loaded, or the accounts of an organization cannot be listed, and the last good ones stay in force."),
+		messages: counters("eventinvoke_queue_messages_total", "Messages of the queue by what became of them.", "disposition"),
+		failures: counters("eventinvoke_queue_request_failures_total", "Requests to the queue that failed after their retries.", "operation"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "eventinvoke_build_info", Help: "Always 1; the version is the label.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
 	m.registry.MustRegister(m.fleet, m.wakes, m.passes, m.duration, m.lag, m.reasons, m.stalls, m.broken, m.refused, m.messages, m.failures, build)
-	if limiters != nil {
-		m.registry.MustRegister(limiterCollector{limiters})
-	}
 	// Two of the memory statistics have one name in OpenMetrics, go_memstats_alloc_bytes,
 	// which makes the whole exposition invalid.
 	m.process.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -98,6 +87,14 @@ func New(version string, limiters func() map[desired.Target]ratelimit.Snapshot) 
 		m.reasons.WithLabelValues(string(r))
 	}
 	return m
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 }
 
 // Handler serves the metrics, in OpenMetrics to whoever asks for it.
@@ -169,15 +166,9 @@ func (m *Metrics) Passed(r worker.Report) {
 			m.lag.Observe(max(0, lag).Seconds())
 		}
 	}
-	m.refused.Set(0)
-	if r.Refused {
-		m.refused.Set(1)
-	}
+	m.refused.Set(number(r.Refused))
 	if r.Scope.All { // only a sweep reads the files
-		m.broken.Set(0)
-		if r.Result.FleetProblem != nil {
-			m.broken.Set(1)
-		}
+		m.broken.Set(number(r.Result.FleetProblem != nil))
 	}
 	m.fleet.passed(r)
 }

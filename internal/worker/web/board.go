@@ -27,9 +27,9 @@ type Board struct {
 	limiters func() map[desired.Target]ratelimit.Snapshot
 
 	mu       sync.Mutex
-	targets  []*targetStatus // in the order of the fleet
-	passes   []*passLine     // newest first
-	progress [2]reconcile.Event
+	targets  []*targetStatus          // in the order of the fleet
+	passes   []*passLine              // newest first
+	progress map[bool]reconcile.Event // of the sweep (true) and of the targeted pass under way
 	lags     []lag
 	trail    time.Time     // up to when CloudTrail's history was taken for complete everywhere; zero: it was not asked
 	trailLag time.Duration // how late the latest event appeared in it
@@ -82,7 +82,7 @@ type lag struct {
 
 // NewBoard makes a board with nothing on it. Limiters is asked whenever somebody looks.
 func NewBoard(limiters func() map[desired.Target]ratelimit.Snapshot) *Board {
-	return &Board{limiters: limiters}
+	return &Board{limiters: limiters, progress: map[bool]reconcile.Event{}}
 }
 
 // Declare shows these targets, those before the first pass over them too, and no others.
@@ -128,14 +128,6 @@ func (b *Board) at(t desired.Target, label string) *targetStatus {
 	return b.targets[i]
 }
 
-// index is where the progress of a sweep or of a targeted pass is kept.
-func index(sweep bool) int {
-	if sweep {
-		return 0
-	}
-	return 1
-}
-
 // Observe takes in a step of a pass under way.
 func (b *Board) Observe(sweep bool, e reconcile.Event) {
 	if e.Run != nil {
@@ -144,14 +136,14 @@ func (b *Board) Observe(sweep bool, e reconcile.Event) {
 	e.Result = nil // valid during the call only
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.progress[index(sweep)] = e
+	b.progress[sweep] = e
 }
 
 // Passed takes in what a pass came to.
 func (b *Board) Passed(r worker.Report) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.progress[index(r.Scope.All)] = reconcile.Event{}
+	delete(b.progress, r.Scope.All)
 	line := b.line(r.Result.Run)
 	line.started, line.finished, line.kind = r.Started, r.Finished, "sweep"
 	if !r.Scope.All {

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,7 +41,7 @@ type status struct {
 // look puts together what there is to show. o.Board may be nil.
 func (o *Options) look(now time.Time) *status {
 	s := &status{State: o.State(), now: now, live: map[string]string{}}
-	var progress [2]reconcile.Event
+	var progress map[bool]reconcile.Event
 	var limiters map[desired.Target]ratelimit.Snapshot
 	if o.Board != nil {
 		limiters = o.Board.limiters() // not under the lock: it takes others
@@ -64,13 +66,13 @@ func (o *Options) look(now time.Time) *status {
 		fmt.Fprint(shape, s.passes[i].run, s.passes[i].finished)
 	}
 	for i, l := range s.lags {
-		s.live[fmt.Sprint("lag", i)] = orNone(l.text())
+		s.live[fmt.Sprint("lag", i)] = cmp.Or(l.text(), "–")
 	}
 	s.shape = fmt.Sprintf("%x", shape.Sum64())
 	return s
 }
 
-func (b *Board) copyTo(s *status) [2]reconcile.Event {
+func (b *Board) copyTo(s *status) map[bool]reconcile.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range b.targets {
@@ -91,29 +93,26 @@ func (b *Board) copyTo(s *status) [2]reconcile.Event {
 			return text
 		}})
 	}
-	return b.progress
+	return maps.Clone(b.progress)
 }
 
 // describe tells of the passes.
-func (s *status) describe(progress [2]reconcile.Event) {
-	now := "waiting"
-	for i, since := range []time.Time{s.Sweeping, s.Targeted} {
-		what := []string{"a sweep is under way", "a targeted pass is under way"}[i]
+func (s *status) describe(progress map[bool]reconcile.Event) {
+	var now []string
+	under := func(sweep bool, since time.Time, what string) {
 		if since.IsZero() {
-			continue
+			return
 		}
-		if i == 0 || s.Sweeping.IsZero() {
-			now = what
-		} else {
-			now += ", and " + what
-		}
-		if e := progress[i]; e.Total > 0 {
+		if e := progress[sweep]; e.Total > 0 {
 			verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "read", reconcile.PhaseApply: "written"}[e.Phase]
-			now += fmt.Sprintf(": %d of %d %s", e.Done, e.Total, verb)
+			what += fmt.Sprintf(": %d of %d %s", e.Done, e.Total, verb)
 			s.live["bar"] = fmt.Sprintf("%.1f", 100*float64(e.Done)/float64(e.Total))
 		}
+		now = append(now, what)
 	}
-	s.live["now"] = now
+	under(true, s.Sweeping, "a sweep is under way")
+	under(false, s.Targeted, "a targeted pass is under way")
+	s.live["now"] = cmp.Or(strings.Join(now, ", and "), "waiting")
 	s.live["last"] = ago(s.LastSuccess, s.now)
 	s.live["attempt"] = ago(s.LastAttempt, s.now)
 	s.live["next"] = ago(s.Next, s.now)
@@ -189,13 +188,6 @@ func shortened(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + " …"
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "–"
-	}
-	return s
 }
 
 // ago is how far away a time is. It grows coarser, so that the page of a worker that

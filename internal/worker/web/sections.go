@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,18 +41,20 @@ func (s *status) tiles(d *page.Writer) {
 			unknown++
 		}
 	}
-	some := func(n int, what string) (line []string) {
+	var aside []string
+	some := func(n int, what string) {
 		if n > 0 {
-			line = []string{what}
+			aside = append(aside, what)
 		}
-		return line
 	}
-	notRead := append(some(unread, page.Number(unread)+" not read"), some(closed, page.Count(closed, "target")+" not read")...)
+	some(missing, page.Number(missing)+" missing in AWS")
+	some(unread, page.Number(unread)+" not read")
+	some(closed, page.Count(closed, "target")+" not read")
 	well := inSync+missing-lacking >= declared && unknown == 0
 	if unknown > 0 {
 		declared = -1
 	}
-	d.Share("In sync", inSync, declared, "config", well, append(some(missing, page.Number(missing)+" missing in AWS"), notRead...)...)
+	d.Share("In sync", inSync, declared, "config", well, aside...)
 	d.Figure("Drift")
 	number, what := page.Number(drift), "configs differ"
 	switch {
@@ -148,10 +151,7 @@ func (s *status) fights(d *page.Writer) {
 	}
 	d.Put("<section class=\"notice\" aria-labelledby=\"fights\">\n<h2 id=\"fights\">Fights</h2>\n<p>Somebody keeps changing these back. What was corrected three times within half an hour is left alone but for scheduled sweeps.</p>\n<table class=\"cards\"><thead><tr><th>Config</th><th>Written by</th><th class=\"num\">Corrected</th></tr></thead><tbody>\n")
 	for _, f := range s.Fought {
-		by := f.Author.String()
-		if by == "" {
-			by = "unknown"
-		}
+		by := cmp.Or(f.Author.String(), "unknown")
 		d.Put("<tr><td class=\"mono\">%s</td><td class=\"mono\" data-label=\"written by\">%s</td><td class=\"num\" data-label=\"corrected\">%d times since %s</td></tr>\n", f.Key.String(), by, f.Times, f.Since.UTC().Format(time.DateTime))
 	}
 	d.Put("</tbody></table>\n</section>\n")

@@ -69,26 +69,19 @@ func NewHandler(o Options) http.Handler {
 		reasons := state.Unready(time.Now())
 		tell(w, "ready", reasons, state.Notes(reasons...))
 	})
-	mux.Handle("POST /reconcile", gate{o.Token, func(w http.ResponseWriter, _ *http.Request) {
-		o.Wake(worker.Wake{Cause: worker.Request})
-		say(w, http.StatusAccepted, "a sweep is asked for")
-	}})
+	mux.HandleFunc("POST /reconcile", o.reconcile)
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
 	}
-	return plain{mux}
-}
-
-// plain keeps browsers from guessing types, framing the page, and storing what
-// is out of date a second later.
-type plain struct{ next http.Handler }
-
-func (p plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cache-Control", "no-store")
-	p.next.ServeHTTP(w, r)
+	// Browsers are kept from guessing types, framing the page, and storing what is out of date
+	// a second later.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // asPage is for a document; no page may frame it, which a document cannot say itself.
@@ -134,26 +127,20 @@ func say(w http.ResponseWriter, status int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// gate lets requests through that come from this machine or bear the token.
-type gate struct {
-	token string
-	next  http.HandlerFunc
-}
-
-func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// reconcile asks for a sweep, for whoever is on this machine or bears the token.
+func (o *Options) reconcile(w http.ResponseWriter, r *http.Request) {
 	switch offered, ok := bearer(r); {
-	case ok && g.token != "" && same(offered, g.token):
-		g.next(w, r)
-	case ok:
+	case ok && (o.Token == "" || !same(offered, o.Token)):
 		// A wrong token is refused from this machine as well, so that a mistake
 		// shows before the caller moves elsewhere.
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		say(w, http.StatusUnauthorized, "the token is not the worker's")
-	case local(r):
-		g.next(w, r)
-	default:
+	case !ok && !local(r):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		say(w, http.StatusUnauthorized, "send the worker's token as Authorization: Bearer TOKEN; or ask from the same machine, by its loopback address")
+	default:
+		o.Wake(worker.Wake{Cause: worker.Request})
+		say(w, http.StatusAccepted, "a sweep is asked for")
 	}
 }
 
@@ -227,9 +214,9 @@ func (o *Options) follow(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // the request has been read, and nothing more comes
-	send := func(text []byte) bool {
+	send := func(text string) bool {
 		_ = out.SetWriteDeadline(time.Now().Add(writeTime)) // a writer without deadlines has none to miss
-		_, err := w.Write(text)
+		_, err := io.WriteString(w, text)
 		return err == nil && out.Flush() == nil
 	}
 	ticker := time.NewTicker(followEvery)
@@ -247,14 +234,16 @@ func (o *Options) follow(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		news["shape"] = s.shape
-		text := []byte(":\n\n")
-		if told == nil || len(news) > 1 || told["shape"] != s.shape {
+		text := ":\n\n"
+		changed := told == nil || len(news) > 1 || told["shape"] != s.shape
+		if changed {
 			encoded, _ := json.Marshal(news) // of texts alone
-			text = append(append([]byte("data: "), bytes.TrimSpace(encoded)...), "\n\n"...)
+			text = "data: " + string(encoded) + "\n\n"
 		}
-		if (len(text) > 3 || now.Sub(last) >= heartbeat) && !send(text) {
-			return
-		} else if len(text) > 3 || now.Sub(last) >= heartbeat {
+		if changed || now.Sub(last) >= heartbeat {
+			if !send(text) {
+				return
+			}
 			last = now
 		}
 		told = s.live
@@ -263,7 +252,7 @@ func (o *Options) follow(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-o.Done:
-			send([]byte("event: bye\ndata: the worker ends\n\n"))
+			send("event: bye\ndata: the worker ends\n\n")
 			return
 		case <-ticker.C:
 		}

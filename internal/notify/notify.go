@@ -320,11 +320,7 @@ type topic struct {
 func (t *topic) String() string { return t.arn }
 
 func (t *topic) send(ctx context.Context, d *Digest) error {
-	kinds := make([]string, len(d.Kinds))
-	for i, k := range d.Kinds {
-		kinds[i] = string(k)
-	}
-	list, err := json.Marshal(kinds)
+	list, err := json.Marshal(d.Kinds)
 	if err != nil {
 		return err
 	}

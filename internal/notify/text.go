@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -47,87 +48,74 @@ func (d *Digest) finish() {
 	d.Text = escapeMarkup.Replace(strings.Join(lines, "\n"))
 }
 
-// phrases are the parts of a line.
-type phrases []string
-
-func (p *phrases) count(n int, what string) {
-	if n > 0 {
-		*p = append(*p, fmt.Sprintf("%d %s", n, what))
-	}
-}
-
 // headline is the one line that fits the subject of a mail.
 func (d *Digest) headline() string {
-	var differ, corrected, failed, unreadable, breaches int
-	unknown := false
+	sum := TargetNews{Unreadable: new(int)}
+	unknown := ""
 	for _, t := range d.Targets {
-		differ += t.Differ - t.Corrected - t.Failed
-		corrected += t.Corrected
-		failed += t.Failed
-		breaches += t.Breaches
+		sum.Differ += t.Differ
+		sum.Corrected += t.Corrected
+		sum.Failed += t.Failed
+		sum.Breaches += t.Breaches
 		if t.Unreadable == nil {
-			unknown = true
+			unknown = "some targets could not be read at all"
 		} else {
-			unreadable += *t.Unreadable
+			*sum.Unreadable += *t.Unreadable
 		}
 	}
-	var said phrases
+	var said []string
 	for _, kind := range d.Kinds {
-		switch kind {
-		case FleetFiles:
-			said = append(said, "the fleet file does not load")
-		case Guard:
-			said = append(said, "the guard stopped the run")
-		case Fight:
-			said = append(said, "somebody else changes configs back")
-		case Lost:
-			said = append(said, "events are lost")
-		case Recovered:
-			said = append(said, "all as declared again")
+		if text := kindTexts[kind]; text != "" {
+			said = append(said, text)
 		}
 	}
-	said.count(failed, "failed")
-	said.count(unreadable, "unreadable")
-	if unknown {
-		said = append(said, "some targets could not be read at all")
+	said = append(said, sum.phrases(unknown)...)
+	return "eventinvoke " + d.Verb + ": " + cmp.Or(strings.Join(said, ", "), "the run failed")
+}
+
+// kindTexts are those of kinds that are about no one config.
+var kindTexts = map[Kind]string{
+	FleetFiles: "the fleet file does not load", Guard: "the guard stopped the run", Fight: "somebody else changes configs back",
+	Lost: "events are lost", Recovered: "all as declared again",
+}
+
+// phrases are the numbers that are not 0, in words; unknown is said of what nobody could count.
+func (t *TargetNews) phrases(unknown string) (all []string) {
+	count := func(n int, what string) {
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", n, what))
+		}
 	}
-	said.count(differ, "differ")
-	said.count(breaches, "break a requirement")
-	said.count(corrected, "corrected")
-	if len(said) == 0 {
-		said = append(said, "the run failed")
+	count(t.Failed, "failed")
+	if t.Unreadable != nil {
+		count(*t.Unreadable, "unreadable")
 	}
-	return "eventinvoke " + d.Verb + ": " + strings.Join(said, ", ")
+	if unknown != "" {
+		all = append(all, unknown)
+	}
+	count(t.Differ-t.Corrected-t.Failed, "differ")
+	count(t.Breaches, "break a requirement")
+	count(t.Corrected, "corrected")
+	return all
 }
 
 // line is one target in the text.
 func (t *TargetNews) line() string {
-	where := t.Target
+	where, unknown, total := t.Target, "could not be read", t.Differ+t.Breaches
 	if t.Label != "" {
 		where = t.Label + " (" + t.Target + ")"
 	}
-	var said phrases
-	said.count(t.Failed, "failed")
-	if t.Unreadable == nil {
-		said = append(said, "could not be read")
-	} else {
-		said.count(*t.Unreadable, "unreadable")
-	}
-	said.count(t.Differ-t.Corrected-t.Failed, "differ")
-	said.count(t.Breaches, "break a requirement")
-	said.count(t.Corrected, "corrected")
-	total := t.Differ + t.Breaches
 	if t.Unreadable != nil {
-		total += *t.Unreadable
+		unknown, total = "", total+*t.Unreadable
 	}
+	line := where + ": " + strings.Join(t.phrases(unknown), ", ")
 	if len(t.Configs) > 0 {
-		names := strings.Join(t.Configs, ", ")
+		line += ": " + strings.Join(t.Configs, ", ")
 		if more := total - len(t.Configs); more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
+			line += fmt.Sprintf(" and %d more", more)
 		}
-		return where + ": " + strings.Join(said, ", ") + ": " + names
 	}
-	return where + ": " + strings.Join(said, ", ")
+	return line
 }
 
 // escapeMarkup takes their meaning from the three characters that mean something to

@@ -7,6 +7,11 @@ import (
 	"strings"
 )
 
+// What can be said only when all is resolved: what has no effect, which destinations send events
+// in circles, whether anything was chosen at all. It is asked of the scopes, and of what the
+// resolver noted on its way (chosen, applied, effective, edges), so that a check cannot judge by
+// other rules than those that made the fleet.
+
 // checkIdle warns of what was written and has no effect: a file in which a rule, a
 // pattern or a default does nothing says something else than its reader believes.
 // What can only be known from the functions that exist is left alone until all of
@@ -62,7 +67,7 @@ func (r *resolver) checkIdle() {
 // Targets have forms of their own of an item with variables, whose patterns and values are as
 // many and in the same order.
 func (r *resolver) checkPatterns(rule *ruleDecl) {
-	effective := map[int]bool{}
+	effective := map[int]bool{} // by index of a part
 	parts := rule.parts()
 	for _, s := range r.scopes {
 		own := s.local.rule(rule.id)
@@ -165,6 +170,7 @@ func withoutQualifier(rule Origin, qualifier string, functions int, aliases []st
 		Message: fmt.Sprintf("without effect: the qualifier %q of %s: none of the functions has it that the rule chooses (%d)", qualifier, rule.LayerName(), functions),
 		Hint:    "correct it, or delete it; aliases are case-sensitive",
 	}
+	// Of all functions that the rule chooses: a slip is near to what others have.
 	slices.Sort(aliases)
 	if near := nearest(qualifier, slices.Compact(aliases)); near != "" {
 		p.Hint = fmt.Sprintf("did you mean %s? Aliases are case-sensitive", near)

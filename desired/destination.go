@@ -130,6 +130,7 @@ func (use destinationUse) check() *problem {
 	if err != nil || !strings.HasPrefix(a.Partition, "aws") || a.Resource == "" {
 		return wrong(codeBadARN, "not an ARN", suggest(use.text, []string{noneWord}, "write arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME, or none"))
 	}
+	// Before the form: .fifo is no part of the name that the form allows.
 	fifo := strings.HasSuffix(a.Resource, ".fifo")
 	switch {
 	case fifo && a.Service == "sqs":

@@ -6,6 +6,11 @@ import (
 	"strings"
 )
 
+// Discovery is the question and Inventory the answer. They are apart from Resolve, so that the
+// package needs no network, and whoever asks decides how: by a listing, by the tagging API, or
+// from what an earlier run saw. A question may be answered with too much and never with too
+// little: chooses looks at every function again.
+
 // Inventory is what discovery found in each target. One that is not in it was not looked at, or
 // could not be read: rules say nothing there.
 type Inventory map[Target]TargetInventory
@@ -151,7 +156,9 @@ type Matcher struct {
 	ReadOnly   bool     // of an item of require, which writes nothing
 }
 
-// matcher is the item as a Matcher, in which a class such as [a-z] has become ?. "*" stands for $LATEST and for every alias, which are two
+// matcher is the item as a Matcher: what IAM can say of it. IAM knows * and ? alone, and so it is
+// told more than the rule chooses where there is a class such as [a-z], which becomes ?, or an
+// exclude. "*" stands for $LATEST and for every alias, which are two
 // patterns to whoever compares qualifiers.
 func (r *ruleDecl) matcher() Matcher {
 	c := Matcher{Qualifiers: []string{Latest}, ReadOnly: r.layer == LayerRequire}

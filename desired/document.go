@@ -44,6 +44,14 @@ func (d *Document) Files() []FileInfo {
 	return infos
 }
 
+// What is written and what it comes to are kept apart. A Document has declarations, each with the
+// place where it stands, and with variables and placeholders still in it; a Fleet has values. So
+// one Document serves every target and every inventory, and a message can quote the line as its
+// author wrote it, also where it is about one of a hundred thousand functions.
+//
+// Declarations never change once the files are loaded. What a target has of its own, names and
+// patterns with its variables filled in, is in a local; what a resolution finds out, in a scope.
+
 // place is a position inside one file.
 type place struct{ line, column int32 }
 
@@ -227,6 +235,8 @@ func (d *Document) checkTargets(out *collector) {
 		for _, region := range regions {
 			key := Target{t.account.value, region.value}
 			pos := t.file.pos(region.place)
+			// Which accounts an organization has is not known yet: Enlisted sees to it that none
+			// is a target twice.
 			if first, taken := places[key]; taken && t.organization == nil {
 				report(region.place, codeDuplicateTarget, fmt.Sprintf("%s is declared at %s already", key, first), "keep one of them", first)
 			}
@@ -249,7 +259,8 @@ func (d *Document) checkTargets(out *collector) {
 			}
 			continue
 		}
-		// A role of another account would open that one under this one's name.
+		// A role of another account would open that one under this one's name. Of an organization
+		// the account is not known here; its role is built of it.
 		role, _ := arn.Parse(t.role.value)
 		if partition := partitionOf(t.regions[0].value); role.AccountID != t.account.value || role.Partition != partition {
 			report(t.role.place, codeBadRole,

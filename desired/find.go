@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// A person names a part of a fleet in two ways: a run by a Selection, whose patterns may match
+// much, and one config by a KeyQuery, in any spelling of AWS. Both refuse what means nothing,
+// with what is near: a slip would else be a run over nothing, which looks like success.
+
 // Selection narrows a run to a part of the fleet. An empty list narrows nothing. What matches
 // nothing is an error: a run over nothing must not look like success.
 type Selection struct {
@@ -87,7 +91,7 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 	if err != nil {
 		return err
 	}
-	used := make([]bool, len(globs))
+	used := make([]bool, len(globs)) // each has to match something in some target
 	keep := func(name string) bool {
 		matched := false
 		for i := range globs {
@@ -312,6 +316,7 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 	// would cost each run memory, and a person asks about a few.
 	r := newResolver(d, ambient, inv, &collector{})
 	r.run()
+	// What the resolution has to say of the fleet was said when it was resolved.
 	i := slices.IndexFunc(r.scopes, func(s *scope) bool { return s.fleet.Target == key.Target })
 	if i < 0 {
 		return nil, fmt.Errorf("explain %s: the fleet has no target %s", key, key.Target)

@@ -119,6 +119,8 @@ func compileGlob(written text) (glob, *problem) {
 // The bound counts those still to be looked at too, before each step: every pair of braces
 // multiplies them, and forty pairs in one line would be a trillion.
 func expandBraces(s string) (chosen []string, why string) {
+	// The innermost pair is the first } with the { before it. What it stands for goes to the end
+	// of the queue, so that alternatives come out in the order in which they are written.
 	queue := []string{s}
 	for len(queue) > 0 {
 		if len(queue)+len(chosen) > maxAlternatives {

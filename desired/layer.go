@@ -72,7 +72,8 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 	r.judge(s, name, required, exact, present)
 }
 
-// keep makes r.ids those of the rules that are for a qualifier.
+// keep makes r.ids those of the rules that are for a qualifier. Ids and not rules: the forms of a
+// rule in several targets share its settings, and a set of ids is what layer looks up.
 func (r *resolver) keep(rules []*ruleDecl, qualifier string) []int {
 	r.ids = r.ids[:0]
 	for _, rule := range rules {
@@ -87,7 +88,7 @@ func (r *resolver) keep(rules []*ruleDecl, qualifier string) []int {
 // files, and the first item that ignores it. The slices are good until the next call.
 //
 // All items of ignore are tried, though one is enough: one that never takes out anything is
-// to be told of.
+// to be told of. Items stand by layer, so that ignore is known before any requirement is met.
 func (r *resolver) rulesFor(s *scope, name string) (rules, required []*ruleDecl, by *ruleDecl) {
 	tags := s.inventory.Tags[name]
 	rules, required = r.rules[:0], r.required[:0]
@@ -118,6 +119,7 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ru
 		r.out.reportOnce(e.decl.pos(), codeIgnoreDeclared, fmt.Sprintf("%s is declared here and ignored at %s", e.Name, pos),
 			"say one or the other", pos)
 	}
+	// A rule is not to blame for what was taken out of it: it does choose functions.
 	for _, rule := range rules {
 		r.chosen[rule.id] = true
 	}
@@ -230,16 +232,15 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 			}
 		}
 	}
-	if len(sources) > 0 {
-		l.origins.Entry = sources[len(sources)-1].origin()
-	}
+	l.origins.Entry = sources[len(sources)-1].origin()
 	return l
 }
 
 // speakers lists who may speak about a key, weakest first: the defaults of the fleet, of
 // the rules' files, the defaults of the entry's own file, the rules, the entry.
 //
-// The slice is good until the next call. No source is in it twice.
+// There is at least one: what nobody speaks about is no entry. The slice is good until the next
+// call, and no source is in it twice.
 func (r *resolver) speakers(decl *functionDecl) []*source {
 	sources := r.sources[:0]
 	if r.doc.defaults != nil {
@@ -274,7 +275,6 @@ func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, setT
 	var winner, rival *source
 	var won setTo
 	var rules []*source // the last rule of each file that speaks about the setting
-	own := ownDefaults(sources)
 	for _, src := range sources {
 		if !src.set[f].IsSet() {
 			continue
@@ -292,23 +292,20 @@ func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, setT
 		}
 		winner, won = src, v
 	}
+	// All are held against the first and not each against the next: that two of them agree
+	// with a third is enough.
 	for i := 1; i < len(rules); i++ {
 		if a, b := s.value(&rules[0].set[f]), s.value(&rules[i].set[f]); a.Value != b.Value {
 			r.conflict(rules[0], rules[i], f, a, b)
 		}
 	}
-	if winner != nil && rival != nil && winner.layer == LayerDefaults && winner != own {
+	// The defaults of the file that holds the exact entry are nearer to it than any others.
+	last := sources[len(sources)-1]
+	own := last.layer == LayerFunction && winner == &last.file.defaults
+	if winner != nil && rival != nil && winner.layer == LayerDefaults && !own {
 		r.conflict(rival, winner, f, s.value(&rival.set[f]), won)
 	}
 	return winner, won
-}
-
-// ownDefaults are the defaults of the file that holds the exact entry.
-func ownDefaults(sources []*source) *source {
-	if n := len(sources); n > 0 && sources[n-1].layer == LayerFunction {
-		return &sources[n-1].file.defaults
-	}
-	return nil
 }
 
 // conflict reports that two files say different things of the same setting, at the second

@@ -88,6 +88,10 @@ func (s *selector) excludes(name string, tags map[string]string) bool {
 // usesTags reports whether nothing can be said of a function whose tags are not known.
 func (s *selector) usesTags() bool { return len(s.tags)+len(s.exclude.tags) > 0 }
 
+// Every rule meets every function, a hundred million times for a large fleet. That is fast enough
+// without an index as long as most pairs are settled by a look at the texts of a pattern: see
+// pattern.match, and BenchmarkResolve for what the kinds of patterns cost.
+//
 // matchAny is false for no patterns, and matchAll true for none: see selector.matches.
 func matchAny(globs []glob, name string) bool {
 	for i := range globs {

@@ -111,6 +111,8 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 	// have no other target: see checkEntries.
 	out := *d
 	out.warnings, out.targets = slices.Clone(d.warnings), nil
+	// Items with an account of their own come first, wherever they stand: they may have another
+	// role or quota for it.
 	taken := map[Target]bool{}
 	for i := range d.targets {
 		if t := &d.targets[i]; t.organization == nil {

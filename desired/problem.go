@@ -369,6 +369,7 @@ func nearest(word string, candidates []string) string {
 	if len(word) > longestWord {
 		return ""
 	}
+	// Two letters that change places are one slip, and so the distance is not Levenshtein's.
 	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if len(c) > longestWord {

@@ -68,6 +68,7 @@ func (q *Requirement) Violations(effect [NumSettings]Value, deadLetter string) (
 	say := func(s Setting, format string, args ...any) {
 		all = append(all, Violation{Setting: s, Message: fmt.Sprintf(format, args...)})
 	}
+	// One thing for each setting: a destination that is none cannot be a wrong one as well.
 	for _, s := range Settings() {
 		v := effect[s]
 		switch b := q.demands.bounds[s]; {

@@ -81,6 +81,7 @@ func (d *Document) checkDisagreement(out *collector) {
 	if len(d.files) < 2 || len(d.rules) > maxSupposed {
 		return
 	}
+	// A copy that lacks the entries: all else is shared, and not changed by a resolution.
 	rules := *d
 	// Entries are left out: they are exact, and checkOffline has them.
 	rules.functions = nil
@@ -319,6 +320,8 @@ func (r *resolver) resolveScope(s *scope) {
 		names = append(names, e.Function)
 	}
 	slices.Sort(names)
+	// Whether a function exists is asked for each name: a set of 100,000 would cost more than
+	// to sort what came unsorted.
 	found := s.inventory.Functions
 	if !slices.IsSorted(found) {
 		found = slices.Sorted(slices.Values(found))
@@ -340,7 +343,7 @@ func (r *resolver) resolveScope(s *scope) {
 // and keeps the first. Entries of one key stand in file order: the sort is
 // stable and files were read in order.
 func (r *resolver) checkDuplicates(s *scope) {
-	kept := s.exact[:0]
+	kept := s.exact[:0] // in place: what is read is never behind what is written
 	for _, e := range s.exact {
 		if len(kept) == 0 || kept[len(kept)-1].Name != e.Name {
 			kept = append(kept, e)

@@ -185,6 +185,7 @@ func integer(low, high int) kind[int] {
 // An age such as 6h is told in seconds, and 0x10 or 1_000 in plain digits: the message says
 // what to write, and the reader decides whether that was meant.
 func (w *walker) notInteger(n *yaml.Node, what, hint string) {
+	// Base 0 reads what YAML 1.1 and 1.2 read: 0x10, 0o17, 017, 0b1.
 	bare := strings.ReplaceAll(n.Value, "_", "")
 	v, err := strconv.ParseFloat(bare, 64)
 	if i, intErr := strconv.ParseInt(bare, 0, 64); intErr == nil {

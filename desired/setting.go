@@ -111,6 +111,8 @@ func (s Setting) Check(v Value) error {
 // Value is the value of one setting, or unset: zero retries is a real value. Values are
 // comparable with ==.
 type Value struct {
+	// A kind beside both, in place of an interface: == works, and a Config takes no allocation of
+	// its own. A survey holds one for each record, a fleet one for each combination of rules.
 	kind   valueKind
 	number int32
 	text   string
@@ -236,7 +238,7 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		return errors.New("a config is null")
 	}
 	for _, s := range Settings() {
-		v := named[s.String()]
+		v := named[s.String()] // unset where it is not there
 		if v.IsSet() && v.kind != s.Default().kind {
 			return fmt.Errorf("%s cannot be %s", s, v)
 		}

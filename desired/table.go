@@ -103,6 +103,7 @@ func (o *object[T]) keys() []string {
 //
 // Keys are case-sensitive; a key in quotes is the same key.
 func (o *object[T]) read(w *walker, n *yaml.Node, into *T) bool {
+	// Errors alone count: an item with a warning is as good as any other.
 	before := w.out.errors.total
 	n, ok := w.collection(n, yaml.MappingNode, o.what, func() string { return "a mapping with " + strings.Join(o.keys(), ", ") })
 	if !ok {

@@ -128,3 +128,18 @@ func TestLimitsAreLimits(t *testing.T) {
 		}
 	}
 }
+
+// A rule all of whose functions are ignored chooses functions, and a pattern for aliases that
+// nobody listed may match some.
+func TestWhatIsNotWithoutEffect(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+rules:
+  - { match: { functions: [gone] }, set: { maximum_event_age_in_seconds: 60 } }
+  - { match: { functions: [a], qualifiers: ["live*"] }, set: { maximum_retry_attempts: 0 } }
+ignore: [{ functions: [gone] }]
+`))
+	w := mustResolve(t, d, east, Inventory{east: found("a", "gone")}).Warnings
+	if len(w) != 1 || w[0].Code != codeNoEffect || w[0].Pos.Line != 3 || strings.Contains(w[0].Message, "chooses no function") {
+		t.Errorf("got %v", w)
+	}
+}

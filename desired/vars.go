@@ -137,7 +137,7 @@ func (d *Document) fillIn(out *collector) {
 	for i := range d.targets {
 		f.label(d, &d.targets[i])
 	}
-	for at, labels := range f.missing {
+	for at, labels := range f.missing { // in any order: problems are sorted in the end
 		f.out.add(d.withoutVariable(at, labels))
 	}
 }

@@ -267,6 +267,7 @@ var foreign = []struct{ words, hint string }{
 // foreignWord answers a word of another tool, or is "". With a duration behind it the
 // answer has the seconds.
 func foreignWord(key string, value *yaml.Node) string {
+	// As others spell it: camel case, hyphens and underscores, and the colons of namespaces.
 	plain := strings.ToLower(strings.NewReplacer("_", "", "-", "", ":", "").Replace(key))
 	i := slices.IndexFunc(foreign, func(f struct{ words, hint string }) bool { return slices.Contains(strings.Fields(f.words), plain) })
 	if i < 0 {

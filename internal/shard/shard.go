@@ -83,15 +83,7 @@ func Resolve(flag string, getenv func(string) string) (Shard, error) {
 			return Shard{}, fmt.Errorf("%s is %q and %s is not set: an index without a count would make every process work on the whole fleet; %s",
 				e.index, getenv(e.index), e.count, e.hint)
 		}
-		index, err := number(e.index, getenv(e.index))
-		if err != nil {
-			return Shard{}, err
-		}
-		count, err := number(e.count, getenv(e.count))
-		if err != nil {
-			return Shard{}, err
-		}
-		return check(Shard{index, count}, e.index+" and "+e.count)
+		return parse(e.index+" and "+e.count, e.index, getenv(e.index), e.count, getenv(e.count))
 	}
 	if count := getenv(EnvCount); count != "" {
 		return Shard{}, fmt.Errorf("%s is %q and nothing says which shard this is; set %s, or run as a Kubernetes Indexed Job", EnvCount, count, EnvIndex)
@@ -104,15 +96,28 @@ func parseFlag(flag string) (Shard, error) {
 	if !ok {
 		return Shard{}, fmt.Errorf("--shard %q has no count: write I/N, such as 0/8 for the first of eight", flag)
 	}
-	i, err := number("the index of --shard", index)
+	return parse("--shard", "the index of --shard", index, "the count of --shard", count)
+}
+
+// parse makes a shard of its two numbers. where and the names are for messages.
+func parse(where, indexName, index, countName, count string) (Shard, error) {
+	i, err := number(indexName, index)
 	if err != nil {
 		return Shard{}, err
 	}
-	n, err := number("the count of --shard", count)
-	if err != nil {
+	n, err := number(countName, count)
+	switch s := (Shard{i, n}); {
+	case err != nil:
 		return Shard{}, err
+	case n < 1:
+		return Shard{}, fmt.Errorf("%s: there are 0 shards; use a count of at least 1", where)
+	case n > maxCount:
+		return Shard{}, fmt.Errorf("%s: %d shards are too many; use at most %d, a target is never split", where, n, maxCount)
+	case i >= n:
+		return Shard{}, fmt.Errorf("%s: there is no shard %d of %d; shards count from 0, so the last is %d/%d", where, i, n, n-1, n)
+	default:
+		return s, nil
 	}
-	return check(Shard{i, n}, "--shard")
 }
 
 func number(what, s string) (int, error) {
@@ -126,15 +131,3 @@ func number(what, s string) (int, error) {
 // maxCount keeps a slip of the pen from becoming a long loop. It is the largest
 // array of AWS Batch, and more than there are targets in any fleet.
 const maxCount = 10_000
-
-func check(s Shard, where string) (Shard, error) {
-	switch {
-	case s.Count < 1:
-		return Shard{}, fmt.Errorf("%s: there are 0 shards; use a count of at least 1", where)
-	case s.Count > maxCount:
-		return Shard{}, fmt.Errorf("%s: %d shards are too many; use at most %d, a target is never split", where, s.Count, maxCount)
-	case s.Index >= s.Count:
-		return Shard{}, fmt.Errorf("%s: there is no shard %d of %d; shards count from 0, so the last is %d/%d", where, s.Index, s.Count, s.Count-1, s.Count)
-	}
-	return s, nil
-}

@@ -278,12 +278,12 @@ const (
 
 // Explanation is the long text of a problem code.
 type Explanation struct {
-	Code     string
-	Title    string
-	Severity Severity
-	Text     string // what it means, why it is refused, how to correct it
-	Wrong    string // the smallest file that has the problem; "" where no file alone shows it
-	Right    string // the same, corrected
+	Code     string   `json:"code"`
+	Severity Severity `json:"severity"`
+	Title    string   `json:"title"`
+	Text     string   `json:"text"`  // what it means, why it is refused, how to correct it
+	Wrong    string   `json:"wrong"` // the smallest file that has the problem; "" where no file alone shows it
+	Right    string   `json:"right"` // the same, corrected
 }
 
 // The explanations are a text, codes.txt, and their examples are the fixtures that
@@ -300,7 +300,7 @@ var explanations = sync.OnceValue(func() (all []Explanation) {
 		first, rest, _ := strings.Cut(paragraph, "\n")
 		head, title, _ := strings.Cut(first, ": ")
 		code, severity, _ := strings.Cut(head, " ")
-		e := Explanation{Code: code, Title: title, Severity: Severity(severity), Text: strings.ReplaceAll(rest, "\n", " ")}
+		e := Explanation{Code: code, Title: title, Severity: Severity(severity), Text: strings.TrimSpace(strings.ReplaceAll(rest, "\n", " "))}
 		if right, err := explained.ReadFile("testdata/right/" + code + ".yaml"); err == nil {
 			names, _ := fs.Glob(explained, "testdata/problems/"+code+"-*.yaml")
 			wrong, _ := explained.ReadFile(names[0])

@@ -43,12 +43,13 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 	return a.execute(ctx, "audit", o, func(x *execution) error {
 		x.LookForOrphans = true
 		x.tellDifferences = true
-		if place := o.remembered.location; place != "" && place != noHistory {
-			x.past = &place
-			x.always = func(r *reconcile.RunResult) {
-				if err := x.rememberAudit(ctx, r, place); err != nil {
-					a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(place), "why", err.Error())
-				}
+		err := x.lookBack(ctx, o.remembered.location)
+		x.always = func(r *reconcile.RunResult) {
+			if x.past != nil {
+				err = x.rememberAudit(ctx, r)
+			}
+			if err != nil {
+				a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(o.remembered.location), "why", err.Error())
 			}
 		}
 		if err := x.fromFleet(ctx, args); err != nil {
@@ -62,16 +63,12 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 const auditMemoryTimeout = 30 * time.Second
 
 // rememberAudit leaves a record of an audit, of an interrupted one too.
-func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult, place string) error {
+func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditMemoryTimeout)
 	defer cancel()
-	h, err := history.Open(ctx, place)
-	if err != nil {
-		return err
-	}
-	h.Sign = x.o.remembered.signing.sign
+	x.past.Sign = x.o.remembered.signing.sign
 	memory := history.Memory{
-		History: h, ToolVersion: version, Files: x.files, Organizations: x.accounts, Job: jobOf(os.Getenv), Pace: x.pace.of,
+		History: x.past, ToolVersion: version, Files: x.files, Organizations: x.accounts, Job: jobOf(os.Getenv), Pace: x.pace.of,
 		Selection: x.o.selection(),
 	}
 	return memory.Audit(ctx, r)

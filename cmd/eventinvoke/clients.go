@@ -37,13 +37,9 @@ type clients struct {
 	remembered sync.Once // earlier runs were told to fights
 }
 
-// newClients makes clients at the pace that flags and fleet files ask for.
-func newClients(document *desired.Document, o *readOptions) (*clients, error) {
-	declared := declaredIn(document)
-	return newClientsFor(func() []desired.TargetSpec { return declared }, o)
-}
-
-func newClientsFor(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
+// newClients makes clients at the pace that flags and fleet files ask for; what those declare
+// may change.
+func newClients(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
 	c := &clients{options: awslambda.Options{Version: version}, trails: ratelimit.NewRegistry(trail.Pace)}
 	c.options.MFAToken = mfaToken()
 	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
@@ -76,9 +72,12 @@ func (c *clients) beside(o reconcile.Opener, h *history.History, seen *observed.
 	return o, func() {}
 }
 
+// canAsk reports whether there is a person to ask for what is no part of the input.
+func canAsk() bool { return isTerminal(os.Stdin) && isTerminal(os.Stderr) }
+
 // mfaToken asks for the code of a profile with mfa_serial; nil where nobody can be asked.
 func mfaToken() func() (string, error) {
-	if !isTerminal(os.Stdin) || !isTerminal(os.Stderr) {
+	if !canAsk() {
 		return nil
 	}
 	return func() (string, error) { return askMFA(os.Stdin, os.Stderr) }

@@ -83,7 +83,7 @@ func TestEveryVerbHelpsItself(t *testing.T) {
 
 // TestExitCodesAreExplained: the constants and what help says of them are one list.
 func TestExitCodesAreExplained(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "exit.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "main.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestExitCodesAreExplained(t *testing.T) {
 		explained = append(explained, e.code)
 	}
 	if diff := gocmp.Diff(declared, explained); diff != "" {
-		t.Errorf("exit.go and exitMeanings in help.go differ (-declared +explained):\n%s", diff)
+		t.Errorf("main.go and exitMeanings in help.go differ (-declared +explained):\n%s", diff)
 	}
 }
 

@@ -18,10 +18,8 @@ import (
 
 // explainOptions are the options of explain.
 type explainOptions struct {
-	live      bool
-	simulate  string
-	format    string
-	simulator simulator // what to simulate, when it is not made from a file
+	readOptions
+	live bool
 }
 
 // codeForm is how a problem code looks. A function of such a name is told apart
@@ -54,8 +52,9 @@ For a code such as EI001: what it means, with a wrong and a right file.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.live, "live", false, "also read what AWS holds")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "with --live: use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
-	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
+	bindSimulate(cmd, &o.simulate)
+	simulate := cmd.Flags().Lookup("simulate")
+	simulate.Usage = "with --live: " + simulate.Usage
 	bindFormat(cmd, &o.format)
 	return cmd
 }
@@ -78,16 +77,11 @@ func (a *app) explainCode(code string, format string) error {
 	}
 	if format == "json" {
 		return report.WriteJSON(a.out, struct {
-			FormatVersion int    `json:"format_version"`
-			Code          string `json:"code"`
-			Severity      string `json:"severity"`
-			Title         string `json:"title"`
-			Text          string `json:"text"`
-			Wrong         string `json:"wrong"`
-			Right         string `json:"right"`
-		}{1, e.Code, string(e.Severity), e.Title, strings.TrimSpace(e.Text), e.Wrong, e.Right})
+			FormatVersion int `json:"format_version"`
+			desired.Explanation
+		}{1, e})
 	}
-	fmt.Fprintf(a.out, "%s (%s): %s\n\n%s\n", e.Code, e.Severity, e.Title, strings.TrimSpace(e.Text))
+	fmt.Fprintf(a.out, "%s (%s): %s\n\n%s\n", e.Code, e.Severity, e.Title, e.Text)
 	example := func(title, text string) {
 		if text = strings.TrimRight(text, "\n"); text != "" {
 			fmt.Fprintf(a.out, "\n%s:\n\n    %s\n", title, strings.ReplaceAll(text, "\n", "\n    "))
@@ -159,7 +153,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
-	doc, err := a.loadFor(ctx, paths, &readOptions{simulate: o.simulate, simulator: o.simulator})
+	doc, err := a.loadFor(ctx, paths, &o.readOptions)
 	if err != nil {
 		return err
 	}

@@ -115,14 +115,14 @@ func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, fou
 // liveKeys tells what the files say and what AWS holds. It opens only the target
 // that was named, where one was.
 func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) ([]explained, error) {
-	options := &readOptions{simulate: o.simulate, simulator: o.simulator}
+	options := o.readOptions
 	options.quiet = true
 	if query.Where != "" && doc.DeclaresTargets() {
 		options.targets = []string{query.Where}
 	}
 	base := reconcile.FleetWishes{Document: doc, Selection: options.selection()}
 	wishes := &keyWishes{FleetWishes: base, typed: typed, query: query}
-	r, err := a.look(ctx, wishes, options, false)
+	r, err := a.look(ctx, wishes, &options, false)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 		return nil, timeUp(r.Stopped)
 	}
 	if unknown := (*desired.NotDeclaredError)(nil); errors.As(r.Err, &unknown) {
-		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, options, false)
+		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, &options, false)
 		if err != nil {
 			return nil, err
 		}
@@ -238,9 +238,9 @@ type explainStatementJSON struct {
 }
 
 type explainLiveJSON struct {
-	State        liveState `json:"state"`
-	LastModified *string   `json:"last_modified"`
-	Error        *string   `json:"error"`
+	State        liveState  `json:"state"`
+	LastModified *time.Time `json:"last_modified"`
+	Error        *string    `json:"error"`
 }
 
 func explainedJSON(keys []explained) explainDocument {
@@ -273,8 +273,7 @@ func (e *explained) json() explainKeyJSON {
 	if l := e.Live; l != nil {
 		out.Live = &explainLiveJSON{State: l.State}
 		if !l.Modified.IsZero() {
-			at := l.Modified.Format(time.RFC3339Nano)
-			out.Live.LastModified = &at
+			out.Live.LastModified = &l.Modified
 		}
 		if l.Err != nil {
 			text := l.Err.Error()

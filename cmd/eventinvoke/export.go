@@ -46,8 +46,7 @@ declared; a comment says what.`,
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the fleet file to `FILE`")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the --output-file even if it is no export, or was edited")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
-	cmd.Flags().StringVar(&o.simulate, "simulate", "", "use the simulator instead of AWS: the demo's, or that of `SCENARIO`, as --simulate=FILE")
-	cmd.Flags().Lookup("simulate").NoOptDefVal = builtInScenario
+	bindSimulate(cmd, &o.simulate)
 	return cmd
 }
 
@@ -55,19 +54,21 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err := o.paceOptions.check(); err != nil {
 		return err
 	}
-	declared, err := a.loadTargets(ctx, args, o)
+	document, err := a.loadTargets(ctx, args, o)
 	if err != nil {
 		return err
 	}
-	if err := o.knowsTargets(declared); err != nil {
-		return err
+	if targets := declaredIn(document); targets != nil { // else that of the credentials, which is not known yet
+		if _, err := (desired.Selection{Targets: o.targets}).Narrow(desired.Fleet{Targets: targets}); err != nil {
+			return err // an export of nothing must not look like success
+		}
 	}
 	output, err := o.outputOptions.open(a.out)
 	if err != nil {
 		return err
 	}
 	defer output.drop()
-	wishes := &exportWishes{targets: declared, o: o}
+	wishes := &exportWishes{FleetWishes: o.wishes(document)}
 	r, err := a.look(ctx, wishes, o, true)
 	if err != nil {
 		return err
@@ -108,25 +109,14 @@ func (a *app) tagsOf(ctx context.Context, r *reconcile.RunResult) map[desired.Ta
 
 // exportWishes are every function of some targets that --function lets through.
 type exportWishes struct {
-	targets []desired.TargetSpec // none: that of the current credentials
-	o       *readOptions
-	found   desired.Inventory // set by Resolve: also what --function leaves out
-}
-
-// Targets implements reconcile.Wishes.
-func (w *exportWishes) Targets() ([]desired.TargetSpec, bool) {
-	selection := reconcile.FleetWishes{Selection: w.o.selection()}
-	return slices.DeleteFunc(slices.Clone(w.targets), func(t desired.TargetSpec) bool { return !selection.Selects(t) }), len(w.targets) > 0
+	reconcile.FleetWishes
+	found desired.Inventory // set by Resolve: also what --function leaves out
 }
 
 // Discoveries implements reconcile.Wishes.
 func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
-	targets, declared := w.Targets()
-	if !declared {
-		targets = []desired.TargetSpec{{Target: ambient}}
-	}
 	var all []desired.Discovery
-	for _, t := range targets {
+	for _, t := range placesOf(w, ambient) {
 		all = append(all, desired.Discovery{Target: t.Target, ListFunctions: true})
 	}
 	return all
@@ -135,20 +125,16 @@ func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 // Resolve implements reconcile.Wishes.
 func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
 	w.found = found
-	targets, declared := w.Targets()
-	if !declared {
-		targets = []desired.TargetSpec{{Target: ambient}}
-	}
 	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
 	functions := 0
-	for _, t := range targets {
+	for _, t := range placesOf(w, ambient) {
 		for _, name := range found[t.Target].Functions {
 			t.Entries = append(t.Entries, desired.Entry{Name: desired.Name{Function: name, Qualifier: desired.Latest}, Want: &desired.Config{}, Origins: &desired.Origins{}})
 		}
 		functions += len(t.Entries)
 		fleet.Targets = append(fleet.Targets, t)
 	}
-	narrowed, err := w.o.selection().Narrow(fleet)
+	narrowed, err := w.Selection.Narrow(fleet)
 	switch {
 	case err != nil && functions > 0:
 		return fleet, reconcile.Base{}, fmt.Errorf("there is nothing to export: %w", err)
@@ -188,16 +174,12 @@ func mayReplace(path string, force bool) error {
 
 // loadTargets reads the targets of fleet files; without a path there are none,
 // save for the demo's world, which has its own.
-func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) ([]desired.TargetSpec, error) {
+func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*desired.Document, error) {
+	if len(args) == 0 && o.simulate == builtInScenario {
+		return desired.Load(examples.FS, examples.DemoFleet)
+	}
 	if len(args) == 0 {
-		if o.simulate != builtInScenario {
-			return nil, nil
-		}
-		doc, err := desired.Load(examples.FS, examples.DemoFleet)
-		if err != nil {
-			return nil, err
-		}
-		return doc.Targets(desired.Target{})
+		return &desired.Document{}, nil
 	}
 	loader, paths, err := a.loader(cmp.Or(a.ctx, context.Background()), args)
 	if err != nil {
@@ -211,27 +193,7 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) ([
 	if !doc.DeclaresTargets() {
 		return nil, fmt.Errorf("%s declares no targets; add them, or name no path to export the account and region of the current credentials", args[0])
 	}
-	if doc, err = a.enlist(ctx, doc, o); err != nil {
-		return nil, err
-	}
-	return doc.Targets(desired.Target{})
-}
-
-// knowsTargets refuses a --target that names none of the targets: an export of
-// nothing must not look like success.
-func (o *fleetOptions) knowsTargets(targets []desired.TargetSpec) error {
-	for _, asked := range o.targets {
-		known := len(targets) == 0 // the current credentials', which are not known yet
-		var names []string
-		for _, t := range targets {
-			known = known || asked == t.Label || asked == t.Target.String()
-			names = append(names, t.Target.String())
-		}
-		if !known {
-			return fmt.Errorf("no target is called %q; there are %s", asked, names)
-		}
-	}
-	return nil
+	return a.enlist(ctx, doc, o)
 }
 
 // writeExport writes the file and tells by the exit code how much of the world

@@ -145,7 +145,7 @@ func policyFile(d *iampolicy.Document, mode string) string {
 
 // currentTarget is the account and region of the current credentials.
 func currentTarget(ctx context.Context) (desired.Target, error) {
-	c, err := newClientsFor(func() []desired.TargetSpec { return nil }, &readOptions{})
+	c, err := newClients(func() []desired.TargetSpec { return nil }, &readOptions{})
 	if err != nil {
 		return desired.Target{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -16,10 +17,12 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -137,15 +140,6 @@ func (e *undoneError) Error() string {
 
 func (e *undoneError) Unwrap() error { return e.err }
 
-// deadlineError is why a pass takes no more work: reconcile.ErrTimeUp in the words
-// of a function, which has no --timeout.
-type deadlineError struct{}
-
-func (deadlineError) Error() string {
-	return fmt.Sprintf("less than %s of the function's time were left", lambdaMargin)
-}
-func (deadlineError) Is(target error) bool { return target == reconcile.ErrTimeUp }
-
 // invoke handles one event.
 func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, error) {
 	if messages, ok := events.Batch(event); ok {
@@ -176,16 +170,14 @@ func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, er
 // and only those whose functions were not dealt with come again.
 func (h *handler) invokeBatch(ctx context.Context, messages []events.Message) answer {
 	var all worker.Classified
-	needed := false
 	classified := make([]worker.Classified, len(messages))
 	for i, m := range messages {
 		classified[i] = worker.Classify(m.Hints, objectsOf(h.bucket)...)
 		all.Everything = all.Everything || classified[i].Everything
-		needed = needed || classified[i].Needed()
 		all.Triggers = append(all.Triggers, classified[i].Triggers...)
 	}
 	v := visit{answer: answer{Complete: true, BatchItemFailures: []itemFailure{}}}
-	if needed {
+	if all.Needed() {
 		v = h.visit(ctx, all, "")
 	}
 	var failed []events.Message
@@ -248,7 +240,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf str
 		t := result.Outcome.Counts()
 		v.answer.Applied, v.answer.Failed, v.answer.NotAttempted = t.Applied(), t.Failed, t.NotAttempted
 	}
-	out := h.outOfTime(run)
+	out := outOfTime(run)
 	if out && result.Plan != nil {
 		// What was dealt with before the time was up is dealt with.
 		result.Err = nil
@@ -298,4 +290,106 @@ func (h *handler) tell(asked worker.Classified, scope worker.Scope, started time
 	if err := h.emf.Passed(report); err != nil {
 		h.app.log.Error("the metrics cannot be written", "error", err)
 	}
+}
+
+// byTime reports whether it was the deadline that brought an error.
+func byTime(err error) bool {
+	return errors.Is(err, reconcile.ErrTimeUp) || errors.Is(err, ratelimit.ErrNoTime)
+}
+
+// outOfTime reports whether it was the deadline that ended a run, and nothing else.
+func outOfTime(r *reconcile.RunResult) bool {
+	return (r.Err == nil || byTime(r.Err)) && (r.Late == nil || byTime(r.Late)) &&
+		errors.Is(r.Stopped, reconcile.ErrTimeUp) && (r.Refused == nil || errors.Is(r.Refused, reconcile.ErrIncomplete))
+}
+
+// pendingOf are the objects with changes that a run which writes never came to.
+func pendingOf(r *reconcile.RunResult) map[worker.Object]bool {
+	pending := map[worker.Object]bool{}
+	if !r.Write || r.Outcome != nil {
+		return pending // an outcome has a row for each of them
+	}
+	for i := range r.Plan.Targets {
+		t := &r.Plan.Targets[i]
+		for j := range t.Changes {
+			pending[worker.Object{Target: t.Target, Function: t.Changes[j].Function}] = true
+			pending[worker.Object{Target: t.Target}] = true
+		}
+	}
+	return pending
+}
+
+// begunBy is the run whose rest an item is, or "".
+func begunBy(hints []events.Hint) string {
+	for _, h := range hints {
+		if h.Asked() && h.RestOf != "" {
+			return h.RestOf
+		}
+	}
+	return ""
+}
+
+// startOf is when a run began, as its id has it; zero for what is no such id.
+func startOf(run string) time.Time {
+	at, _, _ := strings.Cut(run, "-")
+	began, err := time.Parse("20060102T150405Z", at)
+	if err != nil {
+		return time.Time{}
+	}
+	return began
+}
+
+// longestRest is how long after its begin a run is carried on. Within it CloudTrail
+// shows late what was done meanwhile, so that the next run is told of it.
+const longestRest = observed.DefaultDelay
+
+// handOnTargets gives each target that the time did not suffice for to an invocation of
+// its own. Of several, each then has the time of all. A single one gets further only
+// where what was read of it is kept.
+func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Result, first string) error {
+	specs := placesOf(v.run.Wishes, v.run.Opened.Ambient)
+	var errs []error
+	for _, spec := range specs {
+		var t *reconcile.TargetPlan // nil: the pass did not come as far
+		if result.Plan != nil {
+			t = reconcile.PartOf(result.Plan.Targets, spec.Target)
+		}
+		whole := worker.Object{Target: spec.Target}
+		switch own := givenUp(t, result.Outcome.Of(spec.Target)); {
+		case own != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", spec.Target, own))
+			continue
+		case t != nil && result.TargetErr(spec.Target) == nil && !v.pending[whole]:
+			continue
+		case len(specs) > 1:
+		case t == nil || t.Evidence == nil || t.Evidence.Read == 0: // the next run has nothing of what was read
+			return fmt.Errorf("%w; %s does not fit into one invocation: give it a history (EVENTINVOKE_HISTORY=s3://...), by which the next one carries on, more time, or a worker (serve)", v.err, spec.Target)
+		case time.Since(startOf(first)) > longestRest:
+			return fmt.Errorf("%w; %s was begun by run %s and is not finished after %s: it needs a worker (serve)", v.err, spec.Target, first, longestRest)
+		}
+		item, _ := json.Marshal(map[string]string{"account": spec.Account, "region": spec.Region, "rest_of": first})
+		if err := h.handOn(ctx, item); err != nil {
+			errs = append(errs, fmt.Errorf("%s could not be handed on: %w", spec.Target, err))
+			continue
+		}
+		v.answer.HandedOn = append(v.answer.HandedOn, spec.Target.String())
+	}
+	return errors.Join(errs...)
+}
+
+// givenUp is why a pass gave a target up, if the deadline was not why.
+func givenUp(t *reconcile.TargetPlan, o *reconcile.TargetOutcome) (own error) {
+	var ends []error
+	if t != nil {
+		ends = append(ends, t.Stopped, t.Err)
+	}
+	if o != nil {
+		ends = append(ends, o.Stopped)
+	}
+	for _, err := range ends {
+		if err != nil && !byTime(err) {
+			own = err
+		}
+	}
+	return own
 }

@@ -6,11 +6,20 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // streams are the three ends of the process.
@@ -49,4 +58,209 @@ func signalContext(more ...os.Signal) context.Context {
 		cancel(interrupt{s})
 	}()
 	return ctx
+}
+
+// The exit codes are a contract: scripts and schedulers branch on them.
+const (
+	exitOK          = 0
+	exitError       = 1   // an error before anything was changed
+	exitDifferences = 2   // audit, or plan --detailed-exitcode, found differences
+	exitPartial     = 3   // some were applied or read, some were not
+	exitGuard       = 4   // the guard stopped the run; nothing was written
+	exitHeld        = 5   // another run holds the lease
+	exitStale       = 6   // every change of a saved plan or rollback is stale
+	exitHangup      = 129 // SIGHUP; calls in flight were finished
+	exitInterrupted = 130 // SIGINT; the same
+	exitTerminated  = 143 // SIGTERM; the same
+)
+
+// exitCode ends a verb with a code and no further message: what there was to
+// say is in its output.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// lateError is an error after the writes: what was written is written, so the
+// code cannot be that of an error before anything was changed.
+type lateError struct {
+	code exitCode
+	err  error
+}
+
+func (e *lateError) Error() string { return e.err.Error() }
+func (e *lateError) Unwrap() error { return e.err }
+
+// withLate is the end of a run that wrote and whose record or report could not be
+// completed.
+func withLate(code exitCode, problem error) error {
+	if code == exitOK {
+		code = exitPartial
+	}
+	return &lateError{code, problem}
+}
+
+// interrupt is the cancellation cause of a run that was told to stop.
+type interrupt struct{ os.Signal }
+
+// ends are the signals that stop a run: what is said of each, and the exit code.
+var ends = map[os.Signal]struct {
+	text string
+	code exitCode
+}{
+	os.Interrupt:    {"interrupted", exitInterrupted},
+	syscall.SIGTERM: {"stopped by SIGTERM", exitTerminated},
+	syscall.SIGHUP:  {"stopped by SIGHUP: the terminal went away", exitHangup},
+}
+
+func (i interrupt) Error() string  { return ends[i.Signal].text }
+func (i interrupt) code() exitCode { return ends[i.Signal].code }
+
+// codeOf maps what a verb returned to the process's exit code, and says whether
+// the error still has to be shown.
+func codeOf(err error) (code int, show bool) {
+	var c exitCode
+	var i interrupt
+	var held *history.HeldError
+	var late *lateError
+	switch {
+	case err == nil:
+		return exitOK, false
+	case errors.As(err, &late):
+		return int(late.code), true
+	case errors.As(err, &c):
+		return int(c), false
+	case errors.As(err, &i):
+		return int(i.code()), true
+	case errors.As(err, &held):
+		return exitHeld, true
+	case errors.Is(err, reconcile.ErrTimeUp):
+		return exitPartial, true
+	}
+	return exitError, true
+}
+
+// exitOf is the end of a verb that ran the engine: nil for exit code 0, so that
+// cobra sees success.
+func exitOf(r *reconcile.RunResult, tellDifferences bool) error {
+	if code := codeOfResult(r, tellDifferences); code != exitOK {
+		return code
+	}
+	return nil
+}
+
+// timeUp is reconcile.ErrTimeUp in the words of the command line. Other texts, such as
+// those of a Lambda function's deadline, stay.
+func timeUp(err error) error {
+	if errors.Is(err, reconcile.ErrTimeUp) && err.Error() == reconcile.ErrTimeUp.Error() {
+		return timeUpError{err}
+	}
+	return err
+}
+
+// withTimeout is a context that ends when the --timeout is over; 0 is none.
+func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, timeout, timeUp(reconcile.ErrTimeUp))
+}
+
+type timeUpError struct{ error }
+
+func (timeUpError) Error() string   { return "the --timeout passed" }
+func (e timeUpError) Unwrap() error { return e.error }
+
+// deadlineError is why a pass takes no more work: reconcile.ErrTimeUp in the words
+// of a function, which has no --timeout.
+type deadlineError struct{}
+
+func (deadlineError) Error() string {
+	return fmt.Sprintf("less than %s of the function's time were left", lambdaMargin)
+}
+func (deadlineError) Is(target error) bool { return target == reconcile.ErrTimeUp }
+
+// codeOfResult is the one place that turns a result with a plan into an exit code.
+// Differences are a code of their own only where the verb was asked to tell them.
+//
+// If anything could not be read the code is 3 (or 1), even when something differs:
+// a schedule that branches on 2 must be able to trust that everything was compared.
+func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
+	counts := r.Plan.Counts()
+	var stopped interrupt
+	var guard *reconcile.GuardError
+	var done reconcile.OutcomeCounts
+	if r.Outcome != nil {
+		done = r.Outcome.Counts()
+	}
+	lacking := incomplete(counts, &r.Fleet) || carriedTooLong(&r.Plan) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0
+	switch {
+	case errors.As(r.Stopped, &stopped):
+		return stopped.code()
+	case errors.As(r.Refused, &guard):
+		return exitGuard
+	case r.Declined, errors.Is(r.Refused, reconcile.ErrStrict):
+		return exitError
+	case done.Stale > 0 && done.Applied()+done.Failed+done.NotAttempted == 0 && !lacking:
+		return exitStale
+	case r.Outcome != nil && done.Applied()+done.Failed == 0 && journalFailed(r.Outcome):
+		return exitError // nothing was written, because nothing could be remembered
+	case done.Failed > 0 || done.NotAttempted > 0 || done.Stale > 0:
+		return exitPartial
+	case nothingRead(&r.Plan, counts):
+		return exitError
+	case lacking || r.Refused != nil:
+		return exitPartial
+	case nothingCompared(counts):
+		return exitError
+	case tellDifferences && (counts.Changes() > 0 || counts.Breaches > 0 || r.Insights.LosingDestinations() > 0):
+		return exitDifferences
+	}
+	return exitOK
+}
+
+// nothingRead reports whether not one config could be compared because reading failed.
+func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
+	if c.Unreadable != c.Declared {
+		return false
+	}
+	// A target whose discovery failed may have no config at all; a shard may have no
+	// target, and then nothing has failed.
+	return c.Declared > 0 || c.UnreadableTargets > 0 && c.UnreadableTargets == len(p.Targets)
+}
+
+// nothingCompared reports whether every config was one of a function, alias or version
+// that does not exist: then there was nothing to check, and that is no success, even
+// where the fleet file lets single ones be missing.
+func nothingCompared(c reconcile.PlanCounts) bool {
+	missing := c.MissingFunctions + c.MissingQualifiers
+	return c.Declared > 0 && c.Skipped+missing == c.Declared && (missing == 0 || c.Changes() == 0)
+}
+
+// incomplete reports whether a plan leaves declared configs unsettled.
+func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {
+	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.Unjudged > 0 {
+		return true
+	}
+	return c.Lacking(fleet.MissingFunctions, fleet.MissingQualifiers) > 0
+}
+
+// carriedTooLong reports whether a verdict rests on something older than it may, as at the
+// end of a run that took hours.
+func carriedTooLong(p *reconcile.Plan) bool {
+	return slices.ContainsFunc(p.Targets, func(t reconcile.TargetPlan) bool { return t.Evidence != nil && t.Evidence.TooOld })
+}
+
+// journalFailed reports whether the journal stopped the run.
+func journalFailed(o *reconcile.Outcome) bool {
+	return slices.ContainsFunc(o.Targets, func(t reconcile.TargetOutcome) bool { return errors.Is(t.Stopped, reconcile.ErrJournal) })
+}
+
+func historyFailed(error) worker.Reason { return worker.ByHistory }
+
+// explainFailure names the reasons that only this program knows.
+func explainFailure(err error) worker.Reason {
+	if errors.As(err, new(*history.HeldError)) || errors.As(err, new(*history.LostError)) {
+		return worker.ByLease
+	}
+	return ""
 }

@@ -40,22 +40,19 @@ func (o *notifyOptions) check() error {
 const notifyGrace = 15 * time.Second
 
 // notifier is nil where nobody is to be told. What runs have told is remembered in
-// the place, as --history spells it; where that is nowhere, by this process alone.
+// the store; where that is nil, by this process alone.
 //
 // Scope names the part of the fleet that the run is about: runs about another part
 // have told other things.
-func (a *app) notifier(ctx context.Context, o *notifyOptions, place, scope string, problem func(error)) (*notify.Notifier, error) {
+func (a *app) notifier(ctx context.Context, o *notifyOptions, store history.Store, scope string, problem func(error)) (*notify.Notifier, error) {
 	if len(o.receivers) == 0 {
 		return nil, nil
 	}
 	options := notify.Options{Receivers: o.receivers, Version: version, Log: a.log, Problem: problem}
-	if place != noHistory {
+	if store != nil {
 		sum := sha256.Sum256([]byte(scope))
-		told := &toldFile{name: "notified/" + hex.EncodeToString(sum[:8]) + ".json"}
+		told := &toldFile{store: store, name: "notified/" + hex.EncodeToString(sum[:8]) + ".json"}
 		var err error
-		if told.store, err = history.OpenStore(ctx, place); err != nil {
-			return nil, err
-		}
 		if options.Told, err = told.read(ctx); err != nil {
 			return nil, err
 		}
@@ -71,11 +68,11 @@ func (x *execution) notify(ctx context.Context, r *reconcile.RunResult) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
 	defer cancel()
-	place := noHistory
+	var store history.Store
 	if x.past != nil {
-		place = *x.past
+		store = x.past.Store()
 	}
-	n, err := x.app.notifier(ctx, &x.o.notify, place, x.o.scope(), nil)
+	n, err := x.app.notifier(ctx, &x.o.notify, store, x.o.scope(), nil)
 	if err != nil {
 		x.app.log.Warn("nobody was notified", "error", sanitize(err.Error()))
 		return

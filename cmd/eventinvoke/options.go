@@ -20,7 +20,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // fleetOptions say which part of which fleet file a verb is about.
@@ -62,11 +61,10 @@ func pathsOr(args []string) []string {
 func (a *app) load(args []string, limit time.Duration) (*desired.Document, error) {
 	ctx := cmp.Or(a.ctx, context.Background())
 	if limit > 0 {
-		// A shorter one is told by the run, which then has a report.
-		limited, cancel := context.WithTimeoutCause(ctx, max(limit, time.Second), timeUp(reconcile.ErrTimeUp))
-		defer cancel()
-		ctx = limited
+		limit = max(limit, time.Second) // a shorter one is told by the run, which then has a report
 	}
+	ctx, cancel := withTimeout(ctx, limit)
+	defer cancel()
 	if slices.Contains(args, "") {
 		return nil, errors.New("a path is empty; is a variable of the shell unset?")
 	}
@@ -217,6 +215,11 @@ func (o *outputOptions) bind(cmd *cobra.Command) {
 
 func bindColor(cmd *cobra.Command, color *string) {
 	bindChoice(cmd, color, "color", "colour the text: `WHEN` is auto, always or never", "auto", "always", "never")
+}
+
+// bindFormat binds the --output of the verbs that make no report of a run.
+func bindFormat(cmd *cobra.Command, format *string) {
+	bindChoice(cmd, format, "output,o", "`FORMAT` of the result: text or json", "text", "json")
 }
 
 // colored decides about colour: in auto only on a terminal that can show it,

@@ -15,7 +15,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // membersFor is how long a worker goes on with the accounts that it was told of.
@@ -88,15 +87,10 @@ func (a *app) enlist(ctx context.Context, document *desired.Document, o *readOpt
 
 // members asks Organizations with the base credentials.
 func (a *app) members(ctx context.Context, of []desired.Organization, o *readOptions) (map[string][]desired.Member, error) {
-	if o.timeout > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, o.timeout, timeUp(reconcile.ErrTimeUp))
-		defer cancel()
-		ctx = limited
-	}
-	if !o.quiet {
-		progress := a.startProgress(&o.outputOptions, func() map[desired.Target]ratelimit.Snapshot { return nil })
-		defer progress.close()
-	}
+	ctx, cancel := withTimeout(ctx, o.timeout)
+	defer cancel()
+	progress := a.startProgress(&o.outputOptions, func() map[desired.Target]ratelimit.Snapshot { return nil })
+	defer progress.close()
 	var options awslambda.Options
 	if err := o.simulated(&options); err != nil {
 		return nil, err
@@ -118,17 +112,9 @@ func (a *app) members(ctx context.Context, of []desired.Organization, o *readOpt
 	return members, nil
 }
 
-// accountsChanged says which accounts an organization has won or lost since the newest run
-// that is remembered, over whatever part of them that was. Neither is a reason to stop: a
-// new account is checked like any other, and what was in one that is gone is out of reach.
-func (x *execution) accountsChanged(ctx context.Context) []report.AccountChange {
-	if h := x.history(ctx); h != nil && len(x.accounts) > 0 {
-		return accountsSince(ctx, h, x.accounts)
-	}
-	return nil
-}
-
-// accountsSince compares the accounts of organizations with those of the newest run.
+// accountsSince says which accounts organizations have won or lost since the newest run that is
+// remembered, over whatever part of them that was. Neither is a reason to stop: a new account is
+// checked like any other, and what was in one that is gone is out of reach.
 func accountsSince(ctx context.Context, h *history.History, accounts map[string][]string) []report.AccountChange {
 	runs, err := h.List(ctx, history.ListOptions{Limit: 1, All: true})
 	if err != nil || len(runs) == 0 {

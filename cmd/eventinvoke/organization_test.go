@@ -230,7 +230,7 @@ func TestAFunctionWithoutSweepsFollowsItsOrganization(t *testing.T) {
 // After a sweep the limiters of targets that have left go, but not that of one that joined
 // while the sweep went on: a pass over an event may be under way there.
 func TestWhatIsKeptOfTargets(t *testing.T) {
-	c, err := newClientsFor(func() []desired.TargetSpec { return nil }, &readOptions{})
+	c, err := newClients(func() []desired.TargetSpec { return nil }, &readOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

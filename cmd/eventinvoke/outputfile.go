@@ -1,12 +1,16 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 // outputFile is where a result goes. A file appears whole or not at all: it is
@@ -63,11 +67,32 @@ func openOutput(path string) (*outputFile, error) {
 		}
 		return &outputFile{Writer: f, commit: f.Close, drop: func() { f.Close() }}, nil
 	}
-	f, err := newPendingFile(linkedPath(path))
+	place := linkedPath(path)
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(place), "."+filepath.Base(place)+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	return &outputFile{Writer: f, commit: f.CloseAtomicallyReplace, drop: func() { _ = f.Cleanup() }}, nil
+	done := false
+	o := &outputFile{Writer: f, commit: func() error {
+		err := errors.Join(f.Sync(), f.Close()) // Windows renames no file that is open
+		if err == nil {
+			err = os.Rename(f.Name(), place)
+		}
+		done = err == nil
+		return err
+	}, drop: func() {
+		if !done {
+			f.Close() // it may be closed already
+			os.Remove(f.Name())
+		}
+	}}
+	if info != nil {
+		if err := f.Chmod(info.Mode().Perm()); err != nil {
+			o.drop()
+			return nil, err
+		}
+	}
+	return o, nil
 }
 
 // linkedPath is what a link points at, whether it is there or not, and any other
@@ -99,4 +124,25 @@ func (w *checkedWriter) Write(p []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// shellWord is s as one word of a POSIX shell, for commands that people copy.
+func shellWord(s string) string {
+	if s != "" && strings.Trim(s, shellPlain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// shellPlain are characters that no shell gives a meaning.
+const shellPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
+
+// sanitize spells out what a terminal would act on, as reports do: names of files
+// and functions come from elsewhere. Line ends stay.
+func sanitize(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = report.Clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }

@@ -50,8 +50,8 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 	return a.execute(ctx, "plan", o, func(x *execution) error {
 		x.LookForOrphans = true
 		x.tellDifferences = detailed
-		if place := o.remembered.location; place != "" && place != noHistory {
-			x.past = &place
+		if err := x.lookBack(ctx, o.remembered.location); err != nil {
+			a.log.Warn("since when something differs is not known", "why", sanitize(err.Error()))
 		}
 		if save != nil {
 			x.then = func(r *reconcile.RunResult) error {

@@ -47,8 +47,12 @@ type progress struct {
 	failed  int // of the changes so far
 }
 
-// startProgress begins to tell. Snapshots tells what the limiters do now.
+// startProgress begins to tell, unless that is not wanted: a nil progress tells nothing.
+// Snapshots tells what the limiters do now.
 func (a *app) startProgress(o *outputOptions, snapshots func() map[desired.Target]ratelimit.Snapshot) *progress {
+	if o.quiet {
+		return nil
+	}
 	p := &progress{log: a.log, snapshots: snapshots, stop: make(chan struct{}), done: make(chan struct{})}
 	if a.live(o) {
 		p.drawing = newDrawing(a.logTo)
@@ -66,6 +70,9 @@ func (a *app) live(o *outputOptions) bool {
 
 // observe is what a reconcile.Request asks for as Observe.
 func (p *progress) observe(e reconcile.Event) {
+	if p == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e.Run != nil {
@@ -86,6 +93,9 @@ func (p *progress) observe(e reconcile.Event) {
 
 // close ends it: nothing is written and nothing drawn after it returns.
 func (p *progress) close() {
+	if p == nil {
+		return
+	}
 	close(p.stop)
 	<-p.done
 }

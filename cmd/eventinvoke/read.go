@@ -173,28 +173,14 @@ func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotato
 
 // annotators are those of the run. One that only reads tells also since when something
 // differs; one that writes does not read past audits first.
-func (x *execution) annotators(h *history.History) []reconcile.Annotator {
+func (x *execution) annotators() []reconcile.Annotator {
+	h := x.past
+	if x.memory != nil {
+		h = x.memory.History
+	}
 	all := x.clients.annotators(h, everything)
 	if h != nil && !x.Write {
 		all = append(all, history.SinceWhen{History: h})
 	}
 	return all
-}
-
-// history is of the runs before; nil where none are remembered.
-func (x *execution) history(ctx context.Context) *history.History {
-	switch {
-	case x.memory != nil:
-		return x.memory.History
-	case x.past == nil:
-		return nil
-	}
-	h, err := history.Open(ctx, *x.past)
-	if err != nil && x.Verb == "plan" { // of the others the recorder tells
-		x.app.log.Warn("since when something differs is not known", "why", sanitize(err.Error()))
-	}
-	if err != nil {
-		return nil
-	}
-	return h
 }

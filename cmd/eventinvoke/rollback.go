@@ -189,20 +189,12 @@ func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desir
 		wrote.Targets = append(wrote.Targets, spec)
 	}
 	left := map[desired.Key]bool{}
-	take := func(fleet desired.Fleet, chosen desired.Selection) error {
-		narrowed, err := chosen.Narrow(fleet)
-		for _, spec := range narrowed.Targets {
-			for _, e := range spec.Entries {
-				left[desired.Key{Target: spec.Target, Name: e.Name}] = true
-			}
-		}
-		return err
+	patterns := s.chosen.Functions
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
 	}
 	var err error
-	if len(s.chosen.Functions) == 0 {
-		err = take(wrote, s.chosen)
-	}
-	for _, written := range s.chosen.Functions {
+	for _, written := range patterns {
 		fleet := wrote
 		// NAME:QUALIFIER is one config, as the history prints it. An ARN is none.
 		function, qualifier, one := strings.Cut(written, ":")
@@ -216,7 +208,13 @@ func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desir
 				t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e desired.Entry) bool { return e.Qualifier != qualifier })
 			}
 		}
-		err = errors.Join(err, take(fleet, desired.Selection{Targets: s.chosen.Targets, Functions: []string{function}}))
+		narrowed, failed := desired.Selection{Targets: s.chosen.Targets, Functions: []string{function}}.Narrow(fleet)
+		err = errors.Join(err, failed)
+		for _, spec := range narrowed.Targets {
+			for _, e := range spec.Entries {
+				left[desired.Key{Target: spec.Target, Name: e.Name}] = true
+			}
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.Run, err)

@@ -27,7 +27,7 @@ type execution struct {
 	files    []desired.FileInfo     // the fleet files
 	accounts map[string][]string    // of the organizations that they name
 	changed  []report.AccountChange // since the run before
-	past     *string                // where runs are remembered, as --history spells it; nil where they are not
+	past     *history.History       // of the runs before; nil where none are remembered
 	undo     string                 // the command that rolls the run back; "" where it is not remembered
 
 	tellDifferences bool // exit 2 where something differs
@@ -49,9 +49,8 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	if err := o.check(); err != nil {
 		return err
 	}
-	x := &execution{app: a, o: o}
-	x.Request = reconcile.Request{Verb: verb, Started: time.Now(), Timeout: o.timeout, Strict: o.strict, InsightPolicy: o.insights.policy(), Observe: x.observe}
-	x.ID = reconcile.NewRunID(x.Started)
+	x := &execution{app: a, o: o, Request: o.request(verb)}
+	x.Observe = x.observe
 	var err error
 	if x.output, err = o.outputOptions.open(a.out); err != nil {
 		return err
@@ -67,13 +66,14 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return err
 	}
 	defer x.clients.close()
-	x.changed = x.accountsChanged(ctx)
+	if x.past != nil && len(x.accounts) > 0 {
+		x.changed = accountsSince(ctx, x.past, x.accounts)
+	}
 	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
-	past := x.history(ctx)
-	opener, leave := x.clients.beside(x.clients, past, x.seen, a.log)
-	engine := reconcile.Engine{Opener: opener, Annotators: x.annotators(past)}
+	opener, leave := x.clients.beside(x.clients, x.past, x.seen, a.log)
+	engine := reconcile.Engine{Opener: opener, Annotators: x.annotators()}
 	if x.memory != nil {
 		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory
@@ -89,6 +89,12 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	return err
 }
 
+// request is what the options ask of a run that begins now.
+func (o *readOptions) request(verb string) reconcile.Request {
+	now := time.Now()
+	return reconcile.Request{ID: reconcile.NewRunID(now), Verb: verb, Started: now, Timeout: o.timeout, Strict: o.strict, InsightPolicy: o.insights.policy()}
+}
+
 // observe is told of every step of the run.
 func (x *execution) observe(e reconcile.Event) {
 	switch {
@@ -100,9 +106,7 @@ func (x *execution) observe(e reconcile.Event) {
 	default:
 		x.stream.Observe(e)
 	}
-	if x.progress != nil {
-		x.progress.observe(e)
-	}
+	x.progress.observe(e)
 }
 
 // conclude writes the report and the metrics of a result, and gives the exit code.
@@ -189,16 +193,12 @@ func (x *execution) summarize(r *reconcile.RunResult) {
 }
 
 func (x *execution) startProgress() {
-	if !x.o.quiet {
-		x.progress = x.app.startProgress(&x.o.outputOptions, x.clients.snapshots)
-	}
+	x.progress = x.app.startProgress(&x.o.outputOptions, x.clients.snapshots)
 }
 
 func (x *execution) endProgress() {
-	if x.progress != nil {
-		x.progress.close()
-		x.progress = nil
-	}
+	x.progress.close()
+	x.progress = nil
 }
 
 // report is a result as it is rendered.
@@ -213,22 +213,16 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 
 // look runs the engine over what makes no report of a run, to read.
 func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, orphans bool) (*reconcile.RunResult, error) {
-	var declared []desired.TargetSpec
-	if targets, ok := wishes.Targets(); ok {
-		declared = targets
-	}
-	c, err := newClientsFor(func() []desired.TargetSpec { return declared }, o)
+	declared, _ := wishes.Targets()
+	c, err := newClients(func() []desired.TargetSpec { return declared }, o)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	request := reconcile.Request{Verb: "look", Started: time.Now(), Wishes: wishes, Timeout: o.timeout, LookForOrphans: orphans}
-	request.ID = reconcile.NewRunID(request.Started)
-	if !o.quiet {
-		progress := a.startProgress(&o.outputOptions, c.snapshots)
-		defer progress.close()
-		request.Observe = progress.observe
-	}
+	progress := a.startProgress(&o.outputOptions, c.snapshots)
+	defer progress.close()
+	request := o.request("look")
+	request.Wishes, request.LookForOrphans, request.Observe = wishes, orphans, progress.observe
 	result, failures := reconcile.Engine{Opener: c}.Run(ctx, request)
 	a.log.Debug("the run is over", "failures", failures)
 	return result, nil
@@ -275,7 +269,8 @@ func (o *readOptions) wishes(document *desired.Document) reconcile.FleetWishes {
 
 // open chooses between AWS and the simulator.
 func (x *execution) open(document *desired.Document) (err error) {
-	x.clients, err = newClients(document, x.o)
+	declared := declaredIn(document)
+	x.clients, err = newClients(func() []desired.TargetSpec { return declared }, x.o)
 	return err
 }
 
@@ -300,13 +295,22 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 		x.ID = o.runID
 	}
 	if place := o.place(); place != noHistory {
-		x.past = &place
-		x.undo = "eventinvoke rollback " + x.ID + historyFlag(o.place())
+		x.past = x.memory.History
+		x.undo = "eventinvoke rollback " + x.ID + historyFlag(place)
 	}
 	if !o.yes {
 		x.Confirm = x.confirm
 	}
 	return nil
+}
+
+// lookBack lets a run that only reads know of those that are remembered in a place, where
+// one was given.
+func (x *execution) lookBack(ctx context.Context, place string) (err error) {
+	if place != "" && place != noHistory {
+		x.past, err = history.Open(ctx, place)
+	}
+	return err
 }
 
 // recall lets the run judge functions that others read, where that was asked for.
@@ -339,7 +343,7 @@ func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 		return false
 	}
 	yes := x.app.ask(ctx, question(r), options)
-	if yes && !x.o.quiet {
+	if yes {
 		x.startProgress()
 		x.progress.observe(reconcile.Event{Run: r})
 	}

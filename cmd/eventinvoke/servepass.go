@@ -60,7 +60,7 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	if s.document, err = a.loadFor(cmp.Or(a.ctx, context.Background()), args, &o.readOptions); err != nil {
 		return nil, err
 	}
-	if s.clients, err = newClientsFor(s.declared, &o.readOptions); err != nil {
+	if s.clients, err = newClients(s.declared, &o.readOptions); err != nil {
 		return nil, err
 	}
 	s.metrics = metrics.New(version, s.clients.snapshots)
@@ -68,7 +68,14 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	s.metrics.Declare(mine)
 	// A worker remembers what it told for as long as it lives, and longer where it was
 	// given a place.
-	if s.notifier, err = a.notifier(a.ctx, &o.notify, cmp.Or(o.location, noHistory), o.scope(), s.notified); err != nil {
+	var store history.Store
+	if o.location != "" && o.location != noHistory {
+		store, err = history.OpenStore(cmp.Or(a.ctx, context.Background()), o.location)
+	}
+	if err == nil {
+		s.notifier, err = a.notifier(a.ctx, &o.notify, store, o.scope(), s.notified)
+	}
+	if err != nil {
 		s.clients.close()
 		return nil, err
 	}
@@ -124,13 +131,13 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
 	changed, problem := s.reload(ctx, scope)
 	document, swept := s.known()
-	request := reconcile.Request{Verb: "serve", Started: time.Now(), Write: s.o.apply, Timeout: s.o.timeout, InsightPolicy: s.o.insights.policy()}
+	request := s.o.request("serve")
+	request.Write = s.o.apply
 	if end, ok := ctx.Deadline(); ok { // so that the run tells what it had no time for
 		if left := time.Until(end); request.Timeout == 0 || left < request.Timeout {
 			request.Timeout = left
 		}
 	}
-	request.ID = reconcile.NewRunID(request.Started)
 	request.Observe = func(e reconcile.Event) {
 		scope.Alive()
 		if s.board != nil {
@@ -312,22 +319,7 @@ func (p *scopedPass) together(found desired.Inventory) desired.Inventory {
 			known[t] = now
 			continue
 		}
-		of.Tags = maps.Clone(of.Tags)
-		for _, f := range functions {
-			delete(of.Tags, f)
-		}
-		if of.Tags == nil {
-			of.Tags = map[string]map[string]string{}
-		}
-		maps.Copy(of.Tags, now.Tags)
-		of.Aliases = maps.Clone(of.Aliases)
-		for _, f := range functions {
-			delete(of.Aliases, f)
-		}
-		if of.Aliases == nil {
-			of.Aliases = map[string][]string{}
-		}
-		maps.Copy(of.Aliases, now.Aliases)
+		of.Tags, of.Aliases = renewed(of.Tags, now.Tags, functions), renewed(of.Aliases, now.Aliases, functions)
 		known[t] = of
 	}
 	for _, o := range p.scope.Objects {
@@ -341,6 +333,17 @@ func (p *scopedPass) together(found desired.Inventory) desired.Inventory {
 		}
 	}
 	return known
+}
+
+// renewed is what was known of functions, with what is known now of some of them.
+func renewed[V any](known, now map[string]V, functions []string) map[string]V {
+	all := map[string]V{}
+	maps.Copy(all, known)
+	for _, f := range functions {
+		delete(all, f)
+	}
+	maps.Copy(all, now)
+	return all
 }
 
 // foreign reports whether an object is of the fleet, and another process is to look at

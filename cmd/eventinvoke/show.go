@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,38 +43,34 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 		return err
 	}
 	defer output.drop()
-	if _, err := os.Stat(name); err == nil {
-		run, err := showPlan(name)
-		if err != nil {
-			return err
+	var run *report.Run
+	var past report.PastRun // of no run where a plan is shown
+	var damaged error
+	render := func() error { return o.render(output, a.out, run, begun(o, output, run)) }
+	if _, failed := os.Stat(name); failed == nil {
+		run, err = showPlan(name)
+	} else if past, damaged, err = pastRun(ctx, name, place); err == nil {
+		run = report.Past(past)
+		switch o.format {
+		case "text":
+			render = func() error { return report.RunText(output, past, o.text(a.out)) }
+		case "html":
+			if h, failed := history.Open(ctx, place); failed == nil {
+				run.Trends, _, _ = h.Trends(ctx, trendAudits) // a plot of what there is
+			}
 		}
-		if err := cmp.Or(o.render(output, a.out, run, begun(o, output, run)), output.commit()); err != nil {
-			return err
-		}
-		a.written(o, run)
-		return nil
 	}
-	past, damaged, err := pastRun(ctx, name, place)
+	if err == nil {
+		err = errors.Join(render(), damaged)
+	}
+	if err == nil {
+		err = output.commit()
+	}
 	if err != nil {
 		return err
 	}
-	run := report.Past(past)
-	if o.format == "text" {
-		err = report.RunText(output, past, o.text(a.out))
-	} else {
-		if h, failed := history.Open(ctx, place); failed == nil && o.format == "html" {
-			run.Trends, _, _ = h.Trends(ctx, trendAudits) // a plot of what there is
-		}
-		err = o.render(output, a.out, run, begun(o, output, run))
-	}
-	if err := errors.Join(err, damaged); err != nil {
-		return err
-	}
-	if err := output.commit(); err != nil {
-		return err
-	}
 	a.written(o, run)
-	if past.Incomplete() != "" {
+	if !run.Saved && past.Incomplete() != "" {
 		return exitCode(exitPartial)
 	}
 	return nil

@@ -68,7 +68,7 @@ func (a *app) signPlan(path, keyFile string) error {
 
 // asker asks a person for the passphrase of a key, or is nil where nobody can be asked.
 func asker(keyFile string) func() (string, error) {
-	if !isTerminal(os.Stdin) || !isTerminal(os.Stderr) {
+	if !canAsk() {
 		return nil
 	}
 	return func() (string, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/shard"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func newTargets(a *app) *cobra.Command {
@@ -62,6 +63,14 @@ func declaredIn(document *desired.Document) []desired.TargetSpec {
 	}
 	all, _ := document.Targets(desired.Target{}) // fails only where none is declared
 	return all
+}
+
+// placesOf are the targets that wishes are about, declared or that of the current credentials.
+func placesOf(w reconcile.Wishes, ambient desired.Target) []desired.TargetSpec {
+	if targets, declared := w.Targets(); declared {
+		return targets
+	}
+	return []desired.TargetSpec{{Target: ambient}}
 }
 
 func (a *app) targetsJSON(targets []desired.TargetSpec) error {

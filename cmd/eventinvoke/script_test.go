@@ -242,7 +242,7 @@ func (w *worldTable) click(ts *testscript.TestScript, _ bool, args []string) {
 // place splits FUNCTION or FUNCTION:QUALIFIER in the world's first region.
 func place(world *awssim.World, key string) (account, region, function, qualifier string) {
 	function, qualifier, _ = strings.Cut(key, ":")
-	return world.Accounts()[0].Account, world.DefaultRegion(), function, qualifier
+	return strings.TrimPrefix(world.DefaultAccessKeyID(), "AKIA"), world.DefaultRegion(), function, qualifier
 }
 
 func printRecord(r awssim.Record) string {

@@ -143,7 +143,7 @@ func (s *regionState) findRecord(n ref) (*function, int) {
 func (w *World) listConfigs(q *request) (any, *apiError) {
 	var c constraints
 	c.configName(q)
-	size := c.items(q, maxConfigItems, maxConfigItems)
+	size := c.items(q, maxConfigItems)
 	n, apiErr := c.resolve(q)
 	if apiErr != nil {
 		return nil, apiErr

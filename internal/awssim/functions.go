@@ -36,7 +36,7 @@ type functionDetails struct {
 // config describes one version of f. An arn without a qualifier is the function
 // itself. All but names and versions is the same for every function.
 func (w *World) config(q *request, f *function, version, arn string) functionConfig {
-	role := "arn:" + partition(q.region) + ":iam::" + q.account.id + ":role/" + f.role
+	role := "arn:" + partition(q.region) + ":iam::" + q.account.Account + ":role/" + f.role
 	code := sha256.Sum256([]byte(f.name + version))
 	c := functionConfig{
 		FunctionName: f.name, FunctionArn: arn, Runtime: "provided.al2023", Role: role, Handler: "bootstrap",
@@ -60,7 +60,7 @@ func (f *function) revision(of string) string {
 
 func (w *World) listFunctions(q *request) (any, *apiError) {
 	var c constraints
-	size := min(maxFunctionsPage, c.items(q, maxListItems, maxFunctionsPage))
+	size := min(maxFunctionsPage, c.items(q, maxListItems))
 	all := q.query.Get("FunctionVersion")
 	if all != "" && all != "ALL" {
 		c.fail(all, "functionVersion", "satisfy enum value set: [ALL]")
@@ -177,16 +177,12 @@ func (w *World) getAccountSettings(q *request) (any, *apiError) {
 	}{limits{75 << 30, 250 << 20, 50 << 20, 1000, 1000}, usage{n << 20, n}}, nil
 }
 
-// defaultListItems is the page of ListAliases when MaxItems is not given. AWS does
-// not document it.
-const defaultListItems = 50
-
 type aliasConfig struct{ AliasArn, Name, FunctionVersion, Description, RevisionId string }
 
 func (w *World) listAliases(q *request) (any, *apiError) {
 	var c constraints
 	c.listName(q)
-	size := c.items(q, maxListItems, defaultListItems)
+	size := c.items(q, maxListItems)
 	f, apiErr := q.functionToList(c)
 	if apiErr != nil {
 		return nil, apiErr
@@ -209,7 +205,7 @@ func (w *World) listAliases(q *request) (any, *apiError) {
 func (w *World) listVersions(q *request) (any, *apiError) {
 	var c constraints
 	c.listName(q)
-	size := min(maxFunctionsPage, c.items(q, maxListItems, maxFunctionsPage))
+	size := min(maxFunctionsPage, c.items(q, maxListItems))
 	f, apiErr := q.functionToList(c)
 	if apiErr != nil {
 		return nil, apiErr

@@ -83,16 +83,20 @@ func (c *constraints) destination(value, path string) {
 	c.pattern(wholeDestination.MatchString(value), value, path, destinationPattern)
 }
 
-// items reads MaxItems and holds it to its limits; fallback is for none.
-func (c *constraints) items(q *request, high, fallback int) int {
+// defaultItems is the page of every listing when MaxItems is not given. AWS does not
+// document it for ListAliases.
+const defaultItems = 50
+
+// items reads MaxItems and holds it to its limits.
+func (c *constraints) items(q *request, high int) int {
 	text := q.query.Get("MaxItems")
 	if text == "" {
-		return fallback
+		return defaultItems
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		c.fail(text, "maxItems", "be a number")
-		return fallback
+		return defaultItems
 	}
 	c.number(n, "maxItems", 1, high)
 	return n
@@ -162,7 +166,7 @@ func notNameByte(r rune) bool {
 
 // checkReach refuses a name of another region or account than the caller's.
 func (q *request) checkReach(n ref) *apiError {
-	if n.account != "" && n.account != q.account.id {
+	if n.account != "" && n.account != q.account.Account {
 		return otherAccount
 	}
 	if n.region != "" && n.region != q.region {

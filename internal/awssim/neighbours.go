@@ -27,7 +27,7 @@ func queueURL(region, account, name string) string {
 // getQueueURL tells the same of a queue that is not there and of one of another
 // account, unless the scenario lists it.
 func (w *World) getQueueURL(q *request, in struct{ QueueName, QueueOwnerAWSAccountId string }) (any, *apiError) {
-	owner := cmp.Or(in.QueueOwnerAWSAccountId, q.account.id)
+	owner := cmp.Or(in.QueueOwnerAWSAccountId, q.account.Account)
 	if !w.exists(q.arnOf("sqs", owner, in.QueueName)) {
 		return nil, badRequest("com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
 	}
@@ -48,8 +48,8 @@ func (w *World) listQueues(q *request, in struct {
 		NextToken string `json:",omitempty"`
 	}
 	for arn := range w.destinations {
-		if name, here := strings.CutPrefix(arn, q.arnOf("sqs", q.account.id, "")); here && name > in.NextToken {
-			out.QueueUrls = append(out.QueueUrls, queueURL(q.region, q.account.id, name))
+		if name, here := strings.CutPrefix(arn, q.arnOf("sqs", q.account.Account, "")); here && name > in.NextToken {
+			out.QueueUrls = append(out.QueueUrls, queueURL(q.region, q.account.Account, name))
 		}
 	}
 	slices.Sort(out.QueueUrls)
@@ -83,7 +83,7 @@ func (w *World) getTopicAttributes(q *request) (any, *apiError) {
 func (w *World) describeEventBus(q *request, in struct{ Name string }) (any, *apiError) {
 	name, arn := cmp.Or(in.Name, "default"), in.Name
 	if !strings.HasPrefix(name, "arn:") {
-		arn = q.arnOf("events", q.account.id, "event-bus/"+name)
+		arn = q.arnOf("events", q.account.Account, "event-bus/"+name)
 	}
 	if name != "default" && !w.exists(arn) {
 		return nil, badRequest("ResourceNotFoundException", "Event bus "+name+" does not exist.")
@@ -125,14 +125,14 @@ type organizationQuery struct{ ParentId, NextToken string }
 type organizationAccount struct{ Id, Arn, Name, State, Status string }
 
 func (w *World) listOrganizationAccounts(q *request) (any, *apiError) {
-	return w.accountsUnder(q, func(*account, string) bool { return true })
+	return w.accountsUnder(q, func(*Account, string) bool { return true })
 }
 
 func (w *World) listAccountsForParent(q *request) (any, *apiError) {
-	return w.accountsUnder(q, func(a *account, parent string) bool { return cmp.Or(a.unit, organizationRoot) == parent })
+	return w.accountsUnder(q, func(a *Account, parent string) bool { return cmp.Or(a.Unit, organizationRoot) == parent })
 }
 
-func (w *World) accountsUnder(q *request, under func(a *account, parent string) bool) (any, *apiError) {
+func (w *World) accountsUnder(q *request, under func(a *Account, parent string) bool) (any, *apiError) {
 	var out struct {
 		Accounts  []organizationAccount
 		NextToken string `json:",omitempty"`
@@ -144,8 +144,8 @@ func (w *World) accountsUnder(q *request, under func(a *account, parent string) 
 	for _, a := range w.accounts {
 		if under(a, in.ParentId) {
 			out.Accounts = append(out.Accounts, organizationAccount{
-				Id: a.id, Arn: "arn:" + partition(q.region) + ":organizations::" + w.accounts[0].id + ":account/o-simulated1/" + a.id,
-				Name: "account-" + a.id, State: "ACTIVE", Status: "ACTIVE",
+				Id: a.Account, Arn: "arn:" + partition(q.region) + ":organizations::" + w.accounts[0].Account + ":account/o-simulated1/" + a.Account,
+				Name: "account-" + a.Account, State: "ACTIVE", Status: "ACTIVE",
 			})
 		}
 	}
@@ -164,7 +164,7 @@ func (w *World) listUnitsForParent(q *request) (any, *apiError) {
 		return out, apiErr
 	}
 	for _, a := range w.accounts {
-		if u := (unit{a.unit, a.unit}); a.unit != "" && !slices.Contains(out.OrganizationalUnits, u) {
+		if u := (unit{a.Unit, a.Unit}); a.Unit != "" && !slices.Contains(out.OrganizationalUnits, u) {
 			out.OrganizationalUnits = append(out.OrganizationalUnits, u)
 		}
 	}
@@ -181,7 +181,7 @@ func (w *World) organizationQuery(q *request) (in organizationQuery, apiErr *api
 	if q.account != w.accounts[0] {
 		return in, badRequest("AccessDeniedException", "You don't have permissions to access this resource.")
 	}
-	if in.ParentId != "" && in.ParentId != organizationRoot && !slices.ContainsFunc(w.accounts, func(a *account) bool { return a.unit == in.ParentId }) {
+	if in.ParentId != "" && in.ParentId != organizationRoot && !slices.ContainsFunc(w.accounts, func(a *Account) bool { return a.Unit == in.ParentId }) {
 		return in, badRequest("ParentNotFoundException", "You specified parent that doesn't exist.")
 	}
 	return in, nil
@@ -196,13 +196,13 @@ func (w *World) listRegions(q *request, in struct{ AccountId string }) (any, *ap
 		switch {
 		case of != nil && of == w.accounts[0]: // recorded in aws-samples/data-perimeter-helper, issue 8
 			return nil, accessDenied(refused + " (The management account can only be managed using the standalone context from the management account)")
-		case of == nil, q.account != w.accounts[0], matches(of.deny, "account:ListRegions"):
+		case of == nil, q.account != w.accounts[0], matches(of.Deny, "account:ListRegions"):
 			return nil, accessDenied(refused + " on resource: " + in.AccountId)
 		}
 	}
 	type region struct{ RegionName, RegionOptStatus string }
 	var out struct{ Regions []region }
-	for _, r := range of.regions {
+	for _, r := range of.regions() {
 		out.Regions = append(out.Regions, region{r, "ENABLED_BY_DEFAULT"})
 	}
 	return out, nil

@@ -133,7 +133,7 @@ func (q *request) resource() string {
 
 // arn is the unqualified ARN of a function of the caller's account and region.
 func (q *request) arn(function string) string {
-	return "arn:" + partition(q.region) + ":lambda:" + q.region + ":" + q.account.id + ":function:" + function
+	return "arn:" + partition(q.region) + ":lambda:" + q.region + ":" + q.account.Account + ":function:" + function
 }
 
 // uuid is a version 4 UUID made of a draw.
@@ -257,7 +257,7 @@ func (q *request) route(r *http.Request) *apiError {
 
 // identity is who asks, and where.
 type identity struct {
-	account *account
+	account *Account
 	region  string
 	service string // "lambda", "sts", "s3", those of the tables above
 	key     string // access key id
@@ -270,7 +270,7 @@ type identity struct {
 // json11 reports whether the service speaks JSON 1.1.
 func (id identity) json11() bool { return targetOperations[id.service] != nil }
 
-func (id identity) target() target { return target{id.account.id, id.region} }
+func (id identity) target() target { return target{id.account.Account, id.region} }
 
 // credentialScope finds what the caller signed for:
 // "Credential=KEY/date/region/service/aws4_request".
@@ -311,8 +311,8 @@ func (w *World) identify(r *http.Request, now time.Time) (identity, *apiError) {
 		}
 		id.account = a
 	}
-	id.arn = "arn:" + partition(id.region) + ":iam::" + id.account.id + ":user/simulated"
-	id.userID = "AIDA" + id.account.id
+	id.arn = "arn:" + partition(id.region) + ":iam::" + id.account.Account + ":user/simulated"
+	id.userID = "AIDA" + id.account.Account
 	return id, nil
 }
 
@@ -347,7 +347,7 @@ func partition(region string) string {
 // denies, or that the session's policy does not allow.
 func (q *request) authorize(denied []string) *apiError {
 	action, resource, by := q.op.action, q.resource(), "identity-based"
-	if !matches(denied, action) && !matches(q.account.deny, action) && !matches(q.deny, action) {
+	if !matches(denied, action) && !matches(q.account.Deny, action) && !matches(q.deny, action) {
 		if q.policy == nil || q.policy.allows(action, resource) {
 			return nil
 		}

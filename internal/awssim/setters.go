@@ -157,7 +157,7 @@ func (w *World) ExpireSessions(account string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for token, s := range w.sessions {
-		if s.account.id == account {
+		if s.account.Account == account {
 			s.ends = time.Time{}
 			w.sessions[token] = s
 		}
@@ -215,7 +215,7 @@ type callLog struct {
 
 func (l *callLog) add(q *request, a *answer) {
 	c := Call{
-		Time: q.now, Account: q.account.id, Region: q.region, Function: q.function, Qualifier: q.qualifier,
+		Time: q.now, Account: q.account.Account, Region: q.region, Function: q.function, Qualifier: q.qualifier,
 		Status: a.status, Code: a.code, Fault: string(a.fault), Applied: q.applied, RequestID: q.requestID,
 	}
 	if q.op != nil {

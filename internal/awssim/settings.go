@@ -203,11 +203,11 @@ var roleVerbs = map[string]string{"sqs": "SendMessage", "sns": "Publish", "lambd
 
 // checkSender is whether the function's role may send to a destination.
 func (w *World) checkSender(q *request, f *function, arn string) *apiError {
-	i := slices.IndexFunc(q.account.senders, func(s Sender) bool { return s.Role == f.role })
+	i := slices.IndexFunc(q.account.Senders, func(s Sender) bool { return s.Role == f.role })
 	if i < 0 {
 		return nil
 	}
-	if s := q.account.senders[i]; includes(s.To, arn) && !q.now.Before(w.started.Add(s.After)) {
+	if s := q.account.Senders[i]; includes(s.To, arn) && !q.now.Before(w.started.Add(s.After)) {
 		return nil
 	}
 	service, _, _ := splitARN(arn)
@@ -246,7 +246,7 @@ func (w *World) checkDestination(q *request, n ref, arn string) *apiError {
 		switch f := q.state.functions[d.name]; {
 		case !ok:
 			return bad
-		case d.account != q.account.id || d.region != q.region:
+		case d.account != q.account.Account || d.region != q.region:
 			return nil // what AWS makes of a function elsewhere was not recorded
 		case d.name == n.name && d.qualifier == n.qualifier:
 			return invalidParameter("You can't specify the function as a destination for itself.")
@@ -255,7 +255,7 @@ func (w *World) checkDestination(q *request, n ref, arn string) *apiError {
 		}
 	case "events":
 		bus, isBus := strings.CutPrefix(resource, "event-bus/")
-		if !isBus || account != q.account.id || strings.HasPrefix(bus, "aws.partner/") {
+		if !isBus || account != q.account.Account || strings.HasPrefix(bus, "aws.partner/") {
 			return bad
 		}
 	case "s3":

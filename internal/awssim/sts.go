@@ -35,7 +35,7 @@ type callerIdentity struct {
 
 // getCallerIdentity needs no permission, and cannot be denied.
 func (w *World) getCallerIdentity(q *request) (any, *apiError) {
-	return callerIdentity{XMLNS: stsNamespace, Arn: q.identity.arn, UserID: q.userID, Account: q.account.id, Metadata: metadata{q.requestID}}, nil
+	return callerIdentity{XMLNS: stsNamespace, Arn: q.identity.arn, UserID: q.userID, Account: q.account.Account, Metadata: metadata{q.requestID}}, nil
 }
 
 type assumedRole struct {
@@ -83,8 +83,8 @@ func (w *World) assumeRole(q *request) (any, *apiError) {
 	}
 	s := session{identity{
 		account: account, deny: role.Deny, policy: allowed,
-		arn:    "arn:" + partition(q.region) + ":sts::" + account.id + ":assumed-role/" + role.Name + "/" + name,
-		userID: "AROA" + account.id + ":" + name,
+		arn:    "arn:" + partition(q.region) + ":sts::" + account.Account + ":assumed-role/" + role.Name + "/" + name,
+		userID: "AROA" + account.Account + ":" + name,
 	}, q.now.Add(lifetime)}
 	expiration := s.ends
 	if role.ExpiresAfter > 0 && role.ExpiresAfter < lifetime {
@@ -95,7 +95,7 @@ func (w *World) assumeRole(q *request) (any, *apiError) {
 	w.sessions[token] = s
 	w.mu.Unlock()
 	return assumedRole{
-		XMLNS: stsNamespace, AccessKeyID: "ASIA" + account.id, SecretAccessKey: "simulated-secret",
+		XMLNS: stsNamespace, AccessKeyID: "ASIA" + account.Account, SecretAccessKey: "simulated-secret",
 		SessionToken: token, Expiration: expiration.UTC().Format(time.RFC3339),
 		Arn: s.arn, AssumedRoleID: s.userID, Metadata: metadata{q.requestID},
 	}, nil
@@ -120,16 +120,16 @@ func (q *request) lifetime() (time.Duration, *apiError) {
 
 // role finds a role by name. An account that declares none has them all; an
 // account that is not there has none.
-func (a *account) role(name string) (Role, bool) {
+func (a *Account) role(name string) (Role, bool) {
 	if a == nil {
 		return Role{}, false
 	}
-	for _, r := range a.roles {
+	for _, r := range a.Roles {
 		if r.Name == name {
 			return r, true
 		}
 	}
-	return Role{Name: name}, len(a.roles) == 0
+	return Role{Name: name}, len(a.Roles) == 0
 }
 
 type stsFault struct {

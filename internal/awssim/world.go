@@ -98,7 +98,8 @@ type World struct {
 	attempts attempts
 	ids      atomic.Uint64 // of requests
 	// Never changed after New:
-	accounts []*account
+	accounts []*Account
+	trail    Trail
 	buckets  map[string]bool // the missing ones
 	// destinations are those that exist; nil is all.
 	destinations map[string]bool
@@ -111,16 +112,6 @@ type World struct {
 
 // target is one account in one region.
 type target struct{ account, region string }
-
-// account is what does not depend on the region.
-type account struct {
-	id      string
-	unit    string // the organizational unit that it is right under; "" for the root
-	deny    []string
-	roles   []Role
-	senders []Sender
-	regions []string // as declared, sorted
-}
 
 var _ http.Handler = (*World)(nil)
 
@@ -139,8 +130,8 @@ func New(s *Scenario) (*World, error) {
 	}
 	w := &World{
 		seed: s.Seed, latency: s.Latency, started: time.Now(),
-		conditions: conditions{s.Faults, s.Quota, s.Trail},
-		buckets:    map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
+		conditions: conditions{s.Faults, s.Quota}, trail: s.Trail,
+		buckets: map[string]bool{}, states: map[target]*regionState{}, sessions: map[string]session{},
 		attempts: attempts{seen: map[attemptKey]uint32{}},
 	}
 	if w.callLog.limit = max(s.CallLog, 0); s.CallLog == 0 {
@@ -156,10 +147,8 @@ func New(s *Scenario) (*World, error) {
 		w.destinations[arn] = true
 	}
 	for _, a := range s.Accounts {
-		w.accounts = append(w.accounts, &account{
-			id: a.Account, unit: a.Unit, deny: slices.Clone(a.Deny), roles: slices.Clone(a.Roles), senders: slices.Clone(a.Senders),
-			regions: slices.Sorted(maps.Keys(a.Regions)),
-		})
+		a.Deny, a.Roles, a.Senders, a.Regions = slices.Clone(a.Deny), slices.Clone(a.Roles), slices.Clone(a.Senders), maps.Clone(a.Regions)
+		w.accounts = append(w.accounts, &a)
 		for region, content := range a.Regions {
 			here := w.state(target{a.Account, region})
 			here.deny = slices.Clone(content.Deny)
@@ -171,36 +160,21 @@ func New(s *Scenario) (*World, error) {
 	return w, nil
 }
 
-// AccountInfo is an account of the scenario and the regions it declares.
-type AccountInfo struct {
-	Account string
-	Regions []string
-}
-
-// Accounts lists the accounts in the scenario's order, their regions sorted.
-func (w *World) Accounts() []AccountInfo {
-	list := make([]AccountInfo, len(w.accounts))
-	for i, a := range w.accounts {
-		list[i] = AccountInfo{a.id, slices.Clone(a.regions)}
-	}
-	return list
-}
-
 // DefaultAccessKeyID is the access key id that selects the first account.
-func (w *World) DefaultAccessKeyID() string { return "AKIA" + w.accounts[0].id }
+func (w *World) DefaultAccessKeyID() string { return "AKIA" + w.accounts[0].Account }
 
 // DefaultRegion is the first region of the first account, us-east-1 when it
 // declares none.
 func (w *World) DefaultRegion() string {
-	if r := w.accounts[0].regions; len(r) > 0 {
-		return r[0]
-	}
-	return "us-east-1"
+	return cmp.Or(append(w.accounts[0].regions(), "us-east-1")...)
 }
 
+// regions are those that an account declares, sorted.
+func (a *Account) regions() []string { return slices.Sorted(maps.Keys(a.Regions)) }
+
 // account returns the account of that id, or nil.
-func (w *World) account(id string) *account {
-	i := slices.IndexFunc(w.accounts, func(a *account) bool { return a.id == id })
+func (w *World) account(id string) *Account {
+	i := slices.IndexFunc(w.accounts, func(a *Account) bool { return a.Account == id })
 	if i < 0 {
 		return nil
 	}
@@ -225,7 +199,6 @@ func (w *World) state(at target) *regionState {
 type conditions struct {
 	faults Faults
 	quota  Quota
-	trail  Trail
 }
 
 func (w *World) now() conditions {

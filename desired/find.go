@@ -247,13 +247,12 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 			}
 		}
 	}
-	if siblings = slices.Compact(slices.Sorted(slices.Values(siblings))); len(siblings) > 0 {
-		return &NotDeclaredError{q.typed, "did you mean " + listSome(siblings) + "?"}
+	sorted := func(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+	hint := suggest(Name{q.Function, q.Qualifier}.String(), all, "there are "+listSome(sorted(all)))
+	if len(siblings) > 0 {
+		hint = "did you mean " + listSome(sorted(siblings)) + "?"
 	}
-	if guess := nearest(Name{q.Function, q.Qualifier}.String(), all); guess != "" {
-		return &NotDeclaredError{q.typed, "did you mean " + guess + "?"}
-	}
-	return &NotDeclaredError{q.typed, "there are " + listSome(slices.Compact(slices.Sorted(slices.Values(all))))}
+	return &NotDeclaredError{q.typed, hint}
 }
 
 // ResolveFor resolves the fleet as if the function of the query existed wherever it may be
@@ -333,15 +332,14 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 		decl = s.exact[j].decl
 	}
 	rules, _, _ := r.rulesFor(s, key.Function)
-	r.keep(rules, key.Qualifier)
-	return r.histories(s, key.Function, decl), nil
+	return r.histories(s, key.Function, decl, idsFor(rules, key.Qualifier)), nil
 }
 
 // histories lists the sources of each setting as decide had them, so that an explanation
 // cannot name another winner than the fleet has. An entry with remove has no winner: what
 // other layers say of it is shown, and has no effect.
-func (r *resolver) histories(s *scope, function string, decl *functionDecl) []SettingHistory {
-	sources := slices.Clone(r.speakers(decl))
+func (r *resolver) histories(s *scope, function string, decl *functionDecl, ids []int) []SettingHistory {
+	sources := r.doc.speakers(decl, ids)
 	var all []SettingHistory
 	for _, f := range Settings() {
 		h := SettingHistory{Setting: f}

@@ -116,32 +116,28 @@ func compileGlob(written text) (glob, *problem) {
 // expandBraces writes out {a,b} as alternatives, inner braces first; why is
 // empty when that worked. IAM, which knows no braces, is told them one by one.
 //
-// The bound counts those still to be looked at too, before each step: every pair of braces
-// multiplies them, and forty pairs in one line would be a trillion.
+// Each step takes one pair of braces out of the first of those still to be looked at, and puts
+// what it stands for behind the last: all have as many pairs, give or take one, and are done with
+// the first that has none, in the order in which they are written. The bound is asked at each
+// step, as every pair multiplies them: forty pairs in one line would be a trillion.
 func expandBraces(s string) (chosen []string, why string) {
-	// The innermost pair is the first } with the { before it. What it stands for goes to the end
-	// of the queue, so that alternatives come out in the order in which they are written.
-	queue := []string{s}
-	for len(queue) > 0 {
-		if len(queue)+len(chosen) > maxAlternatives {
-			return nil, fmt.Sprintf("stands for more than %d patterns", maxAlternatives)
-		}
-		next := queue[0]
-		queue = queue[1:]
+	chosen = []string{s}
+	for strings.ContainsAny(chosen[0], "{}") {
+		next := chosen[0]
 		end := strings.IndexByte(next, '}')
 		if end < 0 {
-			if strings.Contains(next, "{") {
-				return nil, "has { without }"
-			}
-			chosen = append(chosen, next)
-			continue
+			return nil, "has { without }"
 		}
 		start := strings.LastIndexByte(next[:end], '{')
 		if start < 0 {
 			return nil, "has } without {"
 		}
+		chosen = chosen[1:]
 		for option := range strings.SplitSeq(next[start+1:end], ",") {
-			queue = append(queue, next[:start]+option+next[end+1:])
+			chosen = append(chosen, next[:start]+option+next[end+1:])
+		}
+		if len(chosen) > maxAlternatives {
+			return nil, fmt.Sprintf("stands for more than %d patterns", maxAlternatives)
 		}
 	}
 	return chosen, ""

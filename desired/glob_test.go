@@ -31,6 +31,7 @@ func TestGlobs(t *testing.T) {
 		{"a hyphen at the end of a class", "a[b-]", []string{"ab", "a-"}, []string{"ac"}},
 		{"everything", "*", []string{"a", "a.b"}, nil},
 		{"a dot is a dot", "a.b*", []string{"a.bc"}, []string{"axbc"}},
+		{"as many alternatives as there may be", strings.Repeat("{a,b}", 8), []string{"aaaaaaaa", "abababab", "bbbbbbbb"}, []string{"aaaaaaa"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			g, wrong := compileGlob(text{value: row.pattern})
@@ -66,6 +67,7 @@ func TestGlobs(t *testing.T) {
 		{"a letter that no name has", "bestellungen-für-*", `has "ü", which no function name has`},
 		{"a path", "orders/*", `has "/", which no function name has`},
 		{"more alternatives than memory is worth", strings.Repeat("{a,b}", 20), "stands for more than 256 patterns"},
+		{"one in two more than there may be", strings.Repeat("{a,b}", 7) + "{a,b,c}", "stands for more than 256 patterns"},
 		{"a pattern without end", strings.Repeat("a", 600), "is too long"},
 	} {
 		t.Run(row.why, func(t *testing.T) {

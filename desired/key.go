@@ -180,14 +180,13 @@ func parseName(s string) (ParsedName, *problem) {
 	n := ParsedName{}
 	switch {
 	case parts[0] == "arn":
-		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
-			return n, &problem{codeBadFunctionName, fmt.Sprintf("%q is not the ARN of a Lambda function", s),
-				"write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
+		wrong := "%q is not the ARN of a Lambda function"
+		if len(parts) >= 7 && parts[2] == "lambda" && parts[5] == "function" {
+			n.Partition, n.Region, n.Account = parts[1], parts[3], parts[4]
+			wrong = "%q has no valid region and account"
 		}
-		n.Partition, n.Region, n.Account = parts[1], parts[3], parts[4]
 		if !(Target{n.Account, n.Region}).Valid() {
-			return n, &problem{codeBadFunctionName, fmt.Sprintf("%q has no valid region and account", s),
-				"write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
+			return n, &problem{codeBadFunctionName, fmt.Sprintf(wrong, s), "write arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, or the plain name"}
 		}
 		parts = parts[6:]
 	case len(parts) >= 3 && parts[1] == "function" && accountWord.MatchString(parts[0]):

@@ -29,13 +29,12 @@ import (
 // share it, but for the destinations that have ${function} in them: these stand in want
 // as templates, and each function has a config of its own, shared by its qualifiers.
 type merged struct {
-	want      *Config
+	ownConfig
 	origins   *Origins
-	calls     []edge
 	templates []edge // to is not known yet
 
-	function string // the one that was filled in last
-	own      ownConfig
+	function string    // the one that was filled in last
+	filled   ownConfig // its own
 }
 
 // ownConfig is the config of one function, with its own name in the destinations, and
@@ -64,34 +63,33 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 		if i := slices.IndexFunc(exact, func(e exactEntry) bool { return e.Qualifier == q }); i >= 0 {
 			decl = exact[i].decl
 		}
-		for _, id := range r.keep(rules, q) {
+		ids := idsFor(rules, q)
+		for _, id := range ids {
 			r.chosen[id] = true
 		}
-		r.addEntry(s, Name{name, q}, decl)
+		r.addEntry(s, Name{name, q}, decl, ids)
 	}
 	r.judge(s, name, required, exact, present)
 }
 
-// keep makes r.ids those of the rules that are for a qualifier. Ids and not rules: the forms of a
-// rule in several targets share its settings, and a set of ids is what layer looks up.
-func (r *resolver) keep(rules []*ruleDecl, qualifier string) []int {
-	r.ids = r.ids[:0]
+// idsFor are the rules that are for a qualifier. Ids and not rules: the forms of a rule in several
+// targets share its settings, and a set of ids is what layer looks up.
+func idsFor(rules []*ruleDecl, qualifier string) (ids []int) {
 	for _, rule := range rules {
 		if rule.covers(qualifier) {
-			r.ids = append(r.ids, rule.id)
+			ids = append(ids, rule.id)
 		}
 	}
-	return r.ids
+	return ids
 }
 
 // rulesFor lists the rules and the requirements that choose a function, in the order of the
-// files, and the first item that ignores it. The slices are good until the next call.
+// files, and the first item that ignores it.
 //
 // All items of ignore are tried, though one is enough: one that never takes out anything is
 // to be told of. Items stand by layer, so that ignore is known before any requirement is met.
 func (r *resolver) rulesFor(s *scope, name string) (rules, required []*ruleDecl, by *ruleDecl) {
 	tags := s.inventory.Tags[name]
-	rules, required = r.rules[:0], r.required[:0]
 	for _, item := range s.local.rules {
 		if !item.chooses(name, tags) {
 			continue
@@ -107,7 +105,6 @@ func (r *resolver) rulesFor(s *scope, name string) (rules, required []*ruleDecl,
 			by = cmp.Or(by, item)
 		}
 	}
-	r.rules, r.required = rules, required
 	return rules, required, by
 }
 
@@ -131,12 +128,12 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ru
 	}
 }
 
-// addEntry makes one entry from decl, which may be nil, and the rules in r.ids.
+// addEntry makes one entry from decl, which may be nil, and the rules of some ids.
 //
 // An entry that only rules declare, for an alias or version, is Optional: the rule may be
 // meant for those functions which have it. An entry with remove takes nothing from the
 // layers below.
-func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
+func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl, ids []int) {
 	entry := Entry{Name: name, Optional: decl == nil && name.Qualifier != Latest, Pattern: isPattern(name.Qualifier)}
 	if decl != nil && decl.remove {
 		entry.Remove, entry.Want = true, &Config{}
@@ -145,12 +142,12 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 		return
 	}
 	r.current = name
-	l := r.layer(s, decl)
+	l := r.layer(s, decl, ids)
 	if l.want.IsZero() && decl != nil && !s.undecided {
 		r.out.reportOnce(decl.pos(), codeManagesNothing, fmt.Sprintf("%s has no settings: there is nothing to manage", name),
 			"set a field, or write remove: true, or delete the entry")
 	}
-	own := ownConfig{l.want, l.calls}
+	own := l.ownConfig
 	if l.templates != nil {
 		own = r.fillFunction(s, l, name.Function)
 	}
@@ -166,7 +163,7 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl) {
 // template, once.
 func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig {
 	if l.function == function {
-		return l.own
+		return l.filled
 	}
 	own := ownConfig{new(*l.want), l.calls}
 	for _, t := range l.templates {
@@ -180,7 +177,7 @@ func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig 
 			own.calls = append(slices.Clip(own.calls), edge{*to.function, t.by, t.f})
 		}
 	}
-	l.function, l.own = function, own
+	l.function, l.filled = function, own
 	return own
 }
 
@@ -189,29 +186,29 @@ func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig 
 //
 // That is what keeps a fleet of 100,000 functions small: it has as many configs as there
 // are combinations of rules. Those with an entry of their own are never shared.
-func (r *resolver) layer(s *scope, decl *functionDecl) *merged {
+func (r *resolver) layer(s *scope, decl *functionDecl, ids []int) *merged {
 	if decl != nil {
-		return r.merge(s, decl)
+		return r.merge(s, decl, ids)
 	}
-	r.cacheKey = r.cacheKey[:0]
-	for _, id := range r.ids {
-		r.cacheKey = binary.AppendUvarint(r.cacheKey, uint64(id))
+	var key []byte
+	for _, id := range ids {
+		key = binary.AppendUvarint(key, uint64(id))
 	}
-	l, known := s.layers[string(r.cacheKey)]
+	l, known := s.layers[string(key)]
 	if !known {
-		l = r.merge(s, nil)
-		s.layers[string(r.cacheKey)] = l
+		l = r.merge(s, nil, ids)
+		s.layers[string(key)] = l
 	}
 	return l
 }
 
 // merge decides each setting by itself among all who speak about the key, and notes who
 // won it. A source that wins nothing anywhere is told of by checkIdle.
-func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
-	sources := r.speakers(decl)
+func (r *resolver) merge(s *scope, decl *functionDecl, ids []int) *merged {
+	sources := r.doc.speakers(decl, ids)
 	// What a setting sends to is checked where it wins: a destination that a later
 	// layer replaces harms nobody, and is told of as a rule without effect.
-	l := &merged{want: new(Config), origins: new(Origins)}
+	l := &merged{ownConfig: ownConfig{want: new(Config)}, origins: new(Origins)}
 	for _, f := range Settings() {
 		winner, v := r.decide(s, sources, f)
 		if winner == nil {
@@ -239,15 +236,13 @@ func (r *resolver) merge(s *scope, decl *functionDecl) *merged {
 // speakers lists who may speak about a key, weakest first: the defaults of the fleet, of
 // the rules' files, the defaults of the entry's own file, the rules, the entry.
 //
-// There is at least one: what nobody speaks about is no entry. The slice is good until the next
-// call, and no source is in it twice.
-func (r *resolver) speakers(decl *functionDecl) []*source {
-	sources := r.sources[:0]
-	if r.doc.defaults != nil {
-		sources = append(sources, r.doc.defaults)
+// There is at least one, as what nobody speaks about is no entry; and none is there twice.
+func (d *Document) speakers(decl *functionDecl, ids []int) (sources []*source) {
+	if d.defaults != nil {
+		sources = append(sources, d.defaults)
 	}
-	for _, id := range r.ids {
-		file := r.doc.rules[id].file
+	for _, id := range ids {
+		file := d.rules[id].file
 		if (decl == nil || decl.file != file) && !slices.Contains(sources, &file.defaults) {
 			sources = append(sources, &file.defaults)
 		}
@@ -255,13 +250,12 @@ func (r *resolver) speakers(decl *functionDecl) []*source {
 	if decl != nil && !decl.file.defaults.fleet {
 		sources = append(sources, &decl.file.defaults)
 	}
-	for _, id := range r.ids {
-		sources = append(sources, r.doc.rules[id].source)
+	for _, id := range ids {
+		sources = append(sources, d.rules[id].source)
 	}
 	if decl != nil {
 		sources = append(sources, &decl.source)
 	}
-	r.sources = sources
 	return sources
 }
 

@@ -143,12 +143,7 @@ type resolver struct {
 
 	edges map[Key][]edge
 
-	current  Name      // whose layers are being merged; for messages
-	sources  []*source // scratch of layer, as all below
-	ids      []int
-	rules    []*ruleDecl
-	required []*ruleDecl
-	cacheKey []byte
+	current Name // whose layers are being merged; for messages
 }
 
 // scope is the resolution of one target. Targets are resolved apart from each other:

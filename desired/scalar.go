@@ -128,20 +128,14 @@ var date = kind[text]{
 
 // readAs names what YAML makes of an unquoted scalar that was meant as text.
 func readAs(n *yaml.Node) string {
-	switch n.Tag {
-	case "!!int":
-		if len(n.Value) > 1 && n.Value[0] == '0' {
-			return "an octal number"
-		}
-		return "a number"
-	case "!!float":
-		return "a number"
-	case "!!bool":
-		return "a boolean"
-	case "!!timestamp":
-		return "a date"
+	switch kind := yamlKinds[n.Tag]; {
+	case kind == "":
+		return "something other than a string"
+	case n.Tag == "!!int" && len(n.Value) > 1 && n.Value[0] == '0':
+		return "an octal number"
+	default:
+		return "a " + kind
 	}
-	return "something other than a string"
 }
 
 // shorten cuts what somebody wrote to 80 bytes for a message, and not within a character.

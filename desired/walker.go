@@ -214,27 +214,24 @@ func (w *walker) wrongType(n *yaml.Node, what, expected string) {
 	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), expected), hint)
 }
 
+// yamlKinds are what YAML takes a plain scalar for, by its tag.
+var yamlKinds = map[string]string{"!!str": "string", "!!int": "number", "!!float": "number", "!!bool": "boolean", "!!timestamp": "date"}
+
 // describe names what a node holds, in words for a message, cut short: a value may be as
 // long as the file.
 func describe(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
+	kind := yamlKinds[n.Tag]
+	switch {
+	case n.Kind == yaml.MappingNode:
 		return "a mapping"
-	case yaml.SequenceNode:
+	case n.Kind == yaml.SequenceNode:
 		return "a list"
-	case yaml.ScalarNode:
-		switch n.Tag {
-		case "!!str":
-			return fmt.Sprintf("the string %.40q", n.Value)
-		case "!!int", "!!float":
-			return fmt.Sprintf("the number %.40s", n.Value)
-		case "!!bool":
-			return "the boolean " + n.Value
-		case "!!timestamp":
-			return fmt.Sprintf("the date %.40s", n.Value)
-		}
+	case n.Kind != yaml.ScalarNode || kind == "":
+		return "a value with the tag " + n.Tag
+	case kind == "string":
+		return fmt.Sprintf("the string %.40q", n.Value)
 	}
-	return "a value with the tag " + n.Tag
+	return fmt.Sprintf("the %s %.40s", kind, n.Value)
 }
 
 // Words of other tools. Whoever moves here from Terraform, CloudFormation, SAM, the CDK or

@@ -147,7 +147,7 @@ ignore: [{ functions: [gone] }]
 // Patterns for aliases are those for function names, and messages call them what they are.
 func TestAWrongPatternForAliases(t *testing.T) {
 	_, err := Load(oneFile("version: 1\nrules: [{ match: { functions: [a], qualifiers: [\"live[\"] }, set: { maximum_retry_attempts: 0 } }]\n"), "fleet.yaml")
-	want := `fleet.yaml:2:47: EI031 the pattern "live[" has [ without ]; use an alias, a version number, $LATEST, or a pattern for aliases such as "live*"`
+	want := `fleet.yaml:2:49: EI031 the pattern "live[" has [ without ]; use an alias, a version number, $LATEST, or a pattern for aliases such as "live*"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

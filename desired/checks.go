@@ -227,7 +227,7 @@ func (r *resolver) checkEmptyTargets() {
 //
 // It is silent where there is another error: the entries may be missing because of it.
 func (r *resolver) checkEntries() {
-	if r.partial || r.out.errors.total > 0 || len(r.doc.files) == 0 {
+	if r.partial || r.out.errors.total > 0 {
 		return
 	}
 	for _, s := range r.scopes {

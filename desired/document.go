@@ -196,7 +196,8 @@ func (d *Document) Targets(ambient Target) ([]TargetSpec, error) {
 	return d.places(ambient), nil
 }
 
-// places is Targets without the demand that the ambient target be known.
+// places is Targets without the demand that the ambient target be known: while a file is checked
+// nobody has credentials, and what can be said without them is said.
 func (d *Document) places(ambient Target) []TargetSpec {
 	if len(d.targets) == 0 {
 		return []TargetSpec{{Target: ambient}}
@@ -278,6 +279,7 @@ func (d *Document) checkLabels(out *collector) {
 	if d.damagedTargets {
 		return
 	}
+	// Every label that is used, and not each once: a person mends them where they stand.
 	var labels []string
 	for _, t := range d.targets {
 		labels = append(labels, t.name.value)

@@ -101,7 +101,9 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 		}
 		return matched
 	}
-	var names []string
+	// Every list is cloned before anything is taken out of it: the fleet is the caller's, who may
+	// narrow it again for another part.
+	var names []string // for the hint: of what the fleet knows, ignored ones apart
 	targets := slices.Clone(f.Targets)
 	for i := range targets {
 		t := &targets[i]
@@ -205,6 +207,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 			return nil, err
 		}
 	}
+	// Entries are sorted, and a fleet has many; of ignored keys there are few.
 	name := Name{q.Function, q.Qualifier}
 	var keys []Key
 	var ignored error
@@ -247,6 +250,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 			}
 		}
 	}
+	// A function is in several targets, and its name is said once.
 	sorted := func(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
 	hint := suggest(Name{q.Function, q.Qualifier}.String(), all, "there are "+listSome(sorted(all)))
 	if len(siblings) > 0 {

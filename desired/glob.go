@@ -62,9 +62,11 @@ type pattern struct {
 // matcher takes, and a pattern such as *x* meets every function.
 func (p *pattern) match(name string) bool {
 	last := len(p.texts) - 1
-	if last <= 0 {
+	if last <= 0 { // no wildcard
 		return name == p.written
 	}
+	// Necessary and not sufficient: two of the texts may be found at one place of the name, and
+	// the order of those between is not looked at.
 	if !strings.HasPrefix(name, p.texts[0]) || !strings.HasSuffix(name, p.texts[last]) {
 		return false
 	}
@@ -155,6 +157,8 @@ var (
 // the matcher, which reads a longer run of stars as more than one of them, and
 // has escapes that these patterns have not.
 func compilePattern(s string) (p pattern, why string) {
+	// Braces can bring stars together that stood apart. What is left when classes and wildcards are
+	// taken out are the texts, and these have to be what a name can have.
 	s = starRun.ReplaceAllString(s, "*")
 	for _, c := range class.FindAllStringSubmatch(s, -1) {
 		if why := checkClass(c[1]); why != "" {
@@ -172,7 +176,8 @@ func compilePattern(s string) (p pattern, why string) {
 	return pattern{s, texts}, ""
 }
 
-// checkClass looks at what is between [ and ].
+// checkClass looks at what is between [ and ], without the ! or ^ that may begin it. A class of
+// which nothing can be a character of a name is a slip: it would match nothing, in silence.
 func checkClass(members string) (why string) {
 	if members == "" {
 		return "has an empty [ ]"

@@ -194,6 +194,7 @@ func parseName(s string) (ParsedName, *problem) {
 	case len(parts) >= 2 && parts[0] == "function":
 		parts = parts[1:]
 	}
+	// Whatever the form, what is left is NAME or NAME:QUALIFIER.
 	if len(parts) > 2 {
 		return n, &problem{codeBadFunctionName, fmt.Sprintf("%q has too many colons", s),
 			"write NAME, NAME:QUALIFIER, ACCOUNT:function:NAME or a full function ARN"}
@@ -249,6 +250,8 @@ func identify(written, qualifier text) (ParsedName, *problem, place) {
 	if wrong != nil {
 		return name, wrong, written.place
 	}
+	// An ARN with the partition of another region is in no target, whichever are declared; without
+	// this the message would blame the targets.
 	if name.Region != "" && name.Partition != partitionOf(name.Region) {
 		return name, &problem{codeBadFunctionName,
 			fmt.Sprintf("the region %s is in the partition %s, not %s", name.Region, partitionOf(name.Region), shorten(name.Partition)),

@@ -214,6 +214,8 @@ func (r *resolver) merge(s *scope, decl *functionDecl, ids []int) *merged {
 		if winner == nil {
 			continue
 		}
+		// Where it was written goes along with what it is: nobody could find it out later without
+		// to resolve again.
 		l.want[f] = v.Value
 		r.applied[winner] = true
 		l.origins.Fields[f] = winner.fieldOrigin(f)

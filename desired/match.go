@@ -163,6 +163,7 @@ func (w *walker) tags(n *yaml.Node, into *criteria) {
 			v, _ := compileTag(t)
 			p.values = append(p.values, v)
 		}
+		// One value may stand without brackets, as most do.
 		if n.Kind == yaml.SequenceNode {
 			w.eachOnce(n, what, what, tagValueRule, add)
 		} else if t, ok := w.text(n, what, tagValueRule); ok {
@@ -259,6 +260,8 @@ func (r *resolver) qualifiersOf(s *scope, name string, exact []exactEntry, rules
 	for _, e := range exact {
 		all = append(all, e.Qualifier)
 	}
+	// A rule speaks about what exists. An exact entry of a function that does not exist stays, since
+	// that its function is missing is for the run to say.
 	if !present {
 		rules = nil
 	}

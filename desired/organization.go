@@ -58,7 +58,8 @@ var organizationObject = object[organizationDecl]{
 	},
 }
 
-// regionsOrEnabled is a list of regions, or the word for those of each account.
+// regionsOrEnabled is a list of regions, or the word for those of each account. No region is
+// called like the word, and a list with it among others is refused as a list of regions.
 func regionsOrEnabled() field[organizationDecl] {
 	f := texts("regions", "The regions, or enabled: those that each account has switched on.", regionRule, asWritten,
 		func(o *organizationDecl) *[]text { return &o.regions })
@@ -110,20 +111,20 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 	// organization of which nothing is left is a warning too, and an error where the files
 	// have no other target: see checkEntries.
 	out := *d
-	out.warnings, out.targets = slices.Clone(d.warnings), nil
+	out.warnings, out.targets = slices.Clone(d.warnings), slices.Clone(d.targets)
 	// Items with an account of their own come first, wherever they stand: they may have another
 	// role or quota for it.
 	taken := map[Target]bool{}
 	for i := range d.targets {
 		if t := &d.targets[i]; t.organization == nil {
-			for _, region := range t.regions {
-				taken[Target{t.account.value, region.value}] = true
+			for _, at := range t.places() {
+				taken[at] = true
 			}
 		}
 	}
-	for _, t := range d.targets {
+	for i := range out.targets {
+		t := &out.targets[i]
 		if t.organization == nil {
-			out.targets = append(out.targets, t)
 			continue
 		}
 		of := members[t.name.value]
@@ -134,13 +135,12 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 					Hint:    "correct it, or delete it"})
 			}
 		}
-		item := t
-		item.members, item.unknown = []Target{}, map[string]error{}
+		t.members, t.unknown = []Target{}, map[string]error{} // not nil: they are known, if there are none
 		for _, m := range of {
 			if contains(t.organization.exclude, m.Account) {
 				continue
 			}
-			item.unknown[m.Account] = m.Err
+			t.unknown[m.Account] = m.Err
 			regions := m.Regions
 			if !t.organization.enabled {
 				regions = written(t.organization.regions)
@@ -148,11 +148,11 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 			for _, at := range inRegions(m.Account, regions) {
 				if !taken[at] {
 					taken[at] = true
-					item.members = append(item.members, at)
+					t.members = append(t.members, at)
 				}
 			}
 		}
-		if len(item.members) == 0 {
+		if len(t.members) == 0 {
 			why := "AWS Organizations lists no active one"
 			if len(of) > 0 {
 				why = fmt.Sprintf("each of the %d that AWS Organizations lists is excluded, has a target of its own or no region", len(of))
@@ -160,7 +160,6 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 			out.warnings = append(out.warnings, Problem{Pos: t.file.pos(t.organization.place), Code: codeEmptyTarget,
 				Message: t.name.value + " has no account: " + why, Hint: "check units, exclude and regions"})
 		}
-		out.targets = append(out.targets, item)
 	}
 	return &out
 }

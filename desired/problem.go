@@ -301,6 +301,7 @@ var explanations = sync.OnceValue(func() (all []Explanation) {
 		head, title, _ := strings.Cut(first, ": ")
 		code, severity, _ := strings.Cut(head, " ")
 		e := Explanation{Code: code, Title: title, Severity: Severity(severity), Text: strings.TrimSpace(strings.ReplaceAll(rest, "\n", " "))}
+		// Some problems no file alone can show, such as a path without files: they have no example.
 		if right, err := explained.ReadFile("testdata/right/" + code + ".yaml"); err == nil {
 			names, _ := fs.Glob(explained, "testdata/problems/"+code+"-*.yaml")
 			wrong, _ := explained.ReadFile(names[0])

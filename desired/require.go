@@ -183,6 +183,8 @@ func (r *resolver) judge(s *scope, name string, chosen []*ruleDecl, exact []exac
 	if len(by) == 0 {
 		return
 	}
+	// What is declared and forbidden at once can never be in order: said when the files are
+	// resolved, and not only when AWS has been read.
 	for _, e := range exact {
 		r.checkDeclared(s, e, by)
 	}

@@ -49,7 +49,6 @@ func (r *resolver) fleet() Fleet {
 // Where the files have errors already the document is incomplete, and the resolution is
 // told so by partial: it does not complain of what was left out.
 func (d *Document) checkOffline(out *collector) {
-	d.warnings = out.warnings.problems()
 	check := &collector{}
 	r := newResolver(d, Target{}, nil, check)
 	r.partial = out.errors.total > 0
@@ -225,6 +224,8 @@ func (r *resolver) run() {
 	for _, s := range r.scopes {
 		r.resolveScope(s)
 	}
+	// Across targets: a circle may lead through several accounts, and a rule that chooses nothing
+	// here may choose something there.
 	r.checkLoops()
 	r.checkIdle()
 	r.checkEntries()

@@ -289,8 +289,9 @@ func limit(floor int) kind[Limit] {
 	}}
 }
 
-// The rules that plain strings follow. Limits of roles and external ids are
-// those of STS AssumeRole.
+// The rules that plain strings follow. Forms are kept as wide as AWS has them, and no wider: what
+// passes here is sent as it is, and an answer of AWS would name neither file nor line. Limits of
+// roles and external ids are those of STS AssumeRole.
 var (
 	anyName   = textRule{low: 1, high: 128, code: codeOutOfRange, what: "of 1 to 128 characters", hint: "use 1 to 128 characters"}
 	labelRule = textRule{pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`), code: codeBadLabel,

@@ -102,6 +102,7 @@ func settingKind(f Setting) kind[setting] {
 		if !ok {
 			return setting{}, false
 		}
+		// The setting is a part of the key: what is right on failure may be wrong on success.
 		use := destinationUse{f, t.value}
 		wrong, known := w.checks[use] // equal ones of a file are checked once
 		if !known {
@@ -145,6 +146,8 @@ const shareFloor = 10
 // items is then checked without it, and what depends on targets not at all: a file with one
 // error is not to be given ten that follow from it.
 
+// What a target lacks is asked by says, since account and regions are needed only without
+// organization; the schema says it by oneOf.
 var targetItem = object[targetDecl]{
 	what: "a target",
 	fields: []field[targetDecl]{

@@ -181,6 +181,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON takes what MarshalJSON gives, and "" for no destination.
 func (v *Value) UnmarshalJSON(data []byte) error {
+	// The first byte tells the kinds apart: data is one value of JSON, without space around it.
 	*v = Value{}
 	switch {
 	case bytes.Equal(data, []byte("null")):

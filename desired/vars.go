@@ -289,6 +289,7 @@ func (f *filler) settings(s *source) {
 // its name is a slip, or nobody has given it a value.
 func (d *Document) withoutVariable(at missingVariable, labels []string) Problem {
 	p := Problem{Pos: at.file.pos(at.place), Code: codeUnknownVariable}
+	// Of all labels, and not only of those that lack it: a slip is near to what others have.
 	others, has := map[string]bool{}, false
 	for _, l := range d.locals {
 		_, here := l.vars[at.name]

@@ -81,7 +81,8 @@ func (w *walker) collection(n *yaml.Node, kind yaml.Kind, what string, expected 
 	return n, true
 }
 
-// eachItem visits the items of a list that are not empty, in order, up to the budget.
+// eachItem visits the items of a list that are not empty, in order, up to the budget. One that is
+// empty is an error and not passed over: it may have been an item whose lines were commented out.
 func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
 	n, ok := w.collection(n, yaml.SequenceNode, what, func() string { return "a list" })
 	if !ok {
@@ -99,7 +100,8 @@ func (w *walker) eachItem(n *yaml.Node, what string, visit func(*yaml.Node)) {
 	}
 }
 
-// eachOnce is eachItem for texts, none of which may stand there twice.
+// eachOnce is eachItem for texts, none of which may stand there twice: mostly a line was copied and
+// then not changed.
 func (w *walker) eachOnce(n *yaml.Node, what, item string, rule textRule, visit func(text)) {
 	first := map[string]place{}
 	w.eachItem(n, what, func(n *yaml.Node) {

@@ -156,3 +156,20 @@ func TestAWrongPatternForAliases(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Wherever a variable may stand, one without its vars. is told what to write.
+func TestAVariableWithoutVars(t *testing.T) {
+	for where, file := range map[string]string{
+		"name":       "functions: [{ name: \"a-${stage}\", maximum_retry_attempts: 0 }]",
+		"qualifier":  "functions: [{ name: a, qualifier: \"${stage}\", maximum_retry_attempts: 0 }]",
+		"pattern":    "rules: [{ match: { functions: [\"${stage}-*\"] }, set: { maximum_retry_attempts: 0 } }]",
+		"exclude":    "rules: [{ match: { functions: [\"*\"], exclude: [\"${stage}-*\"] }, set: { maximum_retry_attempts: 0 } }]",
+		"tag":        "rules: [{ match: { tags: { stage: \"${stage}\" } }, set: { maximum_retry_attempts: 0 } }]",
+		"qualifiers": "rules: [{ match: { functions: [\"*\"], qualifiers: [\"${stage}\"] }, set: { maximum_retry_attempts: 0 } }]",
+	} {
+		_, err := Load(oneFile("version: 1\n"+file+"\n"), "fleet.yaml")
+		if err == nil || !strings.Contains(err.Error(), codeUnknownPlaceholder+" ${stage} is not a variable; write ${vars.stage}, and stage under the vars of the targets") {
+			t.Errorf("%s: %v", where, err)
+		}
+	}
+}

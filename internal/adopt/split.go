@@ -22,31 +22,25 @@ func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfi
 		}
 		return c
 	}
-	alike := true
-	for _, key := range keys {
-		alike = alike && managed(missing(key)) == managed(missing(keys[0]))
-	}
-	if alike {
-		e := fleetfile.Entry{Name: keys[0].Name}
+	// One entry says it for all where one text does for each setting.
+	entry := func(keys []desired.Key) (e fleetfile.Entry, same bool) {
+		e, same = fleetfile.Entry{Name: keys[0].Name}, true
+		for _, key := range keys {
+			same = same && managed(missing(key)) == managed(missing(keys[0]))
+		}
 		for f, v := range missing(keys[0]) {
-			if v.IsSet() {
-				var same bool
+			if v.IsSet() && same {
 				e.Settings[f], same = r.common(keys, desired.Setting(f))
-				alike = alike && same
 			}
 		}
-		if alike {
-			return r.located(keys, e)
-		}
+		return e, same
+	}
+	if e, same := entry(keys); same {
+		return r.located(keys, e)
 	}
 	var all []fleetfile.Entry
 	for _, group := range fleetfile.GroupBy(keys, missing) {
-		e := fleetfile.Entry{Name: keys[0].Name}
-		for f, v := range missing(group[0]) {
-			if v.IsSet() {
-				e.Settings[f] = v.String()
-			}
-		}
+		e, _ := entry(group) // they miss the same
 		all = append(all, r.located(group, e)...)
 	}
 	return all
@@ -75,17 +69,13 @@ func (r *round) split(s *source, item, list cursor, keys []desired.Key) error {
 		}
 		return said // one group of all others: their words stay
 	})
-	slices.SortStableFunc(groups, func(a, b []desired.Key) int {
-		_, x := r.needs[a[0]]
-		_, y := r.needs[b[0]]
-		switch {
-		case x == y:
-			return 0
-		case y:
-			return -1
+	needed := func(group []desired.Key) int { // those that are not adopted come first
+		if _, is := r.needs[group[0]]; is {
+			return 1
 		}
-		return 1
-	})
+		return 0
+	}
+	slices.SortStableFunc(groups, func(a, b []desired.Key) int { return needed(a) - needed(b) })
 	old := fleetfile.Entry{Name: keys[0].Name, Remove: r.entries[keys[0]].Remove}
 	for _, f := range desired.Settings() {
 		if _, v := pair(item.node, f.String()); v != nil {

@@ -139,14 +139,12 @@ func specs(targets []Target) []desired.TargetSpec {
 }
 
 func (f file) defaults(common [desired.NumSettings]cell) {
-	begun := false
+	if slices.ContainsFunc(common[:], func(c cell) bool { return c.value != "" }) {
+		f.Linef("\ndefaults:")
+	}
 	for i, field := range desired.Settings() {
 		if common[i].value == "" {
 			continue
-		}
-		if !begun {
-			f.Linef("\ndefaults:")
-			begun = true
 		}
 		for _, remark := range common[i].remarks {
 			f.Comment("  ", remark)

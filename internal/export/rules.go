@@ -284,16 +284,13 @@ func (f file) rules(rules []rule) {
 		if r.qualifier != desired.Latest {
 			f.list("qualifiers", []string{r.qualifier})
 		}
-		begun := false
+		if r.lines != [desired.NumSettings]string{} { // else they follow the defaults
+			f.Linef("    set:")
+		}
 		for j, field := range desired.Settings() {
-			if r.lines[j] == "" {
-				continue
+			if r.lines[j] != "" {
+				f.Linef("      %s: %s", field, fleetfile.Style{}.Value(field, r.lines[j]))
 			}
-			if !begun {
-				f.Linef("    set:")
-				begun = true
-			}
-			f.Linef("      %s: %s", field, fleetfile.Style{}.Value(field, r.lines[j]))
 		}
 	}
 }

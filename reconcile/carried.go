@@ -117,7 +117,7 @@ func judge(want *desired.TargetSpec, have []CarriedFunction, undeclared desired.
 // What is carried of a function that nobody declares any more is passed over.
 func declaredAndCarried(entries []desired.Entry, have []CarriedFunction) func(func([]desired.Entry, *CarriedFunction) bool) {
 	return func(yield func([]desired.Entry, *CarriedFunction) bool) {
-		for group := range byFunction(entries) {
+		for group := range ByFunction(entries) {
 			for len(have) > 0 && have[0].Function < group[0].Function {
 				have = have[1:]
 			}

@@ -205,7 +205,7 @@ func (r *RunResult) CoveredIn(t desired.Target) (functions, covered int) {
 			}
 		}
 	}
-	for entries := range byFunction(want.Entries) {
+	for entries := range ByFunction(want.Entries) {
 		f := have.function(entries[0].Function)
 		if f == nil || f.State != Present {
 			continue

@@ -109,7 +109,7 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 		// nothing is written on the strength of a part.
 		p.Err = have.Stopped
 	}
-	for entries := range byFunction(want.Entries) {
+	for entries := range ByFunction(want.Entries) {
 		function := have.function(entries[0].Function)
 		for i := range entries {
 			p.classify(&entries[i], function)

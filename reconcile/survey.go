@@ -43,12 +43,15 @@ func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]r
 	progress := newProgress(PhaseSurvey, observe)
 	orphans = orphans || fleet.Undeclared == desired.UndeclaredDelete
 	var wg sync.WaitGroup
+	groups := make([][][]desired.Entry, len(fleet.Targets))
 	for i := range fleet.Targets {
-		progress.expect(fleet.Targets[i].Target, countFunctions(fleet.Targets[i].Entries))
+		groups[i] = slices.Collect(ByFunction(fleet.Targets[i].Entries))
+		progress.expect(fleet.Targets[i].Target, len(groups[i]))
 	}
 	for i := range fleet.Targets {
 		wg.Go(func() {
-			observed.Targets[i] = surveyTarget(ctx, &fleet.Targets[i], conns[fleet.Targets[i].Target], fleet.Guard.MaxErrors, progress, orphans)
+			target := fleet.Targets[i].Target
+			observed.Targets[i] = surveyTarget(ctx, target, groups[i], conns[target], fleet.Guard.MaxErrors, progress, orphans)
 		})
 	}
 	wg.Wait()
@@ -58,31 +61,30 @@ func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]r
 // surveyTarget reads one target. Functions are yielded as fast as the limiter takes
 // them, so that what is learnt from the first answers still changes the order of the
 // rest; results go to fixed places, so that the order of calls reaches no output.
-func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn readConn, limit desired.Limit, progress *progress, orphans bool) ObservedTarget {
-	out := ObservedTarget{Target: target.Target, Err: conn.Err}
+func surveyTarget(ctx context.Context, target desired.Target, groups [][]desired.Entry, conn readConn, limit desired.Limit, progress *progress, orphans bool) ObservedTarget {
+	out := ObservedTarget{Target: target, Err: conn.Err}
 	if conn.Err == nil && conn.Reader == nil {
-		out.Err = fmt.Errorf("target %s: no Reader configured", target.Target)
+		out.Err = fmt.Errorf("target %s: no Reader configured", target)
 	}
 	if out.Err != nil {
 		return out
 	}
-	out.Functions = make([]ObservedFunction, 0, countFunctions(target.Entries))
-	for group := range byFunction(target.Entries) {
-		out.Functions = append(out.Functions, ObservedFunction{Function: group[0].Function})
+	out.Functions = make([]ObservedFunction, len(groups))
+	for i := range groups {
+		out.Functions[i].Function = groups[i][0].Function
 	}
 	budget := newErrorBudget(ctx, limit.Allowed(len(out.Functions)), len(out.Functions))
 	defer budget.release()
 
 	shared := &interner{known: map[Settings]*Settings{}}
 	jobs := func(yield func(ratelimit.Job) bool) {
-		groups := slices.Collect(byFunction(target.Entries))
 		next := func(i int) bool {
 			known, listed := conn.Aliases[out.Functions[i].Function]
 			out.Functions[i].UnlistedErr = conn.Unlisted[out.Functions[i].Function]
 			return yield(&surveyJob{
 				known: known, listed: listed,
 				reader: conn.Reader, shared: shared, budget: budget, progress: progress,
-				target: target.Target, entries: groups[i], observed: &out.Functions[i],
+				target: target, entries: groups[i], observed: &out.Functions[i],
 				orphans: orphans,
 			})
 		}
@@ -105,10 +107,8 @@ func surveyTarget(ctx context.Context, target *desired.TargetSpec, conn readConn
 	return out
 }
 
-// byFunction cuts sorted entries into runs of one function.
-//
-// One function is one listing, however many of its qualifiers are declared.
-func byFunction(entries []desired.Entry) iter.Seq[[]desired.Entry] {
+// ByFunction cuts sorted entries into runs of one function, each of which is one listing.
+func ByFunction(entries []desired.Entry) iter.Seq[[]desired.Entry] {
 	return chunksBy(entries, func(e *desired.Entry) string { return e.Function })
 }
 
@@ -128,15 +128,6 @@ func chunksBy[E any](all []E, key func(*E) string) iter.Seq[[]E] {
 			all = all[n:]
 		}
 	}
-}
-
-// countFunctions is how many functions sorted entries are about: one survey each.
-func countFunctions(entries []desired.Entry) int {
-	n := 0
-	for range byFunction(entries) {
-		n++
-	}
-	return n
 }
 
 // interner keeps one copy of each distinct Settings of a target. A survey is held in

@@ -102,9 +102,9 @@ func destinations(r *reconcile.RunResult) []reconcile.Destination {
 			}
 			d.Uses = append(d.Uses, of)
 		}
-		records := recordsOf(r, t)
-		for n, was := range records.before {
-			if is := records.after[n]; is != nil {
+		before, after := recordsOf(r, t)
+		for n, was := range before {
+			if is := after[n]; is != nil {
 				for _, s := range desired.Settings() {
 					add(n, s, is[s], was != nil && was[s] == is[s])
 				}
@@ -129,44 +129,27 @@ func destinations(r *reconcile.RunResult) []reconcile.Destination {
 	return all
 }
 
-// beforeAfter are the records of a target, nil where there is none, by every name that
-// has one before or after the plan.
-type beforeAfter struct {
-	before, after map[desired.Name]*reconcile.Settings
-}
-
-func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) beforeAfter {
-	records := beforeAfter{map[desired.Name]*reconcile.Settings{}, map[desired.Name]*reconcile.Settings{}}
-	ignored := func(n desired.Name) bool {
-		_, is := slices.BinarySearchFunc(t.Ignored, n, desired.Ignored.Compare)
-		return is
-	}
-	for i := range r.Known.Targets {
-		o := &r.Known.Targets[i]
-		if o.Target != t.Target {
-			continue
-		}
-		for j := range o.Functions {
-			for k := range o.Functions[j].Records {
-				record := &o.Functions[j].Records[k]
-				n := desired.Name{Function: o.Functions[j].Function, Qualifier: record.Qualifier}
-				if !ignored(n) {
-					records.before[n], records.after[n] = record.Settings, record.Settings
+// recordsOf are the records of a target, nil where there is none, by every name that has
+// one before or after the plan.
+func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) (before, after map[desired.Name]*reconcile.Settings) {
+	before, after = map[desired.Name]*reconcile.Settings{}, map[desired.Name]*reconcile.Settings{}
+	if known := reconcile.PartOf(r.Known.Targets, t.Target); known != nil {
+		for _, f := range known.Functions {
+			for _, record := range f.Records {
+				n := desired.Name{Function: f.Function, Qualifier: record.Qualifier}
+				if _, ignored := slices.BinarySearchFunc(t.Ignored, n, desired.Ignored.Compare); !ignored {
+					before[n], after[n] = record.Settings, record.Settings
 				}
 			}
 		}
 	}
-	for i := range r.Plan.Targets {
-		p := &r.Plan.Targets[i]
-		if p.Target != t.Target {
-			continue
-		}
-		for j := range p.Changes {
-			c := &p.Changes[j]
-			records.before[c.Name], records.after[c.Name] = c.Before, c.After()
+	if plan := reconcile.PartOf(r.Plan.Targets, t.Target); plan != nil {
+		for i := range plan.Changes {
+			c := &plan.Changes[i]
+			before[c.Name], after[c.Name] = c.Before, c.After()
 		}
 	}
-	return records
+	return before, after
 }
 
 // functionState is what the run knows of a function: from its own records, else from
@@ -174,16 +157,12 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) beforeAfter {
 func functionState(r *reconcile.RunResult, a arn.ARN) reconcile.DestinationState {
 	name, _, _ := strings.Cut(strings.TrimPrefix(a.Resource, "function:"), ":")
 	at := desired.Target{Account: a.AccountID, Region: a.Region}
-	for i := range r.Known.Targets {
-		if r.Known.Targets[i].Target != at {
-			continue
-		}
-		functions := r.Known.Targets[i].Functions
-		j, read := slices.BinarySearchFunc(functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
+	if known := reconcile.PartOf(r.Known.Targets, at); known != nil {
+		i, read := slices.BinarySearchFunc(known.Functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
 		switch {
-		case read && functions[j].State == reconcile.Present:
+		case read && known.Functions[i].State == reconcile.Present:
 			return reconcile.DestinationExists
-		case read && functions[j].State == reconcile.FunctionAbsent:
+		case read && known.Functions[i].State == reconcile.FunctionAbsent:
 			return reconcile.DestinationMissing
 		}
 	}

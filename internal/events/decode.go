@@ -32,9 +32,6 @@ import (
 // queue's batch around an SNS notification around an EventBridge event.
 const maxHops = 4
 
-// errDeep is one value, so that it reads the same from every level.
-var errDeep = fmt.Errorf("the event is wrapped more than %d times; send it on without the hops", maxHops)
-
 // errEmptyItem tells an empty object among others from one that is the whole event,
 // which asks for everything.
 var errEmptyItem = errors.New("it is empty; name a target, or leave it out")
@@ -47,7 +44,7 @@ func Decode(data []byte) ([]Hint, error) { return decode(data, maxHops) }
 
 func decode(data []byte, hops int) ([]Hint, error) {
 	if hops == 0 {
-		return nil, errDeep
+		return nil, fmt.Errorf("the event is wrapped more than %d times; send it on without the hops", maxHops)
 	}
 	if !json.Valid(data) {
 		return nil, errors.New("the event is not JSON; send the event itself, not a text about it")

@@ -129,22 +129,19 @@ func (s *state) turn(n news, maxAge time.Duration, now time.Time) map[string]boo
 // observed, are asked the same as then, are not in the news, and whose turn it is not.
 func (s *state) choose(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy, n news, turn map[string]bool, orphans bool) choice {
 	c := choice{asked: map[string]string{}, scrubbed: map[string]bool{}}
-	asker := newAsker(spec, undeclared)
-	for entries := range byFunction(spec.Entries) {
+	for entries := range reconcile.ByFunction(spec.Entries) {
 		f := entries[0].Function
-		asked := asker.of(entries)
+		asked := askedOf(spec, undeclared, entries)
 		c.asked[f] = asked
 		for i := range entries {
-			alias, version := qualifierKind(entries[i].Qualifier)
-			c.aliases, c.versions = c.aliases || alias, c.versions || version
+			c.sees(entries[i].Qualifier)
 		}
 		o := s.functions[f]
 		if o == nil {
 			continue
 		}
 		for i := range o.Records {
-			alias, version := qualifierKind(o.Records[i].Qualifier)
-			c.aliases, c.versions = c.aliases || alias, c.versions || version
+			c.sees(o.Records[i].Qualifier)
 		}
 		c.observed++
 		switch {
@@ -185,29 +182,13 @@ func due(known []*observation, maxAge time.Duration, pace float64, now time.Time
 	return min(n, len(known))
 }
 
-// byFunction cuts sorted entries into those of one function each.
-func byFunction(entries []desired.Entry) func(func([]desired.Entry) bool) {
-	return func(yield func([]desired.Entry) bool) {
-		for len(entries) > 0 {
-			n := 1
-			for n < len(entries) && entries[n].Function == entries[0].Function {
-				n++
-			}
-			if !yield(entries[:n:n]) {
-				return
-			}
-			entries = entries[n:]
-		}
-	}
-}
-
-// qualifierKind says whether a qualifier is an alias or a version.
-func qualifierKind(q string) (alias, version bool) {
+// sees notes whether a qualifier is an alias or a version.
+func (c *choice) sees(q string) {
 	if q == desired.Latest || q == "" {
-		return false, false
+		return
 	}
-	version = strings.Trim(q, "0123456789") == ""
-	return !version, version
+	version := strings.Trim(q, "0123456789") == ""
+	c.aliases, c.versions = c.aliases || !version, c.versions || version
 }
 
 // doubtful reports whether a function holds a record of which nobody knows if its alias or

@@ -182,7 +182,7 @@ func TestWhatIsCarried(t *testing.T) {
 	} {
 		s := newState(here)
 		o := &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.Present, Seen: now.Add(-time.Hour).UnixMilli(), Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: &reconcile.Settings{desired.Number(3600)}}}}}
-		o.asked = newAsker(spec(), desired.UndeclaredReport).of(spec().Entries)
+		o.asked = askedOf(spec(), desired.UndeclaredReport, spec().Entries)
 		s.functions["f"] = o
 		fleet := spec()
 		if row.spec != nil {

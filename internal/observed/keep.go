@@ -24,9 +24,6 @@ func (s *state) inventoryHolds(d desired.Discovery, maxAge time.Duration, now ti
 	return s.Need == needOf(d) && !s.Listed.IsZero() && float64(now.Sub(s.Listed)) < early*float64(maxAge)
 }
 
-// toTag are the functions whose tags are to be read, sorted.
-func (n *news) toTag() []string { return slices.Sorted(maps.Keys(n.tags)) }
-
 // follow brings the inventory up to date by the news. Found are the tags that the
 // functions in the news have now.
 func (s *state) follow(n news, found map[string]tags) {
@@ -67,11 +64,11 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 	s := p.state
 	next := newState(s.target)
 	next.Written, next.Looked = now, p.began
+	if p.asked.Before(p.began) && !p.asked.IsZero() {
+		next.Looked = p.asked
+	}
 	next.Listed, next.Need, next.Names, next.Tags = s.Listed, s.Need, s.Names, s.Tags
 	next.Aliases, next.Versions = p.choice.aliases, p.choice.versions
-	if !p.asked.IsZero() {
-		next.Looked = earlier(p.asked, p.began)
-	}
 	if p.full == "" || !p.asked.IsZero() { // else nobody knows what was done to those not read
 		next.Followed, next.Doubts = true, s.Doubts
 		maps.Copy(next.Events, s.Events)
@@ -133,11 +130,4 @@ func (s *state) wrote(outcome *reconcile.TargetOutcome) {
 		}
 		s.functions[r.Function] = &changed
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

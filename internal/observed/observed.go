@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -222,7 +223,7 @@ func (c *recollection) Narrow(asked []desired.Discovery) []desired.Discovery {
 			continue
 		}
 		if p.discovered = p.full != "" || !p.state.inventoryHolds(d, p.of.MaxAge, p.began); !p.discovered {
-			d.ListFunctions, d.Functions = false, p.news.toTag()
+			d.ListFunctions, d.Functions = false, slices.Sorted(maps.Keys(p.news.tags))
 			if len(d.Functions) == 0 {
 				d.Tags = nil
 			}
@@ -268,7 +269,7 @@ func (c *recollection) Carry(fleet desired.Fleet) map[desired.Target][]reconcile
 		}
 		// How many functions there are may be known only now. With what was discovered
 		// by events, the rest is taken from the same source.
-		if p.full != "" && p.of.All != nil && p.of.All(&p.open, countFunctions(spec.Entries)) {
+		if p.full != "" && p.of.All != nil && p.of.All(&p.open, len(slices.Collect(reconcile.ByFunction(spec.Entries)))) {
 			p.all = true
 			continue
 		}
@@ -328,11 +329,4 @@ func (p *pass) store(ctx context.Context, next *state) error {
 		_, err = p.of.Store.Write(ctx, fileName(next.target), data, p.tag)
 	}
 	return err
-}
-
-func countFunctions(entries []desired.Entry) (n int) {
-	for range byFunction(entries) {
-		n++
-	}
-	return n
 }

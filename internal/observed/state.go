@@ -59,8 +59,6 @@ func newState(t desired.Target) *state {
 	return &state{target: t, header: header{Events: map[string]int64{}, Doubts: map[string]int64{}}, functions: map[string]*observation{}}
 }
 
-func (s *state) order() []string { return slices.Sorted(maps.Keys(s.functions)) }
-
 // digest is a short name for a value: 96 bits, so that no two of a fleet share one.
 func digest(v any) string {
 	text, err := json.Marshal(v)
@@ -71,22 +69,10 @@ func digest(v any) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// asker digests what a fleet asks of each function of a target. Functions of one rule
-// are asked the same, and that is digested once.
-type asker struct {
-	spec       *desired.TargetSpec
-	undeclared desired.UndeclaredPolicy
-	known      map[string]string
-}
-
-func newAsker(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy) *asker {
-	return &asker{spec, undeclared, map[string]string{}}
-}
-
-// of is the digest of what is asked of one function, whose entries are given.
-func (a *asker) of(entries []desired.Entry) string {
+// askedOf digests what a fleet asks of one function, whose entries are given.
+func askedOf(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy, entries []desired.Entry) string {
 	var key strings.Builder
-	key.WriteByte(byte('0' + a.undeclared))
+	key.WriteByte(byte('0' + undeclared))
 	for i := range entries {
 		e := &entries[i]
 		want, err := e.Want.MarshalJSON()
@@ -103,16 +89,11 @@ func (a *asker) of(entries []desired.Entry) string {
 			}
 		}
 	}
-	at, _ := slices.BinarySearchFunc(a.spec.Ignored, entries[0].Function, func(g desired.Ignored, f string) int { return strings.Compare(g.Function, f) })
-	for ; at < len(a.spec.Ignored) && a.spec.Ignored[at].Function == entries[0].Function; at++ {
-		key.WriteString("\x00!" + a.spec.Ignored[at].Qualifier)
+	at, _ := slices.BinarySearchFunc(spec.Ignored, entries[0].Function, func(g desired.Ignored, f string) int { return strings.Compare(g.Function, f) })
+	for ; at < len(spec.Ignored) && spec.Ignored[at].Function == entries[0].Function; at++ {
+		key.WriteString("\x00!" + spec.Ignored[at].Qualifier)
 	}
-	if known, ok := a.known[key.String()]; ok {
-		return known
-	}
-	d := digest(key.String())
-	a.known[key.String()] = d
-	return d
+	return digest(key.String())
 }
 
 // FormatVersion is the version of the files. It grows with whatever would make an
@@ -162,7 +143,7 @@ func (s *state) encode() ([]byte, error) {
 	b := body{Account: s.target.Account, Region: s.target.Region, header: s.header, Seen: make([]row, 0, len(s.functions))}
 	b.Written, b.Looked = s.Written.UTC(), s.Looked.UTC()
 	index := map[reconcile.Settings]int{}
-	for _, name := range s.order() {
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
 		o := s.functions[name]
 		r := row{
 			Function: name, At: o.Seen, Asked: o.asked, Absent: o.State == reconcile.FunctionAbsent,

@@ -32,9 +32,9 @@ import (
 )
 
 const (
-	// Quota is the limit of LookupEvents per account and region, in requests a
+	// quota is the limit of LookupEvents per account and region, in requests a
 	// second. It cannot be raised (CloudTrail quotas).
-	Quota = 2
+	quota = 2
 	// Kept is how far back the event history goes.
 	Kept = 90 * 24 * time.Hour
 
@@ -48,7 +48,7 @@ const (
 
 // Pace is how fast the history of a target may be asked, for a registry of limiters
 // that belong to LookupEvents alone.
-func Pace(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: Quota} }
+func Pace(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: quota} }
 
 // ErrBudget is why a lookup ended before it had seen all that was asked.
 var ErrBudget = errors.New("CloudTrail took longer than the time that was set aside for it")
@@ -97,10 +97,10 @@ func New(cfg aws.Config, target desired.Target, limiters *ratelimit.Registry[des
 
 // Query is what a history is asked.
 type Query struct {
-	Names    []string  // of calls, without version: Writes and the others above
-	From, To time.Time // inclusive, to the second; a zero To is now, a zero From all that is kept
-	Pages    int       // the most of one name, 50 events each; 0 is no limit
-	Budget   time.Duration
+	Names  []string  // of calls, without version: Writes and the others above
+	From   time.Time // inclusive, to the second; zero is all that is kept
+	Pages  int       // the most of one name, 50 events each; 0 is no limit
+	Budget time.Duration
 	// Enough is shown each page of a name, newest event first, and the time of its
 	// last event. When it says true no older page of that name is asked for, and that
 	// does not count as cut short. It may be nil.
@@ -115,23 +115,18 @@ type Answer struct {
 	// Asked is the second up to which the history was asked. That it has everything
 	// that was done until then must not be assumed: events appear late.
 	Asked time.Time
-	// Since is the time back to which Events has all that the history had, for every
-	// name: the Query's From unless the lookup was cut short. After Asked it is nothing.
-	Since time.Time
 	// Cut is why less was seen than was asked, or nil: a *reconcile.CallError,
 	// ErrBudget, ErrPages or the end of the context, joined where names differ.
 	Cut error
 	// Unread counts events of the names asked that do not say which function they are
 	// about: something was changed, anywhere in the target.
-	Unread   int
-	Requests int // answered or not, repeats included
+	Unread int
 }
 
 // Lookup asks the history. It ends within the budget, and some seconds for what is
 // under way then.
 func (s *Source) Lookup(ctx context.Context, q Query) *Answer {
-	now := time.Now()
-	to := cmp.Or(q.To, now).UTC().Truncate(time.Second)
+	to := time.Now().UTC().Truncate(time.Second)
 	from := q.From.UTC().Truncate(time.Second)
 	if oldest := to.Add(-Kept); from.Before(oldest) {
 		from = oldest
@@ -140,7 +135,7 @@ func (s *Source) Lookup(ctx context.Context, q Query) *Answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, budget, ErrBudget)
 	defer cancel()
 
-	a := &Answer{Asked: to, Since: from}
+	a := &Answer{Asked: to}
 	if from.After(to) {
 		return a // AWS would call it an invalid range
 	}
@@ -169,10 +164,6 @@ func (s *Source) Lookup(ctx context.Context, q Query) *Answer {
 		}
 		if !slices.ContainsFunc(cut, func(e error) bool { return e.Error() == j.err.Error() }) {
 			cut = append(cut, j.err)
-		}
-		// Of the second at which reading ended there may be more.
-		if since := j.oldest.Add(time.Second); since.After(a.Since) {
-			a.Since = since
 		}
 	}
 	a.Cut = errors.Join(cut...)
@@ -216,8 +207,7 @@ func (j *nameJob) Call(ctx context.Context) error {
 	return nil
 }
 
-func (j *nameJob) Done(err error, s ratelimit.CallStats) {
-	j.answer.Requests += s.Attempts
+func (j *nameJob) Done(err error, _ ratelimit.CallStats) {
 	if err != nil {
 		j.over, j.err = true, err
 		return

@@ -235,6 +235,8 @@ func TestWhenAFamilyIsGivenUp(t *testing.T) {
 		{"a success among refusals", "AAAAAa" + strings.Repeat("A", 20), ""},
 		{"a success that came late", strings.Repeat("A", 10) + "a", ""},
 		{"refusals of a team with a success count for none of the others", strings.Repeat("A", 10) + "aBB", ""},
+		{"nor do any of a dozen", strings.Repeat("A", 12) + "aBB", ""},
+		{"and those of the rest go on counting", "CCCCCCCCCCAAAAAaBB", "bc"},
 	} {
 		c := &causes{tries: firstTries}
 		for i, team := range row.answers {
@@ -256,6 +258,46 @@ func TestWhenAFamilyIsGivenUp(t *testing.T) {
 		}
 		if given != row.given {
 			t.Errorf("%s: %q is given up, want %q", row.why, given, row.given)
+		}
+	}
+}
+
+// Whoever is given up is told of the first that was refused, and of its reason.
+func TestTheFirstRefusalIsTheReason(t *testing.T) {
+	c := &causes{tries: firstTries}
+	fleet, _ := fleetOf(numbered("f-%02d", firstTries+1)...)
+	change := func(i int) Change {
+		e := fleet.Targets[0].Entries[i]
+		return Change{Name: e.Name, Action: Create, Want: e.Want}
+	}
+	for i := range firstTries {
+		c.settled(&Result{Change: change(i), Status: Failed, Err: refusal(KindRefused, fmt.Sprintf("reason %d", i))})
+	}
+	last := change(firstTries)
+	err := c.verdict(&last)
+	if !errors.Is(err, ErrSameCause) || !strings.Contains(err.Error(), " as f-00: ") || !strings.HasSuffix(err.Error(), "reason 0") {
+		t.Errorf("given up for %v", err)
+	}
+}
+
+// What sets no destination has its operation in common with others, and nothing else.
+func TestWritesWithoutADestinationShareTheirOperation(t *testing.T) {
+	fewer, held := retries(0), &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
+	queue := desired.Config{desired.OnFailure: desired.Text(queueA)}
+	kinds := map[string]Change{
+		"delete": {Action: Delete, Before: held}, "numbers": {Action: Update, Want: &fewer, Before: held}, "queue": {Action: Update, Want: &queue, Before: held},
+	}
+	for refused, r := range kinds {
+		c := &causes{tries: firstTries}
+		for i := range firstTries {
+			r.Name = name(fmt.Sprintf("f-%02d", i), desired.Latest)
+			c.settled(&Result{Change: r, Status: Failed, Err: refusal(KindDenied, "no")})
+		}
+		for tried, next := range kinds {
+			next.Name = name("f-99", desired.Latest)
+			if err := c.verdict(&next); (err != nil) != (tried == refused) {
+				t.Errorf("%s was refused, and %s: %v", refused, tried, err)
+			}
 		}
 	}
 }

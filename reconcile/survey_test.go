@@ -259,3 +259,30 @@ func TestAListingThatNeverEnds(t *testing.T) {
 func (e *endless) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
 	return nil, nil
 }
+
+// A record that is to be deleted because nobody declared it is looked at as an orphan is: one
+// under an alias that is gone cannot be put back.
+func TestUndeclaredRecordsThatAreDeletedAreLookedInto(t *testing.T) {
+	for policy, final := range map[desired.UndeclaredPolicy]bool{desired.UndeclaredDelete: true, desired.UndeclaredReport: false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake("f")
+			f.records[name("f", "gone")] = Settings{}
+			fleet := wants(entry("f", desired.Latest, retries(2)))
+			fleet.Undeclared = policy
+			plan := NewPlan(fleet, f.survey(t, t.Context(), fleet))
+			if got := len(plan.Targets[0].Changes) == 1 && plan.Targets[0].Changes[0].Final; got != final || f.count("aliases") > 0 != final {
+				t.Errorf("policy %v: %q after %q", policy, lines(&plan), f.calls)
+			}
+		})
+	}
+}
+
+// A target without a way to read it is unreadable, and none of its functions absent.
+func TestATargetWithoutAReader(t *testing.T) {
+	fleet := wants(entry("f", desired.Latest, retries(0)))
+	live := survey(t.Context(), fleet, nil, nil, false)
+	plan := NewPlan(fleet, live)
+	if err := live.Targets[0].Err; err == nil || !strings.Contains(err.Error(), "no Reader configured") || plan.Counts().Unreadable != 1 {
+		t.Errorf("%v, %q", err, lines(&plan))
+	}
+}

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -249,6 +251,188 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 	}
 	if _, err := (Guard{Guard: fleet.Guard, Base: base}).approve(plan); err != nil {
 		t.Errorf("a run of 30 of 100 was let through, and its rollback was not: %v", err)
+	}
+}
+
+// several are fleet files with two targets, and an organization that has one account.
+const several = `targets:
+  - { name: home, account: "111111111111", regions: [eu-west-1] }
+  - { name: away, account: "222222222222", regions: [eu-west-1] }
+  - { name: all, organization: { role: r, regions: [eu-west-1] } }
+functions:
+  - { name: a, maximum_retry_attempts: 1 }
+  - { name: b, maximum_retry_attempts: 1 }
+`
+
+func targetOf(account string) desired.Target {
+	return desired.Target{Account: account, Region: "eu-west-1"}
+}
+
+// holding is a survey in which each function of some targets has a record.
+func holding(s *Settings, functions []string, targets ...desired.Target) (seen Observed) {
+	for _, target := range targets {
+		o := ObservedTarget{Target: target}
+		for _, f := range functions {
+			of := ObservedFunction{Function: f, State: Present}
+			if s != nil {
+				of.Records = []ObservedRecord{{Qualifier: desired.Latest, Settings: s}}
+			}
+			o.Functions = append(o.Functions, of)
+		}
+		seen.Targets = append(seen.Targets, o)
+	}
+	return seen
+}
+
+// targets are the targets of a fleet, each with its functions.
+func targetsOf(f desired.Fleet) (all []string) {
+	for _, target := range f.Targets {
+		of := target.Account
+		for _, e := range target.Entries {
+			of += " " + e.Function
+		}
+		all = append(all, of)
+	}
+	return all
+}
+
+// A saved plan over several targets is made where this process works, and a target that
+// has left its organization is a row of its own and keeps no other waiting.
+func TestASavedPlanOverSeveralTargets(t *testing.T) {
+	one := retries(1)
+	home, away, member, left := targetOf("111111111111"), targetOf("222222222222"), targetOf("333333333333"), targetOf("444444444444")
+	d := document(t, several).Enlisted(map[string][]desired.Member{"all": {{Account: member.Account}}})
+	create := func(functions ...string) (all []Change) {
+		for _, f := range functions {
+			all = append(all, Change{Name: name(f, desired.Latest), Action: Create, Want: &one})
+		}
+		return all
+	}
+	saved := Plan{Targets: []TargetPlan{
+		{Target: home, Label: "home", Changes: create("a")}, {Target: away, Label: "away", Changes: create("a", "b")},
+		{Target: member, Label: "all"}, {Target: left, Label: "all", Changes: create("b")},
+	}}
+	for _, row := range []struct {
+		why       string
+		owns      func(desired.Target) bool
+		read      []string // by target
+		plan      []string // what is planned of each target
+		of, wrong int      // configs of the fleet; targets that cannot be written
+	}{
+		{"all of them", nil, []string{"111111111111 a", "222222222222 a b", "333333333333"},
+			[]string{"home 1 of 1", "away 2 of 2", "all 0 of 0", "all 0 of 1"}, 6, 1},
+		{"one shard", func(t desired.Target) bool { return t == away }, []string{"222222222222 a b"}, []string{"away 2 of 2"}, 2, 0},
+		{"all but one that left", func(t desired.Target) bool { return t != left }, []string{"111111111111 a", "222222222222 a b", "333333333333"},
+			[]string{"home 1 of 1", "away 2 of 2", "all 0 of 0"}, 6, 0},
+	} {
+		w := PlanWishes{FleetWishes: FleetWishes{Document: d, Owns: row.owns}, Saved: saved}
+		fleet, base, err := w.Resolve(t.Context(), desired.Target{}, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", row.why, err)
+		}
+		if diff := cmp.Diff(row.read, targetsOf(fleet)); diff != "" || base.Fleet != row.of || !base.Whole {
+			t.Errorf("%s: the guard is of %+v; what is read (-want +got): %s", row.why, base, diff)
+		}
+		for _, target := range fleet.Targets {
+			for _, e := range target.Entries {
+				if e.Origins == nil || e.Origins.Entry.IsZero() || *e.Want != one {
+					t.Errorf("%s: %s is wanted as %v, and comes from %+v", row.why, e.Name, e.Want, e.Origins)
+				}
+			}
+		}
+		before := holding(nil, []string{"a", "b"}, home, away, member)
+		plan := w.Plan(fleet, before)
+		var got []string
+		wrong := 0
+		for i := range plan.Targets {
+			p := &plan.Targets[i]
+			got = append(got, fmt.Sprintf("%s %d of %d", p.Label, len(p.Changes), p.Declared))
+			if p.Err != nil {
+				wrong++
+				if p.Target != left || !strings.Contains(p.Err.Error(), "444444444444/eu-west-1 is no target of all any more") {
+					t.Errorf("%s: %s: %v", row.why, p.Target, p.Err)
+				}
+			}
+		}
+		if diff := cmp.Diff(row.plan, got); diff != "" || wrong != row.wrong || !plan.Exact || len(before.Targets) != 3 {
+			t.Errorf("%s: %d cannot be written, plan (-want +got): %s", row.why, wrong, diff)
+		}
+	}
+	if len(saved.Targets) != 4 || saved.Targets[1].Declared != 0 {
+		t.Errorf("the saved plan was changed: %+v", saved)
+	}
+}
+
+// A run over several targets is undone where this process works, and what it created there
+// is the limit of what is deleted.
+func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
+	home, away, gone := targetOf("111111111111"), targetOf("222222222222"), targetOf("555555555555")
+	d := document(t, several).Enlisted(nil)
+	was, is := &Settings{desired.MaximumRetryAttempts: desired.Number(0)}, &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
+	undos := map[desired.Target][]Undo{
+		home: {{Name: name("a", desired.Latest), Expected: is}, {Name: name("b", desired.Latest), Before: was, Expected: is}},
+		away: {{Name: name("x", desired.Latest), Expected: is}, {Name: name("y", desired.Latest), Expected: is}},
+	}
+	wishes := func(owns func(desired.Target) bool) *UndoWishes {
+		return &UndoWishes{FleetWishes: FleetWishes{Document: d, Owns: owns, Shard: 1, Shards: 2}, Configs: 7,
+			Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}
+	}
+	for _, row := range []struct {
+		why     string
+		owns    func(desired.Target) bool
+		read    []string
+		created int
+		plan    []string
+	}{
+		{"all of them", nil, []string{"111111111111 a b", "222222222222 x y"}, 3, []string{"home: delete a, change b", "away: delete x, delete y"}},
+		{"one shard", func(t desired.Target) bool { return t == home }, []string{"111111111111 a b"}, 1, []string{"home: delete a, change b"}},
+	} {
+		w := wishes(row.owns)
+		fleet, base, err := w.Resolve(t.Context(), desired.Target{}, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", row.why, err)
+		}
+		if diff := cmp.Diff(row.read, targetsOf(fleet)); diff != "" {
+			t.Errorf("%s: read (-want +got): %s", row.why, diff)
+		}
+		if limit := fleet.Guard.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (Base{Fleet: 7, Whole: true, Shard: 1}) {
+			t.Errorf("%s: up to %+v may be deleted, of %+v", row.why, limit, base)
+		}
+		for _, target := range fleet.Targets {
+			for i, e := range target.Entries {
+				if u := undos[target.Target][i]; !e.Remove || e.Optional != (u.Before != nil) {
+					t.Errorf("%s: %+v", row.why, e)
+				}
+			}
+		}
+		seen := holding(is, []string{"a", "b", "x", "y"}, home, away)
+		if row.owns != nil {
+			seen.Targets = seen.Targets[:1]
+		}
+		plan := w.Plan(fleet, seen)
+		var got []string
+		for _, p := range plan.Targets {
+			var of []string
+			for _, c := range p.Changes {
+				of = append(of, c.Action.String()+" "+c.Function)
+			}
+			got = append(got, p.Label+": "+strings.Join(of, ", "))
+		}
+		if diff := cmp.Diff(row.plan, got); diff != "" {
+			t.Errorf("%s: plan (-want +got): %s", row.why, diff)
+		}
+	}
+	undos[gone] = undos[away]
+	if _, _, err := wishes(nil).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), gone.String()) {
+		t.Errorf("a run that wrote where the files have no target: %v", err)
+	}
+	if _, _, err := wishes(func(t desired.Target) bool { return t != gone }).Resolve(t.Context(), desired.Target{}, nil); err != nil {
+		t.Errorf("another shard's target: %v", err)
+	}
+	broken := wishes(nil)
+	broken.Read = func(context.Context) (map[desired.Target][]Undo, error) { return undos, errAsked }
+	if _, base, err := broken.Resolve(t.Context(), desired.Target{}, nil); !errors.Is(err, errAsked) || base.Fleet != 7 {
+		t.Errorf("a journal that cannot be read: %v", err)
 	}
 }
 

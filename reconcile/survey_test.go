@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -285,4 +286,20 @@ func TestATargetWithoutAReader(t *testing.T) {
 	if err := live.Targets[0].Err; err == nil || !strings.Contains(err.Error(), "no Reader configured") || plan.Counts().Unreadable != 1 {
 		t.Errorf("%v, %q", err, lines(&plan))
 	}
+}
+
+// Functions are read in the order of their names, as many at a time as there are workers,
+// for as long as each may be read.
+func TestFunctionsAreReadInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := numbered("f-%02d", 60)
+		fleet, f := fleetOf(names...)
+		f.survey(t, t.Context(), fleet)
+		for i, call := range f.calls {
+			at := slices.Index(names, strings.TrimPrefix(call, "list "))
+			if at > i+8 { // one that is slow may come late, and none comes early
+				t.Errorf("call %d is %q", i, call)
+			}
+		}
+	})
 }

@@ -255,7 +255,8 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 }
 
 // several are fleet files with two targets, and an organization that has one account.
-const several = `targets:
+const several = `missing_qualifiers: warn
+targets:
   - { name: home, account: "111111111111", regions: [eu-west-1] }
   - { name: away, account: "222222222222", regions: [eu-west-1] }
   - { name: all, organization: { role: r, regions: [eu-west-1] } }
@@ -284,7 +285,7 @@ func holding(s *Settings, functions []string, targets ...desired.Target) (seen O
 	return seen
 }
 
-// targets are the targets of a fleet, each with its functions.
+// targetsOf are the targets of a fleet, each with its functions.
 func targetsOf(f desired.Fleet) (all []string) {
 	for _, target := range f.Targets {
 		of := target.Account
@@ -310,7 +311,7 @@ func TestASavedPlanOverSeveralTargets(t *testing.T) {
 	}
 	saved := Plan{Targets: []TargetPlan{
 		{Target: home, Label: "home", Changes: create("a")}, {Target: away, Label: "away", Changes: create("a", "b")},
-		{Target: member, Label: "all"}, {Target: left, Label: "all", Changes: create("b")},
+		{Target: member, Label: "all"}, {Target: left, Label: "all", Changes: create("b")}, {Target: targetOf("555555555555"), Label: "all"},
 	}}
 	for _, row := range []struct {
 		why       string
@@ -358,8 +359,23 @@ func TestASavedPlanOverSeveralTargets(t *testing.T) {
 			t.Errorf("%s: %d cannot be written, plan (-want +got): %s", row.why, wrong, diff)
 		}
 	}
-	if len(saved.Targets) != 4 || saved.Targets[1].Declared != 0 {
+	if len(saved.Targets) != 5 || saved.Targets[1].Declared != 0 {
 		t.Errorf("the saved plan was changed: %+v", saved)
+	}
+}
+
+// Of a fleet that consists of some configs nothing else is judged or left out, and the fleet
+// itself stays as it was.
+func TestAFleetOfSomeConfigs(t *testing.T) {
+	fleet := wants(entry("a", desired.Latest, retries(0)), entry("b", desired.Latest, retries(0)))
+	fleet.Targets[0].Judged, fleet.Targets[0].Ignored = []desired.Judged{{Function: "a"}}, []desired.Ignored{{Name: name("c", desired.Latest)}}
+	fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: targetOf("222222222222")})
+	part := narrowTo(fleet, map[desired.Target][]string{home: {"b"}}, func(f *string) desired.Entry { return entry(*f, desired.Latest, retries(0)) })
+	if got := targetsOf(part); !slices.Equal(got, []string{home.Account + " b"}) || part.Targets[0].Judged != nil || part.Targets[0].Ignored != nil {
+		t.Errorf("the part is %+v", part.Targets)
+	}
+	if len(fleet.Targets) != 2 || len(fleet.Targets[0].Entries) != 2 || len(fleet.Targets[0].Judged) != 1 {
+		t.Errorf("the whole is %+v", fleet.Targets)
 	}
 }
 
@@ -394,6 +410,9 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 		}
 		if diff := cmp.Diff(row.read, targetsOf(fleet)); diff != "" {
 			t.Errorf("%s: read (-want +got): %s", row.why, diff)
+		}
+		if fleet.MissingQualifiers != desired.MissingError {
+			t.Errorf("%s: what cannot be put back is a matter of %v", row.why, fleet.MissingQualifiers)
 		}
 		if limit := fleet.Guard.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (Base{Fleet: 7, Whole: true, Shard: 1}) {
 			t.Errorf("%s: up to %+v may be deleted, of %+v", row.why, limit, base)

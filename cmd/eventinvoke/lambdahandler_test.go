@@ -143,7 +143,7 @@ func TestTheAnswerAtTheDeadlineIsTrue(t *testing.T) {
 }
 
 func TestWhatDoesNotFitIsHandedOn(t *testing.T) {
-	large := map[string]int{"eu-west-1": 2000, "us-east-1": 5}
+	large := map[string]int{"eu-west-1": 1000, "us-east-1": 5}
 	inFunction(t, large, func(i *invoked) {
 		got, err := i.within(time.Minute, `{}`)
 		if err != nil || got.Complete || got.Stopped == "" || got.Keys == 0 || fmt.Sprint(got.HandedOn) != "[111111111111/eu-west-1 111111111111/us-east-1]" {
@@ -158,7 +158,7 @@ func TestWhatDoesNotFitIsHandedOn(t *testing.T) {
 		if got, err := i.within(time.Minute, i.handed[1-small]); err == nil || got.Complete || len(i.handed) != before {
 			t.Errorf("the large one never fits, and says: %+v, %v", got, err)
 		}
-		if got, err := i.within(15*time.Minute, i.handed[1-small]); err != nil || got.Applied != 2000 {
+		if got, err := i.within(15*time.Minute, i.handed[1-small]); err != nil || got.Applied != 1000 {
 			t.Errorf("with more time: %+v, %v", got, err)
 		}
 	})
@@ -173,7 +173,7 @@ func TestWhatDoesNotFitIsHandedOn(t *testing.T) {
 // TestALargeTargetIsCarriedOn: what one invocation read the next one need not, whether or
 // not CloudTrail may be asked what was done meanwhile; and the guard sees all of it.
 func TestALargeTargetIsCarriedOn(t *testing.T) {
-	const functions, drifted = 2000, 7
+	const functions, drifted = 1400, 7
 	for _, deny := range [][]string{nil, {"cloudtrail:LookupEvents"}} {
 		inFunctionWith(t, map[string]int{"eu-west-1": functions}, t.TempDir(), deny, func(i *invoked) {
 			for n := drifted; n < functions; n++ {

@@ -41,7 +41,7 @@ func ownIdeal(calls int) time.Duration {
 // one process: the last call of each is within 1.05 times of its own ideal, the
 // roles that had to be assumed included, and none is refused.
 func TestFortyTargetsAtOnce(t *testing.T) {
-	const targets, functions = 40, 250
+	const targets, functions = 40, 150
 	scenario, fleet := estate(targets, functions)
 	path := write(t, fleet)
 	synctest.Test(t, func(t *testing.T) {

@@ -24,11 +24,15 @@ func TestMain(m *testing.M) {
 	// Under the race detector a process that ends well sleeps for a second
 	// first. The many small ones of these tests have nothing to wait for.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	// And each would collect its garbage a few times before it has begun.
+	if os.Getenv("GOGC") == "" {
+		os.Setenv("GOGC", "400")
+	}
 	// Goldens hold UTF-8 for whichever locale a developer has, and a CI's own
 	// summary is not theirs to fill.
 	// A script's own command has the script's environment.
 	if command := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"); command != "eventinvoke" {
-		for _, v := range []string{"LC_ALL", "LC_CTYPE", "LANG", "GITHUB_STEP_SUMMARY"} {
+		for _, v := range []string{"LC_ALL", "LC_CTYPE", "LANG", "GITHUB_STEP_SUMMARY", "AWS_CA_BUNDLE"} {
 			os.Unsetenv(v)
 		}
 	}
@@ -91,6 +95,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("EVENTINVOKE_INSIGHTS", "off")
 			env.Setenv("REPOSITORY", repository())
 			env.Setenv("GORACE", os.Getenv("GORACE"))
+			env.Setenv("GOGC", os.Getenv("GOGC"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -634,19 +635,13 @@ func (s *soak) sample() {
 		return
 	}
 	now := map[string]string{}
-	path := s.fleet + ".prom"
 	for i, p := range s.slots {
 		if p == nil {
 			continue
 		}
-		if err := p.metrics.WriteFile(path); err != nil {
-			s.t.Fatal(err)
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
+		scraped := httptest.NewRecorder()
+		p.metrics.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		for line := range strings.Lines(scraped.Body.String()) {
 			series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 			name, labels, labelled := strings.Cut(series, "{")
 			if !alarmed()[name] {

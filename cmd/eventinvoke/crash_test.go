@@ -225,6 +225,7 @@ func (c *crash) verb(t *testing.T, run func(context.Context, *app, *writeOptions
 // journal, a rerun converges once the dead run's leases have expired,
 // and a rollback restores exactly what was there before it.
 func TestNothingIsLostInACrash(t *testing.T) {
+	t.Parallel()
 	whole := newCrash(t, 0, unheard)
 	if err := whole.apply(t); err != nil {
 		t.Fatalf("an apply that nobody kills: %v", err)

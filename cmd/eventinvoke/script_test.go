@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,11 @@ func TestMain(m *testing.M) {
 	// And each would collect its garbage a few times before it has begun.
 	if os.Getenv("GOGC") == "" {
 		os.Setenv("GOGC", "400")
+	}
+	// Scripts wait, at the pace of a quota, more than they compute: eight at a time, unless
+	// -parallel says something else, keep two processors busy.
+	if f := flag.Lookup("test.parallel"); f != nil {
+		_ = f.Value.Set("8")
 	}
 	// Goldens hold UTF-8 for whichever locale a developer has, and a CI's own
 	// summary is not theirs to fill.
@@ -76,6 +82,7 @@ func watchedMain() {
 //	block PAGE CODE...   runs the next block of commands of a page; each has its exit code, or stopped:CODE if it runs until it is stopped
 //	swap OLD NEW         replaces words of the blocks after it: an address that must be free, the name of a run
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	worlds, pages := &worldTable{}, &pageRuns{}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",

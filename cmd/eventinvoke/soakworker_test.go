@@ -48,6 +48,7 @@ var (
 //
 //	go test ./cmd/eventinvoke -run '^TestWorkerSoak$/^7$' -days 30 -seeds 8 -artifacts
 func TestWorkerSoak(t *testing.T) {
+	t.Parallel() // with the scripts, which mostly wait
 	for seed := range *soakSeeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

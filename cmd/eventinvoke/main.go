@@ -255,8 +255,6 @@ func journalFailed(o *reconcile.Outcome) bool {
 	return slices.ContainsFunc(o.Targets, func(t reconcile.TargetOutcome) bool { return errors.Is(t.Stopped, reconcile.ErrJournal) })
 }
 
-func historyFailed(error) worker.Reason { return worker.ByHistory }
-
 // explainFailure names the reasons that only this program knows.
 func explainFailure(err error) worker.Reason {
 	if errors.As(err, new(*history.HeldError)) || errors.As(err, new(*history.LostError)) {

@@ -128,7 +128,7 @@ func TestAWorkerTellsWhoJoinedAndLeft(t *testing.T) {
 		var log bytes.Buffer
 		begin := func() *server {
 			a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.NewTextHandler(&log, nil))}
-			o := &serveOptions{every: time.Hour, settle: worker.DefaultSettle, apply: true}
+			o := &serveOptions{every: time.Hour, settle: worker.DefaultSettle, apply: true, listen: defaultListen}
 			o.simulate, o.simulator, o.location = "world", world, place
 			if err := o.check(); err != nil {
 				t.Fatal(err)
@@ -138,7 +138,6 @@ func TestAWorkerTellsWhoJoinedAndLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(s.close)
-			s.board = web.NewBoard(s.clients.snapshots)
 			return s
 		}
 		before := map[*server]bool{}

@@ -26,9 +26,14 @@ type outputFile struct {
 
 func (o *outputOptions) open(out io.Writer) (*outputFile, error) {
 	if o.file == "" || o.file == "-" {
-		return &outputFile{Writer: out, commit: func() error { return nil }, drop: func() {}}, nil
+		return streamed(out), nil
 	}
 	return openFor("output-file", o.file)
+}
+
+// streamed is a stream as an output: what was written is there.
+func streamed(out io.Writer) *outputFile {
+	return &outputFile{Writer: out, commit: func() error { return nil }, drop: func() {}}
 }
 
 // openFor opens the file that a flag names. Its errors name the flag and the

@@ -106,7 +106,7 @@ func (p *progress) loop() {
 	if p.drawing != nil {
 		every = redrawEvery
 		defer p.drawing.close()
-		p.drawing.draw(p.lines(p.drawing.width()))
+		p.tell()
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -115,20 +115,25 @@ func (p *progress) loop() {
 		case <-p.stop:
 			return
 		case <-ticker.C:
+			p.tell()
 		}
-		if p.drawing != nil {
-			p.drawing.draw(p.lines(p.drawing.width()))
-			continue
-		}
-		p.mu.Lock()
-		e := p.last
-		p.mu.Unlock()
-		switch {
-		case e.Total == 0:
-			p.log.Info("waiting for AWS")
-		case e.Done < e.Total:
-			logProgress(p.log, e, p.snapshots())
-		}
+	}
+}
+
+// tell draws or logs how far the run is.
+func (p *progress) tell() {
+	if p.drawing != nil {
+		p.drawing.draw(p.lines(p.drawing.width()))
+		return
+	}
+	p.mu.Lock()
+	e := p.last
+	p.mu.Unlock()
+	switch {
+	case e.Total == 0:
+		p.log.Info("waiting for AWS")
+	case e.Done < e.Total:
+		logProgress(p.log, e, p.snapshots())
 	}
 }
 

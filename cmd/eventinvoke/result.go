@@ -63,29 +63,24 @@ func labelsOf(targets []desired.TargetSpec) map[desired.Target]string {
 	return labels
 }
 
+// renderers write a run in the formats that need nothing else.
+var renderers = map[string]func(io.Writer, *report.Run) error{
+	"json": report.JSON, "markdown": report.Markdown, "junit": report.JUnit, "sarif": report.SARIF, "github": report.GitHub, "html": report.HTML,
+}
+
 // render writes a run in the format that was asked for. A stream that has begun is
 // ended; out is the standard output, for what text looks like.
 func (o *outputOptions) render(to, out io.Writer, run *report.Run, stream *report.Stream) error {
 	switch o.format {
-	case "json":
-		return report.JSON(to, run)
+	case "text":
+		return report.Text(to, run, o.text(out))
 	case "ndjson":
 		if stream == nil {
 			stream = report.NewStream(to, run)
 		}
 		return stream.Finish(run)
-	case "markdown":
-		return report.Markdown(to, run)
-	case "junit":
-		return report.JUnit(to, run)
-	case "sarif":
-		return report.SARIF(to, run)
-	case "github":
-		return report.GitHub(to, run)
-	case "html":
-		return report.HTML(to, run)
 	}
-	return report.Text(to, run, o.text(out))
+	return renderers[o.format](to, run)
 }
 
 // countCalls feeds the requests of a run to the metrics: a run opens its targets

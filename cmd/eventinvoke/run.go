@@ -237,7 +237,7 @@ func (x *execution) fromFleet(ctx context.Context, args []string) error {
 	x.Wishes = x.wishes(document)
 	if err := notAnInput("output-file", x.o.file, x.files); err != nil {
 		x.output.drop()
-		x.output = &outputFile{Writer: io.Discard, commit: func() error { return nil }, drop: func() {}}
+		x.output = streamed(io.Discard)
 		return err
 	}
 	return x.open(document)

@@ -87,18 +87,16 @@ func (o *serveOptions) check() error {
 }
 
 func (o *serveOptions) timetable() (worker.Timetable, error) {
-	if o.cron != "" {
-		t, err := worker.Cron(o.cron)
-		if err != nil {
-			return t, fmt.Errorf("--cron: %w", err)
-		}
-		return t, nil
-	}
+	flag := "--every"
 	t, err := worker.Every(o.every)
-	if err != nil {
-		return t, fmt.Errorf("--every: %w", err)
+	if o.cron != "" {
+		flag = "--cron"
+		t, err = worker.Cron(o.cron)
 	}
-	return t, nil
+	if err != nil {
+		err = fmt.Errorf("%s: %w", flag, err)
+	}
+	return t, err
 }
 
 func newServe(a *app) *cobra.Command {
@@ -135,19 +133,15 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 		return err
 	}
 	defer s.close()
-	if o.listen != "" {
-		s.board = web.NewBoard(s.clients.snapshots)
-		s.show(s.document)
-	}
 	w := s.worker(timetable)
 
-	sources := &sourceGroup{}
+	var sources sync.WaitGroup // of what wakes the worker
 	defer sources.Wait()
 	// The sources end before the worker does: it answers every wake when it
 	// stops, and nobody may wake it after that. One that cannot start ends the others.
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := s.startSources(running, sources, w); err != nil {
+	if err := s.startSources(running, &sources, w); err != nil {
 		return err
 	}
 	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)
@@ -160,12 +154,9 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 	return nil
 }
 
-// sourceGroup waits for the goroutines that wake the worker.
-type sourceGroup struct{ sync.WaitGroup }
-
 // startSources begins everything that wakes the worker beside its timetable. What
 // it is told is checked before anything listens.
-func (s *server) startSources(ctx context.Context, group *sourceGroup, w *worker.Worker) error {
+func (s *server) startSources(ctx context.Context, group *sync.WaitGroup, w *worker.Worker) error {
 	o := s.o
 	bucket, err := s.bucket()
 	if err != nil {
@@ -260,35 +251,28 @@ func (s *server) reload(ctx context.Context, scope worker.Scope) ([]report.Accou
 // and of the queue.
 type recorder struct {
 	*metrics.Metrics
-	board *web.Board // may be nil
+	board *web.Board
 }
 
 func (s *server) recorder() recorder { return recorder{s.metrics, s.board} }
 
 func (r recorder) Passed(report worker.Report) {
 	r.Metrics.Passed(report)
-	if r.board != nil {
-		r.board.Passed(report)
-	}
+	r.board.Passed(report)
 }
 
 func (r recorder) QueueOpened(age func() time.Duration) {
 	r.Metrics.QueueOpened(age)
-	if r.board != nil {
-		r.board.Lag("queue", func() string {
-			if a := age(); a > 0 {
-				return fmt.Sprintf("its oldest message is %v old", a.Round(time.Second))
-			}
-			return "nothing waits"
-		})
-	}
+	r.board.Lag("queue", func() string {
+		if a := age(); a > 0 {
+			return fmt.Sprintf("its oldest message is %v old", a.Round(time.Second))
+		}
+		return "nothing waits"
+	})
 }
 
-// show puts the targets of the fleet on the status page, where there is one.
+// show puts the targets of the fleet on the status page.
 func (s *server) show(document *desired.Document) {
-	if s.board == nil {
-		return
-	}
 	if mine, declared := s.o.wishes(document).Targets(); declared {
 		s.board.Declare(mine)
 	}
@@ -302,15 +286,13 @@ func (s *server) moved(changed []report.AccountChange) {
 			log, name = log.With("since_run", c.Since), name+", since run "+c.Since
 		}
 		log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
-		if s.board != nil {
-			s.board.Moved(time.Now(), name, c.Joined, c.Left)
-		}
+		s.board.Moved(time.Now(), name, c.Joined, c.Left)
 	}
 }
 
-// keepReport leaves the report of a pass for the status page, where there is one.
+// keepReport leaves the report of a pass for the status page, where it is served.
 func (s *server) keepReport(r *reconcile.RunResult, sweep bool, files []desired.FileInfo, changed []report.AccountChange) {
-	if s.board == nil {
+	if s.o.listen == "" {
 		return
 	}
 	run := newReport(r, files)
@@ -330,7 +312,7 @@ func (s *server) keepReport(r *reconcile.RunResult, sweep bool, files []desired.
 
 // startPages serves the status page, the probes and the metrics, unless that is
 // switched off. They answer until the worker is told to stop.
-func (s *server) startPages(ctx context.Context, group *sourceGroup, w *worker.Worker) error {
+func (s *server) startPages(ctx context.Context, group *sync.WaitGroup, w *worker.Worker) error {
 	if s.o.listen == "" {
 		return nil
 	}

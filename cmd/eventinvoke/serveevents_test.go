@@ -19,7 +19,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
-	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 )
 
 // eventRig is a worker over the verb's own pass and a simulated account of
@@ -66,7 +65,7 @@ func inBubbleWith(t *testing.T, yaml string, functions, retries int, test func(*
 func startServer(t *testing.T, fleet string, world simulator, apply bool) (*server, *worker.Worker) {
 	t.Helper()
 	a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
-	o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle, apply: apply}
+	o := &serveOptions{every: 24 * time.Hour, settle: worker.DefaultSettle, apply: apply, listen: defaultListen}
 	o.simulate, o.simulator = "world", world
 	if err := o.check(); err != nil {
 		t.Fatal(err)
@@ -75,7 +74,6 @@ func startServer(t *testing.T, fleet string, world simulator, apply bool) (*serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.board = web.NewBoard(s.clients.snapshots)
 	timetable, err := o.timetable()
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type server struct {
 	o       *serveOptions
 	clients *clients
 	metrics *metrics.Metrics
-	board   *web.Board // nil where nobody serves a page
+	board   *web.Board // which a page shows, where one is served
 	leases  history.LeasePool
 	// timetable is zero in a process that is woken for each pass.
 	timetable worker.Timetable
@@ -66,6 +66,8 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	s.metrics = metrics.New(version, s.clients.snapshots)
 	mine, _ := o.wishes(s.document).Targets()
 	s.metrics.Declare(mine)
+	s.board = web.NewBoard(s.clients.snapshots)
+	s.show(s.document)
 	// A worker remembers what it told for as long as it lives, and longer where it was
 	// given a place.
 	var store history.Store
@@ -140,18 +142,20 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	}
 	request.Observe = func(e reconcile.Event) {
 		scope.Alive()
-		if s.board != nil {
-			s.board.Observe(scope.All, e)
-		}
+		s.board.Observe(scope.All, e)
 	}
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
+	failed := func(err error) (*reconcile.RunResult, worker.Result) {
+		byHistory := func(error) worker.Reason { return worker.ByHistory }
+		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: byHistory}
+	}
 	var engine reconcile.Engine
 	var past *history.History
 	if s.o.apply {
 		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files(), document.Accounts())
 		if err != nil {
-			return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
+			return failed(err)
 		}
 		// A target that another run holds is left to it, and keeps no other from
 		// being corrected.
@@ -160,7 +164,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	}
 	seen, err := s.recall(ctx, scope)
 	if err != nil {
-		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: historyFailed}
+		return failed(err)
 	}
 	if seen != nil {
 		engine.Observations = seen

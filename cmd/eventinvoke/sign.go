@@ -45,16 +45,16 @@ func (a *app) signPlan(path, keyFile string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	key, err := signature.Key(keyFile, asker(keyFile))
+	sign, err := signer("key", keyFile, asker(keyFile))
 	if err != nil {
-		return fmt.Errorf("--key: %w", err)
+		return err
 	}
 	out, err := openFor("out", path)
 	if err != nil {
 		return err
 	}
 	defer out.drop()
-	if err := planfile.Sign(out, data, func(message []byte) (string, error) { return signature.Sign(key, message) }); err != nil {
+	if err := planfile.Sign(out, data, sign); err != nil {
 		return err
 	}
 	if err := out.commit(); err != nil {
@@ -64,6 +64,15 @@ func (a *app) signPlan(path, keyFile string) error {
 	fmt.Fprintf(a.out, "Signed %s: %d to create, %d to change, %d to delete. It has %s.\n",
 		path, changes.Creates, changes.Updates, changes.Deletes, count(len(saved.Signatures)+1, "signature", "signatures"))
 	return nil
+}
+
+// signer signs with the key in a file, which a flag named.
+func signer(flag, file string, ask func() (string, error)) (func(message []byte) (string, error), error) {
+	key, err := signature.Key(file, ask)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return func(message []byte) (string, error) { return signature.Sign(key, message) }, nil
 }
 
 // asker asks a person for the passphrase of a key, or is nil where nobody can be asked.
@@ -102,12 +111,9 @@ func (o *signingOptions) open(place string) error {
 	if o.unattended {
 		ask = nil
 	}
-	key, err := signature.Key(o.file, ask)
-	if err != nil {
-		return fmt.Errorf("--sign-key: %w", err)
-	}
-	o.sign = func(message []byte) (string, error) { return signature.Sign(key, message) }
-	return nil
+	var err error
+	o.sign, err = signer("sign-key", o.file, ask)
+	return err
 }
 
 // readAllowed reads a list of those whose signature counts.

@@ -31,7 +31,7 @@ func readDocs(t *testing.T) string {
 
 // contract says which type each section of the document describes.
 var contract = map[string]any{
-	"fleet":        fleetJSON{},
+	"fleet":        FleetInfo{},
 	"summary":      summaryJSON{},
 	"targets":      targetSummaryJSON{},
 	"items":        itemJSON{},

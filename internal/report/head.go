@@ -156,6 +156,8 @@ func (p *printer) cost(r *Run) {
 	switch {
 	case total == 0:
 		return
+	case known && p.detail.least:
+		says += ", at least " + estimated(longest)
 	case known && len(places) == 1:
 		says += fmt.Sprintf(", at least %s at %s", estimated(longest), perSecond(rates[slowest.Target]))
 	case known:

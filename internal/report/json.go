@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"time"
 
@@ -29,11 +28,11 @@ func JSON(w io.Writer, r *Run) error {
 	d.field("stopped", r.Stopped)
 	d.field("refused", reconcile.ErrorOf(r.refusal()))
 	d.field("error", reconcile.ErrorOf(r.Err))
-	d.field("fleet", newFleet(r.Fleet))
+	d.field("fleet", r.Fleet.listed())
 	d.field("summary", r.summary())
-	list(d, "targets", each(r.plans(), r.newTargetSummary))
+	d.list("targets", each(r.plans(), r.newTargetSummary))
 	for _, l := range r.lists() {
-		list(d, l.name, l.elements)
+		d.list(l.name, l.elements)
 	}
 	d.field("api", newAPI(r.API))
 	return d.end("\n}\n", "JSON")
@@ -86,34 +85,43 @@ func (d *document) value(v any) {
 }
 
 // list writes a field that is an array, an element a line.
-func list[T any](d *document, name string, elements iter.Seq[T]) {
+func (d *document) list(name string, all elements) {
 	d.name(name)
 	d.put("[")
 	n := 0
-	for e := range elements {
+	all(func(e any) {
 		if n > 0 {
 			d.put(",")
 		}
 		n++
 		d.put("\n    ")
 		d.value(e)
-	}
+	})
 	if n > 0 {
 		d.put("\n  ")
 	}
 	d.put("]")
 }
 
-// elements are those of a list of a document, or lines of a stream, made while they are
-// written.
-type elements struct {
+// elements puts those of a list of a document, or lines of a stream, which are made while they
+// are written.
+type elements func(put func(any))
+
+// slice is all of them at once.
+func (e elements) slice() []any {
+	all := []any{}
+	e(func(element any) { all = append(all, element) })
+	return all
+}
+
+type listJSON struct {
 	name, event string // event is "" where the stream has none
-	elements    iter.Seq[any]
+	elements    elements
 }
 
 // lists are those of a run, in the order of the document.
-func (r *Run) lists() []elements {
-	findings := func(as func(targetJSON, *reconcile.Finding) any, kinds ...reconcile.FindingKind) iter.Seq[any] {
+func (r *Run) lists() []listJSON {
+	findings := func(as func(targetJSON, *reconcile.Finding) any, kinds ...reconcile.FindingKind) elements {
 		return r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
 			for i := range t.Findings {
 				if slices.Contains(kinds, t.Findings[i].Kind) {
@@ -122,7 +130,7 @@ func (r *Run) lists() []elements {
 			}
 		})
 	}
-	return []elements{
+	return []listJSON{
 		{"items", "planned", r.inTargets(r.items)},
 		{"unreadable", "unreadable", findings(newFinding, reconcile.FindingUnreadable, reconcile.FindingNotExamined)},
 		{"missing", "missing", findings(newFinding, reconcile.FindingFunctionMissing, reconcile.FindingQualifierMissing)},
@@ -160,29 +168,28 @@ func (r *Run) lists() []elements {
 			}
 			return out
 		})},
-		{"accounts", "", each(r.Accounts, func(c AccountChange) any { return c })},
-		{"warnings", "", each(r.Warnings, func(p desired.Problem) any { return p })},
+		{"accounts", "", each(r.Accounts, same)},
+		{"warnings", "", each(r.Warnings, same)},
 	}
 }
 
 // each converts a slice, element by element.
-func each[A any](all []A, as func(A) any) iter.Seq[any] {
-	return func(yield func(any) bool) {
+func each[A any](all []A, as func(A) any) elements {
+	return func(put func(any)) {
 		for _, a := range all {
-			if !yield(as(a)) {
-				return
-			}
+			put(as(a))
 		}
 	}
 }
 
+func same[A any](a A) any { return a }
+
 // inTargets are the elements that each target of the plan has.
-func (r *Run) inTargets(of func(t *reconcile.TargetPlan, at targetJSON, put func(any))) iter.Seq[any] {
-	return func(yield func(any) bool) {
-		more := true
+func (r *Run) inTargets(of func(t *reconcile.TargetPlan, at targetJSON, put func(any))) elements {
+	return func(put func(any)) {
 		for i := range r.plans() {
 			t := &r.Plan.Targets[i]
-			of(t, newTarget(t.Target, t.Label), func(e any) { more = more && yield(e) })
+			of(t, newTarget(t.Target, t.Label), put)
 		}
 	}
 }
@@ -259,7 +266,7 @@ type startedJSON struct {
 	RunID         string    `json:"run_id"`
 	ToolVersion   string    `json:"tool_version"`
 	Verb          string    `json:"verb"`
-	Fleet         fleetJSON `json:"fleet"`
+	Fleet         FleetInfo `json:"fleet"`
 }
 
 // NewStream begins the stream of a run, with what is known before its first
@@ -267,17 +274,15 @@ type startedJSON struct {
 func NewStream(w io.Writer, r *Run) *Stream {
 	s := &Stream{w: w, labels: map[desired.Target]string{}}
 	s.event("run_started", time.Now(), startedJSON{
-		FormatVersion: FormatVersion, RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Fleet: newFleet(r.Fleet),
+		FormatVersion: FormatVersion, RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Fleet: r.Fleet.listed(),
 	})
-	s.events("warning", each(r.Warnings, func(p desired.Problem) any { return p }))
+	s.events("warning", each(r.Warnings, same))
 	return s
 }
 
-func (s *Stream) events(kind string, bodies iter.Seq[any]) {
+func (s *Stream) events(kind string, bodies elements) {
 	now := time.Now()
-	for body := range bodies {
-		s.event(kind, now, body)
-	}
+	bodies(func(body any) { s.event(kind, now, body) })
 }
 
 type progressJSON struct {
@@ -339,8 +344,8 @@ func (s *Stream) Finish(r *Run) error {
 		RunID: r.ID, Started: stamp(r.Started), Finished: stamp(r.Finished),
 		Stopped: r.Stopped, Refused: reconcile.ErrorOf(r.refusal()), Error: reconcile.ErrorOf(r.Err),
 		Summary: r.summary(),
-		Targets: slices.AppendSeq([]any{}, each(r.plans(), r.newTargetSummary)),
-		Guard:   slices.AppendSeq([]any{}, each(r.Guard, newGuard)),
+		Targets: each(r.plans(), r.newTargetSummary).slice(),
+		Guard:   each(r.Guard, newGuard).slice(),
 		API:     newAPI(r.API),
 	})
 	if s.err != nil {

@@ -45,16 +45,6 @@ type fieldJSON struct {
 	Origin *OriginJSON   `json:"origin"`
 }
 
-type fleetJSON struct {
-	Files   []string `json:"files"`
-	Keys    int      `json:"configs"`
-	Targets int      `json:"targets"`
-}
-
-func newFleet(f FleetInfo) fleetJSON {
-	return fleetJSON{Files: append([]string{}, f.Files...), Keys: f.Keys, Targets: f.Targets}
-}
-
 type itemJSON struct {
 	keyJSON
 	Action   string               `json:"action"`

@@ -222,7 +222,7 @@ func byTone(a, b note) int { return rank(a.tone) - rank(b.tone) }
 
 func rank(tone color) int { return slices.Index([]color{red, yellow, plain}, tone) }
 
-// found sums up notes, the worst first: "3 configs whose function is missing, 2 warnings".
+// found sums up notes, the worst first: "3 configs with no function, 2 warnings".
 func found(all []note) string {
 	type kind struct{ noun, found string }
 	sums := groupBy(all, func(n note) kind { return kind{topics[n.topic].noun, topics[n.topic].found} }, func(_ kind, of []note) note {

@@ -133,12 +133,19 @@ func withFlag(refused error) error {
 
 // FleetInfo is what the declaration was.
 type FleetInfo struct {
-	Files   []string // as they were given
-	Keys    int
-	Targets int
+	Files   []string `json:"files"` // as they were given
+	Keys    int      `json:"configs"`
+	Targets int      `json:"targets"`
 
-	MissingFunctions, MissingQualifiers desired.MissingPolicy
-	NoPolicies                          bool // neither is known, as of an old record or a saved plan
+	MissingFunctions  desired.MissingPolicy `json:"-"`
+	MissingQualifiers desired.MissingPolicy `json:"-"`
+	NoPolicies        bool                  `json:"-"` // neither is known, as of an old record or a saved plan
+}
+
+// listed is f with a list of files, which JSON spells [] where there are none.
+func (f FleetInfo) listed() FleetInfo {
+	f.Files = append([]string{}, f.Files...)
+	return f
 }
 
 // allows reports whether what is missing is no error, as far as is known.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"iter"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -48,7 +47,7 @@ func SARIF(w io.Writer, r *Run) error {
 	d.put(`{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":[{`)
 	d.field("tool", map[string]sarifDriver{"driver": newDriver(r, rules)})
 	d.field("invocations", []sarifInvocation{invocation})
-	list(d, "results", sarifResults(r, room))
+	d.list("results", sarifResults(r, room))
 	return d.end("\n}]}\n", "SARIF")
 }
 
@@ -158,11 +157,11 @@ func newDriver(r *Run, used map[string]bool) sarifDriver {
 }
 
 // sarifResults are the results that there is room for, by risk.
-func sarifResults(r *Run, room [numRisks]int) iter.Seq[sarifResult] {
-	return func(yield func(sarifResult) bool) {
-		seen, more := map[string]int{}, true
+func sarifResults(r *Run, room [numRisks]int) elements {
+	return func(put func(any)) {
+		seen := map[string]int{}
 		r.complaints(func(m remark) {
-			if room[m.risk]--; room[m.risk] < 0 || !more {
+			if room[m.risk]--; room[m.risk] < 0 {
 				return
 			}
 			mark := m.fingerprint()
@@ -181,7 +180,7 @@ func sarifResults(r *Run, room [numRisks]int) iter.Seq[sarifResult] {
 				}
 				result.Locations = append(result.Locations, at)
 			}
-			more = yield(result)
+			put(result)
 		})
 	}
 }

@@ -35,6 +35,7 @@ type detail struct {
 	causes  int  // of a note
 	rows    int  // of a list
 	authors int  // of a kind of change
+	least   bool // one author, and no slowest target
 }
 
 const all = math.MaxInt
@@ -53,7 +54,7 @@ var details = []detail{
 	{alerts: 1, causes: 1, rows: 1, wishes: 12, brief: true},
 	{alerts: 1, causes: 1, rows: 1, wishes: 6, brief: true},
 	{alerts: 1, causes: 1, rows: 1, wishes: 3, brief: true},
-	{wishes: 1, brief: true},
+	{wishes: 1, brief: true, least: true},
 }
 
 // Text writes a run for people: what was written and what failed where there is
@@ -208,8 +209,11 @@ func Folder(paths []string) string {
 // beside the change.
 func (p *printer) who(r *Run) {
 	most := 3
-	if p.full {
+	switch {
+	case p.full:
 		most = all
+	case p.detail.least:
+		most = 1
 	}
 	beside := p.detail.wishes == 0 && p.detail.authors > 0 && len(r.Insights.Authors) == 1
 	if told := r.told(most, p.stable); told != nil && !beside {

@@ -216,7 +216,7 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 		risks, c := risksOf(r), r.Plan.Counts()
 		said(risks[losesEvents], "may lose events")
 		said(risks[mayRunTwice], "may run events twice")
-		said(c.MissingFunctions, "config* whose function is missing")
+		said(c.MissingFunctions, "config* with no function")
 		said(c.Unreadable, "config* not read")
 		said(c.Breaches, map[bool]string{true: "breach", false: "breaches"}[c.Breaches == 1]+" of a requirement")
 		said(len(r.Insights.Fights), "config* fought over")
@@ -274,6 +274,16 @@ func TestNoNewValueGivesWay(t *testing.T) {
 		return cmp.Or(b.deletes()-a.deletes(), len(b.changes)-len(a.changes))
 	}) {
 		t.Error("a value of few configs comes before one of many, or before a delete")
+	}
+}
+
+// Runs of which there is most to say, at the narrowest: each once took more than a screen.
+func TestTheLongestRunsAreOneScreen(t *testing.T) {
+	for _, seed := range []int{13, 22, 181, 190, 365} {
+		got := textBytes(t, rapid.Custom(drawLarge).Example(seed), TextOptions{Width: minColumns})
+		if n := bytes.Count(got, []byte("\n")); n > screen {
+			t.Errorf("%d lines\n%s", n, got)
+		}
 	}
 }
 

@@ -109,6 +109,8 @@ func (s *selector) parts() (all []part) {
 		all = append(all, part{g.text, fmt.Sprintf("pattern %q under exclude", g.value), nothing,
 			func(name string, tags map[string]string) bool { return g.match(name) && s.matches(name, tags) }})
 	}
+	// A single value is looked at only where alone asks for it: without it all of the selector would
+	// choose nothing, which is said of the item as a whole.
 	values := func(tags []tagPattern, where, why string, alone bool) {
 		for _, t := range tags {
 			for _, v := range t.values {

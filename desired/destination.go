@@ -11,6 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
+// A destination is looked at four times, each time with more that is known:
+//
+//	when its file is read      the form, with a sample in place of what is filled in
+//	for each label             the same, with the variables of its targets
+//	for each target            where it is: partition, region, account
+//	for each function          the same form again, where its name is a part of it
+//
+// What a later look can tell an earlier one does not guess; and what is wrong from the third on
+// counts only where the destination wins.
+
 // noneWord is how the fleet file says NoDestination.
 const noneWord = "none"
 

@@ -52,7 +52,7 @@ func (s Selection) narrowTargets(f *Fleet) error {
 
 // known says what could have been asked for.
 func (s Selection) known(f *Fleet, asked string) string {
-	var all []string
+	var all []string // labels first, which are what people type
 	for _, t := range f.Targets {
 		if t.Label != "" {
 			all = append(all, t.Label)

@@ -21,6 +21,9 @@ import (
 //
 // A pattern is the whole name's, so that "orders" is a name and no beginning of one. What a
 // name cannot have is refused in a pattern as well: it would match nothing, in silence.
+//
+// It has three readers: match, for the functions that there are; IAM, which is told the alternatives
+// by Discovery.Matchers; and checkDisagreement, which asks for a sample.
 type glob struct {
 	text
 	alternatives []pattern // one per way to choose among the braces

@@ -27,18 +27,14 @@ import (
 
 // merged is what the layers make of one config. Functions that the same rules choose
 // share it, but for the destinations that have ${function} in them: these stand in want
-// as templates, and each function has a config of its own, shared by its qualifiers.
+// as templates, and each entry of such a function has a config of its own.
 type merged struct {
 	ownConfig
 	origins   *Origins
 	templates []edge // to is not known yet
-
-	function string    // the one that was filled in last
-	filled   ownConfig // its own
 }
 
-// ownConfig is the config of one function, with its own name in the destinations, and
-// those of its destinations that are functions.
+// ownConfig is a config, and those of its destinations that are functions.
 type ownConfig struct {
 	want  *Config
 	calls []edge
@@ -156,15 +152,9 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl, ids []int) 
 	r.checkCalls(Key{s.fleet.Target, name}, own.calls)
 }
 
-// fillFunction puts a function's name into the templates of its config.
-//
-// The last function is remembered with its config: a function's qualifiers come one after
-// the other, and so share one copy. What the name makes wrong is said at the line of the
-// template, once.
+// fillFunction puts a function's name into the templates of its config. What the name makes wrong
+// is said at the line of the template, once.
 func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig {
-	if l.function == function {
-		return l.filled
-	}
 	own := ownConfig{new(*l.want), l.calls}
 	for _, t := range l.templates {
 		to, wrong := s.value(&t.by.set[t.f]).to.of(t.f, function)
@@ -177,7 +167,6 @@ func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig 
 			own.calls = append(slices.Clip(own.calls), edge{*to.function, t.by, t.f})
 		}
 	}
-	l.function, l.filled = function, own
 	return own
 }
 

@@ -55,6 +55,8 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	if len(paths) == 0 {
 		out.report(Pos{File: "."}, codeNoSuchPath, "no fleet file was named", "name a file, a directory or a pattern")
 	}
+	// One after the other: parsing takes most of the time, and most of the memory, which is bounded
+	// for one file.
 	for _, name := range l.findFiles(fsys, paths, out) {
 		l.loadFile(fsys, name, d, out)
 	}

@@ -45,7 +45,8 @@ type tagValue struct {
 	wild *regexp.Regexp // nil: the text as it stands
 }
 
-// compileTag compiles a value. Everything but * and ? stands for itself, line breaks too. The
+// compileTag compiles a value, whose pattern knows less than one for names: tags of other tools hold
+// brackets and braces, which mean nothing in them. Everything but * and ? stands for itself, line breaks too. The
 // problem is always nil: whoever reads a list of texts asks for one.
 func compileTag(t text) (tagValue, *problem) {
 	v := tagValue{text: t}

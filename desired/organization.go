@@ -249,7 +249,7 @@ func (t *targetDecl) places() []Target {
 		return t.members
 	case t.organization == nil:
 		return inRegions(t.account.value, written(t.regions))
-	case t.organization.enabled:
+	case t.organization.enabled: // one region stands for all that nobody knows, and in the partition of most every account has this one
 		return []Target{{everyAccount, "us-east-1"}}
 	}
 	return inRegions(everyAccount, written(t.organization.regions))

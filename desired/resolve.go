@@ -257,7 +257,7 @@ func (r *resolver) place(f *functionDecl) {
 		}
 	}
 	switch {
-	case placed:
+	case placed: // in some target, which is enough: an ARN names one of those that the labels allow
 	case !labelled: // no target has the label, which is a problem of its own
 	case r.open:
 		s := r.addScope(TargetSpec{Target: Target{f.name.Account, f.name.Region}})
@@ -278,7 +278,7 @@ func (d *Document) known() bool {
 
 // among lists the targets that an entry could have been in.
 //
-// It is "" where there are none, or more than a message should list.
+// It is "" where there are more than a message should list.
 func (r *resolver) among(f *functionDecl) string {
 	var names []string
 	for _, s := range r.scopes {
@@ -290,7 +290,7 @@ func (r *resolver) among(f *functionDecl) string {
 			names = append(names, at.String())
 		}
 	}
-	if len(names) == 0 || len(names) > 5 {
+	if len(names) > 5 {
 		return ""
 	}
 	return " (" + strings.Join(names, ", ") + ")"

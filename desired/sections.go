@@ -250,6 +250,7 @@ var ignoreItem = object[ruleDecl]{
 func (d *Document) Expired(now time.Time) error {
 	// Nothing else depends on the time, and whoever begins a run asks: a worker reads its files
 	// once and runs for months.
+	// Days are compared as texts: YEAR-MONTH-DAY sorts as time does.
 	var expired Problems
 	today := now.UTC().Format(time.DateOnly)
 	for _, g := range d.rules {

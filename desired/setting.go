@@ -55,6 +55,7 @@ var settingTable = [NumSettings]struct {
 
 // Settings lists every setting in output order.
 func Settings() (all [NumSettings]Setting) {
+	// An array and no slice: nobody can change what others loop over.
 	for i := range all {
 		all[i] = Setting(i)
 	}

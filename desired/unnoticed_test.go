@@ -173,3 +173,16 @@ func TestAVariableWithoutVars(t *testing.T) {
 		}
 	}
 }
+
+// Where an entry could have been is listed for five targets, and for more it is not: a message is
+// for one screen.
+func TestWhereAnEntryCouldHaveBeen(t *testing.T) {
+	regions := []string{"eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1", "eu-south-1", "eu-central-1"}
+	for n, listed := range map[int]bool{1: true, 5: true, 6: false} {
+		_, err := Load(oneFile("version: 1\ntargets: [{ name: a, account: \"111111111111\", regions: ["+strings.Join(regions[:n], ", ")+"] }]\n"+
+			"functions: [{ name: \"arn:aws:lambda:eu-west-1:222222222222:function:f\", maximum_retry_attempts: 0 }]\n"), "fleet.yaml")
+		if err == nil || strings.Contains(err.Error(), "in a declared target (") != listed || listed && strings.Count(err.Error(), "111111111111/") != n {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}

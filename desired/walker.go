@@ -203,6 +203,7 @@ func (w *walker) missing(n *yaml.Node, what, key string) {
 // wrongType says what is there and what should be. Two mistakes are known by their form:
 // the mapping that the API has around a destination, and the functions of serverless.yml.
 func (w *walker) wrongType(n *yaml.Node, what, expected string) {
+	// Whoever writes these from habit is told what is meant here, and not only what is expected.
 	hint := "write " + expected
 	switch {
 	case n.Kind == yaml.MappingNode && (what == OnSuccess.String() || what == OnFailure.String()):

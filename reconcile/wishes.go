@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -192,67 +193,43 @@ func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	return recheck(saved, observed)
 }
 
-// UndoWishes are the before-images of a run.
-type UndoWishes struct {
-	FleetWishes // says which targets there are; its entries are not looked at
-	// Read gives what is to be undone, by target, each sorted by name. It is
-	// called once the targets are held: before that the run may be at work still.
-	Read         func(context.Context) (map[desired.Target][]Undo, error)
-	Configs      int // of the fleet of the run
-	IncludeStale bool
-
-	undos map[desired.Target][]Undo
+// recheck holds an approved plan against what AWS holds now: a change whose
+// record is no longer its before-image is moved to the stale ones, alone.
+//
+// Nothing is added to what was approved and nothing is planned anew. A target that was not
+// surveyed counts as not examined.
+func recheck(approved Plan, observed Observed) Plan {
+	out := Plan{Targets: slices.Clone(approved.Targets), Exact: true}
+	for i := range out.Targets {
+		p := &out.Targets[i]
+		changes := p.Changes
+		p.Changes, p.Findings, p.Stale = nil, nil, nil
+		have := cmp.Or(PartOf(observed.Targets, p.Target), &ObservedTarget{})
+		p.Err, p.Stopped = have.Err, have.Stopped
+		for _, c := range changes {
+			p.recheck(c, have.function(c.Function))
+		}
+	}
+	return out
 }
 
-// Discoveries implements Wishes: the journal names every config.
-func (*UndoWishes) Discoveries(desired.Target) []desired.Discovery { return nil }
-
-// Resolve implements Wishes.
-func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, Base, error) {
-	base := Base{Fleet: w.Configs, Whole: true, Shard: w.Shard, Shards: w.Shards}
-	undos, err := w.Read(ctx)
-	if err != nil {
-		return desired.Fleet{}, base, err
-	}
-	fleet, err := w.Document.Resolve(ambient, nil, desired.Selection{})
-	if err != nil {
-		return desired.Fleet{}, base, err
-	}
-	created := 0
-	w.undos = map[desired.Target][]Undo{}
-	for target, of := range undos {
-		if !w.owns(target) {
-			continue
+// recheck puts one approved change among those to make, or among the stale ones. A
+// function that is gone makes a change stale: there is nothing left to approve.
+func (p *TargetPlan) recheck(c Change, function *ObservedFunction) {
+	switch f := p.unread(c.Name, function); {
+	case f != nil && f.Kind == FindingFunctionMissing:
+		p.Stale = append(p.Stale, StaleChange{Change: c})
+	case f != nil:
+		p.Findings = append(p.Findings, *f)
+	default:
+		record := function.record(c.Qualifier)
+		if now := settingsOf(record); !sameRecord(now, c.Before) {
+			p.Stale = append(p.Stale, StaleChange{Change: c, Now: now})
+			return
 		}
-		if PartOf(fleet.Targets, target) == nil {
-			return fleet, base, fmt.Errorf("the run wrote to %s, but neither the fleet file nor the current credentials are about it; use those it was made with", target)
-		}
-		w.undos[target] = of
-		for i := range of {
-			if of[i].Before == nil {
-				created++
-			}
-		}
+		c.Seen = function.Seen
+		p.Changes = append(p.Changes, c)
 	}
-	// A run may be undone whose creates are more deletes than guard.max_deletes allows,
-	// since all it deletes is what the run created.
-	fleet.Guard.MaxDeletes = desired.Limit{Number: created}
-	fleet.MissingQualifiers = desired.MissingError // what cannot be put back is no matter of policy
-	base.Shards = 0                                // created is this process's own number
-	return narrowTo(fleet, w.undos, func(u *Undo) desired.Entry {
-		return desired.Entry{Name: u.Name, Want: &desired.Config{}, Origins: &desired.Origins{}, Remove: true, Optional: u.Before != nil}
-	}), base, nil
-}
-
-// Plan implements Wishes.
-func (w *UndoWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
-	plan := newRollback(w.undos, observed, w.IncludeStale)
-	for i := range plan.Targets {
-		if t := PartOf(fleet.Targets, plan.Targets[i].Target); t != nil {
-			plan.Targets[i].Label = t.Label
-		}
-	}
-	return plan
 }
 
 // narrowTo makes a fleet consist of some configs, so that a survey reads their

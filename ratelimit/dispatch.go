@@ -68,7 +68,7 @@ func (l *Limiter) serve(now time.Time) time.Duration {
 // The time is left out by skip, so that ten seconds of standing still are not followed by
 // ten seconds' worth of growth at once.
 func (l *Limiter) learn(now time.Time) {
-	l.control.skip(earlier(l.paused, now))
+	l.control.skip(l.paused) // which is over
 	if l.breaker.state == Closed {
 		l.control.grow(now)
 	} else {
@@ -138,13 +138,6 @@ func (l *Limiter) retune(now time.Time) {
 	if l.bucket.Limit() != rate.Limit(l.control.rate) {
 		l.bucket.SetLimitAt(now, rate.Limit(l.control.rate))
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // Priority orders the calls that wait for a token: the highest goes first, and

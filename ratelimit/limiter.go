@@ -313,7 +313,7 @@ func (l *Limiter) slow(epoch uint64, retryAfter time.Duration, now time.Time, u 
 		return
 	}
 	if until := now.Add(pauseFor(retryAfter, u)); until.After(l.paused) {
-		l.stats.paused += until.Sub(later(now, l.paused))
+		l.stats.paused += until.Sub(now) - max(0, l.paused.Sub(now))
 		l.paused = until
 	}
 }
@@ -330,11 +330,4 @@ func pauseFor(retryAfter time.Duration, u float64) time.Duration {
 // seconds is at most a century, which can be added to an instant.
 func seconds(s float64) time.Duration {
 	return time.Duration(min(s, 100*365*24*3600) * float64(time.Second))
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -39,18 +39,6 @@ type Recollection interface {
 // be changed is read in the same run, and its change is made from that.
 type CarriedFunction ObservedFunction
 
-// Carriable is what was read of a function as a later run may carry it. What was not
-// read to its end is not carried.
-func Carriable(f *ObservedFunction) (CarriedFunction, bool) {
-	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && f.UnlistedErr == nil && f.Appeared == nil && (f.State == Present || f.State == FunctionAbsent)
-	return CarriedFunction(*f), ok
-}
-
-// Knows is ObservedFunction's.
-func (c *CarriedFunction) Knows(qualifier string) bool {
-	return (*ObservedFunction)(c).Knows(qualifier)
-}
-
 // carriedVerdict is what the carried functions of a target come to. That none of them
 // justifies a write is kept by types: NewPlan makes changes of an ObservedFunction and
 // takes nothing else, apply takes only what came of NewPlan, and here is no place for one.

@@ -115,29 +115,6 @@ func TestWatchedFunctionsAreCarriedToo(t *testing.T) {
 	}
 }
 
-// Whatever was not read to its end is not carried.
-func TestCarriable(t *testing.T) {
-	for _, state := range []FunctionState{NotExamined, Present, FunctionAbsent, Unreadable} {
-		good := ObservedFunction{Function: "f", State: state, Seen: 1}
-		if _, ok := Carriable(&good); ok != (state == Present || state == FunctionAbsent) {
-			t.Errorf("state %d: %v", state, ok)
-		}
-		for what, spoil := range map[string]func(*ObservedFunction){
-			"never read":                  func(f *ObservedFunction) { f.Seen = 0 },
-			"unreadable":                  func(f *ObservedFunction) { f.Err = errAsked },
-			"of unknown qualifiers":       func(f *ObservedFunction) { f.QualifierErr = errAsked },
-			"of unknown aliases":          func(f *ObservedFunction) { f.UnlistedErr = errAsked },
-			"with an alias that appeared": func(f *ObservedFunction) { f.Appeared = []string{"live"} },
-		} {
-			f := good
-			spoil(&f)
-			if _, ok := Carriable(&f); ok {
-				t.Errorf("state %d: a function %s is carried", state, what)
-			}
-		}
-	}
-}
-
 // agedRecollection is a recollection that allows some age.
 type agedRecollection struct {
 	everything

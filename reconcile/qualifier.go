@@ -38,7 +38,10 @@ func (j *surveyJob) following() surveyStep {
 		if j.strayAlias() {
 			return stepAliases
 		}
-		j.exists = namesOf(j.known)
+		j.exists = map[string]bool{}
+		for _, alias := range j.known {
+			j.exists[alias] = true
+		}
 		j.noteAliases(j.known)
 	} else if j.step == stepConfigs && j.asksFor(isAlias) {
 		return stepAliases
@@ -47,14 +50,6 @@ func (j *surveyJob) following() surveyStep {
 		return stepVersions
 	}
 	return stepDone
-}
-
-func namesOf(all []string) map[string]bool {
-	names := map[string]bool{}
-	for _, name := range all {
-		names[name] = true
-	}
-	return names
 }
 
 // strayAlias reports whether a record stands under an alias that is not among the known.

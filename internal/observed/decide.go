@@ -191,10 +191,19 @@ func (c *choice) sees(q string) {
 	c.aliases, c.versions = c.aliases || !version, c.versions || version
 }
 
+// carriable is what was read of a function as a later run may carry it. What was not
+// read to its end is not carried.
+func carriable(f *reconcile.ObservedFunction) (reconcile.CarriedFunction, bool) {
+	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && f.UnlistedErr == nil && f.Appeared == nil &&
+		(f.State == reconcile.Present || f.State == reconcile.FunctionAbsent)
+	return reconcile.CarriedFunction(*f), ok
+}
+
 // doubtful reports whether a function holds a record of which nobody knows if its alias or
 // version is still there.
 func doubtful(o *observation) bool {
-	return slices.ContainsFunc(o.Records, func(r reconcile.ObservedRecord) bool { return !o.Knows(r.Qualifier) })
+	f := reconcile.ObservedFunction(o.CarriedFunction)
+	return slices.ContainsFunc(o.Records, func(r reconcile.ObservedRecord) bool { return !f.Knows(r.Qualifier) })
 }
 
 // changed reports whether a function is not as it was seen.
@@ -215,7 +224,7 @@ func (s *state) doubt(scrubbed map[string]bool, seen []reconcile.ObservedFunctio
 	}
 	for i := range seen {
 		f := &seen[i]
-		if _, whole := reconcile.Carriable(f); whole && scrubbed[f.Function] && changed(s.functions[f.Function], f) {
+		if _, whole := carriable(f); whole && scrubbed[f.Function] && changed(s.functions[f.Function], f) {
 			s.Doubts[f.Function] = now.Unix()
 		}
 	}

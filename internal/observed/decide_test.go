@@ -1,6 +1,7 @@
 package observed
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -194,6 +195,31 @@ func TestWhatIsCarried(t *testing.T) {
 		n := news{read: map[string]bool{row.news: true}}
 		if c := s.choose(fleet, row.policy, n, s.turn(n, 24*time.Hour, now), row.orphans); (len(c.carry) == 1) != row.carried {
 			t.Errorf("%s: carried %v", row.why, c.carry)
+		}
+	}
+}
+
+var errUnread = errors.New("not read")
+
+// Whatever was not read to its end is not carried.
+func TestCarriable(t *testing.T) {
+	for _, state := range []reconcile.FunctionState{reconcile.NotExamined, reconcile.Present, reconcile.FunctionAbsent, reconcile.Unreadable} {
+		good := reconcile.ObservedFunction{Function: "f", State: state, Seen: 1}
+		if _, ok := carriable(&good); ok != (state == reconcile.Present || state == reconcile.FunctionAbsent) {
+			t.Errorf("state %d: %v", state, ok)
+		}
+		for what, spoil := range map[string]func(*reconcile.ObservedFunction){
+			"never read":                  func(f *reconcile.ObservedFunction) { f.Seen = 0 },
+			"unreadable":                  func(f *reconcile.ObservedFunction) { f.Err = errUnread },
+			"of unknown qualifiers":       func(f *reconcile.ObservedFunction) { f.QualifierErr = errUnread },
+			"of unknown aliases":          func(f *reconcile.ObservedFunction) { f.UnlistedErr = errUnread },
+			"with an alias that appeared": func(f *reconcile.ObservedFunction) { f.Appeared = []string{"live"} },
+		} {
+			f := good
+			spoil(&f)
+			if _, ok := carriable(&f); ok {
+				t.Errorf("state %d: a function %s is carried", state, what)
+			}
 		}
 	}
 }

@@ -85,7 +85,7 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 		f := &seen.Functions[i]
 		before := s.functions[f.Function]
 		delete(next.functions, f.Function)
-		if c, whole := reconcile.Carriable(f); whole {
+		if c, whole := carriable(f); whole {
 			if _, known := p.aliases[f.Function]; known {
 				c.Seen = min(c.Seen, before.Seen) // its aliases are as old as that
 			}

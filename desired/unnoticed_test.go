@@ -186,3 +186,20 @@ func TestWhereAnEntryCouldHaveBeen(t *testing.T) {
 		}
 	}
 }
+
+// A variable may stand in the name, in the qualifier or in both, and in neither.
+func TestVariablesInNamesAndQualifiers(t *testing.T) {
+	for entry, want := range map[string]string{
+		"name: \"a-${vars.stage}\"":                                                 "a-prod",
+		"name: a, qualifier: \"${vars.stage}\"":                                     "a:prod",
+		"name: \"a-${vars.stage}\", qualifier: \"${vars.stage}\"":                   "a-prod:prod",
+		"name: \"a-${vars.stage}:live\"":                                            "a-prod:live",
+		"name: a, on_success: \"arn:aws:sqs:us-east-1:111111111111:${vars.stage}\"": "a",
+	} {
+		d := mustLoad(t, oneFile("version: 1\ntargets: [{ name: p, account: \"111111111111\", regions: [us-east-1], vars: { stage: prod } }]\nfunctions: [{ "+entry+", maximum_retry_attempts: 0 }]\n"))
+		e := mustResolve(t, d, Target{}, nil).Targets[0].Entries
+		if len(e) != 1 || e[0].Name.String() != want {
+			t.Errorf("%s: got %v, want %s", entry, e, want)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package history
 import (
 	"context"
 	"encoding/json"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +41,17 @@ func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
 		record.Targets = unread(r, record.Failure)
 	}
 	record.shorten()
-	failed := m.History.sinceWhen(ctx, &record)
+	since := map[desired.Key]time.Time{}
+	for i := range record.Targets {
+		maps.Insert(since, record.Targets[i].driftSince())
+	}
+	failed := m.History.sinceWhen(ctx, record.Run, since)
+	for i := range record.Targets {
+		t := &record.Targets[i]
+		for j := range t.Drift {
+			t.Drift[j].Since = since[desired.Key{Target: t.Target, Name: t.Drift[j].Name}]
+		}
+	}
 	if err := run.Finish(ctx, &record); err != nil {
 		return err
 	}
@@ -85,48 +97,46 @@ func (r *Record) shorten() {
 // drifted; mostly the first is enough.
 const lookBack = 100
 
-// sinceWhen takes over from the audits before how long each config has drifted.
-func (h *History) sinceWhen(ctx context.Context, this *Record) error {
-	type open struct {
-		target desired.Target
-		drift  *Drift
-	}
-	var undecided []open
-	for i := range this.Targets {
-		t := &this.Targets[i]
-		for j := range t.Drift {
-			undecided = append(undecided, open{t.Target, &t.Drift[j]})
-		}
-	}
-	if len(undecided) == 0 {
+// sinceWhen takes over from the audits before a run how long each of some configs has drifted.
+func (h *History) sinceWhen(ctx context.Context, run string, since map[desired.Key]time.Time) error {
+	if len(since) == 0 {
 		return nil
 	}
+	undecided := maps.Clone(since)
 	_, err := h.audits(ctx, lookBack, func(past *Record) (more bool) {
-		if past.Run == this.Run {
+		if past.Run == run {
 			return true
+		}
+		for i := range past.Targets {
+			for key, drifted := range past.Targets[i].driftSince() {
+				if _, open := undecided[key]; open {
+					since[key] = drifted
+					delete(undecided, key)
+				}
+			}
 		}
 		unseen := map[desired.Key]bool{}
 		for _, f := range past.Findings {
 			unseen[f.Key] = true
 		}
-		drifted := map[desired.Key]time.Time{}
-		for _, t := range past.Targets {
-			for _, d := range t.Drift {
-				drifted[desired.Key{Target: t.Target, Name: d.Name}] = d.Since
-			}
-		}
-		undecided = slices.DeleteFunc(undecided, func(o open) bool {
-			key := desired.Key{Target: o.target, Name: o.drift.Name}
-			if since, still := drifted[key]; still {
-				o.drift.Since = since
-				return true
-			}
-			t := reconcile.PartOf(past.Targets, o.target)
+		maps.DeleteFunc(undecided, func(key desired.Key, _ time.Time) bool {
+			t := reconcile.PartOf(past.Targets, key.Target)
 			return t != nil && t.Failure == nil && len(past.Selection.Functions) == 0 && !unseen[key]
 		})
 		return len(undecided) > 0
 	})
 	return err
+}
+
+// driftSince is since when each config of a target has drifted.
+func (t *Target) driftSince() iter.Seq2[desired.Key, time.Time] {
+	return func(yield func(desired.Key, time.Time) bool) {
+		for _, d := range t.Drift {
+			if !yield(desired.Key{Target: t.Target, Name: d.Name}, d.Since) {
+				return
+			}
+		}
+	}
 }
 
 // SinceWhen is a reconcile.Annotator: it knows since when the audits of a history have
@@ -138,24 +148,19 @@ func (SinceWhen) Name() string { return "since when configs differ" }
 
 // Annotate implements reconcile.Annotator.
 func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
-	record := Record{Run: r.ID}
+	since := map[desired.Key]time.Time{}
 	for i := range r.Plan.Targets {
 		p := &r.Plan.Targets[i]
-		t := Target{Target: p.Target}
 		for j := range p.Changes {
-			t.Drift = append(t.Drift, Drift{Name: p.Changes[j].Name, Since: r.Started})
+			since[desired.Key{Target: p.Target, Name: p.Changes[j].Name}] = r.Started
 		}
-		record.Targets = append(record.Targets, t)
 	}
-	if err := w.History.sinceWhen(ctx, &record); err != nil {
+	if err := w.History.sinceWhen(ctx, r.ID, since); err != nil {
 		learnt.Unavailable = []reconcile.Unavailable{{What: w.Name(), Err: err}}
 	}
-	for i := range record.Targets {
-		t := &record.Targets[i]
-		for _, d := range t.Drift {
-			if d.Since.Before(r.Started) {
-				learnt.Drifting = append(learnt.Drifting, reconcile.Drifting{Key: desired.Key{Target: t.Target, Name: d.Name}, Since: d.Since})
-			}
+	for key, at := range since {
+		if at.Before(r.Started) {
+			learnt.Drifting = append(learnt.Drifting, reconcile.Drifting{Key: key, Since: at})
 		}
 	}
 	slices.SortFunc(learnt.Drifting, func(a, b reconcile.Drifting) int { return a.Key.Compare(b.Key) })

@@ -193,20 +193,17 @@ func (h *History) lastLink(ctx context.Context, end head, broken string) (head, 
 			return end, broken, err
 		}
 	}
-	if broken == "" {
-		for {
-			l, err := h.readLink(ctx, end.Seq+1)
-			switch {
-			case errors.Is(err, ErrAbsent):
-				return end, "", nil
-			case err == nil && l.Previous == end.Link:
-				end = head{Seq: l.Seq, Link: l.sum}
-				continue
-			case err != nil && !errors.As(err, new(*damagedError)):
-				return end, "", err
-			}
+	for broken == "" {
+		l, err := h.readLink(ctx, end.Seq+1)
+		switch {
+		case errors.Is(err, ErrAbsent):
+			return end, "", nil
+		case err == nil && l.Previous == end.Link:
+			end = head{Seq: l.Seq, Link: l.sum}
+		case err != nil && !errors.As(err, new(*damagedError)):
+			return end, "", err
+		default:
 			broken = fmt.Sprintf("link %d does not follow from the one before it", end.Seq+1)
-			break
 		}
 	}
 	names, err := h.linkNames(ctx)

@@ -178,26 +178,20 @@ func (j *Journal) write(ctx context.Context) {
 			j.file = &digest{Bytes: w.offset, SHA256: hex.EncodeToString(w.hash.Sum(nil))}
 		}
 	}()
-	for {
-		var later <-chan time.Time
+	for ended := false; !ended; {
 		select {
 		case <-j.wake:
 		case <-j.soon:
-			later = time.After(linger)
-		case <-j.end:
-			j.last = w.flush(ctx)
-			return
-		}
-		if later != nil {
 			select {
-			case <-later:
+			case <-time.After(linger):
 			case <-j.wake:
 			case <-j.end:
-				j.last = w.flush(ctx)
-				return
+				ended = true
 			}
+		case <-j.end:
+			ended = true
 		}
-		w.flush(ctx) // an error stays with the batch, which is tried again
+		j.last = w.flush(ctx) // an error stays with the batch, which is tried again
 	}
 }
 
@@ -217,7 +211,10 @@ func (w *writer) flush(ctx context.Context) error {
 	j.batch, j.waiters = nil, nil
 	j.mu.Unlock()
 
-	err := w.retry(ctx)
+	var err error
+	if w.failed != nil {
+		err = w.append(ctx, w.failed)
+	}
 	switch {
 	case len(batch) == 0:
 	case err == nil:
@@ -234,16 +231,6 @@ func (w *writer) flush(ctx context.Context) error {
 	return err
 }
 
-// retry repeats the write that failed, if one did.
-func (w *writer) retry(ctx context.Context) error {
-	if w.failed == nil {
-		return nil
-	}
-	batch := w.failed
-	w.failed = nil
-	return w.append(ctx, batch)
-}
-
 func (w *writer) append(ctx context.Context, batch []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
@@ -251,6 +238,7 @@ func (w *writer) append(ctx context.Context, batch []byte) error {
 		w.failed = batch
 		return err
 	}
+	w.failed = nil
 	w.offset += int64(len(batch))
 	w.hash.Write(batch)
 	return nil

@@ -40,13 +40,13 @@ type clients struct {
 // newClients makes clients at the pace that flags and fleet files ask for; what those declare
 // may change.
 func newClients(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
-	c := &clients{options: awslambda.Options{Version: version}, trails: ratelimit.NewRegistry(trail.Pace)}
-	c.options.MFAToken = mfaToken()
+	c := &clients{trails: ratelimit.NewRegistry(trail.Pace)}
+	c.options.Version, c.options.MFAToken = version, mfaToken()
 	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
 		return o.settingsOf(*cmp.Or(reconcile.PartOf(declared(), target), &desired.TargetSpec{}))
 	})
 	c.options.Limiters = c.registry
-	if err := o.simulated(&c.options); err != nil {
+	if err := o.simulated(&c.options.Environment); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -111,8 +111,8 @@ func (c *clients) close() {
 	c.trails.Close()
 }
 
-// simulated points the options at a world inside the process, when asked to.
-func (o *readOptions) simulated(options *awslambda.Options) error {
+// simulated points an environment at a world inside the process, when asked to.
+func (o *readOptions) simulated(environment *awslambda.Environment) error {
 	if o.simulate == "" {
 		return nil
 	}
@@ -128,9 +128,9 @@ func (o *readOptions) simulated(options *awslambda.Options) error {
 		}
 		sim = simulated
 	}
-	options.Region = sim.DefaultRegion()
-	options.HTTPClient = sim
-	options.Credentials = awslambda.StaticCredentials(sim.DefaultAccessKeyID())
+	environment.Region = sim.DefaultRegion()
+	environment.HTTPClient = sim
+	environment.Credentials = awslambda.StaticCredentials(sim.DefaultAccessKeyID())
 	return nil
 }
 

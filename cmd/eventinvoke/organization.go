@@ -91,13 +91,11 @@ func (a *app) members(ctx context.Context, of []desired.Organization, o *readOpt
 	defer cancel()
 	progress := a.startProgress(&o.outputOptions, func() map[desired.Target]ratelimit.Snapshot { return nil })
 	defer progress.close()
-	var options awslambda.Options
-	if err := o.simulated(&options); err != nil {
+	environment := awslambda.Environment{Version: version, MFAToken: mfaToken()}
+	if err := o.simulated(&environment); err != nil {
 		return nil, err
 	}
-	cfg, err := awslambda.LoadConfig(ctx, awslambda.Environment{
-		Version: version, Region: options.Region, Credentials: options.Credentials, HTTPClient: options.HTTPClient, MFAToken: mfaToken(),
-	})
+	cfg, err := awslambda.LoadConfig(ctx, environment)
 	if err != nil {
 		return nil, err
 	}

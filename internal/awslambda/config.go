@@ -42,7 +42,8 @@ const attempts = 3
 const maxIdlePerHost = 64
 
 // Environment is what a program adds to the AWS settings of its environment. What
-// is left zero comes from there.
+// is left zero comes from there, as for every program on the SDK: AWS_PROFILE,
+// AWS_REGION, AWS_ENDPOINT_URL, SSO, web identity, containers, instance roles.
 type Environment struct {
 	Version     string // of this program, for the User-Agent that CloudTrail records
 	Region      string
@@ -52,8 +53,8 @@ type Environment struct {
 	// Limit bounds one attempt of a request; 0 means ten seconds. A long poll needs
 	// more than it waits.
 	Limit time.Duration
-	// MFAToken asks for the code of a profile with mfa_serial. Without it such a
-	// profile is an error that says so.
+	// MFAToken asks for the code of a profile with mfa_serial. Nil, where there is
+	// nobody to ask, such a profile is an error that says so.
 	MFAToken func() (string, error)
 }
 

@@ -161,7 +161,7 @@ credential_process = /nonexistent/tool --with secret
 	for name, value := range map[string]string{"AWS_CONFIG_FILE": profiles, "AWS_PROFILE": "mfa", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": server.URL, "AWS_ENDPOINT_URL_STS": server.URL} {
 		t.Setenv(name, value)
 	}
-	s, err := Open(t.Context(), Options{Limiters: registry(t), MFAToken: func() (string, error) { return "123456", nil }})
+	s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{MFAToken: func() (string, error) { return "123456", nil }}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestSentences(t *testing.T) {
 // the proxy variables once.
 func TestBehindProxy(t *testing.T) {
 	if os.Getenv("EVENTINVOKE_TEST_BEHIND_PROXY") != "" {
-		s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account)})
+		s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account)}})
 		if err == nil {
 			_, _, err = s.Ambient(t.Context())
 		}
@@ -255,7 +255,7 @@ func TestUntrusted(t *testing.T) {
 	defer server.Close()
 	noAmbient(t)
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
-	s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account)})
+	s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestEndpointURL(t *testing.T) {
 			} {
 				t.Setenv(k, v)
 			}
-			s, err := Open(t.Context(), Options{Limiters: registry(t), HTTPClient: tt.client})
+			s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{HTTPClient: tt.client}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -96,7 +96,7 @@ func TestADeadEndpoint(t *testing.T) {
 	}
 	for _, row := range rows {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: dead})
+			s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: dead}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,12 +134,12 @@ func TestNobodyAnswers(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			w := worldOf(t, twoAccounts())
-			s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
+			s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(r.URL.Host, tt.silent) {
 					return silent(r)
 				}
 				return w.Do(r)
-			})})
+			})}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +177,7 @@ func TestInterruptedCheck(t *testing.T) {
 		}, []error{context.DeadlineExceeded}, "GetCallerIdentity " + here.String() + ": the run's time was up before an answer came"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(silent)})
+			s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(silent)}})
 			if err != nil {
 				t.Fatal(err)
 			}

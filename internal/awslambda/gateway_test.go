@@ -35,7 +35,7 @@ func TestBadGateway(t *testing.T) {
 		check("a read", operate(t.Context(), conn, opListConfigs, live), reconcile.KindServer, "lambda.us-east-1.amazonaws.com")
 		check("a write", operate(t.Context(), conn, opUpdate, live), reconcile.KindServer, "lambda.us-east-1.amazonaws.com")
 
-		s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(badGateway)})
+		s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(badGateway)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestRoleNotForItsTrustPolicy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: tt.sts})
+			s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: tt.sts}})
 			if err != nil {
 				t.Fatal(err)
 			}

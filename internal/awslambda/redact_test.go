@@ -60,8 +60,10 @@ func TestErrorsOfRolesShowNoSecrets(t *testing.T) {
 		return answer(r, http.StatusForbidden, body, "Content-Type", "text/xml"), nil
 	})
 	s, err := Open(t.Context(), Options{
-		Run: "r", Limiters: registry(t), Region: here.Region, HTTPClient: echo,
-		Credentials: sdkcredentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken),
+		Run: "r", Limiters: registry(t), Environment: Environment{
+			Region: here.Region, HTTPClient: echo,
+			Credentials: sdkcredentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken),
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -55,19 +55,12 @@ const (
 	ReadWrite
 )
 
-// Options say how to reach AWS. What is left zero comes from the environment,
-// as for every program on the SDK: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL,
-// SSO, web identity, containers, instance roles.
+// Options say how to reach AWS.
 type Options struct {
+	Environment
 	Run      string // the run's id: assumed sessions are named eventinvoke-RUN
-	Version  string // of this program, for the User-Agent that CloudTrail records
 	Access   Access
 	Limiters *ratelimit.Registry[desired.Target] // required
-
-	Region      string
-	Credentials aws.CredentialsProvider
-	HTTPClient  aws.HTTPClient
-	MFAToken    func() (string, error) // asks for the code of a profile with mfa_serial; nil where there is nobody to ask
 }
 
 // Session is the way to all targets of a run. It makes each set of credentials
@@ -92,9 +85,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if o.Limiters == nil {
 		return nil, errors.New("awslambda.Open: Options.Limiters is required: no call is made without a limiter")
 	}
-	cfg, err := LoadConfig(ctx, Environment{
-		Version: o.Version, Region: o.Region, Credentials: o.Credentials, HTTPClient: o.HTTPClient, MFAToken: o.MFAToken,
-	})
+	cfg, err := LoadConfig(ctx, o.Environment)
 	if err != nil {
 		return nil, err
 	}

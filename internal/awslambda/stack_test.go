@@ -87,10 +87,10 @@ func oneTokenPerRequest(t *testing.T) {
 			requests := 0
 			limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return Pace(0, 0) })
 			defer limiters.Close()
-			session, err := Open(t.Context(), Options{Limiters: limiters, HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
+			session, err := Open(t.Context(), Options{Limiters: limiters, Environment: Environment{HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 				requests++
 				return answer(r, tt.status, `{}`, "x-amzn-ErrorType", tt.code, "X-Amz-Retry-After", "1"), nil
-			})})
+			})}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,13 +144,13 @@ func TestSignatureIsFresh(t *testing.T) {
 // TestUserAgent: CloudTrail shows who called.
 func TestUserAgent(t *testing.T) {
 	var agent string
-	session, err := Open(t.Context(), Options{
-		Version: "1.2.3", Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account),
+	session, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{
+		Version: "1.2.3", Region: "us-east-1", Credentials: keysOf(here.Account),
 		HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 			agent = r.Header.Get("User-Agent")
 			return answer(r, 200, `{"Functions":[]}`), nil
 		}),
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestWhoAmIFails(t *testing.T) {
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: tt.client})
+			s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: tt.client}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,11 +106,11 @@ func TestWhereSTSIsAsked(t *testing.T) {
 	for region, want := range map[string]string{"eu-central-1": "sts.eu-central-1.amazonaws.com", "": "sts.eu-west-1.amazonaws.com"} {
 		w := worldOf(t, twoAccounts())
 		hosts := map[string]string{}
-		s, err := Open(t.Context(), Options{Limiters: registry(t), Region: region, Credentials: keysOf(here.Account),
+		s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: region, Credentials: keysOf(here.Account),
 			HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 				hosts[stsAction(r)] = r.URL.Host
 				return w.Do(r)
-			})})
+			})}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,11 +135,11 @@ func TestSTSIsTriedThrice(t *testing.T) {
 	t.Setenv("AWS_RETRY_MODE", "adaptive")
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		s, err := Open(t.Context(), Options{Limiters: registry(t), Region: "us-east-1", Credentials: keysOf(here.Account),
+		s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account),
 			HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 				asked++
 				return answer(r, 503, ""), nil
-			})})
+			})}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func look(t tester, w simulator, fleet string) *reconcile.RunResult {
 	}
 	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return awslambda.Pace(100000, 1) })
 	defer limiters.Close()
-	o := awslambda.Options{Limiters: limiters, Region: region, HTTPClient: w, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID())}
+	o := awslambda.Options{Limiters: limiters, Environment: awslambda.Environment{Region: region, HTTPClient: w, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID())}}
 	request := reconcile.Request{Verb: "plan", Started: time.Now(), Wishes: reconcile.FleetWishes{Document: document}}
 	engine := reconcile.Engine{Opener: awslambda.Opener{Options: o}, Annotators: []reconcile.Annotator{Annotator{}}}
 	r, err := engine.Run(context.Background(), request)

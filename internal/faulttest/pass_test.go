@@ -128,10 +128,10 @@ func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.
 		return pace
 	})
 	defer registry.Close()
-	engine := reconcile.Engine{Memory: r, Opener: opener{awslambda.Opener{Options: awslambda.Options{
-		Version: "test", Limiters: registry, Region: east.Region,
+	engine := reconcile.Engine{Memory: r, Opener: opener{awslambda.Opener{Options: awslambda.Options{Limiters: registry, Environment: awslambda.Environment{
+		Version: "test", Region: east.Region,
 		Credentials: awslambda.StaticCredentials("AKIA" + east.Account), HTTPClient: r.wire,
-	}}, order}}
+	}}}, order}}
 	req.ID, req.Started = "run", time.Now()
 	var err error
 	r.RunResult, err = engine.Run(ctx, req)

@@ -75,9 +75,9 @@ func liveWithFights(t *testing.T, seed uint64, length time.Duration) {
 	paces, lookups := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1000} }), ratelimit.NewRegistry(Pace)
 	defer paces.Close()
 	defer lookups.Close()
-	engine := reconcile.Engine{Opener: awslambda.Opener{Options: awslambda.Options{
-		Version: "1.0.0", Limiters: paces, HTTPClient: w, Region: ireland.Region, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID()),
-	}}}
+	engine := reconcile.Engine{Opener: awslambda.Opener{Options: awslambda.Options{Limiters: paces, Environment: awslambda.Environment{
+		Version: "1.0.0", HTTPClient: w, Region: ireland.Region, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID()),
+	}}}}
 
 	began := time.Now()
 	next, turns := make([]time.Time, len(strangers)), make([]int, len(strangers))

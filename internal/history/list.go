@@ -241,7 +241,7 @@ func (h *History) recall(ctx context.Context, run *Run) error {
 		}
 		dead.Items = nil
 		for j := range file.Entries {
-			dead.Items = append(dead.Items, file.Entries[j].item(next))
+			dead.Items = append(dead.Items, file.Entries[j].recalled(next))
 		}
 	}
 	return nil
@@ -257,16 +257,14 @@ func (r *Run) nextAttempt(i int) *Record {
 	return nil
 }
 
-// item is what the record of the attempt would say of an intent. One without a
+// recalled is what the record of the attempt would say of an intent. One without a
 // result was carried out if the next attempt, having read the record, found nothing
 // to change in it.
-func (e *Entry) item(next *Record) Item {
-	item := Item{Key: e.Key, Action: e.Action, Before: e.Before, Modified: e.Modified, Request: e.Request}
+func (e *Entry) recalled(next *Record) Item {
+	item := e.Intent.item()
 	switch {
 	case e.Result != nil:
-		item.Status, item.Attempts = e.Result.Status.String(), e.Result.Attempts
-		item.After, item.AfterModified = e.Result.After, e.Result.Modified
-		item.Failure = e.Result.Failure
+		item.settle(e.Result)
 	case next.foundInOrder(e):
 		item.Status, item.Attempts = reconcile.Applied.String(), 1
 	default:

@@ -227,7 +227,7 @@ func (r *Record) SetPlan(plan *reconcile.Plan) {
 		p := &plan.Targets[i]
 		r.Targets = append(r.Targets, newTarget(p))
 		for j := range p.Changes {
-			r.Items = append(r.Items, newItem(p.Target, &p.Changes[j]))
+			r.Items = append(r.Items, newIntent(desired.Key{Target: p.Target, Name: p.Changes[j].Name}, &p.Changes[j]).item())
 		}
 		for j := range p.Findings {
 			f := &p.Findings[j]
@@ -252,11 +252,14 @@ func newTarget(p *reconcile.TargetPlan) Target {
 	}
 }
 
-func newItem(t desired.Target, c *reconcile.Change) Item {
-	return Item{
-		Key: desired.Key{Target: t, Name: c.Name}, Action: c.Action, Status: Planned,
-		Before: c.Before, Modified: c.Modified, Request: c.Request(),
-	}
+// item is a change that nobody tried to make yet.
+func (in *Intent) item() Item {
+	return Item{Key: in.Key, Action: in.Action, Status: Planned, Before: in.Before, Modified: in.Modified, Request: in.Request}
+}
+
+// settle puts into a change how it ended.
+func (i *Item) settle(s *Settlement) {
+	i.Status, i.After, i.AfterModified, i.Attempts, i.Failure = s.Status.String(), s.After, s.Modified, s.Attempts, s.Failure
 }
 
 // SetOutcome puts the results of the plan's changes into the record.
@@ -266,13 +269,9 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 		o := &outcome.Targets[i]
 		for j := range o.Results {
 			result := &o.Results[j]
-			item := newItem(o.Target, &result.Change)
-			item.Status, item.After = result.Status.String(), result.After
-			if result.After != nil {
-				item.AfterModified = result.Modified
-			}
-			item.Attempts, item.WaitedMS = result.Stats.Attempts, result.Stats.Waited.Milliseconds()
-			item.Failure = NewFailure(result.Err)
+			item := newIntent(desired.Key{Target: o.Target, Name: result.Change.Name}, &result.Change).item()
+			item.settle(newSettlement(0, result))
+			item.WaitedMS = result.Stats.Waited.Milliseconds()
 			r.Items = append(r.Items, item)
 		}
 		if t := reconcile.PartOf(r.Targets, o.Target); t != nil && o.Stopped != nil {

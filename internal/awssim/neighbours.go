@@ -2,7 +2,6 @@ package awssim
 
 import (
 	"cmp"
-	"encoding/json"
 	"encoding/xml"
 	"net/http"
 	"slices"
@@ -124,25 +123,24 @@ type organizationQuery struct{ ParentId, NextToken string }
 
 type organizationAccount struct{ Id, Arn, Name, State, Status string }
 
-func (w *World) listOrganizationAccounts(q *request) (any, *apiError) {
-	return w.accountsUnder(q, func(*Account, string) bool { return true })
+func (w *World) listOrganizationAccounts(q *request, in organizationQuery) (any, *apiError) {
+	return w.accountsUnder(q, in, func(*Account) bool { return true })
 }
 
-func (w *World) listAccountsForParent(q *request) (any, *apiError) {
-	return w.accountsUnder(q, func(a *Account, parent string) bool { return cmp.Or(a.Unit, organizationRoot) == parent })
+func (w *World) listAccountsForParent(q *request, in organizationQuery) (any, *apiError) {
+	return w.accountsUnder(q, in, func(a *Account) bool { return cmp.Or(a.Unit, organizationRoot) == in.ParentId })
 }
 
-func (w *World) accountsUnder(q *request, under func(a *Account, parent string) bool) (any, *apiError) {
+func (w *World) accountsUnder(q *request, in organizationQuery, under func(*Account) bool) (any, *apiError) {
 	var out struct {
 		Accounts  []organizationAccount
 		NextToken string `json:",omitempty"`
 	}
-	in, apiErr := w.organizationQuery(q)
-	if apiErr != nil {
+	if apiErr := w.mayAsk(q, in); apiErr != nil {
 		return nil, apiErr
 	}
 	for _, a := range w.accounts {
-		if under(a, in.ParentId) {
+		if under(a) {
 			out.Accounts = append(out.Accounts, organizationAccount{
 				Id: a.Account, Arn: "arn:" + partition(q.region) + ":organizations::" + w.accounts[0].Account + ":account/o-simulated1/" + a.Account,
 				Name: "account-" + a.Account, State: "ACTIVE", Status: "ACTIVE",
@@ -153,13 +151,13 @@ func (w *World) accountsUnder(q *request, under func(a *Account, parent string) 
 	return out, nil
 }
 
-func (w *World) listUnitsForParent(q *request) (any, *apiError) {
+func (w *World) listUnitsForParent(q *request, in organizationQuery) (any, *apiError) {
 	type unit struct{ Id, Name string }
 	var out struct {
 		OrganizationalUnits []unit
 		NextToken           string `json:",omitempty"`
 	}
-	in, apiErr := w.organizationQuery(q)
+	apiErr := w.mayAsk(q, in)
 	if apiErr != nil || in.ParentId != organizationRoot {
 		return out, apiErr
 	}
@@ -172,19 +170,16 @@ func (w *World) listUnitsForParent(q *request) (any, *apiError) {
 	return out, nil
 }
 
-// organizationQuery reads a request, which only the account that manages the organization
-// may make, about a root or a unit that there is.
-func (w *World) organizationQuery(q *request) (in organizationQuery, apiErr *apiError) {
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return in, unparsable(err)
-	}
+// mayAsk refuses a request that is not of the account that manages the organization, or
+// not about a root or a unit that there is.
+func (w *World) mayAsk(q *request, in organizationQuery) *apiError {
 	if q.account != w.accounts[0] {
-		return in, badRequest("AccessDeniedException", "You don't have permissions to access this resource.")
+		return badRequest("AccessDeniedException", "You don't have permissions to access this resource.")
 	}
 	if in.ParentId != "" && in.ParentId != organizationRoot && !slices.ContainsFunc(w.accounts, func(a *Account) bool { return a.Unit == in.ParentId }) {
-		return in, badRequest("ParentNotFoundException", "You specified parent that doesn't exist.")
+		return badRequest("ParentNotFoundException", "You specified parent that doesn't exist.")
 	}
-	return in, nil
+	return nil
 }
 
 // listRegions tells the regions that the scenario declares of an account as enabled.

@@ -200,9 +200,9 @@ var (
 		"cloudtrail": {"CloudTrail_20131101.LookupEvents": {"LookupEvents", "cloudtrail:LookupEvents", false, 200, withBody((*World).lookupEvents)}},
 		"events":     {"AWSEvents.DescribeEventBus": {"DescribeEventBus", "events:DescribeEventBus", false, 200, withBody((*World).describeEventBus)}},
 		"organizations": {
-			"AWSOrganizationsV20161128.ListAccounts":                     {"ListAccounts", "organizations:ListAccounts", false, 200, (*World).listOrganizationAccounts},
-			"AWSOrganizationsV20161128.ListAccountsForParent":            {"ListAccountsForParent", "organizations:ListAccountsForParent", false, 200, (*World).listAccountsForParent},
-			"AWSOrganizationsV20161128.ListOrganizationalUnitsForParent": {"ListOrganizationalUnitsForParent", "organizations:ListOrganizationalUnitsForParent", false, 200, (*World).listUnitsForParent},
+			"AWSOrganizationsV20161128.ListAccounts":                     {"ListAccounts", "organizations:ListAccounts", false, 200, withBody((*World).listOrganizationAccounts)},
+			"AWSOrganizationsV20161128.ListAccountsForParent":            {"ListAccountsForParent", "organizations:ListAccountsForParent", false, 200, withBody((*World).listAccountsForParent)},
+			"AWSOrganizationsV20161128.ListOrganizationalUnitsForParent": {"ListOrganizationalUnitsForParent", "organizations:ListOrganizationalUnitsForParent", false, 200, withBody((*World).listUnitsForParent)},
 		},
 		"sqs": {
 			"AmazonSQS.GetQueueUrl": {"GetQueueUrl", "sqs:GetQueueUrl", false, 200, withBody((*World).getQueueURL)},

@@ -20,22 +20,18 @@ type session struct {
 	ends time.Time
 }
 
-type metadata struct {
-	RequestID string `xml:"RequestId"`
-}
-
 type callerIdentity struct {
-	XMLName  xml.Name `xml:"GetCallerIdentityResponse"`
-	XMLNS    string   `xml:"xmlns,attr"`
-	Arn      string   `xml:"GetCallerIdentityResult>Arn"`
-	UserID   string   `xml:"GetCallerIdentityResult>UserId"`
-	Account  string   `xml:"GetCallerIdentityResult>Account"`
-	Metadata metadata `xml:"ResponseMetadata"`
+	XMLName xml.Name `xml:"GetCallerIdentityResponse"`
+	XMLNS   string   `xml:"xmlns,attr"`
+	Arn     string   `xml:"GetCallerIdentityResult>Arn"`
+	UserID  string   `xml:"GetCallerIdentityResult>UserId"`
+	Account string   `xml:"GetCallerIdentityResult>Account"`
+	Request string   `xml:"ResponseMetadata>RequestId"`
 }
 
 // getCallerIdentity needs no permission, and cannot be denied.
 func (w *World) getCallerIdentity(q *request) (any, *apiError) {
-	return callerIdentity{XMLNS: stsNamespace, Arn: q.identity.arn, UserID: q.userID, Account: q.account.Account, Metadata: metadata{q.requestID}}, nil
+	return callerIdentity{XMLNS: stsNamespace, Arn: q.identity.arn, UserID: q.userID, Account: q.account.Account, Request: q.requestID}, nil
 }
 
 type assumedRole struct {
@@ -47,7 +43,7 @@ type assumedRole struct {
 	Expiration      string   `xml:"AssumeRoleResult>Credentials>Expiration"`
 	Arn             string   `xml:"AssumeRoleResult>AssumedRoleUser>Arn"`
 	AssumedRoleID   string   `xml:"AssumeRoleResult>AssumedRoleUser>AssumedRoleId"`
-	Metadata        metadata `xml:"ResponseMetadata"`
+	Request         string   `xml:"ResponseMetadata>RequestId"`
 }
 
 var (
@@ -97,7 +93,7 @@ func (w *World) assumeRole(q *request) (any, *apiError) {
 	return assumedRole{
 		XMLNS: stsNamespace, AccessKeyID: "ASIA" + account.Account, SecretAccessKey: "simulated-secret",
 		SessionToken: token, Expiration: expiration.UTC().Format(time.RFC3339),
-		Arn: s.arn, AssumedRoleID: s.userID, Metadata: metadata{q.requestID},
+		Arn: s.arn, AssumedRoleID: s.userID, Request: q.requestID,
 	}, nil
 }
 

@@ -50,12 +50,6 @@ func (w *Writer) Put(markup string, args ...any) {
 	fmt.Fprintf(w.w, markup, safe...)
 }
 
-// Write writes bytes that are HTML already.
-func (w *Writer) Write(b []byte) (int, error) { return w.w.Write(b) }
-
-// Flush sends what is left.
-func (w *Writer) Flush() error { return w.w.Flush() }
-
 // Policy is the Content-Security-Policy of a page with our style and this script. It
 // forbids everything else; connect lets the script ask where the page came from.
 func Policy(script string, connect bool) string {
@@ -91,7 +85,7 @@ func (w *Writer) Begin(title, policy string) {
 // End writes the script, ends the document and sends what is left of it.
 func (w *Writer) End(script string) error {
 	w.Put("<script>%s</script>\n</body>\n</html>\n", Markup(script))
-	return w.Flush()
+	return w.w.Flush()
 }
 
 // Figure opens a tile with a label; its content and </div> follow.

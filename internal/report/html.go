@@ -23,13 +23,7 @@ const maxGroups = 60
 // that is said about one config, which a small script filters. All but that table
 // is there without the script. The same run gives the same bytes.
 func HTML(w io.Writer, r *Run) error {
-	d := &htmlPage{Writer: page.NewWriter(w), run: r, detail: details[0]}
-	if r.Plan != nil {
-		d.plan = r.counts(r.Plan.Targets...)
-	}
-	if r.Outcome != nil {
-		d.outcome = r.Outcome.Counts()
-	}
+	d := &htmlPage{Writer: page.NewWriter(w), run: r, detail: details[0], plan: r.counts(r.plans()...), outcome: r.made()}
 	d.Begin(strings.TrimSpace("eventinvoke "+Clean(r.Verb)+" "+Clean(r.ID)), page.Policy(htmlScript, false))
 	d.head()
 	d.Put("<main id=\"main\">\n")

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -55,11 +56,7 @@ func (r *Run) summary() *summaryJSON {
 	if r.Plan == nil {
 		return nil
 	}
-	var t reconcile.OutcomeCounts
-	if r.Outcome != nil {
-		t = r.Outcome.Counts()
-	}
-	s := newSummary(r.counts(r.Plan.Targets...), t)
+	s := newSummary(r.counts(r.plans()...), r.made())
 	return &s
 }
 
@@ -77,9 +74,7 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 	stopped := p.Stopped
 	if o := r.Outcome.Of(p.Target); o != nil {
 		totals = o.Counts()
-		if stopped == nil {
-			stopped = o.Stopped
-		}
+		stopped = cmp.Or(stopped, o.Stopped)
 	}
 	return targetSummaryJSON{
 		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(r.counts(p), totals),

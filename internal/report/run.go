@@ -39,7 +39,7 @@ type Run struct {
 	ToolVersion string
 	Verb        string // plan, audit, apply
 	Started     time.Time
-	Surveyed    time.Time // when reading ended; zero when the run made no plan
+	Surveyed    time.Time // when reading ended; zero when the run made no plan, or is a past one
 	Finished    time.Time
 	Asked       time.Duration // how long a person took to answer whether to write
 
@@ -105,6 +105,11 @@ func (r *Run) outcomes() []reconcile.TargetOutcome {
 		return nil
 	}
 	return r.Outcome.Targets
+}
+
+// made adds up the outcome; nothing where nothing was tried.
+func (r *Run) made() reconcile.OutcomeCounts {
+	return (&reconcile.Outcome{Targets: r.outcomes()}).Counts()
 }
 
 // refusal is why the plan may not be applied: also of a run that only reads, where

@@ -145,10 +145,6 @@ func (p *printer) opening(r *Run) {
 		return
 	}
 	reads, writes := r.traffic()
-	surveyed := r.Surveyed
-	if surveyed.IsZero() {
-		surveyed = r.Finished
-	}
 	examined := c.Declared - c.Unreadable - c.NotExamined
 	tone, of := plain, count(c.Declared, "config")
 	if examined < c.Declared {
@@ -167,12 +163,12 @@ func (p *printer) opening(r *Run) {
 	}
 	p.flow(0, 2,
 		text(verb), colored(tone, fmt.Sprintf("%d of %s", examined, of)),
-		textf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), formatDuration(surveyed.Sub(r.Started))),
+		textf(" (%s), %s, %s: ", files(r.Fleet.Files), count(len(r.Plan.Targets), "target"), formatDuration(r.Surveyed.Sub(r.Started))),
 		text(reads.spell(pace)))
 	p.evidence(r)
 	if r.Outcome != nil {
 		p.flow(0, 2,
-			textf("Wrote %d of %s, %s: ", r.Outcome.Counts().Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(surveyed)-r.Asked)),
+			textf("Wrote %d of %s, %s: ", r.Outcome.Counts().Applied(), count(c.Changes(), "change"), formatDuration(r.Finished.Sub(r.Surveyed)-r.Asked)),
 			text(writes.spell(paced(r.API))))
 	}
 }

@@ -6,8 +6,8 @@ package main
 
 import (
 	"bufio"
-	"encoding/xml"
 	"fmt"
+	"html"
 	"log"
 	"os"
 	"regexp"
@@ -116,17 +116,12 @@ func spans(line string) string {
 	var b strings.Builder
 	class, rest := "", line
 	write := func(text string) {
-		if text == "" {
-			return
-		}
-		var escaped strings.Builder
-		if err := xml.EscapeText(&escaped, []byte(text)); err != nil {
-			log.Fatal(err)
-		}
-		if class == "" {
-			b.WriteString(escaped.String())
-		} else {
-			fmt.Fprintf(&b, `<tspan class="%s">%s</tspan>`, class, escaped.String())
+		switch {
+		case text == "":
+		case class == "":
+			b.WriteString(html.EscapeString(text))
+		default:
+			fmt.Fprintf(&b, `<tspan class="%s">%s</tspan>`, class, html.EscapeString(text))
 		}
 	}
 	for {

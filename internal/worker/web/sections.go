@@ -3,8 +3,8 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"html"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/page"
@@ -13,11 +13,7 @@ import (
 
 // element is one whose text follows the stream.
 func (s *status) element(name string) page.Markup {
-	var b strings.Builder
-	d := page.NewWriter(&b)
-	d.Put("<span data-live=\"%s\">%s</span>", name, s.live[name])
-	_ = d.Flush() // into memory
-	return page.Markup(b.String())
+	return page.Markup(fmt.Sprintf(`<span data-live="%s">%s</span>`, name, html.EscapeString(s.live[name])))
 }
 
 // meter is a bar that follows the stream, and is hidden while there is nothing to show.

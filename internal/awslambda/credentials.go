@@ -115,7 +115,8 @@ func (e *credentialsError) failure() *failure {
 	f := failureOf(e.err)
 	reached, answered := f.sent, f.status != 0
 	busy := f.result == ratelimit.Throttled || f.result == ratelimit.ServerError
-	if busy && answered { // nothing was said about the credentials
+	unjudged := busy || f.kind == reconcile.KindBadAnswer || !answered // nothing was said about the credentials
+	if unjudged && answered {
 		f.hint = cmp.Or(f.hint, hints[f.kind])
 	}
 	f.kind, f.sent, f.retryAfter, f.cause = reconcile.KindCredentials, false, 0, e
@@ -132,7 +133,7 @@ func (e *credentialsError) failure() *failure {
 		f.status, f.code, f.requestID = 0, "", "" // of somebody who was asked in passing
 	case e.role != "" && f.code.regionOff():
 		f.hint = stsOff.hint
-	case e.role != "" && (busy || !answered):
+	case e.role != "" && unjudged:
 		f.explained(roleUnreachable, "reason", f.message)
 	case e.role != "" && !f.code.expired() && !f.code.skewed() && !f.code.unknownKey(): // which are those of the caller
 		f.hint = cmp.Or(f.hint, roleRefused.hint)

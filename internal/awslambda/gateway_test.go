@@ -63,6 +63,9 @@ func TestRoleNotForItsTrustPolicy(t *testing.T) {
 		{stsError(403, "ExpiredToken", "expired"), "renew the credentials"},
 		{stsError(403, "SignatureDoesNotMatch", "skew"), "check this machine's clock"},
 		{stsError(403, "InvalidClientTokenId", "invalid"), "the access key"},
+		{saying(403, "<html>This site is blocked.</html>"), "lead to AWS"},
+		{saying(404, "<html>Not Found</html>"), "lead to AWS"},
+		{saying(302, ""), "lead to AWS"},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {

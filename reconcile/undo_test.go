@@ -160,3 +160,30 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 		}
 	})
 }
+
+// What was not read is neither undone nor stale, and what is gone needs no undoing.
+func TestWhatWasNotReadIsNotUndone(t *testing.T) {
+	is := &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
+	for _, row := range []struct {
+		why    string
+		target ObservedTarget
+		want   string
+		err    error
+	}{
+		{"unreadable", ObservedTarget{Functions: []ObservedFunction{{Function: "f", State: Unreadable, Err: errAsked}}}, "unreadable", errAsked},
+		{"not examined", ObservedTarget{Functions: []ObservedFunction{{Function: "f"}}}, "not_examined", nil},
+		{"not surveyed", ObservedTarget{}, "not_examined", nil},
+		{"without its target", ObservedTarget{Err: errAsked}, "unreadable", errAsked},
+		{"gone", ObservedTarget{Functions: []ObservedFunction{{Function: "f", State: FunctionAbsent}}}, "function_missing", nil},
+	} {
+		row.target.Target = home
+		for _, includeStale := range []bool{false, true} {
+			plan := newRollback(map[desired.Target][]Undo{home: {{Name: name("f", desired.Latest), Before: &Settings{}, Expected: is}}},
+				Observed{Targets: []ObservedTarget{row.target}}, includeStale)
+			p := &plan.Targets[0]
+			if len(p.Findings) != 1 || p.Findings[0].Kind.String() != row.want || p.Findings[0].Err != row.err || p.InSync+len(p.Changes)+len(p.Stale) > 0 {
+				t.Errorf("%s: %q, %+v", row.why, lines(&plan), p)
+			}
+		}
+	}
+}

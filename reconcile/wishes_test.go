@@ -436,6 +436,9 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 				of = append(of, c.Action.String()+" "+c.Function)
 			}
 			got = append(got, p.Label+": "+strings.Join(of, ", "))
+			if p.Declared != 2 || !plan.Exact {
+				t.Errorf("%s: %d configs of %s, exact: %v", row.why, p.Declared, p.Label, plan.Exact)
+			}
 		}
 		if diff := cmp.Diff(row.plan, got); diff != "" {
 			t.Errorf("%s: plan (-want +got): %s", row.why, diff)

@@ -17,7 +17,7 @@
 //     that cannot be asked or ends early: everything is read, and the evidence says why.
 //   - A store that fails costs the next run its reads, and no run its result.
 //
-// What to read is decided by pure functions (decide.go, keep.go). Only Recall and Keep
+// What to read is decided by pure functions (decide.go). Only Recall and Keep
 // reach out.
 package observed
 

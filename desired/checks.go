@@ -9,7 +9,7 @@ import (
 
 // What can be said only when all is resolved: what has no effect, which destinations send events
 // in circles, whether anything was chosen at all. It is asked of the scopes, and of what the
-// resolver noted on its way (chosen, applied, effective, edges), so that a check cannot judge by
+// resolver noted on its way (chosen, applied, edges), so that a check cannot judge by
 // other rules than those that made the fleet.
 
 // checkIdle warns of what was written and has no effect: a file in which a rule, a
@@ -273,12 +273,6 @@ func (r *resolver) checkEntries() {
 	r.out.add(p)
 }
 
-// item is one of the qualifiers of a rule.
-type item struct {
-	of *source
-	at int
-}
-
 // checkAliasPatterns warns of patterns that match no alias of the functions that their
 // rule chooses. That a rule with "*" finds no alias is no fault of it.
 //
@@ -288,23 +282,28 @@ func (r *resolver) checkAliasPatterns(rule *ruleDecl) (effective bool) {
 	effective = len(rule.qualifiers) == 0
 	for i := range rule.qualifiers {
 		q := &rule.qualifiers[i]
-		if q.pattern == nil || q.value == everyQualifier || r.effective[item{rule.source, i}] {
-			effective = true
-			continue
-		}
-		functions := 0
+		matches, functions := q.pattern == nil || q.value == everyQualifier, 0
 		var aliases []string
 		for _, s := range r.scopes {
 			own := s.local.rule(rule.id)
-			if own == nil {
+			if own == nil || matches {
 				continue
 			}
 			for _, name := range s.inventory.Functions {
 				if own.chooses(name, s.inventory.Tags[name]) {
+					has, listed := s.inventory.Aliases[name]
 					functions++
-					aliases = append(aliases, s.inventory.Aliases[name]...)
+					aliases = append(aliases, has...)
+					if !listed || slices.ContainsFunc(has, own.qualifiers[i].covers) {
+						matches = true // as far as anybody knows
+						break
+					}
 				}
 			}
+		}
+		if matches {
+			effective = true
+			continue
 		}
 		p := withoutQualifier(rule.origin(), q.value, functions, aliases)
 		p.Pos = rule.file.pos(q.place)

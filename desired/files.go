@@ -153,16 +153,11 @@ func LoadFiles(paths ...string) (*Document, error) {
 
 // LoadFiles is Load for the files of the operating system.
 func (l Loader) LoadFiles(paths ...string) (*Document, error) {
-	return l.Load(osFiles{l.Remote}, slashed(paths)...)
-}
-
-// slashed are the paths with the separators of fs.FS, on Windows too.
-func slashed(paths []string) []string {
 	paths = slices.Clone(paths)
 	for i, p := range paths {
-		paths[i] = filepath.ToSlash(p)
+		paths[i] = filepath.ToSlash(p) // the separators of fs.FS, on Windows too
 	}
-	return paths
+	return l.Load(osFiles{l.Remote}, paths...)
 }
 
 // osFiles is the whole file system as one tree. Unlike os.DirFS it takes any

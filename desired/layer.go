@@ -54,7 +54,7 @@ func (r *resolver) resolveFunction(s *scope, name string, exact []exactEntry, pr
 	for _, rule := range rules {
 		r.chosen[rule.id] = r.chosen[rule.id] || present
 	}
-	for _, q := range r.qualifiersOf(s, name, exact, rules, present) {
+	for _, q := range s.qualifiersOf(name, exact, rules, present) {
 		var decl *functionDecl
 		if i := slices.IndexFunc(exact, func(e exactEntry) bool { return e.Qualifier == q }); i >= 0 {
 			decl = exact[i].decl
@@ -117,7 +117,7 @@ func (r *resolver) ignore(s *scope, name string, exact []exactEntry, rules []*ru
 		r.chosen[rule.id] = true
 	}
 	// Nobody lists the aliases of what is ignored.
-	for _, q := range r.qualifiersOf(s, name, nil, rules, present) {
+	for _, q := range s.qualifiersOf(name, nil, rules, present) {
 		if q != everyQualifier {
 			s.fleet.Ignored = append(s.fleet.Ignored, Ignored{Name: Name{name, q}, By: by.origin(), Reason: by.reason, Until: by.until.value})
 		}

@@ -256,7 +256,7 @@ var ruleQualifierRule = textRule{
 // qualifiersOf lists, sorted, under which qualifiers a function has entries. Rules add
 // some only to functions that exist. A pattern whose function's aliases could not be
 // listed stands for itself: that nobody knows what it chooses is not to pass for nothing.
-func (r *resolver) qualifiersOf(s *scope, name string, exact []exactEntry, rules []*ruleDecl, present bool) []string {
+func (s *scope) qualifiersOf(name string, exact []exactEntry, rules []*ruleDecl, present bool) []string {
 	var all []string
 	for _, e := range exact {
 		all = append(all, e.Qualifier)
@@ -282,12 +282,10 @@ func (r *resolver) qualifiersOf(s *scope, name string, exact []exactEntry, rules
 			}
 			if !listed {
 				all = append(all, q.value)
-				r.effective[item{rule.source, i}] = true // as far as anybody knows
 			}
 			for _, alias := range aliases {
 				if q.covers(alias) {
 					all = append(all, alias)
-					r.effective[item{rule.source, i}] = true
 				}
 			}
 		}

@@ -134,11 +134,10 @@ type resolver struct {
 	open   bool // no target is known: entries that name one get it
 	scopes []*scope
 
-	partial   bool             // some entries are missing because they have problems
-	supposed  bool             // the functions are made up
-	chosen    []bool           // by id of an item: whether it chose anything
-	applied   map[*source]bool // whether anything that it says counts
-	effective map[item]bool    // whether a pattern for aliases matches one
+	partial  bool             // some entries are missing because they have problems
+	supposed bool             // the functions are made up
+	chosen   []bool           // by id of an item: whether it chose anything
+	applied  map[*source]bool // whether anything that it says counts
 
 	edges map[Key][]edge
 
@@ -175,7 +174,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 	r := &resolver{
 		doc: d, inv: inv, out: out,
 		open:   len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
-		chosen: make([]bool, len(d.rules)), edges: map[Key][]edge{}, applied: map[*source]bool{}, effective: map[item]bool{},
+		chosen: make([]bool, len(d.rules)), edges: map[Key][]edge{}, applied: map[*source]bool{},
 	}
 	for _, t := range d.places(ambient) {
 		r.addScope(t)

@@ -203,3 +203,33 @@ func TestVariablesInNamesAndQualifiers(t *testing.T) {
 		}
 	}
 }
+
+// A pattern for aliases has an effect where one of the functions that its rule chooses has such an
+// alias, in whichever target, or where nobody knows whether it has.
+func TestPatternsForAliasesWithEffect(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+targets:
+  - { name: one, account: "111111111111", regions: [us-east-1] }
+  - { name: two, account: "222222222222", regions: [us-east-1] }
+rules:
+  - { match: { functions: [a, b], qualifiers: ["live*"] }, set: { maximum_retry_attempts: 0 } }
+functions: [{ name: c, maximum_retry_attempts: 0 }]
+`))
+	two := Target{"222222222222", "us-east-1"}
+	for _, row := range []struct {
+		why      string
+		one, two map[string][]string
+		without  bool
+	}{
+		{"of the first function", map[string][]string{"a": {"live-1"}, "b": {"x"}}, map[string][]string{"a": {}, "b": {}}, false},
+		{"of the last function of the last target", map[string][]string{"a": {}, "b": {"x"}}, map[string][]string{"a": {"y"}, "b": {"w", "live"}}, false},
+		{"aliases that were not listed", map[string][]string{"a": {}, "b": {}}, map[string][]string{"a": {}}, false},
+		{"of no function", map[string][]string{"a": {"alive"}, "b": {}}, map[string][]string{"a": {"LIVE"}, "b": {"x"}, "c": {"live"}}, true},
+	} {
+		inv := Inventory{east: {Functions: []string{"a", "b"}, Aliases: row.one}, two: {Functions: []string{"a", "b", "c"}, Aliases: row.two}}
+		w := mustResolve(t, d, Target{}, inv).Warnings
+		if got := strings.Contains(w.Error(), `the qualifier "live*" of rules[0]`); got != row.without {
+			t.Errorf("%s: %v", row.why, w)
+		}
+	}
+}

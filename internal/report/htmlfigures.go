@@ -27,12 +27,7 @@ const (
 // plots are the pace of the run, what it waited for, and the drift of the runs before.
 func (d *htmlPage) plots() {
 	r := d.run
-	var paced []TargetAPI
-	for _, t := range r.API {
-		if len(t.Pace) > 1 {
-			paced = append(paced, t)
-		}
-	}
+	paced := kept(r.API, func(t TargetAPI) bool { return len(t.Pace) > 1 })
 	throttled := func(t TargetAPI) (n int64) {
 		for _, p := range t.Pace {
 			n += p.Throttled
@@ -42,12 +37,7 @@ func (d *htmlPage) plots() {
 	slices.SortStableFunc(paced, func(a, b TargetAPI) int {
 		return cmp.Or(cmp.Compare(throttled(b), throttled(a)), cmp.Compare(len(b.Pace), len(a.Pace)))
 	})
-	var trends []history.Trend
-	for _, t := range r.Trends {
-		if len(t.Audits) > 1 {
-			trends = append(trends, t)
-		}
-	}
+	trends := kept(r.Trends, func(t history.Trend) bool { return len(t.Audits) > 1 })
 	slices.SortStableFunc(trends, func(a, b history.Trend) int {
 		return cmp.Compare(b.Audits[len(b.Audits)-1].Drifted, a.Audits[len(a.Audits)-1].Drifted)
 	})

@@ -121,9 +121,8 @@ func (data *rowsJSON) shorten(n int) {
 // rows gathers the rows of the table.
 func (r *Run) rows() *rowsJSON {
 	data := &rowsJSON{Targets: []string{"the run"}, Kinds: [][3]string{}, Texts: []rowText{}, Facts: map[int]string{}, Author: map[int]int{}}
-	for _, s := range desired.Settings() {
-		data.Settings = append(data.Settings, s.String())
-	}
+	settings := desired.Settings()
+	data.Settings = mapped(settings[:], desired.Setting.String)
 	targets := map[desired.Target]int{{}: 0}
 	for _, t := range r.plans() {
 		intern(targets, t.Target, &data.Targets, Clean(where(t.Label, t.Target)))

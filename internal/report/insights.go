@@ -29,13 +29,7 @@ func (r *Run) losing() []losing {
 		arn   string
 		state reconcile.DestinationState
 	}
-	var all []reconcile.Destination
-	for _, d := range r.Insights.Destinations {
-		if d.Loses() {
-			all = append(all, d)
-		}
-	}
-	return groupBy(all,
+	return groupBy(kept(r.Insights.Destinations, func(d reconcile.Destination) bool { return d.Loses() }),
 		func(d reconcile.Destination) key {
 			if allEqual(d.Uses, func(u reconcile.DestinationUse) string { return u.Function }) {
 				return key{template(d.ARN, d.Uses[0].Function), d.State}
@@ -138,9 +132,7 @@ func deeds(all []reconcile.Authorship) []deed {
 			if of[0].Author.Redeploys() {
 				d.client = of[0].Author.Client
 			}
-			for _, a := range of {
-				d.configs = append(d.configs, a.Key)
-			}
+			d.configs = mapped(of, func(a reconcile.Authorship) desired.Key { return a.Key })
 			return d
 		})
 	slices.SortStableFunc(found, func(a, b deed) int {
@@ -257,9 +249,7 @@ func (r *Run) tellAuthors(stable bool) []note {
 		return nil
 	}
 	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
-	for _, part := range r.told(all, stable) {
-		n.rows = append(n.rows, row{name: part})
-	}
+	n.rows = mapped(r.told(all, stable), func(part string) row { return row{name: part} })
 	return []note{n}
 }
 
@@ -276,9 +266,7 @@ func (r *Run) writtenAgain(bool) (all []note) {
 		default:
 			n.text += ". Its next deployment writes the same again: change it there too, or leave it out of the fleet file."
 		}
-		for _, key := range d.configs {
-			n.rows = append(n.rows, row{name: r.named(key.Target, key.Name)})
-		}
+		n.rows = mapped(d.configs, func(key desired.Key) row { return row{name: r.named(key.Target, key.Name)} })
 		all = append(all, n)
 	}
 	return all
@@ -292,9 +280,7 @@ func (r *Run) foughtOver(bool) []note {
 	}
 	n := note{tone: red, title: "Fought over", lines: true, n: len(fights),
 		text: count(len(fights), "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
-	for i := range fights {
-		n.rows = append(n.rows, row{name: r.named(fights[i].Target, fights[i].Name) + " " + fightText(&fights[i])})
-	}
+	n.rows = mapped(fights, func(f reconcile.Fight) row { return row{name: r.named(f.Target, f.Name) + " " + fightText(&f)} })
 	return []note{n}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // note is all that there is to say about a topic or one cause of it, with all the configs that
@@ -64,7 +65,7 @@ func (r *Run) notes(stable bool) (all []note) {
 
 // between are the notes of some topics.
 func between(all []note, first, last topic) []note {
-	return slices.DeleteFunc(slices.Clone(all), func(n note) bool { return n.topic < first || n.topic > last })
+	return kept(all, func(n note) bool { return first <= n.topic && n.topic <= last })
 }
 
 // alerts are what a reviewer must know before the changes, the worst first.
@@ -92,9 +93,7 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 		}
 		if l := of[0].losing; l != nil {
 			n.about, n.n = l.arn, l.n
-			for _, u := range l.uses {
-				n.rows = append(n.rows, row{name: r.named(u.Target, u.Name)})
-			}
+			n.rows = mapped(l.uses, func(u reconcile.DestinationUse) row { return row{name: r.named(u.Target, u.Name)} })
 		}
 		if !s.causes {
 			n.hint, n.rows = shared(of, (*remark).next), append(n.rows, r.rowsOf(s, named, of)...)
@@ -274,9 +273,7 @@ func (r *Run) ignoredBy(bool) []note {
 	n.rows = groupBy(all, func(g desired.Ignored) desired.Origin { return g.By }, func(by desired.Origin, of []desired.Ignored) row {
 		rule := row{origin: newOrigin(by)}
 		rule.at += after(" until ", of[0].Until) + after(": ", of[0].Reason)
-		for _, g := range of {
-			rule.names = append(rule.names, g.Name.String())
-		}
+		rule.names = mapped(of, func(g desired.Ignored) string { return g.Name.String() })
 		return rule
 	})
 	return []note{n}

@@ -82,12 +82,12 @@ func (r *Run) partEnded(part *history.Record) {
 // pastTarget is one target of a record, and notes what it keeps as numbers alone.
 func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.TargetPlan {
 	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped, Err: failure(t.Failure), Stopped: failure(t.Stopped), Unknown: t.Unknown}
-	kept := map[string]int{}
+	named := map[string]int{}
 	for _, f := range part.Findings {
 		if f.Target != t.Target {
 			continue
 		}
-		kept[f.Reason]++
+		named[f.Reason]++
 		p.Findings = append(p.Findings, reconcile.Finding{Name: f.Name, Kind: kindOf(f.Reason), Err: failure(f.Failure)})
 	}
 	for _, d := range t.Drift { // of an audit, which keeps no settings
@@ -100,7 +100,7 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 	numbers := map[string]int{"ignored": t.Plan.Ignored}
 	maps.Copy(numbers, t.Findings)
 	for _, what := range slices.Sorted(maps.Keys(numbers)) {
-		if n := numbers[what] - kept[what]; n > 0 {
+		if n := numbers[what] - named[what]; n > 0 {
 			if what != "ignored" {
 				nameless.Findings = append(nameless.Findings, slices.Repeat([]reconcile.Finding{{Kind: kindOf(what)}}, n)...)
 			}

@@ -109,12 +109,7 @@ func (run *PastRun) told() (items []history.Item, untold []history.Undo) {
 		delete(byKey, i.Key)
 		items = append(items, i)
 	}
-	for _, u := range run.Journal {
-		if _, is := byKey[u.Key]; is {
-			untold = append(untold, u)
-		}
-	}
-	return items, untold
+	return items, kept(run.Journal, func(u history.Undo) bool { _, is := byKey[u.Key]; return is })
 }
 
 // WriteJSON writes a document that people may read too.

@@ -84,9 +84,7 @@ func (r *Run) ofRun(say func(remark)) {
 	for _, l := range r.losing() {
 		m := remark{topic: destinations, name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
 			message: l.sentence() + ": " + Clean(l.arn), cause: l.sentence(), hint: l.hint(), identity: l.arn, losing: &l}
-		for _, u := range l.uses {
-			m.details = append(m.details, Clean(u.Key.String()))
-		}
+		m.details = mapped(l.uses, func(u reconcile.DestinationUse) string { return Clean(u.Key.String()) })
 		say(r.at(m, &l.origin))
 	}
 	for _, u := range r.Insights.Unavailable {

@@ -76,11 +76,8 @@ type Run struct {
 
 // counts adds up some targets of the plan.
 func (r *Run) counts(targets ...reconcile.TargetPlan) reconcile.PlanCounts {
-	targets = slices.Clone(targets)
-	for _, t := range targets {
-		targets = append(targets, r.nameless[t.Target])
-	}
-	return (&reconcile.Plan{Targets: targets}).Counts()
+	nameless := mapped(targets, func(t reconcile.TargetPlan) reconcile.TargetPlan { return r.nameless[t.Target] })
+	return (&reconcile.Plan{Targets: slices.Concat(targets, nameless)}).Counts()
 }
 
 // AccountChange is which accounts a target that names an organization has won and lost.
@@ -118,7 +115,7 @@ func (r *Run) refusal() error {
 	if r.Refused != nil || r.GuardOff != "" {
 		return withFlag(r.Refused)
 	}
-	exceeded := slices.DeleteFunc(slices.Clone(r.Guard), func(l reconcile.GuardLine) bool { return !l.Exceeded() })
+	exceeded := kept(r.Guard, reconcile.GuardLine.Exceeded)
 	if len(exceeded) == 0 {
 		return nil
 	}

@@ -206,6 +206,19 @@ func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, 
 	return groups
 }
 
+// mapped is what becomes of each of all.
+func mapped[A, B any](all []A, as func(A) B) (each []B) {
+	for _, a := range all {
+		each = append(each, as(a))
+	}
+	return each
+}
+
+// kept are those of all that are to be.
+func kept[A any](all []A, keep func(A) bool) []A {
+	return slices.DeleteFunc(slices.Clone(all), func(a A) bool { return !keep(a) })
+}
+
 // allEqual reports whether all rows have one text.
 func allEqual[R any, T comparable](rows []R, text func(R) T) bool {
 	for i := 1; i < len(rows); i++ {

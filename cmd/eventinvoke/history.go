@@ -35,7 +35,7 @@ did not finish.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				err := a.showRun(cmd.Context(), args[0], format, place.location, full)
-				if near := cmd.SuggestionsFor(args[0]); err != nil && len(near) > 0 {
+				if near := cmd.SuggestionsFor(args[0]); err != nil && args[0] != "" && len(near) > 0 {
 					err = fmt.Errorf("%w\n(or did you mean eventinvoke history %s?)", err, near[0])
 				}
 				return err

@@ -36,24 +36,25 @@ func streamed(out io.Writer) *outputFile {
 	return &outputFile{Writer: out, commit: func() error { return nil }, drop: func() {}}
 }
 
-// openFor opens the file that a flag names. Its errors name the flag and the
-// path that the user gave, not the one beside it.
-func openFor(flag, path string) (*outputFile, error) {
-	cannotWrite := func(err error) error {
-		var inner *fs.PathError
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return fmt.Errorf("--%s %s cannot be written: %w; name a file in a directory that exists and can be written to", flag, path, err)
+// cannotWrite names the flag and the path that the user gave, not the one beside it.
+func cannotWrite(flag, path string, err error) error {
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err
 	}
+	return fmt.Errorf("--%s %s cannot be written: %w; name a file in a directory that exists and can be written to", flag, path, err)
+}
+
+// openFor opens the file that a flag names.
+func openFor(flag, path string) (*outputFile, error) {
 	f, err := openOutput(path)
 	if err != nil {
-		return nil, cannotWrite(err)
+		return nil, cannotWrite(flag, path, err)
 	}
 	commit := f.commit
 	f.commit = func() error {
 		if err := commit(); err != nil {
-			return cannotWrite(err)
+			return cannotWrite(flag, path, err)
 		}
 		return nil
 	}

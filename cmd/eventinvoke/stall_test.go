@@ -13,12 +13,14 @@ import (
 )
 
 // stall stands before a script's world and holds up one write, so that a script
-// can look at a run in the middle of its work, or end it there.
+// can look at a run in the middle of its work, or end it there. However long the script
+// takes: where the sender gives up and tries again, that is held up as well.
 type stall struct {
 	world http.Handler
 
 	mu      sync.Mutex
-	skip    int           // writes to let through before; 0: none is held up
+	skip    int           // writes to let through before; 0: none is to be held up
+	subject string        // what is held up: method and path
 	waiting chan struct{} // closed when the write is there
 	resume  chan struct{} // closed by release
 	release func()
@@ -31,8 +33,7 @@ func (s *stall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if waiting, resume := s.held(r); waiting != nil {
-		close(waiting)
+	if resume := s.held(r); resume != nil {
 		select {
 		case <-resume:
 		case <-r.Context().Done():
@@ -42,16 +43,23 @@ func (s *stall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.world.ServeHTTP(w, r)
 }
 
-func (s *stall) held(r *http.Request) (waiting, resume chan struct{}) {
+// held tells what a request waits for; nil is nothing.
+func (s *stall) held(r *http.Request) (resume chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/event-invoke-config") || s.skip == 0 {
-		return nil, nil
+	subject := r.Method + " " + r.URL.Path
+	switch {
+	case subject == s.subject:
+		return s.resume
+	case r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/event-invoke-config") || s.skip == 0:
+		return nil
 	}
 	if s.skip--; s.skip > 0 {
-		return nil, nil
+		return nil
 	}
-	return s.waiting, s.resume
+	s.subject = subject
+	close(s.waiting)
+	return s.resume
 }
 
 // stall N holds up the Nth write from now on.
@@ -62,7 +70,7 @@ func (w *worldTable) stall(ts *testscript.TestScript, _ bool, args []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	resume := make(chan struct{})
-	s.skip, s.waiting, s.resume = n, make(chan struct{}), resume
+	s.skip, s.subject, s.waiting, s.resume = n, "", make(chan struct{}), resume
 	s.release = sync.OnceFunc(func() { close(resume) })
 	ts.Defer(s.release) // a script that failed must not hang
 }

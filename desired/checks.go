@@ -143,7 +143,7 @@ func (f Fleet) UnusedQualifiers(gone func(Key) (aliases []string, gone bool)) Pr
 		t := &f.Targets[i]
 		for j := range t.Entries {
 			e := &t.Entries[j]
-			if !e.Optional || e.Remove {
+			if !e.Optional { // an exact entry says for itself what is to be there
 				continue
 			}
 			at := item{e.Origins.Entry, e.Qualifier}

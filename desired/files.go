@@ -200,6 +200,8 @@ var errNoEnd = fmt.Errorf("it was not read to its end within %s: whoever writes 
 // read returns at most limit+1 bytes, so that the caller can tell a file that
 // is too large without having held it.
 func (l Loader) read(fsys fs.FS, name string, limit int) ([]byte, error) {
+	// Whatever can be opened is read, a pipe too: by one a shell passes what a program writes, as
+	// in plan <(generate). So no size is asked for before, which a pipe does not have.
 	return Within(l.Context, func() ([]byte, error) {
 		if name == stdinPath && l.Stdin != nil {
 			return io.ReadAll(io.LimitReader(l.Stdin, int64(limit)+1))

@@ -216,6 +216,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 		if !q.matches(t) {
 			continue
 		}
+		// An error about an ignored key waits: another target may declare it.
 		if _, found := slices.BinarySearchFunc(t.Entries, name, Entry.Compare); found {
 			keys = append(keys, Key{t.Target, name})
 		}

@@ -42,6 +42,10 @@ type TargetSpec struct {
 	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name
 }
 
+// A fleet may have 100,000 entries, and as few configs as there are combinations of rules: Want and
+// Origins are pointers to what entries share. Plans and reports of such a fleet keep its entries,
+// so that what each of them takes in memory is what a run takes.
+
 // Entry is what one key should hold.
 type Entry struct {
 	Name
@@ -142,6 +146,9 @@ func DefaultGuard() Guard {
 		MaxErrors:  Limit{Percent: 10, Share: true, Floor: 10},
 	}
 }
+
+// The order of the layers is that of their strength, and that of the ids of items: see
+// Loader.Load. Reports rely on the names, which are keys of the fleet file.
 
 // Layer is the kind of place a value came from, weakest first.
 type Layer uint8

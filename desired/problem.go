@@ -248,6 +248,8 @@ const (
 	codeOtherPartition     = "EI053"
 	codeSameFunction       = "EI054"
 
+	// What rules, ignore and require choose, and what of it has no effect. That files disagree is an
+	// error where functions show it, and a warning where they only may.
 	codeBadGlob        = "EI060"
 	codeEmptyMatch     = "EI061"
 	codeRuleConflict   = "EI062"
@@ -259,11 +261,13 @@ const (
 	codeUnknownRegion  = "EI068"
 	codeMayDisagree    = "EI069"
 
+	// The guard, days on which something ends, and requirements.
 	codeBadLimit           = "EI070"
 	codeBadDate            = "EI071"
 	codeExpired            = "EI072"
 	codeAgainstRequirement = "EI073"
 
+	// Organizations.
 	codeBadOrganization = "EI080"
 )
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -10,12 +11,7 @@ import (
 // isVersion reports whether a qualifier is a published version's number; AWS
 // does not allow an alias of digits only.
 func isVersion(qualifier string) bool {
-	for _, r := range qualifier {
-		if r < '0' || r > '9' {
-			return false
-		}
-	}
-	return qualifier != ""
+	return qualifier != "" && strings.Trim(qualifier, "0123456789") == ""
 }
 
 // latestPublished is a version that Lambda keeps by itself. No listing shows it.

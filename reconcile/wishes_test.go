@@ -364,6 +364,40 @@ func TestASavedPlanOverSeveralTargets(t *testing.T) {
 	}
 }
 
+// The targets to open are those that are declared, owned and selected; where none is
+// declared, the one of the credentials is.
+func TestWhichTargetsAreOpened(t *testing.T) {
+	d := document(t, several).Enlisted(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
+	only := func(account string) func(desired.Target) bool {
+		return func(t desired.Target) bool { return t.Account == account }
+	}
+	for _, row := range []struct {
+		why  string
+		w    FleetWishes
+		want string
+	}{
+		{"all", FleetWishes{}, "111111111111 222222222222 333333333333"},
+		{"those of one shard", FleetWishes{Owns: only("222222222222")}, "222222222222"},
+		{"by label", FleetWishes{Selection: desired.Selection{Targets: []string{"all", "home"}}}, "111111111111 333333333333"},
+		{"by account and region", FleetWishes{Selection: desired.Selection{Targets: []string{"222222222222/eu-west-1"}}}, "222222222222"},
+		{"another shard's", FleetWishes{Owns: only("111111111111"), Selection: desired.Selection{Targets: []string{"away"}}}, ""},
+	} {
+		row.w.Document = d
+		specs, declared := row.w.Targets()
+		var got []string
+		for _, s := range specs {
+			got = append(got, s.Account)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != row.want || !declared {
+			t.Errorf("%s: %q, declared: %v", row.why, got, declared)
+		}
+	}
+	if specs, declared := (FleetWishes{Document: document(t, "functions: [{ name: a, maximum_retry_attempts: 0 }]\n")}).Targets(); specs != nil || declared {
+		t.Errorf("without a target: %v, declared: %v", specs, declared)
+	}
+}
+
 // Of a fleet that consists of some configs nothing else is judged or left out, and the fleet
 // itself stays as it was.
 func TestAFleetOfSomeConfigs(t *testing.T) {

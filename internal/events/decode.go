@@ -60,7 +60,7 @@ func decode(data []byte, hops int) ([]Hint, error) {
 	case o.has("detail-type"):
 		return fromEventBridge(o)
 	case o.has("Records"):
-		return flatten(records(o, hops))
+		return flatten(records(o, hops), "record")
 	case strings.HasPrefix(sourceOf(o), "aws:"):
 		m := record(o, hops)
 		return m.Hints, m.Err
@@ -86,20 +86,15 @@ func decodeAll(elements []json.RawMessage, called string, hops int) ([]Hint, err
 	if len(elements) == 0 {
 		return nil, errors.New("the event has no " + called + "s; name at least one target")
 	}
-	var hints []Hint
-	var errs []error
+	messages := make([]Message, len(elements))
 	for i, raw := range elements {
-		var h []Hint
-		err := errEmptyItem
+		m := &messages[i]
+		m.Err = errEmptyItem
 		if o := asObject(raw); o == nil || len(o) > 0 {
-			h, err = decode(raw, hops-1)
-		}
-		hints = append(hints, h...)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s %d: %w", called, i, err))
+			m.Hints, m.Err = decode(raw, hops-1)
 		}
 	}
-	return hints, errors.Join(errs...)
+	return flatten(messages, called)
 }
 
 // fromEventBridge reads what an EventBridge bus, rule or schedule delivers.
@@ -213,13 +208,13 @@ func fromS3(r object) []Hint {
 func objectURL(bucket, key string) string { return "s3://" + bucket + "/" + key }
 
 // flatten gives the hints of all messages in their order, and the errors joined.
-func flatten(messages []Message) ([]Hint, error) {
+func flatten(messages []Message, called string) ([]Hint, error) {
 	var hints []Hint
 	var errs []error
 	for i, m := range messages {
 		hints = append(hints, m.Hints...)
 		if m.Err != nil {
-			errs = append(errs, fmt.Errorf("record %d: %w", i, m.Err))
+			errs = append(errs, fmt.Errorf("%s %d: %w", called, i, m.Err))
 		}
 	}
 	return hints, errors.Join(errs...)
@@ -237,14 +232,6 @@ func flatten(messages []Message) ([]Hint, error) {
 // Other members are left alone, so that items may carry labels for people. An
 // item that names no target is an error and never means everything.
 func fromItem(raw json.RawMessage) ([]Hint, error) {
-	h, err := itemHint(raw)
-	if err != nil {
-		return nil, err
-	}
-	return []Hint{h}, nil
-}
-
-func itemHint(raw json.RawMessage) (Hint, error) {
 	o := asObject(raw)
 	if o == nil {
 		s := asText(raw)
@@ -252,39 +239,42 @@ func itemHint(raw json.RawMessage) (Hint, error) {
 			return targetHint(account, region)
 		}
 		if n, err := desired.ParseName(s); err == nil && n.Region != "" {
-			return hintOf(n, desired.Target{}), nil
+			return []Hint{hintOf(n, desired.Target{})}, nil
 		}
-		return Hint{}, fmt.Errorf("%.80s is no event that is known here and names no target; "+
+		return nil, fmt.Errorf("%.80s is no event that is known here and names no target; "+
 			`write "ACCOUNT/REGION", or {"account": "...", "region": "..."}`, raw)
 	}
 	account, region := o.text("account"), o.text("region")
 	if account == "" && region == "" {
-		return Hint{}, errors.New("the event has none of the known forms and names no account and region; " +
+		return nil, errors.New("the event has none of the known forms and names no account and region; " +
 			"check which rule or state machine sends it")
 	}
-	h, err := targetHint(account, region)
-	h.RestOf = o.text("rest_of")
-	if err != nil || !o.has("function") {
-		return h, err
+	target, err := targetHint(account, region)
+	if err != nil {
+		return nil, err
+	}
+	if !o.has("function") {
+		target[0].RestOf = o.text("rest_of")
+		return target, nil
 	}
 	n, err := desired.ParseName(o.text("function"))
 	if err != nil {
-		return Hint{}, fmt.Errorf("%.80s is not the name of a function; write a name or an ARN", o["function"])
+		return nil, fmt.Errorf("%.80s is not the name of a function; write a name or an ARN", o["function"])
 	}
 	if o.has("qualifier") {
 		if n.Qualifier = o.text("qualifier"); !isQualifier(n.Qualifier) {
-			return Hint{}, fmt.Errorf("%.80s is not a qualifier; write an alias, a version number or $LATEST", o["qualifier"])
+			return nil, fmt.Errorf("%.80s is not a qualifier; write an alias, a version number or $LATEST", o["qualifier"])
 		}
 	}
-	return hintOf(n, h.Target), nil
+	return []Hint{hintOf(n, target[0].Target)}, nil
 }
 
-func targetHint(account, region string) (Hint, error) {
+func targetHint(account, region string) ([]Hint, error) {
 	t := desired.Target{Account: account, Region: region}
 	if !t.Valid() {
-		return Hint{}, fmt.Errorf("account %.40q and region %.40q do not name a target; write twelve digits and a region such as eu-west-1", account, region)
+		return nil, fmt.Errorf("account %.40q and region %.40q do not name a target; write twelve digits and a region such as eu-west-1", account, region)
 	}
-	return Hint{Kind: Target, Target: t}, nil
+	return []Hint{{Kind: Target, Target: t}}, nil
 }
 
 // object is a JSON object whose values are looked at one by one, so that an odd

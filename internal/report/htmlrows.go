@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"compress/gzip"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/page"
 )
+
+//go:embed htmlrows.html
+var rowsTable string
 
 const (
 	// maxRows bounds what the rows take, so that the page has at most 8 MB.
@@ -66,26 +70,7 @@ func (d *htmlPage) rows() error {
 	if data.Left > 0 {
 		d.Put("<p class=\"warn\">%s more have no room in a page of 8 MB; -o json has them all.</p>\n", count(data.Left, "row"))
 	}
-	d.Put(`<noscript><p class="warn">This table needs JavaScript; all that is above does not.</p></noscript>
-<div id="table" hidden>
-<form id="filter" role="search">
-<div><label for="f-text">Config, or part of it</label><input id="f-text" type="search" autocomplete="off" spellcheck="false" placeholder="orders-* or payment"></div>
-<div><label for="f-state">Status</label><select id="f-state"><option value="">all</option></select></div>
-<div><label for="f-target">Target</label><select id="f-target"><option value="">all</option></select></div>
-<div><label for="f-setting">Setting</label><select id="f-setting"><option value="">all</option></select></div>
-<div><label for="f-risk">Risk</label><select id="f-risk"><option value="">all</option></select></div>
-<div><label for="f-author">Changed by</label><select id="f-author"><option value="">all</option></select></div>
-</form>
-<div class="bar"><output id="shown" aria-live="polite"></output><span class="muted noprint">↑ ↓ to move, Enter for details, / to search</span><button type="button" id="clear" hidden>Show all</button></div>
-<div class="grid" id="grid" role="grid" aria-label="Configs">
-<div role="rowgroup"><div class="head" role="row"><span role="columnheader">Status</span><span role="columnheader">Config</span><span role="columnheader">What</span><span role="columnheader">Target</span><span role="columnheader" id="at" hidden>Declared at</span><span role="columnheader" id="by" hidden>Changed by</span></div></div>
-<div class="view" id="view" role="rowgroup" tabindex="0" aria-label="Rows of configs"><div class="room" id="room" role="presentation"></div></div>
-</div>
-<p class="muted none" id="none" hidden>No config matches.</p>
-</div>
-<dialog id="details" aria-labelledby="details-title"><h2 id="details-title" class="mono"></h2><dl id="details-list"></dl><button type="button" id="close">Close</button></dialog>
-</section>
-`)
+	d.Put("%s", page.Markup(rowsTable))
 	d.Put(`<script type="%s" id="data">%s</script>`+"\n", kind, page.Markup(encoded))
 	return nil
 }

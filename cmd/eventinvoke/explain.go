@@ -167,7 +167,11 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 		return err
 	}
 	if o.format == "json" {
-		err = report.WriteJSON(a.out, explainedJSON(keys))
+		document := explainDocument{FormatVersion: 1}
+		for i := range keys {
+			document.Keys = append(document.Keys, keys[i].json())
+		}
+		err = report.WriteJSON(a.out, document)
 	} else {
 		var files []string
 		for _, f := range doc.Files() {

@@ -243,14 +243,6 @@ type explainLiveJSON struct {
 	Error        *string    `json:"error"`
 }
 
-func explainedJSON(keys []explained) explainDocument {
-	document := explainDocument{FormatVersion: 1}
-	for i := range keys {
-		document.Keys = append(document.Keys, keys[i].json())
-	}
-	return document
-}
-
 func (e *explained) json() explainKeyJSON {
 	out := explainKeyJSON{
 		Target: e.Label, Account: e.Key.Account, Region: e.Key.Region, Function: e.Key.Function, Qualifier: e.Key.Qualifier,

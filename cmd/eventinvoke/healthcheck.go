@@ -67,7 +67,7 @@ func askHealth(ctx context.Context, listen string) error {
 }
 
 // healthURL is where a worker that was given an address can be asked from its
-// own machine: one that listens on every interface also listens on loopback.
+// own machine.
 func healthURL(listen string) (string, error) {
 	if listen == "" {
 		return "", errors.New("--listen is empty: a worker that serves no pages cannot be asked; give both an address such as 127.0.0.1:8080")
@@ -76,11 +76,5 @@ func healthURL(listen string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--listen %s is not HOST:PORT, such as 127.0.0.1:8080: %w", listen, err)
 	}
-	switch ip := net.ParseIP(host); {
-	case host == "", ip != nil && ip.IsUnspecified() && ip.To4() != nil:
-		host = "127.0.0.1"
-	case ip != nil && ip.IsUnspecified():
-		host = "::1"
-	}
-	return "http://" + net.JoinHostPort(host, port) + "/healthz", nil
+	return "http://" + net.JoinHostPort(calledHost(host), port) + "/healthz", nil
 }

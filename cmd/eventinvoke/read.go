@@ -145,19 +145,12 @@ func (f *insightsFlag) bind(cmd *cobra.Command) {
 // policy is what the flag asks of a run.
 func (f insightsFlag) policy() reconcile.InsightPolicy { return insightPolicies[f] }
 
-// extent is how much a run looks at.
-type extent bool
-
-// A pass over the few functions that events told of does not wait for an event history
-// that cannot know of those events yet: they name their authors themselves.
-const (
-	everything    extent = false
-	aFewFunctions extent = true
-)
-
 // annotators are all that know something about a plan. Earlier runs are remembered in
 // the history, which may be nil.
-func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotator {
+//
+// A pass over the few functions that events told of does not wait for an event history
+// that cannot know of those events yet: they name their authors themselves.
+func (c *clients) annotators(h *history.History, sweep bool) []reconcile.Annotator {
 	who := trail.Who{Limiters: c.trails, Fights: &c.fights}
 	if h != nil {
 		who.Remember = func(ctx context.Context, f *fights.Log) {
@@ -165,7 +158,7 @@ func (c *clients) annotators(h *history.History, of extent) []reconcile.Annotato
 			c.remembered.Do(func() { _ = h.TellFights(ctx, f) })
 		}
 	}
-	if of == aFewFunctions {
+	if !sweep {
 		return []reconcile.Annotator{destination.Annotator{}}
 	}
 	return []reconcile.Annotator{destination.Annotator{}, who}
@@ -178,7 +171,7 @@ func (x *execution) annotators() []reconcile.Annotator {
 	if x.memory != nil {
 		h = x.memory.History
 	}
-	all := x.clients.annotators(h, everything)
+	all := x.clients.annotators(h, true)
 	if h != nil && !x.Write {
 		all = append(all, history.SinceWhen{History: h})
 	}

@@ -171,7 +171,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	}
 	opener, leave := s.clients.beside(p, past, seen, s.app.log)
 	engine.Opener = opener
-	engine.Annotators = s.clients.annotators(past, extent(!scope.All))
+	engine.Annotators = s.clients.annotators(past, scope.All)
 	if accounts := document.Accounts(); scope.All && past != nil && len(accounts) > 0 {
 		s.compared.Do(func() { // a process that has just begun knows no accounts from before
 			if len(changed) == 0 {

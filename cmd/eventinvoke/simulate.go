@@ -92,6 +92,18 @@ func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server) 
 	return nil
 }
 
+// calledHost is where a server that listens on a host is called from its own machine: one
+// that listens everywhere has no address to call, and listens on loopback too.
+func calledHost(host string) string {
+	switch ip := net.ParseIP(host); {
+	case host == "", ip != nil && ip.IsUnspecified() && ip.To4() != nil:
+		return "127.0.0.1"
+	case ip != nil && ip.IsUnspecified():
+		return "::1"
+	}
+	return host
+}
+
 // printWorldEnv serves nothing, so that a shell can eval what it prints. The simulator may
 // not listen yet; where somebody else does, the shell would talk to them.
 func printWorldEnv(ctx context.Context, a *app, sim *awssim.World, addr string) error {
@@ -99,10 +111,7 @@ func printWorldEnv(ctx context.Context, a *app, sim *awssim.World, addr string) 
 	if err != nil || port == "" || port == "0" {
 		return fmt.Errorf("--print-env cannot name the address %q; give the --addr that the simulator listens on, with its port, such as 127.0.0.1:4566", addr)
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1" // it listens everywhere, and everywhere is no address to call
-	}
-	address := net.JoinHostPort(host, port)
+	address := net.JoinHostPort(calledHost(host), port)
 	if heldByAnother(ctx, address) {
 		return fmt.Errorf("what listens on %s is not the simulator; start it with another --addr, such as 127.0.0.1:4600, and give that here", address)
 	}

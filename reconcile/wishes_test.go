@@ -398,6 +398,34 @@ func TestWhichTargetsAreOpened(t *testing.T) {
 	}
 }
 
+// A part of a fleet is compared alone, and the guard knows the whole; what was to hold until a
+// day that is over stops the run.
+func TestTheFleetOfAPart(t *testing.T) {
+	d := document(t, several).Enlisted(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
+	for _, row := range []struct {
+		why  string
+		w    FleetWishes
+		read []string
+		base Base
+	}{
+		{"the whole", FleetWishes{}, []string{"111111111111 a b", "222222222222 a b", "333333333333 a b"}, Base{}},
+		{"a target", FleetWishes{Selection: desired.Selection{Targets: []string{"home"}}}, []string{"111111111111 a b"}, Base{Fleet: 6}},
+		{"a function", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}}, []string{"111111111111 b", "222222222222 b", "333333333333 b"}, Base{Fleet: 6}},
+		{"a function in a shard", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}, Shard: 1, Shards: 3,
+			Owns: func(t desired.Target) bool { return t.Account == "222222222222" }}, []string{"222222222222 b"}, Base{Fleet: 2, Shard: 1, Shards: 3}},
+	} {
+		row.w.Document = d
+		fleet, base, err := row.w.Resolve(t.Context(), desired.Target{}, nil)
+		if diff := cmp.Diff(row.read, targetsOf(fleet)); diff != "" || base != row.base || err != nil {
+			t.Errorf("%s: %v, the guard is of %+v; read (-want +got): %s", row.why, err, base, diff)
+		}
+	}
+	over := document(t, several+"ignore: [{ functions: [\"old-*\"], until: 2020-01-31 }]\n")
+	if _, _, err := (FleetWishes{Document: over}).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), "until 2020-01-31, which is over") {
+		t.Errorf("an item whose day is over: %v", err)
+	}
+}
+
 // Of a fleet that consists of some configs nothing else is judged or left out, and the fleet
 // itself stays as it was.
 func TestAFleetOfSomeConfigs(t *testing.T) {

@@ -110,11 +110,8 @@ func Of(r *reconcile.RunResult, whole bool, passes func(error) bool) *Digest {
 	}
 	d.insights(r)
 	for i := range r.Plan.Targets {
-		var outcome *reconcile.TargetOutcome
-		if r.Outcome != nil && i < len(r.Outcome.Targets) {
-			outcome = &r.Outcome.Targets[i]
-		}
-		d.target(&r.Plan.Targets[i], outcome, passes)
+		t := &r.Plan.Targets[i]
+		d.target(t, r.Outcome.Of(t.Target), passes)
 	}
 	if !r.Planned() {
 		d.whole = false // it says nothing about any target

@@ -267,20 +267,16 @@ func (w *webhook) send(ctx context.Context, d *Digest) error {
 	if err != nil {
 		return err
 	}
-	pause := webhookPause
-	for try := 1; ; try++ {
+	for try, pause := 1, webhookPause; ; try, pause = try+1, pause*4 {
 		again, err := w.post(ctx, body)
 		if err == nil || !again || try == webhookTries {
 			return err
 		}
-		timer := time.NewTimer(pause)
 		select {
-		case <-timer.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
-			timer.Stop()
 			return err
 		}
-		pause *= 4
 	}
 }
 

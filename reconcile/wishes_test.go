@@ -424,6 +424,9 @@ func TestTheFleetOfAPart(t *testing.T) {
 	if _, _, err := (FleetWishes{Document: over}).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), "until 2020-01-31, which is over") {
 		t.Errorf("an item whose day is over: %v", err)
 	}
+	if _, _, err := (PlanWishes{FleetWishes: FleetWishes{Document: over}}).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), "until 2020-01-31, which is over") {
+		t.Errorf("the same beside a saved plan: %v", err)
+	}
 }
 
 // Of a fleet that consists of some configs nothing else is judged or left out, and the fleet

@@ -26,16 +26,6 @@ const (
 	Files                // a stored object changed, perhaps a fleet file: then everything
 )
 
-var kindNames = [...]string{"key", "function", "target", "all", "files"}
-
-// String names the kind.
-func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
-	}
-	return "unknown"
-}
-
 // Hint says that something may have changed, and where.
 type Hint struct {
 	Kind      Kind

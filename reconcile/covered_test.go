@@ -45,7 +45,7 @@ func TestCovered(t *testing.T) {
 		t.Errorf("of a target that could not be read %d of %d functions are covered", covered, functions)
 	}
 	r.Observed.Targets[0].Err = nil
-	if functions, covered := r.CoveredIn(desired.Target{}); functions != 0 || covered != 0 {
+	if functions, covered := r.Covered(desired.Target{}); functions != 0 || covered != 0 {
 		t.Errorf("of a target that is not there %d of %d functions are covered", covered, functions)
 	}
 	result := func(name string, status Status, after *Settings) Result {

@@ -176,23 +176,25 @@ func (f *ObservedFunction) record(qualifier string) *ObservedRecord {
 	return nil
 }
 
-// Covered counts the functions that were read, and those of them in which every
-// declared config has a destination for failures, as AWS holds it after the run. A
-// function without one loses the events that it cannot process.
-func (r *RunResult) Covered() (functions, covered int) {
+// Covered counts the functions that were read in some targets, or in all where none is
+// given, and those of them in which every declared config has a destination for failures, as
+// AWS holds it after the run. A function without one loses the events that it cannot process.
+func (r *RunResult) Covered(in ...desired.Target) (functions, covered int) {
 	for i := range r.Observed.Targets {
-		f, c := r.CoveredIn(r.Observed.Targets[i].Target)
-		functions, covered = functions+f, covered+c
+		if t := r.Observed.Targets[i].Target; len(in) == 0 || slices.Contains(in, t) {
+			f, c := r.coveredIn(t)
+			functions, covered = functions+f, covered+c
+		}
 	}
 	return functions, covered
 }
 
-// CoveredIn is Covered of one target.
+// coveredIn is Covered of one target.
 //
 // Where the run wrote, the answer of the write counts and not what was read before it.
 // Functions that were not read, or are absent, are in neither number; a target that could
 // not be read has 0 of 0.
-func (r *RunResult) CoveredIn(t desired.Target) (functions, covered int) {
+func (r *RunResult) coveredIn(t desired.Target) (functions, covered int) {
 	have, want := PartOf(r.Observed.Targets, t), PartOf(r.Fleet.Targets, t)
 	if have == nil || have.Err != nil || want == nil {
 		return 0, 0

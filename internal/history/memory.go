@@ -228,7 +228,7 @@ func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 		}
 		for i := range r.Targets {
 			t := &r.Targets[i]
-			t.Functions, t.Covered = run.CoveredIn(t.Target)
+			t.Functions, t.Covered = run.Covered(t.Target)
 			if m.Pace != nil {
 				t.Pace = m.Pace(t.Target)
 			}

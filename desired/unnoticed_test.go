@@ -233,3 +233,27 @@ functions: [{ name: c, maximum_retry_attempts: 0 }]
 		}
 	}
 }
+
+// A rule that only a declared function which does not exist has to do with is not without effect,
+// and neither is its pattern: that the function is missing is for the run to say.
+func TestThePatternOfAMissingFunction(t *testing.T) {
+	d := mustLoad(t, oneFile(`version: 1
+rules:
+  - { match: { functions: [gone] }, set: { maximum_event_age_in_seconds: 60 } }
+functions: [{ name: gone, maximum_retry_attempts: 0 }]
+`))
+	if w := mustResolve(t, d, east, Inventory{east: found("a")}).Warnings; len(w) != 0 {
+		t.Errorf("got %v", w)
+	}
+}
+
+// Lambda takes 350 characters of a destination; up to there its form is what is wrong.
+func TestALongDestination(t *testing.T) {
+	for n, code := range map[int]string{350: codeBadARN, 351: codeDestinationTooLong} {
+		arn := "arn:aws:sns:us-east-1:111111111111:"
+		_, err := Load(oneFile("version: 1\nfunctions: [{ name: f, on_failure: \""+arn+strings.Repeat("t", n-len(arn))+"\" }]\n"), "fleet.yaml")
+		if err == nil || !strings.Contains(err.Error(), code) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}

@@ -214,6 +214,9 @@ functions:
 		if err != nil {
 			continue
 		}
+		if e := fleet.Targets[0].Entries[0]; e.Want == nil || e.Origins == nil {
+			t.Errorf("%s: whoever reads the fleet finds %+v", row.why, e)
+		}
 		plan := w.Plan(fleet, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{Function: row.change.Function, State: Present}}}}})
 		guard := Guard{Guard: desired.DefaultGuard(), Base: base}
 		if l := guard.Lines(&plan)[0]; l.Of != 4 {

@@ -29,10 +29,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv("GOGC") == "" {
 		os.Setenv("GOGC", "400")
 	}
-	// Scripts wait, at the pace of a quota, more than they compute: eight at a time, unless
-	// -parallel says something else, keep two processors busy.
+	// Scripts wait, at the pace of a quota, more than they compute: four at a time, unless
+	// -parallel says something else, and what computes beside them keep two processors busy.
 	if f := flag.Lookup("test.parallel"); f != nil {
-		_ = f.Value.Set("8")
+		_ = f.Value.Set("4")
 	}
 	// Goldens hold UTF-8 for whichever locale a developer has, and a CI's own
 	// summary is not theirs to fill.

@@ -432,6 +432,21 @@ func TestTheFleetOfAPart(t *testing.T) {
 	}
 }
 
+// A saved change of a function that is gone is stale, and one that is made rests on what was
+// read now.
+func TestASavedChangeRestsOnWhatIsReadNow(t *testing.T) {
+	one := retries(1)
+	saved := Plan{Targets: []TargetPlan{{Target: home, Changes: []Change{
+		{Name: name("a", desired.Latest), Action: Create, Want: &one, Seen: 1}, {Name: name("gone", desired.Latest), Action: Create, Want: &one, Seen: 1},
+	}}}}
+	p := recheck(saved, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{
+		{Function: "a", State: Present, Seen: 7}, {Function: "gone", State: FunctionAbsent, Seen: 8},
+	}}}}).Targets[0]
+	if len(p.Changes) != 1 || p.Changes[0].Function != "a" || p.Changes[0].Seen != 7 || len(p.Stale) != 1 || p.Stale[0].Function != "gone" || p.Stale[0].Now != nil {
+		t.Errorf("changes %+v, stale %+v", p.Changes, p.Stale)
+	}
+}
+
 // Of a fleet that consists of some configs nothing else is judged or left out, and the fleet
 // itself stays as it was.
 func TestAFleetOfSomeConfigs(t *testing.T) {

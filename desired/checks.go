@@ -143,7 +143,9 @@ func (f Fleet) UnusedQualifiers(gone func(Key) (aliases []string, gone bool)) Pr
 		t := &f.Targets[i]
 		for j := range t.Entries {
 			e := &t.Entries[j]
-			if !e.Optional { // an exact entry says for itself what is to be there
+			// An exact entry says for itself what is to be there, and what a rollback removes was
+			// declared by no rule.
+			if !e.Optional || e.Remove {
 				continue
 			}
 			at := item{e.Origins.Entry, e.Qualifier}

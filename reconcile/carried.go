@@ -192,8 +192,8 @@ func (c *carried) addTo(r *RunResult, from Recollection) {
 
 // seen is what is known of all functions, read and carried, for what is only told.
 //
-// The result is for warnings and requirements. No change may be made of it: the slices
-// are cloned, and NewPlan has had its own by then.
+// The result is for warnings and requirements. It shares slices with read, so that nothing
+// in it may be changed.
 func (c *carried) seen(read Observed) Observed {
 	return with(read, func(t desired.Target) []CarriedFunction { return c.functions[t] })
 }

@@ -56,7 +56,7 @@ func discover(ctx context.Context, needs []desired.Discovery, conns map[desired.
 	return found, failed
 }
 
-// discoverTarget discovers one target, by the cheapest calls that answer what is asked.
+// discoverOne discovers one target, by the cheapest calls that answer what is asked.
 //
 // Tags are looked up in one of two ways. Where the functions are named, such as in a pass
 // over events, their own tags are read; else AWS is asked for all that carry the tags, since

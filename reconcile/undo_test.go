@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"maps"
 	"testing"
 	"testing/synctest"
@@ -184,6 +185,30 @@ func TestWhatWasNotReadIsNotUndone(t *testing.T) {
 			if len(p.Findings) != 1 || p.Findings[0].Kind.String() != row.want || p.Findings[0].Err != row.err || p.InSync+len(p.Changes)+len(p.Stale) > 0 {
 				t.Errorf("%s: %q, %+v", row.why, lines(&plan), p)
 			}
+		}
+	}
+}
+
+// What a rollback puts back or removes was declared by no rule, so that none is said to be without
+// effect where its alias is gone: --strict would refuse the rollback for it.
+func TestARollbackWarnsOfNoRule(t *testing.T) {
+	d := document(t, `targets: [{ name: home, account: "111111111111", regions: [eu-west-1] }]
+functions: [{ name: a, maximum_retry_attempts: 1 }]
+`)
+	for why, undo := range map[string]Undo{
+		"the run changed or deleted it": {Name: name("f", "gone"), Before: &Settings{}},
+		"the run created it":            {Name: name("f", "gone")},
+	} {
+		undos := map[desired.Target][]Undo{home: {undo}}
+		w := &UndoWishes{FleetWishes: FleetWishes{Document: d}, Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}
+		fleet, _, err := w.Resolve(t.Context(), desired.Target{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := present("f")
+		f.Gone = []string{"gone"}
+		if warnings := qualifierWarnings(fleet, holds(f)); len(warnings) > 0 {
+			t.Error(why, warnings)
 		}
 	}
 }

@@ -102,8 +102,14 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
 		var need desired.Discovery
-		if at := slices.IndexFunc(needs, func(n desired.Discovery) bool { return n.Target == t.Target }); at >= 0 {
-			need = needs[at]
+		for _, n := range needs {
+			if n.Target != t.Target {
+				continue
+			}
+			// Organizations whose accounts are not known share a target: more than is needed may be
+			// allowed, and never less.
+			need.ListFunctions = need.ListFunctions || n.ListFunctions
+			need.Tags, need.Matchers = append(need.Tags, n.Tags...), append(need.Matchers, n.Matchers...)
 		}
 		w := wantsOf(t, need.Matchers, fleet.Undeclared, o)
 		place := everywhere(t, organizations)

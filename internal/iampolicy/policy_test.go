@@ -231,3 +231,42 @@ func TestAnAccountOfZerosIsOneAccount(t *testing.T) {
 		t.Errorf("%s", all)
 	}
 }
+
+// TestNoTargetLacksWhatItsRulesNeed: whatever stands for the same account beside it, an item of
+// targets is allowed the functions of its own rules, and the listing or the tags that they choose by.
+func TestNoTargetLacksWhatItsRulesNeed(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		targets, rules := "version: 1\ntargets:\n", "rules:\n"
+		byTag := map[string]bool{}
+		for i := range rapid.IntRange(2, 4).Draw(rt, "targets") {
+			name := fmt.Sprint("t", i)
+			if i == 0 && rapid.Bool().Draw(rt, "an account of zeros") {
+				targets += fmt.Sprintf("  - { name: %s, account: \"000000000000\", regions: [eu-west-1] }\n", name)
+			} else {
+				targets += fmt.Sprintf("  - { name: %s, organization: { role: r%d, regions: [eu-west-1] } }\n", name, i)
+			}
+			match := fmt.Sprintf(`functions: ["only-%s-*"]`, name)
+			if byTag[name] = rapid.Bool().Draw(rt, "by tag"); byTag[name] {
+				match += fmt.Sprintf(", tags: { team: %s }", name)
+			}
+			rules += fmt.Sprintf("  - { match: { %s, targets: [%s] }, set: { maximum_retry_attempts: 0 } }\n", match, name)
+		}
+		seen := map[string]bool{}
+		for _, d := range build(t, targets+rules, Options{Mode: Apply}) {
+			if d.Label == "" {
+				continue // what assumes the roles of the others
+			}
+			text := string(d.JSON())
+			asks := "lambda:ListFunctions"
+			if byTag[d.Label] {
+				asks = "tag:GetResources"
+			}
+			if seen[d.Label] = true; !strings.Contains(text, "only-"+d.Label+"-*") || !strings.Contains(text, asks) {
+				rt.Fatalf("%s may not do what its rule needs (%s):\n%s%s\n%s", d.Label, asks, targets, rules, text)
+			}
+		}
+		if len(seen) != len(byTag) {
+			rt.Fatalf("policies for %v, of %v", seen, byTag)
+		}
+	})
+}

@@ -51,7 +51,7 @@ type Run struct {
 	Saved   bool
 	Plan    *reconcile.Plan       // nil when the run ended before there was one: Err says why
 	Guard   []reconcile.GuardLine // every rule against the plan; empty where nothing is guarded
-	Refused error                 // why the plan may not be applied, from Guard.Approve
+	Refused error                 // why the plan may not be applied, from the guard
 	Outcome *reconcile.Outcome    // nil when nothing was tried
 
 	Insights         reconcile.Insights

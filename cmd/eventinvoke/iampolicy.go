@@ -48,7 +48,7 @@ only where a rule has one.`,
 	bindChoice(cmd, &o.insights, "insights", "allow what the run's --insights asks: `WHEN` is auto, on or off", "off", "auto", "on")
 	cmd.Flags().Lookup("insights").NoOptDefVal = "auto"
 	cmd.Flags().StringVar(&o.queue, "queue-url", "", "with --mode serve: `URL` of the worker's queue")
-	cmd.Flags().StringVar(&o.location, "history", "", "with --mode apply or serve: `PLACE` of the history, s3://bucket/prefix")
+	cmd.Flags().StringVar(&o.location, "history", "", "`PLACE` of the history, s3://bucket/prefix")
 	cmd.Flags().StringVar(&o.directory, "output-dir", "", "write a file for each document into `DIRECTORY`")
 	_ = cmd.RegisterFlagCompletionFunc("target", completeTargets)
 	bindChoice(cmd, &o.form, "output,o", "`FORMAT` of each document: json, cloudformation or terraform", "json", "cloudformation", "terraform")
@@ -181,17 +181,14 @@ func (o *policyOptions) permissions(flags *pflag.FlagSet) (iampolicy.Options, er
 	if o.insights.policy() != reconcile.InsightsOff {
 		options.Insights = awslambda.InsightPermissions()
 	}
-	switch {
-	case o.mode == auditMode && typed(flags, "history"):
-		return options, errors.New("--history does nothing with --mode audit, because plan and audit remember no runs; leave it out, or use --mode apply or serve")
-	case o.mode != serveMode && typed(flags, "queue-url"):
+	if o.mode != serveMode && typed(flags, "queue-url") {
 		return options, fmt.Errorf("--queue-url does nothing with --mode %s, because only the worker takes events from a queue; leave it out, or use --mode serve", o.mode)
 	}
-	var err error
-	if o.mode == applyMode || o.mode == serveMode {
+	if o.mode != auditMode {
 		options.Mode = iampolicy.Apply
-		options.History, err = o.bucket(flags)
 	}
+	var err error
+	options.History, err = o.bucket(flags)
 	if o.mode == serveMode && o.queue != "" && err == nil {
 		options.Queue, err = queueARN(o.queue)
 	}

@@ -63,14 +63,15 @@
 
   let source;
   const connect = () => {
-    source = new EventSource("events");
+    const mine = source = new EventSource("events");
     source.onopen = () => { lost = ""; tell("live", "good"); };
     source.onerror = async () => {
       wanted = undefined; // another worker may answer, with a shape of its own
       if (source.readyState !== EventSource.CLOSED) return tell("not connected" + since(), "bad"); // and tried again
       setTimeout(() => { renew(); connect(); }, 30000);
-      const answer = await fetch(location.pathname, { method: "HEAD" }).catch(() => ({ status: "no answer" }));
-      if (!answer.ok) return tell("not connected" + since() + ": HTTP " + answer.status, "bad"); // as of a proxy without a worker
+      const answer = await fetch(location.pathname, { method: "HEAD" }).then(a => a.ok ? "" : "HTTP " + a.status, () => "no answer");
+      if (source !== mine) return; // a proxy may have held the answer until after the next try
+      if (answer) return tell("not connected" + since() + ": " + answer, "bad"); // as of a proxy without a worker
       lost = "";
       tell("not live, renewed every 30 s", "warn"); // as of one page too many
       $("main").classList.remove("stale");

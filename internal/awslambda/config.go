@@ -38,7 +38,7 @@ const attemptTimeout = 10 * time.Second
 const attempts = 3
 
 // maxIdlePerHost is above the calls in flight to one region (rate times latency),
-// so that none of them has to dial anew; the SDK keeps 10.
+// so that none of them has to dial anew; the SDK keeps 10, and 100 to all hosts together.
 const maxIdlePerHost = 64
 
 // Environment is what a program adds to the AWS settings of its environment. What
@@ -71,7 +71,7 @@ func LoadConfig(ctx context.Context, e Environment) (aws.Config, error) {
 		config.WithAppID("eventinvoke/" + e.Version),
 		config.WithLogger(logging.Nop{}), // the SDK would write to standard error
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(limit).WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConnsPerHost = maxIdlePerHost
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, maxIdlePerHost
 			t.OnProxyConnectResponse = proxyAnswer
 		})),
 		config.WithRetryer(func() aws.Retryer { return boundedRetryer(attempts) }),

@@ -117,7 +117,7 @@ func (e *credentialsError) failure() *failure {
 	busy := f.result == ratelimit.Throttled || f.result == ratelimit.ServerError
 	unjudged := busy || f.kind == reconcile.KindBadAnswer || !answered // nothing was said about the credentials
 	if unjudged && answered {
-		f.hint = cmp.Or(f.hint, hints[f.kind])
+		f.hint = cmp.Or(f.hint, strings.ReplaceAll(hints[f.kind], "{pace}", "")) // --rate-share is of Lambda's quota
 	}
 	f.kind, f.sent, f.retryAfter, f.cause = reconcile.KindCredentials, false, 0, e
 	switch {

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -78,5 +81,18 @@ func TestRoleNotForItsTrustPolicy(t *testing.T) {
 				t.Errorf("%v\nnext: %s", o.Err, ce.Hint)
 			}
 		})
+	}
+}
+
+// A busy STS says nothing of the quota that --rate-share is a share of, whichever call needed the
+// credentials.
+func TestBusySTSIsNotPacedByUs(t *testing.T) {
+	busy := &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 400}},
+		Err:      &smithy.GenericAPIError{Code: "Throttling", Message: "Rate exceeded"},
+	}
+	f := (&credentialsError{role: roleIn(second), err: busy}).failure()
+	if !strings.Contains(f.hint, "run again later") || strings.Contains(f.hint, "{pace}") {
+		t.Errorf("%+v", f)
 	}
 }

@@ -137,7 +137,7 @@ func withHint(cmd *cobra.Command) *cobra.Command {
 				return nil
 			}
 			_, takes, some := strings.Cut(cmd.Use, " ")
-			if !some {
+			if !some || strings.HasPrefix(takes, "--") {
 				takes = "no arguments"
 			}
 			given := "none"

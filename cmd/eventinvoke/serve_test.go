@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/worker"
 )
 
 // patience is how long a test waits for what must happen. It only passes when
@@ -254,6 +255,35 @@ func TestAFlagBeatsTheVariableOfItsAlternative(t *testing.T) {
 		got, _ := o.timetable()
 		if (err != nil) != (row.want == "") || err == nil && got.String() != row.want {
 			t.Errorf("%q with %v: %q, %v; want %q", row.args, row.env, got.String(), err, row.want)
+		}
+	}
+}
+
+// A worker starts where the place of its history is not there for now: what a pass needs of it, the
+// pass tells. Only what was told to receivers is read before the first pass.
+func TestServeStartsWithoutItsHistory(t *testing.T) {
+	world, err := awssim.New(awssim.Fleet(account, region, awssim.Function{Name: "f-%d", Count: 5}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, history := write(t, "version: 1\nfunctions: [{ name: f-0, maximum_retry_attempts: 1 }]\n"), write(t, "a file")
+	for _, row := range []struct {
+		why       string
+		receivers []string
+		starts    bool
+	}{
+		{"nobody is told", nil, true},
+		{"what was told cannot be known", []string{"http://127.0.0.1:1/hook"}, false},
+	} {
+		a := &app{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, log: slog.New(slog.DiscardHandler)}
+		o := &serveOptions{every: time.Hour, listen: defaultListen, settle: worker.DefaultSettle}
+		o.simulate, o.simulator, o.location, o.notify.receivers = "world", world, history, row.receivers
+		s, err := a.newServer([]string{fleet}, o)
+		if (err == nil) != row.starts {
+			t.Errorf("%s: %v", row.why, err)
+		}
+		if s != nil {
+			s.close()
 		}
 	}
 }

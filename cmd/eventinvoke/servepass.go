@@ -71,7 +71,7 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 	// A worker remembers what it told for as long as it lives, and longer where it was
 	// given a place.
 	var store history.Store
-	if o.location != "" && o.location != noHistory {
+	if len(o.notify.receivers) > 0 && o.location != "" && o.location != noHistory {
 		store, err = history.OpenStore(cmp.Or(a.ctx, context.Background()), o.location)
 	}
 	if err == nil {

@@ -127,7 +127,7 @@ func printWorldEnv(ctx context.Context, a *app, sim *awssim.World, addr string) 
 // heldByAnother reports whether a server listens on an address and is not a simulator, which
 // alone says of itself, to whatever it is asked, what it does not model.
 func heldByAnother(ctx context.Context, address string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second) // scenarios may have latencies of seconds
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {

@@ -92,6 +92,11 @@ func TestAPastRunTakesWhatIsMissingAsItWas(t *testing.T) {
 				t.Errorf("%s: JUnit has not %s\n%s", row.why, row.failures, junit.String())
 			}
 		}
+		old := record
+		old.MissingFunctions, old.MissingQualifiers = nil, nil
+		if r := Past(PastRun{Run: history.NewRun(old)}); !r.Fleet.NoPolicies || strings.Contains(ring.FindString(asHTML(t, r)), "good") {
+			t.Errorf("%s: an old record is taken to say so", row.why)
+		}
 		audit := record
 		audit.Findings = nil
 		audit.Targets[0].Findings = map[string]int{"function_missing": 1, "qualifier_missing": 1, "undeclared": 1}

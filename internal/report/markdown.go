@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html"
 	"io"
@@ -40,22 +41,41 @@ func Markdown(w io.Writer, r *Run) error {
 	if alerts := paragraph(r, func(p *printer) { p.notes(r.alerts(), &p.detail.alerts) }); alerts != "" {
 		b.WriteString("\n" + fenced(cut(alerts, maxAlerts)))
 	}
-	hiddenKinds, hiddenConfigs := 0, 0
+	type part struct {
+		block
+		text string
+		fits bool
+	}
+	var parts []*part
 	for _, at := range slices.Concat(r.places(), r.unmade()) {
 		for _, group := range blocks(at.changes) {
 			body := paragraph(r, func(p *printer) { p.block(group, at.verbs) })
-			part := fmt.Sprintf("\n<details><summary>%s: %s, %s%s</summary>\n\n%s\n</details>\n",
-				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, fenced(body))
-			if b.Len()+len(part) > maxMarkdown-200 { // the line below has room
-				hiddenKinds++
-				hiddenConfigs += len(group.changes)
-				continue
-			}
-			b.WriteString(part)
+			parts = append(parts, &part{block: group, text: fmt.Sprintf("\n<details><summary>%s: %s, %s%s</summary>\n\n%s\n</details>\n",
+				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, fenced(body))})
+		}
+	}
+	// Of more than there is room for, what is lost in any target has it before the rest.
+	first := slices.Clone(parts)
+	slices.SortStableFunc(first, func(a, b *part) int {
+		return cmp.Or(urgency[a.action]-urgency[b.action], len(b.changes)-len(a.changes))
+	})
+	room := maxMarkdown - 200 - b.Len() // the line below has room
+	hiddenKinds, hiddenConfigs := 0, 0
+	for _, p := range first {
+		if p.fits = len(p.text) <= room; p.fits {
+			room -= len(p.text)
+			continue
+		}
+		hiddenKinds++
+		hiddenConfigs += len(p.changes)
+	}
+	for _, p := range parts {
+		if p.fits {
+			b.WriteString(p.text)
 		}
 	}
 	if hiddenKinds > 0 {
-		fmt.Fprintf(&b, "\n%s more of change, on %s, have no room here.\n", count(hiddenKinds, "kind"), count(hiddenConfigs, "config"))
+		fmt.Fprintf(&b, "\nThere is no room here for %s of change, on %s.\n", count(hiddenKinds, "more kind"), count(hiddenConfigs, "config"))
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write the Markdown report: %w", err)

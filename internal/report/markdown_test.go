@@ -49,8 +49,37 @@ func TestMarkdownFitsAComment(t *testing.T) {
 		}
 	})
 	got := asMarkdown(t, large(t, 5000))
-	if len(got) >= maxMarkdown || !strings.Contains(got, "on 5000 functions") && !strings.Contains(got, "have no room here") {
+	if len(got) >= maxMarkdown || !strings.Contains(got, "on 5000 functions") && !strings.Contains(got, "There is no room here") {
 		t.Errorf("%d bytes, and they neither hold nor count what changes", len(got))
+	}
+}
+
+// Where there is no room for all, no target's deletes give way to another's updates.
+func TestMarkdownShowsDeletesFirst(t *testing.T) {
+	r := mixed(t, 1000)
+	got := asMarkdown(t, r)
+	if len(got) >= maxMarkdown || !strings.Contains(got, "There is no room here for ") {
+		t.Fatalf("%d bytes, and all of it has room", len(got))
+	}
+	shown := 0
+	for _, at := range r.places() {
+		for _, group := range blocks(at.changes) {
+			if group.action != reconcile.Delete {
+				continue
+			}
+			if summary := where(at.label, at.Target) + ": delete, " + count(len(group.changes), "config"); !strings.Contains(got, summary) {
+				t.Errorf("%q has no room", summary)
+			}
+			shown += len(group.changes)
+		}
+	}
+	if want := r.Plan.Counts().Deletes; shown != want || want != 100 {
+		t.Errorf("%d deletes, want %d", shown, want)
+	}
+	one := large(t, 3)
+	one.Plan.Targets[0].Label = strings.Repeat("x", maxMarkdown)
+	if got, want := asMarkdown(t, one), "\nThere is no room here for 1 more kind of change, on 3 configs.\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("it does not end in %q: %q", want, got[max(0, len(got)-200):])
 	}
 }
 

@@ -40,7 +40,7 @@ func SARIF(w io.Writer, r *Run) error {
 	}
 	invocation := sarifInvocation{OK: r.Err == nil && r.Stopped == "", Notifications: []sarifNotification{}}
 	if more := counts[losesEvents] + counts[mayRunTwice] + counts[noRisk] - (maxResults - left); more > 0 {
-		text := sarifText{fmt.Sprintf("%s more have no room here, none of them more severe.", count(more, "result"))}
+		text := sarifText{fmt.Sprintf("There is no room here for %s, none of them more severe.", count(more, "more result"))}
 		invocation.Notifications = append(invocation.Notifications, sarifNotification{Level: "note", Message: text})
 	}
 	d := &document{w: bufio.NewWriter(w)}

@@ -166,19 +166,21 @@ func TestSARIFKeepsTheMostSevere(t *testing.T) {
 	bad := reconcile.Change{Action: reconcile.Create, Want: &desired.Config{desired.MaximumRetryAttempts: desired.Number(0)}}
 	r.Warnings, r.Stopped, r.Refused = nil, "", nil
 	r.Plan.Targets[0].Findings, r.Plan.Targets[0].Stopped = nil, nil
-	r.Plan.Targets[0].Changes = slices.Concat(slices.Repeat([]reconcile.Change{mild}, maxResults), slices.Repeat([]reconcile.Change{bad}, 7))
-	run := parseSARIF(t, asSARIF(t, r)).Runs[0]
-	errs := 0
-	for _, result := range run.Results {
-		if result.Level == "error" {
-			errs++
+	for hidden, told := range map[int]string{1: "1 more result,", 7: "7 more results,"} {
+		r.Plan.Targets[0].Changes = slices.Concat(slices.Repeat([]reconcile.Change{mild}, maxResults), slices.Repeat([]reconcile.Change{bad}, hidden))
+		run := parseSARIF(t, asSARIF(t, r)).Runs[0]
+		errs := 0
+		for _, result := range run.Results {
+			if result.Level == "error" {
+				errs++
+			}
 		}
-	}
-	if len(run.Results) != maxResults || errs != 7 {
-		t.Errorf("%d results, %d of them errors; want %d and 7", len(run.Results), errs, maxResults)
-	}
-	if n := run.Invocations[0].ToolExecutionNotifications; len(n) != 1 || !strings.HasPrefix(n[0].Message.Text, "7 results more") {
-		t.Errorf("what has no room is counted as %+v", n)
+		if len(run.Results) != maxResults || errs != hidden {
+			t.Errorf("%d results, %d of them errors; want %d and %d", len(run.Results), errs, maxResults, hidden)
+		}
+		if n := run.Invocations[0].ToolExecutionNotifications; len(n) != 1 || !strings.HasPrefix(n[0].Message.Text, "There is no room here for "+told) {
+			t.Errorf("what has no room is counted as %+v", n)
+		}
 	}
 }
 

@@ -287,7 +287,15 @@ func (p *printer) fieldRows(rows []fieldRow) {
 		broken, end := place(r)
 		indent, spans := rowIndent, []span{text(p.pad(r.field+":", label)), colored(dim, p.pad(r.before, before)), text(arrow), text(r.after)}
 		if broken > 0 {
-			p.line(indent, spans[0], colored(dim, r.before))
+			switch { // the value counts for more than its column
+			case indent+p.width(spans[0].text+r.before) <= p.columns:
+				p.line(indent, spans[0], colored(dim, r.before))
+			case indent+p.width(r.field+": "+r.before) <= p.columns:
+				p.line(indent, text(r.field+": "), colored(dim, r.before))
+			default:
+				p.line(indent, text(r.field+":"))
+				p.line(indent+2, colored(dim, r.before))
+			}
 			indent, spans = broken, []span{text("→ "), text(r.after)}
 		}
 		if r.at == "" {

@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -138,6 +141,30 @@ func TestTextFitsANarrowPage(t *testing.T) {
 		golden(t, fmt.Sprintf("history-list.%d.txt", width), runs.Bytes())
 		fits("history", width, runs.Bytes())
 		fits("history trend", width, trends.Bytes())
+	}
+}
+
+// What stood before is not padded behind the longest name of a setting where the
+// value would end beyond the page: an ARN is up to 53 columns here.
+func TestTextFitsLongValuesBefore(t *testing.T) {
+	f := resolve(t, "version: 1\nrules:\n  - match: {functions: [\"*\"]}\n    set: {maximum_retry_attempts: 0, maximum_event_age_in_seconds: 120, on_success: none, on_failure: "+dlq+"}\n",
+		desired.Inventory{prod: {Functions: []string{"payments"}}})
+	for _, name := range []string{"paid", "payments-paid", "payments-succeeded"} {
+		topic := "arn:aws:sns:eu-west-1:111111111111:" + name
+		r := newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) {
+			holding(l, reconcile.Settings{desired.OnSuccess: desired.Text(topic), desired.OnFailure: desired.Text(topic)})
+		}))
+		for _, width := range []int{60, 80} {
+			page := string(textBytes(t, r, TextOptions{Width: width}))
+			if !strings.Contains(page, topic) {
+				t.Errorf("%s is not shown:\n%s", topic, page)
+			}
+			for line := range strings.Lines(page) {
+				if line = strings.TrimSuffix(line, "\n"); !strings.HasPrefix(line, "Plan: ") && cells.StringWidth(line) > max(width, rowIndent+2+len(topic)) {
+					t.Errorf("%d of %d columns: %q", cells.StringWidth(line), width, line)
+				}
+			}
+		}
 	}
 }
 

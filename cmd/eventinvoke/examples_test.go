@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -143,35 +144,116 @@ func TestDemoIsValid(t *testing.T) {
 // program understands, and each action is pinned to a commit.
 func TestWorkflows(t *testing.T) {
 	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40}$`)
-	for file, want := range map[string]int{"plan.yaml": 2, "apply.yaml": 1, "audit.yaml": 1} {
-		var workflow struct {
-			Jobs map[string]struct {
-				Steps []struct{ Run, Uses string }
-			}
-		}
-		text, err := os.ReadFile(filepath.Join(examplesFolder, "github-actions", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := yaml.Unmarshal(text, &workflow); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
+	command := regexp.MustCompile(`(?m)(?:^|[;{|&] *)eventinvoke ([^;|&}\n]+)`)
+	for file, want := range map[string]int{"plan.yaml": 3, "apply.yaml": 1, "audit.yaml": 1} {
 		commands := 0
-		for _, job := range workflow.Jobs {
+		for _, job := range readWorkflow(t, file).Jobs {
 			for _, step := range job.Steps {
 				if step.Uses != "" && !pinned.MatchString(step.Uses) {
 					t.Errorf("%s: %s is not pinned to a commit", file, step.Uses)
 				}
-				for line := range strings.Lines(step.Run) {
-					if strings.HasPrefix(line, "eventinvoke ") {
-						commands++
-						understood(t, strings.Fields(line)[1:])
-					}
+				for _, found := range command.FindAllStringSubmatch(step.Run, -1) {
+					commands++
+					understood(t, strings.Fields(found[1]))
 				}
 			}
 		}
 		if commands != want {
 			t.Errorf("%s has %d eventinvoke commands, want %d", file, commands, want)
+		}
+	}
+}
+
+// workflow is what the tests read of a GitHub workflow.
+type workflow struct {
+	Jobs map[string]struct {
+		If    string
+		Steps []step
+	}
+}
+
+type step struct {
+	Name, If, Run, Uses string
+	With                map[string]string
+}
+
+func readWorkflow(t *testing.T, file string) (w workflow) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(examplesFolder, "github-actions", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &w); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return w
+}
+
+// step is the one of that name, in whichever job has it.
+func (w workflow) step(t *testing.T, name string) step {
+	t.Helper()
+	for _, job := range w.Jobs {
+		for _, s := range job.Steps {
+			if s.Name == name {
+				return s
+			}
+		}
+	}
+	t.Fatalf("no step is called %q", name)
+	return step{}
+}
+
+// TestWorkflowsTrustNoBranch: whoever can push a branch can change the workflow that
+// runs for its pull request, and what its artifact holds. So each workflow has a role
+// of its own, a fork's pull request asks for none, and nothing of an artifact comes to
+// lie among the fleet files of main.
+func TestWorkflowsTrustNoBranch(t *testing.T) {
+	for file, want := range map[string]string{"plan.yaml": "eventinvoke-plan", "apply.yaml": "eventinvoke-apply", "audit.yaml": "eventinvoke-audit"} {
+		for _, job := range readWorkflow(t, file).Jobs {
+			for _, s := range job.Steps {
+				if role := s.With["role-to-assume"]; role != "" && !strings.HasSuffix(role, "/"+want) {
+					t.Errorf("%s assumes %s, want %s", file, role, want)
+				}
+			}
+		}
+	}
+	if got, want := readWorkflow(t, "plan.yaml").Jobs["plan"].If, "github.event.pull_request.head.repo.full_name == github.repository"; got != want {
+		t.Errorf("plan.yaml runs if %q, want %q", got, want)
+	}
+	apply := readWorkflow(t, "apply.yaml")
+	if run := apply.step(t, "Fetch the plan of the pull request").Run; !strings.Contains(run, `gh run download "$run" --name plan --dir "$RUNNER_TEMP"`) {
+		t.Errorf("apply.yaml unpacks the artifact into the checkout:\n%s", run)
+	}
+	if run := apply.step(t, "Apply it").Run; !strings.HasPrefix(run, `eventinvoke apply "$RUNNER_TEMP/plan.json" `) {
+		t.Errorf("apply.yaml applies another plan than it fetched: %s", run)
+	}
+}
+
+// TestWorkflowTellsOfBrokenFiles: a push that breaks the files makes the comment say
+// so, in place of the plan of an earlier push, and the job fails.
+func TestWorkflowTellsOfBrokenFiles(t *testing.T) {
+	plan := readWorkflow(t, "plan.yaml")
+	check, comment := plan.step(t, "Check the files"), plan.step(t, "Say so in the pull request")
+	if want := "always() && hashFiles('plan.md') != ''"; comment.If != want {
+		t.Errorf("the comment is made if %q, want %q", comment.If, want)
+	}
+	for fleet, want := range map[string]string{
+		"version: 1\nfunctions: [{ name: orders, maximum_retry_attempts: 1 }]\n": "",
+		"version: 1\nfunctions: [\n": "No plan: nothing was compared",
+	} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "fleet"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "fleet", "a.yaml"), []byte(fleet), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		sh := exec.CommandContext(t.Context(), "sh", "-e", "-c", check.Run)
+		sh.Dir = dir
+		out, err := sh.CombinedOutput()
+		text, _ := os.ReadFile(filepath.Join(dir, "plan.md"))
+		if failed := err != nil; failed != (want != "") || !strings.Contains(string(text), want) || (want == "") != (len(text) == 0) {
+			t.Errorf("with %q: %v, and plan.md is %q, want %q in it\n%s", fleet, err, text, want, out)
 		}
 	}
 }

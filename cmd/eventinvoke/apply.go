@@ -185,29 +185,52 @@ func savedPlan(ctx context.Context, args []string) (*planfile.Saved, error) {
 }
 
 // fromSavedPlan prepares a run of exactly the changes of a saved plan, once its
-// fleet files have proved to be the ones it was made from: they say which role to
-// assume, what the guard allows, and what may be asked for at all.
+// fleet has proved to be the one it was made from: it says which role to assume, what
+// the guard allows, and what may be asked for at all. So a folder or a pattern is read
+// anew: a file that came since may forbid what was planned.
 func (x *execution) fromSavedPlan(ctx context.Context, saved *planfile.Saved) error {
-	var paths []string
-	for _, f := range saved.Files {
-		paths = append(paths, f.Path)
-	}
-	if len(paths) == 0 {
+	if len(saved.Files) == 0 {
 		return errors.New("the saved plan names no fleet file, so nothing says what it may change; plan again")
+	}
+	paths := saved.Paths
+	if len(paths) == 0 {
+		for _, f := range saved.Files {
+			paths = append(paths, f.Path)
+		}
 	}
 	document, err := x.app.load(paths, x.o.timeout)
 	if err != nil {
 		return err
 	}
-	now := document.Files()
-	for i, f := range saved.Files {
-		if i >= len(now) || now[i] != f {
-			return fmt.Errorf("%s is not the file that the plan was made from; plan again", f.Path)
-		}
+	if err := sameFleet(saved.Files, document.Files()); err != nil {
+		return err
 	}
 	if document, err = x.app.enlist(ctx, document, x.o); err != nil {
 		return err
 	}
 	x.Wishes = reconcile.PlanWishes{FleetWishes: x.wishes(document), Saved: saved.Plan}
 	return x.open(document)
+}
+
+// sameFleet refuses fleet files that are others than when a plan was made.
+func sameFleet(then, now []desired.FileInfo) error {
+	digests := map[string]string{}
+	for _, f := range now {
+		digests[f.Path] = f.SHA256
+	}
+	for _, f := range then {
+		switch digest, there := digests[f.Path]; {
+		case !there:
+			return fmt.Errorf("%s was there when the plan was made, and is not now; plan again", f.Path)
+		case digest != f.SHA256:
+			return fmt.Errorf("%s is not the file that the plan was made from; plan again", f.Path)
+		}
+		delete(digests, f.Path)
+	}
+	for _, f := range now {
+		if _, added := digests[f.Path]; added {
+			return fmt.Errorf("%s was not there when the plan was made; plan again", f.Path)
+		}
+	}
+	return nil
 }

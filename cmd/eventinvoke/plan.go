@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/planfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -55,7 +54,7 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 		}
 		if save != nil {
 			x.then = func(r *reconcile.RunResult) error {
-				if err := savePlan(save, r, x.files); err != nil {
+				if err := x.savePlan(save, r, args); err != nil {
 					return err
 				}
 				a.log.Info("plan saved", "file", out, "apply it with", "eventinvoke apply "+shellWord(out))
@@ -80,7 +79,7 @@ func openPlanFile(path string, args []string) (*outputFile, error) {
 		return nil, nil
 	case path == "-":
 		return nil, errors.New("--out - is not supported: standard output is for the report; name a file, such as plan.json")
-	case slices.Contains(args, "-"):
+	case slices.Contains(pathsOr(args), "-"):
 		return nil, errors.New("--out needs fleet files: apply checks that they have not changed, and cannot read standard input again; give their paths")
 	}
 	return openFor("out", path)
@@ -88,7 +87,7 @@ func openPlanFile(path string, args []string) (*outputFile, error) {
 
 // savePlan writes the plan for a later apply. A plan of a part would be applied as
 // if it were the whole.
-func savePlan(out *outputFile, r *reconcile.RunResult, files []desired.FileInfo) error {
+func (x *execution) savePlan(out *outputFile, r *reconcile.RunResult, args []string) error {
 	switch c := r.Plan.Counts(); {
 	case c.NotExamined > 0:
 		return fmt.Errorf("the plan was not saved: %s not examined, so it is incomplete; plan again with more time",
@@ -97,7 +96,10 @@ func savePlan(out *outputFile, r *reconcile.RunResult, files []desired.FileInfo)
 		return fmt.Errorf("the plan was not saved: %s could not be read, so it is incomplete; fix that, or leave the target out with --target",
 			count(c.UnreadableTargets, "target", "targets"))
 	}
-	saved := planfile.Saved{RunID: r.ID, ToolVersion: version, Created: r.Started, Files: files, Plan: r.Plan}
+	saved := planfile.Saved{RunID: r.ID, ToolVersion: version, Created: r.Started, Files: x.files, Plan: r.Plan}
+	if len(args) > 0 || x.o.simulate != builtInScenario { // whose fleet is in no folder
+		saved.Paths = pathsOr(args)
+	}
 	if err := planfile.Encode(out, saved); err != nil {
 		return fmt.Errorf("the plan was not saved: %w", err)
 	}

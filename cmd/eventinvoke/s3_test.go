@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -144,6 +146,7 @@ func TestFleetInABucket(t *testing.T) {
 	put("one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: 0 }]\n")
 	put("typo.yaml", "version: 1\nfunctions: [{ nam: f }]\n")
 	local := write(t, "version: 1\nfunctions: [{ name: g, maximum_retry_attempts: 1 }]\n")
+	plan := filepath.Join(t.TempDir(), "plan.json")
 	for _, step := range []struct {
 		why  string
 		args []string
@@ -155,8 +158,13 @@ func TestFleetInABucket(t *testing.T) {
 		{"a prefix, beside a file", []string{"audit", "s3://" + bucket + "/one/", local}, exitDifferences, "2 to create"},
 		{"what is not there is told at once", []string{"apply", "--yes", "s3://" + bucket + "/two/fleet.yaml"}, exitError, "s3://" + bucket + "/two/fleet.yaml: no such object"},
 		{"the worker does not start without", []string{"serve", "s3://nowhere/fleet.yaml"}, exitError, "there is no such bucket"},
+		{"a plan of a prefix is saved", []string{"plan", "s3://" + bucket + "/one/", "--out", plan}, exitOK, "1 to create"},
+		{"it is of the objects that were there", []string{"apply", "--yes", plan}, exitError, "/one/more.yaml was not there when the plan was made"},
 		{"it is applied", []string{"apply", "--yes", "s3://" + bucket + "/one/fleet.yaml"}, exitOK, "Applied: 1 created"},
 	} {
+		if slices.Contains(step.args, plan) && step.args[0] == "apply" {
+			put("one/more.yaml", "version: 1\nfunctions: [{ name: g, maximum_retry_attempts: 1 }]\n")
+		}
 		code, out, errs := eventinvoke(t.Context(), step.args...)
 		if code != step.code || !strings.Contains(out+errs, step.says) {
 			t.Errorf("%s: %v ended with %d, want %d and %q\n%s%s", step.why, step.args, code, step.code, step.says, out, errs)

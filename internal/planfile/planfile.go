@@ -1,8 +1,8 @@
 // Package planfile saves a plan and reads it back, so that what one person
 // approved is exactly what another applies.
 //
-// In come a reconcile.Plan and the digests of the fleet files it was made from;
-// out comes versioned JSON that ends in its own fingerprint. Decode refuses a file
+// In come a reconcile.Plan, where its fleet was read from, and the digests of the
+// files that were there; out comes versioned JSON that ends in its own fingerprint. Decode refuses a file
 // that was cut off or changed by accident: the fingerprint is a checksum, which
 // anybody can compute, and not a signature. So Decode also checks the plan as if it
 // were a stranger's fleet file, and whoever applies it must check that each change is
@@ -39,7 +39,8 @@ type Saved struct {
 	RunID       string
 	ToolVersion string
 	Created     time.Time
-	Files       []desired.FileInfo // the fleet files, in the order they were read
+	Paths       []string           // of the fleet: files, folders, patterns; none in plans older than the field
+	Files       []desired.FileInfo // the fleet files that were there, in the order they were read
 	Plan        reconcile.Plan     // its changes; findings are not saved
 
 	// Fingerprint is of all the above. It is what a signature is of.
@@ -54,6 +55,7 @@ type document struct {
 	RunID         string             `json:"run_id"`
 	ToolVersion   string             `json:"tool_version"`
 	Created       time.Time          `json:"created"`
+	Paths         []string           `json:"fleet,omitempty"` // older plans keep their fingerprint without it
 	Files         []desired.FileInfo `json:"fleet_files"`
 	Targets       []targetDocument   `json:"targets"`
 	Fingerprint   string             `json:"fingerprint"` // of the file without this field and the next
@@ -80,7 +82,7 @@ type changeDocument struct {
 func Encode(w io.Writer, s Saved) error {
 	d := document{
 		Kind: kind, FormatVersion: version, RunID: s.RunID, ToolVersion: s.ToolVersion,
-		Created: s.Created.UTC(), Files: []desired.FileInfo{}, Targets: []targetDocument{},
+		Created: s.Created.UTC(), Paths: s.Paths, Files: []desired.FileInfo{}, Targets: []targetDocument{},
 	}
 	d.Files = append(d.Files, s.Files...)
 	for i := range s.Plan.Targets {
@@ -182,7 +184,12 @@ func parse(data []byte) (d document, err error) {
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (d *document) saved() (Saved, error) {
-	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created, Files: d.Files, Fingerprint: d.Fingerprint, Signatures: d.Signatures}
+	s := Saved{RunID: d.RunID, ToolVersion: d.ToolVersion, Created: d.Created, Paths: d.Paths, Files: d.Files, Fingerprint: d.Fingerprint, Signatures: d.Signatures}
+	for i, path := range d.Paths {
+		if path == "" || path == "-" {
+			return Saved{}, fmt.Errorf("is wrong at fleet[%d]: %q is no path that can be read again", i, path)
+		}
+	}
 	for i, f := range d.Files {
 		if f.Path == "" || !digest.MatchString(f.SHA256) || slices.ContainsFunc(d.Files[:i], func(g desired.FileInfo) bool { return g.Path == f.Path }) {
 			return Saved{}, fmt.Errorf("is wrong at fleet_files[%d]: %q needs a path of its own and the SHA-256 of its file", i, f.Path)

@@ -20,6 +20,7 @@ func sample() Saved {
 	before := reconcile.Settings{desired.OnSuccess: desired.Text("arn:aws:sns:eu-west-1:111111111111:t")}
 	return Saved{
 		RunID: "r", ToolVersion: "v", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Paths: []string{"fleet.yaml", "more"},
 		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("ab", 32)}},
 		Plan: reconcile.Plan{Targets: []reconcile.TargetPlan{{
 			Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Label: "prod", Declared: 4,
@@ -123,6 +124,8 @@ func TestAStrangersPlanIsRefused(t *testing.T) {
 		{"a restore, which a saved plan never has", func(d *document) { d.Targets[0].Changes[1].Action = reconcile.Restore }, "it is not a plan's restore"},
 		{"a time before all times", func(d *document) { d.Targets[0].Changes[1].Modified = -1 }, "before_last_modified_ms"},
 		{"a file without a digest", func(d *document) { d.Files[0].SHA256 = "" }, "fleet_files[0]"},
+		{"standard input, which would keep apply waiting", func(d *document) { d.Paths[1] = "-" }, `fleet[1]: "-" is no path`},
+		{"no path", func(d *document) { d.Paths[0] = "" }, `fleet[0]: "" is no path`},
 		{"the same file twice", func(d *document) { d.Files = append(d.Files, d.Files[0]) }, "fleet_files[1]"},
 	} {
 		var d document

@@ -83,6 +83,7 @@ func run(ctx context.Context, args []string, s streams) int {
 func init() { cobra.EnableCommandSorting = false }
 
 func newRoot(a *app) *cobra.Command {
+	var tell bool // --version
 	root := &cobra.Command{
 		Use:   "eventinvoke",
 		Short: "Keep the asynchronous-invocation settings of AWS Lambda fleets as declared",
@@ -109,13 +110,20 @@ so on.
 			}
 			return a.setUpLog()
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if tell {
+				a.printVersion()
+				return nil
+			}
+			return cmd.Help()
+		},
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: debug, info, warn or error")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
+	root.Flags().BoolVarP(&tell, "version", "v", false, "print the version of this binary")
 	root.SetHelpFunc(writeHelp)
 	root.SetUsageFunc(writeUsage)
 	root.SetHelpCommand(newHelp(a))
@@ -176,7 +184,7 @@ const variableAnnotation = "eventinvoke_variable"
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var problems []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" {
+		if f.Changed || f.Name == "help" || f.Name == "version" { // EVENTINVOKE_VERSION is somebody's release
 			return
 		}
 		variable := variableOf(f.Name)

@@ -33,11 +33,7 @@ func newVersion(a *app) *cobra.Command {
 			if format == "json" {
 				return report.WriteJSON(a.out, map[string]string{"version": version, "commit": commit, "go": runtime.Version(), "platform": platform()})
 			}
-			line := "eventinvoke " + version
-			if commit != "" {
-				line += " (" + commit + ")"
-			}
-			fmt.Fprintf(a.out, "%s, %s, %s\n", line, runtime.Version(), platform())
+			a.printVersion()
 			if modules {
 				printModules(a)
 			}
@@ -47,6 +43,15 @@ func newVersion(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&modules, "modules", false, "also list the modules that this binary was built with")
 	bindFormat(cmd, &format)
 	return cmd
+}
+
+// printVersion is also what --version prints.
+func (a *app) printVersion() {
+	line := "eventinvoke " + version
+	if commit != "" {
+		line += " (" + commit + ")"
+	}
+	fmt.Fprintf(a.out, "%s, %s, %s\n", line, runtime.Version(), platform())
 }
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -100,6 +100,16 @@ func newHelp(*app) *cobra.Command {
 			}
 			return about.Help()
 		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (verbs []string, _ cobra.ShellCompDirective) {
+			if about, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, c := range about.Commands() {
+					if c.IsAvailableCommand() {
+						verbs = append(verbs, cobra.CompletionWithDesc(c.Name(), c.Short))
+					}
+				}
+			}
+			return verbs, cobra.ShellCompDirectiveNoFileComp
+		},
 	}
 }
 

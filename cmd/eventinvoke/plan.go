@@ -29,6 +29,10 @@ plan cannot write: its AWS client refuses every operation that is not a read.
 			return a.plan(cmd.Context(), args, &o, detailed, out)
 		},
 	}
+	// Of a command with others below it cobra offers these alone, and no file.
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
 	o.bind(cmd)
 	o.reading.bind(cmd, readAll, readChanged)
 	o.remembered.bindOptional(cmd, "look up since when something differs, and keep what --read changed needs,")

@@ -68,6 +68,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler), logTo: &divertedWriter{to: s.err}, ctx: ctx}
 	root := newRoot(a)
 	root.SetArgs(lambdaArgs(args))
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		plainUsage(root)
+	}
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("the result could not be written: %w", out.err)
@@ -77,6 +80,17 @@ func run(ctx context.Context, args []string, s streams) int {
 		fmt.Fprintf(a.err, "eventinvoke: %s\n", sanitize(withVariables(errorText(err), cmd.Flags())))
 	}
 	return code
+}
+
+// plainUsage takes out the marks around the names of values, which help takes out itself
+// and completion shows.
+func plainUsage(cmd *cobra.Command) {
+	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
+	}
+	for _, below := range cmd.Commands() {
+		plainUsage(below)
+	}
 }
 
 // Help lists the verbs in the order of their table.
@@ -123,12 +137,19 @@ so on.
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "`LEVEL` of the log on standard error: debug, info, warn or error")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
+	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.Flags().BoolVarP(&tell, "version", "v", false, "print the version of this binary")
 	root.SetHelpFunc(writeHelp)
 	root.SetUsageFunc(writeUsage)
 	root.SetHelpCommand(newHelp(a))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; `%s --help` lists the flags", flagError(cmd, err), cmd.CommandPath())
+		err = flagError(cmd, err)
+		sign := ";"
+		if strings.HasSuffix(err.Error(), "?") {
+			sign = ""
+		}
+		return fmt.Errorf("%w%s `%s --help` lists the flags", err, sign, cmd.CommandPath())
 	})
 	for _, v := range verbs {
 		root.AddCommand(withHint(v(a)))

@@ -25,8 +25,11 @@ is an id, the beginning of one, or latest; a file of that name is taken for a
 saved plan. Exit code 3: shards of the run are missing or did not finish.`,
 		Example: `  eventinvoke show plan.json
   eventinvoke show latest -o html --output-file run.html`,
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: completeRuns,
+		Args: cobra.ExactArgs(1),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+			runs, _ := completeRuns(cmd, args, typed)
+			return runs, cobra.ShellCompDirectiveDefault // a saved plan is a file
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.show(cmd.Context(), args[0], &o, place.location)
 		},

@@ -1,14 +1,21 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
 
-func TestCrontab(t *testing.T) {
-	env := map[string]string{}
-	verbs := map[string]bool{}
+// crontab is what deploy/cron/crontab runs, and with which variables.
+func crontab(t *testing.T) (jobs []string, env map[string]string) {
+	t.Helper()
+	env = map[string]string{}
 	for line := range strings.Lines(string(deployFile(t, "cron/crontab"))) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -18,10 +25,21 @@ func TestCrontab(t *testing.T) {
 			env[name] = value
 			continue
 		}
-		fields := strings.Fields(line)
-		_, command, ok := strings.Cut(strings.Join(fields[5:], " "), "eventinvoke ")
+		jobs = append(jobs, strings.Join(strings.Fields(line)[5:], " "))
+	}
+	return jobs, env
+}
+
+func TestCrontab(t *testing.T) {
+	jobs, env := crontab(t)
+	verbs := map[string]bool{}
+	for _, job := range jobs {
+		_, command, ok := strings.Cut(job, "eventinvoke ")
 		if !ok {
-			t.Fatalf("crontab: %q runs something else", line)
+			t.Fatalf("crontab: %q runs something else", job)
+		}
+		if strings.Contains(job, "%") {
+			t.Errorf("crontab: to cron a %% in %q is the end of the line", job)
 		}
 		command, _, _ = strings.Cut(command, " 2>&1")
 		verb := started(t, "crontab", strings.Fields(command), env)
@@ -33,6 +51,64 @@ func TestCrontab(t *testing.T) {
 	}
 	if !verbs["audit"] || !verbs["apply"] {
 		t.Errorf("crontab runs %v, want audit and apply", verbs)
+	}
+}
+
+// TestCrontabMails: cron mails what a job prints, so that one which found nothing to do
+// prints nothing. The reports are of eventinvoke itself, in a world of its own.
+func TestCrontabMails(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	retries := 1
+	serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f", Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: &retries}}}), nil)
+	t.Setenv("EVENTINVOKE_HISTORY", "none")
+	jobs, env := crontab(t)
+	t.Setenv("EVENTINVOKE_QUIET", env["EVENTINVOKE_QUIET"])
+	fleet := func(retries string) string {
+		return write(t, "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: "+retries+" }]\n")
+	}
+	for _, row := range []struct {
+		why, verb, fleet string
+		code             int
+		mails            string // "" is silence
+	}{
+		{"an audit that finds everything in sync", "audit", fleet("1"), exitOK, ""},
+		{"an audit that finds a difference", "audit", fleet("0"), exitDifferences, "exit code 2"},
+		{"an audit that fails", "audit", fleet("7"), exitError, "exit code 1"},
+		{"an apply with nothing to do", "apply", fleet("1"), exitOK, ""},
+		{"an apply that writes", "apply", fleet("0"), exitOK, "Applied: 0 created, 1 changed"},
+		{"an apply that fails", "apply", fleet("7"), exitError, "exit code 1"},
+	} {
+		args := []string{row.verb, row.fleet}
+		if row.verb == "apply" {
+			args = append(args, "--yes")
+		}
+		code, out, errs := eventinvoke(t.Context(), args...)
+		if code != row.code {
+			t.Fatalf("%s: %v ended with %d, want %d\n%s%s", row.why, args, code, row.code, out, errs)
+		}
+		// A stand-in on the PATH that says just that: the test binary is not eventinvoke.
+		folder := t.TempDir()
+		script := fmt.Sprintf("#!/bin/sh\ncat <<'END'\n%s%sEND\nexit %d\n", out, errs, code)
+		if err := os.WriteFile(filepath.Join(folder, "eventinvoke"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range jobs {
+			if !strings.Contains(job, "eventinvoke "+row.verb+" ") {
+				continue
+			}
+			cmd := exec.Command(shell, "-c", job)
+			cmd.Env = append(os.Environ(), "PATH="+folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+			mail, _ := cmd.CombinedOutput()
+			if got := cmd.ProcessState.ExitCode(); got != row.code {
+				t.Errorf("%s: the job ended with %d, want %d", row.why, got, row.code)
+			}
+			if row.mails == "" && len(mail) > 0 || !strings.Contains(string(mail), row.mails) {
+				t.Errorf("%s: cron mails %q, want %q", row.why, mail, row.mails)
+			}
+		}
 	}
 }
 

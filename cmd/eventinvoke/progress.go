@@ -127,13 +127,13 @@ func (p *progress) tell() {
 		return
 	}
 	p.mu.Lock()
-	e := p.last
+	e, targets := p.last, maps.Clone(p.targets)
 	p.mu.Unlock()
 	switch {
 	case e.Total == 0:
 		p.log.Info("waiting for AWS")
 	case e.Done < e.Total:
-		logProgress(p.log, e, p.snapshots())
+		logProgress(p.log, e, targets, p.snapshots())
 	}
 }
 
@@ -147,10 +147,9 @@ func (p *progress) lines(width int) []string {
 	if e.Total == 0 || e.Done == e.Total {
 		return []string{"Waiting for AWS"}
 	}
-	rate, _, held := sumOf(limiters)
 	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseAliases: "Listed the aliases of", reconcile.PhaseApply: "Settled"}[e.Phase]
 	first := fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total)
-	if eta := etaOf(e, rate, &held); eta > 0 {
+	if eta := etaOf(e, p.targets, limiters); eta > 0 {
 		first += fmt.Sprintf(", about %v left", eta)
 	}
 	if p.failed > 0 {
@@ -197,11 +196,23 @@ func folded(line string, parts []string, width int) []string {
 	return lines
 }
 
-// etaOf is how long the rest takes at a rate, in whole seconds; 0 where the rate
-// says nothing: the last few wait for busy functions, and no time is better than
-// a wrong one.
-func etaOf(e reconcile.Event, rate float64, held *ratelimit.Backlog) time.Duration {
-	left := float64(e.Total - e.Done - held.Calls())
+// etaOf is how long the rest takes: as long as the target that is the last to end, since
+// one that is done leaves its rate to nobody. All calls at all rates take no longer than
+// that, and count those of targets that have told nothing yet.
+func etaOf(e reconcile.Event, targets map[desired.Target]reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) time.Duration {
+	rate, _, held := sumOf(limiters)
+	eta := timeFor(e.Total-e.Done-held.Calls(), rate)
+	for _, t := range targets {
+		s := limiters[t.Target]
+		eta = max(eta, timeFor(t.TargetTotal-t.TargetDone-s.Backlog.Calls(), s.Rate))
+	}
+	return eta
+}
+
+// timeFor is how long calls take at a rate, in whole seconds; 0 where the rate says
+// nothing: the last few wait for busy functions, and no time is better than a wrong one.
+func timeFor(calls int, rate float64) time.Duration {
+	left := float64(calls)
 	if rate <= 0 || left <= rate {
 		return 0
 	}
@@ -297,10 +308,10 @@ func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, thrott
 	return rate, throttled, held
 }
 
-func logProgress(log *slog.Logger, e reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
+func logProgress(log *slog.Logger, e reconcile.Event, targets map[desired.Target]reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
 	rate, throttled, held := sumOf(limiters)
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
-	if eta := etaOf(e, rate, &held); eta > 0 {
+	if eta := etaOf(e, targets, limiters); eta > 0 {
 		args = append(args, "eta", eta.String())
 	}
 	if throttled > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,7 +57,7 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 		}
 		for _, row := range rows {
 			var out bytes.Buffer
-			logProgress(slog.New(slog.NewTextHandler(&out, nil)), reconcile.Event{Phase: reconcile.PhaseApply, Done: row.done, Total: 100}, targets(row.limiters))
+			logProgress(slog.New(slog.NewTextHandler(&out, nil)), reconcile.Event{Phase: reconcile.PhaseApply, Done: row.done, Total: 100}, nil, targets(row.limiters))
 			if _, got, _ := strings.Cut(out.String(), "level=INFO "); strings.TrimSpace(got) != row.want {
 				t.Errorf("%s:\n got %s\nwant %s", row.why, strings.TrimSpace(got), row.want)
 			}
@@ -130,6 +131,60 @@ func TestProgressDrawn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestProgressEndsWithTheLastTarget: what is done leaves its rate to nobody.
+func TestProgressEndsWithTheLastTarget(t *testing.T) {
+	target := func(n int) desired.Target {
+		return desired.Target{Account: fmt.Sprintf("%012d", n), Region: "eu-west-1"}
+	}
+	limiters := map[desired.Target]ratelimit.Snapshot{target(1): {Rate: 30}, target(2): {Rate: 12}, target(3): {Rate: 2.65}}
+	busy := limiters[target(3)]
+	busy.Backlog[ratelimit.WaitBusy] = ratelimit.Held{Calls: 29}
+	for _, row := range []struct {
+		why    string
+		done   int // of 480
+		slow   int // of the 100 of target 3
+		busy   bool
+		eta    string // "" is none
+		absent bool   // target 3 has told nothing yet
+	}{
+		{why: "the slowest of the open targets", done: 395, slow: 71, eta: "10s"},
+		{why: "the next one, where the rest of the slowest is busy", done: 395, slow: 71, busy: true, eta: "4s"},
+		{why: "the last few", done: 478, slow: 98, eta: ""},
+		{why: "a target that has told nothing counts among all calls", done: 80, absent: true, eta: "8s"},
+	} {
+		events := []reconcile.Event{
+			{Target: target(1), TargetDone: 300, TargetTotal: 300},
+			{Target: target(2), TargetDone: 24, TargetTotal: 80},
+			{Target: target(3), TargetDone: row.slow, TargetTotal: 100},
+		}
+		if row.eta == "" {
+			events[1].TargetDone = 80
+		}
+		if row.absent {
+			events = events[:2]
+		}
+		now := maps.Clone(limiters)
+		if row.busy {
+			now[target(3)] = busy
+		}
+		p := &progress{snapshots: func() map[desired.Target]ratelimit.Snapshot { return now }}
+		for _, e := range events {
+			e.Done, e.Total = row.done, 480
+			p.observe(e)
+		}
+		var out bytes.Buffer
+		p.log = slog.New(slog.NewTextHandler(&out, nil))
+		p.tell()
+		drawn, told := p.lines(80)[0], " eta="+row.eta+" "
+		if logged := out.String() + " "; strings.Contains(logged, " eta=") != (row.eta != "") || row.eta != "" && !strings.Contains(strings.ReplaceAll(logged, "\n", " "), told) {
+			t.Errorf("%s: logged %q, want an eta of %q", row.why, logged, row.eta)
+		}
+		if strings.Contains(drawn, "left") != (row.eta != "") || row.eta != "" && !strings.HasSuffix(drawn, ", about "+row.eta+" left") {
+			t.Errorf("%s: drawn %q, want an end in %q", row.why, drawn, row.eta)
+		}
+	}
 }
 
 var upAndClear = regexp.MustCompile(`^\x1b\[(\d+)A\x1b\[J`)

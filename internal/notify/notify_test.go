@@ -50,7 +50,7 @@ func TestWhatADigestTells(t *testing.T) {
 			r.Plan.Targets[0].Err, r.Plan.Targets[0].Unknown = denied, true
 			return r
 		}(), []Kind{Unreadable}, []string{"eventinvoke audit: some targets could not be read at all", "    AccessDenied: tell &lt;!channel&gt; &amp; &lt;https://evil.example|here&gt;"}, "what AWS says calls nobody together, and an unknown number is no number"},
-		"guard":      {func() *reconcile.RunResult { r := runOf(change("a")); r.Refused = &reconcile.GuardError{}; return r }(), []Kind{Drift, Guard}, []string{"eventinvoke audit: the guard stopped the run, 1 differ"}, "nothing was written, so it still differs"},
+		"guard":      {func() *reconcile.RunResult { r := runOf(change("a")); r.Refused = &reconcile.GuardError{}; return r }(), []Kind{Drift, Guard}, []string{"eventinvoke audit: the guard stopped the run, 1 differs"}, "nothing was written, so it still differs"},
 		"fleet file": {&reconcile.RunResult{Request: reconcile.Request{Verb: "audit"}, Err: desired.Problems{{Code: "EI001", Message: "no"}}}, []Kind{FleetFiles}, []string{"eventinvoke audit: the fleet file does not load"}, "a problem of the files is one"},
 		"no plan":    {&reconcile.RunResult{Request: reconcile.Request{Verb: "audit"}, Err: errors.New("no credentials")}, []Kind{Failed}, []string{"eventinvoke audit: the run failed", "• no credentials"}, "a run that never came to a plan is told"},
 		"written": {func() *reconcile.RunResult {
@@ -81,6 +81,34 @@ func TestWhatADigestTells(t *testing.T) {
 				t.Errorf("an unknown number has a figure: %s", data)
 			}
 		})
+	}
+}
+
+// One is not said as many are.
+func TestOneIsNotMany(t *testing.T) {
+	for n, want := range map[int][]string{
+		maxConfigs + 1: {"… and 1 more target"},
+		maxConfigs + 2: {"… and 2 more targets"},
+	} {
+		r := runOf()
+		r.Plan.Targets = nil
+		for i := range n {
+			p := reconcile.TargetPlan{Target: desired.Target{Account: fmt.Sprintf("%012d", i), Region: "eu-west-1"}, Changes: []reconcile.Change{change("a")}}
+			if i == 0 {
+				p.Changes = append(p.Changes, change("b"))
+				want = append(want, "• "+p.Target.String()+": 2 differ: a, b")
+			} else if i == 1 {
+				want = append(want, "• "+p.Target.String()+": 1 differs: a")
+			}
+			r.Plan.Targets = append(r.Plan.Targets, p)
+		}
+		d := Of(r, true, nil)
+		d.finish()
+		for _, line := range want {
+			if !slices.Contains(strings.Split(d.Text, "\n"), line) {
+				t.Errorf("%d targets: no line %q:\n%s", n, line, d.Text)
+			}
+		}
 	}
 }
 
@@ -187,7 +215,7 @@ func TestWhatIsInSyncMayBeNews(t *testing.T) {
 		}, Lost, "events are lost: 1 config sends to arn:aws:sqs:eu-west-1:111111111111:q, which does not exist"},
 		"a requirement": {func(r *reconcile.RunResult) {
 			r.Plan.Targets[0].Breaches = []reconcile.Breach{{Name: key.Name, Violation: desired.Violation{Message: "no destination"}, Now: true, Planned: true}}
-		}, Breach, "prod (111111111111/eu-west-1): 1 break a requirement: a"},
+		}, Breach, "prod (111111111111/eu-west-1): 1 breaks a requirement: a"},
 		"a fight": {func(r *reconcile.RunResult) {
 			r.Insights.Fights = []reconcile.Fight{{Key: key, Times: 3}}
 		}, Fight, "changed back again and again by somebody else: " + key.String()},

@@ -33,7 +33,11 @@ func (d *Digest) finish() {
 	}
 	for i, t := range d.Targets {
 		if i == maxConfigs {
-			lines = append(lines, fmt.Sprintf("… and %d more targets", len(d.Targets)-i))
+			targets := "targets"
+			if len(d.Targets)-i == 1 {
+				targets = "target"
+			}
+			lines = append(lines, fmt.Sprintf("… and %d more %s", len(d.Targets)-i, targets))
 			break
 		}
 		lines = append(lines, "• "+t.line())
@@ -81,21 +85,24 @@ var kindTexts = map[Kind]string{
 
 // phrases are the numbers that are not 0, in words; unknown is said of what nobody could count.
 func (t *TargetNews) phrases(unknown string) (all []string) {
-	count := func(n int, what string) {
-		if n > 0 {
-			all = append(all, fmt.Sprintf("%d %s", n, what))
+	count := func(n int, one, many string) {
+		switch {
+		case n == 1:
+			all = append(all, "1 "+one)
+		case n > 1:
+			all = append(all, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	count(t.Failed, "failed")
+	count(t.Failed, "failed", "failed")
 	if t.Unreadable != nil {
-		count(*t.Unreadable, "unreadable")
+		count(*t.Unreadable, "unreadable", "unreadable")
 	}
 	if unknown != "" {
 		all = append(all, unknown)
 	}
-	count(t.Differ-t.Corrected-t.Failed, "differ")
-	count(t.Breaches, "break a requirement")
-	count(t.Corrected, "corrected")
+	count(t.Differ-t.Corrected-t.Failed, "differs", "differ")
+	count(t.Breaches, "breaks a requirement", "break a requirement")
+	count(t.Corrected, "corrected", "corrected")
 	return all
 }
 

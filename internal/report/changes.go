@@ -47,7 +47,7 @@ func (p *printer) block(b block, v *verbs) {
 	if len(b.changes) == 1 {
 		p.declared(2, rowIndent, b.origin, v[b.action].one, text(" "), colored(bold, b.changes[0].Name.String()))
 	} else {
-		p.declared(2, rowIndent, b.origin, v[b.action].many, text(" on "), colored(bold, howMany(b.changes, located.function)), text(":"))
+		p.declared(2, rowIndent, b.origin, v[b.action].many, text(" on "), colored(bold, howMany(b.changes, located.key)), text(":"))
 		p.names(4, span{}, len(b.changes), func(i int) string { return b.changes[i].Name.String() })
 	}
 	p.fieldRows(b.rows)
@@ -56,8 +56,6 @@ func (p *printer) block(b block, v *verbs) {
 	}
 	p.authors(rowIndent, b.changes)
 }
-
-func (c located) function() string { return c.Function }
 
 // finalText is said of a delete that nobody can undo.
 const finalText = "cannot be put back: the alias or version is gone"

@@ -204,7 +204,7 @@ func (d *htmlPage) group(g block, at *place, open bool) {
 	if open {
 		attr = " open"
 	}
-	title := howMany(g.changes, located.function)
+	title := howMany(g.changes, located.key)
 	if len(g.changes) == 1 {
 		title = Clean(g.changes[0].Name.String())
 	}

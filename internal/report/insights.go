@@ -69,7 +69,7 @@ func (l *losing) sentence() string {
 	for _, u := range l.uses {
 		sides[u.Setting] = map[desired.Setting]string{desired.OnSuccess: "successes", desired.OnFailure: "failures"}[u.Setting]
 	}
-	who, send := howMany(l.uses, func(u reconcile.DestinationUse) string { return u.Function }), "send"
+	who, send := howMany(l.uses, func(u reconcile.DestinationUse) desired.Key { return u.Key }), "send"
 	switch {
 	case !l.live:
 		send = "would send"
@@ -239,7 +239,7 @@ func (r *Run) told(most int, stable bool) (parts []string) {
 			rest += n
 		}
 	}
-	parts = append(parts, some(rest, "in other ways"), some(unset, "not set in AWS"), some(untold, "not told by CloudTrail"))
+	parts = append(parts, some(rest, "in other ways"), some(unset, "with nothing set in AWS"), some(untold, "unknown to CloudTrail"))
 	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 }
 

@@ -205,11 +205,12 @@ func breaks(of []*remark) string {
 	if of[0].about == "" {
 		return ""
 	}
-	configs, verb := distinct(of, func(m *remark) desired.Key { return desired.Key{Target: m.target, Name: m.config} }), " break "
+	key := func(m *remark) desired.Key { return desired.Key{Target: m.target, Name: m.config} }
+	configs, verb := distinct(of, key), " break "
 	if len(configs) == 1 {
 		verb = " breaks "
 	}
-	return howMany(configs, func(m *remark) string { return m.config.Function }) + verb + of[0].about
+	return howMany(configs, key) + verb + of[0].about
 }
 
 // distinct are the first of those that are alike.

@@ -296,7 +296,7 @@ func (p *printer) audited(t *history.Target) {
 		p.flow(2, 4, textf("%s: %d %s", t.Target, t.Findings[kind], strings.ReplaceAll(kind, "_", " ")))
 	}
 	if t.Plan.Breaches > 0 {
-		p.flow(2, 4, textf("%s: %d breaches of what is required", t.Target, t.Plan.Breaches))
+		p.flow(2, 4, textf("%s: %s of what is required", t.Target, count(t.Plan.Breaches, "breach")))
 	}
 	if len(t.Drift) > 0 {
 		p.flow(2, 4, textf("%s: %s drifted", t.Target, count(len(t.Drift), "config")))
@@ -352,7 +352,11 @@ func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []str
 	}
 	if len(damaged) > 0 {
 		p.gap()
-		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been audits: %s; see: eventinvoke history verify", count(len(damaged), "record"), strings.Join(damaged, ", ")))
+		been := "audits"
+		if len(damaged) == 1 {
+			been = "an audit"
+		}
+		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been %s: %s; see: eventinvoke history verify", count(len(damaged), "record"), been, strings.Join(damaged, ", ")))
 	}
 	p.last()
 	return p.flush()

@@ -118,6 +118,7 @@ func auditRun() PastRun {
 		r.Targets[0].Drift[i].Author = &history.Author{Author: author(who), At: r.Started.Add(-time.Hour), Call: "PutFunctionEventInvokeConfig"}
 	}
 	r.Targets[0].Findings = map[string]int{"undeclared": 2, "function_missing": 1}
+	r.Targets[0].Plan.Breaches = 1
 	return PastRun{Run: history.NewRun(r)}
 }
 
@@ -277,6 +278,7 @@ func TestTrends(t *testing.T) {
 		damaged   []string
 	}{
 		{"trend", "each target from audit to audit; unknown is not 0; what is damaged is named", pastTrends(), []string{"20260226T030000Z-aaaa0001"}},
+		{"trend-damaged", "two records are not an audit", nil, []string{"20260226T030000Z-aaaa0001", "20260227T030000Z-aaaa0001"}},
 		{"trend-empty", "says how an audit comes to be remembered", nil, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -119,6 +119,29 @@ func TestManyMixedChangesAreOneScreen(t *testing.T) {
 	golden(t, "mixed.applied.txt", textBytes(t, applied(r, nil), TextOptions{}))
 }
 
+// A function of the same name in another target is another one, counted and named as such.
+func TestConfigsOfManyTargetsAreToldApart(t *testing.T) {
+	both := []desired.Target{prod, {Account: "222222222222", Region: "eu-west-1"}}
+	yaml, inventory := "version: 1\ntargets:\n", desired.Inventory{}
+	for _, at := range both {
+		yaml += fmt.Sprintf("  - {name: shop-%s, account: \"%s\", regions: [%s]}\n", at.Account[:1], at.Account, at.Region)
+		inventory[at] = desired.TargetInventory{Functions: []string{"checkout"}}
+	}
+	f := resolve(t, yaml+"functions:\n  - {name: checkout, maximum_retry_attempts: 0}\n", inventory)
+	r := newRun("plan", f, inAWS(f, func(_ desired.Target, l *reconcile.ObservedFunction) { l.Records = nil }))
+	var b bytes.Buffer
+	p := newPrinter(&b, r, TextOptions{})
+	p.detail.wishes, p.detail.names = 10, true
+	p.kinds(r.places(), "")
+	p.w.Flush()
+	got := b.String()
+	for _, want := range []string{"2 functions in 2 targets", prod.String() + "/checkout", both[1].String() + "/checkout"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("nothing says %q:\n%s", want, got)
+		}
+	}
+}
+
 // drawLarge is a run with up to 5,000 changes and as many of everything else as there can be.
 func drawLarge(t *rapid.T) *Run {
 	r := &Run{ID: "id", Verb: "plan", Started: started, Surveyed: started, Finished: started.Add(time.Minute), Plan: &reconcile.Plan{}, Fleet: FleetInfo{Files: []string{"fleet.yaml"}}}

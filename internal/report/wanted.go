@@ -130,9 +130,13 @@ type wished struct {
 	many bool // targets
 }
 
+func manyTargets(changes []located) bool {
+	return !allEqual(changes, func(c located) desired.Target { return *c.target })
+}
+
 func wishesOf(changes []located) []wish {
 	var all []wished
-	many := !allEqual(changes, func(c located) desired.Target { return *c.target })
+	many := manyTargets(changes)
 	for _, c := range changes {
 		if c.Action == reconcile.Delete {
 			w := wished{c, reconcile.SettingChange{Setting: desired.NumSettings}, many}
@@ -243,8 +247,12 @@ func riskOfMany(risks [numRisks]int, of int) string {
 func (p *printer) wishes(changes []located) {
 	all := wishesOf(changes)
 	shown := all[:min(len(all), p.detail.wishes)]
+	named := func(c located) string { return c.Name.String() }
+	if manyTargets(changes) {
+		named = func(c located) string { return c.key().String() }
+	}
 	for i := range shown {
-		p.wish(&shown[i])
+		p.wish(&shown[i], named)
 	}
 	for s, of := range grouped(all[len(shown):], func(w wish) desired.Setting { return w.setting }) {
 		configs := 0
@@ -270,14 +278,15 @@ func after(sign, text string) string {
 	return sign + text
 }
 
-func (p *printer) wish(w *wish) {
+// wish writes one, with configs named as the reader can tell them from all others of the page.
+func (p *printer) wish(w *wish, named func(located) string) {
 	targets := map[*desired.Target]bool{}
 	for _, c := range w.changes {
 		targets[c.target] = true
 	}
-	says, tone := howMany(w.changes, located.function), plain
+	says, tone := howMany(w.changes, located.key), plain
 	if len(w.changes) == 1 {
-		says = w.changes[0].Name.String()
+		says = named(w.changes[0])
 	}
 	if len(targets) > 1 {
 		says += " in " + count(len(targets), "target")
@@ -307,7 +316,7 @@ func (p *printer) wish(w *wish) {
 		p.line(rowIndent, colored(red, finalText))
 	}
 	if p.detail.names && len(w.changes) > 1 {
-		p.names(rowIndent, span{}, len(w.changes), func(i int) string { return w.changes[i].Name.String() })
+		p.names(rowIndent, span{}, len(w.changes), func(i int) string { return named(w.changes[i]) })
 		p.authors(rowIndent, w.changes)
 	}
 }

@@ -110,10 +110,11 @@ func (p *printer) few(n int, at func(int) string, room int) string {
 
 func andMore(n int) string { return fmt.Sprintf(" … and %d more", n) }
 
-// howMany counts functions where every row is about another function, else configs.
-func howMany[R any](rows []R, function func(R) string) string {
+// howMany counts functions where every row is about another function, else configs. In another
+// target a function of the same name is another one.
+func howMany[R any](rows []R, key func(R) desired.Key) string {
 	for i := 1; i < len(rows); i++ {
-		if function(rows[i]) == function(rows[i-1]) {
+		if a, b := key(rows[i]), key(rows[i-1]); a.Target == b.Target && a.Function == b.Function {
 			return count(len(rows), "config")
 		}
 	}

@@ -192,7 +192,11 @@ func (i *incomplete) Error() string {
 		lines = append(lines, text)
 	}
 	if rest > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more targets", rest))
+		targets := "targets"
+		if rest == 1 {
+			targets = "target"
+		}
+		lines = append(lines, fmt.Sprintf("and %d more %s", rest, targets))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -156,6 +156,11 @@ func TestManyTargetsOfOneCause(t *testing.T) {
 		t.Errorf("the pass ended with\n%s\nwant\n%s", got, want)
 	}
 	for i := range 72 {
+		if i == maxReasons-1 {
+			if got := (&Result{Plan: plan}).Completed().Error(); !strings.HasSuffix(got, "\nand 1 more target") {
+				t.Errorf("of one cause too many the pass says\n%s", got)
+			}
+		}
 		add(100+i, fmt.Errorf("cause %c%c", 'a'+i%26, 'a'+i/26))
 	}
 	if got := (&Result{Plan: plan}).Completed().Error(); strings.Count(got, "\n") != maxReasons || !strings.HasSuffix(got, "\nand 69 more targets") {

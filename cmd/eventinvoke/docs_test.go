@@ -10,6 +10,8 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,8 +45,8 @@ func TestCommandLinePage(t *testing.T) {
 }
 
 // TestEveryVerbHelpsItself: two examples that begin with the verb and, for every flag,
-// a usage. Help says first what the verb is for, and fits into 80 columns save for
-// examples.
+// a usage. Help says first what the verb is for, names its exit codes, and fits into 80
+// columns.
 func TestEveryVerbHelpsItself(t *testing.T) {
 	root := newRoot(&app{})
 	for _, cmd := range root.Commands() {
@@ -57,14 +59,17 @@ func TestEveryVerbHelpsItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(help.String()) {
-			if len(strings.TrimSpace(line)) > helpColumns && !strings.Contains(cmd.Example, strings.TrimSpace(line)) {
+			if len(strings.TrimRight(line, "\n")) > helpColumns {
 				t.Errorf("%s: a line of its help is wider than %d columns: %s", cmd.Name(), helpColumns, line)
 			}
 		}
 		if begin, _, _ := strings.Cut(help.String(), "\n"); strings.Contains(cmd.Example, begin) {
 			t.Errorf("%s: its help begins with an example: %s", cmd.Name(), begin)
 		}
-		examples := strings.Split(cmd.Example, "\n")
+		if !strings.Contains(help.String(), "\nExit codes: 0, 1") {
+			t.Errorf("%s: its help names no exit codes", cmd.Name())
+		}
+		examples := strings.Split(continued.ReplaceAllString(cmd.Example, " "), "\n")
 		if len(examples) < 2 {
 			t.Errorf("%s has %d examples, want at least two", cmd.Name(), len(examples))
 		}
@@ -102,6 +107,43 @@ func TestExitCodesAreExplained(t *testing.T) {
 	}
 	if diff := gocmp.Diff(declared, explained); diff != "" {
 		t.Errorf("main.go and exitMeanings in help.go differ (-declared +explained):\n%s", diff)
+	}
+}
+
+// TestExitCodesOfVerbs: the help of a verb names every code with which a script ends it,
+// and the table knows no verb that is not there.
+func TestExitCodesOfVerbs(t *testing.T) {
+	root := newRoot(&app{})
+	for _, e := range exitMeanings {
+		for _, verb := range e.verbs {
+			if cmd, _, err := root.Find(strings.Fields(verb)); err != nil || cmd.CommandPath() != "eventinvoke "+verb {
+				t.Errorf("exit code %d is said to be one of %q, which is no verb", e.code, verb)
+			}
+		}
+	}
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^exits (\d+) eventinvoke (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			cmd, _, err := root.Find(strings.Fields(m[2]))
+			if err != nil || cmd == root {
+				continue // the script is about verbs that do not exist
+			}
+			seen++
+			if line := exitCodesOf(cmd); !slices.Contains(strings.FieldsFunc(line, func(r rune) bool { return r < '0' || r > '9' }), m[1]) {
+				t.Errorf("%s: %s ends with %s, and its help says %q", script, m[0], m[1], line)
+			}
+		}
+	}
+	if seen < 200 {
+		t.Errorf("the scripts have %d exit codes: are they no longer found?", seen)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,9 @@ func writeHelp(cmd *cobra.Command, _ []string) {
 	fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), " \n"))
 	if cmd.Example != "" {
 		fmt.Fprintf(cmd.OutOrStdout(), "Examples:\n%s\n\n", cmd.Example)
+	}
+	if cmd.HasParent() {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", exitCodesOf(cmd))
 	}
 	fmt.Fprint(cmd.OutOrStdout(), cmd.UsageString())
 }
@@ -59,21 +63,43 @@ func writeUsage(cmd *cobra.Command) error {
 	return err
 }
 
-// exitMeanings is the exit codes as users are told of them.
+// Verbs of the same exit codes.
+var (
+	verbsThatWrite = []string{"apply", "rollback"}
+	verbsOfParts   = []string{"plan", "audit", "apply", "rollback", "history", "history verify", "show", "export", "adopt", "import", "explain"}
+	verbsThatLast  = []string{"validate", "plan", "audit", "apply", "rollback", "targets", "export", "adopt", "explain", "iam-policy", "demo"}
+)
+
+// exitMeanings is the exit codes as users are told of them, each with the verbs that
+// can end with it; nil is all of them.
 var exitMeanings = []struct {
 	code    int
 	meaning string
+	verbs   []string
 }{
-	{exitOK, "in sync, or all applied"},
-	{exitError, "nothing was changed: bad input, no credentials, nothing readable"},
-	{exitDifferences, "something differs, or events are lost (audit; plan --detailed-exitcode)"},
-	{exitPartial, "partial: some was applied or read, some was not (also after a --timeout)"},
-	{exitGuard, "the guard stopped the run; nothing was written"},
-	{exitHeld, "another run holds the lease of a target; nothing was written"},
-	{exitStale, "every change of a saved plan or rollback is stale; nothing was written"},
-	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished"},
-	{exitInterrupted, "interrupted (SIGINT); the same"},
-	{exitTerminated, "terminated (SIGTERM); the same"},
+	{exitOK, "in sync, or all applied", nil},
+	{exitError, "nothing was changed: bad input, no credentials, nothing readable", nil},
+	{exitDifferences, "something differs, or events are lost (audit; plan --detailed-exitcode)", []string{"plan", "audit"}},
+	{exitPartial, "partial: some was applied or read, some was not (also after a --timeout)", verbsOfParts},
+	{exitGuard, "the guard stopped the run; nothing was written", verbsThatWrite},
+	{exitHeld, "another run holds the lease of a target; nothing was written", verbsThatWrite},
+	{exitStale, "every change of a saved plan or rollback is stale; nothing was written", verbsThatWrite},
+	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished", verbsThatLast},
+	{exitInterrupted, "interrupted (SIGINT); the same", append(verbsThatLast, "serve")}, // SIGHUP makes serve look
+	{exitTerminated, "terminated (SIGTERM); the same", append(verbsThatLast, "serve")},
+}
+
+// exitCodesOf is the line of a verb's help that names its exit codes; what they mean,
+// the help of the program says.
+func exitCodesOf(cmd *cobra.Command) string {
+	verb := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	var codes []string
+	for _, e := range exitMeanings {
+		if e.verbs == nil || slices.Contains(e.verbs, verb) {
+			codes = append(codes, strconv.Itoa(e.code))
+		}
+	}
+	return "Exit codes: " + strings.Join(codes, ", ") + fmt.Sprintf(" (see %s --help)", cmd.Root().Name())
 }
 
 func exitCodesHelp() string {

@@ -33,7 +33,8 @@ func newIAMPolicy(a *app) *cobra.Command {
 for the base credentials; standard error says which is which. A wildcard stands
 only where a rule has one.`,
 		Example: `  eventinvoke iam-policy fleet.yaml --target prod
-  eventinvoke iam-policy fleet.yaml --mode serve --history s3://runs/prod --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
+  eventinvoke iam-policy fleet.yaml --mode serve --history s3://runs/prod \
+      --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options, err := o.permissions(cmd.Flags())
 			if err != nil {

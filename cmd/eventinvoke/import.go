@@ -34,7 +34,8 @@ FILE may be - for standard input. Offline.
 What a file does not say, such as a parameter, becomes a variable, and its
 lines stay comments until --var gives it. Exit code 3: some lines are comments.`,
 		Example: `  eventinvoke import terraform.tfstate --output-file fleet.yaml
-  eventinvoke import template.yaml --target 111111111111/eu-west-1 --stack shop --var Stage=prod`,
+  eventinvoke import template.yaml --target 111111111111/eu-west-1 \
+      --stack shop --var Stage=prod`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.importFiles(cmd.Context(), args, &o)

@@ -110,7 +110,8 @@ SIGHUP, and when a queue delivers an event about a function. While a fleet file
 does not load, the last good one holds. SIGTERM finishes the calls in flight
 and ends it.`,
 		Example: `  eventinvoke serve fleet.yaml --every 15m
-  eventinvoke serve fleet.yaml --apply --cron '*/15 * * * *' --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
+  eventinvoke serve fleet.yaml --apply --cron '*/15 * * * *' \
+      --queue-url https://sqs.eu-west-1.amazonaws.com/111111111111/drift`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.serve(cmd.Context(), args, &o)
 		},

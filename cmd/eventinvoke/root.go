@@ -244,13 +244,17 @@ func excludedBy(f *pflag.Flag) []string {
 
 // foreignFlags are flags that other tools have, and what stands for them here.
 var foreignFlags = map[string]string{
-	"f":       "a path stands alone, as in: eventinvoke plan fleet.yaml",
-	"file":    "a path stands alone, as in: eventinvoke plan fleet.yaml",
-	"json":    "use -o json",
-	"profile": "set AWS_PROFILE",
-	"region":  "set AWS_REGION, or name a target with --target",
-	"v":       "use the verb version",
-	"version": "use the verb version",
+	"auto-approve":      "use --yes",
+	"detailed-exitcode": "audit ends with 2 when something differs, and plan does with this flag",
+	"f":                 "a path stands alone, as in: eventinvoke plan fleet.yaml",
+	"file":              "a path stands alone, as in: eventinvoke plan fleet.yaml",
+	"force":             "use --yes to write without asking, --guard off to lift the limits",
+	"json":              "use -o json",
+	"profile":           "set AWS_PROFILE",
+	"q":                 "use --quiet",
+	"region":            "set AWS_REGION, or name a target with --target",
+	"v":                 "use the verb version",
+	"version":           "use the verb version",
 }
 
 // flagError says what is wrong with a flag in words of its own: those of the library

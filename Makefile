@@ -40,7 +40,7 @@ soak: ## 10,000 killed applies, and a million steps of the fault suite, for some
 	go test -race -count=1 ./cmd/eventinvoke -run '^TestNothingIsLostInACrash' -parallel 12 -timeout 6h -crashes 10000
 	go test -count=1 ./internal/faulttest -timeout 12h -rapid.checks=50000 -rapid.steps=20
 	go test -race -count=1 ./internal/faulttest -timeout 4h -rapid.checks=2000 -rapid.steps=20
-	go test -race -count=1 ./cmd/eventinvoke -run '^TestScripts$$' -timeout 30m
+	go test -race -count=1 -timeout 2h -skip '^(TestNothingIsLostInACrash.*|TestWorkerSoak)$$' $$(go list ./... | grep -vE '/(pacetest|modeltest)$$')
 
 # MinIO is under the AGPL: a program of its own, linked to nothing of ours.
 .PHONY: minio

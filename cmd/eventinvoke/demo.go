@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -29,11 +31,11 @@ Needs no account, and leaves nothing behind.`,
 const demoQuota = 400
 
 const demoIntroduction = `A shop runs some 220 Lambda functions in one account, here a simulated one. Its
-fleet file, examples/demo/fleet.yaml, says: failed events go to a queue, within an
-hour; payments are never run twice. Then came a console click, a new alias, and a
-few functions that nobody ever configured.
+fleet file, examples/demo/fleet.yaml, says: failed events go to a queue, within
+an hour; payments are never run twice. Then came a console click, a new alias,
+and a few functions that nobody ever configured.`
 
-`
+const demoEnd = "All of it was simulated; nothing is left behind. Next: write a fleet.yaml of your own, and `eventinvoke plan`."
 
 func (a *app) demo(ctx context.Context, color string) error {
 	w, err := openWorld("")
@@ -48,7 +50,11 @@ func (a *app) demo(ctx context.Context, color string) error {
 	}
 	informed := o // the first look tells who has changed what
 	informed.insights = "auto"
-	fmt.Fprint(a.out, demoIntroduction)
+	say := func(text string) {
+		fmt.Fprintf(a.out, "%s\n", filled(text, min(helpColumns, cmp.Or(columns(a.out), helpColumns))))
+	}
+	say(demoIntroduction)
+	fmt.Fprintln(a.out)
 	steps := []struct {
 		say, command string
 		run          func() error
@@ -59,7 +65,8 @@ func (a *app) demo(ctx context.Context, color string) error {
 		{"And now?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &o) }, exitOK},
 	}
 	for _, s := range steps {
-		fmt.Fprintf(a.out, "%s\n\n$ %s\n", s.say, s.command)
+		say(s.say)
+		fmt.Fprintf(a.out, "\n$ %s\n", s.command)
 		err := s.run()
 		code, show := codeOf(err)
 		if show {
@@ -70,6 +77,27 @@ func (a *app) demo(ctx context.Context, color string) error {
 			return exitCode(code)
 		}
 	}
-	fmt.Fprintf(a.out, "All of it was simulated; nothing is left behind. Next: write a fleet.yaml of your own, and `eventinvoke plan`.\n")
+	say(demoEnd)
 	return nil
+}
+
+// filled is a text broken between words into lines of at most so many bytes, as far as its
+// words allow.
+func filled(text string, width int) string {
+	var b strings.Builder
+	used := 0
+	for _, word := range strings.Fields(text) {
+		switch {
+		case used == 0:
+		case used+1+len(word) > width:
+			b.WriteString("\n")
+			used = 0
+		default:
+			b.WriteString(" ")
+			used++
+		}
+		b.WriteString(word)
+		used += len(word)
+	}
+	return b.String()
 }

@@ -179,9 +179,30 @@ func TestTheRecordingIsOfThisDemo(t *testing.T) {
 			}
 		}
 	}
-	for line := range strings.Lines(demoIntroduction + "\nPlan: 0 to create, 0 to change, 0 to delete, 1 ignored, 0 unreadable.\n") {
+	own := filled(demoIntroduction, helpColumns) + "\n" + filled(demoEnd, helpColumns)
+	for line := range strings.Lines(own + "\nPlan: 0 to create, 0 to change, 0 to delete, 1 ignored, 0 unreadable.\n") {
 		if !strings.Contains(text.String(), strings.TrimSpace(line)) {
 			t.Errorf("the recording lacks %q: make recording", line)
 		}
+	}
+}
+
+// What the demo says itself breaks between words, on a terminal of any width.
+func TestTheDemoFitsATerminal(t *testing.T) {
+	for _, said := range []string{demoIntroduction, demoEnd} {
+		for _, width := range []int{40, 60, 80} {
+			got := filled(said, width)
+			if !slices.Equal(strings.Fields(got), strings.Fields(said)) {
+				t.Errorf("at %d columns words differ:\n%s", width, got)
+			}
+			for line := range strings.Lines(got) {
+				if line = strings.TrimSuffix(line, "\n"); len(line) > width || strings.TrimSpace(line) != line {
+					t.Errorf("%d of %d columns: %q", len(line), width, line)
+				}
+			}
+		}
+	}
+	if got, want := filled("a bc d", 1), "a\nbc\nd"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

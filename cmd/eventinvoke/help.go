@@ -67,7 +67,8 @@ func writeUsage(cmd *cobra.Command) error {
 var (
 	verbsThatWrite = []string{"apply", "rollback"}
 	verbsOfParts   = []string{"plan", "audit", "apply", "rollback", "history", "history verify", "show", "export", "adopt", "import", "explain"}
-	verbsThatLast  = []string{"validate", "plan", "audit", "apply", "rollback", "targets", "export", "adopt", "explain", "iam-policy", "demo"}
+	verbsThatLast  = []string{"validate", "plan", "audit", "apply", "rollback", "history", "history verify", "history prune", "history trend",
+		"show", "targets", "export", "adopt", "explain", "iam-policy", "demo"}
 )
 
 // exitMeanings is the exit codes as users are told of them, each with the verbs that

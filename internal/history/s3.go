@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (b *bucketStore) Write(ctx context.Context, name string, data []byte, tag T
 	case tag != "" && (errors.Is(err, errCondition) || errors.Is(err, ErrAbsent)):
 		err = ErrChanged
 	}
-	return written, b.fail(writeOp(tag), name, err)
+	return written, b.fail(ctx, writeOp(tag), name, err)
 }
 
 // put sends a conditional write. When the condition fails it looks whether the
@@ -102,7 +103,7 @@ func (b *bucketStore) Delete(ctx context.Context, name string, tag Tag) error {
 	case errors.Is(err, errCondition):
 		err = ErrChanged
 	}
-	return b.fail("delete", name, err)
+	return b.fail(ctx, "delete", name, err)
 }
 
 func (b *bucketStore) Read(ctx context.Context, name string) ([]byte, Tag, error) {
@@ -110,7 +111,7 @@ func (b *bucketStore) Read(ctx context.Context, name string) ([]byte, Tag, error
 		return nil, "", err
 	}
 	data, tag, err := b.get(ctx, name)
-	return data, tag, b.fail("read", name, err)
+	return data, tag, b.fail(ctx, "read", name, err)
 }
 
 // maxObject bounds what is read of an object: the record of a large run has some megabytes.
@@ -126,7 +127,7 @@ func (b *bucketStore) List(ctx context.Context, folder string) ([]string, error)
 	for i, key := range keys {
 		keys[i], _, _ = cutPart(key)
 	}
-	return slices.Compact(keys), b.fail("list", folder, err)
+	return slices.Compact(keys), b.fail(ctx, "list", folder, err)
 }
 
 func (b *bucketStore) Folders(ctx context.Context, folder string) ([]string, error) {
@@ -136,7 +137,7 @@ func (b *bucketStore) Folders(ctx context.Context, folder string) ([]string, err
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, b.fail("list", folder, conditionOf(err))
+			return nil, b.fail(ctx, "list", folder, conditionOf(err))
 		}
 		for _, below := range page.CommonPrefixes {
 			names = append(names, path.Base(*below.Prefix))
@@ -238,7 +239,7 @@ func (b *bucketStore) Append(ctx context.Context, name string, offset int64, dat
 	if errors.Is(err, errCondition) {
 		err = ErrChanged
 	}
-	return b.fail("append to", name, err)
+	return b.fail(ctx, "append to", name, err)
 }
 
 // ReadLog puts the parts of a log together.
@@ -247,7 +248,7 @@ func (b *bucketStore) ReadLog(ctx context.Context, name string) ([]byte, error) 
 		return nil, err
 	}
 	data, err := b.parts(ctx, name)
-	return data, b.fail("read", name, err)
+	return data, b.fail(ctx, "read", name, err)
 }
 
 // DeleteLog removes the parts of a log from its end: what is left is a log.
@@ -261,7 +262,7 @@ func (b *bucketStore) DeleteLog(ctx context.Context, name string) error {
 			break
 		}
 	}
-	return b.fail("delete", name, err)
+	return b.fail(ctx, "delete", name, err)
 }
 
 func (b *bucketStore) parts(ctx context.Context, name string) ([]byte, error) {
@@ -300,16 +301,18 @@ var (
 	errBusy      = errors.New("another conditional write is under way")
 )
 
-// fail says where, what S3 answered, and what helps.
-func (b *bucketStore) fail(op, name string, err error) error {
+// fail says where, what S3 answered or who stopped it, and what helps.
+func (b *bucketStore) fail(ctx context.Context, op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e := &StoreError{Op: op, Name: "s3://" + b.bucket + "/" + *b.key(name), Err: err}
-	for _, known := range []error{ErrChanged, ErrAbsent, context.Canceled} {
-		if errors.Is(err, known) {
-			return e
-		}
+	if errors.Is(err, context.Canceled) {
+		e.Err = cmp.Or(context.Cause(ctx), err)
+		return e
+	}
+	if errors.Is(err, ErrChanged) || errors.Is(err, ErrAbsent) {
+		return e
 	}
 	if errors.As(err, new(*damagedError)) {
 		return e

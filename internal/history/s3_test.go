@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -221,6 +222,32 @@ func TestS3IsReachedInWords(t *testing.T) {
 	for _, location := range []string{"https://jane:geheim@host/x", "s3://jane:geheim@bucket/x", "s3:/jane:geheim@bucket", "s3:jane:geheim@bucket/x"} {
 		if _, err := OpenStore(t.Context(), location); err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%s: %v", location, err)
+		}
+	}
+}
+
+// What is stopped says who stopped it, as in a folder, and nothing of the SDK's: the
+// exit code of a verb that reads the history is made of it.
+func TestS3SaysWhoStoppedIt(t *testing.T) {
+	stopped := errors.New("stopped by a test")
+	for _, row := range []struct {
+		method string
+		call   func(context.Context, Store) error
+	}{
+		{http.MethodGet, func(ctx context.Context, s Store) error { _, err := s.List(ctx, "runs"); return err }},
+		{http.MethodGet, func(ctx context.Context, s Store) error { _, _, err := s.Read(ctx, "a.json"); return err }},
+		{http.MethodPut, func(ctx context.Context, s Store) error {
+			_, err := s.Write(ctx, "a.json", []byte("x"), "")
+			return err
+		}},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s := onWire(t, &wire{method: row.method, nth: 1, fault: func(r *http.Request) (*http.Response, error) {
+			cancel(stopped)
+			return nil, context.Canceled
+		}})
+		if err := row.call(ctx, s); !errors.Is(err, stopped) || !strings.HasSuffix(err.Error(), ": stopped by a test") {
+			t.Errorf("%s: %v, want what stopped it", row.method, err)
 		}
 	}
 }

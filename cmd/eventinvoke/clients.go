@@ -170,3 +170,17 @@ func countAnew(t reconcile.OpenTarget) reconcile.OpenTarget {
 	}
 	return t
 }
+
+// chooseAWS is what --profile and --region do: they stand for AWS_PROFILE and AWS_REGION, for all
+// that asks AWS, and as with the aws command a profile that is named wins over keys in variables.
+func chooseAWS(profile, region string) {
+	if region != "" {
+		os.Setenv("AWS_REGION", region)
+	}
+	if profile != "" {
+		os.Setenv("AWS_PROFILE", profile)
+		for _, other := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+			os.Unsetenv(other)
+		}
+	}
+}

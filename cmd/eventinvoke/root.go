@@ -97,7 +97,8 @@ func plainUsage(cmd *cobra.Command) {
 func init() { cobra.EnableCommandSorting = false }
 
 func newRoot(a *app) *cobra.Command {
-	var tell bool // --version
+	var tell bool              // --version
+	var profile, region string // --profile, --region
 	root := &cobra.Command{
 		Use:   "eventinvoke",
 		Short: "Keep the asynchronous-invocation settings of AWS Lambda fleets as declared",
@@ -108,8 +109,7 @@ Results go to standard output, logs and progress to standard error. Any flag
 can be set by a variable, EVENTINVOKE_ and its name in capitals with _ for -;
 the flag wins. PATH is a file, a folder, a pattern or s3://bucket/key (a key
 that ends in / is all below it); without one, EVENTINVOKE_FLEET, or fleet.yaml.
-AWS settings are the SDK's own: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and
-so on.
+AWS settings are the SDK's own, such as AWS_ENDPOINT_URL.
 
 ` + exitCodesHelp(),
 		Example: `  eventinvoke demo
@@ -122,6 +122,7 @@ so on.
 			if err := fromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
+			chooseAWS(profile, region)
 			return a.setUpLog()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -139,6 +140,8 @@ so on.
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
 	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	root.PersistentFlags().StringVar(&profile, "profile", "", "AWS `PROFILE` (default: AWS_PROFILE)")
+	root.PersistentFlags().StringVar(&region, "region", "", "AWS `REGION` (default: AWS_REGION)")
 	root.Flags().BoolVarP(&tell, "version", "v", false, "print the version of this binary")
 	root.SetHelpFunc(writeHelp)
 	root.SetUsageFunc(writeUsage)
@@ -250,9 +253,7 @@ var foreignFlags = map[string]string{
 	"file":              "a path stands alone, as in: eventinvoke plan fleet.yaml",
 	"force":             "use --yes to write without asking, --guard off to lift the limits",
 	"json":              "use -o json",
-	"profile":           "set AWS_PROFILE",
 	"q":                 "use --quiet",
-	"region":            "set AWS_REGION, or name a target with --target",
 	"v":                 "use the verb version",
 	"version":           "use the verb version",
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,16 @@ func writeHelp(cmd *cobra.Command, _ []string) {
 // helpColumns is how wide help is, whatever the terminal.
 const helpColumns = 80
 
+// optionalValue is what the library shows of a value that may be left out: SCENARIO[="demo"].
+var optionalValue = regexp.MustCompile(` (\w+)\[="?\w+"?\]`)
+
+// optionalValues shows it as the pages do, [=SCENARIO], in as many columns.
+func optionalValues(usage string) string {
+	return optionalValue.ReplaceAllStringFunc(usage, func(shown string) string {
+		return fmt.Sprintf("%-*s", len(shown), "[="+optionalValue.FindStringSubmatch(shown)[1]+"]")
+	})
+}
+
 func writeUsage(cmd *cobra.Command) error {
 	var b strings.Builder
 	line := cmd.UseLine()
@@ -53,7 +64,7 @@ func writeUsage(cmd *cobra.Command) error {
 		flags *pflag.FlagSet
 	}{{"Flags:", cmd.LocalFlags()}, {"Flags of every verb:", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
-			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(part.flags.FlagUsagesWrapped(helpColumns), " \n"))
+			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(optionalValues(part.flags.FlagUsagesWrapped(helpColumns)), " \n"))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {

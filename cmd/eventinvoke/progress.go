@@ -329,8 +329,8 @@ var waitTexts = [...][2]string{
 	ratelimit.WaitBusy:      {"busy function", "busy functions"},
 	ratelimit.WaitFailed:    {"call that AWS failed", "calls that AWS failed"},
 	ratelimit.WaitBudget:    {"repeat of a failed call, one a second", "repeats of failed calls, one a second"},
-	ratelimit.WaitPaused:    {"call, as AWS throttled one", "calls, as AWS throttled one"},
-	ratelimit.WaitBreaker:   {"call, as AWS failed five in a row", "calls, as AWS failed five in a row"},
+	ratelimit.WaitPaused:    {"call behind a throttled one", "calls behind a throttled one"},
+	ratelimit.WaitBreaker:   {"call behind five failed in a row", "calls behind five failed in a row"},
 }
 
 // waitText says what is held back, and until when: "2 busy functions, next try in 8s".

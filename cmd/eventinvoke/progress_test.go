@@ -42,11 +42,11 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 			{"the budget for repeats", 97, []ratelimit.Snapshot{waiting(ratelimit.WaitBudget, 3, 400*time.Millisecond)},
 				`msg=apply done=97 of=100 rate=5 waiting="3 repeats of failed calls, one a second, next try in 400ms"`},
 			{"a pause", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitPaused, 8, 30*time.Second)},
-				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS throttled one, next try in 30s"`},
+				`msg=apply done=99 of=100 rate=5 waiting="8 calls behind a throttled one, next try in 30s"`},
 			{"the breaker is open", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitBreaker, 8, 4*time.Second)},
-				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS failed five in a row, next try in 4s"`},
+				`msg=apply done=99 of=100 rate=5 waiting="8 calls behind five failed in a row, next try in 4s"`},
 			{"its probe is out", 99, []ratelimit.Snapshot{{Rate: 5, Backlog: ratelimit.Backlog{ratelimit.WaitBreaker: {Calls: 8}}}},
-				`msg=apply done=99 of=100 rate=5 waiting="8 calls, as AWS failed five in a row, one is tried now"`},
+				`msg=apply done=99 of=100 rate=5 waiting="8 calls behind five failed in a row, one is tried now"`},
 		}
 		targets := func(all []ratelimit.Snapshot) map[desired.Target]ratelimit.Snapshot {
 			by := map[desired.Target]ratelimit.Snapshot{}

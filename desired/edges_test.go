@@ -17,11 +17,16 @@ func TestWhichEntriesARuleSpeaksAbout(t *testing.T) {
 		{"*", Latest, true}, {"*", "live", true}, {"*", "7", false}, {"*", "$LATEST.PUBLISHED", false},
 		{"live*", Latest, false}, {"live*", "live-eu", true}, {"live*", "beta", false},
 		{"[0-9]", "7", false}, {"7", "7", true}, {"live", Latest, false}, {Latest, Latest, true},
+		{"", Latest, true}, {"", "live", false}, {"", "7", false}, // without qualifiers
 	} {
+		qualifiers := ""
+		if row.item != "" {
+			qualifiers = fmt.Sprintf(`, qualifiers: ["%s"]`, row.item)
+		}
 		d := mustLoad(t, oneFile(fmt.Sprintf(`version: 1
-rules: [{ match: { functions: [a], qualifiers: ["%s"] }, set: { maximum_retry_attempts: 0 } }]
+rules: [{ match: { functions: [a]%s }, set: { maximum_retry_attempts: 0 } }]
 functions: [{ name: a, qualifier: "%s", maximum_event_age_in_seconds: 60 }]
-`, row.item, row.qualifier)))
+`, qualifiers, row.qualifier)))
 		f := mustResolve(t, d, east, Inventory{east: {Functions: []string{"a"}, Aliases: map[string][]string{"a": {"beta", "live", "live-eu"}}}})
 		i := slices.IndexFunc(f.Targets[0].Entries, func(e Entry) bool { return e.Qualifier == row.qualifier })
 		if got := f.Targets[0].Entries[i].Want[MaximumRetryAttempts].IsSet(); got != row.speaks {

@@ -103,7 +103,7 @@ func NewRunID(now time.Time) string {
 
 // Run is a run, from its first call to its last:
 //
-//	open ─► hold (if it writes) ─► discover ─► resolve ─► survey ─► plan ─► annotate ─► guard ─► confirm ─► apply ─► record ─► release
+//	open ─► hold (if it writes) ─► recall ─► discover ─► resolve ─► survey ─► plan ─► annotate ─► guard ─► confirm ─► apply ─► record ─► release
 //
 // The result is never nil and says how far the run came. The error carries every
 // failure of it in order, as a *multierror.Error: what ended it before a plan, the

@@ -132,7 +132,7 @@ func chunksBy[E any](all []E, key func(*E) string) iter.Seq[[]E] {
 
 // interner keeps one copy of each distinct Settings of a target. A survey is held in
 // memory whole, since the guard judges all of it, and the functions of a fleet
-// share a handful of settings: docs/scale.md has what that saves.
+// share a handful of settings.
 type interner struct {
 	mu    sync.Mutex
 	known map[Settings]*Settings

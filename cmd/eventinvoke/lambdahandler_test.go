@@ -325,3 +325,23 @@ func TestTheFunctionTellsCloudWatch(t *testing.T) {
 		}
 	})
 }
+
+// What an earlier invocation discovered is hours old by then: the next one opens and lists anew.
+func TestAnInvocationTakesNothingFromTheOneBefore(t *testing.T) {
+	inFunction(t, map[string]int{"eu-west-1": 20}, func(i *invoked) {
+		if _, err := i.within(5*time.Minute, `{}`); err != nil {
+			t.Fatal(err)
+		}
+		i.world.ResetCounts()
+		var messages []string
+		for n := range 11 {
+			messages = append(messages, cloudTrail(account, fmt.Sprintf("f-%04d", n)))
+		}
+		if _, err := i.within(5*time.Minute, sqsBatch(messages...)); err != nil {
+			t.Fatal(err)
+		}
+		if n := i.world.Counts().ByOperation["ListFunctions"]; n != 1 {
+			t.Errorf("%d ListFunctions, want 1: the guard's share is of what exists now", n)
+		}
+	})
+}

@@ -136,11 +136,12 @@ func riskOf(c *reconcile.Change) risk {
 // may be lost; one that is tried more often, or longer, may run twice.
 func riskOfSetting(s reconcile.SettingChange) risk {
 	before, after := s.Before.Or(s.Setting.Default()), s.After.Or(s.Setting.Default())
+	retried := s.Setting == desired.MaximumRetryAttempts || s.Setting == desired.MaximumEventAgeInSeconds
 	switch {
 	case s.Setting == desired.OnFailure && before != desired.NoDestination && after == desired.NoDestination,
-		s.Setting.IsNumber() && after.Int() < before.Int():
+		retried && after.Int() < before.Int():
 		return losesEvents
-	case s.Setting.IsNumber() && after.Int() > before.Int():
+	case retried && after.Int() > before.Int():
 		return mayRunTwice
 	}
 	return noRisk

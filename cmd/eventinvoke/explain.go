@@ -139,7 +139,7 @@ type explained struct {
 	Key         desired.Key
 	Label       string
 	Entry       desired.Entry
-	Fields      []desired.SettingHistory // Said weakest first
+	Fields      []desired.SettingHistory // sources weakest first
 	Live        *liveValue               // nil when AWS was not asked
 	Judged      []desired.Judged         // the function, where anything is required of it
 	Breaches    []reconcile.Breach       // in what AWS holds under the key, or would hold after an apply

@@ -196,11 +196,7 @@ type explainDocument struct {
 }
 
 type explainKeyJSON struct {
-	Target      string                `json:"target"`
-	Account     string                `json:"account"`
-	Region      string                `json:"region"`
-	Function    string                `json:"function"`
-	Qualifier   string                `json:"qualifier"`
+	report.KeyJSON
 	Remove      bool                  `json:"remove"`
 	Origin      *report.OriginJSON    `json:"origin"`
 	TagsUnknown bool                  `json:"tags_unknown"`
@@ -223,30 +219,30 @@ type explainBreachJSON struct {
 }
 
 type explainFieldJSON struct {
-	Name    string                 `json:"name"`
-	Want    desired.Value          `json:"want"`    // null when the field is left as it is
-	Live    desired.Value          `json:"live"`    // null when AWS holds nothing, or was not asked
-	Differs bool                   `json:"differs"` // in effect; false when AWS was not asked
-	Said    []explainStatementJSON `json:"said"`    // strongest first
+	Name    string              `json:"name"`
+	Want    desired.Value       `json:"want"`    // null when the field is left as it is
+	Live    desired.Value       `json:"live"`    // null when AWS holds nothing, or was not asked
+	Differs bool                `json:"differs"` // in effect; false when AWS was not asked
+	Sources []explainSourceJSON `json:"sources"` // strongest first
 }
 
-type explainStatementJSON struct {
-	Value  desired.Value      `json:"value"`
-	Won    bool               `json:"won"`
-	Rule   string             `json:"rule"` // its name; "" when it has none
-	Origin *report.OriginJSON `json:"origin"`
+type explainSourceJSON struct {
+	Value   desired.Value      `json:"value"`
+	Applied bool               `json:"applied"`
+	Rule    string             `json:"rule"` // its name; "" when it has none
+	Origin  *report.OriginJSON `json:"origin"`
 }
 
 type explainLiveJSON struct {
-	State        liveState  `json:"state"`
-	LastModified *time.Time `json:"last_modified"`
-	Error        *string    `json:"error"`
+	State        liveState            `json:"state"`
+	LastModified *time.Time           `json:"last_modified"`
+	Error        *reconcile.CallError `json:"error"`
 }
 
 func (e *explained) json() explainKeyJSON {
 	out := explainKeyJSON{
-		Target: e.Label, Account: e.Key.Account, Region: e.Key.Region, Function: e.Key.Function, Qualifier: e.Key.Qualifier,
-		Remove: e.Entry.Remove, Origin: report.NewOriginJSON(e.Entry.Origins.Entry), TagsUnknown: e.TagsUnknown,
+		KeyJSON: report.NewKeyJSON(e.Label, e.Key),
+		Remove:  e.Entry.Remove, Origin: report.NewOriginJSON(e.Entry.Origins.Entry), TagsUnknown: e.TagsUnknown,
 	}
 	for _, h := range e.Fields {
 		out.Fields = append(out.Fields, e.fieldJSON(h))
@@ -263,28 +259,24 @@ func (e *explained) json() explainKeyJSON {
 		out.Required = append(out.Required, required)
 	}
 	if l := e.Live; l != nil {
-		out.Live = &explainLiveJSON{State: l.State}
+		out.Live = &explainLiveJSON{State: l.State, Error: reconcile.ErrorOf(l.Err)}
 		if !l.Modified.IsZero() {
 			out.Live.LastModified = &l.Modified
-		}
-		if l.Err != nil {
-			text := l.Err.Error()
-			out.Live.Error = &text
 		}
 	}
 	return out
 }
 
 func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
-	field := explainFieldJSON{Name: h.Setting.String(), Differs: e.differs(h), Said: []explainStatementJSON{}}
-	if won := h.Applied(); won != nil {
-		field.Want = won.Value
+	field := explainFieldJSON{Name: h.Setting.String(), Differs: e.differs(h), Sources: []explainSourceJSON{}}
+	if applied := h.Applied(); applied != nil {
+		field.Want = applied.Value
 	}
 	if e.Live != nil && e.Live.known() {
 		field.Live = e.Live.Settings[h.Setting]
 	}
 	for _, s := range slices.Backward(h.Sources) {
-		field.Said = append(field.Said, explainStatementJSON{Value: s.Value, Won: s.Applied, Rule: s.Origin.Rule, Origin: report.NewOriginJSON(s.Origin)})
+		field.Sources = append(field.Sources, explainSourceJSON{Value: s.Value, Applied: s.Applied, Rule: s.Origin.Rule, Origin: report.NewOriginJSON(s.Origin)})
 	}
 	return field
 }

@@ -139,7 +139,7 @@ func (r *Run) lists() []listJSON {
 		{"latest_only", "latest_only", findings(newFinding, reconcile.FindingLatestOnly)},
 		{"ignored", "ignored", r.inTargets(func(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
 			for _, g := range t.Ignored {
-				put(ignoredJSON{keyJSON: newKey(at, g.Name), Origin: NewOriginJSON(g.By), Reason: g.Reason, Until: g.Until})
+				put(ignoredJSON{KeyJSON: newKey(at, g.Name), Origin: NewOriginJSON(g.By), Reason: g.Reason, Until: g.Until})
 			}
 		})},
 		{"guard", "", each(r.Guard, newGuard)},

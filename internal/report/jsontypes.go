@@ -22,7 +22,8 @@ type targetJSON struct {
 	Region  string `json:"region"`
 }
 
-type keyJSON struct {
+// KeyJSON names a config, in every document alike.
+type KeyJSON struct {
 	targetJSON
 	Function  string `json:"function"`
 	Qualifier string `json:"qualifier"`
@@ -46,7 +47,7 @@ type fieldJSON struct {
 }
 
 type itemJSON struct {
-	keyJSON
+	KeyJSON
 	Action   string               `json:"action"`
 	Status   string               `json:"status"`
 	Fields   []fieldJSON          `json:"fields"`
@@ -59,7 +60,7 @@ type itemJSON struct {
 }
 
 type findingJSON struct {
-	keyJSON
+	KeyJSON
 	Reason   string               `json:"reason"`
 	Settings *reconcile.Settings  `json:"settings,omitempty"` // of a record that is left under a qualifier which is gone
 	Origin   *OriginJSON          `json:"origin"`
@@ -68,13 +69,13 @@ type findingJSON struct {
 }
 
 type undeclaredJSON struct {
-	keyJSON
+	KeyJSON
 	Settings reconcile.Settings `json:"settings"`
 	sourceJSON
 }
 
 type ignoredJSON struct {
-	keyJSON
+	KeyJSON
 	Origin *OriginJSON `json:"origin"`
 	Reason string      `json:"reason,omitempty"`
 	Until  string      `json:"until,omitempty"`
@@ -89,12 +90,17 @@ func newTarget(t desired.Target, label string) targetJSON {
 	return targetJSON{Label: label, Target: t.String(), Account: t.Account, Region: t.Region}
 }
 
-func newKey(t targetJSON, n desired.Name) keyJSON {
-	return keyJSON{targetJSON: t, Function: n.Function, Qualifier: n.Qualifier}
+// NewKeyJSON is a config of a target with this label.
+func NewKeyJSON(label string, k desired.Key) KeyJSON {
+	return newKey(newTarget(k.Target, label), k.Name)
+}
+
+func newKey(t targetJSON, n desired.Name) KeyJSON {
+	return KeyJSON{targetJSON: t, Function: n.Function, Qualifier: n.Qualifier}
 }
 
 // newKey is a config that knows its target, but not what the fleet file calls it.
-func (r *Run) newKey(k desired.Key) keyJSON {
+func (r *Run) newKey(k desired.Key) KeyJSON {
 	label := ""
 	if t := r.planOf(k.Target); t != nil {
 		label = t.Label
@@ -127,7 +133,7 @@ func newFields(c *reconcile.Change) []fieldJSON {
 const planned = "planned"
 
 func newPlanned(t targetJSON, c *reconcile.Change) itemJSON {
-	return itemJSON{keyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c), Final: c.Final, sourceJSON: newSource(c.Seen, false)}
+	return itemJSON{KeyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c), Final: c.Final, sourceJSON: newSource(c.Seen, false)}
 }
 
 func newResult(t targetJSON, r *reconcile.Result) itemJSON {
@@ -140,7 +146,7 @@ func newResult(t targetJSON, r *reconcile.Result) itemJSON {
 }
 
 func newFinding(t targetJSON, f *reconcile.Finding) any {
-	out := findingJSON{keyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err), sourceJSON: newSource(f.Seen, f.Carried)}
+	out := findingJSON{KeyJSON: newKey(t, f.Name), Reason: f.Kind.String(), Error: reconcile.ErrorOf(f.Err), sourceJSON: newSource(f.Seen, f.Carried)}
 	if f.Kind == reconcile.FindingQualifierMissing {
 		out.Settings = f.Record
 	}
@@ -155,7 +161,7 @@ func newUndeclared(t targetJSON, f *reconcile.Finding) any {
 	if f.Record != nil {
 		s = *f.Record
 	}
-	return undeclaredJSON{keyJSON: newKey(t, f.Name), Settings: s, sourceJSON: newSource(f.Seen, f.Carried)}
+	return undeclaredJSON{KeyJSON: newKey(t, f.Name), Settings: s, sourceJSON: newSource(f.Seen, f.Carried)}
 }
 
 type destinationJSON struct {
@@ -166,7 +172,7 @@ type destinationJSON struct {
 }
 
 type useJSON struct {
-	keyJSON
+	KeyJSON
 	Setting string      `json:"setting"`
 	Live    bool        `json:"live"`
 	Origin  *OriginJSON `json:"origin"`
@@ -190,7 +196,7 @@ func (r *Run) newDestination(d reconcile.Destination) any {
 }
 
 type breachJSON struct {
-	keyJSON
+	KeyJSON
 	Requirement string      `json:"requirement"`
 	Setting     string      `json:"setting"`
 	Message     string      `json:"message"`
@@ -207,7 +213,7 @@ type unjudgedJSON struct {
 
 // authorJSON is who made a config what it is.
 type authorJSON struct {
-	keyJSON
+	KeyJSON
 	reconcile.Author
 	At        string `json:"at"`
 	Call      string `json:"call"`
@@ -216,7 +222,7 @@ type authorJSON struct {
 
 // fightJSON is a config that somebody else keeps changing back.
 type fightJSON struct {
-	keyJSON
+	KeyJSON
 	Times  int              `json:"times"` // how often it was corrected
 	Since  *string          `json:"since"`
 	Author reconcile.Author `json:"author"` // whose name and kind are "" where nobody told

@@ -313,7 +313,7 @@ func TestTheLongestRunsAreOneScreen(t *testing.T) {
 // A path that is longer than the line is cut in its middle, and never by the terminal: whoever
 // reads it sees in which file and at which line to look.
 func TestTextCutsLongPathsInTheirMiddle(t *testing.T) {
-	const deep = "/home/runner/work/platform-infrastructure/teams/payments/lambda-event-invoke/"
+	const deep = "/home/runner/jobs/platform-infrastructure/teams/payments/lambda-event-invoke/"
 	for _, row := range []struct {
 		why, path string
 		width     int
@@ -321,7 +321,7 @@ func TestTextCutsLongPathsInTheirMiddle(t *testing.T) {
 		want      string
 	}{
 		{"the nearest folders tell most", deep + "production/fleet.yaml", 60, false, "/home/…/production/fleet.yaml:"},
-		{"more of them where there is room", deep + "production/fleet.yaml", 100, false, "/home/runner/work/…/teams/payments/lambda-event-invoke/production/fleet.yaml:"},
+		{"more of them where there is room", deep + "production/fleet.yaml", 100, false, "/home/runner/jobs/…/teams/payments/lambda-event-invoke/production/fleet.yaml:"},
 		{"in ASCII", deep + "production/fleet.yaml", 60, true, "/home/.../production/fleet.yaml:"},
 		{"relative", "live/" + deep[1:] + "fleet.yaml", 60, false, "live/home/…/fleet.yaml:"},
 		{"wide characters take two columns", "/設定/" + strings.Repeat("支払い/", 9) + "本番/艦隊.yaml", 60, false, "/設定/…/支払い/支払い/本番/艦隊.yaml:"},

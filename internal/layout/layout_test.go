@@ -267,3 +267,23 @@ func packages(t *testing.T) map[string][]file {
 	}
 	return found
 }
+
+// TestPagesAreShort: who has to read more than this for four settings reads nothing.
+func TestPagesAreShort(t *testing.T) {
+	const limit = 20_000 // words of README and docs, as wc counts them
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
+	}
+	words := 0
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words += len(strings.Fields(string(text)))
+	}
+	if words > limit {
+		t.Errorf("README and docs have %d words, of %d; what repeats can go", words, limit)
+	}
+}

@@ -29,6 +29,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const dlq = "arn:aws:sqs:eu-west-1:111111111111:async-dlq"
@@ -89,8 +90,8 @@ func applied(t testing.TB, n int) *report.Run {
 	}
 	r.API = []report.TargetAPI{api}
 	for i, c := range plan.Targets[0].Changes {
-		by := reconcile.Author{Kind: "role", Name: []string{"deploy", "ops"}[i%2], Client: "Terraform"}
-		r.Insights.Authors = append(r.Insights.Authors, reconcile.Authorship{Key: desired.Key{Target: prod, Name: c.Name}, Author: by, At: started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"})
+		by := insight.Author{Kind: "role", Name: []string{"deploy", "ops"}[i%2], Client: "Terraform"}
+		r.Insights.Authors = append(r.Insights.Authors, insight.Authorship{Key: desired.Key{Target: prod, Name: c.Name}, Author: by, At: started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"})
 	}
 	trend := history.Trend{Target: prod, Label: "prod"}
 	for i, drifted := range []int{9, 4, 0, 6, 12, 3, 3, 1} {
@@ -275,7 +276,7 @@ func newStation(t *testing.T, targets int) *station {
 		t.Fatal(err)
 	}
 	s := &station{rate: 13.5, state: worker.State{Timetable: timetable, Started: time.Now(), Next: time.Now().Add(time.Minute), LastSuccess: time.Now(), LastAttempt: time.Now(),
-		Fought: []reconcile.Fight{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "orders", Qualifier: "live"}}, Author: reconcile.Author{Kind: "role", Name: "terraform", Client: "Terraform"}, Times: 3, Since: started}},
+		Fought: []insight.Fight{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "orders", Qualifier: "live"}}, Author: insight.Author{Kind: "role", Name: "terraform", Client: "Terraform"}, Times: 3, Since: started}},
 	}}
 	var specs []desired.TargetSpec
 	plan := &reconcile.Plan{}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Engine walks the one road that every verb, the worker and the Lambda function
@@ -77,7 +78,7 @@ type RunResult struct {
 
 	Plan     Plan
 	Warnings desired.Problems // of the fleet files, and of what they say of what is there
-	Insights Insights         // what the annotators know of the plan
+	Insights insight.Set      // what the annotators know of the plan
 	Guard    []GuardLine      // every rule of the guard against the plan
 	Refused  error            // why the plan may not be applied: *GuardError or ErrIncomplete
 	Declined bool             // Confirm said no

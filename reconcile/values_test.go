@@ -95,11 +95,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}
 }
 
-func TestInsightsAreCounted(t *testing.T) {
-	i := Insights{Destinations: []Destination{{State: DestinationUnknown}, {State: DestinationExists}, {State: DestinationExists}, {State: DestinationMissing}, {State: DestinationWrongKind}, {State: DestinationMissing}}}
-	if n := i.LosingDestinations(); n != 3 {
-		t.Errorf("%d destinations lose what is sent there, want 3", n)
-	}
+func TestPlanIsCounted(t *testing.T) {
 	c := PlanCounts{MissingFunctions: 1, MissingQualifiers: 20}
 	for _, row := range []struct {
 		functions, qualifiers desired.MissingPolicy
@@ -112,17 +108,6 @@ func TestInsightsAreCounted(t *testing.T) {
 	p := TargetPlan{Breaches: []Breach{{Now: true}, {Now: true, Planned: true}, {Now: true}, {Planned: true}}}
 	if now, then := p.Broken(false), p.Broken(true); now != 3 || then != 2 {
 		t.Errorf("%d are broken now and %d then, want 3 and 2", now, then)
-	}
-	for a, want := range map[Author]string{
-		{Kind: "role", Name: "deploy", Client: "CloudFormation", Stack: "orders"}: "role deploy (CloudFormation stack orders)",
-		{Kind: "role", Name: "deploy", Client: "Terraform"}:                       "role deploy (Terraform)",
-		{Principal: "arn:aws:iam::1:role/x"}:                                      "arn:aws:iam::1:role/x",
-		{Run: "r", Kind: "role", Name: "deploy"}:                                  "run r",
-		{}:                                                                        "",
-	} {
-		if got := a.String(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
 	}
 }
 

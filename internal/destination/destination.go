@@ -32,6 +32,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Annotator is a reconcile.Annotator.
@@ -41,7 +42,7 @@ type Annotator struct{}
 func (Annotator) Name() string { return "whether destinations exist" }
 
 // Annotate implements reconcile.Annotator.
-func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
+func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insight.Set) {
 	learnt.Destinations = destinations(r)
 	byTarget := map[int][]*job{} // by the index of the target whose credentials ask
 	for i := range learnt.Destinations {
@@ -50,7 +51,7 @@ func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt r
 		switch {
 		case err != nil: // such as one that the simulator was told to hold
 		case strings.HasSuffix(a.Resource, ".fifo") && (a.Service == "sqs" || a.Service == "sns"):
-			d.State = reconcile.DestinationWrongKind
+			d.State = insight.DestinationWrongKind
 		case a.Service == "lambda":
 			d.State = functionState(r, a)
 		default:
@@ -59,7 +60,7 @@ func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt r
 			}
 		}
 	}
-	missed := make([][]reconcile.Unavailable, len(r.Opened.Targets))
+	missed := make([][]insight.Unavailable, len(r.Opened.Targets))
 	var wg sync.WaitGroup
 	for at, jobs := range byTarget {
 		wg.Go(func() { missed[at] = lookUp(ctx, r.Opened.Targets[at], jobs) })
@@ -71,13 +72,13 @@ func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt r
 
 // destinations are those of a run, each with its uses: what records hold, as the plan
 // leaves them, and what is declared of configs that have none.
-func destinations(r *reconcile.RunResult) []reconcile.Destination {
+func destinations(r *reconcile.RunResult) []insight.Destination {
 	type use struct {
 		desired.Key
 		desired.Setting
 		arn string
 	}
-	found := map[string]*reconcile.Destination{}
+	found := map[string]*insight.Destination{}
 	known := map[use]bool{}
 	for i := range r.Fleet.Targets {
 		t := &r.Fleet.Targets[i]
@@ -93,10 +94,10 @@ func destinations(r *reconcile.RunResult) []reconcile.Destination {
 			known[u] = true
 			d := found[u.arn]
 			if d == nil {
-				d = &reconcile.Destination{ARN: u.arn}
+				d = &insight.Destination{ARN: u.arn}
 				found[u.arn] = d
 			}
-			of := reconcile.DestinationUse{Key: u.Key, Setting: s, Live: live}
+			of := insight.DestinationUse{Key: u.Key, Setting: s, Live: live}
 			if o := origins[n]; o != nil {
 				of.Origin = o.Fields[s]
 			}
@@ -118,10 +119,10 @@ func destinations(r *reconcile.RunResult) []reconcile.Destination {
 			}
 		}
 	}
-	var all []reconcile.Destination
+	var all []insight.Destination
 	for _, arn := range slices.Sorted(maps.Keys(found)) {
 		d := found[arn]
-		slices.SortFunc(d.Uses, func(a, b reconcile.DestinationUse) int {
+		slices.SortFunc(d.Uses, func(a, b insight.DestinationUse) int {
 			return cmp.Or(a.Target.Compare(b.Target), a.Name.Compare(b.Name), cmp.Compare(a.Setting, b.Setting))
 		})
 		all = append(all, *d)
@@ -154,31 +155,31 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) (before, after map
 
 // functionState is what the run knows of a function: from its own records, else from
 // the names of all functions, where those were listed.
-func functionState(r *reconcile.RunResult, a arn.ARN) reconcile.DestinationState {
+func functionState(r *reconcile.RunResult, a arn.ARN) insight.DestinationState {
 	name, _, _ := strings.Cut(strings.TrimPrefix(a.Resource, "function:"), ":")
 	at := desired.Target{Account: a.AccountID, Region: a.Region}
 	if known := reconcile.PartOf(r.Known.Targets, at); known != nil {
 		i, read := slices.BinarySearchFunc(known.Functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
 		switch {
 		case read && known.Functions[i].State == reconcile.Present:
-			return reconcile.DestinationExists
+			return insight.DestinationExists
 		case read && known.Functions[i].State == reconcile.FunctionAbsent:
-			return reconcile.DestinationMissing
+			return insight.DestinationMissing
 		}
 	}
 	if all := r.Inventory[at].Functions; all != nil {
 		if _, listed := slices.BinarySearch(all, name); listed {
-			return reconcile.DestinationExists
+			return insight.DestinationExists
 		}
-		return reconcile.DestinationMissing
+		return insight.DestinationMissing
 	}
-	return reconcile.DestinationUnknown
+	return insight.DestinationUnknown
 }
 
 // asker is the index of the open target whose credentials know most of a destination:
 // those of its own account, else of the first target that uses it; -1 where none of
 // them is open.
-func asker(r *reconcile.RunResult, d *reconcile.Destination, a arn.ARN) int {
+func asker(r *reconcile.RunResult, d *insight.Destination, a arn.ARN) int {
 	rank := func(t *reconcile.OpenTarget) int {
 		switch at := (desired.Target{Account: a.AccountID, Region: a.Region}); {
 		case t.Err != nil:
@@ -187,7 +188,7 @@ func asker(r *reconcile.RunResult, d *reconcile.Destination, a arn.ARN) int {
 			return 3
 		case t.Account == at.Account:
 			return 2
-		case slices.ContainsFunc(d.Uses, func(u reconcile.DestinationUse) bool { return u.Target == t.Target }):
+		case slices.ContainsFunc(d.Uses, func(u insight.DestinationUse) bool { return u.Target == t.Target }):
 			return 1
 		}
 		return 0

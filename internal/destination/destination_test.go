@@ -18,6 +18,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const (
@@ -284,12 +285,12 @@ func TestAnyFleet(t *testing.T) {
 			t.Fatalf("%d destinations, want %d", len(r.Insights.Destinations), len(uses))
 		}
 		for _, d := range r.Insights.Destinations {
-			want := reconcile.DestinationMissing
+			want := insight.DestinationMissing
 			switch {
 			case all[d.ARN]:
-				want = reconcile.DestinationExists
+				want = insight.DestinationExists
 			case strings.Contains(d.ARN, abroad):
-				want = reconcile.DestinationUnknown
+				want = insight.DestinationUnknown
 			}
 			if d.State != want || len(d.Uses) != uses[d.ARN] {
 				t.Errorf("%s is %v with %d uses, want %v with %d", d.ARN, d.State, len(d.Uses), want, uses[d.ARN])

@@ -25,6 +25,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const (
@@ -41,7 +42,7 @@ const (
 
 // job is one destination to be looked up. Its State is set, or err says why not.
 type job struct {
-	*reconcile.Destination
+	*insight.Destination
 	arn arn.ARN
 	err error // of the SDK, or of this package
 }
@@ -54,7 +55,7 @@ var (
 
 // lookUp finds the state of destinations with the credentials of one target, and
 // says what it did not find out.
-func lookUp(ctx context.Context, open reconcile.OpenTarget, jobs []*job) []reconcile.Unavailable {
+func lookUp(ctx context.Context, open reconcile.OpenTarget, jobs []*job) []insight.Unavailable {
 	cfg, ok := awslambda.InsightConfig(open)
 	if !ok {
 		for _, j := range jobs {
@@ -76,7 +77,7 @@ func lookUp(ctx context.Context, open reconcile.OpenTarget, jobs []*job) []recon
 		}
 	}
 	group.Wait() // whoever may not list may still ask for some
-	single := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.State != reconcile.DestinationUnknown })
+	single := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.State != insight.DestinationUnknown })
 	slices.SortFunc(single, func(a, b *job) int {
 		return cmp.Or(cmp.Compare(len(b.Uses), len(a.Uses)), strings.Compare(a.ARN, b.ARN))
 	})
@@ -132,9 +133,9 @@ func (j *job) settle(ctx context.Context, account string, err error) {
 		errors.As(err, new(*eventbridgetypes.ResourceNotFoundException)) || errors.As(err, new(*s3types.NotFound))
 	switch {
 	case err == nil:
-		j.State = reconcile.DestinationExists
+		j.State = insight.DestinationExists
 	case missing && (j.arn.AccountID == account || j.arn.AccountID == ""):
-		j.State = reconcile.DestinationMissing
+		j.State = insight.DestinationMissing
 	case ctx.Err() != nil:
 		j.err = errNoTime
 	case missing:
@@ -167,15 +168,15 @@ func listQueues(ctx context.Context, cfg aws.Config, jobs []*job) {
 	for _, j := range jobs {
 		switch {
 		case there[j.arn.Resource]:
-			j.State = reconcile.DestinationExists
+			j.State = insight.DestinationExists
 		case whole:
-			j.State = reconcile.DestinationMissing
+			j.State = insight.DestinationMissing
 		}
 	}
 }
 
 // failures says what was not learnt, once for each cause.
-func failures(open reconcile.OpenTarget, jobs []*job) []reconcile.Unavailable {
+func failures(open reconcile.OpenTarget, jobs []*job) []insight.Unavailable {
 	type cause struct{ op, code, text string }
 	groups := map[cause][]*job{}
 	for _, j := range jobs {
@@ -189,19 +190,19 @@ func failures(open reconcile.OpenTarget, jobs []*job) []reconcile.Unavailable {
 		}
 		groups[c] = append(groups[c], j)
 	}
-	var all []reconcile.Unavailable
+	var all []insight.Unavailable
 	for c, of := range groups {
 		subject := "*"
 		if len(of) == 1 {
 			subject = of[0].ARN
 		}
-		u := reconcile.Unavailable{What: describe(len(of)), Target: open.Target, Err: of[0].err}
+		u := insight.Unavailable{What: describe(len(of)), Target: open.Target, Err: of[0].err}
 		if c.op != "" {
 			u.Err = awslambda.AsCallError(subject, of[0].err)
 		}
 		all = append(all, u)
 	}
-	slices.SortFunc(all, func(a, b reconcile.Unavailable) int {
+	slices.SortFunc(all, func(a, b insight.Unavailable) int {
 		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.Err.Error(), b.Err.Error()))
 	})
 	return all

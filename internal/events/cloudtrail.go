@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Kind is how far a hint reaches.
@@ -36,10 +36,10 @@ type Hint struct {
 
 	RestOf string // of an item: the run that had no time for it; "" for a run of its own
 
-	EventID   string           // to tell doubled deliveries; "" when the event has none
-	EventTime time.Time        // when it happened; zero when the event does not say
-	EventName string           // the API call without its version suffix, such as CreateAlias
-	Author    reconcile.Author // who made the call, as CloudTrail tells it
+	EventID   string         // to tell doubled deliveries; "" when the event has none
+	EventTime time.Time      // when it happened; zero when the event does not say
+	EventName string         // the API call without its version suffix, such as CreateAlias
+	Author    insight.Author // who made the call, as CloudTrail tells it
 
 	// Echo marks a call that eventinvoke itself made, by its user agent. The
 	// identity alone would not do: people share roles. Somebody who forges the
@@ -227,9 +227,9 @@ var (
 const longest = 256
 
 // authorOf reads the parts of a record that say who.
-func authorOf(r object) reconcile.Author {
+func authorOf(r object) insight.Author {
 	identity := r.object("userIdentity")
-	a := reconcile.Author{Principal: principal(identity), Client: clientOf(r, identity)}
+	a := insight.Author{Principal: principal(identity), Client: clientOf(r, identity)}
 	// arn:aws:iam::111111111111:user/path/NAME, arn:aws:sts::111111111111:assumed-role/NAME/SESSION
 	who, _ := arn.Parse(identity.text("arn")) // what is none names nobody
 	parts := strings.Split(who.Resource, "/")

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var (
@@ -25,7 +25,7 @@ func byAlice(kind Kind, call, function, qualifier string) Hint {
 	return Hint{
 		Kind: kind, Target: ireland, Function: function, Qualifier: qualifier,
 		EventID: "e0000000-0000-4000-8000-000000000001", EventTime: ten, EventName: call,
-		Author: reconcile.Author{Principal: alice, Kind: "role", Name: "deployer", Client: "aws-cli"},
+		Author: insight.Author{Principal: alice, Kind: "role", Name: "deployer", Client: "aws-cli"},
 	}
 }
 
@@ -157,7 +157,7 @@ func TestDecode(t *testing.T) {
 			want: []Hint{{Kind: Function, Target: ireland, Function: "orders", EventName: "CreateFunction"}}},
 		{why: "a name that only ends like ours is not ours", event: `{"eventName": "CreateFunction", "awsRegion": "eu-west-1", "recipientAccountId": "111111111111",
 			"userAgent": "myapp/eventinvoke-9", "requestParameters": {"functionName": "orders"}}`,
-			want: []Hint{{Kind: Function, Target: ireland, Function: "orders", EventName: "CreateFunction", Author: reconcile.Author{Client: "myapp"}}}},
+			want: []Hint{{Kind: Function, Target: ireland, Function: "orders", EventName: "CreateFunction", Author: insight.Author{Client: "myapp"}}}},
 		{why: "a function of another account, by its ARN", event: `{"eventName": "CreateFunction", "awsRegion": "eu-west-1", "recipientAccountId": "111111111111",
 			"requestParameters": {"functionName": "arn:aws-us-gov:lambda:us-gov-west-1:222222222222:function:orders"}}`,
 			want: []Hint{{Kind: Function, Target: gov, Function: "orders", EventName: "CreateFunction"}}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Rule is what counts as a fight: Times corrections within Window, with a write
@@ -61,11 +62,11 @@ type written struct {
 type oneWrite struct {
 	at     time.Time
 	ours   bool
-	author reconcile.Author
+	author insight.Author
 }
 
 // Wrote notes a write of somebody else. A time of zero is now.
-func (f *Log) Wrote(key desired.Key, at time.Time, author reconcile.Author) {
+func (f *Log) Wrote(key desired.Key, at time.Time, author insight.Author) {
 	f.note(key, oneWrite{at: at, author: author})
 }
 
@@ -156,10 +157,10 @@ func rank(ours bool) int {
 //
 // It is the place where memory is given back, and so is to be called now and then by whoever
 // runs for long.
-func (f *Log) List(rule Rule, now time.Time) []reconcile.Fight {
+func (f *Log) List(rule Rule, now time.Time) []insight.Fight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var all []reconcile.Fight
+	var all []insight.Fight
 	for key, k := range f.keys {
 		k.writes = slices.DeleteFunc(k.writes, func(w oneWrite) bool { return w.at.Before(now.Add(-memory)) })
 		if len(k.writes) == 0 && k.leftAt.Before(now.Add(-memory)) {
@@ -171,7 +172,7 @@ func (f *Log) List(rule Rule, now time.Time) []reconcile.Fight {
 			all = append(all, fight)
 		}
 	}
-	slices.SortFunc(all, func(a, b reconcile.Fight) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(all, func(a, b insight.Fight) int { return a.Key.Compare(b.Key) })
 	return all
 }
 
@@ -189,7 +190,7 @@ func (f *Log) Is(key desired.Key, rule Rule, now time.Time) bool {
 
 // fight counts the corrections within the window of a rule, and says whether that is a
 // fight and goes on. Writes of ours that nobody else's separates are one.
-func (k *written) fight(rule Rule, now time.Time) (fight reconcile.Fight, on bool) {
+func (k *written) fight(rule Rule, now time.Time) (fight insight.Fight, on bool) {
 	ours := false
 	var corrected []time.Time
 	var last time.Time

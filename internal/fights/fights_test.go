@@ -8,11 +8,12 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 func TestFights(t *testing.T) {
 	key := desired.Key{Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Name: desired.Name{Function: "orders", Qualifier: "live"}}
-	ops := reconcile.Author{Kind: "user", Name: "ops"}
+	ops := insight.Author{Kind: "user", Name: "ops"}
 	want, theirs := &reconcile.Settings{}, &reconcile.Settings{}
 	theirs[0] = desired.Number(1)
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -22,7 +23,7 @@ func TestFights(t *testing.T) {
 		do    func(*Log)
 		rule  Rule
 		times int // 0: no fight
-		by    reconcile.Author
+		by    insight.Author
 	}{
 		{"one after the other, with what others wrote known", func(f *Log) {
 			for i := range 3 {
@@ -34,7 +35,7 @@ func TestFights(t *testing.T) {
 			for i := range 4 {
 				f.Corrected(key, ago(4000-1000*i), theirs, want)
 			}
-		}, Told, 4, reconcile.Author{}},
+		}, Told, 4, insight.Author{}},
 		{"and told by a trail alone", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(20-5*i), ops)
@@ -46,7 +47,7 @@ func TestFights(t *testing.T) {
 			f.Corrected(key, ago(15), want, theirs)
 			f.Corrected(key, ago(10), theirs, want)
 			f.Corrected(key, ago(5), want, theirs)
-		}, Told, 0, reconcile.Author{}},
+		}, Told, 0, insight.Author{}},
 		{"what is known from two witnesses counts once", func(f *Log) {
 			for i := range 2 {
 				for range 3 {
@@ -55,13 +56,13 @@ func TestFights(t *testing.T) {
 				}
 				f.Corrected(key, ago(19-5*i).Add(300*time.Millisecond), theirs, want)
 			}
-		}, Told, 0, reconcile.Author{}},
+		}, Told, 0, insight.Author{}},
 		{"corrections that are far apart are not hot", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(70-20*i), ops)
 				f.Corrected(key, ago(69-20*i), theirs, want)
 			}
-		}, Hot, 0, reconcile.Author{}},
+		}, Hot, 0, insight.Author{}},
 		{"but told", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(70-20*i), ops)
@@ -73,20 +74,20 @@ func TestFights(t *testing.T) {
 				f.Wrote(key, ago(11000-10*i), ops)
 				f.Corrected(key, ago(10999-10*i), theirs, want)
 			}
-		}, Told, 0, reconcile.Author{}},
+		}, Told, 0, insight.Author{}},
 		{"one that has ended: nobody has written for twice the longest pause", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(220-40*i), ops)
 				f.Corrected(key, ago(219-40*i), theirs, want)
 			}
 			f.Wrote(key, ago(81), ops) // and lost
-		}, Told, 0, reconcile.Author{}},
+		}, Told, 0, insight.Author{}},
 		{"one that has ended, of a config that was corrected long before too", func(f *Log) {
 			for _, minutes := range []int{5000, 50, 47, 44} {
 				f.Wrote(key, ago(minutes), ops)
 				f.Corrected(key, ago(minutes-1), theirs, want)
 			}
-		}, Told, 0, reconcile.Author{}},
+		}, Told, 0, insight.Author{}},
 		{"one that goes on: the pauses were longer", func(f *Log) {
 			for i := range 3 {
 				f.Wrote(key, ago(220-40*i), ops)
@@ -114,12 +115,12 @@ func TestFights(t *testing.T) {
 					Change: reconcile.Change{Name: key.Name, Before: theirs}, After: want, Status: status, Modified: ago(20 - 4*i).UnixMilli(),
 				}}}}}, now)
 			}
-		}, Hot, 4, reconcile.Author{}},
+		}, Hot, 4, insight.Author{}},
 		{"an undone delete", func(f *Log) {
 			for i := range 3 {
 				f.Corrected(key, ago(20-5*i), nil, want)
 			}
-		}, Hot, 3, reconcile.Author{}},
+		}, Hot, 3, insight.Author{}},
 	} {
 		var f Log
 		row.do(&f)
@@ -154,7 +155,7 @@ func TestFightsInAnyOrder(t *testing.T) {
 			if w.ours {
 				f.Echoed(w.key, w.at)
 			} else {
-				f.Wrote(w.key, w.at, reconcile.Author{Name: "ops"})
+				f.Wrote(w.key, w.at, insight.Author{Name: "ops"})
 			}
 		}
 		var inOrder, mixed Log
@@ -199,7 +200,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 		f.Echoed(key(n), now.Add(-8*24*time.Hour))
 	}
 	for i := range 3 {
-		f.Wrote(key(20), now.Add(time.Duration(5*i-20)*time.Minute), reconcile.Author{})
+		f.Wrote(key(20), now.Add(time.Duration(5*i-20)*time.Minute), insight.Author{})
 		f.Echoed(key(20), now.Add(time.Duration(5*i-19)*time.Minute))
 	}
 	if got := f.List(Told, now); len(got) != 1 || got[0].Key != key(20) || len(f.keys) != 1 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // auditVerb is the verb of the record of an audit.
@@ -147,7 +148,7 @@ type SinceWhen struct{ History *History }
 func (SinceWhen) Name() string { return "since when configs differ" }
 
 // Annotate implements reconcile.Annotator.
-func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
+func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insight.Set) {
 	since := map[desired.Key]time.Time{}
 	for i := range r.Plan.Targets {
 		p := &r.Plan.Targets[i]
@@ -156,14 +157,14 @@ func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt
 		}
 	}
 	if err := w.History.sinceWhen(ctx, r.ID, since); err != nil {
-		learnt.Unavailable = []reconcile.Unavailable{{What: w.Name(), Err: err}}
+		learnt.Unavailable = []insight.Unavailable{{What: w.Name(), Err: err}}
 	}
 	for key, at := range since {
 		if at.Before(r.Started) {
-			learnt.Drifting = append(learnt.Drifting, reconcile.Drifting{Key: key, Since: at})
+			learnt.Drifting = append(learnt.Drifting, insight.Drifting{Key: key, Since: at})
 		}
 	}
-	slices.SortFunc(learnt.Drifting, func(a, b reconcile.Drifting) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(learnt.Drifting, func(a, b insight.Drifting) int { return a.Key.Compare(b.Key) })
 	return learnt
 }
 

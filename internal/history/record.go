@@ -8,6 +8,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // RecordVersion is the version of the record's format. It grows when a field
@@ -207,7 +208,7 @@ type Item struct {
 
 // Author is who had made a config what the run found.
 type Author struct {
-	reconcile.Author
+	insight.Author
 	At   time.Time `json:"at"`
 	Call string    `json:"call"` // the API's operation
 }
@@ -281,7 +282,7 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 }
 
 // SetAuthors puts who made the configs what they were into the record.
-func (r *Record) SetAuthors(known *reconcile.Insights) {
+func (r *Record) SetAuthors(known *insight.Set) {
 	for i := range r.Items {
 		if a := known.AuthorOf(r.Items[i].Key); a != nil {
 			r.Items[i].Author = &Author{a.Author, a.At, a.Call}

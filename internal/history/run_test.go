@@ -17,6 +17,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 func TestRunIsRecorded(t *testing.T) {
@@ -382,8 +383,8 @@ func TestARecordKeepsWhoMadeItSo(t *testing.T) {
 	r := reconcile.RunResult{Surveyed: at, Finished: at.Add(time.Minute), Asked: 20 * time.Second, Declined: true}
 	r.Plan.Targets = []reconcile.TargetPlan{{Target: testTarget, Changes: []reconcile.Change{*create(testKey(1), retries(1)), *create(testKey(2), retries(1))}}}
 	r.Fleet.MissingQualifiers = desired.MissingWarn
-	alice := reconcile.Author{Kind: "user", Name: "alice"}
-	r.Insights.Authors = []reconcile.Authorship{{Key: testKey(2), Author: alice, At: at, Call: "DeleteFunctionEventInvokeConfig"}}
+	alice := insight.Author{Kind: "user", Name: "alice"}
+	r.Insights.Authors = []insight.Authorship{{Key: testKey(2), Author: alice, At: at, Call: "DeleteFunctionEventInvokeConfig"}}
 	var record Record
 	(&Memory{}).complete(&record, &r)
 	if f, q := record.MissingFunctions, record.MissingQualifiers; f == nil || q == nil || *f != desired.MissingError || *q != desired.MissingWarn {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Kind is a reason to tell somebody.
@@ -154,9 +155,9 @@ func (d *Digest) insights(r *reconcile.RunResult) {
 	}
 }
 
-var lostBecause = map[reconcile.DestinationState]string{
-	reconcile.DestinationMissing:   "does not exist",
-	reconcile.DestinationWrongKind: "is FIFO and takes nothing from Lambda",
+var lostBecause = map[insight.DestinationState]string{
+	insight.DestinationMissing:   "does not exist",
+	insight.DestinationWrongKind: "is FIFO and takes nothing from Lambda",
 }
 
 func (d *Digest) problem(kind Kind, err error) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var prod = desired.Target{Account: "111111111111", Region: "eu-west-1"}
@@ -208,16 +209,16 @@ func TestWhatIsInSyncMayBeNews(t *testing.T) {
 		text string
 	}{
 		"a queue is gone": {func(r *reconcile.RunResult) {
-			r.Insights.Destinations = []reconcile.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: reconcile.DestinationMissing, Uses: make([]reconcile.DestinationUse, 413)}}
+			r.Insights.Destinations = []insight.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: insight.DestinationMissing, Uses: make([]insight.DestinationUse, 413)}}
 		}, Lost, "events are lost: 413 configs send to arn:aws:sqs:eu-west-1:111111111111:q, which does not exist"},
 		"one loses its own": {func(r *reconcile.RunResult) {
-			r.Insights.Destinations = []reconcile.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: reconcile.DestinationMissing, Uses: make([]reconcile.DestinationUse, 1)}}
+			r.Insights.Destinations = []insight.Destination{{ARN: "arn:aws:sqs:eu-west-1:111111111111:q", State: insight.DestinationMissing, Uses: make([]insight.DestinationUse, 1)}}
 		}, Lost, "events are lost: 1 config sends to arn:aws:sqs:eu-west-1:111111111111:q, which does not exist"},
 		"a requirement": {func(r *reconcile.RunResult) {
 			r.Plan.Targets[0].Breaches = []reconcile.Breach{{Name: key.Name, Violation: desired.Violation{Message: "no destination"}, Now: true, Planned: true}}
 		}, Breach, "prod (111111111111/eu-west-1): 1 breaks a requirement: a"},
 		"a fight": {func(r *reconcile.RunResult) {
-			r.Insights.Fights = []reconcile.Fight{{Key: key, Times: 3}}
+			r.Insights.Fights = []insight.Fight{{Key: key, Times: 3}}
 		}, Fight, "changed back again and again by somebody else: " + key.String()},
 	} {
 		t.Run(name, func(t *testing.T) {

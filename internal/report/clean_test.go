@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 func TestClean(t *testing.T) {
@@ -62,17 +63,17 @@ func hostile(text string) *Run {
 			},
 			Ignored: []desired.Ignored{{Name: name}},
 		}}},
-		Insights: reconcile.Insights{
-			Authors: []reconcile.Authorship{{Key: desired.Key{Target: target, Name: name}, Author: author(text), Call: text}, {Key: desired.Key{Target: target, Name: name}, Author: author("x" + text)}},
-			Fights:  []reconcile.Fight{{Key: desired.Key{Target: target, Name: name}, Author: author(text), Times: 3}},
+		Insights: insight.Set{
+			Authors: []insight.Authorship{{Key: desired.Key{Target: target, Name: name}, Author: author(text), Call: text}, {Key: desired.Key{Target: target, Name: name}, Author: author("x" + text)}},
+			Fights:  []insight.Fight{{Key: desired.Key{Target: target, Name: name}, Author: author(text), Times: 3}},
 		},
 		API: []TargetAPI{{Target: target, Label: text, Operations: []reconcile.OperationCount{{Name: text, Calls: 1}}}},
 	}
 }
 
 // author has one text for whatever is told of an author.
-func author(text string) reconcile.Author {
-	return reconcile.Author{Principal: text, Kind: text, Name: text, Client: text, Run: text}
+func author(text string) insight.Author {
+	return insight.Author{Principal: text, Kind: text, Name: text, Client: text, Run: text}
 }
 
 // outcomeOfAll ends every change of a run with an error.

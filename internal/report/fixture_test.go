@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var (
@@ -146,13 +147,13 @@ func refusedDestination(name desired.Name, id int) error {
 
 // destined are the destinations that a fleet declares, all of them in use: of the given
 // state, else missing.
-func destined(f desired.Fleet, states map[string]reconcile.DestinationState) (in reconcile.Insights) {
-	uses := map[string][]reconcile.DestinationUse{}
+func destined(f desired.Fleet, states map[string]insight.DestinationState) (in insight.Set) {
+	uses := map[string][]insight.DestinationUse{}
 	for _, t := range f.Targets {
 		for _, e := range t.Entries {
 			for _, s := range desired.Settings() {
 				if to := e.Want[s].Text(); to != "" {
-					uses[to] = append(uses[to], reconcile.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Fields[s]})
+					uses[to] = append(uses[to], insight.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Fields[s]})
 				}
 			}
 		}
@@ -160,9 +161,9 @@ func destined(f desired.Fleet, states map[string]reconcile.DestinationState) (in
 	for _, to := range slices.Sorted(maps.Keys(uses)) {
 		state, known := states[to]
 		if !known {
-			state = reconcile.DestinationMissing
+			state = insight.DestinationMissing
 		}
-		in.Destinations = append(in.Destinations, reconcile.Destination{ARN: to, State: state, Uses: uses[to]})
+		in.Destinations = append(in.Destinations, insight.Destination{ARN: to, State: state, Uses: uses[to]})
 	}
 	return in
 }

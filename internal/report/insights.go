@@ -11,32 +11,33 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // losing are destinations that lose what is sent to them and that differ by nothing
 // but the function they are named after: one for all that are alike.
 type losing struct {
 	arn    string // with {function} where each function has its own
-	state  reconcile.DestinationState
+	state  insight.DestinationState
 	n      int  // destinations
 	live   bool // events go there now
-	uses   []reconcile.DestinationUse
+	uses   []insight.DestinationUse
 	origin desired.Origin // of the first use that is declared
 }
 
 func (r *Run) losing() []losing {
 	type key struct {
 		arn   string
-		state reconcile.DestinationState
+		state insight.DestinationState
 	}
-	return groupBy(kept(r.Insights.Destinations, func(d reconcile.Destination) bool { return d.Loses() }),
-		func(d reconcile.Destination) key {
-			if allEqual(d.Uses, func(u reconcile.DestinationUse) string { return u.Function }) {
+	return groupBy(kept(r.Insights.Destinations, func(d insight.Destination) bool { return d.Loses() }),
+		func(d insight.Destination) key {
+			if allEqual(d.Uses, func(u insight.DestinationUse) string { return u.Function }) {
 				return key{template(d.ARN, d.Uses[0].Function), d.State}
 			}
 			return key{d.ARN, d.State}
 		},
-		func(k key, of []reconcile.Destination) losing {
+		func(k key, of []insight.Destination) losing {
 			l := losing{arn: k.arn, state: k.state, n: len(of), live: r.Outcome != nil}
 			if l.n == 1 {
 				l.arn = of[0].ARN
@@ -69,7 +70,7 @@ func (l *losing) sentence() string {
 	for _, u := range l.uses {
 		sides[u.Setting] = map[desired.Setting]string{desired.OnSuccess: "successes", desired.OnFailure: "failures"}[u.Setting]
 	}
-	who, send := howMany(l.uses, func(u reconcile.DestinationUse) desired.Key { return u.Key }), "send"
+	who, send := howMany(l.uses, func(u insight.DestinationUse) desired.Key { return u.Key }), "send"
 	switch {
 	case !l.live:
 		send = "would send"
@@ -81,14 +82,14 @@ func (l *losing) sentence() string {
 		to += " of their own"
 	}
 	is := "does not exist"
-	if l.state == reconcile.DestinationWrongKind {
+	if l.state == insight.DestinationWrongKind {
 		is = "is FIFO, which takes nothing from Lambda"
 	}
 	return fmt.Sprintf("%s %s %s to %s that %s", who, send, strings.ReplaceAll(listed(sides[:]...), ", ", " and "), to, is)
 }
 
 func (l *losing) hint() string {
-	if l.state == reconcile.DestinationWrongKind {
+	if l.state == insight.DestinationWrongKind {
 		return "use a standard " + l.kind()
 	}
 	create := "create the " + l.kind()
@@ -117,22 +118,22 @@ type deed struct {
 }
 
 // deeds puts together what one author did, most first.
-func deeds(all []reconcile.Authorship) []deed {
+func deeds(all []insight.Authorship) []deed {
 	type key struct{ verb, author string }
 	found := groupBy(all,
-		func(a reconcile.Authorship) key {
+		func(a insight.Authorship) key {
 			if a.Deleted() {
 				return key{"deleted", a.Author.String()}
 			}
 			return key{"changed", a.Author.String()}
 		},
-		func(k key, of []reconcile.Authorship) deed {
-			byTime := func(a, b reconcile.Authorship) int { return a.At.Compare(b.At) }
+		func(k key, of []insight.Authorship) deed {
+			byTime := func(a, b insight.Authorship) int { return a.At.Compare(b.At) }
 			d := deed{verb: k.verb, author: k.author, first: slices.MinFunc(of, byTime).At, last: slices.MaxFunc(of, byTime).At}
 			if of[0].Author.Redeploys() {
 				d.client = of[0].Author.Client
 			}
-			d.configs = mapped(of, func(a reconcile.Authorship) desired.Key { return a.Key })
+			d.configs = mapped(of, func(a insight.Authorship) desired.Key { return a.Key })
 			return d
 		})
 	slices.SortStableFunc(found, func(a, b deed) int {
@@ -172,7 +173,7 @@ func (p *printer) authors(indent int, changes []located) {
 		return
 	}
 	var since []time.Time
-	var known []reconcile.Authorship
+	var known []insight.Authorship
 	for _, c := range changes {
 		key := c.key()
 		if at := p.run.Insights.DriftingSince(key); !at.IsZero() {
@@ -208,7 +209,7 @@ func (p *printer) authors(indent int, changes []located) {
 // whoMadeIt is who made what differs what it is, most first; how many of it AWS has nothing set
 // of; and of how many others nobody knows. It adds up to the changes.
 func (r *Run) whoMadeIt() (by []deed, unset, untold int) {
-	var known []reconcile.Authorship
+	var known []insight.Authorship
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
 		for j := range t.Changes {
@@ -280,12 +281,12 @@ func (r *Run) foughtOver(bool) []note {
 	}
 	n := note{tone: red, title: "Fought over", lines: true, n: len(fights),
 		text: count(len(fights), "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
-	n.rows = mapped(fights, func(f reconcile.Fight) row { return row{name: r.named(f.Target, f.Name) + " " + fightText(&f)} })
+	n.rows = mapped(fights, func(f insight.Fight) row { return row{name: r.named(f.Target, f.Name) + " " + fightText(&f)} })
 	return []note{n}
 }
 
 // fightText is "corrected 3 times since 2026-11-20, changed back by role deploy (Terraform)".
-func fightText(f *reconcile.Fight) string {
+func fightText(f *insight.Fight) string {
 	by := f.Author.String()
 	if by == "" {
 		by = "somebody"
@@ -299,7 +300,7 @@ func (r *Run) byAuthor(m remark, t desired.Target) remark {
 	key := desired.Key{Target: t, Name: m.config}
 	if a := r.Insights.AuthorOf(key); a != nil {
 		m.author = Clean(a.Author.String())
-		d := deeds([]reconcile.Authorship{*a})[0]
+		d := deeds([]insight.Authorship{*a})[0]
 		told := Clean(d.verb + " " + d.when(r.Surveyed, true) + " by " + d.author)
 		m.details = append(m.details, told)
 		if m.topic == stale {

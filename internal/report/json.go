@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // JSON writes a run as one document, one item a line, item by item: a fleet of
@@ -155,13 +156,13 @@ func (r *Run) lists() []listJSON {
 			}
 		})},
 		{"destinations", "destination", each(r.Insights.Destinations, r.newDestination)},
-		{"authors", "author", each(r.Insights.Authors, func(a reconcile.Authorship) any {
+		{"authors", "author", each(r.Insights.Authors, func(a insight.Authorship) any {
 			return authorJSON{r.newKey(a.Key), a.Author, *stamp(a.At), a.Call, a.Redeploys()}
 		})},
-		{"fights", "fight", each(r.Insights.Fights, func(f reconcile.Fight) any {
+		{"fights", "fight", each(r.Insights.Fights, func(f insight.Fight) any {
 			return fightJSON{r.newKey(f.Key), f.Times, stamp(f.Since), f.Author}
 		})},
-		{"unavailable", "unavailable", each(r.Insights.Unavailable, func(u reconcile.Unavailable) any {
+		{"unavailable", "unavailable", each(r.Insights.Unavailable, func(u insight.Unavailable) any {
 			out := unavailableJSON{What: u.What, Error: reconcile.ErrorOf(u.Err)}
 			if (u.Target != desired.Target{}) {
 				out.Target = u.Target.String()

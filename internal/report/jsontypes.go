@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // FormatVersion is the version of the JSON document and of the JSON lines. It
@@ -185,7 +186,7 @@ type unavailableJSON struct {
 	Error  *reconcile.CallError `json:"error"`
 }
 
-func (r *Run) newDestination(d reconcile.Destination) any {
+func (r *Run) newDestination(d insight.Destination) any {
 	out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
 	if d.Loses() {
 		for _, u := range d.Uses {
@@ -214,7 +215,7 @@ type unjudgedJSON struct {
 // authorJSON is who made a config what it is.
 type authorJSON struct {
 	KeyJSON
-	reconcile.Author
+	insight.Author
 	At        string `json:"at"`
 	Call      string `json:"call"`
 	Redeploys bool   `json:"redeploys"` // the next deployment writes it again
@@ -223,9 +224,9 @@ type authorJSON struct {
 // fightJSON is a config that somebody else keeps changing back.
 type fightJSON struct {
 	KeyJSON
-	Times  int              `json:"times"` // how often it was corrected
-	Since  *string          `json:"since"`
-	Author reconcile.Author `json:"author"` // whose name and kind are "" where nobody told
+	Times  int            `json:"times"` // how often it was corrected
+	Since  *string        `json:"since"`
+	Author insight.Author `json:"author"` // whose name and kind are "" where nobody told
 }
 
 // sourceJSON says what the verdict on one item rests on.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // note is all that there is to say about a topic or one cause of it, with all the configs that
@@ -93,7 +93,7 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 		}
 		if l := of[0].losing; l != nil {
 			n.about, n.n = l.arn, l.n
-			n.rows = mapped(l.uses, func(u reconcile.DestinationUse) row { return row{name: r.named(u.Target, u.Name)} })
+			n.rows = mapped(l.uses, func(u insight.DestinationUse) row { return row{name: r.named(u.Target, u.Name)} })
 		}
 		if !s.causes {
 			n.hint, n.rows = shared(of, (*remark).next), append(n.rows, r.rowsOf(s, named, of)...)

@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // What JUnit and SARIF say of a config beside its changes, --full says as well, and a comment
@@ -149,8 +150,8 @@ func TestFailuresHaveRoomFirst(t *testing.T) {
 
 // What a deployment changed it changes again; what it deleted, as in a hand-over, it does not.
 func TestAHandOverIsNotWrittenAgain(t *testing.T) {
-	deploy := reconcile.Author{Kind: "role", Name: "deploy", Client: "Terraform"}
-	r := &Run{Insights: reconcile.Insights{Authors: []reconcile.Authorship{
+	deploy := insight.Author{Kind: "role", Name: "deploy", Client: "Terraform"}
+	r := &Run{Insights: insight.Set{Authors: []insight.Authorship{
 		{Author: deploy, Call: "UpdateFunctionEventInvokeConfig"}, {Author: deploy, Call: "DeleteFunctionEventInvokeConfig"}, {Author: deploy, Call: "DeleteFunctionEventInvokeConfig"},
 	}}}
 	var got []string
@@ -180,7 +181,7 @@ func TestAStaleChangeHasTheAuthorOfWhatIsThere(t *testing.T) {
 	r := &Run{
 		Plan:     &reconcile.Plan{Targets: []reconcile.TargetPlan{plan}},
 		Outcome:  &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.Result{{Change: change, Status: reconcile.Stale}}}}},
-		Insights: reconcile.Insights{Authors: []reconcile.Authorship{{Key: key, Author: reconcile.Author{Kind: "user", Name: "ops"}, Call: "PutFunctionEventInvokeConfig"}}},
+		Insights: insight.Set{Authors: []insight.Authorship{{Key: key, Author: insight.Author{Kind: "user", Name: "ops"}, Call: "PutFunctionEventInvokeConfig"}}},
 	}
 	for _, atPlan := range []bool{false, true} {
 		if atPlan {

@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Past is a run of which a record tells, as far as it does: what a record keeps as a
@@ -57,7 +58,7 @@ func Past(past PastRun) *Run {
 	slices.SortFunc(plan.Targets, func(a, b reconcile.TargetPlan) int { return a.Target.Compare(b.Target) })
 	r.Plan, r.Fleet.Targets = plan, len(plan.Targets)
 	r.pastItems(past.Items())
-	slices.SortFunc(r.Insights.Authors, func(a, b reconcile.Authorship) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(r.Insights.Authors, func(a, b insight.Authorship) int { return a.Key.Compare(b.Key) })
 	return r
 }
 
@@ -108,7 +109,7 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 			if n > 1 {
 				names = "the names"
 			}
-			r.Insights.Unavailable = append(r.Insights.Unavailable, reconcile.Unavailable{
+			r.Insights.Unavailable = append(r.Insights.Unavailable, insight.Unavailable{
 				What: fmt.Sprintf("%s of %s (%s)", names, count(n, "config"), strings.ReplaceAll(what, "_", " ")), Target: t.Target, Err: errors.New("the record says only how many there were"),
 			})
 		}
@@ -127,7 +128,7 @@ func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.Targ
 // madeBy takes in who had made a config what the run found.
 func (r *Run) madeBy(i *history.Item) {
 	if a := i.Author; a != nil {
-		r.Insights.Authors = append(r.Insights.Authors, reconcile.Authorship{Key: i.Key, Author: a.Author, At: a.At, Call: a.Call})
+		r.Insights.Authors = append(r.Insights.Authors, insight.Authorship{Key: i.Key, Author: a.Author, At: a.At, Call: a.Call})
 	}
 }
 

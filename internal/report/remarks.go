@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // verdict is what a test would say about a remark.
@@ -84,7 +85,7 @@ func (r *Run) ofRun(say func(remark)) {
 	for _, l := range r.losing() {
 		m := remark{topic: destinations, name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
 			message: l.sentence() + ": " + Clean(l.arn), cause: l.sentence(), hint: l.hint(), identity: l.arn, losing: &l}
-		m.details = mapped(l.uses, func(u reconcile.DestinationUse) string { return Clean(u.Key.String()) })
+		m.details = mapped(l.uses, func(u insight.DestinationUse) string { return Clean(u.Key.String()) })
 		say(r.at(m, &l.origin))
 	}
 	for _, u := range r.Insights.Unavailable {

@@ -31,6 +31,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Run is everything there is to say about one run.
@@ -54,7 +55,7 @@ type Run struct {
 	Refused error                 // why the plan may not be applied, from the guard
 	Outcome *reconcile.Outcome    // nil when nothing was tried
 
-	Insights         reconcile.Insights
+	Insights         insight.Set
 	InsightsRequired bool // what could not be learnt counts as not read
 
 	GuardOff string // why any number of changes may pass; "" where the guard counts

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const fleetYAML = `version: 1
@@ -89,16 +90,16 @@ func drifted(_ desired.Target, f *reconcile.ObservedFunction) {
 // authored tells who made the changes of a run necessary: mostly a deployment, some a
 // person, some nobody knows, and one again and again.
 func authored(r *Run) *Run {
-	deploy := reconcile.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "Terraform"}
-	ops := reconcile.Author{Principal: "arn:aws:iam::111111111111:user/ops-admin", Kind: "user", Name: "ops-admin", Client: "console"}
+	deploy := insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "Terraform"}
+	ops := insight.Author{Principal: "arn:aws:iam::111111111111:user/ops-admin", Kind: "user", Name: "ops-admin", Client: "console"}
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
 		for j := range t.Changes {
-			a := reconcile.Authorship{Key: desired.Key{Target: t.Target, Name: t.Changes[j].Name}, Author: deploy, At: started.Add(-30 * time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
+			a := insight.Authorship{Key: desired.Key{Target: t.Target, Name: t.Changes[j].Name}, Author: deploy, At: started.Add(-30 * time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 			switch {
 			case a.Function == "orders-007":
 				a.Author, a.At = ops, started.Add(-2*time.Hour)
-				r.Insights.Fights = append(r.Insights.Fights, reconcile.Fight{Key: a.Key, Author: ops, Times: 3, Since: started.Add(-4 * 24 * time.Hour)})
+				r.Insights.Fights = append(r.Insights.Fights, insight.Fight{Key: a.Key, Author: ops, Times: 3, Since: started.Add(-4 * 24 * time.Hour)})
 			case strings.HasPrefix(a.Function, "orders-3"):
 				continue
 			}
@@ -295,14 +296,14 @@ require:
 			}
 			f := resolve(t, yaml, nil)
 			r := newRun("audit", f, inAWS(f, nil))
-			r.Insights = destined(f, map[string]reconcile.DestinationState{
-				"arn:aws:sqs:eu-west-1:111111111111:async-dlq": reconcile.DestinationMissing, "arn:aws:sqs:eu-west-1:111111111111:worker-00-done": reconcile.DestinationExists,
+			r.Insights = destined(f, map[string]insight.DestinationState{
+				"arn:aws:sqs:eu-west-1:111111111111:async-dlq": insight.DestinationMissing, "arn:aws:sqs:eu-west-1:111111111111:worker-00-done": insight.DestinationExists,
 			})
-			r.Insights.Destinations = append(r.Insights.Destinations, reconcile.Destination{
-				ARN: "arn:aws:sns:eu-west-1:111111111111:alarms.fifo", State: reconcile.DestinationWrongKind,
-				Uses: []reconcile.DestinationUse{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "worker-03", Qualifier: "live"}}, Setting: desired.OnFailure}},
+			r.Insights.Destinations = append(r.Insights.Destinations, insight.Destination{
+				ARN: "arn:aws:sns:eu-west-1:111111111111:alarms.fifo", State: insight.DestinationWrongKind,
+				Uses: []insight.DestinationUse{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "worker-03", Qualifier: "live"}}, Setting: desired.OnFailure}},
 			})
-			r.Insights.Unavailable = []reconcile.Unavailable{{What: "whether 2 destinations exist", Target: prod, Err: &reconcile.CallError{
+			r.Insights.Unavailable = []insight.Unavailable{{What: "whether 2 destinations exist", Target: prod, Err: &reconcile.CallError{
 				Op: "GetTopicAttributes", Subject: "*", Kind: reconcile.KindDenied, Code: "AuthorizationError", Status: 403,
 				Message: "User: arn:aws:iam::111111111111:user/ci is not authorized to perform: SNS:GetTopicAttributes", Hint: "allow sns:GetTopicAttributes on * for the caller",
 			}}}

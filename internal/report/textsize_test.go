@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // The whole list of names is written as it is found: beside the plan there is an
@@ -171,9 +172,9 @@ func drawLarge(t *rapid.T) *Run {
 			key := desired.Key{Target: plan.Target, Name: c.Name}
 			if random.IntN(4) == 0 && kinds > 0 {
 				who := author(fmt.Sprintf("user-%d", random.IntN(kinds)))
-				r.Insights.Authors = append(r.Insights.Authors, reconcile.Authorship{Key: key, Author: who, At: started.Add(-time.Hour)})
-				r.Insights.Drifting = append(r.Insights.Drifting, reconcile.Drifting{Key: key, Since: started.Add(-time.Duration(random.IntN(1000)) * time.Hour)})
-				r.Insights.Fights = append(r.Insights.Fights, reconcile.Fight{Key: key, Author: who, Times: 3, Since: started})
+				r.Insights.Authors = append(r.Insights.Authors, insight.Authorship{Key: key, Author: who, At: started.Add(-time.Hour)})
+				r.Insights.Drifting = append(r.Insights.Drifting, insight.Drifting{Key: key, Since: started.Add(-time.Duration(random.IntN(1000)) * time.Hour)})
+				r.Insights.Fights = append(r.Insights.Fights, insight.Fight{Key: key, Author: who, Times: 3, Since: started})
 			}
 			plan.Changes = append(plan.Changes, c)
 		}
@@ -197,8 +198,8 @@ func drawLarge(t *rapid.T) *Run {
 		r.Plan.Targets = append(r.Plan.Targets, plan)
 	}
 	for i := range kinds {
-		r.Insights.Destinations = append(r.Insights.Destinations, reconcile.Destination{ARN: fmt.Sprint("arn:aws:sqs:eu-west-1:111111111111:gone-", i), State: reconcile.DestinationMissing, Uses: []reconcile.DestinationUse{{Setting: desired.OnFailure}}})
-		r.Insights.Unavailable = append(r.Insights.Unavailable, reconcile.Unavailable{What: "who made it so", Err: denied(desired.Name{Function: "f"}, i)})
+		r.Insights.Destinations = append(r.Insights.Destinations, insight.Destination{ARN: fmt.Sprint("arn:aws:sqs:eu-west-1:111111111111:gone-", i), State: insight.DestinationMissing, Uses: []insight.DestinationUse{{Setting: desired.OnFailure}}})
+		r.Insights.Unavailable = append(r.Insights.Unavailable, insight.Unavailable{What: "who made it so", Err: denied(desired.Name{Function: "f"}, i)})
 		r.Warnings = append(r.Warnings, desired.Problem{Pos: desired.Pos{File: "fleet.yaml"}, Code: "EI031", Message: "something is odd", Hint: "see to it"})
 	}
 	if rapid.Bool().Draw(t, "applied") {

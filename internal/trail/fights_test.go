@@ -16,6 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var months = flag.Int("months", 0, "how many months TestMonthsOfFights simulates; 0 is six days")
@@ -116,7 +117,7 @@ functions: [{ name: ours, maximum_retry_attempts: %d }]
 	}
 	check := func() {
 		now := time.Now()
-		named := map[string]reconcile.Fight{}
+		named := map[string]insight.Fight{}
 		for _, f := range log.List(fights.Told, now) {
 			named[f.Function] = f
 			told[f.Function]++

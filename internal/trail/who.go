@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Who is a reconcile.Annotator: it tells who made each config that differs what it is,
@@ -49,10 +50,10 @@ var _ reconcile.Annotator = Who{}
 func (Who) Name() string { return "who changed what differs" }
 
 // Annotate implements reconcile.Annotator.
-func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt reconcile.Insights) {
+func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insight.Set) {
 	type told struct {
 		target desired.Target
-		found  []reconcile.Authorship
+		found  []insight.Authorship
 		err    error
 	}
 	heard := make(chan told, len(r.Plan.Targets))
@@ -90,7 +91,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 		}
 	}
 	unavailable := func(t desired.Target, err error) {
-		learnt.Unavailable = append(learnt.Unavailable, reconcile.Unavailable{What: w.Name(), Target: t, Err: err})
+		learnt.Unavailable = append(learnt.Unavailable, insight.Unavailable{What: w.Name(), Target: t, Err: err})
 	}
 	for len(open) > 0 && ctx.Err() == nil {
 		select {
@@ -106,8 +107,8 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt recon
 	for t := range open {
 		unavailable(t, ErrBudget)
 	}
-	slices.SortFunc(learnt.Authors, func(a, b reconcile.Authorship) int { return a.Key.Compare(b.Key) })
-	slices.SortFunc(learnt.Unavailable, func(a, b reconcile.Unavailable) int { return a.Target.Compare(b.Target) })
+	slices.SortFunc(learnt.Authors, func(a, b insight.Authorship) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(learnt.Unavailable, func(a, b insight.Unavailable) int { return a.Target.Compare(b.Target) })
 	learnt.Fights = fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
 	return learnt
 }
@@ -129,7 +130,7 @@ const stackTag = "aws:cloudformation:stack-name"
 
 // nameStacks adds the stacks to what CloudFormation wrote. Where tags cannot be read, none
 // is named.
-func nameStacks(ctx context.Context, finder reconcile.Finder, found []reconcile.Authorship) {
+func nameStacks(ctx context.Context, finder reconcile.Finder, found []insight.Authorship) {
 	var functions []string
 	for i := range found {
 		if found[i].Author.Client == "CloudFormation" {
@@ -152,8 +153,8 @@ func nameStacks(ctx context.Context, finder reconcile.Finder, found []reconcile.
 }
 
 // fightsAmong are the fights over what a run looks at, also where nothing differs just now.
-func fightsAmong(r *reconcile.RunResult, all []reconcile.Fight) []reconcile.Fight {
-	return slices.DeleteFunc(all, func(f reconcile.Fight) bool {
+func fightsAmong(r *reconcile.RunResult, all []insight.Fight) []insight.Fight {
+	return slices.DeleteFunc(all, func(f insight.Fight) bool {
 		if t := reconcile.PartOf(r.Fleet.Targets, f.Target); t != nil {
 			if _, declared := slices.BinarySearchFunc(t.Entries, f.Name, desired.Entry.Compare); declared {
 				return false
@@ -165,7 +166,7 @@ func fightsAmong(r *reconcile.RunResult, all []reconcile.Fight) []reconcile.Figh
 }
 
 // began is when the oldest of the fights in one target began; zero where there is none.
-func began(fought []reconcile.Fight, target desired.Target) (since time.Time) {
+func began(fought []insight.Fight, target desired.Target) (since time.Time) {
 	for i := range fought {
 		if f := &fought[i]; f.Target == target && (since.IsZero() || f.Since.Before(since)) {
 			since = f.Since
@@ -176,7 +177,7 @@ func began(fought []reconcile.Fight, target desired.Target) (since time.Time) {
 
 // ask finds the authors of what differs in one target, and where nothing does those of the
 // fights since a time. The error is why some could not be looked for.
-func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change, since time.Time) ([]reconcile.Authorship, error) {
+func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change, since time.Time) ([]insight.Authorship, error) {
 	open := unexplained(changes)
 	q := Query{Pages: whoPages, Budget: defaultBudget}
 	if deadline, ok := ctx.Deadline(); ok {
@@ -251,7 +252,7 @@ func explains(h *events.Hint, modified int64) bool {
 }
 
 // authors are those of the last events, of all that are known, about what differs.
-func authors(target desired.Target, changes []reconcile.Change, all []events.Hint) []reconcile.Authorship {
+func authors(target desired.Target, changes []reconcile.Change, all []events.Hint) []insight.Authorship {
 	open := unexplained(changes)
 	stores, deletes := map[desired.Name]*events.Hint{}, map[desired.Name]*events.Hint{}
 	for i := range all {
@@ -263,7 +264,7 @@ func authors(target desired.Target, changes []reconcile.Change, all []events.Hin
 			stores[h.Key().Name] = h
 		}
 	}
-	var found []reconcile.Authorship
+	var found []insight.Authorship
 	for i := range changes {
 		name := changes[i].Name
 		h := stores[name]
@@ -274,7 +275,7 @@ func authors(target desired.Target, changes []reconcile.Change, all []events.Hin
 			}
 		}
 		if h != nil && explains(h, open[name]) {
-			found = append(found, reconcile.Authorship{Key: desired.Key{Target: target, Name: name}, Author: h.Author, At: h.EventTime, Call: h.EventName})
+			found = append(found, insight.Authorship{Key: desired.Key{Target: target, Name: name}, Author: h.Author, At: h.EventTime, Call: h.EventName})
 		}
 	}
 	return found

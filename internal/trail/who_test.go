@@ -18,6 +18,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // over makes a http.RoundTripper of a world.
@@ -221,7 +222,7 @@ func TestWhoTellsWhyAFightHasNoAuthor(t *testing.T) {
 			key := desired.Key{Target: ireland, Name: name}
 			for range 4 {
 				time.Sleep(time.Hour)
-				who.Fights.Wrote(key, time.Now(), reconcile.Author{})
+				who.Fights.Wrote(key, time.Now(), insight.Author{})
 				time.Sleep(time.Hour)
 				who.Fights.Corrected(key, time.Now(), nil, &reconcile.Settings{})
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var ireland = desired.Target{Account: "111111111111", Region: "eu-west-1"}
@@ -139,7 +140,7 @@ func (r *rig) touch(functions ...string) *answer {
 func (r *rig) write(key desired.Key, principal string) *answer {
 	a := &answer{}
 	r.Wake(Wake{Cause: Event, Done: a.done, Triggers: []Trigger{
-		{Object: Object{key.Target, key.Function}, Qualifier: key.Qualifier, Author: reconcile.Author{Principal: principal}},
+		{Object: Object{key.Target, key.Function}, Qualifier: key.Qualifier, Author: insight.Author{Principal: principal}},
 	}})
 	return a
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // fightOver lets somebody write a key back two minutes after each time it was
@@ -19,7 +19,7 @@ import (
 func fightOver(r *rig, key desired.Key, rounds int) *atomic.Int32 {
 	writes := new(atomic.Int32)
 	r.end = func(s Scope) Result {
-		left := slices.ContainsFunc(s.Leave, func(c reconcile.Fight) bool { return c.Key == key })
+		left := slices.ContainsFunc(s.Leave, func(c insight.Fight) bool { return c.Key == key })
 		if left || !s.covers(key.Target, key.Function) {
 			return inSync
 		}
@@ -41,7 +41,7 @@ func TestAKeyThatIsChangedBackAgainAndAgainIsLeftAlone(t *testing.T) {
 		if n := writes.Load(); int(n) != fights.Hot.Times {
 			t.Errorf("corrected %d times, want %d", n, fights.Hot.Times)
 		}
-		want := []reconcile.Fight{{Key: key, Author: reconcile.Author{Principal: "arn:aws:iam::111111111111:role/other"}, Times: 3, Since: r.began.Add(DefaultSettle)}}
+		want := []insight.Fight{{Key: key, Author: insight.Author{Principal: "arn:aws:iam::111111111111:role/other"}, Times: 3, Since: r.began.Add(DefaultSettle)}}
 		if diff := cmp.Diff(want, r.State().Fought); diff != "" {
 			t.Errorf("fought (-want +got):\n%s", diff)
 		}

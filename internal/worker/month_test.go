@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // A month of fleet life: deployments that write in bursts, events that are lost or
@@ -59,7 +59,7 @@ func TestAMonth(t *testing.T) {
 			for range 1 + random.IntN(2) { // or doubled
 				id := asked
 				asked++
-				w.Wake(Wake{Cause: Event, Triggers: []Trigger{{Object: fn(n.Function), Qualifier: n.Qualifier, Author: reconcile.Author{Principal: "someone"}}}, Done: func(error) {
+				w.Wake(Wake{Cause: Event, Triggers: []Trigger{{Object: fn(n.Function), Qualifier: n.Qualifier, Author: insight.Author{Principal: "someone"}}}, Done: func(error) {
 					a.mu.Lock()
 					defer a.mu.Unlock()
 					answered[id]++

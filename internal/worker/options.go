@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/fights"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Options are what a worker is made of.
@@ -69,9 +69,9 @@ type Report struct {
 	Causes   []Cause // in the order of Causes
 	Started  time.Time
 	Finished time.Time
-	Events   []time.Time       // when the events happened that the pass answered, sorted
-	Fought   []reconcile.Fight // after the pass
-	Refused  bool              // the last sweep stands refused by the guard
+	Events   []time.Time     // when the events happened that the pass answered, sorted
+	Fought   []insight.Fight // after the pass
+	Refused  bool            // the last sweep stands refused by the guard
 	Result   Result
 }
 
@@ -123,9 +123,9 @@ type State struct {
 
 	FleetProblem      string // what cannot be loaded of the fleet, and why; "" when all can
 	FleetProblemSince time.Time
-	AccountsUnknown   bool              // the FleetProblem is that: the files themselves load
-	Problems          []string          // of the sources of wakes, such as a queue that does not answer
-	Fought            []reconcile.Fight // configs that others keep changing back; see fights.Told
+	AccountsUnknown   bool            // the FleetProblem is that: the files themselves load
+	Problems          []string        // of the sources of wakes, such as a queue that does not answer
+	Fought            []insight.Fight // configs that others keep changing back; see fights.Told
 }
 
 // Running reports whether a pass is under way.

@@ -10,6 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Pass looks at a scope, and corrects it if that is its office. When ctx ends
@@ -22,7 +23,7 @@ type Result struct {
 	Run      string             // its id, for the log; may be empty
 	Plan     *reconcile.Plan    // of the narrowed fleet; nil when the pass ended before it had one
 	Outcome  *reconcile.Outcome // nil when nothing was to be written
-	Insights reconcile.Insights
+	Insights insight.Set
 	// How the fleet files take it that a declared function, alias or version is not there.
 	MissingFunctions, MissingQualifiers desired.MissingPolicy
 	// Err is why the pass as a whole failed: no credentials, a refusal by the

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Object is one function, or with an empty Function a whole target. One
@@ -39,7 +40,7 @@ type Scope struct {
 	Asked bool
 	// Leave lists the configs that are fought over, sorted: to be reported and not
 	// written.
-	Leave []reconcile.Fight
+	Leave []insight.Fight
 
 	// Spent is how many writes targeted passes made within the last period. They
 	// share one allowance: what the guard lets one run write.
@@ -158,6 +159,6 @@ func (s Scope) leaves(k desired.Key) bool {
 	if s.MayWrite != nil && !s.MayWrite(k) {
 		return true
 	}
-	_, found := slices.BinarySearchFunc(s.Leave, k, reconcile.Fight.Compare)
+	_, found := slices.BinarySearchFunc(s.Leave, k, insight.Fight.Compare)
 	return found
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const fleetFile = `
@@ -50,7 +51,7 @@ func names(f desired.Fleet) (kept, ignored []string) {
 
 func TestNarrow(t *testing.T) {
 	virginia := desired.Target{Account: "111111111111", Region: "us-east-1"}
-	live := []reconcile.Fight{{Key: keyOf("orders", "live")}}
+	live := []insight.Fight{{Key: keyOf("orders", "live")}}
 	for _, tt := range []struct {
 		why           string
 		scope         Scope
@@ -83,7 +84,7 @@ func TestNarrow(t *testing.T) {
 // A fought-over record, and the records beside it, must not look undeclared: the
 // fleet asks for the deletion of such.
 func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
-	scope := Scope{Objects: []Object{fn("orders")}, Leave: []reconcile.Fight{{Key: keyOf("orders", "live")}}}
+	scope := Scope{Objects: []Object{fn("orders")}, Leave: []insight.Fight{{Key: keyOf("orders", "live")}}}
 	fleet := scope.Narrow(someFleet(t))
 	held := reconcile.Settings{}
 	live := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: ireland, Functions: []reconcile.ObservedFunction{{

@@ -9,7 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/events"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Cause is why the worker was woken. There are few, so that they can be the
@@ -61,7 +61,7 @@ type Trigger struct {
 	// Qualifier and Author tell whose write of which record it was, for a
 	// trigger that is such a write; otherwise both are empty.
 	Qualifier string
-	Author    reconcile.Author
+	Author    insight.Author
 	EventTime time.Time // zero when not known
 }
 

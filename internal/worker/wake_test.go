@@ -7,16 +7,16 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eventinvoke/eventinvoke/internal/events"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 func TestClassify(t *testing.T) {
-	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Author: reconcile.Author{Principal: "alice"}}
+	write := events.Hint{Kind: events.Key, Target: ireland, Function: "orders", Qualifier: "live", EventName: "PutFunctionEventInvokeConfig", Author: insight.Author{Principal: "alice"}}
 	alias := write
 	alias.EventName = "UpdateAlias"
 	echo, failed := write, write
 	echo.Echo, failed.Failed = true, true
-	written := Trigger{Object: fn("orders"), Qualifier: "live", Author: reconcile.Author{Principal: "alice"}}
+	written := Trigger{Object: fn("orders"), Qualifier: "live", Author: insight.Author{Principal: "alice"}}
 	for _, tt := range []struct {
 		why   string
 		hints []events.Hint

@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // described are all metrics of targets and of limiters.
@@ -155,7 +156,7 @@ func (f *fleet) passed(r worker.Report) {
 	}
 }
 
-func (f *fleet) foughtOver(all []reconcile.Fight) {
+func (f *fleet) foughtOver(all []insight.Fight) {
 	for _, n := range f.targets {
 		n.fought = 0
 	}
@@ -193,10 +194,10 @@ func states(p *reconcile.TargetPlan, o *reconcile.TargetOutcome) map[string]int 
 
 // destinedBy counts the configs of a target by the state of the destinations that they
 // send to. Where nobody asked there is nothing to count.
-func destinedBy(in reconcile.Insights, t desired.Target) map[string]int {
+func destinedBy(in insight.Set, t desired.Target) map[string]int {
 	counts := map[string]int{}
 	for i := range in.Destinations {
-		for state := reconcile.DestinationUnknown; state <= reconcile.DestinationWrongKind; state++ {
+		for state := insight.DestinationUnknown; state <= insight.DestinationWrongKind; state++ {
 			counts[state.String()] += 0
 		}
 		for _, u := range in.Destinations[i].Uses {

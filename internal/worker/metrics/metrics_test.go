@@ -20,6 +20,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var (
@@ -39,7 +40,7 @@ func aPass() worker.Report {
 	return worker.Report{
 		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Schedule},
 		Started: ten, Finished: ten.Add(30 * time.Second), Events: []time.Time{time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), ten.Add(10 * time.Second), ten.Add(time.Hour)},
-		Fought: []reconcile.Fight{{Key: desired.Key{Target: ireland, Name: named("a")}}},
+		Fought: []insight.Fight{{Key: desired.Key{Target: ireland, Name: named("a")}}},
 		Result: worker.Result{
 			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
 				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Breaches: []reconcile.Breach{{Name: named("a"), Now: true}, {Name: named("d"), Now: true, Planned: true}},
@@ -48,9 +49,9 @@ func aPass() worker.Report {
 					}},
 				{Target: virginia, Label: "prod", Err: errors.New("denied"), Findings: []reconcile.Finding{{Name: named("c"), Kind: reconcile.FindingUnreadable}}},
 			}},
-			Insights: reconcile.Insights{Destinations: []reconcile.Destination{{
-				ARN: "arn:aws:sqs:eu-west-1:111111111111:gone", State: reconcile.DestinationMissing,
-				Uses: []reconcile.DestinationUse{{Key: desired.Key{Target: ireland, Name: named("a")}}, {Key: desired.Key{Target: ireland, Name: named("b")}}},
+			Insights: insight.Set{Destinations: []insight.Destination{{
+				ARN: "arn:aws:sqs:eu-west-1:111111111111:gone", State: insight.DestinationMissing,
+				Uses: []insight.DestinationUse{{Key: desired.Key{Target: ireland, Name: named("a")}}, {Key: desired.Key{Target: ireland, Name: named("b")}}},
 			}}},
 			Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Label: "prod", Results: []reconcile.Result{
 				{Change: change("a"), Status: reconcile.Applied}, {Change: change("b"), Status: reconcile.Failed, Err: errors.New("refused")},

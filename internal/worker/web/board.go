@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const (
@@ -217,7 +218,7 @@ func (t *targetStatus) sweep(r *worker.Report, p *reconcile.TargetPlan) {
 		}
 	}
 	t.open, t.missing = worker.Few(open), worker.Few(missing)
-	of := reconcile.Insights{}
+	of := insight.Set{}
 	for _, a := range r.Result.Insights.Authors {
 		if a.Target == p.Target {
 			of.Authors = append(of.Authors, a)

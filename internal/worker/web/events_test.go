@@ -20,6 +20,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 var prod = desired.Target{Account: "111111111111", Region: "eu-west-1"}
@@ -231,7 +232,7 @@ func TestTheBoard(t *testing.T) {
 		{"drift", func(*worker.Report) {}, "3 configs drifted"},
 		{"who made it so", func(r *worker.Report) {
 			for range 3 {
-				r.Result.Insights.Authors = append(r.Result.Insights.Authors, reconcile.Authorship{Key: desired.Key{Target: prod}, Author: reconcile.Author{Kind: "role", Name: "<deploy>", Client: "Terraform"}})
+				r.Result.Insights.Authors = append(r.Result.Insights.Authors, insight.Authorship{Key: desired.Key{Target: prod}, Author: insight.Author{Kind: "role", Name: "<deploy>", Client: "Terraform"}})
 			}
 		}, "changed: 3 by role &lt;deploy&gt; (Terraform)"},
 		{"corrected", func(r *worker.Report) {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 func handler(t *testing.T, state worker.State, token string) (http.Handler, *[]worker.Wake) {
@@ -133,8 +133,8 @@ func TestWhoMayAskForAPass(t *testing.T) {
 
 func TestThePageEscapesWhatItShows(t *testing.T) {
 	const attack = `<script>alert("x")</script>`
-	h, _ := handler(t, worker.State{LastError: attack, FleetProblem: attack, Fought: []reconcile.Fight{
-		{Key: desired.Key{Name: desired.Name{Function: "orders", Qualifier: "live"}}, Author: reconcile.Author{Name: attack, Kind: "user"}, Times: 3},
+	h, _ := handler(t, worker.State{LastError: attack, FleetProblem: attack, Fought: []insight.Fight{
+		{Key: desired.Key{Name: desired.Name{Function: "orders", Qualifier: "live"}}, Author: insight.Author{Name: attack, Kind: "user"}, Times: 3},
 	}}, "")
 	r := ask(h, "GET", "/", nil)
 	got := body(t, r)

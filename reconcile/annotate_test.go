@@ -4,39 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // annotator is an Annotator of one function.
 type annotator struct {
 	name string
-	do   func(context.Context, *RunResult) Insights
+	do   func(context.Context, *RunResult) insight.Set
 }
 
 func (a annotator) Name() string { return a.name }
-func (a annotator) Annotate(ctx context.Context, r *RunResult) Insights {
+func (a annotator) Annotate(ctx context.Context, r *RunResult) insight.Set {
 	return a.do(ctx, r)
 }
 
 // Whatever annotators do, a run goes on with what they knew in time, before a person
 // is asked about its plan.
 func TestAnnotators(t *testing.T) {
-	knows := annotator{"knows", func(_ context.Context, r *RunResult) Insights {
+	knows := annotator{"knows", func(_ context.Context, r *RunResult) insight.Set {
 		return unavailable(fmt.Sprintf("seen %d", r.Plan.Counts().Changes()), nil)
 	}}
-	partial := annotator{"partial", func(ctx context.Context, _ *RunResult) Insights {
+	partial := annotator{"partial", func(ctx context.Context, _ *RunResult) insight.Set {
 		<-ctx.Done()
 		return unavailable("a part", ctx.Err())
 	}}
-	deaf := annotator{"deaf", func(context.Context, *RunResult) Insights {
+	deaf := annotator{"deaf", func(context.Context, *RunResult) insight.Set {
 		time.Sleep(time.Hour)
 		return unavailable("too late", nil)
 	}}
-	panics := annotator{"panics", func(context.Context, *RunResult) Insights { panic("oh") }}
+	panics := annotator{"panics", func(context.Context, *RunResult) insight.Set { panic("oh") }}
 	for _, row := range []struct {
 		why    string
 		all    []Annotator
@@ -76,22 +77,14 @@ func TestAnnotators(t *testing.T) {
 func TestAnnotatorsOfARunThatEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancelCause(t.Context())
-		w := &road{t: t, aws: newFake("f"), annotators: []Annotator{annotator{"waits", func(ctx context.Context, _ *RunResult) Insights {
+		w := &road{t: t, aws: newFake("f"), annotators: []Annotator{annotator{"waits", func(ctx context.Context, _ *RunResult) insight.Set {
 			time.AfterFunc(time.Second, func() { interrupt(errors.New("stopped")) })
 			<-ctx.Done()
-			return Insights{}
+			return insight.Set{}
 		}}}}
 		start := time.Now()
 		if r, _ := w.run(ctx); time.Since(start) != time.Second || !r.Planned() {
 			t.Errorf("after %v: %+v", time.Since(start), r)
 		}
 	})
-}
-
-func TestByAuthor(t *testing.T) {
-	ops, deploy := Author{Kind: "user", Name: "ops", Client: "console"}, Author{Kind: "role", Name: "deploy", Client: "Terraform"}
-	i := Insights{Authors: []Authorship{{Author: ops}, {Author: deploy}, {Author: deploy}}}
-	if got := i.ByAuthor(); !slices.Equal(got, []string{"2 by role deploy (Terraform)", "1 by user ops (console)"}) {
-		t.Error(got)
-	}
 }

@@ -1,8 +1,11 @@
-package reconcile
+// Package insight is what can be known of a run's configs beyond what Lambda tells: whether
+// their destinations exist, who made them what they are, who keeps changing them back, since
+// when they differ. It is the words alone, so that whoever finds such a thing out and whoever
+// tells of it need not know how a run works.
+package insight
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,20 +15,8 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Annotator knows something about a plan that Lambda does not tell: whether the
-// destinations exist, who changed a record. Each kind of knowledge is a package of
-// its own that makes one.
-type Annotator interface {
-	// Name says what it knows, such as "whether destinations exist".
-	Name() string
-	// Annotate looks at a run whose plan is known, and changes nothing of it. It
-	// comes back soon after ctx ends, with what it has: what it could not learn is
-	// Unavailable, and no error.
-	Annotate(ctx context.Context, r *RunResult) Insights
-}
-
-// Insights are what the annotators of a run learnt.
-type Insights struct {
+// Set are what the annotators of a run learnt.
+type Set struct {
 	Destinations []Destination // that configs send to once the plan is carried out; sorted by ARN
 	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators
 	Authors      []Authorship  // of what differs, where somebody told; sorted
@@ -77,7 +68,7 @@ type DestinationState uint8
 
 // The states. What could not be learnt is never taken for missing.
 const (
-	DestinationUnknown   DestinationState = iota // see Insights.Unavailable
+	DestinationUnknown   DestinationState = iota // see Set.Unavailable
 	DestinationExists                            //
 	DestinationMissing                           // there is none of that name: each event sent there is lost
 	DestinationWrongKind                         // it is FIFO, which takes nothing from Lambda
@@ -94,94 +85,29 @@ func (d *Destination) Loses() bool {
 }
 
 // LosingDestinations counts those that lose what is sent to them.
-func (i *Insights) LosingDestinations() (n int) {
-	for j := range i.Destinations {
-		if i.Destinations[j].Loses() {
+func (s *Set) LosingDestinations() (n int) {
+	for j := range s.Destinations {
+		if s.Destinations[j].Loses() {
 			n++
 		}
 	}
 	return n
 }
 
-// InsightPolicy says whether a run asks its annotators.
-type InsightPolicy uint8
-
-// The policies.
-const (
-	InsightsAuto     InsightPolicy = iota // ask; what cannot be learnt is told, and is no failure
-	InsightsRequired                      // ask; what cannot be learnt counts as not read
-	InsightsOff                           // make no call
-)
-
-// insightTime is how long a run waits for its annotators. They ask services with
-// quotas of their own, side by side, so that a fleet of any size needs a second or two.
-const insightTime = 10 * time.Second
-
-// annotate asks all annotators at once. None of them can fail the run, or hold it up
-// much beyond insightTime: one that does not come back is left behind.
-//
-// Answers are taken in the order of Engine.Annotators and not as they come, so that a report
-// is the same every time. Each channel has room for the answer of one that nobody waits for
-// any more.
-func (e Engine) annotate(ctx context.Context, r *RunResult) {
-	if r.InsightPolicy == InsightsOff || len(e.Annotators) == 0 || context.Cause(ctx) != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, insightTime)
-	defer cancel()
-	seen := *r // for one that is left behind while the run goes on
-	answers := make([]chan Insights, len(e.Annotators))
-	for i, a := range e.Annotators {
-		answers[i] = make(chan Insights, 1)
-		go func() { answers[i] <- annotateSafely(ctx, a, &seen) }()
-	}
-	late := make(chan struct{})
-	defer time.AfterFunc(insightTime+time.Second, func() { close(late) }).Stop()
-	for i, a := range e.Annotators {
-		select {
-		case learnt := <-answers[i]:
-			r.Insights.add(learnt)
-			continue
-		case <-late:
-		}
-		select {
-		case learnt := <-answers[i]: // it was waited for after one that is late
-			r.Insights.add(learnt)
-		default:
-			r.Insights.add(unavailable(a.Name(), fmt.Errorf("no answer within %v", insightTime)))
-		}
-	}
-}
-
-// annotateSafely makes of a panic what could not be learnt.
-func annotateSafely(ctx context.Context, a Annotator, r *RunResult) (learnt Insights) {
-	defer func() {
-		if p := recover(); p != nil {
-			learnt = unavailable(a.Name(), fmt.Errorf("a fault of this program, please report it: %v", p))
-		}
-	}()
-	return a.Annotate(ctx, r)
-}
-
-// unavailable is the whole answer of an annotator that learnt nothing.
-func unavailable(what string, err error) Insights {
-	return Insights{Unavailable: []Unavailable{{What: what, Err: err}}}
-}
-
-// add takes in one annotator's answer.
-func (i *Insights) add(more Insights) {
-	i.Destinations = append(i.Destinations, more.Destinations...)
-	i.Authors = append(i.Authors, more.Authors...)
-	i.Fights = append(i.Fights, more.Fights...)
-	i.Drifting = append(i.Drifting, more.Drifting...)
-	i.Unavailable = append(i.Unavailable, more.Unavailable...)
+// Add takes in one annotator's answer.
+func (s *Set) Add(more Set) {
+	s.Destinations = append(s.Destinations, more.Destinations...)
+	s.Authors = append(s.Authors, more.Authors...)
+	s.Fights = append(s.Fights, more.Fights...)
+	s.Drifting = append(s.Drifting, more.Drifting...)
+	s.Unavailable = append(s.Unavailable, more.Unavailable...)
 }
 
 // ByAuthor sums up the authors, who made most differ first: "38 by role deploy (Terraform)".
-func (i *Insights) ByAuthor() []string {
+func (s *Set) ByAuthor() []string {
 	count := map[string]int{}
-	for j := range i.Authors {
-		count[i.Authors[j].Author.String()]++
+	for j := range s.Authors {
+		count[s.Authors[j].Author.String()]++
 	}
 	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
 		return cmp.Or(count[b]-count[a], strings.Compare(a, b))
@@ -193,21 +119,21 @@ func (i *Insights) ByAuthor() []string {
 }
 
 // AuthorOf is who made a config what it is, or nil where nobody told.
-func (i *Insights) AuthorOf(key desired.Key) *Authorship {
-	at, found := slices.BinarySearchFunc(i.Authors, key, Authorship.Compare)
+func (s *Set) AuthorOf(key desired.Key) *Authorship {
+	at, found := slices.BinarySearchFunc(s.Authors, key, Authorship.Compare)
 	if !found {
 		return nil
 	}
-	return &i.Authors[at]
+	return &s.Authors[at]
 }
 
 // DriftingSince is since when audits have found that a config differs, or zero.
-func (i *Insights) DriftingSince(key desired.Key) time.Time {
-	at, found := slices.BinarySearchFunc(i.Drifting, key, Drifting.Compare)
+func (s *Set) DriftingSince(key desired.Key) time.Time {
+	at, found := slices.BinarySearchFunc(s.Drifting, key, Drifting.Compare)
 	if !found {
 		return time.Time{}
 	}
-	return i.Drifting[at].Since
+	return s.Drifting[at].Since
 }
 
 // Author is who made a call, and with what. All of it is text from outside: whoever

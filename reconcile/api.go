@@ -228,6 +228,24 @@ type Recorder interface {
 	Release(ctx context.Context) error
 }
 
+// unrecorded is the Recorder of a run that nobody remembers.
+type unrecorded struct{ noJournal }
+
+// Ready implements Recorder.
+func (unrecorded) Ready(context.Context, int) error { return nil }
+
+// FailedBefore implements Recorder.
+func (unrecorded) FailedBefore(desired.Key) bool { return false }
+
+// Lease implements Recorder.
+func (unrecorded) Lease(desired.Target) context.Context { return nil }
+
+// Finish implements Recorder.
+func (unrecorded) Finish(context.Context, *RunResult) error { return nil }
+
+// Release implements Recorder.
+func (unrecorded) Release(context.Context) error { return nil }
+
 // Exclude takes targets out of the run, each for its reason, which stays in the list.
 func (o *Opened) Exclude(failed map[desired.Target]error) {
 	for i := range o.Targets {
@@ -282,12 +300,11 @@ func (o *Opened) writeTargets(found desired.Inventory, recorder Recorder) map[de
 		if t.Writer == nil || t.Err != nil {
 			continue
 		}
-		w := writeConn{Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter, Details: found[t.Target].Details}
-		if recorder != nil {
-			w.LeaseContext = recorder.Lease(t.Target)
-			w.Last = func(n desired.Name) bool { return recorder.FailedBefore(desired.Key{Target: t.Target, Name: n}) }
+		targets[t.Target] = writeConn{
+			Writer: t.Writer, Reader: t.Reader, Limiter: t.Limiter, Details: found[t.Target].Details,
+			LeaseContext: recorder.Lease(t.Target),
+			Last:         func(n desired.Name) bool { return recorder.FailedBefore(desired.Key{Target: t.Target, Name: n}) },
 		}
-		targets[t.Target] = w
 	}
 	return targets
 }

@@ -152,6 +152,26 @@ func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction)
 	return fleet, out
 }
 
+// survey reads what of the fleet is to be read, and what requirements choose beside it.
+//
+// The plan is made of toRead alone, which is in Observed; the rest is for what is only told.
+func (r *RunResult) survey(ctx context.Context, recalled Recollection, unlisted map[desired.Target]map[string]error) (toRead desired.Fleet, unread carried) {
+	watched := watchlist(r.Fleet)
+	candidates := recalled.Carry(and(r.Fleet, watched))
+	toRead, unread = split(r.Fleet, candidates)
+	r.Observed = survey(ctx, toRead, r.Opened.readTargets(r.Inventory, unlisted), r.Observe, r.LookForOrphans)
+	r.Read = r.Observed
+	if watched = unread.spare(watched, candidates); watched.Configs() > 0 {
+		more := survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe, false)
+		r.Read = with(r.Observed, func(t desired.Target) []ObservedFunction {
+			return cmp.Or(PartOf(more.Targets, t), &ObservedTarget{}).Functions
+		})
+	}
+	r.Known = unread.seen(r.Read)
+	r.Surveyed = time.Now()
+	return toRead, unread
+}
+
 // spare takes out of what is watched that which is carried, and returns the rest.
 func (c *carried) spare(watched desired.Fleet, candidates map[desired.Target][]CarriedFunction) desired.Fleet {
 	for i := range watched.Targets {

@@ -29,6 +29,42 @@ type Finder interface {
 	TagsOf(ctx context.Context, functions []string) (map[string]map[string]string, error)
 }
 
+// discover fills in the inventory: names and tags, what is recalled of them, and then the
+// aliases that those need. It fails only when the run has ended. Unlisted says of which
+// functions the aliases could not be listed, and why.
+//
+// A target of which only a part could be discovered is out of the run, with its reason.
+func (r *RunResult) discover(ctx context.Context, asked []desired.Discovery, recalled Recollection) (unlisted map[desired.Target]map[string]error, err error) {
+	inventory, failed := discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.readTargets(nil, nil))
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	r.Opened.Exclude(failed)
+	r.Inventory = recalled.Complete(inventory)
+	unlisted, failed = listAliases(ctx, openOnly(asked, r.Opened), r.Inventory, r.Opened.readTargets(nil, nil), r.Observe)
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	r.Opened.Exclude(failed)
+	for t := range failed {
+		delete(r.Inventory, t)
+	}
+	return unlisted, nil
+}
+
+// openOnly drops the targets that are not open from what is to be discovered.
+//
+// Such a target has its error already; to discover it would only repeat it.
+func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
+	var kept []desired.Discovery
+	for _, d := range asked {
+		if t := PartOf(opened.Targets, d.Target); t != nil && t.Err == nil {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
 // discover finds what the rules choose among, in the targets where a rule needs
 // it and nowhere else. A target that could not be discovered is in failed: what
 // its rules would say there is not known, so nothing of it may be compared.

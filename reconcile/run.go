@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -124,152 +123,151 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 		defer cancel()
 		ctx = limited
 	}
-	recollection := Recollection(everything{})
-	recorder := e.walk(ctx, r, &recollection)
+	held := holdings{recorder: unrecorded{}, recalled: everything{}}
+	r.Err = r.whyEnded(ctx, e.walk(ctx, r, &held))
 	r.Finished = time.Now()
 	r.Stopped = r.stopped(ctx)
-	// What was seen and what was done are kept although ctx may have ended: a run that was
-	// interrupted is the one whose record is needed most.
-	recollection.Keep(context.WithoutCancel(ctx), r)
-	if recorder != nil {
-		r.Late = join(recorder.Finish(context.WithoutCancel(ctx), r), recorder.Release(context.WithoutCancel(ctx)))
-	}
+
+	// record what was seen and done, although ctx may have ended: a run that was interrupted
+	// is the one whose record is needed most.
+	ctx = context.WithoutCancel(ctx)
+	held.recalled.Keep(ctx, r)
+	unfinished := held.recorder.Finish(ctx, r)
+
+	// release what was held, whatever became of the record.
+	r.Late = join(unfinished, held.recorder.Release(ctx))
 	return r, r.failures()
 }
 
-// walk goes as far as the run comes. What it returns is to be finished and released,
-// and what it recalled is to be kept.
+// holdings are what a run has to finish and to give back, however far it came.
+type holdings struct {
+	recorder Recorder
+	recalled Recollection
+}
+
+// walk goes as far as the run comes: up to apply, to where there is nothing more to do, or
+// to the error that left it without a plan.
 //
-// The steps stand here in the order of the picture above, and nowhere else. What a step
-// needs of the one before is in r, so that r can be reported from wherever it stopped.
-func (e Engine) walk(ctx context.Context, r *RunResult, recollection *Recollection) (recorder Recorder) {
-	fail := func(err error) Recorder {
-		cause := context.Cause(ctx)
-		if cause == nil && r.Timeout > 0 && errors.Is(err, ratelimit.ErrNoTime) {
-			cause = ErrTimeUp // given up for it before it passed
-		}
-		if cause != nil && !errors.Is(err, cause) {
-			// Whatever the end of the run made of a call: it tells what was waited for.
-			if err != nil {
-				cause = &endedError{cause, err}
-			}
-			err = cause
-		}
-		r.Err = err
-		return recorder
-	}
+// The steps stand here in the order of the picture above, each under its word in it, and
+// nowhere else. What one leaves to a later one is in r, so that r can be reported from
+// wherever it stopped.
+func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
+	// open. An error here is about all targets, such as no credentials at all. What is wrong
+	// with one of them stands in its Err, and the others go on.
 	targets, declared := r.Wishes.Targets()
-	// An error here is about all targets, such as no credentials at all. What is wrong with
-	// one of them stands in its Err, and the others go on.
 	opened, err := e.Opener.Open(ctx, OpenRequest{Run: r.ID, Targets: openable(targets), Ambient: !declared, Write: r.Write})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	r.Opened = opened
 	r.Opened.addUnopened(targets)
 
-	// Leases come before the first read. A run that surveys first could write what was
-	// true before another run wrote.
-	journal := Journal(noJournal{})
-	if r.Write && e.Memory != nil {
-		// Also a Begin that failed may have taken some leases, which are to be released.
-		begun, err := e.Memory.Begin(ctx, r)
-		recorder = begun
-		if err != nil {
-			return fail(err)
-		}
-		journal = recorder
+	// hold, before the first read: a run that surveys first could write what was true
+	// before another run wrote.
+	if held.recorder, err = e.hold(ctx, r); err != nil {
+		return err
 	}
 
-	// What earlier runs saw narrows what is discovered and read. It is completed again
-	// before anything is resolved: rules choose among all that exists.
-	recalled := e.recall(ctx, r)
-	*recollection = recalled
+	// recall what earlier runs saw. It narrows what is discovered and read, and is completed
+	// again before anything is resolved: rules choose among all that exists.
+	held.recalled = e.recall(ctx, r)
 
+	// discover what rules choose among, where one does.
 	asked := r.Wishes.Discoveries(r.Opened.Ambient)
-	inventory, failed := discover(ctx, recalled.Narrow(openOnly(asked, r.Opened)), r.Opened.readTargets(nil, nil))
-	if context.Cause(ctx) != nil {
-		return fail(nil)
+	unlisted, err := r.discover(ctx, asked, held.recalled)
+	if err != nil {
+		return err
 	}
-	r.Opened.Exclude(failed)
-	inventory = recalled.Complete(inventory)
-	unlisted, failed := listAliases(ctx, openOnly(asked, r.Opened), inventory, r.Opened.readTargets(nil, nil), r.Observe)
-	if context.Cause(ctx) != nil {
-		return fail(nil)
-	}
-	r.Opened.Exclude(failed)
-	for t := range failed {
-		delete(inventory, t) // what was discovered of it is only a part
-	}
-	r.Inventory = inventory
-	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, inventory); err != nil {
+
+	// resolve the wishes to configs.
+	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, r.Inventory); err != nil {
 		// Where nothing could be discovered nothing is left of a fleet of rules,
 		// and its files are not to blame.
 		if lost := r.Opened.failures(); lost != nil {
-			err = lost
+			return lost
 		}
-		return fail(err)
+		return err
 	}
-
 	r.tell(PhaseResolve)
 
-	// Only what was read by this run can come to a change; what is carried is judged
-	// apart and can at most be told of.
-	watched := watchlist(r.Fleet)
-	candidates := recalled.Carry(and(r.Fleet, watched))
-	toRead, unread := split(r.Fleet, candidates)
-	r.Observed = survey(ctx, toRead, r.Opened.readTargets(inventory, unlisted), r.Observe, r.LookForOrphans)
-	r.Read = r.Observed
-	if watched = unread.spare(watched, candidates); watched.Configs() > 0 {
-		more := survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe, false)
-		r.Read = with(r.Observed, func(t desired.Target) []ObservedFunction {
-			return cmp.Or(PartOf(more.Targets, t), &ObservedTarget{}).Functions
-		})
-	}
-	r.Surveyed = time.Now()
+	// survey. Only what was read by this run can come to a change; what is carried is
+	// judged apart and can at most be told of.
+	toRead, carried := r.survey(ctx, held.recalled, unlisted)
+
+	// plan, a pure function of both sides, and beside it what is only told.
 	r.Plan = r.Wishes.Plan(toRead, r.Observed)
-	unread.addTo(r, recalled)
+	carried.addTo(r, held.recalled)
 	r.Plan.markUnknown(asked, r.Opened)
-	r.Known = unread.seen(r.Read)
-	r.Plan.Require(r.Fleet, inventory, r.Known)
+	r.Plan.Require(r.Fleet, r.Inventory, r.Known)
 	r.Warnings = slices.Concat(r.Fleet.Warnings, qualifierWarnings(r.Fleet, r.Known))
+
+	// annotate the plan with what Lambda does not tell.
 	e.annotate(ctx, r)
-	// The guard is asked also where nothing is written, so that a plan shows what an
-	// apply of it would be refused for.
+
+	// guard. It is asked also where nothing is written, so that a plan shows what an apply
+	// of it would be refused for.
 	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)
 	r.tell(PhasePlan)
+	approved, ok := r.approved(guard)
+	if !ok {
+		return nil
+	}
+
+	// confirm.
+	if !r.confirmed(ctx) {
+		return nil
+	}
+
+	// apply what was approved, and nothing else.
+	if err := held.recorder.Ready(ctx, guard.fleet(&r.Plan)); err != nil {
+		return err
+	}
+	outcome := apply(ctx, approved, r.Opened.writeTargets(r.Inventory, held.recorder), held.recorder, r.Observe)
+	r.Outcome = &outcome
+	return nil
+}
+
+// hold keeps other runs away from the targets of one that may write. What it returns
+// beside an error may have taken some leases, which are to be released.
+func (e Engine) hold(ctx context.Context, r *RunResult) (Recorder, error) {
+	if !r.Write || e.Memory == nil {
+		return unrecorded{}, nil
+	}
+	recorder, err := e.Memory.Begin(ctx, r)
+	if recorder == nil {
+		recorder = unrecorded{}
+	}
+	return recorder, err
+}
+
+// approved is the plan as the guard lets it pass, where this run may write and there is
+// anything to do; else why not is in r.
+func (r *RunResult) approved(guard Guard) (approvedPlan, bool) {
 	if r.Strict && len(r.Warnings) > 0 {
 		r.Refused = fmt.Errorf("%w: %d of them", ErrStrict, len(r.Warnings))
 	}
 	if !r.Write || r.Refused != nil {
-		return recorder
+		return approvedPlan{}, false
 	}
-
-	approved, err := guard.approve(r.Plan)
+	plan, err := guard.approve(r.Plan)
 	if err != nil {
 		r.Refused = err
-		return recorder
+		return approvedPlan{}, false
 	}
 	counts := r.Plan.Counts()
-	if counts.Changes() == 0 && counts.Stale == 0 {
-		return recorder
+	return plan, counts.Changes() > 0 || counts.Stale > 0
+}
+
+// confirmed asks whoever is to see the changes before they are made.
+func (r *RunResult) confirmed(ctx context.Context) bool {
+	if r.Confirm == nil || r.Plan.Counts().Changes() == 0 {
+		return true
 	}
-	if counts.Changes() > 0 && r.Confirm != nil {
-		asked := time.Now()
-		r.Declined = !r.Confirm(ctx, r)
-		if r.Asked = time.Since(asked); r.Declined {
-			return recorder
-		}
-	}
-	if recorder != nil {
-		if err := recorder.Ready(ctx, guard.fleet(&r.Plan)); err != nil {
-			return fail(err)
-		}
-	}
-	outcome := apply(ctx, approved, r.Opened.writeTargets(inventory, recorder), journal, r.Observe)
-	r.Outcome = &outcome
-	return recorder
+	asked := time.Now()
+	r.Declined = !r.Confirm(ctx, r)
+	r.Asked = time.Since(asked)
+	return !r.Declined
 }
 
 // tell shows the result as it stands to whoever observes the run.
@@ -279,6 +277,22 @@ func (r *RunResult) tell(phase Phase) {
 	}
 }
 
+// whyEnded is why the walk left the run without a plan, or nil. Where the run itself had
+// ended, that is why, whatever its end made of a call: it tells what was waited for.
+func (r *RunResult) whyEnded(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	cause := context.Cause(ctx)
+	if cause == nil && r.Timeout > 0 && errors.Is(err, ratelimit.ErrNoTime) {
+		cause = ErrTimeUp // given up for it before it passed
+	}
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return &endedError{cause, err}
+}
+
 // endedError is the end of a run in the middle of a call. Its text is the cause's.
 //
 // Both are in its tree: errors.Is finds the cause, errors.As the call that was waited for.
@@ -286,19 +300,6 @@ type endedError struct{ cause, call error }
 
 func (e *endedError) Error() string   { return e.cause.Error() }
 func (e *endedError) Unwrap() []error { return []error{e.cause, e.call} }
-
-// openOnly drops the targets that are not open from what is to be discovered.
-//
-// Such a target has its error already; to discover it would only repeat it.
-func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
-	var kept []desired.Discovery
-	for _, d := range asked {
-		if t := PartOf(opened.Targets, d.Target); t != nil && t.Err == nil {
-			kept = append(kept, d)
-		}
-	}
-	return kept
-}
 
 // stopped is why the run as a whole ended early, or nil. Work for which the
 // Timeout leaves no time is given up before it passes.

@@ -21,6 +21,7 @@ type TargetInventory struct {
 	Tags      map[string]map[string]string // by function; only functions that have tags
 	Details   map[string]FunctionDetails   // by function, of those that were listed just now
 	Aliases   map[string][]string          // by function; of one that is not there they are not known
+	TagsErr   error                        // why there is nothing of what Discovery.AllTags asked for
 }
 
 // FunctionDetails are what a listing of functions tells beside the name.
@@ -47,13 +48,14 @@ type Discovery struct {
 	// Aliases, when not nil, says of which functions, with these tags, the aliases are to
 	// be listed: some rule chooses among them.
 	Aliases   func(function string, tags map[string]string) bool
+	AllTags   bool      // also the tags of every function, where they may be read; see TargetInventory.TagsErr
 	MaxErrors Limit     // how many of these calls may fail before the target is given up
 	Reason    []Origin  // the rules and ignore items that ask for it
 	Matchers  []Matcher // what each rule, and then each item of require, may choose
 }
 
 // IsZero reports whether neither names nor tags need to be discovered.
-func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 }
+func (n Discovery) IsZero() bool { return !n.ListFunctions && len(n.Tags) == 0 && !n.AllTags }
 
 // Discoveries says, for every target, what has to be discovered. sel narrows what costs a call
 // for each function, aliases, and nothing else: names and tags come by the page.

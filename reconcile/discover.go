@@ -118,6 +118,13 @@ func discoverOne(ctx context.Context, need desired.Discovery, conn readConn) (de
 		}
 		maps.Copy(inventory.Tags, tagged)
 	}
+	if need.AllTags {
+		// Whoever asks does without where it must, so that this is no failure of the target.
+		tagged, err := conn.Finder.Tagged(ctx, nil)
+		if inventory.TagsErr = err; err == nil {
+			maps.Copy(inventory.Tags, tagged)
+		}
+	}
 	if !need.ListFunctions {
 		return inventory, nil
 	}

@@ -144,6 +144,7 @@ func TestDiscoveryAsksForNoMore(t *testing.T) {
 		{desired.Discovery{Tags: tags}, []string{"tagged", "tagged"}},
 		{desired.Discovery{Tags: tags, Functions: []string{"f", "g"}}, []string{"tags of f,g"}},
 		{desired.Discovery{ListFunctions: true, Functions: []string{"f"}}, []string{"list"}},
+		{desired.Discovery{ListFunctions: true, AllTags: true}, []string{"tagged", "list"}},
 	} {
 		row.need.Target = home
 		for _, err := range []error{nil, ratelimit.WithResult(errAsked, ratelimit.Permanent, 0)} {
@@ -158,6 +159,19 @@ func TestDiscoveryAsksForNoMore(t *testing.T) {
 			if _, ok := found[home]; ok != (err == nil && row.calls != nil) || (failed[home] != nil) != (err != nil && row.calls != nil) {
 				t.Errorf("%+v, AWS says %v: found %v, failed %v", row.need, err, found, failed)
 			}
+		}
+	}
+}
+
+// All tags are no must: where they may not be read it is told, and the rest goes on.
+func TestAllTagsAreNoMust(t *testing.T) {
+	for _, err := range []error{nil, ratelimit.WithResult(errAsked, ratelimit.Permanent, 0)} {
+		limiter := fastLimiter()
+		need := desired.Discovery{Target: home, AllTags: true}
+		found, failed := discover(t.Context(), []desired.Discovery{need}, map[desired.Target]readConn{home: {Finder: &finderCalls{err: err}, Limiter: limiter}})
+		limiter.Close()
+		if of, ok := found[home]; !ok || failed[home] != nil || !errors.Is(of.TagsErr, err) || (len(of.Tags) > 0) != (err == nil) {
+			t.Errorf("AWS says %v: found %+v, failed %v", err, found, failed)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -81,30 +80,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	case r.Err != nil:
 		return r.Err
 	}
-	return a.writeExport(r, wishes.found, a.tagsOf(ctx, r), output)
-}
-
-// tagsOf reads the tags of all functions, on which rules may rest. Where they cannot be
-// read there are no such rules, and that is all.
-func (a *app) tagsOf(ctx context.Context, r *reconcile.RunResult) map[desired.Target]map[string]map[string]string {
-	all := map[desired.Target]map[string]map[string]string{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, t := range r.Opened.Targets {
-		if t.Err != nil {
-			continue
-		}
-		wg.Go(func() {
-			tags, err := t.Finder.Tagged(ctx, nil)
-			mu.Lock()
-			defer mu.Unlock()
-			if all[t.Target] = tags; err != nil {
-				a.log.Warn("no rule rests on tags, because they could not be read", "target", t.Target.String(), "why", reconcile.ErrorOf(err).Reason(), "hint", reconcile.ErrorOf(err).Hint)
-			}
-		})
-	}
-	wg.Wait()
-	return all
+	return a.writeExport(r, wishes.found, output)
 }
 
 // exportWishes are every function of some targets that --function lets through.
@@ -117,7 +93,7 @@ type exportWishes struct {
 func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	var all []desired.Discovery
 	for _, t := range placesOf(w, ambient) {
-		all = append(all, desired.Discovery{Target: t.Target, ListFunctions: true})
+		all = append(all, desired.Discovery{Target: t.Target, ListFunctions: true, AllTags: true})
 	}
 	return all
 }
@@ -198,7 +174,7 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, tags map[desired.Target]map[string]map[string]string, output *outputFile) error {
+func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, output *outputFile) error {
 	targets := make([]export.Target, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
@@ -206,8 +182,12 @@ func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, tags 
 		if slices.ContainsFunc(r.Fleet.Targets, func(o desired.TargetSpec) bool { return o.Label == t.Label && o.Account != t.Account }) {
 			t.Label = t.Label[:min(len(t.Label), 51)] + "-" + t.Account
 		}
-		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: tags[t.Target], Err: r.Observed.Targets[i].Err}
+		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: found[t.Target].Tags, Err: r.Observed.Targets[i].Err}
 		unread = cmp.Or(unread, targets[i].Err)
+		if why := reconcile.ErrorOf(found[t.Target].TagsErr); why != nil {
+			targets[i].Tags = nil
+			a.log.Warn("no rule rests on tags, because they could not be read", "target", t.Target.String(), "why", why.Reason(), "hint", why.Hint)
+		}
 	}
 	functions, records := 0, 0
 	for i := range targets {

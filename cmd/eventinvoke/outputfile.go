@@ -120,12 +120,12 @@ func linkedPath(path string) string {
 // checkedWriter remembers the first error of a stream, so that a result which
 // went nowhere is not reported as a success.
 type checkedWriter struct {
-	io.Writer
+	to  io.Writer
 	err error
 }
 
 func (w *checkedWriter) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
+	n, err := w.to.Write(p)
 	if err != nil && w.err == nil {
 		w.err = err
 	}

@@ -64,7 +64,7 @@ var verbs = []func(*app) *cobra.Command{
 
 // run is the program: everything but the process's own ends.
 func run(ctx context.Context, args []string, s streams) int {
-	out := &checkedWriter{Writer: s.out}
+	out := &checkedWriter{to: s.out}
 	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler), logTo: &divertedWriter{to: s.err}, ctx: ctx}
 	root := newRoot(a)
 	root.SetArgs(lambdaArgs(args))
@@ -381,7 +381,7 @@ func columns(stream any) int {
 
 func fileOf(stream any) *os.File {
 	if checked, ok := stream.(*checkedWriter); ok {
-		stream = checked.Writer
+		stream = checked.to
 	}
 	f, _ := stream.(*os.File)
 	return f

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"go/ast"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +29,32 @@ func TestRoadIsThePicture(t *testing.T) {
 		if !slices.Equal(walked, picture) {
 			t.Errorf("the steps of Engine.walk and Engine.Run are\n%q, in the picture\n%q", walked, picture)
 		}
+	}
+}
+
+// What calls AWS Lambda for a run is a step of the engine: there it is paced, counted, in the
+// result, and over before the targets are released. A verb that takes the way to a target out
+// of a result could call whenever it likes.
+func TestNothingInCmdCallsATarget(t *testing.T) {
+	for _, f := range packages(t)["cmd/eventinvoke"] {
+		imported := map[string]bool{}
+		for _, spec := range f.syntax.Imports {
+			name := path.Base(strings.Trim(spec.Path.Value, `"`))
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+			imported[name] = true
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"Finder", "Reader", "Writer"}, sel.Sel.Name) {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); !ok || !imported[pkg.Name] {
+				t.Errorf("%s takes the %s of an opened target; ask for what it would tell in the Wishes, so that the engine makes the call", f.path, sel.Sel.Name)
+			}
+			return true
+		})
 	}
 }
 

@@ -17,7 +17,7 @@ type Document struct {
 	rules     []*ruleDecl // by layer, then in the order of the files
 	functions []*functionDecl
 
-	guard             Guard
+	guard             Limits
 	undeclared        UndeclaredPolicy
 	missing           MissingPolicy // of functions
 	missingQualifiers MissingPolicy

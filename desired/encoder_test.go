@@ -21,9 +21,9 @@ func (f Fleet) Encode(w io.Writer) error {
 		return err
 	}
 	e.linef("guard:")
-	e.linef("  max_changes: %s", f.Guard.MaxChanges)
-	e.linef("  max_deletes: %s", f.Guard.MaxDeletes)
-	e.linef("  max_errors: %s", f.Guard.MaxErrors)
+	e.linef("  max_changes: %s", f.Limits.MaxChanges)
+	e.linef("  max_deletes: %s", f.Limits.MaxDeletes)
+	e.linef("  max_errors: %s", f.Limits.MaxErrors)
 	e.linef("undeclared: %s", []string{"report", "delete"}[f.Undeclared])
 	e.linef("missing_functions: %s", []string{"error", "warn"}[f.MissingFunctions])
 	e.linef("missing_qualifiers: %s", []string{"error", "warn"}[f.MissingQualifiers])

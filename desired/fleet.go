@@ -11,7 +11,7 @@ import (
 // hold. It is a plain value, sorted, and the same input gives the same Fleet.
 type Fleet struct {
 	Targets           []TargetSpec // sorted by Target; no two alike
-	Guard             Guard
+	Limits            Limits
 	Undeclared        UndeclaredPolicy
 	MissingFunctions  MissingPolicy
 	MissingQualifiers MissingPolicy
@@ -102,8 +102,8 @@ func (p *MissingPolicy) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Guard is what one run may do. A plan beyond it is refused whole.
-type Guard struct {
+// Limits is what one run may do. A plan beyond it is refused whole.
+type Limits struct {
 	MaxChanges Limit // writes of any kind, share of the configs
 	MaxDeletes Limit // deletes, share of the configs
 	MaxErrors  Limit // failed calls, share of the work; beyond it no new work is taken
@@ -137,10 +137,10 @@ func (l Limit) Allowed(total int) int {
 	return max(l.Floor, int(billionths*int64(total)/100e9))
 }
 
-// DefaultGuard stops the classic accidents, a truncated file and a wrong default, and lets a
+// DefaultLimits stops the classic accidents, a truncated file and a wrong default, and lets a
 // daily run correct what usually drifts.
-func DefaultGuard() Guard {
-	return Guard{
+func DefaultLimits() Limits {
+	return Limits{
 		MaxChanges: Limit{Percent: 30, Share: true, Floor: 10},
 		MaxDeletes: Limit{Number: 0},
 		MaxErrors:  Limit{Percent: 10, Share: true, Floor: 10},

@@ -51,7 +51,7 @@ func Load(fsys fs.FS, paths ...string) (*Document, error) {
 // Load is the function Load with what the Loader has.
 func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	l.maxBytes, l.maxNodes = cmp.Or(l.maxBytes, maxFileBytes), cmp.Or(l.maxNodes, aliasAllowance)
-	d, out := &Document{guard: DefaultGuard(), sections: map[string]Pos{}}, &collector{}
+	d, out := &Document{guard: DefaultLimits(), sections: map[string]Pos{}}, &collector{}
 	if len(paths) == 0 {
 		out.report(Pos{File: "."}, codeNoSuchPath, "no fleet file was named", "name a file, a directory or a pattern")
 	}

@@ -35,7 +35,7 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 // fleet is what a resolution came to.
 func (r *resolver) fleet() Fleet {
 	d := r.doc
-	f := Fleet{Guard: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers}
+	f := Fleet{Limits: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers}
 	for _, s := range r.scopes {
 		f.Targets = append(f.Targets, s.fleet)
 	}

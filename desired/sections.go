@@ -31,7 +31,7 @@ var fleetFile = object[walker]{
 		rules("ignore", "Functions that are never read and never written.", LayerIgnore, &ignoreItem),
 		rules("require", "What must hold of functions. Reported, never written.", LayerRequire, &requireItem),
 		single(nested("guard", "A plan beyond it writes nothing. In one file only.", &guardObject,
-			func(w *walker) *Guard { return &w.doc.guard })),
+			func(w *walker) *Limits { return &w.doc.guard })),
 		single(value("undeclared", "Records of a declared function under other qualifiers. Default report. In one file only.",
 			oneOf[UndeclaredPolicy]("report", "delete"), func(w *walker, p UndeclaredPolicy) { w.doc.undeclared = p })),
 		single(value("missing_functions", "A declared function that does not exist. Default error. In one file only.",
@@ -124,15 +124,15 @@ var defaultsObject = object[source]{
 	}, settingFields(func(s *source) *settings { return &s.set })...),
 }
 
-var guardObject = object[Guard]{
+var guardObject = object[Limits]{
 	what: "guard",
-	fields: []field[Guard]{
+	fields: []field[Limits]{
 		value("max_changes", "Most writes of one run. Default 30%, never fewer than 10.",
-			limit(shareFloor), func(g *Guard, l Limit) { g.MaxChanges = l }),
+			limit(shareFloor), func(g *Limits, l Limit) { g.MaxChanges = l }),
 		value("max_deletes", "Most deletes. Default 0.",
-			limit(0), func(g *Guard, l Limit) { g.MaxDeletes = l }),
+			limit(0), func(g *Limits, l Limit) { g.MaxDeletes = l }),
 		value("max_errors", "Calls that AWS or the network failed, after which a target takes no new work. Default 10%, never fewer than 10.",
-			limit(shareFloor), func(g *Guard, l Limit) { g.MaxErrors = l }),
+			limit(shareFloor), func(g *Limits, l Limit) { g.MaxErrors = l }),
 	},
 }
 

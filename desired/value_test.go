@@ -32,7 +32,7 @@ func TestLimits(t *testing.T) {
 		{"a share of a small fleet has a floor", Limit{Percent: 30, Share: true, Floor: 10}, 20, 10},
 		{"29% of 100 is 29, though 0.29*100 is less in binary", Limit{Percent: 29, Share: true}, 100, 29},
 		{"parts of a key are not allowed", Limit{Percent: 12.5, Share: true}, 15, 1},
-		{"the default allows no delete", DefaultGuard().MaxDeletes, 1_000_000, 0},
+		{"the default allows no delete", DefaultLimits().MaxDeletes, 1_000_000, 0},
 	} {
 		if got := row.limit.Allowed(row.total); got != row.want {
 			t.Errorf("%s: %d, want %d", row.why, got, row.want)
@@ -41,13 +41,13 @@ func TestLimits(t *testing.T) {
 }
 
 func TestGuardOfAFile(t *testing.T) {
-	for written, want := range map[string]Guard{
+	for written, want := range map[string]Limits{
 		"{ max_changes: 12.5%, max_errors: 3 }": {Limit{Percent: 12.5, Share: true, Floor: 10}, Limit{}, Limit{Number: 3}},
-		"{ max_changes: 0%, max_deletes: 5% }":  {Limit{Share: true}, Limit{Percent: 5, Share: true}, DefaultGuard().MaxErrors},
-		"{ max_deletes: \"100%\" }":             {DefaultGuard().MaxChanges, Limit{Percent: 100, Share: true}, DefaultGuard().MaxErrors},
+		"{ max_changes: 0%, max_deletes: 5% }":  {Limit{Share: true}, Limit{Percent: 5, Share: true}, DefaultLimits().MaxErrors},
+		"{ max_deletes: \"100%\" }":             {DefaultLimits().MaxChanges, Limit{Percent: 100, Share: true}, DefaultLimits().MaxErrors},
 	} {
 		d := mustLoad(t, oneFile("version: 1\nguard: "+written+"\n"+plainEntry))
-		if got := mustResolve(t, d, east, nil).Guard; got != want {
+		if got := mustResolve(t, d, east, nil).Limits; got != want {
 			t.Errorf("%s: %+v, want %+v", written, got, want)
 		}
 	}

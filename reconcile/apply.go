@@ -71,7 +71,7 @@ func apply(ctx context.Context, approved approvedPlan, conns map[desired.Target]
 			p := &plan.Targets[i]
 			shared := applyJob{journal: journal, fail: cancel, progress: progress, target: p.Target, writer: conns[p.Target].Writer, exact: plan.Exact, lease: conns[p.Target].LeaseContext}
 			shared.lastsUntil = func(due time.Time) bool { done(); return lasts.until(due) }
-			out.Targets[i] = applyTarget(ctx, p, conns[p.Target], approved.guard.MaxErrors, shared)
+			out.Targets[i] = applyTarget(ctx, p, conns[p.Target], approved.limits.MaxErrors, shared)
 		})
 	}
 	wg.Wait()

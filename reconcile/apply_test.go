@@ -79,7 +79,7 @@ func TestAResponseThatDoesNotHoldWhatWasAskedIsItsOwnStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &forgetful{newFake("f")}
 		fleet := wants(entry("f", desired.Latest, desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(queueA)}))
-		approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, surveyWith(t, f, fleet)))
+		approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, surveyWith(t, f, fleet)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,8 +191,8 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 			entries = append(entries, entry(n, desired.Latest, retries(0)))
 		}
 		fleet := wants(entries...)
-		fleet.Guard.MaxChanges = desired.Limit{Number: 100}
-		approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+		fleet.Limits.MaxChanges = desired.Limit{Number: 100}
+		approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +244,7 @@ func TestNoAttemptIsSentAfterTheEndOfALeaseByTheClock(t *testing.T) {
 			return broken()
 		}
 		fleet := wants(entry("f", desired.Latest, retries(0)))
-		approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+		approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestALeaseThatEndsInTheQueueForATokenIsHeardOf(t *testing.T) {
 				f := newFake("f", "g")
 				held, lost := &clockContext{Context: context.Background()}, errors.New("the process was stopped, and the lease is over")
 				fleet := wants(entry("f", desired.Latest, retries(0)), entry("g", desired.Latest, retries(0)))
-				approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+				approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
 				if err != nil {
 					t.Fatal(err)
 				}

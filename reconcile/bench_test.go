@@ -16,7 +16,7 @@ func million(differ int) (desired.Fleet, Observed) {
 	origins := &desired.Origins{}
 	same := &Settings{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text("arn:aws:sqs:eu-west-1:111111111111:dlq")}
 	other := &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
-	fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: make([]desired.TargetSpec, targets)}
+	fleet := desired.Fleet{Limits: desired.DefaultLimits(), Targets: make([]desired.TargetSpec, targets)}
 	live := Observed{Targets: make([]ObservedTarget, targets)}
 	for i := range targets {
 		target := desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"}

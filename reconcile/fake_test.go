@@ -180,8 +180,8 @@ func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet)
 
 func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe func(Event)) Outcome {
 	t.Helper()
-	fleet.Guard.MaxChanges, fleet.Guard.MaxDeletes = desired.Limit{Number: 1 << 30}, desired.Limit{Number: 1 << 30}
-	approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))
+	fleet.Limits.MaxChanges, fleet.Limits.MaxDeletes = desired.Limit{Number: 1 << 30}, desired.Limit{Number: 1 << 30}
+	approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))
 	if err != nil {
 		t.Fatal(err)
 	}

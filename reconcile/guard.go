@@ -115,7 +115,7 @@ func (c *PlanCounts) add(p *TargetPlan) {
 // person would: those that are declared and can exist, whatever they hold. A
 // config whose function, alias or version is not there is none.
 type Guard struct {
-	desired.Guard
+	desired.Limits
 	Base Base
 	Off  string // lets any number of changes pass; the reason that somebody gave
 }
@@ -183,8 +183,8 @@ func (b Base) part(number int) int {
 // approvedPlan is a plan that a Guard has let pass. Only Guard.approve makes one
 // that holds changes, and a run applies nothing else.
 type approvedPlan struct {
-	plan  Plan
-	guard desired.Guard
+	plan   Plan
+	limits desired.Limits
 }
 
 // GuardLine is one rule of the guard against one plan, in reports and records too.
@@ -255,5 +255,5 @@ func (g Guard) approve(p Plan) (approvedPlan, error) {
 	if exceeded != nil && g.Off == "" {
 		return approvedPlan{}, &GuardError{Lines: exceeded}
 	}
-	return approvedPlan{plan: p, guard: g.Guard}, nil
+	return approvedPlan{plan: p, limits: g.Limits}, nil
 }

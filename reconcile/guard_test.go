@@ -21,22 +21,22 @@ func TestGuard(t *testing.T) {
 		}
 		return Plan{Targets: []TargetPlan{p}}
 	}
-	some := desired.DefaultGuard()
+	some := desired.DefaultLimits()
 	some.MaxDeletes = desired.Limit{Number: 2}
 	for _, row := range []struct {
 		why   string
-		guard desired.Guard
+		guard desired.Limits
 		plan  Plan
 		rules []string // exceeded
 	}{
-		{why: "30 % of 100 keys may change", guard: desired.DefaultGuard(), plan: planned(100, 30, 0)},
-		{why: "and not one more", guard: desired.DefaultGuard(), plan: planned(100, 31, 0), rules: []string{"max_changes"}},
-		{why: "a small fleet may always change 10 keys", guard: desired.DefaultGuard(), plan: planned(10, 10, 0)},
-		{why: "no delete unless the file allows it", guard: desired.DefaultGuard(), plan: planned(100, 0, 1), rules: []string{"max_deletes"}},
+		{why: "30 % of 100 keys may change", guard: desired.DefaultLimits(), plan: planned(100, 30, 0)},
+		{why: "and not one more", guard: desired.DefaultLimits(), plan: planned(100, 31, 0), rules: []string{"max_changes"}},
+		{why: "a small fleet may always change 10 keys", guard: desired.DefaultLimits(), plan: planned(10, 10, 0)},
+		{why: "no delete unless the file allows it", guard: desired.DefaultLimits(), plan: planned(100, 0, 1), rules: []string{"max_deletes"}},
 		{why: "an allowed number of deletes", guard: some, plan: planned(100, 0, 2)},
 		{why: "deletes count as changes too, and both rules are named", guard: some, plan: planned(20, 0, 11), rules: []string{"max_changes", "max_deletes"}},
 	} {
-		_, err := Guard{Guard: row.guard}.approve(row.plan)
+		_, err := Guard{Limits: row.guard}.approve(row.plan)
 		var refused *GuardError
 		var rules []string
 		if errors.As(err, &refused) {
@@ -67,7 +67,7 @@ func TestTextOfAGuardLine(t *testing.T) {
 
 func TestAPlanThatIsNotWholeIsNeverApproved(t *testing.T) {
 	p := Plan{Targets: []TargetPlan{{Target: home, Declared: 1, Findings: []Finding{{Kind: FindingNotExamined}}}}}
-	if _, err := (Guard{Guard: desired.DefaultGuard()}).approve(p); !errors.Is(err, ErrIncomplete) {
+	if _, err := (Guard{Limits: desired.DefaultLimits()}).approve(p); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -125,7 +125,7 @@ func TestTheGuardCountsConfigsThatCanExist(t *testing.T) {
 	for i := range 40 {
 		p.Changes = append(p.Changes, Change{Name: name(fmt.Sprint(i), desired.Latest), Action: Create})
 	}
-	g := Guard{Guard: desired.DefaultGuard()}
+	g := Guard{Limits: desired.DefaultLimits()}
 	plan := Plan{Targets: []TargetPlan{p}}
 	if l := g.Lines(&plan)[0]; l.Of != 48 || l.Limit != 14 || !l.Exceeded() {
 		t.Errorf("the guard says %s", l)

@@ -39,7 +39,7 @@ func TestMemoryOfASurvey(t *testing.T) {
 				Name: desired.Name{Function: fmt.Sprintf("service-%05d", i), Qualifier: desired.Latest}, Want: want, Origins: &desired.Origins{},
 			})
 		}
-		fleet := desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{target}}
+		fleet := desired.Fleet{Limits: desired.DefaultLimits(), Targets: []desired.TargetSpec{target}}
 		limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
 		defer limiter.Close()
 		var peak uint64

@@ -116,10 +116,10 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 				aws.records[f] = *row.before
 			}
 			fleet := wants(row.entry)
-			fleet.Guard = desired.Guard{MaxChanges: desired.Limit{Number: 1}, MaxDeletes: desired.Limit{Number: 1}}
+			fleet.Limits = desired.Limits{MaxChanges: desired.Limit{Number: 1}, MaxDeletes: desired.Limit{Number: 1}}
 			plan := NewPlan(fleet, aws.survey(t, t.Context(), fleet))
 			plan.Exact = row.exact
-			approved, err := Guard{Guard: fleet.Guard}.approve(plan)
+			approved, err := Guard{Limits: fleet.Limits}.approve(plan)
 			if err != nil {
 				t.Fatal(err)
 			}

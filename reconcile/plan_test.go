@@ -22,7 +22,7 @@ func name(function, qualifier string) desired.Name {
 
 // wants is a fleet of one target.
 func wants(entries ...desired.Entry) desired.Fleet {
-	return desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{{Target: home, Entries: entries}}}
+	return desired.Fleet{Limits: desired.DefaultLimits(), Targets: []desired.TargetSpec{{Target: home, Entries: entries}}}
 }
 
 func entry(function, qualifier string, want desired.Config) desired.Entry {

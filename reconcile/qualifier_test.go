@@ -97,7 +97,7 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 				for _, q := range row.records {
 					aws.records[name("f", q)] = Settings{}
 				}
-				row.fleet.Guard.MaxErrors = desired.Limit{Number: 0}
+				row.fleet.Limits.MaxErrors = desired.Limit{Number: 0}
 				limiter := fastLimiter()
 				defer limiter.Close()
 				live := survey(context.Background(), row.fleet, map[desired.Target]readConn{home: {Reader: aws, Limiter: limiter}}, nil, !row.blind)

@@ -99,7 +99,7 @@ func TestABrokenGroupHoldsNobodyHostage(t *testing.T) {
 func TestAnOutageIsNoSharedCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fleet, f := fleetOf(numbered("f-%02d", 40)...)
-		fleet.Guard.MaxErrors = desired.Limit{Number: 100}
+		fleet.Limits.MaxErrors = desired.Limit{Number: 100}
 		f.fail = refusing("put", KindServer, func(string) bool { return true })
 		out := f.apply(t, t.Context(), fleet, nil)
 		if got := out.Counts(); got.Failed != 40 {
@@ -607,7 +607,7 @@ func TestThrottledForEver(t *testing.T) {
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				fleet, f := fleetOf(numbered("f-%02d", 20)...)
-				fleet.Guard.MaxErrors = desired.Limit{Number: 3}
+				fleet.Limits.MaxErrors = desired.Limit{Number: 3}
 				f.latency = 50 * time.Millisecond
 				f.fail = func(o string, n desired.Name, _ int) error {
 					if o == op && row.throttled(n.Function) {

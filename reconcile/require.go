@@ -35,7 +35,7 @@ var errDeadLetterUnknown = errors.New("its dead-letter queue is not known: the f
 // plan, so that nothing of them can be written, and no limit of the guard counts them; what
 // fails of them stops nothing else.
 func watchlist(fleet desired.Fleet) desired.Fleet {
-	watched := desired.Fleet{Guard: fleet.Guard}
+	watched := desired.Fleet{Limits: fleet.Limits}
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
 		w := desired.TargetSpec{Target: t.Target}

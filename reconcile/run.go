@@ -206,7 +206,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 
 	// guard. It is asked also where nothing is written, so that a plan shows what an apply
 	// of it would be refused for.
-	guard := Guard{Guard: r.Fleet.Guard, Base: r.Base, Off: r.GuardOff}
+	guard := Guard{Limits: r.Fleet.Limits, Base: r.Base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)
 	r.tell(PhasePlan)
 	approved, ok := r.approved(guard)

@@ -37,8 +37,8 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 		limiter := fastLimiter()
 		defer limiter.Close()
 		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil, false)
-		fleet.Guard.MaxChanges = desired.Limit{Number: 2}
-		approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, live))
+		fleet.Limits.MaxChanges = desired.Limit{Number: 2}
+		approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, live))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,8 +69,8 @@ func TestTheEndOfARunIsNoFailureOfItsJournal(t *testing.T) {
 	for _, journal := range []Journal{slowJournal{}, brokenJournal{full}} {
 		synctest.Test(t, func(t *testing.T) {
 			fleet, f := fleetOf("a")
-			fleet.Guard.MaxChanges = desired.Limit{Number: 1}
-			approved, err := Guard{Guard: fleet.Guard}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+			fleet.Limits.MaxChanges = desired.Limit{Number: 1}
+			approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -51,7 +51,7 @@ func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]r
 	for i := range fleet.Targets {
 		wg.Go(func() {
 			target := fleet.Targets[i].Target
-			observed.Targets[i] = surveyTarget(ctx, target, groups[i], conns[target], fleet.Guard.MaxErrors, progress, orphans)
+			observed.Targets[i] = surveyTarget(ctx, target, groups[i], conns[target], fleet.Limits.MaxErrors, progress, orphans)
 		})
 	}
 	wg.Wait()

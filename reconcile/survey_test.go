@@ -224,7 +224,7 @@ func TestAnInterruptedSurveyTakesNothingForAbsent(t *testing.T) {
 		if c.NotExamined < 50 || c.InSync < 30 || c.InSync+c.NotExamined != 100 {
 			t.Errorf("after 40 of 100 reads: %+v", c)
 		}
-		if _, err := (Guard{Guard: fleet.Guard}).approve(plan); err == nil {
+		if _, err := (Guard{Limits: fleet.Limits}).approve(plan); err == nil {
 			t.Error("a plan that is not whole was approved")
 		}
 	})

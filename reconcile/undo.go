@@ -78,7 +78,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 	}
 	// A run may be undone whose creates are more deletes than guard.max_deletes allows,
 	// since all it deletes is what the run created.
-	fleet.Guard.MaxDeletes = desired.Limit{Number: created}
+	fleet.Limits.MaxDeletes = desired.Limit{Number: created}
 	fleet.MissingQualifiers = desired.MissingError // what cannot be put back is no matter of policy
 	base.Shards = 0                                // created is this process's own number
 	return narrowTo(fleet, w.undos, func(u *Undo) desired.Entry {

@@ -103,8 +103,8 @@ func TestARollbackRestoresExactly(t *testing.T) {
 
 func (f *fakeAWS) applyPlan(t *testing.T, plan Plan) {
 	t.Helper()
-	everything := desired.Guard{MaxChanges: desired.Limit{Number: 1 << 30}, MaxDeletes: desired.Limit{Number: 1 << 30}}
-	approved, err := Guard{Guard: everything}.approve(plan)
+	everything := desired.Limits{MaxChanges: desired.Limit{Number: 1 << 30}, MaxDeletes: desired.Limit{Number: 1 << 30}}
+	approved, err := Guard{Limits: everything}.approve(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestStaleChangesHaveTheirRow(t *testing.T) {
 			Changes: []Change{{Name: name("b", desired.Latest), Action: Create, Want: &want}},
 			Stale:   []StaleChange{{Change: Change{Name: name("a", desired.Latest), Action: Create, Want: &want}}},
 		}}}
-		approved, err := Guard{Guard: desired.DefaultGuard()}.approve(plan)
+		approved, err := Guard{Limits: desired.DefaultLimits()}.approve(plan)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -218,7 +218,7 @@ functions:
 			t.Errorf("%s: whoever reads the fleet finds %+v", row.why, e)
 		}
 		plan := w.Plan(fleet, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{Function: row.change.Function, State: Present}}}}})
-		guard := Guard{Guard: desired.DefaultGuard(), Base: base}
+		guard := Guard{Limits: desired.DefaultLimits(), Base: base}
 		if l := guard.Lines(&plan)[0]; l.Of != 4 {
 			t.Errorf("%s: the guard counts %d configs, want the 4 of the fleet", row.why, l.Of)
 		}
@@ -252,7 +252,7 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 	if c := plan.Counts(); c.Deletes != 30 {
 		t.Fatalf("the rollback is %q", lines(&plan))
 	}
-	if _, err := (Guard{Guard: fleet.Guard, Base: base}).approve(plan); err != nil {
+	if _, err := (Guard{Limits: fleet.Limits, Base: base}).approve(plan); err != nil {
 		t.Errorf("a run of 30 of 100 was let through, and its rollback was not: %v", err)
 	}
 }
@@ -497,7 +497,7 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 		if fleet.MissingQualifiers != desired.MissingError {
 			t.Errorf("%s: what cannot be put back is a matter of %v", row.why, fleet.MissingQualifiers)
 		}
-		if limit := fleet.Guard.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (Base{Fleet: 7, Whole: true, Shard: 1}) {
+		if limit := fleet.Limits.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (Base{Fleet: 7, Whole: true, Shard: 1}) {
 			t.Errorf("%s: up to %+v may be deleted, of %+v", row.why, limit, base)
 		}
 		for _, target := range fleet.Targets {

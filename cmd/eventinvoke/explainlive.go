@@ -85,7 +85,7 @@ func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desi
 		}
 	}
 	var err error
-	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
+	fleet := desired.Fleet{Limits: desired.DefaultLimits()}
 	if w.keys, err = declared(w.Document, ambient, tags, w.typed, w.query); err != nil {
 		return fleet, reconcile.Base{}, err
 	}

@@ -101,7 +101,7 @@ func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 // Resolve implements reconcile.Wishes.
 func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
 	w.found = found
-	fleet := desired.Fleet{Guard: desired.DefaultGuard()}
+	fleet := desired.Fleet{Limits: desired.DefaultLimits()}
 	functions := 0
 	for _, t := range placesOf(w, ambient) {
 		for _, name := range found[t.Target].Functions {

@@ -276,7 +276,7 @@ func (p *scopedPass) Discoveries(ambient desired.Target) []desired.Discovery {
 		functions, whole := p.touched(d.Target)
 		switch {
 		case whole:
-		case p.swept == nil && len(p.scope.Objects) > desired.DefaultGuard().MaxChanges.Floor:
+		case p.swept == nil && len(p.scope.Objects) > desired.DefaultLimits().MaxChanges.Floor:
 		default:
 			d.ListFunctions, d.Functions = false, functions
 		}
@@ -294,7 +294,7 @@ func (p *scopedPass) Resolve(ctx context.Context, ambient desired.Target, found 
 	if err != nil && !p.scope.All && nothingChosen(err) {
 		// That no function is chosen is a verdict about the whole fleet. About the
 		// functions of an event it says that there is nothing to do.
-		return desired.Fleet{Guard: desired.DefaultGuard()}, base, nil
+		return desired.Fleet{Limits: desired.DefaultLimits()}, base, nil
 	}
 	if err != nil {
 		return fleet, base, err

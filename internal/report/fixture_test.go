@@ -85,7 +85,7 @@ func newRun(verb string, fleet desired.Fleet, live reconcile.Observed) *Run {
 		Fleet:    FleetInfo{Files: []string{"fleet.yaml"}, Keys: fleet.Configs(), Targets: len(fleet.Targets), MissingFunctions: fleet.MissingFunctions, MissingQualifiers: fleet.MissingQualifiers},
 		Warnings: fleet.Warnings,
 		Plan:     &plan,
-		Guard:    reconcile.Guard{Guard: fleet.Guard}.Lines(&plan),
+		Guard:    reconcile.Guard{Limits: fleet.Limits}.Lines(&plan),
 	}
 	for i, t := range fleet.Targets {
 		reads := int64(len(live.Targets[i].Functions))

@@ -226,9 +226,9 @@ var scenarios = []struct {
 		name: "guard", why: "a refused plan shows which rule and by how much",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
-			f.Guard = desired.DefaultGuard()
+			f.Limits = desired.DefaultLimits()
 			r := newRun("apply", f, inAWS(f, drifted))
-			r.Refused = guardRefuses(reconcile.Guard{Guard: f.Guard}, r.Plan)
+			r.Refused = guardRefuses(reconcile.Guard{Limits: f.Limits}, r.Plan)
 			return r
 		},
 	},

@@ -212,8 +212,8 @@ func drawLarge(t *rapid.T) *Run {
 			}
 		})
 	} else {
-		r.Guard = reconcile.Guard{Guard: desired.DefaultGuard()}.Lines(r.Plan)
-		r.Refused = guardRefuses(reconcile.Guard{Guard: desired.DefaultGuard()}, r.Plan)
+		r.Guard = reconcile.Guard{Limits: desired.DefaultLimits()}.Lines(r.Plan)
+		r.Refused = guardRefuses(reconcile.Guard{Limits: desired.DefaultLimits()}, r.Plan)
 	}
 	return r
 }

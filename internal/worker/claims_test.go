@@ -43,7 +43,7 @@ func newLambdas(functions int) *lambdas {
 		limiter: ratelimit.New(ratelimit.Settings{Quota: 15, Share: 0.9}), latency: func() time.Duration { return 50 * time.Millisecond },
 		records: map[desired.Name]reconcile.Settings{}, busy: map[string]int{}, written: map[string]time.Time{},
 	}
-	a.fleet = desired.Fleet{Guard: desired.DefaultGuard(), Targets: []desired.TargetSpec{{Target: ireland}}}
+	a.fleet = desired.Fleet{Limits: desired.DefaultLimits(), Targets: []desired.TargetSpec{{Target: ireland}}}
 	for i := range functions {
 		n := desired.Name{Function: fmt.Sprintf("f-%05d", i), Qualifier: desired.Latest}
 		a.records[n] = asIs
@@ -249,7 +249,7 @@ func TestASweepAndATargetedPassKeepApart(t *testing.T) {
 		var problems []string
 		synctest.Test(t, func(t *testing.T) {
 			a := newLambdas(5)
-			a.fleet.Guard.MaxChanges = desired.Limit{Number: 1000}
+			a.fleet.Limits.MaxChanges = desired.Limit{Number: 1000}
 			calls := 0
 			a.latency = func() time.Duration {
 				a.mu.Lock()

@@ -106,13 +106,13 @@ func (s Scope) Within(f desired.Fleet, base reconcile.Base) (desired.Fleet, reco
 	}
 	base.Fleet, base.Whole = f.Configs(), true
 	limits := map[string]int{}
-	for _, line := range (reconcile.Guard{Guard: f.Guard, Base: base}).Lines(&reconcile.Plan{}) {
+	for _, line := range (reconcile.Guard{Limits: f.Limits, Base: base}).Lines(&reconcile.Plan{}) {
 		limits[line.Rule] = line.Limit
 	}
 	// The limits are this shard's already.
 	base.Shard, base.Shards = 0, 0
-	f.Guard.MaxChanges = desired.Limit{Number: max(0, limits["max_changes"]-s.Spent)}
-	f.Guard.MaxDeletes = desired.Limit{Number: limits["max_deletes"]}
+	f.Limits.MaxChanges = desired.Limit{Number: max(0, limits["max_changes"]-s.Spent)}
+	f.Limits.MaxDeletes = desired.Limit{Number: limits["max_deletes"]}
 	return s.Narrow(f), base
 }
 

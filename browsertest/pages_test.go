@@ -67,7 +67,7 @@ func applied(t testing.TB, n int) *report.Run {
 		Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Label: "prod"}}},
 	}
 	for i, c := range plan.Targets[0].Changes {
-		result := reconcile.Result{Change: c, Status: reconcile.Applied}
+		result := reconcile.ChangeResult{Change: c, Status: reconcile.Applied}
 		if i%10 == 3 {
 			result.Status = reconcile.Failed
 			result.Stats = ratelimit.CallStats{Attempts: 3, Conflicts: 2, Waited: 7 * time.Second}

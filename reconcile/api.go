@@ -52,7 +52,7 @@ type Journal interface {
 	Intend(ctx context.Context, key desired.Key, change *Change) error
 	// Settle stores how a write that was intended ended. It is called once an
 	// intent, and need not wait until the result would survive a crash.
-	Settle(key desired.Key, result *Result)
+	Settle(key desired.Key, result *ChangeResult)
 }
 
 // noJournal keeps nothing.
@@ -62,7 +62,7 @@ type noJournal struct{}
 func (noJournal) Intend(context.Context, desired.Key, *Change) error { return nil }
 
 // Settle implements Journal.
-func (noJournal) Settle(desired.Key, *Result) {}
+func (noJournal) Settle(desired.Key, *ChangeResult) {}
 
 // journalError is what Intend failed with. It stops the whole run.
 type journalError struct{ err error }
@@ -93,10 +93,10 @@ func (p Phase) String() string {
 type Event struct {
 	Phase  Phase
 	Target desired.Target
-	Run    *RunResult // PhaseResolve and PhasePlan only; valid during the call
-	Result *Result    // PhaseApply only; valid during the call
-	Done   int        // of Total, over all targets
-	Total  int        // functions to read or to ask for aliases, or changes to apply
+	Run    *RunResult    // PhaseResolve and PhasePlan only; valid during the call
+	Result *ChangeResult // PhaseApply only; valid during the call
+	Done   int           // of Total, over all targets
+	Total  int           // functions to read or to ask for aliases, or changes to apply
 
 	TargetDone, TargetTotal int // the same of Target alone
 }
@@ -128,7 +128,7 @@ func (p *progress) expect(target desired.Target, n int) {
 
 // done counts one step and tells of it. The lock is held meanwhile: observers need none of
 // their own, and see Done rise by one each time, save for what is tried again.
-func (p *progress) done(target desired.Target, result *Result) {
+func (p *progress) done(target desired.Target, result *ChangeResult) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.targets[target]

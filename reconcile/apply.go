@@ -85,9 +85,9 @@ func apply(ctx context.Context, approved approvedPlan, conns map[desired.Target]
 // The budget's context ends the target's work alone: failures here, or a lost lease, do
 // not end what goes on in other targets.
 func applyTarget(ctx context.Context, p *TargetPlan, conn writeConn, limit desired.Limit, shared applyJob) TargetOutcome {
-	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]Result, len(p.Changes))}
+	out := TargetOutcome{Target: p.Target, Label: p.Label, Results: make([]ChangeResult, len(p.Changes))}
 	for i := range p.Changes {
-		out.Results[i] = Result{Change: p.Changes[i], Status: NotAttempted}
+		out.Results[i] = ChangeResult{Change: p.Changes[i], Status: NotAttempted}
 	}
 	if len(p.Changes) == 0 {
 		out.addStale(p.Stale)
@@ -112,7 +112,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn writeConn, limit desir
 	}
 	shared.budget, shared.reader = budget, conn.Reader
 	shared.causes = &causes{details: conn.Details, tries: firstTries}
-	skip := func(results []Result, err error) {
+	skip := func(results []ChangeResult, err error) {
 		for i := range results {
 			results[i].Err = err
 			shared.progress.done(p.Target, &results[i])
@@ -135,7 +135,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn writeConn, limit desir
 	if denied := shared.causes.denied; !denied.IsZero() && shared.lastsUntil(denied.Add(freshPermission)) && budget.ctx.Err() == nil {
 		// What is refused a second time needs no third opinion, and keeps its first reason.
 		shared.causes, shared.again = &causes{details: conn.Details, tries: 1}, true
-		conn.Last, skip = nil, func([]Result, error) {}
+		conn.Last, skip = nil, func([]ChangeResult, error) {}
 		round()
 	}
 	out.Stopped = budget.cause()
@@ -170,12 +170,12 @@ type applyJob struct {
 	// lastsUntil waits for a moment, and reports whether the run lasted until then.
 	lastsUntil func(time.Time) bool
 
-	results  []Result // those still to do; the first is the current one
-	intended bool     // the current write is in the journal
-	tried    bool     // the current write was sent before
-	perhaps  bool     // and one attempt had no answer that says it was not executed
-	moot     Status   // how the current change ends without a write; NotAttempted: it does not
-	got      Record   // the answer of the last Put or Update
+	results  []ChangeResult // those still to do; the first is the current one
+	intended bool           // the current write is in the journal
+	tried    bool           // the current write was sent before
+	perhaps  bool           // and one attempt had no answer that says it was not executed
+	moot     Status         // how the current change ends without a write; NotAttempted: it does not
+	got      Record         // the answer of the last Put or Update
 }
 
 // Next implements ratelimit.Job.
@@ -263,7 +263,7 @@ func (j *applyJob) stale(c *Change) bool {
 //
 // An intent that is in the journal is settled before the change is planned again: its
 // before-image would be the wrong one to roll back to.
-func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
+func (j *applyJob) lookAgain(ctx context.Context, r *ChangeResult) error {
 	seen := time.Now().UnixMilli()
 	record, err := j.recordOf(ctx, r.Name)
 	if err != nil {
@@ -297,7 +297,7 @@ func (j *applyJob) lookAgain(ctx context.Context, r *Result) error {
 		return nil
 	}
 	if j.intended { // of a before-image that is not true any more
-		j.journal.Settle(j.key(c), &Result{Change: *c, Status: NotAttempted})
+		j.journal.Settle(j.key(c), &ChangeResult{Change: *c, Status: NotAttempted})
 		j.intended = false
 	}
 	e := desired.Entry{Name: c.Name, Want: c.Want, Remove: c.Action == Delete}
@@ -357,7 +357,7 @@ func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	j.moot, j.tried, j.perhaps = NotAttempted, false, false
 	if j.again && isCancelled(err) && !ratelimit.Ambiguous(err) { // what was answered first stands
 		if j.intended {
-			j.journal.Settle(j.key(&r.Change), &Result{Change: r.Change, Status: NotAttempted})
+			j.journal.Settle(j.key(&r.Change), &ChangeResult{Change: r.Change, Status: NotAttempted})
 			j.intended = false
 		}
 		return

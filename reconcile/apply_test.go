@@ -388,7 +388,7 @@ func TestEveryStatusIsReadBack(t *testing.T) {
 func TestTheErrorOfAnOutcome(t *testing.T) {
 	var out Outcome
 	for s := NotAttempted; s <= AlreadySo; s++ {
-		out.Targets = append(out.Targets, TargetOutcome{Results: []Result{{Status: s, Err: errors.New(s.String())}}})
+		out.Targets = append(out.Targets, TargetOutcome{Results: []ChangeResult{{Status: s, Err: errors.New(s.String())}}})
 	}
 	var all *multierror.Error
 	if !errors.As(out.Err(), &all) {

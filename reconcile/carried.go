@@ -164,7 +164,7 @@ func (r *RunResult) survey(ctx context.Context, recalled Recollection, unlisted 
 	if watched = unread.spare(watched, candidates); watched.Configs() > 0 {
 		more := survey(ctx, watched, r.Opened.readTargets(nil, nil), r.Observe, false)
 		r.Read = with(r.Observed, func(t desired.Target) []ObservedFunction {
-			return cmp.Or(PartOf(more.Targets, t), &ObservedTarget{}).Functions
+			return cmp.Or(FindTarget(more.Targets, t), &ObservedTarget{}).Functions
 		})
 	}
 	r.Known = unread.seen(r.Read)
@@ -244,7 +244,7 @@ func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *E
 	if e == nil {
 		return nil
 	}
-	if of := PartOf(r.Read.Targets, t); of != nil {
+	if of := FindTarget(r.Read.Targets, t); of != nil {
 		e.Read = len(of.Functions)
 	}
 	of := c.functions[t]

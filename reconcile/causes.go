@@ -168,7 +168,7 @@ func (c *causes) at(of share, function string) (*sharedCause, *familyTries) {
 //
 // Only two ends teach anything: a write that was applied, and a refusal about one
 // function. A server error or a throttled call says nothing about what was asked.
-func (c *causes) settled(r *Result) {
+func (c *causes) settled(r *ChangeResult) {
 	refused := r.Status == Failed && refusesOne(r.Err)
 	if !refused && r.Status != Applied {
 		return
@@ -249,10 +249,10 @@ func refusesOne(err error) bool {
 //
 // The order of the plan is kept where there is no reason against it. The verdict is asked
 // when a group's turn comes and not before, since the answers of those before it decide.
-func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip func([]Result, error)) iter.Seq[[]Result] {
-	return func(yield func([]Result) bool) {
+func (c *causes) inTurn(results []ChangeResult, last func(desired.Name) bool, skip func([]ChangeResult, error)) iter.Seq[[]ChangeResult] {
+	return func(yield func([]ChangeResult) bool) {
 		probes, rest := c.probes(results, last)
-		var later, suspects [][]Result
+		var later, suspects [][]ChangeResult
 		for _, group := range probes {
 			if c.verdict(&group[0].Change) != nil {
 				suspects = append(suspects, group)
@@ -260,7 +260,7 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 				return
 			}
 		}
-		try := func(group []Result) bool {
+		try := func(group []ChangeResult) bool {
 			if c.suspect(&group[0].Change) {
 				suspects = append(suspects, group)
 				return true
@@ -279,7 +279,7 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 				return
 			}
 		}
-		left := make([][]Result, 0, len(suspects))
+		left := make([][]ChangeResult, 0, len(suspects))
 		for i := range spread(len(suspects)) {
 			left = append(left, suspects[i])
 		}
@@ -298,8 +298,8 @@ func (c *causes) inTurn(results []Result, last func(desired.Name) bool, skip fun
 }
 
 // allowedFirst puts what is not suspect any more before the rest.
-func (c *causes) allowedFirst(groups [][]Result) [][]Result {
-	var allowed, suspects [][]Result
+func (c *causes) allowedFirst(groups [][]ChangeResult) [][]ChangeResult {
+	var allowed, suspects [][]ChangeResult
 	for _, group := range groups {
 		if c.suspect(&group[0].Change) {
 			suspects = append(suspects, group)
@@ -313,17 +313,17 @@ func (c *causes) allowedFirst(groups [][]Result) [][]Result {
 // probes takes one function for each pair of role and destination out of what is open,
 // where others have the same pair; rest is all else, in order. One that failed last time
 // is none: of it the answer is known already.
-func (c *causes) probes(results []Result, last func(desired.Name) bool) (probes, rest [][]Result) {
+func (c *causes) probes(results []ChangeResult, last func(desired.Name) bool) (probes, rest [][]ChangeResult) {
 	functions := map[share]int{} // that have the pair; 0 once it has its probe
 	c.asked = map[share]bool{}
-	pairs := func(group []Result) (of []share) {
+	pairs := func(group []ChangeResult) (of []share) {
 		for i := range group {
 			of = append(of, c.sharesOf(&group[i].Change)...)
 		}
 		return slices.DeleteFunc(of, func(s share) bool { return s.role == "" })
 	}
-	for group := range chunksBy(results, func(r *Result) string { return r.Function }) {
-		if first := slices.IndexFunc(group, func(r Result) bool { return r.open() }); first >= 0 {
+	for group := range chunksBy(results, func(r *ChangeResult) string { return r.Function }) {
+		if first := slices.IndexFunc(group, func(r ChangeResult) bool { return r.open() }); first >= 0 {
 			rest = append(rest, group[first:])
 		}
 	}
@@ -335,7 +335,7 @@ func (c *causes) probes(results []Result, last func(desired.Name) bool) (probes,
 			functions[pair]++
 		}
 	}
-	rest = slices.DeleteFunc(rest, func(group []Result) bool {
+	rest = slices.DeleteFunc(rest, func(group []ChangeResult) bool {
 		of := pairs(group)
 		if last != nil && last(group[0].Name) || !slices.ContainsFunc(of, func(pair share) bool { return functions[pair] > 1 }) {
 			return false

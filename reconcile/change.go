@@ -176,8 +176,8 @@ func (s *Status) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Result is one change and how it ended.
-type Result struct {
+// ChangeResult is one change and how it ended.
+type ChangeResult struct {
 	Change
 	Status   Status
 	After    *Settings // what AWS stored, or for Stale what is there now; nil: no record, or not known
@@ -189,7 +189,7 @@ type Result struct {
 
 // open reports whether a write may still be made: its turn has not come, or the
 // function's role was in the way, which may have been mended since.
-func (r *Result) open() bool {
+func (r *ChangeResult) open() bool {
 	return r.Status == NotAttempted && r.Err == nil || KindOf(r.Err) == KindRole
 }
 
@@ -202,7 +202,7 @@ type Outcome struct {
 type TargetOutcome struct {
 	desired.Target
 	Label   string
-	Results []Result
+	Results []ChangeResult
 	Stopped error // why it ended early, or nil
 }
 
@@ -213,9 +213,9 @@ type TargetOutcome struct {
 // without these rows an outcome would pass over them in silence.
 func (o *TargetOutcome) addStale(stale []StaleChange) {
 	for i := range stale {
-		o.Results = append(o.Results, Result{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
+		o.Results = append(o.Results, ChangeResult{Change: stale[i].Change, Status: Stale, After: stale[i].Now})
 	}
-	slices.SortFunc(o.Results, func(a, b Result) int { return a.Name.Compare(b.Name) })
+	slices.SortFunc(o.Results, func(a, b ChangeResult) int { return a.Name.Compare(b.Name) })
 }
 
 // OutcomeCounts are the numbers of an outcome.
@@ -235,7 +235,7 @@ func (o *Outcome) Of(t desired.Target) *TargetOutcome {
 	if o == nil {
 		return nil
 	}
-	return PartOf(o.Targets, t)
+	return FindTarget(o.Targets, t)
 }
 
 // Counts adds up the outcome.
@@ -343,7 +343,7 @@ func spell(s desired.Setting, v desired.Value) string {
 // included: a write that cleared a setting nobody asked about is a mismatch too. The
 // effect is compared, since AWS may store a default as absent; only a Restore, which
 // means the very record, is compared to the letter.
-func (j *applyJob) verify(r *Result) {
+func (j *applyJob) verify(r *ChangeResult) {
 	r.Status = Applied
 	if r.Action == Delete {
 		return

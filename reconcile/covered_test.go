@@ -48,10 +48,10 @@ func TestCovered(t *testing.T) {
 	if functions, covered := r.Covered(desired.Target{}); functions != 0 || covered != 0 {
 		t.Errorf("of a target that is not there %d of %d functions are covered", covered, functions)
 	}
-	result := func(name string, status Status, after *Settings) Result {
-		return Result{Change: Change{Name: desired.Name{Function: name, Qualifier: desired.Latest}}, Status: status, After: after}
+	result := func(name string, status Status, after *Settings) ChangeResult {
+		return ChangeResult{Change: Change{Name: desired.Name{Function: name, Qualifier: desired.Latest}}, Status: status, After: after}
 	}
-	r.Outcome = &Outcome{Targets: []TargetOutcome{{Target: target, Results: []Result{
+	r.Outcome = &Outcome{Targets: []TargetOutcome{{Target: target, Results: []ChangeResult{
 		result("a", Failed, nil), result("c", Applied, queue), result("f", Applied, nil),
 	}}}}
 	if functions, covered := r.Covered(); functions != 4 || covered != 2 {

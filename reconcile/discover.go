@@ -58,7 +58,7 @@ func (r *RunResult) discover(ctx context.Context, asked []desired.Discovery, rec
 func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
 	var kept []desired.Discovery
 	for _, d := range asked {
-		if t := PartOf(opened.Targets, d.Target); t != nil && t.Err == nil {
+		if t := FindTarget(opened.Targets, d.Target); t != nil && t.Err == nil {
 			kept = append(kept, d)
 		}
 	}

@@ -21,7 +21,7 @@ func (j *intents) Intend(_ context.Context, _ desired.Key, c *Change) error {
 	return nil
 }
 
-func (j *intents) Settle(_ desired.Key, r *Result) { j.settled = append(j.settled, r.Status) }
+func (j *intents) Settle(_ desired.Key, r *ChangeResult) { j.settled = append(j.settled, r.Status) }
 
 // The API has no precondition. Whatever others do between the read and a write
 // that replaces or removes a record, nothing of theirs is erased unseen: the

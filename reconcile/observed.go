@@ -94,11 +94,11 @@ type ObservedTarget struct {
 	Functions []ObservedFunction // sorted by name
 }
 
-// PartOf finds the one of a target among parts that embed a desired.Target, such as those
-// of a plan; nil when there is none. The pointer is into parts.
-func PartOf[T interface{ Compare(desired.Target) int }](parts []T, t desired.Target) *T {
-	if i := slices.IndexFunc(parts, func(part T) bool { return part.Compare(t) == 0 }); i >= 0 {
-		return &parts[i]
+// FindTarget finds a target in a list whose items embed a desired.Target, such as Plan.Targets;
+// nil when it is not there. The pointer is into the list.
+func FindTarget[T interface{ Compare(desired.Target) int }](list []T, t desired.Target) *T {
+	if i := slices.IndexFunc(list, func(item T) bool { return item.Compare(t) == 0 }); i >= 0 {
+		return &list[i]
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (r *RunResult) Covered(in ...desired.Target) (functions, covered int) {
 // Functions that were not read, or are absent, are in neither number; a target that could
 // not be read has 0 of 0.
 func (r *RunResult) coveredIn(t desired.Target) (functions, covered int) {
-	have, want := PartOf(r.Observed.Targets, t), PartOf(r.Fleet.Targets, t)
+	have, want := FindTarget(r.Observed.Targets, t), FindTarget(r.Fleet.Targets, t)
 	if have == nil || have.Err != nil || want == nil {
 		return 0, 0
 	}

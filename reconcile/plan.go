@@ -91,7 +91,7 @@ type Finding struct {
 func NewPlan(fleet desired.Fleet, observed Observed) Plan {
 	plan := Plan{Targets: make([]TargetPlan, len(fleet.Targets))}
 	for i := range fleet.Targets {
-		have := cmp.Or(PartOf(observed.Targets, fleet.Targets[i].Target), &ObservedTarget{})
+		have := cmp.Or(FindTarget(observed.Targets, fleet.Targets[i].Target), &ObservedTarget{})
 		plan.Targets[i] = planTarget(&fleet.Targets[i], have, fleet.Undeclared)
 	}
 	return plan
@@ -206,7 +206,7 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 func (p *Plan) markUnknown(asked []desired.Discovery, opened Opened) {
 	for i := range p.Targets {
 		t := &p.Targets[i]
-		open := PartOf(opened.Targets, t.Target)
+		open := FindTarget(opened.Targets, t.Target)
 		t.Unknown = t.Err != nil && open != nil && open.Err != nil &&
 			slices.ContainsFunc(asked, func(d desired.Discovery) bool { return d.Target == t.Target && !d.IsZero() })
 	}

@@ -136,7 +136,7 @@ func (p *TargetPlan) findLatestOnly(function *ObservedFunction, entries []desire
 // qualifierWarnings tells of qualifiers of rules that no function has, as far as was read.
 func qualifierWarnings(fleet desired.Fleet, observed Observed) desired.Problems {
 	return fleet.UnusedQualifiers(func(k desired.Key) (aliases []string, gone bool) {
-		f := PartOf(observed.Targets, k.Target).function(k.Function)
+		f := FindTarget(observed.Targets, k.Target).function(k.Function)
 		if f == nil || !slices.Contains(f.Gone, k.Qualifier) {
 			return nil, false
 		}

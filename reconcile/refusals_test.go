@@ -196,9 +196,9 @@ func TestTheErrorLimitIsExact(t *testing.T) {
 // refusal behind everything.
 func TestTheOrderOfWrites(t *testing.T) {
 	fleet, _ := fleetOf(numbered("f-%d", 4)...)
-	var results []Result
+	var results []ChangeResult
 	for _, e := range fleet.Targets[0].Entries {
-		results = append(results, Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
+		results = append(results, ChangeResult{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
 	}
 	other := desired.Config{desired.OnFailure: desired.Text(queueB)}
 	results[3].Want = &other
@@ -242,7 +242,7 @@ func TestWhenAFamilyIsGivenUp(t *testing.T) {
 		for i, team := range row.answers {
 			fleet, _ := fleetOf(fmt.Sprintf("%c-%02d", unicode.ToLower(team), i))
 			e := fleet.Targets[0].Entries[0]
-			r := Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}, Status: Applied}
+			r := ChangeResult{Change: Change{Name: e.Name, Action: Create, Want: e.Want}, Status: Applied}
 			if unicode.IsUpper(team) {
 				r.Status, r.Err = Failed, refusal(KindRefused, "no")
 			}
@@ -271,7 +271,7 @@ func TestTheFirstRefusalIsTheReason(t *testing.T) {
 		return Change{Name: e.Name, Action: Create, Want: e.Want}
 	}
 	for i := range firstTries {
-		c.settled(&Result{Change: change(i), Status: Failed, Err: refusal(KindRefused, fmt.Sprintf("reason %d", i))})
+		c.settled(&ChangeResult{Change: change(i), Status: Failed, Err: refusal(KindRefused, fmt.Sprintf("reason %d", i))})
 	}
 	last := change(firstTries)
 	err := c.verdict(&last)
@@ -291,7 +291,7 @@ func TestWritesWithoutADestinationShareTheirOperation(t *testing.T) {
 		c := &causes{tries: firstTries}
 		for i := range firstTries {
 			r.Name = name(fmt.Sprintf("f-%02d", i), desired.Latest)
-			c.settled(&Result{Change: r, Status: Failed, Err: refusal(KindDenied, "no")})
+			c.settled(&ChangeResult{Change: r, Status: Failed, Err: refusal(KindDenied, "no")})
 		}
 		for tried, next := range kinds {
 			next.Name = name("f-99", desired.Latest)
@@ -316,9 +316,9 @@ func rolesOf(fleet desired.Fleet) map[string]desired.FunctionDetails {
 // is no probe.
 func TestOneProbeForEachPairComesFirst(t *testing.T) {
 	fleet, _ := fleetOf("a-0", "a-1", "a-2", "b-0", "b-1", "c-0", "d-0", "d-1")
-	var results []Result
+	var results []ChangeResult
 	for _, e := range fleet.Targets[0].Entries {
-		results = append(results, Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
+		results = append(results, ChangeResult{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
 	}
 	other := desired.Config{desired.OnFailure: desired.Text(queueB)}
 	results[1].Want, results[2].Want = &other, &other // a-1 and a-2
@@ -356,12 +356,12 @@ func TestARoleThatIsAllowedWaitsForNoOther(t *testing.T) {
 			return
 		}
 		fleet, _ := fleetOf(functions...)
-		var results []Result
+		var results []ChangeResult
 		for _, e := range fleet.Targets[0].Entries {
-			results = append(results, Result{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
+			results = append(results, ChangeResult{Change: Change{Name: e.Name, Action: Create, Want: e.Want}})
 		}
 		c := &causes{details: rolesOf(fleet), tries: firstTries}
-		var flying []*Result
+		var flying []*ChangeResult
 		heard, proven, waiting := false, map[byte]bool{}, map[byte]int{}
 		probes := map[byte]bool{} // that have no answer
 		for role, n := range size {
@@ -370,7 +370,7 @@ func TestARoleThatIsAllowedWaitsForNoOther(t *testing.T) {
 				probes[role] = true
 			}
 		}
-		for group := range c.inTurn(results, nil, func([]Result, error) {}) {
+		for group := range c.inTurn(results, nil, func([]ChangeResult, error) {}) {
 			role := group[0].Function[0]
 			waiting[role]--
 			for other, n := range waiting {
@@ -562,7 +562,7 @@ func (j *countingJournal) Intend(context.Context, desired.Key, *Change) error {
 	j.intended.Add(1)
 	return nil
 }
-func (j *countingJournal) Settle(desired.Key, *Result) { j.settled.Add(1) }
+func (j *countingJournal) Settle(desired.Key, *ChangeResult) { j.settled.Add(1) }
 
 // oneAtATime puts one after the other, as a narrow quota does.
 type oneAtATime struct {

@@ -76,11 +76,11 @@ func and(fleet, watched desired.Fleet) desired.Fleet {
 func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen Observed) {
 	for i := range fleet.Targets {
 		t := &fleet.Targets[i]
-		plan := PartOf(p.Targets, t.Target)
+		plan := FindTarget(p.Targets, t.Target)
 		if plan == nil {
 			continue
 		}
-		have := PartOf(seen.Targets, t.Target)
+		have := FindTarget(seen.Targets, t.Target)
 		changes := plan.Changes
 		for _, j := range t.Judged {
 			for len(changes) > 0 && changes[0].Function < j.Function {

@@ -65,7 +65,7 @@ func (w *road) Ready(context.Context, int) error     { return w.step("ready") }
 func (w *road) Lease(desired.Target) context.Context { return nil }
 func (w *road) FailedBefore(desired.Key) bool        { return false }
 func (w *road) Release(context.Context) error        { return w.step("release") }
-func (w *road) Settle(desired.Key, *Result)          {}
+func (w *road) Settle(desired.Key, *ChangeResult)    {}
 func (w *road) Finish(ctx context.Context, r *RunResult) error {
 	if ctx.Err() != nil {
 		w.t.Error("the record of an interrupted run cannot be completed")

@@ -93,4 +93,4 @@ func TestTheEndOfARunIsNoFailureOfItsJournal(t *testing.T) {
 type brokenJournal struct{ error }
 
 func (j brokenJournal) Intend(context.Context, desired.Key, *Change) error { return j.error }
-func (brokenJournal) Settle(desired.Key, *Result)                          {}
+func (brokenJournal) Settle(desired.Key, *ChangeResult)                    {}

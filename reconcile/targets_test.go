@@ -194,7 +194,7 @@ func TestWhatAWSStoredIsVerified(t *testing.T) {
 			Before: &Settings{desired.MaximumRetryAttempts: desired.Number(1), desired.OnFailure: desired.Text(queueA)}, Origins: origins}, two, Mismatched,
 			"on_failure is none, not " + queueA + " (the write did not touch it)"},
 	} {
-		r := Result{Change: row.change}
+		r := ChangeResult{Change: row.change}
 		(&applyJob{got: Record{Settings: row.stored}}).verify(&r)
 		if r.Status != row.status || row.text != "" && !strings.Contains(r.Err.Error(), row.text) {
 			t.Errorf("%s: %s, %v, want %s, %q", row.why, r.Status, r.Err, row.status, row.text)

@@ -66,7 +66,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 		if !w.owns(target) {
 			continue
 		}
-		if PartOf(fleet.Targets, target) == nil {
+		if FindTarget(fleet.Targets, target) == nil {
 			return fleet, base, fmt.Errorf("the run wrote to %s, but neither the fleet file nor the current credentials are about it; use those it was made with", target)
 		}
 		w.undos[target] = of
@@ -90,7 +90,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 func (w *UndoWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	plan := newRollback(w.undos, observed, w.IncludeStale)
 	for i := range plan.Targets {
-		if t := PartOf(fleet.Targets, plan.Targets[i].Target); t != nil {
+		if t := FindTarget(fleet.Targets, plan.Targets[i].Target); t != nil {
 			plan.Targets[i].Label = t.Label
 		}
 	}

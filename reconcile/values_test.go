@@ -58,22 +58,22 @@ func TestWhatAChangeShows(t *testing.T) {
 // Every status is counted once, under its own name; what AWS stored is what is applied.
 func TestOutcomesAreCounted(t *testing.T) {
 	for _, row := range []struct {
-		result Result
+		result ChangeResult
 		want   OutcomeCounts
 		wrote  bool
 	}{
-		{Result{Change: Change{Action: Create}, Status: Applied}, OutcomeCounts{Created: 1}, true},
-		{Result{Change: Change{Action: Update}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
-		{Result{Change: Change{Action: Restore, Before: &Settings{}}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
-		{Result{Change: Change{Action: Restore}, Status: Applied}, OutcomeCounts{Created: 1}, true},
-		{Result{Change: Change{Action: Delete}, Status: Applied}, OutcomeCounts{Deleted: 1}, true},
-		{Result{Change: Change{Action: Create}, Status: Mismatched}, OutcomeCounts{Failed: 1}, true},
-		{Result{Change: Change{Action: Create}, Status: Failed}, OutcomeCounts{Failed: 1}, false},
-		{Result{Change: Change{Action: Create}, Status: Stale}, OutcomeCounts{Stale: 1}, false},
-		{Result{Change: Change{Action: Create}, Status: AlreadySo}, OutcomeCounts{AlreadySo: 1}, false},
-		{Result{Change: Change{Action: Create}}, OutcomeCounts{NotAttempted: 1}, false},
+		{ChangeResult{Change: Change{Action: Create}, Status: Applied}, OutcomeCounts{Created: 1}, true},
+		{ChangeResult{Change: Change{Action: Update}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{ChangeResult{Change: Change{Action: Restore, Before: &Settings{}}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{ChangeResult{Change: Change{Action: Restore}, Status: Applied}, OutcomeCounts{Created: 1}, true},
+		{ChangeResult{Change: Change{Action: Delete}, Status: Applied}, OutcomeCounts{Deleted: 1}, true},
+		{ChangeResult{Change: Change{Action: Create}, Status: Mismatched}, OutcomeCounts{Failed: 1}, true},
+		{ChangeResult{Change: Change{Action: Create}, Status: Failed}, OutcomeCounts{Failed: 1}, false},
+		{ChangeResult{Change: Change{Action: Create}, Status: Stale}, OutcomeCounts{Stale: 1}, false},
+		{ChangeResult{Change: Change{Action: Create}, Status: AlreadySo}, OutcomeCounts{AlreadySo: 1}, false},
+		{ChangeResult{Change: Change{Action: Create}}, OutcomeCounts{NotAttempted: 1}, false},
 	} {
-		o := Outcome{Targets: []TargetOutcome{{}, {Results: []Result{row.result}}}}
+		o := Outcome{Targets: []TargetOutcome{{}, {Results: []ChangeResult{row.result}}}}
 		if got := o.Counts(); got != row.want || o.Wrote() != row.wrote {
 			t.Errorf("%s %s: %+v, wrote: %v", row.result.Action, row.result.Status, got, o.Wrote())
 		}

@@ -148,7 +148,7 @@ func (w PlanWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
 // It compares what is wanted, and not the request: whether the record is still what the
 // request was made from is for Plan to find.
 func asked(fleet desired.Fleet, saved *TargetPlan) error {
-	target := PartOf(fleet.Targets, saved.Target)
+	target := FindTarget(fleet.Targets, saved.Target)
 	if target == nil {
 		return fmt.Errorf("%s is in the plan, but neither the fleet file nor the current credentials are about it; use those it was made with", saved.Target)
 	}
@@ -185,7 +185,7 @@ func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 			observed.Targets = append(slices.Clone(observed.Targets), ObservedTarget{Target: t.Target,
 				Err: fmt.Errorf("%s is no target of %s any more, because its account or region has left, and the plan's changes there are not made", t.Target, t.Label)})
 		}
-		if left || PartOf(fleet.Targets, t.Target) != nil {
+		if left || FindTarget(fleet.Targets, t.Target) != nil {
 			t.Declared = len(t.Changes)
 			saved.Targets = append(saved.Targets, t)
 		}
@@ -204,7 +204,7 @@ func recheck(approved Plan, observed Observed) Plan {
 		p := &out.Targets[i]
 		changes := p.Changes
 		p.Changes, p.Findings, p.Stale = nil, nil, nil
-		have := cmp.Or(PartOf(observed.Targets, p.Target), &ObservedTarget{})
+		have := cmp.Or(FindTarget(observed.Targets, p.Target), &ObservedTarget{})
 		p.Err, p.Stopped = have.Err, have.Stopped
 		for _, c := range changes {
 			p.recheck(c, have.function(c.Function))

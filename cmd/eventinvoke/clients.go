@@ -43,7 +43,7 @@ func newClients(declared func() []desired.TargetSpec, o *readOptions) (*clients,
 	c := &clients{trails: ratelimit.NewRegistry(trail.Pace)}
 	c.options.Version, c.options.MFAToken = version, mfaToken()
 	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
-		return o.settingsOf(*cmp.Or(reconcile.PartOf(declared(), target), &desired.TargetSpec{}))
+		return o.settingsOf(*cmp.Or(reconcile.FindTarget(declared(), target), &desired.TargetSpec{}))
 	})
 	c.options.Limiters = c.registry
 	if err := o.simulated(&c.options.Environment); err != nil {
@@ -100,7 +100,7 @@ func (c *clients) snapshots() map[desired.Target]ratelimit.Snapshot { return c.r
 // them, and they are not declared either. One that joined while it went on may be at work.
 func (c *clients) keep(opened []reconcile.OpenTarget, declared []desired.TargetSpec) {
 	still := func(t desired.Target) bool {
-		return reconcile.PartOf(opened, t) != nil || reconcile.PartOf(declared, t) != nil
+		return reconcile.FindTarget(opened, t) != nil || reconcile.FindTarget(declared, t) != nil
 	}
 	c.registry.Keep(still)
 	c.trails.Keep(still)

@@ -156,7 +156,7 @@ func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, er
 	v := h.visit(ctx, classified, begunBy(hints))
 	for _, hint := range hints {
 		// An event may tell of anybody's account. An item is work that was given to us.
-		if hint.Asked() && v.run.Err == nil && reconcile.PartOf(v.run.Opened.Targets, hint.Target) == nil {
+		if hint.Asked() && v.run.Err == nil && reconcile.FindTarget(v.run.Opened.Targets, hint.Target) == nil {
 			v.err = fmt.Errorf("%s is no target of this fleet; make the items with: eventinvoke targets -o json", hint.Target)
 		}
 	}
@@ -352,7 +352,7 @@ func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Re
 	for _, spec := range specs {
 		var t *reconcile.TargetPlan // nil: the pass did not come as far
 		if result.Plan != nil {
-			t = reconcile.PartOf(result.Plan.Targets, spec.Target)
+			t = reconcile.FindTarget(result.Plan.Targets, spec.Target)
 		}
 		whole := worker.Object{Target: spec.Target}
 		switch own := givenUp(t, result.Outcome.Of(spec.Target)); {

@@ -73,7 +73,7 @@ func TestProgressDrawn(t *testing.T) {
 		return reconcile.Event{Phase: phase, Target: target(n), Done: done, Total: total, TargetDone: done, TargetTotal: total}
 	}
 	failed := step(reconcile.PhaseApply, 1, 2, 9)
-	failed.Result = &reconcile.Result{Err: fmt.Errorf("no")}
+	failed.Result = &reconcile.ChangeResult{Err: fmt.Errorf("no")}
 	many := []reconcile.Event{}
 	for n := range 10 {
 		many = append(many, reconcile.Event{Target: target(n), Done: n + 1, Total: 1000, TargetDone: 1, TargetTotal: 100 + n})

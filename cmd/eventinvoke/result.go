@@ -255,7 +255,7 @@ func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 		t := &r.Plan.Targets[i]
 		c := t.Counts()
 		trend := history.Trend{Target: t.Target, Label: t.Label}
-		if past := reconcile.PartOf(all, t.Target); past != nil {
+		if past := reconcile.FindTarget(all, t.Target); past != nil {
 			trend.Audits = past.Audits
 		}
 		if r.Verb == "audit" {

@@ -225,7 +225,7 @@ func (p *scopedPass) Open(ctx context.Context, req reconcile.OpenRequest) (opene
 	default:
 		p.opened.Ambient = p.swept.opened.Ambient
 		for _, t := range p.swept.opened.Targets {
-			if req.Ambient || reconcile.PartOf(req.Targets, t.Target) != nil {
+			if req.Ambient || reconcile.FindTarget(req.Targets, t.Target) != nil {
 				p.opened.Targets = append(p.opened.Targets, countAnew(t))
 			}
 		}
@@ -356,7 +356,7 @@ func (s *server) foreign(o worker.Object) bool {
 	document, _ := s.known()
 	all, declared := reconcile.FleetWishes{Document: document}.Targets()
 	of := func(targets []desired.TargetSpec) bool {
-		return reconcile.PartOf(targets, o.Target) != nil
+		return reconcile.FindTarget(targets, o.Target) != nil
 	}
 	if mine, _ := s.o.wishes(document).Targets(); declared && of(all) && !of(mine) {
 		return true

@@ -244,7 +244,7 @@ func compareOrigins(a, b desired.Origin) int {
 
 // fileOf is the file that declares another config of the function.
 func (r *round) fileOf(key desired.Key) string {
-	if t := reconcile.PartOf(r.fleet.Targets, key.Target); t != nil {
+	if t := reconcile.FindTarget(r.fleet.Targets, key.Target); t != nil {
 		for i := range t.Entries {
 			if t.Entries[i].Function == key.Function {
 				return t.Entries[i].Origins.Entry.File

@@ -134,7 +134,7 @@ func destinations(r *reconcile.RunResult) []insight.Destination {
 // one before or after the plan.
 func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) (before, after map[desired.Name]*reconcile.Settings) {
 	before, after = map[desired.Name]*reconcile.Settings{}, map[desired.Name]*reconcile.Settings{}
-	if known := reconcile.PartOf(r.Known.Targets, t.Target); known != nil {
+	if known := reconcile.FindTarget(r.Known.Targets, t.Target); known != nil {
 		for _, f := range known.Functions {
 			for _, record := range f.Records {
 				n := desired.Name{Function: f.Function, Qualifier: record.Qualifier}
@@ -144,7 +144,7 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) (before, after map
 			}
 		}
 	}
-	if plan := reconcile.PartOf(r.Plan.Targets, t.Target); plan != nil {
+	if plan := reconcile.FindTarget(r.Plan.Targets, t.Target); plan != nil {
 		for i := range plan.Changes {
 			c := &plan.Changes[i]
 			before[c.Name], after[c.Name] = c.Before, c.After()
@@ -158,7 +158,7 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) (before, after map
 func functionState(r *reconcile.RunResult, a arn.ARN) insight.DestinationState {
 	name, _, _ := strings.Cut(strings.TrimPrefix(a.Resource, "function:"), ":")
 	at := desired.Target{Account: a.AccountID, Region: a.Region}
-	if known := reconcile.PartOf(r.Known.Targets, at); known != nil {
+	if known := reconcile.FindTarget(r.Known.Targets, at); known != nil {
 		i, read := slices.BinarySearchFunc(known.Functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
 		switch {
 		case read && known.Functions[i].State == reconcile.Present:

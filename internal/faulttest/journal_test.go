@@ -19,7 +19,7 @@ var errFull = errors.New("no space left on device")
 type entry struct {
 	key    desired.Key
 	change reconcile.Change
-	result *reconcile.Result // nil: never settled
+	result *reconcile.ChangeResult // nil: never settled
 }
 
 // journal is kept in memory, takes its time, and may become full. What a process
@@ -61,7 +61,7 @@ func (j *journal) Intend(_ context.Context, key desired.Key, change *reconcile.C
 }
 
 // Settle implements reconcile.Journal.
-func (j *journal) Settle(key desired.Key, result *reconcile.Result) {
+func (j *journal) Settle(key desired.Key, result *reconcile.ChangeResult) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.byKey[key]

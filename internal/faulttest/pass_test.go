@@ -142,7 +142,7 @@ func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.
 		r.Outcome = nil // nobody heard of it
 	} else {
 		p.failed = map[desired.Key]bool{}
-		r.results(func(k desired.Key, res *reconcile.Result) { p.failed[k] = res.Status == reconcile.Failed })
+		r.results(func(k desired.Key, res *reconcile.ChangeResult) { p.failed[k] = res.Status == reconcile.Failed })
 	}
 	t.Logf("%s: %d requests, %d intents, killed: %v, error: %v%s", r.Verb, len(r.wire.sent), len(r.entries), r.dead.Load(), err, r.story())
 	p.tell(r)

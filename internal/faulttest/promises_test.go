@@ -165,7 +165,7 @@ func (r *run) story() string {
 	}) {
 		fmt.Fprintf(&b, "\nsent  %v", a)
 	}
-	r.results(func(k desired.Key, res *reconcile.Result) {
+	r.results(func(k desired.Key, res *reconcile.ChangeResult) {
 		fmt.Fprintf(&b, "\nsaid  %v %s %s: %v", k, res.Action, res.Status, res.Err)
 	})
 	return b.String()
@@ -214,7 +214,7 @@ func (r *run) restores(k desired.Key) bool {
 }
 
 // results visits every result of the run.
-func (r *run) results(visit func(desired.Key, *reconcile.Result)) {
+func (r *run) results(visit func(desired.Key, *reconcile.ChangeResult)) {
 	if r.Outcome == nil {
 		return
 	}
@@ -228,7 +228,7 @@ func (r *run) results(visit func(desired.Key, *reconcile.Result)) {
 
 // wrongResults holds what is reported of each change against its requests.
 func (r *run) wrongResults() (wrongs []string) {
-	wrong := func(k desired.Key, res *reconcile.Result, format string, args ...any) {
+	wrong := func(k desired.Key, res *reconcile.ChangeResult, format string, args ...any) {
 		wrongs = append(wrongs, fmt.Sprintf("%v is reported %s (%v), and %s", k, res.Status, res.Err, fmt.Sprintf(format, args...)))
 	}
 	attempts := map[desired.Key][]*attempt{}
@@ -251,7 +251,7 @@ func (r *run) wrongResults() (wrongs []string) {
 		}
 	}
 	seen := map[desired.Key]bool{}
-	r.results(func(k desired.Key, res *reconcile.Result) {
+	r.results(func(k desired.Key, res *reconcile.ChangeResult) {
 		if seen[k] {
 			wrong(k, res, "it is reported twice")
 		}
@@ -330,8 +330,8 @@ func (r *run) wrongRemains() (wrongs []string) {
 // wrongRecords holds every record that the neighbour left alone against what is
 // reported of it.
 func (r *run) wrongRecords() (wrongs []string) {
-	results := map[desired.Key]*reconcile.Result{}
-	r.results(func(k desired.Key, res *reconcile.Result) { results[k] = res })
+	results := map[desired.Key]*reconcile.ChangeResult{}
+	r.results(func(k desired.Key, res *reconcile.ChangeResult) { results[k] = res })
 	for k := range everyKey {
 		before, after, res := r.from.images[k], r.to.images[k], results[k]
 		if !quiet(r.from, r.to, k) {

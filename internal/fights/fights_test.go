@@ -111,7 +111,7 @@ func TestFights(t *testing.T) {
 		{"runs tell of themselves: what was stored, and when", func(f *Log) {
 			f.Ran(nil, now)
 			for i, status := range []reconcile.Status{reconcile.Applied, reconcile.Mismatched, reconcile.Failed, reconcile.Stale, reconcile.Applied, reconcile.Applied} {
-				f.Ran(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.Result{{
+				f.Ran(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.ChangeResult{{
 					Change: reconcile.Change{Name: key.Name, Before: theirs}, After: want, Status: status, Modified: ago(20 - 4*i).UnixMilli(),
 				}}}}}, now)
 			}

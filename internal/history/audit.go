@@ -78,11 +78,11 @@ func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []Target) {
 // shorten keeps of a plan what an audit is remembered for.
 func (r *Record) shorten() {
 	for _, item := range r.Items {
-		t := reconcile.PartOf(r.Targets, item.Target)
+		t := reconcile.FindTarget(r.Targets, item.Target)
 		t.Drift = append(t.Drift, Drift{Name: item.Name, Action: item.Action, Since: r.Started.UTC(), Author: item.Author})
 	}
 	for _, f := range r.Findings {
-		t := reconcile.PartOf(r.Targets, f.Target)
+		t := reconcile.FindTarget(r.Targets, f.Target)
 		if t.Findings == nil {
 			t.Findings = map[string]int{}
 		}
@@ -121,7 +121,7 @@ func (h *History) sinceWhen(ctx context.Context, run string, since map[desired.K
 			unseen[f.Key] = true
 		}
 		maps.DeleteFunc(undecided, func(key desired.Key, _ time.Time) bool {
-			t := reconcile.PartOf(past.Targets, key.Target)
+			t := reconcile.FindTarget(past.Targets, key.Target)
 			return t != nil && t.Failure == nil && len(past.Selection.Functions) == 0 && !unseen[key]
 		})
 		return len(undecided) > 0

@@ -20,7 +20,7 @@ func TestADeadTryIsNotForgotten(t *testing.T) {
 	for i := range changes {
 		changes[i] = *create(testKey(i), retries(0))
 	}
-	done := func(i int) reconcile.Result { return *applied(&changes[i], new(holding(0))) }
+	done := func(i int) reconcile.ChangeResult { return *applied(&changes[i], new(holding(0))) }
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()
 		first := begin(t, store, "nightly")
@@ -45,7 +45,7 @@ func TestADeadTryIsNotForgotten(t *testing.T) {
 			Target: testTarget, Declared: 5, InSync: 2, Changes: []reconcile.Change{changes[1], changes[4]},
 			Findings: []reconcile.Finding{{Name: testKey(3).Name, Kind: reconcile.FindingUnreadable}},
 		}}})
-		final.SetOutcome(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: testTarget, Results: []reconcile.Result{done(1), done(4)}}}})
+		final.SetOutcome(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: testTarget, Results: []reconcile.ChangeResult{done(1), done(4)}}}})
 		if err := again.Finish(t.Context(), final); err != nil {
 			t.Fatal(err)
 		}

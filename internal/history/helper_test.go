@@ -51,13 +51,13 @@ func holding(retries int) reconcile.Settings {
 }
 
 // applied is the result of a change that AWS stored.
-func applied(c *reconcile.Change, after *reconcile.Settings) *reconcile.Result {
-	return &reconcile.Result{Change: *c, Status: reconcile.Applied, After: after, Modified: 1_700_000_009_000, Stats: ratelimit.CallStats{Attempts: 1}}
+func applied(c *reconcile.Change, after *reconcile.Settings) *reconcile.ChangeResult {
+	return &reconcile.ChangeResult{Change: *c, Status: reconcile.Applied, After: after, Modified: 1_700_000_009_000, Stats: ratelimit.CallStats{Attempts: 1}}
 }
 
 // failed is the result of a change that AWS refused.
-func failed(c *reconcile.Change, err error) *reconcile.Result {
-	return &reconcile.Result{Change: *c, Status: reconcile.Failed, Err: err, Stats: ratelimit.CallStats{Attempts: 1}}
+func failed(c *reconcile.Change, err error) *reconcile.ChangeResult {
+	return &reconcile.ChangeResult{Change: *c, Status: reconcile.Failed, Err: err, Stats: ratelimit.CallStats{Attempts: 1}}
 }
 
 func genSettings() *rapid.Generator[reconcile.Settings] {

@@ -115,7 +115,7 @@ func (j *Journal) queueIntent(key desired.Key, change *reconcile.Change, stored 
 }
 
 // Settle implements reconcile.Journal. It does not wait for the store.
-func (j *Journal) Settle(key desired.Key, result *reconcile.Result) {
+func (j *Journal) Settle(key desired.Key, result *reconcile.ChangeResult) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	of, known := j.open[key]

@@ -68,7 +68,7 @@ func newIntent(key desired.Key, c *reconcile.Change) *Intent {
 	return &Intent{Key: key, Action: c.Action, Before: c.Before, Modified: c.Modified, Request: c.Request()}
 }
 
-func newSettlement(of int64, r *reconcile.Result) *Settlement {
+func newSettlement(of int64, r *reconcile.ChangeResult) *Settlement {
 	out := &Settlement{
 		Of: of, Status: r.Status, After: r.After,
 		Unsure: unsure(r), Attempts: r.Stats.Attempts, Failure: NewFailure(r.Err),
@@ -82,7 +82,7 @@ func newSettlement(of int64, r *reconcile.Result) *Settlement {
 // unsure reports whether a write without a confirmation may have been done. A
 // write that was given up after an attempt counts as such, whatever the
 // attempt's answer was: it costs nothing to allow for both states.
-func unsure(r *reconcile.Result) bool {
+func unsure(r *reconcile.ChangeResult) bool {
 	switch r.Status {
 	case reconcile.NotAttempted:
 		return r.Stats.Attempts > 0

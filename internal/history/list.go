@@ -276,7 +276,7 @@ func (e *Entry) recalled(next *Record) Item {
 // foundInOrder reports whether a run read the record of an intent and planned
 // nothing for it.
 func (r *Record) foundInOrder(e *Entry) bool {
-	t := reconcile.PartOf(r.Targets, e.Key.Target)
+	t := reconcile.FindTarget(r.Targets, e.Key.Target)
 	return r.State == Finished && t != nil && t.Failure == nil && t.Stopped == nil &&
 		!slices.ContainsFunc(r.Items, func(i Item) bool { return i.Key == e.Key }) &&
 		!slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Key == e.Key })

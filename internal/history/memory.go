@@ -61,7 +61,7 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 	held := make([]reconcile.OpenTarget, len(targets))
 	for i, t := range targets {
 		held[i].Target = t
-		if open := reconcile.PartOf(r.Opened.Targets, t); open != nil {
+		if open := reconcile.FindTarget(r.Opened.Targets, t); open != nil {
 			held[i].CallerARN = open.CallerARN
 		}
 	}
@@ -142,7 +142,7 @@ func (k *memoryRecorder) Intend(ctx context.Context, key desired.Key, change *re
 			continue
 		}
 		if err := lease.Check(ctx); err != nil {
-			k.Settle(key, &reconcile.Result{Change: *change, Status: reconcile.NotAttempted})
+			k.Settle(key, &reconcile.ChangeResult{Change: *change, Status: reconcile.NotAttempted})
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func (k *memoryRecorder) Intend(ctx context.Context, key desired.Key, change *re
 }
 
 // Settle implements reconcile.Journal.
-func (k *memoryRecorder) Settle(key desired.Key, result *reconcile.Result) {
+func (k *memoryRecorder) Settle(key desired.Key, result *reconcile.ChangeResult) {
 	k.run.Journal().Settle(key, result)
 }
 

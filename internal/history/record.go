@@ -275,7 +275,7 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 			item.WaitedMS = result.Stats.Waited.Milliseconds()
 			r.Items = append(r.Items, item)
 		}
-		if t := reconcile.PartOf(r.Targets, o.Target); t != nil && o.Stopped != nil {
+		if t := reconcile.FindTarget(r.Targets, o.Target); t != nil && o.Stopped != nil {
 			t.Stopped = NewFailure(o.Stopped)
 		}
 	}
@@ -293,7 +293,7 @@ func (r *Record) SetAuthors(known *insight.Set) {
 // SetAPI puts the requests and the pacing of one target into the record. The
 // target must be one of the plan's.
 func (r *Record) SetAPI(target desired.Target, operations []reconcile.OperationCount, limiter *Limiter) {
-	if t := reconcile.PartOf(r.Targets, target); t != nil {
+	if t := reconcile.FindTarget(r.Targets, target); t != nil {
 		t.Operations, t.Limiter = append([]reconcile.OperationCount{}, operations...), limiter
 	}
 }

@@ -28,7 +28,7 @@ func TestRunIsRecorded(t *testing.T) {
 		Findings: []reconcile.Finding{{Name: desired.Name{Function: "gone", Qualifier: "live"}, Kind: reconcile.FindingFunctionMissing}},
 	}}}
 	outcome := reconcile.Outcome{Targets: []reconcile.TargetOutcome{{
-		Target: testTarget, Results: []reconcile.Result{{
+		Target: testTarget, Results: []reconcile.ChangeResult{{
 			Change: change, Status: reconcile.Applied, After: new(holding(0)), Modified: 5,
 			Stats: ratelimit.CallStats{Attempts: 2, Waited: 1500 * time.Millisecond},
 		}},

@@ -94,7 +94,7 @@ func storeARun(t *testing.T, s *memory) {
 		}
 	}
 	r.Journal().Settle(testKey(0), applied(changes[0], new(holding(2))))
-	r.Journal().Settle(testKey(1), &reconcile.Result{Change: *changes[1], Status: reconcile.Failed, Err: final.Failure, Stats: ratelimit.CallStats{Attempts: 6, Faults: 6}})
+	r.Journal().Settle(testKey(1), &reconcile.ChangeResult{Change: *changes[1], Status: reconcile.Failed, Err: final.Failure, Stats: ratelimit.CallStats{Attempts: 6, Faults: 6}})
 	r.Journal().Settle(testKey(2), applied(changes[2], nil))
 	if err := r.Finish(t.Context(), final); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 type step struct {
 	key    desired.Key
 	change *reconcile.Change
-	result *reconcile.Result
+	result *reconcile.ChangeResult
 }
 
 func done(key desired.Key, c *reconcile.Change, after *reconcile.Settings) step {
@@ -53,8 +53,8 @@ func TestUndo(t *testing.T) {
 	change := modify(k, *two, retries(0))
 	faulty := failed(change, throttled)
 	faulty.Stats.Faults = 1
-	given := func(attempts int) *reconcile.Result {
-		return &reconcile.Result{Change: *change, Status: reconcile.NotAttempted, Stats: ratelimit.CallStats{Attempts: attempts}}
+	given := func(attempts int) *reconcile.ChangeResult {
+		return &reconcile.ChangeResult{Change: *change, Status: reconcile.NotAttempted, Stats: ratelimit.CallStats{Attempts: attempts}}
 	}
 	mismatch := applied(change, one)
 	mismatch.Status = reconcile.Mismatched

@@ -28,7 +28,7 @@ func recorded(t *testing.T, s Store, run string, shard Shard, first, last int) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	var results []reconcile.Result
+	var results []reconcile.ChangeResult
 	for i := first; i < last; i++ {
 		change := modify(testKey(i), holding(2), retries(0))
 		if err := r.Journal().Intend(t.Context(), testKey(i), change); err != nil {

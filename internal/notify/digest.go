@@ -246,7 +246,7 @@ func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcom
 			}
 		}
 	}
-	ended := map[desired.Name]*reconcile.Result{}
+	ended := map[desired.Name]*reconcile.ChangeResult{}
 	if outcome != nil {
 		for i := range outcome.Results {
 			ended[outcome.Results[i].Name] = &outcome.Results[i]

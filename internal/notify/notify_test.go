@@ -56,7 +56,7 @@ func TestWhatADigestTells(t *testing.T) {
 		"no plan":    {&reconcile.RunResult{Request: reconcile.Request{Verb: "audit"}, Err: errors.New("no credentials")}, []Kind{Failed}, []string{"eventinvoke audit: the run failed", "• no credentials"}, "a run that never came to a plan is told"},
 		"written": {func() *reconcile.RunResult {
 			r := runOf(change("a"), change("b"), change("c"), change("d"))
-			r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.Result{
+			r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.ChangeResult{
 				{Change: change("a"), Status: reconcile.Applied}, {Change: change("b"), Status: reconcile.Failed, Err: errors.New("refused")},
 				{Change: change("c"), Status: reconcile.NotAttempted}, {Change: change("d"), Status: reconcile.AlreadySo},
 			}}}}
@@ -256,7 +256,7 @@ func TestACorrectionIsAlwaysTold(t *testing.T) {
 	var told Told
 	for range 2 {
 		r := runOf(change("a"))
-		r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.Result{{Change: change("a"), Status: reconcile.Applied}}}}}
+		r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.ChangeResult{{Change: change("a"), Status: reconcile.Applied}}}}}
 		if !told.take(Of(r, true, nil)) {
 			t.Error("a correction was not told")
 		}

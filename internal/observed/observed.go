@@ -97,7 +97,7 @@ type recollection struct {
 // has lost the target since.
 func (c *recollection) of(t desired.Target) *pass {
 	p := c.passes[t]
-	if open := reconcile.PartOf(c.run.Opened.Targets, t); p == nil || p.all || open != nil && open.Err != nil {
+	if open := reconcile.FindTarget(c.run.Opened.Targets, t); p == nil || p.all || open != nil && open.Err != nil {
 		return nil
 	}
 	return p
@@ -114,7 +114,7 @@ func (o *Observations) Recall(ctx context.Context, r *reconcile.RunResult) recon
 			continue
 		}
 		p := &pass{of: o, open: t, began: time.Now(), orphans: r.LookForOrphans}
-		if need := reconcile.PartOf(needs, t.Target); need != nil {
+		if need := reconcile.FindTarget(needs, t.Target); need != nil {
 			p.need = *need
 		}
 		c.passes[t.Target] = p
@@ -292,7 +292,7 @@ func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *rec
 	if !p.asked.IsZero() {
 		e.Trail = p.asked.Add(-p.of.Delay)
 	}
-	if of := reconcile.PartOf(seen.Targets, t); of != nil {
+	if of := reconcile.FindTarget(seen.Targets, t); of != nil {
 		e.Missed = p.state.doubt(p.choice.scrubbed, of.Functions, p.of.Delay, p.began)
 	}
 	return e

@@ -82,7 +82,7 @@ func outcomeOfAll(r *Run, err error) *Run {
 	for _, t := range r.Plan.Targets {
 		out := reconcile.TargetOutcome{Target: t.Target, Label: t.Label, Stopped: err}
 		for _, c := range t.Changes {
-			out.Results = append(out.Results, reconcile.Result{Change: c, Status: reconcile.Failed, Err: err})
+			out.Results = append(out.Results, reconcile.ChangeResult{Change: c, Status: reconcile.Failed, Err: err})
 		}
 		r.Outcome.Targets = append(r.Outcome.Targets, out)
 	}

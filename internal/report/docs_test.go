@@ -142,7 +142,7 @@ ignore:
 			holding(l, reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)})
 		}
 	}))
-	r = applied(r, func(result *reconcile.Result) {
+	r = applied(r, func(result *reconcile.ChangeResult) {
 		if result.Function == "checkout" {
 			result.Status, result.Err = reconcile.Failed, refusedDestination(result.Name, 1)
 		}

@@ -100,14 +100,14 @@ func newRun(verb string, fleet desired.Fleet, live reconcile.Observed) *Run {
 
 // applied adds an outcome in which every change was applied, save for what end
 // makes of it.
-func applied(r *Run, end func(*reconcile.Result)) *Run {
+func applied(r *Run, end func(*reconcile.ChangeResult)) *Run {
 	r.Verb = "apply"
 	r.Finished = r.Surveyed.Add(31 * time.Second)
 	r.Outcome = &reconcile.Outcome{}
 	for i, t := range r.Plan.Targets {
 		out := reconcile.TargetOutcome{Target: t.Target, Label: t.Label}
 		for _, c := range t.Changes {
-			result := reconcile.Result{Change: c, Status: reconcile.Applied}
+			result := reconcile.ChangeResult{Change: c, Status: reconcile.Applied}
 			result.Stats.Attempts = 1
 			if end != nil {
 				end(&result)

@@ -137,7 +137,7 @@ func newPlanned(t targetJSON, c *reconcile.Change) itemJSON {
 	return itemJSON{KeyJSON: newKey(t, c.Name), Action: c.Action.String(), Status: planned, Fields: newFields(c), Final: c.Final, sourceJSON: newSource(c.Seen, false)}
 }
 
-func newResult(t targetJSON, r *reconcile.Result) itemJSON {
+func newResult(t targetJSON, r *reconcile.ChangeResult) itemJSON {
 	item := newPlanned(t, &r.Change)
 	item.Status = r.Status.String()
 	item.Attempts = r.Stats.Attempts

@@ -136,7 +136,7 @@ func TestFailuresHaveRoomFirst(t *testing.T) {
 		r.Plan.Targets[0].Findings = append(r.Plan.Targets[0].Findings, reconcile.Finding{Name: name, Kind: reconcile.FindingFunctionMissing})
 	}
 	n := 0
-	applied(r, func(x *reconcile.Result) {
+	applied(r, func(x *reconcile.ChangeResult) {
 		if n++; n > 9 {
 			x.Status, x.Err = reconcile.Failed, refusedDestination(x.Name, n)
 		}
@@ -180,7 +180,7 @@ func TestAStaleChangeHasTheAuthorOfWhatIsThere(t *testing.T) {
 	plan := reconcile.TargetPlan{Target: key.Target, Changes: []reconcile.Change{change}}
 	r := &Run{
 		Plan:     &reconcile.Plan{Targets: []reconcile.TargetPlan{plan}},
-		Outcome:  &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.Result{{Change: change, Status: reconcile.Stale}}}}},
+		Outcome:  &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: key.Target, Results: []reconcile.ChangeResult{{Change: change, Status: reconcile.Stale}}}}},
 		Insights: insight.Set{Authors: []insight.Authorship{{Key: key, Author: insight.Author{Kind: "user", Name: "ops"}, Call: "PutFunctionEventInvokeConfig"}}},
 	}
 	for _, atPlan := range []bool{false, true} {

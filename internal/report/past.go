@@ -167,7 +167,7 @@ func (r *Run) pastItems(items []history.Item) {
 			change := changeOf(item)
 			r.madeBy(item)
 			p.Changes = append(p.Changes, change)
-			result := reconcile.Result{Change: change, After: item.After, Err: failure(item.Failure), Stats: ratelimit.CallStats{Attempts: item.Attempts, Waited: time.Duration(item.WaitedMS) * time.Millisecond}}
+			result := reconcile.ChangeResult{Change: change, After: item.After, Err: failure(item.Failure), Stats: ratelimit.CallStats{Attempts: item.Attempts, Waited: time.Duration(item.WaitedMS) * time.Millisecond}}
 			_ = result.Status.UnmarshalText([]byte(item.Status)) // planned, and not tried: not attempted
 			if item.Status == history.Planned {
 				result.Status = reconcile.NotAttempted

@@ -62,7 +62,7 @@ func drawRun(t *rapid.T) *Run {
 				c.Want[desired.OnFailure] = desired.Text(dlq)
 				c.Want[desired.MaximumRetryAttempts] = desired.Number(rapid.IntRange(0, 2).Draw(t, "wanted retries"))
 				plan.Changes = append(plan.Changes, c)
-				out.Results = append(out.Results, reconcile.Result{Change: c, Status: reconcile.Status(rapid.IntRange(0, 3).Draw(t, "status")), Err: drawError(t)})
+				out.Results = append(out.Results, reconcile.ChangeResult{Change: c, Status: reconcile.Status(rapid.IntRange(0, 3).Draw(t, "status")), Err: drawError(t)})
 			}
 		}
 		r.Plan.Targets = append(r.Plan.Targets, plan)

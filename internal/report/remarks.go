@@ -156,7 +156,7 @@ func (r *Run) ofTarget(t *reconcile.TargetPlan, all bool, put func(remark)) {
 			say(r.byAuthor(r.ofChange(&t.Changes[i]), t.Target))
 		}
 		for i := range t.Stale {
-			say(r.byAuthor(r.ofResult(&reconcile.Result{Change: t.Stale[i].Change, Status: reconcile.Stale, After: t.Stale[i].Now}, all), t.Target))
+			say(r.byAuthor(r.ofResult(&reconcile.ChangeResult{Change: t.Stale[i].Change, Status: reconcile.Stale, After: t.Stale[i].Now}, all), t.Target))
 		}
 	}
 	for i := range t.Findings {
@@ -241,7 +241,7 @@ func (r *Run) ofChange(c *reconcile.Change) remark {
 }
 
 // ofResult is a change and how it ended; a note says nothing of what was to change.
-func (r *Run) ofResult(result *reconcile.Result, all bool) remark {
+func (r *Run) ofResult(result *reconcile.ChangeResult, all bool) remark {
 	m := remark{config: result.Name}
 	if all {
 		m = r.ofChange(&result.Change)

@@ -279,7 +279,7 @@ require:
 			closed.State, closed.Records, closed.Err = reconcile.Unreadable, nil, denied(desired.Name{Function: "closed", Qualifier: desired.Latest}, 1)
 			r := newRun("audit", f, live)
 			live.Targets = slices.Clone(live.Targets)
-			read := reconcile.PartOf(live.Targets, prod)
+			read := reconcile.FindTarget(live.Targets, prod)
 			read.Functions = slices.SortedFunc(slices.Values(slices.Concat(read.Functions, watched.Targets[0].Functions)), func(a, b reconcile.ObservedFunction) int {
 				return strings.Compare(a.Function, b.Function)
 			})
@@ -339,7 +339,7 @@ require:
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			n := 0
-			return applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
+			return applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.ChangeResult) {
 				switch {
 				case strings.HasPrefix(r.Function, "orders-00"):
 					n++
@@ -364,7 +364,7 @@ require:
 		name: "interrupted-apply", why: "what was not attempted is not failed, and a write that may have been done says so",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
-			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
+			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.ChangeResult) {
 				if r.Function > "orders-20" {
 					r.Status, r.Stats.Attempts = reconcile.NotAttempted, 0
 				}
@@ -384,7 +384,7 @@ require:
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			n := 0
-			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.Result) {
+			r := applied(newRun("apply", f, inAWS(f, drifted)), func(r *reconcile.ChangeResult) {
 				n++
 				r.Status, r.Err = reconcile.Failed, refusedDestination(r.Name, n)
 				if n > 42 {

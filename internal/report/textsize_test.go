@@ -203,7 +203,7 @@ func drawLarge(t *rapid.T) *Run {
 		r.Warnings = append(r.Warnings, desired.Problem{Pos: desired.Pos{File: "fleet.yaml"}, Code: "EI031", Message: "something is odd", Hint: "see to it"})
 	}
 	if rapid.Bool().Draw(t, "applied") {
-		applied(r, func(result *reconcile.Result) {
+		applied(r, func(result *reconcile.ChangeResult) {
 			switch random.IntN(4) {
 			case 0:
 				result.Status, result.Err = reconcile.Failed, refusedDestination(result.Name, random.IntN(9))

@@ -139,7 +139,7 @@ func where(label string, t desired.Target) string {
 
 // planOf is a target's part of the plan; nil where it has none.
 func (r *Run) planOf(t desired.Target) *reconcile.TargetPlan {
-	return reconcile.PartOf(r.plans(), t)
+	return reconcile.FindTarget(r.plans(), t)
 }
 
 // whereIs is the same of a target of the plan.

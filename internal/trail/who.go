@@ -59,7 +59,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insig
 	heard := make(chan told, len(r.Plan.Targets))
 	open := map[desired.Target]bool{}
 	start := func(t *reconcile.TargetPlan, changes []reconcile.Change, since time.Time) {
-		opened := reconcile.PartOf(r.Opened.Targets, t.Target)
+		opened := reconcile.FindTarget(r.Opened.Targets, t.Target)
 		if opened == nil {
 			return
 		}
@@ -155,12 +155,12 @@ func nameStacks(ctx context.Context, finder reconcile.Finder, found []insight.Au
 // fightsAmong are the fights over what a run looks at, also where nothing differs just now.
 func fightsAmong(r *reconcile.RunResult, all []insight.Fight) []insight.Fight {
 	return slices.DeleteFunc(all, func(f insight.Fight) bool {
-		if t := reconcile.PartOf(r.Fleet.Targets, f.Target); t != nil {
+		if t := reconcile.FindTarget(r.Fleet.Targets, f.Target); t != nil {
 			if _, declared := slices.BinarySearchFunc(t.Entries, f.Name, desired.Entry.Compare); declared {
 				return false
 			}
 		}
-		t := reconcile.PartOf(r.Plan.Targets, f.Target)
+		t := reconcile.FindTarget(r.Plan.Targets, f.Target)
 		return t == nil || !slices.ContainsFunc(t.Changes, func(c reconcile.Change) bool { return c.Name == f.Name })
 	})
 }

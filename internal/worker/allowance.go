@@ -106,7 +106,7 @@ func (f *refusal) seenAgain(s Scope, r *Result) bool {
 			continue
 		}
 		told[t] = true
-		planned := reconcile.PartOf(r.Plan.Targets, t) != nil
+		planned := reconcile.FindTarget(r.Plan.Targets, t) != nil
 		if !planned && !s.All || planned && (!s.Whole(t) || r.TargetErr(t) != nil) {
 			return false
 		}
@@ -125,7 +125,7 @@ func (a *allowance) mayWrite() func(desired.Key) bool {
 // wasInSync reports whether a config was as declared in the sweep that was refused.
 // A config that the sweep did not know was not, in a target that it was about.
 func (r *refusal) wasInSync(k desired.Key) bool {
-	t := reconcile.PartOf(r.fleet.Targets, k.Target)
+	t := reconcile.FindTarget(r.fleet.Targets, k.Target)
 	if t == nil {
 		return !r.sweep // a pass over other targets says nothing of this one
 	}

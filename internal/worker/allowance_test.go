@@ -15,7 +15,7 @@ func TestTheAllowanceIsASlidingWindow(t *testing.T) {
 	ten := at("2026-11-20 10:00:00")
 	wrote := corrects(keyOf("a", "live"), keyOf("b", "live"))
 	wrote.Outcome.Targets[0].Results = append(wrote.Outcome.Targets[0].Results,
-		reconcile.Result{Status: reconcile.Failed}, reconcile.Result{Status: reconcile.NotAttempted}, reconcile.Result{Status: reconcile.Stale})
+		reconcile.ChangeResult{Status: reconcile.Failed}, reconcile.ChangeResult{Status: reconcile.NotAttempted}, reconcile.ChangeResult{Status: reconcile.Stale})
 	a.spend(&wrote, ten)
 	a.spend(&inSync, ten.Add(time.Minute))
 	a.spend(&wrote, ten.Add(30*time.Minute))

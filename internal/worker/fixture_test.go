@@ -174,7 +174,7 @@ var inSync = Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{{Targe
 func corrects(keys ...desired.Key) Result {
 	outcome := reconcile.TargetOutcome{Target: ireland}
 	for _, k := range keys {
-		outcome.Results = append(outcome.Results, reconcile.Result{Change: reconcile.Change{Name: k.Name, Action: reconcile.Update}, Status: reconcile.Applied})
+		outcome.Results = append(outcome.Results, reconcile.ChangeResult{Change: reconcile.Change{Name: k.Name, Action: reconcile.Update}, Status: reconcile.Applied})
 	}
 	r := inSync
 	r.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{outcome}}

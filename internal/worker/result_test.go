@@ -21,7 +21,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 		return &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}
 	}
 	wrote := func(s reconcile.Status, err error) *reconcile.Outcome {
-		return &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Results: []reconcile.Result{
+		return &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Results: []reconcile.ChangeResult{
 			{Change: reconcile.Change{Name: name}, Status: s, Err: err}}}}}
 	}
 	finding := func(k reconcile.FindingKind, err error) *reconcile.Plan {
@@ -92,7 +92,7 @@ func TestWhyAPassFailed(t *testing.T) {
 		{why: "the journal", result: Result{Plan: inSync.Plan, Err: reconcile.ErrJournal}, want: []Reason{ByHistory}},
 		{why: "broken files beside good ones", result: Result{Plan: inSync.Plan, FleetProblem: held}, want: []Reason{ByFleetFiles}},
 		{why: "a silent pass", result: Result{Err: ErrStalled}, want: []Reason{BySilence}},
-		{why: "a write that was refused", result: Result{Plan: inSync.Plan, Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Results: []reconcile.Result{
+		{why: "a write that was refused", result: Result{Plan: inSync.Plan, Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Results: []reconcile.ChangeResult{
 			{Status: reconcile.Failed, Err: denied}, {Status: reconcile.NotAttempted, Err: denied}}}}}}, want: []Reason{Unwritable}},
 		{why: "the end of the worker is no failure", result: Result{Err: context.Canceled}},
 	} {

@@ -53,7 +53,7 @@ func aPass() worker.Report {
 				ARN: "arn:aws:sqs:eu-west-1:111111111111:gone", State: insight.DestinationMissing,
 				Uses: []insight.DestinationUse{{Key: desired.Key{Target: ireland, Name: named("a")}}, {Key: desired.Key{Target: ireland, Name: named("b")}}},
 			}}},
-			Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Label: "prod", Results: []reconcile.Result{
+			Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: ireland, Label: "prod", Results: []reconcile.ChangeResult{
 				{Change: change("a"), Status: reconcile.Applied}, {Change: change("b"), Status: reconcile.Failed, Err: errors.New("refused")},
 			}}}},
 		},

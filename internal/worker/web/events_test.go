@@ -238,7 +238,7 @@ func TestTheBoard(t *testing.T) {
 		{"corrected", func(r *worker.Report) {
 			o := &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod}}}
 			for _, c := range r.Result.Plan.Targets[0].Changes {
-				o.Targets[0].Results = append(o.Targets[0].Results, reconcile.Result{Change: c, Status: reconcile.Applied})
+				o.Targets[0].Results = append(o.Targets[0].Results, reconcile.ChangeResult{Change: c, Status: reconcile.Applied})
 			}
 			r.Result.Outcome = o
 		}, ">in sync</span>"},
@@ -257,7 +257,7 @@ func TestTheBoard(t *testing.T) {
 			r.Result.Plan.Targets[0] = reconcile.TargetPlan{Target: prod, Label: "prod"}
 		}, ">no configs</span>"},
 		{"failed", func(r *worker.Report) {
-			r.Result.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.Result{{Change: r.Result.Plan.Targets[0].Changes[0], Status: reconcile.Failed, Err: errors.New("denied")}}}}}
+			r.Result.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.ChangeResult{{Change: r.Result.Plan.Targets[0].Changes[0], Status: reconcile.Failed, Err: errors.New("denied")}}}}}
 		}, "1 change failed"},
 		{"read from the trail", func(r *worker.Report) {
 			r.Result.Plan.Targets[0].Evidence = &reconcile.Evidence{Trail: time.Now().Add(-130 * time.Minute), Lag: 14 * time.Minute}

@@ -23,18 +23,19 @@ const (
 	NumSettings
 )
 
-// settingTable is what there is to know of each setting. Limits and defaults
-// are those of the Lambda API reference, PutFunctionEventInvokeConfig, and of the
-// developer guide. A default is what Lambda does when a record does not have the
-// setting, or when there is no record.
-//
-// Everything that handles settings loops over them: CONTRIBUTING.md has the recipe for one more.
-var settingTable = [NumSettings]struct {
+// settingRow is what there is to know of a setting. Limits and defaults are those of the
+// Lambda API reference, PutFunctionEventInvokeConfig, and of the developer guide.
+type settingRow struct {
 	name      string // in the fleet file and in JSON
 	doc       string // in the schema of the fleet file
 	low, high int    // bounds of a number, both allowed; 0, 0 for a destination
-	fallback  Value
-}{
+	fallback  Value  // what Lambda does when a record does not have it, or when there is no record
+}
+
+// settingTable does not compile while a setting has no row: [...] counts the rows.
+//
+// Everything that handles settings loops over them: CONTRIBUTING.md has the recipe for one more.
+var settingTable [NumSettings]settingRow = [...]settingRow{
 	MaximumRetryAttempts: {
 		name: "maximum_retry_attempts", low: 0, high: 2, fallback: Number(2),
 		doc: "How often Lambda tries again after an error. Without it: 2.",

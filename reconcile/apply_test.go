@@ -360,12 +360,12 @@ func anyFleet(rt *rapid.T) (desired.Fleet, *fakeAWS) {
 
 func anySettings(rt *rapid.T) Settings {
 	var s Settings
-	for i, values := range [desired.NumSettings][]desired.Value{
+	for i, values := range [desired.NumSettings][]desired.Value([...][]desired.Value{
 		desired.MaximumRetryAttempts:     {desired.Number(0), desired.Number(1), desired.Number(2)},
 		desired.MaximumEventAgeInSeconds: {desired.Number(60), desired.Number(3600), desired.Number(21600)},
 		desired.OnSuccess:                {desired.Text(queueA)},
 		desired.OnFailure:                {desired.Text(queueA), desired.Text(queueB)},
-	} {
+	}) {
 		s[i] = rapid.SampledFrom(append(values, desired.Value{})).Draw(rt, desired.Setting(i).String())
 	}
 	return s

@@ -125,7 +125,7 @@ func (h *hand) list(key string, items [][]keyed) {
 	}
 }
 
-var someValues = map[desired.Setting][]string{
+var someValues [desired.NumSettings][]string = [...][]string{
 	desired.MaximumRetryAttempts:     {"0", "1", "2"},
 	desired.MaximumEventAgeInSeconds: {"60", "3600", "21600"},
 	desired.OnSuccess:                {"none", "arn:aws:sns:us-east-1:111111111111:done"},

@@ -25,6 +25,26 @@ func TestContractSimulator(t *testing.T) {
 	contract(t, connTo(t, w), "orders")
 }
 
+// What a write says of a setting, the simulator and the record say of it, and of no other.
+func TestEachSettingGoesBothWays(t *testing.T) {
+	for _, s := range desired.Settings() {
+		if wireSettings[s].get == nil || wireSettings[s].set == nil {
+			t.Errorf("%s has no row in wireSettings", s)
+			continue
+		}
+		low, _ := s.Bounds()
+		var config desired.Config
+		if config[s] = desired.Number(low); !s.IsNumber() {
+			config[s] = desired.Text("arn:aws:sqs:" + here.Region + ":" + here.Account + ":queue")
+		}
+		w := worldOf(t, awssim.Fleet(here.Account, here.Region, awssim.Function{Name: orders.Function}))
+		record, err := NewWriter(connTo(t, w)).Put(t.Context(), orders, config)
+		if err != nil || record.Settings != reconcile.Settings(config) {
+			t.Errorf("%s: %v was written, and the record says %v: %v", s, config, record.Settings, err)
+		}
+	}
+}
+
 // TestContractAWS holds AWS to the same, so that the simulator cannot drift from
 // it unseen.
 func TestContractAWS(t *testing.T) {

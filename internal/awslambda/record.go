@@ -16,15 +16,19 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// wireSettings are the SDK's two lines of each setting: how it is read from a
-// record, and how it is put into a write. Nothing else here names a setting.
+// wireSetting is the SDK's two lines of a setting: how it is read from a record, and how
+// it is put into a write.
+type wireSetting struct {
+	get func(*types.FunctionEventInvokeConfig) desired.Value
+	set func(*lambda.PutFunctionEventInvokeConfigInput, desired.Value)
+}
+
+// wireSettings does not compile while a setting has no row. Nothing else here names a
+// setting.
 //
 // A destination that a write clears is sent as "", and Lambda leaves a side alone
 // that is not sent.
-var wireSettings = [desired.NumSettings]struct {
-	get func(*types.FunctionEventInvokeConfig) desired.Value
-	set func(*lambda.PutFunctionEventInvokeConfigInput, desired.Value)
-}{
+var wireSettings [desired.NumSettings]wireSetting = [...]wireSetting{
 	desired.MaximumRetryAttempts: {
 		get: func(c *types.FunctionEventInvokeConfig) desired.Value { return number(c.MaximumRetryAttempts) },
 		set: func(in *lambda.PutFunctionEventInvokeConfigInput, v desired.Value) {

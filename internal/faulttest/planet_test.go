@@ -125,16 +125,18 @@ func (p *planet) look(k desired.Key) *image {
 	if !ok {
 		return nil
 	}
-	i := &image{modified: r.LastModified}
-	values := [desired.NumSettings]desired.Value{desired.OnSuccess: desired.Text(r.OnSuccess), desired.OnFailure: desired.Text(r.OnFailure)}
-	if r.MaximumRetryAttempts != nil {
-		values[desired.MaximumRetryAttempts] = desired.Number(*r.MaximumRetryAttempts)
+	number := func(n *int) desired.Value {
+		if n == nil {
+			return desired.Value{}
+		}
+		return desired.Number(*n)
 	}
-	if r.MaximumEventAgeInSeconds != nil {
-		values[desired.MaximumEventAgeInSeconds] = desired.Number(*r.MaximumEventAgeInSeconds)
-	}
-	i.Settings = reconcile.NewSettings(values)
-	return i
+	// It does not compile while a setting is not read; drawRecord, decode and asSent have each as well.
+	values := [desired.NumSettings]desired.Value([...]desired.Value{
+		desired.MaximumRetryAttempts: number(r.MaximumRetryAttempts), desired.MaximumEventAgeInSeconds: number(r.MaximumEventAgeInSeconds),
+		desired.OnSuccess: desired.Text(r.OnSuccess), desired.OnFailure: desired.Text(r.OnFailure),
+	})
+	return &image{Settings: reconcile.NewSettings(values), modified: r.LastModified}
 }
 
 // settings is what reports speak of: a record without its time.

@@ -66,12 +66,12 @@ func genSettings() *rapid.Generator[reconcile.Settings] {
 
 func genConfig() *rapid.Generator[desired.Config] {
 	return rapid.Custom(func(t *rapid.T) (c desired.Config) {
-		for i, values := range [desired.NumSettings][]desired.Value{
+		for i, values := range [desired.NumSettings][]desired.Value([...][]desired.Value{
 			desired.MaximumRetryAttempts:     {desired.Number(0), desired.Number(1), desired.Number(2)},
 			desired.MaximumEventAgeInSeconds: {desired.Number(60), desired.Number(3600), desired.Number(21600)},
 			desired.OnSuccess:                {desired.NoDestination, desired.Text(topicARN)},
 			desired.OnFailure:                {desired.NoDestination, desired.Text(queueARN)},
-		} {
+		}) {
 			c[i] = rapid.SampledFrom(append(values, desired.Value{})).Draw(t, desired.Setting(i).String())
 		}
 		return c

@@ -3,6 +3,7 @@ package importer
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -66,6 +67,15 @@ func kindOf(resource *yaml.Node) string {
 	return ""
 }
 
+// templateSettings are the properties of the settings. It does not compile while a setting
+// has no row.
+var templateSettings [desired.NumSettings][]string = [...][]string{
+	desired.MaximumRetryAttempts:     {"MaximumRetryAttempts"},
+	desired.MaximumEventAgeInSeconds: {"MaximumEventAgeInSeconds"},
+	desired.OnSuccess:                {"DestinationConfig", "OnSuccess", "Destination"},
+	desired.OnFailure:                {"DestinationConfig", "OnFailure", "Destination"},
+}
+
 // settings reads the settings from the first place that has each.
 func (t *template) settings(d *declaration, places []*yaml.Node) {
 	first := func(keys ...string) *yaml.Node {
@@ -76,13 +86,14 @@ func (t *template) settings(d *declaration, places []*yaml.Node) {
 		}
 		return nil
 	}
-	d.settings[desired.MaximumRetryAttempts] = number(t.value(first("MaximumRetryAttempts"), maxDepth))
-	d.settings[desired.MaximumEventAgeInSeconds] = number(t.value(first("MaximumEventAgeInSeconds"), maxDepth))
-	for f, key := range map[desired.Setting]string{desired.OnSuccess: "OnSuccess", desired.OnFailure: "OnFailure"} {
-		to := first("DestinationConfig", key, "Destination")
-		d.settings[f] = t.value(to, maxDepth)
-		if kind := first("DestinationConfig", key, "Type"); kind != nil && d.settings[f].isZero() {
-			d.settings[f] = text{wrong: fmt.Sprintf("SAM makes an %s destination up when it deploys; its ARN is not known offline", kind.Value)}
+	for s, keys := range templateSettings {
+		if d.settings[s] = t.value(first(keys...), maxDepth); desired.Setting(s).IsNumber() {
+			d.settings[s] = number(d.settings[s])
+			continue
+		}
+		kind := first(append(slices.Clone(keys[:len(keys)-1]), "Type")...)
+		if kind != nil && d.settings[s].isZero() {
+			d.settings[s] = text{wrong: fmt.Sprintf("SAM makes an %s destination up when it deploys; its ARN is not known offline", kind.Value)}
 		}
 	}
 }

@@ -21,15 +21,23 @@ type fact struct {
 	settings [desired.NumSettings]string
 }
 
+// someValues are what a source may say; "" where it is silent. A state of Terraform always has
+// the retries.
+var someValues [desired.NumSettings][]string = [...][]string{
+	desired.MaximumRetryAttempts:     {"0", "1", "2"},
+	desired.MaximumEventAgeInSeconds: {"", "60", "21600"},
+	desired.OnSuccess:                {"", "arn:aws:events:eu-west-1:111111111111:event-bus/done"},
+	desired.OnFailure:                {"", "arn:aws:sqs:eu-west-1:111111111111:dlq", "arn:aws:s3:::failures"},
+}
+
 func drawFacts(t *rapid.T) []fact {
 	names := []string{"orders", "on", "0123", "a_b-c", "Report", "null"}
 	facts := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) (f fact) {
 		f.Function = rapid.SampledFrom(names).Draw(t, "function")
 		f.Qualifier = rapid.SampledFrom([]string{desired.Latest, desired.Latest, "live", "7"}).Draw(t, "qualifier")
-		f.settings[desired.MaximumRetryAttempts] = rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "retries")
-		f.settings[desired.MaximumEventAgeInSeconds] = rapid.SampledFrom([]string{"", "60", "21600"}).Draw(t, "age")
-		f.settings[desired.OnSuccess] = rapid.SampledFrom([]string{"", "arn:aws:events:eu-west-1:111111111111:event-bus/done"}).Draw(t, "on success")
-		f.settings[desired.OnFailure] = rapid.SampledFrom([]string{"", "arn:aws:sqs:eu-west-1:111111111111:dlq", "arn:aws:s3:::failures"}).Draw(t, "on failure")
+		for i, values := range someValues {
+			f.settings[i] = rapid.SampledFrom(values).Draw(t, desired.Setting(i).String())
+		}
 		return f
 	}), 1, 6, func(f fact) desired.Name { return f.Name }).Draw(t, "facts")
 	slices.SortFunc(facts, func(a, b fact) int { return a.Name.Compare(b.Name) })

@@ -16,6 +16,15 @@ type service struct {
 	root     *yaml.Node
 }
 
+// serviceSettings are the keys of the settings. It does not compile while a setting has no
+// row.
+var serviceSettings [desired.NumSettings][]string = [...][]string{
+	desired.MaximumRetryAttempts:     {"maximumRetryAttempts"},
+	desired.MaximumEventAgeInSeconds: {"maximumEventAge"},
+	desired.OnSuccess:                {"destinations", "onSuccess"},
+	desired.OnFailure:                {"destinations", "onFailure"},
+}
+
 // readServerless finds what the functions of a service declare. A function without a
 // name of its own is called service-stage-key.
 // https://www.serverless.com/framework/docs/providers/aws/guide/functions
@@ -25,10 +34,13 @@ func readServerless(path string, root *yaml.Node, o Options) []declaration {
 	for _, functions := range s.functions() {
 		each(functions, func(key, function *yaml.Node) {
 			d := declaration{from: fmt.Sprintf("%s:%d functions.%s", path, key.Line, key.Value), function: s.nameOf(key.Value, function)}
-			d.settings[desired.MaximumRetryAttempts] = number(s.value(get(function, "maximumRetryAttempts")))
-			d.settings[desired.MaximumEventAgeInSeconds] = number(s.value(get(function, "maximumEventAge")))
-			d.settings[desired.OnSuccess] = s.destination(get(function, "destinations", "onSuccess"))
-			d.settings[desired.OnFailure] = s.destination(get(function, "destinations", "onFailure"))
+			for f, keys := range serviceSettings {
+				if value := get(function, keys...); desired.Setting(f).IsNumber() {
+					d.settings[f] = number(s.value(value))
+				} else {
+					d.settings[f] = s.destination(value)
+				}
+			}
 			d.qualifier = aliasOf(function)
 			if slices.ContainsFunc(d.settings[:], func(t text) bool { return !t.isZero() }) {
 				all = append(all, d)

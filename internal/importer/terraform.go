@@ -12,9 +12,7 @@ import (
 // invokeConfig is the type of Terraform's resource.
 const invokeConfig = "aws_lambda_function_event_invoke_config"
 
-// attributes are those of the resource, as state and terraform show have them. A number
-// that was not set is 0 in the one and null in the other; the least age is 60, and
-// retries that are not set are 2.
+// attributes are those of the resource, as state and terraform show have them.
 type attributes struct {
 	Function     string      `json:"function_name"`
 	Region       string      `json:"region"` // since version 6 of the provider
@@ -31,24 +29,44 @@ type destination struct {
 	Destination string `json:"destination"`
 }
 
+// stateSettings are the attributes of the settings. It does not compile while a setting has
+// no row.
+//
+// A number that was not set is 0 in a state and null in what terraform show prints; the
+// least age is 60, and retries that are not set are 2.
+var stateSettings [desired.NumSettings]func(*attributes) string = [...]func(*attributes) string{
+	desired.MaximumRetryAttempts: func(a *attributes) string { return a.Retries.String() },
+	desired.MaximumEventAgeInSeconds: func(a *attributes) string {
+		if a.Age == "0" {
+			return ""
+		}
+		return a.Age.String()
+	},
+	desired.OnSuccess: func(a *attributes) (arn string) {
+		for _, to := range a.Destinations {
+			for _, s := range to.OnSuccess {
+				arn = s.Destination
+			}
+		}
+		return arn
+	},
+	desired.OnFailure: func(a *attributes) (arn string) {
+		for _, to := range a.Destinations {
+			for _, f := range to.OnFailure {
+				arn = f.Destination
+			}
+		}
+		return arn
+	},
+}
+
 func (a *attributes) declaration(address string) declaration {
 	d := declaration{from: address, function: literal(a.Function)}
 	if a.Qualifier != "" && a.Qualifier != desired.Latest {
 		d.qualifier = literal(a.Qualifier)
 	}
-	if a.Age != "" && a.Age != "0" {
-		d.settings[desired.MaximumEventAgeInSeconds] = literal(a.Age.String())
-	}
-	if a.Retries != "" {
-		d.settings[desired.MaximumRetryAttempts] = literal(a.Retries.String())
-	}
-	for _, to := range a.Destinations {
-		for _, s := range to.OnSuccess {
-			d.settings[desired.OnSuccess] = literal(s.Destination)
-		}
-		for _, f := range to.OnFailure {
-			d.settings[desired.OnFailure] = literal(f.Destination)
-		}
+	for i, setting := range stateSettings {
+		d.settings[i] = literal(setting(a))
 	}
 	return d
 }

@@ -73,8 +73,8 @@ func (t *terraform) add(r resource) error {
 	if d.where.at.Valid() {
 		s.targets = append(s.targets, d.where.at)
 	}
-	for _, f := range []desired.Setting{desired.OnSuccess, desired.OnFailure} {
-		switch region := placeOf(d.settings[f].written).Region; {
+	for _, value := range d.settings { // a number names no region
+		switch region := placeOf(value.written).Region; {
 		case region == "":
 		case d.where.toward == "":
 			d.where.toward = region

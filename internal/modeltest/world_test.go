@@ -3,9 +3,11 @@ package modeltest
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -20,6 +22,17 @@ var (
 	settingNames    = settings{"maximum_event_age_in_seconds", "maximum_retry_attempts", "on_success", "on_failure"}
 	settingDefaults = settings{"21600", "2", "none", "none"}
 )
+
+// A setting that the model has not is one that nobody has a second opinion of.
+func TestTheModelHasEverySetting(t *testing.T) {
+	record := reflect.TypeFor[awssim.Record]()
+	for i := range record.NumField() {
+		f := record.Field(i)
+		if name := f.Tag.Get("yaml"); f.Tag.Get("wire") != "" && !slices.Contains(settingNames[:], name) {
+			t.Errorf("records have %s, and the model does not", name)
+		}
+	}
+}
 
 // effective is what AWS acts on.
 func effective(i int, v string) string {

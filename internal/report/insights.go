@@ -64,11 +64,14 @@ func (l *losing) kind() string {
 	return cmp.Or(destinationKinds[a.Service], "destination")
 }
 
+// sides are what goes to a destination. It does not compile while a setting has no row.
+var sides [desired.NumSettings]string = [...]string{desired.OnSuccess: "successes", desired.OnFailure: "failures"}
+
 // sentence is "413 functions send failures to a queue that does not exist".
 func (l *losing) sentence() string {
-	var sides [desired.NumSettings]string
+	var used [desired.NumSettings]string
 	for _, u := range l.uses {
-		sides[u.Setting] = map[desired.Setting]string{desired.OnSuccess: "successes", desired.OnFailure: "failures"}[u.Setting]
+		used[u.Setting] = sides[u.Setting]
 	}
 	who, send := howMany(l.uses, func(u insight.DestinationUse) desired.Key { return u.Key }), "send"
 	switch {
@@ -85,7 +88,7 @@ func (l *losing) sentence() string {
 	if l.state == insight.DestinationWrongKind {
 		is = "is FIFO, which takes nothing from Lambda"
 	}
-	return fmt.Sprintf("%s %s %s to %s that %s", who, send, strings.ReplaceAll(listed(sides[:]...), ", ", " and "), to, is)
+	return fmt.Sprintf("%s %s %s to %s that %s", who, send, strings.ReplaceAll(listed(used[:]...), ", ", " and "), to, is)
 }
 
 func (l *losing) hint() string {

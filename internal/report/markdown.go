@@ -131,18 +131,28 @@ func riskOf(c *reconcile.Change) risk {
 	return worst
 }
 
-// riskOfSetting looks at what Lambda will do, with its default where nothing is set. An
-// event that waits a shorter time, is tried less often or has no destination left
-// may be lost; one that is tried more often, or longer, may run twice.
+// settingRisk is what a change of a setting may do to events: one to less, or that takes a
+// destination away, and one to more, or that brings a destination.
+type settingRisk struct{ less, more risk }
+
+// settingRisks does not compile while a setting has no row. An event that waits a shorter
+// time, is tried less often or has no destination left may be lost; one that is tried more
+// often, or longer, may run twice.
+var settingRisks [desired.NumSettings]settingRisk = [...]settingRisk{
+	desired.MaximumRetryAttempts:     {less: losesEvents, more: mayRunTwice},
+	desired.MaximumEventAgeInSeconds: {less: losesEvents, more: mayRunTwice},
+	desired.OnSuccess:                {less: noRisk, more: noRisk},
+	desired.OnFailure:                {less: losesEvents, more: noRisk},
+}
+
+// riskOfSetting looks at what Lambda will do, with its default where nothing is set.
 func riskOfSetting(s reconcile.SettingChange) risk {
 	before, after := s.Before.Or(s.Setting.Default()), s.After.Or(s.Setting.Default())
-	retried := s.Setting == desired.MaximumRetryAttempts || s.Setting == desired.MaximumEventAgeInSeconds
-	switch {
-	case s.Setting == desired.OnFailure && before != desired.NoDestination && after == desired.NoDestination,
-		retried && after.Int() < before.Int():
-		return losesEvents
-	case retried && after.Int() > before.Int():
-		return mayRunTwice
+	switch none := desired.NoDestination; {
+	case after.Int() < before.Int(), after == none && before != none:
+		return settingRisks[s.Setting].less
+	case after.Int() > before.Int(), before == none && after != none:
+		return settingRisks[s.Setting].more
 	}
 	return noRisk
 }

@@ -94,7 +94,9 @@ func TestRisk(t *testing.T) {
 		{desired.MaximumRetryAttempts, desired.Number(0), desired.Number(1), mayRunTwice},
 		{desired.MaximumRetryAttempts, desired.Value{}, desired.Number(2), noRisk},
 		{desired.MaximumEventAgeInSeconds, desired.Value{}, desired.Number(60), losesEvents},
+		{desired.MaximumEventAgeInSeconds, desired.Number(60), desired.Number(3600), mayRunTwice},
 		{desired.OnFailure, queue, desired.NoDestination, losesEvents},
+		{desired.OnFailure, queue, desired.Text("arn:aws:sqs:eu-west-1:111111111111:other"), noRisk},
 		{desired.OnFailure, desired.Value{}, queue, noRisk},
 		{desired.OnSuccess, queue, desired.NoDestination, noRisk},
 	} {

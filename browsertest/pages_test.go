@@ -308,7 +308,7 @@ func newStation(t *testing.T, targets int) *station {
 	to.Write([]byte(document(t, applied(t, 20))))
 	to.Close()
 	s.board.Report("run-1", true, packed.Bytes())
-	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now().Add(-time.Minute), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}})
+	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now().Add(-time.Minute), Finished: time.Now(), Result: worker.Result{RunID: "run-1", Plan: plan}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -384,7 +384,7 @@ func TestThePageFollowsARun(t *testing.T) {
 	s.mu.Lock()
 	s.state.Sweeping = time.Time{}
 	s.mu.Unlock()
-	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-2", Plan: plan}})
+	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{RunID: "run-2", Plan: plan}})
 	p.until(`document.body.innerText.includes("2 configs drifted")`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('a[href="runs/run-1"]').click()`))
 	p.until(`document.getElementById("shown")?.textContent === "20 of 20 rows"`)
@@ -425,7 +425,7 @@ func organization(t *testing.T) (s *station, sweep func(run string, accounts ...
 		if run != "run-1" {
 			s.board.Moved(time.Now(), "shop", joined, left)
 		}
-		result := worker.Result{Run: run, Plan: plan}
+		result := worker.Result{RunID: run, Plan: plan}
 		if err := result.Completed(); err != nil {
 			s.mu.Lock()
 			s.state.LastError = err.Error()
@@ -517,7 +517,7 @@ func TestThePageOutlivesTheWorker(t *testing.T) {
 
 // again is another worker in the place of the one that ended, after a sweep of its own.
 func (s *station) again(t *testing.T) {
-	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-2", Plan: &reconcile.Plan{
+	s.board.Passed(worker.Report{Scope: worker.Scope{All: true}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{RunID: "run-2", Plan: &reconcile.Plan{
 		Targets: []reconcile.TargetPlan{{Target: prod, Label: "team-000", Declared: 120, InSync: 119, Findings: []reconcile.Finding{{Name: desired.Name{Function: "refunds", Qualifier: desired.Latest}, Kind: reconcile.FindingFunctionMissing}}}}}}})
 	listener, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/"))
 	if err != nil {

@@ -151,7 +151,7 @@ type Opener interface {
 
 // OpenRequest is what an Opener is to open.
 type OpenRequest struct {
-	Run     string
+	RunID   string
 	Targets []desired.TargetSpec
 	Ambient bool // the files declare no target: open the one of the current credentials
 	Write   bool

@@ -18,7 +18,7 @@ type Observations interface {
 }
 
 // Recollection is what one run has from those before it. Its methods are called in
-// this order, each once, Keep also for a run that ended early.
+// this order, each once, Save also for a run that ended early.
 type Recollection interface {
 	// Narrow is what is still to be discovered of what the wishes ask.
 	Narrow(asked []desired.Discovery) []desired.Discovery
@@ -30,8 +30,8 @@ type Recollection interface {
 	// Evidence says what a target's verdicts rest on, where that is not this run's
 	// reading alone; else nil.
 	Evidence(t desired.Target, observed *Observed) *Evidence
-	// Keep stores what the run saw and wrote.
-	Keep(ctx context.Context, r *RunResult)
+	// Save stores what the run saw and wrote.
+	Save(ctx context.Context, r *RunResult)
 }
 
 // CarriedFunction is what an earlier run saw of a function that this one did not read.
@@ -264,7 +264,7 @@ func (everything) Narrow(asked []desired.Discovery) []desired.Discovery     { re
 func (everything) Complete(found desired.Inventory) desired.Inventory       { return found }
 func (everything) Carry(desired.Fleet) map[desired.Target][]CarriedFunction { return nil }
 func (everything) Evidence(desired.Target, *Observed) *Evidence             { return nil }
-func (everything) Keep(context.Context, *RunResult)                         {}
+func (everything) Save(context.Context, *RunResult)                         {}
 
 // recall is what the run has from those before it.
 func (e Engine) recall(ctx context.Context, r *RunResult) Recollection {

@@ -113,10 +113,10 @@ type SettingChange struct {
 	Origin  desired.Origin // zero when the record is undeclared
 }
 
-// Settings lists what the change does to each setting that it touches, in output
+// SettingChanges lists what the change does to each setting that it touches, in output
 // order: for a Create the settings that are sent, for a Delete the settings that are
 // lost, for a Restore those that come out differently.
-func (c *Change) Settings() []SettingChange {
+func (c *Change) SettingChanges() []SettingChange {
 	var before, after Settings
 	if c.Before != nil {
 		before = *c.Before

@@ -111,7 +111,7 @@ rules:
 		}
 		for i := range result.Plan.Targets[0].Changes {
 			change := &result.Plan.Targets[0].Changes[i]
-			for _, s := range change.Settings() {
+			for _, s := range change.SettingChanges() {
 				fmt.Println(change.Action, change.Name, s.Setting.Format(s.Before), "to", s.After)
 			}
 		}

@@ -116,12 +116,12 @@ func (c *PlanCounts) add(p *TargetPlan) {
 // config whose function, alias or version is not there is none.
 type Guard struct {
 	desired.Limits
-	Base Base
+	Base GuardBase
 	Off  string // lets any number of changes pass; the reason that somebody gave
 }
 
-// Base is what the limits of a guard refer to beyond the plan itself.
-type Base struct {
+// GuardBase is what the limits of a guard refer to beyond the plan itself.
+type GuardBase struct {
 	Fleet int  // how many configs the fleet has that the plan is a part of; 0 when the plan is the whole
 	Whole bool // shares are of the fleet and not of the part
 	// Shard and Shards are the part of the targets that this process works on,
@@ -169,7 +169,7 @@ func (g Guard) of(n int) int {
 func (g Guard) fleet(p *Plan) int { return max(p.Counts().configs(), g.Base.Fleet) }
 
 // part is a shard's part of a number. The parts of all shards add up to it.
-func (b Base) part(number int) int {
+func (b GuardBase) part(number int) int {
 	if b.Shards <= 1 {
 		return number
 	}

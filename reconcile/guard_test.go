@@ -81,24 +81,24 @@ func TestGuardCountsLikeAPerson(t *testing.T) {
 	for _, row := range []struct {
 		why   string
 		limit desired.Limit
-		base  Base
+		base  GuardBase
 		n     int
 		want  int
 	}{
-		{"a share of the whole", share(30, 10), Base{}, 100, 30},
-		{"rounded down", share(30, 0), Base{}, 99, 29},
-		{"a small fleet has the floor", share(5, 10), Base{}, 40, 10},
-		{"a quarter of it has a quarter of the floor, rounded up: 5 % do not become 40 of 40", share(5, 10), Base{Fleet: 40}, 10, 3},
-		{"half of it has half of the floor, exactly", share(5, 10), Base{Fleet: 40}, 20, 5},
-		{"one function of forty may be changed", share(5, 10), Base{Fleet: 40}, 1, 1},
-		{"a pass over events has the share of the fleet", share(30, 10), Base{Fleet: 1000, Whole: true}, 50, 300},
-		{"which is never less than what it is a part of", share(30, 10), Base{Fleet: 10, Whole: true}, 100, 30},
-		{"a number is for the run", desired.Limit{Number: 100}, Base{}, 5000, 100},
-		{"also for one that was narrowed", desired.Limit{Number: 100}, Base{Fleet: 5000}, 200, 100},
-		{"the first of three shards", desired.Limit{Number: 100}, Base{Shard: 0, Shards: 3}, 200, 34},
-		{"the last of three shards", desired.Limit{Number: 100}, Base{Shard: 2, Shards: 3}, 200, 33},
-		{"a shard has its part of the floor", share(5, 10), Base{Shard: 3, Shards: 4}, 10, 2},
-		{"and its own share", share(30, 10), Base{Shard: 3, Shards: 4}, 100, 30},
+		{"a share of the whole", share(30, 10), GuardBase{}, 100, 30},
+		{"rounded down", share(30, 0), GuardBase{}, 99, 29},
+		{"a small fleet has the floor", share(5, 10), GuardBase{}, 40, 10},
+		{"a quarter of it has a quarter of the floor, rounded up: 5 % do not become 40 of 40", share(5, 10), GuardBase{Fleet: 40}, 10, 3},
+		{"half of it has half of the floor, exactly", share(5, 10), GuardBase{Fleet: 40}, 20, 5},
+		{"one function of forty may be changed", share(5, 10), GuardBase{Fleet: 40}, 1, 1},
+		{"a pass over events has the share of the fleet", share(30, 10), GuardBase{Fleet: 1000, Whole: true}, 50, 300},
+		{"which is never less than what it is a part of", share(30, 10), GuardBase{Fleet: 10, Whole: true}, 100, 30},
+		{"a number is for the run", desired.Limit{Number: 100}, GuardBase{}, 5000, 100},
+		{"also for one that was narrowed", desired.Limit{Number: 100}, GuardBase{Fleet: 5000}, 200, 100},
+		{"the first of three shards", desired.Limit{Number: 100}, GuardBase{Shard: 0, Shards: 3}, 200, 34},
+		{"the last of three shards", desired.Limit{Number: 100}, GuardBase{Shard: 2, Shards: 3}, 200, 33},
+		{"a shard has its part of the floor", share(5, 10), GuardBase{Shard: 3, Shards: 4}, 10, 2},
+		{"and its own share", share(30, 10), GuardBase{Shard: 3, Shards: 4}, 100, 30},
 	} {
 		if got := (Guard{Base: row.base}).allowed(row.limit, row.n); got != row.want {
 			t.Errorf("%s: %d, want %d", row.why, got, row.want)
@@ -108,7 +108,7 @@ func TestGuardCountsLikeAPerson(t *testing.T) {
 		for shards := 1; shards < 12; shards++ {
 			sum := 0
 			for i := range shards {
-				sum += Base{Shard: i, Shards: shards}.part(number)
+				sum += GuardBase{Shard: i, Shards: shards}.part(number)
 			}
 			if sum != number {
 				t.Errorf("the parts of %d over %d shards add up to %d", number, shards, sum)

@@ -68,7 +68,7 @@ type RunResult struct {
 	Opened    Opened
 	Inventory desired.Inventory // what was discovered
 	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
-	Base      Base
+	Base      GuardBase
 	Observed  Observed
 	Read      Observed  // the same, and functions of which something is required and nothing declared
 	Known     Observed  // what was read, and what is carried of the functions that were not
@@ -131,7 +131,7 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 	// record what was seen and done, although ctx may have ended: a run that was interrupted
 	// is the one whose record is needed most.
 	ctx = context.WithoutCancel(ctx)
-	held.recalled.Keep(ctx, r)
+	held.recalled.Save(ctx, r)
 	unfinished := held.recorder.Finish(ctx, r)
 
 	// release what was held, whatever became of the record.
@@ -155,7 +155,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	// open. An error here is about all targets, such as no credentials at all. What is wrong
 	// with one of them stands in its Err, and the others go on.
 	targets, declared := r.Wishes.Targets()
-	opened, err := e.Opener.Open(ctx, OpenRequest{Run: r.ID, Targets: openable(targets), Ambient: !declared, Write: r.Write})
+	opened, err := e.Opener.Open(ctx, OpenRequest{RunID: r.ID, Targets: openable(targets), Ambient: !declared, Write: r.Write})
 	if err != nil {
 		return err
 	}

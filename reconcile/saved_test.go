@@ -138,7 +138,7 @@ func TestASavedPlanIsHeldAgainstTheFiles(t *testing.T) {
 	}
 	saved := world().goes(t, Request{GuardOff: "test", Wishes: FleetWishes{Document: document}}, 0).Plan
 	run := func(w *paced, d *desired.Document, plan Plan, owns func(desired.Target) bool) (r *RunResult, confirmed bool) {
-		r = w.goes(t, Request{Write: true, GuardOff: "test", Wishes: PlanWishes{FleetWishes{Document: d, Owns: owns}, plan},
+		r = w.goes(t, Request{Write: true, GuardOff: "test", Wishes: PlanWishes{FleetWishes{Document: d, InShard: owns}, plan},
 			Confirm: func(context.Context, *RunResult) bool { confirmed = true; return true }}, 0)
 		return r, confirmed
 	}
@@ -193,9 +193,9 @@ func TestAPartKnowsTheWhole(t *testing.T) {
 		fleet  int // what the guard is told of the whole
 	}{
 		{FleetWishes{}, 1, 0},
-		{FleetWishes{Owns: all}, 1, 0},
-		{FleetWishes{Owns: func(desired.Target) bool { return false }}, 0, 0},
-		{FleetWishes{Owns: all, Selection: desired.Selection{Targets: []string{"other"}}}, 0, 0},
+		{FleetWishes{InShard: all}, 1, 0},
+		{FleetWishes{InShard: func(desired.Target) bool { return false }}, 0, 0},
+		{FleetWishes{InShard: all, Selection: desired.Selection{Targets: []string{"other"}}}, 0, 0},
 		{FleetWishes{Selection: desired.Selection{Functions: []string{"a"}}}, 1, 2},
 		{FleetWishes{Selection: desired.Selection{Targets: []string{"home"}}}, 1, 2},
 		{FleetWishes{Selection: desired.Selection{Targets: []string{"home"}, Functions: []string{"b"}}}, 1, 2},

@@ -50,8 +50,8 @@ type UndoWishes struct {
 func (*UndoWishes) Discoveries(desired.Target) []desired.Discovery { return nil }
 
 // Resolve implements Wishes.
-func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, Base, error) {
-	base := Base{Fleet: w.Configs, Whole: true, Shard: w.Shard, Shards: w.Shards}
+func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, GuardBase, error) {
+	base := GuardBase{Fleet: w.Configs, Whole: true, Shard: w.Shard, Shards: w.Shards}
 	undos, err := w.Read(ctx)
 	if err != nil {
 		return desired.Fleet{}, base, err
@@ -63,7 +63,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 	created := 0
 	w.undos = map[desired.Target][]Undo{}
 	for target, of := range undos {
-		if !w.owns(target) {
+		if !w.inShard(target) {
 			continue
 		}
 		if FindTarget(fleet.Targets, target) == nil {

@@ -46,7 +46,7 @@ func TestWhatAChangeShows(t *testing.T) {
 		{Change{Action: Restore, Want: &desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}, Before: &before}, []string{"on_success " + queueA + " to unset at 0"}},
 	} {
 		var rows []string
-		for _, s := range row.change.Settings() {
+		for _, s := range row.change.SettingChanges() {
 			rows = append(rows, fmt.Sprintf("%s %s to %s at %d", s.Setting, s.Before, s.After, s.Origin.Line))
 		}
 		if diff := cmp.Diff(row.rows, rows); diff != "" {

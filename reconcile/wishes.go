@@ -20,7 +20,7 @@ type Wishes interface {
 	Discoveries(ambient desired.Target) []desired.Discovery
 	// Resolve gives the configs to be read, and what the guard's limits refer to.
 	// It is called once the targets are held and discovered.
-	Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error)
+	Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, GuardBase, error)
 	// Plan compares. It is pure.
 	Plan(fleet desired.Fleet, observed Observed) Plan
 }
@@ -29,7 +29,7 @@ type Wishes interface {
 type FleetWishes struct {
 	Document  *desired.Document
 	Selection desired.Selection
-	Owns      func(desired.Target) bool // whether this process works on a target; nil: on all
+	InShard   func(desired.Target) bool // whether this process works on a target; nil: on all
 	// Shard and Shards say which part that is, for the guard.
 	Shard, Shards int
 }
@@ -41,13 +41,13 @@ func (w FleetWishes) Targets() ([]desired.TargetSpec, bool) {
 		return nil, false
 	}
 	all, _ := w.Document.Targets(desired.Target{}) // fails only where none is declared
-	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool { return !w.owns(t.Target) || !w.Selects(t) }), true
+	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool { return !w.inShard(t.Target) || !w.Selects(t) }), true
 }
 
-// owns reports whether a target is of this process's shard.
+// inShard reports whether a target is of this process's shard.
 //
 // What it does not own it neither opens nor counts.
-func (w FleetWishes) owns(t desired.Target) bool { return w.Owns == nil || w.Owns(t) }
+func (w FleetWishes) inShard(t desired.Target) bool { return w.InShard == nil || w.InShard(t) }
 
 // Selects reports whether the selection names a target.
 func (w FleetWishes) Selects(t desired.TargetSpec) bool {
@@ -61,8 +61,8 @@ func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 }
 
 // Resolve implements Wishes.
-func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error) {
-	base := Base{Shard: w.Shard, Shards: w.Shards}
+func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, GuardBase, error) {
+	base := GuardBase{Shard: w.Shard, Shards: w.Shards}
 	if err := w.Document.Expired(time.Now()); err != nil {
 		return desired.Fleet{}, base, err
 	}
@@ -83,7 +83,7 @@ func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found de
 
 // part is what is left of a fleet in this process.
 func (w FleetWishes) part(f desired.Fleet) desired.Fleet {
-	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t desired.TargetSpec) bool { return !w.owns(t.Target) })
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t desired.TargetSpec) bool { return !w.inShard(t.Target) })
 	return f
 }
 
@@ -101,7 +101,7 @@ type PlanWishes struct {
 }
 
 // Resolve implements Wishes.
-func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, Base, error) {
+func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, GuardBase, error) {
 	fleet, base, err := w.FleetWishes.Resolve(ctx, ambient, found)
 	if err != nil {
 		return fleet, base, err
@@ -112,7 +112,7 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 	changes := map[desired.Target][]Change{}
 	for i := range w.Saved.Targets {
 		t := &w.Saved.Targets[i]
-		if !w.owns(t.Target) {
+		if !w.inShard(t.Target) {
 			continue
 		}
 		if w.left(fleet, t) {
@@ -180,7 +180,7 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	saved := Plan{}
 	for _, t := range w.Saved.Targets {
-		left := w.owns(t.Target) && len(t.Changes) > 0 && w.left(fleet, &t)
+		left := w.inShard(t.Target) && len(t.Changes) > 0 && w.left(fleet, &t)
 		if left {
 			observed.Targets = append(slices.Clone(observed.Targets), ObservedTarget{Target: t.Target,
 				Err: fmt.Errorf("%s is no target of %s any more, because its account or region has left, and the plan's changes there are not made", t.Target, t.Label)})

@@ -329,7 +329,7 @@ func TestASavedPlanOverSeveralTargets(t *testing.T) {
 		{"all but one that left", func(t desired.Target) bool { return t != left }, []string{"111111111111 a", "222222222222 a b", "333333333333"},
 			[]string{"home 1 of 1", "away 2 of 2", "all 0 of 0"}, 6, 0},
 	} {
-		w := PlanWishes{FleetWishes: FleetWishes{Document: d, Owns: row.owns}, Saved: saved}
+		w := PlanWishes{FleetWishes: FleetWishes{Document: d, InShard: row.owns}, Saved: saved}
 		fleet, base, err := w.Resolve(t.Context(), desired.Target{}, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", row.why, err)
@@ -380,10 +380,10 @@ func TestWhichTargetsAreOpened(t *testing.T) {
 		want string
 	}{
 		{"all", FleetWishes{}, "111111111111 222222222222 333333333333"},
-		{"those of one shard", FleetWishes{Owns: only("222222222222")}, "222222222222"},
+		{"those of one shard", FleetWishes{InShard: only("222222222222")}, "222222222222"},
 		{"by label", FleetWishes{Selection: desired.Selection{Targets: []string{"all", "home"}}}, "111111111111 333333333333"},
 		{"by account and region", FleetWishes{Selection: desired.Selection{Targets: []string{"222222222222/eu-west-1"}}}, "222222222222"},
-		{"another shard's", FleetWishes{Owns: only("111111111111"), Selection: desired.Selection{Targets: []string{"away"}}}, ""},
+		{"another shard's", FleetWishes{InShard: only("111111111111"), Selection: desired.Selection{Targets: []string{"away"}}}, ""},
 	} {
 		row.w.Document = d
 		specs, declared := row.w.Targets()
@@ -409,13 +409,13 @@ func TestTheFleetOfAPart(t *testing.T) {
 		why  string
 		w    FleetWishes
 		read []string
-		base Base
+		base GuardBase
 	}{
-		{"the whole", FleetWishes{}, []string{"111111111111 a b", "222222222222 a b", "333333333333 a b"}, Base{}},
-		{"a target", FleetWishes{Selection: desired.Selection{Targets: []string{"home"}}}, []string{"111111111111 a b"}, Base{Fleet: 6}},
-		{"a function", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}}, []string{"111111111111 b", "222222222222 b", "333333333333 b"}, Base{Fleet: 6}},
+		{"the whole", FleetWishes{}, []string{"111111111111 a b", "222222222222 a b", "333333333333 a b"}, GuardBase{}},
+		{"a target", FleetWishes{Selection: desired.Selection{Targets: []string{"home"}}}, []string{"111111111111 a b"}, GuardBase{Fleet: 6}},
+		{"a function", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}}, []string{"111111111111 b", "222222222222 b", "333333333333 b"}, GuardBase{Fleet: 6}},
 		{"a function in a shard", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}, Shard: 1, Shards: 3,
-			Owns: func(t desired.Target) bool { return t.Account == "222222222222" }}, []string{"222222222222 b"}, Base{Fleet: 2, Shard: 1, Shards: 3}},
+			InShard: func(t desired.Target) bool { return t.Account == "222222222222" }}, []string{"222222222222 b"}, GuardBase{Fleet: 2, Shard: 1, Shards: 3}},
 	} {
 		row.w.Document = d
 		fleet, base, err := row.w.Resolve(t.Context(), desired.Target{}, nil)
@@ -473,7 +473,7 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 		away: {{Name: name("x", desired.Latest), Expected: is}, {Name: name("y", desired.Latest), Expected: is}},
 	}
 	wishes := func(owns func(desired.Target) bool) *UndoWishes {
-		return &UndoWishes{FleetWishes: FleetWishes{Document: d, Owns: owns, Shard: 1, Shards: 2}, Configs: 7,
+		return &UndoWishes{FleetWishes: FleetWishes{Document: d, InShard: owns, Shard: 1, Shards: 2}, Configs: 7,
 			Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}
 	}
 	for _, row := range []struct {
@@ -497,7 +497,7 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 		if fleet.MissingQualifiers != desired.MissingError {
 			t.Errorf("%s: what cannot be put back is a matter of %v", row.why, fleet.MissingQualifiers)
 		}
-		if limit := fleet.Limits.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (Base{Fleet: 7, Whole: true, Shard: 1}) {
+		if limit := fleet.Limits.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (GuardBase{Fleet: 7, Whole: true, Shard: 1}) {
 			t.Errorf("%s: up to %+v may be deleted, of %+v", row.why, limit, base)
 		}
 		for _, target := range fleet.Targets {

@@ -53,7 +53,7 @@ type adoptWishes struct {
 }
 
 // Resolve implements reconcile.Wishes.
-func (w *adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (w *adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	w.ambient, w.found = ambient, found
 	return w.FleetWishes.Resolve(ctx, ambient, found)
 }

@@ -78,7 +78,7 @@ func (w *keyWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 }
 
 // Resolve implements reconcile.Wishes.
-func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	for _, d := range w.Discoveries(ambient) {
 		if d.IsZero() { // no rule there asks for tags
 			tags[d.Target] = desired.TargetInventory{Aliases: tags[d.Target].Aliases}
@@ -87,12 +87,12 @@ func (w *keyWishes) Resolve(_ context.Context, ambient desired.Target, tags desi
 	var err error
 	fleet := desired.Fleet{Limits: desired.DefaultLimits()}
 	if w.keys, err = declared(w.Document, ambient, tags, w.typed, w.query); err != nil {
-		return fleet, reconcile.Base{}, err
+		return fleet, reconcile.GuardBase{}, err
 	}
 	for _, k := range w.keys {
 		fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: k.Key.Target, Label: k.Label, Entries: []desired.Entry{k.Entry}, Judged: k.Judged})
 	}
-	return fleet, reconcile.Base{}, nil
+	return fleet, reconcile.GuardBase{}, nil
 }
 
 // suggestionWishes look for what a key that is not declared may have meant, among all
@@ -104,12 +104,12 @@ type suggestionWishes struct {
 }
 
 // Resolve implements reconcile.Wishes.
-func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	fleet, err := w.Document.Resolve(ambient, found, desired.Selection{})
 	if err == nil {
 		_, err = fleet.Find(w.typed)
 	}
-	return desired.Fleet{}, reconcile.Base{}, cmp.Or(err, w.wrong)
+	return desired.Fleet{}, reconcile.GuardBase{}, cmp.Or(err, w.wrong)
 }
 
 // liveKeys tells what the files say and what AWS holds. It opens only the target

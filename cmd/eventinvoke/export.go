@@ -99,7 +99,7 @@ func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 }
 
 // Resolve implements reconcile.Wishes.
-func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	w.found = found
 	fleet := desired.Fleet{Limits: desired.DefaultLimits()}
 	functions := 0
@@ -113,11 +113,11 @@ func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found 
 	narrowed, err := w.Selection.Narrow(fleet)
 	switch {
 	case err != nil && functions > 0:
-		return fleet, reconcile.Base{}, fmt.Errorf("there is nothing to export: %w", err)
+		return fleet, reconcile.GuardBase{}, fmt.Errorf("there is nothing to export: %w", err)
 	case functions == 0:
-		return fleet, reconcile.Base{}, errors.New("there is nothing to export: no function was found")
+		return fleet, reconcile.GuardBase{}, errors.New("there is nothing to export: no function was found")
 	}
-	return narrowed, reconcile.Base{}, nil
+	return narrowed, reconcile.GuardBase{}, nil
 }
 
 // Plan implements reconcile.Wishes: there is nothing to compare with.

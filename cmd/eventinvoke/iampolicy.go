@@ -151,7 +151,7 @@ func currentTarget(ctx context.Context) (desired.Target, error) {
 		return desired.Target{}, err
 	}
 	defer c.close()
-	opened, err := c.Open(ctx, reconcile.OpenRequest{Run: reconcile.NewRunID(time.Now()), Ambient: true})
+	opened, err := c.Open(ctx, reconcile.OpenRequest{RunID: reconcile.NewRunID(time.Now()), Ambient: true})
 	return opened.Ambient, err
 }
 

@@ -231,7 +231,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf str
 	started := time.Now()
 	h.followBucket(limited)
 	run, result := h.run(limited, scope)
-	v := visit{run: run, answer: answer{RunID: result.Run, BatchItemFailures: []itemFailure{}}}
+	v := visit{run: run, answer: answer{RunID: result.RunID, BatchItemFailures: []itemFailure{}}}
 	if result.Plan != nil {
 		c := result.Plan.Counts()
 		v.answer.Keys, v.answer.InSync, v.answer.Drifted, v.answer.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined

@@ -101,7 +101,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if err := x.remember(ctx, o); err != nil {
 			return err
 		}
-		mine := o.owns(document)
+		mine := o.inShard(document)
 		// Until the targets that the run held are free it may be at work, and what
 		// its journal says is not the end of it.
 		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) || !source.names(t) })

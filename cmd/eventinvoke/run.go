@@ -264,7 +264,7 @@ func notAnInput(flag, path string, files []desired.FileInfo) error {
 }
 
 func (o *readOptions) wishes(document *desired.Document) reconcile.FleetWishes {
-	return reconcile.FleetWishes{Document: document, Selection: o.selection(), Owns: o.owns(document), Shard: o.mine.Index, Shards: o.mine.Count}
+	return reconcile.FleetWishes{Document: document, Selection: o.selection(), InShard: o.inShard(document), Shard: o.mine.Index, Shards: o.mine.Count}
 }
 
 // open chooses between AWS and the simulator.

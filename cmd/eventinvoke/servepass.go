@@ -148,7 +148,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	request.Wishes = p
 	failed := func(err error) (*reconcile.RunResult, worker.Result) {
 		byHistory := func(error) worker.Reason { return worker.ByHistory }
-		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{Run: request.ID, Err: err, FleetProblem: problem, Explain: byHistory}
+		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{RunID: request.ID, Err: err, FleetProblem: problem, ReasonOf: byHistory}
 	}
 	var engine reconcile.Engine
 	var past *history.History
@@ -193,7 +193,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	}
 	s.logFullReads(r)
 	result := passResult(r)
-	result.Run, result.FleetProblem, result.Explain = r.ID, problem, explainFailure
+	result.RunID, result.FleetProblem, result.ReasonOf = r.ID, problem, explainFailure
 	if ctx.Err() == nil {
 		s.logFailures(r.ID, failures, &result)
 	}
@@ -285,7 +285,7 @@ func (p *scopedPass) Discoveries(ambient desired.Target) []desired.Discovery {
 }
 
 // Resolve implements reconcile.Wishes.
-func (p *scopedPass) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.Base, error) {
+func (p *scopedPass) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	p.inventory = found
 	if !p.scope.All {
 		found = p.together(found)

@@ -41,7 +41,7 @@ Step Functions Distributed Map.`,
 			if err != nil {
 				return err
 			}
-			mine := shards.owns(doc)
+			mine := shards.inShard(doc)
 			targets = slices.DeleteFunc(targets, func(t desired.TargetSpec) bool { return !mine(t.Target) })
 			if format == "json" {
 				return a.targetsJSON(targets)
@@ -110,13 +110,13 @@ func (o *shardOptions) check() (err error) {
 	return err
 }
 
-// owns tells which of the targets that a document declares belong to this process.
-func (o *shardOptions) owns(document *desired.Document) func(desired.Target) bool {
+// inShard tells which of the targets that a document declares belong to this process.
+func (o *shardOptions) inShard(document *desired.Document) func(desired.Target) bool {
 	var all []desired.Target
 	for _, t := range declaredIn(document) {
 		all = append(all, t.Target)
 	}
-	return func(t desired.Target) bool { return o.mine.Count == 0 || o.mine.Owns(all, t) }
+	return func(t desired.Target) bool { return o.mine.Count == 0 || o.mine.Contains(all, t) }
 }
 
 // recorded is the shard as a record names it: the zero value for a run that is

@@ -169,7 +169,7 @@ type Opener struct{ Options }
 // Open implements reconcile.Opener.
 func (o Opener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
 	options := o.Options
-	options.Run = req.Run
+	options.Run = req.RunID
 	if req.Write {
 		options.Access = ReadWrite
 	}

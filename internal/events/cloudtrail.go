@@ -259,7 +259,7 @@ func authorOf(r object) insight.Author {
 		a.Kind = ""
 	}
 	if m := ourSession.FindStringSubmatch(last); m != nil && ownAgent.MatchString(r.text("userAgent")) {
-		a.Run = m[1]
+		a.RunID = m[1]
 	}
 	for _, s := range []*string{&a.Principal, &a.Name, &a.Client} {
 		*s = bounded(*s)

@@ -72,7 +72,7 @@ func (o *peersOpener) Open(ctx context.Context, req reconcile.OpenRequest) (reco
 		if t.Err != nil || t.Limiter == nil {
 			continue
 		}
-		m := o.peers.join(t.Target, req.Run, o.store, o.log, t.Limiter)
+		m := o.peers.join(t.Target, req.RunID, o.store, o.log, t.Limiter)
 		o.joined = append(o.joined, m)
 		wg.Go(func() { m.begin(ctx) })
 	}

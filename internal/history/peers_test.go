@@ -68,7 +68,7 @@ func come(t *testing.T, store *memory, name string, s ratelimit.Settings, busy b
 	})
 	var peers Peers
 	o, leave := peers.Opener(opener, p.store, slog.New(slog.DiscardHandler))
-	if _, err := o.Open(ctx, reconcile.OpenRequest{Run: name}); err != nil {
+	if _, err := o.Open(ctx, reconcile.OpenRequest{RunID: name}); err != nil {
 		t.Fatal(err)
 	}
 	p.leave = func() { cancel(); leave(); p.limiter.Close() }

@@ -98,7 +98,7 @@ func TestASmallFleetIsReadWhole(t *testing.T) {
 		t.Errorf("carried %v", carried)
 	}
 	r.Observed = reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: here}}}
-	c.Keep(t.Context(), r)
+	c.Save(t.Context(), r)
 	if e := c.Evidence(here, &r.Observed); e != nil || store.data != nil {
 		t.Errorf("evidence %v, a file of %d bytes", e, len(store.data))
 	}

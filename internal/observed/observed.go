@@ -17,7 +17,7 @@
 //     that cannot be asked or ends early: everything is read, and the evidence says why.
 //   - A store that fails costs the next run its reads, and no run its result.
 //
-// What to read is decided by pure functions (decide.go). Only Recall and Keep
+// What to read is decided by pure functions (decide.go). Only Recall and Save
 // reach out.
 package observed
 
@@ -301,9 +301,9 @@ func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *rec
 // keepTimeout bounds what a store that hangs can cost a run at its end.
 const keepTimeout = 30 * time.Second
 
-// Keep implements reconcile.Recollection. Of two runs that end at a time one is kept:
+// Save implements reconcile.Recollection. Of two runs that end at a time one is kept:
 // either's file is true by itself.
-func (c *recollection) Keep(ctx context.Context, r *reconcile.RunResult) {
+func (c *recollection) Save(ctx context.Context, r *reconcile.RunResult) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	var wg sync.WaitGroup

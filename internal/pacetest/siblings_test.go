@@ -74,7 +74,7 @@ func knownToEachOther(s ratelimit.Settings, place history.Store) pacer {
 		p := startProcess(c, s)
 		var peers history.Peers
 		opener, leave := peers.Opener(opened{p}, place, slog.New(slog.DiscardHandler))
-		if _, err := opener.Open(ctx, reconcile.OpenRequest{Run: fmt.Sprintf("run-%p", c)}); err != nil {
+		if _, err := opener.Open(ctx, reconcile.OpenRequest{RunID: fmt.Sprintf("run-%p", c)}); err != nil {
 			c.site.t.Error(err)
 		}
 		defer leave()

@@ -104,7 +104,7 @@ func keyOf(c located) blockKey {
 	if c.Origins != nil {
 		k.file = c.Origins.Entry.File
 	}
-	for i, f := range c.Settings() {
+	for i, f := range c.SettingChanges() {
 		k.fields[i] = fieldKey{
 			field: f.Setting, before: shape(f.Before, c.Function, nil), after: shape(f.After, c.Function, nil),
 			file: f.Origin.File, layer: f.Origin.Layer,
@@ -139,8 +139,8 @@ func newBlock(members []located) block {
 	// Of the values that a template makes, that of the longest name shows best where the
 	// name stands: a function may be called "dlq".
 	sample := slices.MaxFunc(members, func(a, c located) int { return cmp.Compare(len(a.Function), len(c.Function)) })
-	first := sample.Settings()
-	exact := allEqual(members, func(c located) [desired.NumSettings]reconcile.SettingChange { return values(c.Settings()) })
+	first := sample.SettingChanges()
+	exact := allEqual(members, func(c located) [desired.NumSettings]reconcile.SettingChange { return values(c.SettingChanges()) })
 	for i, f := range first {
 		before, after := f.Before, f.After
 		if !exact {
@@ -148,7 +148,7 @@ func newBlock(members []located) block {
 		}
 		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
 		if b.action != reconcile.Delete {
-			row.origin = sharedOrigin(members, func(c located) desired.Origin { return c.Settings()[i].Origin })
+			row.origin = sharedOrigin(members, func(c located) desired.Origin { return c.SettingChanges()[i].Origin })
 		}
 		b.rows = append(b.rows, row)
 	}

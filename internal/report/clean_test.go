@@ -73,7 +73,7 @@ func hostile(text string) *Run {
 
 // author has one text for whatever is told of an author.
 func author(text string) insight.Author {
-	return insight.Author{Principal: text, Kind: text, Name: text, Client: text, Run: text}
+	return insight.Author{Principal: text, Kind: text, Name: text, Client: text, RunID: text}
 }
 
 // outcomeOfAll ends every change of a run with an error.

@@ -122,7 +122,7 @@ func newGuard(l reconcile.GuardLine) any {
 }
 
 func newFields(c *reconcile.Change) []fieldJSON {
-	rows := c.Settings()
+	rows := c.SettingChanges()
 	fields := make([]fieldJSON, len(rows))
 	for i, f := range rows {
 		fields[i] = fieldJSON{Name: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}

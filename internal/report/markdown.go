@@ -125,7 +125,7 @@ const (
 // riskOf is the worst risk of a change's settings.
 func riskOf(c *reconcile.Change) risk {
 	worst := noRisk
-	for _, s := range c.Settings() {
+	for _, s := range c.SettingChanges() {
 		worst = min(worst, riskOfSetting(s))
 	}
 	return worst

@@ -212,7 +212,7 @@ func (r *Run) ofChange(c *reconcile.Change) remark {
 		entry = c.Origins.Entry
 	}
 	var parts []string
-	for _, s := range c.Settings() {
+	for _, s := range c.SettingChanges() {
 		if risk := riskOfSetting(s); risk < m.risk || origin.IsZero() {
 			origin = s.Origin
 		}

@@ -146,7 +146,7 @@ func wishesOf(changes []located) []wish {
 			all = append(all, w)
 			continue
 		}
-		for _, s := range c.Settings() {
+		for _, s := range c.SettingChanges() {
 			all = append(all, wished{c, s, many})
 		}
 	}

@@ -38,10 +38,10 @@ func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Count) }
 // IsWhole reports whether the shard is the whole fleet.
 func (s Shard) IsWhole() bool { return s == Whole }
 
-// Owns reports whether a target belongs to the shard. All are the targets that the
+// Contains reports whether a target belongs to the shard. All are the targets that the
 // fleet declares, in any order, and not those that a run was narrowed to: processes
 // must agree. A target that is none of them belongs to one shard as well.
-func (s Shard) Owns(all []desired.Target, t desired.Target) bool {
+func (s Shard) Contains(all []desired.Target, t desired.Target) bool {
 	sorted := slices.Clone(all)
 	slices.SortFunc(sorted, desired.Target.Compare)
 	at, _ := slices.BinarySearchFunc(slices.Compact(sorted), t, desired.Target.Compare)

@@ -38,11 +38,11 @@ func TestEveryTargetBelongsToExactlyOneShard(t *testing.T) {
 		}
 		for i := range count {
 			for target := range dealt {
-				if (Shard{i, count}).Owns(shuffled, target) {
+				if (Shard{i, count}).Contains(shuffled, target) {
 					dealt[target]++
 					sizes[i]++
 				}
-				if (Shard{i, count}).Owns(shuffled, target) != (Shard{i, count}).Owns(targets, target) {
+				if (Shard{i, count}).Contains(shuffled, target) != (Shard{i, count}).Contains(targets, target) {
 					t.Errorf("%s belongs to another shard when the targets come in another order", target)
 				}
 			}
@@ -65,7 +65,7 @@ func TestATargetThatIsNotDeclaredHasOneOwner(t *testing.T) {
 		count := rapid.IntRange(1, 12).Draw(t, "count")
 		owners := 0
 		for i := range count {
-			if (Shard{i, count}).Owns(targets, stranger) {
+			if (Shard{i, count}).Contains(targets, stranger) {
 				owners++
 			}
 		}
@@ -78,8 +78,8 @@ func TestATargetThatIsNotDeclaredHasOneOwner(t *testing.T) {
 func TestAShardThatIsNotOneOwnsNothing(t *testing.T) {
 	target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
 	for _, s := range []Shard{{}, {Index: 3, Count: 3}, {Index: -1, Count: 2}} {
-		if s.Owns([]desired.Target{target}, target) {
-			t.Errorf("%v owns %s", s, target)
+		if s.Contains([]desired.Target{target}, target) {
+			t.Errorf("%v contains %s", s, target)
 		}
 	}
 }

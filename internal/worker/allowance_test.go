@@ -142,14 +142,14 @@ func TestTheAllowanceOfAShard(t *testing.T) {
 	fleet := someFleet(t) // 6 configs
 	fleet.Limits = desired.Limits{MaxChanges: desired.Limit{Number: 10}, MaxDeletes: desired.Limit{Number: 5}}
 	scope := Scope{Objects: []Object{fn("orders")}, Spent: 2}
-	narrowed, base := scope.Within(fleet, reconcile.Base{Shard: 1, Shards: 2})
+	narrowed, base := scope.Within(fleet, reconcile.GuardBase{Shard: 1, Shards: 2})
 	lines := reconcile.Guard{Limits: narrowed.Limits, Base: base}.Lines(&reconcile.Plan{})
 	if lines[0].Limit != 3 || lines[1].Limit != 2 || lines[0].Of != 6 {
 		t.Errorf("the limits are %v, want 3 of 5 changes that are left, and 2 deletes, of 6", lines)
 	}
 	scope.Spent = 7
 	{
-		narrowed, base = scope.Within(fleet, reconcile.Base{Shard: 1, Shards: 2})
+		narrowed, base = scope.Within(fleet, reconcile.GuardBase{Shard: 1, Shards: 2})
 		if lines := (reconcile.Guard{Limits: narrowed.Limits, Base: base}).Lines(&reconcile.Plan{}); lines[0].Limit != 0 {
 			t.Errorf("what is overspent leaves %d, want 0", lines[0].Limit)
 		}

@@ -177,8 +177,8 @@ func (w lambdasWishes) Discoveries(desired.Target) []desired.Discovery { return 
 func (w lambdasWishes) Plan(f desired.Fleet, o reconcile.Observed) reconcile.Plan {
 	return reconcile.NewPlan(f, o)
 }
-func (w lambdasWishes) Resolve(context.Context, desired.Target, desired.Inventory) (desired.Fleet, reconcile.Base, error) {
-	f, base := w.scope.Within(w.a.fleet, reconcile.Base{})
+func (w lambdasWishes) Resolve(context.Context, desired.Target, desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
+	f, base := w.scope.Within(w.a.fleet, reconcile.GuardBase{})
 	return f, base, nil
 }
 

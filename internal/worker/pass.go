@@ -178,8 +178,8 @@ func (w *Worker) log(ctx context.Context, report *Report, completed error) {
 	result := &report.Result
 	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "objects", len(report.Scope.Objects), "corrected", len(result.corrected()),
 		"took", report.Finished.Sub(report.Started).Round(time.Millisecond).String())
-	if result.Run != "" {
-		log = log.With("run", result.Run)
+	if result.RunID != "" {
+		log = log.With("run", result.RunID)
 	}
 	if problem := result.FleetProblem; problem != nil && report.Scope.All {
 		log.Error(broken(errors.Is(problem, ErrAccounts))+", and the last good ones stay in force", "error", problem)

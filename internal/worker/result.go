@@ -20,7 +20,7 @@ type Pass func(ctx context.Context, scope Scope) Result
 
 // Result is how a pass ended.
 type Result struct {
-	Run      string             // its id, for the log; may be empty
+	RunID    string             // its id, for the log; may be empty
 	Plan     *reconcile.Plan    // of the narrowed fleet; nil when the pass ended before it had one
 	Outcome  *reconcile.Outcome // nil when nothing was to be written
 	Insights insight.Set
@@ -32,8 +32,8 @@ type Result struct {
 	// FleetProblem is why the fleet files cannot be loaded, or with ErrAccounts why nobody
 	// says which accounts they mean, while the pass went on with the last good ones.
 	FleetProblem error
-	// Explain names a Reason that only the program knows, or "". It may be nil.
-	Explain func(error) Reason
+	// ReasonOf names a Reason that only the program knows, or "". It may be nil.
+	ReasonOf func(error) Reason
 }
 
 // Reason is a kind of failure, as metrics spell it.
@@ -305,8 +305,8 @@ func (r *Result) Reasons() []Reason {
 }
 
 func (r *Result) reason(err error, otherwise Reason) Reason {
-	if r.Explain != nil {
-		if reason := r.Explain(err); reason != "" {
+	if r.ReasonOf != nil {
+		if reason := r.ReasonOf(err); reason != "" {
 			return reason
 		}
 	}

@@ -83,7 +83,7 @@ func TestWhyAPassFailed(t *testing.T) {
 		{why: "a denied call that ended the pass", result: Result{Err: denied}, want: []Reason{Unreadable}},
 		{why: "a denied target", result: Result{Plan: target(reconcile.TargetPlan{Err: denied})}, want: []Reason{Unreadable}},
 		{why: "credentials of one target", result: Result{Plan: target(reconcile.TargetPlan{Err: &reconcile.CallError{Kind: reconcile.KindCredentials}})}, want: []Reason{ByCredentials}},
-		{why: "what only the program knows", result: Result{Plan: target(reconcile.TargetPlan{Err: held}), Explain: func(err error) Reason {
+		{why: "what only the program knows", result: Result{Plan: target(reconcile.TargetPlan{Err: held}), ReasonOf: func(err error) Reason {
 			if errors.Is(err, held) {
 				return ByLease
 			}

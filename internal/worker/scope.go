@@ -97,7 +97,7 @@ func (s Scope) names(o Object) bool {
 // holds for it. The shares of the guard are of the whole fleet: fifty functions that
 // drift at once are all of a part, and little of the fleet. But all targeted passes
 // of one period together may write what the guard lets one run write.
-func (s Scope) Within(f desired.Fleet, base reconcile.Base) (desired.Fleet, reconcile.Base) {
+func (s Scope) Within(f desired.Fleet, base reconcile.GuardBase) (desired.Fleet, reconcile.GuardBase) {
 	if s.work != nil {
 		s.work.sees(f)
 	}

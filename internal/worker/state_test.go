@@ -154,7 +154,7 @@ func TestWhatAnotherRunHoldsIsLookedAtSoon(t *testing.T) {
 				if !given.Load() {
 					p.Err = errHeld
 				}
-				return Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}, Explain: func(err error) Reason {
+				return Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}, ReasonOf: func(err error) Reason {
 					if errors.Is(err, errHeld) {
 						return ByLease
 					}

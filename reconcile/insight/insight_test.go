@@ -17,8 +17,8 @@ func TestAuthorAsText(t *testing.T) {
 		{Kind: "role", Name: "deploy", Client: "CloudFormation", Stack: "orders"}: "role deploy (CloudFormation stack orders)",
 		{Kind: "role", Name: "deploy", Client: "Terraform"}:                       "role deploy (Terraform)",
 		{Principal: "arn:aws:iam::1:role/x"}:                                      "arn:aws:iam::1:role/x",
-		{Run: "r", Kind: "role", Name: "deploy"}:                                  "run r",
-		{}:                                                                        "",
+		{RunID: "r", Kind: "role", Name: "deploy"}:                                "run r",
+		{}: "",
 	} {
 		if got := a.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

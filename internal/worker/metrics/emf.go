@@ -38,7 +38,7 @@ const maxValues = 100
 
 // Passed writes the lines of a pass.
 func (e EMF) Passed(r worker.Report) error {
-	if err := e.write(r.Finished, r.Result.Run, nil, e.ofPass(&r)); err != nil {
+	if err := e.write(r.Finished, r.Result.RunID, nil, e.ofPass(&r)); err != nil {
 		return err
 	}
 	if r.Result.Plan == nil {
@@ -67,7 +67,7 @@ func (e EMF) Passed(r worker.Report) error {
 		for j := 0; o != nil && j < len(o.Results); j++ {
 			count("eventinvoke_corrections_" + o.Results[j].Status.String())
 		}
-		if err := e.write(r.Finished, r.Result.Run, p, values); err != nil {
+		if err := e.write(r.Finished, r.Result.RunID, p, values); err != nil {
 			return err
 		}
 	}

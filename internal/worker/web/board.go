@@ -145,7 +145,7 @@ func (b *Board) Passed(r worker.Report) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.progress, r.Scope.All)
-	line := b.line(r.Result.Run)
+	line := b.line(r.Result.RunID)
 	line.started, line.finished, line.kind = r.Started, r.Finished, "sweep"
 	if !r.Scope.All {
 		line.kind = "targeted: " + page.Count(len(r.Scope.Objects), "function")
@@ -193,7 +193,7 @@ func (b *Board) Passed(r worker.Report) {
 // sweep takes in what a sweep found and did.
 func (t *targetStatus) sweep(r *worker.Report, p *reconcile.TargetPlan) {
 	counts := p.Counts()
-	*t = targetStatus{Target: t.Target, label: t.label, swept: r.Finished, read: t.read, run: r.Result.Run, counts: counts, err: r.Result.TargetErr(p.Target),
+	*t = targetStatus{Target: t.Target, label: t.label, swept: r.Finished, read: t.read, run: r.Result.RunID, counts: counts, err: r.Result.TargetErr(p.Target),
 		lacking: counts.Lacking(r.Result.MissingFunctions, r.Result.MissingQualifiers)}
 	if t.err == nil {
 		t.read = r.Finished

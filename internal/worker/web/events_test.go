@@ -57,7 +57,7 @@ func drifted(n int) worker.Report {
 	for i := range n {
 		plan.Targets[0].Changes = append(plan.Targets[0].Changes, reconcile.Change{Name: desired.Name{Function: fmt.Sprint("f", i), Qualifier: desired.Latest}, Action: reconcile.Update})
 	}
-	return worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{Run: "run-1", Plan: plan}}
+	return worker.Report{Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start}, Started: time.Now(), Finished: time.Now(), Result: worker.Result{RunID: "run-1", Plan: plan}}
 }
 
 // follow begins to follow a handler and gives what it is told.
@@ -183,7 +183,7 @@ func TestASweepThatReadsNothing(t *testing.T) {
 	page := func() string { return body(t, ask(h, "GET", "/", nil)) }
 	sweep := func(i int, change func(*worker.Result)) worker.Report {
 		r := drifted(0)
-		r.Result.Run = fmt.Sprint("run-", i)
+		r.Result.RunID = fmt.Sprint("run-", i)
 		change(&r.Result)
 		board.Passed(r)
 		return r
@@ -298,8 +298,8 @@ func TestTheBoard(t *testing.T) {
 		t.Helper()
 		for i := range 40 {
 			r := drifted(0)
-			r.Scope.All, r.Result.Run = all, fmt.Sprint("run-", first+i)
-			board.Report(r.Result.Run, all, make([]byte, 1<<20))
+			r.Scope.All, r.Result.RunID = all, fmt.Sprint("run-", first+i)
+			board.Report(r.Result.RunID, all, make([]byte, 1<<20))
 			board.Passed(r)
 		}
 		size := 0

@@ -122,7 +122,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 // replace writes the files that change, and says which.
 func (a *app) replace(result adopt.Result) error {
 	if len(result.Files) == 0 {
-		fmt.Fprintln(a.out, "Nothing to adopt: what was read is as the fleet files declare it.")
+		say(a.out, "Nothing to adopt: what was read is as the fleet files declare it.")
 		return nil
 	}
 	var pending []*outputFile
@@ -149,6 +149,6 @@ func (a *app) replace(result adopt.Result) error {
 			return fmt.Errorf("%s cannot be written: %w; %d of %d files were changed", paths[i], err, i, len(pending))
 		}
 	}
-	fmt.Fprintf(a.out, "Adopted %s: %s changed.\n", count(len(result.Adopted), "config", "configs"), strings.Join(paths, ", "))
+	say(a.out, "Adopted %s: %s changed.", count(len(result.Adopted), "config", "configs"), strings.Join(paths, ", "))
 	return nil
 }

@@ -73,7 +73,7 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		if o.simulate != "" && o.simulator == nil && !o.quiet { // the demo says so itself
 			x.then = func(r *reconcile.RunResult) error {
 				if r.Outcome != nil && r.Outcome.Wrote() {
-					fmt.Fprintln(a.err, "Simulated: this world ends here, and the next command finds it as it was. To look again or to roll back, start eventinvoke simulate.")
+					say(a.err, "Simulated: this world ends here, and the next command finds it as it was. To look again or to roll back, start eventinvoke simulate.")
 				}
 				return nil
 			}
@@ -121,7 +121,7 @@ func question(r *reconcile.RunResult) string {
 // ask puts a question to the person at the terminal.
 func (a *app) ask(ctx context.Context, question string, o report.TextOptions) bool {
 	fmt.Fprintln(a.err)
-	if err := report.Line(a.err, question, o); err != nil {
+	if err := report.Lines(a.err, 2, question, o); err != nil {
 		return false
 	}
 	fmt.Fprint(a.err, "Type \"yes\" to continue: ")

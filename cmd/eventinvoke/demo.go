@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 func newDemo(a *app) *cobra.Command {
@@ -30,10 +31,10 @@ Needs no account, and leaves nothing behind.`,
 // demoQuota is the quota of the demo's scenario, in requests per second.
 const demoQuota = 400
 
-const demoIntroduction = `A shop runs some 220 Lambda functions in one account, here a simulated one. Its
-fleet file, examples/demo/fleet.yaml, says: failed events go to a queue, within
-an hour; payments are never run twice. Then came a console click, a new alias,
-and a few functions that nobody ever configured.`
+const demoIntroduction = "A shop runs some 220 Lambda functions in one account, here a simulated one. Its " +
+	"fleet file, examples/demo/fleet.yaml, says: failed events go to a queue, within " +
+	"an hour; payments are never run twice. Then came a console click, a new alias, " +
+	"and a few functions that nobody ever configured."
 
 const demoEnd = "All of it was simulated; nothing is left behind. Next: write a fleet.yaml of your own, and `eventinvoke plan`."
 
@@ -50,10 +51,10 @@ func (a *app) demo(ctx context.Context, color string) error {
 	}
 	informed := o // the first look tells who has changed what
 	informed.insights = "auto"
-	say := func(text string) {
-		fmt.Fprintf(a.out, "%s\n", filled(text, min(helpColumns, cmp.Or(columns(a.out), helpColumns))))
-	}
-	say(demoIntroduction)
+	prose := o.text(a.out)
+	prose.Width = min(helpColumns, cmp.Or(prose.Width, helpColumns))
+	tell := func(text string) { _ = report.Lines(a.out, 0, text, prose) }
+	tell(demoIntroduction)
 	fmt.Fprintln(a.out)
 	steps := []struct {
 		say, command string
@@ -65,7 +66,7 @@ func (a *app) demo(ctx context.Context, color string) error {
 		{"And now?", "eventinvoke audit", func() error { return a.audit(ctx, nil, &o) }, exitOK},
 	}
 	for _, s := range steps {
-		say(s.say)
+		tell(s.say)
 		fmt.Fprintf(a.out, "\n$ %s\n", s.command)
 		err := s.run()
 		code, show := codeOf(err)
@@ -77,27 +78,6 @@ func (a *app) demo(ctx context.Context, color string) error {
 			return exitCode(code)
 		}
 	}
-	say(demoEnd)
+	tell(demoEnd)
 	return nil
-}
-
-// filled is a text broken between words into lines of at most so many bytes, as far as its
-// words allow.
-func filled(text string, width int) string {
-	var b strings.Builder
-	used := 0
-	for _, word := range strings.Fields(text) {
-		switch {
-		case used == 0:
-		case used+1+len(word) > width:
-			b.WriteString("\n")
-			used = 0
-		default:
-			b.WriteString(" ")
-			used++
-		}
-		b.WriteString(word)
-		used += len(word)
-	}
-	return b.String()
 }

@@ -81,7 +81,10 @@ func (a *app) explainCode(code string, format string) error {
 			desired.Explanation
 		}{1, e})
 	}
-	fmt.Fprintf(a.out, "%s (%s): %s\n\n%s\n", e.Code, e.Severity, e.Title, e.Text)
+	say(a.out, "%s (%s): %s\n", e.Code, e.Severity, e.Title)
+	if err := report.Lines(a.out, 0, e.Text, (&outputOptions{}).text(a.out)); err != nil {
+		return err
+	}
 	example := func(title, text string) {
 		if text = strings.TrimRight(text, "\n"); text != "" {
 			fmt.Fprintf(a.out, "\n%s:\n\n    %s\n", title, strings.ReplaceAll(text, "\n", "\n    "))
@@ -177,7 +180,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 		for _, f := range doc.Files() {
 			files = append(files, f.Path)
 		}
-		explainedText(a.out, keys, report.Folder(files))
+		say(a.out, "%s", explainedText(keys, report.Folder(files)))
 	}
 	if err != nil {
 		return err
@@ -254,7 +257,7 @@ func explainVerdict(keys []explained) error {
 //	      2  fleet.yaml:9 rules[0] "payments never retry"
 //
 // Targets of which the same is to be said are told as one: an organization has hundreds.
-func explainedText(out io.Writer, keys []explained, folder string) {
+func explainedText(keys []explained, folder string) string {
 	type block struct {
 		name   desired.Name
 		said   string
@@ -270,23 +273,22 @@ func explainedText(out io.Writer, keys []explained, folder string) {
 		}
 		blocks[at].places = append(blocks[at].places, keys[i].place())
 	}
-	for i, b := range blocks {
-		if i > 0 {
-			fmt.Fprintln(out)
-		}
+	var texts []string
+	for _, b := range blocks {
 		const some = 5
 		in := strings.Join(b.places[:min(some, len(b.places))], ", ")
 		if more := len(b.places) - some; more > 0 {
 			in = fmt.Sprintf("%s and %d more", in, more)
 		}
-		fmt.Fprintf(out, "%s in %s\n%s", sanitize(b.name.String()), sanitize(in), b.said)
+		texts = append(texts, fmt.Sprintf("%s in %s\n%s", b.name, in, b.said))
 	}
+	return strings.Join(texts, "\n")
 }
 
 // text is what is to be said of a key in its target, whose name is left out.
 func (e *explained) text(out io.Writer, folder string) {
 	line := func(indent int, format string, args ...any) {
-		fmt.Fprintln(out, strings.Repeat(" ", indent)+sanitize(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(out, strings.Repeat(" ", indent)+fmt.Sprintf(format, args...))
 	}
 	line(2, "%s", e.declaration())
 	if len(e.Also) > 0 {

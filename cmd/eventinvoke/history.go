@@ -122,16 +122,16 @@ func (a *app) showVerification(v history.Verification, format string) error {
 		}
 	} else {
 		for _, b := range v.Chain {
-			fmt.Fprintf(a.out, "%s: %s\n", report.Clean(b.Where), report.Clean(b.What))
+			say(a.out, "%s: %s", b.Where, b.What)
 		}
 		for _, r := range v.Runs {
-			fmt.Fprintf(a.out, "%s: %s%s\n", report.Clean(r.Run), r.Trust, signatureText(&r))
+			say(a.out, "%s: %s%s", r.Run, r.Trust, signatureText(&r))
 			for _, b := range r.Breaches {
-				fmt.Fprintf(a.out, "  %s: %s\n", report.Clean(b.Where), report.Clean(b.What))
+				say(a.out, "  %s: %s", b.Where, b.What)
 			}
 		}
 		if v.End != "" {
-			fmt.Fprintf(a.out, "Keep this sum elsewhere: verify --known SUM tells later whether all of this is still there.\nThe chain ends with %s\n", v.End)
+			say(a.out, "Keep this sum elsewhere: verify --known SUM tells later whether all of this is still there.\nThe chain ends with %s", v.End)
 		}
 	}
 	if broken {
@@ -142,7 +142,7 @@ func (a *app) showVerification(v history.Verification, format string) error {
 
 // signatureText says who signed a run, where that was asked.
 func signatureText(v *history.Verdict) string {
-	switch by := report.Clean(strings.Join(v.SignedBy, ", ")); {
+	switch by := strings.Join(v.SignedBy, ", "); {
 	case v.Signature == "" || v.Signature == history.Wrong: // which a breach tells
 		return ""
 	case v.Signature == history.Signed:
@@ -181,20 +181,20 @@ be rolled back. The last run that wrote to each target stays.`,
 			if dryRun {
 				runs, size, err := h.Prunable(cmd.Context(), time.Now().Add(-age))
 				for _, run := range runs {
-					fmt.Fprintf(a.out, "Would remove %s\n", report.Clean(run))
+					say(a.out, "Would remove %s", run)
 				}
 				if err == nil {
-					fmt.Fprintf(a.out, "%s would be removed, of %d bytes.\n", count(len(runs), "run", "runs"), size)
+					say(a.out, "%s would be removed, of %d bytes.", count(len(runs), "run", "runs"), size)
 				}
 				return err
 			}
 			h.Sign = place.signing.sign
 			removed, err := h.Prune(cmd.Context(), time.Now().Add(-age))
 			for _, run := range removed {
-				fmt.Fprintf(a.out, "Removed %s\n", report.Clean(run))
+				say(a.out, "Removed %s", run)
 			}
 			if err == nil {
-				fmt.Fprintf(a.out, "%s removed.\n", count(len(removed), "run", "runs"))
+				say(a.out, "%s removed.", count(len(removed), "run", "runs"))
 			}
 			return err
 		},
@@ -272,7 +272,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	case format == "json":
 		return report.RunsJSON(a.out, runs)
 	case len(runs) == 0:
-		fmt.Fprintln(a.out, "No run wrote anything. --all lists the others.")
+		say(a.out, "No run wrote anything. --all lists the others.")
 		return nil
 	}
 	return report.RunsText(a.out, runs, (&outputOptions{}).text(a.out))

@@ -108,10 +108,10 @@ func (a *app) putPolicy(d *iampolicy.Document, o *policyOptions) error {
 		}
 		where = " in " + path
 	}
-	fmt.Fprintf(a.err, "Policy of %s%s.\n", policyOwner(d), where)
+	say(a.err, "Policy of %s%s.", policyOwner(d), where)
 	if d.Part == d.Parts && d.Parts > iampolicy.MaxPoliciesPerRole {
-		fmt.Fprintf(a.err, "These are %d policies, and a role has room for %d unless its quota was raised: "+
-			"rules with patterns in place of single functions make them fewer.\n", d.Parts, iampolicy.MaxPoliciesPerRole)
+		say(a.err, "These are %d policies, and a role has room for %d unless its quota was raised: "+
+			"rules with patterns in place of single functions make them fewer.", d.Parts, iampolicy.MaxPoliciesPerRole)
 	}
 	return nil
 }

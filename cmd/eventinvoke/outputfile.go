@@ -143,6 +143,12 @@ func shellWord(s string) string {
 // shellPlain are characters that no shell gives a meaning.
 const shellPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
 
+// say writes lines to a person, as the terminal that a stream is can show them. An error of the
+// standard output is kept there; that of the other has nowhere to go.
+func say(out io.Writer, format string, args ...any) {
+	_ = report.Lines(out, 2, fmt.Sprintf(format, args...), (&outputOptions{}).text(out))
+}
+
 // sanitize spells out what a terminal would act on, as reports do: names of files
 // and functions come from elsewhere. Line ends stay.
 func sanitize(s string) string {

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 const readmePage = "../../README.md"
@@ -179,7 +181,7 @@ func TestTheRecordingIsOfThisDemo(t *testing.T) {
 			}
 		}
 	}
-	own := filled(demoIntroduction, helpColumns) + "\n" + filled(demoEnd, helpColumns)
+	own := linesOf(t, demoIntroduction, helpColumns) + linesOf(t, demoEnd, helpColumns)
 	for line := range strings.Lines(own + "\nPlan: 0 to create, 0 to change, 0 to delete, 1 ignored, 0 unreadable.\n") {
 		if !strings.Contains(text.String(), strings.TrimSpace(line)) {
 			t.Errorf("the recording lacks %q: make recording", line)
@@ -191,7 +193,7 @@ func TestTheRecordingIsOfThisDemo(t *testing.T) {
 func TestTheDemoFitsATerminal(t *testing.T) {
 	for _, said := range []string{demoIntroduction, demoEnd} {
 		for _, width := range []int{40, 60, 80} {
-			got := filled(said, width)
+			got := linesOf(t, said, width)
 			if !slices.Equal(strings.Fields(got), strings.Fields(said)) {
 				t.Errorf("at %d columns words differ:\n%s", width, got)
 			}
@@ -202,7 +204,15 @@ func TestTheDemoFitsATerminal(t *testing.T) {
 			}
 		}
 	}
-	if got, want := filled("a bc d", 1), "a\nbc\nd"; got != want {
+	if got, want := linesOf(t, "a bc d", 1), "a\nbc\nd\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+func linesOf(t *testing.T, text string, width int) string {
+	var out strings.Builder
+	if err := report.Lines(&out, 0, text, report.TextOptions{Width: width}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }

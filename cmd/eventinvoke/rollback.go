@@ -112,7 +112,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 // rolledBack says what a rollback leaves to do, and gives its exit code.
 func (a *app) rolledBack(r *reconcile.RunResult, source *rollbackSource, now []desired.FileInfo) error {
 	if r.Outcome != nil && r.Outcome.Counts().Applied() > 0 && !source.undoesUndo() {
-		fmt.Fprintln(a.err, source.stillAsks(now))
+		say(a.err, "%s", source.stillAsks(now))
 	}
 	if source.lost != nil {
 		return cmp.Or(exitOf(r, false), error(exitCode(exitPartial)))
@@ -247,7 +247,7 @@ func (s *rollbackSource) stillAsks(now []desired.FileInfo) string {
 	if len(names) == 1 {
 		file = names[0]
 	}
-	return sanitize(fmt.Sprintf("Now change %s, which %s for what was undone: the next apply, or a worker, writes it again.", file, asks))
+	return fmt.Sprintf("Now change %s, which %s for what was undone: the next apply, or a worker, writes it again.", file, asks)
 }
 
 // held are the targets that the run had leases of.

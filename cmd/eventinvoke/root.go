@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	code, show := codeOf(err)
 	if show {
-		fmt.Fprintf(a.err, "eventinvoke: %s\n", sanitize(withVariables(errorText(err), cmd.Flags())))
+		say(a.err, "eventinvoke: %s", withVariables(errorText(err), cmd.Flags()))
 	}
 	return code
 }

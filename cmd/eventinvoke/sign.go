@@ -61,7 +61,7 @@ func (a *app) signPlan(path, keyFile string) error {
 		return err
 	}
 	changes := saved.Plan.Counts()
-	fmt.Fprintf(a.out, "Signed %s: %d to create, %d to change, %d to delete. It has %s.\n",
+	say(a.out, "Signed %s: %d to create, %d to change, %d to delete. It has %s.",
 		path, changes.Creates, changes.Updates, changes.Deletes, count(len(saved.Signatures)+1, "signature", "signatures"))
 	return nil
 }

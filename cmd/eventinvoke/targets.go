@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -88,11 +86,11 @@ func (a *app) targetsJSON(targets []desired.TargetSpec) error {
 }
 
 func (a *app) targetsText(targets []desired.TargetSpec) error {
-	table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	var rows [][]string
 	for _, t := range targets {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", t.Target, sanitize(t.Label), sanitize(t.RoleARN))
+		rows = append(rows, []string{t.Target.String(), t.Label, t.RoleARN})
 	}
-	return table.Flush()
+	return report.Table(a.out, 0, rows, (&outputOptions{}).text(a.out))
 }
 
 // shardOptions say which part of the targets this process works on.

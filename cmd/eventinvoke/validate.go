@@ -89,13 +89,13 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 
 func (c checked) text(a *app) {
 	for _, p := range c.problems {
-		fmt.Fprintln(a.out, sanitize(p.Error()))
+		say(a.out, "%s", p.Error())
 	}
 	for _, w := range c.fleet.Warnings {
-		fmt.Fprintf(a.out, "warning: %s\n", sanitize(w.Error()))
+		say(a.out, "warning: %s", w.Error())
 	}
 	if c.problems != nil {
-		fmt.Fprintf(a.out, "%s; `eventinvoke explain CODE` has the long text of each.\n", count(len(c.problems), "problem", "problems"))
+		say(a.out, "%s; `eventinvoke explain CODE` has the long text of each.", count(len(c.problems), "problem", "problems"))
 		return
 	}
 	where := "the target of the credentials"
@@ -105,11 +105,10 @@ func (c checked) text(a *app) {
 	if c.organizations > 0 {
 		where += " and those of " + count(c.organizations, "organization", "organizations")
 	}
-	fmt.Fprintf(a.out, "Valid: %s in %s, %s", count(c.fleet.Configs(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
 	if c.rules {
-		fmt.Fprint(a.out, ", and rules choose more from what exists")
+		where += ", and rules choose more from what exists"
 	}
-	fmt.Fprintln(a.out, ".")
+	say(a.out, "Valid: %s in %s, %s.", count(c.fleet.Configs(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
 }
 
 func (c checked) json(a *app) error {

@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +49,7 @@ func (a *app) printVersion() {
 	if commit != "" {
 		line += " (" + commit + ")"
 	}
-	fmt.Fprintf(a.out, "%s, %s, %s\n", line, runtime.Version(), platform())
+	say(a.out, "%s, %s, %s", line, runtime.Version(), platform())
 }
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
@@ -80,11 +78,9 @@ func printModules(a *app) {
 	if !ok {
 		return
 	}
-	width := 0
+	var rows [][]string
 	for _, m := range info.Deps {
-		width = max(width, len(m.Path))
+		rows = append(rows, []string{m.Path, m.Version})
 	}
-	for _, m := range info.Deps {
-		fmt.Fprintf(a.out, "  %s%s  %s\n", m.Path, strings.Repeat(" ", width-len(m.Path)), m.Version)
-	}
+	_ = report.Table(a.out, 2, rows, (&outputOptions{}).text(a.out)) // as any error of the output, it is kept there
 }

@@ -319,7 +319,7 @@ func (p *printer) drift(indent int, drift []history.Drift) {
 func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []string, o TextOptions) error {
 	p := newPrinter(w, &Run{}, o)
 	if len(trends) == 0 {
-		p.line(0, textf("No audit is remembered here. eventinvoke %s leaves a record.", audit))
+		p.flow(0, 2, textf("No audit is remembered here. `eventinvoke %s` leaves a record.", audit))
 	}
 	for _, t := range trends {
 		latest := t.Audits[len(t.Audits)-1]
@@ -358,7 +358,9 @@ func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []str
 		}
 		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been %s: %s; see: eventinvoke history verify", count(len(damaged), "record"), been, strings.Join(damaged, ", ")))
 	}
-	p.last()
+	if p.short {
+		p.last()
+	}
 	return p.flush()
 }
 

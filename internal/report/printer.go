@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"iter"
+	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,12 +139,16 @@ func (p *printer) flow(indent, hang int, spans ...span) {
 	var line []span
 	used := indent
 	for _, s := range spans {
-		for word := range strings.SplitAfterSeq(p.clean(s.text), " ") {
-			if used > indent && used+p.width(strings.TrimRight(word, " ")) > p.columns {
+		for word := range words(p.clean(s.text)) {
+			shown := strings.TrimRight(word, " ")
+			if used > indent && used+p.width(shown) > p.columns {
 				last := &line[len(line)-1]
 				last.text = strings.TrimRight(last.text, " ")
 				p.line(indent, line...)
 				line, indent, used = nil, hang, hang
+			}
+			if len(line) == 0 && shown == "" {
+				continue // the room before a column, which now begins the line
 			}
 			if last := len(line) - 1; last >= 0 && line[last].color == s.color {
 				line[last].text += word
@@ -152,6 +159,43 @@ func (p *printer) flow(indent, hang int, spans ...span) {
 		}
 	}
 	p.line(indent, line...)
+}
+
+var wordOrCommand = regexp.MustCompile("[^ `]*`eventinvoke [^`]*`[^ ]* ?|[^ ]+: eventinvoke [^;]*;? ?|[^ ]* |[^ ]+")
+
+// words are what a line may break between, each with the space behind it. A command is one: copied
+// with a line end in its middle it would be another.
+func words(s string) iter.Seq[string] {
+	if strings.Contains(s, "eventinvoke ") {
+		return slices.Values(wordOrCommand.FindAllString(s, -1))
+	}
+	return strings.SplitAfterSeq(s, " ")
+}
+
+// marked is what stands before a line that says something: its indent, and a mark.
+var marked = regexp.MustCompile(`^ *([>!] )?`)
+
+// Lines writes what people read line by line: each over as many rows as it needs, the later ones
+// further in by hang. Where nobody knows how wide the terminal is, as where there is none, each
+// stays one: something may look for it there.
+func Lines(w io.Writer, hang int, lines string, o TextOptions) error {
+	p := newPrinter(w, &Run{}, o)
+	if p.columns = min(o.Width, maxColumns); !p.fixed {
+		p.columns = math.MaxInt
+	}
+	for line := range strings.SplitSeq(strings.TrimSuffix(lines, "\n"), "\n") {
+		mark := marked.FindString(line)
+		indent := len(mark) - len(strings.TrimLeft(mark, " "))
+		p.flow(indent, len(mark)+hang, text(line[indent:]))
+	}
+	return p.flush()
+}
+
+// Table writes rows in columns.
+func Table(w io.Writer, indent int, rows [][]string, o TextOptions) error {
+	p := newPrinter(w, &Run{}, o)
+	p.table(indent, rows)
+	return p.flush()
 }
 
 // more counts what is not shown.
@@ -182,7 +226,7 @@ func (p *printer) gap() {
 }
 
 // table writes rows below their heads. Columns that the reader can do without go, in their order,
-// where the terminal has no room.
+// where the terminal has no room; a row that still has none goes on below.
 func (p *printer) table(indent int, rows [][]string, spare ...string) {
 	widths := func() (all []int, sum int) {
 		for i := range rows[0] {
@@ -193,6 +237,9 @@ func (p *printer) table(indent int, rows [][]string, spare ...string) {
 			all, sum = append(all, most), sum+most+2
 		}
 		return all, indent + sum - 2
+	}
+	if len(rows) == 0 {
+		return
 	}
 	columns, sum := widths()
 	for len(spare) > 0 && p.fixed && sum > p.columns {
@@ -208,7 +255,11 @@ func (p *printer) table(indent int, rows [][]string, spare ...string) {
 		for i, cell := range r {
 			line += p.pad(p.clean(cell), columns[i]+2)
 		}
-		p.line(indent, text(strings.TrimRight(line, " ")))
+		if line = strings.TrimRight(line, " "); p.fixed {
+			p.flow(indent, indent+2, text(line))
+		} else {
+			p.line(indent, text(line))
+		}
 	}
 }
 

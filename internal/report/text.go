@@ -217,13 +217,6 @@ func (p *printer) who(r *Run) {
 	}
 }
 
-// Line writes a sentence over as many lines as it needs.
-func Line(w io.Writer, sentence string, o TextOptions) error {
-	p := newPrinter(w, &Run{}, o)
-	p.flow(0, 2, text(sentence))
-	return p.flush()
-}
-
 // changes is what a plan would change, and where nothing is.
 func (p *printer) changes(r *Run) {
 	c := r.Plan.Counts()

@@ -11,7 +11,7 @@ import (
 
 // fast is a limiter whose rate never is the bottleneck.
 func fast(t testing.TB) *Limiter {
-	l := New(Settings{Quota: 1e9, Share: 1})
+	l := New(Options{Quota: 1e9, Share: 1})
 	t.Cleanup(l.Close)
 	return l
 }

@@ -50,7 +50,7 @@ func TestBreakerLetsOneProbeThrough(t *testing.T) {
 		}
 		b.report(ServerError, false, now, 0.5)
 		b.report(OK, false, now, 0.5)
-		if b.state != Probing {
+		if b.state != HalfOpen {
 			t.Fatal("an older call decided for the probe")
 		}
 		b.report(ServerError, true, now, 0.5)
@@ -69,7 +69,7 @@ func TestBreakerLetsOneProbeThrough(t *testing.T) {
 
 func TestLimiterHoldsEverybodyBackButTheProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Settings{Quota: 100, Share: 1}, half)
+		l := newLimiter(Options{Quota: 100, Share: 1}, half)
 		defer l.Close()
 		for range faultsToBreak {
 			g, err := l.Acquire(t.Context(), Scan)
@@ -94,7 +94,7 @@ func TestLimiterHoldsEverybodyBackButTheProbe(t *testing.T) {
 			t.Errorf("the probe went after %v (%v), want 1 s", took, err)
 		}
 		time.Sleep(3 * time.Second)
-		if s := l.Snapshot(); others.within(0, time.Hour) != 0 || s.Breaker != Probing || s.InFlight != 1 || s.Queue[Scan] != 10 {
+		if s := l.Snapshot(); others.within(0, time.Hour) != 0 || s.Breaker != HalfOpen || s.InFlight != 1 || s.Queue[Scan] != 10 {
 			t.Errorf("while the probe is under way: %+v", s)
 		}
 		g.Done(OK, 0)

@@ -35,7 +35,7 @@ func (r *result) add(o result, of int) {
 // scenario is our calls in somebody's company.
 type scenario struct {
 	calls    int
-	settings Settings
+	options  Options
 	server   func() quota
 	charged  bool
 	retry    time.Duration // Retry-After of each refusal
@@ -60,8 +60,8 @@ func (s scenario) play(t *testing.T) result {
 func (s scenario) once(t *testing.T, seed uint64) result {
 	server := newModel(s.server())
 	server.charged, server.retryAfter = s.charged, s.retry
-	s.settings.Quota = 15
-	l := newLimiter(s.settings, randOf(seed))
+	s.options.Quota = 15
+	l := newLimiter(s.options, randOf(seed))
 	defer l.Close()
 	n := neighbourOn(server, s.attempts, seed)
 	took := make(chan time.Duration, 1)
@@ -151,7 +151,7 @@ func TestAlone(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := scenario{
-				calls: 1500, server: tt.server, settings: Settings{Quota: 15, Share: tt.share},
+				calls: 1500, server: tt.server, options: Options{Quota: 15, Share: tt.share},
 				ideal: seconds(1500/(15*tt.share) + 0.85), company: nobody,
 			}.play(t)
 			if r.efficiency < 0.999 || r.own != 0 || r.perCall != 1 {

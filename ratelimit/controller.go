@@ -166,9 +166,9 @@ const (
 type BreakerState uint8
 
 const (
-	Closed  BreakerState = iota // calls go through
-	Open                        // the server failed too often in a row: no call goes through for a while
-	Probing                     // one call is under way to see whether the server is back
+	Closed   BreakerState = iota // calls go through
+	Open                         // the server failed too often in a row: no call goes through for a while
+	HalfOpen                     // one call is under way to see whether the server is back
 )
 
 func (s BreakerState) String() string { return nameOf(s, "closed", "open", "probing") }
@@ -189,7 +189,7 @@ type breaker struct {
 // zero time means after the probe's answer.
 func (b *breaker) admits(now time.Time) (bool, time.Time) {
 	switch {
-	case b.state == Probing:
+	case b.state == HalfOpen:
 		return false, time.Time{}
 	case b.state == Open && now.Before(b.until):
 		return false, b.until
@@ -204,14 +204,14 @@ func (b *breaker) grant() bool {
 	if b.state != Open {
 		return false
 	}
-	b.state = Probing
+	b.state = HalfOpen
 	return true
 }
 
 // report takes the result of a call. While the breaker is not closed only the
 // probe counts: the others were sent before it opened.
 func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
-	if probe != (b.state == Probing) || b.state == Open {
+	if probe != (b.state == HalfOpen) || b.state == Open {
 		return
 	}
 	switch {
@@ -264,7 +264,7 @@ type divided struct {
 
 // Divide tells the limiter what the others use that share its quota and tell it so. It
 // returns what this one uses from now on, which the others are to be told, and its even
-// part of the quota. Without others it uses all that its settings allow.
+// part of the quota. Without others it uses all that its options allow.
 //
 // What holds, if everybody tells its Rate before anybody else divides again: no rate rises
 // into what another one uses, so that all together stay within the quota but for leastPart

@@ -12,7 +12,7 @@
 //
 //   - Every attempt pays one token, repeats included. There is no opening burst.
 //   - The rate never exceeds quota times share, both of which may change at any
-//     time ([Limiter.SetSettings]). It halves when the quota refuses, remembers what
+//     time ([Registry.Refresh]). It halves when the quota refuses, remembers what
 //     others leave, and tries more ever more seldom while they stay. It grows only while
 //     somebody waits.
 //   - Limiters that tell each other what they use divide the quota among them, and all

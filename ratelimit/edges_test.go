@@ -33,7 +33,7 @@ func TestATokenThatIsThereWaitsLikeAnyOther(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimiter(Settings{Quota: 1000, Share: 1}, half)
+				l := newLimiter(Options{Quota: 1000, Share: 1}, half)
 				defer l.Close()
 				tt.trouble(l)
 				start := time.Now()
@@ -130,9 +130,9 @@ func TestRetryAfterOfOneThatIsRefusedAlone(t *testing.T) {
 }
 
 func TestANewCeilingHasItsBurst(t *testing.T) {
-	l := New(Settings{Quota: 15})
+	l := New(Options{Quota: 15})
 	defer l.Close()
-	l.SetSettings(Settings{Quota: 5000, Share: 1})
+	l.setOptions(Options{Quota: 5000, Share: 1})
 	if got, want := l.bucket.Burst(), burstFor(5000); got != want {
 		t.Errorf("the bucket holds %d, want %d", got, want)
 	}
@@ -169,7 +169,7 @@ func TestTheEarliestToken(t *testing.T) {
 		{"two are before it", func(l *Limiter) { l.queue.push(Write, false); l.queue.push(Scan, false) }, 0, 300 * time.Millisecond},
 		{"a pause", func(l *Limiter) { l.paused = time.Now().Add(3 * time.Second) }, 0, 3 * time.Second},
 		{"the breaker", func(l *Limiter) { l.breaker = breaker{state: Open, until: time.Now().Add(3 * time.Second)} }, 0, 3 * time.Second},
-		{"its probe is under way", func(l *Limiter) { l.breaker.state = Probing }, 0, 100 * time.Millisecond},
+		{"its probe is under way", func(l *Limiter) { l.breaker.state = HalfOpen }, 0, 100 * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := steadyLimiter(t, 10)
@@ -201,7 +201,7 @@ func TestTheForecast(t *testing.T) {
 		{"an even part of which all is used", func(l *Limiter) { l.control.rate, l.divided.even = 5, 10 }, 4 * time.Second},
 		{"an even part that is not free yet", func(l *Limiter) { l.control.rate, l.control.ceiling, l.divided.even = 5, 5, 10 }, 2 * time.Second},
 		{"a pause", func(l *Limiter) { l.paused = time.Now().Add(3 * time.Second) }, 5 * time.Second},
-		{"the breaker's probe", func(l *Limiter) { l.breaker.state = Probing }, 2 * time.Second},
+		{"the breaker's probe", func(l *Limiter) { l.breaker.state = HalfOpen }, 2 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := steadyLimiter(t, 10)
@@ -217,7 +217,7 @@ func TestTheForecast(t *testing.T) {
 // the time paused is counted once.
 func TestRefusalsOfWhatWasOnItsWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Settings{Quota: 100, Share: 1}, half)
+		l := newLimiter(Options{Quota: 100, Share: 1}, half)
 		defer l.Close()
 		var grants []Grant
 		for range 4 {
@@ -249,12 +249,12 @@ func TestRefusalsOfWhatWasOnItsWay(t *testing.T) {
 // What nobody holds back has no time at which it goes on.
 func TestBacklogsThatHoldNothing(t *testing.T) {
 	soon, late := time.Unix(1, 0), time.Unix(2, 0)
-	for _, tt := range []struct{ a, b, want Held }{
-		{Held{}, Held{}, Held{}},
-		{Held{1, late}, Held{}, Held{1, late}},
-		{Held{}, Held{1, late}, Held{1, late}},
-		{Held{1, late}, Held{2, soon}, Held{3, soon}},
-		{Held{1, soon}, Held{2, late}, Held{3, soon}},
+	for _, tt := range []struct{ a, b, want Waiting }{
+		{Waiting{}, Waiting{}, Waiting{}},
+		{Waiting{1, late}, Waiting{}, Waiting{1, late}},
+		{Waiting{}, Waiting{1, late}, Waiting{1, late}},
+		{Waiting{1, late}, Waiting{2, soon}, Waiting{3, soon}},
+		{Waiting{1, soon}, Waiting{2, late}, Waiting{3, soon}},
 	} {
 		a, b := Backlog{WaitBusy: tt.a}, Backlog{WaitBusy: tt.b}
 		if a.Add(&b); a[WaitBusy] != tt.want {

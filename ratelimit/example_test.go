@@ -11,7 +11,7 @@ import (
 
 // One attempt: take a token, call, say what came of it.
 func ExampleLimiter_Acquire() {
-	limiter := ratelimit.New(ratelimit.Settings{Quota: 15, Share: 0.9})
+	limiter := ratelimit.New(ratelimit.Options{Quota: 15, Share: 0.9})
 	defer limiter.Close()
 
 	attempt := func(ctx context.Context, call func() error) error {
@@ -40,8 +40,8 @@ func ExampleLimiter_Acquire() {
 func ExampleRegistry() {
 	type account struct{ id, region string }
 	share := 0.9
-	limiters := ratelimit.NewRegistry(func(account) ratelimit.Settings {
-		return ratelimit.Settings{Quota: 15, Share: share}
+	limiters := ratelimit.NewRegistry(func(account) ratelimit.Options {
+		return ratelimit.Options{Quota: 15, Share: share}
 	})
 	defer limiters.Close()
 
@@ -59,7 +59,7 @@ func ExampleRegistry() {
 
 // What waits is told by what it waits for.
 func ExampleBacklog() {
-	limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
+	limiter := ratelimit.New(ratelimit.Options{Quota: 15})
 	defer limiter.Close()
 	grant, _ := limiter.Acquire(context.Background(), ratelimit.Scan)
 	grant.Done(ratelimit.Throttled, 30*time.Second)
@@ -99,7 +99,7 @@ func (r *rename) Done(err error, e ratelimit.CallStats) {
 // A run repeats what deserves it. Here one subject is busy at first; the other
 // does not wait for it.
 func ExampleRun() {
-	limiter := ratelimit.New(ratelimit.Settings{Quota: 1000})
+	limiter := ratelimit.New(ratelimit.Options{Quota: 1000})
 	defer limiter.Close()
 	jobs := func(yield func(ratelimit.Job) bool) {
 		for _, name := range []string{"orders", "billing"} {

@@ -83,7 +83,7 @@ func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {
 			refused[i] = true
 		}
 		synctest.Test(t, func(*testing.T) {
-			l := newLimiter(Settings{Quota: 15}, half)
+			l := newLimiter(Options{Quota: 15}, half)
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return refused[i] }}
 			v.server.retryAfter = asked
@@ -107,7 +107,7 @@ func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {
 func TestOneOfThreeIsThrottledForEver(t *testing.T) {
 	for bad := range 3 {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLimiter(Settings{Quota: 15}, half)
+			l := newLimiter(Options{Quota: 15}, half)
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return i == bad }}
 			stats := tally(t.Context(), l, Policy{Workers: 1}, v.jobs(3), half)
@@ -127,7 +127,7 @@ func TestOneOfThreeIsThrottledForEver(t *testing.T) {
 // A refusal of one that is refused alone is no reason to slow the others down.
 func TestWhatIsThrottledAloneDoesNotSlowOthersDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Settings{Quota: 15}, half)
+		l := newLimiter(Options{Quota: 15}, half)
 		defer l.Close()
 		v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return i == 0 }}
 		run(t.Context(), l, Policy{}, v.jobs(5000), half)
@@ -157,7 +157,7 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimiter(Settings{Quota: 15}, half)
+				l := newLimiter(Options{Quota: 15}, half)
 				defer l.Close()
 				began := time.Now()
 				given, cancelledToo, settled := 0, 0, 0
@@ -264,7 +264,7 @@ func (j *troubled) Done(err error, s CallStats) { j.over = true; j.done(err, s) 
 func TestASmallRunDoesNotWaitForItsBudget(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLimiter(Settings{Quota: 15}, randOf(seed))
+			l := newLimiter(Options{Quota: 15}, randOf(seed))
 			defer l.Close()
 			faults := dice(seed)
 			var last time.Time // of the attempts
@@ -331,7 +331,7 @@ func TestSnapshotTellsEveryWait(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint("wait ", tt.wait), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimiter(Settings{Quota: 100, Share: 1}, half)
+				l := newLimiter(Options{Quota: 100, Share: 1}, half)
 				defer l.Close()
 				var want Backlog
 				ctx, cancel := context.WithCancel(t.Context())
@@ -344,7 +344,7 @@ func TestSnapshotTellsEveryWait(t *testing.T) {
 				}
 				began := time.Now()
 				synctest.Wait()
-				want[tt.wait] = Held{Calls: 1, Next: began.Add(tt.first)}
+				want[tt.wait] = Waiting{Calls: 1, Next: began.Add(tt.first)}
 				if got := l.Snapshot().Backlog; got != want {
 					t.Errorf("held back: %v, want %v", got, want)
 				}
@@ -371,21 +371,21 @@ func TestSnapshotAddsUpTheRuns(t *testing.T) {
 		time.Sleep(time.Second)
 		go func() { run(t.Context(), l, Policy{}, sequence(busy(2)...), half); close(second) }()
 		synctest.Wait()
-		if got, want := l.Snapshot().Backlog[WaitBusy], (Held{2, began.Add(5 * time.Second)}); got != want {
+		if got, want := l.Snapshot().Backlog[WaitBusy], (Waiting{2, began.Add(5 * time.Second)}); got != want {
 			t.Errorf("%v, want %v", got, want)
 		}
 		<-first
-		if got, want := l.Snapshot().Backlog[WaitBusy], (Held{1, began.Add(6 * time.Second)}); got != want {
+		if got, want := l.Snapshot().Backlog[WaitBusy], (Waiting{1, began.Add(6 * time.Second)}); got != want {
 			t.Errorf("after the first has ended: %v, want %v", got, want)
 		}
 		<-second
 	})
 }
 
-func TestSettingsChangeWithTheNextToken(t *testing.T) {
+func TestOptionsChangeWithTheNextToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		share := 1.0
-		r := NewRegistry(func(string) Settings { return Settings{Quota: 20, Share: share} })
+		r := NewRegistry(func(string) Options { return Options{Quota: 20, Share: share} })
 		defer r.Close()
 		l := r.For("")
 		ctx, cancel := contextFor(t, time.Minute)
@@ -416,10 +416,10 @@ func TestSettingsChangeWithTheNextToken(t *testing.T) {
 		func() {
 			defer func() {
 				if text := fmt.Sprint(recover()); !strings.Contains(text, "rate share 2") {
-					t.Errorf("settings that are not valid: %s", text)
+					t.Errorf("options that are not valid: %s", text)
 				}
 			}()
-			l.SetSettings(Settings{Quota: 20, Share: 2})
+			l.setOptions(Options{Quota: 20, Share: 2})
 		}()
 		outcomes(t, l, 1, OK, 0) // it still works
 	})

@@ -29,7 +29,7 @@ type Limiter struct {
 	bucket   *rate.Limiter
 	reserved *rate.Reservation // of the best waiter; nil: none
 	refunded bool              // a token was paid for, and its waiter left
-	ceiling  float64           // of the settings
+	ceiling  float64           // of the options
 	divided  divided           // with others
 	control  controller
 	breaker  breaker
@@ -40,8 +40,8 @@ type Limiter struct {
 }
 
 // New returns a limiter for one quota and starts its dispatcher, which runs
-// until Close. It panics on settings that Validate refuses.
-func New(s Settings) *Limiter {
+// until Close. It panics on options that Validate refuses.
+func New(s Options) *Limiter {
 	ceiling, now := s.ceiling(), time.Now()
 	l := &Limiter{
 		rand:    s.Rand,
@@ -61,11 +61,9 @@ func New(s Settings) *Limiter {
 	return l
 }
 
-// SetSettings changes the quota or the share of it, with effect from the next
-// token. What was learnt of the quota stays: a rate above the new ceiling comes
-// down at once, and one below climbs as it would have. It panics on settings that
-// Validate refuses.
-func (l *Limiter) SetSettings(s Settings) {
+// setOptions changes the quota or the share of it; see [Registry.Refresh]. It panics on options
+// that Validate refuses.
+func (l *Limiter) setOptions(s Options) {
 	ceiling := s.ceiling()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,7 +71,7 @@ func (l *Limiter) SetSettings(s Settings) {
 	l.adjust(time.Now())
 }
 
-// adjust puts the ceiling into force that follows from the settings and from what is
+// adjust puts the ceiling into force that follows from the options and from what is
 // divided with others.
 func (l *Limiter) adjust(now time.Time) {
 	ceiling := l.ceiling

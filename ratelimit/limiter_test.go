@@ -188,7 +188,7 @@ func outcomes(t *testing.T, l *Limiter, n int, o Result, retryAfter time.Duratio
 
 func TestAcquireOnACancelledContextTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{Quota: 15})
+		l := New(Options{Quota: 15})
 		defer l.Close()
 		time.Sleep(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -200,18 +200,18 @@ func TestAcquireOnACancelledContextTakesNothing(t *testing.T) {
 	})
 }
 
-func TestNewRefusesSettingsThatValidateRefuses(t *testing.T) {
+func TestNewRefusesOptionsThatValidateRefuses(t *testing.T) {
 	defer func() {
 		if text := fmt.Sprint(recover()); !strings.Contains(text, "rate share 90") {
 			t.Errorf("panicked with %q, want what is wrong", text)
 		}
 	}()
-	New(Settings{Quota: 15, Share: 90}).Close()
+	New(Options{Quota: 15, Share: 90}).Close()
 }
 
 func TestCloseFreesWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{Quota: 15})
+		l := New(Options{Quota: 15})
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -240,7 +240,7 @@ func TestCloseFreesWaiters(t *testing.T) {
 
 func TestGrowthNeedsWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{Quota: 15})
+		l := New(Options{Quota: 15})
 		defer l.Close()
 		start := l.Snapshot().Rate
 		for range 100 {
@@ -260,7 +260,7 @@ func TestGrowthNeedsWaiters(t *testing.T) {
 
 func TestNoOpeningBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{Quota: 1500, Share: 1})
+		l := New(Options{Quota: 1500, Share: 1})
 		defer l.Close()
 		start := time.Now()
 		var c crowd
@@ -278,7 +278,7 @@ func TestNoOpeningBurst(t *testing.T) {
 func TestOneGoroutinePerLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := goroutinesHere()
-		r := NewRegistry(func(string) Settings { return Settings{Quota: 15} })
+		r := NewRegistry(func(string) Options { return Options{Quota: 15} })
 		for _, region := range []string{"eu-west-1", "eu-central-1", "us-east-1"} {
 			r.For(region)
 			r.For(region)

@@ -200,7 +200,7 @@ func randOf(seed uint64) func() float64 {
 }
 
 // newLimiter is New with a source of the jitter.
-func newLimiter(s Settings, rand func() float64) *Limiter {
+func newLimiter(s Options, rand func() float64) *Limiter {
 	s.Rand = rand
 	return New(s)
 }

@@ -12,7 +12,7 @@ func TestOutageWastesFewCalls(t *testing.T) {
 			const calls = 2000
 			server := newModel(newBucket(15, 15))
 			server.down = func(at time.Duration) bool { return at >= time.Minute && at < 2*time.Minute }
-			l := newLimiter(Settings{Quota: 15}, randOf(seed))
+			l := newLimiter(Options{Quota: 15}, randOf(seed))
 			defer l.Close()
 			stats := tally(t.Context(), l, Policy{}, errands(calls, errand{limiter: l, server: server, who: "us"}), randOf(seed))
 			wasted := server.traffic("us").faults

@@ -155,7 +155,7 @@ func TestPeersStayWithinTheQuota(t *testing.T) {
 				n := len(all)
 				switch what := rapid.IntRange(0, 9).Draw(rt, "what"); {
 				case n == 0 || what == 0 && n < 8:
-					p := &process{l: New(Settings{Quota: quota, Share: float64(rapid.IntRange(1, 10).Draw(rt, "share")) / 10}), busy: func() {}}
+					p := &process{l: New(Options{Quota: quota, Share: float64(rapid.IntRange(1, 10).Draw(rt, "share")) / 10}), busy: func() {}}
 					all = append(all, p)
 					divide(n)
 				case what == 1 && n > 1:

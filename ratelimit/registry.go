@@ -16,8 +16,8 @@ const DefaultShare = 0.9
 
 const minShare = 0.1
 
-// Settings say what the quota is and how much of it to use.
-type Settings struct {
+// Options say what the quota is and how much of it to use.
+type Options struct {
 	Quota float64 // the server's limit in requests per second
 	Share float64 // the part of Quota to use at most, 0.1 to 1.0; 0 means DefaultShare
 	// Rand gives the jitter of the limiter and its runs, from [0,1), so that a
@@ -27,7 +27,7 @@ type Settings struct {
 }
 
 // Validate tells what is wrong with s, everything at once.
-func (s Settings) Validate() error {
+func (s Options) Validate() error {
 	var problems []error
 	if !(s.Quota > 0) || math.IsInf(s.Quota, 0) { // NaN is not above 0
 		problems = append(problems, fmt.Errorf("quota %v requests per second: use a number above 0", s.Quota))
@@ -38,8 +38,8 @@ func (s Settings) Validate() error {
 	return errors.Join(problems...)
 }
 
-// ceiling is the highest rate these settings allow, in requests per second.
-func (s Settings) ceiling() float64 {
+// ceiling is the highest rate these options allow, in requests per second.
+func (s Options) ceiling() float64 {
 	if err := s.Validate(); err != nil {
 		panic("ratelimit: " + err.Error())
 	}
@@ -50,18 +50,18 @@ func (s Settings) ceiling() float64 {
 // callers have in common who are counted together, and no others. Quotas are
 // independent: a slow one never holds back another.
 type Registry[K comparable] struct {
-	settings func(K) Settings
+	options func(K) Options
 
 	mu       sync.Mutex
 	limiters map[K]*Limiter
 	closed   bool
 }
 
-// NewRegistry returns a registry without limiters. Settings is asked for a quota
-// when its limiter is first wanted and at each Refresh, and must return settings
+// NewRegistry returns a registry without limiters. The function options is called with a quota
+// when its limiter is first wanted and at each Refresh, and must return options
 // that Validate accepts. It must not use the registry.
-func NewRegistry[K comparable](settings func(K) Settings) *Registry[K] {
-	return &Registry[K]{settings: settings, limiters: map[K]*Limiter{}}
+func NewRegistry[K comparable](options func(K) Options) *Registry[K] {
+	return &Registry[K]{options: options, limiters: map[K]*Limiter{}}
 }
 
 // For returns the limiter of a quota, always the same. After Close it returns
@@ -71,7 +71,7 @@ func (r *Registry[K]) For(quota K) *Limiter {
 	defer r.mu.Unlock()
 	l, ok := r.limiters[quota]
 	if !ok {
-		l = New(r.settings(quota))
+		l = New(r.options(quota))
 		r.limiters[quota] = l
 		if r.closed {
 			l.Close()
@@ -80,12 +80,14 @@ func (r *Registry[K]) For(quota K) *Limiter {
 	return l
 }
 
-// Refresh asks for the settings of every quota again. See [Limiter.SetSettings].
+// Refresh asks for the options of every quota again, with effect from the next token. What a
+// limiter has learnt of its quota stays: a rate above the new ceiling comes down at once, and
+// one below climbs as it would have. Rand stays as it was.
 func (r *Registry[K]) Refresh() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for quota, l := range r.limiters {
-		l.SetSettings(r.settings(quota))
+		l.setOptions(r.options(quota))
 	}
 }
 

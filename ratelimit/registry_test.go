@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-func TestSettingsValidate(t *testing.T) {
+func TestOptionsValidate(t *testing.T) {
 	for _, tt := range []struct {
-		s    Settings
+		s    Options
 		want []string // parts of the error; none: valid
 		why  string
 	}{
-		{Settings{Quota: 15}, nil, "the default share"},
-		{Settings{Quota: 1e-300, Share: 0.1}, nil, "the least"},
-		{Settings{Quota: 1500, Share: 1}, nil, "all of a large quota"},
-		{Settings{}, []string{"quota 0", "above 0"}, "nobody else knows the quota"},
-		{Settings{Quota: 0.5}, nil, "a fleet file may say so"},
-		{Settings{Quota: -1, Share: -1}, []string{"quota -1", "rate share -1"}, "every problem at once"},
-		{Settings{Quota: 15, Share: 0.05}, []string{"rate share 0.05", "0.1 to 1.0"}, "a slip of the point"},
-		{Settings{Quota: 15, Share: 90}, []string{"rate share 90"}, "a percentage"},
-		{Settings{Quota: math.NaN(), Share: math.NaN()}, []string{"quota NaN", "rate share NaN"}, "not numbers"},
-		{Settings{Quota: math.Inf(1)}, []string{"quota +Inf"}, "no limit is not a limit"},
+		{Options{Quota: 15}, nil, "the default share"},
+		{Options{Quota: 1e-300, Share: 0.1}, nil, "the least"},
+		{Options{Quota: 1500, Share: 1}, nil, "all of a large quota"},
+		{Options{}, []string{"quota 0", "above 0"}, "nobody else knows the quota"},
+		{Options{Quota: 0.5}, nil, "a fleet file may say so"},
+		{Options{Quota: -1, Share: -1}, []string{"quota -1", "rate share -1"}, "every problem at once"},
+		{Options{Quota: 15, Share: 0.05}, []string{"rate share 0.05", "0.1 to 1.0"}, "a slip of the point"},
+		{Options{Quota: 15, Share: 90}, []string{"rate share 90"}, "a percentage"},
+		{Options{Quota: math.NaN(), Share: math.NaN()}, []string{"quota NaN", "rate share NaN"}, "not numbers"},
+		{Options{Quota: math.Inf(1)}, []string{"quota +Inf"}, "no limit is not a limit"},
 	} {
 		err := tt.s.Validate()
 		if (err == nil) != (tt.want == nil) {
@@ -43,11 +43,11 @@ func TestSettingsValidate(t *testing.T) {
 func TestQuotasAreIndependentAndCallersShareThem(t *testing.T) {
 	type account struct{ id, region string }
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(func(a account) Settings {
+		r := NewRegistry(func(a account) Options {
 			if a.region == "large" {
-				return Settings{Quota: 100}
+				return Options{Quota: 100}
 			}
-			return Settings{Quota: 15}
+			return Options{Quota: 15}
 		})
 		defer r.Close()
 		here := account{"1", "small"}
@@ -76,7 +76,7 @@ func TestQuotasAreIndependentAndCallersShareThem(t *testing.T) {
 // A quota of next to nothing is slow, and no more.
 func TestSlowestQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{Quota: 1e-300, Share: 0.1})
+		l := New(Options{Quota: 1e-300, Share: 0.1})
 		defer l.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
@@ -91,7 +91,7 @@ func TestSlowestQuota(t *testing.T) {
 }
 
 func TestRegistryAfterClose(t *testing.T) {
-	r := NewRegistry(func(string) Settings { return Settings{Quota: 15} })
+	r := NewRegistry(func(string) Options { return Options{Quota: 15} })
 	r.Close()
 	_, err := r.For("").Acquire(context.Background(), Scan)
 	if !errors.Is(err, ErrClosed) {

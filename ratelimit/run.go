@@ -315,7 +315,7 @@ func (r *runner) tell() {
 	var held Backlog
 	for w := range WaitPaused {
 		if next, ok := r.backlog.next(w, &r.budget); ok {
-			held[w] = Held{Calls: r.backlog.parked[w].Len(), Next: r.start.Add(next)}
+			held[w] = Waiting{Calls: r.backlog.parked[w].Len(), Next: r.start.Add(next)}
 		}
 	}
 	r.limiter.mu.Lock()

@@ -358,7 +358,7 @@ func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 			t.Errorf("one busy for 5 s, one faulty for 10 s: %+v", got)
 		}
 		time.Sleep(7 * time.Second)
-		want[WaitBusy] = Held{}
+		want[WaitBusy] = Waiting{}
 		if got := l.Snapshot().Backlog; got != want {
 			t.Errorf("the busy one is done: %+v", got)
 		}

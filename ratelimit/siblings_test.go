@@ -26,7 +26,7 @@ func TestOwnProcessesShare(t *testing.T) {
 		const runs = 4
 		for seed := range uint64(runs) {
 			synctest.Test(t, func(t *testing.T) {
-				u, r, f := siblings(t, tt.processes, Settings{Quota: 15, Share: tt.share}, seed)
+				u, r, f := siblings(t, tt.processes, Options{Quota: 15, Share: tt.share}, seed)
 				use, refused, fairness = use+u/runs, refused+r/runs, fairness+f/runs
 			})
 		}
@@ -40,7 +40,7 @@ func TestOwnProcessesShare(t *testing.T) {
 // siblings runs k processes for five minutes. It returns how much of the quota
 // they used, the part of their requests that was refused, and Jain's index of
 // fairness over what each got done.
-func siblings(t *testing.T, k int, s Settings, seed uint64) (use, refused, fairness float64) {
+func siblings(t *testing.T, k int, s Options, seed uint64) (use, refused, fairness float64) {
 	const length = 5 * time.Minute
 	server := newModel(newBucket(15, 15))
 	ctx, cancel := contextFor(t, length)

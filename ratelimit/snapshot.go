@@ -73,10 +73,10 @@ func (l *Limiter) backlog(now time.Time) (all Backlog) {
 		all.Add(b)
 	}
 	if l.paused.After(now) {
-		all[WaitPaused] = Held{Calls: l.queue.len(), Next: l.paused}
+		all[WaitPaused] = Waiting{Calls: l.queue.len(), Next: l.paused}
 	}
 	if admitted, until := l.breaker.admits(now); !admitted {
-		all[WaitBreaker] = Held{Calls: l.queue.len(), Next: until}
+		all[WaitBreaker] = Waiting{Calls: l.queue.len(), Next: until}
 	}
 	return all
 }

@@ -97,7 +97,7 @@ func TestRunCancelledBeforeItBegins(t *testing.T) {
 
 func TestRunOnAClosedLimiterSettlesEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Settings{Quota: 15})
+		l := New(Options{Quota: 15})
 		server := newModel(newBucket(15, 15))
 		time.AfterFunc(3*time.Second, l.Close)
 		stats := tally(t.Context(), l, Policy{}, errands(100, errand{limiter: l, server: server, who: "us"}), l.rand)

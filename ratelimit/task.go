@@ -185,10 +185,10 @@ const (
 // Backlog is what is held back, by what it waits for. It explains a run that
 // stands still though the quota has room. No wait is missing from it but those for
 // an answer and for the next token.
-type Backlog [waits]Held
+type Backlog [waits]Waiting
 
-// Held is the calls that wait for one thing.
-type Held struct {
+// Waiting are the calls that wait for one thing.
+type Waiting struct {
 	Calls int
 	Next  time.Time // when the first of them goes on; zero: when the breaker's probe is answered
 }

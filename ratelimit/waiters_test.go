@@ -72,7 +72,7 @@ func TestCancelledWaitersLeaveNoHole(t *testing.T) {
 
 // steadyLimiter is at its ceiling already, and its bucket is empty.
 func steadyLimiter(t *testing.T, ceiling float64) *Limiter {
-	l := New(Settings{Quota: ceiling, Share: 1})
+	l := New(Options{Quota: ceiling, Share: 1})
 	t.Cleanup(l.Close)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -96,7 +96,7 @@ rules:
 		records: map[desired.Name]reconcile.Settings{
 			{Function: "payments-sepa", Qualifier: desired.Latest}: {desired.MaximumRetryAttempts: desired.Number(1)},
 		},
-		limiter: ratelimit.New(ratelimit.Settings{Quota: 100}),
+		limiter: ratelimit.New(ratelimit.Options{Quota: 100}),
 	}
 	defer aws.limiter.Close()
 

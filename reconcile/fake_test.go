@@ -191,5 +191,5 @@ func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, 
 }
 
 func fastLimiter() *ratelimit.Limiter {
-	return ratelimit.New(ratelimit.Settings{Quota: 1000, Share: 1})
+	return ratelimit.New(ratelimit.Options{Quota: 1000, Share: 1})
 }

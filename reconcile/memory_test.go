@@ -40,7 +40,7 @@ func TestMemoryOfASurvey(t *testing.T) {
 			})
 		}
 		fleet := desired.Fleet{Limits: desired.DefaultLimits(), Targets: []desired.TargetSpec{target}}
-		limiter := ratelimit.New(ratelimit.Settings{Quota: 15})
+		limiter := ratelimit.New(ratelimit.Options{Quota: 15})
 		defer limiter.Close()
 		var peak uint64
 		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {

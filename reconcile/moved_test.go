@@ -130,7 +130,7 @@ func TestWhatOthersMadeAfterTheSurveyIsNotErased(t *testing.T) {
 			if row.fault != nil {
 				aws.fail = func(op string, _ desired.Name, attempt int) error { return row.fault(op, attempt, aws) }
 			}
-			limiter := ratelimit.New(ratelimit.Settings{Quota: 1000, Share: 1})
+			limiter := ratelimit.New(ratelimit.Options{Quota: 1000, Share: 1})
 			defer limiter.Close()
 			journal := &intents{}
 			out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: aws, Reader: aws, Limiter: limiter}}, journal, nil)

@@ -21,7 +21,7 @@ type paced struct {
 }
 
 func (w *paced) Open(_ context.Context, req OpenRequest) (Opened, error) {
-	w.limiter = ratelimit.New(ratelimit.Settings{Quota: w.quota, Share: 1})
+	w.limiter = ratelimit.New(ratelimit.Options{Quota: w.quota, Share: 1})
 	o := Opened{Targets: []OpenTarget{{Target: home, Reader: w, Finder: w, Limiter: w.limiter}}}
 	if req.Write {
 		o.Targets[0].Writer = w

@@ -245,7 +245,7 @@ func (e *endless) Tagged(context.Context, []desired.Tag) (map[string]map[string]
 // TestAListingThatNeverEnds is given up, although no marker comes twice.
 func TestAListingThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1e6, Share: 1} })
+		limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return ratelimit.Options{Quota: 1e6, Share: 1} })
 		defer limiters.Close()
 		target := desired.Target{Account: "111111111111", Region: "eu-west-1"}
 		pages := &endless{}

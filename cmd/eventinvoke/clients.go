@@ -42,7 +42,7 @@ type clients struct {
 func newClients(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
 	c := &clients{trails: ratelimit.NewRegistry(trail.Pace)}
 	c.options.Version, c.options.MFAToken = version, mfaToken()
-	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
+	c.registry = ratelimit.NewRegistry(func(target desired.Target) ratelimit.Options {
 		return o.settingsOf(*cmp.Or(reconcile.FindTarget(declared(), target), &desired.TargetSpec{}))
 	})
 	c.options.Limiters = c.registry

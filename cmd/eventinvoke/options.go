@@ -151,7 +151,7 @@ func (o *paceOptions) check() error {
 
 // settingsOf is the pace of one target: a flag beats the fleet file, which
 // beats the default.
-func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Settings {
+func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Options {
 	pace := awslambda.Pace(cmp.Or(o.quota, t.Quota), cmp.Or(o.share, t.RateShare))
 	pace.Rand = o.random
 	return pace

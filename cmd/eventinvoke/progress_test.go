@@ -21,7 +21,7 @@ import (
 func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 	waiting := func(w ratelimit.Wait, calls int, next time.Duration) ratelimit.Snapshot {
 		s := ratelimit.Snapshot{Rate: 5}
-		s.Backlog[w] = ratelimit.Held{Calls: calls, Next: time.Now().Add(next)}
+		s.Backlog[w] = ratelimit.Waiting{Calls: calls, Next: time.Now().Add(next)}
 		return s
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestProgressDrawn(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		throttled := ratelimit.Snapshot{Rate: 6.8, Ceiling: 13.5, Throttled: 2}
-		throttled.Backlog[ratelimit.WaitBusy] = ratelimit.Held{Calls: 3, Next: time.Now().Add(8 * time.Second)}
+		throttled.Backlog[ratelimit.WaitBusy] = ratelimit.Waiting{Calls: 3, Next: time.Now().Add(8 * time.Second)}
 		rows := []struct {
 			why    string
 			events []reconcile.Event
@@ -140,7 +140,7 @@ func TestProgressEndsWithTheLastTarget(t *testing.T) {
 	}
 	limiters := map[desired.Target]ratelimit.Snapshot{target(1): {Rate: 30}, target(2): {Rate: 12}, target(3): {Rate: 2.65}}
 	busy := limiters[target(3)]
-	busy.Backlog[ratelimit.WaitBusy] = ratelimit.Held{Calls: 29}
+	busy.Backlog[ratelimit.WaitBusy] = ratelimit.Waiting{Calls: 29}
 	for _, row := range []struct {
 		why    string
 		done   int // of 480

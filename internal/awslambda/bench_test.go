@@ -29,7 +29,7 @@ func BenchmarkCall(b *testing.B) {
 		return &http.Response{StatusCode: 200, Header: http.Header{"X-Amzn-Requestid": {"req-1"}}, Request: r,
 			Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}, nil
 	})
-	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1e8, Share: 1} })
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return ratelimit.Options{Quota: 1e8, Share: 1} })
 	b.Cleanup(limiters.Close)
 	cfg := aws.Config{Region: here.Region, Credentials: aws.NewCredentialsCache(keysOf(here.Account)), HTTPClient: client}
 	ours := NewReader(NewConn(cfg, here, limiters))

@@ -23,8 +23,8 @@ const DefaultQuota = 15
 
 // Pace is how fast to call Lambda at a quota and a share of it, of which 0 means
 // the default.
-func Pace(quota, share float64) ratelimit.Settings {
-	return ratelimit.Settings{Quota: cmp.Or(quota, DefaultQuota), Share: share}
+func Pace(quota, share float64) ratelimit.Options {
+	return ratelimit.Options{Quota: cmp.Or(quota, DefaultQuota), Share: share}
 }
 
 // Conn is the way to one target: its credentials, its limiter, and the count of

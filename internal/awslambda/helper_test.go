@@ -64,11 +64,11 @@ func keysOf(account string) aws.CredentialsProvider {
 
 // registry has limiters that never make a test wait.
 func registry(t testing.TB) *ratelimit.Registry[desired.Target] {
-	return registryAt(t, ratelimit.Settings{Quota: 1e6, Share: 1})
+	return registryAt(t, ratelimit.Options{Quota: 1e6, Share: 1})
 }
 
-func registryAt(t testing.TB, s ratelimit.Settings) *ratelimit.Registry[desired.Target] {
-	reg := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return s })
+func registryAt(t testing.TB, s ratelimit.Options) *ratelimit.Registry[desired.Target] {
+	reg := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return s })
 	t.Cleanup(reg.Close)
 	return reg
 }

@@ -33,7 +33,7 @@ func slow(d time.Duration, body string) canned {
 // does not eat them, and end in an ambiguous failure.
 func TestAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(time.Hour, ""))
+		conn := connAt(t, ratelimit.Options{Quota: 1, Share: 1}, slow(time.Hour, ""))
 		for range 60 {
 			go func() {
 				if grant, err := conn.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
@@ -75,7 +75,7 @@ func (c stoppedContext) Err() error {
 func TestWhatEndedInTheQueueIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
-		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Options{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			sent++
 			return answer(r, 200, `{}`), nil
 		}))
@@ -98,7 +98,7 @@ func TestWhatEndedInTheQueueIsNotSent(t *testing.T) {
 // however long the queue was.
 func TestTimeoutStartsAfterTheGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, slow(9*time.Second, `{"FunctionEventInvokeConfigs":[]}`))
+		conn := connAt(t, ratelimit.Options{Quota: 1, Share: 1}, slow(9*time.Second, `{"FunctionEventInvokeConfigs":[]}`))
 		for range 30 {
 			go func() {
 				if grant, err := conn.Limiter().Acquire(t.Context(), ratelimit.Probe); err == nil {
@@ -123,7 +123,7 @@ func TestInterrupt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		requests := 0
 		answerLate := slow(5*time.Second, recordOf(live))
-		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Options{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			requests++
 			return answerLate(r)
 		}))
@@ -159,7 +159,7 @@ func TestInterrupt(t *testing.T) {
 func TestCancelledWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		requests := 0
-		conn := connAt(t, ratelimit.Settings{Quota: 10, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Options{Quota: 10, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			requests++
 			return answer(r, 200, `{"FunctionEventInvokeConfigs":[]}`), nil
 		}))
@@ -217,7 +217,7 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 func TestRefusedForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
-		conn := connAt(t, ratelimit.Settings{Quota: 0.01, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Options{Quota: 0.01, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			sent++
 			return answer(r, 403, `{"message":"The security token included in the request is expired"}`, "X-Amzn-Errortype", "ExpiredTokenException"), nil
 		}))
@@ -240,7 +240,7 @@ func TestRefusedForAnother(t *testing.T) {
 // how long to wait.
 func TestRetryAfterHoldsTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn := connAt(t, ratelimit.Settings{Quota: 1000, Share: 1}, saying(429, `{}`, "X-Amz-Retry-After", "7000"))
+		conn := connAt(t, ratelimit.Options{Quota: 1000, Share: 1}, saying(429, `{}`, "X-Amz-Retry-After", "7000"))
 		_ = operate(t.Context(), conn, opListFunctions, orders)
 		start := time.Now()
 		_ = operate(t.Context(), conn, opListConfigs, orders)

@@ -29,7 +29,7 @@ func TestNetHTTPSendsNothingTwice(t *testing.T) {
 		conn.Close()
 	}))
 	defer server.Close()
-	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1000} })
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return ratelimit.Options{Quota: 1000} })
 	defer limiters.Close()
 	config := aws.Config{
 		BaseEndpoint: aws.String(server.URL), Credentials: StaticCredentials("AKIA111111111111"),

@@ -85,7 +85,7 @@ func oneTokenPerRequest(t *testing.T) {
 	}{{429, "TooManyRequestsException"}, {400, "ThrottlingException"}, {500, "ServiceException"}, {503, ""}, {409, "ResourceConflictException"}, {403, "RequestTimeTooSkewed"}} {
 		synctest.Test(t, func(t *testing.T) {
 			requests := 0
-			limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return Pace(0, 0) })
+			limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return Pace(0, 0) })
 			defer limiters.Close()
 			session, err := Open(t.Context(), Options{Limiters: limiters, Environment: Environment{HTTPClient: canned(func(r *http.Request) (*http.Response, error) {
 				requests++
@@ -114,7 +114,7 @@ func TestSignatureIsFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var signed string
 		var sent time.Time
-		conn := connAt(t, ratelimit.Settings{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
+		conn := connAt(t, ratelimit.Options{Quota: 1, Share: 1}, canned(func(r *http.Request) (*http.Response, error) {
 			signed, sent = r.Header.Get("X-Amz-Date"), time.Now().UTC()
 			return answer(r, 200, `{"FunctionEventInvokeConfigs":[]}`), nil
 		}))
@@ -164,6 +164,6 @@ func TestUserAgent(t *testing.T) {
 
 // laneAt is a conn whose limiter has real settings. Within a synctest bubble it
 // is closed with the bubble.
-func connAt(t *testing.T, s ratelimit.Settings, client aws.HTTPClient) *Conn {
+func connAt(t *testing.T, s ratelimit.Options, client aws.HTTPClient) *Conn {
 	return NewConn(aws.Config{Credentials: keysOf(here.Account), HTTPClient: client}, here, registryAt(t, s))
 }

@@ -25,7 +25,7 @@ func TestStatsEqualRequests(t *testing.T) {
 		scenario.Seed, scenario.Latency = 7, 40*time.Millisecond
 		scenario.Faults = awssim.Faults{Throttle: .1, Conflict: .1, ServerError: .1, Reset: .05, Lost: .02, Truncate: .05}
 		w := worldOf(t, scenario)
-		conn := connAt(t, ratelimit.Settings{Quota: 500, Share: 1}, w)
+		conn := connAt(t, ratelimit.Options{Quota: 500, Share: 1}, w)
 		reader, writer := NewReader(conn), NewWriter(conn)
 		var wg sync.WaitGroup
 		for worker := range 8 {

@@ -71,7 +71,7 @@ func look(t tester, w simulator, fleet string) *reconcile.RunResult {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return awslambda.Pace(100000, 1) })
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return awslambda.Pace(100000, 1) })
 	defer limiters.Close()
 	o := awslambda.Options{Limiters: limiters, Environment: awslambda.Environment{Region: region, HTTPClient: w, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID())}}
 	request := reconcile.Request{Verb: "plan", Started: time.Now(), Wishes: reconcile.FleetWishes{Document: document}}

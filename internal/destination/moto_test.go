@@ -72,7 +72,7 @@ func TestServicesOfSomebodyElse(t *testing.T) {
 
 // annotated runs the annotator over a run whose configs have the destinations.
 func annotated(t *testing.T, arns map[string]string) map[string]string {
-	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return awslambda.Pace(1000, 1) })
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return awslambda.Pace(1000, 1) })
 	defer limiters.Close()
 	opened, err := awslambda.Opener{Options: awslambda.Options{Limiters: limiters}}.Open(t.Context(), reconcile.OpenRequest{Ambient: true})
 	if err != nil {

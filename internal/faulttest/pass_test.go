@@ -122,7 +122,7 @@ func (p *planet) walk(t *rapid.T, s storm, doc *desired.Document, req reconcile.
 	}
 	defer r.after(s.kill, func() { r.dead.Store(true); cancel() })()
 
-	registry := ratelimit.NewRegistry(func(target desired.Target) ratelimit.Settings {
+	registry := ratelimit.NewRegistry(func(target desired.Target) ratelimit.Options {
 		pace := awslambda.Pace(0, 0)
 		pace.Rand = s.seed.jitter(target)
 		return pace

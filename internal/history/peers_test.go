@@ -60,7 +60,7 @@ func (u *unreliable) Delete(ctx context.Context, name string, tag Tag) error {
 }
 
 // come lets a process join, and call as fast as it may if it is busy.
-func come(t *testing.T, store *memory, name string, s ratelimit.Settings, busy bool) *peer {
+func come(t *testing.T, store *memory, name string, s ratelimit.Options, busy bool) *peer {
 	p := &peer{limiter: ratelimit.New(s), store: &unreliable{memory: store}}
 	ctx, cancel := context.WithCancel(t.Context())
 	opener := openerFunc(func() reconcile.Opened {
@@ -107,7 +107,7 @@ func (p *peer) is(t *testing.T, when string, want float64) {
 func TestPeersDivideTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()
-		usual := ratelimit.Settings{Quota: 10, Share: 1}
+		usual := ratelimit.Options{Quota: 10, Share: 1}
 		a := come(t, store, "a", usual, true)
 		a.is(t, "alone", 10)
 		time.Sleep(10*time.Minute + time.Second)
@@ -122,7 +122,7 @@ func TestPeersDivideTheQuota(t *testing.T) {
 		a.is(t, "beside one", 5)
 		b.is(t, "beside one", 5)
 
-		gentle := come(t, store, "gentle", ratelimit.Settings{Quota: 10, Share: 0.2}, true)
+		gentle := come(t, store, "gentle", ratelimit.Options{Quota: 10, Share: 0.2}, true)
 		idle := come(t, store, "idle", usual, false)
 		time.Sleep(2*renewEvery + 2*peersLook)
 		gentle.is(t, "one that was asked to be gentle", 2)

@@ -408,7 +408,7 @@ func live(t *testing.T, seed uint64, days int) {
 		rng: rand.New(rand.NewPCG(seed, 8)), functions: map[string]*function{}, doc: doc, wrong: map[desired.Name]time.Time{}, readAt: map[string]time.Time{},
 		lose: []float64{0.01, 0.01, 0, 0.5}[seed%4], loseDeletes: seed%4 == 1, delay: 90 * time.Minute,
 	}
-	limiter = ratelimit.New(ratelimit.Settings{Quota: 1000})
+	limiter = ratelimit.New(ratelimit.Options{Quota: 1000})
 	defer limiter.Close()
 	store := &place{Store: history.Discard()}
 	o := &Observations{Store: store, Trail: w.lookup, MaxAge: maxAge, Delay: DefaultDelay, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}

@@ -62,8 +62,8 @@ func New(cfg aws.Config) *Directory {
 	}
 	d := &Directory{
 		region:        cfg.Region,
-		limiter:       ratelimit.New(ratelimit.Settings{Quota: perSecond, Share: 1}),
-		regionLimiter: ratelimit.New(ratelimit.Settings{Quota: regionsPerSecond, Share: 1}),
+		limiter:       ratelimit.New(ratelimit.Options{Quota: perSecond, Share: 1}),
+		regionLimiter: ratelimit.New(ratelimit.Options{Quota: regionsPerSecond, Share: 1}),
 		caller: func(ctx context.Context) (string, error) {
 			who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
 			if err != nil {

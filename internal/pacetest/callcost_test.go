@@ -28,8 +28,8 @@ func BenchmarkCallOverSocket(b *testing.B) {
 		io.WriteString(w, `{"FunctionEventInvokeConfigs":[],"NextMarker":null}`)
 	}))
 	defer server.Close()
-	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings {
-		return ratelimit.Settings{Quota: 1e8, Share: 1}
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options {
+		return ratelimit.Options{Quota: 1e8, Share: 1}
 	})
 	defer limiters.Close()
 	cfg := aws.Config{

@@ -22,12 +22,12 @@ type process struct {
 	reader   *awslambda.Reader
 }
 
-func startProcess(c *caller, s ratelimit.Settings) *process {
+func startProcess(c *caller, s ratelimit.Options) *process {
 	return startProcessWith(c, s, aws.Config{Credentials: keys(), HTTPClient: c})
 }
 
-func startProcessWith(c *caller, s ratelimit.Settings, cfg aws.Config) *process {
-	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return s })
+func startProcessWith(c *caller, s ratelimit.Options, cfg aws.Config) *process {
+	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return s })
 	c.site.t.Cleanup(limiters.Close)
 	conn := awslambda.NewConn(cfg, here, limiters)
 	return &process{caller: c, limiters: limiters, conn: conn, reader: awslambda.NewReader(conn)}

@@ -15,7 +15,7 @@ import (
 type pacer func(ctx context.Context, c *caller, calls int) int
 
 // ours is eventinvoke with the given settings.
-func ours(s ratelimit.Settings) pacer {
+func ours(s ratelimit.Options) pacer {
 	return func(ctx context.Context, c *caller, calls int) int {
 		p := startProcess(c, s)
 		stats := p.read(ctx, calls)

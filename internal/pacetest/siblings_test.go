@@ -69,7 +69,7 @@ func siblingsMean(t *testing.T, k int, length time.Duration, seeds uint64, pace 
 }
 
 // knownToEachOther is eventinvoke in processes that keep their history in one place.
-func knownToEachOther(s ratelimit.Settings, place history.Store) pacer {
+func knownToEachOther(s ratelimit.Options, place history.Store) pacer {
 	return func(ctx context.Context, c *caller, calls int) int {
 		p := startProcess(c, s)
 		var peers history.Peers

@@ -32,8 +32,8 @@ func BenchmarkWallClock(b *testing.B) {
 			calls := int(10 * quota)
 			var efficiency, refused float64
 			for b.Loop() {
-				limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings {
-					return ratelimit.Settings{Quota: quota, Share: 1}
+				limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options {
+					return ratelimit.Options{Quota: quota, Share: 1}
 				})
 				cfg := aws.Config{Credentials: keys(), HTTPClient: server.Client(), BaseEndpoint: &server.URL}
 				conn := awslambda.NewConn(cfg, here, limiters)

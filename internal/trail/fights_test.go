@@ -73,7 +73,7 @@ func liveWithFights(t *testing.T, seed uint64, length time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paces, lookups := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1000} }), ratelimit.NewRegistry(Pace)
+	paces, lookups := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return ratelimit.Options{Quota: 1000} }), ratelimit.NewRegistry(Pace)
 	defer paces.Close()
 	defer lookups.Close()
 	engine := reconcile.Engine{Opener: awslambda.Opener{Options: awslambda.Options{Limiters: paces, Environment: awslambda.Environment{

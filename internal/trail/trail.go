@@ -48,7 +48,7 @@ const (
 
 // Pace is how fast the history of a target may be asked, for a registry of limiters
 // that belong to LookupEvents alone.
-func Pace(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: quota} }
+func Pace(desired.Target) ratelimit.Options { return ratelimit.Options{Quota: quota} }
 
 // ErrBudget is why a lookup ended before it had seen all that was asked.
 var ErrBudget = errors.New("CloudTrail took longer than the time that was set aside for it")

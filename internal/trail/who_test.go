@@ -29,7 +29,7 @@ func (o over) RoundTrip(r *http.Request) (*http.Response, error) { return o.worl
 // differing is a run over a world in which every config of the names differs.
 func differing(t *testing.T, w *awssim.World, names ...desired.Name) (*reconcile.RunResult, Who, func()) {
 	t.Helper()
-	paces, lookups := ratelimit.NewRegistry(func(desired.Target) ratelimit.Settings { return ratelimit.Settings{Quota: 1000} }), ratelimit.NewRegistry(Pace)
+	paces, lookups := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return ratelimit.Options{Quota: 1000} }), ratelimit.NewRegistry(Pace)
 	cfg := aws.Config{HTTPClient: &http.Client{Transport: over{w}}, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID())}
 	conn := awslambda.NewConn(cfg, ireland, paces)
 	plan := reconcile.TargetPlan{Target: ireland}

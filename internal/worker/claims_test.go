@@ -40,7 +40,7 @@ var (
 
 func newLambdas(functions int) *lambdas {
 	a := &lambdas{
-		limiter: ratelimit.New(ratelimit.Settings{Quota: 15, Share: 0.9}), latency: func() time.Duration { return 50 * time.Millisecond },
+		limiter: ratelimit.New(ratelimit.Options{Quota: 15, Share: 0.9}), latency: func() time.Duration { return 50 * time.Millisecond },
 		records: map[desired.Name]reconcile.Settings{}, busy: map[string]int{}, written: map[string]time.Time{},
 	}
 	a.fleet = desired.Fleet{Limits: desired.DefaultLimits(), Targets: []desired.TargetSpec{{Target: ireland}}}

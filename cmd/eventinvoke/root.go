@@ -193,7 +193,15 @@ func knownVerb(root *cobra.Command, args []string) error {
 	case strings.ContainsAny(args[0], "./"):
 		return fmt.Errorf("%s stands where a verb belongs; write the verb first, as in: eventinvoke plan %s", args[0], shellWord(args[0]))
 	}
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+	near := root.SuggestionsFor(args[0])
+	for _, verb := range root.Commands() {
+		for _, below := range verb.Commands() {
+			if below.Name() == args[0] {
+				near = append(near, verb.Name()+" "+below.Name())
+			}
+		}
+	}
+	if len(near) > 0 {
 		return fmt.Errorf("there is no verb %q; did you mean %s?", args[0], strings.Join(near, " or "))
 	}
 	return fmt.Errorf("there is no verb %q; `eventinvoke --help` lists them", args[0])
@@ -243,75 +251,6 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 // cobra.Command.MarkFlagsMutuallyExclusive notes them.
 func excludedBy(f *pflag.Flag) []string {
 	return strings.Fields(strings.Join(f.Annotations["cobra_annotation_mutually_exclusive"], " "))
-}
-
-// foreignFlags are flags that other tools have, and what stands for them here.
-var foreignFlags = map[string]string{
-	"auto-approve":      "use --yes",
-	"detailed-exitcode": "audit ends with 2 when something differs, and plan does with this flag",
-	"f":                 "a path stands alone, as in: eventinvoke plan fleet.yaml",
-	"file":              "a path stands alone, as in: eventinvoke plan fleet.yaml",
-	"force":             "use --yes to write without asking, --guard off to lift the limits",
-	"json":              "use -o json",
-	"q":                 "use --quiet",
-	"v":                 "use the verb version",
-	"version":           "use the verb version",
-}
-
-// flagError says what is wrong with a flag in words of its own: those of the library
-// speak of parsers.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	var invalid *pflag.InvalidValueError
-	var empty *pflag.ValueRequiredError
-	switch {
-	case errors.As(err, &invalid):
-		return fmt.Errorf("--%s %s", invalid.GetFlag().Name, wrongValue(invalid.GetFlag(), invalid.GetValue(), err))
-	case errors.As(err, &empty):
-		what, _ := pflag.UnquoteUsage(empty.GetFlag())
-		return fmt.Errorf("--%s has no value; write --%s %s", empty.GetFlag().Name, empty.GetFlag().Name, what)
-	case !errors.As(err, &unknown):
-		return err
-	}
-	name, dashes := unknown.GetSpecifiedName(), "--"
-	if len(name) == 1 {
-		dashes = "-"
-	}
-	// The library knows near misses of verbs only.
-	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	hint := ""
-	near := flags.SuggestionsFor(name)
-	switch together := unknown.GetSpecifiedShortnames(); {
-	case len(together) > 1:
-		hint = "; a flag of several letters begins with --"
-	case foreignFlags[name] != "":
-		hint = "; " + foreignFlags[name]
-	case len(name) > 1 && len(near) > 0:
-		hint = "; did you mean --" + strings.Join(near, " or --") + "?"
-	case strings.HasPrefix(name, "dry"):
-		hint = "; plan shows what apply would do, and writes nothing"
-	}
-	return fmt.Errorf("there is no flag %s%s%s", dashes, name, hint)
-}
-
-// wrongValue says why a value is none of a flag's.
-func wrongValue(f *pflag.Flag, value string, cause error) string {
-	if choices, is := errors.AsType[choiceError](cause); is {
-		return fmt.Sprintf("%q %v", value, choices)
-	}
-	want := map[string]string{
-		"duration": "a duration: write a number and its unit, such as 30s or 10m",
-		"float64":  "a number, such as 0.5 or 15",
-		"int":      "a whole number",
-		"bool":     "true or false",
-	}[f.Value.Type()]
-	if want == "" {
-		want = "taken here"
-	}
-	return fmt.Sprintf("%q is not %s", value, want)
 }
 
 // errorText is an error's text, and what to do next where AWS's answer tells.

@@ -236,7 +236,7 @@ func (d *Document) checkTargets(out *collector) {
 		for _, region := range regions {
 			key := Target{t.account.value, region.value}
 			pos := t.file.pos(region.place)
-			// Which accounts an organization has is not known yet: Enlisted sees to it that none
+			// Which accounts an organization has is not known yet: WithMembers sees to it that none
 			// is a target twice.
 			if first, taken := places[key]; taken && t.organization == nil {
 				report(region.place, codeDuplicateTarget, fmt.Sprintf("%s is declared at %s already", key, first), "keep one of them", first)

@@ -76,10 +76,10 @@ func TestKeysAsTheyAreTyped(t *testing.T) {
 	}
 }
 
-// Explain says which of several places won.
+// Sources say which of several places won.
 func TestTheSourceThatIsApplied(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\ndefaults: { maximum_retry_attempts: 1 }\nfunctions: [{ name: a, maximum_retry_attempts: 2 }]\n"))
-	all, err := d.Explain(east, nil, Key{east, Name{"a", Latest}})
+	all, err := d.Sources(east, nil, Key{east, Name{"a", Latest}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,9 +101,9 @@ targets:
   - { name: one, account: "333333333333", regions: [us-east-1] }
 functions: [{ name: a, maximum_retry_attempts: 0 }]
 `
-	enlisted := mustLoad(t, oneFile(text)).Enlisted(map[string][]Member{"all": {{Account: "222222222222"}, {Account: "111111111111"}}})
+	full := mustLoad(t, oneFile(text)).WithMembers(map[string][]Member{"all": {{Account: "222222222222"}, {Account: "111111111111"}}})
 	other := mustLoad(t, oneFile(strings.Replace(text, "attempts: 0", "attempts: 1", 1)))
-	for _, d := range []*Document{enlisted, other.EnlistedAs(enlisted)} {
+	for _, d := range []*Document{full, other.WithMembersOf(full)} {
 		if got := fmt.Sprint(d.Accounts()); got != "map[all:[111111111111 222222222222]]" {
 			t.Errorf("the accounts are %s", got)
 		}

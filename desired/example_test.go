@@ -66,7 +66,7 @@ func ExampleExplain() {
 }
 
 // A person's spelling of a config becomes its keys, and those their whole story.
-func ExampleDocument_Explain() {
+func ExampleDocument_Sources() {
 	files := fstest.MapFS{"fleet.yaml": {Data: []byte("version: 1\ndefaults: { maximum_retry_attempts: 1 }\nfunctions:\n  - { name: orders, maximum_retry_attempts: 0 }\n")}}
 	document, err := desired.Load(files, "fleet.yaml")
 	if err != nil {
@@ -84,7 +84,7 @@ func ExampleDocument_Explain() {
 		fmt.Println(err)
 		return
 	}
-	told, err := document.Explain(here, nil, keys[0])
+	told, err := document.Sources(here, nil, keys[0])
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -292,14 +292,14 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	return r.fleet(), supposed, nil
 }
 
-// SettingHistory is everything that was said about one field of one key.
-type SettingHistory struct {
+// SettingSources is everything that was said about one field of one key.
+type SettingSources struct {
 	Setting Setting
 	Sources []Source // weakest layer first; empty when the field is unmanaged
 }
 
 // Applied is the source that decides the setting; nil when none does.
-func (h SettingHistory) Applied() *Source {
+func (h SettingSources) Applied() *Source {
 	if i := slices.IndexFunc(h.Sources, func(s Source) bool { return s.Applied }); i >= 0 {
 		return &h.Sources[i]
 	}
@@ -313,9 +313,9 @@ type Source struct {
 	Applied bool  // at most one of a field; none when the key is to be removed
 }
 
-// Explain tells, for every setting of a key, which places spoke about it and which one won. The
+// Sources tells, for every setting of a key, which places spoke about it and which one won. The
 // arguments are those of Resolve, and the key is one of its fleet: see Fleet.Find.
-func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHistory, error) {
+func (d *Document) Sources(ambient Target, inv Inventory, key Key) ([]SettingSources, error) {
 	// The fleet is resolved once more for it. To keep with every config what all layers said of it
 	// would cost each run memory, and a person asks about a few.
 	r := newResolver(d, ambient, inv, &collector{})
@@ -337,17 +337,17 @@ func (d *Document) Explain(ambient Target, inv Inventory, key Key) ([]SettingHis
 		decl = s.exact[j].decl
 	}
 	rules, _, _ := r.rulesFor(s, key.Function)
-	return r.histories(s, key.Function, decl, idsFor(rules, key.Qualifier)), nil
+	return r.settingSources(s, key.Function, decl, idsFor(rules, key.Qualifier)), nil
 }
 
-// histories lists the sources of each setting as decide had them, so that an explanation
+// settingSources lists the sources of each setting as decide had them, so that an explanation
 // cannot name another winner than the fleet has. An entry with remove has no winner: what
 // other layers say of it is shown, and has no effect.
-func (r *resolver) histories(s *scope, function string, decl *functionDecl, ids []int) []SettingHistory {
+func (r *resolver) settingSources(s *scope, function string, decl *functionDecl, ids []int) []SettingSources {
 	sources := r.doc.speakers(decl, ids)
-	var all []SettingHistory
-	for _, f := range Settings() {
-		h := SettingHistory{Setting: f}
+	var all []SettingSources
+	for _, f := range AllSettings() {
+		h := SettingSources{Setting: f}
 		winner, _ := r.decide(s, sources, f)
 		if decl != nil && decl.remove {
 			winner = nil

@@ -73,9 +73,9 @@ func TestSupposeTags(t *testing.T) {
 			t.Errorf("%s: the age is %d, want %d", target.Target, got, want)
 		}
 	}
-	histories, err := d.Explain(Target{}, supposed, Key{east, Name{"payments", Latest}})
-	if err != nil || len(histories[MaximumEventAgeInSeconds].Sources) != 1 {
-		t.Errorf("%v, %v", histories, err)
+	sources, err := d.Sources(Target{}, supposed, Key{east, Name{"payments", Latest}})
+	if err != nil || len(sources[MaximumEventAgeInSeconds].Sources) != 1 {
+		t.Errorf("%v, %v", sources, err)
 	}
 }
 

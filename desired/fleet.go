@@ -36,7 +36,7 @@ type TargetSpec struct {
 	Quota      float64   // requests a second; 0 where the file does not say
 	RateShare  float64   // of the quota a run may use, 0.1 to 1; 0 where the file does not say
 	Err        error     // why it is not to be opened: see [Member]
-	Unlisted   bool      // stands for all accounts of an organization, which are not known: see Enlisted
+	Unlisted   bool      // stands for all accounts of an organization, which are not known: see Document.WithMembers
 	Entries    []Entry   // sorted by Name; no two alike
 	Judged     []Judged  // functions that requirements choose, declared or not, sorted by name
 	Ignored    []Ignored // keys that something declared or matched and an ignore rule took out, sorted by Name

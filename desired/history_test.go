@@ -30,12 +30,12 @@ functions:
 	d := mustLoad(t, fsys)
 	inv := Inventory{east: found("payments", "gone", "x-canary")}
 	say := func(k Key) []string {
-		histories, err := d.Explain(east, inv, k)
+		sources, err := d.Sources(east, inv, k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var out []string
-		for _, h := range histories {
+		for _, h := range sources {
 			for _, s := range h.Sources {
 				line := fmt.Sprintf("%s %s = %s", h.Setting, s.Origin, s.Value)
 				if s.Origin.Rule != "" {
@@ -79,11 +79,11 @@ functions:
 		"x-canary": "explain 111111111111/us-east-1/x-canary: it is ignored by house.yaml:10 ignore[0]",
 		"nobody":   "explain 111111111111/us-east-1/nobody: no entry and no rule declares it",
 	} {
-		if _, err := d.Explain(east, inv, key(function)); err == nil || err.Error() != want {
+		if _, err := d.Sources(east, inv, key(function)); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if _, err := d.Explain(east, inv, Key{west, Name{"payments", Latest}}); err == nil {
+	if _, err := d.Sources(east, inv, Key{west, Name{"payments", Latest}}); err == nil {
 		t.Error("a target that is not there was explained")
 	}
 }

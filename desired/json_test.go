@@ -13,7 +13,7 @@ import (
 func TestConfigsAreReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var c Config
-		for _, s := range Settings() {
+		for _, s := range AllSettings() {
 			switch {
 			case rapid.Bool().Draw(t, "unset"):
 			case s.IsNumber():
@@ -48,7 +48,7 @@ func TestConfigsAreReadBack(t *testing.T) {
 }
 
 func TestCheckKnowsTheBounds(t *testing.T) {
-	for _, s := range Settings() {
+	for _, s := range AllSettings() {
 		low, high := s.Bounds()
 		right, wrong := []Value{{}, NoDestination, Text("arn:x")}, []Value{Number(0)}
 		if s.IsNumber() {

@@ -198,7 +198,7 @@ func (r *resolver) merge(s *scope, decl *functionDecl, ids []int) *merged {
 	// What a setting sends to is checked where it wins: a destination that a later
 	// layer replaces harms nobody, and is told of as a rule without effect.
 	l := &merged{ownConfig: ownConfig{want: new(Config)}, origins: new(Origins)}
-	for _, f := range Settings() {
+	for _, f := range AllSettings() {
 		winner, v := r.decide(s, sources, f)
 		if winner == nil {
 			continue

@@ -25,7 +25,7 @@ type Loader struct {
 	Context context.Context // ends the wait for a file; nil waits for a minute at most
 	Remote  fs.FS           // for LoadFiles: the files whose names have a scheme, such as s3://bucket/key
 	// TargetsOnly takes files without entries too, and returns what is good for Targets and
-	// Enlisted alone.
+	// WithMembers alone.
 	TargetsOnly bool
 
 	maxBytes int // of one file; zero means maxFileBytes

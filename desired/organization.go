@@ -14,11 +14,11 @@ import (
 // Files are read without any network, so that the accounts are not known when the rest of a
 // file is checked. A document goes through three states:
 //
-//	loaded      everyAccount, in each region that is written, or in one for enabled
-//	enlisted    each member in each of its regions
-//	rejoined    the same, with places that have left since, for the undoing of a run alone
+//	Load                everyAccount, in each region that is written, or in one for enabled
+//	WithMembers         each member in each of its regions
+//	WithFormerTargets   the same, with places that have left since, for the undoing of a run alone
 //
-// To validate a file the first is enough. Whoever runs it enlists it first.
+// To validate a file the first is enough. Whoever runs it gives it the members first.
 type organizationDecl struct {
 	place
 	role    text
@@ -78,7 +78,7 @@ func regionsOrEnabled() field[organizationDecl] {
 const enabledWord = "enabled"
 
 // Organization is an item of targets whose accounts AWS Organizations lists. Until they are
-// Enlisted, one target in each region stands for all.
+// known, by Document.WithMembers, one target in each region stands for all.
 type Organization struct {
 	Label   string
 	Units   []string // roots and organizational units, each with all below it; none is the whole organization
@@ -104,9 +104,9 @@ func (d *Document) Organizations() []Organization {
 	return all
 }
 
-// Enlisted is the document with the members of its organizations, by label. An account and
+// WithMembers is the document with the members of its organizations, by label. An account and
 // region is a target once: that of an item of its own, or of the first organization that has it.
-func (d *Document) Enlisted(members map[string][]Member) *Document {
+func (d *Document) WithMembers(members map[string][]Member) *Document {
 	// An account to leave out that is no member is a warning, since it leaves out nothing. An
 	// organization of which nothing is left is a warning too, and an error where the files
 	// have no other target: see checkEntries.
@@ -164,8 +164,8 @@ func (d *Document) Enlisted(members map[string][]Member) *Document {
 	return &out
 }
 
-// EnlistedAs is the document with the members that another one has of the same organizations.
-func (d *Document) EnlistedAs(other *Document) *Document {
+// WithMembersOf is the document with the members that another one has of the same organizations.
+func (d *Document) WithMembersOf(other *Document) *Document {
 	out := *d
 	out.targets = slices.Clone(d.targets)
 	for i := range out.targets {
@@ -194,9 +194,9 @@ func (d *Document) Accounts() map[string][]string {
 	return all
 }
 
-// Rejoined is the document with targets that its organizations had when a run wrote there, so
+// WithFormerTargets is the document with targets that its organizations had when a run wrote there, so
 // that this can be undone. What the files leave out stays out.
-func (d *Document) Rejoined(were []TargetSpec) *Document {
+func (d *Document) WithFormerTargets(were []TargetSpec) *Document {
 	// An account that has left may have its role still; whether it does is found out when the target
 	// is opened. A target without a label is of the first organization that it may be of.
 	out := *d

@@ -37,7 +37,7 @@ func loadText(t testing.TB, text string) *Document {
 
 func TestOrganizationBecomesTargets(t *testing.T) {
 	doc := loadText(t, organizationFleet)
-	doc = doc.Enlisted(map[string][]Member{
+	doc = doc.WithMembers(map[string][]Member{
 		"prod": {{Account: "111111111111"}, {Account: "999999999999"}},
 		"rest": {{Account: "111111111111", Regions: []string{"eu-west-1", "eu-west-2"}}, {Account: "555555555555", Regions: []string{"eu-west-1"}}},
 	})
@@ -80,7 +80,7 @@ func TestOrganizationIsCheckedOffline(t *testing.T) {
 }
 
 func TestExcludedAccountThatIsNoMember(t *testing.T) {
-	doc := loadText(t, organizationFleet).Enlisted(map[string][]Member{"prod": {{Account: "111111111111"}}, "rest": {}})
+	doc := loadText(t, organizationFleet).WithMembers(map[string][]Member{"prod": {{Account: "111111111111"}}, "rest": {}})
 	fleet, err := doc.Resolve(Target{}, nil, Selection{})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestExcludedAccountThatIsNoMember(t *testing.T) {
 // goes without anybody asking whether a fleet file names it. What no account could be is
 // an error before anything was asked.
 func TestAnEntryOfAnAccountThatLeft(t *testing.T) {
-	doc := loadText(t, organizationFleet).Enlisted(map[string][]Member{"prod": {{Account: "222222222222"}}, "rest": {}})
+	doc := loadText(t, organizationFleet).WithMembers(map[string][]Member{"prod": {{Account: "222222222222"}}, "rest": {}})
 	fleet, err := doc.Resolve(Target{}, nil, Selection{})
 	if err != nil || fleet.Configs() != 3 || !slices.ContainsFunc(fleet.Warnings, func(p Problem) bool {
 		return p.Code == codeNoEffect && strings.Contains(p.Message, "function:only-here: AWS Organizations lists no such account or region for prod")
@@ -111,9 +111,9 @@ func TestAnEntryOfAnAccountThatLeft(t *testing.T) {
 }
 
 // What an organization had is its own again, and what the files leave out stays out.
-func TestRejoined(t *testing.T) {
+func TestFormerTargets(t *testing.T) {
 	refused := errors.New("which regions 222222222222 has is not known")
-	doc := loadText(t, organizationFleet).Enlisted(map[string][]Member{
+	doc := loadText(t, organizationFleet).WithMembers(map[string][]Member{
 		"prod": {{Account: "111111111111"}}, "rest": {{Account: "222222222222", Regions: []string{"us-east-1"}, Err: refused}},
 	})
 	for _, c := range []struct {
@@ -129,7 +129,7 @@ func TestRejoined(t *testing.T) {
 		{"the region is not listed", TargetSpec{Target: Target{"333333333333", "ap-south-1"}, Label: "prod"}, ""},
 		{"it was of no organization", TargetSpec{Target: Target{"333333333333", "eu-west-1"}, Label: "tools"}, ""},
 	} {
-		targets, _ := doc.Rejoined([]TargetSpec{c.was, c.was}).Targets(Target{})
+		targets, _ := doc.WithFormerTargets([]TargetSpec{c.was, c.was}).Targets(Target{})
 		got, n := "", 0
 		for _, s := range targets {
 			if (s.Err != nil) != (s.Account == "222222222222") {
@@ -167,7 +167,7 @@ func TestEveryMemberIsATargetOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		targets, _ := doc.Enlisted(members).Targets(Target{})
+		targets, _ := doc.WithMembers(members).Targets(Target{})
 		seen := map[Target]string{}
 		for _, s := range targets {
 			if seen[s.Target] != "" {

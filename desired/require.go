@@ -69,7 +69,7 @@ func (q *Requirement) Violations(effect [NumSettings]Value, deadLetter string) (
 		all = append(all, Violation{Setting: s, Message: fmt.Sprintf(format, args...)})
 	}
 	// One thing for each setting: a destination that is none cannot be a wrong one as well.
-	for _, s := range Settings() {
+	for _, s := range AllSettings() {
 		v := effect[s]
 		switch b := q.demands.bounds[s]; {
 		case b.set && v.Int() < b.min:
@@ -123,7 +123,7 @@ func allowedDestination(t text) (text, *problem) {
 // Both lie within the API's own, and the least is not above the most, so that every
 // requirement is one that some record can meet.
 func boundsFields() (all []field[ruleDecl]) {
-	for _, s := range Settings() {
+	for _, s := range AllSettings() {
 		if !s.IsNumber() {
 			continue
 		}
@@ -203,7 +203,7 @@ func (r *resolver) checkDeclared(s *scope, exact exactEntry, by []*Requirement) 
 		return
 	}
 	managed, effect := s.fleet.Entries[i].Want, [NumSettings]Value{}
-	for _, f := range Settings() {
+	for _, f := range AllSettings() {
 		effect[f] = managed[f].Or(f.Default())
 	}
 	for _, q := range by {

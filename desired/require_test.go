@@ -35,7 +35,7 @@ func TestViolations(t *testing.T) {
 			t.Errorf("%s: %v", row.why, err)
 			continue
 		}
-		for _, s := range Settings() {
+		for _, s := range AllSettings() {
 			row.effect[s] = row.effect[s].Or(s.Default())
 		}
 		var got []string

@@ -81,7 +81,7 @@ var version = kind[int]{schema{"const": 1}, func(w *walker, n *yaml.Node, what s
 // settings can.
 func settingFields[T any](to func(*T) *settings) []field[T] {
 	var fields []field[T]
-	for _, f := range Settings() {
+	for _, f := range AllSettings() {
 		fields = append(fields, value(f.String(), settingTable[f].doc, settingKind(f), func(into *T, s setting) { to(into)[f] = s }))
 	}
 	return fields

@@ -54,8 +54,8 @@ var settingTable [NumSettings]settingRow = [...]settingRow{
 	},
 }
 
-// Settings lists every setting in output order.
-func Settings() (all [NumSettings]Setting) {
+// AllSettings lists every setting in output order.
+func AllSettings() (all [NumSettings]Setting) {
 	// An array and no slice: nobody can change what others loop over.
 	for i := range all {
 		all[i] = Setting(i)
@@ -240,7 +240,7 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	if named == nil {
 		return errors.New("a config is null")
 	}
-	for _, s := range Settings() {
+	for _, s := range AllSettings() {
 		v := named[s.String()] // unset where it is not there
 		if v.IsSet() && v.kind != s.Default().kind {
 			return fmt.Errorf("%s cannot be %s", s, v)

@@ -328,7 +328,7 @@ func TestOneApplyConverges(t *testing.T) {
 			if e.Remove || !had {
 				continue
 			}
-			for _, field := range desired.Settings() {
+			for _, field := range desired.AllSettings() {
 				if now := f.records[e.Name][field]; !e.Want[field].IsSet() && now != old[field] {
 					rt.Fatalf("%s: nobody manages %s, and it moved from %v to %v", e.Name, field, old[field], now)
 				}

@@ -126,7 +126,7 @@ func (c *Change) SettingChanges() []SettingChange {
 	}
 	request := c.Request()
 	var rows []SettingChange
-	for _, field := range desired.Settings() {
+	for _, field := range desired.AllSettings() {
 		touched := request[field].IsSet()
 		if c.Action == Delete || c.Action == Restore {
 			touched = before[field] != after[field]
@@ -318,7 +318,7 @@ func lastAnswer(err error) error {
 // them the write did not even touch.
 func describe(request desired.Config, due, stored Settings) string {
 	var parts []string
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		if stored[s] == due[s] {
 			continue
 		}
@@ -352,7 +352,7 @@ func (j *applyJob) verify(r *ChangeResult) {
 	r.After, r.Modified = &stored, j.got.modified()
 	due := *r.Change.After()
 	wrong := r.Action == Restore && stored != due
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		wrong = wrong || stored.Effect(s) != due.Effect(s)
 	}
 	if !wrong {

@@ -73,7 +73,7 @@ func Matches(want desired.Config, have Settings) bool {
 // differing is want reduced to the settings whose effect differs from have: the
 // body of the Update that closes the difference.
 func differing(want desired.Config, have Settings) (d desired.Config) {
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		if want[s].IsSet() && want[s] != have.Effect(s) {
 			d[s] = want[s]
 		}

@@ -143,7 +143,7 @@ func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, chang
 		}
 		for qualifier, s := range records {
 			var effect [desired.NumSettings]desired.Value
-			for _, f := range desired.Settings() {
+			for _, f := range desired.AllSettings() {
 				effect[f] = s.Effect(f)
 			}
 			for _, q := range j.By {

@@ -177,7 +177,7 @@ func undoing(u Undo, record *ObservedRecord, seen int64) Change {
 // and leaves unset only the numbers that the record leaves unset.
 func (s Settings) whole() desired.Config {
 	c := desired.Config(s)
-	for _, f := range desired.Settings() {
+	for _, f := range desired.AllSettings() {
 		if !f.IsNumber() {
 			c[f] = c[f].Or(desired.NoDestination)
 		}

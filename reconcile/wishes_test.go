@@ -305,7 +305,7 @@ func targetsOf(f desired.Fleet) (all []string) {
 func TestASavedPlanOverSeveralTargets(t *testing.T) {
 	one := retries(1)
 	home, away, member, left := targetOf("111111111111"), targetOf("222222222222"), targetOf("333333333333"), targetOf("444444444444")
-	d := document(t, several).Enlisted(map[string][]desired.Member{"all": {{Account: member.Account}}})
+	d := document(t, several).WithMembers(map[string][]desired.Member{"all": {{Account: member.Account}}})
 	create := func(functions ...string) (all []Change) {
 		for _, f := range functions {
 			all = append(all, Change{Name: name(f, desired.Latest), Action: Create, Want: &one})
@@ -370,7 +370,7 @@ func TestASavedPlanOverSeveralTargets(t *testing.T) {
 // The targets to open are those that are declared, owned and selected; where none is
 // declared, the one of the credentials is.
 func TestWhichTargetsAreOpened(t *testing.T) {
-	d := document(t, several).Enlisted(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
+	d := document(t, several).WithMembers(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
 	only := func(account string) func(desired.Target) bool {
 		return func(t desired.Target) bool { return t.Account == account }
 	}
@@ -404,7 +404,7 @@ func TestWhichTargetsAreOpened(t *testing.T) {
 // A part of a fleet is compared alone, and the guard knows the whole; what was to hold until a
 // day that is over stops the run.
 func TestTheFleetOfAPart(t *testing.T) {
-	d := document(t, several).Enlisted(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
+	d := document(t, several).WithMembers(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
 	for _, row := range []struct {
 		why  string
 		w    FleetWishes
@@ -466,7 +466,7 @@ func TestAFleetOfSomeConfigs(t *testing.T) {
 // is the limit of what is deleted.
 func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 	home, away, gone := targetOf("111111111111"), targetOf("222222222222"), targetOf("555555555555")
-	d := document(t, several).Enlisted(nil)
+	d := document(t, several).WithMembers(nil)
 	was, is := &Settings{desired.MaximumRetryAttempts: desired.Number(0)}, &Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	undos := map[desired.Target][]Undo{
 		home: {{Name: name("a", desired.Latest), Expected: is}, {Name: name("b", desired.Latest), Before: was, Expected: is}},

@@ -205,7 +205,7 @@ func (x *execution) fromSavedPlan(ctx context.Context, saved *planfile.Saved) er
 	if err := sameFleet(saved.Files, document.Files()); err != nil {
 		return err
 	}
-	if document, err = x.app.enlist(ctx, document, x.o); err != nil {
+	if document, err = x.app.withMembers(ctx, document, x.o); err != nil {
 		return err
 	}
 	x.Wishes = reconcile.PlanWishes{FleetWishes: x.wishes(document), Saved: saved.Plan}

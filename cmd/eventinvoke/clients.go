@@ -148,7 +148,7 @@ func (a *app) loadFor(ctx context.Context, args []string, o *readOptions) (*desi
 	if err != nil {
 		return nil, err
 	}
-	return a.enlist(ctx, doc, o)
+	return a.withMembers(ctx, doc, o)
 }
 
 // countAnew makes the counters of a target begin at zero.

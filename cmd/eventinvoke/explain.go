@@ -142,7 +142,7 @@ type explained struct {
 	Key         desired.Key
 	Label       string
 	Entry       desired.Entry
-	Fields      []desired.SettingHistory // sources weakest first
+	Fields      []desired.SettingSources // sources weakest first
 	Live        *liveValue               // nil when AWS was not asked
 	Judged      []desired.Judged         // the function, where anything is required of it
 	Breaches    []reconcile.Breach       // in what AWS holds under the key, or would hold after an apply
@@ -207,7 +207,7 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 	for _, key := range found {
 		target := fleet.Targets[slices.IndexFunc(fleet.Targets, func(t desired.TargetSpec) bool { return t.Target == key.Target })]
 		entry := target.Entries[slices.IndexFunc(target.Entries, func(e desired.Entry) bool { return e.Name == key.Name })]
-		histories, err := doc.Explain(ambient, supposed, key)
+		sources, err := doc.Sources(ambient, supposed, key)
 		if err != nil {
 			return nil, err
 		}
@@ -218,13 +218,13 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 				also = append(also, e.Name.String())
 			}
 		}
-		all = append(all, explained{Also: also, Judged: judged, Key: key, Label: target.Label, Entry: entry, Fields: histories, TagsUnknown: untagged[key.Target]})
+		all = append(all, explained{Also: also, Judged: judged, Key: key, Label: target.Label, Entry: entry, Fields: sources, TagsUnknown: untagged[key.Target]})
 	}
 	return all, nil
 }
 
 // differs reports whether AWS holds something else than the files say of a field.
-func (e *explained) differs(h desired.SettingHistory) bool {
+func (e *explained) differs(h desired.SettingSources) bool {
 	won := h.Applied()
 	return e.Live != nil && e.Live.known() && won != nil && won.Value != e.Live.Settings.Effect(h.Setting)
 }
@@ -374,7 +374,7 @@ func (e *explained) declaration() string {
 }
 
 // verdict is what becomes of a field.
-func (e *explained) verdict(h desired.SettingHistory) string {
+func (e *explained) verdict(h desired.SettingSources) string {
 	text := "left as it is"
 	if e.Entry.Remove {
 		text = "goes with the record"

@@ -267,7 +267,7 @@ func (e *explained) json() explainKeyJSON {
 	return out
 }
 
-func (e *explained) fieldJSON(h desired.SettingHistory) explainFieldJSON {
+func (e *explained) fieldJSON(h desired.SettingSources) explainFieldJSON {
 	field := explainFieldJSON{Name: h.Setting.String(), Differs: e.differs(h), Sources: []explainSourceJSON{}}
 	if applied := h.Applied(); applied != nil {
 		field.Want = applied.Value

@@ -169,7 +169,7 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 	if !doc.DeclaresTargets() {
 		return nil, fmt.Errorf("%s declares no targets; add them, or name no path to export the account and region of the current credentials", args[0])
 	}
-	return a.enlist(ctx, doc, o)
+	return a.withMembers(ctx, doc, o)
 }
 
 // writeExport writes the file and tells by the exit code how much of the world

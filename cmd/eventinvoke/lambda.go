@@ -267,7 +267,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf str
 // they cannot be read the last good ones stay in force, and a sweep says so. The accounts of
 // organizations are asked for again when they were a while ago.
 func (h *handler) followBucket(ctx context.Context) {
-	changed, err := h.app.enlisted.old(), error(nil)
+	changed, err := h.app.knownMembers.old(), error(nil)
 	if h.bucket != nil && !changed {
 		changed, err = h.bucket.Changed(ctx)
 	}

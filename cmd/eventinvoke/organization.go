@@ -23,8 +23,8 @@ const membersFor = 15 * time.Minute
 // again is when it asks again after there was no answer.
 const again = time.Minute
 
-// enlisted is what AWS Organizations said last, of each organization of a fleet file.
-type enlisted struct {
+// memberCache is what AWS Organizations said last, of each organization of a fleet file.
+type memberCache struct {
 	sync.Mutex
 	of      []desired.Organization
 	members map[string][]desired.Member
@@ -33,32 +33,32 @@ type enlisted struct {
 }
 
 // expire has the next reader ask again, however lately it was asked.
-func (e *enlisted) expire() {
+func (e *memberCache) expire() {
 	e.Lock()
 	defer e.Unlock()
 	e.at = time.Time{}
 }
 
 // problem is why a worker goes on with the accounts it knew before, or nil.
-func (e *enlisted) problem() error {
+func (e *memberCache) problem() error {
 	e.Lock()
 	defer e.Unlock()
 	return e.err
 }
 
 // old reports whether it is time to ask again.
-func (e *enlisted) old() bool {
+func (e *memberCache) old() bool {
 	e.Lock()
 	defer e.Unlock()
 	return len(e.of) > 0 && time.Since(e.at) >= membersFor
 }
 
-// enlist gives a document the accounts of its organizations. A document without any costs
+// withMembers gives a document the accounts of its organizations. A document without any costs
 // nothing. What was asked a while ago is asked again; a worker that gets no answer then
 // goes on with the accounts it knows, and with the regions of those that would not tell.
-func (a *app) enlist(ctx context.Context, document *desired.Document, o *readOptions) (*desired.Document, error) {
+func (a *app) withMembers(ctx context.Context, document *desired.Document, o *readOptions) (*desired.Document, error) {
 	of := document.Organizations()
-	known := &a.enlisted
+	known := &a.knownMembers
 	known.Lock()
 	defer known.Unlock()
 	if len(of) == 0 {
@@ -69,20 +69,20 @@ func (a *app) enlist(ctx context.Context, document *desired.Document, o *readOpt
 		return x.Label == y.Label && x.Enabled == y.Enabled && slices.Equal(x.Units, y.Units)
 	})
 	if same && time.Since(known.at) < membersFor {
-		return document.Enlisted(known.members), nil
+		return document.WithMembers(known.members), nil
 	}
 	members, err := a.members(ctx, of, o)
 	switch {
 	case err != nil && same:
 		known.at = time.Now().Add(again - membersFor)
 		known.err = fmt.Errorf("%w (%w)", err, worker.ErrAccounts)
-		return document.Enlisted(known.members), nil
+		return document.WithMembers(known.members), nil
 	case err != nil:
 		return nil, err
 	}
 	known.of, known.members, known.at = of, members, time.Now()
 	known.err = nil
-	return document.Enlisted(members), nil
+	return document.WithMembers(members), nil
 }
 
 // members asks Organizations with the base credentials.

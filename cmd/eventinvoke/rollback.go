@@ -80,7 +80,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 			return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
 		}
 		accounts := document.Accounts()
-		document = document.Rejoined(source.wrote(undos))
+		document = document.WithFormerTargets(source.wrote(undos))
 		source.narrow(document, o.selection())
 		if _, err := source.read(ctx); err != nil {
 			return err

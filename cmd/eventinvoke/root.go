@@ -35,7 +35,7 @@ type app struct {
 		paths  []string
 		source *s3files.Source
 	}
-	enlisted enlisted // the accounts of organizations
+	knownMembers memberCache // the accounts of organizations
 }
 
 // verbs is the whole command line, in the order in which help lists it.

@@ -234,7 +234,7 @@ func (s *server) reload(ctx context.Context, scope worker.Scope) ([]report.Accou
 		return nil, nil
 	}
 	if scope.Asked {
-		s.app.enlisted.expire()
+		s.app.knownMembers.expire()
 	}
 	document, err := s.app.loadFor(ctx, s.args, &s.o.readOptions)
 	if err != nil {
@@ -245,7 +245,7 @@ func (s *server) reload(ctx context.Context, scope worker.Scope) ([]report.Accou
 	s.show(document)
 	changed := changeOf(before.Accounts(), document.Accounts(), "")
 	s.moved(changed)
-	return changed, s.app.enlisted.problem()
+	return changed, s.app.knownMembers.problem()
 }
 
 // recorder tells the metrics and the status page. It is the Recorder of the worker

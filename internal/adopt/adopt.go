@@ -173,7 +173,7 @@ func (p *patcher) attempt(files map[string][]byte, keys []desired.Key, lines boo
 		if err != nil {
 			return nil, wouldBe(err)
 		}
-		document = document.EnlistedAs(p.in.Document)
+		document = document.WithMembersOf(p.in.Document)
 		fleet, err := document.Resolve(p.in.Ambient, p.in.Inventory, desired.Selection{})
 		if err != nil {
 			return nil, wouldBe(err)

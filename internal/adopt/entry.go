@@ -78,7 +78,7 @@ func (r *round) split(s *source, item, list cursor, keys []desired.Key) error {
 	}
 	slices.SortStableFunc(groups, func(a, b []desired.Key) int { return needed(a) - needed(b) })
 	old := fleetfile.Entry{Name: keys[0].Name, Remove: r.entries[keys[0]].Remove}
-	for _, f := range desired.Settings() {
+	for _, f := range desired.AllSettings() {
 		if _, v := pair(item.node, f.String()); v != nil {
 			if v.Kind == yaml.AliasNode {
 				v = v.Alias

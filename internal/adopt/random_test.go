@@ -144,7 +144,7 @@ func drawPairs(t *rapid.T, least int) []keyed {
 }
 
 func settingsSeq(yield func(desired.Setting) bool) {
-	for _, f := range desired.Settings() {
+	for _, f := range desired.AllSettings() {
 		if !yield(f) {
 			return
 		}

@@ -93,7 +93,7 @@ func (r *round) want(key desired.Key, c *reconcile.Change) error {
 		live = *c.Before
 	}
 	n := need{whole: c.Action == reconcile.Delete}
-	for _, f := range desired.Settings() {
+	for _, f := range desired.AllSettings() {
 		if n.whole && live[f].IsSet() || !n.whole && c.Want[f].IsSet() && c.Want[f] != live.Effect(f) {
 			n.settings[f] = live.Effect(f)
 		}
@@ -101,7 +101,7 @@ func (r *round) want(key desired.Key, c *reconcile.Change) error {
 	if n.settings.IsZero() { // an empty record acts like none, and an entry has to manage something
 		n.settings[desired.MaximumRetryAttempts] = desired.MaximumRetryAttempts.Default()
 	}
-	for _, f := range desired.Settings() {
+	for _, f := range desired.AllSettings() {
 		if !n.settings[f].IsSet() {
 			continue
 		}
@@ -121,7 +121,7 @@ func (r *round) index() {
 		if e == nil {
 			continue
 		}
-		for _, f := range desired.Settings() {
+		for _, f := range desired.AllSettings() {
 			if r.needs[key].settings[f].IsSet() && !r.needs[key].whole {
 				r.decided[decision{e.Origins.Fields[f], f}] = nil
 			}
@@ -132,7 +132,7 @@ func (r *round) index() {
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(r.entries), desired.Key.Compare) {
 		o := r.entries[key].Origins
-		for _, f := range desired.Settings() {
+		for _, f := range desired.AllSettings() {
 			if _, of := r.decided[decision{o.Fields[f], f}]; of {
 				r.decided[decision{o.Fields[f], f}] = append(r.decided[decision{o.Fields[f], f}], key)
 			}
@@ -179,7 +179,7 @@ func (r *round) write() (map[string][]byte, error) {
 			continue
 		}
 		alone := false // the config needs words of its own
-		for _, f := range desired.Settings() {
+		for _, f := range desired.AllSettings() {
 			if !r.needs[key].settings[f].IsSet() {
 				continue
 			}
@@ -359,7 +359,7 @@ func (r *round) changeEntry(o desired.Origin, settings []desired.Setting) error 
 				return r.split(s, item, list, keys)
 			}
 		}
-		for _, f := range desired.Settings() {
+		for _, f := range desired.AllSettings() {
 			if r.needs[keys[0]].settings[f].IsSet() {
 				settings = append(settings, f)
 			}

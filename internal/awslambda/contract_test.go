@@ -27,7 +27,7 @@ func TestContractSimulator(t *testing.T) {
 
 // What a write says of a setting, the simulator and the record say of it, and of no other.
 func TestEachSettingGoesBothWays(t *testing.T) {
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		if wireSettings[s].get == nil || wireSettings[s].set == nil {
 			t.Errorf("%s has no row in wireSettings", s)
 			continue

@@ -31,7 +31,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		page, err := NewReader(conn).ListConfigs(t.Context(), "orders", "")
 		for _, r := range page.Items {
-			for _, s := range desired.Settings() {
+			for _, s := range desired.AllSettings() {
 				if s.Check(r.Settings[s]) != nil || r.Qualifier == "" || err != nil {
 					t.Errorf("accepted %+v with %v", r, err)
 				}

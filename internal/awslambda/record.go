@@ -118,7 +118,7 @@ func toRecord(t desired.Target, function string, c *types.FunctionEventInvokeCon
 		return reconcile.Record{}, err
 	}
 	var values [desired.NumSettings]desired.Value
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		values[s] = wireSettings[s].get(c)
 		if err := s.Check(values[s]); err != nil {
 			return reconcile.Record{}, err

@@ -155,7 +155,7 @@ func TestListsOfTheSDK(t *testing.T) {
 // TestEverySettingOnTheWire: what is written of each setting is read back as the
 // same, so that a setting without its two lines of the SDK is found here.
 func TestEverySettingOnTheWire(t *testing.T) {
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		low, _ := s.Bounds()
 		values := []desired.Value{desired.Number(low)}
 		if !s.IsNumber() {

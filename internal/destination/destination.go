@@ -106,14 +106,14 @@ func destinations(r *reconcile.RunResult) []insight.Destination {
 		before, after := recordsOf(r, t)
 		for n, was := range before {
 			if is := after[n]; is != nil {
-				for _, s := range desired.Settings() {
+				for _, s := range desired.AllSettings() {
 					add(n, s, is[s], was != nil && was[s] == is[s])
 				}
 			}
 		}
 		for j := range t.Entries {
 			if e := &t.Entries[j]; e.Want != nil && !e.Remove {
-				for _, s := range desired.Settings() {
+				for _, s := range desired.AllSettings() {
 					add(e.Name, s, e.Want[s], false)
 				}
 			}

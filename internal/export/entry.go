@@ -84,7 +84,7 @@ func collect(targets []Target) (items []item, lost, orphans []string) {
 // read fills the cells from what AWS holds.
 func (it *item) read(target *Target, s reconcile.Settings, probe *fleetfile.Probe) {
 	held := false
-	for i, field := range desired.Settings() {
+	for i, field := range desired.AllSettings() {
 		c := &it.cells[i]
 		v := s[field]
 		c.effect = field.Default().String()
@@ -156,7 +156,7 @@ func spellDestinations(targets []Target, items []item) {
 	spellings := func(p place) []string { return fleetfile.Spellings(p.arn, targets[p.target].Target, p.function) }
 	each := func(visit func(*cell, place)) {
 		for i := range items {
-			for j, field := range desired.Settings() {
+			for j, field := range desired.AllSettings() {
 				if c := &items[i].cells[j]; !field.IsNumber() && c.value != "" && c.value != fleetfile.None {
 					visit(c, place{items[i].target, items[i].Function, c.value})
 				}
@@ -355,7 +355,7 @@ func group(entries []entry) []bunch {
 // describe is the settings of a bunch in a few words.
 func (b *bunch) describe() string {
 	var parts []string
-	for i, field := range desired.Settings() {
+	for i, field := range desired.AllSettings() {
 		if v := b.lines[i]; v != "" {
 			parts = append(parts, field.String()+" "+v[strings.LastIndexAny(v, ":/")+1:])
 		}

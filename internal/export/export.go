@@ -142,7 +142,7 @@ func (f file) defaults(common [desired.NumSettings]cell) {
 	if slices.ContainsFunc(common[:], func(c cell) bool { return c.value != "" }) {
 		f.Linef("\ndefaults:")
 	}
-	for i, field := range desired.Settings() {
+	for i, field := range desired.AllSettings() {
 		if common[i].value == "" {
 			continue
 		}

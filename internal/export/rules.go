@@ -287,7 +287,7 @@ func (f file) rules(rules []rule) {
 		if r.lines != [desired.NumSettings]string{} { // else they follow the defaults
 			f.Linef("    set:")
 		}
-		for j, field := range desired.Settings() {
+		for j, field := range desired.AllSettings() {
 			if r.lines[j] != "" {
 				f.Linef("      %s: %s", field, fleetfile.Style{}.Value(field, r.lines[j]))
 			}
@@ -324,7 +324,7 @@ func setAside(targets []Target, items []item) (kept []item, lost []string) {
 		name   string
 	}
 	aside := map[function]string{}
-	for f := range desired.Settings() {
+	for f := range desired.AllSettings() {
 		common, most := map[string]int{}, 0
 		refusing := map[function]string{}
 		for i := range items {

@@ -214,7 +214,7 @@ func (y Style) Pairs(e *Entry) []string {
 	if e.Remove {
 		add("remove", "true")
 	}
-	for i, s := range desired.Settings() {
+	for i, s := range desired.AllSettings() {
 		if e.Settings[i] != "" {
 			add(s.String(), y.Value(s, e.Settings[i]))
 		}

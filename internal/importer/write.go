@@ -61,7 +61,7 @@ func (it *item) settle(o Options) {
 		}
 		return ""
 	}
-	for i, f := range desired.Settings() {
+	for i, f := range desired.AllSettings() {
 		t := it.settings[i]
 		it.offSet[i] = missing(t)
 		if f.IsNumber() && t.written != "" && !wholeNumber.MatchString(t.written) {
@@ -288,7 +288,7 @@ func (f *fleet) item(it *item) {
 			own(-1, [2]string{"- ", "  "}[min(i, 1)]+line)
 		}
 	}
-	for i, s := range desired.Settings() {
+	for i, s := range desired.AllSettings() {
 		value := it.settings[i].written
 		if value != "" {
 			value = fleetfile.Style{}.Value(s, value)

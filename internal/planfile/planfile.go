@@ -244,7 +244,7 @@ func (c *changeDocument) check() error {
 	} else if n != (desired.ParsedName{Function: c.Function, Qualifier: c.Qualifier}) {
 		return errors.New("a function is written by its name alone, with its qualifier beside it")
 	}
-	for _, s := range desired.Settings() {
+	for _, s := range desired.AllSettings() {
 		for _, values := range [][desired.NumSettings]desired.Value{*cmp.Or(c.Want, &desired.Config{}), *cmp.Or(c.Before, &reconcile.Settings{})} {
 			if err := checkValue(s, values[s]); err != nil {
 				return err

@@ -151,7 +151,7 @@ func destined(f desired.Fleet, states map[string]insight.DestinationState) (in i
 	uses := map[string][]insight.DestinationUse{}
 	for _, t := range f.Targets {
 		for _, e := range t.Entries {
-			for _, s := range desired.Settings() {
+			for _, s := range desired.AllSettings() {
 				if to := e.Want[s].Text(); to != "" {
 					uses[to] = append(uses[to], insight.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Fields[s]})
 				}

@@ -106,7 +106,7 @@ func (data *rowsJSON) shorten(n int) {
 // rows gathers the rows of the table.
 func (r *Run) rows() *rowsJSON {
 	data := &rowsJSON{Targets: []string{"the run"}, Kinds: [][3]string{}, Texts: []rowText{}, Facts: map[int]string{}, Author: map[int]int{}}
-	settings := desired.Settings()
+	settings := desired.AllSettings()
 	data.Settings = mapped(settings[:], desired.Setting.String)
 	targets := map[desired.Target]int{{}: 0}
 	for _, t := range r.plans() {
@@ -194,7 +194,7 @@ func (m *remark) text() remarkText {
 		if line != m.facts {
 			t.details = append(t.details, template(line, m.config.Function))
 		}
-		for i, s := range desired.Settings() {
+		for i, s := range desired.AllSettings() {
 			if strings.HasPrefix(line, s.String()+":") {
 				t.settings |= 1 << i
 			}

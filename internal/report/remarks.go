@@ -287,7 +287,7 @@ func recordText(s *reconcile.Settings) string {
 		return "no record"
 	}
 	var parts []string
-	for _, f := range desired.Settings() {
+	for _, f := range desired.AllSettings() {
 		if s[f].IsSet() {
 			parts = append(parts, f.String()+" "+Clean(s[f].String()))
 		}

@@ -100,7 +100,7 @@ to the history cannot, and give it as --known later.`,
 			if err != nil {
 				return err
 			}
-			return a.showVerification(history.Verification{Runs: []history.Verdict{verdict}, Chain: []history.Breach{}}, format)
+			return a.showVerification(history.Verification{Runs: []history.Verdict{verdict}, Chain: []history.Discrepancy{}}, format)
 		},
 	}
 	place.bind(cmd)
@@ -125,8 +125,8 @@ func (a *app) showVerification(v history.Verification, format string) error {
 			say(a.out, "%s: %s", b.Where, b.What)
 		}
 		for _, r := range v.Runs {
-			say(a.out, "%s: %s%s", r.Run, r.Trust, signatureText(&r))
-			for _, b := range r.Breaches {
+			say(a.out, "%s: %s%s", r.RunID, r.Trust, signatureText(&r))
+			for _, b := range r.Discrepancies {
 				say(a.out, "  %s: %s", b.Where, b.What)
 			}
 		}
@@ -265,7 +265,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	runs := make([]report.PastRun, len(listed))
 	for i := range listed {
 		if runs[i].Run = listed[i]; unfinished(&listed[i]) {
-			runs[i].Journal, _ = h.Undo(ctx, listed[i].Run) // a damaged one hides no run
+			runs[i].Journal, _ = h.Undo(ctx, listed[i].ID) // a damaged one hides no run
 		}
 	}
 	switch {
@@ -313,7 +313,7 @@ func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.
 	}
 	ids := []string{"latest"}
 	for i := range runs {
-		ids = append(ids, cobra.CompletionWithDesc(runs[i].Run, string(runs[i].State())))
+		ids = append(ids, cobra.CompletionWithDesc(runs[i].ID, string(runs[i].State())))
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }

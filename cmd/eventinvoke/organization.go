@@ -118,7 +118,7 @@ func accountsSince(ctx context.Context, h *history.History, accounts map[string]
 	if err != nil || len(runs) == 0 {
 		return nil // whoever writes there tells what is wrong
 	}
-	return changeOf(runs[0].Attempts[len(runs[0].Attempts)-1].Organizations, accounts, runs[0].Run)
+	return changeOf(runs[0].Attempts[len(runs[0].Attempts)-1].Organizations, accounts, runs[0].ID)
 }
 
 // changeOf compares the accounts of organizations that two times have in common.

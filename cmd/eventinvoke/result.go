@@ -260,7 +260,7 @@ func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 		}
 		if r.Verb == "audit" {
 			trend.Audits = append(trend.Audits, history.AuditCount{
-				Run: r.ID, Started: r.Started, Declared: c.Declared, Drifted: c.Changes(), Failed: t.Err != nil,
+				RunID: r.ID, Started: r.Started, Declared: c.Declared, Drifted: c.Changes(), Failed: t.Err != nil,
 			})
 		}
 		mine = append(mine, trend)

@@ -142,7 +142,7 @@ func (s *rollbackSource) find(ctx context.Context, name string) (err error) {
 
 // read takes from the journals what the run has done so far.
 func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconcile.Undo, error) {
-	undos, err := s.history.Undo(ctx, s.run.Run)
+	undos, err := s.history.Undo(ctx, s.run.ID)
 	if errors.As(err, &s.lost) && s.lost.Lost() && s.partial {
 		err = nil
 	}
@@ -159,7 +159,7 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 		}
 	}
 	if len(by) == 0 {
-		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", s.run.Run, historyFlag(s.place))
+		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", s.run.ID, historyFlag(s.place))
 	}
 	return s.part(by)
 }
@@ -217,7 +217,7 @@ func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desir
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.Run, err)
+		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.ID, err)
 	}
 	part := map[desired.Target][]reconcile.Undo{}
 	for target, undos := range by {
@@ -240,7 +240,7 @@ func (s *rollbackSource) stillAsks(now []desired.FileInfo) string {
 	var names []string
 	for _, f := range now {
 		names = append(names, f.Path)
-		if !slices.ContainsFunc(s.run.Attempts, func(r history.Record) bool { return slices.Contains(r.Files, f) }) {
+		if !slices.ContainsFunc(s.run.Attempts, func(r history.RunRecord) bool { return slices.Contains(r.Files, f) }) {
 			asks = "may still ask"
 		}
 	}
@@ -283,7 +283,7 @@ func (s *rollbackSource) paths() ([]string, error) {
 	for _, part := range s.run.Attempts {
 		for _, f := range part.Files {
 			if f.Path == desired.StdinName {
-				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", s.run.Run, s.run.Run)
+				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", s.run.ID, s.run.ID)
 			}
 			if !slices.Contains(paths, f.Path) {
 				paths = append(paths, f.Path)

@@ -123,9 +123,9 @@ func pastRun(ctx context.Context, name, place string) (run report.PastRun, damag
 	if run.Run, err = h.Load(ctx, name); err != nil {
 		return run, nil, err
 	}
-	undos, damaged := h.Undo(ctx, run.Run.Run)
+	undos, damaged := h.Undo(ctx, run.Run.ID)
 	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
-		run.Undo = "eventinvoke rollback " + run.Run.Run + historyFlag(place)
+		run.Undo = "eventinvoke rollback " + run.Run.ID + historyFlag(place)
 	}
 	if unfinished(&run.Run) {
 		run.Journal = undos

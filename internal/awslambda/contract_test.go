@@ -52,7 +52,7 @@ func TestContractAWS(t *testing.T) {
 	if function == "" {
 		t.Skip(realFunction + " is not set: name a function of the current account without an event invoke config to run this against AWS")
 	}
-	session, err := Open(t.Context(), Options{Run: "contract", Environment: Environment{Version: "test"}, Access: ReadWrite, Limiters: registryAt(t, Pace(0, 0))})
+	session, err := Open(t.Context(), Options{RunID: "contract", Environment: Environment{Version: "test"}, Access: ReadWrite, Limiters: registryAt(t, Pace(0, 0))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -235,7 +235,7 @@ const (
 func (s *Session) assume(role roleKey, region string) *credentials {
 	k := &credentials{role: role.arn, base: s.base, externalID: role.externalID}
 	provider := stscreds.NewAssumeRoleProvider(s.stsClient(s.base, k.secrets, region), role.arn, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = sessionName(s.opts.Run)
+		o.RoleSessionName = sessionName(s.opts.RunID)
 		o.Duration = sessionLasts
 		if role.externalID != "" {
 			o.ExternalID = &role.externalID

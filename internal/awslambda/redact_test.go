@@ -60,7 +60,7 @@ func TestErrorsOfRolesShowNoSecrets(t *testing.T) {
 		return answer(r, http.StatusForbidden, body, "Content-Type", "text/xml"), nil
 	})
 	s, err := Open(t.Context(), Options{
-		Run: "r", Limiters: registry(t), Environment: Environment{
+		RunID: "r", Limiters: registry(t), Environment: Environment{
 			Region: here.Region, HTTPClient: echo,
 			Credentials: sdkcredentials.NewStaticCredentialsProvider(plantedKey, plantedSecret, plantedToken),
 		},

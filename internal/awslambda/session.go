@@ -58,7 +58,7 @@ const (
 // Options say how to reach AWS.
 type Options struct {
 	Environment
-	Run      string // the run's id: assumed sessions are named eventinvoke-RUN
+	RunID    string // the run's id: assumed sessions are named eventinvoke-RUN
 	Access   Access
 	Limiters *ratelimit.Registry[desired.Target] // required
 }
@@ -162,14 +162,14 @@ func (s *Session) open(t desired.TargetSpec, creds *credentials, who identity, e
 	return o
 }
 
-// Opener opens the targets of runs on AWS: it is a reconcile.Opener. Run and
+// Opener opens the targets of runs on AWS: it is a reconcile.Opener. RunID and
 // Access of its options come from each request.
 type Opener struct{ Options }
 
 // Open implements reconcile.Opener.
 func (o Opener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
 	options := o.Options
-	options.Run = req.RunID
+	options.RunID = req.RunID
 	if req.Write {
 		options.Access = ReadWrite
 	}

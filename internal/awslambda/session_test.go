@@ -39,7 +39,7 @@ func twoAccounts() *awssim.Scenario {
 func openIn(t *testing.T, w *awssim.World, access Access) *Session {
 	t.Helper()
 	s, err := Open(t.Context(), Options{
-		Run: "run/7", Access: access, Limiters: registry(t),
+		RunID: "run/7", Access: access, Limiters: registry(t),
 		Environment: Environment{Region: here.Region, Credentials: keysOf(here.Account), HTTPClient: w},
 	})
 	if err != nil {
@@ -218,7 +218,7 @@ func TestTargetsAtOnce(t *testing.T) {
 			scenario.Accounts = append(scenario.Accounts, awssim.Account{Account: account})
 			targets = append(targets, target(account, "us-east-1", roleIn(account), ""))
 		}
-		s, err := Open(t.Context(), Options{Run: "r", Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf("000000000100"), HTTPClient: worldOf(t, scenario)}})
+		s, err := Open(t.Context(), Options{RunID: "r", Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf("000000000100"), HTTPClient: worldOf(t, scenario)}})
 		if err != nil {
 			t.Fatal(err)
 		}

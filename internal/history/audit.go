@@ -46,7 +46,7 @@ func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
 	for i := range record.Targets {
 		maps.Insert(since, record.Targets[i].driftSince())
 	}
-	failed := m.History.sinceWhen(ctx, record.Run, since)
+	failed := m.History.sinceWhen(ctx, record.RunID, since)
 	for i := range record.Targets {
 		t := &record.Targets[i]
 		for j := range t.Drift {
@@ -60,7 +60,7 @@ func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
 }
 
 // unread are the targets of an audit that came to no plan, as far as they are known.
-func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []Target) {
+func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []TargetRecord) {
 	if r.Wishes == nil {
 		return nil // no fleet file was understood
 	}
@@ -69,14 +69,14 @@ func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []Target) {
 	}
 	specs, _ := r.Wishes.Targets()
 	for _, t := range specs {
-		all = append(all, Target{Target: t.Target, Label: t.Label, Failure: why, Operations: []reconcile.OperationCount{}})
+		all = append(all, TargetRecord{Target: t.Target, Label: t.Label, Failure: why, Operations: []reconcile.OperationCount{}})
 	}
-	slices.SortFunc(all, func(a, b Target) int { return a.Target.Compare(b.Target) })
+	slices.SortFunc(all, func(a, b TargetRecord) int { return a.Target.Compare(b.Target) })
 	return all
 }
 
 // shorten keeps of a plan what an audit is remembered for.
-func (r *Record) shorten() {
+func (r *RunRecord) shorten() {
 	for _, item := range r.Items {
 		t := reconcile.FindTarget(r.Targets, item.Target)
 		t.Drift = append(t.Drift, Drift{Name: item.Name, Action: item.Action, Since: r.Started.UTC(), Author: item.Author})
@@ -104,8 +104,8 @@ func (h *History) sinceWhen(ctx context.Context, run string, since map[desired.K
 		return nil
 	}
 	undecided := maps.Clone(since)
-	_, err := h.audits(ctx, lookBack, func(past *Record) (more bool) {
-		if past.Run == run {
+	_, err := h.audits(ctx, lookBack, func(past *RunRecord) (more bool) {
+		if past.RunID == run {
 			return true
 		}
 		for i := range past.Targets {
@@ -130,7 +130,7 @@ func (h *History) sinceWhen(ctx context.Context, run string, since map[desired.K
 }
 
 // driftSince is since when each config of a target has drifted.
-func (t *Target) driftSince() iter.Seq2[desired.Key, time.Time] {
+func (t *TargetRecord) driftSince() iter.Seq2[desired.Key, time.Time] {
 	return func(yield func(desired.Key, time.Time) bool) {
 		for _, d := range t.Drift {
 			if !yield(desired.Key{Target: t.Target, Name: d.Name}, d.Since) {
@@ -171,7 +171,7 @@ func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt
 // audits gives the records of audits, newest first, for as long as more are wanted,
 // and reads no more than so many. Runs that wrote are known by name and not read. It
 // returns the runs that may have been audits and cannot be read.
-func (h *History) audits(ctx context.Context, limit int, each func(*Record) (more bool)) (damaged []string, err error) {
+func (h *History) audits(ctx context.Context, limit int, each func(*RunRecord) (more bool)) (damaged []string, err error) {
 	attempts, err := h.attempts(ctx)
 	if err != nil {
 		return nil, err
@@ -213,7 +213,7 @@ type Trend struct {
 
 // AuditCount is one audit of one target in numbers.
 type AuditCount struct {
-	Run        string    `json:"run_id"`
+	RunID      string    `json:"run_id"`
 	Started    time.Time `json:"started"`
 	Declared   int       `json:"declared"`
 	Drifted    int       `json:"drifted"`
@@ -231,9 +231,9 @@ type AuditCount struct {
 // speak of a part. Damaged are the runs that may have been audits and cannot be read.
 func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged []string, err error) {
 	var all []AuditCount // those that knew no target: they say of each that nothing is known
-	damaged, err = h.audits(ctx, 20*last, func(r *Record) bool {
+	damaged, err = h.audits(ctx, 20*last, func(r *RunRecord) bool {
 		if len(r.Targets) == 0 {
-			none := newAuditCount(r, &Target{Failure: &reconcile.CallError{}})
+			none := newAuditCount(r, &TargetRecord{Failure: &reconcile.CallError{}})
 			none.Reason = r.reason(r.Failure)
 			all = append(all, none)
 			for i := range trends {
@@ -280,9 +280,9 @@ func (c AuditCount) MarshalJSON() ([]byte, error) {
 	}{counted: counted(c)})
 }
 
-func newAuditCount(r *Record, t *Target) AuditCount {
+func newAuditCount(r *RunRecord, t *TargetRecord) AuditCount {
 	c := AuditCount{
-		Run: r.Run, Started: r.Started, Declared: t.Plan.Declared, Drifted: len(t.Drift), Unreadable: t.Plan.Unreadable,
+		RunID: r.RunID, Started: r.Started, Declared: t.Plan.Declared, Drifted: len(t.Drift), Unreadable: t.Plan.Unreadable,
 		Missing: t.Plan.Missing, Undeclared: t.Plan.Undeclared, Breaches: t.Plan.Breaches, Failed: t.Failure != nil, Reason: r.reason(t.Failure),
 	}
 	for _, d := range t.Drift {
@@ -295,7 +295,7 @@ func newAuditCount(r *Record, t *Target) AuditCount {
 
 // reason says why something of a run failed, as far as a record keeps that, or "" where
 // it did not.
-func (r *Record) reason(f *reconcile.CallError) string {
+func (r *RunRecord) reason(f *reconcile.CallError) string {
 	switch {
 	case f == nil:
 		return ""

@@ -108,7 +108,7 @@ func TestAuditsKnowSinceWhen(t *testing.T) {
 	}
 	for _, r := range v.Runs {
 		if r.Trust != Verified {
-			t.Errorf("%s is %s: %v", r.Run, r.Trust, r.Breaches)
+			t.Errorf("%s is %s: %v", r.RunID, r.Trust, r.Discrepancies)
 		}
 	}
 	if writers, err := New(s).List(t.Context(), ListOptions{}); err != nil || len(writers) > 0 {
@@ -119,7 +119,7 @@ func TestAuditsKnowSinceWhen(t *testing.T) {
 // TestAuditHoldsNoTarget: an audit is remembered while a run holds its target.
 func TestAuditHoldsNoTarget(t *testing.T) {
 	s := newMemory()
-	lease, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), Owner{Run: "apply"}, 0)
+	lease, err := acquire(t.Context(), s, leaseName(testTarget), testTarget.String(), Owner{RunID: "apply"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestTrends(t *testing.T) {
 	}
 	count := func(hour, drifted, fresh, unread int, failed bool) AuditCount {
 		return AuditCount{
-			Run: fmt.Sprintf("audit-%02d", hour), Started: auditDay.Add(time.Duration(hour) * time.Hour),
+			RunID: fmt.Sprintf("audit-%02d", hour), Started: auditDay.Add(time.Duration(hour) * time.Hour),
 			Reason:   map[bool]string{true: "1 of 1 targets could not be read"}[failed],
 			Declared: 4, Drifted: drifted, New: fresh, Unreadable: unread, Undeclared: 1, Failed: failed,
 		}
@@ -252,7 +252,7 @@ func TestAnAuditWithoutAPlanIsRemembered(t *testing.T) {
 	if err != nil || len(trends) != 1 || trends[0].Target != testTarget || len(trends[0].Audits) != 2 {
 		t.Fatalf("%+v, %v", trends, err)
 	}
-	if last := trends[0].Audits[1]; !last.Failed || last.Run != "no-plan" || last.Reason != "credentials" {
+	if last := trends[0].Audits[1]; !last.Failed || last.RunID != "no-plan" || last.Reason != "credentials" {
 		t.Errorf("%+v", last)
 	}
 	removed, err := New(s.clone()).Prune(t.Context(), started.Add(time.Hour))

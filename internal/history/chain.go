@@ -384,7 +384,7 @@ func (v *Verdict) sign(h *History, a attempt, c chain) {
 		v.SignedBy = append(v.SignedBy, s.by)
 	}
 	if s.wrong != nil {
-		v.Breaches = append(v.Breaches, Breach{Where: locate(h.store, signatureName(l.Seq)), What: s.wrong.Error()})
+		v.Discrepancies = append(v.Discrepancies, Discrepancy{Where: locate(h.store, signatureName(l.Seq)), What: s.wrong.Error()})
 	}
 	v.Unvouched = v.Unvouched || s.kind == Unsigned && l.Journal != nil
 	worst := []Signature{"", Signed, Covered, Unsigned, Wrong}

@@ -111,8 +111,8 @@ func begin(t testing.TB, s Store, run string) *Recorder {
 	return r
 }
 
-func testRecord(run string) *Record {
-	return &Record{Run: run, Verb: "apply", ToolVersion: "1.2.3", Host: "host", PID: 7, Started: time.Now()}
+func testRecord(run string) *RunRecord {
+	return &RunRecord{RunID: run, Verb: "apply", ToolVersion: "1.2.3", Host: "host", PID: 7, Started: time.Now()}
 }
 
 // readObject is Read without its tag.

@@ -93,9 +93,9 @@ type Recorder struct {
 
 // Begin stores the record of a run that begins, and marks the run as alive.
 // With that it finds out whether the store can be written, before anything
-// else is. The record must have Run, Verb and Started.
-func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
-	if err := checkRun(r.Run); err != nil {
+// else is. The record must have RunID, Verb and Started.
+func (h *History) Begin(ctx context.Context, r *RunRecord) (*Recorder, error) {
+	if err := checkRun(r.RunID); err != nil {
 		return nil, err
 	}
 	if r.Shard.Count < 0 || r.Shard.Index < 0 || r.Shard.Count > 0 && r.Shard.Index >= r.Shard.Count {
@@ -104,8 +104,8 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	begun := *r
 	begun.Version, begun.State = RecordVersion, Running
 	run := &Recorder{history: h, attempt: begun.attempt()}
-	owner := Owner{Run: r.Run, Host: r.Host, PID: r.PID, Version: r.ToolVersion}
-	alive, err := acquire(ctx, h.store, run.attempt.alive(), "run "+r.Run, owner, 0)
+	owner := Owner{RunID: r.RunID, Host: r.Host, PID: r.PID, Version: r.ToolVersion}
+	alive, err := acquire(ctx, h.store, run.attempt.alive(), "run "+r.RunID, owner, 0)
 	if err != nil {
 		return nil, fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err)
 	}
@@ -121,7 +121,7 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the run cannot begin, because its history cannot be written: %w", err), alive.Release(context.WithoutCancel(ctx)))
 	}
-	run.journal = newJournal(ctx, h.store, run.attempt.journal(), beginJSON{Version: JournalVersion, Run: r.Run, Attempt: run.attempt.stem(), ToolVersion: r.ToolVersion})
+	run.journal = newJournal(ctx, h.store, run.attempt.journal(), beginJSON{Version: JournalVersion, Run: r.RunID, Attempt: run.attempt.stem(), ToolVersion: r.ToolVersion})
 	return run, nil
 }
 
@@ -129,12 +129,12 @@ func (h *History) Begin(ctx context.Context, r *Record) (*Recorder, error) {
 func (r *Recorder) Journal() *Journal { return r.journal }
 
 // Finish closes the journal and replaces the record by the final one, whose
-// State says how the run ended. Run, Shard and Started must be as they began.
+// State says how the run ended. RunID, Shard and Started must be as they began.
 // A run that was interrupted is recorded as well: only a store that hangs ends
 // Finish early.
-func (r *Recorder) Finish(ctx context.Context, final *Record) error {
+func (r *Recorder) Finish(ctx context.Context, final *RunRecord) error {
 	done := *final
-	done.Version, done.Run, done.Shard, done.Started = RecordVersion, r.attempt.run, r.attempt.shard, r.attempt.started
+	done.Version, done.RunID, done.Shard, done.Started = RecordVersion, r.attempt.run, r.attempt.shard, r.attempt.started
 	errs := []error{r.journal.Close()}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()

@@ -74,7 +74,7 @@ func TestJournalKeepsImagesExactly(t *testing.T) {
 		for i := range file.Entries {
 			file.Entries[i].Seq, file.Entries[i].At = 0, time.Time{}
 		}
-		if diff := cmp.Diff(want, file.Entries, compareOpts); diff != "" || file.Run != "images" || file.ToolVersion != "1.2.3" || !file.Closed {
+		if diff := cmp.Diff(want, file.Entries, compareOpts); diff != "" || file.RunID != "images" || file.ToolVersion != "1.2.3" || !file.Closed {
 			t.Errorf("journal (-want +got)\n%s", diff)
 		}
 	})

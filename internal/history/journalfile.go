@@ -118,7 +118,7 @@ type Entry struct {
 // JournalFile is what a journal says.
 type JournalFile struct {
 	Version     int
-	Run         string
+	RunID       string
 	Attempt     string
 	ToolVersion string
 	Configs     int     // of the run's fleet; 0: not known
@@ -158,7 +158,7 @@ func (f *JournalFile) take(text []byte, number int64) error {
 		if l.Begin.Version < 1 || l.Begin.Version > JournalVersion {
 			return fmt.Errorf("it has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it, or a newer one", l.Begin.Version, JournalVersion)
 		}
-		f.Version, f.Run, f.Attempt, f.ToolVersion, f.Configs = l.Begin.Version, l.Begin.Run, l.Begin.Attempt, l.Begin.ToolVersion, l.Begin.Configs
+		f.Version, f.RunID, f.Attempt, f.ToolVersion, f.Configs = l.Begin.Version, l.Begin.Run, l.Begin.Attempt, l.Begin.ToolVersion, l.Begin.Configs
 	}
 	switch {
 	case l.Seq != number:

@@ -29,7 +29,7 @@ const (
 
 // Owner is who holds a lease.
 type Owner struct {
-	Run     string `json:"run_id"`
+	RunID   string `json:"run_id"`
 	Host    string `json:"host"`
 	PID     int    `json:"pid"`
 	Version string `json:"tool_version"`
@@ -47,7 +47,7 @@ type HeldError struct {
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("%s is held by run %s (pid %d on %s, eventinvoke %s); the lease expires at %s unless it is renewed; "+
 		"wait with --lease-wait, or delete %s if that run is gone",
-		e.Subject, e.Owner.Run, e.Owner.PID, e.Owner.Host, e.Owner.Version, e.Expires.UTC().Format(time.RFC3339), e.Where)
+		e.Subject, e.Owner.RunID, e.Owner.PID, e.Owner.Host, e.Owner.Version, e.Expires.UTC().Format(time.RFC3339), e.Where)
 }
 
 // LostError is the cause of a Context that ended because the lease could not be
@@ -341,7 +341,7 @@ func (l *Lease) adopt(ctx context.Context) error {
 	case err != nil:
 		return err
 	case found.Nonce != l.lease.Nonce:
-		return &LostError{l.lease.Subject, fmt.Errorf("run %s (pid %d on %s) took it over", found.Owner.Run, found.Owner.PID, found.Owner.Host)}
+		return &LostError{l.lease.Subject, fmt.Errorf("run %s (pid %d on %s) took it over", found.Owner.RunID, found.Owner.PID, found.Owner.Host)}
 	}
 	l.lease.Beat, l.tag = found.Beat, tag
 	return errors.New("the answer of an earlier renewal was lost")

@@ -16,7 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-func owner(run string) Owner { return Owner{Run: run, Host: "host", PID: 7, Version: "1.2.3"} }
+func owner(run string) Owner { return Owner{RunID: run, Host: "host", PID: 7, Version: "1.2.3"} }
 
 // take takes the lease of the test target, which must be free.
 func take(t *testing.T, s Store, run string) *Lease {

@@ -163,7 +163,7 @@ func newestFirst(attempts map[string][]attempt) []string {
 // load reads the records of a run. One that is damaged stands for itself: it hides
 // neither the other attempts nor the journal.
 func (h *History) load(ctx context.Context, attempts []attempt) (Run, error) {
-	var records []Record
+	var records []RunRecord
 	for _, a := range attempts {
 		r, err := h.readRecord(ctx, a)
 		if err == nil && r.State == Running {
@@ -181,7 +181,7 @@ func (h *History) load(ctx context.Context, attempts []attempt) (Run, error) {
 			return Run{}, err
 		}
 		if damaged != nil {
-			r = Record{Version: RecordVersion, Run: a.run, Shard: a.shard, Started: a.started, State: Damaged, Stopped: damaged.Error()}
+			r = RunRecord{Version: RecordVersion, RunID: a.run, Shard: a.shard, Started: a.started, State: Damaged, Stopped: damaged.Error()}
 		}
 		records = append(records, r)
 	}
@@ -189,10 +189,10 @@ func (h *History) load(ctx context.Context, attempts []attempt) (Run, error) {
 	return run, h.recall(ctx, &run)
 }
 
-func (h *History) readRecord(ctx context.Context, a attempt) (Record, error) {
+func (h *History) readRecord(ctx context.Context, a attempt) (RunRecord, error) {
 	data, _, err := h.store.Read(ctx, a.record())
 	if err != nil {
-		return Record{}, err
+		return RunRecord{}, err
 	}
 	return parseRecord(data, locate(h.store, a.record()))
 }
@@ -200,11 +200,11 @@ func (h *History) readRecord(ctx context.Context, a attempt) (Record, error) {
 // tellDead tells a run at work from one that died. A run that ends replaces its
 // record before it stops being alive, so the record is read after the sign of
 // life.
-func (h *History) tellDead(ctx context.Context, a attempt) (Record, error) {
+func (h *History) tellDead(ctx context.Context, a attempt) (RunRecord, error) {
 	alive, _, err := readLease(ctx, h.store, a.alive())
 	damaged := (*damagedError)(nil)
 	if err != nil && !errors.Is(err, ErrAbsent) && !errors.As(err, &damaged) {
-		return Record{}, err
+		return RunRecord{}, err
 	}
 	dead := errors.Is(err, ErrAbsent) || err == nil && alive.expired()
 	r, err := h.readRecord(ctx, a)
@@ -248,7 +248,7 @@ func (h *History) recall(ctx context.Context, run *Run) error {
 }
 
 // nextAttempt is the last attempt at the shard of attempt i after it, or nil.
-func (r *Run) nextAttempt(i int) *Record {
+func (r *Run) nextAttempt(i int) *RunRecord {
 	for j := len(r.Attempts) - 1; j > i; j-- {
 		if r.Attempts[j].Shard == r.Attempts[i].Shard {
 			return &r.Attempts[j]
@@ -260,7 +260,7 @@ func (r *Run) nextAttempt(i int) *Record {
 // recalled is what the record of the attempt would say of an intent. One without a
 // result was carried out if the next attempt, having read the record, found nothing
 // to change in it.
-func (e *Entry) recalled(next *Record) Item {
+func (e *Entry) recalled(next *RunRecord) Item {
 	item := e.Intent.item()
 	switch {
 	case e.Result != nil:
@@ -275,7 +275,7 @@ func (e *Entry) recalled(next *Record) Item {
 
 // foundInOrder reports whether a run read the record of an intent and planned
 // nothing for it.
-func (r *Record) foundInOrder(e *Entry) bool {
+func (r *RunRecord) foundInOrder(e *Entry) bool {
 	t := reconcile.FindTarget(r.Targets, e.Key.Target)
 	return r.State == Finished && t != nil && t.Failure == nil && t.Stopped == nil &&
 		!slices.ContainsFunc(r.Items, func(i Item) bool { return i.Key == e.Key }) &&

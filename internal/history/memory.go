@@ -78,13 +78,13 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 
 // newRecord is the record of a run that begins: who runs it in which targets, and
 // from what.
-func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarget) Record {
+func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarget) RunRecord {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	record := Record{
-		Run: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
+	record := RunRecord{
+		RunID: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
 		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Approvers: m.Approvers, Files: m.Files, Job: m.Job, Organizations: m.Organizations,
 	}
 	for _, t := range targets {
@@ -96,7 +96,7 @@ func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarge
 // memoryRecorder is one run that is remembered: a reconcile.Recorder.
 type memoryRecorder struct {
 	memory *Memory
-	first  Record
+	first  RunRecord
 	run    *Recorder            // nil until the run is begun
 	failed map[desired.Key]bool // in the run before
 	leases map[desired.Target]*Lease
@@ -108,7 +108,7 @@ func (k *memoryRecorder) begin(ctx context.Context) (err error) {
 }
 
 func (k *memoryRecorder) hold(ctx context.Context, r *reconcile.RunResult, targets []desired.Target) error {
-	owner := Owner{Run: k.first.Run, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
+	owner := Owner{RunID: k.first.RunID, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {
 		lease, err := k.memory.Leases.take(ctx, k.memory.History, t, owner, max(0, time.Until(until)))
@@ -123,7 +123,7 @@ func (k *memoryRecorder) hold(ctx context.Context, r *reconcile.RunResult, targe
 		k.leases[t] = lease
 		if previous := lease.previous; previous != nil && k.memory.Log != nil {
 			k.memory.Log.Warn("a run that did not end held this target; its journal tells what it did",
-				"target", t.String(), "run", previous.Run, "host", previous.Host, "pid", previous.PID, "see", k.memory.Command(previous.Run))
+				"target", t.String(), "run", previous.RunID, "host", previous.Host, "pid", previous.PID, "see", k.memory.Command(previous.RunID))
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (k *memoryRecorder) Settle(key desired.Key, result *reconcile.ChangeResult)
 
 // Ready implements reconcile.Recorder.
 func (k *memoryRecorder) Ready(ctx context.Context, configs int) error {
-	k.failed = k.memory.History.failedBefore(ctx, k.first.Run)
+	k.failed = k.memory.History.failedBefore(ctx, k.first.RunID)
 	if k.run == nil {
 		if err := k.begin(ctx); err != nil {
 			return err
@@ -172,7 +172,7 @@ func (h *History) failedBefore(ctx context.Context, this string) map[desired.Key
 	failed := map[desired.Key]bool{}
 	runs, _ := h.List(ctx, ListOptions{Limit: 2})
 	for i := range runs {
-		if runs[i].Run == this {
+		if runs[i].ID == this {
 			continue
 		}
 		for _, item := range runs[i].Items() {
@@ -210,7 +210,7 @@ func (k *memoryRecorder) Finish(ctx context.Context, r *reconcile.RunResult) err
 }
 
 // complete puts how the run ended into its record.
-func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
+func (m *Memory) complete(r *RunRecord, run *reconcile.RunResult) {
 	r.Finished, r.AskedMS = run.Finished, run.Asked.Milliseconds()
 	r.State, r.Stopped = ended(run)
 	if !run.Planned() {
@@ -224,7 +224,7 @@ func (m *Memory) complete(r *Record, run *reconcile.RunResult) {
 			if t.Calls == nil {
 				continue
 			}
-			r.SetAPI(t.Target, t.Calls(), NewLimiter(t.Limiter.Snapshot()))
+			r.SetAPI(t.Target, t.Calls(), NewLimiterStats(t.Limiter.Snapshot()))
 		}
 		for i := range r.Targets {
 			t := &r.Targets[i]

@@ -21,7 +21,7 @@ func ids(t *testing.T, s Store) string {
 	}
 	var all []string
 	for i := range runs {
-		all = append([]string{runs[i].Run}, all...)
+		all = append([]string{runs[i].ID}, all...)
 	}
 	return strings.Join(all, " ")
 }
@@ -114,7 +114,7 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 		if removed, err := New(s).Prune(t.Context(), time.Now().Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "rollback undoing is at work") || len(removed) != 0 {
 			t.Errorf("while a rollback is at work: %v, %v", removed, err)
 		}
-		if err := r.Finish(t.Context(), &Record{State: Finished}); err != nil {
+		if err := r.Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
 			t.Fatal(err)
 		}
 		for name := range s.objects {

@@ -32,11 +32,11 @@ const (
 	Damaged     State = "damaged"
 )
 
-// Record is what one process leaves behind of a run. It holds no credentials:
+// RunRecord is what one process leaves behind of a run. It holds no credentials:
 // no type that could carry any is part of it.
-type Record struct {
+type RunRecord struct {
 	Version     int       `json:"format_version"`
-	Run         string    `json:"run_id"`
+	RunID       string    `json:"run_id"`
 	Shard       Shard     `json:"shard,omitzero"`
 	ToolVersion string    `json:"tool_version"`
 	Verb        string    `json:"verb"`
@@ -70,9 +70,9 @@ type Record struct {
 	// whatever part of them the run was over.
 	Organizations map[string][]string `json:"organizations,omitempty"`
 
-	Targets  []Target  `json:"targets"`  // sorted
-	Items    []Item    `json:"items"`    // in key order
-	Findings []Finding `json:"findings"` // in key order
+	Targets  []TargetRecord `json:"targets"`  // sorted
+	Items    []Item         `json:"items"`    // in key order
+	Findings []Finding      `json:"findings"` // in key order
 }
 
 // Caller is who the run was in one target, as STS names it.
@@ -81,8 +81,8 @@ type Caller struct {
 	ARN string `json:"arn"`
 }
 
-// Target is what the run did in one account and region.
-type Target struct {
+// TargetRecord is what the run did in one account and region.
+type TargetRecord struct {
 	desired.Target
 	Label   string               `json:"label,omitempty"`
 	Plan    PlanCounts           `json:"plan"`
@@ -100,7 +100,7 @@ type Target struct {
 	Drift    []Drift        `json:"drift,omitempty"` // in key order
 
 	Operations []reconcile.OperationCount `json:"operations"` // sorted by name
-	Limiter    *Limiter                   `json:"limiter,omitempty"`
+	Limiter    *LimiterStats              `json:"limiter,omitempty"`
 	Pace       []PacePoint                `json:"pace,omitempty"` // of the run, in time
 }
 
@@ -127,8 +127,8 @@ type PlanCounts struct {
 	Breaches   int `json:"breaches"` // of requirements
 }
 
-// Limiter is what the pacing of a target came to.
-type Limiter struct {
+// LimiterStats is what the pacing of a target came to.
+type LimiterStats struct {
 	Rate       float64 `json:"rate"`
 	Ceiling    float64 `json:"ceiling"`
 	Granted    int64   `json:"granted"`
@@ -139,23 +139,25 @@ type Limiter struct {
 	Efficiency float64 `json:"efficiency"`
 }
 
-// NewLimiter takes the figures of a limiter.
-func NewLimiter(s ratelimit.Snapshot) *Limiter {
-	return &Limiter{
+// NewLimiterStats takes the figures of a limiter.
+func NewLimiterStats(s ratelimit.Snapshot) *LimiterStats {
+	return &LimiterStats{
 		Rate: s.Rate, Ceiling: s.Ceiling, Granted: s.Granted(), Cuts: s.Decreases, PausedMS: s.Paused.Milliseconds(),
 		Throttled: s.Throttled, Breaker: s.Breaker.String(), Efficiency: s.Efficiency(),
 	}
 }
 
-func (r *Record) attempt() attempt { return attempt{run: r.Run, started: r.Started, shard: r.Shard} }
+func (r *RunRecord) attempt() attempt {
+	return attempt{run: r.RunID, started: r.Started, shard: r.Shard}
+}
 
-func (r *Record) encode() ([]byte, error) {
+func (r *RunRecord) encode() ([]byte, error) {
 	full := *r
 	full.Callers, full.Files = present(r.Callers), present(r.Files)
 	full.Targets, full.Items, full.Findings = present(r.Targets), present(r.Items), present(r.Findings)
 	text, err := json.MarshalIndent(&full, "", " ")
 	if err != nil {
-		return nil, fmt.Errorf("history: the record of run %s cannot be written: %w", r.Run, err)
+		return nil, fmt.Errorf("history: the record of run %s cannot be written: %w", r.RunID, err)
 	}
 	text, _ = appendSum(text, indentedForm, "")
 	return text, nil
@@ -175,13 +177,13 @@ type damagedError struct{ text string }
 func (e *damagedError) Error() string { return "history: " + e.text }
 
 // parseRecord reads a record. where is for the error.
-func parseRecord(data []byte, where string) (Record, error) {
-	var r Record
+func parseRecord(data []byte, where string) (RunRecord, error) {
+	var r RunRecord
 	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, &damagedError{fmt.Sprintf("%s is damaged: %v; bring it back from a backup", where, err)}
+		return RunRecord{}, &damagedError{fmt.Sprintf("%s is damaged: %v; bring it back from a backup", where, err)}
 	}
 	if r.Version < 1 || r.Version > RecordVersion {
-		return Record{}, &damagedError{fmt.Sprintf("%s has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)}
+		return RunRecord{}, &damagedError{fmt.Sprintf("%s has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)}
 	}
 	return r, nil
 }
@@ -222,7 +224,7 @@ type Finding struct {
 
 // SetPlan puts a plan into the record: totals, changes with their before-images
 // and findings.
-func (r *Record) SetPlan(plan *reconcile.Plan) {
+func (r *RunRecord) SetPlan(plan *reconcile.Plan) {
 	r.Targets, r.Items, r.Findings = nil, nil, nil
 	for i := range plan.Targets {
 		p := &plan.Targets[i]
@@ -239,9 +241,9 @@ func (r *Record) SetPlan(plan *reconcile.Plan) {
 	}
 }
 
-func newTarget(p *reconcile.TargetPlan) Target {
+func newTarget(p *reconcile.TargetPlan) TargetRecord {
 	c := p.Counts()
-	return Target{
+	return TargetRecord{
 		Target: p.Target, Label: p.Label, Unknown: p.Unknown,
 		Failure: NewFailure(p.Err), Stopped: NewFailure(p.Stopped), Operations: []reconcile.OperationCount{},
 		Plan: PlanCounts{
@@ -264,7 +266,7 @@ func (i *Item) settle(s *Settlement) {
 }
 
 // SetOutcome puts the results of the plan's changes into the record.
-func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
+func (r *RunRecord) SetOutcome(outcome *reconcile.Outcome) {
 	r.Items = nil
 	for i := range outcome.Targets {
 		o := &outcome.Targets[i]
@@ -282,7 +284,7 @@ func (r *Record) SetOutcome(outcome *reconcile.Outcome) {
 }
 
 // SetAuthors puts who made the configs what they were into the record.
-func (r *Record) SetAuthors(known *insight.Set) {
+func (r *RunRecord) SetAuthors(known *insight.Set) {
 	for i := range r.Items {
 		if a := known.AuthorOf(r.Items[i].Key); a != nil {
 			r.Items[i].Author = &Author{a.Author, a.At, a.Call}
@@ -292,7 +294,7 @@ func (r *Record) SetAuthors(known *insight.Set) {
 
 // SetAPI puts the requests and the pacing of one target into the record. The
 // target must be one of the plan's.
-func (r *Record) SetAPI(target desired.Target, operations []reconcile.OperationCount, limiter *Limiter) {
+func (r *RunRecord) SetAPI(target desired.Target, operations []reconcile.OperationCount, limiter *LimiterStats) {
 	if t := reconcile.FindTarget(r.Targets, target); t != nil {
 		t.Operations, t.Limiter = append([]reconcile.OperationCount{}, operations...), limiter
 	}

@@ -16,18 +16,18 @@ import (
 // is not sharded, else one a shard, and another one for each time that a shard was
 // tried again.
 type Run struct {
-	Run      string
-	Attempts []Record // by when they began, then by shard
+	ID       string
+	Attempts []RunRecord // by when they began, then by shard
 }
 
 // NewRun is the run that these records are of.
-func NewRun(records ...Record) Run {
-	slices.SortFunc(records, func(r, s Record) int {
+func NewRun(records ...RunRecord) Run {
+	slices.SortFunc(records, func(r, s RunRecord) int {
 		return cmp.Or(r.Started.Compare(s.Started), cmp.Compare(r.Shard.Count, s.Shard.Count), cmp.Compare(r.Shard.Index, s.Shard.Index))
 	})
 	run := Run{Attempts: records}
 	if len(records) > 0 {
-		run.Run = records[0].Run
+		run.ID = records[0].RunID
 	}
 	return run
 }
@@ -38,18 +38,18 @@ var progress = map[State]int{Damaged: 0, Running: 1, Died: 2, Failed: 3, Decline
 // Latest are the attempts that stand for the run: of each shard the last one.
 // They are in the order of the shards. Where the number of shards changed from
 // one attempt to the next, the last number counts.
-func (r *Run) Latest() []Record {
+func (r *Run) Latest() []RunRecord {
 	if len(r.Attempts) == 0 {
 		return nil
 	}
 	count := r.Attempts[len(r.Attempts)-1].Shard.Count
-	var latest []Record
+	var latest []RunRecord
 	for _, a := range slices.Backward(r.Attempts) {
-		if a.Shard.Count == count && !slices.ContainsFunc(latest, func(b Record) bool { return b.Shard == a.Shard }) {
+		if a.Shard.Count == count && !slices.ContainsFunc(latest, func(b RunRecord) bool { return b.Shard == a.Shard }) {
 			latest = append(latest, a)
 		}
 	}
-	slices.SortFunc(latest, func(a, b Record) int { return cmp.Compare(a.Shard.Index, b.Shard.Index) })
+	slices.SortFunc(latest, func(a, b RunRecord) int { return cmp.Compare(a.Shard.Index, b.Shard.Index) })
 	return latest
 }
 
@@ -62,7 +62,7 @@ func (r *Run) Incomplete() string {
 	}
 	var missing, why []string
 	for i := range latest[0].Shard.Count {
-		if !slices.ContainsFunc(latest, func(a Record) bool { return a.Shard.Index == i }) {
+		if !slices.ContainsFunc(latest, func(a RunRecord) bool { return a.Shard.Index == i }) {
 			missing = append(missing, fmt.Sprint(i))
 		}
 	}
@@ -87,7 +87,7 @@ func (r *Run) State() State {
 	if len(latest) == 0 {
 		return ""
 	}
-	return slices.MinFunc(latest, func(a, b Record) int { return cmp.Compare(progress[a.State], progress[b.State]) }).State
+	return slices.MinFunc(latest, func(a, b RunRecord) int { return cmp.Compare(progress[a.State], progress[b.State]) }).State
 }
 
 // Items are the changes of all attempts in key order; the last attempt at a change

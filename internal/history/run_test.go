@@ -43,12 +43,12 @@ func TestRunIsRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if whole, err := h.Load(t.Context(), r.Run); err != nil || whole.State() != Running {
+		if whole, err := h.Load(t.Context(), r.RunID); err != nil || whole.State() != Running {
 			t.Errorf("at work: %q, %v, want running", whole.State(), err)
 		}
 		r.SetPlan(&plan)
 		r.SetOutcome(&outcome)
-		r.SetAPI(testTarget, []reconcile.OperationCount{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}}, NewLimiter(ratelimit.Snapshot{Rate: 13.5}))
+		r.SetAPI(testTarget, []reconcile.OperationCount{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}}, NewLimiterStats(ratelimit.Snapshot{Rate: 13.5}))
 		r.State, r.Finished = Finished, time.Now()
 		if err := run.Finish(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -59,18 +59,18 @@ func TestRunIsRecorded(t *testing.T) {
 		}
 		want := *r
 		want.Version, want.Started = RecordVersion, r.Started
-		want.Targets = []Target{{
+		want.Targets = []TargetRecord{{
 			Target: testTarget, Label: "prod",
 			Plan:       PlanCounts{Declared: 3, InSync: 1, Changes: 1, Missing: 1},
 			Operations: []reconcile.OperationCount{{Name: "UpdateFunctionEventInvokeConfig", Calls: 2, Throttled: 1}},
-			Limiter:    NewLimiter(ratelimit.Snapshot{Rate: 13.5}),
+			Limiter:    NewLimiterStats(ratelimit.Snapshot{Rate: 13.5}),
 		}}
 		want.Items = []Item{{
 			Key: k, Action: reconcile.Update, Status: "applied", Before: &reconcile.Settings{}, Modified: change.Modified,
 			Request: retries(0), After: new(holding(0)), AfterModified: 5, Attempts: 2, WaitedMS: 1500,
 		}}
 		want.Findings = []Finding{{Key: desired.Key{Target: testTarget, Name: desired.Name{Function: "gone", Qualifier: "live"}}, Reason: "function_missing"}}
-		if diff := cmp.Diff([]Record{want}, whole.Attempts, compareOpts); diff != "" {
+		if diff := cmp.Diff([]RunRecord{want}, whole.Attempts, compareOpts); diff != "" {
 			t.Errorf("the record (-want +got)\n%s", diff)
 		}
 		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 3 {
@@ -107,7 +107,7 @@ func TestDeadRunIsToldFromOneAtWork(t *testing.T) {
 		if got := state("dead"); got != Died {
 			t.Errorf("a run without a sign of life: %s, want died", got)
 		}
-		if err := alive.Finish(t.Context(), &Record{State: Interrupted}); err != nil {
+		if err := alive.Finish(t.Context(), &RunRecord{State: Interrupted}); err != nil {
 			t.Error(err)
 		}
 		if got := state("alive"); got != Interrupted {
@@ -123,7 +123,7 @@ func TestFinishOfARunThatLookedDeadIsNoError(t *testing.T) {
 		s.do(func() { s.before = func(string, string) error { return errors.New("503") } })
 		time.Sleep(LeaseTTL)
 		s.do(func() { s.before = nil })
-		if err := run.Finish(t.Context(), &Record{State: Finished}); err != nil {
+		if err := run.Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
 			t.Errorf("Finish: %v", err)
 		}
 	})
@@ -163,14 +163,14 @@ func TestBeginFindsAStoreThatCannotBeWritten(t *testing.T) {
 func TestBeginRefusesWhatCannotBeNamed(t *testing.T) {
 	rows := []struct {
 		why string
-		set func(r *Record)
+		set func(r *RunRecord)
 	}{
-		{"a way out of the store", func(r *Record) { r.Run = "../x" }},
-		{"a folder of its own", func(r *Record) { r.Run = "a/b" }},
-		{"no id", func(r *Record) { r.Run = "" }},
-		{"the word for the newest run", func(r *Record) { r.Run = "latest" }},
-		{"a shard past the last", func(r *Record) { r.Shard = Shard{Index: 4, Count: 4} }},
-		{"a shard before the first", func(r *Record) { r.Shard = Shard{Index: -1, Count: 4} }},
+		{"a way out of the store", func(r *RunRecord) { r.RunID = "../x" }},
+		{"a folder of its own", func(r *RunRecord) { r.RunID = "a/b" }},
+		{"no id", func(r *RunRecord) { r.RunID = "" }},
+		{"the word for the newest run", func(r *RunRecord) { r.RunID = "latest" }},
+		{"a shard past the last", func(r *RunRecord) { r.Shard = Shard{Index: 4, Count: 4} }},
+		{"a shard before the first", func(r *RunRecord) { r.Shard = Shard{Index: -1, Count: 4} }},
 	}
 	for _, row := range rows {
 		s := newMemory()
@@ -204,7 +204,7 @@ func TestRunsAreFound(t *testing.T) {
 	runs, err := h.List(t.Context(), ListOptions{Limit: 3, All: true})
 	var got []string
 	for _, w := range runs {
-		got = append(got, w.Run)
+		got = append(got, w.ID)
 	}
 	if diff := cmp.Diff([]string{"alpha", "job-71", "zeta"}, got); err != nil || diff != "" {
 		t.Errorf("List(3): %v (-want +got)\n%s", err, diff)
@@ -216,7 +216,7 @@ func TestRunsAreFound(t *testing.T) {
 		s.logs[journalsFolder+run+"/20261122T140000.000000Z-whole.jsonl"] = []byte(beginLine + "\n")
 	}
 	writers, err := h.List(t.Context(), ListOptions{Limit: 1})
-	if err != nil || len(writers) != 1 || writers[0].Run != "zeta" {
+	if err != nil || len(writers) != 1 || writers[0].ID != "zeta" {
 		t.Errorf("List of the last that wrote: %d runs, %v, want zeta", len(writers), err)
 	}
 	rows := []struct{ why, typed, run, err string }{
@@ -230,8 +230,8 @@ func TestRunsAreFound(t *testing.T) {
 	}
 	for _, row := range rows {
 		whole, err := h.Load(t.Context(), row.typed)
-		if whole.Run != row.run || row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
-			t.Errorf("%s: %q, %v, want %q, %q", row.why, whole.Run, err, row.run, row.err)
+		if whole.ID != row.run || row.err == "" && err != nil || row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)) {
+			t.Errorf("%s: %q, %v, want %q, %q", row.why, whole.ID, err, row.run, row.err)
 		}
 	}
 }
@@ -295,10 +295,10 @@ func TestOneRunHidesNoOther(t *testing.T) {
 			runs, err := h.List(t.Context(), ListOptions{All: true})
 			shown := map[string]bool{}
 			for i := range runs {
-				if shown[runs[i].Run] {
-					t.Errorf("%s is listed twice", runs[i].Run)
+				if shown[runs[i].ID] {
+					t.Errorf("%s is listed twice", runs[i].ID)
 				}
-				shown[runs[i].Run] = true
+				shown[runs[i].ID] = true
 			}
 			if err != nil || !shown["good"] || !shown["newer"] || !shown["audit-01"] {
 				t.Errorf("List: %v, %v", shown, err)
@@ -346,7 +346,7 @@ func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
 	s := newMemory()
 	for i, run := range []string{"good", "bad", "newer"} {
 		recorded := begin(t, s, run)
-		if err := recorded.Finish(t.Context(), &Record{State: Finished}); err != nil {
+		if err := recorded.Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
 			t.Fatal(err)
 		}
 		switch i {
@@ -363,7 +363,7 @@ func TestDamagedRecordHidesNoOtherRun(t *testing.T) {
 	got := map[string]State{}
 	var said string
 	for i := range runs {
-		got[runs[i].Run] = runs[i].State()
+		got[runs[i].ID] = runs[i].State()
 		said += runs[i].Attempts[0].Stopped
 	}
 	if diff := cmp.Diff(map[string]State{"good": Finished, "bad": Damaged, "newer": Damaged}, got); diff != "" {
@@ -385,7 +385,7 @@ func TestARecordKeepsWhoMadeItSo(t *testing.T) {
 	r.Fleet.MissingQualifiers = desired.MissingWarn
 	alice := insight.Author{Kind: "user", Name: "alice"}
 	r.Insights.Authors = []insight.Authorship{{Key: testKey(2), Author: alice, At: at, Call: "DeleteFunctionEventInvokeConfig"}}
-	var record Record
+	var record RunRecord
 	(&Memory{}).complete(&record, &r)
 	if f, q := record.MissingFunctions, record.MissingQualifiers; f == nil || q == nil || *f != desired.MissingError || *q != desired.MissingWarn {
 		t.Errorf("of what does not exist it says %v and %v", f, q)

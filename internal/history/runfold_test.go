@@ -14,9 +14,9 @@ import (
 var runStart = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 
 // shardRecord is what one shard left, minute minutes after the first.
-func shardRecord(index, count, minute int, state State) Record {
-	return Record{
-		Version: RecordVersion, Run: "job", State: state, Shard: Shard{Index: index, Count: count},
+func shardRecord(index, count, minute int, state State) RunRecord {
+	return RunRecord{
+		Version: RecordVersion, RunID: "job", State: state, Shard: Shard{Index: index, Count: count},
 		Started: runStart.Add(time.Duration(minute) * time.Minute),
 		Items:   []Item{{Key: testKey(index), Action: reconcile.Delete, Status: fmt.Sprintf("minute %d", minute)}},
 	}
@@ -25,19 +25,19 @@ func shardRecord(index, count, minute int, state State) Record {
 func TestRunTellsWhatIsMissing(t *testing.T) {
 	rows := []struct {
 		why        string
-		attempts   []Record
+		attempts   []RunRecord
 		state      State
 		incomplete string
 	}{
-		{"a run without shards", []Record{shardRecord(0, 0, 0, Finished)}, Finished, ""},
-		{"all shards", []Record{shardRecord(1, 2, 0, Finished), shardRecord(0, 2, 0, Finished)}, Finished, ""},
-		{"one never began", []Record{shardRecord(0, 2, 0, Finished)}, Finished, "no record of shard 1 of 2"},
-		{"two never began", []Record{shardRecord(1, 3, 0, Finished)}, Finished, "no record of shards 0, 2 of 3"},
-		{"one died", []Record{shardRecord(0, 2, 0, Died), shardRecord(1, 2, 0, Finished)}, Died, "shard-0-of-2 died"},
-		{"one died and was tried again", []Record{shardRecord(0, 2, 0, Died), shardRecord(1, 2, 0, Finished), shardRecord(0, 2, 1, Finished)}, Finished, ""},
-		{"one finished and its second try is at work", []Record{shardRecord(0, 1, 0, Finished), shardRecord(0, 1, 1, Running)}, Running, "shard-0-of-1 running"},
-		{"tried again with another number of shards", []Record{shardRecord(0, 2, 0, Died), shardRecord(0, 3, 1, Finished)}, Finished, "no record of shards 1, 2 of 3"},
-		{"missing and interrupted", []Record{shardRecord(0, 2, 0, Interrupted)}, Interrupted, "no record of shard 1 of 2, shard-0-of-2 interrupted"},
+		{"a run without shards", []RunRecord{shardRecord(0, 0, 0, Finished)}, Finished, ""},
+		{"all shards", []RunRecord{shardRecord(1, 2, 0, Finished), shardRecord(0, 2, 0, Finished)}, Finished, ""},
+		{"one never began", []RunRecord{shardRecord(0, 2, 0, Finished)}, Finished, "no record of shard 1 of 2"},
+		{"two never began", []RunRecord{shardRecord(1, 3, 0, Finished)}, Finished, "no record of shards 0, 2 of 3"},
+		{"one died", []RunRecord{shardRecord(0, 2, 0, Died), shardRecord(1, 2, 0, Finished)}, Died, "shard-0-of-2 died"},
+		{"one died and was tried again", []RunRecord{shardRecord(0, 2, 0, Died), shardRecord(1, 2, 0, Finished), shardRecord(0, 2, 1, Finished)}, Finished, ""},
+		{"one finished and its second try is at work", []RunRecord{shardRecord(0, 1, 0, Finished), shardRecord(0, 1, 1, Running)}, Running, "shard-0-of-1 running"},
+		{"tried again with another number of shards", []RunRecord{shardRecord(0, 2, 0, Died), shardRecord(0, 3, 1, Finished)}, Finished, "no record of shards 1, 2 of 3"},
+		{"missing and interrupted", []RunRecord{shardRecord(0, 2, 0, Interrupted)}, Interrupted, "no record of shard 1 of 2, shard-0-of-2 interrupted"},
 		{"nothing is known", nil, "", ""},
 	}
 	for _, row := range rows {

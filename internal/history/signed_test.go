@@ -43,7 +43,7 @@ func verifySigned(t *testing.T, s Store) Verification {
 		t.Fatal(err)
 	}
 	for _, r := range v.Runs {
-		if one, err := h.Verify(t.Context(), r.Run); err != nil || !cmp.Equal(one, r, cmp.AllowUnexported(Breach{})) {
+		if one, err := h.Verify(t.Context(), r.RunID); err != nil || !cmp.Equal(one, r, cmp.AllowUnexported(Discrepancy{})) {
 			t.Errorf("Verify: %+v, %v; of all: %+v", one, err, r)
 		}
 	}
@@ -66,7 +66,7 @@ func aSignedPast(t *testing.T, names ...string) *memory {
 				t.Fatal(err)
 			}
 			r.Journal().Settle(testKey(i), applied(change, new(holding(0))))
-			if err := r.Finish(t.Context(), &Record{State: Finished}); err != nil {
+			if err := r.Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -132,7 +132,7 @@ func TestWhoSignedTheChain(t *testing.T) {
 				who += "*"
 			}
 			got = append([]string{fmt.Sprintf("%s %s %s", r.Trust, r.Signature, who)}, got...)
-			for _, b := range r.Breaches {
+			for _, b := range r.Discrepancies {
 				breaches = append(breaches, b.Where+": "+b.What)
 			}
 		}
@@ -160,7 +160,7 @@ func TestASignatureThatCannotBeMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Finish(t.Context(), &Record{State: Finished}); err == nil || !strings.Contains(err.Error(), "link 1 of the chain is not signed: no key") {
+	if err := r.Finish(t.Context(), &RunRecord{State: Finished}); err == nil || !strings.Contains(err.Error(), "link 1 of the chain is not signed: no key") {
 		t.Errorf("Finish: %v", err)
 	}
 	if got, breaches := trusts(t, s); got["run"] != Verified || len(breaches) > 0 {

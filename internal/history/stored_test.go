@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write testdata/stored anew instead of c
 const stored = "testdata/stored"
 
 // storedRecord has a value in every field that a record knows.
-func storedRecord() *Record {
+func storedRecord() *RunRecord {
 	at := time.Date(2000, 1, 1, 0, 0, 0, 123456000, time.UTC)
 	refused := &reconcile.CallError{
 		Service: "lambda", Op: "PutFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/orders-001:$LATEST", Kind: reconcile.KindServer,
@@ -33,8 +33,8 @@ func storedRecord() *Record {
 	}
 	who := &Author{Author: insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "CloudFormation", RunID: "20000101T000000Z-0000", Stack: "orders"}, At: at, Call: "PutFunctionEventInvokeConfig"}
 	counts := PlanCounts{Declared: 5, InSync: 1, Skipped: 2, Ignored: 3, Creates: 1, Changes: 1, Deletes: 1, Unreadable: 4, Missing: 5, Undeclared: 6, Breaches: 7}
-	return &Record{
-		Version: RecordVersion, Run: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
+	return &RunRecord{
+		Version: RecordVersion, RunID: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
 		State: Finished, Started: at, Finished: at.Add(time.Minute), AskedMS: 4500, Stopped: "the time is over",
 		Guard: []reconcile.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
 		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
@@ -42,12 +42,12 @@ func storedRecord() *Record {
 		Selection:        desired.Selection{Targets: []string{"prod"}, Functions: []string{"orders-*"}},
 		MissingFunctions: new(desired.MissingWarn), MissingQualifiers: new(desired.MissingWarn),
 		Organizations: map[string][]string{"prod": {"111111111111", "222222222222"}},
-		Targets: []Target{{
+		Targets: []TargetRecord{{
 			Target: testTarget, Label: "prod", Plan: counts, Failure: refused, Stopped: refused, Unknown: true, Functions: 5, Covered: 4,
 			Findings:   map[string]int{"unreadable": 4},
 			Drift:      []Drift{{Name: testKey(1).Name, Action: reconcile.Update, Since: at, Author: who}},
 			Operations: []reconcile.OperationCount{{Name: "PutFunctionEventInvokeConfig", Calls: 21, OK: 1, Throttled: 2, Conflicts: 3, Faults: 4, Skewed: 5, Refused: 6}},
-			Limiter:    &Limiter{Rate: 6.8, Ceiling: 13.5, Granted: 21, Cuts: 1, PausedMS: 500, Throttled: 2, Breaker: "closed", Efficiency: 0.5},
+			Limiter:    &LimiterStats{Rate: 6.8, Ceiling: 13.5, Granted: 21, Cuts: 1, PausedMS: 500, Throttled: 2, Breaker: "closed", Efficiency: 0.5},
 			Pace:       []PacePoint{{AtMS: 1000, Rate: 6.8, Ceiling: 13.5, Throttled: 2}},
 		}},
 		Items: []Item{{
@@ -196,7 +196,7 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 			s.objects[name] = text
 		}
 	}
-	h, run := New(s), storedRecord().Run
+	h, run := New(s), storedRecord().RunID
 	if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != Verified {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -204,7 +204,7 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Record{*storedRecord()}, whole.Attempts, compareOpts); diff != "" {
+	if diff := cmp.Diff([]RunRecord{*storedRecord()}, whole.Attempts, compareOpts); diff != "" {
 		t.Errorf("the record (-stored +read)\n%s", diff)
 	}
 	undo, err := h.Undo(t.Context(), run)
@@ -214,7 +214,7 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 	if diff := cmp.Diff(storedUndo, undo, compareOpts); diff != "" {
 		t.Errorf("what a rollback knows (-want +got)\n%s", diff)
 	}
-	want := Owner{Run: run, Host: "ops-1", PID: 4711, Version: "1.4.0"}
+	want := Owner{RunID: run, Host: "ops-1", PID: 4711, Version: "1.4.0"}
 	if l, _, err := readLease(t.Context(), s, "lease.json"); err != nil || l.Owner != want || l.Expires.Sub(l.Since) != LeaseTTL {
 		t.Errorf("the lease is %+v, %v", l, err)
 	}

@@ -54,7 +54,7 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := h.store.List(ctx, journalsFolder+verdict.Run+"/")
+	names, err := h.store.List(ctx, journalsFolder+verdict.RunID+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 		}
 		entries = append(entries, file.Entries...)
 	}
-	if slices.ContainsFunc(verdict.Breaches, func(b Breach) bool { return !b.unused }) {
+	if slices.ContainsFunc(verdict.Discrepancies, func(b Discrepancy) bool { return !b.unused }) {
 		return undoOf(entries), &BrokenError{verdict}
 	}
 	return undoOf(entries), nil
@@ -85,7 +85,7 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 func (h *History) Configs(ctx context.Context, run *Run) int {
 	sum, most := 0, 0
 	for _, part := range run.Latest() {
-		journal, _ := h.readJournal(ctx, attempt{part.Run, part.Started, part.Shard}.journal())
+		journal, _ := h.readJournal(ctx, attempt{part.RunID, part.Started, part.Shard}.journal())
 		n := journal.Configs
 		if n == 0 {
 			for _, t := range part.Targets {

@@ -206,14 +206,14 @@ func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
 // The guard of a rollback refers to the fleet of the run, however little the run was over.
 func TestConfigsAreThoseOfTheFleet(t *testing.T) {
 	shard := func(i int) Shard { return Shard{Index: i, Count: 2} }
-	over := func(n int) []Target { return []Target{{Target: testTarget, Plan: PlanCounts{Declared: n}}} }
+	over := func(n int) []TargetRecord { return []TargetRecord{{Target: testTarget, Plan: PlanCounts{Declared: n}}} }
 	base := func(n int) []reconcile.GuardLine { return []reconcile.GuardLine{{Rule: "max_changes", Of: n}} }
 	for _, row := range []struct {
 		why     string
 		verb    string
 		shards  []Shard
 		journal int
-		targets []Target
+		targets []TargetRecord
 		guard   []reconcile.GuardLine
 		want    int
 	}{

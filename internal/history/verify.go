@@ -25,8 +25,8 @@ const (
 	Broken     Trust = "broken"
 )
 
-// Breach is one place where a history does not hold.
-type Breach struct {
+// Discrepancy is one place where a history does not hold.
+type Discrepancy struct {
 	Where string `json:"where"` // a file or object
 	What  string `json:"what"`
 	// Lost says that the end of a journal is missing, and that what is left holds.
@@ -37,9 +37,9 @@ type Breach struct {
 
 // Verdict is what Verify found of one run.
 type Verdict struct {
-	Run      string   `json:"run_id"`
-	Trust    Trust    `json:"trust"`
-	Breaches []Breach `json:"breaches"`
+	RunID         string        `json:"run_id"`
+	Trust         Trust         `json:"trust"`
+	Discrepancies []Discrepancy `json:"breaches"`
 	// Signature is "" where nobody asked; of a run in parts it is that of the part for
 	// which the least can be said. SignedBy are all who signed, sorted.
 	Signature Signature `json:"signature,omitempty"`
@@ -55,10 +55,10 @@ type BrokenError struct{ Verdict }
 // Error says where, and what to do.
 func (e *BrokenError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "history: run %s does not hold:", e.Run)
-	for i, breach := range e.Breaches {
+	fmt.Fprintf(&b, "history: run %s does not hold:", e.RunID)
+	for i, breach := range e.Discrepancies {
 		if i == 3 {
-			fmt.Fprintf(&b, "\n  and %d more", len(e.Breaches)-i)
+			fmt.Fprintf(&b, "\n  and %d more", len(e.Discrepancies)-i)
 			break
 		}
 		fmt.Fprintf(&b, "\n  %s: %s", breach.Where, breach.What)
@@ -72,7 +72,7 @@ func (e *BrokenError) Error() string {
 // Lost reports whether nothing is wrong but that journals lost their ends: what is
 // left of them holds.
 func (e *BrokenError) Lost() bool {
-	return !slices.ContainsFunc(e.Breaches, func(b Breach) bool { return !b.Lost })
+	return !slices.ContainsFunc(e.Discrepancies, func(b Discrepancy) bool { return !b.Lost })
 }
 
 // chainReaders is how many links are read at once.
@@ -98,9 +98,9 @@ func (h *History) Verify(ctx context.Context, run string) (Verdict, error) {
 
 // Verification is what VerifyAll found.
 type Verification struct {
-	Runs  []Verdict `json:"runs"`  // newest first
-	Chain []Breach  `json:"chain"` // of no run that is there
-	End   string    `json:"end"`   // the sum of the last link
+	Runs  []Verdict     `json:"runs"`  // newest first
+	Chain []Discrepancy `json:"chain"` // of no run that is there
+	End   string        `json:"end"`   // the sum of the last link
 }
 
 // VerifyAll holds every run against the chain. Where a sum is known, that an earlier
@@ -122,7 +122,7 @@ func (h *History) VerifyAll(ctx context.Context, known string) (v Verification, 
 			return v, err
 		case err != nil: // of this run alone: the others are none the worse for it
 			verdict.Trust = Broken
-			verdict.Breaches = append(verdict.Breaches, Breach{Where: locate(h.store, runsFolder+run+"/"), What: "it cannot be read: " + err.Error()})
+			verdict.Discrepancies = append(verdict.Discrepancies, Discrepancy{Where: locate(h.store, runsFolder+run+"/"), What: "it cannot be read: " + err.Error()})
 		}
 		v.Runs = append(v.Runs, verdict)
 		for _, a := range attempts[run] {
@@ -133,21 +133,21 @@ func (h *History) VerifyAll(ctx context.Context, known string) (v Verification, 
 	if err != nil {
 		return v, err
 	}
-	v.Chain = append([]Breach{}, c.breaches...)
+	v.Chain = append([]Discrepancy{}, c.breaches...)
 	for _, name := range journals {
 		if a, is := parseAttempt(name, journalsFolder, ".jsonl"); is && attempts[a.run] == nil {
-			v.Chain = append(v.Chain, Breach{Where: locate(h.store, name), What: "the journal has no record"})
+			v.Chain = append(v.Chain, Discrepancy{Where: locate(h.store, name), What: "the journal has no record"})
 		}
 	}
 	for stem, l := range c.links {
 		if !c.pruned[stem] {
-			v.Chain = append(v.Chain, Breach{Where: locate(h.store, runsFolder+stem+".json"), What: fmt.Sprintf("the record is gone, and link %d says that it was there", l.Seq)})
+			v.Chain = append(v.Chain, Discrepancy{Where: locate(h.store, runsFolder+stem+".json"), What: fmt.Sprintf("the record is gone, and link %d says that it was there", l.Seq)})
 		}
 	}
 	if known != "" && !c.sums[known] {
-		v.Chain = append(v.Chain, Breach{Where: locate(h.store, chainFolder), What: "no link has the sum that was known, " + known + ": the chain was made anew, or is another one"})
+		v.Chain = append(v.Chain, Discrepancy{Where: locate(h.store, chainFolder), What: "no link has the sum that was known, " + known + ": the chain was made anew, or is another one"})
 	}
-	slices.SortFunc(v.Chain, func(a, b Breach) int { return strings.Compare(a.Where, b.Where) })
+	slices.SortFunc(v.Chain, func(a, b Discrepancy) int { return strings.Compare(a.Where, b.Where) })
 	return v, nil
 }
 
@@ -157,7 +157,7 @@ type chain struct {
 	signed   map[int64]signature
 	pruned   map[string]bool
 	sums     map[string]bool
-	breaches []Breach
+	breaches []Discrepancy
 	end      string
 }
 
@@ -169,7 +169,7 @@ const skew = 24 * time.Hour
 func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, error) {
 	c := chain{links: map[string]link{}, signed: map[int64]signature{}, pruned: map[string]bool{}, sums: map[string]bool{}}
 	breach := func(name, what string) {
-		c.breaches = append(c.breaches, Breach{Where: locate(h.store, name), What: what})
+		c.breaches = append(c.breaches, Discrepancy{Where: locate(h.store, name), What: what})
 	}
 	seqs, err := h.linkNames(ctx)
 	if err != nil {
@@ -255,7 +255,7 @@ func unreadable(what string, err error) string {
 }
 
 func (h *History) verify(ctx context.Context, run string, attempts []attempt, c chain) (Verdict, error) {
-	v := Verdict{Run: run, Trust: Unverified, Breaches: []Breach{}}
+	v := Verdict{RunID: run, Trust: Unverified, Discrepancies: []Discrepancy{}}
 	journals, err := h.store.List(ctx, journalsFolder+run+"/")
 	if err != nil {
 		return v, err
@@ -267,7 +267,7 @@ func (h *History) verify(ctx context.Context, run string, attempts []attempt, c 
 		if err != nil {
 			return v, err
 		}
-		v.Breaches = append(v.Breaches, breaches...)
+		v.Discrepancies = append(v.Discrepancies, breaches...)
 		v.sign(h, a, c)
 		if v.Trust == Unverified || trust == Pending {
 			v.Trust = trust
@@ -275,7 +275,7 @@ func (h *History) verify(ctx context.Context, run string, attempts []attempt, c 
 	}
 	for _, name := range journals {
 		if !known[name] {
-			v.Breaches = append(v.Breaches, Breach{Where: locate(h.store, name), What: "the journal has no record"})
+			v.Discrepancies = append(v.Discrepancies, Discrepancy{Where: locate(h.store, name), What: "the journal has no record"})
 		}
 	}
 	slices.Sort(v.SignedBy)
@@ -283,19 +283,19 @@ func (h *History) verify(ctx context.Context, run string, attempts []attempt, c 
 	// A link that does not hold may have been that of this run.
 	for _, b := range c.breaches {
 		if v.Trust != Unverified {
-			v.Breaches = append(v.Breaches, b)
+			v.Discrepancies = append(v.Discrepancies, b)
 		}
 	}
-	if len(v.Breaches) > 0 {
+	if len(v.Discrepancies) > 0 {
 		v.Trust = Broken
 	}
 	return v, nil
 }
 
-func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust, []Breach, error) {
-	var breaches []Breach
+func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust, []Discrepancy, error) {
+	var breaches []Discrepancy
 	breach := func(name string, lost bool, what string, args ...any) {
-		breaches = append(breaches, Breach{Where: locate(h.store, name), What: fmt.Sprintf(what, args...), Lost: lost})
+		breaches = append(breaches, Discrepancy{Where: locate(h.store, name), What: fmt.Sprintf(what, args...), Lost: lost})
 	}
 	text, _, err := h.store.Read(ctx, a.record())
 	if err != nil {
@@ -365,7 +365,7 @@ func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust,
 
 // notInJournal are the changes that a record says were tried, and of which its journal
 // has no intent: an intent is stored before its write is sent.
-func notInJournal(r *Record, file *JournalFile) []desired.Key {
+func notInJournal(r *RunRecord, file *JournalFile) []desired.Key {
 	intended := map[desired.Key]bool{}
 	for i := range file.Entries {
 		intended[file.Entries[i].Key] = true

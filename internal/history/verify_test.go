@@ -94,7 +94,7 @@ func (m *memory) clone() *memory {
 }
 
 // trusts is what Verify says of every run, and what is wrong with the chain.
-func trusts(t *testing.T, s Store) (map[string]Trust, []Breach) {
+func trusts(t *testing.T, s Store) (map[string]Trust, []Discrepancy) {
 	t.Helper()
 	found, err := New(s).VerifyAll(t.Context(), "")
 	if err != nil {
@@ -102,8 +102,8 @@ func trusts(t *testing.T, s Store) (map[string]Trust, []Breach) {
 	}
 	by := map[string]Trust{}
 	for _, v := range found.Runs {
-		by[v.Run] = v.Trust
-		found.Chain = append(found.Chain, v.Breaches...)
+		by[v.RunID] = v.Trust
+		found.Chain = append(found.Chain, v.Discrepancies...)
 	}
 	return by, found.Chain
 }
@@ -382,7 +382,7 @@ func TestAnOlderHistoryIsUnverified(t *testing.T) {
 	s := newMemory()
 	s.objects[runsFolder+stem+".json"] = []byte(record)
 	s.logs[journalsFolder+stem+".jsonl"] = []byte(journal)
-	if v, err := New(s).Verify(t.Context(), "old"); err != nil || v.Trust != Unverified || len(v.Breaches) > 0 {
+	if v, err := New(s).Verify(t.Context(), "old"); err != nil || v.Trust != Unverified || len(v.Discrepancies) > 0 {
 		t.Errorf("Verify: %+v, %v", v, err)
 	}
 	if undos, err := New(s).Undo(t.Context(), "old"); err != nil || len(undos) != 1 {
@@ -420,7 +420,7 @@ func TestTheChainGoesOnAfterABreach(t *testing.T) {
 		if len(breaches) == 0 {
 			t.Errorf("%s: nothing is told of it", row.why)
 		}
-		if v, err := New(s).Verify(t.Context(), "next"); err != nil || v.Trust != Verified && !strings.Contains(fmt.Sprint(v.Breaches), "before this link") {
+		if v, err := New(s).Verify(t.Context(), "next"); err != nil || v.Trust != Verified && !strings.Contains(fmt.Sprint(v.Discrepancies), "before this link") {
 			t.Errorf("%s: the run after it: %+v, %v; all: %v", row.why, v, err, trust)
 		}
 	}
@@ -435,7 +435,7 @@ func TestConcurrentRunsMakeOneChain(t *testing.T) {
 			go func() {
 				r, err := New(s).Begin(t.Context(), testRecord(fmt.Sprintf("run-%d", i)))
 				if err == nil {
-					err = r.Finish(t.Context(), &Record{State: Finished})
+					err = r.Finish(t.Context(), &RunRecord{State: Finished})
 				}
 				done <- err
 			}()
@@ -552,7 +552,7 @@ func TestARunThatWasTakenForDeadWritesNoMore(t *testing.T) {
 			t.Errorf("Intend: %v, want LostError", err)
 		}
 		kept.Settle(testKey(1), applied(change, new(holding(0))))
-		if err := stopped.Finish(t.Context(), &Record{State: Interrupted}); err != nil {
+		if err := stopped.Finish(t.Context(), &RunRecord{State: Interrupted}); err != nil {
 			t.Fatal(err)
 		}
 		if trust, breaches := trusts(t, s); trust["stopped"] != Verified || trust["next"] != Verified || len(breaches) > 0 {

@@ -44,7 +44,7 @@ type Digest struct {
 	Version int          `json:"version"`
 	Kinds   []Kind       `json:"kinds"` // sorted
 	Verb    string       `json:"verb"`
-	Run     string       `json:"run"`
+	RunID   string       `json:"run"`
 	Time    time.Time    `json:"time"`
 	Targets []TargetNews `json:"targets"`          // those with news, in the plan's order
 	Errors  []string     `json:"errors,omitempty"` // of the run as a whole
@@ -93,7 +93,7 @@ const (
 // which may be nil, reports an error that another run of ours explains, such as a
 // target that it holds: no news.
 func Of(r *reconcile.RunResult, whole bool, passes func(error) bool) *Digest {
-	d := &Digest{Version: 1, Verb: r.Verb, Run: r.ID, Time: r.Finished.UTC(), items: map[string]bool{}, whole: whole, read: map[string]bool{}}
+	d := &Digest{Version: 1, Verb: r.Verb, RunID: r.ID, Time: r.Finished.UTC(), items: map[string]bool{}, whole: whole, read: map[string]bool{}}
 	if r.Finished.IsZero() {
 		d.Time = time.Now().UTC()
 	}

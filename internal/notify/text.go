@@ -48,7 +48,7 @@ func (d *Digest) finish() {
 	if len(d.Targets) > maxTargets {
 		d.Targets = d.Targets[:maxTargets]
 	}
-	lines = append(lines, "Run "+d.Run)
+	lines = append(lines, "Run "+d.RunID)
 	d.Text = escapeMarkup.Replace(strings.Join(lines, "\n"))
 }
 

@@ -41,7 +41,7 @@ func withPast(r *Run) *Run {
 	}
 	trend := history.Trend{Target: prod, Label: "prod"}
 	for i, drifted := range []int{9, 4, 0, 6, 12} {
-		trend.Audits = append(trend.Audits, history.AuditCount{Run: fmt.Sprint(i), Started: started.Add(time.Duration(i-5) * 24 * time.Hour), Declared: 200, Drifted: drifted, New: drifted / 2, Failed: i == 2})
+		trend.Audits = append(trend.Audits, history.AuditCount{RunID: fmt.Sprint(i), Started: started.Add(time.Duration(i-5) * 24 * time.Hour), Declared: 200, Drifted: drifted, New: drifted / 2, Failed: i == 2})
 	}
 	r.Trends = []history.Trend{trend}
 	return r
@@ -203,7 +203,7 @@ func TestHTMLCallsNothingInSyncThatIsNot(t *testing.T) {
 
 // remembered is a run as its record tells of it.
 func remembered(r *Run) *Run {
-	record := history.Record{Run: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished, Files: []desired.FileInfo{{Path: "fleet.yaml"}}}
+	record := history.RunRecord{RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished, Files: []desired.FileInfo{{Path: "fleet.yaml"}}}
 	record.SetPlan(r.Plan)
 	if r.Outcome != nil {
 		record.SetOutcome(r.Outcome)

@@ -19,7 +19,7 @@ import (
 // number alone, and where each setting was declared, is not known any more.
 func Past(past PastRun) *Run {
 	parts := past.Latest()
-	r := &Run{ID: past.Run.Run, Started: past.Started(), Undo: past.Undo, nameless: map[desired.Target]reconcile.TargetPlan{}}
+	r := &Run{ID: past.Run.ID, Started: past.Started(), Undo: past.Undo, nameless: map[desired.Target]reconcile.TargetPlan{}}
 	r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers = desired.MissingWarn, desired.MissingWarn
 	if len(parts) == 0 {
 		r.Err = errors.New("the run left no record")
@@ -63,7 +63,7 @@ func Past(past PastRun) *Run {
 }
 
 // partEnded takes in how a part of a run ended.
-func (r *Run) partEnded(part *history.Record) {
+func (r *Run) partEnded(part *history.RunRecord) {
 	switch {
 	case part.Failure != nil:
 		r.Err = part.Failure
@@ -81,7 +81,7 @@ func (r *Run) partEnded(part *history.Record) {
 }
 
 // pastTarget is one target of a record, and notes what it keeps as numbers alone.
-func (r *Run) pastTarget(part *history.Record, t *history.Target) reconcile.TargetPlan {
+func (r *Run) pastTarget(part *history.RunRecord, t *history.TargetRecord) reconcile.TargetPlan {
 	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped, Err: failure(t.Failure), Stopped: failure(t.Stopped), Unknown: t.Unknown}
 	named := map[string]int{}
 	for _, f := range part.Findings {

@@ -17,7 +17,7 @@ func TestAPastRunIsReportedAsItWas(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			r := s.run(t)
-			record := history.Record{Run: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished}
+			record := history.RunRecord{RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished}
 			if r.Plan == nil {
 				record.State, record.Failure = history.Failed, history.NewFailure(r.Err)
 			} else {
@@ -79,7 +79,7 @@ func TestAPastRunTakesWhatIsMissingAsItWas(t *testing.T) {
 		live := scenarioOf(t, "missing")
 		live.Fleet.MissingFunctions, live.Fleet.MissingQualifiers = row.functions, row.qualifiers
 		live.Plan.Targets[0].InSync, live.Plan.Targets[0].Changes = live.Plan.Targets[0].Declared-2, nil
-		var record history.Record
+		var record history.RunRecord
 		record.SetPlan(live.Plan)
 		record.MissingFunctions, record.MissingQualifiers = &live.Fleet.MissingFunctions, &live.Fleet.MissingQualifiers
 		past := Past(PastRun{Run: history.NewRun(record)})

@@ -61,7 +61,7 @@ type runLine struct {
 }
 
 func summarise(run *PastRun) runLine {
-	s := runLine{Run: run.Run.Run, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
+	s := runLine{Run: run.Run.ID, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
 	for _, part := range run.Latest() {
 		s.Verb = part.Verb
 		s.Targets += len(part.Targets)
@@ -135,9 +135,9 @@ func RunJSON(w io.Writer, run PastRun) error {
 	return WriteJSON(w, struct {
 		FormatVersion int `json:"format_version"`
 		runLine
-		Undo    string           `json:"undo"`
-		Parts   []history.Record `json:"parts"`
-		Journal []history.Undo   `json:"journal"`
+		Undo    string              `json:"undo"`
+		Parts   []history.RunRecord `json:"parts"`
+		Journal []history.Undo      `json:"journal"`
 	}{FormatVersion, summarise(&run), run.Undo, run.Attempts, append([]history.Undo{}, run.Journal...)})
 }
 
@@ -178,7 +178,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 }
 
 // part tells who ran one part of a run, and from what.
-func (p *printer) part(part *history.Record) {
+func (p *printer) part(part *history.RunRecord) {
 	if part.Shard != (history.Shard{}) {
 		p.line(0, textf("%s:", part.Shard))
 	}
@@ -291,7 +291,7 @@ var inWords = map[history.UndoStatus]string{
 }
 
 // audited tells what an audit found in one target.
-func (p *printer) audited(t *history.Target) {
+func (p *printer) audited(t *history.TargetRecord) {
 	for _, kind := range slices.Sorted(maps.Keys(t.Findings)) {
 		p.flow(2, 4, textf("%s: %d %s", t.Target, t.Findings[kind], strings.ReplaceAll(kind, "_", " ")))
 	}
@@ -345,7 +345,7 @@ func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []str
 				return fmt.Sprint(n)
 			}
 			table = append(table, []string{a.Started.UTC().Format(time.DateTime),
-				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), known(a.Breaches), a.Run})
+				known(a.Drifted), known(a.New), known(a.Unreadable), known(a.Missing), known(a.Undeclared), known(a.Breaches), a.RunID})
 		}
 		p.table(2, table, "RUN", "UNDECLARED", "BREACHES") // a run's id says no more than when
 		p.drift(2, t.Drift)

@@ -35,14 +35,14 @@ var pastRuns = []struct {
 
 var somewhere = desired.Target{Account: "111111111111", Region: "eu-west-1"}
 
-func part(run string) history.Record {
+func part(run string) history.RunRecord {
 	started := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
-	return history.Record{
-		Version: history.RecordVersion, Run: run, ToolVersion: "1.0.0", Verb: "apply", Host: "ci-7", PID: 4711,
+	return history.RunRecord{
+		Version: history.RecordVersion, RunID: run, ToolVersion: "1.0.0", Verb: "apply", Host: "ci-7", PID: 4711,
 		State: history.Finished, Started: started, Finished: started.Add(2100 * time.Millisecond),
 		Callers: []history.Caller{{Target: somewhere, ARN: "arn:aws:sts::111111111111:assumed-role/deploy/eventinvoke"}},
 		Files:   []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("5f", 32)}},
-		Targets: []history.Target{{
+		Targets: []history.TargetRecord{{
 			Target: somewhere, Label: "shop",
 			Plan:       history.PlanCounts{Declared: 12, InSync: 9, Creates: 1, Changes: 2},
 			Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: 12}, {Name: "PutFunctionEventInvokeConfig", Calls: 3, Throttled: 1}},
@@ -72,12 +72,12 @@ func finishedRun() PastRun {
 	refused.Author = &history.Author{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 	r.AskedMS = 1000
 	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Update, "not_attempted")}
-	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.Run}
+	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.RunID}
 }
 
 func diedRun() PastRun {
 	r := part("20260301T031500Z-00c0ffee")
-	r.State, r.Finished, r.Targets, r.Guard = history.Died, time.Time{}, []history.Target{}, nil
+	r.State, r.Finished, r.Targets, r.Guard = history.Died, time.Time{}, []history.TargetRecord{}, nil
 	undo := func(function string, status history.UndoStatus) history.Undo {
 		key := item(function, reconcile.Create, "").Key
 		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
@@ -87,7 +87,7 @@ func diedRun() PastRun {
 	return PastRun{
 		Run:     history.NewRun(r),
 		Journal: []history.Undo{undo("billing", history.Written), undo("checkout", history.Unknown), gone, undo("orders", history.Unwritten)},
-		Undo:    "eventinvoke rollback " + r.Run,
+		Undo:    "eventinvoke rollback " + r.RunID,
 	}
 }
 
@@ -100,7 +100,7 @@ func shardedRun() PastRun {
 
 func heldRun() PastRun {
 	r := part("20260301T032000Z-1234abcd")
-	r.State, r.Targets, r.Guard = history.Failed, []history.Target{}, nil
+	r.State, r.Targets, r.Guard = history.Failed, []history.TargetRecord{}, nil
 	r.Stopped = "111111111111/eu-west-1 is held by run 20260301T030000Z-7f3a90c1"
 	r.Failure = &reconcile.CallError{}
 	return PastRun{Run: history.NewRun(r)}
@@ -130,7 +130,7 @@ func hostileRun() PastRun {
 	failed := item("billing", reconcile.Update, "failed")
 	failed.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Message: "no\x1b]0;title\x07\u202e"}
 	r.Items = []history.Item{failed}
-	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.Run + " --history 'a\x1bb'"}
+	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.RunID + " --history 'a\x1bb'"}
 }
 
 func TestPastRun(t *testing.T) {
@@ -261,7 +261,7 @@ func TestPastRuns(t *testing.T) {
 
 func pastTrends() []history.Trend {
 	audit := func(day int, drifted, fresh int) history.AuditCount {
-		return history.AuditCount{Run: fmt.Sprintf("202602%02dT030000Z-aaaa0001", day), Started: time.Date(2026, 2, day, 3, 0, 0, 0, time.UTC), Declared: 12, Drifted: drifted, New: fresh, Undeclared: 2}
+		return history.AuditCount{RunID: fmt.Sprintf("202602%02dT030000Z-aaaa0001", day), Started: time.Date(2026, 2, day, 3, 0, 0, 0, time.UTC), Declared: 12, Drifted: drifted, New: fresh, Undeclared: 2}
 	}
 	lost := audit(28, 0, 0)
 	lost.Declared, lost.Failed = 0, true
@@ -310,8 +310,8 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		return slices.DeleteFunc(names, func(name string) bool { return name == "-" })
 	}
 	for heading, v := range map[string]any{
-		"runs": runLine{}, "parts": history.Record{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": reconcile.GuardLine{}, "trend.targets.audits": history.AuditCount{},
-		"parts.targets": history.Target{}, "parts.targets.plan": history.PlanCounts{},
+		"runs": runLine{}, "parts": history.RunRecord{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": reconcile.GuardLine{}, "trend.targets.audits": history.AuditCount{},
+		"parts.targets": history.TargetRecord{}, "parts.targets.plan": history.PlanCounts{},
 	} {
 		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)

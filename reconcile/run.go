@@ -68,7 +68,6 @@ type RunResult struct {
 	Opened    Opened
 	Inventory desired.Inventory // what was discovered
 	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
-	Base      GuardBase
 	Observed  Observed
 	Read      Observed  // the same, and functions of which something is required and nothing declared
 	Known     Observed  // what was read, and what is carried of the functions that were not
@@ -87,6 +86,8 @@ type RunResult struct {
 	Stopped error // why the run as a whole ended early, or nil
 	Err     error // why there is no plan, or nil
 	Late    error // what failed after the last write: the record, the leases
+
+	base GuardBase // what the limits of Guard refer to
 }
 
 // Planned reports whether the run came as far as a plan.
@@ -180,7 +181,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	}
 
 	// resolve the wishes to configs.
-	if r.Fleet, r.Base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, r.Inventory); err != nil {
+	if r.Fleet, r.base, err = r.Wishes.Resolve(ctx, r.Opened.Ambient, r.Inventory); err != nil {
 		// Where nothing could be discovered nothing is left of a fleet of rules,
 		// and its files are not to blame.
 		if lost := r.Opened.failures(); lost != nil {
@@ -206,7 +207,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 
 	// guard. It is asked also where nothing is written, so that a plan shows what an apply
 	// of it would be refused for.
-	guard := Guard{Limits: r.Fleet.Limits, Base: r.Base, Off: r.GuardOff}
+	guard := Guard{Limits: r.Fleet.Limits, Base: r.base, Off: r.GuardOff}
 	r.Guard = guard.Lines(&r.Plan)
 	r.tell(PhasePlan)
 	approved, ok := r.approved(guard)

@@ -175,14 +175,14 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
 func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, output *outputFile) error {
-	targets := make([]export.Target, len(r.Fleet.Targets))
+	targets := make([]export.ObservedTarget, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
 		// What was an organization is its accounts in the file, each a target of its own.
 		if slices.ContainsFunc(r.Fleet.Targets, func(o desired.TargetSpec) bool { return o.Label == t.Label && o.Account != t.Account }) {
 			t.Label = t.Label[:min(len(t.Label), 51)] + "-" + t.Account
 		}
-		targets[i] = export.Target{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: found[t.Target].Tags, Err: r.Observed.Targets[i].Err}
+		targets[i] = export.ObservedTarget{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: found[t.Target].Tags, Err: r.Observed.Targets[i].Err}
 		unread = cmp.Or(unread, targets[i].Err)
 		if why := reconcile.ErrorOf(found[t.Target].TagsErr); why != nil {
 			targets[i].Tags = nil

@@ -47,7 +47,7 @@ func (it *item) refusals() int {
 // collect makes an item of every record that was read. What the loader would
 // not take as a key at all is in lost, a comment each; so are orphans, which are not as
 // declared whatever is declared of them.
-func collect(targets []Target) (items []item, lost, orphans []string) {
+func collect(targets []ObservedTarget) (items []item, lost, orphans []string) {
 	probe := fleetfile.NewProbe()
 	for i := range targets {
 		for j := range targets[i].Functions {
@@ -82,7 +82,7 @@ func collect(targets []Target) (items []item, lost, orphans []string) {
 }
 
 // read fills the cells from what AWS holds.
-func (it *item) read(target *Target, s reconcile.Settings, probe *fleetfile.Probe) {
+func (it *item) read(target *ObservedTarget, s reconcile.Settings, probe *fleetfile.Probe) {
 	held := false
 	for i, field := range desired.AllSettings() {
 		c := &it.cells[i]
@@ -121,7 +121,7 @@ func (it *item) declareDefault() {
 }
 
 // remarksOn says what is odd about a destination, though it can be declared.
-func remarksOn(target *Target, n desired.Name, field desired.Setting, destination string) []string {
+func remarksOn(target *ObservedTarget, n desired.Name, field desired.Setting, destination string) []string {
 	to, err := arn.Parse(destination)
 	if err != nil {
 		return nil
@@ -151,7 +151,7 @@ type place struct {
 // the target's own, and for the function's name. The one to choose is the one that most
 // functions share: it makes their entries equal. Among equals it is the one with the fewest placeholders,
 // so that a destination of one target stays the ARN that one can search for.
-func spellDestinations(targets []Target, items []item) {
+func spellDestinations(targets []ObservedTarget, items []item) {
 	shared, chosen := map[string]int{}, map[place]string{} // at how many places a text is right, and the one for each
 	spellings := func(p place) []string { return fleetfile.Spellings(p.arn, targets[p.target].Target, p.function) }
 	each := func(visit func(*cell, place)) {
@@ -192,7 +192,7 @@ type entry struct {
 
 // merge makes one entry of what is alike at several targets. A target without the
 // record, or one that was not read, is never covered.
-func merge(targets []Target, items []item) (entries []entry) {
+func merge(targets []ObservedTarget, items []item) (entries []entry) {
 	sorted := make([]*item, len(items))
 	for i := range items {
 		sorted[i] = &items[i]
@@ -216,7 +216,7 @@ func merge(targets []Target, items []item) (entries []entry) {
 
 // locate says where a config lives that is alike at some targets, with what is odd about
 // it there.
-func locate(targets []Target, alike []*item) (all []entry) {
+func locate(targets []ObservedTarget, alike []*item) (all []entry) {
 	at := map[desired.Target]string{}
 	for _, it := range alike {
 		at[targets[it.target].Target] = it.Function

@@ -25,9 +25,9 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// Target is one target and what AWS holds there. Entries of the embedded
+// ObservedTarget is one target and what AWS holds there. Entries of the embedded
 // TargetSpec play no part.
-type Target struct {
+type ObservedTarget struct {
 	desired.TargetSpec
 	Functions []reconcile.ObservedFunction
 	Exists    []string // every function there is, also those that were not looked at
@@ -48,9 +48,9 @@ func (r Result) Whole() bool { return r.Unreadable == 0 && r.Inexpressible == 0 
 
 // Write writes the fleet file of some targets, with comment lines at its top. The same targets
 // give the same bytes, in whatever order they come.
-func Write(w io.Writer, targets []Target, header []string) (Result, error) {
+func Write(w io.Writer, targets []ObservedTarget, header []string) (Result, error) {
 	targets = slices.Clone(targets)
-	slices.SortFunc(targets, func(a, b Target) int { return a.Target.Compare(b.Target) })
+	slices.SortFunc(targets, func(a, b ObservedTarget) int { return a.Target.Compare(b.Target) })
 	if err := check(targets); err != nil {
 		return Result{}, err
 	}
@@ -83,7 +83,7 @@ func Write(w io.Writer, targets []Target, header []string) (Result, error) {
 }
 
 // check refuses targets that one file cannot tell apart.
-func check(targets []Target) error {
+func check(targets []ObservedTarget) error {
 	for i := range targets {
 		if i > 0 && targets[i].Target == targets[i-1].Target {
 			return fmt.Errorf("target %s is there twice: give it once", targets[i].Target)
@@ -102,7 +102,7 @@ func check(targets []Target) error {
 type file struct{ *fleetfile.Writer }
 
 // unread names what is not in the file because it was not read, and counts it.
-func (f file) unread(targets []Target) int {
+func (f file) unread(targets []ObservedTarget) int {
 	n := 0
 	say := func(what string, why error) {
 		if n == 0 {
@@ -130,7 +130,7 @@ func (f file) unread(targets []Target) int {
 }
 
 // specs are the targets as the targets section has them.
-func specs(targets []Target) []desired.TargetSpec {
+func specs(targets []ObservedTarget) []desired.TargetSpec {
 	all := make([]desired.TargetSpec, len(targets))
 	for i := range targets {
 		all[i] = targets[i].TargetSpec

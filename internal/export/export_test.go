@@ -24,13 +24,13 @@ var (
 	devUS  = target("dev", "222222222222", "us-east-1")
 )
 
-func target(label, account, region string, functions ...reconcile.ObservedFunction) Target {
-	s := Target{Functions: functions}
+func target(label, account, region string, functions ...reconcile.ObservedFunction) ObservedTarget {
+	s := ObservedTarget{Functions: functions}
 	s.Label, s.Target = label, desired.Target{Account: account, Region: region}
 	return s
 }
 
-func (s Target) with(functions ...reconcile.ObservedFunction) Target {
+func (s ObservedTarget) with(functions ...reconcile.ObservedFunction) ObservedTarget {
 	s.Functions = functions
 	return s
 }
@@ -57,7 +57,7 @@ func holds(retries, age int, onSuccess, onFailure string) reconcile.Settings {
 	return reconcile.NewSettings(s)
 }
 
-func write(t testing.TB, targets []Target) (string, Result) {
+func write(t testing.TB, targets []ObservedTarget) (string, Result) {
 	t.Helper()
 	var b bytes.Buffer
 	result, err := Write(&b, targets, []string{"Exported by a test."})
@@ -71,7 +71,7 @@ func write(t testing.TB, targets []Target) (string, Result) {
 func planAgain(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, text string, targets []Target) reconcile.Plan {
+}, text string, targets []ObservedTarget) reconcile.Plan {
 	t.Helper()
 	document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
 	if err != nil {
@@ -114,7 +114,7 @@ func alike(retries int, names ...string) (all []reconcile.ObservedFunction) {
 	return all
 }
 
-func tagged(s Target, key, value string, names ...string) Target {
+func tagged(s ObservedTarget, key, value string, names ...string) ObservedTarget {
 	if s.Tags == nil {
 		s.Tags = map[string]map[string]string{}
 	}
@@ -129,19 +129,19 @@ func tagged(s Target, key, value string, names ...string) Target {
 
 const queue = "arn:aws:sqs:us-east-1:111111111111:dlq"
 
-func queueIn(s Target, name string) string {
+func queueIn(s ObservedTarget, name string) string {
 	return "arn:aws:sqs:" + s.Region + ":" + s.Account + ":" + name
 }
 
 func TestWriteGolden(t *testing.T) {
 	for _, row := range []struct {
 		name, why string
-		targets   []Target
+		targets   []ObservedTarget
 		want      Result
 	}{
 		{
 			name: "one-target", why: "the current credentials: no targets section, plain ARNs, common values as defaults",
-			targets: []Target{target("", "111111111111", "us-east-1",
+			targets: []ObservedTarget{target("", "111111111111", "us-east-1",
 				function("checkout", latest(holds(0, 3600, "", queue)), under("live", holds(0, 60, "", queue))),
 				function("invoices", latest(holds(0, 3600, "", queue))),
 				function("mailer", latest(holds(2, 3600, "", queue))),
@@ -153,7 +153,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "many-targets", why: "what is alike everywhere is written once; the rest by label or, within a label, by ARN",
-			targets: []Target{
+			targets: []ObservedTarget{
 				prodUS.with(
 					function("everywhere", latest(holds(1, -1, "", queueIn(prodUS, "dlq")))),
 					function("labelled", latest(holds(0, -1, "", queueIn(prodUS, "dlq")))),
@@ -169,7 +169,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "central", why: "a queue that several accounts share stays an ARN, with a word where it is foreign",
-			targets: []Target{
+			targets: []ObservedTarget{
 				prodUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
 				devUS.with(function("a", latest(holds(-1, -1, "", queue))), function("b", latest(holds(-1, -1, "", queue)))),
 			},
@@ -177,7 +177,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "tags", why: "a tag that only functions of one kind have says it where names do not; one that another has too, or lacks in one target, does not",
-			targets: []Target{
+			targets: []ObservedTarget{
 				tagged(tagged(tagged(prodUS.with(alike(1, "checkout", "invoice", "ledger", "refund", "search")...), "team", "pay", "checkout", "invoice", "ledger", "refund"),
 					"area", "north", "checkout", "invoice", "ledger", "refund"), "basis", "go", "checkout", "invoice", "ledger", "refund", "search"),
 				tagged(tagged(prodEU.with(alike(1, "checkout", "invoice", "ledger", "refund")...), "team", "pay", "checkout", "invoice", "ledger", "refund"),
@@ -188,7 +188,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "odd", why: "what cannot be declared, or should be looked at, is a comment",
-			targets: []Target{target("", "111111111111", "us-east-1",
+			targets: []ObservedTarget{target("", "111111111111", "us-east-1",
 				function("fifo", latest(holds(1, -1, "", queue+".fifo"))),
 				function("fifo-only", latest(holds(-1, -1, "", queue+".fifo"))),
 				function("elsewhere", latest(holds(-1, -1, "arn:aws:sns:eu-west-1:222222222222:done", ""))),
@@ -206,7 +206,7 @@ func TestWriteGolden(t *testing.T) {
 		},
 		{
 			name: "unread-target", why: "nothing is declared for a target that was not read, not even what is alike in all others",
-			targets: []Target{
+			targets: []ObservedTarget{
 				prodUS.with(function("a", latest(holds(1, -1, "", "")))),
 				{TargetSpec: devUS.TargetSpec, Err: errors.New("the role cannot be assumed")},
 			},
@@ -243,7 +243,7 @@ func TestWriteGolden(t *testing.T) {
 }
 
 func TestTheOrderOfSitesDoesNotMatter(t *testing.T) {
-	targets := []Target{
+	targets := []ObservedTarget{
 		prodUS.with(function("a", latest(holds(1, -1, "", queue)))),
 		devUS.with(function("b", latest(holds(0, 60, "", queue)))),
 		prodEU.with(function("a", latest(holds(1, -1, "", "")))),
@@ -259,12 +259,12 @@ func TestTheOrderOfSitesDoesNotMatter(t *testing.T) {
 func TestWriteRefusesSitesThatOneFileCannotTellApart(t *testing.T) {
 	for _, row := range []struct {
 		why     string
-		targets []Target
+		targets []ObservedTarget
 		want    string
 	}{
 		{"nothing at all", nil, "no target"},
-		{"one target twice", []Target{prodUS, prodUS}, "twice"},
-		{"two targets, one without a label", []Target{prodUS, target("", "222222222222", "us-east-1")}, "no label"},
+		{"one target twice", []ObservedTarget{prodUS, prodUS}, "twice"},
+		{"two targets, one without a label", []ObservedTarget{prodUS, target("", "222222222222", "us-east-1")}, "no label"},
 	} {
 		if _, err := Write(&bytes.Buffer{}, row.targets, nil); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got %v, want an error with %q", row.why, err, row.want)
@@ -277,7 +277,7 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, context.Canceled }
 
 func TestAFailedWriteIsAnError(t *testing.T) {
-	if _, err := Write(brokenPipe{}, []Target{prodUS}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Write(brokenPipe{}, []ObservedTarget{prodUS}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -37,11 +37,11 @@ func drawSettings(t *rapid.T, target desired.Target) reconcile.Settings {
 		rapid.SampledFrom(destinations).Draw(t, "on failure"))
 }
 
-func drawSites(t *rapid.T) []Target {
-	places := []Target{
+func drawSites(t *rapid.T) []ObservedTarget {
+	places := []ObservedTarget{
 		prodUS, prodEU, devUS, target("dev", "222222222222", "eu-west-1"), target("stage", "333333333333", "us-east-1"), target("china", "444444444444", "cn-north-1"),
 	}
-	targets := rapid.SliceOfNDistinct(rapid.SampledFrom(places), 1, 5, func(s Target) desired.Target { return s.Target }).Draw(t, "targets")
+	targets := rapid.SliceOfNDistinct(rapid.SampledFrom(places), 1, 5, func(s ObservedTarget) desired.Target { return s.Target }).Draw(t, "targets")
 	if len(targets) == 1 && rapid.Bool().Draw(t, "current credentials") {
 		targets[0].Label = ""
 	}
@@ -113,7 +113,7 @@ func TestThePlanAfterAnExportIsEmpty(t *testing.T) {
 	})
 }
 
-func writeAny(t *rapid.T, targets []Target) (string, Result) {
+func writeAny(t *rapid.T, targets []ObservedTarget) (string, Result) {
 	var b bytes.Buffer
 	result, err := Write(&b, targets, nil)
 	if err != nil {
@@ -140,7 +140,7 @@ func TestTargetsSurviveTheFile(t *testing.T) {
 		s.ExternalID = rapid.StringMatching(`[\w+=,.@:/-]{2,10}`).Draw(t, "external id")
 		s.Quota = rapid.SampledFrom([]float64{0, 7, 12.5, 1000000}).Draw(t, "quota")
 		s.RateShare = rapid.SampledFrom([]float64{0, 0.1, 1}).Draw(t, "share")
-		text, _ := writeAny(t, []Target{s})
+		text, _ := writeAny(t, []ObservedTarget{s})
 		document, err := desired.Loader{Stdin: strings.NewReader(text)}.LoadFiles("-")
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)

@@ -34,7 +34,7 @@ const (
 
 // propose makes rules of entries that say the same, where the names of their functions
 // have something in common, and gives what is left.
-func propose(targets []Target, bunches []bunch) (rules []rule, left []bunch) {
+func propose(targets []ObservedTarget, bunches []bunch) (rules []rule, left []bunch) {
 	indexes := map[string]*names{}
 	for _, b := range bunches {
 		if b.notes != nil { // a remark is about one entry
@@ -137,7 +137,7 @@ func tellable(t tag) bool {
 
 // existing lists every function that a rule for some labels could choose: also those
 // without a record, and those that were not read.
-func existing(targets []Target, labels []string) *names {
+func existing(targets []ObservedTarget, labels []string) *names {
 	places := map[string]int{} // in how many targets there is a function of a name
 	tagged, known := map[tag]map[string]int{}, true
 	for i := range targets {
@@ -318,7 +318,7 @@ func (f file) list(key string, texts []string) {
 // setAside takes functions out of the file whose destination no fleet file can declare,
 // where they are few and most others share one: a default would speak for them too, and
 // to do without it would be a line more for every other entry.
-func setAside(targets []Target, items []item) (kept []item, lost []string) {
+func setAside(targets []ObservedTarget, items []item) (kept []item, lost []string) {
 	type function struct {
 		target int
 		name   string

@@ -35,7 +35,7 @@ func TestALargeFleetIsAFileThatOneKeeps(t *testing.T) {
 		}
 	}
 	asSurveyed(functions)
-	targets := []Target{prodUS.with(functions...)}
+	targets := []ObservedTarget{prodUS.with(functions...)}
 	var b bytes.Buffer
 	result, err := Write(&b, targets, nil)
 	if err != nil {

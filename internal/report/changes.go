@@ -120,6 +120,9 @@ func keyOf(c located) blockKey {
 // of a function, though a function may be called "sqs". Of several targets it leaves out also
 // account and region.
 func shape(v desired.Value, function string, of *desired.Target) desired.Value {
+	if !strings.Contains(v.Text(), function) && (of == nil || !strings.Contains(v.Text(), of.Account) && !strings.Contains(v.Text(), of.Region)) {
+		return v // nothing of it follows from the config, and most values are that
+	}
 	a, err := arn.Parse(v.Text())
 	if err != nil || of == nil && !strings.Contains(a.Resource, function) {
 		return v
@@ -139,16 +142,16 @@ func newBlock(members []located) block {
 	// Of the values that a template makes, that of the longest name shows best where the
 	// name stands: a function may be called "dlq".
 	sample := slices.MaxFunc(members, func(a, c located) int { return cmp.Compare(len(a.Function), len(c.Function)) })
-	first := sample.SettingChanges()
-	exact := allEqual(members, func(c located) [desired.NumSettings]reconcile.SettingChange { return values(c.SettingChanges()) })
-	for i, f := range first {
+	settings := mapped(members, func(c located) []reconcile.SettingChange { return c.SettingChanges() })
+	exact := allEqual(settings, values)
+	for i, f := range sample.SettingChanges() {
 		before, after := f.Before, f.After
 		if !exact {
 			before, after = shape(before, sample.Function, nil), shape(after, sample.Function, nil)
 		}
 		row := fieldRow{field: f.Setting.String(), before: f.Setting.Format(before), after: f.Setting.Format(after)}
 		if b.action != reconcile.Delete {
-			row.origin = sharedOrigin(members, func(c located) desired.Origin { return c.SettingChanges()[i].Origin })
+			row.origin = sharedOrigin(settings, func(s []reconcile.SettingChange) desired.Origin { return s[i].Origin })
 		}
 		b.rows = append(b.rows, row)
 	}

@@ -145,6 +145,11 @@ func RunJSON(w io.Writer, run PastRun) error {
 // changes, each kind of change once, as in a plan.
 func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	past := Past(run)
+	made := newChangeSet(past.places())
+	var unmade []*changeSet
+	for _, places := range grouped(past.unmade(), func(at place) string { return at.rest }) {
+		unmade = append(unmade, newChangeSet(places))
+	}
 	return fitted(w, past, o, func(p *printer) {
 		s := summarise(&run)
 		p.flow(0, 2, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
@@ -157,9 +162,9 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 		}
 		p.who(past)
 		if past.Outcome != nil {
-			p.kinds(past.places(), "")
-			for rest, places := range grouped(past.unmade(), func(at place) string { return at.rest }) {
-				p.kinds(places, rest)
+			p.kinds(made, "")
+			for _, s := range unmade {
+				p.kinds(s, s.places[0].rest)
 			}
 			p.notes(between(past.notes(false), again, notAttempted), &p.detail.alerts)
 		}
@@ -282,7 +287,7 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 		}
 	}
 	for rest, places := range grouped(places, func(at place) string { return at.rest }) {
-		p.kinds(places, rest)
+		p.kinds(newChangeSet(places), rest)
 	}
 }
 

@@ -88,3 +88,27 @@ func BenchmarkText100k(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkTextMixed50k(b *testing.B) {
+	r := mixed(b, 10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Text(io.Discard, r, TextOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// However often a page is begun anew in less detail, its changes are compared once.
+func TestTextComparesChangesOnce(t *testing.T) {
+	const each, most = 2000, 40 // allocations for each change: 62 where each page compared them
+	r := mixed(t, each)
+	allocations := testing.AllocsPerRun(3, func() {
+		if err := Text(io.Discard, r, TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n := allocations / (5 * each); n > most {
+		t.Errorf("%.0f allocations for each change, want at most %d", n, most)
+	}
+}

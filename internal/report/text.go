@@ -66,7 +66,7 @@ var details = []detail{
 func Text(w io.Writer, r *Run, o TextOptions) error {
 	notes := slices.DeleteFunc(r.notes(false), func(n note) bool { return n.topic == authors }) // the head has them
 	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, membership, passedOver)
-	head := found(notes)
+	head, risks, changes := found(notes), riskLine(r), newChangeSet(r.places())
 	return fitted(w, r, o, func(p *printer) {
 		if r.Plan == nil {
 			p.notes(notes, &p.detail.alerts)
@@ -75,7 +75,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 			return
 		}
 		p.opening(r)
-		if risks := riskLine(r); risks != "" {
+		if risks != "" {
 			p.wrapped(0, colored(bold, "Risk: "), plain, risks+".")
 		}
 		if head != "" {
@@ -84,7 +84,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		p.who(r)
 		p.notes(trouble, &p.detail.alerts)
 		if r.Outcome == nil {
-			p.changes(r)
+			p.changes(r, changes)
 			p.notes(unwritten, &p.detail.alerts)
 			p.notes(findings, &p.detail.notes)
 			p.gap()
@@ -100,7 +100,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 			p.line(0, colored(bold, r.Headline()))
 			return
 		}
-		p.kinds(r.places(), "")
+		p.kinds(changes, "")
 		p.notes(unwritten, &p.detail.alerts)
 		p.notes(findings, &p.detail.notes)
 		p.last()
@@ -218,7 +218,7 @@ func (p *printer) who(r *Run) {
 }
 
 // changes is what a plan would change, and where nothing is.
-func (p *printer) changes(r *Run) {
+func (p *printer) changes(r *Run, all *changeSet) {
 	c := r.Plan.Counts()
 	if c.Changes() == 0 {
 		p.nothingDiffers(r, c)
@@ -228,7 +228,7 @@ func (p *printer) changes(r *Run) {
 	if !r.Saved {
 		rest = fmt.Sprintf("; %d in sync", c.InSync)
 	}
-	p.kinds(r.places(), rest)
+	p.kinds(all, rest)
 	same, configs := 0, 0
 	for i := range r.Plan.Targets {
 		if tc := r.Plan.Targets[i].Counts(); tc.Changes() == 0 && tc.InSync > 0 && tc.Unreadable+tc.NotExamined+tc.UnreadableTargets == 0 {

@@ -133,7 +133,7 @@ func TestConfigsOfManyTargetsAreToldApart(t *testing.T) {
 	var b bytes.Buffer
 	p := newPrinter(&b, r, TextOptions{})
 	p.detail.wishes, p.detail.names = 10, true
-	p.kinds(r.places(), "")
+	p.kinds(newChangeSet(r.places()), "")
 	p.w.Flush()
 	got := b.String()
 	for _, want := range []string{"2 functions in 2 targets", prod.String() + "/checkout", both[1].String() + "/checkout"} {

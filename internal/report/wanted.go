@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -72,32 +73,54 @@ func (r *Run) ended(v *verbs, unmade string, as ...reconcile.Status) (all []plac
 	return all
 }
 
+// changeSet is changes with what is worked out of them, once, however often a page is begun anew
+// in less detail.
+type changeSet struct {
+	places []place
+	all    []located
+	blocks func() [][]block // of each place
+	wishes func() []wish
+}
+
+func newChangeSet(places []place) *changeSet {
+	s := &changeSet{places: places}
+	if len(places) == 1 {
+		s.all = places[0].changes
+	} else {
+		for _, at := range places {
+			s.all = append(s.all, at.changes...)
+		}
+	}
+	s.blocks = sync.OnceValue(func() [][]block {
+		return mapped(places, func(at place) []block { return blocks(at.changes) })
+	})
+	s.wishes = sync.OnceValue(func() []wish { return wishesOf(s.all) })
+	return s
+}
+
 // kinds writes what is changed, each kind of change once: target by target, as long as
 // that leaves room for the rest of the page, else by what is wanted.
-func (p *printer) kinds(places []place, rest string) {
-	if len(places) == 0 {
+func (p *printer) kinds(s *changeSet, rest string) {
+	if len(s.places) == 0 {
 		return
 	}
 	if p.detail.wishes == 0 {
-		for _, at := range places {
+		for i, at := range s.places {
 			p.gap()
 			p.flow(0, 2, colored(bold, where(at.label, at.Target)), text(": "+at.sum(at.changes)+at.rest))
-			for _, b := range blocks(at.changes) {
+			for _, b := range s.blocks()[i] {
 				p.block(b, at.verbs)
 			}
 		}
 		return
 	}
-	title, all := where(places[0].label, places[0].Target), places[0].changes
-	if len(places) > 1 {
-		title, all = count(len(places), "target"), nil
-		for _, at := range places {
-			all = append(all, at.changes...)
-		}
+	title := where(s.places[0].label, s.places[0].Target)
+	if len(s.places) > 1 {
+		title = count(len(s.places), "target")
 	}
 	p.gap()
-	p.flow(0, 2, colored(bold, title), text(": "+places[0].sum(all)+rest))
-	p.wishes(all)
+	p.flow(0, 2, colored(bold, title), text(": "+s.places[0].sum(s.all)+rest))
+	p.wishes(s)
 }
 
 // wish is one value that configs are to have, however they differ from it: what stands in
@@ -244,11 +267,11 @@ func riskOfMany(risks [numRisks]int, of int) string {
 
 // wishes writes what is wanted of changes, deletes first and then what concerns most configs, as
 // much as there is room for: the rest, which concerns fewest, is counted by setting, with its risks.
-func (p *printer) wishes(changes []located) {
-	all := wishesOf(changes)
+func (p *printer) wishes(s *changeSet) {
+	all := s.wishes()
 	shown := all[:min(len(all), p.detail.wishes)]
 	named := func(c located) string { return c.Name.String() }
-	if manyTargets(changes) {
+	if manyTargets(s.all) {
 		named = func(c located) string { return c.key().String() }
 	}
 	for i := range shown {

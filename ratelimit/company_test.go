@@ -67,7 +67,7 @@ func (s scenario) once(t *testing.T, seed uint64) result {
 	took := make(chan time.Duration, 1)
 	go func() { took <- s.company(n) }()
 
-	stats := tally(t.Context(), l, Policy{}, errands(s.calls, errand{limiter: l, server: server, who: "us"}), randOf(seed+200))
+	stats := countTotals(t.Context(), l, Policy{}, errands(s.calls, errand{limiter: l, server: server, who: "us"}), randOf(seed+200))
 	if stats.Done != s.calls {
 		t.Errorf("%d of %d calls done: %+v", stats.Done, s.calls, stats)
 	}
@@ -96,7 +96,7 @@ func (s scenario) once(t *testing.T, seed uint64) result {
 // neighbourOn is somebody else who calls a server.
 func neighbourOn(server *model, attempts int, seed uint64) *pacetest.Neighbour {
 	var mu sync.Mutex
-	d := dice(seed + 100)
+	d := rng(seed + 100)
 	drawn := func(draw func() float64) func() float64 {
 		return func() float64 {
 			mu.Lock()

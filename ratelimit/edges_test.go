@@ -14,9 +14,9 @@ import (
 // when nobody else waits.
 func TestATokenThatIsThereWaitsLikeAnyOther(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
-		trouble func(l *Limiter)
-		want    time.Duration
+		name  string
+		fault func(l *Limiter)
+		want  time.Duration
 	}{
 		{"pause", func(l *Limiter) { outcomes(t, l, 1, Throttled, 7*time.Second) }, 7 * time.Second},
 		{"breaker", func(l *Limiter) {
@@ -35,7 +35,7 @@ func TestATokenThatIsThereWaitsLikeAnyOther(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLimiter(Options{Quota: 1000, Share: 1}, half)
 				defer l.Close()
-				tt.trouble(l)
+				tt.fault(l)
 				start := time.Now()
 				time.Sleep(tt.want / 2) // the bucket is full again
 				if _, err := l.Acquire(t.Context(), Write); err != nil {
@@ -54,7 +54,7 @@ func TestAStoppedRunCountsEveryJob(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		jobs := []*scripted{{calls: []Priority{Scan}}, {}, {calls: []Priority{Scan, Write}}}
-		if stats := tally(ctx, steadyLimiter(t, 15), Policy{}, sequence(jobs...), half); stats.Jobs != 3 || stats.NotAttempted != 3 {
+		if stats := countTotals(ctx, steadyLimiter(t, 15), Policy{}, sequence(jobs...), half); stats.Jobs != 3 || stats.NotAttempted != 3 {
 			t.Errorf("%+v, want 3 jobs with 3 calls", stats)
 		}
 	})

@@ -87,7 +87,7 @@ func TestWhatIsThrottledForEverHoldsNobodyBack(t *testing.T) {
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return refused[i] }}
 			v.server.retryAfter = asked
-			stats := tally(context.Background(), l, Policy{}, v.jobs(n), half)
+			stats := countTotals(context.Background(), l, Policy{}, v.jobs(n), half)
 			if len(v.served) != n-len(bad) {
 				rt.Errorf("%d of %d were served, want all but the %d that are refused: %+v", len(v.served), n, len(bad), stats)
 			}
@@ -110,7 +110,7 @@ func TestOneOfThreeIsThrottledForEver(t *testing.T) {
 			l := newLimiter(Options{Quota: 15}, half)
 			defer l.Close()
 			v := &victims{server: newModel(newBucket(15, 15)), limiter: l, throttle: func(i int) bool { return i == bad }}
-			stats := tally(t.Context(), l, Policy{Workers: 1}, v.jobs(3), half)
+			stats := countTotals(t.Context(), l, Policy{Workers: 1}, v.jobs(3), half)
 			for i := range 3 {
 				if at, ok := v.served[i]; i != bad && (!ok || at > 5*time.Second) {
 					t.Errorf("number %d is refused: number %d was served %v, after %v", bad, i, ok, at)
@@ -144,7 +144,7 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		result Result
-		after  time.Duration // after this the trouble begins
+		after  time.Duration // after this the fault begins
 		retry  time.Duration
 		limit  time.Duration
 		text   string
@@ -161,22 +161,22 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 				defer l.Close()
 				began := time.Now()
 				given, cancelledToo, settled := 0, 0, 0
-				var trouble time.Duration
+				var fault time.Duration
 				jobs := func(yield func(Job) bool) {
 					for range 5000 {
-						j := &troubled{limiter: l, answer: func() error {
+						j := &failingJob{limiter: l, answer: func() error {
 							time.Sleep(50 * time.Millisecond)
 							if time.Since(began) < tt.after {
 								return nil
 							}
-							return WithResult(errors.New("trouble"), tt.result, tt.retry)
+							return WithResult(errors.New("no service"), tt.result, tt.retry)
 						}, done: func(err error, _ CallStats) {
 							settled++
 							if e, ok := errors.AsType[*GivenUpError](err); ok && !e.Alone {
 								if o, _ := ResultOf(err); o == Cancelled {
 									cancelledToo++
 								} else if o == tt.result && strings.HasPrefix(err.Error(), tt.text) {
-									given, trouble = given+1, e.After
+									given, fault = given+1, e.After
 								}
 							}
 						}}
@@ -185,15 +185,15 @@ func TestARunThatIsNotServedEnds(t *testing.T) {
 						}
 					}
 				}
-				stats := tally(t.Context(), l, Policy{}, jobs, half)
+				stats := countTotals(t.Context(), l, Policy{}, jobs, half)
 				if given != 1 || settled != 5000 || stats.Done+stats.Failed+cancelledToo != 5000 {
 					t.Errorf("%d calls failed with the reason, %d were stopped by it: %+v", given, cancelledToo, stats)
 				}
 				if stats.Elapsed > tt.limit || stats.Elapsed < tt.after+5*time.Minute {
 					t.Errorf("ended after %v, want %v", stats.Elapsed, tt.limit)
 				}
-				if trouble < 5*time.Minute || trouble > stats.Elapsed-tt.after {
-					t.Errorf("is said to have failed for %v of %v, and did from %v on", trouble, stats.Elapsed, tt.after)
+				if fault < 5*time.Minute || fault > stats.Elapsed-tt.after {
+					t.Errorf("is said to have failed for %v of %v, and did from %v on", fault, stats.Elapsed, tt.after)
 				}
 			})
 		})
@@ -237,17 +237,17 @@ func TestAJobIsTimelyIfAllBeforeItAreServed(t *testing.T) {
 	})
 }
 
-// troubled is one call with an answer.
-type troubled struct {
+// failingJob is one call with an answer.
+type failingJob struct {
 	limiter *Limiter
 	answer  func() error
 	done    func(error, CallStats)
 	over    bool
 }
 
-func (j *troubled) Next() (Priority, bool) { return Scan, !j.over }
+func (j *failingJob) Next() (Priority, bool) { return Scan, !j.over }
 
-func (j *troubled) Call(ctx context.Context) error {
+func (j *failingJob) Call(ctx context.Context) error {
 	g, err := j.limiter.Acquire(ctx, PriorityFrom(ctx))
 	if err != nil {
 		return err
@@ -257,7 +257,7 @@ func (j *troubled) Call(ctx context.Context) error {
 	return err
 }
 
-func (j *troubled) Done(err error, s CallStats) { j.over = true; j.done(err, s) }
+func (j *failingJob) Done(err error, s CallStats) { j.over = true; j.done(err, s) }
 
 // A small run of which a fifth fails needs no minute for its last calls, and says
 // what it waits for and until when.
@@ -266,11 +266,11 @@ func TestASmallRunDoesNotWaitForItsBudget(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLimiter(Options{Quota: 15}, randOf(seed))
 			defer l.Close()
-			faults := dice(seed)
+			faults := rng(seed)
 			var last time.Time // of the attempts
 			jobs := func(yield func(Job) bool) {
 				for range 70 {
-					if !yield(&troubled{limiter: l, done: func(error, CallStats) {}, answer: func() error {
+					if !yield(&failingJob{limiter: l, done: func(error, CallStats) {}, answer: func() error {
 						last = time.Now()
 						if faults.Float64() < 0.22 {
 							return WithResult(errDown, ServerError, 0)
@@ -282,7 +282,7 @@ func TestASmallRunDoesNotWaitForItsBudget(t *testing.T) {
 				}
 			}
 			ended := make(chan totals, 1)
-			go func() { ended <- tally(t.Context(), l, Policy{Workers: 1}, jobs, randOf(seed)) }()
+			go func() { ended <- countTotals(t.Context(), l, Policy{Workers: 1}, jobs, randOf(seed)) }()
 			for {
 				select {
 				case stats := <-ended:

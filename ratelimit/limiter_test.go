@@ -140,9 +140,9 @@ func TestAcquireFailsAtOnceWhenTheDeadlineCannotBeMet(t *testing.T) {
 
 func TestNobodyWaitsForATokenThatCannotComeInTime(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
-		trouble func(l *Limiter)
-		why     string
+		name  string
+		fault func(l *Limiter)
+		why   string
 	}{
 		{"pause", func(l *Limiter) { outcomes(t, l, 1, Throttled, 30*time.Second) }, "the server asked for 30 s"},
 		{"breaker", func(l *Limiter) {
@@ -153,7 +153,7 @@ func TestNobodyWaitsForATokenThatCannotComeInTime(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := steadyLimiter(t, 10)
-				tt.trouble(l)
+				tt.fault(l)
 				if left := l.forecast(10, time.Now()); left < 31*time.Second || left > 33*time.Second {
 					t.Errorf("ten tokens are said to take %v: %s", left, tt.why)
 				}

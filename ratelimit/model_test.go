@@ -19,7 +19,7 @@ type model struct {
 
 	start time.Time
 	mu    sync.Mutex
-	dice  *rand.Rand
+	rng   *rand.Rand
 	seen  map[string]*traffic
 }
 
@@ -44,7 +44,7 @@ const (
 )
 
 func newModel(q quota) *model {
-	return &model{quota: q, dice: dice(1), start: time.Now(), seen: map[string]*traffic{}}
+	return &model{quota: q, rng: rng(1), start: time.Now(), seen: map[string]*traffic{}}
 }
 
 // call is one request by caller who about a subject.
@@ -59,7 +59,7 @@ func (m *model) call(who, subject string) error {
 func (m *model) way() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return (fastest + time.Duration(m.dice.Int64N(int64(slowest-fastest)))) / 2
+	return (fastest + time.Duration(m.rng.Int64N(int64(slowest-fastest)))) / 2
 }
 
 func (m *model) answer(who, subject string) error {
@@ -185,13 +185,13 @@ func errands(n int, of errand) func(yield func(Job) bool) {
 	}
 }
 
-// dice returns chance that is the same in every run of a test.
-func dice(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+// rng returns chance that is the same in every run of a test.
+func rng(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
-// randOf makes dice safe for use by a limiter and a run at once.
+// randOf makes rng safe for use by a limiter and a run at once.
 func randOf(seed uint64) func() float64 {
 	var mu sync.Mutex
-	d := dice(seed)
+	d := rng(seed)
 	return func() float64 {
 		mu.Lock()
 		defer mu.Unlock()

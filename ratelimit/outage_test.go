@@ -14,7 +14,7 @@ func TestOutageWastesFewCalls(t *testing.T) {
 			server.down = func(at time.Duration) bool { return at >= time.Minute && at < 2*time.Minute }
 			l := newLimiter(Options{Quota: 15}, randOf(seed))
 			defer l.Close()
-			stats := tally(t.Context(), l, Policy{}, errands(calls, errand{limiter: l, server: server, who: "us"}), randOf(seed))
+			stats := countTotals(t.Context(), l, Policy{}, errands(calls, errand{limiter: l, server: server, who: "us"}), randOf(seed))
 			wasted := server.traffic("us").faults
 			ideal := seconds(calls/13.5+0.85) + time.Minute
 			efficiency := ideal.Seconds() / stats.Elapsed.Seconds()
@@ -45,7 +45,7 @@ func TestBusySubjectCostsFewTokens(t *testing.T) {
 						}
 					}
 				}
-				stats := tally(t.Context(), l, Policy{}, jobs, randOf(seed))
+				stats := countTotals(t.Context(), l, Policy{}, jobs, randOf(seed))
 				if stats.Done != 101 || bystanders != 100 {
 					t.Errorf("%+v, others took %d attempts for 100 calls: one busy subject must not hold back others", stats, bystanders)
 				}
@@ -70,7 +70,7 @@ func TestFaultsStayWithinTheBudget(t *testing.T) {
 		for range 300 {
 			jobs = append(jobs, &scripted{calls: []Priority{Scan}, answers: times(20, ServerError)})
 		}
-		stats := tally(t.Context(), l, Policy{}, sequence(jobs...), half)
+		stats := countTotals(t.Context(), l, Policy{}, sequence(jobs...), half)
 		if stats.Failed+stats.NotAttempted+stats.Stopped != 300 || stats.Failed == 0 {
 			t.Errorf("%+v: want all failed, or given up", stats)
 		}

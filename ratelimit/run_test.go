@@ -113,8 +113,8 @@ func (sum *totals) add(err error, s CallStats) {
 	sum.Faults += s.Faults
 }
 
-// tally is run, and what it came to.
-func tally(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) (sum totals) {
+// countTotals is run, and what it came to.
+func countTotals(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job], rand func() float64) (sum totals) {
 	start := time.Now()
 	run(ctx, l, p, func(yield func(Job) bool) {
 		for j := range jobs {
@@ -184,7 +184,7 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := steadyLimiter(t, 15)
 				j := &scripted{calls: []Priority{Scan}, answers: tt.answers}
-				stats := tally(t.Context(), l, Policy{}, sequence(j), half)
+				stats := countTotals(t.Context(), l, Policy{}, sequence(j), half)
 				if fmt.Sprint(j.attempts) != fmt.Sprint(tt.at) {
 					t.Errorf("attempts at %v, want %v: %s", j.attempts, tt.at, tt.why)
 				}
@@ -326,7 +326,7 @@ func TestRunPullsJobsOnlyWhenAWorkerIsFree(t *testing.T) {
 		l := steadyLimiter(t, 15)
 		pulled, settled, most := 0, 0, 0
 		server := newModel(newBucket(15, 15))
-		stats := tally(t.Context(), l, Policy{Workers: 3}, func(yield func(Job) bool) {
+		stats := countTotals(t.Context(), l, Policy{Workers: 3}, func(yield func(Job) bool) {
 			for range 200 {
 				pulled++
 				most = max(most, pulled-settled)
@@ -351,7 +351,7 @@ func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 			&scripted{name: "fine", calls: []Priority{Write}},
 		)
 		done := make(chan totals, 1)
-		go func() { done <- tally(t.Context(), l, Policy{}, jobs, half) }()
+		go func() { done <- countTotals(t.Context(), l, Policy{}, jobs, half) }()
 		time.Sleep(time.Second)
 		want := Backlog{WaitBusy: {1, began.Add(5 * time.Second)}, WaitFailed: {1, began.Add(10 * time.Second)}}
 		if got := l.Snapshot().Backlog; got != want {

@@ -25,7 +25,7 @@ func TestStoppedRunSettlesEverything(t *testing.T) {
 		for range 1000 {
 			later = append(later, &scripted{calls: []Priority{Scan, Write}, took: time.Second})
 		}
-		stats := tally(ctx, l, Policy{}, sequence(append([]*scripted{inFlight, parked, ambiguous, done}, later...)...), half)
+		stats := countTotals(ctx, l, Policy{}, sequence(append([]*scripted{inFlight, parked, ambiguous, done}, later...)...), half)
 
 		for _, tt := range []struct {
 			job       *scripted
@@ -75,7 +75,7 @@ func TestAStoppedRunSleepsUntilTheLastAnswer(t *testing.T) {
 		defer cancel()
 		inFlight := &scripted{calls: []Priority{Write}, took: 9 * time.Second, ignores: true}
 		comesDue := &scripted{calls: []Priority{Write}, answers: times(9, Conflict)}
-		if stats := tally(ctx, l, Policy{}, sequence(inFlight, comesDue), half); stats.Elapsed != 9*time.Second || stats.Done != 1 || stats.Stopped != 1 {
+		if stats := countTotals(ctx, l, Policy{}, sequence(inFlight, comesDue), half); stats.Elapsed != 9*time.Second || stats.Done != 1 || stats.Stopped != 1 {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -87,7 +87,7 @@ func TestRunCancelledBeforeItBegins(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("too many errors"))
 		j := &scripted{calls: []Priority{Write}}
-		stats := tally(ctx, l, Policy{}, sequence(j), l.rand)
+		stats := countTotals(ctx, l, Policy{}, sequence(j), l.rand)
 		o, _ := ResultOf(j.settled[0])
 		if len(j.attempts) != 0 || o != Cancelled || !strings.Contains(j.settled[0].Error(), "too many errors") || stats.NotAttempted != 1 {
 			t.Errorf("%v, %+v: want no attempt, and the cause", j.settled[0], stats)
@@ -100,7 +100,7 @@ func TestRunOnAClosedLimiterSettlesEverything(t *testing.T) {
 		l := New(Options{Quota: 15})
 		server := newModel(newBucket(15, 15))
 		time.AfterFunc(3*time.Second, l.Close)
-		stats := tally(t.Context(), l, Policy{}, errands(100, errand{limiter: l, server: server, who: "us"}), l.rand)
+		stats := countTotals(t.Context(), l, Policy{}, errands(100, errand{limiter: l, server: server, who: "us"}), l.rand)
 		if stats.Calls != 100 || stats.Done == 0 || stats.Done+stats.NotAttempted != 100 {
 			t.Errorf("%+v: want all settled, some as not attempted", stats)
 		}
@@ -115,7 +115,7 @@ func TestRunTakesOnWhatTheDeadlineAllows(t *testing.T) {
 		defer cancel()
 		var wrong error
 		var begun atomic.Int64
-		stats := tally(ctx, l, Policy{}, counting(&begun, errands(1000, errand{
+		stats := countTotals(ctx, l, Policy{}, counting(&begun, errands(1000, errand{
 			limiter: l, server: server, who: "us",
 			settled: func(err error, e CallStats) {
 				if o, _ := ResultOf(err); err != nil && (o != Cancelled || e.Attempts != 0 || !errors.Is(err, context.DeadlineExceeded)) {

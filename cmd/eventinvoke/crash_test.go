@@ -246,11 +246,11 @@ func crashAll(t *testing.T, runs, requests int, new func(t *testing.T, at int, w
 		}
 	})
 	for n := range runs {
-		dice := rand.New(rand.NewPCG(5, uint64(n)))
-		at, when := 1+dice.IntN(requests), moment(dice.IntN(int(moments)))
+		rng := rand.New(rand.NewPCG(5, uint64(n)))
+		at, when := 1+rng.IntN(requests), moment(rng.IntN(int(moments)))
 		t.Run(fmt.Sprintf("%03d-at-%d-of-%d", n, at, requests), func(t *testing.T) {
 			t.Parallel()
-			if survive(t, new(t, at, when), dice) {
+			if survive(t, new(t, at, when), rng) {
 				wrote.Add(1)
 			}
 		})
@@ -259,7 +259,7 @@ func crashAll(t *testing.T, runs, requests int, new func(t *testing.T, at int, w
 
 // survive kills one run and checks all that is promised after it. It reports
 // whether the run had something to lose.
-func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
+func survive(t *testing.T, c *crash, rng *rand.Rand) (wrote bool) {
 	before := c.records()
 	if err := c.apply(t); err == nil {
 		if c.seen >= c.at {
@@ -273,7 +273,7 @@ func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tear(t, store, dice)
+	tear(t, store, rng)
 	if err := expire(c.history); err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func survive(t *testing.T, c *crash, dice *rand.Rand) (wrote bool) {
 		expect(t, "after the rerun of a run that never began", crashKeys, c.records())
 		return false
 	}
-	if dice.IntN(2) == 0 {
+	if rng.IntN(2) == 0 {
 		rollback()
 		expect(t, "after the rollback", before, c.records())
 		rerun()
@@ -338,7 +338,7 @@ func expect(t *testing.T, when string, want, have map[string]string) {
 
 // tear leaves half a line at the end of the journal, as a power cut in the
 // middle of a write does. SIGKILL alone hardly ever hits such an instant.
-func tear(t *testing.T, store history.Store, dice *rand.Rand) {
+func tear(t *testing.T, store history.Store, rng *rand.Rand) {
 	t.Helper()
 	for _, name := range listed(t, store, "journals/killed/") {
 		text, err := store.ReadLog(t.Context(), name)
@@ -350,7 +350,7 @@ func tear(t *testing.T, store history.Store, dice *rand.Rand) {
 		}
 		lines := bytes.SplitAfter(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
 		last := lines[len(lines)-1]
-		if err := store.Append(t.Context(), name, int64(len(text)), last[:dice.IntN(len(last))]); err != nil {
+		if err := store.Append(t.Context(), name, int64(len(text)), last[:rng.IntN(len(last))]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,7 +57,7 @@ func TestWorkerSoak(t *testing.T) {
 	}
 }
 
-// A slot is one situation: quiet before, the trouble, and time to recover.
+// A slot is one situation: quiet before, the fault, and time to recover.
 const (
 	soakSlot     = 6 * time.Hour
 	soakBegins   = 2 * time.Hour
@@ -72,7 +72,7 @@ const (
 // between corrections is as long as a hot config is left alone, and until the next sweep.
 var fightRings = soakEnds + 2*(fights.Hot.Window+soakEvery)
 
-// situations are the troubles and their alarms.
+// situations are the faults and their alarms.
 var situations = []struct {
 	name, alarm string
 }{
@@ -103,8 +103,8 @@ type soak struct {
 	began   time.Time
 
 	mu       sync.Mutex
-	trouble  string
-	victim   string               // the function that a trouble is about
+	fault    string
+	victim   string               // the function that a fault is about
 	ignored  map[string]time.Time // since when
 	homes    map[string]desired.Target
 	touched  map[string][]time.Time // by others
@@ -305,10 +305,10 @@ func (s *soak) alive() []*soakProcess {
 	return slices.DeleteFunc(slices.Clone(s.slots[:]), func(p *soakProcess) bool { return p == nil })
 }
 
-// begin makes the trouble of a situation.
+// begin makes the fault of a situation.
 func (s *soak) begin(name string) {
 	s.mu.Lock()
-	s.trouble, s.victim = name, s.one()
+	s.fault, s.victim = name, s.one()
 	for tries := 0; !s.touch(s.victim, 2) && tries < 100; tries++ {
 		s.victim = s.one()
 	}
@@ -343,7 +343,7 @@ func (s *soak) begin(name string) {
 // end is what somebody does about it.
 func (s *soak) end(name string) {
 	s.mu.Lock()
-	s.trouble = ""
+	s.fault = ""
 	s.mu.Unlock()
 	switch name {
 	case "more drift than the guard lets pass":
@@ -397,12 +397,12 @@ func (s *soak) happen(at time.Duration) {
 	if chance(.3) { // handed over, or back
 		s.hand(f, s.random.IntN(2) == 0)
 	}
-	if trouble := s.trouble; trouble == "another tool wants something else" && at%(3*time.Minute) == 0 {
+	if fault := s.fault; fault == "another tool wants something else" && at%(3*time.Minute) == 0 {
 		s.set(s.victim, 2)
 		s.send(s.victim, "PutFunctionEventInvokeConfig", terraform, 0)
-	} else if trouble == "" && chance(.3) {
+	} else if fault == "" && chance(.3) {
 		s.writer()
-	} else if trouble == "" && chance(.2) && at > soakRings {
+	} else if fault == "" && chance(.2) && at > soakRings {
 		s.arrange()
 	}
 }
@@ -502,7 +502,7 @@ func (s *soak) send(f, call, principal string, lost float64) {
 // deliver gives due messages to whoever asks the queue, and takes what they say.
 func (s *soak) deliver() {
 	processes := s.alive()
-	if len(processes) == 0 || s.trouble == "the queue is gone" {
+	if len(processes) == 0 || s.fault == "the queue is gone" {
 		return
 	}
 	for _, p := range processes {
@@ -588,24 +588,24 @@ func (s *soak) answer(r *http.Request) (*http.Response, error) {
 		function, list = m[1], m[2] != ""
 	}
 	s.mu.Lock()
-	trouble, victim := s.trouble, s.victim
+	fault, victim := s.fault, s.victim
 	if since, is := s.ignored[function]; is && r.Method != http.MethodGet && time.Since(since) > 2*time.Minute {
 		s.problems = append(s.problems, fmt.Sprintf("%s was written %s after it was handed over", function, time.Since(since)))
 	}
 	s.mu.Unlock()
 	sts := strings.HasPrefix(r.URL.Host, "sts.")
 	switch {
-	case trouble == "out of reach":
+	case fault == "out of reach":
 		return nil, fmt.Errorf("dial tcp: connection refused")
-	case trouble == "credentials expired":
+	case fault == "credentials expired":
 		return refusal(r, sts, "ExpiredToken", "ExpiredTokenException"), nil
-	case trouble == "an account is closed" && sts && r.Body != nil:
+	case fault == "an account is closed" && sts && r.Body != nil:
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if bytes.Contains(body, []byte("Action=AssumeRole")) {
 			return refusal(r, true, "AccessDenied", ""), nil
 		}
-	case trouble == "a function cannot be read" && list && function == victim:
+	case fault == "a function cannot be read" && list && function == victim:
 		return refusal(r, false, "", "AccessDeniedException"), nil
 	}
 	return s.world.Do(r)

@@ -43,7 +43,7 @@ func noAmbient(t *testing.T) {
 }
 
 // TestTheFirstDay: what a newcomer's environment lacks or gets wrong is said in a
-// sentence that names it, with the cure, before anything is tried for seconds.
+// sentence that names it, with the hint, before anything is tried for seconds.
 func TestTheFirstDay(t *testing.T) {
 	profiles := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(profiles, []byte(`
@@ -172,7 +172,7 @@ credential_process = /nonexistent/tool --with secret
 	}
 }
 
-// TestSentences: where, what and cure of our own texts are in our own words.
+// TestSentences: where, what and hint of our own texts are in our own words.
 func TestSentences(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "messages.go", nil, 0)
 	if err != nil {
@@ -193,12 +193,12 @@ func TestSentences(t *testing.T) {
 	}
 	for kind, hint := range hints {
 		if hint == "" {
-			t.Errorf("%v has no cure", kind)
+			t.Errorf("%v has no hint", kind)
 		}
 	}
 	for _, refusal := range refusalTexts {
 		if (refusal.hint == "") != (refusal.text == roleText) {
-			t.Errorf("%q has no cure", refusal.text)
+			t.Errorf("%q has no hint", refusal.text)
 		}
 	}
 }
@@ -240,7 +240,7 @@ func TestBehindProxy(t *testing.T) {
 	}
 }
 
-// TestUntrusted: a certificate that is not trusted is asked for once, and the cure
+// TestUntrusted: a certificate that is not trusted is asked for once, and the hint
 // is named.
 func TestUntrusted(t *testing.T) {
 	var connections atomic.Int64

@@ -113,8 +113,8 @@ func TestTheSecondLock(t *testing.T) {
 func TestBothLocksHold(t *testing.T) {
 	put := &lambda.PutFunctionEventInvokeConfigInput{FunctionName: &orders.Function}
 	tests := []struct {
-		why  string
-		lift func(*lambda.Options, *bool)
+		why    string
+		bypass func(*lambda.Options, *bool)
 	}{
 		{"the stack's guard alone", func(o *lambda.Options, sent *bool) { o.HTTPClient = noticing(sent) }},
 		{"the HTTP client's guard alone", func(o *lambda.Options, _ *bool) {
@@ -127,7 +127,7 @@ func TestBothLocksHold(t *testing.T) {
 	for _, tt := range tests {
 		sent := false
 		client := NewReader(connTo(t, noticing(&sent))).client
-		_, err := client.PutFunctionEventInvokeConfig(t.Context(), put, func(o *lambda.Options) { tt.lift(o, &sent) })
+		_, err := client.PutFunctionEventInvokeConfig(t.Context(), put, func(o *lambda.Options) { tt.bypass(o, &sent) })
 		if sent || err == nil || !strings.Contains(err.Error(), "PutFunctionEventInvokeConfig") || !strings.Contains(err.Error(), "was not sent") {
 			t.Errorf("%s: sent %v, error %v", tt.why, sent, err)
 		}

@@ -109,7 +109,7 @@ const (
 	hintPutMissing = "create the function {function} and its alias or version {qualifier}, or take the entry out of the fleet file"
 )
 
-// The codes under which services say several things, or one that needs its own cure.
+// The codes under which services say several things, or one that needs its own hint.
 const (
 	codeInvalid    errorCode = "InvalidParameterValueException"
 	codeValidation errorCode = "ValidationException"

@@ -112,7 +112,7 @@ func TestRefusals(t *testing.T) {
 		{why: "a marker that is no more", op: opListConfigs, status: 400, code: ipv,
 			body: lambdaError("message", "Invalid pagination key."),
 			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: "run again: the listing changed while it was read"},
-		{why: "an IPV with a text nobody knows is invalid, with no made-up cure", status: 400, code: ipv,
+		{why: "an IPV with a text nobody knows is invalid, with no made-up hint", status: 400, code: ipv,
 			body: lambdaError("message", "Something new."), kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: invalidHint},
 		{why: "a queue URL for an ARN", status: 400, code: "ValidationException",
 			body: lambdaError("message", "1 validation error detected: Value 'https://sqs' at 'destinationConfig.onFailure.destination' failed to satisfy constraint: Member must satisfy regular expression pattern: ..."),

@@ -15,10 +15,10 @@ import (
 // the wire, the jitter of the limiters, and the order in which calls are made.
 type seed uint64
 
-// dice are those of the nth event about a subject. They do not depend on what
+// rng are those of the nth event about a subject. They do not depend on what
 // happened to other subjects before, so that goroutines cannot take them from each
 // other.
-func (s seed) dice(subject string, n uint64) *rand.Rand {
+func (s seed) rng(subject string, n uint64) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(subject))
 	return rand.New(rand.NewPCG(uint64(s)^h.Sum64(), n))
@@ -27,11 +27,11 @@ func (s seed) dice(subject string, n uint64) *rand.Rand {
 // jitter is the chance of one limiter.
 func (s seed) jitter(target desired.Target) func() float64 {
 	var mu sync.Mutex
-	dice := s.dice("jitter of "+target.String(), 0)
+	rng := s.rng("jitter of "+target.String(), 0)
 	return func() float64 {
 		mu.Lock()
 		defer mu.Unlock()
-		return dice.Float64()
+		return rng.Float64()
 	}
 }
 
@@ -49,7 +49,7 @@ func (s *schedule) wait(subject string) {
 	s.calls[subject]++
 	n := s.calls[subject]
 	s.mu.Unlock()
-	time.Sleep(time.Duration(s.seed.dice("schedule of "+subject, n).IntN(1e7)))
+	time.Sleep(time.Duration(s.seed.rng("schedule of "+subject, n).IntN(1e7)))
 }
 
 // scheduled is a target whose calls are made in the order of a schedule.

@@ -118,9 +118,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	if w.run.dead.Load() {
 		return nil, errReset
 	}
-	dice := w.begin(a)
+	rng := w.begin(a)
 	defer w.finish(a)
-	res, err := w.carry(r, a, dice)
+	res, err := w.carry(r, a, rng)
 	if err != nil {
 		a.end = endFault
 		if r.Context().Err() != nil { // as with others that were sent at the same instant
@@ -132,14 +132,14 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 }
 
 // carry takes a request there and its answer back.
-func (w *wire) carry(r *http.Request, a *attempt, dice *rand.Rand) (*http.Response, error) {
-	if err := w.travel(r, dice); err != nil {
+func (w *wire) carry(r *http.Request, a *attempt, rng *rand.Rand) (*http.Response, error) {
+	if err := w.travel(r, rng); err != nil {
 		return nil, err
 	}
 	switch {
-	case dice.Float64() < w.lostBefore, w.run.dead.Load():
+	case rng.Float64() < w.lostBefore, w.run.dead.Load():
 		return nil, errReset
-	case dice.Float64() < w.expired:
+	case rng.Float64() < w.expired:
 		a.end = endExpired
 		return expiredToken(r), nil
 	}
@@ -147,16 +147,16 @@ func (w *wire) carry(r *http.Request, a *attempt, dice *rand.Rand) (*http.Respon
 	if err != nil {
 		return nil, err
 	}
-	if dice.Float64() < w.garbage && res.StatusCode >= 400 {
-		res.Header.Set("Retry-After", garbage[dice.IntN(len(garbage))])
+	if rng.Float64() < w.garbage && res.StatusCode >= 400 {
+		res.Header.Set("Retry-After", garbage[rng.IntN(len(garbage))])
 	}
-	if err := w.travel(r, dice); err != nil {
+	if err := w.travel(r, rng); err != nil {
 		return nil, err
 	}
 	switch {
-	case dice.Float64() < w.lostAfter:
+	case rng.Float64() < w.lostAfter:
 		return nil, errReset
-	case dice.Float64() < w.silent:
+	case rng.Float64() < w.silent:
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
@@ -167,10 +167,10 @@ func (w *wire) carry(r *http.Request, a *attempt, dice *rand.Rand) (*http.Respon
 var garbage = []string{"", "-5", "banana", "NaN", "1e300", "31536000", "0.0001", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Oct"}
 
 // travel is one way. A caller who gives up meanwhile never gets there.
-func (w *wire) travel(r *http.Request, dice *rand.Rand) error {
-	takes := time.Duration(5+dice.IntN(40))*time.Millisecond + time.Duration(dice.IntN(1e6))
-	if dice.Float64() < w.slow {
-		takes += time.Duration(dice.IntN(14000)) * time.Millisecond
+func (w *wire) travel(r *http.Request, rng *rand.Rand) error {
+	takes := time.Duration(5+rng.IntN(40))*time.Millisecond + time.Duration(rng.IntN(1e6))
+	if rng.Float64() < w.slow {
+		takes += time.Duration(rng.IntN(14000)) * time.Millisecond
 	}
 	select {
 	case <-time.After(takes):
@@ -254,7 +254,7 @@ func (w *wire) begin(a *attempt) *rand.Rand {
 			w.wrongs = append(w.wrongs, fmt.Sprintf("a write without the right to it: %v", a))
 		}
 	}
-	return w.run.storm.seed.dice(subject, w.tries[subject])
+	return w.run.storm.seed.rng(subject, w.tries[subject])
 }
 
 // count is how many requests there were.

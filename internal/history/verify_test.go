@@ -132,7 +132,7 @@ func TestVerifyTrustsWhatNobodyTouched(t *testing.T) {
 // harm changes one thing at random, and says what. It is "" where nothing changed, or
 // where nobody could tell: of a run that died and that no other run has linked yet,
 // the end of the journal, or all of it, may never have been written.
-func harm(s *memory, dice *rand.Rand) string {
+func harm(s *memory, rng *rand.Rand) string {
 	var names []string
 	content := map[string][]byte{}
 	for _, files := range []map[string][]byte{s.objects, s.logs} {
@@ -151,7 +151,7 @@ func harm(s *memory, dice *rand.Rand) string {
 			s.logs[name] = text
 		}
 	}
-	name := names[dice.IntN(len(names))]
+	name := names[rng.IntN(len(names))]
 	text := bytes.Clone(content[name])
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if len(lines[len(lines)-1]) == 0 {
@@ -159,34 +159,34 @@ func harm(s *memory, dice *rand.Rand) string {
 	}
 	pending := strings.HasPrefix(name, journalsFolder+"pending/")
 	var what string
-	switch dice.IntN(7) {
+	switch rng.IntN(7) {
 	case 0:
 		what = "flip"
-		at := dice.IntN(len(text))
+		at := rng.IntN(len(text))
 		if pending && at == len(text)-1 {
 			return "" // the last newline: a torn line
 		}
-		text[at] ^= byte(1 + dice.IntN(255))
+		text[at] ^= byte(1 + rng.IntN(255))
 	case 1:
 		what = "truncation"
-		if text = text[:dice.IntN(len(text))]; pending {
+		if text = text[:rng.IntN(len(text))]; pending {
 			return ""
 		}
 	case 2:
 		what = "deleted line"
-		at := dice.IntN(len(lines))
+		at := rng.IntN(len(lines))
 		if pending && at == len(lines)-1 {
 			return ""
 		}
 		text = bytes.Join(slices.Delete(slices.Clone(lines), at, at+1), nil)
 	case 3:
 		what = "swapped lines"
-		a, b := dice.IntN(len(lines)), dice.IntN(len(lines))
+		a, b := rng.IntN(len(lines)), rng.IntN(len(lines))
 		lines[a], lines[b] = lines[b], lines[a]
 		text = bytes.Join(lines, nil)
 	case 4:
 		what = "repeated line"
-		at := dice.IntN(len(lines))
+		at := rng.IntN(len(lines))
 		text = bytes.Join(slices.Insert(slices.Clone(lines), at, lines[at]), nil)
 	case 5:
 		if pending {
@@ -196,7 +196,7 @@ func harm(s *memory, dice *rand.Rand) string {
 		delete(s.logs, name)
 		return "deleted file " + name
 	default:
-		other := names[dice.IntN(len(names))]
+		other := names[rng.IntN(len(names))]
 		if bytes.Equal(content[other], text) {
 			return ""
 		}

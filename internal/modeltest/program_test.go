@@ -72,19 +72,19 @@ type item struct{ Target, Function, Qualifier, Action, Status, Reason string }
 
 func (i item) config() string { return i.Target + "/" + i.Function + ":" + i.Qualifier }
 
-// site is a world behind a socket, with fleet files and a history beside it.
-type site struct {
+// sandbox is a world behind a socket, with fleet files and a history beside it.
+type sandbox struct {
 	dir   string
 	files []string
 	env   []string
 }
 
-func newSite(t *rapid.T, f fleet, sim *awssim.World, url string) site {
-	dir, err := os.MkdirTemp(filepath.Dir(binary), "site")
+func newSandbox(t *rapid.T, f fleet, sim *awssim.World, url string) sandbox {
+	dir, err := os.MkdirTemp(filepath.Dir(binary), "sandbox")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := site{dir: dir, env: []string{
+	s := sandbox{dir: dir, env: []string{
 		"HOME=" + dir, "AWS_ENDPOINT_URL=" + url, "AWS_REGION=eu-west-1",
 		"AWS_ACCESS_KEY_ID=" + sim.DefaultAccessKeyID(), "AWS_SECRET_ACCESS_KEY=simulated",
 		"AWS_EC2_METADATA_DISABLED=true", "EVENTINVOKE_INSIGHTS=off", // of which the model knows nothing
@@ -101,7 +101,7 @@ func newSite(t *rapid.T, f fleet, sim *awssim.World, url string) site {
 }
 
 // run runs the program as a person would.
-func (s site) run(t *rapid.T, args ...string) (code int, r report, text string) {
+func (s sandbox) run(t *rapid.T, args ...string) (code int, r report, text string) {
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(binary, append(args, "-o", "json", "--quota", "500", "--quiet")...)
 	command.Env, command.Dir, command.Stdout, command.Stderr = s.env, s.dir, &stdout, &stderr
@@ -128,7 +128,7 @@ func TestTheProgramIsOfTheModelsOpinion(t *testing.T) {
 		}
 		server := httptest.NewServer(sim)
 		defer server.Close()
-		s := newSite(t, f, sim, server.URL)
+		s := newSandbox(t, f, sim, server.URL)
 		defer os.RemoveAll(s.dir) // what stays is below what TestMain removes
 
 		c := comparison{t: t, fleet: f, world: w}
@@ -196,7 +196,7 @@ func (c *comparison) set(what string, got []item, want []string) {
 	c.same(what, configs, want)
 }
 
-func (c *comparison) plan(s site, want prediction) {
+func (c *comparison) plan(s sandbox, want prediction) {
 	verb := rapid.SampledFrom([]string{"plan", "audit"}).Draw(c.t, "verb")
 	code, got, text := s.run(c.t, append([]string{verb}, s.files...)...)
 	c.last = text
@@ -276,7 +276,7 @@ func (c *comparison) report(verb string, got report, want prediction) {
 	c.same(verb+": guard exceeded", exceeded, want.refused)
 }
 
-func (c *comparison) apply(s site, sim *awssim.World, want prediction) {
+func (c *comparison) apply(s sandbox, sim *awssim.World, want prediction) {
 	history := filepath.Join(s.dir, "history")
 	before := c.world.records()
 	code, got, text := s.run(c.t, append([]string{"apply", "--yes", "--history", history}, s.files...)...)

@@ -109,13 +109,13 @@ func drawWorld(t *rapid.T, places []place) world {
 		}
 	}
 	// Few things go wrong: what many refusals of one cause do is told by other tests.
-	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "troubles") {
+	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "faults") {
 		p := rapid.SampledFrom(places).Draw(t, "where")
 		if len(w[p]) == 0 {
 			continue
 		}
-		f := rapid.SampledFrom(w[p]).Draw(t, "troubled")
-		switch rapid.IntRange(0, 4).Draw(t, "trouble") {
+		f := rapid.SampledFrom(w[p]).Draw(t, "failing")
+		switch rapid.IntRange(0, 4).Draw(t, "fault") {
 		case 0:
 			f.refuse = true
 		case 1, 4:

@@ -101,7 +101,7 @@ func terraformAlone(t *testing.T, runs uint64) time.Duration {
 	var mean time.Duration
 	for seed := range runs {
 		synctest.Test(t, func(t *testing.T) {
-			n := newSite(t, usualQuota(), seed).caller(2).neighbour(25)
+			n := newAccount(t, usualQuota(), seed).caller(2).neighbour(25)
 			mean += n.Terraform(terraformCalls) / time.Duration(runs)
 		})
 	}

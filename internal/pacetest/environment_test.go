@@ -42,7 +42,7 @@ func hostile(cfg aws.Config) pacer {
 		p := startProcessWith(c, awslambda.Pace(0, 0), cfg)
 		stats := p.read(ctx, calls)
 		if granted, requests := p.snapshot().Granted(), c.traffic().requests; granted != int64(requests) {
-			c.site.t.Errorf("%d tokens for %d requests: every attempt pays one", granted, requests)
+			c.account.t.Errorf("%d tokens for %d requests: every attempt pays one", granted, requests)
 		}
 		return stats.Done
 	}

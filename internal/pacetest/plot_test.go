@@ -44,7 +44,7 @@ func drawNeighbourScenario(t *testing.T) string {
 	for i, pace := range []pacer{all[0].pace, fixed.pace} {
 		synctest.Test(t, func(t *testing.T) {
 			s := besideSteady(3000, 2*time.Minute)
-			_, us, them := s.once(newSite(t, s.quota, 1), pace)
+			_, us, them := s.once(newAccount(t, s.quota, 1), pace)
 			panels[i].ours, panels[i].theirs = us.sent, them.sent
 		})
 	}

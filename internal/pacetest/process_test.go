@@ -13,7 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// process is one eventinvoke at a site: the limiter, and the client that pays
+// process is one eventinvoke at an account: the limiter, and the client that pays
 // it, as they are wired for real.
 type process struct {
 	*caller
@@ -28,7 +28,7 @@ func startProcess(c *caller, s ratelimit.Options) *process {
 
 func startProcessWith(c *caller, s ratelimit.Options, cfg aws.Config) *process {
 	limiters := ratelimit.NewRegistry(func(desired.Target) ratelimit.Options { return s })
-	c.site.t.Cleanup(limiters.Close)
+	c.account.t.Cleanup(limiters.Close)
 	conn := awslambda.NewConn(cfg, here, limiters)
 	return &process{caller: c, limiters: limiters, conn: conn, reader: awslambda.NewReader(conn)}
 }
@@ -45,7 +45,7 @@ func (p *process) read(ctx context.Context, calls int) totals {
 }
 
 func (p *process) run(ctx context.Context, jobs iter.Seq[ratelimit.Job]) totals {
-	return tally(ctx, p.conn.Limiter(), jobs)
+	return countTotals(ctx, p.conn.Limiter(), jobs)
 }
 
 // totals are what a run came to.
@@ -54,8 +54,8 @@ type totals struct {
 	Elapsed         time.Duration
 }
 
-// tally makes the calls of all jobs and counts what they are told.
-func tally(ctx context.Context, l *ratelimit.Limiter, jobs iter.Seq[ratelimit.Job]) (sum totals) {
+// countTotals makes the calls of all jobs and counts what they are told.
+func countTotals(ctx context.Context, l *ratelimit.Limiter, jobs iter.Seq[ratelimit.Job]) (sum totals) {
 	start := time.Now()
 	ratelimit.Run(ctx, l, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) {
 		for j := range jobs {

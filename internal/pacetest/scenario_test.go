@@ -20,7 +20,7 @@ func ours(s ratelimit.Options) pacer {
 		p := startProcess(c, s)
 		stats := p.read(ctx, calls)
 		if granted, requests := p.snapshot().Granted(), c.traffic().requests; granted != int64(requests) {
-			c.site.t.Errorf("%d tokens for %d requests: every attempt pays one", granted, requests)
+			c.account.t.Errorf("%d tokens for %d requests: every attempt pays one", granted, requests)
 		}
 		return stats.Done
 	}
@@ -88,7 +88,7 @@ func (s scenario) play(t *testing.T, seeds uint64, pace pacer) figures {
 	var mean figures
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
-			f, _, _ := s.once(newSite(t, s.quota, seed), pace)
+			f, _, _ := s.once(newAccount(t, s.quota, seed), pace)
 			mean.add(f, seeds)
 		})
 	}
@@ -97,7 +97,7 @@ func (s scenario) play(t *testing.T, seeds uint64, pace pacer) figures {
 	return mean
 }
 
-func (s scenario) once(at *site, pace pacer) (figures, *caller, *caller) {
+func (s scenario) once(at *account, pace pacer) (figures, *caller, *caller) {
 	us, them := at.caller(1), at.caller(2)
 	other := them.neighbour(s.attempts)
 	took := make(chan time.Duration, 1)

@@ -27,7 +27,7 @@ type crew struct {
 
 // siblings lets k processes, none of which knows of the others, call for a time.
 func siblings(t *testing.T, k int, length time.Duration, seed uint64, pace pacer) crew {
-	at := newSite(t, usualQuota(), seed)
+	at := newAccount(t, usualQuota(), seed)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer time.AfterFunc(length, cancel).Stop()
 	defer cancel()
@@ -75,7 +75,7 @@ func knownToEachOther(s ratelimit.Options, place history.Store) pacer {
 		var peers history.Peers
 		opener, leave := peers.Opener(opened{p}, place, slog.New(slog.DiscardHandler))
 		if _, err := opener.Open(ctx, reconcile.OpenRequest{RunID: fmt.Sprintf("run-%p", c)}); err != nil {
-			c.site.t.Error(err)
+			c.account.t.Error(err)
 		}
 		defer leave()
 		return p.read(ctx, calls).Done
@@ -127,7 +127,7 @@ func TestRow15ThreeProcesses(t *testing.T) {
 // speed together, and no refusal.
 func TestTwoProfilesOfOneAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newSite(t, usualQuota(), 1).caller(1)
+		c := newAccount(t, usualQuota(), 1).caller(1)
 		p := startProcess(c, defaults)
 		second := awslambda.NewReader(awslambda.NewConn(aws.Config{Credentials: keys(), HTTPClient: c}, here, p.limiters))
 		const each = 300

@@ -15,9 +15,9 @@ import (
 
 // settle makes the limiter climb to its ceiling, which takes ten seconds of calls.
 func (p *process) settle() {
-	p.read(p.site.t.Context(), 120)
+	p.read(p.account.t.Context(), 120)
 	if s := p.snapshot(); s.Rate != s.Ceiling {
-		p.site.t.Errorf("the rate is %v after the slow start, and the ceiling %v", s.Rate, s.Ceiling)
+		p.account.t.Errorf("the rate is %v after the slow start, and the ceiling %v", s.Rate, s.Ceiling)
 	}
 }
 
@@ -29,10 +29,10 @@ type crowd struct {
 }
 
 func (p *process) crowd(size, oneOf int) *crowd {
-	leaving, leave := context.WithCancel(p.site.t.Context())
+	leaving, leave := context.WithCancel(p.account.t.Context())
 	c := &crowd{leave: leave}
 	for i := range size {
-		ctx := p.site.t.Context()
+		ctx := p.account.t.Context()
 		if i%oneOf == 0 {
 			ctx = leaving
 		}
@@ -44,7 +44,7 @@ func (p *process) crowd(size, oneOf int) *crowd {
 // Row 9, first half: callers who give up leave no hole in the pace.
 func TestRow09CancelHalfOfAThousandWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startProcess(newSite(t, usualQuota(), 1).caller(1), defaults)
+		p := startProcess(newAccount(t, usualQuota(), 1).caller(1), defaults)
 		p.settle()
 		before, start := p.traffic().requests, time.Now()
 		c := p.crowd(1000, 2)
@@ -64,7 +64,7 @@ func TestRow09CancelHalfOfAThousandWaiters(t *testing.T) {
 // tokens.
 func TestRow09RateChangeUnderAThousandWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startProcess(newSite(t, usualQuota(), 1).caller(1), defaults)
+		p := startProcess(newAccount(t, usualQuota(), 1).caller(1), defaults)
 		p.settle()
 		c := p.crowd(1000, 1)
 		time.Sleep(20 * time.Second)
@@ -91,14 +91,14 @@ func TestRow09RateChangeUnderAThousandWaiters(t *testing.T) {
 // refuseOne makes the quota refuse the next call that arrives, and waits for the
 // limiter to learn of it.
 func refuseOne(p *process) {
-	if err := p.site.world.SetFaults(awssim.Faults{Throttle: 1}); err != nil {
-		p.site.t.Fatal(err)
+	if err := p.account.world.SetFaults(awssim.Faults{Throttle: 1}); err != nil {
+		p.account.t.Fatal(err)
 	}
 	for p.traffic().throttled == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if err := p.site.world.SetFaults(awssim.Faults{}); err != nil {
-		p.site.t.Fatal(err)
+	if err := p.account.world.SetFaults(awssim.Faults{}); err != nil {
+		p.account.t.Fatal(err)
 	}
 	for p.snapshot().Throttled == 0 {
 		time.Sleep(time.Millisecond)
@@ -108,7 +108,7 @@ func refuseOne(p *process) {
 // Row 12: a write is sent with the next token, however many reads wait for one.
 func TestRow12WriteBehindAThousandReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startProcess(newSite(t, usualQuota(), 1).caller(1), defaults)
+		p := startProcess(newAccount(t, usualQuota(), 1).caller(1), defaults)
 		p.settle()
 		writer := awslambda.NewWriter(p.conn)
 		c := p.crowd(1000, 1)
@@ -116,7 +116,7 @@ func TestRow12WriteBehindAThousandReads(t *testing.T) {
 		var worst time.Duration
 		for i := range 30 {
 			time.Sleep(237 * time.Millisecond)
-			start := p.site.at()
+			start := p.account.at()
 			name := desired.Name{Function: functionName(i), Qualifier: desired.Latest}
 			if _, err := writer.Put(ctx, name, desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}); err != nil {
 				t.Fatal(err)

@@ -38,7 +38,7 @@ func BenchmarkWallClock(b *testing.B) {
 				cfg := aws.Config{Credentials: keys(), HTTPClient: server.Client(), BaseEndpoint: &server.URL}
 				conn := awslambda.NewConn(cfg, here, limiters)
 				start := time.Now()
-				stats := tally(b.Context(), conn.Limiter(), reads(awslambda.NewReader(conn), calls))
+				stats := countTotals(b.Context(), conn.Limiter(), reads(awslambda.NewReader(conn), calls))
 				efficiency = (float64(calls-1)/quota + slowStart) / time.Since(start).Seconds()
 				refused = float64(stats.Throttled)
 				limiters.Close()

@@ -335,7 +335,7 @@ require:
 		run: func(t testing.TB) *Run { f := orders(t); return applied(newRun("apply", f, inAWS(f, drifted)), nil) },
 	},
 	{
-		name: "partial", why: "failures stand at the end, with cause, request id, cure, attempts and waiting",
+		name: "partial", why: "failures stand at the end, with cause, request id, hint, attempts and waiting",
 		run: func(t testing.TB) *Run {
 			f := orders(t)
 			n := 0

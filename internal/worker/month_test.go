@@ -16,7 +16,7 @@ import (
 // A month of fleet life: deployments that write in bursts, events that are lost or
 // doubled, another tool that fights over a config, hours without AWS, a change that
 // the guard stops, and restarts. In the end all is as declared but for what is fought
-// over, every wake was answered once, and each trouble showed while it lasted.
+// over, every wake was answered once, and each fault showed while it lasted.
 func TestAMonth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const functions = 120

@@ -20,7 +20,7 @@ func TestRow13Outage(t *testing.T) {
 	runs := seeds(8)
 	for seed := range runs {
 		synctest.Test(t, func(t *testing.T) {
-			at := newSite(t, usualQuota(), seed)
+			at := newAccount(t, usualQuota(), seed)
 			set := func(f awssim.Faults) func() {
 				return func() {
 					if err := at.world.SetFaults(f); err != nil {
@@ -53,7 +53,7 @@ func TestRow14BusyFunction(t *testing.T) {
 		var tokens, late float64
 		for seed := range 4 * seeds(4) {
 			synctest.Test(t, func(t *testing.T) {
-				at := newSite(t, usualQuota(), seed)
+				at := newAccount(t, usualQuota(), seed)
 				p := startProcess(at.caller(1), defaults)
 				if err := at.world.SetBusy(here.Account, here.Region, functionName(0), busy); err != nil {
 					t.Fatal(err)
@@ -90,12 +90,12 @@ func TestRetryAfterHoldsEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := usualQuota()
 		q.RetryAfter = asked
-		p := startProcess(newSite(t, q, 1).caller(1), defaults)
+		p := startProcess(newAccount(t, q, 1).caller(1), defaults)
 		p.settle()
 		c := p.crowd(100, 1)
 		time.Sleep(time.Second)
 		refuseOne(p)
-		told := p.site.at()
+		told := p.account.at()
 		time.Sleep(asked + 2*time.Second)
 		c.leave()
 		c.all.Wait()

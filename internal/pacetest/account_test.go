@@ -20,9 +20,9 @@ const functions = 100
 
 func functionName(i int) string { return fmt.Sprintf("f-%03d", i%functions) }
 
-// site is one account in one region, with its quota and all who call there. It
+// account is one account in one region, with its quota and all who call there. It
 // lives in a synctest bubble.
-type site struct {
+type account struct {
 	t     *testing.T
 	world *awssim.World
 	start time.Time
@@ -35,7 +35,7 @@ func usualQuota() awssim.Quota {
 	return awssim.Quota{Rate: 15, Burst: 15, ThrottlingException: 1. / 3}
 }
 
-func newSite(t *testing.T, q awssim.Quota, seed uint64) *site {
+func newAccount(t *testing.T, q awssim.Quota, seed uint64) *account {
 	t.Helper()
 	scenario := awssim.Fleet(here.Account, here.Region, awssim.Function{Name: "f-%03d", Count: functions})
 	scenario.Seed, scenario.Quota, scenario.CallLog = seed, q, -1
@@ -43,19 +43,19 @@ func newSite(t *testing.T, q awssim.Quota, seed uint64) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{t: t, world: w, start: time.Now(), seed: seed}
+	return &account{t: t, world: w, start: time.Now(), seed: seed}
 }
 
-// at is the time since the site was opened.
-func (s *site) at() time.Duration { return time.Since(s.start) }
+// at is the time since the account was opened.
+func (s *account) at() time.Duration { return time.Since(s.start) }
 
-// caller is one party's way to the site: an HTTP client that takes its time, and
+// caller is one party's way to the account: an HTTP client that takes its time, and
 // notes what it carried.
 type caller struct {
-	site *site
+	account *account
 
 	mu   sync.Mutex
-	dice *rand.Rand
+	rng  *rand.Rand
 	sent []attempt
 }
 
@@ -72,8 +72,8 @@ func (a attempt) throttled() bool {
 	return a.code == "TooManyRequestsException" || a.code == "ThrottlingException"
 }
 
-func (s *site) caller(number uint64) *caller {
-	return &caller{site: s, dice: rand.New(rand.NewPCG(s.seed, number))}
+func (s *account) caller(number uint64) *caller {
+	return &caller{account: s, rng: rand.New(rand.NewPCG(s.seed, number))}
 }
 
 // fastest is the least time a request and its answer are under way, and slowest
@@ -86,10 +86,10 @@ const (
 
 // Do implements aws.HTTPClient.
 func (c *caller) Do(r *http.Request) (*http.Response, error) {
-	a := attempt{left: c.site.at(), write: r.Method != http.MethodGet}
+	a := attempt{left: c.account.at(), write: r.Method != http.MethodGet}
 	time.Sleep(c.way())
-	a.at = c.site.at()
-	res, err := c.site.world.Do(r)
+	a.at = c.account.at()
+	res, err := c.account.world.Do(r)
 	if err == nil {
 		a.status, a.code = res.StatusCode, res.Header.Get("X-Amzn-Errortype")
 	}
@@ -104,7 +104,7 @@ func (c *caller) Do(r *http.Request) (*http.Response, error) {
 func (c *caller) way() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return (fastest + time.Duration(c.dice.Int64N(int64(slowest-fastest)))) / 2
+	return (fastest + time.Duration(c.rng.Int64N(int64(slowest-fastest)))) / 2
 }
 
 // lastWrite is the latest change that was answered.
@@ -116,14 +116,14 @@ func (c *caller) lastWrite() attempt {
 			return a
 		}
 	}
-	c.site.t.Fatal("no write was sent")
+	c.account.t.Fatal("no write was sent")
 	return attempt{}
 }
 
 func (c *caller) chance() float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.dice.Float64()
+	return c.rng.Float64()
 }
 
 // neighbour is a caller as somebody else on the quota.
@@ -131,7 +131,7 @@ func (c *caller) neighbour(attempts int) *Neighbour {
 	return &Neighbour{Attempts: attempts, Call: c.request, Uniform: c.chance, Exponential: func() float64 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.dice.ExpFloat64()
+		return c.rng.ExpFloat64()
 	}}
 }
 

@@ -340,12 +340,19 @@ func (r *RunResult) leftUndone() bool {
 
 // failures is every failure of the run in order, or nil.
 //
-// A target that could not be read is one failure, whatever its findings say besides.
+// A target that could not be read is one failure, whatever its findings say besides. That
+// a target was given up, or the run ended, is a failure of its own: what was then not come
+// to has no error that would tell.
 func (r *RunResult) failures() error {
 	var all *multierror.Error
 	add := func(err error) {
 		if err != nil {
 			all = multierror.Append(all, err)
+		}
+	}
+	stopped := func(t desired.Target, err error) {
+		if err != nil && (r.Stopped == nil || !errors.Is(err, r.Stopped)) {
+			add(fmt.Errorf("%s: %w", t, err))
 		}
 	}
 	add(r.Err)
@@ -355,6 +362,7 @@ func (r *RunResult) failures() error {
 			add(fmt.Errorf("%s: %w", t.Target, t.Err))
 			continue
 		}
+		stopped(t.Target, t.Stopped)
 		for j := range t.Findings {
 			if f := &t.Findings[j]; f.Kind == FindingUnreadable {
 				add(f.Err)
@@ -363,7 +371,13 @@ func (r *RunResult) failures() error {
 	}
 	add(r.Refused)
 	if r.Outcome != nil {
+		for i := range r.Outcome.Targets {
+			stopped(r.Outcome.Targets[i].Target, r.Outcome.Targets[i].Stopped)
+		}
 		add(r.Outcome.Err())
+	}
+	if !errors.Is(r.Err, r.Stopped) {
+		add(r.Stopped)
 	}
 	add(r.Late)
 	return all.ErrorOrNil()

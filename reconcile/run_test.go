@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -126,7 +127,7 @@ func TestTheStepsOfARun(t *testing.T) {
 		{"another run holds a target: what was begun is given back", true, false, "hold", "open hold record release", true},
 		{"discovery fails", true, false, "discover", "open hold discover record release", true},
 		{"the history cannot be written", true, false, "ready", "open hold discover survey confirm ready record release", true},
-		{"nor the journal: nothing is sent", true, false, "intend", "open hold discover survey confirm ready intend record release", false},
+		{"nor the journal: nothing is sent", true, false, "intend", "open hold discover survey confirm ready intend record release", true},
 		{"the record cannot be completed: the targets are released all the same", true, false, "record", "open hold discover survey confirm ready intend record release", true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -197,7 +198,8 @@ func TestEveryFailureInOrder(t *testing.T) {
 			return nil
 		}
 		out := f.apply(t, t.Context(), fleet, nil)
-		r := &RunResult{Plan: NewPlan(fleet, f.survey(t, t.Context(), fleet)), Outcome: &out, Late: errors.New("not released")}
+		r := &RunResult{Plan: NewPlan(fleet, f.survey(t, t.Context(), fleet)), Outcome: &out, Stopped: errors.New("not to its end"), Late: errors.New("not released")}
+		r.Plan.Targets[0].Stopped, out.Targets[0].Stopped = errors.New("not all read"), errors.New("not all written")
 		var all *multierror.Error
 		if !errors.As(r.failures(), &all) {
 			t.Fatal("no failures")
@@ -213,8 +215,18 @@ func TestEveryFailureInOrder(t *testing.T) {
 			}
 			texts = append(texts, err.Error()[strings.LastIndex(err.Error(), "not"):])
 		}
-		if got := strings.Join(texts, ", "); got != "not c, not a-1, not d-1, not released" {
+		if got := strings.Join(texts, ", "); got != "not all read, not c, not all written, not a-1, not d-1, not to its end, not released" {
 			t.Errorf("the failures are %s", got)
+		}
+
+		// The end of a run is one failure, in however many targets and calls it is met.
+		over := &RunResult{Plan: r.Plan, Outcome: r.Outcome, Stopped: r.Stopped}
+		over.Plan.Targets[0].Stopped, over.Outcome.Targets[0].Stopped = over.Stopped, fmt.Errorf("while writing: %w", over.Stopped)
+		if text := over.failures().Error(); strings.Count(text, "not to its end") != 1 {
+			t.Errorf("the failures are %s", text)
+		}
+		if err := (&RunResult{Err: &endedError{over.Stopped, errors.New("a call")}, Stopped: over.Stopped}).failures(); strings.Count(err.Error(), "not to its end") != 1 {
+			t.Errorf("the failures are %s", err)
 		}
 	})
 }

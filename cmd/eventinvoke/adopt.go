@@ -55,7 +55,11 @@ type adoptWishes struct {
 // Resolve implements reconcile.Wishes.
 func (w *adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	w.ambient, w.found = ambient, found
-	return w.FleetWishes.Resolve(ctx, ambient, found)
+	fleet, base, err := w.FleetWishes.Resolve(ctx, ambient, found)
+	for i := range fleet.Targets {
+		fleet.Targets[i].Judged = nil // what is required is nothing to adopt
+	}
+	return fleet, base, err
 }
 
 func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff bool) error {
@@ -112,11 +116,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 	if c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
 		a.log.Warn("what could not be read was left as it is declared", "configs", c.Unreadable, "targets", c.UnreadableTargets, "not_examined", c.NotExamined)
 	}
-	c.Unjudged = 0 // what is required is nothing to adopt
-	if len(result.Refused) > 0 || incomplete(c, &r.Fleet) {
-		return exitCode(exitPartial)
-	}
-	return nil
+	return partly(exitOf(r.RunResult, aboutFleet, a.closing(r.failures)), len(result.Refused) > 0)
 }
 
 // replace writes the files that change, and says which.

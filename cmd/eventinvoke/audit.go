@@ -42,7 +42,7 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 	}
 	return a.execute(ctx, "audit", o, func(x *execution) error {
 		x.LookForOrphans = true
-		x.tellDifferences = true
+		x.about = aboutDifferences
 		err := x.lookBack(ctx, o.remembered.location)
 		x.always = func(r *reconcile.RunResult) {
 			if x.past != nil {

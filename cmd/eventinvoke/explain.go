@@ -160,9 +160,10 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
+	var run *looked // nil where AWS was not asked
 	var keys []explained
 	if o.live {
-		keys, err = a.liveKeys(ctx, doc, typed, query, o)
+		run, keys, err = a.liveKeys(ctx, doc, typed, query, o)
 	} else {
 		keys, err = declared(doc, query.Target(), nil, typed, query)
 	}
@@ -185,7 +186,10 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
-	return explainVerdict(keys)
+	if run == nil {
+		return nil
+	}
+	return exitOf(run.RunResult, aboutReading, nil)
 }
 
 // declared tells what the files say about a key, given the tags that are known.
@@ -227,23 +231,6 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 func (e *explained) differs(h desired.SettingSources) bool {
 	won := h.Applied()
 	return e.Live != nil && e.Live.known() && won != nil && won.Value != e.Live.Settings.Effect(h.Setting)
-}
-
-// explainVerdict is the exit code: what could not be read is never a success.
-func explainVerdict(keys []explained) error {
-	unread := 0
-	for _, k := range keys {
-		if k.Live != nil && k.Live.State == stateUnreadable {
-			unread++
-		}
-	}
-	switch unread {
-	case 0:
-		return nil
-	case len(keys):
-		return exitCode(exitError)
-	}
-	return exitCode(exitPartial)
 }
 
 // explainedText writes keys for people, with places below the folder of all fleet files where that is

@@ -114,7 +114,7 @@ func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, fou
 
 // liveKeys tells what the files say and what AWS holds. It opens only the target
 // that was named, where one was.
-func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) ([]explained, error) {
+func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) (*looked, []explained, error) {
 	options := o.readOptions
 	options.quiet = true
 	if query.Where != "" && doc.DeclaresTargets() {
@@ -124,7 +124,7 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 	wishes := &keyWishes{FleetWishes: base, typed: typed, query: query}
 	r, err := a.look(ctx, wishes, &options, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	keys := wishes.keys
 	if r.Err == nil {
@@ -143,18 +143,18 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 		}
 	}
 	if r.Stopped != nil {
-		return nil, timeUp(r.Stopped)
+		return nil, nil, timeUp(r.Stopped)
 	}
 	if unknown := (*desired.NotDeclaredError)(nil); errors.As(r.Err, &unknown) {
 		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, &options, false)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if errors.As(near.Err, &unknown) {
-			return nil, near.Err
+			return nil, nil, near.Err
 		}
 	}
-	return keys, r.Err
+	return r, keys, r.Err
 }
 
 func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {

@@ -72,9 +72,9 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	if err != nil {
 		return err
 	}
-	switch stopped := (interrupt{}); {
-	case errors.As(r.Stopped, &stopped):
-		return stopped // a part of a file must not replace a whole one
+	switch {
+	case errors.As(r.Stopped, new(interrupt)):
+		return r.Stopped // a part of a file must not replace a whole one
 	case errors.Is(r.Err, reconcile.ErrTimeUp):
 		return fmt.Errorf("%w before all functions were found; give it more time", timeUp(r.Err))
 	case r.Err != nil:
@@ -120,9 +120,6 @@ func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found 
 	return narrowed, reconcile.GuardBase{}, nil
 }
 
-// Plan implements reconcile.Wishes: there is nothing to compare with.
-func (*exportWishes) Plan(desired.Fleet, reconcile.Observed) reconcile.Plan { return reconcile.Plan{} }
-
 // exportMark ends an export, with the digest of all before it: a file that ends so
 // was not edited since.
 const exportMark = "# exported, and unchanged since if this is the SHA-256 of all above: %x\n"
@@ -162,7 +159,7 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 		return nil, err
 	}
 	loader.TargetsOnly = true
-	doc, err := loader.LoadFiles(paths...)
+	doc, err := loadFiles(loader, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +171,7 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, output *outputFile) error {
+func (a *app) writeExport(r *looked, found desired.Inventory, output *outputFile) error {
 	targets := make([]export.ObservedTarget, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
@@ -223,7 +220,6 @@ func (a *app) writeExport(r *reconcile.RunResult, found desired.Inventory, outpu
 	if !result.Whole() {
 		a.log.Warn("the file does not hold everything; its comments say what is missing and why",
 			"not_read", result.Unreadable, "not_expressible", result.Inexpressible)
-		return exitCode(exitPartial)
 	}
-	return nil
+	return partly(exitOf(r.RunResult, aboutReading, a.closing(r.failures)), !result.Whole())
 }

@@ -134,10 +134,7 @@ func (a *app) showVerification(v history.Verification, format string) error {
 			say(a.out, "Keep this sum elsewhere: verify --known SUM tells later whether all of this is still there.\nThe chain ends with %s", v.End)
 		}
 	}
-	if broken {
-		return exitCode(exitPartial)
-	}
-	return nil
+	return partly(nil, broken)
 }
 
 // signatureText says who signed a run, where that was asked.
@@ -291,10 +288,7 @@ func (a *app) showRun(ctx context.Context, name string, format string, place str
 	if err := errors.Join(err, damaged); err != nil {
 		return err
 	}
-	if run.Incomplete() != "" {
-		return exitCode(exitPartial)
-	}
-	return nil
+	return partly(nil, run.Incomplete() != "")
 }
 
 // completeRuns offers the ids of the last runs.

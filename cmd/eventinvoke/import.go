@@ -114,7 +114,6 @@ func (a *app) importFiles(_ context.Context, paths []string, o *importOptions) e
 	a.log.Info("imported", "entries", result.Entries, "open", result.Open)
 	if result.Open > 0 {
 		a.log.Warn("some lines of the file are comments, because something is not known offline or cannot be declared; they say what")
-		return exitCode(exitPartial)
 	}
-	return nil
+	return partly(nil, result.Open > 0)
 }

@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -80,23 +79,23 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// lateError is an error after the writes: what was written is written, so the
-// code cannot be that of an error before anything was changed.
-type lateError struct {
+// ending ends a verb with a code that its error does not tell.
+type ending struct {
 	code exitCode
-	err  error
+	err  error // is still to be shown
 }
 
-func (e *lateError) Error() string { return e.err.Error() }
-func (e *lateError) Unwrap() error { return e.err }
+func (e *ending) Error() string { return e.err.Error() }
+func (e *ending) Unwrap() error { return e.err }
 
 // withLate is the end of a run that wrote and whose record or report could not be
-// completed.
+// completed: what was written is written, so the code cannot be that of an error before
+// anything was changed.
 func withLate(code exitCode, problem error) error {
 	if code == exitOK {
 		code = exitPartial
 	}
-	return &lateError{code, problem}
+	return &ending{code, problem}
 }
 
 // interrupt is the cancellation cause of a run that was told to stop.
@@ -121,12 +120,12 @@ func codeOf(err error) (code int, show bool) {
 	var c exitCode
 	var i interrupt
 	var held *history.HeldError
-	var late *lateError
+	var end *ending
 	switch {
 	case err == nil:
 		return exitOK, false
-	case errors.As(err, &late):
-		return int(late.code), true
+	case errors.As(err, &end):
+		return int(end.code), true
 	case errors.As(err, &c):
 		return int(c), false
 	case errors.As(err, &i):
@@ -140,12 +139,33 @@ func codeOf(err error) (code int, show bool) {
 }
 
 // exitOf is the end of a verb that ran the engine: nil for exit code 0, so that
-// cobra sees success.
-func exitOf(r *reconcile.RunResult, tellDifferences bool) error {
-	if code := codeOfResult(r, tellDifferences); code != exitOK {
+// cobra sees success. Untold is what still has to be said of it, or nil.
+func exitOf(r *reconcile.RunResult, about verdict, untold error) error {
+	switch code := codeOfResult(r, about); {
+	case code == exitOK:
+		return nil
+	case untold != nil:
+		return &ending{code, untold}
+	default:
 		return code
 	}
-	return nil
+}
+
+// partly is the end of a verb whose output lacks something that no run of the engine
+// knows of, such as a line that cannot be declared.
+func partly(end error, lacks bool) error {
+	if end == nil && lacks {
+		return exitCode(exitPartial)
+	}
+	return end
+}
+
+// unusable is the end of a verb that has told what is wrong with its input.
+func unusable(end error, wrong bool) error {
+	if end == nil && wrong {
+		return exitCode(exitError)
+	}
+	return end
 }
 
 // timeUp is reconcile.ErrTimeUp in the words of the command line. Other texts, such as
@@ -179,12 +199,24 @@ func (deadlineError) Error() string {
 }
 func (deadlineError) Is(target error) bool { return target == reconcile.ErrTimeUp }
 
-// codeOfResult is the one place that turns a result with a plan into an exit code.
-// Differences are a code of their own only where the verb was asked to tell them.
+// verdict is what the exit code of a verb is about. Each includes the ones before.
+type verdict uint8
+
+const (
+	aboutReading     verdict = iota // could everything be read? (explain, export)
+	aboutFleet                      // is everything there that is declared? (plan, apply, rollback, adopt)
+	aboutDifferences                // is it as it is declared? (audit, plan --detailed-exitcode)
+)
+
+// codeOfResult is the one place that turns a result into an exit code.
 //
 // If anything could not be read the code is 3 (or 1), even when something differs:
 // a schedule that branches on 2 must be able to trust that everything was compared.
-func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
+func codeOfResult(r *reconcile.RunResult, about verdict) exitCode {
+	if r.Err != nil { // there is no plan
+		code, _ := codeOf(r.Err)
+		return exitCode(code)
+	}
 	counts := r.Plan.Counts()
 	var stopped interrupt
 	var guard *reconcile.GuardError
@@ -192,7 +224,9 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 	if r.Outcome != nil {
 		done = r.Outcome.Counts()
 	}
-	lacking := incomplete(counts, &r.Fleet) || carriedTooLong(&r.Plan) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0
+	lacking := counts.Unreadable > 0 || counts.UnreadableTargets > 0 || counts.NotExamined > 0 || counts.Unjudged > 0 ||
+		carriedTooLong(&r.Plan) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0 ||
+		about >= aboutFleet && counts.Lacking(r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers) > 0
 	switch {
 	case errors.As(r.Stopped, &stopped):
 		return stopped.code()
@@ -210,9 +244,9 @@ func codeOfResult(r *reconcile.RunResult, tellDifferences bool) exitCode {
 		return exitError
 	case lacking || r.Refused != nil:
 		return exitPartial
-	case nothingCompared(counts):
+	case about >= aboutFleet && nothingCompared(counts):
 		return exitError
-	case tellDifferences && (counts.Changes() > 0 || counts.Breaches > 0 || r.Insights.LosingDestinations() > 0):
+	case about >= aboutDifferences && (counts.Changes() > 0 || counts.Breaches > 0 || r.Insights.LosingDestinations() > 0):
 		return exitDifferences
 	}
 	return exitOK
@@ -234,14 +268,6 @@ func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
 func nothingCompared(c reconcile.PlanCounts) bool {
 	missing := c.MissingFunctions + c.MissingQualifiers
 	return c.Declared > 0 && c.Skipped+missing == c.Declared && (missing == 0 || c.Changes() == 0)
-}
-
-// incomplete reports whether a plan leaves declared configs unsettled.
-func incomplete(c reconcile.PlanCounts, fleet *desired.Fleet) bool {
-	if c.Unreadable > 0 || c.UnreadableTargets > 0 || c.NotExamined > 0 || c.Unjudged > 0 {
-		return true
-	}
-	return c.Lacking(fleet.MissingFunctions, fleet.MissingQualifiers) > 0
 }
 
 // carriedTooLong reports whether a verdict rests on something older than it may, as at the

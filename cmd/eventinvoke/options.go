@@ -88,7 +88,16 @@ func (a *app) load(args []string, limit time.Duration) (*desired.Document, error
 	if err != nil {
 		return nil, err
 	}
-	return loader.LoadFiles(paths...)
+	return loadFiles(loader, paths)
+}
+
+// loadFiles reads them. An interrupt meanwhile is no problem of a file.
+func loadFiles(loader desired.Loader, paths []string) (*desired.Document, error) {
+	document, err := loader.LoadFiles(paths...)
+	if stopped := (interrupt{}); err != nil && errors.As(context.Cause(loader.Context), &stopped) {
+		return nil, stopped
+	}
+	return document, err
 }
 
 // loader fetches the files that are in S3, and gives what the loader is to read.
@@ -223,13 +232,16 @@ func bindFormat(cmd *cobra.Command, format *string) {
 	bindChoice(cmd, format, "output,o", "`FORMAT` of the result: text or json", "text", "json")
 }
 
+// inFile reports whether the result goes to a file.
+func (o *outputOptions) inFile() bool { return o.file != "" && o.file != "-" }
+
 // colored decides about colour: in auto only on a terminal that can show it,
 // and never into a file.
 func (o *outputOptions) colored(out io.Writer) bool {
 	switch {
 	case o.color == "always":
 		return true
-	case o.color == "never" || o.file != "" && o.file != "-" || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb":
+	case o.color == "never" || o.inFile() || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb":
 		return false
 	}
 	return isTerminal(out)

@@ -52,7 +52,9 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 	}
 	return a.execute(ctx, "plan", o, func(x *execution) error {
 		x.LookForOrphans = true
-		x.tellDifferences = detailed
+		if detailed {
+			x.about = aboutDifferences
+		}
 		if err := x.lookBack(ctx, o.remembered.location); err != nil {
 			a.log.Warn("since when something differs is not known", "why", sanitize(err.Error()))
 		}

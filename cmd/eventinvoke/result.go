@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/mattn/go-runewidth"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
@@ -120,6 +125,37 @@ func (x *execution) writeMetrics(r *reconcile.RunResult) error {
 	}
 	return nil
 }
+
+// failuresOf are the failures of a run, in order, as the engine returned them.
+func failuresOf(run error) []error {
+	var all *multierror.Error
+	if errors.As(run, &all) {
+		return all.Errors
+	}
+	return nil
+}
+
+// closing is the failures of a run in one line, as wide as the terminal at most: how many,
+// and the first, by which whoever is called knows where to look. It is nil for none.
+func (a *app) closing(run error) error {
+	all := failuresOf(run)
+	if len(all) == 0 {
+		return nil
+	}
+	line, _, _ := strings.Cut(timeUp(all[0]).Error(), "\n")
+	if len(all) > 1 {
+		line = fmt.Sprintf("%d failures; the first: %s", len(all), line)
+	}
+	if width := columns(a.err) - len(said); width > 0 {
+		line = runewidth.Truncate(sanitize(line), width, "...")
+	}
+	return closingLine(line)
+}
+
+// closingLine is an error that only repeats what the result has.
+type closingLine string
+
+func (l closingLine) Error() string { return string(l) }
 
 // passResult is the result of a run as the worker and its metrics know it.
 func passResult(r *reconcile.RunResult) worker.Result {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +92,14 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if source.lost != nil {
 			a.log.Warn("the history of this run is incomplete; restoring what is left", "why", source.lost.Error())
 		}
-		x.then = func(r *reconcile.RunResult) error { return a.rolledBack(r, source, x.files) }
+		x.then = func(r *reconcile.RunResult) error {
+			// What a journal has lost is known once it was read for the last time.
+			x.lacks = source.lost != nil
+			if r.Outcome != nil && r.Outcome.Counts().Applied() > 0 && !source.undoesUndo() {
+				say(a.err, "%s", source.stillAsks(x.files))
+			}
+			return nil
+		}
 		if of.dryRun {
 			x.GuardOff = o.guardOff()
 			return nil
@@ -107,17 +113,6 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		x.memory.Others = slices.DeleteFunc(source.held(), func(t desired.Target) bool { return !mine(t) || !source.names(t) })
 		return nil
 	})
-}
-
-// rolledBack says what a rollback leaves to do, and gives its exit code.
-func (a *app) rolledBack(r *reconcile.RunResult, source *rollbackSource, now []desired.FileInfo) error {
-	if r.Outcome != nil && r.Outcome.Counts().Applied() > 0 && !source.undoesUndo() {
-		say(a.err, "%s", source.stillAsks(now))
-	}
-	if source.lost != nil {
-		return cmp.Or(exitOf(r, false), error(exitCode(exitPartial)))
-	}
-	return nil
 }
 
 // rollbackSource is a run that is to be undone.

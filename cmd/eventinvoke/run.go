@@ -30,7 +30,8 @@ type execution struct {
 	past     *history.History       // of the runs before; nil where none are remembered
 	undo     string                 // the command that rolls the run back; "" where it is not remembered
 
-	tellDifferences bool // exit 2 where something differs
+	about verdict // the exit code
+	lacks bool    // what was to be undone is known only in part; see partly
 	// then is done with the result once it was reported; nil is nothing.
 	then func(*reconcile.RunResult) error
 	// always is the same, and is done with that of a run that failed too.
@@ -49,7 +50,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	if err := o.check(); err != nil {
 		return err
 	}
-	x := &execution{app: a, o: o, Request: o.request(verb)}
+	x := &execution{app: a, o: o, Request: o.request(verb), about: aboutFleet}
 	x.Observe = x.observe
 	var err error
 	if x.output, err = o.outputOptions.open(a.out); err != nil {
@@ -61,7 +62,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 			err = cause
 		}
 		result := &reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err}
-		err := x.conclude(result)
+		err := x.conclude(result, err)
 		x.notify(ctx, result)
 		return err
 	}
@@ -83,8 +84,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	}
 	result, failures := engine.Run(ctx, x.Request)
 	leave()
-	a.log.Debug("the run is over", "failures", failures)
-	err = x.conclude(result)
+	err = x.conclude(result, failures)
 	x.notify(ctx, result)
 	return err
 }
@@ -109,8 +109,10 @@ func (x *execution) observe(e reconcile.Event) {
 	x.progress.observe(e)
 }
 
-// conclude writes the report and the metrics of a result, and gives the exit code.
-func (x *execution) conclude(r *reconcile.RunResult) error {
+// conclude writes the report and the metrics of a result, and gives the exit code. Whoever
+// reads the report as text has seen all failures; who gets it in a file, or for a program,
+// is told how many there are on standard error.
+func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
 	x.endProgress()
 	if x.always != nil {
 		defer x.always(r)
@@ -124,7 +126,7 @@ func (x *execution) conclude(r *reconcile.RunResult) error {
 	}
 	if r.Declined {
 		fmt.Fprintln(x.app.err, "Nothing was written.")
-		return exitOf(r, x.tellDifferences)
+		return exitOf(r, x.about, nil)
 	}
 	x.summarize(r)
 	if r.Err != nil && x.o.format == "text" {
@@ -133,22 +135,26 @@ func (x *execution) conclude(r *reconcile.RunResult) error {
 	late := errors.Join(x.write(r), x.writeMetrics(r), r.Late)
 	switch {
 	case r.Err != nil:
-		return errors.Join(r.Err, late)
+		return &ending{codeOfResult(r, x.about), errors.Join(r.Err, late)}
 	case late != nil && r.Outcome == nil:
 		return late
 	case late != nil:
-		return withLate(codeOfResult(r, false), late)
+		return withLate(codeOfResult(r, aboutFleet), late)
 	}
 	if x.then != nil {
 		err := x.then(r)
 		if err != nil && errors.As(r.Stopped, new(interrupt)) {
-			return withLate(codeOfResult(r, false), err) // the signal's code, and what came of it
+			return withLate(codeOfResult(r, aboutFleet), err) // the signal's code, and what came of it
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return exitOf(r, x.tellDifferences)
+	var untold error
+	if x.o.format != "text" || x.o.inFile() {
+		untold = x.app.closing(failures)
+	}
+	return partly(exitOf(r, x.about, untold), x.lacks)
 }
 
 // write writes the result, whole.
@@ -170,7 +176,7 @@ func (x *execution) write(r *reconcile.RunResult) error {
 
 // written logs that a result is in a file, and what it comes to: nothing else was seen of it.
 func (a *app) written(o *outputOptions, run *report.Run) {
-	if o.file != "" && o.file != "-" && !o.quiet {
+	if o.inFile() && !o.quiet {
 		a.log.Info("written", "file", o.file, "result", run.Headline())
 	}
 }
@@ -211,8 +217,14 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 	return run
 }
 
+// looked is a run that only read, and all its failures.
+type looked struct {
+	*reconcile.RunResult
+	failures error
+}
+
 // look runs the engine over what makes no report of a run, to read.
-func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, orphans bool) (*reconcile.RunResult, error) {
+func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, orphans bool) (*looked, error) {
 	declared, _ := wishes.Targets()
 	c, err := newClients(func() []desired.TargetSpec { return declared }, o)
 	if err != nil {
@@ -224,8 +236,7 @@ func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions,
 	request := o.request("look")
 	request.Wishes, request.LookForOrphans, request.Observe = wishes, orphans, progress.observe
 	result, failures := reconcile.Engine{Opener: c}.Run(ctx, request)
-	a.log.Debug("the run is over", "failures", failures)
-	return result, nil
+	return &looked{result, failures}, nil
 }
 
 // fromFleet prepares a run over fleet files.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/notify"
@@ -378,14 +376,14 @@ const maxLogged = 20
 // logFailures says in one line each what failed in a pass that came to a plan. What
 // ended it as a whole is the worker's to log.
 func (s *server) logFailures(run string, failures error, result *worker.Result) {
-	var all *multierror.Error
-	if result.Plan == nil || !errors.As(failures, &all) {
+	if result.Plan == nil {
 		return
 	}
 	log := s.app.log.With("run", run)
-	for i, err := range all.Errors {
+	all := failuresOf(failures)
+	for i, err := range all {
 		if i == maxLogged {
-			log.Error("and more failures", "count", len(all.Errors)-i)
+			log.Error("and more failures", "count", len(all)-i)
 			break
 		}
 		if !errors.Is(result.Err, err) && explainFailure(err) != worker.ByLease {

@@ -73,10 +73,7 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 		return err
 	}
 	a.written(o, run)
-	if !run.Saved && past.Incomplete() != "" {
-		return exitCode(exitPartial)
-	}
-	return nil
+	return partly(nil, !run.Saved && past.Incomplete() != "")
 }
 
 // begun is a stream that has told of a plan, where a stream was asked for.

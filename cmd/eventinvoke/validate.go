@@ -33,10 +33,7 @@ knows is left to plan.`,
 			} else {
 				checked.text(a)
 			}
-			if err == nil && (checked.problems != nil || strict && len(checked.fleet.Warnings) > 0) {
-				return exitCode(exitError)
-			}
-			return err
+			return unusable(err, checked.problems != nil || strict && len(checked.fleet.Warnings) > 0)
 		},
 	}
 	o.bind(cmd)

@@ -97,8 +97,8 @@ var exitMeanings = []struct {
 	{exitHeld, "another run holds the lease of a target; nothing was written", verbsThatWrite},
 	{exitStale, "every change of a saved plan or rollback is stale; nothing was written", verbsThatWrite},
 	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished", verbsThatLast},
-	{exitInterrupted, "interrupted (SIGINT); the same", append(verbsThatLast, "serve")}, // SIGHUP makes serve look
-	{exitTerminated, "terminated (SIGTERM); the same", append(verbsThatLast, "serve")},
+	{exitInterrupted, "interrupted (SIGINT); the same", append(verbsThatLast, "serve", "lambda")}, // SIGHUP makes serve look
+	{exitTerminated, "terminated (SIGTERM); the same", append(verbsThatLast, "serve", "lambda")},
 }
 
 // exitCodesOf is the line of a verb's help that names its exit codes; what they mean,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -59,14 +60,6 @@ before the deadline and hands the targets that are left to further invocations.`
 	return cmd
 }
 
-// lambdaArgs are the arguments of a process that Lambda started without any.
-func lambdaArgs(args []string) []string {
-	if len(args) == 0 && os.Getenv(runtimeAPI) != "" {
-		return []string{"lambda"}
-	}
-	return args
-}
-
 func (a *app) lambda(ctx context.Context, args []string, o *serveOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -91,8 +84,16 @@ func (a *app) lambda(ctx context.Context, args []string, o *serveOptions) error 
 		},
 		again: func(ctx context.Context, messages []events.Message) error { return queue.Again(ctx, version, messages) },
 	}
-	lambda.StartWithOptions(h.invoke, lambda.WithContext(ctx))
-	return nil
+	var working sync.RWMutex // held by invocations
+	go lambda.StartWithOptions(func(ctx context.Context, event json.RawMessage) (answer, error) {
+		working.RLock()
+		defer working.RUnlock()
+		return h.invoke(ctx, event)
+	}, lambda.WithContext(ctx))
+	<-ctx.Done() // the library waits for invocations whatever its context says
+	working.Lock()
+	time.Sleep(200 * time.Millisecond) // in which the library sends the answer, within the machine
+	return a.stopped(ctx)
 }
 
 // handler answers invocations.

@@ -3,14 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +26,8 @@ import (
 type lambdaRuntime struct {
 	invocations chan invocation
 	answers     chan string
+	process     *os.Process
+	ended       chan error // how the process ended
 }
 
 type invocation struct {
@@ -55,7 +61,7 @@ func (l *lambdaRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // with a fleet file.
 func startLambda(t *testing.T, fleet string) *lambdaRuntime {
 	t.Helper()
-	runtime := &lambdaRuntime{invocations: make(chan invocation), answers: make(chan string)}
+	runtime := &lambdaRuntime{invocations: make(chan invocation), answers: make(chan string), ended: make(chan error, 1)}
 	server := httptest.NewServer(runtime)
 	t.Cleanup(server.Close)
 	binary, err := exec.LookPath("eventinvoke")
@@ -74,9 +80,15 @@ func startLambda(t *testing.T, fleet string) *lambdaRuntime {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
+	runtime.process = process.Process
+	over := make(chan struct{})
+	go func() {
+		runtime.ended <- process.Wait()
+		close(over)
+	}()
 	t.Cleanup(func() {
 		process.Process.Kill()
-		process.Wait()
+		<-over
 		if t.Failed() {
 			t.Logf("the function said:\n%s", log.String())
 		}
@@ -132,6 +144,46 @@ func sqsBatch(bodies ...string) string {
 	}
 	text, _ := json.Marshal(batch)
 	return string(text)
+}
+
+// TestLambdaEndsWhenItIsTold: SIGTERM ends a process that waits for an invocation, and one
+// that is at work once it has answered.
+func TestLambdaEndsWhenItIsTold(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot be sent this signal there")
+	}
+	for _, at := range []string{"while it waits", "at work"} {
+		t.Run(at, func(t *testing.T) {
+			var process atomic.Pointer[os.Process]
+			world := serve(t, awssim.Fleet(account, region, awssim.Function{Name: "f-%d", Count: 5}), func(r *http.Request) {
+				if at == "at work" && strings.HasSuffix(r.URL.Path, "/functions") {
+					process.Load().Signal(syscall.SIGTERM)
+					time.Sleep(time.Second) // of the call in flight
+				}
+			})
+			function := startLambda(t, lambdaFleet)
+			process.Store(function.process)
+			if at == "at work" {
+				if got, ok := function.call(t, `{}`, time.Minute); ok || got.Complete {
+					t.Errorf("it answered %+v", got)
+				}
+			} else {
+				function.call(t, cloudTrail("222222222222", "f-1"), time.Minute) // it has started
+				function.process.Signal(syscall.SIGTERM)
+			}
+			select {
+			case err := <-function.ended:
+				if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != exitTerminated {
+					t.Errorf("it ended with %v, want %d", err, exitTerminated)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("it goes on")
+			}
+			if n := world.Counts().Writes; n != 0 {
+				t.Errorf("%d writes", n)
+			}
+		})
+	}
 }
 
 func TestLambda(t *testing.T) {

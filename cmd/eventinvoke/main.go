@@ -44,6 +44,14 @@ func runProcess(s streams) int {
 	return run(signalContext(more...), os.Args[1:], s)
 }
 
+// lambdaArgs are the arguments of a process that Lambda started without any.
+func lambdaArgs(args []string) []string {
+	if len(args) == 0 && os.Getenv(runtimeAPI) != "" {
+		return []string{"lambda"}
+	}
+	return args
+}
+
 // signalContext is cancelled by the first SIGINT or SIGTERM, or another of the
 // signals given, with the signal as its cause. A second signal has its default
 // effect: the process ends at once.

@@ -147,6 +147,11 @@ func (a *app) serve(ctx context.Context, args []string, o *serveOptions) error {
 	}
 	a.log.Info("serving", "timetable", timetable.String(), "apply", o.apply)
 	w.Run(ctx)
+	return a.stopped(ctx)
+}
+
+// stopped is the end of a verb that goes on until a signal ends it.
+func (a *app) stopped(ctx context.Context) error {
 	var stopped interrupt
 	if errors.As(context.Cause(ctx), &stopped) {
 		a.log.Info("stopped", "signal", stopped.String())

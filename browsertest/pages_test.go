@@ -565,9 +565,21 @@ func TestOnePageTooMany(t *testing.T) {
 	p.forgive("503")
 }
 
-// A proxy between page and worker answers in place of a worker that is away: nothing is
-// renewed then, and the page says what it was answered.
+// A proxy between page and worker answers in place of a worker that is away, or asks who is
+// there: nothing is renewed then, and the page says what it was answered.
 func TestAProxyWithoutAWorker(t *testing.T) {
+	for _, row := range []struct {
+		status     int
+		body, says string
+	}{
+		{http.StatusBadGateway, "<html><head><title>502 Bad Gateway</title></head></html>", "HTTP 502"},
+		{http.StatusOK, "<html><main id=main><form>Log in</form></main><footer>Example Ltd</footer></html>", "another page answers, perhaps a login; reload"},
+	} {
+		t.Run(http.StatusText(row.status), func(t *testing.T) { proxyAnswers(t, row.status, row.body, row.says) })
+	}
+}
+
+func proxyAnswers(t *testing.T, status int, body, says string) {
 	s := newStation(t, 1)
 	behind, err := url.Parse(s.url)
 	if err != nil {
@@ -579,8 +591,8 @@ func TestAProxyWithoutAWorker(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if away.Load() {
 			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(http.StatusBadGateway)
-			io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head></html>")
+			w.WriteHeader(status)
+			io.WriteString(w, body)
 			return
 		}
 		through.ServeHTTP(w, r)
@@ -590,11 +602,12 @@ func TestAProxyWithoutAWorker(t *testing.T) {
 	p.until(`document.getElementById("connection").textContent === "live"`)
 	away.Store(true)
 	s.end()
-	p.until(`/^not connected since .*: HTTP 502$/.test(document.getElementById("connection").textContent)`)
+	p.until(`/^not connected since .*: ` + says + `$/.test(document.getElementById("connection").textContent)`)
 	if !ask[bool](p, `document.getElementById("main").classList.contains("stale")`) {
 		t.Error("numbers that nobody renews look as if somebody did")
 	}
 	p.forgive("502")
+	p.forgive("text/event-stream")
 	p.forgive("ERR_CONNECTION_REFUSED")
 	p.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
 }

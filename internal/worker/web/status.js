@@ -35,13 +35,18 @@
   const since = () => lost ||= " since " + new Date().toISOString().slice(11, 19) + " UTC";
 
   // What is new takes the place of what was, under the eyes and hands of who reads or types.
-  let busy = false;
-  const renew = async () => {
-    if (busy) return;
-    busy = true;
+  // It gives "", or why nothing new came.
+  let renewing;
+  const renew = () => renewing ??= replace().finally(() => {
+    renewing = undefined;
+    if (wanted && wanted !== $("main").dataset.shape) setTimeout(renew, 1000);
+  });
+  const replace = async () => {
     try {
       const answer = await fetch(location.pathname);
+      if (!answer.ok) return "HTTP " + answer.status; // as of a proxy without a worker
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!next.getElementById("connection")) return "another page answers, perhaps a login; reload";
       if (next.querySelector("footer").textContent !== document.querySelector("footer").textContent) return location.reload(); // another version
       const on = document.activeElement, at = on?.selectionStart, top = document.querySelector(".long")?.scrollTop, told = $("connection");
       next.getElementById("connection").replaceWith(told);
@@ -54,10 +59,9 @@
         $(on.id)?.focus({ preventScroll: true });
         if (at !== undefined) $(on.id)?.setSelectionRange(at, at);
       }
-    } catch { // whoever answers the stream tells of it
-    } finally {
-      busy = false;
-      if (wanted && wanted !== $("main").dataset.shape) setTimeout(renew, 1000);
+      return "";
+    } catch {
+      return "no answer";
     }
   };
 
@@ -68,10 +72,10 @@
     source.onerror = async () => {
       wanted = undefined; // another worker may answer, with a shape of its own
       if (source.readyState !== EventSource.CLOSED) return tell("not connected" + since(), "bad"); // and tried again
-      setTimeout(() => { renew(); connect(); }, 30000);
-      const answer = await fetch(location.pathname, { method: "HEAD" }).then(a => a.ok ? "" : "HTTP " + a.status, () => "no answer");
+      setTimeout(connect, 30000);
+      const wrong = await renew();
       if (source !== mine) return; // a proxy may have held the answer until after the next try
-      if (answer) return tell("not connected" + since() + ": " + answer, "bad"); // as of a proxy without a worker
+      if (wrong) return tell("not connected" + since() + ": " + wrong, "bad");
       lost = "";
       tell("not live, renewed every 30 s", "warn"); // as of one page too many
       $("main").classList.remove("stale");

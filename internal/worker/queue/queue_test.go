@@ -150,24 +150,30 @@ func TestManyMessagesAreDeletedInBatches(t *testing.T) {
 	client := startMoto(t)
 	queue, _ := makeQueue(t, client, "many")
 	const messages = 25
+	// One of them comes twice: the SDK sends again what was not answered in time, and a queue
+	// promises no more than that each message comes.
+	send(t, client, queue, record("e0", "f0", "aws-cli", ""))
 	for i := range messages {
 		send(t, client, queue, record(fmt.Sprint("e", i), fmt.Sprint("f", i), "aws-cli", ""))
 	}
 	d := open(t, queue, time.Minute)
 	functions := map[string]bool{}
 	var wakes []worker.Wake
-	for range messages {
+	for len(functions) < messages {
 		w := get(t, d.wakes, "a wake")
 		functions[w.Triggers[0].Function] = true
 		wakes = append(wakes, w)
 	}
-	if len(functions) != messages {
-		t.Errorf("%d functions were touched, want %d", len(functions), messages)
-	}
 	for _, w := range wakes {
 		w.Done(nil)
 	}
+	go func() { // what comes after that
+		for w := range d.wakes {
+			w.Done(nil)
+		}
+	}()
 	d.stop()
+	close(d.wakes)
 	wantEmpty(t, client, queue)
 }
 

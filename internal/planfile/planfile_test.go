@@ -21,7 +21,7 @@ func sample() Saved {
 	return Saved{
 		RunID: "r", ToolVersion: "v", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Paths: []string{"fleet.yaml", "more"},
-		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("ab", 32)}},
+		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("ab", 32)}, {Path: "more/b.yaml", SHA256: strings.Repeat("cd", 32)}},
 		Plan: reconcile.Plan{Targets: []reconcile.TargetPlan{{
 			Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Label: "prod", Declared: 4,
 			Changes: []reconcile.Change{
@@ -87,6 +87,32 @@ func TestADamagedPlanIsRefused(t *testing.T) {
 	}
 }
 
+// The fingerprint, and with it each signature, is also of where the fleet was read from: with
+// fewer files less is forbidden.
+func TestTheFingerprintIsOfTheFleet(t *testing.T) {
+	for why, harm := range map[string]func(d *document){
+		"no path":        func(d *document) { d.Paths = nil },
+		"a path less":    func(d *document) { d.Paths = d.Paths[:1] },
+		"another path":   func(d *document) { d.Paths[1] = "more/b.yaml" },
+		"a file less":    func(d *document) { d.Files = d.Files[:1] },
+		"no file":        func(d *document) { d.Files = nil },
+		"another digest": func(d *document) { d.Files[1].SHA256 = d.Files[0].SHA256 },
+	} {
+		var d document
+		if err := json.Unmarshal(encode(t, sample()), &d); err != nil {
+			t.Fatal(err)
+		}
+		harm(&d)
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(text); err == nil || !strings.Contains(err.Error(), "its fingerprint does not fit") {
+			t.Errorf("%s: got %v", why, err)
+		}
+	}
+}
+
 // A fingerprint is a checksum that anybody can compute: what a stranger wrote and
 // signed with one is refused where a plan would never say it.
 func TestAStrangersPlanIsRefused(t *testing.T) {
@@ -126,7 +152,7 @@ func TestAStrangersPlanIsRefused(t *testing.T) {
 		{"a file without a digest", func(d *document) { d.Files[0].SHA256 = "" }, "fleet_files[0]"},
 		{"standard input, which would keep apply waiting", func(d *document) { d.Paths[1] = "-" }, `fleet[1]: "-" is no path`},
 		{"no path", func(d *document) { d.Paths[0] = "" }, `fleet[0]: "" is no path`},
-		{"the same file twice", func(d *document) { d.Files = append(d.Files, d.Files[0]) }, "fleet_files[1]"},
+		{"the same file twice", func(d *document) { d.Files = append(d.Files, d.Files[0]) }, "fleet_files[2]"},
 	} {
 		var d document
 		if err := json.Unmarshal(encode(t, sample()), &d); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,10 +53,7 @@ func (a *app) notifier(ctx context.Context, o *notifyOptions, store history.Stor
 	if store != nil {
 		sum := sha256.Sum256([]byte(scope))
 		told := &toldFile{store: store, name: "notified/" + hex.EncodeToString(sum[:8]) + ".json"}
-		var err error
-		if options.Told, err = told.read(ctx); err != nil {
-			return nil, err
-		}
+		options.Told = told.read(ctx, a.log)
 		options.Remember = told.write
 	}
 	return notify.New(ctx, options)
@@ -94,17 +92,18 @@ type toldFile struct {
 	tag   history.Tag
 }
 
-// read is empty where the file cannot be understood: to tell twice is better than not
-// to tell.
-func (f *toldFile) read(ctx context.Context) (notify.Told, error) {
+// read is empty where the file cannot be read or understood: to tell twice is better than
+// not to tell.
+func (f *toldFile) read(ctx context.Context, log *slog.Logger) (told notify.Told) {
+	ctx, cancel := context.WithTimeout(ctx, notifyGrace/3) // what is left is for the receivers
+	defer cancel()
 	data, tag, err := f.store.Read(ctx, f.name)
-	if errors.Is(err, history.ErrAbsent) {
-		return nil, nil
+	if err != nil && !errors.Is(err, history.ErrAbsent) {
+		log.Warn("what was notified before is not known, and is told again", "error", sanitize(err.Error()))
 	}
 	f.tag = tag
-	var told notify.Told
 	_ = json.Unmarshal(data, &told)
-	return told, err
+	return told
 }
 
 // write replaces the file. Another run that did so meanwhile knows better.

@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -49,6 +53,33 @@ func TestRunsNotify(t *testing.T) {
 		if !slices.Equal(got, step.told) {
 			t.Errorf("%v told %v, want %v: %s", step.args, got, step.told, step.why)
 		}
+	}
+}
+
+// A history that is away hides no drift: it is told, at each run, as without one.
+func TestWhoIsNotifiedWithoutAMemory(t *testing.T) {
+	for _, row := range []struct {
+		why    string
+		damage func(place string) error
+	}{
+		{"it cannot be opened", func(place string) error { return os.WriteFile(place, nil, 0o600) }},
+		{"it cannot be read", func(place string) error {
+			return errors.Join(os.Mkdir(place, 0o700), os.WriteFile(filepath.Join(place, "notified"), nil, 0o600))
+		}},
+	} {
+		var told atomic.Int32
+		hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told.Add(1) }))
+		place := filepath.Join(t.TempDir(), "place")
+		if err := row.damage(place); err != nil {
+			t.Fatal(err)
+		}
+		for runs := int32(1); runs <= 2; runs++ {
+			code, _, errs := eventinvoke(t.Context(), "audit", "--function", "mail-*", "--simulate", "--quota", "400", "--quiet", "--history", place, "--notify", hook.URL)
+			if exitCode(code) != exitDifferences || told.Load() != runs || !strings.Contains(errs, place) {
+				t.Errorf("%s: after %d runs %d digests, exit %d\n%s", row.why, runs, told.Load(), code, errs)
+			}
+		}
+		hook.Close()
 	}
 }
 

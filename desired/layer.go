@@ -160,7 +160,7 @@ func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig 
 		to, wrong := s.value(&t.by.set[t.f]).to.of(t.f, function)
 		if wrong != nil {
 			wrong.message = fmt.Sprintf("for %s: %s", function, wrong.message)
-			r.out.once(wrong.at(t.pos()))
+			r.out.addOnce(wrong.at(t.pos()))
 		}
 		own.want[t.f] = Text(to.text)
 		if to.function != nil {

@@ -82,11 +82,11 @@ const maxShown = 1000
 // first maxShown by place, whatever order they were found in.
 type collector struct {
 	errors, warnings bounded
-	said             map[saying]bool
+	told             map[problemKey]bool
 }
 
-// saying is a problem that was told; many configs can share the line at fault.
-type saying struct {
+// problemKey is a problem that was told; many configs can share the line at fault.
+type problemKey struct {
 	Pos
 	code string
 }
@@ -106,9 +106,9 @@ func (c *collector) report(pos Pos, code, message, hint string, related ...Pos) 
 	c.add(Problem{Pos: pos, Code: code, Message: message, Hint: hint, Related: related})
 }
 
-// reportOnce is report for what is told once for a place: see once.
+// reportOnce is report for what is told once for a place: see addOnce.
 func (c *collector) reportOnce(pos Pos, code, message, hint string, related ...Pos) {
-	c.once(Problem{Pos: pos, Code: code, Message: message, Hint: hint, Related: related})
+	c.addOnce(Problem{Pos: pos, Code: code, Message: message, Hint: hint, Related: related})
 }
 
 // idle warns of something that was written and has no effect, and says why. It is no error:
@@ -117,16 +117,16 @@ func (c *collector) idle(at Pos, what, why string) {
 	c.report(at, codeNoEffect, "without effect: "+what+": "+why, "correct it, or delete it")
 }
 
-// once is add for what is told once for a place, however many configs and targets meet it.
-func (c *collector) once(p Problem) {
-	key := saying{p.Pos, p.Code}
-	if c.said[key] {
+// addOnce is add for what is told once for a place, however many configs and targets meet it.
+func (c *collector) addOnce(p Problem) {
+	key := problemKey{p.Pos, p.Code}
+	if c.told[key] {
 		return
 	}
-	if c.said == nil {
-		c.said = map[saying]bool{}
+	if c.told == nil {
+		c.told = map[problemKey]bool{}
 	}
-	c.said[key] = true
+	c.told[key] = true
 	c.add(p)
 }
 

@@ -212,7 +212,7 @@ func (f *filler) say(file *fileDecl, at place, wrong *problem) {
 	if f.to.label != "" {
 		p.Message = fmt.Sprintf("in the target %s: %s", f.to.label, p.Message)
 	}
-	f.out.once(p)
+	f.out.addOnce(p)
 }
 
 // rule adds an item to the label's, as a copy where it has variables. The source, with its

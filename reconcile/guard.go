@@ -144,9 +144,9 @@ type GuardBase struct {
 // having none.
 func (g Guard) allowed(l desired.Limit, n int) int {
 	if !l.Share {
-		return g.Base.part(l.Number)
+		return g.Base.share(l.Number)
 	}
-	floor := g.Base.part(l.Floor)
+	floor := g.Base.share(l.Floor)
 	switch {
 	case g.Base.Whole:
 		n = g.of(n)
@@ -168,8 +168,8 @@ func (g Guard) of(n int) int {
 // fleet is how many configs the fleet has, of which the plan may be a part.
 func (g Guard) fleet(p *Plan) int { return max(p.Counts().configs(), g.Base.Fleet) }
 
-// part is a shard's part of a number. The parts of all shards add up to it.
-func (b GuardBase) part(number int) int {
+// share is a shard's part of a number. The parts of all shards add up to it.
+func (b GuardBase) share(number int) int {
 	if b.Shards <= 1 {
 		return number
 	}

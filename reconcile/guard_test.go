@@ -108,7 +108,7 @@ func TestGuardCountsLikeAPerson(t *testing.T) {
 		for shards := 1; shards < 12; shards++ {
 			sum := 0
 			for i := range shards {
-				sum += GuardBase{Shard: i, Shards: shards}.part(number)
+				sum += GuardBase{Shard: i, Shards: shards}.share(number)
 			}
 			if sum != number {
 				t.Errorf("the parts of %d over %d shards add up to %d", number, shards, sum)

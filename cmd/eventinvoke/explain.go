@@ -247,16 +247,16 @@ func (e *explained) differs(h desired.SettingSources) bool {
 func explainedText(keys []explained, folder string) string {
 	type block struct {
 		name   desired.Name
-		said   string
+		text   string
 		places []string
 	}
 	var blocks []block
 	for i := range keys {
-		var said strings.Builder
-		keys[i].text(&said, folder)
-		at := slices.IndexFunc(blocks, func(b block) bool { return b.name == keys[i].Key.Name && b.said == said.String() })
+		var text strings.Builder
+		keys[i].text(&text, folder)
+		at := slices.IndexFunc(blocks, func(b block) bool { return b.name == keys[i].Key.Name && b.text == text.String() })
 		if at < 0 {
-			at, blocks = len(blocks), append(blocks, block{name: keys[i].Key.Name, said: said.String()})
+			at, blocks = len(blocks), append(blocks, block{name: keys[i].Key.Name, text: text.String()})
 		}
 		blocks[at].places = append(blocks[at].places, keys[i].place())
 	}
@@ -267,7 +267,7 @@ func explainedText(keys []explained, folder string) string {
 		if more := len(b.places) - some; more > 0 {
 			in = fmt.Sprintf("%s and %d more", in, more)
 		}
-		texts = append(texts, fmt.Sprintf("%s in %s\n%s", b.name, in, b.said))
+		texts = append(texts, fmt.Sprintf("%s in %s\n%s", b.name, in, b.text))
 	}
 	return strings.Join(texts, "\n")
 }

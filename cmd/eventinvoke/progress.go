@@ -200,8 +200,8 @@ func folded(line string, parts []string, width int) []string {
 // one that is done leaves its rate to nobody. All calls at all rates take no longer than
 // that, and count those of targets that have told nothing yet.
 func etaOf(e reconcile.Event, targets map[desired.Target]reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) time.Duration {
-	rate, _, held := sumOf(limiters)
-	eta := timeFor(e.Total-e.Done-held.Calls(), rate)
+	rate, _, backlog := sumOf(limiters)
+	eta := timeFor(e.Total-e.Done-backlog.Calls(), rate)
 	for _, t := range targets {
 		s := limiters[t.Target]
 		eta = max(eta, timeFor(t.TargetTotal-t.TargetDone-s.Backlog.Calls(), s.Rate))
@@ -299,17 +299,17 @@ func (d *divertedWriter) terminal() io.Writer {
 }
 
 // sumOf is what the limiters of all targets let through and hold back.
-func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, throttled int64, held ratelimit.Backlog) {
+func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, throttled int64, backlog ratelimit.Backlog) {
 	for _, s := range limiters {
 		rate += s.Rate
 		throttled += s.Throttled
-		held.Add(&s.Backlog)
+		backlog.Add(&s.Backlog)
 	}
-	return rate, throttled, held
+	return rate, throttled, backlog
 }
 
 func logProgress(log *slog.Logger, e reconcile.Event, targets map[desired.Target]reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
-	rate, throttled, held := sumOf(limiters)
+	rate, throttled, backlog := sumOf(limiters)
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
 	if eta := etaOf(e, targets, limiters); eta > 0 {
 		args = append(args, "eta", eta.String())
@@ -317,7 +317,7 @@ func logProgress(log *slog.Logger, e reconcile.Event, targets map[desired.Target
 	if throttled > 0 {
 		args = append(args, "throttled", throttled)
 	}
-	if waiting := waitText(&held); waiting != "" {
+	if waiting := waitText(&backlog); waiting != "" {
 		args = append(args, "waiting", waiting)
 	}
 	log.Info(e.Phase.String(), args...)
@@ -334,10 +334,10 @@ var waitTexts = [...][2]string{
 }
 
 // waitText says what is held back, and until when: "2 busy functions, next try in 8s".
-func waitText(held *ratelimit.Backlog) string { return strings.Join(waits(held), "; ") }
+func waitText(backlog *ratelimit.Backlog) string { return strings.Join(waits(backlog), "; ") }
 
-func waits(held *ratelimit.Backlog) (all []string) {
-	for w, h := range held {
+func waits(backlog *ratelimit.Backlog) (all []string) {
+	for w, h := range backlog {
 		if h.Calls == 0 {
 			continue
 		}

@@ -156,7 +156,7 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 	if len(by) == 0 {
 		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", s.run.ID, historyFlag(s.place))
 	}
-	return s.part(by)
+	return s.selected(by)
 }
 
 // narrow is told which part of the run is to be undone, in the labels of a document.
@@ -170,8 +170,8 @@ func (s *rollbackSource) names(t desired.Target) bool {
 	return w.Selects(desired.TargetSpec{Target: t, Label: s.labels[t]})
 }
 
-// part is what the selection leaves of the undos.
-func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desired.Target][]reconcile.Undo, error) {
+// selected is what the selection leaves of the undos.
+func (s *rollbackSource) selected(by map[desired.Target][]reconcile.Undo) (map[desired.Target][]reconcile.Undo, error) {
 	if len(s.chosen.Targets)+len(s.chosen.Functions) == 0 {
 		return by, nil
 	}
@@ -214,14 +214,14 @@ func (s *rollbackSource) part(by map[desired.Target][]reconcile.Undo) (map[desir
 	if err != nil {
 		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.ID, err)
 	}
-	part := map[desired.Target][]reconcile.Undo{}
+	kept := map[desired.Target][]reconcile.Undo{}
 	for target, undos := range by {
 		chosen := slices.DeleteFunc(undos, func(u reconcile.Undo) bool { return !left[desired.Key{Target: target, Name: u.Name}] })
 		if len(chosen) > 0 {
-			part[target] = chosen
+			kept[target] = chosen
 		}
 	}
-	return part, nil
+	return kept, nil
 }
 
 // undoesUndo reports whether what is undone is a rollback: then the fleet file asks for
@@ -248,8 +248,8 @@ func (s *rollbackSource) stillAsks(now []desired.FileInfo) string {
 // held are the targets that the run had leases of.
 func (s *rollbackSource) held() []desired.Target {
 	var targets []desired.Target
-	for _, part := range s.run.Attempts {
-		for _, c := range part.Callers {
+	for _, attempt := range s.run.Attempts {
+		for _, c := range attempt.Callers {
 			targets = append(targets, c.Target)
 		}
 	}
@@ -260,8 +260,8 @@ func (s *rollbackSource) held() []desired.Target {
 // which a run that died has not completed, tells them.
 func (s *rollbackSource) wrote(undos map[desired.Target][]reconcile.Undo) []desired.TargetSpec {
 	labels := map[desired.Target]string{}
-	for _, part := range s.run.Attempts {
-		for _, t := range part.Targets {
+	for _, attempt := range s.run.Attempts {
+		for _, t := range attempt.Targets {
 			labels[t.Target] = t.Label
 		}
 	}
@@ -275,8 +275,8 @@ func (s *rollbackSource) wrote(undos map[desired.Target][]reconcile.Undo) []desi
 // paths are the fleet files that the run used, each once.
 func (s *rollbackSource) paths() ([]string, error) {
 	var paths []string
-	for _, part := range s.run.Attempts {
-		for _, f := range part.Files {
+	for _, attempt := range s.run.Attempts {
+		for _, f := range attempt.Files {
 			if f.Path == desired.StdinName {
 				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", s.run.ID, s.run.ID)
 			}

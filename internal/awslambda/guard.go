@@ -142,15 +142,15 @@ func (g guardedClient) Do(r *http.Request) (*http.Response, error) {
 	if method, ok := g.allowed[op]; !ok || method != r.Method {
 		return nil, &forbiddenError{op: op, method: r.Method, allowed: g.allowed}
 	}
-	return g.next.Do(once(r))
+	return g.next.Do(unreplayable(r))
 }
 
-// once keeps net/http from sending a request again by itself. Its transport
+// unreplayable keeps net/http from sending a request again by itself. Its transport
 // replays a GET without a body whose reused connection breaks before the
 // answer: an attempt that would pay no token and be counted nowhere. A body
 // that cannot be rewound, though it is empty, makes a request not replayable,
 // and nothing of it goes on the wire.
-func once(r *http.Request) *http.Request {
+func unreplayable(r *http.Request) *http.Request {
 	if r.Body != nil && r.Body != http.NoBody {
 		return r
 	}

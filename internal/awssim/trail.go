@@ -53,8 +53,8 @@ func (e *trailEvent) rank() string {
 	return fmt.Sprintf("%020d/%s", 1<<40-e.at.Unix(), e.id)
 }
 
-// note appends an event to the history of a region. The region is locked.
-func (s *regionState) note(e trailEvent) {
+// appendEvent appends an event to the history of a region. The region is locked.
+func (s *regionState) appendEvent(e trailEvent) {
 	s.events++
 	e.id = uuid(newRNG(s.seed, "event", s.account, s.region).nth(s.events))
 	s.history = append(s.history, e)
@@ -86,7 +86,7 @@ func (s *regionState) behind(at time.Time, name, function, qualifier, by, agent 
 	} else if rest == "" {
 		arn = "arn:" + partition(s.region) + ":iam::" + s.account + ":" + kind
 	}
-	s.note(trailEvent{
+	s.appendEvent(trailEvent{
 		name: name, at: at, arn: arn, key: "ASIA" + s.account, agent: cmp.Or(agent, someClient), function: function, input: input,
 	})
 }
@@ -117,7 +117,7 @@ func (q *request) record(apiErr *apiError) {
 	}
 	q.state.mu.Lock()
 	defer q.state.mu.Unlock()
-	q.state.note(e)
+	q.state.appendEvent(e)
 }
 
 // userIdentity is who made a call, as records say it.

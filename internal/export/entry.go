@@ -202,27 +202,27 @@ func merge(targets []ObservedTarget, items []item) (entries []entry) {
 		desired.Name
 		contents [desired.NumSettings]content
 	}
-	for _, alike := range fleetfile.GroupBy(sorted, func(it *item) config {
+	for _, group := range fleetfile.GroupBy(sorted, func(it *item) config {
 		c := config{Name: it.Name}
 		for i := range it.cells {
 			c.contents[i] = it.cells[i].content
 		}
 		return c
 	}) {
-		entries = append(entries, locate(targets, alike)...)
+		entries = append(entries, locate(targets, group)...)
 	}
 	return entries
 }
 
 // locate says where a config lives that is alike at some targets, with what is odd about
 // it there.
-func locate(targets []ObservedTarget, alike []*item) (all []entry) {
+func locate(targets []ObservedTarget, group []*item) (all []entry) {
 	at := map[desired.Target]string{}
-	for _, it := range alike {
+	for _, it := range group {
 		at[targets[it.target].Target] = it.Function
 	}
 	for _, e := range fleetfile.Located(fleetfile.Entry{}, specs(targets), at) {
-		here := join(slices.DeleteFunc(slices.Clone(alike), func(it *item) bool {
+		here := join(slices.DeleteFunc(slices.Clone(group), func(it *item) bool {
 			t := &targets[it.target]
 			return e.ARN != "" && e.ARN != fleetfile.FunctionARN(t.Target, it.Function) || e.Targets != nil && !slices.Contains(e.Targets, t.Label)
 		}))
@@ -233,26 +233,26 @@ func locate(targets []ObservedTarget, alike []*item) (all []entry) {
 }
 
 // join makes one entry of items that agree, with what is odd about any of them.
-func join(alike []*item) entry {
-	e := entry{Name: alike[0].Name, cells: alike[0].cells}
+func join(group []*item) entry {
+	e := entry{Name: group[0].Name, cells: group[0].cells}
 	for i := range e.cells {
 		e.cells[i].remarks = nil
 	}
-	for _, it := range alike {
+	for _, it := range group {
 		e.notes = append(e.notes, it.notes...)
 		for i := range it.cells {
 			e.cells[i].remarks = append(e.cells[i].remarks, it.cells[i].remarks...)
 		}
 	}
-	e.notes = once(e.notes)
+	e.notes = unique(e.notes)
 	for i := range e.cells {
-		e.cells[i].remarks = once(e.cells[i].remarks)
+		e.cells[i].remarks = unique(e.cells[i].remarks)
 	}
 	return e
 }
 
-// once sorts texts and leaves out repetitions.
-func once(texts []string) []string {
+// unique sorts texts and leaves out repetitions.
+func unique(texts []string) []string {
 	texts = slices.Clone(texts)
 	slices.Sort(texts)
 	return slices.Compact(texts)
@@ -281,7 +281,7 @@ func factor(entries []entry) (common [desired.NumSettings]cell) {
 				c.value = c.effect
 				continue
 			}
-			common[i].remarks = once(append(common[i].remarks, c.remarks...))
+			common[i].remarks = unique(append(common[i].remarks, c.remarks...))
 			c.value, c.remarks = "", nil
 		}
 	}

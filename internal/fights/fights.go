@@ -67,12 +67,12 @@ type oneWrite struct {
 
 // Wrote notes a write of somebody else. A time of zero is now.
 func (f *Log) Wrote(key desired.Key, at time.Time, author insight.Author) {
-	f.note(key, oneWrite{at: at, author: author})
+	f.add(key, oneWrite{at: at, author: author})
 }
 
 // Echoed notes a write of ours of which nothing else is known.
 func (f *Log) Echoed(key desired.Key, at time.Time) {
-	f.note(key, oneWrite{at: at, ours: true})
+	f.add(key, oneWrite{at: at, ours: true})
 }
 
 // Corrected notes a write of ours, with the record before and after it. Writes of one
@@ -88,9 +88,9 @@ func (f *Log) Corrected(key desired.Key, at time.Time, before, after *reconcile.
 	if !last.IsZero() && at.After(last) && changed {
 		// At some time since. Next to our last write it separates nothing that another
 		// witness tells of our next one.
-		f.note(key, oneWrite{at: last.Add(time.Millisecond)})
+		f.add(key, oneWrite{at: last.Add(time.Millisecond)})
 	}
-	f.note(key, oneWrite{at: at, ours: true})
+	f.add(key, oneWrite{at: at, ours: true})
 }
 
 // Ran notes what a run has written.
@@ -125,8 +125,8 @@ func (f *Log) key(key desired.Key) *written {
 	return k
 }
 
-// note puts a write in its place. One that is noted twice counts once.
-func (f *Log) note(key desired.Key, w oneWrite) {
+// add puts a write in its place. One that is noted twice counts once.
+func (f *Log) add(key desired.Key, w oneWrite) {
 	if w.at.IsZero() {
 		w.at = time.Now()
 	}
@@ -145,7 +145,7 @@ func (f *Log) note(key desired.Key, w oneWrite) {
 	k.writes = slices.Delete(k.writes, 0, max(0, len(k.writes)-maxWrites))
 }
 
-// rank orders writes of one instant: see note.
+// rank orders writes of one instant: see add.
 func rank(ours bool) int {
 	if ours {
 		return 1

@@ -84,14 +84,14 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 // run was over, which is less where it was narrowed to a part of the fleet.
 func (h *History) Configs(ctx context.Context, run *Run) int {
 	sum, most := 0, 0
-	for _, part := range run.Latest() {
-		journal, _ := h.readJournal(ctx, attempt{part.RunID, part.Started, part.Shard}.journal())
+	for _, a := range run.Latest() {
+		journal, _ := h.readJournal(ctx, attempt{a.RunID, a.Started, a.Shard}.journal())
 		n := journal.Configs
 		if n == 0 {
-			for _, t := range part.Targets {
+			for _, t := range a.Targets {
 				n += t.Plan.Declared
 			}
-			for _, l := range part.Guard {
+			for _, l := range a.Guard {
 				n = max(n, l.Of)
 			}
 		}

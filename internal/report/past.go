@@ -18,35 +18,35 @@ import (
 // Past is a run of which a record tells, as far as it does: what a record keeps as a
 // number alone, and where each setting was declared, is not known any more.
 func Past(past PastRun) *Run {
-	parts := past.Latest()
+	attempts := past.Latest()
 	r := &Run{ID: past.Run.ID, Started: past.Started(), Undo: past.Undo, nameless: map[desired.Target]reconcile.TargetPlan{}}
 	r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers = desired.MissingWarn, desired.MissingWarn
-	if len(parts) == 0 {
+	if len(attempts) == 0 {
 		r.Err = errors.New("the run left no record")
 		return r
 	}
 	plan := &reconcile.Plan{}
-	for i := range parts {
-		part := &parts[i]
-		r.ToolVersion, r.Verb, r.GuardOff = part.ToolVersion, part.Verb, part.GuardOff
-		if part.Finished.After(r.Finished) {
-			r.Finished = part.Finished
+	for i := range attempts {
+		attempt := &attempts[i]
+		r.ToolVersion, r.Verb, r.GuardOff = attempt.ToolVersion, attempt.Verb, attempt.GuardOff
+		if attempt.Finished.After(r.Finished) {
+			r.Finished = attempt.Finished
 		}
-		r.Asked = max(r.Asked, time.Duration(part.AskedMS)*time.Millisecond)
-		r.partEnded(part)
-		for _, f := range part.Files {
+		r.Asked = max(r.Asked, time.Duration(attempt.AskedMS)*time.Millisecond)
+		r.attemptEnded(attempt)
+		for _, f := range attempt.Files {
 			if !slices.Contains(r.Fleet.Files, f.Path) {
 				r.Fleet.Files = append(r.Fleet.Files, f.Path)
 			}
 		}
-		r.Guard = append(r.Guard, part.Guard...)
-		if f, q := part.MissingFunctions, part.MissingQualifiers; f != nil && q != nil { // the strictest of all parts
+		r.Guard = append(r.Guard, attempt.Guard...)
+		if f, q := attempt.MissingFunctions, attempt.MissingQualifiers; f != nil && q != nil { // the strictest of all attempts
 			r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers = min(r.Fleet.MissingFunctions, *f), min(r.Fleet.MissingQualifiers, *q)
-		} else if len(part.Targets) > 0 {
+		} else if len(attempt.Targets) > 0 {
 			r.Fleet.NoPolicies = true
 		}
-		for j := range part.Targets {
-			plan.Targets = append(plan.Targets, r.pastTarget(part, &part.Targets[j]))
+		for j := range attempt.Targets {
+			plan.Targets = append(plan.Targets, r.pastTarget(attempt, &attempt.Targets[j]))
 		}
 	}
 	if len(plan.Targets) == 0 {
@@ -62,29 +62,29 @@ func Past(past PastRun) *Run {
 	return r
 }
 
-// partEnded takes in how a part of a run ended.
-func (r *Run) partEnded(part *history.RunRecord) {
+// attemptEnded takes in how an attempt ended.
+func (r *Run) attemptEnded(attempt *history.RunRecord) {
 	switch {
-	case part.Failure != nil:
-		r.Err = part.Failure
-	case (part.State == history.Failed || part.State == history.Declined) && part.Stopped != "" && len(part.Targets) > 0:
-		r.Refused = errors.New(part.Stopped)
-	case part.State == history.Failed && part.Stopped != "":
-		r.Err = errors.New(part.Stopped)
-	case part.Stopped != "":
-		r.Stopped = part.Stopped
-	case part.State == history.Died:
+	case attempt.Failure != nil:
+		r.Err = attempt.Failure
+	case (attempt.State == history.Failed || attempt.State == history.Declined) && attempt.Stopped != "" && len(attempt.Targets) > 0:
+		r.Refused = errors.New(attempt.Stopped)
+	case attempt.State == history.Failed && attempt.Stopped != "":
+		r.Err = errors.New(attempt.Stopped)
+	case attempt.Stopped != "":
+		r.Stopped = attempt.Stopped
+	case attempt.State == history.Died:
 		r.Stopped = "the process died"
-	case part.State == history.Running:
+	case attempt.State == history.Running:
 		r.Stopped = "the run is at work"
 	}
 }
 
 // pastTarget is one target of a record, and notes what it keeps as numbers alone.
-func (r *Run) pastTarget(part *history.RunRecord, t *history.TargetRecord) reconcile.TargetPlan {
+func (r *Run) pastTarget(attempt *history.RunRecord, t *history.TargetRecord) reconcile.TargetPlan {
 	p := reconcile.TargetPlan{Target: t.Target, Label: t.Label, Declared: t.Plan.Declared, InSync: t.Plan.InSync, Skipped: t.Plan.Skipped, Err: failure(t.Failure), Stopped: failure(t.Stopped), Unknown: t.Unknown}
 	named := map[string]int{}
-	for _, f := range part.Findings {
+	for _, f := range attempt.Findings {
 		if f.Target != t.Target {
 			continue
 		}

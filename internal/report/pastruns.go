@@ -62,9 +62,9 @@ type runLine struct {
 
 func summarise(run *PastRun) runLine {
 	s := runLine{Run: run.Run.ID, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
-	for _, part := range run.Latest() {
-		s.Verb = part.Verb
-		s.Targets += len(part.Targets)
+	for _, attempt := range run.Latest() {
+		s.Verb = attempt.Verb
+		s.Targets += len(attempt.Targets)
 	}
 	items, untold := run.told()
 	for _, u := range untold {
@@ -157,8 +157,8 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 		if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
 			p.flow(0, 2, textf("Not complete: %s", s.Incomplete))
 		}
-		for _, part := range run.Latest() {
-			p.part(&part)
+		for _, attempt := range run.Latest() {
+			p.attempt(&attempt)
 		}
 		p.who(past)
 		if past.Outcome != nil {
@@ -183,31 +183,31 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 }
 
 // part tells who ran one part of a run, and from what.
-func (p *printer) part(part *history.RunRecord) {
-	if part.Shard != (history.Shard{}) {
-		p.line(0, textf("%s:", part.Shard))
+func (p *printer) attempt(attempt *history.RunRecord) {
+	if attempt.Shard != (history.Shard{}) {
+		p.line(0, textf("%s:", attempt.Shard))
 	}
 	took := ""
-	if !part.Finished.IsZero() {
-		took = fmt.Sprintf(", took %s", (part.Finished.Sub(part.Started) - time.Duration(part.AskedMS)*time.Millisecond).Round(time.Millisecond))
+	if !attempt.Finished.IsZero() {
+		took = fmt.Sprintf(", took %s", (attempt.Finished.Sub(attempt.Started) - time.Duration(attempt.AskedMS)*time.Millisecond).Round(time.Millisecond))
 	}
-	p.flow(2, 4, textf("eventinvoke %s on %s, process %d%s", part.ToolVersion, part.Host, part.PID, took))
-	if part.Stopped != "" {
-		p.flow(2, 4, textf("stopped early: %s", part.Stopped))
+	p.flow(2, 4, textf("eventinvoke %s on %s, process %d%s", attempt.ToolVersion, attempt.Host, attempt.PID, took))
+	if attempt.Stopped != "" {
+		p.flow(2, 4, textf("stopped early: %s", attempt.Stopped))
 	}
-	if part.Failure != nil && part.Failure.Message != "" {
-		p.flow(2, 4, textf("failed: %s %s", part.Failure.Kind, part.Failure.Message))
+	if attempt.Failure != nil && attempt.Failure.Message != "" {
+		p.flow(2, 4, textf("failed: %s %s", attempt.Failure.Kind, attempt.Failure.Message))
 	}
-	if part.Job != "" {
-		p.flow(2, 4, textf("started by %s", part.Job))
+	if attempt.Job != "" {
+		p.flow(2, 4, textf("started by %s", attempt.Job))
 	}
-	for _, c := range part.Callers {
+	for _, c := range attempt.Callers {
 		p.flow(2, 4, textf("%s as %s", c.Target, c.ARN))
 	}
-	for _, f := range part.Files {
+	for _, f := range attempt.Files {
 		p.flow(2, 4, textf("from %s (sha256 %.12s)", f.Path, f.SHA256))
 	}
-	for _, t := range part.Targets {
+	for _, t := range attempt.Targets {
 		calls := int64(0)
 		for _, o := range t.Operations {
 			calls += o.Calls
@@ -219,16 +219,16 @@ func (p *printer) part(part *history.RunRecord) {
 		p.flow(2, 4, textf("%s: %s declared, %d in sync, %d unreadable, %s",
 			where(t.Label, t.Target), count(t.Plan.Declared, "config"), t.Plan.InSync, t.Plan.Unreadable, count(calls, "call")))
 	}
-	for i := range part.Targets {
-		p.audited(&part.Targets[i])
+	for i := range attempt.Targets {
+		p.audited(&attempt.Targets[i])
 	}
-	if len(part.Approvers) > 0 {
-		p.flow(2, 4, textf("approved by %s", strings.Join(part.Approvers, ", ")))
+	if len(attempt.Approvers) > 0 {
+		p.flow(2, 4, textf("approved by %s", strings.Join(attempt.Approvers, ", ")))
 	}
-	if part.GuardOff != "" {
-		p.flow(2, 4, colored(yellow, "guard: off: "), text(part.GuardOff))
+	if attempt.GuardOff != "" {
+		p.flow(2, 4, colored(yellow, "guard: off: "), text(attempt.GuardOff))
 	}
-	for _, g := range part.Guard {
+	for _, g := range attempt.Guard {
 		exceeded := span{}
 		if g.Exceeded() {
 			exceeded = colored(red, ", exceeded")

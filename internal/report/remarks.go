@@ -39,7 +39,7 @@ type remark struct {
 	cause    string   // what a note has not said yet; "": the message
 	about    string   // what a note says it about; ""
 	when     string   // from when or until when it is so, as a note says it; ""
-	alike    string   // what remarks of one cause share; "": the cause, whatever the function is called
+	groupKey string   // what remarks of one cause share; "": the cause, whatever the function is called
 	details  []string // lines, the last of them facts
 	facts    string   // of a call: attempts, time, request id; ""
 	author   string   // who made the config what it is; "" where nobody told
@@ -91,7 +91,7 @@ func (r *Run) ofRun(say func(remark)) {
 	for _, u := range r.Insights.Unavailable {
 		what, err := Clean(u.What), reconcile.ErrorOf(u.Err)
 		m := remark{topic: unavailable, target: u.Target, name: "(" + what + ")", rule: "unavailable", verdict: skipped, risk: noRisk,
-			message: "not known: " + what + ": " + said(err), hint: Clean(err.Hint)}
+			message: "not known: " + what + ": " + oneLine(err), hint: Clean(err.Hint)}
 		if u.Target != (desired.Target{}) {
 			what += " of " + Clean(u.Target.String())
 		}
@@ -334,7 +334,7 @@ func (m *remark) blame(err error) {
 	if call == nil {
 		return
 	}
-	m.message, m.alike, m.hint = said(call), call.Op+": "+call.Cause(), Clean(call.Hint)
+	m.message, m.groupKey, m.hint = oneLine(call), call.Op+": "+call.Cause(), Clean(call.Hint)
 	if call.RequestID != "" {
 		m.facts = "request " + Clean(call.RequestID)
 	}
@@ -351,8 +351,8 @@ func (r *Run) at(m remark, o *desired.Origin) remark {
 	return m
 }
 
-// said is an error in one line.
-func said(e *reconcile.CallError) string {
+// oneLine is an error in one line.
+func oneLine(e *reconcile.CallError) string {
 	return Clean(strings.Join(strings.Fields(strings.TrimPrefix(e.Op+": "+e.Reason(), ": ")), " "))
 }
 
@@ -377,5 +377,5 @@ func (m *remark) next() string {
 
 // likeness is the same for remarks of one cause.
 func (m *remark) likeness() string {
-	return cmp.Or(m.alike, template(m.told(), m.config.Function)) + m.when
+	return cmp.Or(m.groupKey, template(m.told(), m.config.Function)) + m.when
 }

@@ -203,11 +203,19 @@ func (r *Run) items(t *reconcile.TargetPlan, at targetJSON, put func(any)) {
 		}
 		return
 	}
+	left := t.Stale // alone already: nobody will try to make them
+	putStale := func(before func(desired.Name) bool) {
+		for ; len(left) > 0 && before(left[0].Name); left = left[1:] {
+			put(newResult(at, &reconcile.ChangeResult{Change: left[0].Change, Status: reconcile.Stale}))
+		}
+	}
 	for j := range t.Changes {
+		putStale(func(n desired.Name) bool { return n.Compare(t.Changes[j].Name) < 0 })
 		item := newPlanned(at, &t.Changes[j])
 		item.DriftingSince = stamp(r.Insights.DriftingSince(desired.Key{Target: t.Target, Name: t.Changes[j].Name}))
 		put(item)
 	}
+	putStale(func(desired.Name) bool { return true })
 }
 
 // marshal is v on one line, with <, > and & as they are: AWS's messages are

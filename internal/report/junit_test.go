@@ -54,6 +54,7 @@ type readSuite struct {
 }
 
 type readText struct {
+	Type    string `xml:"type,attr"`
 	Message string `xml:"message,attr"`
 	Text    string `xml:",chardata"`
 }

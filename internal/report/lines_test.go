@@ -41,7 +41,7 @@ func TestLinesFit(t *testing.T) {
 			if cells.StringWidth(strings.TrimRight(row, " ")) > width && parts > 1 {
 				t.Fatalf("%d columns have room for less than %q", width, row)
 			}
-			if i > 0 {
+			if i > 0 && !strings.Contains(strings.TrimSpace(text), "  ") { // whose room may be what there is none for
 				next := ""
 				for w := range words(strings.TrimLeft(row, " ")) {
 					next = strings.TrimRight(w, " ")

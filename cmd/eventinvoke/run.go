@@ -101,6 +101,7 @@ func (x *execution) observe(e reconcile.Event) {
 	case x.o.format != "ndjson":
 	case e.Phase == reconcile.PhaseResolve:
 		x.stream = report.NewStream(x.output, x.report(e.Run))
+	case x.stream == nil: // aliases are listed before the fleet is known, with which a stream begins
 	case e.Phase == reconcile.PhasePlan:
 		x.stream.Plan(x.report(e.Run))
 	default:

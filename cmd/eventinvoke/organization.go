@@ -126,7 +126,7 @@ func changeOf(before, now map[string][]string, since string) []report.AccountCha
 	var all []report.AccountChange
 	for _, label := range slices.Sorted(maps.Keys(now)) {
 		was, known := before[label]
-		c := report.AccountChange{Target: label, Joined: without(now[label], was), Left: without(was, now[label]), Since: since}
+		c := report.AccountChange{Label: label, Joined: without(now[label], was), Left: without(was, now[label]), Since: since}
 		if known && len(c.Joined)+len(c.Left) > 0 {
 			all = append(all, c)
 		}

@@ -287,11 +287,11 @@ func (s *server) show(document *desired.Document) {
 // moved tells the log and the status page which accounts organizations have won and lost.
 func (s *server) moved(changed []report.AccountChange) {
 	for _, c := range changed {
-		log, name := s.app.log, c.Target
+		log, name := s.app.log, c.Label
 		if c.Since != "" {
 			log, name = log.With("since_run", c.Since), name+", since run "+c.Since
 		}
-		log.Info("the accounts of an organization changed", "target", c.Target, "joined", c.Joined, "left", c.Left)
+		log.Info("the accounts of an organization changed", "label", c.Label, "joined", c.Joined, "left", c.Left)
 		s.board.Moved(time.Now(), name, c.Joined, c.Left)
 	}
 }

@@ -149,8 +149,8 @@ ignore:
 	})
 	r.Surveyed, r.Finished = r.Started.Add(240*time.Millisecond), r.Started.Add(410*time.Millisecond)
 	r.API[0].Operations = []reconcile.OperationCount{
-		{Name: "ListFunctionEventInvokeConfigs", Calls: 4, Throttled: 1},
-		{Name: "PutFunctionEventInvokeConfig", Calls: 1},
+		{Name: "ListFunctionEventInvokeConfigs", Calls: 4, OK: 3, Throttled: 1},
+		{Name: "PutFunctionEventInvokeConfig", Calls: 1, OK: 1},
 		{Name: "UpdateFunctionEventInvokeConfig", Calls: 1, Refused: 1},
 	}
 	r.API[0].Limiter = ratelimit.Snapshot{

@@ -91,7 +91,7 @@ func newRun(verb string, fleet desired.Fleet, live reconcile.Observed) *Run {
 		reads := int64(len(live.Targets[i].Functions))
 		r.API = append(r.API, TargetAPI{
 			Target: t.Target, Label: t.Label,
-			Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: reads + 2, Throttled: 2}},
+			Operations: []reconcile.OperationCount{{Name: "ListFunctionEventInvokeConfigs", Calls: reads + 2, OK: reads, Throttled: 2}},
 			Limiter:    ratelimit.Snapshot{Rate: 13.5, Ceiling: 13.5, Busy: 88 * time.Second, Throttled: 2, Tokens: [4]int64{reads + 2}},
 		})
 	}
@@ -116,7 +116,7 @@ func applied(r *Run, end func(*reconcile.ChangeResult)) *Run {
 		}
 		r.Outcome.Targets = append(r.Outcome.Targets, out)
 		r.API[i].Operations = append(r.API[i].Operations,
-			reconcile.OperationCount{Name: "UpdateFunctionEventInvokeConfig", Calls: int64(len(t.Changes)) + 4, Conflicts: 3, Faults: 1})
+			reconcile.OperationCount{Name: "UpdateFunctionEventInvokeConfig", Calls: int64(len(t.Changes)) + 4, OK: int64(len(t.Changes)), Conflicts: 3, Faults: 1})
 		l := &r.API[i].Limiter
 		l.Rate, l.Decreases, l.Paused = 6.8, 1, 2*time.Second
 		l.Tokens[ratelimit.Write], l.Busy = int64(len(t.Changes))+4, 119*time.Second

@@ -163,11 +163,7 @@ func (r *Run) lists() []listJSON {
 			return fightJSON{r.newKey(f.Key), f.Times, stamp(f.Since), f.Author}
 		})},
 		{"unavailable", "unavailable", each(r.Insights.Unavailable, func(u insight.Unavailable) any {
-			out := unavailableJSON{What: u.What, Error: reconcile.ErrorOf(u.Err)}
-			if (u.Target != desired.Target{}) {
-				out.Target = u.Target.String()
-			}
-			return out
+			return unavailableJSON{What: u.What, targetJSON: r.newTarget(u.Target), Error: reconcile.ErrorOf(u.Err)}
 		})},
 		{"accounts", "", each(r.Accounts, same)},
 		{"warnings", "", each(r.Warnings, same)},
@@ -282,6 +278,9 @@ type startedJSON struct {
 // call: its id, verb and fleet, and the warnings of the fleet's files.
 func NewStream(w io.Writer, r *Run) *Stream {
 	s := &Stream{w: w, labels: map[desired.Target]string{}}
+	for i := range r.API {
+		s.labels[r.API[i].Target] = r.API[i].Label
+	}
 	s.event("run_started", time.Now(), startedJSON{
 		FormatVersion: FormatVersion, RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Fleet: r.Fleet.listed(),
 	})
@@ -295,11 +294,10 @@ func (s *Stream) events(kind string, bodies elements) {
 }
 
 type progressJSON struct {
-	Phase   string `json:"phase"`
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	Done    int    `json:"done"`
-	Total   int    `json:"total"`
+	Phase string `json:"phase"`
+	targetJSON
+	Done  int `json:"done"`
+	Total int `json:"total"`
 }
 
 // Observe writes a step of the run: every result, and progress once a second
@@ -314,14 +312,14 @@ func (s *Stream) Observe(e reconcile.Event) {
 	}
 	s.shown = now
 	s.event("progress", now, progressJSON{
-		Phase: e.Phase.String(), Account: e.Target.Account, Region: e.Target.Region, Done: e.Done, Total: e.Total,
+		Phase: e.Phase.String(), targetJSON: newTarget(e.Target, s.labels[e.Target]), Done: e.Done, Total: e.Total,
 	})
 }
 
 // Plan writes what the plan holds, change by change and finding by finding.
 // Call it once, when the survey has ended and before anything is applied.
 func (s *Stream) Plan(r *Run) {
-	for _, t := range r.plans() {
+	for _, t := range r.plans() { // of a saved plan nothing was opened
 		s.labels[t.Target] = t.Label
 	}
 	before := *r

@@ -87,8 +87,13 @@ type guardJSON struct {
 	Exceeded bool `json:"exceeded"`
 }
 
+// newTarget is a target as it is named in every document; of none, all is "".
 func newTarget(t desired.Target, label string) targetJSON {
-	return targetJSON{Label: label, Target: t.String(), Account: t.Account, Region: t.Region}
+	out := targetJSON{Label: label, Account: t.Account, Region: t.Region}
+	if (t != desired.Target{}) {
+		out.Target = t.String()
+	}
+	return out
 }
 
 // NewKeyJSON is a config of a target with this label.
@@ -101,12 +106,15 @@ func newKey(t targetJSON, n desired.Name) KeyJSON {
 }
 
 // newKey is a config that knows its target, but not what the fleet file calls it.
-func (r *Run) newKey(k desired.Key) KeyJSON {
+func (r *Run) newKey(k desired.Key) KeyJSON { return newKey(r.newTarget(k.Target), k.Name) }
+
+// newTarget is a target with the label that the plan knows.
+func (r *Run) newTarget(t desired.Target) targetJSON {
 	label := ""
-	if t := r.planOf(k.Target); t != nil {
-		label = t.Label
+	if p := r.planOf(t); p != nil {
+		label = p.Label
 	}
-	return newKey(newTarget(k.Target, label), k.Name)
+	return newTarget(t, label)
 }
 
 // NewOriginJSON is nil where nobody declared it.
@@ -181,9 +189,9 @@ type useJSON struct {
 
 // unavailableJSON is what could not be learnt.
 type unavailableJSON struct {
-	What   string               `json:"what"`
-	Target string               `json:"target"` // ACCOUNT/REGION; "" where it is of no one target
-	Error  *reconcile.CallError `json:"error"`
+	What string `json:"what"`
+	targetJSON
+	Error *reconcile.CallError `json:"error"`
 }
 
 func (r *Run) newDestination(d insight.Destination) any {

@@ -246,7 +246,7 @@ func found(all []note) string {
 func (r *Run) membership(bool) []note {
 	var all []note
 	for _, c := range r.Accounts {
-		n := note{title: "Accounts of " + c.Target, text: fmt.Sprintf("%d joined, %d left since %s.", len(c.Joined), len(c.Left), cmp.Or(after("run ", c.Since), "the sweep before")), lines: true}
+		n := note{title: "Accounts of " + c.Label, text: fmt.Sprintf("%d joined, %d left since %s.", len(c.Joined), len(c.Left), cmp.Or(after("run ", c.Since), "the sweep before")), lines: true}
 		for _, of := range []string{"joined " + strings.Join(c.Joined, ", "), "left " + strings.Join(c.Left, ", ")} {
 			if !strings.HasSuffix(of, " ") {
 				n.rows = append(n.rows, row{name: of})

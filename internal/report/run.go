@@ -81,9 +81,10 @@ func (r *Run) counts(targets ...reconcile.TargetPlan) reconcile.PlanCounts {
 	return (&reconcile.Plan{Targets: slices.Concat(targets, nameless)}).Counts()
 }
 
-// AccountChange is which accounts a target that names an organization has won and lost.
+// AccountChange is which accounts a label of the fleet file that names an organization has won
+// and lost.
 type AccountChange struct {
-	Target string   `json:"target"` // its label
+	Label  string   `json:"label"`
 	Joined []string `json:"joined"` // sorted
 	Left   []string `json:"left"`
 	Since  string   `json:"since"` // the run that is compared with; "" for the sweep before
@@ -178,12 +179,14 @@ var (
 	insights = []string{"GetQueueUrl", "ListQueues", "GetTopicAttributes", "DescribeEventBus", "HeadBucket", "LookupEvents"}
 )
 
-// tally adds up operations, as JSON has them.
+// tally adds up operations, as JSON has them in every document.
 type tally struct {
 	Calls     int64 `json:"calls"`
+	OK        int64 `json:"ok"`
 	Throttled int64 `json:"throttled"`
 	Conflicts int64 `json:"conflicts"`
 	Faults    int64 `json:"faults"`
+	Skewed    int64 `json:"skewed"`
 	Refused   int64 `json:"refused"`
 	Retries   int64 `json:"retries"` // throttled + conflicts + faults
 	Aliases   int64 `json:"-"`       // those of the calls that list aliases
@@ -194,7 +197,9 @@ func (t *tally) add(o reconcile.OperationCount) {
 	t.Throttled += o.Throttled
 	t.Conflicts += o.Conflicts
 	t.Faults += o.Faults
-	t.Refused += o.Refused + o.Skewed
+	t.OK += o.OK
+	t.Skewed += o.Skewed
+	t.Refused += o.Refused
 	t.Retries += o.Throttled + o.Conflicts + o.Faults
 	if o.Name == "ListAliases" {
 		t.Aliases += o.Calls

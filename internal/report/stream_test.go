@@ -56,13 +56,13 @@ func TestStreamTellsTheRunInOrder(t *testing.T) {
 		}
 		want := []line{
 			{Type: "run_started"},
-			{Type: "progress", Phase: "survey", Done: 1, Total: 6},
-			{Type: "progress", Phase: "survey", Done: 3, Total: 6}, // step 2 came within a second
-			{Type: "progress", Phase: "survey", Done: 6, Total: 6}, // the end of a phase is always told
+			{Type: "progress", Phase: "survey", Target: "111111111111/eu-west-1", Done: 1, Total: 6},
+			{Type: "progress", Phase: "survey", Target: "222222222222/eu-west-1", Done: 3, Total: 6}, // step 2 came within a second
+			{Type: "progress", Phase: "survey", Target: "222222222222/eu-west-1", Done: 6, Total: 6}, // the end of a phase is always told
 			{Type: "planned", Function: "checkout", Target: "111111111111/eu-west-1", Status: "planned"},
 			{Type: "missing", Function: "mailer", Target: "222222222222/eu-west-1"},
 			{Type: "result", Function: "checkout", Target: "111111111111/eu-west-1", Status: "applied"},
-			{Type: "progress", Phase: "apply", Done: 1, Total: 1},
+			{Type: "progress", Phase: "apply", Target: "111111111111/eu-west-1", Done: 1, Total: 1},
 			{Type: "run_finished"},
 		}
 		got := lines(t, b.String())

@@ -16,9 +16,12 @@ type Page[T any] struct {
 	Next  string // marker of the following page; "" on the last
 }
 
-// Reader reads one target. Each call is one request: it spends one token and is
-// not repeated inside, so that retries are decided, paced and counted in one
-// place. An error is a *CallError marked with its ratelimit.Result.
+// Reader reads one target. Each call is one request: it takes one token of the target's
+// Limiter and is not repeated inside, so that retries are decided, paced and counted in one
+// place. An error is a *CallError marked by ratelimit.WithResult; one without a mark is not
+// tried again. A marker is "" for the first page, else the Next of the page before.
+//
+// Functions are read side by side, so that a Reader must allow many calls at once.
 type Reader interface {
 	// ListConfigs reads the records of all qualifiers of a function. It is the
 	// only read that tells a missing function (KindFunctionMissing) from one
@@ -30,8 +33,9 @@ type Reader interface {
 	ListVersions(ctx context.Context, function, marker string) (Page[string], error)
 }
 
-// Writer changes one target, one request a call. Put and Update answer with the
-// record as AWS stored it.
+// Writer changes one target, one request a call, with the tokens and errors of a Reader. Put
+// and Update answer with the record as AWS stored it, from which the write is verified. Calls
+// about one function come one after the other, those about several at once.
 type Writer interface {
 	// Put creates a record. Over an existing one it would erase every setting
 	// that c leaves unset, so it is only called where none was seen.
@@ -72,16 +76,16 @@ func (e *journalError) Error() string {
 }
 func (e *journalError) Unwrap() []error { return []error{ErrJournal, e.err} }
 
-// Phase is the part of a run that makes calls.
+// Phase is the part of a run that an [Event] is of.
 type Phase uint8
 
 // The phases.
 const (
-	PhaseSurvey Phase = iota
-	PhaseApply
-	PhaseResolve // it is known what is to be read
-	PhasePlan    // the plan is known
-	PhaseAliases // before PhaseResolve: the aliases among which patterns choose
+	PhaseSurvey  Phase = iota // functions are read
+	PhaseApply                // changes are made
+	PhaseResolve              // it is known what is to be read
+	PhasePlan                 // the plan is known
+	PhaseAliases              // before PhaseResolve: the aliases among which patterns choose
 )
 
 // String names the phase as output does.
@@ -89,13 +93,14 @@ func (p Phase) String() string {
 	return [...]string{"survey", "apply", "resolve", "plan", "aliases"}[p]
 }
 
-// Event is one step of a run: a function read, or a change settled.
+// Event is one step of a run: a function read or asked for its aliases, a change that ended,
+// or that what is to be read, or the plan, is known.
 type Event struct {
 	Phase  Phase
 	Target desired.Target
 	Run    *RunResult    // PhaseResolve and PhasePlan only; valid during the call
 	Result *ChangeResult // PhaseApply only; valid during the call
-	Done   int           // of Total, over all targets
+	Done   int           // of Total, over all targets; 0 of 0 where Run is set
 	Total  int           // functions to read or to ask for aliases, or changes to apply
 
 	TargetDone, TargetTotal int // the same of Target alone
@@ -142,7 +147,7 @@ func (p *progress) done(target desired.Target, result *ChangeResult) {
 	}
 }
 
-// Opener opens the targets of a run.
+// Opener opens the targets of a run. Open is called once a run, before anything else.
 type Opener interface {
 	// Open makes targets ready, side by side. What is wrong with one target is
 	// in that target; an error is about all of them.
@@ -151,24 +156,24 @@ type Opener interface {
 
 // OpenRequest is what an Opener is to open.
 type OpenRequest struct {
-	RunID   string
-	Targets []desired.TargetSpec
-	Ambient bool // the files declare no target: open the one of the current credentials
-	Write   bool
+	RunID   string               // for the name of a session, say
+	Targets []desired.TargetSpec // empty where Ambient
+	Ambient bool                 // the files declare no target: open the one of the current credentials
+	Write   bool                 // without it no Writer is to be opened
 }
 
 // Opened are the targets of a run.
 type Opened struct {
 	Ambient desired.Target // of the current credentials, where the files declare no target
-	Targets []OpenTarget
+	Targets []OpenTarget   // one for each that was asked for
 }
 
-// OpenTarget is the way to one target. A field that the run may not use is nil.
+// OpenTarget is the way to one target.
 type OpenTarget struct {
 	desired.Target
-	CallerARN string // who the run is there
+	CallerARN string // who the run is there; "" where nobody asked
 	Reader    Reader
-	Finder    Finder
+	Finder    Finder                  // may be nil where the wishes have nothing to discover
 	Writer    Writer                  // nil in a run that only reads
 	Limiter   *ratelimit.Limiter      // of all calls to the target's quota; set wherever Err is nil
 	Calls     func() []OperationCount // what was asked so far; nil when nobody counts
@@ -200,7 +205,8 @@ func (c OperationCount) Minus(before OperationCount) OperationCount {
 	return c
 }
 
-// Memory remembers runs and keeps others away while one writes.
+// Memory remembers runs and keeps others away while one writes. It is asked only by a run that
+// may write.
 type Memory interface {
 	// Begin holds the open targets of a run that may write. A target that cannot
 	// be held fails the run, or is excluded from it (Opened.Exclude), as the
@@ -209,8 +215,8 @@ type Memory interface {
 	Begin(ctx context.Context, r *RunResult) (Recorder, error)
 }
 
-// Recorder is one run that is remembered. Finish and Release are called once
-// each, in this order, also for a run that was interrupted.
+// Recorder is one run that is remembered. Finish and Release are called once each, in this
+// order, also for a run that was interrupted, with a context that does not end with the run.
 type Recorder interface {
 	Journal
 	// Ready is called once, before the first write, with the number of configs of the

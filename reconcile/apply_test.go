@@ -27,7 +27,7 @@ func TestApplySendsTheRightWrite(t *testing.T) {
 			entry("new", desired.Latest, retries(0)),
 			removed("old", desired.Latest),
 		), nil)
-		if got := out.Counts(); got != (OutcomeCounts{Created: 1, Changed: 1, Deleted: 1}) {
+		if got := out.Counts(); got != (OutcomeCounts{Created: 1, Updated: 1, Deleted: 1}) {
 			t.Errorf("totals are %+v: %v", got, out.Err())
 		}
 		if !sameCalls(f.calls, []string{"list drifted", "list new", "list old", "update drifted", "put new", "delete old"}) {

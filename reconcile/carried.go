@@ -55,12 +55,12 @@ type Evidence struct {
 
 	Functions int // of the fleet in this target, and those that requirements choose
 	Read      int // of them, those that were read, well or not
-	Carried   int
+	Carried   int // of them, those that an earlier run read: see CarriedFunction
 	Scrubbed  int // of those read, those that nothing but their age made read
 	Missed    int // functions that were scrubbed, had changed, and of which no event told in time
 
 	Oldest  time.Time     // when the carried function read longest ago was read; zero: none is carried
-	Trail   time.Time     // up to when the trail is taken for complete; zero: it was not asked
+	Trail   time.Time     // up to when the trail of events is taken for complete; zero: it was not asked
 	Lag     time.Duration // how late the latest of the new events appeared; 0: there was none
 	MaxAge  time.Duration // the oldest that anything carried may be
 	TooOld  bool          // something carried was older than that when the plan was made

@@ -32,7 +32,7 @@ var actionNames = [...]string{"none", "create", "change", "delete", "restore"}
 // MarshalText implements encoding.TextMarshaler, so that JSON has the spelling.
 func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText reads a spelling back.
+// UnmarshalText reads a spelling back. "none" and what is not known are errors.
 func (a *Action) UnmarshalText(text []byte) error {
 	if *a = Action(max(0, slices.Index(actionNames[:], string(text)))); *a == NoChange {
 		return fmt.Errorf("action %q is not known", text)
@@ -154,9 +154,9 @@ const (
 	NotAttempted Status = iota // the run ended before its turn, or while it waited to be tried again
 	Applied                    // AWS stored what was asked
 	Mismatched                 // AWS accepted the write and stored something else
-	Failed
-	Stale     // not made: the record is no longer what the plan saw
-	AlreadySo // not made: somebody else has made the record as it should be
+	Failed                     // AWS refused it, or it is not known whether it was done
+	Stale                      // not made: the record is no longer what the plan saw
+	AlreadySo                  // not made: somebody else has made the record as it should be
 )
 
 // String is the status as JSON output spells it.
@@ -202,8 +202,8 @@ type Outcome struct {
 type TargetOutcome struct {
 	desired.Target
 	Label   string
-	Results []ChangeResult
-	Stopped error // why it ended early, or nil
+	Results []ChangeResult // sorted by name; one for each change of the plan, stale ones too
+	Stopped error          // why it ended early, or nil
 }
 
 // addStale gives the changes that were not made, because their records moved
@@ -218,9 +218,9 @@ func (o *TargetOutcome) addStale(stale []StaleChange) {
 	slices.SortFunc(o.Results, func(a, b ChangeResult) int { return a.Name.Compare(b.Name) })
 }
 
-// OutcomeCounts are the numbers of an outcome.
+// OutcomeCounts are the numbers of an outcome: each change is counted once.
 type OutcomeCounts struct {
-	Created, Changed, Deleted int
+	Created, Updated, Deleted int // applied, by Change.Kind
 	Failed                    int // failed or mismatched
 	Stale                     int
 	NotAttempted              int
@@ -228,7 +228,7 @@ type OutcomeCounts struct {
 }
 
 // Applied is the number of changes that AWS stored.
-func (t OutcomeCounts) Applied() int { return t.Created + t.Changed + t.Deleted }
+func (t OutcomeCounts) Applied() int { return t.Created + t.Updated + t.Deleted }
 
 // Of is a target's part of the outcome; nil where nothing was tried.
 func (o *Outcome) Of(t desired.Target) *TargetOutcome {
@@ -269,7 +269,7 @@ func (t *OutcomeCounts) add(o *TargetOutcome) {
 		case r.Kind() == Create:
 			t.Created++
 		case r.Kind() == Update:
-			t.Changed++
+			t.Updated++
 		case r.Kind() == Delete:
 			t.Deleted++
 		}

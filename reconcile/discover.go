@@ -17,7 +17,8 @@ type Function struct {
 	desired.FunctionDetails
 }
 
-// Finder says what exists in one target, for rules that choose among it.
+// Finder says what exists in one target, for rules that choose among it. Errors are those of a
+// Reader.
 type Finder interface {
 	// ListFunctions reads one page of functions. It is one request.
 	ListFunctions(ctx context.Context, marker string) (Page[Function], error)

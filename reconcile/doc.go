@@ -1,14 +1,19 @@
-// Package reconcile holds want against have and closes the difference.
+// Package reconcile compares event invoke configs with what is wanted of them, and corrects
+// what differs.
 //
-// In come wishes, mostly those of a fleet file ([FleetWishes]), and an [Opener] of
-// targets, which are AWS, a simulator or a map. Out comes a [RunResult]: what was
-// seen, what differs ([Plan]), and how each write ended ([Outcome]). [Engine.Run] is
-// the whole road, and run.go reads from its first step to its last:
+// A run is one call of [Engine.Run]:
 //
-//	survey ─► Observed ─► NewPlan ─► Plan ─► Guard ─► apply ─► Outcome
+//	in     [Request]     what is wanted ([Wishes], mostly the [FleetWishes] of a fleet file), and
+//	                     whether the run may write
+//	       [Opener]      a [Reader], a [Finder] and a [Writer] for each target: AWS, a simulator, a map
+//	out    [RunResult]   what was seen ([Observed]), what differs ([Plan]), how each write ended
+//	                     ([Outcome]), and as an error everything that failed
 //
-// Its two ends make calls, paced by package ratelimit. Everything between them
-// is a function of values, without a context, a clock or a logger.
+// An Engine with an Opener alone is whole, as the example shows. [Memory] adds a journal and
+// keeps other runs away, [Annotator] what package insight has words for, and [Observations]
+// spare reads. Between the calls at both ends everything is a function of values, without a
+// context, a clock or a logger, and can be used alone: [NewPlan] compares, [Guard] holds the
+// plan against limits.
 //
 // What holds:
 //   - A survey takes a [Reader] and has no way to write. An apply takes a plan
@@ -17,8 +22,9 @@
 //   - One function's failure is one row. What could not be read is never taken
 //     for absent, and what was not attempted is never taken for failed.
 //   - A write never touches a setting that the fleet does not manage, and an
-//     existing record is only ever updated, never replaced.
+//     existing record is only ever updated, never replaced, but where a run is undone.
 //   - Equal in effect is in sync, and in sync is never written.
 //
-// The package prints nothing and knows no SDK type.
+// A failed request is a [CallError] everywhere. The package prints nothing and knows no SDK
+// type; package ratelimit paces all of its calls.
 package reconcile

@@ -17,12 +17,12 @@ import (
 
 // Why a run, a target or a change ended early.
 var (
-	ErrTimeUp      = errors.New("the time limit of the run passed")
-	ErrStrict      = errors.New("warnings count as errors")      // where that was asked for
-	ErrIncomplete  = errors.New("the plan is incomplete")        // what was not examined could have been more than the guard allows
-	ErrJournal     = errors.New("the journal cannot be written") // and without a before-image no write is sent
-	ErrErrorBudget = errors.New("too many calls failed")
-	ErrSameCause   = errors.New("not attempted: same cause") // as others that were all refused
+	ErrTimeUp      = errors.New("the time limit of the run passed") // Request.Timeout
+	ErrStrict      = errors.New("warnings count as errors")         // Request.Strict
+	ErrIncomplete  = errors.New("the plan is incomplete")           // what was not examined could have been more than the guard allows
+	ErrJournal     = errors.New("the journal cannot be written")    // and without a before-image no write is sent
+	ErrErrorBudget = errors.New("too many calls failed")            // more than desired.Limits.MaxErrors in a target
+	ErrSameCause   = errors.New("not attempted: same cause")        // as others that were all refused
 )
 
 // Kind is what an error means to a run, whatever AWS called it.
@@ -30,19 +30,19 @@ type Kind uint8
 
 // The kinds.
 const (
-	KindUnknown         Kind = iota
-	KindFunctionMissing      // no such function, or for a Put no such qualifier
-	KindRecordMissing        // the function is there, the record is not
-	KindDenied               // the caller lacks a permission
-	KindCredentials          // no credentials, or expired ones
-	KindRefused              // AWS refused the destination itself
-	KindRole                 // AWS refused the destination because the function's role may not send to it
-	KindInvalid              // AWS refused the request for another reason
-	KindThrottled            // the quota was spent
-	KindConflict             // the function was busy with another update
-	KindServer               // AWS failed, 5xx
-	KindTransport            // timeout or broken connection: a write may or may not have been done
-	KindBadAnswer            // an answer that cannot be understood or trusted
+	KindUnknown         Kind = iota // no CallError, or one that nothing is known about
+	KindFunctionMissing             // no such function, or for a Put no such qualifier
+	KindRecordMissing               // the function is there, the record is not
+	KindDenied                      // the caller lacks a permission
+	KindCredentials                 // no credentials, or expired ones
+	KindRefused                     // AWS refused the destination itself
+	KindRole                        // AWS refused the destination because the function's role may not send to it
+	KindInvalid                     // AWS refused the request for another reason
+	KindThrottled                   // the quota was spent
+	KindConflict                    // the function was busy with another update
+	KindServer                      // AWS failed, 5xx
+	KindTransport                   // timeout or broken connection: a write may or may not have been done
+	KindBadAnswer                   // an answer that cannot be understood or trusted
 
 	// What ends a run, or the work on a target, without a failed request.
 	KindFleetFile   // the fleet file cannot be used

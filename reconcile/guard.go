@@ -115,9 +115,9 @@ func (c *PlanCounts) add(p *TargetPlan) {
 // person would: those that are declared and can exist, whatever they hold. A
 // config whose function, alias or version is not there is none.
 type Guard struct {
-	desired.Limits
-	Base GuardBase
-	Off  string // lets any number of changes pass; the reason that somebody gave
+	desired.Limits           // zero allows nothing: see desired.DefaultLimits
+	Base           GuardBase // zero: the plan is of the whole fleet
+	Off            string    // lets any number of changes pass; the reason that somebody gave
 }
 
 // GuardBase is what the limits of a guard refer to beyond the plan itself.

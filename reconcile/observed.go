@@ -123,10 +123,10 @@ type FunctionState uint8
 // The states. Unreadable is never taken for absent, and not examined is never
 // taken for either.
 const (
-	NotExamined FunctionState = iota // the run ended before its turn
-	Present
-	FunctionAbsent
-	Unreadable
+	NotExamined    FunctionState = iota // the run ended before its turn
+	Present                             // its records are known
+	FunctionAbsent                      // there is no such function
+	Unreadable                          // see ObservedFunction.Err
 )
 
 // ObservedFunction is what a survey saw of one function.

@@ -20,16 +20,16 @@ type Plan struct {
 // TargetPlan is the part of a plan in one account and region.
 type TargetPlan struct {
 	desired.Target
-	Label    string
-	Declared int // configs that the fleet declares here
-	InSync   int // of them, those that AWS holds as declared
-	Skipped  int // of them, those a rule chose whose function lacks the alias or version, or is gone
-	Changes  []Change
+	Label    string        // as desired.TargetSpec has it
+	Declared int           // configs that the fleet declares here
+	InSync   int           // of them, those that AWS holds as declared
+	Skipped  int           // of them, those a rule chose whose function lacks the alias or version, or is gone
+	Changes  []Change      // sorted by name; at most one of a config
 	Stale    []StaleChange // changes of an earlier plan that no longer fit; sorted by name
-	Findings []Finding
-	Judged   int        // functions that were held against requirements, declared or not
-	Breaches []Breach   // sorted by name; nothing is written for them
-	Unjudged []Unjudged // sorted by function
+	Findings []Finding     // by function
+	Judged   int           // functions that were held against requirements, declared or not
+	Breaches []Breach      // sorted by name; nothing is written for them
+	Unjudged []Unjudged    // sorted by function
 	Ignored  []desired.Ignored
 	Err      error // why the target as a whole counts as unreadable: it could not be opened, or too many of its reads failed
 	// Unknown is set with Err where rules choose among functions that could not be
@@ -76,9 +76,9 @@ type Finding struct {
 //
 //	declared             observed                      in the plan
 //	settings             no record, equal in effect    in sync
-//	settings             no record, differs            create (Put of all managed settings)
+//	settings             no record, differs            create (a Put of all managed settings)
 //	settings             record, equal in effect       in sync
-//	settings             record, differs               change (Update of the differing settings)
+//	settings             record, differs               update (of the differing settings)
 //	remove               no record                     in sync
 //	remove               record                        delete
 //	settings, an alias   no such alias or version      finding, or skipped where a rule chose it, whatever

@@ -16,14 +16,12 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
-// Engine walks the one road that every verb, the worker and the Lambda function
-// take. It knows no SDK type, no file and no terminal: what it needs of the world
-// is behind the two small interfaces of its fields.
+// Engine makes runs. What it needs of the world is behind the interfaces of its fields.
 //
 // The zero value of every field but Opener leaves its part out. An Engine keeps nothing
 // between runs and may be used by several at once, as far as what its fields hold can.
 type Engine struct {
-	Opener Opener // opens targets: on AWS, on a simulator, on a map
+	Opener Opener // opens targets: on AWS, on a simulator, on a map; never nil
 	// Memory holds targets against other runs and keeps the journal. A run that
 	// only reads does without; a run that writes without one leaves no trace and
 	// may meet another.
@@ -36,12 +34,13 @@ type Engine struct {
 	Observations Observations
 }
 
-// Request is what one run is asked to do.
+// Request is what one run is asked to do. Wishes are needed; the zero value of everything
+// else is a run that reads, asks the annotators, and has no limit of time.
 type Request struct {
-	ID      string // names the run; see NewRunID
-	Verb    string // what a record and a report call it: plan, apply, rollback
-	Started time.Time
-	Wishes  Wishes // what AWS is compared with: a fleet, a saved plan, the undoing of a run
+	ID      string    // names the run; see NewRunID
+	Verb    string    // what a record and a report call it: plan, apply, rollback
+	Started time.Time // for records and reports
+	Wishes  Wishes    // what AWS is compared with: a fleet, a saved plan, the undoing of a run
 	// Write asks for the changes to be made. Without it targets are opened to
 	// read, and there is no Writer anywhere in the run.
 	Write   bool
@@ -62,23 +61,24 @@ type Request struct {
 	Observe func(Event)
 }
 
-// RunResult is all there is to say about a run, from whatever point it ended at.
+// RunResult is all there is to say about a run, from whatever point it ended at: what the run
+// did not come to is zero.
 type RunResult struct {
 	Request
 	Opened    Opened
 	Inventory desired.Inventory // what was discovered
 	Fleet     desired.Fleet     // what was compared, narrowed as the request asked
-	Observed  Observed
-	Read      Observed  // the same, and functions of which something is required and nothing declared
-	Known     Observed  // what was read, and what is carried of the functions that were not
-	Surveyed  time.Time // when reading ended; zero where there is no plan
+	Observed  Observed          // what was read of the fleet's functions
+	Read      Observed          // the same, and functions of which something is required and nothing declared
+	Known     Observed          // what was read, and what is carried of the functions that were not
+	Surveyed  time.Time         // when reading ended; zero where there is no plan
 	Finished  time.Time
 
 	Plan     Plan
 	Warnings desired.Problems // of the fleet files, and of what they say of what is there
 	Insights insight.Set      // what the annotators know of the plan
 	Guard    []GuardLine      // every rule of the guard against the plan
-	Refused  error            // why the plan may not be applied: *GuardError or ErrIncomplete
+	Refused  error            // why the plan may not be applied: a *GuardError, ErrIncomplete or ErrStrict
 	Declined bool             // Confirm said no
 	Asked    time.Duration    // how long Confirm took
 	Outcome  *Outcome         // nil when nothing was tried
@@ -93,7 +93,8 @@ type RunResult struct {
 // Planned reports whether the run came as far as a plan.
 func (r *RunResult) Planned() bool { return !r.Surveyed.IsZero() }
 
-// NewRunID is a name that sorts by time and that two runs never share.
+// NewRunID is a name that sorts by time and that two runs never share, such as
+// 20260306T070809Z-1a2b3c4d: letters, digits and a hyphen, the time in UTC.
 func NewRunID(now time.Time) string {
 	// It is a file name and an object key as well, and so has letters, digits and a hyphen
 	// only. Runs of one second are told apart by 32 random bits.

@@ -107,7 +107,7 @@ func surveyTarget(ctx context.Context, target desired.Target, groups [][]desired
 	return out
 }
 
-// ByFunction cuts sorted entries into runs of one function, each of which is one listing.
+// ByFunction cuts sorted entries into groups of one function, each of which is one listing.
 func ByFunction(entries []desired.Entry) iter.Seq[[]desired.Entry] {
 	return chunksBy(entries, func(e *desired.Entry) string { return e.Function })
 }

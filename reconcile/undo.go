@@ -34,14 +34,15 @@ type StaleChange struct {
 	Now *Settings // the record as it is; nil: there is none
 }
 
-// UndoWishes are the before-images of a run.
+// UndoWishes are the before-images of a run, to which its records are to return. They are for
+// one run.
 type UndoWishes struct {
 	FleetWishes // says which targets there are; its entries are not looked at
 	// Read gives what is to be undone, by target, each sorted by name. It is
 	// called once the targets are held: before that the run may be at work still.
 	Read         func(context.Context) (map[desired.Target][]Undo, error)
-	Configs      int // of the fleet of the run
-	IncludeStale bool
+	Configs      int  // of the fleet of the run, to which the guard's limits refer
+	IncludeStale bool // undo also what somebody else has changed since
 
 	undos map[desired.Target][]Undo
 }

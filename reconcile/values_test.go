@@ -63,8 +63,8 @@ func TestOutcomesAreCounted(t *testing.T) {
 		wrote  bool
 	}{
 		{ChangeResult{Change: Change{Action: Create}, Status: Applied}, OutcomeCounts{Created: 1}, true},
-		{ChangeResult{Change: Change{Action: Update}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
-		{ChangeResult{Change: Change{Action: Restore, Before: &Settings{}}, Status: Applied}, OutcomeCounts{Changed: 1}, true},
+		{ChangeResult{Change: Change{Action: Update}, Status: Applied}, OutcomeCounts{Updated: 1}, true},
+		{ChangeResult{Change: Change{Action: Restore, Before: &Settings{}}, Status: Applied}, OutcomeCounts{Updated: 1}, true},
 		{ChangeResult{Change: Change{Action: Restore}, Status: Applied}, OutcomeCounts{Created: 1}, true},
 		{ChangeResult{Change: Change{Action: Delete}, Status: Applied}, OutcomeCounts{Deleted: 1}, true},
 		{ChangeResult{Change: Change{Action: Create}, Status: Mismatched}, OutcomeCounts{Failed: 1}, true},
@@ -78,7 +78,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 			t.Errorf("%s %s: %+v, wrote: %v", row.result.Action, row.result.Status, got, o.Wrote())
 		}
 	}
-	if n := (OutcomeCounts{Created: 1, Changed: 20, Deleted: 300, Failed: 4000}).Applied(); n != 321 {
+	if n := (OutcomeCounts{Created: 1, Updated: 20, Deleted: 300, Failed: 4000}).Applied(); n != 321 {
 		t.Errorf("%d were applied, want 321", n)
 	}
 	var before, after OperationCount

@@ -10,8 +10,9 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Wishes is where a plan's wishes come from: a fleet, a saved plan, or a run that
-// is to be undone. It is all that sets one kind of run apart from another.
+// Wishes is where a plan's wishes come from: a fleet ([FleetWishes]), a saved plan
+// ([PlanWishes]), or a run that is to be undone ([UndoWishes]). It is all that sets one kind of
+// run apart from another. A run calls its methods in their order, from one goroutine.
 type Wishes interface {
 	// Targets are those to open. Not declared means that the files name none, and
 	// the target of the current credentials is meant.
@@ -27,10 +28,10 @@ type Wishes interface {
 
 // FleetWishes are the wishes of fleet files, or of a part of them.
 type FleetWishes struct {
-	Document  *desired.Document
-	Selection desired.Selection
+	Document  *desired.Document         // never nil
+	Selection desired.Selection         // of targets and functions; zero: all
 	InShard   func(desired.Target) bool // whether this process works on a target; nil: on all
-	// Shard and Shards say which part that is, for the guard.
+	// Shard and Shards say which part that is, for the guard: Shard counts from 0; 0 of 0 is all.
 	Shard, Shards int
 }
 

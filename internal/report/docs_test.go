@@ -191,7 +191,7 @@ func TestDocsShowTheStableLines(t *testing.T) {
 	text := readDocs(t)
 	for _, line := range []string{
 		planLine(reconcile.PlanCounts{Creates: 3, Updates: 412, Ignored: 9}),
-		outcomeLine(reconcile.OutcomeCounts{Created: 3, Changed: 412}),
+		outcomeLine(reconcile.OutcomeCounts{Created: 3, Updated: 412}),
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("%s does not show %q", docs, line)

@@ -275,7 +275,7 @@ func (d *htmlPage) tiles() {
 		d.Put("</ul></div>\n")
 	}
 	if o := d.outcome; r.Outcome != nil {
-		figure("Written", o.Applied(), counted{o.Created, "good", "created"}, counted{o.Changed, "good", "changed"}, counted{o.Deleted, "good", "deleted"},
+		figure("Written", o.Applied(), counted{o.Created, "good", "created"}, counted{o.Updated, "good", "changed"}, counted{o.Deleted, "good", "deleted"},
 			counted{o.Failed, "bad", "failed"}, counted{o.Stale, "warn", "stale"}, counted{o.NotAttempted, "warn", "not attempted"}, unread, missing)
 	} else {
 		figure("Changes planned", c.Changes(), counted{c.Creates, "", "to create"}, counted{c.Updates, "", "to change"}, counted{c.Deletes, "bad", "to delete"}, unread, missing)

@@ -47,7 +47,7 @@ func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
 		Unreadable: known(c.Unreadable), UnreadableTargets: c.UnreadableTargets, NotExamined: c.NotExamined,
 		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
 		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
-		Created: t.Created, Changed: t.Changed, Deleted: t.Deleted, Failed: t.Failed, Stale: max(c.Stale, t.Stale), NotAttempted: t.NotAttempted,
+		Created: t.Created, Changed: t.Updated, Deleted: t.Deleted, Failed: t.Failed, Stale: max(c.Stale, t.Stale), NotAttempted: t.NotAttempted,
 	}
 }
 

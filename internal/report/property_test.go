@@ -164,7 +164,7 @@ func TestLastLineEqualsTheCounts(t *testing.T) {
 		}
 		n := r.Outcome.Counts()
 		want := fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, 0 stale, %d not attempted.",
-			n.Created, n.Changed, n.Deleted, n.Failed, n.NotAttempted)
+			n.Created, n.Updated, n.Deleted, n.Failed, n.NotAttempted)
 		if last := out[len(out)-2]; last != want {
 			t.Fatalf("last line but one %q, want %q", last, want)
 		}

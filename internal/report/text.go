@@ -319,7 +319,7 @@ func planLine(c reconcile.PlanCounts) string {
 // own plan reads before it writes.
 func outcomeLine(t reconcile.OutcomeCounts) string {
 	return fmt.Sprintf("Applied: %d created, %d changed, %d deleted, %d failed, %d stale, %d not attempted.",
-		t.Created, t.Changed, t.Deleted, t.Failed, t.Stale, t.NotAttempted)
+		t.Created, t.Updated, t.Deleted, t.Failed, t.Stale, t.NotAttempted)
 }
 
 func (p *printer) guard(lines []reconcile.GuardLine, off string) {

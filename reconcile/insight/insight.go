@@ -15,7 +15,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Set are what the annotators of a run learnt.
+// Set is what the annotators of a run learnt; the zero Set is nothing.
 type Set struct {
 	Destinations []Destination // that configs send to once the plan is carried out; sorted by ARN
 	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators

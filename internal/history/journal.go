@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 const (
@@ -38,6 +39,7 @@ type Journal struct {
 	store Store
 	name  string
 	begin beginJSON
+	known insight.Set
 
 	mu      sync.Mutex
 	seq     int64
@@ -67,12 +69,13 @@ func newJournal(ctx context.Context, store Store, name string, begin beginJSON) 
 	return j
 }
 
-// SetConfigs says, before the first intent, how many configs the run's fleet has. It
-// stands in the journal because that alone is left of a run that was killed.
-func (j *Journal) SetConfigs(n int) {
+// Tell says, before the first intent, how many configs the run's fleet has, and what is
+// known of who made them what they are. It stands in the journal because that alone is left
+// of a run that was killed.
+func (j *Journal) Tell(configs int, known *insight.Set) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.begin.Configs = n
+	j.begin.Configs, j.known = configs, *known
 }
 
 // Intend implements reconcile.Journal. When ctx ends first, the intent may or
@@ -105,7 +108,9 @@ func (j *Journal) queueIntent(key desired.Key, change *reconcile.Change, stored 
 			return err
 		}
 	}
-	if err := j.add(lineJSON{Intent: newIntent(key, change)}); err != nil {
+	intent := newIntent(key, change)
+	intent.Author = authorOf(&j.known, key)
+	if err := j.add(lineJSON{Intent: intent}); err != nil {
 		return err
 	}
 	j.intents++

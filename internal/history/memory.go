@@ -49,7 +49,7 @@ type Memory struct {
 // WritesOnly, stores the record of a run that begins. With that a history that
 // cannot be written ends the run before its first call to Lambda.
 func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.Recorder, error) {
-	k := &memoryRecorder{memory: m, leases: map[desired.Target]*Lease{}}
+	k := &memoryRecorder{memory: m, result: r, leases: map[desired.Target]*Lease{}}
 	targets := slices.Clone(m.Others)
 	for _, t := range r.Opened.Targets {
 		if t.Err == nil {
@@ -96,6 +96,7 @@ func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarge
 // memoryRecorder is one run that is remembered: a reconcile.Recorder.
 type memoryRecorder struct {
 	memory *Memory
+	result *reconcile.RunResult
 	first  RunRecord
 	run    *Recorder            // nil until the run is begun
 	failed map[desired.Key]bool // in the run before
@@ -162,7 +163,7 @@ func (k *memoryRecorder) Ready(ctx context.Context, configs int) error {
 			return err
 		}
 	}
-	k.run.Journal().SetConfigs(configs)
+	k.run.Journal().Tell(configs, &k.result.Insights)
 	return nil
 }
 

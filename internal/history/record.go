@@ -257,7 +257,7 @@ func newTarget(p *reconcile.TargetPlan) TargetRecord {
 
 // item is a change that nobody tried to make yet.
 func (in *Intent) item() Item {
-	return Item{Key: in.Key, Action: in.Action, Status: Planned, Before: in.Before, Modified: in.Modified, Request: in.Request}
+	return Item{Key: in.Key, Action: in.Action, Status: Planned, Before: in.Before, Modified: in.Modified, Request: in.Request, Author: in.Author}
 }
 
 // settle puts into a change how it ended.
@@ -286,10 +286,15 @@ func (r *RunRecord) SetOutcome(outcome *reconcile.Outcome) {
 // SetAuthors puts who made the configs what they were into the record.
 func (r *RunRecord) SetAuthors(known *insight.Set) {
 	for i := range r.Items {
-		if a := known.AuthorOf(r.Items[i].Key); a != nil {
-			r.Items[i].Author = &Author{a.Author, a.At, a.Call}
-		}
+		r.Items[i].Author = authorOf(known, r.Items[i].Key)
 	}
+}
+
+func authorOf(known *insight.Set, key desired.Key) *Author {
+	if a := known.AuthorOf(key); a != nil {
+		return &Author{a.Author, a.At, a.Call}
+	}
+	return nil
 }
 
 // SetAPI puts the requests and the pacing of one target into the record. The

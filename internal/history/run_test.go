@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,6 +76,43 @@ func TestRunIsRecorded(t *testing.T) {
 		}
 		if names, err := s.List(t.Context(), ""); err != nil || len(names) != 3 {
 			t.Errorf("an ended run without writes leaves %v, %v, want its record, its link and the head", names, err)
+		}
+	})
+}
+
+// Who had made what a run found is known before its first write, and told of a run that was
+// killed as of any other: by its journal, and by the run that was made again.
+func TestAKilledRunKeepsTheAuthors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, known := newMemory(), testKey(0)
+		deploy := insight.Author{Kind: "role", Name: "deploy", Client: "Terraform"}
+		r := &reconcile.RunResult{Request: reconcile.Request{ID: "killed", Verb: "apply", Started: time.Now()}}
+		recorder, err := (&Memory{History: New(s)}).Begin(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Insights.Authors = []insight.Authorship{{Key: known, Author: deploy, At: time.Unix(1_700_000_000, 0).UTC(), Call: "PutFunctionEventInvokeConfig"}}
+		if err := recorder.Ready(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 2 {
+			if err := recorder.Intend(t.Context(), testKey(i), modify(testKey(i), holding(2), retries(0))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kill(t, recorder.(*memoryRecorder).run)
+		wrong := func(key desired.Key, a *Author) bool { return (a != nil && a.Author == deploy) != (key == known) }
+		undos, err := New(s).Undo(t.Context(), "killed")
+		if err != nil || len(undos) != 2 || slices.ContainsFunc(undos, func(u Undo) bool { return wrong(u.Key, u.Author) }) {
+			t.Errorf("its journal tells of %+v: %v", undos, err)
+		}
+		time.Sleep(10 * LeaseTTL)
+		if err := begin(t, s, "killed").Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
+			t.Fatal(err)
+		}
+		run, err := New(s).Load(t.Context(), "killed")
+		if items := run.Items(); err != nil || len(items) != 2 || slices.ContainsFunc(items, func(i Item) bool { return wrong(i.Key, i.Author) }) {
+			t.Errorf("made again, it tells of %+v: %v", items, err)
 		}
 	})
 }

@@ -70,7 +70,7 @@ var (
 	// storedUndo is what a rollback of it must know.
 	storedUndo = []Undo{
 		{Key: testKey(0), Status: Written, After: new(holding(2))},
-		{Key: testKey(1), Status: Unknown, Before: new(storedBefore), After: new(reconcile.NewSettings(storedWant)), Alternative: new(storedBefore)},
+		{Key: testKey(1), Status: Unknown, Before: new(storedBefore), Author: storedRecord().Items[0].Author, After: new(reconcile.NewSettings(storedWant)), Alternative: new(storedBefore)},
 		{Key: testKey(2), Status: Written, Before: new(holding(1))},
 		{Key: testKey(3), Status: Unknown, Before: new(holding(1)), After: new(holding(0)), Alternative: new(holding(1))},
 	}
@@ -86,7 +86,8 @@ func storeARun(t *testing.T, s *memory) {
 		t.Fatal(err)
 	}
 	s.do(func() { s.objects["lease.json"] = s.objects[r.attempt.alive()] })
-	r.Journal().SetConfigs(5)
+	who := final.Items[0].Author
+	r.Journal().Tell(5, &insight.Set{Authors: []insight.Authorship{{Key: testKey(1), Author: who.Author, At: who.At, Call: who.Call}}})
 	changes := []*reconcile.Change{create(testKey(0), retries(2)), modify(testKey(1), storedBefore, storedWant), remove(testKey(2), holding(1)), modify(testKey(3), holding(1), retries(0))}
 	for i, c := range changes {
 		if err := r.Journal().Intend(t.Context(), testKey(i), c); err != nil {

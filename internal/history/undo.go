@@ -31,6 +31,7 @@ type Undo struct {
 	Status      UndoStatus          `json:"status"`
 	Before      *reconcile.Settings `json:"before"`            // before the run's first write; null: no record
 	After       *reconcile.Settings `json:"after"`             // after its last; null: no record
+	Author      *Author             `json:"author,omitempty"`  // of Before; null where nobody told
 	Alternative *reconcile.Settings `json:"instead,omitempty"` // the other possible state where Status is Unknown; nil: no record
 }
 
@@ -121,7 +122,7 @@ func undoOf(entries []Entry) []Undo {
 		// What was intended and not written gives no before-image: the change was
 		// planned again because somebody else had made another record meanwhile.
 		if u == nil || !u.Wrote() {
-			u = &Undo{Key: e.Key, Before: e.Before}
+			u = &Undo{Key: e.Key, Before: e.Before, Author: e.Author}
 			byKey[e.Key] = u
 		}
 		u.apply(e)

@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // step is one change of a run. A nil result is a crash before it was stored.
@@ -235,7 +236,7 @@ func TestConfigsAreThoseOfTheFleet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run.Journal().SetConfigs(row.journal)
+			run.Journal().Tell(row.journal, &insight.Set{})
 			if err := run.journal.Intend(t.Context(), testKey(shard.Index), create(testKey(shard.Index), retries(0))); err != nil {
 				t.Fatal(err)
 			}

@@ -56,7 +56,14 @@ func die(t *testing.T, s Store, run string) *Recorder {
 		}
 		r.Journal().Settle(testKey(i), applied(change, new(holding(0))))
 	}
-	r.alive.endRenewals() // as a SIGKILL
+	kill(t, r)
+	return r
+}
+
+// kill ends a run as a SIGKILL does.
+func kill(t *testing.T, r *Recorder) {
+	t.Helper()
+	r.alive.endRenewals()
 	r.alive.stop.Stop()
 	r.journal.mu.Lock()
 	r.journal.seq = 0 // so that Close adds no line
@@ -64,7 +71,6 @@ func die(t *testing.T, s Store, run string) *Recorder {
 	if err := r.journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return r
 }
 
 // aPast is a history of every kind of run: one that wrote, one that wrote nothing, one

@@ -165,19 +165,21 @@ const (
 // BreakerState says whether calls are let through.
 type BreakerState uint8
 
+// The states. Five server errors in a row open the breaker, for 1 s, then 2, 4 and 8 s.
 const (
 	Closed   BreakerState = iota // calls go through
 	Open                         // the server failed too often in a row: no call goes through for a while
 	HalfOpen                     // one call is under way to see whether the server is back
 )
 
+// String is "closed", "open" or "probing".
 func (s BreakerState) String() string { return nameOf(s, "closed", "open", "probing") }
 
 // breaker keeps calls from a server that is down. It is a value: time and
 // chance come in as arguments.
 //
-//	Closed  --5 faults in a row-->  Open  --after 1, 2, 4, 8, 8.. s-->  Probing
-//	Probing --any answer--> Closed      Probing --fault--> Open, for longer
+//	Closed  --5 faults in a row-->  Open  --after 1, 2, 4, 8, 8.. s-->  HalfOpen
+//	HalfOpen --any answer--> Closed     HalfOpen --fault--> Open, for longer
 type breaker struct {
 	state  BreakerState
 	faults int       // in a row, while closed
@@ -242,9 +244,9 @@ func breakFor(n int, u float64) time.Duration {
 	return jittered(doubled(breakerBase, breakerCap, n-1), breakerJitter, u)
 }
 
-// leastPart of the quota is what a peer may always use, so that a newcomer is not silent
+// leastShare of the quota is what a peer may always use, so that a newcomer is not silent
 // until the others have heard of it. It is little: many may come at once.
-const leastPart = 0.01
+const leastShare = 0.01
 
 // Peer is what one of several limiters of one quota tells the others, in requests per
 // second.
@@ -267,8 +269,8 @@ type divided struct {
 // part of the quota. Without others it uses all that its options allow.
 //
 // What holds, if everybody tells its Rate before anybody else divides again: no rate rises
-// into what another one uses, so that all together stay within the quota but for leastPart
-// each. Who uses more than its even part comes down to it at once, and who uses less finds
+// into what another one uses, so that all together stay within the quota but for a hundredth
+// of it each, which a newcomer may always use. Who uses more than its even part comes down to it at once, and who uses less finds
 // the room at its next division. Who could not use its even part leaves the rest to others.
 func (l *Limiter) Divide(others []Peer) (mine Peer, even float64) {
 	l.mu.Lock()
@@ -286,10 +288,10 @@ func (l *Limiter) Divide(others []Peer) (mine Peer, even float64) {
 		wants = append(wants, o.Want)
 	}
 	room += whole
-	l.want(whole*leastPart, now)
+	l.want(whole*leastShare, now)
 	mine.Want = l.divided.want
 	even = evenPart(append(wants, mine.Want), whole, mine.Want)
-	mine.Rate = min(even, max(room, whole*leastPart), l.ceiling)
+	mine.Rate = min(even, max(room, whole*leastShare), l.ceiling)
 	l.divide(mine.Rate, even, now)
 	return mine, even
 }

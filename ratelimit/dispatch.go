@@ -140,17 +140,20 @@ func (l *Limiter) retune(now time.Time) {
 	}
 }
 
-// Priority orders the calls that wait for a token: the highest goes first, and
-// within one priority the first come. It is strict. That starves nobody here,
-// since writes are made by the reads that come before them.
+// Priority orders the calls that wait for a token: the highest goes first, and within one
+// priority the first come. It is strict: a caller whose high calls never end starves its low
+// ones.
 type Priority uint8
 
+// The priorities, lowest first.
 const (
 	Scan   Priority = iota // a read that nothing waits for yet
 	Lookup                 // a read for a write that is already planned
 	Write                  // a change
 	Probe                  // an attempt on which others wait
+)
 
+const (
 	priorities = int(Probe) + 1
 
 	// alone is, within this package, a Scan of which it is known that the quota
@@ -158,6 +161,7 @@ const (
 	alone = Probe + 1
 )
 
+// String is the priority in lower case, such as "scan".
 func (p Priority) String() string {
 	return nameOf(p, "scan", "lookup", "write", "probe")
 }

@@ -12,7 +12,7 @@ import (
 
 // Limiter gives out the tokens of one quota: one per attempt, to the waiter of
 // the highest priority, at a rate that it finds by itself below a ceiling.
-// A Limiter is safe for use by many goroutines.
+// A Limiter is made by New, and is safe for use by many goroutines.
 type Limiter struct {
 	rand func() float64 // in [0,1)
 
@@ -221,8 +221,8 @@ func (l *Limiter) forecast(n int, now time.Time) time.Duration {
 	return wait
 }
 
-// Close stops the dispatcher and waits for it. Whoever waits for a token gets
-// an error marked Cancelled; grants that were given stay good.
+// Close stops the dispatcher and waits for it. Whoever waits for a token gets an error marked
+// Cancelled, which is ErrClosed; grants that were given stay good. It may be called again.
 func (l *Limiter) Close() {
 	l.mu.Lock()
 	if !l.closed {
@@ -236,7 +236,7 @@ func (l *Limiter) Close() {
 	<-l.ended
 }
 
-// Grant is the right to make one attempt now.
+// Grant is the right to make one attempt now. The zero Grant is none, and its Done does nothing.
 type Grant struct {
 	limiter  *Limiter
 	epoch    uint64 // of the controller when it was given
@@ -267,8 +267,8 @@ func (l *Limiter) giveBack(g Grant) {
 // Done says what the attempt came to, and how long the server asked to wait (0:
 // it did not ask). It must be called exactly once.
 //
-// Throttled cuts the rate and pauses every caller of this quota. Five faults in
-// a row open the breaker. The other results do not change the pace: a conflict
+// Throttled cuts the rate and pauses every caller of this quota. Five times ServerError in
+// a row opens the breaker. The other results do not change the pace: a conflict
 // is one subject's matter.
 func (g Grant) Done(o Result, retryAfter time.Duration) {
 	l := g.limiter

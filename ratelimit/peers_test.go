@@ -130,7 +130,7 @@ func TestPeersStayWithinTheQuota(t *testing.T) {
 				for _, o := range all {
 					sum += o.told.Rate
 				}
-				if most := quota * (1 + leastPart*float64(len(all))); sum > most+1e-9 {
+				if most := quota * (1 + leastShare*float64(len(all))); sum > most+1e-9 {
 					rt.Fatalf("%d processes use %v", len(all), sum)
 				}
 			}

@@ -31,9 +31,9 @@ type Job interface {
 // CallStats is what one call cost.
 type CallStats struct {
 	Attempts  int // that were sent; 0: never attempted
-	Throttled int
-	Conflicts int
-	Faults    int
+	Throttled int // of them, how many ended in Throttled
+	Conflicts int // in Conflict
+	Faults    int // in ServerError
 	// Waited is the time from the end of the first attempt to the end of the
 	// last: what the call took longer than if the first had done it.
 	Waited time.Duration
@@ -63,14 +63,18 @@ func (s *CallStats) Add(other CallStats) {
 // A run in which every attempt is throttled or fails is ended after GiveUpAfter.
 type Policy struct {
 	// Workers is how many calls may be under way or wait for a token: rate
-	// times latency is enough. 8 cover half a second at 15 per second.
+	// times latency is enough. The default, 8, covers half a second at 15 per second.
 	Workers int
 
-	FaultAttempts int // the first included
+	// FaultAttempts is how many attempts of a call may end in ServerError, 6 by default.
+	FaultAttempts int
+	// ConflictSteps are the waits after the first, second, .. Conflict of a call; the last
+	// repeats. Each is taken give or take a fifth.
 	ConflictSteps []time.Duration
 
 	// GiveUpAfter bounds the time for which a call is throttled while others are
-	// served, and the time in which a run is not served at all. See [GivenUpError].
+	// served, and the time in which a run is not served at all, 5 minutes by default. See
+	// [GivenUpError].
 	GiveUpAfter time.Duration
 }
 

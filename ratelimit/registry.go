@@ -18,11 +18,11 @@ const minShare = 0.1
 
 // Options say what the quota is and how much of it to use.
 type Options struct {
-	Quota float64 // the server's limit in requests per second
+	Quota float64 // the server's limit in requests per second, above 0
 	Share float64 // the part of Quota to use at most, 0.1 to 1.0; 0 means DefaultShare
 	// Rand gives the jitter of the limiter and its runs, from [0,1), so that a
 	// simulation can be repeated. It must be safe for use by many goroutines. Nil is
-	// chance in earnest.
+	// math/rand/v2.
 	Rand func() float64
 }
 
@@ -48,7 +48,8 @@ func (s Options) ceiling() float64 {
 
 // Registry holds one limiter per quota, of which K is the name: whatever all
 // callers have in common who are counted together, and no others. Quotas are
-// independent: a slow one never holds back another.
+// independent: a slow one never holds back another. A Registry is made by NewRegistry, and is
+// safe for use by many goroutines.
 type Registry[K comparable] struct {
 	options func(K) Options
 
@@ -114,7 +115,7 @@ func (r *Registry[K]) Snapshots() map[K]Snapshot {
 	return all
 }
 
-// Close closes every limiter.
+// Close closes every limiter, and those that are asked for later. It may be called again.
 func (r *Registry[K]) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 // matter to pacing. Whoever makes the call classifies it.
 type Result uint8
 
+// The results.
 const (
 	OK Result = iota // the call was executed
 	// Throttled: the quota refused the call, which was not executed. All
@@ -28,6 +29,7 @@ const (
 	Cancelled // the attempt was not made
 )
 
+// String is "ok", "throttled", "conflict", "fault", "skew", "final" or "cancelled".
 func (o Result) String() string {
 	return nameOf(o, "ok", "throttled", "conflict", "fault", "skew", "final", "cancelled")
 }
@@ -43,8 +45,8 @@ func nameOf[T ~uint8](v T, names ...string) string {
 // ErrClosed is why a closed limiter gives no token.
 var ErrClosed = errors.New("the limiter is closed")
 
-// ErrNoTime is why work is given up for which the deadline of its context leaves no
-// time, before that passes. It is a context.DeadlineExceeded, whose own words say nothing.
+// ErrNoTime is why a call is given up for which the deadline of its context leaves no time,
+// though that has not passed yet. errors.Is finds context.DeadlineExceeded in it too.
 var ErrNoTime error = noTimeError{}
 
 type noTimeError struct{}
@@ -55,12 +57,13 @@ func (noTimeError) Is(target error) bool { return target == context.DeadlineExce
 // GivenUpError is why a run ended, or one call of it, though what it waited for
 // comes back as a rule: it did not for minutes.
 type GivenUpError struct {
-	Result   Result // of the last attempt: Throttled or ServerError
-	Alone    bool   // of one call, while others were served
-	Attempts int    // in a row without success
-	After    time.Duration
+	Result   Result        // of the last attempt: Throttled or ServerError
+	Alone    bool          // one call was given up, while others were served
+	Attempts int           // in a row without success
+	After    time.Duration // how long these took
 }
 
+// Error is "given up: the quota refused 12 attempts in 5m0s, without one success".
 func (e *GivenUpError) Error() string {
 	what, when := "the quota refused", "without one success"
 	if e.Result == ServerError {

@@ -11,13 +11,13 @@ type Snapshot struct {
 	Ceiling float64 // the most it may become: quota times share, or a part of it; see Divide
 
 	Breaker  BreakerState
-	InFlight int             // granted, not done
-	Queue    [priorities]int // waiting for a token, by Priority
+	InFlight int            // granted, not done
+	Queue    [Probe + 1]int // waiting for a token, by Priority
 
-	Tokens      [priorities]int64 // granted, by Priority
-	Decreases   int64             // how often the rate was cut
-	Paused      time.Duration     // in all, for everybody
-	PausedUntil time.Time         // zero or past: not paused
+	Tokens      [Probe + 1]int64 // granted, by Priority
+	Decreases   int64            // how often the rate was cut
+	Paused      time.Duration    // in all, for everybody
+	PausedUntil time.Time        // zero or past: not paused
 	Backlog     Backlog
 	Throttled   int64         // refused by the quota
 	Busy        time.Duration // from the first call to the last token
@@ -33,7 +33,7 @@ func sum(tokens [priorities]int64) (n int64) {
 	return n
 }
 
-// ThrottleRatio is the part of all attempts that the quota refused.
+// ThrottleRatio is the part of all attempts that the quota refused, 0 to 1.
 func (s Snapshot) ThrottleRatio() float64 {
 	if n := s.Granted(); n > 0 {
 		return float64(s.Throttled) / float64(n)

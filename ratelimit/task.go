@@ -171,6 +171,7 @@ func (t *task) stopped(cause error) error {
 // Wait says what calls wait for.
 type Wait uint8
 
+// The waits. The first four hold back calls of a Run, the last two everybody on the quota.
 const (
 	WaitThrottled Wait = iota // the quota refused them
 	WaitBusy                  // their subject was busy
@@ -178,22 +179,20 @@ const (
 	WaitBudget                // the same, and the budget for repeats is spent for now
 	WaitPaused                // all calls wait, because the quota refused one
 	WaitBreaker               // all calls wait, because the server failed five times in a row
-
-	waits = WaitBreaker + 1
 )
 
 // Backlog is what is held back, by what it waits for. It explains a run that
 // stands still though the quota has room. No wait is missing from it but those for
 // an answer and for the next token.
-type Backlog [waits]Waiting
+type Backlog [WaitBreaker + 1]Waiting
 
 // Waiting are the calls that wait for one thing.
 type Waiting struct {
-	Calls int
+	Calls int       // how many
 	Next  time.Time // when the first of them goes on; zero: when the breaker's probe is answered
 }
 
-// Calls is how many calls are held back until another attempt.
+// Calls is how many calls are held back until another attempt: the first four waits.
 func (b *Backlog) Calls() int {
 	n := 0
 	for w := range WaitPaused {

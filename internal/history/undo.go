@@ -30,8 +30,8 @@ type Undo struct {
 	desired.Key
 	Status      UndoStatus          `json:"status"`
 	Before      *reconcile.Settings `json:"before"`            // before the run's first write; null: no record
-	After       *reconcile.Settings `json:"after"`             // after its last; null: no record
 	Author      *Author             `json:"author,omitempty"`  // of Before; null where nobody told
+	After       *reconcile.Settings `json:"after"`             // after its last; null: no record
 	Alternative *reconcile.Settings `json:"instead,omitempty"` // the other possible state where Status is Unknown; nil: no record
 }
 

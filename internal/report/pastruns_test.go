@@ -82,11 +82,12 @@ func diedRun() PastRun {
 		key := item(function, reconcile.Create, "").Key
 		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
 	}
-	gone := undo("legacy", history.Written)
+	gone, unknown := undo("legacy", history.Written), undo("checkout", history.Unknown)
 	gone.Before, gone.After = gone.After, nil
+	unknown.Author = &history.Author{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 	return PastRun{
 		Run:     history.NewRun(r),
-		Journal: []history.Undo{undo("billing", history.Written), undo("checkout", history.Unknown), gone, undo("orders", history.Unwritten)},
+		Journal: []history.Undo{undo("billing", history.Written), unknown, gone, undo("orders", history.Unwritten)},
 		Undo:    "eventinvoke rollback " + r.RunID,
 	}
 }

@@ -29,6 +29,12 @@ const (
 	redrawEvery = 200 * time.Millisecond
 	// progressTargets is how many targets are drawn: those with most to do.
 	progressTargets = 6
+	// drawnColumns is how many columns are drawn in, however wide the terminal is: one that is made
+	// narrower, but no narrower than this, has no line to break, and what is drawn stays as many
+	// rows as were counted. Whether a terminal breaks its lines then, nobody can ask it.
+	drawnColumns = 60
+	// foldedLines is how many lines are drawn of a target at most.
+	foldedLines = 3
 )
 
 // progress tells how far a run is: in a region of the terminal, drawn anew in
@@ -123,7 +129,7 @@ func (p *progress) loop() {
 // tell draws or logs how far the run is.
 func (p *progress) tell() {
 	if p.drawing != nil {
-		p.drawing.draw(p.lines(p.drawing.width()))
+		p.drawing.draw(p.lines(min(p.drawing.columns(), drawnColumns)))
 		return
 	}
 	p.mu.Lock()
@@ -137,8 +143,8 @@ func (p *progress) tell() {
 	}
 }
 
-// lines are what is drawn: the whole run in one line, then a line for each target
-// that is not done, none wider than the terminal.
+// lines are what is drawn: the whole run in one line, then each target that is not done, none
+// wider than there is room for.
 func (p *progress) lines(width int) []string {
 	limiters := p.snapshots()
 	p.mu.Lock()
@@ -148,14 +154,14 @@ func (p *progress) lines(width int) []string {
 		return []string{"Waiting for AWS"}
 	}
 	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseAliases: "Listed the aliases of", reconcile.PhaseApply: "Settled"}[e.Phase]
-	first := fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total)
+	var parts []string
 	if eta := etaOf(e, p.targets, limiters); eta > 0 {
-		first += fmt.Sprintf(", about %v left", eta)
+		parts = append(parts, fmt.Sprintf(", about %v left", eta))
 	}
 	if p.failed > 0 {
-		first += fmt.Sprintf(", %d failed", p.failed)
+		parts = append(parts, fmt.Sprintf(", %d failed", p.failed))
 	}
-	lines := []string{first}
+	lines := folded(fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total), parts, width)
 	open := slices.SortedFunc(maps.Values(p.targets), func(a, b reconcile.Event) int {
 		return cmp.Or(cmp.Compare(b.TargetTotal-b.TargetDone, a.TargetTotal-a.TargetDone), a.Target.Compare(b.Target))
 	})
@@ -171,9 +177,15 @@ func (p *progress) lines(width int) []string {
 			parts = append(parts, fmt.Sprintf(", throttled %s", count(int(s.Throttled), "time", "times")))
 		}
 		for _, wait := range waits(&s.Backlog) {
-			parts = append(parts, "; "+wait)
+			if what, next, _ := strings.Cut(wait, ", "); len("    "+wait) >= width {
+				parts = append(parts, "; "+what, ", "+next)
+			} else {
+				parts = append(parts, "; "+wait)
+			}
 		}
-		lines = append(lines, folded(fmt.Sprintf("  %s: %d of %d", cmp.Or(p.labels[t.Target], t.Target.String()), t.TargetDone, t.TargetTotal), parts, width)...)
+		done := fmt.Sprintf(": %d of %d", t.TargetDone, t.TargetTotal)
+		name := sanitize(cmp.Or(p.labels[t.Target], t.Target.String()))
+		lines = append(lines, folded("  "+runewidth.Truncate(name, max(0, width-3-len(done)), "...")+done, parts, width)...)
 	}
 	for i := range lines {
 		lines[i] = runewidth.Truncate(sanitize(lines[i]), max(width-1, 1), "")
@@ -181,16 +193,18 @@ func (p *progress) lines(width int) []string {
 	return lines
 }
 
-// folded is a line and what else there is to say, as much of it as two lines have room for: half a
-// phrase says nothing.
+// folded is a line and what else there is to say, as much of it as foldedLines have room for: half
+// a phrase says nothing.
 func folded(line string, parts []string, width int) []string {
 	lines := []string{line}
 	for _, part := range parts {
 		switch last := &lines[len(lines)-1]; {
 		case runewidth.StringWidth(*last+part) < width:
 			*last += part
-		case len(lines) == 1:
+		case len(lines) < foldedLines:
 			lines = append(lines, "    "+strings.TrimLeft(part, ",; "))
+		default:
+			return lines
 		}
 	}
 	return lines
@@ -222,7 +236,8 @@ func timeFor(calls int, rate float64) time.Duration {
 // drawing is the last lines of a terminal. What is logged while it is there appears
 // above it.
 type drawing struct {
-	to *divertedWriter
+	to      *divertedWriter
+	columns func() int // of the terminal
 
 	mu     sync.Mutex
 	screen *cupwriter.Writer
@@ -231,11 +246,10 @@ type drawing struct {
 
 func newDrawing(to *divertedWriter) *drawing {
 	r := &drawing{to: to, screen: cupwriter.New(to.terminal(), true)}
+	r.columns = func() int { return cmp.Or(columns(to.terminal()), drawnColumns) }
 	to.divert(r)
 	return r
 }
-
-func (r *drawing) width() int { return cmp.Or(columns(r.to.terminal()), 80) }
 
 // draw replaces the region.
 func (r *drawing) draw(lines []string) {
@@ -255,8 +269,8 @@ func (r *drawing) Write(b []byte) (int, error) {
 }
 
 // flush replaces as many rows as it drew before, and no more: where the terminal has become
-// narrower that is all of them on one that cuts lines off, and too few on one that breaks
-// them, where a row of ours stays. To count what may be broken would erase rows of others.
+// narrower than a line that is all of them on one that cuts lines off, and too few on one that
+// breaks them, where a row of ours stays. To count what may be broken would erase rows of others.
 func (r *drawing) flush() {
 	for _, line := range r.lines {
 		r.screen.WriteString(line + "\n")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -95,17 +98,19 @@ func TestProgressDrawn(t *testing.T) {
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times",
 				"    3 busy functions, next try in 8s"}},
-			{"and not a third", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
+			{"and a third, and not a fourth", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop: 20 of 100",
-				"    6.8 of 13.5 requests/s"}},
+				"    6.8 of 13.5 requests/s",
+				"    throttled 2 times"}},
 			{"failures so far", []reconcile.Event{failed}, 120, []string{
 				"Settled 2 of 9 (22%), 1 failed",
 				"  shop: 2 of 9, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
 			{"a phase begins anew, and failures are its own", []reconcile.Event{failed, step(reconcile.PhaseSurvey, 1, 1, 100)}, 36, []string{
 				"Read 1 of 100 (1%), about 14s left",
 				"  shop: 1 of 100",
-				"    6.8 of 13.5 requests/s"}},
+				"    6.8 of 13.5 requests/s",
+				"    throttled 2 times"}},
 			{"all is read, and the plan is being made", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
 			{"of many targets, those with most to do", many, 60, []string{
 				"Read 10 of 1000 (1%), about 2m25s left",
@@ -217,7 +222,7 @@ func (s *screen) broken(line string) (rows []string) {
 	return append(rows, line)
 }
 
-func (s *screen) narrow(width int) {
+func (s *screen) resize(width int) {
 	s.width = width
 	var rows []string
 	for _, row := range s.rows {
@@ -252,7 +257,7 @@ func TestDrawing(t *testing.T) {
 		d.draw([]string{wide, "two"})
 		s.print(out.String())
 		out.Reset()
-		s.narrow(80)
+		s.resize(80)
 		d.draw([]string{"three"})
 		d.close()
 		fmt.Fprintln(log, "after")
@@ -261,4 +266,55 @@ func TestDrawing(t *testing.T) {
 			t.Errorf("reflows %v: left on the screen: %q, want %q", row.reflows, s.rows, row.want)
 		}
 	}
+}
+
+// What is drawn of a run leaves nothing behind and erases nothing, to whatever width that is
+// supported its terminal is dragged, and whether that breaks lines or not.
+func TestProgressSurvivesDragging(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limiters := map[desired.Target]ratelimit.Snapshot{}
+		p := &progress{snapshots: func() map[desired.Target]ratelimit.Snapshot { return limiters }, labels: map[desired.Target]string{}}
+		step := func() {
+			target := desired.Target{Account: fmt.Sprintf("%012d", rapid.IntRange(0, 9).Draw(t, "target")), Region: "ap-southeast-2"}
+			p.labels[target] = rapid.SampledFrom([]string{"", "shop", strings.Repeat("long", 16)}).Draw(t, "label")
+			n := rapid.IntRange(2, 200_000).Draw(t, "of")
+			s := ratelimit.Snapshot{Rate: 13.5, Ceiling: 13.5, Throttled: rapid.Int64Range(0, 1000).Draw(t, "throttled")}
+			for w := range s.Backlog {
+				if rapid.Bool().Draw(t, "waits") {
+					s.Backlog[w] = ratelimit.Waiting{Calls: rapid.IntRange(1, 20_000).Draw(t, "calls"), Next: time.Now().Add(time.Minute)}
+				}
+			}
+			limiters[target] = s
+			e := reconcile.Event{Phase: reconcile.Phase(rapid.IntRange(0, 2).Draw(t, "phase")), Target: target, Done: 1, Total: n, TargetDone: 1, TargetTotal: n}
+			if rapid.Bool().Draw(t, "fails") {
+				e.Result = &reconcile.ChangeResult{Err: errors.New("no")}
+			}
+			p.observe(e)
+		}
+		width := rapid.IntRange(drawnColumns, 200)
+		var out bytes.Buffer
+		s := &screen{reflows: rapid.Bool().Draw(t, "reflows"), width: width.Draw(t, "width")}
+		log := &divertedWriter{to: &out}
+		want := []string{"before"}
+		fmt.Fprintln(log, "before")
+		p.drawing = newDrawing(log)
+		p.drawing.columns = func() int { return s.width }
+		for range rapid.IntRange(1, 8).Draw(t, "steps") {
+			step()
+			p.tell()
+			if rapid.Bool().Draw(t, "logs") {
+				want = append(want, fmt.Sprintf("logged %d", len(want)))
+				fmt.Fprintln(log, want[len(want)-1])
+			}
+			s.print(out.String())
+			out.Reset()
+			s.resize(width.Draw(t, "width"))
+		}
+		p.drawing.close()
+		fmt.Fprintln(log, "after")
+		s.print(out.String())
+		if want = append(want, "after"); !slices.Equal(s.rows, want) {
+			t.Fatalf("left on the screen: %q, want %q", s.rows, want)
+		}
+	})
 }

@@ -37,7 +37,7 @@ functions:
 		return
 	}
 	for _, e := range fleet.Targets[0].Entries {
-		fmt.Println(e.Name, e.Want[desired.MaximumRetryAttempts], e.Want[desired.OnFailure], "from", e.Origins.Fields[desired.OnFailure])
+		fmt.Println(e.Name, e.Want[desired.MaximumRetryAttempts], e.Want[desired.OnFailure], "from", e.Origins.Settings[desired.OnFailure])
 	}
 	// Output:
 	// list the functions of 111111111111/eu-west-1 for fleet.yaml:5 rules[0]

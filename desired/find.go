@@ -292,10 +292,10 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	return r.fleet(), supposed, nil
 }
 
-// SettingSources is everything that was said about one field of one key.
+// SettingSources is everything that was said about one setting of one key.
 type SettingSources struct {
 	Setting Setting
-	Sources []Source // weakest layer first; empty when the field is unmanaged
+	Sources []Source // weakest layer first; empty when the setting is unmanaged
 }
 
 // Applied is the source that decides the setting; nil when none does.
@@ -306,11 +306,11 @@ func (h SettingSources) Applied() *Source {
 	return nil
 }
 
-// Source is what one place says about a field.
+// Source is what one place says about a setting.
 type Source struct {
 	Origin  Origin
 	Value   Value // as this target has it
-	Applied bool  // at most one of a field; none when the key is to be removed
+	Applied bool  // of at most one; of none when the key is to be removed
 }
 
 // Sources tells, for every setting of a key, which places spoke about it and which one won. The

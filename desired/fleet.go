@@ -9,6 +9,7 @@ import (
 
 // Fleet is the resolved declaration: what every key of every target should
 // hold. It is a plain value, sorted, and the same input gives the same Fleet.
+// What its entries point to is shared, and not to be changed.
 type Fleet struct {
 	Targets           []TargetSpec // sorted by Target; no two alike
 	Limits            Limits
@@ -66,8 +67,8 @@ type Ignored struct {
 
 // Origins is the provenance of one entry.
 type Origins struct {
-	Entry  Origin              // the functions entry, or the last rule that named the key
-	Fields [NumSettings]Origin // zero for a field nobody set
+	Entry    Origin              // the functions entry, or the last rule that named the key
+	Settings [NumSettings]Origin // zero for a setting that nobody set
 }
 
 // UndeclaredPolicy says what to do with records on a declared function under a
@@ -76,8 +77,8 @@ type UndeclaredPolicy uint8
 
 // The policies; the zero value is the default.
 const (
-	UndeclaredReport UndeclaredPolicy = iota
-	UndeclaredDelete
+	UndeclaredReport UndeclaredPolicy = iota // tell of them
+	UndeclaredDelete                         // delete them, within the limits
 )
 
 // MissingPolicy says how it is taken that a declared function, or its declared
@@ -86,8 +87,8 @@ type MissingPolicy uint8
 
 // The policies; the zero value is the default.
 const (
-	MissingError MissingPolicy = iota
-	MissingWarn
+	MissingError MissingPolicy = iota // as a failure of the run
+	MissingWarn                       // as a warning
 )
 
 var missingPolicies = []string{MissingError: "error", MissingWarn: "warn"}
@@ -102,7 +103,7 @@ func (p *MissingPolicy) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Limits is what one run may do. A plan beyond it is refused whole.
+// Limits is what one run may do. A plan beyond it is refused whole. The zero Limits allow nothing.
 type Limits struct {
 	MaxChanges Limit // writes of any kind, share of the configs
 	MaxDeletes Limit // deletes, share of the configs
@@ -112,10 +113,10 @@ type Limits struct {
 // Limit is an absolute number, or a share that never allows fewer than Floor: a small fleet is
 // not blocked by its own size.
 type Limit struct {
-	Percent float64 // used when Share is true; 0 to 100
-	Number  int     // used when Share is false
 	Share   bool
-	Floor   int
+	Number  int     // the limit where Share is false
+	Percent float64 // of the total where Share is true, 0 to 100; rounded down
+	Floor   int     // the least that a share allows
 }
 
 // String is the limit as the fleet file has it: "25" or "30%".
@@ -137,8 +138,9 @@ func (l Limit) Allowed(total int) int {
 	return max(l.Floor, int(billionths*int64(total)/100e9))
 }
 
-// DefaultLimits stops the classic accidents, a truncated file and a wrong default, and lets a
-// daily run correct what usually drifts.
+// DefaultLimits are those of a fleet file without a guard: 30 % of the configs or 10 may change,
+// none be deleted, and 10 % of the calls or 10 fail. They stop the classic accidents, a truncated
+// file and a wrong default, and let a daily run correct what usually drifts.
 func DefaultLimits() Limits {
 	return Limits{
 		MaxChanges: Limit{Percent: 30, Share: true, Floor: 10},
@@ -155,8 +157,7 @@ type Layer uint8
 
 // The layers; a later one wins over an earlier one.
 const (
-	LayerNone Layer = iota
-	LayerDefaults
+	LayerDefaults Layer = iota + 1 // 0 is the layer of a value that nobody wrote
 	LayerRule
 	LayerFunction
 	LayerIgnore  // sets nothing: it takes keys out
@@ -174,7 +175,7 @@ type Origin struct {
 }
 
 // IsZero reports whether nobody wrote the value.
-func (o Origin) IsZero() bool { return o.Layer == LayerNone }
+func (o Origin) IsZero() bool { return o.Layer == 0 }
 
 // LayerName is "defaults", "rules[0]" or "functions[12]": the path within the file.
 func (o Origin) LayerName() string {
@@ -186,7 +187,7 @@ func (o Origin) LayerName() string {
 
 // layerNames are the keys of the fleet file.
 var layerNames = [...]string{
-	LayerNone: "", LayerDefaults: "defaults", LayerRule: "rules", LayerFunction: "functions", LayerIgnore: "ignore", LayerRequire: "require",
+	LayerDefaults: "defaults", LayerRule: "rules", LayerFunction: "functions", LayerIgnore: "ignore", LayerRequire: "require",
 }
 
 // String is "fleet.yaml:14 rules[0]", or "" when nobody wrote the value.

@@ -8,6 +8,7 @@ import (
 	"strings"
 )
 
+// Fixed words of keys and places.
 const (
 	// Latest is the qualifier of the unpublished code. A function named without a
 	// qualifier means this one: both spellings are one record in AWS.
@@ -61,8 +62,8 @@ func partitionOf(region string) string {
 	return "aws"
 }
 
-// Regions lists the regions of the SDKs' endpoint tables, for finding slips. One that is not
-// among them is taken as it is written, so that a new one needs no new version.
+// Regions lists the regions of the SDKs' endpoint tables, sorted, to find typing errors. One
+// that is not among them is taken as it is written, so that a new one needs no new version.
 func Regions() []string { return slices.Clone(knownRegions) }
 
 var knownRegions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2

@@ -207,7 +207,7 @@ func (r *resolver) merge(s *scope, decl *functionDecl, ids []int) *merged {
 		// to resolve again.
 		l.want[f] = v.Value
 		r.applied[winner] = true
-		l.origins.Fields[f] = winner.fieldOrigin(f)
+		l.origins.Settings[f] = winner.fieldOrigin(f)
 		if v.to != nil {
 			if wrong := v.to.wrong; wrong != nil {
 				r.out.reportOnce(winner.file.pos(winner.set[f].place), wrong.code, f.String()+" "+wrong.message, wrong.hint)

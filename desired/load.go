@@ -19,7 +19,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Loader reads fleet files. Its zero value reads files only.
+// Loader reads fleet files. Its zero value reads files only. It holds nothing of what it reads,
+// so that one may be used again, and by several goroutines, but for Stdin.
 type Loader struct {
 	Stdin   io.Reader       // what the path - reads, once
 	Context context.Context // ends the wait for a file; nil waits for a minute at most

@@ -213,7 +213,7 @@ func TestAliasesAreValues(t *testing.T) {
 	d := mustLoad(t, oneFile("version: 1\nfunctions:\n  - { name: a, on_failure: &dlq \"arn:aws:sqs:us-east-1:111111111111:dlq\" }\n  - { name: b, on_failure: *dlq }\n"))
 	f := mustResolve(t, d, east, nil)
 	a, b := f.Targets[0].Entries[0], f.Targets[0].Entries[1]
-	if *a.Want != *b.Want || b.Origins.Fields[OnFailure].Line != 4 {
+	if *a.Want != *b.Want || b.Origins.Settings[OnFailure].Line != 4 {
 		t.Errorf("%+v %+v", a, b)
 	}
 }

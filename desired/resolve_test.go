@@ -24,7 +24,7 @@ func lines(f Fleet) []string {
 			}
 			for i, v := range e.Want {
 				if v.IsSet() {
-					line += fmt.Sprintf(" %s=%v@%s", short[i], v, e.Origins.Fields[i].LayerName())
+					line += fmt.Sprintf(" %s=%v@%s", short[i], v, e.Origins.Settings[i].LayerName())
 				}
 			}
 			out = append(out, line)

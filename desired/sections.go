@@ -246,7 +246,8 @@ var ignoreItem = object[ruleDecl]{
 	anyOf: []string{"functions", "tags"},
 }
 
-// Expired are the problems of what was to hold until a day that is over, in UTC; nil for none.
+// Expired are the Problems of what was to hold until a day that is over at now, in UTC; nil for
+// none.
 func (d *Document) Expired(now time.Time) error {
 	// Nothing else depends on the time, and whoever begins a run asks: a worker reads its files
 	// once and runs for months.

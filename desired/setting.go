@@ -20,7 +20,7 @@ const (
 	MaximumEventAgeInSeconds                // how long an event may wait, in seconds: 60 to 21600
 	OnSuccess                               // where a record of each success goes, an ARN
 	OnFailure                               // where events go that failed for good, an ARN
-	NumSettings
+	NumSettings                             // how many there are
 )
 
 // settingRow is what there is to know of a setting. Limits and defaults are those of the
@@ -80,7 +80,7 @@ func (s Setting) Bounds() (low, high int) { return settingTable[s].low, settingT
 // Default is what Lambda does without the setting: 2, 21600, or NoDestination.
 func (s Setting) Default() Value { return settingTable[s].fallback }
 
-// Format is a live value as a person reads it: one that is not set as "(unset, so 2)", or for
+// Format is a value that AWS holds as a person reads it: one that is not set as "(unset, so 2)", or for
 // a destination "(unset)".
 func (s Setting) Format(v Value) string {
 	// What Lambda makes of an unset number is what the function has been doing. A destination that
@@ -128,7 +128,7 @@ const (
 	textValue
 )
 
-// Number is the value of a setting that is a number of at most 32 bits.
+// Number is the value of a setting that is a number, of at most 32 bits.
 func Number(n int) Value {
 	// Every bound of the table fits, and a Config stays small.
 	return Value{kind: numberValue, number: int32(n)}

@@ -64,7 +64,7 @@ func TestUnsetIsNotZero(t *testing.T) {
 // Two loads of the same files are equal down to their origins.
 func TestOriginsAreValues(t *testing.T) {
 	load := func() Origin {
-		return mustResolve(t, mustLoad(t, oneFile("version: 1\n"+plainEntry)), east, nil).Targets[0].Entries[0].Origins.Fields[MaximumRetryAttempts]
+		return mustResolve(t, mustLoad(t, oneFile("version: 1\n"+plainEntry)), east, nil).Targets[0].Entries[0].Origins.Settings[MaximumRetryAttempts]
 	}
 	if a, b := load(), load(); a != b || a.String() != "fleet.yaml:4 functions[0]" {
 		t.Errorf("%v and %v", a, b)

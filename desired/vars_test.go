@@ -86,7 +86,7 @@ func TestDefaultsOfTheFleet(t *testing.T) {
 	if diff := cmp.Diff(want, lines(f)); diff != "" || len(f.Warnings) > 0 {
 		t.Error(diff, f.Warnings)
 	}
-	if o := f.Targets[0].Entries[0].Origins.Fields[OnFailure]; o.File != "a.yaml" {
+	if o := f.Targets[0].Entries[0].Origins.Settings[OnFailure]; o.File != "a.yaml" {
 		t.Errorf("the origin is %s", o)
 	}
 	_, err := Load(files("a.yaml", common, "b.yaml", common+plainEntry), ".")
@@ -170,10 +170,10 @@ func TestOriginsShowTheTemplate(t *testing.T) {
 	if a.Origins != b.Origins || *a.Want == *b.Want {
 		t.Errorf("two functions share what is said, and not what comes of it: %v %v", a, b)
 	}
-	if got := a.Origins.Fields[OnFailure].Template; got != "arn:${partition}:sqs:${region}:${account}:${function}-dlq" {
+	if got := a.Origins.Settings[OnFailure].Template; got != "arn:${partition}:sqs:${region}:${account}:${function}-dlq" {
 		t.Errorf("template %q", got)
 	}
-	if got := a.Origins.Fields[OnSuccess].Template; got != "" {
+	if got := a.Origins.Settings[OnSuccess].Template; got != "" {
 		t.Errorf("a value that stands as it is has the template %q", got)
 	}
 }

@@ -136,7 +136,7 @@ func (c *Change) SettingChanges() []SettingChange {
 		}
 		row := SettingChange{Setting: field, Before: before[field], After: after[field]}
 		if c.Origins != nil {
-			row.Origin = c.Origins.Fields[field]
+			row.Origin = c.Origins.Settings[field]
 			if row.Origin.IsZero() {
 				row.Origin = c.Origins.Entry
 			}

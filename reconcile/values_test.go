@@ -33,7 +33,7 @@ func TestEveryActionIsReadBack(t *testing.T) {
 // declared, or else the entry.
 func TestWhatAChangeShows(t *testing.T) {
 	line, whole := desired.Origin{File: "f", Line: 2, Layer: desired.LayerDefaults}, desired.Origin{File: "f", Line: 1, Layer: desired.LayerFunction}
-	origins := &desired.Origins{Entry: whole, Fields: [desired.NumSettings]desired.Origin{desired.MaximumRetryAttempts: line}}
+	origins := &desired.Origins{Entry: whole, Settings: [desired.NumSettings]desired.Origin{desired.MaximumRetryAttempts: line}}
 	before := Settings{desired.MaximumRetryAttempts: desired.Number(1), desired.OnSuccess: desired.Text(queueA)}
 	want := &desired.Config{desired.MaximumRetryAttempts: desired.Number(0), desired.OnFailure: desired.Text(queueB)}
 	for _, row := range []struct {

@@ -17,7 +17,7 @@ import (
 func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfile.Entry {
 	missing := func(key desired.Key) (c desired.Config) {
 		for f, v := range r.needs[key].settings {
-			if e := r.entries[key]; v.IsSet() && (e == nil || !done[decision{e.Origins.Fields[f], desired.Setting(f)}]) {
+			if e := r.entries[key]; v.IsSet() && (e == nil || !done[decision{e.Origins.Settings[f], desired.Setting(f)}]) {
 				c[f] = v
 			}
 		}

@@ -123,7 +123,7 @@ func (r *round) index() {
 		}
 		for _, f := range desired.AllSettings() {
 			if r.needs[key].settings[f].IsSet() && !r.needs[key].whole {
-				r.decided[decision{e.Origins.Fields[f], f}] = nil
+				r.decided[decision{e.Origins.Settings[f], f}] = nil
 			}
 		}
 		if e.Origins.Entry.Layer == desired.LayerFunction {
@@ -133,8 +133,8 @@ func (r *round) index() {
 	for _, key := range slices.SortedFunc(maps.Keys(r.entries), desired.Key.Compare) {
 		o := r.entries[key].Origins
 		for _, f := range desired.AllSettings() {
-			if _, of := r.decided[decision{o.Fields[f], f}]; of {
-				r.decided[decision{o.Fields[f], f}] = append(r.decided[decision{o.Fields[f], f}], key)
+			if _, of := r.decided[decision{o.Settings[f], f}]; of {
+				r.decided[decision{o.Settings[f], f}] = append(r.decided[decision{o.Settings[f], f}], key)
 			}
 		}
 		if _, of := r.owned[o.Entry]; of {
@@ -155,7 +155,7 @@ func (r *round) will(key desired.Key, f desired.Setting) desired.Value {
 		return v
 	}
 	e := r.entries[key]
-	if r.unseen[key.Target] && e.Origins.Fields[f].Layer != desired.LayerFunction {
+	if r.unseen[key.Target] && e.Origins.Settings[f].Layer != desired.LayerFunction {
 		return desired.Value{} // a rule may say something else of it
 	}
 	return e.Want[f]
@@ -183,7 +183,7 @@ func (r *round) write() (map[string][]byte, error) {
 			if !r.needs[key].settings[f].IsSet() {
 				continue
 			}
-			d := decision{e.Origins.Fields[f], f}
+			d := decision{e.Origins.Settings[f], f}
 			changed, decided := done[d]
 			if !decided {
 				var err error

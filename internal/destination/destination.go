@@ -99,7 +99,7 @@ func destinations(r *reconcile.RunResult) []insight.Destination {
 			}
 			of := insight.DestinationUse{Key: u.Key, Setting: s, Live: live}
 			if o := origins[n]; o != nil {
-				of.Origin = o.Fields[s]
+				of.Origin = o.Settings[s]
 			}
 			d.Uses = append(d.Uses, of)
 		}

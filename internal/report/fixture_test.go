@@ -153,7 +153,7 @@ func destined(f desired.Fleet, states map[string]insight.DestinationState) (in i
 		for _, e := range t.Entries {
 			for _, s := range desired.AllSettings() {
 				if to := e.Want[s].Text(); to != "" {
-					uses[to] = append(uses[to], insight.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Fields[s]})
+					uses[to] = append(uses[to], insight.DestinationUse{Key: desired.Key{Target: t.Target, Name: e.Name}, Setting: s, Live: true, Origin: e.Origins.Settings[s]})
 				}
 			}
 		}

@@ -112,8 +112,8 @@ func TestLongPathsAreToldOnce(t *testing.T) {
 		for i := range r.Plan.Targets[0].Changes {
 			at := r.Plan.Targets[0].Changes[i].Origins
 			at.Entry.File = row.files[0]
-			for j := range at.Fields {
-				at.Fields[j].File = row.files[0]
+			for j := range at.Settings {
+				at.Settings[j].File = row.files[0]
 			}
 		}
 		got := string(textBytes(t, r, TextOptions{Width: 200}))

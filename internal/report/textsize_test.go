@@ -364,8 +364,8 @@ func from(r *Run, old, path string) {
 			}
 			n := *o
 			move(&n.Entry)
-			for j := range n.Fields {
-				move(&n.Fields[j])
+			for j := range n.Settings {
+				move(&n.Settings[j])
 			}
 			return &n
 		}

@@ -39,6 +39,9 @@ func TestKilledProcessKeepsEveryIntent(t *testing.T) {
 				}
 			}
 		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
 		if err := child.Wait(); err == nil {
 			t.Fatal("the child ended by itself")
 		}

@@ -12,9 +12,9 @@ import (
 )
 
 // RecordVersion is the version of the record's format. It grows when a field
-// goes away or changes its meaning. Readers take this one and version 1, which has
-// no sum, and refuse others.
-const RecordVersion = 2
+// goes away or changes its meaning. Readers take this one and those before it: 2, in which
+// an error was called failure, and 1, which has no sum either. They refuse others.
+const RecordVersion = 3
 
 // State is how far a run came.
 type State string
@@ -54,7 +54,7 @@ type RunRecord struct {
 	// Approvers are those whose signatures the saved plan carried, where they were asked for.
 	Approvers []string `json:"approved_by,omitempty"`
 	// Failure is why there is no plan.
-	Failure *reconcile.CallError `json:"failure,omitempty"`
+	Failure *reconcile.CallError `json:"error,omitempty"`
 
 	// Job is where it was started: the address of a CI job, or "".
 	Job string `json:"job,omitempty"`
@@ -86,7 +86,7 @@ type TargetRecord struct {
 	desired.Target
 	Label   string               `json:"label,omitempty"`
 	Plan    PlanCounts           `json:"plan"`
-	Failure *reconcile.CallError `json:"failure,omitempty"` // why it counts as unreadable
+	Failure *reconcile.CallError `json:"error,omitempty"`   // why it counts as unreadable
 	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
 	Unknown bool                 `json:"unknown,omitempty"` // nobody could tell how many configs it has
 
@@ -185,7 +185,35 @@ func parseRecord(data []byte, where string) (RunRecord, error) {
 	if r.Version < 1 || r.Version > RecordVersion {
 		return RunRecord{}, &damagedError{fmt.Sprintf("%s has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)}
 	}
+	if r.Version < 3 {
+		return r, r.takeFailures(data)
+	}
 	return r, nil
+}
+
+// takeFailures reads the errors of a record from when they were called so.
+func (r *RunRecord) takeFailures(data []byte) error {
+	type failure struct {
+		Failure *reconcile.CallError `json:"failure"`
+	}
+	var former struct {
+		failure
+		Targets, Items, Findings []failure
+	}
+	if err := json.Unmarshal(data, &former); err != nil {
+		return err
+	}
+	r.Failure = former.Failure
+	for i, f := range former.Targets {
+		r.Targets[i].Failure = f.Failure
+	}
+	for i, f := range former.Items {
+		r.Items[i].Failure = f.Failure
+	}
+	for i, f := range former.Findings {
+		r.Findings[i].Failure = f.Failure
+	}
+	return nil
 }
 
 // Planned is the status of a change that nobody tried to make. Every other
@@ -204,7 +232,7 @@ type Item struct {
 	AfterModified int64                `json:"after_modified,omitempty"`
 	Attempts      int                  `json:"attempts"`
 	WaitedMS      int64                `json:"waited_ms"`
-	Failure       *reconcile.CallError `json:"failure,omitempty"`
+	Failure       *reconcile.CallError `json:"error,omitempty"`
 	Author        *Author              `json:"author,omitempty"` // null where nobody told
 }
 
@@ -219,7 +247,7 @@ type Author struct {
 type Finding struct {
 	desired.Key
 	Reason  string               `json:"reason"` // as reconcile.FindingKind spells it
-	Failure *reconcile.CallError `json:"failure,omitempty"`
+	Failure *reconcile.CallError `json:"error,omitempty"`
 }
 
 // SetPlan puts a plan into the record: totals, changes with their before-images

@@ -105,7 +105,8 @@ func storeARun(t *testing.T, s *memory) {
 // TestTheStoredFormatStaysAsItIs: a history is read for years, by other versions too. A
 // new field may come, which older versions do without: then go test ./internal/history
 // -run Stored -update. For any other difference RecordVersion or JournalVersion grows,
-// and TestAHistoryOfBeforeIsRead reads a copy of today's testdata/stored as well. make
+// and TestAHistoryOfBeforeIsRead reads a copy of today's testdata/stored as well, whose name
+// ends in the version of its records. make
 // golden leaves it alone, so that nobody rewrites it unawares.
 func TestTheStoredFormatStaysAsItIs(t *testing.T) {
 	everyField(t, "Record", reflect.ValueOf(*storedRecord()))
@@ -144,15 +145,15 @@ func TestTheStoredFormatStaysAsItIs(t *testing.T) {
 				t.Errorf("%s is stored otherwise than before: %v (-before +now)\n%s", name, err, diff)
 			}
 		}
-		if before := storedNames(t); len(before) != len(names) {
+		if before := storedNames(t, stored); len(before) != len(names) {
 			t.Errorf("stored are %q, before they were %q", names, before)
 		}
 	})
 }
 
-func storedNames(t *testing.T) (names []string) {
+func storedNames(t *testing.T, folder string) (names []string) {
 	t.Helper()
-	err := fs.WalkDir(os.DirFS(stored), ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			names = append(names, name)
 		}
@@ -185,38 +186,44 @@ func everyField(t *testing.T, where string, v reflect.Value) {
 }
 
 func TestAHistoryOfBeforeIsRead(t *testing.T) {
-	s := newMemory()
-	for _, name := range storedNames(t) {
-		text, err := os.ReadFile(filepath.Join(stored, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasPrefix(name, journalsFolder) {
-			s.logs[name] = text
-		} else {
-			s.objects[name] = text
-		}
-	}
-	h, run := New(s), storedRecord().RunID
-	if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != Verified {
-		t.Errorf("%+v, %v", v, err)
-	}
-	whole, err := h.Load(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]RunRecord{*storedRecord()}, whole.Attempts, compareOpts); diff != "" {
-		t.Errorf("the record (-stored +read)\n%s", diff)
-	}
-	undo, err := h.Undo(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(storedUndo, undo, compareOpts); diff != "" {
-		t.Errorf("what a rollback knows (-want +got)\n%s", diff)
-	}
-	want := Owner{RunID: run, Host: "ops-1", PID: 4711, Version: "1.4.0"}
-	if l, _, err := readLease(t.Context(), s, "lease.json"); err != nil || l.Owner != want || l.Expires.Sub(l.Since) != LeaseTTL {
-		t.Errorf("the lease is %+v, %v", l, err)
+	for folder, version := range map[string]int{stored: RecordVersion, stored + "-2": 2} {
+		t.Run(folder, func(t *testing.T) {
+			s := newMemory()
+			for _, name := range storedNames(t, folder) {
+				text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasPrefix(name, journalsFolder) {
+					s.logs[name] = text
+				} else {
+					s.objects[name] = text
+				}
+			}
+			want := storedRecord()
+			want.Version = version
+			h, run := New(s), want.RunID
+			if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != Verified {
+				t.Errorf("%+v, %v", v, err)
+			}
+			whole, err := h.Load(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]RunRecord{*want}, whole.Attempts, compareOpts); diff != "" {
+				t.Errorf("the record (-stored +read)\n%s", diff)
+			}
+			undo, err := h.Undo(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(storedUndo, undo, compareOpts); diff != "" {
+				t.Errorf("what a rollback knows (-want +got)\n%s", diff)
+			}
+			owner := Owner{RunID: run, Host: "ops-1", PID: 4711, Version: "1.4.0"}
+			if l, _, err := readLease(t.Context(), s, "lease.json"); err != nil || l.Owner != owner || l.Expires.Sub(l.Since) != LeaseTTL {
+				t.Errorf("the lease is %+v, %v", l, err)
+			}
+		})
 	}
 }

@@ -118,10 +118,7 @@ func newAPI(targets []TargetAPI) apiJSON {
 	out := apiJSON{Targets: make([]targetAPIJSON, len(targets))}
 	for i, t := range targets {
 		var sum tally
-		operations := make([]operationJSON, len(t.Operations))
-		for j, o := range t.Operations {
-			operations[j].Name = o.Name
-			operations[j].add(o)
+		for _, o := range t.Operations {
 			sum.add(o)
 			out.add(o)
 		}
@@ -134,10 +131,18 @@ func newAPI(targets []TargetAPI) apiJSON {
 				Scan: l.Tokens[ratelimit.Scan], Lookup: l.Tokens[ratelimit.Lookup],
 				Write: l.Tokens[ratelimit.Write], Probe: l.Tokens[ratelimit.Probe],
 			},
-			Operations: operations,
+			Operations: newOperations(t.Operations),
 		}
 	}
 	return out
+}
+
+func newOperations(all []reconcile.OperationCount) []operationJSON {
+	return mapped(all, func(o reconcile.OperationCount) operationJSON {
+		out := operationJSON{Name: o.Name}
+		out.add(o)
+		return out
+	})
 }
 
 // rounded is a figure to four decimals, which is all that it is good for.

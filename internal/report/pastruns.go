@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -32,18 +31,6 @@ func RunsText(w io.Writer, runs []PastRun, o TextOptions) error {
 	}
 	p.table(0, table, "STARTED (UTC)", "TARGETS", "VERB") // most ids begin with when
 	return p.flush()
-}
-
-// RunsJSON lists runs as one document.
-func RunsJSON(w io.Writer, runs []PastRun) error {
-	list := make([]runLine, len(runs))
-	for i := range runs {
-		list[i] = summarise(&runs[i])
-	}
-	return WriteJSON(w, struct {
-		FormatVersion int       `json:"format_version"`
-		Runs          []runLine `json:"runs"`
-	}{FormatVersion, list})
 }
 
 // runLine is a run in one line.
@@ -112,14 +99,6 @@ func (run *PastRun) told() (items []history.Item, untold []history.Undo) {
 	return items, kept(run.Journal, func(u history.Undo) bool { _, is := byKey[u.Key]; return is })
 }
 
-// WriteJSON writes a document that people may read too.
-func WriteJSON(w io.Writer, document any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
-}
-
 // PastRun is one run, with what its record alone does not tell.
 type PastRun struct {
 	history.Run
@@ -128,17 +107,6 @@ type PastRun struct {
 	Journal []history.Undo
 	// Undo is the command that rolls the run back, or "" where nothing was written.
 	Undo string
-}
-
-// RunJSON is one run with all its parts, as they are stored.
-func RunJSON(w io.Writer, run PastRun) error {
-	return WriteJSON(w, struct {
-		FormatVersion int `json:"format_version"`
-		runLine
-		Undo    string              `json:"undo"`
-		Parts   []history.RunRecord `json:"parts"`
-		Journal []history.Undo      `json:"journal"`
-	}{FormatVersion, summarise(&run), run.Undo, run.Attempts, append([]history.Undo{}, run.Journal...)})
 }
 
 // RunText shows one run to a person: who, when, from what, and what became of its
@@ -367,13 +335,4 @@ func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []str
 		p.last()
 	}
 	return p.flush()
-}
-
-// TrendsJSON is the same as one document.
-func TrendsJSON(w io.Writer, trends []history.Trend, damaged []string) error {
-	return WriteJSON(w, struct {
-		FormatVersion int             `json:"format_version"`
-		Targets       []history.Trend `json:"targets"`
-		Damaged       []string        `json:"damaged"`
-	}{FormatVersion, append([]history.Trend{}, trends...), append([]string{}, damaged...)})
 }

@@ -302,7 +302,7 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := string(data)
+	page := strings.ReplaceAll(string(data), "- [config](output.md#config)", "- `"+strings.Join(tags(reflect.TypeFor[KeyJSON]()), "`, `")+"`")
 	of := func(v any) []string {
 		names := tags(reflect.TypeOf(v))
 		for i := range names {
@@ -311,15 +311,27 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 		return slices.DeleteFunc(names, func(name string) bool { return name == "-" })
 	}
 	for heading, v := range map[string]any{
-		"runs": runLine{}, "parts": history.RunRecord{}, "parts.callers": history.Caller{}, "parts.files": desired.FileInfo{}, "parts.guard": reconcile.GuardLine{}, "trend.targets.audits": history.AuditCount{},
-		"parts.targets": history.TargetRecord{}, "parts.targets.plan": history.PlanCounts{},
+		"runs": runLine{}, "parts.callers": callerJSON{}, "parts.files": desired.FileInfo{}, "parts.guard": reconcile.GuardLine{}, "trend.targets.audits": history.AuditCount{},
+		"parts.targets.plan": history.PlanCounts{},
 	} {
 		if diff := cmp.Diff(of(v), section(page, heading)); diff != "" {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
 		}
 	}
-	finished := finishedRun()
-	for heading, v := range map[string]any{"parts.targets.drift": auditRun().Attempts[0].Targets[0].Drift[0], "parts.items": finished.Items()[1], "journal": diedRun().Journal[1]} {
+	// What is stored, in part as every document has it.
+	for heading, v := range map[string]any{"parts": partJSON{}, "parts.targets": pastTargetJSON{}} {
+		code, docs := of(v), section(page, heading)
+		slices.Sort(code)
+		slices.Sort(docs)
+		if diff := cmp.Diff(slices.Compact(code), docs); diff != "" {
+			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
+		}
+	}
+	died := diedRun()
+	for heading, v := range map[string]any{
+		"parts.targets.drift": newPart(auditRun().Attempts[0]).Targets[0].Drift[0], "parts.items": newPart(finishedRun().Attempts[0]).Items[1],
+		"journal": newUndo(Past(died))(died.Journal[1]),
+	} {
 		if diff := cmp.Diff(keysOf(t, v), section(page, heading)); diff != "" {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
 		}

@@ -208,8 +208,8 @@ func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, 
 }
 
 // mapped is what becomes of each of all.
-func mapped[A, B any](all []A, as func(A) B) (each []B) {
-	each = slices.Grow(each, len(all))
+func mapped[A, B any](all []A, as func(A) B) []B {
+	each := make([]B, 0, len(all)) // [] in JSON
 	for _, a := range all {
 		each = append(each, as(a))
 	}

@@ -370,7 +370,7 @@ func TestThePageFollowsARun(t *testing.T) {
 	s.mu.Lock()
 	s.state.Sweeping, s.rate = time.Now(), 6.5
 	s.mu.Unlock()
-	s.board.Observe(true, reconcile.Event{Phase: reconcile.PhaseSurvey, Done: 40, Total: 120})
+	s.board.Observe(true, reconcile.Step{Phase: reconcile.PhaseSurvey, Done: 40, Total: 120})
 	p.until(now + ` === "a sweep is under way: 40 of 120 read"`)
 	p.until(`document.querySelector("[data-live=t0rate]").textContent === "6.5 of 13.5/s"`)
 	p.until(`document.querySelector("[data-bar=bar]").getAttribute("width") === "33.3"`)

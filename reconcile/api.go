@@ -76,7 +76,7 @@ func (e *journalError) Error() string {
 }
 func (e *journalError) Unwrap() []error { return []error{ErrJournal, e.err} }
 
-// Phase is the part of a run that an [Event] is of.
+// Phase is the part of a run that a [Step] is of.
 type Phase uint8
 
 // The phases.
@@ -93,9 +93,9 @@ func (p Phase) String() string {
 	return [...]string{"survey", "apply", "resolve", "plan", "aliases"}[p]
 }
 
-// Event is one step of a run: a function read or asked for its aliases, a change that ended,
+// Step is one step of a run: a function read or asked for its aliases, a change that ended,
 // or that what is to be read, or the plan, is known.
-type Event struct {
+type Step struct {
 	Phase  Phase
 	Target desired.Target
 	Run    *RunResult    // PhaseResolve and PhasePlan only; valid during the call
@@ -109,7 +109,7 @@ type Event struct {
 // progress counts steps and tells an observer of one at a time.
 type progress struct {
 	phase   Phase
-	observe func(Event)
+	observe func(Step)
 
 	mu      sync.Mutex
 	all     steps
@@ -118,7 +118,7 @@ type progress struct {
 
 type steps struct{ done, total int }
 
-func newProgress(phase Phase, observe func(Event)) *progress {
+func newProgress(phase Phase, observe func(Step)) *progress {
 	return &progress{phase: phase, observe: observe, targets: map[desired.Target]steps{}}
 }
 
@@ -143,7 +143,7 @@ func (p *progress) done(target desired.Target, result *ChangeResult) {
 		p.all.done++
 	}
 	if p.observe != nil {
-		p.observe(Event{Phase: p.phase, Target: target, Result: result, Done: p.all.done, Total: p.all.total, TargetDone: t.done, TargetTotal: t.total})
+		p.observe(Step{Phase: p.phase, Target: target, Result: result, Done: p.all.done, Total: p.all.total, TargetDone: t.done, TargetTotal: t.total})
 	}
 }
 

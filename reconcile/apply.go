@@ -53,7 +53,7 @@ type writeConn struct {
 //
 // A target that has changes and no Writer is Stopped, with all of them NotAttempted. The
 // outcome has the targets of the plan in its order, and a row for each of its changes.
-func apply(ctx context.Context, approved approvedPlan, conns map[desired.Target]writeConn, journal Journal, observe func(Event)) Outcome {
+func apply(ctx context.Context, approved approvedPlan, conns map[desired.Target]writeConn, journal Journal, observe func(Step)) Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	plan := &approved.plan

@@ -139,7 +139,7 @@ func TestAnInterruptedApplyFinishesWhatIsInFlight(t *testing.T) {
 			entries = append(entries, entry(n, desired.Latest, retries(0)))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		out := f.apply(t, ctx, wants(entries...), func(e Event) {
+		out := f.apply(t, ctx, wants(entries...), func(e Step) {
 			if e.Done == 20 {
 				cancel()
 			}
@@ -200,7 +200,7 @@ func TestALostLeaseStopsTheWritesOfItsTarget(t *testing.T) {
 		held, lose := context.WithCancelCause(t.Context())
 		limiter := fastLimiter()
 		defer limiter.Close()
-		out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, noJournal{}, func(e Event) {
+		out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: f, Limiter: limiter, LeaseContext: held}}, noJournal{}, func(e Step) {
 			if e.Done == 10 {
 				lose(lost)
 				synctest.Wait() // until all have heard: the word spreads in a goroutine of its own
@@ -409,7 +409,7 @@ func TestStepsAreCountedOverAllTargets(t *testing.T) {
 		defer limiter.Close()
 		read := readConn{Reader: newFake("a", "b", "c"), Limiter: limiter}
 		var steps []string
-		survey(t.Context(), fleet, map[desired.Target]readConn{home: read, away: read}, func(e Event) {
+		survey(t.Context(), fleet, map[desired.Target]readConn{home: read, away: read}, func(e Step) {
 			steps = append(steps, fmt.Sprintf("%d/%d", e.Done, e.Total))
 		}, false)
 		if got := fmt.Sprint(steps); got != "[1/3 2/3 3/3]" {

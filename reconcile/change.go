@@ -94,8 +94,8 @@ func (c *Change) After() *Settings {
 	return &after
 }
 
-// Kind is how a change counts: a Restore is a Create where there is no record, else an Update.
-func (c *Change) Kind() Action {
+// CountsAs is how a change counts: a Restore is a Create where there is no record, else an Update.
+func (c *Change) CountsAs() Action {
 	switch {
 	case c.Action != Restore:
 		return c.Action
@@ -220,7 +220,7 @@ func (o *TargetOutcome) addStale(stale []StaleChange) {
 
 // OutcomeCounts are the numbers of an outcome: each change is counted once.
 type OutcomeCounts struct {
-	Created, Updated, Deleted int // applied, by Change.Kind
+	Created, Updated, Deleted int // applied, by Change.CountsAs
 	Failed                    int // failed or mismatched
 	Stale                     int
 	NotAttempted              int
@@ -266,11 +266,11 @@ func (t *OutcomeCounts) add(o *TargetOutcome) {
 			t.AlreadySo++
 		case r.Status != Applied:
 			t.Failed++
-		case r.Kind() == Create:
+		case r.CountsAs() == Create:
 			t.Created++
-		case r.Kind() == Update:
+		case r.CountsAs() == Update:
 			t.Updated++
-		case r.Kind() == Delete:
+		case r.CountsAs() == Delete:
 			t.Deleted++
 		}
 	}

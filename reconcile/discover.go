@@ -190,7 +190,7 @@ func (l *listing[T]) Done(err error, _ ratelimit.CallStats) {
 //
 // A function whose aliases cannot be listed is in unlisted, with the reason: it is one
 // unreadable config. A target is in failed when nobody may list any, or too many failed.
-func listAliases(ctx context.Context, asked []desired.Discovery, found desired.Inventory, conns map[desired.Target]readConn, observe func(Event)) (unlisted map[desired.Target]map[string]error, failed map[desired.Target]error) {
+func listAliases(ctx context.Context, asked []desired.Discovery, found desired.Inventory, conns map[desired.Target]readConn, observe func(Step)) (unlisted map[desired.Target]map[string]error, failed map[desired.Target]error) {
 	progress := newProgress(PhaseAliases, observe)
 	var work []aliasWork
 	for _, need := range asked {

@@ -25,24 +25,24 @@ var (
 	ErrSameCause   = errors.New("not attempted: same cause")        // as others that were all refused
 )
 
-// Kind is what an error means to a run, whatever AWS called it.
-type Kind uint8
+// ErrorKind is what an error means to a run, whatever AWS called it.
+type ErrorKind uint8
 
 // The kinds.
 const (
-	KindUnknown         Kind = iota // no CallError, or one that nothing is known about
-	KindFunctionMissing             // no such function, or for a Put no such qualifier
-	KindRecordMissing               // the function is there, the record is not
-	KindDenied                      // the caller lacks a permission
-	KindCredentials                 // no credentials, or expired ones
-	KindRefused                     // AWS refused the destination itself
-	KindRole                        // AWS refused the destination because the function's role may not send to it
-	KindInvalid                     // AWS refused the request for another reason
-	KindThrottled                   // the quota was spent
-	KindConflict                    // the function was busy with another update
-	KindServer                      // AWS failed, 5xx
-	KindTransport                   // timeout or broken connection: a write may or may not have been done
-	KindBadAnswer                   // an answer that cannot be understood or trusted
+	KindUnknown         ErrorKind = iota // no CallError, or one that nothing is known about
+	KindFunctionMissing                  // no such function, or for a Put no such qualifier
+	KindRecordMissing                    // the function is there, the record is not
+	KindDenied                           // the caller lacks a permission
+	KindCredentials                      // no credentials, or expired ones
+	KindRefused                          // AWS refused the destination itself
+	KindRole                             // AWS refused the destination because the function's role may not send to it
+	KindInvalid                          // AWS refused the request for another reason
+	KindThrottled                        // the quota was spent
+	KindConflict                         // the function was busy with another update
+	KindServer                           // AWS failed, 5xx
+	KindTransport                        // timeout or broken connection: a write may or may not have been done
+	KindBadAnswer                        // an answer that cannot be understood or trusted
 
 	// What ends a run, or the work on a target, without a failed request.
 	KindFleetFile   // the fleet file cannot be used
@@ -74,7 +74,7 @@ var kindNames = [...]string{
 }
 
 // String is the kind as JSON output spells it.
-func (k Kind) String() string {
+func (k ErrorKind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
 	}
@@ -82,11 +82,11 @@ func (k Kind) String() string {
 }
 
 // MarshalText implements encoding.TextMarshaler, so that JSON has the name.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+func (k ErrorKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // UnmarshalText reads a name back. One of another version is KindUnknown.
-func (k *Kind) UnmarshalText(name []byte) error {
-	*k = Kind(max(0, slices.Index(kindNames[:], string(name))))
+func (k *ErrorKind) UnmarshalText(name []byte) error {
+	*k = ErrorKind(max(0, slices.Index(kindNames[:], string(name))))
 	return nil
 }
 
@@ -94,15 +94,15 @@ func (k *Kind) UnmarshalText(name []byte) error {
 // what a person can do about it. Its JSON is the one form of an error in everything
 // that this program writes or reads back; see ErrorOf.
 type CallError struct {
-	Service   string `json:"service"`    // of AWS, as its SDK calls it: lambda, sts, s3; "" where nobody was asked
-	Op        string `json:"operation"`  // the API's operation name, such as UpdateFunctionEventInvokeConfig
-	Subject   string `json:"subject"`    // what it was about: 111111111111/eu-west-1/orders:live
-	Kind      Kind   `json:"kind"`       // what it means to a run
-	Code      string `json:"code"`       // AWS error code; "" when no answer came
-	Status    int    `json:"status"`     // HTTP status; 0 when no answer came
-	Message   string `json:"message"`    // AWS's own text, or ours
-	RequestID string `json:"request_id"` // for AWS support; "" when no answer came
-	Hint      string `json:"hint"`       // what to do next; "" where nothing is known to help
+	Service   string    `json:"service"`    // of AWS, as its SDK calls it: lambda, sts, s3; "" where nobody was asked
+	Op        string    `json:"operation"`  // the API's operation name, such as UpdateFunctionEventInvokeConfig
+	Subject   string    `json:"subject"`    // what it was about: 111111111111/eu-west-1/orders:live
+	Kind      ErrorKind `json:"kind"`       // what it means to a run
+	Code      string    `json:"code"`       // AWS error code; "" when no answer came
+	Status    int       `json:"status"`     // HTTP status; 0 when no answer came
+	Message   string    `json:"message"`    // AWS's own text, or ours
+	RequestID string    `json:"request_id"` // for AWS support; "" when no answer came
+	Hint      string    `json:"hint"`       // what to do next; "" where nothing is known to help
 
 	Destination string `json:"-"` // that AWS refused to send to, where the text does not name it
 	Err         error  `json:"-"` // the cause below, when there is one
@@ -255,7 +255,7 @@ func withoutName(text, name, with string) string {
 }
 
 // KindOf is the kind of the CallError within err, or KindUnknown.
-func KindOf(err error) Kind {
+func KindOf(err error) ErrorKind {
 	// What carries none was not AWS's answer, and is not guessed at from its text.
 	var ce *CallError
 	if errors.As(err, &ce) {

@@ -31,7 +31,7 @@ func TestCause(t *testing.T) {
 		role  = "The function execution role does not have permissions to call SendMessage on "
 		queue = "arn:aws:sqs:eu-west-1:111111111111:q"
 	)
-	about := func(kind reconcile.Kind, e *reconcile.CallError) *reconcile.CallError { e.Kind = kind; return e }
+	about := func(kind reconcile.ErrorKind, e *reconcile.CallError) *reconcile.CallError { e.Kind = kind; return e }
 	to := func(destination string, e *reconcile.CallError) *reconcile.CallError {
 		e.Destination = destination
 		return e
@@ -102,7 +102,7 @@ func TestTextOfAnError(t *testing.T) {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
-	for k := range reconcile.Kind(255) {
+	for k := range reconcile.ErrorKind(255) {
 		if k.String() == "" {
 			t.Errorf("kind %d has no name", k)
 		}

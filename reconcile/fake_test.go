@@ -69,7 +69,7 @@ func named(names ...string) (all []Function) {
 	return all
 }
 
-func refusal(kind Kind, text string) error {
+func refusal(kind ErrorKind, text string) error {
 	return ratelimit.WithResult(&CallError{Kind: kind, Subject: home.String() + "/f", Code: "X", Message: text}, ratelimit.Permanent, 0)
 }
 
@@ -178,7 +178,7 @@ func (f *fakeAWS) survey(t *testing.T, ctx context.Context, fleet desired.Fleet)
 	return survey(ctx, fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}}, nil, false)
 }
 
-func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe func(Event)) Outcome {
+func (f *fakeAWS) apply(t *testing.T, ctx context.Context, fleet desired.Fleet, observe func(Step)) Outcome {
 	t.Helper()
 	fleet.Limits.MaxChanges, fleet.Limits.MaxDeletes = desired.Limit{Number: 1 << 30}, desired.Limit{Number: 1 << 30}
 	approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, context.Background(), fleet)))

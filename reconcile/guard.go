@@ -17,7 +17,7 @@ import (
 // Stale and LatestOnly stand beside that sum.
 type PlanCounts struct {
 	Declared, InSync, Skipped, Ignored  int
-	Creates, Updates, Deletes           int // by Change.Kind
+	Creates, Updates, Deletes           int // by Change.CountsAs
 	Stale                               int
 	Unreadable, NotExamined             int
 	MissingFunctions, MissingQualifiers int
@@ -76,7 +76,7 @@ func (c *PlanCounts) add(p *TargetPlan) {
 	c.Breaches += len(p.Breaches)
 	c.Unjudged += len(p.Unjudged)
 	for i := range p.Changes {
-		switch p.Changes[i].Kind() {
+		switch p.Changes[i].CountsAs() {
 		case Create:
 			c.Creates++
 		case Update:

@@ -43,7 +43,7 @@ func TestMemoryOfASurvey(t *testing.T) {
 		limiter := ratelimit.New(ratelimit.Options{Quota: 15})
 		defer limiter.Close()
 		var peak uint64
-		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Event) {
+		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: manyAlike{}, Limiter: limiter}}, func(e Step) {
 			if e.Done%(functions/5) == 0 {
 				peak = max(peak, liveHeap())
 			}

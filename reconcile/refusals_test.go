@@ -46,7 +46,7 @@ func teams(n, of int) (names []string) {
 }
 
 // refusing lets one operation be refused for some functions.
-func refusing(op string, kind Kind, refused func(string) bool) func(string, desired.Name, int) error {
+func refusing(op string, kind ErrorKind, refused func(string) bool) func(string, desired.Name, int) error {
 	return func(o string, n desired.Name, _ int) error {
 		if o == op && refused(n.Function) {
 			return refusal(kind, "The function execution role does not have permissions to call SendMessage on "+queueA)
@@ -147,7 +147,7 @@ func TestWhatEndsATarget(t *testing.T) {
 	all := func(string) bool { return true }
 	for _, row := range []struct {
 		why        string
-		kind       Kind
+		kind       ErrorKind
 		only       func(string) bool
 		low, high  int
 		stopped    error
@@ -408,7 +408,7 @@ func TestARoleThatMayNotSendIsKnownAtOnce(t *testing.T) {
 		f.latency = 50 * time.Millisecond
 		f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'j' })
 		known := 0
-		out := f.apply(t, t.Context(), fleet, func(e Event) {
+		out := f.apply(t, t.Context(), fleet, func(e Step) {
 			if e.Result.Status == Failed && known == 0 {
 				known = e.Done
 			}
@@ -459,7 +459,7 @@ func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
 				conns[target] = writeConn{Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details}
 			}
 			told := map[desired.Name]int{}
-			out := apply(t.Context(), approvedPlan{plan: plan}, conns, noJournal{}, func(e Event) { told[e.Result.Name]++ })
+			out := apply(t.Context(), approvedPlan{plan: plan}, conns, noJournal{}, func(e Step) { told[e.Result.Name]++ })
 			took, again := time.Since(began), 0
 			for _, target := range out.Targets {
 				for _, r := range target.Results {

@@ -58,7 +58,7 @@ type Request struct {
 	Confirm func(context.Context, *RunResult) bool
 	// Observe is told of every step, one at a time and from changing goroutines. It must
 	// not block: the run waits for it. Nil is allowed.
-	Observe func(Event)
+	Observe func(Step)
 }
 
 // RunResult is all there is to say about a run, from whatever point it ended at: what the run
@@ -275,7 +275,7 @@ func (r *RunResult) confirmed(ctx context.Context) bool {
 // tell shows the result as it stands to whoever observes the run.
 func (r *RunResult) tell(phase Phase) {
 	if r.Observe != nil {
-		r.Observe(Event{Phase: phase, Run: r})
+		r.Observe(Step{Phase: phase, Run: r})
 	}
 }
 

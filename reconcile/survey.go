@@ -38,7 +38,7 @@ type readConn struct {
 // failure stays within its function. A target whose failures pass the guard's
 // error limit stops taking work. When ctx ends, calls in flight are finished
 // and the rest is NotExamined.
-func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]readConn, observe func(Event), orphans bool) Observed {
+func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]readConn, observe func(Step), orphans bool) Observed {
 	observed := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
 	orphans = orphans || fleet.Undeclared == desired.UndeclaredDelete

@@ -154,7 +154,7 @@ func TestStepsOfEachTarget(t *testing.T) {
 		defer limiter.Close()
 		conn := readConn{Reader: newFake("a", "b", "c"), Limiter: limiter}
 		got := map[desired.Target][][2]int{}
-		survey(t.Context(), fleet, map[desired.Target]readConn{home: conn, away: conn}, func(e Event) {
+		survey(t.Context(), fleet, map[desired.Target]readConn{home: conn, away: conn}, func(e Step) {
 			got[e.Target] = append(got[e.Target], [2]int{e.TargetDone, e.TargetTotal})
 		}, false)
 		if diff := cmp.Diff(map[desired.Target][][2]int{home: {{1, 2}, {2, 2}}, away: {{1, 1}}}, got); diff != "" {

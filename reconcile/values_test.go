@@ -258,7 +258,7 @@ func TestTargetWide(t *testing.T) {
 	const target, function = "111111111111/eu-west-1", "111111111111/eu-west-1/orders:live"
 	tests := []struct {
 		why           string
-		kind          Kind
+		kind          ErrorKind
 		subject, text string
 		want          bool
 	}{

@@ -47,8 +47,8 @@ type progress struct {
 	done      chan struct{}
 
 	mu      sync.Mutex
-	last    reconcile.Event
-	targets map[desired.Target]reconcile.Event // the last of each in this phase
+	last    reconcile.Step
+	targets map[desired.Target]reconcile.Step // the last of each in this phase
 	labels  map[desired.Target]string
 	failed  int // of the changes so far
 }
@@ -75,7 +75,7 @@ func (a *app) live(o *outputOptions) bool {
 }
 
 // observe is what a reconcile.Request asks for as Observe.
-func (p *progress) observe(e reconcile.Event) {
+func (p *progress) observe(e reconcile.Step) {
 	if p == nil {
 		return
 	}
@@ -86,7 +86,7 @@ func (p *progress) observe(e reconcile.Event) {
 		return
 	}
 	if p.targets == nil || p.last.Phase != e.Phase {
-		p.targets, p.failed = map[desired.Target]reconcile.Event{}, 0
+		p.targets, p.failed = map[desired.Target]reconcile.Step{}, 0
 	}
 	if r := e.Result; r != nil && r.Err != nil && !r.Again {
 		p.failed++
@@ -162,10 +162,10 @@ func (p *progress) lines(width int) []string {
 		parts = append(parts, fmt.Sprintf(", %d failed", p.failed))
 	}
 	lines := folded(fmt.Sprintf("%s %d of %d (%d%%)", verb, e.Done, e.Total, 100*e.Done/e.Total), parts, width)
-	open := slices.SortedFunc(maps.Values(p.targets), func(a, b reconcile.Event) int {
+	open := slices.SortedFunc(maps.Values(p.targets), func(a, b reconcile.Step) int {
 		return cmp.Or(cmp.Compare(b.TargetTotal-b.TargetDone, a.TargetTotal-a.TargetDone), a.Target.Compare(b.Target))
 	})
-	open = slices.DeleteFunc(open, func(e reconcile.Event) bool { return e.TargetDone == e.TargetTotal })
+	open = slices.DeleteFunc(open, func(e reconcile.Step) bool { return e.TargetDone == e.TargetTotal })
 	for i, t := range open {
 		if i == progressTargets {
 			lines = append(lines, fmt.Sprintf("  ... and %s", count(len(open)-i, "more target", "more targets")))
@@ -213,7 +213,7 @@ func folded(line string, parts []string, width int) []string {
 // etaOf is how long the rest takes: as long as the target that is the last to end, since
 // one that is done leaves its rate to nobody. All calls at all rates take no longer than
 // that, and count those of targets that have told nothing yet.
-func etaOf(e reconcile.Event, targets map[desired.Target]reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) time.Duration {
+func etaOf(e reconcile.Step, targets map[desired.Target]reconcile.Step, limiters map[desired.Target]ratelimit.Snapshot) time.Duration {
 	rate, _, backlog := sumOf(limiters)
 	eta := timeFor(e.Total-e.Done-backlog.Calls(), rate)
 	for _, t := range targets {
@@ -322,7 +322,7 @@ func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, thrott
 	return rate, throttled, backlog
 }
 
-func logProgress(log *slog.Logger, e reconcile.Event, targets map[desired.Target]reconcile.Event, limiters map[desired.Target]ratelimit.Snapshot) {
+func logProgress(log *slog.Logger, e reconcile.Step, targets map[desired.Target]reconcile.Step, limiters map[desired.Target]ratelimit.Snapshot) {
 	rate, throttled, backlog := sumOf(limiters)
 	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
 	if eta := etaOf(e, targets, limiters); eta > 0 {

@@ -60,7 +60,7 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 		}
 		for _, row := range rows {
 			var out bytes.Buffer
-			logProgress(slog.New(slog.NewTextHandler(&out, nil)), reconcile.Event{Phase: reconcile.PhaseApply, Done: row.done, Total: 100}, nil, targets(row.limiters))
+			logProgress(slog.New(slog.NewTextHandler(&out, nil)), reconcile.Step{Phase: reconcile.PhaseApply, Done: row.done, Total: 100}, nil, targets(row.limiters))
 			if _, got, _ := strings.Cut(out.String(), "level=INFO "); strings.TrimSpace(got) != row.want {
 				t.Errorf("%s:\n got %s\nwant %s", row.why, strings.TrimSpace(got), row.want)
 			}
@@ -72,46 +72,46 @@ func TestProgressDrawn(t *testing.T) {
 	target := func(n int) desired.Target {
 		return desired.Target{Account: fmt.Sprintf("%012d", n), Region: "eu-west-1"}
 	}
-	step := func(phase reconcile.Phase, n, done, total int) reconcile.Event {
-		return reconcile.Event{Phase: phase, Target: target(n), Done: done, Total: total, TargetDone: done, TargetTotal: total}
+	step := func(phase reconcile.Phase, n, done, total int) reconcile.Step {
+		return reconcile.Step{Phase: phase, Target: target(n), Done: done, Total: total, TargetDone: done, TargetTotal: total}
 	}
 	failed := step(reconcile.PhaseApply, 1, 2, 9)
 	failed.Result = &reconcile.ChangeResult{Err: fmt.Errorf("no")}
-	many := []reconcile.Event{}
+	many := []reconcile.Step{}
 	for n := range 10 {
-		many = append(many, reconcile.Event{Target: target(n), Done: n + 1, Total: 1000, TargetDone: 1, TargetTotal: 100 + n})
+		many = append(many, reconcile.Step{Target: target(n), Done: n + 1, Total: 1000, TargetDone: 1, TargetTotal: 100 + n})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		throttled := ratelimit.Snapshot{Rate: 6.8, Ceiling: 13.5, Throttled: 2}
 		throttled.Backlog[ratelimit.WaitBusy] = ratelimit.Waiting{Calls: 3, Next: time.Now().Add(8 * time.Second)}
 		rows := []struct {
 			why    string
-			events []reconcile.Event
+			events []reconcile.Step
 			width  int
 			want   []string
 		}{
 			{"nothing is known yet", nil, 80, []string{"Waiting for AWS"}},
-			{"one target: rate against the ceiling, and what is waited for", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 120, []string{
+			{"one target: rate against the ceiling, and what is waited for", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 120, []string{
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
-			{"a terminal that is narrow has a second line, and no half a phrase", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 80, []string{
+			{"a terminal that is narrow has a second line, and no half a phrase", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 80, []string{
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times",
 				"    3 busy functions, next try in 8s"}},
-			{"and a third, and not a fourth", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
+			{"and a third, and not a fourth", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop: 20 of 100",
 				"    6.8 of 13.5 requests/s",
 				"    throttled 2 times"}},
-			{"failures so far", []reconcile.Event{failed}, 120, []string{
+			{"failures so far", []reconcile.Step{failed}, 120, []string{
 				"Settled 2 of 9 (22%), 1 failed",
 				"  shop: 2 of 9, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
-			{"a phase begins anew, and failures are its own", []reconcile.Event{failed, step(reconcile.PhaseSurvey, 1, 1, 100)}, 36, []string{
+			{"a phase begins anew, and failures are its own", []reconcile.Step{failed, step(reconcile.PhaseSurvey, 1, 1, 100)}, 36, []string{
 				"Read 1 of 100 (1%), about 14s left",
 				"  shop: 1 of 100",
 				"    6.8 of 13.5 requests/s",
 				"    throttled 2 times"}},
-			{"all is read, and the plan is being made", []reconcile.Event{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
+			{"all is read, and the plan is being made", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
 			{"of many targets, those with most to do", many, 60, []string{
 				"Read 10 of 1000 (1%), about 2m25s left",
 				"  000000000009/eu-west-1: 1 of 109, 0 of 0 requests/s",
@@ -127,7 +127,7 @@ func TestProgressDrawn(t *testing.T) {
 				return map[desired.Target]ratelimit.Snapshot{target(1): throttled}
 			}}
 			fleet := desired.Fleet{Targets: []desired.TargetSpec{{Target: target(1), Label: "shop"}}}
-			p.observe(reconcile.Event{Run: &reconcile.RunResult{Fleet: fleet}})
+			p.observe(reconcile.Step{Run: &reconcile.RunResult{Fleet: fleet}})
 			for _, e := range row.events {
 				p.observe(e)
 			}
@@ -159,7 +159,7 @@ func TestProgressEndsWithTheLastTarget(t *testing.T) {
 		{why: "the last few", done: 478, slow: 98, eta: ""},
 		{why: "a target that has told nothing counts among all calls", done: 80, absent: true, eta: "8s"},
 	} {
-		events := []reconcile.Event{
+		events := []reconcile.Step{
 			{Target: target(1), TargetDone: 300, TargetTotal: 300},
 			{Target: target(2), TargetDone: 24, TargetTotal: 80},
 			{Target: target(3), TargetDone: row.slow, TargetTotal: 100},
@@ -285,7 +285,7 @@ func TestProgressSurvivesDragging(t *testing.T) {
 				}
 			}
 			limiters[target] = s
-			e := reconcile.Event{Phase: reconcile.Phase(rapid.IntRange(0, 2).Draw(t, "phase")), Target: target, Done: 1, Total: n, TargetDone: 1, TargetTotal: n}
+			e := reconcile.Step{Phase: reconcile.Phase(rapid.IntRange(0, 2).Draw(t, "phase")), Target: target, Done: 1, Total: n, TargetDone: 1, TargetTotal: n}
 			if rapid.Bool().Draw(t, "fails") {
 				e.Result = &reconcile.ChangeResult{Err: errors.New("no")}
 			}

@@ -96,7 +96,7 @@ func (o *readOptions) request(verb string) reconcile.Request {
 }
 
 // observe is told of every step of the run.
-func (x *execution) observe(e reconcile.Event) {
+func (x *execution) observe(e reconcile.Step) {
 	switch {
 	case x.o.format != "ndjson":
 	case e.Phase == reconcile.PhaseResolve:
@@ -357,7 +357,7 @@ func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 	yes := x.app.ask(ctx, question(r), options)
 	if yes {
 		x.startProgress()
-		x.progress.observe(reconcile.Event{Run: r})
+		x.progress.observe(reconcile.Step{Run: r})
 	}
 	return yes
 }

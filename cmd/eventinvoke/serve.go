@@ -171,7 +171,7 @@ func (s *server) startSources(ctx context.Context, group *sync.WaitGroup, w *wor
 	var q *queue.Queue
 	if o.queue != "" {
 		opened, err := queue.Open(ctx, queue.Options{
-			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Recorder: s.recorder(),
+			URL: o.queue, Version: version, Wake: w.Wake, Log: s.app.log, Observer: s.observer(),
 			Foreign: s.foreign, FleetFiles: objectsOf(bucket), Problem: func(err error) { w.Problem("queue", err) },
 		})
 		if err != nil {
@@ -253,21 +253,21 @@ func (s *server) reload(ctx context.Context, scope worker.Scope) ([]report.Accou
 	return changed, s.app.knownMembers.problem()
 }
 
-// recorder tells the metrics and the status page. It is the Recorder of the worker
+// observer tells the metrics and the status page. It is the Observer of the worker
 // and of the queue.
-type recorder struct {
+type observer struct {
 	*metrics.Metrics
 	board *web.Board
 }
 
-func (s *server) recorder() recorder { return recorder{s.metrics, s.board} }
+func (s *server) observer() observer { return observer{s.metrics, s.board} }
 
-func (r recorder) Passed(report worker.Report) {
+func (r observer) Passed(report worker.Report) {
 	r.Metrics.Passed(report)
 	r.board.Passed(report)
 }
 
-func (r recorder) QueueOpened(age func() time.Duration) {
+func (r observer) QueueOpened(age func() time.Duration) {
 	r.Metrics.QueueOpened(age)
 	r.board.Lag("queue", func() string {
 		if a := age(); a > 0 {

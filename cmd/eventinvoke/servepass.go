@@ -107,7 +107,7 @@ func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 		return result
 	}
 	w := worker.New(worker.Options{
-		Timetable: timetable, Pass: pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Recorder: s.recorder(), Fights: &s.clients.fights,
+		Timetable: timetable, Pass: pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Observer: s.observer(), Fights: &s.clients.fights,
 		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait, Random: s.o.random,
 	})
 	s.set(func(s *server) { s.loop = w })
@@ -138,7 +138,7 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 			request.Timeout = left
 		}
 	}
-	request.Observe = func(e reconcile.Event) {
+	request.Observe = func(e reconcile.Step) {
 		scope.Alive()
 		s.board.Observe(scope.All, e)
 	}

@@ -97,7 +97,7 @@ func contract(t *testing.T, conn *Conn, function string) {
 	probes := []struct {
 		why  string
 		call func() error
-		want reconcile.Kind
+		want reconcile.ErrorKind
 	}{
 		{"a Delete of nothing is done", func() error { return writer.Delete(ctx, name) }, 0},
 		{"even on a function that is not there", func() error { return writer.Delete(ctx, none) }, 0},

@@ -27,7 +27,7 @@ import (
 
 // failure is one request, or one attempt of it, that did not bring a good answer.
 type failure struct {
-	kind       reconcile.Kind
+	kind       reconcile.ErrorKind
 	result     ratelimit.Result
 	retryAfter time.Duration
 	sent       bool // the request reached the HTTP client
@@ -42,7 +42,7 @@ type failure struct {
 func (f *failure) Error() string { return cmp.Or(f.message, string(f.code), f.kind.String()) }
 func (f *failure) Unwrap() error { return f.cause }
 
-func (f *failure) as(kind reconcile.Kind, result ratelimit.Result) *failure {
+func (f *failure) as(kind reconcile.ErrorKind, result ratelimit.Result) *failure {
 	f.kind, f.result = kind, result
 	return f
 }
@@ -296,7 +296,7 @@ func (c errorCode) denied() bool {
 
 // verdict is what code and status say. Throttling comes at any status: 429, but
 // also 400 ThrottlingException on listings.
-func verdict(status int, code errorCode) (reconcile.Kind, ratelimit.Result) {
+func verdict(status int, code errorCode) (reconcile.ErrorKind, ratelimit.Result) {
 	switch {
 	case code.throttles():
 		return reconcile.KindThrottled, ratelimit.Throttled

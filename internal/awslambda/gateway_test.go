@@ -26,7 +26,7 @@ func badGateway(r *http.Request) (*http.Response, error) {
 func TestBadGateway(t *testing.T) {
 	noAmbient(t)
 	const hint = "run again; if it stays, something on the way answers in place of AWS: check the network, the proxy settings, the region and AWS_ENDPOINT_URL"
-	check := func(what string, err error, kind reconcile.Kind, host string) {
+	check := func(what string, err error, kind reconcile.ErrorKind, host string) {
 		t.Helper()
 		ce := callErrorOf(t, err)
 		if ce.Kind != kind || ce.Hint != hint || !strings.Contains(ce.Message, "HTTP status 502 Bad Gateway from https://"+host) {

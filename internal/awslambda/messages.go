@@ -93,7 +93,7 @@ func say(s sentence, pairs ...string) error {
 }
 
 // hints say what to do about an answer, by its kind, where its text says no more.
-var hints = map[reconcile.Kind]string{
+var hints = map[reconcile.ErrorKind]string{
 	reconcile.KindThrottled:       "other callers spend the same quota; run again later{pace}",
 	reconcile.KindConflict:        "the function is being updated; run again when its deployment is done",
 	reconcile.KindDenied:          "allow {statement} for the caller",
@@ -125,7 +125,7 @@ const (
 type refusalText struct {
 	code errorCode
 	text string // a part of the message, as AWS wrote it in recorded answers
-	kind reconcile.Kind
+	kind reconcile.ErrorKind
 	hint string
 }
 

@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		status  int
 		code    string
 		body    string
-		kind    reconcile.Kind
+		kind    reconcile.ErrorKind
 		outcome ratelimit.Result
 		hint    string
 	}{

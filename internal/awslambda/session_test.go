@@ -75,7 +75,7 @@ func TestTargets(t *testing.T) {
 	rows := []struct {
 		why    string
 		target desired.TargetSpec
-		kind   reconcile.Kind
+		kind   reconcile.ErrorKind
 		hint   string
 	}{
 		{"base credentials", target(here.Account, "us-east-1", "", ""), 0, ""},

@@ -28,7 +28,7 @@ func TestWhoAmIFails(t *testing.T) {
 	tests := []struct {
 		why     string
 		client  canned
-		kind    reconcile.Kind
+		kind    reconcile.ErrorKind
 		outcome ratelimit.Result
 		hint    string
 	}{

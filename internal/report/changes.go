@@ -37,7 +37,7 @@ var (
 func (v *verbs) sum(changes []located) string {
 	var n [len(v)]int
 	for _, c := range changes {
-		n[c.Kind()]++
+		n[c.CountsAs()]++
 	}
 	said := func(a reconcile.Action) string { return some(n[a], v[a].sum) }
 	return listed(said(reconcile.Create), said(reconcile.Update), said(reconcile.Delete))

@@ -302,7 +302,7 @@ type progressJSON struct {
 
 // Observe writes a step of the run: every result, and progress once a second
 // and at the end of a phase.
-func (s *Stream) Observe(e reconcile.Event) {
+func (s *Stream) Observe(e reconcile.Step) {
 	now := time.Now()
 	if e.Result != nil {
 		s.event("result", now, newResult(newTarget(e.Target, s.labels[e.Target]), e.Result))

@@ -43,14 +43,14 @@ func TestStreamTellsTheRunInOrder(t *testing.T) {
 		r := newRun("apply", f, live)
 
 		s := NewStream(&b, r)
-		s.Observe(reconcile.Event{Target: prod, Done: 1, Total: 6})
-		s.Observe(reconcile.Event{Target: prod, Done: 2, Total: 6})
+		s.Observe(reconcile.Step{Target: prod, Done: 1, Total: 6})
+		s.Observe(reconcile.Step{Target: prod, Done: 2, Total: 6})
 		time.Sleep(progressEvery)
-		s.Observe(reconcile.Event{Target: staging, Done: 3, Total: 6})
-		s.Observe(reconcile.Event{Target: staging, Done: 6, Total: 6})
+		s.Observe(reconcile.Step{Target: staging, Done: 3, Total: 6})
+		s.Observe(reconcile.Step{Target: staging, Done: 6, Total: 6})
 		s.Plan(r)
 		applied(r, nil)
-		s.Observe(reconcile.Event{Phase: reconcile.PhaseApply, Target: prod, Result: &r.Outcome.Targets[0].Results[0], Done: 1, Total: 1})
+		s.Observe(reconcile.Step{Phase: reconcile.PhaseApply, Target: prod, Result: &r.Outcome.Targets[0].Results[0], Done: 1, Total: 1})
 		if err := s.Finish(r); err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestStreamKeepsQuietAfterAnError(t *testing.T) {
 	w := &brokenPipe{err: errors.New("broken pipe")}
 	s := NewStream(w, r)
 	s.Plan(r)
-	s.Observe(reconcile.Event{Done: 1, Total: 1})
+	s.Observe(reconcile.Step{Done: 1, Total: 1})
 	if w.good != -1 {
 		t.Errorf("%d writes were tried after the pipe broke, want none", -1-w.good)
 	}

@@ -196,7 +196,7 @@ func TestLookupSaysWhatItHasNotSeen(t *testing.T) {
 		after  time.Duration
 		events int
 		is     error
-		kind   reconcile.Kind
+		kind   reconcile.ErrorKind
 	}{
 		{why: "a limit of pages", query: Query{Pages: 2}, events: 100, is: ErrPages},
 		{why: "enough is not cut short", query: Query{Enough: func(_ string, _ []events.Hint, oldest time.Time) bool { return true }}, events: 50},

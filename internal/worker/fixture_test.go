@@ -54,7 +54,7 @@ func newRig(t *testing.T, change func(*rig, *Options)) *rig {
 	t.Helper()
 	r := &rig{began: time.Now(), over: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(t.Context())
-	o := Options{Timetable: mustEvery(t, 24*time.Hour), Recorder: r}
+	o := Options{Timetable: mustEvery(t, 24*time.Hour), Observer: r}
 	if change != nil {
 		change(r, &o)
 	}

@@ -19,7 +19,7 @@ type Options struct {
 	Timetable Timetable
 	Pass      Pass
 	Log       *slog.Logger // nil logs nothing
-	Recorder  Recorder     // nil records nothing
+	Observer  Observer     // nil records nothing
 
 	// Concurrent lets a targeted pass run while a sweep is under way: Pass is then
 	// called for both at a time, never for two sweeps or two targeted passes. Pass
@@ -55,9 +55,9 @@ const (
 	DefaultLimit   = 6 * time.Hour
 )
 
-// Recorder is told what happens, for metrics. Its methods must not block, and
+// Observer is told what happens, for metrics. Its methods must not block, and
 // may be called from several goroutines.
-type Recorder interface {
+type Observer interface {
 	Woken(Cause)
 	Passed(Report)
 	Stalled() // a pass gave no sign of life for too long
@@ -89,8 +89,8 @@ func (o Options) filled() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Recorder == nil {
-		o.Recorder = noop{}
+	if o.Observer == nil {
+		o.Observer = noop{}
 	}
 	return o
 }

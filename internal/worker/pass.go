@@ -26,7 +26,7 @@ func (w *Worker) pass(ctx context.Context, j *job, scope Scope) {
 
 	w.conclude(&report, j, completed, fleet)
 	w.log(ctx, &report, completed)
-	w.o.Recorder.Passed(report)
+	w.o.Observer.Passed(report)
 	j.settle(completed, report.Result.Failures().Of)
 }
 
@@ -41,7 +41,7 @@ func (w *Worker) call(ctx context.Context, scope Scope) (Result, desired.Fleet) 
 	defer end(nil)
 	p := newPulse(w.o.Silence, func() {
 		w.o.Log.Error("a pass gives no sign of life and is told to end", "everything", scope.All, "objects", len(scope.Objects), "silent", w.o.Silence.String())
-		w.o.Recorder.Stalled()
+		w.o.Observer.Stalled()
 		w.setState(func(s *State) { s.Stalled = time.Now().Add(-w.o.Silence) })
 		end(ErrStalled)
 	})

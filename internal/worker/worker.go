@@ -26,7 +26,7 @@
 //
 // How a program uses it:
 //
-//	w := worker.New(worker.Options{Timetable: every, Pass: pass, Log: log, Recorder: metrics})
+//	w := worker.New(worker.Options{Timetable: every, Pass: pass, Log: log, Observer: metrics})
 //	go source(w)    // calls w.Wake
 //	w.Run(ctx)      // returns when ctx has ended and the passes are over
 //
@@ -35,7 +35,7 @@
 //
 // Classify turns hints of the events package into triggers. State and its Unready
 // tell how things are; internal/worker/web shows them, internal/worker/queue and
-// internal/worker/watch are sources, internal/worker/metrics is the Recorder.
+// internal/worker/watch are sources, internal/worker/metrics is the Observer.
 //
 // The package calls no network, reads no file and prints nothing.
 package worker
@@ -80,7 +80,7 @@ func New(o Options) *Worker {
 // Wake asks for a pass. It never blocks and may be called from anywhere, also
 // while a pass runs.
 func (w *Worker) Wake(wake Wake) {
-	w.o.Recorder.Woken(wake.Cause)
+	w.o.Observer.Woken(wake.Cause)
 	if answered, err := w.accept(wake); answered {
 		newAck(wake, 1).settle(err) // outside the lock: Done may ask for the State
 		return

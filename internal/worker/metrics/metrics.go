@@ -27,7 +27,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
-// Metrics are the numbers of one process. It is the Recorder of a worker and of
+// Metrics are the numbers of one process. It is the Observer of a worker and of
 // a queue.
 type Metrics struct {
 	registry *prometheus.Registry
@@ -47,7 +47,7 @@ type Metrics struct {
 	received prometheus.Gauge
 }
 
-var _ worker.Recorder = (*Metrics)(nil)
+var _ worker.Observer = (*Metrics)(nil)
 
 // New makes metrics with nothing in them. Limiters is asked at every scrape;
 // nil means there are none to show.

@@ -177,7 +177,7 @@ func (q *Queue) finish(ctx context.Context) {
 		}
 		var drop, back []receipt
 		for _, m := range batch {
-			q.o.Recorder.Message(string(m.disposition))
+			q.o.Observer.Message(string(m.disposition))
 			switch m.disposition {
 			case Handled, Echo, Duplicate, Unneeded:
 				drop = append(drop, m.receipt)

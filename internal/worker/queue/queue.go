@@ -47,7 +47,7 @@ type Options struct {
 	Version  string // of the program, for the user agent
 	Wake     func(worker.Wake)
 	Log      *slog.Logger // nil logs nothing
-	Recorder Recorder     // nil records nothing
+	Observer Observer     // nil records nothing
 
 	// Foreign reports that another process is to look at an object: it is in the
 	// fleet, and not in this process's part of it. Nil means none. Such a message
@@ -90,8 +90,8 @@ const (
 	Foreign    Disposition = "foreign"    // for another process; given back
 )
 
-// Recorder is told what becomes of messages. Its methods must not block.
-type Recorder interface {
+// Observer is told what becomes of messages. Its methods must not block.
+type Observer interface {
 	// QueueOpened is called once; age tells how old the oldest message is that
 	// was received and not dealt with, 0 when there is none.
 	QueueOpened(age func() time.Duration)
@@ -129,8 +129,8 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Recorder == nil {
-		o.Recorder = noop{}
+	if o.Observer == nil {
+		o.Observer = noop{}
 	}
 	if o.Foreign == nil {
 		o.Foreign = func(worker.Object) bool { return false }
@@ -139,7 +139,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		o.Problem = func(error) {}
 	}
 	q := &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}
-	o.Recorder.QueueOpened(q.age)
+	o.Observer.QueueOpened(q.age)
 	return q, nil
 }
 
@@ -251,7 +251,7 @@ func (q *Queue) receive(ctx context.Context) {
 		}
 		failures = 0
 		q.o.Problem(nil)
-		q.o.Recorder.QueueAnswered()
+		q.o.Observer.QueueAnswered()
 		for _, m := range out.Messages {
 			q.handle(m)
 		}
@@ -269,7 +269,7 @@ func (q *Queue) handle(m types.Message) {
 	hints, err := events.Decode([]byte(aws.ToString(m.Body)))
 	if err != nil {
 		q.o.Log.Warn("message cannot be read and is left to the queue's redrive policy", "message", receipt.id, "error", err)
-		q.o.Recorder.Message(string(Unreadable))
+		q.o.Observer.Message(string(Unreadable))
 		return
 	}
 	q.inflight.add(receipt, time.UnixMilli(sent))
@@ -308,7 +308,7 @@ func (q *Queue) failed(operation string, err error) {
 	queue := awslambda.RedactURL(q.o.URL)
 	call := reconcile.ErrorOf(awslambda.AsCallError(queue, err))
 	q.o.Log.Warn("request to the queue failed", "operation", operation, "queue", queue, "error", call.Reason(), "hint", call.Hint)
-	q.o.Recorder.QueueFailed(operation)
+	q.o.Observer.QueueFailed(operation)
 }
 
 // pause waits after the nth failure in a row: 1 s, doubled up to 32 s, less up

@@ -53,7 +53,7 @@ func (d *desk) wake(wake worker.Wake)                { d.wakes <- wake }
 func open(t *testing.T, url string, visibility time.Duration) *desk {
 	t.Helper()
 	d := &desk{wakes: make(chan worker.Wake, 100), dispositions: make(chan string, 100), fails: make(chan string, 100)}
-	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Recorder: d, Wait: time.Second, Visibility: visibility,
+	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Observer: d, Wait: time.Second, Visibility: visibility,
 		Foreign: func(o worker.Object) bool { return o.Function == "theirs" }})
 	if err != nil {
 		t.Fatal(err)
@@ -436,7 +436,7 @@ func TestARenewalThatComesTooLateIsNoFailure(t *testing.T) {
 	for waits, want := range map[bool]int{false: 0, true: 1} {
 		f := &failures{}
 		r := receipt{id: "m", handle: "h"}
-		q := inBubble(Options{Recorder: f}, func(string) (int, string) {
+		q := inBubble(Options{Observer: f}, func(string) (int, string) {
 			return 200, `{"Successful": [], "Failed": [{"Id": "0", "Code": "InvalidParameterValue", "SenderFault": true, "Message": "not available"}]}`
 		})
 		if waits {

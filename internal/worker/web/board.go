@@ -23,14 +23,14 @@ const (
 
 // Board is what the page tells beside the worker's State: what passes found in each
 // target, how far the ones under way are, and the last of them. It is a part of a
-// worker's Recorder, and bounded.
+// worker's Observer, and bounded.
 type Board struct {
 	limiters func() map[desired.Target]ratelimit.Snapshot
 
 	mu       sync.Mutex
-	targets  []*targetStatus          // in the order of the fleet
-	passes   []*passLine              // newest first
-	progress map[bool]reconcile.Event // of the sweep (true) and of the targeted pass under way
+	targets  []*targetStatus         // in the order of the fleet
+	passes   []*passLine             // newest first
+	progress map[bool]reconcile.Step // of the sweep (true) and of the targeted pass under way
 	lags     []lag
 	trail    time.Time     // up to when CloudTrail's history was taken for complete everywhere; zero: it was not asked
 	trailLag time.Duration // how late the latest event appeared in it
@@ -83,7 +83,7 @@ type lag struct {
 
 // NewBoard makes a board with nothing on it. Limiters is asked whenever somebody looks.
 func NewBoard(limiters func() map[desired.Target]ratelimit.Snapshot) *Board {
-	return &Board{limiters: limiters, progress: map[bool]reconcile.Event{}}
+	return &Board{limiters: limiters, progress: map[bool]reconcile.Step{}}
 }
 
 // Declare shows these targets, those before the first pass over them too, and no others.
@@ -130,7 +130,7 @@ func (b *Board) at(t desired.Target, label string) *targetStatus {
 }
 
 // Observe takes in a step of a pass under way.
-func (b *Board) Observe(sweep bool, e reconcile.Event) {
+func (b *Board) Observe(sweep bool, e reconcile.Step) {
 	if e.Run != nil {
 		return
 	}

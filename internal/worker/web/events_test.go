@@ -117,7 +117,7 @@ func TestAPageIsToldWhatChanges(t *testing.T) {
 		if first["now"] != "a sweep is under way" || first["t0rate"] != "13.5 of 13.5/s" || first["lag0"] != "12 s" || first["shape"] == "" {
 			t.Errorf("at first the page is told %v", first)
 		}
-		board.Observe(true, reconcile.Event{Phase: reconcile.PhaseSurvey, Done: 3, Total: 12})
+		board.Observe(true, reconcile.Step{Phase: reconcile.PhaseSurvey, Done: 3, Total: 12})
 		mu.Lock()
 		rate = 6.75
 		mu.Unlock()

@@ -41,7 +41,7 @@ type status struct {
 // look puts together what there is to show. o.Board may be nil.
 func (o *Options) look(now time.Time) *status {
 	s := &status{State: o.State(), now: now, live: map[string]string{}}
-	var progress map[bool]reconcile.Event
+	var progress map[bool]reconcile.Step
 	var limiters map[desired.Target]ratelimit.Snapshot
 	if o.Board != nil {
 		limiters = o.Board.limiters() // not under the lock: it takes others
@@ -72,7 +72,7 @@ func (o *Options) look(now time.Time) *status {
 	return s
 }
 
-func (b *Board) copyTo(s *status) map[bool]reconcile.Event {
+func (b *Board) copyTo(s *status) map[bool]reconcile.Step {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range b.targets {
@@ -97,7 +97,7 @@ func (b *Board) copyTo(s *status) map[bool]reconcile.Event {
 }
 
 // describe tells of the passes.
-func (s *status) describe(progress map[bool]reconcile.Event) {
+func (s *status) describe(progress map[bool]reconcile.Step) {
 	var now []string
 	under := func(sweep bool, since time.Time, what string) {
 		if since.IsZero() {

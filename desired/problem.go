@@ -82,10 +82,10 @@ const maxShown = 1000
 // first maxShown by place, whatever order they were found in.
 type collector struct {
 	errors, warnings bounded
-	told             map[problemKey]bool
+	seen             map[problemKey]bool
 }
 
-// problemKey is a problem that was told; many configs can share the line at fault.
+// problemKey is a problem that was reported; many configs can share the line at fault.
 type problemKey struct {
 	Pos
 	code string
@@ -120,13 +120,13 @@ func (c *collector) idle(at Pos, what, why string) {
 // addOnce is add for what is told once for a place, however many configs and targets meet it.
 func (c *collector) addOnce(p Problem) {
 	key := problemKey{p.Pos, p.Code}
-	if c.told[key] {
+	if c.seen[key] {
 		return
 	}
-	if c.told == nil {
-		c.told = map[problemKey]bool{}
+	if c.seen == nil {
+		c.seen = map[problemKey]bool{}
 	}
-	c.told[key] = true
+	c.seen[key] = true
 	c.add(p)
 }
 

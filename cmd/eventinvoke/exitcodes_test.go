@@ -185,7 +185,7 @@ func TestClosingLine(t *testing.T) {
 			if code, show := codeOf(end); code != exitError || show {
 				t.Errorf("%s: %d, shown %v", row.why, code, show)
 			}
-		} else if said := said + errorText(end) + "\n"; said != row.want {
+		} else if said := errorPrefix + errorText(end) + "\n"; said != row.want {
 			t.Errorf("%s:\n got %s\nwant %s", row.why, said, row.want)
 		}
 	}

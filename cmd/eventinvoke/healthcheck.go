@@ -60,8 +60,8 @@ func askHealth(ctx context.Context, listen string) error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		said, _ := io.ReadAll(io.LimitReader(answer.Body, 200))
-		return fmt.Errorf("%s answers %s: %s; is another program listening on --listen %s?", url, answer.Status, strings.TrimSpace(string(said)), listen)
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 200))
+		return fmt.Errorf("%s answers %s: %s; is another program listening on --listen %s?", url, answer.Status, strings.TrimSpace(string(body)), listen)
 	}
 	return nil
 }

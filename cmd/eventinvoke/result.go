@@ -146,7 +146,7 @@ func (a *app) closing(run error) error {
 	if len(all) > 1 {
 		line = fmt.Sprintf("%d failures; the first: %s", len(all), line)
 	}
-	if width := columns(a.err) - len(said); width > 0 {
+	if width := columns(a.err) - len(errorPrefix); width > 0 {
 		line = runewidth.Truncate(sanitize(line), width, "...")
 	}
 	return closingLine(line)

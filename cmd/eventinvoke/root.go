@@ -62,8 +62,8 @@ var verbs = []func(*app) *cobra.Command{
 	newVersion,
 }
 
-// said stands before what ends the program.
-const said = "eventinvoke: "
+// errorPrefix stands before what ends the program.
+const errorPrefix = "eventinvoke: "
 
 // run is the program: everything but the process's own ends.
 func run(ctx context.Context, args []string, s streams) int {
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	code, show := codeOf(err)
 	if show {
-		say(a.err, said+"%s", withVariables(errorText(err), cmd.Flags()))
+		say(a.err, errorPrefix+"%s", withVariables(errorText(err), cmd.Flags()))
 	}
 	return code
 }

@@ -60,15 +60,15 @@ func (r *round) located(keys []desired.Key, e fleetfile.Entry) []fleetfile.Entry
 // The old one keeps its words, for those that are not adopted where there are some;
 // what it says of others is changed in the next round.
 func (r *round) split(s *source, item, list cursor, keys []desired.Key) error {
-	type saying struct {
+	type groupKey struct {
 		need
 		desired.Name
 	}
-	groups := fleetfile.GroupBy(keys, func(key desired.Key) (said saying) {
+	groups := fleetfile.GroupBy(keys, func(key desired.Key) (group groupKey) {
 		if n, needed := r.needs[key]; needed {
-			said = saying{n, key.Name}
+			group = groupKey{n, key.Name}
 		}
-		return said // one group of all others: their words stay
+		return group // one group of all others: their words stay
 	})
 	needed := func(group []desired.Key) int { // those that are not adopted come first
 		if _, is := r.needs[group[0]]; is {

@@ -150,7 +150,7 @@ func (e *credentialsError) failure() *failure {
 // explained puts a failure into a sentence, and keeps a hint that is closer to it.
 func (f *failure) explained(s sentence, pairs ...string) {
 	hint := f.hint
-	f.saying(s, pairs...)
+	f.withText(s, pairs...)
 	f.hint = cmp.Or(hint, f.hint)
 }
 
@@ -164,18 +164,18 @@ func (e *credentialsError) baseFailure(f *failure) bool {
 	bySSO := asked && slices.Contains([]string{"SSO", "SSO OIDC"}, operation.Service())
 	switch {
 	case errors.Is(e.err, errNoMFACode):
-		f.saying(noMFACode, "profile", profile)
+		f.withText(noMFACode, "profile", profile)
 	case errors.As(e.err, &sso), bySSO && (f.status == http.StatusBadRequest || f.status == http.StatusUnauthorized),
 		// The SDK has no error of its own for a session that was never begun, or whose file is damaged.
 		!asked && strings.Contains(e.err.Error(), "SSO token"):
-		f.saying(ssoExpired)
+		f.withText(ssoExpired)
 	case bySSO && f.status == http.StatusForbidden:
-		f.saying(ssoNoRole, "profile", profile)
+		f.withText(ssoNoRole, "profile", profile)
 	case errors.Is(e.err, errNoneConfigured), asked && operation.Service() == "ec2imds":
-		f.saying(noCredentials, "profile", profile)
+		f.withText(noCredentials, "profile", profile)
 		for have, missing := range map[string]string{"AWS_ACCESS_KEY_ID": "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY": "AWS_ACCESS_KEY_ID"} {
 			if os.Getenv(have) != "" && os.Getenv(missing) == "" {
-				f.saying(halfCredentials, "have", have, "missing", missing)
+				f.withText(halfCredentials, "have", have, "missing", missing)
 			}
 		}
 	default:

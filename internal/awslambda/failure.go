@@ -47,7 +47,7 @@ func (f *failure) as(kind reconcile.ErrorKind, result ratelimit.Result) *failure
 	return f
 }
 
-func (f *failure) saying(s sentence, pairs ...string) *failure {
+func (f *failure) withText(s sentence, pairs ...string) *failure {
 	f.message, f.hint = s.fill(pairs...)
 	return f
 }
@@ -96,9 +96,9 @@ func failureOf(err error) *failure {
 
 // end is a call that the end of its run cut short or did not let begin.
 func (f *failure) end() *failure {
-	f.as(reconcile.KindUnknown, ratelimit.Cancelled).saying(interrupted)
+	f.as(reconcile.KindUnknown, ratelimit.Cancelled).withText(interrupted)
 	if errors.Is(f.cause, context.DeadlineExceeded) {
-		f.saying(outOfTime)
+		f.withText(outOfTime)
 	}
 	return f
 }
@@ -153,7 +153,7 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 		f.hint = notByAWS.hint
 	}
 	if f.status == http.StatusProxyAuthRequired {
-		f.saying(proxyWantsCredentials, "proxy", "on the way")
+		f.withText(proxyWantsCredentials, "proxy", "on the way")
 	}
 	if t, known := textOf(f.code, f.message); known {
 		f.kind = t.kind
@@ -185,9 +185,9 @@ func (f *failure) unanswered() *failure {
 	reason := innermost(f.cause).Error()
 	switch {
 	case errors.As(f.cause, &proxy) && proxy.status == http.StatusProxyAuthRequired:
-		f.as(reconcile.KindCredentials, ratelimit.Permanent).saying(proxyWantsCredentials, "proxy", proxy.proxy)
+		f.as(reconcile.KindCredentials, ratelimit.Permanent).withText(proxyWantsCredentials, "proxy", proxy.proxy)
 	case proxy != nil:
-		f.saying(proxyRefused, "proxy", proxy.proxy, "host", proxy.host, "reason", statusText(proxy.status))
+		f.withText(proxyRefused, "proxy", proxy.proxy, "host", proxy.host, "reason", statusText(proxy.status))
 		if proxy.status < 500 {
 			f.result = ratelimit.Permanent
 		}
@@ -199,19 +199,19 @@ func (f *failure) unanswered() *failure {
 		} else if errors.As(op.Err, &dial) && dial.Addr != nil {
 			where = dial.Addr.String()
 		}
-		f.saying(deadProxy, "proxy", where, "host", host, "reason", reason)
+		f.withText(deadProxy, "proxy", where, "host", host, "reason", reason)
 	case errors.As(f.cause, &cert), errors.As(f.cause, &unknown):
-		f.saying(notTrusted, "host", host, "reason", reason).result = ratelimit.Permanent
+		f.withText(notTrusted, "host", host, "reason", reason).result = ratelimit.Permanent
 	case errors.As(f.cause, &record), errors.Is(f.cause, http.ErrSchemeMismatch):
-		f.saying(noTLS, "host", host).result = ratelimit.Permanent
+		f.withText(noTLS, "host", host).result = ratelimit.Permanent
 	case errors.Is(f.cause, context.DeadlineExceeded), isTimeout(f.cause):
-		f.saying(noAnswerInTime, "host", host)
+		f.withText(noAnswerInTime, "host", host)
 	case errors.As(f.cause, &name) && name.IsNotFound:
-		f.saying(noSuchHost, "host", host)
+		f.withText(noSuchHost, "host", host)
 	case op != nil && op.Op == "dial":
-		f.saying(unreachable, "host", host, "reason", reason)
+		f.withText(unreachable, "host", host, "reason", reason)
 	default:
-		f.saying(noAnswer, "host", host, "reason", reason)
+		f.withText(noAnswer, "host", host, "reason", reason)
 	}
 	region := regionIn(host)
 	if near := nearRegions(region); len(near) > 0 && (proxy != nil || name != nil) {

@@ -54,10 +54,10 @@ type Settlement struct {
 	Status   reconcile.Status    `json:"status"`
 	After    *reconcile.Settings `json:"after"`              // what AWS stored; null after a delete, and where nothing was stored
 	Modified int64               `json:"modified,omitempty"` // LastModified of it
-	// Unsure says that the write was not confirmed and may have been done.
-	Unsure   bool                 `json:"unsure,omitempty"`
-	Attempts int                  `json:"attempts"`
-	Failure  *reconcile.CallError `json:"error,omitempty"`
+	// Ambiguous says that the write was not confirmed and may have been done.
+	Ambiguous bool                 `json:"unsure,omitempty"`
+	Attempts  int                  `json:"attempts"`
+	Failure   *reconcile.CallError `json:"error,omitempty"`
 }
 
 // endJSON is the last line of a run that closed its journal.
@@ -72,7 +72,7 @@ func newIntent(key desired.Key, c *reconcile.Change) *Intent {
 func newSettlement(of int64, r *reconcile.ChangeResult) *Settlement {
 	out := &Settlement{
 		Of: of, Status: r.Status, After: r.After,
-		Unsure: unsure(r), Attempts: r.Stats.Attempts, Failure: NewFailure(r.Err),
+		Ambiguous: ambiguous(r), Attempts: r.Stats.Attempts, Failure: NewFailure(r.Err),
 	}
 	if r.After != nil {
 		out.Modified = r.Modified
@@ -80,10 +80,10 @@ func newSettlement(of int64, r *reconcile.ChangeResult) *Settlement {
 	return out
 }
 
-// unsure reports whether a write without a confirmation may have been done. A
+// ambiguous reports whether a write without a confirmation may have been done. A
 // write that was given up after an attempt counts as such, whatever the
 // attempt's answer was: it costs nothing to allow for both states.
-func unsure(r *reconcile.ChangeResult) bool {
+func ambiguous(r *reconcile.ChangeResult) bool {
 	switch r.Status {
 	case reconcile.NotAttempted:
 		return r.Stats.Attempts > 0

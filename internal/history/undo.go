@@ -139,7 +139,7 @@ func undoOf(entries []Entry) []Undo {
 func (u *Undo) apply(e *Entry) {
 	u.Alternative = nil
 	switch {
-	case e.Result == nil, e.Result.Unsure:
+	case e.Result == nil, e.Result.Ambiguous:
 		u.Status, u.After, u.Alternative = Unknown, requested(e), e.Before
 	case e.Result.Status == reconcile.Applied, e.Result.Status == reconcile.Mismatched:
 		u.Status, u.After = Written, e.Result.After

@@ -301,8 +301,8 @@ func (w *webhook) post(ctx context.Context, body []byte) (again bool, err error)
 		return false, nil
 	}
 	err = fmt.Errorf("it answered %s", resp.Status)
-	if said := shorten(string(answer)); said != "" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
-		err = fmt.Errorf("%w: %s", err, said)
+	if text := shorten(string(answer)); text != "" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+		err = fmt.Errorf("%w: %s", err, text)
 	}
 	return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500, err
 }

@@ -67,14 +67,14 @@ func (d *Digest) headline() string {
 			*sum.Unreadable += *t.Unreadable
 		}
 	}
-	var said []string
+	var phrases []string
 	for _, kind := range d.Kinds {
 		if text := kindTexts[kind]; text != "" {
-			said = append(said, text)
+			phrases = append(phrases, text)
 		}
 	}
-	said = append(said, sum.phrases(unknown)...)
-	return "eventinvoke " + d.Verb + ": " + cmp.Or(strings.Join(said, ", "), "the run failed")
+	phrases = append(phrases, sum.phrases(unknown)...)
+	return "eventinvoke " + d.Verb + ": " + cmp.Or(strings.Join(phrases, ", "), "the run failed")
 }
 
 // kindTexts are those of kinds that are about no one config.

@@ -39,8 +39,8 @@ func (v *verbs) sum(changes []located) string {
 	for _, c := range changes {
 		n[c.CountsAs()]++
 	}
-	said := func(a reconcile.Action) string { return some(n[a], v[a].sum) }
-	return listed(said(reconcile.Create), said(reconcile.Update), said(reconcile.Delete))
+	phrase := func(a reconcile.Action) string { return some(n[a], v[a].sum) }
+	return listed(phrase(reconcile.Create), phrase(reconcile.Update), phrase(reconcile.Delete))
 }
 
 func (p *printer) block(b block, v *verbs) {

@@ -49,10 +49,10 @@ func TestCostOfApplying(t *testing.T) {
 
 // What patterns for aliases cost is told beside all calls.
 func TestCallsForAliases(t *testing.T) {
-	if got := (tally{Calls: 6, Aliases: 2}).spell("paced at 10/s"); got != "6 calls (2 for aliases), paced at 10/s." {
+	if got := (operationTotals{Calls: 6, Aliases: 2}).spell("paced at 10/s"); got != "6 calls (2 for aliases), paced at 10/s." {
 		t.Errorf("%q", got)
 	}
-	if got := (tally{Calls: 6}).spell(""); got != "6 calls." {
+	if got := (operationTotals{Calls: 6}).spell(""); got != "6 calls." {
 		t.Errorf("%q", got)
 	}
 }

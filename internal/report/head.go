@@ -88,7 +88,7 @@ func clock(t, now time.Time) string {
 }
 
 // spell is the requests of a part of the run, and how they were answered.
-func (t tally) spell(pace string) string {
+func (t operationTotals) spell(pace string) string {
 	calls := count(t.Calls, "call")
 	if t.Aliases > 0 {
 		calls += fmt.Sprintf(" (%d for aliases)", t.Aliases)

@@ -83,13 +83,13 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 }
 
 type apiJSON struct {
-	tally
+	operationTotals
 	Targets []targetAPIJSON `json:"targets"`
 }
 
 type targetAPIJSON struct {
 	targetJSON
-	tally
+	operationTotals
 	Rate          float64         `json:"rate"`
 	Ceiling       float64         `json:"ceiling"`
 	Cuts          int64           `json:"cuts"`
@@ -111,20 +111,20 @@ type tokensJSON struct {
 
 type operationJSON struct {
 	Name string `json:"name"`
-	tally
+	operationTotals
 }
 
 func newAPI(targets []TargetAPI) apiJSON {
 	out := apiJSON{Targets: make([]targetAPIJSON, len(targets))}
 	for i, t := range targets {
-		var sum tally
+		var sum operationTotals
 		for _, o := range t.Operations {
 			sum.add(o)
 			out.add(o)
 		}
 		l := &t.Limiter
 		out.Targets[i] = targetAPIJSON{
-			targetJSON: newTarget(t.Target, t.Label), tally: sum,
+			targetJSON: newTarget(t.Target, t.Label), operationTotals: sum,
 			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Decreases, PausedMS: l.Paused.Milliseconds(),
 			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
 			Tokens: tokensJSON{

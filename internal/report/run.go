@@ -179,8 +179,8 @@ var (
 	insights = []string{"GetQueueUrl", "ListQueues", "GetTopicAttributes", "DescribeEventBus", "HeadBucket", "LookupEvents"}
 )
 
-// tally adds up operations, as JSON has them in every document.
-type tally struct {
+// operationTotals adds up operations, as JSON has them in every document.
+type operationTotals struct {
 	Calls     int64 `json:"calls"`
 	OK        int64 `json:"ok"`
 	Throttled int64 `json:"throttled"`
@@ -192,7 +192,7 @@ type tally struct {
 	Aliases   int64 `json:"-"`       // those of the calls that list aliases
 }
 
-func (t *tally) add(o reconcile.OperationCount) {
+func (t *operationTotals) add(o reconcile.OperationCount) {
 	t.Calls += o.Calls
 	t.Throttled += o.Throttled
 	t.Conflicts += o.Conflicts
@@ -207,7 +207,7 @@ func (t *tally) add(o reconcile.OperationCount) {
 }
 
 // traffic splits the run's requests into those that read and those that write.
-func (r *Run) traffic() (reads, written tally) {
+func (r *Run) traffic() (reads, written operationTotals) {
 	for i := range r.API {
 		for _, o := range r.API[i].Operations {
 			switch {

@@ -85,6 +85,14 @@ type block struct {
 	origin  // of the whole change, where its fields have none of their own
 }
 
+// settings names what is changed, for a line that shows no values.
+func (b *block) settings() string {
+	if b.action == reconcile.Delete {
+		return ""
+	}
+	return strings.Join(mapped(b.rows, func(r fieldRow) string { return r.field }), ", ")
+}
+
 // blocks groups changes of one target by what they do: by action, by every field's
 // value before and after, and by the file and layer that ask for it.
 //

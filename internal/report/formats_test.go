@@ -215,7 +215,7 @@ func TestFormatsAgree(t *testing.T) {
 			t.Fatalf("SARIF knows of %s, and Markdown of another risk:\n%s", risk, markdown)
 		}
 		kinds := map[string]int{}
-		for _, m := range regexp.MustCompile(`<summary>.*: (create|change|delete|restore), (\d+) configs?(; [a-z ]+)?</summary>`).FindAllStringSubmatch(markdown, -1) {
+		for _, m := range regexp.MustCompile(`<summary>.*: (create|change|delete|restore), (\d+) configs?(; [a-z ]+)?(?:: [a-z_, ]+)?</summary>`).FindAllStringSubmatch(markdown, -1) {
 			configs, _ := strconv.Atoi(m[2])
 			kinds[m[1]] += configs
 			kinds[m[3]] += configs

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/page"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -128,7 +129,11 @@ func (d *htmlPage) note(n *note) {
 		d.Put("</ul>\n")
 	} else {
 		d.names(len(n.rows), func(i int) string {
-			return strings.TrimSpace(n.rows[i].name + "  " + after("# ", n.rows[i].at) + cmp.Or(n.rows[i].aside, n.each))
+			aside := cmp.Or(n.rows[i].aside, n.each)
+			if aside != "" {
+				aside = "(" + aside + ")"
+			}
+			return strings.TrimSpace(n.rows[i].name + "  " + after("# ", n.rows[i].at) + aside)
 		})
 	}
 	d.Put("</div>\n")
@@ -163,12 +168,19 @@ func (d *htmlPage) groups() {
 		title = "What was done"
 	}
 	d.Put("<section class=\"groups\" aria-labelledby=\"groups\">\n<h2 id=\"groups\">%s</h2>\n", title)
+	made := newChangeSet(r.places())
+	all := newChangeSet(slices.Concat(made.places, r.unmade()))
+	total := len(slices.Concat(all.blocks()...))
+	if total > maxKinds {
+		d.wishes(made)
+		d.Put("<details><summary><b>%s of change</b></summary>\n<div>\n", count(total, "kind"))
+	}
 	shown, kinds, configs := 0, 0, 0
-	for _, at := range slices.Concat(r.places(), r.unmade()) {
+	for i, at := range all.places {
 		if shown < maxGroups {
 			d.Put("<h3>%s</h3>\n", Clean(where(at.label, at.Target)))
 		}
-		for _, g := range blocks(at.changes) {
+		for _, g := range all.blocks()[i] {
 			if shown++; shown > maxGroups {
 				kinds++
 				configs += len(g.changes)
@@ -189,7 +201,33 @@ func (d *htmlPage) groups() {
 	case kinds > 0:
 		d.Put("<p class=\"muted\">%s more of change, on %s: see the table below.</p>\n", count(kinds, "kind"), count(configs, "config"))
 	}
+	if total > maxKinds {
+		d.Put("</div>\n</details>\n")
+	}
 	d.Put("</section>\n")
+}
+
+// wishes are what configs are to have or have got, where there are too many kinds of change to
+// read them all.
+func (d *htmlPage) wishes(of *changeSet) {
+	all := of.wishes()
+	if len(all) == 0 {
+		return
+	}
+	d.Put("<table class=\"cards\"><thead><tr><th>Wanted</th><th class=\"num\">Configs</th><th>Before</th><th>Risk</th><th>Declared at</th></tr></thead><tbody>\n")
+	for i := range all[:min(len(all), maxGroups)] {
+		w := &all[i]
+		what := "delete"
+		if w.setting < desired.NumSettings {
+			what = w.setting.String() + arrow + w.after
+		}
+		d.Put("<tr><td class=\"mono\">%s</td><td class=\"num\" data-label=\"configs\">%d</td><td class=\"mono\" data-label=\"before\">%s</td><td data-label=\"risk\">%s</td><td class=\"mono muted\" data-label=\"at\">%s</td></tr>\n",
+			Clean(what), len(w.changes), Clean(listed(w.befores...)), riskOfMany(w.risks, len(w.changes)), Clean(w.at))
+	}
+	d.Put("</tbody></table>\n")
+	if more := len(all) - maxGroups; more > 0 {
+		d.Put("<p class=\"muted\">%s: see the table below.</p>\n", count(more, "more value"))
+	}
 }
 
 func (d *htmlPage) group(g block, at *place, open bool) {
@@ -212,8 +250,8 @@ func (d *htmlPage) group(g block, at *place, open bool) {
 	if risk := riskOf(g.changes[0].Change); risk != noRisk {
 		d.Put(" <span class=\"badge %s\">%s</span>", riskTones[risk], riskTexts[risk])
 	}
-	if g.at != "" {
-		d.Put(" <span class=\"muted mono\">%s</span>", Clean(g.at))
+	if says := cmp.Or(g.at, g.settings()); says != "" {
+		d.Put(" <span class=\"muted mono\">%s</span>", Clean(says))
 	}
 	d.Put("</summary>\n")
 	if len(g.rows) > 0 {

@@ -47,12 +47,22 @@ func Markdown(w io.Writer, r *Run) error {
 		fits bool
 	}
 	var parts []*part
-	for _, at := range slices.Concat(r.places(), r.unmade()) {
-		for _, group := range blocks(at.changes) {
+	made := newChangeSet(r.places())
+	all := newChangeSet(slices.Concat(made.places, r.unmade()))
+	for i, at := range all.places {
+		for _, group := range all.blocks()[i] {
 			body := paragraph(r, func(p *printer) { p.block(group, at.verbs) })
-			parts = append(parts, &part{block: group, text: fmt.Sprintf("\n<details><summary>%s: %s, %s%s</summary>\n\n%s\n</details>\n",
-				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, fenced(body))})
+			parts = append(parts, &part{block: group, text: fmt.Sprintf("\n<details><summary>%s: %s, %s%s%s</summary>\n\n%s\n</details>\n",
+				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, after(": ", group.settings()), fenced(body))})
 		}
+	}
+	many := len(parts) > maxKinds
+	if many {
+		b.WriteString("\n" + fenced(cut(paragraph(r, func(p *printer) {
+			p.detail = detail{wishes: maxKinds}
+			p.kinds(made, "")
+		}), maxAlerts)))
+		fmt.Fprintf(&b, "\n<details><summary>%s of change</summary>\n", count(len(parts), "kind"))
 	}
 	// Of more than there is room for, what is lost in any target has it before the rest.
 	first := slices.Clone(parts)
@@ -73,6 +83,9 @@ func Markdown(w io.Writer, r *Run) error {
 		if p.fits {
 			b.WriteString(p.text)
 		}
+	}
+	if many {
+		b.WriteString("\n</details>\n")
 	}
 	if hiddenKinds > 0 {
 		fmt.Fprintf(&b, "\nThere is no room here for %s of change, on %s.\n", count(hiddenKinds, "more kind"), count(hiddenConfigs, "config"))

@@ -29,6 +29,7 @@ const screen = 40
 type detail struct {
 	wishes  int  // of changes, those that are shown; 0 shows every kind of change
 	brief   bool // and of these no more than what is wanted, and of how many
+	at      bool // and where that is declared
 	names   bool // whose they are
 	alerts  int  // of what failed or is not known, that are spelt out
 	notes   int  // and of what was found
@@ -50,6 +51,7 @@ var details = []detail{
 	{alerts: 3, notes: 3, causes: 2, rows: 1, wishes: 12},
 	{alerts: 2, notes: 1, causes: 1, rows: 1, wishes: 12},
 	{alerts: 1, causes: 1, rows: 1, wishes: 12},
+	{alerts: 1, notes: 1, causes: 1, rows: 1, wishes: 12, brief: true, at: true},
 	{alerts: 1, notes: 1, causes: 1, rows: 1, wishes: 12, brief: true},
 	{alerts: 1, causes: 1, rows: 1, wishes: 12, brief: true},
 	{alerts: 1, causes: 1, rows: 1, wishes: 6, brief: true},

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -117,7 +118,31 @@ func TestManyMixedChangesAreOneScreen(t *testing.T) {
 			t.Errorf("%d lines at %d columns", n, width)
 		}
 	}
+	// In a browser all kinds are folded into one line.
+	for form, page := range map[string]string{"Markdown": asMarkdown(t, r), "HTML": sectionOf(asHTML(t, r), "groups")} {
+		open, rest, _ := strings.Cut(page, "<details>")
+		depth, folded := 1, 1
+		for _, tag := range regexp.MustCompile(`<(/?)details( open)?>`).FindAllStringSubmatch(rest, -1) {
+			if tag[1] == "/" {
+				depth--
+				continue
+			}
+			if depth++; depth == 1 {
+				folded++
+			}
+		}
+		if n := strings.Count(open, "\n"); n > screen || folded != 1 || depth != 0 {
+			t.Errorf("%s has %d lines, and %d that are folded", form, n, folded)
+		}
+	}
 	golden(t, "mixed.applied.txt", textBytes(t, applied(r, nil), TextOptions{}))
+}
+
+// sectionOf is a part of a page.
+func sectionOf(document, id string) string {
+	_, rest, _ := strings.Cut(document, `id="`+id+`"`)
+	part, _, _ := strings.Cut(rest, "</section>")
+	return part
 }
 
 // A function of the same name in another target is another one, counted and named as such.

@@ -98,6 +98,10 @@ func newChangeSet(places []place) *changeSet {
 	return s
 }
 
+// maxKinds is how many kinds of change a page for browsers lists: of more it says first what is
+// wanted, as near alike kinds say little each.
+const maxKinds = 12
+
 // kinds writes what is changed, each kind of change once: target by target, as long as
 // that leaves room for the rest of the page, else by what is wanted.
 func (p *printer) kinds(s *changeSet, rest string) {
@@ -326,7 +330,11 @@ func (p *printer) wish(w *wish, named func(located) string) {
 	switch {
 	case p.detail.brief:
 		what[len(what)-1].text += " "
-		p.flow(2, rowIndent, append(what, colored(tone, "on "+says+risk))...)
+		what = append(what, colored(tone, "on "+says+risk))
+		if p.detail.at && w.at != "" {
+			what = append(what, colored(dim, " ("+strings.TrimPrefix(w.at, p.folder)+")"))
+		}
+		p.flow(2, rowIndent, what...)
 		return
 	case w.setting < desired.NumSettings && p.width("  ~ "+w.setting.String()+arrow+w.after) > p.columns:
 		p.line(2, colored(yellow, "~ "), text(w.setting.String()))

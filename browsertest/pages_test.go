@@ -57,7 +57,7 @@ func applied(t testing.TB, n int) *report.Run {
 	fleet.Targets[0].Label = "prod"
 	observed := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: prod}}}
 	for _, e := range fleet.Targets[0].Entries {
-		observed.Targets[0].Functions = append(observed.Targets[0].Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.Present, AliasesListed: true})
+		observed.Targets[0].Functions = append(observed.Targets[0].Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.FunctionPresent, AliasesListed: true})
 	}
 	plan := reconcile.NewPlan(fleet, observed)
 	r := &report.Run{

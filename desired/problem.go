@@ -93,7 +93,7 @@ type problemKey struct {
 
 // add takes a problem to the errors or the warnings, by its code.
 func (c *collector) add(p Problem) {
-	if severityOf(p.Code) == Warning {
+	if severityOf(p.Code) == SeverityWarning {
 		c.warnings.add(p)
 		return
 	}
@@ -276,8 +276,8 @@ type Severity string
 
 // The severities.
 const (
-	Error   Severity = "error"
-	Warning Severity = "warning"
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
 )
 
 // Explanation is the long text of a problem code.

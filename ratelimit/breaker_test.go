@@ -12,13 +12,13 @@ func TestBreakerOpensAfterFaultsInARow(t *testing.T) {
 		want     BreakerState
 		why      string
 	}{
-		{[]Result{ServerError, ServerError, ServerError, ServerError}, Closed, "four may be bad luck"},
-		{[]Result{ServerError, ServerError, ServerError, ServerError, ServerError}, Open, "five are not"},
-		{[]Result{ServerError, ServerError, ServerError, ServerError, OK, ServerError}, Closed, "not in a row"},
-		{[]Result{ServerError, ServerError, ServerError, ServerError, Throttled, ServerError}, Closed, "a refusal is an answer"},
-		{[]Result{ServerError, ServerError, ServerError, ServerError, Conflict, ServerError}, Closed, "so is a conflict"},
-		{[]Result{ServerError, ServerError, Cancelled, ServerError, ServerError, ServerError}, Open, "an attempt that was not made says nothing"},
-		{[]Result{ServerError, ServerError, ServerError, ServerError, ServerError, OK, OK}, Open, "those were sent before it opened"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError}, BreakerClosed, "four may be bad luck"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, ServerError}, BreakerOpen, "five are not"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, OK, ServerError}, BreakerClosed, "not in a row"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, Throttled, ServerError}, BreakerClosed, "a refusal is an answer"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, Conflict, ServerError}, BreakerClosed, "so is a conflict"},
+		{[]Result{ServerError, ServerError, Cancelled, ServerError, ServerError, ServerError}, BreakerOpen, "an attempt that was not made says nothing"},
+		{[]Result{ServerError, ServerError, ServerError, ServerError, ServerError, OK, OK}, BreakerOpen, "those were sent before it opened"},
 	} {
 		var b breaker
 		for _, o := range tt.outcomes {
@@ -50,7 +50,7 @@ func TestBreakerLetsOneProbeThrough(t *testing.T) {
 		}
 		b.report(ServerError, false, now, 0.5)
 		b.report(OK, false, now, 0.5)
-		if b.state != HalfOpen {
+		if b.state != BreakerHalfOpen {
 			t.Fatal("an older call decided for the probe")
 		}
 		b.report(ServerError, true, now, 0.5)
@@ -94,12 +94,12 @@ func TestLimiterHoldsEverybodyBackButTheProbe(t *testing.T) {
 			t.Errorf("the probe went after %v (%v), want 1 s", took, err)
 		}
 		time.Sleep(3 * time.Second)
-		if s := l.Snapshot(); others.within(0, time.Hour) != 0 || s.Breaker != HalfOpen || s.InFlight != 1 || s.Queue[Scan] != 10 {
+		if s := l.Snapshot(); others.within(0, time.Hour) != 0 || s.Breaker != BreakerHalfOpen || s.InFlight != 1 || s.Queue[Scan] != 10 {
 			t.Errorf("while the probe is under way: %+v", s)
 		}
 		g.Done(OK, 0)
 		others.all.Wait()
-		if took := time.Since(start); took > 4500*time.Millisecond || l.Snapshot().Breaker != Closed {
+		if took := time.Since(start); took > 4500*time.Millisecond || l.Snapshot().Breaker != BreakerClosed {
 			t.Errorf("the others were served after %v, want soon after the probe's answer", took)
 		}
 	})

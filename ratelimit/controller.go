@@ -167,9 +167,9 @@ type BreakerState uint8
 
 // The states. Five server errors in a row open the breaker, for 1 s, then 2, 4 and 8 s.
 const (
-	Closed   BreakerState = iota // calls go through
-	Open                         // the server failed too often in a row: no call goes through for a while
-	HalfOpen                     // one call is under way to see whether the server is back
+	BreakerClosed   BreakerState = iota // calls go through
+	BreakerOpen                         // the server failed too often in a row: no call goes through for a while
+	BreakerHalfOpen                     // one call is under way to see whether the server is back
 )
 
 // String is "closed", "open" or "probing".
@@ -179,7 +179,7 @@ func (s BreakerState) String() string { return nameOf(s, "closed", "open", "prob
 // chance come in as arguments.
 //
 //	Closed  --5 faults in a row-->  Open  --after 1, 2, 4, 8, 8.. s-->  HalfOpen
-//	HalfOpen --any answer--> Closed     HalfOpen --fault--> Open, for longer
+//	HalfOpen --any answer--> Closed    HalfOpen --fault--> Open, for longer
 type breaker struct {
 	state  BreakerState
 	faults int       // in a row, while closed
@@ -191,9 +191,9 @@ type breaker struct {
 // zero time means after the probe's answer.
 func (b *breaker) admits(now time.Time) (bool, time.Time) {
 	switch {
-	case b.state == HalfOpen:
+	case b.state == BreakerHalfOpen:
 		return false, time.Time{}
-	case b.state == Open && now.Before(b.until):
+	case b.state == BreakerOpen && now.Before(b.until):
 		return false, b.until
 	}
 	return true, time.Time{}
@@ -203,23 +203,23 @@ func (b *breaker) admits(now time.Time) (bool, time.Time) {
 //
 // At most one grant is the probe: while it is under way admits lets nobody else go.
 func (b *breaker) grant() bool {
-	if b.state != Open {
+	if b.state != BreakerOpen {
 		return false
 	}
-	b.state = HalfOpen
+	b.state = BreakerHalfOpen
 	return true
 }
 
 // report takes the result of a call. While the breaker is not closed only the
 // probe counts: the others were sent before it opened.
 func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
-	if probe != (b.state == HalfOpen) || b.state == Open {
+	if probe != (b.state == BreakerHalfOpen) || b.state == BreakerOpen {
 		return
 	}
 	switch {
 	case o == Cancelled:
 		if probe { // not sent: the next call is the probe
-			b.state = Open
+			b.state = BreakerOpen
 		}
 	case o != ServerError:
 		*b = breaker{}
@@ -236,7 +236,7 @@ func (b *breaker) report(o Result, probe bool, now time.Time, u float64) {
 // makes it, begins with the shortest again.
 func (b *breaker) open(now time.Time, u float64) {
 	b.opened++
-	b.state, b.faults, b.until = Open, 0, now.Add(breakFor(b.opened, u))
+	b.state, b.faults, b.until = BreakerOpen, 0, now.Add(breakFor(b.opened, u))
 }
 
 // breakFor is how long the breaker stays open the nth time in a row, n from 1.

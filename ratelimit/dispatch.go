@@ -69,7 +69,7 @@ func (l *Limiter) serve(now time.Time) time.Duration {
 // ten seconds' worth of growth at once.
 func (l *Limiter) learn(now time.Time) {
 	l.control.skip(l.paused) // which is over
-	if l.breaker.state == Closed {
+	if l.breaker.state == BreakerClosed {
 		l.control.grow(now)
 	} else {
 		l.control.skip(now)

@@ -168,8 +168,8 @@ func TestTheEarliestToken(t *testing.T) {
 		{"one is booked", func(l *Limiter) { l.reserve(time.Now()) }, 30 * time.Millisecond, 70 * time.Millisecond},
 		{"two are before it", func(l *Limiter) { l.queue.push(Write, false); l.queue.push(Scan, false) }, 0, 300 * time.Millisecond},
 		{"a pause", func(l *Limiter) { l.paused = time.Now().Add(3 * time.Second) }, 0, 3 * time.Second},
-		{"the breaker", func(l *Limiter) { l.breaker = breaker{state: Open, until: time.Now().Add(3 * time.Second)} }, 0, 3 * time.Second},
-		{"its probe is under way", func(l *Limiter) { l.breaker.state = HalfOpen }, 0, 100 * time.Millisecond},
+		{"the breaker", func(l *Limiter) { l.breaker = breaker{state: BreakerOpen, until: time.Now().Add(3 * time.Second)} }, 0, 3 * time.Second},
+		{"its probe is under way", func(l *Limiter) { l.breaker.state = BreakerHalfOpen }, 0, 100 * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := steadyLimiter(t, 10)
@@ -201,7 +201,7 @@ func TestTheForecast(t *testing.T) {
 		{"an even part of which all is used", func(l *Limiter) { l.control.rate, l.divided.even = 5, 10 }, 4 * time.Second},
 		{"an even part that is not free yet", func(l *Limiter) { l.control.rate, l.control.ceiling, l.divided.even = 5, 5, 10 }, 2 * time.Second},
 		{"a pause", func(l *Limiter) { l.paused = time.Now().Add(3 * time.Second) }, 5 * time.Second},
-		{"the breaker's probe", func(l *Limiter) { l.breaker.state = HalfOpen }, 2 * time.Second},
+		{"the breaker's probe", func(l *Limiter) { l.breaker.state = BreakerHalfOpen }, 2 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := steadyLimiter(t, 10)

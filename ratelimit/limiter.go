@@ -282,7 +282,7 @@ func (g Grant) Done(o Result, retryAfter time.Duration) {
 	l.stats.done(o)
 	was := l.breaker.state
 	l.breaker.report(o, g.probe, now, u)
-	if was != Closed && l.breaker.state == Closed {
+	if was != BreakerClosed && l.breaker.state == BreakerClosed {
 		l.control.skip(now)
 	}
 	// What is refused alone says nothing about the quota: to slow down for it would

@@ -68,7 +68,7 @@ func TestNamesOfValues(t *testing.T) {
 	}{
 		{Throttled, "throttled"}, {Cancelled, "cancelled"}, {Result(99), "Result(99)"},
 		{Probe, "probe"}, {Priority(99), "Priority(99)"},
-		{HalfOpen, "probing"}, {HalfOpen + 1, "BreakerState(3)"}, {BreakerState(99), "BreakerState(99)"},
+		{BreakerHalfOpen, "probing"}, {BreakerHalfOpen + 1, "BreakerState(3)"}, {BreakerState(99), "BreakerState(99)"},
 	} {
 		if got := tt.value.String(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)

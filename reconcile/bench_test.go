@@ -28,7 +28,7 @@ func million(differ int) (desired.Fleet, Observed) {
 			if j%differ == 0 {
 				record.Settings = other
 			}
-			functions[j] = ObservedFunction{Function: name, State: Present, AliasesListed: true, Records: []ObservedRecord{record}}
+			functions[j] = ObservedFunction{Function: name, State: FunctionPresent, AliasesListed: true, Records: []ObservedRecord{record}}
 		}
 		fleet.Targets[i] = desired.TargetSpec{Target: target, Entries: entries}
 		live.Targets[i] = ObservedTarget{Target: target, Functions: functions}

@@ -17,7 +17,7 @@ func TestWhatIsCarriedNeedsNoChange(t *testing.T) {
 		return desired.Entry{Name: desired.Name{Function: function, Qualifier: qualifier}, Want: want, Origins: &desired.Origins{}}
 	}
 	seen := func(function string, records ...ObservedRecord) CarriedFunction {
-		return CarriedFunction{Function: function, State: Present, Seen: 1000, Records: records}
+		return CarriedFunction{Function: function, State: FunctionPresent, Seen: 1000, Records: records}
 	}
 	latest := ObservedRecord{Qualifier: desired.Latest, Settings: record}
 	other := ObservedRecord{Qualifier: "old", Settings: record}

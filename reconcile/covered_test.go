@@ -29,12 +29,12 @@ func TestCovered(t *testing.T) {
 			{Name: desired.Name{Function: "f", Qualifier: desired.Latest}},
 		}}}},
 		Observed: Observed{Targets: []ObservedTarget{{Target: target, Functions: []ObservedFunction{
-			function("a", Present, latest(queue)),
-			function("b", Present, latest(queue), live(holds(desired.NoDestination))), // one of its configs loses events
-			function("c", Present),                                                    // no record
-			function("d", Unreadable),                                                 // nobody knows
+			function("a", FunctionPresent, latest(queue)),
+			function("b", FunctionPresent, latest(queue), live(holds(desired.NoDestination))), // one of its configs loses events
+			function("c", FunctionPresent),                                                    // no record
+			function("d", FunctionUnreadable),                                                 // nobody knows
 			function("e", FunctionAbsent),
-			function("f", Present, latest(queue)),
+			function("f", FunctionPresent, latest(queue)),
 		}}}},
 	}
 	if functions, covered := r.Covered(); functions != 4 || covered != 2 {

@@ -3,13 +3,13 @@
 //
 // A run is one call of [Engine.Run]:
 //
-//	in     [Request]     what is wanted ([Wishes], mostly the [FleetWishes] of a fleet file), and
-//	                     whether the run may write
-//	       [Opener]      a [Reader], a [Finder] and a [Writer] for each target: AWS, a simulator, a map
-//	out    [RunResult]   what was seen ([Observed]), what differs ([Plan]), how each write ended
-//	                     ([Outcome]), and as an error everything that failed
+//	in     Request     what is wanted (Wishes, mostly the FleetWishes of a fleet file), and
+//	                   whether the run may write
+//	       Opener      a Reader, a Finder and a Writer for each target: AWS, a simulator, a map
+//	out    RunResult   what was seen (Observed), what differs (Plan), how each write ended
+//	                   (Outcome), and as an error everything that failed
 //
-// An Engine with an Opener alone is whole, as the example shows. [Memory] adds a journal and
+// An [Engine] with an [Opener] alone is whole, as the example shows. [Memory] adds a journal and
 // keeps other runs away, [Annotator] what package insight has words for, and [Observations]
 // spare reads. Between the calls at both ends everything is a function of values, without a
 // context, a clock or a logger, and can be used alone: [NewPlan] compares, [Guard] holds the

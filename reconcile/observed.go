@@ -120,13 +120,13 @@ func (t *ObservedTarget) function(name string) *ObservedFunction {
 // FunctionState is how far the reading of a function came.
 type FunctionState uint8
 
-// The states. Unreadable is never taken for absent, and not examined is never
+// The states. What is unreadable is never taken for absent, and not examined is never
 // taken for either.
 const (
-	NotExamined    FunctionState = iota // the run ended before its turn
-	Present                             // its records are known
-	FunctionAbsent                      // there is no such function
-	Unreadable                          // see ObservedFunction.Err
+	FunctionNotExamined FunctionState = iota // the run ended before its turn
+	FunctionPresent                          // its records are known
+	FunctionAbsent                           // there is no such function
+	FunctionUnreadable                       // see ObservedFunction.Err
 )
 
 // ObservedFunction is what a survey saw of one function.
@@ -145,7 +145,7 @@ type ObservedFunction struct {
 	// patterns choose among had been listed: of them it is not known what is declared.
 	Appeared     []string
 	UnlistedErr  error // why it is not known which aliases a pattern chooses
-	Err          error // why the function is Unreadable
+	Err          error // why, where State is FunctionUnreadable
 	QualifierErr error // why aliases or versions could not be listed; records are known all the same
 }
 
@@ -209,7 +209,7 @@ func (r *RunResult) coveredIn(t desired.Target) (functions, covered int) {
 	}
 	for entries := range ByFunction(want.Entries) {
 		f := have.function(entries[0].Function)
-		if f == nil || f.State != Present {
+		if f == nil || f.State != FunctionPresent {
 			continue
 		}
 		functions++

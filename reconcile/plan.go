@@ -114,7 +114,7 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 		for i := range entries {
 			p.classify(&entries[i], function)
 		}
-		if p.Err == nil && function != nil && function.State == Present {
+		if p.Err == nil && function != nil && function.State == FunctionPresent {
 			p.classifyUndeclared(function, entries, undeclared)
 			p.findLatestOnly(function, entries)
 		}
@@ -137,11 +137,11 @@ func planTarget(want *desired.TargetSpec, have *ObservedTarget, undeclared desir
 // taken for absent.
 func (p *TargetPlan) unread(name desired.Name, function *ObservedFunction) *Finding {
 	switch {
-	case function != nil && function.State == Unreadable:
+	case function != nil && function.State == FunctionUnreadable:
 		return &Finding{Name: name, Kind: FindingUnreadable, Err: function.Err}
 	case p.Err != nil:
 		return &Finding{Name: name, Kind: FindingUnreadable, Err: p.Err}
-	case function == nil || function.State == NotExamined:
+	case function == nil || function.State == FunctionNotExamined:
 		return &Finding{Name: name, Kind: FindingNotExamined}
 	case function.State == FunctionAbsent:
 		return &Finding{Name: name, Kind: FindingFunctionMissing}

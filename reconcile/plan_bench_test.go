@@ -36,7 +36,7 @@ func largePlan(keys int) (desired.Fleet, Observed) {
 			Name: desired.Name{Function: function, Qualifier: "live"},
 			Want: wishes[i%len(wishes)], Origins: origins[i%len(origins)],
 		}
-		have.Functions[i] = ObservedFunction{Function: function, State: Present, AliasesListed: true, Records: []ObservedRecord{{Qualifier: "live", Settings: stored[i%len(stored)], Modified: 1}}}
+		have.Functions[i] = ObservedFunction{Function: function, State: FunctionPresent, AliasesListed: true, Records: []ObservedRecord{{Qualifier: "live", Settings: stored[i%len(stored)], Modified: 1}}}
 	}
 	return desired.Fleet{Targets: []desired.TargetSpec{want}}, Observed{Targets: []ObservedTarget{have}}
 }

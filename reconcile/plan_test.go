@@ -46,7 +46,7 @@ func holds(functions ...ObservedFunction) Observed {
 }
 
 func present(function string, records ...ObservedRecord) ObservedFunction {
-	return ObservedFunction{Function: function, State: Present, Records: records, AliasesListed: true, VersionsListed: true}
+	return ObservedFunction{Function: function, State: FunctionPresent, Records: records, AliasesListed: true, VersionsListed: true}
 }
 
 func rec(qualifier string, s Settings) ObservedRecord {
@@ -88,17 +88,17 @@ func TestNewPlan(t *testing.T) {
 			live: holds(lacking(present("f", rec("7", Settings{desired.MaximumRetryAttempts: desired.Number(0)})), "7")), plan: []string{"orphan f:7"}, skip: 1},
 		{why: "what is to have no record needs no alias", fleet: wants(removed("f", "live")), live: holds(lacking(present("f"), "live")), sync: 1},
 		{why: "nobody asked whether the alias exists: not in sync", fleet: wants(entry("f", "live", retries(0))),
-			live: holds(ObservedFunction{Function: "f", State: Present, Records: []ObservedRecord{rec("live", Settings{desired.MaximumRetryAttempts: desired.Number(0)})}}), plan: []string{"not_examined f:live"}},
+			live: holds(ObservedFunction{Function: "f", State: FunctionPresent, Records: []ObservedRecord{rec("live", Settings{desired.MaximumRetryAttempts: desired.Number(0)})}}), plan: []string{"not_examined f:live"}},
 		{why: "versions could not be listed, but aliases were", fleet: wants(entry("f", "7", retries(2)), entry("f", "live", retries(2))),
-			live: holds(ObservedFunction{Function: "f", State: Present, AliasesListed: true, QualifierErr: errAsked}), plan: []string{"unreadable f:7: access denied"}, sync: 1},
+			live: holds(ObservedFunction{Function: "f", State: FunctionPresent, AliasesListed: true, QualifierErr: errAsked}), plan: []string{"unreadable f:7: access denied"}, sync: 1},
 		{why: "aliases could not be listed: unreadable, not missing", fleet: wants(entry("f", "live", retries(0))),
-			live: holds(ObservedFunction{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"unreadable f:live: access denied"}},
+			live: holds(ObservedFunction{Function: "f", State: FunctionPresent, QualifierErr: errAsked}), plan: []string{"unreadable f:live: access denied"}},
 		{why: "aliases could not be listed, but $LATEST needs none", fleet: wants(entry("f", latest, retries(0)), entry("f", "live", retries(0))),
-			live: holds(ObservedFunction{Function: "f", State: Present, QualifierErr: errAsked}), plan: []string{"create f retries=0", "unreadable f:live: access denied"}},
+			live: holds(ObservedFunction{Function: "f", State: FunctionPresent, QualifierErr: errAsked}), plan: []string{"create f retries=0", "unreadable f:live: access denied"}},
 		{why: "no such function", fleet: wants(entry("f", latest, retries(0))), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
 		{why: "no such function, even where a record should go: the file is out of date", fleet: wants(removed("f", latest)), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), plan: []string{"function_missing f"}},
 		{why: "a function of a rule went after it was listed: skipped and counted", fleet: wants(ruled), live: holds(ObservedFunction{Function: "f", State: FunctionAbsent}), skip: 1},
-		{why: "unreadable is not absent", fleet: wants(entry("f", latest, retries(2))), live: holds(ObservedFunction{Function: "f", State: Unreadable, Err: errAsked}), plan: []string{"unreadable f: access denied"}},
+		{why: "unreadable is not absent", fleet: wants(entry("f", latest, retries(2))), live: holds(ObservedFunction{Function: "f", State: FunctionUnreadable, Err: errAsked}), plan: []string{"unreadable f: access denied"}},
 		{why: "not examined is not absent", fleet: wants(removed("f", latest)), live: holds(ObservedFunction{Function: "f"}), plan: []string{"not_examined f"}},
 		{why: "a function the survey forgot is not in sync", fleet: wants(entry("f", latest, retries(2))), live: holds(), plan: []string{"not_examined f"}},
 		{why: "a target that could not be opened", fleet: wants(entry("f", latest, retries(2))), live: Observed{Targets: []ObservedTarget{{Target: home, Err: errAsked}}}, plan: []string{"unreadable f: access denied"}},
@@ -106,7 +106,7 @@ func TestNewPlan(t *testing.T) {
 		{why: "a target stopped by its error budget is unreadable as a whole: a part of it is no ground to write on",
 			fleet: wants(entry("f", latest, retries(0)), entry("g", latest, retries(0)), entry("h", latest, retries(0))),
 			live: Observed{Targets: []ObservedTarget{{Target: home, Stopped: ErrErrorBudget, Functions: []ObservedFunction{
-				present("f"), {Function: "g", State: Unreadable, Err: errAsked}, {Function: "h"}}}}},
+				present("f"), {Function: "g", State: FunctionUnreadable, Err: errAsked}, {Function: "h"}}}}},
 			plan: []string{"unreadable f: too many calls failed", "unreadable g: access denied", "unreadable h: too many calls failed"}},
 		{why: "a record under a qualifier that nobody declared is shown", fleet: wants(entry("f", latest, retries(2))), live: holds(present("f", rec("7", Settings{}))), plan: []string{"undeclared f:7"}, sync: 1},
 		{why: "unless an ignore rule took it out", live: holds(present("f", rec("7", Settings{}))), sync: 1,
@@ -135,7 +135,7 @@ func TestUndeclaredRecordsAreDeletedOnlyWhereTheFleetSaysSo(t *testing.T) {
 		present("e", rec("$LATEST", Settings{}), rec("live", Settings{})),
 		present("f", rec("$LATEST", Settings{}), rec("live", Settings{}), rec("old", Settings{desired.OnFailure: desired.Text(queueA)})),
 		present("g"),
-		ObservedFunction{Function: "h", State: Present, AliasesListed: true, Gone: []string{"live"}, Records: []ObservedRecord{rec("$LATEST", Settings{})}},
+		ObservedFunction{Function: "h", State: FunctionPresent, AliasesListed: true, Gone: []string{"live"}, Records: []ObservedRecord{rec("$LATEST", Settings{})}},
 	))
 	want := []string{"delete e", "change e:live retries=0", "delete f", "change f:live retries=0", "delete f:old", "create g retries=0", "delete h", "qualifier_missing h:live"}
 	if got := lines(&plan); !cmp.Equal(got, want) {

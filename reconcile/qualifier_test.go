@@ -237,7 +237,7 @@ func TestOrphansAreDeletedWhereUndeclaredIs(t *testing.T) {
 	fleet := wants(entry("f", desired.Latest, retries(2)))
 	fleet.Undeclared = desired.UndeclaredDelete
 	live := Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{
-		Function: "f", State: Present, Gone: []string{"gone"},
+		Function: "f", State: FunctionPresent, Gone: []string{"gone"},
 		Records: []ObservedRecord{{Qualifier: "gone", Settings: &Settings{}}},
 	}}}}}
 	plan := NewPlan(fleet, live)

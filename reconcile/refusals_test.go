@@ -622,9 +622,9 @@ func TestThrottledForEver(t *testing.T) {
 					have := f.survey(t, t.Context(), fleet).Targets[0]
 					stopped = have.Stopped
 					for _, fn := range have.Functions {
-						if fn.State == Unreadable {
+						if fn.State == FunctionUnreadable {
 							failed++
-						} else if fn.State == Present {
+						} else if fn.State == FunctionPresent {
 							good++
 						}
 					}

@@ -114,10 +114,10 @@ func (p *TargetPlan) Broken(applied bool) (n int) {
 // only guessed at would make people add queues that are there.
 func (p *TargetPlan) require(j desired.Judged, function *ObservedFunction, changes []Change, deadLetter string, listed bool) {
 	switch {
-	case function == nil, function.State == NotExamined:
+	case function == nil, function.State == FunctionNotExamined:
 		p.Unjudged = append(p.Unjudged, Unjudged{Function: j.Function})
 		return
-	case function.State == Unreadable:
+	case function.State == FunctionUnreadable:
 		p.Unjudged = append(p.Unjudged, Unjudged{j.Function, function.Err})
 		return
 	case function.State == FunctionAbsent:

@@ -75,7 +75,7 @@ func TestRequireAnyFleet(t *testing.T) {
 			}
 			return s
 		}
-		state := rapid.SampledFrom([]FunctionState{Present, Present, Present, Unreadable, NotExamined, FunctionAbsent}).Draw(t, "state")
+		state := rapid.SampledFrom([]FunctionState{FunctionPresent, FunctionPresent, FunctionPresent, FunctionUnreadable, FunctionNotExamined, FunctionAbsent}).Draw(t, "state")
 		f := ObservedFunction{Function: "f", State: state}
 		inventory := desired.Inventory{home: {Functions: []string{"f"}}}
 		listed, dead := rapid.Bool().Draw(t, "listed"), rapid.Bool().Draw(t, "dead")
@@ -90,12 +90,12 @@ func TestRequireAnyFleet(t *testing.T) {
 		plan := Plan{Targets: []TargetPlan{{Target: home}}}
 		for _, q := range []string{desired.Latest, "live"} {
 			has := rapid.Bool().Draw(t, "has")
-			if has && state == Present {
+			if has && state == FunctionPresent {
 				s := draw("record")
 				now[q], planned[q] = s, s
 				f.Records = append(f.Records, ObservedRecord{Qualifier: q, Settings: &s})
 			}
-			if state == Present && rapid.Bool().Draw(t, "changes") {
+			if state == FunctionPresent && rapid.Bool().Draw(t, "changes") {
 				c := Change{Name: name("f", q), Action: Create, Want: &desired.Config{desired.MaximumRetryAttempts: desired.Number(1)}}
 				if has {
 					before := now[q]
@@ -115,7 +115,7 @@ func TestRequireAnyFleet(t *testing.T) {
 		}
 		plan.Require(fleet, inventory, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{f}}}})
 
-		want, unknown := map[string]bool{}, state == Unreadable || state == NotExamined
+		want, unknown := map[string]bool{}, state == FunctionUnreadable || state == FunctionNotExamined
 		expect := func(when string, records map[string]Settings) {
 			if len(records) == 0 {
 				records = map[string]Settings{desired.Latest: {}}
@@ -132,7 +132,7 @@ func TestRequireAnyFleet(t *testing.T) {
 				}
 			}
 		}
-		if state == Present {
+		if state == FunctionPresent {
 			expect("now", now)
 			expect("planned", planned)
 		}

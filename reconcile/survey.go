@@ -37,7 +37,7 @@ type readConn struct {
 // Targets are read at the same time, each at the pace of its own limiter, and a
 // failure stays within its function. A target whose failures pass the guard's
 // error limit stops taking work. When ctx ends, calls in flight are finished
-// and the rest is NotExamined.
+// and the rest is FunctionNotExamined.
 func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]readConn, observe func(Step), orphans bool) Observed {
 	observed := Observed{Targets: make([]ObservedTarget, len(fleet.Targets))}
 	progress := newProgress(PhaseSurvey, observe)
@@ -239,11 +239,11 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 	case err == nil:
 		return
 	case isCancelled(err):
-		j.observed.State, j.observed.Records = NotExamined, nil
+		j.observed.State, j.observed.Records = FunctionNotExamined, nil
 	case j.step == stepConfigs && KindOf(err) == KindFunctionMissing:
 		j.observed.State, j.observed.Records, j.observed.Seen = FunctionAbsent, nil, time.Now().UnixMilli()
 	case j.step == stepConfigs:
-		j.observed.State, j.observed.Records, j.observed.Err = Unreadable, nil, err
+		j.observed.State, j.observed.Records, j.observed.Err = FunctionUnreadable, nil, err
 		j.budget.failure(err)
 		if KindOf(err) == KindDenied {
 			j.budget.readDenied(err)
@@ -288,7 +288,7 @@ func (j *surveyJob) take() error {
 	}
 	if j.step == stepConfigs {
 		slices.SortFunc(j.observed.Records, func(a, b ObservedRecord) int { return cmp.Compare(a.Qualifier, b.Qualifier) })
-		j.observed.State = Present
+		j.observed.State = FunctionPresent
 	} else {
 		j.noteQualifiers()
 	}

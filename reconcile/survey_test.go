@@ -129,7 +129,7 @@ func TestSurveySeesAllPagesAndQualifiers(t *testing.T) {
 		}
 		live := f.survey(t, t.Context(), wants(entry("f", desired.Latest, retries(2))))
 		got := live.Targets[0].Functions[0]
-		if got.State != Present || len(got.Records) != 5 || got.record("4") == nil {
+		if got.State != FunctionPresent || len(got.Records) != 5 || got.record("4") == nil {
 			t.Errorf("five records on three pages came out as %+v", got)
 		}
 	})
@@ -140,7 +140,7 @@ func TestAMarkerThatRepeatsIsUnreadableAndEnds(t *testing.T) {
 		f := newFake("f")
 		live := surveyWith(t, circling{f}, wants(entry("f", desired.Latest, retries(2))))
 		got := live.Targets[0].Functions[0]
-		if got.State != Unreadable || KindOf(got.Err) != KindBadAnswer {
+		if got.State != FunctionUnreadable || KindOf(got.Err) != KindBadAnswer {
 			t.Errorf("a listing that goes in circles came out as %+v", got)
 		}
 	})
@@ -176,7 +176,7 @@ func TestOneFunctionsFailureIsOneRow(t *testing.T) {
 		for _, fn := range live.Targets[0].Functions {
 			states = append(states, fn.State)
 		}
-		if want := []FunctionState{Present, Unreadable, Present}; !cmp.Equal(states, want) {
+		if want := []FunctionState{FunctionPresent, FunctionUnreadable, FunctionPresent}; !cmp.Equal(states, want) {
 			t.Errorf("states are %v, want %v", states, want)
 		}
 	})
@@ -192,7 +192,7 @@ func TestFaultsAreReadAgain(t *testing.T) {
 			return nil
 		}
 		live := f.survey(t, t.Context(), wants(entry("a", desired.Latest, retries(2))))
-		if got := live.Targets[0].Functions[0]; got.State != Present {
+		if got := live.Targets[0].Functions[0]; got.State != FunctionPresent {
 			t.Errorf("after two 500s the function is %+v", got)
 		}
 		if f.count("list") != 3 {

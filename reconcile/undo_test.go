@@ -125,7 +125,7 @@ func TestRecheckRefusesAloneWhatMoved(t *testing.T) {
 		present("a", rec(latest, one)),
 		present("b", rec(latest, Settings{desired.OnFailure: desired.Text(queueA)})), // somebody changed it
 		present("c", rec(latest, Settings{})),                                        // somebody created it
-		ObservedFunction{Function: "d", State: Unreadable, Err: errAsked},
+		ObservedFunction{Function: "d", State: FunctionUnreadable, Err: errAsked},
 	))
 	if want := []string{"change a retries=0", "unreadable d: access denied"}; !cmp.Equal(lines(&again), want) {
 		t.Errorf("got %q, want %q", lines(&again), want)
@@ -171,7 +171,7 @@ func TestWhatWasNotReadIsNotUndone(t *testing.T) {
 		want   string
 		err    error
 	}{
-		{"unreadable", ObservedTarget{Functions: []ObservedFunction{{Function: "f", State: Unreadable, Err: errAsked}}}, "unreadable", errAsked},
+		{"unreadable", ObservedTarget{Functions: []ObservedFunction{{Function: "f", State: FunctionUnreadable, Err: errAsked}}}, "unreadable", errAsked},
 		{"not examined", ObservedTarget{Functions: []ObservedFunction{{Function: "f"}}}, "not_examined", nil},
 		{"not surveyed", ObservedTarget{}, "not_examined", nil},
 		{"without its target", ObservedTarget{Err: errAsked}, "unreadable", errAsked},

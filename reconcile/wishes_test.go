@@ -217,7 +217,7 @@ functions:
 		if e := fleet.Targets[0].Entries[0]; e.Want == nil || e.Origins == nil {
 			t.Errorf("%s: whoever reads the fleet finds %+v", row.why, e)
 		}
-		plan := w.Plan(fleet, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{Function: row.change.Function, State: Present}}}}})
+		plan := w.Plan(fleet, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{{Function: row.change.Function, State: FunctionPresent}}}}})
 		guard := Guard{Limits: desired.DefaultLimits(), Base: base}
 		if l := guard.Lines(&plan)[0]; l.Of != 4 {
 			t.Errorf("%s: the guard counts %d configs, want the 4 of the fleet", row.why, l.Of)
@@ -245,7 +245,7 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 	}
 	live := Observed{Targets: []ObservedTarget{{Target: home}}}
 	for _, u := range undos[home] {
-		live.Targets[0].Functions = append(live.Targets[0].Functions, ObservedFunction{Function: u.Function, State: Present,
+		live.Targets[0].Functions = append(live.Targets[0].Functions, ObservedFunction{Function: u.Function, State: FunctionPresent,
 			Records: []ObservedRecord{{Qualifier: desired.Latest, Settings: &Settings{}}}})
 	}
 	plan := w.Plan(fleet, live)
@@ -277,7 +277,7 @@ func holding(s *Settings, functions []string, targets ...desired.Target) (seen O
 	for _, target := range targets {
 		o := ObservedTarget{Target: target}
 		for _, f := range functions {
-			of := ObservedFunction{Function: f, State: Present}
+			of := ObservedFunction{Function: f, State: FunctionPresent}
 			if s != nil {
 				of.Records = []ObservedRecord{{Qualifier: desired.Latest, Settings: s}}
 			}
@@ -440,7 +440,7 @@ func TestASavedChangeRestsOnWhatIsReadNow(t *testing.T) {
 		{Name: name("a", desired.Latest), Action: Create, Want: &one, Seen: 1}, {Name: name("gone", desired.Latest), Action: Create, Want: &one, Seen: 1},
 	}}}}
 	p := recheck(saved, Observed{Targets: []ObservedTarget{{Target: home, Functions: []ObservedFunction{
-		{Function: "a", State: Present, Seen: 7}, {Function: "gone", State: FunctionAbsent, Seen: 8},
+		{Function: "a", State: FunctionPresent, Seen: 7}, {Function: "gone", State: FunctionAbsent, Seen: 8},
 	}}}}).Targets[0]
 	if len(p.Changes) != 1 || p.Changes[0].Function != "a" || p.Changes[0].Seen != 7 || len(p.Stale) != 1 || p.Stale[0].Function != "gone" || p.Stale[0].Now != nil {
 		t.Errorf("changes %+v, stale %+v", p.Changes, p.Stale)

@@ -165,7 +165,7 @@ func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 	switch {
 	case function.State == reconcile.FunctionAbsent:
 		return &liveValue{State: stateFunctionMissing}
-	case function.State != reconcile.Present:
+	case function.State != reconcile.FunctionPresent:
 		return &liveValue{State: stateUnreadable, Err: function.Err}
 	case slices.Contains(function.Gone, key.Qualifier):
 		if slices.ContainsFunc(function.Records, func(r reconcile.ObservedRecord) bool { return r.Qualifier == key.Qualifier }) {

@@ -93,7 +93,7 @@ func TestPatch(t *testing.T) {
 					if to := test.destinations[name]; to != "" {
 						s[desired.OnFailure] = desired.Text(to)
 					}
-					seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: name, State: reconcile.Present,
+					seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: name, State: reconcile.FunctionPresent,
 						Records: []reconcile.ObservedRecord{{Qualifier: desired.Latest, Settings: &s}}})
 				}
 				c.world[spec.Target] = desired.TargetInventory{Functions: []string{"a", "b"}}

@@ -289,18 +289,18 @@ func (c *fleetCase) drawWorld(t *rapid.T) {
 		inventory := desired.TargetInventory{}
 		seen := reconcile.ObservedTarget{Target: target}
 		for _, name := range functionNames {
-			f := reconcile.ObservedFunction{Function: name, State: reconcile.Present}
+			f := reconcile.ObservedFunction{Function: name, State: reconcile.FunctionPresent}
 			switch rapid.IntRange(0, 9).Draw(t, "state") {
 			case 0:
 				f.State = reconcile.FunctionAbsent
 			case 1:
-				f.State, f.Err = reconcile.Unreadable, fmt.Errorf("denied")
+				f.State, f.Err = reconcile.FunctionUnreadable, fmt.Errorf("denied")
 			}
 			if f.State != reconcile.FunctionAbsent {
 				inventory.Functions = append(inventory.Functions, name)
 			}
 			for _, q := range []string{desired.Latest, "live"} {
-				if f.State != reconcile.Present || rapid.IntRange(0, 3).Draw(t, "no record") == 0 {
+				if f.State != reconcile.FunctionPresent || rapid.IntRange(0, 3).Draw(t, "no record") == 0 {
 					continue
 				}
 				s := usual

@@ -161,7 +161,7 @@ func functionState(r *reconcile.RunResult, a arn.ARN) insight.DestinationState {
 	if known := reconcile.FindTarget(r.Known.Targets, at); known != nil {
 		i, read := slices.BinarySearchFunc(known.Functions, name, func(f reconcile.ObservedFunction, name string) int { return strings.Compare(f.Function, name) })
 		switch {
-		case read && known.Functions[i].State == reconcile.Present:
+		case read && known.Functions[i].State == reconcile.FunctionPresent:
 			return insight.DestinationExists
 		case read && known.Functions[i].State == reconcile.FunctionAbsent:
 			return insight.DestinationMissing

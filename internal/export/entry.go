@@ -52,7 +52,7 @@ func collect(targets []ObservedTarget) (items []item, lost, orphans []string) {
 	for i := range targets {
 		for j := range targets[i].Functions {
 			f := &targets[i].Functions[j]
-			if targets[i].Err != nil || f.State != reconcile.Present {
+			if targets[i].Err != nil || f.State != reconcile.FunctionPresent {
 				continue
 			}
 			for k := range f.Records {

@@ -119,9 +119,9 @@ func (f file) unread(targets []ObservedTarget) int {
 		}
 		for j := range targets[i].Functions {
 			switch g := &targets[i].Functions[j]; g.State {
-			case reconcile.Unreadable:
+			case reconcile.FunctionUnreadable:
 				say(targets[i].Target.String()+"/"+g.Function, g.Err)
-			case reconcile.NotExamined:
+			case reconcile.FunctionNotExamined:
 				say(targets[i].Target.String()+"/"+g.Function, errNotExamined)
 			}
 		}

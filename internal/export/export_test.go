@@ -36,7 +36,7 @@ func (s ObservedTarget) with(functions ...reconcile.ObservedFunction) ObservedTa
 }
 
 func function(name string, records ...reconcile.ObservedRecord) reconcile.ObservedFunction {
-	return reconcile.ObservedFunction{Function: name, State: reconcile.Present, Records: records, AliasesListed: true, VersionsListed: true}
+	return reconcile.ObservedFunction{Function: name, State: reconcile.FunctionPresent, Records: records, AliasesListed: true, VersionsListed: true}
 }
 
 func latest(s reconcile.Settings) reconcile.ObservedRecord { return under(desired.Latest, s) }
@@ -194,11 +194,11 @@ func TestWriteGolden(t *testing.T) {
 				function("elsewhere", latest(holds(-1, -1, "arn:aws:sns:eu-west-1:222222222222:done", ""))),
 				function("itself", latest(holds(-1, -1, "arn:aws:lambda:us-east-1:111111111111:function:itself:live", ""))),
 				function("dollar", latest(holds(0, -1, "arn:aws:lambda:us-east-1:111111111111:function:other:$LATEST", ""))),
-				reconcile.ObservedFunction{Function: "orphaned", State: reconcile.Present, Gone: []string{"gone"}, Records: []reconcile.ObservedRecord{under("gone", holds(0, -1, "", ""))}},
-				reconcile.ObservedFunction{Function: "unsure", State: reconcile.Present, QualifierErr: errors.New("ListAliases: denied"), Records: []reconcile.ObservedRecord{under("7", holds(0, -1, "", ""))}},
+				reconcile.ObservedFunction{Function: "orphaned", State: reconcile.FunctionPresent, Gone: []string{"gone"}, Records: []reconcile.ObservedRecord{under("gone", holds(0, -1, "", ""))}},
+				reconcile.ObservedFunction{Function: "unsure", State: reconcile.FunctionPresent, QualifierErr: errors.New("ListAliases: denied"), Records: []reconcile.ObservedRecord{under("7", holds(0, -1, "", ""))}},
 				function("hopeless", latest(holds(7, 1, queue+".fifo", queue+".fifo"))),
 				function("bad name", latest(holds(0, -1, "", ""))),
-				reconcile.ObservedFunction{Function: "unread", State: reconcile.Unreadable, Err: errors.New("no\nway\x07 in")},
+				reconcile.ObservedFunction{Function: "unread", State: reconcile.FunctionUnreadable, Err: errors.New("no\nway\x07 in")},
 				reconcile.ObservedFunction{Function: "unseen"},
 				reconcile.ObservedFunction{Function: "deleted", State: reconcile.FunctionAbsent},
 			)},

@@ -60,8 +60,8 @@ func drawSites(t *rapid.T) []ObservedTarget {
 					f.Gone = append(f.Gone, q)
 				}
 			}
-			f.State = rapid.SampledFrom([]reconcile.FunctionState{reconcile.Present, reconcile.Present, reconcile.Present, reconcile.Unreadable, reconcile.FunctionAbsent}).Draw(t, "state")
-			if f.State == reconcile.Unreadable {
+			f.State = rapid.SampledFrom([]reconcile.FunctionState{reconcile.FunctionPresent, reconcile.FunctionPresent, reconcile.FunctionPresent, reconcile.FunctionUnreadable, reconcile.FunctionAbsent}).Draw(t, "state")
+			if f.State == reconcile.FunctionUnreadable {
 				f.Err = fmt.Errorf("denied: # not a comment\nnor: this")
 			}
 			targets[i].Functions = append(targets[i].Functions, f)
@@ -88,7 +88,7 @@ func TestThePlanAfterAnExportIsEmpty(t *testing.T) {
 		records, orphans := 0, 0
 		for _, s := range targets {
 			for _, f := range s.Functions {
-				if f.State == reconcile.Present {
+				if f.State == reconcile.FunctionPresent {
 					records += len(f.Records)
 					orphans += len(f.Gone)
 				}

@@ -80,7 +80,7 @@ func (s *state) take(hints []events.Hint, now time.Time) news {
 // own times are compared, so that no clock of ours matters: the record was last written
 // after the event, or the event is a write of ours whose answer the observation is.
 func explains(o *observation, h events.Hint) bool {
-	if o == nil || !h.WritesRecord() || o.State != reconcile.Present {
+	if o == nil || !h.WritesRecord() || o.State != reconcile.FunctionPresent {
 		return false
 	}
 	i := slices.IndexFunc(o.Records, func(r reconcile.ObservedRecord) bool { return r.Qualifier == h.Qualifier })
@@ -196,7 +196,7 @@ func (c *choice) sees(q string) {
 // read to its end is not carried.
 func carriable(f *reconcile.ObservedFunction) (reconcile.CarriedFunction, bool) {
 	ok := f.Seen != 0 && f.Err == nil && f.QualifierErr == nil && f.UnlistedErr == nil && f.Appeared == nil &&
-		(f.State == reconcile.Present || f.State == reconcile.FunctionAbsent)
+		(f.State == reconcile.FunctionPresent || f.State == reconcile.FunctionAbsent)
 	return reconcile.CarriedFunction(*f), ok
 }
 

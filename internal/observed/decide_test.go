@@ -23,7 +23,7 @@ func fleetOf(n int, now time.Time) *state {
 	for i := range n {
 		f := fmt.Sprintf("function-%05d", i)
 		s.functions[f] = &observation{CarriedFunction: reconcile.CarriedFunction{
-			Function: f, State: reconcile.Present, Seen: now.UnixMilli() - int64(n-i)*74,
+			Function: f, State: reconcile.FunctionPresent, Seen: now.UnixMilli() - int64(n-i)*74,
 			Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: now.UnixMilli() - int64(i)}},
 		}, asked: "digest-of-what-is"}
 	}
@@ -82,7 +82,7 @@ func TestWhatTheTrailSays(t *testing.T) {
 	s := newState(here)
 	s.Looked = noon
 	s.Events["known"] = noon.Unix()
-	s.functions["f"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.Present, Records: []reconcile.ObservedRecord{
+	s.functions["f"] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.FunctionPresent, Records: []reconcile.ObservedRecord{
 		{Qualifier: "live", Settings: &reconcile.Settings{}, Modified: noon.UnixMilli() + 300},
 	}}}
 	put, del := "PutFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"
@@ -182,7 +182,7 @@ func TestWhatIsCarried(t *testing.T) {
 		}},
 	} {
 		s := newState(here)
-		o := &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.Present, Seen: now.Add(-time.Hour).UnixMilli(), Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: &reconcile.Settings{desired.Number(3600)}}}}}
+		o := &observation{CarriedFunction: reconcile.CarriedFunction{Function: "f", State: reconcile.FunctionPresent, Seen: now.Add(-time.Hour).UnixMilli(), Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: &reconcile.Settings{desired.Number(3600)}}}}}
 		o.asked = askedOf(spec(), desired.UndeclaredReport, spec().Entries)
 		s.functions["f"] = o
 		fleet := spec()
@@ -203,9 +203,9 @@ var errUnread = errors.New("not read")
 
 // Whatever was not read to its end is not carried.
 func TestCarriable(t *testing.T) {
-	for _, state := range []reconcile.FunctionState{reconcile.NotExamined, reconcile.Present, reconcile.FunctionAbsent, reconcile.Unreadable} {
+	for _, state := range []reconcile.FunctionState{reconcile.FunctionNotExamined, reconcile.FunctionPresent, reconcile.FunctionAbsent, reconcile.FunctionUnreadable} {
 		good := reconcile.ObservedFunction{Function: "f", State: state, Seen: 1}
-		if _, ok := carriable(&good); ok != (state == reconcile.Present || state == reconcile.FunctionAbsent) {
+		if _, ok := carriable(&good); ok != (state == reconcile.FunctionPresent || state == reconcile.FunctionAbsent) {
 			t.Errorf("state %d: %v", state, ok)
 		}
 		for what, spoil := range map[string]func(*reconcile.ObservedFunction){

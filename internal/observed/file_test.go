@@ -26,7 +26,7 @@ func known(at time.Time) *state {
 	settings := &reconcile.Settings{desired.Number(60), desired.Value{}, desired.Text("arn:aws:sqs:eu-west-1:111111111111:q")}
 	s.functions["a"] = &observation{
 		CarriedFunction: reconcile.CarriedFunction{
-			Function: "a", State: reconcile.Present, Seen: at.UnixMilli() - 5,
+			Function: "a", State: reconcile.FunctionPresent, Seen: at.UnixMilli() - 5,
 			Records: []reconcile.ObservedRecord{{Qualifier: "$LATEST", Settings: settings, Modified: 7}, {Qualifier: "live", Settings: settings}},
 			Gone:    []string{"blue", "old"}, Aliases: []string{"live"}, AliasesListed: true, VersionsListed: true,
 		},

@@ -215,7 +215,7 @@ func decode(data []byte, t desired.Target) (*state, error) {
 		r := &b.Seen[i]
 		o := &observation{asked: r.Asked}
 		o.CarriedFunction = reconcile.CarriedFunction{
-			Function: r.Function, State: reconcile.Present, Seen: r.At,
+			Function: r.Function, State: reconcile.FunctionPresent, Seen: r.At,
 			Gone: r.Gone, Aliases: r.Aliases, AliasesListed: r.Listed, VersionsListed: r.Versions,
 		}
 		if r.Absent {

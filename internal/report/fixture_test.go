@@ -52,7 +52,7 @@ func inAWS(fleet desired.Fleet, change func(desired.Target, *reconcile.ObservedF
 		for _, e := range t.Entries {
 			last := len(seen.Functions) - 1
 			if last < 0 || seen.Functions[last].Function != e.Function {
-				seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.Present, AliasesListed: true, VersionsListed: true})
+				seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: e.Function, State: reconcile.FunctionPresent, AliasesListed: true, VersionsListed: true})
 				last++
 			}
 			if !e.Remove {

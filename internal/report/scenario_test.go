@@ -152,9 +152,9 @@ var scenarios = []struct {
 				switch {
 				case strings.HasPrefix(l.Function, "orders-0"):
 					n++
-					l.State, l.Records, l.Err = reconcile.Unreadable, nil, denied(name, n)
+					l.State, l.Records, l.Err = reconcile.FunctionUnreadable, nil, denied(name, n)
 				case l.Function == "mailer":
-					l.State, l.Records = reconcile.Unreadable, nil
+					l.State, l.Records = reconcile.FunctionUnreadable, nil
 					l.Err = &reconcile.CallError{Op: "ListFunctionEventInvokeConfigs", Kind: reconcile.KindTransport,
 						Err: errors.New("read tcp 10.0.0.7:51234->52.95.1.2:443: connection reset by peer"), Hint: "run again"}
 				}
@@ -211,7 +211,7 @@ var scenarios = []struct {
 			f := orders(t)
 			live := inAWS(f, func(at desired.Target, l *reconcile.ObservedFunction) {
 				if l.Function > "orders-10" {
-					l.State, l.Records = reconcile.NotExamined, nil
+					l.State, l.Records = reconcile.FunctionNotExamined, nil
 				} else {
 					drifted(at, l)
 				}
@@ -272,11 +272,11 @@ require:
 			})
 			watched := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: prod}}}
 			for _, name := range append([]string{"closed"}, series("legacy", 12)...) {
-				watched.Targets[0].Functions = append(watched.Targets[0].Functions, reconcile.ObservedFunction{Function: name, State: reconcile.Present, AliasesListed: true,
+				watched.Targets[0].Functions = append(watched.Targets[0].Functions, reconcile.ObservedFunction{Function: name, State: reconcile.FunctionPresent, AliasesListed: true,
 					Records: []reconcile.ObservedRecord{{Qualifier: "live", Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}}}})
 			}
 			closed := &watched.Targets[0].Functions[0]
-			closed.State, closed.Records, closed.Err = reconcile.Unreadable, nil, denied(desired.Name{Function: "closed", Qualifier: desired.Latest}, 1)
+			closed.State, closed.Records, closed.Err = reconcile.FunctionUnreadable, nil, denied(desired.Name{Function: "closed", Qualifier: desired.Latest}, 1)
 			r := newRun("audit", f, live)
 			live.Targets = slices.Clone(live.Targets)
 			read := reconcile.FindTarget(live.Targets, prod)

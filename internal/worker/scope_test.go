@@ -88,7 +88,7 @@ func TestNarrowNeverMakesARecordUndeclared(t *testing.T) {
 	fleet := scope.Narrow(someFleet(t))
 	held := reconcile.Settings{}
 	live := reconcile.Observed{Targets: []reconcile.ObservedTarget{{Target: ireland, Functions: []reconcile.ObservedFunction{{
-		Function: "orders", State: reconcile.Present, AliasesListed: true,
+		Function: "orders", State: reconcile.FunctionPresent, AliasesListed: true,
 		Records: []reconcile.ObservedRecord{{Qualifier: "live", Settings: &held}, {Qualifier: "other", Settings: &held}, {Qualifier: "test", Settings: &held}},
 	}}}}}
 	plan := reconcile.NewPlan(fleet, live)

@@ -19,9 +19,9 @@ import (
 type Set struct {
 	Destinations []Destination // that configs send to once the plan is carried out; sorted by ARN
 	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators
-	Authors      []Authorship  // of what differs, where somebody told; sorted
-	Fights       []Fight       // among what differs; sorted
-	Drifting     []Drifting    // of what differs, where an earlier audit found it so; sorted
+	Authors      []Authorship  // of what differs, where an annotator knows them; sorted by config
+	Fights       []Fight       // among what differs; sorted by config
+	Drifting     []Drifting    // of what differs, where an earlier audit found it so; sorted by config
 }
 
 // Drifting is a config of which each audit that saw it, since one before this run, has
@@ -69,7 +69,7 @@ type DestinationState uint8
 // The states. What could not be learnt is never taken for missing.
 const (
 	DestinationUnknown   DestinationState = iota // see Set.Unavailable
-	DestinationExists                            //
+	DestinationExists                            // and may be sent to, as far as is known
 	DestinationMissing                           // there is none of that name: each event sent there is lost
 	DestinationWrongKind                         // it is FIFO, which takes nothing from Lambda
 )
@@ -94,7 +94,8 @@ func (s *Set) LosingDestinations() (n int) {
 	return n
 }
 
-// Add takes in one annotator's answer.
+// Add takes in one annotator's answer. Each kind of thing comes from one annotator, so that
+// what is sorted stays so.
 func (s *Set) Add(more Set) {
 	s.Destinations = append(s.Destinations, more.Destinations...)
 	s.Authors = append(s.Authors, more.Authors...)
@@ -118,7 +119,7 @@ func (s *Set) ByAuthor() []string {
 	return names
 }
 
-// AuthorOf is who made a config what it is, or nil where nobody told.
+// AuthorOf is who made a config what it is, or nil where that is not known.
 func (s *Set) AuthorOf(key desired.Key) *Authorship {
 	at, found := slices.BinarySearchFunc(s.Authors, key, Authorship.Compare)
 	if !found {

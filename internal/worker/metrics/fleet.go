@@ -303,7 +303,7 @@ func collectLimiter(out chan<- prometheus.Metric, t desired.Target, s *ratelimit
 	gauge(limiterRate, s.Rate)
 	gauge(limiterCeiling, s.Ceiling)
 	gauge(limiterWaiting, float64(waiting))
-	gauge(limiterBroken, number(s.Breaker == ratelimit.Open))
+	gauge(limiterBroken, number(s.Breaker == ratelimit.BreakerOpen))
 	counter(limiterThrottled, float64(s.Throttled))
 	counter(limiterPaused, s.Paused.Seconds())
 }

@@ -63,7 +63,7 @@ func aPass() worker.Report {
 func filled() *Metrics {
 	m := New("1.2.3", func() map[desired.Target]ratelimit.Snapshot {
 		return map[desired.Target]ratelimit.Snapshot{ireland: {
-			Rate: 6.8, Ceiling: 13.5, Throttled: 3, Paused: 1500 * time.Millisecond, Breaker: ratelimit.Open,
+			Rate: 6.8, Ceiling: 13.5, Throttled: 3, Paused: 1500 * time.Millisecond, Breaker: ratelimit.BreakerOpen,
 		}}
 	})
 	m.QueueOpened(func() time.Duration { return 90 * time.Second })

@@ -131,7 +131,7 @@ func (s *status) target(i int, t *targetStatus, l ratelimit.Snapshot) {
 	if l.PausedUntil.After(s.now) {
 		rate += ", paused"
 	}
-	if l.Breaker != ratelimit.Closed {
+	if l.Breaker != ratelimit.BreakerClosed {
 		rate += ", breaker " + l.Breaker.String()
 	}
 	put("rate", rate)

@@ -129,7 +129,7 @@ func (s *selector) parts() (all []part) {
 }
 
 // UnusedQualifiers warns of qualifiers of rules that none of the functions has which the rule
-// chooses: mostly a slip. gone says of a config whether its qualifier is known not to exist,
+// chooses: usually a typo. gone says of a config whether its qualifier is known not to exist,
 // and then which aliases its function has.
 func (f Fleet) UnusedQualifiers(gone func(Key) (aliases []string, gone bool)) Problems {
 	// An item is told of only if every function that it chooses lacks the qualifier: that some

@@ -10,7 +10,8 @@ import (
 )
 
 // Document is what the files say, checked as far as they alone allow. It does
-// not change after Load, and may be resolved any number of times.
+// not change after Load: its methods may be called any number of times, by several
+// goroutines, and those that begin with With give another Document.
 type Document struct {
 	files     []*fileDecl
 	targets   []targetDecl

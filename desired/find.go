@@ -190,7 +190,7 @@ func (e *NotDeclaredError) Error() string {
 }
 
 // Find turns what a person types, see KeyQuery, into the keys of the fleet that it means. For
-// none the error says which line ignores it, or is a NotDeclaredError.
+// none the error says which line ignores it, or is a *NotDeclaredError.
 func (f Fleet) Find(typed string) ([]Key, error) {
 	q, err := ParseKey(typed)
 	if err != nil {
@@ -262,7 +262,7 @@ func (f Fleet) noSuchKey(q KeyQuery) error {
 
 // ResolveFor resolves the fleet as if the function of the query existed wherever it may be
 // meant, and no other: what the files say of it, without a listing of all functions. Tags and
-// aliases are taken from known. The inventory is the supposed one, for Explain.
+// aliases are taken from known. The inventory is the supposed one, for Sources.
 func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Fleet, Inventory, error) {
 	// Rules that choose by tags are left out where these are not known, and a function whose
 	// aliases are not known has the one that was typed.

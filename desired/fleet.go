@@ -107,7 +107,7 @@ func (p *MissingPolicy) UnmarshalText(text []byte) error {
 type Limits struct {
 	MaxChanges Limit // writes of any kind, share of the configs
 	MaxDeletes Limit // deletes, share of the configs
-	MaxErrors  Limit // failed calls, share of the work; beyond it no new work is taken
+	MaxErrors  Limit // failed calls of one target, share of its work; beyond it no new work is taken
 }
 
 // Limit is an absolute number, or a share that never allows fewer than Floor: a small fleet is
@@ -138,8 +138,8 @@ func (l Limit) Allowed(total int) int {
 	return max(l.Floor, int(billionths*int64(total)/100e9))
 }
 
-// DefaultLimits are those of a fleet file without a guard: 30 % of the configs or 10 may change,
-// none be deleted, and 10 % of the calls or 10 fail. They stop the classic accidents, a truncated
+// DefaultLimits are those of a fleet file without a guard: 30 % of the configs may change, or 10
+// if that is more; none may be deleted; 10 % of the calls may fail, or 10. They stop the classic accidents, a truncated
 // file and a wrong default, and let a daily run correct what usually drifts.
 func DefaultLimits() Limits {
 	return Limits{

@@ -164,7 +164,8 @@ func (d *Document) WithMembers(members map[string][]Member) *Document {
 	return &out
 }
 
-// WithMembersOf is the document with the members that another one has of the same organizations.
+// WithMembersOf is the document with the members that another one has of the same organizations:
+// for one that was loaded again.
 func (d *Document) WithMembersOf(other *Document) *Document {
 	out := *d
 	out.targets = slices.Clone(d.targets)
@@ -194,8 +195,8 @@ func (d *Document) Accounts() map[string][]string {
 	return all
 }
 
-// WithFormerTargets is the document with targets that its organizations had when a run wrote there, so
-// that this can be undone. What the files leave out stays out.
+// WithFormerTargets is the document with targets that its organizations had when a run wrote
+// there, so that this can be undone. What the files leave out stays out.
 func (d *Document) WithFormerTargets(were []TargetSpec) *Document {
 	// An account that has left may have its role still; whether it does is found out when the target
 	// is opened. A target without a label is of the first organization that it may be of.

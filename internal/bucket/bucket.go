@@ -97,9 +97,9 @@ func Code(err error) string {
 	return ""
 }
 
-// Explain says in words of this program what went wrong, and in the Hint what helps;
+// ErrorOf says in words of this program what went wrong, and in the Hint what helps;
 // allow is what to do where S3 answered that it is forbidden.
-func Explain(err error, allow string) *reconcile.CallError {
+func ErrorOf(err error, allow string) *reconcile.CallError {
 	call := reconcile.ErrorOf(awslambda.AsCallError("", err))
 	call.Op, call.Subject = "", "" // the caller says what was done to what
 	switch status := Status(err); {

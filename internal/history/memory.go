@@ -73,7 +73,7 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 	}
 	// What was begun and taken so far is the engine's to finish and release, also
 	// where a lease cannot be had.
-	return k, k.hold(ctx, r, targets)
+	return k, k.acquireLeases(ctx, r, targets)
 }
 
 // newRecord is the record of a run that begins: who runs it in which targets, and
@@ -108,7 +108,7 @@ func (k *memoryRecorder) begin(ctx context.Context) (err error) {
 	return err
 }
 
-func (k *memoryRecorder) hold(ctx context.Context, r *reconcile.RunResult, targets []desired.Target) error {
+func (k *memoryRecorder) acquireLeases(ctx context.Context, r *reconcile.RunResult, targets []desired.Target) error {
 	owner := Owner{RunID: k.first.RunID, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {

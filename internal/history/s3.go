@@ -317,7 +317,7 @@ func (b *bucketStore) fail(ctx context.Context, op, name string, err error) erro
 	if errors.As(err, new(*damagedError)) {
 		return e
 	}
-	call := bucket.Explain(err, fmt.Sprintf("allow s3:ListBucket on %s, and s3:GetObject, s3:PutObject and s3:DeleteObject on %s/*", b.bucket, b))
+	call := bucket.ErrorOf(err, fmt.Sprintf("allow s3:ListBucket on %s, and s3:GetObject, s3:PutObject and s3:DeleteObject on %s/*", b.bucket, b))
 	e.Err, e.Hint = call, call.Hint+", or choose another place with --history"
 	return e
 }

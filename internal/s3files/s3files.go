@@ -299,6 +299,6 @@ func failed(ctx context.Context, l location, action string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%s cannot be read: %w", l, cause)
 	}
-	call := bucket.Explain(err, fmt.Sprintf("allow %s on it; without s3:ListBucket on %s, S3 says the same of an object that is not there", action, l.bucket))
+	call := bucket.ErrorOf(err, fmt.Sprintf("allow %s on it; without s3:ListBucket on %s, S3 says the same of an object that is not there", action, l.bucket))
 	return fmt.Errorf("%s cannot be read: %s; %s", l, call.Reason(), call.Hint)
 }

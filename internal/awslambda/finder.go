@@ -71,26 +71,21 @@ func (f *Finder) Tagged(ctx context.Context, tags []desired.Tag) (map[string]map
 		in.TagFilters = append(in.TagFilters, types.TagFilter{Key: aws.String(tag.Key), Values: tag.Values})
 	}
 	found := map[string]map[string]string{}
-	seen := map[string]bool{}
-	for range maxTagPages {
+	pages := Pages{Max: maxTagPages}
+	for more := true; more; more = pages.Token != nil {
+		in.PaginationToken = pages.Token
 		out, err := f.tags.GetResources(ctx, in)
 		if err != nil {
 			return nil, about.failed(err)
 		}
-		next := aws.ToString(out.PaginationToken)
-		if err = f.collect(found, out.ResourceTagMappingList); err == nil && seen[next] {
-			err = fmt.Errorf("AWS gave the page token %q twice, so the listing would never end", next)
+		if err = f.collect(found, out.ResourceTagMappingList); err == nil {
+			err = pages.Turn(out.PaginationToken)
 		}
 		if err != nil {
 			return nil, about.badAnswer(out.ResultMetadata, err)
 		}
-		if next == "" {
-			return found, nil
-		}
-		seen[next] = true
-		in.PaginationToken = &next
 	}
-	return nil, about.badAnswer(middleware.Metadata{}, fmt.Errorf("the listing did not end after %d pages", maxTagPages))
+	return found, nil
 }
 
 // TagsOf implements reconcile.Finder.

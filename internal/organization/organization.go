@@ -225,7 +225,7 @@ const maxPages = 2000
 // of it would be a smaller fleet. Nothing is lost with a read that nobody waits for any more:
 // the end of ctx is not held up by a request under way.
 func pages[T any](ctx context.Context, limiter *ratelimit.Limiter, subject string, next func(ctx context.Context, token *string) ([]T, *string, error)) ([]T, error) {
-	l := &listing[T]{subject: subject, next: next}
+	l := &listing[T]{subject: subject, next: next, tokens: awslambda.Pages{Max: maxPages}}
 	done := make(chan struct{})
 	go func() {
 		ratelimit.Run(ctx, limiter, ratelimit.Policy{Workers: 1, FaultAttempts: 3, GiveUpAfter: patience}, slices.Values([]ratelimit.Job{l}))
@@ -244,11 +244,11 @@ type listing[T any] struct {
 	subject string
 	next    func(ctx context.Context, token *string) ([]T, *string, error)
 
-	token, following *string
-	page, all        []T
-	pages            int
-	over             bool
-	err              error
+	tokens    awslambda.Pages
+	following *string
+	page, all []T
+	over      bool
+	err       error
 }
 
 // Next implements ratelimit.Job.
@@ -256,20 +256,15 @@ func (l *listing[T]) Next() (ratelimit.Priority, bool) { return ratelimit.Scan, 
 
 // Call implements ratelimit.Job.
 func (l *listing[T]) Call(ctx context.Context) (err error) {
-	l.page, l.following, err = l.next(ctx, l.token)
+	l.page, l.following, err = l.next(ctx, l.tokens.Token)
 	return awslambda.AsCallError(l.subject, err)
 }
 
 // Done implements ratelimit.Job.
 func (l *listing[T]) Done(err error, _ ratelimit.CallStats) {
-	l.pages++
-	switch {
-	case err != nil:
-		l.over, l.err = true, err
-	case aws.ToString(l.following) == "":
-		l.over = true
-	case l.pages == maxPages, l.token != nil && *l.following == *l.token:
-		l.over, l.err = true, errors.New("the listing never ends: AWS gave the same page again")
+	if err == nil {
+		l.all = append(l.all, l.page...)
+		err = l.tokens.Turn(l.following)
 	}
-	l.all, l.token = append(l.all, l.page...), l.following
+	l.err, l.over = err, err != nil || l.tokens.Token == nil
 }

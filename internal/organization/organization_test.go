@@ -188,10 +188,15 @@ func TestAPartIsAnError(t *testing.T) {
 	}
 	t.Run("endless", func(t *testing.T) {
 		d, _ := directory(t, many(1))
-		again := "again"
-		_, err := pages(t.Context(), d.limiter, "shop", func(context.Context, *string) ([]int, *string, error) { return nil, &again, nil })
-		if err == nil || !strings.Contains(err.Error(), "never ends") {
-			t.Errorf("got %v", err)
+		for circle := 1; circle <= 3; circle++ {
+			asked := 0
+			_, err := pages(t.Context(), d.limiter, "shop", func(context.Context, *string) ([]int, *string, error) {
+				asked++
+				return nil, aws.String(fmt.Sprint("page", asked%circle)), nil
+			})
+			if err == nil || !strings.Contains(err.Error(), "never ends") || asked != circle+1 {
+				t.Errorf("a circle of %d: %v, after %d pages", circle, err, asked)
+			}
 		}
 	})
 }

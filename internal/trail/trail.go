@@ -188,6 +188,7 @@ type nameJob struct {
 	name   string
 	in     cloudtrail.LookupEventsInput
 	page   *cloudtrail.LookupEventsOutput // of the last call
+	tokens awslambda.Pages
 	pages  int
 	oldest time.Time // of the events read
 	over   bool
@@ -214,15 +215,15 @@ func (j *nameJob) Done(err error, _ ratelimit.CallStats) {
 	}
 	j.pages++
 	hints := j.take(j.page.Events)
-	next, before := aws.ToString(j.page.NextToken), aws.ToString(j.in.NextToken)
-	j.in.NextToken = &next
+	endless := j.tokens.Turn(j.page.NextToken)
+	j.in.NextToken = j.tokens.Token
 	switch {
-	case next == "":
+	case endless == nil && j.tokens.Token == nil:
 		j.over = true
 	case j.query.Enough != nil && j.query.Enough(j.name, hints, j.oldest):
 		j.over = true
-	case next == before:
-		j.over, j.err = true, fmt.Errorf("CloudTrail gave the page token of %s twice, so that the list would never end", j.name)
+	case endless != nil:
+		j.over, j.err = true, fmt.Errorf("events of %s: %w", j.name, endless)
 	case j.query.Pages > 0 && j.pages >= j.query.Pages:
 		j.over, j.err = true, fmt.Errorf("%w: %d pages of %s", ErrPages, j.pages, j.name)
 	}

@@ -193,18 +193,6 @@ type OperationCount struct {
 	Refused   int64  `json:"refused"`   // every other error: it was permanent
 }
 
-// Minus is what was added since an earlier count.
-func (c OperationCount) Minus(before OperationCount) OperationCount {
-	c.Calls -= before.Calls
-	c.OK -= before.OK
-	c.Throttled -= before.Throttled
-	c.Conflicts -= before.Conflicts
-	c.Faults -= before.Faults
-	c.Skewed -= before.Skewed
-	c.Refused -= before.Refused
-	return c
-}
-
 // Memory remembers runs and keeps others away while one writes. It is asked only by a run that
 // may write.
 type Memory interface {

@@ -141,20 +141,6 @@ func ErrorOf(err error) *CallError {
 	return &CallError{Kind: kind, Message: err.Error()}
 }
 
-// WithoutText leaves out the text where it is not AWS's answer to a request that
-// AWS took for genuine. What is said about credentials may repeat parts of a signed
-// request, session token included, and an error that is no answer may hold
-// anything: such texts are for the terminal, not for records that are kept.
-func (e *CallError) WithoutText() *CallError {
-	out := *e
-	switch e.Kind {
-	case KindCredentials, KindUnknown, KindTransport:
-		out.Message = ""
-	}
-	out.Err = nil
-	return &out
-}
-
 // Error is "UpdateFunctionEventInvokeConfig 111111111111/eu-west-1/orders:live: ResourceConflictException (409): text [request id]".
 func (e *CallError) Error() string {
 	text := e.Reason()

@@ -156,11 +156,4 @@ func TestErrorForm(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"kind":"of_tomorrow"}`), &later); err != nil || later.Kind != reconcile.KindUnknown {
 		t.Errorf("a kind of a later version: %v, %v", later.Kind, err)
 	}
-	if kept := full.WithoutText(); kept.Message != "no" || kept.Err != nil {
-		t.Errorf("AWS's answer is kept: %+v", kept)
-	}
-	secret := &reconcile.CallError{Kind: reconcile.KindCredentials, Message: "token", Hint: "log in"}
-	if kept := secret.WithoutText(); kept.Message != "" || kept.Hint != "log in" || secret.Message != "token" {
-		t.Errorf("a text about credentials is not: %+v", kept)
-	}
 }

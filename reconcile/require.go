@@ -96,16 +96,6 @@ func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen Ob
 	}
 }
 
-// Broken counts the breaches as AWS holds them: before the plan is carried out, or after.
-func (p *TargetPlan) Broken(applied bool) (n int) {
-	for i := range p.Breaches {
-		if b := &p.Breaches[i]; !applied && b.Now || applied && b.Planned {
-			n++
-		}
-	}
-	return n
-}
-
 // require judges one function. It is held against the requirements twice, as it is and as the
 // changes would leave it, and a breach that is found both times is one Breach with both marks.
 //

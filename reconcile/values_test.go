@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -81,18 +80,6 @@ func TestOutcomesAreCounted(t *testing.T) {
 	if n := (OutcomeCounts{Created: 1, Updated: 20, Deleted: 300, Failed: 4000}).Applied(); n != 321 {
 		t.Errorf("%d were applied, want 321", n)
 	}
-	var before, after OperationCount
-	b, a := reflect.ValueOf(&before).Elem(), reflect.ValueOf(&after).Elem()
-	for i := 1; i < b.NumField(); i++ { // all but the name
-		b.Field(i).SetInt(int64(i))
-		a.Field(i).SetInt(int64(100 * i))
-	}
-	got := reflect.ValueOf(after.Minus(before))
-	for i := 1; i < got.NumField(); i++ {
-		if got.Field(i).Int() != int64(99*i) {
-			t.Errorf("%s is %d, want %d", got.Type().Field(i).Name, got.Field(i).Int(), 99*i)
-		}
-	}
 }
 
 func TestPlanIsCounted(t *testing.T) {
@@ -104,10 +91,6 @@ func TestPlanIsCounted(t *testing.T) {
 		if n := c.Lacking(row.functions, row.qualifiers); n != row.lacking {
 			t.Errorf("%+v: %d", row, n)
 		}
-	}
-	p := TargetPlan{Breaches: []Breach{{Now: true}, {Now: true, Planned: true}, {Now: true}, {Planned: true}}}
-	if now, then := p.Broken(false), p.Broken(true); now != 3 || then != 2 {
-		t.Errorf("%d are broken now and %d then, want 3 and 2", now, then)
 	}
 }
 

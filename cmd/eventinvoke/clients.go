@@ -164,11 +164,23 @@ func countAnew(t reconcile.OpenTarget) reconcile.OpenTarget {
 	t.Calls = func() []reconcile.OperationCount {
 		now := calls()
 		for i, op := range now {
-			now[i] = op.Minus(before[op.Name])
+			now[i] = added(op, before[op.Name])
 		}
 		return now
 	}
 	return t
+}
+
+// added is what a count has more than an earlier one.
+func added(c, before reconcile.OperationCount) reconcile.OperationCount {
+	c.Calls -= before.Calls
+	c.OK -= before.OK
+	c.Throttled -= before.Throttled
+	c.Conflicts -= before.Conflicts
+	c.Faults -= before.Faults
+	c.Skewed -= before.Skewed
+	c.Refused -= before.Refused
+	return c
 }
 
 // chooseAWS is what --profile and --region do: they stand for AWS_PROFILE and AWS_REGION, for all

@@ -71,3 +71,17 @@ func TestNoSecretIsKept(t *testing.T) {
 		}
 	})
 }
+
+func TestFailureIsACopy(t *testing.T) {
+	answer := &reconcile.CallError{Kind: reconcile.KindDenied, Message: "no", Hint: "allow it", Err: errors.New("below")}
+	if kept := NewFailure(answer); kept.Message != "no" || kept.Err != nil || answer.Err == nil {
+		t.Errorf("AWS's answer is kept: %+v", kept)
+	}
+	secret := &reconcile.CallError{Kind: reconcile.KindCredentials, Message: "token", Hint: "log in"}
+	if kept := NewFailure(secret); kept.Message != "" || kept.Hint != "log in" || secret.Message != "token" {
+		t.Errorf("a text about credentials is not: %+v", kept)
+	}
+	if NewFailure(nil) != nil {
+		t.Error("nothing failed")
+	}
+}

@@ -333,10 +333,19 @@ func (r *RunRecord) SetAPI(target desired.Target, operations []reconcile.Operati
 	}
 }
 
-// NewFailure takes from an error what may be kept, or is nil for nil.
+// NewFailure takes from an error what may be kept, or is nil for nil. Its text is left out
+// where it is not AWS's answer to a request that AWS took for genuine: what is said about
+// credentials may repeat parts of a signed request, session token included, and an error that is
+// no answer may hold anything. Such texts are for the terminal.
 func NewFailure(err error) *reconcile.CallError {
-	if err == nil {
+	kept := reconcile.ErrorOf(err)
+	if kept == nil {
 		return nil
 	}
-	return reconcile.ErrorOf(err).WithoutText()
+	switch kept.Kind {
+	case reconcile.KindCredentials, reconcile.KindUnknown, reconcile.KindTransport:
+		kept.Message = ""
+	}
+	kept.Err = nil
+	return kept
 }

@@ -129,7 +129,7 @@ func (f *fleet) passed(r worker.Report) {
 		}
 		outcome := r.Result.Outcome.Of(p.Target)
 		if n.keys, n.breaches = states(p, outcome), nil; n.keys != nil {
-			n.breaches = []int{p.Broken(outcome != nil), len(p.Unjudged)}
+			n.breaches = []int{broken(p, outcome != nil), len(p.Unjudged)}
 		}
 		if !r.Scope.All {
 			continue
@@ -306,4 +306,14 @@ func collectLimiter(out chan<- prometheus.Metric, t desired.Target, s *ratelimit
 	gauge(limiterBroken, number(s.Breaker == ratelimit.BreakerOpen))
 	counter(limiterThrottled, float64(s.Throttled))
 	counter(limiterPaused, s.Paused.Seconds())
+}
+
+// broken counts the breaches as AWS holds them: before the plan is carried out, or after.
+func broken(p *reconcile.TargetPlan, applied bool) (n int) {
+	for i := range p.Breaches {
+		if b := &p.Breaches[i]; !applied && b.Now || applied && b.Planned {
+			n++
+		}
+	}
+	return n
 }

@@ -371,3 +371,10 @@ func TestTheTextFile(t *testing.T) {
 		t.Errorf("error %v does not say what to do", err)
 	}
 }
+
+func TestBrokenIsCounted(t *testing.T) {
+	p := reconcile.TargetPlan{Breaches: []reconcile.Breach{{Now: true}, {Now: true, Planned: true}, {Now: true}, {Planned: true}}}
+	if now, then := broken(&p, false), broken(&p, true); now != 3 || then != 2 {
+		t.Errorf("%d are broken now and %d then, want 3 and 2", now, then)
+	}
+}

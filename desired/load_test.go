@@ -57,7 +57,7 @@ func TestStrictness(t *testing.T) {
 		{"an account in quotes that is short", "version: 1\ntargets:\n  - { name: a, account: \"123\", regions: [us-east-1] }\n" + plainEntry,
 			`fleet.yaml:3:25: EI020 account "123" is not an account id; write its twelve digits in quotes, such as "111111111111"`},
 		{"a list where the whole file is due", "- version: 1\n",
-			`fleet.yaml:1:1: EI003 a fleet file is a list, not a mapping with version, targets, defaults, rules, functions, ignore, require, guard, undeclared, missing_functions, missing_qualifiers; write a mapping with version, targets, defaults, rules, functions, ignore, require, guard, undeclared, missing_functions, missing_qualifiers`},
+			`fleet.yaml:1:1: EI003 a fleet file is a list, not a mapping; write a mapping with version, targets, defaults, rules, functions, ignore, require, guard, undeclared, missing_functions, missing_qualifiers`},
 		{"a rate above the quota", "version: 1\ntargets:\n  - { name: a, account: \"111111111111\", regions: [us-east-1], rate_share: 1.5, quota: 0 }\n" + plainEntry,
 			"fleet.yaml:3:75: EI007 rate_share 1.5 is out of range; use 0.1 to 1\nfleet.yaml:3:87: EI007 quota 0 is out of range; use more than 0"},
 		{"a date, a truth value and a fraction where names are due", "version: 1\nfunctions:\n  - { name: 2024-01-02, on_failure: none }\n  - { name: true, on_failure: none }\n  - { name: 1.5, on_failure: none }\n",

@@ -169,7 +169,7 @@ func (b *bounded) problems() Problems {
 		Pos:     b.list[maxShown-1].Pos,
 		Code:    codeTooManyProblems,
 		Message: fmt.Sprintf("%d more problems are not shown", b.dropped),
-		Hint:    fmt.Sprintf("mend the first %d and load again", maxShown),
+		Hint:    fmt.Sprintf("fix the first %d and validate again", maxShown),
 	})
 }
 

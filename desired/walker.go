@@ -214,7 +214,8 @@ func (w *walker) wrongType(n *yaml.Node, what, expected string) {
 	if n.Style&yaml.TaggedStyle != 0 {
 		hint = fmt.Sprintf("remove the tag %.40s", n.Tag)
 	}
-	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), expected), hint)
+	kind, _, _ := strings.Cut(expected, " with ") // its keys, the hint names
+	w.report(codeWrongType, n, fmt.Sprintf("%s is %s, not %s", what, describe(n), kind), hint)
 }
 
 // yamlKinds are what YAML takes a plain scalar for, by its tag.

@@ -73,7 +73,7 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 		if o.simulate != "" && o.simulator == nil && !o.quiet { // the demo says so itself
 			x.then = func(r *reconcile.RunResult) error {
 				if r.Outcome != nil && r.Outcome.Wrote() {
-					say(a.err, "Simulated: this world ends here, and the next command finds it as it was. To look again or to roll back, start eventinvoke simulate.")
+					say(a.err, "Simulated: nothing of it is kept, and the next command starts anew. To look again or to roll back, start `eventinvoke simulate`.")
 				}
 				return nil
 			}

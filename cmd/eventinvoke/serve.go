@@ -324,7 +324,7 @@ func (s *server) startPages(ctx context.Context, group *sync.WaitGroup, w *worke
 	}
 	listener, err := net.Listen("tcp", s.o.listen)
 	if err != nil {
-		return fmt.Errorf("--listen %s: %w; another --listen, such as 127.0.0.1:0, takes a free port", s.o.listen, err)
+		return fmt.Errorf("--listen %s: %w; write HOST:PORT with a port that is free, or 127.0.0.1:0 for any", s.o.listen, err)
 	}
 	server := &http.Server{
 		Handler: web.NewHandler(web.Options{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -54,7 +55,10 @@ func openWorld(path string) (*awssim.World, error) {
 	}
 	text, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("scenario: %w", err)
+		if inner, is := errors.AsType[*fs.PathError](err); is {
+			err = inner.Err
+		}
+		return nil, fmt.Errorf("the scenario %s cannot be read: %w; name a file, or none for the demo's", path, err)
 	}
 	s, err := awssim.ParseScenario(path, bytes.NewReader(text))
 	if err != nil {

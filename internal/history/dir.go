@@ -330,7 +330,7 @@ func (d *dir) fail(op, name string, err error) error {
 	case errors.Is(err, ErrChanged), errors.Is(err, ErrAbsent),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	default:
-		e.Hint = "free or mend the disk, or choose another folder with --history"
+		e.Hint = "free or repair the disk, or choose another folder with --history"
 	}
 	return e
 }

@@ -112,7 +112,7 @@ func (h *History) latest(ctx context.Context, runs []string) (string, error) {
 
 func (h *History) choose(runs []string, typed string) (string, error) {
 	if len(runs) == 0 {
-		return "", fmt.Errorf("history %s: no run is recorded there; if one is elsewhere, name that with --history", h)
+		return "", fmt.Errorf("history %s: no run is recorded there; if the history is elsewhere, name it with --history", h)
 	}
 	if slices.Contains(runs, typed) {
 		return typed, nil

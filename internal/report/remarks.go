@@ -196,7 +196,7 @@ func (r *Run) ofBreach(b *reconcile.Breach) remark {
 	}
 	switch {
 	case !b.Planned:
-		m.hint, m.when = "apply this plan, which mends it", untilApplied
+		m.hint, m.when = "apply this plan, which fixes it", untilApplied
 	case !b.Now && r.Outcome == nil:
 		m.message, m.when = "would "+strings.Replace(m.message, "breaks", "break", 1), onceApplied
 	}

@@ -53,7 +53,7 @@ var crontab = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month
 func Cron(expression string) (Timetable, error) {
 	schedule, err := crontab.Parse(expression)
 	if err != nil {
-		return Timetable{}, fmt.Errorf("the cron expression %q: %w; write minute, hour, day of month, month and day of week, such as \"*/15 * * * *\"", expression, err)
+		return Timetable{}, fmt.Errorf("the cron expression %q is wrong: %w; write minute, hour, day of month, month and day of week, such as \"*/15 * * * *\"", expression, err)
 	}
 	first := schedule.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 	if first.IsZero() {

@@ -38,17 +38,22 @@ func (s Selection) narrowTargets(f *Fleet) error {
 	if len(s.Targets) == 0 {
 		return nil
 	}
-	names := func(t TargetSpec, asked string) bool { return asked == t.Label || asked == t.Target.String() }
 	for _, asked := range s.Targets {
-		if !slices.ContainsFunc(f.Targets, func(t TargetSpec) bool { return asked != "" && names(t, asked) }) {
+		if !slices.ContainsFunc(f.Targets, func(t TargetSpec) bool { return asked != "" && t.called(asked) }) {
 			return fmt.Errorf("no target is called %q; %s", asked, s.known(f, asked))
 		}
 	}
-	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetSpec) bool {
-		return !slices.ContainsFunc(s.Targets, func(asked string) bool { return names(t, asked) })
-	})
+	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetSpec) bool { return !s.HasTarget(t) })
 	return nil
 }
+
+// HasTarget reports whether a target is in the selection, by its label or as ACCOUNT/REGION.
+func (s Selection) HasTarget(t TargetSpec) bool {
+	return len(s.Targets) == 0 || slices.ContainsFunc(s.Targets, t.called)
+}
+
+// called reports whether a name that was typed means the target.
+func (t TargetSpec) called(name string) bool { return name == t.Label || name == t.Target.String() }
 
 // known says what could have been asked for.
 func (s Selection) known(f *Fleet, asked string) string {

@@ -42,19 +42,13 @@ func (w FleetWishes) Targets() ([]desired.TargetSpec, bool) {
 		return nil, false
 	}
 	all, _ := w.Document.Targets(desired.Target{}) // fails only where none is declared
-	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool { return !w.inShard(t.Target) || !w.Selects(t) }), true
+	return slices.DeleteFunc(all, func(t desired.TargetSpec) bool { return !w.inShard(t.Target) || !w.Selection.HasTarget(t) }), true
 }
 
 // inShard reports whether a target is of this process's shard.
 //
 // What it does not own it neither opens nor counts.
 func (w FleetWishes) inShard(t desired.Target) bool { return w.InShard == nil || w.InShard(t) }
-
-// Selects reports whether the selection names a target.
-func (w FleetWishes) Selects(t desired.TargetSpec) bool {
-	asked := w.Selection.Targets
-	return len(asked) == 0 || slices.Contains(asked, t.Label) || slices.Contains(asked, t.Target.String())
-}
 
 // Discoveries implements Wishes.
 func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {

@@ -166,8 +166,7 @@ func (s *rollbackSource) narrow(document *desired.Document, chosen desired.Selec
 
 // names reports whether a target belongs to the part that is to be undone.
 func (s *rollbackSource) names(t desired.Target) bool {
-	w := reconcile.FleetWishes{Selection: s.chosen}
-	return w.Selects(desired.TargetSpec{Target: t, Label: s.labels[t]})
+	return s.chosen.HasTarget(desired.TargetSpec{Target: t, Label: s.labels[t]})
 }
 
 // selected is what the selection leaves of the undos.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -353,14 +354,14 @@ func (r *RunResult) failures() error {
 	}
 	stopped := func(t desired.Target, err error) {
 		if err != nil && (r.Stopped == nil || !errors.Is(err, r.Stopped)) {
-			add(fmt.Errorf("%s: %w", t, err))
+			add(inTarget(t, err))
 		}
 	}
 	add(r.Err)
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
 		if t.Err != nil {
-			add(fmt.Errorf("%s: %w", t.Target, t.Err))
+			add(inTarget(t.Target, t.Err))
 			continue
 		}
 		stopped(t.Target, t.Stopped)
@@ -382,6 +383,14 @@ func (r *RunResult) failures() error {
 	}
 	add(r.Late)
 	return all.ErrorOrNil()
+}
+
+// inTarget is an error with the target that it is about, which most name themselves.
+func inTarget(t desired.Target, err error) error {
+	if strings.Contains(err.Error(), t.String()) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", t, err)
 }
 
 // join is errors in order as one, nil where there are none.

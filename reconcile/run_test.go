@@ -219,6 +219,14 @@ func TestEveryFailureInOrder(t *testing.T) {
 			t.Errorf("the failures are %s", got)
 		}
 
+		// A target is named once, whether its error names it or not.
+		for _, text := range []string{"not opened", "ListFunctions " + home.String() + ": denied"} {
+			err := (&RunResult{Plan: Plan{Targets: []TargetPlan{{Target: home, Err: errors.New(text)}}}}).failures()
+			if !errors.As(err, &all) || strings.Count(all.Errors[0].Error(), home.String()) != 1 || !strings.HasSuffix(all.Errors[0].Error(), text) {
+				t.Errorf("the failure is %v", err)
+			}
+		}
+
 		// The end of a run is one failure, in however many targets and calls it is met.
 		over := &RunResult{Plan: r.Plan, Outcome: r.Outcome, Stopped: r.Stopped}
 		over.Plan.Targets[0].Stopped, over.Outcome.Targets[0].Stopped = over.Stopped, fmt.Errorf("while writing: %w", over.Stopped)

@@ -10,10 +10,16 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// slowJournal takes a second for each intent, and gives up with its context.
-type slowJournal struct{ noJournal }
+// slowJournal takes a second for each intent but those of fast, and gives up with its context.
+type slowJournal struct {
+	noJournal
+	fast string // a function
+}
 
-func (slowJournal) Intend(ctx context.Context, _ desired.Key, _ *Change) error {
+func (j slowJournal) Intend(ctx context.Context, key desired.Key, _ *Change) error {
+	if key.Function == j.fast {
+		return nil
+	}
 	select {
 	case <-time.After(time.Second):
 		return nil
@@ -25,41 +31,60 @@ func (slowJournal) Intend(ctx context.Context, _ desired.Key, _ *Change) error {
 // The end of one target's work ends the intents that it waits for. That is no
 // failure of the journal, and no other target may stop for it.
 func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		other := desired.Target{Account: "222222222222", Region: home.Region}
-		f, g := newFake("a"), newFake("b")
-		fleet := wants(entry("a", desired.Latest, retries(0)))
-		second := fleet.Targets[0]
-		second.Target = other
-		second.Entries = []desired.Entry{entry("b", desired.Latest, retries(0))}
-		fleet.Targets = append(fleet.Targets, second)
+	lost := errors.New("the lease was lost")
+	for _, row := range []struct {
+		why     string
+		loses   bool // the lease, while the intent is stored
+		fails   bool // another write, one more than the error budget has
+		stopped error
+	}{
+		{"its lease is lost", true, false, lost},
+		{"its error budget is used up", false, true, ErrErrorBudget},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			other := desired.Target{Account: "222222222222", Region: home.Region}
+			f, g := newFake("a", "fast"), newFake("b")
+			fleet := wants(entry("a", desired.Latest, retries(0)), entry("fast", desired.Latest, retries(0)))
+			second := fleet.Targets[0]
+			second.Target = other
+			second.Entries = []desired.Entry{entry("b", desired.Latest, retries(0))}
+			fleet.Targets = append(fleet.Targets, second)
 
-		limiter := fastLimiter()
-		defer limiter.Close()
-		live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil, false)
-		fleet.Limits.MaxChanges = desired.Limit{Number: 2}
-		approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, live))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lost := errors.New("the lease was lost")
-		held, lose := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second/2, func() { lose(lost) })
-		out := apply(t.Context(), approved, map[desired.Target]writeConn{
-			home:  {Writer: f, Limiter: limiter, LeaseContext: held},
-			other: {Writer: g, Limiter: limiter},
-		}, slowJournal{}, nil)
+			limiter := fastLimiter()
+			defer limiter.Close()
+			live := survey(t.Context(), fleet, map[desired.Target]readConn{home: {Reader: f, Limiter: limiter}, other: {Reader: g, Limiter: limiter}}, nil, false)
+			fleet.Limits.MaxChanges, fleet.Limits.MaxErrors = desired.Limit{Number: 3}, desired.Limit{Number: 0}
+			approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, live))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.fails {
+				f.fail = func(string, desired.Name, int) error {
+					time.Sleep(time.Second / 2)
+					return refusal(KindServer, "no")
+				}
+			}
+			held, lose := context.WithCancelCause(t.Context())
+			defer lose(nil)
+			if row.loses {
+				time.AfterFunc(time.Second/2, func() { lose(lost) })
+			}
+			out := apply(t.Context(), approved, map[desired.Target]writeConn{
+				home:  {Writer: f, Limiter: limiter, LeaseContext: held},
+				other: {Writer: g, Limiter: limiter},
+			}, slowJournal{fast: "fast"}, nil)
 
-		if stopped := out.Targets[0].Stopped; !errors.Is(stopped, lost) || errors.Is(stopped, ErrJournal) {
-			t.Errorf("the target without a lease was stopped by %v", stopped)
-		}
-		if r := out.Targets[0].Results[0]; r.Status != NotAttempted || f.count("put") != 0 {
-			t.Errorf("its write is %v, and %d were sent", r.Status, f.count("put"))
-		}
-		if r := out.Targets[1].Results[0]; r.Status != Applied {
-			t.Errorf("the write of the other target is %v, stopped by %v", r.Status, out.Targets[1].Stopped)
-		}
-	})
+			if stopped := out.Targets[0].Stopped; !errors.Is(stopped, row.stopped) || errors.Is(stopped, ErrJournal) {
+				t.Errorf("%s: the target was stopped by %v", row.why, stopped)
+			}
+			if r := out.Targets[0].Results[0]; r.Status != NotAttempted || f.attempts["put a:$LATEST"] != 0 {
+				t.Errorf("%s: the write that waited is %v, and %v were sent", row.why, r.Status, f.attempts)
+			}
+			if r := out.Targets[1].Results[0]; r.Status != Applied {
+				t.Errorf("%s: the write of the other target is %v, stopped by %v", row.why, r.Status, out.Targets[1].Stopped)
+			}
+		})
+	}
 }
 
 // A run that ends while an intent is stored says why it ended; a journal that fails while

@@ -124,3 +124,33 @@ type agedRecollection struct {
 func (a agedRecollection) Evidence(desired.Target, *Observed) *Evidence {
 	return &Evidence{MaxAge: a.age}
 }
+
+// Whichever targets something is carried of, each has what was read and what is carried,
+// in the order of names, and what was read stays as it was.
+func TestEachTargetHasWhatIsCarriedOfIt(t *testing.T) {
+	targets := []desired.Target{{Account: "111111111111", Region: "eu-west-1"}, {Account: "111111111111", Region: "us-east-1"}, {Account: "222222222222", Region: "eu-west-1"}}
+	for some := range 1 << len(targets) {
+		var read Observed
+		c := carried{functions: map[desired.Target][]CarriedFunction{}}
+		for i, target := range targets {
+			read.Targets = append(read.Targets, ObservedTarget{Target: target, Functions: []ObservedFunction{{Function: "b"}}})
+			if some>>i&1 == 1 {
+				c.functions[target] = []CarriedFunction{{Function: "a"}, {Function: "c"}}
+			}
+		}
+		known := c.seen(read)
+		for i, target := range targets {
+			want := []string{"b"}
+			if some>>i&1 == 1 {
+				want = []string{"a", "b", "c"}
+			}
+			var got []string
+			for _, f := range known.Targets[i].Functions {
+				got = append(got, f.Function)
+			}
+			if !slices.Equal(got, want) || len(read.Targets[i].Functions) != 1 {
+				t.Errorf("carried of targets %03b: of %s %q is known, want %q", some, target, got, want)
+			}
+		}
+	}
+}

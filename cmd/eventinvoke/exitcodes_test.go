@@ -161,6 +161,7 @@ func TestExitCodesAreChosenInOnePlace(t *testing.T) {
 // as the terminal at most.
 func TestClosingLine(t *testing.T) {
 	denied := errors.New("111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\nnext: allow it")
+	call := &reconcile.CallError{Op: "ListFunctionEventInvokeConfigs", Subject: "111111111111/eu-west-1/orders", Kind: reconcile.KindDenied, Code: "AccessDeniedException", Status: 403, Message: "User ci may not", RequestID: "7f3a"}
 	long := errors.New(strings.Repeat("é", 300))
 	for _, row := range []struct {
 		why, columns string
@@ -172,6 +173,9 @@ func TestClosingLine(t *testing.T) {
 		{"of several the first", "", []error{denied, long, long}, "eventinvoke: 3 failures; the first: 111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\n"},
 		{"in the words of the command line", "", []error{reconcile.ErrTimeUp}, "eventinvoke: the --timeout passed\n"},
 		{"no wider than the terminal", "60", []error{denied, long}, "eventinvoke: 2 failures; the first: 111111111111/eu-west-...\n"},
+		{"why and where come first in what there is room for", "80", []error{call}, "eventinvoke: AccessDeniedException: 111111111111/eu-west-1/orders: User ci ma...\n"},
+		{"also behind their number", "80", []error{call, long}, "eventinvoke: 2 failures; the first: AccessDeniedException: 111111111111/eu-we...\n"},
+		{"all of it where there is room", "200", []error{call}, "eventinvoke: " + call.Error() + "\n"},
 		{"in columns, not in bytes", "60", []error{long}, "eventinvoke: " + strings.Repeat("é", 44) + "...\n"},
 	} {
 		t.Setenv("COLUMNS", row.columns)

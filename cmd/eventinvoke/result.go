@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,14 +143,22 @@ func (a *app) closing(run error) error {
 	if len(all) == 0 {
 		return nil
 	}
-	line, _, _ := strings.Cut(timeUp(all[0]).Error(), "\n")
-	if len(all) > 1 {
-		line = fmt.Sprintf("%d failures; the first: %s", len(all), line)
+	line := func(first string) string {
+		first, _, _ = strings.Cut(first, "\n")
+		if len(all) > 1 {
+			first = fmt.Sprintf("%d failures; the first: %s", len(all), first)
+		}
+		return sanitize(first)
 	}
+	text := line(timeUp(all[0]).Error())
 	if width := columns(a.err) - len(errorPrefix); width > 0 {
-		line = runewidth.Truncate(sanitize(line), width, "...")
+		if call := reconcile.ErrorOf(all[0]); runewidth.StringWidth(text) > width && call.Subject != "" {
+			// What a terminal has room for begins with why and where.
+			text = line(cmp.Or(call.Code, call.Kind.String()) + ": " + call.Subject + ": " + call.Message)
+		}
+		text = runewidth.Truncate(text, width, "...")
 	}
-	return closingLine(line)
+	return closingLine(text)
 }
 
 // closingLine is an error that only repeats what the result has.

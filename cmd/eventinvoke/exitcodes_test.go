@@ -50,7 +50,7 @@ func TestVerbsEndAlike(t *testing.T) {
 		},
 	}
 	const fleet = "version: 1\ntargets:\n  - { name: one, account: \"111111111111\", regions: [eu-west-1, us-east-1] }\n"
-	const rule = "guard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 1 } }]\n"
+	const rule = "guard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"], qualifiers: [\"*\"] }, set: { maximum_retry_attempts: 1 } }]\n"
 	list := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/event-invoke-config/list") }
 	deny := func(region string) func(*http.Request, *http.Response) {
 		return func(r *http.Request, answer *http.Response) {
@@ -85,9 +85,10 @@ func TestVerbsEndAlike(t *testing.T) {
 		for verb, run := range verbs {
 			synctest.Test(t, func(t *testing.T) {
 				functions := []awssim.Function{{Name: "f-%d", Count: 40, Records: map[string]awssim.Record{"$LATEST": {MaximumRetryAttempts: &row.holds}}}}
-				world := newWorld(t, &awssim.Scenario{Version: 1, Latency: 400 * time.Millisecond, Accounts: []awssim.Account{{
+				scenario := &awssim.Scenario{Version: 1, Latency: 400 * time.Millisecond, Accounts: []awssim.Account{{
 					Account: "111111111111", Regions: map[string]awssim.Region{"eu-west-1": {Functions: functions}, "us-east-1": {Functions: functions}},
-				}}})
+				}}}
+				world := newWorld(t, scenario)
 				path := filepath.Join(t.TempDir(), "fleet.yaml")
 				if err := os.WriteFile(path, []byte(fleet+row.fleet), 0o600); err != nil {
 					t.Fatal(err)
@@ -96,7 +97,7 @@ func TestVerbsEndAlike(t *testing.T) {
 				if !other {
 					want = row.all
 				}
-				for _, format := range []string{"text", "json"} {
+				for _, format := range []string{"text", "json", "ndjson"} {
 					ctx, cancel := context.WithCancelCause(t.Context())
 					aws := &between{World: world, answer: row.answer, before: func(r *http.Request) {
 						if row.stop == "while records are read" && list(r) {
@@ -116,8 +117,8 @@ func TestVerbsEndAlike(t *testing.T) {
 					if code, _ := codeOf(err); code != want {
 						t.Errorf("%s, %s -o %s: exit code %d, want %d (%v)\n%s%s", row.why, verb, format, code, want, err, errs.String(), out.String())
 					}
-					if verb == "apply" {
-						return // it has changed the world
+					if verb == "apply" { // has changed the world
+						world = newWorld(t, scenario)
 					}
 				}
 			})

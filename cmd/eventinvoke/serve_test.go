@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,10 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // patience is how long a test waits for what must happen. It only passes when
@@ -284,6 +289,34 @@ func TestServeStartsWithoutItsHistory(t *testing.T) {
 		}
 		if s != nil {
 			s.close()
+		}
+	}
+}
+
+// The log of a pass has each failure once: a function's in a line of its own, a target's in
+// the line with which the worker closes the pass.
+func TestAFailureIsLoggedOnce(t *testing.T) {
+	here, there := desired.Target{Account: "111111111111", Region: "eu-west-1"}, desired.Target{Account: "111111111111", Region: "us-east-1"}
+	function := errors.New("ListFunctionEventInvokeConfigs 111111111111/eu-west-1/orders: AccessDeniedException")
+	for _, target := range []error{errors.New("too many calls failed"), errors.New("AssumeRole 111111111111/us-east-1: AccessDenied")} {
+		plan := &reconcile.Plan{Targets: []reconcile.TargetPlan{
+			{Target: here, Findings: []reconcile.Finding{{Kind: reconcile.FindingUnreadable, Err: function}}},
+			{Target: there, Stopped: target},
+		}}
+		result := worker.Result{Plan: plan}
+		closing := result.Completed()
+		if closing == nil || !strings.Contains(closing.Error(), target.Error()) {
+			t.Fatalf("the worker closes the pass with %v", closing)
+		}
+		stopped := target
+		if !strings.Contains(target.Error(), there.String()) { // as the engine names the target
+			stopped = fmt.Errorf("%s: %w", there, target)
+		}
+		var log bytes.Buffer
+		s := &server{app: &app{log: slog.New(slog.NewTextHandler(&log, nil))}}
+		s.logFailures("r", multierror.Append(nil, function, stopped), &result)
+		if text := log.String(); strings.Count(text, "orders") != 1 || strings.Contains(text, target.Error()) {
+			t.Errorf("beside %q the log has\n%s", closing, text)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -374,10 +375,14 @@ func (s *server) foreign(o worker.Object) bool {
 const maxLogged = 20
 
 // logFailures says in one line each what failed in a pass that came to a plan. What
-// ended it as a whole is the worker's to log.
+// ended it, as a whole or in a target, is in the line with which the worker closes it.
 func (s *server) logFailures(run string, failures error, result *worker.Result) {
 	if result.Plan == nil {
 		return
+	}
+	closing := ""
+	if err := result.Completed(); err != nil {
+		closing = err.Error()
 	}
 	log := s.app.log.With("run", run)
 	all := failuresOf(failures)
@@ -386,7 +391,7 @@ func (s *server) logFailures(run string, failures error, result *worker.Result) 
 			log.Error("and more failures", "count", len(all)-i)
 			break
 		}
-		if !errors.Is(result.Err, err) && explainFailure(err) != worker.ByLease {
+		if !errors.Is(result.Err, err) && !strings.Contains(closing, err.Error()) && explainFailure(err) != worker.ByLease {
 			log.Error("failed", "error", sanitize(err.Error()))
 		}
 	}

@@ -13,22 +13,35 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 )
 
 // writeHelp says what the verb is for, and then what can be typed. It is no template:
 // those find methods by name, and then the linker keeps all there are.
 func writeHelp(cmd *cobra.Command, _ []string) {
-	fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), " \n"))
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), " \n"))
 	if cmd.Example != "" {
-		fmt.Fprintf(cmd.OutOrStdout(), "Examples:\n%s\n\n", cmd.Example)
+		fmt.Fprintf(&b, "Examples:\n%s\n\n", cmd.Example)
 	}
 	if cmd.HasParent() {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", exitCodesOf(cmd))
+		fmt.Fprintf(&b, "%s\n\n", exitCodesOf(cmd))
 	}
-	fmt.Fprint(cmd.OutOrStdout(), cmd.UsageString())
+	out := cmd.OutOrStdout()
+	width := cmp.Or(columns(out), helpColumns)
+	help := b.String() + usageOf(cmd, min(width, helpColumns))
+	if width < helpColumns {
+		help = paragraphs.ReplaceAllString(help, "$1 $2")
+	} else {
+		width = 0 // as it is
+	}
+	_ = report.Lines(out, 0, help, report.TextOptions{Width: width})
 }
 
-// helpColumns is how wide help is, whatever the terminal.
+// paragraphs are where a line goes on below, which is not further in.
+var paragraphs = regexp.MustCompile(`(\S)\n(\S)`)
+
+// helpColumns is how wide help is, if the terminal is not narrower.
 const helpColumns = 80
 
 // optionalValue is what the library shows of a value that may be left out: SCENARIO[="demo"].
@@ -42,6 +55,11 @@ func optionalValues(usage string) string {
 }
 
 func writeUsage(cmd *cobra.Command) error {
+	_, err := io.WriteString(cmd.OutOrStderr(), usageOf(cmd, helpColumns))
+	return err
+}
+
+func usageOf(cmd *cobra.Command, width int) string {
 	var b strings.Builder
 	line := cmd.UseLine()
 	if cmd.HasAvailableSubCommands() && cmd.Runnable() {
@@ -54,7 +72,7 @@ func writeUsage(cmd *cobra.Command) error {
 		b.WriteString("\nCommands:")
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() || c.Name() == "help" {
-				fmt.Fprintf(&b, "\n  %-*s %s", c.NamePadding(), c.Name(), c.Short)
+				fmt.Fprintf(&b, "\n  %-*s  %s", c.NamePadding(), c.Name(), c.Short)
 			}
 		}
 		b.WriteString("\n")
@@ -64,14 +82,13 @@ func writeUsage(cmd *cobra.Command) error {
 		flags *pflag.FlagSet
 	}{{"Flags:", cmd.LocalFlags()}, {"Flags of every verb:", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
-			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(optionalValues(part.flags.FlagUsagesWrapped(helpColumns)), " \n"))
+			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(optionalValues(part.flags.FlagUsagesWrapped(width)), " \n"))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%q says more about one.\n", cmd.CommandPath()+" COMMAND --help")
 	}
-	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
-	return err
+	return b.String()
 }
 
 // Verbs of the same exit codes.

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mattn/go-runewidth"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
@@ -81,7 +80,7 @@ func watchedMain() {
 //	settled N FOLDER     waits until the journals of a history have the results of N writes: a run stores them a little later
 //	click KEY WANT...    puts such a record behind everybody's back, as a console click does
 //	block PAGE CODE...   runs the next block of commands of a page; each has its exit code, or stopped:CODE if it runs until it is stopped
-//	fits                 of what on.sh wrote to the terminal, no row that could break is wider than that, and more room takes no more rows
+//	terminal VERB...     runs a verb at pseudo terminals of 60, 80 and 200 columns, which what it says must fit; the file terminal has it
 //	swap OLD NEW         replaces words of the blocks after it: an address that must be free, the name of a run
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -123,29 +122,10 @@ func TestScripts(t *testing.T) {
 			"expire": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(expire(ts.MkAbs(args[0])))
 			},
-			"fits":    fits,
-			"settled": settled,
+			"terminal": terminal,
+			"settled":  settled,
 		},
 	})
-}
-
-func fits(ts *testscript.TestScript, _ bool, _ []string) {
-	width, rows := 0, map[int]int{}
-	for row := range strings.Lines(ts.ReadFile("ttyout")) {
-		row = strings.TrimRight(row, "\r\n")
-		if at, is := strings.CutPrefix(row, "columns "); is {
-			width, _ = strconv.Atoi(at)
-			continue
-		}
-		rows[width]++
-		whole := !strings.Contains(strings.TrimLeft(row, " →>~+-!#"), " ") || strings.Contains(row, "eventinvoke ")
-		if shown := runewidth.StringWidth(row); shown > width && !whole {
-			ts.Fatalf("%d of %d columns: %s", shown, width, row)
-		}
-	}
-	if rows[80] < rows[200] || rows[60] < rows[80] {
-		ts.Fatalf("rows by the width of the terminal: %v", rows)
-	}
 }
 
 func settled(ts *testscript.TestScript, _ bool, args []string) {

@@ -172,12 +172,13 @@ func words(s string) iter.Seq[string] {
 	return strings.SplitAfterSeq(s, " ")
 }
 
-// marked is what stands before a line that says something: its indent, and a mark.
-var marked = regexp.MustCompile(`^ *([>!] )?`)
+// marked is what stands before what a line says: its indent, and a mark or, further in, a short
+// first column.
+var marked = regexp.MustCompile(`^( +[\w-]{1,12} {2,}| *([>!] )?)`)
 
 // Lines writes what people read line by line: each over as many rows as it needs, the later ones
-// further in by hang. Where nobody knows how wide the terminal is, as where there is none, each
-// stays one: something may look for it there.
+// further in by hang than what it says. Where nobody knows how wide the terminal is, as where there
+// is none, each stays one: something may look for it there.
 func Lines(w io.Writer, hang int, lines string, o TextOptions) error {
 	p := newPrinter(w, &Run{}, o)
 	if p.columns = min(o.Width, maxColumns); !p.fixed {
@@ -185,7 +186,7 @@ func Lines(w io.Writer, hang int, lines string, o TextOptions) error {
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(lines, "\n"), "\n") {
 		mark := marked.FindString(line)
-		indent := len(mark) - len(strings.TrimLeft(mark, " "))
+		indent := len(line) - len(strings.TrimLeft(line, " "))
 		p.flow(indent, len(mark)+hang, text(line[indent:]))
 	}
 	return p.flush()

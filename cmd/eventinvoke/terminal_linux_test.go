@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// terminal runs a verb at pseudo terminals of 60, 80 and 200 columns. No row that can break may be
+// wider, and more room may take no more rows. What was written is then in the file "terminal".
+func terminal(ts *testscript.TestScript, _ bool, args []string) {
+	var all strings.Builder
+	rows := 1 << 20
+	for _, width := range []int{60, 80, 200} {
+		cmd := exec.Command("eventinvoke", args...)
+		cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
+		out, err := atTerminal(cmd, width)
+		ts.Check(err)
+		all.WriteString(out)
+		for row := range strings.Lines(out) {
+			row = strings.TrimRight(row, "\r\n")
+			whole := !strings.Contains(strings.TrimLeft(row, " →>~+-!#"), " ") || strings.Contains(row, "eventinvoke ")
+			if shown := runewidth.StringWidth(row); shown > width && !whole {
+				ts.Fatalf("%d of %d columns: %s", shown, width, row)
+			}
+		}
+		n := strings.Count(out, "\n")
+		if n == 0 || n > rows {
+			ts.Fatalf("%d columns take %d rows, and fewer columns %d:\n%s", width, n, rows, out)
+		}
+		rows = n
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(all.String()), 0o666))
+}
+
+func scriptEnv(ts *testscript.TestScript) (env []string) {
+	for _, name := range []string{"PATH", "HOME", "NO_COLOR", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", "EVENTINVOKE_INSIGHTS"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
+}
+
+// atTerminal is what a command writes to a pseudo terminal, all of it.
+func atTerminal(cmd *exec.Cmd, columns int) (string, error) {
+	here, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return "", err
+	}
+	defer here.Close()
+	var locked, number int32
+	size := [4]uint16{50, uint16(columns)}
+	for request, argument := range map[uintptr]unsafe.Pointer{
+		syscall.TIOCSPTLCK: unsafe.Pointer(&locked), syscall.TIOCGPTN: unsafe.Pointer(&number), syscall.TIOCSWINSZ: unsafe.Pointer(&size),
+	} {
+		if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, here.Fd(), request, uintptr(argument)); failed != 0 {
+			return "", failed
+		}
+	}
+	there, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return "", err
+	}
+	cmd.Stdout, cmd.Stderr = there, there
+	err = cmd.Start()
+	there.Close()
+	if err != nil {
+		return "", err
+	}
+	out, err := io.ReadAll(here)
+	if errors.Is(err, syscall.EIO) { // nobody has the other end any more
+		err = nil
+	}
+	var exit *exec.ExitError
+	if ended := cmd.Wait(); err == nil && !errors.As(ended, &exit) {
+		err = ended
+	}
+	return string(out), err
+}
+
+func TestAtTerminal(t *testing.T) {
+	out, err := atTerminal(exec.Command("sh", "-c", "stty size <&1"), 72)
+	if err != nil || out != "50 72\r\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}

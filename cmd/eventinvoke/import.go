@@ -88,7 +88,7 @@ func (a *app) importFiles(_ context.Context, paths []string, o *importOptions) e
 			source.Path = desired.StdinName
 			source.Data, err = io.ReadAll(a.in)
 		} else {
-			source.Data, err = os.ReadFile(path)
+			source.Data, err = readNamed("", path, "a terraform.tfstate, the output of \"terraform show -json\", a template or a serverless.yml")
 		}
 		if err != nil {
 			return err

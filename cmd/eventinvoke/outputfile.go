@@ -45,6 +45,19 @@ func cannotWrite(flag, path string, err error) error {
 	return fmt.Errorf("--%s %s cannot be written: %w; name a file in a directory that exists and can be written to", flag, path, err)
 }
 
+// readNamed reads a file that the command line names, behind the flag that does; instead is
+// what to name where it cannot be read.
+func readNamed(flag, path, instead string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, fmt.Errorf("%s%s cannot be read: %w; name %s", flag, path, err, instead)
+	}
+	return data, nil
+}
+
 // openFor opens the file that a flag names.
 func openFor(flag, path string) (*outputFile, error) {
 	f, err := openOutput(path)

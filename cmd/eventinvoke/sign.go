@@ -37,7 +37,7 @@ func (a *app) signPlan(path, keyFile string) error {
 	if keyFile == "" {
 		return errors.New("--key FILE is needed: the private SSH key to sign with, such as ~/.ssh/id_ed25519")
 	}
-	data, err := os.ReadFile(path)
+	data, err := readNamed("", path, "a plan that eventinvoke plan --out wrote")
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,11 @@ func (a *app) signPlan(path, keyFile string) error {
 
 // signer signs with the key in a file, which a flag named.
 func signer(flag, file string, ask func() (string, error)) (func(message []byte) (string, error), error) {
-	key, err := signature.Key(file, ask)
+	data, err := readNamed("--"+flag+" ", file, "a private SSH key, such as ~/.ssh/id_ed25519")
+	if err != nil {
+		return nil, err
+	}
+	key, err := signature.Key(file, data, ask)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
@@ -118,9 +122,9 @@ func (o *signingOptions) open(place string) error {
 
 // readAllowed reads a list of those whose signature counts.
 func readAllowed(path string) (signature.Allowed, error) {
-	data, err := os.ReadFile(path)
+	data, err := readNamed("--allowed-signers ", path, "a list in the form of ssh-keygen")
 	if err != nil {
-		return nil, fmt.Errorf("--allowed-signers: %w", err)
+		return nil, err
 	}
 	allowed, err := signature.ParseAllowed(data)
 	if err != nil {

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,16 +47,14 @@ and eventinvoke can talk to it. It keeps everything in memory.`,
 
 // openWorld makes the world of a scenario file; "" is the demo's.
 func openWorld(path string) (*awssim.World, error) {
-	read := os.ReadFile
+	text, err := examples.FS.ReadFile(examples.DemoScenario)
 	if path == "" {
-		path, read = examples.DemoScenario, examples.FS.ReadFile
+		path = examples.DemoScenario
+	} else {
+		text, err = readNamed("the scenario ", path, "a file, or none for the demo's")
 	}
-	text, err := read(path)
 	if err != nil {
-		if inner, is := errors.AsType[*fs.PathError](err); is {
-			err = inner.Err
-		}
-		return nil, fmt.Errorf("the scenario %s cannot be read: %w; name a file, or none for the demo's", path, err)
+		return nil, err
 	}
 	s, err := awssim.ParseScenario(path, bytes.NewReader(text))
 	if err != nil {

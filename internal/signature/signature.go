@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +19,9 @@ import (
 // something else from counting here.
 const Namespace = "eventinvoke"
 
-// Key reads a private key. Ask gives the passphrase of one that has one; it may be nil.
-func Key(path string, ask func() (string, error)) (ssh.Signer, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// Key is the private key in the data of a file. Ask gives the passphrase of one that has
+// one; it may be nil.
+func Key(path string, data []byte, ask func() (string, error)) (ssh.Signer, error) {
 	key, err := ssh.ParsePrivateKey(data)
 	if protected := (*ssh.PassphraseMissingError)(nil); errors.As(err, &protected) {
 		if ask == nil {

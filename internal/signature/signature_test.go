@@ -3,8 +3,6 @@ package signature
 import (
 	"crypto/ed25519"
 	"encoding/pem"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -98,10 +96,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	data := pem.EncodeToMemory(block)
 	say := func(word string) func() (string, error) { return func() (string, error) { return word, nil } }
 	for _, row := range []struct {
 		ask  func() (string, error)
@@ -111,14 +106,11 @@ func TestKeys(t *testing.T) {
 		{say("wrong"), "not that of this key"},
 		{nil, "no terminal to ask"},
 	} {
-		if _, err := Key(file, row.ask); row.says == "" && err != nil || row.says != "" && (err == nil || !strings.Contains(err.Error(), row.says)) {
+		if _, err := Key("key", data, row.ask); row.says == "" && err != nil || row.says != "" && (err == nil || !strings.Contains(err.Error(), row.says)) {
 			t.Errorf("%v, want %q", err, row.says)
 		}
 	}
-	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Key(file, nil); err == nil || !strings.Contains(err.Error(), "not a private SSH key") {
+	if _, err := Key("key", []byte("no key"), nil); err == nil || !strings.Contains(err.Error(), "not a private SSH key") {
 		t.Error(err)
 	}
 }

@@ -118,3 +118,28 @@ func TestWhere(t *testing.T) {
 		}
 	}
 }
+
+// What is declared in a target is found, and a slip put right, whichever of the targets it is in
+// and however that is named.
+func TestFindLooksInEveryTarget(t *testing.T) {
+	accounts := []string{"111111111111", "222222222222", "333333333333"} // sorted, as the targets of a fleet are
+	text, functions := "version: 1\ntargets:\n", "functions:\n"
+	for _, a := range accounts {
+		text += "  - { name: l" + a + ", account: \"" + a + "\", regions: [eu-west-1] }\n"
+		functions += "  - { name: \"" + a + ":function:in-" + a + ":live\", targets: [l" + a + "], maximum_retry_attempts: 0 }\n"
+	}
+	fleet := mustResolve(t, mustLoad(t, oneFile(text+functions)), Target{}, nil)
+	for _, a := range accounts {
+		for _, where := range []string{"", "l" + a + "/", a + "/eu-west-1/", a + ":function:", "arn:aws:lambda:eu-west-1:" + a + ":function:"} {
+			typed := where + "in-" + a
+			keys, err := fleet.Find(typed + ":live")
+			if err != nil || len(keys) != 1 || keys[0].String() != a+"/eu-west-1/in-"+a+":live" {
+				t.Errorf("%s: %v, %v", typed, keys, err)
+			}
+			want := `no declared config is called "` + typed + `"; did you mean in-` + a + ":live?"
+			if _, err := fleet.Find(typed); err == nil || err.Error() != want {
+				t.Errorf("%v\nwant %s", err, want)
+			}
+		}
+	}
+}

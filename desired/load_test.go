@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,6 +125,20 @@ c.yaml:4:5: EI034 z is declared at c.yaml:3:5 already; keep one entry`
 	last := problems[len(problems)-1]
 	if diff := cmp.Diff([]Pos{{"c.yaml", 3, 5}}, last.Related); diff != "" {
 		t.Errorf("the other place of the duplicate: %s", diff)
+	}
+}
+
+// Comments and empty lines, wherever, do not hide which line is indented unlike the others.
+func TestTheWrongIndentationIsFound(t *testing.T) {
+	lines := []string{"version: 1", "functions:", "  - name: orders", "    on_failure: none", "   qualifier: live", "    maximum_retry_attempts: 0"}
+	for _, blank := range []string{"", "    ", "# a comment", "      # a comment", "  #"} {
+		for at := 1; at <= 4; at++ {
+			text := strings.Join(slices.Insert(slices.Clone(lines), at, blank), "\n") + "\n"
+			_, err := Load(oneFile(text), "fleet.yaml")
+			if err == nil || !strings.HasPrefix(err.Error(), "fleet.yaml:6:4: EI009 ") || !strings.Contains(err.Error(), "this line is indented unlike") {
+				t.Errorf("%q at line %d: %v", blank, at+1, err)
+			}
+		}
 	}
 }
 

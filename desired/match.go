@@ -273,14 +273,10 @@ func (s *scope) qualifiersOf(name string, exact []exactEntry, rules []*ruleDecl,
 		}
 		for i := range rule.qualifiers {
 			q := &rule.qualifiers[i]
-			switch {
-			case q.pattern == nil:
-				all = append(all, q.value)
-				continue
-			case q.value == everyQualifier:
+			if q.value == everyQualifier {
 				all = append(all, Latest)
 			}
-			if !listed {
+			if q.pattern == nil || !listed {
 				all = append(all, q.value)
 			}
 			for _, alias := range aliases {

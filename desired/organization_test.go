@@ -129,7 +129,8 @@ func TestFormerTargets(t *testing.T) {
 		{"the region is not listed", TargetSpec{Target: Target{"333333333333", "ap-south-1"}, Label: "prod"}, ""},
 		{"it was of no organization", TargetSpec{Target: Target{"333333333333", "eu-west-1"}, Label: "tools"}, ""},
 	} {
-		targets, _ := doc.WithFormerTargets([]TargetSpec{c.was, c.was}).Targets(Target{})
+		there := TargetSpec{Target: Target{"111111111111", "us-east-1"}, Label: "prod"}
+		targets, _ := doc.WithFormerTargets([]TargetSpec{there, c.was, c.was}).Targets(Target{})
 		got, n := "", 0
 		for _, s := range targets {
 			if (s.Err != nil) != (s.Account == "222222222222") {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // lines writes a fleet as one line a key: what a table can hold and a person
@@ -304,6 +305,40 @@ functions:
 	if _, err := d.Targets(Target{}); err == nil {
 		t.Error("no targets at all were accepted")
 	}
+}
+
+// However many entries name a target, in whatever order, it is one.
+func TestEntriesBringEachTargetOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text, want := "version: 1\nfunctions:\n", map[string]int{}
+		for i, region := range rapid.SliceOfN(rapid.SampledFrom([]string{"", "eu-west-1", "us-east-1", "us-west-2"}), 1, 8).Draw(t, "regions") {
+			name, at := fmt.Sprintf("f%d", i), "/"
+			if region != "" {
+				name, at = "arn:aws:lambda:"+region+":111111111111:function:"+name, "111111111111/"+region
+			}
+			text += "  - { name: \"" + name + "\", maximum_retry_attempts: 0 }\n"
+			want[at]++
+		}
+		d, err := Load(oneFile(text), "fleet.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fleet, err := d.Resolve(Target{}, nil, Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, target := range fleet.Targets {
+			at := target.Account + "/" + target.Region
+			if _, again := got[at]; again {
+				t.Errorf("%s is a target twice", at)
+			}
+			got[at] = len(target.Entries)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s\n%s", diff, text)
+		}
+	})
 }
 
 func TestSharedValues(t *testing.T) {

@@ -1,6 +1,10 @@
 package desired
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 func TestNearest(t *testing.T) {
 	keys := fleetFile.keys()
@@ -13,8 +17,11 @@ func TestNearest(t *testing.T) {
 		{"another word altogether", "lambdas", ""},
 		{"nothing", "", ""},
 	} {
-		if got := nearest(row.word, keys); got != row.want {
-			t.Errorf("%s: nearest(%q) = %q, want %q", row.why, row.word, got, row.want)
+		// What is too long to be compared is no reason not to look at what comes after it.
+		for _, among := range [][]string{keys, slices.Insert(slices.Clone(keys), 0, strings.Repeat("x", longestWord+1))} {
+			if got := nearest(row.word, among); got != row.want {
+				t.Errorf("%s: nearest(%q) = %q, want %q", row.why, row.word, got, row.want)
+			}
 		}
 	}
 }

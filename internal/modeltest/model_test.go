@@ -11,6 +11,7 @@ import (
 // prediction is what the pages say a fleet means in a world.
 type prediction struct {
 	errors     []string // codes; with one of them nothing else counts
+	disputed   bool     // a config with several entries, one of which files disagree over
 	atOnce     []string // those that need no look at AWS: they are told, and the rest may not be
 	wishes     map[string]wish
 	inSync     []string
@@ -146,6 +147,9 @@ func predict(f fleet, w world) prediction {
 	if slices.Contains(p.atOnce, "EI034") && f.hasBareEntry() {
 		p.fail("EI019") // of two entries for one config the empty one may be told as well
 	}
+	if p.disputed {
+		p.fail("EI062") // as may what either of them would come to
+	}
 	examined := 0
 	for _, at := range f.places {
 		for _, name := range names {
@@ -167,7 +171,8 @@ func (p *prediction) fail(code string) { p.errors = append(p.errors, code) }
 
 // checkEntries finds what is wrong with the files whatever AWS holds.
 func (p *prediction) checkEntries(f fleet) {
-	declared := map[string]bool{}
+	declared := map[string]int{}
+	disputed := map[string]bool{}
 	some := false
 	for _, x := range f.files {
 		some = some || len(x.rules)+len(x.entries)+len(x.requires) > 0
@@ -178,10 +183,9 @@ func (p *prediction) checkEntries(f fleet) {
 				}
 				name := e.nameAt(at)
 				key := config(at, name, e.qualifier)
-				if declared[key] {
+				if declared[key]++; declared[key] > 1 {
 					p.fail("EI034")
 				}
-				declared[key] = true
 				ignored := false
 				for _, y := range f.files {
 					for _, ignore := range y.ignores {
@@ -194,9 +198,16 @@ func (p *prediction) checkEntries(f fleet) {
 				// Rules that choose by name alone may be held against each other at once,
 				// but nobody asks what an ignored function is to be.
 				if _, conflict := f.resolve(at, name, e.qualifier, unlooked); conflict && !ignored {
-					p.fail("EI062")
+					disputed[key] = true
 				}
 			}
+		}
+	}
+	for key := range disputed {
+		if declared[key] == 1 {
+			p.fail("EI062")
+		} else {
+			p.disputed = true // which of its entries counts is not known
 		}
 	}
 	if !some {

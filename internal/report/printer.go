@@ -141,7 +141,7 @@ func (p *printer) flow(indent, hang int, spans ...span) {
 	for _, s := range spans {
 		for word := range words(p.clean(s.text)) {
 			shown := strings.TrimRight(word, " ")
-			if used > indent && used+p.width(shown) > p.columns {
+			if shown != "" && used > indent && used+p.width(shown) > p.columns {
 				last := &line[len(line)-1]
 				last.text = strings.TrimRight(last.text, " ")
 				p.line(indent, line...)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -543,4 +544,59 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 
 func (f tagging) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
 	return nil, nil
+}
+
+// Whichever of its targets a saved plan has, in whatever order, and whichever of them are this
+// process's: what is theirs is read and planned, and nothing of the others.
+func TestASavedPlanOverAnyTargets(t *testing.T) {
+	one := retries(1)
+	declared := []desired.Target{targetOf("111111111111"), targetOf("222222222222"), targetOf("333333333333")}
+	left := []desired.Target{targetOf("000000000001"), targetOf("299999999999"), targetOf("444444444444")}
+	d := document(t, several).WithMembers(map[string][]desired.Member{"all": {{Account: "333333333333"}}})
+	rapid.Check(t, func(t *rapid.T) {
+		saved, owned, read := Plan{}, map[desired.Target]bool{}, []string(nil)
+		want := map[desired.Target]string{}
+		targets := rapid.Permutation(slices.Concat(declared, left)).Draw(t, "targets")
+		for _, target := range targets {
+			owned[target] = rapid.IntRange(0, 3).Draw(t, "owned") > 0
+		}
+		for _, target := range targets[:rapid.IntRange(0, len(targets)).Draw(t, "of them")] {
+			saved.Targets = append(saved.Targets, TargetPlan{Target: target, Label: "all", Changes: []Change{{Name: name("a", desired.Latest), Action: Create, Want: &one}}})
+			switch {
+			case !owned[target]:
+			case slices.Contains(left, target):
+				want[target] = fmt.Sprintf("left %s is no target of all any more, because its account or region has left, and the plan's changes there are not made", target)
+			default:
+				want[target] = "a"
+				read = append(read, target.Account+" a")
+			}
+		}
+		slices.Sort(read)
+		w := PlanWishes{FleetWishes: FleetWishes{Document: d, InShard: func(t desired.Target) bool { return owned[t] }}, Saved: saved}
+		fleet, _, err := w.Resolve(context.Background(), desired.Target{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(read, targetsOf(fleet)); diff != "" {
+			t.Errorf("what is read (-want +got): %s", diff)
+		}
+		var survey Observed
+		for i := range fleet.Targets {
+			survey.Targets = append(survey.Targets, holding(nil, []string{"a"}, fleet.Targets[i].Target).Targets...)
+		}
+		got := map[desired.Target]string{}
+		plan := w.Plan(fleet, survey)
+		for i := range plan.Targets {
+			p := &plan.Targets[i]
+			for _, c := range p.Changes {
+				got[p.Target] += c.Function
+			}
+			if p.Err != nil {
+				got[p.Target] += "left " + p.Err.Error()
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the plan (-want +got): %s", diff)
+		}
+	})
 }

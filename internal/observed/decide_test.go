@@ -192,11 +192,48 @@ func TestWhatIsCarried(t *testing.T) {
 		if row.state != nil {
 			row.state(o)
 		}
+		// One that nobody has seen yet is read, and keeps no other from being carried.
+		fleet.Entries = slices.Insert(fleet.Entries, 0, desired.Entry{Name: desired.Name{Function: "a-new-one", Qualifier: desired.Latest}, Want: want})
 		n := news{read: map[string]bool{row.news: true}}
 		if c := s.choose(fleet, row.policy, n, s.turn(n, 24*time.Hour, now), row.orphans); (len(c.carry) == 1) != row.carried {
 			t.Errorf("%s: carried %v", row.why, c.carry)
 		}
 	}
+}
+
+// What a run wrote is known as AWS answered; where it failed nobody knows what is there, and where
+// it was not attempted what was seen before still holds. Each function is for itself.
+func TestWhatWasWrittenIsKnown(t *testing.T) {
+	old, fresh := &reconcile.Settings{desired.Number(60)}, &reconcile.Settings{desired.Number(3600)}
+	live := reconcile.ObservedRecord{Qualifier: "live", Settings: old}
+	before := []reconcile.ObservedRecord{{Qualifier: desired.Latest, Settings: old, Modified: 1}, live}
+	rows := []struct {
+		function string
+		result   reconcile.ChangeResult
+		want     []reconcile.ObservedRecord // nil: nothing is known
+	}{
+		{"updated", reconcile.ChangeResult{Status: reconcile.Applied, After: fresh, Modified: 2}, []reconcile.ObservedRecord{{Qualifier: desired.Latest, Settings: fresh, Modified: 2}, live}},
+		{"deleted", reconcile.ChangeResult{Status: reconcile.Applied}, []reconcile.ObservedRecord{live}},
+		{"failed", reconcile.ChangeResult{Status: reconcile.Failed, Err: errUnread}, nil},
+		{"not attempted", reconcile.ChangeResult{Status: reconcile.NotAttempted}, before},
+		{"unseen", reconcile.ChangeResult{Status: reconcile.Applied, After: fresh}, nil},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s, outcome := newState(here), &reconcile.TargetOutcome{}
+		for _, row := range rapid.Permutation(rows).Draw(t, "results") {
+			row.result.Name = desired.Name{Function: row.function, Qualifier: desired.Latest}
+			outcome.Results = append(outcome.Results, row.result)
+			if row.function != "unseen" {
+				s.functions[row.function] = &observation{CarriedFunction: reconcile.CarriedFunction{Function: row.function, Records: before}}
+			}
+		}
+		s.wrote(outcome)
+		for _, row := range rows {
+			if o := s.functions[row.function]; (o == nil) != (row.want == nil) || o != nil && !slices.Equal(o.Records, row.want) {
+				t.Errorf("%s: %+v", row.function, o)
+			}
+		}
+	})
 }
 
 var errUnread = errors.New("not read")

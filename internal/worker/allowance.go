@@ -99,13 +99,11 @@ func (a *allowance) looked(s Scope, fleet desired.Fleet, r *Result) {
 // seenAgain reports whether a pass came to the end of every target that the refusal is
 // about. One that has left the fleet needs no look.
 func (f *refusal) seenAgain(s Scope, r *Result) bool {
-	told := map[desired.Target]bool{}
+	about := map[desired.Target]bool{}
 	for k := range f.open {
-		t := k.Target
-		if told[t] {
-			continue
-		}
-		told[t] = true
+		about[k.Target] = true
+	}
+	for t := range about {
 		planned := reconcile.FindTarget(r.Plan.Targets, t) != nil
 		if !planned && !s.All || planned && (!s.Whole(t) || r.TargetErr(t) != nil) {
 			return false

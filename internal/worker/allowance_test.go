@@ -83,6 +83,35 @@ func TestWhatMayBeWrittenWhileASweepStandsRefused(t *testing.T) {
 	}
 }
 
+// A refusal that is about several targets stands until each of them was seen again.
+func TestARefusalStandsUntilEachTargetIsSeenAgain(t *testing.T) {
+	targets := []desired.Target{ireland, {Account: "222222222222", Region: "eu-west-1"}, {Account: "333333333333", Region: "eu-west-1"}}
+	change := func(f string) reconcile.Change { return reconcile.Change{Name: desired.Name{Function: f}} }
+	refused := Result{Plan: &reconcile.Plan{}, Err: &reconcile.GuardError{}}
+	for _, target := range targets {
+		refused.Plan.Targets = append(refused.Plan.Targets, reconcile.TargetPlan{Target: target, Changes: []reconcile.Change{change("a"), change("b")}})
+	}
+	for seen := range 1 << len(targets) {
+		pass, parts := Result{Plan: &reconcile.Plan{}}, Scope{}
+		for i, target := range targets {
+			p := reconcile.TargetPlan{Target: target}
+			if seen&(1<<i) == 0 {
+				p.Err = errors.New("held")
+			} else {
+				parts.Objects = append(parts.Objects, Object{Target: target})
+			}
+			pass.Plan.Targets = append(pass.Plan.Targets, p)
+		}
+		for _, scope := range []Scope{{All: true}, parts} {
+			var a allowance
+			a.looked(Scope{All: true}, desired.Fleet{}, &refused)
+			if a.looked(scope, desired.Fleet{}, &pass); (a.mayWrite() == nil) != (seen == 1<<len(targets)-1) {
+				t.Errorf("over %v, of %03b of the targets: lifted: %v", scope.Objects, seen, a.mayWrite() == nil)
+			}
+		}
+	}
+}
+
 // 200 of 200 configs differ and the guard lets 60 pass. No order of events makes the
 // worker write what the guard refused the sweep.
 func TestEventsDoNotWriteWhatTheGuardRefused(t *testing.T) {

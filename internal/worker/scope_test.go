@@ -1,11 +1,13 @@
 package worker
 
 import (
+	"slices"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -113,4 +115,29 @@ func TestScopeOfTouches(t *testing.T) {
 	if fleet := ScopeOf(nil).Narrow(someFleet(t)); len(fleet.Targets) != 0 {
 		t.Errorf("no triggers cover %d targets", len(fleet.Targets))
 	}
+}
+
+// Whatever triggers name is in the scope, and nothing else; what is within something wider is named
+// no more.
+func TestAScopeIsWhatItsTriggersName(t *testing.T) {
+	var objects []Object
+	for _, account := range []string{"111111111111", "222222222222", "333333333333"} {
+		for _, function := range []string{"", "bills", "orders"} {
+			objects = append(objects, Object{desired.Target{Account: account, Region: "eu-west-1"}, function})
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		named := rapid.SliceOf(rapid.SampledFrom(objects)).Draw(t, "named")
+		var triggers []Trigger
+		for _, o := range named {
+			triggers = append(triggers, Trigger{Object: o})
+		}
+		s := ScopeOf(triggers)
+		for _, o := range objects {
+			whole := slices.Contains(named, Object{Target: o.Target})
+			if s.Whole(o.Target) != whole || s.covers(o.Target, o.Function) != (whole || slices.Contains(named, o)) || s.names(o) != (slices.Contains(named, o) && (!whole || o.Function == "")) {
+				t.Errorf("%v of %v: whole %v, covered %v, named %v", o, named, s.Whole(o.Target), s.covers(o.Target, o.Function), s.names(o))
+			}
+		}
+	})
 }

@@ -232,6 +232,33 @@ func TestAPassOverATargetSaysAllOfIt(t *testing.T) {
 	}
 }
 
+// A pass over several targets says of each what it saw of it, whether that was all or a part.
+func TestAPassOverSeveralTargetsSaysAllOfEach(t *testing.T) {
+	for why, row := range map[string]struct {
+		objects           []worker.Object
+		ireland, virginia bool
+	}{
+		"a part, and all of the other": {[]worker.Object{{Target: ireland, Function: "a"}, {Target: virginia}}, false, true},
+		"all of it, and a part":        {[]worker.Object{{Target: ireland}, {Target: virginia, Function: "a"}}, true, false},
+		"all of both":                  {[]worker.Object{{Target: ireland}, {Target: virginia}}, true, true},
+	} {
+		m := filled()
+		pass := aPass()
+		pass.Scope, pass.Started = worker.Scope{Objects: row.objects}, ten.Add(time.Hour)
+		m.Passed(pass)
+		want := map[string]float64{"eu-west-1": unix(ten), "us-east-1": unix(ten)}
+		if row.ireland {
+			want["eu-west-1"] = unix(pass.Started)
+		}
+		if row.virginia {
+			want["us-east-1"] = unix(pass.Started)
+		}
+		if diff := cmp.Diff(want, values(t, m.registry, "eventinvoke_last_attempt_timestamp_seconds", "region", "")); diff != "" {
+			t.Errorf("%s: attempts (-want +got): %s", why, diff)
+		}
+	}
+}
+
 func TestATargetThatLeftTheFleetIsForgotten(t *testing.T) {
 	m := filled()
 	next := aPass()

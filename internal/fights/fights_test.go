@@ -108,6 +108,14 @@ func TestFights(t *testing.T) {
 				f.Echoed(key, ago(19-5*i))
 			}
 		}, Hot, 3, ops},
+		{"also where nobody else is known to have written since", func(f *Log) {
+			f.Echoed(key, ago(40))
+			f.Echoed(key, ago(29))
+			for i := range 2 {
+				f.Wrote(key, ago(20-5*i), ops)
+				f.Echoed(key, ago(19-5*i))
+			}
+		}, Hot, 3, ops},
 		{"runs tell of themselves: what was stored, and when", func(f *Log) {
 			f.Ran(nil, now)
 			for i, status := range []reconcile.Status{reconcile.Applied, reconcile.Mismatched, reconcile.Failed, reconcile.Stale, reconcile.Applied, reconcile.Applied} {

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,11 +32,14 @@ var ireland = desired.Target{Account: "111111111111", Region: "eu-west-1"}
 type recorded struct {
 	id, name, function string
 	at                 time.Time
-	failed             bool
+	failed, garbled    bool
 }
 
 func (r recorded) record() string {
 	failure := ""
+	if r.garbled {
+		return "{"
+	}
 	if r.failed {
 		failure = `"errorCode": "ResourceConflictException",`
 	}
@@ -52,6 +56,7 @@ type history struct {
 	asked  []time.Time
 	names  []string
 	spoil  func(n int) (status int, code string)
+	refuse map[string]string // by name of a call: the code of the answer
 	after  time.Duration
 }
 
@@ -78,6 +83,9 @@ func (h *history) RoundTrip(r *http.Request) (*http.Response, error) {
 		return answer(400, `{"__type": "InvalidTimeRangeException"}`), nil
 	}
 	h.names = append(h.names, in.LookupAttributes[0].AttributeValue)
+	if code := h.refuse[in.LookupAttributes[0].AttributeValue]; code != "" {
+		return answer(400, fmt.Sprintf(`{"__type": %q, "message": "no"}`, code)), nil
+	}
 	// A token is good for the parameters that it was given for.
 	same := fmt.Sprint(in.LookupAttributes, in.StartTime, in.EndTime, in.MaxResults)
 	from, tokenOf, _ := strings.Cut(in.NextToken, "|")
@@ -135,6 +143,7 @@ func TestLookupFindsWhatIsThere(t *testing.T) {
 					function: rapid.SampledFrom([]string{"orders", "orders:live", "arn:aws:lambda:eu-west-1:111111111111:function:orders"}).Draw(rt, "function"),
 					at:       now.Add(-time.Duration(rapid.IntRange(0, 7200).Draw(rt, "age")) * time.Second),
 					failed:   rapid.IntRange(0, 9).Draw(rt, "fails") == 0,
+					garbled:  rapid.IntRange(0, 19).Draw(rt, "garbled") == 0,
 				})
 			}
 			for i := range h.events {
@@ -150,15 +159,19 @@ func TestLookupFindsWhatIsThere(t *testing.T) {
 				return 0, ""
 			}
 			from := now.Add(-time.Hour)
-			want := map[string]bool{}
+			want, unread := map[string]bool{}, 0
 			for _, e := range h.events {
-				if !e.failed && !e.at.Before(from) && e.name != "ListFunctions20150331" {
+				switch {
+				case e.at.Before(from) || e.name == "ListFunctions20150331":
+				case e.garbled:
+					unread++
+				case !e.failed:
 					want[e.id] = true
 				}
 			}
 			a := ask(h, Query{Names: []string{"PutFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig", "CreateFunction"}, From: from, Budget: time.Hour})
-			if a.Cut != nil || !a.Asked.Equal(now) || a.Unread != 0 {
-				t.Errorf("got %+v after %d requests, want a whole answer since %v", a, len(h.asked), from)
+			if a.Cut != nil || !a.Asked.Equal(now) || a.Unread != unread {
+				t.Errorf("got %+v after %d requests, want a whole answer since %v, but for %d events", a, len(h.asked), from, unread)
 			}
 			for _, e := range a.Events {
 				if !want[e.EventID] || e.Function != "orders" {
@@ -221,6 +234,39 @@ func TestLookupSaysWhatItHasNotSeen(t *testing.T) {
 					t.Errorf("got %d events, want %d", len(a.Events), tt.events)
 				}
 			})
+		})
+	}
+}
+
+// Whichever of the calls cannot be asked for, whatever is found of the others, the answer says so
+// of each.
+func TestLookupSaysEachCallThatCouldNotBeAsked(t *testing.T) {
+	calls := []string{"PutFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig", "CreateFunction"}
+	codes := []string{"AccessDeniedException", "InvalidTimeRangeException", "OperationNotPermittedException"}
+	for refused := range 1 << len(calls) {
+		synctest.Test(t, func(t *testing.T) {
+			now := time.Now()
+			h := &history{refuse: map[string]string{}}
+			for i, call := range calls {
+				name := cmp.Or(recordedAs[call], call)
+				h.events = append(h.events, recorded{id: call, name: name, function: "orders", at: now})
+				if refused&(1<<i) != 0 {
+					h.refuse[name] = codes[i]
+				}
+			}
+			a := ask(h, Query{Names: calls, From: now.Add(-time.Hour)})
+			if (a.Cut == nil) != (refused == 0) {
+				t.Errorf("%03b: cut by %v", refused, a.Cut)
+			}
+			for i, call := range calls {
+				is := refused&(1<<i) != 0
+				if told := a.Cut != nil && strings.Contains(a.Cut.Error(), codes[i]); told != is {
+					t.Errorf("%03b: %s: told %v: %v", refused, call, told, a.Cut)
+				}
+				if found := slices.ContainsFunc(a.Events, func(h events.Hint) bool { return h.EventID == call }); found == is {
+					t.Errorf("%03b: %s: found %v", refused, call, found)
+				}
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package trail
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
+	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -234,4 +236,37 @@ func TestWhoTellsWhyAFightHasNoAuthor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each config is judged by its own events, whatever stands before it: one that went with its alias
+// was deleted by nobody, and the others keep their authors.
+func TestEachConfigHasItsOwnAuthor(t *testing.T) {
+	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	by := func(who, call, function string, minute int) events.Hint {
+		return events.Hint{Kind: events.Key, Target: ireland, Function: function, Qualifier: "live", EventName: call,
+			EventTime: noon.Add(time.Duration(minute) * time.Minute), Author: insight.Author{Name: who}}
+	}
+	put := "PutFunctionEventInvokeConfig"
+	all := []events.Hint{
+		by("ops", deleteCall, "went", 0), by("alice", put, "went", 1),
+		by("alice", put, "deleted", 0), by("ops", deleteCall, "deleted", 1),
+		by("bob", put, "stored", 2), by("eve", put, "later", 0),
+	}
+	at := func(function string, minute int) reconcile.Change {
+		c := reconcile.Change{Name: desired.Name{Function: function, Qualifier: "live"}}
+		if minute > 0 {
+			c.Before, c.Modified = &reconcile.Settings{}, noon.Add(time.Duration(minute)*time.Minute).UnixMilli()
+		}
+		return c
+	}
+	changes := []reconcile.Change{at("went", 0), at("deleted", 0), at("stored", 2), at("later", 60), at("unheard", 0)}
+	rapid.Check(t, func(t *rapid.T) {
+		got := map[string]string{}
+		for _, a := range authors(ireland, rapid.Permutation(changes).Draw(t, "changes"), all) {
+			got[a.Function] += a.Author.Name
+		}
+		if want := map[string]string{"deleted": "ops", "stored": "bob"}; !maps.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
 }

@@ -64,6 +64,13 @@ func TestAgainInAMinute(t *testing.T) {
 	if want := `AmazonSQS.ChangeMessageVisibilityBatch{"Entries":[{"Id":"0","ReceiptHandle":"handle","VisibilityTimeout":120}],"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/111111111111/changes"}`; body != want {
 		t.Errorf("sent %s\nwant %s", body, want)
 	}
+	// A queue that has no ARN keeps none of the others from being asked, whichever comes first.
+	for range 20 {
+		body = ""
+		if err := Again(t.Context(), "1", []events.Message{{ID: "x", Receipt: "x", Queue: "changes"}, m}); err == nil || body == "" {
+			t.Fatalf("sent %q, %v", body, err)
+		}
+	}
 }
 
 func arnOf(t *testing.T, client *sqs.Client, queue string) string {

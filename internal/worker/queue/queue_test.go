@@ -344,8 +344,12 @@ func TestSeenIsBounded(t *testing.T) {
 			t.Errorf("event %q dedup: %v, want %v", id, got, want)
 		}
 	}
+	message := slices.Concat(hint(""), hint("c"), hint("new"))
 	if s.all(append(hint("b"), hint("new")...)) {
 		t.Error("a message with a new event counts as dedup")
+	}
+	if s.add(message); !s.all(hint("new")) {
+		t.Error("what comes after an event that was handled, or has no id, is not remembered")
 	}
 	if s.all(nil) || len(s.ids) != 2 {
 		t.Errorf("nothing counts as dedup, or %d ids are kept", len(s.ids))

@@ -53,18 +53,26 @@ type Digest struct {
 	// corrected is not among them: that is told each time.
 	items map[string]bool
 	// whole says that the run was about everything. Then read names the parts that it
-	// came to know: what was told of these and is told no more is over. Parts that are
-	// neither read nor in it are no longer of the fleet.
-	whole bool
-	read  map[string]bool // false: in the run, and not known
-	news  bool            // something happened, whether or not it was told before
+	// came to know: what was told of these and is told no more is over, but for what is
+	// unsure. Parts that are neither read nor in it are no longer of the fleet.
+	whole  bool
+	read   map[string]bool // false: in the run, and not known
+	unsure map[string]bool // items of which the run does not know whether they still hold
+	news   bool            // something happened, whether or not it was told before
 }
 
-// The parts of a run beside its targets, which are called ACCOUNT/REGION.
+// The parts of a run beside its targets, which are called ACCOUNT/REGION. Of a target more
+// is known than was read there, and may be unknown where that is known: a part each.
 const (
-	ofRun      = "run"
-	ofInsights = "insights"
+	ofRun          = "run"
+	ofAll          = "all" // has one item, owed; read where every target was
+	ofInsights     = "insights/"
+	ofRequirements = "requirements/"
 )
+
+// owed is remembered while anything is told: the end of it all is to be told, once a run has
+// looked everywhere.
+const owed = ofAll + " end"
 
 // TargetNews is what there is to say about one target.
 type TargetNews struct {
@@ -93,7 +101,7 @@ const (
 // which may be nil, reports an error that another run of ours explains, such as a
 // target that it holds: no news.
 func Of(r *reconcile.RunResult, whole bool, passes func(error) bool) *Digest {
-	d := &Digest{Version: 1, Verb: r.Verb, RunID: r.ID, Time: r.Finished.UTC(), items: map[string]bool{}, whole: whole, read: map[string]bool{}}
+	d := &Digest{Version: 1, Verb: r.Verb, RunID: r.ID, Time: r.Finished.UTC(), items: map[string]bool{}, whole: whole, read: map[string]bool{}, unsure: map[string]bool{}}
 	if r.Finished.IsZero() {
 		d.Time = time.Now().UTC()
 	}
@@ -109,11 +117,16 @@ func Of(r *reconcile.RunResult, whole bool, passes func(error) bool) *Digest {
 	if r.Err == nil && r.Stopped != nil {
 		d.problem(Failed, r.Stopped)
 	}
-	d.insights(r)
+	d.read[ofAll] = r.Planned()
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
 		d.target(t, r.Outcome.Of(t.Target), passes)
+		name := t.Target.String()
+		d.read[ofAll] = d.read[ofAll] && d.read[name]
+		d.read[ofRequirements+name] = d.read[name] && len(t.Unjudged) == 0
+		d.read[ofInsights+name] = d.read[name] && asked(r, t.Target)
 	}
+	d.insights(r)
 	if !r.Planned() {
 		d.whole = false // it says nothing about any target
 	}
@@ -127,13 +140,19 @@ func (d *Digest) FleetFiles(err error) {
 	}
 }
 
+// asked reports whether the annotators were asked about a target, and all answered.
+func asked(r *reconcile.RunResult, t desired.Target) bool {
+	return r.InsightPolicy != reconcile.InsightsOff && r.Stopped == nil && !slices.ContainsFunc(r.Insights.Unavailable, func(u insight.Unavailable) bool {
+		return u.Target == t || u.Target == desired.Target{}
+	})
+}
+
 // insights adds what is known beside the survey.
 func (d *Digest) insights(r *reconcile.RunResult) {
-	d.read[ofInsights] = r.InsightPolicy != reconcile.InsightsOff && len(r.Insights.Unavailable) == 0
 	var fought []string
 	for i := range r.Insights.Fights {
 		f := &r.Insights.Fights[i]
-		d.add(ofInsights, Fight, f.Key.String())
+		d.add(ofInsights+f.Target.String(), Fight, f.Key.String())
 		fought = append(fought, f.Key.String())
 	}
 	if fought != nil {
@@ -141,11 +160,18 @@ func (d *Digest) insights(r *reconcile.RunResult) {
 	}
 	for i := range r.Insights.Destinations {
 		to := &r.Insights.Destinations[i]
-		if !to.Loses() {
-			continue
+		for _, use := range to.Uses {
+			part := ofInsights + use.Target.String()
+			switch {
+			case to.Loses():
+				d.add(part, Lost, to.ARN, to.State.String())
+			case to.State == insight.DestinationUnknown:
+				for state := range lostBecause {
+					d.unsure[item(part, Lost, to.ARN, state.String())] = true
+				}
+			}
 		}
-		d.add(ofInsights, Lost, to.ARN, to.State.String())
-		if len(d.Errors) < maxTargets {
+		if to.Loses() && len(d.Errors) < maxTargets {
 			who := fmt.Sprintf("%d configs send", len(to.Uses))
 			if len(to.Uses) == 1 {
 				who = "1 config sends"
@@ -188,9 +214,13 @@ func causeOf(err error) string {
 // add notes one thing that is told about a part of the run. Kinds are those of what is
 // noted.
 func (d *Digest) add(part string, kind Kind, what ...string) {
-	sum := sha256.Sum256([]byte(string(kind) + "\x00" + strings.Join(what, "\x00")))
-	d.items[part+" "+hex.EncodeToString(sum[:8])] = true
+	d.items[item(part, kind, what...)] = true
 	d.note(kind)
+}
+
+func item(part string, kind Kind, what ...string) string {
+	sum := sha256.Sum256([]byte(string(kind) + "\x00" + strings.Join(what, "\x00")))
+	return part + " " + hex.EncodeToString(sum[:8])
 }
 
 func (d *Digest) note(kind Kind) {
@@ -207,7 +237,7 @@ func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcom
 	if !t.Unknown {
 		n.Unreadable = &counts.Unreadable
 	}
-	d.read[n.Target] = t.Err == nil && counts.Unreadable+counts.NotExamined == 0
+	d.read[n.Target] = t.Err == nil && counts.Unreadable+counts.NotExamined == 0 && (t.Evidence == nil || !t.Evidence.TooOld)
 	name := func(config desired.Name) {
 		if len(n.Configs) < maxConfigs {
 			n.Configs = append(n.Configs, config.String())
@@ -233,7 +263,8 @@ func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcom
 	for i := range t.Breaches {
 		if b := &t.Breaches[i]; b.Now && (outcome == nil || b.Planned) {
 			n.Breaches++
-			tell(Breach, b.Name.String(), b.Message)
+			news = true
+			d.add(ofRequirements+n.Target, Breach, b.Name.String(), b.Message)
 			name(b.Name)
 		}
 	}
@@ -304,9 +335,12 @@ func (t *Told) take(d *Digest) bool {
 	maps.DeleteFunc(*t, func(item string, _ bool) bool {
 		part, _, _ := strings.Cut(item, " ")
 		read, in := d.read[part]
-		return d.whole && (read || !in) && !d.items[item]
+		return d.whole && (read || !in) && !d.items[item] && !d.unsure[item]
 	})
 	maps.Copy(*t, d.items)
+	if len(d.items) > 0 {
+		(*t)[owed] = true
+	}
 	if before && len(*t) == 0 && !d.news {
 		d.note(Recovered)
 		return true

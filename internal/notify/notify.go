@@ -96,9 +96,9 @@ func (n *Notifier) Tell(d *Digest) {
 		case oldest := <-n.queue:
 			if oldest.sent != nil {
 				close(oldest.sent)
-				continue
+			} else {
+				n.o.Log.Warn("a notification was dropped: receivers do not answer", "waiting", pending)
 			}
-			n.o.Log.Warn("a notification was dropped: receivers do not answer", "waiting", pending)
 		default:
 		}
 	}

@@ -85,6 +85,27 @@ func TestWhatADigestTells(t *testing.T) {
 	}
 }
 
+// Each destination that loses events is told of, whatever stands beside it.
+func TestEachLostDestinationIsTold(t *testing.T) {
+	var all []insight.Destination
+	for _, state := range []insight.DestinationState{insight.DestinationExists, insight.DestinationMissing, insight.DestinationUnknown, insight.DestinationWrongKind} {
+		for i := range 2 {
+			all = append(all, insight.Destination{ARN: fmt.Sprintf("arn:aws:sqs:eu-west-1:111111111111:q-%d-%d", state, i), State: state, Uses: make([]insight.DestinationUse, 1)})
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		r := runOf()
+		r.Insights.Destinations = rapid.Permutation(all).Draw(t, "destinations")
+		d := Of(r, true, nil)
+		d.finish()
+		for i := range all {
+			if told := strings.Contains(d.Text, all[i].ARN); told != all[i].Loses() {
+				t.Errorf("%s: told %v\n%s", all[i].ARN, told, d.Text)
+			}
+		}
+	})
+}
+
 // One is not said as many are.
 func TestOneIsNotMany(t *testing.T) {
 	for n, want := range map[int][]string{
@@ -357,6 +378,31 @@ func TestAHungReceiverDelaysNothing(t *testing.T) {
 			t.Errorf("the end took %v", waited)
 		}
 		<-n.done
+	})
+}
+
+// To wait for what was told is not the end: what is told after it is sent as well.
+func TestAFlushIsNotTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, err := New(t.Context(), Options{Receivers: []string{"https://hooks.example.com/x"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var posts atomic.Int32
+		n.receivers[0].(*webhook).client.Transport = answers(func(r *http.Request) (*http.Response, error) {
+			posts.Add(1)
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+		})
+		for i := range int32(3) {
+			n.Tell(Of(runOf(change(fmt.Sprint("f", i))), true, nil))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			n.Flush(ctx)
+			cancel()
+			if posts.Load() != i+1 {
+				t.Errorf("%d of %d were sent", posts.Load(), i+1)
+			}
+		}
+		n.Close(t.Context())
 	})
 }
 

@@ -41,6 +41,8 @@ func TestWhoIsAllowed(t *testing.T) {
 		{`alice valid-before="202611261201Z" ` + key, "", "for a minute more"},
 		{`alice valid-before="202611261200Z" ` + key, "does not count now", "no longer"},
 		{`alice valid-after="20261127Z" ` + key, "does not count now", "not yet"},
+		{`alice valid-before="202611261200Z" ` + key + "\nalice " + key, "", "no longer by one line, and still by the next"},
+		{"alice " + key + "\n" + `alice valid-after="20261127Z" ` + key, "", "still, and once more from tomorrow on"},
 		{`alice valid-after="soon" ` + key, "no time", "a time that cannot be read must not mean always"},
 		{`alice cert-authority ` + key, "not supported", "an authority is not a person"},
 		{`* ` + key, "without patterns", "everybody is nobody"},

@@ -270,3 +270,59 @@ func TestNoTargetLacksWhatItsRulesNeed(t *testing.T) {
 		}
 	})
 }
+
+// TestEachItemIsAllowedItsCalls: whatever stands beside it, in whatever order, and whichever targets
+// nothing is said about, an item is allowed the calls that it needs in its target, and no more.
+func TestEachItemIsAllowedItsCalls(t *testing.T) {
+	calls := []string{"lambda:ListFunctionEventInvokeConfigs", "lambda:UpdateFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig", "lambda:ListAliases", "lambda:ListVersionsByFunction"}
+	kinds := []struct {
+		section, item string
+		calls         []string
+	}{
+		{"functions", `{ name: "%s", targets: [%s], maximum_retry_attempts: 0 }`, calls[:2]},
+		{"functions", `{ name: "%s:live", targets: [%s], maximum_retry_attempts: 0 }`, []string{calls[0], calls[1], calls[3]}},
+		{"functions", `{ name: "%s:7", targets: [%s], maximum_retry_attempts: 0 }`, []string{calls[0], calls[1], calls[4]}},
+		{"functions", `{ name: "%s", targets: [%s], remove: true }`, []string{calls[0], calls[2]}},
+		{"rules", `{ match: { functions: ["%s"], targets: [%s] }, set: { maximum_retry_attempts: 0 } }`, calls[:2]},
+		{"rules", `{ match: { functions: ["%s"], qualifiers: ["live"], targets: [%s] }, set: { maximum_retry_attempts: 0 } }`, []string{calls[0], calls[1], calls[3]}},
+		{"require", `{ match: { functions: ["%s"], targets: [%s] }, failure_destination: required }`, calls[:1]},
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		yaml := "version: 1\ntargets:\n"
+		for i := range 4 {
+			yaml += fmt.Sprintf("  - { name: t%d, account: \"%012d\", regions: [eu-west-1] }\n", i, i+1)
+		}
+		sections, want := map[string]string{}, map[string]bool{}
+		for i, kind := range rapid.SliceOfN(rapid.IntRange(0, len(kinds)-1), 0, 16).Draw(rt, "items") {
+			label, name := fmt.Sprint("t", rapid.IntRange(1, 2).Draw(rt, "target")), fmt.Sprintf("%c%d", rapid.RuneFrom([]rune("abc")).Draw(rt, "name"), i)
+			sections[kinds[kind].section] += "  - " + fmt.Sprintf(kinds[kind].item, name, label) + "\n"
+			for _, call := range kinds[kind].calls {
+				want[label+" "+call+" "+name] = true
+			}
+		}
+		if sections["functions"] == "" {
+			sections["functions"] = "  - { name: z, targets: [t3], maximum_retry_attempts: 0 }\n"
+			want["t3 "+calls[0]+" z"], want["t3 "+calls[1]+" z"] = true, true
+		}
+		for _, section := range rapid.Permutation([]string{"functions", "rules", "require"}).Draw(rt, "sections") {
+			if sections[section] != "" {
+				yaml += section + ":\n" + sections[section]
+			}
+		}
+		got := map[string]bool{}
+		for _, d := range build(t, yaml, Options{Mode: Apply}) {
+			for _, s := range d.Statements {
+				for _, call := range s.Action {
+					for _, r := range s.Resource {
+						if _, name, of := strings.Cut(r, ":function:"); of && slices.Contains(calls, call) {
+							got[d.Label+" "+call+" "+strings.TrimSuffix(name, ":*")] = true
+						}
+					}
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatalf("(-want +got): %s\n%s", diff, yaml)
+		}
+	})
+}

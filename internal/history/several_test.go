@@ -1,0 +1,187 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fights"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
+)
+
+// severalTargets are three of them, in order.
+func severalTargets() (all []desired.Target) {
+	for i := range 3 {
+		all = append(all, desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"})
+	}
+	return all
+}
+
+// opened is a run over targets.
+func opened(id string, targets ...desired.Target) *reconcile.RunResult {
+	r := &reconcile.RunResult{Request: reconcile.Request{ID: id, Verb: "apply", Started: time.Now(), Write: true}}
+	for _, t := range targets {
+		r.Opened.Targets = append(r.Opened.Targets, reconcile.OpenTarget{Target: t})
+	}
+	return r
+}
+
+// Whichever targets others hold, a run that may leave these out holds all the rest, and tells which
+// it has left out.
+func TestARunHoldsWhateverNobodyElseHolds(t *testing.T) {
+	targets := severalTargets()
+	for held := range 1 << len(targets) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newMemory()
+			var others []desired.Target
+			for i, target := range targets {
+				if held&(1<<i) != 0 {
+					others = append(others, target)
+				}
+			}
+			other, err := (&Memory{History: New(s)}).Begin(t.Context(), opened("other", others...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := opened("own", targets...)
+			own, err := (&Memory{History: New(s), SkipHeld: true}).Begin(t.Context(), r)
+			if err != nil {
+				t.Fatalf("%03b: %v", held, err)
+			}
+			for i, target := range targets {
+				is := held&(1<<i) != 0
+				if holds := own.(*memoryRecorder).leases[target] != nil; holds == is {
+					t.Errorf("%03b: holds %s: %v", held, target, holds)
+				}
+				if told := errors.As(r.Opened.Targets[i].Err, new(*HeldError)); told != is {
+					t.Errorf("%03b: of %s it says %v", held, target, r.Opened.Targets[i].Err)
+				}
+			}
+			for _, recorder := range []reconcile.Recorder{own, other} {
+				kill(t, recorder.(*memoryRecorder).run)
+				for _, lease := range recorder.(*memoryRecorder).leases {
+					if err := lease.Release(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// The calls of each target are recorded, whichever others were not called.
+func TestARecordHasTheCallsOfEachTarget(t *testing.T) {
+	targets := severalTargets()
+	limiter := ratelimit.New(ratelimit.Options{Quota: 10})
+	defer limiter.Close()
+	for called := range 1 << len(targets) {
+		r := opened("r", targets...)
+		r.Surveyed = time.Now()
+		for i, target := range targets {
+			r.Plan.Targets = append(r.Plan.Targets, reconcile.TargetPlan{Target: target})
+			if called&(1<<i) != 0 {
+				r.Opened.Targets[i].Limiter = limiter
+				r.Opened.Targets[i].Calls = func() []reconcile.OperationCount { return nil }
+			}
+		}
+		var record RunRecord
+		(&Memory{}).complete(&record, r)
+		for i := range targets {
+			if has := record.Targets[i].Limiter != nil; has != (called&(1<<i) != 0) {
+				t.Errorf("%03b: calls of target %d: %v", called, i, has)
+			}
+		}
+	}
+}
+
+// A process shares the quota of each target that it has opened, whichever others it could not open.
+func TestEachTargetHasItsPeers(t *testing.T) {
+	targets := severalTargets()
+	for open := range 1 << len(targets) {
+		synctest.Test(t, func(t *testing.T) {
+			limiter := ratelimit.New(ratelimit.Options{Quota: 10})
+			defer limiter.Close()
+			opener := openerFunc(func() (o reconcile.Opened) {
+				for i, target := range targets {
+					at := reconcile.OpenTarget{Target: target}
+					if open&(1<<i) != 0 {
+						at.Limiter = limiter
+					} else if i != 1 {
+						at.Err = errors.New("no role")
+					}
+					o.Targets = append(o.Targets, at)
+				}
+				return o
+			})
+			var peers Peers
+			ctx, cancel := context.WithCancel(t.Context())
+			o, leave := peers.Opener(opener, newMemory(), slog.New(slog.DiscardHandler))
+			if _, err := o.Open(ctx, reconcile.OpenRequest{RunID: "r"}); err != nil {
+				t.Fatal(err)
+			}
+			var got, want []desired.Target
+			for _, m := range o.(*peersOpener).joined {
+				got = append(got, m.target)
+			}
+			for i, target := range targets {
+				if open&(1<<i) != 0 {
+					want = append(want, target)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%03b: %v have peers, want %v", open, got, want)
+			}
+			cancel()
+			leave()
+		})
+	}
+}
+
+// Each write that AWS took counts as a correction, whatever came of those before it; and what failed
+// in the run before this one is known, whatever this one has written by now.
+func TestWhatTheLastRunsDid(t *testing.T) {
+	h := New(newMemory())
+	theirs := holding(2)
+	refused, taken := modify(testKey(0), theirs, retries(0)), modify(testKey(1), theirs, retries(0))
+	for i := range 4 {
+		record := testRecord(fmt.Sprintf("run-%d", i))
+		record.Started = time.Now().Add(time.Duration(i-4) * time.Hour)
+		run, err := h.Begin(t.Context(), record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results := []reconcile.ChangeResult{*failed(refused, ratelimit.ErrClosed), *applied(taken, new(holding(0)))}
+		results[1].Modified = record.Started.UnixMilli()
+		for j := range results {
+			if err := run.Journal().Intend(t.Context(), testKey(j), &results[j].Change); err != nil {
+				t.Fatal(err)
+			}
+			run.Journal().Settle(testKey(j), &results[j])
+		}
+		record.State = Finished
+		record.SetPlan(&reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: testTarget, Changes: []reconcile.Change{*refused, *taken}}}})
+		record.SetOutcome(&reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: testTarget, Results: results}}})
+		if err := run.Finish(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log fights.Log
+	if err := h.TellFights(t.Context(), &log); err != nil {
+		t.Fatal(err)
+	}
+	if all := log.List(fights.Told, time.Now()); len(all) != 1 || all[0].Key != testKey(1) || all[0].Times != 4 {
+		t.Errorf("fights: %+v", all)
+	}
+	for _, this := range []string{"run-3", "run-4"} {
+		if failed := h.failedBefore(t.Context(), this); len(failed) != 1 || !failed[testKey(0)] {
+			t.Errorf("before %s failed %v", this, failed)
+		}
+	}
+}

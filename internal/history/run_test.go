@@ -338,7 +338,7 @@ func TestOneRunHidesNoOther(t *testing.T) {
 				}
 				shown[runs[i].ID] = true
 			}
-			if err != nil || !shown["good"] || !shown["newer"] || !shown["audit-01"] {
+			if err != nil || !shown["good"] || !shown["newer"] || !shown["audit-01"] || shown[""] {
 				t.Errorf("List: %v, %v", shown, err)
 			}
 			if run, err := h.Load(t.Context(), "good"); err != nil || run.State() != Finished || len(run.Items()) != 0 {
@@ -355,8 +355,8 @@ func TestOneRunHidesNoOther(t *testing.T) {
 			}
 			write(t, h.store, "next", time.Now())
 			audits[1].run(t, h.store)
-			if _, err := h.Prune(t.Context(), time.Now().AddDate(0, -1, 0)); err != nil {
-				t.Errorf("Prune: %v", err)
+			if pruned, err := h.Prune(t.Context(), time.Now().AddDate(0, -1, 0)); err != nil || !slices.Contains(pruned, "good") {
+				t.Errorf("Prune: %v, %v", pruned, err)
 			}
 		})
 	}

@@ -185,3 +185,109 @@ func TestWhatTheLastRunsDid(t *testing.T) {
 		}
 	}
 }
+
+// What lies among the signs of life, and the runs at work, keep no dead run from being linked, nor
+// does one whose record does not hold.
+func TestDeadRunsAreLinkedBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		h := New(s)
+		var dead, alive []*Recorder
+		for _, id := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+			s.do(func() { s.objects[aliveFolder+id+"/notes.txt"] = []byte("by hand") })
+			r := begin(t, s, id)
+			if len(dead) < len(alive) {
+				kill(t, r)
+				dead = append(dead, r)
+			} else {
+				alive = append(alive, r)
+			}
+		}
+		s.do(func() { s.objects[dead[0].attempt.record()] = []byte("half a rec") })
+		time.Sleep(10 * LeaseTTL)
+		h.linkDead(t.Context())
+		for i, r := range dead {
+			_, _, err := s.Read(t.Context(), r.attempt.alive())
+			if linked := errors.Is(err, ErrAbsent); linked != (i > 0) {
+				t.Errorf("%s: linked: %v", r.attempt.run, linked)
+			}
+		}
+		for _, r := range alive {
+			if err := r.Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// What somebody has put beside the journals of a run is told of, and hides none of them.
+func TestUndoReadsEachJournalBesideOtherFiles(t *testing.T) {
+	s := newMemory()
+	write(t, s, "r", time.Now())
+	for _, name := range []string{"0-notes.txt", "zzz"} {
+		s.logs[journalsFolder+"r/"+name], s.objects[journalsFolder+"r/"+name] = []byte("by hand"), []byte("by hand")
+	}
+	if undos, err := New(s).Undo(t.Context(), "r"); !errors.As(err, new(*BrokenError)) || len(undos) != 1 {
+		t.Errorf("%v, %v", undos, err)
+	}
+}
+
+// What a shard did before it died is in the report of the run, whatever became of the shards beside
+// it: one that ended well, and one whose journal is lost.
+func TestADeadTryOfAnyShardIsNotForgotten(t *testing.T) {
+	const well, lost, died = "ended well", "its journal is lost", "died"
+	for _, shards := range [][]string{{well, lost, died}, {well, died, lost}, {lost, well, died}, {lost, died, well}, {died, well, lost}, {died, lost, well}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newMemory()
+			begin := func(shard int) (*Recorder, *RunRecord) {
+				record := testRecord("nightly")
+				record.Shard = Shard{shard, len(shards)}
+				run, err := New(s).Begin(t.Context(), record)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return run, record
+			}
+			end := func(run *Recorder, record *RunRecord) {
+				record.State = Finished
+				record.SetPlan(&reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: testTarget, Declared: 1, InSync: 1}}})
+				if err := run.Finish(t.Context(), record); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, is := range shards {
+				run, record := begin(i)
+				if is == well {
+					end(run, record)
+					continue
+				}
+				change := create(testKey(i), retries(0))
+				if err := run.Journal().Intend(t.Context(), testKey(i), change); err != nil {
+					t.Fatal(err)
+				}
+				run.Journal().Settle(testKey(i), applied(change, new(holding(0))))
+				kill(t, run)
+				if is == lost {
+					s.do(func() { delete(s.logs, run.attempt.journal()) })
+				}
+			}
+			time.Sleep(10 * LeaseTTL)
+			for i, is := range shards {
+				if is != well {
+					end(begin(i))
+				}
+			}
+			whole, err := New(s).Load(t.Context(), "nightly")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []desired.Key
+			for _, item := range whole.Items() {
+				got = append(got, item.Key)
+			}
+			if want := testKey(slices.Index(shards, died)); !slices.Equal(got, []desired.Key{want}) {
+				t.Errorf("%v: it tells of %v, want %s", shards, got, want)
+			}
+		})
+	}
+}

@@ -116,7 +116,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 	if c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
 		a.log.Warn("what could not be read was left as it is declared", "configs", c.Unreadable, "targets", c.UnreadableTargets, "not_examined", c.NotExamined)
 	}
-	return partly(exitOf(r.RunResult, aboutFleet, a.closing(r.failures)), len(result.Refused) > 0)
+	return partly(exitOf(r.RunResult, aboutFleet, a.closing(untold(r.RunResult, aboutFleet, r.failures)...)), len(result.Refused) > 0, nil)
 }
 
 // replace writes the files that change, and says which.

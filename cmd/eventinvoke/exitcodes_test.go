@@ -17,8 +17,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -52,6 +50,12 @@ func TestVerbsEndAlike(t *testing.T) {
 	const fleet = "version: 1\ntargets:\n  - { name: one, account: \"111111111111\", regions: [eu-west-1, us-east-1] }\n"
 	const rule = "guard: { max_changes: 100% }\nrules: [{ match: { functions: [\"f-*\"], qualifiers: [\"*\"] }, set: { maximum_retry_attempts: 1 } }]\n"
 	list := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/event-invoke-config/list") }
+	denyTrail := func(r *http.Request, answer *http.Response) {
+		if strings.HasPrefix(r.URL.Host, "cloudtrail.") {
+			answer.StatusCode = http.StatusForbidden
+			body(answer, `{"__type":"AccessDeniedException","Message":"no"}`)
+		}
+	}
 	deny := func(region string) func(*http.Request, *http.Response) {
 		return func(r *http.Request, answer *http.Response) {
 			if list(r) && strings.Contains(r.URL.Host, region) {
@@ -70,17 +74,19 @@ func TestVerbsEndAlike(t *testing.T) {
 		timeout time.Duration // while records are read
 		all     int           // the code of each verb
 		but     map[string]int
+		asks    insightsFlag
 	}{
-		{"in sync", rule, 1, nil, "", 0, exitOK, nil},
-		{"something differs", rule, 0, nil, "", 0, exitOK, map[string]int{"plan -d": exitDifferences, "audit": exitDifferences}},
-		{"one target may not be read", rule, 0, deny("us-east-1"), "", 0, exitPartial, nil},
-		{"nothing may be read", rule, 0, deny(""), "", 0, exitError, nil},
-		{"the time is up before the first answer", rule, 0, nil, "", 300 * time.Millisecond, exitPartial, nil},
-		{"the time is up among the functions", rule, 0, nil, "", 2 * time.Second, exitPartial, map[string]int{"explain": exitOK}},
-		{"an interrupt", rule, 0, nil, "while records are read", 0, exitInterrupted, nil},
-		{"an interrupt before anything was asked", rule, 0, nil, "at once", 0, exitInterrupted, nil},
-		{"the guard refuses", strings.Replace(rule, "100%", "1", 1), 0, nil, "", 0, exitOK, map[string]int{"plan -d": exitDifferences, "audit": exitDifferences, "apply": exitGuard}},
-		{"a function is missing", rule + "functions: [{ name: gone, maximum_retry_attempts: 1 }]\n", 1, nil, "", 0, exitPartial, map[string]int{"export": exitOK, "explain": exitOK}},
+		{"in sync", rule, 1, nil, "", 0, exitOK, nil, ""},
+		{"something differs", rule, 0, nil, "", 0, exitOK, map[string]int{"plan -d": exitDifferences, "audit": exitDifferences}, ""},
+		{"one target may not be read", rule, 0, deny("us-east-1"), "", 0, exitPartial, nil, ""},
+		{"nothing may be read", rule, 0, deny(""), "", 0, exitError, nil, ""},
+		{"the time is up before the first answer", rule, 0, nil, "", 300 * time.Millisecond, exitPartial, nil, ""},
+		{"the time is up among the functions", rule, 0, nil, "", 2 * time.Second, exitPartial, map[string]int{"explain": exitOK}, ""},
+		{"an interrupt", rule, 0, nil, "while records are read", 0, exitInterrupted, nil, ""},
+		{"an interrupt before anything was asked", rule, 0, nil, "at once", 0, exitInterrupted, nil, ""},
+		{"the guard refuses", strings.Replace(rule, "100%", "1", 1), 0, nil, "", 0, exitOK, map[string]int{"plan -d": exitDifferences, "audit": exitDifferences, "apply": exitGuard}, ""},
+		{"a function is missing", rule + "functions: [{ name: gone, maximum_retry_attempts: 1 }]\n", 1, nil, "", 0, exitPartial, map[string]int{"export": exitOK, "explain": exitOK}, ""},
+		{why: "what was asked for beside is not known", fleet: rule, answer: denyTrail, asks: "on", all: exitPartial, but: map[string]int{"adopt": exitOK, "export": exitOK, "explain": exitOK}},
 	} {
 		for verb, run := range verbs {
 			synctest.Test(t, func(t *testing.T) {
@@ -110,12 +116,15 @@ func TestVerbsEndAlike(t *testing.T) {
 					var out, errs bytes.Buffer
 					a := &app{ctx: ctx, streams: streams{in: strings.NewReader(""), out: &out, err: &errs}, log: slog.New(slog.DiscardHandler)}
 					err := run(a, ctx, path, readOptions{
-						simulate: "world", simulator: aws, paceOptions: paceOptions{quota: 15, share: 1, timeout: row.timeout},
+						insights: row.asks, simulate: "world", simulator: aws, paceOptions: paceOptions{quota: 15, share: 1, timeout: row.timeout},
 						outputOptions: outputOptions{format: format, color: "never", quiet: true},
 					})
 					cancel(nil)
 					if code, _ := codeOf(err); code != want {
 						t.Errorf("%s, %s -o %s: exit code %d, want %d (%v)\n%s%s", row.why, verb, format, code, want, err, errs.String(), out.String())
+					}
+					if code, show := codeOf(err); format != "text" && !show && unexplained(code, "", errs.String()) {
+						t.Errorf("%s, %s -o %s: exit code %d without a word", row.why, verb, format, code)
 					}
 					if verb == "apply" { // has changed the world
 						world = newWorld(t, scenario)
@@ -182,11 +191,7 @@ func TestClosingLine(t *testing.T) {
 		t.Setenv("COLUMNS", row.columns)
 		var errs bytes.Buffer
 		a := &app{streams: streams{err: &errs}}
-		var run error
-		if row.failures != nil {
-			run = multierror.Append(nil, row.failures...)
-		}
-		if end := exitOf(&reconcile.RunResult{Declined: true}, aboutFleet, a.closing(run)); row.want == "" {
+		if end := exitOf(&reconcile.RunResult{Declined: true}, aboutFleet, a.closing(row.failures...)); row.want == "" {
 			if code, show := codeOf(end); code != exitError || show {
 				t.Errorf("%s: %d, shown %v", row.why, code, show)
 			}

@@ -189,7 +189,11 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if run == nil {
 		return nil
 	}
-	return exitOf(run.RunResult, aboutReading, nil)
+	var closing error
+	if !o.seen() {
+		closing = a.closing(untold(run.RunResult, aboutReading, run.failures)...)
+	}
+	return exitOf(run.RunResult, aboutReading, closing)
 }
 
 // declared tells what the files say about a key, given the tags that are known.
@@ -262,14 +266,19 @@ func explainedText(keys []explained, folder string) string {
 	}
 	var texts []string
 	for _, b := range blocks {
-		const some = 5
-		in := strings.Join(b.places[:min(some, len(b.places))], ", ")
-		if more := len(b.places) - some; more > 0 {
-			in = fmt.Sprintf("%s and %d more", in, more)
-		}
-		texts = append(texts, fmt.Sprintf("%s in %s\n%s", b.name, in, b.text))
+		texts = append(texts, fmt.Sprintf("%s in %s\n%s", b.name, firstOf(b.places), b.text))
 	}
 	return strings.Join(texts, "\n")
+}
+
+// firstOf is the first few of many.
+func firstOf(all []string) string {
+	const some = 5
+	first := strings.Join(all[:min(some, len(all))], ", ")
+	if more := len(all) - some; more > 0 {
+		first = fmt.Sprintf("%s and %d more", first, more)
+	}
+	return first
 }
 
 // text is what is to be said of a key in its target, whose name is left out.

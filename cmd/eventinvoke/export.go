@@ -221,5 +221,5 @@ func (a *app) writeExport(r *looked, found desired.Inventory, output *outputFile
 		a.log.Warn("the file does not hold everything; its comments say what is missing and why",
 			"not_read", result.Unreadable, "not_expressible", result.Inexpressible)
 	}
-	return partly(exitOf(r.RunResult, aboutReading, a.closing(r.failures)), !result.Whole())
+	return partly(exitOf(r.RunResult, aboutReading, a.closing(untold(r.RunResult, aboutReading, r.failures)...)), !result.Whole(), nil)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,7 +110,15 @@ to the history cannot, and give it as --known later.`,
 }
 
 func (a *app) showVerification(v history.Verification, format string) error {
-	broken := len(v.Chain) > 0 || slices.ContainsFunc(v.Runs, func(r history.Verdict) bool { return r.Trust == history.Broken || r.Unvouched })
+	var broken []error
+	for _, b := range v.Chain {
+		broken = append(broken, fmt.Errorf("%s: %s", b.Where, b.What))
+	}
+	for _, r := range v.Runs {
+		if r.Trust == history.Broken || r.Unvouched {
+			broken = append(broken, fmt.Errorf("run %s is %s%s", r.RunID, r.Trust, signatureText(&r)))
+		}
+	}
 	if format == "json" {
 		document := struct {
 			FormatVersion int `json:"format_version"`
@@ -134,7 +141,10 @@ func (a *app) showVerification(v history.Verification, format string) error {
 			say(a.out, "Keep this sum elsewhere: verify --known SUM tells later whether all of this is still there.\nThe chain ends with %s", v.End)
 		}
 	}
-	return partly(nil, broken)
+	if format != "json" {
+		return partly(nil, len(broken) > 0, nil)
+	}
+	return partly(nil, len(broken) > 0, a.closing(broken...))
 }
 
 // signatureText says who signed a run, where that was asked.
@@ -275,6 +285,15 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	return report.RunsText(a.out, runs, (&outputOptions{}).text(a.out))
 }
 
+// incomplete is the end of a verb that showed a run which did not come to its end.
+func incomplete(run report.PastRun, seen bool) error {
+	why := run.Incomplete()
+	if why == "" || seen {
+		return partly(nil, why != "", nil)
+	}
+	return partly(nil, true, fmt.Errorf("run %s: %s", run.Run.ID, why))
+}
+
 func (a *app) showRun(ctx context.Context, name string, format string, place string, full bool) error {
 	run, damaged, err := pastRun(ctx, name, place)
 	if err != nil {
@@ -288,7 +307,7 @@ func (a *app) showRun(ctx context.Context, name string, format string, place str
 	if err := errors.Join(err, damaged); err != nil {
 		return err
 	}
-	return partly(nil, run.Incomplete() != "")
+	return incomplete(run, format != "json")
 }
 
 // completeRuns offers the ids of the last runs.

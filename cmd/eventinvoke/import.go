@@ -115,5 +115,5 @@ func (a *app) importFiles(_ context.Context, paths []string, o *importOptions) e
 	if result.Open > 0 {
 		a.log.Warn("some lines of the file are comments, because something is not known offline or cannot be declared; they say what")
 	}
-	return partly(nil, result.Open > 0)
+	return partly(nil, result.Open > 0, nil)
 }

@@ -149,31 +149,34 @@ func codeOf(err error) (code int, show bool) {
 // exitOf is the end of a verb that ran the engine: nil for exit code 0, so that
 // cobra sees success. Untold is what still has to be said of it, or nil.
 func exitOf(r *reconcile.RunResult, about verdict, untold error) error {
-	switch code := codeOfResult(r, about); {
-	case code == exitOK:
-		return nil
-	case untold != nil:
-		return &ending{code, untold}
-	default:
-		return code
+	if code := codeOfResult(r, about); code != exitOK {
+		return endWith(code, untold)
 	}
+	return nil
 }
 
 // partly is the end of a verb whose output lacks something that no run of the engine
-// knows of, such as a line that cannot be declared.
-func partly(end error, lacks bool) error {
+// knows of, such as a line that cannot be declared. Untold is as exitOf has it.
+func partly(end error, lacks bool, untold error) error {
 	if end == nil && lacks {
-		return exitCode(exitPartial)
+		return endWith(exitPartial, untold)
 	}
 	return end
 }
 
-// unusable is the end of a verb that has told what is wrong with its input.
-func unusable(end error, wrong bool) error {
+// unusable is the end of a verb that has told what is wrong with its input, but for untold.
+func unusable(end error, wrong bool, untold error) error {
 	if end == nil && wrong {
-		return exitCode(exitError)
+		return endWith(exitError, untold)
 	}
 	return end
+}
+
+func endWith(code exitCode, untold error) error {
+	if untold != nil {
+		return &ending{code, untold}
+	}
+	return code
 }
 
 // timeUp is reconcile.ErrTimeUp in the words of the command line. Other texts, such as
@@ -232,9 +235,8 @@ func codeOfResult(r *reconcile.RunResult, about verdict) exitCode {
 	if r.Outcome != nil {
 		done = r.Outcome.Counts()
 	}
-	lacking := counts.Unreadable > 0 || counts.UnreadableTargets > 0 || counts.NotExamined > 0 || counts.Unjudged > 0 ||
-		carriedTooLong(&r.Plan) || r.InsightPolicy == reconcile.InsightsRequired && len(r.Insights.Unavailable) > 0 ||
-		about >= aboutFleet && counts.Lacking(r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers) > 0
+	// What the engine has no failure for is lacking for a reason in words, and for no other.
+	lacking := counts.Unreadable > 0 || counts.UnreadableTargets > 0 || counts.NotExamined > 0 || len(lacks(r, about)) > 0
 	switch {
 	case errors.As(r.Stopped, &stopped):
 		return stopped.code()
@@ -276,12 +278,6 @@ func nothingRead(p *reconcile.Plan, c reconcile.PlanCounts) bool {
 func nothingCompared(c reconcile.PlanCounts) bool {
 	missing := c.MissingFunctions + c.MissingQualifiers
 	return c.Declared > 0 && c.Skipped+missing == c.Declared && (missing == 0 || c.Changes() == 0)
-}
-
-// carriedTooLong reports whether a verdict rests on something older than it may, as at the
-// end of a run that took hours.
-func carriedTooLong(p *reconcile.Plan) bool {
-	return slices.ContainsFunc(p.Targets, func(t reconcile.TargetPlan) bool { return t.Evidence != nil && t.Evidence.TooOld })
 }
 
 // journalFailed reports whether the journal stopped the run.

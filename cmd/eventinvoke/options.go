@@ -235,6 +235,9 @@ func bindFormat(cmd *cobra.Command, format *string) {
 // inFile reports whether the result goes to a file.
 func (o *outputOptions) inFile() bool { return o.file != "" && o.file != "-" }
 
+// seen reports whether people see the result, as text on standard output.
+func (o *outputOptions) seen() bool { return o.format == "text" && !o.inFile() }
+
 // colored decides about colour: in auto only on a terminal that can show it,
 // and never into a file.
 func (o *outputOptions) colored(out io.Writer) bool {

@@ -138,8 +138,7 @@ func failuresOf(run error) []error {
 
 // closing is the failures of a run in one line, as wide as the terminal at most: how many,
 // and the first, by which whoever is called knows where to look. It is nil for none.
-func (a *app) closing(run error) error {
-	all := failuresOf(run)
+func (a *app) closing(all ...error) error {
 	if len(all) == 0 {
 		return nil
 	}

@@ -151,11 +151,11 @@ func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
 			return err
 		}
 	}
-	var untold error
-	if x.o.format != "text" || x.o.inFile() {
-		untold = x.app.closing(failures)
+	var closing error
+	if !x.o.seen() {
+		closing = x.app.closing(untold(r, x.about, failures)...)
 	}
-	return partly(exitOf(r, x.about, untold), x.lacks)
+	return partly(exitOf(r, x.about, closing), x.lacks, nil)
 }
 
 // write writes the result, whole.

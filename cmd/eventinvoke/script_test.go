@@ -162,6 +162,16 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+	if args[1] == "eventinvoke" && unexplained(got, ts.ReadFile("stdout"), ts.ReadFile("stderr")) {
+		ts.Fatalf("exit code %d without a word", got)
+	}
+}
+
+// unexplained reports whether a command failed without text for people: then standard error
+// tells why.
+func unexplained(code int, out, errs string) bool {
+	text := out != "" && !strings.HasPrefix(out, "{") && !strings.HasPrefix(out, "<")
+	return code != exitOK && code != exitDifferences && !text && errs == ""
 }
 
 // worldTable knows the world of each running script.

@@ -73,7 +73,10 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 		return err
 	}
 	a.written(o, run)
-	return partly(nil, !run.Saved && past.Incomplete() != "")
+	if run.Saved {
+		return nil
+	}
+	return incomplete(past, o.seen())
 }
 
 // begun is a stream that has told of a plan, where a stream was asked for.

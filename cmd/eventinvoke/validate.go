@@ -33,7 +33,14 @@ knows is left to plan.`,
 			} else {
 				checked.text(a)
 			}
-			return unusable(err, checked.problems != nil || strict && len(checked.fleet.Warnings) > 0)
+			wrong := checked.problems
+			if wrong == nil && strict {
+				wrong = checked.fleet.Warnings
+			}
+			if format != "json" {
+				return unusable(err, len(wrong) > 0, nil)
+			}
+			return unusable(err, len(wrong) > 0, a.closing(each(wrong)...))
 		},
 	}
 	o.bind(cmd)
@@ -82,6 +89,14 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 		return checked{}, err
 	}
 	return c, nil
+}
+
+// each is problems as errors of their own.
+func each(all desired.Problems) (errs []error) {
+	for _, p := range all {
+		errs = append(errs, p)
+	}
+	return errs
 }
 
 func (c checked) text(a *app) {

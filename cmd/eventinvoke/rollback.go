@@ -182,33 +182,41 @@ func (s *rollbackSource) selected(by map[desired.Target][]reconcile.Undo) (map[d
 		}
 		wrote.Targets = append(wrote.Targets, spec)
 	}
+	wrote, err := desired.Selection{Targets: s.chosen.Targets}.Narrow(wrote)
 	left := map[desired.Key]bool{}
 	patterns := s.chosen.Functions
 	if len(patterns) == 0 {
 		patterns = []string{"*"}
 	}
-	var err error
+	if err != nil {
+		patterns = nil
+	}
 	for _, written := range patterns {
-		fleet := wrote
 		// NAME:QUALIFIER is one config, as the history prints it. An ARN is none.
 		function, qualifier, one := strings.Cut(written, ":")
 		if strings.Count(written, ":") > 1 {
 			function, one = written, false
 		}
-		if one {
-			fleet.Targets = slices.Clone(wrote.Targets)
-			for i := range fleet.Targets {
-				t := &fleet.Targets[i]
-				t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e desired.Entry) bool { return e.Qualifier != qualifier })
-			}
-		}
-		narrowed, failed := desired.Selection{Targets: s.chosen.Targets, Functions: []string{function}}.Narrow(fleet)
-		err = errors.Join(err, failed)
+		narrowed, failed := desired.Selection{Functions: []string{function}}.Narrow(wrote)
+		found := false
+		var others []string // of the function, under other qualifiers
 		for _, spec := range narrowed.Targets {
 			for _, e := range spec.Entries {
-				left[desired.Key{Target: spec.Target, Name: e.Name}] = true
+				if one && e.Qualifier != qualifier {
+					others = append(others, e.Name.String())
+					continue
+				}
+				found, left[desired.Key{Target: spec.Target, Name: e.Name}] = true, true
 			}
 		}
+		switch {
+		case one && failed != nil:
+			failed = fmt.Errorf("there is no %s: %w", written, failed)
+		case one && !found:
+			slices.Sort(others)
+			failed = fmt.Errorf("there is no %s; there is %s", written, firstOf(slices.Compact(others)))
+		}
+		err = errors.Join(err, failed)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("of what run %s wrote, %w", s.run.ID, err)

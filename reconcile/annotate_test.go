@@ -46,10 +46,10 @@ func TestAnnotators(t *testing.T) {
 		learnt string
 	}{
 		{"nobody to ask", nil, InsightsAuto, 0, ""},
-		{"all are asked, and answer in their order", []Annotator{partial, knows}, InsightsAuto, insightTime, "a part, seen 1"},
+		{"all are asked, and answer in their order", []Annotator{partial, knows}, InsightsAuto, 10 * time.Second, "a part, seen 1"},
 		{"where that is required too", []Annotator{knows}, InsightsRequired, 0, "seen 1"},
 		{"nobody is asked", []Annotator{knows, deaf}, InsightsOff, 0, ""},
-		{"one that does not come back is left behind, and no other", []Annotator{deaf, knows, deaf}, InsightsAuto, insightTime + time.Second, "deaf, seen 1, deaf"},
+		{"one that does not come back is left behind, and no other", []Annotator{deaf, knows, deaf}, InsightsAuto, 11 * time.Second, "deaf, seen 1, deaf"},
 		{"one that fails", []Annotator{panics, knows}, InsightsAuto, 0, "panics, seen 1"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -209,7 +209,8 @@ func TestAPartKnowsTheWhole(t *testing.T) {
 	}
 }
 
-// Warnings refuse a plan only where that was asked for, and where there are any.
+// Warnings refuse a plan only where that was asked for, and where there are any; then
+// nothing is written.
 func TestStrict(t *testing.T) {
 	clean := "functions: [{ name: a, maximum_retry_attempts: 0 }]\n"
 	idle := "rules: [{ match: { functions: [nothing] }, set: { maximum_retry_attempts: 1 } }]\n"
@@ -218,9 +219,64 @@ func TestStrict(t *testing.T) {
 		strict  bool
 		refused bool
 	}{{clean, true, false}, {clean + idle, false, false}, {clean + idle, true, true}} {
-		r := (&paced{listed: &listed{fakeAWS: newFake("a")}, quota: 1000}).goes(t, Request{Strict: row.strict, Wishes: FleetWishes{Document: documentOf(t, row.yaml)}}, 0)
-		if errors.Is(r.Refused, ErrStrict) != row.refused {
-			t.Errorf("strict %v over %q: %v", row.strict, row.yaml, r.Refused)
+		for _, write := range []bool{false, true} {
+			f := newFake("a")
+			r := (&paced{listed: &listed{fakeAWS: f}, quota: 1000}).goes(t, Request{Strict: row.strict, Write: write, Wishes: FleetWishes{Document: documentOf(t, row.yaml)}}, 0)
+			if errors.Is(r.Refused, ErrStrict) != row.refused || r.Plan.Counts().Changes() != 1 {
+				t.Errorf("strict %v over %q: %v", row.strict, row.yaml, r.Refused)
+			}
+			if wrote := f.count("put") > 0; wrote != (write && !row.refused) {
+				t.Errorf("strict %v over %q, asked to write %v: written %v", row.strict, row.yaml, write, wrote)
+			}
 		}
 	}
 }
+
+// What a target left undone for a reason of its own is no lack of time: more of it would
+// not have helped.
+func TestWhatIsLeftUndoneForWantOfTime(t *testing.T) {
+	unread := []Finding{{Name: name("a", desired.Latest), Kind: FindingNotExamined}}
+	for _, row := range []struct {
+		why     string
+		timeout time.Duration
+		plan    TargetPlan
+		outcome *TargetOutcome
+		want    error
+	}{
+		{"nothing", time.Minute, TargetPlan{}, nil, nil},
+		{"reads", time.Minute, TargetPlan{Findings: unread}, nil, ErrTimeUp},
+		{"reads without a limit of time", 0, TargetPlan{Findings: unread}, nil, nil},
+		{"reads of a target that failed too often", time.Minute, TargetPlan{Findings: unread, Stopped: ErrErrorBudget}, nil, nil},
+		{"writes", time.Minute, TargetPlan{}, &TargetOutcome{Results: []ChangeResult{{Status: NotAttempted}}}, ErrTimeUp},
+		{"writes of a target that failed too often", time.Minute, TargetPlan{}, &TargetOutcome{Stopped: ErrErrorBudget, Results: []ChangeResult{{Status: NotAttempted}}}, nil},
+		{"a write with a reason of its own", time.Minute, TargetPlan{}, &TargetOutcome{Results: []ChangeResult{{Status: NotAttempted, Err: broken()}}}, nil},
+	} {
+		sound := TargetPlan{Target: desired.Target{Account: "222222222222", Region: home.Region}}
+		for _, targets := range [][]TargetPlan{{row.plan, sound}, {sound, row.plan}} { // in any place
+			r := &RunResult{Request: Request{Timeout: row.timeout}, Plan: Plan{Targets: targets}}
+			if row.outcome != nil {
+				r.Outcome = &Outcome{Targets: []TargetOutcome{{}, *row.outcome}}
+			}
+			if got := r.stopped(t.Context()); !errors.Is(got, row.want) || (got == nil) != (row.want == nil) {
+				t.Errorf("%s: %v, want %v", row.why, got, row.want)
+			}
+		}
+	}
+}
+
+// Who cannot hold the targets of a run ends it, also where there is nothing to give back.
+func TestARunThatCannotBeHeld(t *testing.T) {
+	refused := errors.New("no history there")
+	aws := newFake("a")
+	r, err := Engine{Opener: &paced{listed: &listed{fakeAWS: aws}, quota: 1000}, Memory: noMemory{refused}}.Run(t.Context(), Request{
+		Write: true, Wishes: FleetWishes{Document: documentOf(t, "functions: [{ name: a, maximum_retry_attempts: 0 }]\n")},
+	})
+	if !errors.Is(r.Err, refused) || !errors.Is(err, refused) || len(aws.calls) != 0 {
+		t.Errorf("%v, %v, calls %q", r.Err, err, aws.calls)
+	}
+}
+
+// noMemory holds nothing.
+type noMemory struct{ err error }
+
+func (m noMemory) Begin(context.Context, *RunResult) (Recorder, error) { return nil, m.err }

@@ -116,6 +116,7 @@ var exitMeanings = []struct {
 	{exitHangup, "the terminal went away (SIGHUP); calls in flight were finished", verbsThatLast},
 	{exitInterrupted, "interrupted (SIGINT); the same", append(verbsThatLast, "serve", "lambda")}, // SIGHUP makes serve look
 	{exitTerminated, "terminated (SIGTERM); the same", append(verbsThatLast, "serve", "lambda")},
+	{exitUnread, "nobody reads the output any more (SIGPIPE); nothing was written", append(verbsThatLast, "import", "schema", "version")},
 }
 
 // exitCodesOf is the line of a verb's help that names its exit codes; what they mean,

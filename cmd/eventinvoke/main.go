@@ -37,6 +37,10 @@ func runProcess(s streams) int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
+	// Go ends a process that writes to a standard stream whose reader has left. This one is to
+	// learn of it from the write: see checkedWriter. Nobody listens, and programs that it starts
+	// have their default, as they would not if it were ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	var more []os.Signal
 	if len(os.Args) < 2 || os.Args[1] != "serve" {
 		more = append(more, syscall.SIGHUP) // the terminal went away; a worker takes it for a wish to look
@@ -54,18 +58,22 @@ func lambdaArgs(args []string) []string {
 
 // signalContext is cancelled by the first SIGINT or SIGTERM, or another of the
 // signals given, with the signal as its cause. A second signal has its default
-// effect: the process ends at once.
+// effect: the process ends at once. What comes within oneRequest is the first again.
 func signalContext(more ...os.Signal) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, append(more, os.Interrupt, syscall.SIGTERM)...)
 	go func() {
-		s := <-signals
+		cancel(interrupt{<-signals})
+		time.Sleep(oneRequest)
 		signal.Stop(signals)
-		cancel(interrupt{s})
 	}()
 	return ctx
 }
+
+// oneRequest is how long signals count as one request to stop: GNU timeout signals its child and
+// then its group, and a terminal signals a group whose supervisor passes it on.
+const oneRequest = time.Second
 
 // The exit codes are a contract: scripts and schedulers branch on them.
 const (
@@ -79,6 +87,7 @@ const (
 	exitHangup      = 129 // SIGHUP; calls in flight were finished
 	exitInterrupted = 130 // SIGINT; the same
 	exitTerminated  = 143 // SIGTERM; the same
+	exitUnread      = 141 // SIGPIPE; only of a run that leaves nothing behind
 )
 
 // exitCode ends a verb with a code and no further message: what there was to
@@ -117,6 +126,7 @@ var ends = map[os.Signal]struct {
 	os.Interrupt:    {"interrupted", exitInterrupted},
 	syscall.SIGTERM: {"stopped by SIGTERM", exitTerminated},
 	syscall.SIGHUP:  {"stopped by SIGHUP: the terminal went away", exitHangup},
+	syscall.SIGPIPE: {"stopped because nobody reads its output any more", exitUnread},
 }
 
 func (i interrupt) Error() string  { return ends[i.Signal].text }

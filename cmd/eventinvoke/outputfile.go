@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/eventinvoke/eventinvoke/internal/report"
 )
@@ -130,19 +132,36 @@ func linkedPath(path string) string {
 	return path
 }
 
-// checkedWriter remembers the first error of a stream, so that a result which
-// went nowhere is not reported as a success.
+// checkedWriter is a standard stream. It remembers its first error, so that a result which
+// went nowhere is not reported as a success, and tells when its reader has left.
 type checkedWriter struct {
-	to  io.Writer
+	to   io.Writer
+	left func()
+
+	mu  sync.Mutex
 	err error
 }
 
 func (w *checkedWriter) Write(p []byte) (int, error) {
 	n, err := w.to.Write(p)
-	if err != nil && w.err == nil {
+	if err == nil {
+		return n, nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
 		w.err = err
 	}
+	if errors.Is(err, syscall.EPIPE) {
+		w.left()
+	}
 	return n, err
+}
+
+func (w *checkedWriter) problem() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
 
 // shellWord is s as one word of a POSIX shell, for commands that people copy.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
@@ -27,6 +29,8 @@ type app struct {
 	log   *slog.Logger
 	logTo *divertedWriter // the standard error that log writes to
 	ctx   context.Context // of the process; ends the wait for a fleet file that is a pipe
+
+	goesOn atomic.Bool // also when nobody reads its output any more
 
 	logLevel, logFormat string
 
@@ -67,16 +71,27 @@ const errorPrefix = "eventinvoke: "
 
 // run is the program: everything but the process's own ends.
 func run(ctx context.Context, args []string, s streams) int {
-	out := &checkedWriter{to: s.out}
-	a := &app{streams: streams{in: s.in, out: out, err: s.err}, log: slog.New(slog.DiscardHandler), logTo: &divertedWriter{to: s.err}, ctx: ctx}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	a := &app{log: slog.New(slog.DiscardHandler), ctx: ctx}
+	left := func() {
+		if !a.goesOn.Load() {
+			stop(interrupt{syscall.SIGPIPE})
+		}
+	}
+	out, errs := &checkedWriter{to: s.out, left: left}, &checkedWriter{to: s.err, left: left}
+	a.streams, a.logTo = streams{in: s.in, out: out, err: errs}, &divertedWriter{to: errs}
 	root := newRoot(a)
 	root.SetArgs(lambdaArgs(args))
 	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
 		plainUsage(root)
 	}
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil && out.err != nil {
-		err = fmt.Errorf("the result could not be written: %w", out.err)
+	if problem := out.problem(); err == nil && problem != nil {
+		err = fmt.Errorf("the result could not be written: %w", problem)
+	}
+	if i, stopped := context.Cause(ctx).(interrupt); stopped && i.Signal == syscall.SIGPIPE {
+		err = i.code() // as of any program in a pipe: nobody asks what failed then
 	}
 	code, show := codeOf(err)
 	if show {

@@ -301,6 +301,8 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 	if x.memory, err = x.app.memory(ctx, o, x.files, x.accounts); err != nil {
 		return err
 	}
+	// Nobody learns from a stream that nobody reads what was written; the record tells it.
+	x.app.goesOn.Store(o.simulate == "" || o.place() != noHistory)
 	x.Write = true
 	x.GuardOff = o.guardOff()
 	if o.runID != "" {

@@ -54,6 +54,7 @@ type knowledge struct {
 // newServer loads the fleet. A worker that starts with files that do not load
 // has no last good ones, so that is an error.
 func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
+	a.goesOn.Store(true)
 	s := &server{app: a, args: args, o: o}
 	var err error
 	if s.document, err = a.loadFor(cmp.Or(a.ctx, context.Background()), args, &o.readOptions); err != nil {

@@ -64,6 +64,7 @@ func openWorld(path string) (*awssim.World, error) {
 }
 
 func (a *app) serveWorld(ctx context.Context, sim *awssim.World, addr string) error {
+	a.goesOn.Store(true)
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; give another --addr, such as 127.0.0.1:4600, here and to --print-env", addr, err)

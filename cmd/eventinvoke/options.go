@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -308,11 +307,6 @@ func (o *readOptions) bind(cmd *cobra.Command) {
 }
 
 func (o *readOptions) check() error {
-	if o.metricsFile != "" {
-		if _, err := os.Stat(filepath.Dir(o.metricsFile)); err != nil { // found out before anything is read or written
-			return cannotWrite("metrics-file", o.metricsFile, err)
-		}
-	}
 	return errors.Join(o.paceOptions.check(), o.shardOptions.check(), o.notify.check(), o.reading.check())
 }
 

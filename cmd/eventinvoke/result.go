@@ -112,7 +112,7 @@ func countCalls(m *metrics.Metrics, r *reconcile.RunResult) {
 
 // writeMetrics leaves the numbers of a one-shot run for the text file collector.
 func (x *execution) writeMetrics(r *reconcile.RunResult) error {
-	if x.o.metricsFile == "" || x.clients == nil {
+	if x.metrics == nil || x.clients == nil {
 		return nil
 	}
 	m := metrics.New(version, x.clients.snapshots)
@@ -121,10 +121,10 @@ func (x *execution) writeMetrics(r *reconcile.RunResult) error {
 		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start},
 		Started: r.Started, Finished: r.Finished, Result: passResult(r),
 	})
-	if err := m.WriteFile(x.o.metricsFile); err != nil {
-		return fmt.Errorf("--metrics-file %s cannot be written: %w", x.o.metricsFile, err)
+	if err := m.WriteText(x.metrics); err != nil {
+		return cannotWrite("metrics-file", x.o.metricsFile, err)
 	}
-	return nil
+	return x.metrics.commit()
 }
 
 // failuresOf are the failures of a run, in order, as the engine returned them.

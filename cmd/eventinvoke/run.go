@@ -38,6 +38,7 @@ type execution struct {
 	always func(*reconcile.RunResult)
 
 	output   *outputFile
+	metrics  *outputFile    // nil where none are wanted
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progress      // nil when quiet
 	pace     *paceSampler   // nil before a client is made
@@ -57,6 +58,12 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		return err
 	}
 	defer x.output.drop()
+	if o.metricsFile != "" { // a place that cannot be written is found out before anything is read or written
+		if x.metrics, err = openFor("metrics-file", o.metricsFile); err != nil {
+			return err
+		}
+		defer x.metrics.drop()
+	}
 	if err := prepare(x); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -250,6 +257,9 @@ func (x *execution) fromFleet(ctx context.Context, args []string) error {
 	if err := notAnInput("output-file", x.o.file, x.files); err != nil {
 		x.output.drop()
 		x.output = streamed(io.Discard)
+		return err
+	}
+	if err := notAnInput("metrics-file", x.o.metricsFile, x.files); err != nil {
 		return err
 	}
 	return x.open(document)

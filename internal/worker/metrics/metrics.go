@@ -14,13 +14,14 @@
 package metrics
 
 import (
-	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
@@ -102,11 +103,16 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, m.process}, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// WriteFile writes the metrics for the text file collector of the node exporter,
-// which reads names that end in .prom. The file appears whole or not at all.
-func (m *Metrics) WriteFile(path string) error {
-	if err := prometheus.WriteToTextfile(path, m.registry); err != nil {
-		return fmt.Errorf("the metrics file cannot be written: %w; name a file in a directory that exists and is writable", err)
+// WriteText writes the metrics for the text file collector of the node exporter.
+func (m *Metrics) WriteText(w io.Writer) error {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

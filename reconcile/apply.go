@@ -174,6 +174,7 @@ type applyJob struct {
 	intended bool           // the current write is in the journal
 	tried    bool           // the current write was sent before
 	perhaps  bool           // and one attempt had no answer that says it was not executed
+	answer   error          // what the last attempt came to, save one that the end cut short
 	moot     Status         // how the current change ends without a write; NotAttempted: it does not
 	got      Record         // the answer of the last Put or Update
 }
@@ -193,6 +194,11 @@ func (j *applyJob) Next() (ratelimit.Priority, bool) {
 // what makes it safe: look again if the before-image is old, store the intent, make sure
 // that the lease is still held, and only then write.
 func (j *applyJob) Call(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil && !isCancelled(err) {
+			j.answer = err
+		}
+	}()
 	r := &j.results[0]
 	if j.stale(&r.Change) {
 		if err := j.lookAgain(ctx, r); err != nil || j.moot != NotAttempted {
@@ -353,8 +359,8 @@ func (j *applyJob) key(c *Change) desired.Key {
 func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]
-	moot := j.moot
-	j.moot, j.tried, j.perhaps = NotAttempted, false, false
+	moot, answer := j.moot, j.answer
+	j.moot, j.answer, j.tried, j.perhaps = NotAttempted, nil, false, false
 	if j.again && isCancelled(err) && !ratelimit.Ambiguous(err) { // what was answered first stands
 		if j.intended {
 			j.journal.Settle(j.key(&r.Change), &ChangeResult{Change: r.Change, Status: NotAttempted})
@@ -370,11 +376,12 @@ func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	case err == nil:
 		j.verify(r)
 	case isCancelled(err) && !ratelimit.Ambiguous(err):
-		r.Status, r.Err = NotAttempted, lastAnswer(err)
+		// In err is what ended the run too, which was said to another call, or of none.
+		r.Status, r.Err = NotAttempted, answer
 	case isCancelled(err):
 		// The last attempt broke off and nobody looked again: to call that not
 		// attempted could be a lie.
-		r.Status, r.Err = Failed, lastAnswer(err)
+		r.Status, r.Err = Failed, answer
 	default:
 		r.Status, r.Err = Failed, err
 	}

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -300,18 +299,6 @@ func (o *Outcome) Err() error {
 		}
 	}
 	return all.ErrorOrNil()
-}
-
-// lastAnswer is the last thing AWS said about a change that was then not tried
-// again, or nil when it was never tried.
-//
-// It explains why a change was still waiting when the run ended.
-func lastAnswer(err error) error {
-	var answer *CallError
-	if errors.As(err, &answer) {
-		return answer
-	}
-	return nil
 }
 
 // describe lists the settings in which stored is not what is due, and says which of

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // slowJournal takes a second for each intent but those of fast, and gives up with its context.
@@ -119,3 +120,79 @@ type brokenJournal struct{ error }
 
 func (j brokenJournal) Intend(context.Context, desired.Key, *Change) error { return j.error }
 func (brokenJournal) Settle(desired.Key, *ChangeResult)                    {}
+
+// fillingJournal is full at one function, once all others are where they wait.
+type fillingJournal struct {
+	noJournal
+	at  string
+	err error
+}
+
+func (j fillingJournal) Intend(_ context.Context, key desired.Key, _ *Change) error {
+	if key.Function != j.at {
+		return nil
+	}
+	time.Sleep(time.Second)
+	return j.err
+}
+
+// What ended a run was said to one call. A change that waits says what was said to itself, and
+// nothing where it was never sent.
+func TestWhatWaitsSaysOnlyWhatWasSaidToIt(t *testing.T) {
+	full := &CallError{Service: "s3", Op: "PutObject", Subject: "s3://bucket/key", Kind: KindDenied, Status: 403, Message: "no"}
+	cut := func(ctx context.Context) error { // as the border makes it
+		return ratelimit.WithResult(&CallError{Service: "lambda", Op: "PutFunctionEventInvokeConfig", Message: "it was interrupted", Err: context.Cause(ctx)}, ratelimit.Cancelled, 0)
+	}
+	for _, row := range []struct {
+		why  string
+		put  func(ctx context.Context, n int) error // the nth attempt at the config that waits
+		want ErrorKind                              // of what it says; KindUnknown: it says nothing
+	}{
+		{"it waits for its token", func(ctx context.Context, _ int) error { <-ctx.Done(); return cut(ctx) }, KindUnknown},
+		{"the function is busy, and it waits to be tried again", func(context.Context, int) error { return busy() }, KindConflict},
+		{"it waits for the token of another try", func(ctx context.Context, n int) error {
+			if n == 1 {
+				return ratelimit.WithResult(refusal(KindThrottled, "slow down"), ratelimit.Throttled, 100*time.Millisecond)
+			}
+			<-ctx.Done()
+			return cut(ctx)
+		}, KindThrottled},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fleet, f := fleetOf("full", "waits")
+			fleet.Limits.MaxChanges = desired.Limit{Number: 2}
+			approved, err := Guard{Limits: fleet.Limits}.approve(NewPlan(fleet, f.survey(t, t.Context(), fleet)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			limiter := fastLimiter()
+			defer limiter.Close()
+			out := apply(t.Context(), approved, map[desired.Target]writeConn{home: {Writer: &answering{fakeAWS: f, put: row.put}, Limiter: limiter}}, fillingJournal{at: "full", err: full}, nil)
+			if !errors.Is(out.Targets[0].Stopped, ErrJournal) {
+				t.Fatalf("%s: stopped by %v", row.why, out.Targets[0].Stopped)
+			}
+			for i := range out.Targets[0].Results {
+				r := &out.Targets[0].Results[i]
+				want := row.want
+				if r.Function == "full" {
+					want = KindUnknown
+				}
+				if r.Status != NotAttempted || (r.Err == nil) != (want == KindUnknown) || KindOf(r.Err) != want {
+					t.Errorf("%s: %s is %s and says %v", row.why, r.Function, r.Status, r.Err)
+				}
+			}
+		})
+	}
+}
+
+// answering is a writer that answers a Put as it is told to.
+type answering struct {
+	*fakeAWS
+	put   func(ctx context.Context, n int) error
+	tried int
+}
+
+func (a *answering) Put(ctx context.Context, _ desired.Name, _ desired.Config) (Record, error) {
+	a.tried++
+	return Record{}, a.put(ctx, a.tried)
+}

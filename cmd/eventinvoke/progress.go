@@ -271,7 +271,11 @@ func (r *drawing) Write(b []byte) (int, error) {
 // flush replaces as many rows as it drew before, and no more: where the terminal has become
 // narrower than a line that is all of them on one that cuts lines off, and too few on one that
 // breaks them, where a row of ours stays. To count what may be broken would erase rows of others.
+//
+// What is typed meanwhile, such as ^C, stands before the cursor, and only what is behind that is
+// cleared. Enter moves the rows by one, and one of ours stays: nobody tells where the cursor is.
 func (r *drawing) flush() {
+	_, _ = io.WriteString(r.to.terminal(), "\r")
 	for _, line := range r.lines {
 		r.screen.WriteString(line + "\n")
 	}

@@ -194,24 +194,36 @@ func TestProgressEndsWithTheLastTarget(t *testing.T) {
 
 var upAndClear = regexp.MustCompile(`^\x1b\[(\d+)A\x1b\[J`)
 
-// screen is a terminal that knows how to go up and clear what is below, and to break what
-// is wide. What became too wide as it got narrower it breaks too if it reflows, and cuts
+// screen is a terminal that knows how to go up and clear what is behind the cursor, and to break
+// what is wide. What became too wide as it got narrower it breaks too if it reflows, and cuts
 // off if not.
 type screen struct {
 	reflows bool
 	width   int
 	rows    []string
+	line    string // the row that the cursor is in
+	column  int
 }
 
 func (s *screen) print(text string) {
 	for text != "" {
-		if up := upAndClear.FindStringSubmatch(text); up != nil {
+		switch up := upAndClear.FindStringSubmatch(text); {
+		case up != nil:
 			n, _ := strconv.Atoi(up[1])
-			s.rows, text = s.rows[:len(s.rows)-n], text[len(up[0]):]
+			at := len(s.rows) - n
+			s.line = fmt.Sprintf("%-*.*s", s.column, s.column, s.rows[at])
+			s.rows, text = s.rows[:at], text[len(up[0]):]
 			continue
+		case text[0] == '\r':
+			s.column = 0
+		case text[0] == '\n':
+			s.rows = append(s.rows, s.broken(s.line)...)
+			s.line, s.column = "", 0
+		default:
+			s.line = s.line[:s.column] + text[:1] + s.line[min(s.column+1, len(s.line)):]
+			s.column++
 		}
-		line, rest, _ := strings.Cut(text, "\n")
-		s.rows, text = append(s.rows, s.broken(line)...), rest
+		text = text[1:]
 	}
 }
 
@@ -269,7 +281,7 @@ func TestDrawing(t *testing.T) {
 }
 
 // What is drawn of a run leaves nothing behind and erases nothing, to whatever width that is
-// supported its terminal is dragged, and whether that breaks lines or not.
+// supported its terminal is dragged, whether that breaks lines or not, and whatever is typed.
 func TestProgressSurvivesDragging(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limiters := map[desired.Target]ratelimit.Snapshot{}
@@ -308,6 +320,7 @@ func TestProgressSurvivesDragging(t *testing.T) {
 			}
 			s.print(out.String())
 			out.Reset()
+			s.print(rapid.SampledFrom([]string{"", "a", "^C", "ab"}).Draw(t, "types"))
 			s.resize(width.Draw(t, "width"))
 		}
 		p.drawing.close()

@@ -81,6 +81,7 @@ func watchedMain() {
 //	click KEY WANT...    puts such a record behind everybody's back, as a console click does
 //	block PAGE CODE...   runs the next block of commands of a page; each has its exit code, or stopped:CODE if it runs until it is stopped
 //	terminal VERB...     runs a verb at pseudo terminals of 60, 80 and 200 columns, which what it says must fit; the file terminal has it
+//	typing KEYS VERB...  runs a verb at a pseudo terminal and types KEYS, as Go quotes them, while progress is drawn; the file terminal has the screen at the end
 //	swap OLD NEW         replaces words of the blocks after it: an address that must be free, the name of a run
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -123,6 +124,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(expire(ts.MkAbs(args[0])))
 			},
 			"terminal": terminal,
+			"typing":   typing,
 			"settled":  settled,
 		},
 	})

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,7 +25,7 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 	for _, width := range []int{60, 80, 200} {
 		cmd := exec.Command("eventinvoke", args...)
 		cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
-		out, err := atTerminal(cmd, width)
+		out, err := atTerminal(cmd, width, "", "")
 		ts.Check(err)
 		all.WriteString(out)
 		for row := range strings.Lines(out) {
@@ -49,8 +51,23 @@ func scriptEnv(ts *testscript.TestScript) (env []string) {
 	return env
 }
 
-// atTerminal is what a command writes to a pseudo terminal, all of it.
-func atTerminal(cmd *exec.Cmd, columns int) (string, error) {
+// typing runs a verb at a pseudo terminal, types keys while its progress is drawn, and has what is
+// on the screen at the end in the file "terminal".
+func typing(ts *testscript.TestScript, _ bool, args []string) {
+	keys, err := strconv.Unquote(`"` + args[0] + `"`)
+	ts.Check(err)
+	cmd := exec.Command("eventinvoke", args[1:]...)
+	cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
+	out, err := atTerminal(cmd, 80, "Read ", keys)
+	ts.Check(err)
+	s := &screen{width: 80}
+	s.print(strings.ReplaceAll(out, "\r\n", "\n"))
+	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(strings.Join(s.rows, "\n")+"\n"), 0o666))
+}
+
+// atTerminal is what a command writes to a pseudo terminal, all of it. Once it has written what is
+// waited for, keys are typed.
+func atTerminal(cmd *exec.Cmd, columns int, await, keys string) (string, error) {
 	here, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return "", err
@@ -69,14 +86,25 @@ func atTerminal(cmd *exec.Cmd, columns int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd.Stdout, cmd.Stderr = there, there
+	if cmd.Stdout, cmd.Stderr = there, there; keys != "" {
+		cmd.Stdin, cmd.SysProcAttr = there, &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	}
 	err = cmd.Start()
 	there.Close()
 	if err != nil {
 		return "", err
 	}
-	out, err := io.ReadAll(here)
-	if errors.Is(err, syscall.EIO) { // nobody has the other end any more
+	var out []byte
+	buffer := make([]byte, 1<<12)
+	for err == nil {
+		var n int
+		n, err = here.Read(buffer)
+		if out = append(out, buffer[:n]...); keys != "" && bytes.Contains(out, []byte(await)) {
+			_, err = io.WriteString(here, keys)
+			keys = ""
+		}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EIO) { // nobody has the other end any more
 		err = nil
 	}
 	var exit *exec.ExitError
@@ -87,7 +115,7 @@ func atTerminal(cmd *exec.Cmd, columns int) (string, error) {
 }
 
 func TestAtTerminal(t *testing.T) {
-	out, err := atTerminal(exec.Command("sh", "-c", "stty size <&1"), 72)
+	out, err := atTerminal(exec.Command("sh", "-c", "stty size <&1"), 72, "", "")
 	if err != nil || out != "50 72\r\n" {
 		t.Errorf("%q, %v", out, err)
 	}

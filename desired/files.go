@@ -42,6 +42,14 @@ func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 		files, err := Within(l.Context, func() ([]string, error) { return expandPath(fsys, p) })
 		if why, none := errors.AsType[nothingThere](err); none {
 			out.report(Pos{File: p}, codeNoSuchPath, string(why), "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml")
+		} else if all, several := err.(interface{ Unwrap() []error }); several {
+			for _, err := range all.Unwrap() { // below a folder: each is of the file or folder that it is about
+				name := p
+				if e, ok := errors.AsType[*fs.PathError](err); ok {
+					name = e.Path
+				}
+				out.add(unreadable(name, err))
+			}
 		} else if err != nil {
 			out.add(unreadable(p, err))
 		}
@@ -101,12 +109,15 @@ func isYAML(name string) bool {
 
 // walkFiles lists the files below root that keep wants. Hidden ones are
 // skipped. A link to a file counts as a file, since a mounted ConfigMap is made
-// of links into a hidden folder; a link to a directory is not followed.
+// of links into a hidden folder; a link to a directory is not followed. The error
+// joins those of all files and folders that could not be looked at.
 func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error) {
 	var files []string
-	err := fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
+	var failed []error
+	_ = fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return err
+			failed = append(failed, err)
+			return nil
 		}
 		hidden := name != root && strings.HasPrefix(entry.Name(), ".")
 		if entry.IsDir() {
@@ -122,7 +133,11 @@ func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error
 		if mode&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(fsys, name)
 			if err != nil {
-				return err
+				if e, ok := errors.AsType[*fs.PathError](err); ok {
+					err = e.Err
+				}
+				failed = append(failed, &fs.PathError{Op: "stat", Path: name, Err: fmt.Errorf("what it links to: %w", err)})
+				return nil
 			}
 			mode = info.Mode()
 		}
@@ -132,7 +147,7 @@ func walkFiles(fsys fs.FS, root string, keep func(string) bool) ([]string, error
 		files = append(files, name)
 		return nil
 	})
-	return files, err
+	return files, errors.Join(failed...)
 }
 
 // unreadable is what is said of a path that could not be read, without the operation and the

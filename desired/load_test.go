@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -279,6 +280,46 @@ func (r refusing) Open(name string) (fs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 	}
 	return r.FS.Open(name)
+}
+
+// What cannot be read below a folder is named itself, all of it, however the folder was named.
+func TestUnreadableBelowAFolder(t *testing.T) {
+	folder := t.TempDir()
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(folder, "a.yaml"), []byte("version: 1\n"+plainEntry), 0o600),
+		os.Symlink("nowhere.yaml", filepath.Join(folder, "broken.yaml")),
+		os.Symlink("loop.yaml", filepath.Join(folder, "loop.yaml")),
+		os.Symlink("nowhere.txt", filepath.Join(folder, "notes.txt")), // which nobody asked for
+		os.Mkdir(filepath.Join(folder, "closed"), 0o700),
+		os.Mkdir(filepath.Join(folder, "open"), 0o700),
+		os.Symlink("../nowhere.yaml", filepath.Join(folder, "open", "deep.yml")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	fsys := closed{os.DirFS(filepath.Dir(folder)).(fs.StatFS)}
+	below := filepath.Base(folder)
+	for _, path := range []string{below, "./" + below, below + "/**/*.y*ml"} {
+		_, err := Load(fsys, path)
+		want := fmt.Sprintf(`%[1]s/broken.yaml: EI012 cannot be read: what it links to: no such file or directory; check the path and its permissions
+%[1]s/closed: EI012 cannot be read: permission denied; check the path and its permissions
+%[1]s/loop.yaml: EI012 cannot be read: what it links to: too many levels of symbolic links; check the path and its permissions
+%[1]s/open/deep.yml: EI012 cannot be read: what it links to: no such file or directory; check the path and its permissions`, below)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\n got %v\nwant %s", path, err, want)
+		}
+	}
+}
+
+// closed is a file system in which folders of that name may not be listed, not even by root.
+type closed struct{ fs.StatFS }
+
+func (c closed) ReadDir(name string) ([]fs.DirEntry, error) {
+	if path.Base(name) == "closed" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return fs.ReadDir(c.StatFS, name)
 }
 
 func TestUnreadableFiles(t *testing.T) {

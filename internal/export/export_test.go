@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -279,5 +280,71 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, context.Canceled }
 func TestAFailedWriteIsAnError(t *testing.T) {
 	if _, err := Write(brokenPipe{}, []ObservedTarget{prodUS}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Each record of a function is declared, or told of, whichever stand before it.
+func TestEachRecordIsDeclaredOrTold(t *testing.T) {
+	fifo := queue + ".fifo"
+	records := []reconcile.ObservedRecord{
+		under("gone", holds(0, -1, "", "")), under("no alias", holds(0, -1, "", "")), under("hopeless", holds(7, 1, fifo, fifo)), under("good", holds(0, -1, "", "")), under("live", holds(1, -1, "", "")),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		f := function("f", rapid.Permutation(records).Draw(t, "records")...)
+		f.Gone = []string{"gone"}
+		text, result := writeAny(t, []ObservedTarget{target("", "111111111111", "us-east-1", f)})
+		if result.Records != 2 {
+			t.Errorf("%d records are declared, want 2", result.Records)
+		}
+		for _, want := range []string{"qualifier: good\n", "qualifier: live\n", "f:gone is not declared, because it is an orphan", "f:no alias cannot be declared", "f:hopeless cannot be declared"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q:\n%s", want, text)
+			}
+		}
+	})
+}
+
+// What was not read is told of in each target, whichever of them was not read at all.
+func TestWhatWasNotReadIsToldInEachTarget(t *testing.T) {
+	for i := range 3 {
+		targets := []ObservedTarget{prodUS, prodEU, devUS}
+		for j := range targets {
+			targets[j] = targets[j].with(reconcile.ObservedFunction{Function: "unread", State: reconcile.FunctionUnreadable, Err: errors.New("no way in")})
+		}
+		targets[i].Err = errors.New("the role cannot be assumed")
+		text, result := write(t, targets)
+		if result.Unreadable != 3 {
+			t.Errorf("%d were not read, want 3", result.Unreadable)
+		}
+		for j := range targets {
+			want := targets[j].Target.String() + "/unread: no way in"
+			if j == i {
+				want = "all of " + targets[j].Target.String() + ": the role cannot be assumed"
+			}
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q:\n%s", want, text)
+			}
+		}
+	}
+}
+
+// A remark keeps no other function from the file, or from being declared by a rule.
+func TestARemarkIsAboutItsFunctions(t *testing.T) {
+	for _, name := range []string{"a", "z"} {
+		for _, retries := range []int{0, 1, 2} {
+			functions := alike(1, "p-1", "p-2", "p-3", "p-4", "p-5", "p-6")
+			for _, noted := range []string{name, name + "-too"} {
+				functions = append(functions, reconcile.ObservedFunction{
+					Function: noted, State: reconcile.FunctionPresent, QualifierErr: errors.New("denied"), Records: []reconcile.ObservedRecord{under("7", holds(retries, -1, "", ""))},
+				})
+			}
+			slices.SortFunc(functions, func(a, b reconcile.ObservedFunction) int { return strings.Compare(a.Function, b.Function) })
+			targets := []ObservedTarget{target("", "111111111111", "us-east-1", functions...)}
+			text, result := write(t, targets)
+			plan := planAgain(t, text, targets)
+			if c := plan.Counts(); result.Records != 8 || c.InSync+c.Unreadable != 8 || !strings.Contains(text, "rules:") || !strings.Contains(text, "whether 7 still exists") {
+				t.Errorf("%s with %d retries: %+v, %+v\n%s", name, retries, result, c, text)
+			}
+		}
 	}
 }

@@ -194,7 +194,9 @@ func (h *History) readRecord(ctx context.Context, a attempt) (RunRecord, error) 
 	if err != nil {
 		return RunRecord{}, err
 	}
-	return parseRecord(data, locate(h.store, a.record()))
+	r, err := parseRecord(data, locate(h.store, a.record()))
+	r.Version = RecordVersion // whose fields it has, whichever it was stored with
+	return r, err
 }
 
 // tellDead tells a run at work from one that died. A run that ends replaces its

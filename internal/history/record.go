@@ -176,17 +176,19 @@ type damagedError struct{ text string }
 
 func (e *damagedError) Error() string { return "history: " + e.text }
 
-// parseRecord reads a record. where is for the error.
+// parseRecord reads a record. Its fields are those of today's version, its Version is the
+// stored one. where is for the error.
 func parseRecord(data []byte, where string) (RunRecord, error) {
 	var r RunRecord
-	if err := json.Unmarshal(data, &r); err != nil {
+	err := json.Unmarshal(data, &r)
+	if err == nil && r.Version < 3 {
+		err = r.takeFailures(data)
+	}
+	if err != nil {
 		return RunRecord{}, &damagedError{fmt.Sprintf("%s is damaged: %v; bring it back from a backup", where, err)}
 	}
 	if r.Version < 1 || r.Version > RecordVersion {
 		return RunRecord{}, &damagedError{fmt.Sprintf("%s has format version %d and this program reads up to %d: use the version of eventinvoke that wrote it (%s), or a newer one", where, r.Version, RecordVersion, r.ToolVersion)}
-	}
-	if r.Version < 3 {
-		return r, r.takeFailures(data)
 	}
 	return r, nil
 }

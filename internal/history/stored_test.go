@@ -1,11 +1,14 @@
 package history
 
 import (
+	"bytes"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -186,8 +189,22 @@ func everyField(t *testing.T, where string, v reflect.Value) {
 }
 
 func TestAHistoryOfBeforeIsRead(t *testing.T) {
-	for folder, version := range map[string]int{stored: RecordVersion, stored + "-2": 2} {
-		t.Run(folder, func(t *testing.T) {
+	// The journal of stored-2 is of before journals had authors.
+	undoOf2 := slices.Clone(storedUndo)
+	undoOf2[1].Author = nil
+	for _, row := range []struct {
+		version int
+		folder  string
+		undo    []Undo
+		change  func(*memory)
+		trust   Trust
+	}{
+		{3, stored, storedUndo, func(*memory) {}, Verified},
+		{2, stored + "-2", undoOf2, func(*memory) {}, Verified},
+		{1, stored + "-2", undoOf2, makeVersion1, Unverified},
+	} {
+		t.Run(fmt.Sprint(row.version), func(t *testing.T) {
+			folder := row.folder
 			s := newMemory()
 			for _, name := range storedNames(t, folder) {
 				text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
@@ -200,10 +217,14 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 					s.objects[name] = text
 				}
 			}
-			want := storedRecord()
-			want.Version = version
+			row.change(s)
+			want := storedRecord() // with the version that its fields have now
+			asStored, err := parseRecord(s.objects[want.attempt().record()], "")
+			if err != nil || asStored.Version != row.version {
+				t.Fatalf("stored with version %d, %v", asStored.Version, err)
+			}
 			h, run := New(s), want.RunID
-			if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != Verified {
+			if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != row.trust {
 				t.Errorf("%+v, %v", v, err)
 			}
 			whole, err := h.Load(t.Context(), run)
@@ -217,7 +238,7 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(storedUndo, undo, compareOpts); diff != "" {
+			if diff := cmp.Diff(row.undo, undo, compareOpts); diff != "" {
 				t.Errorf("what a rollback knows (-want +got)\n%s", diff)
 			}
 			owner := Owner{RunID: run, Host: "ops-1", PID: 4711, Version: "1.4.0"}
@@ -225,5 +246,53 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 				t.Errorf("the lease is %+v, %v", l, err)
 			}
 		})
+	}
+}
+
+// makeVersion1 makes of a stored history of version 2 one from before there were sums and a chain.
+func makeVersion1(s *memory) {
+	for name, text := range s.objects {
+		switch {
+		case strings.HasPrefix(name, chainFolder):
+			delete(s.objects, name)
+		case strings.HasPrefix(name, runsFolder):
+			open, _, _ := cutSum(text, indentedForm)
+			s.objects[name] = append(bytes.Replace(open, []byte(`"format_version": 2`), []byte(`"format_version": 1`), 1), "\n}\n"...)
+		}
+	}
+}
+
+// TestADamagedOldRecordHidesNothing: what is wrong with a part that only old versions have is
+// damage like any other.
+func TestADamagedOldRecordHidesNothing(t *testing.T) {
+	for version := 1; version < 3; version++ {
+		for _, part := range []string{`"failure":"x"`, `"targets":[{"failure":"x"}]`, `"items":[{"failure":7}]`, `"findings":[{"failure":[]}]`} {
+			synctest.Test(t, func(t *testing.T) {
+				s := newMemory()
+				for _, run := range []string{"good", "bad"} {
+					recorded := begin(t, s, run)
+					if err := recorded.Finish(t.Context(), &RunRecord{State: Finished}); err != nil {
+						t.Fatal(err)
+					}
+					if run == "bad" {
+						s.objects[recorded.attempt.record()] = fmt.Appendf(nil, `{"format_version":%d,"run_id":"bad","state":"finished",%s}`, version, part)
+					}
+				}
+				runs, err := New(s).List(t.Context(), ListOptions{All: true})
+				got := map[string]State{}
+				for i := range runs {
+					got[runs[i].ID] = runs[i].State()
+				}
+				if diff := cmp.Diff(map[string]State{"good": Finished, "bad": Damaged}, got); err != nil || diff != "" {
+					t.Errorf("version %d, %s: List: %v (-want +got)\n%s", version, part, err, diff)
+				}
+				if v, err := New(s).VerifyAll(t.Context(), ""); err != nil || len(v.Runs) != 2 {
+					t.Errorf("version %d, %s: VerifyAll: %+v, %v", version, part, v, err)
+				}
+				if _, err := New(s).Prune(t.Context(), time.Now().Add(time.Hour)); err != nil {
+					t.Errorf("version %d, %s: Prune: %v", version, part, err)
+				}
+			})
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -119,14 +120,8 @@ func discoverOne(ctx context.Context, need desired.Discovery, conn readConn) (de
 		}
 		maps.Copy(inventory.Tags, tagged)
 	}
-	if need.AllTags {
-		// Whoever asks does without where it must, so that this is no failure of the target.
-		tagged, err := conn.Finder.Tagged(ctx, nil)
-		if inventory.TagsErr = err; err == nil {
-			maps.Copy(inventory.Tags, tagged)
-		}
-	}
 	if !need.ListFunctions {
+		allTags(ctx, need, conn.Finder, &inventory)
 		return inventory, nil
 	}
 	found := map[string]desired.FunctionDetails{} // a listing that shifts between pages may repeat a name
@@ -143,7 +138,27 @@ func discoverOne(ctx context.Context, need desired.Discovery, conn readConn) (de
 		return desired.TargetInventory{}, job.err
 	}
 	inventory.Functions, inventory.Details = slices.Sorted(maps.Keys(found)), found
+	allTags(ctx, need, conn.Finder, &inventory)
 	return inventory, nil
+}
+
+// allTags adds the tags of every function, where that was asked for. Whoever asks does without
+// where it must, so that no answer is no failure of the target, and takes none of the time
+// that it needs: ten seconds, and one for each hundred functions, of which a page tells.
+func allTags(ctx context.Context, need desired.Discovery, finder Finder, inventory *desired.TargetInventory) {
+	if !need.AllTags {
+		return
+	}
+	limit := 10*time.Second + time.Duration(len(inventory.Functions)/100)*time.Second
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tagged, err := finder.Tagged(limited, nil)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = &CallError{Kind: KindTransport, Subject: need.Target.String(), Message: fmt.Sprintf("no answer within %v", limit), Err: err}
+	}
+	if inventory.TagsErr = err; err == nil {
+		maps.Copy(inventory.Tags, tagged)
+	}
 }
 
 // listing walks the pages of one listing, each the answer to the one before.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -127,7 +129,7 @@ func TestDiscoveryAsksForNoMore(t *testing.T) {
 		{desired.Discovery{Tags: tags}, []string{"tagged", "tagged"}},
 		{desired.Discovery{Tags: tags, Functions: []string{"f", "g"}}, []string{"tags of f,g"}},
 		{desired.Discovery{ListFunctions: true, Functions: []string{"f"}}, []string{"list"}},
-		{desired.Discovery{ListFunctions: true, AllTags: true}, []string{"tagged", "list"}},
+		{desired.Discovery{ListFunctions: true, AllTags: true}, []string{"list", "tagged"}},
 	} {
 		row.need.Target = home
 		for _, err := range []error{nil, ratelimit.WithResult(errAsked, ratelimit.Permanent, 0)} {
@@ -157,6 +159,30 @@ func TestAllTagsAreNoMust(t *testing.T) {
 			t.Errorf("AWS says %v: found %+v, failed %v", err, found, failed)
 		}
 	}
+}
+
+// silentTags is a finder whose tags are never told.
+type silentTags struct{ finderCalls }
+
+func (f *silentTags) Tagged(ctx context.Context, _ []desired.Tag) (map[string]map[string]string, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Where nobody answers for the tags, as in a network without that endpoint, a run goes on
+// without them long before its own time is over.
+func TestAllTagsTakeLittleTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := fastLimiter()
+		defer limiter.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		found, failed := discover(ctx, []desired.Discovery{{Target: home, ListFunctions: true, AllTags: true}}, map[desired.Target]readConn{home: {Finder: &silentTags{}, Limiter: limiter}})
+		if of := found[home]; failed[home] != nil || len(of.Functions) != 2 || ErrorOf(of.TagsErr).Reason() != "no answer within 10s" || time.Since(began) > 12*time.Second {
+			t.Errorf("after %v: found %+v, failed %v", time.Since(began), of, failed)
+		}
+	})
 }
 
 // What is watched is what requirements choose and nobody declares, for any two sets.

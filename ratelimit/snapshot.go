@@ -1,7 +1,9 @@
 package ratelimit
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -21,6 +23,17 @@ type Snapshot struct {
 	Backlog     Backlog
 	Throttled   int64         // refused by the quota
 	Busy        time.Duration // from the first call to the last token
+}
+
+// FormatRate is requests per second as people and logs are told of them, to the tenth, or to two
+// digits below 1, and never with an exponent: "13.5", "1350", "0.25".
+func FormatRate(rate float64) string {
+	if rate >= 1 {
+		rate = math.Round(rate*10) / 10
+	} else {
+		rate, _ = strconv.ParseFloat(strconv.FormatFloat(rate, 'g', 2, 64), 64)
+	}
+	return strconv.FormatFloat(rate, 'f', -1, 64)
 }
 
 // Granted is the number of attempts that got a token.

@@ -2,11 +2,11 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -172,7 +172,7 @@ func (p *progress) lines(width int) []string {
 			break
 		}
 		s := limiters[t.Target]
-		parts := []string{fmt.Sprintf(", %.3g of %.3g requests/s", s.Rate, s.Ceiling)}
+		parts := []string{fmt.Sprintf(", %s of %s requests/s", ratelimit.FormatRate(s.Rate), ratelimit.FormatRate(s.Ceiling))}
 		if s.Throttled > 0 {
 			parts = append(parts, fmt.Sprintf(", throttled %s", count(int(s.Throttled), "time", "times")))
 		}
@@ -328,7 +328,7 @@ func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, thrott
 
 func logProgress(log *slog.Logger, e reconcile.Step, targets map[desired.Target]reconcile.Step, limiters map[desired.Target]ratelimit.Snapshot) {
 	rate, throttled, backlog := sumOf(limiters)
-	args := []any{"done", e.Done, "of", e.Total, "rate", math.Round(rate*10) / 10}
+	args := []any{"done", e.Done, "of", e.Total, "rate", json.Number(ratelimit.FormatRate(rate))}
 	if eta := etaOf(e, targets, limiters); eta > 0 {
 		args = append(args, "eta", eta.String())
 	}

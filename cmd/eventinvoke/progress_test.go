@@ -36,6 +36,8 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 		}{
 			{"nothing is held back", 40, []ratelimit.Snapshot{{Rate: 6}},
 				"msg=apply done=40 of=100 rate=6 eta=10s"},
+			{"a high quota", 40, []ratelimit.Snapshot{{Rate: 1350000}},
+				"msg=apply done=40 of=100 rate=1350000"},
 			{"the rest is busy: the rate says nothing about its end", 98, []ratelimit.Snapshot{waiting(ratelimit.WaitBusy, 2, 8*time.Second)},
 				`msg=apply done=98 of=100 rate=5 waiting="2 busy functions, next try in 8s"`},
 			{"over all targets: the next try is the soonest", 77, []ratelimit.Snapshot{waiting(ratelimit.WaitFailed, 1, 20*time.Second), {Rate: 10}, waiting(ratelimit.WaitFailed, 1, 3*time.Second), waiting(ratelimit.WaitBusy, 1, 5*time.Second)},
@@ -290,7 +292,7 @@ func TestProgressSurvivesDragging(t *testing.T) {
 			target := desired.Target{Account: fmt.Sprintf("%012d", rapid.IntRange(0, 9).Draw(t, "target")), Region: "ap-southeast-2"}
 			p.labels[target] = rapid.SampledFrom([]string{"", "shop", strings.Repeat("long", 16)}).Draw(t, "label")
 			n := rapid.IntRange(2, 200_000).Draw(t, "of")
-			s := ratelimit.Snapshot{Rate: 13.5, Ceiling: 13.5, Throttled: rapid.Int64Range(0, 1000).Draw(t, "throttled")}
+			s := ratelimit.Snapshot{Rate: rapid.Float64Range(0, 20_000).Draw(t, "rate"), Ceiling: 20_000, Throttled: rapid.Int64Range(0, 1000).Draw(t, "throttled")}
 			for w := range s.Backlog {
 				if rapid.Bool().Draw(t, "waits") {
 					s.Backlog[w] = ratelimit.Waiting{Calls: rapid.IntRange(1, 20_000).Draw(t, "calls"), Next: time.Now().Add(time.Minute)}
@@ -317,6 +319,9 @@ func TestProgressSurvivesDragging(t *testing.T) {
 			if rapid.Bool().Draw(t, "logs") {
 				want = append(want, fmt.Sprintf("logged %d", len(want)))
 				fmt.Fprintln(log, want[len(want)-1])
+			}
+			if strings.Contains(out.String(), "e+") || strings.Contains(out.String(), "e-") {
+				t.Fatalf("a number with an exponent: %q", out.String())
 			}
 			s.print(out.String())
 			out.Reset()

@@ -63,10 +63,10 @@ func (d *htmlPage) plots() {
 }
 
 // plot begins a figure with both axes, the most at the top and what is at both ends.
-func (d *htmlPage) plot(title, name, says string, most float64, first, last string) {
+func (d *htmlPage) plot(title, name, says, most, first, last string) {
 	d.Put(`<figure><figcaption><b>%s</b>, %s</figcaption>`+"\n"+`<svg class="plot" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, title, name, plotWidth, plotHeight, says)
 	d.Put(`<path class="axis" d="M%.1f %.1fH%.1fM%.1f %.1fH%.1f" fill="none"/>`, plotLeft, plotTop, plotRight, plotLeft, plotBottom, plotRight)
-	d.Put(`<text x="%.1f" y="%.1f" text-anchor="end">%s</text>`, plotLeft-6, plotTop+4, trimZero(math.Round(most*10)/10))
+	d.Put(`<text x="%.1f" y="%.1f" text-anchor="end">%s</text>`, plotLeft-6, plotTop+4, most)
 	d.Put(`<text x="%.1f" y="%.1f" text-anchor="end">0</text>`, plotLeft-6, plotBottom+4)
 	d.Put(`<text x="%.1f" y="%.1f">%s</text>`, plotLeft, plotHeight-8, first)
 	d.Put(`<text x="%.1f" y="%.1f" text-anchor="end">%s</text>`, plotRight, plotHeight-8, last)
@@ -88,7 +88,7 @@ func (d *htmlPage) pace(t *TargetAPI, throttled int64) {
 	y := func(rate float64) float64 { return plotBottom - (plotBottom-plotTop)*rate/most }
 	name := Clean(where(t.Label, t.Target))
 	over := axisTime(time.Duration(end) * time.Millisecond)
-	d.plot("Rate against ceiling", name, fmt.Sprintf("Requests a second of %s over %s: from %s to %s, throttled %s", name, over, perSecond(slowest), perSecond(most), times(throttled)), most, "0", over)
+	d.plot("Rate against ceiling", name, fmt.Sprintf("Requests a second of %s over %s: from %s to %s, throttled %s", name, over, perSecond(slowest), perSecond(most), times(throttled)), ratelimit.FormatRate(most), "0", over)
 	var rate, ceiling strings.Builder
 	for i, p := range points {
 		if i == 0 {
@@ -127,7 +127,7 @@ func (d *htmlPage) trend(t *history.Trend) {
 	y := func(n int) float64 { return plotBottom - (plotBottom-plotTop)*float64(n)/most }
 	d.plot(fmt.Sprintf("Drift over the last %d audits", len(audits)), name,
 		fmt.Sprintf("Configs of %s that drifted, over %d audits: first %d, last %d of %d, at most %.0f", name, len(audits), first.Drifted, last.Drifted, last.Declared, most),
-		most, first.Started.UTC().Format("2006-01-02 15:04"), last.Started.UTC().Format("2006-01-02 15:04"))
+		trimZero(most), first.Started.UTC().Format("2006-01-02 15:04"), last.Started.UTC().Format("2006-01-02 15:04"))
 	var path strings.Builder
 	pen := "M"
 	for i, a := range audits {

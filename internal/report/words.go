@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -42,7 +43,7 @@ func formatDuration(d time.Duration) string {
 }
 
 // perSecond is a rate: "13.5/s".
-func perSecond(rate float64) string { return trimZero(math.Round(rate*10)/10) + "/s" }
+func perSecond(rate float64) string { return ratelimit.FormatRate(rate) + "/s" }
 
 func trimZero(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 

@@ -122,7 +122,7 @@ func TestAPageIsToldWhatChanges(t *testing.T) {
 		rate = 6.75
 		mu.Unlock()
 		time.Sleep(time.Second)
-		if news := read(); news["now"] != "a sweep is under way: 3 of 12 read" || news["bar"] != "25.0" || news["t0rate"] != "6.75 of 13.5/s" || news["lag0"] != "" || news["shape"] != first["shape"] {
+		if news := read(); news["now"] != "a sweep is under way: 3 of 12 read" || news["bar"] != "25.0" || news["t0rate"] != "6.8 of 13.5/s" || news["lag0"] != "" || news["shape"] != first["shape"] {
 			t.Errorf("of a step the page is told %v", news)
 		}
 		time.Sleep(heartbeat - time.Second)

@@ -127,7 +127,7 @@ func (s *status) target(i int, t *targetStatus, l ratelimit.Snapshot) {
 		put("throttled", "–")
 		return
 	}
-	rate := fmt.Sprintf("%.3g of %.3g/s", l.Rate, l.Ceiling)
+	rate := ratelimit.FormatRate(l.Rate) + " of " + ratelimit.FormatRate(l.Ceiling) + "/s"
 	if l.PausedUntil.After(s.now) {
 		rate += ", paused"
 	}

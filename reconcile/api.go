@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -171,8 +172,8 @@ type Opened struct {
 // OpenTarget is the way to one target.
 type OpenTarget struct {
 	desired.Target
-	CallerARN string // who the run is there; "" where nobody asked
-	Reader    Reader
+	CallerARN string                  // who the run is there; "" where nobody asked
+	Reader    Reader                  // set wherever Err is nil
 	Finder    Finder                  // may be nil where the wishes have nothing to discover
 	Writer    Writer                  // nil in a run that only reads
 	Limiter   *ratelimit.Limiter      // of all calls to the target's quota; set wherever Err is nil
@@ -264,12 +265,45 @@ func (o *Opened) addUnopened(all []desired.TargetSpec) {
 	slices.SortStableFunc(o.Targets, func(a, b OpenTarget) int { return a.Target.Compare(b.Target) })
 }
 
+// closeUnreadable gives those a reason that were opened without what every read needs. A nil
+// Limiter would otherwise panic in a goroutine of ours, where no caller can recover.
+func (o *Opened) closeUnreadable() {
+	for i := range o.Targets {
+		switch t := &o.Targets[i]; {
+		case t.Err != nil:
+		case t.Reader == nil:
+			t.Err = notConfigured(t.Target, "Reader")
+		case t.Limiter == nil:
+			t.Err = notConfigured(t.Target, "Limiter")
+		}
+	}
+}
+
+// notConfigured is the error of a target that was opened without a part that the run needs.
+func notConfigured(t desired.Target, part string) error {
+	return fmt.Errorf("target %s: no %s configured", t, part)
+}
+
+// lacks is an error for what a run cannot do without and was not given, or nil.
+func (e Engine) lacks(w Wishes) error {
+	switch {
+	case e.Opener == nil:
+		return errors.New("no Opener configured")
+	case w == nil:
+		return errors.New("no Wishes configured")
+	}
+	if ours, ok := w.(interface{ lacks() error }); ok {
+		return ours.lacks()
+	}
+	return nil
+}
+
 // failures are the reasons of the targets that cannot be used, or nil.
 func (o *Opened) failures() error {
 	var errs []error
 	for i := range o.Targets {
 		if o.Targets[i].Err != nil {
-			errs = append(errs, o.Targets[i].Err)
+			errs = append(errs, inTarget(o.Targets[i].Target, o.Targets[i].Err))
 		}
 	}
 	return join(errs...)

@@ -94,7 +94,7 @@ func applyTarget(ctx context.Context, p *TargetPlan, conn writeConn, limit desir
 		return out
 	}
 	if conn.Writer == nil {
-		out.Stopped = fmt.Errorf("target %s: no Writer configured", p.Target)
+		out.Stopped = notConfigured(p.Target, "Writer")
 		for i := range out.Results {
 			shared.progress.done(p.Target, &out.Results[i])
 		}

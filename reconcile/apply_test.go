@@ -388,13 +388,13 @@ func TestEveryStatusIsReadBack(t *testing.T) {
 func TestTheErrorOfAnOutcome(t *testing.T) {
 	var out Outcome
 	for s := NotAttempted; s <= AlreadySo; s++ {
-		out.Targets = append(out.Targets, TargetOutcome{Results: []ChangeResult{{Status: s, Err: errors.New(s.String())}}})
+		out.Targets = append(out.Targets, TargetOutcome{Target: home, Results: []ChangeResult{{Change: Change{Name: name("f", "live")}, Status: s, Err: errors.New(s.String())}}})
 	}
 	var all *multierror.Error
 	if !errors.As(out.Err(), &all) {
 		t.Fatal("no failures")
 	}
-	if got := fmt.Sprint(all.Errors); got != "[mismatch failed]" {
+	if got := fmt.Sprint(all.Errors); got != "[111111111111/eu-west-1/f:live: mismatch 111111111111/eu-west-1/f:live: failed]" {
 		t.Errorf("the failures are %s, want the mismatch and the failed one", got)
 	}
 }

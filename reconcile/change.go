@@ -294,7 +294,7 @@ func (o *Outcome) Err() error {
 	for i := range o.Targets {
 		for j := range o.Targets[i].Results {
 			if r := &o.Targets[i].Results[j]; r.Status == Failed || r.Status == Mismatched {
-				all = multierror.Append(all, r.Err)
+				all = multierror.Append(all, ofConfig(desired.Key{Target: o.Targets[i].Target, Name: r.Name}, r.Err))
 			}
 		}
 	}

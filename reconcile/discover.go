@@ -102,7 +102,7 @@ func discover(ctx context.Context, needs []desired.Discovery, conns map[desired.
 // functions comes last, and only where a rule chooses by name.
 func discoverOne(ctx context.Context, need desired.Discovery, conn readConn) (desired.TargetInventory, error) {
 	if conn.Finder == nil {
-		return desired.TargetInventory{}, fmt.Errorf("target %s: no Finder configured", need.Target)
+		return desired.TargetInventory{}, notConfigured(need.Target, "Finder")
 	}
 	inventory := desired.TargetInventory{Tags: map[string]map[string]string{}}
 	searches := need.Tags
@@ -277,10 +277,6 @@ type aliasList struct {
 // The error budget is the survey's, so that a target which refuses everything costs a
 // few calls and not one for each function.
 func (w *aliasWork) run(ctx context.Context, progress *progress) {
-	if w.conn.Reader == nil {
-		w.err = fmt.Errorf("target %s: no Reader configured", w.need.Target)
-		return
-	}
 	budget := newErrorBudget(ctx, w.need.MaxErrors.Allowed(len(w.lists)), len(w.lists))
 	defer budget.release()
 	ratelimit.Run(budget.ctx, w.conn.Limiter, ratelimit.Policy{}, func(yield func(ratelimit.Job) bool) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -157,6 +156,9 @@ type holdings struct {
 func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	// open. An error here is about all targets, such as no credentials at all. What is wrong
 	// with one of them stands in its Err, and the others go on.
+	if err := e.lacks(r.Wishes); err != nil {
+		return err
+	}
 	targets, declared := r.Wishes.Targets()
 	opened, err := e.Opener.Open(ctx, OpenRequest{RunID: r.ID, Targets: openable(targets), Ambient: !declared, Write: r.Write})
 	if err != nil {
@@ -164,6 +166,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	}
 	r.Opened = opened
 	r.Opened.addUnopened(targets)
+	r.Opened.closeUnreadable()
 
 	// hold, before the first read: a run that surveys first could write what was true
 	// before another run wrote.
@@ -367,7 +370,7 @@ func (r *RunResult) failures() error {
 		stopped(t.Target, t.Stopped)
 		for j := range t.Findings {
 			if f := &t.Findings[j]; f.Kind == FindingUnreadable {
-				add(f.Err)
+				add(ofConfig(desired.Key{Target: t.Target, Name: f.Name}, f.Err))
 			}
 		}
 	}
@@ -383,14 +386,6 @@ func (r *RunResult) failures() error {
 	}
 	add(r.Late)
 	return all.ErrorOrNil()
-}
-
-// inTarget is an error with the target that it is about, which most name themselves.
-func inTarget(t desired.Target, err error) error {
-	if strings.Contains(err.Error(), t.String()) {
-		return err
-	}
-	return fmt.Errorf("%s: %w", t, err)
 }
 
 // join is errors in order as one, nil where there are none.

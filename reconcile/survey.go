@@ -64,7 +64,7 @@ func survey(ctx context.Context, fleet desired.Fleet, conns map[desired.Target]r
 func surveyTarget(ctx context.Context, target desired.Target, groups [][]desired.Entry, conn readConn, limit desired.Limit, progress *progress, orphans bool) ObservedTarget {
 	out := ObservedTarget{Target: target, Err: conn.Err}
 	if conn.Err == nil && conn.Reader == nil {
-		out.Err = fmt.Errorf("target %s: no Reader configured", target)
+		out.Err = notConfigured(target, "Reader")
 	}
 	if out.Err != nil {
 		return out

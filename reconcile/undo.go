@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,6 +46,14 @@ type UndoWishes struct {
 	IncludeStale bool // undo also what somebody else has changed since
 
 	undos map[desired.Target][]Undo
+}
+
+// lacks is an error where the Document or Read is nil.
+func (w *UndoWishes) lacks() error {
+	if w.Read == nil {
+		return errors.New("no Read configured")
+	}
+	return w.FleetWishes.lacks()
 }
 
 // Discoveries implements Wishes: the journal names every config.

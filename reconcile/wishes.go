@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,6 +34,14 @@ type FleetWishes struct {
 	InShard   func(desired.Target) bool // whether this process works on a target; nil: on all
 	// Shard and Shards say which part that is, for the guard: Shard counts from 0; 0 of 0 is all.
 	Shard, Shards int
+}
+
+// lacks is an error where the Document is nil.
+func (w FleetWishes) lacks() error {
+	if w.Document == nil {
+		return errors.New("no Document configured")
+	}
+	return nil
 }
 
 // Targets implements Wishes. What the selection leaves out costs no call.

@@ -30,7 +30,7 @@ type liveValue struct {
 	State    liveState
 	Settings reconcile.Settings // zero unless State is stateRecord
 	Modified time.Time          // zero when unknown
-	Err      error              // with stateUnreadable
+	Err      error              // with stateUnreadable; with stateRecord, why nobody knows whether the qualifier exists
 }
 
 // known reports whether the settings are what AWS holds. No record is as good as
@@ -41,10 +41,14 @@ func (l *liveValue) known() bool { return l.State == stateRecord || l.State == s
 func (l *liveValue) String() string {
 	switch l.State {
 	case stateRecord:
-		if l.Modified.IsZero() {
-			return "AWS holds a record"
+		said := "AWS holds a record"
+		if !l.Modified.IsZero() {
+			said += ", last modified " + l.Modified.Format(time.RFC3339)
 		}
-		return "AWS holds a record, last modified " + l.Modified.Format(time.RFC3339)
+		if l.Err != nil {
+			said += fmt.Sprintf("; whether its alias or version exists could not be read: %v", l.Err)
+		}
+		return said
 	case stateNoRecord:
 		return "AWS holds no record: the defaults of Lambda apply"
 	case stateFunctionMissing:
@@ -178,6 +182,9 @@ func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 			v := &liveValue{State: stateRecord, Settings: *r.Settings}
 			if r.Modified != 0 {
 				v.Modified = time.UnixMilli(r.Modified).UTC()
+			}
+			if !function.Knows(key.Qualifier) {
+				v.Err = function.QualifierErr
 			}
 			return v
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,23 +18,32 @@ import (
 // writeHelp says what the verb is for, and then what can be typed. It is no template:
 // those find methods by name, and then the linker keeps all there are.
 func writeHelp(cmd *cobra.Command, _ []string) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), " \n"))
+	out := cmd.OutOrStdout()
+	width := min(cmp.Or(columns(out), helpColumns), helpColumns)
+	// What somebody copies goes out as it is: a line end of ours in it would be copied too, while one
+	// that the terminal makes is not.
+	copied := func(text string) { _, _ = fmt.Fprintf(out, "%s\n", text) }
+	prose := func(text string) {
+		if width < helpColumns {
+			text = paragraphs.ReplaceAllString(text, "$1 $2")
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			if strings.HasPrefix(line, "\t") { // a command in the library's own help
+				copied(line)
+			} else {
+				_ = report.Lines(out, 0, line, report.TextOptions{Width: width})
+			}
+		}
+	}
+	prose(strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), " \n") + "\n")
 	if cmd.Example != "" {
-		fmt.Fprintf(&b, "Examples:\n%s\n\n", cmd.Example)
+		copied("Examples:\n" + cmd.Example + "\n")
 	}
 	if cmd.HasParent() {
-		fmt.Fprintf(&b, "%s\n\n", exitCodesOf(cmd))
+		prose(exitCodesOf(cmd) + "\n")
 	}
-	out := cmd.OutOrStdout()
-	width := cmp.Or(columns(out), helpColumns)
-	help := b.String() + usageOf(cmd, min(width, helpColumns))
-	if width < helpColumns {
-		help = paragraphs.ReplaceAllString(help, "$1 $2")
-	} else {
-		width = 0 // as it is
-	}
-	_ = report.Lines(out, 0, help, report.TextOptions{Width: width})
+	copied(usageLines(cmd))
+	prose(listsOf(cmd, width))
 }
 
 // paragraphs are where a line goes on below, which is not further in.
@@ -43,6 +51,9 @@ var paragraphs = regexp.MustCompile(`(\S)\n(\S)`)
 
 // helpColumns is how wide help is, if the terminal is not narrower.
 const helpColumns = 80
+
+// blanks stand at the end of the rows that the library breaks.
+var blanks = regexp.MustCompile(` +\n`)
 
 // optionalValue is what the library shows of a value that may be left out: SCENARIO[="demo"].
 var optionalValue = regexp.MustCompile(` (\w+)\[="?\w+"?\]`)
@@ -55,19 +66,23 @@ func optionalValues(usage string) string {
 }
 
 func writeUsage(cmd *cobra.Command) error {
-	_, err := io.WriteString(cmd.OutOrStderr(), usageOf(cmd, helpColumns))
+	_, err := fmt.Fprintf(cmd.OutOrStderr(), "%s\n%s\n", usageLines(cmd), listsOf(cmd, helpColumns))
 	return err
 }
 
-func usageOf(cmd *cobra.Command, width int) string {
-	var b strings.Builder
+func usageLines(cmd *cobra.Command) string {
 	line := cmd.UseLine()
 	if cmd.HasAvailableSubCommands() && cmd.Runnable() {
 		line += "\n  " + cmd.CommandPath() + " COMMAND"
 	} else if cmd.HasAvailableSubCommands() {
 		line = cmd.CommandPath() + " COMMAND"
 	}
-	fmt.Fprintf(&b, "Usage:\n  %s\n", line)
+	return "Usage:\n  " + line
+}
+
+// listsOf are the commands and the flags that stand below how a verb is used.
+func listsOf(cmd *cobra.Command, width int) string {
+	var b strings.Builder
 	if cmd.HasAvailableSubCommands() {
 		b.WriteString("\nCommands:")
 		for _, c := range cmd.Commands() {
@@ -82,13 +97,13 @@ func usageOf(cmd *cobra.Command, width int) string {
 		flags *pflag.FlagSet
 	}{{"Flags:", cmd.LocalFlags()}, {"Flags of every verb:", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
-			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(optionalValues(part.flags.FlagUsagesWrapped(width)), " \n"))
+			fmt.Fprintf(&b, "\n%s\n%s\n", part.title, strings.TrimRight(blanks.ReplaceAllString(optionalValues(part.flags.FlagUsagesWrapped(width)), "\n"), "\n"))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\n%q says more about one.\n", cmd.CommandPath()+" COMMAND --help")
+		fmt.Fprintf(&b, "\n`%s COMMAND --help` says more about one.\n", cmd.CommandPath())
 	}
-	return b.String()
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // Verbs of the same exit codes.

@@ -20,8 +20,8 @@ func newPlanSign(a *app) *cobra.Command {
 		Use:   "sign PLANFILE",
 		Short: "Approve a saved plan with an SSH key",
 		Long: `Approve a saved plan, for "apply PLANFILE --require-signatures". Look at it
-first: eventinvoke show PLANFILE. Several people may sign, one after the other;
-any later change of the plan voids all signatures.`,
+first: ` + "`eventinvoke show PLANFILE`" + `. Several people may sign, one after the
+other; any later change of the plan voids all signatures.`,
 		Example: `  eventinvoke plan sign plan.json --key ~/.ssh/id_ed25519
   eventinvoke plan sign plan.json --key approver`,
 		Args: cobra.ExactArgs(1),

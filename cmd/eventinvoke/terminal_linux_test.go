@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,11 +29,15 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 		out, err := atTerminal(cmd, width, "", "")
 		ts.Check(err)
 		all.WriteString(out)
+		continued := false
 		for row := range strings.Lines(out) {
 			row = strings.TrimRight(row, "\r\n")
-			whole := !strings.Contains(strings.TrimLeft(row, " →>~+-!#"), " ") || strings.Contains(row, "eventinvoke ")
-			if shown := runewidth.StringWidth(row); shown > width && !whole {
+			if shown := runewidth.StringWidth(row); shown > width && breakable(strings.TrimLeft(row, " →>~+-!#")) && !continued && !aloneInRow.MatchString(row) {
 				ts.Fatalf("%d of %d columns: %s", shown, width, row)
+			}
+			continued = strings.HasSuffix(row, `\`)
+			if strings.Count(row, "`")%2 != 0 {
+				ts.Fatalf("%d columns cut a command: %s", width, row)
 			}
 		}
 		n := strings.Count(out, "\n")
@@ -43,6 +48,9 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(all.String()), 0o666))
 }
+
+// aloneInRow is a command that has its row for itself, which is all that is copied.
+var aloneInRow = regexp.MustCompile(`^(  |Undo it with: )eventinvoke `)
 
 func scriptEnv(ts *testscript.TestScript) (env []string) {
 	for _, name := range []string{"PATH", "HOME", "NO_COLOR", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", "EVENTINVOKE_INSIGHTS"} {

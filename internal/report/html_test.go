@@ -225,6 +225,23 @@ func TestHTMLAsksForNothing(t *testing.T) {
 	}
 }
 
+// Kinds of change that are not written out are counted, all of them.
+func TestHTMLCountsTheKindsThatItLeavesOut(t *testing.T) {
+	for _, more := range []int{1, 2, 15} {
+		r := large(t, maxGroups+more)
+		for i := range r.Plan.Targets[0].Changes {
+			c := &r.Plan.Targets[0].Changes[i]
+			want := *c.Want
+			want[desired.OnFailure] = desired.Text(fmt.Sprintf("arn:aws:sqs:eu-west-1:111111111111:%d", i))
+			c.Want = &want
+		}
+		left := fmt.Sprintf("%s more of change, on %s: see the table below", count(more, "kind"), count(more, "config"))
+		if got := asHTML(t, r); len(r.Plan.Targets[0].Changes) != maxGroups+more || !strings.Contains(got, left) {
+			t.Errorf("%d changes, and not %q", len(r.Plan.Targets[0].Changes), left)
+		}
+	}
+}
+
 func TestHTMLHasRoomForALargeFleet(t *testing.T) {
 	const most, n = 8 << 20, 100_000
 	unlike := func(long int) *Run { // every change sends events elsewhere

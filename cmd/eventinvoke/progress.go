@@ -183,9 +183,12 @@ func (p *progress) lines(width int) []string {
 				parts = append(parts, "; "+wait)
 			}
 		}
-		done := fmt.Sprintf(": %d of %d", t.TargetDone, t.TargetTotal)
-		name := sanitize(cmp.Or(p.labels[t.Target], t.Target.String()))
-		lines = append(lines, folded("  "+runewidth.Truncate(name, max(0, width-3-len(done)), "...")+done, parts, width)...)
+		// Many targets may share a label, so that it is the label that is cut.
+		line := fmt.Sprintf("%s: %d of %d", t.Target, t.TargetDone, t.TargetTotal)
+		if label := runewidth.Truncate(sanitize(p.labels[t.Target]), max(0, width-4-len(line)), "..."); label != "" && label != "..." {
+			line = label + " " + line
+		}
+		lines = append(lines, folded("  "+line, parts, width)...)
 	}
 	for i := range lines {
 		lines[i] = runewidth.Truncate(sanitize(lines[i]), max(width-1, 1), "")

@@ -95,22 +95,22 @@ func TestProgressDrawn(t *testing.T) {
 			{"nothing is known yet", nil, 80, []string{"Waiting for AWS"}},
 			{"one target: rate against the ceiling, and what is waited for", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 120, []string{
 				"Read 20 of 100 (20%), about 11s left",
-				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
+				"  shop 000000000001/eu-west-1: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
 			{"a terminal that is narrow has a second line, and no half a phrase", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 80, []string{
 				"Read 20 of 100 (20%), about 11s left",
-				"  shop: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times",
-				"    3 busy functions, next try in 8s"}},
+				"  shop 000000000001/eu-west-1: 20 of 100, 6.8 of 13.5 requests/s",
+				"    throttled 2 times; 3 busy functions, next try in 8s"}},
 			{"and a third, and not a fourth", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 40, []string{
 				"Read 20 of 100 (20%), about 11s left",
-				"  shop: 20 of 100",
+				"  000000000001/eu-west-1: 20 of 100",
 				"    6.8 of 13.5 requests/s",
 				"    throttled 2 times"}},
 			{"failures so far", []reconcile.Step{failed}, 120, []string{
 				"Settled 2 of 9 (22%), 1 failed",
-				"  shop: 2 of 9, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
+				"  shop 000000000001/eu-west-1: 2 of 9, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
 			{"a phase begins anew, and failures are its own", []reconcile.Step{failed, step(reconcile.PhaseSurvey, 1, 1, 100)}, 36, []string{
 				"Read 1 of 100 (1%), about 14s left",
-				"  shop: 1 of 100",
+				"  000000000001/eu-west-1: 1 of 100",
 				"    6.8 of 13.5 requests/s",
 				"    throttled 2 times"}},
 			{"all is read, and the plan is being made", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
@@ -135,6 +135,34 @@ func TestProgressDrawn(t *testing.T) {
 			}
 			if got := p.lines(row.width); !slices.Equal(got, row.want) {
 				t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.want)
+			}
+		}
+	})
+}
+
+// TestProgressTellsTargetsApart: a label is that of all accounts and regions of its target, and of
+// all accounts of an organization.
+func TestProgressTellsTargetsApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		label := rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_.-]{0,63}|`).Draw(t, "label")
+		accounts := rapid.SampledFrom([]int{1, progressTargets}).Draw(t, "accounts") // one: its regions differ
+		p := &progress{snapshots: func() map[desired.Target]ratelimit.Snapshot { return nil }}
+		var fleet desired.Fleet
+		for i, region := range []string{"ap-southeast-2", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-1", "us-gov-west-1"} {
+			target := desired.Target{Account: fmt.Sprintf("%012d", i%accounts), Region: region}
+			fleet.Targets = append(fleet.Targets, desired.TargetSpec{Target: target, Label: label})
+		}
+		p.observe(reconcile.Step{Run: &reconcile.RunResult{Fleet: fleet}})
+		n := rapid.IntRange(2, 200_000).Draw(t, "functions")
+		for _, spec := range fleet.Targets {
+			p.observe(reconcile.Step{Target: spec.Target, Done: 6, Total: 6 * n, TargetDone: 1, TargetTotal: n})
+		}
+		drawn := p.lines(rapid.IntRange(drawnColumns, 200).Draw(t, "width"))
+		for _, spec := range fleet.Targets {
+			if !slices.ContainsFunc(drawn, func(line string) bool {
+				return strings.Contains(line, fmt.Sprintf(" %s: 1 of %d", spec.Target, n)) && strings.HasPrefix(line, "  "+label[:min(len(label), 1)])
+			}) {
+				t.Fatalf("%s, called %q, is not in %q", spec.Target, label, drawn)
 			}
 		}
 	})

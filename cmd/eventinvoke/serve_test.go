@@ -320,3 +320,25 @@ func TestAFailureIsLoggedOnce(t *testing.T) {
 		}
 	}
 }
+
+// Targets that share a cause are one line, with which the worker closes the pass, and take
+// none of the lines that functions have.
+func TestTargetsWithOneCauseAreLoggedOnce(t *testing.T) {
+	plan := &reconcile.Plan{}
+	var failures error
+	for i := range 30 {
+		target := desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"}
+		stopped := errors.New("too many calls failed")
+		plan.Targets = append(plan.Targets, reconcile.TargetPlan{Target: target, Stopped: stopped})
+		failures = multierror.Append(failures, fmt.Errorf("%s: %w", target, stopped))
+	}
+	for i := range maxLogged + 2 {
+		failures = multierror.Append(failures, fmt.Errorf("function-%d failed", i))
+	}
+	var log bytes.Buffer
+	s := &server{app: &app{log: slog.New(slog.NewTextHandler(&log, nil))}}
+	s.logFailures("r", failures, &worker.Result{Plan: plan})
+	if text := log.String(); strings.Count(text, "function-") != maxLogged || strings.Contains(text, "too many calls") || !strings.Contains(text, "count=2") {
+		t.Errorf("the log has\n%s", text)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -381,19 +380,19 @@ func (s *server) logFailures(run string, failures error, result *worker.Result) 
 	if result.Plan == nil {
 		return
 	}
-	closing := ""
-	if err := result.Completed(); err != nil {
-		closing = err.Error()
+	var closing []error
+	if ended, ok := result.Completed().(interface{ Unwrap() []error }); ok {
+		closing = ended.Unwrap()
 	}
+	untold := slices.DeleteFunc(slices.Clone(failuresOf(failures)), func(err error) bool {
+		told := slices.ContainsFunc(closing, func(ended error) bool { return errors.Is(err, ended) })
+		return told || errors.Is(result.Err, err) || explainFailure(err) == worker.ByLease
+	})
 	log := s.app.log.With("run", run)
-	all := failuresOf(failures)
-	for i, err := range all {
-		if i == maxLogged {
-			log.Error("and more failures", "count", len(all)-i)
-			break
-		}
-		if !errors.Is(result.Err, err) && !strings.Contains(closing, err.Error()) && explainFailure(err) != worker.ByLease {
-			log.Error("failed", "error", sanitize(err.Error()))
-		}
+	for _, err := range untold[:min(len(untold), maxLogged)] {
+		log.Error("failed", "error", sanitize(err.Error()))
+	}
+	if more := len(untold) - maxLogged; more > 0 {
+		log.Error("and more failures", "count", more)
 	}
 }

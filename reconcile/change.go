@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -290,7 +291,7 @@ func (o *Outcome) Wrote() bool {
 // Err joins the failures in the plan's order, or is nil when there are none. Changes
 // that were not attempted are not failures.
 func (o *Outcome) Err() error {
-	var all *multierror.Error
+	all := manyErrors()
 	for i := range o.Targets {
 		for j := range o.Targets[i].Results {
 			if r := &o.Targets[i].Results[j]; r.Status == Failed || r.Status == Mismatched {
@@ -362,4 +363,12 @@ func operation(a Action) string {
 		return "UpdateFunctionEventInvokeConfig"
 	}
 	return "DeleteFunctionEventInvokeConfig"
+}
+
+// join is errors in order as one, nil where there are none.
+func join(errs ...error) error { return multierror.Append(manyErrors(), errs...).ErrorOrNil() }
+
+// manyErrors has room for errors, each of which is a line of its text: that of the library is a dump.
+func manyErrors() *multierror.Error {
+	return &multierror.Error{ErrorFormat: func(errs []error) string { return errors.Join(errs...).Error() }}
 }

@@ -349,7 +349,7 @@ func (r *RunResult) leftUndone() bool {
 // a target was given up, or the run ended, is a failure of its own: what was then not come
 // to has no error that would tell.
 func (r *RunResult) failures() error {
-	var all *multierror.Error
+	all := manyErrors()
 	add := func(err error) {
 		if err != nil {
 			all = multierror.Append(all, err)
@@ -387,6 +387,3 @@ func (r *RunResult) failures() error {
 	add(r.Late)
 	return all.ErrorOrNil()
 }
-
-// join is errors in order as one, nil where there are none.
-func join(errs ...error) error { return multierror.Append(nil, errs...).ErrorOrNil() }

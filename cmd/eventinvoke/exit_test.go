@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"testing"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -32,6 +34,33 @@ func TestCodeOf(t *testing.T) {
 	} {
 		if code, show := codeOf(row.err); code != row.code || show != row.show {
 			t.Errorf("%s: %d, shown %v; want %d, %v", row.why, code, show, row.code, row.show)
+		}
+	}
+}
+
+// However errors are joined on their way, each is told once, on lines of its own, with what to
+// do next below it.
+func TestErrorText(t *testing.T) {
+	disk, lease := errors.New("no space left on device"), errors.New("the lease stays")
+	call := &reconcile.CallError{Op: "PutObject", Subject: "s3://bucket/key", Message: "no", Hint: "allow it"}
+	const told = "PutObject s3://bucket/key: no\nnext: allow it"
+	for _, row := range []struct {
+		why  string
+		err  error
+		want string
+	}{
+		{"one", disk, "no space left on device"},
+		{"with what to do next", call, told},
+		{"of a run", multierror.Append(nil, disk, call), "no space left on device\n" + told},
+		{"of a run, of which one alone", multierror.Append(nil, disk), "no space left on device"},
+		{"of a run, joined with another", errors.Join(call, multierror.Append(nil, disk)), told + "\nno space left on device"},
+		{"with the exit code", withLate(exitOK, errors.Join(multierror.Append(nil, lease, errors.Join(disk, call)))), "the lease stays\nno space left on device\n" + told},
+		{"the same twice", errors.Join(disk, multierror.Append(nil, disk)), "no space left on device"},
+		{"in words of their own, which stay", fmt.Errorf("the record of run r is not complete: %w", errors.Join(disk, lease)), "the record of run r is not complete: no space left on device\nthe lease stays"},
+		{"two in one sentence", fmt.Errorf("%w, while %w", disk, call), "no space left on device, while " + told},
+	} {
+		if got := errorText(row.err); got != row.want {
+			t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.want)
 		}
 	}
 }

@@ -271,21 +271,42 @@ func excludedBy(f *pflag.Flag) []string {
 	return strings.Fields(strings.Join(f.Annotations["cobra_annotation_mutually_exclusive"], " "))
 }
 
-// errorText is an error's text, and what to do next where AWS's answer tells.
+// errorText is an error's text, and what to do next where AWS's answer tells. Of errors that
+// are only joined, however deep, each has its own lines, and none is told twice.
 func errorText(err error) string {
-	if several, ok := err.(*multierror.Error); ok {
-		// Of a run, each a failure of its own. The library's text is made for a log.
-		var texts []string
-		for _, e := range several.Errors {
-			texts = append(texts, errorText(e))
+	var texts []string
+	for _, e := range parts(err) {
+		text := e.Error()
+		if call := (*reconcile.CallError)(nil); errors.As(e, &call) && call.Hint != "" {
+			text += "\nnext: " + call.Hint
 		}
-		return strings.Join(texts, "\n")
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
 	}
-	var call *reconcile.CallError
-	if errors.As(err, &call) && call.Hint != "" {
-		return err.Error() + "\nnext: " + call.Hint
+	return strings.Join(texts, "\n")
+}
+
+// parts are the errors that one consists of, and has no word to add to.
+func parts(err error) (all []error) {
+	var below []error
+	switch e := err.(type) {
+	case *ending:
+		return parts(e.err)
+	case *multierror.Error: // of a run; whatever text it was given
+		below = e.Errors
+	case interface{ Unwrap() []error }:
+		below = e.Unwrap()
+		if joined := errors.Join(below...); joined == nil || joined.Error() != err.Error() {
+			return []error{err}
+		}
+	default:
+		return []error{err}
 	}
-	return err.Error()
+	for _, e := range below {
+		all = append(all, parts(e)...)
+	}
+	return all
 }
 
 // withVariables adds to a message the variables behind the flags that it

@@ -151,7 +151,7 @@ func (r *Recorder) Finish(ctx context.Context, final *RunRecord) error {
 		errs = append(errs, err) // one that was lost has only made the run look dead
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("the history of run %s is not complete: %w", r.attempt.run, err)
+		return fmt.Errorf("the record of run %s is not complete: %w", r.attempt.run, err)
 	}
 	return nil
 }

@@ -204,10 +204,7 @@ func (k *memoryRecorder) Finish(ctx context.Context, r *reconcile.RunResult) err
 	}
 	final := k.first
 	k.memory.complete(&final, r)
-	if err := k.run.Finish(ctx, &final); err != nil {
-		return fmt.Errorf("the record of run %s is not complete: %w", r.ID, err)
-	}
-	return nil
+	return k.run.Finish(ctx, &final)
 }
 
 // complete puts how the run ended into its record.

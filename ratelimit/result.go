@@ -29,9 +29,9 @@ const (
 	Cancelled // the attempt was not made
 )
 
-// String is "ok", "throttled", "conflict", "fault", "skew", "final" or "cancelled".
+// String is "ok", "throttled", "conflict", "fault", "skewed", "refused" or "cancelled".
 func (o Result) String() string {
-	return nameOf(o, "ok", "throttled", "conflict", "fault", "skew", "final", "cancelled")
+	return nameOf(o, "ok", "throttled", "conflict", "fault", "skewed", "refused", "cancelled")
 }
 
 // nameOf is a value's name; one that has none shows its type and number.

@@ -162,12 +162,12 @@ func TestRunRepeatsByOutcome(t *testing.T) {
 		}, {
 			"skew", times(1, ClockSkew), []time.Duration{0, 0}, "", CallStats{Attempts: 2}, "the client has learnt the time",
 		}, {
-			"skew twice", times(2, ClockSkew), []time.Duration{0, 0}, "skew 2", CallStats{Attempts: 2}, "it has not",
+			"skew twice", times(2, ClockSkew), []time.Duration{0, 0}, "skewed 2", CallStats{Attempts: 2}, "it has not",
 		}, {
-			"final", times(1, Permanent), []time.Duration{0}, "final 1", CallStats{Attempts: 1}, "repeating would not change it",
+			"final", times(1, Permanent), []time.Duration{0}, "refused 1", CallStats{Attempts: 1}, "repeating would not change it",
 		}, {
 			"final after a fault", append(times(1, ServerError), times(1, Permanent)...), halves(0, 1),
-			"final 1; an attempt before it may have been executed: fault 1", CallStats{Attempts: 2, Faults: 1, Waited: 500 * time.Millisecond},
+			"refused 1; an attempt before it may have been executed: fault 1", CallStats{Attempts: 2, Faults: 1, Waited: 500 * time.Millisecond},
 			"the refusal is of the second attempt: the first may have been done",
 		}, {
 			"unmarked", []error{errors.New("plain")}, []time.Duration{0}, "plain", CallStats{Attempts: 1}, "nobody said that it may be repeated",

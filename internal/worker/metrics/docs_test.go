@@ -1,15 +1,20 @@
 package metrics
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 var metricName = regexp.MustCompile("`(eventinvoke_[a-z_]+)`")
@@ -39,6 +44,66 @@ func TestTheDocumentationNamesTheMetrics(t *testing.T) {
 	for _, name := range documented {
 		if !slices.Contains(served, name) {
 			t.Errorf("%s is in docs/worker.md and not served", name)
+		}
+	}
+}
+
+// What is counted in JSON has the same names here: a target's are among those of its form in
+// JSON, and an outcome is a column of its calls, in the singular. The page names all of them.
+func TestNamesAreThoseOfJSON(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/worker.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var columns, outcomes []string
+	for f := range reflect.TypeFor[reconcile.OperationCount]().Fields() {
+		if f.Name != "Name" && f.Name != "Calls" {
+			columns = append(columns, strings.TrimSuffix(f.Tag.Get("json"), "s"))
+		}
+	}
+	for o := ratelimit.OK; o < ratelimit.Cancelled; o++ {
+		outcomes = append(outcomes, o.String())
+	}
+	if slices.Sort(columns); !slices.Equal(columns, slices.Sorted(slices.Values(outcomes))) {
+		t.Errorf("JSON counts %q, and outcomes are %q", columns, outcomes)
+	}
+	if line := "by `operation` and `outcome`: `" + strings.Join(outcomes, "`, `") + "`\n"; !strings.Contains(string(page), line) {
+		t.Errorf("docs/worker.md lacks %q", line)
+	}
+	if labels := "With labels `label` (its name in the fleet file), `account` and `region`:"; !strings.Contains(string(page), labels) {
+		t.Errorf("docs/worker.md lacks %q", labels)
+	}
+	for _, emf := range []bool{false, true} {
+		has := map[string]string{}
+		if emf {
+			var out bytes.Buffer
+			if err := (EMF{Out: &out}).Passed(aPass()); err != nil {
+				t.Fatal(err)
+			}
+			var line map[string]any
+			if err := json.Unmarshal(bytes.Split(out.Bytes(), []byte("\n"))[1], &line); err != nil {
+				t.Fatal(err)
+			}
+			for name, v := range line {
+				if text, ok := v.(string); ok {
+					has[name] = text
+				}
+			}
+		} else {
+			families, err := filled().registry.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range families {
+				if f.GetName() == "eventinvoke_target_up" {
+					for _, l := range f.GetMetric()[0].GetLabel() {
+						has[l.GetName()] = l.GetValue()
+					}
+				}
+			}
+		}
+		if has["label"] != "prod" || has["account"] != ireland.Account || has["region"] == "" || has["target"] != "" {
+			t.Errorf("EMF: %v: a target has %q", emf, has)
 		}
 	}
 }
@@ -81,7 +146,7 @@ func TestTheDashboardShowsWhatIsServed(t *testing.T) {
 	var dashboard struct {
 		Panels []struct {
 			Title   string
-			Targets []struct{ Expr string }
+			Targets []struct{ Expr, LegendFormat string }
 			GridPos struct{ X, Y, W, H int }
 		}
 	}
@@ -89,7 +154,7 @@ func TestTheDashboardShowsWhatIsServed(t *testing.T) {
 		t.Fatalf("%d panels, %v", len(dashboard.Panels), err)
 	}
 	taken := map[[2]int]string{}
-	var queries strings.Builder
+	var queries, legends strings.Builder
 	for _, p := range dashboard.Panels {
 		if len(p.Targets) == 0 || p.GridPos.X+p.GridPos.W > 24 {
 			t.Errorf("%s: %d queries, at %+v", p.Title, len(p.Targets), p.GridPos)
@@ -104,9 +169,10 @@ func TestTheDashboardShowsWhatIsServed(t *testing.T) {
 		}
 		for _, q := range p.Targets {
 			queries.WriteString(q.Expr + "\n")
+			legends.WriteString(q.LegendFormat + "\n")
 		}
 	}
-	checkServed(t, file, []byte(queries.String()))
+	checkServed(t, file, []byte(queries.String()+legends.String()))
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("promtool is not installed: apt-get install prometheus")
@@ -152,8 +218,8 @@ func checkServed(t *testing.T, file string, text []byte) {
 			t.Errorf("%s: %s is not served", file, name)
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:by|on) \(([a-z_, ]+)\)|\b([a-z_]+)=~?\"`).FindAllStringSubmatch(string(text), -1) {
-		for _, label := range strings.FieldsFunc(m[1]+","+m[2], func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, m := range regexp.MustCompile(`(?:by|on) \(([a-z_, ]+)\)|\b([a-z_]+)=~?\"|\{\{ *(?:\$labels\.)?([a-z_]+) *\}\}`).FindAllStringSubmatch(string(text), -1) {
+		for _, label := range strings.FieldsFunc(strings.Join(m[1:], ","), func(r rune) bool { return r == ',' || r == ' ' }) {
 			if !labels[label] {
 				t.Errorf("%s: no metric has the label %s", file, label)
 			}

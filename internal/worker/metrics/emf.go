@@ -118,7 +118,7 @@ type (
 func (e EMF) write(at time.Time, run string, p *reconcile.TargetPlan, values map[string]any) error {
 	line := map[string]any{"function": cmp.Or(e.Function, "unknown"), "run": run}
 	if p != nil {
-		line["account"], line["region"], line["target"] = p.Account, p.Region, p.Label
+		line["account"], line["region"], line["label"] = p.Account, p.Region, p.Label
 	}
 	all := emfDirective{Namespace: namespace, Dimensions: [][]string{{"function"}}}
 	single := emfDirective{Namespace: namespace, Dimensions: [][]string{{"function", "account", "region"}}}

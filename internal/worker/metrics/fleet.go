@@ -20,7 +20,7 @@ var described []*prometheus.Desc
 
 // describe is a metric of a target, which is labelled so.
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	return describeAs(name, help, append([]string{"target", "account", "region"}, labels...))
+	return describeAs(name, help, append([]string{"label", "account", "region"}, labels...))
 }
 
 // describeLimiter is a metric of a limiter: targets that share a quota have one.

@@ -79,45 +79,45 @@ func TestNumbersOfAPass(t *testing.T) {
 	const want = `
 # HELP eventinvoke_api_calls_total Requests to AWS, by operation and outcome. Each retry counts.
 # TYPE eventinvoke_api_calls_total counter
-eventinvoke_api_calls_total{account="111111111111",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1",target="prod"} 15
-eventinvoke_api_calls_total{account="111111111111",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1",target="prod"} 1
+eventinvoke_api_calls_total{account="111111111111",label="prod",operation="ListFunctionEventInvokeConfigs",outcome="ok",region="eu-west-1"} 15
+eventinvoke_api_calls_total{account="111111111111",label="prod",operation="UpdateFunctionEventInvokeConfig",outcome="throttled",region="eu-west-1"} 1
 # HELP eventinvoke_breaches What breaks a requirement of the fleet file after the last pass over the whole target.
 # TYPE eventinvoke_breaches gauge
-eventinvoke_breaches{account="111111111111",region="eu-west-1",target="prod"} 1
-eventinvoke_breaches{account="111111111111",region="us-east-1",target="prod"} 0
+eventinvoke_breaches{account="111111111111",label="prod",region="eu-west-1"} 1
+eventinvoke_breaches{account="111111111111",label="prod",region="us-east-1"} 0
 # HELP eventinvoke_unjudged_functions Functions of which that pass could not tell whether they break a requirement.
 # TYPE eventinvoke_unjudged_functions gauge
-eventinvoke_unjudged_functions{account="111111111111",region="eu-west-1",target="prod"} 1
-eventinvoke_unjudged_functions{account="111111111111",region="us-east-1",target="prod"} 0
+eventinvoke_unjudged_functions{account="111111111111",label="prod",region="eu-west-1"} 1
+eventinvoke_unjudged_functions{account="111111111111",label="prod",region="us-east-1"} 0
 # HELP eventinvoke_destination_configs Configs after the last pass over the whole target, by what is known of a destination that they send to.
 # TYPE eventinvoke_destination_configs gauge
-eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="exists",target="prod"} 0
-eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="missing",target="prod"} 2
-eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="unknown",target="prod"} 0
-eventinvoke_destination_configs{account="111111111111",region="eu-west-1",state="wrong_kind",target="prod"} 0
-eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="exists",target="prod"} 0
-eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="missing",target="prod"} 0
-eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="unknown",target="prod"} 0
-eventinvoke_destination_configs{account="111111111111",region="us-east-1",state="wrong_kind",target="prod"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="eu-west-1",state="exists"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="eu-west-1",state="missing"} 2
+eventinvoke_destination_configs{account="111111111111",label="prod",region="eu-west-1",state="unknown"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="eu-west-1",state="wrong_kind"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="us-east-1",state="exists"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="us-east-1",state="missing"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="us-east-1",state="unknown"} 0
+eventinvoke_destination_configs{account="111111111111",label="prod",region="us-east-1",state="wrong_kind"} 0
 # HELP eventinvoke_fought_configs Configs that somebody keeps changing back, until it has ended.
 # TYPE eventinvoke_fought_configs gauge
-eventinvoke_fought_configs{account="111111111111",region="eu-west-1",target="prod"} 1
-eventinvoke_fought_configs{account="111111111111",region="us-east-1",target="prod"} 0
+eventinvoke_fought_configs{account="111111111111",label="prod",region="eu-west-1"} 1
+eventinvoke_fought_configs{account="111111111111",label="prod",region="us-east-1"} 0
 # HELP eventinvoke_corrections_total Changes that were to be written, by how that ended.
 # TYPE eventinvoke_corrections_total counter
-eventinvoke_corrections_total{account="111111111111",region="eu-west-1",status="applied",target="prod"} 1
-eventinvoke_corrections_total{account="111111111111",region="eu-west-1",status="failed",target="prod"} 1
+eventinvoke_corrections_total{account="111111111111",label="prod",region="eu-west-1",status="applied"} 1
+eventinvoke_corrections_total{account="111111111111",label="prod",region="eu-west-1",status="failed"} 1
 # HELP eventinvoke_drift_found_total Changes that plans asked for, by action.
 # TYPE eventinvoke_drift_found_total counter
-eventinvoke_drift_found_total{account="111111111111",action="change",region="eu-west-1",target="prod"} 2
+eventinvoke_drift_found_total{account="111111111111",action="change",label="prod",region="eu-west-1"} 2
 # HELP eventinvoke_last_attempt_timestamp_seconds When the last pass over the whole target began.
 # TYPE eventinvoke_last_attempt_timestamp_seconds gauge
-eventinvoke_last_attempt_timestamp_seconds{account="111111111111",region="eu-west-1",target="prod"} 1.7951688e+09
-eventinvoke_last_attempt_timestamp_seconds{account="111111111111",region="us-east-1",target="prod"} 1.7951688e+09
+eventinvoke_last_attempt_timestamp_seconds{account="111111111111",label="prod",region="eu-west-1"} 1.7951688e+09
+eventinvoke_last_attempt_timestamp_seconds{account="111111111111",label="prod",region="us-east-1"} 1.7951688e+09
 # HELP eventinvoke_last_success_timestamp_seconds When the last pass over the whole target that came to its end did so.
 # TYPE eventinvoke_last_success_timestamp_seconds gauge
-eventinvoke_last_success_timestamp_seconds{account="111111111111",region="eu-west-1",target="prod"} 1.79516883e+09
-eventinvoke_last_success_timestamp_seconds{account="111111111111",region="us-east-1",target="prod"} 0
+eventinvoke_last_success_timestamp_seconds{account="111111111111",label="prod",region="eu-west-1"} 1.79516883e+09
+eventinvoke_last_success_timestamp_seconds{account="111111111111",label="prod",region="us-east-1"} 0
 # HELP eventinvoke_pass_failures_total Passes that failed, or in which something failed, by each reason.
 # TYPE eventinvoke_pass_failures_total counter
 eventinvoke_pass_failures_total{reason="credentials"} 0
@@ -134,8 +134,8 @@ eventinvoke_pass_failures_total{reason="unwritable"} 1
 eventinvoke_passes_total{outcome="incomplete",scope="all"} 1
 # HELP eventinvoke_target_up 1 while the last pass over the whole target came to its end.
 # TYPE eventinvoke_target_up gauge
-eventinvoke_target_up{account="111111111111",region="eu-west-1",target="prod"} 1
-eventinvoke_target_up{account="111111111111",region="us-east-1",target="prod"} 0
+eventinvoke_target_up{account="111111111111",label="prod",region="eu-west-1"} 1
+eventinvoke_target_up{account="111111111111",label="prod",region="us-east-1"} 0
 # HELP eventinvoke_wakes_total Requests for a pass, before they are merged.
 # TYPE eventinvoke_wakes_total counter
 eventinvoke_wakes_total{cause="event"} 0

@@ -174,24 +174,22 @@ func TestClosingLine(t *testing.T) {
 	call := &reconcile.CallError{Op: "ListFunctionEventInvokeConfigs", Subject: "111111111111/eu-west-1/orders", Kind: reconcile.KindDenied, Code: "AccessDeniedException", Status: 403, Message: "User ci may not", RequestID: "7f3a"}
 	long := errors.New(strings.Repeat("é", 300))
 	for _, row := range []struct {
-		why, columns string
-		failures     []error
-		want         string
+		why      string
+		columns  int
+		failures []error
+		want     string
 	}{
-		{"none", "", nil, ""},
-		{"one is told as it is", "", []error{denied}, "eventinvoke: 111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\n"},
-		{"of several the first", "", []error{denied, long, long}, "eventinvoke: 3 failures; the first: 111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\n"},
-		{"in the words of the command line", "", []error{reconcile.ErrTimeUp}, "eventinvoke: the --timeout passed\n"},
-		{"no wider than the terminal", "60", []error{denied, long}, "eventinvoke: 2 failures; the first: 111111111111/eu-west-...\n"},
-		{"why and where come first in what there is room for", "80", []error{call}, "eventinvoke: AccessDeniedException: 111111111111/eu-west-1/orders: User ci ma...\n"},
-		{"also behind their number", "80", []error{call, long}, "eventinvoke: 2 failures; the first: AccessDeniedException: 111111111111/eu-we...\n"},
-		{"all of it where there is room", "200", []error{call}, "eventinvoke: " + call.Error() + "\n"},
-		{"in columns, not in bytes", "60", []error{long}, "eventinvoke: " + strings.Repeat("é", 44) + "...\n"},
+		{"none", 0, nil, ""},
+		{"one is told as it is", 0, []error{denied}, "eventinvoke: 111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\n"},
+		{"of several the first", 0, []error{denied, long, long}, "eventinvoke: 3 failures; the first: 111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\n"},
+		{"in the words of the command line", 0, []error{reconcile.ErrTimeUp}, "eventinvoke: the --timeout passed\n"},
+		{"no wider than the terminal", 60, []error{denied, long}, "eventinvoke: 2 failures; the first: 111111111111/eu-west-...\n"},
+		{"why and where come first in what there is room for", 80, []error{call}, "eventinvoke: AccessDeniedException: 111111111111/eu-west-1/orders: User ci ma...\n"},
+		{"also behind their number", 80, []error{call, long}, "eventinvoke: 2 failures; the first: AccessDeniedException: 111111111111/eu-we...\n"},
+		{"all of it where there is room", 200, []error{call}, "eventinvoke: " + call.Error() + "\n"},
+		{"in columns, not in bytes", 60, []error{long}, "eventinvoke: " + strings.Repeat("é", 44) + "...\n"},
 	} {
-		t.Setenv("COLUMNS", row.columns)
-		var errs bytes.Buffer
-		a := &app{streams: streams{err: &errs}}
-		if end := exitOf(&reconcile.RunResult{Declined: true}, aboutFleet, a.closing(row.failures...)); row.want == "" {
+		if end := exitOf(&reconcile.RunResult{Declined: true}, aboutFleet, closingIn(row.columns-len(errorPrefix), row.failures)); row.want == "" {
 			if code, show := codeOf(end); code != exitError || show {
 				t.Errorf("%s: %d, shown %v", row.why, code, show)
 			}

@@ -82,7 +82,7 @@ func (a *app) explainCode(code string, format string) error {
 		}{1, e})
 	}
 	say(a.out, "%s (%s): %s\n", e.Code, e.Severity, e.Title)
-	if err := report.Lines(a.out, 0, e.Text, (&outputOptions{}).text(a.out)); err != nil {
+	if err := report.Lines(a.out, 0, e.Text, lineOptions(a.out)); err != nil {
 		return err
 	}
 	example := func(title, text string) {

@@ -19,7 +19,7 @@ import (
 // those find methods by name, and then the linker keeps all there are.
 func writeHelp(cmd *cobra.Command, _ []string) {
 	out := cmd.OutOrStdout()
-	width := min(cmp.Or(columns(out), helpColumns), helpColumns)
+	width := min(cmp.Or(pageColumns(out), helpColumns), helpColumns)
 	// What somebody copies goes out as it is: a line end of ours in it would be copied too, while one
 	// that the terminal makes is not.
 	copied := func(text string) { _, _ = fmt.Fprintf(out, "%s\n", text) }

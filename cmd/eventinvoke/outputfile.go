@@ -178,7 +178,14 @@ const shellPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 // say writes lines to a person, as the terminal that a stream is can show them. An error of the
 // standard output is kept there; that of the other has nowhere to go.
 func say(out io.Writer, format string, args ...any) {
-	_ = report.Lines(out, 2, fmt.Sprintf(format, args...), (&outputOptions{}).text(out))
+	_ = report.Lines(out, 2, fmt.Sprintf(format, args...), lineOptions(out))
+}
+
+// lineOptions are those of what has a line for each item: as the terminal can show it, and elsewhere
+// for programs, which want a line for each, and paths that can be opened, whatever COLUMNS and the
+// locale are.
+func lineOptions(out io.Writer) report.TextOptions {
+	return report.TextOptions{Width: columns(out), ASCII: isTerminal(out) && asciiLocale()}
 }
 
 // sanitize spells out what a terminal would act on, as reports do: names of files

@@ -249,7 +249,7 @@ type drawing struct {
 
 func newDrawing(to *divertedWriter) *drawing {
 	r := &drawing{to: to, screen: cupwriter.New(to.terminal(), true)}
-	r.columns = func() int { return cmp.Or(columns(to.terminal()), drawnColumns) }
+	r.columns = func() int { return cmp.Or(pageColumns(to.terminal()), drawnColumns) }
 	to.divert(r)
 	return r
 }

@@ -139,6 +139,10 @@ func failuresOf(run error) []error {
 // closing is the failures of a run in one line, as wide as the terminal at most: how many,
 // and the first, by which whoever is called knows where to look. It is nil for none.
 func (a *app) closing(all ...error) error {
+	return closingIn(columns(a.err)-len(errorPrefix), all)
+}
+
+func closingIn(width int, all []error) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -150,7 +154,7 @@ func (a *app) closing(all ...error) error {
 		return sanitize(first)
 	}
 	text := line(timeUp(all[0]).Error())
-	if width := columns(a.err) - len(errorPrefix); width > 0 {
+	if width > 0 {
 		if call := reconcile.ErrorOf(all[0]); runewidth.StringWidth(text) > width && call.Subject != "" {
 			// What a terminal has room for begins with why and where.
 			text = line(cmp.Or(call.Code, call.Kind.String()) + ": " + call.Subject + ": " + call.Message)

@@ -344,13 +344,18 @@ func isTerminal(stream any) bool {
 	return f != nil && term.IsTerminal(int(f.Fd()))
 }
 
-// columns is the width of the terminal that a stream is; of what is none COLUMNS says it, as for
-// a pager, or nothing: 0.
-func columns(stream any) int {
-	width := 0
+// columns is the width of the terminal that a stream is, or 0.
+func columns(stream any) (width int) {
 	if f := fileOf(stream); f != nil {
 		width, _, _ = term.GetSize(int(f.Fd()))
 	}
+	return width
+}
+
+// pageColumns is as wide as what a person reads page by page is: where the stream is no terminal
+// COLUMNS says it, as for a pager.
+func pageColumns(stream any) int {
+	width := columns(stream)
 	if width == 0 {
 		width, _ = strconv.Atoi(os.Getenv("COLUMNS"))
 	}

@@ -90,7 +90,7 @@ func (a *app) targetsText(targets []desired.TargetSpec) error {
 	for _, t := range targets {
 		rows = append(rows, []string{t.Target.String(), t.Label, t.RoleARN})
 	}
-	return report.Table(a.out, 0, rows, (&outputOptions{}).text(a.out))
+	return report.Table(a.out, 0, rows, lineOptions(a.out))
 }
 
 // shardOptions say which part of the targets this process works on.

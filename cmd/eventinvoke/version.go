@@ -82,5 +82,5 @@ func printModules(a *app) {
 	for _, m := range info.Deps {
 		rows = append(rows, []string{m.Path, m.Version})
 	}
-	_ = report.Table(a.out, 2, rows, (&outputOptions{}).text(a.out)) // as any error of the output, it is kept there
+	_ = report.Table(a.out, 2, rows, lineOptions(a.out)) // as any error of the output, it is kept there
 }

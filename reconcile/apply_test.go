@@ -397,7 +397,7 @@ func TestTheErrorOfAnOutcome(t *testing.T) {
 	if got := fmt.Sprint(all.Errors); got != "[111111111111/eu-west-1/f:live: mismatch 111111111111/eu-west-1/f:live: failed]" {
 		t.Errorf("the failures are %s, want the mismatch and the failed one", got)
 	}
-	if got := out.Err().Error(); got != "mismatch\nfailed" { // no dump, wherever it is printed
+	if got := out.Err().Error(); got != "111111111111/eu-west-1/f:live: mismatch\n111111111111/eu-west-1/f:live: failed" { // no dump, wherever it is printed
 		t.Errorf("they read %q, want a line each", got)
 	}
 }

@@ -8,6 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,6 +109,22 @@ func calledHost(host string) string {
 	return host
 }
 
+// spoilsWorld are the variables that a shell may have and in which an SDK or the aws command
+// finds other credentials, or a reason to ask elsewhere or not at all.
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings
+var spoilsWorld = []string{
+	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_CREDENTIAL_EXPIRATION",
+	"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ACCOUNT_ID", "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	"AWS_CA_BUNDLE", "AWS_AUTH_SCHEME_PREFERENCE",
+}
+
+// falseInWorld are those that the default profile may set too, over which only a variable wins.
+var falseInWorld = []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"}
+
+// endpointOfService are the variables that win over AWS_ENDPOINT_URL, each for one service.
+var endpointOfService = regexp.MustCompile(`^AWS_ENDPOINT_URL_[A-Za-z0-9_]+$`)
+
 // printWorldEnv serves nothing, so that a shell can eval what it prints. The simulator may
 // not listen yet; where somebody else does, the shell would talk to them.
 func printWorldEnv(ctx context.Context, a *app, sim *awssim.World, addr string) error {
@@ -115,6 +135,17 @@ func printWorldEnv(ctx context.Context, a *app, sim *awssim.World, addr string) 
 	address := net.JoinHostPort(calledHost(host), port)
 	if heldByAnother(ctx, address) {
 		return fmt.Errorf("what listens on %s is not the simulator; start it with another --addr, such as 127.0.0.1:4600, and give that here", address)
+	}
+	spoils := slices.Clone(spoilsWorld)
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); endpointOfService.MatchString(name) {
+			spoils = append(spoils, name)
+		}
+	}
+	slices.Sort(spoils)
+	fmt.Fprintf(a.out, "unset %s\n", strings.Join(spoils, " "))
+	for _, name := range falseInWorld {
+		fmt.Fprintf(a.out, "export %s=false\n", name)
 	}
 	fmt.Fprintf(a.out, "export AWS_ENDPOINT_URL=http://%s\n", address)
 	fmt.Fprintf(a.out, "export AWS_ACCESS_KEY_ID=%s\n", sim.DefaultAccessKeyID())

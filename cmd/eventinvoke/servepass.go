@@ -380,12 +380,9 @@ func (s *server) logFailures(run string, failures error, result *worker.Result) 
 	if result.Plan == nil {
 		return
 	}
-	var closing []error
-	if ended, ok := result.Completed().(interface{ Unwrap() []error }); ok {
-		closing = ended.Unwrap()
-	}
+	closing := result.Closing()
 	untold := slices.DeleteFunc(slices.Clone(failuresOf(failures)), func(err error) bool {
-		told := slices.ContainsFunc(closing, func(ended error) bool { return errors.Is(err, ended) })
+		told := slices.ContainsFunc(closing, func(cause error) bool { return errors.Is(err, cause) })
 		return told || errors.Is(result.Err, err) || explainFailure(err) == worker.ByLease
 	})
 	log := s.app.log.With("run", run)

@@ -133,17 +133,34 @@ func (r *Result) Completed() error {
 		return errors.New("the pass made no plan")
 	}
 	var i incomplete
-	told := map[desired.Target]bool{}
-	for _, f := range r.failures() {
-		if f.ended && !told[f.Target] {
-			told[f.Target] = true
-			i.targets, i.errs = append(i.targets, f.Target.String()), append(i.errs, f.err)
-		}
+	for _, f := range r.ended() {
+		i.targets, i.errs = append(i.targets, f.Target.String()), append(i.errs, f.err)
 	}
 	if i.errs == nil {
 		return nil
 	}
 	return &i
+}
+
+// ended is the first reason of each target that was not dealt with to its end.
+func (r *Result) ended() []failure {
+	told := map[desired.Target]bool{}
+	return slices.DeleteFunc(r.failures(), func(f failure) bool {
+		first := f.ended && !told[f.Target]
+		told[f.Target] = told[f.Target] || f.ended
+		return !first
+	})
+}
+
+// Closing are the errors of the run that Completed tells of, without the names that it gives.
+func (r *Result) Closing() (all []error) {
+	for _, f := range r.ended() {
+		if f.Function == "" {
+			f.err = errors.Unwrap(f.err)
+		}
+		all = append(all, f.err)
+	}
+	return all
 }
 
 // incomplete are the targets that a pass did not deal with to the end, and why.

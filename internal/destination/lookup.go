@@ -137,7 +137,7 @@ func (j *job) settle(ctx context.Context, account string, err error) {
 	case missing && (j.arn.AccountID == account || j.arn.AccountID == ""):
 		j.State = insight.DestinationMissing
 	case ctx.Err() != nil:
-		j.err = errNoTime
+		j.err = reconcile.Unlearnt(ctx, errNoTime)
 	case missing:
 		j.err = &reconcile.CallError{
 			Kind:    reconcile.KindDenied,

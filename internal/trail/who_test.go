@@ -2,6 +2,7 @@ package trail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -200,6 +201,39 @@ func TestWhoCostsLittleAndNoRun(t *testing.T) {
 				if call := reconcile.ErrorOf(learnt.Unavailable[0].Err); !strings.Contains(call.Hint, row.hint) {
 					t.Errorf("%s: %+v", row.why, call)
 				}
+			}
+		})
+	}
+}
+
+// A lookup that the end of the run cut short was not slow.
+func TestWhoTellsTheEndOfTheRunFromItsOwn(t *testing.T) {
+	stop := errors.New("stopped by SIGTERM")
+	for _, row := range []struct {
+		why   string
+		after time.Duration // the run ends; 0: it does not
+		want  error
+	}{{"a signal", time.Second, stop}, {"its own time", 0, ErrBudget}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := awssim.Fleet(ireland.Account, ireland.Region, awssim.Function{Name: "f", Records: map[string]awssim.Record{"$LATEST": {By: "user/ops"}}})
+			s.Latency = 15 * time.Second
+			w, err := awssim.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, who, end := differing(t, w, desired.Name{Function: "f", Qualifier: desired.Latest})
+			run, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			if row.after > 0 {
+				time.AfterFunc(row.after, func() { cancel(stop) })
+			}
+			ctx, done := context.WithTimeout(run, 10*time.Second)
+			defer done()
+			learnt := who.Annotate(ctx, r)
+			time.Sleep(time.Minute) // for what was under way
+			end()
+			if len(learnt.Unavailable) != 1 || !errors.Is(learnt.Unavailable[0].Err, row.want) {
+				t.Errorf("%s: not known: %+v", row.why, learnt.Unavailable)
 			}
 		})
 	}

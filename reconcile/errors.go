@@ -49,6 +49,7 @@ const (
 	KindGuard       // more changes than the guard allows
 	KindIncomplete  // not all was examined
 	KindErrorBudget // too many failures
+	KindLease       // another run holds the target
 )
 
 // kindNames are part of the formats that are written and read back: a name stays as it is,
@@ -71,6 +72,7 @@ var kindNames = [...]string{
 	KindGuard:           "guard",
 	KindIncomplete:      "incomplete",
 	KindErrorBudget:     "error_budget",
+	KindLease:           "lease",
 }
 
 // String is the kind as JSON output spells it.
@@ -144,7 +146,7 @@ func ErrorOf(err error) *CallError {
 // Error is "UpdateFunctionEventInvokeConfig 111111111111/eu-west-1/orders:live: ResourceConflictException (409): text [request id]".
 func (e *CallError) Error() string {
 	text := e.Reason()
-	if what := strings.TrimSpace(e.Op + " " + e.Subject); what != "" {
+	if what := strings.TrimSpace(e.Op + " " + e.Subject); what != "" && (e.Op != "" || !strings.Contains(text, what)) {
 		text = what + ": " + text
 	}
 	if e.RequestID != "" {

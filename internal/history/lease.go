@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // LeaseVersion is the version of the format of leases.
@@ -50,6 +52,17 @@ func (e *HeldError) Error() string {
 		e.Subject, e.Owner.RunID, e.Owner.PID, e.Owner.Host, e.Owner.Version, e.Expires.UTC().Format(time.RFC3339), e.Where)
 }
 
+// As gives the error in the form of reports.
+func (e *HeldError) As(target any) bool { return asLease(target, e.Subject, e) }
+
+func asLease(target any, subject string, err error) bool {
+	call, ok := target.(**reconcile.CallError)
+	if ok {
+		*call = &reconcile.CallError{Kind: reconcile.KindLease, Subject: subject, Message: err.Error()}
+	}
+	return ok
+}
+
 // LostError is the cause of a Context that ended because the lease could not be
 // kept. Whoever takes the lease over starts later.
 type LostError struct {
@@ -61,6 +74,9 @@ type LostError struct {
 func (e *LostError) Error() string {
 	return fmt.Sprintf("the lease on %s was lost, so nothing more is written there: %v; run again to finish", e.Subject, e.Err)
 }
+
+// As gives the error in the form of reports.
+func (e *LostError) As(target any) bool { return asLease(target, e.Subject, e) }
 
 // Unwrap gives the cause.
 func (e *LostError) Unwrap() error { return e.Err }

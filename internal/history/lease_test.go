@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func owner(run string) Owner { return Owner{RunID: run, Host: "host", PID: 7, Version: "1.2.3"} }
@@ -482,4 +483,20 @@ func TestALeasePoolHoldsNobodyUp(t *testing.T) {
 			t.Errorf("the last one left %d in the pool: %v", len(pool.held), err)
 		}
 	})
+}
+
+// A target that another run holds, and one whose lease was lost, have a kind and a subject in
+// every report, and the same words as elsewhere.
+func TestLeaseErrorsInReports(t *testing.T) {
+	held := &HeldError{Subject: testTarget.String(), Owner: owner("first"), Expires: time.Unix(0, 0), Where: "here.json"}
+	lost := &LostError{Subject: testTarget.String(), Err: &reconcile.CallError{Kind: reconcile.KindDenied, Subject: "s3://bucket", Message: "no"}}
+	for _, err := range []error{held, lost, fmt.Errorf("wrapped: %w", held)} {
+		call := reconcile.ErrorOf(err)
+		if call.Kind != reconcile.KindLease || call.Kind.String() != "lease" || call.Subject != testTarget.String() {
+			t.Errorf("%v: %+v", err, call)
+		}
+		if text := call.Error(); strings.Count(text, call.Subject) != 1 || !strings.HasSuffix(err.Error(), text) {
+			t.Errorf("%v is told as %s", err, text)
+		}
+	}
 }

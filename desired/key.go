@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Fixed words of keys and places.
@@ -217,13 +218,23 @@ func parseName(s string) (ParsedName, *problem) {
 func checkFunctionWord(s string) *problem {
 	switch {
 	case !functionWord.MatchString(s):
-		return &problem{codeBadFunctionName, fmt.Sprintf("%q is not a function name", s),
+		return &problem{codeBadFunctionName, fmt.Sprintf("%q is not a function name%s", s, notASCII(s)),
 			"use letters, digits, hyphens, underscores and dots"}
 	case len(s) > maxFunctionName:
 		return &problem{codeBadFunctionName, fmt.Sprintf("the function name %.20q... has %d characters", s, len(s)),
 			fmt.Sprintf("use at most %d", maxFunctionName)}
 	}
 	return nil
+}
+
+// notASCII names the first character that is not ASCII, which may look like a letter that is.
+func notASCII(s string) string {
+	for _, r := range s {
+		if r > unicode.MaxASCII {
+			return fmt.Sprintf(": it has %q (%U)", string(r), r)
+		}
+	}
+	return ""
 }
 
 // checkQualifier takes aliases, versions, $LATEST and $LATEST.PUBLISHED. A wrong case of
@@ -238,7 +249,7 @@ func checkQualifier(s string) *problem {
 	case strings.EqualFold(s, Latest):
 		return &problem{codeBadQualifier, fmt.Sprintf("%q is not a qualifier", s), "write $LATEST: it is case-sensitive"}
 	}
-	return &problem{codeBadQualifier, fmt.Sprintf("%q is not a qualifier", s),
+	return &problem{codeBadQualifier, fmt.Sprintf("%q is not a qualifier%s", s, notASCII(s)),
 		"use an alias, a version number or $LATEST"}
 }
 

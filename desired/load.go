@@ -116,8 +116,11 @@ func (l Loader) loadFile(fsys fs.FS, name string, d *Document, out *collector) {
 	case values(data) > maxValues:
 		report(codeTooLarge, fmt.Sprintf("the file has more than %d values", maxValues), "split it into several files")
 		return
-	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
+	case !utf8.Valid(data):
 		report(codeUnreadable, "the file is not UTF-8 text", "save it as UTF-8")
+		return
+	case bytes.IndexByte(data, 0) >= 0:
+		out.report(posOf(shown, data, bytes.IndexByte(data, 0)), codeUnreadable, "a NUL byte is here, which no text has", "take it out, or save the file as UTF-8 if all of it has them")
 		return
 	}
 	digest := sha256.Sum256(data)
@@ -194,6 +197,12 @@ func syntaxProblem(file *fileDecl, data []byte, err error) Problem {
 		}
 		p.Message = "the file is not YAML: " + m[2]
 	}
+	if strings.Contains(p.Message, "control characters") {
+		at, r := control(data)
+		p.Pos = posOf(p.Pos.File, data, at)
+		p.Message, p.Hint = fmt.Sprintf("the file is not YAML: the control character %U is here", r), "take it out"
+		return p
+	}
 	lines := bytes.Split(data, []byte("\n"))
 	for i, line := range lines {
 		indent := len(line) - len(bytes.TrimLeft(line, " \t"))
@@ -214,6 +223,25 @@ func syntaxProblem(file *fileDecl, data []byte, err error) Problem {
 		p.Pos.Column = len(line) - len(bytes.TrimLeft(line, " ")) + 1
 	}
 	return p
+}
+
+// control is the first character that YAML allows nowhere, which the parser does not tell.
+func control(data []byte) (offset int, r rune) {
+	for offset < len(data) {
+		r, size := utf8.DecodeRune(data[offset:])
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r < 0xa0 && r != 0x85 || r == 0xfffe || r == 0xffff {
+			return offset, r
+		}
+		offset += size
+	}
+	return 0, 0
+}
+
+// posOf is the place of a byte of a file.
+func posOf(file string, data []byte, offset int) Pos {
+	before := data[:offset]
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	return Pos{File: file, Line: bytes.Count(before, []byte("\n")) + 1, Column: utf8.RuneCount(line) + 1}
 }
 
 // dedented is the first line, from one on, whose indentation is that of no block

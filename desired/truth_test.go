@@ -138,6 +138,12 @@ func TestWhatYAMLErrorsSay(t *testing.T) {
 	for _, row := range []struct{ why, yaml, want string }{
 		{"a tab is called a tab", "version: 1\nfunctions:\n\t- name: orders\n", "3:1: EI009 the file is not YAML: a tab indents this line"},
 		{"a wrong indentation is where it is", "version: 1\nfunctions:\n  - name: orders\n     maximum_retry_attempts: 0\n", ":4:"},
+		{"a control character is where it is", "version: 1\nfunctions:\n  - name: orders\n    # é\n    maximum_retry_attempts: 0 # \a\n", "5:33: EI009 the file is not YAML: the control character U+0007 is here; take it out"},
+		{"of two bytes too", "version: 1\r\n# é\u0081\n", "2:4: EI009 the file is not YAML: the control character U+0081 is here"},
+		{"a NUL byte is one", "version: 1\nfunctions:\n  - name: or\x00ders\n", "3:13: EI012 a NUL byte is here, which no text has"},
+		{"behind another too", "# \a\n\x00", "2:1: EI012 a NUL byte"},
+		{"a letter that looks like another is named", "version: 1\nfunctions:\n  - name: \u043erders\n    maximum_retry_attempts: 0\n", "EI030 \"\u043erders\" is not a function name: it has \"\u043e\" (U+043E); use letters"},
+		{"in a qualifier too", "version: 1\nfunctions:\n  - name: orders:l\u0456ve\n    maximum_retry_attempts: 0\n", "it has \"\u0456\" (U+0456); use an alias"},
 		{"and not where its block began", "version: 1\nfunctions:\n  - name: orders\n    maximum_retry_attempts: 0\n   on_failure: none\n", ":5:"},
 	} {
 		_, err := Loader{Stdin: strings.NewReader(row.yaml)}.LoadFiles("-")

@@ -132,6 +132,9 @@ func (a *app) ask(ctx context.Context, question string, o report.TextOptions) bo
 	}()
 	select {
 	case line := <-answer:
+		if !strings.HasSuffix(line, "\n") { // the input has ended, and the cursor stands behind the question
+			fmt.Fprintln(a.err)
+		}
 		return strings.TrimSpace(line) == "yes"
 	case <-ctx.Done():
 		fmt.Fprintln(a.err)

@@ -145,7 +145,7 @@ func wrongValue(f *pflag.Flag, value string, cause error) string {
 	}
 	want := map[string]string{
 		"duration": "a duration: write a number and its unit, such as 30s or 10m",
-		"float64":  "a number, such as 0.5 or 15",
+		"positive": "a number above 0, such as 0.5 or 15",
 		"int":      "a whole number",
 		"bool":     "true or false",
 	}[f.Value.Type()]

@@ -32,6 +32,9 @@ did not finish.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Limit < 0 {
+				return fmt.Errorf("--limit %d is negative; 0 lists all", o.Limit)
+			}
 			if len(args) > 0 {
 				err := a.showRun(cmd.Context(), args[0], format, place.location, full)
 				if near := cmd.SuggestionsFor(args[0]); err != nil && args[0] != "" && len(near) > 0 {

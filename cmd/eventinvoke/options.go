@@ -19,7 +19,6 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
-	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
 // fleetOptions say which part of which fleet file a verb is about.
@@ -128,41 +127,6 @@ func (a *app) bucket(ctx context.Context, paths []string) (*s3files.Source, erro
 		a.inS3.paths, a.inS3.source = paths, source
 	}
 	return source, err
-}
-
-// paceOptions bound the calls.
-type paceOptions struct {
-	quota   float64
-	share   float64
-	timeout time.Duration
-	random  func() float64 // the source of jitter; nil is chance, and a test fixes it
-}
-
-func (o *paceOptions) bind(cmd *cobra.Command) {
-	cmd.Flags().Float64Var(&o.quota, "quota", 0, "`REQUESTS` a second that AWS allows each account and region (default: the fleet file's, or 15)")
-	cmd.Flags().Float64Var(&o.share, "rate-share", 0, "use at most this `SHARE` of the quota, 0.1 to 1 (default: the fleet file's, or 0.9)")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "begin nothing new after `DURATION`, such as 10m; what is left is reported")
-}
-
-func (o *paceOptions) check() error {
-	if o.timeout < 0 {
-		return fmt.Errorf("--timeout %v is negative; leave it out for none", o.timeout)
-	}
-	if awslambda.Pace(o.quota, 0).Validate() != nil {
-		return fmt.Errorf("--quota %v: use a number above 0, of requests per second", o.quota)
-	}
-	if awslambda.Pace(0, o.share).Validate() != nil {
-		return fmt.Errorf("--rate-share %v: use a share of the quota, 0.1 to 1", o.share)
-	}
-	return nil
-}
-
-// settingsOf is the pace of one target: a flag beats the fleet file, which
-// beats the default.
-func (o *paceOptions) settingsOf(t desired.TargetSpec) ratelimit.Options {
-	pace := awslambda.Pace(cmp.Or(o.quota, t.Quota), cmp.Or(o.share, t.RateShare))
-	pace.Rand = o.random
-	return pace
 }
 
 // reportFormats are the forms of a report of a run.

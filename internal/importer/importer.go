@@ -11,6 +11,7 @@
 package importer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -160,6 +161,9 @@ func read(s Source, o Options) ([]declaration, error) {
 		}
 	}
 	root, err := parse(s.Data)
+	if text := bytes.TrimSpace(s.Data); err != nil && bytes.HasPrefix(text, []byte("{")) {
+		return nil, notJSON(json.Unmarshal(text, &top), err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +176,17 @@ func read(s Source, o Options) ([]declaration, error) {
 		return readServerless(s.Path, root, o), nil
 	}
 	return nil, fmt.Errorf("this is no state of Terraform (terraform.tfstate, terraform show -json), no template of CloudFormation or SAM, and no serverless.yml")
+}
+
+// notJSON is what is wrong with what begins as JSON does, and is no YAML either.
+func notJSON(json, yaml error) error {
+	switch {
+	case json == nil:
+		return yaml
+	case strings.Contains(json.Error(), "unexpected end of JSON input"):
+		return fmt.Errorf("the JSON is cut short: the file ends in the middle of it; write the file again")
+	}
+	return fmt.Errorf("the file is not JSON: %w", json)
 }
 
 // parse reads a YAML or JSON document. The parser is known to panic on some malformed

@@ -62,7 +62,7 @@ func applied(t testing.TB, n int) *report.Run {
 	plan := reconcile.NewPlan(fleet, observed)
 	r := &report.Run{
 		ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: "apply", Started: started, Surveyed: started.Add(88 * time.Second), Finished: started.Add(119 * time.Second),
-		Fleet: report.FleetInfo{Files: []string{"fleet.yaml"}, Keys: n, Targets: 1}, Plan: &plan, Undo: "eventinvoke rollback 20260301T030000Z-7f3a",
+		Fleet: report.FleetInfo{Files: []string{"fleet.yaml"}, Configs: n, Targets: 1}, Plan: &plan, Undo: "eventinvoke rollback 20260301T030000Z-7f3a",
 		Guard: reconcile.Guard{Limits: fleet.Limits}.Lines(&plan), GuardOff: "the first run", Functions: n, Covered: n - n/10,
 		Outcome: &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Label: "prod"}}},
 	}

@@ -173,7 +173,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if o.format == "json" {
 		document := explainDocument{FormatVersion: 1}
 		for i := range keys {
-			document.Keys = append(document.Keys, keys[i].json())
+			document.Configs = append(document.Configs, keys[i].json())
 		}
 		err = report.WriteJSON(a.out, document)
 	} else {

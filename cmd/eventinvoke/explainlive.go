@@ -199,7 +199,7 @@ func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {
 
 type explainDocument struct {
 	FormatVersion int              `json:"format_version"`
-	Keys          []explainKeyJSON `json:"configs"`
+	Configs       []explainKeyJSON `json:"configs"`
 }
 
 type explainKeyJSON struct {

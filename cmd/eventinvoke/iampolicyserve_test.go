@@ -28,7 +28,7 @@ func TestTheServePolicyIsEnoughForLambda(t *testing.T) {
 	} {
 		world.ResetCounts()
 		got, ok := function.call(t, row.event, time.Minute)
-		if !ok || got.Keys == 0 || got.Failed+got.Unreadable != 0 {
+		if !ok || got.Configs == 0 || got.Failed+got.Unreadable != 0 {
 			t.Errorf("%s: %+v", row.why, got)
 		}
 		for outcome, times := range world.Counts().ByOutcome {

@@ -111,7 +111,7 @@ type handler struct {
 type answer struct {
 	RunID             string        `json:"run_id,omitempty"`
 	Complete          bool          `json:"complete"`
-	Keys              int           `json:"configs"`
+	Configs           int           `json:"configs"`
 	InSync            int           `json:"in_sync"`
 	Drifted           int           `json:"drifted"`
 	Unreadable        int           `json:"unreadable"`
@@ -235,7 +235,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf str
 	v := visit{run: run, answer: answer{RunID: result.RunID, BatchItemFailures: []itemFailure{}}}
 	if result.Plan != nil {
 		c := result.Plan.Counts()
-		v.answer.Keys, v.answer.InSync, v.answer.Drifted, v.answer.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined
+		v.answer.Configs, v.answer.InSync, v.answer.Drifted, v.answer.Unreadable = c.Declared, c.InSync, c.Changes(), c.Unreadable+c.NotExamined
 	}
 	if result.Outcome != nil {
 		t := result.Outcome.Counts()

@@ -192,7 +192,7 @@ func TestLambda(t *testing.T) {
 
 	// A schedule is a pass over everything.
 	got, ok := function.call(t, `{"source":"aws.scheduler","detail-type":"Scheduled Event","detail":"{}"}`, time.Minute)
-	if !ok || got.Keys != 5 || got.Applied != 5 || got.RunID == "" {
+	if !ok || got.Configs != 5 || got.Applied != 5 || got.RunID == "" {
 		t.Errorf("a schedule: %+v", got)
 	}
 
@@ -203,7 +203,7 @@ func TestLambda(t *testing.T) {
 	}
 	world.ResetCounts()
 	got, ok = function.call(t, cloudTrail(account, "f-3"), time.Minute)
-	if !ok || got.Keys != 1 || got.Applied != 1 {
+	if !ok || got.Configs != 1 || got.Applied != 1 {
 		t.Errorf("an event: %+v", got)
 	}
 	if c := world.Counts(); c.ByOperation["ListFunctions"] != 0 || c.ByOperation["ListFunctionEventInvokeConfigs"] != 1 || c.Writes != 1 {
@@ -212,7 +212,7 @@ func TestLambda(t *testing.T) {
 
 	// A function that no rule chooses is nothing to do, and no failure.
 	got, ok = function.call(t, cloudTrail(account, "other"), time.Minute)
-	if !ok || got.Keys != 0 || got.Applied != 0 {
+	if !ok || got.Configs != 0 || got.Applied != 0 {
 		t.Errorf("an event about a function that no rule chooses: %+v", got)
 	}
 	got, ok = function.call(t, sqsBatch(cloudTrail(account, "other")), time.Minute)
@@ -238,7 +238,7 @@ func TestLambda(t *testing.T) {
 
 	// An item of a Step Functions map names a target.
 	got, ok = function.call(t, `{"Items":[{"account":"111111111111","region":"eu-west-1"}]}`, time.Minute)
-	if !ok || got.Keys != 5 {
+	if !ok || got.Configs != 5 {
 		t.Errorf("a map item: %+v", got)
 	}
 

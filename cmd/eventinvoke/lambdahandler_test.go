@@ -97,7 +97,7 @@ func (i *invoked) within(d time.Duration, event string) (answer, error) {
 	if errors.As(err, &undone) {
 		text := err.Error()
 		var counts answer
-		if e := json.Unmarshal([]byte(text[strings.Index(text, "; {")+2:]), &counts); e != nil || counts.Keys != undone.answer.Keys {
+		if e := json.Unmarshal([]byte(text[strings.Index(text, "; {")+2:]), &counts); e != nil || counts.Configs != undone.answer.Configs {
 			i.t.Errorf("the error does not tell the counts: %s", text)
 		}
 	}
@@ -107,7 +107,7 @@ func (i *invoked) within(d time.Duration, event string) (answer, error) {
 func TestEverythingIsAskedForInThreeWays(t *testing.T) {
 	inFunction(t, map[string]int{"eu-west-1": 3}, func(i *invoked) {
 		for _, event := range []string{`{}`, `{"action":"reconcile"}`, `{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`} {
-			if got, err := i.within(5*time.Minute, event); err != nil || !got.Complete || got.Keys != 3 {
+			if got, err := i.within(5*time.Minute, event); err != nil || !got.Complete || got.Configs != 3 {
 				t.Errorf("%s: %+v, %v", event, got, err)
 			}
 		}
@@ -146,7 +146,7 @@ func TestWhatDoesNotFitIsHandedOn(t *testing.T) {
 	large := map[string]int{"eu-west-1": 1000, "us-east-1": 5}
 	inFunction(t, large, func(i *invoked) {
 		got, err := i.within(time.Minute, `{}`)
-		if err != nil || got.Complete || got.Stopped == "" || got.Keys == 0 || fmt.Sprint(got.HandedOn) != "[111111111111/eu-west-1 111111111111/us-east-1]" {
+		if err != nil || got.Complete || got.Stopped == "" || got.Configs == 0 || fmt.Sprint(got.HandedOn) != "[111111111111/eu-west-1 111111111111/us-east-1]" {
 			t.Fatalf("a pass that does not fit: %+v, %v", got, err)
 		}
 		// Each item is an invocation of its own, which deals with its target.
@@ -190,7 +190,7 @@ func TestALargeTargetIsCarriedOn(t *testing.T) {
 			for ; item != ""; invocations++ {
 				i.handed = nil
 				got, err := i.within(time.Minute, item)
-				if err != nil || len(i.handed) > 1 || got.Complete != (len(i.handed) == 0) || got.Keys != functions || got.Applied > 0 && !got.Complete {
+				if err != nil || len(i.handed) > 1 || got.Complete != (len(i.handed) == 0) || got.Configs != functions || got.Applied > 0 && !got.Complete {
 					t.Fatalf("invocation %d of %s: %+v, %v, handed on %q", invocations, item, got, err, i.handed)
 				}
 				if item = strings.Join(i.handed, ""); item == "" && got.Applied != drifted {

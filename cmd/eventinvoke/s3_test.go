@@ -189,7 +189,7 @@ func TestFleetInABucket(t *testing.T) {
 			put("one/fleet.yaml", "version: 1\nguard: { max_changes: 100% }\nfunctions: [{ name: f, maximum_retry_attempts: "+step.put+" }]\n")
 		}
 		got, ok := function.call(t, step.event, time.Minute)
-		if r, _ := world.Record(account, region, "f", "$LATEST"); !ok || got.Keys != step.keys || *r.MaximumRetryAttempts != step.retries {
+		if r, _ := world.Record(account, region, "f", "$LATEST"); !ok || got.Configs != step.keys || *r.MaximumRetryAttempts != step.retries {
 			t.Errorf("%s: %+v, the record is %s", step.why, got, printRecord(r))
 		}
 	}

@@ -108,7 +108,7 @@ func planReport(saved *planfile.Saved) *report.Run {
 	}
 	run.Fleet.Targets, run.Fleet.NoPolicies = len(saved.Plan.Targets), true
 	for i := range saved.Plan.Targets {
-		run.Fleet.Keys += saved.Plan.Targets[i].Declared
+		run.Fleet.Configs += saved.Plan.Targets[i].Declared
 	}
 	return run
 }

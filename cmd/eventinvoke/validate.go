@@ -128,12 +128,12 @@ func (c checked) json(a *app) error {
 		FormatVersion int               `json:"format_version"`
 		Valid         bool              `json:"valid"`
 		Files         []string          `json:"files"`
-		Keys          int               `json:"configs"`
+		Configs       int               `json:"configs"`
 		Targets       int               `json:"targets"`
 		Organizations int               `json:"organizations"` // whose accounts only a run asks for
 		Rules         bool              `json:"rules"`
 		Problems      []desired.Problem `json:"problems"`
-	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Keys: c.fleet.Configs(), Targets: c.targets, Organizations: c.organizations, Rules: c.rules, Problems: []desired.Problem{}}
+	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Configs: c.fleet.Configs(), Targets: c.targets, Organizations: c.organizations, Rules: c.rules, Problems: []desired.Problem{}}
 	for _, f := range c.files {
 		document.Files = append(document.Files, f.Path)
 	}

@@ -21,7 +21,7 @@ const (
 	// not; After is what was there before it.
 	Unwritten UndoStatus = "unwritten"
 	// Unknown: the last write may have been done. After is what it asked for,
-	// and Instead is what was there before it.
+	// and Alternative is what was there before it.
 	Unknown UndoStatus = "unknown"
 )
 
@@ -29,10 +29,10 @@ const (
 type Undo struct {
 	desired.Key
 	Status      UndoStatus          `json:"status"`
-	Before      *reconcile.Settings `json:"before"`            // before the run's first write; null: no record
-	Author      *Author             `json:"author,omitempty"`  // of Before; null where nobody told
-	After       *reconcile.Settings `json:"after"`             // after its last; null: no record
-	Alternative *reconcile.Settings `json:"instead,omitempty"` // the other possible state where Status is Unknown; nil: no record
+	Before      *reconcile.Settings `json:"before"`                // before the run's first write; null: no record
+	Author      *Author             `json:"author,omitempty"`      // of Before; null where nobody told
+	After       *reconcile.Settings `json:"after"`                 // after its last; null: no record
+	Alternative *reconcile.Settings `json:"alternative,omitempty"` // the other possible state where Status is Unknown; nil: no record
 }
 
 // Wrote reports whether the run changed the record, or may have.

@@ -49,7 +49,7 @@ func hostile(text string) *Run {
 	change := reconcile.Change{Name: name, Action: reconcile.Create, Want: &desired.Config{desired.OnFailure: desired.Text("x" + text)}}
 	return &Run{
 		ID: text, ToolVersion: text, Verb: text, Started: started, Finished: started, Stopped: text,
-		Fleet:    FleetInfo{Files: []string{text}, Keys: 4, Targets: 1},
+		Fleet:    FleetInfo{Files: []string{text}, Configs: 4, Targets: 1},
 		Warnings: desired.Problems{{Pos: desired.Pos{File: text}, Code: text, Message: text, Hint: text}},
 		Refused:  err,
 		Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{{

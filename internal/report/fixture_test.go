@@ -82,7 +82,7 @@ func newRun(verb string, fleet desired.Fleet, live reconcile.Observed) *Run {
 	r := &Run{
 		ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: verb,
 		Started: started, Surveyed: started.Add(88 * time.Second), Finished: started.Add(88 * time.Second),
-		Fleet:    FleetInfo{Files: []string{"fleet.yaml"}, Keys: fleet.Configs(), Targets: len(fleet.Targets), MissingFunctions: fleet.MissingFunctions, MissingQualifiers: fleet.MissingQualifiers},
+		Fleet:    FleetInfo{Files: []string{"fleet.yaml"}, Configs: fleet.Configs(), Targets: len(fleet.Targets), MissingFunctions: fleet.MissingFunctions, MissingQualifiers: fleet.MissingQualifiers},
 		Warnings: fleet.Warnings,
 		Plan:     &plan,
 		Guard:    reconcile.Guard{Limits: fleet.Limits}.Lines(&plan),

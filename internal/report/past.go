@@ -115,7 +115,7 @@ func (r *Run) pastTarget(attempt *history.RunRecord, t *history.TargetRecord) re
 		}
 	}
 	r.nameless[t.Target] = nameless
-	r.Fleet.Keys += t.Plan.Declared
+	r.Fleet.Configs += t.Plan.Declared
 	r.Functions, r.Covered = r.Functions+t.Functions, r.Covered+t.Covered
 	api := TargetAPI{Target: t.Target, Label: t.Label, Operations: t.Operations, Pace: t.Pace}
 	if l := t.Limiter; l != nil {

@@ -336,6 +336,13 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
 		}
 	}
+	// Also what only some lines of a journal have, each by one name in Go and in JSON.
+	for f := range reflect.TypeFor[history.Undo]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.Anonymous && (name != strings.ToLower(f.Name) || !strings.Contains(page, "`"+name+"`")) {
+			t.Errorf("%s is %q in JSON, which is another name or not in %s", f.Name, name, historyDocs)
+		}
+	}
 }
 
 // keysOf are the keys of a value's JSON object, in order.

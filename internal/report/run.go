@@ -138,7 +138,7 @@ func withFlag(refused error) error {
 // FleetInfo is what the declaration was.
 type FleetInfo struct {
 	Files   []string `json:"files"` // as they were given
-	Keys    int      `json:"configs"`
+	Configs int      `json:"configs"`
 	Targets int      `json:"targets"`
 
 	MissingFunctions  desired.MissingPolicy `json:"-"`

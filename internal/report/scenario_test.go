@@ -444,7 +444,7 @@ require:
 		name: "no-plan", why: "a run that could not begin says what to mend",
 		run: func(testing.TB) *Run {
 			return &Run{ID: "20260301T030000Z-7f3a", ToolVersion: "1.0.0", Verb: "plan", Started: started, Finished: started.Add(time.Second),
-				Fleet: FleetInfo{Files: []string{"fleet.yaml"}, Keys: 12, Targets: 1},
+				Fleet: FleetInfo{Files: []string{"fleet.yaml"}, Configs: 12, Targets: 1},
 				Err:   errors.New("no AWS credentials were found; set AWS_PROFILE, or log in with aws sso login")}
 		},
 	},

@@ -124,10 +124,18 @@ type Guard struct {
 type GuardBase struct {
 	Fleet int  // how many configs the fleet has that the plan is a part of; 0 when the plan is the whole
 	Whole bool // shares are of the fleet and not of the part
+	Part  bool // the plan is of a part of the fleet, or of this shard's part
 	// Shard and Shards are the part of the targets that this process works on,
 	// counted from 0; 0 of 0 is all.
 	Shard, Shards int
 }
+
+// Narrowed reports whether the run looked at less than its fleet, or its shard's part of it: at
+// what was selected, at the changes of a saved plan or of another run, at what events named.
+func (r *RunResult) Narrowed() bool { return r.base.Part }
+
+// OfFleet reports whether the run looked at the whole fleet.
+func (r *RunResult) OfFleet() bool { return !r.base.Part && r.base.Shards <= 1 }
 
 // allowed is how many of n configs a limit lets pass. A limit is a number or a share
 // (desired.Limit):

@@ -61,7 +61,7 @@ func (*UndoWishes) Discoveries(desired.Target) []desired.Discovery { return nil 
 
 // Resolve implements Wishes.
 func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, GuardBase, error) {
-	base := GuardBase{Fleet: w.Configs, Whole: true, Shard: w.Shard, Shards: w.Shards}
+	base := GuardBase{Fleet: w.Configs, Whole: true, Part: true, Shard: w.Shard, Shards: w.Shards}
 	undos, err := w.Read(ctx)
 	if err != nil {
 		return desired.Fleet{}, base, err

@@ -66,7 +66,8 @@ func (w FleetWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 
 // Resolve implements Wishes.
 func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, GuardBase, error) {
-	base := GuardBase{Shard: w.Shard, Shards: w.Shards}
+	narrowed := len(w.Selection.Targets)+len(w.Selection.Functions) > 0
+	base := GuardBase{Part: narrowed, Shard: w.Shard, Shards: w.Shards}
 	if err := w.Document.Expired(time.Now()); err != nil {
 		return desired.Fleet{}, base, err
 	}
@@ -77,7 +78,7 @@ func (w FleetWishes) Resolve(_ context.Context, ambient desired.Target, found de
 	// Where a selection narrows the fleet, the guard still has to know how large the fleet
 	// is: its floor is for a run over all of it. A fleet that resolves only in part is no
 	// base, and the limits are then the part's own.
-	if len(w.Selection.Targets)+len(w.Selection.Functions) > 0 {
+	if narrowed {
 		if whole, err := w.Document.Resolve(ambient, found, desired.Selection{}); err == nil {
 			base.Fleet = w.part(whole).Configs()
 		}
@@ -112,7 +113,7 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 	}
 	// The rules were discovered and resolved as for a fleet, and the limits of the guard
 	// refer to what the fleet is, not to what the plan says.
-	base.Fleet, base.Whole = fleet.Configs(), true
+	base.Fleet, base.Whole, base.Part = fleet.Configs(), true, true
 	changes := map[desired.Target][]Change{}
 	for i := range w.Saved.Targets {
 		t := &w.Saved.Targets[i]

@@ -413,10 +413,10 @@ func TestTheFleetOfAPart(t *testing.T) {
 		base GuardBase
 	}{
 		{"the whole", FleetWishes{}, []string{"111111111111 a b", "222222222222 a b", "333333333333 a b"}, GuardBase{}},
-		{"a target", FleetWishes{Selection: desired.Selection{Targets: []string{"home"}}}, []string{"111111111111 a b"}, GuardBase{Fleet: 6}},
-		{"a function", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}}, []string{"111111111111 b", "222222222222 b", "333333333333 b"}, GuardBase{Fleet: 6}},
+		{"a target", FleetWishes{Selection: desired.Selection{Targets: []string{"home"}}}, []string{"111111111111 a b"}, GuardBase{Fleet: 6, Part: true}},
+		{"a function", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}}, []string{"111111111111 b", "222222222222 b", "333333333333 b"}, GuardBase{Fleet: 6, Part: true}},
 		{"a function in a shard", FleetWishes{Selection: desired.Selection{Functions: []string{"b"}}, Shard: 1, Shards: 3,
-			InShard: func(t desired.Target) bool { return t.Account == "222222222222" }}, []string{"222222222222 b"}, GuardBase{Fleet: 2, Shard: 1, Shards: 3}},
+			InShard: func(t desired.Target) bool { return t.Account == "222222222222" }}, []string{"222222222222 b"}, GuardBase{Fleet: 2, Part: true, Shard: 1, Shards: 3}},
 	} {
 		row.w.Document = d
 		fleet, base, err := row.w.Resolve(t.Context(), desired.Target{}, nil)
@@ -498,7 +498,7 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 		if fleet.MissingQualifiers != desired.MissingError {
 			t.Errorf("%s: what cannot be put back is a matter of %v", row.why, fleet.MissingQualifiers)
 		}
-		if limit := fleet.Limits.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (GuardBase{Fleet: 7, Whole: true, Shard: 1}) {
+		if limit := fleet.Limits.MaxDeletes; limit != (desired.Limit{Number: row.created}) || base != (GuardBase{Fleet: 7, Whole: true, Part: true, Shard: 1}) {
 			t.Errorf("%s: up to %+v may be deleted, of %+v", row.why, limit, base)
 		}
 		for _, target := range fleet.Targets {

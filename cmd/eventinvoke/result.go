@@ -28,7 +28,7 @@ func newReport(r *reconcile.RunResult, files []desired.FileInfo) *report.Run {
 		ID: r.ID, ToolVersion: version, Verb: r.Verb, Started: r.Started, Surveyed: r.Surveyed, Finished: r.Finished, Asked: r.Asked,
 		Fleet:    report.FleetInfo{Configs: r.Fleet.Configs(), Targets: len(r.Fleet.Targets), MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers},
 		Warnings: r.Warnings, Guard: r.Guard, Refused: r.Refused, Outcome: r.Outcome, Err: r.Err, GuardOff: r.GuardOff,
-		Insights: r.Insights, InsightsRequired: r.InsightPolicy == reconcile.InsightsRequired,
+		Part: !r.OfFleet(), Insights: r.Insights, InsightsRequired: r.InsightPolicy == reconcile.InsightsRequired,
 	}
 	if run.Finished.IsZero() {
 		run.Finished = time.Now()

@@ -293,6 +293,7 @@ func (p *scopedPass) Resolve(ctx context.Context, ambient desired.Target, found 
 	if err != nil && !p.scope.All && nothingChosen(err) {
 		// That no function is chosen is a verdict about the whole fleet. About the
 		// functions of an event it says that there is nothing to do.
+		base.Part = true
 		return desired.Fleet{Limits: desired.DefaultLimits()}, base, nil
 	}
 	if err != nil {

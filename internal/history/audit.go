@@ -232,6 +232,9 @@ type AuditCount struct {
 func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged []string, err error) {
 	var all []AuditCount // those that knew no target: they say of each that nothing is known
 	damaged, err = h.audits(ctx, 20*last, func(r *RunRecord) bool {
+		if len(r.Selection.Functions) > 0 { // it is no audit of a target
+			return true
+		}
 		if len(r.Targets) == 0 {
 			none := newAuditCount(r, &TargetRecord{Failure: &reconcile.CallError{}})
 			none.Reason = r.reason(r.Failure)

@@ -218,6 +218,8 @@ func (m *Memory) complete(r *RunRecord, run *reconcile.RunResult) {
 		r.Guard = run.Guard
 		functions, qualifiers := run.Fleet.MissingFunctions, run.Fleet.MissingQualifiers
 		r.MissingFunctions, r.MissingQualifiers = &functions, &qualifiers
+		narrowed := run.Narrowed()
+		r.Narrowed = &narrowed
 		for _, t := range run.Opened.Targets {
 			if t.Calls == nil {
 				continue

@@ -62,6 +62,9 @@ type RunRecord struct {
 	Callers   []Caller           `json:"callers"`
 	Files     []desired.FileInfo `json:"files"`     // that the run followed, to the byte
 	Selection desired.Selection  `json:"selection"` // what the run was narrowed to
+	// Narrowed says that the run looked at less than its fleet, or its shard's part of it; null
+	// where there was no plan, and in older records.
+	Narrowed *bool `json:"narrowed,omitempty"`
 	// MissingFunctions and MissingQualifiers are what the fleet file says of them; null where
 	// there was no plan, and in older records.
 	MissingFunctions  *desired.MissingPolicy `json:"missing_functions,omitempty"`

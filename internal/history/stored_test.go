@@ -43,6 +43,7 @@ func storedRecord() *RunRecord {
 		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
 		Files:            []desired.FileInfo{{Path: "fleet.yaml", SHA256: "00ff"}},
 		Selection:        desired.Selection{Targets: []string{"prod"}, Functions: []string{"orders-*"}},
+		Narrowed:         new(true),
 		MissingFunctions: new(desired.MissingWarn), MissingQualifiers: new(desired.MissingWarn),
 		Organizations: map[string][]string{"prod": {"111111111111", "222222222222"}},
 		Targets: []TargetRecord{{
@@ -222,6 +223,9 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 			asStored, err := parseRecord(s.objects[want.attempt().record()], "")
 			if err != nil || asStored.Version != row.version {
 				t.Fatalf("stored with version %d, %v", asStored.Version, err)
+			}
+			if row.version < RecordVersion {
+				want.Narrowed = nil
 			}
 			h, run := New(s), want.RunID
 			if v, err := h.Verify(t.Context(), run); err != nil || v.Trust != row.trust {

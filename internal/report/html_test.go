@@ -201,9 +201,54 @@ func TestHTMLCallsNothingInSyncThatIsNot(t *testing.T) {
 	}
 }
 
+// The shares are those of the fleet, or absent: live, and from a record.
+func TestHTMLSharesAreOfTheFleet(t *testing.T) {
+	shares := []string{"<h2>In sync</h2>", "<h2>With a failure destination</h2>", "<h2>As required</h2>", "<h2>Destinations that take events</h2>"}
+	for _, name := range []string{"requirements", "destinations", "drift", "partial"} {
+		whole, part := withPast(scenarioOf(t, name)), withPast(scenarioOf(t, name))
+		part.Part = true
+		if got := asHTML(t, whole); !strings.Contains(got, shares[0]) || !strings.Contains(got, shares[1]) {
+			t.Errorf("%s: a whole run has no share", name)
+		}
+		for what, r := range map[string]*Run{"a part": part, "the record of one": remembered(part)} {
+			got := asHTML(t, r)
+			for _, share := range shares {
+				if strings.Contains(got, share) {
+					t.Errorf("%s: the page of %s has %s", name, what, share)
+				}
+			}
+		}
+	}
+	none, one := desired.Selection{}, desired.Selection{Functions: []string{"orders-*"}}
+	yes, no := true, false
+	shard := func(i, n int) history.Shard { return history.Shard{Index: i, Count: n} }
+	for _, row := range []struct {
+		why      string
+		part     bool
+		attempts []history.RunRecord
+	}{
+		{"an apply of a fleet", false, []history.RunRecord{{Verb: "apply", Narrowed: &no}}},
+		{"an apply of a saved plan, or a rollback", true, []history.RunRecord{{Verb: "apply", Narrowed: &yes}}},
+		{"each shard", false, []history.RunRecord{{Verb: "apply", Shard: shard(0, 2), Narrowed: &no}, {Verb: "apply", Shard: shard(1, 2), Narrowed: &no}}},
+		{"a shard is missing", true, []history.RunRecord{{Verb: "apply", Shard: shard(0, 2), Narrowed: &no}}},
+		{"a shard came to no plan", true, []history.RunRecord{{Verb: "apply", Shard: shard(0, 2), Narrowed: &no}, {Verb: "apply", Shard: shard(1, 2)}}},
+		{"an audit of before", false, []history.RunRecord{{Verb: "audit", Selection: none}}},
+		{"one that was narrowed", true, []history.RunRecord{{Verb: "audit", Selection: one}}},
+		{"an apply of before may be of a saved plan", true, []history.RunRecord{{Verb: "apply"}}},
+	} {
+		for i := range row.attempts {
+			row.attempts[i].SetPlan(scenarioOf(t, "drift").Plan)
+		}
+		r := Past(PastRun{Run: history.NewRun(row.attempts...)})
+		if shown := strings.Contains(asHTML(t, r), shares[0]); r.Part != row.part || shown == row.part {
+			t.Errorf("%s: a part: %t; a share is shown: %t", row.why, r.Part, shown)
+		}
+	}
+}
+
 // remembered is a run as its record tells of it.
 func remembered(r *Run) *Run {
-	record := history.RunRecord{RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished, Files: []desired.FileInfo{{Path: "fleet.yaml"}}}
+	record := history.RunRecord{RunID: r.ID, ToolVersion: r.ToolVersion, Verb: r.Verb, Started: r.Started, Finished: r.Finished, State: history.Finished, Files: []desired.FileInfo{{Path: "fleet.yaml"}}, Narrowed: &r.Part}
 	record.SetPlan(r.Plan)
 	if r.Outcome != nil {
 		record.SetOutcome(r.Outcome)

@@ -237,7 +237,7 @@ func (d *htmlPage) tiles() {
 	}
 	d.Put("<div class=\"tiles\">\n")
 	unread, missing := counted{c.Unreadable + c.NotExamined, "bad", "not read"}, counted{c.MissingFunctions + c.MissingQualifiers, "warn", "missing in AWS"}
-	if of := c.Declared - c.Skipped; !r.Saved {
+	if of := c.Declared - c.Skipped; !r.Part {
 		part, let := min(of, c.InSync+settled(r)), 0
 		if !r.Fleet.NoPolicies { // what is not known to be allowed is not well
 			let = missing.n - c.Lacking(r.Fleet.MissingFunctions, r.Fleet.MissingQualifiers)
@@ -257,7 +257,7 @@ func (d *htmlPage) tiles() {
 		missing.n = 0
 	}
 	share := func(label string, part, of int, noun string) {
-		if of > 0 {
+		if of > 0 && !r.Part {
 			d.Share(label, part, of, noun, part == of)
 		}
 	}

@@ -25,6 +25,7 @@ func Past(past PastRun) *Run {
 		r.Err = errors.New("the run left no record")
 		return r
 	}
+	r.Part = len(attempts) < attempts[0].Shard.Count
 	plan := &reconcile.Plan{}
 	for i := range attempts {
 		attempt := &attempts[i]
@@ -33,6 +34,7 @@ func Past(past PastRun) *Run {
 			r.Finished = attempt.Finished
 		}
 		r.Asked = max(r.Asked, time.Duration(attempt.AskedMS)*time.Millisecond)
+		r.Part = r.Part || !ofFleet(attempt)
 		r.attemptEnded(attempt)
 		for _, f := range attempt.Files {
 			if !slices.Contains(r.Fleet.Files, f.Path) {
@@ -60,6 +62,15 @@ func Past(past PastRun) *Run {
 	r.pastItems(past.Items())
 	slices.SortFunc(r.Insights.Authors, func(a, b insight.Authorship) int { return a.Key.Compare(b.Key) })
 	return r
+}
+
+// ofFleet reports whether an attempt is known to have looked at its whole fleet, or its shard's
+// part of it. Of older records only those of audits tell that: an apply may be of a saved plan.
+func ofFleet(attempt *history.RunRecord) bool {
+	if n := attempt.Narrowed; n != nil {
+		return !*n
+	}
+	return attempt.Verb == "audit" && len(attempt.Targets) > 0 && len(attempt.Selection.Targets)+len(attempt.Selection.Functions) == 0
 }
 
 // attemptEnded takes in how an attempt ended.

@@ -79,7 +79,7 @@ func TestAPastRunTakesWhatIsMissingAsItWas(t *testing.T) {
 		live := scenarioOf(t, "missing")
 		live.Fleet.MissingFunctions, live.Fleet.MissingQualifiers = row.functions, row.qualifiers
 		live.Plan.Targets[0].InSync, live.Plan.Targets[0].Changes = live.Plan.Targets[0].Declared-2, nil
-		var record history.RunRecord
+		record := history.RunRecord{Narrowed: new(bool)}
 		record.SetPlan(live.Plan)
 		record.MissingFunctions, record.MissingQualifiers = &live.Fleet.MissingFunctions, &live.Fleet.MissingQualifiers
 		past := Past(PastRun{Run: history.NewRun(record)})

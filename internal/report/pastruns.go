@@ -292,7 +292,7 @@ func (p *printer) drift(indent int, drift []history.Drift) {
 func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []string, o TextOptions) error {
 	p := newPrinter(w, &Run{}, o)
 	if len(trends) == 0 {
-		p.flow(0, 2, textf("No audit is remembered here. `eventinvoke %s` leaves a record.", audit))
+		p.flow(0, 2, textf("No audit of a whole target is remembered here. `eventinvoke %s` leaves a record.", audit))
 	}
 	for _, t := range trends {
 		latest := t.Audits[len(t.Audits)-1]

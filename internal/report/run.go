@@ -48,6 +48,9 @@ type Run struct {
 	Accounts []AccountChange // of organizations, since a run before; empty where nobody knows one
 	Warnings desired.Problems
 
+	// Part is a run that did not look at its whole fleet, or of which nobody knows that: what
+	// it found is no share of the fleet.
+	Part bool
 	// Saved is a plan that was read from its file: of it, only the changes are known.
 	Saved   bool
 	Plan    *reconcile.Plan       // nil when the run ended before there was one: Err says why

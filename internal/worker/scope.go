@@ -104,7 +104,7 @@ func (s Scope) Within(f desired.Fleet, base reconcile.GuardBase) (desired.Fleet,
 	if s.All {
 		return s.Narrow(f), base
 	}
-	base.Fleet, base.Whole = f.Configs(), true
+	base.Fleet, base.Whole, base.Part = f.Configs(), true, true
 	limits := map[string]int{}
 	for _, line := range (reconcile.Guard{Limits: f.Limits, Base: base}).Lines(&reconcile.Plan{}) {
 		limits[line.Rule] = line.Limit

@@ -182,7 +182,7 @@ func (o *outputOptions) bind(cmd *cobra.Command) {
 	bindChoice(cmd, &o.format, "output,o", "`FORMAT` of the result: "+oneOf(reportFormats), reportFormats...)
 	cmd.Flags().StringVar(&o.file, "output-file", "", "write the result to `FILE`")
 	bindColor(cmd, &o.color)
-	cmd.Flags().BoolVar(&o.full, "full", false, "list every function of a block, not a few")
+	cmd.Flags().BoolVar(&o.full, "full", false, "in text, list every function of a block, not a few")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 }
 

@@ -19,13 +19,15 @@ const (
 	// maxAlerts is what of it may be said of what went wrong, so that it never
 	// hides all of what would change.
 	maxAlerts = 20_000
+	// minName is what a name takes at least, with the comma behind it.
+	minName = 3
 	// markdownMark is the first line, by which a comment is found to be updated.
 	markdownMark = "<!-- eventinvoke -->"
 )
 
 // Markdown writes a run for a comment on a pull request: numbers, risk and what
 // went wrong on top, then each kind of change, folded. It has less than 60,000
-// bytes for any run; what does not fit is counted. Without ids, times and durations,
+// bytes for any run; what does not fit is counted, and what is left of them goes to names. Without ids, times and durations,
 // the same plan gives the same bytes.
 func Markdown(w io.Writer, r *Run) error {
 	var b strings.Builder
@@ -43,17 +45,24 @@ func Markdown(w io.Writer, r *Run) error {
 	}
 	type part struct {
 		block
-		text string
-		fits bool
+		print func(listing int) string
+		text  string
+		fits  bool
 	}
 	var parts []*part
 	made := newChangeSet(r.places())
 	all := newChangeSet(slices.Concat(made.places, r.unmade()))
 	for i, at := range all.places {
 		for _, group := range all.blocks()[i] {
-			body := paragraph(r, func(p *printer) { p.block(group, at.verbs) })
-			parts = append(parts, &part{block: group, text: fmt.Sprintf("\n<details><summary>%s: %s, %s%s%s</summary>\n\n%s\n</details>\n",
-				html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, after(": ", group.settings()), fenced(body))})
+			print := func(listing int) string {
+				body := paragraph(r, func(p *printer) {
+					p.listing = listing
+					p.block(group, at.verbs)
+				})
+				return fmt.Sprintf("\n<details><summary>%s: %s, %s%s%s</summary>\n\n%s\n</details>\n",
+					html.EscapeString(Clean(where(at.label, at.Target))), group.action, count(len(group.changes), "config"), at.unmade, after(": ", group.settings()), fenced(body))
+			}
+			parts = append(parts, &part{block: group, print: print, text: print(0)})
 		}
 	}
 	many := len(parts) > maxKinds
@@ -69,20 +78,43 @@ func Markdown(w io.Writer, r *Run) error {
 	slices.SortStableFunc(first, func(a, b *part) int {
 		return cmp.Or(urgency[a.action]-urgency[b.action], len(b.changes)-len(a.changes))
 	})
+	largest := 0
 	room := maxMarkdown - 200 - b.Len() // the line below has room
 	hiddenKinds, hiddenConfigs := 0, 0
 	for _, p := range first {
 		if p.fits = len(p.text) <= room; p.fits {
 			room -= len(p.text)
+			largest = max(largest, len(p.changes))
 			continue
 		}
 		hiddenKinds++
 		hiddenConfigs += len(p.changes)
 	}
-	for _, p := range parts {
-		if p.fits {
-			b.WriteString(p.text)
+	shown := kept(parts, func(p *part) bool { return p.fits })
+	// Who approves the plan wants to see which functions it touches. The room that is left goes to
+	// all kinds alike, so that the largest are the first of which names are only counted.
+	more := func(listing int) (texts []string, spare int) {
+		spare = room
+		for _, p := range shown {
+			text := p.text
+			if listed := p.print(listing); len(listed) > len(text) {
+				text = listed
+			}
+			texts, spare = append(texts, text), spare-len(text)+len(p.text)
 		}
+		return texts, spare
+	}
+	texts, _ := more(0)
+	for least, most := 1, min(maxMarkdown/minName, largest); least <= most; {
+		listing := (least + most) / 2
+		if longer, spare := more(listing); spare >= 0 {
+			texts, least = longer, listing+1
+		} else {
+			most = listing - 1
+		}
+	}
+	for _, text := range texts {
+		b.WriteString(text)
 	}
 	if many {
 		b.WriteString("\n</details>\n")

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,55 @@ func TestMarkdownFitsAComment(t *testing.T) {
 	got := asMarkdown(t, large(t, 5000))
 	if len(got) >= maxMarkdown || !strings.Contains(got, "on 5000 functions") && !strings.Contains(got, "There is no room here") {
 		t.Errorf("%d bytes, and they neither hold nor count what changes", len(got))
+	}
+}
+
+// Who approves a plan sees which functions it touches: all where they have room, and else as many as
+// have, counted beside. The largest kinds are cut, and all to one number of names.
+func TestMarkdownNamesWhatHasRoom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRun(t)
+		r.Outcome = nil
+		got := asMarkdown(t, r)
+		words := map[string]bool{}
+		for _, word := range strings.FieldsFunc(got, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
+			words[word] = true
+		}
+		for i := range r.Plan.Targets {
+			for _, c := range r.Plan.Targets[i].Changes {
+				if !words[c.Function] {
+					t.Fatalf("%s is not named, and %d bytes are left:\n%s", c.Function, maxMarkdown-len(got), got)
+				}
+			}
+		}
+	})
+	for _, n := range []int{3000, 20_000} {
+		got := asMarkdown(t, large(t, n))
+		named := 0
+		for i := range n {
+			if strings.Contains(got, fmt.Sprintf("function-%06d", i)) {
+				named++
+			}
+		}
+		_, counted, cut := strings.Cut(got, " … and ")
+		if len(got) >= maxMarkdown || cut && (len(got) < maxMarkdown-1000 || !strings.HasPrefix(counted, fmt.Sprint(n-named, " more"))) || cut != (n > 3000) {
+			t.Errorf("%d bytes of %d name %d of %d, and %.20s", len(got), maxMarkdown, named, n, counted)
+		}
+	}
+	even := large(t, 10_000)
+	for i := range even.Plan.Targets[0].Changes { // of three kinds: one function, a tenth, the rest
+		c := &even.Plan.Targets[0].Changes[i]
+		want := *c.Want
+		switch {
+		case i == 5000:
+			want[desired.MaximumEventAgeInSeconds] = desired.Number(60)
+		case i%10 == 0:
+			want[desired.MaximumEventAgeInSeconds] = desired.Number(90)
+		}
+		c.Want = &want
+	}
+	if got := asMarkdown(t, even); len(got) >= maxMarkdown || strings.Count(got, " … and ") != 1 {
+		t.Errorf("%d bytes; %d kinds are cut, want the largest alone", len(got), strings.Count(got, " … and "))
 	}
 }
 

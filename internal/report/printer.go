@@ -56,6 +56,7 @@ type printer struct {
 	ascii   bool
 	color   bool
 	full    bool
+	listing int               // names of a block that are listed, over as many lines as they need; 0: a line of them
 	blank   bool              // the last line was empty
 	stable  bool              // without what differs from run to run: attempts, waits, request ids
 	short   bool              // something was counted rather than listed

@@ -79,7 +79,11 @@ func times(n int64) string {
 // names lists n configs: one a line where the reader wants all, else as many as a
 // line has room for, behind a mark.
 func (p *printer) names(indent int, mark span, n int, at func(int) string) {
-	if !p.full {
+	switch {
+	case p.listing > 0:
+		p.flow(indent, indent, mark, text(p.few(min(n, p.listing), at, all)+andMore(n-p.listing)))
+		return
+	case !p.full:
 		p.line(indent, mark, text(p.few(n, at, p.columns-indent-p.width(mark.text))))
 		return
 	}
@@ -91,25 +95,29 @@ func (p *printer) names(indent int, mark span, n int, at func(int) string) {
 // few names as many as there is room for, at least one, and counts the rest.
 func (p *printer) few(n int, at func(int) string, room int) string {
 	var b strings.Builder
+	used := 0
 	for i := range n {
 		next := p.clean(at(i))
 		if i > 0 {
 			next = ", " + next
 		}
-		more := ""
-		if left := n - i - 1; left > 0 {
-			more = andMore(left)
-		}
-		if i > 0 && p.width(b.String())+p.width(next)+p.width(more) > room {
+		more := andMore(n - i - 1)
+		if i > 0 && used+p.width(next)+p.width(more) > room {
 			p.short = true
 			return b.String() + andMore(n-i)
 		}
 		b.WriteString(next)
+		used += p.width(next)
 	}
 	return b.String()
 }
 
-func andMore(n int) string { return fmt.Sprintf(" … and %d more", n) }
+func andMore(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" … and %d more", n)
+}
 
 // howMany counts functions where every row is about another function, else configs. In another
 // target a function of the same name is another one.

@@ -50,7 +50,8 @@ type progress struct {
 	last    reconcile.Step
 	targets map[desired.Target]reconcile.Step // the last of each in this phase
 	labels  map[desired.Target]string
-	failed  int // of the changes so far
+	failed  int      // of the changes so far
+	asked   []string // the names of the annotators that have not answered yet
 }
 
 // startProgress begins to tell, unless that is not wanted: a nil progress tells nothing.
@@ -133,9 +134,11 @@ func (p *progress) tell() {
 		return
 	}
 	p.mu.Lock()
-	e, targets := p.last, maps.Clone(p.targets)
+	e, targets, asked := p.last, maps.Clone(p.targets), p.asked
 	p.mu.Unlock()
 	switch {
+	case len(asked) > 0:
+		p.log.Info("all is read; asking " + strings.Join(asked, ", "))
 	case e.Total == 0:
 		p.log.Info("waiting for AWS")
 	case e.Done < e.Total:
@@ -150,7 +153,16 @@ func (p *progress) lines(width int) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.last
-	if e.Total == 0 || e.Done == e.Total {
+	switch {
+	case len(p.asked) > 0:
+		parts := []string{"; asking " + p.asked[0]}
+		for _, name := range p.asked[1:] {
+			parts = append(parts, ", "+name)
+		}
+		return folded("All is read", parts, width)
+	case e.Total > 0 && e.Done == e.Total && e.Phase == reconcile.PhaseSurvey:
+		return []string{"All is read"}
+	case e.Total == 0 || e.Done == e.Total:
 		return []string{"Waiting for AWS"}
 	}
 	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseAliases: "Listed the aliases of", reconcile.PhaseApply: "Settled"}[e.Phase]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 func TestProgressNamesWhatItWaitsFor(t *testing.T) {
@@ -113,7 +115,7 @@ func TestProgressDrawn(t *testing.T) {
 				"  000000000001/eu-west-1: 1 of 100",
 				"    6.8 of 13.5 requests/s",
 				"    throttled 2 times"}},
-			{"all is read, and the plan is being made", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"Waiting for AWS"}},
+			{"all is read, and the plan is being made", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 100, 100)}, 80, []string{"All is read"}},
 			{"of many targets, those with most to do", many, 60, []string{
 				"Read 10 of 1000 (1%), about 2m25s left",
 				"  000000000009/eu-west-1: 1 of 109, 0 of 0 requests/s",
@@ -135,6 +137,49 @@ func TestProgressDrawn(t *testing.T) {
 			}
 			if got := p.lines(row.width); !slices.Equal(got, row.want) {
 				t.Errorf("%s:\n got %q\nwant %q", row.why, got, row.want)
+			}
+		}
+	})
+}
+
+// namedAnnotator waits for the end of its context.
+type namedAnnotator string
+
+func (a namedAnnotator) Name() string { return string(a) }
+
+func (a namedAnnotator) Annotate(ctx context.Context, _ *reconcile.RunResult) (none insight.Set) {
+	<-ctx.Done()
+	return none
+}
+
+// TestProgressNamesWhoIsAsked: those that have not answered yet, and nobody once all have.
+func TestProgressNamesWhoIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := &progress{log: slog.New(slog.NewTextHandler(&out, nil)), snapshots: func() map[desired.Target]ratelimit.Snapshot { return nil }}
+		p.observe(reconcile.Step{Done: 3, Total: 3, TargetDone: 3, TargetTotal: 3})
+		ends := map[string]func(){}
+		for _, a := range p.asking([]reconcile.Annotator{namedAnnotator("who changed what differs"), namedAnnotator("whether destinations exist")}) {
+			ctx, end := context.WithCancel(t.Context())
+			ends[a.Name()] = end
+			go a.Annotate(ctx, nil)
+		}
+		for _, row := range []struct {
+			answers, logged string
+			drawn           []string
+		}{
+			{"", `msg="all is read; asking whether destinations exist, who changed what differs"`, []string{"All is read; asking whether destinations exist", "    who changed what differs"}},
+			{"whether destinations exist", `msg="all is read; asking who changed what differs"`, []string{"All is read; asking who changed what differs"}},
+			{"who changed what differs", "", []string{"All is read"}},
+		} {
+			if end := ends[row.answers]; end != nil {
+				end()
+			}
+			synctest.Wait()
+			out.Reset()
+			p.tell()
+			if got := p.lines(drawnColumns); !slices.Equal(got, row.drawn) || !strings.Contains(out.String(), row.logged) || (row.logged == "") != (out.Len() == 0) {
+				t.Errorf("after the answer %q: drawn %q, logged %q", row.answers, got, out.String())
 			}
 		}
 	})

@@ -81,7 +81,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
 	opener, leave := x.clients.beside(x.clients, x.past, x.seen, a.log)
-	engine := reconcile.Engine{Opener: opener, Annotators: x.annotators()}
+	engine := reconcile.Engine{Opener: opener, Annotators: x.progress.asking(x.annotators())}
 	if x.memory != nil {
 		x.memory.Pace = x.pace.of
 		engine.Memory = x.memory

@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 	"internal/worker/web":     {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/page", "internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/fights", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/organization", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/fights", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/organization", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
 	"examples":        {},
 }
 

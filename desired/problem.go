@@ -63,12 +63,15 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 type Problems []Problem
 
 // Error lists all of them, a line each.
-func (ps Problems) Error() string {
+func (ps Problems) Error() string { return strings.Join(ps.Lines(), "\n") }
+
+// Lines are those of the error, before what a name or a file holds can make more.
+func (ps Problems) Lines() []string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.Error()
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // sort puts problems in order of their places.

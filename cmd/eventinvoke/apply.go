@@ -121,7 +121,7 @@ func question(r *reconcile.RunResult) string {
 // ask puts a question to the person at the terminal.
 func (a *app) ask(ctx context.Context, question string, o report.TextOptions) bool {
 	fmt.Fprintln(a.err)
-	if err := report.Lines(a.err, 2, question, o); err != nil {
+	if err := report.Lines(a.err, 2, report.Clean(question), o); err != nil {
 		return false
 	}
 	fmt.Fprint(a.err, "Type \"yes\" to continue: ")

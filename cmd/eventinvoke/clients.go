@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -143,7 +144,7 @@ func (a *app) loadFor(ctx context.Context, args []string, o *readOptions) (*desi
 	}
 	doc, err := a.load(args, o.timeout)
 	if err != nil && o.simulate == builtInScenario && len(args) > 0 {
-		err = fmt.Errorf("%w\n(--simulate alone is the demo's world, and what is named beside it is read as fleet files: %s; a scenario is given as --simulate=FILE)", err, strings.Join(args, ", "))
+		err = errors.Join(err, fmt.Errorf("(--simulate alone is the demo's world, and what is named beside it is read as fleet files: %s; a scenario is given as --simulate=FILE)", strings.Join(args, ", ")))
 	}
 	if err != nil {
 		return nil, err

@@ -181,7 +181,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 		for _, f := range doc.Files() {
 			files = append(files, f.Path)
 		}
-		say(a.out, "%s", explainedText(keys, report.Folder(files)))
+		sayLines(a.out, explainedText(keys, report.Folder(files)))
 	}
 	if err != nil {
 		return err
@@ -266,7 +266,7 @@ func explainedText(keys []explained, folder string) string {
 	}
 	var texts []string
 	for _, b := range blocks {
-		texts = append(texts, fmt.Sprintf("%s in %s\n%s", b.name, firstOf(b.places), b.text))
+		texts = append(texts, fmt.Sprintf("%s in %s\n%s", report.Clean(b.name.String()), report.Clean(firstOf(b.places)), b.text))
 	}
 	return strings.Join(texts, "\n")
 }
@@ -284,7 +284,7 @@ func firstOf(all []string) string {
 // text is what is to be said of a key in its target, whose name is left out.
 func (e *explained) text(out io.Writer, folder string) {
 	line := func(indent int, format string, args ...any) {
-		fmt.Fprintln(out, strings.Repeat(" ", indent)+fmt.Sprintf(format, args...))
+		fmt.Fprintln(out, strings.Repeat(" ", indent)+report.Clean(fmt.Sprintf(format, args...)))
 	}
 	line(2, "%s", e.declaration())
 	if len(e.Also) > 0 {

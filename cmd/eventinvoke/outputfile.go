@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -175,10 +176,23 @@ func shellWord(s string) string {
 // shellPlain are characters that no shell gives a meaning.
 const shellPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
 
-// say writes lines to a person, as the terminal that a stream is can show them. An error of the
-// standard output is kept there; that of the other has nowhere to go.
+// say writes to a person. The lines are those of the format: what the arguments hold comes from
+// elsewhere, and makes none.
 func say(out io.Writer, format string, args ...any) {
-	_ = report.Lines(out, 2, fmt.Sprintf(format, args...), lineOptions(out))
+	cleaned := make([]any, len(args))
+	for i, arg := range args {
+		if cleaned[i] = arg; !reflect.ValueOf(arg).CanInt() {
+			cleaned[i] = report.Clean(fmt.Sprint(arg))
+		}
+	}
+	sayLines(out, fmt.Sprintf(format, cleaned...))
+}
+
+// sayLines writes lines to a person, as the terminal that a stream is can show them. An error of the
+// standard output is kept there; that of the other has nowhere to go. Whatever comes from elsewhere
+// must have passed report.Clean.
+func sayLines(out io.Writer, lines string) {
+	_ = report.Lines(out, 2, lines, lineOptions(out))
 }
 
 // lineOptions are those of what has a line for each item: as the terminal can show it, and elsewhere

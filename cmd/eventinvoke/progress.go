@@ -17,6 +17,7 @@ import (
 	"github.com/vbauerster/cupwriter"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -197,7 +198,7 @@ func (p *progress) lines(width int) []string {
 		}
 		// Many targets may share a label, so that it is the label that is cut.
 		line := fmt.Sprintf("%s: %d of %d", t.Target, t.TargetDone, t.TargetTotal)
-		if label := runewidth.Truncate(sanitize(p.labels[t.Target]), max(0, width-4-len(line)), "..."); label != "" && label != "..." {
+		if label := runewidth.Truncate(report.Clean(p.labels[t.Target]), max(0, width-4-len(line)), "..."); label != "" && label != "..." {
 			line = label + " " + line
 		}
 		lines = append(lines, folded("  "+line, parts, width)...)

@@ -76,7 +76,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		}
 		document, err := a.loadFor(ctx, paths, &o.readOptions)
 		if err != nil {
-			return fmt.Errorf("%w\n(a rollback takes targets and guard from the run's fleet files; name others after the run)", err)
+			return errors.Join(err, errors.New("(a rollback takes targets and guard from the run's fleet files; name others after the run)"))
 		}
 		accounts := document.Accounts()
 		document = document.WithFormerTargets(source.wrote(undos))

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -95,7 +96,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	code, show := codeOf(err)
 	if show {
-		say(a.err, errorPrefix+"%s", withVariables(errorText(err), cmd.Flags()))
+		sayLines(a.err, errorPrefix+withVariables(errorText(err), cmd.Flags()))
 	}
 	return code
 }
@@ -271,14 +272,14 @@ func excludedBy(f *pflag.Flag) []string {
 	return strings.Fields(strings.Join(f.Annotations["cobra_annotation_mutually_exclusive"], " "))
 }
 
-// errorText is an error's text, and what to do next where AWS's answer tells. Of errors that
+// errorText is an error's text, line by line, and what to do next where AWS's answer tells. Of errors that
 // are only joined, however deep, each has its own lines, and none is told twice.
 func errorText(err error) string {
 	var texts []string
 	for _, e := range parts(err) {
-		text := e.Error()
+		text := errorLines(e)
 		if call := (*reconcile.CallError)(nil); errors.As(e, &call) && call.Hint != "" {
-			text += "\nnext: " + call.Hint
+			text += "\nnext: " + report.Clean(call.Hint)
 		}
 		if !slices.Contains(texts, text) {
 			texts = append(texts, text)
@@ -307,6 +308,30 @@ func parts(err error) (all []error) {
 		all = append(all, parts(e)...)
 	}
 	return all
+}
+
+// errorLines is an error's text, with the line ends that are ours: those between joined errors, and
+// those of an error that gives its Lines. Whatever else is in it may come from elsewhere, and makes none.
+func errorLines(err error) string {
+	var lines []string
+	if several, is := err.(interface{ Lines() []string }); is {
+		for _, line := range several.Lines() {
+			lines = append(lines, report.Clean(line))
+		}
+		return strings.Join(lines, "\n")
+	}
+	if all := parts(err); len(all) > 1 {
+		for _, inner := range all {
+			lines = append(lines, errorLines(inner))
+		}
+		return strings.Join(lines, "\n")
+	}
+	if inner := errors.Unwrap(err); inner != nil && inner.Error() != "" {
+		if before, after, found := strings.Cut(err.Error(), inner.Error()); found {
+			return report.Clean(before) + errorLines(inner) + report.Clean(after)
+		}
+	}
+	return report.Clean(err.Error())
 }
 
 // withVariables adds to a message the variables behind the flags that it

@@ -53,20 +53,22 @@ type Verdict struct {
 type BrokenError struct{ Verdict }
 
 // Error says where, and what to do.
-func (e *BrokenError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "history: run %s does not hold:", e.RunID)
+func (e *BrokenError) Error() string { return strings.Join(e.Lines(), "\n") }
+
+// Lines are those of the error, before what a file holds can make more.
+func (e *BrokenError) Lines() []string {
+	lines := []string{fmt.Sprintf("history: run %s does not hold:", e.RunID)}
 	for i, breach := range e.Discrepancies {
 		if i == 3 {
-			fmt.Fprintf(&b, "\n  and %d more", len(e.Discrepancies)-i)
+			lines = append(lines, fmt.Sprintf("  and %d more", len(e.Discrepancies)-i))
 			break
 		}
-		fmt.Fprintf(&b, "\n  %s: %s", breach.Where, breach.What)
+		lines = append(lines, fmt.Sprintf("  %s: %s", breach.Where, breach.What))
 	}
 	if e.Lost() {
-		return b.String() + "\nbring the journal back from a backup, or restore what is left of it with rollback --partial"
+		return append(lines, "bring the journal back from a backup, or restore what is left of it with rollback --partial")
 	}
-	return b.String() + "\nbring the files back from a backup; to go back without them, write what is to be into the fleet file, and apply it"
+	return append(lines, "bring the files back from a backup; to go back without them, write what is to be into the fleet file, and apply it")
 }
 
 // Lost reports whether nothing is wrong but that journals lost their ends: what is

@@ -171,6 +171,9 @@ func TestAliasesThatCannotBeListed(t *testing.T) {
 	if !errors.Is(r.Plan.Targets[0].Err, errTargetRefused) || w.count("list") > 0 || w.count("aliases") > deniedReads+10 {
 		t.Errorf("where nobody may list aliases: %v, %d listings, then %d reads", r.Plan.Targets[0].Err, w.count("aliases"), w.count("list"))
 	}
+	if len(r.Inventory) > 0 {
+		t.Errorf("a part of what exists in the target passes for all of it: %v", r.Inventory)
+	}
 }
 
 // Between the listing of aliases and the reading of records one may come. Its record is

@@ -49,7 +49,7 @@ func (r *RunResult) discover(ctx context.Context, asked []desired.Discovery, rec
 	}
 	r.Opened.Exclude(failed)
 	for t := range failed {
-		delete(r.Inventory, t)
+		delete(r.Inventory, t) // what was discovered of it is only a part
 	}
 	return unlisted, nil
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +15,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/history"
 )
 
 // What cron and a webhook see of a fleet that drifts, is corrected, and stays so.
@@ -90,4 +96,25 @@ func TestAReceiverThatIsNoneIsFoundAtStart(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s", verb, code, errs)
 		}
 	}
+}
+
+// hungStore is a place of which nothing comes back.
+type hungStore struct{ history.Store }
+
+func (hungStore) Read(ctx context.Context, _ string) ([]byte, history.Tag, error) {
+	<-ctx.Done()
+	return nil, "", context.Cause(ctx)
+}
+
+// A place that hangs costs a run a third of the time that it gives to notifying, and no message.
+func TestAMemoryThatHangsLeavesTimeToTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // or nothing would ever end it
+		defer cancel()
+		began := time.Now()
+		told := (&toldFile{store: hungStore{}}).read(ctx, slog.New(slog.DiscardHandler))
+		if took := time.Since(began); took != 5*time.Second || told != nil {
+			t.Errorf("it took %v, and %v was told", took, told)
+		}
+	})
 }

@@ -58,6 +58,7 @@ type history struct {
 	spoil  func(n int) (status int, code string)
 	refuse map[string]string // by name of a call: the code of the answer
 	after  time.Duration
+	circle bool // the last page leads to the first
 }
 
 func (h *history) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -109,6 +110,9 @@ func (h *history) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if skip+in.MaxResults < len(found) {
 		out.NextToken = strconv.Itoa(skip+in.MaxResults) + "|" + same
+	}
+	if h.circle && out.NextToken == "" {
+		out.NextToken = "0|" + same
 	}
 	body, _ := json.Marshal(out)
 	return answer(200, string(body)), nil
@@ -207,27 +211,31 @@ func TestLookupSaysWhatItHasNotSeen(t *testing.T) {
 		spoil  func(int) (int, string)
 		query  Query
 		after  time.Duration
+		circle bool
 		events int
 		is     error
 		kind   reconcile.ErrorKind
+		says   string
 	}{
 		{why: "a limit of pages", query: Query{Pages: 2}, events: 100, is: ErrPages},
 		{why: "enough is not cut short", query: Query{Enough: func(_ string, _ []events.Hint, oldest time.Time) bool { return true }}, events: 50},
 		{why: "a slow answer", query: Query{Budget: 5 * time.Second}, after: 3 * time.Second, events: 100, is: ErrBudget},
 		{why: "no permission", spoil: func(int) (int, string) { return 400, "AccessDeniedException" }, kind: reconcile.KindDenied},
 		{why: "throttled to the end", query: Query{Budget: 20 * time.Second}, spoil: func(int) (int, string) { return 400, "ThrottlingException" }, is: ErrBudget},
+		{why: "a circle of pages", circle: true, events: 200, says: "so the listing never ends"},
 		{why: "failing", spoil: func(int) (int, string) { return 500, "InternalFailure" }, kind: reconcile.KindServer},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := time.Now()
-				h := &history{events: puts(now, 200), spoil: tt.spoil, after: tt.after}
+				h := &history{events: puts(now, 200), spoil: tt.spoil, after: tt.after, circle: tt.circle}
 				tt.query.Names, tt.query.From = Writes[:1], now.Add(-time.Hour)
 				a := ask(h, tt.query)
 				if took := time.Since(now); took > 40*time.Second {
 					t.Errorf("it took %v", took)
 				}
-				if tt.is != nil && !errors.Is(a.Cut, tt.is) || reconcile.KindOf(a.Cut) != tt.kind || (a.Cut == nil) != (tt.is == nil && tt.kind == 0) {
+				if tt.is != nil && !errors.Is(a.Cut, tt.is) || reconcile.KindOf(a.Cut) != tt.kind || (a.Cut == nil) != (tt.is == nil && tt.kind == 0 && tt.says == "") ||
+					!strings.Contains(fmt.Sprint(a.Cut), tt.says) {
 					t.Errorf("cut by %v, want %v or of kind %v", a.Cut, tt.is, tt.kind)
 				}
 				if len(a.Events) != tt.events {

@@ -58,7 +58,7 @@ func hintFor(cmd *cobra.Command, name string) string {
 	case name == "detailed-exitcode" && cmd.Name() == "audit":
 		return "audit ends with 2 when something differs"
 	case (name == "f" || name == "file") && strings.HasPrefix(takes, "[PATH..."):
-		return fmt.Sprintf("a path stands alone, as in: %s fleet.yaml", cmd.CommandPath())
+		return fmt.Sprintf("a path stands alone, as in: `%s fleet.yaml`", cmd.CommandPath())
 	case name == "force" && hasFlag(cmd, "guard"):
 		return "use --yes to write without asking, --guard off to lift the limits"
 	case strings.HasPrefix(name, "dry") && cmd.Name() == "apply":

@@ -59,7 +59,7 @@ func TestHintsCanBeFollowed(t *testing.T) {
 			if hint != "" {
 				hints++
 			}
-			if _, line, is := strings.Cut(hint, "as in: eventinvoke"); is {
+			if _, line, is := strings.Cut(strings.TrimSuffix(hint, "`"), "as in: `eventinvoke"); is {
 				cmd, rest, err := root.Find(strings.Fields(line))
 				if err == nil {
 					err = cmd.ValidateArgs(rest)

@@ -38,7 +38,7 @@ did not finish.`,
 			if len(args) > 0 {
 				err := a.showRun(cmd.Context(), args[0], format, place.location, full)
 				if near := cmd.SuggestionsFor(args[0]); err != nil && args[0] != "" && len(near) > 0 {
-					err = errors.Join(err, fmt.Errorf("(or did you mean eventinvoke history %s?)", near[0]))
+					err = errors.Join(err, fmt.Errorf("(or did you mean `eventinvoke history %s`?)", near[0]))
 				}
 				return err
 			}

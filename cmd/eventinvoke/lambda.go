@@ -158,7 +158,7 @@ func (h *handler) invoke(ctx context.Context, event json.RawMessage) (answer, er
 	for _, hint := range hints {
 		// An event may tell of anybody's account. An item is work that was given to us.
 		if hint.Asked() && v.run.Err == nil && reconcile.FindTarget(v.run.Opened.Targets, hint.Target) == nil {
-			v.err = fmt.Errorf("%s is no target of this fleet; make the items with: eventinvoke targets -o json", hint.Target)
+			v.err = fmt.Errorf("%s is no target of this fleet; make the items with: `eventinvoke targets -o json`", hint.Target)
 		}
 	}
 	if v.err != nil {

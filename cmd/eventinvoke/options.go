@@ -79,7 +79,7 @@ func (a *app) load(args []string, limit time.Duration) (*desired.Document, error
 			return nil, err
 		}
 		if saved {
-			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; apply it with: eventinvoke apply %s", path, shellWord(path))
+			return nil, fmt.Errorf("%s is a saved plan, not a fleet file; apply it with: `eventinvoke apply %s`", path, shellWord(path))
 		}
 	}
 	loader, paths, err := a.loader(ctx, paths)

@@ -58,7 +58,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		return err
 	}
 	if o.simulate != "" && o.simulator == nil {
-		return errors.New("--simulate is a new world for each command, in which no run has written; to try a rollback start eventinvoke simulate, whose world lasts")
+		return errors.New("--simulate is a new world for each command, in which no run has written; to try a rollback start `eventinvoke simulate`, whose world lasts")
 	}
 	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {
 		source := &rollbackSource{place: o.place(), partial: of.partial}
@@ -154,7 +154,7 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 		}
 	}
 	if len(by) == 0 {
-		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; eventinvoke history%s lists what other runs wrote", s.run.ID, historyFlag(s.place))
+		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; `eventinvoke history%s` lists what other runs wrote", s.run.ID, historyFlag(s.place))
 	}
 	return s.selected(by)
 }
@@ -285,7 +285,7 @@ func (s *rollbackSource) paths() ([]string, error) {
 	for _, attempt := range s.run.Attempts {
 		for _, f := range attempt.Files {
 			if f.Path == desired.StdinName {
-				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: eventinvoke rollback %s PATH", s.run.ID, s.run.ID)
+				return nil, fmt.Errorf("run %s read its fleet from standard input; name a fleet file with its targets: `eventinvoke rollback %s PATH`", s.run.ID, s.run.ID)
 			}
 			if !slices.Contains(paths, f.Path) {
 				paths = append(paths, f.Path)

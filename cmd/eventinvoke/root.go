@@ -210,7 +210,7 @@ func knownVerb(root *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case strings.ContainsAny(args[0], "./"):
-		return fmt.Errorf("%s stands where a verb belongs; write the verb first, as in: eventinvoke plan %s", args[0], shellWord(args[0]))
+		return fmt.Errorf("%s stands where a verb belongs; write the verb first, as in: `eventinvoke plan %s`", args[0], shellWord(args[0]))
 	}
 	near := root.SuggestionsFor(args[0])
 	for _, verb := range root.Commands() {

@@ -37,7 +37,7 @@ func (a *app) signPlan(path, keyFile string) error {
 	if keyFile == "" {
 		return errors.New("--key FILE is needed: the private SSH key to sign with, such as ~/.ssh/id_ed25519")
 	}
-	data, err := readNamed("", path, "a plan that eventinvoke plan --out wrote")
+	data, err := readNamed("", path, "a plan that `eventinvoke plan --out` wrote")
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (h *History) latest(ctx context.Context, runs []string) (string, error) {
 		}
 	}
 	if len(runs) > 0 {
-		return "", fmt.Errorf("history %s: none of its runs wrote anything; list them with eventinvoke history --all", h)
+		return "", fmt.Errorf("history %s: none of its runs wrote anything; list them with `eventinvoke history --all`", h)
 	}
 	return h.choose(nil, newest)
 }
@@ -122,7 +122,7 @@ func (h *History) choose(runs []string, typed string) (string, error) {
 	case len(match) == 1:
 		return match[0], nil
 	case len(match) == 0:
-		return "", fmt.Errorf("history %s: no run's id begins with %q; list them with eventinvoke history", h, typed)
+		return "", fmt.Errorf("history %s: no run's id begins with %q; list them with `eventinvoke history`", h, typed)
 	}
 	return "", fmt.Errorf("history %s: %q is the beginning of %d runs, %s and %s among them; type more of the id", h, typed, len(match), match[0], match[1])
 }

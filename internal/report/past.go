@@ -53,7 +53,7 @@ func Past(past PastRun) *Run {
 	}
 	if len(plan.Targets) == 0 {
 		if r.Err == nil {
-			r.Err = fmt.Errorf("the run's record ends before its plan; eventinvoke history %s tells what its journal says", r.ID)
+			r.Err = fmt.Errorf("the run's record ends before its plan; `eventinvoke history %s` tells what its journal says", r.ID)
 		}
 		return r
 	}

@@ -329,7 +329,7 @@ func TrendsText(w io.Writer, audit string, trends []history.Trend, damaged []str
 		if len(damaged) == 1 {
 			been = "an audit"
 		}
-		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been %s: %s; see: eventinvoke history verify", count(len(damaged), "record"), been, strings.Join(damaged, ", ")))
+		p.wrapped(0, colored(yellow, "! "), plain, fmt.Sprintf("%s could not be read, and may have been %s: %s; see: `eventinvoke history verify`", count(len(damaged), "record"), been, strings.Join(damaged, ", ")))
 	}
 	if p.short {
 		p.last()

@@ -15,6 +15,9 @@ func TestReportsAreInOurWords(t *testing.T) {
 		t.Fatalf("%d goldens, %v", len(paths), err)
 	}
 	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			continue // what rapid keeps of a property that failed
+		}
 		if text, err := os.ReadFile(path); err != nil {
 			t.Error(err)
 		} else if phrase := awstest.ForeignPhrase(string(text)); phrase != "" {

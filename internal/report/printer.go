@@ -162,12 +162,13 @@ func (p *printer) flow(indent, hang int, spans ...span) {
 	p.line(indent, line...)
 }
 
-var wordOrCommand = regexp.MustCompile("[^ `]*`eventinvoke [^`]*`[^ ]* ?|[^ ]+: eventinvoke [^;]*;? ?|[^ ]* |[^ ]+")
+// A command in a text is in backticks, and nothing else that has a space is.
+var wordOrCommand = regexp.MustCompile("[^ `]*`eventinvoke [^`]*`[^ ]* ?|[^ ]* |[^ ]+")
 
 // words are what a line may break between, each with the space behind it. A command is one: copied
 // with a line end in its middle it would be another.
 func words(s string) iter.Seq[string] {
-	if strings.Contains(s, "eventinvoke ") {
+	if strings.Contains(s, "`eventinvoke ") {
 		return slices.Values(wordOrCommand.FindAllString(s, -1))
 	}
 	return strings.SplitAfterSeq(s, " ")

@@ -94,6 +94,18 @@ func toldByJSON(t *rapid.T, r *Run) (summary map[string]int, all told) {
 	if err := json.Unmarshal(b.Bytes(), &d); err != nil {
 		t.Fatal(err)
 	}
+	statuses := map[string]int{}
+	for _, item := range d.Items {
+		statuses[item.Status]++
+	}
+	for status, want := range map[string]int{
+		"planned": d.Summary["to_create"] + d.Summary["to_change"] + d.Summary["to_delete"], "applied": d.Summary["created"] + d.Summary["changed"] + d.Summary["deleted"],
+		"stale": d.Summary["stale"], "not_attempted": d.Summary["not_attempted"],
+	} {
+		if got := statuses[status]; got != want && (status != "planned" || r.Outcome == nil) { // what was planned has ended by then
+			t.Fatalf("%d items are %s, and the summary is %v", got, status, d.Summary)
+		}
+	}
 	all = told{}
 	put := func(list []key, rule func(key) string) {
 		for _, k := range list {

@@ -17,6 +17,7 @@ import (
 	"github.com/vbauerster/cupwriter"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -51,8 +52,9 @@ type progress struct {
 	last    reconcile.Step
 	targets map[desired.Target]reconcile.Step // the last of each in this phase
 	labels  map[desired.Target]string
-	failed  int      // of the changes so far
-	asked   []string // the names of the annotators that have not answered yet
+	failed  int                // of the changes so far
+	asked   []string           // the names of the annotators that have not answered yet
+	held    *history.HeldError // the lease of another run that is waited for, or nil
 }
 
 // startProgress begins to tell, unless that is not wanted: a nil progress tells nothing.
@@ -135,9 +137,11 @@ func (p *progress) tell() {
 		return
 	}
 	p.mu.Lock()
-	e, targets, asked := p.last, maps.Clone(p.targets), p.asked
+	e, targets, asked, held := p.last, maps.Clone(p.targets), p.asked, p.held
 	p.mu.Unlock()
 	switch {
+	case held != nil:
+		p.log.Info("waiting for another run", "run", sanitize(held.Owner.RunID), "target", held.Subject, "host", sanitize(held.Owner.Host), "pid", held.Owner.PID)
 	case len(asked) > 0:
 		p.log.Info("all is read; asking " + strings.Join(asked, ", "))
 	case e.Total == 0:
@@ -155,6 +159,8 @@ func (p *progress) lines(width int) []string {
 	defer p.mu.Unlock()
 	e := p.last
 	switch {
+	case p.held != nil:
+		return heldLines(p.held, width)
 	case len(p.asked) > 0:
 		parts := []string{"; asking " + p.asked[0]}
 		for _, name := range p.asked[1:] {

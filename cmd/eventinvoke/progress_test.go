@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -183,6 +184,22 @@ func TestProgressNamesWhoIsAsked(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestProgressNamesTheRunThatIsWaitedFor, and AWS only once that is over.
+func TestProgressNamesTheRunThatIsWaitedFor(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{log: slog.New(slog.NewTextHandler(&out, nil)), snapshots: func() map[desired.Target]ratelimit.Snapshot { return nil }}
+	p.waitFor(&history.HeldError{Subject: "111111111111/eu-west-1", Owner: history.Owner{RunID: "20261126T212000Z-0a1b2c3d", Host: "build-7", PID: 812}})
+	p.tell()
+	want := []string{"Waiting for run 20261126T212000Z-0a1b2c3d", "    which holds 111111111111/eu-west-1; pid 812 on build-7"}
+	if got := p.lines(drawnColumns); !slices.Equal(got, want) || !strings.Contains(out.String(), `msg="waiting for another run" run=20261126T212000Z-0a1b2c3d target=111111111111/eu-west-1`) {
+		t.Errorf("drawn %q, logged %q", got, out.String())
+	}
+	p.waitFor(nil)
+	if got := p.lines(drawnColumns); !slices.Equal(got, []string{"Waiting for AWS"}) {
+		t.Errorf("drawn %q after it", got)
+	}
 }
 
 // TestProgressTellsTargetsApart: a label is that of all accounts and regions of its target, and of

@@ -83,7 +83,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	opener, leave := x.clients.beside(x.clients, x.past, x.seen, a.log)
 	engine := reconcile.Engine{Opener: opener, Annotators: x.progress.asking(x.annotators())}
 	if x.memory != nil {
-		x.memory.Pace = x.pace.of
+		x.memory.Pace, x.memory.Waiting = x.pace.of, x.progress.waitFor
 		engine.Memory = x.memory
 	}
 	if x.seen != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -498,5 +499,52 @@ func TestLeaseErrorsInReports(t *testing.T) {
 		if text := call.Error(); strings.Count(text, call.Subject) != 1 || !strings.HasSuffix(err.Error(), text) {
 			t.Errorf("%v is told as %s", err, text)
 		}
+	}
+}
+
+// A run that waits for another says for whom, and when that is over, also when it was for nothing.
+func TestWhoIsWaitedFor(t *testing.T) {
+	for _, row := range []struct {
+		why     string
+		wait    time.Duration
+		release time.Duration // after which the other one ends
+		told    []string
+		held    bool
+	}{
+		{"nobody", time.Minute, 0, nil, false},
+		{"one who ends in time", time.Minute, 10 * time.Second, []string{"other", ""}, false},
+		{"one who does not", time.Minute, time.Hour, []string{"other", ""}, true},
+		{"no wait was asked for", 0, time.Hour, nil, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newMemory()
+			run := func(id string, m *Memory) (reconcile.Recorder, error) {
+				return m.Begin(t.Context(), opened(id, testTarget))
+			}
+			other, err := run("other", &Memory{History: New(s)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.release == 0 {
+				_ = other.Release(t.Context())
+			} else {
+				defer time.AfterFunc(row.release, func() { _ = other.Release(t.Context()) }).Stop()
+			}
+			var told []string
+			own, err := run("own", &Memory{History: New(s), LeaseWait: row.wait, Waiting: func(held *HeldError) {
+				if held == nil {
+					told = append(told, "")
+				} else {
+					told = append(told, held.Owner.RunID)
+				}
+			}})
+			if errors.As(err, new(*HeldError)) != row.held || !slices.Equal(told, row.told) {
+				t.Errorf("%s: told %q, want %q; %v", row.why, told, row.told, err)
+			}
+			for _, r := range []reconcile.Recorder{own, other} {
+				_ = r.Finish(t.Context(), opened("", testTarget))
+				_ = r.Release(t.Context())
+			}
+		})
 	}
 }

@@ -27,6 +27,8 @@ type Memory struct {
 	Job           string        // the CI job that started it, or ""
 	Approvers     []string      // who signed the plan, where that was asked for
 	LeaseWait     time.Duration // how long to wait for another run that holds a target
+	// Waiting, when not nil, is told for whom the run waits, and nil when that is over.
+	Waiting func(*HeldError)
 	// Others are targets to hold beside those that are open.
 	Others []desired.Target
 	// SkipHeld leaves out a target that another run holds, where otherwise the
@@ -112,7 +114,16 @@ func (k *memoryRecorder) acquireLeases(ctx context.Context, r *reconcile.RunResu
 	owner := Owner{RunID: k.first.RunID, Host: k.first.Host, PID: k.first.PID, Version: k.first.ToolVersion}
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {
-		lease, err := k.memory.Leases.take(ctx, k.memory.History, t, owner, max(0, time.Until(until)))
+		lease, err := k.memory.Leases.take(ctx, k.memory.History, t, owner, 0)
+		if held := (*HeldError)(nil); errors.As(err, &held) && time.Until(until) > 0 {
+			waiting := k.memory.Waiting
+			if waiting == nil {
+				waiting = func(*HeldError) {}
+			}
+			waiting(held)
+			lease, err = k.memory.Leases.take(ctx, k.memory.History, t, owner, max(0, time.Until(until)))
+			waiting(nil)
+		}
 		switch {
 		case err == nil:
 		case k.memory.SkipHeld && errors.As(err, new(*HeldError)):

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
@@ -37,4 +39,20 @@ func (a toldAnnotator) Annotate(ctx context.Context, r *reconcile.RunResult) ins
 		a.p.asked = slices.DeleteFunc(slices.Clone(a.p.asked), func(name string) bool { return name == a.Name() })
 	}()
 	return a.Annotator.Annotate(ctx, r)
+}
+
+// waitFor is told of the lease of another run that is waited for, and of nil after it.
+func (p *progress) waitFor(held *history.HeldError) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = held
+}
+
+// heldLines say which run is waited for. Who waits long looks for it by its process.
+func heldLines(held *history.HeldError, width int) []string {
+	o := held.Owner
+	return folded("Waiting for run "+sanitize(o.RunID), []string{", which holds " + held.Subject, fmt.Sprintf("; pid %d on %s", o.PID, sanitize(o.Host))}, width)
 }

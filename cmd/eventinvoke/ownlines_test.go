@@ -81,38 +81,38 @@ func TestWhatAHistoryHoldsMakesNoLine(t *testing.T) {
 // lines stay.
 func TestWhatAnErrorQuotesMakesNoLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var of func(depth int) (error, int)
-		of = func(depth int) (error, int) {
+		var of func(depth int) (int, error)
+		of = func(depth int) (int, error) {
 			switch kind := rapid.IntRange(0, 7).Draw(t, "kind"); {
 			case kind == 0:
 				problems := make(desired.Problems, 2)
 				for i := range problems {
 					problems[i] = desired.Problem{Pos: desired.Pos{File: hostile(t)}, Code: "E1", Message: hostile(t), Hint: hostile(t)}
 				}
-				return problems, 2
+				return 2, problems
 			case kind == 1:
 				var v history.Verdict
 				fill(t, reflect.ValueOf(&v).Elem())
-				return &history.BrokenError{Verdict: v}, 6
+				return 6, &history.BrokenError{Verdict: v}
 			case kind == 2:
 				var call reconcile.CallError
 				fill(t, reflect.ValueOf(&call).Elem())
 				call.Op, call.Hint = "PutFunctionEventInvokeConfig", "" // which is ours; and see below
-				return &call, 1
+				return 1, &call
 			case depth > 2 || kind == 3:
-				return errors.New(hostile(t)), 1
+				return 1, errors.New(hostile(t))
 			case kind == 4:
-				inner, lines := of(depth + 1)
-				return fmt.Errorf("%s: %w; %s", hostile(t), inner, hostile(t)), lines
+				lines, inner := of(depth + 1)
+				return lines, fmt.Errorf("%s: %w; %s", hostile(t), inner, hostile(t))
 			}
-			one, n := of(depth + 1)
-			other, m := of(depth + 1)
+			n, one := of(depth + 1)
+			m, other := of(depth + 1)
 			if rapid.Bool().Draw(t, "of a run") {
-				return &multierror.Error{Errors: []error{one, other}}, n + m
+				return n + m, &multierror.Error{Errors: []error{one, other}}
 			}
-			return errors.Join(one, other), n + m
+			return n + m, errors.Join(one, other)
 		}
-		err, lines := of(0)
+		lines, err := of(0)
 		text := errorLines(err)
 		if got := strings.Count(text, "\n") + 1; got != lines || forgery(text) != "" {
 			t.Fatalf("%d lines, and %d are ours:\n%s", got, lines, text)

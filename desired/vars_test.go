@@ -29,6 +29,10 @@ func TestVariablesAreFilledIn(t *testing.T) {
 			[]string{"eu-west-1 dev-a retries=0@rules[0]", "us-east-1 prod-a retries=0@rules[0]"},
 		},
 		{
+			"also behind patterns without any", `rules: [{ match: { functions: ["none-*", "${vars.stage}-*"], exclude: ["none-a", "${vars.stage}-b"] }, set: { maximum_retry_attempts: 0 } }]`,
+			[]string{"eu-west-1 dev-a retries=0@rules[0]", "us-east-1 prod-a retries=0@rules[0]"},
+		},
+		{
 			"in tag values", `rules: [{ match: { tags: { env: "${vars.stage}" } }, set: { maximum_retry_attempts: 0 } }]`,
 			[]string{"eu-west-1 dev-b retries=0@rules[0]", "us-east-1 prod-b retries=0@rules[0]"},
 		},

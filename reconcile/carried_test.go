@@ -154,3 +154,33 @@ func TestEachTargetHasWhatIsCarriedOfIt(t *testing.T) {
 		}
 	}
 }
+
+// carriesSome is a recollection of one function, which needs no read.
+type carriesSome struct {
+	everything
+	function CarriedFunction
+}
+
+func (c carriesSome) Carry(desired.Fleet) map[desired.Target][]CarriedFunction {
+	return map[desired.Target][]CarriedFunction{home: {c.function}}
+}
+
+// What is known of a fleet is what was read and what is carried, while a plan is made of
+// what was read alone.
+func TestWhatIsKnownIsReadAndCarried(t *testing.T) {
+	fleet, f := fleetOf("a", "b")
+	limiter := fastLimiter()
+	defer limiter.Close()
+	record := Settings(*fleet.Targets[0].Entries[0].Want)
+	r := &RunResult{Fleet: fleet, Opened: Opened{Targets: []OpenTarget{{Target: home, Reader: f, Limiter: limiter}}}}
+	r.survey(t.Context(), carriesSome{function: CarriedFunction{Function: "a", State: FunctionPresent, Seen: 1, Records: []ObservedRecord{{Qualifier: desired.Latest, Settings: &record}}}}, nil)
+	names := func(o Observed) (names []string) {
+		for _, f := range o.Targets[0].Functions {
+			names = append(names, f.Function)
+		}
+		return names
+	}
+	if read, known := names(r.Read), names(r.Known); !slices.Equal(read, []string{"b"}) || !slices.Equal(known, []string{"a", "b"}) || f.count("list") != 1 {
+		t.Errorf("%q are read, %q known, with %d calls", read, known, f.count("list"))
+	}
+}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -175,6 +176,7 @@ type applyJob struct {
 	tried    bool           // the current write was sent before
 	perhaps  bool           // and one attempt had no answer that says it was not executed
 	answer   error          // what the last attempt came to, save one that the end cut short
+	cut      error          // what came of that one
 	moot     Status         // how the current change ends without a write; NotAttempted: it does not
 	got      Record         // the answer of the last Put or Update
 }
@@ -195,7 +197,9 @@ func (j *applyJob) Next() (ratelimit.Priority, bool) {
 // that the lease is still held, and only then write.
 func (j *applyJob) Call(ctx context.Context) (err error) {
 	defer func() {
-		if err != nil && !isCancelled(err) {
+		if isCancelled(err) {
+			j.cut = err
+		} else if err != nil {
 			j.answer = err
 		}
 	}()
@@ -345,11 +349,6 @@ func (j *applyJob) recordOf(ctx context.Context, name desired.Name) (*ObservedRe
 	}
 }
 
-// key is the change's config with its target, as the journal and errors call it.
-func (j *applyJob) key(c *Change) desired.Key {
-	return desired.Key{Target: j.target, Name: c.Name}
-}
-
 // Done implements ratelimit.Job. It is called once for a change, when no further
 // attempt follows: what a change ended as is decided here and nowhere else. A write
 // of which nobody knows whether it was done is a failure, never NotAttempted.
@@ -359,8 +358,8 @@ func (j *applyJob) key(c *Change) desired.Key {
 func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	r := &j.results[0]
 	j.results = j.results[1:]
-	moot, answer := j.moot, j.answer
-	j.moot, j.answer, j.tried, j.perhaps = NotAttempted, nil, false, false
+	moot, answer, cut := j.moot, j.answer, j.cut
+	j.moot, j.answer, j.cut, j.tried, j.perhaps = NotAttempted, nil, nil, false, false
 	if j.again && isCancelled(err) && !ratelimit.Ambiguous(err) { // what was answered first stands
 		if j.intended {
 			j.journal.Settle(j.key(&r.Change), &ChangeResult{Change: r.Change, Status: NotAttempted})
@@ -381,7 +380,7 @@ func (j *applyJob) Done(err error, stats ratelimit.CallStats) {
 	case isCancelled(err):
 		// The last attempt broke off and nobody looked again: to call that not
 		// attempted could be a lie.
-		r.Status, r.Err = Failed, answer
+		r.Status, r.Err = Failed, cmp.Or(answer, cut, err)
 	default:
 		r.Status, r.Err = Failed, err
 	}

@@ -372,3 +372,8 @@ func join(errs ...error) error { return multierror.Append(manyErrors(), errs...)
 func manyErrors() *multierror.Error {
 	return &multierror.Error{ErrorFormat: func(errs []error) string { return errors.Join(errs...).Error() }}
 }
+
+// key is the change's config with its target, as the journal and errors call it.
+func (j *applyJob) key(c *Change) desired.Key {
+	return desired.Key{Target: j.target, Name: c.Name}
+}

@@ -147,16 +147,21 @@ func TestWhatWaitsSaysOnlyWhatWasSaidToIt(t *testing.T) {
 		why  string
 		put  func(ctx context.Context, n int) error // the nth attempt at the config that waits
 		want ErrorKind                              // of what it says; KindUnknown: it says nothing
+		as   Status
 	}{
-		{"it waits for its token", func(ctx context.Context, _ int) error { <-ctx.Done(); return cut(ctx) }, KindUnknown},
-		{"the function is busy, and it waits to be tried again", func(context.Context, int) error { return busy() }, KindConflict},
+		{"it waits for its token", func(ctx context.Context, _ int) error { <-ctx.Done(); return cut(ctx) }, KindUnknown, NotAttempted},
+		{"the function is busy, and it waits to be tried again", func(context.Context, int) error { return busy() }, KindConflict, NotAttempted},
 		{"it waits for the token of another try", func(ctx context.Context, n int) error {
 			if n == 1 {
 				return ratelimit.WithResult(refusal(KindThrottled, "slow down"), ratelimit.Throttled, 100*time.Millisecond)
 			}
 			<-ctx.Done()
 			return cut(ctx)
-		}, KindThrottled},
+		}, KindThrottled, NotAttempted},
+		{"it was sent, and the end came before an answer", func(ctx context.Context, _ int) error {
+			<-ctx.Done()
+			return ratelimit.WithResult(&CallError{Kind: KindTransport, Message: "cut", Err: context.Canceled}, ratelimit.ServerError, 0)
+		}, KindTransport, Failed},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			fleet, f := fleetOf("full", "waits")
@@ -173,11 +178,11 @@ func TestWhatWaitsSaysOnlyWhatWasSaidToIt(t *testing.T) {
 			}
 			for i := range out.Targets[0].Results {
 				r := &out.Targets[0].Results[i]
-				want := row.want
+				want, as := row.want, row.as
 				if r.Function == "full" {
-					want = KindUnknown
+					want, as = KindUnknown, NotAttempted
 				}
-				if r.Status != NotAttempted || (r.Err == nil) != (want == KindUnknown) || KindOf(r.Err) != want {
+				if r.Status != as || (r.Err == nil) != (want == KindUnknown) || KindOf(r.Err) != want {
 					t.Errorf("%s: %s is %s and says %v", row.why, r.Function, r.Status, r.Err)
 				}
 			}

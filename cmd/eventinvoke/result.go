@@ -118,13 +118,20 @@ func (x *execution) writeMetrics(r *reconcile.RunResult) error {
 	m := metrics.New(version, x.clients.snapshots)
 	countCalls(m, r)
 	m.Passed(worker.Report{
-		Scope: worker.Scope{All: true}, Causes: []worker.Cause{worker.Start},
+		Scope: worker.Scope{All: x.wholeTargets()}, Causes: []worker.Cause{worker.Start},
 		Started: r.Started, Finished: r.Finished, Result: passResult(r),
 	})
 	if err := m.WriteText(x.metrics); err != nil {
 		return cannotWrite("metrics-file", x.o.metricsFile, err)
 	}
 	return x.metrics.commit()
+}
+
+// wholeTargets reports whether the run looks at all of each of its targets: what it finds of a part
+// is no state of a target, on which somebody is alarmed.
+func (x *execution) wholeTargets() bool {
+	fleet, is := x.Wishes.(reconcile.FleetWishes)
+	return is && len(fleet.Selection.Functions) == 0 || x.Wishes == nil // and then nothing was found
 }
 
 // failuresOf are the failures of a run, in order, as the engine returned them.

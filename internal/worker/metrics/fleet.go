@@ -66,6 +66,7 @@ type fleet struct {
 
 type target struct {
 	label            string
+	declared         bool // its state is shown before a pass over all of it, as down
 	up               bool
 	attempt, success time.Time
 	keys             map[string]int
@@ -254,8 +255,10 @@ func (n *target) collect(out chan<- prometheus.Metric, t desired.Target) {
 	if !n.attempt.IsZero() {
 		gauge(lastAttempt, unix(n.attempt))
 	}
-	gauge(lastSuccess, unix(n.success))
-	gauge(up, number(n.up))
+	if n.declared || !n.attempt.IsZero() {
+		gauge(lastSuccess, unix(n.success))
+		gauge(up, number(n.up))
+	}
 	gauge.each(keys, n.keys)
 	gauge.each(destined, n.destined)
 	counter.each(found, n.found)

@@ -125,10 +125,10 @@ func (m *Metrics) Declare(targets []desired.TargetSpec) {
 	m.fleet.mu.Lock()
 	defer m.fleet.mu.Unlock()
 	if len(targets) == 0 {
-		m.fleet.at(desired.Target{}, "")
+		m.fleet.at(desired.Target{}, "").declared = true
 	}
 	for _, t := range targets {
-		m.fleet.at(t.Target, t.Label)
+		m.fleet.at(t.Target, t.Label).declared = true
 	}
 }
 

@@ -226,7 +226,7 @@ type explainBreachJSON struct {
 }
 
 type explainFieldJSON struct {
-	Name    string              `json:"name"`
+	Setting string              `json:"setting"`
 	Want    desired.Value       `json:"want"`    // null when the field is left as it is
 	Live    desired.Value       `json:"live"`    // null when AWS holds nothing, or was not asked
 	Differs bool                `json:"differs"` // in effect; false when AWS was not asked
@@ -275,7 +275,7 @@ func (e *explained) json() explainKeyJSON {
 }
 
 func (e *explained) fieldJSON(h desired.SettingSources) explainFieldJSON {
-	field := explainFieldJSON{Name: h.Setting.String(), Differs: e.differs(h), Sources: []explainSourceJSON{}}
+	field := explainFieldJSON{Setting: h.Setting.String(), Differs: e.differs(h), Sources: []explainSourceJSON{}}
 	if applied := h.Applied(); applied != nil {
 		field.Want = applied.Value
 	}

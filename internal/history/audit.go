@@ -23,8 +23,8 @@ type Drift struct {
 	Action reconcile.Action `json:"action"` // what would mend it
 	// Since is when the first of the audits began that have found it drifted ever
 	// since. An audit that could not see the config says neither yes nor no.
-	Since  time.Time `json:"since"`
-	Author *Author   `json:"author,omitempty"` // null where nobody told
+	Since  time.Time   `json:"since"`
+	Author *LastAuthor `json:"author,omitempty"` // null where nobody told
 }
 
 // Audit remembers a run that only read: its counts, what it could not see, and what

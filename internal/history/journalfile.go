@@ -45,7 +45,7 @@ type Intent struct {
 	Before   *reconcile.Settings `json:"before"`             // null: no record
 	Modified int64               `json:"modified,omitempty"` // LastModified of the before-image, Unix milliseconds
 	Request  desired.Config      `json:"request"`            // what the write sends
-	Author   *Author             `json:"author,omitempty"`   // of the before-image; null where nobody told
+	Author   *LastAuthor         `json:"author,omitempty"`   // of the before-image; null where nobody told
 }
 
 // Settlement is how an intent ended.

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -238,14 +239,26 @@ type Item struct {
 	Attempts      int                  `json:"attempts"`
 	WaitedMS      int64                `json:"waited_ms"`
 	Failure       *reconcile.CallError `json:"error,omitempty"`
-	Author        *Author              `json:"author,omitempty"` // null where nobody told
+	Author        *LastAuthor          `json:"author,omitempty"` // null where nobody told
 }
 
-// Author is who had made a config what the run found.
-type Author struct {
+// LastAuthor is who had made a config what the run found.
+type LastAuthor struct {
 	insight.Author
 	At   time.Time `json:"at"`
 	Call string    `json:"call"` // the API's operation
+}
+
+// UnmarshalJSON also reads what was stored while an author's run_id was called run.
+func (a *LastAuthor) UnmarshalJSON(data []byte) error {
+	type plain LastAuthor
+	stored := struct {
+		*plain
+		Run string `json:"run"`
+	}{plain: (*plain)(a)}
+	err := json.Unmarshal(data, &stored)
+	a.RunID = cmp.Or(a.RunID, stored.Run)
+	return err
 }
 
 // Finding is one key that the plan did not change and that needs attention.
@@ -323,9 +336,9 @@ func (r *RunRecord) SetAuthors(known *insight.Set) {
 	}
 }
 
-func authorOf(known *insight.Set, key desired.Key) *Author {
+func authorOf(known *insight.Set, key desired.Key) *LastAuthor {
 	if a := known.AuthorOf(key); a != nil {
-		return &Author{a.Author, a.At, a.Call}
+		return &LastAuthor{a.Author, a.At, a.Call}
 	}
 	return nil
 }

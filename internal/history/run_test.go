@@ -101,7 +101,7 @@ func TestAKilledRunKeepsTheAuthors(t *testing.T) {
 			}
 		}
 		kill(t, recorder.(*memoryRecorder).run)
-		wrong := func(key desired.Key, a *Author) bool { return (a != nil && a.Author == deploy) != (key == known) }
+		wrong := func(key desired.Key, a *LastAuthor) bool { return (a != nil && a.Author == deploy) != (key == known) }
 		undos, err := New(s).Undo(t.Context(), "killed")
 		if err != nil || len(undos) != 2 || slices.ContainsFunc(undos, func(u Undo) bool { return wrong(u.Key, u.Author) }) {
 			t.Errorf("its journal tells of %+v: %v", undos, err)
@@ -431,7 +431,7 @@ func TestARecordKeepsWhoMadeItSo(t *testing.T) {
 	if record.State != Declined || record.AskedMS != 20_000 {
 		t.Errorf("%s, asked for %d ms", record.State, record.AskedMS)
 	}
-	want := &Author{alice, at, "DeleteFunctionEventInvokeConfig"}
+	want := &LastAuthor{alice, at, "DeleteFunctionEventInvokeConfig"}
 	if a, b := record.Items[0].Author, record.Items[1].Author; a != nil || b == nil || *b != *want {
 		t.Errorf("got %v and %v, want none and %v", a, b, want)
 	}

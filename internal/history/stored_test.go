@@ -34,7 +34,7 @@ func storedRecord() *RunRecord {
 		Service: "lambda", Op: "PutFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/orders-001:$LATEST", Kind: reconcile.KindServer,
 		Code: "ServiceException", Status: 500, Message: "An error occurred", RequestID: "b7e0d1f2", Hint: "run again",
 	}
-	who := &Author{Author: insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "CloudFormation", RunID: "20000101T000000Z-0000", Stack: "orders"}, At: at, Call: "PutFunctionEventInvokeConfig"}
+	who := &LastAuthor{Author: insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "CloudFormation", RunID: "20000101T000000Z-0000", Stack: "orders"}, At: at, Call: "PutFunctionEventInvokeConfig"}
 	counts := PlanCounts{Declared: 5, InSync: 1, Skipped: 2, Ignored: 3, Creates: 1, Changes: 1, Deletes: 1, Unreadable: 4, Missing: 5, Undeclared: 6, Breaches: 7}
 	return &RunRecord{
 		Version: RecordVersion, RunID: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,

@@ -30,7 +30,7 @@ type Undo struct {
 	desired.Key
 	Status      UndoStatus          `json:"status"`
 	Before      *reconcile.Settings `json:"before"`                // before the run's first write; null: no record
-	Author      *Author             `json:"author,omitempty"`      // of Before; null where nobody told
+	Author      *LastAuthor         `json:"author,omitempty"`      // of Before; null where nobody told
 	After       *reconcile.Settings `json:"after"`                 // after its last; null: no record
 	Alternative *reconcile.Settings `json:"alternative,omitempty"` // the other possible state where Status is Unknown; nil: no record
 }

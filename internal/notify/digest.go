@@ -44,7 +44,7 @@ type Digest struct {
 	Version int          `json:"version"`
 	Kinds   []Kind       `json:"kinds"` // sorted
 	Verb    string       `json:"verb"`
-	RunID   string       `json:"run"`
+	RunID   string       `json:"run_id"`
 	Time    time.Time    `json:"time"`
 	Targets []TargetNews `json:"targets"`          // those with news, in the plan's order
 	Errors  []string     `json:"errors,omitempty"` // of the run as a whole

@@ -41,10 +41,10 @@ type OriginJSON struct {
 }
 
 type fieldJSON struct {
-	Name   string        `json:"name"`
-	Before desired.Value `json:"before"`
-	After  desired.Value `json:"after"`
-	Origin *OriginJSON   `json:"origin"`
+	Setting string        `json:"setting"`
+	Before  desired.Value `json:"before"`
+	After   desired.Value `json:"after"`
+	Origin  *OriginJSON   `json:"origin"`
 }
 
 type itemJSON struct {
@@ -133,7 +133,7 @@ func newFields(c *reconcile.Change) []fieldJSON {
 	rows := c.SettingChanges()
 	fields := make([]fieldJSON, len(rows))
 	for i, f := range rows {
-		fields[i] = fieldJSON{Name: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}
+		fields[i] = fieldJSON{Setting: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}
 	}
 	return fields
 }

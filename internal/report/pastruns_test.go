@@ -69,7 +69,7 @@ func finishedRun() PastRun {
 	refused := item("checkout", reconcile.Update, "failed")
 	refused.Attempts = 2
 	refused.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Code: "InvalidParameterValueException", Message: "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:dlq", RequestID: "b7e0d1f2-0000-4000-8000-000000000001"}
-	refused.Author = &history.Author{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
+	refused.Author = &history.LastAuthor{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 	r.AskedMS = 1000
 	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Update, "not_attempted")}
 	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.RunID}
@@ -84,7 +84,7 @@ func diedRun() PastRun {
 	}
 	gone, unknown := undo("legacy", history.Written), undo("checkout", history.Unknown)
 	gone.Before, gone.After = gone.After, nil
-	unknown.Author = &history.Author{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
+	unknown.Author = &history.LastAuthor{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 	return PastRun{
 		Run:     history.NewRun(r),
 		Journal: []history.Undo{undo("billing", history.Written), unknown, gone, undo("orders", history.Unwritten)},
@@ -116,7 +116,7 @@ func auditRun() PastRun {
 	r.Verb, r.Guard = "audit", nil
 	r.Targets[0].Drift = []history.Drift{drift("billing", 28), drift("checkout", 3), drift("orders", 28)}
 	for i, who := range []string{"alice", "bob"} {
-		r.Targets[0].Drift[i].Author = &history.Author{Author: author(who), At: r.Started.Add(-time.Hour), Call: "PutFunctionEventInvokeConfig"}
+		r.Targets[0].Drift[i].Author = &history.LastAuthor{Author: author(who), At: r.Started.Add(-time.Hour), Call: "PutFunctionEventInvokeConfig"}
 	}
 	r.Targets[0].Findings = map[string]int{"undeclared": 2, "function_missing": 1}
 	r.Targets[0].Plan.Breaches = 1

@@ -144,7 +144,7 @@ type Author struct {
 	Kind      string `json:"kind"`      // user, role, account or service; "" where that is not known
 	Name      string `json:"name"`      // of that user, role, account or service
 	Client    string `json:"client"`    // console, Terraform, CloudFormation, aws-cli and so on; "" if unknown
-	RunID     string `json:"run"`       // of eventinvoke, where it was one and named its session so; ""
+	RunID     string `json:"run_id"`    // of eventinvoke, where it was one and named its session so; ""
 	// Stack is the CloudFormation stack that owns the function, where it was the author.
 	Stack string `json:"stack,omitempty"`
 }

@@ -116,7 +116,7 @@ type (
 
 // write writes one line.
 func (e EMF) write(at time.Time, run string, p *reconcile.TargetPlan, values map[string]any) error {
-	line := map[string]any{"function": cmp.Or(e.Function, "unknown"), "run": run}
+	line := map[string]any{"function": cmp.Or(e.Function, "unknown"), "run_id": run}
 	if p != nil {
 		line["account"], line["region"], line["label"] = p.Account, p.Region, p.Label
 	}

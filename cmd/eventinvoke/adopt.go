@@ -45,19 +45,14 @@ and was left.`,
 	return cmd
 }
 
-// adoptWishes are those of fleet files, and remember what there was to choose among.
-type adoptWishes struct {
-	reconcile.FleetWishes
-	ambient desired.Target
-	found   desired.Inventory
-}
+// adoptWishes are those of fleet files, without what they require: that is nothing to adopt.
+type adoptWishes struct{ reconcile.FleetWishes }
 
 // Resolve implements reconcile.Wishes.
-func (w *adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
-	w.ambient, w.found = ambient, found
+func (w adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	fleet, base, err := w.FleetWishes.Resolve(ctx, ambient, found)
 	for i := range fleet.Targets {
-		fleet.Targets[i].Judged = nil // what is required is nothing to adopt
+		fleet.Targets[i].Judged = nil
 	}
 	return fleet, base, err
 }
@@ -77,8 +72,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 		}
 		read = func(path string) ([]byte, error) { return fs.ReadFile(examples.FS, path) }
 	}
-	wishes := &adoptWishes{FleetWishes: o.wishes(document)}
-	r, err := a.look(ctx, wishes, o, false)
+	r, err := a.look(ctx, adoptWishes{o.wishes(document)}, o, false)
 	switch {
 	case err != nil:
 		return err
@@ -88,7 +82,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 		return r.Err
 	}
 	result, err := adopt.Patch(adopt.Input{
-		Document: document, Ambient: wishes.ambient, Inventory: wishes.found, Observed: r.Observed, Read: read,
+		Document: document, Ambient: r.Opened.Ambient, Inventory: r.Inventory, Observed: r.Observed, Plan: r.Plan, Read: read,
 	})
 	if err != nil {
 		return err

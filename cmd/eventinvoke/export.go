@@ -67,8 +67,7 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 		return err
 	}
 	defer output.drop()
-	wishes := &exportWishes{FleetWishes: o.wishes(document)}
-	r, err := a.look(ctx, wishes, o, true)
+	r, err := a.look(ctx, exportWishes{o.wishes(document)}, o, true)
 	if err != nil {
 		return err
 	}
@@ -80,17 +79,14 @@ func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
 	case r.Err != nil:
 		return r.Err
 	}
-	return a.writeExport(r, wishes.found, output)
+	return a.writeExport(r, output)
 }
 
 // exportWishes are every function of some targets that --function lets through.
-type exportWishes struct {
-	reconcile.FleetWishes
-	found desired.Inventory // set by Resolve: also what --function leaves out
-}
+type exportWishes struct{ reconcile.FleetWishes }
 
 // Discoveries implements reconcile.Wishes.
-func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
+func (w exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 	var all []desired.Discovery
 	for _, t := range placesOf(w, ambient) {
 		all = append(all, desired.Discovery{Target: t.Target, ListFunctions: true, AllTags: true})
@@ -99,8 +95,7 @@ func (w *exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
 }
 
 // Resolve implements reconcile.Wishes.
-func (w *exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
-	w.found = found
+func (w exportWishes) Resolve(_ context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
 	fleet := desired.Fleet{Limits: desired.DefaultLimits()}
 	functions := 0
 	for _, t := range placesOf(w, ambient) {
@@ -171,7 +166,7 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *looked, found desired.Inventory, output *outputFile) error {
+func (a *app) writeExport(r *looked, output *outputFile) error {
 	targets := make([]export.ObservedTarget, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
@@ -179,9 +174,10 @@ func (a *app) writeExport(r *looked, found desired.Inventory, output *outputFile
 		if slices.ContainsFunc(r.Fleet.Targets, func(o desired.TargetSpec) bool { return o.Label == t.Label && o.Account != t.Account }) {
 			t.Label = t.Label[:min(len(t.Label), 51)] + "-" + t.Account
 		}
-		targets[i] = export.ObservedTarget{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found[t.Target].Functions, Tags: found[t.Target].Tags, Err: r.Observed.Targets[i].Err}
+		found := r.Inventory[t.Target] // also what --function leaves out
+		targets[i] = export.ObservedTarget{TargetSpec: t, Functions: r.Observed.Targets[i].Functions, Exists: found.Functions, Tags: found.Tags, Err: r.Observed.Targets[i].Err}
 		unread = cmp.Or(unread, targets[i].Err)
-		if why := reconcile.ErrorOf(found[t.Target].TagsErr); why != nil {
+		if why := reconcile.ErrorOf(found.TagsErr); why != nil {
 			targets[i].Tags = nil
 			a.log.Warn("no rule rests on tags, because they could not be read", "target", t.Target.String(), "why", why.Reason(), "hint", why.Hint)
 		}

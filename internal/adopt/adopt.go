@@ -37,6 +37,7 @@ type Input struct {
 	Ambient   desired.Target    // where the files declare no targets
 	Inventory desired.Inventory // what discovery found
 	Observed  reconcile.Observed
+	Plan      reconcile.Plan // of the document against what was observed
 	// Read gives the bytes of a fleet file.
 	Read func(path string) ([]byte, error)
 }
@@ -68,7 +69,7 @@ type Result struct {
 	Refused []Refusal
 }
 
-// Patch adopts every config of the survey that differs from its declaration. What
+// Patch adopts every config that the plan would change. What
 // was not read, and functions and aliases that do not exist, are left alone.
 func Patch(in Input) (Result, error) {
 	files, err := in.read()
@@ -76,12 +77,8 @@ func Patch(in Input) (Result, error) {
 		return Result{}, err
 	}
 	p := patcher{in: in, probe: fleetfile.NewProbe()}
-	fleet, err := in.Document.Resolve(in.Ambient, in.Inventory, desired.Selection{})
-	if err != nil {
-		return Result{}, err
-	}
 	var keys []desired.Key
-	for _, t := range reconcile.NewPlan(fleet, in.Observed).Targets {
+	for _, t := range in.Plan.Targets {
 		for i := range t.Changes {
 			keys = append(keys, desired.Key{Target: t.Target, Name: t.Changes[i].Name})
 		}

@@ -99,6 +99,11 @@ func TestPatch(t *testing.T) {
 				c.world[spec.Target] = desired.TargetInventory{Functions: []string{"a", "b"}}
 				in.Observed.Targets = append(in.Observed.Targets, seen)
 			}
+			fleet, err := in.Document.Resolve(c.ambient, c.world, desired.Selection{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Plan = reconcile.NewPlan(fleet, in.Observed)
 			result, err := Patch(in)
 			if err != nil {
 				t.Fatal(err)

@@ -30,6 +30,7 @@ func TestAfterAdoptingThePlanIsEmpty(t *testing.T) {
 		if err != nil {
 			t.Skip("not a right file")
 		}
+		in.Plan = reconcile.NewPlan(before, in.Observed)
 		result, err := Patch(in)
 		if err != nil {
 			t.Fatal(err)

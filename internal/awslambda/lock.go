@@ -109,15 +109,15 @@ func restricted(cfg aws.Config, allowed operations, retryer aws.Retryer, secrets
 	// Said outright, so that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, a profile or a new default
 	// of the SDK cannot bring in attempts that pay nothing.
 	cfg.Retryer, cfg.RetryMaxAttempts = func() aws.Retryer { return retryer }, 0
-	cfg.HTTPClient = guardedClient{allowed: allowed, next: cfg.HTTPClient}
-	cfg.APIOptions = slices.Concat(cfg.APIOptions, []func(*middleware.Stack) error{addGuard(allowed), addAnswerBody(secrets, isJSON)}, more)
+	cfg.HTTPClient = lockedClient{allowed: allowed, next: cfg.HTTPClient}
+	cfg.APIOptions = slices.Concat(cfg.APIOptions, []func(*middleware.Stack) error{addLock(allowed), addAnswerBody(secrets, isJSON)}, more)
 	return cfg
 }
 
-// addGuard makes the stack refuse every operation outside allowed, before
+// addLock makes the stack refuse every operation outside allowed, before
 // anything is serialised, paced or signed.
-func addGuard(allowed operations) func(*middleware.Stack) error {
-	guard := middleware.InitializeMiddlewareFunc("OperationGuard",
+func addLock(allowed operations) func(*middleware.Stack) error {
+	lock := middleware.InitializeMiddlewareFunc("OperationLock",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 			out middleware.InitializeOutput, md middleware.Metadata, err error,
 		) {
@@ -127,22 +127,22 @@ func addGuard(allowed operations) func(*middleware.Stack) error {
 			}
 			return next.HandleInitialize(ctx, in)
 		})
-	return func(s *middleware.Stack) error { return s.Initialize.Add(guard, middleware.Before) }
+	return func(s *middleware.Stack) error { return s.Initialize.Add(lock, middleware.Before) }
 }
 
-// guardedClient is the second lock: whatever stack built a request, it leaves
+// lockedClient is the second lock: whatever stack built a request, it leaves
 // only under an allowed operation and by that operation's own method.
-type guardedClient struct {
+type lockedClient struct {
 	allowed operations
 	next    aws.HTTPClient
 }
 
-func (g guardedClient) Do(r *http.Request) (*http.Response, error) {
+func (c lockedClient) Do(r *http.Request) (*http.Response, error) {
 	op := middleware.GetOperationName(r.Context())
-	if method, ok := g.allowed[op]; !ok || method != r.Method {
-		return nil, &forbiddenError{op: op, method: r.Method, allowed: g.allowed}
+	if method, ok := c.allowed[op]; !ok || method != r.Method {
+		return nil, &forbiddenError{op: op, method: r.Method, allowed: c.allowed}
 	}
-	return g.next.Do(unreplayable(r))
+	return c.next.Do(unreplayable(r))
 }
 
 // unreplayable keeps net/http from sending a request again by itself. Its transport

@@ -89,7 +89,7 @@ func TestTheSecondLock(t *testing.T) {
 	}
 	for _, tt := range tests {
 		passed := false
-		guard := guardedClient{allowed: readOperations, next: canned(func(r *http.Request) (*http.Response, error) {
+		lock := lockedClient{allowed: readOperations, next: canned(func(r *http.Request) (*http.Response, error) {
 			passed = true
 			return answer(r, 200, ""), nil
 		})}
@@ -101,7 +101,7 @@ func TestTheSecondLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = guard.Do(r)
+		_, err = lock.Do(r)
 		if passed != tt.passes || (err == nil) != tt.passes {
 			t.Errorf("%s: passed %v, want %v (%v)", tt.why, passed, tt.passes, err)
 		}
@@ -116,10 +116,10 @@ func TestBothLocksHold(t *testing.T) {
 		why    string
 		bypass func(*lambda.Options, *bool)
 	}{
-		{"the stack's guard alone", func(o *lambda.Options, sent *bool) { o.HTTPClient = noticing(sent) }},
-		{"the HTTP client's guard alone", func(o *lambda.Options, _ *bool) {
+		{"the stack's lock alone", func(o *lambda.Options, sent *bool) { o.HTTPClient = noticing(sent) }},
+		{"the HTTP client's lock alone", func(o *lambda.Options, _ *bool) {
 			o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
-				_, err := s.Initialize.Remove("OperationGuard")
+				_, err := s.Initialize.Remove("OperationLock")
 				return err
 			})
 		}},

@@ -33,8 +33,8 @@ func TestStackOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if initialize[0] != "OperationGuard" {
-		t.Errorf("the guard is not the first of all: %v", initialize)
+	if initialize[0] != "OperationLock" {
+		t.Errorf("the lock is not the first of all: %v", initialize)
 	}
 	pays := slices.Index(finalize, "RateLimit")
 	if pays < 1 || finalize[pays-1] != "Retry" {

@@ -21,8 +21,12 @@ import (
 // ctx has a deadline, no job is taken on that the limiter could not serve in time. A run
 // that is not served for p.GiveUpAfter ends the same way, with a [GivenUpError].
 //
-// The limiter is the one through which the jobs' calls go. Run takes no token itself.
+// The limiter is the one through which the jobs' calls go. Run takes no token itself. It
+// panics without one.
 func Run(ctx context.Context, l *Limiter, p Policy, jobs iter.Seq[Job]) {
+	if l == nil {
+		panic("ratelimit: Run needs the Limiter through which the calls of its jobs go")
+	}
 	run(ctx, l, p, jobs, l.rand)
 }
 

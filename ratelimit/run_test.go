@@ -370,3 +370,12 @@ func TestSnapshotTellsWhatIsHeldBack(t *testing.T) {
 		}
 	})
 }
+
+func TestRunNeedsALimiter(t *testing.T) {
+	defer func() {
+		if text := fmt.Sprint(recover()); text != "ratelimit: Run needs the Limiter through which the calls of its jobs go" {
+			t.Errorf("panicked with %q, want what is missing", text)
+		}
+	}()
+	Run(t.Context(), nil, Policy{}, func(func(Job) bool) {})
+}

@@ -136,7 +136,7 @@ type LimiterStats struct {
 	Rate       float64 `json:"rate"`
 	Ceiling    float64 `json:"ceiling"`
 	Granted    int64   `json:"granted"`
-	Cuts       int64   `json:"cuts"`
+	Decreases  int64   `json:"cuts"` // of the rate, by throttling
 	PausedMS   int64   `json:"paused_ms"`
 	Throttled  int64   `json:"throttled"`
 	Breaker    string  `json:"breaker"`
@@ -146,7 +146,7 @@ type LimiterStats struct {
 // NewLimiterStats takes the figures of a limiter.
 func NewLimiterStats(s ratelimit.Snapshot) *LimiterStats {
 	return &LimiterStats{
-		Rate: s.Rate, Ceiling: s.Ceiling, Granted: s.Granted(), Cuts: s.Decreases, PausedMS: s.Paused.Milliseconds(),
+		Rate: s.Rate, Ceiling: s.Ceiling, Granted: s.Granted(), Decreases: s.Decreases, PausedMS: s.Paused.Milliseconds(),
 		Throttled: s.Throttled, Breaker: s.Breaker.String(), Efficiency: s.Efficiency(),
 	}
 }

@@ -51,7 +51,7 @@ func storedRecord() *RunRecord {
 			Findings:   map[string]int{"unreadable": 4},
 			Drift:      []Drift{{Name: testKey(1).Name, Action: reconcile.Update, Since: at, Author: who}},
 			Operations: []reconcile.OperationCount{{Name: "PutFunctionEventInvokeConfig", Calls: 21, OK: 1, Throttled: 2, Conflicts: 3, Faults: 4, Skewed: 5, Refused: 6}},
-			Limiter:    &LimiterStats{Rate: 6.8, Ceiling: 13.5, Granted: 21, Cuts: 1, PausedMS: 500, Throttled: 2, Breaker: "closed", Efficiency: 0.5},
+			Limiter:    &LimiterStats{Rate: 6.8, Ceiling: 13.5, Granted: 21, Decreases: 1, PausedMS: 500, Throttled: 2, Breaker: "closed", Efficiency: 0.5},
 			Pace:       []PacePoint{{AtMS: 1000, Rate: 6.8, Ceiling: 13.5, Throttled: 2}},
 		}},
 		Items: []Item{{

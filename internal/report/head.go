@@ -99,11 +99,11 @@ func (t operationTotals) spell(pace string) string {
 // paced says how fast the limiters let requests go by now, and what held them up.
 func paced(targets []TargetAPI) string {
 	var low, high float64
-	var cuts int64
+	var decreases int64
 	var paused time.Duration
 	for i := range targets {
 		l := &targets[i].Limiter
-		cuts += l.Decreases
+		decreases += l.Decreases
 		paused = max(paused, l.Paused)
 		if l.Rate > 0 && (low == 0 || l.Rate < low) {
 			low = l.Rate
@@ -121,8 +121,8 @@ func paced(targets []TargetAPI) string {
 		pace += " a target"
 	}
 	held := ""
-	if cuts > 0 {
-		held = "lowered " + times(cuts)
+	if decreases > 0 {
+		held = "lowered " + times(decreases)
 	}
 	if paused >= time.Second {
 		held = listed(held, "paused "+formatDuration(paused))

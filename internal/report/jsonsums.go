@@ -92,7 +92,7 @@ type targetAPIJSON struct {
 	operationTotals
 	Rate          float64         `json:"rate"`
 	Ceiling       float64         `json:"ceiling"`
-	Cuts          int64           `json:"cuts"`
+	Decreases     int64           `json:"decreases"`
 	PausedMS      int64           `json:"paused_ms"`
 	Breaker       string          `json:"breaker"`
 	ThrottleRatio float64         `json:"throttle_ratio"`
@@ -125,7 +125,7 @@ func newAPI(targets []TargetAPI) apiJSON {
 		l := &t.Limiter
 		out.Targets[i] = targetAPIJSON{
 			targetJSON: newTarget(t.Target, t.Label), operationTotals: sum,
-			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Cuts: l.Decreases, PausedMS: l.Paused.Milliseconds(),
+			Rate: rounded(l.Rate), Ceiling: rounded(l.Ceiling), Decreases: l.Decreases, PausedMS: l.Paused.Milliseconds(),
 			Breaker: l.Breaker.String(), ThrottleRatio: rounded(l.ThrottleRatio()), Efficiency: rounded(l.Efficiency()),
 			Tokens: tokensJSON{
 				Scan: l.Tokens[ratelimit.Scan], Lookup: l.Tokens[ratelimit.Lookup],

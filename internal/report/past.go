@@ -130,7 +130,7 @@ func (r *Run) pastTarget(attempt *history.RunRecord, t *history.TargetRecord) re
 	r.Functions, r.Covered = r.Functions+t.Functions, r.Covered+t.Covered
 	api := TargetAPI{Target: t.Target, Label: t.Label, Operations: t.Operations, Pace: t.Pace}
 	if l := t.Limiter; l != nil {
-		api.Limiter = ratelimit.Snapshot{Rate: l.Rate, Ceiling: l.Ceiling, Decreases: l.Cuts, Paused: time.Duration(l.PausedMS) * time.Millisecond, Throttled: l.Throttled}
+		api.Limiter = ratelimit.Snapshot{Rate: l.Rate, Ceiling: l.Ceiling, Decreases: l.Decreases, Paused: time.Duration(l.PausedMS) * time.Millisecond, Throttled: l.Throttled}
 	}
 	r.API = append(r.API, api)
 	return p

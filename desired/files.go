@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/eventinvoke/eventinvoke/internal/fswait"
 )
 
 // stdinPath is how a path argument names standard input.
@@ -39,7 +39,7 @@ func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 			found = append(found, p)
 			continue
 		}
-		files, err := Within(l.Context, func() ([]string, error) { return expandPath(fsys, p) })
+		files, err := fswait.Do(l.Context, func() ([]string, error) { return expandPath(fsys, p) })
 		if why, none := errors.AsType[nothingThere](err); none {
 			out.report(Pos{File: p}, codeNoSuchPath, string(why), "name a YAML file, a directory that has some, or a pattern such as fleet/**/*.yaml")
 		} else if all, several := err.(interface{ Unwrap() []error }); several {
@@ -205,19 +205,12 @@ var _ interface {
 	fs.ReadDirFS
 } = osFiles{}
 
-// readTimeout bounds the wait for a file or folder: whoever writes to a pipe may never end,
-// and a file system over a network may never answer. A generator of a large fleet file takes
-// seconds.
-const readTimeout = time.Minute
-
-var errNoEnd = fmt.Errorf("it was not read to its end within %s: whoever writes there has not closed it, or its file system does not answer", readTimeout)
-
 // read returns at most limit+1 bytes, so that the caller can tell a file that
 // is too large without having held it.
 func (l Loader) read(fsys fs.FS, name string, limit int) ([]byte, error) {
 	// Whatever can be opened is read, a pipe too: by one a shell passes what a program writes, as
 	// in plan <(generate). So no size is asked for before, which a pipe does not have.
-	return Within(l.Context, func() ([]byte, error) {
+	return fswait.Do(l.Context, func() ([]byte, error) {
 		if name == stdinPath && l.Stdin != nil {
 			return io.ReadAll(io.LimitReader(l.Stdin, int64(limit)+1))
 		}
@@ -228,29 +221,4 @@ func (l Loader) read(fsys fs.FS, name string, limit int) ([]byte, error) {
 		defer f.Close()
 		return io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	})
-}
-
-// Within waits for f, which reads files, for a minute at most, and no longer than ctx, which
-// may be nil, lasts. What ends the wait is the error; f itself is left to end by itself.
-func Within[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	// No file system here can interrupt f: its goroutine ends with the file or the process.
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, readTimeout, errNoEnd)
-	defer cancel()
-	var value T
-	done := make(chan error, 1) // with room, so that an f whose end nobody waits for ends all the same
-	go func() {
-		var err error
-		value, err = f()
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return value, err
-	case <-ctx.Done():
-		var none T
-		return none, context.Cause(ctx)
-	}
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/eventinvoke/eventinvoke/internal/fswait"
 )
 
 // Two files disagree when the last rule of each says something else, in whatever
@@ -115,7 +117,7 @@ func TestAPipeAmongTheFleetFiles(t *testing.T) {
 		}
 		began := time.Now()
 		_, err := Load(fsys, "fleet/pipe.yaml")
-		if err == nil || !strings.Contains(err.Error(), "was not read to its end within 1m0s") || time.Since(began) > 2*readTimeout {
+		if err == nil || !strings.Contains(err.Error(), "was not read to its end within 1m0s") || time.Since(began) > 2*fswait.Timeout {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 		// Nor is a file system that does not answer, be it asked for a file or for a folder.

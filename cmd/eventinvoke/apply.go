@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fswait"
 	"github.com/eventinvoke/eventinvoke/internal/planfile"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -145,7 +146,7 @@ func (a *app) ask(ctx context.Context, question string, o report.TextOptions) bo
 // isSavedPlan reports whether a path holds a saved plan rather than a fleet. A
 // path that cannot be read is for the loader to explain.
 func isSavedPlan(ctx context.Context, path string) (bool, error) {
-	is, err := desired.Within(ctx, func() (bool, error) { return looksSaved(path), nil })
+	is, err := fswait.Do(ctx, func() (bool, error) { return looksSaved(path), nil })
 	if err != nil {
 		err = fmt.Errorf("%s cannot be read: %w; check its mount", path, err)
 	}

@@ -20,7 +20,7 @@ const module = "github.com/eventinvoke/eventinvoke"
 // allowed is the import table: for each package of ours, the packages of ours
 // it may import outside its tests. ARCHITECTURE.md explains the picture.
 var allowed = map[string][]string{
-	"desired":            {},
+	"desired":            {"internal/fswait"},
 	"ratelimit":          {},
 	"reconcile":          {"desired", "ratelimit", "reconcile/insight"},
 	"reconcile/insight":  {"desired"},
@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/awstest":   {}, // for tests only
 	"internal/pacetest":  {}, // for tests only
 	"internal/modeltest": {}, // tests only; they know the program by its pages and its output
+	"internal/fswait":    {},
 	"internal/shard":     {"desired"},
 	"internal/s3files":   {"internal/awslambda", "internal/bucket", "internal/fleetfile"},
 	"internal/bucket":    {"reconcile", "internal/awslambda"},
@@ -55,11 +56,11 @@ var allowed = map[string][]string{
 	"internal/organization": {"desired", "ratelimit", "reconcile", "internal/awslambda"},
 
 	"internal/worker/queue":   {"reconcile", "internal/awslambda", "internal/events", "internal/worker"},
-	"internal/worker/watch":   {"desired"},
+	"internal/worker/watch":   {"desired", "internal/fswait"},
 	"internal/worker/web":     {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/page", "internal/worker"},
 	"internal/worker/metrics": {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/worker"},
 
-	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/fights", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/organization", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
+	"cmd/eventinvoke": {"desired", "ratelimit", "reconcile", "reconcile/insight", "internal/awslambda", "internal/awssim", "internal/adopt", "internal/destination", "internal/export", "internal/fights", "internal/fswait", "internal/importer", "internal/iampolicy", "internal/history", "internal/notify", "internal/observed", "internal/organization", "internal/planfile", "internal/s3files", "internal/shard", "internal/signature", "internal/events", "internal/worker", "internal/worker/metrics", "internal/worker/queue", "internal/worker/watch", "internal/worker/web", "internal/report", "examples", "internal/trail"},
 	"examples":        {},
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fswait"
 )
 
 // Options are what a watcher is made of.
@@ -136,7 +137,7 @@ func (w *Watcher) load() {
 // the loader is asked, which gives up in its turn and says so.
 func (w *Watcher) follow() string {
 	files := w.files
-	seen, err := desired.Within(context.Background(), func() (string, error) { return w.followAt(files), nil })
+	seen, err := fswait.Do(context.Background(), func() (string, error) { return w.followAt(files), nil })
 	if err != nil {
 		return err.Error()
 	}

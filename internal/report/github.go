@@ -101,10 +101,7 @@ func (a *annotation) command(multi bool) string {
 	title, message, hint := names[0], a.message, a.hint
 	if a.n > 1 {
 		title, message, hint = count(a.n, "config"), template(message, a.config.Function), template(hint, a.config.Function)
-		message += "\n" + strings.Join(names, ", ")
-		if more := a.n - len(names); more > 0 {
-			message += andMore(more)
-		}
+		message += "\n" + strings.Join(names, ", ") + andMore(a.n-len(names))
 	}
 	if hint != "" {
 		message += "\nnext: " + hint

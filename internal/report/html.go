@@ -150,11 +150,7 @@ func (d *htmlPage) names(n int, at func(int) string) {
 	for i := range few {
 		few[i] = Clean(at(i))
 	}
-	more := ""
-	if n > len(few) {
-		more = andMore(n - len(few))
-	}
-	d.Put("<p class=\"names\">%s%s</p>\n", strings.Join(few, ", "), more)
+	d.Put("<p class=\"names\">%s%s</p>\n", strings.Join(few, ", "), andMore(n-len(few)))
 }
 
 // groups are the changes, each kind once.

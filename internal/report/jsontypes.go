@@ -130,12 +130,9 @@ func newGuard(l reconcile.GuardLine) any {
 }
 
 func newFields(c *reconcile.Change) []fieldJSON {
-	rows := c.SettingChanges()
-	fields := make([]fieldJSON, len(rows))
-	for i, f := range rows {
-		fields[i] = fieldJSON{Setting: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}
-	}
-	return fields
+	return mapped(c.SettingChanges(), func(f reconcile.SettingChange) fieldJSON {
+		return fieldJSON{Setting: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}
+	})
 }
 
 // planned is the status of a change that no run has tried to make.
@@ -197,9 +194,9 @@ type unavailableJSON struct {
 func (r *Run) newDestination(d insight.Destination) any {
 	out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
 	if d.Loses() {
-		for _, u := range d.Uses {
-			out.Uses = append(out.Uses, useJSON{r.newKey(u.Key), u.Setting.String(), u.Live, NewOriginJSON(u.Origin)})
-		}
+		out.Uses = mapped(d.Uses, func(u insight.DestinationUse) useJSON {
+			return useJSON{r.newKey(u.Key), u.Setting.String(), u.Live, NewOriginJSON(u.Origin)}
+		})
 	}
 	return out
 }

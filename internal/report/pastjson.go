@@ -18,14 +18,10 @@ func WriteJSON(w io.Writer, document any) error {
 
 // RunsJSON lists runs as one document.
 func RunsJSON(w io.Writer, runs []PastRun) error {
-	list := make([]runLine, len(runs))
-	for i := range runs {
-		list[i] = summarise(&runs[i])
-	}
 	return WriteJSON(w, struct {
 		FormatVersion int       `json:"format_version"`
 		Runs          []runLine `json:"runs"`
-	}{FormatVersion, list})
+	}{FormatVersion, mapped(runs, summarise)})
 }
 
 // The types below are what is stored of a run, with targets, configs and counts of calls as
@@ -111,7 +107,7 @@ func RunJSON(w io.Writer, run PastRun) error {
 		Undo    string     `json:"undo"`
 		Parts   []partJSON `json:"parts"`
 		Journal []undoJSON `json:"journal"`
-	}{FormatVersion, summarise(&run), run.Undo, mapped(run.Attempts, newPart), mapped(run.Journal, newUndo(past))})
+	}{FormatVersion, summarise(run), run.Undo, mapped(run.Attempts, newPart), mapped(run.Journal, newUndo(past))})
 }
 
 func newUndo(past *Run) func(history.Undo) undoJSON {

@@ -21,8 +21,7 @@ func RunsText(w io.Writer, runs []PastRun, o TextOptions) error {
 		return p.flush()
 	}
 	table := [][]string{{"RUN", "VERB", "STATE", "STARTED (UTC)", "APPLIED", "FAILED", "LEFT", "TARGETS"}}
-	for i := range runs {
-		s := summarise(&runs[i])
+	for _, s := range mapped(runs, summarise) {
 		applied := fmt.Sprint(s.Applied)
 		if s.Unconfirmed > 0 {
 			applied += "+" // and perhaps more
@@ -47,7 +46,7 @@ type runLine struct {
 	Incomplete  string    `json:"incomplete"` // what is missing; "" when nothing is
 }
 
-func summarise(run *PastRun) runLine {
+func summarise(run PastRun) runLine {
 	s := runLine{Run: run.Run.ID, State: string(run.State()), Started: run.Started().UTC(), Incomplete: run.Incomplete()}
 	for _, attempt := range run.Latest() {
 		s.Verb = attempt.Verb
@@ -119,7 +118,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 		unmade = append(unmade, newChangeSet(places))
 	}
 	return fitted(w, past, o, func(p *printer) {
-		s := summarise(&run)
+		s := summarise(run)
 		p.flow(0, 2, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
 		sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
 		if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it

@@ -213,7 +213,7 @@ func TestAppliedIsCountedOnce(t *testing.T) {
 		for _, function := range slices.Sorted(maps.Keys(row.journal)) {
 			run.Journal = append(run.Journal, history.Undo{Key: item(function, reconcile.Update, "").Key, Status: row.journal[function], After: &reconcile.Settings{}})
 		}
-		s := summarise(&run)
+		s := summarise(run)
 		if got := [4]int{s.Applied, s.Unconfirmed, s.Failed, s.Left}; got != row.want {
 			t.Errorf("%s: applied, unconfirmed, failed, left are %d, want %d", row.why, got, row.want)
 		}

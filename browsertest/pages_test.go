@@ -29,6 +29,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -71,8 +72,8 @@ func applied(t testing.TB, n int) *report.Run {
 		if i%10 == 3 {
 			result.Status = reconcile.Failed
 			result.Stats = ratelimit.CallStats{Attempts: 3, Conflicts: 2, Waited: 7 * time.Second}
-			result.Err = &reconcile.CallError{
-				Op: "PutFunctionEventInvokeConfig", Subject: c.Name.String(), Kind: reconcile.KindRefused, Status: 400, Code: "InvalidParameterValueException",
+			result.Err = &callerr.Error{
+				Op: "PutFunctionEventInvokeConfig", Subject: c.Name.String(), Kind: callerr.Refused, Status: 400, Code: "InvalidParameterValueException",
 				Message:   "The function execution role does not have permissions to call SendMessage on " + dlq + " </script><img src=x>",
 				RequestID: fmt.Sprintf("b7e0d1f2-0000-4000-8000-%012d", i), Hint: "allow sqs:SendMessage on the queue in the role of " + c.Function,
 			}
@@ -405,7 +406,7 @@ func organization(t *testing.T) (s *station, sweep func(run string, accounts ...
 			p := reconcile.TargetPlan{Target: target, Label: "shop", Declared: 2, InSync: 2}
 			if account[0] == '6' {
 				p.Declared, p.InSync, p.Unknown = 0, 0, true
-				p.Err = &reconcile.CallError{Op: "AssumeRole", Subject: target.String(), Kind: reconcile.KindDenied, Status: 403, Code: "AccessDenied", Hint: "let the role trust the caller",
+				p.Err = &callerr.Error{Op: "AssumeRole", Subject: target.String(), Kind: callerr.Denied, Status: 403, Code: "AccessDenied", Hint: "let the role trust the caller",
 					Message: "User: arn:aws:sts::999999999999:assumed-role/eventinvoke-worker/i-0123456789abcdef0 is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::" + account + ":role/eventinvoke"}
 			}
 			plan.Targets, specs = append(plan.Targets, p), append(specs, desired.TargetSpec{Target: target, Label: "shop"})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // listed is a fake whose functions can be discovered.
@@ -144,7 +145,7 @@ func TestAliasesThatCannotBeListed(t *testing.T) {
 	w.records[name("b", "live")] = Settings(retries(2))
 	w.fail = func(op string, n desired.Name, _ int) error {
 		if op == "aliases" && n.Function == "b" {
-			return refusal(KindDenied, "no")
+			return refusal(callerr.Denied, "no")
 		}
 		return nil
 	}
@@ -163,7 +164,7 @@ func TestAliasesThatCannotBeListed(t *testing.T) {
 	}
 	w.fail = func(op string, _ desired.Name, _ int) error {
 		if op == "aliases" {
-			return refusal(KindDenied, "no")
+			return refusal(callerr.Denied, "no")
 		}
 		return nil
 	}

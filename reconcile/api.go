@@ -19,13 +19,13 @@ type Page[T any] struct {
 
 // Reader reads one target. Each call is one request: it takes one token of the target's
 // Limiter and is not repeated inside, so that retries are decided, paced and counted in one
-// place. An error is a *CallError marked by ratelimit.WithResult; one without a mark is not
+// place. An error is a *callerr.Error marked by ratelimit.WithResult; one without a mark is not
 // tried again. A marker is "" for the first page, else the Next of the page before.
 //
 // Functions are read side by side, so that a Reader must allow many calls at once.
 type Reader interface {
 	// ListConfigs reads the records of all qualifiers of a function. It is the
-	// only read that tells a missing function (KindFunctionMissing) from one
+	// only read that tells a missing function (callerr.FunctionMissing) from one
 	// without records (an empty page).
 	ListConfigs(ctx context.Context, function, marker string) (Page[Record], error)
 	// ListAliases reads the names of a function's aliases.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // writeConn is the way to change one target.
@@ -297,8 +298,8 @@ func (j *applyJob) lookAgain(ctx context.Context, r *ChangeResult) error {
 		r.After, j.moot = now, AlreadySo
 		return nil
 	case j.exact && j.perhaps:
-		return ratelimit.WithResult(&CallError{
-			Service: "lambda", Op: operation(c.Action), Subject: j.key(c).String(), Kind: KindConflict,
+		return ratelimit.WithResult(&callerr.Error{
+			Service: "lambda", Op: operation(c.Action), Subject: j.key(c).String(), Kind: callerr.Conflict,
 			Message: "an attempt had no answer, and the record is now neither what it was nor what was asked for",
 			Hint:    "somebody else changes the same record; run plan to see what is there now",
 		}, ratelimit.Permanent, 0)

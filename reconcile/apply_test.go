@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestApplySendsTheRightWrite(t *testing.T) {
@@ -109,7 +110,7 @@ func TestFailuresStayInTheirRowAndComeBackInKeyOrder(t *testing.T) {
 		f := newFake("a", "b", "c", "d")
 		f.fail = func(op string, n desired.Name, _ int) error {
 			if op == "put" && (n.Function == "d" || n.Function == "b") {
-				return refusal(KindRefused, "no right to send for "+n.Function)
+				return refusal(callerr.Refused, "no right to send for "+n.Function)
 			}
 			return nil
 		}
@@ -169,12 +170,12 @@ func TestAnInterruptedWriteThatMayHaveBeenDoneIsNotCalledUnattempted(t *testing.
 		f.fail = func(op string, _ desired.Name, _ int) error {
 			if op == "put" {
 				cancel()
-				return ratelimit.WithResult(&CallError{Kind: KindTransport, Message: "connection reset"}, ratelimit.ServerError, 0)
+				return ratelimit.WithResult(&callerr.Error{Kind: callerr.Transport, Message: "connection reset"}, ratelimit.ServerError, 0)
 			}
 			return nil
 		}
 		out := f.apply(t, ctx, wants(entry("f", desired.Latest, retries(0))), nil)
-		if r := out.Targets[0].Results[0]; r.Status != Failed || KindOf(r.Err) != KindTransport {
+		if r := out.Targets[0].Results[0]; r.Status != Failed || callerr.KindOf(r.Err) != callerr.Transport {
 			t.Errorf("status %v, error %v", r.Status, r.Err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // A refusal is one function's row, and stops nobody else. But a queue that does
@@ -173,7 +174,7 @@ func (c *causes) settled(r *ChangeResult) {
 	if !refused && r.Status != Applied {
 		return
 	}
-	if KindOf(r.Err) == KindRole && c.denied.IsZero() {
+	if callerr.KindOf(r.Err) == callerr.Role && c.denied.IsZero() {
 		c.denied = time.Now()
 	}
 	for _, share := range c.sharesOf(&r.Change) {
@@ -235,8 +236,8 @@ func (c *causes) unproven(change *Change) []share {
 //
 // Throttling, conflicts and server errors are not among them: they may pass by themselves.
 func refusesOne(err error) bool {
-	switch KindOf(err) {
-	case KindFunctionMissing, KindRecordMissing, KindDenied, KindRefused, KindRole, KindInvalid:
+	switch callerr.KindOf(err) {
+	case callerr.FunctionMissing, callerr.RecordMissing, callerr.Denied, callerr.Refused, callerr.Role, callerr.Invalid:
 		return true
 	}
 	return false

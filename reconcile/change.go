@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Action is what a change does to a record.
@@ -190,7 +191,7 @@ type ChangeResult struct {
 // open reports whether a write may still be made: its turn has not come, or the
 // function's role was in the way, which may have been mended since.
 func (r *ChangeResult) open() bool {
-	return r.Status == NotAttempted && r.Err == nil || KindOf(r.Err) == KindRole
+	return r.Status == NotAttempted && r.Err == nil || callerr.KindOf(r.Err) == callerr.Role
 }
 
 // Outcome is how the application of a plan ended, in the plan's order.
@@ -347,8 +348,8 @@ func (j *applyJob) verify(r *ChangeResult) {
 		return
 	}
 	r.Status = Mismatched
-	r.Err = &CallError{
-		Service: "lambda", Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: KindBadAnswer,
+	r.Err = &callerr.Error{
+		Service: "lambda", Op: operation(r.Action), Subject: j.key(&r.Change).String(), Kind: callerr.BadAnswer,
 		Message: "AWS accepted the write, but the record it stored is not what the write should leave: " + describe(r.Change.Request(), due, stored),
 		Hint:    "somebody else may be changing the same record, or what answers is not AWS; run plan to see what is there now, or roll this run back",
 	}

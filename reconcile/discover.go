@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Function is one function as a listing tells of it.
@@ -154,7 +155,7 @@ func allTags(ctx context.Context, need desired.Discovery, finder Finder, invento
 	defer cancel()
 	tagged, err := finder.Tagged(limited, nil)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		err = &CallError{Kind: KindTransport, Subject: need.Target.String(), Message: fmt.Sprintf("no answer within %v", limit), Err: err}
+		err = &callerr.Error{Kind: callerr.Transport, Subject: need.Target.String(), Message: fmt.Sprintf("no answer within %v", limit), Err: err}
 	}
 	if inventory.TagsErr = err; err == nil {
 		maps.Copy(inventory.Tags, tagged)
@@ -309,14 +310,14 @@ func (w *aliasWork) job(of *aliasList, budget *errorBudget, progress *progress) 
 		case l.err == nil:
 			slices.Sort(of.names)
 			of.names = slices.Compact(of.names)
-		case KindOf(l.err) == KindFunctionMissing:
+		case callerr.KindOf(l.err) == callerr.FunctionMissing:
 			of.names = nil
 		default:
 			of.err = l.err
 			if !isCancelled(l.err) {
 				budget.failure(l.err)
 			}
-			if KindOf(l.err) == KindDenied {
+			if callerr.KindOf(l.err) == callerr.Denied {
 				budget.readDenied(l.err)
 			}
 		}

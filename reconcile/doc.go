@@ -25,6 +25,6 @@
 //     existing record is only ever updated, never replaced, but where a run is undone.
 //   - Equal in effect is in sync, and in sync is never written.
 //
-// A failed request is a [CallError] everywhere. The package prints nothing and knows no SDK
+// A failed request is a [callerr.Error] everywhere. The package prints nothing and knows no SDK
 // type; package ratelimit paces all of its calls.
 package reconcile

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // fakeAWS is one target as a map. Faults are functions of the call, so that a
@@ -56,7 +57,7 @@ func (f *fakeAWS) call(ctx context.Context, op string, n desired.Name) error {
 		}
 	}
 	if _, ok := f.aliases[n.Function]; !ok {
-		return refusal(KindFunctionMissing, "The function doesn't exist.")
+		return refusal(callerr.FunctionMissing, "The function doesn't exist.")
 	}
 	return nil
 }
@@ -69,16 +70,16 @@ func named(names ...string) (all []Function) {
 	return all
 }
 
-func refusal(kind ErrorKind, text string) error {
-	return ratelimit.WithResult(&CallError{Kind: kind, Subject: home.String() + "/f", Code: "X", Message: text}, ratelimit.Permanent, 0)
+func refusal(kind callerr.Kind, text string) error {
+	return ratelimit.WithResult(&callerr.Error{Kind: kind, Subject: home.String() + "/f", Code: "X", Message: text}, ratelimit.Permanent, 0)
 }
 
 func busy() error {
-	return ratelimit.WithResult(&CallError{Kind: KindConflict, Code: "ResourceConflictException", Status: 409}, ratelimit.Conflict, 0)
+	return ratelimit.WithResult(&callerr.Error{Kind: callerr.Conflict, Code: "ResourceConflictException", Status: 409}, ratelimit.Conflict, 0)
 }
 
 func broken() error {
-	return ratelimit.WithResult(&CallError{Kind: KindServer, Code: "ServiceException", Status: 500}, ratelimit.ServerError, 0)
+	return ratelimit.WithResult(&callerr.Error{Kind: callerr.Server, Code: "ServiceException", Status: 500}, ratelimit.ServerError, 0)
 }
 
 func (f *fakeAWS) ListConfigs(ctx context.Context, function, marker string) (Page[Record], error) {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
@@ -81,7 +82,7 @@ func TestOrphansAndAliasesWithoutDeclaration(t *testing.T) {
 			fleet: latest, records: []string{"live"},
 			fail: func(op string, _ desired.Name, _ int) error {
 				if op == "aliases" {
-					return refusal(KindDenied, "not authorized")
+					return refusal(callerr.Denied, "not authorized")
 				}
 				return nil
 			},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // fleetOf declares a destination for each function, in a fake that has them all.
@@ -46,7 +47,7 @@ func teams(n, of int) (names []string) {
 }
 
 // refusing lets one operation be refused for some functions.
-func refusing(op string, kind ErrorKind, refused func(string) bool) func(string, desired.Name, int) error {
+func refusing(op string, kind callerr.Kind, refused func(string) bool) func(string, desired.Name, int) error {
 	return func(o string, n desired.Name, _ int) error {
 		if o == op && refused(n.Function) {
 			return refusal(kind, "The function execution role does not have permissions to call SendMessage on "+queueA)
@@ -77,7 +78,7 @@ func TestABrokenGroupHoldsNobodyHostage(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			fleet, f := fleetOf(row.functions...)
-			f.fail = refusing("put", KindRefused, row.refused)
+			f.fail = refusing("put", callerr.Refused, row.refused)
 			out := f.apply(t, t.Context(), fleet, nil)
 			got := out.Counts()
 			if got.Created != row.created || got.Failed < row.tries || got.Failed > row.overTime || got.Created+got.Failed+got.NotAttempted != len(row.functions) {
@@ -100,7 +101,7 @@ func TestAnOutageIsNoSharedCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fleet, f := fleetOf(numbered("f-%02d", 40)...)
 		fleet.Limits.MaxErrors = desired.Limit{Number: 100}
-		f.fail = refusing("put", KindServer, func(string) bool { return true })
+		f.fail = refusing("put", callerr.Server, func(string) bool { return true })
 		out := f.apply(t, t.Context(), fleet, nil)
 		if got := out.Counts(); got.Failed != 40 {
 			t.Errorf("%+v", got)
@@ -125,10 +126,10 @@ func TestEveryOtherFunctionIsCorrectedInTheFirstRun(t *testing.T) {
 			}
 			fleet, f := fleetOf(functions...)
 			f.fail = func(op string, n desired.Name, attempt int) error {
-				if err := refusing("list", KindDenied, func(fn string) bool { return hidden[fn] })(op, n, attempt); err != nil {
+				if err := refusing("list", callerr.Denied, func(fn string) bool { return hidden[fn] })(op, n, attempt); err != nil {
 					return err
 				}
-				return refusing("put", KindRefused, func(fn string) bool { return broken[fn[0]] })(op, n, attempt)
+				return refusing("put", callerr.Refused, func(fn string) bool { return broken[fn[0]] })(op, n, attempt)
 			}
 			f.apply(t, t.Context(), fleet, nil)
 			for _, fn := range functions {
@@ -147,16 +148,16 @@ func TestWhatEndsATarget(t *testing.T) {
 	all := func(string) bool { return true }
 	for _, row := range []struct {
 		why        string
-		kind       ErrorKind
+		kind       callerr.Kind
 		only       func(string) bool
 		low, high  int
 		stopped    error
 		unreadable int // 0: all
 	}{
-		{"credentials that have expired", KindCredentials, all, sameAnswers, sameAnswers + 10, errTargetRefused, 0},
-		{"nobody may read: the first thirty say so", KindDenied, all, deniedReads, deniedReads + 10, errTargetRefused, 0},
-		{"299 of 300 may not be read, and the one is found", KindDenied, func(f string) bool { return f != "f-000" }, 300, 300, nil, 299},
-		{"an outage: 10 %, and those in flight", KindServer, all, 31, 45, ErrErrorBudget, 0},
+		{"credentials that have expired", callerr.Credentials, all, sameAnswers, sameAnswers + 10, errTargetRefused, 0},
+		{"nobody may read: the first thirty say so", callerr.Denied, all, deniedReads, deniedReads + 10, errTargetRefused, 0},
+		{"299 of 300 may not be read, and the one is found", callerr.Denied, func(f string) bool { return f != "f-000" }, 300, 300, nil, 299},
+		{"an outage: 10 %, and those in flight", callerr.Server, all, 31, 45, ErrErrorBudget, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			fleet, f := fleetOf(numbered("f-%03d", 300)...)
@@ -208,7 +209,7 @@ func TestTheOrderOfWrites(t *testing.T) {
 	for group := range c.inTurn(results, last, nil) {
 		order = append(order, group[0].Function)
 		if group[0].Function == "f-1" {
-			group[0].Status, group[0].Err = Failed, refusal(KindRefused, "no")
+			group[0].Status, group[0].Err = Failed, refusal(callerr.Refused, "no")
 			c.settled(&group[0])
 		}
 	}
@@ -244,7 +245,7 @@ func TestWhenAFamilyIsGivenUp(t *testing.T) {
 			e := fleet.Targets[0].Entries[0]
 			r := ChangeResult{Change: Change{Name: e.Name, Action: Create, Want: e.Want}, Status: Applied}
 			if unicode.IsUpper(team) {
-				r.Status, r.Err = Failed, refusal(KindRefused, "no")
+				r.Status, r.Err = Failed, refusal(callerr.Refused, "no")
 			}
 			c.settled(&r)
 		}
@@ -271,7 +272,7 @@ func TestTheFirstRefusalIsTheReason(t *testing.T) {
 		return Change{Name: e.Name, Action: Create, Want: e.Want}
 	}
 	for i := range firstTries {
-		c.settled(&ChangeResult{Change: change(i), Status: Failed, Err: refusal(KindRefused, fmt.Sprintf("reason %d", i))})
+		c.settled(&ChangeResult{Change: change(i), Status: Failed, Err: refusal(callerr.Refused, fmt.Sprintf("reason %d", i))})
 	}
 	last := change(firstTries)
 	err := c.verdict(&last)
@@ -291,7 +292,7 @@ func TestWritesWithoutADestinationShareTheirOperation(t *testing.T) {
 		c := &causes{tries: firstTries}
 		for i := range firstTries {
 			r.Name = name(fmt.Sprintf("f-%02d", i), desired.Latest)
-			c.settled(&ChangeResult{Change: r, Status: Failed, Err: refusal(KindDenied, "no")})
+			c.settled(&ChangeResult{Change: r, Status: Failed, Err: refusal(callerr.Denied, "no")})
 		}
 		for tried, next := range kinds {
 			next.Name = name("f-99", desired.Latest)
@@ -329,7 +330,7 @@ func TestOneProbeForEachPairComesFirst(t *testing.T) {
 		order = append(order, group[0].Function)
 		group[0].Status = Applied
 		if group[0].Function == "d-1" {
-			group[0].Status, group[0].Err = Failed, refusal(KindRole, "no")
+			group[0].Status, group[0].Err = Failed, refusal(callerr.Role, "no")
 		}
 		c.settled(&group[0])
 	}
@@ -385,7 +386,7 @@ func TestARoleThatIsAllowedWaitsForNoOther(t *testing.T) {
 				flying = slices.Delete(flying, i, i+1)
 				role := r.Function[0]
 				if r.Status = Applied; refused[role] {
-					r.Status, r.Err, heard = Failed, refusal(KindRole, "no"), true
+					r.Status, r.Err, heard = Failed, refusal(callerr.Role, "no"), true
 				}
 				proven[role] = !refused[role]
 				delete(probes, role)
@@ -406,7 +407,7 @@ func TestARoleThatMayNotSendIsKnownAtOnce(t *testing.T) {
 		fleet, f := fleetOf(functions...)
 		f.details = rolesOf(fleet)
 		f.latency = 50 * time.Millisecond
-		f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'j' })
+		f.fail = refusing("put", callerr.Role, func(fn string) bool { return fn[0] == 'j' })
 		known := 0
 		out := f.apply(t, t.Context(), fleet, func(e Step) {
 			if e.Result.Status == Failed && known == 0 {
@@ -451,7 +452,7 @@ func TestARefusalForTheRoleIsTriedOnceMoreAtTheEnd(t *testing.T) {
 				at.Changes = append(at.Changes, Change{Name: e.Name, Action: Create, Want: e.Want})
 			}
 			began := time.Now()
-			f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'n' && time.Since(began) < row.allowed })
+			f.fail = refusing("put", callerr.Role, func(fn string) bool { return fn[0] == 'n' && time.Since(began) < row.allowed })
 			conns := map[desired.Target]writeConn{}
 			for _, target := range []desired.Target{home, second} {
 				limiter := fastLimiter()
@@ -490,7 +491,7 @@ func TestALeaseLostWhileTheSecondTryWaits(t *testing.T) {
 			at := &plan.Targets[map[bool]int{true: 1}[e.Function[0] == 'b']]
 			at.Changes = append(at.Changes, Change{Name: e.Name, Action: Create, Want: e.Want})
 		}
-		f.fail = refusing("put", KindRole, func(fn string) bool { return fn[0] == 'n' })
+		f.fail = refusing("put", callerr.Role, func(fn string) bool { return fn[0] == 'n' })
 		lease, lose := context.WithCancelCause(t.Context())
 		lost := errors.New("the lease was taken over")
 		time.AfterFunc(15*time.Second, func() { lose(lost) })
@@ -508,7 +509,7 @@ func TestALeaseLostWhileTheSecondTryWaits(t *testing.T) {
 			t.Errorf("%d writes, want 105: one of each", n)
 		}
 		for _, r := range out.Targets[0].Results {
-			if r.Status != Failed || KindOf(r.Err) != KindRole || r.Again {
+			if r.Status != Failed || callerr.KindOf(r.Err) != callerr.Role || r.Again {
 				t.Errorf("%s is %v, %v", r.Name, r.Status, r.Err)
 			}
 		}
@@ -530,9 +531,9 @@ func TestTheEndOfARunLeavesTheFirstAnswer(t *testing.T) {
 				return nil
 			}
 			if tries = attempt; attempt == 1 {
-				return refusal(KindRole, "no")
+				return refusal(callerr.Role, "no")
 			}
-			return ratelimit.WithResult(refusal(KindThrottled, "Rate exceeded"), ratelimit.Throttled, 0)
+			return ratelimit.WithResult(refusal(callerr.Throttled, "Rate exceeded"), ratelimit.Throttled, 0)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 		defer cancel()
@@ -546,7 +547,7 @@ func TestTheEndOfARunLeavesTheFirstAnswer(t *testing.T) {
 		out := apply(ctx, approvedPlan{plan: plan}, map[desired.Target]writeConn{
 			home: {Writer: oneAtATime{f, make(chan struct{}, 1)}, Limiter: limiter, Details: f.details},
 		}, &j, nil)
-		if a := out.Targets[0].Results[0]; a.Status != Failed || KindOf(a.Err) != KindRole || tries < 3 {
+		if a := out.Targets[0].Results[0]; a.Status != Failed || callerr.KindOf(a.Err) != callerr.Role || tries < 3 {
 			t.Errorf("%s is %v after %d tries: %v", a.Name, a.Status, tries, a.Err)
 		}
 		if j.intended.Load() != 82 || j.settled.Load() != 82 {
@@ -593,7 +594,7 @@ func TestSpreadVisitsEachOnce(t *testing.T) {
 // A function that is throttled for ever is its own row, in a survey and in an apply.
 // A target that is throttled for ever ends, with its reason.
 func TestThrottledForEver(t *testing.T) {
-	throttled := ratelimit.WithResult(&CallError{Kind: KindThrottled, Code: "TooManyRequestsException", Status: 429}, ratelimit.Throttled, 0)
+	throttled := ratelimit.WithResult(&callerr.Error{Kind: callerr.Throttled, Code: "TooManyRequestsException", Status: 429}, ratelimit.Throttled, 0)
 	for _, op := range []string{"list", "put"} {
 		for _, row := range []struct {
 			why       string

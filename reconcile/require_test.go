@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Requirements read functions that nobody declares, and write none: not even where what
@@ -29,7 +30,7 @@ require: [{ name: safe, match: { functions: ["*"] }, failure_destination: requir
 	w.aws.records[name("other", "live")] = Settings{desired.MaximumRetryAttempts: desired.Number(1)}
 	w.aws.fail = func(op string, n desired.Name, _ int) error {
 		if n.Function == "denied" {
-			return refusal(KindDenied, "no")
+			return refusal(callerr.Denied, "no")
 		}
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // road is a world for an engine that writes down its steps in order: one target,
@@ -191,9 +192,9 @@ func TestEveryFailureInOrder(t *testing.T) {
 		f.fail = func(op string, n desired.Name, _ int) error {
 			switch {
 			case op == "list" && n.Function == "c-1":
-				return refusal(KindDenied, "not c")
+				return refusal(callerr.Denied, "not c")
 			case op == "put" && n.Function == "a-1", op == "put" && n.Function == "d-1":
-				return refusal(KindInvalid, "not "+n.Function)
+				return refusal(callerr.Invalid, "not "+n.Function)
 			}
 			return nil
 		}

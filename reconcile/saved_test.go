@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // paced is a world whose every call takes a token of a quota, as the client of AWS does.
@@ -108,7 +109,7 @@ func TestARunThatHasNoTimeLeftSaysSo(t *testing.T) {
 	} {
 		w := &paced{listed: &listed{fakeAWS: newFake(numbered("f-%02d", 10)...)}, quota: row.quota}
 		if row.broken {
-			w.fail = refusing("list", KindDenied, func(string) bool { return true })
+			w.fail = refusing("list", callerr.Denied, func(string) bool { return true })
 		}
 		wishes := FleetWishes{Document: document}
 		if row.err != nil { // without a listing a part is empty, and that is an error

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // slowJournal takes a second for each intent but those of fast, and gives up with its context.
@@ -62,7 +63,7 @@ func TestATargetThatStopsWhileItsIntentIsStoredStopsNoOther(t *testing.T) {
 			if row.fails {
 				f.fail = func(string, desired.Name, int) error {
 					time.Sleep(time.Second / 2)
-					return refusal(KindServer, "no")
+					return refusal(callerr.Server, "no")
 				}
 			}
 			held, lose := context.WithCancelCause(t.Context())
@@ -139,29 +140,29 @@ func (j fillingJournal) Intend(_ context.Context, key desired.Key, _ *Change) er
 // What ended a run was said to one call. A change that waits says what was said to itself, and
 // nothing where it was never sent.
 func TestWhatWaitsSaysOnlyWhatWasSaidToIt(t *testing.T) {
-	full := &CallError{Service: "s3", Op: "PutObject", Subject: "s3://bucket/key", Kind: KindDenied, Status: 403, Message: "no"}
+	full := &callerr.Error{Service: "s3", Op: "PutObject", Subject: "s3://bucket/key", Kind: callerr.Denied, Status: 403, Message: "no"}
 	cut := func(ctx context.Context) error { // as the border makes it
-		return ratelimit.WithResult(&CallError{Service: "lambda", Op: "PutFunctionEventInvokeConfig", Message: "it was interrupted", Err: context.Cause(ctx)}, ratelimit.Cancelled, 0)
+		return ratelimit.WithResult(&callerr.Error{Service: "lambda", Op: "PutFunctionEventInvokeConfig", Message: "it was interrupted", Err: context.Cause(ctx)}, ratelimit.Cancelled, 0)
 	}
 	for _, row := range []struct {
 		why  string
 		put  func(ctx context.Context, n int) error // the nth attempt at the config that waits
-		want ErrorKind                              // of what it says; KindUnknown: it says nothing
+		want callerr.Kind                           // of what it says; callerr.Unknown: it says nothing
 		as   Status
 	}{
-		{"it waits for its token", func(ctx context.Context, _ int) error { <-ctx.Done(); return cut(ctx) }, KindUnknown, NotAttempted},
-		{"the function is busy, and it waits to be tried again", func(context.Context, int) error { return busy() }, KindConflict, NotAttempted},
+		{"it waits for its token", func(ctx context.Context, _ int) error { <-ctx.Done(); return cut(ctx) }, callerr.Unknown, NotAttempted},
+		{"the function is busy, and it waits to be tried again", func(context.Context, int) error { return busy() }, callerr.Conflict, NotAttempted},
 		{"it waits for the token of another try", func(ctx context.Context, n int) error {
 			if n == 1 {
-				return ratelimit.WithResult(refusal(KindThrottled, "slow down"), ratelimit.Throttled, 100*time.Millisecond)
+				return ratelimit.WithResult(refusal(callerr.Throttled, "slow down"), ratelimit.Throttled, 100*time.Millisecond)
 			}
 			<-ctx.Done()
 			return cut(ctx)
-		}, KindThrottled, NotAttempted},
+		}, callerr.Throttled, NotAttempted},
 		{"it was sent, and the end came before an answer", func(ctx context.Context, _ int) error {
 			<-ctx.Done()
-			return ratelimit.WithResult(&CallError{Kind: KindTransport, Message: "cut", Err: context.Canceled}, ratelimit.ServerError, 0)
-		}, KindTransport, Failed},
+			return ratelimit.WithResult(&callerr.Error{Kind: callerr.Transport, Message: "cut", Err: context.Canceled}, ratelimit.ServerError, 0)
+		}, callerr.Transport, Failed},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			fleet, f := fleetOf("full", "waits")
@@ -180,9 +181,9 @@ func TestWhatWaitsSaysOnlyWhatWasSaidToIt(t *testing.T) {
 				r := &out.Targets[0].Results[i]
 				want, as := row.want, row.as
 				if r.Function == "full" {
-					want, as = KindUnknown, NotAttempted
+					want, as = callerr.Unknown, NotAttempted
 				}
-				if r.Status != as || (r.Err == nil) != (want == KindUnknown) || KindOf(r.Err) != want {
+				if r.Status != as || (r.Err == nil) != (want == callerr.Unknown) || callerr.KindOf(r.Err) != want {
 					t.Errorf("%s: %s is %s and says %v", row.why, r.Function, r.Status, r.Err)
 				}
 			}

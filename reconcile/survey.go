@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // readConn is the way to read one target.
@@ -240,12 +241,12 @@ func (j *surveyJob) Done(err error, _ ratelimit.CallStats) {
 		return
 	case isCancelled(err):
 		j.observed.State, j.observed.Records = FunctionNotExamined, nil
-	case j.step == stepConfigs && KindOf(err) == KindFunctionMissing:
+	case j.step == stepConfigs && callerr.KindOf(err) == callerr.FunctionMissing:
 		j.observed.State, j.observed.Records, j.observed.Seen = FunctionAbsent, nil, time.Now().UnixMilli()
 	case j.step == stepConfigs:
 		j.observed.State, j.observed.Records, j.observed.Err = FunctionUnreadable, nil, err
 		j.budget.failure(err)
-		if KindOf(err) == KindDenied {
+		if callerr.KindOf(err) == callerr.Denied {
 			j.budget.readDenied(err)
 		}
 	default:
@@ -344,7 +345,7 @@ type markers struct {
 
 // turn goes on to the page that next marks.
 //
-// At the end of the listing current is "" again. The error is a CallError of op and subject,
+// At the end of the listing current is "" again. The error is a callerr.Error of op and subject,
 // of the kind that no repeat mends.
 func (m *markers) turn(op, subject, next string) error {
 	endless := ""
@@ -355,8 +356,8 @@ func (m *markers) turn(op, subject, next string) error {
 		endless = fmt.Sprintf("the listing did not end after %d pages", maxPages)
 	}
 	if endless != "" {
-		return &CallError{
-			Service: "lambda", Op: op, Subject: subject, Kind: KindBadAnswer, Message: endless,
+		return &callerr.Error{
+			Service: "lambda", Op: op, Subject: subject, Kind: callerr.BadAnswer, Message: endless,
 			Hint: "run again; if it stays, check that AWS_ENDPOINT_URL leads to AWS, and report it to AWS support",
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestSurveyMakesTheFewestCalls(t *testing.T) {
@@ -140,7 +141,7 @@ func TestAMarkerThatRepeatsIsUnreadableAndEnds(t *testing.T) {
 		f := newFake("f")
 		live := surveyWith(t, circling{f}, wants(entry("f", desired.Latest, retries(2))))
 		got := live.Targets[0].Functions[0]
-		if got.State != FunctionUnreadable || KindOf(got.Err) != KindBadAnswer {
+		if got.State != FunctionUnreadable || callerr.KindOf(got.Err) != callerr.BadAnswer {
 			t.Errorf("a listing that goes in circles came out as %+v", got)
 		}
 	})
@@ -167,7 +168,7 @@ func TestOneFunctionsFailureIsOneRow(t *testing.T) {
 		f := newFake("a", "b", "c")
 		f.fail = func(op string, n desired.Name, _ int) error {
 			if n.Function == "b" {
-				return refusal(KindDenied, "no")
+				return refusal(callerr.Denied, "no")
 			}
 			return nil
 		}
@@ -251,7 +252,7 @@ func TestAListingThatNeverEnds(t *testing.T) {
 		pages := &endless{}
 		_, failed := discover(t.Context(), []desired.Discovery{{Target: target, ListFunctions: true}},
 			map[desired.Target]readConn{target: {Finder: pages, Limiter: limiters.For(target)}})
-		if err := failed[target]; KindOf(err) != KindBadAnswer || pages.pages > 10001 || !strings.Contains(err.Error(), "did not end") {
+		if err := failed[target]; callerr.KindOf(err) != callerr.BadAnswer || pages.pages > 10001 || !strings.Contains(err.Error(), "did not end") {
 			t.Errorf("after %d pages: %v", pages.pages, err)
 		}
 	})

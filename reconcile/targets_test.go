@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // regions are targets of one account, each a world of its own; one with an error cannot
@@ -72,7 +73,7 @@ functions: [{ name: f00, targets: [exact], maximum_retry_attempts: 0 }]
 	denying := func(what string) func(string, desired.Name, int) error {
 		return func(op string, _ desired.Name, _ int) error {
 			if op == what {
-				return refusal(KindDenied, "no")
+				return refusal(callerr.Denied, "no")
 			}
 			return nil
 		}
@@ -168,7 +169,7 @@ func TestStepsOfEachTarget(t *testing.T) {
 func TestOneRefusalOfTheWholeTargetEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fleet, f := fleetOf(numbered("f-%02d", 20)...)
-		f.fail = refusing("put", KindCredentials, func(fn string) bool { return fn == "f-00" })
+		f.fail = refusing("put", callerr.Credentials, func(fn string) bool { return fn == "f-00" })
 		if out := f.apply(t, t.Context(), fleet, nil); out.Counts().Created != 19 || out.Counts().Failed != 1 || out.Targets[0].Stopped != nil {
 			t.Errorf("%+v, stopped by %v", out.Counts(), out.Targets[0].Stopped)
 		}

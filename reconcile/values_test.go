@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestEveryActionIsReadBack(t *testing.T) {
@@ -267,22 +268,22 @@ func TestTargetWide(t *testing.T) {
 	const target, function = "111111111111/eu-west-1", "111111111111/eu-west-1/orders:live"
 	tests := []struct {
 		why           string
-		kind          ErrorKind
+		kind          callerr.Kind
 		subject, text string
 		want          bool
 	}{
-		{"an expired token ends it for all", KindCredentials, function, "", true},
-		{"discovery is denied", KindDenied, target, "no", true},
-		{"one function is denied", KindDenied, function, "not authorized to perform: lambda:X on resource: f", false},
-		{"the organisation denies", KindDenied, function, "not authorized to perform: lambda:X with an explicit deny in a service control policy", true},
-		{"a queue is refused", KindRefused, function, "", false},
-		{"a function is gone", KindFunctionMissing, function, "", false},
-		{"throttled", KindThrottled, target, "", false},
-		{"an outage ends by itself", KindServer, target, "", false},
+		{"an expired token ends it for all", callerr.Credentials, function, "", true},
+		{"discovery is denied", callerr.Denied, target, "no", true},
+		{"one function is denied", callerr.Denied, function, "not authorized to perform: lambda:X on resource: f", false},
+		{"the organisation denies", callerr.Denied, function, "not authorized to perform: lambda:X with an explicit deny in a service control policy", true},
+		{"a queue is refused", callerr.Refused, function, "", false},
+		{"a function is gone", callerr.FunctionMissing, function, "", false},
+		{"throttled", callerr.Throttled, target, "", false},
+		{"an outage ends by itself", callerr.Server, target, "", false},
 	}
 	for _, tt := range tests {
-		e := &CallError{Kind: tt.kind, Subject: tt.subject, Message: tt.text}
-		if got := e.targetWide(); got != tt.want {
+		e := &callerr.Error{Kind: tt.kind, Subject: tt.subject, Message: tt.text}
+		if got := targetWide(e); got != tt.want {
 			t.Errorf("%s: %v", tt.why, got)
 		}
 	}

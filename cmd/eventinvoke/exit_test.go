@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestCodeOf(t *testing.T) {
@@ -42,7 +43,7 @@ func TestCodeOf(t *testing.T) {
 // do next below it.
 func TestErrorText(t *testing.T) {
 	disk, lease := errors.New("no space left on device"), errors.New("the lease stays")
-	call := &reconcile.CallError{Op: "PutObject", Subject: "s3://bucket/key", Message: "no", Hint: "allow it"}
+	call := &callerr.Error{Op: "PutObject", Subject: "s3://bucket/key", Message: "no", Hint: "allow it"}
 	const told = "PutObject s3://bucket/key: no\nnext: allow it"
 	for _, row := range []struct {
 		why  string

@@ -19,6 +19,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Whatever runs the engine ends as the help promises, and all verbs in the same way: only
@@ -171,7 +172,7 @@ func TestExitCodesAreChosenInOnePlace(t *testing.T) {
 // as the terminal at most.
 func TestClosingLine(t *testing.T) {
 	denied := errors.New("111111111111/eu-west-1/orders: ListFunctionEventInvokeConfigs: AccessDeniedException: may not\nnext: allow it")
-	call := &reconcile.CallError{Op: "ListFunctionEventInvokeConfigs", Subject: "111111111111/eu-west-1/orders", Kind: reconcile.KindDenied, Code: "AccessDeniedException", Status: 403, Message: "User ci may not", RequestID: "7f3a"}
+	call := &callerr.Error{Op: "ListFunctionEventInvokeConfigs", Subject: "111111111111/eu-west-1/orders", Kind: callerr.Denied, Code: "AccessDeniedException", Status: 403, Message: "User ci may not", RequestID: "7f3a"}
 	long := errors.New(strings.Repeat("é", 300))
 	for _, row := range []struct {
 		why      string

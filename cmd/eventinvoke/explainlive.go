@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // liveState is what AWS said about a key, as JSON output spells it.
@@ -241,9 +242,9 @@ type explainSourceJSON struct {
 }
 
 type explainLiveJSON struct {
-	State        liveState            `json:"state"`
-	LastModified *time.Time           `json:"last_modified"`
-	Error        *reconcile.CallError `json:"error"`
+	State        liveState      `json:"state"`
+	LastModified *time.Time     `json:"last_modified"`
+	Error        *callerr.Error `json:"error"`
 }
 
 func (e *explained) json() explainKeyJSON {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // forged is what somebody would like a person to read on a line of its own.
@@ -95,7 +95,7 @@ func TestWhatAnErrorQuotesMakesNoLine(t *testing.T) {
 				fill(t, reflect.ValueOf(&v).Elem())
 				return 6, &history.BrokenError{Verdict: v}
 			case kind == 2:
-				var call reconcile.CallError
+				var call callerr.Error
 				fill(t, reflect.ValueOf(&call).Elem())
 				call.Op, call.Hint = "PutFunctionEventInvokeConfig", "" // which is ours; and see below
 				return 1, &call
@@ -117,7 +117,7 @@ func TestWhatAnErrorQuotesMakesNoLine(t *testing.T) {
 		if got := strings.Count(text, "\n") + 1; got != lines || forgery(text) != "" {
 			t.Fatalf("%d lines, and %d are ours:\n%s", got, lines, text)
 		}
-		hint := errorText(fmt.Errorf("%w", &reconcile.CallError{Message: "m", Hint: hostile(t)}))
+		hint := errorText(fmt.Errorf("%w", &callerr.Error{Message: "m", Hint: hostile(t)}))
 		if strings.Count(hint, "\n") != 1 {
 			t.Fatalf("a hint of several lines:\n%s", hint)
 		}

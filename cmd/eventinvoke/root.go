@@ -21,7 +21,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // app is what every verb shares.
@@ -278,7 +278,7 @@ func errorText(err error) string {
 	var texts []string
 	for _, e := range parts(err) {
 		text := errorLines(e)
-		if call := (*reconcile.CallError)(nil); errors.As(e, &call) && call.Hint != "" {
+		if call := (*callerr.Error)(nil); errors.As(e, &call) && call.Hint != "" {
 			text += "\nnext: " + report.Clean(call.Hint)
 		}
 		if !slices.Contains(texts, text) {

@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // execution is a run of the engine on behalf of a verb: it makes the request and
@@ -127,7 +128,7 @@ func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
 	}
 	if errors.Is(r.Err, reconcile.ErrTimeUp) && !errors.As(r.Err, new(*history.HeldError)) {
 		waited := ""
-		if call := (*reconcile.CallError)(nil); errors.As(r.Err, &call) {
+		if call := (*callerr.Error)(nil); errors.As(r.Err, &call) {
 			waited = fmt.Sprintf(", while %s of %s had no answer", call.Op, call.Subject)
 		}
 		r.Err = fmt.Errorf("%w before anything was compared%s; give it more time", timeUp(reconcile.ErrTimeUp), waited)

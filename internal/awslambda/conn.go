@@ -15,6 +15,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // DefaultQuota is Lambda's control-plane quota in requests per second, per account
@@ -139,7 +140,7 @@ func addRateLimit(limiter func() *ratelimit.Limiter, counters *counters, refresh
 			if f.result == ratelimit.Cancelled { // nothing but our own clock can end an attempt
 				f = (&failure{cause: err}).unanswered()
 			}
-			if f.kind == reconcile.KindBadAnswer && f.status < 300 && f.result == ratelimit.Permanent {
+			if f.kind == callerr.BadAnswer && f.status < 300 && f.result == ratelimit.Permanent {
 				f.result = badAnswerResult(op)
 			}
 			if f.code.expired() && refresh(attempt) {

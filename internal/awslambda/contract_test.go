@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // realFunction names a function of the current AWS account, without a record on
@@ -97,30 +98,30 @@ func contract(t *testing.T, conn *Conn, function string) {
 	probes := []struct {
 		why  string
 		call func() error
-		want reconcile.ErrorKind
+		want callerr.Kind
 	}{
 		{"a Delete of nothing is done", func() error { return writer.Delete(ctx, name) }, 0},
 		{"even on a function that is not there", func() error { return writer.Delete(ctx, none) }, 0},
-		{"an Update never creates", func() error { _, err := writer.Update(ctx, name, retries); return err }, reconcile.KindRecordMissing},
-		{"List tells a missing function", func() error { _, err := reader.ListConfigs(ctx, none.Function, ""); return err }, reconcile.KindFunctionMissing},
-		{"so does Put", func() error { _, err := writer.Put(ctx, none, retries); return err }, reconcile.KindFunctionMissing},
-		{"Put says the same of a missing alias", func() error { _, err := writer.Put(ctx, noAlias, retries); return err }, reconcile.KindFunctionMissing},
-		{"a Put of nothing is invalid", func() error { _, err := writer.Put(ctx, name, desired.Config{}); return err }, reconcile.KindInvalid},
+		{"an Update never creates", func() error { _, err := writer.Update(ctx, name, retries); return err }, callerr.RecordMissing},
+		{"List tells a missing function", func() error { _, err := reader.ListConfigs(ctx, none.Function, ""); return err }, callerr.FunctionMissing},
+		{"so does Put", func() error { _, err := writer.Put(ctx, none, retries); return err }, callerr.FunctionMissing},
+		{"Put says the same of a missing alias", func() error { _, err := writer.Put(ctx, noAlias, retries); return err }, callerr.FunctionMissing},
+		{"a Put of nothing is invalid", func() error { _, err := writer.Put(ctx, name, desired.Config{}); return err }, callerr.Invalid},
 		{"three retries are invalid", func() error {
 			_, err := writer.Put(ctx, name, desired.Config{desired.MaximumRetryAttempts: desired.Number(3)})
 			return err
-		}, reconcile.KindInvalid},
+		}, callerr.Invalid},
 		{"a function cannot feed itself", func() error {
 			_, err := writer.Put(ctx, name, desired.Config{desired.OnFailure: desired.Text(itself)})
 			return err
-		}, reconcile.KindRefused},
-		{"a marker of one's own making is invalid", func() error { _, err := reader.ListConfigs(ctx, function, "made-up"); return err }, reconcile.KindInvalid},
+		}, callerr.Refused},
+		{"a marker of one's own making is invalid", func() error { _, err := reader.ListConfigs(ctx, function, "made-up"); return err }, callerr.Invalid},
 		{"aliases can be listed", func() error { _, err := reader.ListAliases(ctx, function, ""); return err }, 0},
 		{"versions can be listed", func() error { _, err := reader.ListVersions(ctx, function, ""); return err }, 0},
 	}
 	for _, f := range probes {
-		if err := f.call(); (err == nil) != (f.want == 0) || reconcile.KindOf(err) != f.want {
-			t.Errorf("%s: %v (%v)", f.why, reconcile.KindOf(err), err)
+		if err := f.call(); (err == nil) != (f.want == 0) || callerr.KindOf(err) != f.want {
+			t.Errorf("%s: %v (%v)", f.why, callerr.KindOf(err), err)
 		}
 	}
 

@@ -20,7 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // StaticCredentials are fixed keys, for a simulator that only looks at the
@@ -115,11 +115,11 @@ func (e *credentialsError) failure() *failure {
 	f := failureOf(e.err)
 	reached, answered := f.sent, f.status != 0
 	busy := f.result == ratelimit.Throttled || f.result == ratelimit.ServerError
-	unjudged := busy || f.kind == reconcile.KindBadAnswer || !answered // nothing was said about the credentials
+	unjudged := busy || f.kind == callerr.BadAnswer || !answered // nothing was said about the credentials
 	if unjudged && answered {
 		f.hint = cmp.Or(f.hint, strings.ReplaceAll(hints[f.kind], "{pace}", "")) // --rate-share is of Lambda's quota
 	}
-	f.kind, f.sent, f.retryAfter, f.cause = reconcile.KindCredentials, false, 0, e
+	f.kind, f.sent, f.retryAfter, f.cause = callerr.Credentials, false, 0, e
 	switch {
 	case f.result == ratelimit.Cancelled:
 		return f
@@ -213,7 +213,7 @@ func (s *Session) identify(ctx context.Context, creds *credentials, region strin
 	who = identity{account: aws.ToString(out.Account), arn: aws.ToString(out.Arn)}
 	if who.account == "" {
 		return identity{}, &failure{
-			kind: reconcile.KindBadAnswer, result: ratelimit.Permanent, sent: true, status: http.StatusOK,
+			kind: callerr.BadAnswer, result: ratelimit.Permanent, sent: true, status: http.StatusOK,
 			message: "STS answered without an account",
 		}
 	}
@@ -275,7 +275,7 @@ func readOnlyPolicy() string {
 // service, the operation, what to do about it, and no secret in it. An error that is
 // one already, and nil, come back as they are.
 func AsCallError(subject string, err error) error {
-	var known *reconcile.CallError
+	var known *callerr.Error
 	if err == nil || errors.As(err, &known) {
 		return err
 	}

@@ -22,12 +22,12 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // failure is one request, or one attempt of it, that did not bring a good answer.
 type failure struct {
-	kind       reconcile.ErrorKind
+	kind       callerr.Kind
 	result     ratelimit.Result
 	retryAfter time.Duration
 	sent       bool // the request reached the HTTP client
@@ -42,7 +42,7 @@ type failure struct {
 func (f *failure) Error() string { return cmp.Or(f.message, string(f.code), f.kind.String()) }
 func (f *failure) Unwrap() error { return f.cause }
 
-func (f *failure) as(kind reconcile.ErrorKind, result ratelimit.Result) *failure {
+func (f *failure) as(kind callerr.Kind, result ratelimit.Result) *failure {
 	f.kind, f.result = kind, result
 	return f
 }
@@ -76,7 +76,7 @@ func failureOf(err error) *failure {
 	case errors.As(err, &creds):
 		return creds.failure()
 	}
-	f = &failure{kind: reconcile.KindInvalid, result: ratelimit.Permanent, cause: err}
+	f = &failure{kind: callerr.Invalid, result: ratelimit.Permanent, cause: err}
 	if errors.As(err, &resp) && resp.HTTPStatusCode() != 0 {
 		return f.answered(resp.HTTPResponse())
 	}
@@ -96,7 +96,7 @@ func failureOf(err error) *failure {
 
 // end is a call that the end of its run cut short or did not let begin.
 func (f *failure) end() *failure {
-	f.as(reconcile.KindUnknown, ratelimit.Cancelled).withText(interrupted)
+	f.as(callerr.Unknown, ratelimit.Cancelled).withText(interrupted)
 	if errors.Is(f.cause, context.DeadlineExceeded) {
 		f.withText(outOfTime)
 	}
@@ -131,13 +131,13 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 	switch {
 	case errors.Is(f.cause, errBrokenAnswer):
 		f.message = errBrokenAnswer.Error() + ": " + innermost(f.cause).Error()
-		return f.as(reconcile.KindTransport, ratelimit.ServerError)
+		return f.as(callerr.Transport, ratelimit.ServerError)
 	case errors.Is(f.cause, errNotJSON):
 		f.message = errNotJSON.Error()
-		return f.as(reconcile.KindBadAnswer, ratelimit.ServerError)
+		return f.as(callerr.BadAnswer, ratelimit.ServerError)
 	case good && f.code == "":
 		f.message = "the answer is not what the API describes: " + innermost(f.cause).Error()
-		return f.as(reconcile.KindBadAnswer, ratelimit.Permanent)
+		return f.as(callerr.BadAnswer, ratelimit.Permanent)
 	}
 	f.kind, f.result = verdict(f.status, f.code)
 	if f.message == "" {
@@ -149,7 +149,7 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 			f.message += ", and no error that AWS writes: " + excerpt(spoilt.Snapshot)
 		}
 	}
-	if f.kind == reconcile.KindServer && f.code == "" && f.requestID == "" {
+	if f.kind == callerr.Server && f.code == "" && f.requestID == "" {
 		f.hint = notByAWS.hint
 	}
 	if f.status == http.StatusProxyAuthRequired {
@@ -164,7 +164,7 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 // unanswered is a request without an answer: it may or may not have been done.
 func (f *failure) unanswered() *failure {
 	f.sent = true
-	f.as(reconcile.KindTransport, ratelimit.ServerError)
+	f.as(callerr.Transport, ratelimit.ServerError)
 	host := "the service"
 	var request *url.Error
 	var sending *sendError
@@ -185,7 +185,7 @@ func (f *failure) unanswered() *failure {
 	reason := innermost(f.cause).Error()
 	switch {
 	case errors.As(f.cause, &proxy) && proxy.status == http.StatusProxyAuthRequired:
-		f.as(reconcile.KindCredentials, ratelimit.Permanent).withText(proxyWantsCredentials, "proxy", proxy.proxy)
+		f.as(callerr.Credentials, ratelimit.Permanent).withText(proxyWantsCredentials, "proxy", proxy.proxy)
 	case proxy != nil:
 		f.withText(proxyRefused, "proxy", proxy.proxy, "host", proxy.host, "reason", statusText(proxy.status))
 		if proxy.status < 500 {
@@ -296,35 +296,35 @@ func (c errorCode) denied() bool {
 
 // verdict is what code and status say. Throttling comes at any status: 429, but
 // also 400 ThrottlingException on listings.
-func verdict(status int, code errorCode) (reconcile.ErrorKind, ratelimit.Result) {
+func verdict(status int, code errorCode) (callerr.Kind, ratelimit.Result) {
 	switch {
 	case code.throttles():
-		return reconcile.KindThrottled, ratelimit.Throttled
+		return callerr.Throttled, ratelimit.Throttled
 	case code == "ResourceConflictException":
-		return reconcile.KindConflict, ratelimit.Conflict
+		return callerr.Conflict, ratelimit.Conflict
 	case code.skewed():
-		return reconcile.KindCredentials, ratelimit.ClockSkew
+		return callerr.Credentials, ratelimit.ClockSkew
 	case code.expired(), code.badCredentials(), status == http.StatusProxyAuthRequired:
-		return reconcile.KindCredentials, ratelimit.Permanent
+		return callerr.Credentials, ratelimit.Permanent
 	case code.denied():
-		return reconcile.KindDenied, ratelimit.Permanent
+		return callerr.Denied, ratelimit.Permanent
 	case code == "ResourceNotFoundException":
 		// Every Lambda 404 is about the function unless its text says otherwise.
-		return reconcile.KindFunctionMissing, ratelimit.Permanent
+		return callerr.FunctionMissing, ratelimit.Permanent
 	case code.is("RequestTimeout", "RequestTimeoutException"), status == http.StatusRequestTimeout:
-		return reconcile.KindTransport, ratelimit.ServerError
+		return callerr.Transport, ratelimit.ServerError
 	case status == http.StatusTooManyRequests:
-		return reconcile.KindThrottled, ratelimit.Throttled
+		return callerr.Throttled, ratelimit.Throttled
 	case status >= 500:
-		return reconcile.KindServer, ratelimit.ServerError
+		return callerr.Server, ratelimit.ServerError
 	case status == http.StatusUnauthorized:
-		return reconcile.KindCredentials, ratelimit.Permanent
+		return callerr.Credentials, ratelimit.Permanent
 	case code == "":
-		return reconcile.KindBadAnswer, ratelimit.Permanent // a proxy, or an endpoint that is not AWS
+		return callerr.BadAnswer, ratelimit.Permanent // a proxy, or an endpoint that is not AWS
 	case status == http.StatusForbidden:
-		return reconcile.KindDenied, ratelimit.Permanent
+		return callerr.Denied, ratelimit.Permanent
 	}
-	return reconcile.KindInvalid, ratelimit.Permanent
+	return callerr.Invalid, ratelimit.Permanent
 }
 
 // retryAfter is how long an answer asks to wait: the longer of the two headers
@@ -356,7 +356,7 @@ func (c call) failed(err error) error { return c.asCallError(failureOf(err)) }
 
 func (c call) asCallError(f *failure) error {
 	hide := c.creds.secrets()
-	return ratelimit.WithResult(&reconcile.CallError{
+	return ratelimit.WithResult(&callerr.Error{
 		Service:   c.service,
 		Op:        c.op,
 		Subject:   c.about(),
@@ -376,7 +376,7 @@ func (c call) asCallError(f *failure) error {
 func (c call) badAnswer(md middleware.Metadata, err error) error {
 	id, _ := awsmiddleware.GetRequestIDMetadata(md)
 	f := &failure{sent: true, status: http.StatusOK, requestID: id, message: err.Error(), cause: err}
-	return c.asCallError(f.as(reconcile.KindBadAnswer, badAnswerResult(c.op)))
+	return c.asCallError(f.as(callerr.BadAnswer, badAnswerResult(c.op)))
 }
 
 func badAnswerResult(op string) ratelimit.Result {

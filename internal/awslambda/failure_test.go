@@ -20,7 +20,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // TestNothingCame: what broke is told by its host or proxy, and what will not mend
@@ -205,7 +205,7 @@ func TestErrorsOfOtherServices(t *testing.T) {
 	}
 	_, err = sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	ce := callErrorOf(t, AsCallError("s3://b/k", err))
-	want := reconcile.CallError{Service: "sts", Op: "GetCallerIdentity", Subject: "s3://b/k", Kind: reconcile.KindDenied, Code: "AccessDenied", Status: 403, Message: "Access Denied", RequestID: "req-1", Hint: "allow sts:GetCallerIdentity for the caller"}
+	want := callerr.Error{Service: "sts", Op: "GetCallerIdentity", Subject: "s3://b/k", Kind: callerr.Denied, Code: "AccessDenied", Status: 403, Message: "Access Denied", RequestID: "req-1", Hint: "allow sts:GetCallerIdentity for the caller"}
 	ce.Err = nil
 	if *ce != want {
 		t.Errorf("got %+v", *ce)

@@ -13,7 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestTags(t *testing.T) {
@@ -93,7 +93,7 @@ var throttled = saying(400, `{"__type":"ThrottledException","Message":"Rate exce
 
 func TestTagsDeniedNamesTheStatement(t *testing.T) {
 	_, err := NewFinder(connTo(t, saying(400, `{"__type":"AccessDeniedException","Message":"no"}`))).Tagged(t.Context(), nil)
-	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindDenied || ce.Hint != "allow tag:GetResources on * for the caller" {
+	if ce := callErrorOf(t, err); ce.Kind != callerr.Denied || ce.Hint != "allow tag:GetResources on * for the caller" {
 		t.Errorf("%v %q", ce.Kind, ce.Hint)
 	}
 }
@@ -106,7 +106,7 @@ func TestTagsGoingInCircles(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		return answer(r, 200, fmt.Sprintf(`{"PaginationToken":"t%d","ResourceTagMappingList":[]}`, asked%2)), nil
 	}))).Tagged(t.Context(), nil)
-	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindBadAnswer || asked != 3 {
+	if ce := callErrorOf(t, err); ce.Kind != callerr.BadAnswer || asked != 3 {
 		t.Errorf("after %d pages: %v", asked, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestTagsThatNeverEnd(t *testing.T) {
 		asked++
 		return answer(r, 200, fmt.Sprintf(`{"PaginationToken":"t%d","ResourceTagMappingList":[]}`, asked)), nil
 	}))).Tagged(t.Context(), nil)
-	if ce := callErrorOf(t, err); ce.Kind != reconcile.KindBadAnswer || asked != maxTagPages || !strings.Contains(ce.Message, "did not end") {
+	if ce := callErrorOf(t, err); ce.Kind != callerr.BadAnswer || asked != maxTagPages || !strings.Contains(ce.Message, "did not end") {
 		t.Errorf("after %d pages: %v", asked, err)
 	}
 }

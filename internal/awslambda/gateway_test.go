@@ -10,7 +10,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // badGateway is what a proxy or a gateway on the way answers when what is behind it does
@@ -26,7 +26,7 @@ func badGateway(r *http.Request) (*http.Response, error) {
 func TestBadGateway(t *testing.T) {
 	noAmbient(t)
 	const hint = "run again; if it stays, something on the way answers in place of AWS: check the network, the proxy settings, the region and AWS_ENDPOINT_URL"
-	check := func(what string, err error, kind reconcile.ErrorKind, host string) {
+	check := func(what string, err error, kind callerr.Kind, host string) {
 		t.Helper()
 		ce := callErrorOf(t, err)
 		if ce.Kind != kind || ce.Hint != hint || !strings.Contains(ce.Message, "HTTP status 502 Bad Gateway from https://"+host) {
@@ -35,18 +35,18 @@ func TestBadGateway(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		conn := connTo(t, canned(badGateway))
-		check("a read", operate(t.Context(), conn, opListConfigs, live), reconcile.KindServer, "lambda.us-east-1.amazonaws.com")
-		check("a write", operate(t.Context(), conn, opUpdate, live), reconcile.KindServer, "lambda.us-east-1.amazonaws.com")
+		check("a read", operate(t.Context(), conn, opListConfigs, live), callerr.Server, "lambda.us-east-1.amazonaws.com")
+		check("a write", operate(t.Context(), conn, opUpdate, live), callerr.Server, "lambda.us-east-1.amazonaws.com")
 
 		s, err := Open(t.Context(), Options{Limiters: registry(t), Environment: Environment{Region: "us-east-1", Credentials: keysOf(here.Account), HTTPClient: canned(badGateway)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _, err = s.Ambient(t.Context())
-		check("who am I", err, reconcile.KindServer, "sts.us-east-1.amazonaws.com")
+		check("who am I", err, callerr.Server, "sts.us-east-1.amazonaws.com")
 
 		role := s.Open(t.Context(), []desired.TargetSpec{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
-		check("a role", role.Err, reconcile.KindCredentials, "sts.us-east-1.amazonaws.com")
+		check("a role", role.Err, callerr.Credentials, "sts.us-east-1.amazonaws.com")
 		if !strings.Contains(role.Err.Error(), roleIn(second)) {
 			t.Errorf("which role is not said: %v", role.Err)
 		}

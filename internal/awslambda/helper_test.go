@@ -19,7 +19,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/awstest"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 var (
@@ -89,9 +89,9 @@ func worldOf(t testing.TB, s *awssim.Scenario) *awssim.World {
 }
 
 // callErrorOf finds what an error says for people, which is in our own words.
-func callErrorOf(t testing.TB, err error) *reconcile.CallError {
+func callErrorOf(t testing.TB, err error) *callerr.Error {
 	t.Helper()
-	var ce *reconcile.CallError
+	var ce *callerr.Error
 	if !errors.As(err, &ce) {
 		t.Fatalf("the error is %T, not a CallError: %v", err, err)
 	}

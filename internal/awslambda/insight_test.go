@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Clients of sibling packages can read what the table names and nothing else, once,
@@ -31,7 +32,7 @@ func TestInsightConfig(t *testing.T) {
 	queues, buckets := sqs.NewFromConfig(cfg), s3.NewFromConfig(cfg)
 	_, err := queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("q")})
 	call := reconcile.ErrorOf(AsCallError("arn:aws:sqs:eu-west-1:111111111111:q", err))
-	if want := "allow sqs:GetQueueUrl on arn:aws:sqs:eu-west-1:111111111111:q for the caller"; call.Kind != reconcile.KindDenied || call.Hint != want {
+	if want := "allow sqs:GetQueueUrl on arn:aws:sqs:eu-west-1:111111111111:q for the caller"; call.Kind != callerr.Denied || call.Hint != want {
 		t.Errorf("%+v", call)
 	}
 	for _, err := range []error{

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestInvokeLater(t *testing.T) {
@@ -25,7 +25,7 @@ func TestInvokeLater(t *testing.T) {
 	if want := `POST /2015-03-31/functions/` + self + `/invocations Event {"account":"1"}`; sent != want {
 		t.Errorf("sent %s, want %s", sent, want)
 	}
-	if err := InvokeLater(t.Context(), answer(403, `{"Message":"not allowed"}`), self, []byte(`{}`)); reconcile.KindOf(err) != reconcile.KindDenied {
+	if err := InvokeLater(t.Context(), answer(403, `{"Message":"not allowed"}`), self, []byte(`{}`)); callerr.KindOf(err) != callerr.Denied {
 		t.Errorf("a refusal is %v", err)
 	}
 }

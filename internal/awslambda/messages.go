@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // sentence is one thing that this package can say of its own: what is wrong, and
@@ -89,19 +89,19 @@ func (s sentence) fill(pairs ...string) (what, hint string) {
 // say is a sentence as an error of its own, about no request.
 func say(s sentence, pairs ...string) error {
 	what, hint := s.fill(pairs...)
-	return &reconcile.CallError{Kind: reconcile.KindInvalid, Message: what, Hint: hint}
+	return &callerr.Error{Kind: callerr.Invalid, Message: what, Hint: hint}
 }
 
 // hints say what to do about an answer, by its kind, where its text says no more.
-var hints = map[reconcile.ErrorKind]string{
-	reconcile.KindThrottled:       "other callers spend the same quota; run again later{pace}",
-	reconcile.KindConflict:        "the function is being updated; run again when its deployment is done",
-	reconcile.KindDenied:          "allow {statement} for the caller",
-	reconcile.KindFunctionMissing: "create the function, or take its entries out of the fleet file; check account and region",
-	reconcile.KindServer:          "AWS failed; run again, and report the request id to AWS support if it stays",
-	reconcile.KindTransport:       "run again; if it stays, " + checkNetwork,
-	reconcile.KindBadAnswer:       "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again",
-	reconcile.KindInvalid:         "correct what the message names, and run again",
+var hints = map[callerr.Kind]string{
+	callerr.Throttled:       "other callers spend the same quota; run again later{pace}",
+	callerr.Conflict:        "the function is being updated; run again when its deployment is done",
+	callerr.Denied:          "allow {statement} for the caller",
+	callerr.FunctionMissing: "create the function, or take its entries out of the fleet file; check account and region",
+	callerr.Server:          "AWS failed; run again, and report the request id to AWS support if it stays",
+	callerr.Transport:       "run again; if it stays, " + checkNetwork,
+	callerr.BadAnswer:       "check that AWS_ENDPOINT_URL and the proxy settings lead to AWS, and run again",
+	callerr.Invalid:         "correct what the message names, and run again",
 }
 
 const (
@@ -125,7 +125,7 @@ const (
 type refusalText struct {
 	code errorCode
 	text string // a part of the message, as AWS wrote it in recorded answers
-	kind reconcile.ErrorKind
+	kind callerr.Kind
 	hint string
 }
 
@@ -134,48 +134,48 @@ type refusalText struct {
 const roleText = "does not have permissions to call"
 
 var refusalTexts = []refusalText{
-	{codeInvalid, roleText, reconcile.KindRole, ""},
-	{codeInvalid, "The destination ARN ", reconcile.KindRefused,
+	{codeInvalid, roleText, callerr.Role, ""},
+	{codeInvalid, "The destination ARN ", callerr.Refused,
 		"check that the destination exists, in this account and partition; if it was created just now, run again"},
-	{codeInvalid, "You can't specify the function as a destination for itself", reconcile.KindRefused,
+	{codeInvalid, "You can't specify the function as a destination for itself", callerr.Refused,
 		"name another destination: a function that feeds itself would loop"},
-	{codeInvalid, "The provided destination config DestinationConfig(", reconcile.KindRefused,
+	{codeInvalid, "The provided destination config DestinationConfig(", callerr.Refused,
 		"use a standard SQS queue or SNS topic (not FIFO), a function, an event bus, or for on_failure only an S3 bucket as arn:PARTITION:s3:::NAME"},
-	{codeInvalid, "FIFO-type Amazon SNS topics aren't supported as a destination", reconcile.KindRefused,
+	{codeInvalid, "FIFO-type Amazon SNS topics aren't supported as a destination", callerr.Refused,
 		"use a standard SNS topic: FIFO topics are no destinations"},
-	{codeInvalid, "Error occurred while ListBucket. S3 Error Code: 404", reconcile.KindRefused,
+	{codeInvalid, "Error occurred while ListBucket. S3 Error Code: 404", callerr.Refused,
 		"create the bucket, or correct its name"},
-	{codeInvalid, "Error occurred while ", reconcile.KindRole,
+	{codeInvalid, "Error occurred while ", callerr.Role,
 		"allow s3:PutObject and s3:ListBucket on the bucket for the function's execution role, and check that the bucket exists; a fresh permission took about 30 s to count"},
-	{codeInvalid, "You must specify at least one of error handling or destination setting", reconcile.KindInvalid,
+	{codeInvalid, "You must specify at least one of error handling or destination setting", callerr.Invalid,
 		"declare at least one setting, or remove: true to have no record"},
-	{codeInvalid, "The derived qualifier from the function name does not match", reconcile.KindInvalid,
+	{codeInvalid, "The derived qualifier from the function name does not match", callerr.Invalid,
 		"give the qualifier once: in the function's name or beside it"},
-	{codeInvalid, "The function name must not include a version number or alias", reconcile.KindInvalid,
+	{codeInvalid, "The function name must not include a version number or alias", callerr.Invalid,
 		"list by the plain function name: the answer holds all qualifiers"},
-	{codeInvalid, "Invalid pagination key", reconcile.KindInvalid,
+	{codeInvalid, "Invalid pagination key", callerr.Invalid,
 		"run again: the listing changed while it was read"},
-	{codeValidation, "estination' failed to satisfy constraint", reconcile.KindInvalid,
+	{codeValidation, "estination' failed to satisfy constraint", callerr.Invalid,
 		"write the destination as an ARN of at most 350 characters; a queue URL is not one"},
-	{codeNotFound, "doesn't have an EventInvokeConfig", reconcile.KindRecordMissing,
+	{codeNotFound, "doesn't have an EventInvokeConfig", callerr.RecordMissing,
 		"the record is not there, or not any more; run again to plan from what is"},
-	{codeNotFound, "are not reachable in this region", reconcile.KindInvalid,
+	{codeNotFound, "are not reachable in this region", callerr.Invalid,
 		"put the function under the target of its own region"},
-	{codeNotFound, "Alias not found:", reconcile.KindFunctionMissing,
+	{codeNotFound, "Alias not found:", callerr.FunctionMissing,
 		"create the alias, or take its entry out of the fleet file"},
 
 	// Of Organizations and of Account Management, which are asked with the base credentials.
-	{codeNoOrganization, "", reconcile.KindInvalid,
+	{codeNoOrganization, "", callerr.Invalid,
 		"use credentials of the account that manages the organization, or of a delegated administrator; check AWS_PROFILE"},
-	{codeNoParent, "", reconcile.KindInvalid,
+	{codeNoParent, "", callerr.Invalid,
 		"correct the id under units, or use credentials of the organization that has it"},
-	{codeAccessDenied, "You don't have permissions to access this resource", reconcile.KindDenied,
+	{codeAccessDenied, "You don't have permissions to access this resource", callerr.Denied,
 		"use credentials of the account that manages the organization, or of a delegated administrator, and allow them {statement}"},
-	{codeAccessDenied, "must first enable trusted access with AWS Account Management", reconcile.KindDenied,
+	{codeAccessDenied, "must first enable trusted access with AWS Account Management", callerr.Denied,
 		"run aws organizations enable-aws-service-access --service-principal account.amazonaws.com in the management account, or list the regions in place of enabled"},
-	{codeAccessDenied, "The management account can only be managed using the standalone context", reconcile.KindDenied,
+	{codeAccessDenied, "The management account can only be managed using the standalone context", callerr.Denied,
 		"leave the account out, under exclude, or use its own credentials"},
-	{codeAccessDenied, "account:ListRegions", reconcile.KindDenied,
+	{codeAccessDenied, "account:ListRegions", callerr.Denied,
 		"allow {statement} for the caller, leave the account out, under exclude, or list the regions in place of enabled"},
 }
 
@@ -225,11 +225,11 @@ func (c call) hint(f *failure) string {
 		hint = roleHint(f.message)
 	case known:
 		hint = t.hint
-	case f.kind == reconcile.KindCredentials:
+	case f.kind == callerr.Credentials:
 		hint = c.credentialsHint(f)
-	case f.kind == reconcile.KindTransport && writes:
+	case f.kind == callerr.Transport && writes:
 		hint = hintWriteOpen
-	case f.kind == reconcile.KindFunctionMissing && c.op == opPut && c.name.Qualifier != desired.Latest:
+	case f.kind == callerr.FunctionMissing && c.op == opPut && c.name.Qualifier != desired.Latest:
 		hint = hintPutMissing
 	default:
 		hint = hints[f.kind]

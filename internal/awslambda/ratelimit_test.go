@@ -14,7 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // slow answers after d, or fails with the request's context.
@@ -47,7 +47,7 @@ func TestAttemptTimeout(t *testing.T) {
 		took := time.Since(start)
 		ce := callErrorOf(t, err)
 		outcome, _ := ratelimit.ResultOf(err)
-		if ce.Kind != reconcile.KindTransport || outcome != ratelimit.ServerError || ce.Message != "no answer from https://lambda.us-east-1.amazonaws.com within the time for one request" {
+		if ce.Kind != callerr.Transport || outcome != ratelimit.ServerError || ce.Message != "no answer from https://lambda.us-east-1.amazonaws.com within the time for one request" {
 			t.Errorf("got %v, %v, %q", ce.Kind, outcome, ce.Message)
 		}
 		if took < 40*time.Second {
@@ -226,7 +226,7 @@ func TestRefusedForAnother(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(refused) })
 			err := operate(ctx, conn, op, live)
-			if result, _ := ratelimit.ResultOf(err); result != ratelimit.Cancelled || callErrorOf(t, err).Kind == reconcile.KindCredentials {
+			if result, _ := ratelimit.ResultOf(err); result != ratelimit.Cancelled || callErrorOf(t, err).Kind == callerr.Credentials {
 				t.Errorf("%s: %v, %v", op, result, err)
 			}
 		}
@@ -260,7 +260,7 @@ func TestNothingSentIsNotCounted(t *testing.T) {
 		conn := NewConn(aws.Config{Credentials: provider, HTTPClient: noticing(&sent)}, here, registry(t))
 		err := operate(t.Context(), conn, opListFunctions, orders)
 		outcome, _ := ratelimit.ResultOf(err)
-		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != ratelimit.Permanent {
+		if ce := callErrorOf(t, err); ce.Kind != callerr.Credentials || outcome != ratelimit.Permanent {
 			t.Errorf("%s: %v, %v: %v", why, ce.Kind, outcome, err)
 		}
 		if s := conn.Stats(); len(s) != 0 || sent {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Page sizes: the most that one answer holds. ListAliases is the only listing
@@ -187,7 +188,7 @@ func (w *Writer) Delete(ctx context.Context, name desired.Name) error {
 		return nil
 	}
 	err = w.conn.about(opDelete, name.Function, name.Qualifier).failed(err)
-	if kind := reconcile.KindOf(err); kind == reconcile.KindRecordMissing || kind == reconcile.KindFunctionMissing {
+	if kind := callerr.KindOf(err); kind == callerr.RecordMissing || kind == callerr.FunctionMissing {
 		return nil
 	}
 	return err
@@ -208,8 +209,8 @@ func stored(about call, out any, md middleware.Metadata) (reconcile.Record, erro
 // naming adds to a refusal the destination that it is about, where AWS's text names
 // none: the only one that was sent, or for a text about S3 the bucket.
 func naming(c desired.Config, err error) error {
-	var e *reconcile.CallError
-	if !errors.As(err, &e) || e.Kind != reconcile.KindRefused && e.Kind != reconcile.KindRole || strings.Contains(e.Message, "arn:") {
+	var e *callerr.Error
+	if !errors.As(err, &e) || e.Kind != callerr.Refused && e.Kind != callerr.Role || strings.Contains(e.Message, "arn:") {
 		return err
 	}
 	var sent []string

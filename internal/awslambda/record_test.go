@@ -14,6 +14,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 var compareRecords = cmp.AllowUnexported(desired.Value{})
@@ -118,7 +119,7 @@ func TestBadAnswers(t *testing.T) {
 			conn := connTo(t, saying(200, tt.body))
 			err := operate(t.Context(), conn, tt.op, live)
 			ce := callErrorOf(t, err)
-			if ce.Kind != reconcile.KindBadAnswer || !strings.Contains(ce.Message, tt.says) || ce.RequestID != "req-1" || ce.Hint == "" {
+			if ce.Kind != callerr.BadAnswer || !strings.Contains(ce.Message, tt.says) || ce.RequestID != "req-1" || ce.Hint == "" {
 				t.Errorf("got %v %q, request %q, hint %q; want bad_answer with %q", ce.Kind, ce.Message, ce.RequestID, ce.Hint, tt.says)
 			}
 			if outcome, _ := ratelimit.ResultOf(err); outcome != tt.outcome {
@@ -145,7 +146,7 @@ func TestListsOfTheSDK(t *testing.T) {
 		} {
 			// A token would send the tagging API's listing to a next page.
 			err := operate(t.Context(), connTo(t, saying(200, strings.ReplaceAll(body, "LIST", list))), op, orders)
-			if refused := reconcile.KindOf(err) == reconcile.KindBadAnswer; refused != missing || (err != nil) != missing {
+			if refused := callerr.KindOf(err) == callerr.BadAnswer; refused != missing || (err != nil) != missing {
 				t.Errorf("%s of %s: %v", op, body, err)
 			}
 		}

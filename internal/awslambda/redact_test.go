@@ -10,7 +10,7 @@ import (
 	sdkcredentials "github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 const (
@@ -70,7 +70,7 @@ func TestErrorsOfRolesShowNoSecrets(t *testing.T) {
 	}
 	target := []desired.TargetSpec{{Target: here, RoleARN: "arn:aws:iam::111111111111:role/eventinvoke", ExternalID: externalID}}
 	err = s.Open(t.Context(), target)[0].Err
-	if said := fmt.Sprintf("%v %v", err, callErrorOf(t, err).Err); strings.Contains(said, "planted") || reconcile.KindOf(err) != reconcile.KindCredentials {
+	if said := fmt.Sprintf("%v %v", err, callErrorOf(t, err).Err); strings.Contains(said, "planted") || callerr.KindOf(err) != callerr.Credentials {
 		t.Errorf("the error is %s", said)
 	}
 }

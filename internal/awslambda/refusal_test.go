@@ -16,7 +16,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // lambdaError is an error body as Lambda writes it; the casing of the message
@@ -56,136 +56,136 @@ func TestRefusals(t *testing.T) {
 		status  int
 		code    string
 		body    string
-		kind    reconcile.ErrorKind
+		kind    callerr.Kind
 		outcome ratelimit.Result
 		hint    string
 	}{
 		{why: "an empty body is invalid", status: 400, code: ipv,
 			body: lambdaError("message", "You must specify at least one of error handling or destination setting."),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent,
+			kind: callerr.Invalid, outcome: ratelimit.Permanent,
 			hint: "declare at least one setting, or remove: true to have no record"},
 		{why: "a destination that is not there is refused", status: 400, code: ipv,
 			body: lambdaError("message", "The destination ARN arn:aws:lambda:us-east-1:111111111111:function:gone is invalid."),
-			kind: reconcile.KindRefused, outcome: ratelimit.Permanent,
+			kind: callerr.Refused, outcome: ratelimit.Permanent,
 			hint: "check that the destination exists, in this account and partition; if it was created just now, run again"},
 		{why: "a function cannot feed itself", status: 400, code: ipv,
 			body: lambdaError("message", "You can't specify the function as a destination for itself."),
-			kind: reconcile.KindRefused, outcome: ratelimit.Permanent,
+			kind: callerr.Refused, outcome: ratelimit.Permanent,
 			hint: "name another destination: a function that feeds itself would loop"},
 		{why: "FIFO, S3 on success and unknown services share a text", status: 400, code: ipv,
 			body: lambdaError("message", "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=arn:aws:sqs:us-east-1:111111111111:q.fifo), onFailure=null) is invalid."),
-			kind: reconcile.KindRefused, outcome: ratelimit.Permanent, hint: destHint},
+			kind: callerr.Refused, outcome: ratelimit.Permanent, hint: destHint},
 		{why: "a FIFO topic, should Lambda say so", status: 400, code: ipv,
 			body: lambdaError("message", "FIFO-type Amazon SNS topics aren't supported as a destination."),
-			kind: reconcile.KindRefused, outcome: ratelimit.Permanent, hint: "use a standard SNS topic: FIFO topics are no destinations"},
+			kind: callerr.Refused, outcome: ratelimit.Permanent, hint: "use a standard SNS topic: FIFO topics are no destinations"},
 		{why: "the role may not send to the queue", status: 400, code: ipv,
 			body: lambdaError("message", "The function execution role does not have permissions to call SendMessage on "+queue),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent, hint: "allow sqs:SendMessage on " + queue + roleTail},
+			kind: callerr.Role, outcome: ratelimit.Permanent, hint: "allow sqs:SendMessage on " + queue + roleTail},
 		{why: "Terraform knows another wording", status: 400, code: ipv,
 			body: lambdaError("message", "The function's execution role does not have permissions to call Publish on arn:aws:sns:us-east-1:111111111111:t"),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent, hint: "allow sns:Publish on arn:aws:sns:us-east-1:111111111111:t" + roleTail},
+			kind: callerr.Role, outcome: ratelimit.Permanent, hint: "allow sns:Publish on arn:aws:sns:us-east-1:111111111111:t" + roleTail},
 		{why: "the role may not invoke the function", status: 400, code: ipv,
 			body: lambdaError("message", "The function execution role does not have permissions to call InvokeFunction on "+arn),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent, hint: "allow lambda:InvokeFunction on " + arn + roleTail},
+			kind: callerr.Role, outcome: ratelimit.Permanent, hint: "allow lambda:InvokeFunction on " + arn + roleTail},
 		{why: "the role may not put events", status: 400, code: ipv,
 			body: lambdaError("message", "The function execution role does not have permissions to call PutEvents on arn:aws:events:us-east-1:111111111111:event-bus/b"),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent, hint: "allow events:PutEvents on arn:aws:events:us-east-1:111111111111:event-bus/b" + roleTail},
+			kind: callerr.Role, outcome: ratelimit.Permanent, hint: "allow events:PutEvents on arn:aws:events:us-east-1:111111111111:event-bus/b" + roleTail},
 		{why: "a bucket takes two permissions", status: 400, code: ipv,
 			body: lambdaError("message", "The function execution role does not have permissions to call PutObject on arn:aws:s3:::b"),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent, hint: "allow s3:PutObject and s3:ListBucket on arn:aws:s3:::b" + roleTail},
+			kind: callerr.Role, outcome: ratelimit.Permanent, hint: "allow s3:PutObject and s3:ListBucket on arn:aws:s3:::b" + roleTail},
 		{why: "a verb nobody has seen is passed on", status: 400, code: ipv,
 			body: lambdaError("message", "The provided execution role does not have permissions to call Frobnicate on SQS"),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent, hint: "allow the permission to Frobnicate on the destination" + roleTail},
+			kind: callerr.Role, outcome: ratelimit.Permanent, hint: "allow the permission to Frobnicate on the destination" + roleTail},
 		{why: "the bucket is not there", status: 400, code: ipv,
 			body: lambdaError("message", "Error occurred while ListBucket. S3 Error Code: 404 Not Found. S3 Error Message: Not Found"),
-			kind: reconcile.KindRefused, outcome: ratelimit.Permanent, hint: "create the bucket, or correct its name"},
+			kind: callerr.Refused, outcome: ratelimit.Permanent, hint: "create the bucket, or correct its name"},
 		{why: "the bucket may not be listed", status: 400, code: ipv,
 			body: lambdaError("message", "Error occurred while ListBucket. S3 Error Code: 403 Forbidden. S3 Error Message: Forbidden"),
-			kind: reconcile.KindRole, outcome: ratelimit.Permanent,
+			kind: callerr.Role, outcome: ratelimit.Permanent,
 			hint: "allow s3:PutObject and s3:ListBucket on the bucket for the function's execution role, and check that the bucket exists; a fresh permission took about 30 s to count"},
 		{why: "two qualifiers", status: 400, code: ipv,
 			body: lambdaError("message", "The derived qualifier from the function name does not match the specified qualifier."),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: "give the qualifier once: in the function's name or beside it"},
+			kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: "give the qualifier once: in the function's name or beside it"},
 		{why: "a listing by a qualified name", op: opListConfigs, status: 400, code: ipv,
 			body: lambdaError("message", "The function name must not include a version number or alias."),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: "list by the plain function name: the answer holds all qualifiers"},
+			kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: "list by the plain function name: the answer holds all qualifiers"},
 		{why: "a marker that is no more", op: opListConfigs, status: 400, code: ipv,
 			body: lambdaError("message", "Invalid pagination key."),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: "run again: the listing changed while it was read"},
+			kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: "run again: the listing changed while it was read"},
 		{why: "an IPV with a text nobody knows is invalid, with no made-up hint", status: 400, code: ipv,
-			body: lambdaError("message", "Something new."), kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: invalidHint},
+			body: lambdaError("message", "Something new."), kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: invalidHint},
 		{why: "a queue URL for an ARN", status: 400, code: "ValidationException",
 			body: lambdaError("message", "1 validation error detected: Value 'https://sqs' at 'destinationConfig.onFailure.destination' failed to satisfy constraint: Member must satisfy regular expression pattern: ..."),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: "write the destination as an ARN of at most 350 characters; a queue URL is not one"},
+			kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: "write the destination as an ARN of at most 350 characters; a queue URL is not one"},
 		{why: "a number out of range", status: 400, code: "ValidationException",
 			body: lambdaError("message", "1 validation error detected: Value '3' at 'maximumRetryAttempts' failed to satisfy constraint: Member must have value less than or equal to 2"),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: invalidHint},
+			kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: invalidHint},
 		{why: "a permission is missing: the statement is spelt out", status: 403, code: "AccessDeniedException",
 			body: lambdaError("Message", "User: arn:aws:iam::111111111111:user/u is not authorized to perform: lambda:UpdateFunctionEventInvokeConfig on resource: "+arn),
-			kind: reconcile.KindDenied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opUpdate)},
+			kind: callerr.Denied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opUpdate)},
 		{why: "the null message of another account", op: opListConfigs, status: 403, code: "AccessDeniedException", body: `{"Message":null}`,
-			kind: reconcile.KindDenied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opListConfigs)},
+			kind: callerr.Denied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opListConfigs)},
 		{why: "discovery has no resource", op: opListFunctions, status: 403, code: "AccessDeniedException", body: `{}`,
-			kind: reconcile.KindDenied, outcome: ratelimit.Permanent, hint: "allow lambda:ListFunctions on * for the caller"},
+			kind: callerr.Denied, outcome: ratelimit.Permanent, hint: "allow lambda:ListFunctions on * for the caller"},
 		{why: "static credentials that expired cannot be refreshed", status: 403, code: "ExpiredTokenException", body: lambdaError("message", "The security token included in the request is expired"),
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: "renew the credentials, such as with aws sso login, and run again"},
+			kind: callerr.Credentials, outcome: ratelimit.Permanent, hint: "renew the credentials, such as with aws sso login, and run again"},
 		{why: "an access key nobody knows", status: 403, code: "UnrecognizedClientException", body: lambdaError("message", "The security token included in the request is invalid."),
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: regionOrKeyHint},
+			kind: callerr.Credentials, outcome: ratelimit.Permanent, hint: regionOrKeyHint},
 		{why: "a bad signature may be a clock: once more", status: 403, code: "InvalidSignatureException", body: lambdaError("message", "Signature expired"),
-			kind: reconcile.KindCredentials, outcome: ratelimit.ClockSkew, hint: clockHint},
+			kind: callerr.Credentials, outcome: ratelimit.ClockSkew, hint: clockHint},
 		{why: "a clock that is off: once more", status: 403, code: "RequestTimeTooSkewed", body: `{}`,
-			kind: reconcile.KindCredentials, outcome: ratelimit.ClockSkew, hint: clockHint},
+			kind: callerr.Credentials, outcome: ratelimit.ClockSkew, hint: clockHint},
 		{why: "List tells a missing function", op: opListConfigs, status: 404, code: rnf, body: lambdaError("Message", "The function doesn't exist."),
-			kind: reconcile.KindFunctionMissing, outcome: ratelimit.Permanent, hint: missingHint},
+			kind: callerr.FunctionMissing, outcome: ratelimit.Permanent, hint: missingHint},
 		{why: "Put says the same of a missing alias", op: opPut, status: 404, code: rnf, body: lambdaError("Message", "The function doesn't exist."),
-			kind: reconcile.KindFunctionMissing, outcome: ratelimit.Permanent,
+			kind: callerr.FunctionMissing, outcome: ratelimit.Permanent,
 			hint: "create the function orders and its alias or version live, or take the entry out of the fleet file"},
 		{why: "Update of a record that is gone", status: 404, code: rnf, body: lambdaError("Message", "The function "+arn+" doesn't have an EventInvokeConfig"),
-			kind: reconcile.KindRecordMissing, outcome: ratelimit.Permanent, hint: recordHint},
+			kind: callerr.RecordMissing, outcome: ratelimit.Permanent, hint: recordHint},
 		{why: "the wrong region is not a missing function", op: opListConfigs, status: 404, code: rnf,
 			body: lambdaError("Message", "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"),
-			kind: reconcile.KindInvalid, outcome: ratelimit.Permanent, hint: "put the function under the target of its own region"},
+			kind: callerr.Invalid, outcome: ratelimit.Permanent, hint: "put the function under the target of its own region"},
 		{why: "aliases of a missing function", op: opListAliases, status: 404, code: rnf, body: lambdaError("Message", "Function not found: "+arn),
-			kind: reconcile.KindFunctionMissing, outcome: ratelimit.Permanent, hint: missingHint},
+			kind: callerr.FunctionMissing, outcome: ratelimit.Permanent, hint: missingHint},
 		{why: "a missing alias", status: 404, code: rnf, body: lambdaError("Message", "Alias not found: "+arn),
-			kind: reconcile.KindFunctionMissing, outcome: ratelimit.Permanent, hint: "create the alias, or take its entry out of the fleet file"},
+			kind: callerr.FunctionMissing, outcome: ratelimit.Permanent, hint: "create the alias, or take its entry out of the fleet file"},
 		{why: "a 404 of something that is not Lambda must not read as a missing function", op: opListConfigs, status: 404, body: "<html>nginx</html>",
-			kind: reconcile.KindBadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
+			kind: callerr.BadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
 		{why: "nor may it make a Delete succeed", op: opDelete, status: 404, body: "<html>nginx</html>",
-			kind: reconcile.KindBadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
+			kind: callerr.BadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
 		{why: "the function is busy", status: 409, code: "ResourceConflictException",
 			body: lambdaError("message", "The operation cannot be performed at this time. An update is in progress for resource: "+arn),
-			kind: reconcile.KindConflict, outcome: ratelimit.Conflict, hint: "the function is being updated; run again when its deployment is done"},
+			kind: callerr.Conflict, outcome: ratelimit.Conflict, hint: "the function is being updated; run again when its deployment is done"},
 		{why: "the quota", status: 429, code: "TooManyRequestsException", body: `{"Reason":"CallerRateLimitExceeded","Type":"User","message":"Rate exceeded"}`,
-			kind: reconcile.KindThrottled, outcome: ratelimit.Throttled, hint: throttleHint},
+			kind: callerr.Throttled, outcome: ratelimit.Throttled, hint: throttleHint},
 		{why: "the quota in its other dress", status: 400, code: "ThrottlingException", body: lambdaError("message", "Rate exceeded"),
-			kind: reconcile.KindThrottled, outcome: ratelimit.Throttled, hint: throttleHint},
+			kind: callerr.Throttled, outcome: ratelimit.Throttled, hint: throttleHint},
 		{why: "a 429 with a code nobody knows", status: 429, code: "SomethingNew", body: `{}`,
-			kind: reconcile.KindThrottled, outcome: ratelimit.Throttled, hint: throttleHint},
+			kind: callerr.Throttled, outcome: ratelimit.Throttled, hint: throttleHint},
 		{why: "a 429 without a code", status: 429, body: "slow down",
-			kind: reconcile.KindThrottled, outcome: ratelimit.Throttled, hint: throttleHint},
+			kind: callerr.Throttled, outcome: ratelimit.Throttled, hint: throttleHint},
 		{why: "AWS failed", status: 500, code: "ServiceException", body: lambdaError("Message", "Internal error"),
-			kind: reconcile.KindServer, outcome: ratelimit.ServerError, hint: faultHint},
+			kind: callerr.Server, outcome: ratelimit.ServerError, hint: faultHint},
 		{why: "a load balancer answers in HTML", status: 502, body: "<html><body>Bad Gateway</body></html>",
-			kind: reconcile.KindServer, outcome: ratelimit.ServerError, hint: faultHint},
-		{why: "unavailable", status: 503, body: "", kind: reconcile.KindServer, outcome: ratelimit.ServerError, hint: faultHint},
-		{why: "gateway timeout", status: 504, body: "", kind: reconcile.KindServer, outcome: ratelimit.ServerError, hint: faultHint},
+			kind: callerr.Server, outcome: ratelimit.ServerError, hint: faultHint},
+		{why: "unavailable", status: 503, body: "", kind: callerr.Server, outcome: ratelimit.ServerError, hint: faultHint},
+		{why: "gateway timeout", status: 504, body: "", kind: callerr.Server, outcome: ratelimit.ServerError, hint: faultHint},
 		{why: "a timeout on AWS's side", op: opListConfigs, status: 400, code: "RequestTimeoutException", body: `{}`,
-			kind: reconcile.KindTransport, outcome: ratelimit.ServerError, hint: readAgain},
+			kind: callerr.Transport, outcome: ratelimit.ServerError, hint: readAgain},
 		{why: "a timeout by status alone", op: opListConfigs, status: 408, code: "Whatever", body: `{}`,
-			kind: reconcile.KindTransport, outcome: ratelimit.ServerError, hint: readAgain},
+			kind: callerr.Transport, outcome: ratelimit.ServerError, hint: readAgain},
 		{why: "a 403 under a new name is still a denial", status: 403, code: "SomethingNew", body: `{}`,
-			kind: reconcile.KindDenied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opUpdate)},
+			kind: callerr.Denied, outcome: ratelimit.Permanent, hint: fmt.Sprintf(statementHint, opUpdate)},
 		{why: "a region that the account has not enabled", op: opListConfigs, status: 403, code: "OptInRequired", body: `{}`,
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent,
+			kind: callerr.Credentials, outcome: ratelimit.Permanent,
 			hint: "enable the region us-east-1 for account 111111111111, under Account, AWS Regions, or take the target out of the fleet file"},
 		{why: "401 is a refusal, and not an answer of something else", op: opListConfigs, status: 401, body: "<html>Unauthorized</html>",
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent, hint: badKeys},
+			kind: callerr.Credentials, outcome: ratelimit.Permanent, hint: badKeys},
 		{why: "a proxy that wants credentials", op: opListConfigs, status: 407, body: "<html>Proxy Authentication Required</html>",
-			kind: reconcile.KindCredentials, outcome: ratelimit.Permanent,
+			kind: callerr.Credentials, outcome: ratelimit.Permanent,
 			hint: "write user name and password into HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT"},
 		{why: "a redirect of a portal is no answer", op: opListConfigs, status: 302, body: "",
-			kind: reconcile.KindBadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
+			kind: callerr.BadAnswer, outcome: ratelimit.Permanent, hint: notLambda},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -200,8 +200,8 @@ func TestRefusals(t *testing.T) {
 			err := operate(t.Context(), connTo(t, saying(tt.status, tt.body, headers...)), op, live)
 			ce := callErrorOf(t, err)
 			outcome, _ := ratelimit.ResultOf(err)
-			got := reconcile.CallError{Kind: ce.Kind, Status: ce.Status, Code: ce.Code, RequestID: ce.RequestID, Hint: ce.Hint}
-			want := reconcile.CallError{Kind: tt.kind, Status: tt.status, Code: tt.code, RequestID: "req-1", Hint: tt.hint}
+			got := callerr.Error{Kind: ce.Kind, Status: ce.Status, Code: ce.Code, RequestID: ce.RequestID, Hint: ce.Hint}
+			want := callerr.Error{Kind: tt.kind, Status: tt.status, Code: tt.code, RequestID: "req-1", Hint: tt.hint}
 			if d := cmp.Diff(want, got); d != "" || outcome != tt.outcome {
 				t.Errorf("outcome %v, want %v; error (-want +got):\n%s\n%v", outcome, tt.outcome, d, err)
 			}
@@ -266,7 +266,7 @@ func TestNoAnswer(t *testing.T) {
 			err := operate(t.Context(), connTo(t, tt.client), tt.op, live)
 			ce := callErrorOf(t, err)
 			outcome, _ := ratelimit.ResultOf(err)
-			if ce.Kind != reconcile.KindTransport || outcome != ratelimit.ServerError || ce.Hint != tt.hint {
+			if ce.Kind != callerr.Transport || outcome != ratelimit.ServerError || ce.Hint != tt.hint {
 				t.Errorf("got %v, %v, hint %q: %v", ce.Kind, outcome, ce.Hint, err)
 			}
 		})
@@ -389,7 +389,7 @@ func TestAnAnswerWithoutEnd(t *testing.T) {
 			resp.Body, resp.ContentLength = io.NopCloser(blanks{}), -1
 			return resp, nil
 		})), opListFunctions, orders)
-		if ce := callErrorOf(t, err); ce.Kind != reconcile.KindTransport || !strings.Contains(ce.Message, "longer than any") {
+		if ce := callErrorOf(t, err); ce.Kind != callerr.Transport || !strings.Contains(ce.Message, "longer than any") {
 			t.Errorf("%d: %v", status, err)
 		}
 	}

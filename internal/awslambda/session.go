@@ -2,7 +2,7 @@
 // and tagging SDKs, and where every client of AWS gets its configuration.
 //
 // In come function names and desired.Config values; out go reconcile.Record
-// values, and errors as *reconcile.CallError marked with their
+// values, and errors as *callerr.Error marked with their
 // ratelimit.Result. Above this package nobody meets an SDK type, a status code
 // or the text of an AWS message.
 //
@@ -44,6 +44,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Access is what a session may do. The zero value only reads.
@@ -229,8 +230,8 @@ func credentialsMismatch(t desired.TargetSpec, who identity) error {
 		s = otherAccountRole
 	}
 	what, hint := s.fill("account", t.Account, "theirs", who.account, "caller", who.arn, "role", t.RoleARN)
-	return ratelimit.WithResult(&reconcile.CallError{
-		Service: serviceSTS, Op: opGetCallerIdentity, Subject: t.Target.String(), Kind: reconcile.KindCredentials,
+	return ratelimit.WithResult(&callerr.Error{
+		Service: serviceSTS, Op: opGetCallerIdentity, Subject: t.Target.String(), Kind: callerr.Credentials,
 		Message: what, Hint: hint,
 	}, ratelimit.Permanent, 0)
 }

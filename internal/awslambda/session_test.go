@@ -12,7 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 const second = "222222222222"
@@ -75,17 +75,17 @@ func TestTargets(t *testing.T) {
 	rows := []struct {
 		why    string
 		target desired.TargetSpec
-		kind   reconcile.ErrorKind
+		kind   callerr.Kind
 		hint   string
 	}{
 		{"base credentials", target(here.Account, "us-east-1", "", ""), 0, ""},
 		{"the same in another region", target(here.Account, "eu-west-1", "", ""), 0, ""},
 		{"a role", target(second, "us-east-1", roleIn(second), "x-"+second), 0, ""},
 		{"the same role in another region", target(second, "eu-west-1", roleIn(second), "x-"+second), 0, ""},
-		{"the wrong external id", target(second, "us-east-1", roleIn(second), "wrong"), reconcile.KindCredentials, fmt.Sprintf(trust, roleIn(second))},
-		{"base credentials for another account", target("333333333333", "us-east-1", "", ""), reconcile.KindCredentials,
+		{"the wrong external id", target(second, "us-east-1", roleIn(second), "wrong"), callerr.Credentials, fmt.Sprintf(trust, roleIn(second))},
+		{"base credentials for another account", target("333333333333", "us-east-1", "", ""), callerr.Credentials,
 			"set role_arn on the target to a role of account 333333333333, or use credentials of that account"},
-		{"a role of another account", target("333333333333", "us-east-1", roleIn(second), "x-"+second), reconcile.KindCredentials,
+		{"a role of another account", target("333333333333", "us-east-1", roleIn(second), "x-"+second), callerr.Credentials,
 			roleIn(second) + " belongs to account 222222222222: correct role_arn or account"},
 	}
 	var targets []desired.TargetSpec
@@ -137,7 +137,7 @@ func TestReadOnlySession(t *testing.T) {
 		}
 	}
 	for _, op := range []string{opPut, opUpdate, opDelete} {
-		if err := operate(t.Context(), o.Reader.(*Reader).conn, op, orders); reconcile.KindOf(err) != reconcile.KindDenied {
+		if err := operate(t.Context(), o.Reader.(*Reader).conn, op, orders); callerr.KindOf(err) != callerr.Denied {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
@@ -152,7 +152,7 @@ func TestExpiredSession(t *testing.T) {
 	o := openIn(t, w, ReadOnly).Open(t.Context(), []desired.TargetSpec{target(second, "us-east-1", roleIn(second), "x-"+second)})[0]
 	w.ExpireSessions(second)
 	_, err := o.Reader.ListConfigs(t.Context(), "orders", "")
-	if outcome, _ := ratelimit.ResultOf(err); outcome != ratelimit.ClockSkew || reconcile.KindOf(err) != reconcile.KindCredentials {
+	if outcome, _ := ratelimit.ResultOf(err); outcome != ratelimit.ClockSkew || callerr.KindOf(err) != callerr.Credentials {
 		t.Errorf("first: %v: %v", outcome, err)
 	}
 	if _, err := o.Reader.ListConfigs(t.Context(), "orders", ""); err != nil {

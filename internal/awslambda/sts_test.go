@@ -14,7 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // stsError is an error as the query protocol writes it.
@@ -28,22 +28,22 @@ func TestWhoAmIFails(t *testing.T) {
 	tests := []struct {
 		why     string
 		client  canned
-		kind    reconcile.ErrorKind
+		kind    callerr.Kind
 		outcome ratelimit.Result
 		hint    string
 	}{
-		{"a key nobody knows", stsError(403, "InvalidClientTokenId", "invalid"), reconcile.KindCredentials, ratelimit.Permanent, badKeys},
-		{"a session that is over", stsError(403, "ExpiredToken", "expired"), reconcile.KindCredentials, ratelimit.Permanent,
+		{"a key nobody knows", stsError(403, "InvalidClientTokenId", "invalid"), callerr.Credentials, ratelimit.Permanent, badKeys},
+		{"a session that is over", stsError(403, "ExpiredToken", "expired"), callerr.Credentials, ratelimit.Permanent,
 			"renew the credentials, such as with aws sso login, and run again"},
-		{"a clock that is off", stsError(403, "SignatureDoesNotMatch", "skew"), reconcile.KindCredentials, ratelimit.ClockSkew, clockHint},
-		{"a region in which STS is not activated", stsError(403, "RegionDisabledException", "STS is not activated in this region"), reconcile.KindCredentials, ratelimit.Permanent,
+		{"a clock that is off", stsError(403, "SignatureDoesNotMatch", "skew"), callerr.Credentials, ratelimit.ClockSkew, clockHint},
+		{"a region in which STS is not activated", stsError(403, "RegionDisabledException", "STS is not activated in this region"), callerr.Credentials, ratelimit.Permanent,
 			"activate STS in us-east-1 in the account's IAM settings, or enable the region, under Account, AWS Regions; or take the target out of the fleet file"},
-		{"an explicit deny", stsError(403, "AccessDenied", "no"), reconcile.KindDenied, ratelimit.Permanent, "allow sts:GetCallerIdentity for the caller"},
-		{"throttled", stsError(400, "Throttling", "Rate exceeded"), reconcile.KindThrottled, ratelimit.Throttled, "other callers spend the same quota; run again later"},
+		{"an explicit deny", stsError(403, "AccessDenied", "no"), callerr.Denied, ratelimit.Permanent, "allow sts:GetCallerIdentity for the caller"},
+		{"throttled", stsError(400, "Throttling", "Rate exceeded"), callerr.Throttled, ratelimit.Throttled, "other callers spend the same quota; run again later"},
 		{"a reset", func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-		}, reconcile.KindTransport, ratelimit.ServerError, readAgain},
-		{"an answer without an account", saying(200, empty), reconcile.KindBadAnswer, ratelimit.Permanent, notLambda},
+		}, callerr.Transport, ratelimit.ServerError, readAgain},
+		{"an answer without an account", saying(200, empty), callerr.BadAnswer, ratelimit.Permanent, notLambda},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestRoleOutOfReach(t *testing.T) {
 			_, _ = o.Reader.ListConfigs(t.Context(), "orders", "") // drops the expired session
 			_, err := o.Reader.ListConfigs(t.Context(), "orders", "")
 			outcome, _ := ratelimit.ResultOf(err)
-			if ce := callErrorOf(t, err); ce.Kind != reconcile.KindCredentials || outcome != tt.outcome || !strings.Contains(ce.Message+ce.Hint, roleIn(second)) {
+			if ce := callErrorOf(t, err); ce.Kind != callerr.Credentials || outcome != tt.outcome || !strings.Contains(ce.Message+ce.Hint, roleIn(second)) {
 				t.Errorf("%s: %v, %v, %q: %v", tt.why, ce.Kind, outcome, ce.Hint, err)
 			}
 		})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // Limit bounds one attempt of a request: what is kept or read has some megabytes.
@@ -99,7 +100,7 @@ func Code(err error) string {
 
 // ErrorOf says in words of this program what went wrong, and in the Hint what helps;
 // allow is what to do where S3 answered that it is forbidden.
-func ErrorOf(err error, allow string) *reconcile.CallError {
+func ErrorOf(err error, allow string) *callerr.Error {
 	call := reconcile.ErrorOf(awslambda.AsCallError("", err))
 	call.Op, call.Subject = "", "" // the caller says what was done to what
 	switch status := Status(err); {

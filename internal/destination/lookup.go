@@ -25,6 +25,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -139,8 +140,8 @@ func (j *job) settle(ctx context.Context, account string, err error) {
 	case ctx.Err() != nil:
 		j.err = reconcile.Unlearnt(ctx, errNoTime)
 	case missing:
-		j.err = &reconcile.CallError{
-			Kind:    reconcile.KindDenied,
+		j.err = &callerr.Error{
+			Kind:    callerr.Denied,
 			Message: fmt.Sprintf("account %s shows nothing of that name to account %s, and may hide it", j.arn.AccountID, account),
 			Hint:    fmt.Sprintf("look it up with credentials of account %s, or let its resource policy allow the caller to see it", j.arn.AccountID),
 		}

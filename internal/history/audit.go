@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -60,12 +61,12 @@ func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
 }
 
 // unread are the targets of an audit that came to no plan, as far as they are known.
-func unread(r *reconcile.RunResult, why *reconcile.CallError) (all []TargetRecord) {
+func unread(r *reconcile.RunResult, why *callerr.Error) (all []TargetRecord) {
 	if r.Wishes == nil {
 		return nil // no fleet file was understood
 	}
 	if why == nil {
-		why = &reconcile.CallError{} // it was stopped
+		why = &callerr.Error{} // it was stopped
 	}
 	specs, _ := r.Wishes.Targets()
 	for _, t := range specs {
@@ -236,7 +237,7 @@ func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged
 			return true
 		}
 		if len(r.Targets) == 0 {
-			none := newAuditCount(r, &TargetRecord{Failure: &reconcile.CallError{}})
+			none := newAuditCount(r, &TargetRecord{Failure: &callerr.Error{}})
 			none.Reason = r.reason(r.Failure)
 			all = append(all, none)
 			for i := range trends {
@@ -298,11 +299,11 @@ func newAuditCount(r *RunRecord, t *TargetRecord) AuditCount {
 
 // reason says why something of a run failed, as far as a record keeps that, or "" where
 // it did not.
-func (r *RunRecord) reason(f *reconcile.CallError) string {
+func (r *RunRecord) reason(f *callerr.Error) string {
 	switch {
 	case f == nil:
 		return ""
-	case f.Kind == reconcile.KindUnknown && f.Message == "" && r.Stopped != "":
+	case f.Kind == callerr.Unknown && f.Message == "" && r.Stopped != "":
 		return r.Stopped
 	}
 	first, _, _ := strings.Cut(f.Message, "\n")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // audited is an audit at an hour, of configs 1 to 4.
@@ -243,7 +244,7 @@ func TestAnAuditWithoutAPlanIsRemembered(t *testing.T) {
 	started := auditDay.Add(90 * time.Minute)
 	r := &reconcile.RunResult{
 		Request:  reconcile.Request{ID: "no-plan", Verb: "audit", Started: started, Wishes: reconcile.FleetWishes{Document: document}},
-		Finished: started.Add(time.Second), Err: &reconcile.CallError{Kind: reconcile.KindCredentials, Message: "secret"},
+		Finished: started.Add(time.Second), Err: &callerr.Error{Kind: callerr.Credentials, Message: "secret"},
 	}
 	if err := (&Memory{History: New(s)}).Audit(t.Context(), r); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // TestNoSecretIsKept plants secrets wherever an error can carry one, and looks
@@ -17,11 +18,11 @@ func TestNoSecretIsKept(t *testing.T) {
 	plain := errors.New("X-Amz-Security-Token: " + secret)
 	errs := []error{
 		plain,
-		fmt.Errorf("put: %w", &reconcile.CallError{Op: "Put", Kind: reconcile.KindTransport, Message: secret, Err: plain}),
-		&reconcile.CallError{Op: "Put", Kind: reconcile.KindCredentials, Status: 403, Code: "InvalidSignatureException",
+		fmt.Errorf("put: %w", &callerr.Error{Op: "Put", Kind: callerr.Transport, Message: secret, Err: plain}),
+		&callerr.Error{Op: "Put", Kind: callerr.Credentials, Status: 403, Code: "InvalidSignatureException",
 			Message: "The Canonical String for this request should have been\nx-amz-security-token:" + secret},
-		&reconcile.CallError{Op: "Put", Kind: reconcile.KindUnknown, Message: secret},
-		&reconcile.CallError{Op: "Put", Kind: reconcile.KindRefused, Status: 400, Code: "InvalidParameterValueException",
+		&callerr.Error{Op: "Put", Kind: callerr.Unknown, Message: secret},
+		&callerr.Error{Op: "Put", Kind: callerr.Refused, Status: 400, Code: "InvalidParameterValueException",
 			Message: "the role may not send to the queue", RequestID: "req-1", Err: plain},
 	}
 	eachStore(t, func(t *testing.T, s Store) {
@@ -73,11 +74,11 @@ func TestNoSecretIsKept(t *testing.T) {
 }
 
 func TestFailureIsACopy(t *testing.T) {
-	answer := &reconcile.CallError{Kind: reconcile.KindDenied, Message: "no", Hint: "allow it", Err: errors.New("below")}
+	answer := &callerr.Error{Kind: callerr.Denied, Message: "no", Hint: "allow it", Err: errors.New("below")}
 	if kept := NewFailure(answer); kept.Message != "no" || kept.Err != nil || answer.Err == nil {
 		t.Errorf("AWS's answer is kept: %+v", kept)
 	}
-	secret := &reconcile.CallError{Kind: reconcile.KindCredentials, Message: "token", Hint: "log in"}
+	secret := &callerr.Error{Kind: callerr.Credentials, Message: "token", Hint: "log in"}
 	if kept := NewFailure(secret); kept.Message != "" || kept.Hint != "log in" || secret.Message != "token" {
 		t.Errorf("a text about credentials is not: %+v", kept)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // JournalVersion is the version of the journal's format. It grows when a field
@@ -55,9 +56,9 @@ type Settlement struct {
 	After    *reconcile.Settings `json:"after"`              // what AWS stored; null after a delete, and where nothing was stored
 	Modified int64               `json:"modified,omitempty"` // LastModified of it
 	// Ambiguous says that the write was not confirmed and may have been done.
-	Ambiguous bool                 `json:"unsure,omitempty"`
-	Attempts  int                  `json:"attempts"`
-	Failure   *reconcile.CallError `json:"error,omitempty"`
+	Ambiguous bool           `json:"unsure,omitempty"`
+	Attempts  int            `json:"attempts"`
+	Failure   *callerr.Error `json:"error,omitempty"`
 }
 
 // endJSON is the last line of a run that closed its journal.
@@ -88,8 +89,8 @@ func ambiguous(r *reconcile.ChangeResult) bool {
 	case reconcile.NotAttempted:
 		return r.Stats.Attempts > 0
 	case reconcile.Failed:
-		switch reconcile.KindOf(r.Err) {
-		case reconcile.KindServer, reconcile.KindTransport, reconcile.KindBadAnswer, reconcile.KindUnknown:
+		switch callerr.KindOf(r.Err) {
+		case callerr.Server, callerr.Transport, callerr.BadAnswer, callerr.Unknown:
 			return true
 		}
 		return r.Stats.Faults > 0 || ratelimit.Ambiguous(r.Err)

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // LeaseVersion is the version of the format of leases.
@@ -56,9 +56,9 @@ func (e *HeldError) Error() string {
 func (e *HeldError) As(target any) bool { return asLease(target, e.Subject, e) }
 
 func asLease(target any, subject string, err error) bool {
-	call, ok := target.(**reconcile.CallError)
+	call, ok := target.(**callerr.Error)
 	if ok {
-		*call = &reconcile.CallError{Kind: reconcile.KindLease, Subject: subject, Message: err.Error()}
+		*call = &callerr.Error{Kind: callerr.Lease, Subject: subject, Message: err.Error()}
 	}
 	return ok
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func owner(run string) Owner { return Owner{RunID: run, Host: "host", PID: 7, Version: "1.2.3"} }
@@ -490,10 +491,10 @@ func TestALeasePoolHoldsNobodyUp(t *testing.T) {
 // every report, and the same words as elsewhere.
 func TestLeaseErrorsInReports(t *testing.T) {
 	held := &HeldError{Subject: testTarget.String(), Owner: owner("first"), Expires: time.Unix(0, 0), Where: "here.json"}
-	lost := &LostError{Subject: testTarget.String(), Err: &reconcile.CallError{Kind: reconcile.KindDenied, Subject: "s3://bucket", Message: "no"}}
+	lost := &LostError{Subject: testTarget.String(), Err: &callerr.Error{Kind: callerr.Denied, Subject: "s3://bucket", Message: "no"}}
 	for _, err := range []error{held, lost, fmt.Errorf("wrapped: %w", held)} {
 		call := reconcile.ErrorOf(err)
-		if call.Kind != reconcile.KindLease || call.Kind.String() != "lease" || call.Subject != testTarget.String() {
+		if call.Kind != callerr.Lease || call.Kind.String() != "lease" || call.Subject != testTarget.String() {
 			t.Errorf("%v: %+v", err, call)
 		}
 		if text := call.Error(); strings.Count(text, call.Subject) != 1 || !strings.HasSuffix(err.Error(), text) {

@@ -9,6 +9,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -55,7 +56,7 @@ type RunRecord struct {
 	// Approvers are those whose signatures the saved plan carried, where they were asked for.
 	Approvers []string `json:"approved_by,omitempty"`
 	// Failure is why there is no plan.
-	Failure *reconcile.CallError `json:"error,omitempty"`
+	Failure *callerr.Error `json:"error,omitempty"`
 
 	// Job is where it was started: the address of a CI job, or "".
 	Job string `json:"job,omitempty"`
@@ -88,11 +89,11 @@ type Caller struct {
 // TargetRecord is what the run did in one account and region.
 type TargetRecord struct {
 	desired.Target
-	Label   string               `json:"label,omitempty"`
-	Plan    PlanCounts           `json:"plan"`
-	Failure *reconcile.CallError `json:"error,omitempty"`   // why it counts as unreadable
-	Stopped *reconcile.CallError `json:"stopped,omitempty"` // why it ended early
-	Unknown bool                 `json:"unknown,omitempty"` // nobody could tell how many configs it has
+	Label   string         `json:"label,omitempty"`
+	Plan    PlanCounts     `json:"plan"`
+	Failure *callerr.Error `json:"error,omitempty"`   // why it counts as unreadable
+	Stopped *callerr.Error `json:"stopped,omitempty"` // why it ended early
+	Unknown bool           `json:"unknown,omitempty"` // nobody could tell how many configs it has
 
 	// Functions were read, and in so many of them every declared config has a
 	// destination for failures.
@@ -200,7 +201,7 @@ func parseRecord(data []byte, where string) (RunRecord, error) {
 // takeFailures reads the errors of a record from when they were called so.
 func (r *RunRecord) takeFailures(data []byte) error {
 	type failure struct {
-		Failure *reconcile.CallError `json:"failure"`
+		Failure *callerr.Error `json:"failure"`
 	}
 	var former struct {
 		failure
@@ -229,17 +230,17 @@ const Planned = "planned"
 // Item is one change of a run.
 type Item struct {
 	desired.Key
-	Action        reconcile.Action     `json:"action"`
-	Status        string               `json:"status"`
-	Before        *reconcile.Settings  `json:"before"`             // null: no record
-	Modified      int64                `json:"modified,omitempty"` // LastModified of the before-image, Unix milliseconds
-	Request       desired.Config       `json:"request"`            // what the write sends
-	After         *reconcile.Settings  `json:"after"`              // what AWS stored; null where it stored nothing
-	AfterModified int64                `json:"after_modified,omitempty"`
-	Attempts      int                  `json:"attempts"`
-	WaitedMS      int64                `json:"waited_ms"`
-	Failure       *reconcile.CallError `json:"error,omitempty"`
-	Author        *LastAuthor          `json:"author,omitempty"` // null where nobody told
+	Action        reconcile.Action    `json:"action"`
+	Status        string              `json:"status"`
+	Before        *reconcile.Settings `json:"before"`             // null: no record
+	Modified      int64               `json:"modified,omitempty"` // LastModified of the before-image, Unix milliseconds
+	Request       desired.Config      `json:"request"`            // what the write sends
+	After         *reconcile.Settings `json:"after"`              // what AWS stored; null where it stored nothing
+	AfterModified int64               `json:"after_modified,omitempty"`
+	Attempts      int                 `json:"attempts"`
+	WaitedMS      int64               `json:"waited_ms"`
+	Failure       *callerr.Error      `json:"error,omitempty"`
+	Author        *LastAuthor         `json:"author,omitempty"` // null where nobody told
 }
 
 // LastAuthor is who had made a config what the run found.
@@ -264,8 +265,8 @@ func (a *LastAuthor) UnmarshalJSON(data []byte) error {
 // Finding is one key that the plan did not change and that needs attention.
 type Finding struct {
 	desired.Key
-	Reason  string               `json:"reason"` // as reconcile.FindingKind spells it
-	Failure *reconcile.CallError `json:"error,omitempty"`
+	Reason  string         `json:"reason"` // as reconcile.FindingKind spells it
+	Failure *callerr.Error `json:"error,omitempty"`
 }
 
 // SetPlan puts a plan into the record: totals, changes with their before-images
@@ -355,13 +356,13 @@ func (r *RunRecord) SetAPI(target desired.Target, operations []reconcile.Operati
 // where it is not AWS's answer to a request that AWS took for genuine: what is said about
 // credentials may repeat parts of a signed request, session token included, and an error that is
 // no answer may hold anything. Such texts are for the terminal.
-func NewFailure(err error) *reconcile.CallError {
+func NewFailure(err error) *callerr.Error {
 	kept := reconcile.ErrorOf(err)
 	if kept == nil {
 		return nil
 	}
 	switch kept.Kind {
-	case reconcile.KindCredentials, reconcile.KindUnknown, reconcile.KindTransport:
+	case callerr.Credentials, callerr.Unknown, callerr.Transport:
 		kept.Message = ""
 	}
 	kept.Err = nil

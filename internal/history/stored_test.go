@@ -19,6 +19,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -30,8 +31,8 @@ const stored = "testdata/stored"
 // storedRecord has a value in every field that a record knows.
 func storedRecord() *RunRecord {
 	at := time.Date(2000, 1, 1, 0, 0, 0, 123456000, time.UTC)
-	refused := &reconcile.CallError{
-		Service: "lambda", Op: "PutFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/orders-001:$LATEST", Kind: reconcile.KindServer,
+	refused := &callerr.Error{
+		Service: "lambda", Op: "PutFunctionEventInvokeConfig", Subject: "111111111111/eu-west-1/orders-001:$LATEST", Kind: callerr.Server,
 		Code: "ServiceException", Status: 500, Message: "An error occurred", RequestID: "b7e0d1f2", Hint: "run again",
 	}
 	who := &LastAuthor{Author: insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "CloudFormation", RunID: "20000101T000000Z-0000", Stack: "orders"}, At: at, Call: "PutFunctionEventInvokeConfig"}

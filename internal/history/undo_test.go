@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -48,9 +49,9 @@ func entriesOf(t *testing.T, steps []step) []Entry {
 func TestUndo(t *testing.T) {
 	k := testKey(1)
 	two, one, zero := new(holding(2)), new(holding(1)), new(holding(0))
-	refused := &reconcile.CallError{Op: "Put", Kind: reconcile.KindRefused}
-	timeout := &reconcile.CallError{Op: "Put", Kind: reconcile.KindTransport}
-	throttled := &reconcile.CallError{Op: "Put", Kind: reconcile.KindThrottled}
+	refused := &callerr.Error{Op: "Put", Kind: callerr.Refused}
+	timeout := &callerr.Error{Op: "Put", Kind: callerr.Transport}
+	throttled := &callerr.Error{Op: "Put", Kind: callerr.Throttled}
 	change := modify(k, *two, retries(0))
 	faulty := failed(change, throttled)
 	faulty.Stats.Faults = 1

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -194,7 +195,7 @@ func (d *Digest) problem(kind Kind, err error) {
 // causeOf is what stays the same of an error from one run to the next: texts name
 // requests, runs and times.
 func causeOf(err error) string {
-	var call *reconcile.CallError
+	var call *callerr.Error
 	var problems desired.Problems
 	var guard *reconcile.GuardError
 	switch {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -171,7 +172,7 @@ func TestNothingIsToldTwice(t *testing.T) {
 			for _, target := range []desired.Target{prod, {Account: "222222222222", Region: "eu-west-1"}} {
 				p := reconcile.TargetPlan{Target: target}
 				if rapid.IntRange(0, 3).Draw(t, "denied") == 0 {
-					p.Err = &reconcile.CallError{Kind: reconcile.KindDenied, Code: "AccessDeniedException", Message: "no", RequestID: fmt.Sprint("request-", run)}
+					p.Err = &callerr.Error{Kind: callerr.Denied, Code: "AccessDeniedException", Message: "no", RequestID: fmt.Sprint("request-", run)}
 					now[target.String()+" unreadable"], unread[target.String()] = true, true
 				} else {
 					for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID).Draw(t, "differ") {

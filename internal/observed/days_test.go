@@ -21,6 +21,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 var days = flag.Int("days", 200, "how many days TestDays simulates")
@@ -236,7 +237,7 @@ func (w *world) function(name string) (*function, error) {
 	w.calls++
 	f := w.functions[name]
 	if f == nil {
-		return nil, ratelimit.WithResult(&reconcile.CallError{Kind: reconcile.KindFunctionMissing, Subject: name}, ratelimit.Permanent, 0)
+		return nil, ratelimit.WithResult(&callerr.Error{Kind: callerr.FunctionMissing, Subject: name}, ratelimit.Permanent, 0)
 	}
 	return f, nil
 }
@@ -249,7 +250,7 @@ func (w *world) ListConfigs(_ context.Context, name, _ string) (reconcile.Page[r
 		return reconcile.Page[reconcile.Record]{}, err
 	}
 	if w.rng.Float64() < w.fail {
-		return reconcile.Page[reconcile.Record]{}, ratelimit.WithResult(&reconcile.CallError{Kind: reconcile.KindDenied, Subject: name}, ratelimit.Permanent, 0)
+		return reconcile.Page[reconcile.Record]{}, ratelimit.WithResult(&callerr.Error{Kind: callerr.Denied, Subject: name}, ratelimit.Permanent, 0)
 	}
 	w.readAt[name] = time.Now()
 	return reconcile.Page[reconcile.Record]{Items: slices.Collect(maps.Values(f.records))}, nil

@@ -30,7 +30,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // perSecond is how many requests a second Organizations is sent. What it allows is not
@@ -101,7 +101,7 @@ func (d *Directory) Members(ctx context.Context, of desired.Organization) ([]des
 			continue
 		}
 		regions, err := d.regions(ctx, a)
-		if call := (*reconcile.CallError)(nil); errors.As(err, &call) && (call.Kind == reconcile.KindDenied || call.Kind == reconcile.KindInvalid) {
+		if call := (*callerr.Error)(nil); errors.As(err, &call) && (call.Kind == callerr.Denied || call.Kind == callerr.Invalid) {
 			// The region of the caller is there for the row alone.
 			members[i].Err, regions = fmt.Errorf("which regions %s has enabled is not known: %w", members[i].Account, err), []string{d.region}
 			if refused++; refused == i+1 && (refused == deniedFirst || refused == len(accounts)) {

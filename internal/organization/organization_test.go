@@ -22,6 +22,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 	"github.com/eventinvoke/eventinvoke/internal/awstest"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // counted counts the requests of a client by operation.
@@ -176,7 +177,7 @@ func TestAPartIsAnError(t *testing.T) {
 				c.of.Label, c.of.Pos = "shop", at
 				began := time.Now()
 				members, err := d.Members(t.Context(), c.of)
-				call := (*reconcile.CallError)(nil)
+				call := (*callerr.Error)(nil)
 				if want := "fleet.yaml:4:7: which accounts shop has is not known: " + c.want; !errors.As(err, &call) || members != nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(call.Hint, c.hint) {
 					t.Errorf("got %v, %v\nhint: %s\nwant an error with %q and %q", members, err, call.Hint, want, c.hint)
 				}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -43,7 +44,7 @@ func TestClean(t *testing.T) {
 
 // hostile is a run in which everything that comes from outside is the same text.
 func hostile(text string) *Run {
-	err := &reconcile.CallError{Op: text, Subject: text, Kind: reconcile.KindDenied, Status: 403, Code: text, Message: text, RequestID: text, Hint: text}
+	err := &callerr.Error{Op: text, Subject: text, Kind: callerr.Denied, Status: 403, Code: text, Message: text, RequestID: text, Hint: text}
 	name := desired.Name{Function: text, Qualifier: text}
 	target := desired.Target{Account: text, Region: text}
 	change := reconcile.Change{Name: name, Action: reconcile.Create, Want: &desired.Config{desired.OnFailure: desired.Text("x" + text)}}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 const docs = "../../docs/output.md"
@@ -37,7 +38,7 @@ var contract = map[string]any{
 	"items":        itemJSON{},
 	"fields":       fieldJSON{},
 	"origin":       OriginJSON{},
-	"error":        reconcile.CallError{},
+	"error":        callerr.Error{},
 	"unreadable":   findingJSON{},
 	"breaches":     breachJSON{},
 	"unjudged":     unjudgedJSON{},
@@ -205,7 +206,7 @@ func TestDocsShowTheStableLines(t *testing.T) {
 
 func TestEveryKindIsInTheDocs(t *testing.T) {
 	text := readDocs(t)
-	for kind := reconcile.KindUnknown; kind <= reconcile.KindBadAnswer; kind++ {
+	for kind := callerr.Unknown; kind <= callerr.BadAnswer; kind++ {
 		if !strings.Contains(text, "`"+kind.String()+"`") {
 			t.Errorf("%s does not name the kind %s", docs, kind)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -125,8 +126,8 @@ func applied(r *Run, end func(*reconcile.ChangeResult)) *Run {
 }
 
 func denied(name desired.Name, id int) error {
-	return &reconcile.CallError{
-		Op: "ListFunctionEventInvokeConfigs", Subject: name.String(), Kind: reconcile.KindDenied,
+	return &callerr.Error{
+		Op: "ListFunctionEventInvokeConfigs", Subject: name.String(), Kind: callerr.Denied,
 		Status: 403, Code: "AccessDeniedException",
 		Message: "User: arn:aws:sts::111111111111:assumed-role/eventinvoke/run is not authorized to perform: lambda:ListFunctionEventInvokeConfigs on resource: " +
 			"arn:aws:lambda:eu-west-1:111111111111:function:" + name.Function + " because no identity-based policy allows it",
@@ -136,8 +137,8 @@ func denied(name desired.Name, id int) error {
 }
 
 func refusedDestination(name desired.Name, id int) error {
-	return &reconcile.CallError{
-		Op: "UpdateFunctionEventInvokeConfig", Subject: name.String(), Kind: reconcile.KindRole,
+	return &callerr.Error{
+		Op: "UpdateFunctionEventInvokeConfig", Subject: name.String(), Kind: callerr.Role,
 		Status: 400, Code: "InvalidParameterValueException",
 		Message:   "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:async-dlq",
 		RequestID: fmt.Sprintf("b7e0d1f2-0000-4000-8000-%012d", id),

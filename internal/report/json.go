@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -332,16 +333,16 @@ func (s *Stream) Plan(r *Run) {
 }
 
 type finishedJSON struct {
-	RunID    string               `json:"run_id"`
-	Started  *string              `json:"started"`
-	Finished *string              `json:"finished"`
-	Stopped  string               `json:"stopped"`
-	Refused  *reconcile.CallError `json:"refused"`
-	Error    *reconcile.CallError `json:"error"`
-	Summary  *summaryJSON         `json:"summary"`
-	Targets  []any                `json:"targets"`
-	Guard    []any                `json:"guard"`
-	API      apiJSON              `json:"api"`
+	RunID    string         `json:"run_id"`
+	Started  *string        `json:"started"`
+	Finished *string        `json:"finished"`
+	Stopped  string         `json:"stopped"`
+	Refused  *callerr.Error `json:"refused"`
+	Error    *callerr.Error `json:"error"`
+	Summary  *summaryJSON   `json:"summary"`
+	Targets  []any          `json:"targets"`
+	Guard    []any          `json:"guard"`
+	API      apiJSON        `json:"api"`
 }
 
 // Finish writes the last line, run_finished, and reports the first error that

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // summaryJSON holds the numbers of the last line of text, and those behind them.
@@ -62,9 +63,9 @@ func (r *Run) summary() *summaryJSON {
 
 type targetSummaryJSON struct {
 	targetJSON
-	Summary summaryJSON          `json:"summary"`
-	Error   *reconcile.CallError `json:"error"`   // why nothing of it could be read
-	Stopped *reconcile.CallError `json:"stopped"` // why its reading or its writing ended early
+	Summary summaryJSON    `json:"summary"`
+	Error   *callerr.Error `json:"error"`   // why nothing of it could be read
+	Stopped *callerr.Error `json:"stopped"` // why its reading or its writing ended early
 	// Evidence is left out where everything was to be read, and was.
 	Evidence *evidenceJSON `json:"evidence,omitempty"`
 }

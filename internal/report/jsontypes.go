@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -49,23 +50,23 @@ type fieldJSON struct {
 
 type itemJSON struct {
 	KeyJSON
-	Action   string               `json:"action"`
-	Status   string               `json:"status"`
-	Fields   []fieldJSON          `json:"fields"`
-	Final    bool                 `json:"final,omitempty"` // a delete that cannot be undone
-	Attempts int                  `json:"attempts"`
-	WaitedMS int64                `json:"waited_ms"`
-	Error    *reconcile.CallError `json:"error"`
+	Action   string         `json:"action"`
+	Status   string         `json:"status"`
+	Fields   []fieldJSON    `json:"fields"`
+	Final    bool           `json:"final,omitempty"` // a delete that cannot be undone
+	Attempts int            `json:"attempts"`
+	WaitedMS int64          `json:"waited_ms"`
+	Error    *callerr.Error `json:"error"`
 	sourceJSON
 	DriftingSince *string `json:"drifting_since,omitempty"`
 }
 
 type findingJSON struct {
 	KeyJSON
-	Reason   string               `json:"reason"`
-	Settings *reconcile.Settings  `json:"settings,omitempty"` // of a record that is left under a qualifier which is gone
-	Origin   *OriginJSON          `json:"origin"`
-	Error    *reconcile.CallError `json:"error"`
+	Reason   string              `json:"reason"`
+	Settings *reconcile.Settings `json:"settings,omitempty"` // of a record that is left under a qualifier which is gone
+	Origin   *OriginJSON         `json:"origin"`
+	Error    *callerr.Error      `json:"error"`
 	sourceJSON
 }
 
@@ -188,7 +189,7 @@ type useJSON struct {
 type unavailableJSON struct {
 	What string `json:"what"`
 	targetJSON
-	Error *reconcile.CallError `json:"error"`
+	Error *callerr.Error `json:"error"`
 }
 
 func (r *Run) newDestination(d insight.Destination) any {
@@ -213,8 +214,8 @@ type breachJSON struct {
 
 type unjudgedJSON struct {
 	targetJSON
-	Function string               `json:"function"`
-	Error    *reconcile.CallError `json:"error"`
+	Function string         `json:"function"`
+	Error    *callerr.Error `json:"error"`
 }
 
 // authorJSON is who made a config what it is.

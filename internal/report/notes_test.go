@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -67,7 +68,7 @@ func TestPastRunShowsWhatWasNotWritten(t *testing.T) {
 			for _, function := range []string{"billing", "orders"} {
 				i := item(function, reconcile.Update, row.status.String())
 				if row.cause != "" && row.status != reconcile.Stale {
-					i.Failure = &reconcile.CallError{Kind: reconcile.KindDenied, Code: "AccessDeniedException", Message: "not for you"}
+					i.Failure = &callerr.Error{Kind: callerr.Denied, Code: "AccessDeniedException", Message: "not for you"}
 				}
 				r.Items = append(r.Items, i)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -144,7 +145,7 @@ func (r *Run) madeBy(i *history.Item) {
 }
 
 // failure is what a record keeps of an error.
-func failure(e *reconcile.CallError) error {
+func failure(e *callerr.Error) error {
 	if e == nil {
 		return nil
 	}

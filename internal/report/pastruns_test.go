@@ -19,6 +19,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 var pastRuns = []struct {
@@ -68,7 +69,7 @@ func finishedRun() PastRun {
 	r := part("20260301T030000Z-7f3a90c1")
 	refused := item("checkout", reconcile.Update, "failed")
 	refused.Attempts = 2
-	refused.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Code: "InvalidParameterValueException", Message: "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:dlq", RequestID: "b7e0d1f2-0000-4000-8000-000000000001"}
+	refused.Failure = &callerr.Error{Kind: callerr.Refused, Code: "InvalidParameterValueException", Message: "The function execution role does not have permissions to call SendMessage on arn:aws:sqs:eu-west-1:111111111111:dlq", RequestID: "b7e0d1f2-0000-4000-8000-000000000001"}
 	refused.Author = &history.LastAuthor{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 	r.AskedMS = 1000
 	r.Items = []history.Item{item("billing", reconcile.Create, "applied"), refused, item("orders", reconcile.Update, "not_attempted")}
@@ -103,7 +104,7 @@ func heldRun() PastRun {
 	r := part("20260301T032000Z-1234abcd")
 	r.State, r.Targets, r.Guard = history.Failed, []history.TargetRecord{}, nil
 	r.Stopped = "111111111111/eu-west-1 is held by run 20260301T030000Z-7f3a90c1"
-	r.Failure = &reconcile.CallError{}
+	r.Failure = &callerr.Error{}
 	return PastRun{Run: history.NewRun(r)}
 }
 
@@ -129,7 +130,7 @@ func hostileRun() PastRun {
 	r.Job = "https://ci.example/\x1b[31m"
 	r.Guard[0].Current, r.GuardOff = 11, "first run\x1b[8m"
 	failed := item("billing", reconcile.Update, "failed")
-	failed.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Message: "no\x1b]0;title\x07\u202e"}
+	failed.Failure = &callerr.Error{Kind: callerr.Refused, Message: "no\x1b]0;title\x07\u202e"}
 	r.Items = []history.Item{failed}
 	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback " + r.RunID + " --history 'a\x1bb'"}
 }
@@ -163,7 +164,7 @@ func TestPastRunGroups(t *testing.T) {
 		done := item(function, reconcile.Update, "applied")
 		done.Request[desired.OnFailure] = desired.Text("arn:aws:sqs:eu-west-1:111111111111:" + function + "-dlq")
 		refused := item("g"+function, reconcile.Update, "failed")
-		refused.Failure = &reconcile.CallError{Kind: reconcile.KindRefused, Subject: somewhere.String() + "/g" + function, Code: "InvalidParameterValueException", Message: "no role of g" + function}
+		refused.Failure = &callerr.Error{Kind: callerr.Refused, Subject: somewhere.String() + "/g" + function, Code: "InvalidParameterValueException", Message: "no role of g" + function}
 		r.Items = append(r.Items, done, refused)
 	}
 	other := item("other", reconcile.Create, "applied")

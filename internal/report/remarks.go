@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -352,7 +353,7 @@ func (r *Run) at(m remark, o *desired.Origin) remark {
 }
 
 // oneLine is an error in one line.
-func oneLine(e *reconcile.CallError) string {
+func oneLine(e *callerr.Error) string {
 	return Clean(strings.Join(strings.Fields(strings.TrimPrefix(e.Op+": "+e.Reason(), ": ")), " "))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -155,7 +156,7 @@ var scenarios = []struct {
 					l.State, l.Records, l.Err = reconcile.FunctionUnreadable, nil, denied(name, n)
 				case l.Function == "mailer":
 					l.State, l.Records = reconcile.FunctionUnreadable, nil
-					l.Err = &reconcile.CallError{Op: "ListFunctionEventInvokeConfigs", Kind: reconcile.KindTransport,
+					l.Err = &callerr.Error{Op: "ListFunctionEventInvokeConfigs", Kind: callerr.Transport,
 						Err: errors.New("read tcp 10.0.0.7:51234->52.95.1.2:443: connection reset by peer"), Hint: "run again"}
 				}
 			}))
@@ -168,7 +169,7 @@ var scenarios = []struct {
 			live := inAWS(f, nil)
 			live.Targets[0].Functions[0].Records[0].Settings = &reconcile.Settings{}
 			live.Targets[1].Functions = nil
-			live.Targets[1].Err = &reconcile.CallError{Op: "AssumeRole", Subject: staging.String(), Kind: reconcile.KindCredentials, Status: 403,
+			live.Targets[1].Err = &callerr.Error{Op: "AssumeRole", Subject: staging.String(), Kind: callerr.Credentials, Status: 403,
 				Code: "AccessDenied", Message: "User is not authorized to perform: sts:AssumeRole", RequestID: "c0ffee00-0000-4000-8000-000000000001",
 				Hint: "let the caller assume the role, or set role_arn of target staging"}
 			return newRun("plan", f, live)
@@ -197,7 +198,7 @@ var scenarios = []struct {
 			r := newRun("audit", f, inAWS(f, nil))
 			lost := reconcile.TargetPlan{
 				Target: desired.Target{Account: "222222222222", Region: "eu-west-1"}, Label: "staging", Unknown: true,
-				Err: &reconcile.CallError{Service: "lambda", Op: "ListFunctions", Subject: "222222222222/eu-west-1", Kind: reconcile.KindDenied,
+				Err: &callerr.Error{Service: "lambda", Op: "ListFunctions", Subject: "222222222222/eu-west-1", Kind: callerr.Denied,
 					Code: "AccessDeniedException", Status: 403, Message: "User: arn:aws:sts::222222222222:assumed-role/audit/x is not authorized to perform: lambda:ListFunctions",
 					Hint: "allow lambda:ListFunctions on * to the role of the target"},
 			}
@@ -303,8 +304,8 @@ require:
 				ARN: "arn:aws:sns:eu-west-1:111111111111:alarms.fifo", State: insight.DestinationWrongKind,
 				Uses: []insight.DestinationUse{{Key: desired.Key{Target: prod, Name: desired.Name{Function: "worker-03", Qualifier: "live"}}, Setting: desired.OnFailure}},
 			})
-			r.Insights.Unavailable = []insight.Unavailable{{What: "whether 2 destinations exist", Target: prod, Err: &reconcile.CallError{
-				Op: "GetTopicAttributes", Subject: "*", Kind: reconcile.KindDenied, Code: "AuthorizationError", Status: 403,
+			r.Insights.Unavailable = []insight.Unavailable{{What: "whether 2 destinations exist", Target: prod, Err: &callerr.Error{
+				Op: "GetTopicAttributes", Subject: "*", Kind: callerr.Denied, Code: "AuthorizationError", Status: 403,
 				Message: "User: arn:aws:iam::111111111111:user/ci is not authorized to perform: SNS:GetTopicAttributes", Hint: "allow sns:GetTopicAttributes on * for the caller",
 			}}}
 			return r
@@ -348,12 +349,12 @@ require:
 					r.Again = true
 				case r.Function == "mailer":
 					r.Status, r.Stats.Attempts, r.Stats.Waited = reconcile.Failed, 12, 10*time.Minute
-					r.Err = &reconcile.CallError{Op: "PutFunctionEventInvokeConfig", Kind: reconcile.KindConflict, Status: 409, Code: "ResourceConflictException",
+					r.Err = &callerr.Error{Op: "PutFunctionEventInvokeConfig", Kind: callerr.Conflict, Status: 409, Code: "ResourceConflictException",
 						Message:   "The function could not be updated due to a concurrent update operation.",
 						RequestID: "d00dfeed-0000-4000-8000-000000000009", Hint: "see what is updating the function, then run again"}
 				case r.Function == "checkout":
 					r.Status = reconcile.Mismatched
-					r.Err = &reconcile.CallError{Op: "UpdateFunctionEventInvokeConfig", Kind: reconcile.KindBadAnswer,
+					r.Err = &callerr.Error{Op: "UpdateFunctionEventInvokeConfig", Kind: callerr.BadAnswer,
 						Message: "AWS accepted the write, but the record it stored does not hold what was asked: on_failure is " + dlq + ", not none",
 						Hint:    "somebody else may be changing the same record; run plan to see what is there now"}
 				}
@@ -370,7 +371,7 @@ require:
 				}
 				if r.Function == "orders-199" {
 					r.Status, r.Stats.Attempts, r.Stats.Waited = reconcile.NotAttempted, 2, 4*time.Second
-					r.Err = &reconcile.CallError{Op: "UpdateFunctionEventInvokeConfig", Kind: reconcile.KindTransport,
+					r.Err = &callerr.Error{Op: "UpdateFunctionEventInvokeConfig", Kind: callerr.Transport,
 						Message: "the answer did not come within 10s; the write may have been done", Hint: "run plan to see what is there now"}
 				}
 			})

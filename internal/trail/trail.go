@@ -115,7 +115,7 @@ type Answer struct {
 	// Asked is the second up to which the history was asked. That it has everything
 	// that was done until then must not be assumed: events appear late.
 	Asked time.Time
-	// Cut is why less was seen than was asked, or nil: a *reconcile.CallError,
+	// Cut is why less was seen than was asked, or nil: a *callerr.Error,
 	// ErrBudget, ErrPages or the end of the context, joined where names differ.
 	Cut error
 	// Unread counts events of the names asked that do not say which function they are

@@ -23,7 +23,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 var ireland = desired.Target{Account: "111111111111", Region: "eu-west-1"}
@@ -214,16 +214,16 @@ func TestLookupSaysWhatItHasNotSeen(t *testing.T) {
 		circle bool
 		events int
 		is     error
-		kind   reconcile.ErrorKind
+		kind   callerr.Kind
 		says   string
 	}{
 		{why: "a limit of pages", query: Query{Pages: 2}, events: 100, is: ErrPages},
 		{why: "enough is not cut short", query: Query{Enough: func(_ string, _ []events.Hint, oldest time.Time) bool { return true }}, events: 50},
 		{why: "a slow answer", query: Query{Budget: 5 * time.Second}, after: 3 * time.Second, events: 100, is: ErrBudget},
-		{why: "no permission", spoil: func(int) (int, string) { return 400, "AccessDeniedException" }, kind: reconcile.KindDenied},
+		{why: "no permission", spoil: func(int) (int, string) { return 400, "AccessDeniedException" }, kind: callerr.Denied},
 		{why: "throttled to the end", query: Query{Budget: 20 * time.Second}, spoil: func(int) (int, string) { return 400, "ThrottlingException" }, is: ErrBudget},
 		{why: "a circle of pages", circle: true, events: 200, says: "so the listing never ends"},
-		{why: "failing", spoil: func(int) (int, string) { return 500, "InternalFailure" }, kind: reconcile.KindServer},
+		{why: "failing", spoil: func(int) (int, string) { return 500, "InternalFailure" }, kind: callerr.Server},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestLookupSaysWhatItHasNotSeen(t *testing.T) {
 				if took := time.Since(now); took > 40*time.Second {
 					t.Errorf("it took %v", took)
 				}
-				if tt.is != nil && !errors.Is(a.Cut, tt.is) || reconcile.KindOf(a.Cut) != tt.kind || (a.Cut == nil) != (tt.is == nil && tt.kind == 0 && tt.says == "") ||
+				if tt.is != nil && !errors.Is(a.Cut, tt.is) || callerr.KindOf(a.Cut) != tt.kind || (a.Cut == nil) != (tt.is == nil && tt.kind == 0 && tt.says == "") ||
 					!strings.Contains(fmt.Sprint(a.Cut), tt.says) {
 					t.Errorf("cut by %v, want %v or of kind %v", a.Cut, tt.is, tt.kind)
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -217,7 +218,7 @@ func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change
 		}
 	}
 	err := a.Cut
-	if len(changes) > 0 && len(open) == 0 || errors.Is(err, ErrPages) && reconcile.KindOf(err) == reconcile.KindUnknown {
+	if len(changes) > 0 && len(open) == 0 || errors.Is(err, ErrPages) && callerr.KindOf(err) == callerr.Unknown {
 		err = nil // nobody can be looked for further back than that
 	}
 	return authors(source.target, changes, a.Events), err

@@ -10,6 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // allowance is what targeted passes may write. Events come from outside, and the
@@ -319,7 +320,7 @@ func (w claimedWriter) claim(ctx context.Context, function string, write func(co
 	if w.scope.All {
 		end, ok := w.scope.work.claims.sweepWrites(Object{w.target, function})
 		if !ok {
-			left := &reconcile.CallError{Subject: w.target.String() + "/" + function, Message: ErrSuperseded.Error(), Err: ErrSuperseded}
+			left := &callerr.Error{Subject: w.target.String() + "/" + function, Message: ErrSuperseded.Error(), Err: ErrSuperseded}
 			return ratelimit.WithResult(left, ratelimit.Cancelled, 0)
 		}
 		defer end()

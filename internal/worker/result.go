@@ -10,6 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -335,12 +336,12 @@ func (r *Result) reason(err error, otherwise Reason) Reason {
 		return ByHistory
 	case errors.Is(err, ErrStalled):
 		return BySilence
-	case reconcile.KindOf(err) == reconcile.KindCredentials:
+	case callerr.KindOf(err) == callerr.Credentials:
 		if result, _ := ratelimit.ResultOf(err); result == ratelimit.ServerError {
 			return Unreadable // nobody refused them: there was nobody to give them
 		}
 		return ByCredentials
-	case reconcile.KindOf(err) == reconcile.KindDenied && otherwise == Other:
+	case callerr.KindOf(err) == callerr.Denied && otherwise == Other:
 		return Unreadable
 	}
 	return otherwise

@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestWhatAPassCameTo(t *testing.T) {
@@ -44,7 +45,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 		{why: "one write that failed is a row", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Failed, denied)}, orders: denied},
 		{why: "one that was stored otherwise", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Mismatched, denied)}, orders: denied},
 		{why: "one that was not attempted", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, nil)}, whole: errUnread, orders: errUnread},
-		{why: "one that an event's pass dealt with", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, &reconcile.CallError{Err: ErrSuperseded})}},
+		{why: "one that an event's pass dealt with", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, &callerr.Error{Err: ErrSuperseded})}},
 	} {
 		f := tt.result.Failures()
 		for _, c := range []struct {
@@ -68,7 +69,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 }
 
 func TestWhyAPassFailed(t *testing.T) {
-	held, denied := errors.New("held"), &reconcile.CallError{Kind: reconcile.KindDenied}
+	held, denied := errors.New("held"), &callerr.Error{Kind: callerr.Denied}
 	target := func(p reconcile.TargetPlan) *reconcile.Plan {
 		return &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}
 	}
@@ -79,10 +80,10 @@ func TestWhyAPassFailed(t *testing.T) {
 	}{
 		{why: "nothing", result: inSync},
 		{why: "the guard", result: Result{Plan: inSync.Plan, Err: &reconcile.GuardError{}}, want: []Reason{ByGuard}},
-		{why: "credentials, whoever met them", result: Result{Err: &reconcile.CallError{Kind: reconcile.KindCredentials}}, want: []Reason{ByCredentials}},
+		{why: "credentials, whoever met them", result: Result{Err: &callerr.Error{Kind: callerr.Credentials}}, want: []Reason{ByCredentials}},
 		{why: "a denied call that ended the pass", result: Result{Err: denied}, want: []Reason{Unreadable}},
 		{why: "a denied target", result: Result{Plan: target(reconcile.TargetPlan{Err: denied})}, want: []Reason{Unreadable}},
-		{why: "credentials of one target", result: Result{Plan: target(reconcile.TargetPlan{Err: &reconcile.CallError{Kind: reconcile.KindCredentials}})}, want: []Reason{ByCredentials}},
+		{why: "credentials of one target", result: Result{Plan: target(reconcile.TargetPlan{Err: &callerr.Error{Kind: callerr.Credentials}})}, want: []Reason{ByCredentials}},
 		{why: "what only the program knows", result: Result{Plan: target(reconcile.TargetPlan{Err: held}), ReasonOf: func(err error) Reason {
 			if errors.Is(err, held) {
 				return ByLease
@@ -110,7 +111,7 @@ func TestWhatRings(t *testing.T) {
 		return &reconcile.Plan{Targets: []reconcile.TargetPlan{{Target: ireland, Err: err}}}
 	}
 	credentials := func(result ratelimit.Result) error {
-		return ratelimit.WithResult(&reconcile.CallError{Kind: reconcile.KindCredentials}, result, 0)
+		return ratelimit.WithResult(&callerr.Error{Kind: callerr.Credentials}, result, 0)
 	}
 	whole := func(err error) Result { return Result{Plan: onePlan(err)} }
 	guarded := Result{Plan: onePlan(nil), Err: &reconcile.GuardError{}}
@@ -141,7 +142,7 @@ func TestManyTargetsOfOneCause(t *testing.T) {
 		plan.Targets = append(plan.Targets, reconcile.TargetPlan{Target: desired.Target{Account: fmt.Sprintf("%012d", account), Region: "eu-west-1"}, Err: err})
 	}
 	denied := func(account int) error {
-		return &reconcile.CallError{Op: "AssumeRole", Subject: fmt.Sprintf("%012d/eu-west-1", account), Kind: reconcile.KindDenied, Status: 403, Code: "AccessDenied", RequestID: fmt.Sprint("id-", account),
+		return &callerr.Error{Op: "AssumeRole", Subject: fmt.Sprintf("%012d/eu-west-1", account), Kind: callerr.Denied, Status: 403, Code: "AccessDenied", RequestID: fmt.Sprint("id-", account),
 			Message: fmt.Sprintf("User may not assume arn:aws:iam::%012d:role/eventinvoke", account), Hint: "let the role trust the caller"}
 	}
 	add(1, denied(1))

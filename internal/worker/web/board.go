@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -327,7 +328,7 @@ func (t *targetStatus) unknown() bool { return t.swept.IsZero() || t.counts.Unkn
 // told the rest of all targets together.
 func (t *targetStatus) why() string {
 	if call := reconcile.ErrorOf(t.err); call.Code != "" {
-		return (&reconcile.CallError{Op: call.Op, Code: call.Code, Status: call.Status}).Error()
+		return (&callerr.Error{Op: call.Op, Code: call.Code, Status: call.Status}).Error()
 	}
 	return strings.TrimPrefix(t.err.Error(), t.Target.String()+": ")
 }

@@ -30,8 +30,6 @@ func ErrorOf(err error) *callerr.Error {
 		return nil
 	}
 	var call *callerr.Error
-	var guard *GuardError
-	var problems desired.Problems
 	kind := callerr.Unknown
 	switch {
 	case errors.As(err, &call):
@@ -43,9 +41,9 @@ func ErrorOf(err error) *callerr.Error {
 			out.Hint = "AWS served other functions meanwhile, so the quota is not spent: see what else changes this function, and run again"
 		}
 		return &out
-	case errors.As(err, &problems):
+	case errors.As(err, new(desired.Problems)):
 		kind = callerr.FleetFile
-	case errors.As(err, &guard):
+	case errors.As(err, new(*GuardError)):
 		kind = callerr.Guard
 	case errors.Is(err, ErrIncomplete):
 		kind = callerr.Incomplete

@@ -158,14 +158,12 @@ func (f *failure) explained(s sentence, pairs ...string) {
 // of its last one, the metadata of an instance, which is rarely what is wrong.
 func (e *credentialsError) baseFailure(f *failure) bool {
 	profile := cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), "default")
-	var operation *smithy.OperationError
-	var sso *ssocreds.InvalidTokenError
-	asked := errors.As(e.err, &operation)
+	operation, asked := errors.AsType[*smithy.OperationError](e.err)
 	bySSO := asked && slices.Contains([]string{"SSO", "SSO OIDC"}, operation.Service())
 	switch {
 	case errors.Is(e.err, errNoMFACode):
 		f.withText(noMFACode, "profile", profile)
-	case errors.As(e.err, &sso), bySSO && (f.status == http.StatusBadRequest || f.status == http.StatusUnauthorized),
+	case errors.As(e.err, new(*ssocreds.InvalidTokenError)), bySSO && (f.status == http.StatusBadRequest || f.status == http.StatusUnauthorized),
 		// The SDK has no error of its own for a session that was never begun, or whose file is damaged.
 		!asked && strings.Contains(e.err.Error(), "SSO token"):
 		f.withText(ssoExpired)
@@ -275,13 +273,11 @@ func readOnlyPolicy() string {
 // service, the operation, what to do about it, and no secret in it. An error that is
 // one already, and nil, come back as they are.
 func AsCallError(subject string, err error) error {
-	var known *callerr.Error
-	if err == nil || errors.As(err, &known) {
+	if err == nil || errors.As(err, new(*callerr.Error)) {
 		return err
 	}
 	c := call{subject: subject}
-	var operation *smithy.OperationError
-	if errors.As(err, &operation) {
+	if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
 		c.service, c.op = serviceName(operation.Service()), operation.Operation()
 	}
 	return c.failed(err)

@@ -69,8 +69,7 @@ func failureOf(err error) *failure {
 	case errors.As(err, &unasked):
 		// First: the run may have ended for what was said to another call, and that is
 		// in there as well.
-		f = &failure{cause: err}
-		return f.end()
+		return (&failure{cause: err}).end()
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &creds):
@@ -106,16 +105,15 @@ func (f *failure) end() *failure {
 // isTimeout tells the limit of one attempt, which the HTTP client keeps, from the
 // end of the time that the caller gave.
 func isTimeout(err error) bool {
-	var request *url.Error
-	return errors.As(err, &request) && request.Timeout()
+	request, ok := errors.AsType[*url.Error](err)
+	return ok && request.Timeout()
 }
 
 // answered reads what came back: first the service's own code, then the status.
 func (f *failure) answered(resp *smithyhttp.Response) *failure {
 	f.sent, f.status, f.retryAfter = true, resp.StatusCode, retryAfter(resp.Header, time.Now())
 	f.requestID = cmp.Or(resp.Header.Get("X-Amzn-Requestid"), resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Amz-RequestId"))
-	var api smithy.APIError
-	if errors.As(f.cause, &api) {
+	if api, ok := errors.AsType[smithy.APIError](f.cause); ok {
 		f.code, f.message = errorCode(api.ErrorCode()), api.ErrorMessage()
 	}
 	// What the SDK fills in where the answer has none.
@@ -126,8 +124,7 @@ func (f *failure) answered(resp *smithyhttp.Response) *failure {
 		f.message = ""
 	}
 	good := f.status >= 200 && f.status <= 299
-	var spoilt *smithy.DeserializationError
-	_ = errors.As(f.cause, &spoilt)
+	spoilt, _ := errors.AsType[*smithy.DeserializationError](f.cause)
 	switch {
 	case errors.Is(f.cause, errBrokenAnswer):
 		f.message = errBrokenAnswer.Error() + ": " + innermost(f.cause).Error()
@@ -166,22 +163,19 @@ func (f *failure) unanswered() *failure {
 	f.sent = true
 	f.as(callerr.Transport, ratelimit.ServerError)
 	host := "the service"
-	var request *url.Error
-	var sending *sendError
-	if errors.As(f.cause, &request) {
+	if request, ok := errors.AsType[*url.Error](f.cause); ok {
 		host = hostOf(request.URL)
-	} else if errors.As(f.cause, &sending) {
+	} else if sending, ok := errors.AsType[*sendError](f.cause); ok {
 		host = sending.host
 	}
 	var (
 		proxy   *proxyError
-		op      *net.OpError
 		name    *net.DNSError
 		cert    *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError
 		record  tls.RecordHeaderError
 	)
-	_ = errors.As(f.cause, &op)
+	op, _ := errors.AsType[*net.OpError](f.cause)
 	reason := innermost(f.cause).Error()
 	switch {
 	case errors.As(f.cause, &proxy) && proxy.status == http.StatusProxyAuthRequired:
@@ -193,10 +187,9 @@ func (f *failure) unanswered() *failure {
 		}
 	case op != nil && op.Op == "proxyconnect":
 		where := "of HTTPS_PROXY or HTTP_PROXY"
-		var dial *net.OpError
 		if errors.As(op.Err, &name) {
 			where, reason = name.Name, "there is no host of that name"
-		} else if errors.As(op.Err, &dial) && dial.Addr != nil {
+		} else if dial, ok := errors.AsType[*net.OpError](op.Err); ok && dial.Addr != nil {
 			where = dial.Addr.String()
 		}
 		f.withText(deadProxy, "proxy", where, "host", host, "reason", reason)

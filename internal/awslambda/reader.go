@@ -209,8 +209,8 @@ func stored(about call, out any, md middleware.Metadata) (reconcile.Record, erro
 // naming adds to a refusal the destination that it is about, where AWS's text names
 // none: the only one that was sent, or for a text about S3 the bucket.
 func naming(c desired.Config, err error) error {
-	var e *callerr.Error
-	if !errors.As(err, &e) || e.Kind != callerr.Refused && e.Kind != callerr.Role || strings.Contains(e.Message, "arn:") {
+	e, ok := errors.AsType[*callerr.Error](err)
+	if !ok || e.Kind != callerr.Refused && e.Kind != callerr.Role || strings.Contains(e.Message, "arn:") {
 		return err
 	}
 	var sent []string

@@ -127,8 +127,8 @@ var kinds = map[string]string{
 
 func (p *parser) decode(n *yaml.Node, s *Scenario) {
 	err := n.Decode(s)
-	var wrong *yaml.TypeError
-	if !errors.As(err, &wrong) {
+	wrong, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
 		if err != nil {
 			p.errs = append(p.errs, fmt.Errorf("%s: %w; mend the YAML", p.name, err))
 		}

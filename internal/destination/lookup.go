@@ -118,7 +118,7 @@ func (j *job) ask(ctx context.Context, cfg aws.Config, account string) (err erro
 		client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
 		bucket, _, _ := strings.Cut(j.arn.Resource, "/")
 		_, err = client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
-		if answer := (*smithyhttp.ResponseError)(nil); errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusMovedPermanently {
+		if answer, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && answer.HTTPStatusCode() == http.StatusMovedPermanently {
 			err = nil // it is there, in another region
 		}
 	default:

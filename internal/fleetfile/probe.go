@@ -71,8 +71,8 @@ func judge(q question) string {
 // inOneLine is what the loader refused, in the words that explain has for it: its
 // message repeats the value, and its place is one in the probe's own file.
 func inOneLine(err error) string {
-	var problems desired.Problems
-	if !errors.As(err, &problems) {
+	problems, ok := errors.AsType[desired.Problems](err)
+	if !ok {
 		return err.Error()
 	}
 	var all []string

@@ -320,8 +320,7 @@ func (d *dir) fail(op, name string, err error) error {
 		return nil
 	}
 	e := &StoreError{Op: op, Name: d.path(path.Clean(name)), Err: err}
-	var at *fs.PathError
-	if errors.As(err, &at) && at.Path == e.Name {
+	if at, ok := errors.AsType[*fs.PathError](err); ok && at.Path == e.Name {
 		e.Err = at.Err
 	}
 	switch {

@@ -115,7 +115,7 @@ func (k *memoryRecorder) acquireLeases(ctx context.Context, r *reconcile.RunResu
 	until := time.Now().Add(k.memory.LeaseWait)
 	for _, t := range targets {
 		lease, err := k.memory.Leases.take(ctx, k.memory.History, t, owner, 0)
-		if held := (*HeldError)(nil); errors.As(err, &held) && time.Until(until) > 0 {
+		if held, ok := errors.AsType[*HeldError](err); ok && time.Until(until) > 0 {
 			waiting := k.memory.Waiting
 			if waiting == nil {
 				waiting = func(*HeldError) {}
@@ -261,9 +261,8 @@ func (k *memoryRecorder) Release(ctx context.Context) error {
 	defer cancel()
 	var problems []error
 	for _, lease := range k.leases {
-		var lost *LostError // which the outcome has told already
-		if err := k.memory.Leases.release(ctx, lease); err != nil && !errors.As(err, &lost) {
-			problems = append(problems, err)
+		if err := k.memory.Leases.release(ctx, lease); err != nil && !errors.As(err, new(*LostError)) {
+			problems = append(problems, err) // else the outcome has told it already
 		}
 	}
 	return errors.Join(problems...)

@@ -250,7 +250,7 @@ func (h *History) readChain(ctx context.Context, attempts []attempt) (chain, err
 }
 
 func unreadable(what string, err error) string {
-	if damaged := (*damagedError)(nil); errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[*damagedError](err); ok {
 		return damaged.text
 	}
 	return what + " cannot be read: " + err.Error()

@@ -197,13 +197,12 @@ func (d *Digest) problem(kind Kind, err error) {
 func causeOf(err error) string {
 	var call *callerr.Error
 	var problems desired.Problems
-	var guard *reconcile.GuardError
 	switch {
 	case errors.As(err, &call):
 		return call.Cause()
 	case errors.As(err, &problems):
 		return problems.Error()
-	case errors.As(err, &guard):
+	case errors.As(err, new(*reconcile.GuardError)):
 		return "guard"
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {

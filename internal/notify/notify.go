@@ -290,7 +290,7 @@ func (w *webhook) post(ctx context.Context, body []byte) (again bool, err error)
 	req.Header.Set("User-Agent", w.agent)
 	resp, err := w.client.Do(req)
 	if err != nil {
-		if of := (*url.Error)(nil); errors.As(err, &of) {
+		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err // without the URL
 		}
 		return true, err

@@ -101,7 +101,7 @@ func (d *Directory) Members(ctx context.Context, of desired.Organization) ([]des
 			continue
 		}
 		regions, err := d.regions(ctx, a)
-		if call := (*callerr.Error)(nil); errors.As(err, &call) && (call.Kind == callerr.Denied || call.Kind == callerr.Invalid) {
+		if call, ok := errors.AsType[*callerr.Error](err); ok && (call.Kind == callerr.Denied || call.Kind == callerr.Invalid) {
 			// The region of the caller is there for the row alone.
 			members[i].Err, regions = fmt.Errorf("which regions %s has enabled is not known: %w", members[i].Account, err), []string{d.region}
 			if refused++; refused == i+1 && (refused == deniedFirst || refused == len(accounts)) {

@@ -69,8 +69,7 @@ func (r *Run) ofRun(say func(remark)) {
 	for _, w := range r.Warnings {
 		problem(warned, w, skipped, mayRunTwice)
 	}
-	var problems desired.Problems
-	if errors.As(r.Err, &problems) {
+	if problems, ok := errors.AsType[desired.Problems](r.Err); ok {
 		for _, p := range problems {
 			problem(refused, p, erred, losesEvents)
 		}

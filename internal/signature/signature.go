@@ -23,7 +23,7 @@ const Namespace = "eventinvoke"
 // one; it may be nil.
 func Key(path string, data []byte, ask func() (string, error)) (ssh.Signer, error) {
 	key, err := ssh.ParsePrivateKey(data)
-	if protected := (*ssh.PassphraseMissingError)(nil); errors.As(err, &protected) {
+	if errors.As(err, new(*ssh.PassphraseMissingError)) {
 		if ask == nil {
 			return nil, fmt.Errorf("%s has a passphrase, and there is no terminal to ask for it", path)
 		}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -239,6 +240,23 @@ func (o *Outcome) Of(t desired.Target) *TargetOutcome {
 	return FindTarget(o.Targets, t)
 }
 
+// All gives the results of an outcome, which may be nil, in the plan's order.
+func (o *Outcome) All() iter.Seq2[desired.Key, *ChangeResult] {
+	return func(yield func(desired.Key, *ChangeResult) bool) {
+		if o == nil {
+			return
+		}
+		for i := range o.Targets {
+			t := &o.Targets[i]
+			for j := range t.Results {
+				if !yield(desired.Key{Target: t.Target, Name: t.Results[j].Name}, &t.Results[j]) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Counts adds up the outcome.
 func (o *Outcome) Counts() (sum OutcomeCounts) {
 	for i := range o.Targets {
@@ -279,11 +297,9 @@ func (t *OutcomeCounts) add(o *TargetOutcome) {
 
 // Wrote reports whether AWS stored anything, as asked for or otherwise.
 func (o *Outcome) Wrote() bool {
-	for i := range o.Targets {
-		for j := range o.Targets[i].Results {
-			if s := o.Targets[i].Results[j].Status; s == Applied || s == Mismatched {
-				return true
-			}
+	for _, r := range o.All() {
+		if r.Status == Applied || r.Status == Mismatched {
+			return true
 		}
 	}
 	return false
@@ -293,11 +309,9 @@ func (o *Outcome) Wrote() bool {
 // that were not attempted are not failures.
 func (o *Outcome) Err() error {
 	all := manyErrors()
-	for i := range o.Targets {
-		for j := range o.Targets[i].Results {
-			if r := &o.Targets[i].Results[j]; r.Status == Failed || r.Status == Mismatched {
-				all = multierror.Append(all, ofConfig(desired.Key{Target: o.Targets[i].Target, Name: r.Name}, r.Err))
-			}
+	for key, r := range o.All() {
+		if r.Status == Failed || r.Status == Mismatched {
+			all = multierror.Append(all, ofConfig(key, r.Err))
 		}
 	}
 	return all.ErrorOrNil()

@@ -61,13 +61,9 @@ func untold(r *reconcile.RunResult, about verdict, failures error) []error {
 			all = append(all, err)
 		}
 	}
-	if r.Outcome != nil {
-		for _, t := range r.Outcome.Targets {
-			for i := range t.Results {
-				if c := &t.Results[i]; c.Status == reconcile.Stale {
-					all = append(all, fmt.Errorf("%s: left alone: the record is no longer what was seen; plan again", desired.Key{Target: t.Target, Name: c.Name}))
-				}
-			}
+	for key, c := range r.Outcome.All() {
+		if c.Status == reconcile.Stale {
+			all = append(all, fmt.Errorf("%s: left alone: the record is no longer what was seen; plan again", key))
 		}
 	}
 	if len(all) == 0 && about >= aboutFleet && nothingCompared(r.Plan.Counts()) {

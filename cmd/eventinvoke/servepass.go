@@ -109,7 +109,7 @@ func (s *server) worker(timetable worker.Timetable) *worker.Worker {
 	}
 	w := worker.New(worker.Options{
 		Timetable: timetable, Pass: pass, Log: s.app.log, Settle: s.o.settle, Gap: s.o.gap, Observer: s.observer(), Fights: &s.clients.fights,
-		Concurrent: true, Silence: worker.DefaultSilence + s.o.leaseWait, Random: s.o.random,
+		Silence: worker.DefaultSilence + s.o.leaseWait, Random: s.o.random,
 	})
 	s.set(func(s *server) { s.loop = w })
 	return w

@@ -95,19 +95,13 @@ func (f *Log) Corrected(key desired.Key, at time.Time, before, after *reconcile.
 
 // Ran notes what a run has written.
 func (f *Log) Ran(o *reconcile.Outcome, now time.Time) {
-	if o == nil {
-		return
-	}
-	for i := range o.Targets {
-		for j := range o.Targets[i].Results {
-			r := &o.Targets[i].Results[j]
-			if r.Status == reconcile.Applied || r.Status == reconcile.Mismatched {
-				at := now
-				if r.Modified != 0 {
-					at = time.UnixMilli(r.Modified)
-				}
-				f.Corrected(desired.Key{Target: o.Targets[i].Target, Name: r.Name}, at, r.Before, r.After)
+	for key, r := range o.All() {
+		if r.Status == reconcile.Applied || r.Status == reconcile.Mismatched {
+			at := now
+			if r.Modified != 0 {
+				at = time.UnixMilli(r.Modified)
 			}
+			f.Corrected(key, at, r.Before, r.After)
 		}
 	}
 }

@@ -170,12 +170,8 @@ func waitsOf(r *Run) []wait {
 		{"busy function (409)", reads.Conflicts + writes.Conflicts, 0},
 		{"AWS failed (5xx, connections)", reads.Faults + writes.Faults, 0},
 	}
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			for j := range r.Outcome.Targets[i].Results {
-				share(all, r.Outcome.Targets[i].Results[j].Stats)
-			}
-		}
+	for _, result := range r.Outcome.All() {
+		share(all, result.Stats)
 	}
 	return slices.DeleteFunc(all, func(w wait) bool { return w.calls == 0 })
 }

@@ -43,17 +43,10 @@ type refusal struct {
 
 // spend notes the writes of a targeted pass, those that failed included.
 func (a *allowance) spend(r *Result, now time.Time) {
-	if r.Outcome == nil {
-		return
-	}
 	n := 0
-	for i := range r.Outcome.Targets {
-		for _, result := range r.Outcome.Targets[i].Results {
-			switch result.Status {
-			case reconcile.NotAttempted, reconcile.Stale:
-			default:
-				n++
-			}
+	for _, result := range r.Outcome.All() {
+		if result.Status != reconcile.NotAttempted && result.Status != reconcile.Stale {
+			n++
 		}
 	}
 	if n > 0 {
@@ -75,10 +68,9 @@ func (a *allowance) within(now time.Time) int {
 // that it was about were seen again and the pass was let pass: one that left them to another
 // run, or failed for another reason, says nothing.
 func (a *allowance) looked(s Scope, fleet desired.Fleet, r *Result) {
-	var guard *reconcile.GuardError
 	switch {
 	case r.Plan == nil || !s.Targets():
-	case errors.As(r.Err, &guard):
+	case errors.As(r.Err, new(*reconcile.GuardError)):
 		if a.refused != nil && !s.All {
 			return // it stands
 		}

@@ -122,7 +122,7 @@ func TestEventsDoNotWriteWhatTheGuardRefused(t *testing.T) {
 		}
 		a.change(a.fleet.Targets[0].Entries[0].Name, false)
 		a.records[a.fleet.Targets[0].Entries[199].Name] = asIs
-		w := a.start(t, Options{Timetable: mustEvery(t, time.Hour), Concurrent: true})
+		w := a.start(t, Options{Timetable: mustEvery(t, time.Hour)})
 		time.Sleep(time.Minute)
 		if s := w.State(); !s.Refused {
 			t.Fatalf("the sweep was not refused: %+v", s)
@@ -150,7 +150,7 @@ func TestEventsDoNotWriteWhatTheGuardRefused(t *testing.T) {
 func TestTargetedPassesShareOneAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newLambdas(200)
-		w := a.start(t, Options{Timetable: mustEvery(t, 24*time.Hour), Concurrent: true})
+		w := a.start(t, Options{Timetable: mustEvery(t, 24*time.Hour)})
 		time.Sleep(time.Minute)
 		for from := 0; from < 200; from += 20 {
 			for _, e := range a.fleet.Targets[0].Entries[from : from+20] {

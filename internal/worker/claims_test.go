@@ -185,7 +185,7 @@ func (w lambdasWishes) Resolve(context.Context, desired.Target, desired.Inventor
 // start runs a worker over an account until the test ends.
 func (a *lambdas) start(t *testing.T, o Options) *Worker {
 	t.Helper()
-	o.Pass = a.pass
+	o.Pass, o.Log, o.Observer = a.pass, silent, unobserved{}
 	w := New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
@@ -206,7 +206,7 @@ func (a *lambdas) start(t *testing.T, o Options) *Worker {
 func TestAnEventDoesNotWaitForASweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newLambdas(50_000)
-		w := a.start(t, Options{Timetable: mustEvery(t, 24*time.Hour), Concurrent: true, Silence: DefaultSilence})
+		w := a.start(t, Options{Timetable: mustEvery(t, 24*time.Hour), Silence: DefaultSilence})
 		var waited []time.Duration
 		random := rand.New(rand.NewPCG(1, 2))
 		for range 200 {
@@ -257,7 +257,7 @@ func TestASweepAndATargetedPassKeepApart(t *testing.T) {
 				calls++
 				return time.Duration(latencies[calls%len(latencies)]) * time.Millisecond
 			}
-			w := a.start(t, Options{Timetable: mustEvery(t, 10*time.Second), Concurrent: true, Settle: time.Second, Gap: time.Second})
+			w := a.start(t, Options{Timetable: mustEvery(t, 10*time.Second), Settle: time.Second, Gap: time.Second})
 			for i, wait := range waits {
 				time.Sleep(time.Duration(wait) * time.Millisecond)
 				o := Object{Target: ireland}

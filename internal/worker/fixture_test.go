@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -54,7 +55,7 @@ func newRig(t *testing.T, change func(*rig, *Options)) *rig {
 	t.Helper()
 	r := &rig{began: time.Now(), over: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(t.Context())
-	o := Options{Timetable: mustEvery(t, 24*time.Hour), Observer: r}
+	o := Options{Timetable: mustEvery(t, 24*time.Hour), Log: silent, Observer: r}
 	if change != nil {
 		change(r, &o)
 	}
@@ -73,6 +74,16 @@ func newRig(t *testing.T, change func(*rig, *Options)) *rig {
 	synctest.Wait()
 	return r
 }
+
+// silent is the log of a test that reads none.
+var silent = slog.New(slog.DiscardHandler)
+
+// unobserved is the Observer of a test that has none.
+type unobserved struct{}
+
+func (unobserved) Woken(Cause)   {}
+func (unobserved) Passed(Report) {}
+func (unobserved) Stalled()      {}
 
 func (r *rig) pass(ctx context.Context, scope Scope) Result {
 	r.mu.Lock()

@@ -40,7 +40,7 @@ func TestAMonth(t *testing.T) {
 		}
 		var w *Worker
 		begin := func() (end func()) {
-			w = New(Options{Timetable: mustEvery(t, 15*time.Minute), Pass: pass, Concurrent: true, Silence: DefaultSilence})
+			w = New(Options{Timetable: mustEvery(t, 15*time.Minute), Log: silent, Observer: unobserved{}, Pass: pass, Silence: DefaultSilence})
 			ctx, cancel := context.WithCancel(t.Context())
 			over := make(chan struct{})
 			go func() {

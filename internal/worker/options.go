@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -17,15 +16,11 @@ import (
 // Options are what a worker is made of.
 type Options struct {
 	Timetable Timetable
-	Pass      Pass
-	Log       *slog.Logger // nil logs nothing
-	Observer  Observer     // nil records nothing
-
-	// Concurrent lets a targeted pass run while a sweep is under way: Pass is then
-	// called for both at a time, never for two sweeps or two targeted passes. Pass
-	// has to use Scope.Open, by which the two keep out of each other's way. Without
-	// it what events ask for waits for the end of a sweep.
-	Concurrent bool
+	// Pass is called for a sweep and a targeted pass at a time, never for two of a
+	// kind. It has to use Scope.Open, by which the two keep out of each other's way.
+	Pass     Pass
+	Log      *slog.Logger
+	Observer Observer
 
 	Settle time.Duration // DefaultSettle when 0
 	Gap    time.Duration // DefaultGap when 0
@@ -82,24 +77,10 @@ func (o Options) filled() Options {
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
-	if o.Fights == nil {
-		o.Fights = &fights.Log{}
-	}
+	o.Fights = cmp.Or(o.Fights, &fights.Log{})
 	o.Limit = cmp.Or(o.Limit, DefaultLimit)
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Observer == nil {
-		o.Observer = noop{}
-	}
 	return o
 }
-
-type noop struct{}
-
-func (noop) Woken(Cause)   {}
-func (noop) Passed(Report) {}
-func (noop) Stalled()      {}
 
 // State is how the worker is doing. It is a value: a copy that nobody changes.
 type State struct {
@@ -197,15 +178,4 @@ func (s State) Notes(reasons ...string) []string {
 		notes = append(notes, "the last sweep did not come to its end everywhere: "+s.LastError)
 	}
 	return notes
-}
-
-// problems are what sources of wakes complain about, by source.
-type problems map[string]error
-
-func (p problems) list() []string {
-	var all []string
-	for _, source := range slices.Sorted(maps.Keys(p)) {
-		all = append(all, source+": "+p[source].Error())
-	}
-	return all
 }

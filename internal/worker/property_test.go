@@ -23,20 +23,19 @@ type poke struct {
 // it; passes must not overlap; and triggers must have settled.
 func TestNoWakeIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		concurrent := rapid.Bool().Draw(rt, "concurrent")
 		takes := time.Duration(rapid.IntRange(0, 40).Draw(rt, "takes")) * time.Second
 		pokes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) poke {
 			return poke{time.Duration(rapid.IntRange(0, 6).Draw(t, "wait")) * time.Second, rapid.IntRange(0, 4).Draw(t, "function")}
 		}), 1, 60).Draw(rt, "pokes")
 		var problem error
-		synctest.Test(t, func(t *testing.T) { problem = replay(t, concurrent, takes, pokes) })
+		synctest.Test(t, func(t *testing.T) { problem = replay(t, takes, pokes) })
 		if problem != nil {
 			rt.Fatal(problem)
 		}
 	})
 }
 
-func replay(t *testing.T, concurrent bool, takes time.Duration, pokes []poke) error {
+func replay(t *testing.T, takes time.Duration, pokes []poke) error {
 	var mu sync.Mutex
 	var problems []string
 	complain := func(format string, args ...any) {
@@ -46,11 +45,11 @@ func replay(t *testing.T, concurrent bool, takes time.Duration, pokes []poke) er
 	}
 	var over []passed
 	running := map[bool]int{} // by whether it is a sweep
-	w := New(Options{Timetable: mustEvery(t, 24*time.Hour), Concurrent: concurrent, Pass: func(ctx context.Context, s Scope) Result {
+	w := New(Options{Timetable: mustEvery(t, 24*time.Hour), Log: silent, Observer: unobserved{}, Pass: func(ctx context.Context, s Scope) Result {
 		began := time.Duration(time.Now().UnixNano())
 		mu.Lock()
 		running[s.All]++
-		if running[s.All] > 1 || !concurrent && running[!s.All] > 0 {
+		if running[s.All] > 1 {
 			problems = append(problems, "two passes at once")
 		}
 		mu.Unlock()

@@ -15,8 +15,8 @@ import (
 )
 
 // Pass looks at a scope, and corrects it if that is its office. When ctx ends
-// it finishes the calls in flight and returns. See Options.Concurrent for how many
-// may run at a time.
+// it finishes the calls in flight and returns. See Options.Pass for how many may run
+// at a time.
 type Pass func(ctx context.Context, scope Scope) Result
 
 // Result is how a pass ended.
@@ -249,8 +249,7 @@ func (r *Result) TargetErr(t desired.Target) error {
 // anyTarget reports whether one of the targets that a pass was to look at as a whole was
 // dealt with to the end, or a sweep found that there is none.
 func (r *Result) anyTarget(s Scope) bool {
-	var guard *reconcile.GuardError
-	if r.Plan == nil || r.Err != nil && !errors.As(r.Err, &guard) {
+	if r.Plan == nil || r.Err != nil && !errors.As(r.Err, new(*reconcile.GuardError)) {
 		return false // a plan that the guard refused was made of targets that could be read
 	}
 	ended := map[desired.Target]bool{}
@@ -328,9 +327,8 @@ func (r *Result) reason(err error, otherwise Reason) Reason {
 			return reason
 		}
 	}
-	var guard *reconcile.GuardError
 	switch {
-	case errors.As(err, &guard):
+	case errors.As(err, new(*reconcile.GuardError)):
 		return ByGuard
 	case errors.Is(err, reconcile.ErrJournal):
 		return ByHistory
@@ -348,17 +346,10 @@ func (r *Result) reason(err error, otherwise Reason) Reason {
 }
 
 // corrected lists the keys that a pass wrote, in the plan's order.
-func (r *Result) corrected() []desired.Key {
-	if r.Outcome == nil {
-		return nil
-	}
-	var keys []desired.Key
-	for i := range r.Outcome.Targets {
-		t := &r.Outcome.Targets[i]
-		for j := range t.Results {
-			if t.Results[j].Status == reconcile.Applied {
-				keys = append(keys, desired.Key{Target: t.Target, Name: t.Results[j].Name})
-			}
+func (r *Result) corrected() (keys []desired.Key) {
+	for key, result := range r.Outcome.All() {
+		if result.Status == reconcile.Applied {
+			keys = append(keys, key)
 		}
 	}
 	return keys

@@ -53,12 +53,11 @@ type Scope struct {
 
 // ScopeOf is the scope of some triggers. No triggers give a scope over nothing.
 func ScopeOf(triggers []Trigger) Scope {
-	var s Scope
-	for _, t := range triggers {
-		s.Objects = append(s.Objects, t.Object)
+	objects := make([]Object, len(triggers))
+	for i, t := range triggers {
+		objects[i] = t.Object
 	}
-	s.Objects = widest(s.Objects)
-	return s
+	return Scope{Objects: widest(objects)}
 }
 
 // widest sorts objects and drops those within a wider one.

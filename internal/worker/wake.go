@@ -75,15 +75,7 @@ func (t Trigger) key() (desired.Key, bool) {
 type ack struct {
 	open int
 	errs []error
-	done func(error)
-}
-
-func newAck(w Wake, open int) *ack {
-	done := w.Done
-	if done == nil {
-		done = func(error) {}
-	}
-	return &ack{open: open, done: done}
+	done func(error) // may be nil
 }
 
 func (t *ack) settle(err error) {
@@ -91,7 +83,7 @@ func (t *ack) settle(err error) {
 	if err != nil {
 		t.errs = append(t.errs, err)
 	}
-	if t.open == 0 {
+	if t.open == 0 && t.done != nil {
 		t.done(errors.Join(t.errs...))
 	}
 }
@@ -102,7 +94,6 @@ type Classified struct {
 	Files      bool      // a fleet file changed
 	Triggers   []Trigger // empty when Everything
 	Echoes     int       // our own writes, dropped
-	Failed     int       // calls that AWS refused, dropped
 }
 
 // Classify turns hints into what the worker is to look at. A stored object counts
@@ -112,8 +103,7 @@ func Classify(hints []events.Hint, files ...string) Classified {
 	var t Classified
 	for _, h := range hints {
 		switch {
-		case h.Failed:
-			t.Failed++
+		case h.Failed: // AWS refused the call
 		case h.Echo:
 			t.Echoes++
 		case h.Kind == events.Files:
@@ -193,14 +183,14 @@ func (q *queue) add(w Wake, now time.Time) {
 			q.sweep, q.sweepAt = &job{sweep: true}, now
 		}
 		q.sweep.causes.add(w.Cause)
-		q.sweep.acks = append(q.sweep.acks, newAck(w, 1))
+		q.sweep.acks = append(q.sweep.acks, &ack{open: 1, done: w.Done})
 		return
 	}
 	byObject := map[Object][]Trigger{}
 	for _, t := range w.Triggers {
 		byObject[t.Object] = append(byObject[t.Object], t)
 	}
-	a := newAck(w, len(byObject))
+	a := &ack{open: len(byObject), done: w.Done}
 	for object, triggers := range byObject {
 		it := q.objects[object]
 		if it == nil {
@@ -238,9 +228,7 @@ func (q *queue) due() (sweep, targeted time.Time) {
 		}
 	}
 	for _, it := range q.objects {
-		if targeted.IsZero() || it.due.Before(targeted) {
-			targeted = it.due
-		}
+		targeted = earliest(targeted, it.due)
 	}
 	return sweep, targeted
 }
@@ -288,11 +276,7 @@ func (j *job) scope() Scope {
 	if j.sweep {
 		return Scope{All: true}
 	}
-	var triggers []Trigger
-	for object := range j.items {
-		triggers = append(triggers, Trigger{Object: object})
-	}
-	return ScopeOf(triggers)
+	return Scope{Objects: widest(slices.Collect(maps.Keys(j.items)))}
 }
 
 // settle tells everybody who waits for the job how their part ended.
@@ -318,13 +302,12 @@ func (j *job) times() []time.Time {
 	return all
 }
 
-// earliest is the first of some instants that is not zero.
-func earliest(times ...time.Time) time.Time {
-	times = slices.DeleteFunc(times, time.Time.IsZero)
-	if len(times) == 0 {
-		return time.Time{}
+// earliest is the earlier of two instants, of which a zero one is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
-	return slices.MinFunc(times, time.Time.Compare)
+	return a
 }
 
 // causeSet is a set of causes.

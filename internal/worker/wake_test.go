@@ -27,7 +27,7 @@ func TestClassify(t *testing.T) {
 		{why: "a write names its writer", hints: []events.Hint{write}, want: Classified{Triggers: []Trigger{written}}, cause: Event},
 		{why: "a change of an alias is nobody's write of a record", hints: []events.Hint{alias}, want: Classified{Triggers: []Trigger{{Object: fn("orders")}}}, cause: Event},
 		{why: "our own writes", hints: []events.Hint{echo, echo}, want: Classified{Echoes: 2}},
-		{why: "a refused call that was ours is refused first", hints: []events.Hint{failed, {Failed: true, Echo: true}}, want: Classified{Failed: 2}},
+		{why: "a refused call that was ours is refused first", hints: []events.Hint{failed, {Failed: true, Echo: true}}},
 		{why: "a schedule covers the rest", hints: []events.Hint{write, {Kind: events.All}}, want: Classified{Everything: true}, cause: Schedule},
 		{why: "any other stored object", hints: []events.Hint{{Kind: events.Files, Object: "s3://fleets/notes.txt"}}},
 		{why: "new tags", hints: []events.Hint{{Kind: events.Function, Target: ireland, Function: "orders", EventName: "TagResource"}}, want: Classified{Triggers: []Trigger{{Object: fn("orders")}}}, cause: Event},

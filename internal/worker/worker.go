@@ -42,6 +42,7 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +62,7 @@ type Worker struct {
 	sweep     *job // under way, or nil
 	targeted  *job
 	allowance allowance
-	problems  problems
+	problems  map[string]error // of the sources of wakes
 	state     State
 	stopped   bool
 	told      summary // what the log was last told of a sweep
@@ -72,7 +73,7 @@ func New(o Options) *Worker {
 	o = o.filled()
 	return &Worker{
 		o: o, poked: make(chan struct{}, 1), claims: newClaims(),
-		queue: newQueue(o.Settle, o.Gap), problems: problems{},
+		queue: newQueue(o.Settle, o.Gap), problems: map[string]error{},
 		state: State{Timetable: o.Timetable},
 	}
 }
@@ -82,7 +83,7 @@ func New(o Options) *Worker {
 func (w *Worker) Wake(wake Wake) {
 	w.o.Observer.Woken(wake.Cause)
 	if answered, err := w.accept(wake); answered {
-		newAck(wake, 1).settle(err) // outside the lock: Done may ask for the State
+		(&ack{open: 1, done: wake.Done}).settle(err) // outside the lock: Done may ask for the State
 		return
 	}
 	w.poke()
@@ -136,7 +137,10 @@ func (w *Worker) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	s.Fought, s.Problems, s.Refused = w.o.Fights.List(fights.Told, time.Now()), w.problems.list(), w.allowance.refused != nil
+	s.Fought, s.Refused = w.o.Fights.List(fights.Told, time.Now()), w.allowance.refused != nil
+	for _, source := range slices.Sorted(maps.Keys(w.problems)) {
+		s.Problems = append(s.Problems, source+": "+w.problems[source].Error())
+	}
 	return s
 }
 
@@ -185,24 +189,12 @@ func (w *Worker) setState(change func(*State)) {
 	change(&w.state)
 }
 
-// free says which kind of pass may begin.
-func (w *Worker) free() (sweep, targeted bool) {
-	sweep, targeted = w.sweep == nil, w.targeted == nil
-	if !w.o.Concurrent {
-		sweep = sweep && targeted
-		targeted = sweep
-	}
-	return sweep, targeted
-}
-
-// take gives a job that begins now and its scope. Where only one pass may run the
-// sweep goes first: a stream of events must not hold it back.
+// take gives a job that begins now and its scope.
 func (w *Worker) take() (*job, Scope) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	sweep, targeted := w.free()
-	if sweep {
+	if w.sweep == nil {
 		if j := w.queue.takeSweep(now); j != nil {
 			w.sweep, w.state.Sweeping, w.state.LastAttempt = j, now, now
 			scope := j.scope()
@@ -213,7 +205,7 @@ func (w *Worker) take() (*job, Scope) {
 			return j, scope
 		}
 	}
-	if targeted {
+	if w.targeted == nil {
 		if j := w.queue.takeTargeted(now); j != nil {
 			w.targeted, w.state.Targeted = j, now
 			w.allowance.period = w.o.Timetable.Period(now)
@@ -228,15 +220,15 @@ func (w *Worker) take() (*job, Scope) {
 func (w *Worker) sleepUntil() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	sweepDue, targetedDue := w.queue.due()
-	sweep, targeted := w.free()
-	if !sweep {
-		sweepDue = time.Time{}
+	next := w.state.Next
+	sweep, targeted := w.queue.due()
+	if w.sweep == nil {
+		next = earliest(next, sweep)
 	}
-	if !targeted {
-		targetedDue = time.Time{}
+	if w.targeted == nil {
+		next = earliest(next, targeted)
 	}
-	return earliest(w.state.Next, sweepDue, targetedDue)
+	return next
 }
 
 // stop awaits the passes, ends the taking of wakes and releases everybody who waits.

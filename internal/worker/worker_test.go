@@ -159,7 +159,7 @@ func TestTheEndOfTheContextDrains(t *testing.T) {
 func TestStoppingShowsWhileTheLastPassEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		w := New(Options{Timetable: mustEvery(t, time.Hour), Pass: func(context.Context, Scope) Result {
+		w := New(Options{Timetable: mustEvery(t, time.Hour), Log: silent, Observer: unobserved{}, Pass: func(context.Context, Scope) Result {
 			<-release // calls in flight
 			return inSync
 		}})

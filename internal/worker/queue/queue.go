@@ -46,18 +46,17 @@ type Options struct {
 	URL      string
 	Version  string // of the program, for the user agent
 	Wake     func(worker.Wake)
-	Log      *slog.Logger // nil logs nothing
-	Observer Observer     // nil records nothing
+	Log      *slog.Logger
+	Observer Observer
 
 	// Foreign reports that another process is to look at an object: it is in the
-	// fleet, and not in this process's part of it. Nil means none. Such a message
-	// is given back.
+	// fleet, and not in this process's part of it. Such a message is given back.
 	Foreign func(worker.Object) bool
 	// FleetFiles are the stored objects that the fleet is read from, as
 	// s3://bucket/key. Events of S3 about others need nothing.
 	FleetFiles []string
 	// Problem is told when the queue has not answered several times in a row, and
-	// with nil when it answers again. It may be nil.
+	// with nil when it answers again.
 	Problem func(error)
 
 	// Wait is how long one request waits for messages: DefaultWait when 0.
@@ -114,9 +113,6 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Wake == nil {
-		return nil, errors.New("queue.Open: Options.Wake is required")
-	}
 	o.Wait, o.Visibility = cmp.Or(o.Wait, DefaultWait), cmp.Or(o.Visibility, DefaultVisibility)
 	// A request that waits for messages is answered when the wait is over.
 	cfg, err := awslambda.LoadConfig(ctx, awslambda.Environment{Version: o.Version, Limit: o.Wait + lastCalls})
@@ -126,29 +122,10 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if cfg.Region = cmp.Or(region, cfg.Region); cfg.Region == "" {
 		return nil, fmt.Errorf("the queue URL %q names no region: set AWS_REGION", awslambda.RedactURL(o.URL))
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Observer == nil {
-		o.Observer = noop{}
-	}
-	if o.Foreign == nil {
-		o.Foreign = func(worker.Object) bool { return false }
-	}
-	if o.Problem == nil {
-		o.Problem = func(error) {}
-	}
 	q := &Queue{o: o, client: sqs.NewFromConfig(cfg), inflight: newInflight(), dedup: newDedup(maxRemembered)}
 	o.Observer.QueueOpened(q.age)
 	return q, nil
 }
-
-type noop struct{}
-
-func (noop) QueueOpened(func() time.Duration) {}
-func (noop) Message(string)                   {}
-func (noop) QueueAnswered()                   {}
-func (noop) QueueFailed(string)               {}
 
 func (q *Queue) age() time.Duration {
 	sent := q.inflight.oldest()

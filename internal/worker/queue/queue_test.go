@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"io"
 	"log"
 	"net/http"
@@ -50,10 +51,13 @@ func (d *desk) QueueOpened(age func() time.Duration) { d.age = age }
 func (d *desk) QueueFailed(op string)                { d.fails <- op }
 func (d *desk) wake(wake worker.Wake)                { d.wakes <- wake }
 
+// silent is the log of a test that reads none.
+var silent = slog.New(slog.DiscardHandler)
+
 func open(t *testing.T, url string, visibility time.Duration) *desk {
 	t.Helper()
 	d := &desk{wakes: make(chan worker.Wake, 100), dispositions: make(chan string, 100), fails: make(chan string, 100)}
-	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Observer: d, Wait: time.Second, Visibility: visibility,
+	q, err := Open(t.Context(), Options{URL: url, Version: "test", Wake: d.wake, Log: silent, Observer: d, Problem: func(error) {}, Wait: time.Second, Visibility: visibility,
 		Foreign: func(o worker.Object) bool { return o.Function == "theirs" }})
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +297,7 @@ func TestOpenWantsAQueueURL(t *testing.T) {
 	} {
 		t.Setenv("AWS_REGION", tt.region)
 		t.Setenv("AWS_CONFIG_FILE", os.DevNull)
-		_, err := Open(t.Context(), Options{URL: tt.url, Wake: wake})
+		_, err := Open(t.Context(), Options{URL: tt.url, Wake: wake, Observer: &failures{}})
 		if (tt.err == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), tt.err)) {
 			t.Errorf("%s: error %v, want %q", tt.why, err, tt.err)
 		}
@@ -359,7 +363,7 @@ func TestSeenIsBounded(t *testing.T) {
 // TestRequestsHaveALimit: a queue that takes a request and never answers is given
 // up, and one that is asked to wait for messages is not given up before its time.
 func TestRequestsHaveALimit(t *testing.T) {
-	q, err := Open(t.Context(), Options{URL: "https://sqs.eu-west-1.amazonaws.com/111111111111/q", Wake: func(worker.Wake) {}})
+	q, err := Open(t.Context(), Options{URL: "https://sqs.eu-west-1.amazonaws.com/111111111111/q", Wake: func(worker.Wake) {}, Observer: &failures{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +380,7 @@ func TestRequestsHaveALimit(t *testing.T) {
 // where it is refused.
 func TestNoPasswordOfTheQueue(t *testing.T) {
 	for _, url := range []string{"https://jane:geheim@sqs.eu-west-1.amazonaws.com", "https://jane:gehe im@host/1/q", "jane:geheim@host", "sqs://jane:geheim@host/q"} {
-		_, err := Open(t.Context(), Options{URL: url, Wake: func(worker.Wake) {}})
+		_, err := Open(t.Context(), Options{URL: url, Wake: func(worker.Wake) {}, Observer: &failures{}})
 		_, _, _, named := Identify(url)
 		if err == nil || strings.Contains(err.Error(), "gehe") || strings.Contains(named.Error(), "gehe") {
 			t.Errorf("%s: %v; %v", url, err, named)
@@ -394,7 +398,7 @@ func (f roundTrip) Do(r *http.Request) (*http.Response, error) {
 }
 
 func inBubble(o Options, answer roundTrip) *Queue {
-	o.URL, o.Wake = "https://sqs.eu-west-1.amazonaws.com/111111111111/q", func(worker.Wake) {}
+	o.URL, o.Wake, o.Log = "https://sqs.eu-west-1.amazonaws.com/111111111111/q", func(worker.Wake) {}, silent
 	q, err := Open(context.Background(), o)
 	if err != nil {
 		panic(err)
@@ -411,7 +415,7 @@ func TestADeadQueueIsAProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, calls := time.Now(), 0
 		var told []string
-		q := inBubble(Options{Problem: func(err error) { told = append(told, fmt.Sprint(time.Since(began) > 3*time.Second, " ", err != nil)) }}, func(string) (int, string) {
+		q := inBubble(Options{Observer: &failures{}, Problem: func(err error) { told = append(told, fmt.Sprint(time.Since(began) > 3*time.Second, " ", err != nil)) }}, func(string) (int, string) {
 			if calls++; calls <= 5 {
 				return 400, `{"__type": "com.amazonaws.sqs#QueueDoesNotExist"}`
 			}
@@ -427,10 +431,12 @@ func TestADeadQueueIsAProblem(t *testing.T) {
 	})
 }
 
-type failures struct {
-	noop
-	n int
-}
+// failures is an Observer that counts them alone.
+type failures struct{ n int }
+
+func (*failures) QueueOpened(func() time.Duration) {}
+func (*failures) Message(string)                   {}
+func (*failures) QueueAnswered()                   {}
 
 func (f *failures) QueueFailed(string) { f.n++ }
 

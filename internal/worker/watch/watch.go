@@ -13,6 +13,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -48,19 +49,14 @@ const (
 type Watcher struct {
 	o      Options
 	notify *fsnotify.Watcher
-	files  []string // that the loader read last
-	seen   string   // names, sizes and times of what is below the paths
-	loaded string   // what the loader read: files and sums, or problems
+	files  []desired.FileInfo // that the loader read last
+	seen   string             // names, sizes and times of what is below the paths
+	loaded string             // what the loader read: files and sums, or problems
 }
 
 // New begins to watch: a change after it has returned will be seen.
 func New(o Options) (*Watcher, error) {
-	if o.Quiet == 0 {
-		o.Quiet = DefaultQuiet
-	}
-	if o.Every == 0 {
-		o.Every = DefaultEvery
-	}
+	o.Quiet, o.Every = cmp.Or(o.Quiet, DefaultQuiet), cmp.Or(o.Every, DefaultEvery)
 	o.Paths = slices.DeleteFunc(slices.Clone(o.Paths), func(p string) bool { return p == "-" })
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -123,11 +119,8 @@ func (w *Watcher) load() {
 		w.loaded = err.Error()
 		return
 	}
-	w.files = nil
-	for _, f := range document.Files() {
-		w.files = append(w.files, f.Path)
-	}
-	w.loaded = fmt.Sprint(document.Files())
+	w.files = document.Files()
+	w.loaded = fmt.Sprint(w.files)
 }
 
 // follow watches the directories that matter now, and gives the names, sizes and
@@ -144,13 +137,13 @@ func (w *Watcher) follow() string {
 	return seen
 }
 
-func (w *Watcher) followAt(files []string) string {
+func (w *Watcher) followAt(files []desired.FileInfo) string {
 	var wanted []string
 	for _, p := range w.o.Paths {
 		wanted = append(wanted, directoriesOf(filepath.Clean(p))...)
 	}
 	for _, f := range files {
-		wanted = append(wanted, filepath.Dir(f))
+		wanted = append(wanted, filepath.Dir(f.Path))
 	}
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)

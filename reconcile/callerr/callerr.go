@@ -184,9 +184,8 @@ func withoutName(text, name, with string) string {
 // KindOf is the kind of the Error within err, or Unknown.
 func KindOf(err error) Kind {
 	// What carries none was not AWS's answer, and is not guessed at from its text.
-	var ce *Error
-	if errors.As(err, &ce) {
-		return ce.Kind
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
 	}
 	return Unknown
 }

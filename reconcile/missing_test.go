@@ -51,7 +51,7 @@ func TestWhatIsLeftNil(t *testing.T) {
 	// What is needed, and what is said without it. Everything else is optional.
 	needed := map[string]string{
 		"Engine.Opener": "no Opener configured", "Request.Wishes": "no Wishes configured",
-		"FleetWishes.Document": "no Document configured", "UndoWishes.Read": "no Read configured",
+		"FleetWishes.Document": "no Document configured", "Rollback.Read": "no Read configured",
 		"OpenTarget.Reader": target + "no Reader configured", "OpenTarget.Limiter": target + "no Limiter configured",
 		"OpenTarget.Writer": target + "no Writer configured",
 	}
@@ -71,7 +71,7 @@ func TestWhatIsLeftNil(t *testing.T) {
 			defer limiter.Close()
 			open := OpenTarget{Target: home, Reader: aws, Finder: aws, Writer: aws, Limiter: limiter, Calls: func() []OperationCount { return nil }}
 			fleet := FleetWishes{Document: document, InShard: func(desired.Target) bool { return true }}
-			undo := UndoWishes{Read: func(context.Context) (map[desired.Target][]Undo, error) {
+			undo := Rollback{Read: func(context.Context) (map[desired.Target][]Undo, error) {
 				return map[desired.Target][]Undo{home: {{Name: name("f", desired.Latest), Before: &Settings{}}}}, nil
 			}}
 			engine := Engine{Memory: remembers{}, Annotators: []Annotator{}, Observations: remembers{}}
@@ -88,8 +88,8 @@ func TestWhatIsLeftNil(t *testing.T) {
 				field.SetZero()
 			}
 			engine.Opener, request.Wishes = opens{open}, fleet
-			if undo.FleetWishes = fleet; what == "undo" {
-				request.Wishes = &undo
+			if what == "undo" {
+				request.Wishes = fleet.Rollback(undo)
 			}
 			if field, ok := whole[left]; ok {
 				field.SetZero()
@@ -106,7 +106,7 @@ func TestWhatIsLeftNil(t *testing.T) {
 				switch {
 				case left == "OpenTarget.Finder" && (what == "aliases" || what == "rules" || what == "required"):
 					want = target + "no Finder configured"
-				case left == "UndoWishes.Read" && what != "undo":
+				case left == "Rollback.Read" && what != "undo":
 					want = "" // not asked for
 				}
 				if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -139,7 +139,7 @@ func TestASavedPlanIsHeldAgainstTheFiles(t *testing.T) {
 	}
 	saved := world().goes(t, Request{GuardOff: "test", Wishes: FleetWishes{Document: document}}, 0).Plan
 	run := func(w *paced, d *desired.Document, plan Plan, owns func(desired.Target) bool) (r *RunResult, confirmed bool) {
-		r = w.goes(t, Request{Write: true, GuardOff: "test", Wishes: PlanWishes{FleetWishes{Document: d, InShard: owns}, plan},
+		r = w.goes(t, Request{Write: true, GuardOff: "test", Wishes: planWishes{FleetWishes{Document: d, InShard: owns}, plan},
 			Confirm: func(context.Context, *RunResult) bool { confirmed = true; return true }}, 0)
 		return r, confirmed
 	}

@@ -35,21 +35,28 @@ type StaleChange struct {
 	Now *Settings // the record as it is; nil: there is none
 }
 
-// UndoWishes are the before-images of a run, to which its records are to return. They are for
-// one run.
-type UndoWishes struct {
-	FleetWishes // says which targets there are; its entries are not looked at
+// Rollback is what of a run is to be undone.
+type Rollback struct {
 	// Read gives what is to be undone, by target, each sorted by name. It is
 	// called once the targets are held: before that the run may be at work still.
 	Read         func(context.Context) (map[desired.Target][]Undo, error)
 	Configs      int  // of the fleet of the run, to which the guard's limits refer
 	IncludeStale bool // undo also what somebody else has changed since
+}
 
+// Rollback wishes that the records of a run return to their before-images. Of the fleet files
+// only the targets count. The wishes are for one run.
+func (w FleetWishes) Rollback(of Rollback) Wishes { return &undoWishes{FleetWishes: w, Rollback: of} }
+
+// undoWishes are those of a rollback.
+type undoWishes struct {
+	FleetWishes
+	Rollback
 	undos map[desired.Target][]Undo
 }
 
 // lacks is an error where the Document or Read is nil.
-func (w *UndoWishes) lacks() error {
+func (w *undoWishes) lacks() error {
 	if w.Read == nil {
 		return errors.New("no Read configured")
 	}
@@ -57,10 +64,10 @@ func (w *UndoWishes) lacks() error {
 }
 
 // Discoveries implements Wishes: the journal names every config.
-func (*UndoWishes) Discoveries(desired.Target) []desired.Discovery { return nil }
+func (*undoWishes) Discoveries(desired.Target) []desired.Discovery { return nil }
 
 // Resolve implements Wishes.
-func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, GuardBase, error) {
+func (w *undoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desired.Inventory) (desired.Fleet, GuardBase, error) {
 	base := GuardBase{Fleet: w.Configs, Whole: true, Part: true, Shard: w.Shard, Shards: w.Shards}
 	undos, err := w.Read(ctx)
 	if err != nil {
@@ -97,7 +104,7 @@ func (w *UndoWishes) Resolve(ctx context.Context, ambient desired.Target, _ desi
 }
 
 // Plan implements Wishes.
-func (w *UndoWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
+func (w *undoWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	plan := newRollback(w.undos, observed, w.IncludeStale)
 	for i := range plan.Targets {
 		if t := FindTarget(fleet.Targets, plan.Targets[i].Target); t != nil {

@@ -200,7 +200,7 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 		"the run created it":            {Name: name("f", "gone")},
 	} {
 		undos := map[desired.Target][]Undo{home: {undo}}
-		w := &UndoWishes{FleetWishes: FleetWishes{Document: d}, Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}
+		w := &undoWishes{FleetWishes: FleetWishes{Document: d}, Rollback: Rollback{Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}}
 		fleet, _, err := w.Resolve(t.Context(), desired.Target{}, nil)
 		if err != nil {
 			t.Fatal(err)

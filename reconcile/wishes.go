@@ -11,9 +11,9 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 )
 
-// Wishes is where a plan's wishes come from: a fleet ([FleetWishes]), a saved plan
-// ([PlanWishes]), or a run that is to be undone ([UndoWishes]). It is all that sets one kind of
-// run apart from another. A run calls its methods in their order, from one goroutine.
+// Wishes is where a plan's wishes come from: a fleet ([FleetWishes]), a saved plan, or a run
+// that is to be undone. It is all that sets one kind of run apart from another. A run calls its
+// methods in their order, from one goroutine.
 type Wishes interface {
 	// Targets are those to open. Not declared means that the files name none, and
 	// the target of the current credentials is meant.
@@ -95,18 +95,19 @@ func (w FleetWishes) part(f desired.Fleet) desired.Fleet {
 // Plan implements Wishes.
 func (FleetWishes) Plan(fleet desired.Fleet, observed Observed) Plan { return NewPlan(fleet, observed) }
 
-// PlanWishes are exactly the changes of a saved plan. A change whose record has
-// moved since is stale, alone.
-//
-// A plan is a stranger's file, so each of its changes must be what the fleet files
-// ask for today.
-type PlanWishes struct {
+// SavedPlan wishes for exactly the changes of a saved plan. A change whose record has moved
+// since is stale, alone. A plan is a stranger's file, so each of its changes must be what the
+// fleet files ask for today.
+func (w FleetWishes) SavedPlan(saved Plan) Wishes { return planWishes{w, saved} }
+
+// planWishes are those of a saved plan.
+type planWishes struct {
 	FleetWishes
-	Saved Plan
+	saved Plan
 }
 
 // Resolve implements Wishes.
-func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, GuardBase, error) {
+func (w planWishes) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, GuardBase, error) {
 	fleet, base, err := w.FleetWishes.Resolve(ctx, ambient, found)
 	if err != nil {
 		return fleet, base, err
@@ -115,8 +116,8 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 	// refer to what the fleet is, not to what the plan says.
 	base.Fleet, base.Whole, base.Part = fleet.Configs(), true, true
 	changes := map[desired.Target][]Change{}
-	for i := range w.Saved.Targets {
-		t := &w.Saved.Targets[i]
+	for i := range w.saved.Targets {
+		t := &w.saved.Targets[i]
 		if !w.inShard(t.Target) {
 			continue
 		}
@@ -142,7 +143,7 @@ func (w PlanWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 
 // left reports whether a target of the plan is none any more because AWS Organizations
 // lists its account no longer. It is a row of its own, and keeps no other waiting.
-func (w PlanWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
+func (w planWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
 	return !slices.ContainsFunc(fleet.Targets, func(f desired.TargetSpec) bool { return f.Target == t.Target }) &&
 		slices.ContainsFunc(w.Document.Organizations(), func(o desired.Organization) bool { return o.Label == t.Label })
 }
@@ -182,9 +183,9 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 }
 
 // Plan implements Wishes.
-func (w PlanWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
+func (w planWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 	saved := Plan{}
-	for _, t := range w.Saved.Targets {
+	for _, t := range w.saved.Targets {
 		left := w.inShard(t.Target) && len(t.Changes) > 0 && w.left(fleet, &t)
 		if left {
 			observed.Targets = append(slices.Clone(observed.Targets), ObservedTarget{Target: t.Target,

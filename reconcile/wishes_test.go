@@ -206,7 +206,7 @@ functions:
 		{"a whole record put back", Change{Name: name("a", desired.Latest), Action: Restore, Want: &one}, false},
 	} {
 		saved := Plan{Targets: []TargetPlan{{Target: home, Declared: 1_000_000, Changes: []Change{row.change}}}}
-		w := PlanWishes{FleetWishes: FleetWishes{Document: d}, Saved: saved}
+		w := planWishes{FleetWishes: FleetWishes{Document: d}, saved: saved}
 		fleet, base, err := w.Resolve(t.Context(), desired.Target{}, found)
 		if (err == nil) != row.ok {
 			t.Errorf("%s: %v", row.why, err)
@@ -225,7 +225,7 @@ functions:
 		}
 	}
 	elsewhere := Plan{Targets: []TargetPlan{{Target: desired.Target{Account: "999999999999", Region: "eu-west-1"}}}}
-	if _, _, err := (PlanWishes{FleetWishes: FleetWishes{Document: d}, Saved: elsewhere}).Resolve(t.Context(), desired.Target{}, found); err == nil {
+	if _, _, err := (planWishes{FleetWishes: FleetWishes{Document: d}, saved: elsewhere}).Resolve(t.Context(), desired.Target{}, found); err == nil {
 		t.Error("a target that the files do not declare was taken")
 	}
 }
@@ -239,7 +239,7 @@ functions: [{ name: a, maximum_retry_attempts: 1 }]
 	for i := range 30 {
 		undos[home] = append(undos[home], Undo{Name: name(string(rune('a'+i/26))+string(rune('a'+i%26)), desired.Latest), Expected: &Settings{}})
 	}
-	w := &UndoWishes{FleetWishes: FleetWishes{Document: d}, Configs: 100, Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}
+	w := &undoWishes{FleetWishes: FleetWishes{Document: d}, Rollback: Rollback{Configs: 100, Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}}
 	fleet, base, err := w.Resolve(t.Context(), desired.Target{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -330,7 +330,7 @@ func TestASavedPlanOverSeveralTargets(t *testing.T) {
 		{"all but one that left", func(t desired.Target) bool { return t != left }, []string{"111111111111 a", "222222222222 a b", "333333333333"},
 			[]string{"home 1 of 1", "away 2 of 2", "all 0 of 0"}, 6, 0},
 	} {
-		w := PlanWishes{FleetWishes: FleetWishes{Document: d, InShard: row.owns}, Saved: saved}
+		w := planWishes{FleetWishes: FleetWishes{Document: d, InShard: row.owns}, saved: saved}
 		fleet, base, err := w.Resolve(t.Context(), desired.Target{}, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", row.why, err)
@@ -428,7 +428,7 @@ func TestTheFleetOfAPart(t *testing.T) {
 	if _, _, err := (FleetWishes{Document: over}).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), "until 2020-01-31, which is over") {
 		t.Errorf("an item whose day is over: %v", err)
 	}
-	if _, _, err := (PlanWishes{FleetWishes: FleetWishes{Document: over}}).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), "until 2020-01-31, which is over") {
+	if _, _, err := (planWishes{FleetWishes: FleetWishes{Document: over}}).Resolve(t.Context(), desired.Target{}, nil); err == nil || !strings.Contains(err.Error(), "until 2020-01-31, which is over") {
 		t.Errorf("the same beside a saved plan: %v", err)
 	}
 }
@@ -473,9 +473,9 @@ func TestARunOverSeveralTargetsIsUndone(t *testing.T) {
 		home: {{Name: name("a", desired.Latest), Expected: is}, {Name: name("b", desired.Latest), Before: was, Expected: is}},
 		away: {{Name: name("x", desired.Latest), Expected: is}, {Name: name("y", desired.Latest), Expected: is}},
 	}
-	wishes := func(owns func(desired.Target) bool) *UndoWishes {
-		return &UndoWishes{FleetWishes: FleetWishes{Document: d, InShard: owns, Shard: 1, Shards: 2}, Configs: 7,
-			Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}
+	wishes := func(owns func(desired.Target) bool) *undoWishes {
+		return &undoWishes{FleetWishes: FleetWishes{Document: d, InShard: owns, Shard: 1, Shards: 2},
+			Rollback: Rollback{Configs: 7, Read: func(context.Context) (map[desired.Target][]Undo, error) { return undos, nil }}}
 	}
 	for _, row := range []struct {
 		why     string
@@ -572,7 +572,7 @@ func TestASavedPlanOverAnyTargets(t *testing.T) {
 			}
 		}
 		slices.Sort(read)
-		w := PlanWishes{FleetWishes: FleetWishes{Document: d, InShard: func(t desired.Target) bool { return owned[t] }}, Saved: saved}
+		w := planWishes{FleetWishes: FleetWishes{Document: d, InShard: func(t desired.Target) bool { return owned[t] }}, saved: saved}
 		fleet, _, err := w.Resolve(context.Background(), desired.Target{}, nil)
 		if err != nil {
 			t.Fatal(err)

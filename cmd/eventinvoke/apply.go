@@ -212,7 +212,7 @@ func (x *execution) fromSavedPlan(ctx context.Context, saved *planfile.Saved) er
 	if document, err = x.app.withMembers(ctx, document, x.o); err != nil {
 		return err
 	}
-	x.Wishes = reconcile.PlanWishes{FleetWishes: x.wishes(document), Saved: saved.Plan}
+	x.Wishes = x.wishes(document).SavedPlan(saved.Plan)
 	return x.open(document)
 }
 

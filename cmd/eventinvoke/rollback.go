@@ -84,7 +84,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		if _, err := source.read(ctx); err != nil {
 			return err
 		}
-		x.Wishes = &reconcile.UndoWishes{FleetWishes: x.wishes(document), Read: source.read, Configs: source.history.Configs(ctx, &source.run), IncludeStale: of.includeStale}
+		x.Wishes = x.wishes(document).Rollback(reconcile.Rollback{Read: source.read, Configs: source.history.Configs(ctx, &source.run), IncludeStale: of.includeStale})
 		x.accounts = accounts
 		if err := x.open(document); err != nil {
 			return err

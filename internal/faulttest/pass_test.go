@@ -244,16 +244,15 @@ func (p *planet) apply(t *rapid.T, d *declaration, s storm) *run {
 // applySaved makes the changes of an earlier plan that still fit.
 func (p *planet) applySaved(t *rapid.T, earlier *run, s storm) *run {
 	return p.walk(t, s, earlier.doc, reconcile.Request{
-		Verb: "apply PLAN", Write: true, Wishes: reconcile.PlanWishes{FleetWishes: reconcile.FleetWishes{Document: earlier.doc}, Saved: earlier.Plan},
+		Verb: "apply PLAN", Write: true, Wishes: reconcile.FleetWishes{Document: earlier.doc}.SavedPlan(earlier.Plan),
 	}, func(*run) func(desired.Key) bool { return earlier.mayWrite })
 }
 
 // rollback undoes an earlier run.
 func (p *planet) rollback(t *rapid.T, earlier *run, s storm) *run {
 	return p.walk(t, s, earlier.doc, reconcile.Request{
-		Verb: "rollback", Write: true, Wishes: &reconcile.UndoWishes{
-			FleetWishes: reconcile.FleetWishes{Document: earlier.doc},
-			Read:        func(context.Context) (map[desired.Target][]reconcile.Undo, error) { return earlier.undos(), nil },
-		},
+		Verb: "rollback", Write: true, Wishes: reconcile.FleetWishes{Document: earlier.doc}.Rollback(reconcile.Rollback{
+			Read: func(context.Context) (map[desired.Target][]reconcile.Undo, error) { return earlier.undos(), nil },
+		}),
 	}, func(*run) func(desired.Key) bool { return func(k desired.Key) bool { return earlier.byKey[k] != nil } })
 }

@@ -9,7 +9,7 @@
 // what the fleet files ask for.
 //
 // The package reads and writes no files, and decides nothing: whether a saved
-// change still fits is for reconcile.PlanWishes.
+// change still fits is for reconcile.FleetWishes.SavedPlan.
 package planfile
 
 import (

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -79,15 +78,6 @@ func annotateSafely(ctx context.Context, a Annotator, r *RunResult) (learnt insi
 		}
 	}()
 	return a.Annotate(ctx, r)
-}
-
-// Unlearnt is why an annotator was cut short: slow, where the time for its kind of knowledge was
-// up, and what ended the run, where that came first.
-func Unlearnt(ctx context.Context, slow error) error {
-	if why := context.Cause(ctx); why != nil && !errors.Is(why, context.DeadlineExceeded) {
-		return why
-	}
-	return slow
 }
 
 // unavailable is the whole answer of an annotator that learnt nothing.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Observations are what runs saw of functions, kept so that a later run need not read
@@ -29,7 +30,7 @@ type Recollection interface {
 	Carry(fleet desired.Fleet) map[desired.Target][]CarriedFunction
 	// Evidence says what a target's verdicts rest on, where that is not this run's
 	// reading alone; else nil.
-	Evidence(t desired.Target, observed *Observed) *Evidence
+	Evidence(t desired.Target, observed *Observed) *insight.Evidence
 	// Save stores what the run saw and wrote.
 	Save(ctx context.Context, r *RunResult)
 }
@@ -45,26 +46,6 @@ type CarriedFunction ObservedFunction
 type carriedVerdict struct {
 	Declared, InSync, Skipped int
 	Findings                  []Finding
-}
-
-// Evidence is what the verdicts on a target rest on in a run that was asked to read
-// only what may have changed.
-type Evidence struct {
-	// Full is why everything was read all the same; "" where it was not.
-	Full string
-
-	Functions int // of the fleet in this target, and those that requirements choose
-	Read      int // of them, those that were read, well or not
-	Carried   int // of them, those that an earlier run read: see CarriedFunction
-	Scrubbed  int // of those read, those that nothing but their age made read
-	Missed    int // functions that were scrubbed, had changed, and of which no event told in time
-
-	Oldest  time.Time     // when the carried function read longest ago was read; zero: none is carried
-	Trail   time.Time     // up to when the trail of events is taken for complete; zero: it was not asked
-	Lag     time.Duration // how late the latest of the new events appeared; 0: there was none
-	MaxAge  time.Duration // the oldest that anything carried may be
-	TooOld  bool          // something carried was older than that when the plan was made
-	Unasked error         // why the trail could not be asked, or not to its end
 }
 
 // judge holds carried functions against what is declared. Those that are not as
@@ -239,7 +220,7 @@ func with[F ObservedFunction | CarriedFunction](observed Observed, more func(des
 // evidence completes what a recollection says of a target.
 //
 // Ages count from the end of the survey, so that a slow run is not taken for a fresh one.
-func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *Evidence {
+func (c *carried) evidence(t desired.Target, r *RunResult, from Recollection) *insight.Evidence {
 	e := from.Evidence(t, &r.Read)
 	if e == nil {
 		return nil
@@ -263,7 +244,7 @@ type everything struct{}
 func (everything) Narrow(asked []desired.Discovery) []desired.Discovery     { return asked }
 func (everything) Complete(found desired.Inventory) desired.Inventory       { return found }
 func (everything) Carry(desired.Fleet) map[desired.Target][]CarriedFunction { return nil }
-func (everything) Evidence(desired.Target, *Observed) *Evidence             { return nil }
+func (everything) Evidence(desired.Target, *Observed) *insight.Evidence     { return nil }
 func (everything) Save(context.Context, *RunResult)                         {}
 
 // recall is what the run has from those before it.

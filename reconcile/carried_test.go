@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // What is carried is judged as if it had been read, as long as there is nothing to do.
@@ -121,8 +122,8 @@ type agedRecollection struct {
 	age time.Duration
 }
 
-func (a agedRecollection) Evidence(desired.Target, *Observed) *Evidence {
-	return &Evidence{MaxAge: a.age}
+func (a agedRecollection) Evidence(desired.Target, *Observed) *insight.Evidence {
+	return &insight.Evidence{MaxAge: a.age}
 }
 
 // Whichever targets something is carried of, each has what was read and what is carried,

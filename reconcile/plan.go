@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Plan is every difference between a fleet and what AWS holds, sorted: the same
@@ -38,7 +39,7 @@ type TargetPlan struct {
 	Unknown bool
 	Stopped error // why its survey ended early
 	// Evidence is nil where everything was to be read, and was.
-	Evidence *Evidence
+	Evidence *insight.Evidence
 }
 
 // FindingKind is a reason to look at a config that a plan does not change.

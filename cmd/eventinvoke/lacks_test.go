@@ -39,7 +39,7 @@ func TestEveryExitCodeHasItsWord(t *testing.T) {
 		{"no alias", finding(reconcile.FindingQualifierMissing, nil), reconcile.RunResult{}, nil, exitPartial, "111111111111/eu-west-1/f: no such alias or version"},
 		{"it may be missing", finding(reconcile.FindingFunctionMissing, nil), reconcile.RunResult{Fleet: desired.Fleet{MissingFunctions: desired.MissingWarn}}, nil, exitOK, ""},
 		{"nothing to compare", reconcile.TargetPlan{Declared: 2, Skipped: 2}, reconcile.RunResult{}, nil, exitError, "nothing was compared: no declared function, alias or version exists"},
-		{"too old", reconcile.TargetPlan{Evidence: &reconcile.Evidence{TooOld: true}}, reconcile.RunResult{}, nil, exitPartial, "111111111111/eu-west-1: something carried had grown too old by the time the plan was made; run again"},
+		{"too old", reconcile.TargetPlan{Evidence: &insight.Evidence{TooOld: true}}, reconcile.RunResult{}, nil, exitPartial, "111111111111/eu-west-1: something carried had grown too old by the time the plan was made; run again"},
 		{"not judged", unjudged(errors.New("no dead-letter queue told")), reconcile.RunResult{}, nil, exitPartial, "111111111111/eu-west-1/f could not be held against the requirements: no dead-letter queue told"},
 		{"not judged in time", unjudged(nil), reconcile.RunResult{}, nil, exitPartial, "111111111111/eu-west-1/f could not be held against the requirements: the run ended before its turn"},
 		{"not read, and so not judged", unread, reconcile.RunResult{}, []error{denied}, exitPartial, denied.Error()},

@@ -138,7 +138,7 @@ func (j *job) settle(ctx context.Context, account string, err error) {
 	case missing && (j.arn.AccountID == account || j.arn.AccountID == ""):
 		j.State = insight.DestinationMissing
 	case ctx.Err() != nil:
-		j.err = reconcile.Unlearnt(ctx, errNoTime)
+		j.err = insight.Unlearnt(ctx, errNoTime)
 	case missing:
 		j.err = &callerr.Error{
 			Kind:    callerr.Denied,

@@ -50,7 +50,7 @@ var allowed = map[string][]string{
 	"internal/events":    {"desired", "reconcile/insight"},
 	"internal/fights":    {"desired", "reconcile", "reconcile/insight"},
 	"internal/trail":     {"desired", "ratelimit", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/awslambda", "internal/events", "internal/fights"},
-	"internal/observed":  {"desired", "reconcile", "internal/events", "internal/history", "internal/trail"},
+	"internal/observed":  {"desired", "reconcile", "reconcile/insight", "internal/events", "internal/history", "internal/trail"},
 	"internal/worker":    {"desired", "ratelimit", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/events", "internal/fights"},
 
 	"internal/destination":  {"desired", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/awslambda"},

@@ -71,7 +71,7 @@ func TestNothingUnseenIsRecovered(t *testing.T) {
 				case "cut short":
 					p.Findings, read = []reconcile.Finding{{Kind: reconcile.FindingNotExamined}}, false
 				case "too old":
-					p.Evidence, read = &reconcile.Evidence{TooOld: true}, false
+					p.Evidence, read = &insight.Evidence{TooOld: true}, false
 				}
 				all = all && read
 				if is("the witness fails", 6) {

@@ -35,6 +35,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // Defaults of the options.
@@ -283,12 +284,12 @@ func (c *recollection) Carry(fleet desired.Fleet) map[desired.Target][]reconcile
 }
 
 // Evidence implements reconcile.Recollection.
-func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *reconcile.Evidence {
+func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *insight.Evidence {
 	p := c.of(t)
 	if p == nil || !p.chosen {
 		return nil
 	}
-	e := &reconcile.Evidence{Full: p.full, Scrubbed: len(p.choice.scrubbed), Lag: p.news.latest, MaxAge: p.of.MaxAge, Unasked: p.cut}
+	e := &insight.Evidence{Full: p.full, Scrubbed: len(p.choice.scrubbed), Lag: p.news.latest, MaxAge: p.of.MaxAge, Unasked: p.cut}
 	if !p.asked.IsZero() {
 		e.Trail = p.asked.Add(-p.of.Delay)
 	}

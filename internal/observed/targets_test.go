@@ -17,6 +17,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // A run over several targets does with each of them what a run over it alone does, whatever it
@@ -135,7 +136,7 @@ func remember(t *rapid.T, kinds []string) []string {
 	narrowed := c.Narrow(n.all)
 	found = c.Complete(found)
 	carried := c.Carry(fleet)
-	var evidence []*reconcile.Evidence
+	var evidence []*insight.Evidence
 	for i := range kinds {
 		evidence = append(evidence, c.Evidence(at(i), &r.Read))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // What was carried is counted, and why everything was read is told, of each target, whichever of them
@@ -22,10 +23,10 @@ func TestTheEvidenceIsThatOfEachTarget(t *testing.T) {
 			target := reconcile.TargetPlan{Target: desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"}}
 			switch kind % 3 {
 			case 1:
-				target.Evidence = &reconcile.Evidence{Functions: 10, Read: 4, Carried: 6, Oldest: started.Add(-time.Hour)}
+				target.Evidence = &insight.Evidence{Functions: 10, Read: 4, Carried: 6, Oldest: started.Add(-time.Hour)}
 				carried += 6
 			case 2:
-				target.Evidence = &reconcile.Evidence{Full: fmt.Sprintf("reason %d", i)}
+				target.Evidence = &insight.Evidence{Full: fmt.Sprintf("reason %d", i)}
 				full = append(full, target.Evidence.Full)
 			}
 			r.Plan.Targets = append(r.Plan.Targets, target)

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // evidence is what the verdicts of a run rest on, over all targets that were not simply
 // read whole; the second result is false where there is none.
-func (r *Run) evidence() (sum reconcile.Evidence, some bool) {
+func (r *Run) evidence() (sum insight.Evidence, some bool) {
 	for _, t := range r.plans() {
 		e := t.Evidence
 		if e == nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
+	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
 // summaryJSON holds the numbers of the last line of text, and those behind them.
@@ -164,7 +165,7 @@ type evidenceJSON struct {
 	Full      string  `json:"read_all_because"` // "" where it was not
 }
 
-func newEvidence(e *reconcile.Evidence) *evidenceJSON {
+func newEvidence(e *insight.Evidence) *evidenceJSON {
 	if e == nil {
 		return nil
 	}

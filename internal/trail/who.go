@@ -106,7 +106,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insig
 		}
 	}
 	for t := range open {
-		unavailable(t, reconcile.Unlearnt(ctx, ErrBudget))
+		unavailable(t, insight.Unlearnt(ctx, ErrBudget))
 	}
 	slices.SortFunc(learnt.Authors, func(a, b insight.Authorship) int { return a.Key.Compare(b.Key) })
 	slices.SortFunc(learnt.Unavailable, func(a, b insight.Unavailable) int { return a.Target.Compare(b.Target) })

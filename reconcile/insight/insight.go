@@ -1,11 +1,13 @@
 // Package insight is what can be known of a run's configs beyond what Lambda tells: whether
 // their destinations exist, who made them what they are, who keeps changing them back, since
-// when they differ. It is the words alone, so that whoever finds such a thing out and whoever
+// when they differ, and what all of it rests on. It is the words alone, so that whoever finds such a thing out and whoever
 // tells of it need not know how a run works.
 package insight
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +47,35 @@ type Unavailable struct {
 	Target desired.Target // zero where it is not of one target
 	// Err says why; its hint is the IAM statement to add where a permission is missing.
 	Err error
+}
+
+// Unlearnt is why an annotator was cut short: slow, where the time for its kind of knowledge was
+// up, and what ended the run, where that came first.
+func Unlearnt(ctx context.Context, slow error) error {
+	if why := context.Cause(ctx); why != nil && !errors.Is(why, context.DeadlineExceeded) {
+		return why
+	}
+	return slow
+}
+
+// Evidence is what the verdicts on a target rest on in a run that was asked to read
+// only what may have changed.
+type Evidence struct {
+	// Full is why everything was read all the same; "" where it was not.
+	Full string
+
+	Functions int // of the fleet in this target, and those that requirements choose
+	Read      int // of them, those that were read, well or not
+	Carried   int // of them, those that an earlier run read
+	Scrubbed  int // of those read, those that nothing but their age made read
+	Missed    int // functions that were scrubbed, had changed, and of which no event told in time
+
+	Oldest  time.Time     // when the carried function read longest ago was read; zero: none is carried
+	Trail   time.Time     // up to when the trail of events is taken for complete; zero: it was not asked
+	Lag     time.Duration // how late the latest of the new events appeared; 0: there was none
+	MaxAge  time.Duration // the oldest that anything carried may be
+	TooOld  bool          // something carried was older than that when the plan was made
+	Unasked error         // why the trail could not be asked, or not to its end
 }
 
 // Destination is a destination of configs, and whether it takes what is sent there.

@@ -1,8 +1,11 @@
 package insight
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestLosingDestinations(t *testing.T) {
@@ -31,5 +34,22 @@ func TestByAuthor(t *testing.T) {
 	s := Set{Authors: []Authorship{{Author: ops}, {Author: deploy}, {Author: deploy}}}
 	if got := s.ByAuthor(); !slices.Equal(got, []string{"2 by role deploy (Terraform)", "1 by user ops (console)"}) {
 		t.Error(got)
+	}
+}
+
+// TestUnlearnt: what ended the run is told where it did, and else that the time was too short.
+func TestUnlearnt(t *testing.T) {
+	slow, stop := errors.New("too slow"), errors.New("stopped by a person")
+	stopped, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	late, end := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer end()
+	for why, row := range map[string]struct {
+		ctx  context.Context
+		want error
+	}{"the run goes on": {t.Context(), slow}, "its own time is up": {late, slow}, "the run was stopped": {stopped, stop}} {
+		if got := Unlearnt(row.ctx, slow); got != row.want {
+			t.Errorf("%s: %v, want %v", why, got, row.want)
+		}
 	}
 }

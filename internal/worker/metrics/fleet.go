@@ -76,7 +76,7 @@ type target struct {
 	destined         map[string]int
 	breaches         []int // and functions that could not be judged; nil where it is not known
 	fought           int
-	evidence         *reconcile.Evidence // of the last sweep; nil where everything was to be read
+	evidence         *insight.Evidence // of the last sweep; nil where everything was to be read
 	scrubbed, missed int
 	full             int
 }

@@ -42,7 +42,7 @@ func aPass() worker.Report {
 		Result: worker.Result{
 			Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{
 				{Target: ireland, Label: "prod", Declared: 10, InSync: 8, Breaches: []reconcile.Breach{{Name: named("a"), Now: true}, {Name: named("d"), Now: true, Planned: true}},
-					Unjudged: []reconcile.Unjudged{{Function: "e"}}, Changes: []reconcile.Change{change("a"), change("b")}, Evidence: &reconcile.Evidence{
+					Unjudged: []reconcile.Unjudged{{Function: "e"}}, Changes: []reconcile.Change{change("a"), change("b")}, Evidence: &insight.Evidence{
 						Functions: 10, Read: 4, Carried: 6, Scrubbed: 2, Missed: 1, Oldest: time.Unix(900, 0), Trail: time.Unix(800, 0), Lag: 7 * time.Minute,
 					}},
 				{Target: virginia, Label: "prod", Err: errors.New("denied"), Findings: []reconcile.Finding{{Name: named("c"), Kind: reconcile.FindingUnreadable}}},

@@ -260,7 +260,7 @@ func TestTheBoard(t *testing.T) {
 			r.Result.Outcome = &reconcile.Outcome{Targets: []reconcile.TargetOutcome{{Target: prod, Results: []reconcile.ChangeResult{{Change: r.Result.Plan.Targets[0].Changes[0], Status: reconcile.Failed, Err: errors.New("denied")}}}}}
 		}, "1 change failed"},
 		{"read from the trail", func(r *worker.Report) {
-			r.Result.Plan.Targets[0].Evidence = &reconcile.Evidence{Trail: time.Now().Add(-130 * time.Minute), Lag: 14 * time.Minute}
+			r.Result.Plan.Targets[0].Evidence = &insight.Evidence{Trail: time.Now().Add(-130 * time.Minute), Lag: 14 * time.Minute}
 		}, "complete up to 2 h ago, its latest event came 14 min late"},
 		{"not read", func(r *worker.Report) { r.Result.Plan.Targets[0].Err = errors.New("denied") }, "could not be read"},
 		{"no plan, and why", func(r *worker.Report) { r.Result.Plan, r.Result.Err = nil, errors.New("<no credentials>") }, "&lt;no credentials&gt;"},

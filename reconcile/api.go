@@ -167,6 +167,7 @@ type OpenRequest struct {
 type Opened struct {
 	Ambient desired.Target // of the current credentials, where the files declare no target
 	Targets []OpenTarget   // one for each that was asked for
+	Close   func()         // called once the run is over, to give back what opening took; may be nil
 }
 
 // OpenTarget is the way to one target.
@@ -194,20 +195,21 @@ type OperationCount struct {
 	Refused   int64  `json:"refused"`   // every other error: it was permanent
 }
 
-// Memory remembers runs and keeps others away while one writes. It is asked only by a run that
-// may write.
+// Memory remembers runs and keeps others away while one writes.
 type Memory interface {
-	// Begin holds the open targets of a run that may write. A target that cannot
-	// be held fails the run, or is excluded from it (Opened.Exclude), as the
-	// implementation was told. What it returns beside an error is finished and
-	// released as well; it may be nil.
-	Begin(ctx context.Context, r *RunResult) (Recorder, error)
+	// Begin is told of a run before anything is done for it.
+	Begin(r *RunResult) Recorder
 }
 
 // Recorder is one run that is remembered. Finish and Release are called once each, in this
-// order, also for a run that was interrupted, with a context that does not end with the run.
+// order, however far the run came, with a context that does not end with it. Everything else is
+// for a run that may write.
 type Recorder interface {
 	Journal
+	// Hold holds the open targets. A target that cannot be held fails the run, or is
+	// excluded from it (Opened.Exclude), as the implementation was told. What it took
+	// before an error is released as well.
+	Hold(ctx context.Context, r *RunResult) error
 	// Ready is called once, before the first write, with the number of configs of the
 	// fleet, to which the guard of a rollback will refer. What it cannot store ends the run.
 	Ready(ctx context.Context, configs int) error
@@ -217,7 +219,7 @@ type Recorder interface {
 	// Lease ends when the right to write to a target is lost. Nil is a right
 	// that cannot be lost.
 	Lease(desired.Target) context.Context
-	// Finish completes the record of the run.
+	// Finish stores how the run ended.
 	Finish(ctx context.Context, r *RunResult) error
 	// Release lets other runs write.
 	Release(ctx context.Context) error
@@ -225,6 +227,9 @@ type Recorder interface {
 
 // unrecorded is the Recorder of a run that nobody remembers.
 type unrecorded struct{ noJournal }
+
+// Hold implements Recorder.
+func (unrecorded) Hold(context.Context, *RunResult) error { return nil }
 
 // Ready implements Recorder.
 func (unrecorded) Ready(context.Context, int) error { return nil }
@@ -285,14 +290,16 @@ func notConfigured(t desired.Target, part string) error {
 }
 
 // lacks is an error for what a run cannot do without and was not given, or nil.
-func (e Engine) lacks(w Wishes) error {
+func (e Engine) lacks(req Request) error {
 	switch {
+	case req.Unprepared != nil:
+		return req.Unprepared
 	case e.Opener == nil:
 		return errors.New("no Opener configured")
-	case w == nil:
+	case req.Wishes == nil:
 		return errors.New("no Wishes configured")
 	}
-	if ours, ok := w.(interface{ lacks() error }); ok {
+	if ours, ok := req.Wishes.(interface{ lacks() error }); ok {
 		return ours.lacks()
 	}
 	return nil

@@ -23,8 +23,8 @@ func (o opens) Open(context.Context, OpenRequest) (Opened, error) {
 // remembers is a Memory of nothing, and Observations of nothing.
 type remembers struct{ unrecorded }
 
-func (m remembers) Begin(context.Context, *RunResult) (Recorder, error) { return m.unrecorded, nil }
-func (remembers) Recall(context.Context, *RunResult) Recollection       { return everything{} }
+func (m remembers) Begin(*RunResult) Recorder                     { return m.unrecorded }
+func (remembers) Recall(context.Context, *RunResult) Recollection { return everything{} }
 
 // nilable are the fields of structs that may be left nil, as Type.Field: those of an embedded
 // struct are that one's.

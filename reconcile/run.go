@@ -22,9 +22,8 @@ import (
 // between runs and may be used by several at once, as far as what its fields hold can.
 type Engine struct {
 	Opener Opener // opens targets: on AWS, on a simulator, on a map; never nil
-	// Memory holds targets against other runs and keeps the journal. A run that
-	// only reads does without; a run that writes without one leaves no trace and
-	// may meet another.
+	// Memory records runs, holds targets against others and keeps the journal. A run
+	// that writes without one leaves no trace and may meet another.
 	Memory Memory
 	// Annotators are asked about the plan once it is known, all at once. They never
 	// fail a run; see InsightPolicy.
@@ -32,6 +31,10 @@ type Engine struct {
 	// Observations, when not nil, let a run read only what may have changed since
 	// others read it; see CarriedFunction.
 	Observations Observations
+	// Reporters are told of every run, one after the other, once all of it is over and in the
+	// result: those who read, store or send it. Nobody is told of a run that was Declined.
+	// Their errors are Late in the result, which the ones after them see.
+	Reporters []func(context.Context, *RunResult) error
 }
 
 // Request is what one run is asked to do. Wishes are needed; the zero value of everything
@@ -41,6 +44,9 @@ type Request struct {
 	Verb    string    // what a record and a report call it: plan, apply, rollback
 	Started time.Time // for records and reports
 	Wishes  Wishes    // what AWS is compared with: a fleet, a saved plan, the undoing of a run
+	// Unprepared, when not nil, is why the run cannot begin. It opens nothing, and is recorded
+	// and reported like any other.
+	Unprepared error
 	// Write asks for the changes to be made. Without it targets are opened to
 	// read, and there is no Writer anywhere in the run.
 	Write   bool
@@ -85,7 +91,7 @@ type RunResult struct {
 
 	Stopped error // why the run as a whole ended early, or nil
 	Err     error // why there is no plan, or nil
-	Late    error // what failed after the last write: the record, the leases
+	Late    error // what failed after the last write: the record, the leases, the reports
 
 	base GuardBase // what the limits of Guard refer to
 }
@@ -105,19 +111,19 @@ func NewRunID(now time.Time) string {
 
 // Run is a run, from its first call to its last:
 //
-//	open ─► hold (if it writes) ─► recall ─► discover ─► resolve ─► survey ─► plan ─► annotate ─► guard ─► confirm ─► apply ─► record ─► release
+//	open ─► hold (if it writes) ─► recall ─► discover ─► resolve ─► survey ─► plan ─► annotate ─► guard ─► confirm ─► apply ─► record ─► release ─► report
 //
 // The result is never nil and says how far the run came. The error carries every
 // failure of it in order, as a *multierror.Error: what ended it before a plan, the
 // targets and configs that could not be read, the refusal of the guard, the
-// changes that failed, and what could not be recorded or given back.
+// changes that failed, and what could not be recorded, given back or reported.
 //
 // What holds:
 //   - Targets are held before they are read, so that no write rests on what was
 //     seen while another run may have been writing.
 //   - Nothing is written before the whole plan is known and the guard has let it pass.
-//   - When ctx ends, calls in flight are finished; the run is recorded and its
-//     targets are released all the same.
+//   - When ctx ends, calls in flight are finished; the run is recorded, its
+//     targets are released and its Reporters told all the same.
 func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 	r := &RunResult{Request: req}
 	if req.Timeout > 0 {
@@ -126,6 +132,9 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 		ctx = limited
 	}
 	held := holdings{recorder: unrecorded{}, recalled: everything{}}
+	if e.Memory != nil {
+		held.recorder = e.Memory.Begin(r)
+	}
 	r.Err = r.whyEnded(ctx, e.walk(ctx, r, &held))
 	r.Finished = time.Now()
 	r.Stopped = r.stopped(ctx)
@@ -138,6 +147,16 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 
 	// release what was held, whatever became of the record.
 	r.Late = join(unfinished, held.recorder.Release(ctx))
+	if r.Opened.Close != nil {
+		r.Opened.Close()
+	}
+
+	// report to everybody else.
+	for _, tell := range e.Reporters {
+		if !r.Declined {
+			r.Late = join(r.Late, tell(ctx, r))
+		}
+	}
 	return r, r.failures()
 }
 
@@ -156,7 +175,7 @@ type holdings struct {
 func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	// open. An error here is about all targets, such as no credentials at all. What is wrong
 	// with one of them stands in its Err, and the others go on.
-	if err := e.lacks(r.Wishes); err != nil {
+	if err := e.lacks(r.Request); err != nil {
 		return err
 	}
 	targets, declared := r.Wishes.Targets()
@@ -170,8 +189,10 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 
 	// hold, before the first read: a run that surveys first could write what was true
 	// before another run wrote.
-	if held.recorder, err = e.hold(ctx, r); err != nil {
-		return err
+	if r.Write {
+		if err := held.recorder.Hold(ctx, r); err != nil {
+			return err
+		}
 	}
 
 	// recall what earlier runs saw. It narrows what is discovered and read, and is completed
@@ -232,19 +253,6 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	outcome := apply(ctx, approved, r.Opened.writeTargets(r.Inventory, held.recorder), held.recorder, r.Observe)
 	r.Outcome = &outcome
 	return nil
-}
-
-// hold keeps other runs away from the targets of one that may write. What it returns
-// beside an error may have taken some leases, which are to be released.
-func (e Engine) hold(ctx context.Context, r *RunResult) (Recorder, error) {
-	if !r.Write || e.Memory == nil {
-		return unrecorded{}, nil
-	}
-	recorder, err := e.Memory.Begin(ctx, r)
-	if recorder == nil {
-		recorder = unrecorded{}
-	}
-	return recorder, err
 }
 
 // approved is the plan as the guard lets it pass, where this run may write and there is

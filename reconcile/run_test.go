@@ -1,10 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,18 +50,19 @@ func (w *road) step(name string) error {
 func (w *road) Open(_ context.Context, req OpenRequest) (Opened, error) {
 	limiter := fastLimiter()
 	w.t.Cleanup(limiter.Close)
-	o := Opened{Targets: []OpenTarget{{Target: home, Reader: w, Finder: w, Limiter: limiter}}}
+	o := Opened{Targets: []OpenTarget{{Target: home, Reader: w, Finder: w, Limiter: limiter}}, Close: func() { w.step("close") }}
 	if req.Write {
 		o.Targets[0].Writer = w.aws
 	}
 	return o, w.step("open")
 }
 
-func (w *road) Begin(context.Context, *RunResult) (Recorder, error) {
+func (w *road) Begin(*RunResult) Recorder { return w }
+func (w *road) Hold(context.Context, *RunResult) error {
 	if w.holding != nil {
 		w.holding()
 	}
-	return w, w.step("hold")
+	return w.step("hold")
 }
 func (w *road) Ready(context.Context, int) error     { return w.step("ready") }
 func (w *road) Lease(desired.Target) context.Context { return nil }
@@ -103,14 +104,23 @@ rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 0 } }]
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return Engine{Opener: w, Memory: w, Annotators: w.annotators}.Run(ctx, Request{InsightPolicy: w.policy,
+	tell := func(name string, late error) func(context.Context, *RunResult) error {
+		return func(ctx context.Context, r *RunResult) error {
+			if ctx.Err() != nil || r.Finished.IsZero() || !errors.Is(r.Late, late) {
+				w.t.Errorf("%s is called with %v and of a run that ended at %v, late %v", name, ctx.Err(), r.Finished, r.Late)
+			}
+			return w.step(name)
+		}
+	}
+	reporters := []func(context.Context, *RunResult) error{tell("report", w.fail["record"]), tell("tell", cmp.Or(w.fail["record"], w.fail["report"]))}
+	return Engine{Opener: w, Memory: w, Annotators: w.annotators, Reporters: reporters}.Run(ctx, Request{InsightPolicy: w.policy, Unprepared: w.fail["prepare"],
 		ID: "r", Verb: "test", Started: time.Now(), Write: w.write, Wishes: FleetWishes{Document: document, Selection: desired.Selection{Functions: w.selected}},
 		Confirm: func(context.Context, *RunResult) bool { w.step("confirm"); return !w.denied },
 	})
 }
 
 // The road is walked in one order, however a run ends: targets are held before
-// they are read, and a run that was begun is recorded and then released.
+// they are read, and every run is recorded, released and reported.
 func TestTheStepsOfARun(t *testing.T) {
 	no := errors.New("no")
 	for _, row := range []struct {
@@ -121,15 +131,17 @@ func TestTheStepsOfARun(t *testing.T) {
 		steps  string
 		failed bool
 	}{
-		{"a run that reads holds and records nothing", false, false, "", "open discover survey", false},
-		{"a run that writes", true, false, "", "open hold discover survey confirm ready intend record release", false},
-		{"a person says no", true, true, "", "open hold discover survey confirm record release", false},
-		{"the targets cannot be opened", true, false, "open", "open", true},
-		{"another run holds a target: what was begun is given back", true, false, "hold", "open hold record release", true},
-		{"discovery fails", true, false, "discover", "open hold discover record release", true},
-		{"the history cannot be written", true, false, "ready", "open hold discover survey confirm ready record release", true},
-		{"nor the journal: nothing is sent", true, false, "intend", "open hold discover survey confirm ready intend record release", true},
-		{"the record cannot be completed: the targets are released all the same", true, false, "record", "open hold discover survey confirm ready intend record release", true},
+		{"a run that reads holds nothing", false, false, "", "open discover survey record release close report tell", false},
+		{"a run that writes", true, false, "", "open hold discover survey confirm ready intend record release close report tell", false},
+		{"a person says no, and knows it", true, true, "", "open hold discover survey confirm record release close", false},
+		{"it cannot begin", true, false, "prepare", "record release report tell", true},
+		{"the targets cannot be opened", true, false, "open", "open record release report tell", true},
+		{"another run holds a target: what was begun is given back", true, false, "hold", "open hold record release close report tell", true},
+		{"discovery fails", true, false, "discover", "open hold discover record release close report tell", true},
+		{"the history cannot be written", true, false, "ready", "open hold discover survey confirm ready record release close report tell", true},
+		{"nor the journal: nothing is sent", true, false, "intend", "open hold discover survey confirm ready intend record release close report tell", true},
+		{"the record cannot be completed: the targets are released all the same", true, false, "record", "open hold discover survey confirm ready intend record release close report tell", true},
+		{"one cannot be told: the others are", true, false, "report", "open hold discover survey confirm ready intend record release close report tell", true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &road{t: t, aws: newFake("f"), write: row.write, denied: row.denied, fail: map[string]error{row.fail: no}}
@@ -166,7 +178,7 @@ func TestNoWriteRestsOnAReadFromBeforeTheLease(t *testing.T) {
 	})
 }
 
-// An interrupted run is recorded and released as well.
+// An interrupted run is recorded, released and reported as well.
 func TestAnInterruptedRunIsRecorded(t *testing.T) {
 	for _, at := range []string{"open", "hold", "discover", "survey", "confirm", "intend"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -178,7 +190,7 @@ func TestAnInterruptedRunIsRecorded(t *testing.T) {
 			if !errors.Is(r.Stopped, stop) {
 				t.Errorf("interrupted at %s, the result says %v", at, r.Stopped)
 			}
-			if begun := slices.Contains(w.steps, "hold"); begun && !slices.Equal(w.steps[len(w.steps)-2:], []string{"record", "release"}) {
+			if got := strings.Join(w.steps, " "); !strings.HasSuffix(got, " record release close report tell") {
 				t.Errorf("interrupted at %s, the steps are %v", at, w.steps)
 			}
 		})

@@ -269,7 +269,7 @@ func TestWhatIsLeftUndoneForWantOfTime(t *testing.T) {
 func TestARunThatCannotBeHeld(t *testing.T) {
 	refused := errors.New("no history there")
 	aws := newFake("a")
-	r, err := Engine{Opener: &paced{listed: &listed{fakeAWS: aws}, quota: 1000}, Memory: noMemory{refused}}.Run(t.Context(), Request{
+	r, err := Engine{Opener: &paced{listed: &listed{fakeAWS: aws}, quota: 1000}, Memory: noMemory{err: refused}}.Run(t.Context(), Request{
 		Write: true, Wishes: FleetWishes{Document: documentOf(t, "functions: [{ name: a, maximum_retry_attempts: 0 }]\n")},
 	})
 	if !errors.Is(r.Err, refused) || !errors.Is(err, refused) || len(aws.calls) != 0 {
@@ -278,6 +278,10 @@ func TestARunThatCannotBeHeld(t *testing.T) {
 }
 
 // noMemory holds nothing.
-type noMemory struct{ err error }
+type noMemory struct {
+	unrecorded
+	err error
+}
 
-func (m noMemory) Begin(context.Context, *RunResult) (Recorder, error) { return nil, m.err }
+func (m noMemory) Begin(*RunResult) Recorder              { return m }
+func (m noMemory) Hold(context.Context, *RunResult) error { return m.err }

@@ -213,7 +213,7 @@ func (x *execution) fromSavedPlan(ctx context.Context, saved *planfile.Saved) er
 		return err
 	}
 	x.Wishes = x.wishes(document).SavedPlan(saved.Plan)
-	return x.open(document)
+	return nil
 }
 
 // sameFleet refuses fleet files that are others than when a plan was made.

@@ -3,14 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
-	"github.com/eventinvoke/eventinvoke/internal/history"
-	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func newAudit(a *app) *cobra.Command {
@@ -43,33 +39,14 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 	return a.execute(ctx, "audit", o, func(x *execution) error {
 		x.LookForOrphans = true
 		x.about = aboutDifferences
-		err := x.lookBack(ctx, o.remembered.location)
-		x.always = func(r *reconcile.RunResult) {
-			if x.past != nil {
-				err = x.rememberAudit(ctx, r)
-			}
-			if err != nil {
-				a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(o.remembered.location), "why", err.Error())
-			}
+		if err := x.lookBack(ctx, o.remembered.location); err != nil {
+			a.log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(o.remembered.location), "why", err.Error())
+		} else if x.past != nil {
+			x.memory = a.memory(x.past, &o.remembered, o)
 		}
 		if err := x.fromFleet(ctx, args); err != nil {
 			return err
 		}
 		return x.recall(ctx, o.placed(o.remembered.location))
 	})
-}
-
-// auditMemoryTimeout is what a place that hangs can cost an audit.
-const auditMemoryTimeout = 30 * time.Second
-
-// rememberAudit leaves a record of an audit, of an interrupted one too.
-func (x *execution) rememberAudit(ctx context.Context, r *reconcile.RunResult) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditMemoryTimeout)
-	defer cancel()
-	x.past.Sign = x.o.remembered.signing.sign
-	memory := history.Memory{
-		History: x.past, ToolVersion: version, Files: x.files, Organizations: x.accounts, Job: jobOf(os.Getenv), Pace: x.pace.of,
-		Selection: x.o.selection(),
-	}
-	return memory.Audit(ctx, r)
 }

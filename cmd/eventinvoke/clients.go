@@ -61,16 +61,20 @@ func (c *clients) Open(ctx context.Context, req reconcile.OpenRequest) (reconcil
 	return awslambda.Opener{Options: c.options}.Open(ctx, req)
 }
 
-// beside lets a run divide quotas with those that keep their history, or what they saw, in
-// the same place; both may be nil. Leave is to be called after the run.
-func (c *clients) beside(o reconcile.Opener, h *history.History, seen *observed.Observations, log *slog.Logger) (opener reconcile.Opener, leave func()) {
-	switch {
-	case h != nil && h.String() != noHistory:
-		return c.peers.Opener(o, h.Store(), log)
-	case seen != nil:
-		return c.peers.Opener(o, seen.Store, log)
+// engine makes runs that know of others by the history and what those saw, each of which may
+// be nil, and divide quotas with those that keep either in the same place.
+func (c *clients) engine(o reconcile.Opener, m *history.Memory, h *history.History, seen *observed.Observations, log *slog.Logger) reconcile.Engine {
+	e := reconcile.Engine{Opener: o}
+	if m != nil {
+		e.Memory = m
 	}
-	return o, func() {}
+	if seen != nil {
+		e.Observations, e.Opener = seen, c.peers.Opener(o, seen.Store, log)
+	}
+	if h != nil && h.String() != noHistory {
+		e.Opener = c.peers.Opener(o, h.Store(), log)
+	}
+	return e
 }
 
 // canAsk reports whether there is a person to ask for what is no part of the input.

@@ -297,8 +297,11 @@ func journalFailed(o *reconcile.Outcome) bool {
 
 // explainFailure names the reasons that only this program knows.
 func explainFailure(err error) worker.Reason {
-	if errors.As(err, new(*history.HeldError)) || errors.As(err, new(*history.LostError)) {
+	switch {
+	case errors.As(err, new(*history.HeldError)), errors.As(err, new(*history.LostError)):
 		return worker.ByLease
+	case errors.As(err, new(historyError)):
+		return worker.ByHistory
 	}
 	return ""
 }

@@ -60,11 +60,11 @@ func (a *app) notifier(ctx context.Context, o *notifyOptions, store history.Stor
 }
 
 // notify tells the receivers what a run found, after its result is written.
-func (x *execution) notify(ctx context.Context, r *reconcile.RunResult) {
-	if len(x.o.notify.receivers) == 0 || r.Declined {
-		return
+func (x *execution) notify(ctx context.Context, r *reconcile.RunResult) error {
+	if len(x.o.notify.receivers) == 0 {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
+	ctx, cancel := context.WithTimeout(ctx, notifyGrace)
 	defer cancel()
 	var store history.Store
 	if x.past != nil {
@@ -73,11 +73,12 @@ func (x *execution) notify(ctx context.Context, r *reconcile.RunResult) {
 	n, err := x.app.notifier(ctx, &x.o.notify, store, x.o.scope(), nil)
 	if err != nil {
 		x.app.log.Warn("nobody was notified", "error", sanitize(err.Error()))
-		return
+		return nil
 	}
 	_, fleet := r.Wishes.(reconcile.FleetWishes)
 	n.Tell(notify.Of(r, fleet, nil))
 	n.Close(ctx)
+	return nil
 }
 
 // scope is the same for runs about the same part of a fleet.

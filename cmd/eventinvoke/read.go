@@ -121,8 +121,12 @@ func (s *server) recall(ctx context.Context, scope worker.Scope) (*observed.Obse
 	return seen, nil
 }
 
-// logFullReads says why a sweep read everything where only what changed was to be read.
-func (s *server) logFullReads(r *reconcile.RunResult) {
+// logInsights says which events are lost, and why a sweep read everything where only what changed
+// was to be read.
+func (s *server) logInsights(r *reconcile.RunResult) {
+	if n := r.Insights.LosingDestinations(); n > 0 {
+		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
+	}
 	for i := range r.Plan.Targets {
 		if t := &r.Plan.Targets[i]; t.Evidence != nil && t.Evidence.Full != "" {
 			s.app.log.Info("read everything, not only what changed", "run", r.ID, "target", t.Target.String(), "why", sanitize(t.Evidence.Full))
@@ -167,13 +171,9 @@ func (c *clients) annotators(h *history.History, sweep bool) []reconcile.Annotat
 // annotators are those of the run. One that only reads tells also since when something
 // differs; one that writes does not read past audits first.
 func (x *execution) annotators() []reconcile.Annotator {
-	h := x.past
-	if x.memory != nil {
-		h = x.memory.History
-	}
-	all := x.clients.annotators(h, true)
-	if h != nil && !x.Write {
-		all = append(all, history.SinceWhen{History: h})
+	all := x.clients.annotators(x.past, true)
+	if x.past != nil && !x.Write {
+		all = append(all, history.SinceWhen{History: x.past})
 	}
 	return all
 }

@@ -89,34 +89,13 @@ func (o *outputOptions) render(to, out io.Writer, run *report.Run, stream *repor
 	return renderers[o.format](to, run)
 }
 
-// countCalls feeds the requests of a run to the metrics: a run opens its targets
-// anew, so that their counters begin at zero.
-func countCalls(m *metrics.Metrics, r *reconcile.RunResult) {
-	labels := labelsOf(r.Fleet.Targets)
-	for _, t := range r.Opened.Targets {
-		if t.Calls == nil {
-			continue
-		}
-		for _, op := range t.Calls() {
-			for result, n := range map[ratelimit.Result]int64{
-				ratelimit.OK: op.OK, ratelimit.Throttled: op.Throttled, ratelimit.Conflict: op.Conflicts,
-				ratelimit.ServerError: op.Faults, ratelimit.ClockSkew: op.Skewed, ratelimit.Permanent: op.Refused,
-			} {
-				if n > 0 {
-					m.Calls(t.Target, labels[t.Target], op.Name, result, n)
-				}
-			}
-		}
-	}
-}
-
 // writeMetrics leaves the numbers of a one-shot run for the text file collector.
-func (x *execution) writeMetrics(r *reconcile.RunResult) error {
-	if x.metrics == nil || x.clients == nil {
+func (x *execution) writeMetrics(ctx context.Context, r *reconcile.RunResult) error {
+	if x.metrics == nil || r.Wishes == nil {
 		return nil
 	}
 	m := metrics.New(version, x.clients.snapshots)
-	countCalls(m, r)
+	_ = m.Ran(ctx, r)
 	m.Passed(worker.Report{
 		Scope: worker.Scope{All: x.wholeTargets()}, Causes: []worker.Cause{worker.Start},
 		Started: r.Started, Finished: r.Finished, Result: passResult(r),
@@ -131,7 +110,7 @@ func (x *execution) writeMetrics(r *reconcile.RunResult) error {
 // is no state of a target, on which somebody is alarmed.
 func (x *execution) wholeTargets() bool {
 	fleet, is := x.Wishes.(reconcile.FleetWishes)
-	return is && len(fleet.Selection.Functions) == 0 || x.Wishes == nil // and then nothing was found
+	return is && len(fleet.Selection.Functions) == 0
 }
 
 // failuresOf are the failures of a run, in order, as the engine returned them.
@@ -178,7 +157,7 @@ func (l closingLine) Error() string { return string(l) }
 
 // passResult is the result of a run as the worker and its metrics know it.
 func passResult(r *reconcile.RunResult) worker.Result {
-	result := worker.Result{Outcome: r.Outcome, Insights: r.Insights, MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers}
+	result := worker.Result{RunID: r.ID, ReasonOf: explainFailure, Outcome: r.Outcome, Insights: r.Insights, MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers}
 	for _, err := range []error{r.Late, r.Refused, r.Stopped, r.Err} {
 		if err != nil {
 			result.Err = err
@@ -290,16 +269,18 @@ func (p *paceSampler) of(t desired.Target) []history.PacePoint {
 	return append([]history.PacePoint{}, p.points[t]...)
 }
 
-// trendAudits is how many audits of a target a report shows.
-const trendAudits = 30
+const (
+	trendAudits   = 30               // of a target, in a report
+	trendsTimeout = 30 * time.Second // what a place that hangs can cost a report
+)
 
-// trends are what the audits before this run found in its targets, and what this
-// one finds where it is an audit. A history that cannot be read has none.
+// trends are what the last audits found in the targets of a run, itself among them where it
+// is one. A history that cannot be read has none.
 func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 	if x.past == nil || !r.Planned() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.app.ctx), auditMemoryTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.app.ctx), trendsTimeout)
 	defer cancel()
 	all, _, err := x.past.Trends(ctx, trendAudits)
 	if err != nil {
@@ -308,15 +289,9 @@ func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 	var mine []history.Trend
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
-		c := t.Counts()
 		trend := history.Trend{Target: t.Target, Label: t.Label}
 		if past := reconcile.FindTarget(all, t.Target); past != nil {
 			trend.Audits = past.Audits
-		}
-		if r.Verb == "audit" {
-			trend.Audits = append(trend.Audits, history.AuditCount{
-				RunID: r.ID, Started: r.Started, Declared: c.Declared, Drifted: c.Changes(), Failed: t.Err != nil,
-			})
 		}
 		mine = append(mine, trend)
 	}

@@ -86,9 +86,6 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		}
 		x.Wishes = x.wishes(document).Rollback(reconcile.Rollback{Read: source.read, Configs: source.history.Configs(ctx, &source.run), IncludeStale: of.includeStale})
 		x.accounts = accounts
-		if err := x.open(document); err != nil {
-			return err
-		}
 		if source.lost != nil {
 			a.log.Warn("the history of this run is incomplete; restoring what is left", "why", source.lost.Error())
 		}

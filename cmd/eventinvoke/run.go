@@ -16,14 +16,15 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
-// execution is a run of the engine on behalf of a verb: it makes the request and
-// turns the result into a report, metrics and an exit code.
+// execution is a run of the engine on behalf of a verb: it makes the request, reports the
+// result, and makes an exit code of it.
 type execution struct {
 	app *app
 	o   *readOptions
 	reconcile.Request
 	clients  *clients
-	memory   *history.Memory        // nil for a run that only reads
+	declared []desired.TargetSpec   // by the fleet files; nil where they declare none
+	memory   *history.Memory        // nil for a run that is not recorded
 	seen     *observed.Observations // nil for a run that reads everything
 	files    []desired.FileInfo     // the fleet files
 	accounts map[string][]string    // of the organizations that they name
@@ -33,16 +34,14 @@ type execution struct {
 
 	about verdict // the exit code
 	lacks bool    // what was to be undone is known only in part; see partly
-	// then is done with the result once it was reported; nil is nothing.
+	// then is done with a result in which nothing failed before it; nil is nothing.
 	then func(*reconcile.RunResult) error
-	// always is the same, and is done with that of a run that failed too.
-	always func(*reconcile.RunResult)
 
 	output   *outputFile
 	metrics  *outputFile    // nil where none are wanted
 	stream   *report.Stream // nil unless the output is a stream
 	progress *progress      // nil when quiet
-	pace     *paceSampler   // nil before a client is made
+	pace     *paceSampler
 }
 
 // execute runs a verb. Prepare fills in the request: what to compare with, and
@@ -55,6 +54,10 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x := &execution{app: a, o: o, Request: o.request(verb), about: aboutFleet}
 	x.Observe = x.observe
 	var err error
+	if x.clients, err = newClients(func() []desired.TargetSpec { return x.declared }, o); err != nil {
+		return err
+	}
+	defer x.clients.close()
 	if x.output, err = o.outputOptions.open(a.out); err != nil {
 		return err
 	}
@@ -65,36 +68,21 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		}
 		defer x.metrics.drop()
 	}
-	if err := prepare(x); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
+	if x.Unprepared = prepare(x); x.Unprepared == nil {
+		if x.past != nil && len(x.accounts) > 0 {
+			x.changed = accountsSince(ctx, x.past, x.accounts)
 		}
-		result := &reconcile.RunResult{Request: x.Request, Finished: time.Now(), Err: err}
-		err := x.conclude(result, err)
-		x.notify(ctx, result)
-		return err
+		x.startProgress()
 	}
-	defer x.clients.close()
-	if x.past != nil && len(x.accounts) > 0 {
-		x.changed = accountsSince(ctx, x.past, x.accounts)
-	}
-	x.startProgress()
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
-	opener, leave := x.clients.beside(x.clients, x.past, x.seen, a.log)
-	engine := reconcile.Engine{Opener: opener, Annotators: x.progress.asking(x.annotators())}
 	if x.memory != nil {
-		x.memory.Pace, x.memory.Waiting = x.pace.of, x.progress.waitFor
-		engine.Memory = x.memory
+		x.memory.Files, x.memory.Organizations, x.memory.Pace, x.memory.Waiting = x.files, x.accounts, x.pace.of, x.progress.waitFor
 	}
-	if x.seen != nil {
-		engine.Observations = x.seen
-	}
-	result, failures := engine.Run(ctx, x.Request)
-	leave()
-	err = x.conclude(result, failures)
-	x.notify(ctx, result)
-	return err
+	engine := x.clients.engine(x.clients, x.memory, x.past, x.seen, a.log)
+	engine.Annotators = x.progress.asking(x.annotators())
+	engine.Reporters = []func(context.Context, *reconcile.RunResult) error{x.tell, x.writeMetrics, x.goOn, x.notify}
+	return x.conclude(engine.Run(ctx, x.Request))
 }
 
 // request is what the options ask of a run that begins now.
@@ -118,14 +106,9 @@ func (x *execution) observe(e reconcile.Step) {
 	x.progress.observe(e)
 }
 
-// conclude writes the report and the metrics of a result, and gives the exit code. Whoever
-// reads the report as text has seen all failures; who gets it in a file, or for a program,
-// is told how many there are on standard error.
-func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
+// tell writes the report of a result. People are told on standard error why there is none.
+func (x *execution) tell(_ context.Context, r *reconcile.RunResult) error {
 	x.endProgress()
-	if x.always != nil {
-		defer x.always(r)
-	}
 	if errors.Is(r.Err, reconcile.ErrTimeUp) && !errors.As(r.Err, new(*history.HeldError)) {
 		waited := ""
 		if call := (*callerr.Error)(nil); errors.As(r.Err, &call) {
@@ -133,31 +116,37 @@ func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
 		}
 		r.Err = fmt.Errorf("%w before anything was compared%s; give it more time", timeUp(reconcile.ErrTimeUp), waited)
 	}
-	if r.Declined {
-		fmt.Fprintln(x.app.err, "Nothing was written.")
-		return exitOf(r, x.about, nil)
-	}
 	x.summarize(r)
 	if r.Err != nil && x.o.format == "text" {
-		return errors.Join(r.Err, x.writeMetrics(r)) // people are told on standard error
+		return nil
 	}
-	late := errors.Join(x.write(r), x.writeMetrics(r), r.Late)
+	return x.write(r)
+}
+
+// goOn does what a verb does with a result in which nothing failed.
+func (x *execution) goOn(_ context.Context, r *reconcile.RunResult) error {
+	if x.then == nil || r.Err != nil || r.Late != nil {
+		return nil
+	}
+	return x.then(r)
+}
+
+// conclude gives the exit code of a result. Whoever reads the report as text has seen all
+// failures; who gets it in a file, or for a program, is told how many there are on standard error.
+func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
+	x.endProgress()
 	switch {
+	case r.Declined:
+		fmt.Fprintln(x.app.err, "Nothing was written.")
+		return exitOf(r, x.about, nil)
+	case r.Err != nil && x.o.format == "text":
+		return errors.Join(r.Err, r.Late)
 	case r.Err != nil:
-		return &ending{codeOfResult(r, x.about), errors.Join(r.Err, late)}
-	case late != nil && r.Outcome == nil:
-		return late
-	case late != nil:
-		return withLate(codeOfResult(r, aboutFleet), late)
-	}
-	if x.then != nil {
-		err := x.then(r)
-		if err != nil && errors.As(r.Stopped, new(interrupt)) {
-			return withLate(codeOfResult(r, aboutFleet), err) // the signal's code, and what came of it
-		}
-		if err != nil {
-			return err
-		}
+		return &ending{codeOfResult(r, x.about), errors.Join(r.Err, r.Late)}
+	case r.Late != nil && (r.Outcome != nil || errors.As(r.Stopped, new(interrupt))):
+		return withLate(codeOfResult(r, aboutFleet), r.Late) // the signal's code, and what came of it
+	case r.Late != nil:
+		return r.Late
 	}
 	var closing error
 	if !x.o.seen() {
@@ -260,15 +249,12 @@ func (x *execution) fromFleet(ctx context.Context, args []string) error {
 		x.output = streamed(io.Discard)
 		return err
 	}
-	if err := notAnInput("metrics-file", x.o.metricsFile, x.files); err != nil {
-		return err
-	}
-	return x.open(document)
+	return notAnInput("metrics-file", x.o.metricsFile, x.files)
 }
 
 // wishes are those of a document, in the part that the options name.
 func (x *execution) wishes(document *desired.Document) reconcile.FleetWishes {
-	x.files, x.accounts = document.Files(), document.Accounts()
+	x.declared, x.files, x.accounts = declaredIn(document), document.Files(), document.Accounts()
 	return x.o.wishes(document)
 }
 
@@ -290,13 +276,6 @@ func (o *readOptions) wishes(document *desired.Document) reconcile.FleetWishes {
 	return reconcile.FleetWishes{Document: document, Selection: o.selection(), InShard: o.inShard(document), Shard: o.mine.Index, Shards: o.mine.Count}
 }
 
-// open chooses between AWS and the simulator.
-func (x *execution) open(document *desired.Document) (err error) {
-	declared := declaredIn(document)
-	x.clients, err = newClients(func() []desired.TargetSpec { return declared }, x.o)
-	return err
-}
-
 // guardOff is why the guard is off, or "" where it is on.
 func (o *writeOptions) guardOff() string {
 	if o.guard == "off" {
@@ -308,19 +287,22 @@ func (o *writeOptions) guardOff() string {
 // remember lets the run write: it is recorded, holds its targets and can be
 // rolled back.
 func (x *execution) remember(ctx context.Context, o *writeOptions) error {
-	var err error
-	if x.memory, err = x.app.memory(ctx, o, x.files, x.accounts); err != nil {
+	place := o.place()
+	h, err := history.Open(ctx, place)
+	if err != nil {
 		return err
 	}
+	x.memory = x.app.memory(h, &o.historyOptions, x.o)
+	x.memory.LeaseWait = o.leaseWait
 	// Nobody learns from a stream that nobody reads what was written; the record tells it.
-	x.app.goesOn.Store(o.simulate == "" || o.place() != noHistory)
+	x.app.goesOn.Store(o.simulate == "" || place != noHistory)
 	x.Write = true
 	x.GuardOff = o.guardOff()
 	if o.runID != "" {
 		x.ID = o.runID
 	}
-	if place := o.place(); place != noHistory {
-		x.past = x.memory.History
+	if place != noHistory {
+		x.past = h
 		x.undo = "eventinvoke rollback " + x.ID + historyFlag(place)
 	}
 	if !o.yes {
@@ -345,17 +327,12 @@ func (x *execution) recall(ctx context.Context, place string) (err error) {
 }
 
 // memory is where runs are remembered and targets are held.
-func (a *app) memory(ctx context.Context, o *writeOptions, files []desired.FileInfo, accounts map[string][]string) (*history.Memory, error) {
-	place, err := history.Open(ctx, o.place())
-	if err != nil {
-		return nil, err
-	}
-	place.Sign = o.signing.sign
+func (a *app) memory(h *history.History, o *historyOptions, of *readOptions) *history.Memory {
+	h.Sign = o.signing.sign
 	return &history.Memory{
-		History: place, ToolVersion: version, Shard: o.recorded(), Files: files, Organizations: accounts, Job: jobOf(os.Getenv), LeaseWait: o.leaseWait,
-		Selection: o.selection(),
-		Log:       a.log, Command: func(run string) string { return "eventinvoke history " + run + historyFlag(o.place()) },
-	}, nil
+		History: h, ToolVersion: version, Shard: of.recorded(), Job: jobOf(os.Getenv), Selection: of.selection(), Log: a.log,
+		Command: func(run string) string { return "eventinvoke history " + run + historyFlag(of.placed(o.location)) },
+	}
 }
 
 // confirm shows the plan to a person and asks for the word yes. It goes where the

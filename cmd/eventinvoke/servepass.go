@@ -12,6 +12,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/notify"
+	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
@@ -120,16 +121,13 @@ func (s *server) close() {
 	s.clients.close()
 }
 
+// historyError is why nobody remembers what a pass does, or what those before it saw.
+type historyError struct{ error }
+
+func (e historyError) Unwrap() error { return e.error }
+
 // run makes one pass, and tells who is to be told. The run is never nil.
 func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
-	r, result := s.look(ctx, scope)
-	if ctx.Err() == nil {
-		s.notifyPass(r, scope, result.FleetProblem)
-	}
-	return r, result
-}
-
-func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
 	changed, problem := s.reload(ctx, scope)
 	document, swept := s.known()
 	request := s.o.request("serve")
@@ -145,32 +143,14 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 	}
 	p := &scopedPass{FleetWishes: s.o.wishes(document), s: s, scope: scope, swept: swept}
 	request.Wishes = p
-	failed := func(err error) (*reconcile.RunResult, worker.Result) {
-		byHistory := func(error) worker.Reason { return worker.ByHistory }
-		return &reconcile.RunResult{Request: request, Err: err}, worker.Result{RunID: request.ID, Err: err, FleetProblem: problem, ReasonOf: byHistory}
-	}
-	var engine reconcile.Engine
-	var past *history.History
-	if s.o.apply {
-		memory, err := s.app.memory(ctx, &s.o.writeOptions, document.Files(), document.Accounts())
-		if err != nil {
-			return failed(err)
-		}
-		// A target that another run holds is left to it, and keeps no other from
-		// being corrected.
-		memory.SkipHeld, memory.WritesOnly, memory.Leases = true, true, &s.leases
-		engine.Memory, past = memory, memory.History
-	}
-	seen, err := s.recall(ctx, scope)
+	memory, seen, err := s.remembered(ctx, scope, document)
 	if err != nil {
-		return failed(err)
+		request.Unprepared = historyError{err}
 	}
-	if seen != nil {
-		engine.Observations = seen
+	var past *history.History
+	if memory != nil {
+		past = memory.History
 	}
-	opener, leave := s.clients.beside(p, past, seen, s.app.log)
-	engine.Opener = opener
-	engine.Annotators = s.clients.annotators(past, scope.All)
 	if accounts := document.Accounts(); scope.All && past != nil && len(accounts) > 0 {
 		s.compared.Do(func() { // a process that has just begun knows no accounts from before
 			if len(changed) == 0 {
@@ -179,24 +159,44 @@ func (s *server) look(ctx context.Context, scope worker.Scope) (*reconcile.RunRe
 			}
 		})
 	}
+	engine := s.clients.engine(p, memory, past, seen, s.app.log)
+	engine.Annotators = s.clients.annotators(past, scope.All)
+	engine.Reporters = []func(context.Context, *reconcile.RunResult) error{s.metrics.Ran, func(_ context.Context, r *reconcile.RunResult) error {
+		if scope.All && r.Planned() {
+			s.set(func(s *server) { s.swept = &knowledge{p.opened, r.Inventory} })
+			s.clients.keep(r.Opened.Targets, s.declared())
+		}
+		s.keepReport(r, scope.All, document.Files(), changed)
+		s.logInsights(r)
+		if ctx.Err() == nil {
+			s.notifyPass(r, scope, problem)
+		}
+		return nil
+	}}
 	r, failures := engine.Run(ctx, request)
-	leave()
-	if scope.All && r.Planned() {
-		s.set(func(s *server) { s.swept = &knowledge{p.opened, p.inventory} })
-		s.clients.keep(r.Opened.Targets, s.declared())
-	}
-	countCalls(s.metrics, r)
-	s.keepReport(r, scope.All, document.Files(), changed)
-	if n := r.Insights.LosingDestinations(); n > 0 {
-		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
-	}
-	s.logFullReads(r)
 	result := passResult(r)
-	result.RunID, result.FleetProblem, result.ReasonOf = r.ID, problem, explainFailure
+	result.FleetProblem = problem
 	if ctx.Err() == nil {
 		s.logFailures(r.ID, failures, &result)
 	}
 	return r, result
+}
+
+// remembered is where a pass is recorded, and what those before it saw; both may be nil.
+func (s *server) remembered(ctx context.Context, scope worker.Scope, document *desired.Document) (memory *history.Memory, seen *observed.Observations, err error) {
+	if s.o.apply {
+		h, err := history.Open(ctx, s.o.place())
+		if err != nil {
+			return nil, nil, err
+		}
+		memory = s.app.memory(h, &s.o.historyOptions, &s.o.readOptions)
+		memory.Files, memory.Organizations, memory.LeaseWait = document.Files(), document.Accounts(), s.o.leaseWait
+		// A target that another run holds is left to it, and keeps no other from
+		// being corrected.
+		memory.SkipHeld, memory.WritesOnly, memory.Leases = true, true, &s.leases
+	}
+	seen, err = s.recall(ctx, scope)
+	return memory, seen, err
 }
 
 // scopedPass is one pass: what it compares with, and how it opens its targets. It
@@ -207,8 +207,7 @@ type scopedPass struct {
 	scope worker.Scope
 	swept *knowledge // of the sweep before; nil when there was none
 
-	opened    reconcile.Opened // by this pass
-	inventory desired.Inventory
+	opened reconcile.Opened // by this pass
 }
 
 // Open implements reconcile.Opener. A pass over a few functions uses what the last
@@ -285,7 +284,6 @@ func (p *scopedPass) Discoveries(ambient desired.Target) []desired.Discovery {
 
 // Resolve implements reconcile.Wishes.
 func (p *scopedPass) Resolve(ctx context.Context, ambient desired.Target, found desired.Inventory) (desired.Fleet, reconcile.GuardBase, error) {
-	p.inventory = found
 	if !p.scope.All {
 		found = p.together(found)
 	}

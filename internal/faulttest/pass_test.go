@@ -162,7 +162,10 @@ func (r *run) after(d time.Duration, do func()) (stop func()) {
 }
 
 // Begin implements reconcile.Memory.
-func (r *run) Begin(context.Context, *reconcile.RunResult) (reconcile.Recorder, error) {
+func (r *run) Begin(*reconcile.RunResult) reconcile.Recorder { return r }
+
+// Hold implements reconcile.Recorder.
+func (r *run) Hold(context.Context, *reconcile.RunResult) error {
 	for _, target := range targets {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		r.leases[target] = ctx
@@ -171,7 +174,7 @@ func (r *run) Begin(context.Context, *reconcile.RunResult) (reconcile.Recorder, 
 			r.after(r.storm.lost.after, func() { cancel(errLost) })
 		}
 	}
-	return r, nil
+	return nil
 }
 
 var errLost = errors.New("the lease was lost")

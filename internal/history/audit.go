@@ -28,10 +28,15 @@ type Drift struct {
 	Author *LastAuthor `json:"author,omitempty"` // null where nobody told
 }
 
-// Audit remembers a run that only read: its counts, what it could not see, and what
+// auditTimeout is what a place that hangs can cost an audit.
+const auditTimeout = 30 * time.Second
+
+// audit remembers a run that only read: its counts, what it could not see, and what
 // has drifted since when, without the settings; of one that came to no plan, why. It
 // holds no target, so it is never in the way of a run that writes.
-func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
+func (m *Memory) audit(ctx context.Context, r *reconcile.RunResult) error {
+	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
+	defer cancel()
 	record := m.newRecord(r, r.Opened.Targets)
 	record.Shard = Shard{} // other shards of an audit are other audits
 	run, err := m.History.Begin(ctx, &record)

@@ -46,7 +46,7 @@ func (a *audited) run(t *testing.T, s Store) {
 		Plan: reconcile.Plan{Targets: []reconcile.TargetPlan{p}},
 	}
 	r.Opened.Targets = []reconcile.OpenTarget{{Target: testTarget, CallerARN: "arn:aws:iam::111111111111:user/auditor"}}
-	if err := m.Audit(t.Context(), r); err != nil {
+	if err := m.audit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -246,7 +246,7 @@ func TestAnAuditWithoutAPlanIsRemembered(t *testing.T) {
 		Request:  reconcile.Request{ID: "no-plan", Verb: "audit", Started: started, Wishes: reconcile.FleetWishes{Document: document}},
 		Finished: started.Add(time.Second), Err: &callerr.Error{Kind: callerr.Credentials, Message: "secret"},
 	}
-	if err := (&Memory{History: New(s)}).Audit(t.Context(), r); err != nil {
+	if err := (&Memory{History: New(s)}).audit(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	trends, _, err := New(s).Trends(t.Context(), 5)

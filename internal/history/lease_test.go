@@ -519,9 +519,7 @@ func TestWhoIsWaitedFor(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newMemory()
-			run := func(id string, m *Memory) (reconcile.Recorder, error) {
-				return m.Begin(t.Context(), opened(id, testTarget))
-			}
+			run := func(id string, m *Memory) (reconcile.Recorder, error) { return hold(t, m, opened(id, testTarget)) }
 			other, err := run("other", &Memory{History: New(s)})
 			if err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -282,4 +283,23 @@ func (r *RunRecord) foundInOrder(e *Entry) bool {
 	return r.State == Finished && t != nil && t.Failure == nil && t.Stopped == nil &&
 		!slices.ContainsFunc(r.Items, func(i Item) bool { return i.Key == e.Key }) &&
 		!slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Key == e.Key })
+}
+
+// failedBefore are the configs whose writes failed in the last run but this one. It
+// only orders writes, so a history that cannot be read says nothing.
+func (h *History) failedBefore(ctx context.Context, this string) map[desired.Key]bool {
+	failed := map[desired.Key]bool{}
+	runs, _ := h.List(ctx, ListOptions{Limit: 2})
+	for i := range runs {
+		if runs[i].ID == this {
+			continue
+		}
+		for _, item := range runs[i].Items() {
+			if item.Status == reconcile.Failed.String() {
+				failed[item.Key] = true
+			}
+		}
+		break
+	}
+	return failed
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -46,13 +47,17 @@ type Memory struct {
 	Command func(run string) string
 }
 
-// Begin implements reconcile.Memory: it takes the leases of every open target,
+// Begin implements reconcile.Memory.
+func (m *Memory) Begin(r *reconcile.RunResult) reconcile.Recorder {
+	return &memoryRecorder{memory: m, result: r, leases: map[desired.Target]*Lease{}}
+}
+
+// Hold implements reconcile.Recorder: it takes the leases of every open target,
 // all runs in the same order, so that no two can wait for each other; and, unless
 // WritesOnly, stores the record of a run that begins. With that a history that
 // cannot be written ends the run before its first call to Lambda.
-func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.Recorder, error) {
-	k := &memoryRecorder{memory: m, result: r, leases: map[desired.Target]*Lease{}}
-	targets := slices.Clone(m.Others)
+func (k *memoryRecorder) Hold(ctx context.Context, r *reconcile.RunResult) error {
+	targets := slices.Clone(k.memory.Others)
 	for _, t := range r.Opened.Targets {
 		if t.Err == nil {
 			targets = append(targets, t.Target)
@@ -67,15 +72,13 @@ func (m *Memory) Begin(ctx context.Context, r *reconcile.RunResult) (reconcile.R
 			held[i].CallerARN = open.CallerARN
 		}
 	}
-	k.first = m.newRecord(r, held)
-	if !m.WritesOnly {
+	k.first = k.memory.newRecord(r, held)
+	if !k.memory.WritesOnly {
 		if err := k.begin(ctx); err != nil {
-			return nil, err // a nil interface: there is nothing to finish
+			return err
 		}
 	}
-	// What was begun and taken so far is the engine's to finish and release, also
-	// where a lease cannot be had.
-	return k, k.acquireLeases(ctx, r, targets)
+	return k.acquireLeases(ctx, r, targets)
 }
 
 // newRecord is the record of a run that begins: who runs it in which targets, and
@@ -178,25 +181,6 @@ func (k *memoryRecorder) Ready(ctx context.Context, configs int) error {
 	return nil
 }
 
-// failedBefore are the configs whose writes failed in the last run but this one. It
-// only orders writes, so a history that cannot be read says nothing.
-func (h *History) failedBefore(ctx context.Context, this string) map[desired.Key]bool {
-	failed := map[desired.Key]bool{}
-	runs, _ := h.List(ctx, ListOptions{Limit: 2})
-	for i := range runs {
-		if runs[i].ID == this {
-			continue
-		}
-		for _, item := range runs[i].Items() {
-			if item.Status == reconcile.Failed.String() {
-				failed[item.Key] = true
-			}
-		}
-		break
-	}
-	return failed
-}
-
 // FailedBefore implements reconcile.Recorder.
 func (k *memoryRecorder) FailedBefore(key desired.Key) bool { return k.failed[key] }
 
@@ -208,8 +192,14 @@ func (k *memoryRecorder) Lease(t desired.Target) context.Context {
 	return leaseContext{k.leases[t].ctx, k.leases[t]}
 }
 
-// Finish implements reconcile.Recorder.
+// Finish implements reconcile.Recorder. Where an audit cannot be remembered its result stands.
 func (k *memoryRecorder) Finish(ctx context.Context, r *reconcile.RunResult) error {
+	if !r.Write {
+		if err := k.memory.audit(ctx, r); err != nil {
+			k.memory.Log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(k.memory.History.String()), "why", err.Error())
+		}
+		return nil
+	}
 	if k.run == nil {
 		return nil
 	}

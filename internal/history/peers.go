@@ -50,44 +50,46 @@ type peerLine struct {
 }
 
 // Opener gives runs an opener whose targets share their quota with others that keep their
-// history in the store. Leave is to be called when the run is over.
-func (p *Peers) Opener(o reconcile.Opener, store Store, log *slog.Logger) (opener reconcile.Opener, leave func()) {
-	po := &peersOpener{Opener: o, peers: p, store: store, log: log}
-	return po, po.leave
+// history in the store.
+func (p *Peers) Opener(o reconcile.Opener, store Store, log *slog.Logger) reconcile.Opener {
+	return peersOpener{Opener: o, peers: p, store: store, log: log}
 }
 
 type peersOpener struct {
 	reconcile.Opener
-	peers  *Peers
-	store  Store
-	log    *slog.Logger
-	joined []*member
+	peers *Peers
+	store Store
+	log   *slog.Logger
 }
 
-// Open implements reconcile.Opener. A run has its part of the quota before its first call.
-func (o *peersOpener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
+// Open implements reconcile.Opener. A run has its part of the quota before its first call, and
+// until the targets are closed.
+func (o peersOpener) Open(ctx context.Context, req reconcile.OpenRequest) (reconcile.Opened, error) {
 	opened, err := o.Opener.Open(ctx, req)
+	if err != nil {
+		return opened, err
+	}
+	var joined []*member
 	var wg sync.WaitGroup
 	for _, t := range opened.Targets {
 		if t.Err != nil || t.Limiter == nil {
 			continue
 		}
 		m := o.peers.join(t.Target, req.RunID, o.store, o.log, t.Limiter)
-		o.joined = append(o.joined, m)
+		joined = append(joined, m)
 		wg.Go(func() { m.begin(ctx) })
 	}
 	wg.Wait()
-	return opened, err
-}
-
-func (o *peersOpener) leave() {
-	var wg sync.WaitGroup
-	for _, m := range o.joined {
-		if o.peers.part(m) {
-			wg.Go(m.end)
+	opened.Close = func() {
+		var wg sync.WaitGroup
+		for _, m := range joined {
+			if o.peers.part(m) {
+				wg.Go(m.end)
+			}
 		}
+		wg.Wait()
 	}
-	wg.Wait()
+	return opened, nil
 }
 
 // join counts a run in. The first one of a target stands for all of its process: they

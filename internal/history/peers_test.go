@@ -67,11 +67,11 @@ func come(t *testing.T, store *memory, name string, s ratelimit.Options, busy bo
 		return reconcile.Opened{Targets: []reconcile.OpenTarget{{Target: target, Limiter: p.limiter}}}
 	})
 	var peers Peers
-	o, leave := peers.Opener(opener, p.store, slog.New(slog.DiscardHandler))
-	if _, err := o.Open(ctx, reconcile.OpenRequest{RunID: name}); err != nil {
+	opened, err := peers.Opener(opener, p.store, slog.New(slog.DiscardHandler)).Open(ctx, reconcile.OpenRequest{RunID: name})
+	if err != nil {
 		t.Fatal(err)
 	}
-	p.leave = func() { cancel(); leave(); p.limiter.Close() }
+	p.leave = func() { cancel(); opened.Close(); p.limiter.Close() }
 	for range 2 {
 		go func() {
 			for busy {

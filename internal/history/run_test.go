@@ -86,8 +86,8 @@ func TestAKilledRunKeepsTheAuthors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, known := newMemory(), testKey(0)
 		deploy := insight.Author{Kind: "role", Name: "deploy", Client: "Terraform"}
-		r := &reconcile.RunResult{Request: reconcile.Request{ID: "killed", Verb: "apply", Started: time.Now()}}
-		recorder, err := (&Memory{History: New(s)}).Begin(t.Context(), r)
+		r := &reconcile.RunResult{Request: reconcile.Request{ID: "killed", Verb: "apply", Started: time.Now(), Write: true}}
+		recorder, err := hold(t, &Memory{History: New(s)}, r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -33,6 +34,12 @@ func opened(id string, targets ...desired.Target) *reconcile.RunResult {
 	return r
 }
 
+// hold begins a run and holds its targets.
+func hold(t *testing.T, m *Memory, r *reconcile.RunResult) (reconcile.Recorder, error) {
+	recorder := m.Begin(r)
+	return recorder, recorder.Hold(t.Context(), r)
+}
+
 // Whichever targets others hold, a run that may leave these out holds all the rest, and tells which
 // it has left out.
 func TestARunHoldsWhateverNobodyElseHolds(t *testing.T) {
@@ -46,12 +53,12 @@ func TestARunHoldsWhateverNobodyElseHolds(t *testing.T) {
 					others = append(others, target)
 				}
 			}
-			other, err := (&Memory{History: New(s)}).Begin(t.Context(), opened("other", others...))
+			other, err := hold(t, &Memory{History: New(s)}, opened("other", others...))
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := opened("own", targets...)
-			own, err := (&Memory{History: New(s), SkipHeld: true}).Begin(t.Context(), r)
+			own, err := hold(t, &Memory{History: New(s), SkipHeld: true}, r)
 			if err != nil {
 				t.Fatalf("%03b: %v", held, err)
 			}
@@ -122,14 +129,12 @@ func TestEachTargetHasItsPeers(t *testing.T) {
 			})
 			var peers Peers
 			ctx, cancel := context.WithCancel(t.Context())
-			o, leave := peers.Opener(opener, newMemory(), slog.New(slog.DiscardHandler))
-			if _, err := o.Open(ctx, reconcile.OpenRequest{RunID: "r"}); err != nil {
+			opened, err := peers.Opener(opener, newMemory(), slog.New(slog.DiscardHandler)).Open(ctx, reconcile.OpenRequest{RunID: "r"})
+			if err != nil {
 				t.Fatal(err)
 			}
-			var got, want []desired.Target
-			for _, m := range o.(*peersOpener).joined {
-				got = append(got, m.target)
-			}
+			var want []desired.Target
+			got := slices.SortedFunc(maps.Keys(peers.members), desired.Target.Compare)
 			for i, target := range targets {
 				if open&(1<<i) != 0 {
 					want = append(want, target)
@@ -139,7 +144,10 @@ func TestEachTargetHasItsPeers(t *testing.T) {
 				t.Errorf("%03b: %v have peers, want %v", open, got, want)
 			}
 			cancel()
-			leave()
+			opened.Close()
+			if len(peers.members) != 0 {
+				t.Errorf("%03b: closed, %v have peers", open, peers.members)
+			}
 		})
 	}
 }

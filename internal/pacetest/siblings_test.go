@@ -73,11 +73,11 @@ func knownToEachOther(s ratelimit.Options, place history.Store) pacer {
 	return func(ctx context.Context, c *caller, calls int) int {
 		p := startProcess(c, s)
 		var peers history.Peers
-		opener, leave := peers.Opener(opened{p}, place, slog.New(slog.DiscardHandler))
-		if _, err := opener.Open(ctx, reconcile.OpenRequest{RunID: fmt.Sprintf("run-%p", c)}); err != nil {
+		targets, err := peers.Opener(opened{p}, place, slog.New(slog.DiscardHandler)).Open(ctx, reconcile.OpenRequest{RunID: fmt.Sprintf("run-%p", c)})
+		if err != nil {
 			c.account.t.Error(err)
 		}
-		defer leave()
+		defer targets.Close()
 		return p.read(ctx, calls).Done
 	}
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -93,11 +94,31 @@ func (f *fleet) at(t desired.Target, label string) *target {
 	return n
 }
 
-// Calls counts requests of one API operation to a target.
-func (m *Metrics) Calls(t desired.Target, label, operation string, o ratelimit.Result, n int64) {
+// Ran counts the requests of a run, whose targets were opened for it: their counters begin at
+// zero. It is one of an Engine's Reporters, and never fails.
+func (m *Metrics) Ran(_ context.Context, r *reconcile.RunResult) error {
 	m.fleet.mu.Lock()
 	defer m.fleet.mu.Unlock()
-	m.fleet.at(t, label).calls[call{operation, o.String()}] += n
+	for _, t := range r.Opened.Targets {
+		if t.Calls == nil {
+			continue
+		}
+		label := ""
+		if spec := reconcile.FindTarget(r.Fleet.Targets, t.Target); spec != nil {
+			label = spec.Label
+		}
+		for _, op := range t.Calls() {
+			for result, n := range map[ratelimit.Result]int64{
+				ratelimit.OK: op.OK, ratelimit.Throttled: op.Throttled, ratelimit.Conflict: op.Conflicts,
+				ratelimit.ServerError: op.Faults, ratelimit.ClockSkew: op.Skewed, ratelimit.Permanent: op.Refused,
+			} {
+				if n > 0 {
+					m.fleet.at(t.Target, label).calls[call{op.Name, result.String()}] += n
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (f *fleet) passed(r worker.Report) {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http/httptest"
@@ -58,6 +59,13 @@ func aPass() worker.Report {
 	}
 }
 
+// ranWith is a run that made some calls in one of its targets.
+func ranWith(calls ...reconcile.OperationCount) *reconcile.RunResult {
+	r := &reconcile.RunResult{Fleet: desired.Fleet{Targets: []desired.TargetSpec{{Target: ireland, Label: "prod"}}}}
+	r.Opened.Targets = []reconcile.OpenTarget{{Target: ireland, Calls: func() []reconcile.OperationCount { return calls }}, {Target: virginia}}
+	return r
+}
+
 func filled() *Metrics {
 	m := New("1.2.3", func() map[desired.Target]ratelimit.Snapshot {
 		return map[desired.Target]ratelimit.Snapshot{ireland: {
@@ -68,9 +76,14 @@ func filled() *Metrics {
 	m.Woken(worker.Request)
 	m.Message("echo")
 	m.QueueFailed("ReceiveMessage")
-	m.Calls(ireland, "prod", "ListFunctionEventInvokeConfigs", ratelimit.OK, 10)
-	m.Calls(ireland, "prod", "ListFunctionEventInvokeConfigs", ratelimit.OK, 5)
-	m.Calls(ireland, "prod", "UpdateFunctionEventInvokeConfig", ratelimit.Throttled, 1)
+	for _, reads := range []int64{10, 5} { // of one run and the next
+		if err := m.Ran(context.Background(), ranWith(
+			reconcile.OperationCount{Name: "ListFunctionEventInvokeConfigs", OK: reads},
+			reconcile.OperationCount{Name: "UpdateFunctionEventInvokeConfig", Throttled: reads / 10},
+		)); err != nil {
+			panic(err)
+		}
+	}
 	m.Passed(aPass())
 	return m
 }

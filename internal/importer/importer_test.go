@@ -181,22 +181,117 @@ func TestTheFleetIsWhatTheSourceDeclares(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%v\n%s", err, data)
 				}
-				var got []fact
-				for _, e := range loaded(t, r).Targets[0].Entries {
-					f := fact{Name: e.Name}
-					for s, v := range e.Want {
-						if v.IsSet() {
-							f.settings[s] = v.String()
-						}
-					}
-					got = append(got, f)
-				}
-				if diff := cmp.Diff(facts, got, cmp.AllowUnexported(fact{})); diff != "" || r.Open != 0 {
+				if diff := cmp.Diff(facts, factsOf(loaded(t, r)), cmp.AllowUnexported(fact{})); diff != "" || r.Open != 0 {
 					t.Fatalf("%d open\n%s\n%s\n%s", r.Open, diff, data, r.Text)
 				}
 			})
 		})
 	}
+}
+
+// factsOf is what a fleet of one target declares.
+func factsOf(fleet desired.Fleet) (facts []fact) {
+	for _, e := range fleet.Targets[0].Entries {
+		f := fact{Name: e.Name}
+		for s, v := range e.Want {
+			if v.IsSet() {
+				f.settings[s] = v.String()
+			}
+		}
+		facts = append(facts, f)
+	}
+	return facts
+}
+
+// TestOneDeclarationTakesNoOtherWithIt: what is no line of a fleet file is a comment, alone,
+// wherever it stands among the others.
+func TestOneDeclarationTakesNoOtherWithIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		instance := func(f fact, more ...any) any { return object(append(more, "attributes", f.terraform())...) }
+		named := func(function string) fact {
+			f := facts[0]
+			f.Function = function
+			return f
+		}
+		several := func(what string) int { return rapid.IntRange(0, 2).Draw(t, what) }
+		var first, later []any
+		for _, f := range facts {
+			first = append(first, instance(f))
+		}
+		for range several("deposed") {
+			first = append(first, instance(named("deposed"), "deposed", "0a1b2c3d"))
+		}
+		open := 0
+		for range several("nameless") {
+			first, open = append(first, instance(named(""))), open+1
+		}
+		for i := range several("misnamed") {
+			first, open = append(first, instance(named(fmt.Sprint("no name!", i)))), open+1
+		}
+		for i := range several("too young") {
+			f := named(fmt.Sprint("young", i))
+			f.settings[desired.MaximumEventAgeInSeconds] = "1"
+			first, open = append(first, instance(f)), open+1
+			f.settings[desired.MaximumEventAgeInSeconds] = ""
+			facts = append(facts, f)
+		}
+		doubles := several("doubles")
+		for i := range doubles {
+			later = append(later, instance(facts[i%len(facts)]))
+		}
+		if several("nameless among doubles") > 0 {
+			later, open = append(later, instance(named(""))), open+1
+		}
+		resource := stated("", invokeConfig, nil)
+		resource["instances"] = append(rapid.Permutation(first).Draw(t, "first"), rapid.Permutation(later).Draw(t, "later")...)
+		data, err := json.Marshal(map[string]any{"version": 4, "terraform_version": "1.11.4", "resources": []any{resource}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run([]Source{{"state", data}}, Options{Targets: []desired.Target{{Account: "111111111111", Region: "eu-west-1"}}})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, data)
+		}
+		slices.SortFunc(facts, func(a, b fact) int { return a.Name.Compare(b.Name) })
+		if diff := cmp.Diff(facts, factsOf(loaded(t, r)), cmp.AllowUnexported(fact{})); diff != "" || r.Open != open+doubles {
+			t.Fatalf("%d open, want %d and %d doubles\n%s\n%s\n%s", r.Open, open, doubles, diff, data, r.Text)
+		}
+		if n := strings.Count(string(r.Text), "declared already by"); n != doubles {
+			t.Fatalf("%d doubles are called so, want %d\n%s", n, doubles, r.Text)
+		}
+	})
+}
+
+// TestServerlessPartsAreFound: functions may stand in several mappings, and merge what they have
+// in common after what is their own.
+func TestServerlessPartsAreFound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var text strings.Builder
+		text.WriteString("service: shop\nhandled: &handled { handler: a.b }\nretried: &retried { maximumRetryAttempts: 1 }\nfunctions:\n")
+		n := rapid.IntRange(2, 5).Draw(t, "functions")
+		var want []fact
+		for i := range n {
+			head := "    "
+			if i == 0 || rapid.Bool().Draw(t, "another mapping") {
+				head = "  - "
+			}
+			to := (i + rapid.IntRange(1, n-1).Draw(t, "to")) % n // Lambda refuses the function itself
+			fmt.Fprintf(&text, "%sfn%d: { name: fn%d, <<: %s, destinations: { onFailure: fn%d } }\n", head, i, i,
+				rapid.SampledFrom([]string{"*retried", "[*handled, *retried]"}).Draw(t, "merged"), to)
+			f := fact{Name: desired.Name{Function: fmt.Sprint("fn", i), Qualifier: desired.Latest}}
+			f.settings[desired.MaximumRetryAttempts] = "1"
+			f.settings[desired.OnFailure] = fmt.Sprint("arn:aws:lambda:eu-west-1:111111111111:function:fn", to)
+			want = append(want, f)
+		}
+		r, err := Run([]Source{{"serverless.yml", []byte(text.String())}}, Options{})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, &text)
+		}
+		if diff := cmp.Diff(want, factsOf(loaded(t, r)), cmp.AllowUnexported(fact{})); diff != "" || r.Open != 0 {
+			t.Fatalf("%d open\n%s\n%s\n%s", r.Open, diff, &text, r.Text)
+		}
+	})
 }
 
 // invokes is a resource of a state, with the provider of an alias.

@@ -114,9 +114,9 @@ func (f *fleet) findDoubles() {
 		key := fmt.Sprint(it.config(), it.targets)
 		if before := first[key]; before != nil {
 			it.off = "declared already by " + before.from
-			continue
+		} else {
+			first[key] = it
 		}
-		first[key] = it
 	}
 }
 
@@ -124,21 +124,21 @@ func (f *fleet) findDoubles() {
 func (f *fleet) turnOff(problems desired.Problems) bool {
 	changed := false
 	for _, p := range problems {
-		o, known := f.owners[p.Pos.Line]
-		if !known || o.item.off != "" {
-			continue
-		}
-		why := fmt.Sprintf("%s (%s)", p.Message, p.Code)
-		if o.setting < 0 {
-			o.item.off, changed = why, true
-			continue
-		}
-		o.item.offSet[o.setting], changed = why, true
-		if !o.item.says() {
-			o.item.off = "nothing of it can be declared"
+		if o, known := f.owners[p.Pos.Line]; known && o.item.off == "" {
+			o.turnOff(fmt.Sprintf("%s (%s)", p.Message, p.Code))
+			changed = true
 		}
 	}
 	return changed
+}
+
+// turnOff makes a comment of the line, and of the item where nothing else is left of it.
+func (o owner) turnOff(why string) {
+	if o.setting < 0 {
+		o.item.off = why
+	} else if o.item.offSet[o.setting] = why; !o.item.says() {
+		o.item.off = "nothing of it can be declared"
+	}
 }
 
 // says reports whether some setting is more than a comment.

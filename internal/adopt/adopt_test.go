@@ -1,12 +1,15 @@
 package adopt
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -67,6 +70,13 @@ func TestPatch(t *testing.T) {
 			file: "version: 1\u2028# überall\nfunctions: [{name: a, on_success: none, # ü\u2028  maximum_retry_attempts: 2}]",
 			want: "version: 1\u2028# überall\nfunctions: [{name: a, on_success: none, # ü\u2028  maximum_retry_attempts: 0}]",
 			live: map[string]int{"a": 0}},
+		{why: "a section in brackets that end with a comma gets no other, whatever is between",
+			file: "{version: 1, rules: [{match: {functions: ['*']}, set: {maximum_retry_attempts: 2}}], # all\n}\n",
+			want: "{version: 1, rules: [{match: {functions: ['*']}, set: {maximum_retry_attempts: 2}}], # all\n functions: [{name: b, maximum_retry_attempts: 0}]}\n",
+			live: map[string]int{"b": 0}},
+		{why: "what no fleet file may say is named, whatever is not set before it",
+			file:    "version: 1\nfunctions:\n- {name: a, on_failure: none}\n",
+			refused: "on_failure arn:aws:lambda:eu-west-1:111111111111:function:a cannot be declared: ", destinations: map[string]string{"a": "arn:aws:lambda:eu-west-1:111111111111:function:a"}},
 		{why: "a value over several lines is named",
 			file:    "version: 1\nfunctions:\n- name: a\n  on_failure: >-\n    none\n",
 			refused: "fleet.yaml:4: this value cannot be edited", destinations: map[string]string{"a": "arn:aws:s3:::bucket"}},
@@ -122,6 +132,50 @@ func TestPatch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneAttemptIsEnough: what is to be adopted is written in as many rounds as one config needs,
+// however many there are. Without that it would be found by halves, one by one.
+func TestOneAttemptIsEnough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ambient := desired.Target{Account: "111111111111", Region: "eu-west-1"}
+		file, world, seen := "version: 1\nguard: {max_deletes: 100%}\nundeclared: delete\nfunctions:\n", desired.TargetInventory{}, reconcile.ObservedTarget{Target: ambient}
+		n := rapid.IntRange(1, 3*maxRounds).Draw(t, "functions")
+		for i := range n {
+			name := fmt.Sprintf("f%02d", i)
+			qualifier := desired.Latest
+			switch rapid.IntRange(0, 2).Draw(t, name) {
+			case 0: // differs
+				file += "- {name: " + name + ", maximum_retry_attempts: 2}\n"
+			case 1: // is there, and is to be removed
+				file += "- {name: " + name + ", remove: true}\n"
+			default: // is there, and undeclared
+				file += "- {name: " + name + ", maximum_retry_attempts: 2}\n"
+				qualifier = "7"
+			}
+			world.Functions = append(world.Functions, name)
+			records := []reconcile.ObservedRecord{{Qualifier: qualifier, Settings: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}}
+			seen.Functions = append(seen.Functions, reconcile.ObservedFunction{Function: name, State: reconcile.FunctionPresent, Records: records})
+		}
+		files := map[string][]byte{"fleet.yaml": []byte(file)}
+		document, err := load(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := Input{Document: document, Ambient: ambient, Inventory: desired.Inventory{ambient: world}, Observed: reconcile.Observed{Targets: []reconcile.ObservedTarget{seen}}}
+		fleet, err := document.Resolve(ambient, in.Inventory, desired.Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []desired.Key
+		for _, c := range reconcile.NewPlan(fleet, in.Observed).Targets[0].Changes {
+			keys = append(keys, desired.Key{Target: ambient, Name: c.Name})
+		}
+		p := patcher{in: in, probe: fleetfile.NewProbe()}
+		if _, err := p.attempt(files, keys, true); err != nil || len(keys) < n {
+			t.Fatalf("%d of %d configs in one attempt: %v\n%s", len(keys), n, err, file)
+		}
+	})
 }
 
 // A file that was changed between its reading and the edit is not edited.

@@ -288,3 +288,66 @@ func TestTargetWide(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatARunLookedAt: a selection narrows a run, a shard does not, and neither is the fleet.
+func TestWhatARunLookedAt(t *testing.T) {
+	for _, row := range []struct {
+		base              GuardBase
+		narrowed, ofFleet bool
+	}{{GuardBase{}, false, true}, {GuardBase{Shards: 1}, false, true}, {GuardBase{Shards: 2}, false, false},
+		{GuardBase{Part: true}, true, false}, {GuardBase{Part: true, Shards: 2}, true, false}} {
+		if r := (&RunResult{base: row.base}); r.Narrowed() != row.narrowed || r.OfFleet() != row.ofFleet {
+			t.Errorf("%+v: narrowed %v, of the fleet %v", row.base, r.Narrowed(), r.OfFleet())
+		}
+	}
+}
+
+// TestOfTargetsThatAreNotOpen: nothing is written or discovered there, and where rules would choose nobody
+// knows how many configs there are. Of a target that was not asked for nothing is said.
+func TestOfTargetsThatAreNotOpen(t *testing.T) {
+	failed, never := targetOf("222222222222"), targetOf("333333333333")
+	aws := newFake("f")
+	opened := Opened{Targets: []OpenTarget{{Target: home, Writer: aws}, {Target: failed, Writer: aws, Err: errAsked}}}
+	if targets := opened.writeTargets(nil, unrecorded{}); len(targets) != 1 || targets[home].Writer != aws {
+		t.Errorf("%+v may be written to", targets)
+	}
+	var asked []desired.Discovery
+	var plan Plan
+	for _, at := range []desired.Target{home, failed, never} {
+		asked = append(asked, desired.Discovery{Target: at, ListFunctions: true})
+		plan.Targets = append(plan.Targets, TargetPlan{Target: at, Err: errAsked})
+	}
+	if open := openOnly(asked, opened); len(open) != 1 || open[0].Target != home {
+		t.Errorf("%+v are to be discovered", open)
+	}
+	plan.markUnknown(asked, opened)
+	for _, p := range plan.Targets {
+		if p.Unknown != (p.Target == failed) {
+			t.Errorf("%s: unknown is %v", p.Target, p.Unknown)
+		}
+	}
+}
+
+// TestWhyARunEnded: its time limit is named where it has one, and a caller's deadline is not
+// taken for it.
+func TestWhyARunEnded(t *testing.T) {
+	stop := errors.New("stop")
+	stopped, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	for why, row := range map[string]struct {
+		ctx       context.Context
+		limit     time.Duration
+		err, want error
+	}{
+		"nothing":              {t.Context(), time.Minute, nil, nil},
+		"a call failed":        {t.Context(), time.Minute, errAsked, errAsked},
+		"no time for a call":   {t.Context(), time.Minute, ratelimit.ErrNoTime, ErrTimeUp},
+		"a caller's deadline":  {t.Context(), 0, ratelimit.ErrNoTime, ratelimit.ErrNoTime},
+		"a person, long since": {stopped, time.Minute, ratelimit.ErrNoTime, stop},
+	} {
+		r := RunResult{Request: Request{Timeout: row.limit}}
+		if err := r.whyEnded(row.ctx, row.err); !errors.Is(err, row.want) || !errors.Is(err, row.err) || errors.Is(err, ErrTimeUp) != (row.want == ErrTimeUp) {
+			t.Errorf("%s: %v, want %v", why, err, row.want)
+		}
+	}
+}

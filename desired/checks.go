@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // What can be said only when all is resolved: what has no effect, which destinations send events
@@ -234,10 +236,8 @@ func (r *resolver) checkEntries() {
 	if r.partial || r.out.errors.total > 0 {
 		return
 	}
-	for _, s := range r.scopes {
-		if len(s.fleet.Entries)+len(s.fleet.Judged) > 0 || s.waiting {
-			return
-		}
+	if slices.ContainsFunc(r.scopes, func(s *scope) bool { return len(s.fleet.Entries)+len(s.fleet.Judged) > 0 || s.waiting }) {
+		return
 	}
 	p := Problem{Pos: r.doc.files[0].pos(place{1, 1}), Code: codeNoEntries,
 		Message: "the fleet has no entries", Hint: "add functions, or rules that choose some; check that the file is whole"}
@@ -247,7 +247,7 @@ func (r *resolver) checkEntries() {
 	}
 	// A wrong account or region looks like a wrong pattern. How many functions there
 	// are tells the two apart.
-	var there, rules []string
+	var there []string
 	ignored, by := 0, ""
 	for _, s := range r.scopes {
 		if s.discovered {
@@ -257,9 +257,7 @@ func (r *resolver) checkEntries() {
 			by = s.fleet.Ignored[0].By.String()
 		}
 	}
-	for _, rule := range byLayer(r.doc.rules, LayerRule) {
-		rules = append(rules, rule.origin().String())
-	}
+	rules := slice.Map(byLayer(r.doc.rules, LayerRule), func(rule *ruleDecl) string { return rule.origin().String() })
 	switch {
 	case len(there) == 0 || len(rules) == 0:
 	case ignored > 0:

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Discovery is the question and Inventory the answer. They are apart from Resolve, so that the
@@ -103,11 +105,8 @@ func search(patterns []tagPattern) []Tag {
 	var all []Tag
 	for _, p := range patterns {
 		t := Tag{Key: p.key}
-		for _, v := range p.values {
-			t.Values = append(t.Values, v.value)
-		}
-		if len(t.Values) > maxSearched || slices.ContainsFunc(p.values, func(v tagValue) bool { return v.wild != nil }) {
-			t.Values = nil
+		if len(p.values) <= maxSearched && !slices.ContainsFunc(p.values, func(v tagValue) bool { return v.wild != nil }) {
+			t.Values = slice.Map(p.values, func(v tagValue) string { return v.value })
 		}
 		all = append(all, t)
 	}
@@ -181,7 +180,6 @@ func (r *ruleDecl) matcher() Matcher {
 	if len(r.functions) == 0 {
 		c.Functions = []string{"*"} // a rule by tags alone
 	}
-	slices.Sort(c.Functions)
-	c.Functions = slices.Compact(c.Functions)
+	c.Functions = slice.Unique(c.Functions)
 	return c
 }

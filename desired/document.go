@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Document is what the files say, checked as far as they alone allow. It does
@@ -38,11 +40,7 @@ type FileInfo struct {
 
 // Files lists what was read, sorted by path.
 func (d *Document) Files() []FileInfo {
-	infos := make([]FileInfo, len(d.files))
-	for i, f := range d.files {
-		infos[i] = f.info
-	}
-	return infos
+	return slice.Map(d.files, func(f *fileDecl) FileInfo { return f.info })
 }
 
 // What is written and what it comes to are kept apart. A Document has declarations, each with the
@@ -172,7 +170,7 @@ func (r *ruleDecl) describe() string {
 
 // byLayer are the items of one layer.
 func byLayer(items []*ruleDecl, l Layer) []*ruleDecl {
-	return slices.DeleteFunc(slices.Clone(items), func(r *ruleDecl) bool { return r.layer != l })
+	return slice.Filter(items, func(r *ruleDecl) bool { return r.layer == l })
 }
 
 // target is the item of targets with a label; nil for the target of the current credentials.
@@ -281,12 +279,7 @@ func (d *Document) checkLabels(out *collector) {
 		return
 	}
 	// Every label that is used, and not each once: a person mends them where they stand.
-	var labels []string
-	for _, t := range d.targets {
-		labels = append(labels, t.name.value)
-	}
-	slices.Sort(labels)
-	labels = slices.Compact(labels)
+	labels := slice.Unique(slice.Map(d.targets, func(t targetDecl) string { return t.name.value }))
 	check := func(file *fileDecl, used []text) {
 		for _, u := range used {
 			if slices.Contains(labels, u.value) {

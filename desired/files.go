@@ -8,12 +8,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/eventinvoke/eventinvoke/internal/fswait"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // stdinPath is how a path argument names standard input.
@@ -55,8 +55,7 @@ func (l Loader) findFiles(fsys fs.FS, paths []string, out *collector) []string {
 		}
 		found = append(found, files...)
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	return slice.Unique(found)
 }
 
 // nothingThere says why a path stands for no file.
@@ -168,11 +167,7 @@ func LoadFiles(paths ...string) (*Document, error) {
 
 // LoadFiles is Load for the files of the operating system.
 func (l Loader) LoadFiles(paths ...string) (*Document, error) {
-	paths = slices.Clone(paths)
-	for i, p := range paths {
-		paths[i] = filepath.ToSlash(p) // the separators of fs.FS, on Windows too
-	}
-	return l.Load(osFiles{l.Remote}, paths...)
+	return l.Load(osFiles{l.Remote}, slice.Map(paths, filepath.ToSlash)...) // the separators of fs.FS, on Windows too
 }
 
 // osFiles is the whole file system as one tree. Unlike os.DirFS it takes any

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // A person names a part of a fleet in two ways: a run by a Selection, whose patterns may match
@@ -43,7 +45,7 @@ func (s Selection) narrowTargets(f *Fleet) error {
 			return fmt.Errorf("no target is called %q; %s", asked, s.known(f, asked))
 		}
 	}
-	f.Targets = slices.DeleteFunc(slices.Clone(f.Targets), func(t TargetSpec) bool { return !s.HasTarget(t) })
+	f.Targets = slice.Filter(f.Targets, s.HasTarget)
 	return nil
 }
 
@@ -63,10 +65,7 @@ func (s Selection) known(f *Fleet, asked string) string {
 			all = append(all, t.Label)
 		}
 	}
-	for _, t := range f.Targets {
-		all = append(all, t.Target.String())
-	}
-	all = slices.Compact(all)
+	all = append(slices.Compact(all), slice.Map(f.Targets, func(t TargetSpec) string { return t.Target.String() })...)
 	return suggest(asked, all, "there are "+listSome(all))
 }
 
@@ -106,8 +105,7 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 		}
 		return matched
 	}
-	// Every list is cloned before anything is taken out of it: the fleet is the caller's, who may
-	// narrow it again for another part.
+	// Every list is made anew: the fleet is the caller's, who may narrow it again for another part.
 	var names []string // for the hint: of what the fleet knows, ignored ones apart
 	targets := slices.Clone(f.Targets)
 	for i := range targets {
@@ -117,19 +115,18 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 				names = append(names, e.Function)
 			}
 		}
-		t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(e Entry) bool { return !keep(e.Function) })
 		for _, j := range t.Judged {
 			names = append(names, j.Function)
 		}
-		t.Judged = slices.DeleteFunc(slices.Clone(t.Judged), func(j Judged) bool { return !keep(j.Function) })
-		t.Ignored = slices.DeleteFunc(slices.Clone(t.Ignored), func(e Ignored) bool { return !keep(e.Function) })
+		t.Entries = slice.Filter(t.Entries, func(e Entry) bool { return keep(e.Function) })
+		t.Judged = slice.Filter(t.Judged, func(j Judged) bool { return keep(j.Function) })
+		t.Ignored = slice.Filter(t.Ignored, func(e Ignored) bool { return keep(e.Function) })
 	}
 	for i, ok := range used {
 		if ok {
 			continue
 		}
-		slices.Sort(names)
-		names = slices.Compact(names)
+		names = slice.Unique(names)
 		return fmt.Errorf("no function matches %q; %s", s.Functions[i], suggest(s.Functions[i], names, "there are "+listSome(names)))
 	}
 	f.Targets = targets

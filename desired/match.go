@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // selector chooses functions in some of the targets: those that match, and that exclude
@@ -257,10 +259,7 @@ var ruleQualifierRule = textRule{
 // some only to functions that exist. A pattern whose function's aliases could not be
 // listed stands for itself: that nobody knows what it chooses is not to pass for nothing.
 func (s *scope) qualifiersOf(name string, exact []exactEntry, rules []*ruleDecl, present bool) []string {
-	var all []string
-	for _, e := range exact {
-		all = append(all, e.Qualifier)
-	}
+	all := slice.Map(exact, func(e exactEntry) string { return e.Qualifier })
 	// A rule speaks about what exists. An exact entry of a function that does not exist stays, since
 	// that its function is missing is for the run to say.
 	if !present {
@@ -279,11 +278,7 @@ func (s *scope) qualifiersOf(name string, exact []exactEntry, rules []*ruleDecl,
 			if q.pattern == nil || !listed {
 				all = append(all, q.value)
 			}
-			for _, alias := range aliases {
-				if q.covers(alias) {
-					all = append(all, alias)
-				}
-			}
+			all = append(all, slice.Filter(aliases, q.covers)...)
 		}
 	}
 	slices.Sort(all)

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // organizationDecl is what stands under organization in an item of targets, in place of
@@ -184,12 +186,7 @@ func (d *Document) Accounts() map[string][]string {
 	all := map[string][]string{}
 	for i := range d.targets {
 		if t := &d.targets[i]; t.members != nil {
-			var of []string
-			for _, m := range t.members {
-				of = append(of, m.Account)
-			}
-			slices.Sort(of)
-			all[t.name.value] = slices.Compact(of)
+			all[t.name.value] = slice.Unique(slice.Map(t.members, func(m Target) string { return m.Account }))
 		}
 	}
 	return all
@@ -257,11 +254,7 @@ func (t *targetDecl) places() []Target {
 }
 
 func inRegions(account string, regions []string) []Target {
-	targets := make([]Target, len(regions))
-	for i, region := range regions {
-		targets[i] = Target{account, region}
-	}
-	return targets
+	return slice.Map(regions, func(region string) Target { return Target{account, region} })
 }
 
 // roleIn is the role to assume in a target of the item; "" for the base credentials. An
@@ -312,9 +305,5 @@ func (t *targetDecl) regionsWritten() []text {
 }
 
 func written(texts []text) []string {
-	var all []string
-	for _, t := range texts {
-		all = append(all, t.value)
-	}
-	return all
+	return slice.Map(texts, func(t text) string { return t.value })
 }

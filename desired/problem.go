@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/hbollon/go-edlib"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Pos is a place in a fleet file. Line and Column count from 1; both are 0 where
@@ -67,11 +69,7 @@ func (ps Problems) Error() string { return strings.Join(ps.Lines(), "\n") }
 
 // Lines are those of the error, before what a name or a file holds can make more.
 func (ps Problems) Lines() []string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.Error()
-	}
-	return lines
+	return slice.Map(ps, Problem.Error)
 }
 
 // sort puts problems in order of their places.
@@ -331,11 +329,7 @@ func Explain(code string) (Explanation, bool) {
 
 // Codes lists every problem code in order.
 func Codes() []string {
-	var codes []string
-	for _, e := range explanations() {
-		codes = append(codes, e.Code)
-	}
-	return codes
+	return slice.Map(explanations(), func(e Explanation) string { return e.Code })
 }
 
 // severityOf is the severity that the code's explanation has, so that the two cannot differ.

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Requirement is what must hold of the functions that it chooses, whatever the exact values.
@@ -176,10 +178,7 @@ func (s *scope) requirement(q *ruleDecl) *Requirement {
 // judge notes which requirements choose a function. One that is not known to exist is
 // not judged; but what entries declare of it is held against them all the same.
 func (r *resolver) judge(s *scope, name string, chosen []*ruleDecl, exact []exactEntry, present bool) {
-	var by []*Requirement
-	for _, q := range chosen {
-		by = append(by, s.requirement(q))
-	}
+	by := slice.Map(chosen, s.requirement)
 	if len(by) == 0 {
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Resolve lays defaults under rules under exact entries, for every target, and narrows the
@@ -35,11 +37,10 @@ func (d *Document) Resolve(ambient Target, inv Inventory, sel Selection) (Fleet,
 // fleet is what a resolution came to.
 func (r *resolver) fleet() Fleet {
 	d := r.doc
-	f := Fleet{Limits: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers}
-	for _, s := range r.scopes {
-		f.Targets = append(f.Targets, s.fleet)
+	return Fleet{
+		Limits: d.guard, Undeclared: d.undeclared, MissingFunctions: d.missing, MissingQualifiers: d.missingQualifiers,
+		Targets: slice.Map(r.scopes, func(s *scope) TargetSpec { return s.fleet }),
 	}
-	return f
 }
 
 // checkOffline resolves without an inventory, so that Load finds what entries
@@ -101,8 +102,8 @@ func (d *Document) checkDisagreement(out *collector) {
 				}
 			}
 		}
-		slices.Sort(names)
-		inv[t.Target] = TargetInventory{Functions: slices.Compact(names), Aliases: d.local(t.Label).sampleAliases(names)}
+		names = slice.Unique(names)
+		inv[t.Target] = TargetInventory{Functions: names, Aliases: d.local(t.Label).sampleAliases(names)}
 	}
 	check := &collector{}
 	r := newResolver(&rules, Target{}, inv, check)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // An object is the one table of what a mapping may hold. The decoder reads by
@@ -91,11 +93,7 @@ func nested[T, I any](key, doc string, inner *object[I], to func(*T) *I) field[T
 
 // keys lists the keys in the order of the table, which is the order of messages and docs.
 func (o *object[T]) keys() []string {
-	keys := make([]string, len(o.fields))
-	for i := range o.fields {
-		keys[i] = o.fields[i].key
-	}
-	return keys
+	return slice.Map(o.fields, func(f field[T]) string { return f.key })
 }
 
 // read decodes a mapping into T and reports whether nothing was wrong with it.
@@ -165,11 +163,7 @@ func (o *object[T]) schema() schema {
 		s["required"] = required
 	}
 	if o.anyOf != nil {
-		var choices []schema
-		for _, key := range o.anyOf {
-			choices = append(choices, schema{"required": []string{key}})
-		}
-		s["anyOf"] = choices
+		s["anyOf"] = slice.Map(o.anyOf, func(key string) schema { return schema{"required": []string{key}} })
 	}
 	if o.oneOf != nil {
 		var choices []schema

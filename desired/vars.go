@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Variables are how a target's own words get into what the file says of all targets:
@@ -290,15 +292,12 @@ func (f *filler) settings(s *source) {
 func (d *Document) withoutVariable(at missingVariable, labels []string) Problem {
 	p := Problem{Pos: at.file.pos(at.place), Code: codeUnknownVariable}
 	// Of all labels, and not only of those that lack it: a slip is near to what others have.
-	others, has := map[string]bool{}, false
+	var known []string
 	for _, l := range d.locals {
-		_, here := l.vars[at.name]
-		has = has || here
-		for name := range l.vars {
-			others[name] = true
-		}
+		known = slices.AppendSeq(known, maps.Keys(l.vars))
 	}
-	known := slices.Sorted(maps.Keys(others))
+	known = slice.Unique(known)
+	has := slices.Contains(known, at.name)
 	near := nearest(at.name, known)
 	slices.Sort(labels)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
@@ -257,7 +258,7 @@ func (o *Opened) Exclude(failed map[desired.Target]error) {
 
 // openable are the targets of which nothing is known to be in the way.
 func openable(all []desired.TargetSpec) []desired.TargetSpec {
-	return slices.DeleteFunc(slices.Clone(all), func(t desired.TargetSpec) bool { return t.Err != nil })
+	return slice.Filter(all, func(t desired.TargetSpec) bool { return t.Err == nil })
 }
 
 // addUnopened adds those that are not, so that each is a row with its reason.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -59,13 +60,10 @@ func (r *RunResult) discover(ctx context.Context, asked []desired.Discovery, rec
 //
 // Such a target has its error already; to discover it would only repeat it.
 func openOnly(asked []desired.Discovery, opened Opened) []desired.Discovery {
-	var kept []desired.Discovery
-	for _, d := range asked {
-		if t := FindTarget(opened.Targets, d.Target); t != nil && t.Err == nil {
-			kept = append(kept, d)
-		}
-	}
-	return kept
+	return slice.Filter(asked, func(d desired.Discovery) bool {
+		t := FindTarget(opened.Targets, d.Target)
+		return t != nil && t.Err == nil
+	})
 }
 
 // discover finds what the rules choose among, in the targets where a rule needs

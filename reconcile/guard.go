@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // PlanCounts are the totals of a plan, of configs unless a line says functions or
@@ -229,11 +230,7 @@ type GuardError struct {
 
 // Error names each rule that was exceeded, and what to do.
 func (e *GuardError) Error() string {
-	lines := make([]string, len(e.Lines))
-	for i, l := range e.Lines {
-		lines[i] = l.String()
-	}
-	return "the plan is more than the guard allows, so nothing is written: " + strings.Join(lines, "; ") +
+	return "the plan is more than the guard allows, so nothing is written: " + strings.Join(slice.Map(e.Lines, GuardLine.String), "; ") +
 		"; if this is intended, raise the limit under guard: in the fleet file"
 }
 
@@ -254,12 +251,7 @@ func (g Guard) approve(p Plan) (approvedPlan, error) {
 	if c := p.Counts(); c.NotExamined > 0 {
 		return approvedPlan{}, fmt.Errorf("%w: %d of %d configs were not examined before the run ended, and nothing was written; run again with more time", ErrIncomplete, c.NotExamined, c.Declared)
 	}
-	var exceeded []GuardLine
-	for _, l := range g.Lines(&p) {
-		if l.Exceeded() {
-			exceeded = append(exceeded, l)
-		}
-	}
+	exceeded := slice.Filter(g.Lines(&p), GuardLine.Exceeded)
 	if exceeded != nil && g.Off == "" {
 		return approvedPlan{}, &GuardError{Lines: exceeded}
 	}

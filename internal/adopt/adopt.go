@@ -28,6 +28,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -160,10 +161,7 @@ const maxRounds = 6
 // attempt adopts some configs, or says why it could not. With lines it may change
 // lines that speak for several configs.
 func (p *patcher) attempt(files map[string][]byte, keys []desired.Key, lines bool) (map[string][]byte, error) {
-	wanted := map[desired.Key]bool{}
-	for _, k := range keys {
-		wanted[k] = true
-	}
+	wanted := slice.Set(keys)
 	var first desired.Fleet
 	for round := range maxRounds {
 		document, err := load(files)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // newEntries are entries for a config that has none, at the targets where it needs
@@ -40,7 +41,7 @@ func (r *round) newEntries(keys []desired.Key, done map[decision]bool) []fleetfi
 		return r.located(keys, e)
 	}
 	var all []fleetfile.Entry
-	for _, group := range fleetfile.GroupBy(keys, missing) {
+	for _, group := range slice.Group(keys, missing) {
 		e, _ := entry(group) // they miss the same
 		all = append(all, r.located(group, e)...)
 	}
@@ -64,19 +65,19 @@ func (r *round) split(s *source, item, list cursor, keys []desired.Key) error {
 		need
 		desired.Name
 	}
-	groups := fleetfile.GroupBy(keys, func(key desired.Key) (group groupKey) {
+	var groups [][]desired.Key
+	for of, group := range slice.Group(keys, func(key desired.Key) (group groupKey) {
 		if n, needed := r.needs[key]; needed {
 			group = groupKey{n, key.Name}
 		}
 		return group // one group of all others: their words stay
-	})
-	needed := func(group []desired.Key) int { // those that are not adopted come first
-		if _, is := r.needs[group[0]]; is {
-			return 1
+	}) {
+		if of == (groupKey{}) {
+			groups = slices.Insert(groups, 0, group)
+		} else {
+			groups = append(groups, group)
 		}
-		return 0
 	}
-	slices.SortStableFunc(groups, func(a, b []desired.Key) int { return needed(a) - needed(b) })
 	old := fleetfile.Entry{Name: keys[0].Name, Remove: r.entries[keys[0]].Remove}
 	for _, f := range desired.AllSettings() {
 		if _, v := pair(item.node, f.String()); v != nil {

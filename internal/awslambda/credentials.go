@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -254,10 +255,7 @@ func readOnlyPolicy() string {
 		Action   []string
 		Resource string
 	}
-	actions := InsightPermissions()
-	for _, op := range readOperations.names() {
-		actions = append(actions, "lambda:"+op)
-	}
+	actions := append(InsightPermissions(), slice.Map(readOperations.names(), func(op string) string { return "lambda:" + op })...)
 	policy, err := json.Marshal(struct {
 		Version   string
 		Statement []statement

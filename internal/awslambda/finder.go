@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -66,9 +67,7 @@ func (f *Finder) Tagged(ctx context.Context, tags []desired.Tag) (map[string]map
 	in := &tagging.GetResourcesInput{
 		ResourceTypeFilters: []string{"lambda:function"},
 		ResourcesPerPage:    aws.Int32(maxTagged),
-	}
-	for _, tag := range tags {
-		in.TagFilters = append(in.TagFilters, types.TagFilter{Key: aws.String(tag.Key), Values: tag.Values})
+		TagFilters:          slice.Map(tags, func(tag desired.Tag) types.TagFilter { return types.TagFilter{Key: &tag.Key, Values: tag.Values} }),
 	}
 	found := map[string]map[string]string{}
 	pages := Pages{Max: maxTagPages}
@@ -95,10 +94,9 @@ func (f *Finder) TagsOf(ctx context.Context, functions []string) (map[string]map
 	t := f.conn.target
 	found := map[string]map[string]string{}
 	for some := range slices.Chunk(functions, maxTagged) {
-		var arns []string
-		for _, name := range some {
-			arns = append(arns, fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", t.Partition(), t.Region, t.Account, name))
-		}
+		arns := slice.Map(some, func(name string) string {
+			return fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", t.Partition(), t.Region, t.Account, name)
+		})
 		out, err := f.tags.GetResources(ctx, &tagging.GetResourcesInput{ResourceARNList: arns})
 		if err != nil {
 			return nil, about.failed(err)

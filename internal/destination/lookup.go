@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -78,7 +79,7 @@ func lookUp(ctx context.Context, open reconcile.OpenTarget, jobs []*job) []insig
 		}
 	}
 	group.Wait() // whoever may not list may still ask for some
-	single := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.State != insight.DestinationUnknown })
+	single := slice.Filter(jobs, func(j *job) bool { return j.State == insight.DestinationUnknown })
 	slices.SortFunc(single, func(a, b *job) int {
 		return cmp.Or(cmp.Compare(len(b.Uses), len(a.Uses)), strings.Compare(a.ARN, b.ARN))
 	})

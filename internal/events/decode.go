@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // maxHops bounds how deep an event may be wrapped. The longest real way is a
@@ -167,11 +168,7 @@ func records(o object, hops int) []Message {
 	if list == nil {
 		return []Message{{Err: errors.New("the member Records is not a list; send the event as AWS delivers it")}}
 	}
-	messages := make([]Message, len(list))
-	for i, raw := range list {
-		messages[i] = record(asObject(raw), hops)
-	}
-	return messages
+	return slice.Map(list, func(raw json.RawMessage) Message { return record(asObject(raw), hops) })
 }
 
 func record(r object, hops int) (m Message) {

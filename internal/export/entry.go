@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -202,7 +203,7 @@ func merge(targets []ObservedTarget, items []item) (entries []entry) {
 		desired.Name
 		contents [desired.NumSettings]content
 	}
-	for _, group := range fleetfile.GroupBy(sorted, func(it *item) config {
+	for _, group := range slice.Group(sorted, func(it *item) config {
 		c := config{Name: it.Name}
 		for i := range it.cells {
 			c.contents[i] = it.cells[i].content
@@ -222,9 +223,9 @@ func locate(targets []ObservedTarget, group []*item) (all []entry) {
 		at[targets[it.target].Target] = it.Function
 	}
 	for _, e := range fleetfile.Located(fleetfile.Entry{}, specs(targets), at) {
-		here := join(slices.DeleteFunc(slices.Clone(group), func(it *item) bool {
+		here := join(slice.Filter(group, func(it *item) bool {
 			t := &targets[it.target]
-			return e.ARN != "" && e.ARN != fleetfile.FunctionARN(t.Target, it.Function) || e.Targets != nil && !slices.Contains(e.Targets, t.Label)
+			return (e.ARN == "" || e.ARN == fleetfile.FunctionARN(t.Target, it.Function)) && (e.Targets == nil || slices.Contains(e.Targets, t.Label))
 		}))
 		here.arn, here.targets = e.ARN, e.Targets
 		all = append(all, here)
@@ -244,18 +245,11 @@ func join(group []*item) entry {
 			e.cells[i].remarks = append(e.cells[i].remarks, it.cells[i].remarks...)
 		}
 	}
-	e.notes = unique(e.notes)
+	e.notes = slice.Unique(e.notes)
 	for i := range e.cells {
-		e.cells[i].remarks = unique(e.cells[i].remarks)
+		e.cells[i].remarks = slice.Unique(e.cells[i].remarks)
 	}
 	return e
-}
-
-// unique sorts texts and leaves out repetitions.
-func unique(texts []string) []string {
-	texts = slices.Clone(texts)
-	slices.Sort(texts)
-	return slices.Compact(texts)
 }
 
 // compare orders entries as the file lists them.
@@ -281,7 +275,7 @@ func factor(entries []entry) (common [desired.NumSettings]cell) {
 				c.value = c.effect
 				continue
 			}
-			common[i].remarks = unique(append(common[i].remarks, c.remarks...))
+			common[i].remarks = slice.Unique(append(common[i].remarks, c.remarks...))
 			c.value, c.remarks = "", nil
 		}
 	}

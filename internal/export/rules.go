@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -48,12 +49,11 @@ func propose(targets []ObservedTarget, bunches []bunch) (rules []rule, left []bu
 			function string
 		}
 		covered := map[config]bool{}
-		named := slices.DeleteFunc(slices.Clone(b.entries), func(e entry) bool { return e.arn != "" })
-		for _, group := range fleetfile.GroupBy(named, kindOf) {
+		named := slice.Filter(b.entries, func(e entry) bool { return e.arn == "" })
+		for k, group := range slice.Group(named, kindOf) {
 			if len(group) < leastCovered {
 				continue
 			}
-			k := kindOf(group[0])
 			if indexes[k.targets] == nil {
 				indexes[k.targets] = existing(targets, group[0].targets)
 			}
@@ -80,10 +80,7 @@ func propose(targets []ObservedTarget, bunches []bunch) (rules []rule, left []bu
 // no call. A tag takes their place where it tells the whole in one word and they need several,
 // and has what they leave.
 func rulesOf(exist *names, group []entry) (rules []rule) {
-	open := map[string]bool{}
-	for i := range group {
-		open[group[i].Function] = true
-	}
+	open := slice.Set(slice.Map(group, func(e entry) string { return e.Function }))
 	byName := rule{}
 	byName.choose(exist, open)
 	byTag := exist.tagOf(open, open)
@@ -115,12 +112,7 @@ type names struct {
 // have which are wanted.
 func (n *names) tagOf(wanted, left map[string]bool) (best rule) {
 	for _, t := range slices.SortedFunc(maps.Keys(n.tagged), func(a, b tag) int { return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.value, b.value)) }) {
-		var covers []string
-		for _, name := range n.tagged[t] {
-			if left[name] {
-				covers = append(covers, name)
-			}
-		}
+		covers := slice.Filter(n.tagged[t], func(name string) bool { return left[name] })
 		alien := func(name string) bool { return !wanted[name] }
 		if len(covers) >= max(leastCovered, len(best.covers)+1) && !n.lacked[t] && !slices.ContainsFunc(n.tagged[t], alien) {
 			best = rule{tag: t, covers: covers}
@@ -144,10 +136,7 @@ func existing(targets []ObservedTarget, labels []string) *names {
 		if labels != nil && !slices.Contains(labels, targets[i].Label) {
 			continue
 		}
-		here := map[string]bool{}
-		for _, name := range targets[i].Exists {
-			here[name] = true
-		}
+		here := slice.Set(targets[i].Exists)
 		for j := range targets[i].Functions {
 			if f := &targets[i].Functions[j]; f.State != reconcile.FunctionAbsent {
 				here[f.Function] = true
@@ -212,10 +201,7 @@ func formsOf(name string) []string {
 			}
 		}
 	}
-	for _, e := range ends {
-		forms = append(forms, "*"+e)
-	}
-	return forms
+	return append(forms, slice.Map(ends, func(e string) string { return "*" + e })...)
 }
 
 // choose finds patterns for some functions, the most telling first. What a pattern chooses

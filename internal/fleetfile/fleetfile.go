@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // None is how the fleet file says that there is no destination.
@@ -147,21 +148,6 @@ func Located(e Entry, targets []desired.TargetSpec, at map[desired.Target]string
 	return all
 }
 
-// GroupBy puts together what is alike, in the order of first sight.
-func GroupBy[T any, K comparable](items []T, by func(T) K) (groups [][]T) {
-	at := map[K]int{}
-	for _, item := range items {
-		i, known := at[by(item)]
-		if !known {
-			i = len(groups)
-			at[by(item)] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], item)
-	}
-	return groups
-}
-
 // Style is how the keys and values around a place are written; the zero Style is that of
 // a file that a program writes.
 type Style struct {
@@ -194,11 +180,7 @@ func (y Style) Value(f desired.Setting, text string) string {
 
 // List is a list on one line.
 func (y Style) List(texts []string) string {
-	all := make([]string, len(texts))
-	for i, t := range texts {
-		all[i] = y.Text(t)
-	}
-	return "[" + strings.Join(all, ", ") + "]"
+	return "[" + strings.Join(slice.Map(texts, y.Text), ", ") + "]"
 }
 
 // Pairs are the keys of an entry and their values, in the order of the file.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -122,10 +123,7 @@ func (h *History) sinceWhen(ctx context.Context, run string, since map[desired.K
 				}
 			}
 		}
-		unseen := map[desired.Key]bool{}
-		for _, f := range past.Findings {
-			unseen[f.Key] = true
-		}
+		unseen := slice.Set(slice.Map(past.Findings, func(f Finding) desired.Key { return f.Key }))
 		maps.DeleteFunc(undecided, func(key desired.Key, _ time.Time) bool {
 			t := reconcile.FindTarget(past.Targets, key.Target)
 			return t != nil && t.Failure == nil && len(past.Selection.Functions) == 0 && !unseen[key]

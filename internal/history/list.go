@@ -1,14 +1,17 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -87,11 +90,7 @@ func (h *History) find(ctx context.Context, typed string) (run string, itsAttemp
 // intent.
 func (h *History) wrote(ctx context.Context) (map[string]bool, error) {
 	names, err := h.store.Folders(ctx, journalsFolder)
-	wrote := map[string]bool{}
-	for _, run := range names {
-		wrote[run] = true
-	}
-	return wrote, err
+	return slice.Set(names), err
 }
 
 // latest is the newest run that wrote.
@@ -100,10 +99,8 @@ func (h *History) latest(ctx context.Context, runs []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, run := range runs {
-		if wrote[run] {
-			return run, nil
-		}
+	if i := slices.IndexFunc(runs, func(run string) bool { return wrote[run] }); i >= 0 {
+		return runs[i], nil
 	}
 	if len(runs) > 0 {
 		return "", fmt.Errorf("history %s: none of its runs wrote anything; list them with `eventinvoke history --all`", h)
@@ -148,17 +145,9 @@ func newestFirst(attempts map[string][]attempt) []string {
 	last := func(run string) attempt {
 		return slices.MaxFunc(attempts[run], func(a, b attempt) int { return a.started.Compare(b.started) })
 	}
-	runs := make([]string, 0, len(attempts))
-	for run := range attempts {
-		runs = append(runs, run)
-	}
-	slices.SortFunc(runs, func(a, b string) int {
-		if c := last(b).started.Compare(last(a).started); c != 0 {
-			return c
-		}
-		return strings.Compare(b, a)
+	return slices.SortedFunc(maps.Keys(attempts), func(a, b string) int {
+		return cmp.Or(last(b).started.Compare(last(a).started), strings.Compare(b, a))
 	})
-	return runs
 }
 
 // load reads the records of a run. One that is damaged stands for itself: it hides

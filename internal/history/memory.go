@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -88,14 +89,11 @@ func (m *Memory) newRecord(r *reconcile.RunResult, targets []reconcile.OpenTarge
 	if err != nil {
 		host = "unknown"
 	}
-	record := RunRecord{
+	return RunRecord{
 		RunID: r.ID, Shard: m.Shard, ToolVersion: m.ToolVersion, Verb: r.Verb, Host: host, PID: os.Getpid(),
 		State: Running, Started: r.Started, Selection: m.Selection, GuardOff: r.GuardOff, Approvers: m.Approvers, Files: m.Files, Job: m.Job, Organizations: m.Organizations,
+		Callers: slice.Map(targets, func(t reconcile.OpenTarget) Caller { return Caller{Target: t.Target, ARN: t.CallerARN} }),
 	}
-	for _, t := range targets {
-		record.Callers = append(record.Callers, Caller{Target: t.Target, ARN: t.CallerARN})
-	}
-	return record
 }
 
 // memoryRecorder is one run that is remembered: a reconcile.Recorder.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -172,15 +173,14 @@ func (m *member) loop(ctx context.Context) {
 	}
 }
 
-// alive are the others that are taken to be at work. The last that was heard of them counts
-// as long as nothing newer can be had.
-func (m *member) alive() (peers []ratelimit.Peer) {
-	for _, o := range m.others {
-		if time.Now().Before(o.Until) {
-			peers = append(peers, o.Peer)
-		}
-	}
-	return peers
+// lines are those of the others that are taken to be at work. The last that was heard of
+// them counts as long as nothing newer can be had.
+func (m *member) lines() []peerLine {
+	return slice.Filter(m.others, func(o peerLine) bool { return time.Now().Before(o.Until) })
+}
+
+func (m *member) alive() []ratelimit.Peer {
+	return slice.Map(m.lines(), func(o peerLine) ratelimit.Peer { return o.Peer })
 }
 
 // tell stores this one's line beside those of the others, as they are at that moment.
@@ -218,12 +218,7 @@ func (m *member) end() {
 // what it read last: where nobody else has written since that is one call.
 func (m *member) write(ctx context.Context, mine func() []peerLine) error {
 	for range peersTries {
-		file := peersJSON{Version: 1, Peers: mine()}
-		for _, o := range m.others {
-			if time.Now().Before(o.Until) {
-				file.Peers = append(file.Peers, o)
-			}
-		}
+		file := peersJSON{Version: 1, Peers: append(mine(), m.lines()...)}
 		var tag Tag
 		data, err := json.Marshal(&file)
 		switch {
@@ -264,10 +259,6 @@ func (m *member) read(ctx context.Context) error {
 	if len(data) == 0 || json.Unmarshal(data, &file) != nil || file.Version != 1 {
 		return nil
 	}
-	for _, o := range file.Peers {
-		if o.Run != m.line.Run {
-			m.others = append(m.others, o)
-		}
-	}
+	m.others = slice.Filter(file.Peers, func(o peerLine) bool { return o.Run != m.line.Run })
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Prune removes the runs whose last attempt began before a time, and returns their
@@ -118,11 +119,7 @@ func (r *Run) targets() (all []desired.Target) {
 }
 
 func (h *History) remove(ctx context.Context, attempts []attempt) error {
-	var note link
-	for _, a := range attempts {
-		note.Pruned = append(note.Pruned, a.stem())
-	}
-	if err := h.append(ctx, note); err != nil {
+	if err := h.append(ctx, link{Pruned: slice.Map(attempts, attempt.stem)}); err != nil {
 		return err
 	}
 	for _, a := range attempts {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -280,13 +281,9 @@ func (h *History) verify(ctx context.Context, run string, attempts []attempt, c 
 			v.Discrepancies = append(v.Discrepancies, Discrepancy{Where: locate(h.store, name), What: "the journal has no record"})
 		}
 	}
-	slices.Sort(v.SignedBy)
-	v.SignedBy = slices.Compact(v.SignedBy)
-	// A link that does not hold may have been that of this run.
-	for _, b := range c.breaches {
-		if v.Trust != Unverified {
-			v.Discrepancies = append(v.Discrepancies, b)
-		}
+	v.SignedBy = slice.Unique(v.SignedBy)
+	if v.Trust != Unverified { // a link that does not hold may have been that of this run
+		v.Discrepancies = append(v.Discrepancies, c.breaches...)
 	}
 	if len(v.Discrepancies) > 0 {
 		v.Trust = Broken
@@ -368,10 +365,7 @@ func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust,
 // notInJournal are the changes that a record says were tried, and of which its journal
 // has no intent: an intent is stored before its write is sent.
 func notInJournal(r *RunRecord, file *JournalFile) []desired.Key {
-	intended := map[desired.Key]bool{}
-	for i := range file.Entries {
-		intended[file.Entries[i].Key] = true
-	}
+	intended := slice.Set(slice.Map(file.Entries, func(e Entry) desired.Key { return e.Key }))
 	var lost []desired.Key
 	for i := range r.Items {
 		item := &r.Items[i]

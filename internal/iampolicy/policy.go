@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Mode is what the policy is to allow.
@@ -121,7 +122,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		if len(d.Statements) == 0 {
 			continue
 		}
-		insights := slices.DeleteFunc(slices.Clone(o.Insights), func(a string) bool { return slices.Contains(found.Action, a) })
+		insights := slice.Filter(o.Insights, func(a string) bool { return !slices.Contains(found.Action, a) })
 		if len(insights) > 0 {
 			d.Statements = append(d.Statements, Statement{Sid: "Insights", Effect: "Allow", Action: insights, Resource: []string{"*"}})
 		}
@@ -162,8 +163,7 @@ func members(of []desired.Organization) []Statement {
 	if actions == nil {
 		return nil
 	}
-	slices.Sort(actions)
-	return []Statement{{Sid: "Organization", Effect: "Allow", Action: slices.Compact(actions), Resource: []string{"*"}}}
+	return []Statement{{Sid: "Organization", Effect: "Allow", Action: slice.Unique(actions), Resource: []string{"*"}}}
 }
 
 // discovery allows what finds functions. These two actions know no resource.
@@ -269,8 +269,7 @@ func rolesOf(fleet desired.Fleet) []string {
 			roles = append(roles, t.RoleARN)
 		}
 	}
-	slices.Sort(roles)
-	return slices.Compact(roles)
+	return slice.Unique(roles)
 }
 
 // partitionOf is the partition of an ARN; "" of anything else.

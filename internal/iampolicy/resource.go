@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // resourcesOf is the ARNs of functions, given by name or pattern: each with and
@@ -26,10 +27,8 @@ func resourcesOf(t desired.Target, functions []string) []string {
 
 // withoutCovered sorts patterns and leaves out those that another one implies.
 func withoutCovered(patterns []string) []string {
-	patterns = slices.Clone(patterns)
-	slices.Sort(patterns)
-	patterns = slices.Compact(patterns)
-	wild := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return !strings.ContainsAny(p, "*?") })
+	patterns = slice.Unique(patterns)
+	wild := slice.Filter(patterns, func(p string) bool { return strings.ContainsAny(p, "*?") })
 	return slices.DeleteFunc(patterns, func(p string) bool {
 		return slices.ContainsFunc(wild, func(w string) bool {
 			// Of two that imply each other, such as * and **, the first stays.

@@ -14,12 +14,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Source is a file to import.
@@ -103,8 +103,7 @@ func join(parts ...text) text {
 			all.because = strings.TrimPrefix(all.because+", "+p.because, ", ")
 		}
 	}
-	slices.Sort(all.unknown)
-	all.unknown = slices.Compact(all.unknown)
+	all.unknown = slice.Unique(all.unknown)
 	return all
 }
 
@@ -140,11 +139,7 @@ func Run(sources []Source, o Options) (Import, error) {
 }
 
 func pathsOf(sources []Source) string {
-	var paths []string
-	for _, s := range sources {
-		paths = append(paths, s.Path)
-	}
-	return strings.Join(paths, ", ")
+	return strings.Join(slice.Map(sources, func(s Source) string { return s.Path }), ", ")
 }
 
 // read tells the kinds of files apart by what is in them.

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // where is what a source says of the account and region of a declaration: a function
@@ -110,12 +111,7 @@ func (t *terraform) located() []declaration {
 			w.at.Region = cmp.Or(w.at.Region, w.toward)
 		}
 		named, could := w.among(s.functions[function]), w.among(s.targets)
-		regions := slices.Clone(s.toward)
-		for _, at := range could {
-			regions = append(regions, at.Region)
-		}
-		slices.Sort(regions)
-		regions = slices.Compact(regions)
+		regions := slice.Unique(slices.Concat(s.toward, slice.Map(could, func(at desired.Target) string { return at.Region })))
 		switch {
 		case w.at.Valid():
 		case len(named) == 1 && !(t.shown && w.at.Region == "" && twice[t.declared[i].config()] > 1):
@@ -133,12 +129,9 @@ func (t *terraform) located() []declaration {
 
 // among are those of some targets that it may be in, each once.
 func (w *where) among(targets []desired.Target) []desired.Target {
-	var may []desired.Target
-	for _, t := range targets {
-		if (w.at.Account == "" || w.at.Account == t.Account) && (w.at.Region == "" || w.at.Region == t.Region) {
-			may = append(may, t)
-		}
-	}
+	may := slice.Filter(targets, func(t desired.Target) bool {
+		return (w.at.Account == "" || w.at.Account == t.Account) && (w.at.Region == "" || w.at.Region == t.Region)
+	})
 	slices.SortFunc(may, desired.Target.Compare)
 	return slices.Compact(may)
 }
@@ -209,8 +202,7 @@ func (f *fleet) locate() {
 			it.off = "its account and region are not known; import it with --target"
 		}
 	}
-	slices.Sort(f.lacking)
-	f.lacking = slices.Compact(f.lacking)
+	f.lacking = slice.Unique(f.lacking)
 	f.label()
 }
 
@@ -221,14 +213,11 @@ func (w *where) providerName() string {
 }
 
 // restrict is the labels of an item that is not for all targets of the file.
-func (f *fleet) restrict(it *item) (labels []string) {
+func (f *fleet) restrict(it *item) []string {
 	if len(it.targets) == len(f.targets) || strings.HasPrefix(it.function.written, "arn:") {
 		return nil
 	}
-	for _, t := range it.targets {
-		labels = append(labels, f.labels[t])
-	}
-	return labels
+	return slice.Map(it.targets, func(t desired.Target) string { return f.labels[t] })
 }
 
 // label names the targets, as short as tells apart what the items do.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // item is a declaration on its way into the file.
@@ -195,10 +196,7 @@ func (f *fleet) render() {
 	}
 	f.variables()
 	f.w.Linef("version: 1")
-	targets := make([]desired.TargetSpec, len(f.targets))
-	for i, t := range f.targets {
-		targets[i] = desired.TargetSpec{Target: t, Label: f.labels[t]}
-	}
+	targets := slice.Map(f.targets, func(t desired.Target) desired.TargetSpec { return desired.TargetSpec{Target: t, Label: f.labels[t]} })
 	f.w.Targets(targets, f.o.Vars)
 	f.section("rules", true)
 	f.section("functions", false)

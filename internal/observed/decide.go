@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -119,11 +120,7 @@ func (s *state) turn(n news, maxAge time.Duration, now time.Time) map[string]boo
 	if len(n.read) > 0 {
 		pace = 2
 	}
-	turn := map[string]bool{}
-	for _, o := range known[:due(known, maxAge, pace, now)] {
-		turn[o.Function] = true
-	}
-	return turn
+	return slice.Set(slice.Map(known[:due(known, maxAge, pace, now)], func(o *observation) string { return o.Function }))
 }
 
 // choose parts the declared functions of a target. Carried are those that were

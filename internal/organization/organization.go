@@ -29,6 +29,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -171,11 +172,7 @@ func (d *Directory) unit(ctx context.Context, id string) ([]types.Account, []str
 		}
 		return page.OrganizationalUnits, page.NextToken, nil
 	})
-	ids := make([]string, len(below))
-	for i, u := range below {
-		ids[i] = aws.ToString(u.Id)
-	}
-	return accounts, ids, err
+	return accounts, slice.Map(below, func(u types.OrganizationalUnit) string { return aws.ToString(u.Id) }), err
 }
 
 // active reports whether an account can be used. State replaces Status, which AWS
@@ -210,10 +207,7 @@ func (d *Directory) regions(ctx context.Context, a types.Account) ([]string, err
 		}
 		return page.Regions, page.NextToken, nil
 	})
-	regions := make([]string, len(found))
-	for i, r := range found {
-		regions[i] = aws.ToString(r.RegionName)
-	}
+	regions := slice.Map(found, func(r accounttypes.Region) string { return aws.ToString(r.RegionName) })
 	slices.Sort(regions)
 	return regions, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -90,7 +91,7 @@ func (b *block) settings() string {
 	if b.action == reconcile.Delete {
 		return ""
 	}
-	return strings.Join(mapped(b.rows, func(r fieldRow) string { return r.field }), ", ")
+	return strings.Join(slice.Map(b.rows, func(r fieldRow) string { return r.field }), ", ")
 }
 
 // blocks groups changes of one target by what they do: by action, by every field's
@@ -150,7 +151,7 @@ func newBlock(members []located) block {
 	// Of the values that a template makes, that of the longest name shows best where the
 	// name stands: a function may be called "dlq".
 	sample := slices.MaxFunc(members, func(a, c located) int { return cmp.Compare(len(a.Function), len(c.Function)) })
-	settings := mapped(members, func(c located) []reconcile.SettingChange { return c.SettingChanges() })
+	settings := slice.Map(members, func(c located) []reconcile.SettingChange { return c.SettingChanges() })
 	exact := allEqual(settings, values)
 	for i, f := range sample.SettingChanges() {
 		before, after := f.Before, f.After

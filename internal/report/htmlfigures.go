@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -27,7 +28,7 @@ const (
 // plots are the pace of the run, what it waited for, and the drift of the runs before.
 func (d *htmlPage) plots() {
 	r := d.run
-	paced := kept(r.API, func(t TargetAPI) bool { return len(t.Pace) > 1 })
+	paced := slice.Filter(r.API, func(t TargetAPI) bool { return len(t.Pace) > 1 })
 	throttled := func(t TargetAPI) (n int64) {
 		for _, p := range t.Pace {
 			n += p.Throttled
@@ -37,7 +38,7 @@ func (d *htmlPage) plots() {
 	slices.SortStableFunc(paced, func(a, b TargetAPI) int {
 		return cmp.Or(cmp.Compare(throttled(b), throttled(a)), cmp.Compare(len(b.Pace), len(a.Pace)))
 	})
-	trends := kept(r.Trends, func(t history.Trend) bool { return len(t.Audits) > 1 })
+	trends := slice.Filter(r.Trends, func(t history.Trend) bool { return len(t.Audits) > 1 })
 	slices.SortStableFunc(trends, func(a, b history.Trend) int {
 		return cmp.Compare(b.Audits[len(b.Audits)-1].Drifted, a.Audits[len(a.Audits)-1].Drifted)
 	})
@@ -292,10 +293,7 @@ func (d *htmlPage) tiles() {
 func breaking(r *Run) (n int) {
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
-		functions := map[string]bool{}
-		for _, b := range r.breaches(t) {
-			functions[b.Function] = true
-		}
+		functions := slice.Set(slice.Map(r.breaches(t), func(b *reconcile.Breach) string { return b.Function }))
 		for _, u := range t.Unjudged {
 			functions[u.Function] = true
 		}

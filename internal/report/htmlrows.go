@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 //go:embed htmlrows.html
@@ -107,7 +108,7 @@ func (data *rowsJSON) shorten(n int) {
 func (r *Run) rows() *rowsJSON {
 	data := &rowsJSON{Targets: []string{"the run"}, Kinds: [][3]string{}, Texts: []rowText{}, Facts: map[int]string{}, Author: map[int]int{}}
 	settings := desired.AllSettings()
-	data.Settings = mapped(settings[:], desired.Setting.String)
+	data.Settings = slice.Map(settings[:], desired.Setting.String)
 	targets := map[desired.Target]int{{}: 0}
 	for _, t := range r.plans() {
 		intern(targets, t.Target, &data.Targets, Clean(where(t.Label, t.Target)))

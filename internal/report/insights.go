@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
@@ -30,7 +31,7 @@ func (r *Run) losing() []losing {
 		arn   string
 		state insight.DestinationState
 	}
-	return groupBy(kept(r.Insights.Destinations, func(d insight.Destination) bool { return d.Loses() }),
+	return groupBy(slice.Filter(r.Insights.Destinations, func(d insight.Destination) bool { return d.Loses() }),
 		func(d insight.Destination) key {
 			if allEqual(d.Uses, func(u insight.DestinationUse) string { return u.Function }) {
 				return key{template(d.ARN, d.Uses[0].Function), d.State}
@@ -136,7 +137,7 @@ func deeds(all []insight.Authorship) []deed {
 			if of[0].Author.Redeploys() {
 				d.client = of[0].Author.Client
 			}
-			d.configs = mapped(of, func(a insight.Authorship) desired.Key { return a.Key })
+			d.configs = slice.Map(of, func(a insight.Authorship) desired.Key { return a.Key })
 			return d
 		})
 	slices.SortStableFunc(found, func(a, b deed) int {
@@ -253,7 +254,7 @@ func (r *Run) tellAuthors(stable bool) []note {
 		return nil
 	}
 	n := note{title: "Who made it so, as far as CloudTrail tells", lines: true}
-	n.rows = mapped(r.told(all, stable), func(part string) row { return row{name: part} })
+	n.rows = slice.Map(r.told(all, stable), func(part string) row { return row{name: part} })
 	return []note{n}
 }
 
@@ -270,7 +271,7 @@ func (r *Run) writtenAgain(bool) (all []note) {
 		default:
 			n.text += ". Its next deployment writes the same again: change it there too, or leave it out of the fleet file."
 		}
-		n.rows = mapped(d.configs, func(key desired.Key) row { return row{name: r.named(key.Target, key.Name)} })
+		n.rows = slice.Map(d.configs, func(key desired.Key) row { return row{name: r.named(key.Target, key.Name)} })
 		all = append(all, n)
 	}
 	return all
@@ -284,7 +285,7 @@ func (r *Run) foughtOver(bool) []note {
 	}
 	n := note{tone: red, title: "Fought over", lines: true, n: len(fights),
 		text: count(len(fights), "config") + " that somebody keeps changing back. Settle with them who is right before it is corrected once more."}
-	n.rows = mapped(fights, func(f insight.Fight) row { return row{name: r.named(f.Target, f.Name) + " " + fightText(&f)} })
+	n.rows = slice.Map(fights, func(f insight.Fight) row { return row{name: r.named(f.Target, f.Name) + " " + fightText(&f)} })
 	return []note{n}
 }
 

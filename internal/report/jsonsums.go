@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -140,7 +141,7 @@ func newAPI(targets []TargetAPI) apiJSON {
 }
 
 func newOperations(all []reconcile.OperationCount) []operationJSON {
-	return mapped(all, func(o reconcile.OperationCount) operationJSON {
+	return slice.Map(all, func(o reconcile.OperationCount) operationJSON {
 		out := operationJSON{Name: o.Name}
 		out.add(o)
 		return out

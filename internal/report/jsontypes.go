@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -131,7 +132,7 @@ func newGuard(l reconcile.GuardLine) any {
 }
 
 func newFields(c *reconcile.Change) []fieldJSON {
-	return mapped(c.SettingChanges(), func(f reconcile.SettingChange) fieldJSON {
+	return slice.Map(c.SettingChanges(), func(f reconcile.SettingChange) fieldJSON {
 		return fieldJSON{Setting: f.Setting.String(), Before: f.Before, After: f.After, Origin: NewOriginJSON(f.Origin)}
 	})
 }
@@ -195,7 +196,7 @@ type unavailableJSON struct {
 func (r *Run) newDestination(d insight.Destination) any {
 	out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
 	if d.Loses() {
-		out.Uses = mapped(d.Uses, func(u insight.DestinationUse) useJSON {
+		out.Uses = slice.Map(d.Uses, func(u insight.DestinationUse) useJSON {
 			return useJSON{r.newKey(u.Key), u.Setting.String(), u.Live, NewOriginJSON(u.Origin)}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -90,7 +91,7 @@ func Markdown(w io.Writer, r *Run) error {
 		hiddenKinds++
 		hiddenConfigs += len(p.changes)
 	}
-	shown := kept(parts, func(p *part) bool { return p.fits })
+	shown := slice.Filter(parts, func(p *part) bool { return p.fits })
 	// Who approves the plan wants to see which functions it touches. The room that is left goes to
 	// all kinds alike, so that the largest are the first of which names are only counted.
 	more := func(listing int) (texts []string, spare int) {

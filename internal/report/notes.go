@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -65,7 +66,7 @@ func (r *Run) notes(stable bool) (all []note) {
 
 // between are the notes of some topics.
 func between(all []note, first, last topic) []note {
-	return kept(all, func(n note) bool { return first <= n.topic && n.topic <= last })
+	return slice.Filter(all, func(n note) bool { return first <= n.topic && n.topic <= last })
 }
 
 // alerts are what a reviewer must know before the changes, the worst first.
@@ -93,7 +94,7 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 		}
 		if l := of[0].losing; l != nil {
 			n.about, n.n = l.arn, l.n
-			n.rows = mapped(l.uses, func(u insight.DestinationUse) row { return row{name: r.named(u.Target, u.Name)} })
+			n.rows = slice.Map(l.uses, func(u insight.DestinationUse) row { return row{name: r.named(u.Target, u.Name)} })
 		}
 		if !s.causes {
 			n.hint, n.rows = shared(of, (*remark).next), append(n.rows, r.rowsOf(s, named, of)...)
@@ -274,7 +275,7 @@ func (r *Run) ignoredBy(bool) []note {
 	n.rows = groupBy(all, func(g desired.Ignored) desired.Origin { return g.By }, func(by desired.Origin, of []desired.Ignored) row {
 		rule := row{origin: newOrigin(by)}
 		rule.at += after(" until ", of[0].Until) + after(": ", of[0].Reason)
-		rule.names = mapped(of, func(g desired.Ignored) string { return g.Name.String() })
+		rule.names = slice.Map(of, func(g desired.Ignored) string { return g.Name.String() })
 		return rule
 	})
 	return []note{n}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // WriteJSON writes a document that people may read too.
@@ -21,7 +22,7 @@ func RunsJSON(w io.Writer, runs []PastRun) error {
 	return WriteJSON(w, struct {
 		FormatVersion int       `json:"format_version"`
 		Runs          []runLine `json:"runs"`
-	}{FormatVersion, mapped(runs, summarise)})
+	}{FormatVersion, slice.Map(runs, summarise)})
 }
 
 // The types below are what is stored of a run, with targets, configs and counts of calls as
@@ -85,17 +86,17 @@ func newPart(r history.RunRecord) partJSON {
 	at := func(t desired.Target) targetJSON { return newTarget(t, labels[t]) }
 	return partJSON{
 		RunRecord: r,
-		Callers:   mapped(r.Callers, func(c history.Caller) callerJSON { return callerJSON{at(c.Target), c.ARN} }),
-		Targets: mapped(r.Targets, func(t history.TargetRecord) pastTargetJSON {
+		Callers:   slice.Map(r.Callers, func(c history.Caller) callerJSON { return callerJSON{at(c.Target), c.ARN} }),
+		Targets: slice.Map(r.Targets, func(t history.TargetRecord) pastTargetJSON {
 			return pastTargetJSON{at(t.Target), storedTarget{t}, newDrift(at(t.Target), t.Drift), newOperations(t.Operations)}
 		}),
-		Items:    mapped(r.Items, func(i history.Item) pastItemJSON { return pastItemJSON{newKey(at(i.Target), i.Name), i} }),
-		Findings: mapped(r.Findings, func(f history.Finding) pastFindingJSON { return pastFindingJSON{newKey(at(f.Target), f.Name), f} }),
+		Items:    slice.Map(r.Items, func(i history.Item) pastItemJSON { return pastItemJSON{newKey(at(i.Target), i.Name), i} }),
+		Findings: slice.Map(r.Findings, func(f history.Finding) pastFindingJSON { return pastFindingJSON{newKey(at(f.Target), f.Name), f} }),
 	}
 }
 
 func newDrift(at targetJSON, all []history.Drift) []driftJSON {
-	return mapped(all, func(d history.Drift) driftJSON { return driftJSON{newKey(at, d.Name), d} })
+	return slice.Map(all, func(d history.Drift) driftJSON { return driftJSON{newKey(at, d.Name), d} })
 }
 
 // RunJSON is one run with all its parts.
@@ -107,7 +108,7 @@ func RunJSON(w io.Writer, run PastRun) error {
 		Undo    string     `json:"undo"`
 		Parts   []partJSON `json:"parts"`
 		Journal []undoJSON `json:"journal"`
-	}{FormatVersion, summarise(run), run.Undo, mapped(run.Attempts, newPart), mapped(run.Journal, newUndo(past))})
+	}{FormatVersion, summarise(run), run.Undo, slice.Map(run.Attempts, newPart), slice.Map(run.Journal, newUndo(past))})
 }
 
 func newUndo(past *Run) func(history.Undo) undoJSON {
@@ -120,7 +121,7 @@ func TrendsJSON(w io.Writer, trends []history.Trend, damaged []string) error {
 		FormatVersion int         `json:"format_version"`
 		Targets       []trendJSON `json:"targets"`
 		Damaged       []string    `json:"damaged"`
-	}{FormatVersion, mapped(trends, func(t history.Trend) trendJSON {
+	}{FormatVersion, slice.Map(trends, func(t history.Trend) trendJSON {
 		at := newTarget(t.Target, t.Label)
 		return trendJSON{at, t.Audits, newDrift(at, t.Drift)}
 	}), append([]string{}, damaged...)})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -21,7 +22,7 @@ func RunsText(w io.Writer, runs []PastRun, o TextOptions) error {
 		return p.flush()
 	}
 	table := [][]string{{"RUN", "VERB", "STATE", "STARTED (UTC)", "APPLIED", "FAILED", "LEFT", "TARGETS"}}
-	for _, s := range mapped(runs, summarise) {
+	for _, s := range slice.Map(runs, summarise) {
 		applied := fmt.Sprint(s.Applied)
 		if s.Unconfirmed > 0 {
 			applied += "+" // and perhaps more
@@ -95,7 +96,7 @@ func (run *PastRun) told() (items []history.Item, untold []history.Undo) {
 		delete(byKey, i.Key)
 		items = append(items, i)
 	}
-	return items, kept(run.Journal, func(u history.Undo) bool { _, is := byKey[u.Key]; return is })
+	return items, slice.Filter(run.Journal, func(u history.Undo) bool { _, is := byKey[u.Key]; return is })
 }
 
 // PastRun is one run, with what its record alone does not tell.
@@ -114,7 +115,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	past := Past(run)
 	made := newChangeSet(past.places())
 	var unmade []*changeSet
-	for _, places := range grouped(past.unmade(), func(at place) string { return at.rest }) {
+	for _, places := range slice.Group(past.unmade(), func(at place) string { return at.rest }) {
 		unmade = append(unmade, newChangeSet(places))
 	}
 	return fitted(w, past, o, func(p *printer) {
@@ -227,7 +228,7 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 		status history.UndoStatus
 	}
 	var places []place
-	for e, undos := range grouped(untold, func(u history.Undo) end { return end{u.Target, u.Status} }) {
+	for e, undos := range slice.Group(untold, func(u history.Undo) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, span{}, len(undos), func(i int) string { return undos[i].Name.String() })
 		at := place{Target: e.target, verbs: &outcomeVerbs}
@@ -253,7 +254,7 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 			places = append(places, at)
 		}
 	}
-	for rest, places := range grouped(places, func(at place) string { return at.rest }) {
+	for rest, places := range slice.Group(places, func(at place) string { return at.rest }) {
 		p.kinds(newChangeSet(places), rest)
 	}
 }
@@ -280,7 +281,7 @@ func (p *printer) audited(t *history.TargetRecord) {
 func (p *printer) drift(indent int, drift []history.Drift) {
 	drift = slices.Clone(drift)
 	slices.SortStableFunc(drift, func(a, b history.Drift) int { return a.Since.Compare(b.Since) })
-	for since, drift := range grouped(drift, func(d history.Drift) time.Time { return d.Since.UTC() }) {
+	for since, drift := range slice.Group(drift, func(d history.Drift) time.Time { return d.Since.UTC() }) {
 		p.line(indent, textf("%d since %s UTC:", len(drift), since.Format(time.DateTime)))
 		p.names(indent+2, span{}, len(drift), func(i int) string { return drift[i].Name.String() })
 	}

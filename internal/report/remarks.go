@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -85,7 +86,7 @@ func (r *Run) ofRun(say func(remark)) {
 	for _, l := range r.losing() {
 		m := remark{topic: destinations, name: "(" + Clean(l.arn) + ")", rule: "destination_" + l.state.String(), verdict: differs, risk: losesEvents,
 			message: l.sentence() + ": " + Clean(l.arn), cause: l.sentence(), hint: l.hint(), identity: l.arn, losing: &l}
-		m.details = mapped(l.uses, func(u insight.DestinationUse) string { return Clean(u.Key.String()) })
+		m.details = slice.Map(l.uses, func(u insight.DestinationUse) string { return Clean(u.Key.String()) })
 		say(r.at(m, &l.origin))
 	}
 	for _, u := range r.Insights.Unavailable {

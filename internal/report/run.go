@@ -29,6 +29,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -80,7 +81,7 @@ type Run struct {
 
 // counts adds up some targets of the plan.
 func (r *Run) counts(targets ...reconcile.TargetPlan) reconcile.PlanCounts {
-	nameless := mapped(targets, func(t reconcile.TargetPlan) reconcile.TargetPlan { return r.nameless[t.Target] })
+	nameless := slice.Map(targets, func(t reconcile.TargetPlan) reconcile.TargetPlan { return r.nameless[t.Target] })
 	return (&reconcile.Plan{Targets: slices.Concat(targets, nameless)}).Counts()
 }
 
@@ -120,7 +121,7 @@ func (r *Run) refusal() error {
 	if r.Refused != nil || r.GuardOff != "" {
 		return withFlag(r.Refused)
 	}
-	exceeded := kept(r.Guard, reconcile.GuardLine.Exceeded)
+	exceeded := slice.Filter(r.Guard, reconcile.GuardLine.Exceeded)
 	if len(exceeded) == 0 {
 		return nil
 	}

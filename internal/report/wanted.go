@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -92,7 +93,7 @@ func newChangeSet(places []place) *changeSet {
 		}
 	}
 	s.blocks = sync.OnceValue(func() [][]block {
-		return mapped(places, func(at place) []block { return blocks(at.changes) })
+		return slice.Map(places, func(at place) []block { return blocks(at.changes) })
 	})
 	s.wishes = sync.OnceValue(func() []wish { return wishesOf(s.all) })
 	return s
@@ -281,7 +282,7 @@ func (p *printer) wishes(s *changeSet) {
 	for i := range shown {
 		p.wish(&shown[i], named)
 	}
-	for s, of := range grouped(all[len(shown):], func(w wish) desired.Setting { return w.setting }) {
+	for s, of := range slice.Group(all[len(shown):], func(w wish) desired.Setting { return w.setting }) {
 		configs := 0
 		var risks [numRisks]int
 		for _, w := range of {
@@ -307,10 +308,7 @@ func after(sign, text string) string {
 
 // wish writes one, with configs named as the reader can tell them from all others of the page.
 func (p *printer) wish(w *wish, named func(located) string) {
-	targets := map[*desired.Target]bool{}
-	for _, c := range w.changes {
-		targets[c.target] = true
-	}
+	targets := slice.Set(slice.Map(w.changes, func(c located) *desired.Target { return c.target }))
 	says, tone := howMany(w.changes, located.key), plain
 	if len(w.changes) == 1 {
 		says = named(w.changes[0])

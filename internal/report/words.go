@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -188,46 +188,12 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// grouped is rows by a key, in order of first appearance.
-func grouped[R any, K comparable](rows []R, key func(R) K) iter.Seq2[K, []R] {
-	index := map[K]int{}
-	var keys []K
-	var members [][]R
-	for _, r := range rows {
-		k := key(r)
-		i, known := index[k]
-		if !known {
-			i = len(keys)
-			index[k], keys, members = i, append(keys, k), append(members, nil)
-		}
-		members[i] = append(members[i], r)
-	}
-	return func(yield func(K, []R) bool) {
-		for i := 0; i < len(keys) && yield(keys[i], members[i]); i++ {
-		}
-	}
-}
-
 // groupBy makes something of each group of rows.
 func groupBy[R any, K comparable, G any](rows []R, key func(R) K, group func(K, []R) G) (groups []G) {
-	for k, of := range grouped(rows, key) {
+	for k, of := range slice.Group(rows, key) {
 		groups = append(groups, group(k, of))
 	}
 	return groups
-}
-
-// mapped is what becomes of each of all.
-func mapped[A, B any](all []A, as func(A) B) []B {
-	each := make([]B, 0, len(all)) // [] in JSON
-	for _, a := range all {
-		each = append(each, as(a))
-	}
-	return each
-}
-
-// kept are those of all that are to be.
-func kept[A any](all []A, keep func(A) bool) []A {
-	return slices.DeleteFunc(slices.Clone(all), func(a A) bool { return !keep(a) })
 }
 
 // allEqual reports whether all rows have one text.

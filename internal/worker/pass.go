@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -131,10 +132,7 @@ func (w *Worker) conclude(report *Report, j *job, completed error, fleet desired
 
 // tellFights logs those among the fights that the pass has corrected once more.
 func (w *Worker) tellFights(report *Report) {
-	corrected := map[desired.Key]bool{}
-	for _, key := range report.Result.corrected() {
-		corrected[key] = true
-	}
+	corrected := slice.Set(report.Result.corrected())
 	for _, f := range report.Fought {
 		if corrected[f.Key] {
 			w.o.Log.Warn("config is fought over", "config", f.Key.String(), "corrected", f.Times, "since", f.Since.UTC().Format(time.RFC3339),
@@ -171,12 +169,8 @@ const maxAuthors = 5
 // also when somebody asked for it, when it found something else than the one before,
 // and once an hour.
 func (w *Worker) log(ctx context.Context, report *Report, completed error) {
-	causes := make([]string, len(report.Causes))
-	for i, c := range report.Causes {
-		causes[i] = c.String()
-	}
 	result := &report.Result
-	log := w.o.Log.With("causes", causes, "everything", report.Scope.All, "objects", len(report.Scope.Objects), "corrected", len(result.corrected()),
+	log := w.o.Log.With("causes", slice.Map(report.Causes, Cause.String), "everything", report.Scope.All, "objects", len(report.Scope.Objects), "corrected", len(result.corrected()),
 		"took", report.Finished.Sub(report.Started).Round(time.Millisecond).String())
 	if result.RunID != "" {
 		log = log.With("run", result.RunID)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -199,10 +200,7 @@ func (i *incomplete) Error() string {
 		}
 		text, call := first.Error(), reconcile.ErrorOf(first)
 		if len(of) > 1 {
-			var names []string
-			for _, at := range of {
-				names = append(names, i.targets[at])
-			}
+			names := slice.Map(of, func(at int) string { return i.targets[at] })
 			text = fmt.Sprintf("%d targets (%s): %s", len(of), Few(names), strings.TrimPrefix(strings.TrimPrefix(call.Op+": "+call.Reason(), ": "), names[0]+": "))
 		}
 		if call.Hint != "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
@@ -53,11 +54,7 @@ type Scope struct {
 
 // ScopeOf is the scope of some triggers. No triggers give a scope over nothing.
 func ScopeOf(triggers []Trigger) Scope {
-	objects := make([]Object, len(triggers))
-	for i, t := range triggers {
-		objects[i] = t.Object
-	}
-	return Scope{Objects: widest(objects)}
+	return Scope{Objects: widest(slice.Map(triggers, func(t Trigger) Object { return t.Object }))}
 }
 
 // widest sorts objects and drops those within a wider one.
@@ -136,12 +133,8 @@ func (s Scope) Narrow(f desired.Fleet) desired.Fleet {
 func (s Scope) narrow(t *desired.TargetSpec) {
 	entries, ignored := t.Entries, t.Ignored
 	t.Entries, t.Ignored = nil, nil
-	t.Judged = slices.DeleteFunc(slices.Clone(t.Judged), func(j desired.Judged) bool { return !s.covers(t.Target, j.Function) })
-	for _, g := range ignored {
-		if s.covers(t.Target, g.Function) {
-			t.Ignored = append(t.Ignored, g)
-		}
-	}
+	t.Judged = slice.Filter(t.Judged, func(j desired.Judged) bool { return s.covers(t.Target, j.Function) })
+	t.Ignored = slice.Filter(ignored, func(g desired.Ignored) bool { return s.covers(t.Target, g.Function) })
 	for _, e := range entries {
 		switch {
 		case !s.covers(t.Target, e.Function):

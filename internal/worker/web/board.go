@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -91,11 +92,7 @@ func NewBoard(limiters func() map[desired.Target]ratelimit.Snapshot) *Board {
 func (b *Board) Declare(targets []desired.TargetSpec) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []*targetStatus
-	for _, t := range targets {
-		all = append(all, b.at(t.Target, t.Label))
-	}
-	b.targets = all
+	b.targets = slice.Map(targets, func(t desired.TargetSpec) *targetStatus { return b.at(t.Target, t.Label) })
 }
 
 // Moved shows which accounts an organization has won and lost.
@@ -151,11 +148,7 @@ func (b *Board) Passed(r worker.Report) {
 	if !r.Scope.All {
 		line.kind = "targeted: " + page.Count(len(r.Scope.Objects), "function")
 	}
-	causes := make([]string, len(r.Causes))
-	for i, c := range r.Causes {
-		causes[i] = c.String()
-	}
-	line.causes = strings.Join(causes, ", ")
+	line.causes = strings.Join(slice.Map(r.Causes, worker.Cause.String), ", ")
 	if err := r.Result.Completed(); err != nil {
 		line.err = err.Error()
 	}

@@ -65,7 +65,7 @@ func (d *Document) Discoveries(ambient Target, sel Selection) []Discovery {
 	// Rules and requirements choose among all names there are. Ignore takes out of what these have
 	// chosen, so that it needs tags at most, and alone it asks for no listing.
 	var needs []Discovery
-	for _, t := range d.places(ambient) {
+	for _, t := range d.specs(ambient) {
 		n := Discovery{Target: t.Target, MaxErrors: d.guard.MaxErrors}
 		n.askAliases(d.local(t.Label))
 		n.Aliases = sel.only(n.Aliases)

@@ -29,7 +29,7 @@ type Document struct {
 	locals         map[string]*local // by label; "" where no targets are declared
 	sections       map[string]Pos    // where those were found that may stand only once
 	defaults       *source           // those of all files; nil where there are none
-	damagedTargets bool              // a target has a problem: nothing can be said about places
+	damagedTargets bool              // a target has a problem: nothing can be said about targets
 }
 
 // FileInfo names one file that was read, by its exact bytes.
@@ -192,18 +192,18 @@ func (d *Document) Targets(ambient Target) ([]TargetSpec, error) {
 		return nil, errors.New("the fleet file declares no targets, and the current credentials name no account and region: " +
 			"add targets to the file, or set AWS_REGION and credentials")
 	}
-	return d.places(ambient), nil
+	return d.specs(ambient), nil
 }
 
-// places is Targets without the demand that the ambient target be known: while a file is checked
+// specs is Targets without the demand that the ambient target be known: while a file is checked
 // nobody has credentials, and what can be said without them is said.
-func (d *Document) places(ambient Target) []TargetSpec {
+func (d *Document) specs(ambient Target) []TargetSpec {
 	if len(d.targets) == 0 {
 		return []TargetSpec{{Target: ambient}}
 	}
 	var all []TargetSpec
 	for _, t := range d.targets {
-		for _, at := range t.places() {
+		for _, at := range t.own() {
 			all = append(all, TargetSpec{
 				Target: at, Label: t.name.value, RoleARN: t.roleIn(at), ExternalID: t.externalID.value,
 				Quota: t.quota, RateShare: t.rateShare, Err: t.unknown[at.Account], Unlisted: t.unlisted(),
@@ -219,7 +219,7 @@ func (d *Document) places(ambient Target) []TargetSpec {
 // The same label, or the same account and region, may be declared once in all files. Nothing
 // here needs a network: that the credentials are the account's is checked when it is opened.
 func (d *Document) checkTargets(out *collector) {
-	labels, places := map[string]*targetDecl{}, map[Target]Pos{}
+	labels, taken := map[string]*targetDecl{}, map[Target]Pos{}
 	for i := range d.targets {
 		t := &d.targets[i]
 		report := func(at place, code, message, hint string, also ...Pos) {
@@ -237,10 +237,10 @@ func (d *Document) checkTargets(out *collector) {
 			pos := t.file.pos(region.place)
 			// Which accounts an organization has is not known yet: WithMembers sees to it that none
 			// is a target twice.
-			if first, taken := places[key]; taken && t.organization == nil {
+			if first, twice := taken[key]; twice && t.organization == nil {
 				report(region.place, codeDuplicateTarget, fmt.Sprintf("%s is declared at %s already", key, first), "keep one of them", first)
 			}
-			places[key] = pos
+			taken[key] = pos
 			if near := misspeltRegion(region.value); near != "" {
 				report(region.place, codeUnknownRegion, fmt.Sprintf("no region called %s is known", region.value), fmt.Sprintf("did you mean %s?", near))
 			}

@@ -269,7 +269,7 @@ func (d *Document) ResolveFor(ambient Target, known Inventory, q KeyQuery) (Flee
 	// Rules that choose by tags are left out where these are not known, and a function whose
 	// aliases are not known has the one that was typed.
 	supposed := Inventory{}
-	for _, t := range d.places(ambient) {
+	for _, t := range d.specs(ambient) {
 		if q.matches(&t) {
 			aliases := known[t.Target].Aliases
 			if _, listed := aliases[q.Function]; !listed {

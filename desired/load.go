@@ -72,7 +72,7 @@ func (l Loader) Load(fsys fs.FS, paths ...string) (*Document, error) {
 	if !l.TargetsOnly {
 		d.checkLabels(out)
 		d.checkRules(out)
-		if !d.damagedTargets { // else nothing can be said about places
+		if !d.damagedTargets { // else nothing can be said about targets
 			d.fillIn(out)
 			d.checkOffline(out)
 		}

@@ -119,7 +119,7 @@ func (d *Document) WithMembers(members map[string][]Member) *Document {
 	taken := map[Target]bool{}
 	for i := range d.targets {
 		if t := &d.targets[i]; t.organization == nil {
-			for _, at := range t.places() {
+			for _, at := range t.own() {
 				taken[at] = true
 			}
 		}
@@ -200,7 +200,7 @@ func (d *Document) WithFormerTargets(were []TargetSpec) *Document {
 	out := *d
 	out.targets = slices.Clone(d.targets)
 	for _, was := range were {
-		if slices.ContainsFunc(out.places(Target{}), func(t TargetSpec) bool { return t.Target == was.Target }) {
+		if slices.ContainsFunc(out.specs(Target{}), func(t TargetSpec) bool { return t.Target == was.Target }) {
 			continue
 		}
 		for i := range out.targets {
@@ -240,8 +240,8 @@ func (t *targetDecl) says(w *walker, n *yaml.Node) bool {
 // No account of AWS has this number.
 const everyAccount = "000000000000"
 
-// places are the targets of an item.
-func (t *targetDecl) places() []Target {
+// own are the targets of an item.
+func (t *targetDecl) own() []Target {
 	switch {
 	case t.members != nil:
 		return t.members

@@ -86,7 +86,7 @@ func (d *Document) checkDisagreement(out *collector) {
 	// Entries are left out: they are exact, and checkOffline has them.
 	rules.functions = nil
 	inv := Inventory{}
-	for _, t := range d.places(Target{}) {
+	for _, t := range d.specs(Target{}) {
 		var names []string
 		for _, rule := range d.local(t.Label).rules {
 			if rule.layer == LayerRule && !rule.usesTags() {
@@ -177,7 +177,7 @@ func newResolver(d *Document, ambient Target, inv Inventory, out *collector) *re
 		open:   len(d.targets) == 0 && (ambient.Account == "" || ambient.Region == ""),
 		chosen: make([]bool, len(d.rules)), edges: map[Key][]edge{}, applied: map[*source]bool{},
 	}
-	for _, t := range d.places(ambient) {
+	for _, t := range d.specs(ambient) {
 		r.addScope(t)
 	}
 	return r
@@ -216,7 +216,7 @@ func (s *scope) withoutTags() {
 // along, and asks last what was never used.
 func (r *resolver) run() {
 	for _, f := range r.doc.functions {
-		r.place(f)
+		r.assign(f)
 	}
 	if r.open {
 		r.dropUnused()
@@ -232,13 +232,13 @@ func (r *resolver) run() {
 	r.checkEmptyTargets()
 }
 
-// place puts an exact entry into the targets it lives in.
+// assign puts an exact entry into the targets it lives in.
 //
 // An entry without an ARN is in every target that its labels allow; one with an ARN in the
 // target that the ARN names, and it is a problem if none is that. While no target is
 // known an ARN makes the target it names.
-func (r *resolver) place(f *functionDecl) {
-	placed, labelled := false, false
+func (r *resolver) assign(f *functionDecl) {
+	assigned, labelled := false, false
 	for _, s := range r.scopes {
 		if !covers(f.targets, s.fleet.Label) {
 			continue
@@ -250,14 +250,14 @@ func (r *resolver) place(f *functionDecl) {
 		}
 		switch {
 		case name.Function == "": // a variable is missing, or wrong: a problem of its own
-			placed = true
+			assigned = true
 		case name.mayBeIn(s.fleet.Target, r.doc.target(s.fleet.Label)):
 			s.exact = append(s.exact, exactEntry{Name{name.Function, name.Qualifier}, f})
-			placed = true
+			assigned = true
 		}
 	}
 	switch {
-	case placed: // in some target, which is enough: an ARN names one of those that the labels allow
+	case assigned: // in some target, which is enough: an ARN names one of those that the labels allow
 	case !labelled: // no target has the label, which is a problem of its own
 	case r.open:
 		s := r.addScope(TargetSpec{Target: Target{f.name.Account, f.name.Region}})

@@ -72,19 +72,19 @@ func (l *lasting) until(due time.Time) bool {
 type causes struct {
 	details map[string]desired.FunctionDetails // by function, as far as they are known
 	tries   int                                // how many refusals without a success end the first family
-	by      map[share]*sharedCause
-	asked   map[share]bool // pairs whose probe has no answer yet
-	denied  time.Time      // when a function's role was first in the way
+	by      map[aspect]*sharedCause
+	asked   map[aspect]bool // pairs whose probe has no answer yet
+	denied  time.Time       // when a function's role was first in the way
 }
 
-// share is what writes have in common: a destination or an operation, for all that have
+// aspect is what writes have in common: a destination or an operation, for all that have
 // it or for those of one role.
-type share struct{ what, role string }
+type aspect struct{ what, role string }
 
 // sharedCause is what is known of the writes that have one thing in common.
 //
 // A family that succeeded once never ends here, however many refusals follow: the cause
-// is not the share then, but something that differs within the family.
+// is not the aspect then, but something that differs within the family.
 type sharedCause struct {
 	families map[string]*familyTries
 	refused  int // in families without a success
@@ -105,36 +105,36 @@ func (s *sharedCause) ended(f *familyTries, tries int) bool {
 	return !f.succeeded && f.refused >= tries
 }
 
-// sharesOf is what a change has in common with others that may be refused with it.
+// aspectsOf is what a change has in common with others that may be refused with it.
 //
 // The result is sorted and never empty. Deletes, and updates of numbers alone, have only
 // their operation in common: a role that may not make it is refused every time.
-func (c *causes) sharesOf(change *Change) []share {
+func (c *causes) aspectsOf(change *Change) []aspect {
 	role := c.details[change.Function].Role
-	var shares []share
+	var aspects []aspect
 	for s, v := range change.Request() {
 		if desired.Setting(s).IsNumber() || v.Text() == "" {
 			continue
 		}
-		shares = append(shares, share{what: v.Text()})
+		aspects = append(aspects, aspect{what: v.Text()})
 		if role != "" {
-			shares = append(shares, share{v.Text(), role})
+			aspects = append(aspects, aspect{v.Text(), role})
 		}
 	}
-	if shares == nil {
-		shares = []share{{what: operation(change.Action)}}
+	if aspects == nil {
+		aspects = []aspect{{what: operation(change.Action)}}
 	}
-	slices.SortFunc(shares, func(a, b share) int {
+	slices.SortFunc(aspects, func(a, b aspect) int {
 		return cmp.Or(strings.Compare(a.what, b.what), strings.Compare(a.role, b.role))
 	})
-	return slices.Compact(shares)
+	return slices.Compact(aspects)
 }
 
 // familyOf is the beginning of a function's name, up to its first digit or
 // separator: orders for orders-17. The functions of one role are one family.
 //
 // A name that begins with one of these is a family of its own.
-func (s share) familyOf(function string) string {
+func (s aspect) familyOf(function string) string {
 	if s.role != "" {
 		return ""
 	}
@@ -144,12 +144,12 @@ func (s share) familyOf(function string) string {
 	return function
 }
 
-// at is what is known of a share, and of one family in it; it begins empty.
+// at is what is known of an aspect, and of one family in it; it begins empty.
 //
 // Maps are made here and not before: most targets meet no refusal.
-func (c *causes) at(of share, function string) (*sharedCause, *familyTries) {
+func (c *causes) at(of aspect, function string) (*sharedCause, *familyTries) {
 	if c.by == nil {
-		c.by = map[share]*sharedCause{}
+		c.by = map[aspect]*sharedCause{}
 	}
 	s := c.by[of]
 	if s == nil {
@@ -177,9 +177,9 @@ func (c *causes) settled(r *ChangeResult) {
 	if callerr.KindOf(r.Err) == callerr.Role && c.denied.IsZero() {
 		c.denied = time.Now()
 	}
-	for _, share := range c.sharesOf(&r.Change) {
-		s, f := c.at(share, r.Function)
-		delete(c.asked, share)
+	for _, of := range c.aspectsOf(&r.Change) {
+		s, f := c.at(of, r.Function)
+		delete(c.asked, of)
 		switch {
 		case refused:
 			if f.refused++; f.refused == 1 {
@@ -197,7 +197,7 @@ func (c *causes) settled(r *ChangeResult) {
 
 // suspect reports whether anything that a change shares was refused before.
 func (c *causes) suspect(change *Change) bool {
-	return slices.ContainsFunc(c.unproven(change), func(of share) bool {
+	return slices.ContainsFunc(c.unproven(change), func(of aspect) bool {
 		for _, f := range c.by[of].families {
 			if f.refused > 0 {
 				return true
@@ -223,10 +223,10 @@ func (c *causes) verdict(change *Change) error {
 
 // unproven is what a change shares that was tried before, without the destinations that
 // its role was seen to be allowed.
-func (c *causes) unproven(change *Change) []share {
+func (c *causes) unproven(change *Change) []aspect {
 	role := c.details[change.Function].Role
-	return slices.DeleteFunc(c.sharesOf(change), func(of share) bool {
-		pair := c.by[share{of.what, role}]
+	return slices.DeleteFunc(c.aspectsOf(change), func(of aspect) bool {
+		pair := c.by[aspect{of.what, role}]
 		return c.by[of] == nil || role != "" && pair != nil && pair.families[""].succeeded
 	})
 }
@@ -315,13 +315,13 @@ func (c *causes) allowedFirst(groups [][]ChangeResult) [][]ChangeResult {
 // where others have the same pair; rest is all else, in order. One that failed last time
 // is none: of it the answer is known already.
 func (c *causes) probes(results []ChangeResult, last func(desired.Name) bool) (probes, rest [][]ChangeResult) {
-	functions := map[share]int{} // that have the pair; 0 once it has its probe
-	c.asked = map[share]bool{}
-	pairs := func(group []ChangeResult) (of []share) {
+	functions := map[aspect]int{} // that have the pair; 0 once it has its probe
+	c.asked = map[aspect]bool{}
+	pairs := func(group []ChangeResult) (of []aspect) {
 		for i := range group {
-			of = append(of, c.sharesOf(&group[i].Change)...)
+			of = append(of, c.aspectsOf(&group[i].Change)...)
 		}
-		return slices.DeleteFunc(of, func(s share) bool { return s.role == "" })
+		return slices.DeleteFunc(of, func(s aspect) bool { return s.role == "" })
 	}
 	for group := range chunksBy(results, func(r *ChangeResult) string { return r.Function }) {
 		if first := slices.IndexFunc(group, func(r ChangeResult) bool { return r.open() }); first >= 0 {
@@ -338,7 +338,7 @@ func (c *causes) probes(results []ChangeResult, last func(desired.Name) bool) (p
 	}
 	rest = slices.DeleteFunc(rest, func(group []ChangeResult) bool {
 		of := pairs(group)
-		if last != nil && last(group[0].Name) || !slices.ContainsFunc(of, func(pair share) bool { return functions[pair] > 1 }) {
+		if last != nil && last(group[0].Name) || !slices.ContainsFunc(of, func(pair aspect) bool { return functions[pair] > 1 }) {
 			return false
 		}
 		for _, pair := range of {

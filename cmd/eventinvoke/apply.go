@@ -80,7 +80,7 @@ func (a *app) apply(ctx context.Context, args []string, o *writeOptions) error {
 			}
 		}
 		x.memory.Approvers = approvers
-		return x.recall(ctx, o.place())
+		return x.recall(ctx, o.historyLocation())
 	})
 }
 

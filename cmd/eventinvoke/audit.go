@@ -47,6 +47,6 @@ func (a *app) audit(ctx context.Context, args []string, o *readOptions) error {
 		if err := x.fromFleet(ctx, args); err != nil {
 			return err
 		}
-		return x.recall(ctx, o.placed(o.remembered.location))
+		return x.recall(ctx, o.located(o.remembered.location))
 	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func newHistory(a *app) *cobra.Command {
-	var place historyOptions
+	var past historyOptions
 	var format string
 	var o history.ListOptions
 	var full bool
@@ -36,20 +36,20 @@ did not finish.`,
 				return fmt.Errorf("--limit %d is negative; 0 lists all", o.Limit)
 			}
 			if len(args) > 0 {
-				err := a.showRun(cmd.Context(), args[0], format, place.location, full)
+				err := a.showRun(cmd.Context(), args[0], format, past.location, full)
 				if near := cmd.SuggestionsFor(args[0]); err != nil && args[0] != "" && len(near) > 0 {
 					err = errors.Join(err, fmt.Errorf("(or did you mean `eventinvoke history %s`?)", near[0]))
 				}
 				return err
 			}
-			h, err := history.Open(cmd.Context(), place.location)
+			h, err := history.Open(cmd.Context(), past.location)
 			if err != nil {
 				return err
 			}
 			return a.listRuns(cmd.Context(), h, o, format)
 		},
 	}
-	place.bind(cmd)
+	past.bind(cmd)
 	bindFormat(cmd, &format)
 	cmd.Flags().IntVar(&o.Limit, "limit", 20, "list at most `N` runs; 0: all")
 	cmd.Flags().BoolVar(&full, "full", false, "list every function of a block, not a few")
@@ -59,7 +59,7 @@ did not finish.`,
 }
 
 func newVerify(a *app) *cobra.Command {
-	var place historyOptions
+	var past historyOptions
 	var format string
 	var known, signers string
 	cmd := &cobra.Command{
@@ -77,7 +77,7 @@ to the history cannot, and give it as --known later.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := history.Open(cmd.Context(), place.location)
+			h, err := history.Open(cmd.Context(), past.location)
 			if err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ to the history cannot, and give it as --known later.`,
 			return a.showVerification(history.Verification{Runs: []history.Verdict{verdict}, Chain: []history.Discrepancy{}}, format)
 		},
 	}
-	place.bind(cmd)
+	past.bind(cmd)
 	bindFormat(cmd, &format)
 	cmd.Flags().StringVar(&known, "known", "", "the `SUM` of an earlier verify, which must be in the chain")
 	cmd.Flags().StringVar(&signers, "allowed-signers", "", "say who signed; `FILE` lists who may, as for ssh-keygen -Y")
@@ -166,7 +166,7 @@ func signatureText(v *history.Verdict) string {
 }
 
 func newPrune(a *app) *cobra.Command {
-	var place historyOptions
+	var past historyOptions
 	var keep string
 	var dryRun bool
 	cmd := &cobra.Command{
@@ -179,12 +179,12 @@ be rolled back. The last run that wrote to each target stays.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age, err := parseAge(keep)
 			if err == nil && !dryRun {
-				err = place.signing.open(place.location)
+				err = past.signing.open(past.location)
 			}
 			if err != nil {
 				return err
 			}
-			h, err := history.Open(cmd.Context(), place.location)
+			h, err := history.Open(cmd.Context(), past.location)
 			if err != nil {
 				return err
 			}
@@ -198,7 +198,7 @@ be rolled back. The last run that wrote to each target stays.`,
 				}
 				return err
 			}
-			h.Sign = place.signing.sign
+			h.Sign = past.signing.sign
 			removed, err := h.Prune(cmd.Context(), time.Now().Add(-age))
 			for _, run := range removed {
 				say(a.out, "Removed %s", run)
@@ -209,15 +209,15 @@ be rolled back. The last run that wrote to each target stays.`,
 			return err
 		},
 	}
-	place.bind(cmd)
-	place.signing.bind(cmd)
+	past.bind(cmd)
+	past.signing.bind(cmd)
 	cmd.Flags().StringVar(&keep, "keep", "", "keep what is younger than this `DURATION`, such as 90d or 2160h")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "list what would go")
 	return cmd
 }
 
 func newTrend(a *app) *cobra.Command {
-	var place historyOptions
+	var past historyOptions
 	var format string
 	var last int
 	var full bool
@@ -233,7 +233,7 @@ when. An audit is remembered where it was given --history.`,
 			if last < 1 {
 				return fmt.Errorf("--last %d must be at least 1", last)
 			}
-			h, err := history.Open(cmd.Context(), place.location)
+			h, err := history.Open(cmd.Context(), past.location)
 			if err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ when. An audit is remembered where it was given --history.`,
 			return report.TrendsText(a.out, "audit"+historyFlag(h.String()), trends, damaged, (&outputOptions{full: full}).text(a.out))
 		},
 	}
-	place.bind(cmd)
+	past.bind(cmd)
 	bindFormat(cmd, &format)
 	cmd.Flags().IntVar(&last, "last", 10, "show at most `N` audits of each target")
 	cmd.Flags().BoolVar(&full, "full", false, "list every config that drifts, not a few")
@@ -297,8 +297,8 @@ func incomplete(run report.PastRun, seen bool) error {
 	return partly(nil, true, fmt.Errorf("run %s: %s", run.Run.ID, why))
 }
 
-func (a *app) showRun(ctx context.Context, name string, format string, place string, full bool) error {
-	run, damaged, err := pastRun(ctx, name, place)
+func (a *app) showRun(ctx context.Context, name string, format string, location string, full bool) error {
+	run, damaged, err := pastRun(ctx, name, location)
 	if err != nil {
 		return err
 	}
@@ -335,9 +335,9 @@ func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.
 }
 
 // historyFlag is --history as it was given, for a command to be copied.
-func historyFlag(place string) string {
-	if place == "" {
+func historyFlag(location string) string {
+	if location == "" {
 		return ""
 	}
-	return " --history " + shellWord(place)
+	return " --history " + shellWord(location)
 }

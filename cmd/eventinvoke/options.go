@@ -333,17 +333,17 @@ func (o *writeOptions) check() error {
 	if err := o.readOptions.check(); err != nil {
 		return err
 	}
-	return o.signing.open(o.place())
+	return o.signing.open(o.historyLocation())
 }
 
 // runIDForm is what is a file name, an S3 key and a session name alike.
 var runIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// place is where the run is remembered.
-func (o *writeOptions) place() string { return o.placed(o.location) }
+// historyLocation is where the run is remembered.
+func (o *writeOptions) historyLocation() string { return o.located(o.location) }
 
-// placed is a location. A simulated run leaves nothing behind unless it is told where.
-func (o *readOptions) placed(location string) string {
+// located is a location. A simulated run leaves nothing behind unless it is told where.
+func (o *readOptions) located(location string) string {
 	if location == "" && o.simulate != "" {
 		return noHistory
 	}

@@ -73,7 +73,7 @@ func (a *app) plan(ctx context.Context, args []string, o *readOptions, detailed 
 		if err := notAnInput("out", out, x.files); err != nil {
 			return err
 		}
-		return x.recall(ctx, o.placed(o.remembered.location))
+		return x.recall(ctx, o.located(o.remembered.location))
 	})
 }
 

@@ -66,14 +66,14 @@ func (o *readChoice) carries() bool { return o.read == readChanged || o.read == 
 
 // observations are what runs saw before, kept in a place as --history spells it; nil
 // where everything is to be read.
-func (a *app) observations(ctx context.Context, o *readChoice, place string, c *clients) (*observed.Observations, error) {
-	if !o.carries() || place == noHistory && o.read == readAuto {
+func (a *app) observations(ctx context.Context, o *readChoice, location string, c *clients) (*observed.Observations, error) {
+	if !o.carries() || location == noHistory && o.read == readAuto {
 		return nil, nil
 	}
-	if place == noHistory {
+	if location == noHistory {
 		return nil, errors.New("--read changed needs a place for what was read before; give --history a folder or s3://bucket/prefix")
 	}
-	store, err := history.OpenStore(ctx, place)
+	store, err := history.OpenStore(ctx, location)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (s *server) recall(ctx context.Context, scope worker.Scope) (*observed.Obse
 	if !scope.Targets() {
 		return nil, nil
 	}
-	seen, err := s.app.observations(ctx, &s.o.reading, s.o.place(), s.clients)
+	seen, err := s.app.observations(ctx, &s.o.reading, s.o.historyLocation(), s.clients)
 	auto := s.o.reading.read == readAuto
 	switch {
 	case err != nil && auto:

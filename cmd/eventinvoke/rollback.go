@@ -61,7 +61,7 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 		return errors.New("--simulate is a new world for each command, in which no run has written; to try a rollback start `eventinvoke simulate`, whose world lasts")
 	}
 	return a.execute(ctx, "rollback", &o.readOptions, func(x *execution) error {
-		source := &rollbackSource{place: o.place(), partial: of.partial}
+		source := &rollbackSource{location: o.historyLocation(), partial: of.partial}
 		if err := source.find(ctx, name); err != nil {
 			return err
 		}
@@ -114,18 +114,18 @@ func (a *app) rollback(ctx context.Context, name string, paths []string, o *writ
 
 // rollbackSource is a run that is to be undone.
 type rollbackSource struct {
-	place   string
-	partial bool // take what is left of a journal that lost its end
-	history *history.History
-	run     history.Run
-	chosen  desired.Selection // the part that is to be undone
-	labels  map[desired.Target]string
-	lost    *history.BrokenError // what is missing, with partial
+	location string
+	partial  bool // take what is left of a journal that lost its end
+	history  *history.History
+	run      history.Run
+	chosen   desired.Selection // the part that is to be undone
+	labels   map[desired.Target]string
+	lost     *history.BrokenError // what is missing, with partial
 }
 
 // find looks up the run that a person named.
 func (s *rollbackSource) find(ctx context.Context, name string) (err error) {
-	if s.history, err = history.Open(ctx, s.place); err != nil {
+	if s.history, err = history.Open(ctx, s.location); err != nil {
 		return err
 	}
 	s.run, err = s.history.Load(ctx, name)
@@ -151,7 +151,7 @@ func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconci
 		}
 	}
 	if len(by) == 0 {
-		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; `eventinvoke history%s` lists what other runs wrote", s.run.ID, historyFlag(s.place))
+		return nil, fmt.Errorf("run %s wrote nothing, so there is nothing to roll back; `eventinvoke history%s` lists what other runs wrote", s.run.ID, historyFlag(s.location))
 	}
 	return s.selected(by)
 }

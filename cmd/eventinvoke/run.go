@@ -287,23 +287,23 @@ func (o *writeOptions) guardOff() string {
 // remember lets the run write: it is recorded, holds its targets and can be
 // rolled back.
 func (x *execution) remember(ctx context.Context, o *writeOptions) error {
-	place := o.place()
-	h, err := history.Open(ctx, place)
+	location := o.historyLocation()
+	h, err := history.Open(ctx, location)
 	if err != nil {
 		return err
 	}
 	x.memory = x.app.memory(h, &o.historyOptions, x.o)
 	x.memory.LeaseWait = o.leaseWait
 	// Nobody learns from a stream that nobody reads what was written; the record tells it.
-	x.app.goesOn.Store(o.simulate == "" || place != noHistory)
+	x.app.goesOn.Store(o.simulate == "" || location != noHistory)
 	x.Write = true
 	x.GuardOff = o.guardOff()
 	if o.runID != "" {
 		x.ID = o.runID
 	}
-	if place != noHistory {
+	if location != noHistory {
 		x.past = h
-		x.undo = "eventinvoke rollback " + x.ID + historyFlag(place)
+		x.undo = "eventinvoke rollback " + x.ID + historyFlag(location)
 	}
 	if !o.yes {
 		x.Confirm = x.confirm
@@ -313,16 +313,16 @@ func (x *execution) remember(ctx context.Context, o *writeOptions) error {
 
 // lookBack lets a run that only reads know of those that are remembered in a place, where
 // one was given.
-func (x *execution) lookBack(ctx context.Context, place string) (err error) {
-	if place != "" && place != noHistory {
-		x.past, err = history.Open(ctx, place)
+func (x *execution) lookBack(ctx context.Context, location string) (err error) {
+	if location != "" && location != noHistory {
+		x.past, err = history.Open(ctx, location)
 	}
 	return err
 }
 
 // recall lets the run judge functions that others read, where that was asked for.
-func (x *execution) recall(ctx context.Context, place string) (err error) {
-	x.seen, err = x.app.observations(ctx, &x.o.reading, place, x.clients)
+func (x *execution) recall(ctx context.Context, location string) (err error) {
+	x.seen, err = x.app.observations(ctx, &x.o.reading, location, x.clients)
 	return err
 }
 
@@ -331,7 +331,7 @@ func (a *app) memory(h *history.History, o *historyOptions, of *readOptions) *hi
 	h.Sign = o.signing.sign
 	return &history.Memory{
 		History: h, ToolVersion: version, Shard: of.recorded(), Job: jobOf(os.Getenv), Selection: of.selection(), Log: a.log,
-		Command: func(run string) string { return "eventinvoke history " + run + historyFlag(of.placed(o.location)) },
+		Command: func(run string) string { return "eventinvoke history " + run + historyFlag(of.located(o.location)) },
 	}
 }
 

@@ -304,8 +304,8 @@ func (s *server) keepReport(r *reconcile.RunResult, sweep bool, files []desired.
 	run := newReport(r, files)
 	run.Functions, run.Covered = r.Covered()
 	run.Accounts = changed
-	if place := s.o.place(); s.o.apply && place != noHistory {
-		run.Undo = "eventinvoke rollback " + r.ID + historyFlag(place)
+	if location := s.o.historyLocation(); s.o.apply && location != noHistory {
+		run.Undo = "eventinvoke rollback " + r.ID + historyFlag(location)
 	}
 	var packed bytes.Buffer
 	to := gzip.NewWriter(&packed)

@@ -185,7 +185,7 @@ func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunRes
 // remembered is where a pass is recorded, and what those before it saw; both may be nil.
 func (s *server) remembered(ctx context.Context, scope worker.Scope, document *desired.Document) (memory *history.Memory, seen *observed.Observations, err error) {
 	if s.o.apply {
-		h, err := history.Open(ctx, s.o.place())
+		h, err := history.Open(ctx, s.o.historyLocation())
 		if err != nil {
 			return nil, nil, err
 		}

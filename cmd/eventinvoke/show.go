@@ -16,7 +16,7 @@ import (
 
 func newShow(a *app) *cobra.Command {
 	var o outputOptions
-	var place historyOptions
+	var past historyOptions
 	cmd := &cobra.Command{
 		Use:   "show PLANFILE|RUN",
 		Short: "Show a saved plan or a past run, in any format",
@@ -31,16 +31,16 @@ saved plan. Exit code 3: shards of the run are missing or did not finish.`,
 			return runs, cobra.ShellCompDirectiveDefault // a saved plan is a file
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.show(cmd.Context(), args[0], &o, place.location)
+			return a.show(cmd.Context(), args[0], &o, past.location)
 		},
 	}
 	o.bind(cmd)
 	cmd.Flags().Lookup("quiet").Hidden = true // there is no progress to hide
-	place.bind(cmd)
+	past.bind(cmd)
 	return cmd
 }
 
-func (a *app) show(ctx context.Context, name string, o *outputOptions, place string) error {
+func (a *app) show(ctx context.Context, name string, o *outputOptions, location string) error {
 	output, err := o.open(a.out)
 	if err != nil {
 		return err
@@ -52,13 +52,13 @@ func (a *app) show(ctx context.Context, name string, o *outputOptions, place str
 	render := func() error { return o.render(output, a.out, run, begun(o, output, run)) }
 	if _, failed := os.Stat(name); failed == nil {
 		run, err = showPlan(name)
-	} else if past, damaged, err = pastRun(ctx, name, place); err == nil {
+	} else if past, damaged, err = pastRun(ctx, name, location); err == nil {
 		run = report.Past(past)
 		switch o.format {
 		case "text":
 			render = func() error { return report.RunText(output, past, o.text(a.out)) }
 		case "html":
-			if h, failed := history.Open(ctx, place); failed == nil {
+			if h, failed := history.Open(ctx, location); failed == nil {
 				run.Trends, _, _ = h.Trends(ctx, trendAudits) // a plot of what there is
 			}
 		}
@@ -115,8 +115,8 @@ func planReport(saved *planfile.Saved) *report.Run {
 
 // pastRun is a run as its record and its journal tell of it. A journal that cannot be
 // read does not hide the record.
-func pastRun(ctx context.Context, name, place string) (run report.PastRun, damaged, err error) {
-	h, err := history.Open(ctx, place)
+func pastRun(ctx context.Context, name, location string) (run report.PastRun, damaged, err error) {
+	h, err := history.Open(ctx, location)
 	if err != nil {
 		return run, nil, err
 	}
@@ -125,7 +125,7 @@ func pastRun(ctx context.Context, name, place string) (run report.PastRun, damag
 	}
 	undos, damaged := h.Undo(ctx, run.Run.ID)
 	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
-		run.Undo = "eventinvoke rollback " + run.Run.ID + historyFlag(place)
+		run.Undo = "eventinvoke rollback " + run.Run.ID + historyFlag(location)
 	}
 	if unfinished(&run.Run) {
 		run.Journal = undos

@@ -104,11 +104,11 @@ func (o *signingOptions) bind(cmd *cobra.Command) {
 }
 
 // open reads the key, so that one that cannot be used ends the run before any call.
-func (o *signingOptions) open(place string) error {
+func (o *signingOptions) open(location string) error {
 	if o.file == "" {
 		return nil
 	}
-	if place == noHistory {
+	if location == noHistory {
 		return errors.New("--sign-key signs what is remembered, and this run leaves no history; name a place with --history, or leave --sign-key out")
 	}
 	ask := asker(o.file)

@@ -113,8 +113,8 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 			need.Tags, need.Matchers = append(need.Tags, n.Tags...), append(need.Matchers, n.Matchers...)
 		}
 		w := wantsOf(t, need.Matchers, fleet.Undeclared, o)
-		place := everywhere(t, organizations)
-		d := Document{Label: t.Label, Target: place, Statements: w.statements(place)}
+		target := everywhere(t, organizations)
+		d := Document{Label: t.Label, Target: target, Statements: w.statements(target)}
 		found := discovery(need)
 		if len(found.Action) > 0 {
 			d.Statements = append(d.Statements, found)
@@ -136,15 +136,15 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 
 // everywhere is a target, as patterns where it stands for all accounts of an organization.
 func everywhere(t *desired.TargetSpec, organizations []desired.Organization) desired.Target {
-	place := t.Target
+	target := t.Target
 	if !t.Unlisted {
-		return place
+		return target
 	}
-	place.Account = "*"
+	target.Account = "*"
 	if slices.ContainsFunc(organizations, func(o desired.Organization) bool { return o.Label == t.Label && o.Enabled }) {
-		place.Region = "*"
+		target.Region = "*"
 	}
-	return place
+	return target
 }
 
 // members allows what lists the accounts of organizations. Nothing of it knows a resource.
@@ -305,8 +305,8 @@ func (o Options) baseStatements(partition string) []Statement {
 		if o.Versions {
 			reads.Action = append(reads.Action, "s3:GetObjectVersion")
 		}
-		for _, place := range o.FleetFiles {
-			bucket, key, _ := strings.Cut(strings.TrimPrefix(place, "s3://"), "/")
+		for _, file := range o.FleetFiles {
+			bucket, key, _ := strings.Cut(strings.TrimPrefix(file, "s3://"), "/")
 			if key = literal.Replace(key); key == "" || strings.HasSuffix(key, "/") {
 				key += "*"
 			}

@@ -54,9 +54,9 @@ func (t *terraform) add(r resource) error {
 			ARN string `json:"arn"`
 		}
 		_ = json.Unmarshal(r.Values, &a) // what is no ARN tells nothing
-		if n, err := desired.ParseName(a.ARN); err == nil && placeOf(a.ARN).Valid() {
-			s.targets = append(s.targets, placeOf(a.ARN))
-			s.functions[n.Function] = append(s.functions[n.Function], placeOf(a.ARN))
+		if n, err := desired.ParseName(a.ARN); err == nil && targetOf(a.ARN).Valid() {
+			s.targets = append(s.targets, targetOf(a.ARN))
+			s.functions[n.Function] = append(s.functions[n.Function], targetOf(a.ARN))
 		}
 		return nil
 	case r.Type != invokeConfig:
@@ -75,7 +75,7 @@ func (t *terraform) add(r resource) error {
 		s.targets = append(s.targets, d.where.at)
 	}
 	for _, value := range d.settings { // a number names no region
-		switch region := placeOf(value.written).Region; {
+		switch region := targetOf(value.written).Region; {
 		case region == "":
 		case d.where.toward == "":
 			d.where.toward = region
@@ -89,8 +89,8 @@ func (t *terraform) add(r resource) error {
 	return nil
 }
 
-// placeOf is the account and region that an ARN names; zero for what is no ARN.
-func placeOf(text string) desired.Target {
+// targetOf is the account and region that an ARN names; zero for what is no ARN.
+func targetOf(text string) desired.Target {
 	of, _ := arn.Parse(text)
 	return desired.Target{Account: of.AccountID, Region: of.Region}
 }

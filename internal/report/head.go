@@ -138,10 +138,10 @@ func (p *printer) cost(r *Run) {
 	for i := range r.API {
 		rates[r.API[i].Target] = r.API[i].Limiter.Rate
 	}
-	var slowest place
+	var slowest targetChanges
 	var longest time.Duration
-	total, known, places := 0, true, r.places()
-	for _, at := range places {
+	total, known, targets := 0, true, r.toMake()
+	for _, at := range targets {
 		n, took := len(at.changes), time.Duration(0)
 		if rate := rates[at.Target]; rate > 0 {
 			took = time.Duration(float64(n) / rate * float64(time.Second))
@@ -158,7 +158,7 @@ func (p *printer) cost(r *Run) {
 		return
 	case known && p.detail.least:
 		says += ", at least " + estimated(longest)
-	case known && len(places) == 1:
+	case known && len(targets) == 1:
 		says += fmt.Sprintf(", at least %s at %s", estimated(longest), perSecond(rates[slowest.Target]))
 	case known:
 		says += fmt.Sprintf(", at least %s; the slowest is %s, %s at %s",

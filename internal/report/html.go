@@ -164,15 +164,15 @@ func (d *htmlPage) groups() {
 		title = "What was done"
 	}
 	d.Put("<section class=\"groups\" aria-labelledby=\"groups\">\n<h2 id=\"groups\">%s</h2>\n", title)
-	made := newChangeSet(r.places())
-	all := newChangeSet(slices.Concat(made.places, r.unmade()))
+	made := newChangeSet(r.toMake())
+	all := newChangeSet(slices.Concat(made.targets, r.unmade()))
 	total := len(slices.Concat(all.blocks()...))
 	if total > maxKinds {
 		d.wishes(made)
 		d.Put("<details><summary><b>%s of change</b></summary>\n<div>\n", count(total, "kind"))
 	}
 	shown, kinds, configs := 0, 0, 0
-	for i, at := range all.places {
+	for i, at := range all.targets {
 		if shown < maxGroups {
 			d.Put("<h3>%s</h3>\n", Clean(where(at.label, at.Target)))
 		}
@@ -226,7 +226,7 @@ func (d *htmlPage) wishes(of *changeSet) {
 	}
 }
 
-func (d *htmlPage) group(g block, at *place, open bool) {
+func (d *htmlPage) group(g block, at *targetChanges, open bool) {
 	state, tone := at.verbs[g.action].sum+at.unmade, "warn"
 	switch {
 	case at.unmade != "":

@@ -172,12 +172,12 @@ func waitsOf(r *Run) []wait {
 		{"AWS failed (5xx, connections)", reads.Faults + writes.Faults, 0},
 	}
 	for _, result := range r.Outcome.All() {
-		share(all, result.Stats)
+		addWaits(all, result.Stats)
 	}
 	return slices.DeleteFunc(all, func(w wait) bool { return w.calls == 0 })
 }
 
-func share(all []wait, s ratelimit.CallStats) {
+func addWaits(all []wait, s ratelimit.CallStats) {
 	parts := [...]int{s.Throttled, s.Conflicts, s.Faults}
 	total := parts[0] + parts[1] + parts[2]
 	for i, n := range parts {

@@ -51,9 +51,9 @@ func Markdown(w io.Writer, r *Run) error {
 		fits  bool
 	}
 	var parts []*part
-	made := newChangeSet(r.places())
-	all := newChangeSet(slices.Concat(made.places, r.unmade()))
-	for i, at := range all.places {
+	made := newChangeSet(r.toMake())
+	all := newChangeSet(slices.Concat(made.targets, r.unmade()))
+	for i, at := range all.targets {
 		for _, group := range all.blocks()[i] {
 			print := func(listing int) string {
 				body := paragraph(r, func(p *printer) {
@@ -205,7 +205,7 @@ func riskOfSetting(s reconcile.SettingChange) risk {
 
 // risksOf counts the changes of a run by their risk.
 func risksOf(r *Run) (counts [numRisks]int) {
-	for _, at := range r.places() {
+	for _, at := range r.toMake() {
 		for _, c := range at.changes {
 			counts[riskOf(c.Change)]++
 		}

@@ -112,7 +112,7 @@ func TestMarkdownShowsDeletesFirst(t *testing.T) {
 		t.Fatalf("%d bytes, and all of it has room", len(got))
 	}
 	shown := 0
-	for _, at := range r.places() {
+	for _, at := range r.toMake() {
 		for _, group := range blocks(at.changes) {
 			if group.action != reconcile.Delete {
 				continue

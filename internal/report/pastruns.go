@@ -113,10 +113,10 @@ type PastRun struct {
 // changes, each kind of change once, as in a plan.
 func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	past := Past(run)
-	made := newChangeSet(past.places())
+	made := newChangeSet(past.toMake())
 	var unmade []*changeSet
-	for _, places := range slice.Group(past.unmade(), func(at place) string { return at.rest }) {
-		unmade = append(unmade, newChangeSet(places))
+	for _, targets := range slice.Group(past.unmade(), func(at targetChanges) string { return at.rest }) {
+		unmade = append(unmade, newChangeSet(targets))
 	}
 	return fitted(w, past, o, func(p *printer) {
 		s := summarise(run)
@@ -132,7 +132,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 		if past.Outcome != nil {
 			p.kinds(made, "")
 			for _, s := range unmade {
-				p.kinds(s, s.places[0].rest)
+				p.kinds(s, s.targets[0].rest)
 			}
 			p.notes(between(past.notes(false), again, notAttempted), &p.detail.alerts)
 		}
@@ -227,11 +227,11 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 		target desired.Target
 		status history.UndoStatus
 	}
-	var places []place
+	var targets []targetChanges
 	for e, undos := range slice.Group(untold, func(u history.Undo) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, span{}, len(undos), func(i int) string { return undos[i].Name.String() })
-		at := place{Target: e.target, verbs: &outcomeVerbs}
+		at := targetChanges{Target: e.target, verbs: &outcomeVerbs}
 		if e.status == history.Unknown {
 			at.verbs, at.rest = &planVerbs, "; "+inWords[e.status]
 		}
@@ -251,11 +251,11 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 			at.changes = append(at.changes, located{&at.Target, c})
 		}
 		if len(at.changes) > 0 {
-			places = append(places, at)
+			targets = append(targets, at)
 		}
 	}
-	for rest, places := range slice.Group(places, func(at place) string { return at.rest }) {
-		p.kinds(newChangeSet(places), rest)
+	for rest, targets := range slice.Group(targets, func(at targetChanges) string { return at.rest }) {
+		p.kinds(newChangeSet(targets), rest)
 	}
 }
 

@@ -68,7 +68,7 @@ var details = []detail{
 func Text(w io.Writer, r *Run, o TextOptions) error {
 	notes := slices.DeleteFunc(r.notes(false), func(n note) bool { return n.topic == authors }) // the head has them
 	trouble, unwritten, findings := between(notes, runStopped, notExamined), between(notes, again, notAttempted), between(notes, membership, passedOver)
-	head, risks, changes := found(notes), riskLine(r), newChangeSet(r.places())
+	head, risks, changes := found(notes), riskLine(r), newChangeSet(r.toMake())
 	return fitted(w, r, o, func(p *printer) {
 		if r.Plan == nil {
 			p.notes(notes, &p.detail.alerts)

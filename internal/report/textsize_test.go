@@ -158,7 +158,7 @@ func TestConfigsOfManyTargetsAreToldApart(t *testing.T) {
 	var b bytes.Buffer
 	p := newPrinter(&b, r, TextOptions{})
 	p.detail.wishes, p.detail.names = 10, true
-	p.kinds(newChangeSet(r.places()), "")
+	p.kinds(newChangeSet(r.toMake()), "")
 	p.w.Flush()
 	got := b.String()
 	for _, want := range []string{"2 functions in 2 targets", prod.String() + "/checkout", both[1].String() + "/checkout"} {
@@ -302,7 +302,7 @@ func TestAnyRunIsOneScreen(t *testing.T) {
 func TestNoNewValueGivesWay(t *testing.T) {
 	wishes := func(r *Run) []wish {
 		var all []located
-		for _, at := range r.places() {
+		for _, at := range r.toMake() {
 			all = append(all, at.changes...)
 		}
 		return wishesOf(all)

@@ -20,8 +20,8 @@ type located struct {
 
 func (c located) key() desired.Key { return desired.Key{Target: *c.target, Name: c.Name} }
 
-// place is a target with changes, and what the words for them are.
-type place struct {
+// targetChanges is a target with changes, and what the words for them are.
+type targetChanges struct {
 	desired.Target
 	*verbs
 	label   string
@@ -30,14 +30,14 @@ type place struct {
 	changes []located
 }
 
-// places are the targets with the changes that are planned, or that were applied.
-func (r *Run) places() (all []place) {
+// toMake are the targets with the changes that are planned, or that were applied.
+func (r *Run) toMake() (all []targetChanges) {
 	if r.Outcome != nil {
 		return r.ended(&outcomeVerbs, "", reconcile.Applied)
 	}
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
-		at := place{Target: t.Target, verbs: &planVerbs, label: t.Label}
+		at := targetChanges{Target: t.Target, verbs: &planVerbs, label: t.Label}
 		if !r.Saved {
 			at.rest = fmt.Sprintf("; %d in sync", t.InSync)
 		}
@@ -52,16 +52,16 @@ func (r *Run) places() (all []place) {
 }
 
 // unmade are the targets with the changes that were not made, those that failed first.
-func (r *Run) unmade() []place {
+func (r *Run) unmade() []targetChanges {
 	return slices.Concat(r.ended(&planVerbs, "; failed", reconcile.Failed, reconcile.Mismatched),
 		r.ended(&planVerbs, "; stale", reconcile.Stale), r.ended(&planVerbs, "; not attempted", reconcile.NotAttempted))
 }
 
 // ended are the targets with the changes that ended in one of some ways.
-func (r *Run) ended(v *verbs, unmade string, as ...reconcile.Status) (all []place) {
+func (r *Run) ended(v *verbs, unmade string, as ...reconcile.Status) (all []targetChanges) {
 	for i := range r.outcomes() {
 		o := &r.Outcome.Targets[i]
-		at := place{Target: o.Target, verbs: v, label: o.Label, rest: unmade, unmade: unmade}
+		at := targetChanges{Target: o.Target, verbs: v, label: o.Label, rest: unmade, unmade: unmade}
 		for j := range o.Results {
 			if slices.Contains(as, o.Results[j].Status) {
 				at.changes = append(at.changes, located{&o.Target, &o.Results[j].Change})
@@ -77,23 +77,23 @@ func (r *Run) ended(v *verbs, unmade string, as ...reconcile.Status) (all []plac
 // changeSet is changes with what is worked out of them, once, however often a page is begun anew
 // in less detail.
 type changeSet struct {
-	places []place
-	all    []located
-	blocks func() [][]block // of each place
-	wishes func() []wish
+	targets []targetChanges
+	all     []located
+	blocks  func() [][]block // of each target
+	wishes  func() []wish
 }
 
-func newChangeSet(places []place) *changeSet {
-	s := &changeSet{places: places}
-	if len(places) == 1 {
-		s.all = places[0].changes
+func newChangeSet(targets []targetChanges) *changeSet {
+	s := &changeSet{targets: targets}
+	if len(targets) == 1 {
+		s.all = targets[0].changes
 	} else {
-		for _, at := range places {
+		for _, at := range targets {
 			s.all = append(s.all, at.changes...)
 		}
 	}
 	s.blocks = sync.OnceValue(func() [][]block {
-		return slice.Map(places, func(at place) []block { return blocks(at.changes) })
+		return slice.Map(targets, func(at targetChanges) []block { return blocks(at.changes) })
 	})
 	s.wishes = sync.OnceValue(func() []wish { return wishesOf(s.all) })
 	return s
@@ -106,11 +106,11 @@ const maxKinds = 12
 // kinds writes what is changed, each kind of change once: target by target, as long as
 // that leaves room for the rest of the page, else by what is wanted.
 func (p *printer) kinds(s *changeSet, rest string) {
-	if len(s.places) == 0 {
+	if len(s.targets) == 0 {
 		return
 	}
 	if p.detail.wishes == 0 {
-		for i, at := range s.places {
+		for i, at := range s.targets {
 			p.gap()
 			p.flow(0, 2, colored(bold, where(at.label, at.Target)), text(": "+at.sum(at.changes)+at.rest))
 			for _, b := range s.blocks()[i] {
@@ -119,12 +119,12 @@ func (p *printer) kinds(s *changeSet, rest string) {
 		}
 		return
 	}
-	title := where(s.places[0].label, s.places[0].Target)
-	if len(s.places) > 1 {
-		title = count(len(s.places), "target")
+	title := where(s.targets[0].label, s.targets[0].Target)
+	if len(s.targets) > 1 {
+		title = count(len(s.targets), "target")
 	}
 	p.gap()
-	p.flow(0, 2, colored(bold, title), text(": "+s.places[0].sum(s.all)+rest))
+	p.flow(0, 2, colored(bold, title), text(": "+s.targets[0].sum(s.all)+rest))
 	p.wishes(s)
 }
 

@@ -141,10 +141,8 @@ func (f Fleet) UnusedQualifiers(gone func(Key) (aliases []string, gone bool)) Pr
 		qualifier string
 	}
 	chosen, missing, aliases := map[item]int{}, map[item]int{}, map[item][]string{}
-	for i := range f.Targets {
-		t := &f.Targets[i]
-		for j := range t.Entries {
-			e := &t.Entries[j]
+	for t := range slice.Pointers(f.Targets) {
+		for e := range slice.Pointers(t.Entries) {
 			// An exact entry says for itself what is to be there, and what a rollback removes was
 			// declared by no rule.
 			if !e.Optional || e.Remove {

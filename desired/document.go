@@ -220,8 +220,7 @@ func (d *Document) specs(ambient Target) []TargetSpec {
 // here needs a network: that the credentials are the account's is checked when it is opened.
 func (d *Document) checkTargets(out *collector) {
 	labels, taken := map[string]*targetDecl{}, map[Target]Pos{}
-	for i := range d.targets {
-		t := &d.targets[i]
+	for t := range slice.Pointers(d.targets) {
 		report := func(at place, code, message, hint string, also ...Pos) {
 			out.report(t.file.pos(at), code, message, hint, also...)
 		}

@@ -108,8 +108,7 @@ func (s Selection) narrowFunctions(f *Fleet) error {
 	// Every list is made anew: the fleet is the caller's, who may narrow it again for another part.
 	var names []string // for the hint: of what the fleet knows, ignored ones apart
 	targets := slices.Clone(f.Targets)
-	for i := range targets {
-		t := &targets[i]
+	for t := range slice.Pointers(targets) {
 		for _, e := range t.Entries {
 			if len(names) == 0 || names[len(names)-1] != e.Function {
 				names = append(names, e.Function)
@@ -213,8 +212,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 	name := Name{q.Function, q.Qualifier}
 	var keys []Key
 	var ignored error
-	for i := range f.Targets {
-		t := &f.Targets[i]
+	for t := range slice.Pointers(f.Targets) {
 		if !q.matches(t) {
 			continue
 		}
@@ -241,8 +239,7 @@ func (f Fleet) find(q KeyQuery) ([]Key, error) {
 // Next come misspelt names, by their distance, and then all that there is, cut short.
 func (f Fleet) noSuchKey(q KeyQuery) error {
 	var all, siblings []string
-	for i := range f.Targets {
-		t := &f.Targets[i]
+	for t := range slice.Pointers(f.Targets) {
 		if !q.matches(t) {
 			continue
 		}

@@ -270,8 +270,7 @@ func (s *scope) qualifiersOf(name string, exact []exactEntry, rules []*ruleDecl,
 		if len(rule.qualifiers) == 0 {
 			all = append(all, Latest)
 		}
-		for i := range rule.qualifiers {
-			q := &rule.qualifiers[i]
+		for q := range slice.Pointers(rule.qualifiers) {
 			if q.value == everyQualifier {
 				all = append(all, Latest)
 			}

@@ -98,8 +98,8 @@ type Member struct {
 // Organizations lists the items of targets whose accounts have to be asked for.
 func (d *Document) Organizations() []Organization {
 	var all []Organization
-	for i := range d.targets {
-		if t := &d.targets[i]; t.organization != nil {
+	for t := range slice.Pointers(d.targets) {
+		if t.organization != nil {
 			all = append(all, Organization{Label: t.name.value, Units: written(t.organization.units), Enabled: t.organization.enabled, Pos: t.file.pos(t.organization.place)})
 		}
 	}
@@ -117,15 +117,14 @@ func (d *Document) WithMembers(members map[string][]Member) *Document {
 	// Items with an account of their own come first, wherever they stand: they may have another
 	// role or quota for it.
 	taken := map[Target]bool{}
-	for i := range d.targets {
-		if t := &d.targets[i]; t.organization == nil {
+	for t := range slice.Pointers(d.targets) {
+		if t.organization == nil {
 			for _, at := range t.own() {
 				taken[at] = true
 			}
 		}
 	}
-	for i := range out.targets {
-		t := &out.targets[i]
+	for t := range slice.Pointers(out.targets) {
 		if t.organization == nil {
 			continue
 		}
@@ -184,8 +183,8 @@ func (d *Document) WithMembersOf(other *Document) *Document {
 // Accounts are those of each organization that has its members, by label, sorted.
 func (d *Document) Accounts() map[string][]string {
 	all := map[string][]string{}
-	for i := range d.targets {
-		if t := &d.targets[i]; t.members != nil {
+	for t := range slice.Pointers(d.targets) {
+		if t.members != nil {
 			all[t.name.value] = slice.Unique(slice.Map(t.members, func(m Target) string { return m.Account }))
 		}
 	}
@@ -203,8 +202,7 @@ func (d *Document) WithFormerTargets(were []TargetSpec) *Document {
 		if slices.ContainsFunc(out.specs(Target{}), func(t TargetSpec) bool { return t.Target == was.Target }) {
 			continue
 		}
-		for i := range out.targets {
-			t := &out.targets[i]
+		for t := range slice.Pointers(out.targets) {
 			if o := t.organization; o != nil && (was.Label == "" || was.Label == t.name.value) &&
 				!contains(o.exclude, was.Account) && (o.enabled || contains(o.regions, was.Region)) {
 				t.members = append(slices.Clone(t.members), was.Target)

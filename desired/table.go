@@ -146,8 +146,7 @@ func eitherOf(some ...schema) schema { return schema{"anyOf": some} }
 func (o *object[T]) schema() schema {
 	properties := schema{}
 	var required []string
-	for i := range o.fields {
-		f := &o.fields[i]
+	for f := range slice.Pointers(o.fields) {
 		property := maps.Clone(f.schema)
 		property["description"] = f.doc
 		properties[f.key] = property

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -113,8 +114,7 @@ type carried struct {
 func split(fleet desired.Fleet, candidates map[desired.Target][]CarriedFunction) (desired.Fleet, carried) {
 	out := carried{map[desired.Target][]CarriedFunction{}, map[desired.Target]carriedVerdict{}}
 	fleet.Targets = slices.Clone(fleet.Targets)
-	for i := range fleet.Targets {
-		t := &fleet.Targets[i]
+	for t := range slice.Pointers(fleet.Targets) {
 		if len(candidates[t.Target]) == 0 {
 			continue
 		}
@@ -155,8 +155,7 @@ func (r *RunResult) survey(ctx context.Context, recalled Recollection, unlisted 
 
 // spare takes out of what is watched that which is carried, and returns the rest.
 func (c *carried) spare(watched desired.Fleet, candidates map[desired.Target][]CarriedFunction) desired.Fleet {
-	for i := range watched.Targets {
-		t := &watched.Targets[i]
+	for t := range slice.Pointers(watched.Targets) {
 		var toRead []desired.Entry
 		for entries, have := range declaredAndCarried(t.Entries, candidates[t.Target]) {
 			if have == nil {
@@ -177,8 +176,7 @@ func (c *carried) spare(watched desired.Fleet, candidates map[desired.Target][]C
 // The counts of a target are of both together: to a reader of the report it makes no
 // difference how a config came to be known as in sync, and Evidence tells.
 func (c *carried) addTo(r *RunResult, from Recollection) {
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		v := c.verdicts[t.Target]
 		t.Evidence = c.evidence(t.Target, r, from)
 		t.Declared += v.Declared
@@ -202,8 +200,7 @@ func (c *carried) seen(read Observed) Observed {
 // with is what was observed and more of the same targets, in the order of names.
 func with[F ObservedFunction | CarriedFunction](observed Observed, more func(desired.Target) []F) Observed {
 	all := Observed{Targets: slices.Clone(observed.Targets)}
-	for i := range all.Targets {
-		t := &all.Targets[i]
+	for t := range slice.Pointers(all.Targets) {
 		added := more(t.Target)
 		if len(added) == 0 {
 			continue

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -246,8 +247,7 @@ func (o *Outcome) All() iter.Seq2[desired.Key, *ChangeResult] {
 		if o == nil {
 			return
 		}
-		for i := range o.Targets {
-			t := &o.Targets[i]
+		for t := range slice.Pointers(o.Targets) {
 			for j := range t.Results {
 				if !yield(desired.Key{Target: t.Target, Name: t.Results[j].Name}, &t.Results[j]) {
 					return
@@ -274,8 +274,7 @@ func (o *TargetOutcome) Counts() (sum OutcomeCounts) {
 // add counts each change once. What was not made, or not as asked, counts by its status; only
 // what was made counts by its action.
 func (t *OutcomeCounts) add(o *TargetOutcome) {
-	for i := range o.Results {
-		r := &o.Results[i]
+	for r := range slice.Pointers(o.Results) {
 		switch {
 		case r.Status == NotAttempted:
 			t.NotAttempted++

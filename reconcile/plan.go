@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
@@ -205,8 +206,7 @@ func (p *TargetPlan) classify(e *desired.Entry, function *ObservedFunction) {
 // Their Declared is too small by a number that nobody knows, and a report must not call
 // such a target small.
 func (p *Plan) markUnknown(asked []desired.Discovery, opened Opened) {
-	for i := range p.Targets {
-		t := &p.Targets[i]
+	for t := range slice.Pointers(p.Targets) {
 		open := FindTarget(opened.Targets, t.Target)
 		t.Unknown = t.Err != nil && open != nil && open.Err != nil &&
 			slices.ContainsFunc(asked, func(d desired.Discovery) bool { return d.Target == t.Target && !d.IsZero() })
@@ -242,8 +242,7 @@ func (p *TargetPlan) classifyUndeclared(function *ObservedFunction, entries []de
 		return // any of the records may be declared
 	}
 	first := len(p.Changes)
-	for i := range function.Records {
-		r := &function.Records[i]
+	for r := range slice.Pointers(function.Records) {
 		if slices.Contains(function.Appeared, r.Qualifier) {
 			continue // the next run knows what is declared of it
 		}

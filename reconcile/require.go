@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Breach is one thing in which a function breaks a requirement. Nothing is written for
@@ -36,8 +37,7 @@ var errDeadLetterUnknown = errors.New("its dead-letter queue is not known: the f
 // fails of them stops nothing else.
 func watchlist(fleet desired.Fleet) desired.Fleet {
 	watched := desired.Fleet{Limits: fleet.Limits}
-	for i := range fleet.Targets {
-		t := &fleet.Targets[i]
+	for t := range slice.Pointers(fleet.Targets) {
 		w := desired.TargetSpec{Target: t.Target}
 		entries := t.Entries
 		for _, j := range t.Judged {
@@ -74,8 +74,7 @@ func and(fleet, watched desired.Fleet) desired.Fleet {
 // A function is judged by each of its records; one that has none is what Lambda makes
 // of that: two retries, six hours, no destination.
 func (p *Plan) Require(fleet desired.Fleet, inventory desired.Inventory, seen Observed) {
-	for i := range fleet.Targets {
-		t := &fleet.Targets[i]
+	for t := range slice.Pointers(fleet.Targets) {
 		plan := FindTarget(p.Targets, t.Target)
 		if plan == nil {
 			continue

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Wishes is where a plan's wishes come from: a fleet ([FleetWishes]), a saved plan, or a run
@@ -116,8 +117,7 @@ func (w planWishes) Resolve(ctx context.Context, ambient desired.Target, found d
 	// refer to what the fleet is, not to what the plan says.
 	base.Fleet, base.Whole, base.Part = fleet.Configs(), true, true
 	changes := map[desired.Target][]Change{}
-	for i := range w.saved.Targets {
-		t := &w.saved.Targets[i]
+	for t := range slice.Pointers(w.saved.Targets) {
 		if !w.inShard(t.Target) {
 			continue
 		}
@@ -159,8 +159,7 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 		return fmt.Errorf("%s is in the plan, but neither the fleet file nor the current credentials are about it; use those it was made with", saved.Target)
 	}
 	entries := target.Entries
-	for j := range saved.Changes {
-		c := &saved.Changes[j]
+	for c := range slice.Pointers(saved.Changes) {
 		at, declared := slices.BinarySearchFunc(entries, c.Name, desired.Entry.Compare)
 		var right bool
 		switch {
@@ -206,8 +205,7 @@ func (w planWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 // surveyed counts as not examined.
 func recheck(approved Plan, observed Observed) Plan {
 	out := Plan{Targets: slices.Clone(approved.Targets), Exact: true}
-	for i := range out.Targets {
-		p := &out.Targets[i]
+	for p := range slice.Pointers(out.Targets) {
 		changes := p.Changes
 		p.Changes, p.Findings, p.Stale = nil, nil, nil
 		have := cmp.Or(FindTarget(observed.Targets, p.Target), &ObservedTarget{})

@@ -205,14 +205,12 @@ func load(files map[string][]byte) (*desired.Document, error) {
 func othersAreTheSame(before, after desired.Fleet, adopted map[desired.Key]bool) error {
 	was := map[desired.Key]*desired.Entry{}
 	for i := range before.Targets {
-		for j := range before.Targets[i].Entries {
-			e := &before.Targets[i].Entries[j]
+		for e := range slice.Pointers(before.Targets[i].Entries) {
 			was[desired.Key{Target: before.Targets[i].Target, Name: e.Name}] = e
 		}
 	}
 	for i := range after.Targets {
-		for j := range after.Targets[i].Entries {
-			e := &after.Targets[i].Entries[j]
+		for e := range slice.Pointers(after.Targets[i].Entries) {
 			key := desired.Key{Target: after.Targets[i].Target, Name: e.Name}
 			old := was[key]
 			delete(was, key)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fleetfile"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -58,8 +59,7 @@ func (p *patcher) newRound(document *desired.Document, fleet desired.Fleet, file
 			r.unseen[d.Target], r.complete = true, false
 		}
 	}
-	for i := range fleet.Targets {
-		t := &fleet.Targets[i]
+	for t := range slice.Pointers(fleet.Targets) {
 		for j := range t.Entries {
 			r.entries[desired.Key{Target: t.Target, Name: t.Entries[j].Name}] = &t.Entries[j]
 		}

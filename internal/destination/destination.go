@@ -31,6 +31,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
@@ -45,8 +46,7 @@ func (Annotator) Name() string { return "whether destinations exist" }
 func (Annotator) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insight.Set) {
 	learnt.Destinations = destinations(r)
 	byTarget := map[int][]*job{} // by the index of the target whose credentials ask
-	for i := range learnt.Destinations {
-		d := &learnt.Destinations[i]
+	for d := range slice.Pointers(learnt.Destinations) {
 		a, err := arn.Parse(d.ARN)
 		switch {
 		case err != nil: // such as one that the simulator was told to hold
@@ -80,8 +80,7 @@ func destinations(r *reconcile.RunResult) []insight.Destination {
 	}
 	found := map[string]*insight.Destination{}
 	known := map[use]bool{}
-	for i := range r.Fleet.Targets {
-		t := &r.Fleet.Targets[i]
+	for t := range slice.Pointers(r.Fleet.Targets) {
 		origins := map[desired.Name]*desired.Origins{}
 		for j := range t.Entries {
 			origins[t.Entries[j].Name] = t.Entries[j].Origins
@@ -111,8 +110,8 @@ func destinations(r *reconcile.RunResult) []insight.Destination {
 				}
 			}
 		}
-		for j := range t.Entries {
-			if e := &t.Entries[j]; e.Want != nil && !e.Remove {
+		for e := range slice.Pointers(t.Entries) {
+			if e.Want != nil && !e.Remove {
 				for _, s := range desired.AllSettings() {
 					add(e.Name, s, e.Want[s], false)
 				}
@@ -145,8 +144,7 @@ func recordsOf(r *reconcile.RunResult, t *desired.TargetSpec) (before, after map
 		}
 	}
 	if plan := reconcile.FindTarget(r.Plan.Targets, t.Target); plan != nil {
-		for i := range plan.Changes {
-			c := &plan.Changes[i]
+		for c := range slice.Pointers(plan.Changes) {
 			before[c.Name], after[c.Name] = c.Before, c.After()
 		}
 	}

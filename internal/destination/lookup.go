@@ -65,15 +65,10 @@ func lookUp(ctx context.Context, open reconcile.OpenTarget, jobs []*job) []insig
 		}
 		return failures(open, jobs)
 	}
-	queues := map[string][]*job{} // of the own account, by region
-	for _, j := range jobs {
-		if j.arn.Service == "sqs" && j.arn.AccountID == open.Account {
-			queues[j.arn.Region] = append(queues[j.arn.Region], j)
-		}
-	}
+	queues := slice.Filter(jobs, func(j *job) bool { return j.arn.Service == "sqs" && j.arn.AccountID == open.Account })
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for region, of := range queues {
+	for region, of := range slice.Group(queues, func(j *job) string { return j.arn.Region }) {
 		if len(of) >= listFrom {
 			group.Go(func() error { listQueues(ctx, in(cfg, region), of); return nil })
 		}
@@ -180,20 +175,16 @@ func listQueues(ctx context.Context, cfg aws.Config, jobs []*job) {
 // failures says what was not learnt, once for each cause.
 func failures(open reconcile.OpenTarget, jobs []*job) []insight.Unavailable {
 	type cause struct{ op, code, text string }
-	groups := map[cause][]*job{}
-	for _, j := range jobs {
-		if j.err == nil {
-			continue
-		}
+	failed := slice.Filter(jobs, func(j *job) bool { return j.err != nil })
+	var all []insight.Unavailable
+	for c, of := range slice.Group(failed, func(j *job) cause {
 		call := reconcile.ErrorOf(awslambda.AsCallError(j.ARN, j.err))
 		c := cause{op: call.Op, code: call.Code}
 		if c.code == "" {
 			c.text = call.Message
 		}
-		groups[c] = append(groups[c], j)
-	}
-	var all []insight.Unavailable
-	for c, of := range groups {
+		return c
+	}) {
 		subject := "*"
 		if len(of) == 1 {
 			subject = of[0].ARN

@@ -51,8 +51,7 @@ func (it *item) refusals() int {
 func collect(targets []ObservedTarget) (items []item, lost, orphans []string) {
 	probe := fleetfile.NewProbe()
 	for i := range targets {
-		for j := range targets[i].Functions {
-			f := &targets[i].Functions[j]
+		for f := range slice.Pointers(targets[i].Functions) {
 			if targets[i].Err != nil || f.State != reconcile.FunctionPresent {
 				continue
 			}
@@ -113,8 +112,8 @@ func (it *item) declareDefault() {
 	if it.refusals() == 0 {
 		it.notes = append(it.notes, "AWS holds an empty record here, which acts like none")
 	}
-	for i := range it.cells {
-		if c := &it.cells[i]; !c.refused {
+	for c := range slice.Pointers(it.cells[:]) {
+		if !c.refused {
 			c.value = c.effect
 			return
 		}

@@ -137,8 +137,8 @@ func existing(targets []ObservedTarget, labels []string) *names {
 			continue
 		}
 		here := slice.Set(targets[i].Exists)
-		for j := range targets[i].Functions {
-			if f := &targets[i].Functions[j]; f.State != reconcile.FunctionAbsent {
+		for f := range slice.Pointers(targets[i].Functions) {
+			if f.State != reconcile.FunctionAbsent {
 				here[f.Function] = true
 			}
 		}
@@ -256,8 +256,7 @@ func (f file) rules(rules []rule) {
 		return
 	}
 	f.Linef("\nrules:")
-	for i := range rules {
-		r := &rules[i]
+	for r := range slice.Pointers(rules) {
 		b := bunch{lines: r.lines}
 		f.Comment("  ", fmt.Sprintf("%d functions: %s", len(r.covers), b.describe()))
 		f.Linef("  - match:")

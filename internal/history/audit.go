@@ -54,8 +54,7 @@ func (m *Memory) audit(ctx context.Context, r *reconcile.RunResult) error {
 		maps.Insert(since, record.Targets[i].driftSince())
 	}
 	failed := m.History.sinceWhen(ctx, record.RunID, since)
-	for i := range record.Targets {
-		t := &record.Targets[i]
+	for t := range slice.Pointers(record.Targets) {
 		for j := range t.Drift {
 			t.Drift[j].Since = since[desired.Key{Target: t.Target, Name: t.Drift[j].Name}]
 		}
@@ -67,19 +66,17 @@ func (m *Memory) audit(ctx context.Context, r *reconcile.RunResult) error {
 }
 
 // unread are the targets of an audit that came to no plan, as far as they are known.
-func unread(r *reconcile.RunResult, why *callerr.Error) (all []TargetRecord) {
+func unread(r *reconcile.RunResult, why *callerr.Error) []TargetRecord {
 	if r.Wishes == nil {
 		return nil // no fleet file was understood
 	}
 	if why == nil {
 		why = &callerr.Error{} // it was stopped
 	}
-	specs, _ := r.Wishes.Targets()
-	for _, t := range specs {
-		all = append(all, TargetRecord{Target: t.Target, Label: t.Label, Failure: why, Operations: []reconcile.OperationCount{}})
-	}
-	slices.SortFunc(all, func(a, b TargetRecord) int { return a.Target.Compare(b.Target) })
-	return all
+	specs, _ := r.Wishes.Targets() // sorted
+	return slice.Map(specs, func(t desired.TargetSpec) TargetRecord {
+		return TargetRecord{Target: t.Target, Label: t.Label, Failure: why, Operations: []reconcile.OperationCount{}}
+	})
 }
 
 // shorten keeps of a plan what an audit is remembered for.
@@ -154,8 +151,7 @@ func (SinceWhen) Name() string { return "since when configs differ" }
 // Annotate implements reconcile.Annotator.
 func (w SinceWhen) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insight.Set) {
 	since := map[desired.Key]time.Time{}
-	for i := range r.Plan.Targets {
-		p := &r.Plan.Targets[i]
+	for p := range slice.Pointers(r.Plan.Targets) {
 		for j := range p.Changes {
 			since[desired.Key{Target: p.Target, Name: p.Changes[j].Name}] = r.Started
 		}
@@ -247,8 +243,7 @@ func (h *History) Trends(ctx context.Context, last int) (trends []Trend, damaged
 				trends[i].Audits = append(trends[i].Audits, none)
 			}
 		}
-		for i := range r.Targets {
-			t := &r.Targets[i]
+		for t := range slice.Pointers(r.Targets) {
 			at := slices.IndexFunc(trends, func(x Trend) bool { return x.Target == t.Target })
 			if at < 0 {
 				at = len(trends)

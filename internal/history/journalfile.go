@@ -111,8 +111,6 @@ func (l *lineJSON) encode(previous string) (line []byte, sum string, err error) 
 
 // Entry is one intent of a journal, with its result where there is one.
 type Entry struct {
-	Seq int64
-	At  time.Time
 	Intent
 	Result *Settlement // nil: the run ended before the result was stored
 }
@@ -180,7 +178,7 @@ func (f *JournalFile) take(text []byte, number int64) error {
 			return err
 		}
 		f.intent[l.Seq] = len(f.Entries)
-		f.Entries = append(f.Entries, Entry{Seq: l.Seq, At: l.At, Intent: *l.Intent})
+		f.Entries = append(f.Entries, Entry{Intent: *l.Intent})
 	case l.Result != nil:
 		i, known := f.intent[l.Result.Of]
 		if !known || f.Entries[i].Result != nil {

@@ -231,10 +231,7 @@ func (h *History) recall(ctx context.Context, run *Run) error {
 		if err != nil {
 			return err
 		}
-		dead.Items = nil
-		for j := range file.Entries {
-			dead.Items = append(dead.Items, file.Entries[j].recalled(next))
-		}
+		dead.Items = slice.Map(file.Entries, func(e Entry) Item { return e.recalled(next) })
 	}
 	return nil
 }

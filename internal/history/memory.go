@@ -225,8 +225,7 @@ func (m *Memory) complete(r *RunRecord, run *reconcile.RunResult) {
 			}
 			r.SetAPI(t.Target, t.Calls(), NewLimiterStats(t.Limiter.Snapshot()))
 		}
-		for i := range r.Targets {
-			t := &r.Targets[i]
+		for t := range slice.Pointers(r.Targets) {
 			t.Functions, t.Covered = run.Covered(t.Target)
 			if m.Pace != nil {
 				t.Pace = m.Pace(t.Target)

@@ -102,8 +102,7 @@ func (h *History) old(ctx context.Context, before time.Time) (old []string, atte
 
 // targets are those that a run wrote to, or may have written to.
 func (r *Run) targets() (all []desired.Target) {
-	for i := range r.Attempts {
-		a := &r.Attempts[i]
+	for a := range slice.Pointers(r.Attempts) {
 		for j := range a.Items {
 			if a.Items[j].Attempts > 0 {
 				all = append(all, a.Items[j].Target)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -273,14 +274,12 @@ type Finding struct {
 // and findings.
 func (r *RunRecord) SetPlan(plan *reconcile.Plan) {
 	r.Targets, r.Items, r.Findings = nil, nil, nil
-	for i := range plan.Targets {
-		p := &plan.Targets[i]
+	for p := range slice.Pointers(plan.Targets) {
 		r.Targets = append(r.Targets, newTarget(p))
 		for j := range p.Changes {
 			r.Items = append(r.Items, newIntent(desired.Key{Target: p.Target, Name: p.Changes[j].Name}, &p.Changes[j]).item())
 		}
-		for j := range p.Findings {
-			f := &p.Findings[j]
+		for f := range slice.Pointers(p.Findings) {
 			r.Findings = append(r.Findings, Finding{
 				Key: desired.Key{Target: p.Target, Name: f.Name}, Reason: f.Kind.String(), Failure: NewFailure(f.Err),
 			})
@@ -315,10 +314,8 @@ func (i *Item) settle(s *Settlement) {
 // SetOutcome puts the results of the plan's changes into the record.
 func (r *RunRecord) SetOutcome(outcome *reconcile.Outcome) {
 	r.Items = nil
-	for i := range outcome.Targets {
-		o := &outcome.Targets[i]
-		for j := range o.Results {
-			result := &o.Results[j]
+	for o := range slice.Pointers(outcome.Targets) {
+		for result := range slice.Pointers(o.Results) {
 			item := newIntent(desired.Key{Target: o.Target, Name: result.Change.Name}, &result.Change).item()
 			item.settle(newSettlement(0, result))
 			item.WaitedMS = result.Stats.Waited.Milliseconds()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/fights"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -73,8 +74,8 @@ func (r *Run) Incomplete() string {
 	default:
 		why = append(why, fmt.Sprintf("no record of shards %s of %d", strings.Join(missing, ", "), latest[0].Shard.Count))
 	}
-	for i := range latest {
-		if a := &latest[i]; a.State != Finished {
+	for a := range slice.Pointers(latest) {
+		if a.State != Finished {
 			why = append(why, fmt.Sprintf("%s %s", a.Shard, a.State))
 		}
 	}
@@ -118,8 +119,7 @@ func (h *History) TellFights(ctx context.Context, f *fights.Log) error {
 	slices.Reverse(runs)
 	for _, run := range runs {
 		for _, record := range run.Attempts {
-			for i := range record.Items {
-				item := &record.Items[i]
+			for item := range slice.Pointers(record.Items) {
 				if item.Status != reconcile.Applied.String() && item.Status != reconcile.Mismatched.String() {
 					continue
 				}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -116,8 +117,7 @@ func (h *History) readJournal(ctx context.Context, name string) (JournalFile, er
 // undoOf folds the entries of a run, oldest first.
 func undoOf(entries []Entry) []Undo {
 	byKey := map[desired.Key]*Undo{}
-	for i := range entries {
-		e := &entries[i]
+	for e := range slice.Pointers(entries) {
 		u := byKey[e.Key]
 		// What was intended and not written gives no before-image: the change was
 		// planned again because somebody else had made another record meanwhile.

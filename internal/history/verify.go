@@ -367,8 +367,7 @@ func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust,
 func notInJournal(r *RunRecord, file *JournalFile) []desired.Key {
 	intended := slice.Set(slice.Map(file.Entries, func(e Entry) desired.Key { return e.Key }))
 	var lost []desired.Key
-	for i := range r.Items {
-		item := &r.Items[i]
+	for item := range slice.Pointers(r.Items) {
 		if tried := item.Attempts > 0 || item.Status == reconcile.Applied.String(); tried && !intended[item.Key] {
 			lost = append(lost, item.Key)
 		}

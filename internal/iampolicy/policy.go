@@ -100,8 +100,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		all = append(all, split(Document{Statements: append(base, members(organizations)...)})...)
 	}
 	needs := file.Discoveries(ambient, desired.Selection{})
-	for i := range fleet.Targets {
-		t := &fleet.Targets[i]
+	for t := range slice.Pointers(fleet.Targets) {
 		var need desired.Discovery
 		for _, n := range needs {
 			if n.Target != t.Target {

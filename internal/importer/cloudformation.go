@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,7 +14,6 @@ import (
 
 // template is a template of CloudFormation or SAM.
 type template struct {
-	path      string
 	resources *yaml.Node
 	stack     string
 	looked    int // values so far: what refers to many that refer to many grows without end
@@ -23,7 +23,7 @@ const maxLooked = 1 << 14
 
 // readTemplate finds what AWS::Lambda::EventInvokeConfig and SAM's functions declare.
 func readTemplate(path string, root *yaml.Node, o Options) []declaration {
-	t := &template{path: path, resources: get(root, "Resources"), stack: o.Stack}
+	t := &template{resources: get(root, "Resources"), stack: o.Stack}
 	globals := get(root, "Globals", "Function")
 	var all []declaration
 	each(t.resources, func(key, resource *yaml.Node) {
@@ -46,11 +46,7 @@ func readTemplate(path string, root *yaml.Node, o Options) []declaration {
 				return
 			}
 			d.function = t.named(&d, key.Value, resource)
-			alias := get(properties, "AutoPublishAlias")
-			if alias == nil {
-				alias = get(globals, "AutoPublishAlias")
-			}
-			d.qualifier = t.value(alias, maxDepth)
+			d.qualifier = t.value(cmp.Or(get(properties, "AutoPublishAlias"), get(globals, "AutoPublishAlias")), maxDepth)
 			t.settings(&d, configs)
 		default:
 			return

@@ -29,7 +29,7 @@ var serviceSettings [desired.NumSettings][]string = [...][]string{
 // name of its own is called service-stage-key.
 // https://www.serverless.com/framework/docs/providers/aws/guide/functions
 func readServerless(path string, root *yaml.Node, o Options) []declaration {
-	s := &service{template: template{path: path, resources: get(root, "resources", "Resources"), stack: o.Stack}, root: root}
+	s := &service{template: template{resources: get(root, "resources", "Resources"), stack: o.Stack}, root: root}
 	var all []declaration
 	for _, functions := range s.functions() {
 		each(functions, func(key, function *yaml.Node) {

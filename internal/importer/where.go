@@ -168,8 +168,7 @@ func (f *fleet) locate() {
 	}
 	slices.SortFunc(f.targets, desired.Target.Compare)
 	f.targets = slices.Compact(f.targets)
-	for i := range f.items {
-		it := &f.items[i]
+	for it := range slice.Pointers(f.items) {
 		w, s := &it.where, states[it.where.path]
 		alone := len(s.providers) == 1
 		// A neighbour's account may be that of a function that others share. Where --target

@@ -107,8 +107,7 @@ type owner struct {
 // findDoubles keeps the first declaration of a config.
 func (f *fleet) findDoubles() {
 	first := map[string]*item{}
-	for i := range f.items {
-		it := &f.items[i]
+	for it := range slice.Pointers(f.items) {
 		if it.off != "" || it.rule {
 			continue
 		}
@@ -164,8 +163,7 @@ func (f *fleet) live() int {
 
 func (f *fleet) result() Import {
 	r := Import{Entries: f.live(), Text: f.text.Bytes()}
-	for i := range f.items {
-		it := &f.items[i]
+	for it := range slice.Pointers(f.items) {
 		if it.off != "" {
 			r.Open++
 			continue
@@ -206,8 +204,7 @@ func (f *fleet) render() {
 // variables lists what somebody has to give.
 func (f *fleet) variables() {
 	because := map[string]string{}
-	for i := range f.items {
-		it := &f.items[i]
+	for it := range slice.Pointers(f.items) {
 		texts := append(it.settings[:], it.qualifier)
 		if !it.rule {
 			texts = append(texts, it.function)
@@ -244,8 +241,8 @@ func (f *fleet) section(key string, rules bool) {
 	case any:
 		f.w.Linef("\n# %s:", key)
 	}
-	for i := range f.items {
-		if it := &f.items[i]; it.rule == rules {
+	for it := range slice.Pointers(f.items) {
+		if it.rule == rules {
 			f.item(it)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -119,8 +120,7 @@ func Of(r *reconcile.RunResult, whole bool, passes func(error) bool) *Digest {
 		d.problem(Failed, r.Stopped)
 	}
 	d.read[ofAll] = r.Planned()
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		d.target(t, r.Outcome.Of(t.Target), passes)
 		name := t.Target.String()
 		d.read[ofAll] = d.read[ofAll] && d.read[name]
@@ -151,16 +151,14 @@ func asked(r *reconcile.RunResult, t desired.Target) bool {
 // insights adds what is known beside the survey.
 func (d *Digest) insights(r *reconcile.RunResult) {
 	var fought []string
-	for i := range r.Insights.Fights {
-		f := &r.Insights.Fights[i]
+	for f := range slice.Pointers(r.Insights.Fights) {
 		d.add(ofInsights+f.Target.String(), Fight, f.Key.String())
 		fought = append(fought, f.Key.String())
 	}
 	if fought != nil {
 		d.Errors = append(d.Errors, "changed back again and again by somebody else: "+some(fought, maxConfigs))
 	}
-	for i := range r.Insights.Destinations {
-		to := &r.Insights.Destinations[i]
+	for to := range slice.Pointers(r.Insights.Destinations) {
 		for _, use := range to.Uses {
 			part := ofInsights + use.Target.String()
 			switch {
@@ -260,16 +258,16 @@ func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcom
 		tell(Unreadable, causeOf(t.Err))
 		fail(t.Err)
 	}
-	for i := range t.Breaches {
-		if b := &t.Breaches[i]; b.Now && (outcome == nil || b.Planned) {
+	for b := range slice.Pointers(t.Breaches) {
+		if b.Now && (outcome == nil || b.Planned) {
 			n.Breaches++
 			news = true
 			d.add(ofRequirements+n.Target, Breach, b.Name.String(), b.Message)
 			name(b.Name)
 		}
 	}
-	for i := range t.Findings {
-		if f := &t.Findings[i]; f.Kind == reconcile.FindingUnreadable && t.Err == nil {
+	for f := range slice.Pointers(t.Findings) {
+		if f.Kind == reconcile.FindingUnreadable && t.Err == nil {
 			tell(Unreadable, f.Name.String())
 			name(f.Name)
 			if f.Err != nil {
@@ -283,8 +281,7 @@ func (d *Digest) target(t *reconcile.TargetPlan, outcome *reconcile.TargetOutcom
 			ended[outcome.Results[i].Name] = &outcome.Results[i]
 		}
 	}
-	for i := range t.Changes {
-		c := &t.Changes[i]
+	for c := range slice.Pointers(t.Changes) {
 		result := ended[c.Name]
 		switch {
 		case result == nil, result.Status == reconcile.NotAttempted, result.Status == reconcile.Stale:

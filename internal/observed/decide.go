@@ -220,8 +220,7 @@ func (s *state) doubt(scrubbed map[string]bool, seen []reconcile.ObservedFunctio
 			missed++
 		}
 	}
-	for i := range seen {
-		f := &seen[i]
+	for f := range slice.Pointers(seen) {
 		if _, whole := carriable(f); whole && scrubbed[f.Function] && changed(s.functions[f.Function], f) {
 			s.Doubts[f.Function] = now.Unix()
 		}
@@ -300,8 +299,7 @@ func (p *pass) advance(seen *reconcile.ObservedTarget, outcome *reconcile.Target
 			}
 		}
 	}
-	for i := range seen.Functions {
-		f := &seen.Functions[i]
+	for f := range slice.Pointers(seen.Functions) {
 		before := s.functions[f.Function]
 		delete(next.functions, f.Function)
 		if c, whole := carriable(f); whole {
@@ -331,8 +329,7 @@ func (p *pass) gone(f string) bool {
 
 // wrote takes in what AWS answered to the writes of the run.
 func (s *state) wrote(outcome *reconcile.TargetOutcome) {
-	for i := range outcome.Results {
-		r := &outcome.Results[i]
+	for r := range slice.Pointers(outcome.Results) {
 		o := s.functions[r.Function]
 		switch {
 		case o == nil || r.Status == reconcile.NotAttempted:

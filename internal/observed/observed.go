@@ -33,6 +33,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -262,8 +263,7 @@ func (c *recollection) Complete(found desired.Inventory) desired.Inventory {
 // Carry implements reconcile.Recollection.
 func (c *recollection) Carry(fleet desired.Fleet) map[desired.Target][]reconcile.CarriedFunction {
 	carried := map[desired.Target][]reconcile.CarriedFunction{}
-	for i := range fleet.Targets {
-		spec := &fleet.Targets[i]
+	for spec := range slice.Pointers(fleet.Targets) {
 		p := c.of(spec.Target)
 		if p == nil {
 			continue
@@ -308,8 +308,7 @@ func (c *recollection) Save(ctx context.Context, r *reconcile.RunResult) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i := range r.Read.Targets {
-		seen := &r.Read.Targets[i]
+	for seen := range slice.Pointers(r.Read.Targets) {
 		p := c.of(seen.Target)
 		if p == nil || !p.chosen || seen.Err != nil {
 			continue

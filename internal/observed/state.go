@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -73,8 +74,7 @@ func digest(v any) string {
 func askedOf(spec *desired.TargetSpec, undeclared desired.UndeclaredPolicy, entries []desired.Entry) string {
 	var key strings.Builder
 	key.WriteByte(byte('0' + undeclared))
-	for i := range entries {
-		e := &entries[i]
+	for e := range slice.Pointers(entries) {
 		want, err := e.Want.MarshalJSON()
 		if err != nil {
 			return ""
@@ -211,8 +211,7 @@ func decode(data []byte, t desired.Target) (*state, error) {
 		return nil, fmt.Errorf("it is about %.60s/%.60s", b.Account, b.Region)
 	}
 	s.header = b.header
-	for i := range b.Seen {
-		r := &b.Seen[i]
+	for r := range slice.Pointers(b.Seen) {
 		o := &observation{asked: r.Asked}
 		o.CarriedFunction = reconcile.CarriedFunction{
 			Function: r.Function, State: reconcile.FunctionPresent, Seen: r.At,

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -85,13 +86,11 @@ func Encode(w io.Writer, s Saved) error {
 		Created: s.Created.UTC(), Paths: s.Paths, Files: []desired.FileInfo{}, Targets: []targetDocument{},
 	}
 	d.Files = append(d.Files, s.Files...)
-	for i := range s.Plan.Targets {
-		p := &s.Plan.Targets[i]
-		t := targetDocument{Target: p.Target, Label: p.Label, Declared: p.Declared, Changes: []changeDocument{}}
-		for _, c := range p.Changes {
-			t.Changes = append(t.Changes, changeDocument{c.Name, c.Action, c.Want, c.Before, c.Modified, c.Final})
-		}
-		d.Targets = append(d.Targets, t)
+	for p := range slice.Pointers(s.Plan.Targets) {
+		d.Targets = append(d.Targets, targetDocument{Target: p.Target, Label: p.Label, Declared: p.Declared,
+			Changes: slice.Map(p.Changes, func(c reconcile.Change) changeDocument {
+				return changeDocument{c.Name, c.Action, c.Want, c.Before, c.Modified, c.Final}
+			})})
 	}
 	var err error
 	if d.Fingerprint, err = fingerprint(d); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -292,8 +293,7 @@ func (d *htmlPage) targets() {
 		d.Put("<th class=\"num\">%s</th>", c)
 	}
 	d.Put("</tr></thead><tbody>\n")
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		s := r.newTargetSummary(*t).(targetSummaryJSON).Summary
 		declared := fmt.Sprint(t.Declared)
 		if s.Declared == nil {

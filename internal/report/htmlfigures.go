@@ -311,8 +311,8 @@ func settled(r *Run) (n int) {
 }
 
 func settledIn(o *reconcile.TargetOutcome) (n int) {
-	for i := range o.Results {
-		if r := &o.Results[i]; (r.Status == reconcile.Applied || r.Status == reconcile.AlreadySo) && r.Want != nil {
+	for r := range slice.Pointers(o.Results) {
+		if (r.Status == reconcile.Applied || r.Status == reconcile.AlreadySo) && r.Want != nil {
 			n++
 		}
 	}

@@ -105,8 +105,8 @@ func (l *losing) hint() string {
 
 // breaches are those of a target: of a run that wrote, those that are left.
 func (r *Run) breaches(t *reconcile.TargetPlan) (all []*reconcile.Breach) {
-	for j := range t.Breaches {
-		if b := &t.Breaches[j]; r.Outcome == nil || b.Planned {
+	for b := range slice.Pointers(t.Breaches) {
+		if r.Outcome == nil || b.Planned {
 			all = append(all, b)
 		}
 	}
@@ -314,8 +314,8 @@ func (r *Run) byAuthor(m remark, t desired.Target) remark {
 			m.details = append(m.details, Clean("the next deployment with "+d.client+" writes the same again"))
 		}
 	}
-	for i := range r.Insights.Fights {
-		if f := &r.Insights.Fights[i]; f.Key == key {
+	for f := range slice.Pointers(r.Insights.Fights) {
+		if f.Key == key {
 			m.details = append(m.details, Clean(fightText(f)))
 		}
 	}

@@ -106,8 +106,8 @@ func (r *Run) fold(s *topicSpec, all []*remark) []note {
 			n.text, n.hint, n.each, n.rows, n.parts = strings.TrimPrefix(n.text+": "+one.text, ": "), one.hint, one.each, one.rows, nil
 			return n
 		}
-		for i := range n.parts {
-			if p := &n.parts[i]; p.n > 1 {
+		for p := range slice.Pointers(n.parts) {
+			if p.n > 1 {
 				p.text = count(p.n, s.noun) + ": " + p.text
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -28,8 +29,7 @@ func Past(past PastRun) *Run {
 	}
 	r.Part = len(attempts) < attempts[0].Shard.Count
 	plan := &reconcile.Plan{}
-	for i := range attempts {
-		attempt := &attempts[i]
+	for attempt := range slice.Pointers(attempts) {
 		r.ToolVersion, r.Verb, r.GuardOff = attempt.ToolVersion, attempt.Verb, attempt.GuardOff
 		if attempt.Finished.After(r.Finished) {
 			r.Finished = attempt.Finished
@@ -168,11 +168,9 @@ func (r *Run) pastItems(items []history.Item) {
 	if tried {
 		r.Outcome = &reconcile.Outcome{}
 	}
-	for i := range r.Plan.Targets {
-		p := &r.Plan.Targets[i]
+	for p := range slice.Pointers(r.Plan.Targets) {
 		outcome := reconcile.TargetOutcome{Target: p.Target, Label: p.Label, Stopped: p.Stopped}
-		for j := range items {
-			item := &items[j]
+		for item := range slice.Pointers(items) {
 			if item.Target != p.Target {
 				continue
 			}

@@ -114,10 +114,8 @@ type PastRun struct {
 func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	past := Past(run)
 	made := newChangeSet(past.toMake())
-	var unmade []*changeSet
-	for _, targets := range slice.Group(past.unmade(), func(at targetChanges) string { return at.rest }) {
-		unmade = append(unmade, newChangeSet(targets))
-	}
+	unmade := groupBy(past.unmade(), func(at targetChanges) string { return at.rest },
+		func(_ string, of []targetChanges) *changeSet { return newChangeSet(of) })
 	return fitted(w, past, o, func(p *printer) {
 		s := summarise(run)
 		p.flow(0, 2, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))

@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -147,13 +148,8 @@ func (s *Source) Read(ctx context.Context) ([]string, fs.FS, error) {
 		}
 		files[f.String()] = o.data
 	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	s.seen = state(found)
-	return names, files, nil
+	return slices.Sorted(maps.Keys(files)), files, nil
 }
 
 // Changed reports whether other files are there than were last read.

@@ -28,6 +28,17 @@ func Filter[A any](all []A, keep func(A) bool) (kept []A) {
 	return kept
 }
 
+// Pointers are those to the elements of all, one after the other.
+func Pointers[A any](all []A) iter.Seq[*A] {
+	return func(yield func(*A) bool) {
+		for i := range all {
+			if !yield(&all[i]) {
+				return
+			}
+		}
+	}
+}
+
 // Set is all as a set.
 func Set[K comparable](all []K) map[K]bool {
 	set := make(map[K]bool, len(all))

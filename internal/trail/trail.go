@@ -28,6 +28,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 )
 
@@ -233,8 +234,7 @@ func (j *nameJob) Done(err error, _ ratelimit.CallStats) {
 // say what it is about is counted.
 func (j *nameJob) take(page []types.Event) []events.Hint {
 	var hints []events.Hint
-	for i := range page {
-		e := &page[i]
+	for e := range slice.Pointers(page) {
 		at := aws.ToTime(e.EventTime).UTC()
 		if e.EventTime != nil && at.Before(j.oldest) {
 			j.oldest = at

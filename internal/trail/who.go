@@ -10,6 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -85,8 +86,7 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insig
 		w.Remember(ctx, w.Fights)
 	}
 	fought := fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		if since := began(fought, t.Target); !since.IsZero() && len(touched(t)) == 0 {
 			start(t, nil, since)
 		}
@@ -168,8 +168,8 @@ func fightsAmong(r *reconcile.RunResult, all []insight.Fight) []insight.Fight {
 
 // began is when the oldest of the fights in one target began; zero where there is none.
 func began(fought []insight.Fight, target desired.Target) (since time.Time) {
-	for i := range fought {
-		if f := &fought[i]; f.Target == target && (since.IsZero() || f.Since.Before(since)) {
+	for f := range slice.Pointers(fought) {
+		if f.Target == target && (since.IsZero() || f.Since.Before(since)) {
 			since = f.Since
 		}
 	}
@@ -228,8 +228,7 @@ func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change
 // milliseconds: 0 for those that have none.
 func unexplained(changes []reconcile.Change) map[desired.Name]int64 {
 	open := map[desired.Name]int64{}
-	for i := range changes {
-		c := &changes[i]
+	for c := range slice.Pointers(changes) {
 		switch {
 		case c.Before == nil:
 			open[c.Name] = 0

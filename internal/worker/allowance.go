@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -75,8 +76,7 @@ func (a *allowance) looked(s Scope, fleet desired.Fleet, r *Result) {
 			return // it stands
 		}
 		a.refused = &refusal{sweep: s.All, fleet: fleet, open: map[desired.Key]bool{}}
-		for i := range r.Plan.Targets {
-			t := &r.Plan.Targets[i]
+		for t := range slice.Pointers(r.Plan.Targets) {
 			for j := range t.Changes {
 				a.refused.open[desired.Key{Target: t.Target, Name: t.Changes[j].Name}] = true
 			}

@@ -87,8 +87,7 @@ func (r *Result) failures() (all []failure) {
 	unread := func(t desired.Target, name desired.Name) failure {
 		return failure{Object{t, name.Function}, fmt.Errorf("%s/%s: %w", t, name, errUnread), true, ""}
 	}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		whole(t.Target, t.Err, Unreadable)
 		whole(t.Target, t.Stopped, Unreadable)
 		for _, f := range t.Findings {
@@ -103,11 +102,9 @@ func (r *Result) failures() (all []failure) {
 	if r.Outcome == nil {
 		return all
 	}
-	for i := range r.Outcome.Targets {
-		t := &r.Outcome.Targets[i]
+	for t := range slice.Pointers(r.Outcome.Targets) {
 		whole(t.Target, t.Stopped, Unwritable)
-		for j := range t.Results {
-			done := &t.Results[j]
+		for done := range slice.Pointers(t.Results) {
 			f := failure{Object{t.Target, done.Function}, done.Err, false, Unwritable}
 			switch {
 			case done.Status == reconcile.Failed, done.Status == reconcile.Mismatched:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -44,8 +45,7 @@ func (e EMF) Passed(r worker.Report) error {
 	if r.Result.Plan == nil {
 		return nil
 	}
-	for i := range r.Result.Plan.Targets {
-		p := &r.Result.Plan.Targets[i]
+	for p := range slice.Pointers(r.Result.Plan.Targets) {
 		o := r.Result.Outcome.Of(p.Target)
 		values := map[string]any{}
 		if r.Scope.Whole(p.Target) {

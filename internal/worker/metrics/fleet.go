@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -134,8 +135,7 @@ func (f *fleet) passed(r worker.Report) {
 		return
 	}
 	present := map[desired.Target]bool{}
-	for i := range r.Result.Plan.Targets {
-		p := &r.Result.Plan.Targets[i]
+	for p := range slice.Pointers(r.Result.Plan.Targets) {
 		n := f.at(p.Target, p.Label)
 		present[p.Target] = true
 		for j := range p.Changes {
@@ -166,8 +166,7 @@ func (f *fleet) passed(r worker.Report) {
 		}
 	}
 	if r.Result.Outcome != nil {
-		for i := range r.Result.Outcome.Targets {
-			o := &r.Result.Outcome.Targets[i]
+		for o := range slice.Pointers(r.Result.Outcome.Targets) {
 			for j := range o.Results {
 				f.at(o.Target, o.Label).corrections[o.Results[j].Status.String()]++
 			}
@@ -334,8 +333,8 @@ func collectLimiter(out chan<- prometheus.Metric, t desired.Target, s *ratelimit
 
 // broken counts the breaches as AWS holds them: before the plan is carried out, or after.
 func broken(p *reconcile.TargetPlan, applied bool) (n int) {
-	for i := range p.Breaches {
-		if b := &p.Breaches[i]; !applied && b.Now || applied && b.Planned {
+	for b := range slice.Pointers(p.Breaches) {
+		if !applied && b.Now || applied && b.Planned {
 			n++
 		}
 	}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fswait"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // Options are what a watcher is made of.
@@ -138,15 +139,11 @@ func (w *Watcher) follow() string {
 }
 
 func (w *Watcher) followAt(files []desired.FileInfo) string {
-	var wanted []string
+	wanted := slice.Map(files, func(f desired.FileInfo) string { return filepath.Dir(f.Path) })
 	for _, p := range w.o.Paths {
 		wanted = append(wanted, directoriesOf(filepath.Clean(p))...)
 	}
-	for _, f := range files {
-		wanted = append(wanted, filepath.Dir(f.Path))
-	}
-	slices.Sort(wanted)
-	wanted = slices.Compact(wanted)
+	wanted = slice.Unique(wanted)
 	watched := w.notify.WatchList()
 	var seen strings.Builder
 	for _, dir := range wanted {

@@ -169,8 +169,7 @@ func (b *Board) Passed(r worker.Report) {
 	}
 	b.trail, b.trailLag = time.Time{}, 0
 	var now []*targetStatus
-	for i := range r.Result.Plan.Targets {
-		p := &r.Result.Plan.Targets[i]
+	for p := range slice.Pointers(r.Result.Plan.Targets) {
 		t := b.at(p.Target, p.Label)
 		if e := p.Evidence; e != nil && !e.Trail.IsZero() {
 			if b.trail.IsZero() || e.Trail.Before(b.trail) {
@@ -212,13 +211,8 @@ func (t *targetStatus) sweep(r *worker.Report, p *reconcile.TargetPlan) {
 		}
 	}
 	t.open, t.missing = worker.Few(open), worker.Few(missing)
-	of := insight.Set{}
-	for _, a := range r.Result.Insights.Authors {
-		if a.Target == p.Target {
-			of.Authors = append(of.Authors, a)
-		}
-	}
-	t.authors = of.ByAuthor()
+	mine := insight.Set{Authors: slice.Filter(r.Result.Insights.Authors, func(a insight.Authorship) bool { return a.Target == p.Target })}
+	t.authors = mine.ByAuthor()
 }
 
 // line is the one of a run, which is made where there is none.
@@ -240,10 +234,8 @@ func (b *Board) line(run string) *passLine {
 // lastSweep is the latest sweep that has a report, or nil. Targets link to it, so that
 // no number of targeted passes takes its place.
 func (b *Board) lastSweep() *passLine {
-	for _, p := range b.passes {
-		if p.sweep && p.report != nil {
-			return p
-		}
+	if i := slices.IndexFunc(b.passes, func(p *passLine) bool { return p.sweep && p.report != nil }); i >= 0 {
+		return b.passes[i]
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 )
 
@@ -28,8 +29,7 @@ func (s *status) meter(name string) page.Markup {
 func (s *status) tiles(d *page.Writer) {
 	d.Put("<div class=\"tiles\">\n")
 	inSync, declared, drift, unread, missing, lacking, closed, unknown := 0, 0, 0, 0, 0, 0, 0, 0
-	for i := range s.targets {
-		t := &s.targets[i]
+	for t := range slice.Pointers(s.targets) {
 		inSync, declared, drift = inSync+t.inSync(), declared+t.counts.Declared-t.counts.Skipped, drift+t.drift()
 		unread, closed = unread+t.counts.Unreadable+t.counts.NotExamined, closed+t.counts.UnreadableTargets
 		missing, lacking = missing+t.counts.MissingFunctions+t.counts.MissingQualifiers, lacking+t.lacking

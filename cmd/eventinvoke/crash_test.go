@@ -389,7 +389,7 @@ func readUndos(t *testing.T, store history.Store) []string {
 		return nil
 	}
 	h := history.New(store)
-	undos, err := h.Undo(t.Context(), "killed")
+	undos, err := h.Traces(t.Context(), "killed")
 	if err != nil {
 		t.Fatalf("the journal of a killed run: %v", err)
 	}

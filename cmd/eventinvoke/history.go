@@ -275,7 +275,7 @@ func (a *app) listRuns(ctx context.Context, h *history.History, o history.ListOp
 	runs := make([]report.PastRun, len(listed))
 	for i := range listed {
 		if runs[i].Run = listed[i]; unfinished(&listed[i]) {
-			runs[i].Journal, _ = h.Undo(ctx, listed[i].ID) // a damaged one hides no run
+			runs[i].Journal, _ = h.Traces(ctx, listed[i].ID) // a damaged one hides no run
 		}
 	}
 	switch {

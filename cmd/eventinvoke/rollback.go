@@ -134,7 +134,7 @@ func (s *rollbackSource) find(ctx context.Context, name string) (err error) {
 
 // read takes from the journals what the run has done so far.
 func (s *rollbackSource) read(ctx context.Context) (map[desired.Target][]reconcile.Undo, error) {
-	undos, err := s.history.Undo(ctx, s.run.ID)
+	undos, err := s.history.Traces(ctx, s.run.ID)
 	if errors.As(err, &s.lost) && s.lost.Lost() && s.partial {
 		err = nil
 	}

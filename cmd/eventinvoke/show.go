@@ -123,8 +123,8 @@ func pastRun(ctx context.Context, name, location string) (run report.PastRun, da
 	if run.Run, err = h.Load(ctx, name); err != nil {
 		return run, nil, err
 	}
-	undos, damaged := h.Undo(ctx, run.Run.ID)
-	if slices.ContainsFunc(undos, func(u history.Undo) bool { return u.Wrote() }) {
+	undos, damaged := h.Traces(ctx, run.Run.ID)
+	if slices.ContainsFunc(undos, func(u history.Trace) bool { return u.Wrote() }) {
 		run.Undo = "eventinvoke rollback " + run.Run.ID + historyFlag(location)
 	}
 	if unfinished(&run.Run) {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -119,11 +118,11 @@ func (o *shardOptions) inShard(document *desired.Document) func(desired.Target) 
 
 // recorded is the shard as a record names it: the zero value for a run that is
 // not divided.
-func (o *shardOptions) recorded() history.Shard {
-	if o.mine.Count == 0 || o.mine.IsWhole() {
-		return history.Shard{}
+func (o *shardOptions) recorded() shard.Shard {
+	if o.mine.IsWhole() {
+		return shard.Shard{}
 	}
-	return history.Shard{Index: o.mine.Index, Count: o.mine.Count}
+	return o.mine
 }
 
 // runOfArray is the name that the children of an AWS Batch array job have in

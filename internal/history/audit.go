@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -39,7 +40,7 @@ func (m *Memory) audit(ctx context.Context, r *reconcile.RunResult) error {
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
 	record := m.newRecord(r, r.Opened.Targets)
-	record.Shard = Shard{} // other shards of an audit are other audits
+	record.Shard = shard.Shard{} // other shards of an audit are other audits
 	run, err := m.History.Begin(ctx, &record)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -27,7 +28,7 @@ type audited struct {
 
 func (a *audited) run(t *testing.T, s Store) {
 	t.Helper()
-	m := Memory{History: New(s), ToolVersion: "1.0.0", Selection: desired.Selection{Functions: a.only}, Shard: Shard{1, 3}}
+	m := Memory{History: New(s), ToolVersion: "1.0.0", Selection: desired.Selection{Functions: a.only}, Shard: shard.Shard{Index: 1, Count: 3}}
 	p := reconcile.TargetPlan{Target: testTarget, Label: "prod", Declared: 4}
 	for _, i := range a.drift {
 		p.Changes = append(p.Changes, *create(testKey(i), retries(0)))

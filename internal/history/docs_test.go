@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 )
 
 // TestDocsShowWhatIsReadAndWritten holds docs/history.md against the code.
@@ -21,9 +23,9 @@ func TestDocsShowWhatIsReadAndWritten(t *testing.T) {
 	if err != nil || !file.Closed || len(file.Entries) != 1 || file.Entries[0].Result == nil {
 		t.Errorf("the journal of the page: %+v, %v, want one entry with its result", file, err)
 	}
-	p := attempt{run: "RUN", started: time.Date(2026, 11, 22, 14, 20, 58, 123456000, time.UTC), shard: Shard{0, 4}}
+	p := attempt{run: "RUN", started: time.Date(2026, 11, 22, 14, 20, 58, 123456000, time.UTC), shard: shard.Shard{Index: 0, Count: 4}}
 	for _, want := range []string{
-		"20261122T142058.123456Z", p.shard.String(), "`whole`", runsFolder + "RUN/", journalsFolder + "RUN/", aliveFolder + "RUN/",
+		"20261122T142058.123456Z", p.shard.Name(), "`whole`", runsFolder + "RUN/", journalsFolder + "RUN/", aliveFolder + "RUN/",
 		leasesFolder + "ACCOUNT/REGION.json", partMark[1:] + "OFFSET", ".lock", "`.NAME…`",
 	} {
 		if !strings.Contains(text, want) {

@@ -168,7 +168,7 @@ func FuzzParseJournal(f *testing.F) {
 				t.Errorf("accepted a %s with before-image %v", e.Action, e.Before)
 			}
 		}
-		undoOf(file.Entries)
+		tracesOf(file.Entries)
 		for cut := range data {
 			if part, err := ParseJournal(data[:cut]); err != nil || len(part.Entries) > len(file.Entries) {
 				t.Fatalf("cut at byte %d: %d entries, %v", cut, len(part.Entries), err)

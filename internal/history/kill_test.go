@@ -45,7 +45,7 @@ func TestKilledProcessKeepsEveryIntent(t *testing.T) {
 		if err := child.Wait(); err == nil {
 			t.Fatal("the child ended by itself")
 		}
-		undos, err := New(openDir(t, folder)).Undo(t.Context(), "killed")
+		undos, err := New(openDir(t, folder)).Traces(t.Context(), "killed")
 		if err != nil {
 			t.Fatalf("after %d intents: %v", len(told), err)
 		}

@@ -88,7 +88,7 @@ func TestDiscardGrantsAndForgets(t *testing.T) {
 	if err := run.Finish(t.Context(), testRecord("r")); err != nil {
 		t.Error(err)
 	}
-	if _, err := h.Undo(t.Context(), "r"); err == nil || !strings.Contains(err.Error(), "no run is recorded") {
-		t.Errorf("Undo: %v", err)
+	if _, err := h.Traces(t.Context(), "r"); err == nil || !strings.Contains(err.Error(), "no run is recorded") {
+		t.Errorf("Traces: %v", err)
 	}
 }

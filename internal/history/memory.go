@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -21,7 +22,7 @@ import (
 type Memory struct {
 	History     *History
 	ToolVersion string
-	Shard       Shard
+	Shard       shard.Shard
 	Selection   desired.Selection
 	Files       []desired.FileInfo // the fleet files that the run follows
 	// Organizations are the accounts of the organizations that these name, by label.

@@ -76,7 +76,7 @@ func TestPowerLossForgetsNoIntent(t *testing.T) {
 		d.mu.Lock()
 		d.afterPowerCut(t, home, left)
 		d.mu.Unlock()
-		undos, err := New(openDir(t, filepath.Join(left, "state", "eventinvoke"))).Undo(t.Context(), "unlucky")
+		undos, err := New(openDir(t, filepath.Join(left, "state", "eventinvoke"))).Traces(t.Context(), "unlucky")
 		if err != nil || len(undos) != i+1 {
 			t.Fatalf("after a power cut before write %d there are %d before-images, %v", i, len(undos), err)
 		}

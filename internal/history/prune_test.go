@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -86,7 +87,7 @@ func TestPrune(t *testing.T) {
 		if got := ids(t, s); got != "third young" {
 			t.Errorf("left are %q", got)
 		}
-		if undos, err := New(s).Undo(t.Context(), "latest"); err != nil || len(undos) != 1 {
+		if undos, err := New(s).Traces(t.Context(), "latest"); err != nil || len(undos) != 1 {
 			t.Errorf("the last that wrote can be undone no more: %v, %v", undos, err)
 		}
 		names, err := s.List(t.Context(), "")
@@ -102,9 +103,9 @@ func TestPrune(t *testing.T) {
 func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemory()
-		recorded(t, s, "old", Shard{}, 0, 1)
+		recorded(t, s, "old", shard.Shard{}, 0, 1)
 		time.Sleep(time.Hour)
-		recorded(t, s, "new", Shard{}, 0, 1)
+		recorded(t, s, "new", shard.Shard{}, 0, 1)
 		atWork := testRecord("undoing")
 		atWork.Verb = "rollback"
 		r, err := New(s).Begin(t.Context(), atWork)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -38,18 +39,18 @@ const (
 // RunRecord is what one process leaves behind of a run. It holds no credentials:
 // no type that could carry any is part of it.
 type RunRecord struct {
-	Version     int       `json:"format_version"`
-	RunID       string    `json:"run_id"`
-	Shard       Shard     `json:"shard,omitzero"`
-	ToolVersion string    `json:"tool_version"`
-	Verb        string    `json:"verb"`
-	Host        string    `json:"host"`
-	PID         int       `json:"pid"`
-	State       State     `json:"state"`
-	Started     time.Time `json:"started"`
-	Finished    time.Time `json:"finished,omitzero"`
-	AskedMS     int64     `json:"asked_ms,omitempty"` // how long a person took to answer
-	Stopped     string    `json:"stopped,omitempty"`  // why it ended early, in the caller's words
+	Version     int         `json:"format_version"`
+	RunID       string      `json:"run_id"`
+	Shard       shard.Shard `json:"shard,omitzero"`
+	ToolVersion string      `json:"tool_version"`
+	Verb        string      `json:"verb"`
+	Host        string      `json:"host"`
+	PID         int         `json:"pid"`
+	State       State       `json:"state"`
+	Started     time.Time   `json:"started"`
+	Finished    time.Time   `json:"finished,omitzero"`
+	AskedMS     int64       `json:"asked_ms,omitempty"` // how long a person took to answer
+	Stopped     string      `json:"stopped,omitempty"`  // why it ended early, in the caller's words
 	// Guard is every rule of the guard against the plan; GuardOff is why it was off, in
 	// the caller's words.
 	Guard    []reconcile.GuardLine `json:"guard,omitempty"`

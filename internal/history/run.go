@@ -76,7 +76,7 @@ func (r *Run) Incomplete() string {
 	}
 	for a := range slice.Pointers(latest) {
 		if a.State != Finished {
-			why = append(why, fmt.Sprintf("%s %s", a.Shard, a.State))
+			why = append(why, fmt.Sprintf("%s %s", a.Shard.Name(), a.State))
 		}
 	}
 	return strings.Join(why, ", ")

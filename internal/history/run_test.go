@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
@@ -102,8 +103,8 @@ func TestAKilledRunKeepsTheAuthors(t *testing.T) {
 		}
 		kill(t, recorder.(*memoryRecorder).run)
 		wrong := func(key desired.Key, a *LastAuthor) bool { return (a != nil && a.Author == deploy) != (key == known) }
-		undos, err := New(s).Undo(t.Context(), "killed")
-		if err != nil || len(undos) != 2 || slices.ContainsFunc(undos, func(u Undo) bool { return wrong(u.Key, u.Author) }) {
+		undos, err := New(s).Traces(t.Context(), "killed")
+		if err != nil || len(undos) != 2 || slices.ContainsFunc(undos, func(u Trace) bool { return wrong(u.Key, u.Author) }) {
 			t.Errorf("its journal tells of %+v: %v", undos, err)
 		}
 		time.Sleep(10 * LeaseTTL)
@@ -207,8 +208,8 @@ func TestBeginRefusesWhatCannotBeNamed(t *testing.T) {
 		{"a folder of its own", func(r *RunRecord) { r.RunID = "a/b" }},
 		{"no id", func(r *RunRecord) { r.RunID = "" }},
 		{"the word for the newest run", func(r *RunRecord) { r.RunID = "latest" }},
-		{"a shard past the last", func(r *RunRecord) { r.Shard = Shard{Index: 4, Count: 4} }},
-		{"a shard before the first", func(r *RunRecord) { r.Shard = Shard{Index: -1, Count: 4} }},
+		{"a shard past the last", func(r *RunRecord) { r.Shard = shard.Shard{Index: 4, Count: 4} }},
+		{"a shard before the first", func(r *RunRecord) { r.Shard = shard.Shard{Index: -1, Count: 4} }},
 	}
 	for _, row := range rows {
 		s := newMemory()
@@ -344,8 +345,8 @@ func TestOneRunHidesNoOther(t *testing.T) {
 			if run, err := h.Load(t.Context(), "good"); err != nil || run.State() != Finished || len(run.Items()) != 0 {
 				t.Errorf("Load: %v, %v", run, err)
 			}
-			if undos, err := h.Undo(t.Context(), "good"); err != nil || len(undos) != 1 {
-				t.Errorf("Undo: %v, %v", undos, err)
+			if undos, err := h.Traces(t.Context(), "good"); err != nil || len(undos) != 1 {
+				t.Errorf("Traces: %v, %v", undos, err)
 			}
 			if trends, _, err := h.Trends(t.Context(), 3); err != nil || len(trends) != 1 {
 				t.Errorf("Trends: %v, %v", trends, err)
@@ -374,7 +375,7 @@ func TestAChainThatCannotBeReadInPart(t *testing.T) {
 		if err != nil || len(v.Runs) != 2 || len(v.Chain) != 1 || !strings.HasSuffix(v.Chain[0].Where, name) || !strings.Contains(v.Chain[0].What, "cannot be read: permission denied") {
 			t.Errorf("%s: %+v, %v", name, v, err)
 		}
-		if _, err := h.Undo(t.Context(), "one"); !errors.As(err, new(*BrokenError)) {
+		if _, err := h.Traces(t.Context(), "one"); !errors.As(err, new(*BrokenError)) {
 			t.Errorf("%s: Undo: %v", name, err)
 		}
 	}

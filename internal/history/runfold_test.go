@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -16,7 +17,7 @@ var runStart = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 // shardRecord is what one shard left, minute minutes after the first.
 func shardRecord(index, count, minute int, state State) RunRecord {
 	return RunRecord{
-		Version: RecordVersion, RunID: "job", State: state, Shard: Shard{Index: index, Count: count},
+		Version: RecordVersion, RunID: "job", State: state, Shard: shard.Shard{Index: index, Count: count},
 		Started: runStart.Add(time.Duration(minute) * time.Minute),
 		Items:   []Item{{Key: testKey(index), Action: reconcile.Delete, Status: fmt.Sprintf("minute %d", minute)}},
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/bucket"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 )
 
 // wire is the way to the S3 server, with one fault on it: only the nth request
@@ -157,7 +158,7 @@ func TestS3JournalWithAHole(t *testing.T) {
 	} {
 		client, bucket := newBucket(t)
 		s := S3(client, bucket, "p")
-		run := recorded(t, s, "holed", Shard{}, 0, 4)
+		run := recorded(t, s, "holed", shard.Shard{}, 0, 4)
 		parts, err := s.(*bucketStore).keys(t.Context(), run.attempt.journal())
 		if err != nil || len(parts) < 4 {
 			t.Fatalf("parts %v, %v, want one for each intent", parts, err)
@@ -166,7 +167,7 @@ func TestS3JournalWithAHole(t *testing.T) {
 			t.Fatal(err)
 		}
 		var broken *BrokenError
-		undos, err := New(s).Undo(t.Context(), "holed")
+		undos, err := New(s).Traces(t.Context(), "holed")
 		if !errors.As(err, &broken) || !broken.Lost() || len(undos) > 4 {
 			t.Errorf("%s: %d undos, %v, want a BrokenError that is Lost", row.why, len(undos), err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/fights"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -235,7 +236,7 @@ func TestUndoReadsEachJournalBesideOtherFiles(t *testing.T) {
 	for _, name := range []string{"0-notes.txt", "zzz"} {
 		s.logs[journalsFolder+"r/"+name], s.objects[journalsFolder+"r/"+name] = []byte("by hand"), []byte("by hand")
 	}
-	if undos, err := New(s).Undo(t.Context(), "r"); !errors.As(err, new(*BrokenError)) || len(undos) != 1 {
+	if undos, err := New(s).Traces(t.Context(), "r"); !errors.As(err, new(*BrokenError)) || len(undos) != 1 {
 		t.Errorf("%v, %v", undos, err)
 	}
 }
@@ -247,9 +248,9 @@ func TestADeadTryOfAnyShardIsNotForgotten(t *testing.T) {
 	for _, shards := range [][]string{{well, lost, died}, {well, died, lost}, {lost, well, died}, {lost, died, well}, {died, well, lost}, {died, lost, well}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newMemory()
-			begin := func(shard int) (*Recorder, *RunRecord) {
+			begin := func(i int) (*Recorder, *RunRecord) {
 				record := testRecord("nightly")
-				record.Shard = Shard{shard, len(shards)}
+				record.Shard = shard.Shard{Index: i, Count: len(shards)}
 				run, err := New(s).Begin(t.Context(), record)
 				if err != nil {
 					t.Fatal(err)

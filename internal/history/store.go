@@ -17,6 +17,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/bucket"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 )
 
 // Store keeps small objects under slash-separated names. It is all that the
@@ -241,21 +242,6 @@ func defaultLocation() (string, error) {
 	return filepath.Join(home, ".local", "state", "eventinvoke"), nil
 }
 
-// Shard says which part of the targets a run worked on. Index counts from 0.
-// The zero Shard is a run that is not sharded.
-type Shard struct {
-	Index int `json:"index"`
-	Count int `json:"count"`
-}
-
-// String is "shard-0-of-4", or "whole".
-func (s Shard) String() string {
-	if s.Count == 0 {
-		return "whole"
-	}
-	return fmt.Sprintf("shard-%d-of-%d", s.Index, s.Count)
-}
-
 // The folders of a store. docs/history.md describes them: they are a contract.
 const (
 	runsFolder     = "runs/"
@@ -285,14 +271,14 @@ func checkRun(run string) error {
 type attempt struct {
 	run     string
 	started time.Time
-	shard   Shard
+	shard   shard.Shard
 }
 
 // attemptTime sorts by its bytes. Microseconds tell apart two attempts.
 const attemptTime = "20060102T150405.000000Z"
 
 func (a attempt) stem() string {
-	return a.run + "/" + a.started.UTC().Format(attemptTime) + "-" + a.shard.String()
+	return a.run + "/" + a.started.UTC().Format(attemptTime) + "-" + a.shard.Name()
 }
 func (a attempt) record() string  { return runsFolder + a.stem() + ".json" }
 func (a attempt) journal() string { return journalsFolder + a.stem() + ".jsonl" }
@@ -309,13 +295,13 @@ func parseAttempt(name, folder, suffix string) (attempt, bool) {
 	if !in || !is || !two {
 		return attempt{}, false
 	}
-	when, shard, _ := strings.Cut(rest, "-")
+	when, part, _ := strings.Cut(rest, "-")
 	started, err := time.Parse(attemptTime, when)
 	if err != nil || checkRun(run) != nil {
 		return attempt{}, false
 	}
 	a := attempt{run: run, started: started}
-	if index, count, sharded := strings.Cut(strings.TrimPrefix(shard, "shard-"), "-of-"); sharded {
+	if index, count, sharded := strings.Cut(strings.TrimPrefix(part, "shard-"), "-of-"); sharded {
 		var wrongIndex, wrongCount error
 		a.shard.Index, wrongIndex = strconv.Atoi(index)
 		a.shard.Count, wrongCount = strconv.Atoi(count)
@@ -323,5 +309,5 @@ func parseAttempt(name, folder, suffix string) (attempt, bool) {
 			return attempt{}, false
 		}
 	}
-	return a, a.shard.String() == shard
+	return a, a.shard.Name() == part
 }

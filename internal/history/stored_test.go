@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -38,7 +39,7 @@ func storedRecord() *RunRecord {
 	who := &LastAuthor{Author: insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "CloudFormation", RunID: "20000101T000000Z-0000", Stack: "orders"}, At: at, Call: "PutFunctionEventInvokeConfig"}
 	counts := PlanCounts{Declared: 5, InSync: 1, Skipped: 2, Ignored: 3, Creates: 1, Changes: 1, Deletes: 1, Unreadable: 4, Missing: 5, Undeclared: 6, Breaches: 7}
 	return &RunRecord{
-		Version: RecordVersion, RunID: "20000101T000000Z-1f2e", Shard: Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
+		Version: RecordVersion, RunID: "20000101T000000Z-1f2e", Shard: shard.Shard{Index: 1, Count: 2}, ToolVersion: "1.4.0", Verb: "apply", Host: "ops-1", PID: 4711,
 		State: Finished, Started: at, Finished: at.Add(time.Minute), AskedMS: 4500, Stopped: "the time is over",
 		Guard: []reconcile.GuardLine{{Rule: "max_changes", Current: 3, Limit: 10, Of: 5}}, GuardOff: "first run", Approvers: []string{"alice"}, Failure: refused,
 		Job: "https://ci.example/7", Callers: []Caller{{Target: testTarget, ARN: "arn:aws:sts::111111111111:assumed-role/ops/me"}},
@@ -73,7 +74,7 @@ var (
 		desired.OnSuccess: desired.NoDestination, desired.OnFailure: desired.Text(queueARN),
 	}
 	// storedUndo is what a rollback of it must know.
-	storedUndo = []Undo{
+	storedUndo = []Trace{
 		{Key: testKey(0), Status: Written, After: new(holding(2))},
 		{Key: testKey(1), Status: Unknown, Before: new(storedBefore), Author: storedRecord().Items[0].Author, After: new(reconcile.NewSettings(storedWant)), Alternative: new(storedBefore)},
 		{Key: testKey(2), Status: Written, Before: new(holding(1))},
@@ -197,7 +198,7 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 	for _, row := range []struct {
 		version int
 		folder  string
-		undo    []Undo
+		undo    []Trace
 		change  func(*memory)
 		trust   Trust
 	}{
@@ -239,7 +240,7 @@ func TestAHistoryOfBeforeIsRead(t *testing.T) {
 			if diff := cmp.Diff([]RunRecord{*want}, whole.Attempts, compareOpts); diff != "" {
 				t.Errorf("the record (-stored +read)\n%s", diff)
 			}
-			undo, err := h.Undo(t.Context(), run)
+			undo, err := h.Traces(t.Context(), run)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,14 +16,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 // recorded makes a run that changes some records, from first to last.
-func recorded(t *testing.T, s Store, run string, shard Shard, first, last int) *Recorder {
+func recorded(t *testing.T, s Store, run string, part shard.Shard, first, last int) *Recorder {
 	t.Helper()
 	record := testRecord(run)
-	record.Shard = shard
+	record.Shard = part
 	r, err := New(s).Begin(t.Context(), record)
 	if err != nil {
 		t.Fatal(err)
@@ -79,14 +80,14 @@ func kill(t *testing.T, r *Recorder) {
 func aPast(t *testing.T) *memory {
 	s := newMemory()
 	synctest.Test(t, func(t *testing.T) {
-		recorded(t, s, "wrote", Shard{}, 0, 4)
+		recorded(t, s, "wrote", shard.Shard{}, 0, 4)
 		time.Sleep(time.Minute)
-		recorded(t, s, "idle", Shard{}, 0, 0)
-		recorded(t, s, "shards", Shard{Index: 0, Count: 2}, 0, 2)
-		recorded(t, s, "shards", Shard{Index: 1, Count: 2}, 2, 4)
+		recorded(t, s, "idle", shard.Shard{}, 0, 0)
+		recorded(t, s, "shards", shard.Shard{Index: 0, Count: 2}, 0, 2)
+		recorded(t, s, "shards", shard.Shard{Index: 1, Count: 2}, 2, 4)
 		die(t, s, "died")
 		time.Sleep(2 * LeaseTTL)
-		recorded(t, s, "after", Shard{}, 0, 2)
+		recorded(t, s, "after", shard.Shard{}, 0, 2)
 		time.Sleep(time.Minute)
 		die(t, s, "pending")
 		time.Sleep(2 * LeaseTTL)
@@ -129,7 +130,7 @@ func TestVerifyTrustsWhatNobodyTouched(t *testing.T) {
 		if v, err := New(s).Verify(t.Context(), run); err != nil || v.Trust != trust {
 			t.Errorf("Verify(%s): %+v, %v, want %s", run, v, err, trust)
 		}
-		if _, err := New(s).Undo(t.Context(), run); err != nil {
+		if _, err := New(s).Traces(t.Context(), run); err != nil {
 			t.Errorf("Undo(%s): %v", run, err)
 		}
 	}
@@ -253,11 +254,11 @@ func TestRollbackIsNotToldWhatWasForged(t *testing.T) {
 		}
 	}
 	var broken *BrokenError
-	_, err := New(s).Undo(t.Context(), "wrote")
+	_, err := New(s).Traces(t.Context(), "wrote")
 	if !errors.As(err, &broken) || broken.Lost() || !strings.Contains(err.Error(), "line 2: its sum does not hold") || !strings.Contains(err.Error(), "backup") {
-		t.Errorf("Undo: %v, want a BrokenError with the line and what to do", err)
+		t.Errorf("Traces: %v, want a BrokenError with the line and what to do", err)
 	}
-	if _, err := New(s).Undo(t.Context(), "after"); err != nil {
+	if _, err := New(s).Traces(t.Context(), "after"); err != nil {
 		t.Errorf("another run is not concerned: %v", err)
 	}
 }
@@ -281,7 +282,7 @@ func TestARecordThatCannotBeReadIsNotMissed(t *testing.T) {
 					s.objects[name] = row.record(text)
 				}
 			}
-			if _, err := New(s).Undo(t.Context(), run); (err == nil) != row.undone {
+			if _, err := New(s).Traces(t.Context(), run); (err == nil) != row.undone {
 				t.Errorf("%s, of %s: Undo: %v", row.why, run, err)
 			}
 			if v, err := New(s).Verify(t.Context(), run); err != nil || v.Trust != Broken {
@@ -349,7 +350,7 @@ func TestAJournalThatLostItsEndIsFoundOut(t *testing.T) {
 			}
 		}
 		var broken *BrokenError
-		undos, err := New(s).Undo(t.Context(), row.run)
+		undos, err := New(s).Traces(t.Context(), row.run)
 		if !errors.As(err, &broken) || !broken.Lost() || !strings.Contains(err.Error(), row.says) || !strings.Contains(err.Error(), "--partial") || len(undos) != row.want {
 			t.Errorf("%s: %d undos, %v; want %d, and %q", row.why, len(undos), err, row.want, row.says)
 		}
@@ -372,7 +373,7 @@ func TestATornLineIsNoBreach(t *testing.T) {
 	// The next run links it as it is, torn line and all.
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Hour)
-		recorded(t, s, "next", Shard{}, 0, 1)
+		recorded(t, s, "next", shard.Shard{}, 0, 1)
 	})
 	if got, breaches := trusts(t, s); got["pending"] != Verified || got["next"] != Verified || len(breaches) > 0 {
 		t.Errorf("after the next run: %v, %v", got, breaches)
@@ -391,13 +392,13 @@ func TestAnOlderHistoryIsUnverified(t *testing.T) {
 	if v, err := New(s).Verify(t.Context(), "old"); err != nil || v.Trust != Unverified || len(v.Discrepancies) > 0 {
 		t.Errorf("Verify: %+v, %v", v, err)
 	}
-	if undos, err := New(s).Undo(t.Context(), "old"); err != nil || len(undos) != 1 {
-		t.Errorf("Undo: %v, %v", undos, err)
+	if undos, err := New(s).Traces(t.Context(), "old"); err != nil || len(undos) != 1 {
+		t.Errorf("Traces: %v, %v", undos, err)
 	}
 	for _, lines := range []int{1, 3} {
 		s.logs[journalsFolder+stem+".jsonl"] = []byte(strings.Join(strings.SplitAfter(journal, "\n")[:lines], ""))
 		var broken *BrokenError
-		if _, err := New(s).Undo(t.Context(), "old"); !errors.As(err, &broken) || !broken.Lost() {
+		if _, err := New(s).Traces(t.Context(), "old"); !errors.As(err, &broken) || !broken.Lost() {
 			t.Errorf("with %d lines of the journal: %v", lines, err)
 		}
 	}
@@ -420,7 +421,7 @@ func TestTheChainGoesOnAfterABreach(t *testing.T) {
 		row.harm(s)
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(time.Hour)
-			recorded(t, s, "next", Shard{}, 0, 1)
+			recorded(t, s, "next", shard.Shard{}, 0, 1)
 		})
 		trust, breaches := trusts(t, s)
 		if len(breaches) == 0 {
@@ -552,7 +553,7 @@ func TestARunThatWasTakenForDeadWritesNoMore(t *testing.T) {
 		s.do(func() { s.before = func(op, _ string) error { return errors.New("stopped") } })
 		time.Sleep(2 * LeaseTTL)
 		s.do(func() { s.before = nil })
-		recorded(t, s, "next", Shard{}, 2, 3)
+		recorded(t, s, "next", shard.Shard{}, 2, 3)
 
 		if err := kept.Intend(t.Context(), testKey(2), create(testKey(2), retries(0))); !errors.As(err, new(*LostError)) {
 			t.Errorf("Intend: %v, want LostError", err)
@@ -574,12 +575,12 @@ func TestAChainThatWasMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorded(t, s, "later", Shard{}, 0, 1)
+	recorded(t, s, "later", shard.Shard{}, 0, 1)
 	if again, err := New(s).VerifyAll(t.Context(), first.End); err != nil || len(again.Chain) > 0 || again.End == first.End {
 		t.Errorf("after another run: %+v, %v", again, err)
 	}
 	anew := newMemory()
-	recorded(t, anew, "wrote", Shard{}, 0, 1)
+	recorded(t, anew, "wrote", shard.Shard{}, 0, 1)
 	if found, err := New(anew).VerifyAll(t.Context(), first.End); err != nil || !strings.Contains(fmt.Sprint(found.Chain), "the chain was made anew") {
 		t.Errorf("%+v, %v", found, err)
 	}

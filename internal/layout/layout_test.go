@@ -26,10 +26,10 @@ var allowed = map[string][]string{
 	"reconcile/callerr":  {},
 	"reconcile/insight":  {"desired"},
 	"internal/awslambda": {"desired", "ratelimit", "reconcile", "reconcile/callerr"},
-	"internal/history":   {"desired", "ratelimit", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/awslambda", "internal/bucket", "internal/fights"},
+	"internal/history":   {"desired", "ratelimit", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/awslambda", "internal/bucket", "internal/fights", "internal/shard"},
 	"internal/awssim":    {}, // imports nothing of ours, so that it cannot share our mistakes
 	"internal/planfile":  {"desired", "reconcile"},
-	"internal/report":    {"desired", "ratelimit", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/history", "internal/page"},
+	"internal/report":    {"desired", "ratelimit", "reconcile", "reconcile/callerr", "reconcile/insight", "internal/history", "internal/page", "internal/shard"},
 	"internal/fleetfile": {"desired"},
 	"internal/page":      {},
 	"internal/export":    {"desired", "reconcile", "internal/fleetfile"},

@@ -18,6 +18,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/page"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -221,7 +222,7 @@ func TestHTMLSharesAreOfTheFleet(t *testing.T) {
 	}
 	none, one := desired.Selection{}, desired.Selection{Functions: []string{"orders-*"}}
 	yes, no := true, false
-	shard := func(i, n int) history.Shard { return history.Shard{Index: i, Count: n} }
+	shard := func(i, n int) shard.Shard { return shard.Shard{Index: i, Count: n} }
 	for _, row := range []struct {
 		why      string
 		part     bool

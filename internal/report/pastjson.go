@@ -67,9 +67,9 @@ type pastFindingJSON struct {
 	history.Finding
 }
 
-type undoJSON struct {
+type traceJSON struct {
 	KeyJSON
-	history.Undo
+	history.Trace
 }
 
 type trendJSON struct {
@@ -105,14 +105,14 @@ func RunJSON(w io.Writer, run PastRun) error {
 	return WriteJSON(w, struct {
 		FormatVersion int `json:"format_version"`
 		runLine
-		Undo    string     `json:"undo"`
-		Parts   []partJSON `json:"parts"`
-		Journal []undoJSON `json:"journal"`
-	}{FormatVersion, summarise(run), run.Undo, slice.Map(run.Attempts, newPart), slice.Map(run.Journal, newUndo(past))})
+		Undo    string      `json:"undo"`
+		Parts   []partJSON  `json:"parts"`
+		Journal []traceJSON `json:"journal"`
+	}{FormatVersion, summarise(run), run.Undo, slice.Map(run.Attempts, newPart), slice.Map(run.Journal, newTrace(past))})
 }
 
-func newUndo(past *Run) func(history.Undo) undoJSON {
-	return func(u history.Undo) undoJSON { return undoJSON{past.newKey(u.Key), u} }
+func newTrace(past *Run) func(history.Trace) traceJSON {
+	return func(u history.Trace) traceJSON { return traceJSON{past.newKey(u.Key), u} }
 }
 
 // TrendsJSON is what audits found as one document.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
@@ -84,8 +85,8 @@ func tried(i *history.Item) bool {
 
 // told is each change once, by its record or by the journal, which is of all parts of the
 // run: it tells of what no record has, and of what one attempt left to the next.
-func (run *PastRun) told() (items []history.Item, untold []history.Undo) {
-	byKey := map[desired.Key]history.Undo{}
+func (run *PastRun) told() (items []history.Item, untold []history.Trace) {
+	byKey := map[desired.Key]history.Trace{}
 	for _, u := range run.Journal {
 		byKey[u.Key] = u
 	}
@@ -96,7 +97,7 @@ func (run *PastRun) told() (items []history.Item, untold []history.Undo) {
 		delete(byKey, i.Key)
 		items = append(items, i)
 	}
-	return items, slice.Filter(run.Journal, func(u history.Undo) bool { _, is := byKey[u.Key]; return is })
+	return items, slice.Filter(run.Journal, func(u history.Trace) bool { _, is := byKey[u.Key]; return is })
 }
 
 // PastRun is one run, with what its record alone does not tell.
@@ -104,7 +105,7 @@ type PastRun struct {
 	history.Run
 	// Journal is what the run did to each record, as far as its journal says. It
 	// is told where the record cannot: of a run that died, or is at work.
-	Journal []history.Undo
+	Journal []history.Trace
 	// Undo is the command that rolls the run back, or "" where nothing was written.
 	Undo string
 }
@@ -119,7 +120,7 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 	return fitted(w, past, o, func(p *printer) {
 		s := summarise(run)
 		p.flow(0, 2, textf("Run %s: %s, %s, started %s UTC", s.Run, s.Verb, s.State, s.Started.Format(time.DateTime)))
-		sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (history.Shard{})
+		sharded := len(run.Attempts) > 0 && run.Attempts[0].Shard != (shard.Shard{})
 		if sharded && s.Incomplete != "" { // of a run that is whole, the state has said it
 			p.flow(0, 2, textf("Not complete: %s", s.Incomplete))
 		}
@@ -150,8 +151,8 @@ func RunText(w io.Writer, run PastRun, o TextOptions) error {
 
 // part tells who ran one part of a run, and from what.
 func (p *printer) attempt(attempt *history.RunRecord) {
-	if attempt.Shard != (history.Shard{}) {
-		p.line(0, textf("%s:", attempt.Shard))
+	if attempt.Shard != (shard.Shard{}) {
+		p.line(0, textf("%s:", attempt.Shard.Name()))
 	}
 	took := ""
 	if !attempt.Finished.IsZero() {
@@ -214,7 +215,7 @@ func changeOf(i *history.Item) reconcile.Change {
 }
 
 // journal tells of a run with a record that says only that it began, and what was written.
-func (p *printer) journal(run *PastRun, untold []history.Undo) {
+func (p *printer) journal(run *PastRun, untold []history.Trace) {
 	p.gap()
 	says := "This run did not finish. From its journal:"
 	if run.State() == history.Running {
@@ -223,10 +224,10 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 	p.line(0, text(says))
 	type end struct {
 		target desired.Target
-		status history.UndoStatus
+		status history.TraceStatus
 	}
 	var targets []targetChanges
-	for e, undos := range slice.Group(untold, func(u history.Undo) end { return end{u.Target, u.Status} }) {
+	for e, undos := range slice.Group(untold, func(u history.Trace) end { return end{u.Target, u.Status} }) {
 		p.line(2, textf("%s: %d %s", e.target, len(undos), inWords[e.status]))
 		p.names(4, span{}, len(undos), func(i int) string { return undos[i].Name.String() })
 		at := targetChanges{Target: e.target, verbs: &outcomeVerbs}
@@ -257,7 +258,7 @@ func (p *printer) journal(run *PastRun, untold []history.Undo) {
 	}
 }
 
-var inWords = map[history.UndoStatus]string{
+var inWords = map[history.TraceStatus]string{
 	history.Written: "written", history.Unwritten: "not written", history.Unknown: "may have been written",
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -79,23 +80,23 @@ func finishedRun() PastRun {
 func diedRun() PastRun {
 	r := part("20260301T031500Z-00c0ffee")
 	r.State, r.Finished, r.Targets, r.Guard = history.Died, time.Time{}, []history.TargetRecord{}, nil
-	undo := func(function string, status history.UndoStatus) history.Undo {
+	undo := func(function string, status history.TraceStatus) history.Trace {
 		key := item(function, reconcile.Create, "").Key
-		return history.Undo{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
+		return history.Trace{Key: key, Status: status, After: &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(0)}}
 	}
 	gone, unknown := undo("legacy", history.Written), undo("checkout", history.Unknown)
 	gone.Before, gone.After = gone.After, nil
 	unknown.Author = &history.LastAuthor{Author: author("ops-admin"), At: r.Started.Add(-time.Hour), Call: "UpdateFunctionEventInvokeConfig"}
 	return PastRun{
 		Run:     history.NewRun(r),
-		Journal: []history.Undo{undo("billing", history.Written), unknown, gone, undo("orders", history.Unwritten)},
+		Journal: []history.Trace{undo("billing", history.Written), unknown, gone, undo("orders", history.Unwritten)},
 		Undo:    "eventinvoke rollback " + r.RunID,
 	}
 }
 
 func shardedRun() PastRun {
 	r := part("nightly")
-	r.Shard = history.Shard{Index: 0, Count: 2}
+	r.Shard = shard.Shard{Index: 0, Count: 2}
 	r.Items = []history.Item{item("billing", reconcile.Update, "applied")}
 	return PastRun{Run: history.NewRun(r), Undo: "eventinvoke rollback nightly"}
 }
@@ -191,7 +192,7 @@ func TestPastRunGroups(t *testing.T) {
 func TestAppliedIsCountedOnce(t *testing.T) {
 	type (
 		items   = map[string]string
-		journal = map[string]history.UndoStatus
+		journal = map[string]history.TraceStatus
 	)
 	for _, row := range []struct {
 		why     string
@@ -206,13 +207,13 @@ func TestAppliedIsCountedOnce(t *testing.T) {
 		{"a record that the next attempt was refused over", items{"billing": "applied", "orders": history.Unconfirmed}, nil, [4]int{1, 1, 0, 0}},
 	} {
 		ended, died := part("nightly"), part("nightly")
-		ended.Shard, died.Shard, died.State, died.Targets = history.Shard{Index: 0, Count: 2}, history.Shard{Index: 1, Count: 2}, history.Died, nil
+		ended.Shard, died.Shard, died.State, died.Targets = shard.Shard{Index: 0, Count: 2}, shard.Shard{Index: 1, Count: 2}, history.Died, nil
 		for function, status := range row.first {
 			ended.Items = append(ended.Items, item(function, reconcile.Update, status))
 		}
 		run := PastRun{Run: history.NewRun(ended, died)}
 		for _, function := range slices.Sorted(maps.Keys(row.journal)) {
-			run.Journal = append(run.Journal, history.Undo{Key: item(function, reconcile.Update, "").Key, Status: row.journal[function], After: &reconcile.Settings{}})
+			run.Journal = append(run.Journal, history.Trace{Key: item(function, reconcile.Update, "").Key, Status: row.journal[function], After: &reconcile.Settings{}})
 		}
 		s := summarise(run)
 		if got := [4]int{s.Applied, s.Unconfirmed, s.Failed, s.Left}; got != row.want {
@@ -331,14 +332,14 @@ func TestHistoryDocsListEveryField(t *testing.T) {
 	died := diedRun()
 	for heading, v := range map[string]any{
 		"parts.targets.drift": newPart(auditRun().Attempts[0]).Targets[0].Drift[0], "parts.items": newPart(finishedRun().Attempts[0]).Items[1],
-		"journal": newUndo(Past(died))(died.Journal[1]),
+		"journal": newTrace(Past(died))(died.Journal[1]),
 	} {
 		if diff := cmp.Diff(keysOf(t, v), section(page, heading)); diff != "" {
 			t.Errorf("%s, section %s (-code +docs):\n%s", historyDocs, heading, diff)
 		}
 	}
 	// Also what only some lines of a journal have, each by one name in Go and in JSON.
-	for f := range reflect.TypeFor[history.Undo]().Fields() {
+	for f := range reflect.TypeFor[history.Trace]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.Anonymous && (name != strings.ToLower(f.Name) || !strings.Contains(page, "`"+name+"`")) {
 			t.Errorf("%s is %q in JSON, which is another name or not in %s", f.Name, name, historyDocs)

@@ -25,8 +25,8 @@ import (
 // Shard is one of Count equal parts of a fleet. The zero value is no shard;
 // Whole is all of it.
 type Shard struct {
-	Index int // from 0
-	Count int // at least 1
+	Index int `json:"index"` // from 0
+	Count int `json:"count"` // at least 1
 }
 
 // Whole is the only shard of a fleet that is not divided.
@@ -34,6 +34,15 @@ var Whole = Shard{Index: 0, Count: 1}
 
 // String is "2/8".
 func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Count) }
+
+// Name is what the history calls the work of a shard, "shard-2-of-8", and "whole" where there is
+// no shard.
+func (s Shard) Name() string {
+	if s.Count == 0 {
+		return "whole"
+	}
+	return fmt.Sprintf("shard-%d-of-%d", s.Index, s.Count)
+}
 
 // IsWhole reports whether the shard is the whole fleet.
 func (s Shard) IsWhole() bool { return s == Whole }

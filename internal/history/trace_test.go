@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
@@ -63,35 +64,35 @@ func TestUndo(t *testing.T) {
 	rows := []struct {
 		why   string
 		steps []step
-		want  Undo
+		want  Trace
 	}{
-		{"a record that was made is to go", []step{done(k, create(k, retries(0)), zero)}, Undo{Before: nil, After: zero, Status: Written}},
-		{"a record that was changed is to be as it was", []step{done(k, change, zero)}, Undo{Before: two, After: zero, Status: Written}},
-		{"a record that was deleted is to come back", []step{done(k, remove(k, *two), nil)}, Undo{Before: two, After: nil, Status: Written}},
-		{"what AWS stored counts, not what was asked", []step{{k, change, mismatch}}, Undo{Before: two, After: one, Status: Written}},
+		{"a record that was made is to go", []step{done(k, create(k, retries(0)), zero)}, Trace{Before: nil, After: zero, Status: Written}},
+		{"a record that was changed is to be as it was", []step{done(k, change, zero)}, Trace{Before: two, After: zero, Status: Written}},
+		{"a record that was deleted is to come back", []step{done(k, remove(k, *two), nil)}, Trace{Before: two, After: nil, Status: Written}},
+		{"what AWS stored counts, not what was asked", []step{{k, change, mismatch}}, Trace{Before: two, After: one, Status: Written}},
 		{"twice in one run: the first before-image, the last after-image",
-			[]step{done(k, change, zero), done(k, modify(k, *zero, retries(1)), one)}, Undo{Before: two, After: one, Status: Written}},
+			[]step{done(k, change, zero), done(k, modify(k, *zero, retries(1)), one)}, Trace{Before: two, After: one, Status: Written}},
 		{"planned again for what somebody else made meanwhile: that is the before-image",
-			[]step{{k, create(k, retries(0)), given(0)}, done(k, modify(k, *one, retries(0)), zero)}, Undo{Before: one, After: zero, Status: Written}},
+			[]step{{k, create(k, retries(0)), given(0)}, done(k, modify(k, *one, retries(0)), zero)}, Trace{Before: one, After: zero, Status: Written}},
 		{"made and deleted again: no record before, none after",
-			[]step{done(k, create(k, retries(0)), zero), done(k, remove(k, *zero), nil)}, Undo{Before: nil, After: nil, Status: Written}},
-		{"a refusal leaves what was there", []step{{k, change, failed(change, refused)}}, Undo{Before: two, After: two, Status: Unwritten}},
+			[]step{done(k, create(k, retries(0)), zero), done(k, remove(k, *zero), nil)}, Trace{Before: nil, After: nil, Status: Written}},
+		{"a refusal leaves what was there", []step{{k, change, failed(change, refused)}}, Trace{Before: two, After: two, Status: Unwritten}},
 		{"a refusal after a write leaves the write",
-			[]step{done(k, change, zero), {k, modify(k, *zero, retries(1)), failed(change, refused)}}, Undo{Before: two, After: zero, Status: Unwritten}},
-		{"a crash: done or not done", []step{{k, change, nil}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
-		{"a crash while a record is made", []step{{k, create(k, retries(0)), nil}}, Undo{Before: nil, After: zero, Alternative: nil, Status: Unknown}},
-		{"a crash while a record is deleted", []step{{k, remove(k, *two), nil}}, Undo{Before: two, After: nil, Alternative: two, Status: Unknown}},
-		{"a time-out: done or not done", []step{{k, change, failed(change, timeout)}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
-		{"a throttle after a fault: the faulty attempt may have been done", []step{{k, change, faulty}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
-		{"a mere throttle: not done", []step{{k, change, failed(change, throttled)}}, Undo{Before: two, After: two, Status: Unwritten}},
-		{"an error nobody knows: done or not done", []step{{k, change, failed(change, errors.New("?"))}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
-		{"given up before the first attempt", []step{{k, change, given(0)}}, Undo{Before: two, After: two, Status: Unwritten}},
-		{"given up between attempts", []step{{k, change, given(2)}}, Undo{Before: two, After: zero, Alternative: two, Status: Unknown}},
+			[]step{done(k, change, zero), {k, modify(k, *zero, retries(1)), failed(change, refused)}}, Trace{Before: two, After: zero, Status: Unwritten}},
+		{"a crash: done or not done", []step{{k, change, nil}}, Trace{Before: two, After: zero, Alternative: two, Status: Unknown}},
+		{"a crash while a record is made", []step{{k, create(k, retries(0)), nil}}, Trace{Before: nil, After: zero, Alternative: nil, Status: Unknown}},
+		{"a crash while a record is deleted", []step{{k, remove(k, *two), nil}}, Trace{Before: two, After: nil, Alternative: two, Status: Unknown}},
+		{"a time-out: done or not done", []step{{k, change, failed(change, timeout)}}, Trace{Before: two, After: zero, Alternative: two, Status: Unknown}},
+		{"a throttle after a fault: the faulty attempt may have been done", []step{{k, change, faulty}}, Trace{Before: two, After: zero, Alternative: two, Status: Unknown}},
+		{"a mere throttle: not done", []step{{k, change, failed(change, throttled)}}, Trace{Before: two, After: two, Status: Unwritten}},
+		{"an error nobody knows: done or not done", []step{{k, change, failed(change, errors.New("?"))}}, Trace{Before: two, After: zero, Alternative: two, Status: Unknown}},
+		{"given up before the first attempt", []step{{k, change, given(0)}}, Trace{Before: two, After: two, Status: Unwritten}},
+		{"given up between attempts", []step{{k, change, given(2)}}, Trace{Before: two, After: zero, Alternative: two, Status: Unknown}},
 	}
 	for _, row := range rows {
 		row.want.Key = k
-		got := undoOf(entriesOf(t, row.steps))
-		if diff := cmp.Diff([]Undo{row.want}, got, compareOpts); diff != "" {
+		got := tracesOf(entriesOf(t, row.steps))
+		if diff := cmp.Diff([]Trace{row.want}, got, compareOpts); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", row.why, diff)
 		}
 	}
@@ -101,15 +102,15 @@ func TestUndoTellsWhatWasWritten(t *testing.T) {
 	two, zero := new(holding(2)), new(holding(0))
 	rows := []struct {
 		why  string
-		undo Undo
+		undo Trace
 		want bool
 	}{
-		{"AWS stored it", Undo{After: two, Status: Written}, true},
-		{"made and deleted again is written, too", Undo{Status: Written}, true},
-		{"done or not done", Undo{Before: two, After: zero, Alternative: two, Status: Unknown}, true},
-		{"refused", Undo{Before: two, After: new(holding(2)), Status: Unwritten}, false},
-		{"refused, where there was no record", Undo{Status: Unwritten}, false},
-		{"written, and then refused", Undo{Before: two, After: zero, Status: Unwritten}, true},
+		{"AWS stored it", Trace{After: two, Status: Written}, true},
+		{"made and deleted again is written, too", Trace{Status: Written}, true},
+		{"done or not done", Trace{Before: two, After: zero, Alternative: two, Status: Unknown}, true},
+		{"refused", Trace{Before: two, After: new(holding(2)), Status: Unwritten}, false},
+		{"refused, where there was no record", Trace{Status: Unwritten}, false},
+		{"written, and then refused", Trace{Before: two, After: zero, Status: Unwritten}, true},
 	}
 	for _, row := range rows {
 		if got := row.undo.Wrote(); got != row.want {
@@ -125,7 +126,7 @@ func TestUndoTakesARunAsAWhole(t *testing.T) {
 		h := New(s)
 		write := func(index int, began time.Time, steps ...step) {
 			record := testRecord("job-1")
-			record.Started, record.Shard = began, Shard{Index: index, Count: 2}
+			record.Started, record.Shard = began, shard.Shard{Index: index, Count: 2}
 			run, err := h.Begin(t.Context(), record)
 			if err != nil {
 				t.Fatal(err)
@@ -149,14 +150,14 @@ func TestUndoTakesARunAsAWhole(t *testing.T) {
 		write(0, began,
 			done(other, create(other, retries(0)), new(holding(0))), done(first, create(first, retries(0)), new(holding(0))))
 
-		got, err := h.Undo(t.Context(), "job")
-		want := []Undo{
+		got, err := h.Traces(t.Context(), "job")
+		want := []Trace{
 			{Status: Written, Key: first, After: new(holding(0))},
 			{Status: Written, Key: second, Before: new(holding(2)), After: new(holding(0))},
 			{Status: Written, Key: other, After: new(holding(0))},
 		}
 		if diff := cmp.Diff(want, got, compareOpts); err != nil || diff != "" {
-			t.Errorf("Undo: %v (-want +got)\n%s", err, diff)
+			t.Errorf("Traces: %v (-want +got)\n%s", err, diff)
 		}
 	})
 }
@@ -175,9 +176,9 @@ func TestUndoOfADamagedJournalSaysWhere(t *testing.T) {
 	name := run.attempt.journal()
 	lines := strings.SplitAfter(string(s.logs[name]), "\n")
 	s.logs[name] = []byte(strings.Join(slices.Delete(lines, 2, 3), ""))
-	_, err := New(s).Undo(t.Context(), "r")
+	_, err := New(s).Traces(t.Context(), "r")
 	if err == nil || !strings.Contains(err.Error(), "memory/"+name+": line 3") {
-		t.Errorf("Undo: %v, want the journal and the line", err)
+		t.Errorf("Traces: %v, want the journal and the line", err)
 	}
 }
 
@@ -207,38 +208,38 @@ func TestARestoreGoesWithAnyBeforeImage(t *testing.T) {
 
 // The guard of a rollback refers to the fleet of the run, however little the run was over.
 func TestConfigsAreThoseOfTheFleet(t *testing.T) {
-	shard := func(i int) Shard { return Shard{Index: i, Count: 2} }
+	half := func(i int) shard.Shard { return shard.Shard{Index: i, Count: 2} }
 	over := func(n int) []TargetRecord { return []TargetRecord{{Target: testTarget, Plan: PlanCounts{Declared: n}}} }
 	base := func(n int) []reconcile.GuardLine { return []reconcile.GuardLine{{Rule: "max_changes", Of: n}} }
 	for _, row := range []struct {
 		why     string
 		verb    string
-		shards  []Shard
+		shards  []shard.Shard
 		journal int
 		targets []TargetRecord
 		guard   []reconcile.GuardLine
 		want    int
 	}{
 		{why: "the journal knows", verb: "apply", journal: 238, targets: over(3), guard: base(3), want: 238},
-		{why: "each shard counts its part", verb: "apply", shards: []Shard{shard(0), shard(1)}, journal: 100, want: 200},
-		{why: "but of a rollback all of it", verb: "rollback", shards: []Shard{shard(0), shard(1)}, journal: 100, want: 100},
+		{why: "each shard counts its part", verb: "apply", shards: []shard.Shard{half(0), half(1)}, journal: 100, want: 200},
+		{why: "but of a rollback all of it", verb: "rollback", shards: []shard.Shard{half(0), half(1)}, journal: 100, want: 100},
 		{why: "an older rollback's guard knew", verb: "rollback", targets: over(97), guard: base(238), want: 238},
 		{why: "an older run over all", verb: "apply", targets: over(238), want: 238},
 		{why: "an older run that was killed", verb: "apply"},
 	} {
 		s := newMemory()
 		if row.shards == nil {
-			row.shards = []Shard{{Index: 0, Count: 1}}
+			row.shards = []shard.Shard{{Index: 0, Count: 1}}
 		}
-		for _, shard := range row.shards {
+		for _, part := range row.shards {
 			record := testRecord("r")
-			record.Verb, record.Shard, record.Targets, record.Guard = row.verb, shard, row.targets, row.guard
+			record.Verb, record.Shard, record.Targets, record.Guard = row.verb, part, row.targets, row.guard
 			run, err := New(s).Begin(t.Context(), record)
 			if err != nil {
 				t.Fatal(err)
 			}
 			run.Journal().Tell(row.journal, &insight.Set{})
-			if err := run.journal.Intend(t.Context(), testKey(shard.Index), create(testKey(shard.Index), retries(0))); err != nil {
+			if err := run.journal.Intend(t.Context(), testKey(part.Index), create(testKey(part.Index), retries(0))); err != nil {
 				t.Fatal(err)
 			}
 			if err := run.Finish(t.Context(), record); err != nil {

@@ -11,25 +11,25 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
-// UndoStatus is what is known of the state in which a run left a record.
-type UndoStatus string
+// TraceStatus is what is known of the state in which a run left a record.
+type TraceStatus string
 
 // The statuses.
 const (
 	// Written: After is what AWS stored last.
-	Written UndoStatus = "written"
+	Written TraceStatus = "written"
 	// Unwritten: no write of the run was done, or the last one was certainly
 	// not; After is what was there before it.
-	Unwritten UndoStatus = "unwritten"
+	Unwritten TraceStatus = "unwritten"
 	// Unknown: the last write may have been done. After is what it asked for,
 	// and Alternative is what was there before it.
-	Unknown UndoStatus = "unknown"
+	Unknown TraceStatus = "unknown"
 )
 
-// Undo is what it takes to restore one record to how a run found it.
-type Undo struct {
+// Trace is what a run did to one record, as its journals tell: how it found it, and how it left it.
+type Trace struct {
 	desired.Key
-	Status      UndoStatus          `json:"status"`
+	Status      TraceStatus         `json:"status"`
 	Before      *reconcile.Settings `json:"before"`                // before the run's first write; null: no record
 	Author      *LastAuthor         `json:"author,omitempty"`      // of Before; null where nobody told
 	After       *reconcile.Settings `json:"after"`                 // after its last; null: no record
@@ -37,13 +37,13 @@ type Undo struct {
 }
 
 // Wrote reports whether the run changed the record, or may have.
-func (u *Undo) Wrote() bool { return u.Status != Unwritten || !same(u.Before, u.After) }
+func (u *Trace) Wrote() bool { return u.Status != Unwritten || !same(u.Before, u.After) }
 
 func same(a, b *reconcile.Settings) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// Undo reads from the journals of a run what it takes to restore every record
+// Traces reads from the journals of a run what it takes to restore every record
 // that it set out to change, in key order. The run is named as for Load, and a
 // sharded or repeated run is taken as a whole.
 //
@@ -51,7 +51,7 @@ func same(a, b *reconcile.Settings) bool {
 // hold otherwise is a BrokenError, and then what is given is only what the
 // lines before the damage say: nothing may be restored from it, unless the error is
 // Lost and a person wants the rest.
-func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
+func (h *History) Traces(ctx context.Context, run string) ([]Trace, error) {
 	verdict, err := h.Verify(ctx, run)
 	if err != nil {
 		return nil, err
@@ -74,9 +74,9 @@ func (h *History) Undo(ctx context.Context, run string) ([]Undo, error) {
 		entries = append(entries, file.Entries...)
 	}
 	if slices.ContainsFunc(verdict.Discrepancies, func(b Discrepancy) bool { return !b.unused }) {
-		return undoOf(entries), &BrokenError{verdict}
+		return tracesOf(entries), &BrokenError{verdict}
 	}
-	return undoOf(entries), nil
+	return tracesOf(entries), nil
 }
 
 // Configs is how many configs the fleet of a run has: what the guard of a rollback refers
@@ -114,29 +114,29 @@ func (h *History) readJournal(ctx context.Context, name string) (JournalFile, er
 	return file, missing
 }
 
-// undoOf folds the entries of a run, oldest first.
-func undoOf(entries []Entry) []Undo {
-	byKey := map[desired.Key]*Undo{}
+// tracesOf folds the entries of a run, oldest first.
+func tracesOf(entries []Entry) []Trace {
+	byKey := map[desired.Key]*Trace{}
 	for e := range slice.Pointers(entries) {
 		u := byKey[e.Key]
 		// What was intended and not written gives no before-image: the change was
 		// planned again because somebody else had made another record meanwhile.
 		if u == nil || !u.Wrote() {
-			u = &Undo{Key: e.Key, Before: e.Before, Author: e.Author}
+			u = &Trace{Key: e.Key, Before: e.Before, Author: e.Author}
 			byKey[e.Key] = u
 		}
 		u.apply(e)
 	}
-	undos := make([]Undo, 0, len(byKey))
+	undos := make([]Trace, 0, len(byKey))
 	for _, u := range byKey {
 		undos = append(undos, *u)
 	}
-	slices.SortFunc(undos, func(a, b Undo) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(undos, func(a, b Trace) int { return a.Key.Compare(b.Key) })
 	return undos
 }
 
 // apply takes the state after a later entry of the same key.
-func (u *Undo) apply(e *Entry) {
+func (u *Trace) apply(e *Entry) {
 	u.Alternative = nil
 	switch {
 	case e.Result == nil, e.Result.Ambiguous:

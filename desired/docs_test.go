@@ -46,7 +46,7 @@ func TestProblemReferenceIsCurrent(t *testing.T) {
 		"`eventinvoke explain EI007` prints the same, with a wrong and a right file. A warning stops nothing, unless `--strict` is given.\n\n")
 	for _, code := range Codes() {
 		e, _ := Explain(code)
-		warning := map[Severity]string{SeverityWarning: " (warning)"}[e.Severity]
+		warning := map[string]string{severityWarning: " (warning)"}[e.Severity]
 		fmt.Fprintf(&b, "- **%s %s**%s: %s\n", e.Code, e.Title, warning, e.Text)
 	}
 	compareGolden(t, "../docs/problems.md", b.String())

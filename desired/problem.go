@@ -53,11 +53,11 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 	// Output spells a problem in this one form.
 	return json.Marshal(struct {
 		Pos
-		Severity Severity `json:"severity"`
-		Code     string   `json:"code"`
-		Message  string   `json:"message"`
-		Hint     string   `json:"hint"`
-		Related  []Pos    `json:"related"`
+		Severity string `json:"severity"`
+		Code     string `json:"code"`
+		Message  string `json:"message"`
+		Hint     string `json:"hint"`
+		Related  []Pos  `json:"related"`
 	}{p.Pos, severityOf(p.Code), p.Code, p.Message, p.Hint, append([]Pos{}, p.Related...)})
 }
 
@@ -94,7 +94,7 @@ type problemKey struct {
 
 // add takes a problem to the errors or the warnings, by its code.
 func (c *collector) add(p Problem) {
-	if severityOf(p.Code) == SeverityWarning {
+	if severityOf(p.Code) == severityWarning {
 		c.warnings.add(p)
 		return
 	}
@@ -272,23 +272,17 @@ const (
 	codeBadOrganization = "EI080"
 )
 
-// Severity says whether a problem stops a run.
-type Severity string
-
-// The severities.
-const (
-	SeverityError   Severity = "error"
-	SeverityWarning Severity = "warning"
-)
+// A problem is an error or a warning, which stops no run.
+const severityWarning = "warning"
 
 // Explanation is the long text of a problem code.
 type Explanation struct {
-	Code     string   `json:"code"`
-	Severity Severity `json:"severity"`
-	Title    string   `json:"title"`
-	Text     string   `json:"text"`  // what it means, why it is refused, how to correct it
-	Wrong    string   `json:"wrong"` // the smallest file that has the problem; "" where no file alone shows it
-	Right    string   `json:"right"` // the same, corrected
+	Code     string `json:"code"`
+	Severity string `json:"severity"` // "error" or "warning"
+	Title    string `json:"title"`
+	Text     string `json:"text"`  // what it means, why it is refused, how to correct it
+	Wrong    string `json:"wrong"` // the smallest file that has the problem; "" where no file alone shows it
+	Right    string `json:"right"` // the same, corrected
 }
 
 // The explanations are a text, codes.txt, and their examples are the fixtures that
@@ -305,7 +299,7 @@ var explanations = sync.OnceValue(func() (all []Explanation) {
 		first, rest, _ := strings.Cut(paragraph, "\n")
 		head, title, _ := strings.Cut(first, ": ")
 		code, severity, _ := strings.Cut(head, " ")
-		e := Explanation{Code: code, Title: title, Severity: Severity(severity), Text: strings.TrimSpace(strings.ReplaceAll(rest, "\n", " "))}
+		e := Explanation{Code: code, Title: title, Severity: severity, Text: strings.TrimSpace(strings.ReplaceAll(rest, "\n", " "))}
 		// Some problems no file alone can show, such as a path without files: they have no example.
 		if right, err := explained.ReadFile("testdata/right/" + code + ".yaml"); err == nil {
 			names, _ := fs.Glob(explained, "testdata/problems/"+code+"-*.yaml")
@@ -333,7 +327,7 @@ func Codes() []string {
 }
 
 // severityOf is the severity that the code's explanation has, so that the two cannot differ.
-func severityOf(code string) Severity {
+func severityOf(code string) string {
 	e, _ := Explain(code)
 	return e.Severity
 }

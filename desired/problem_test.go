@@ -142,7 +142,7 @@ func addInventory(inv Inventory, line string) {
 func TestExamplesOfCodes(t *testing.T) {
 	for _, code := range Codes() {
 		e, _ := Explain(code)
-		if e.Title == "" || e.Text == "" || (e.Severity != SeverityError && e.Severity != SeverityWarning) || (e.Wrong == "") != (e.Right == "") {
+		if e.Title == "" || e.Text == "" || (e.Severity != "error" && e.Severity != "warning") || (e.Wrong == "") != (e.Right == "") {
 			t.Errorf("%s is not complete: %+v", code, e)
 		}
 		if e.Wrong == "" {

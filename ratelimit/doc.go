@@ -35,12 +35,8 @@
 //	a token             its place in the queue, at 0.5 per second or more
 //	a pause             0.25 to 0.75 s after a refusal, or what the server asks, at most 60 s
 //	the breaker         1, 2, 4, 8, 8.. s, give or take a quarter, until a probe is answered
-//	a refused call      none, then 1, 2, 4, .. 60 s, give or take a fifth; given up after
-//	                    5 minutes and 6 refusals while others are served
-//	a busy subject      5, 10, 20, 40, 60, 60.. s, give or take a fifth, for 10 minutes
-//	a failed call       up to 1, 2, 4, 8, 16 s, or what the server asks; 6 attempts
+//	another attempt     what its [Policy] says, give or take a fifth, or what the server asks
 //	the repeat budget   up to 5 minutes; one repeat a second is always within it
-//	a run               5 minutes, and 10 attempts, without an answer but refusals and faults
 //	a call under way    the caller's: Run waits for Job.Call, which must have an end
 //
 // The package never prints, never sleeps where it cannot be cancelled, and never repeats

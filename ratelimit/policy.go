@@ -52,7 +52,7 @@ func (s *CallStats) Add(other CallStats) {
 // default.
 //
 //	result       next attempt                             gives up
-//	Throttled    at once, one priority higher; then after  GiveUpAfter, if others were served
+//	Throttled    at once, one priority higher; then after  GiveUpAfter and 6 refusals, if others were served
 //	             1, 2, 4, .. 60 s, behind everything else
 //	ServerError  after up to 1, 2, 4, 8, 16 s, and within  after 6 attempts
 //	             the budget for repeats
@@ -60,7 +60,7 @@ func (s *CallStats) Add(other CallStats) {
 //	ClockSkew    at once                                   after one
 //	Permanent                                              at once
 //
-// A run in which every attempt is throttled or fails is ended after GiveUpAfter.
+// A run in which every attempt is throttled or fails is ended after GiveUpAfter and 10 attempts.
 type Policy struct {
 	// Workers is how many calls may be under way or wait for a token: rate
 	// times latency is enough. The default, 8, covers half a second at 15 per second.

@@ -8,18 +8,18 @@ import (
 	"sync"
 )
 
-// DefaultShare is how much of a quota is used at most, unless something else is
-// said. Below 1 the server's own bucket can refill, and people find it full: at
-// 0.9 a bucket of one second's worth refills in 10 s. At 1.0 it never does, and
-// half of the calls of a person in a console are refused.
-const DefaultShare = 0.9
-
-const minShare = 0.1
+// Below a share of 1 the server's own bucket can refill, and people find it full: at 0.9 a bucket
+// of one second's worth refills in 10 s. At 1.0 it never does, and half of the calls of a person
+// in a console are refused.
+const (
+	defaultShare = 0.9
+	minShare     = 0.1
+)
 
 // Options say what the quota is and how much of it to use.
 type Options struct {
 	Quota float64 // the server's limit in requests per second, above 0
-	Share float64 // the part of Quota to use at most, 0.1 to 1.0; 0 means DefaultShare
+	Share float64 // the part of Quota to use at most, 0.1 to 1.0; 0 means 0.9
 	// Rand gives the jitter of the limiter and its runs, from [0,1), so that a
 	// simulation can be repeated. It must be safe for use by many goroutines. Nil is
 	// math/rand/v2.
@@ -33,7 +33,7 @@ func (s Options) Validate() error {
 		problems = append(problems, fmt.Errorf("quota %v requests per second: use a number above 0", s.Quota))
 	}
 	if s.Share != 0 && !(s.Share >= minShare && s.Share <= 1) {
-		problems = append(problems, fmt.Errorf("rate share %v: use %v to 1.0 (0 means %v)", s.Share, minShare, DefaultShare))
+		problems = append(problems, fmt.Errorf("rate share %v: use %v to 1.0 (0 means %v)", s.Share, minShare, defaultShare))
 	}
 	return errors.Join(problems...)
 }
@@ -43,7 +43,7 @@ func (s Options) ceiling() float64 {
 	if err := s.Validate(); err != nil {
 		panic("ratelimit: " + err.Error())
 	}
-	return s.Quota * cmp.Or(s.Share, DefaultShare)
+	return s.Quota * cmp.Or(s.Share, defaultShare)
 }
 
 // Registry holds one limiter per quota, of which K is the name: whatever all

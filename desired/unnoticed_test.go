@@ -2,6 +2,9 @@ package desired
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,7 +12,7 @@ import (
 )
 
 // Aliases cost a call for each function: those of functions that are ignored are not asked
-// for, nor those of functions for which no rule has a pattern.
+// for, nor those of functions for which no rule has a pattern, or that are not selected.
 func TestWhoseAliasesAreAskedFor(t *testing.T) {
 	d := mustLoad(t, oneFile(`version: 1
 rules:
@@ -19,13 +22,15 @@ ignore:
   - { functions: [pay-canary] }
   - { tags: { stack: old } }
 `))
-	asked := d.Discoveries(east, Selection{})[0].Aliases
+	asked, ofSome := d.Discoveries(east, Selection{})[0].Aliases, d.Discoveries(east, Selection{Functions: []string{"pay-out*", "o*"}})[0].Aliases
 	for _, row := range []struct {
 		function, stack string
-		want            bool
-	}{{"pay-in", "new", true}, {"pay-in", "old", false}, {"pay-canary", "new", false}, {"other", "new", false}} {
-		if got := asked(row.function, map[string]string{"stack": row.stack}); got != row.want {
-			t.Errorf("%s of the stack %s: %v", row.function, row.stack, got)
+		want, selected  bool
+	}{{"pay-in", "new", true, false}, {"pay-in", "old", false, false}, {"pay-canary", "new", false, false}, {"other", "new", false, false},
+		{"pay-out-1", "new", true, true}, {"pay-out-1", "old", false, false}} {
+		tags := map[string]string{"stack": row.stack}
+		if got, selected := asked(row.function, tags), ofSome(row.function, tags); got != row.want || selected != row.selected {
+			t.Errorf("%s of the stack %s: %v, and %v in a selection", row.function, row.stack, got, selected)
 		}
 	}
 }
@@ -255,5 +260,53 @@ func TestALongDestination(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), code) {
 			t.Errorf("%d: %v", n, err)
 		}
+	}
+}
+
+// Credentials that name an account or a region alone name no target.
+func TestHalfATargetIsNone(t *testing.T) {
+	d := mustLoad(t, oneFile("version: 1\nfunctions: [{ name: a, maximum_retry_attempts: 0 }]\n"))
+	for _, ambient := range []Target{{}, {Account: east.Account}, {Region: east.Region}} {
+		if all, err := d.Targets(ambient); err == nil {
+			t.Errorf("%+v: %+v", ambient, all)
+		}
+	}
+	if all, err := d.Targets(east); err != nil || len(all) != 1 || all[0].Target != east {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What stands before the slash of a key is kept, whatever the name behind it says as well.
+func TestALabelBeforeAnARN(t *testing.T) {
+	const arn = "arn:aws:lambda:us-east-1:111111111111:function:orders"
+	for typed, where := range map[string]string{arn: east.String(), "prod/" + arn: "prod", west.String() + "/" + arn: west.String()} {
+		if q, err := ParseKey(typed); err != nil || q.Where != where || q.Region != east.Region {
+			t.Errorf("%s: where %q, %+v, %v", typed, q.Where, q, err)
+		}
+	}
+}
+
+// remoteFiles has every name with a scheme, and fails the test for any other.
+type remoteFiles struct{ t *testing.T }
+
+func (r remoteFiles) Open(name string) (fs.File, error) {
+	if !strings.HasPrefix(name, "s3://") {
+		r.t.Errorf("%s was taken for a remote file", name)
+	}
+	return oneFile("version: 1\nrules: [{ match: { functions: [b] }, set: { maximum_retry_attempts: 0 } }]\n").Open("fleet.yaml")
+}
+
+// A name with a scheme is a remote file where there is a Remote, and any other is none.
+func TestRemoteFilesBesideThoseOfTheSystem(t *testing.T) {
+	here := filepath.Join(t.TempDir(), "here.yaml")
+	if err := os.WriteFile(here, []byte("version: 1\nfunctions: [{ name: a, maximum_retry_attempts: 0 }]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const there = "s3://bucket/there.yaml"
+	if d, err := (Loader{Remote: remoteFiles{t}}).LoadFiles(here, there); err != nil || len(d.Files()) != 2 {
+		t.Errorf("both: %v", err)
+	}
+	if _, err := LoadFiles(there); err == nil {
+		t.Error("a remote file is read where nothing is remote")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/fswait"
 	"github.com/eventinvoke/eventinvoke/internal/planfile"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -96,8 +97,7 @@ func (a *app) mayWrite(o *writeOptions, look string) error {
 // question is what a person is asked before a run writes: how much, and where.
 func question(r *reconcile.RunResult) string {
 	var targets []string
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		if len(t.Changes) == 0 {
 			continue
 		}
@@ -198,9 +198,7 @@ func (x *execution) fromSavedPlan(ctx context.Context, saved *planfile.Saved) er
 	}
 	paths := saved.Paths
 	if len(paths) == 0 {
-		for _, f := range saved.Files {
-			paths = append(paths, f.Path)
-		}
+		paths = pathsIn(saved.Files)
 	}
 	document, err := x.app.load(paths, x.o.timeout)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -177,11 +178,7 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 		}
 		err = report.WriteJSON(a.out, document)
 	} else {
-		var files []string
-		for _, f := range doc.Files() {
-			files = append(files, f.Path)
-		}
-		sayLines(a.out, explainedText(keys, report.Folder(files)))
+		sayLines(a.out, explainedText(keys, report.Folder(pathsIn(doc.Files()))))
 	}
 	if err != nil {
 		return err
@@ -219,7 +216,7 @@ func declared(doc *desired.Document, ambient desired.Target, tags desired.Invent
 		if err != nil {
 			return nil, err
 		}
-		judged := slices.DeleteFunc(slices.Clone(target.Judged), func(j desired.Judged) bool { return j.Function != key.Function })
+		judged := slice.Filter(target.Judged, func(j desired.Judged) bool { return j.Function == key.Function })
 		var also []string
 		for _, e := range target.Entries {
 			if e.Function == key.Function && e.Qualifier != key.Qualifier {
@@ -264,11 +261,9 @@ func explainedText(keys []explained, folder string) string {
 		}
 		blocks[at].places = append(blocks[at].places, keys[i].place())
 	}
-	var texts []string
-	for _, b := range blocks {
-		texts = append(texts, fmt.Sprintf("%s in %s\n%s", report.Clean(b.name.String()), report.Clean(firstOf(b.places)), b.text))
-	}
-	return strings.Join(texts, "\n")
+	return strings.Join(slice.Map(blocks, func(b block) string {
+		return fmt.Sprintf("%s in %s\n%s", report.Clean(b.name.String()), report.Clean(firstOf(b.places)), b.text)
+	}), "\n")
 }
 
 // firstOf is the first few of many.
@@ -331,7 +326,7 @@ func (e *explained) required() (all []*desired.Requirement) {
 }
 
 func (e *explained) breachesOf(q *desired.Requirement) []reconcile.Breach {
-	return slices.DeleteFunc(slices.Clone(e.Breaches), func(b reconcile.Breach) bool { return b.Requirement != q })
+	return slice.Filter(e.Breaches, func(b reconcile.Breach) bool { return b.Requirement == q })
 }
 
 // named is an origin with the rule's name behind it, and what stands there where the

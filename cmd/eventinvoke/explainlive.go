@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -252,9 +253,7 @@ func (e *explained) json() explainKeyJSON {
 		KeyJSON: report.NewKeyJSON(e.Label, e.Key),
 		Remove:  e.Entry.Remove, Origin: report.NewOriginJSON(e.Entry.Origins.Entry), TagsUnknown: e.TagsUnknown,
 	}
-	for _, h := range e.Fields {
-		out.Fields = append(out.Fields, e.fieldJSON(h))
-	}
+	out.Fields = slice.Map(e.Fields, e.fieldJSON)
 	out.Required = []explainRequiredJSON{}
 	for _, q := range e.required() {
 		required := explainRequiredJSON{Origin: report.NewOriginJSON(q.Origin)}

@@ -15,6 +15,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/examples"
 	"github.com/eventinvoke/eventinvoke/internal/export"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -87,11 +88,9 @@ type exportWishes struct{ reconcile.FleetWishes }
 
 // Discoveries implements reconcile.Wishes.
 func (w exportWishes) Discoveries(ambient desired.Target) []desired.Discovery {
-	var all []desired.Discovery
-	for _, t := range placesOf(w, ambient) {
-		all = append(all, desired.Discovery{Target: t.Target, ListFunctions: true, AllTags: true})
-	}
-	return all
+	return slice.Map(placesOf(w, ambient), func(t desired.TargetSpec) desired.Discovery {
+		return desired.Discovery{Target: t.Target, ListFunctions: true, AllTags: true}
+	})
 }
 
 // Resolve implements reconcile.Wishes.
@@ -185,8 +184,7 @@ func (a *app) writeExport(r *looked, output *outputFile) error {
 	functions, records := 0, 0
 	for i := range targets {
 		functions += len(targets[i].Functions)
-		for j := range targets[i].Functions {
-			f := &targets[i].Functions[j]
+		for f := range slice.Pointers(targets[i].Functions) {
 			records += len(f.Records)
 			unread = cmp.Or(unread, f.Err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 func newHistory(a *app) *cobra.Command {
@@ -113,10 +114,7 @@ to the history cannot, and give it as --known later.`,
 }
 
 func (a *app) showVerification(v history.Verification, format string) error {
-	var broken []error
-	for _, b := range v.Chain {
-		broken = append(broken, fmt.Errorf("%s: %s", b.Where, b.What))
-	}
+	broken := slice.Map(v.Chain, func(b history.Discrepancy) error { return fmt.Errorf("%s: %s", b.Where, b.What) })
 	for _, r := range v.Runs {
 		if r.Trust == history.Broken || r.Unvouched {
 			broken = append(broken, fmt.Errorf("run %s is %s%s", r.RunID, r.Trust, signatureText(&r)))

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -21,8 +22,7 @@ func lacks(r *reconcile.RunResult, about verdict) (all []error) {
 	if about >= aboutFleet && r.Fleet.MissingQualifiers == desired.MissingError {
 		missing[reconcile.FindingQualifierMissing] = "no such alias or version"
 	}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		for j := range t.Findings {
 			if why := missing[t.Findings[j].Kind]; why != "" {
 				add("%s: %s", desired.Key{Target: t.Target, Name: t.Findings[j].Name}, why)

@@ -20,6 +20,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/queue"
@@ -310,8 +311,7 @@ func pendingOf(r *reconcile.RunResult) map[worker.Object]bool {
 	if !r.Write || r.Outcome != nil {
 		return pending // an outcome has a row for each of them
 	}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		for j := range t.Changes {
 			pending[worker.Object{Target: t.Target, Function: t.Changes[j].Function}] = true
 			pending[worker.Object{Target: t.Target}] = true

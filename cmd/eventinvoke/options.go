@@ -19,6 +19,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // fleetOptions say which part of which fleet file a verb is about.
@@ -98,6 +99,11 @@ func loadFiles(loader desired.Loader, paths []string) (*desired.Document, error)
 	return document, err
 }
 
+// pathsIn are the paths of fleet files.
+func pathsIn(files []desired.FileInfo) []string {
+	return slice.Map(files, func(f desired.FileInfo) string { return f.Path })
+}
+
 // loader fetches the files that are in S3, and gives what the loader is to read.
 func (a *app) loader(ctx context.Context, paths []string) (desired.Loader, []string, error) {
 	loader := desired.Loader{Stdin: a.in, Context: ctx}
@@ -113,7 +119,7 @@ func (a *app) loader(ctx context.Context, paths []string) (desired.Loader, []str
 // bucket is the source of the paths that are in S3, or nil where none is. What it has
 // read is kept while the paths stay the same, and asked for again only if it changed.
 func (a *app) bucket(ctx context.Context, paths []string) (*s3files.Source, error) {
-	paths = slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !s3files.Is(p) })
+	paths = slice.Filter(paths, s3files.Is)
 	if len(paths) == 0 {
 		return nil, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/fights"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/trail"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -39,10 +40,7 @@ func (o *readChoice) bind(cmd *cobra.Command, choices ...string) {
 		readChanged: "changed (what CloudTrail names; the rest is carried)",
 		readAuto:    "auto (changed, where all takes too long)",
 	}
-	var spelt []string
-	for _, c := range choices {
-		spelt = append(spelt, texts[c])
-	}
+	spelt := slice.Map(choices, func(c string) string { return texts[c] })
 	flags := cmd.Flags()
 	bindChoice(cmd, &o.read, "read", "what to read: `WHAT` is "+oneOf(spelt), choices...)
 	flags.DurationVar(&o.maxAge, "max-age", observed.DefaultMaxAge, "read everything again within this `AGE`")
@@ -127,8 +125,8 @@ func (s *server) logInsights(r *reconcile.RunResult) {
 	if n := r.Insights.LosingDestinations(); n > 0 {
 		s.app.log.Warn("events are lost: destinations are missing or FIFO; audit names them", "run", r.ID, "destinations", n)
 	}
-	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; t.Evidence != nil && t.Evidence.Full != "" {
+	for t := range slice.Pointers(r.Plan.Targets) {
+		if t.Evidence != nil && t.Evidence.Full != "" {
 			s.app.log.Info("read everything, not only what changed", "run", r.ID, "target", t.Target.String(), "why", sanitize(t.Evidence.Full))
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -36,9 +37,7 @@ func newReport(r *reconcile.RunResult, files []desired.FileInfo) *report.Run {
 	if r.Stopped != nil {
 		run.Stopped = timeUp(r.Stopped).Error()
 	}
-	for _, f := range files {
-		run.Fleet.Files = append(run.Fleet.Files, f.Path)
-	}
+	run.Fleet.Files = pathsIn(files)
 	if r.Planned() {
 		run.Plan = &r.Plan
 	}
@@ -287,8 +286,7 @@ func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 		x.app.log.Warn("the report has no plot of the audits before", "why", err.Error())
 	}
 	var mine []history.Trend
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
+	for t := range slice.Pointers(r.Plan.Targets) {
 		trend := history.Trend{Target: t.Target, Label: t.Label}
 		if past := reconcile.FindTarget(all, t.Target); past != nil {
 			trend.Audits = past.Audits

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -269,11 +270,9 @@ func (s *rollbackSource) wrote(undos map[desired.Target][]reconcile.Undo) []desi
 			labels[t.Target] = t.Label
 		}
 	}
-	var targets []desired.TargetSpec
-	for _, t := range slices.SortedFunc(maps.Keys(undos), desired.Target.Compare) {
-		targets = append(targets, desired.TargetSpec{Target: t, Label: labels[t]})
-	}
-	return targets
+	return slice.Map(slices.SortedFunc(maps.Keys(undos), desired.Target.Compare), func(t desired.Target) desired.TargetSpec {
+		return desired.TargetSpec{Target: t, Label: labels[t]}
+	})
 }
 
 // paths are the fleet files that the run used, each once.

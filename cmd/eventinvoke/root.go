@@ -21,6 +21,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/s3files"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
@@ -313,18 +314,11 @@ func parts(err error) (all []error) {
 // errorLines is an error's text, with the line ends that are ours: those between joined errors, and
 // those of an error that gives its Lines. Whatever else is in it may come from elsewhere, and makes none.
 func errorLines(err error) string {
-	var lines []string
 	if several, is := err.(interface{ Lines() []string }); is {
-		for _, line := range several.Lines() {
-			lines = append(lines, report.Clean(line))
-		}
-		return strings.Join(lines, "\n")
+		return strings.Join(slice.Map(several.Lines(), report.Clean), "\n")
 	}
 	if all := parts(err); len(all) > 1 {
-		for _, inner := range all {
-			lines = append(lines, errorLines(inner))
-		}
-		return strings.Join(lines, "\n")
+		return strings.Join(slice.Map(all, errorLines), "\n")
 	}
 	if inner := errors.Unwrap(err); inner != nil && inner.Error() != "" {
 		if before, after, found := strings.Cut(err.Error(), inner.Error()); found {

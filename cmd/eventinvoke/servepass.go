@@ -13,6 +13,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/history"
 	"github.com/eventinvoke/eventinvoke/internal/notify"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
@@ -269,8 +270,7 @@ func (p *scopedPass) Discoveries(ambient desired.Target) []desired.Discovery {
 	if p.scope.All {
 		return all
 	}
-	for i := range all {
-		d := &all[i]
+	for d := range slice.Pointers(all) {
 		functions, whole := p.touched(d.Target)
 		switch {
 		case whole:

@@ -103,9 +103,7 @@ func showPlan(path string) (*report.Run, error) {
 
 func planReport(saved *planfile.Saved) *report.Run {
 	run := &report.Run{ID: saved.RunID, ToolVersion: saved.ToolVersion, Verb: "plan", Started: saved.Created, Surveyed: saved.Created, Finished: saved.Created, Part: true, Saved: true, Plan: &saved.Plan}
-	for _, f := range saved.Files {
-		run.Fleet.Files = append(run.Fleet.Files, f.Path)
-	}
+	run.Fleet.Files = pathsIn(saved.Files)
 	run.Fleet.Targets, run.Fleet.NoPolicies = len(saved.Plan.Targets), true
 	for i := range saved.Plan.Targets {
 		run.Fleet.Configs += saved.Plan.Targets[i].Declared

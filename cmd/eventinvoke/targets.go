@@ -11,6 +11,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/shard"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -77,18 +78,13 @@ func (a *app) targetsJSON(targets []desired.TargetSpec) error {
 		Account string `json:"account"`
 		Region  string `json:"region"`
 	}
-	items := make([]item, 0, len(targets))
-	for _, t := range targets {
-		items = append(items, item{Target: t.Target.String(), Label: t.Label, Account: t.Account, Region: t.Region})
-	}
-	return report.WriteJSON(a.out, items)
+	return report.WriteJSON(a.out, slice.Map(targets, func(t desired.TargetSpec) item {
+		return item{Target: t.Target.String(), Label: t.Label, Account: t.Account, Region: t.Region}
+	}))
 }
 
 func (a *app) targetsText(targets []desired.TargetSpec) error {
-	var rows [][]string
-	for _, t := range targets {
-		rows = append(rows, []string{t.Target.String(), t.Label, t.RoleARN})
-	}
+	rows := slice.Map(targets, func(t desired.TargetSpec) []string { return []string{t.Target.String(), t.Label, t.RoleARN} })
 	return report.Table(a.out, 0, rows, lineOptions(a.out))
 }
 
@@ -109,10 +105,7 @@ func (o *shardOptions) check() (err error) {
 
 // inShard tells which of the targets that a document declares belong to this process.
 func (o *shardOptions) inShard(document *desired.Document) func(desired.Target) bool {
-	var all []desired.Target
-	for _, t := range declaredIn(document) {
-		all = append(all, t.Target)
-	}
+	all := slice.Map(declaredIn(document), func(t desired.TargetSpec) desired.Target { return t.Target })
 	return func(t desired.Target) bool { return o.mine.Count == 0 || o.mine.Contains(all, t) }
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 func newValidate(a *app) *cobra.Command {
@@ -92,11 +93,8 @@ func (a *app) validate(args []string, selection desired.Selection) (checked, err
 }
 
 // each is problems as errors of their own.
-func each(all desired.Problems) (errs []error) {
-	for _, p := range all {
-		errs = append(errs, p)
-	}
-	return errs
+func each(all desired.Problems) []error {
+	return slice.Map(all, func(p desired.Problem) error { return p })
 }
 
 func (c checked) text(a *app) {
@@ -133,10 +131,7 @@ func (c checked) json(a *app) error {
 		Organizations int               `json:"organizations"` // whose accounts only a run asks for
 		Rules         bool              `json:"rules"`
 		Problems      []desired.Problem `json:"problems"`
-	}{FormatVersion: 1, Valid: c.problems == nil, Files: []string{}, Configs: c.fleet.Configs(), Targets: c.targets, Organizations: c.organizations, Rules: c.rules, Problems: []desired.Problem{}}
-	for _, f := range c.files {
-		document.Files = append(document.Files, f.Path)
-	}
+	}{FormatVersion: 1, Valid: c.problems == nil, Files: pathsIn(c.files), Configs: c.fleet.Configs(), Targets: c.targets, Organizations: c.organizations, Rules: c.rules, Problems: []desired.Problem{}}
 	document.Problems = append(append(document.Problems, c.problems...), c.fleet.Warnings...)
 	return report.WriteJSON(a.out, document)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventinvoke/eventinvoke/internal/report"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // The linker sets these in released builds. In any other build the go command
@@ -78,9 +79,6 @@ func printModules(a *app) {
 	if !ok {
 		return
 	}
-	var rows [][]string
-	for _, m := range info.Deps {
-		rows = append(rows, []string{m.Path, m.Version})
-	}
+	rows := slice.Map(info.Deps, func(m *debug.Module) []string { return []string{m.Path, m.Version} })
 	_ = report.Table(a.out, 2, rows, lineOptions(a.out)) // as any error of the output, it is kept there
 }

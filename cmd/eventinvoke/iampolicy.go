@@ -90,7 +90,7 @@ func (a *app) iamPolicy(ctx context.Context, args []string, o *policyOptions, op
 }
 
 // putPolicy writes one document, and says what it is for.
-func (a *app) putPolicy(d *iampolicy.Document, o *policyOptions) error {
+func (a *app) putPolicy(d *iampolicy.Policy, o *policyOptions) error {
 	where := ""
 	form, file := policyForms[o.form], policyFile(d, o.mode)
 	text := form.render(d, file)
@@ -116,7 +116,7 @@ func (a *app) putPolicy(d *iampolicy.Document, o *policyOptions) error {
 	return nil
 }
 
-func policyOwner(d *iampolicy.Document) string {
+func policyOwner(d *iampolicy.Policy) string {
 	owner := "the base credentials, which assume the roles of the targets"
 	if d.Target != (desired.Target{}) {
 		owner = "the credentials for " + d.Target.String()
@@ -130,7 +130,7 @@ func policyOwner(d *iampolicy.Document) string {
 	return owner
 }
 
-func policyFile(d *iampolicy.Document, mode string) string {
+func policyFile(d *iampolicy.Policy, mode string) string {
 	name := "base"
 	if d.Target != (desired.Target{}) {
 		name = d.Target.Account + "-" + d.Target.Region + "-" + mode
@@ -229,15 +229,15 @@ func typed(flags *pflag.FlagSet, name string) bool {
 // policy in a template or a module of those who make their roles that way.
 var policyForms = map[string]struct {
 	ending string
-	render func(*iampolicy.Document, string) []byte
+	render func(*iampolicy.Policy, string) []byte
 }{
-	"json":           {".json", func(d *iampolicy.Document, _ string) []byte { return d.JSON() }},
+	"json":           {".json", func(d *iampolicy.Policy, _ string) []byte { return d.JSON() }},
 	"cloudformation": {".template.json", policyTemplate},
 	"terraform":      {".tf", policyResource},
 }
 
 // policyTemplate is a CloudFormation template of its own.
-func policyTemplate(d *iampolicy.Document, _ string) []byte {
+func policyTemplate(d *iampolicy.Policy, _ string) []byte {
 	template := map[string]any{
 		"AWSTemplateFormatVersion": "2010-09-09",
 		"Description":              "eventinvoke: " + policyOwner(d),
@@ -253,7 +253,7 @@ func policyTemplate(d *iampolicy.Document, _ string) []byte {
 
 // policyResource is a Terraform resource. JSON is an expression of Terraform's, but
 // for the two openings of its templates.
-func policyResource(d *iampolicy.Document, file string) []byte {
+func policyResource(d *iampolicy.Policy, file string) []byte {
 	name := strings.NewReplacer("-", "_").Replace("eventinvoke-" + file)
 	document := strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strings.TrimSpace(string(d.JSON())))
 	return []byte("# " + policyOwner(d) + "\nresource \"aws_iam_policy\" \"" + name + "\" {\n  name   = \"eventinvoke-" + file + "\"\n  policy = jsonencode(" +

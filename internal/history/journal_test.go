@@ -52,13 +52,13 @@ func TestJournalKeepsImagesExactly(t *testing.T) {
 	}
 	eachStore(t, func(t *testing.T, s Store) {
 		run := begin(t, s, "images")
-		var want []Entry
+		var want []JournalEntry
 		for i, row := range rows {
 			if err := run.Journal().Intend(t.Context(), testKey(i), row.change); err != nil {
 				t.Fatalf("%s: %v", row.why, err)
 			}
 			run.Journal().Settle(testKey(i), applied(row.change, row.after))
-			entry := Entry{
+			entry := JournalEntry{
 				Intent: *newIntent(testKey(i), row.change),
 				Result: &Settlement{Of: int64(2*i + 2), Status: reconcile.Applied, After: row.after, Attempts: 1},
 			}

@@ -109,8 +109,8 @@ func (l *lineJSON) encode(previous string) (line []byte, sum string, err error) 
 	return append(line, '\n'), sum, nil
 }
 
-// Entry is one intent of a journal, with its result where there is one.
-type Entry struct {
+// JournalEntry is one intent of a journal, with its result where there is one.
+type JournalEntry struct {
 	Intent
 	Result *Settlement // nil: the run ended before the result was stored
 }
@@ -121,9 +121,9 @@ type JournalFile struct {
 	RunID       string
 	Attempt     string
 	ToolVersion string
-	Configs     int     // of the run's fleet; 0: not known
-	Entries     []Entry // in the order of their intents
-	Closed      bool    // the run came to its end
+	Configs     int            // of the run's fleet; 0: not known
+	Entries     []JournalEntry // in the order of their intents
+	Closed      bool           // the run came to its end
 
 	sum    string // of the last line
 	intent map[int64]int
@@ -178,7 +178,7 @@ func (f *JournalFile) take(text []byte, number int64) error {
 			return err
 		}
 		f.intent[l.Seq] = len(f.Entries)
-		f.Entries = append(f.Entries, Entry{Intent: *l.Intent})
+		f.Entries = append(f.Entries, JournalEntry{Intent: *l.Intent})
 	case l.Result != nil:
 		i, known := f.intent[l.Result.Of]
 		if !known || f.Entries[i].Result != nil {

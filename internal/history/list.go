@@ -231,7 +231,7 @@ func (h *History) recall(ctx context.Context, run *Run) error {
 		if err != nil {
 			return err
 		}
-		dead.Items = slice.Map(file.Entries, func(e Entry) Item { return e.recalled(next) })
+		dead.Items = slice.Map(file.Entries, func(e JournalEntry) Item { return e.recalled(next) })
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func (r *Run) nextAttempt(i int) *RunRecord {
 // recalled is what the record of the attempt would say of an intent. One without a
 // result was carried out if the next attempt, having read the record, found nothing
 // to change in it.
-func (e *Entry) recalled(next *RunRecord) Item {
+func (e *JournalEntry) recalled(next *RunRecord) Item {
 	item := e.Intent.item()
 	switch {
 	case e.Result != nil:
@@ -264,7 +264,7 @@ func (e *Entry) recalled(next *RunRecord) Item {
 
 // foundInOrder reports whether a run read the record of an intent and planned
 // nothing for it.
-func (r *RunRecord) foundInOrder(e *Entry) bool {
+func (r *RunRecord) foundInOrder(e *JournalEntry) bool {
 	t := reconcile.FindTarget(r.Targets, e.Key.Target)
 	return r.State == Finished && t != nil && t.Failure == nil && t.Stopped == nil &&
 		!slices.ContainsFunc(r.Items, func(i Item) bool { return i.Key == e.Key }) &&

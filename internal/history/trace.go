@@ -62,7 +62,7 @@ func (h *History) Traces(ctx context.Context, run string) ([]Trace, error) {
 	}
 	// The names begin with the time, so earlier attempts come first.
 	slices.Sort(names)
-	var entries []Entry
+	var entries []JournalEntry
 	for _, name := range names {
 		if _, is := parseAttempt(name, journalsFolder, ".jsonl"); !is {
 			continue
@@ -115,7 +115,7 @@ func (h *History) readJournal(ctx context.Context, name string) (JournalFile, er
 }
 
 // tracesOf folds the entries of a run, oldest first.
-func tracesOf(entries []Entry) []Trace {
+func tracesOf(entries []JournalEntry) []Trace {
 	byKey := map[desired.Key]*Trace{}
 	for e := range slice.Pointers(entries) {
 		u := byKey[e.Key]
@@ -136,7 +136,7 @@ func tracesOf(entries []Entry) []Trace {
 }
 
 // apply takes the state after a later entry of the same key.
-func (u *Trace) apply(e *Entry) {
+func (u *Trace) apply(e *JournalEntry) {
 	u.Alternative = nil
 	switch {
 	case e.Result == nil, e.Result.Ambiguous:
@@ -149,7 +149,7 @@ func (u *Trace) apply(e *Entry) {
 }
 
 // requested is the record that the entry's write leaves when it is done.
-func requested(e *Entry) *reconcile.Settings {
+func requested(e *JournalEntry) *reconcile.Settings {
 	c := reconcile.Change{Name: e.Key.Name, Action: e.Action, Before: e.Before, Want: &e.Request}
 	return c.After()
 }

@@ -29,7 +29,7 @@ func done(key desired.Key, c *reconcile.Change, after *reconcile.Settings) step 
 }
 
 // entriesOf is what a journal says after these steps, one after the other.
-func entriesOf(t *testing.T, steps []step) []Entry {
+func entriesOf(t *testing.T, steps []step) []JournalEntry {
 	t.Helper()
 	s := newMemory()
 	run := begin(t, s, "r")

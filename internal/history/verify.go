@@ -365,7 +365,7 @@ func (h *History) verifyAttempt(ctx context.Context, a attempt, c chain) (Trust,
 // notInJournal are the changes that a record says were tried, and of which its journal
 // has no intent: an intent is stored before its write is sent.
 func notInJournal(r *RunRecord, file *JournalFile) []desired.Key {
-	intended := slice.Set(slice.Map(file.Entries, func(e Entry) desired.Key { return e.Key }))
+	intended := slice.Set(slice.Map(file.Entries, func(e JournalEntry) desired.Key { return e.Key }))
 	var lost []desired.Key
 	for item := range slice.Pointers(r.Items) {
 		if tried := item.Attempts > 0 || item.Status == reconcile.Applied.String(); tried && !intended[item.Key] {

@@ -53,8 +53,8 @@ type Options struct {
 // Bucket is a place in S3.
 type Bucket struct{ Name, Prefix string }
 
-// Document is one policy document.
-type Document struct {
+// Policy is one policy document.
+type Policy struct {
 	Label       string         // of the target; "" for the current credentials
 	Target      desired.Target // zero for the base credentials, which assume the roles
 	Part, Parts int            // a policy that is too long for one document has several
@@ -70,7 +70,7 @@ type Statement struct {
 }
 
 // JSON is the document as IAM takes it.
-func (d *Document) JSON() []byte {
+func (d *Policy) JSON() []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
@@ -92,12 +92,12 @@ func policy(statements []Statement) any {
 // to without any inventory: the exact entries are in the fleet, and what rules
 // may choose in the file. What the base credentials do besides reaching targets
 // is in the document for them, and in that of each target without a role.
-func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, o Options) []Document {
-	var all []Document
+func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, o Options) []Policy {
+	var all []Policy
 	organizations := file.Organizations()
 	if roles := rolesOf(fleet); len(roles) > 0 {
 		base := append([]Statement{{Sid: "AssumeRoles", Effect: "Allow", Action: []string{"sts:AssumeRole"}, Resource: roles}}, o.baseStatements(partitionOf(roles[0]))...)
-		all = append(all, split(Document{Statements: append(base, members(organizations)...)})...)
+		all = append(all, split(Policy{Statements: append(base, members(organizations)...)})...)
 	}
 	needs := file.Discoveries(ambient, desired.Selection{})
 	for t := range slice.Pointers(fleet.Targets) {
@@ -113,7 +113,7 @@ func Build(file *desired.Document, fleet desired.Fleet, ambient desired.Target, 
 		}
 		w := wantsOf(t, need.Matchers, fleet.Undeclared, o)
 		target := everywhere(t, organizations)
-		d := Document{Label: t.Label, Target: target, Statements: w.statements(target)}
+		d := Policy{Label: t.Label, Target: target, Statements: w.statements(target)}
 		found := discovery(need)
 		if len(found.Action) > 0 {
 			d.Statements = append(d.Statements, found)

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 
 var ambient = desired.Target{Account: "111111111111", Region: "us-east-1"}
 
-func build(t testing.TB, yaml string, o Options) []Document {
+func build(t testing.TB, yaml string, o Options) []Policy {
 	t.Helper()
 	file, err := desired.Loader{Stdin: strings.NewReader(yaml)}.LoadFiles("-")
 	if err != nil {
@@ -153,7 +153,7 @@ func TestALongPolicyIsSplit(t *testing.T) {
 				want[action+" "+r] = true
 			}
 		}
-		parts := split(Document{Label: "prod", Target: ambient, Statements: s})
+		parts := split(Policy{Label: "prod", Target: ambient, Statements: s})
 		got := map[string]bool{}
 		for i, p := range parts {
 			var compact bytes.Buffer

@@ -56,7 +56,7 @@ const (
 
 // split cuts a document that is too long into several, which together allow the
 // same. The ARN of a function and that of its qualifiers stay together.
-func split(d Document) []Document {
+func split(d Policy) []Policy {
 	parts := [][]Statement{nil}
 	size := overhead
 	for _, s := range d.Statements {
@@ -83,7 +83,7 @@ func split(d Document) []Document {
 			size += more
 		}
 	}
-	all := make([]Document, len(parts))
+	all := make([]Policy, len(parts))
 	for i := range parts {
 		all[i] = d
 		all[i].Statements, all[i].Part, all[i].Parts = parts[i], i+1, len(parts)

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
@@ -332,23 +333,14 @@ func (r *RunResult) stopped(ctx context.Context) error {
 // A target that was stopped for a reason of its own, such as its error budget, does not
 // count: more time would not have helped it.
 func (r *RunResult) leftUndone() bool {
-	for i := range r.Plan.Targets {
-		if t := &r.Plan.Targets[i]; t.Stopped == nil && t.Counts().NotExamined > 0 || errors.Is(t.Err, ratelimit.ErrNoTime) {
+	for t := range slice.Pointers(r.Plan.Targets) {
+		if t.Stopped == nil && t.Counts().NotExamined > 0 || errors.Is(t.Err, ratelimit.ErrNoTime) {
 			return true
 		}
 	}
-	if r.Outcome == nil {
-		return false
-	}
-	for i := range r.Outcome.Targets {
-		t := &r.Outcome.Targets[i]
-		for j := range t.Results {
-			if t.Stopped == nil && t.Results[j].Status == NotAttempted && t.Results[j].Err == nil {
-				return true
-			}
-		}
-	}
-	return false
+	return r.Outcome != nil && slices.ContainsFunc(r.Outcome.Targets, func(t TargetOutcome) bool {
+		return t.Stopped == nil && slices.ContainsFunc(t.Results, func(c ChangeResult) bool { return c.Status == NotAttempted && c.Err == nil })
+	})
 }
 
 // failures is every failure of the run in order, or nil.

@@ -2,8 +2,6 @@ package history
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -149,10 +147,7 @@ func (discard) DeleteLog(context.Context, string) error { return nil }
 func (discard) String() string { return disabled }
 
 // contentTag names bytes by themselves.
-func contentTag(data []byte) Tag {
-	sum := sha256.Sum256(data)
-	return Tag(hex.EncodeToString(sum[:]))
-}
+func contentTag(data []byte) Tag { return Tag(digestOf(data)) }
 
 // disabled is the location that switches the history off.
 const disabled = "none"

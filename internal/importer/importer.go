@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -72,18 +73,15 @@ func literal(s string) text {
 
 // variable is what only somebody who knows the deployment can say.
 func variable(name, because string) text {
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
-			return r
-		}
-		return -1
-	}, name)
+	name = noVariable.ReplaceAllString(name, "")
 	if name == "" || len(name) > 64 {
 		return text{wrong: because + " is not known offline"}
 	}
 	return text{written: "${vars." + name + "}", unknown: []string{name}, because: because}
 }
+
+// noVariable is what the name of a variable cannot have.
+var noVariable = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
 
 // maxText is longer than any name or destination.
 const maxText = 2000

@@ -311,7 +311,7 @@ func (o *Opened) failures() error {
 	var errs []error
 	for i := range o.Targets {
 		if o.Targets[i].Err != nil {
-			errs = append(errs, inTarget(o.Targets[i].Target, o.Targets[i].Err))
+			errs = append(errs, &Failure{Key: desired.Key{Target: o.Targets[i].Target}, Err: o.Targets[i].Err, Ended: true})
 		}
 	}
 	return join(errs...)

@@ -1,13 +1,10 @@
 package reconcile
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
@@ -304,18 +301,6 @@ func (o *Outcome) Wrote() bool {
 	return false
 }
 
-// Err joins the failures in the plan's order, or is nil when there are none. Changes
-// that were not attempted are not failures.
-func (o *Outcome) Err() error {
-	all := manyErrors()
-	for key, r := range o.All() {
-		if r.Status == Failed || r.Status == Mismatched {
-			all = multierror.Append(all, ofConfig(key, r.Err))
-		}
-	}
-	return all.ErrorOrNil()
-}
-
 // describe lists the settings in which stored is not what is due, and says which of
 // them the write did not even touch.
 func describe(request desired.Config, due, stored Settings) string {
@@ -377,14 +362,6 @@ func operation(a Action) string {
 		return "UpdateFunctionEventInvokeConfig"
 	}
 	return "DeleteFunctionEventInvokeConfig"
-}
-
-// join is errors in order as one, nil where there are none.
-func join(errs ...error) error { return multierror.Append(manyErrors(), errs...).ErrorOrNil() }
-
-// manyErrors has room for errors, each of which is a line of its text: that of the library is a dump.
-func manyErrors() *multierror.Error {
-	return &multierror.Error{ErrorFormat: func(errs []error) string { return errors.Join(errs...).Error() }}
 }
 
 // key is the change's config with its target, as the journal and errors call it.

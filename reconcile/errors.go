@@ -71,26 +71,6 @@ func targetWide(e *callerr.Error) bool {
 	return false
 }
 
-// inTarget is an error with the target that it is about, which most name themselves.
-func inTarget(t desired.Target, err error) error { return about(t.String(), t.String(), err) }
-
-// ofConfig is an error with the config that it is about. Most name it, or its function: a
-// listing is about all configs of one.
-func ofConfig(key desired.Key, err error) error {
-	if err == nil {
-		return nil
-	}
-	return about(key.Target.String()+"/"+key.Function, key.String(), err)
-}
-
-// about is an error whose text begins with what it is about, unless it has been named there.
-func about(named, subject string, err error) error {
-	if strings.Contains(err.Error(), named) {
-		return err
-	}
-	return fmt.Errorf("%s: %w", subject, err)
-}
-
 // errTargetRefused is the reason of a target that stopped because AWS refuses the
 // target itself, whatever is asked.
 var errTargetRefused = errors.New("AWS refuses the whole target")

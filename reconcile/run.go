@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
@@ -341,49 +339,4 @@ func (r *RunResult) leftUndone() bool {
 	return r.Outcome != nil && slices.ContainsFunc(r.Outcome.Targets, func(t TargetOutcome) bool {
 		return t.Stopped == nil && slices.ContainsFunc(t.Results, func(c ChangeResult) bool { return c.Status == NotAttempted && c.Err == nil })
 	})
-}
-
-// failures is every failure of the run in order, or nil.
-//
-// A target that could not be read is one failure, whatever its findings say besides. That
-// a target was given up, or the run ended, is a failure of its own: what was then not come
-// to has no error that would tell.
-func (r *RunResult) failures() error {
-	all := manyErrors()
-	add := func(err error) {
-		if err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	stopped := func(t desired.Target, err error) {
-		if err != nil && (r.Stopped == nil || !errors.Is(err, r.Stopped)) {
-			add(inTarget(t, err))
-		}
-	}
-	add(r.Err)
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		if t.Err != nil {
-			add(inTarget(t.Target, t.Err))
-			continue
-		}
-		stopped(t.Target, t.Stopped)
-		for j := range t.Findings {
-			if f := &t.Findings[j]; f.Kind == FindingUnreadable {
-				add(ofConfig(desired.Key{Target: t.Target, Name: f.Name}, f.Err))
-			}
-		}
-	}
-	add(r.Refused)
-	if r.Outcome != nil {
-		for i := range r.Outcome.Targets {
-			stopped(r.Outcome.Targets[i].Target, r.Outcome.Targets[i].Stopped)
-		}
-		add(r.Outcome.Err())
-	}
-	if !errors.Is(r.Err, r.Stopped) {
-		add(r.Stopped)
-	}
-	add(r.Late)
-	return all.ErrorOrNil()
 }

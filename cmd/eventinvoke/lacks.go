@@ -32,7 +32,7 @@ func lacks(r *reconcile.RunResult, about verdict) (all []error) {
 			add("%s: something carried had grown too old by the time the plan was made; run again", t.Target)
 		}
 		for _, u := range t.Unjudged {
-			why := cmp.Or(u.Err, t.Err, t.Stopped, r.Stopped, errors.New("the run ended before its turn"))
+			why := cmp.Or(u.Err, t.Err, t.Stopped, r.Stopped, reconcile.ErrNotReached)
 			add("%s/%s could not be held against the requirements: %w", t.Target, u.Function, why)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/spf13/cobra"
 
+	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/events"
 	"github.com/eventinvoke/eventinvoke/internal/observed"
@@ -356,9 +357,9 @@ func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Re
 			t = reconcile.FindTarget(result.Plan.Targets, spec.Target)
 		}
 		whole := worker.Object{Target: spec.Target}
-		switch own := givenUp(t, result.Outcome.Of(spec.Target)); {
+		switch own := givenUp(v.run, spec.Target); {
 		case own != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", spec.Target, own))
+			errs = append(errs, own)
 			continue
 		case t != nil && result.TargetErr(spec.Target) == nil && !v.pending[whole]:
 			continue
@@ -379,17 +380,10 @@ func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Re
 }
 
 // givenUp is why a pass gave a target up, if the deadline was not why.
-func givenUp(t *reconcile.TargetPlan, o *reconcile.TargetOutcome) (own error) {
-	var ends []error
-	if t != nil {
-		ends = append(ends, t.Stopped, t.Err)
-	}
-	if o != nil {
-		ends = append(ends, o.Stopped)
-	}
-	for _, err := range ends {
-		if err != nil && !byTime(err) {
-			own = err
+func givenUp(r *reconcile.RunResult, t desired.Target) (own error) {
+	for _, f := range reconcile.Failures(&r.Plan, r.Outcome) {
+		if f.Target == t && f.Ended && f.Function == "" && !byTime(f) {
+			own = f
 		}
 	}
 	return own

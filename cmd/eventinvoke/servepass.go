@@ -379,10 +379,9 @@ func (s *server) logFailures(run string, failures error, result *worker.Result) 
 	if result.Plan == nil {
 		return
 	}
-	closing := result.Closing()
 	untold := slices.DeleteFunc(slices.Clone(failuresOf(failures)), func(err error) bool {
-		told := slices.ContainsFunc(closing, func(cause error) bool { return errors.Is(err, cause) })
-		return told || errors.Is(result.Err, err) || explainFailure(err) == worker.ByLease
+		f, is := errors.AsType[*reconcile.Failure](err)
+		return is && f.Ended || errors.Is(result.Err, err) || explainFailure(err) == worker.ByLease
 	})
 	log := s.app.log.With("run", run)
 	for _, err := range untold[:min(len(untold), maxLogged)] {

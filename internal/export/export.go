@@ -122,7 +122,7 @@ func (f file) unread(targets []ObservedTarget) int {
 			case reconcile.FunctionUnreadable:
 				say(targets[i].Target.String()+"/"+g.Function, g.Err)
 			case reconcile.FunctionNotExamined:
-				say(targets[i].Target.String()+"/"+g.Function, errNotExamined)
+				say(targets[i].Target.String()+"/"+g.Function, reconcile.ErrNotReached)
 			}
 		}
 	}
@@ -182,5 +182,3 @@ func (f file) functions(bunches []bunch) {
 func (f file) entry(e *entry, lines [desired.NumSettings]string) {
 	f.Entry(&fleetfile.Entry{Name: e.Name, ARN: e.arn, Targets: e.targets, Settings: lines})
 }
-
-var errNotExamined = errors.New("the run ended before its turn")

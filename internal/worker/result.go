@@ -59,67 +59,20 @@ func Reasons() []Reason {
 	return []Reason{ByGuard, ByLease, ByCredentials, ByHistory, Unreadable, Unwritable, ByFleetFiles, BySilence, Other}
 }
 
-// failure is one thing that went wrong in a pass.
-type failure struct {
-	Object // an empty Function is the whole target
-	err    error
-	ended  bool   // the pass did not come to its end there; else it is a row of a complete pass
-	reason Reason // where the error itself does not say; "" where it is none
-}
-
 // ErrAccounts is part of a FleetProblem of files that load.
 var ErrAccounts = errors.New("the accounts known before stay in force")
 
-// errUnread is why an object counts as not dealt with when the plan does not
-// say more.
-var errUnread = errors.New("the pass ended before its turn")
-
-// failures are those of the targets, in the order of plan and outcome.
-func (r *Result) failures() (all []failure) {
+// failures are those of the targets, in the order of plan and outcome. What others had put right
+// meanwhile is none.
+func (r *Result) failures() []*reconcile.Failure {
 	if r.Plan == nil {
 		return nil
 	}
-	whole := func(t desired.Target, err error, reason Reason) {
-		if err != nil {
-			all = append(all, failure{Object{Target: t}, fmt.Errorf("%s: %w", t, err), true, reason})
-		}
-	}
-	unread := func(t desired.Target, name desired.Name) failure {
-		return failure{Object{t, name.Function}, fmt.Errorf("%s/%s: %w", t, name, errUnread), true, ""}
-	}
-	for t := range slice.Pointers(r.Plan.Targets) {
-		whole(t.Target, t.Err, Unreadable)
-		whole(t.Target, t.Stopped, Unreadable)
-		for _, f := range t.Findings {
-			switch f.Kind {
-			case reconcile.FindingUnreadable:
-				all = append(all, failure{Object{t.Target, f.Function}, f.Err, false, Unreadable})
-			case reconcile.FindingNotExamined:
-				all = append(all, unread(t.Target, f.Name))
-			}
-		}
-	}
-	if r.Outcome == nil {
-		return all
-	}
-	for t := range slice.Pointers(r.Outcome.Targets) {
-		whole(t.Target, t.Stopped, Unwritable)
-		for done := range slice.Pointers(t.Results) {
-			f := failure{Object{t.Target, done.Function}, done.Err, false, Unwritable}
-			switch {
-			case done.Status == reconcile.Failed, done.Status == reconcile.Mismatched:
-			case done.Status != reconcile.NotAttempted, errors.Is(f.err, ErrSuperseded):
-				continue
-			case f.err == nil:
-				f = unread(t.Target, done.Name)
-			default:
-				f.ended, f.reason = true, ""
-			}
-			all = append(all, f)
-		}
-	}
-	return all
+	return slices.DeleteFunc(reconcile.Failures(r.Plan, r.Outcome), func(f *reconcile.Failure) bool { return errors.Is(f, ErrSuperseded) })
 }
+
+// objectOf is what a failure is about: a target as a whole has no function.
+func objectOf(f *reconcile.Failure) Object { return Object{f.Target, f.Function} }
 
 // Completed reports why a pass did not come to its end, or nil: one reason for each
 // target, told together where they have one cause. A function that failed is a row of a
@@ -131,73 +84,58 @@ func (r *Result) Completed() error {
 	case r.Plan == nil:
 		return errors.New("the pass made no plan")
 	}
-	var i incomplete
-	for _, f := range r.ended() {
-		i.targets, i.errs = append(i.targets, f.Target.String()), append(i.errs, f.err)
-	}
-	if i.errs == nil {
-		return nil
-	}
-	return &i
-}
-
-// ended is the first reason of each target that was not dealt with to its end.
-func (r *Result) ended() []failure {
+	var all incomplete
 	told := map[desired.Target]bool{}
-	return slices.DeleteFunc(r.failures(), func(f failure) bool {
-		first := f.ended && !told[f.Target]
-		told[f.Target] = told[f.Target] || f.ended
-		return !first
-	})
-}
-
-// Closing are the errors of the run that Completed tells of, without the names that it gives.
-func (r *Result) Closing() (all []error) {
-	for _, f := range r.ended() {
-		if f.Function == "" {
-			f.err = errors.Unwrap(f.err)
+	for _, f := range r.failures() {
+		if f.Ended && !told[f.Target] {
+			told[f.Target], all = true, append(all, f)
 		}
-		all = append(all, f.err)
+	}
+	if all == nil {
+		return nil
 	}
 	return all
 }
 
-// incomplete are the targets that a pass did not deal with to the end, and why.
-type incomplete struct {
-	targets []string
-	errs    []error
-}
+// incomplete are why a pass did not deal with targets to the end, one reason for each.
+type incomplete []*reconcile.Failure
 
 // Unwrap gives the errors of all targets.
-func (i *incomplete) Unwrap() []error { return i.errs }
+func (all incomplete) Unwrap() (errs []error) {
+	for _, f := range all {
+		errs = append(errs, f)
+	}
+	return errs
+}
 
 // maxReasons are told of many, a line each.
 const maxReasons = 5
 
-// Error says each cause once, with a few of the targets that have it.
-func (i *incomplete) Error() string {
+// Error is the Lines.
+func (all incomplete) Error() string { return strings.Join(all.Lines(), "\n") }
+
+// Lines say each cause once, with a few of the targets that have it.
+func (all incomplete) Lines() (lines []string) {
 	var order []string
-	by := map[string][]int{}
-	for at, err := range i.errs {
-		call := reconcile.ErrorOf(err)
-		cause := call.Op + " " + strings.ReplaceAll(call.Cause(), i.targets[at], "")
+	by := map[string]incomplete{}
+	for _, f := range all {
+		call := reconcile.ErrorOf(f)
+		cause := call.Op + " " + strings.ReplaceAll(call.Cause(), f.Target.String(), "")
 		if by[cause] == nil {
 			order = append(order, cause)
 		}
-		by[cause] = append(by[cause], at)
+		by[cause] = append(by[cause], f)
 	}
-	var lines []string
 	rest := 0
 	for _, cause := range order {
 		of := by[cause]
-		first := i.errs[of[0]]
 		if len(lines) == maxReasons {
 			rest += len(of)
 			continue
 		}
-		text, call := first.Error(), reconcile.ErrorOf(first)
+		text, call := of[0].Error(), reconcile.ErrorOf(of[0])
 		if len(of) > 1 {
-			names := slice.Map(of, func(at int) string { return i.targets[at] })
+			names := slice.Map(of, func(f *reconcile.Failure) string { return f.Target.String() })
 			text = fmt.Sprintf("%d targets (%s): %s", len(of), Few(names), strings.TrimPrefix(strings.TrimPrefix(call.Op+": "+call.Reason(), ": "), names[0]+": "))
 		}
 		if call.Hint != "" {
@@ -212,7 +150,7 @@ func (i *incomplete) Error() string {
 		}
 		lines = append(lines, fmt.Sprintf("and %d more %s", rest, targets))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // Few names the first of many.
@@ -228,8 +166,8 @@ func Few(names []string) string {
 // guard refused is no target's failure: all of them could be read.
 func (r *Result) TargetErr(t desired.Target) error {
 	for _, f := range r.failures() {
-		if f.ended && f.Target == t {
-			return f.err
+		if f.Ended && f.Target == t {
+			return f
 		}
 	}
 	if r.Plan == nil {
@@ -249,7 +187,7 @@ func (r *Result) anyTarget(s Scope) bool {
 	}
 	ended := map[desired.Target]bool{}
 	for _, f := range r.failures() {
-		ended[f.Target] = ended[f.Target] || f.ended
+		ended[f.Target] = ended[f.Target] || f.Ended
 	}
 	return s.All && len(r.Plan.Targets) == 0 ||
 		slices.ContainsFunc(r.Plan.Targets, func(t reconcile.TargetPlan) bool { return !ended[t.Target] && s.Whole(t.Target) })
@@ -258,7 +196,7 @@ func (r *Result) anyTarget(s Scope) bool {
 // held are the targets that a pass was to look at as a whole and left to another run.
 func (r *Result) held(s Scope) (held []Object) {
 	for _, f := range r.failures() {
-		if f.ended && s.Whole(f.Target) && r.reason(f.err, f.reason) == ByLease {
+		if f.Ended && s.Whole(f.Target) && r.reason(f, Other) == ByLease {
 			held = append(held, Object{Target: f.Target})
 		}
 	}
@@ -279,11 +217,11 @@ func (r *Result) Failures() Failures {
 		return f
 	}
 	for _, failed := range r.failures() {
-		whole := Object{Target: failed.Target}
-		if failed.Object != whole {
-			f.by[failed.Object] = errors.Join(f.by[failed.Object], failed.err)
+		whole, object := Object{Target: failed.Target}, objectOf(failed)
+		if object != whole {
+			f.by[object] = errors.Join(f.by[object], failed)
 		}
-		f.by[whole] = errors.Join(f.by[whole], failed.err)
+		f.by[whole] = errors.Join(f.by[whole], failed)
 	}
 	return f
 }
@@ -301,7 +239,7 @@ func (f Failures) Of(o Object) error {
 func (r *Result) Reasons() []Reason {
 	var found []Reason
 	note := func(err error, otherwise Reason) {
-		if err != nil && otherwise != "" && !errors.Is(err, context.Canceled) {
+		if err != nil && !errors.Is(err, context.Canceled) {
 			found = append(found, r.reason(err, otherwise))
 		}
 	}
@@ -310,7 +248,13 @@ func (r *Result) Reasons() []Reason {
 	}
 	note(r.Err, Other)
 	for _, f := range r.failures() {
-		note(f.err, f.reason)
+		switch {
+		case f.Ended && f.Function != "": // which has its reason in the target's, or the run's
+		case f.Write:
+			note(f, Unwritable)
+		default:
+			note(f, Unreadable)
+		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found)

@@ -40,11 +40,11 @@ func TestWhatAPassCameTo(t *testing.T) {
 		{why: "a target that could not be opened", result: Result{Plan: plan(reconcile.TargetPlan{Err: denied, Findings: []reconcile.Finding{{Name: name, Kind: reconcile.FindingUnreadable, Err: denied}}})},
 			whole: denied, orders: denied},
 		{why: "one function that could not be read is a row", result: Result{Plan: finding(reconcile.FindingUnreadable, denied)}, orders: denied},
-		{why: "one that was not reached is not", result: Result{Plan: finding(reconcile.FindingNotExamined, nil)}, whole: errUnread, orders: errUnread},
+		{why: "one that was not reached is not", result: Result{Plan: finding(reconcile.FindingNotExamined, nil)}, whole: reconcile.ErrNotReached, orders: reconcile.ErrNotReached},
 		{why: "a missing function is found, not failed", result: Result{Plan: finding(reconcile.FindingFunctionMissing, nil)}},
 		{why: "one write that failed is a row", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Failed, denied)}, orders: denied},
 		{why: "one that was stored otherwise", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.Mismatched, denied)}, orders: denied},
-		{why: "one that was not attempted", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, nil)}, whole: errUnread, orders: errUnread},
+		{why: "one that was not attempted", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, nil)}, whole: reconcile.ErrNotReached, orders: reconcile.ErrNotReached},
 		{why: "one that an event's pass dealt with", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, &callerr.Error{Err: ErrSuperseded})}},
 	} {
 		f := tt.result.Failures()
@@ -166,5 +166,10 @@ func TestManyTargetsOfOneCause(t *testing.T) {
 	}
 	if got := (&Result{Plan: plan}).Completed().Error(); strings.Count(got, "\n") != maxReasons || !strings.HasSuffix(got, "\nand 69 more targets") {
 		t.Errorf("of many causes the pass says\n%s", got)
+	}
+	// What AWS says makes no line of its own.
+	plan.Targets = []reconcile.TargetPlan{{Target: ireland, Err: errors.New("no\nsuch host")}, {Target: desired.Target{Account: "222222222222", Region: "eu-west-1"}, Err: errors.New("no role")}}
+	if got := (&Result{Plan: plan}).Completed().(interface{ Lines() []string }).Lines(); len(got) != 2 || !strings.HasSuffix(got[0], "no\nsuch host") {
+		t.Errorf("the lines are %q", got)
 	}
 }

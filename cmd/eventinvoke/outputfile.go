@@ -20,7 +20,7 @@ import (
 // written beside its place and renamed when the result is complete. A new one has
 // the mode that the umask leaves; one that is there keeps its mode. What is there and
 // is no file, such as a pipe or /dev/stdout, is written to as it is: a rename would
-// put a file in its place.
+// put a file in its place. The library by which the history writes has nothing for Windows.
 type outputFile struct {
 	io.Writer
 	commit func() error // makes the result appear
@@ -94,19 +94,14 @@ func openOutput(path string) (*outputFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := false
 	o := &outputFile{Writer: f, commit: func() error {
-		err := errors.Join(f.Sync(), f.Close()) // Windows renames no file that is open
-		if err == nil {
-			err = os.Rename(f.Name(), place)
+		if err := errors.Join(f.Sync(), f.Close()); err != nil { // Windows renames no file that is open
+			return err
 		}
-		done = err == nil
-		return err
+		return os.Rename(f.Name(), place)
 	}, drop: func() {
-		if !done {
-			f.Close() // it may be closed already
-			os.Remove(f.Name())
-		}
+		f.Close() // it may be closed already
+		os.Remove(f.Name())
 	}}
 	if info != nil {
 		if err := f.Chmod(info.Mode().Perm()); err != nil {

@@ -58,13 +58,6 @@ func (w adoptWishes) Resolve(ctx context.Context, ambient desired.Target, found 
 }
 
 func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff bool) error {
-	if err := o.paceOptions.check(); err != nil {
-		return err
-	}
-	document, err := a.loadFor(ctx, args, o)
-	if err != nil {
-		return err
-	}
 	read := os.ReadFile
 	if o.simulate == builtInScenario && len(args) == 0 {
 		if !diff {
@@ -72,21 +65,32 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 		}
 		read = func(path string) ([]byte, error) { return fs.ReadFile(examples.FS, path) }
 	}
-	r, err := a.look(ctx, adoptWishes{o.wishes(document)}, o, false)
-	switch {
-	case err != nil:
+	return a.execute(ctx, "adopt", o, func(x *execution) error {
+		var document *desired.Document
+		x.seen = false
+		x.show = func(r *reconcile.RunResult) error {
+			if r.Stopped != nil {
+				return timeUp(r.Stopped) // a part of what differs is no state of anything
+			}
+			result, err := adopt.Patch(adopt.Input{
+				Document: document, Ambient: r.Opened.Ambient, Inventory: r.Inventory, Observed: r.Observed, Plan: r.Plan, Read: read,
+			})
+			if err != nil {
+				return err
+			}
+			x.lacks = len(result.Refused) > 0
+			return a.adopted(r, result, diff)
+		}
+		var err error
+		if document, err = a.loadFor(ctx, args, o); err == nil {
+			x.Wishes = adoptWishes{x.wishes(document)}
+		}
 		return err
-	case r.Stopped != nil:
-		return timeUp(r.Stopped) // a part of what differs is no state of anything
-	case r.Err != nil:
-		return r.Err
-	}
-	result, err := adopt.Patch(adopt.Input{
-		Document: document, Ambient: r.Opened.Ambient, Inventory: r.Inventory, Observed: r.Observed, Plan: r.Plan, Read: read,
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// adopted changes the fleet files, or shows how, and tells what was left.
+func (a *app) adopted(r *reconcile.RunResult, result adopt.Result, diff bool) error {
 	if diff {
 		for _, f := range result.Files {
 			if _, err := a.out.Write(f.Diff()); err != nil {
@@ -110,7 +114,7 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 	if c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
 		a.log.Warn("what could not be read was left as it is declared", "configs", c.Unreadable, "targets", c.UnreadableTargets, "not_examined", c.NotExamined)
 	}
-	return partly(exitOf(r.RunResult, aboutFleet, a.closing(untold(r.RunResult, aboutFleet, r.failures)...)), len(result.Refused) > 0, nil)
+	return nil
 }
 
 // replace writes the files that change, and says which.

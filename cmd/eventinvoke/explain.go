@@ -161,36 +161,26 @@ func (a *app) explainKey(ctx context.Context, typed string, paths []string, o *e
 	if err != nil {
 		return err
 	}
-	var run *looked // nil where AWS was not asked
-	var keys []explained
 	if o.live {
-		run, keys, err = a.liveKeys(ctx, doc, typed, query, o)
-	} else {
-		keys, err = declared(doc, query.Target(), nil, typed, query)
+		return a.explainLive(ctx, doc, typed, query, o)
 	}
+	keys, err := declared(doc, query.Target(), nil, typed, query)
 	if err != nil {
 		return err
 	}
+	return a.showKeys(keys, doc, o)
+}
+
+func (a *app) showKeys(keys []explained, doc *desired.Document, o *explainOptions) error {
 	if o.format == "json" {
 		document := explainDocument{FormatVersion: 1}
 		for i := range keys {
 			document.Configs = append(document.Configs, keys[i].json())
 		}
-		err = report.WriteJSON(a.out, document)
-	} else {
-		sayLines(a.out, explainedText(keys, report.Folder(pathsIn(doc.Files()))))
+		return report.WriteJSON(a.out, document)
 	}
-	if err != nil {
-		return err
-	}
-	if run == nil {
-		return nil
-	}
-	var closing error
-	if !o.seen() {
-		closing = a.closing(untold(run.RunResult, aboutReading, run.failures)...)
-	}
-	return exitOf(run.RunResult, aboutReading, closing)
+	sayLines(a.out, explainedText(keys, report.Folder(pathsIn(doc.Files()))))
+	return nil
 }
 
 // declared tells what the files say about a key, given the tags that are known.

@@ -118,9 +118,9 @@ func (w suggestionWishes) Resolve(_ context.Context, ambient desired.Target, fou
 	return desired.Fleet{}, reconcile.GuardBase{}, cmp.Or(err, w.wrong)
 }
 
-// liveKeys tells what the files say and what AWS holds. It opens only the target
+// explainLive tells what the files say and what AWS holds. It opens only the target
 // that was named, where one was.
-func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) (*looked, []explained, error) {
+func (a *app) explainLive(ctx context.Context, doc *desired.Document, typed string, query desired.KeyQuery, o *explainOptions) error {
 	options := o.readOptions
 	options.quiet = true
 	if query.Where != "" && doc.DeclaresTargets() {
@@ -128,39 +128,42 @@ func (a *app) liveKeys(ctx context.Context, doc *desired.Document, typed string,
 	}
 	base := reconcile.FleetWishes{Document: doc, Selection: options.selection()}
 	wishes := &keyWishes{FleetWishes: base, typed: typed, query: query}
-	r, err := a.look(ctx, wishes, &options, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	keys := wishes.keys
-	if r.Err == nil {
-		for i := range keys {
-			keys[i].Live = liveOf(keys[i].Key, &r.Observed.Targets[i])
-			plan := &r.Plan.Targets[i]
-			keys[i].Unjudged = plan.Unjudged
-			keys[i].Breaches = slices.DeleteFunc(plan.Breaches, func(b reconcile.Breach) bool { return b.Name != keys[i].Key.Name })
-		}
-		keys = slices.DeleteFunc(keys, func(e explained) bool {
-			// Rules choose among what exists: of nothing there is no key.
-			return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer == desired.LayerRule
+	look := func(w reconcile.Wishes) error {
+		return a.execute(ctx, "explain", &options, func(x *execution) error {
+			x.declared, x.Wishes, x.about = declaredIn(doc), w, aboutReading
+			x.show = func(r *reconcile.RunResult) error {
+				if r.Stopped != nil {
+					return timeUp(r.Stopped)
+				}
+				keys := wishes.live(r)
+				if len(keys) == 0 {
+					return &desired.NotDeclaredError{Typed: typed, Hint: "AWS has no such function for a rule to choose"}
+				}
+				return a.showKeys(keys, doc, o)
+			}
+			return nil
 		})
-		if len(keys) == 0 {
-			r.Err = &desired.NotDeclaredError{Typed: typed, Hint: "AWS has no such function for a rule to choose"}
+	}
+	err := look(wishes)
+	if unknown := (*desired.NotDeclaredError)(nil); errors.As(err, &unknown) {
+		if near := look(suggestionWishes{base, typed, unknown}); errors.As(near, &unknown) {
+			return unknown
 		}
 	}
-	if r.Stopped != nil {
-		return nil, nil, timeUp(r.Stopped)
+	return err
+}
+
+// live is what AWS holds of the keys.
+func (w *keyWishes) live(r *reconcile.RunResult) []explained {
+	for i := range w.keys {
+		k, plan := &w.keys[i], &r.Plan.Targets[i]
+		k.Live, k.Unjudged = liveOf(k.Key, &r.Observed.Targets[i]), plan.Unjudged
+		k.Breaches = slices.DeleteFunc(plan.Breaches, func(b reconcile.Breach) bool { return b.Name != k.Key.Name })
 	}
-	if unknown := (*desired.NotDeclaredError)(nil); errors.As(r.Err, &unknown) {
-		near, err := a.look(ctx, suggestionWishes{base, typed, r.Err}, &options, false)
-		if err != nil {
-			return nil, nil, err
-		}
-		if errors.As(near.Err, &unknown) {
-			return nil, nil, near.Err
-		}
-	}
-	return r, keys, r.Err
+	return slices.DeleteFunc(w.keys, func(e explained) bool {
+		// Rules choose among what exists: of nothing there is no key.
+		return e.Live.State == stateFunctionMissing && e.Entry.Origins.Entry.Layer == desired.LayerRule
+	})
 }
 
 func liveOf(key desired.Key, target *reconcile.ObservedTarget) *liveValue {

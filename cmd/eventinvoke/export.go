@@ -51,36 +51,20 @@ declared; a comment says what.`,
 }
 
 func (a *app) export(ctx context.Context, args []string, o *readOptions) error {
-	if err := o.paceOptions.check(); err != nil {
-		return err
-	}
-	document, err := a.loadTargets(ctx, args, o)
-	if err != nil {
-		return err
-	}
-	if targets := declaredIn(document); targets != nil { // else that of the credentials, which is not known yet
-		if _, err := (desired.Selection{Targets: o.targets}).Narrow(desired.Fleet{Targets: targets}); err != nil {
-			return err // an export of nothing must not look like success
+	return a.execute(ctx, "export", o, func(x *execution) error {
+		x.about, x.needs, x.show, x.seen = aboutReading, "all functions were found", x.writeExport, false
+		document, err := a.loadTargets(ctx, args, o)
+		if err != nil {
+			return err
 		}
-	}
-	output, err := o.outputOptions.open(a.out)
-	if err != nil {
-		return err
-	}
-	defer output.drop()
-	r, err := a.look(ctx, exportWishes{o.wishes(document)}, o, true)
-	if err != nil {
-		return err
-	}
-	switch {
-	case errors.As(r.Stopped, new(interrupt)):
-		return r.Stopped // a part of a file must not replace a whole one
-	case errors.Is(r.Err, reconcile.ErrTimeUp):
-		return fmt.Errorf("%w before all functions were found; give it more time", timeUp(r.Err))
-	case r.Err != nil:
-		return r.Err
-	}
-	return a.writeExport(r, output)
+		x.Wishes, x.LookForOrphans = exportWishes{x.wishes(document)}, true
+		targets := declaredIn(document)
+		if targets == nil { // that of the credentials, which is not known yet
+			return nil
+		}
+		_, err = desired.Selection{Targets: o.targets}.Narrow(desired.Fleet{Targets: targets})
+		return err // an export of nothing must not look like success
+	})
 }
 
 // exportWishes are every function of some targets that --function lets through.
@@ -165,7 +149,10 @@ func (a *app) loadTargets(ctx context.Context, args []string, o *readOptions) (*
 
 // writeExport writes the file and tells by the exit code how much of the world
 // is in it.
-func (a *app) writeExport(r *looked, output *outputFile) error {
+func (x *execution) writeExport(r *reconcile.RunResult) error {
+	if errors.As(r.Stopped, new(interrupt)) {
+		return r.Stopped // a part of a file must not replace a whole one
+	}
 	targets := make([]export.ObservedTarget, len(r.Fleet.Targets))
 	var unread error
 	for i, t := range r.Fleet.Targets {
@@ -178,7 +165,7 @@ func (a *app) writeExport(r *looked, output *outputFile) error {
 		unread = cmp.Or(unread, targets[i].Err)
 		if why := reconcile.ErrorOf(found.TagsErr); why != nil {
 			targets[i].Tags = nil
-			a.log.Warn("no rule rests on tags, because they could not be read", "target", t.Target.String(), "why", why.Reason(), "hint", why.Hint)
+			x.app.log.Warn("no rule rests on tags, because they could not be read", "target", t.Target.String(), "why", why.Reason(), "hint", why.Hint)
 		}
 	}
 	functions, records := 0, 0
@@ -197,23 +184,24 @@ func (a *app) writeExport(r *looked, output *outputFile) error {
 		return fmt.Errorf("there is nothing to export: no record on %s", count(functions, "function", "functions"))
 	}
 	sum := sha256.New()
-	result, err := export.Write(io.MultiWriter(output, sum), targets, []string{
+	result, err := export.Write(io.MultiWriter(x.output, sum), targets, []string{
 		"The event invoke configs that AWS held, written by eventinvoke export.",
 		"What AWS holds no value for is left alone, save where defaults would speak for it.",
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(output, exportMark, sum.Sum(nil)); err != nil {
+	if _, err := fmt.Fprintf(x.output, exportMark, sum.Sum(nil)); err != nil {
 		return err
 	}
-	if err := output.commit(); err != nil {
+	if err := x.output.commit(); err != nil {
 		return err
 	}
-	a.log.Info("exported", "records", result.Records, "functions", functions, "targets", len(targets))
+	x.app.log.Info("exported", "records", result.Records, "functions", functions, "targets", len(targets))
 	if !result.Whole() {
-		a.log.Warn("the file does not hold everything; its comments say what is missing and why",
+		x.app.log.Warn("the file does not hold everything; its comments say what is missing and why",
 			"not_read", result.Unreadable, "not_expressible", result.Inexpressible)
 	}
-	return partly(exitOf(r.RunResult, aboutReading, a.closing(untold(r.RunResult, aboutReading, r.failures)...)), !result.Whole(), nil)
+	x.lacks = !result.Whole()
+	return nil
 }

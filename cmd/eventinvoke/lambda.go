@@ -200,11 +200,11 @@ func (h *handler) invokeBatch(ctx context.Context, messages []events.Message) an
 
 // visit is one pass of an invocation.
 type visit struct {
-	run      *reconcile.RunResult
-	answer   answer
-	err      error // why it left something undone that nobody else was given, or nil
-	failures worker.Failures
-	pending  map[worker.Object]bool // changes that were not come to
+	run     *reconcile.RunResult
+	answer  answer
+	err     error                     // why it left something undone that nobody else was given, or nil
+	failure func(worker.Object) error // why an object was not dealt with, or nil
+	pending map[worker.Object]bool    // changes that were not come to
 }
 
 // left reports whether a message is to come again.
@@ -212,7 +212,7 @@ func (v *visit) left(c worker.Classified) bool {
 	if c.Everything {
 		return v.err != nil
 	}
-	return slices.ContainsFunc(c.Triggers, func(t worker.Trigger) bool { return v.failures.Of(t.Object) != nil || v.pending[t.Object] })
+	return slices.ContainsFunc(c.Triggers, func(t worker.Trigger) bool { return v.failure(t.Object) != nil || v.pending[t.Object] })
 }
 
 // visit makes one pass, says how it went, and hands on the targets that the time did not
@@ -249,7 +249,7 @@ func (h *handler) visit(ctx context.Context, asked worker.Classified, restOf str
 		result.Err = nil
 	}
 	v.pending = pendingOf(run)
-	v.failures, v.err = result.Failures(), result.Completed()
+	v.failure, v.err = result.FailureOf(), result.Completed()
 	if v.err == nil && len(v.pending) > 0 && run.Write {
 		v.err = errors.Join(run.Refused, run.Stopped)
 	}

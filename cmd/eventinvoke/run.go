@@ -25,7 +25,7 @@ type execution struct {
 	clients  *clients
 	declared []desired.TargetSpec   // by the fleet files; nil where they declare none
 	memory   *history.Memory        // nil for a run that is not recorded
-	seen     *observed.Observations // nil for a run that reads everything
+	recalled *observed.Observations // nil for a run that reads everything
 	files    []desired.FileInfo     // the fleet files
 	accounts map[string][]string    // of the organizations that they name
 	changed  []report.AccountChange // since the run before
@@ -33,7 +33,12 @@ type execution struct {
 	undo     string                 // the command that rolls the run back; "" where it is not remembered
 
 	about verdict // the exit code
-	lacks bool    // what was to be undone is known only in part; see partly
+	lacks bool    // what the engine cannot know is known, or expressed, only in part; see partly
+	// show writes what a verb makes of a result with a plan, which asks Lambda alone, in place of
+	// its report; nil is the report.
+	show  func(*reconcile.RunResult) error
+	seen  bool   // whether people see the run's failures in what is written
+	needs string // what the time did not suffice for where there is no plan
 	// then is done with a result in which nothing failed before it; nil is nothing.
 	then func(*reconcile.RunResult) error
 
@@ -51,7 +56,7 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	if err := o.check(); err != nil {
 		return err
 	}
-	x := &execution{app: a, o: o, Request: o.request(verb), about: aboutFleet}
+	x := &execution{app: a, o: o, Request: o.request(verb), about: aboutFleet, seen: o.seen(), needs: "anything was compared"}
 	x.Observe = x.observe
 	var err error
 	if x.clients, err = newClients(func() []desired.TargetSpec { return x.declared }, o); err != nil {
@@ -74,12 +79,15 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		}
 		x.startProgress()
 	}
+	if x.show != nil {
+		x.InsightPolicy = reconcile.InsightsOff
+	}
 	x.pace = startPace(x.Started, x.clients.snapshots)
 	defer x.pace.close()
 	if x.memory != nil {
 		x.memory.Files, x.memory.Organizations, x.memory.Pace, x.memory.Waiting = x.files, x.accounts, x.pace.of, x.progress.waitFor
 	}
-	engine := x.clients.engine(x.clients, x.memory, x.past, x.seen, a.log)
+	engine := x.clients.engine(x.clients, x.memory, x.past, x.recalled, a.log)
 	engine.Annotators = x.progress.asking(x.annotators())
 	engine.Reporters = []func(context.Context, *reconcile.RunResult) error{x.tell, x.writeMetrics, x.goOn, x.notify}
 	return x.conclude(engine.Run(ctx, x.Request))
@@ -94,7 +102,7 @@ func (o *readOptions) request(verb string) reconcile.Request {
 // observe is told of every step of the run.
 func (x *execution) observe(e reconcile.Step) {
 	switch {
-	case x.o.format != "ndjson":
+	case x.o.format != "ndjson" || x.show != nil:
 	case e.Phase == reconcile.PhaseResolve:
 		x.stream = report.NewStream(x.output, x.report(e.Run))
 	case x.stream == nil: // aliases are listed before the fleet is known, with which a stream begins
@@ -114,13 +122,23 @@ func (x *execution) tell(_ context.Context, r *reconcile.RunResult) error {
 		if call := (*callerr.Error)(nil); errors.As(r.Err, &call) {
 			waited = fmt.Sprintf(", while %s of %s had no answer", call.Op, call.Subject)
 		}
-		r.Err = fmt.Errorf("%w before anything was compared%s; give it more time", timeUp(reconcile.ErrTimeUp), waited)
+		r.Err = fmt.Errorf("%w before %s%s; give it more time", timeUp(reconcile.ErrTimeUp), x.needs, waited)
 	}
-	x.summarize(r)
-	if r.Err != nil && x.o.format == "text" {
-		return nil
+	switch {
+	case x.show == nil:
+		x.summarize(r)
+		if !x.toPeople(r) {
+			return x.write(r)
+		}
+	case r.Err == nil:
+		return x.show(r)
 	}
-	return x.write(r)
+	return nil
+}
+
+// toPeople reports whether standard error tells why there is no plan, and nothing else does.
+func (x *execution) toPeople(r *reconcile.RunResult) bool {
+	return r.Err != nil && (x.show != nil || x.o.format == "text")
 }
 
 // goOn does what a verb does with a result in which nothing failed.
@@ -139,7 +157,7 @@ func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
 	case r.Declined:
 		fmt.Fprintln(x.app.err, "Nothing was written.")
 		return exitOf(r, x.about, nil)
-	case r.Err != nil && x.o.format == "text":
+	case x.toPeople(r):
 		return errors.Join(r.Err, r.Late)
 	case r.Err != nil:
 		return &ending{codeOfResult(r, x.about), errors.Join(r.Err, r.Late)}
@@ -149,7 +167,7 @@ func (x *execution) conclude(r *reconcile.RunResult, failures error) error {
 		return r.Late
 	}
 	var closing error
-	if !x.o.seen() {
+	if !x.seen {
 		closing = x.app.closing(untold(r, x.about, failures)...)
 	}
 	return partly(exitOf(r, x.about, closing), x.lacks, nil)
@@ -213,28 +231,6 @@ func (x *execution) report(r *reconcile.RunResult) *report.Run {
 		run.API[i].Pace = x.pace.of(run.API[i].Target)
 	}
 	return run
-}
-
-// looked is a run that only read, and all its failures.
-type looked struct {
-	*reconcile.RunResult
-	failures error
-}
-
-// look runs the engine over what makes no report of a run, to read.
-func (a *app) look(ctx context.Context, wishes reconcile.Wishes, o *readOptions, orphans bool) (*looked, error) {
-	declared, _ := wishes.Targets()
-	c, err := newClients(func() []desired.TargetSpec { return declared }, o)
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	progress := a.startProgress(&o.outputOptions, c.snapshots)
-	defer progress.close()
-	request := o.request("look")
-	request.Wishes, request.LookForOrphans, request.Observe = wishes, orphans, progress.observe
-	result, failures := reconcile.Engine{Opener: c}.Run(ctx, request)
-	return &looked{result, failures}, nil
 }
 
 // fromFleet prepares a run over fleet files.
@@ -322,7 +318,7 @@ func (x *execution) lookBack(ctx context.Context, location string) (err error) {
 
 // recall lets the run judge functions that others read, where that was asked for.
 func (x *execution) recall(ctx context.Context, location string) (err error) {
-	x.seen, err = x.app.observations(ctx, &x.o.reading, location, x.clients)
+	x.recalled, err = x.app.observations(ctx, &x.o.reading, location, x.clients)
 	return err
 }
 

@@ -300,7 +300,7 @@ func TestAFailureIsLoggedOnce(t *testing.T) {
 	function := errors.New("ListFunctionEventInvokeConfigs 111111111111/eu-west-1/orders: AccessDeniedException")
 	for _, target := range []error{errors.New("too many calls failed"), errors.New("AssumeRole 111111111111/us-east-1: AccessDenied")} {
 		plan := &reconcile.Plan{Targets: []reconcile.TargetPlan{
-			{Target: here, Findings: []reconcile.Finding{{Kind: reconcile.FindingUnreadable, Err: function}}},
+			{Target: here, Findings: []reconcile.Finding{{Name: desired.Name{Function: "orders", Qualifier: desired.Latest}, Kind: reconcile.FindingUnreadable, Err: function}}},
 			{Target: there, Stopped: target},
 		}}
 		result := worker.Result{Plan: plan}
@@ -308,30 +308,33 @@ func TestAFailureIsLoggedOnce(t *testing.T) {
 		if closing == nil || !strings.Contains(closing.Error(), target.Error()) {
 			t.Fatalf("the worker closes the pass with %v", closing)
 		}
-		stopped := target
-		if !strings.Contains(target.Error(), there.String()) { // as the engine names the target
-			stopped = fmt.Errorf("%s: %w", there, target)
-		}
 		var log bytes.Buffer
 		s := &server{app: &app{log: slog.New(slog.NewTextHandler(&log, nil))}}
-		s.logFailures("r", multierror.Append(nil, function, stopped), &result)
+		s.logFailures("r", failuresIn(plan), &result)
 		if text := log.String(); strings.Count(text, "orders") != 1 || strings.Contains(text, target.Error()) {
 			t.Errorf("beside %q the log has\n%s", closing, text)
 		}
 	}
 }
 
+// failuresIn is the error of a run with such a plan.
+func failuresIn(plan *reconcile.Plan) error {
+	var all *multierror.Error
+	for _, f := range reconcile.Failures(plan, nil) {
+		all = multierror.Append(all, f)
+	}
+	return all
+}
+
 // Targets that share a cause are one line, with which the worker closes the pass, and take
 // none of the lines that functions have.
 func TestTargetsWithOneCauseAreLoggedOnce(t *testing.T) {
 	plan := &reconcile.Plan{}
-	var failures error
 	for i := range 30 {
 		target := desired.Target{Account: fmt.Sprintf("%012d", i+1), Region: "eu-west-1"}
-		stopped := errors.New("too many calls failed")
-		plan.Targets = append(plan.Targets, reconcile.TargetPlan{Target: target, Stopped: stopped})
-		failures = multierror.Append(failures, fmt.Errorf("%s: %w", target, stopped))
+		plan.Targets = append(plan.Targets, reconcile.TargetPlan{Target: target, Stopped: errors.New("too many calls failed")})
 	}
+	failures := failuresIn(plan)
 	for i := range maxLogged + 2 {
 		failures = multierror.Append(failures, fmt.Errorf("function-%d failed", i))
 	}

@@ -28,7 +28,7 @@ func (w *Worker) pass(ctx context.Context, j *job, scope Scope) {
 	w.conclude(&report, j, completed, fleet)
 	w.log(ctx, &report, completed)
 	w.o.Observer.Passed(report)
-	j.settle(completed, report.Result.Failures().Of)
+	j.settle(completed, report.Result.FailureOf())
 }
 
 // ErrStalled is why the context of a pass ends that gave no sign of life.

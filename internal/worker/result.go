@@ -71,9 +71,6 @@ func (r *Result) failures() []*reconcile.Failure {
 	return slices.DeleteFunc(reconcile.Failures(r.Plan, r.Outcome), func(f *reconcile.Failure) bool { return errors.Is(f, ErrSuperseded) })
 }
 
-// objectOf is what a failure is about: a target as a whole has no function.
-func objectOf(f *reconcile.Failure) Object { return Object{f.Target, f.Function} }
-
 // Completed reports why a pass did not come to its end, or nil: one reason for each
 // target, told together where they have one cause. A function that failed is a row of a
 // complete pass; one that was not attempted is not.
@@ -203,35 +200,21 @@ func (r *Result) held(s Scope) (held []Object) {
 	return slices.Compact(held)
 }
 
-// Failures tells, for each object of a pass, why it was not dealt with.
-type Failures struct {
-	whole error
-	by    map[Object]error
-}
-
-// Failures sorts what went wrong in a pass by object.
-func (r *Result) Failures() Failures {
-	f := Failures{by: map[Object]error{}}
+// FailureOf tells of each object of a pass why it was not dealt with, or nil.
+func (r *Result) FailureOf() func(Object) error {
 	if r.Err != nil || r.Plan == nil {
-		f.whole = r.Completed()
-		return f
+		whole := r.Completed()
+		return func(Object) error { return whole }
 	}
-	for _, failed := range r.failures() {
-		whole, object := Object{Target: failed.Target}, objectOf(failed)
+	by := map[Object]error{}
+	for _, f := range r.failures() {
+		whole, object := Object{Target: f.Target}, Object{f.Target, f.Function}
 		if object != whole {
-			f.by[object] = errors.Join(f.by[object], failed)
+			by[object] = errors.Join(by[object], f)
 		}
-		f.by[whole] = errors.Join(f.by[whole], failed)
+		by[whole] = errors.Join(by[whole], f)
 	}
-	return f
-}
-
-// Of is why an object was not dealt with, or nil.
-func (f Failures) Of(o Object) error {
-	if f.whole != nil {
-		return f.whole
-	}
-	return f.by[o]
+	return func(o Object) error { return by[o] }
 }
 
 // Reasons lists why a pass failed or was not complete, each once, sorted. What ended

@@ -47,16 +47,16 @@ func TestWhatAPassCameTo(t *testing.T) {
 		{why: "one that was not attempted", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, nil)}, whole: reconcile.ErrNotReached, orders: reconcile.ErrNotReached},
 		{why: "one that an event's pass dealt with", result: Result{Plan: plan(reconcile.TargetPlan{}), Outcome: wrote(reconcile.NotAttempted, &callerr.Error{Err: ErrSuperseded})}},
 	} {
-		f := tt.result.Failures()
+		of := tt.result.FailureOf()
 		for _, c := range []struct {
 			what      string
 			got, want error
 		}{
 			{"the pass", tt.result.Completed(), tt.whole},
 			{"the target", tt.result.TargetErr(ireland), tt.whole},
-			{"orders", f.Of(fn("orders")), tt.orders},
-			{"bills", f.Of(fn("bills")), tt.bills},
-			{"the whole target's touch", f.Of(Object{Target: ireland}), tt.orders},
+			{"orders", of(fn("orders")), tt.orders},
+			{"bills", of(fn("bills")), tt.bills},
+			{"the whole target's touch", of(Object{Target: ireland}), tt.orders},
 		} {
 			if !errors.Is(c.got, c.want) || (c.want == nil && c.got != nil) {
 				t.Errorf("%s: %s ended with %v, want %v", tt.why, c.what, c.got, c.want)

@@ -7,11 +7,11 @@
 //	                   whether the run may write
 //	       Opener      a Reader, a Finder and a Writer for each target: AWS, a simulator, a map
 //	out    RunResult   what was seen (Observed), what differs (Plan), how each write ended
-//	                   (Outcome), and as an error everything that failed
+//	                   (Outcome), and as an error everything that failed (each a Failure)
 //
-// An [Engine] with an [Opener] alone is whole, as the example shows. [Memory] adds a journal and
-// keeps other runs away, [Annotator] what package insight has words for, and [Observations]
-// spare reads. Between the calls at both ends everything is a function of values, without a
+// An [Engine] with an [Opener] alone is whole, as the example shows. [Memory] adds a record and
+// a journal and keeps other runs away, [Annotator] what package insight has words for, and
+// [Observations] spare reads. Reporters are told of every run once it is over. Between the calls at both ends everything is a function of values, without a
 // context, a clock or a logger, and can be used alone: [NewPlan] compares, [Guard] holds the
 // plan against limits.
 //

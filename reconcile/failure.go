@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -108,10 +107,11 @@ func (r *RunResult) failures() error {
 // Err joins the failures in the plan's order, or is nil when there are none. Changes
 // that were not attempted are not failures.
 func (o *Outcome) Err() error {
-	failed := slices.DeleteFunc(Failures(&Plan{}, o), func(f *Failure) bool { return f.Ended })
 	all := manyErrors()
-	for _, f := range failed {
-		all = multierror.Append(all, f)
+	for _, f := range Failures(&Plan{}, o) {
+		if !f.Ended {
+			all = multierror.Append(all, f)
+		}
 	}
 	return all.ErrorOrNil()
 }

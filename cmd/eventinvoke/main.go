@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/history"
-	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
@@ -293,15 +292,4 @@ func nothingCompared(c reconcile.PlanCounts) bool {
 // journalFailed reports whether the journal stopped the run.
 func journalFailed(o *reconcile.Outcome) bool {
 	return slices.ContainsFunc(o.Targets, func(t reconcile.TargetOutcome) bool { return errors.Is(t.Stopped, reconcile.ErrJournal) })
-}
-
-// explainFailure names the reasons that only this program knows.
-func explainFailure(err error) worker.Reason {
-	switch {
-	case errors.As(err, new(*history.HeldError)), errors.As(err, new(*history.LostError)):
-		return worker.ByLease
-	case errors.As(err, new(historyError)):
-		return worker.ByHistory
-	}
-	return ""
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/notify"
 	"github.com/eventinvoke/eventinvoke/internal/worker"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // notifyOptions say who is told what a run found.
@@ -130,7 +131,7 @@ func (s *server) notifyPass(r *reconcile.RunResult, scope worker.Scope, problem 
 	if s.notifier == nil {
 		return
 	}
-	d := notify.Of(r, scope.All, func(err error) bool { return explainFailure(err) == worker.ByLease })
+	d := notify.Of(r, scope.All, func(err error) bool { return callerr.KindOf(err) == callerr.Lease })
 	d.FleetFiles(problem)
 	s.notifier.Tell(d)
 }

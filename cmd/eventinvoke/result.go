@@ -156,7 +156,7 @@ func (l closingLine) Error() string { return string(l) }
 
 // passResult is the result of a run as the worker and its metrics know it.
 func passResult(r *reconcile.RunResult) worker.Result {
-	result := worker.Result{RunID: r.ID, ReasonOf: explainFailure, Outcome: r.Outcome, Insights: r.Insights, MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers}
+	result := worker.Result{RunID: r.ID, Outcome: r.Outcome, Insights: r.Insights, MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers}
 	for _, err := range []error{r.Late, r.Refused, r.Stopped, r.Err} {
 		if err != nil {
 			result.Err = err

@@ -18,6 +18,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/internal/worker/metrics"
 	"github.com/eventinvoke/eventinvoke/internal/worker/web"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 // server is what a worker keeps from one pass to the next: the last good fleet
@@ -122,10 +123,12 @@ func (s *server) close() {
 	s.clients.close()
 }
 
-// historyError is why nobody remembers what a pass does, or what those before it saw.
+// historyError is why nobody remembers what a pass does, or what those before it saw: it is a
+// reconcile.ErrJournal before there is a journal.
 type historyError struct{ error }
 
-func (e historyError) Unwrap() error { return e.error }
+func (e historyError) Unwrap() error      { return e.error }
+func (historyError) Is(target error) bool { return target == reconcile.ErrJournal }
 
 // run makes one pass, and tells who is to be told. The run is never nil.
 func (s *server) run(ctx context.Context, scope worker.Scope) (*reconcile.RunResult, worker.Result) {
@@ -381,7 +384,7 @@ func (s *server) logFailures(run string, failures error, result *worker.Result) 
 	}
 	untold := slices.DeleteFunc(slices.Clone(failuresOf(failures)), func(err error) bool {
 		f, is := errors.AsType[*reconcile.Failure](err)
-		return is && f.Ended || errors.Is(result.Err, err) || explainFailure(err) == worker.ByLease
+		return is && f.Ended || errors.Is(result.Err, err) || callerr.KindOf(err) == callerr.Lease
 	})
 	log := s.app.log.With("run", run)
 	for _, err := range untold[:min(len(untold), maxLogged)] {

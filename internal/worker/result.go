@@ -34,8 +34,6 @@ type Result struct {
 	// FleetProblem is why the fleet files cannot be loaded, or with ErrAccounts why nobody
 	// says which accounts they mean, while the pass went on with the last good ones.
 	FleetProblem error
-	// ReasonOf names a Reason that only the program knows, or "". It may be nil.
-	ReasonOf func(error) Reason
 }
 
 // Reason is a kind of failure, as metrics spell it.
@@ -193,7 +191,7 @@ func (r *Result) anyTarget(s Scope) bool {
 // held are the targets that a pass was to look at as a whole and left to another run.
 func (r *Result) held(s Scope) (held []Object) {
 	for _, f := range r.failures() {
-		if f.Ended && s.Whole(f.Target) && r.reason(f, Other) == ByLease {
+		if f.Ended && s.Whole(f.Target) && reasonOf(f, Other) == ByLease {
 			held = append(held, Object{Target: f.Target})
 		}
 	}
@@ -223,7 +221,7 @@ func (r *Result) Reasons() []Reason {
 	var found []Reason
 	note := func(err error, otherwise Reason) {
 		if err != nil && !errors.Is(err, context.Canceled) {
-			found = append(found, r.reason(err, otherwise))
+			found = append(found, reasonOf(err, otherwise))
 		}
 	}
 	if r.FleetProblem != nil {
@@ -243,13 +241,10 @@ func (r *Result) Reasons() []Reason {
 	return slices.Compact(found)
 }
 
-func (r *Result) reason(err error, otherwise Reason) Reason {
-	if r.ReasonOf != nil {
-		if reason := r.ReasonOf(err); reason != "" {
-			return reason
-		}
-	}
+func reasonOf(err error, otherwise Reason) Reason {
 	switch {
+	case callerr.KindOf(err) == callerr.Lease:
+		return ByLease
 	case errors.As(err, new(*reconcile.GuardError)):
 		return ByGuard
 	case errors.Is(err, reconcile.ErrJournal):

@@ -69,7 +69,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 }
 
 func TestWhyAPassFailed(t *testing.T) {
-	held, denied := errors.New("held"), &callerr.Error{Kind: callerr.Denied}
+	held, denied := &callerr.Error{Kind: callerr.Lease}, &callerr.Error{Kind: callerr.Denied}
 	target := func(p reconcile.TargetPlan) *reconcile.Plan {
 		return &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}
 	}
@@ -84,12 +84,7 @@ func TestWhyAPassFailed(t *testing.T) {
 		{why: "a denied call that ended the pass", result: Result{Err: denied}, want: []Reason{Unreadable}},
 		{why: "a denied target", result: Result{Plan: target(reconcile.TargetPlan{Err: denied})}, want: []Reason{Unreadable}},
 		{why: "credentials of one target", result: Result{Plan: target(reconcile.TargetPlan{Err: &callerr.Error{Kind: callerr.Credentials}})}, want: []Reason{ByCredentials}},
-		{why: "what only the program knows", result: Result{Plan: target(reconcile.TargetPlan{Err: held}), ReasonOf: func(err error) Reason {
-			if errors.Is(err, held) {
-				return ByLease
-			}
-			return ""
-		}}, want: []Reason{ByLease}},
+		{why: "a target that another run holds", result: Result{Plan: target(reconcile.TargetPlan{Err: held})}, want: []Reason{ByLease}},
 		{why: "the journal", result: Result{Plan: inSync.Plan, Err: reconcile.ErrJournal}, want: []Reason{ByHistory}},
 		{why: "broken files beside good ones", result: Result{Plan: inSync.Plan, FleetProblem: held}, want: []Reason{ByFleetFiles}},
 		{why: "a silent pass", result: Result{Err: ErrStalled}, want: []Reason{BySilence}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func TestUnready(t *testing.T) {
@@ -146,7 +147,7 @@ func TestOneTargetIsEnough(t *testing.T) {
 // long as they are held it is not taken for one that succeeds.
 func TestWhatAnotherRunHoldsIsLookedAtSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		errHeld := errors.New("held")
+		errHeld := &callerr.Error{Kind: callerr.Lease}
 		var given atomic.Bool
 		r := newRig(t, func(r *rig, o *Options) {
 			r.end = func(Scope) Result {
@@ -154,12 +155,7 @@ func TestWhatAnotherRunHoldsIsLookedAtSoon(t *testing.T) {
 				if !given.Load() {
 					p.Err = errHeld
 				}
-				return Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}, ReasonOf: func(err error) Reason {
-					if errors.Is(err, errHeld) {
-						return ByLease
-					}
-					return ""
-				}}
+				return Result{Plan: &reconcile.Plan{Targets: []reconcile.TargetPlan{p}}}
 			}
 		})
 		r.sleep(150 * time.Second)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 )
 
 // ErrNotReached is why something was not come to where nothing else is.
@@ -48,8 +49,7 @@ func Failures(p *Plan, o *Outcome) (all []*Failure) {
 			add(t, desired.Name{}, err, write, true)
 		}
 	}
-	for i := range p.Targets {
-		t := &p.Targets[i]
+	for t := range slice.Pointers(p.Targets) {
 		whole(t.Target, t.Err, false)
 		whole(t.Target, t.Stopped, false)
 		for _, f := range t.Findings {
@@ -61,11 +61,10 @@ func Failures(p *Plan, o *Outcome) (all []*Failure) {
 	if o == nil {
 		return all
 	}
-	for i := range o.Targets {
-		t := &o.Targets[i]
+	for t := range slice.Pointers(o.Targets) {
 		whole(t.Target, t.Stopped, true)
-		for j := range t.Results {
-			switch c := &t.Results[j]; c.Status {
+		for c := range slice.Pointers(t.Results) {
+			switch c.Status {
 			case Failed, Mismatched, NotAttempted:
 				add(t.Target, c.Name, c.Err, true, c.Status == NotAttempted)
 			}

@@ -111,19 +111,11 @@ func (all incomplete) Error() string { return strings.Join(all.Lines(), "\n") }
 
 // Lines say each cause once, with a few of the targets that have it.
 func (all incomplete) Lines() (lines []string) {
-	var order []string
-	by := map[string]incomplete{}
-	for _, f := range all {
-		call := reconcile.ErrorOf(f)
-		cause := call.Op + " " + strings.ReplaceAll(call.Cause(), f.Target.String(), "")
-		if by[cause] == nil {
-			order = append(order, cause)
-		}
-		by[cause] = append(by[cause], f)
-	}
 	rest := 0
-	for _, cause := range order {
-		of := by[cause]
+	for _, of := range slice.Group(all, func(f *reconcile.Failure) string {
+		call := reconcile.ErrorOf(f)
+		return call.Op + " " + strings.ReplaceAll(call.Cause(), f.Target.String(), "")
+	}) {
 		if len(lines) == maxReasons {
 			rest += len(of)
 			continue

@@ -52,6 +52,7 @@ var contract = map[string]any{
 	"api":          apiJSON{},
 	"api.targets":  targetAPIJSON{},
 	"authors":      authorJSON{},
+	"unsearched":   unsearchedJSON{},
 	"fights":       fightJSON{},
 }
 

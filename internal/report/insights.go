@@ -210,16 +210,20 @@ func (p *printer) authors(indent int, changes []located) {
 	}
 }
 
-// whoMadeIt is who made what differs what it is, most first; how many of it AWS has nothing set
-// of; and of how many others nobody knows. It adds up to the changes.
-func (r *Run) whoMadeIt() (by []deed, unset, untold int) {
+// whoMadeIt is who made what differs what it is, most first; of how much nobody looked for that;
+// how many others AWS has nothing set of; and of how many CloudTrail does not tell. It adds up to
+// the changes.
+func (r *Run) whoMadeIt() (by []deed, unsearched, unset, untold int) {
 	var known []insight.Authorship
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
 		for j := range t.Changes {
-			switch a := r.Insights.AuthorOf(desired.Key{Target: t.Target, Name: t.Changes[j].Name}); {
+			key := desired.Key{Target: t.Target, Name: t.Changes[j].Name}
+			switch a := r.Insights.AuthorOf(key); {
 			case a != nil:
 				known = append(known, *a)
+			case !r.Insights.Searched(key):
+				unsearched++
 			case t.Changes[j].Before == nil:
 				unset++
 			default:
@@ -227,12 +231,12 @@ func (r *Run) whoMadeIt() (by []deed, unset, untold int) {
 			}
 		}
 	}
-	return deeds(known), unset, untold
+	return deeds(known), unsearched, unset, untold
 }
 
 // told is all of that in words, with so many authors.
 func (r *Run) told(most int, stable bool) (parts []string) {
-	by, unset, untold := r.whoMadeIt()
+	by, unsearched, unset, untold := r.whoMadeIt()
 	if len(by) == 0 {
 		return nil
 	}
@@ -244,7 +248,11 @@ func (r *Run) told(most int, stable bool) (parts []string) {
 			rest += n
 		}
 	}
-	parts = append(parts, some(rest, "in other ways"), some(unset, "with nothing set in AWS"), some(untold, "unknown to CloudTrail"))
+	unknown := "unknown to CloudTrail"
+	if r.Surveyed.IsZero() { // a past run: its record does not say how far anybody looked
+		unknown = "of no recorded author"
+	}
+	parts = append(parts, some(rest, "in other ways"), some(unset, "with nothing set in AWS"), some(untold, unknown), some(unsearched, "not looked up"))
 	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 }
 

@@ -160,6 +160,9 @@ func (r *Run) lists() []listJSON {
 		{"authors", "author", each(r.Insights.Authors, func(a insight.Authorship) any {
 			return authorJSON{r.newKey(a.Key), a.Author, *stamp(a.At), a.Call, a.Redeploys()}
 		})},
+		{"unsearched", "unsearched", each(r.Insights.Unsearched, func(u insight.Unsearched) any {
+			return unsearchedJSON{r.newTarget(u.Target), len(u.Configs), stamp(u.Reached), reconcile.ErrorOf(u.Err)}
+		})},
 		{"fights", "fight", each(r.Insights.Fights, func(f insight.Fight) any {
 			return fightJSON{r.newKey(f.Key), f.Times, stamp(f.Since), f.Author}
 		})},

@@ -193,6 +193,14 @@ type unavailableJSON struct {
 	Error *callerr.Error `json:"error"`
 }
 
+// unsearchedJSON is of how much nobody looked for the author.
+type unsearchedJSON struct {
+	targetJSON
+	Configs int            `json:"configs"`
+	Reached *string        `json:"reached"`
+	Error   *callerr.Error `json:"error"`
+}
+
 func (r *Run) newDestination(d insight.Destination) any {
 	out := destinationJSON{ARN: d.ARN, State: d.State.String(), Configs: len(d.Uses), Uses: []useJSON{}}
 	if d.Loses() {

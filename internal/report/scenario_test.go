@@ -89,10 +89,11 @@ func drifted(_ desired.Target, f *reconcile.ObservedFunction) {
 
 // scenarios are the runs that the goldens show.
 // authored tells who made the changes of a run necessary: mostly a deployment, some a
-// person, some nobody knows, and one again and again.
+// person, some nobody knows or looked for, and one again and again.
 func authored(r *Run) *Run {
 	deploy := insight.Author{Principal: "arn:aws:sts::111111111111:assumed-role/deploy/ci", Kind: "role", Name: "deploy", Client: "Terraform"}
 	ops := insight.Author{Principal: "arn:aws:iam::111111111111:user/ops-admin", Kind: "user", Name: "ops-admin", Client: "console"}
+	missed := insight.Unsearched{Target: prod, Reached: started.Add(-40 * time.Hour), Err: errors.New("CloudTrail has more events than were worth reading")}
 	for i := range r.Plan.Targets {
 		t := &r.Plan.Targets[i]
 		for j := range t.Changes {
@@ -101,12 +102,16 @@ func authored(r *Run) *Run {
 			case a.Function == "orders-007":
 				a.Author, a.At = ops, started.Add(-2*time.Hour)
 				r.Insights.Fights = append(r.Insights.Fights, insight.Fight{Key: a.Key, Author: ops, Times: 3, Since: started.Add(-4 * 24 * time.Hour)})
+			case strings.HasPrefix(a.Function, "orders-39"):
+				missed.Configs = append(missed.Configs, a.Name)
+				continue
 			case strings.HasPrefix(a.Function, "orders-3"):
 				continue
 			}
 			r.Insights.Authors = append(r.Insights.Authors, a)
 		}
 	}
+	r.Insights.Unsearched = []insight.Unsearched{missed}
 	return r
 }
 

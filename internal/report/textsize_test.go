@@ -188,6 +188,7 @@ func drawLarge(t *rapid.T) *Run {
 		api := TargetAPI{Target: plan.Target}
 		api.Limiter.Rate = float64(1 + random.IntN(20))
 		r.API = append(r.API, api)
+		missed := insight.Unsearched{Target: plan.Target, Reached: started}
 		for j := range changes / targets {
 			c := reconcile.Change{Name: desired.Name{Function: fmt.Sprintf("function-%04d", j), Qualifier: desired.Latest}, Action: reconcile.Action(1 + random.IntN(4))}
 			want, before := settings(), reconcile.NewSettings(settings())
@@ -200,6 +201,8 @@ func drawLarge(t *rapid.T) *Run {
 				r.Insights.Authors = append(r.Insights.Authors, insight.Authorship{Key: key, Author: who, At: started.Add(-time.Hour)})
 				r.Insights.Drifting = append(r.Insights.Drifting, insight.Drifting{Key: key, Since: started.Add(-time.Duration(random.IntN(1000)) * time.Hour)})
 				r.Insights.Fights = append(r.Insights.Fights, insight.Fight{Key: key, Author: who, Times: 3, Since: started})
+			} else if random.IntN(3) == 0 && kinds > 0 {
+				missed.Configs = append(missed.Configs, c.Name)
 			}
 			plan.Changes = append(plan.Changes, c)
 		}
@@ -215,6 +218,9 @@ func drawLarge(t *rapid.T) *Run {
 			plan.Ignored = append(plan.Ignored, desired.Ignored{Name: desired.Name{Function: fmt.Sprintf("ignored-%04d", j), Qualifier: desired.Latest}})
 			plan.Unjudged = append(plan.Unjudged, reconcile.Unjudged{Function: "f", Err: denied(desired.Name{Function: "f"}, j)})
 			plan.Breaches = append(plan.Breaches, reconcile.Breach{Name: desired.Name{Function: "f"}, Requirement: &desired.Requirement{}, Violation: desired.Violation{Message: fmt.Sprint("it is ", j)}, Now: true, Planned: true})
+		}
+		if missed.Configs != nil {
+			r.Insights.Unsearched = append(r.Insights.Unsearched, missed)
 		}
 		plan.Declared = plan.InSync + len(plan.Changes) + len(plan.Findings)
 		if random.IntN(3) == 0 && kinds > 0 {

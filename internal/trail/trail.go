@@ -119,6 +119,9 @@ type Answer struct {
 	// Cut is why less was seen than was asked, or nil: a *callerr.Error,
 	// ErrBudget, ErrPages or the end of the context, joined where names differ.
 	Cut error
+	// Reached is, of each call that was cut short, the time of the oldest event that was
+	// seen, or Asked where none was: what is older nobody looked at, nor all of that second.
+	Reached map[string]time.Time
 	// Unread counts events of the names asked that do not say which function they are
 	// about: something was changed, anywhere in the target.
 	Unread int
@@ -136,7 +139,7 @@ func (s *Source) Lookup(ctx context.Context, q Query) *Answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, budget, ErrBudget)
 	defer cancel()
 
-	a := &Answer{Asked: to}
+	a := &Answer{Asked: to, Reached: map[string]time.Time{}}
 	if from.After(to) {
 		return a // AWS would call it an invalid range
 	}
@@ -160,6 +163,7 @@ func (s *Source) Lookup(ctx context.Context, q Query) *Answer {
 		if j.err == nil {
 			continue
 		}
+		a.Reached[j.name] = j.oldest
 		if cause := context.Cause(ctx); cause != nil {
 			j.err = cause
 		}

@@ -3,6 +3,8 @@ package trail
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,10 +58,11 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insig
 	type told struct {
 		target desired.Target
 		found  []insight.Authorship
+		not    *insight.Unsearched
 		err    error
 	}
 	heard := make(chan told, len(r.Plan.Targets))
-	open := map[desired.Target]bool{}
+	open := map[desired.Target][]reconcile.Change{}
 	start := func(t *reconcile.TargetPlan, changes []reconcile.Change, since time.Time) {
 		opened := reconcile.FindTarget(r.Opened.Targets, t.Target)
 		if opened == nil {
@@ -69,12 +72,12 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insig
 		if !ok {
 			return
 		}
-		open[t.Target] = true
+		open[t.Target] = changes
 		source := New(cfg, t.Target, w.Limiters)
 		go func() {
-			found, err := w.ask(ctx, source, changes, since)
+			found, not, err := w.ask(ctx, source, changes, since)
 			nameStacks(ctx, opened.Finder, found)
-			heard <- told{t.Target, found, err}
+			heard <- told{t.Target, found, not, err}
 		}()
 	}
 	for i := range r.Plan.Targets {
@@ -91,24 +94,37 @@ func (w Who) Annotate(ctx context.Context, r *reconcile.RunResult) (learnt insig
 			start(t, nil, since)
 		}
 	}
-	unavailable := func(t desired.Target, err error) {
-		learnt.Unavailable = append(learnt.Unavailable, insight.Unavailable{What: w.Name(), Target: t, Err: err})
+	unavailable := func(t desired.Target, not *insight.Unsearched, err error) {
+		u := insight.Unavailable{What: w.Name(), Target: t, Err: err}
+		if not != nil {
+			learnt.Unsearched = append(learnt.Unsearched, *not)
+			if n, of := len(not.Configs), len(open[t]); n < of {
+				u.What = fmt.Sprintf("who changed %d of the %d configs that differ", n, of)
+			}
+		}
+		if err != nil {
+			learnt.Unavailable = append(learnt.Unavailable, u)
+		}
 	}
 	for len(open) > 0 && ctx.Err() == nil {
 		select {
 		case one := <-heard:
-			delete(open, one.target)
 			learnt.Authors = append(learnt.Authors, one.found...)
-			if one.err != nil {
-				unavailable(one.target, one.err)
-			}
+			unavailable(one.target, one.not, one.err)
+			delete(open, one.target)
 		case <-ctx.Done():
 		}
 	}
-	for t := range open {
-		unavailable(t, insight.Unlearnt(ctx, ErrBudget))
+	for t, changes := range open {
+		err := insight.Unlearnt(ctx, ErrBudget)
+		a := &Answer{Asked: time.Now(), Reached: map[string]time.Time{}, Cut: err}
+		for _, call := range Writes {
+			a.Reached[call] = a.Asked
+		}
+		unavailable(t, unsearched(t, unexplained(changes), a), err)
 	}
 	slices.SortFunc(learnt.Authors, func(a, b insight.Authorship) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(learnt.Unsearched, func(a, b insight.Unsearched) int { return a.Target.Compare(b.Target) })
 	slices.SortFunc(learnt.Unavailable, func(a, b insight.Unavailable) int { return a.Target.Compare(b.Target) })
 	learnt.Fights = fightsAmong(r, w.Fights.List(fights.Told, time.Now()))
 	return learnt
@@ -177,8 +193,9 @@ func began(fought []insight.Fight, target desired.Target) (since time.Time) {
 }
 
 // ask finds the authors of what differs in one target, and where nothing does those of the
-// fights since a time. The error is why some could not be looked for.
-func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change, since time.Time) ([]insight.Authorship, error) {
+// fights since a time; and what differs of which it did not get as far as its author. The error
+// is why, save where there was more to read than is worth it.
+func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change, since time.Time) ([]insight.Authorship, *insight.Unsearched, error) {
 	open := unexplained(changes)
 	q := Query{Pages: whoPages, Budget: defaultBudget}
 	if deadline, ok := ctx.Deadline(); ok {
@@ -196,12 +213,15 @@ func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change
 	}
 	q.Enough = func(name string, page []events.Hint, oldest time.Time) bool {
 		for i := range page {
-			if modified, differs := open[page[i].Key().Name]; differs && explains(&page[i], modified) {
-				delete(open, page[i].Key().Name)
+			name := page[i].Key().Name
+			if modified, differs := open[name]; differs && explains(&page[i], modified) {
+				if delete(open, name); modified < 0 { // the other call may tell of a later write
+					open[name] = page[i].EventTime.UnixMilli()
+				}
 			}
 		}
 		for _, modified := range open {
-			if (modified == 0) == (name == deleteCall) && (modified <= 0 || oldest.After(time.UnixMilli(modified).Add(-slack))) {
+			if !covers(name, oldest, modified) {
 				return false
 			}
 		}
@@ -217,11 +237,51 @@ func (w Who) ask(ctx context.Context, source *Source, changes []reconcile.Change
 			w.Fights.Wrote(h.Key(), h.EventTime, h.Author)
 		}
 	}
-	err := a.Cut
-	if len(changes) > 0 && len(open) == 0 || errors.Is(err, ErrPages) && callerr.KindOf(err) == callerr.Unknown {
+	open = unexplained(changes)
+	found := slices.DeleteFunc(authors(source.target, changes, a.Events), func(f insight.Authorship) bool {
+		return open[f.Name] < 0 && !a.covers(f.At.UnixMilli())
+	})
+	for i := range found {
+		delete(open, found[i].Name)
+	}
+	not, err := unsearched(source.target, open, a), a.Cut
+	if len(changes) > 0 && not == nil || errors.Is(err, ErrPages) && !errors.Is(err, ErrBudget) && callerr.KindOf(err) == callerr.Unknown {
 		err = nil // nobody can be looked for further back than that
 	}
-	return authors(source.target, changes, a.Events), err
+	return found, not, err
+}
+
+// covers reports whether the events of a call, read back to a time, have what explains a config
+// whose record was written then: 0 for one that has none, which is explained by a deletion at any
+// time, and negative where the time is not known. What has another call for a cause they have.
+func covers(name string, oldest time.Time, modified int64) bool {
+	if (modified == 0) != (name == deleteCall) {
+		return true
+	}
+	return modified > 0 && oldest.Before(time.UnixMilli(modified).Add(-slack))
+}
+
+// covers reports the same of all calls.
+func (a *Answer) covers(modified int64) bool {
+	for call, oldest := range a.Reached {
+		if !covers(call, oldest, modified) {
+			return false
+		}
+	}
+	return true
+}
+
+// unsearched are the configs without an author that an answer does not cover, nil for none.
+func unsearched(target desired.Target, open map[desired.Name]int64, a *Answer) *insight.Unsearched {
+	maps.DeleteFunc(open, func(_ desired.Name, modified int64) bool { return a.covers(modified) })
+	if len(open) == 0 {
+		return nil
+	}
+	not := &insight.Unsearched{Target: target, Configs: slices.SortedFunc(maps.Keys(open), desired.Name.Compare), Err: a.Cut}
+	if newest := slices.MaxFunc(slices.Collect(maps.Values(a.Reached)), time.Time.Compare); newest.Before(a.Asked) {
+		not.Reached = newest // else one of the calls saw nothing
+	}
+	return not
 }
 
 // unexplained are the configs that differ, with when their records were written, Unix

@@ -22,6 +22,7 @@ type Set struct {
 	Destinations []Destination // that configs send to once the plan is carried out; sorted by ARN
 	Unavailable  []Unavailable // by annotator, in the order of Engine.Annotators
 	Authors      []Authorship  // of what differs, where an annotator knows them; sorted by config
+	Unsearched   []Unsearched  // of what differs, where nobody looked as far as its author; sorted by target
 	Fights       []Fight       // among what differs; sorted by config
 	Drifting     []Drifting    // of what differs, where an earlier audit found it so; sorted by config
 }
@@ -31,6 +32,15 @@ type Set struct {
 type Drifting struct {
 	desired.Key
 	Since time.Time // when the first of them began
+}
+
+// Unsearched are the configs of a target that differ and whose authors were not looked for as
+// far back as it takes. That nothing is known of them says nothing.
+type Unsearched struct {
+	Target  desired.Target
+	Configs []desired.Name // sorted; never empty
+	Reached time.Time      // how far back the search came; zero where it saw nothing
+	Err     error          // why no further
 }
 
 // Fight is a config that somebody else keeps changing back.
@@ -130,6 +140,7 @@ func (s *Set) LosingDestinations() (n int) {
 func (s *Set) Add(more Set) {
 	s.Destinations = append(s.Destinations, more.Destinations...)
 	s.Authors = append(s.Authors, more.Authors...)
+	s.Unsearched = append(s.Unsearched, more.Unsearched...)
 	s.Fights = append(s.Fights, more.Fights...)
 	s.Drifting = append(s.Drifting, more.Drifting...)
 	s.Unavailable = append(s.Unavailable, more.Unavailable...)
@@ -157,6 +168,17 @@ func (s *Set) AuthorOf(key desired.Key) *Authorship {
 		return nil
 	}
 	return &s.Authors[at]
+}
+
+// Searched reports whether the author of a config that differs was looked for as far as it takes.
+func (s *Set) Searched(key desired.Key) bool {
+	for j := range s.Unsearched {
+		if u := &s.Unsearched[j]; u.Target == key.Target {
+			_, not := slices.BinarySearchFunc(u.Configs, key.Name, desired.Name.Compare)
+			return !not
+		}
+	}
+	return true
 }
 
 // DriftingSince is since when audits have found that a config differs, or zero.

@@ -83,24 +83,27 @@ type Phase uint8
 
 // The phases.
 const (
-	PhaseSurvey  Phase = iota // functions are read
-	PhaseApply                // changes are made
-	PhaseResolve              // it is known what is to be read
-	PhasePlan                 // the plan is known
-	PhaseAliases              // before PhaseResolve: the aliases among which patterns choose
+	PhaseSurvey   Phase = iota // functions are read
+	PhaseApply                 // changes are made
+	PhaseResolve               // it is known what is to be read
+	PhasePlan                  // the plan is known
+	PhaseAliases               // before PhaseResolve: the aliases among which patterns choose
+	PhaseHold                  // targets are held, and the record is begun
+	PhaseDiscover              // it is listed what rules choose among
+	PhaseRecord                // what was seen and done is stored
 )
 
 // String names the phase as output does.
 func (p Phase) String() string {
-	return [...]string{"survey", "apply", "resolve", "plan", "aliases"}[p]
+	return [...]string{"survey", "apply", "resolve", "plan", "aliases", "hold", "discover", "record"}[p]
 }
 
 // Step is one step of a run: a function read or asked for its aliases, a change that ended,
-// or that what is to be read, or the plan, is known.
+// or that a phase begins in which nothing is counted.
 type Step struct {
 	Phase  Phase
 	Target desired.Target
-	Run    *RunResult    // PhaseResolve and PhasePlan only; valid during the call
+	Run    *RunResult    // as far as it is known, where nothing is counted; valid during the call
 	Result *ChangeResult // PhaseApply only; valid during the call
 	Done   int           // of Total, over all targets; 0 of 0 where Run is set
 	Total  int           // functions to read or to ask for aliases, or changes to apply

@@ -141,6 +141,7 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 	// record what was seen and done, although ctx may have ended: a run that was interrupted
 	// is the one whose record is needed most.
 	ctx = context.WithoutCancel(ctx)
+	r.tell(PhaseRecord)
 	held.recalled.Save(ctx, r)
 	unfinished := held.recorder.Finish(ctx, r)
 
@@ -189,6 +190,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	// hold, before the first read: a run that surveys first could write what was true
 	// before another run wrote.
 	if r.Write {
+		r.tell(PhaseHold)
 		if err := held.recorder.Hold(ctx, r); err != nil {
 			return err
 		}
@@ -199,6 +201,7 @@ func (e Engine) walk(ctx context.Context, r *RunResult, held *holdings) error {
 	held.recalled = e.recall(ctx, r)
 
 	// discover what rules choose among, where one does.
+	r.tell(PhaseDiscover)
 	asked := r.Wishes.Discoveries(r.Opened.Ambient)
 	unlisted, err := r.discover(ctx, asked, held.recalled)
 	if err != nil {

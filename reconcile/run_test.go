@@ -255,3 +255,37 @@ func TestEveryFailureInOrder(t *testing.T) {
 func (w *road) TagsOf(context.Context, []string) (map[string]map[string]string, error) {
 	return nil, nil
 }
+
+// tells is a Memory that notes when it is at work.
+type tells struct {
+	unrecorded
+	note func(string)
+}
+
+func (m tells) Begin(*RunResult) Recorder                { return m }
+func (m tells) Hold(context.Context, *RunResult) error   { m.note("holds"); return nil }
+func (m tells) Finish(context.Context, *RunResult) error { m.note("finishes"); return nil }
+
+// Whoever watches a run knows what it does also where nothing is counted: each phase is told
+// before its first call.
+func TestEveryPhaseIsTold(t *testing.T) {
+	for _, write := range []bool{false, true} {
+		aws, limiter := &listed{fakeAWS: newFake("f")}, fastLimiter()
+		defer limiter.Close()
+		var told []string
+		note := func(what string) { told = append(told, what) }
+		open := OpenTarget{Target: home, Reader: aws, Finder: aws, Writer: aws, Limiter: limiter, Calls: func() []OperationCount { return nil }}
+		document := documentOf(t, "rules: [{ match: { functions: [\"*\"] }, set: { maximum_retry_attempts: 0 } }]\n")
+		_, err := Engine{Opener: opens{open}, Memory: tells{note: note}}.Run(t.Context(), Request{
+			Write: write, GuardOff: "test", Wishes: FleetWishes{Document: document, InShard: func(desired.Target) bool { return true }},
+			Observe: func(s Step) { note(s.Phase.String()) },
+		})
+		want := "discover resolve survey plan record finishes"
+		if write {
+			want = "hold holds discover resolve survey plan apply record finishes"
+		}
+		if got := strings.Join(told, " "); err != nil || got != want {
+			t.Errorf("writes: %v: %v, told %s, want %s", write, err, got, want)
+		}
+	}
+}

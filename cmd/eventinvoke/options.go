@@ -222,7 +222,7 @@ func (o *outputOptions) colored(out io.Writer) bool {
 // text is how a report for people is written to out: in the columns and the
 // characters that its terminal has.
 func (o *outputOptions) text(out io.Writer) report.TextOptions {
-	return report.TextOptions{Color: o.colored(out), Full: o.full, Width: pageColumns(out), ASCII: o.file == "" && asciiLocale()}
+	return report.TextOptions{Color: o.colored(out), Full: o.full, Width: pageColumns(out), Fold: columns(out) > 0, ASCII: o.file == "" && asciiLocale()}
 }
 
 // asciiLocale reports whether the locale is set to one without UTF-8. An unset

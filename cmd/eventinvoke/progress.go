@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/mattn/go-runewidth"
-	"github.com/vbauerster/cupwriter"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/history"
@@ -31,10 +29,6 @@ const (
 	redrawEvery = 200 * time.Millisecond
 	// progressTargets is how many targets are drawn: those with most to do.
 	progressTargets = 6
-	// drawnColumns is how many columns are drawn in, however wide the terminal is: one that is made
-	// narrower, but no narrower than this, has no line to break, and what is drawn stays as many
-	// rows as were counted. Whether a terminal breaks its lines then, nobody can ask it.
-	drawnColumns = 60
 	// foldedLines is how many lines are drawn of a target at most.
 	foldedLines = 3
 )
@@ -52,6 +46,7 @@ type progress struct {
 	last    reconcile.Step
 	targets map[desired.Target]reconcile.Step // the last of each in this phase
 	labels  map[desired.Target]string
+	next    string             // what is done where no functions are read and no changes made
 	failed  int                // of the changes so far
 	asked   []string           // the names of the annotators that have not answered yet
 	held    *history.HeldError // the lease of another run that is waited for, or nil
@@ -75,7 +70,7 @@ func (a *app) startProgress(o *outputOptions, snapshots func() map[desired.Targe
 // that nothing else is written to meanwhile.
 func (a *app) live(o *outputOptions) bool {
 	streams := o.format == "ndjson" && isTerminal(a.out)
-	return isTerminal(a.err) && !streams && a.logFormat == "text" && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
+	return isTerminal(a.err) && !streams && a.logFormat == "text" && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" && canDraw(fileOf(a.err))
 }
 
 // observe is what a reconcile.Request asks for as Observe.
@@ -86,7 +81,7 @@ func (p *progress) observe(e reconcile.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e.Run != nil {
-		p.labels = labelsOf(e.Run.Fleet.Targets)
+		p.labels, p.last, p.next = labelsOf(e.Run.Fleet.Targets), reconcile.Step{}, nextTexts[e.Phase]
 		return
 	}
 	if p.targets == nil || p.last.Phase != e.Phase {
@@ -133,11 +128,12 @@ func (p *progress) loop() {
 // tell draws or logs how far the run is.
 func (p *progress) tell() {
 	if p.drawing != nil {
-		p.drawing.draw(p.lines(min(p.drawing.columns(), drawnColumns)))
+		columns, _ := p.drawing.size()
+		p.drawing.draw(p.lines(columns))
 		return
 	}
 	p.mu.Lock()
-	e, targets, asked, held := p.last, maps.Clone(p.targets), p.asked, p.held
+	e, targets, next, asked, held := p.last, maps.Clone(p.targets), cmp.Or(p.next, first), p.asked, p.held
 	p.mu.Unlock()
 	switch {
 	case held != nil:
@@ -145,7 +141,7 @@ func (p *progress) tell() {
 	case len(asked) > 0:
 		p.log.Info("all is read; asking " + strings.Join(asked, ", "))
 	case e.Total == 0:
-		p.log.Info("waiting for AWS")
+		p.log.Info(next)
 	case e.Done < e.Total:
 		logProgress(p.log, e, targets, p.snapshots())
 	}
@@ -167,10 +163,11 @@ func (p *progress) lines(width int) []string {
 			parts = append(parts, ", "+name)
 		}
 		return folded("All is read", parts, width)
-	case e.Total > 0 && e.Done == e.Total && e.Phase == reconcile.PhaseSurvey:
-		return []string{"All is read"}
-	case e.Total == 0 || e.Done == e.Total:
-		return []string{"Waiting for AWS"}
+	case e.Total == 0:
+		next := cmp.Or(p.next, first)
+		return []string{strings.ToUpper(next[:1]) + next[1:]}
+	case e.Done == e.Total:
+		return []string{"All is " + map[reconcile.Phase]string{reconcile.PhaseSurvey: "read", reconcile.PhaseAliases: "listed", reconcile.PhaseApply: "settled"}[e.Phase]}
 	}
 	verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "Read", reconcile.PhaseAliases: "Listed the aliases of", reconcile.PhaseApply: "Settled"}[e.Phase]
 	var parts []string
@@ -255,89 +252,6 @@ func timeFor(calls int, rate float64) time.Duration {
 	return time.Duration(left/rate) * time.Second
 }
 
-// drawing is the last lines of a terminal. What is logged while it is there appears
-// above it.
-type drawing struct {
-	to      *divertedWriter
-	columns func() int // of the terminal
-
-	mu     sync.Mutex
-	screen *cupwriter.Writer
-	lines  []string
-}
-
-func newDrawing(to *divertedWriter) *drawing {
-	r := &drawing{to: to, screen: cupwriter.New(to.terminal(), true)}
-	r.columns = func() int { return cmp.Or(pageColumns(to.terminal()), drawnColumns) }
-	to.divert(r)
-	return r
-}
-
-// draw replaces the region.
-func (r *drawing) draw(lines []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lines = lines
-	r.flush()
-}
-
-// Write puts whole lines above the region.
-func (r *drawing) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.screen.Write(b)
-	r.flush()
-	return len(b), nil
-}
-
-// flush replaces as many rows as it drew before, and no more: where the terminal has become
-// narrower than a line that is all of them on one that cuts lines off, and too few on one that
-// breaks them, where a row of ours stays. To count what may be broken would erase rows of others.
-//
-// What is typed meanwhile, such as ^C, stands before the cursor, and only what is behind that is
-// cleared. Enter moves the rows by one, and one of ours stays: nobody tells where the cursor is.
-func (r *drawing) flush() {
-	_, _ = io.WriteString(r.to.terminal(), "\r")
-	for _, line := range r.lines {
-		r.screen.WriteString(line + "\n")
-	}
-	_ = r.screen.Flush(len(r.lines)) // a terminal that is gone has nobody to tell
-}
-
-// close takes the region away.
-func (r *drawing) close() {
-	r.to.divert(nil)
-	r.draw(nil)
-}
-
-// divertedWriter is a writer whose output may be led elsewhere for a time.
-type divertedWriter struct {
-	to io.Writer
-
-	mu        sync.Mutex
-	elsewhere io.Writer
-}
-
-func (d *divertedWriter) Write(b []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return cmp.Or(d.elsewhere, d.to).Write(b)
-}
-
-func (d *divertedWriter) divert(to io.Writer) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.elsewhere = to
-}
-
-// terminal is where it writes in the end.
-func (d *divertedWriter) terminal() io.Writer {
-	if f := fileOf(d.to); f != nil {
-		return f
-	}
-	return d.to
-}
-
 // sumOf is what the limiters of all targets let through and hold back.
 func sumOf(limiters map[desired.Target]ratelimit.Snapshot) (rate float64, throttled int64, backlog ratelimit.Backlog) {
 	for _, s := range limiters {
@@ -382,16 +296,15 @@ func waits(backlog *ratelimit.Backlog) (all []string) {
 			continue
 		}
 		text := count(h.Calls, waitTexts[w][0], waitTexts[w][1])
-		if h.Next.IsZero() {
-			text += ", one is tried now"
-		} else {
-			in, unit := max(0, time.Until(h.Next)), time.Second
-			if in < unit {
-				unit /= 10
-			}
-			text += fmt.Sprintf(", next try in %v", in.Round(unit))
+		in, unit := time.Until(h.Next), time.Second
+		if in < unit {
+			unit /= 10
 		}
-		all = append(all, text)
+		if in = in.Round(unit); in > 0 {
+			all = append(all, fmt.Sprintf("%s, next try in %v", text, in))
+		} else {
+			all = append(all, text+", one is tried now")
+		}
 	}
 	return all
 }

@@ -53,6 +53,8 @@ func TestProgressNamesWhatItWaitsFor(t *testing.T) {
 				`msg=apply done=99 of=100 rate=5 waiting="8 calls behind a throttled one, next try in 30s"`},
 			{"the breaker is open", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitBreaker, 8, 4*time.Second)},
 				`msg=apply done=99 of=100 rate=5 waiting="8 calls behind five failed in a row, next try in 4s"`},
+			{"its turn has come", 99, []ratelimit.Snapshot{waiting(ratelimit.WaitFailed, 1, 20*time.Millisecond)},
+				`msg=apply done=99 of=100 rate=5 waiting="1 call that AWS failed, one is tried now"`},
 			{"its probe is out", 99, []ratelimit.Snapshot{{Rate: 5, Backlog: ratelimit.Backlog{ratelimit.WaitBreaker: {Calls: 8}}}},
 				`msg=apply done=99 of=100 rate=5 waiting="8 calls behind five failed in a row, one is tried now"`},
 		}
@@ -95,7 +97,9 @@ func TestProgressDrawn(t *testing.T) {
 			width  int
 			want   []string
 		}{
-			{"nothing is known yet", nil, 80, []string{"Waiting for AWS"}},
+			{"nothing is known yet", nil, 80, []string{"Checking the credentials"}},
+			{"nor is anything counted while targets are held", []reconcile.Step{{Phase: reconcile.PhaseHold, Run: &reconcile.RunResult{}}}, 80, []string{"Taking the leases"}},
+			{"what has been counted is over", []reconcile.Step{step(reconcile.PhaseApply, 1, 100, 100), {Phase: reconcile.PhaseRecord, Run: &reconcile.RunResult{}}}, 80, []string{"Storing the record"}},
 			{"one target: rate against the ceiling, and what is waited for", []reconcile.Step{step(reconcile.PhaseSurvey, 1, 20, 100)}, 120, []string{
 				"Read 20 of 100 (20%), about 11s left",
 				"  shop 000000000001/eu-west-1: 20 of 100, 6.8 of 13.5 requests/s, throttled 2 times; 3 busy functions, next try in 8s"}},
@@ -179,7 +183,7 @@ func TestProgressNamesWhoIsAsked(t *testing.T) {
 			synctest.Wait()
 			out.Reset()
 			p.tell()
-			if got := p.lines(drawnColumns); !slices.Equal(got, row.drawn) || !strings.Contains(out.String(), row.logged) || (row.logged == "") != (out.Len() == 0) {
+			if got := p.lines(60); !slices.Equal(got, row.drawn) || !strings.Contains(out.String(), row.logged) || (row.logged == "") != (out.Len() == 0) {
 				t.Errorf("after the answer %q: drawn %q, logged %q", row.answers, got, out.String())
 			}
 		}
@@ -193,11 +197,11 @@ func TestProgressNamesTheRunThatIsWaitedFor(t *testing.T) {
 	p.waitFor(&history.HeldError{Subject: "111111111111/eu-west-1", Owner: history.Owner{RunID: "20261126T212000Z-0a1b2c3d", Host: "build-7", PID: 812}})
 	p.tell()
 	want := []string{"Waiting for run 20261126T212000Z-0a1b2c3d", "    which holds 111111111111/eu-west-1; pid 812 on build-7"}
-	if got := p.lines(drawnColumns); !slices.Equal(got, want) || !strings.Contains(out.String(), `msg="waiting for another run" run=20261126T212000Z-0a1b2c3d target=111111111111/eu-west-1`) {
+	if got := p.lines(60); !slices.Equal(got, want) || !strings.Contains(out.String(), `msg="waiting for another run" run=20261126T212000Z-0a1b2c3d target=111111111111/eu-west-1`) {
 		t.Errorf("drawn %q, logged %q", got, out.String())
 	}
 	p.waitFor(nil)
-	if got := p.lines(drawnColumns); !slices.Equal(got, []string{"Waiting for AWS"}) {
+	if got := p.lines(60); !slices.Equal(got, []string{"Checking the credentials"}) {
 		t.Errorf("drawn %q after it", got)
 	}
 }
@@ -219,7 +223,7 @@ func TestProgressTellsTargetsApart(t *testing.T) {
 		for _, spec := range fleet.Targets {
 			p.observe(reconcile.Step{Target: spec.Target, Done: 6, Total: 6 * n, TargetDone: 1, TargetTotal: n})
 		}
-		drawn := p.lines(rapid.IntRange(drawnColumns, 200).Draw(t, "width"))
+		drawn := p.lines(rapid.IntRange(60, 200).Draw(t, "width"))
 		for _, spec := range fleet.Targets {
 			if !slices.ContainsFunc(drawn, func(line string) bool {
 				return strings.Contains(line, fmt.Sprintf(" %s: 1 of %d", spec.Target, n)) && strings.HasPrefix(line, "  "+label[:min(len(label), 1)])
@@ -284,96 +288,117 @@ func TestProgressEndsWithTheLastTarget(t *testing.T) {
 	}
 }
 
-var upAndClear = regexp.MustCompile(`^\x1b\[(\d+)A\x1b\[J`)
+var escape = regexp.MustCompile(`^\x1b(\[(\d+)A|\[J|7|8)`)
 
-// screen is a terminal that knows how to go up and clear what is behind the cursor, and to break
-// what is wide. What became too wide as it got narrower it breaks too if it reflows, and cuts
-// off if not.
+// screen is a terminal with as much as is printed here: it goes up, clears what is behind the
+// cursor, keeps a place of the screen and goes back there, breaks what is wide, and scrolls. As it
+// gets narrower it breaks rows again if it reflows, and cuts them off if not; the cursor stays in its
+// text, and the place that is kept is the same of the screen.
 type screen struct {
-	reflows bool
-	width   int
-	rows    []string
-	line    string // the row that the cursor is in
-	column  int
+	reflows       bool
+	width, height int
+	rows          []string // with those that have left the screen, and the one that the cursor is in
+	row, column   int      // of the cursor
+	top           int      // the first row that is on the screen
+	kept          [2]int   // from the top
 }
 
 func (s *screen) print(text string) {
-	for text != "" {
-		switch up := upAndClear.FindStringSubmatch(text); {
-		case up != nil:
-			n, _ := strconv.Atoi(up[1])
-			at := len(s.rows) - n
-			s.line = fmt.Sprintf("%-*.*s", s.column, s.column, s.rows[at])
-			s.rows, text = s.rows[:at], text[len(up[0]):]
-			continue
+	for ; text != ""; text = text[1:] {
+		for s.row >= len(s.rows) {
+			s.rows = append(s.rows, "")
+		}
+		s.top = max(s.top, s.row-s.height+1)
+		line := s.rows[s.row]
+		switch sequence := escape.FindStringSubmatch(text); {
+		case sequence != nil:
+			switch sequence[1] {
+			case "7":
+				s.kept = [2]int{s.row - s.top, s.column}
+			case "8":
+				s.row, s.column = s.top+s.kept[0], s.kept[1]
+			case "[J":
+				s.rows = append(s.rows[:s.row], line[:min(s.column, len(line))])
+			default:
+				n, _ := strconv.Atoi(sequence[2])
+				s.row = max(s.row-n, s.top)
+			}
+			text = text[len(sequence[0])-1:]
 		case text[0] == '\r':
 			s.column = 0
-		case text[0] == '\n':
-			s.rows = append(s.rows, s.broken(s.line)...)
-			s.line, s.column = "", 0
+		case text[0] == '\n': // as a terminal echoes Enter, and prints the end of a line
+			s.row, s.column = s.row+1, 0
+		case s.column == s.width:
+			s.row, s.column = s.row+1, 0
+			text = " " + text
 		default:
-			s.line = s.line[:s.column] + text[:1] + s.line[min(s.column+1, len(s.line)):]
+			line = fmt.Sprintf("%-*s", s.column, line)
+			s.rows[s.row] = line[:s.column] + text[:1] + line[min(s.column+1, len(line)):]
 			s.column++
 		}
-		text = text[1:]
 	}
+	for s.row >= len(s.rows) {
+		s.rows = append(s.rows, "")
+	}
+	s.top = max(s.top, s.row-s.height+1)
 }
 
-func (s *screen) broken(line string) (rows []string) {
-	for ; len(line) > s.width; line = line[s.width:] {
-		rows = append(rows, line[:s.width])
+func (s *screen) resize(width, height int) {
+	if width == s.width && height == s.height {
+		return
 	}
-	return append(rows, line)
-}
-
-func (s *screen) resize(width int) {
-	s.width = width
+	s.width, s.height = width, height
 	var rows []string
-	for _, row := range s.rows {
-		if broken := s.broken(row); s.reflows {
-			rows = append(rows, broken...)
-		} else {
-			rows = append(rows, broken[0])
+	at := s.row
+	for i, row := range s.rows {
+		if i == s.row {
+			at = len(rows)
 		}
+		for ; len(row) > s.width && s.reflows; row = row[s.width:] {
+			rows = append(rows, row[:s.width])
+		}
+		rows = append(rows, row[:min(len(row), s.width)])
 	}
-	s.rows = rows
+	s.rows, s.row, s.column = rows, at, min(s.column, s.width)
+	s.top = max(0, min(s.row, len(s.rows)-s.height))
 }
+
+// left is what is on it, without the row of the cursor.
+func (s *screen) left() []string { return s.rows[:len(s.rows)-1] }
 
 // TestDrawing: what is drawn is replaced in place, what is logged stays above it, and
-// nothing of that is ever erased. Nothing drawn is left at the end, save where a terminal
-// that reflows has broken it.
+// nothing of that is ever erased. Nothing drawn is left at the end, not what is broken as the
+// terminal gets narrower, nor what is typed.
 func TestDrawing(t *testing.T) {
 	wide := strings.Repeat("wide", 50)
-	for _, row := range []struct {
-		reflows bool
-		want    []string
-	}{
-		{false, []string{"before", "logged", "after"}},
-		{true, []string{"before", "logged", wide[:80], wide[80:160], "after"}},
-	} {
+	for _, reflows := range []bool{false, true} {
 		var out bytes.Buffer
-		s := &screen{reflows: row.reflows, width: 200}
+		s := &screen{reflows: reflows, width: 200, height: 10}
 		log := &divertedWriter{to: &out}
 		fmt.Fprintln(log, "before")
 		d := newDrawing(log)
+		d.size = func() (int, int) { return s.width, s.height }
 		d.draw([]string{"one", "two"})
+		s.print(out.String())
+		s.print("\n\n")
+		out.Reset()
 		fmt.Fprintln(log, "logged")
 		d.draw([]string{wide, "two"})
 		s.print(out.String())
 		out.Reset()
-		s.resize(80)
+		s.resize(80, 10)
 		d.draw([]string{"three"})
 		d.close()
 		fmt.Fprintln(log, "after")
 		s.print(out.String())
-		if !slices.Equal(s.rows, row.want) {
-			t.Errorf("reflows %v: left on the screen: %q, want %q", row.reflows, s.rows, row.want)
+		if want := []string{"before", "logged", "after"}; !slices.Equal(s.left(), want) {
+			t.Errorf("reflows %v: left on the screen: %q, want %q", reflows, s.left(), want)
 		}
 	}
 }
 
-// What is drawn of a run leaves nothing behind and erases nothing, to whatever width that is
-// supported its terminal is dragged, whether that breaks lines or not, and whatever is typed.
+// What is drawn of a run leaves nothing behind and erases nothing, to whatever size its terminal is
+// dragged, whether that breaks lines or not, wherever on it that is, and whatever is typed.
 func TestProgressSurvivesDragging(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limiters := map[desired.Target]ratelimit.Snapshot{}
@@ -395,14 +420,17 @@ func TestProgressSurvivesDragging(t *testing.T) {
 			}
 			p.observe(e)
 		}
-		width := rapid.IntRange(drawnColumns, 200)
+		width, height := rapid.IntRange(60, 200), rapid.IntRange(3, 60)
 		var out bytes.Buffer
-		s := &screen{reflows: rapid.Bool().Draw(t, "reflows"), width: width.Draw(t, "width")}
+		s := &screen{reflows: rapid.Bool().Draw(t, "reflows"), width: width.Draw(t, "width"), height: height.Draw(t, "height")}
 		log := &divertedWriter{to: &out}
-		want := []string{"before"}
-		fmt.Fprintln(log, "before")
+		var want []string
+		for range rapid.IntRange(1, 80).Draw(t, "rows before") {
+			want = append(want, fmt.Sprintf("before %d", len(want)))
+			fmt.Fprintln(log, want[len(want)-1])
+		}
 		p.drawing = newDrawing(log)
-		p.drawing.columns = func() int { return s.width }
+		p.drawing.size = func() (int, int) { return s.width, s.height }
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			step()
 			p.tell()
@@ -415,14 +443,17 @@ func TestProgressSurvivesDragging(t *testing.T) {
 			}
 			s.print(out.String())
 			out.Reset()
-			s.print(rapid.SampledFrom([]string{"", "a", "^C", "ab"}).Draw(t, "types"))
-			s.resize(width.Draw(t, "width"))
+			if s.print(rapid.SampledFrom([]string{"", "a", "^C", "ab"}).Draw(t, "types")); rapid.Bool().Draw(t, "is dragged") {
+				s.resize(width.Draw(t, "width"), height.Draw(t, "height"))
+			} else { // as many as there are rows drawn
+				s.print(strings.Repeat("\n", rapid.IntRange(0, min(len(p.drawing.lines), s.height-1)).Draw(t, "enters")))
+			}
 		}
 		p.drawing.close()
 		fmt.Fprintln(log, "after")
 		s.print(out.String())
-		if want = append(want, "after"); !slices.Equal(s.rows, want) {
-			t.Fatalf("left on the screen: %q, want %q", s.rows, want)
+		if want = append(want, "after"); !slices.Equal(s.left(), want) {
+			t.Fatalf("left on the screen: %q, want %q", s.left(), want)
 		}
 	})
 }

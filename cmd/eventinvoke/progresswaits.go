@@ -10,6 +10,18 @@ import (
 	"github.com/eventinvoke/eventinvoke/reconcile/insight"
 )
 
+// first is what a run does before it has come to anything.
+const first = "checking the credentials"
+
+// nextTexts are what a run does next, once it has come to a phase in which nothing is counted.
+var nextTexts = map[reconcile.Phase]string{
+	reconcile.PhaseHold:     "taking the leases",
+	reconcile.PhaseDiscover: "listing functions",
+	reconcile.PhaseResolve:  "reading the first functions",
+	reconcile.PhasePlan:     "preparing to write",
+	reconcile.PhaseRecord:   "storing the record",
+}
+
 // asking are annotators, of which it is told while they are asked.
 func (p *progress) asking(all []reconcile.Annotator) []reconcile.Annotator {
 	if p == nil {

@@ -108,6 +108,7 @@ func (x *execution) observe(e reconcile.Step) {
 	case x.stream == nil: // aliases are listed before the fleet is known, with which a stream begins
 	case e.Phase == reconcile.PhasePlan:
 		x.stream.Plan(x.report(e.Run))
+	case e.Run != nil:
 	default:
 		x.stream.Observe(e)
 	}
@@ -343,7 +344,7 @@ func (x *execution) confirm(ctx context.Context, r *reconcile.RunResult) bool {
 	yes := x.app.ask(ctx, question(r), options)
 	if yes {
 		x.startProgress()
-		x.progress.observe(reconcile.Step{Run: r})
+		x.progress.observe(reconcile.Step{Phase: reconcile.PhasePlan, Run: r})
 	}
 	return yes
 }

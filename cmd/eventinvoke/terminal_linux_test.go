@@ -68,9 +68,9 @@ func typing(ts *testscript.TestScript, _ bool, args []string) {
 	cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
 	out, err := atTerminal(cmd, 80, "Read ", keys)
 	ts.Check(err)
-	s := &screen{width: 80}
-	s.print(strings.ReplaceAll(out, "\r\n", "\n"))
-	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(strings.Join(s.rows, "\n")+"\n"), 0o666))
+	s := &screen{width: 80, height: 50}
+	s.print(out)
+	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(strings.Join(s.left(), "\n")+"\n"), 0o666))
 }
 
 // atTerminal is what a command writes to a pseudo terminal, all of it. Once it has written what is

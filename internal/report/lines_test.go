@@ -54,6 +54,33 @@ func TestLinesFit(t *testing.T) {
 	})
 }
 
+// The stable lines of a run are one each for whoever searches them, and fit for whoever reads them.
+func TestStableLinesFitATerminal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawLarge(t)
+		width := rapid.IntRange(minColumns, maxColumns).Draw(t, "width")
+		for _, fold := range []bool{false, true} {
+			var out strings.Builder
+			if err := Text(&out, r, TextOptions{Width: width, Fold: fold}); err != nil {
+				t.Fatal(err)
+			}
+			_, text, _ := strings.Cut(out.String(), r.Headline()[:strings.Index(r.Headline(), ":")+1])
+			wide := cells.StringWidth(r.Headline()) > width
+			if one := strings.Contains(out.String(), "\n"+r.Headline()+"\n"); one != (!fold || !wide) {
+				t.Fatalf("folded %v at %d columns: it says %q", fold, width, text)
+			}
+			for _, row := range strings.Split(text, "\n") {
+				if fold && cells.StringWidth(row) > width && len(parts(row)) > 1 {
+					t.Fatalf("%d columns have no room for %q", width, row)
+				}
+			}
+			if words := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(words, r.Headline()) {
+				t.Fatalf("it does not end with %s:\n%s", r.Headline(), out.String())
+			}
+		}
+	})
+}
+
 func TestLines(t *testing.T) {
 	for _, row := range []struct {
 		why, text string

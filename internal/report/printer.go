@@ -57,6 +57,7 @@ type printer struct {
 	color   bool
 	full    bool
 	listing int               // names of a block that are listed, over as many lines as they need; 0: a line of them
+	fold    bool              // the stable lines too
 	blank   bool              // the last line was empty
 	stable  bool              // without what differs from run to run: attempts, waits, request ids
 	short   bool              // something was counted rather than listed
@@ -72,7 +73,7 @@ func newPrinter(w io.Writer, r *Run, o TextOptions) *printer {
 	if o.Width > 0 {
 		columns = min(max(o.Width, minColumns), maxColumns)
 	}
-	p := &printer{columns: columns, fixed: o.Width > 0, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
+	p := &printer{columns: columns, fixed: o.Width > 0, fold: o.Fold, ascii: o.ASCII, w: bufio.NewWriter(w), color: o.Color, full: o.Full, run: r, folder: Folder(r.Fleet.Files), detail: details[0], blank: true}
 	if p.fixed {
 		p.shortenPaths()
 	}

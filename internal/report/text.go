@@ -19,6 +19,7 @@ type TextOptions struct {
 	Width int  // columns of the terminal, 60 to 200; 0 where they are not known, for 100
 	ASCII bool // the terminal shows nothing else
 	Full  bool // list every key, however many are alike
+	Fold  bool // break the stable lines as well: a person reads them, and no program
 }
 
 // screen is how many lines a page has, unless the reader asks for all: a plan is read where it
@@ -73,7 +74,7 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 		if r.Plan == nil {
 			p.notes(notes, &p.detail.alerts)
 			p.gap()
-			p.line(0, text(r.Headline()))
+			p.headline(r)
 			return
 		}
 		p.opening(r)
@@ -99,14 +100,14 @@ func Text(w io.Writer, r *Run, o TextOptions) error {
 				}
 			}
 			p.last()
-			p.line(0, colored(bold, r.Headline()))
+			p.headline(r)
 			return
 		}
 		p.kinds(changes, "")
 		p.notes(unwritten, &p.detail.alerts)
 		p.notes(findings, &p.detail.notes)
 		p.last()
-		p.line(0, colored(bold, r.Headline()))
+		p.headline(r)
 		p.line(0, textf("Run %s", r.ID))
 		if r.Undo != "" && r.Outcome.Wrote() {
 			p.line(0, textf("Undo it with: %s", r.Undo))
@@ -299,6 +300,14 @@ func (r *Run) Headline() string {
 		return outcomeLine(r.Outcome.Counts())
 	}
 	return planLine(r.counts(r.Plan.Targets...))
+}
+
+func (p *printer) headline(r *Run) {
+	if p.fold {
+		p.flow(0, 2, colored(bold, r.Headline()))
+		return
+	}
+	p.line(0, colored(bold, r.Headline()))
 }
 
 // planLine is the stable last line of a plan: the same five numbers in the same

@@ -104,7 +104,7 @@ func (s *status) describe(progress map[bool]reconcile.Step) {
 			return
 		}
 		if e := progress[sweep]; e.Total > 0 {
-			verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "read", reconcile.PhaseApply: "written"}[e.Phase]
+			verb := map[reconcile.Phase]string{reconcile.PhaseSurvey: "read", reconcile.PhaseApply: "written", reconcile.PhaseAliases: "asked for their aliases"}[e.Phase]
 			what += fmt.Sprintf(": %d of %d %s", e.Done, e.Total, verb)
 			s.live["bar"] = fmt.Sprintf("%.1f", 100*float64(e.Done)/float64(e.Total))
 		}

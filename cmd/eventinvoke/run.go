@@ -127,7 +127,7 @@ func (x *execution) tell(_ context.Context, r *reconcile.RunResult) error {
 	}
 	switch {
 	case x.show == nil:
-		x.summarize(r)
+		x.app.summarize(x.report(r))
 		if !x.toPeople(r) {
 			return x.write(r)
 		}
@@ -201,17 +201,17 @@ func (a *app) written(o *outputOptions, run *report.Run) {
 // summarize adds the result to the summary of a step of GitHub Actions, which
 // names the file for it.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
-func (x *execution) summarize(r *reconcile.RunResult) {
+func (a *app) summarize(run *report.Run) {
 	file := os.Getenv("GITHUB_STEP_SUMMARY")
 	if os.Getenv("GITHUB_ACTIONS") != "true" || file == "" {
 		return
 	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err == nil {
-		err = errors.Join(report.Markdown(f, x.report(r)), f.Close())
+		err = errors.Join(report.Markdown(f, run), f.Close())
 	}
 	if err != nil {
-		x.app.log.Warn("the step has no summary", "error", err)
+		a.log.Warn("the step has no summary", "error", err)
 	}
 }
 

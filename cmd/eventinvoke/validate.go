@@ -23,29 +23,37 @@ func newValidate(a *app) *cobra.Command {
 		Long: `Show every problem with its place, its code and how to fix it. What only AWS
 knows is left to plan.`,
 		Example: `  eventinvoke validate fleet.yaml
-  eventinvoke validate 'fleet/**/*.yaml' -o json`,
+  eventinvoke validate 'fleet/**/*.yaml' -o github`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			checked, err := a.validate(args, o.selection())
 			if err != nil {
 				return err
 			}
-			if format == "json" {
+			run := &report.Run{Verb: "validate", Checked: checked.summary(), Warnings: checked.fleet.Warnings}
+			if checked.problems != nil { // a nil of that type is an error too
+				run.Err = checked.problems
+			}
+			a.summarize(run)
+			switch format {
+			case "json":
 				err = checked.json(a)
-			} else {
+			case "github":
+				err = report.GitHub(a.out, run)
+			default:
 				checked.text(a)
 			}
 			wrong := checked.problems
 			if wrong == nil && strict {
 				wrong = checked.fleet.Warnings
 			}
-			if format != "json" {
+			if format == "text" {
 				return unusable(err, len(wrong) > 0, nil)
 			}
 			return unusable(err, len(wrong) > 0, a.closing(each(wrong)...))
 		},
 	}
 	o.bind(cmd)
-	bindFormat(cmd, &format)
+	bindChoice(cmd, &format, "output,o", "`FORMAT` of the result: text, json or github", "text", "json", "github")
 	bindStrict(cmd, &strict)
 	return cmd
 }
@@ -104,9 +112,13 @@ func (c checked) text(a *app) {
 	for _, w := range c.fleet.Warnings {
 		say(a.out, "warning: %s", w.Error())
 	}
+	say(a.out, "%s", c.summary())
+}
+
+// summary is what it all comes to.
+func (c checked) summary() string {
 	if c.problems != nil {
-		say(a.out, "%s; `eventinvoke explain CODE` has the long text of each.", count(len(c.problems), "problem", "problems"))
-		return
+		return count(len(c.problems), "problem", "problems") + "; `eventinvoke explain CODE` has the long text of each."
 	}
 	where := "the target of the credentials"
 	if c.declared {
@@ -118,7 +130,7 @@ func (c checked) text(a *app) {
 	if c.rules {
 		where += ", and rules choose more from what exists"
 	}
-	say(a.out, "Valid: %s in %s, %s.", count(c.fleet.Configs(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
+	return fmt.Sprintf("Valid: %s in %s, %s.", count(c.fleet.Configs(), "exact config", "exact configs"), count(len(c.files), "file", "files"), where)
 }
 
 func (c checked) json(a *app) error {

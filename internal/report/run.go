@@ -65,6 +65,7 @@ type Run struct {
 	GuardOff string // why any number of changes may pass; "" where the guard counts
 
 	Undo    string // the command that undoes what was written; "" where the run is not remembered
+	Checked string // what was found in fleet files, of which no plan was to be made; "" for a run
 	Stopped string // why the run ended early, such as "interrupted" or "deadline"; "" when it did not
 	Err     error  // why there is no plan
 

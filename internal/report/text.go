@@ -294,6 +294,8 @@ func (p *printer) hint(indent int, hint string) {
 // Headline is what became of a run in one line.
 func (r *Run) Headline() string {
 	switch {
+	case r.Checked != "":
+		return r.Checked
 	case r.Plan == nil:
 		return "No plan: nothing was compared, and nothing was written."
 	case r.Outcome != nil:

@@ -140,7 +140,7 @@ func closingIn(width int, all []error) error {
 	}
 	text := line(timeUp(all[0]).Error())
 	if width > 0 {
-		if call := reconcile.ErrorOf(all[0]); runewidth.StringWidth(text) > width && call.Subject != "" {
+		if call := reconcile.ErrorOf(all[0]); runewidth.StringWidth(text) > width && call.Subject != "" && !strings.Contains(call.Message, call.Subject) {
 			// What a terminal has room for begins with why and where.
 			text = line(cmp.Or(call.Code, call.Kind.String()) + ": " + call.Subject + ": " + call.Message)
 		}

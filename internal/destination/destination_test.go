@@ -2,6 +2,7 @@ package destination
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -67,6 +68,15 @@ type simulator interface {
 // look plans a fleet file with the annotator.
 func look(t tester, w simulator, fleet string) *reconcile.RunResult {
 	t.Helper()
+	r, err := lookUntil(context.Background(), t, w, fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func lookUntil(ctx context.Context, t tester, w simulator, fleet string) (*reconcile.RunResult, error) {
+	t.Helper()
 	document, err := desired.Loader{Stdin: strings.NewReader(fleet)}.LoadFiles("-")
 	if err != nil {
 		t.Fatal(err)
@@ -76,11 +86,7 @@ func look(t tester, w simulator, fleet string) *reconcile.RunResult {
 	o := awslambda.Options{Limiters: limiters, Environment: awslambda.Environment{Region: region, HTTPClient: w, Credentials: awslambda.StaticCredentials(w.DefaultAccessKeyID())}}
 	request := reconcile.Request{Verb: "plan", Started: time.Now(), Wishes: reconcile.FleetWishes{Document: document}}
 	engine := reconcile.Engine{Opener: awslambda.Opener{Options: o}, Annotators: []reconcile.Annotator{Annotator{}}}
-	r, err := engine.Run(context.Background(), request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return engine.Run(ctx, request)
 }
 
 func states(r *reconcile.RunResult) map[string]string {
@@ -230,10 +236,16 @@ func TestUnavailable(t *testing.T) {
 }
 
 // silent is a world whose queues have no answer.
-type silent struct{ *awssim.World }
+type silent struct {
+	*awssim.World
+	asked func() // called with each question, and may be nil
+}
 
 func (s silent) Do(r *http.Request) (*http.Response, error) {
 	if strings.HasPrefix(r.URL.Host, "sqs.") {
+		if s.asked != nil {
+			s.asked()
+		}
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
@@ -246,7 +258,7 @@ func TestTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := worldOf(t, nil, failing("a", sqsARN(home, "a")), failing("b", "arn:aws:s3:::b"))
 		start := time.Now()
-		r := look(t, silent{w}, everything)
+		r := look(t, silent{World: w}, everything)
 		if took := time.Since(start); took < 9*time.Second || took > 11*time.Second {
 			t.Errorf("it took %v", took)
 		}
@@ -255,6 +267,39 @@ func TestTimeIsUp(t *testing.T) {
 			t.Errorf("%v, %+v", got, r.Insights.Unavailable)
 		}
 	})
+}
+
+// Whatever ends the lookup, be it of a few queues or of a list, is why the rest is not known: what
+// ended the run where that came first, and never a word of the client's about its context.
+func TestTheEndOfTheRunIsNotASlowService(t *testing.T) {
+	stop := errors.New("stopped by SIGTERM")
+	for _, row := range []struct {
+		why  string
+		ends bool
+		want error
+	}{{"a signal", true, stop}, {"its own time", false, errNoTime}} {
+		for _, queues := range []int{1, listFrom - 1, listFrom, maxLookups} {
+			synctest.Test(t, func(t *testing.T) {
+				var functions []awssim.Function
+				for i := range queues {
+					functions = append(functions, failing(fmt.Sprint("f", i), sqsARN(home, fmt.Sprint("q", i))))
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				w := silent{World: worldOf(t, nil, functions...)}
+				if row.ends {
+					w.asked = func() { cancel(stop) }
+				}
+				r, _ := lookUntil(ctx, t, w, everything)
+				if len(r.Insights.Unavailable) != 1 || !errors.Is(r.Insights.Unavailable[0].Err, row.want) || r.Insights.Unavailable[0].What != describe(queues) {
+					t.Errorf("%s, %d queues: not known is %+v", row.why, queues, r.Insights.Unavailable)
+				}
+				if len(r.Insights.Destinations) != queues || r.Insights.LosingDestinations() != 0 {
+					t.Errorf("%s: of %d queues: %v", row.why, queues, states(r))
+				}
+			})
+		}
+	}
 }
 
 // Over random fleets: nothing that exists is called missing, nothing that is missing

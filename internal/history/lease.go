@@ -72,7 +72,7 @@ type LostError struct {
 
 // Error says what went wrong with the last renewal.
 func (e *LostError) Error() string {
-	return fmt.Sprintf("the lease on %s was lost, so nothing more is written there: %v; run again to finish", e.Subject, e.Err)
+	return fmt.Sprintf("lost the lease on %s, so nothing more is written there: %v; run again to finish", e.Subject, e.Err)
 }
 
 // As gives the error in the form of reports.

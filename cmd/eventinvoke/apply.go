@@ -119,8 +119,14 @@ func question(r *reconcile.RunResult) string {
 	return fmt.Sprintf("Apply %s to %s?", what, strings.Join(targets, ", "))
 }
 
-// ask puts a question to the person at the terminal.
+// ask puts a question to the person at the terminal. What was typed before it answers nothing:
+// nobody agrees to a plan that is not yet seen.
 func (a *app) ask(ctx context.Context, question string, o report.TextOptions) bool {
+	if f := fileOf(a.in); f != nil {
+		if err := forgetTyped(f); err != nil {
+			a.log.Debug("what was typed before the question may count as its answer", "why", err.Error())
+		}
+	}
 	fmt.Fprintln(a.err)
 	if err := report.Lines(a.err, 2, report.Clean(question), o); err != nil {
 		return false

@@ -26,7 +26,7 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 	for _, width := range []int{60, 80, 200} {
 		cmd := exec.Command("eventinvoke", args...)
 		cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
-		out, err := atTerminal(cmd, width, "", "")
+		out, err := atTerminal(cmd, width)
 		ts.Check(err)
 		all.WriteString(out)
 		continued := false
@@ -59,23 +59,23 @@ func scriptEnv(ts *testscript.TestScript) (env []string) {
 	return env
 }
 
-// typing runs a verb at a pseudo terminal, types keys while its progress is drawn, and has what is
-// on the screen at the end in the file "terminal".
+// typing runs a verb at a pseudo terminal, types keys while its progress is drawn and no where it
+// asks, and has what is on the screen at the end in the file "terminal".
 func typing(ts *testscript.TestScript, _ bool, args []string) {
 	keys, err := strconv.Unquote(`"` + args[0] + `"`)
 	ts.Check(err)
 	cmd := exec.Command("eventinvoke", args[1:]...)
 	cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
-	out, err := atTerminal(cmd, 80, "Read ", keys)
+	out, err := atTerminal(cmd, 80, [2]string{"Read ", keys}, [2]string{"continue: ", "no\n"})
 	ts.Check(err)
 	s := &screen{width: 80, height: 50}
 	s.print(out)
 	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(strings.Join(s.left(), "\n")+"\n"), 0o666))
 }
 
-// atTerminal is what a command writes to a pseudo terminal, all of it. Once it has written what is
-// waited for, keys are typed.
-func atTerminal(cmd *exec.Cmd, columns int, await, keys string) (string, error) {
+// atTerminal is what a command writes to a pseudo terminal, all of it. Of each pair, one after the
+// other: once it has written the first, the second is typed.
+func atTerminal(cmd *exec.Cmd, columns int, typed ...[2]string) (string, error) {
 	here, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return "", err
@@ -94,7 +94,7 @@ func atTerminal(cmd *exec.Cmd, columns int, await, keys string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if cmd.Stdout, cmd.Stderr = there, there; keys != "" {
+	if cmd.Stdout, cmd.Stderr = there, there; len(typed) > 0 {
 		cmd.Stdin, cmd.SysProcAttr = there, &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	}
 	err = cmd.Start()
@@ -107,9 +107,9 @@ func atTerminal(cmd *exec.Cmd, columns int, await, keys string) (string, error) 
 	for err == nil {
 		var n int
 		n, err = here.Read(buffer)
-		if out = append(out, buffer[:n]...); keys != "" && bytes.Contains(out, []byte(await)) {
-			_, err = io.WriteString(here, keys)
-			keys = ""
+		if out = append(out, buffer[:n]...); len(typed) > 0 && bytes.Contains(out, []byte(typed[0][0])) {
+			_, err = io.WriteString(here, typed[0][1])
+			typed = typed[1:]
 		}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EIO) { // nobody has the other end any more
@@ -123,7 +123,7 @@ func atTerminal(cmd *exec.Cmd, columns int, await, keys string) (string, error) 
 }
 
 func TestAtTerminal(t *testing.T) {
-	out, err := atTerminal(exec.Command("sh", "-c", "stty size <&1"), 72, "", "")
+	out, err := atTerminal(exec.Command("sh", "-c", "stty size <&1"), 72)
 	if err != nil || out != "50 72\r\n" {
 		t.Errorf("%q, %v", out, err)
 	}

@@ -12,3 +12,8 @@ func canDraw(console *os.File) bool {
 	handle := windows.Handle(console.Fd())
 	return windows.GetConsoleMode(handle, &mode) == nil && windows.SetConsoleMode(handle, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
 }
+
+// forgetTyped takes away what was typed and not yet read.
+func forgetTyped(console *os.File) error {
+	return windows.FlushConsoleInputBuffer(windows.Handle(console.Fd()))
+}

@@ -285,27 +285,38 @@ func (to *destination) template() bool { return strings.Contains(to.text, functi
 // of is a template's destination for one function. A name can make it wrong: a queue has
 // at most 80 characters, and a bucket no capital letters. Of a fleet with a hundred
 // thousand names most are known to be right without a look.
-func (to *destination) of(f Setting, function string) (destination, *problem) {
+func (to *destination) of(f Setting, function string, from Target) (destination, *problem) {
 	own := destination{text: strings.ReplaceAll(to.text, functionPlaceholder, function)}
 	if !to.anyName || len(function) > documentedFunctionName || strings.Trim(function, ordinary) != "" {
 		if wrong := (destinationUse{f, own.text}).check(); wrong != nil {
 			return own, wrong
 		}
 	}
-	own.function = calledFunction(own.text)
+	own.function = calledFunction(own.text, from)
 	return own, nil
 }
 
-// calledFunction is the config that a destination is, when it is a Lambda function.
-func calledFunction(text string) *Key {
-	if !strings.Contains(text, ":lambda:") || strings.Contains(text, "$") {
+// unknownTarget is no target of AWS.
+var unknownTarget = Target{"000000000000", "xx-unknown-1"}
+
+// calledFunction is the config that a destination is, when it is a Lambda function. A function of
+// the target itself is known as that also where nobody knows yet which target it is.
+func calledFunction(text string, from Target) *Key {
+	if !strings.Contains(text, ":lambda:") {
 		return nil
 	}
-	n, bad := parseName(text)
+	n, bad := parseName(expand(text, unknownTarget))
 	if bad != nil {
 		return nil
 	}
-	return n.key()
+	key := n.key()
+	switch {
+	case key.Target == unknownTarget:
+		key.Target = from
+	case key.Account == unknownTarget.Account, key.Region == unknownTarget.Region:
+		return nil // half of it is not known
+	}
+	return key
 }
 
 // newDestination fills in a destination and compares it with the target. What the
@@ -338,7 +349,7 @@ func newDestination(written string, from Target) *destination {
 		wrong(codeOtherAccountBus, fmt.Sprintf("%q is a bus of account %s, the target is %s", shorten(to.text), a.AccountID, from),
 			"use a bus of the target's own account, and forward from there")
 	}
-	to.function = calledFunction(to.text)
+	to.function = calledFunction(to.text, from)
 	return to
 }
 

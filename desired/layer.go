@@ -157,7 +157,7 @@ func (r *resolver) addEntry(s *scope, name Name, decl *functionDecl, ids []int) 
 func (r *resolver) fillFunction(s *scope, l *merged, function string) ownConfig {
 	own := ownConfig{new(*l.want), l.calls}
 	for _, t := range l.templates {
-		to, wrong := s.value(&t.by.set[t.f]).to.of(t.f, function)
+		to, wrong := s.value(&t.by.set[t.f]).to.of(t.f, function, s.fleet.Target)
 		if wrong != nil {
 			wrong.message = fmt.Sprintf("for %s: %s", function, wrong.message)
 			r.out.addOnce(wrong.at(t.pos()))

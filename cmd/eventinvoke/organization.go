@@ -89,7 +89,7 @@ func (a *app) withMembers(ctx context.Context, document *desired.Document, o *re
 func (a *app) members(ctx context.Context, of []desired.Organization, o *readOptions) (map[string][]desired.Member, error) {
 	ctx, cancel := withTimeout(ctx, o.timeout)
 	defer cancel()
-	progress := a.startProgress(&o.outputOptions, func() map[desired.Target]ratelimit.Snapshot { return nil })
+	progress := a.startProgress(&o.outputOptions, "listing the accounts of AWS Organizations", func() map[desired.Target]ratelimit.Snapshot { return nil })
 	defer progress.close()
 	environment := awslambda.Environment{Version: version, MFAToken: mfaToken()}
 	if err := o.simulated(&environment); err != nil {

@@ -54,11 +54,11 @@ type progress struct {
 
 // startProgress begins to tell, unless that is not wanted: a nil progress tells nothing.
 // Snapshots tells what the limiters do now.
-func (a *app) startProgress(o *outputOptions, snapshots func() map[desired.Target]ratelimit.Snapshot) *progress {
+func (a *app) startProgress(o *outputOptions, next string, snapshots func() map[desired.Target]ratelimit.Snapshot) *progress {
 	if o.quiet {
 		return nil
 	}
-	p := &progress{log: a.log, snapshots: snapshots, stop: make(chan struct{}), done: make(chan struct{})}
+	p := &progress{log: a.log, next: next, snapshots: snapshots, stop: make(chan struct{}), done: make(chan struct{})}
 	if a.live(o) {
 		p.drawing = newDrawing(a.logTo)
 	}

@@ -216,7 +216,7 @@ func (a *app) summarize(run *report.Run) {
 }
 
 func (x *execution) startProgress() {
-	x.progress = x.app.startProgress(&x.o.outputOptions, x.clients.snapshots)
+	x.progress = x.app.startProgress(&x.o.outputOptions, first, x.clients.snapshots)
 }
 
 func (x *execution) endProgress() {

@@ -201,13 +201,12 @@ type OperationCount struct {
 
 // Memory remembers runs and keeps others away while one writes.
 type Memory interface {
-	// Begin is told of a run before anything is done for it.
+	// Begin is told of a run that may write before anything is done for it.
 	Begin(r *RunResult) Recorder
 }
 
 // Recorder is one run that is remembered. Finish and Release are called once each, in this
-// order, however far the run came, with a context that does not end with it. Everything else is
-// for a run that may write.
+// order, however far the run came, with a context that does not end with it.
 type Recorder interface {
 	Journal
 	// Hold holds the open targets. A target that cannot be held fails the run, or is

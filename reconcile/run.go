@@ -21,8 +21,8 @@ import (
 // between runs and may be used by several at once, as far as what its fields hold can.
 type Engine struct {
 	Opener Opener // opens targets: on AWS, on a simulator, on a map; never nil
-	// Memory records runs, holds targets against others and keeps the journal. A run
-	// that writes without one leaves no trace and may meet another.
+	// Memory records runs that write, holds their targets against others and keeps the
+	// journal. A run that writes without one leaves no trace and may meet another.
 	Memory Memory
 	// Annotators are asked about the plan once it is known, all at once. They never
 	// fail a run; see InsightPolicy.
@@ -131,7 +131,7 @@ func (e Engine) Run(ctx context.Context, req Request) (*RunResult, error) {
 		ctx = limited
 	}
 	held := holdings{recorder: unrecorded{}, recalled: everything{}}
-	if e.Memory != nil {
+	if e.Memory != nil && r.Write {
 		held.recorder = e.Memory.Begin(r)
 	}
 	r.Err = r.whyEnded(ctx, e.walk(ctx, r, &held))

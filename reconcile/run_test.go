@@ -120,7 +120,7 @@ rules: [{ match: { functions: ["*"] }, set: { maximum_retry_attempts: 0 } }]
 }
 
 // The road is walked in one order, however a run ends: targets are held before
-// they are read, and every run is recorded, released and reported.
+// they are read, a run that may write is recorded and then released, and every run is reported.
 func TestTheStepsOfARun(t *testing.T) {
 	no := errors.New("no")
 	for _, row := range []struct {
@@ -131,7 +131,7 @@ func TestTheStepsOfARun(t *testing.T) {
 		steps  string
 		failed bool
 	}{
-		{"a run that reads holds nothing", false, false, "", "open discover survey record release close report tell", false},
+		{"a run that reads holds and records nothing", false, false, "", "open discover survey close report tell", false},
 		{"a run that writes", true, false, "", "open hold discover survey confirm ready intend record release close report tell", false},
 		{"a person says no, and knows it", true, true, "", "open hold discover survey confirm record release close", false},
 		{"it cannot begin", true, false, "prepare", "record release report tell", true},
@@ -280,7 +280,7 @@ func TestEveryPhaseIsTold(t *testing.T) {
 			Write: write, GuardOff: "test", Wishes: FleetWishes{Document: document, InShard: func(desired.Target) bool { return true }},
 			Observe: func(s Step) { note(s.Phase.String()) },
 		})
-		want := "discover resolve survey plan record finishes"
+		want := "discover resolve survey plan record"
 		if write {
 			want = "hold holds discover resolve survey plan apply record finishes"
 		}

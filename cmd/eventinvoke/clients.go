@@ -39,7 +39,7 @@ type clients struct {
 }
 
 // newClients makes clients at the pace that flags and fleet files ask for; what those declare
-// may change.
+// may change. They are to be closed beside an error too.
 func newClients(declared func() []desired.TargetSpec, o *readOptions) (*clients, error) {
 	c := &clients{trails: ratelimit.NewRegistry(trail.Pace)}
 	c.options.Version, c.options.MFAToken = version, mfaToken()
@@ -47,11 +47,7 @@ func newClients(declared func() []desired.TargetSpec, o *readOptions) (*clients,
 		return o.settingsOf(*cmp.Or(reconcile.FindTarget(declared(), target), &desired.TargetSpec{}))
 	})
 	c.options.Limiters = c.registry
-	if err := o.simulated(&c.options.Environment); err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
+	return c, o.simulated(&c.options.Environment)
 }
 
 // Open implements reconcile.Opener. A pace that the fleet files have changed since

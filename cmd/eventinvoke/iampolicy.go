@@ -147,10 +147,10 @@ func policyFile(d *iampolicy.Policy, mode string) string {
 // currentTarget is the account and region of the current credentials.
 func currentTarget(ctx context.Context) (desired.Target, error) {
 	c, err := newClients(func() []desired.TargetSpec { return nil }, &readOptions{})
+	defer c.close()
 	if err != nil {
 		return desired.Target{}, err
 	}
-	defer c.close()
 	opened, err := c.Open(ctx, reconcile.OpenRequest{RunID: reconcile.NewRunID(time.Now()), Ambient: true})
 	return opened.Ambient, err
 }

@@ -88,16 +88,18 @@ func (o *outputOptions) render(to, out io.Writer, run *report.Run, stream *repor
 	return renderers[o.format](to, run)
 }
 
-// writeMetrics leaves the numbers of a one-shot run for the text file collector.
+// writeMetrics leaves the numbers of a one-shot run for the text file collector. Its targets are
+// no worse for a report that could not be written.
 func (x *execution) writeMetrics(ctx context.Context, r *reconcile.RunResult) error {
 	if x.metrics == nil || r.Wishes == nil {
 		return nil
 	}
-	m := metrics.New(version, x.clients.snapshots)
-	_ = m.Ran(ctx, r)
+	m, run := metrics.New(version, x.clients.snapshots), *r
+	run.Late = x.late
+	_ = m.Ran(ctx, &run)
 	m.Passed(worker.Report{
 		Scope: worker.Scope{All: x.wholeTargets()}, Causes: []worker.Cause{worker.Start},
-		Started: r.Started, Finished: r.Finished, Result: passResult(r),
+		Started: r.Started, Finished: r.Finished, Result: passResult(&run),
 	})
 	if err := m.WriteText(x.metrics); err != nil {
 		return cannotWrite("metrics-file", x.o.metricsFile, err)
@@ -273,8 +275,8 @@ const (
 	trendsTimeout = 30 * time.Second // what a place that hangs can cost a report
 )
 
-// trends are what the last audits found in the targets of a run, itself among them where it
-// is one. A history that cannot be read has none.
+// trends are what the audits before this run found in its targets, and what this
+// one finds where it is an audit. A history that cannot be read has none.
 func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 	if x.past == nil || !r.Planned() {
 		return nil
@@ -290,6 +292,12 @@ func (x *execution) trends(r *reconcile.RunResult) []history.Trend {
 		trend := history.Trend{Target: t.Target, Label: t.Label}
 		if past := reconcile.FindTarget(all, t.Target); past != nil {
 			trend.Audits = past.Audits
+		}
+		if r.Verb == "audit" {
+			c := t.Counts()
+			trend.Audits = append(trend.Audits, history.AuditCount{
+				RunID: r.ID, Started: r.Started, Declared: c.Declared, Drifted: c.Changes(), Failed: t.Err != nil,
+			})
 		}
 		mine = append(mine, trend)
 	}

@@ -42,6 +42,7 @@ type execution struct {
 	// then is done with a result in which nothing failed before it; nil is nothing.
 	then func(*reconcile.RunResult) error
 
+	late     error // what failed of the run itself, before anybody was told of it
 	output   *outputFile
 	metrics  *outputFile    // nil where none are wanted
 	stream   *report.Stream // nil unless the output is a stream
@@ -59,10 +60,6 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	x := &execution{app: a, o: o, Request: o.request(verb), about: aboutFleet, seen: o.seen(), needs: "anything was compared"}
 	x.Observe = x.observe
 	var err error
-	if x.clients, err = newClients(func() []desired.TargetSpec { return x.declared }, o); err != nil {
-		return err
-	}
-	defer x.clients.close()
 	if x.output, err = o.outputOptions.open(a.out); err != nil {
 		return err
 	}
@@ -73,7 +70,12 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 		}
 		defer x.metrics.drop()
 	}
+	x.clients, err = newClients(func() []desired.TargetSpec { return x.declared }, o)
+	defer x.clients.close()
 	if x.Unprepared = prepare(x); x.Unprepared == nil {
+		x.Unprepared = err
+	}
+	if x.Unprepared == nil {
 		if x.past != nil && len(x.accounts) > 0 {
 			x.changed = accountsSince(ctx, x.past, x.accounts)
 		}
@@ -89,7 +91,11 @@ func (a *app) execute(ctx context.Context, verb string, o *readOptions, prepare 
 	}
 	engine := x.clients.engine(x.clients, x.memory, x.past, x.recalled, a.log)
 	engine.Annotators = x.progress.asking(x.annotators())
-	engine.Reporters = []func(context.Context, *reconcile.RunResult) error{x.tell, x.writeMetrics, x.goOn, x.notify}
+	engine.Reporters = []func(context.Context, *reconcile.RunResult) error{x.tell, x.writeMetrics, x.goOn}
+	if x.memory != nil && !x.Write { // after its report, for which nobody waits until a place that hangs is given up
+		engine.Reporters = append(engine.Reporters, x.memory.Audit)
+	}
+	engine.Reporters = append(engine.Reporters, x.notify)
 	return x.conclude(engine.Run(ctx, x.Request))
 }
 
@@ -118,6 +124,7 @@ func (x *execution) observe(e reconcile.Step) {
 // tell writes the report of a result. People are told on standard error why there is none.
 func (x *execution) tell(_ context.Context, r *reconcile.RunResult) error {
 	x.endProgress()
+	x.late = r.Late
 	if errors.Is(r.Err, reconcile.ErrTimeUp) && !errors.As(r.Err, new(*history.HeldError)) {
 		waited := ""
 		if call := (*callerr.Error)(nil); errors.As(r.Err, &call) {

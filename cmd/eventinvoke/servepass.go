@@ -63,6 +63,7 @@ func (a *app) newServer(args []string, o *serveOptions) (*server, error) {
 		return nil, err
 	}
 	if s.clients, err = newClients(s.declared, &o.readOptions); err != nil {
+		s.clients.close()
 		return nil, err
 	}
 	s.metrics = metrics.New(version, s.clients.snapshots)

@@ -90,16 +90,20 @@ func (a *app) targetsText(targets []desired.TargetSpec) error {
 
 // shardOptions say which part of the targets this process works on.
 type shardOptions struct {
-	flag string
-	mine shard.Shard // set by check
+	flag  string
+	bound bool        // the verb has the flag; no other works on a part
+	mine  shard.Shard // set by check
 }
 
 func (o *shardOptions) bind(cmd *cobra.Command) {
+	o.bound = true
 	cmd.Flags().StringVar(&o.flag, "shard", "", "only part `I/N` of the targets, I from 0 (default: "+shard.EnvIndex+" and "+shard.EnvCount+", a Kubernetes or AWS Batch index, or all)")
 }
 
 func (o *shardOptions) check() (err error) {
-	o.mine, err = shard.Resolve(o.flag, os.Getenv)
+	if o.bound {
+		o.mine, err = shard.Resolve(o.flag, os.Getenv)
+	}
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -32,6 +33,15 @@ type Drift struct {
 
 // auditTimeout is what a place that hangs can cost an audit.
 const auditTimeout = 30 * time.Second
+
+// Audit is a Reporter of an engine: it leaves a record of a run that only read. Where it cannot, the
+// result stands.
+func (m *Memory) Audit(ctx context.Context, r *reconcile.RunResult) error {
+	if err := m.audit(ctx, r); err != nil {
+		m.Log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(m.History.String()), "why", err.Error())
+	}
+	return nil
+}
 
 // audit remembers a run that only read: its counts, what it could not see, and what
 // has drifted since when, without the settings; of one that came to no plan, why. It

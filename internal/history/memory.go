@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
-	"github.com/eventinvoke/eventinvoke/internal/awslambda"
 	"github.com/eventinvoke/eventinvoke/internal/shard"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/reconcile"
@@ -191,14 +190,8 @@ func (k *memoryRecorder) Lease(t desired.Target) context.Context {
 	return leaseContext{k.leases[t].ctx, k.leases[t]}
 }
 
-// Finish implements reconcile.Recorder. Where an audit cannot be remembered its result stands.
+// Finish implements reconcile.Recorder.
 func (k *memoryRecorder) Finish(ctx context.Context, r *reconcile.RunResult) error {
-	if !r.Write {
-		if err := k.memory.audit(ctx, r); err != nil {
-			k.memory.Log.Warn("this audit is not remembered as it should be; its result stands", "history", awslambda.RedactURL(k.memory.History.String()), "why", err.Error())
-		}
-		return nil
-	}
 	if k.run == nil {
 		return nil
 	}

@@ -250,6 +250,8 @@ type destination struct {
 	function *Key     // when it is a Lambda function
 	wrong    *problem // with the target
 	anyName  bool     // of a template: it is right for whatever AWS lets a function be called
+
+	incomplete bool // a variable is missing, which is a problem of its own
 }
 
 // value is what a setting comes to in a target. Two values that are equal for one
@@ -261,7 +263,9 @@ func (s *scope) value(set *setting) setTo {
 	}
 	to, known := s.destinations[set.Text()]
 	if !known {
-		to = newDestination(s.local.fill(set.Text()), s.fleet.Target)
+		filled, complete := s.local.fill(set.Text())
+		to = newDestination(filled, s.fleet.Target)
+		to.incomplete = !complete
 		s.destinations[set.Text()] = to
 	}
 	if to.text == noneWord {

@@ -265,6 +265,9 @@ func (r *resolver) decide(s *scope, sources []*source, f Setting) (*source, setT
 			continue
 		}
 		v := s.value(&src.set[f])
+		if v.to != nil && v.to.incomplete {
+			continue // nobody knows whether it agrees with another
+		}
 		switch {
 		case src.layer == LayerRule && len(rules) > 0 && rules[len(rules)-1].file == src.file:
 			rules[len(rules)-1] = src // within a file the later rule wins

@@ -153,7 +153,7 @@ type scope struct {
 	local      *local
 	inventory  TargetInventory
 	discovered bool
-	undecided  bool // some rule chooses by tags, and they are not known
+	undecided  bool // some rule chooses by tags that are not known, or could not be filled in
 	waiting    bool // rules choose among functions that are not known
 	exact      []exactEntry
 
@@ -189,6 +189,7 @@ func (r *resolver) addScope(t TargetSpec) *scope {
 	s := &scope{
 		fleet: t, local: r.doc.local(t.Label), destinations: map[string]*destination{}, layers: map[string]*merged{}, required: map[int]*Requirement{},
 	}
+	s.undecided = s.local.wrong > 0
 	s.inventory, s.discovered = r.inv[t.Target]
 	if !s.discovered {
 		s.withoutTags()

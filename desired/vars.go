@@ -72,6 +72,7 @@ type local struct {
 	vars  map[string]string
 	rules []*ruleDecl                  // without variables they are the document's own
 	names map[*functionDecl]ParsedName // of entries whose names have variables
+	wrong int                          // what could not be filled in, or was wrong then; all is a problem, so that no fleet comes of it
 }
 
 // name is the function and qualifier that an entry means under this label.
@@ -82,11 +83,15 @@ func (l *local) name(f *functionDecl) ParsedName {
 	return f.name
 }
 
-// fill is a text with the variables in their places; all of them are known to be there.
-//
-// It is for destinations, whose variables fillIn has found to be there, or reported.
-func (l *local) fill(s string) string {
-	return variable.ReplaceAllStringFunc(s, func(written string) string { return l.vars[variableName(written)] })
+// fill is a text with the variables in their places, and whether they are all there.
+func (l *local) fill(s string) (filled string, complete bool) {
+	complete = true
+	filled = variable.ReplaceAllStringFunc(s, func(written string) string {
+		value, known := l.vars[variableName(written)]
+		complete = complete && known
+		return value
+	})
+	return filled, complete
 }
 
 // variableName is what ${vars.NAME} names.
@@ -201,6 +206,7 @@ func (f *filler) text(file *fileDecl, t text) (text, bool) {
 			complete = false
 			at := missingVariable{file, t.place, name}
 			f.missing[at] = append(f.missing[at], f.to.label)
+			f.to.wrong++
 		}
 		f.used[name] = true
 		return value
@@ -210,6 +216,7 @@ func (f *filler) text(file *fileDecl, t text) (text, bool) {
 
 // say reports what a variable made wrong, for the first of the targets that have it.
 func (f *filler) say(file *fileDecl, at place, wrong *problem) {
+	f.to.wrong++
 	p := wrong.at(file.pos(at))
 	if f.to.label != "" {
 		p.Message = fmt.Sprintf("in the target %s: %s", f.to.label, p.Message)
@@ -218,11 +225,12 @@ func (f *filler) say(file *fileDecl, at place, wrong *problem) {
 }
 
 // rule adds an item to the label's, as a copy where it has variables. The source, with its
-// settings, stays shared: destinations are filled in later.
+// settings, stays shared: destinations are filled in later. One that cannot be filled in is left
+// out: of half an item nobody knows what it chooses, and all that is in a local has been compiled.
 func (f *filler) rule(rule *ruleDecl) {
 	f.settings(rule.source)
 	if rule.variables {
-		own := *rule
+		own, before := *rule, f.to.wrong
 		for _, c := range []*criteria{&own.criteria, &own.exclude} {
 			c.functions = fill(f, rule.file, c.functions, compileGlob)
 			c.tags = slices.Clone(c.tags)
@@ -232,6 +240,9 @@ func (f *filler) rule(rule *ruleDecl) {
 		}
 		own.qualifiers = fill(f, rule.file, own.qualifiers, compileQualifier)
 		own.require.destinations = fill(f, rule.file, own.require.destinations, asWritten)
+		if f.to.wrong > before {
+			return
+		}
 		rule = &own
 	}
 	f.to.rules = append(f.to.rules, rule)

@@ -1,11 +1,13 @@
 package desired
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 const twoStages = `version: 1
@@ -180,4 +182,57 @@ func TestOriginsShowTheTemplate(t *testing.T) {
 	if got := a.Origins.Settings[OnSuccess].Template; got != "" {
 		t.Errorf("a value that stands as it is has the template %q", got)
 	}
+}
+
+// What a variable is missing for, or has made wrong, says nothing: no made-up function is chosen by it, no
+// rule of another file disagrees with it, and nobody lacks what it might have given. So a file is told the same
+// beside another as alone.
+func TestWhatCannotBeFilledInSaysNothing(t *testing.T) {
+	sections := []struct {
+		key   string
+		items []string
+	}{
+		{"rules", []string{
+			`{ match: { functions: ["${vars.stage}-d"] }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { functions: ["${vars.stage}-*", "c*"] }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { functions: ["*"], exclude: ["${vars.stage}-b"] }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { functions: ["*"], exclude: { functions: ["b*", "${vars.stage}"], tags: { k: ["${vars.tag}", w] } } }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { tags: { k: "${vars.tag}" } }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { functions: ["*"], qualifiers: ["${vars.stage}", live] }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { functions: ["*"], qualifiers: ["${vars.stage}*"] }, set: { maximum_retry_attempts: 0 } }`,
+			`{ match: { functions: ["*"] }, set: { on_failure: "arn:aws:sqs:us-east-1:${vars.account}:${function}" } }`,
+		}},
+		{"ignore", []string{`{ functions: [z] }`, `{ functions: ["z-${vars.stage}-*", "${vars.stage}-z"] }`, `{ functions: ["b"], tags: { k: "${vars.tag}" } }`}},
+		{"require", []string{`{ match: { functions: [z] }, failure_destination: required }`, `{ match: { functions: ["${vars.stage}*"], exclude: ["${vars.stage}"] }, failure_destination: required }`, `{ match: { functions: ["*"] }, destinations: ["arn:aws:sqs:us-east-1:${vars.account}:q"] }`}},
+		{"functions", []string{
+			`{ name: a, maximum_event_age_in_seconds: 60 }`,
+			`{ name: "${vars.stage}-a", maximum_event_age_in_seconds: 60 }`, `{ name: "d:${vars.stage}", maximum_event_age_in_seconds: 60 }`,
+			`{ name: b, maximum_event_age_in_seconds: 60 }`, `{ name: "b:live", maximum_event_age_in_seconds: 60 }`,
+			`{ name: c, on_failure: "arn:aws:sqs:us-east-1:${vars.account}:q" }`,
+			`{ name: prod-d, targets: [dev] }`, // the first rule may give it something
+		}},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		stage := rapid.SampledFrom([]string{"", "", ", vars: { stage: \"[:\" }"}).Draw(t, "stage")
+		e := "version: 1\ntargets:\n  - { name: prod, account: \"111111111111\", regions: [us-east-1], vars: { stage: prod, tag: t, account: \"333333333333\" } }\n" +
+			"  - { name: dev, account: \"222222222222\", regions: [us-east-1]" + stage + " }\n" +
+			rapid.SampledFrom([]string{"", "defaults: { on_failure: \"arn:aws:sqs:us-east-1:${vars.account}:q\" }\n"}).Draw(t, "defaults")
+		for _, section := range sections { // the first item is always there: something is missing, and somebody is declared
+			items := append(section.items[:1:1], rapid.SliceOfNDistinct(rapid.SampledFrom(section.items[1:]), 0, 3, rapid.ID).Draw(t, section.key)...)
+			e += section.key + ": [" + strings.Join(items, ", ") + "]\n"
+		}
+		f := "version: 1\ndefaults: { on_failure: none }\nrules: [{ match: { functions: [\"" + rapid.SampledFrom([]string{"*", "b", "x-*"}).Draw(t, "f") +
+			"\"], targets: [dev] }, set: { maximum_retry_attempts: 1, on_failure: none } }]\n"
+		_, alone := Load(files("e.yaml", e), "e.yaml")
+		_, both := Load(files("e.yaml", e, "f.yaml", f), "e.yaml", "f.yaml")
+		if (alone == nil) != (both == nil) || alone != nil && alone.Error() != both.Error() {
+			t.Fatalf("%s\nalone\n%v\nand beside\n%s\n%v", e, alone, f, both)
+		}
+		var ps Problems
+		for errors.As(alone, &ps); len(ps) > 0; ps = ps[1:] {
+			if code := ps[0].Code; code != codeUnknownVariable && (stage == "" || code == codeManagesNothing || code == codeRuleConflict) {
+				t.Fatalf("%s\nis told %v", e, ps[0])
+			}
+		}
+	})
 }

@@ -211,9 +211,10 @@ func (w *where) providerName() string {
 	return strings.ReplaceAll(w.provider[strings.LastIndex(w.provider, "/")+1:], `"]`, "")
 }
 
-// restrict is the labels of an item that is not for all targets of the file.
+// restrict is the labels of an item that is not for all targets of the file, and nil for any
+// other: one that is in none of them is a comment.
 func (f *fleet) restrict(it *item) []string {
-	if len(it.targets) == len(f.targets) || strings.HasPrefix(it.function.written, "arn:") {
+	if n := len(it.targets); n == 0 || n == len(f.targets) || strings.HasPrefix(it.function.written, "arn:") {
 		return nil
 	}
 	return slice.Map(it.targets, func(t desired.Target) string { return f.labels[t] })

@@ -101,7 +101,7 @@ func (o *shardOptions) bind(cmd *cobra.Command) {
 }
 
 func (o *shardOptions) check() (err error) {
-	if o.bound {
+	if o.bound || o.flag != "" {
 		o.mine, err = shard.Resolve(o.flag, os.Getenv)
 	}
 	return err

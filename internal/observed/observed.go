@@ -79,7 +79,6 @@ type pass struct {
 	full  string    // why everything is read; "" where it is not
 	all   bool      // because the target is small
 	asked time.Time // up to when the trail was asked; zero: it was not
-	cut   error
 
 	need       desired.Discovery
 	discovered bool                // as a whole, by this run
@@ -145,7 +144,6 @@ func (p *pass) recall(ctx context.Context) {
 	a := p.of.Trail(ctx, &p.open, trail.Query{
 		Names: p.state.calls(p.need), From: p.state.Looked.Add(-p.of.Delay), Budget: budget(&p.open, known),
 	})
-	p.cut = a.Cut
 	if (a.Cut != nil || a.Unread > 0) && !p.of.Since.IsZero() {
 		maps.DeleteFunc(p.state.functions, func(_ string, o *observation) bool { return o.Seen < p.of.Since.UnixMilli() })
 		return
@@ -289,7 +287,7 @@ func (c *recollection) Evidence(t desired.Target, seen *reconcile.Observed) *ins
 	if p == nil || !p.chosen {
 		return nil
 	}
-	e := &insight.Evidence{Full: p.full, Scrubbed: len(p.choice.scrubbed), Lag: p.news.latest, MaxAge: p.of.MaxAge, Unasked: p.cut}
+	e := &insight.Evidence{Full: p.full, Scrubbed: len(p.choice.scrubbed), Lag: p.news.latest, MaxAge: p.of.MaxAge}
 	if !p.asked.IsZero() {
 		e.Trail = p.asked.Add(-p.of.Delay)
 	}

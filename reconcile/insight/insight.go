@@ -80,12 +80,11 @@ type Evidence struct {
 	Scrubbed  int // of those read, those that nothing but their age made read
 	Missed    int // functions that were scrubbed, had changed, and of which no event told in time
 
-	Oldest  time.Time     // when the carried function read longest ago was read; zero: none is carried
-	Trail   time.Time     // up to when the trail of events is taken for complete; zero: it was not asked
-	Lag     time.Duration // how late the latest of the new events appeared; 0: there was none
-	MaxAge  time.Duration // the oldest that anything carried may be
-	TooOld  bool          // something carried was older than that when the plan was made
-	Unasked error         // why the trail could not be asked, or not to its end
+	Oldest time.Time     // when the carried function read longest ago was read; zero: none is carried
+	Trail  time.Time     // up to when the trail of events is taken for complete; zero: it was not asked
+	Lag    time.Duration // how late the latest of the new events appeared; 0: there was none
+	MaxAge time.Duration // the oldest that anything carried may be
+	TooOld bool          // something carried was older than that when the plan was made
 }
 
 // Destination is a destination of configs, and whether it takes what is sent there.

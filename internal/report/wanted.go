@@ -308,7 +308,10 @@ func after(sign, text string) string {
 
 // wish writes one, with configs named as the reader can tell them from all others of the page.
 func (p *printer) wish(w *wish, named func(located) string) {
-	targets := slice.Set(slice.Map(w.changes, func(c located) *desired.Target { return c.target }))
+	targets := map[*desired.Target]bool{} // a few, however many changes there are
+	for _, c := range w.changes {
+		targets[c.target] = true
+	}
 	says, tone := howMany(w.changes, located.key), plain
 	if len(w.changes) == 1 {
 		says = named(w.changes[0])

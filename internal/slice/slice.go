@@ -18,10 +18,14 @@ func Map[A, B any](all []A, as func(A) B) []B {
 	return each
 }
 
-// Filter are those of all that are to be kept.
+// Filter are those of all that are to be kept, nil where none is. It allocates once at most, and
+// with room for all that may still come.
 func Filter[A any](all []A, keep func(A) bool) (kept []A) {
-	for _, a := range all {
+	for i, a := range all {
 		if keep(a) {
+			if kept == nil {
+				kept = make([]A, 0, len(all)-i)
+			}
 			kept = append(kept, a)
 		}
 	}

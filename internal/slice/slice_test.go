@@ -32,3 +32,17 @@ func TestGroupIsInOrderOfFirstAppearance(t *testing.T) {
 		t.Errorf("the groups are %q, want %q", got, want)
 	}
 }
+
+// A fleet of 100,000 entries is filtered in each run.
+func TestFilterAllocatesOnceAtMost(t *testing.T) {
+	all := make([]int, 1000)
+	for i := range all {
+		all[i] = i
+	}
+	for least, want := range map[int]float64{0: 1, 500: 1, 999: 1, 1000: 0} {
+		var kept []int
+		if n := testing.AllocsPerRun(10, func() { kept = Filter(all, func(i int) bool { return i >= least }) }); n != want || (kept == nil) != (want == 0) {
+			t.Errorf("from %d on: %v allocations for %d kept, want %v", least, n, len(kept), want)
+		}
+	}
+}

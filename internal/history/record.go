@@ -139,11 +139,23 @@ type LimiterStats struct {
 	Rate       float64 `json:"rate"`
 	Ceiling    float64 `json:"ceiling"`
 	Granted    int64   `json:"granted"`
-	Decreases  int64   `json:"cuts"` // of the rate, by throttling
+	Decreases  int64   `json:"decreases"` // of the rate, by throttling
 	PausedMS   int64   `json:"paused_ms"`
 	Throttled  int64   `json:"throttled"`
 	Breaker    string  `json:"breaker"`
 	Efficiency float64 `json:"efficiency"`
+}
+
+// UnmarshalJSON also reads what was stored while decreases were called cuts.
+func (s *LimiterStats) UnmarshalJSON(data []byte) error {
+	type plain LimiterStats
+	stored := struct {
+		*plain
+		Cuts int64 `json:"cuts"`
+	}{plain: (*plain)(s)}
+	err := json.Unmarshal(data, &stored)
+	s.Decreases = cmp.Or(s.Decreases, stored.Cuts)
+	return err
 }
 
 // NewLimiterStats takes the figures of a limiter.

@@ -10,6 +10,7 @@ import (
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/internal/report"
 	"github.com/eventinvoke/eventinvoke/internal/slice"
+	"github.com/eventinvoke/eventinvoke/reconcile"
 )
 
 func newValidate(a *app) *cobra.Command {
@@ -29,7 +30,13 @@ knows is left to plan.`,
 			if err != nil {
 				return err
 			}
-			run := &report.Run{Verb: "validate", Checked: checked.summary(), Warnings: checked.fleet.Warnings}
+			wrong := checked.problems
+			run := &report.Run{Verb: "validate", Warnings: checked.fleet.Warnings}
+			if n := len(run.Warnings); wrong == nil && strict && n > 0 {
+				wrong, checked.strict = run.Warnings, true
+				run.Refused = fmt.Errorf("%w: %d of them", reconcile.ErrStrict, n)
+			}
+			run.Checked = checked.summary()
 			if checked.problems != nil { // a nil of that type is an error too
 				run.Err = checked.problems
 			}
@@ -41,10 +48,6 @@ knows is left to plan.`,
 				err = report.GitHub(a.out, run)
 			default:
 				checked.text(a)
-			}
-			wrong := checked.problems
-			if wrong == nil && strict {
-				wrong = checked.fleet.Warnings
 			}
 			if format == "text" {
 				return unusable(err, len(wrong) > 0, nil)
@@ -68,6 +71,7 @@ type checked struct {
 	organizations int
 	rules         bool             // some keys are only known to AWS
 	problems      desired.Problems // errors: the files cannot be used
+	strict        bool             // there are none, but warnings, which count as errors
 }
 
 // validate separates what is wrong with the files, which is its result, from
@@ -120,6 +124,9 @@ func (c checked) summary() string {
 	if c.problems != nil {
 		return count(len(c.problems), "problem", "problems") + "; `eventinvoke explain CODE` has the long text of each."
 	}
+	if c.strict {
+		return count(len(c.fleet.Warnings), "warning", "warnings") + "; --strict takes warnings for errors."
+	}
 	where := "the target of the credentials"
 	if c.declared {
 		where = count(c.targets, "target", "targets")
@@ -143,7 +150,7 @@ func (c checked) json(a *app) error {
 		Organizations int               `json:"organizations"` // whose accounts only a run asks for
 		Rules         bool              `json:"rules"`
 		Problems      []desired.Problem `json:"problems"`
-	}{FormatVersion: 1, Valid: c.problems == nil, Files: pathsIn(c.files), Configs: c.fleet.Configs(), Targets: c.targets, Organizations: c.organizations, Rules: c.rules, Problems: []desired.Problem{}}
+	}{FormatVersion: 1, Valid: c.problems == nil && !c.strict, Files: pathsIn(c.files), Configs: c.fleet.Configs(), Targets: c.targets, Organizations: c.organizations, Rules: c.rules, Problems: []desired.Problem{}}
 	document.Problems = append(append(document.Problems, c.problems...), c.fleet.Warnings...)
 	return report.WriteJSON(a.out, document)
 }

@@ -58,8 +58,11 @@ func (r *drawing) Write(b []byte) (int, error) {
 //
 // Where the size has changed, the place that the terminal keeps may be another's by now; the
 // cursor has moved with the text that it stands in.
+//
+// It clears the first row and then from the second place of it on: tmux keeps, in its scrollback,
+// what is cleared from the first place of the screen on.
 func (r *drawing) flush(above string) {
-	const keep, back, clear = "\x1b7", "\x1b8", "\x1b[J"
+	const keep, back, clear = "\x1b7", "\x1b8", "\x1b[K\x1b[C\x1b[J\r"
 	var out strings.Builder
 	columns, rows := r.size()
 	now := [2]int{columns, rows}

@@ -288,10 +288,11 @@ func TestProgressEndsWithTheLastTarget(t *testing.T) {
 	}
 }
 
-var escape = regexp.MustCompile(`^\x1b(\[(\d+)A|\[J|7|8)`)
+var escape = regexp.MustCompile(`^\x1b(\[(\d+)A|\[[CJK]|7|8)`)
 
 // screen is a terminal with as much as is printed here: it goes up, clears what is behind the
-// cursor, keeps a place of the screen and goes back there, breaks what is wide, and scrolls. As it
+// cursor, keeps a place of the screen and goes back there, breaks what is wide, and scrolls. Whoever
+// clears it from its first place on leaves what was there in the scrollback, as in tmux. As it
 // gets narrower it breaks rows again if it reflows, and cuts them off if not; the cursor stays in its
 // text, and the place that is kept is the same of the screen.
 type screen struct {
@@ -317,7 +318,16 @@ func (s *screen) print(text string) {
 				s.kept = [2]int{s.row - s.top, s.column}
 			case "8":
 				s.row, s.column = s.top+s.kept[0], s.kept[1]
+			case "[C":
+				s.column = min(s.column+1, s.width-1)
+			case "[K":
+				s.rows[s.row] = line[:min(s.column, len(line))]
 			case "[J":
+				if s.row == s.top && s.column == 0 {
+					s.row, s.top = len(s.rows), len(s.rows)
+					s.rows = append(s.rows, "")
+					break
+				}
 				s.rows = append(s.rows[:s.row], line[:min(s.column, len(line))])
 			default:
 				n, _ := strconv.Atoi(sequence[2])
@@ -371,11 +381,17 @@ func (s *screen) left() []string { return s.rows[:len(s.rows)-1] }
 // terminal gets narrower, nor what is typed.
 func TestDrawing(t *testing.T) {
 	wide := strings.Repeat("wide", 50)
-	for _, reflows := range []bool{false, true} {
+	for i := range 4 {
+		reflows, first := i%2 == 0, i/2 == 0 // it begins in the first row of the screen
 		var out bytes.Buffer
 		s := &screen{reflows: reflows, width: 200, height: 10}
 		log := &divertedWriter{to: &out}
-		fmt.Fprintln(log, "before")
+		want := []string{"before", "logged", "after"}
+		if first {
+			want = want[1:]
+		} else {
+			fmt.Fprintln(log, "before")
+		}
 		d := newDrawing(log)
 		d.size = func() (int, int) { return s.width, s.height }
 		d.draw([]string{"one", "two"})
@@ -391,8 +407,8 @@ func TestDrawing(t *testing.T) {
 		d.close()
 		fmt.Fprintln(log, "after")
 		s.print(out.String())
-		if want := []string{"before", "logged", "after"}; !slices.Equal(s.left(), want) {
-			t.Errorf("reflows %v: left on the screen: %q, want %q", reflows, s.left(), want)
+		if !slices.Equal(s.left(), want) {
+			t.Errorf("reflows %v, in the first row %v: left on the screen: %q, want %q", reflows, first, s.left(), want)
 		}
 	}
 }
@@ -425,7 +441,7 @@ func TestProgressSurvivesDragging(t *testing.T) {
 		s := &screen{reflows: rapid.Bool().Draw(t, "reflows"), width: width.Draw(t, "width"), height: height.Draw(t, "height")}
 		log := &divertedWriter{to: &out}
 		var want []string
-		for range rapid.IntRange(1, 80).Draw(t, "rows before") {
+		for range rapid.IntRange(0, 80).Draw(t, "rows before") {
 			want = append(want, fmt.Sprintf("before %d", len(want)))
 			fmt.Fprintln(log, want[len(want)-1])
 		}

@@ -250,7 +250,12 @@ func TestWorkflowTellsOfBrokenFiles(t *testing.T) {
 		}
 		sh := exec.CommandContext(t.Context(), "sh", "-e", "-c", check.Run)
 		sh.Dir = dir
+		summary := filepath.Join(dir, "summary.md")
+		sh.Env = append(os.Environ(), "GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+summary)
 		out, err := sh.CombinedOutput()
+		if told, _ := os.ReadFile(summary); strings.Count(string(told), "### eventinvoke") != 1 {
+			t.Errorf("with %q the step's summary is not one section:\n%s", fleet, told)
+		}
 		text, _ := os.ReadFile(filepath.Join(dir, "plan.md"))
 		if failed := err != nil; failed != (want != "") || !strings.Contains(string(text), want) || (want == "") != (len(text) == 0) {
 			t.Errorf("with %q: %v, and plan.md is %q, want %q in it\n%s", fleet, err, text, want, out)

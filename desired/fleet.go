@@ -60,9 +60,9 @@ type Entry struct {
 // Ignored is a key that is left out of everything, and the rule that says so.
 type Ignored struct {
 	Name
-	By     Origin
-	Reason string // "" where the rule gives none
-	Until  string // the last day on which it holds, such as 2027-03-31; "" where it has no end
+	By     Origin `json:"by"`
+	Reason string `json:"reason,omitempty"` // "" where the rule gives none
+	Until  string `json:"until,omitempty"`  // the last day on which it holds, such as 2027-03-31; "" where it has no end
 }
 
 // Origins is the provenance of one entry.
@@ -166,12 +166,12 @@ const (
 
 // Origin is where one value was written. Two loads of the same files give equal origins.
 type Origin struct {
-	File     string // the fleet file's path as it was given
-	Line     int    // counts from 1
-	Layer    Layer
-	Index    int    // of the rule or entry within its file, over all its YAML documents
-	Rule     string // the name of the rule; "" where that has none or is no rule
-	Template string // what stands in the file where that is not the value itself: a destination with ${function} or variables in it
+	File     string `json:"file"` // the fleet file's path as it was given
+	Line     int    `json:"line"` // counts from 1
+	Layer    Layer  `json:"layer"`
+	Index    int    `json:"index,omitempty"`    // of the rule or entry within its file, over all its YAML documents
+	Rule     string `json:"rule,omitempty"`     // the name of the rule; "" where that has none or is no rule
+	Template string `json:"template,omitempty"` // what stands in the file where that is not the value itself: a destination with ${function} or variables in it
 }
 
 // IsZero reports whether nobody wrote the value.
@@ -188,6 +188,15 @@ func (o Origin) LayerName() string {
 // layerNames are the keys of the fleet file.
 var layerNames = [...]string{
 	LayerDefaults: "defaults", LayerRule: "rules", LayerFunction: "functions", LayerIgnore: "ignore", LayerRequire: "require",
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (l Layer) MarshalText() ([]byte, error) { return []byte(layerNames[l]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler; what it does not know nobody wrote.
+func (l *Layer) UnmarshalText(text []byte) error {
+	*l = Layer(max(0, slices.Index(layerNames[:], string(text))))
+	return nil
 }
 
 // String is "fleet.yaml:14 rules[0]", or "" when nobody wrote the value.

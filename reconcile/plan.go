@@ -58,8 +58,17 @@ const (
 )
 
 // String is the kind as JSON output spells it.
-func (k FindingKind) String() string {
-	return [...]string{"unreadable", "not_examined", "function_missing", "qualifier_missing", "undeclared", "orphan", "latest_only"}[k]
+func (k FindingKind) String() string { return findingNames[k] }
+
+var findingNames = [...]string{"unreadable", "not_examined", "function_missing", "qualifier_missing", "undeclared", "orphan", "latest_only"}
+
+// MarshalText implements encoding.TextMarshaler.
+func (k FindingKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a spelling back; FindingUnreadable for what it does not know.
+func (k *FindingKind) UnmarshalText(text []byte) error {
+	*k = FindingKind(max(0, slices.Index(findingNames[:], string(text))))
+	return nil
 }
 
 // Finding is one config that needs a person's attention.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
+	"github.com/eventinvoke/eventinvoke/internal/slice"
 	"github.com/eventinvoke/eventinvoke/ratelimit"
 	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
@@ -137,6 +139,7 @@ func TestASavedPlanIsHeldAgainstTheFiles(t *testing.T) {
 		w.aliases["a"] = []string{"old"}
 		return w
 	}
+	forged := &desired.Origins{Entry: desired.Origin{File: "forged.yaml", Line: 1, Layer: desired.LayerRule}}
 	saved := world().goes(t, Request{GuardOff: "test", Wishes: FleetWishes{Document: document}}, 0).Plan
 	run := func(w *paced, d *desired.Document, plan Plan, owns func(desired.Target) bool) (r *RunResult, confirmed bool) {
 		r = w.goes(t, Request{Write: true, GuardOff: "test", Wishes: planWishes{FleetWishes{Document: d, InShard: owns}, plan},
@@ -146,6 +149,23 @@ func TestASavedPlanIsHeldAgainstTheFiles(t *testing.T) {
 	w := world()
 	if r, confirmed := run(w, document, saved, nil); r.Err != nil || !confirmed || !maps.Equal(w.records, map[desired.Name]Settings{name("a", desired.Latest): Settings(retries(0)), name("c", desired.Latest): {}}) {
 		t.Errorf("as approved: %v, %v", r.Err, w.records)
+	}
+
+	// What a file tells beside the changes is for whoever reads it.
+	told := Plan{Targets: slices.Clone(saved.Targets)}
+	told.Targets[0].InSync, told.Targets[0].Skipped, told.Targets[0].Declared = 5, 5, 500
+	told.Targets[0].Ignored = []desired.Ignored{{Name: name("a", desired.Latest)}}
+	told.Targets[0].Findings = []Finding{{Name: name("a", desired.Latest), Kind: FindingUnreadable}}
+	told.Targets[0].Changes = slice.Map(saved.Targets[0].Changes, func(c Change) Change { c.Origins = forged; return c })
+	w = world()
+	r, confirmed := run(w, document, told, nil)
+	if want := (PlanCounts{Declared: 3, Creates: 1, Deletes: 2}); r.Err != nil || !confirmed || r.Plan.Counts() != want || len(w.records) != 2 {
+		t.Errorf("a file that tells more: %v, %+v, %v", r.Err, r.Plan.Counts(), w.records)
+	}
+	for _, c := range r.Plan.Targets[0].Changes {
+		if c.Origins == forged || (c.Origins == nil) != (c.Qualifier == "old") {
+			t.Errorf("%s is said to be asked for at %+v", c.Name, c.Origins)
+		}
 	}
 
 	w = world()

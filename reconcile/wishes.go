@@ -149,7 +149,7 @@ func (w planWishes) left(fleet desired.Fleet, t *TargetPlan) bool {
 }
 
 // asked refuses changes that the fleet files do not ask for, and gives those they
-// do ask for the lines that they come from, which a saved plan does not hold.
+// do ask for the lines that they come from, whatever lines the saved plan names.
 //
 // It compares what is wanted, and not the request: whether the record is still what the
 // request was made from is for Plan to find.
@@ -174,6 +174,7 @@ func asked(fleet desired.Fleet, saved *TargetPlan) error {
 		if !right {
 			return fmt.Errorf("the plan has a %s of %s that the fleet files do not ask for; plan again", c.Action, desired.Key{Target: saved.Target, Name: c.Name})
 		}
+		c.Origins = nil
 		if declared {
 			c.Origins = entries[at].Origins
 		}
@@ -191,8 +192,8 @@ func (w planWishes) Plan(fleet desired.Fleet, observed Observed) Plan {
 				Err: fmt.Errorf("%s is no target of %s any more, because its account or region has left, and the plan's changes there are not made", t.Target, t.Label)})
 		}
 		if left || FindTarget(fleet.Targets, t.Target) != nil {
-			t.Declared = len(t.Changes)
-			saved.Targets = append(saved.Targets, t)
+			// What else the file says of the target is for whoever reads it.
+			saved.Targets = append(saved.Targets, TargetPlan{Target: t.Target, Label: t.Label, Declared: len(t.Changes), Changes: t.Changes})
 		}
 	}
 	return recheck(saved, observed)

@@ -102,7 +102,8 @@ func (x *execution) savePlan(out *outputFile, r *reconcile.RunResult, args []str
 		return fmt.Errorf("the plan was not saved: %s could not be read, so it is incomplete; fix that, or leave the target out with --target",
 			count(c.UnreadableTargets, "target", "targets"))
 	}
-	saved := planfile.Saved{RunID: r.ID, ToolVersion: version, Created: r.Started, Files: x.files, Plan: r.Plan}
+	saved := planfile.Saved{RunID: r.ID, ToolVersion: version, Created: r.Started, Files: x.files, Plan: r.Plan,
+		MissingFunctions: r.Fleet.MissingFunctions, MissingQualifiers: r.Fleet.MissingQualifiers}
 	if len(args) > 0 || x.o.simulate != builtInScenario { // whose fleet is in no folder
 		saved.Paths = pathsOr(args)
 	}

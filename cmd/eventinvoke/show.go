@@ -20,9 +20,9 @@ func newShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show PLANFILE|RUN",
 		Short: "Show a saved plan or a past run, in any format",
-		Long: `The report that plan or apply gave, in any format, without a call to AWS. RUN
-is an id, the beginning of one, or latest; a file of that name is taken for a
-saved plan. Exit code 3: shards of the run are missing or did not finish.`,
+		Long: `The report that plan or apply gave, as far as it is kept, without a call to AWS.
+RUN is an id, the beginning of one, or latest; a file of that name is a saved
+plan. Exit code 3: shards of the run are missing or unfinished.`,
 		Example: `  eventinvoke show plan.json
   eventinvoke show latest -o html --output-file run.html`,
 		Args: cobra.ExactArgs(1),
@@ -102,9 +102,10 @@ func showPlan(path string) (*report.Run, error) {
 }
 
 func planReport(saved *planfile.Saved) *report.Run {
-	run := &report.Run{ID: saved.RunID, ToolVersion: saved.ToolVersion, Verb: "plan", Started: saved.Created, Surveyed: saved.Created, Finished: saved.Created, Part: true, Saved: true, Plan: &saved.Plan}
+	run := &report.Run{ID: saved.RunID, ToolVersion: saved.ToolVersion, Verb: "plan", Started: saved.Created, Surveyed: saved.Created, Part: true, Saved: true, ChangesOnly: saved.ChangesOnly, Plan: &saved.Plan}
 	run.Fleet.Files = pathsIn(saved.Files)
-	run.Fleet.Targets, run.Fleet.NoPolicies = len(saved.Plan.Targets), true
+	run.Fleet.Targets, run.Fleet.NoPolicies = len(saved.Plan.Targets), saved.ChangesOnly
+	run.Fleet.MissingFunctions, run.Fleet.MissingQualifiers = saved.MissingFunctions, saved.MissingQualifiers
 	for i := range saved.Plan.Targets {
 		run.Fleet.Configs += saved.Plan.Targets[i].Declared
 	}

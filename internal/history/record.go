@@ -362,19 +362,5 @@ func (r *RunRecord) SetAPI(target desired.Target, operations []reconcile.Operati
 	}
 }
 
-// NewFailure takes from an error what may be kept, or is nil for nil. Its text is left out
-// where it is not AWS's answer to a request that AWS took for genuine: what is said about
-// credentials may repeat parts of a signed request, session token included, and an error that is
-// no answer may hold anything. Such texts are for the terminal.
-func NewFailure(err error) *callerr.Error {
-	kept := reconcile.ErrorOf(err)
-	if kept == nil {
-		return nil
-	}
-	switch kept.Kind {
-	case callerr.Credentials, callerr.Unknown, callerr.Transport:
-		kept.Message = ""
-	}
-	kept.Err = nil
-	return kept
-}
+// NewFailure takes from an error what may be kept, or is nil for nil.
+func NewFailure(err error) *callerr.Error { return reconcile.ErrorOf(err).Stored() }

@@ -42,7 +42,12 @@ type Saved struct {
 	Created     time.Time
 	Paths       []string           // of the fleet: files, folders, patterns; none in plans older than the field
 	Files       []desired.FileInfo // the fleet files that were there, in the order they were read
-	Plan        reconcile.Plan     // its changes; findings are not saved
+	Plan        reconcile.Plan     // apply takes its changes alone
+
+	// ChangesOnly is a file older than what stands beside the changes: of findings, what is in
+	// sync and places in the fleet files it says nothing.
+	ChangesOnly                         bool
+	MissingFunctions, MissingQualifiers desired.MissingPolicy // as the fleet file has them
 
 	// Fingerprint is of all the above. It is what a signature is of.
 	Fingerprint string
@@ -59,7 +64,8 @@ type document struct {
 	Paths         []string           `json:"fleet,omitempty"` // older plans keep their fingerprint without it
 	Files         []desired.FileInfo `json:"fleet_files"`
 	Targets       []targetDocument   `json:"targets"`
-	Fingerprint   string             `json:"fingerprint"` // of the file without this field and the next
+	Seen          *seenDocument      `json:"seen,omitempty"` // absent in older plans
+	Fingerprint   string             `json:"fingerprint"`    // of the file without this field and the next
 	Signatures    []string           `json:"signatures,omitempty"`
 }
 
@@ -91,6 +97,9 @@ func Encode(w io.Writer, s Saved) error {
 			Changes: slice.Map(p.Changes, func(c reconcile.Change) changeDocument {
 				return changeDocument{c.Name, c.Action, c.Want, c.Before, c.Modified, c.Final}
 			})})
+	}
+	if !s.ChangesOnly {
+		d.Seen = newSeen(&s)
 	}
 	var err error
 	if d.Fingerprint, err = fingerprint(d); err != nil {
@@ -215,6 +224,11 @@ func (d *document) saved() (Saved, error) {
 		}
 		s.Plan.Targets = append(s.Plan.Targets, p)
 	}
+	if s.ChangesOnly = d.Seen == nil; !s.ChangesOnly {
+		if err := d.Seen.into(&s); err != nil {
+			return Saved{}, fmt.Errorf("is wrong at seen%w", err)
+		}
+	}
 	return s, nil
 }
 
@@ -237,11 +251,17 @@ func (t *targetDocument) check() error {
 	return nil
 }
 
+func checkName(name desired.Name) error {
+	n, err := desired.ParseName(name.Function + ":" + name.Qualifier)
+	if err == nil && n != (desired.ParsedName{Function: name.Function, Qualifier: name.Qualifier}) {
+		err = errors.New("a function is written by its name alone, with its qualifier beside it")
+	}
+	return err
+}
+
 func (c *changeDocument) check() error {
-	if n, err := desired.ParseName(c.Function + ":" + c.Qualifier); err != nil {
+	if err := checkName(c.Name); err != nil {
 		return err
-	} else if n != (desired.ParsedName{Function: c.Function, Qualifier: c.Qualifier}) {
-		return errors.New("a function is written by its name alone, with its qualifier beside it")
 	}
 	for _, s := range desired.AllSettings() {
 		for _, values := range [][desired.NumSettings]desired.Value{*cmp.Or(c.Want, &desired.Config{}), *cmp.Or(c.Before, &reconcile.Settings{})} {

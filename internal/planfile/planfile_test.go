@@ -3,6 +3,7 @@ package planfile
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/eventinvoke/eventinvoke/desired"
 	"github.com/eventinvoke/eventinvoke/reconcile"
+	"github.com/eventinvoke/eventinvoke/reconcile/callerr"
 )
 
 func sample() Saved {
@@ -20,8 +22,9 @@ func sample() Saved {
 	before := reconcile.Settings{desired.OnSuccess: desired.Text("arn:aws:sns:eu-west-1:111111111111:t")}
 	return Saved{
 		RunID: "r", ToolVersion: "v", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Paths: []string{"fleet.yaml", "more"},
-		Files: []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("ab", 32)}, {Path: "more/b.yaml", SHA256: strings.Repeat("cd", 32)}},
+		Paths:       []string{"fleet.yaml", "more"},
+		ChangesOnly: true,
+		Files:       []desired.FileInfo{{Path: "fleet.yaml", SHA256: strings.Repeat("ab", 32)}, {Path: "more/b.yaml", SHA256: strings.Repeat("cd", 32)}},
 		Plan: reconcile.Plan{Targets: []reconcile.TargetPlan{{
 			Target: desired.Target{Account: "111111111111", Region: "eu-west-1"}, Label: "prod", Declared: 4,
 			Changes: []reconcile.Change{
@@ -31,6 +34,24 @@ func sample() Saved {
 			},
 		}}},
 	}
+}
+
+// seen is the same plan with what it told beside its changes.
+func seen() Saved {
+	s := sample()
+	s.ChangesOnly, s.MissingFunctions, s.MissingQualifiers = false, desired.MissingWarn, desired.MissingError
+	p := &s.Plan.Targets[0]
+	declared := &desired.Origins{Entry: desired.Origin{File: "more/b.yaml", Line: 4, Layer: desired.LayerFunction, Index: 2}}
+	declared.Settings[desired.OnSuccess] = desired.Origin{File: "fleet.yaml", Line: 7, Layer: desired.LayerRule, Rule: "r", Template: "${region}"}
+	p.Changes[0].Origins, p.Changes[1].Origins = declared, declared
+	p.InSync, p.Skipped = 1, 1
+	p.Ignored = []desired.Ignored{{Name: desired.Name{Function: "i", Qualifier: "live"}, By: desired.Origin{File: "fleet.yaml", Line: 9, Layer: desired.LayerIgnore}, Reason: "why", Until: "2027-03-31"}}
+	for kind := reconcile.FindingUnreadable; kind <= reconcile.FindingLatestOnly; kind++ {
+		p.Findings = append(p.Findings, reconcile.Finding{Name: desired.Name{Function: "f", Qualifier: "live"}, Kind: kind, Origins: declared})
+	}
+	p.Findings[0].Err = &callerr.Error{Op: "ListFunctionEventInvokeConfigs", Kind: callerr.Denied, Code: "AccessDeniedException", Status: 403, Message: "no"}
+	p.Findings[4].Origins, p.Findings[4].Record = nil, &reconcile.Settings{desired.MaximumRetryAttempts: desired.Number(1)}
+	return s
 }
 
 func encode(t *testing.T, s Saved) []byte {
@@ -48,21 +69,40 @@ var exact = cmp.Options{
 }
 
 func TestAPlanComesBackAsItWas(t *testing.T) {
-	data := encode(t, sample())
-	got, err := Decode(data)
-	if err != nil {
-		t.Fatal(err)
+	for why, make := range map[string]func() Saved{"an older file": sample, "all": seen} {
+		data := encode(t, make())
+		got, err := Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := make()
+		want.Fingerprint = got.Fingerprint // which Encode makes; the next test holds it
+		if diff := cmp.Diff(want, got, exact); diff != "" || got.Fingerprint == "" {
+			t.Errorf("%s: fingerprint %q\n%s", why, got.Fingerprint, diff)
+		}
+		if !Is(data) || Is([]byte("{version: 1, functions: []}")) || Is([]byte("version: 1\n")) {
+			t.Error("saved plans and fleet files are not told apart")
+		}
+		if again := encode(t, got); !bytes.Equal(data, again) {
+			t.Errorf("%s: encoding again gives other bytes", why)
+		}
 	}
-	want := sample()
-	want.Fingerprint = got.Fingerprint // which Encode makes; the next test holds it
-	if diff := cmp.Diff(want, got, exact); diff != "" || got.Fingerprint == "" {
-		t.Errorf("fingerprint %q\n%s", got.Fingerprint, diff)
+}
+
+// What was signed before a plan told more than its changes is signed still.
+func TestAnOlderPlanKeepsItsFingerprint(t *testing.T) {
+	const then = "sha256:c7c86436db886baafe45c560f4a28b0c37d17ca6fcf63d00e07378bc1ba455e0"
+	if s, err := Decode(encode(t, sample())); err != nil || s.Fingerprint != then {
+		t.Errorf("%v, %s, want %s", err, s.Fingerprint, then)
 	}
-	if !Is(data) || Is([]byte("{version: 1, functions: []}")) || Is([]byte("version: 1\n")) {
-		t.Error("saved plans and fleet files are not told apart")
-	}
-	if again := encode(t, got); !bytes.Equal(data, again) {
-		t.Error("encoding again gives other bytes")
+}
+
+// An error may hold what was signed: what is kept of it is what a history keeps.
+func TestNoSecretOfAnErrorIsSaved(t *testing.T) {
+	s := seen()
+	s.Plan.Targets[0].Findings[0].Err = &callerr.Error{Op: "GetFunction", Kind: callerr.Credentials, Message: "token SECRET", Err: errors.New("SECRET")}
+	if data := encode(t, s); bytes.Contains(data, []byte("SECRET")) || !bytes.Contains(data, []byte(`"credentials"`)) {
+		t.Errorf("%s", data)
 	}
 }
 
@@ -97,9 +137,12 @@ func TestTheFingerprintIsOfTheFleet(t *testing.T) {
 		"a file less":    func(d *document) { d.Files = d.Files[:1] },
 		"no file":        func(d *document) { d.Files = nil },
 		"another digest": func(d *document) { d.Files[1].SHA256 = d.Files[0].SHA256 },
+		"less unread":    func(d *document) { d.Seen.Targets[0].Findings = d.Seen.Targets[0].Findings[1:] },
+		"another line":   func(d *document) { d.Seen.Origins[0].Entry.Line++ },
+		"nothing seen":   func(d *document) { d.Seen = nil },
 	} {
 		var d document
-		if err := json.Unmarshal(encode(t, sample()), &d); err != nil {
+		if err := json.Unmarshal(encode(t, seen()), &d); err != nil {
 			t.Fatal(err)
 		}
 		harm(&d)
@@ -140,6 +183,13 @@ func TestAStrangersPlanIsRefused(t *testing.T) {
 		{"a function with a slash", func(d *document) { d.Targets[0].Changes[2].Function = "b/../c" }, "changes[2]"},
 		{"no qualifier", func(d *document) { d.Targets[0].Changes[2].Qualifier = "" }, "changes[2]"},
 		{"a guard's base of thin air", func(d *document) { d.Targets[0].Declared = 1_000_000 }, "declared is 1000000"},
+		{"what was seen is of no target", func(d *document) { d.Seen.Targets = nil }, "seen.targets"},
+		{"a place too few", func(d *document) { d.Seen.Targets[0].Changes = d.Seen.Targets[0].Changes[1:] }, "seen.targets[0].change_origins"},
+		{"a place that is none", func(d *document) { d.Seen.Targets[0].Changes[1] = 2 }, "seen.targets[0].change_origins"},
+		{"a place before all", func(d *document) { d.Seen.Targets[0].Findings[1].Origins = -1 }, "seen.targets[0].findings[1], f:live: its origins are not there"},
+		{"a finding of no function", func(d *document) { d.Seen.Targets[0].Findings[1].Function = "a/b" }, "seen.targets[0].findings[1]"},
+		{"more in sync than declared", func(d *document) { d.Seen.Targets[0].InSync = 4 }, "4 configs in sync and 1 skipped are not of 4 declared"},
+		{"fewer than none in sync", func(d *document) { d.Seen.Targets[0].InSync = -1 }, "-1 configs in sync"},
 		{"fewer configs than changes", func(d *document) { d.Targets[0].Declared = 1 }, "declared is 1, and 2 changes are of declared configs"},
 		{"less than none", func(d *document) { d.Targets[0].Declared = -5 }, "declared is -5"},
 		{"a create over a record", func(d *document) { d.Targets[0].Changes[0].Before = &reconcile.Settings{} }, "it is not a plan's create"},
@@ -155,7 +205,7 @@ func TestAStrangersPlanIsRefused(t *testing.T) {
 		{"the same file twice", func(d *document) { d.Files = append(d.Files, d.Files[0]) }, "fleet_files[2]"},
 	} {
 		var d document
-		if err := json.Unmarshal(encode(t, sample()), &d); err != nil {
+		if err := json.Unmarshal(encode(t, seen()), &d); err != nil {
 			t.Fatal(err)
 		}
 		row.harm(&d)
@@ -175,7 +225,7 @@ func TestAStrangersPlanIsRefused(t *testing.T) {
 }
 
 func TestNoCutAndNoFlippedByteGoesUnnoticed(t *testing.T) {
-	data := encode(t, sample())
+	data := encode(t, seen())
 	want, err := Decode(data)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +247,7 @@ func TestNoCutAndNoFlippedByteGoesUnnoticed(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var b bytes.Buffer
-	if err := Encode(&b, sample()); err != nil {
+	if err := Encode(&b, seen()); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())

@@ -192,14 +192,14 @@ func TestDocsShowWhatIsPrinted(t *testing.T) {
 func TestDocsShowTheStableLines(t *testing.T) {
 	text := readDocs(t)
 	for _, line := range []string{
-		planLine(reconcile.PlanCounts{Creates: 3, Updates: 412, Ignored: 9}),
+		planLine(reconcile.PlanCounts{Creates: 3, Updates: 412, Ignored: 9}, false),
 		outcomeLine(reconcile.OutcomeCounts{Created: 3, Updated: 412}),
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("%s does not show %q", docs, line)
 		}
 	}
-	long := planLine(reconcile.PlanCounts{NotExamined: 2, MissingFunctions: 1})
+	long := planLine(reconcile.PlanCounts{NotExamined: 2, MissingFunctions: 1}, false)
 	if !strings.HasSuffix(long, ", 2 not examined.") {
 		t.Errorf("%q does not end as %s says", long, docs)
 	}

@@ -301,15 +301,19 @@ func (d *htmlPage) targets() {
 		}
 		d.Put("<tr><td>%s</td><td class=\"num\" data-label=\"Declared\">%s</td>", Clean(where(t.Label, t.Target)), declared)
 		c := r.counts(*t)
+		inSync := c.InSync
 		if o := r.Outcome.Of(t.Target); o != nil {
-			s.InSync += settledIn(o)
+			inSync += settledIn(o)
 		}
-		for j, n := range []int{s.InSync, c.Changes(), s.Created + s.Changed + s.Deleted, s.Failed, c.Unreadable + c.NotExamined} {
-			tone := ""
+		for j, n := range []int{inSync, c.Changes(), s.Created + s.Changed + s.Deleted, s.Failed, c.Unreadable + c.NotExamined} {
+			tone, told := "", fmt.Sprint(n)
 			if j > 2 && n > 0 {
 				tone = " bad"
 			}
-			d.Put("<td class=\"num%s\" data-label=\"%s\">%d</td>", tone, columns[j+1], n)
+			if r.ChangesOnly && (j == 0 || j == 4) {
+				told = "unknown"
+			}
+			d.Put("<td class=\"num%s\" data-label=\"%s\">%s</td>", tone, columns[j+1], told)
 		}
 		d.Put("</tr>\n")
 	}

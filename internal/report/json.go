@@ -34,9 +34,13 @@ func JSON(w io.Writer, r *Run) error {
 	d.field("summary", r.summary())
 	d.list("targets", each(r.plans(), r.newTargetSummary))
 	for _, l := range r.lists() {
-		d.list(l.name, l.elements)
+		if r.unknown(l.name) {
+			d.field(l.name, nil)
+		} else {
+			d.list(l.name, l.elements)
+		}
 	}
-	d.field("api", newAPI(r.API))
+	d.field("api", r.newAPI())
 	return d.end("\n}\n", "JSON")
 }
 
@@ -172,6 +176,20 @@ func (r *Run) lists() []listJSON {
 		{"accounts", "", each(r.Accounts, same)},
 		{"warnings", "", each(r.Warnings, same)},
 	}
+}
+
+// unknown reports whether nobody knows a list, as no file keeps it; it is null then: [] would
+// be none.
+func (r *Run) unknown(list string) bool {
+	switch list {
+	case "items":
+		return false
+	case "unreadable", "missing", "undeclared", "orphans", "latest_only", "ignored":
+		return r.ChangesOnly
+	case "guard", "authors", "unavailable": // which a record keeps
+		return r.Saved
+	}
+	return r.Saved || r.past()
 }
 
 // each converts a slice, element by element.
@@ -345,19 +363,23 @@ type finishedJSON struct {
 	Summary  *summaryJSON   `json:"summary"`
 	Targets  []any          `json:"targets"`
 	Guard    []any          `json:"guard"`
-	API      apiJSON        `json:"api"`
+	API      *apiJSON       `json:"api"`
 }
 
 // Finish writes the last line, run_finished, and reports the first error that
 // any line of the stream met.
 func (s *Stream) Finish(r *Run) error {
+	var guard []any
+	if !r.unknown("guard") {
+		guard = each(r.Guard, newGuard).slice()
+	}
 	s.event("run_finished", time.Now(), finishedJSON{
 		RunID: r.ID, Started: stamp(r.Started), Finished: stamp(r.Finished),
 		Stopped: r.Stopped, Refused: reconcile.ErrorOf(r.refusal()), Error: reconcile.ErrorOf(r.Err),
 		Summary: r.summary(),
 		Targets: each(r.plans(), r.newTargetSummary).slice(),
-		Guard:   each(r.Guard, newGuard).slice(),
-		API:     newAPI(r.API),
+		Guard:   guard,
+		API:     r.newAPI(),
 	})
 	if s.err != nil {
 		return fmt.Errorf("write the stream of the run: %w", s.err)

@@ -14,20 +14,20 @@ import (
 // summaryJSON holds the numbers of the last line of text, and those behind them.
 type summaryJSON struct {
 	Declared          *int `json:"declared"` // null when it is unknown
-	InSync            int  `json:"in_sync"`
+	InSync            *int `json:"in_sync"`
 	ToCreate          int  `json:"to_create"`
 	ToChange          int  `json:"to_change"`
 	ToDelete          int  `json:"to_delete"`
-	Ignored           int  `json:"ignored"`
-	Skipped           int  `json:"skipped"`
+	Ignored           *int `json:"ignored"`
+	Skipped           *int `json:"skipped"`
 	Unreadable        *int `json:"unreadable"` // null when it is unknown
 	UnreadableTargets int  `json:"unreadable_targets"`
 	NotExamined       int  `json:"not_examined"`
-	MissingFunctions  int  `json:"missing_functions"`
-	MissingQualifiers int  `json:"missing_qualifiers"`
-	Undeclared        int  `json:"undeclared"`
-	Orphans           int  `json:"orphans"`
-	LatestOnly        int  `json:"latest_only"`
+	MissingFunctions  *int `json:"missing_functions"`
+	MissingQualifiers *int `json:"missing_qualifiers"`
+	Undeclared        *int `json:"undeclared"`
+	Orphans           *int `json:"orphans"`
+	LatestOnly        *int `json:"latest_only"`
 	Created           int  `json:"created"`
 	Changed           int  `json:"changed"`
 	Deleted           int  `json:"deleted"`
@@ -36,20 +36,21 @@ type summaryJSON struct {
 	NotAttempted      int  `json:"not_attempted"`
 }
 
-func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts) summaryJSON {
-	known := func(n int) *int {
-		if c.UnknownTargets > 0 {
+func newSummary(c reconcile.PlanCounts, t reconcile.OutcomeCounts, changesOnly bool) summaryJSON {
+	unless := func(unknown bool, n int) *int {
+		if unknown {
 			return nil
 		}
 		return &n
 	}
+	some := c.UnknownTargets > 0
 	return summaryJSON{
-		Declared: known(c.Declared), InSync: c.InSync,
+		Declared: unless(some, c.Declared), InSync: unless(changesOnly, c.InSync),
 		ToCreate: c.Creates, ToChange: c.Updates, ToDelete: c.Deletes,
-		Ignored: c.Ignored, Skipped: c.Skipped,
-		Unreadable: known(c.Unreadable), UnreadableTargets: c.UnreadableTargets, NotExamined: c.NotExamined,
-		MissingFunctions: c.MissingFunctions, MissingQualifiers: c.MissingQualifiers, Undeclared: c.Undeclared,
-		Orphans: c.Orphans, LatestOnly: c.LatestOnly,
+		Ignored: unless(changesOnly, c.Ignored), Skipped: unless(changesOnly, c.Skipped),
+		Unreadable: unless(changesOnly || some, c.Unreadable), UnreadableTargets: c.UnreadableTargets, NotExamined: c.NotExamined,
+		MissingFunctions: unless(changesOnly, c.MissingFunctions), MissingQualifiers: unless(changesOnly, c.MissingQualifiers), Undeclared: unless(changesOnly, c.Undeclared),
+		Orphans: unless(changesOnly, c.Orphans), LatestOnly: unless(changesOnly, c.LatestOnly),
 		Created: t.Created, Changed: t.Updated, Deleted: t.Deleted, Failed: t.Failed, Stale: max(c.Stale, t.Stale), NotAttempted: t.NotAttempted,
 	}
 }
@@ -59,7 +60,7 @@ func (r *Run) summary() *summaryJSON {
 	if r.Plan == nil {
 		return nil
 	}
-	s := newSummary(r.counts(r.plans()...), r.made())
+	s := newSummary(r.counts(r.plans()...), r.made(), r.ChangesOnly)
 	return &s
 }
 
@@ -80,7 +81,7 @@ func (r *Run) newTargetSummary(p reconcile.TargetPlan) any {
 		stopped = cmp.Or(stopped, o.Stopped)
 	}
 	return targetSummaryJSON{
-		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(r.counts(p), totals),
+		targetJSON: newTarget(p.Target, p.Label), Summary: newSummary(r.counts(p), totals, r.ChangesOnly),
 		Error: reconcile.ErrorOf(p.Err), Stopped: reconcile.ErrorOf(stopped), Evidence: newEvidence(p.Evidence),
 	}
 }
@@ -117,9 +118,13 @@ type operationJSON struct {
 	operationTotals
 }
 
-func newAPI(targets []TargetAPI) apiJSON {
-	out := apiJSON{Targets: make([]targetAPIJSON, len(targets))}
-	for i, t := range targets {
+// newAPI is nil where nobody knows what was asked.
+func (r *Run) newAPI() *apiJSON {
+	if r.Saved {
+		return nil
+	}
+	out := &apiJSON{Targets: make([]targetAPIJSON, len(r.API))}
+	for i, t := range r.API {
 		var sum operationTotals
 		for _, o := range t.Operations {
 			sum.add(o)

@@ -73,7 +73,7 @@ type findingJSON struct {
 
 type undeclaredJSON struct {
 	KeyJSON
-	Settings reconcile.Settings `json:"settings"`
+	Settings *reconcile.Settings `json:"settings"` // null of a past run, whose record does not keep them
 	sourceJSON
 }
 
@@ -165,11 +165,7 @@ func newFinding(t targetJSON, f *reconcile.Finding) any {
 }
 
 func newUndeclared(t targetJSON, f *reconcile.Finding) any {
-	var s reconcile.Settings
-	if f.Record != nil {
-		s = *f.Record
-	}
-	return undeclaredJSON{KeyJSON: newKey(t, f.Name), Settings: s, sourceJSON: newSource(f.Seen, f.Carried)}
+	return undeclaredJSON{KeyJSON: newKey(t, f.Name), Settings: f.Record, sourceJSON: newSource(f.Seen, f.Carried)}
 }
 
 type destinationJSON struct {

@@ -21,7 +21,11 @@ func JUnit(w io.Writer, r *Run) error {
 	out.WriteString(xml.Header)
 	e := xml.NewEncoder(out)
 	e.Indent("", "  ")
-	root := element("testsuites", "name", Clean("eventinvoke "+r.Verb), "time", fmt.Sprintf("%.3f", (r.Finished.Sub(r.Started)-r.Asked).Seconds()))
+	attributes := []string{"name", Clean("eventinvoke " + r.Verb)}
+	if !r.Finished.IsZero() {
+		attributes = append(attributes, "time", fmt.Sprintf("%.3f", (r.Finished.Sub(r.Started)-r.Asked).Seconds()))
+	}
+	root := element("testsuites", attributes...)
 	_ = e.EncodeToken(root)
 	suite(e, r, "eventinvoke", 0, r.ofRun)
 	for i := range r.plans() {

@@ -33,7 +33,7 @@ func TestOperationsAddUp(t *testing.T) {
 // once when the outcome has it as well.
 func TestStaleIsCountedOnce(t *testing.T) {
 	for _, row := range []struct{ planned, ended, want int }{{0, 0, 0}, {3, 0, 3}, {3, 3, 3}, {1, 4, 4}} {
-		if got := newSummary(reconcile.PlanCounts{Stale: row.planned}, reconcile.OutcomeCounts{Stale: row.ended}).Stale; got != row.want {
+		if got := newSummary(reconcile.PlanCounts{Stale: row.planned}, reconcile.OutcomeCounts{Stale: row.ended}, false).Stale; got != row.want {
 			t.Errorf("%d of the plan and %d of the outcome are %d, want %d", row.planned, row.ended, got, row.want)
 		}
 	}

@@ -153,13 +153,9 @@ func failure(e *callerr.Error) error {
 }
 
 // kindOf reads the spelling of a kind of finding back.
-func kindOf(reason string) reconcile.FindingKind {
-	for k := reconcile.FindingUnreadable; k < reconcile.FindingLatestOnly; k++ {
-		if k.String() == reason {
-			return k
-		}
-	}
-	return reconcile.FindingLatestOnly
+func kindOf(reason string) (k reconcile.FindingKind) {
+	_ = k.UnmarshalText([]byte(reason))
+	return k
 }
 
 // pastItems are the changes, and how they ended where something was tried.

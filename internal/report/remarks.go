@@ -341,12 +341,13 @@ func (m *remark) blame(err error) {
 	}
 }
 
-// at puts a remark where its wish was written, else at the fleet file as a whole.
+// at puts a remark where its wish was written, else at the fleet file as a whole. Of several
+// files none is guessed.
 func (r *Run) at(m remark, o *desired.Origin) remark {
 	switch {
 	case o != nil && !o.IsZero():
 		m.file, m.line, m.at = o.File, o.Line, newOrigin(*o)
-	case len(r.Fleet.Files) > 0:
+	case len(r.Fleet.Files) == 1:
 		m.file = r.Fleet.Files[0]
 	}
 	return m

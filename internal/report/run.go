@@ -52,8 +52,11 @@ type Run struct {
 	// Part is a run that did not look at its whole fleet, or of which nobody knows that: what
 	// it found is no share of the fleet.
 	Part bool
-	// Saved is a plan that was read from its file: of it, only the changes are known.
-	Saved   bool
+	// Saved is a plan that was read from its file: what was asked of AWS and everything
+	// that is no part of a target's plan nobody knows. ChangesOnly is one from a file so old that it
+	// has the changes alone.
+	Saved, ChangesOnly bool
+
 	Plan    *reconcile.Plan       // nil when the run ended before there was one: Err says why
 	Guard   []reconcile.GuardLine // every rule against the plan; empty where nothing is guarded
 	Refused error                 // why the plan may not be applied, from the guard
@@ -79,6 +82,9 @@ type Run struct {
 	// nameless is what a record keeps of a target as numbers alone: as many findings without names.
 	nameless map[desired.Target]reconcile.TargetPlan
 }
+
+// past reports whether it is a run of which a record tells.
+func (r *Run) past() bool { return r.nameless != nil }
 
 // counts adds up some targets of the plan.
 func (r *Run) counts(targets ...reconcile.TargetPlan) reconcile.PlanCounts {

@@ -172,6 +172,9 @@ func sarifResults(r *Run, room [numRisks]int) elements {
 				// text of their line, which many configs share.
 				Fingerprints: map[string]string{"primaryLocationLineHash": fmt.Sprintf("%s:%d", mark, seen[mark])},
 			}
+			if m.file == "" && len(r.Fleet.Files) > 0 {
+				m.file = r.Fleet.Files[0] // code scanning refuses a file with a result that is nowhere
+			}
 			if m.file != "" {
 				var at sarifLocation
 				at.Physical.Artifact, at.Physical.Region.Line = artifact(m.file), max(1, m.line)

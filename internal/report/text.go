@@ -228,7 +228,7 @@ func (p *printer) changes(r *Run, all *changeSet) {
 		return
 	}
 	rest := ""
-	if !r.Saved {
+	if !r.ChangesOnly {
 		rest = fmt.Sprintf("; %d in sync", c.InSync)
 	}
 	p.kinds(all, rest)
@@ -266,7 +266,7 @@ func (p *printer) nothingDiffers(r *Run, c reconcile.PlanCounts) {
 		are(c.MissingFunctions, "names a function that does not exist", "name functions that do not exist"),
 		are(c.MissingQualifiers, "names an alias or version that does not exist", "name aliases or versions that do not exist"))
 	switch {
-	case r.Saved:
+	case r.ChangesOnly:
 		tone, says = plain, "The plan changes nothing."
 	case len(r.Plan.Targets) == 0:
 		says = "Nothing to do: this shard has no target."
@@ -301,7 +301,7 @@ func (r *Run) Headline() string {
 	case r.Outcome != nil:
 		return outcomeLine(r.Outcome.Counts())
 	}
-	return planLine(r.counts(r.Plan.Targets...))
+	return planLine(r.counts(r.Plan.Targets...), r.ChangesOnly)
 }
 
 func (p *printer) headline(r *Run) {
@@ -315,14 +315,17 @@ func (p *printer) headline(r *Run) {
 // planLine is the stable last line of a plan: the same five numbers in the same
 // order, so that scripts can look for it. Only a run that ended early adds a
 // sixth, since its numbers are not those of the whole fleet.
-func planLine(c reconcile.PlanCounts) string {
-	unreadable := fmt.Sprint(c.Unreadable)
-	if c.UnknownTargets > 0 {
-		unreadable = "unknown" // never a number that nobody counted
+func planLine(c reconcile.PlanCounts, changesOnly bool) string {
+	ignored, unreadable := fmt.Sprint(c.Ignored), fmt.Sprint(c.Unreadable)
+	if changesOnly {
+		ignored = "unknown" // never a number that nobody counted
+	}
+	if changesOnly || c.UnknownTargets > 0 {
+		unreadable = "unknown"
 	}
 	line := listed(
-		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %d ignored, %s unreadable",
-			c.Creates, c.Updates, c.Deletes, c.Ignored, unreadable),
+		fmt.Sprintf("Plan: %d to create, %d to change, %d to delete, %s ignored, %s unreadable",
+			c.Creates, c.Updates, c.Deletes, ignored, unreadable),
 		some(c.NotExamined, "not examined"))
 	return line + "."
 }

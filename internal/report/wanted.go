@@ -38,7 +38,7 @@ func (r *Run) toMake() (all []targetChanges) {
 	for i := range r.plans() {
 		t := &r.Plan.Targets[i]
 		at := targetChanges{Target: t.Target, verbs: &planVerbs, label: t.Label}
-		if !r.Saved {
+		if !r.ChangesOnly {
 			at.rest = fmt.Sprintf("; %d in sync", t.InSync)
 		}
 		for j := range t.Changes {

@@ -128,6 +128,23 @@ func (e *Error) Reason() string {
 	return cmp.Or(head+text, e.Kind.String())
 }
 
+// Stored is what of e may be kept in a file. Its text is left out where it is not AWS's answer
+// to a request that AWS took for genuine: what is said about credentials may repeat parts of a
+// signed request, session token included, and an error that is no answer may hold anything.
+// Such texts are for the terminal. It is nil for nil.
+func (e *Error) Stored() *Error {
+	if e == nil {
+		return nil
+	}
+	kept := *e
+	switch kept.Kind {
+	case Credentials, Unknown, Transport:
+		kept.Message = ""
+	}
+	kept.Err = nil
+	return &kept
+}
+
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

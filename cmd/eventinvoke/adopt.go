@@ -91,14 +91,17 @@ func (a *app) adopt(ctx context.Context, args []string, o *readOptions, diff boo
 
 // adopted changes the fleet files, or shows how, and tells what was left.
 func (a *app) adopted(r *reconcile.RunResult, result adopt.Result, diff bool) error {
+	c := r.Plan.Counts()
 	if diff {
 		for _, f := range result.Files {
 			if _, err := a.out.Write(f.Diff()); err != nil {
 				return err
 			}
 		}
-	} else if err := a.replace(result); err != nil {
-		return err
+	} else if !nothingRead(&r.Plan, c) {
+		if err := a.replace(result); err != nil {
+			return err
+		}
 	}
 	for _, refused := range result.Refused {
 		a.log.Warn("left as it is declared", "config", refused.Key.String(), "why", sanitize(refused.Err.Error()))
@@ -110,7 +113,6 @@ func (a *app) adopted(r *reconcile.RunResult, result adopt.Result, diff bool) er
 			}
 		}
 	}
-	c := r.Plan.Counts()
 	if c.Unreadable+c.UnreadableTargets+c.NotExamined > 0 {
 		a.log.Warn("what could not be read was left as it is declared", "configs", c.Unreadable, "targets", c.UnreadableTargets, "not_examined", c.NotExamined)
 	}

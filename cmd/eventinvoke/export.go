@@ -178,6 +178,8 @@ func (x *execution) writeExport(r *reconcile.RunResult) error {
 	}
 	switch {
 	case records > 0:
+	case r.Stopped != nil:
+		return timeUp(r.Stopped) // what was not looked at may have records
 	case unread != nil:
 		return fmt.Errorf("there is nothing to export, because what was looked at could not be read: %w", unread)
 	default:

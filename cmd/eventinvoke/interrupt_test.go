@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/eventinvoke/eventinvoke/internal/awssim"
 )
@@ -71,6 +72,72 @@ func TestInterruptedWhereverItIs(t *testing.T) {
 				}
 				if format == "json" && !strings.Contains(out.String(), interrupt{row.signal}.Error()) {
 					t.Errorf("%s: the report does not say why: %s", row.why, out.String())
+				}
+			})
+		}
+	}
+}
+
+// waiting is a world before which a request may wait.
+type waiting struct {
+	*awssim.World
+	before func(*http.Request)
+}
+
+func (w waiting) Do(r *http.Request) (*http.Response, error) {
+	w.before(r)
+	return w.World.Do(r)
+}
+
+// A verb that only reads, and is kept from reading anything, says what kept it, and nothing of
+// what is there: neither that AWS holds nothing, nor that what it holds is as declared.
+func TestNothingWasRead(t *testing.T) {
+	path := write(t, "version: 1\nrules: [{ match: { functions: [\"f-*\"] }, set: { maximum_retry_attempts: 0 } }]\n")
+	verbs := map[string]func(*app, context.Context, *readOptions) error{
+		"export":       func(a *app, ctx context.Context, o *readOptions) error { return a.export(ctx, nil, o) },
+		"adopt":        func(a *app, ctx context.Context, o *readOptions) error { return a.adopt(ctx, []string{path}, o, false) },
+		"adopt --diff": func(a *app, ctx context.Context, o *readOptions) error { return a.adopt(ctx, []string{path}, o, true) },
+		"explain --live": func(a *app, ctx context.Context, o *readOptions) error {
+			return a.explainKey(ctx, "f-07", []string{path}, &explainOptions{readOptions: *o, live: true})
+		},
+	}
+	for verb, run := range verbs {
+		for _, row := range []struct {
+			why     string
+			signal  os.Signal
+			timeout time.Duration
+			deny    []string
+			code    int
+			says    string
+		}{
+			{"a signal", os.Interrupt, 0, nil, exitInterrupted, "interrupted"},
+			{"the time", nil, 5 * time.Second, nil, exitPartial, "the --timeout passed"},
+			{"denied", nil, 0, []string{"lambda:ListFunctionEventInvokeConfigs"}, exitError, "AccessDenied"},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				scenario := awssim.Fleet(account, region, awssim.Function{Name: "f-%02d", Count: 30})
+				scenario.Accounts[0].Deny = row.deny
+				world, err := awssim.New(scenario)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				aws := waiting{world, func(r *http.Request) {
+					if !strings.HasSuffix(r.URL.Path, "/event-invoke-config/list") || row.deny != nil {
+						return
+					}
+					if row.signal != nil {
+						cancel(interrupt{row.signal})
+					}
+					time.Sleep(2 * row.timeout)
+				}}
+				var out, log bytes.Buffer
+				a := &app{ctx: ctx, streams: streams{in: strings.NewReader(""), out: &out, err: &log}, log: slog.New(slog.DiscardHandler)}
+				err = run(a, ctx, &readOptions{simulate: "world", simulator: aws, paceOptions: paceOptions{timeout: row.timeout}, outputOptions: outputOptions{format: "text", color: "never", quiet: true}})
+				code, _ := codeOf(err)
+				if said := out.String() + errorText(err); code != row.code || !strings.Contains(said, row.says) || strings.Contains(said, "no record") || strings.Contains(said, "Nothing to adopt") {
+					t.Errorf("%s, %s: exit code %d, want %d; it says: %s", verb, row.why, code, row.code, said)
 				}
 			})
 		}

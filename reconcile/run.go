@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventinvoke/eventinvoke/desired"
@@ -294,7 +295,8 @@ func (r *RunResult) tell(phase Phase) {
 }
 
 // whyEnded is why the walk left the run without a plan, or nil. Where the run itself had
-// ended, that is why, whatever its end made of a call: it tells what was waited for.
+// ended, that is why, whatever its end made of a call: neither the place that was waited for
+// nor AWS is at fault.
 func (r *RunResult) whyEnded(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -303,7 +305,7 @@ func (r *RunResult) whyEnded(ctx context.Context, err error) error {
 	if cause == nil && r.Timeout > 0 && errors.Is(err, ratelimit.ErrNoTime) {
 		cause = ErrTimeUp // given up for it before it passed
 	}
-	if cause == nil || errors.Is(err, cause) {
+	if cause == nil || strings.HasPrefix(err.Error(), cause.Error()) { // which tells what was waited for, too
 		return err
 	}
 	return &endedError{cause, err}

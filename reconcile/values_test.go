@@ -334,19 +334,22 @@ func TestWhyARunEnded(t *testing.T) {
 	stop := errors.New("stop")
 	stopped, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
+	blamed, waited := fmt.Errorf("its history cannot be written: %w", stop), fmt.Errorf("%w: another run holds it", stop)
 	for why, row := range map[string]struct {
 		ctx       context.Context
 		limit     time.Duration
 		err, want error
 	}{
-		"nothing":              {t.Context(), time.Minute, nil, nil},
-		"a call failed":        {t.Context(), time.Minute, errAsked, errAsked},
-		"no time for a call":   {t.Context(), time.Minute, ratelimit.ErrNoTime, ErrTimeUp},
-		"a caller's deadline":  {t.Context(), 0, ratelimit.ErrNoTime, ratelimit.ErrNoTime},
-		"a person, long since": {stopped, time.Minute, ratelimit.ErrNoTime, stop},
+		"nothing":               {t.Context(), time.Minute, nil, nil},
+		"a call failed":         {t.Context(), time.Minute, errAsked, errAsked},
+		"no time for a call":    {t.Context(), time.Minute, ratelimit.ErrNoTime, ErrTimeUp},
+		"a caller's deadline":   {t.Context(), 0, ratelimit.ErrNoTime, ratelimit.ErrNoTime},
+		"a person, long since":  {stopped, time.Minute, ratelimit.ErrNoTime, stop},
+		"and a place is blamed": {stopped, time.Minute, blamed, stop},
+		"what was waited for":   {stopped, time.Minute, waited, waited},
 	} {
 		r := RunResult{Request: Request{Timeout: row.limit}}
-		if err := r.whyEnded(row.ctx, row.err); !errors.Is(err, row.want) || !errors.Is(err, row.err) || errors.Is(err, ErrTimeUp) != (row.want == ErrTimeUp) {
+		if err := r.whyEnded(row.ctx, row.err); !errors.Is(err, row.want) || !errors.Is(err, row.err) || errors.Is(err, ErrTimeUp) != (row.want == ErrTimeUp) || err != nil && err.Error() != row.want.Error() {
 			t.Errorf("%s: %v, want %v", why, err, row.want)
 		}
 	}

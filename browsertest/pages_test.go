@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -569,6 +570,26 @@ func TestThePageIsNotFollowedAgain(t *testing.T) {
 	p.forgive("503")
 	p.forgive("ERR_CONNECTION_REFUSED")
 	p.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
+}
+
+// Only pages that somebody sees take one of the connections that a browser has to a host, which are
+// six. One that is seen again shows what is new.
+func TestMorePagesThanABrowserHasConnections(t *testing.T) {
+	s := newStation(t, 1)
+	seen := func(p *tab, seen bool) {
+		p.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`Object.defineProperty(document, "hidden", { configurable: true, get: () => %t }); document.dispatchEvent(new Event("visibilitychange"))`, !seen)))
+	}
+	live := `document.getElementById("connection").textContent === "live"`
+	var first *tab
+	for range 8 {
+		p := open(t, s.url, looks[0])
+		p.until(live)
+		seen(p, false)
+		first = cmp.Or(first, p)
+	}
+	first.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("connection").textContent = ""`))
+	seen(first, true)
+	first.until(live)
 }
 
 // One page more than are followed is renewed all the same, and says how.

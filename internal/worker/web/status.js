@@ -65,14 +65,14 @@
     }
   };
 
-  let source;
+  let source, again;
   const connect = () => {
     const mine = source = new EventSource("events");
     source.onopen = () => { lost = ""; tell("live", "good"); };
     source.onerror = async () => {
       wanted = undefined; // another worker may answer, with a shape of its own
       if (source.readyState !== EventSource.CLOSED) return tell("not connected" + since(), "bad"); // and tried again
-      setTimeout(connect, 30000);
+      again = setTimeout(connect, 30000);
       const wrong = await renew();
       if (source !== mine) return; // a proxy may have held the answer until after the next try
       if (wrong) return tell("not connected" + since() + ": " + wrong, "bad");
@@ -95,7 +95,19 @@
       }
     };
   };
-  addEventListener("pagehide", () => source.close());
+  // A page that nobody sees is not followed: a browser has six connections to a host, and the
+  // seventh page of one would not load. The first message after that has all that is new.
+  const pause = () => {
+    clearTimeout(again);
+    source?.close();
+    source = undefined;
+  };
+  const follow = () => {
+    pause();
+    if (!document.hidden) connect();
+  };
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", pause);
   bind();
-  connect();
+  follow();
 })();

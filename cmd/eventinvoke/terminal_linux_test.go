@@ -31,7 +31,7 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 		all.WriteString(out)
 		continued := false
 		for row := range strings.Lines(out) {
-			row = strings.TrimRight(row, "\r\n")
+			row = escapes.ReplaceAllString(strings.TrimRight(row, "\r\n"), "")
 			if shown := runewidth.StringWidth(row); shown > width && breakable(strings.TrimLeft(row, " →>~+-!#")) && !continued && !aloneInRow.MatchString(row) {
 				ts.Fatalf("%d of %d columns: %s", shown, width, row)
 			}
@@ -48,6 +48,9 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(all.String()), 0o666))
 }
+
+// escapes take no room.
+var escapes = regexp.MustCompile(`\x1b(\[[0-9]*[A-Z]|[78])`)
 
 // aloneInRow is a command that has its row for itself, which is all that is copied.
 var aloneInRow = regexp.MustCompile(`^(  |Undo it with: )eventinvoke `)

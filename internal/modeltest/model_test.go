@@ -174,9 +174,9 @@ func (p *prediction) checkEntries(f fleet) {
 	declared := map[string]int{}
 	disputed := map[string]bool{}
 	some := false
-	for _, x := range f.files {
+	for i, x := range f.files {
 		some = some || len(x.rules)+len(x.entries)+len(x.requires) > 0
-		for _, e := range x.entries {
+		for j, e := range x.entries {
 			for _, at := range f.places {
 				if !e.isAt(at) {
 					continue
@@ -197,7 +197,7 @@ func (p *prediction) checkEntries(f fleet) {
 				}
 				// Rules that choose by name alone may be held against each other at once,
 				// but nobody asks what an ignored function is to be.
-				if _, conflict := f.resolve(at, name, e.qualifier, unlooked); conflict && !ignored {
+				if _, conflict := f.alone(i, j, at).resolve(at, name, e.qualifier, unlooked); conflict && !ignored {
 					disputed[key] = true
 				}
 			}
@@ -215,6 +215,22 @@ func (p *prediction) checkEntries(f fleet) {
 	}
 	slices.Sort(p.errors)
 	p.errors = slices.Compact(p.errors)
+}
+
+// alone is the fleet with one of its entries, and no other for the same config.
+func (f fleet) alone(file, entry int, at place) fleet {
+	e := f.files[file].entries[entry]
+	f.files = slices.Clone(f.files)
+	for i := range f.files {
+		own := f.files[i].entries
+		f.files[i].entries = nil
+		for j, o := range own {
+			if i == file && j == entry || o.nameAt(at) != e.nameAt(at) || o.qualifier != e.qualifier {
+				f.files[i].entries = append(f.files[i].entries, o)
+			}
+		}
+	}
+	return f
 }
 
 // expired says whether the last day of an exception is over.

@@ -39,6 +39,19 @@ func (f *Failure) Error() string {
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// FailuresOf are the Failures of one target, at no cost for the others'.
+func FailuresOf(t desired.Target, p *Plan, o *Outcome) []*Failure {
+	var plan Plan
+	var outcome Outcome
+	if own := FindTarget(p.Targets, t); own != nil {
+		plan.Targets = []TargetPlan{*own}
+	}
+	if own := o.Of(t); own != nil {
+		outcome.Targets = []TargetOutcome{*own}
+	}
+	return Failures(&plan, &outcome)
+}
+
 // Failures are those of a plan and of its outcome, which may be nil, in their order.
 func Failures(p *Plan, o *Outcome) (all []*Failure) {
 	add := func(t desired.Target, n desired.Name, err error, write, ended bool) {
@@ -86,11 +99,15 @@ func (r *RunResult) failures() error {
 		}
 	}
 	add(r.Err)
+	unread := map[desired.Target]bool{}
+	for t := range slice.Pointers(r.Plan.Targets) {
+		unread[t.Target] = t.Err != nil
+	}
 	for _, f := range Failures(&r.Plan, r.Outcome) {
 		whole := f.Name == (desired.Name{})
 		switch {
 		case f.Ended && (!whole || errors.Is(f.Err, r.Stopped)):
-		case !f.Write && !whole && FindTarget(r.Plan.Targets, f.Target).Err != nil:
+		case !f.Write && !whole && unread[f.Target]:
 		default:
 			add(f)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/eventinvoke/eventinvoke/desired"
 )
@@ -69,4 +70,56 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%s: the error (-want +got)\n%s", row.why, diff)
 		}
 	}
+}
+
+// Each target has its own of the failures, and what one could not be read for is nothing to another.
+func TestFailuresOfEachTarget(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		no := rapid.SampledFrom([]error{nil, errors.New("no")})
+		var r RunResult
+		outcome := rapid.Bool().Draw(t, "wrote")
+		if outcome {
+			r.Outcome = &Outcome{}
+		}
+		want := map[desired.Target][]*Failure{}
+		for _, account := range []string{"111111111111", "222222222222", "333333333333"} {
+			p := TargetPlan{Target: desired.Target{Account: account, Region: "eu-west-1"}, Err: no.Draw(t, "err"), Stopped: no.Draw(t, "stopped")}
+			for range rapid.IntRange(0, 3).Draw(t, "findings") {
+				p.Findings = append(p.Findings, Finding{Name: name("f", "live"), Kind: FindingKind(rapid.IntRange(0, int(FindingLatestOnly)).Draw(t, "kind")), Err: errors.New("unread")})
+			}
+			o := TargetOutcome{Target: p.Target, Stopped: no.Draw(t, "gave up")}
+			for range rapid.IntRange(0, 3).Draw(t, "results") {
+				o.Results = append(o.Results, ChangeResult{Change: Change{Name: name("f", "live")}, Status: Status(rapid.IntRange(0, int(AlreadySo)).Draw(t, "status")), Err: no.Draw(t, "why")})
+			}
+			if rapid.Bool().Draw(t, "planned") {
+				r.Plan.Targets = append(r.Plan.Targets, p)
+			}
+			if outcome && rapid.Bool().Draw(t, "tried") {
+				r.Outcome.Targets = append(r.Outcome.Targets, o)
+			}
+		}
+		unread := 0
+		for _, f := range Failures(&r.Plan, r.Outcome) {
+			want[f.Target] = append(want[f.Target], f)
+			if !f.Write && !f.Ended && FindTarget(r.Plan.Targets, f.Target).Err == nil {
+				unread++
+			}
+		}
+		for _, account := range []string{"111111111111", "222222222222", "333333333333"} {
+			target := desired.Target{Account: account, Region: "eu-west-1"}
+			if got := FailuresOf(target, &r.Plan, r.Outcome); !slices.EqualFunc(got, want[target], func(a, b *Failure) bool { return *a == *b }) {
+				t.Fatalf("%s: %v, want %v", target, got, want[target])
+			}
+		}
+		var told []error
+		if err := r.failures(); err != nil {
+			told = err.(interface{ WrappedErrors() []error }).WrappedErrors()
+		}
+		if n := len(slices.DeleteFunc(told, func(err error) bool {
+			f := (*Failure)(nil)
+			return !errors.As(err, &f) || f.Write || f.Ended
+		})); n != unread {
+			t.Fatalf("the run's error has %d configs that could not be read, want %d", n, unread)
+		}
+	})
 }

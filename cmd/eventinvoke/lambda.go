@@ -381,8 +381,8 @@ func (h *handler) handOnTargets(ctx context.Context, v *visit, result *worker.Re
 
 // givenUp is why a pass gave a target up, if the deadline was not why.
 func givenUp(r *reconcile.RunResult, t desired.Target) (own error) {
-	for _, f := range reconcile.Failures(&r.Plan, r.Outcome) {
-		if f.Target == t && f.Ended && f.Function == "" && !byTime(f) {
+	for _, f := range reconcile.FailuresOf(t, &r.Plan, r.Outcome) {
+		if f.Ended && f.Function == "" && !byTime(f) {
 			own = f
 		}
 	}

@@ -152,13 +152,13 @@ func Few(names []string) string {
 // TargetErr is why a target was not dealt with to the end, or nil. A plan that the
 // guard refused is no target's failure: all of them could be read.
 func (r *Result) TargetErr(t desired.Target) error {
-	for _, f := range r.failures() {
-		if f.Ended && f.Target == t {
-			return f
-		}
-	}
 	if r.Plan == nil {
 		return r.Completed()
+	}
+	for _, f := range reconcile.FailuresOf(t, r.Plan, r.Outcome) {
+		if f.Ended && !errors.Is(f, ErrSuperseded) {
+			return f
+		}
 	}
 	if errors.As(r.Err, new(*reconcile.GuardError)) {
 		return nil

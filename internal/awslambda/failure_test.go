@@ -211,6 +211,6 @@ func TestErrorsOfOtherServices(t *testing.T) {
 		t.Errorf("got %+v", *ce)
 	}
 	if again := AsCallError("x", fmt.Errorf("more: %w", ce)); callErrorOf(t, again) != ce || AsCallError("x", nil) != nil {
-		t.Error("what is a CallError, or nothing, is changed")
+		t.Error("what is a callerr.Error, or nothing, is changed")
 	}
 }

@@ -93,7 +93,7 @@ func callErrorOf(t testing.TB, err error) *callerr.Error {
 	t.Helper()
 	var ce *callerr.Error
 	if !errors.As(err, &ce) {
-		t.Fatalf("the error is %T, not a CallError: %v", err, err)
+		t.Fatalf("the error is %T, not a *callerr.Error: %v", err, err)
 	}
 	if hole := regexp.MustCompile(`\{[a-z]+\}`).FindString(ce.Error() + ce.Hint); hole != "" {
 		t.Errorf("%s was not filled in: %v, hint %q", hole, ce, ce.Hint)
